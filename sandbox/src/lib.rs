@@ -1,0 +1,1 @@
+//! An emulated Salesforce org and an emulated m3ter organization on loopback.

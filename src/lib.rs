@@ -1,0 +1,1 @@
+//! Brings a Salesforce deal into m3ter.
