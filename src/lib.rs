@@ -1,1 +1,3 @@
-//! Brings a Salesforce deal into m3ter.
+//! Brings one Salesforce record, and everything billing needs from it, into m3ter.
+
+pub mod domain;

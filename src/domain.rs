@@ -1,0 +1,16 @@
+//! The words of the product: ids, dates, money, the six m3ter entities, findings and results.
+//!
+//! Everything here is data and functions on data. It never does I/O, reads a clock, or names another module of the crate.
+
+pub mod catalog;
+pub mod dates;
+pub mod desired;
+pub mod entity;
+pub mod field;
+pub mod finding;
+pub mod ids;
+pub mod money;
+pub mod org_schema;
+pub mod outcome;
+pub mod record;
+pub mod value;

@@ -1,0 +1,118 @@
+//! What a mapping makes of one Salesforce record: the objects that m3ter should hold, and what stands in the way.
+
+use super::entity::{EntityKind, ObjectKey};
+use super::finding::Finding;
+use super::ids::SalesforceId;
+use super::value::Value;
+
+/// The outcome of resolving one record.
+#[derive(Debug, Clone, Default)]
+pub struct Resolution {
+    /// The objects in the order of results; an object without a row or mapping is not there.
+    pub objects: Vec<DesiredObject>,
+    /// Sentences about the deal as a whole.
+    pub warnings: Vec<String>,
+}
+
+/// One m3ter object that a record asks for.
+#[derive(Debug, Clone)]
+pub struct DesiredObject {
+    /// Kind, row and key.
+    pub key: ObjectKey,
+    /// m3ter's natural key for the object; a Commitment has none.
+    pub code: Option<String>,
+    /// What to do.
+    pub intent: Intent,
+    /// Whether an object found under `code` that nothing links to this row is taken over or only referred to.
+    pub on_found: OnFound,
+    /// What a person should know although nothing is wrong.
+    pub warnings: Vec<String>,
+    /// The Salesforce field that holds the m3ter id, if the mapping names one.
+    pub write_back: Option<WriteBack>,
+}
+
+/// What is to happen with a desired object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Intent {
+    /// m3ter should hold these fields.
+    Sync(Vec<DesiredField>),
+    /// The row's flag says not to sync it.
+    Flagged,
+    /// The data does not allow it; at least one finding.
+    Invalid(Vec<Finding>),
+}
+
+/// What becomes of an object that m3ter has under the code already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFound {
+    /// It is this row's object: linked and updated.
+    Adopt,
+    /// Another record made it: linked, never updated (a deal that joins an existing contract).
+    Refer,
+}
+
+/// One field of a desired object. A field that is not listed keeps what m3ter has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesiredField {
+    /// As m3ter spells it.
+    pub name: &'static str,
+    /// Set or clear.
+    pub action: FieldAction,
+    /// Sent on creation only.
+    pub once: bool,
+    /// Where the value came from: a field path from the root (`Opportunity.Amount`), `constant`, or `Account of this sync`.
+    pub source: String,
+}
+
+/// What to do with a field that is not kept as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldAction {
+    /// It gets this value.
+    Set(Value),
+    /// It is removed from the object.
+    Clear,
+}
+
+/// Where the id of a m3ter object is written to in Salesforce, and what stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteBack {
+    /// The sObject's API name.
+    pub sobject: String,
+    /// The record.
+    pub record: SalesforceId,
+    /// The field.
+    pub field: String,
+    /// What the field holds now. A hint, not a key: cloning a deal copies it.
+    pub current: Option<String>,
+}
+
+impl DesiredObject {
+    /// The kind of m3ter object.
+    pub fn kind(&self) -> EntityKind {
+        self.key.kind
+    }
+
+    /// The fields of an object that is to be synced; none for the others.
+    pub fn fields(&self) -> &[DesiredField] {
+        match &self.intent {
+            Intent::Sync(fields) => fields,
+            Intent::Flagged | Intent::Invalid(_) => &[],
+        }
+    }
+
+    /// The value that the object should get in `field`.
+    pub fn value(&self, field: &str) -> Option<&Value> {
+        self.fields().iter().find(|desired| desired.name == field).and_then(|desired| match &desired.action {
+            FieldAction::Set(value) => Some(value),
+            FieldAction::Clear => None,
+        })
+    }
+
+    /// The objects of the same sync that this one refers to.
+    pub fn dependencies(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.fields().iter().filter_map(|field| match &field.action {
+            FieldAction::Set(Value::Object(key)) => Some(key),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! What is wrong with the data: a value that goes into the result, not a failure of the program.
+
+use std::fmt;
+
+/// A fault in a record, a mapping or what m3ter already holds, told to the person who can mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The stable code.
+    pub code: FindingCode,
+    /// What is wrong and where, as a sentence with the Salesforce field in backticks.
+    pub message: String,
+    /// What to do next, as a sentence.
+    pub remedy: String,
+}
+
+impl Finding {
+    /// A finding with its sentence and its remedy.
+    pub fn new(code: FindingCode, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { code, message: message.into(), remedy: remedy.into() }
+    }
+}
+
+/// The stable code of a finding, as in `findingCode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FindingCode {
+    /// m3ter requires the value and the Salesforce field is blank.
+    RequiredValueBlank,
+    /// The value has another type or form than m3ter's field takes.
+    ValueInvalid,
+    /// The value lies outside m3ter's limits.
+    ValueOutOfRange,
+    /// The end is not after the start.
+    EndNotAfterStart,
+    /// A line's period leaves the Contract's.
+    OutsideContractPeriod,
+    /// Two lines of one product run at the same time.
+    ProductPeriodsOverlap,
+    /// No currency is known.
+    CurrencyMissing,
+    /// Record and plan template have different currencies.
+    CurrencyMismatch,
+    /// m3ter has no object with the code.
+    CodeNotFound,
+    /// m3ter cannot have an object with such a code.
+    CodeInvalid,
+    /// The object with the code belongs to another Salesforce row.
+    CodeInUse,
+    /// Two m3ter objects fit the same natural key.
+    AmbiguousMatch,
+    /// The object belongs to another owner than the record now says; m3ter cannot move it.
+    IdentityChanged,
+    /// Which plan bills the commitment is not known.
+    BillingPlanUnclear,
+    /// Several bands, and neither tiered nor volume was said.
+    PricingTypeMissing,
+    /// The bands are not readable, not rising or do not start at 0.
+    PricingBandsInvalid,
+    /// The price differs and the mapping says to report that only.
+    PricingChanged,
+    /// Its flag says not to sync it.
+    Flagged,
+    /// What it needs is not there.
+    DependencyFailed,
+    /// Another commitment runs in the same time.
+    CommitmentOverlap,
+    /// Another account plan of the product runs in the same time.
+    AccountPlanOverlap,
+    /// m3ter refused it for another reason.
+    RefusedByM3ter,
+    /// It changed in m3ter again and again while this sync wrote.
+    ChangedMeanwhile,
+    /// No definite answer; the run's error code says more.
+    OutcomeUnknown,
+    /// A row that was synced before is gone from Salesforce, and the mapping says to fail.
+    LineRemoved,
+}
+
+impl FindingCode {
+    /// The code's spelling in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RequiredValueBlank => "REQUIRED_VALUE_BLANK",
+            Self::ValueInvalid => "VALUE_INVALID",
+            Self::ValueOutOfRange => "VALUE_OUT_OF_RANGE",
+            Self::EndNotAfterStart => "END_NOT_AFTER_START",
+            Self::OutsideContractPeriod => "OUTSIDE_CONTRACT_PERIOD",
+            Self::ProductPeriodsOverlap => "PRODUCT_PERIODS_OVERLAP",
+            Self::CurrencyMissing => "CURRENCY_MISSING",
+            Self::CurrencyMismatch => "CURRENCY_MISMATCH",
+            Self::CodeNotFound => "CODE_NOT_FOUND",
+            Self::CodeInvalid => "CODE_INVALID",
+            Self::CodeInUse => "CODE_IN_USE",
+            Self::AmbiguousMatch => "AMBIGUOUS_MATCH",
+            Self::IdentityChanged => "IDENTITY_CHANGED",
+            Self::BillingPlanUnclear => "BILLING_PLAN_UNCLEAR",
+            Self::PricingTypeMissing => "PRICING_TYPE_MISSING",
+            Self::PricingBandsInvalid => "PRICING_BANDS_INVALID",
+            Self::PricingChanged => "PRICING_CHANGED",
+            Self::Flagged => "FLAGGED",
+            Self::DependencyFailed => "DEPENDENCY_FAILED",
+            Self::CommitmentOverlap => "COMMITMENT_OVERLAP",
+            Self::AccountPlanOverlap => "ACCOUNT_PLAN_OVERLAP",
+            Self::RefusedByM3ter => "REFUSED_BY_M3TER",
+            Self::ChangedMeanwhile => "CHANGED_MEANWHILE",
+            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::LineRemoved => "LINE_REMOVED",
+        }
+    }
+}
+
+impl fmt::Display for FindingCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

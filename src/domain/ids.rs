@@ -1,0 +1,181 @@
+//! Identifiers that carry the system they belong to.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A Salesforce record id in its 18-character form.
+///
+/// Parsing accepts the 15-character form, which it completes, and refuses an 18-character one whose ending does not fit:
+/// repairing it could name another record. Source: Salesforce Object Reference, "Record Type and ID field types".
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SalesforceId(String);
+
+/// The text is not 15 or 18 letters and digits with the right ending.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a Salesforce record ID (15 or 18 letters and digits, with the right ending)")]
+pub struct InvalidSalesforceId(pub String);
+
+/// How much of a refused id is repeated in the message about it.
+const SHOWN_CHARACTERS: usize = 40;
+
+impl SalesforceId {
+    /// Parses a 15- or 18-character id; white space around it is not part of it.
+    pub fn parse(text: &str) -> Result<Self, InvalidSalesforceId> {
+        let text = text.trim();
+        let invalid = || InvalidSalesforceId(text.chars().take(SHOWN_CHARACTERS).collect());
+        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) || !matches!(text.len(), 15 | 18) {
+            return Err(invalid());
+        }
+        let (base, ending) = text.split_at(15);
+        let checksum = checksum(base);
+        if !ending.is_empty() && ending != checksum {
+            return Err(invalid());
+        }
+        Ok(Self(format!("{base}{checksum}")))
+    }
+
+    /// The 18 characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The three characters that tell the object: `006` is an Opportunity.
+    pub fn key_prefix(&self) -> &str {
+        &self.0[..3]
+    }
+}
+
+/// Three characters, one for each block of five; bit `i` is set where character `i` of the block is a capital letter.
+fn checksum(base: &str) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+    base.as_bytes()
+        .chunks(5)
+        .map(|block| {
+            let index =
+                block.iter().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase()).fold(0, |bits, (position, _)| bits | 1 << position);
+            char::from(ALPHABET[index])
+        })
+        .collect()
+}
+
+impl TryFrom<String> for SalesforceId {
+    type Error = InvalidSalesforceId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<SalesforceId> for String {
+    fn from(id: SalesforceId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for SalesforceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The id of an object in m3ter: a UUID in the API's own spelling.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct M3terId(String);
+
+/// The text cannot be a m3ter id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a m3ter id")]
+pub struct InvalidM3terId(pub String);
+
+impl M3terId {
+    /// Parses a UUID of 36 characters; its letters keep their case.
+    pub fn parse(text: &str) -> Result<Self, InvalidM3terId> {
+        let text = text.trim();
+        if text.len() == 36 && Uuid::try_parse(text).is_ok() {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidM3terId(text.chars().take(SHOWN_CHARACTERS).collect()))
+        }
+    }
+
+    /// The 36 characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for M3terId {
+    type Error = InvalidM3terId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<M3terId> for String {
+    fn from(id: M3terId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for M3terId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The id of one recorded run of a sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SyncRunId(pub Uuid);
+
+impl fmt::Display for SyncRunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_id_of_15_characters_is_completed_to_18() {
+        for (short, long) in [
+            ("006S900000795MM", "006S900000795MMIAY"),
+            ("001S900000RzsIU", "001S900000RzsIUIAZ"),
+            ("00kS9000001Nxy5", "00kS9000001Nxy5IAC"),
+        ] {
+            assert_eq!(SalesforceId::parse(short).unwrap().as_str(), long);
+            assert_eq!(SalesforceId::parse(long).unwrap().as_str(), long);
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_id_is_refused() {
+        for text in ["", "abc", "006S900000795MMIA", "006S900000795MMIAZ", "006s900000795mmiay", "006S900000795'-", "006S900000795MÉ"] {
+            assert!(SalesforceId::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_m3ter_id_is_a_uuid_with_hyphens() {
+        assert!(M3terId::parse("21e063b6-2350-4add-a028-3e6ad5b233ed").is_ok());
+        assert!(M3terId::parse("21e063b623504adda0283e6ad5b233ed").is_err());
+        assert!(M3terId::parse("../../accounts/aaaaaaaaaaaaaaaaaaaaa").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_parses_or_is_refused_without_a_panic(text in ".*") {
+            if let Ok(id) = SalesforceId::parse(&text) {
+                prop_assert_eq!(SalesforceId::parse(id.as_str()).unwrap(), id);
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the org's describe shows to the integration user: objects, fields and relationships.
+
+use std::collections::BTreeMap;
+
+/// The described objects, by API name.
+#[derive(Debug, Clone, Default)]
+pub struct OrgSchema {
+    sobjects: BTreeMap<String, SObject>,
+}
+
+/// One described sObject.
+#[derive(Debug, Clone, Default)]
+pub struct SObject {
+    /// The API name, as the org spells it.
+    pub name: String,
+    /// The fields that the integration user may see.
+    pub fields: Vec<OrgField>,
+    /// Child relationship name and the child's sObject.
+    pub child_relationships: Vec<(String, String)>,
+}
+
+/// One field of a described sObject.
+#[derive(Debug, Clone, Default)]
+pub struct OrgField {
+    /// The API name, as the org spells it.
+    pub name: String,
+    /// Salesforce's field type: `string`, `currency`, `double`, `percent`, `date`, `datetime`, `boolean`, `picklist`, `reference`, …
+    pub field_type: String,
+    /// Most characters a text field holds; 0 where it does not apply.
+    pub length: usize,
+    /// Whether the integration user may change it.
+    pub updateable: bool,
+    /// The sObjects that a reference points to.
+    pub reference_to: Vec<String>,
+    /// The name that goes into a path to the parent (`Account` for `AccountId`).
+    pub relationship_name: Option<String>,
+}
+
+impl OrgSchema {
+    /// Adds a description, or puts it in place of an older one.
+    pub fn insert(&mut self, sobject: SObject) {
+        self.sobjects.insert(sobject.name.to_ascii_lowercase(), sobject);
+    }
+
+    /// The description of an sObject, if it was read.
+    pub fn sobject(&self, name: &str) -> Option<&SObject> {
+        self.sobjects.get(&name.to_ascii_lowercase())
+    }
+}
+
+impl SObject {
+    /// The field called `name`, without regard to case.
+    pub fn field(&self, name: &str) -> Option<&OrgField> {
+        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The sObject that the parent relationship `name` leads to; the first where it could be several.
+    pub fn parent(&self, name: &str) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|field| field.relationship_name.as_deref().is_some_and(|relationship| relationship.eq_ignore_ascii_case(name)))
+            .and_then(|field| field.reference_to.first())
+            .map(String::as_str)
+    }
+
+    /// The sObject of the child relationship `name`.
+    pub fn child(&self, name: &str) -> Option<&str> {
+        self.child_relationships
+            .iter()
+            .find(|(relationship, _)| relationship.eq_ignore_ascii_case(name))
+            .map(|(_, sobject)| sobject.as_str())
+    }
+}

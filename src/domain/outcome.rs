@@ -1,0 +1,284 @@
+//! The answer about one record: the result that callers read.
+//!
+//! The names and words are the contract of `POST /sync-to-m3ter`; `openapi.yaml` describes the same shape.
+
+use std::fmt::{self, Write as _};
+
+use serde::{Deserialize, Serialize};
+
+use super::entity::{EntityKind, ObjectKey};
+
+/// The answer about one requested record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncResult {
+    /// Whether every object result is a success.
+    pub success: bool,
+    /// `Completed`, `Partial Success` or `Failed`.
+    pub sync_status: SyncStatus,
+    /// One sentence about the whole.
+    pub message: String,
+    /// On `Failed`: which failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// On `Failed`: whether the same call may succeed later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retryable: Option<bool>,
+    /// The id that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_record_id: Option<String>,
+    /// The recorded run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync_run_id: Option<String>,
+    /// Whether nothing was to be written.
+    pub dry_run: bool,
+    /// One for each object, in the order Account, Contract, Commitment, Plan, Pricing, AccountPlan.
+    pub object_results: Vec<ObjectResult>,
+    /// One line for each object result.
+    pub concatenated_results: String,
+    /// What a person should know; never changes success or status.
+    pub warnings: Vec<String>,
+}
+
+/// The status of a whole sync, spelled as on the original's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SyncStatus {
+    /// Every object result is a success.
+    Completed,
+    /// At least one object result is not.
+    #[serde(rename = "Partial Success")]
+    PartialSuccess,
+    /// Validation or a system failure.
+    Failed,
+}
+
+impl fmt::Display for SyncStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Completed => "Completed",
+            Self::PartialSuccess => "Partial Success",
+            Self::Failed => "Failed",
+        })
+    }
+}
+
+/// The answer about one m3ter object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectResult {
+    /// `Account`, `Contract`, `Commitment`, `Plan`, `Pricing` or `AccountPlan`.
+    pub object_name: String,
+    /// Whether m3ter now holds what the record asks for.
+    pub success: bool,
+    /// What happened.
+    pub message: String,
+    /// The row that the object comes from.
+    pub salesforce_id: String,
+    /// What was done, or in a dry run would be.
+    pub action: Action,
+    /// The object's id in m3ter, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub m3ter_id: Option<String>,
+    /// The stable code of what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding_code: Option<String>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// What a person should know although nothing is wrong.
+    pub warnings: Vec<String>,
+    /// In a dry run: field by field, what would change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<FieldChange>>,
+}
+
+/// What was done with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It was not there before.
+    Created,
+    /// Some of its fields were changed.
+    Updated,
+    /// It held everything already.
+    Unchanged,
+    /// Its flag is off.
+    Skipped,
+    /// It is not as the record asks for.
+    Failed,
+}
+
+/// One field that would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldChange {
+    /// As m3ter spells it.
+    pub field: String,
+    /// What m3ter holds, absent for a new object or a field without a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_value: Option<String>,
+    /// What it would hold, absent for a field that would be cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_value: Option<String>,
+    /// Where the value comes from (`Opportunity.Amount`).
+    pub source: String,
+}
+
+/// Why a sync ended as `Failed`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The stable code.
+    pub code: ErrorCode,
+    /// What follows `Sync process failed: `.
+    pub reason: String,
+}
+
+/// The stable code of a failure, as in `errorCode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// More than one record in a request.
+    MultipleRequests,
+    /// No record in a request.
+    EmptyRequest,
+    /// `parentRecordId` null, absent or blank.
+    MissingRecordId,
+    /// `parentRecordId` is not an id.
+    InvalidRecordId,
+    /// No mapping for the record's object.
+    UnsupportedObject,
+    /// The record does not exist, or Salesforce cannot tell whether it does.
+    RecordNotFound,
+    /// The record lies in the recycle bin.
+    RecordDeleted,
+    /// The integration user may not see the record.
+    RecordNotAccessible,
+    /// The mapping names a field that the org does not show.
+    MappingInvalid,
+    /// Salesforce refused the login.
+    SalesforceAuthFailed,
+    /// Salesforce gave no usable answer.
+    SalesforceUnavailable,
+    /// Salesforce's own request limit is spent.
+    SalesforceLimitExceeded,
+    /// m3ter refused the login.
+    M3terAuthFailed,
+    /// m3ter gave no usable answer.
+    M3terUnavailable,
+    /// m3ter's own request limit is spent.
+    M3terLimitExceeded,
+    /// The time budget is spent.
+    TimeLimitExceeded,
+    /// The callout budget is spent.
+    CalloutLimitExceeded,
+    /// A fault of the service.
+    InternalError,
+}
+
+impl ErrorCode {
+    /// The code's spelling in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MultipleRequests => "MULTIPLE_REQUESTS",
+            Self::EmptyRequest => "EMPTY_REQUEST",
+            Self::MissingRecordId => "MISSING_RECORD_ID",
+            Self::InvalidRecordId => "INVALID_RECORD_ID",
+            Self::UnsupportedObject => "UNSUPPORTED_OBJECT",
+            Self::RecordNotFound => "RECORD_NOT_FOUND",
+            Self::RecordDeleted => "RECORD_DELETED",
+            Self::RecordNotAccessible => "RECORD_NOT_ACCESSIBLE",
+            Self::MappingInvalid => "MAPPING_INVALID",
+            Self::SalesforceAuthFailed => "SALESFORCE_AUTH_FAILED",
+            Self::SalesforceUnavailable => "SALESFORCE_UNAVAILABLE",
+            Self::SalesforceLimitExceeded => "SALESFORCE_LIMIT_EXCEEDED",
+            Self::M3terAuthFailed => "M3TER_AUTH_FAILED",
+            Self::M3terUnavailable => "M3TER_UNAVAILABLE",
+            Self::M3terLimitExceeded => "M3TER_LIMIT_EXCEEDED",
+            Self::TimeLimitExceeded => "TIME_LIMIT_EXCEEDED",
+            Self::CalloutLimitExceeded => "CALLOUT_LIMIT_EXCEEDED",
+            Self::InternalError => "INTERNAL_ERROR",
+        }
+    }
+
+    /// Whether the same call may succeed later without anyone changing anything.
+    pub fn retryable(self) -> bool {
+        matches!(
+            self,
+            Self::SalesforceUnavailable
+                | Self::SalesforceLimitExceeded
+                | Self::M3terUnavailable
+                | Self::M3terLimitExceeded
+                | Self::TimeLimitExceeded
+                | Self::InternalError
+        )
+    }
+}
+
+/// The sentence of `Completed` and of `Partial Success`.
+pub const COMPLETED_MESSAGE: &str = "Sync process completed successfully";
+
+impl SyncResult {
+    /// The result of a sync that reached its end.
+    pub fn ended(object_results: Vec<ObjectResult>, warnings: Vec<String>) -> Self {
+        let success = object_results.iter().all(|result| result.success);
+        Self {
+            success,
+            sync_status: if success { SyncStatus::Completed } else { SyncStatus::PartialSuccess },
+            message: COMPLETED_MESSAGE.to_owned(),
+            error_code: None,
+            retryable: None,
+            parent_record_id: None,
+            sync_run_id: None,
+            dry_run: false,
+            concatenated_results: concatenate(&object_results),
+            object_results,
+            warnings,
+        }
+    }
+
+    /// The result of a sync that failed, with what was done before.
+    pub fn failed(failure: &Failure, object_results: Vec<ObjectResult>, warnings: Vec<String>) -> Self {
+        Self {
+            success: false,
+            sync_status: SyncStatus::Failed,
+            message: format!("Sync process failed: {}", failure.reason),
+            error_code: Some(failure.code.as_str().to_owned()),
+            retryable: Some(failure.code.retryable()),
+            ..Self::ended(object_results, warnings)
+        }
+    }
+}
+
+impl ObjectResult {
+    /// A result about the object `key` without finding, id, warnings or changes.
+    pub fn new(key: &ObjectKey, action: Action, message: impl Into<String>) -> Self {
+        Self {
+            object_name: key.kind.name().to_owned(),
+            success: !matches!(action, Action::Skipped | Action::Failed),
+            message: message.into(),
+            salesforce_id: key.row.as_str().to_owned(),
+            action,
+            m3ter_id: None,
+            finding_code: None,
+            remedy: None,
+            warnings: Vec::new(),
+            changes: None,
+        }
+    }
+
+    /// The kind of object that the result is about.
+    pub fn kind(&self) -> Option<EntityKind> {
+        EntityKind::from_name(&self.object_name)
+    }
+}
+
+fn concatenate(results: &[ObjectResult]) -> String {
+    let mut text = String::new();
+    for result in results {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let ObjectResult { object_name, success, message, salesforce_id, .. } = result;
+        let _ = write!(text, "Object: {object_name}, Success: {success}, Message: {message}, Salesforce ID: {salesforce_id}");
+    }
+    text
+}

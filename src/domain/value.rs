@@ -1,0 +1,163 @@
+//! The values that a mapping gives to m3ter fields, and when one equals what m3ter answered.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde_json::{Map, Value as Json};
+
+use super::entity::ObjectKey;
+use super::ids::M3terId;
+use super::money::{decimal_in_json, json_number};
+
+/// A value of a m3ter field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Text, a code, an e-mail address, a currency or an enum's word.
+    Text(String),
+    /// A number, exactly.
+    Number(Decimal),
+    /// True or false.
+    Boolean(bool),
+    /// A calendar date.
+    Date(Date),
+    /// An instant.
+    DateTime(Timestamp),
+    /// The filled parts of an address; parts that it does not name keep what m3ter has.
+    Address(BTreeMap<&'static str, String>),
+    /// Pricing bands, sorted by lower limit.
+    PricingBands(Vec<PricingBand>),
+    /// Words or ids.
+    TextList(Vec<String>),
+    /// The id of an object that m3ter has.
+    Id(M3terId),
+    /// An object of the same sync, whose id is known once it is there.
+    Object(ObjectKey),
+}
+
+/// One pricing band; it ends where the next one starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PricingBand {
+    /// The usage from which the band applies, 0 or more.
+    pub lower_limit: Decimal,
+    /// The price for entering the band.
+    pub fixed_price: Decimal,
+    /// The price of one unit of the aggregation.
+    pub unit_price: Decimal,
+}
+
+impl Value {
+    /// The value as m3ter's JSON. An object of the same sync has to be replaced by its id before; it gives `null`.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Text(text) => Json::String(text.clone()),
+            Self::Number(number) => json_number(*number),
+            Self::Boolean(boolean) => Json::Bool(*boolean),
+            Self::Date(date) => Json::String(date.to_string()),
+            Self::DateTime(instant) => Json::String(instant.to_string()),
+            Self::Address(parts) => {
+                Json::Object(parts.iter().map(|(part, text)| ((*part).to_owned(), Json::String(text.clone()))).collect())
+            }
+            Self::PricingBands(bands) => Json::Array(bands.iter().map(|band| band.to_json()).collect()),
+            Self::TextList(texts) => Json::Array(texts.iter().cloned().map(Json::String).collect()),
+            Self::Id(id) => Json::String(id.as_str().to_owned()),
+            Self::Object(_) => Json::Null,
+        }
+    }
+
+    /// Whether m3ter's answer means the same: decimals by value, date-times by instant, bands by lower limit without their ids,
+    /// lists without regard to order, an address in the parts that this one names.
+    pub fn means_the_same_as(&self, actual: &Json) -> bool {
+        match self {
+            Self::Text(text) => actual.as_str() == Some(text),
+            Self::Number(number) => decimal_in_json(actual) == Some(*number),
+            Self::Boolean(boolean) => actual.as_bool() == Some(*boolean),
+            Self::Date(date) => actual.as_str().and_then(date_in_text) == Some(*date),
+            Self::DateTime(instant) => actual.as_str().and_then(|text| text.parse::<Timestamp>().ok()) == Some(*instant),
+            Self::Address(parts) => parts.iter().all(|(part, text)| actual.get(part).and_then(Json::as_str).unwrap_or_default() == text),
+            Self::PricingBands(bands) => bands_in_json(actual).is_some_and(|actual| actual == *bands),
+            Self::TextList(texts) => {
+                let mut wanted: Vec<&str> = texts.iter().map(String::as_str).collect();
+                let mut present: Vec<&str> = actual.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+                wanted.sort_unstable();
+                present.sort_unstable();
+                wanted == present
+            }
+            Self::Id(id) => actual.as_str() == Some(id.as_str()),
+            Self::Object(_) => false,
+        }
+    }
+
+    /// Lays the value over `field` of a m3ter object; an address keeps the parts that this one does not name.
+    pub fn overlay(&self, object: &mut Map<String, Json>, field: &str) {
+        match (self, object.get_mut(field)) {
+            (Self::Address(parts), Some(Json::Object(actual))) => {
+                for (part, text) in parts {
+                    actual.insert((*part).to_owned(), Json::String(text.clone()));
+                }
+            }
+            _ => {
+                object.insert(field.to_owned(), self.to_json());
+            }
+        }
+    }
+}
+
+impl PricingBand {
+    fn to_json(self) -> Json {
+        serde_json::json!({
+            "lowerLimit": json_number(self.lower_limit),
+            "fixedPrice": json_number(self.fixed_price),
+            "unitPrice": json_number(self.unit_price),
+        })
+    }
+}
+
+/// The bands in m3ter's JSON, sorted by lower limit; `None` when one is not readable.
+pub fn bands_in_json(json: &Json) -> Option<Vec<PricingBand>> {
+    let mut bands = json
+        .as_array()?
+        .iter()
+        .map(|band| {
+            Some(PricingBand {
+                lower_limit: decimal_in_json(band.get("lowerLimit")?)?,
+                fixed_price: decimal_in_json(band.get("fixedPrice")?)?,
+                unit_price: decimal_in_json(band.get("unitPrice")?)?,
+            })
+        })
+        .collect::<Option<Vec<_>>>()?;
+    bands.sort_unstable_by_key(|band| band.lower_limit);
+    Some(bands)
+}
+
+/// A calendar date, also where m3ter wrote it as a date-time.
+pub fn date_in_text(text: &str) -> Option<Date> {
+    text.get(..10).and_then(|date| date.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn equal_in_meaning_is_equal_whatever_the_spelling() {
+        let number = |text: &str| Value::Number(text.parse().unwrap());
+        assert!(number("12000.00").means_the_same_as(&json!(12000)));
+        assert!(!number("12000.00").means_the_same_as(&json!(12000.01)));
+        let instant = Value::DateTime("2026-01-01T00:00:00Z".parse().unwrap());
+        assert!(instant.means_the_same_as(&json!("2026-01-01T01:00:00.000+01:00")));
+        let bands = Value::PricingBands(bands_in_json(&json!([{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.05}])).unwrap());
+        assert!(bands.means_the_same_as(&json!([{"id": "x", "lowerLimit": 0.0, "fixedPrice": 0, "unitPrice": 0.050}])));
+        assert!(!bands.means_the_same_as(&json!(null)));
+    }
+
+    #[test]
+    fn an_address_keeps_the_parts_that_the_mapping_does_not_name() {
+        let mut account = json!({"address": {"addressLine1": "Old", "region": "Kent"}}).as_object().cloned().unwrap();
+        Value::Address(BTreeMap::from([("addressLine1", "New".to_owned())])).overlay(&mut account, "address");
+        assert_eq!(account["address"], json!({"addressLine1": "New", "region": "Kent"}));
+    }
+}
