@@ -2,6 +2,7 @@
 //!
 //! Everything here is data and functions on data. It never does I/O, reads a clock, or names another module of the crate.
 
+pub mod actual;
 pub mod catalog;
 pub mod dates;
 pub mod desired;

@@ -1,3 +1,4 @@
 //! Brings one Salesforce record, and everything billing needs from it, into m3ter.
 
+pub mod changeset;
 pub mod domain;
