@@ -12,15 +12,15 @@ use std::fmt;
 
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
-use crate::domain::entity::ObjectKey;
-use crate::domain::finding::Finding;
+use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::{Action, FieldChange, ObjectResult};
 
 /// The ids of this sync's objects that m3ter has already.
 pub type KnownIds = HashMap<ObjectKey, M3terId>;
 
-/// Everything that one sync would do, in the order of results, which is also an order that respects dependence.
+/// Everything that one sync would do, in the order of results.
 #[derive(Debug, Clone, Default)]
 pub struct Changeset {
     /// One change for each desired object.
@@ -93,7 +93,45 @@ impl Step {
     }
 }
 
+/// Whether an object can serve those that refer to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Availability {
+    /// m3ter has it.
+    There(M3terId),
+    /// It is there once it was created.
+    ToCome,
+    /// It will not be there.
+    Absent(Absence),
+}
+
+/// Why an object will not be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// It failed, or needs one that failed.
+    Failed,
+    /// Its flag is off and m3ter does not have it.
+    Flagged,
+}
+
 impl Change {
+    /// Whether the object can serve those that refer to it, before anything is written. A Plan that m3ter has serves even when it
+    /// is not as the record asks for: its prices and its attachment are objects of their own.
+    pub fn availability(&self) -> Availability {
+        match &self.step {
+            Step::Create { .. } => Availability::ToCome,
+            Step::Update { actual, .. } | Step::Supersede { actual, .. } => Availability::There(actual.id.clone()),
+            Step::Unchanged { id } => Availability::There(id.clone()),
+            Step::Flagged { existing } => existing.clone().map_or(Availability::Absent(Absence::Flagged), Availability::There),
+            Step::Invalid { existing: Some(id), .. } if self.desired.kind() == EntityKind::Plan => Availability::There(id.clone()),
+            Step::Invalid { .. } => Availability::Absent(Absence::Failed),
+        }
+    }
+
+    /// Whether the step writes to m3ter and so needs what it refers to.
+    pub fn writes(&self) -> bool {
+        matches!(self.step, Step::Create { .. } | Step::Update { .. } | Step::Supersede { .. })
+    }
+
     /// The result that a dry run gives for the object, unless one that it needs stands in its way.
     pub fn foresee(&self) -> ObjectResult {
         let key = &self.desired.key;
@@ -128,10 +166,55 @@ impl Change {
     }
 }
 
+impl Changeset {
+    /// The result that a dry run gives for every object, in order.
+    pub fn foresee(&self) -> Vec<ObjectResult> {
+        self.changes
+            .iter()
+            .map(|change| match self.obstacle(change) {
+                Some((kind, absence)) => not_attempted(&change.desired.key, kind, absence),
+                None => change.foresee(),
+            })
+            .collect()
+    }
+
+    /// The first object that stands in the way of a change, also where it is one that the needed object itself needs.
+    fn obstacle(&self, change: &Change) -> Option<(EntityKind, Absence)> {
+        if !change.writes() {
+            return None;
+        }
+        change.desired.dependencies().find_map(|key| {
+            let needed = self.changes.iter().find(|other| other.desired.key == *key)?;
+            match needed.availability() {
+                Availability::There(_) => None,
+                Availability::Absent(absence) => Some((key.kind, absence)),
+                Availability::ToCome => self.obstacle(needed).map(|_| (key.kind, Absence::Failed)),
+            }
+        })
+    }
+}
+
+/// The result of an object that needs one that is not there.
+pub fn not_attempted(key: &ObjectKey, needed: EntityKind, absence: Absence) -> ObjectResult {
+    let why = match absence {
+        Absence::Failed => "failed",
+        Absence::Flagged => "was flagged to not sync",
+    };
+    let mut result = ObjectResult::new(key, Action::Failed, format!("Not attempted because {needed} {why}"));
+    result.finding_code = Some(FindingCode::DependencyFailed.to_string());
+    result.remedy = Some(match absence {
+        Absence::Failed => format!("Mend the {needed} first; its own result says how"),
+        Absence::Flagged => format!("Let the {needed} sync as well, or create it in m3ter"),
+    });
+    result
+}
+
 /// The result of an object whose flag is off.
 pub fn flagged(key: &ObjectKey) -> ObjectResult {
     let message = format!("The object {} for the record {} was flagged to not sync.", key.kind.plural(), key.row);
-    ObjectResult::new(key, Action::Skipped, message)
+    let mut result = ObjectResult::new(key, Action::Skipped, message);
+    result.finding_code = Some(FindingCode::Flagged.to_string());
+    result
 }
 
 /// The result of an object that the data does not allow; all findings in one.

@@ -80,8 +80,7 @@ fn compare_existing(
     if !findings.is_empty() {
         return (Step::Invalid { findings, existing: Some(actual.id.clone()) }, Vec::new());
     }
-    let changes: Vec<FieldChange> =
-        updatable_fields(desired, actual).filter_map(|field| field_change(desired.kind(), field, actual, known)).collect();
+    let changes: Vec<FieldChange> = updatable_fields(desired, actual).filter_map(|field| field_change(field, actual, known)).collect();
     if changes.is_empty() {
         return (Step::Unchanged { id: actual.id.clone() }, Vec::new());
     }
@@ -100,7 +99,7 @@ fn moved_owners(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds
         desired.fields().iter().filter(|field| kind.field(field.name).is_some_and(|spec| spec.on_difference == OnDifference::Identity));
     owners
         .filter_map(|field| {
-            let change = field_change(kind, field, actual, known)?;
+            let change = field_change(field, actual, known)?;
             Some(Finding::new(
                 FindingCode::IdentityChanged,
                 format!(
@@ -182,7 +181,7 @@ fn creation(fields: &[DesiredField]) -> Vec<FieldChange> {
 }
 
 /// How one field would change; `None` where m3ter's value means the same.
-fn field_change(kind: EntityKind, field: &DesiredField, actual: &ActualObject, known: &KnownIds) -> Option<FieldChange> {
+fn field_change(field: &DesiredField, actual: &ActualObject, known: &KnownIds) -> Option<FieldChange> {
     let present = actual.fields.get(field.name).filter(|value| !value.is_null());
     let new_value = match &field.action {
         FieldAction::Set(value) => {
