@@ -6,6 +6,8 @@
 pub mod body;
 pub mod compare;
 pub mod identity;
+#[cfg(test)]
+mod testing;
 
 use std::collections::HashMap;
 use std::fmt;

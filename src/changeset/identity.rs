@@ -129,3 +129,89 @@ pub fn is_body_of(body: &Map<String, Json>, candidate: &ActualObject) -> bool {
 fn texts(list: &Json) -> HashSet<&str> {
     list.as_array().into_iter().flatten().filter_map(Json::as_str).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::changeset::testing::{account, actual_with_id, commitment as desired_commitment, row};
+
+    const FIRST: &str = "293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e";
+    const SECOND: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
+    const CONTRACT: &str = "83df45e7-78ea-4211-8d12-6220b7c7ca86";
+
+    fn id(text: &str) -> M3terId {
+        M3terId::parse(text).unwrap()
+    }
+
+    fn under_contract(commitment: &str, start: &str) -> ActualObject {
+        actual_with_id(
+            commitment,
+            json!({"contractId": CONTRACT, "startDate": start, "endDate": "2027-01-01", "currency": "USD", "amount": 12000}),
+        )
+    }
+
+    fn evidence<'a>(
+        candidates: &'a [ActualObject],
+        contract: &'a M3terId,
+        attempts: &'a [Map<String, Json>],
+        owners: &'a Owners,
+        taken: &'a HashSet<M3terId>,
+    ) -> CommitmentEvidence<'a> {
+        CommitmentEvidence { candidates, contract: Some(contract), attempts, owners, taken }
+    }
+
+    #[test]
+    fn an_object_of_another_row_is_not_taken_over() {
+        let desired = account(Vec::new());
+        let found = [actual_with_id(FIRST, json!({"code": desired.code}))];
+        let owners = Owners::from([(id(FIRST), SalesforceId::parse("006S900000795MN").unwrap())]);
+        let finding = by_code(&desired, &found, None, &owners).unwrap_err();
+        assert_eq!(finding.code, FindingCode::CodeInUse);
+        assert!(finding.message.contains("006S900000795MNIAY"), "{}", finding.message);
+        assert!(by_code(&desired, &found, None, &Owners::from([(id(FIRST), row())])).unwrap().is_some());
+    }
+
+    #[test]
+    fn two_objects_with_the_code_are_named_and_none_is_guessed() {
+        let desired = account(Vec::new());
+        let found = [actual_with_id(FIRST, json!({"code": desired.code})), actual_with_id(SECOND, json!({"code": desired.code}))];
+        let finding = by_code(&desired, &found, None, &Owners::new()).unwrap_err();
+        assert!(finding.code == FindingCode::AmbiguousMatch && finding.message.contains(FIRST) && finding.message.contains(SECOND));
+    }
+
+    #[test]
+    fn a_commitment_is_found_by_the_id_that_was_written_back_only_under_its_own_contract() {
+        let desired = desired_commitment("2026-02-01", Some(FIRST));
+        let candidates = [under_contract(FIRST, "2026-01-01")];
+        let (owners, taken) = (Owners::new(), HashSet::new());
+        let contract = id(CONTRACT);
+        assert_eq!(commitment(&desired, &evidence(&candidates, &contract, &[], &owners, &taken), &KnownIds::new()).unwrap().id, id(FIRST));
+        let other_contract = id(SECOND);
+        assert_eq!(commitment(&desired, &evidence(&candidates, &other_contract, &[], &owners, &taken), &KnownIds::new()), None);
+    }
+
+    #[test]
+    fn a_commitment_is_found_by_a_body_that_was_sent_before() {
+        let desired = desired_commitment("2026-03-01", None);
+        let candidates = [under_contract(FIRST, "2026-01-01")];
+        let sent = json!({"startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD", "amount": 12000.00});
+        let attempts = [sent.as_object().cloned().unwrap()];
+        let (owners, taken, contract) = (Owners::new(), HashSet::new(), id(CONTRACT));
+        assert!(commitment(&desired, &evidence(&candidates, &contract, &attempts, &owners, &taken), &KnownIds::new()).is_some());
+        assert!(commitment(&desired, &evidence(&candidates, &contract, &[], &owners, &taken), &KnownIds::new()).is_none());
+    }
+
+    #[test]
+    fn an_equal_commitment_serves_one_row_only() {
+        let desired = desired_commitment("2026-01-01", None);
+        let candidates = [under_contract(FIRST, "2026-01-01")];
+        let (owners, contract) = (Owners::new(), id(CONTRACT));
+        assert!(commitment(&desired, &evidence(&candidates, &contract, &[], &owners, &HashSet::new()), &KnownIds::new()).is_some());
+        let taken = HashSet::from([id(FIRST)]);
+        assert!(commitment(&desired, &evidence(&candidates, &contract, &[], &owners, &taken), &KnownIds::new()).is_none());
+        let owners = Owners::from([(id(FIRST), SalesforceId::parse("006S900000795MN").unwrap())]);
+        assert!(commitment(&desired, &evidence(&candidates, &contract, &[], &owners, &HashSet::new()), &KnownIds::new()).is_none());
+    }
+}
