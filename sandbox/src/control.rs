@@ -1,0 +1,125 @@
+//! What a test can see of an emulator and do to it: the request log, latency, faults, limits.
+
+mod fault;
+mod http;
+mod log;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use fault::{Fault, FaultKind};
+pub use log::LoggedRequest;
+
+pub(crate) use fault::Faults;
+pub(crate) use http::router;
+pub(crate) use log::Log;
+
+/// The controls that both emulators share.
+#[derive(Debug)]
+pub struct Control {
+    started: Instant,
+    latency_ms: AtomicU64,
+    list_lag_ms: AtomicU64,
+    unexpected: AtomicUsize,
+    limit: Mutex<RateLimit>,
+    pub(crate) log: Mutex<Log>,
+    pub(crate) faults: Mutex<Faults>,
+}
+
+/// So many requests in a second, the next ones are refused until it is over.
+#[derive(Debug)]
+struct RateLimit {
+    requests_per_second: Option<u32>,
+    second: u64,
+    used: u32,
+}
+
+impl Control {
+    pub(crate) fn new(requests_per_second: Option<u32>) -> Self {
+        Self {
+            started: Instant::now(),
+            latency_ms: AtomicU64::new(0),
+            list_lag_ms: AtomicU64::new(0),
+            unexpected: AtomicUsize::new(0),
+            limit: Mutex::new(RateLimit { requests_per_second, second: 0, used: 0 }),
+            log: Mutex::default(),
+            faults: Mutex::default(),
+        }
+    }
+
+    /// Delays every request by this much before it has its effect, as a network would.
+    pub fn set_latency(&self, latency: Duration) {
+        self.latency_ms.store(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn latency(&self) -> Duration {
+        Duration::from_millis(self.latency_ms.load(Ordering::Relaxed))
+    }
+
+    /// Lets lists show the state as of this long ago.
+    pub fn set_list_lag(&self, lag: Duration) {
+        self.list_lag_ms.store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn list_lag(&self) -> Duration {
+        Duration::from_millis(self.list_lag_ms.load(Ordering::Relaxed))
+    }
+
+    /// Refuses what goes beyond so many requests in a second; `None` lifts the limit.
+    pub fn set_requests_per_second(&self, requests_per_second: Option<u32>) {
+        lock(&self.limit).requests_per_second = requests_per_second;
+    }
+
+    /// Whether one more request fits into this second.
+    pub(crate) fn admit(&self) -> bool {
+        let mut limit = lock(&self.limit);
+        let Some(most) = limit.requests_per_second else { return true };
+        let second = self.started.elapsed().as_secs();
+        if limit.second != second {
+            limit.second = second;
+            limit.used = 0;
+        }
+        limit.used += 1;
+        limit.used <= most
+    }
+
+    /// Milliseconds since the emulator started.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The requests since the start or since the log was cleared.
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        lock(&self.log).requests()
+    }
+
+    /// Empties the log.
+    pub fn clear_requests(&self) {
+        lock(&self.log).clear();
+    }
+
+    /// Plans a fault.
+    pub fn add_fault(&self, fault: Fault) {
+        lock(&self.faults).add(fault);
+    }
+
+    /// Forgets all planned faults.
+    pub fn clear_faults(&self) {
+        lock(&self.faults).clear();
+    }
+
+    /// How many requests the emulator did not understand: an unknown path or method.
+    pub fn unexpected_requests(&self) -> usize {
+        self.unexpected.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_unexpected(&self) {
+        self.unexpected.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The guarded value; a panic elsewhere does not spoil it for the tests that look at it afterwards.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,125 @@
+//! The controls over HTTP, under `/sandbox/`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::Fault;
+use crate::emulator::{Server, Vendor};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Latency {
+    ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Consistency {
+    list_lag_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Limits {
+    requests_per_second: Option<u32>,
+}
+
+type Shared<V> = State<Arc<Server<V>>>;
+type Answer = Result<Json<Value>, Refusal>;
+
+/// A control that was not understood: 400 with a message.
+struct Refusal(String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, Json(json!({ "message": self.0 }))).into_response()
+    }
+}
+
+pub(crate) fn router<V: Vendor>(server: Arc<Server<V>>) -> Router {
+    Router::new()
+        .route("/sandbox/requests", get(requests::<V>).delete(clear_requests::<V>))
+        .route("/sandbox/state", get(state::<V>))
+        .route("/sandbox/reset", post(reset::<V>))
+        .route("/sandbox/latency", put(latency::<V>))
+        .route("/sandbox/consistency", put(consistency::<V>))
+        .route("/sandbox/limits", put(limits::<V>))
+        .route("/sandbox/rules", put(rules::<V>))
+        .route("/sandbox/faults", post(add_fault::<V>).delete(clear_faults::<V>))
+        .route("/sandbox/tokens", delete(expire_tokens::<V>))
+        .with_state(server)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal(error.to_string()))
+}
+
+fn done() -> Json<Value> {
+    Json(json!({}))
+}
+
+async fn requests<V: Vendor>(State(server): Shared<V>) -> Answer {
+    Ok(Json(json!(server.control.requests())))
+}
+
+async fn clear_requests<V: Vendor>(State(server): Shared<V>) -> Answer {
+    server.control.clear_requests();
+    Ok(done())
+}
+
+async fn state<V: Vendor>(State(server): Shared<V>) -> Answer {
+    Ok(Json(server.vendor.state()))
+}
+
+async fn reset<V: Vendor>(State(server): Shared<V>) -> Answer {
+    server.vendor.reset();
+    Ok(done())
+}
+
+async fn latency<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
+    let Latency { ms } = parse(&body)?;
+    server.control.set_latency(Duration::from_millis(ms));
+    Ok(done())
+}
+
+async fn consistency<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
+    let Consistency { list_lag_ms } = parse(&body)?;
+    server.control.set_list_lag(Duration::from_millis(list_lag_ms));
+    Ok(done())
+}
+
+async fn limits<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
+    let Limits { requests_per_second } = parse(&body)?;
+    server.control.set_requests_per_second(requests_per_second);
+    Ok(done())
+}
+
+async fn rules<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
+    server.vendor.set_rules(parse(&body)?).map_err(Refusal)?;
+    Ok(done())
+}
+
+async fn add_fault<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
+    server.control.add_fault(parse::<Fault>(&body)?);
+    Ok(done())
+}
+
+async fn clear_faults<V: Vendor>(State(server): Shared<V>) -> Answer {
+    server.control.clear_faults();
+    Ok(done())
+}
+
+async fn expire_tokens<V: Vendor>(State(server): Shared<V>) -> Answer {
+    server.vendor.expire_tokens();
+    Ok(done())
+}

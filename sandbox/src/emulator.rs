@@ -1,0 +1,229 @@
+//! One emulator: a server on loopback that logs, delays and spoils requests before and after its vendor carries them out.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::pending;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value as Json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tower::ServiceExt as _;
+
+use crate::control::{self, Control, FaultKind, LoggedRequest, lock};
+
+/// The most that a request may hold.
+const LARGEST_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// What tells one vendor from the other.
+pub(crate) trait Vendor: Send + Sync + 'static {
+    /// Carries out one request.
+    fn answer(&self, request: VendorRequest, control: &Control) -> Response<Body>;
+    /// The path as logs and faults name it.
+    fn logged_path(&self, path: &str) -> String;
+    /// An error in the vendor's own shape.
+    fn error(&self, status: StatusCode, message: &str) -> Response<Body>;
+    /// All records.
+    fn state(&self) -> Json;
+    /// The example records again.
+    fn reset(&self);
+    /// Changes what the vendor leaves open.
+    fn set_rules(&self, rules: Json) -> Result<(), String>;
+    /// Lets all tokens expire.
+    fn expire_tokens(&self);
+}
+
+/// A request whose body has arrived.
+#[derive(Debug)]
+pub(crate) struct VendorRequest {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// A vendor with its controls.
+pub(crate) struct Server<V> {
+    pub(crate) vendor: V,
+    pub(crate) control: Control,
+}
+
+/// A running emulator. It stops when this is dropped.
+pub struct Emulator<V> {
+    server: Arc<Server<V>>,
+    address: SocketAddr,
+    _stop: DropGuard,
+}
+
+impl<V> fmt::Debug for Emulator<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl<V> Deref for Emulator<V> {
+    type Target = Control;
+
+    fn deref(&self) -> &Control {
+        &self.server.control
+    }
+}
+
+impl<V> Emulator<V> {
+    /// The address that clients use, without a path.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The emulated vendor.
+    pub fn vendor(&self) -> &V {
+        &self.server.vendor
+    }
+}
+
+/// Starts a vendor on a loopback port; 0 takes a free one.
+pub(crate) async fn start<V: Vendor>(
+    port: u16,
+    requests_per_second: Option<u32>,
+    vendor: impl FnOnce(&str) -> V,
+) -> std::io::Result<Emulator<V>> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let address = listener.local_addr()?;
+    let server = Arc::new(Server { vendor: vendor(&format!("http://{address}")), control: Control::new(requests_per_second) });
+    let stop = CancellationToken::new();
+    tokio::spawn(stop.clone().run_until_cancelled_owned(accept(listener, Arc::clone(&server), stop.clone())));
+    Ok(Emulator { server, address, _stop: stop.drop_guard() })
+}
+
+async fn accept<V: Vendor>(listener: TcpListener, server: Arc<Server<V>>, stop: CancellationToken) {
+    let controls = control::router(Arc::clone(&server));
+    while let Ok((stream, _)) = listener.accept().await {
+        let connection = serve(stream, Arc::clone(&server), controls.clone());
+        tokio::spawn(stop.clone().run_until_cancelled_owned(connection));
+    }
+}
+
+async fn serve<V: Vendor>(stream: TcpStream, server: Arc<Server<V>>, controls: Router) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let (server, controls) = (Arc::clone(&server), controls.clone());
+        async move {
+            if request.uri().path().starts_with("/sandbox/") {
+                let answer = controls.oneshot(request).await;
+                return answer.map_err(|never: Infallible| match never {});
+            }
+            answer(&server, request).await
+        }
+    });
+    // A connection that a fault closes ends with an error here: that is its purpose.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// The connection is closed without an answer.
+#[derive(Debug)]
+struct Dropped;
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fault closed the connection")
+    }
+}
+
+impl std::error::Error for Dropped {}
+
+async fn answer<V: Vendor>(server: &Server<V>, request: Request<hyper::body::Incoming>) -> Result<Response<Body>, Dropped> {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(Body::new(body), LARGEST_BODY_BYTES).await.map_err(|_| Dropped)?;
+    let control = &server.control;
+    let path = server.vendor.logged_path(parts.uri.path());
+    let fault = lock(&control.faults).meet(parts.method.as_str(), &path);
+    let sequence = lock(&control.log).begin(LoggedRequest {
+        sequence: 0,
+        started_at: control.elapsed_ms(),
+        finished_at: None,
+        method: parts.method.to_string(),
+        path,
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        status: None,
+        body: readable(&body),
+        fault: fault.as_ref().map(FaultKind::name),
+    });
+    let request = VendorRequest { method: parts.method, uri: parts.uri, headers: parts.headers, body };
+    let latency = control.latency();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    let outcome = spoiled(server, request, fault).await;
+    lock(&control.log).end(sequence, control.elapsed_ms(), outcome.as_ref().ok().map(|response| response.status().as_u16()));
+    outcome
+}
+
+async fn spoiled<V: Vendor>(server: &Server<V>, request: VendorRequest, fault: Option<FaultKind>) -> Result<Response<Body>, Dropped> {
+    let carry_out = |request| server.vendor.answer(request, &server.control);
+    match fault {
+        None => Ok(carry_out(request)),
+        Some(FaultKind::Status { status, retry_after, message }) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let mut response = server.vendor.error(status, message.as_deref().unwrap_or("a fault was planned here"));
+            if let Some(seconds) = retry_after {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            Ok(response)
+        }
+        Some(FaultKind::Delay { ms }) => {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            Ok(carry_out(request))
+        }
+        Some(FaultKind::DropBeforeEffect) => Err(Dropped),
+        Some(FaultKind::DropAfterEffect) => {
+            drop(carry_out(request));
+            Err(Dropped)
+        }
+        Some(FaultKind::Html) => {
+            drop(carry_out(request));
+            let page = Body::from("<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>");
+            let mut response = Response::new(page);
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+            Ok(response)
+        }
+        Some(FaultKind::Truncated) => Ok(truncated(carry_out(request)).await),
+        Some(FaultKind::Hang) => pending().await,
+    }
+}
+
+/// The answer with its full content length and only half of its bytes; then the connection breaks.
+async fn truncated(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, LARGEST_BODY_BYTES).await.unwrap_or_default();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let chunks = [Ok(body.slice(..body.len() / 2)), Err(std::io::Error::other(Dropped))];
+    Response::from_parts(parts, Body::from_stream(futures_util::stream::iter(chunks)))
+}
+
+/// The body for the log: JSON, or a form as an object without its secrets.
+fn readable(body: &[u8]) -> Json {
+    if let Ok(json) = serde_json::from_slice(body) {
+        return json;
+    }
+    let pairs: Map<String, Json> = url::form_urlencoded::parse(body)
+        .map(|(name, value)| {
+            let is_secret = matches!(name.as_ref(), "client_secret" | "assertion" | "password" | "token");
+            (name.into_owned(), Json::String(if is_secret { "…".to_owned() } else { value.into_owned() }))
+        })
+        .collect();
+    if body.is_empty() { Json::Null } else { Json::Object(pairs) }
+}

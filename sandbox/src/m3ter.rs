@@ -1,0 +1,195 @@
+//! The emulated m3ter organization: Config API and token endpoint. Source: m3ter API reference.
+//!
+//! What m3ter does not document is fixed here, and where it may go either way it is a rule that a test can change: Commitments
+//! overlap when account, contract (none = none), products (none = all) and half-open dates intersect; a stale version, a duplicate
+//! code and a missing reference are 400 with a message.
+
+mod examples;
+mod fields;
+mod lists;
+mod overlaps;
+mod references;
+mod resources;
+mod state;
+mod tokens;
+
+use std::sync::Mutex;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+
+use crate::control::{Control, lock};
+use crate::emulator::{self, Emulator, Vendor, VendorRequest};
+use resources::Resource;
+use state::State;
+use tokens::Tokens;
+
+/// The id of the organization.
+pub const ORGANIZATION: &str = "11111111-1111-4111-8111-111111111111";
+
+/// m3ter's documented limit for one organization.
+const REQUESTS_PER_SECOND: u32 = 50;
+
+/// The emulated organization.
+#[derive(Debug)]
+pub struct M3ter {
+    state: Mutex<State>,
+    tokens: Mutex<Tokens>,
+    rules: Mutex<Rules>,
+}
+
+/// What m3ter leaves open.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Rules {
+    /// Whether a property that the API does not know is refused.
+    reject_unknown_properties: bool,
+    /// Among which Commitments an overlap is refused.
+    commitment_overlap: OverlapScope,
+    /// Whether AccountPlans of one account and product may overlap.
+    account_plan_overlap: OverlapScope,
+}
+
+/// Among which objects of an account an overlap is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum OverlapScope {
+    /// Those under the same Contract.
+    Contract,
+    /// All of the account.
+    Account,
+    /// None.
+    Off,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { reject_unknown_properties: true, commitment_overlap: OverlapScope::Contract, account_plan_overlap: OverlapScope::Account }
+    }
+}
+
+/// Starts the emulator on a loopback port; 0 takes a free one.
+pub async fn start(port: u16) -> std::io::Result<Emulator<M3ter>> {
+    let vendor = |_: &str| M3ter { state: Mutex::new(examples::state()), tokens: Mutex::default(), rules: Mutex::default() };
+    emulator::start(port, Some(REQUESTS_PER_SECOND), vendor).await
+}
+
+/// A request that m3ter refuses: status and message.
+type Refusal = (StatusCode, String);
+
+fn bad_request(message: impl Into<String>) -> Refusal {
+    (StatusCode::BAD_REQUEST, message.into())
+}
+
+impl M3ter {
+    /// The objects of a resource (`accounts`), as the API answers them.
+    pub fn objects(&self, resource: &str) -> Vec<Map<String, Json>> {
+        lock(&self.state).present(resource).cloned().collect()
+    }
+
+    /// Carries out a request inside the organization as a trusted caller: for tests that change m3ter from outside a sync.
+    pub fn request(&self, method: &str, path: &str, body: &Json) -> Result<Json, String> {
+        let method = Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
+        let control = Control::new(None);
+        self.inside_organization(&method, path, "", &body.to_string().into_bytes(), &control).map_err(|(_, message)| message)
+    }
+
+    fn inside_organization(&self, method: &Method, path: &str, query: &str, body: &[u8], control: &Control) -> Result<Json, Refusal> {
+        let rules = *lock(&self.rules);
+        let mut state = lock(&self.state);
+        let body = || serde_json::from_slice::<Json>(body).map_err(|error| bad_request(format!("Malformed JSON: {error}")));
+        if path == "/organizationconfig" {
+            return match *method {
+                Method::GET => Ok(state.organization_config().clone()),
+                Method::PUT => state.replace_organization_config(body()?),
+                _ => Err(unknown(method, path, control)),
+            };
+        }
+        let Some((resource, id)) = resources::find(path) else { return Err(unknown(method, path, control)) };
+        match (method, id) {
+            (&Method::GET, None) => lists::list(&state, resource, query, control),
+            (&Method::GET, Some(id)) => {
+                state.get(resource, id).map(|object| Json::Object(object.clone())).ok_or_else(|| not_found(resource, id))
+            }
+            (&Method::POST, None) => state.create(resource, body()?, rules, control.elapsed_ms()),
+            (&Method::PUT, Some(id)) => state.replace(resource, id, body()?, rules, control.elapsed_ms()),
+            (&Method::DELETE, Some(id)) => state.delete(resource, id, control.elapsed_ms()),
+            _ => Err(unknown(method, path, control)),
+        }
+    }
+
+    fn organization_answer(&self, request: &VendorRequest, path: &str, control: &Control) -> Result<Json, Refusal> {
+        lock(&self.tokens).check(&request.headers)?;
+        if !control.admit() {
+            return Err((StatusCode::TOO_MANY_REQUESTS, "Too many requests".to_owned()));
+        }
+        let path = path.strip_suffix('/').unwrap_or(path);
+        self.inside_organization(&request.method, path, request.uri.query().unwrap_or_default(), &request.body, control)
+    }
+}
+
+fn not_found(resource: &Resource, id: &str) -> Refusal {
+    (StatusCode::NOT_FOUND, format!("{} {id} was not found", resource.name))
+}
+
+fn unknown(method: &Method, path: &str, control: &Control) -> Refusal {
+    control.note_unexpected();
+    (StatusCode::NOT_FOUND, format!("{method} {path} is not part of the API"))
+}
+
+impl Vendor for M3ter {
+    fn answer(&self, request: VendorRequest, control: &Control) -> Response<Body> {
+        let path = request.uri.path().to_owned();
+        let outcome = if path == "/oauth/token" {
+            lock(&self.tokens).issue(&request)
+        } else if let Some(inside) = path.strip_prefix(&format!("/organizations/{ORGANIZATION}")) {
+            self.organization_answer(&request, inside, control)
+        } else if path.starts_with("/organizations/") {
+            Err((StatusCode::FORBIDDEN, "The organization is unknown or not permitted".to_owned()))
+        } else {
+            Err(unknown(&request.method, &path, control))
+        };
+        match outcome {
+            Ok(body) => json_response(StatusCode::OK, &body),
+            Err((status, message)) => self.error(status, &message),
+        }
+    }
+
+    fn logged_path(&self, path: &str) -> String {
+        match path.strip_prefix("/organizations/") {
+            Some(rest) => rest.find('/').map_or_else(|| "/".to_owned(), |slash| rest[slash..].to_owned()),
+            None => path.to_owned(),
+        }
+    }
+
+    fn error(&self, status: StatusCode, message: &str) -> Response<Body> {
+        json_response(status, &json!({ "message": message }))
+    }
+
+    fn state(&self) -> Json {
+        lock(&self.state).snapshot()
+    }
+
+    fn reset(&self) {
+        *lock(&self.state) = examples::state();
+        *lock(&self.rules) = Rules::default();
+    }
+
+    fn set_rules(&self, rules: Json) -> Result<(), String> {
+        *lock(&self.rules) = serde_json::from_value(rules).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    fn expire_tokens(&self) {
+        lock(&self.tokens).expire();
+    }
+}
+
+fn json_response(status: StatusCode, body: &Json) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
