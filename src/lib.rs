@@ -2,3 +2,6 @@
 
 pub mod changeset;
 pub mod domain;
+pub mod m3ter;
+pub mod salesforce;
+pub mod transport;

@@ -1,0 +1,182 @@
+//! The m3ter Config API: one method for each operation that a sync needs.
+//!
+//! All entities share one engine: a list, a GET, a POST and a PUT differ in their path and their operation's name only. Source: m3ter
+//! API reference, <https://docs.m3ter.com/reference>.
+
+mod list;
+mod login;
+mod operation;
+mod refusal;
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use serde_json::{Map, Value as Json};
+use url::Url;
+
+use crate::domain::actual::ActualObject;
+use crate::domain::catalog::PlanTemplate;
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::M3terId;
+use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Refusal, Repeatable, Transport, Vendor};
+
+pub use list::ListFilter;
+pub use refusal::RefusalKind;
+
+/// Where m3ter is and who asks.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `https://api.m3ter.com`, or an emulator.
+    pub base_url: Url,
+    /// The organization's id.
+    pub org_id: M3terId,
+    /// The service user's access key id.
+    pub api_key: String,
+    /// Its secret.
+    pub api_secret: SecretString,
+    /// The organization's limit, of which this process uses all; `None` lifts it.
+    pub requests_per_second: Option<u32>,
+}
+
+/// The client; a clone shares its connections, token and rate limit.
+#[derive(Debug, Clone)]
+pub struct Client {
+    transport: Transport,
+    config: Config,
+    organization: Url,
+}
+
+/// What a sync needs of the organization's configuration.
+#[derive(Debug, Clone)]
+pub struct OrganizationConfig {
+    /// In which its days begin.
+    pub time_zone: TimeZone,
+    /// The billing currency.
+    pub currency: String,
+}
+
+impl Client {
+    /// A client that has not connected yet.
+    pub fn new(config: Config) -> Result<Self, reqwest::Error> {
+        let transport = Transport::new(Vendor::M3ter, &config.base_url, Limiter::new(config.requests_per_second), read_error)?;
+        let organization = below(&config.base_url, &["organizations", config.org_id.as_str()]);
+        Ok(Self { transport, config, organization })
+    }
+
+    /// Fetches a token, if there is none.
+    pub async fn log_in(&self, budget: &Budget) -> Result<(), CalloutError> {
+        self.transport.token(|| login::fetch_token(&self.transport, &self.config, budget)).await.map(drop)
+    }
+
+    /// The object with this id; `None` when m3ter answers 404.
+    pub async fn fetch(&self, kind: EntityKind, id: &M3terId, budget: &Budget) -> Result<Option<ActualObject>, CalloutError> {
+        let call = Call { operation: operation::get(kind), repeatable: Repeatable::Yes };
+        let url = below(&self.organization, &[kind.plural(), id.as_str()]);
+        match self.send(call, budget, |http| http.get(url.clone())).await {
+            Ok(answer) => self.object(call, answer).map(Some),
+            Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates an object. m3ter has no idempotency key: an error whose effect is unknown has to be settled by a look-up.
+    pub async fn create(&self, kind: EntityKind, body: &Map<String, Json>, budget: &Budget) -> Result<ActualObject, CalloutError> {
+        let call = Call { operation: operation::post(kind), repeatable: Repeatable::No };
+        let url = below(&self.organization, &[kind.plural()]);
+        let answer = self.send(call, budget, |http| http.post(url.clone()).json(body)).await?;
+        self.object(call, answer)
+    }
+
+    /// Replaces an object; `body` holds all its fields and its `version`.
+    pub async fn update(
+        &self,
+        kind: EntityKind,
+        id: &M3terId,
+        body: &Map<String, Json>,
+        budget: &Budget,
+    ) -> Result<ActualObject, CalloutError> {
+        let call = Call { operation: operation::put(kind), repeatable: Repeatable::No };
+        let url = below(&self.organization, &[kind.plural(), id.as_str()]);
+        let answer = self.send(call, budget, |http| http.put(url.clone()).json(body)).await?;
+        self.object(call, answer)
+    }
+
+    /// All plan templates, by code; those without one cannot be meant by any.
+    pub async fn fetch_plan_templates(&self, budget: &Budget) -> Result<HashMap<String, PlanTemplate>, CalloutError> {
+        let templates = self.fetch_all("ListPlanTemplates", &["plantemplates"], &[], budget).await?;
+        let template = |json: &Json| {
+            let text = |field: &str| json.get(field)?.as_str();
+            let template = PlanTemplate {
+                id: M3terId::parse(text("id")?).ok()?,
+                product_id: M3terId::parse(text("productId")?).ok()?,
+                currency: text("currency")?.to_owned(),
+            };
+            Some((text("code")?.to_owned(), template))
+        };
+        Ok(templates.iter().filter_map(template).collect())
+    }
+
+    /// The aggregations with these codes, by code.
+    pub async fn fetch_aggregations(&self, codes: &[String], budget: &Budget) -> Result<HashMap<String, M3terId>, CalloutError> {
+        let mut found = HashMap::new();
+        for codes in codes.chunks(list::MOST_VALUES) {
+            let parameters: Vec<(&str, &str)> = codes.iter().map(|code| ("codes", code.as_str())).collect();
+            let aggregations = self.fetch_all("ListAggregations", &["aggregations"], &parameters, budget).await?;
+            found.extend(aggregations.iter().filter_map(|json| {
+                let id = M3terId::parse(json.get("id")?.as_str()?).ok()?;
+                Some((json.get("code")?.as_str()?.to_owned(), id))
+            }));
+        }
+        Ok(found)
+    }
+
+    /// The codes of the organization's currencies.
+    pub async fn fetch_currencies(&self, budget: &Budget) -> Result<Vec<String>, CalloutError> {
+        let currencies = self.fetch_all("ListCurrencies", &["picklists", "currency"], &[], budget).await?;
+        Ok(currencies.iter().filter_map(|json| json.get("code")?.as_str().map(ToOwned::to_owned)).collect())
+    }
+
+    /// The organization's time zone and currency.
+    pub async fn fetch_organization_config(&self, budget: &Budget) -> Result<OrganizationConfig, CalloutError> {
+        let call = Call { operation: "GetOrganizationConfig", repeatable: Repeatable::Yes };
+        let url = below(&self.organization, &["organizationconfig"]);
+        let Answer { status, body, .. } = self.send(call, budget, |http| http.get(url.clone())).await?;
+        let text = |field: &str| body.get(field).and_then(Json::as_str).unwrap_or_default();
+        let name = text("timezone");
+        let time_zone = TimeZone::get(name).or_else(|_| TimeZone::posix(name));
+        let time_zone = time_zone.map_err(|_| self.transport.unusable(call, status, &format!("the time zone `{name}` is not known")))?;
+        Ok(OrganizationConfig { time_zone, currency: text("currency").to_owned() })
+    }
+
+    async fn send(
+        &self,
+        call: Call,
+        budget: &Budget,
+        request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
+    ) -> Result<Answer, CalloutError> {
+        let log_in = || login::fetch_token(&self.transport, &self.config, budget);
+        let with_token =
+            |token: &crate::transport::Token| request(self.transport.http()).header(reqwest::header::AUTHORIZATION, token.header.clone());
+        self.transport.send(call, budget, log_in, with_token).await
+    }
+
+    fn object(&self, call: Call, answer: Answer) -> Result<ActualObject, CalloutError> {
+        ActualObject::from_json(answer.body).ok_or_else(|| self.transport.unusable(call, answer.status, "an answer without id and version"))
+    }
+}
+
+/// The URL with further path segments, each escaped.
+fn below(url: &Url, segments: &[&str]) -> Url {
+    let mut url = url.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
+}
+
+fn read_error(status: u16, body: &Json) -> Refusal {
+    let message =
+        body.get("message").and_then(Json::as_str).map_or_else(|| format!("status {status} without a message"), ToOwned::to_owned);
+    Refusal { status, message, ..Refusal::default() }
+}

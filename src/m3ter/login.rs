@@ -1,0 +1,41 @@
+//! `POST /oauth/token`: client credentials of a service user. Source: m3ter API reference, Authentication.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use serde_json::{Value as Json, json};
+use tokio::time::Instant;
+
+use super::{Config, below};
+use crate::transport::{Answer, Budget, CalloutError, CalloutErrorKind, Token, Transport, Vendor};
+
+/// A token is replaced this long before its end, so that none ends on its way.
+const MARGIN: Duration = Duration::from_mins(5);
+
+pub(super) async fn fetch_token(transport: &Transport, config: &Config, budget: &Budget) -> Result<Token, CalloutError> {
+    let url = below(&config.base_url, &["oauth", "token"]);
+    let request = || {
+        let request = transport.http().post(url.clone());
+        request.basic_auth(&config.api_key, Some(config.api_secret.expose_secret())).json(&json!({ "grant_type": "client_credentials" }))
+    };
+    let Answer { body, .. } = transport.send_login("GenerateToken", budget, request).await.map_err(refused)?;
+    let access_token = body.get("access_token").and_then(Json::as_str);
+    let Some(header) = access_token.and_then(Token::bearer) else { return Err(refused(no_token())) };
+    let lifetime = Duration::from_secs(body.get("expires_in").and_then(Json::as_u64).unwrap_or(0));
+    // A lifetime shorter than the margin is halved instead: a token that is replaced at once would never be used.
+    let renew_in = lifetime.checked_sub(MARGIN).unwrap_or(lifetime / 2);
+    Ok(Token { header, renew_at: Some(Instant::now() + renew_in), instance_url: None, user_id: None })
+}
+
+fn no_token() -> CalloutError {
+    let kind = CalloutErrorKind::AuthFailed { message: "the answer holds no access token".to_owned() };
+    CalloutError { vendor: Vendor::M3ter, operation: "GenerateToken", attempts: 1, elapsed: Duration::ZERO, kind }
+}
+
+/// Whatever a login is refused for is a matter of the credentials.
+fn refused(mut error: CalloutError) -> CalloutError {
+    if let CalloutErrorKind::Refused(refusal) = &error.kind {
+        error.kind = CalloutErrorKind::AuthFailed { message: refusal.message.clone() };
+    }
+    error
+}

@@ -1,0 +1,82 @@
+//! The Salesforce REST API: login, queries, describes and collection updates. Source: Salesforce REST API Developer Guide.
+
+mod access;
+mod describe;
+mod login;
+mod query;
+mod refusal;
+mod update;
+
+use secrecy::SecretString;
+use serde_json::Value as Json;
+use url::Url;
+
+use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Token, Transport, Vendor};
+
+pub use update::{RecordUpdate, UpdateOutcome};
+
+/// Where the org is and who asks.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The org's My Domain, `https://<domain>.my.salesforce.com`.
+    pub login_url: Url,
+    /// The consumer key of the External Client App.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// `60.0`.
+    pub api_version: String,
+}
+
+/// The client; a clone shares its connections and token.
+#[derive(Debug, Clone)]
+pub struct Client {
+    transport: Transport,
+    config: Config,
+}
+
+impl Client {
+    /// A client that has not connected yet.
+    pub fn new(config: Config) -> Result<Self, reqwest::Error> {
+        let transport = Transport::new(Vendor::Salesforce, &config.login_url, Limiter::new(None), refusal::read)?;
+        Ok(Self { transport, config })
+    }
+
+    /// Fetches a token, if there is none.
+    pub async fn log_in(&self, budget: &Budget) -> Result<(), CalloutError> {
+        self.token(budget).await.map(drop)
+    }
+
+    async fn token(&self, budget: &Budget) -> Result<Token, CalloutError> {
+        self.transport.token(|| login::fetch_token(&self.transport, &self.config, budget)).await
+    }
+
+    /// Sends a call to a path below the API version (`/query`), on the instance that the login named.
+    async fn send(
+        &self,
+        call: Call,
+        budget: &Budget,
+        request: impl Fn(&reqwest::Client, &dyn Fn(&str) -> Url) -> reqwest::RequestBuilder,
+    ) -> Result<Answer, CalloutError> {
+        let log_in = || login::fetch_token(&self.transport, &self.config, budget);
+        let with_token = |token: &Token| {
+            let url = |path: &str| self.url(token, path);
+            request(self.transport.http(), &url).header(reqwest::header::AUTHORIZATION, token.header.clone())
+        };
+        self.transport.send(call, budget, log_in, with_token).await
+    }
+
+    fn url(&self, token: &Token, path: &str) -> Url {
+        let mut url = token.instance_url.clone().unwrap_or_else(|| self.config.login_url.clone());
+        url.set_path(&format!("/services/data/v{}{path}", self.config.api_version));
+        url
+    }
+
+    fn unusable(&self, call: Call, what: &str) -> CalloutError {
+        self.transport.unusable(call, 200, what)
+    }
+}
+
+fn text<'a>(json: &'a Json, field: &str) -> Option<&'a str> {
+    json.get(field)?.as_str()
+}

@@ -1,0 +1,53 @@
+//! Why a record does not show up: deleted, hidden, or of an object that is not known. Source: SOQL and SOSL Reference,
+//! `UserRecordAccess`; Tooling API, `EntityDefinition`.
+
+use serde_json::Value as Json;
+
+use super::Client;
+use crate::domain::ids::SalesforceId;
+use crate::transport::{Budget, CalloutError};
+
+impl Client {
+    /// The API name of the object whose ids begin with three letters or digits.
+    pub async fn sobject_of_key_prefix(&self, prefix: &str, budget: &Budget) -> Result<Option<String>, CalloutError> {
+        let soql = format!("SELECT QualifiedApiName FROM EntityDefinition WHERE KeyPrefix = '{}'", literal(prefix));
+        let rows = self.query(&soql, budget).await?;
+        Ok(rows.first().and_then(|row| row.value("QualifiedApiName")).and_then(Json::as_str).map(ToOwned::to_owned))
+    }
+
+    /// Whether the record lies in the recycle bin.
+    pub async fn find_deleted(&self, sobject: &str, id: &SalesforceId, budget: &Budget) -> Result<bool, CalloutError> {
+        let soql = format!("SELECT Id FROM {sobject} WHERE Id = '{id}' AND IsDeleted = true");
+        Ok(!self.query_all(&soql, budget).await?.is_empty())
+    }
+
+    /// Whether the integration user may read the record; `None` where Salesforce cannot tell.
+    pub async fn has_read_access(&self, id: &SalesforceId, budget: &Budget) -> Result<Option<bool>, CalloutError> {
+        let Some(user) = self.user(budget).await? else { return Ok(None) };
+        let soql = format!("SELECT RecordId, HasReadAccess FROM UserRecordAccess WHERE UserId = '{user}' AND RecordId = '{id}'");
+        match self.query(&soql, budget).await {
+            Ok(rows) => Ok(rows.first().and_then(|row| row.value("HasReadAccess")).and_then(Json::as_bool)),
+            Err(error) if error.refusal().is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The integration user's name in the org; `None` where it may not read itself.
+    pub async fn user_name(&self, budget: &Budget) -> Result<Option<String>, CalloutError> {
+        let Some(user) = self.user(budget).await? else { return Ok(None) };
+        match self.query(&format!("SELECT Username FROM User WHERE Id = '{user}'"), budget).await {
+            Ok(rows) => Ok(rows.first().and_then(|row| row.value("Username")).and_then(Json::as_str).map(ToOwned::to_owned)),
+            Err(error) if error.refusal().is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn user(&self, budget: &Budget) -> Result<Option<SalesforceId>, CalloutError> {
+        Ok(self.token(budget).await?.user_id.and_then(|id| SalesforceId::parse(&id).ok()))
+    }
+}
+
+/// The text as it may stand in a SOQL literal.
+fn literal(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\'', "\\'")
+}

@@ -1,0 +1,42 @@
+//! `GET /sobjects/X/describe`: what the integration user may see. Real describes are megabytes: only what is used is kept.
+
+use serde_json::Value as Json;
+
+use super::{Client, text};
+use crate::domain::org_schema::{OrgField, SObject};
+use crate::transport::{Budget, Call, CalloutError, Repeatable};
+
+impl Client {
+    /// The describe of an sObject; `None` when the org does not have it or does not show it.
+    pub async fn describe(&self, sobject: &str, budget: &Budget) -> Result<Option<SObject>, CalloutError> {
+        let call = Call { operation: "Describe", repeatable: Repeatable::Yes };
+        let path = format!("/sobjects/{sobject}/describe");
+        match self.send(call, budget, |http, url| http.get(url(&path))).await {
+            Ok(answer) => read(&answer.body).map(Some).ok_or_else(|| self.unusable(call, "a describe without name and fields")),
+            Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn read(describe: &Json) -> Option<SObject> {
+    let fields = describe.get("fields")?.as_array()?.iter().filter_map(|field| {
+        let references = field.get("referenceTo").and_then(Json::as_array).into_iter().flatten();
+        Some(OrgField {
+            name: text(field, "name")?.to_owned(),
+            field_type: text(field, "type")?.to_owned(),
+            length: field.get("length").and_then(Json::as_u64).and_then(|length| usize::try_from(length).ok()).unwrap_or_default(),
+            updateable: field.get("updateable").and_then(Json::as_bool).unwrap_or_default(),
+            reference_to: references.filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect(),
+            relationship_name: text(field, "relationshipName").map(ToOwned::to_owned),
+        })
+    });
+    let relationships = describe.get("childRelationships").and_then(Json::as_array).into_iter().flatten();
+    let child =
+        |relationship: &Json| Some((text(relationship, "relationshipName")?.to_owned(), text(relationship, "childSObject")?.to_owned()));
+    Some(SObject {
+        name: text(describe, "name")?.to_owned(),
+        fields: fields.collect(),
+        child_relationships: relationships.filter_map(child).collect(),
+    })
+}

@@ -1,0 +1,87 @@
+//! Outbound HTTP, in one place: budget, retries, rate limit, token, and what an error means for the far side.
+//!
+//! A vendor's client holds one [`Transport`] and sends [`Call`]s through it. Every failure says first whether it can have had an
+//! effect. Nothing here knows what a call is about.
+
+mod budget;
+mod error;
+mod limiter;
+mod retry;
+mod send;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use serde_json::Value as Json;
+use tokio::sync::Semaphore;
+
+pub use budget::{Budget, Spent};
+pub use error::{CalloutError, CalloutErrorKind, Effect, Refusal, Vendor};
+pub use limiter::Limiter;
+pub use send::{Answer, Call, Repeatable};
+pub use token::{Token, TokenCache};
+
+/// A connection is there or not well within this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// One attempt; m3ter's own SDKs wait 60 s, but a sync has 100 s for everything.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Callouts under way to one vendor. Above the 20 lines of a large deal, below what a vendor counts as abuse.
+const CONCURRENT_CALLOUTS: usize = 32;
+/// The largest answer that is read: far above a page of 200 objects, far below what memory holds.
+const LARGEST_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+/// The way to one vendor.
+#[derive(Debug, Clone)]
+pub struct Transport {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    vendor: Vendor,
+    http: reqwest::Client,
+    concurrent: Semaphore,
+    limiter: Limiter,
+    token: TokenCache,
+    errors: ErrorReader,
+}
+
+/// How a vendor's client reads the body of an error answer.
+pub type ErrorReader = fn(status: u16, body: &Json) -> Refusal;
+
+impl Transport {
+    /// A way to `vendor`; `errors` reads the vendor's error bodies. `base_url` decides whether TLS has to be set up.
+    pub fn new(vendor: Vendor, base_url: &url::Url, limiter: Limiter, errors: ErrorReader) -> Result<Self, reqwest::Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("application/json"));
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("sync-to-m3ter/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .pool_max_idle_per_host(CONCURRENT_CALLOUTS)
+            .tcp_nodelay(true);
+        if base_url.scheme() == "http" {
+            // Plain HTTP goes to loopback only (the configuration refuses it elsewhere): the root certificates need not be loaded.
+            builder = builder.tls_certs_only([]);
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                vendor,
+                http: builder.build()?,
+                concurrent: Semaphore::new(CONCURRENT_CALLOUTS),
+                limiter,
+                token: TokenCache::default(),
+                errors,
+            }),
+        })
+    }
+
+    /// The HTTP client, to build requests with.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.inner.http
+    }
+}

@@ -1,0 +1,79 @@
+//! What one sync may spend: time and callouts.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The time and the callouts of one sync. Every attempt counts, also a retry and a login.
+#[derive(Debug)]
+pub struct Budget {
+    time_limit: Duration,
+    deadline: Instant,
+    callout_limit: u32,
+    callouts: AtomicU32,
+}
+
+/// Which part of a budget is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// The time.
+    Time,
+    /// The callouts.
+    Callouts,
+}
+
+impl Budget {
+    /// A budget whose time begins now.
+    pub fn new(time_limit: Duration, callout_limit: u32) -> Self {
+        Self { time_limit, deadline: Instant::now() + time_limit, callout_limit, callouts: AtomicU32::new(0) }
+    }
+
+    /// The time that is left.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The callouts that were begun.
+    pub fn callouts_made(&self) -> u32 {
+        self.callouts.load(Ordering::Relaxed).min(self.callout_limit)
+    }
+
+    /// The whole time.
+    pub fn time_limit(&self) -> Duration {
+        self.time_limit
+    }
+
+    /// All callouts.
+    pub fn callout_limit(&self) -> u32 {
+        self.callout_limit
+    }
+
+    /// Takes one callout; the time that it may last at most.
+    pub(super) fn take(&self) -> Result<Duration, Spent> {
+        let remaining = self.remaining();
+        if remaining.is_zero() {
+            return Err(Spent::Time);
+        }
+        if self.callouts.fetch_add(1, Ordering::Relaxed) >= self.callout_limit {
+            return Err(Spent::Callouts);
+        }
+        Ok(remaining)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_budget_ends_with_its_callouts_or_its_time() {
+        let budget = Budget::new(Duration::from_secs(10), 2);
+        assert_eq!(budget.take(), Ok(Duration::from_secs(10)));
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert_eq!(budget.take(), Ok(Duration::from_secs(6)));
+        assert_eq!((budget.take(), budget.callouts_made()), (Err(Spent::Callouts), 2));
+        tokio::time::advance(Duration::from_secs(6)).await;
+        assert_eq!(budget.take(), Err(Spent::Time));
+    }
+}

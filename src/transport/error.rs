@@ -1,0 +1,162 @@
+//! What went wrong with a callout, and whether it can have had an effect.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The far side of a callout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Vendor {
+    /// The org.
+    Salesforce,
+    /// The organization.
+    M3ter,
+}
+
+impl fmt::Display for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Salesforce => "Salesforce",
+            Self::M3ter => "m3ter",
+        })
+    }
+}
+
+/// A callout that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalloutError {
+    /// The far side.
+    pub vendor: Vendor,
+    /// The operation, as the vendor names it.
+    pub operation: &'static str,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// From the first attempt to the last answer.
+    pub elapsed: Duration,
+    /// What went wrong at last.
+    pub kind: CalloutErrorKind,
+}
+
+/// What went wrong with a callout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CalloutErrorKind {
+    /// The login was refused, or a fresh token was.
+    AuthFailed {
+        /// In the vendor's words.
+        message: String,
+    },
+    /// The vendor said no.
+    Refused(Box<Refusal>),
+    /// The vendor's request limit is spent.
+    LimitExceeded {
+        /// In the vendor's words.
+        message: String,
+    },
+    /// No connection was made: nothing can have happened.
+    NotSent {
+        /// The cause in words.
+        cause: String,
+    },
+    /// No answer, one that cannot be read, or a server error: it may have happened.
+    Unavailable {
+        /// The status, where one came.
+        status: Option<u16>,
+        /// The cause in words.
+        cause: String,
+    },
+    /// The sync's time is spent.
+    TimeLimit,
+    /// The sync's callouts are spent.
+    CalloutLimit,
+}
+
+/// A refusal in the vendor's words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The vendor's error code, where it has such codes.
+    pub code: Option<String>,
+    /// The vendor's message.
+    pub message: String,
+    /// The sObject that the message names.
+    pub sobject: Option<String>,
+    /// The field that the message names.
+    pub field: Option<String>,
+}
+
+/// What a failed callout did on the far side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing: it was never carried out.
+    None,
+    /// Nothing: the vendor said no.
+    Refused,
+    /// It may have been carried out.
+    Unknown,
+}
+
+impl CalloutError {
+    /// What it did on the far side.
+    pub fn effect(&self) -> Effect {
+        match &self.kind {
+            CalloutErrorKind::Refused(_) => Effect::Refused,
+            CalloutErrorKind::Unavailable { .. } => Effect::Unknown,
+            CalloutErrorKind::AuthFailed { .. }
+            | CalloutErrorKind::LimitExceeded { .. }
+            | CalloutErrorKind::NotSent { .. }
+            | CalloutErrorKind::TimeLimit
+            | CalloutErrorKind::CalloutLimit => Effect::None,
+        }
+    }
+
+    /// The refusal, if the vendor said no.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match &self.kind {
+            CalloutErrorKind::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The failure as a sentence for people: which side, which call, how often tried, for how long.
+    pub fn reason(&self) -> String {
+        let Self { vendor, operation, .. } = self;
+        let tries = self.tries();
+        match &self.kind {
+            CalloutErrorKind::AuthFailed { message } => {
+                format!("{vendor} refused the login for {operation} ({message}); check the credentials in the configuration")
+            }
+            CalloutErrorKind::Refused(refusal) => format!("{vendor} refused {operation}: {}", refusal.message),
+            CalloutErrorKind::LimitExceeded { message } => {
+                format!("{vendor} allows no more requests for now: {operation} was {tries} ({message}); it is safe to sync again")
+            }
+            CalloutErrorKind::NotSent { cause } => {
+                format!("{vendor} could not be reached for {operation}, {tries} ({cause}); it is safe to sync again")
+            }
+            CalloutErrorKind::Unavailable { status: Some(status), cause } => {
+                format!("{vendor} did not carry out {operation}, {tries} (status {status}: {cause}); it is safe to sync again")
+            }
+            CalloutErrorKind::Unavailable { status: None, cause } => {
+                format!("{vendor} gave no answer to {operation}, {tries} ({cause}); it is safe to sync again")
+            }
+            CalloutErrorKind::TimeLimit => format!("the time of the sync was over before {vendor} could be asked for {operation}"),
+            CalloutErrorKind::CalloutLimit => format!("the callouts of the sync were spent before {vendor} could be asked for {operation}"),
+        }
+    }
+
+    fn tries(&self) -> String {
+        let times = match self.attempts {
+            1 => "tried once".to_owned(),
+            2 => "tried twice".to_owned(),
+            attempts => format!("tried {attempts} times"),
+        };
+        format!("{times} in {:.1} s", self.elapsed.as_secs_f64())
+    }
+}
+
+impl fmt::Display for CalloutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason())
+    }
+}
+
+impl std::error::Error for CalloutError {}

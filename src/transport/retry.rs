@@ -1,0 +1,91 @@
+//! Whether and when a failed attempt is made again: the decision is a pure function.
+
+use std::time::Duration;
+
+use super::error::{CalloutErrorKind, Effect};
+use super::send::Repeatable;
+
+/// Attempts in all.
+pub(super) const MOST_ATTEMPTS: u32 = 4;
+/// Before the second attempt; doubled for each further one.
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+/// No delay of our own choice is longer.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// After a 429 that names no time: m3ter refuses for the rest of the second.
+pub(super) const LIMIT_PAUSE: Duration = Duration::from_secs(1);
+
+/// What to do after a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// The failure stands.
+    Stop,
+    /// Again after this long, before jitter.
+    Wait(Duration),
+}
+
+/// Decides after the `attempt`th attempt (from 1) of a call. What may have had an effect is made again only if it can be repeated.
+pub(super) fn decide(
+    kind: &CalloutErrorKind,
+    effect: Effect,
+    repeatable: Repeatable,
+    attempt: u32,
+    retry_after: Option<Duration>,
+) -> Decision {
+    if attempt >= MOST_ATTEMPTS {
+        return Decision::Stop;
+    }
+    let backoff = FIRST_DELAY.saturating_mul(1 << (attempt - 1)).min(LONGEST_DELAY);
+    match kind {
+        CalloutErrorKind::LimitExceeded { .. } => Decision::Wait(retry_after.unwrap_or(LIMIT_PAUSE)),
+        CalloutErrorKind::NotSent { .. } => Decision::Wait(backoff),
+        CalloutErrorKind::Unavailable { .. } if effect == Effect::Unknown && repeatable == Repeatable::Yes => {
+            Decision::Wait(retry_after.unwrap_or(backoff))
+        }
+        _ => Decision::Stop,
+    }
+}
+
+/// A delay with up to a quarter added, so that many syncs do not come back at the same moment.
+pub(super) fn with_jitter(delay: Duration) -> Duration {
+    delay.mul_f64(1.0 + fastrand::f64() / 4.0)
+}
+
+/// The delay in a `Retry-After` header: seconds or an HTTP date.
+pub(super) fn retry_after(header: &str, now: std::time::SystemTime) -> Option<Duration> {
+    let header = header.trim();
+    header.parse().map(Duration::from_secs).ok().or_else(|| httpdate::parse_http_date(header).ok()?.duration_since(now).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_had_no_effect_or_can_be_repeated_is_sent_again() {
+        let limited = CalloutErrorKind::LimitExceeded { message: String::new() };
+        let unsent = CalloutErrorKind::NotSent { cause: String::new() };
+        let lost = CalloutErrorKind::Unavailable { status: None, cause: String::new() };
+        let refused = CalloutErrorKind::Refused(Box::default());
+        let wait_ms = |ms| Decision::Wait(Duration::from_millis(ms));
+        for (kind, effect, repeatable, attempt, expected) in [
+            (&unsent, Effect::None, Repeatable::No, 1, wait_ms(200)),
+            (&unsent, Effect::None, Repeatable::No, 3, wait_ms(800)),
+            (&unsent, Effect::None, Repeatable::No, 4, Decision::Stop),
+            (&limited, Effect::None, Repeatable::No, 1, wait_ms(1_000)),
+            (&lost, Effect::Unknown, Repeatable::Yes, 1, wait_ms(200)),
+            (&lost, Effect::Unknown, Repeatable::No, 1, Decision::Stop),
+            (&refused, Effect::Refused, Repeatable::Yes, 1, Decision::Stop),
+        ] {
+            assert_eq!(decide(kind, effect, repeatable, attempt, None), expected, "{kind:?} {repeatable:?} {attempt}");
+        }
+        assert_eq!(decide(&limited, Effect::None, Repeatable::No, 1, Some(Duration::from_secs(3))), wait_ms(3_000));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Tue, 24 Nov 2026 10:00:00 GMT").unwrap();
+        assert_eq!(retry_after("3", now), Some(Duration::from_secs(3)));
+        assert_eq!(retry_after("Tue, 24 Nov 2026 10:00:05 GMT", now), Some(Duration::from_secs(5)));
+        assert_eq!(retry_after("soon", now), None);
+    }
+}

@@ -1,0 +1,246 @@
+//! Sending one call: attempts, each within the budget, until there is an answer or a failure that stands.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response};
+use serde_json::Value as Json;
+use tokio::time::Instant;
+
+use super::budget::{Budget, Spent};
+use super::error::{CalloutError, CalloutErrorKind};
+use super::retry::{Decision, LIMIT_PAUSE, decide, retry_after, with_jitter};
+use super::token::Token;
+use super::{ATTEMPT_TIMEOUT, LARGEST_ANSWER_BYTES, Transport};
+
+/// Whether a call may be carried out twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeatable {
+    /// It reads, or it writes the same thing again.
+    Yes,
+    /// A second time might make a second object.
+    No,
+}
+
+/// One call of a vendor's operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Call {
+    /// The operation, as the vendor names it.
+    pub operation: &'static str,
+    /// Whether it may be carried out twice.
+    pub repeatable: Repeatable,
+}
+
+/// An answer of success.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; `null` for none.
+    pub body: Json,
+}
+
+/// A failed attempt, before it is known whether it stands.
+struct Failed {
+    kind: CalloutErrorKind,
+    retry_after: Option<Duration>,
+}
+
+impl Failed {
+    fn of(kind: CalloutErrorKind) -> Self {
+        Self { kind, retry_after: None }
+    }
+}
+
+impl Transport {
+    /// Sends a call with the vendor's token, which `log_in` fetches. A token that is refused is replaced once.
+    pub async fn send<L>(
+        &self,
+        call: Call,
+        budget: &Budget,
+        log_in: impl Fn() -> L,
+        request: impl Fn(&Token) -> RequestBuilder,
+    ) -> Result<Answer, CalloutError>
+    where
+        L: Future<Output = Result<Token, CalloutError>>,
+    {
+        let started = Instant::now();
+        let mut attempts = 0;
+        let mut refreshed = false;
+        loop {
+            let token = self.inner.token.fetch_or(&log_in).await?;
+            let outcome = self.attempts(call, budget, started, &mut attempts, || request(&token)).await;
+            match outcome {
+                Err(CalloutError { kind: CalloutErrorKind::AuthFailed { .. }, .. }) if !refreshed => {
+                    refreshed = true;
+                    self.inner.token.drop_refused(&token).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Sends a call that needs no token: the login itself.
+    pub async fn send_login(
+        &self,
+        operation: &'static str,
+        budget: &Budget,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Result<Answer, CalloutError> {
+        let call = Call { operation, repeatable: Repeatable::Yes };
+        self.attempts(call, budget, Instant::now(), &mut 0, request).await
+    }
+
+    /// The token, fetched by `log_in` if there is none.
+    pub async fn token<L: Future<Output = Result<Token, CalloutError>>>(&self, log_in: impl Fn() -> L) -> Result<Token, CalloutError> {
+        self.inner.token.fetch_or(log_in).await
+    }
+
+    /// An error of `call` that is decided outside: an answer of success that cannot be used.
+    pub fn unusable(&self, call: Call, status: u16, cause: &str) -> CalloutError {
+        let kind = CalloutErrorKind::Unavailable { status: Some(status), cause: cause.to_owned() };
+        CalloutError { vendor: self.inner.vendor, operation: call.operation, attempts: 1, elapsed: Duration::ZERO, kind }
+    }
+
+    async fn attempts(
+        &self,
+        call: Call,
+        budget: &Budget,
+        started: Instant,
+        attempts: &mut u32,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Result<Answer, CalloutError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let failed = match self.attempt(call, budget, attempts, &request).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            let error = CalloutError {
+                vendor: self.inner.vendor,
+                operation: call.operation,
+                attempts: *attempts,
+                elapsed: started.elapsed(),
+                kind: failed.kind,
+            };
+            tracing::debug!(vendor = %error.vendor, operation = call.operation, attempt, failure = ?error.kind, "a callout failed");
+            match decide(&error.kind, error.effect(), call.repeatable, attempt, failed.retry_after) {
+                Decision::Wait(delay) if delay < budget.remaining() => tokio::time::sleep(with_jitter(delay).min(budget.remaining())).await,
+                _ => return Err(error),
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        call: Call,
+        budget: &Budget,
+        attempts: &mut u32,
+        request: &impl Fn() -> RequestBuilder,
+    ) -> Result<Answer, Failed> {
+        if !self.inner.limiter.wait(budget.remaining()).await {
+            return Err(Failed::of(CalloutErrorKind::TimeLimit));
+        }
+        let Ok(_place) = self.inner.concurrent.acquire().await else { return Err(Failed::of(CalloutErrorKind::TimeLimit)) };
+        let remaining = budget.take().map_err(|spent| Failed::of(spent.into()))?;
+        *attempts += 1;
+        let sent = Instant::now();
+        let timeout = ATTEMPT_TIMEOUT.min(remaining);
+        let outcome = match tokio::time::timeout(timeout, self.exchange(request())).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                Err(Failed::of(CalloutErrorKind::Unavailable { status: None, cause: format!("no answer within {} s", timeout.as_secs()) }))
+            }
+        };
+        let status = outcome.as_ref().map_or(0, |answer| answer.status);
+        tracing::debug!(vendor = %self.inner.vendor, operation = call.operation, status, elapsed_ms = sent.elapsed().as_millis(), "a callout ended");
+        if let Err(Failed { kind: CalloutErrorKind::LimitExceeded { .. }, retry_after }) = &outcome {
+            self.inner.limiter.pause(retry_after.unwrap_or(LIMIT_PAUSE));
+        }
+        outcome
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<Answer, Failed> {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that sends")]
+        let response = request.send().await.map_err(|error| Failed::of(unanswered(&error)))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = read(response).await;
+        if (200..300).contains(&status) {
+            let body = body.map_err(|cause| Failed::of(CalloutErrorKind::Unavailable { status: Some(status), cause }))?;
+            return Ok(Answer { status, headers, body });
+        }
+        let retry_after =
+            headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, SystemTime::now()));
+        Err(Failed { kind: self.failure(status, &body), retry_after })
+    }
+
+    /// What an answer that is not a success means. Its status counts even when its body cannot be read.
+    fn failure(&self, status: u16, body: &Result<Json, String>) -> CalloutErrorKind {
+        let refusal = match body {
+            Ok(body) => (self.inner.errors)(status, body),
+            Err(cause) => super::Refusal { status, message: cause.clone(), ..super::Refusal::default() },
+        };
+        match status {
+            401 => CalloutErrorKind::AuthFailed { message: refusal.message },
+            403 if refusal.code.as_deref() == Some("REQUEST_LIMIT_EXCEEDED") => {
+                CalloutErrorKind::LimitExceeded { message: refusal.message }
+            }
+            403 if self.inner.vendor == super::Vendor::M3ter => CalloutErrorKind::AuthFailed { message: refusal.message },
+            429 => CalloutErrorKind::LimitExceeded { message: refusal.message },
+            300..=399 => CalloutErrorKind::Unavailable { status: Some(status), cause: "a redirect, which is not followed".to_owned() },
+            408 | 500.. => CalloutErrorKind::Unavailable { status: Some(status), cause: refusal.message },
+            _ if body.is_err() => CalloutErrorKind::Unavailable { status: Some(status), cause: refusal.message },
+            _ => CalloutErrorKind::Refused(Box::new(refusal)),
+        }
+    }
+}
+
+impl From<Spent> for CalloutErrorKind {
+    fn from(spent: Spent) -> Self {
+        match spent {
+            Spent::Time => Self::TimeLimit,
+            Spent::Callouts => Self::CalloutLimit,
+        }
+    }
+}
+
+/// The body as JSON; for anything else a few words about it.
+async fn read(mut response: Response) -> Result<Json, String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| format!("the answer broke off: {}", cause(&error)))? {
+        if bytes.len() + chunk.len() > LARGEST_ANSWER_BYTES {
+            return Err(format!("the answer is larger than {} MiB", LARGEST_ANSWER_BYTES / 1024 / 1024));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    if bytes.is_empty() {
+        return Ok(Json::Null);
+    }
+    serde_json::from_slice(&bytes).map_err(|_| {
+        let is_page = bytes.trim_ascii_start().first() == Some(&b'<');
+        if is_page { "an HTML page instead of JSON".to_owned() } else { "an answer that is not JSON".to_owned() }
+    })
+}
+
+/// What it means that no answer came.
+fn unanswered(error: &reqwest::Error) -> CalloutErrorKind {
+    let cause = cause(error);
+    if error.is_connect() || error.is_builder() {
+        CalloutErrorKind::NotSent { cause }
+    } else {
+        CalloutErrorKind::Unavailable { status: None, cause }
+    }
+}
+
+/// The innermost cause, which names no URL.
+fn cause(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    if std::ptr::addr_eq(innermost, std::ptr::from_ref(error)) { "the connection failed".to_owned() } else { innermost.to_string() }
+}
