@@ -1,0 +1,340 @@
+//! The emulated Salesforce org: OAuth, queries, describes, records and collections. Source: REST API Developer Guide.
+//!
+//! What the integration user may not see is played as Salesforce plays it: a hidden field or object is one that does not exist, a
+//! hidden record is absent.
+
+mod evaluate;
+mod examples;
+mod org;
+mod records;
+mod soql;
+mod tables;
+mod tokens;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use serde_json::{Map, Value as Json, json};
+
+use crate::control::{Control, lock};
+use crate::emulator::{self, Emulator, Vendor, VendorRequest};
+use evaluate::Evaluation;
+use org::{Org, Rules, WriteError};
+use tokens::Tokens;
+
+/// The id of the org.
+pub const ORGANIZATION: &str = "00DS90000000001MAA";
+/// The id of the integration user.
+pub const INTEGRATION_USER: &str = "005S90000000001IAA";
+
+/// Daily API requests of the org, as `Sforce-Limit-Info` tells them.
+const DAILY_REQUESTS: u32 = 100_000;
+/// Rows on one page of a query, unless the client asks for fewer.
+const PAGE_ROWS: usize = 2_000;
+
+/// The emulated org.
+#[derive(Debug)]
+pub struct Salesforce {
+    base_url: String,
+    org: Mutex<Org>,
+    tokens: Mutex<Tokens>,
+    /// Rows that are still to be fetched, by cursor.
+    cursors: Mutex<HashMap<String, (Vec<Json>, usize)>>,
+    requests: AtomicU32,
+}
+
+/// Starts the emulator on a loopback port; 0 takes a free one.
+pub async fn start(port: u16) -> std::io::Result<Emulator<Salesforce>> {
+    let vendor = |base_url: &str| Salesforce {
+        base_url: base_url.to_owned(),
+        org: Mutex::new(examples::org()),
+        tokens: Mutex::default(),
+        cursors: Mutex::default(),
+        requests: AtomicU32::new(0),
+    };
+    emulator::start(port, None, vendor).await
+}
+
+/// An answer of success: a status and, mostly, a body.
+struct Answer {
+    status: StatusCode,
+    body: Option<Json>,
+}
+
+impl Answer {
+    fn ok(body: Json) -> Self {
+        Self { status: StatusCode::OK, body: Some(body) }
+    }
+
+    fn empty() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: None }
+    }
+}
+
+/// An error in the REST API's shape: a list of one.
+#[derive(Debug)]
+struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    fields: Vec<String>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), fields: Vec::new() }
+    }
+
+    fn body(&self) -> Json {
+        let mut error = json!({ "message": self.message, "errorCode": self.code });
+        if !self.fields.is_empty() {
+            error["fields"] = json!(self.fields);
+        }
+        json!([error])
+    }
+}
+
+impl From<WriteError> for ApiError {
+    fn from(error: WriteError) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: error.code, message: error.message, fields: error.fields }
+    }
+}
+
+impl Salesforce {
+    /// Changes fields of a record without asking whether anybody may: what a user of the org does between two syncs.
+    pub fn update(&self, sobject: &str, id: &str, fields: &Json) {
+        let table = tables::table(sobject).expect("an emulated object");
+        lock(&self.org).overwrite(table, id, fields.as_object().cloned().unwrap_or_default());
+    }
+
+    /// Adds a record; its id, made up where `fields` holds none.
+    pub fn insert(&self, sobject: &str, fields: &Json) -> String {
+        let table = tables::table(sobject).expect("an emulated object");
+        lock(&self.org).insert(table, fields.as_object().cloned().unwrap_or_default())
+    }
+
+    /// Moves a record to the recycle bin.
+    pub fn delete(&self, sobject: &str, id: &str) {
+        lock(&self.org).delete(tables::table(sobject).expect("an emulated object"), id);
+    }
+
+    /// A record's stored fields.
+    pub fn record(&self, sobject: &str, id: &str) -> Option<Map<String, Json>> {
+        lock(&self.org).find(tables::table(sobject)?, id).cloned()
+    }
+
+    /// Changes who may see what; the shape of `PUT /sandbox/rules`.
+    pub fn rules(&self, rules: &Json) -> Result<(), String> {
+        let rules: Rules = serde_json::from_value(rules.clone()).map_err(|error| error.to_string())?;
+        lock(&self.org).set_rules(rules, examples::hidden());
+        Ok(())
+    }
+
+    /// A request below `/services/data/vXX.X`.
+    fn rest(&self, request: &Request<'_>, control: &Control) -> Result<Answer, ApiError> {
+        let segments: Vec<&str> = request.path.split('/').filter(|segment| !segment.is_empty()).collect();
+        match (request.method, segments.as_slice()) {
+            (&Method::GET, []) => Ok(Answer::ok(json!({
+                "identity": format!("{}/id/{ORGANIZATION}/{INTEGRATION_USER}", self.base_url),
+                "query": format!("{}/query", request.version_path()), "sobjects": format!("{}/sobjects", request.version_path()),
+            }))),
+            (&Method::GET, ["query"]) => self.query(request, false),
+            (&Method::GET, ["queryAll"]) => self.query(request, true),
+            (&Method::GET, ["query" | "queryAll", cursor]) => self.next_page(request, cursor),
+            (&Method::GET, ["limits"]) => {
+                let used = self.requests.load(Ordering::Relaxed);
+                Ok(Answer::ok(json!({ "DailyApiRequests": { "Max": DAILY_REQUESTS, "Remaining": DAILY_REQUESTS.saturating_sub(used) } })))
+            }
+            (&Method::GET, ["sobjects"]) => Ok(records::global_describe(&lock(&self.org))),
+            (_, ["sobjects", rest @ ..]) => records::sobject(&mut lock(&self.org), request.method, rest, request.query, request.body),
+            (&Method::PATCH | &Method::POST, ["composite", "sobjects"]) => {
+                records::collection(&mut lock(&self.org), request.method, request.body)
+            }
+            (&Method::POST, ["composite"]) => self.composite(request, control),
+            _ => {
+                control.note_unexpected();
+                Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist"))
+            }
+        }
+    }
+
+    fn query(&self, request: &Request<'_>, with_deleted: bool) -> Result<Answer, ApiError> {
+        let soql = url::form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "q").map(|(_, soql)| soql.into_owned());
+        let soql = soql.ok_or_else(|| ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", "A query string has to be specified"))?;
+        let query = soql::parse(&soql).map_err(|malformed| {
+            let place = format!("\nERROR at Row:1:Column:{}\n{malformed}", malformed.at + 1);
+            ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", place)
+        })?;
+        let org = lock(&self.org);
+        let rows = Evaluation { org: &org, text: &soql, with_deleted, version: request.version }.rows(&query)?;
+        if let Some(count) = rows.count {
+            return Ok(Answer::ok(json!({ "totalSize": count, "done": true, "records": [] })));
+        }
+        let total = rows.records.len();
+        Ok(Answer::ok(self.page(request, rows.records, total)))
+    }
+
+    /// A page of rows; what does not fit is kept under a cursor.
+    fn page(&self, request: &Request<'_>, mut rows: Vec<Json>, total: usize) -> Json {
+        let most = request.batch_size();
+        if rows.len() <= most {
+            return json!({ "totalSize": total, "done": true, "records": rows });
+        }
+        let rest = rows.split_off(most);
+        let mut cursors = lock(&self.cursors);
+        let cursor = format!("01gS9{:010}AAA-{most}", cursors.len());
+        cursors.insert(cursor.clone(), (rest, total));
+        json!({ "totalSize": total, "done": false, "nextRecordsUrl": format!("{}/query/{cursor}", request.version_path()), "records": rows })
+    }
+
+    fn next_page(&self, request: &Request<'_>, cursor: &str) -> Result<Answer, ApiError> {
+        let kept = lock(&self.cursors).get(cursor).cloned();
+        let (rows, total) = kept.ok_or_else(|| ApiError::new(StatusCode::BAD_REQUEST, "INVALID_QUERY_LOCATOR", "invalid query locator"))?;
+        Ok(Answer::ok(self.page(request, rows, total)))
+    }
+
+    /// Subrequests one after the other, each for itself.
+    fn composite(&self, request: &Request<'_>, control: &Control) -> Result<Answer, ApiError> {
+        let malformed = |error: serde_json::Error| ApiError::new(StatusCode::BAD_REQUEST, "JSON_PARSER_ERROR", error.to_string());
+        let body: Json = serde_json::from_slice(request.body).map_err(malformed)?;
+        let subrequests = body.get("compositeRequest").and_then(Json::as_array).cloned().unwrap_or_default();
+        if subrequests.len() > 25 {
+            return Err(ApiError::new(StatusCode::BAD_REQUEST, "PROCESSING_HALTED", "at most 25 subrequests are allowed"));
+        }
+        let responses: Vec<Json> = subrequests
+            .iter()
+            .map(|subrequest| {
+                let text = |field: &str| subrequest.get(field).and_then(Json::as_str).unwrap_or_default();
+                let method = Method::from_bytes(text("method").as_bytes()).unwrap_or(Method::GET);
+                let (path, query) = text("url").split_once('?').unwrap_or((text("url"), ""));
+                let (version, path) = versioned(path).unwrap_or((request.version, path));
+                let body = subrequest.get("body").map(Json::to_string).unwrap_or_default();
+                let inner = Request { method: &method, version, path, query, headers: request.headers, body: body.as_bytes() };
+                let (status, body) = match self.rest(&inner, control) {
+                    Ok(answer) => (answer.status, answer.body.unwrap_or(Json::Null)),
+                    Err(error) => (error.status, error.body()),
+                };
+                json!({ "body": body, "httpHeaders": {}, "httpStatusCode": status.as_u16(), "referenceId": text("referenceId") })
+            })
+            .collect();
+        Ok(Answer::ok(json!({ "compositeResponse": responses })))
+    }
+
+    fn dispatch(&self, request: &VendorRequest, control: &Control) -> Result<Answer, ApiError> {
+        let path = request.uri.path();
+        match (&request.method, path.trim_end_matches('/')) {
+            (&Method::POST, "/services/oauth2/token") => return Ok(lock(&self.tokens).issue(request, &self.base_url)),
+            (&Method::POST | &Method::GET, "/services/oauth2/revoke") => return Ok(lock(&self.tokens).revoke(request)),
+            (&Method::GET, "/services/data") => {
+                let versions = (58..=68).map(|version| json!({ "label": format!("{version}.0"), "url": format!("/services/data/v{version}.0"), "version": format!("{version}.0") }));
+                return Ok(Answer::ok(versions.collect()));
+            }
+            _ => {}
+        }
+        if !lock(&self.tokens).is_open(&request.headers) {
+            return Err(ApiError::new(StatusCode::UNAUTHORIZED, "INVALID_SESSION_ID", "Session expired or invalid"));
+        }
+        if path.trim_end_matches('/') == "/services/oauth2/userinfo" || path.starts_with("/id/") {
+            return Ok(Answer::ok(
+                json!({ "user_id": INTEGRATION_USER, "organization_id": ORGANIZATION, "preferred_username": "integration@sandbox.example" }),
+            ));
+        }
+        if !control.admit() {
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
+        }
+        let Some((version, path)) = versioned(path) else {
+            control.note_unexpected();
+            return Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist"));
+        };
+        let query = request.uri.query().unwrap_or_default();
+        self.rest(&Request { method: &request.method, version, path, query, headers: &request.headers, body: &request.body }, control)
+    }
+}
+
+/// A request below one version of the API.
+struct Request<'a> {
+    method: &'a Method,
+    /// `v60.0`.
+    version: &'a str,
+    path: &'a str,
+    query: &'a str,
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+}
+
+impl Request<'_> {
+    fn version_path(&self) -> String {
+        format!("/services/data/{}", self.version)
+    }
+
+    /// `Sforce-Query-Options: batchSize=…`; the org takes smaller pages than Salesforce's 200, for the sake of tests.
+    fn batch_size(&self) -> usize {
+        let options = self.headers.get("Sforce-Query-Options").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        options.split("batchSize=").nth(1).and_then(|size| size.trim().parse().ok()).unwrap_or(PAGE_ROWS)
+    }
+}
+
+/// The version and the path below it; the versions from 58.0 to 68.0 exist.
+fn versioned(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix("/services/data/")?;
+    let (version, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+    let number: u32 = version.strip_prefix('v')?.strip_suffix(".0")?.parse().ok()?;
+    (58..=68).contains(&number).then_some((version, path))
+}
+
+impl Vendor for Salesforce {
+    fn answer(&self, request: VendorRequest, control: &Control) -> Response<Body> {
+        let used = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut response = match self.dispatch(&request, control) {
+            Ok(Answer { status, body }) => respond(status, body.as_ref()),
+            Err(error) => respond(error.status, Some(&error.body())),
+        };
+        if let Ok(usage) = HeaderValue::from_str(&format!("api-usage={used}/{DAILY_REQUESTS}")) {
+            response.headers_mut().insert("Sforce-Limit-Info", usage);
+        }
+        response
+    }
+
+    fn logged_path(&self, path: &str) -> String {
+        let path = versioned(path).map_or(path, |(_, path)| path).trim_end_matches('/');
+        if path.is_empty() { "/".to_owned() } else { path.to_owned() }
+    }
+
+    fn error(&self, status: StatusCode, message: &str) -> Response<Body> {
+        let code = match status.as_u16() {
+            401 => "INVALID_SESSION_ID",
+            403 => "REQUEST_LIMIT_EXCEEDED",
+            503 => "SERVER_UNAVAILABLE",
+            500.. => "UNKNOWN_EXCEPTION",
+            _ => "INVALID_OPERATION",
+        };
+        respond(status, Some(&ApiError::new(status, code, message).body()))
+    }
+
+    fn state(&self) -> Json {
+        lock(&self.org).snapshot()
+    }
+
+    fn reset(&self) {
+        *lock(&self.org) = examples::org();
+        lock(&self.cursors).clear();
+    }
+
+    fn set_rules(&self, rules: Json) -> Result<(), String> {
+        self.rules(&rules)
+    }
+
+    fn expire_tokens(&self) {
+        lock(&self.tokens).expire();
+    }
+}
+
+fn respond(status: StatusCode, body: Option<&Json>) -> Response<Body> {
+    let mut response = Response::new(body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
+    response
+}

@@ -1,0 +1,385 @@
+//! Queries over the records, as the integration user sees them.
+
+use std::cmp::Ordering;
+
+use axum::http::StatusCode;
+use rust_decimal::Decimal;
+use serde_json::{Value as Json, json};
+
+use super::ApiError;
+use super::org::{Fields, Org, is_id};
+use super::soql::{Filter, Literal, Operator, Path, Query, Selected};
+use super::tables::{Data, Table, table};
+
+/// What a query is evaluated with.
+pub(super) struct Evaluation<'a> {
+    pub(super) org: &'a Org,
+    /// The query's text, which error messages show a part of.
+    pub(super) text: &'a str,
+    pub(super) with_deleted: bool,
+    pub(super) version: &'a str,
+}
+
+/// The rows of a query; `None` for a count, with how many there are.
+pub(super) struct Rows {
+    pub(super) records: Vec<Json>,
+    pub(super) count: Option<usize>,
+}
+
+impl Evaluation<'_> {
+    pub(super) fn rows(&self, query: &Query) -> Result<Rows, ApiError> {
+        if let Some(rows) = self.of_metadata(query)? {
+            return Ok(rows);
+        }
+        let table = table(&query.from).filter(|table| self.org.shows_table(table)).ok_or_else(|| self.unknown_type(&query.from))?;
+        self.rows_among(query, table, |_| true)
+    }
+
+    fn rows_among(&self, query: &Query, table: &'static Table, belongs: impl Fn(&Fields) -> bool) -> Result<Rows, ApiError> {
+        self.check(query, table)?;
+        let mut records = Vec::new();
+        for record in self.org.visible(table, self.with_deleted).filter(|record| belongs(record)) {
+            if query.filter.as_ref().map_or(Ok(true), |filter| self.holds(filter, table, record))? {
+                records.push(record);
+            }
+        }
+        records.sort_by(|one, other| self.compare_by(&query.order, table, one, other));
+        let records: Vec<&Fields> = records.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX)).collect();
+        if query.select.contains(&Selected::Count) {
+            return Ok(Rows { records: Vec::new(), count: Some(records.len()) });
+        }
+        let records = records.into_iter().map(|record| self.row(query, table, record)).collect::<Result<_, _>>()?;
+        Ok(Rows { records, count: None })
+    }
+
+    /// Refuses unknown names before any row is looked at, as an empty table would not.
+    fn check(&self, query: &Query, table: &'static Table) -> Result<(), ApiError> {
+        for selected in &query.select {
+            match selected {
+                Selected::Path(path) => {
+                    self.column(table, path)?;
+                }
+                Selected::Children(child) => {
+                    self.child(table, child)?;
+                }
+                Selected::Count => {}
+            }
+        }
+        for order in &query.order {
+            self.column(table, &order.path)?;
+        }
+        query.filter.as_ref().map_or(Ok(()), |filter| self.check_filter(filter, table))
+    }
+
+    fn check_filter(&self, filter: &Filter, table: &'static Table) -> Result<(), ApiError> {
+        match filter {
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(|part| self.check_filter(part, table)),
+            Filter::Not(part) => self.check_filter(part, table),
+            Filter::Compare(path, _, literal) => self.check_literals(table, path, std::slice::from_ref(literal)),
+            Filter::In(path, literals) => self.check_literals(table, path, literals),
+        }
+    }
+
+    fn check_literals(&self, table: &'static Table, path: &Path, literals: &[Literal]) -> Result<(), ApiError> {
+        let data = self.column(table, path)?;
+        for literal in literals {
+            let problem = match (data, literal) {
+                (Data::Id | Data::Lookup(..), Literal::Text(text)) if !text.is_empty() && !is_id(text) => {
+                    Some(format!("invalid ID field: {text}"))
+                }
+                (Data::Date | Data::DateTime, Literal::Text(text)) => Some(format!(
+                    "value of filter criterion for field '{}' must be of type date and should not be enclosed in quotes: {text}",
+                    path.names.join(".")
+                )),
+                (Data::Currency | Data::Number | Data::Percent, Literal::Text(_)) => Some(format!(
+                    "value of filter criterion for field '{}' must be of type double and should not be enclosed in quotes",
+                    path.names.join(".")
+                )),
+                _ => None,
+            };
+            if let Some(problem) = problem {
+                let code = if matches!(data, Data::Id | Data::Lookup(..)) { "INVALID_QUERY_FILTER_OPERATOR" } else { "INVALID_FIELD" };
+                return Err(ApiError::new(StatusCode::BAD_REQUEST, code, self.with_place(path.at, &problem)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The type of the field at the end of a path.
+    fn column(&self, table: &'static Table, path: &Path) -> Result<Data, ApiError> {
+        let (last, parents) = path.names.split_last().unwrap_or_else(|| unreachable!("a path has a name"));
+        let mut table = table;
+        for name in parents {
+            // A query may name its own object before a field.
+            let own = name.eq_ignore_ascii_case(table.name);
+            table = match table.parent(name) {
+                Some((column, _, parent)) if self.org.shows_column(table, column) && self.org.shows_table(parent) => parent,
+                _ if own => table,
+                _ => {
+                    let problem = format!(
+                        "Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name."
+                    );
+                    return Err(ApiError::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", self.with_place(path.at, &problem)));
+                }
+            };
+        }
+        let column = table.column(last).filter(|column| self.org.shows_column(table, column));
+        column.map(|column| column.data).ok_or_else(|| {
+            let entity = table.name;
+            let problem = format!(
+                "No such column '{last}' on entity '{entity}'. If you are attempting to use a custom field, be sure to append the '__c' after the custom field name."
+            );
+            ApiError::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", self.with_place(path.at, &problem))
+        })
+    }
+
+    fn child(&self, table: &'static Table, query: &Query) -> Result<(&'static str, &'static Table, &'static str), ApiError> {
+        let child = table.child(&query.from).filter(|(_, child, _)| self.org.shows_table(child)).ok_or_else(|| {
+            let problem = format!("Didn't understand relationship '{}' in FROM part of query call. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name.", query.from);
+            ApiError::new(StatusCode::BAD_REQUEST, "INVALID_TYPE", problem)
+        })?;
+        self.check(query, child.1)?;
+        Ok(child)
+    }
+
+    fn row(&self, query: &Query, table: &'static Table, record: &Fields) -> Result<Json, ApiError> {
+        let mut row = Fields::new();
+        row.insert("attributes".to_owned(), self.attributes(table, record));
+        for selected in &query.select {
+            match selected {
+                Selected::Path(path) => self.select(&mut row, table, record, &path.names),
+                Selected::Children(child) => {
+                    let (relationship, child_table, field) = self.child(table, child)?;
+                    let records = self.rows_among(child, child_table, |candidate| candidate.get(field) == record.get("Id"))?.records;
+                    let children = if records.is_empty() {
+                        Json::Null
+                    } else {
+                        json!({ "totalSize": records.len(), "done": true, "records": records })
+                    };
+                    row.insert(relationship.to_owned(), children);
+                }
+                Selected::Count => {}
+            }
+        }
+        Ok(Json::Object(row))
+    }
+
+    /// Adds one field to a row; parents become objects, or null where there is none.
+    fn select(&self, row: &mut Fields, table: &'static Table, record: &Fields, names: &[String]) {
+        let Some((first, rest)) = names.split_first() else { return };
+        if rest.is_empty() {
+            if let Some(column) = table.column(first) {
+                row.insert(column.name.to_owned(), value(table, column.name, record));
+            }
+            return;
+        }
+        let Some((column, relationship, parent_table)) = table.parent(first) else { return self.select(row, table, record, rest) };
+        let parent = self.parent(column.name, parent_table, record);
+        match parent {
+            None => {
+                row.insert(relationship.to_owned(), Json::Null);
+            }
+            Some(parent) => {
+                let nested = row.entry(relationship).or_insert_with(|| json!({ "attributes": self.attributes(parent_table, parent) }));
+                if let Json::Object(nested) = nested {
+                    self.select(nested, parent_table, parent, rest);
+                }
+            }
+        }
+    }
+
+    fn parent<'a>(&'a self, field: &str, parent: &'static Table, record: &Fields) -> Option<&'a Fields> {
+        self.org.find(parent, record.get(field)?.as_str()?)
+    }
+
+    fn attributes(&self, table: &Table, record: &Fields) -> Json {
+        let id = record.get("Id").and_then(Json::as_str).unwrap_or_default();
+        json!({ "type": table.name, "url": format!("/services/data/{}/sobjects/{}/{id}", self.version, table.name) })
+    }
+
+    /// The value at a path.
+    fn value(&self, table: &'static Table, record: &Fields, names: &[String]) -> Json {
+        let Some((first, rest)) = names.split_first() else { return Json::Null };
+        if rest.is_empty() {
+            return value(table, first, record);
+        }
+        match table.parent(first) {
+            Some((column, _, parent_table)) => {
+                self.parent(column.name, parent_table, record).map_or(Json::Null, |parent| self.value(parent_table, parent, rest))
+            }
+            None => self.value(table, record, rest),
+        }
+    }
+
+    fn holds(&self, filter: &Filter, table: &'static Table, record: &Fields) -> Result<bool, ApiError> {
+        match filter {
+            Filter::And(parts) => parts.iter().try_fold(true, |all, part| Ok(all && self.holds(part, table, record)?)),
+            Filter::Or(parts) => parts.iter().try_fold(false, |any, part| Ok(any || self.holds(part, table, record)?)),
+            Filter::Not(part) => Ok(!self.holds(part, table, record)?),
+            Filter::Compare(path, operator, literal) => Ok(matches(&self.value(table, record, &path.names), *operator, literal)),
+            Filter::In(path, literals) => {
+                let actual = self.value(table, record, &path.names);
+                Ok(literals.iter().any(|literal| matches(&actual, Operator::Equal, literal)))
+            }
+        }
+    }
+
+    fn compare_by(&self, order: &[super::soql::Order], table: &'static Table, one: &Fields, other: &Fields) -> Ordering {
+        for order in order {
+            let (one, other) = (self.value(table, one, &order.path.names), self.value(table, other, &order.path.names));
+            let ordering = match (one.is_null(), other.is_null()) {
+                (true, true) => Ordering::Equal,
+                (true, false) => {
+                    if order.nulls_last {
+                        Ordering::Greater
+                    } else {
+                        Ordering::Less
+                    }
+                }
+                (false, true) => {
+                    if order.nulls_last {
+                        Ordering::Less
+                    } else {
+                        Ordering::Greater
+                    }
+                }
+                (false, false) if order.descending => compare(&other, &one),
+                (false, false) => compare(&one, &other),
+            };
+            if ordering != Ordering::Equal {
+                return ordering;
+            }
+        }
+        Ordering::Equal
+    }
+
+    /// Queries of objects that are not records: access and definitions.
+    fn of_metadata(&self, query: &Query) -> Result<Option<Rows>, ApiError> {
+        let equal = |field: &str| query.filter.as_ref().and_then(|filter| equality(filter, field));
+        let rows = match query.from.to_ascii_lowercase().as_str() {
+            "userrecordaccess" => {
+                let (Some(_), Some(id)) = (equal("UserId"), equal("RecordId")) else {
+                    let problem = "When querying UserRecordAccess, you must filter on UserId and RecordId";
+                    return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", problem));
+                };
+                let record = super::tables::TABLES.iter().filter(|table| table.is_shared).find_map(|table| self.org.find(table, &id));
+                let row = |record: &Fields| {
+                    let may_read = !self.org.is_hidden(record);
+                    json!({ "attributes": { "type": "UserRecordAccess" }, "RecordId": record["Id"], "HasReadAccess": may_read, "MaxAccessLevel": if may_read { "All" } else { "None" } })
+                };
+                record.map(row).into_iter().collect()
+            }
+            "entitydefinition" => {
+                let prefix = equal("KeyPrefix");
+                let table = super::tables::TABLES.iter().find(|table| Some(table.key_prefix) == prefix.as_deref());
+                let row = |table: &Table| json!({ "attributes": { "type": "EntityDefinition" }, "QualifiedApiName": table.name, "KeyPrefix": table.key_prefix });
+                table.filter(|table| self.org.shows_table(table)).map(row).into_iter().collect()
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Rows { records: rows, count: None }))
+    }
+
+    fn unknown_type(&self, name: &str) -> ApiError {
+        let at = self.text.to_ascii_lowercase().find(" from ").map_or(0, |at| at + 6);
+        let problem = format!(
+            "sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name."
+        );
+        ApiError::new(StatusCode::BAD_REQUEST, "INVALID_TYPE", self.with_place(at, &problem))
+    }
+
+    /// The message as Salesforce shows it: a part of the query, a mark, the place, the problem.
+    fn with_place(&self, at: usize, problem: &str) -> String {
+        let from = self.text[..at.min(self.text.len())].char_indices().rev().nth(20).map_or(0, |(index, _)| index);
+        let shown: String = self.text[from..].chars().take(60).collect();
+        format!("\n{shown}\n{}^\nERROR at Row:1:Column:{}\n{problem}", " ".repeat(at.saturating_sub(from)), at + 1)
+    }
+}
+
+/// The text that a filter demands of a field.
+fn equality(filter: &Filter, field: &str) -> Option<String> {
+    match filter {
+        Filter::And(parts) => parts.iter().find_map(|part| equality(part, field)),
+        Filter::Compare(path, Operator::Equal, Literal::Text(text))
+            if path.names.len() == 1 && path.names[0].eq_ignore_ascii_case(field) =>
+        {
+            Some(text.clone())
+        }
+        _ => None,
+    }
+}
+
+/// A field's value; a checkbox always has one.
+fn value(table: &Table, name: &str, record: &Fields) -> Json {
+    let column = table.column(name);
+    let stored = column.and_then(|column| record.get(column.name)).cloned();
+    let default = || if column.is_some_and(|column| column.data == Data::Checkbox) { Json::Bool(false) } else { Json::Null };
+    stored.unwrap_or_else(default)
+}
+
+fn matches(actual: &Json, operator: Operator, literal: &Literal) -> bool {
+    let equal = match literal {
+        Literal::Null => actual.is_null(),
+        Literal::Boolean(boolean) => actual.as_bool() == Some(*boolean),
+        Literal::Text(text) => actual.as_str().is_some_and(|actual| {
+            actual.eq_ignore_ascii_case(text) && (!is_id(text) || actual == text)
+                || (text.len() == 15 && is_id(text) && actual.get(..15) == Some(text))
+        }),
+        Literal::Bare(written) => bare_ordering(actual, written) == Some(Ordering::Equal),
+    };
+    let ordering = || match literal {
+        Literal::Text(text) => actual.as_str().map(|actual| actual.to_lowercase().cmp(&text.to_lowercase())),
+        Literal::Bare(written) => bare_ordering(actual, written),
+        Literal::Null | Literal::Boolean(_) => None,
+    };
+    match operator {
+        Operator::Equal => equal,
+        Operator::NotEqual => !equal,
+        Operator::Less => ordering() == Some(Ordering::Less),
+        Operator::LessOrEqual => equal || ordering() == Some(Ordering::Less),
+        Operator::Greater => ordering() == Some(Ordering::Greater),
+        Operator::GreaterOrEqual => equal || ordering() == Some(Ordering::Greater),
+        Operator::Like => match (actual.as_str(), literal) {
+            (Some(actual), Literal::Text(pattern)) => is_like(&actual.to_lowercase(), &pattern.to_lowercase()),
+            _ => false,
+        },
+    }
+}
+
+/// A number by value, a date or date-time by its text.
+fn bare_ordering(actual: &Json, written: &str) -> Option<Ordering> {
+    match actual {
+        Json::Number(number) => Some(number.to_string().parse::<Decimal>().ok()?.cmp(&written.parse().ok()?)),
+        Json::String(text) => {
+            let length = text.len().min(written.len()).min(19);
+            Some(text.get(..length)?.cmp(written.get(..length)?))
+        }
+        _ => None,
+    }
+}
+
+fn compare(one: &Json, other: &Json) -> Ordering {
+    match (one, other) {
+        (Json::Number(one), Json::Number(other)) => match (one.to_string().parse::<Decimal>(), other.to_string().parse::<Decimal>()) {
+            (Ok(one), Ok(other)) => one.cmp(&other),
+            _ => Ordering::Equal,
+        },
+        (Json::String(one), Json::String(other)) => one.cmp(other),
+        (Json::Bool(one), Json::Bool(other)) => one.cmp(other),
+        _ => Ordering::Equal,
+    }
+}
+
+/// `%` is any text, `_` one character.
+fn is_like(text: &str, pattern: &str) -> bool {
+    match pattern.chars().next() {
+        None => text.is_empty(),
+        Some('%') => {
+            let rest = &pattern[1..];
+            text.char_indices().map(|(index, _)| index).chain([text.len()]).any(|index| is_like(&text[index..], rest))
+        }
+        Some(expected) => text.chars().next().is_some_and(|first| {
+            (expected == '_' || expected == first) && is_like(&text[first.len_utf8()..], &pattern[expected.len_utf8()..])
+        }),
+    }
+}

@@ -1,0 +1,258 @@
+//! The records of the org and what the integration user may see of them.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+
+use super::tables::{Column, Data, TABLES, Table};
+
+/// One record with its fields by their API names; a field without a value is absent.
+pub(super) type Fields = Map<String, Json>;
+
+/// The records of all objects, and the rules.
+#[derive(Debug)]
+pub(super) struct Org {
+    records: Vec<(&'static str, Fields)>,
+    pub(super) rules: Rules,
+    created: u64,
+}
+
+/// What a test can change about access and about the org.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct Rules {
+    /// Whether `CurrencyIsoCode` exists.
+    multi_currency: bool,
+    /// `Opportunity.M3ter_PO_Number__c`: neither readable nor writable.
+    hidden_fields: HashSet<String>,
+    /// `Product2`.
+    hidden_objects: HashSet<String>,
+    /// Ids of records that the integration user may not see, beside those of the examples.
+    hidden_records: HashSet<String>,
+    /// `Account.M3ter_Account_Id__c`: readable only.
+    read_only_fields: HashSet<String>,
+    /// Ids of records that refuse every change.
+    locked_records: HashSet<String>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            multi_currency: true,
+            hidden_fields: HashSet::new(),
+            hidden_objects: HashSet::new(),
+            hidden_records: HashSet::new(),
+            read_only_fields: HashSet::new(),
+            locked_records: HashSet::new(),
+        }
+    }
+}
+
+/// Why a record was not written: status code and message, with the fields concerned.
+#[derive(Debug, Clone)]
+pub(super) struct WriteError {
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) fields: Vec<String>,
+}
+
+impl Org {
+    pub(super) fn new(records: Vec<(&'static str, Fields)>, hidden: impl IntoIterator<Item = String>) -> Self {
+        let rules = Rules { hidden_records: hidden.into_iter().collect(), ..Rules::default() };
+        Self { records, rules, created: 0 }
+    }
+
+    /// Puts other rules in place; the records that the examples hide stay hidden.
+    pub(super) fn set_rules(&mut self, mut rules: Rules, examples_hide: impl IntoIterator<Item = String>) {
+        rules.hidden_records.extend(examples_hide);
+        self.rules = rules;
+    }
+
+    pub(super) fn shows_table(&self, table: &Table) -> bool {
+        !self.rules.hidden_objects.contains(table.name)
+    }
+
+    pub(super) fn shows_column(&self, table: &Table, column: &Column) -> bool {
+        (self.rules.multi_currency || column.name != "CurrencyIsoCode")
+            && !self.rules.hidden_fields.contains(&format!("{}.{}", table.name, column.name))
+    }
+
+    pub(super) fn is_writable(&self, table: &Table, column: &Column) -> bool {
+        column.is_writable() && !self.rules.read_only_fields.contains(&format!("{}.{}", table.name, column.name))
+    }
+
+    pub(super) fn is_hidden(&self, record: &Fields) -> bool {
+        record.get("Id").and_then(Json::as_str).is_some_and(|id| self.rules.hidden_records.contains(id))
+    }
+
+    /// All records of an object, hidden and deleted ones among them.
+    pub(super) fn all(&self, table: &Table) -> impl Iterator<Item = &Fields> + use<'_> {
+        let wanted = table.name;
+        self.records.iter().filter(move |(name, _)| *name == wanted).map(|(_, record)| record)
+    }
+
+    /// The records that the integration user sees.
+    pub(super) fn visible(&self, table: &Table, with_deleted: bool) -> impl Iterator<Item = &Fields> + use<'_> {
+        self.all(table).filter(move |record| !self.is_hidden(record) && (with_deleted || !is_deleted(record)))
+    }
+
+    /// The record with this id of 15 or 18 characters.
+    pub(super) fn find(&self, table: &Table, id: &str) -> Option<&Fields> {
+        self.all(table).find(|record| is_id_of(record, id))
+    }
+
+    fn find_mut(&mut self, table: &Table, id: &str) -> Option<&mut Fields> {
+        self.records.iter_mut().find(|(name, record)| *name == table.name && is_id_of(record, id)).map(|(_, record)| record)
+    }
+
+    /// Changes some fields of a record as the integration user.
+    pub(super) fn update(&mut self, table: &'static Table, id: &str, changes: &Fields) -> Result<(), WriteError> {
+        let record = self.find(table, id).filter(|record| !self.is_hidden(record));
+        let Some(record) = record else {
+            return Err(WriteError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"));
+        };
+        if is_deleted(record) {
+            return Err(WriteError::new("ENTITY_IS_DELETED", "entity is deleted"));
+        }
+        let full_id = record["Id"].as_str().unwrap_or_default().to_owned();
+        if self.rules.locked_records.contains(&full_id) {
+            return Err(WriteError::new("ENTITY_IS_LOCKED", "the entity is locked for editing"));
+        }
+        let changes = self.checked(table, changes)?;
+        self.overwrite(table, &full_id, changes);
+        Ok(())
+    }
+
+    /// Changes fields without asking whether anybody may: what a test does to the org.
+    pub(super) fn overwrite(&mut self, table: &'static Table, id: &str, changes: Fields) {
+        let Some(record) = self.find_mut(table, id) else { return };
+        for (name, value) in changes {
+            let name = table.column(&name).map_or(name, |column| column.name.to_owned());
+            if value.is_null() {
+                record.remove(&name)
+            } else {
+                record.insert(name, value)
+            };
+        }
+        record.insert("LastModifiedDate".to_owned(), json!(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()));
+    }
+
+    /// Adds a record; its id, made up where `fields` holds none.
+    pub(super) fn insert(&mut self, table: &'static Table, fields: Fields) -> String {
+        self.created += 1;
+        let id = fields
+            .get("Id")
+            .and_then(Json::as_str)
+            .map_or_else(|| with_checksum(&format!("{}SB{:010}", table.key_prefix, self.created)), ToOwned::to_owned);
+        let mut record = fields;
+        record.insert("Id".to_owned(), json!(id));
+        self.records.push((table.name, record));
+        id
+    }
+
+    /// Moves a record to the recycle bin, and its children with it.
+    pub(super) fn delete(&mut self, table: &'static Table, id: &str) -> bool {
+        let Some(record) = self.find_mut(table, id).filter(|record| !is_deleted(record)) else { return false };
+        record.insert("IsDeleted".to_owned(), json!(true));
+        let id = record["Id"].clone();
+        for (_, child, field) in table.children {
+            for (name, record) in &mut self.records {
+                if name == child && record.get(*field) == Some(&id) && matches!(*child, "OpportunityLineItem" | "OrderItem") {
+                    record.insert("IsDeleted".to_owned(), json!(true));
+                }
+            }
+        }
+        true
+    }
+
+    /// The fields as they are stored, if the integration user may write each of them with such a value.
+    pub(super) fn checked(&self, table: &'static Table, changes: &Fields) -> Result<Fields, WriteError> {
+        let mut checked = Fields::new();
+        for (name, value) in changes.iter().filter(|(name, _)| *name != "attributes" && !name.eq_ignore_ascii_case("id")) {
+            let column = table.column(name).filter(|column| self.shows_column(table, column));
+            let Some(column) = column else {
+                return Err(WriteError::of_field(
+                    "INVALID_FIELD",
+                    name,
+                    format!("No such column '{name}' on sobject of type {}", table.name),
+                ));
+            };
+            if !self.is_writable(table, column) {
+                let message = format!("Unable to create/update fields: {name}. Please check the security settings of this field.");
+                return Err(WriteError::of_field("INVALID_FIELD_FOR_INSERT_UPDATE", name, message));
+            }
+            check_value(column, value)?;
+            checked.insert(column.name.to_owned(), value.clone());
+        }
+        Ok(checked)
+    }
+
+    /// All records by object, as `GET /sandbox/state` shows them.
+    pub(super) fn snapshot(&self) -> Json {
+        let by_object = TABLES.iter().map(|table| (table.name.to_owned(), self.all(table).cloned().map(Json::Object).collect()));
+        Json::Object(by_object.collect())
+    }
+}
+
+impl WriteError {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), fields: Vec::new() }
+    }
+
+    fn of_field(code: &'static str, field: &str, message: String) -> Self {
+        Self { code, message, fields: vec![field.to_owned()] }
+    }
+}
+
+fn check_value(column: &Column, value: &Json) -> Result<(), WriteError> {
+    let name = column.name;
+    let wrong_type = || WriteError::of_field("JSON_PARSER_ERROR", name, format!("Cannot deserialize the value of {name}: {value}"));
+    if value.is_null() {
+        return Ok(());
+    }
+    match column.data {
+        Data::Text(most) | Data::LongText(most) => {
+            let text = value.as_str().ok_or_else(wrong_type)?;
+            if text.chars().count() > most {
+                let message = format!("{name}: data value too large: {text} (max length={most})");
+                return Err(WriteError::of_field("STRING_TOO_LONG", name, message));
+            }
+        }
+        Data::Checkbox if !value.is_boolean() => return Err(wrong_type()),
+        Data::Currency | Data::Number | Data::Percent if !value.is_number() => return Err(wrong_type()),
+        Data::Date if value.as_str().is_none_or(|date| date.parse::<jiff::civil::Date>().is_err()) => return Err(wrong_type()),
+        Data::Email | Data::Id | Data::Lookup(..) | Data::Picklist(_) | Data::DateTime if !value.is_string() => return Err(wrong_type()),
+        _ => {}
+    }
+    Ok(())
+}
+
+pub(super) fn is_deleted(record: &Fields) -> bool {
+    record.get("IsDeleted") == Some(&json!(true))
+}
+
+fn is_id_of(record: &Fields, id: &str) -> bool {
+    record.get("Id").and_then(Json::as_str).is_some_and(|own| own == id || (id.len() == 15 && own.get(..15) == Some(id)))
+}
+
+/// Whether a text has the form of an id: 15 letters and digits, or 18 with the right ending.
+pub(super) fn is_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && match text.len() {
+            15 => true,
+            18 => with_checksum(&text[..15]) == text,
+            _ => false,
+        }
+}
+
+/// The 18-character form of an id of 15.
+pub(super) fn with_checksum(base: &str) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+    let ending = base.as_bytes().chunks(5).map(|block| {
+        let capitals = block.iter().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase());
+        char::from(ALPHABET[capitals.fold(0, |bits, (position, _)| bits | 1 << position)])
+    });
+    base.chars().chain(ending).collect()
+}

@@ -1,0 +1,81 @@
+//! `/services/oauth2/`: client credentials by HTTP Basic or in the body, tokens without a stated end.
+
+use std::collections::HashSet;
+
+use axum::http::{HeaderMap, StatusCode, header};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use super::{Answer, INTEGRATION_USER, ORGANIZATION};
+use crate::CREDENTIAL;
+use crate::emulator::VendorRequest;
+
+/// The sessions that are open.
+#[derive(Debug, Default)]
+pub(super) struct Tokens(HashSet<String>);
+
+impl Tokens {
+    /// Answers a login. Errors have a shape of their own here: an object with `error` and `error_description`.
+    pub(super) fn issue(&mut self, request: &VendorRequest, base_url: &str) -> Answer {
+        let form: Vec<(String, String)> = url::form_urlencoded::parse(&request.body).into_owned().collect();
+        let field = |name: &str| form.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        match field("grant_type") {
+            Some("client_credentials") => {}
+            Some("urn:ietf:params:oauth:grant-type:jwt-bearer") if field("assertion").is_some_and(|jwt| jwt.split('.').count() == 3) => {
+                return self.open(base_url);
+            }
+            Some(_) => return refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant type not supported"),
+            None => return refuse(StatusCode::BAD_REQUEST, "invalid_request", "missing required grant_type"),
+        }
+        let basic =
+            request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Basic "));
+        let basic = basic.and_then(|encoded| BASE64_STANDARD.decode(encoded).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
+        let (id, secret) = match &basic {
+            Some(pair) => pair.split_once(':').unwrap_or_default(),
+            None => (field("client_id").unwrap_or_default(), field("client_secret").unwrap_or_default()),
+        };
+        if id != CREDENTIAL {
+            return refuse(StatusCode::BAD_REQUEST, "invalid_client_id", "client identifier invalid");
+        }
+        if secret != CREDENTIAL {
+            return refuse(StatusCode::BAD_REQUEST, "invalid_client", "invalid client credentials");
+        }
+        self.open(base_url)
+    }
+
+    fn open(&mut self, base_url: &str) -> Answer {
+        let token = format!("{}!{}", &ORGANIZATION[..15], Uuid::new_v4().simple());
+        self.0.insert(token.clone());
+        Answer::ok(json!({
+            "access_token": token, "instance_url": base_url, "id": format!("{base_url}/id/{ORGANIZATION}/{INTEGRATION_USER}"),
+            "token_type": "Bearer", "issued_at": Timestamp::now().as_millisecond().to_string(), "signature": "c2FuZGJveA==", "scope": "api",
+        }))
+    }
+
+    pub(super) fn revoke(&mut self, request: &VendorRequest) -> Answer {
+        if let Some((_, token)) = url::form_urlencoded::parse(&request.body).find(|(name, _)| name == "token") {
+            self.0.remove(token.as_ref());
+        }
+        Answer { status: StatusCode::OK, body: None }
+    }
+
+    /// Whether the request belongs to an open session.
+    pub(super) fn is_open(&self, headers: &HeaderMap) -> bool {
+        let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        value
+            .and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("OAuth ")))
+            .is_some_and(|token| self.0.contains(token))
+    }
+
+    pub(super) fn expire(&mut self) {
+        self.0.clear();
+    }
+}
+
+fn refuse(status: StatusCode, error: &str, description: &str) -> Answer {
+    let body: Json = json!({ "error": error, "error_description": description });
+    Answer { status, body: Some(body) }
+}
