@@ -14,4 +14,5 @@ pub mod money;
 pub mod org_schema;
 pub mod outcome;
 pub mod record;
+pub mod settings;
 pub mod value;

@@ -1,7 +1,13 @@
 //! Brings one Salesforce record, and everything billing needs from it, into m3ter.
 
 pub mod changeset;
+pub mod config;
 pub mod domain;
+pub mod http;
 pub mod m3ter;
+pub mod mapping;
 pub mod salesforce;
+pub mod store;
+pub mod sync;
+pub mod telemetry;
 pub mod transport;

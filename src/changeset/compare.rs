@@ -16,6 +16,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::field::OnDifference;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::outcome::FieldChange;
+use crate::domain::settings::PricingChange;
 use crate::domain::value::{Value, bands_in_json, date_in_text};
 
 /// What the comparison needs to know beside the two objects.
@@ -27,18 +28,6 @@ pub struct Circumstances {
     pub time_zone: TimeZone,
     /// What happens when a price differs.
     pub pricing_change: PricingChange,
-}
-
-/// What happens when the price of a Pricing that m3ter has differs from the record's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PricingChange {
-    /// The Pricing is updated, also for usage that was priced already.
-    #[default]
-    InPlace,
-    /// The Pricing ends today and another one starts.
-    FromDate,
-    /// Nothing is written; a finding.
-    Report,
 }
 
 /// The fields of a Pricing that make the price.

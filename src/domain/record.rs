@@ -38,6 +38,13 @@ impl Record {
         }
     }
 
+    /// Whether the query asked for the field at a path, whatever it holds.
+    pub fn has_field(&self, path: &str) -> bool {
+        let mut names = path.split('.');
+        let first = names.next().and_then(|name| member(&self.0, name));
+        names.try_fold(first, |value, name| Some(member(value?.as_object()?, name))).flatten().is_some()
+    }
+
     /// The rows of a child relationship, in the query's order.
     pub fn children(&self, relationship: &str) -> Vec<Record> {
         member(&self.0, relationship)

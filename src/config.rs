@@ -1,0 +1,250 @@
+//! The configuration, from environment variables: parsed once, all problems reported together.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use crate::domain::ids::M3terId;
+use crate::sync::SyncLimits;
+use crate::{m3ter, salesforce};
+
+/// Everything that the service is told from outside.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens: loopback, as long as callers cannot be told apart.
+    pub listen_address: SocketAddr,
+    /// `sqlite://…`.
+    pub database_url: String,
+    /// A directory with mapping files of the operator's own.
+    pub mappings_dir: Option<PathBuf>,
+    /// What one sync may spend.
+    pub limits: SyncLimits,
+    /// The org.
+    pub salesforce: salesforce::Config,
+    /// The organization.
+    pub m3ter: m3ter::Config,
+}
+
+/// What is wrong with the configuration, one sentence each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblems(pub Vec<String>);
+
+impl fmt::Display for ConfigProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration has problems:")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigProblems {}
+
+/// Salesforce gives up after 120 s, and answering takes a moment.
+const LONGEST_TIME_LIMIT_SECONDS: u64 = 110;
+
+/// Variables of later versions: set, they would be expected to do something.
+const NOT_YET: [(&str, &str); 4] = [
+    ("API_KEYS_FILE", "callers cannot be authenticated yet; the service listens on loopback only"),
+    ("SALESFORCE_USERNAME", "only the client credentials flow is supported yet; set SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET"),
+    ("SALESFORCE_PRIVATE_KEY_FILE", "only the client credentials flow is supported yet"),
+    ("SALESFORCE_ORG_ID", "the org cannot be pinned yet"),
+];
+
+struct Reader<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
+
+impl Config {
+    /// Reads all variables; a blank one counts as absent.
+    pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
+        let mut reader = Reader { variable, problems: Vec::new() };
+        for (name, reason) in NOT_YET {
+            if reader.optional(name).is_some() {
+                reader.problems.push(format!("{name} is set, but {reason}"));
+            }
+        }
+        let listen_address = reader.listen_address();
+        let database_url = reader.optional("DATABASE_URL").unwrap_or_else(|| "sqlite://sync-to-m3ter.db".to_owned());
+        let mappings_dir = reader.optional("MAPPINGS_DIR").map(PathBuf::from);
+        let time = reader.number("SYNC_TIME_LIMIT", 100, 1..=LONGEST_TIME_LIMIT_SECONDS, "seconds");
+        let callouts = reader.number("SYNC_CALLOUT_LIMIT", 2_000, 1..=100_000, "callouts");
+        let login_url = reader.url("SALESFORCE_LOGIN_URL", None);
+        let client_id = reader.required("SALESFORCE_CLIENT_ID");
+        let client_secret = reader.required("SALESFORCE_CLIENT_SECRET").map(SecretString::from);
+        let api_version = reader.api_version();
+        let base_url = reader.url("M3TER_BASE_URL", Some("https://api.m3ter.com"));
+        let org_id = reader.organization();
+        let api_key = reader.required("M3TER_API_KEY");
+        let api_secret = reader.required("M3TER_API_SECRET").map(SecretString::from);
+        let requests_per_second = reader.number("M3TER_REQUESTS_PER_SECOND", 50, 0..=10_000, "requests, or 0 for no limit");
+        match (listen_address, login_url, client_id, client_secret, base_url, org_id, api_key, api_secret) {
+            (
+                Some(listen_address),
+                Some(login_url),
+                Some(client_id),
+                Some(client_secret),
+                Some(base_url),
+                Some(org_id),
+                Some(api_key),
+                Some(api_secret),
+            ) if reader.problems.is_empty() => Ok(Self {
+                listen_address,
+                database_url,
+                mappings_dir,
+                limits: SyncLimits { time: Duration::from_secs(time), callouts: u32::try_from(callouts).unwrap_or(u32::MAX) },
+                salesforce: salesforce::Config { login_url, client_id, client_secret, api_version },
+                m3ter: m3ter::Config {
+                    base_url,
+                    org_id,
+                    api_key,
+                    api_secret,
+                    requests_per_second: u32::try_from(requests_per_second).ok().filter(|limit| *limit > 0),
+                },
+            }),
+            _ => Err(ConfigProblems(reader.problems)),
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.variable)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn required(&mut self, name: &str) -> Option<String> {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.problems.push(format!("{name} is not set"));
+        }
+        value
+    }
+
+    fn listen_address(&mut self) -> Option<SocketAddr> {
+        let text = self.optional("LISTEN_ADDRESS").unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+        match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Some(address),
+            Ok(address) => {
+                self.problems.push(format!(
+                    "LISTEN_ADDRESS is {address}, which others can reach, and callers cannot be authenticated yet; use 127.0.0.1 or [::1]"
+                ));
+                None
+            }
+            Err(_) => {
+                self.problems.push(format!("LISTEN_ADDRESS is `{text}`, which is no address with a port such as 127.0.0.1:8080"));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, name: &str, default: u64, range: std::ops::RangeInclusive<u64>, unit: &str) -> u64 {
+        let Some(text) = self.optional(name) else { return default };
+        match text.parse::<u64>() {
+            Ok(number) if range.contains(&number) => number,
+            _ => {
+                self.problems.push(format!("{name} is `{text}`; it takes {} to {} {unit}", range.start(), range.end()));
+                default
+            }
+        }
+    }
+
+    /// An address that secrets are sent to: encrypted, or on this machine.
+    fn url(&mut self, name: &str, default: Option<&str>) -> Option<Url> {
+        let text = match (self.optional(name), default) {
+            (Some(text), _) => text,
+            (None, Some(default)) => default.to_owned(),
+            (None, None) => return self.required(name).and(None),
+        };
+        let Ok(url) = Url::parse(&text) else {
+            self.problems.push(format!("{name} is `{text}`, which is no URL"));
+            return None;
+        };
+        let is_loopback = match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
+            self.problems.push(format!("{name} must begin with https:// (http:// is for loopback only)"));
+            return None;
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            self.problems.push(format!("{name} must not hold credentials"));
+            return None;
+        }
+        Some(url)
+    }
+
+    fn api_version(&mut self) -> String {
+        let version = self.optional("SALESFORCE_API_VERSION").unwrap_or_else(|| "60.0".to_owned());
+        let is_version =
+            version.split_once('.').is_some_and(|(major, minor)| major.parse::<u16>().is_ok_and(|major| major >= 58) && minor == "0");
+        if !is_version {
+            self.problems.push(format!("SALESFORCE_API_VERSION is `{version}`; it takes 58.0 or later"));
+        }
+        version
+    }
+
+    fn organization(&mut self) -> Option<M3terId> {
+        let text = self.required("M3TER_ORG_ID")?;
+        let id = M3terId::parse(&text).ok();
+        if id.is_none() {
+            self.problems.push(format!("M3TER_ORG_ID is `{text}`, which is not an organization's id (a UUID)"));
+        }
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn config(changes: &[(&str, &str)]) -> Result<Config, ConfigProblems> {
+        let mut variables = HashMap::from([
+            ("SALESFORCE_LOGIN_URL", "https://acme.my.salesforce.com"),
+            ("SALESFORCE_CLIENT_ID", "id"),
+            ("SALESFORCE_CLIENT_SECRET", "hunter2"),
+            ("M3TER_ORG_ID", "11111111-1111-4111-8111-111111111111"),
+            ("M3TER_API_KEY", "key"),
+            ("M3TER_API_SECRET", "hunter3"),
+        ]);
+        variables.extend(changes.iter().copied());
+        Config::from_variables(&|name| variables.get(name).map(|value| (*value).to_owned()))
+    }
+
+    #[test]
+    fn what_is_needed_is_enough() {
+        let config = config(&[]).unwrap();
+        assert_eq!((config.listen_address.to_string(), config.m3ter.requests_per_second), ("127.0.0.1:8080".to_owned(), Some(50)));
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("hunter"), "{shown}");
+    }
+
+    #[test]
+    fn all_problems_are_told_together() {
+        let problems = config(&[
+            ("LISTEN_ADDRESS", "0.0.0.0:8080"),
+            ("SYNC_TIME_LIMIT", "1000"),
+            ("SALESFORCE_LOGIN_URL", "http://acme.my.salesforce.com"),
+            ("SALESFORCE_CLIENT_ID", " "),
+            ("M3TER_ORG_ID", "acme"),
+            ("API_KEYS_FILE", "keys.toml"),
+        ])
+        .unwrap_err();
+        insta::assert_snapshot!(problems, @r"
+        the configuration has problems:
+          - API_KEYS_FILE is set, but callers cannot be authenticated yet; the service listens on loopback only
+          - LISTEN_ADDRESS is 0.0.0.0:8080, which others can reach, and callers cannot be authenticated yet; use 127.0.0.1 or [::1]
+          - SYNC_TIME_LIMIT is `1000`; it takes 1 to 110 seconds
+          - SALESFORCE_LOGIN_URL must begin with https:// (http:// is for loopback only)
+          - SALESFORCE_CLIENT_ID is not set
+          - M3TER_ORG_ID is `acme`, which is not an organization's id (a UUID)
+        ");
+    }
+}

@@ -1,0 +1,49 @@
+//! The settings at the head of a mapping: what no record can answer.
+
+use jiff::tz::TimeZone;
+
+/// The settings of one mapping.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The currency of an org that has only one.
+    pub currency: Option<String>,
+    /// In which Salesforce's dates begin, where it is not the organization's.
+    pub time_zone: Option<TimeZone>,
+    /// How a commitment is paid; not stated is `PaidOutside` with a warning.
+    pub commitment_billing: Option<CommitmentBilling>,
+    /// What happens when a price differs.
+    pub pricing_change: PricingChange,
+    /// What happens about a row that was synced and is gone.
+    pub removed_lines: RemovedLines,
+}
+
+/// How a commitment is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitmentBilling {
+    /// It was paid outside m3ter: recorded as prepaid.
+    PaidOutside,
+    /// A Plan of the deal bills it.
+    BilledByPlan,
+}
+
+/// What happens when the price of a Pricing that m3ter has differs from the record's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PricingChange {
+    /// The Pricing is updated, also for usage that was priced already.
+    #[default]
+    InPlace,
+    /// The Pricing ends today and another one starts.
+    FromDate,
+    /// Nothing is written; a finding.
+    Report,
+}
+
+/// What happens about a row that was synced before and is gone from Salesforce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RemovedLines {
+    /// A warning.
+    #[default]
+    Warn,
+    /// An object result that is not a success.
+    Fail,
+}

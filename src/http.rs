@@ -1,0 +1,50 @@
+//! The HTTP face: one file for each endpoint, faults in one shape.
+//!
+//! It names `domain` and `sync` only. A handler starts a sync and waits for its result; it never runs one.
+
+mod body;
+mod fault;
+mod health;
+mod request_id;
+pub mod server;
+mod sync_record;
+mod sync_to_m3ter;
+mod wait;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, Uri, header};
+use axum::middleware;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::sync::Syncs;
+use fault::Fault;
+
+/// The OpenAPI document, as it stands in the repository.
+pub const OPENAPI: &str = include_str!("../openapi.yaml");
+
+/// A request with 200 ids has 10 KiB; nothing that is larger means anything here.
+const LARGEST_BODY_BYTES: usize = 256 * 1024;
+
+/// All endpoints.
+pub fn router(syncs: Syncs) -> Router {
+    Router::new()
+        .route("/sync-to-m3ter", post(sync_to_m3ter::handler))
+        .route("/sync-to-m3ter/", post(sync_record::without_id))
+        .route("/sync-to-m3ter/{parentRecordId}", post(sync_record::handler))
+        .route("/openapi.yaml", get(async || ([(header::CONTENT_TYPE, "application/yaml")], OPENAPI)))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .fallback(async |uri: Uri| Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is nothing at {}", uri.path())))
+        .method_not_allowed_fallback(async || {
+            Fault::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "This method is not allowed here; see the `Allow` header")
+        })
+        .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(|_| {
+            Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "An internal error occurred").into_response()
+        }))
+        .layer(middleware::from_fn(request_id::with_request_id))
+        .with_state(syncs)
+}

@@ -1,0 +1,130 @@
+//! The body and the query of a sync request; what is wrong with them is said with its place.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::fault::Fault;
+use super::wait::LONGEST_WAIT_SECONDS;
+use crate::sync::SyncMode;
+
+/// Elements that a Flow sends at most at once.
+const MOST_REQUESTS: usize = 200;
+
+/// One element of the request list.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SyncRequest {
+    /// The Salesforce id; null, absent and blank are answered by a result.
+    #[serde(default)]
+    pub(super) parent_record_id: Option<String>,
+}
+
+/// The query parameters of both sync operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SyncParameters {
+    pub(super) mode: SyncMode,
+    pub(super) wait_seconds: u64,
+}
+
+impl SyncParameters {
+    /// Reads the query string; unknown names are refused, for a misspelled `dryRun` would write.
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Fault> {
+        let refuse = |message: String| Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message);
+        let mut parameters = Self { mode: SyncMode::Apply, wait_seconds: LONGEST_WAIT_SECONDS };
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            match name.as_ref() {
+                "dryRun" => {
+                    parameters.mode = match value.as_ref() {
+                        "true" => SyncMode::DryRun,
+                        "false" => SyncMode::Apply,
+                        other => return Err(refuse(format!("`dryRun` is `{other}`; it takes `true` or `false`"))),
+                    }
+                }
+                "waitSeconds" => {
+                    let seconds = value.parse().ok().filter(|seconds| (1..=LONGEST_WAIT_SECONDS).contains(seconds));
+                    let message = || format!("`waitSeconds` is `{value}`; it takes whole seconds from 1 to {LONGEST_WAIT_SECONDS}");
+                    parameters.wait_seconds = seconds.ok_or_else(|| refuse(message()))?;
+                }
+                other => return Err(refuse(format!("`{other}` is not a parameter here; there are `dryRun` and `waitSeconds`"))),
+            }
+        }
+        Ok(parameters)
+    }
+}
+
+/// Whether a body has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// JSON, with its content type.
+    Required,
+    /// Nothing is as good.
+    Optional,
+}
+
+/// The bytes of a JSON body. The content type is looked at where there are any, or there must be.
+pub(super) async fn json_bytes(request: Request, presence: Presence) -> Result<Bytes, Fault> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_ascii_lowercase);
+    let bytes = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let message = format!("The body is larger than {} KiB", super::LARGEST_BODY_BYTES / 1024);
+            Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
+        }
+        status => Fault::new(status, "INVALID_BODY", "The body could not be read"),
+    })?;
+    let is_json = content_type.as_deref().map(|value| value.split(';').next().unwrap_or_default().trim() == "application/json");
+    match (is_json, presence) {
+        (Some(true), _) => Ok(bytes),
+        (_, Presence::Optional) if bytes.trim_ascii().is_empty() || is_json.is_none() => Ok(bytes),
+        (None, _) => Err(Fault::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "The content type is missing; send `application/json`",
+        )),
+        (Some(false), _) => {
+            let message = format!("The content type is `{}`; send `application/json`", content_type.unwrap_or_default());
+            Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
+        }
+    }
+}
+
+/// The request list.
+pub(super) fn parse_requests(bytes: &[u8]) -> Result<Vec<SyncRequest>, Fault> {
+    if bytes.trim_ascii().is_empty() {
+        return Err(invalid("The body is empty; send a list with one object: [{\"parentRecordId\": \"…\"}]".to_owned()));
+    }
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(invalid("The body is an object; send a list with one object: [{\"parentRecordId\": \"…\"}]".to_owned()));
+    }
+    let requests: Vec<SyncRequest> = parse(bytes)?;
+    if requests.len() > MOST_REQUESTS {
+        return Err(invalid(format!("The list has {} elements; at most {MOST_REQUESTS} are answered", requests.len())));
+    }
+    Ok(requests)
+}
+
+/// Refuses whatever a body holds where none is needed.
+pub(super) fn check_nothing(bytes: &[u8]) -> Result<(), Fault> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    let bytes = bytes.trim_ascii();
+    if bytes.is_empty() { Ok(()) } else { parse::<Option<Nothing>>(bytes).map(drop) }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let place = if path == "." { String::new() } else { format!("at `{path}`: ") };
+        invalid(format!("The body is not what is expected: {place}{}", error.inner()))
+    })?;
+    deserializer.end().map_err(|error| invalid(format!("The body goes on after its end: {error}")))?;
+    Ok(parsed)
+}
+
+fn invalid(message: String) -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, "INVALID_BODY", message)
+}

@@ -1,0 +1,65 @@
+//! A fault of the transport: what External Services read has the same names as a result, RFC 9457 is there for who asks for it.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value as Json, json};
+
+/// A request that never became a sync.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    retry_after_seconds: Option<u32>,
+}
+
+/// A fault on its way out; the middleware adds the request's id and chooses the form.
+#[derive(Debug, Clone)]
+pub(super) struct PendingFault(Fault);
+
+impl Fault {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), retry_after_seconds: None }
+    }
+
+    pub(super) fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+}
+
+impl PendingFault {
+    /// The response with the body that the caller reads.
+    pub(super) fn write(self, mut response: Response, request_id: &str, as_problem: bool) -> Response {
+        let Fault { status, code, message, retry_after_seconds } = self.0;
+        let mut body = json!({
+            "success": false, "syncStatus": "Failed", "message": message, "errorCode": code,
+            "status": status.as_u16(), "requestId": request_id,
+        });
+        if let Some(seconds) = retry_after_seconds {
+            body["retryAfterSeconds"] = Json::from(seconds);
+        }
+        let mut content_type = "application/json";
+        if as_problem {
+            body["type"] = json!(format!("urn:sync-to-m3ter:{}", code.to_ascii_lowercase().replace('_', "-")));
+            body["title"] = json!(status.canonical_reason().unwrap_or("Error"));
+            body["detail"] = body["message"].clone();
+            content_type = "application/problem+json";
+        }
+        *response.body_mut() = axum::body::Body::from(body.to_string());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        if let Some(seconds) = retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(PendingFault(self));
+        response
+    }
+}

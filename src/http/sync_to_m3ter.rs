@@ -1,0 +1,29 @@
+//! `POST /sync-to-m3ter`: a list with exactly one record, answered by a list of as many results as requests.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use tokio::time::Instant;
+
+use super::body::{Presence, SyncParameters, json_bytes, parse_requests};
+use super::fault::Fault;
+use super::wait::{failed, result_for};
+use crate::domain::outcome::{ErrorCode, SyncResult};
+use crate::sync::Syncs;
+
+pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Json<Vec<SyncResult>>, Fault> {
+    let arrived = Instant::now();
+    let parameters = SyncParameters::parse(request.uri().query())?;
+    let requests = parse_requests(&json_bytes(request, Presence::Required).await?)?;
+    let results = match requests.as_slice() {
+        [] => vec![failed(ErrorCode::EmptyRequest, "The request holds no record; send exactly one".to_owned(), None, parameters.mode)],
+        [only] => vec![result_for(&syncs, only.parent_record_id.as_deref(), parameters, arrived).await?],
+        several => {
+            let reason = format!("Only one record can be synced per request, but {} were sent", several.len());
+            let result = |request: &super::body::SyncRequest| {
+                failed(ErrorCode::MultipleRequests, reason.clone(), request.parent_record_id.as_deref(), parameters.mode)
+            };
+            several.iter().map(result).collect()
+        }
+    };
+    Ok(Json(results))
+}

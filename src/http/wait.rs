@@ -1,0 +1,65 @@
+//! Starting a sync and waiting for its result, at most as long as the caller asked for.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use tokio::time::Instant;
+
+use super::body::SyncParameters;
+use super::fault::Fault;
+use crate::domain::ids::SalesforceId;
+use crate::domain::outcome::{ErrorCode, Failure, SyncResult};
+use crate::sync::{StartError, SyncMode, Syncs};
+use crate::telemetry::ErrorChain;
+
+/// Salesforce gives up at 120 s; the sync itself at 100 s.
+pub(super) const LONGEST_WAIT_SECONDS: u64 = 105;
+/// When a caller should come again after a 503.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// The result about one id: of its sync, or why there was none.
+pub(super) async fn result_for(syncs: &Syncs, id: Option<&str>, parameters: SyncParameters, arrived: Instant) -> Result<SyncResult, Fault> {
+    let Some(id) = id.filter(|id| !id.trim().is_empty()) else {
+        return Ok(failed(ErrorCode::MissingRecordId, "`parentRecordId` is required".to_owned(), id, parameters.mode));
+    };
+    match SalesforceId::parse(id) {
+        Err(invalid) => Ok(failed(ErrorCode::InvalidRecordId, invalid.to_string(), Some(id), parameters.mode)),
+        Ok(record) => synced(syncs, record, parameters, arrived).await,
+    }
+}
+
+/// A result of a request that is answered without a sync.
+pub(super) fn failed(code: ErrorCode, reason: String, id: Option<&str>, mode: SyncMode) -> SyncResult {
+    let mut result = SyncResult::failed(&Failure { code, reason }, Vec::new(), Vec::new());
+    result.parent_record_id = id.map(|id| id.chars().take(100).collect());
+    result.dry_run = mode == SyncMode::DryRun;
+    result
+}
+
+async fn synced(syncs: &Syncs, record: SalesforceId, parameters: SyncParameters, arrived: Instant) -> Result<SyncResult, Fault> {
+    let mut run = syncs.start(record.clone(), parameters.mode).await.map_err(|error| match &error {
+        StartError::ShuttingDown => Fault::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "The service is shutting down; try again")
+            .retry_after(RETRY_AFTER_SECONDS),
+        StartError::Store(_) => {
+            tracing::error!(error = %ErrorChain(&error), "a run could not be recorded");
+            Fault::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE", "The service cannot use its database; try again")
+                .retry_after(RETRY_AFTER_SECONDS)
+        }
+    })?;
+    let until = arrived + Duration::from_secs(parameters.wait_seconds);
+    let waited = tokio::time::timeout_at(until, run.ended.wait_for(Option::is_some)).await;
+    let (code, reason) = match waited {
+        Ok(Ok(result)) => match result.as_ref() {
+            Some(result) => return Ok(result.as_ref().clone()),
+            None => (ErrorCode::InternalError, format!("An internal error occurred (request {})", run.id)),
+        },
+        Ok(Err(_)) => (ErrorCode::InternalError, format!("An internal error occurred (request {})", run.id)),
+        Err(_) => {
+            let reason = format!("The sync did not end within the {} s that the caller waits; the sync goes on", parameters.wait_seconds);
+            (ErrorCode::TimeLimitExceeded, reason)
+        }
+    };
+    let mut result = failed(code, reason, Some(record.as_str()), parameters.mode);
+    result.sync_run_id = Some(run.id.to_string());
+    Ok(result)
+}

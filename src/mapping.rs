@@ -1,0 +1,113 @@
+//! Mapping files: how a Salesforce record becomes m3ter objects.
+//!
+//! A file is parsed and checked as a whole when the service starts; the query is derived from it; a record resolves to desired
+//! objects and findings. The language is closed and declarative on purpose. Nothing here does I/O or reads a clock.
+
+mod address;
+mod bands;
+mod convert;
+mod evaluate;
+mod fault;
+mod language;
+mod org;
+mod parse;
+mod query;
+mod resolve;
+mod rules;
+
+use std::collections::BTreeMap;
+
+pub use fault::MappingFault;
+pub use org::{OrgRemark, Severity};
+pub use query::Query;
+pub use resolve::{Context, NaturalKeys};
+
+use crate::domain::settings::Settings;
+use language::{FieldRef, Mapped};
+
+/// A mapping file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappingSource {
+    /// The name that messages show.
+    pub name: String,
+    /// What it holds.
+    pub text: String,
+}
+
+/// All mappings, by root object.
+#[derive(Debug, Clone)]
+pub struct Mappings(BTreeMap<String, Mapping>);
+
+/// The mapping of one root object.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    file: String,
+    root: String,
+    settings: Settings,
+    mapped: Mapped,
+}
+
+/// The mappings that come with the service.
+const BUILT_IN: [(&str, &str); 1] = [("mappings/opportunity.toml", include_str!("../mappings/opportunity.toml"))];
+
+impl Mappings {
+    /// The built-in mappings with those of `sources` beside or in place of them; all faults of all files at once.
+    pub fn parse(sources: &[MappingSource]) -> Result<Self, Vec<MappingFault>> {
+        let mut mappings = BTreeMap::new();
+        let mut faults = Vec::new();
+        let built_in = BUILT_IN.iter().map(|(name, text)| (*name, *text));
+        let own = sources.iter().map(|source| (source.name.as_str(), source.text.as_str()));
+        let mut own_roots: BTreeMap<String, String> = BTreeMap::new();
+        for (index, (name, text)) in built_in.chain(own).enumerate() {
+            match parse::parse(name, text) {
+                Err(found) => faults.extend(found),
+                Ok(mapping) => {
+                    let is_own = index >= BUILT_IN.len();
+                    let other = is_own.then(|| own_roots.insert(mapping.root.to_ascii_lowercase(), name.to_owned())).flatten();
+                    if let Some(other) = other {
+                        let message = format!("`{}` is mapped in {other} already", mapping.root);
+                        faults.push(MappingFault::new(name, 1, "root", message, Some("keep one file for each root object".to_owned())));
+                    }
+                    mappings.insert(mapping.root.to_ascii_lowercase(), mapping);
+                }
+            }
+        }
+        if faults.is_empty() { Ok(Self(mappings)) } else { Err(faults) }
+    }
+
+    /// The mapping of a root object.
+    pub fn for_root(&self, sobject: &str) -> Option<&Mapping> {
+        self.0.get(&sobject.to_ascii_lowercase())
+    }
+
+    /// All mappings.
+    pub fn iter(&self) -> impl Iterator<Item = &Mapping> {
+        self.0.values()
+    }
+}
+
+impl Mapping {
+    /// The root object's API name.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The file's name.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The settings at the file's head.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where the mapping names a field of an object, as Salesforce's error message has them.
+    pub fn locate_field(&self, sobject: &str, field: &str) -> Option<(&str, usize)> {
+        let is_it = |reference: &&FieldRef| {
+            let last = reference.path.rsplit('.').next().unwrap_or_default();
+            last.eq_ignore_ascii_case(field) && (reference.path.contains('.') || self.sobject_of(reference).eq_ignore_ascii_case(sobject))
+        };
+        self.mapped.field_refs().into_iter().find(is_it).map(|reference| (self.file.as_str(), reference.line))
+    }
+}

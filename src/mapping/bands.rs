@@ -1,0 +1,140 @@
+//! Pricing bands: from a text with a band on each line, or from one price; sorted and checked.
+
+use rust_decimal::Decimal;
+
+use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::money::exact_decimal;
+use crate::domain::value::PricingBand;
+
+/// Bands in one text; far above any price list, below what a text field of 4,000 characters holds.
+const MOST_BANDS: usize = 1_000;
+
+/// The bands of a text: `lowerLimit ; unitPrice [; fixedPrice]` on each line, decimal point, no thousands separator.
+pub(super) fn bands_in_text(text: &str, field: &str) -> Result<Vec<PricingBand>, Finding> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).take(MOST_BANDS);
+    let bands = lines.map(|(index, line)| band(line).ok_or_else(|| unreadable(field, index + 1, line))).collect::<Result<_, _>>()?;
+    checked(bands, field)
+}
+
+fn band(line: &str) -> Option<PricingBand> {
+    let numbers: Vec<Decimal> = line.split(';').map(|part| plain_decimal(part.trim())).collect::<Option<_>>()?;
+    match numbers.as_slice() {
+        [lower_limit, unit_price] => Some(PricingBand { lower_limit: *lower_limit, unit_price: *unit_price, fixed_price: Decimal::ZERO }),
+        [lower_limit, unit_price, fixed_price] => {
+            Some(PricingBand { lower_limit: *lower_limit, unit_price: *unit_price, fixed_price: *fixed_price })
+        }
+        _ => None,
+    }
+}
+
+/// A number as people write it in a text: no exponent, no separators.
+fn plain_decimal(text: &str) -> Option<Decimal> {
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+    is_plain.then(|| exact_decimal(text)).flatten()
+}
+
+/// One band from 0 on: the price, less a discount in percent.
+pub(super) fn single_band(price: Decimal, discount_percent: Option<Decimal>, field: &str) -> Result<Vec<PricingBand>, Finding> {
+    let discounted = match discount_percent.filter(|discount| !discount.is_zero()) {
+        None => Some(price),
+        Some(discount) => {
+            exact_product(price, Decimal::ONE_HUNDRED - discount).and_then(|hundredfold| exact_product(hundredfold, Decimal::new(1, 2)))
+        }
+    };
+    let unit_price = discounted.ok_or_else(|| {
+        Finding::new(
+            FindingCode::PricingBandsInvalid,
+            format!("`{field}` has too many digits for an exact discount"),
+            "Write the discounted price itself",
+        )
+    })?;
+    checked(vec![PricingBand { lower_limit: Decimal::ZERO, unit_price: unit_price.normalize(), fixed_price: Decimal::ZERO }], field)
+}
+
+/// The product with all its digits; `None` where they do not fit.
+fn exact_product(one: Decimal, other: Decimal) -> Option<Decimal> {
+    let mantissa = one.mantissa().checked_mul(other.mantissa())?;
+    Decimal::try_from_i128_with_scale(mantissa, one.scale() + other.scale()).ok()
+}
+
+fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>, Finding> {
+    bands.sort_by_key(|band| band.lower_limit);
+    let problem = match bands.first() {
+        None => Some("holds no band".to_owned()),
+        Some(first) if !first.lower_limit.is_zero() => Some(format!("begins at {} instead of 0", first.lower_limit)),
+        Some(_) => {
+            let negative = bands.iter().find(|band| band.unit_price.is_sign_negative() && !band.unit_price.is_zero());
+            let twice = bands.windows(2).find(|pair| pair[0].lower_limit == pair[1].lower_limit);
+            negative
+                .map(|band| format!("has the negative unit price {}", band.unit_price))
+                .or_else(|| twice.map(|pair| format!("has two bands from {}", pair[0].lower_limit)))
+        }
+    };
+    match problem {
+        None => Ok(bands),
+        Some(problem) => Err(Finding::new(
+            FindingCode::PricingBandsInvalid,
+            format!("`{field}` {problem}"),
+            "Write one band on each line, `lowerLimit ; unitPrice [; fixedPrice]`, the first from 0, none twice",
+        )),
+    }
+}
+
+fn unreadable(field: &str, line: usize, text: &str) -> Finding {
+    let shown: String = text.trim().chars().take(60).collect();
+    Finding::new(
+        FindingCode::PricingBandsInvalid,
+        format!("Line {line} of `{field}` is not a band: `{shown}`"),
+        "Write `lowerLimit ; unitPrice [; fixedPrice]` with a decimal point and without thousands separators",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shown(bands: &[PricingBand]) -> Vec<String> {
+        bands.iter().map(|band| format!("{} {} {}", band.lower_limit, band.unit_price, band.fixed_price)).collect()
+    }
+
+    #[test]
+    fn bands_are_read_sorted_and_exact() {
+        let bands = bands_in_text("500 ; 0.08 ; 25\n\n 0 ; 0.0000012345\n", "F").unwrap();
+        assert_eq!(shown(&bands), ["0 0.0000012345 0", "500 0.08 25"]);
+    }
+
+    #[test]
+    fn a_text_that_is_no_price_list_says_where() {
+        for (text, message) in [
+            ("0 ; 0.05\n1,000 ; 0.04", "Line 2 of `F` is not a band: `1,000 ; 0.04`"),
+            ("0", "Line 1 of `F` is not a band: `0`"),
+            ("0 ; 1e5", "Line 1 of `F` is not a band: `0 ; 1e5`"),
+            ("10 ; 0.05", "`F` begins at 10 instead of 0"),
+            ("0 ; 0.05\n0 ; 0.04", "`F` has two bands from 0"),
+            ("0 ; -0.05", "`F` has the negative unit price -0.05"),
+            ("\n \n", "`F` holds no band"),
+        ] {
+            assert_eq!(bands_in_text(text, "F").unwrap_err().message, message, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_discount_is_taken_off_exactly() {
+        for (price, discount, expected) in [("150.00", "10", "135"), ("0.05", "33.33", "0.033335"), ("0.01", "0", "0.01")] {
+            let bands = single_band(price.parse().unwrap(), Some(discount.parse().unwrap()), "F").unwrap();
+            assert_eq!(bands[0].unit_price.to_string(), expected, "{price} less {discount}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_bands_or_a_finding(text in "(?s).{0,200}") {
+            if let Ok(bands) = bands_in_text(&text, "F") {
+                prop_assert!(bands[0].lower_limit.is_zero());
+                prop_assert!(bands.windows(2).all(|pair| pair[0].lower_limit < pair[1].lower_limit));
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! From what Salesforce answered to what m3ter's field takes, with its limits.
+
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde_json::Value as Json;
+
+use super::language::Constant;
+use crate::domain::dates::midnight;
+use crate::domain::field::{FieldSpec, FieldType, is_entity_code};
+use crate::domain::money::decimal_in_json;
+use crate::domain::value::{Value, date_in_text};
+
+/// A value on its way: as Salesforce wrote it, or in m3ter's type already.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Raw {
+    /// A scalar of Salesforce's JSON.
+    Json(Json),
+    /// A value that needs no conversion, except from a date to the beginning of its day.
+    Typed(Value),
+}
+
+/// Why a value does not go into a field: the rest of a sentence that begins with the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// It has another type or form.
+    Invalid(String),
+    /// It lies outside the limits.
+    OutOfRange(String),
+}
+
+/// The value in the type of the field.
+pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Result<Value, Problem> {
+    let json = match raw {
+        Raw::Typed(Value::Date(date)) if spec.field_type == FieldType::DateTime => {
+            return midnight(date, time_zone)
+                .map(Value::DateTime)
+                .ok_or_else(|| Problem::OutOfRange("is not a date that m3ter can hold".to_owned()));
+        }
+        Raw::Typed(value) => return Ok(value),
+        Raw::Json(json) => json,
+    };
+    let invalid = |what: &str| Problem::Invalid(format!("is not {what}"));
+    match spec.field_type {
+        FieldType::Text { max } => {
+            let text = text(&json);
+            let characters = text.chars().count();
+            if characters > max {
+                return Err(Problem::OutOfRange(format!("has {characters} characters, and m3ter's `{}` holds {max}", spec.name)));
+            }
+            Ok(Value::Text(text))
+        }
+        FieldType::Code => {
+            let code = text(&json);
+            if is_entity_code(&code) {
+                Ok(Value::Text(code))
+            } else {
+                Err(invalid("a code that m3ter allows (1 to 80 characters, no outer spaces)"))
+            }
+        }
+        FieldType::Email => {
+            let email = text(&json);
+            let is_email = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
+                && !email.contains(char::is_whitespace);
+            if is_email { Ok(Value::Text(email)) } else { Err(invalid("an e-mail address")) }
+        }
+        FieldType::Currency | FieldType::Id => Ok(Value::Text(text(&json))),
+        FieldType::Date | FieldType::DateTime => {
+            let instant =
+                json.as_str().filter(|text| text.len() > 10).and_then(|text| text.replace("+0000", "Z").parse::<jiff::Timestamp>().ok());
+            let date = json.as_str().filter(|text| text.len() == 10).and_then(date_in_text);
+            match (spec.field_type, date, instant) {
+                (FieldType::DateTime, _, Some(instant)) => Ok(Value::DateTime(instant)),
+                (FieldType::DateTime, Some(date), _) => convert(Raw::Typed(Value::Date(date)), spec, time_zone),
+                (_, Some(date), _) => Ok(Value::Date(date)),
+                (_, _, Some(instant)) => Ok(Value::Date(crate::domain::dates::date_at(instant, time_zone))),
+                _ => Err(invalid("a date")),
+            }
+        }
+        FieldType::Decimal { minimum } => {
+            let number = decimal_in_json(&json).ok_or_else(|| invalid("a number that can be kept exactly"))?;
+            if !minimum.allows(number) {
+                return Err(Problem::OutOfRange(format!("is {number}, which m3ter's `{}` does not take", spec.name)));
+            }
+            Ok(Value::Number(number))
+        }
+        FieldType::Integer { minimum, maximum } => {
+            let number = decimal_in_json(&json).filter(|number| number.fract().is_zero()).ok_or_else(|| invalid("a whole number"))?;
+            if number < Decimal::from(minimum) || number > Decimal::from(maximum) {
+                return Err(Problem::OutOfRange(format!("is {number}, and m3ter's `{}` takes {minimum} to {maximum}", spec.name)));
+            }
+            Ok(Value::Number(number.normalize()))
+        }
+        FieldType::Boolean => json.as_bool().map(Value::Boolean).ok_or_else(|| invalid("true or false")),
+        FieldType::Enum(words) => {
+            let word = text(&json);
+            if words.contains(&word.as_str()) {
+                Ok(Value::Text(word))
+            } else {
+                Err(Problem::Invalid(format!("is not one of {}", words.join(", "))))
+            }
+        }
+        FieldType::EnumList(_) | FieldType::IdList => {
+            Ok(Value::TextList(text(&json).split([',', ';']).map(|part| part.trim().to_owned()).collect()))
+        }
+        FieldType::Address | FieldType::PricingBands => Err(invalid("of the right kind")),
+    }
+}
+
+/// Why a constant of a file cannot go into a field.
+pub(super) fn constant_problem(constant: &Constant, spec: &FieldSpec) -> Option<String> {
+    let fits = matches!(
+        (spec.field_type, constant),
+        (FieldType::Boolean, Constant::Boolean(_))
+            | (FieldType::Decimal { .. } | FieldType::Integer { .. }, Constant::Number(_))
+            | (
+                FieldType::Text { .. }
+                    | FieldType::Code
+                    | FieldType::Email
+                    | FieldType::Currency
+                    | FieldType::Date
+                    | FieldType::DateTime
+                    | FieldType::Enum(_)
+                    | FieldType::EnumList(_)
+                    | FieldType::Id
+                    | FieldType::IdList,
+                Constant::Text(_)
+            )
+    );
+    if !fits {
+        return Some(format!("m3ter's `{}` takes {}", spec.name, expected(spec.field_type)));
+    }
+    match convert(Raw::Json(constant.to_json()), spec, &TimeZone::UTC) {
+        Ok(_) => None,
+        Err(Problem::Invalid(problem) | Problem::OutOfRange(problem)) => Some(format!("the value {problem}")),
+    }
+}
+
+fn expected(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Boolean => "true or false",
+        FieldType::Decimal { .. } => "a number",
+        FieldType::Integer { .. } => "a whole number",
+        FieldType::Date => "a date such as \"2026-01-31\"",
+        FieldType::DateTime => "a date-time such as \"2026-01-31T00:00:00Z\"",
+        FieldType::Address => "an address, from Salesforce fields",
+        FieldType::PricingBands => "pricing bands, from `bands_text` or `unit_price`",
+        _ => "a text",
+    }
+}
+
+impl Constant {
+    pub(super) fn to_json(&self) -> Json {
+        match self {
+            Self::Text(text) => Json::String(text.clone()),
+            Self::Number(number) => crate::domain::money::json_number(*number),
+            Self::Boolean(boolean) => Json::Bool(*boolean),
+        }
+    }
+}
+
+/// A scalar as text.
+pub(super) fn text(json: &Json) -> String {
+    match json {
+        Json::String(text) => text.clone(),
+        json => json.to_string(),
+    }
+}

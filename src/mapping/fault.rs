@@ -1,0 +1,42 @@
+//! A fault in a mapping file: where it is, what is wrong, and a hint.
+
+use std::fmt;
+
+/// One fault of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappingFault {
+    /// The file's name.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The key, with its table (`commitment.amount`).
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl MappingFault {
+    pub(super) fn new(file: &str, line: usize, key: impl Into<String>, message: impl Into<String>, hint: Option<String>) -> Self {
+        Self { file: file.to_owned(), line, key: key.into(), message: message.into(), hint }
+    }
+}
+
+impl fmt::Display for MappingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, key, message, hint } = self;
+        write!(f, "{file}:{line}: ")?;
+        if !key.is_empty() {
+            write!(f, "`{key}`: ")?;
+        }
+        f.write_str(message)?;
+        hint.as_ref().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+    }
+}
+
+/// The name that is meant, if one is near enough.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |candidate: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
+    known.into_iter().min_by_key(distance).filter(|candidate| distance(candidate) <= name.len().max(3) / 3)
+}

@@ -1,0 +1,97 @@
+//! A mapping held against the org's describe: what `check` tells an admin.
+
+use std::collections::BTreeMap;
+
+use super::Mapping;
+use super::language::{FieldRef, Term};
+use crate::domain::entity::EntityKind;
+use crate::domain::org_schema::OrgSchema;
+
+/// One line about a mapping and the org.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrgRemark {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is the case and what to do.
+    pub message: String,
+}
+
+/// How bad a remark is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// All is well.
+    Green,
+    /// It works, and somebody should know.
+    Yellow,
+    /// A sync will fail or do the wrong thing.
+    Red,
+}
+
+impl Mapping {
+    /// What an admin should know about the fields that the mapping names.
+    pub fn org_report(&self, schema: &OrgSchema) -> Vec<OrgRemark> {
+        let mut remarks = Vec::new();
+        let mut remark = |severity, message| {
+            let remark = OrgRemark { severity, message };
+            if !remarks.contains(&remark) {
+                remarks.push(remark);
+            }
+        };
+        let mut package_fields: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
+        for reference in self.mapped.field_refs() {
+            let shown = self.org_field(schema, reference);
+            let name = reference.path.rsplit('.').next().unwrap_or_default();
+            if name.starts_with("M3ter_") {
+                let owner = reference
+                    .path
+                    .rsplit_once('.')
+                    .map_or_else(|| self.sobject_of(reference).to_owned(), |(parents, _)| parents.to_owned());
+                let (visible, hidden) = package_fields.entry(owner).or_default();
+                if shown.is_ok() { visible.push(name.to_owned()) } else { hidden.push(name.to_owned()) }
+            }
+            match shown {
+                Err(missing) if !reference.optional => {
+                    let place = format!("{}, line {}", self.file, reference.line);
+                    remark(
+                        Severity::Red,
+                        format!("`{missing}` ({place}) does not exist in the org or is not visible to the integration user"),
+                    );
+                }
+                Err(missing) => remark(Severity::Yellow, format!("`{missing}` is not there and counts as blank")),
+                Ok(_) => {}
+            }
+        }
+        for (owner, (visible, hidden)) in package_fields {
+            if !visible.is_empty() && !hidden.is_empty() {
+                let hidden = hidden.join(", ");
+                remark(
+                    Severity::Red,
+                    format!(
+                        "{owner} shows some M3ter_ fields and hides {hidden}: a hidden skip flag counts as off; check the permission set"
+                    ),
+                );
+            }
+        }
+        for reference in self.mapped.objects.iter().filter_map(|object| object.write_back.as_ref()) {
+            let field = self.org_field(schema, reference).ok();
+            if let Some(field) = field.filter(|field| !field.updateable) {
+                let name = &field.name;
+                remark(Severity::Red, format!("`{name}` cannot be written by the integration user: m3ter's ids are not written back"));
+            }
+        }
+        if !self.has_end(schema) {
+            let message = "The org has none of the fields that a Contract's end comes from; no deal can be synced".to_owned();
+            remark(Severity::Red, message);
+        }
+        remarks
+    }
+
+    /// Whether at least one source of the Contract's end is there.
+    fn has_end(&self, schema: &OrgSchema) -> bool {
+        let end = self.mapped.object(EntityKind::Contract).and_then(|contract| contract.field("endDate"));
+        let Some(end) = end else { return true };
+        let mut refs: Vec<&FieldRef> = Vec::new();
+        end.expression.collect(&mut refs);
+        matches!(end.expression.term, Term::Constant(_)) || refs.iter().any(|reference| self.org_field(schema, reference).is_ok())
+    }
+}

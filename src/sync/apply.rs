@@ -1,0 +1,111 @@
+//! Step 5 of a sync: the changeset is applied, as parallel as the dependencies allow.
+//!
+//! Every change runs at once and waits on the board for the objects that it refers to. What m3ter has already is on the board from
+//! the start, so that only a create makes its dependants wait, an update does not.
+
+use std::collections::HashMap;
+
+use futures::future::join_all;
+use tokio::sync::watch;
+
+use crate::changeset::{Absence, Availability, Change, Changeset, KnownIds, Step, flagged, invalid, not_attempted};
+use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::ids::M3terId;
+use crate::domain::outcome::{Action, Failure, ObjectResult};
+use crate::sync::recorder::Recorder;
+use crate::sync::write::{Writer, Written};
+
+/// What became of one change.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub(super) result: ObjectResult,
+    pub(super) id: Option<M3terId>,
+    pub(super) failure: Option<Failure>,
+}
+
+/// Where changes find the objects that they refer to.
+struct Board(HashMap<ObjectKey, watch::Sender<Availability>>);
+
+/// Applies all changes; the outcomes come in their order.
+pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>, recorder: &Recorder) -> Vec<Applied> {
+    let board =
+        Board(changeset.changes.iter().map(|change| (change.desired.key.clone(), watch::Sender::new(change.availability()))).collect());
+    join_all(changeset.changes.iter().enumerate().map(|(position, change)| {
+        let board = &board;
+        async move {
+            let applied = apply_one(change, board, writer).await;
+            if let Some(sender) = board.0.get(&change.desired.key) {
+                let availability = match (&applied.id, change.availability()) {
+                    (Some(id), _) => Availability::There(id.clone()),
+                    (None, Availability::ToCome) => Availability::Absent(Absence::Failed),
+                    (None, before) => before,
+                };
+                sender.send_replace(availability);
+            }
+            recorder.object_ended(position, change, &applied).await;
+            applied
+        }
+    }))
+    .await
+}
+
+async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Applied {
+    let key = &change.desired.key;
+    let mut applied = match &change.step {
+        Step::Unchanged { id } => done(key, Action::Unchanged, id.clone()),
+        Step::Flagged { existing } => without_write(flagged(key), existing.as_ref()),
+        Step::Invalid { findings, existing } => without_write(invalid(key, findings), existing.as_ref()),
+        Step::Create { .. } | Step::Update { .. } | Step::Supersede { .. } => match board.arrivals(change).await {
+            Err((kind, absence)) => Applied { result: not_attempted(key, kind, absence), id: None, failure: None },
+            Ok(known) => match writer.write(change, &known).await {
+                Written::Done { id, action, warnings } => {
+                    let mut applied = done(key, action, id);
+                    applied.result.warnings = warnings;
+                    applied
+                }
+                Written::Refused(finding) => Applied { result: invalid(key, &[finding]), id: None, failure: None },
+                Written::Unsettled(failure) => unsettled(key, failure),
+            },
+        },
+    };
+    let mut warnings = change.warnings.clone();
+    warnings.append(&mut applied.result.warnings);
+    applied.result.warnings = warnings;
+    applied
+}
+
+impl Board {
+    /// The ids of everything that a change refers to, once they are there.
+    async fn arrivals(&self, change: &Change) -> Result<KnownIds, (EntityKind, Absence)> {
+        let mut known = KnownIds::new();
+        for key in change.desired.dependencies() {
+            let Some(sender) = self.0.get(key) else { return Err((key.kind, Absence::Failed)) };
+            let mut receiver = sender.subscribe();
+            let availability = receiver.wait_for(|availability| *availability != Availability::ToCome).await;
+            match availability.as_deref() {
+                Ok(Availability::There(id)) => known.insert(key.clone(), id.clone()),
+                Ok(Availability::Absent(absence)) => return Err((key.kind, *absence)),
+                Ok(Availability::ToCome) | Err(_) => return Err((key.kind, Absence::Failed)),
+            };
+        }
+        Ok(known)
+    }
+}
+
+fn done(key: &ObjectKey, action: Action, id: M3terId) -> Applied {
+    let mut result = ObjectResult::new(key, action, format!("m3ter Identifier: {id}"));
+    result.m3ter_id = Some(id.to_string());
+    Applied { result, id: Some(id), failure: None }
+}
+
+fn without_write(mut result: ObjectResult, existing: Option<&M3terId>) -> Applied {
+    result.m3ter_id = existing.map(ToString::to_string);
+    Applied { result, id: None, failure: None }
+}
+
+fn unsettled(key: &ObjectKey, failure: Failure) -> Applied {
+    let finding =
+        Finding::new(FindingCode::OutcomeUnknown, failure.reason.clone(), "Sync again: what was done is found and nothing is made twice");
+    Applied { result: invalid(key, &[finding]), id: None, failure: Some(failure) }
+}

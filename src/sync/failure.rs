@@ -1,0 +1,27 @@
+//! How a fault on the way becomes the failure that a caller reads.
+
+use crate::domain::outcome::{ErrorCode, Failure};
+use crate::store::StoreError;
+use crate::telemetry::ErrorChain;
+use crate::transport::{CalloutError, CalloutErrorKind, Vendor};
+
+/// The failure that a callout's error means for the whole sync.
+pub(super) fn of_callout(error: &CalloutError) -> Failure {
+    let code = match (&error.kind, error.vendor) {
+        (CalloutErrorKind::TimeLimit, _) => ErrorCode::TimeLimitExceeded,
+        (CalloutErrorKind::CalloutLimit, _) => ErrorCode::CalloutLimitExceeded,
+        (CalloutErrorKind::AuthFailed { .. }, Vendor::Salesforce) => ErrorCode::SalesforceAuthFailed,
+        (CalloutErrorKind::AuthFailed { .. }, Vendor::M3ter) => ErrorCode::M3terAuthFailed,
+        (CalloutErrorKind::LimitExceeded { .. }, Vendor::Salesforce) => ErrorCode::SalesforceLimitExceeded,
+        (CalloutErrorKind::LimitExceeded { .. }, Vendor::M3ter) => ErrorCode::M3terLimitExceeded,
+        (_, Vendor::Salesforce) => ErrorCode::SalesforceUnavailable,
+        (_, Vendor::M3ter) => ErrorCode::M3terUnavailable,
+    };
+    Failure { code, reason: error.reason() }
+}
+
+/// The failure that a fault of the store means. What went wrong stands in the log, not in the answer.
+pub(super) fn of_store(error: &StoreError) -> Failure {
+    tracing::error!(error = %ErrorChain(error), "the store did not take a step of a sync");
+    Failure { code: ErrorCode::InternalError, reason: "The service could not use its database; it is safe to sync again".to_owned() }
+}

@@ -1,0 +1,191 @@
+//! What all syncs share of both vendors: the described org, m3ter's plan templates, aggregations and organization.
+//!
+//! Loaded before the service reports ready, so that no sync pays for it. A code that was found is remembered for a while, one that
+//! was not found never is: somebody may create it at any moment.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::time::Instant;
+
+use crate::domain::catalog::{Catalog, PlanTemplate};
+use crate::domain::ids::M3terId;
+use crate::domain::org_schema::OrgSchema;
+use crate::domain::outcome::{ErrorCode, Failure};
+use crate::mapping::{Mapping, Mappings, Query};
+use crate::sync::failure;
+use crate::transport::Budget;
+use crate::{m3ter, salesforce};
+
+/// How long a code that was found is believed.
+const FOUND_CODES_FOR: Duration = Duration::from_mins(10);
+
+/// The vendors and what is known about them.
+pub(super) struct Knowledge {
+    pub(super) salesforce: salesforce::Client,
+    pub(super) m3ter: m3ter::Client,
+    mappings: Mappings,
+    queries: RwLock<HashMap<String, Arc<Query>>>,
+    key_prefixes: RwLock<HashMap<String, String>>,
+    plan_templates: RwLock<Option<Arc<HashMap<String, PlanTemplate>>>>,
+    aggregations: Mutex<HashMap<String, (M3terId, Instant)>>,
+    time_zone: RwLock<Option<TimeZone>>,
+}
+
+/// The key prefixes of objects that a built-in mapping may start from, the same in every org.
+const STANDARD_KEY_PREFIXES: [(&str, &str); 4] = [("001", "Account"), ("006", "Opportunity"), ("800", "Contract"), ("801", "Order")];
+
+impl Knowledge {
+    pub(super) fn new(salesforce: salesforce::Client, m3ter: m3ter::Client, mappings: Mappings) -> Self {
+        let key_prefixes = STANDARD_KEY_PREFIXES.iter().map(|(prefix, sobject)| ((*prefix).to_owned(), (*sobject).to_owned())).collect();
+        Self {
+            salesforce,
+            m3ter,
+            mappings,
+            queries: RwLock::default(),
+            key_prefixes: RwLock::new(key_prefixes),
+            plan_templates: RwLock::default(),
+            aggregations: Mutex::default(),
+            time_zone: RwLock::default(),
+        }
+    }
+
+    /// Loads everything that a sync would otherwise have to wait for: both logins among it.
+    pub(super) async fn load(&self, budget: &Budget) -> Result<(), Failure> {
+        let queries = futures::future::try_join_all(self.mappings.iter().map(|mapping| self.query(mapping, budget)));
+        let (queries, templates, time_zone) = tokio::join!(queries, self.plan_templates(budget), self.time_zone(budget));
+        queries.and(templates.map(drop)).and(time_zone.map(drop))
+    }
+
+    /// The name of the object that ids with `prefix` belong to; `None` when the org has none.
+    pub(super) async fn sobject_of(&self, prefix: &str, budget: &Budget) -> Result<Option<String>, Failure> {
+        if let Some(known) = self.key_prefixes.read().unwrap_or_else(PoisonError::into_inner).get(prefix) {
+            return Ok(Some(known.clone()));
+        }
+        let sobject = self.salesforce.sobject_of_key_prefix(prefix, budget).await.map_err(|error| failure::of_callout(&error))?;
+        if let Some(name) = &sobject {
+            self.key_prefixes.write().unwrap_or_else(PoisonError::into_inner).insert(prefix.to_owned(), name.clone());
+        }
+        Ok(sobject)
+    }
+
+    /// The mapping of an object.
+    pub(super) fn mapping(&self, sobject: &str) -> Option<&Mapping> {
+        self.mappings.for_root(sobject)
+    }
+
+    /// The query of a mapping, from the org's describe; described once.
+    pub(super) async fn query(&self, mapping: &Mapping, budget: &Budget) -> Result<Arc<Query>, Failure> {
+        if let Some(query) = self.queries.read().unwrap_or_else(PoisonError::into_inner).get(mapping.root()) {
+            return Ok(Arc::clone(query));
+        }
+        let schema = describe(&self.salesforce, mapping, budget).await?;
+        let query = mapping.query(&schema).map_err(|faults| Failure {
+            code: ErrorCode::MappingInvalid,
+            reason: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        })?;
+        let query = Arc::new(query);
+        self.queries.write().unwrap_or_else(PoisonError::into_inner).insert(mapping.root().to_owned(), Arc::clone(&query));
+        Ok(query)
+    }
+
+    /// Forgets a query that the org refused: its fields have changed since the describe.
+    pub(super) fn forget_query(&self, mapping: &Mapping) {
+        self.queries.write().unwrap_or_else(PoisonError::into_inner).remove(mapping.root());
+    }
+
+    /// All plan templates by code, as last read.
+    pub(super) async fn plan_templates(&self, budget: &Budget) -> Result<Arc<HashMap<String, PlanTemplate>>, Failure> {
+        if let Some(templates) = &*self.plan_templates.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Arc::clone(templates));
+        }
+        self.read_plan_templates(budget).await
+    }
+
+    async fn read_plan_templates(&self, budget: &Budget) -> Result<Arc<HashMap<String, PlanTemplate>>, Failure> {
+        let templates = self.m3ter.fetch_plan_templates(budget).await.map_err(|error| failure::of_callout(&error))?;
+        let templates = Arc::new(templates);
+        *self.plan_templates.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&templates));
+        Ok(templates)
+    }
+
+    /// The time zone of the m3ter organization, read once.
+    pub(super) async fn time_zone(&self, budget: &Budget) -> Result<TimeZone, Failure> {
+        if let Some(time_zone) = &*self.time_zone.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(time_zone.clone());
+        }
+        let config = self.m3ter.fetch_organization_config(budget).await.map_err(|error| failure::of_callout(&error))?;
+        *self.time_zone.write().unwrap_or_else(PoisonError::into_inner) = Some(config.time_zone.clone());
+        Ok(config.time_zone)
+    }
+
+    /// The plan templates and aggregations with these codes, as far as m3ter has them.
+    pub(super) async fn catalog(
+        &self,
+        plan_template_codes: &BTreeSet<String>,
+        aggregation_codes: &BTreeSet<String>,
+        budget: &Budget,
+    ) -> Result<Catalog, Failure> {
+        let (plan_templates, aggregations) =
+            tokio::join!(self.plan_templates_with(plan_template_codes, budget), self.aggregations_with(aggregation_codes, budget));
+        Ok(Catalog { plan_templates: plan_templates?.as_ref().clone(), aggregations: aggregations? })
+    }
+
+    async fn plan_templates_with(&self, codes: &BTreeSet<String>, budget: &Budget) -> Result<Arc<HashMap<String, PlanTemplate>>, Failure> {
+        let templates = self.plan_templates(budget).await?;
+        if codes.iter().all(|code| templates.contains_key(code)) { Ok(templates) } else { self.read_plan_templates(budget).await }
+    }
+
+    async fn aggregations_with(&self, codes: &BTreeSet<String>, budget: &Budget) -> Result<HashMap<String, M3terId>, Failure> {
+        let (mut found, unknown) = self.remembered_aggregations(codes);
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        let fetched = self.m3ter.fetch_aggregations(&unknown, budget).await.map_err(|error| failure::of_callout(&error))?;
+        let now = Instant::now();
+        let mut remembered = self.aggregations.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.extend(fetched.iter().map(|(code, id)| (code.clone(), (id.clone(), now))));
+        found.extend(fetched);
+        Ok(found)
+    }
+
+    fn remembered_aggregations(&self, codes: &BTreeSet<String>) -> (HashMap<String, M3terId>, Vec<String>) {
+        let mut remembered = self.aggregations.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.retain(|_, (_, since)| since.elapsed() < FOUND_CODES_FOR);
+        let mut found = HashMap::new();
+        let mut unknown = Vec::new();
+        for code in codes {
+            match remembered.get(code) {
+                Some((id, _)) => {
+                    found.insert(code.clone(), id.clone());
+                }
+                None => unknown.push(code.clone()),
+            }
+        }
+        (found, unknown)
+    }
+
+    /// Forgets what m3ter refused a reference to, so that the next sync looks it up again.
+    pub(super) fn forget_references(&self) {
+        self.aggregations.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.plan_templates.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// The describes of all objects that a mapping reads, parents and children after the objects that lead to them.
+pub(crate) async fn describe(salesforce: &salesforce::Client, mapping: &Mapping, budget: &Budget) -> Result<OrgSchema, Failure> {
+    let mut schema = OrgSchema::default();
+    loop {
+        let missing = mapping.undescribed(&schema);
+        if missing.is_empty() {
+            return Ok(schema);
+        }
+        let described = futures::future::try_join_all(missing.iter().map(|sobject| salesforce.describe(sobject, budget)));
+        for (name, sobject) in missing.iter().zip(described.await.map_err(|error| failure::of_callout(&error))?) {
+            // An object that the org does not show is one without fields: the mapping says which of them it misses.
+            schema.insert(sobject.unwrap_or_else(|| crate::domain::org_schema::SObject { name: name.clone(), ..Default::default() }));
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Steps 3 and 4 of a sync: which of m3ter's objects are this deal's, and how they differ.
+//!
+//! What earlier syncs linked is read beside the record. Only for what no link tells are natural keys looked up, level by level:
+//! Accounts and Contracts by code, then what lies under the Account, then the Pricings of the Plans that were found.
+
+use std::collections::{HashMap, HashSet};
+
+use futures::future::join_all;
+
+use crate::changeset::compare::{Circumstances, compare, compare_referred};
+use crate::changeset::identity::{self, CommitmentEvidence, Owners};
+use crate::changeset::{Change, Changeset, KnownIds, Step};
+use crate::domain::actual::ActualObject;
+use crate::domain::desired::{DesiredObject, Intent, OnFound};
+use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::outcome::Failure;
+use crate::m3ter::ListFilter;
+use crate::store::{CommitmentAttempt, Link, LinkRelation, Store};
+use crate::sync::failure;
+use crate::sync::knowledge::Knowledge;
+use crate::transport::{Budget, CalloutError};
+
+/// What this sync has seen of m3ter so far.
+pub(super) struct Seen<'a> {
+    knowledge: &'a Knowledge,
+    store: &'a Store,
+    budget: &'a Budget,
+    links: Vec<Link>,
+    /// All objects that a list or a GET gave, by kind; the newest version of each.
+    objects: HashMap<EntityKind, HashMap<M3terId, ActualObject>>,
+    /// Reads that gave no answer: objects of the kind cannot be decided.
+    unread: HashMap<EntityKind, Failure>,
+    /// Linked objects that their own GET no longer finds.
+    gone: HashSet<M3terId>,
+}
+
+/// The outcome of identifying one desired object.
+type Identified = Result<Option<ActualObject>, Finding>;
+
+impl<'a> Seen<'a> {
+    pub(super) fn new(knowledge: &'a Knowledge, store: &'a Store, budget: &'a Budget, links: Vec<Link>) -> Self {
+        Self { knowledge, store, budget, links, objects: HashMap::new(), unread: HashMap::new(), gone: HashSet::new() }
+    }
+
+    /// Reads all linked objects, one list for each kind: what runs beside the query of the record.
+    pub(super) async fn fetch_linked(&mut self) {
+        let first_of = |kind: EntityKind| self.links.iter().find(|link| link.object.kind == kind).map(|link| link.m3ter_id.clone());
+        let (account, contract) = (first_of(EntityKind::Account), first_of(EntityKind::Contract));
+        let mut lists: Vec<(EntityKind, Vec<ListFilter>)> = Vec::new();
+        for kind in EntityKind::ALL {
+            let ids: Vec<M3terId> = self.links.iter().filter(|link| link.object.kind == kind).map(|link| link.m3ter_id.clone()).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let filters = match (kind, &account, &contract) {
+                (EntityKind::AccountPlan, _, Some(contract)) => vec![ListFilter::Contract(contract.clone()), ListFilter::IncludeAll],
+                (EntityKind::Commitment, Some(account), Some(contract)) => {
+                    vec![ListFilter::AccountId(account.clone()), ListFilter::ContractId(contract.clone())]
+                }
+                _ => vec![ListFilter::Ids(ids)],
+            };
+            lists.push((kind, filters));
+        }
+        self.fetch_lists(lists).await;
+    }
+
+    /// Finds each desired object's actual one and compares the two.
+    pub(super) async fn compare(
+        &mut self,
+        desired: Vec<DesiredObject>,
+        attempts: &[CommitmentAttempt],
+        circumstances: &Circumstances,
+    ) -> Result<Changeset, Failure> {
+        self.fetch_unlisted_links(&desired).await;
+        let mut identified: HashMap<ObjectKey, Identified> = HashMap::new();
+        let mut known = KnownIds::new();
+        self.identify(&desired, &[EntityKind::Account, EntityKind::Contract], attempts, &mut identified, &mut known).await?;
+        self.fetch_under_account(&desired, &identified, &known).await;
+        self.identify(
+            &desired,
+            &[EntityKind::Plan, EntityKind::Commitment, EntityKind::AccountPlan],
+            attempts,
+            &mut identified,
+            &mut known,
+        )
+        .await?;
+        self.fetch_pricings(&desired, &known).await;
+        self.identify(&desired, &[EntityKind::Pricing], attempts, &mut identified, &mut known).await?;
+        let changes = desired.into_iter().map(|object| self.change(object, &identified, &known, circumstances)).collect();
+        Ok(Changeset { changes })
+    }
+
+    /// Reads Accounts and Contracts by code, where no link tells which they are. Runs beside the look-up of other codes.
+    pub(super) async fn fetch_codes(&mut self, account_codes: &[String], contract_codes: &[String], rows: &HashSet<SalesforceId>) {
+        let mut lists = Vec::new();
+        for (kind, codes) in [(EntityKind::Account, account_codes), (EntityKind::Contract, contract_codes)] {
+            let is_linked =
+                self.links.iter().any(|link| link.object.kind == kind && rows.contains(&link.object.row) && self.has(kind, &link.m3ter_id));
+            if !codes.is_empty() && !is_linked {
+                lists.push((kind, vec![ListFilter::Codes(codes.to_vec())]));
+            }
+        }
+        self.fetch_lists(lists).await;
+    }
+
+    /// The linked AccountPlans whose row the record no longer has, still running at `now`.
+    pub(super) fn removed_lines(
+        &self,
+        desired: &[DesiredObject],
+        left_out: &HashSet<SalesforceId>,
+        now: jiff::Timestamp,
+    ) -> Vec<(&Link, &ActualObject)> {
+        let rows: HashSet<&SalesforceId> = desired.iter().map(|object| &object.key.row).chain(left_out).collect();
+        self.links
+            .iter()
+            .filter(|link| link.object.kind == EntityKind::AccountPlan && !rows.contains(&link.object.row))
+            .filter_map(|link| Some((link, self.object(link.object.kind, &link.m3ter_id)?)))
+            .filter(|(_, plan)| plan.text("endDate").and_then(|end| end.parse::<jiff::Timestamp>().ok()).is_none_or(|end| end > now))
+            .collect()
+    }
+
+    /// The failures of reads, in the order of kinds.
+    pub(super) fn failures(&self) -> Vec<Failure> {
+        EntityKind::ALL.iter().filter_map(|kind| self.unread.get(kind).cloned()).collect()
+    }
+
+    /// Links to objects that m3ter no longer has.
+    pub(super) fn gone_links(&self) -> Vec<ObjectKey> {
+        self.links.iter().filter(|link| self.gone.contains(&link.m3ter_id)).map(|link| link.object.clone()).collect()
+    }
+
+    fn object(&self, kind: EntityKind, id: &M3terId) -> Option<&ActualObject> {
+        self.objects.get(&kind)?.get(id)
+    }
+
+    fn has(&self, kind: EntityKind, id: &M3terId) -> bool {
+        self.object(kind, id).is_some()
+    }
+
+    fn link(&self, key: &ObjectKey) -> Option<&Link> {
+        self.links.iter().find(|link| link.object == *key && !self.gone.contains(&link.m3ter_id))
+    }
+
+    async fn fetch_lists(&mut self, lists: Vec<(EntityKind, Vec<ListFilter>)>) {
+        let (m3ter, budget) = (&self.knowledge.m3ter, self.budget);
+        let answers = join_all(lists.iter().map(|(kind, filters)| m3ter.list(*kind, filters, budget))).await;
+        for ((kind, _), answer) in lists.into_iter().zip(answers) {
+            self.take(kind, answer);
+        }
+    }
+
+    fn take(&mut self, kind: EntityKind, answer: Result<Vec<ActualObject>, CalloutError>) {
+        match answer {
+            Ok(objects) => {
+                let seen = self.objects.entry(kind).or_default();
+                for object in objects {
+                    match seen.get(&object.id) {
+                        Some(newer) if newer.version > object.version => {}
+                        _ => {
+                            seen.insert(object.id.clone(), object);
+                        }
+                    }
+                }
+            }
+            Err(error) => {
+                self.unread.entry(kind).or_insert_with(|| failure::of_callout(&error));
+            }
+        }
+    }
+
+    /// A linked object that no list showed counts as gone only after its own GET says so: lists may lag.
+    async fn fetch_unlisted_links(&mut self, desired: &[DesiredObject]) {
+        let wanted: HashSet<&ObjectKey> = desired.iter().map(|object| &object.key).collect();
+        let unlisted: Vec<(EntityKind, M3terId)> = self
+            .links
+            .iter()
+            .filter(|link| wanted.contains(&link.object) && !self.has(link.object.kind, &link.m3ter_id))
+            .map(|link| (link.object.kind, link.m3ter_id.clone()))
+            .collect();
+        let answers = join_all(unlisted.iter().map(|(kind, id)| self.knowledge.m3ter.fetch(*kind, id, self.budget))).await;
+        let mut lost = false;
+        for ((kind, id), answer) in unlisted.into_iter().zip(answers) {
+            match answer {
+                Ok(None) => {
+                    lost |= matches!(kind, EntityKind::Account | EntityKind::Contract);
+                    self.gone.insert(id);
+                }
+                Ok(Some(object)) => self.take(kind, Ok(vec![object])),
+                Err(error) => self.take(kind, Err(error)),
+            }
+        }
+        if lost {
+            let codes = |kind| {
+                let lost = desired.iter().filter(|object| object.kind() == kind && self.link(&object.key).is_none());
+                lost.filter_map(|object| object.code.clone()).collect::<Vec<_>>()
+            };
+            let (accounts, contracts) = (codes(EntityKind::Account), codes(EntityKind::Contract));
+            self.fetch_codes(&accounts, &contracts, &HashSet::new()).await;
+        }
+    }
+
+    /// Lists what lies under the Account, for the kinds of which some object is not linked.
+    async fn fetch_under_account(&mut self, desired: &[DesiredObject], identified: &HashMap<ObjectKey, Identified>, known: &KnownIds) {
+        let id_of = |kind| desired.iter().find(|object| object.kind() == kind).and_then(|object| known.get(&object.key)).cloned();
+        let contract_is_known =
+            desired.iter().any(|object| object.kind() == EntityKind::Contract && matches!(identified.get(&object.key), Some(Ok(Some(_)))));
+        let Some(account) = id_of(EntityKind::Account) else { return };
+        let contract = id_of(EntityKind::Contract).filter(|_| contract_is_known);
+        let unlinked = |kind| desired.iter().any(|object| object.kind() == kind && matters(object) && self.link(&object.key).is_none());
+        let mut lists = Vec::new();
+        if unlinked(EntityKind::Plan) {
+            lists.push((EntityKind::Plan, vec![ListFilter::AccountId(account.clone())]));
+        }
+        if unlinked(EntityKind::AccountPlan) {
+            lists.push((EntityKind::AccountPlan, vec![ListFilter::Account(account.clone()), ListFilter::IncludeAll]));
+        }
+        if let Some(contract) = contract.filter(|_| unlinked(EntityKind::Commitment)) {
+            lists.push((EntityKind::Commitment, vec![ListFilter::AccountId(account), ListFilter::ContractId(contract)]));
+        }
+        self.fetch_lists(lists).await;
+    }
+
+    /// Lists the Pricings of each Plan that m3ter has and whose Pricing is not linked.
+    async fn fetch_pricings(&mut self, desired: &[DesiredObject], known: &KnownIds) {
+        let plans: HashSet<&M3terId> = desired
+            .iter()
+            .filter(|object| object.kind() == EntityKind::Pricing && matters(object) && self.link(&object.key).is_none())
+            .filter_map(|object| known.get(&plan_of(object)))
+            .collect();
+        let lists = plans.into_iter().map(|plan| (EntityKind::Pricing, vec![ListFilter::PlanId(plan.clone())])).collect();
+        self.fetch_lists(lists).await;
+    }
+
+    async fn identify(
+        &mut self,
+        desired: &[DesiredObject],
+        kinds: &[EntityKind],
+        attempts: &[CommitmentAttempt],
+        identified: &mut HashMap<ObjectKey, Identified>,
+        known: &mut KnownIds,
+    ) -> Result<(), Failure> {
+        let owners = self.owners(kinds).await?;
+        let mut taken: HashSet<M3terId> = self.links.iter().map(|link| link.m3ter_id.clone()).collect();
+        for object in kinds.iter().flat_map(|kind| desired.iter().filter(move |object| object.kind() == *kind)) {
+            let linked = self.link(&object.key).and_then(|link| self.object(object.kind(), &link.m3ter_id)).cloned();
+            let outcome = match linked {
+                Some(linked) => Ok(Some(linked)),
+                None => self.by_natural_key(object, attempts, &owners, &taken, known),
+            };
+            if let Ok(Some(actual)) = &outcome {
+                taken.insert(actual.id.clone());
+                known.insert(object.key.clone(), actual.id.clone());
+            }
+            identified.insert(object.key.clone(), outcome);
+        }
+        Ok(())
+    }
+
+    fn by_natural_key(
+        &self,
+        object: &DesiredObject,
+        attempts: &[CommitmentAttempt],
+        owners: &Owners,
+        taken: &HashSet<M3terId>,
+        known: &KnownIds,
+    ) -> Identified {
+        let kind = object.kind();
+        let candidates: Vec<ActualObject> = self.objects.get(&kind).into_iter().flat_map(HashMap::values).cloned().collect();
+        let account = known.iter().find(|(key, _)| key.kind == EntityKind::Account).map(|(_, id)| id);
+        match kind {
+            EntityKind::Account | EntityKind::Contract => identity::by_code(object, &candidates, None, owners).map(Option::<&_>::cloned),
+            EntityKind::Plan | EntityKind::AccountPlan => {
+                let Some(account) = account else { return Ok(None) };
+                identity::by_code(object, &candidates, Some(("accountId", account)), owners).map(Option::<&_>::cloned)
+            }
+            EntityKind::Pricing => {
+                let Some(plan) = known.get(&plan_of(object)) else { return Ok(None) };
+                identity::by_code(object, &candidates, Some(("planId", plan)), owners).map(Option::<&_>::cloned)
+            }
+            EntityKind::Commitment => {
+                let contract = known.iter().find(|(key, _)| key.kind == EntityKind::Contract).map(|(_, id)| id);
+                let bodies: Vec<_> = attempts
+                    .iter()
+                    .filter(|attempt| attempt.object == object.key)
+                    .filter_map(|attempt| attempt.body.as_object().cloned())
+                    .collect();
+                let evidence = CommitmentEvidence { candidates: &candidates, contract, attempts: &bodies, owners, taken };
+                Ok(identity::commitment(object, &evidence, known).cloned())
+            }
+        }
+    }
+
+    /// The rows that the objects seen of some kinds are linked to.
+    async fn owners(&self, kinds: &[EntityKind]) -> Result<Owners, Failure> {
+        let ids: Vec<M3terId> = kinds.iter().filter_map(|kind| self.objects.get(kind)).flat_map(HashMap::keys).cloned().collect();
+        if ids.is_empty() {
+            return Ok(Owners::new());
+        }
+        load_owners(self.store, &ids).await
+    }
+
+    fn change(
+        &self,
+        object: DesiredObject,
+        identified: &HashMap<ObjectKey, Identified>,
+        known: &KnownIds,
+        circumstances: &Circumstances,
+    ) -> Change {
+        let mut warnings = object.warnings.clone();
+        let step = match identified.get(&object.key) {
+            _ if self.unread.contains_key(&object.kind()) && matters(&object) => {
+                Step::Invalid { findings: vec![self.unread_finding(object.kind())], existing: known.get(&object.key).cloned() }
+            }
+            Some(Err(finding)) if matters(&object) => Step::Invalid { findings: vec![finding.clone()], existing: None },
+            Some(Ok(Some(actual))) if self.is_referred(&object, actual) => {
+                warnings.push(format!(
+                    "The {} {} was made by another record; this one joins it and does not change it",
+                    object.kind(),
+                    actual.id
+                ));
+                compare_referred(&object, actual, known)
+            }
+            found => {
+                let actual = found.and_then(|outcome| outcome.as_ref().ok()).and_then(Option::as_ref);
+                let (step, more) = compare(&object, actual, known, circumstances);
+                warnings.extend(more);
+                step
+            }
+        };
+        Change { desired: object, step, warnings }
+    }
+
+    fn is_referred(&self, object: &DesiredObject, _actual: &ActualObject) -> bool {
+        let owned = self.link(&object.key).is_some_and(|link| link.relation == LinkRelation::Owned);
+        object.on_found == OnFound::Refer && !owned && matches!(object.intent, Intent::Sync(_))
+    }
+
+    fn unread_finding(&self, kind: EntityKind) -> Finding {
+        let reason = self.unread.get(&kind).map(|failure| failure.reason.clone()).unwrap_or_default();
+        Finding::new(
+            FindingCode::OutcomeUnknown,
+            format!("Not attempted because m3ter's {} could not be read: {reason}", kind.plural()),
+            "Sync again",
+        )
+    }
+}
+
+/// The rows that m3ter objects are linked to.
+pub(super) async fn load_owners(store: &Store, ids: &[M3terId]) -> Result<Owners, Failure> {
+    let links = store.load_owners(ids).await.map_err(|error| failure::of_store(&error))?;
+    Ok(links.into_iter().map(|link| (link.m3ter_id, link.object.row)).collect())
+}
+
+/// The Plan that a Pricing belongs to: the one of its row, also where the Pricing itself cannot be resolved.
+pub(super) fn plan_of(pricing: &DesiredObject) -> ObjectKey {
+    match pricing.value("planId") {
+        Some(crate::domain::value::Value::Object(key)) => key.clone(),
+        _ => ObjectKey { kind: EntityKind::Plan, ..pricing.key.clone() },
+    }
+}
+
+/// Whether it is worth knowing if m3ter has the object: one that is flagged or invalid matters only to what refers to it.
+fn matters(object: &DesiredObject) -> bool {
+    matches!(object.intent, Intent::Sync(_)) || matches!(object.kind(), EntityKind::Account | EntityKind::Contract | EntityKind::Plan)
+}

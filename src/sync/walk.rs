@@ -1,0 +1,186 @@
+//! One sync as a walk: read, resolve, fetch, compare, apply, write back, finish.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::changeset::Changeset;
+use crate::changeset::compare::Circumstances;
+use crate::domain::desired::Resolution;
+use crate::domain::finding::FindingCode;
+use crate::domain::ids::{SalesforceId, SyncRunId};
+use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult, SyncResult};
+use crate::domain::settings::RemovedLines;
+use crate::mapping::{Context, Mapping};
+use crate::store::{Link, Store};
+use crate::sync::SyncMode;
+use crate::sync::apply::apply;
+use crate::sync::failure;
+use crate::sync::knowledge::Knowledge;
+use crate::sync::matching::Seen;
+use crate::sync::read::fetch_record;
+use crate::sync::recorder::Recorder;
+use crate::sync::write::Writer;
+use crate::sync::write_back::write_back;
+use crate::transport::Budget;
+use tokio_util::task::TaskTracker;
+
+/// What one sync works with.
+pub(super) struct Walk<'a> {
+    pub(super) knowledge: &'a Knowledge,
+    pub(super) store: &'a Store,
+    pub(super) tasks: &'a TaskTracker,
+    pub(super) run: SyncRunId,
+    pub(super) root: &'a SalesforceId,
+    pub(super) mode: SyncMode,
+    pub(super) now: Timestamp,
+    pub(super) budget: Budget,
+}
+
+/// Object results and warnings on the way to the answer.
+#[derive(Debug, Default)]
+struct Report {
+    results: Vec<ObjectResult>,
+    warnings: Vec<String>,
+    failures: Vec<Failure>,
+}
+
+impl Walk<'_> {
+    /// Walks to the end, whatever it meets.
+    pub(super) async fn to_the_end(&self) -> SyncResult {
+        let report = match self.sync().await {
+            Ok(report) => report,
+            Err(failure) => Report { failures: vec![failure], ..Report::default() },
+        };
+        let mut result = match report.failures.first() {
+            None => SyncResult::ended(report.results, report.warnings),
+            Some(failure) => SyncResult::failed(&self.with_limit(failure), report.results, report.warnings),
+        };
+        result.parent_record_id = Some(self.root.to_string());
+        result.sync_run_id = Some(self.run.to_string());
+        result.dry_run = self.mode == SyncMode::DryRun;
+        result
+    }
+
+    async fn sync(&self) -> Result<Report, Failure> {
+        let mapping = self.find_mapping().await?;
+        let links = self.store.load_links(self.root).await.map_err(|error| failure::of_store(&error))?;
+        let mut seen = Seen::new(self.knowledge, self.store, &self.budget, links.clone());
+        let (record, ()) = tokio::join!(fetch_record(self.knowledge, mapping, self.root, &self.budget), seen.fetch_linked());
+        let record = record?;
+
+        let keys = mapping.keys(&record);
+        let rows: HashSet<SalesforceId> = keys.rows.iter().cloned().collect();
+        let (catalog, ()) = tokio::join!(
+            self.knowledge.catalog(&keys.plan_template_codes, &keys.aggregation_codes, &self.budget),
+            seen.fetch_codes(&keys.account_codes, &keys.contract_codes, &rows),
+        );
+        let catalog = catalog?;
+        let organization_time_zone = self.knowledge.time_zone(&self.budget).await?;
+        let time_zone = mapping.settings().time_zone.clone().unwrap_or(organization_time_zone);
+        let Resolution { objects, warnings } = mapping.resolve(&record, &Context { catalog: &catalog, time_zone: &time_zone });
+
+        let circumstances = Circumstances { now: self.now, time_zone, pricing_change: mapping.settings().pricing_change };
+        let attempts = self.store.load_commitment_attempts(self.root).await.map_err(|error| failure::of_store(&error))?;
+        let removed = seen.removed_lines(&objects, &rows, self.now);
+        let mut report = Report { warnings, ..Report::default() };
+        report.note_removed_lines(&removed, mapping.settings().removed_lines);
+        let changeset = seen.compare(objects, &attempts, &circumstances).await?;
+        report.failures.extend(seen.failures());
+
+        if self.mode == SyncMode::DryRun {
+            report.results.splice(0..0, changeset.foresee());
+            return Ok(report);
+        }
+        let writer = Writer {
+            knowledge: self.knowledge,
+            store: self.store,
+            budget: &self.budget,
+            circumstances: &circumstances,
+            run: self.run,
+            root: self.root,
+            attempts: &attempts,
+        };
+        let gone = seen.gone_links();
+        if !gone.is_empty() {
+            self.store.delete_links(self.root, &gone).await.map_err(|error| failure::of_store(&error))?;
+        }
+        self.apply(&changeset, &writer, links, &mut report).await;
+        Ok(report)
+    }
+
+    async fn apply(&self, changeset: &Changeset, writer: &Writer<'_>, links: Vec<Link>, report: &mut Report) {
+        let recorder = Recorder::start(self.store.clone(), self.run, self.root.clone(), links, self.tasks);
+        let mut applied = apply(changeset, writer, &recorder).await;
+        for (position, warning) in write_back(&self.knowledge.salesforce, &changeset.changes, &applied, &self.budget).await {
+            applied[position].result.warnings.push(warning);
+        }
+        if !recorder.finish().await {
+            report
+                .warnings
+                .push("Which objects belong to this record could not all be remembered; the next sync looks them up again".to_owned());
+        }
+        let mut results = Vec::with_capacity(applied.len());
+        for outcome in applied {
+            report.failures.extend(outcome.failure);
+            results.push(outcome.result);
+        }
+        report.results.splice(0..0, results);
+    }
+
+    async fn find_mapping(&self) -> Result<&Mapping, Failure> {
+        let prefix = self.root.key_prefix();
+        let sobject = self.knowledge.sobject_of(prefix, &self.budget).await?;
+        let unsupported = |reason| Failure { code: ErrorCode::UnsupportedObject, reason };
+        match sobject {
+            None => {
+                Err(unsupported(format!("There is no mapping for records whose IDs begin with `{prefix}`, and the org has no such object")))
+            }
+            Some(sobject) => {
+                self.knowledge.mapping(&sobject).ok_or_else(|| unsupported(format!("There is no mapping for `{sobject}` records")))
+            }
+        }
+    }
+
+    /// The failure of a spent budget names the budget.
+    fn with_limit(&self, failure: &Failure) -> Failure {
+        let reason = match failure.code {
+            ErrorCode::TimeLimitExceeded => format!("The sync did not end within {}", shown(self.budget.time_limit())),
+            ErrorCode::CalloutLimitExceeded => format!("The sync did not end within {} callouts", thousands(self.budget.callout_limit())),
+            _ => return failure.clone(),
+        };
+        Failure { code: failure.code, reason }
+    }
+}
+
+impl Report {
+    /// A linked row that the record no longer has: it still bills in m3ter until someone ends it.
+    fn note_removed_lines(&mut self, removed: &[(&Link, &crate::domain::actual::ActualObject)], setting: RemovedLines) {
+        for (link, plan) in removed {
+            let message = format!(
+                "The line {} was synced before and is gone from Salesforce; its AccountPlan {} still bills in m3ter",
+                link.object.row, plan.id
+            );
+            let remedy = format!("End the AccountPlan {} in m3ter if the line is no longer sold", plan.id);
+            match setting {
+                RemovedLines::Warn => self.warnings.push(format!("{}: {message}. {remedy}", FindingCode::LineRemoved)),
+                RemovedLines::Fail => {
+                    let mut result = ObjectResult::new(&link.object, Action::Failed, message);
+                    result.finding_code = Some(FindingCode::LineRemoved.to_string());
+                    result.remedy = Some(remedy);
+                    result.m3ter_id = Some(plan.id.to_string());
+                    self.results.push(result);
+                }
+            }
+        }
+    }
+}
+
+fn shown(limit: Duration) -> String {
+    format!("{} s", limit.as_secs())
+}
+
+fn thousands(count: u32) -> String {
+    if count < 1_000 { count.to_string() } else { format!("{},{:03}", count / 1_000, count % 1_000) }
+}
