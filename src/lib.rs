@@ -1,6 +1,8 @@
 //! Brings one Salesforce record, and everything billing needs from it, into m3ter.
 
+pub mod app;
 pub mod changeset;
+pub mod command;
 pub mod config;
 pub mod domain;
 pub mod http;

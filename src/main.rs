@@ -1,2 +1,84 @@
 //! The command line.
-fn main() {}
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use sync_to_m3ter::command::{self, Outcome, sandbox::Ports};
+use sync_to_m3ter::config::Config;
+use sync_to_m3ter::sync::SyncMode;
+use sync_to_m3ter::telemetry::{self, LogFormat};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Brings a Salesforce deal into m3ter, the usage-based billing platform.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service (the default); it is configured by environment variables.
+    Serve,
+    /// Run the service against an emulated Salesforce org and an emulated m3ter organization, with example records.
+    Sandbox(Ports),
+    /// Sync one record from the terminal.
+    Sync {
+        /// The Salesforce id of the record, with 15 or 18 characters.
+        record_id: String,
+        /// Only say what would be written.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Look whether everything is in place: configuration, mappings, logins, fields, currency and time zone.
+    Check,
+}
+
+fn main() -> ExitCode {
+    // Two TLS libraries of one process would disagree about their cryptography at run time: it is chosen here, once.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return complain("the cryptography was chosen twice", Outcome::Unusable);
+    }
+    let command = CommandLine::parse().command.unwrap_or(Command::Serve);
+    #[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
+    let variable = |name: &str| std::env::var(name).ok();
+    let format = match variable("LOG_FORMAT").as_deref() {
+        None | Some("" | "text") => LogFormat::Text,
+        Some("json") => LogFormat::Json,
+        Some(other) => return complain(&format!("LOG_FORMAT is `{other}`; it takes `text` or `json`"), Outcome::Unusable),
+    };
+    let default_filter = if matches!(command, Command::Serve | Command::Sandbox(_)) { "info" } else { "warn" };
+    if let Err(problem) = telemetry::start(&variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()), format) {
+        return complain(&problem, Outcome::Unusable);
+    }
+    let config = if matches!(command, Command::Sandbox(_)) { None } else { Some(Config::from_variables(&variable)) };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("the runtime could not be started: {error}"), Outcome::Unusable),
+    };
+    let outcome = runtime.block_on(async {
+        match (command, config) {
+            (_, Some(Err(problems))) => Err(problems.into()),
+            (Command::Serve, Some(Ok(config))) => command::serve::run(config).await,
+            (Command::Sync { record_id, dry_run }, Some(Ok(config))) => {
+                command::sync::run(config, &record_id, if dry_run { SyncMode::DryRun } else { SyncMode::Apply }).await
+            }
+            (Command::Check, Some(Ok(config))) => command::check::run(config).await,
+            (Command::Sandbox(ports), _) => command::sandbox::run(ports).await,
+            (_, None) => unreachable!("every command but the sandbox has read its configuration"),
+        }
+    });
+    match outcome {
+        Ok(outcome) => outcome.into(),
+        Err(error) => complain(&format!("{error:#}"), Outcome::Unusable),
+    }
+}
+
+fn complain(problem: &str, outcome: Outcome) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "sync-to-m3ter: {problem}");
+    outcome.into()
+}

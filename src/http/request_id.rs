@@ -14,11 +14,7 @@ use super::fault::PendingFault;
 const HEADER: &str = "x-request-id";
 const LONGEST: usize = 64;
 
-/// The id of the request, for handlers.
-#[derive(Debug, Clone)]
-pub(super) struct RequestId(pub(super) String);
-
-pub(super) async fn with_request_id(mut request: Request, next: Next) -> Response {
+pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
     let is_plain =
@@ -27,7 +23,6 @@ pub(super) async fn with_request_id(mut request: Request, next: Next) -> Respons
     let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let as_problem = accepted.contains("application/problem+json");
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request_id = %id);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(fault) = response.extensions_mut().remove::<PendingFault>() {

@@ -1,0 +1,97 @@
+//! The composition root: from a configuration to running parts.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::http;
+use crate::mapping::{MappingFault, MappingSource, Mappings};
+use crate::store::Store;
+use crate::sync::{Readiness, Syncs};
+use crate::{m3ter, salesforce};
+
+/// The running parts of one service.
+#[derive(Debug)]
+pub struct App {
+    /// Starts syncs.
+    pub syncs: Syncs,
+    store: Store,
+    tasks: TaskTracker,
+}
+
+/// How long running syncs and connections may take to end after the service was told to stop.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(110);
+/// Between two tries to reach the vendors at start.
+const LOAD_RETRY: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Puts the parts together; nothing has spoken to a vendor yet.
+    pub async fn new(config: &Config) -> anyhow::Result<Self> {
+        let mappings = load_mappings(config.mappings_dir.as_deref())?;
+        let store = Store::open(&config.database_url).await.context("the database could not be opened")?;
+        let salesforce = salesforce::Client::new(config.salesforce.clone()).context("the Salesforce client could not be made")?;
+        let m3ter = m3ter::Client::new(config.m3ter.clone()).context("the m3ter client could not be made")?;
+        let tasks = TaskTracker::new();
+        let syncs = Syncs::new(salesforce, m3ter, mappings, store.clone(), config.limits, tasks.clone());
+        Ok(Self { syncs, store, tasks })
+    }
+
+    /// Serves until `shutdown`, then lets running syncs end.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let loading = self.tasks.spawn(load_until_ready(self.syncs.clone(), shutdown.clone()));
+        http::server::serve(listener, http::router(self.syncs.clone()), shutdown, SHUTDOWN_GRACE).await.context("the server stopped")?;
+        loading.abort();
+        self.end().await
+    }
+
+    /// Takes no new syncs, waits for those that run, and closes the store.
+    pub async fn end(self) -> anyhow::Result<()> {
+        self.tasks.close();
+        if tokio::time::timeout(SHUTDOWN_GRACE, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                running = self.tasks.len(),
+                "the service stops although syncs are running; they are run again when they are asked for"
+            );
+        }
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+/// Loads what all syncs need, again and again until it is there.
+async fn load_until_ready(syncs: Syncs, shutdown: CancellationToken) {
+    while let Readiness::NotReady(problems) = syncs.load().await {
+        tracing::warn!(problems = problems.join("; "), "not ready");
+        if shutdown.run_until_cancelled(tokio::time::sleep(LOAD_RETRY)).await.is_none() {
+            return;
+        }
+    }
+    tracing::info!("ready");
+}
+
+/// The built-in mappings with those of a directory, all faults told together.
+pub fn load_mappings(directory: Option<&Path>) -> anyhow::Result<Mappings> {
+    let sources = directory.map(mapping_sources).transpose()?.unwrap_or_default();
+    Mappings::parse(&sources).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(MappingFault::to_string).collect();
+        anyhow::anyhow!("the mappings have faults:\n{}", lines.join("\n"))
+    })
+}
+
+fn mapping_sources(directory: &Path) -> anyhow::Result<Vec<MappingSource>> {
+    let entries = std::fs::read_dir(directory).with_context(|| format!("MAPPINGS_DIR `{}` could not be read", directory.display()))?;
+    let mut paths: Vec<_> =
+        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    paths.sort();
+    let source = |path: &std::path::PathBuf| {
+        let bytes = std::fs::read(path).with_context(|| format!("the mapping `{}` could not be read", path.display()))?;
+        let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("the mapping `{}` is not UTF-8", path.display()))?;
+        Ok(MappingSource { name: path.display().to_string(), text })
+    };
+    paths.iter().map(source).collect()
+}

@@ -1,0 +1,78 @@
+//! `sandbox`: an emulated org, an emulated organization and the service between them, with example records.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use secrecy::SecretString;
+use sync_to_m3ter_sandbox as emulated;
+use tokio::net::TcpListener;
+
+use super::{Outcome, print, shutdown_signal};
+use crate::app::App;
+use crate::config::Config;
+use crate::domain::ids::M3terId;
+use crate::sync::SyncLimits;
+use crate::{m3ter, salesforce};
+
+/// Where the three listen, all on loopback; 0 picks a free port.
+#[derive(Debug, Clone, Args)]
+pub struct Ports {
+    /// The service.
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// The emulated Salesforce org.
+    #[arg(long, default_value_t = 8081)]
+    pub salesforce_port: u16,
+    /// The emulated m3ter organization.
+    #[arg(long, default_value_t = 8082)]
+    pub m3ter_port: u16,
+}
+
+/// Runs until SIGTERM or an interrupt; the state is gone afterwards.
+pub async fn run(ports: Ports) -> anyhow::Result<Outcome> {
+    let shutdown = shutdown_signal().context("signals cannot be received")?;
+    let taken = |what: &str, port: u16| format!("cannot start the {what} on port {port}; is another sandbox running? 0 picks a free port");
+    let org =
+        emulated::salesforce::start(ports.salesforce_port).await.with_context(|| taken("emulated Salesforce", ports.salesforce_port))?;
+    let organization = emulated::m3ter::start(ports.m3ter_port).await.with_context(|| taken("emulated m3ter", ports.m3ter_port))?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.port)).await.with_context(|| taken("service", ports.port))?;
+    let address = listener.local_addr()?;
+    // The emulators forget everything when they stop: so does what remembers their ids.
+    let directory = tempfile::tempdir().context("no temporary directory for the database")?;
+    let config = config(&org.base_url(), &organization.base_url(), &directory.path().join("sandbox.db").display().to_string(), address)?;
+    let app = App::new(&config).await?;
+    print(format_args!(
+        "The service:     http://{address}\nSalesforce:      {}   (client id and secret: sandbox)\nm3ter:           {}   (organization {}, key and secret: sandbox)\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"006S900000795MMIAY\"}}]'\n\nStop with Ctrl-C.",
+        org.base_url(),
+        organization.base_url(),
+        emulated::m3ter::ORGANIZATION,
+    ));
+    app.serve(listener, shutdown).await?;
+    Ok(Outcome::Done)
+}
+
+/// The configuration of a service that speaks to two emulators.
+pub fn config(salesforce_url: &str, m3ter_url: &str, database: &str, listen_address: std::net::SocketAddr) -> anyhow::Result<Config> {
+    let secret = || SecretString::from(emulated::CREDENTIAL);
+    Ok(Config {
+        listen_address,
+        database_url: format!("sqlite://{database}"),
+        mappings_dir: None,
+        limits: SyncLimits { time: Duration::from_secs(100), callouts: 2_000 },
+        salesforce: salesforce::Config {
+            login_url: salesforce_url.parse()?,
+            client_id: emulated::CREDENTIAL.to_owned(),
+            client_secret: secret(),
+            api_version: "60.0".to_owned(),
+        },
+        m3ter: m3ter::Config {
+            base_url: m3ter_url.parse()?,
+            org_id: M3terId::parse(emulated::m3ter::ORGANIZATION)?,
+            api_key: emulated::CREDENTIAL.to_owned(),
+            api_secret: secret(),
+            requests_per_second: Some(50),
+        },
+    })
+}

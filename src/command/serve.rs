@@ -1,0 +1,18 @@
+//! `serve`: the service, until it is told to stop.
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+
+use super::{Outcome, print, shutdown_signal};
+use crate::app::App;
+use crate::config::Config;
+
+/// Serves until SIGTERM or an interrupt.
+pub async fn run(config: Config) -> anyhow::Result<Outcome> {
+    let shutdown = shutdown_signal().context("signals cannot be received")?;
+    let app = App::new(&config).await?;
+    let listener = TcpListener::bind(config.listen_address).await.with_context(|| format!("cannot listen on {}", config.listen_address))?;
+    print(format_args!("sync-to-m3ter listens on http://{}", listener.local_addr()?));
+    app.serve(listener, shutdown).await?;
+    Ok(Outcome::Done)
+}
