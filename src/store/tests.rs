@@ -1,3 +1,5 @@
+//! The store on real files.
+
 use std::path::Path;
 
 use jiff::Timestamp;

@@ -38,13 +38,13 @@ impl Filter {
             Self::Field(parameter, _) => std::slice::from_ref(parameter),
             Self::ActiveOn => &["date"],
             Self::EndBetween => &["endDateStart", "endDateEnd"],
-            Self::DrawnBy => &["productId"],
+            Self::DrawnBy | Self::ProductOfMeter => &["productId"],
             Self::IncludeAll => &["includeall"],
             Self::Flag(name) => std::slice::from_ref(name),
         }
     }
 
-    fn admits(&self, object: &Map<String, Json>, query: &Query) -> bool {
+    fn admits(&self, state: &State, object: &Map<String, Json>, query: &Query) -> bool {
         let text = |field: &str| object.get(field).and_then(Json::as_str);
         match self {
             Self::Field(parameter, field) => {
@@ -60,6 +60,11 @@ impl Filter {
                     .get("productIds")
                     .and_then(Json::as_array)
                     .is_none_or(|products| products.is_empty() || products.iter().any(|id| id == product))
+            }),
+            Self::ProductOfMeter => query.all("productId").is_none_or(|products| {
+                let product =
+                    object.get("meterId").and_then(|id| state.find("meters", id)).and_then(|meter| meter.get("productId")?.as_str());
+                product.is_some_and(|product| products.iter().any(|wanted| wanted == product))
             }),
             Self::IncludeAll => true,
             Self::Flag(name) => query.one(name).is_none_or(|value| (value == "true") == (object.get(*name) == Some(&json!(true)))),
@@ -104,7 +109,7 @@ pub(super) fn list(state: &State, resource: &Resource, query: &str, control: &Co
         .rev()
         .filter_map(visible)
         .filter(|object| query.all("ids").is_none_or(|ids| ids.iter().any(|id| object["id"] == id.as_str())))
-        .filter(|object| resource.filters.iter().all(|filter| filter.admits(object, &query)))
+        .filter(|object| resource.filters.iter().all(|filter| filter.admits(state, object, &query)))
         .filter(|object| resource.path != "accountplans" || shows_account_plan(object, &query))
         .skip(offset)
         .take(page_size + 1)

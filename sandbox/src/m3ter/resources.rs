@@ -37,6 +37,8 @@ pub(super) enum Filter {
     IncludeAll,
     /// A flag that must be as given.
     Flag(&'static str),
+    /// Aggregations whose meter belongs to a product.
+    ProductOfMeter,
 }
 
 const fn required(name: &'static str, kind: super::fields::FieldType) -> Field {
@@ -179,7 +181,7 @@ pub(super) const RESOURCES: &[Resource] = &[
             optional("customSql", Text { least: 0, most: 2_048 }),
         ],
         largest_page: 100,
-        filters: &[Filter::Field("productId", "productId"), Filter::Field("codes", "code")],
+        filters: &[Filter::ProductOfMeter, Filter::Field("codes", "code")],
     },
     Resource {
         path: "compoundaggregations",

@@ -1,0 +1,12 @@
+//! Tests through the front door: the real server, real sockets, a real SQLite file, the emulated vendors.
+
+mod bad_input;
+mod deal;
+mod faults;
+mod identity;
+mod m3ter_schema;
+mod openapi;
+mod settings;
+mod support;
+mod tidy;
+mod updates;

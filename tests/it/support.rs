@@ -1,0 +1,238 @@
+//! A world for one test: an org, an organization, the service between them, a database of its own.
+//!
+//! When it goes away it fails the test if an emulator met a request that it did not understand, or if the service sent m3ter a body
+//! that m3ter's own OpenAPI document does not allow.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json, json};
+use sync_to_m3ter::app::App;
+use sync_to_m3ter::command::sandbox;
+use sync_to_m3ter_sandbox::Emulator;
+use sync_to_m3ter_sandbox::control::{Fault, FaultKind, LoggedRequest};
+use sync_to_m3ter_sandbox::m3ter::{self, M3ter};
+use sync_to_m3ter_sandbox::salesforce::{self, Salesforce};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::m3ter_schema;
+
+/// The deal that syncs to all six objects; its account and its line.
+pub(crate) const DEAL: &str = "006S900000795MMIAY";
+pub(crate) const ACCOUNT: &str = "001S900000RzsIUIAZ";
+pub(crate) const LINE: &str = "00kS900000079M1IAI";
+/// The deal of the action page's second sample.
+pub(crate) const SECOND_SAMPLE: &str = "006S900000795MNIAY";
+/// Five lines of different products and tiers.
+pub(crate) const FIVE_LINES: &str = "006S90000079FIVIA2";
+pub(crate) const DELETED: &str = "006S90000079DELIA2";
+pub(crate) const HIDDEN: &str = "006S90000079HIDIA2";
+pub(crate) const WITHOUT_TEMPLATE: &str = "006S90000079NOTIA2";
+pub(crate) const IN_EURO: &str = "006S90000079EURIA2";
+
+/// The six kinds as m3ter's paths have them.
+pub(crate) const KINDS: [&str; 6] = ["accounts", "contracts", "commitments", "plans", "pricings", "accountplans"];
+
+pub(crate) struct World {
+    pub(crate) org: Emulator<Salesforce>,
+    pub(crate) organization: Emulator<M3ter>,
+    directory: TempDir,
+    mappings_dir: Option<PathBuf>,
+    service: Option<Service>,
+    http: reqwest::Client,
+}
+
+struct Service {
+    url: String,
+    shutdown: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with_mapping(None).await
+    }
+
+    /// A world whose Opportunity mapping is the built-in one with some texts replaced.
+    pub(crate) async fn with_mapping(replacements: Option<&[(&str, &str)]>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mappings_dir = replacements.map(|replacements| {
+            let built_in = include_str!("../../mappings/opportunity.toml");
+            let text = replacements.iter().fold(built_in.to_owned(), |text, (from, to)| {
+                assert!(text.contains(from), "the built-in mapping has no `{from}`");
+                text.replace(from, to)
+            });
+            std::fs::write(directory.path().join("opportunity.toml"), text).unwrap();
+            directory.path().to_owned()
+        });
+        let mut world = Self {
+            org: salesforce::start(0).await.unwrap(),
+            organization: m3ter::start(0).await.unwrap(),
+            directory,
+            mappings_dir,
+            service: None,
+            http: reqwest::Client::new(),
+        };
+        // Rate limits have tests of their own; elsewhere they only take time.
+        world.organization.set_requests_per_second(None);
+        world.start_service("service.db", 100).await;
+        world
+    }
+
+    async fn start_service(&mut self, database: &str, time_limit_seconds: u64) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let database = self.directory.path().join(database).display().to_string();
+        let mut config = sandbox::config(&self.org.base_url(), &self.organization.base_url(), &database, address).unwrap();
+        config.m3ter.requests_per_second = None;
+        config.mappings_dir = self.mappings_dir.clone();
+        config.limits.time = Duration::from_secs(time_limit_seconds);
+        let app = App::new(&config).await.unwrap();
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move { app.serve(listener, shutdown).await.unwrap() }
+        });
+        self.service = Some(Service { url: format!("http://{address}"), shutdown, serving });
+        self.until_ready().await;
+    }
+
+    async fn until_ready(&self) {
+        for _ in 0..400 {
+            if self.get("/readyz").await.0 == 200 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("the service did not get ready");
+    }
+
+    /// Stops the service and starts another one with an empty database: what it remembered is lost.
+    pub(crate) async fn lose_the_database(&mut self) {
+        self.stop_service().await;
+        self.start_service("another.db", 100).await;
+    }
+
+    /// Stops the service and starts it again on its database.
+    pub(crate) async fn restart(&mut self, time_limit_seconds: u64) {
+        self.stop_service().await;
+        self.start_service("service.db", time_limit_seconds).await;
+    }
+
+    async fn stop_service(&mut self) {
+        let Service { shutdown, serving, .. } = self.service.take().unwrap();
+        shutdown.cancel();
+        serving.await.unwrap();
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.service.as_ref().unwrap().url)
+    }
+
+    /// Status and body of a GET.
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        self.send(self.http.get(self.url(path))).await
+    }
+
+    /// Status and JSON body of a POST with a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> (u16, Json) {
+        let request = self.http.post(self.url(path)).header("content-type", "application/json").body(body.to_owned());
+        let (status, body) = self.send(request).await;
+        (status, serde_json::from_str(&body).unwrap_or_else(|_| panic!("not JSON: {body}")))
+    }
+
+    pub(crate) fn client(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> (u16, String) {
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// The one result of a sync.
+    pub(crate) async fn sync(&self, id: &str) -> Json {
+        self.sync_with(id, "").await
+    }
+
+    pub(crate) async fn dry_run(&self, id: &str) -> Json {
+        self.sync_with(id, "?dryRun=true").await
+    }
+
+    async fn sync_with(&self, id: &str, query: &str) -> Json {
+        let (status, mut body) = self.post(&format!("/sync-to-m3ter{query}"), &json!([{ "parentRecordId": id }]).to_string()).await;
+        assert_eq!(status, 200, "{body}");
+        assert_eq!(body.as_array().map(Vec::len), Some(1), "{body}");
+        body[0].take()
+    }
+
+    /// The objects of a kind that m3ter holds.
+    pub(crate) fn objects(&self, kind: &str) -> Vec<Map<String, Json>> {
+        self.organization.vendor().objects(kind)
+    }
+
+    /// The one object of a kind whose field has a value.
+    pub(crate) fn object(&self, kind: &str, field: &str, value: &str) -> Map<String, Json> {
+        let mut found: Vec<_> =
+            self.objects(kind).into_iter().filter(|object| object.get(field).and_then(Json::as_str) == Some(value)).collect();
+        assert_eq!(found.len(), 1, "{kind} with {field} {value}: {found:?}");
+        found.remove(0)
+    }
+
+    /// Changes an object in m3ter from outside the service.
+    pub(crate) fn change_in_m3ter(&self, kind: &str, object: &Map<String, Json>) {
+        let mut body = object.clone();
+        for field in ["id", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy", "productId", "amountSpent", "aggregationType"] {
+            body.remove(field);
+        }
+        let id = object["id"].as_str().unwrap();
+        self.organization.vendor().request("PUT", &format!("/{kind}/{id}"), &Json::Object(body)).unwrap();
+    }
+
+    /// The writes to m3ter since the log was cleared.
+    pub(crate) fn m3ter_writes(&self) -> Vec<LoggedRequest> {
+        let is_write =
+            |request: &LoggedRequest| matches!(request.method.as_str(), "POST" | "PUT" | "DELETE") && request.path != "/oauth/token";
+        self.organization.requests().into_iter().filter(is_write).collect()
+    }
+
+    pub(crate) fn fault(&self, method: &str, path: &str, fault: FaultKind) {
+        self.organization.add_fault(Fault { method: method.to_owned(), path: path.to_owned(), occurrence: 1, times: 1, fault });
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        assert_eq!(self.organization.unexpected_requests(), 0, "m3ter met a request that it does not know");
+        assert_eq!(self.org.unexpected_requests(), 0, "Salesforce met a request that it does not know");
+        for request in self.organization.requests() {
+            m3ter_schema::check(&request);
+        }
+    }
+}
+
+/// One object result by its name, the first of several.
+pub(crate) fn object_result<'a>(result: &'a Json, name: &str) -> &'a Json {
+    let results = result["objectResults"].as_array().unwrap();
+    results.iter().find(|object| object["objectName"] == name).unwrap_or_else(|| panic!("no result for {name}: {result:#}"))
+}
+
+/// Name and action of every object result.
+pub(crate) fn actions(result: &Json) -> Vec<String> {
+    let results = result["objectResults"].as_array().unwrap();
+    results.iter().map(|object| format!("{} {}", object["objectName"].as_str().unwrap(), object["action"].as_str().unwrap())).collect()
+}
+
+/// Asserts that every object result has one action.
+pub(crate) fn assert_all(result: &Json, action: &str) {
+    assert_eq!(result["syncStatus"], "Completed", "{result:#}");
+    let actions = actions(result);
+    assert!(!actions.is_empty() && actions.iter().all(|text| text.ends_with(action)), "{actions:?}");
+}

@@ -1,0 +1,119 @@
+//! The shape of the code: which module may name which, what the core must not do, how long a file may be.
+//!
+//! The table is the map in ARCHITECTURE.md.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A module, and the modules of this crate that it may name.
+const MAY_NAME: [(&str, &[&str]); 13] = [
+    ("domain", &[]),
+    ("mapping", &["domain"]),
+    ("changeset", &["domain"]),
+    ("transport", &[]),
+    ("salesforce", &["domain", "transport"]),
+    ("m3ter", &["domain", "transport"]),
+    ("telemetry", &[]),
+    ("store", &["domain"]),
+    ("sync", &["domain", "mapping", "changeset", "transport", "salesforce", "m3ter", "store", "telemetry"]),
+    ("http", &["domain", "sync", "telemetry"]),
+    ("config", &["domain", "sync", "salesforce", "m3ter"]),
+    ("app", &["config", "domain", "mapping", "store", "sync", "http", "salesforce", "m3ter"]),
+    ("command", &["app", "config", "domain", "mapping", "store", "sync", "salesforce", "m3ter", "transport", "telemetry"]),
+];
+
+/// What the pure modules must not contain.
+const IMPURE: [&str; 7] = ["async fn", "tokio::", "std::env", "std::fs", "Timestamp::now", "Instant::now", "tracing::"];
+const PURE: [&str; 3] = ["domain", "mapping", "changeset"];
+
+/// A file that is longer wants to be two.
+const MOST_LINES: usize = 500;
+
+fn sources(directory: &str) -> Vec<(PathBuf, String)> {
+    fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                walk(&entry, found);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                found.push(entry);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    walk(&root.join(directory), &mut paths);
+    paths.sort();
+    assert!(!paths.is_empty());
+    paths.into_iter().map(|path| (path.strip_prefix(root).unwrap().to_owned(), fs::read_to_string(&path).unwrap())).collect()
+}
+
+/// `src/sync/walk.rs` and `src/sync.rs` belong to `sync`.
+fn module(path: &Path) -> String {
+    path.iter().nth(1).unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned()
+}
+
+/// The code before the tests of a file.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap()
+}
+
+#[test]
+fn modules_name_only_what_they_may() {
+    let modules: BTreeSet<&str> = MAY_NAME.iter().map(|(module, _)| *module).collect();
+    for (path, text) in sources("src") {
+        let module = module(&path);
+        if matches!(module.as_str(), "main" | "lib") {
+            continue;
+        }
+        let (_, allowed) = MAY_NAME.iter().find(|(name, _)| *name == module).unwrap_or_else(|| panic!("{module} is not in the table"));
+        for (number, line) in code(&text).lines().enumerate() {
+            let mut rest = line;
+            while let Some((_, after)) = rest.split_once("crate::") {
+                rest = after;
+                let names: Vec<&str> = match after.strip_prefix('{') {
+                    Some(list) => list.split(['}', ';']).next().unwrap().split(',').map(str::trim).collect(),
+                    None => vec![after],
+                };
+                for name in names {
+                    let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                    let may = name == module || !modules.contains(name.as_str()) || allowed.contains(&name.as_str());
+                    assert!(may, "{}:{} names {name}: {line}", path.display(), number + 1);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_core_is_pure() {
+    for (path, text) in sources("src").into_iter().filter(|(path, _)| PURE.contains(&module(path).as_str())) {
+        for forbidden in IMPURE {
+            assert!(!code(&text).contains(forbidden), "{} contains {forbidden}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for (path, text) in ["src", "sandbox/src", "tests"].into_iter().flat_map(sources) {
+        let lines = text.lines().count();
+        assert!(lines <= MOST_LINES, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    for (path, text) in ["src", "sandbox/src"].into_iter().flat_map(sources) {
+        for forbidden in ["serde(untagged", "serde(flatten", "as_f64", ": f32"] {
+            assert!(!text.contains(forbidden), "{} contains {forbidden}, which rounds or breaks numbers", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    for (path, text) in ["src", "sandbox/src"].into_iter().flat_map(sources) {
+        assert!(text.starts_with("//! "), "{} has no front page", path.display());
+    }
+}
