@@ -62,9 +62,9 @@ impl Report {
         };
         self.worst = self.worst.max(severity);
         if std::io::stdout().is_terminal() {
-            print(format_args!("\x1b[{color}m{word}\x1b[0m  {what}: {message}"))
+            print(format_args!("\x1b[{color}m{word}\x1b[0m  {what}: {message}"));
         } else {
-            print(format_args!("{word}  {what}: {message}"))
+            print(format_args!("{word}  {what}: {message}"));
         }
     }
 

@@ -1,5 +1,6 @@
 //! `sync`: one record from a terminal, its result as a table.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -66,10 +67,10 @@ fn show(result: &SyncResult) {
             message.push_str(&format_change(change));
         }
         if let Some(remedy) = &object.remedy {
-            message.push_str(&format!("\n→ {remedy}"));
+            let _ = write!(message, "\n→ {remedy}");
         }
         for warning in &object.warnings {
-            message.push_str(&format!("\n! {warning}"));
+            let _ = write!(message, "\n! {warning}");
         }
         table.add_row([object.object_name.as_str(), &object.salesforce_id, action, &message]);
     }

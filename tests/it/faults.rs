@@ -42,9 +42,9 @@ async fn survives(vendor: &'static str, method: &'static str, path: &'static str
     world.organization.set_list_lag(list_lag);
     let fault = Fault { method: method.to_owned(), path: path.to_owned(), occurrence: 1, times: 1, fault: kind };
     if vendor == "m3ter" {
-        world.organization.add_fault(fault)
+        world.organization.add_fault(fault);
     } else {
-        world.org.add_fault(fault)
+        world.org.add_fault(fault);
     }
     let first = world.sync(DEAL).await;
     assert!(["Completed", "Partial Success", "Failed"].contains(&first["syncStatus"].as_str().unwrap()), "{case}: {first:#}");
@@ -89,7 +89,7 @@ async fn every_fault_of_every_m3ter_callout_leaves_each_object_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_every_m3ter_callout_leaves_each_object_once_while_lists_lag() {
-    survive_all("m3ter", &M3TER_CALLOUTS, Duration::from_secs(3600)).await;
+    survive_all("m3ter", &M3TER_CALLOUTS, Duration::from_hours(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,7 +139,7 @@ async fn a_commitment_that_never_arrived_is_sent_by_the_next_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commitment_whose_answer_was_lost_is_recognised_although_the_deal_changed_since() {
     let world = World::new().await;
-    world.organization.set_list_lag(Duration::from_secs(3600));
+    world.organization.set_list_lag(Duration::from_hours(1));
     world.fault("POST", "/commitments", FaultKind::DropAfterEffect);
     assert_eq!(world.sync(DEAL).await["syncStatus"], "Failed");
     world.organization.set_list_lag(Duration::ZERO);
@@ -171,9 +171,9 @@ async fn a_vendor_that_is_down_is_a_failed_result_with_the_cause() {
         let world = World::new().await;
         let fault = Fault { method: "GET".to_owned(), path: path.to_owned(), occurrence: 1, times: 100, fault: FaultKind::Html };
         if vendor == "m3ter" {
-            world.organization.add_fault(fault)
+            world.organization.add_fault(fault);
         } else {
-            world.org.add_fault(fault)
+            world.org.add_fault(fault);
         }
         let result = world.sync(DEAL).await;
         assert_eq!(

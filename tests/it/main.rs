@@ -1,5 +1,7 @@
 //! Tests through the front door: the real server, real sockets, a real SQLite file, the emulated vendors.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
+
 mod bad_input;
 mod deal;
 mod faults;

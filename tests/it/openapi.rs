@@ -45,7 +45,7 @@ async fn every_answer_is_declared_and_every_declared_property_is_answered() {
     let document = document();
     let mut seen = BTreeSet::new();
     let result = |value: &Json, seen: &mut BTreeSet<String>| {
-        check(&document, &serde_json::json!({"$ref": "#/components/schemas/SyncResult"}), value, "", seen)
+        check(&document, &serde_json::json!({"$ref": "#/components/schemas/SyncResult"}), value, "", seen);
     };
     result(&world.dry_run(DEAL).await, &mut seen);
     result(&world.sync(DEAL).await, &mut seen);

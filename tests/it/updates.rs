@@ -59,7 +59,7 @@ async fn an_object_that_moved_on_in_m3ter_is_compared_again() {
     // The list shows the account as it was before somebody else changed it.
     let mut account = world.object("accounts", "code", ACCOUNT);
     account.insert("purchaseOrderNumber".to_owned(), json!("PO-7"));
-    world.organization.set_list_lag(std::time::Duration::from_secs(3600));
+    world.organization.set_list_lag(std::time::Duration::from_hours(1));
     world.change_in_m3ter("accounts", &account);
     let result = world.sync(DEAL).await;
     assert_eq!(object_result(&result, "Account")["action"], "updated", "{result:#}");
