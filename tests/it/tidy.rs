@@ -86,6 +86,23 @@ fn modules_name_only_what_they_may() {
 }
 
 #[test]
+fn the_architecture_shows_the_same_map() {
+    let text = include_str!("../../ARCHITECTURE.md");
+    let shown: Vec<(&str, Vec<&str>)> = text
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split('|');
+            let module = cells.next()?.trim().strip_suffix('`')?;
+            let names = cells.next()?.trim();
+            cells.next()?;
+            Some((module, if names == "nothing" { Vec::new() } else { names.split(' ').map(|name| name.trim_matches('`')).collect() }))
+        })
+        .filter(|(module, _)| MAY_NAME.iter().any(|(name, _)| name == module))
+        .collect();
+    assert_eq!(shown, MAY_NAME.map(|(module, names)| (module, names.to_vec())), "the code map in ARCHITECTURE.md");
+}
+
+#[test]
 fn the_core_is_pure() {
     for (path, text) in sources("src").into_iter().filter(|(path, _)| PURE.contains(&module(path).as_str())) {
         for forbidden in IMPURE {
