@@ -2,8 +2,10 @@
 //!
 //! What m3ter does not document is fixed here, and where it may go either way it is a rule that a test can change: Commitments
 //! overlap when account, contract (none = none), products (none = all) and half-open dates intersect; a stale version, a duplicate
-//! code and a missing reference are 400 with a message.
+//! code and a missing reference are 400 with a message. End dating leaves alone what has ended by then, fails for what has not begun
+//! by then, and reaches the Pricings of bespoke Plans only.
 
+mod ending;
 mod examples;
 mod fields;
 mod lists;
@@ -50,6 +52,8 @@ pub(crate) struct Rules {
     commitment_overlap: OverlapScope,
     /// Whether AccountPlans of one account and product may overlap.
     account_plan_overlap: OverlapScope,
+    /// What the end-date call of a Contract reaches: what carries the Contract, or all that its Account has.
+    contract_end_date: OverlapScope,
 }
 
 /// Among which objects of an account an overlap is refused.
@@ -66,7 +70,12 @@ enum OverlapScope {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { reject_unknown_properties: true, commitment_overlap: OverlapScope::Contract, account_plan_overlap: OverlapScope::Account }
+        Self {
+            reject_unknown_properties: true,
+            commitment_overlap: OverlapScope::Contract,
+            account_plan_overlap: OverlapScope::Account,
+            contract_end_date: OverlapScope::Contract,
+        }
     }
 }
 
@@ -104,6 +113,16 @@ impl M3ter {
             return match *method {
                 Method::GET => Ok(state.organization_config().clone()),
                 Method::PUT => state.replace_organization_config(body()?),
+                _ => Err(unknown(method, path, control)),
+            };
+        }
+        if let Some((resource, id, action)) = resources::find_action(path) {
+            return match (method, resource.path, action) {
+                (&Method::PUT, "accounts" | "contracts", "enddatebillingentities") => {
+                    ending::end(&mut state, resource, id, &body()?, rules, control.elapsed_ms())
+                }
+                (&Method::POST, "accountplans", "replace") => ending::replace(&mut state, id, body()?, rules, control.elapsed_ms()),
+                (&Method::GET, "accounts", "children") => lists::children(&state, resource, id, query, control),
                 _ => Err(unknown(method, path, control)),
             };
         }

@@ -24,6 +24,8 @@ pub(super) fn state() -> State {
         "plans",
         "commitments",
         "accountplans",
+        "counters",
+        "counterpricings",
     ] {
         let resource = RESOURCES.iter().find(|resource| resource.path == path).expect("an example of an emulated resource");
         for object in examples.remove(path).and_then(|objects| objects.as_array().cloned()).into_iter().flatten() {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::resources::{Filter, Resource};
 use super::state::{History, State};
-use super::{Refusal, bad_request};
+use super::{Refusal, bad_request, not_found};
 use crate::control::Control;
 
 /// The query of a list, each parameter with all its values: repeated or joined by commas.
@@ -79,6 +79,9 @@ fn is_active_on(object: &Map<String, Json>, date: &str) -> bool {
     comparable("startDate").is_none_or(|start| start <= date) && comparable("endDate").is_none_or(|end| date < end)
 }
 
+/// The largest page of an account's children.
+const LARGEST_PAGE_OF_CHILDREN: usize = 200;
+
 /// One page of a resource.
 pub(super) fn list(state: &State, resource: &Resource, query: &str, control: &Control) -> Result<Json, Refusal> {
     let query = Query::parse(query);
@@ -88,19 +91,43 @@ pub(super) fn list(state: &State, resource: &Resource, query: &str, control: &Co
     if let Some(unknown) = query.0.keys().find(|name| !known(name)) {
         return Err(bad_request(format!("Unknown parameter {unknown}")));
     }
+    if resource.path == "accountplans" {
+        check_account_plan_filters(&query)?;
+    }
+    page(state, resource, &query, resource.largest_page, control, |_| true)
+}
+
+/// One page of the accounts below an account.
+pub(super) fn children(state: &State, accounts: &Resource, id: &str, query: &str, control: &Control) -> Result<Json, Refusal> {
+    let query = Query::parse(query);
+    if let Some(unknown) = query.0.keys().find(|name| !matches!(name.as_str(), "pageSize" | "nextToken")) {
+        return Err(bad_request(format!("Unknown parameter {unknown}")));
+    }
+    if state.get(accounts, id).is_none() {
+        return Err(not_found(accounts, id));
+    }
+    let is_child = |account: &Map<String, Json>| account.get("parentAccountId").is_some_and(|parent| parent == id);
+    page(state, accounts, &query, LARGEST_PAGE_OF_CHILDREN, control, is_child)
+}
+
+fn page(
+    state: &State,
+    resource: &Resource,
+    query: &Query,
+    largest_page: usize,
+    control: &Control,
+    belongs: impl Fn(&Map<String, Json>) -> bool,
+) -> Result<Json, Refusal> {
     let page_size = match query.one("pageSize").map(str::parse::<usize>) {
-        None => resource.largest_page,
-        Some(Ok(size)) if (1..=resource.largest_page).contains(&size) => size,
-        Some(_) => return Err(bad_request(format!("pageSize must be from 1 to {}", resource.largest_page))),
+        None => largest_page,
+        Some(Ok(size)) if (1..=largest_page).contains(&size) => size,
+        Some(_) => return Err(bad_request(format!("pageSize must be from 1 to {largest_page}"))),
     };
     let offset = match query.one("nextToken").map(|token| token.strip_prefix("page-").and_then(|offset| offset.parse::<usize>().ok())) {
         None => 0,
         Some(Some(offset)) => offset,
         Some(None) => return Err(bad_request("nextToken is not valid")),
     };
-    if resource.path == "accountplans" {
-        check_account_plan_filters(&query)?;
-    }
     let lag_ms = u64::try_from(control.list_lag().as_millis()).unwrap_or(u64::MAX);
     let instant = control.elapsed_ms().saturating_sub(lag_ms);
     let visible = |history: &'_ History| if lag_ms == 0 { history.at(u64::MAX).cloned() } else { history.at(instant).cloned() };
@@ -109,8 +136,9 @@ pub(super) fn list(state: &State, resource: &Resource, query: &str, control: &Co
         .rev()
         .filter_map(visible)
         .filter(|object| query.all("ids").is_none_or(|ids| ids.iter().any(|id| object["id"] == id.as_str())))
-        .filter(|object| resource.filters.iter().all(|filter| filter.admits(state, object, &query)))
-        .filter(|object| resource.path != "accountplans" || shows_account_plan(object, &query))
+        .filter(|object| belongs(object))
+        .filter(|object| resource.filters.iter().all(|filter| filter.admits(state, object, query)))
+        .filter(|object| resource.path != "accountplans" || shows_account_plan(object, query))
         .skip(offset)
         .take(page_size + 1)
         .collect();

@@ -29,6 +29,7 @@ pub(super) fn check(
         "contracts" | "commitments" => ends_after_start(body)?,
         "plans" => plan(body, present)?,
         "pricings" => pricing(body)?,
+        "counterpricings" => exactly_one(body, "planId", "planTemplateId")?,
         "accountplans" => account_plan(state, body)?,
         _ => {}
     }
@@ -124,9 +125,11 @@ pub(super) fn derive(state: &State, resource: &Resource, object: &mut Map<String
         "commitments" => {
             object.insert("amountSpent".to_owned(), json!(0));
         }
-        "pricings" => {
-            let is_simple = given(object, "aggregationId").is_some();
-            object.insert("aggregationType".to_owned(), json!(if is_simple { "SIMPLE" } else { "COMPOUND" }));
+        "pricings" | "counterpricings" => {
+            if resource.path == "pricings" {
+                let is_simple = given(object, "aggregationId").is_some();
+                object.insert("aggregationType".to_owned(), json!(if is_simple { "SIMPLE" } else { "COMPOUND" }));
+            }
             for bands in ["pricingBands", "overagePricingBands"] {
                 for band in object.get_mut(bands).and_then(Json::as_array_mut).into_iter().flatten() {
                     if band.get("id").is_none() {

@@ -305,6 +305,40 @@ pub(super) const RESOURCES: &[Resource] = &[
         ],
     },
     Resource {
+        path: "counters",
+        name: "Counter",
+        fields: &[
+            NAME,
+            required("unit", Text { least: 1, most: 200 }),
+            optional("code", CodeA),
+            optional("productId", Reference("products")),
+        ],
+        largest_page: 200,
+        filters: &[Filter::Field("productId", "productId"), Filter::Field("codes", "code")],
+    },
+    Resource {
+        path: "counterpricings",
+        name: "CounterPricing",
+        fields: &[
+            required("startDate", DateTime),
+            required("pricingBands", Bands),
+            required("counterId", Reference("counters")),
+            optional("code", CodeA),
+            optional("planId", Reference("plans")),
+            optional("planTemplateId", Reference("plantemplates")),
+            optional("cumulative", Boolean),
+            optional("endDate", DateTime),
+            optional("description", DESCRIPTION_200),
+            optional("accountingProductId", Reference("products")),
+            optional("runningTotalBillInAdvance", Boolean),
+            optional("proRateRunningTotal", Boolean),
+            optional("proRateAdjustmentDebit", Boolean),
+            optional("proRateAdjustmentCredit", Boolean),
+        ],
+        largest_page: 200,
+        filters: &[Filter::ActiveOn, Filter::Field("planId", "planId"), Filter::Field("planTemplateId", "planTemplateId")],
+    },
+    Resource {
         path: "picklists/currency",
         name: "Currency",
         fields: &[
@@ -326,6 +360,13 @@ pub(super) fn find(path: &str) -> Option<(&'static Resource, Option<&str>)> {
         "" => Some((resource, None)),
         rest => rest.strip_prefix('/').filter(|id| !id.is_empty() && !id.contains('/')).map(|id| (resource, Some(id))),
     })
+}
+
+/// What is done with an object beside reading and replacing it: `/accounts/{id}/children`.
+pub(super) fn find_action(path: &str) -> Option<(&'static Resource, &str, &str)> {
+    let (object, action) = path.rsplit_once('/')?;
+    let (resource, id) = find(object)?;
+    Some((resource, id?, action))
 }
 
 /// The resource called `path` in the table.

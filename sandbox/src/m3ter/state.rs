@@ -123,6 +123,25 @@ impl State {
         Ok(Json::Object(present))
     }
 
+    /// Ends an object as the end-date calls do: its version rises, nothing else changes.
+    pub(super) fn end(&mut self, resource: &Resource, id: &str, end_date: &str, now_ms: u64) -> Result<Json, Refusal> {
+        let mut object = self.get(resource, id).cloned().ok_or_else(|| not_found(resource, id))?;
+        object.insert("endDate".to_owned(), json!(end_date));
+        object.insert("version".to_owned(), json!(object["version"].as_i64().unwrap_or_default() + 1));
+        object.insert("dtLastModified".to_owned(), json!(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()));
+        self.write(resource, id, now_ms, Some(object.clone()));
+        Ok(Json::Object(object))
+    }
+
+    /// Takes the last change of an object back.
+    pub(super) fn take_back(&mut self, resource: &Resource, id: &str) {
+        let history =
+            self.objects.get_mut(resource.path).into_iter().flatten().find(|history| history.now().is_some_and(|now| now["id"] == id));
+        if let Some(history) = history {
+            history.0.pop();
+        }
+    }
+
     fn write(&mut self, resource: &Resource, id: &str, now_ms: u64, object: Option<Map<String, Json>>) {
         let history = self
             .objects

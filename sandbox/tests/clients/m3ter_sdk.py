@@ -128,6 +128,33 @@ refused(lambda: client.accounts.create(name="Again", code="ACCOUNT", email_addre
 refused(lambda: client.aggregations.create(name="A", code="006S9", meter_id=meter.id, target_field="quantity", aggregation="SUM", rounding="NONE", quantity_per_unit=1, unit="x"), 400, "code")
 refused(lambda: client.plans.create(name="P", code="P", plan_template_id="00000000-0000-0000-0000-000000000000"), 400, "does not exist")
 refused(lambda: client.accounts.delete(account.id), 400, "in use")
+counter = cycle(client.counters, {"name": "Counter", "code": "COUNTER", "unit": "users", "product_id": product.id}, {"unit": "seats"}, [{"codes": ["COUNTER"]}], keep=True)
+counter_pricing = cycle(
+    client.counter_pricings,
+    {
+        "counter_id": counter.id, "plan_id": plan.id, "start_date": datetime(2026, 1, 1, tzinfo=timezone.utc),
+        "pricing_bands": [{"lower_limit": 0, "fixed_price": 0, "unit_price": 3}],
+    },
+    {"description": "Users"},
+    [{"plan_id": plan.id}],
+    keep=True,
+)
+child = client.accounts.create(name="Child", code="CHILD", email_address="a@b.example", parent_account_id=account.id)
+assert [listed.id for listed in client.accounts.list_children(account.id).data] == [child.id]
+
+# The strict client cannot read the sets of ids, for which the published schema has another type.
+lenient = m3ter.M3ter(api_key="sandbox", api_secret="sandbox", org_id=org_id, base_url=base_url, max_retries=0)
+mid_year = datetime(2026, 7, 1, tzinfo=timezone.utc)
+ended = lenient.contracts.end_date_billing_entities(contract.id, billing_entities=["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT"], end_date=mid_year)
+assert ended.updated_entities.contract == [contract.id] and ended.updated_entities.accountplan == [account_plan.id], ended
+assert ended.updated_entities.prepayment == [commitment.id], ended
+after = client.contracts.retrieve(contract.id)
+assert (str(after.end_date), after.version) == ("2026-07-01", 3), after
+ended = lenient.accounts.end_date_billing_entities(
+    account.id, billing_entities=["PRICINGS", "COUNTER_PRICINGS"], end_date=datetime(2025, 1, 1, tzinfo=timezone.utc), apply_to_children=True
+)
+assert ended.failed_entities.pricings == [pricing.id] and ended.failed_entities.counter_pricings == [counter_pricing.id], ended
+refused(lambda: lenient.accounts.end_date_billing_entities(account.id, billing_entities=[], end_date=mid_year), 400, "at least one")
 config = client.organization_config.retrieve()
 assert (config.timezone, config.currency) == ("UTC", "USD"), config
 print("the m3ter SDK is content")
