@@ -3,23 +3,24 @@
 //! Open one [`Store`] per process and clone it. Each method is one short transaction, durable when it returns. Instants are given
 //! by the caller. The interface has no transaction to hold, so none can be open during a callout.
 //!
-//! Kept in one `SQLite` file: write-ahead log, full sync, one connection that writes and a few that read. What the columns mean is
-//! written in `migrations/sqlite/`; migrations only go forward.
+//! Kept in one `SQLite` file (write-ahead log, full sync, one connection that writes and a few that read), or in `PostgreSQL`, which
+//! several processes share: the same tables and statements. What the columns mean is written in `migrations/`; migrations only go
+//! forward.
 
 mod attempts;
+mod database;
 mod error;
 mod links;
 mod open;
 mod runs;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use sqlx::SqlitePool;
-
 use crate::domain::ids::{M3terId, SalesforceId};
+
+use database::Database;
 
 pub use attempts::CommitmentAttempt;
 pub use error::StoreError;
@@ -29,32 +30,23 @@ pub use runs::NewRun;
 /// An open database; a clone is another handle to it.
 #[derive(Debug, Clone)]
 pub struct Store {
-    writer: SqlitePool,
-    readers: SqlitePool,
-    path: Arc<PathBuf>,
+    database: Database,
 }
 
 impl Store {
-    /// Opens the database of a `sqlite:` URL; creates the file if it is missing, and brings an older one up to date.
+    /// Opens the database of a `sqlite:` or `postgres:` URL, and brings an older one up to date; a missing file is created.
     ///
     /// Runs that an earlier process left `running` become `interrupted`. One that is still under way in another process is `ended`
     /// all the same once it ends.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let store = open::open(url).await?;
+        let store = Self { database: open::open(url).await? };
         store.interrupt_runs().await?;
         Ok(store)
     }
 
     /// Waits for what is being written and closes all connections. Methods called afterwards fail.
     pub async fn close(self) {
-        self.readers.close().await;
-        self.writer.close().await;
-    }
-
-    /// What a failed statement means; `operation` completes "cannot …".
-    fn failed(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-        let path = Arc::clone(&self.path);
-        move |source| StoreError::from_sqlx(operation, &path, source)
+        self.database.close().await;
     }
 }
 

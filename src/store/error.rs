@@ -1,80 +1,91 @@
 //! Why the database could not do what it was asked.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgDatabaseError;
 
 use crate::domain::ids::SyncRunId;
 
-/// A failed operation of the store, with its cause as the source.
+/// A failed operation of the store, with its cause as the source. `database` is the file, or host, port and name: never a password.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// `postgres://…`.
-    #[error("`DATABASE_URL` names a PostgreSQL database, but this version supports SQLite only; use `sqlite://sync-to-m3ter.db`")]
-    PostgresUnsupported,
     /// Another scheme, or none; the rest of the URL may hold a password and is not repeated.
-    #[error("`DATABASE_URL` begins with `{0}`, but must begin with `sqlite:`, as in `sqlite://sync-to-m3ter.db`")]
+    #[error(
+        "`DATABASE_URL` begins with `{0}`, but must begin with `sqlite:` or `postgres:`, as in `sqlite://sync-to-m3ter.db` or \
+         `postgres://user:password@host/name`"
+    )]
     UnknownScheme(String),
     /// `sqlite::memory:`, or no path at all.
     #[error("`DATABASE_URL` must name a file, as in `sqlite://sync-to-m3ter.db`")]
     NotAFile,
-    /// The part behind `?`.
-    #[error("`DATABASE_URL` is not a valid SQLite URL")]
+    /// The URL cannot be read, or the part behind `?`.
+    #[error("`DATABASE_URL` is not a valid URL of a database")]
     InvalidUrl(#[source] sqlx::Error),
     /// `SQLite` creates files, not directories.
     #[error("the directory `{}` of the database file does not exist", .0.display())]
     DirectoryMissing(PathBuf),
     /// The file is something else.
-    #[error("`{}` is not a SQLite database", .0.display())]
-    NotADatabase(PathBuf),
-    /// A file, directory or mount without the right to write.
-    #[error("cannot {operation}: the database `{}` is read-only; the file and its directory must be writable", path.display())]
+    #[error("`{0}` is not a SQLite database")]
+    NotADatabase(String),
+    /// A file, directory or mount without the right to write, or a server that is a read-only copy.
+    #[error("cannot {operation}: the database `{database}` is read-only; {}", what_must_be_writable(database))]
     ReadOnly {
         /// What was tried.
         operation: &'static str,
-        /// The file.
-        path: PathBuf,
+        /// Which database.
+        database: String,
     },
     /// No room for another page.
-    #[error("cannot {operation}: the disk of the database `{}` is full", path.display())]
+    #[error("cannot {operation}: the disk of the database `{database}` is full")]
     DiskFull {
         /// What was tried.
         operation: &'static str,
-        /// The file.
-        path: PathBuf,
+        /// Which database.
+        database: String,
     },
-    /// Another process holds the write lock for too long.
-    #[error("cannot {operation}: another process keeps the database `{}` locked", path.display())]
+    /// Another process holds a lock for too long.
+    #[error("cannot {operation}: another process keeps the database `{database}` locked")]
     Locked {
         /// What was tried.
         operation: &'static str,
-        /// The file.
-        path: PathBuf,
+        /// Which database.
+        database: String,
     },
-    /// The file has a migration that this version does not know.
-    #[error("the database `{}` was written by a newer version (migration {migration})", path.display())]
+    /// The server cannot be reached, is stopping or starting, or has gone away.
+    #[error("cannot {operation}: the database `{database}` is not available")]
+    Unavailable {
+        /// What was tried.
+        operation: &'static str,
+        /// Which database.
+        database: String,
+        /// What happened.
+        source: sqlx::Error,
+    },
+    /// The database has a migration that this version does not know.
+    #[error("the database `{database}` was written by a newer version (migration {migration})")]
     NewerVersion {
-        /// The file.
-        path: PathBuf,
+        /// Which database.
+        database: String,
         /// The unknown migration.
         migration: i64,
     },
     /// A migration did not run to its end.
-    #[error("cannot bring the database `{}` up to date", path.display())]
+    #[error("cannot bring the database `{database}` up to date")]
     Migration {
-        /// The file.
-        path: PathBuf,
+        /// Which database.
+        database: String,
         /// What happened.
         source: MigrateError,
     },
-    /// Anything else that `SQLite` reports.
-    #[error("cannot {operation} in the database `{}`", path.display())]
+    /// Anything else that the database reports.
+    #[error("cannot {operation}: the database `{database}` reports an error")]
     Failed {
         /// What was tried.
         operation: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What `SQLite` says.
+        /// Which database.
+        database: String,
+        /// What it says.
         source: sqlx::Error,
     },
     /// A value that this version never writes.
@@ -98,30 +109,101 @@ const FULL: i32 = 13;
 const NOT_A_DATABASE: i32 = 26;
 
 impl StoreError {
-    pub(super) fn from_sqlx(operation: &'static str, path: &Path, source: sqlx::Error) -> Self {
-        let path = path.to_owned();
-        match result_code(&source) {
-            Some(BUSY | LOCKED) => Self::Locked { operation, path },
-            Some(READ_ONLY) => Self::ReadOnly { operation, path },
-            Some(FULL) => Self::DiskFull { operation, path },
-            Some(NOT_A_DATABASE) => Self::NotADatabase(path),
-            _ => Self::Failed { operation, path, source },
+    pub(super) fn from_sqlx(operation: &'static str, place: &str, source: sqlx::Error) -> Self {
+        let database = place.to_owned();
+        match Kind::of(&source) {
+            Kind::Locked => Self::Locked { operation, database },
+            Kind::ReadOnly => Self::ReadOnly { operation, database },
+            Kind::Full => Self::DiskFull { operation, database },
+            Kind::NotADatabase => Self::NotADatabase(database),
+            Kind::Away => Self::Unavailable { operation, database, source },
+            Kind::Other => Self::Failed { operation, database, source },
         }
     }
 
-    pub(super) fn from_migration(path: &Path, source: MigrateError) -> Self {
+    pub(super) fn from_migration(place: &str, source: MigrateError) -> Self {
         let operation = "bring the tables up to date";
         match source {
-            MigrateError::VersionMissing(migration) => Self::NewerVersion { path: path.to_owned(), migration },
-            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) if result_code(&source).is_some() => {
-                Self::from_sqlx(operation, path, source)
+            MigrateError::VersionMissing(migration) => Self::NewerVersion { database: place.to_owned(), migration },
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) if Kind::of(&source) != Kind::Other => {
+                Self::from_sqlx(operation, place, source)
             }
-            source => Self::Migration { path: path.to_owned(), source },
+            source => Self::Migration { database: place.to_owned(), source },
+        }
+    }
+
+    /// Whether the same operation may succeed a little later, without anyone changing the service.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Locked { .. } | Self::DiskFull { .. } | Self::ReadOnly { .. })
+    }
+
+    /// What a caller may know: what is wrong with the database, without its name.
+    pub fn in_words(&self) -> &'static str {
+        match self {
+            Self::ReadOnly { .. } => "the service's database is read-only",
+            Self::DiskFull { .. } => "the disk of the service's database is full",
+            Self::Locked { .. } => "the service's database is locked by another process",
+            Self::Unavailable { .. } => "the service's database is not available",
+            _ => "the service cannot use its database",
         }
     }
 }
 
-fn result_code(error: &sqlx::Error) -> Option<i32> {
-    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(code & 0xff)
+/// What an error of a database is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Locked,
+    ReadOnly,
+    Full,
+    NotADatabase,
+    Away,
+    Other,
+}
+
+impl Kind {
+    fn of(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Away,
+            sqlx::Error::Database(error) => match error.code() {
+                Some(code) if error.try_downcast_ref::<PgDatabaseError>().is_some() => Self::of_postgres(&code),
+                Some(code) => Self::of_sqlite(&code),
+                None => Self::Other,
+            },
+            _ => Self::Other,
+        }
+    }
+
+    fn of_sqlite(code: &str) -> Self {
+        match code.parse().map(|code: i32| code & 0xff) {
+            Ok(BUSY | LOCKED) => Self::Locked,
+            Ok(READ_ONLY) => Self::ReadOnly,
+            Ok(FULL) => Self::Full,
+            Ok(NOT_A_DATABASE) => Self::NotADatabase,
+            _ => Self::Other,
+        }
+    }
+
+    /// By SQLSTATE (`PostgreSQL` documentation, Appendix A). `PgBouncer` answers 08P01 for a server that it cannot reach.
+    fn of_postgres(code: &str) -> Self {
+        match code {
+            "40001" | "40P01" | "55P03" => Self::Locked,
+            "25006" => Self::ReadOnly,
+            "53100" => Self::Full,
+            "53200" | "53300" | "57P01" | "57P02" | "57P03" | "57P05" => Self::Away,
+            code if code.starts_with("08") => Self::Away,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn what_must_be_writable(database: &str) -> &'static str {
+    // Only a server's place has a port in front of its name.
+    let is_server =
+        database.rsplit_once('/').is_some_and(|(host, _)| host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()));
+    if is_server { "the server must take writes" } else { "the file and its directory must be writable" }
 }

@@ -1,8 +1,10 @@
 //! The links: which m3ter object belongs to which Salesforce row.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, query};
+use std::collections::BTreeMap;
 
+use serde_json::{Value as Json, json};
+
+use super::database::{Access, Row, Transaction};
 use super::{Store, StoreError};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
@@ -33,52 +35,37 @@ impl Store {
     /// The links of one deal, in the order of results.
     pub async fn load_links(&self, root: &SalesforceId) -> Result<Vec<Link>, StoreError> {
         let operation = "load the links of a record";
-        let rows = query("SELECT root, row, kind, key, m3ter_id, relation FROM links WHERE root = ?")
-            .bind(root.as_str())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(self.failed(operation))?;
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation FROM links WHERE root = $1";
+        let rows = self.database.fetch(operation, sql, vec![root.as_str().into()]).await?;
         links(&rows, operation)
     }
 
-    /// Saves links, all or none; one for the same object of the same deal replaces the earlier one.
+    /// Saves links, all or none; the object of an earlier link with the same key is replaced.
     pub async fn save_links(&self, links: &[Link]) -> Result<(), StoreError> {
-        let operation = "save links";
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(self.failed(operation))?;
-        insert_links(&mut transaction, links).await.map_err(self.failed(operation))?;
-        transaction.commit().await.map_err(self.failed(operation))
+        let mut transaction = self.database.begin(Access::Write, "save the links of a record").await?;
+        insert_links(&mut transaction, links).await?;
+        transaction.commit().await
     }
 
-    /// Deletes the links of some objects of one deal, all or none.
+    /// Deletes the links of some objects of a deal, all or none.
     pub async fn delete_links(&self, root: &SalesforceId, objects: &[ObjectKey]) -> Result<(), StoreError> {
-        let operation = "delete links";
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(self.failed(operation))?;
-        for object in objects {
-            query("DELETE FROM links WHERE root = ? AND row = ? AND kind = ? AND key = ?")
-                .bind(root.as_str())
-                .bind(object.row.as_str())
-                .bind(object.kind.name())
-                .bind(&object.key)
-                .execute(&mut *transaction)
-                .await
-                .map_err(self.failed(operation))?;
-        }
-        transaction.commit().await.map_err(self.failed(operation))
+        let sql = "DELETE FROM links WHERE root = $1 AND EXISTS (
+                 SELECT 1 FROM {objects:$2}
+                 WHERE links.row = value->>'row' AND links.kind = value->>'kind' AND links.key = value->>'key'
+             )";
+        let objects: Vec<_> =
+            objects.iter().map(|object| json!({"row": object.row, "kind": object.kind.name(), "key": object.key})).collect();
+        let values = vec![root.as_str().into(), Json::from(objects).to_string().into()];
+        self.database.execute("delete links of a record", sql, values).await.map(drop)
     }
 
     /// The owners of some m3ter objects, in any deal.
     pub async fn load_owners(&self, ids: &[M3terId]) -> Result<Vec<Link>, StoreError> {
         let operation = "load the owners of m3ter objects";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation FROM links
+             WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND relation = 'owned'";
         let ids = serde_json::to_string(ids).expect("ids are texts");
-        let rows = query(
-            "SELECT root, row, kind, key, m3ter_id, relation FROM links
-             WHERE m3ter_id IN (SELECT value FROM json_each(?)) AND relation = 'owned'",
-        )
-        .bind(ids)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(self.failed(operation))?;
-        links(&rows, operation)
+        links(&self.database.fetch(operation, sql, vec![ids.into()]).await?, operation)
     }
 }
 
@@ -91,46 +78,47 @@ impl LinkRelation {
     }
 }
 
-fn links(rows: &[SqliteRow], operation: &'static str) -> Result<Vec<Link>, StoreError> {
+fn links(rows: &[Row], operation: &'static str) -> Result<Vec<Link>, StoreError> {
     let mut links = rows.iter().map(|row| link(row, operation)).collect::<Result<Vec<_>, _>>()?;
     links.sort_by(|a, b| a.object.cmp(&b.object).then_with(|| a.root.cmp(&b.root)));
     Ok(links)
 }
 
-fn link(row: &SqliteRow, operation: &'static str) -> Result<Link, StoreError> {
-    let text = |column: &str| row.get::<String, _>(column);
+fn link(row: &Row, operation: &'static str) -> Result<Link, StoreError> {
     let unreadable = |value: String| StoreError::Unreadable { operation, value };
-    let relation = match text("relation").as_str() {
+    let relation = match row.text("relation").as_str() {
         "owned" => LinkRelation::Owned,
         "referred" => LinkRelation::Referred,
         other => return Err(unreadable(other.to_owned())),
     };
     Ok(Link {
-        root: super::salesforce_id(text("root"), operation)?,
+        root: super::salesforce_id(row.text("root"), operation)?,
         object: ObjectKey {
-            kind: EntityKind::from_name(&text("kind")).ok_or_else(|| unreadable(text("kind")))?,
-            row: super::salesforce_id(text("row"), operation)?,
-            key: text("key"),
+            kind: EntityKind::from_name(&row.text("kind")).ok_or_else(|| unreadable(row.text("kind")))?,
+            row: super::salesforce_id(row.text("row"), operation)?,
+            key: row.text("key"),
         },
-        m3ter_id: super::m3ter_id(text("m3ter_id"), operation)?,
+        m3ter_id: super::m3ter_id(row.text("m3ter_id"), operation)?,
         relation,
     })
 }
 
-pub(super) async fn insert_links(connection: &mut sqlx::SqliteConnection, links: &[Link]) -> Result<(), sqlx::Error> {
-    for link in links {
-        query(
-            "INSERT INTO links (root, row, kind, key, m3ter_id, relation) VALUES (?, ?, ?, ?, ?, ?)
-             ON CONFLICT (root, row, kind, key) DO UPDATE SET m3ter_id = excluded.m3ter_id, relation = excluded.relation",
-        )
-        .bind(link.root.as_str())
-        .bind(link.object.row.as_str())
-        .bind(link.object.kind.name())
-        .bind(&link.object.key)
-        .bind(link.m3ter_id.as_str())
-        .bind(link.relation.as_str())
-        .execute(&mut *connection)
-        .await?;
+/// Inserts links or replaces earlier ones; of several for one object the last counts.
+pub(super) async fn insert_links(transaction: &mut Transaction, links: &[Link]) -> Result<(), StoreError> {
+    if links.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let by_object: BTreeMap<_, _> = links.iter().map(|link| ((&link.root, &link.object), link)).collect();
+    let json = |link: &&Link| {
+        json!({
+            "root": link.root, "row": link.object.row, "kind": link.object.kind.name(), "key": link.object.key,
+            "m3terId": link.m3ter_id, "relation": link.relation.as_str(),
+        })
+    };
+    let links: Json = by_object.values().map(json).collect();
+    let sql = "INSERT INTO links (root, row, kind, key, m3ter_id, relation)
+         SELECT value->>'root', value->>'row', value->>'kind', value->>'key', value->>'m3terId', value->>'relation' FROM {objects:$1}
+         WHERE true
+         ON CONFLICT (root, row, kind, key) DO UPDATE SET m3ter_id = excluded.m3ter_id, relation = excluded.relation";
+    transaction.execute(sql, vec![links.to_string().into()]).await.map(drop)
 }

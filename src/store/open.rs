@@ -1,61 +1,68 @@
-//! Opening the `SQLite` file of a `DATABASE_URL`.
+//! Opening the database of a `DATABASE_URL`, and bringing it up to date.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{Store, StoreError};
+use super::StoreError;
+use super::database::{Access, Database, Engine};
 
-pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long a statement waits for another process, or for the one connection that writes; a commit takes about a millisecond.
 const LOCK_TIME: Duration = Duration::from_secs(5);
 /// Reads are short and few; each connection is a thread.
 const READERS: u32 = 3;
+/// Connections to `PostgreSQL`, each busy for a few milliseconds at a time; ten processes stay within a server's usual hundred.
+const POSTGRES_CONNECTIONS: u32 = 10;
+/// How long a server that cannot be reached is tried before that is the answer.
+const CONNECT_TIME: Duration = Duration::from_secs(3);
 
-pub(super) async fn open(url: &str) -> Result<Store, StoreError> {
-    let options = options(url)?;
-    let path = Arc::new(options.get_filename().to_owned());
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
+pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
+    let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+    match scheme {
+        "sqlite" => open_sqlite(url).await,
+        "postgres" | "postgresql" => open_postgres(url).await,
+        // Whatever stands before a colon is at most a scheme; text without one may be anything, so only its beginning is shown.
+        scheme => Err(StoreError::UnknownScheme(scheme.chars().take(20).collect())),
+    }
+}
+
+async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
+    let options = SqliteConnectOptions::from_str(url).map_err(StoreError::InvalidUrl)?;
+    let file = options.get_filename().to_owned();
+    if url.contains(":memory:") || url.contains("mode=memory") || file == Path::new("") {
+        return Err(StoreError::NotAFile);
+    }
+    if let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty())
         && !directory.is_dir()
     {
         return Err(StoreError::DirectoryMissing(directory.to_owned()));
     }
-    let failed = |source| StoreError::from_sqlx("open the database", &path, source);
-
-    let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
-    // Without sqlx's own advisory locking, which SQLite does not have: each migration is a transaction.
-    MIGRATIONS.run(&writer).await.map_err(|source| StoreError::from_migration(&path, source))?;
-    let readers = pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(failed)?;
-    Ok(Store { writer, readers, path })
-}
-
-fn options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
-    let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
-    match scheme {
-        "sqlite" => {}
-        "postgres" | "postgresql" => return Err(StoreError::PostgresUnsupported),
-        // Whatever stands before a colon is at most a scheme; text without one may be anything, so only its beginning is shown.
-        scheme => return Err(StoreError::UnknownScheme(scheme.chars().take(20).collect())),
-    }
-    let options = SqliteConnectOptions::from_str(url).map_err(StoreError::InvalidUrl)?;
-    let file = options.get_filename();
-    if url.contains(":memory:") || url.contains("mode=memory") || file == Path::new("") {
-        return Err(StoreError::NotAFile);
-    }
-    Ok(options
+    let place: Arc<str> = file.display().to_string().into();
+    let failed = |source| StoreError::from_sqlx("open the database", &place, source);
+    let options = options
         .create_if_missing(!url.contains("mode=") || url.contains("mode=rwc"))
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(LOCK_TIME))
+        .busy_timeout(LOCK_TIME);
+
+    let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(failed)?;
+    // Without sqlx's own locking, which SQLite does not have: each migration is a transaction.
+    SQLITE_MIGRATIONS.run(&writer).await.map_err(|source| StoreError::from_migration(&place, source))?;
+    let readers = sqlite_pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(failed)?;
+    Ok(Database { engine: Engine::Sqlite { writer, readers }, place })
 }
 
-fn pool(connections: u32) -> SqlitePoolOptions {
+fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
     // A connection to a file does not go stale: no tests, no retirement.
     SqlitePoolOptions::new()
         .max_connections(connections)
@@ -63,4 +70,67 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
+}
+
+async fn open_postgres(url: &str) -> Result<Database, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(StoreError::InvalidUrl)?;
+    let name = options.get_database().unwrap_or_else(|| options.get_username());
+    let place: Arc<str> = format!("{}:{}/{name}", options.get_host(), options.get_port()).into();
+    // PgBouncer refuses start parameters that it does not know, and sees no statement that has a name.
+    let options = options.extra_float_digits(None).statement_cache_capacity(0).application_name("sync-to-m3ter");
+    // A dead connection shows at BEGIN, which takes another one: no test beforehand.
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(CONNECT_TIME)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(|source| StoreError::from_sqlx("open the database", &place, source))?;
+    let database = Database { engine: Engine::Postgres(pool), place };
+    migrate_postgres(&database, &POSTGRES_MIGRATIONS, i64::MAX).await?;
+    Ok(database)
+}
+
+/// Any number, the same in every version: whoever brings the tables up to date holds the lock with it.
+const MIGRATION_LOCK: i64 = 0x0073_796e_6332_6d33;
+
+/// Runs the migrations up to version `last`, all or none. sqlx's own way takes a lock of the session, and names its statements: neither
+/// survives `PgBouncer` in transaction mode.
+pub(super) async fn migrate_postgres(database: &Database, migrations: &Migrator, last: i64) -> Result<(), StoreError> {
+    let mut transaction = database.begin(Access::Write, "bring the tables up to date").await?;
+    transaction.fetch("SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)", vec![MIGRATION_LOCK.into()]).await?;
+    transaction
+        .run_plain(
+            "CREATE TABLE IF NOT EXISTS schema_migrations
+             (version BIGINT PRIMARY KEY, description TEXT NOT NULL, checksum TEXT NOT NULL, applied_at_ms BIGINT NOT NULL)",
+        )
+        .await?;
+    let applied = transaction.fetch("SELECT version, checksum FROM schema_migrations", Vec::new()).await?;
+    let applied: Vec<(i64, String)> = applied.iter().map(|row| (row.integer("version"), row.text("checksum"))).collect();
+    if let Some((migration, _)) = applied.iter().find(|(version, _)| !migrations.version_exists(*version)) {
+        return Err(StoreError::NewerVersion { database: database.place.to_string(), migration: *migration });
+    }
+    for migration in migrations.iter().filter(|migration| migration.version <= last) {
+        let checksum = migration.checksum.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        match applied.iter().find(|(version, _)| *version == migration.version) {
+            Some((_, known)) if *known == checksum => {}
+            Some(_) => {
+                let source = sqlx::migrate::MigrateError::VersionMismatch(migration.version);
+                return Err(StoreError::Migration { database: database.place.to_string(), source });
+            }
+            None => {
+                transaction.run_plain(migration.sql.clone()).await?;
+                transaction
+                    .execute(
+                        "INSERT INTO schema_migrations (version, description, checksum, applied_at_ms) VALUES ($1, $2, $3, {now})",
+                        vec![migration.version.into(), migration.description.as_ref().into(), checksum.into()],
+                    )
+                    .await?;
+            }
+        }
+    }
+    transaction.commit().await
 }

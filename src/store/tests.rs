@@ -4,10 +4,11 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::json;
-use sqlx::{Row as _, query};
+use sqlx::{SqlitePool, query};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::database::{Access, Engine, Row};
 use super::*;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::SyncRunId;
@@ -17,6 +18,65 @@ const ROOT: &str = "006S900000795MMIAY";
 const LINE: &str = "00kS9000001Nxy5IAC";
 const M3TER_ID: &str = "d82738f3-d1d7-4a13-94a2-757658d64948";
 const OTHER_M3TER_ID: &str = "83df45e7-78ea-4211-8d12-6220b7c7ca86";
+
+/// A database of one test's own, on either engine.
+enum Home {
+    Sqlite(TempDir),
+    Postgres(String),
+}
+
+impl Home {
+    fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    async fn postgres() -> Self {
+        Self::Postgres(testing::postgres_database().await)
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Sqlite(directory) => url(&directory.path().join("new.db")),
+            Self::Postgres(url) => url.clone(),
+        }
+    }
+
+    async fn store(&self) -> Store {
+        Store::open(&self.url()).await.unwrap()
+    }
+}
+
+/// Each test on both engines.
+macro_rules! on_both_engines {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                super::$name(super::Home::sqlite()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                super::$name(super::Home::postgres().await).await;
+            })*
+        }
+    };
+}
+
+on_both_engines! {
+    a_run_is_there_from_its_start_to_its_end
+    a_run_that_was_never_started_cannot_end
+    a_run_left_running_by_an_earlier_process_is_marked_as_interrupted
+    links_are_replaced_by_object_and_deleted_by_object
+    owners_are_found_in_any_deal_and_referring_deals_are_not_owners
+    an_attempt_is_loaded_digit_for_digit_until_its_commitment_is_linked
+    two_processes_write_at_the_same_time_and_nothing_is_lost
+    two_processes_start_on_one_empty_database
+    a_database_of_an_older_migration_is_brought_up_to_date_and_keeps_its_rows
+    a_database_of_a_newer_version_is_left_alone
+    a_transaction_that_is_dropped_leaves_nothing_behind
+}
 
 fn url(path: &Path) -> String {
     format!("sqlite://{}", path.display())
@@ -30,6 +90,14 @@ async fn new_store() -> (Store, TempDir) {
 
 async fn opening_fails_with(url: &str) -> String {
     Store::open(url).await.unwrap_err().to_string()
+}
+
+async fn rows(store: &Store, sql: &'static str) -> Vec<Row> {
+    store.database.fetch("look", sql, Vec::new()).await.unwrap()
+}
+
+async fn execute(store: &Store, sql: &'static str) {
+    store.database.execute("change", sql, Vec::new()).await.unwrap();
 }
 
 fn record(text: &str) -> SalesforceId {
@@ -69,12 +137,12 @@ fn attempt(run: &NewRun, ms: i64) -> CommitmentAttempt {
 }
 
 async fn state_of(store: &Store, run: &NewRun) -> String {
-    query("SELECT state FROM runs WHERE id = ?").bind(run.id.to_string()).fetch_one(&store.readers).await.unwrap().get("state")
+    let rows = store.database.fetch("look", "SELECT state FROM runs WHERE id = $1", vec![run.id.to_string().into()]).await.unwrap();
+    rows[0].text("state")
 }
 
-#[tokio::test]
-async fn a_run_is_there_from_its_start_to_its_end() {
-    let (store, _directory) = new_store().await;
+async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
+    let store = home.store().await;
     let run = new_run();
     store.save_run_started(&run).await.unwrap();
     assert_eq!(state_of(&store, &run).await, "running");
@@ -87,40 +155,38 @@ async fn a_run_is_there_from_its_start_to_its_end() {
     let result = SyncResult::failed(&failure, vec![created.clone()], Vec::new());
     store.save_run_ended(run.id, &result, instant(800)).await.unwrap();
 
-    let row = query("SELECT * FROM runs").fetch_one(&store.readers).await.unwrap();
-    assert_eq!(row.get::<String, _>("state"), "ended");
-    assert_eq!(row.get::<String, _>("sync_status"), "Failed");
-    assert_eq!(row.get::<String, _>("error_code"), "M3TER_UNAVAILABLE");
-    assert_eq!(row.get::<i64, _>("ended_at_ms") - row.get::<i64, _>("started_at_ms"), 800);
-    assert_eq!(serde_json::from_str::<SyncResult>(&row.get::<String, _>("result")).unwrap(), result);
-    let row = query("SELECT * FROM run_object_results").fetch_one(&store.readers).await.unwrap();
-    assert_eq!(serde_json::from_str::<ObjectResult>(&row.get::<String, _>("result")).unwrap(), created);
+    let row = rows(&store, "SELECT * FROM runs").await.remove(0);
+    assert_eq!(row.text("state"), "ended");
+    assert_eq!(row.text("sync_status"), "Failed");
+    assert_eq!(row.text("error_code"), "M3TER_UNAVAILABLE");
+    assert_eq!(row.integer("ended_at_ms") - row.integer("started_at_ms"), 800);
+    assert_eq!(serde_json::from_str::<SyncResult>(&row.text("result")).unwrap(), result);
+    let saved = rows(&store, "SELECT * FROM run_object_results").await;
+    assert_eq!(saved.len(), 1);
+    assert_eq!(serde_json::from_str::<ObjectResult>(&saved[0].text("result")).unwrap(), created);
 }
 
-#[tokio::test]
-async fn a_run_that_was_never_started_cannot_end() {
-    let (store, _directory) = new_store().await;
+async fn a_run_that_was_never_started_cannot_end(home: Home) {
+    let store = home.store().await;
     let result = SyncResult::ended(Vec::new(), Vec::new());
     assert!(matches!(store.save_run_ended(new_run().id, &result, instant(0)).await, Err(StoreError::RunUnknown(_))));
 }
 
-#[tokio::test]
-async fn a_run_left_running_by_an_earlier_process_is_marked_as_interrupted() {
-    let (store, directory) = new_store().await;
+async fn a_run_left_running_by_an_earlier_process_is_marked_as_interrupted(home: Home) {
+    let store = home.store().await;
     let (left, ended) = (new_run(), new_run());
     store.save_run_started(&left).await.unwrap();
     store.save_run_started(&ended).await.unwrap();
     store.save_run_ended(ended.id, &SyncResult::ended(Vec::new(), Vec::new()), instant(1)).await.unwrap();
     store.close().await;
 
-    let store = Store::open(&url(&directory.path().join("new.db"))).await.unwrap();
+    let store = home.store().await;
     assert_eq!(state_of(&store, &left).await, "interrupted");
     assert_eq!(state_of(&store, &ended).await, "ended");
 }
 
-#[tokio::test]
-async fn links_are_replaced_by_object_and_deleted_by_object() {
-    let (store, _directory) = new_store().await;
+async fn links_are_replaced_by_object_and_deleted_by_object(home: Home) {
+    let store = home.store().await;
     let account_plan = link(EntityKind::AccountPlan, OTHER_M3TER_ID, LinkRelation::Owned);
     let plan = link(EntityKind::Plan, M3TER_ID, LinkRelation::Owned);
     let mut second_plan = plan.clone();
@@ -137,9 +203,8 @@ async fn links_are_replaced_by_object_and_deleted_by_object() {
     assert_eq!(store.load_links(&record("006S900000795MNIAY")).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn owners_are_found_in_any_deal_and_referring_deals_are_not_owners() {
-    let (store, _directory) = new_store().await;
+async fn owners_are_found_in_any_deal_and_referring_deals_are_not_owners(home: Home) {
+    let store = home.store().await;
     let owned = link(EntityKind::Account, M3TER_ID, LinkRelation::Owned);
     let elsewhere = Link { root: record("006S900000795MNIAY"), ..owned.clone() };
     let referred = link(EntityKind::Contract, OTHER_M3TER_ID, LinkRelation::Referred);
@@ -148,9 +213,8 @@ async fn owners_are_found_in_any_deal_and_referring_deals_are_not_owners() {
     assert_eq!(store.load_owners(&[]).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn an_attempt_is_loaded_digit_for_digit_until_its_commitment_is_linked() {
-    let (store, _directory) = new_store().await;
+async fn an_attempt_is_loaded_digit_for_digit_until_its_commitment_is_linked(home: Home) {
+    let store = home.store().await;
     let run = new_run();
     store.save_run_started(&run).await.unwrap();
     let (first, second) = (attempt(&run, 1), attempt(&run, 2));
@@ -167,10 +231,8 @@ async fn an_attempt_is_loaded_digit_for_digit_until_its_commitment_is_linked() {
     assert_eq!(store.load_commitment_attempts(&record(ROOT)).await.unwrap(), []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_processes_write_at_the_same_time_and_nothing_is_lost() {
-    let (here, directory) = new_store().await;
-    let there = Store::open(&url(&directory.path().join("new.db"))).await.unwrap();
+async fn two_processes_write_at_the_same_time_and_nothing_is_lost(home: Home) {
+    let (here, there) = (home.store().await, home.store().await);
     let mut writers = tokio::task::JoinSet::new();
     for number in 0..60_u32 {
         let store = if number % 2 == 0 { here.clone() } else { there.clone() };
@@ -188,66 +250,80 @@ async fn two_processes_write_at_the_same_time_and_nothing_is_lost() {
         writer.unwrap();
     }
     assert_eq!(here.load_links(&record(ROOT)).await.unwrap().len(), 60);
-    let ended = query("SELECT count(*) AS ended FROM runs WHERE state = 'ended'").fetch_one(&there.readers).await.unwrap();
-    assert_eq!(ended.get::<i64, _>("ended"), 60);
+    assert_eq!(rows(&there, "SELECT count(*) AS ended FROM runs WHERE state = 'ended'").await[0].integer("ended"), 60);
 }
 
-#[tokio::test]
-async fn a_database_of_an_older_migration_is_brought_up_to_date_and_keeps_its_rows() {
-    let directory = tempfile::tempdir().unwrap();
-    let url = url(&directory.path().join("old.db"));
-    let old = SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
-    open::MIGRATIONS.run_to(1, &old).await.unwrap();
+async fn two_processes_start_on_one_empty_database(home: Home) {
+    let (here, there) = tokio::join!(home.store(), home.store());
+    for store in [here, there] {
+        store.save_run_started(&new_run()).await.unwrap();
+    }
+}
+
+async fn a_transaction_that_is_dropped_leaves_nothing_behind(home: Home) {
+    let store = home.store().await;
+    let mut transaction = store.database.begin(Access::Write, "change").await.unwrap();
+    let sql = "INSERT INTO links (root, row, kind, key, m3ter_id, relation) VALUES ('r', 'r', 'Plan', '', 'm', 'owned')";
+    transaction.execute(sql, Vec::new()).await.unwrap();
+    drop(transaction);
+    store.save_run_started(&new_run()).await.unwrap();
+    assert!(rows(&store, "SELECT * FROM links").await.is_empty());
+}
+
+async fn a_database_of_an_older_migration_is_brought_up_to_date_and_keeps_its_rows(home: Home) {
+    testing::migrate(&home.url(), 1).await;
     let run = new_run();
-    query("INSERT INTO runs (id, parent_record_id, dry_run, state, started_at_ms) VALUES (?, ?, 0, 'ended', 0)")
-        .bind(run.id.to_string())
-        .bind(ROOT)
-        .execute(&old)
-        .await
-        .unwrap();
+    let sql = "INSERT INTO runs (id, parent_record_id, dry_run, state, started_at_ms) VALUES ($1, $2, 0, 'ended', 0)";
+    let old = testing::unmigrated(&home.url()).await;
+    old.execute("insert", sql, vec![run.id.to_string().into(), ROOT.into()]).await.unwrap();
     old.close().await;
 
-    let store = Store::open(&url).await.unwrap();
+    let store = home.store().await;
     assert_eq!(state_of(&store, &run).await, "ended");
     assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_database_of_a_newer_version_is_left_alone() {
-    let (store, directory) = new_store().await;
-    query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9001, 'later', 1, x'00', 0)")
-        .execute(&store.writer)
-        .await
-        .unwrap();
+async fn a_database_of_a_newer_version_is_left_alone(home: Home) {
+    let store = home.store().await;
+    match &store.database.engine {
+        Engine::Sqlite { .. } => {
+            let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9001, 'later', 1, x'00', 0)";
+            execute(&store, sql).await;
+        }
+        Engine::Postgres(_) => {
+            execute(&store, "INSERT INTO schema_migrations (version, description, checksum, applied_at_ms) VALUES (9001, 'later', '', 0)")
+                .await;
+        }
+    }
     store.close().await;
-    let message = opening_fails_with(&url(&directory.path().join("new.db"))).await;
+    let message = opening_fails_with(&home.url()).await;
     assert!(message.ends_with("was written by a newer version (migration 9001)"), "{message}");
 }
 
 #[tokio::test]
 async fn writing_is_durable_and_the_log_is_written_ahead() {
     let (store, _directory) = new_store().await;
-    let row =
-        query("SELECT (SELECT journal_mode FROM pragma_journal_mode) AS journal, (SELECT synchronous FROM pragma_synchronous) AS sync")
-            .fetch_one(&store.writer)
-            .await
-            .unwrap();
-    assert_eq!(row.get::<String, _>("journal"), "wal");
-    assert_eq!(row.get::<i64, _>("sync"), 2);
-    assert!(query("DELETE FROM links").execute(&store.readers).await.is_err());
+    let mut transaction = store.database.begin(Access::Write, "look").await.unwrap();
+    let sql = "SELECT (SELECT journal_mode FROM pragma_journal_mode) AS journal, (SELECT synchronous FROM pragma_synchronous) AS sync";
+    let row = transaction.fetch(sql, Vec::new()).await.unwrap().remove(0);
+    transaction.commit().await.unwrap();
+    assert_eq!((row.text("journal"), row.integer("sync")), ("wal".to_owned(), 2));
+    let mut transaction = store.database.begin(Access::Read, "look").await.unwrap();
+    assert!(transaction.execute("DELETE FROM links", Vec::new()).await.is_err());
 }
 
 #[tokio::test]
 async fn a_url_that_cannot_be_used_is_refused_with_what_to_do() {
-    let postgres = opening_fails_with("postgres://me:secret@localhost/x").await;
-    assert!(postgres.contains("this version supports SQLite only") && !postgres.contains("secret"), "{postgres}");
+    for url in ["postgres://me:secret@localhost:nine/x", "postgres://me:secret@localhost/x?sslmode=perhaps"] {
+        assert_eq!(opening_fails_with(url).await, "`DATABASE_URL` is not a valid URL of a database", "{url}");
+    }
     assert!(opening_fails_with("mysql://me:secret@localhost/x").await.starts_with("`DATABASE_URL` begins with `mysql`, but must begin"));
     assert!(opening_fails_with("sync.db").await.starts_with("`DATABASE_URL` begins with `sync.db`, but must begin"));
-    assert!(opening_fails_with("").await.contains("must begin with `sqlite:`"));
+    assert!(opening_fails_with("").await.contains("must begin with `sqlite:` or `postgres:`"));
     for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite://x.db?mode=memory"] {
         assert!(opening_fails_with(url).await.starts_with("`DATABASE_URL` must name a file"), "{url}");
     }
-    assert_eq!(opening_fails_with("sqlite://x.db?cache=everything").await, "`DATABASE_URL` is not a valid SQLite URL");
+    assert_eq!(opening_fails_with("sqlite://x.db?cache=everything").await, "`DATABASE_URL` is not a valid URL of a database");
 }
 
 #[tokio::test]
@@ -289,11 +365,56 @@ async fn a_full_disk_is_named_as_such_and_does_not_end_the_store() {
     let (store, _directory) = new_store().await;
     let run = new_run();
     store.save_run_started(&run).await.unwrap();
-    query("PRAGMA max_page_count = 1").execute(&store.writer).await.unwrap();
+    limit_pages(&store, "PRAGMA max_page_count = 1").await;
     let mut large = attempt(&run, 0);
     large.body = json!({ "description": "x".repeat(100_000) });
     let message = store.save_commitment_attempt(&large).await.unwrap_err().to_string();
     assert!(message.starts_with("cannot save an attempt to create a Commitment: the disk of the database"), "{message}");
-    query("PRAGMA max_page_count = 1000000").execute(&store.writer).await.unwrap();
+    limit_pages(&store, "PRAGMA max_page_count = 1000000").await;
     store.save_commitment_attempt(&large).await.unwrap();
+}
+
+async fn limit_pages(store: &Store, pragma: &'static str) {
+    let Engine::Sqlite { writer, .. } = &store.database.engine else { unreachable!("the store is a file") };
+    query(pragma).execute(writer).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_not_available() {
+    let message = opening_fails_with("postgres://me:secret@127.0.0.1:1/billing").await;
+    assert_eq!(message, "cannot open the database: the database `127.0.0.1:1/billing` is not available");
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_is_named_as_such() {
+    let store = Home::postgres().await.store().await;
+    let mut transaction = store.database.begin(Access::Write, "save the links of a record").await.unwrap();
+    transaction.run_plain("SET TRANSACTION READ ONLY").await.unwrap();
+    let message = transaction.execute("DELETE FROM links", Vec::new()).await.unwrap_err().to_string();
+    assert!(
+        message.starts_with("cannot save the links of a record: the database") && message.ends_with("the server must take writes"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ended_are_replaced_without_an_error() {
+    let store = Home::postgres().await.store().await;
+    let root = record(ROOT);
+    let reads = (0..20).map(|_| store.load_links(&root));
+    futures::future::try_join_all(reads).await.unwrap();
+    let other = sqlx::PgPool::connect(&testing::postgres_url()).await.unwrap();
+    let ended = query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()");
+    let name = store.database.place.rsplit_once('/').unwrap().1.to_owned();
+    ended.bind(name).execute(&other).await.unwrap();
+    store.save_run_started(&new_run()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_must_be_encrypted_is() {
+    let url = testing::postgres_database().await;
+    let url = url.split_once('?').map_or(url.as_str(), |(url, _)| url);
+    let store = Store::open(&format!("{url}?sslmode=require")).await.unwrap();
+    let row = rows(&store, "SELECT CAST(ssl AS INT)::BIGINT AS encrypted FROM pg_stat_ssl WHERE pid = pg_backend_pid()").await.remove(0);
+    assert_eq!(row.integer("encrypted"), 1);
 }

@@ -1,0 +1,48 @@
+//! Databases for tests: each test has one of its own.
+
+use std::str::FromStr as _;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool, SqlitePool};
+use uuid::Uuid;
+
+use super::database::{Database, Engine};
+use super::open::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, migrate_postgres};
+
+/// The throw-away server of `scripts/test`.
+pub(super) fn postgres_url() -> String {
+    #[expect(clippy::disallowed_methods, reason = "only the test script knows where its server listens")]
+    std::env::var("TEST_POSTGRES_URL")
+        .expect("TEST_POSTGRES_URL is not set: run the tests with `scripts/test`, which starts a PostgreSQL server")
+}
+
+/// The URL of a new, empty database there.
+pub(super) async fn postgres_database() -> String {
+    let url = postgres_url();
+    let server = PgPool::connect(&url).await.unwrap();
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&server).await.unwrap();
+    server.close().await;
+    PgConnectOptions::from_str(&url).unwrap().database(&name).to_url_lossy().to_string()
+}
+
+/// The database as it is, without migrations.
+pub(super) async fn unmigrated(url: &str) -> Database {
+    let engine = if url.starts_with("sqlite:") {
+        let pool = SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
+        Engine::Sqlite { writer: pool.clone(), readers: pool }
+    } else {
+        Engine::Postgres(PgPool::connect(url).await.unwrap())
+    };
+    Database { engine, place: "test".into() }
+}
+
+/// Brings an empty database to an older version.
+pub(super) async fn migrate(url: &str, version: i64) {
+    let database = unmigrated(url).await;
+    match &database.engine {
+        Engine::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run_to(version, writer).await.unwrap(),
+        Engine::Postgres(_) => migrate_postgres(&database, &POSTGRES_MIGRATIONS, version).await.unwrap(),
+    }
+    database.close().await;
+}
