@@ -8,8 +8,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::callers::Access;
 use crate::config::Config;
-use crate::http;
+use crate::http::{self, server::Connections};
 use crate::mapping::{MappingFault, MappingSource, Mappings};
 use crate::store::Store;
 use crate::sync::{Readiness, Syncs};
@@ -22,6 +23,7 @@ pub struct App {
     pub syncs: Syncs,
     store: Store,
     tasks: TaskTracker,
+    access: Access,
 }
 
 /// How long running syncs and connections may take to end after the service was told to stop.
@@ -38,14 +40,20 @@ impl App {
         let m3ter = m3ter::Client::new(config.m3ter.clone()).context("the m3ter client could not be made")?;
         let tasks = TaskTracker::new();
         let syncs = Syncs::new(salesforce, m3ter, mappings, store.clone(), config.limits, tasks.clone());
-        Ok(Self { syncs, store, tasks })
+        Ok(Self { syncs, store, tasks, access: config.access.clone() })
     }
 
     /// Serves until `shutdown`, then lets running syncs end.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
         let loading = self.tasks.spawn(load_until_ready(self.syncs.clone(), shutdown.clone()));
-        http::server::serve(listener, http::router(self.syncs.clone()), shutdown, SHUTDOWN_GRACE).await.context("the server stopped")?;
+        let watching = self.access.callers.clone().map(|callers| self.tasks.spawn(callers.watch(shutdown.clone())));
+        let connections = Connections { exempt: self.access.trusted_proxies.clone(), ..Connections::default() };
+        let router = http::router(self.syncs.clone(), self.access.clone());
+        http::server::serve(listener, router, connections, shutdown, SHUTDOWN_GRACE).await.context("the server stopped")?;
         loading.abort();
+        if let Some(watching) = watching {
+            watching.abort();
+        }
         self.end().await
     }
 

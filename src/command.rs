@@ -1,6 +1,7 @@
 //! The commands of the program, one file each.
 
 pub mod check;
+pub mod keys;
 pub mod sandbox;
 pub mod serve;
 pub mod sync;

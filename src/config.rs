@@ -1,13 +1,15 @@
 //! The configuration, from environment variables: parsed once, all problems reported together.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use crate::callers::{Access, Callers, REQUESTS_PER_MINUTE};
 use crate::domain::ids::M3terId;
 use crate::sync::SyncLimits;
 use crate::{m3ter, salesforce};
@@ -15,8 +17,10 @@ use crate::{m3ter, salesforce};
 /// Everything that the service is told from outside.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens: loopback, as long as callers cannot be told apart.
+    /// Where it listens: loopback, where callers cannot be told apart.
     pub listen_address: SocketAddr,
+    /// Who may call.
+    pub access: Access,
     /// `sqlite://…`.
     pub database_url: String,
     /// A directory with mapping files of the operator's own.
@@ -46,8 +50,7 @@ impl std::error::Error for ConfigProblems {}
 const LONGEST_TIME_LIMIT_SECONDS: u64 = 110;
 
 /// Variables of later versions: set, they would be expected to do something.
-const NOT_YET: [(&str, &str); 4] = [
-    ("API_KEYS_FILE", "callers cannot be authenticated yet; the service listens on loopback only"),
+const NOT_YET: [(&str, &str); 3] = [
     ("SALESFORCE_USERNAME", "only the client credentials flow is supported yet; set SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET"),
     ("SALESFORCE_PRIVATE_KEY_FILE", "only the client credentials flow is supported yet"),
     ("SALESFORCE_ORG_ID", "the org cannot be pinned yet"),
@@ -67,6 +70,7 @@ impl Config {
                 reader.problems.push(format!("{name} is set, but {reason}"));
             }
         }
+        let access = reader.access();
         let listen_address = reader.listen_address();
         let database_url = reader.optional("DATABASE_URL").unwrap_or_else(|| "sqlite://sync-to-m3ter.db".to_owned());
         let mappings_dir = reader.optional("MAPPINGS_DIR").map(PathBuf::from);
@@ -93,6 +97,7 @@ impl Config {
                 Some(api_secret),
             ) if reader.problems.is_empty() => Ok(Self {
                 listen_address,
+                access,
                 database_url,
                 mappings_dir,
                 limits: SyncLimits { time: Duration::from_secs(time), callouts: u32::try_from(callouts).unwrap_or(u32::MAX) },
@@ -123,13 +128,34 @@ impl Reader<'_> {
         value
     }
 
+    fn access(&mut self) -> Access {
+        let mut callers = None;
+        if let Some(path) = self.optional("API_KEYS_FILE") {
+            match Callers::from_file(path.into()) {
+                Ok(read) => callers = Some(read),
+                Err(error) => self.problems.push(format!("API_KEYS_FILE: {error}")),
+            }
+        }
+        let mut trusted_proxies = Vec::new();
+        for text in self.optional("TRUSTED_PROXIES").iter().flat_map(|list| list.split(',')).map(str::trim) {
+            match text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)) {
+                Some(network) => trusted_proxies.push(network),
+                None => self
+                    .problems
+                    .push(format!("TRUSTED_PROXIES holds `{text}`, which is neither an address nor a network such as 10.0.0.0/8")),
+            }
+        }
+        let requests_per_minute = self.number("CALLER_REQUESTS_PER_MINUTE", u64::from(REQUESTS_PER_MINUTE), 1..=1_000_000, "requests");
+        Access { callers, trusted_proxies, requests_per_minute: u32::try_from(requests_per_minute).unwrap_or(u32::MAX) }
+    }
+
     fn listen_address(&mut self) -> Option<SocketAddr> {
         let text = self.optional("LISTEN_ADDRESS").unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         match text.parse::<SocketAddr>() {
-            Ok(address) if address.ip().is_loopback() => Some(address),
+            Ok(address) if address.ip().is_loopback() || self.optional("API_KEYS_FILE").is_some() => Some(address),
             Ok(address) => {
                 self.problems.push(format!(
-                    "LISTEN_ADDRESS is {address}, which others can reach, and callers cannot be authenticated yet; use 127.0.0.1 or [::1]"
+                    "LISTEN_ADDRESS is {address}, which others can reach: set API_KEYS_FILE (`sync-to-m3ter keys new` makes keys), or use 127.0.0.1 or [::1]"
                 ));
                 None
             }
@@ -234,13 +260,13 @@ mod tests {
             ("SALESFORCE_LOGIN_URL", "http://acme.my.salesforce.com"),
             ("SALESFORCE_CLIENT_ID", " "),
             ("M3TER_ORG_ID", "acme"),
-            ("API_KEYS_FILE", "keys.toml"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8, proxy"),
         ])
         .unwrap_err();
         insta::assert_snapshot!(problems, @r"
         the configuration has problems:
-          - API_KEYS_FILE is set, but callers cannot be authenticated yet; the service listens on loopback only
-          - LISTEN_ADDRESS is 0.0.0.0:8080, which others can reach, and callers cannot be authenticated yet; use 127.0.0.1 or [::1]
+          - TRUSTED_PROXIES holds `proxy`, which is neither an address nor a network such as 10.0.0.0/8
+          - LISTEN_ADDRESS is 0.0.0.0:8080, which others can reach: set API_KEYS_FILE (`sync-to-m3ter keys new` makes keys), or use 127.0.0.1 or [::1]
           - SYNC_TIME_LIMIT is `1000`; it takes 1 to 110 seconds
           - SALESFORCE_LOGIN_URL must begin with https:// (http:// is for loopback only)
           - SALESFORCE_CLIENT_ID is not set

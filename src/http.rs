@@ -4,7 +4,10 @@
 
 mod body;
 mod fault;
+mod forwarded;
+mod gate;
 mod health;
+mod notes;
 mod request_id;
 pub mod server;
 mod sync_record;
@@ -19,8 +22,10 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::callers::Access;
 use crate::sync::Syncs;
 use fault::Fault;
+use gate::Gate;
 
 /// The OpenAPI document, as it stands in the repository.
 pub const OPENAPI: &str = include_str!("../openapi.yaml");
@@ -28,8 +33,8 @@ pub const OPENAPI: &str = include_str!("../openapi.yaml");
 /// A request with 200 ids has 10 KiB; nothing that is larger means anything here.
 const LARGEST_BODY_BYTES: usize = 256 * 1024;
 
-/// All endpoints.
-pub fn router(syncs: Syncs) -> Router {
+/// All endpoints, behind the gate.
+pub fn router(syncs: Syncs, access: Access) -> Router {
     Router::new()
         .route("/sync-to-m3ter", post(sync_to_m3ter::handler))
         .route("/sync-to-m3ter/", post(sync_record::without_id))
@@ -41,6 +46,7 @@ pub fn router(syncs: Syncs) -> Router {
         .method_not_allowed_fallback(async || {
             Fault::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "This method is not allowed here; see the `Allow` header")
         })
+        .layer(middleware::from_fn_with_state(Gate::new(access), gate::pass))
         .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "An internal error occurred").into_response()

@@ -1,6 +1,7 @@
 //! Brings one Salesforce record, and everything billing needs from it, into m3ter.
 
 pub mod app;
+pub mod callers;
 pub mod changeset;
 pub mod command;
 pub mod config;

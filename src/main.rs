@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sync_to_m3ter::command::{self, Outcome, sandbox::Ports};
+use sync_to_m3ter::command::{self, Outcome, keys::KeysCommand, sandbox::Ports};
 use sync_to_m3ter::config::Config;
 use sync_to_m3ter::sync::SyncMode;
 use sync_to_m3ter::telemetry::{self, LogFormat};
@@ -34,6 +34,9 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Make API keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Look whether everything is in place: configuration, mappings, logins, fields, currency and time zone.
     Check,
 }
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
     if let Err(problem) = telemetry::start(&variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()), format) {
         return complain(&problem, Outcome::Unusable);
     }
-    let config = if matches!(command, Command::Sandbox(_)) { None } else { Some(Config::from_variables(&variable)) };
+    let config = if matches!(command, Command::Sandbox(_) | Command::Keys(_)) { None } else { Some(Config::from_variables(&variable)) };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("the runtime could not be started: {error}"), Outcome::Unusable),
@@ -69,7 +72,8 @@ fn main() -> ExitCode {
             }
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
             (Command::Sandbox(ports), _) => command::sandbox::run(ports).await,
-            (_, None) => unreachable!("every command but the sandbox has read its configuration"),
+            (Command::Keys(command), _) => command::keys::run(command),
+            (_, None) => unreachable!("every other command has read its configuration"),
         }
     });
     match outcome {

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use super::{Outcome, print, shutdown_signal};
 use crate::app::App;
+use crate::callers::{Access, REQUESTS_PER_MINUTE};
 use crate::config::Config;
 use crate::domain::ids::M3terId;
 use crate::sync::SyncLimits;
@@ -58,6 +59,7 @@ pub fn config(salesforce_url: &str, m3ter_url: &str, database: &str, listen_addr
     let secret = || SecretString::from(emulated::CREDENTIAL);
     Ok(Config {
         listen_address,
+        access: Access { callers: None, trusted_proxies: Vec::new(), requests_per_minute: REQUESTS_PER_MINUTE },
         database_url: format!("sqlite://{database}"),
         mappings_dir: None,
         limits: SyncLimits { time: Duration::from_secs(100), callouts: 2_000 },

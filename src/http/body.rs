@@ -67,13 +67,9 @@ pub(super) enum Presence {
 /// The bytes of a JSON body. The content type is looked at where there are any, or there must be.
 pub(super) async fn json_bytes(request: Request, presence: Presence) -> Result<Bytes, Fault> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_ascii_lowercase);
-    let bytes = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let message = format!("The body is larger than {} KiB", super::LARGEST_BODY_BYTES / 1024);
-            Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
-        }
-        status => Fault::new(status, "INVALID_BODY", "The body could not be read"),
-    })?;
+    // The gate has read it already: whole, small enough and in time.
+    let bytes = Bytes::from_request(request, &()).await;
+    let bytes = bytes.map_err(|rejection| Fault::new(rejection.status(), "INVALID_BODY", "The body could not be read"))?;
     let is_json = content_type.as_deref().map(|value| value.split(';').next().unwrap_or_default().trim() == "application/json");
     match (is_json, presence) {
         (Some(true), _) => Ok(bytes),

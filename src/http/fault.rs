@@ -4,6 +4,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value as Json, json};
 
+/// The credentials that are taken, in the words of RFC 9110.
+const CHALLENGES: [&str; 2] = ["Bearer realm=\"sync-to-m3ter\"", "Basic realm=\"sync-to-m3ter\", charset=\"UTF-8\""];
+
 /// A request that never became a sync.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {
@@ -11,6 +14,7 @@ pub(super) struct Fault {
     code: &'static str,
     message: String,
     retry_after_seconds: Option<u32>,
+    challenge: bool,
 }
 
 /// A fault on its way out; the middleware adds the request's id and chooses the form.
@@ -19,7 +23,13 @@ pub(super) struct PendingFault(Fault);
 
 impl Fault {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after_seconds: None }
+        Self { status, code, message: message.into(), retry_after_seconds: None, challenge: false }
+    }
+
+    /// Says which kinds of credentials are taken.
+    pub(super) fn challenge(mut self) -> Self {
+        self.challenge = true;
+        self
     }
 
     pub(super) fn retry_after(mut self, seconds: u32) -> Self {
@@ -31,7 +41,7 @@ impl Fault {
 impl PendingFault {
     /// The response with the body that the caller reads.
     pub(super) fn write(self, mut response: Response, request_id: &str, as_problem: bool) -> Response {
-        let Fault { status, code, message, retry_after_seconds } = self.0;
+        let Fault { status, code, message, retry_after_seconds, challenge } = self.0;
         let mut body = json!({
             "success": false, "syncStatus": "Failed", "message": message, "errorCode": code,
             "status": status.as_u16(), "requestId": request_id,
@@ -49,6 +59,11 @@ impl PendingFault {
         *response.body_mut() = axum::body::Body::from(body.to_string());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         response.headers_mut().remove(header::CONTENT_LENGTH);
+        if challenge {
+            for kind in CHALLENGES {
+                response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(kind));
+            }
+        }
         if let Some(seconds) = retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
-use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::fault::PendingFault;
+use super::notes;
 
 const HEADER: &str = "x-request-id";
 const LONGEST: usize = 64;
@@ -24,7 +25,8 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     let as_problem = accepted.contains("application/problem+json");
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::info_span!("request", request_id = %id);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let operation = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| format!("{method} {}", path.as_str()));
+    let (mut response, notes) = notes::collect(next.run(request)).instrument(span.clone()).await;
     if let Some(fault) = response.extensions_mut().remove::<PendingFault>() {
         response = fault.write(response, &id, as_problem);
     }
@@ -32,6 +34,16 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
         response.headers_mut().insert(HEADER, value);
     }
     let status = response.status().as_u16();
-    span.in_scope(|| tracing::info!(%method, path, status, elapsed_ms = started.elapsed().as_millis(), "a request ended"));
+    let client = notes.client.map(|address| address.to_string()).unwrap_or_default();
+    let (caller, role) = (notes.caller_name(), notes.role());
+    let (record, run) = (notes.record.as_deref().unwrap_or_default(), notes.run.as_deref().unwrap_or_default());
+    span.in_scope(|| {
+        // Who asked for what. Health checks and the document are nobody's, and there are many of them.
+        if notes.caller.is_some() || status == StatusCode::UNAUTHORIZED.as_u16() {
+            tracing::info!(target: "audit", caller, role, client, operation, parent_record_id = record, sync_run_id = run, status, "asked");
+        }
+        let elapsed_ms = started.elapsed().as_millis();
+        tracing::info!(%method, path, status, elapsed_ms, caller, parent_record_id = record, sync_run_id = run, "a request ended");
+    });
     response
 }

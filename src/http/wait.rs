@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::body::SyncParameters;
 use super::fault::Fault;
+use super::notes;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure, SyncResult};
 use crate::sync::{StartError, SyncMode, Syncs};
@@ -24,7 +25,10 @@ pub(super) async fn result_for(syncs: &Syncs, id: Option<&str>, parameters: Sync
     };
     match SalesforceId::parse(id) {
         Err(invalid) => Ok(failed(ErrorCode::InvalidRecordId, invalid.to_string(), Some(id), parameters.mode)),
-        Ok(record) => synced(syncs, record, parameters, arrived).await,
+        Ok(record) => {
+            notes::set_record(&record);
+            synced(syncs, record, parameters, arrived).await
+        }
     }
 }
 
@@ -46,6 +50,7 @@ async fn synced(syncs: &Syncs, record: SalesforceId, parameters: SyncParameters,
                 .retry_after(RETRY_AFTER_SECONDS)
         }
     })?;
+    notes::set_run(&run.id);
     let until = arrived + Duration::from_secs(parameters.wait_seconds);
     let waited = tokio::time::timeout_at(until, run.ended.wait_for(Option::is_some)).await;
     let (code, reason) = match waited {

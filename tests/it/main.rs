@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
 
+mod access;
+mod attacks;
 mod bad_input;
 mod deal;
 mod faults;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json, json};
 use sync_to_m3ter::app::App;
 use sync_to_m3ter::command::sandbox;
+use sync_to_m3ter::config::Config;
 use sync_to_m3ter_sandbox::Emulator;
 use sync_to_m3ter_sandbox::control::{Fault, FaultKind, LoggedRequest};
 use sync_to_m3ter_sandbox::m3ter::{self, M3ter};
@@ -41,6 +42,7 @@ pub(crate) struct World {
     pub(crate) organization: Emulator<M3ter>,
     directory: TempDir,
     mappings_dir: Option<PathBuf>,
+    adjust: Box<dyn Fn(&mut Config) + Send + Sync>,
     service: Option<Service>,
     http: reqwest::Client,
 }
@@ -56,8 +58,17 @@ impl World {
         Self::with_mapping(None).await
     }
 
+    /// A world whose service is configured otherwise.
+    pub(crate) async fn with_config(adjust: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
+        Self::start(None, Box::new(adjust)).await
+    }
+
     /// A world whose Opportunity mapping is the built-in one with some texts replaced.
     pub(crate) async fn with_mapping(replacements: Option<&[(&str, &str)]>) -> Self {
+        Self::start(replacements, Box::new(|_| {})).await
+    }
+
+    async fn start(replacements: Option<&[(&str, &str)]>, adjust: Box<dyn Fn(&mut Config) + Send + Sync>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mappings_dir = replacements.map(|replacements| {
             let built_in = include_str!("../../mappings/opportunity.toml");
@@ -73,6 +84,7 @@ impl World {
             organization: m3ter::start(0).await.unwrap(),
             directory,
             mappings_dir,
+            adjust,
             service: None,
             http: reqwest::Client::new(),
         };
@@ -90,6 +102,7 @@ impl World {
         config.m3ter.requests_per_second = None;
         config.mappings_dir = self.mappings_dir.clone();
         config.limits.time = Duration::from_secs(time_limit_seconds);
+        (self.adjust)(&mut config);
         let app = App::new(&config).await.unwrap();
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn({
@@ -130,6 +143,11 @@ impl World {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.service.as_ref().unwrap().url)
+    }
+
+    /// `127.0.0.1:…`.
+    pub(crate) fn address(&self) -> &str {
+        self.service.as_ref().unwrap().url.trim_start_matches("http://")
     }
 
     /// Status and body of a GET.

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module, and the modules of this crate that it may name.
-const MAY_NAME: [(&str, &[&str]); 13] = [
+const MAY_NAME: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("mapping", &["domain"]),
     ("changeset", &["domain"]),
@@ -15,12 +15,13 @@ const MAY_NAME: [(&str, &[&str]); 13] = [
     ("salesforce", &["domain", "transport"]),
     ("m3ter", &["domain", "transport"]),
     ("telemetry", &[]),
+    ("callers", &[]),
     ("store", &["domain"]),
     ("sync", &["domain", "mapping", "changeset", "transport", "salesforce", "m3ter", "store", "telemetry"]),
-    ("http", &["domain", "sync", "telemetry"]),
-    ("config", &["domain", "sync", "salesforce", "m3ter"]),
-    ("app", &["config", "domain", "mapping", "store", "sync", "http", "salesforce", "m3ter"]),
-    ("command", &["app", "config", "domain", "mapping", "store", "sync", "salesforce", "m3ter", "transport", "telemetry"]),
+    ("http", &["callers", "domain", "sync", "telemetry"]),
+    ("config", &["callers", "domain", "sync", "salesforce", "m3ter"]),
+    ("app", &["callers", "config", "domain", "mapping", "store", "sync", "http", "salesforce", "m3ter"]),
+    ("command", &["app", "callers", "config", "domain", "mapping", "store", "sync", "salesforce", "m3ter", "transport", "telemetry"]),
 ];
 
 /// What the pure modules must not contain.

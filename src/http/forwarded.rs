@@ -1,0 +1,55 @@
+//! From which address a request came, when proxies stand in between.
+
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+use ipnet::IpNet;
+
+const HEADER: &str = "x-forwarded-for";
+/// Proxies in a row; what is further to the left was written by whoever liked to.
+const MOST_HOPS: usize = 16;
+
+/// The address that the last trusted proxy saw. Each proxy appends the address that it got the request from: what stands further to
+/// the left than the first address that is no trusted proxy's is the caller's own invention.
+pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
+    let mut address = peer.to_canonical();
+    let values: Vec<&str> = headers.get_all(HEADER).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    for hop in values.iter().rev().flat_map(|value| value.rsplit(',')).take(MOST_HOPS) {
+        if !is_trusted(address) {
+            break;
+        }
+        let hop = hop.trim();
+        let Some(next) = hop.parse::<IpAddr>().ok().or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip())) else {
+            break;
+        };
+        address = next.to_canonical();
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        for (peer, forwarded, expected) in [
+            ("192.0.2.1", vec!["203.0.113.9"], "192.0.2.1"),
+            ("10.0.0.1", vec![], "10.0.0.1"),
+            ("10.0.0.1", vec!["203.0.113.9"], "203.0.113.9"),
+            ("::ffff:10.0.0.1", vec!["203.0.113.9:4711"], "203.0.113.9"),
+            ("10.0.0.1", vec!["127.0.0.1, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec!["127.0.0.1", "203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+            ("10.0.0.1", vec!["203.0.113.9, nonsense"], "10.0.0.1"),
+            ("fd00::1", vec!["2001:db8::1"], "2001:db8::1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in &forwarded {
+                headers.append(HEADER, value.parse().unwrap());
+            }
+            assert_eq!(client_address(peer.parse().unwrap(), &headers, &trusted).to_string(), expected, "{peer} {forwarded:?}");
+        }
+    }
+}

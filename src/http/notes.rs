@@ -1,0 +1,62 @@
+//! What is noted about a request on its way, for the one line that the log has about it and for the audit log.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::net::IpAddr;
+
+use crate::callers::{Caller, Role};
+
+tokio::task_local! {
+    static NOTES: RefCell<Notes>;
+}
+
+/// What is known about a request at its end.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    pub(super) caller: Option<Caller>,
+    pub(super) client: Option<IpAddr>,
+    pub(super) record: Option<String>,
+    pub(super) run: Option<String>,
+}
+
+impl Notes {
+    pub(super) fn caller_name(&self) -> &str {
+        self.caller.as_ref().map_or("", |caller| &caller.name)
+    }
+
+    pub(super) fn role(&self) -> &'static str {
+        self.caller.as_ref().map_or("", |caller| Role::as_str(caller.role))
+    }
+}
+
+/// Runs what answers a request; its answer and what was noted meanwhile.
+pub(super) async fn collect<F: Future>(answering: F) -> (F::Output, Notes) {
+    let collecting = async {
+        let answer = answering.await;
+        (answer, NOTES.with(RefCell::take))
+    };
+    NOTES.scope(RefCell::default(), collecting).await
+}
+
+fn change(change: impl FnOnce(&mut Notes)) {
+    // Outside a request, in a unit test, there is nobody to tell.
+    let _ = NOTES.try_with(|notes| change(&mut notes.borrow_mut()));
+}
+
+pub(super) fn set_caller(caller: &Caller) {
+    change(|notes| notes.caller = Some(caller.clone()));
+}
+
+pub(super) fn set_client(client: IpAddr) {
+    change(|notes| notes.client = Some(client));
+}
+
+/// The record that the request is about: a valid id, for nothing else may stand in a log.
+pub(super) fn set_record(record: &crate::domain::ids::SalesforceId) {
+    change(|notes| notes.record = Some(record.to_string()));
+}
+
+/// The run that the request began or asks for.
+pub(super) fn set_run(run: &impl Display) {
+    change(|notes| notes.run = Some(run.to_string()));
+}
