@@ -35,8 +35,8 @@ impl World {
     /// A deal with an account of its own and a line for each product.
     pub(crate) fn add_deal(&self, products: &[String]) -> String {
         let org = self.org.vendor();
-        let account = org
-            .insert("Account", &json!({ "Name": "Bench", "CurrencyIsoCode": "USD", "M3ter_Billing_Email__c": "billing@bench.example" }));
+        let account =
+            org.insert("Account", &json!({ "Name": "Bench", "CurrencyIsoCode": "USD", "M3ter_Billing_Email__c": "billing@bench.example" }));
         let deal = org.insert(
             "Opportunity",
             &json!({ "Name": "Bench", "AccountId": account, "Pricebook2Id": PRICE_BOOK, "StageName": "Closed Won", "IsWon": true,

@@ -34,7 +34,13 @@ pub(crate) async fn measure(figures: &mut Figures) {
     let (sync, bare) = (median(syncs), median(bare));
     figures.note("a repeated sync, as its caller sees it", format!("{sync:.2}"), "ms");
     figures.note("its callouts alone, side by side", format!("{bare:.2}"), format!("ms, {} callouts", callouts.len()));
-    figures.at_most("own overhead of a repeated sync", sync - bare, OVERHEAD_LIMIT_MS, "ms", format!("{:.2} times the bare callouts", sync / bare));
+    figures.at_most(
+        "own overhead of a repeated sync",
+        sync - bare,
+        OVERHEAD_LIMIT_MS,
+        "ms",
+        format!("{:.2} times the bare callouts", sync / bare),
+    );
 
     let mut new = Vec::new();
     for _ in 0..RUNS / 3 {
@@ -48,7 +54,13 @@ pub(crate) async fn measure(figures: &mut Figures) {
     for _ in 0..STARTS {
         ready.push(in_ms(World::start(Duration::ZERO).await.ready_after));
     }
-    figures.at_most("ready after its start", median(ready), READY_LIMIT_MS, "ms", "new database, both logins, describes and plan templates");
+    figures.at_most(
+        "ready after its start",
+        median(ready),
+        READY_LIMIT_MS,
+        "ms",
+        "new database, both logins, describes and plan templates",
+    );
 }
 
 /// The callouts of a repeated sync, made directly and all at once.

@@ -51,15 +51,8 @@ impl World {
             .stdout(Stdio::null())
             .spawn()
             .expect("the program starts");
-        let mut world = Self {
-            org,
-            organization,
-            http,
-            ready_after: Duration::ZERO,
-            url: format!("http://{address}"),
-            process,
-            _directory: directory,
-        };
+        let mut world =
+            Self { org, organization, http, ready_after: Duration::ZERO, url: format!("http://{address}"), process, _directory: directory };
         while world.status("/readyz").await != Some(200) {
             assert!(started.elapsed() < Duration::from_secs(20), "the program does not get ready");
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -1,5 +1,8 @@
 //! The request log.
 
+use std::collections::VecDeque;
+
+use axum::body::Bytes;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -25,12 +28,18 @@ pub struct LoggedRequest {
     pub body: Json,
     /// The fault that it met.
     pub fault: Option<&'static str>,
+    /// The body of its answer as it went out; empty where a fault spoiled it.
+    #[serde(skip)]
+    pub answer: Bytes,
 }
+
+/// The most that is remembered: a sandbox that runs for days forgets the oldest requests.
+const MOST_REQUESTS: usize = 20_000;
 
 /// All requests in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    requests: Vec<LoggedRequest>,
+    requests: VecDeque<LoggedRequest>,
     sequence: u64,
 }
 
@@ -38,19 +47,23 @@ impl Log {
     pub(crate) fn begin(&mut self, mut request: LoggedRequest) -> u64 {
         self.sequence += 1;
         request.sequence = self.sequence;
-        self.requests.push(request);
+        if self.requests.len() == MOST_REQUESTS {
+            self.requests.pop_front();
+        }
+        self.requests.push_back(request);
         self.sequence
     }
 
-    pub(crate) fn end(&mut self, sequence: u64, finished_at: u64, status: Option<u16>) {
+    pub(crate) fn end(&mut self, sequence: u64, finished_at: u64, status: Option<u16>, answer: Bytes) {
         if let Some(request) = self.requests.iter_mut().rev().find(|request| request.sequence == sequence) {
             request.finished_at = Some(finished_at);
             request.status = status;
+            request.answer = answer;
         }
     }
 
     pub(super) fn requests(&self) -> Vec<LoggedRequest> {
-        self.requests.clone()
+        self.requests.iter().cloned().collect()
     }
 
     pub(super) fn clear(&mut self) {
