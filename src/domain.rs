@@ -6,6 +6,7 @@ pub mod actual;
 pub mod catalog;
 pub mod dates;
 pub mod desired;
+pub mod ending;
 pub mod entity;
 pub mod field;
 pub mod finding;

@@ -3,6 +3,7 @@
 //! It names `domain` and `sync` only. A handler starts a sync and waits for its result; it never runs one.
 
 mod body;
+mod end_date;
 mod fault;
 mod forwarded;
 mod gate;
@@ -39,6 +40,7 @@ pub fn router(syncs: Syncs, access: Access) -> Router {
         .route("/sync-to-m3ter", post(sync_to_m3ter::handler))
         .route("/sync-to-m3ter/", post(sync_record::without_id))
         .route("/sync-to-m3ter/{parentRecordId}", post(sync_record::handler))
+        .route("/end-date-billing-entities", post(end_date::handler))
         .route("/openapi.yaml", get(async || ([(header::CONTENT_TYPE, "application/yaml")], OPENAPI)))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))

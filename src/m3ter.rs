@@ -3,6 +3,7 @@
 //! All entities share one engine: a list, a GET, a POST and a PUT differ in their path and their operation's name only. Source: m3ter
 //! API reference, <https://docs.m3ter.com/reference>.
 
+mod ending;
 mod list;
 mod login;
 mod operation;
@@ -21,6 +22,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Refusal, Repeatable, Transport, Vendor};
 
+pub use ending::{EndingOwner, Endings, Replacement};
 pub use list::ListFilter;
 pub use refusal::RefusalKind;
 

@@ -37,6 +37,8 @@ enum Command {
     /// Make API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// End what m3ter bills for one record, from the terminal.
+    EndDate(command::end_date::Ending),
     /// Look whether everything is in place: configuration, mappings, logins, fields, currency and time zone.
     Check,
 }
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
             (Command::Sync { record_id, dry_run }, Some(Ok(config))) => {
                 command::sync::run(config, &record_id, if dry_run { SyncMode::DryRun } else { SyncMode::Apply }).await
             }
+            (Command::EndDate(ending), Some(Ok(config))) => command::end_date::run(config, &ending).await,
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
             (Command::Sandbox(ports), _) => command::sandbox::run(ports).await,
             (Command::Keys(command), _) => command::keys::run(command),

@@ -5,6 +5,8 @@
 
 mod apply;
 mod blocker;
+mod end_dating;
+mod end_one;
 mod failure;
 mod knowledge;
 mod matching;
@@ -25,6 +27,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::domain::ending::EndDateOrder;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::outcome::{ErrorCode, Failure, SyncResult};
 use crate::mapping::Mappings;
@@ -32,6 +35,7 @@ use crate::store::{NewRun, Store, StoreError};
 use crate::telemetry::ErrorChain;
 use crate::transport::Budget;
 use crate::{m3ter, salesforce};
+use end_dating::EndDating;
 use knowledge::Knowledge;
 pub(crate) use knowledge::describe;
 use walk::Walk;
@@ -43,6 +47,15 @@ pub enum SyncMode {
     Apply,
     /// It only says what it would write.
     DryRun,
+}
+
+/// What a run does with its record.
+#[derive(Debug, Clone)]
+enum RunTask {
+    /// Brings it into m3ter.
+    Sync,
+    /// Ends what m3ter bills for it.
+    EndDate(EndDateOrder),
 }
 
 /// What one sync may spend.
@@ -139,8 +152,17 @@ impl Syncs {
         self.shared.readiness.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Records a run and begins it.
+    /// Records the sync of a record and begins it.
     pub async fn start(&self, record: SalesforceId, mode: SyncMode) -> Result<StartedRun, StartError> {
+        self.begin(record, RunTask::Sync, mode).await
+    }
+
+    /// Records the end dating of a record and begins it.
+    pub async fn start_end_date(&self, record: SalesforceId, order: EndDateOrder, mode: SyncMode) -> Result<StartedRun, StartError> {
+        self.begin(record, RunTask::EndDate(order), mode).await
+    }
+
+    async fn begin(&self, record: SalesforceId, task: RunTask, mode: SyncMode) -> Result<StartedRun, StartError> {
         if self.shared.tasks.is_closed() {
             return Err(StartError::ShuttingDown);
         }
@@ -155,7 +177,7 @@ impl Syncs {
         let (sender, ended) = watch::channel(None);
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(async move {
-            let result = shared.run(&run, mode).await;
+            let result = shared.run(&run, &task, mode).await;
             sender.send_replace(Some(Arc::new(result)));
         });
         Ok(StartedRun { id, ended })
@@ -164,26 +186,29 @@ impl Syncs {
 
 impl Shared {
     /// One run from its turn to its saved end.
-    async fn run(&self, run: &NewRun, mode: SyncMode) -> SyncResult {
+    async fn run(&self, run: &NewRun, task: &RunTask, mode: SyncMode) -> SyncResult {
         let turn = self.turn_of(&run.parent_record_id);
         let _turn = turn.lock().await;
-        let walk = Walk {
-            knowledge: &self.knowledge,
-            store: &self.store,
-            tasks: &self.tasks,
-            run: run.id,
-            root: &run.parent_record_id,
-            mode,
-            now: Timestamp::now(),
-            budget: Budget::new(self.limits.time, self.limits.callouts),
+        let (now, budget) = (Timestamp::now(), Budget::new(self.limits.time, self.limits.callouts));
+        let (knowledge, store, record) = (&self.knowledge, &self.store, &run.parent_record_id);
+        let walk = async {
+            match task {
+                RunTask::Sync => {
+                    let walk = Walk { knowledge, store, tasks: &self.tasks, run: run.id, root: record, mode, now, budget: &budget };
+                    walk.to_the_end().await
+                }
+                RunTask::EndDate(order) => {
+                    EndDating { knowledge, store, run: run.id, record, order, mode, now, budget: &budget }.to_the_end().await
+                }
+            }
         };
         // A panic is a fault of ours; whoever waits gets an answer all the same.
-        let result = std::panic::AssertUnwindSafe(walk.to_the_end()).catch_unwind().await;
+        let result = std::panic::AssertUnwindSafe(walk).catch_unwind().await;
         let result = result.unwrap_or_else(|_| internal_error(run));
         if let Err(error) = self.store.save_run_ended(run.id, &result, Timestamp::now()).await {
             tracing::error!(sync_run_id = %run.id, error = %ErrorChain(&error), "the end of a run was not saved");
         }
-        let callouts = walk.budget.callouts_made();
+        let callouts = budget.callouts_made();
         tracing::info!(
             sync_run_id = %run.id, parent_record_id = %run.parent_record_id, dry_run = run.dry_run, sync_status = %result.sync_status,
             error_code = result.error_code, objects = result.object_results.len(), callouts, "a sync ended"

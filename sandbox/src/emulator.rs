@@ -160,29 +160,22 @@ async fn answer<V: Vendor>(server: &Server<V>, request: Request<hyper::body::Inc
         status: None,
         body: readable(&body),
         fault: fault.as_ref().map(FaultKind::name),
-        answer: Bytes::new(),
     });
     let request = VendorRequest { method: parts.method, uri: parts.uri, headers: parts.headers, body };
     let latency = control.latency();
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let (outcome, answer) = match fault {
-        None => {
-            let (parts, body) = server.vendor.answer(request, control).into_parts();
-            let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-            (Ok(Response::from_parts(parts, Body::from(body.clone()))), body)
-        }
-        Some(fault) => (spoiled(server, request, fault).await, Bytes::new()),
-    };
-    lock(&control.log).end(sequence, control.elapsed_ms(), outcome.as_ref().ok().map(|response| response.status().as_u16()), answer);
+    let outcome = spoiled(server, request, fault).await;
+    lock(&control.log).end(sequence, control.elapsed_ms(), outcome.as_ref().ok().map(|response| response.status().as_u16()));
     outcome
 }
 
-async fn spoiled<V: Vendor>(server: &Server<V>, request: VendorRequest, fault: FaultKind) -> Result<Response<Body>, Dropped> {
+async fn spoiled<V: Vendor>(server: &Server<V>, request: VendorRequest, fault: Option<FaultKind>) -> Result<Response<Body>, Dropped> {
     let carry_out = |request| server.vendor.answer(request, &server.control);
     match fault {
-        FaultKind::Status { status, retry_after, message } => {
+        None => Ok(carry_out(request)),
+        Some(FaultKind::Status { status, retry_after, message }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let mut response = server.vendor.error(status, message.as_deref().unwrap_or("a fault was planned here"));
             if let Some(seconds) = retry_after {
@@ -190,16 +183,16 @@ async fn spoiled<V: Vendor>(server: &Server<V>, request: VendorRequest, fault: F
             }
             Ok(response)
         }
-        FaultKind::Delay { ms } => {
+        Some(FaultKind::Delay { ms }) => {
             tokio::time::sleep(Duration::from_millis(ms)).await;
             Ok(carry_out(request))
         }
-        FaultKind::DropBeforeEffect => Err(Dropped),
-        FaultKind::DropAfterEffect => {
+        Some(FaultKind::DropBeforeEffect) => Err(Dropped),
+        Some(FaultKind::DropAfterEffect) => {
             drop(carry_out(request));
             Err(Dropped)
         }
-        FaultKind::Html => {
+        Some(FaultKind::Html) => {
             drop(carry_out(request));
             let page = Body::from("<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>");
             let mut response = Response::new(page);
@@ -207,8 +200,8 @@ async fn spoiled<V: Vendor>(server: &Server<V>, request: VendorRequest, fault: F
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
             Ok(response)
         }
-        FaultKind::Truncated => Ok(truncated(carry_out(request)).await),
-        FaultKind::Hang => pending().await,
+        Some(FaultKind::Truncated) => Ok(truncated(carry_out(request)).await),
+        Some(FaultKind::Hang) => pending().await,
     }
 }
 

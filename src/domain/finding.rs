@@ -73,6 +73,8 @@ pub enum FindingCode {
     OutcomeUnknown,
     /// A row that was synced before is gone from Salesforce, and the mapping says to fail.
     LineRemoved,
+    /// m3ter did not end a billing entity.
+    EndDateFailed,
 }
 
 impl FindingCode {
@@ -104,6 +106,7 @@ impl FindingCode {
             Self::ChangedMeanwhile => "CHANGED_MEANWHILE",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::LineRemoved => "LINE_REMOVED",
+            Self::EndDateFailed => "END_DATE_FAILED",
         }
     }
 }

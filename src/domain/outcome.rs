@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Serialize};
 
 use super::entity::{EntityKind, ObjectKey};
+use super::ids::SalesforceId;
 
 /// The answer about one requested record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,6 +145,22 @@ pub enum ErrorCode {
     MissingRecordId,
     /// `parentRecordId` is not an id.
     InvalidRecordId,
+    /// `endDate` null, absent or blank.
+    MissingEndDate,
+    /// `endDate` is neither a date nor a date-time.
+    InvalidEndDate,
+    /// `billingEntities` null, absent or empty.
+    MissingBillingEntities,
+    /// A word of `billingEntities` is not known.
+    UnknownBillingEntity,
+    /// `applyToChildren` for a record that is no Account.
+    ApplyToChildrenWithoutAccount,
+    /// m3ter has no Account or Contract of the record to end.
+    RecordNotSynced,
+    /// The Account or Contract to end belongs to another record.
+    OwnedByAnotherRecord,
+    /// Two Accounts or Contracts could be meant.
+    AmbiguousRecord,
     /// No mapping for the record's object.
     UnsupportedObject,
     /// The record does not exist, or Salesforce cannot tell whether it does.
@@ -182,6 +199,14 @@ impl ErrorCode {
             Self::EmptyRequest => "EMPTY_REQUEST",
             Self::MissingRecordId => "MISSING_RECORD_ID",
             Self::InvalidRecordId => "INVALID_RECORD_ID",
+            Self::MissingEndDate => "MISSING_END_DATE",
+            Self::InvalidEndDate => "INVALID_END_DATE",
+            Self::MissingBillingEntities => "MISSING_BILLING_ENTITIES",
+            Self::UnknownBillingEntity => "UNKNOWN_BILLING_ENTITY",
+            Self::ApplyToChildrenWithoutAccount => "APPLY_TO_CHILDREN_WITHOUT_ACCOUNT",
+            Self::RecordNotSynced => "RECORD_NOT_SYNCED",
+            Self::OwnedByAnotherRecord => "OWNED_BY_ANOTHER_RECORD",
+            Self::AmbiguousRecord => "AMBIGUOUS_RECORD",
             Self::UnsupportedObject => "UNSUPPORTED_OBJECT",
             Self::RecordNotFound => "RECORD_NOT_FOUND",
             Self::RecordDeleted => "RECORD_DELETED",
@@ -251,11 +276,16 @@ impl SyncResult {
 impl ObjectResult {
     /// A result about the object `key` without finding, id, warnings or changes.
     pub fn new(key: &ObjectKey, action: Action, message: impl Into<String>) -> Self {
+        Self::named(key.kind.name(), &key.row, action, message)
+    }
+
+    /// A result about an object of whatever kind, which may be none of the six.
+    pub fn named(object_name: &str, row: &SalesforceId, action: Action, message: impl Into<String>) -> Self {
         Self {
-            object_name: key.kind.name().to_owned(),
+            object_name: object_name.to_owned(),
             success: !matches!(action, Action::Skipped | Action::Failed),
             message: message.into(),
-            salesforce_id: key.row.as_str().to_owned(),
+            salesforce_id: row.as_str().to_owned(),
             action,
             m3ter_id: None,
             finding_code: None,

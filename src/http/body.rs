@@ -86,15 +86,15 @@ pub(super) async fn json_bytes(request: Request, presence: Presence) -> Result<B
     }
 }
 
-/// The request list.
-pub(super) fn parse_requests(bytes: &[u8]) -> Result<Vec<SyncRequest>, Fault> {
+/// The request list; `example` shows whoever sends something else what it looks like.
+pub(super) fn parse_requests<T: DeserializeOwned>(bytes: &[u8], example: &str) -> Result<Vec<T>, Fault> {
     if bytes.trim_ascii().is_empty() {
-        return Err(invalid("The body is empty; send a list with one object: [{\"parentRecordId\": \"…\"}]".to_owned()));
+        return Err(invalid(format!("The body is empty; send a list with one object: {example}")));
     }
     if bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(invalid("The body is an object; send a list with one object: [{\"parentRecordId\": \"…\"}]".to_owned()));
+        return Err(invalid(format!("The body is an object; send a list with one object: {example}")));
     }
-    let requests: Vec<SyncRequest> = parse(bytes)?;
+    let requests: Vec<T> = parse(bytes)?;
     if requests.len() > MOST_REQUESTS {
         return Err(invalid(format!("The list has {} elements; at most {MOST_REQUESTS} are answered", requests.len())));
     }

@@ -4,22 +4,25 @@ use axum::Json;
 use axum::extract::{Request, State};
 use tokio::time::Instant;
 
-use super::body::{Presence, SyncParameters, json_bytes, parse_requests};
+use super::body::{Presence, SyncParameters, SyncRequest, json_bytes, parse_requests};
 use super::fault::Fault;
 use super::wait::{failed, result_for};
 use crate::domain::outcome::{ErrorCode, SyncResult};
 use crate::sync::Syncs;
 
+/// What a request list looks like, for whoever sends something else.
+const EXAMPLE: &str = r#"[{"parentRecordId": "…"}]"#;
+
 pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Json<Vec<SyncResult>>, Fault> {
     let arrived = Instant::now();
     let parameters = SyncParameters::parse(request.uri().query())?;
-    let requests = parse_requests(&json_bytes(request, Presence::Required).await?)?;
+    let requests: Vec<SyncRequest> = parse_requests(&json_bytes(request, Presence::Required).await?, EXAMPLE)?;
     let results = match requests.as_slice() {
         [] => vec![failed(ErrorCode::EmptyRequest, "The request holds no record; send exactly one".to_owned(), None, parameters.mode)],
         [only] => vec![result_for(&syncs, only.parent_record_id.as_deref(), parameters, arrived).await?],
         several => {
             let reason = format!("Only one record can be synced per request, but {} were sent", several.len());
-            let result = |request: &super::body::SyncRequest| {
+            let result = |request: &SyncRequest| {
                 failed(ErrorCode::MultipleRequests, reason.clone(), request.parent_record_id.as_deref(), parameters.mode)
             };
             several.iter().map(result).collect()

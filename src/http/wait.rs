@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::notes;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure, SyncResult};
-use crate::sync::{StartError, SyncMode, Syncs};
+use crate::sync::{StartError, StartedRun, SyncMode, Syncs};
 use crate::telemetry::ErrorChain;
 
 /// Salesforce gives up at 120 s; the sync itself at 100 s.
@@ -20,16 +20,19 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// The result about one id: of its sync, or why there was none.
 pub(super) async fn result_for(syncs: &Syncs, id: Option<&str>, parameters: SyncParameters, arrived: Instant) -> Result<SyncResult, Fault> {
-    let Some(id) = id.filter(|id| !id.trim().is_empty()) else {
-        return Ok(failed(ErrorCode::MissingRecordId, "`parentRecordId` is required".to_owned(), id, parameters.mode));
-    };
-    match SalesforceId::parse(id) {
-        Err(invalid) => Ok(failed(ErrorCode::InvalidRecordId, invalid.to_string(), Some(id), parameters.mode)),
-        Ok(record) => {
-            notes::set_record(&record);
-            synced(syncs, record, parameters, arrived).await
-        }
+    match record_id(id) {
+        Err((code, reason)) => Ok(failed(code, reason, id, parameters.mode)),
+        Ok(record) => result_of(syncs.start(record.clone(), parameters.mode).await, &record, parameters, arrived).await,
     }
+}
+
+/// The record that is asked for, or what is wrong with its id.
+pub(super) fn record_id(id: Option<&str>) -> Result<SalesforceId, (ErrorCode, String)> {
+    let id = id.filter(|id| !id.trim().is_empty());
+    let id = id.ok_or_else(|| (ErrorCode::MissingRecordId, "`parentRecordId` is required".to_owned()))?;
+    let record = SalesforceId::parse(id).map_err(|invalid| (ErrorCode::InvalidRecordId, invalid.to_string()))?;
+    notes::set_record(&record);
+    Ok(record)
 }
 
 /// A result of a request that is answered without a sync.
@@ -40,8 +43,14 @@ pub(super) fn failed(code: ErrorCode, reason: String, id: Option<&str>, mode: Sy
     result
 }
 
-async fn synced(syncs: &Syncs, record: SalesforceId, parameters: SyncParameters, arrived: Instant) -> Result<SyncResult, Fault> {
-    let mut run = syncs.start(record.clone(), parameters.mode).await.map_err(|error| match &error {
+/// The result of a run, or that there is none yet.
+pub(super) async fn result_of(
+    started: Result<StartedRun, StartError>,
+    record: &SalesforceId,
+    parameters: SyncParameters,
+    arrived: Instant,
+) -> Result<SyncResult, Fault> {
+    let mut run = started.map_err(|error| match &error {
         StartError::ShuttingDown => Fault::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "The service is shutting down; try again")
             .retry_after(RETRY_AFTER_SECONDS),
         StartError::Store(_) => {

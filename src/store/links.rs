@@ -40,6 +40,14 @@ impl Store {
         links(&rows, operation)
     }
 
+    /// The links of one row of a kind, in any deal.
+    pub async fn load_links_of_row(&self, kind: EntityKind, row: &SalesforceId) -> Result<Vec<Link>, StoreError> {
+        let operation = "load the links of a row";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation FROM links WHERE row = $1 AND kind = $2";
+        let rows = self.database.fetch(operation, sql, vec![row.as_str().into(), kind.name().into()]).await?;
+        links(&rows, operation)
+    }
+
     /// Saves links, all or none; the object of an earlier link with the same key is replaced.
     pub async fn save_links(&self, links: &[Link]) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "save the links of a record").await?;

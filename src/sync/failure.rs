@@ -3,7 +3,7 @@
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::store::StoreError;
 use crate::telemetry::ErrorChain;
-use crate::transport::{CalloutError, CalloutErrorKind, Vendor};
+use crate::transport::{Budget, CalloutError, CalloutErrorKind, Vendor};
 
 /// The failure that a callout's error means for the whole sync.
 pub(super) fn of_callout(error: &CalloutError) -> Failure {
@@ -18,6 +18,20 @@ pub(super) fn of_callout(error: &CalloutError) -> Failure {
         (_, Vendor::M3ter) => ErrorCode::M3terUnavailable,
     };
     Failure { code, reason: error.reason() }
+}
+
+/// The failure of a spent budget names the budget.
+pub(super) fn with_limit(failure: &Failure, budget: &Budget) -> Failure {
+    let reason = match failure.code {
+        ErrorCode::TimeLimitExceeded => format!("The sync did not end within {} s", budget.time_limit().as_secs()),
+        ErrorCode::CalloutLimitExceeded => format!("The sync did not end within {} callouts", thousands(budget.callout_limit())),
+        _ => return failure.clone(),
+    };
+    Failure { code: failure.code, reason }
+}
+
+fn thousands(count: u32) -> String {
+    if count < 1_000 { count.to_string() } else { format!("{},{:03}", count / 1_000, count % 1_000) }
 }
 
 /// The failure that a fault of the store means. What went wrong stands in the log, not in the answer.

@@ -1,7 +1,6 @@
 //! One sync as a walk: read, resolve, fetch, compare, apply, write back, finish.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -35,7 +34,7 @@ pub(super) struct Walk<'a> {
     pub(super) root: &'a SalesforceId,
     pub(super) mode: SyncMode,
     pub(super) now: Timestamp,
-    pub(super) budget: Budget,
+    pub(super) budget: &'a Budget,
 }
 
 /// Object results and warnings on the way to the answer.
@@ -55,7 +54,7 @@ impl Walk<'_> {
         };
         let mut result = match report.failures.first() {
             None => SyncResult::ended(report.results, report.warnings),
-            Some(failure) => SyncResult::failed(&self.with_limit(failure), report.results, report.warnings),
+            Some(failure) => SyncResult::failed(&failure::with_limit(failure, self.budget), report.results, report.warnings),
         };
         result.parent_record_id = Some(self.root.to_string());
         result.sync_run_id = Some(self.run.to_string());
@@ -66,18 +65,18 @@ impl Walk<'_> {
     async fn sync(&self) -> Result<Report, Failure> {
         let mapping = self.find_mapping().await?;
         let links = self.store.load_links(self.root).await.map_err(|error| failure::of_store(&error))?;
-        let mut seen = Seen::new(self.knowledge, self.store, &self.budget, links.clone());
-        let (record, ()) = tokio::join!(fetch_record(self.knowledge, mapping, self.root, &self.budget), seen.fetch_linked());
+        let mut seen = Seen::new(self.knowledge, self.store, self.budget, links.clone());
+        let (record, ()) = tokio::join!(fetch_record(self.knowledge, mapping, self.root, self.budget), seen.fetch_linked());
         let record = record?;
 
         let keys = mapping.keys(&record);
         let rows: HashSet<SalesforceId> = keys.rows.iter().cloned().collect();
         let (catalog, ()) = tokio::join!(
-            self.knowledge.catalog(&keys.plan_template_codes, &keys.aggregation_codes, &self.budget),
+            self.knowledge.catalog(&keys.plan_template_codes, &keys.aggregation_codes, self.budget),
             seen.fetch_codes(&keys.account_codes, &keys.contract_codes, &rows),
         );
         let catalog = catalog?;
-        let organization_time_zone = self.knowledge.time_zone(&self.budget).await?;
+        let organization_time_zone = self.knowledge.time_zone(self.budget).await?;
         let time_zone = mapping.settings().time_zone.clone().unwrap_or(organization_time_zone);
         let Resolution { objects, warnings } = mapping.resolve(&record, &Context { catalog: &catalog, time_zone: &time_zone });
 
@@ -96,7 +95,7 @@ impl Walk<'_> {
         let writer = Writer {
             knowledge: self.knowledge,
             store: self.store,
-            budget: &self.budget,
+            budget: self.budget,
             circumstances: &circumstances,
             run: self.run,
             root: self.root,
@@ -113,7 +112,7 @@ impl Walk<'_> {
     async fn apply(&self, changeset: &Changeset, writer: &Writer<'_>, links: Vec<Link>, report: &mut Report) {
         let recorder = Recorder::start(self.store.clone(), self.run, self.root.clone(), links, self.tasks);
         let mut applied = apply(changeset, writer, &recorder).await;
-        for (position, warning) in write_back(&self.knowledge.salesforce, &changeset.changes, &applied, &self.budget).await {
+        for (position, warning) in write_back(&self.knowledge.salesforce, &changeset.changes, &applied, self.budget).await {
             applied[position].result.warnings.push(warning);
         }
         if !recorder.finish().await {
@@ -131,7 +130,7 @@ impl Walk<'_> {
 
     async fn find_mapping(&self) -> Result<&Mapping, Failure> {
         let prefix = self.root.key_prefix();
-        let sobject = self.knowledge.sobject_of(prefix, &self.budget).await?;
+        let sobject = self.knowledge.sobject_of(prefix, self.budget).await?;
         let unsupported = |reason| Failure { code: ErrorCode::UnsupportedObject, reason };
         match sobject {
             None => {
@@ -141,16 +140,6 @@ impl Walk<'_> {
                 self.knowledge.mapping(&sobject).ok_or_else(|| unsupported(format!("There is no mapping for `{sobject}` records")))
             }
         }
-    }
-
-    /// The failure of a spent budget names the budget.
-    fn with_limit(&self, failure: &Failure) -> Failure {
-        let reason = match failure.code {
-            ErrorCode::TimeLimitExceeded => format!("The sync did not end within {}", shown(self.budget.time_limit())),
-            ErrorCode::CalloutLimitExceeded => format!("The sync did not end within {} callouts", thousands(self.budget.callout_limit())),
-            _ => return failure.clone(),
-        };
-        Failure { code: failure.code, reason }
     }
 }
 
@@ -175,12 +164,4 @@ impl Report {
             }
         }
     }
-}
-
-fn shown(limit: Duration) -> String {
-    format!("{} s", limit.as_secs())
-}
-
-fn thousands(count: u32) -> String {
-    if count < 1_000 { count.to_string() } else { format!("{},{:03}", count / 1_000, count % 1_000) }
 }

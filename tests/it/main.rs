@@ -6,6 +6,7 @@ mod access;
 mod attacks;
 mod bad_input;
 mod deal;
+mod end_dating;
 mod faults;
 mod identity;
 mod m3ter_schema;

@@ -58,9 +58,10 @@ async fn every_answer_is_declared_and_every_declared_property_is_answered() {
     let (_, health) = world.get("/readyz").await;
     check(&document, &serde_json::json!({"$ref": "#/components/schemas/Health"}), &serde_json::from_str(&health).unwrap(), "", &mut seen);
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-        for property in schema["properties"].as_object().unwrap().keys() {
+        let is_request = name.ends_with("Request");
+        for property in schema["properties"].as_object().unwrap().keys().filter(|_| !is_request) {
             let name = format!("{name}.{property}");
-            let not_answered = ["SyncRequest.parentRecordId", "Fault.retryAfterSeconds"];
+            let not_answered = ["Fault.retryAfterSeconds"];
             assert!(seen.contains(&name) || not_answered.contains(&name.as_str()), "no answer had {name}");
         }
     }

@@ -1,8 +1,5 @@
 //! The request log.
 
-use std::collections::VecDeque;
-
-use axum::body::Bytes;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -28,18 +25,12 @@ pub struct LoggedRequest {
     pub body: Json,
     /// The fault that it met.
     pub fault: Option<&'static str>,
-    /// The body of its answer as it went out; empty where a fault spoiled it.
-    #[serde(skip)]
-    pub answer: Bytes,
 }
-
-/// The most that is remembered: a sandbox that runs for days forgets the oldest requests.
-const MOST_REQUESTS: usize = 20_000;
 
 /// All requests in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    requests: VecDeque<LoggedRequest>,
+    requests: Vec<LoggedRequest>,
     sequence: u64,
 }
 
@@ -47,23 +38,19 @@ impl Log {
     pub(crate) fn begin(&mut self, mut request: LoggedRequest) -> u64 {
         self.sequence += 1;
         request.sequence = self.sequence;
-        if self.requests.len() == MOST_REQUESTS {
-            self.requests.pop_front();
-        }
-        self.requests.push_back(request);
+        self.requests.push(request);
         self.sequence
     }
 
-    pub(crate) fn end(&mut self, sequence: u64, finished_at: u64, status: Option<u16>, answer: Bytes) {
+    pub(crate) fn end(&mut self, sequence: u64, finished_at: u64, status: Option<u16>) {
         if let Some(request) = self.requests.iter_mut().rev().find(|request| request.sequence == sequence) {
             request.finished_at = Some(finished_at);
             request.status = status;
-            request.answer = answer;
         }
     }
 
     pub(super) fn requests(&self) -> Vec<LoggedRequest> {
-        self.requests.iter().cloned().collect()
+        self.requests.clone()
     }
 
     pub(super) fn clear(&mut self) {

@@ -1,0 +1,90 @@
+//! `POST /end-date-billing-entities`: a list with exactly one record whose billing ends, answered by a list of as many results.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::body::{Presence, SyncParameters, json_bytes, parse_requests};
+use super::fault::Fault;
+use super::wait::{failed, record_id, result_of};
+use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
+use crate::domain::outcome::{ErrorCode, SyncResult};
+use crate::sync::Syncs;
+
+/// One element of the request list. Null, absent and blank values are answered by a result.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EndDateRequest {
+    /// The Salesforce id of an Account, or of a record that was synced to a Contract.
+    #[serde(default)]
+    parent_record_id: Option<String>,
+    /// A date or a date-time.
+    #[serde(default)]
+    end_date: Option<String>,
+    /// Words of m3ter's.
+    #[serde(default)]
+    billing_entities: Option<Vec<Option<String>>>,
+    #[serde(default)]
+    apply_to_children: Option<bool>,
+}
+
+/// What such a list looks like, for whoever sends something else.
+const EXAMPLE: &str = r#"[{"parentRecordId": "…", "endDate": "2026-12-31", "billingEntities": ["CONTRACT", "ACCOUNTPLAN"]}]"#;
+/// How much of an unknown word is repeated in the message about it.
+const SHOWN_CHARACTERS: usize = 40;
+
+pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Json<Vec<SyncResult>>, Fault> {
+    let arrived = Instant::now();
+    let parameters = SyncParameters::parse(request.uri().query())?;
+    let requests: Vec<EndDateRequest> = parse_requests(&json_bytes(request, Presence::Required).await?, EXAMPLE)?;
+    let results = match requests.as_slice() {
+        [] => vec![failed(ErrorCode::EmptyRequest, "The request holds no record; send exactly one".to_owned(), None, parameters.mode)],
+        [only] => vec![answer(&syncs, only, parameters, arrived).await?],
+        several => {
+            let reason = format!("Only one record can be end-dated per request, but {} were sent", several.len());
+            let result = |request: &EndDateRequest| {
+                failed(ErrorCode::MultipleRequests, reason.clone(), request.parent_record_id.as_deref(), parameters.mode)
+            };
+            several.iter().map(result).collect()
+        }
+    };
+    Ok(Json(results))
+}
+
+async fn answer(syncs: &Syncs, request: &EndDateRequest, parameters: SyncParameters, arrived: Instant) -> Result<SyncResult, Fault> {
+    let id = request.parent_record_id.as_deref();
+    let read = record_id(id).and_then(|record| Ok((record, order(request)?)));
+    match read {
+        Err((code, reason)) => Ok(failed(code, reason, id, parameters.mode)),
+        Ok((record, order)) => {
+            let started = syncs.start_end_date(record.clone(), order, parameters.mode).await;
+            result_of(started, &record, parameters, arrived).await
+        }
+    }
+}
+
+/// What is asked for, or the first thing that is wrong with it.
+fn order(request: &EndDateRequest) -> Result<EndDateOrder, (ErrorCode, String)> {
+    let end_date = request.end_date.as_deref().filter(|text| !text.trim().is_empty());
+    let end_date = end_date.ok_or_else(|| (ErrorCode::MissingEndDate, "`endDate` is required".to_owned()))?;
+    let end_date = EndDate::parse(end_date).map_err(|invalid| (ErrorCode::InvalidEndDate, invalid.to_string()))?;
+    let known = || BillingEntity::ALL.map(|entity| format!("`{entity}`")).join(", ");
+    let words = request.billing_entities.as_deref().unwrap_or_default();
+    if words.is_empty() {
+        return Err((ErrorCode::MissingBillingEntities, format!("`billingEntities` is empty; name at least one of {}", known())));
+    }
+    let mut entities = Vec::new();
+    for word in words {
+        let word = word.as_deref().unwrap_or_default();
+        let entity = BillingEntity::from_word(word).ok_or_else(|| {
+            let shown: String = word.chars().take(SHOWN_CHARACTERS).collect();
+            (ErrorCode::UnknownBillingEntity, format!("`{shown}` is not a billing entity; there are {}", known()))
+        })?;
+        entities.push(entity);
+    }
+    entities.sort_unstable();
+    entities.dedup();
+    let children = if request.apply_to_children == Some(true) { Children::Included } else { Children::LeftAlone };
+    Ok(EndDateOrder { end_date, entities, children })
+}

@@ -1,0 +1,152 @@
+//! Which Account or Contract of m3ter a record means: by its link, or by its natural key where nothing is linked.
+//!
+//! A wrong answer ends somebody else's billing: what belongs to another record is refused, and so is a choice between two.
+
+use jiff::tz::TimeZone;
+
+use crate::domain::actual::ActualObject;
+use crate::domain::ending::Children;
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::outcome::{ErrorCode, Failure};
+use crate::m3ter::{EndingOwner, ListFilter};
+use crate::mapping::Mapping;
+use crate::store::Link;
+use crate::sync::end_dating::EndDating;
+use crate::sync::failure;
+use crate::sync::read::fetch_record;
+
+/// Whose billing is ended.
+pub(super) struct Target {
+    pub(super) owner: EndingOwner,
+    /// The Account, which is the Contract's where that is the owner.
+    pub(super) account: M3terId,
+    /// The Contract, where that is the owner.
+    pub(super) contract: Option<ActualObject>,
+    /// In which a day begins that the caller named.
+    pub(super) time_zone: TimeZone,
+}
+
+/// The object that a Salesforce Account is in m3ter.
+const ACCOUNT: &str = "Account";
+
+impl EndDating<'_> {
+    pub(super) async fn find_target(&self) -> Result<Target, Failure> {
+        let prefix = self.record.key_prefix();
+        let sobject = self.knowledge.sobject_of(prefix, self.budget).await?;
+        let is_account = sobject.as_deref() == Some(ACCOUNT);
+        if self.order.children == Children::Included && !is_account {
+            return Err(Failure {
+                code: ErrorCode::ApplyToChildrenWithoutAccount,
+                reason: format!("`applyToChildren` is for Accounts, and {} is not one", self.record),
+            });
+        }
+        let mapping = sobject.as_deref().and_then(|sobject| self.knowledge.mapping(sobject));
+        let time_zone = match mapping.and_then(|mapping| mapping.settings().time_zone.clone()) {
+            Some(time_zone) => time_zone,
+            None => self.knowledge.time_zone(self.budget).await?,
+        };
+        let kind = if is_account { EntityKind::Account } else { EntityKind::Contract };
+        let linked = self.linked(kind).await?;
+        let found = match linked {
+            Some(linked) => linked,
+            None => self.by_natural_key(kind, mapping).await?,
+        };
+        self.refuse_foreign(kind, &found).await?;
+        if is_account {
+            let account = found.id.clone();
+            return Ok(Target { owner: EndingOwner::Account(found.id), account, contract: None, time_zone });
+        }
+        let account = found.text("accountId").and_then(|id| M3terId::parse(id).ok());
+        let account = account.ok_or_else(|| Failure {
+            code: ErrorCode::M3terUnavailable,
+            reason: format!("m3ter answered the Contract {} without its Account", found.id),
+        })?;
+        Ok(Target { owner: EndingOwner::Contract(found.id.clone()), account, contract: Some(found), time_zone })
+    }
+
+    /// What a sync linked to the record, as far as m3ter still has it.
+    async fn linked(&self, kind: EntityKind) -> Result<Option<ActualObject>, Failure> {
+        let links = match kind {
+            EntityKind::Account => self.store.load_links_of_row(kind, self.record).await,
+            _ => self.store.load_links(self.record).await,
+        };
+        let links = links.map_err(|error| failure::of_store(&error))?;
+        let mut ids: Vec<M3terId> = links.into_iter().filter(|link| link.object.kind == kind).map(|link| link.m3ter_id).collect();
+        ids.sort();
+        ids.dedup();
+        let answers = futures::future::try_join_all(ids.iter().map(|id| self.knowledge.m3ter.fetch(kind, id, self.budget))).await;
+        let found: Vec<ActualObject> = answers.map_err(|error| failure::of_callout(&error))?.into_iter().flatten().collect();
+        self.only(kind, found)
+    }
+
+    /// What m3ter has under the record's code.
+    async fn by_natural_key(&self, kind: EntityKind, mapping: Option<&Mapping>) -> Result<ActualObject, Failure> {
+        let (account_codes, codes) = match (mapping, kind) {
+            (Some(mapping), _) => {
+                let record = fetch_record(self.knowledge, mapping, self.record, self.budget).await?;
+                let keys = mapping.keys(&record);
+                if kind == EntityKind::Account { (Vec::new(), keys.account_codes) } else { (keys.account_codes, keys.contract_codes) }
+            }
+            // Without a mapping an Account's code is its id, as in those that come with the service.
+            (None, EntityKind::Account) => (Vec::new(), vec![self.record.to_string()]),
+            (None, _) => {
+                return Err(Failure {
+                    code: ErrorCode::UnsupportedObject,
+                    reason: format!("There is no mapping for the object of {}, and no sync linked it to a m3ter Contract", self.record),
+                });
+            }
+        };
+        let (found, accounts) = tokio::join!(self.with_codes(kind, &codes), self.with_codes(EntityKind::Account, &account_codes));
+        let Some(found) = self.only(kind, found?)? else { return Err(self.not_synced(kind, &codes)) };
+        let accounts = accounts?;
+        let owner = found.text("accountId");
+        if !account_codes.is_empty() && !accounts.iter().any(|account| Some(account.id.as_str()) == owner) {
+            let reason = format!(
+                "m3ter's Contract {} has the record's code, and belongs to the Account {}, which is not the record's",
+                found.id,
+                owner.unwrap_or("of no id")
+            );
+            return Err(Failure { code: ErrorCode::OwnedByAnotherRecord, reason });
+        }
+        Ok(found)
+    }
+
+    async fn with_codes(&self, kind: EntityKind, codes: &[String]) -> Result<Vec<ActualObject>, Failure> {
+        if codes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let filters = [ListFilter::Codes(codes.to_vec())];
+        self.knowledge.m3ter.list(kind, &filters, self.budget).await.map_err(|error| failure::of_callout(&error))
+    }
+
+    fn only(&self, kind: EntityKind, mut found: Vec<ActualObject>) -> Result<Option<ActualObject>, Failure> {
+        match found.as_slice() {
+            [] | [_] => Ok(found.pop()),
+            [first, second, ..] => {
+                let reason = format!("{} could mean two m3ter {kind} objects: {} and {}", self.record, first.id, second.id);
+                Err(Failure { code: ErrorCode::AmbiguousRecord, reason })
+            }
+        }
+    }
+
+    /// An Account of another row, or a Contract that another record made and this one only joins, is ended where it belongs.
+    async fn refuse_foreign(&self, kind: EntityKind, found: &ActualObject) -> Result<(), Failure> {
+        let owners = self.store.load_owners(std::slice::from_ref(&found.id)).await.map_err(|error| failure::of_store(&error))?;
+        let row = |link: &Link| -> SalesforceId { if kind == EntityKind::Account { link.object.row.clone() } else { link.root.clone() } };
+        let owners: Vec<SalesforceId> = owners.iter().filter(|link| link.object.kind == kind).map(row).collect();
+        match owners.first() {
+            Some(owner) if !owners.contains(self.record) => {
+                let reason = format!("m3ter's {kind} {} belongs to the Salesforce record {owner}; end it there", found.id);
+                Err(Failure { code: ErrorCode::OwnedByAnotherRecord, reason })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn not_synced(&self, kind: EntityKind, codes: &[String]) -> Failure {
+        let code = codes.first().map_or_else(String::new, |code| format!(" under the code `{code}`"));
+        let reason = format!("m3ter has no {kind} of {}: no sync linked one, and there is none{code}", self.record);
+        Failure { code: ErrorCode::RecordNotSynced, reason }
+    }
+}

@@ -1,0 +1,123 @@
+//! Ends one object of m3ter by a versioned PUT of its `endDate`, until it is known what became of it. An end is only ever brought
+//! forward: what has ended by then is left as it is.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Value as Json;
+
+use crate::changeset::body::replacing_body;
+use crate::domain::actual::ActualObject;
+use crate::domain::dates::date_at;
+use crate::domain::ending::BillingEntity;
+use crate::domain::entity::EntityKind;
+use crate::domain::outcome::Failure;
+use crate::domain::value::date_in_text;
+use crate::m3ter;
+use crate::sync::failure;
+use crate::transport::{Budget, CalloutError, Effect};
+
+/// The first moment that is not billed any more, as m3ter's two kinds of date have it.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    instant: Timestamp,
+    /// The time zone in which m3ter's calendar dates begin.
+    time_zone: TimeZone,
+}
+
+/// What became of the end of one object.
+#[derive(Debug)]
+pub(super) enum EndedOne {
+    /// It ends then, or before.
+    Done,
+    /// m3ter said no, in these words.
+    Refused(String),
+    /// There is no definite answer.
+    Unsettled(Failure),
+}
+
+/// How often the end starts over because the object changed meanwhile.
+const ROUNDS: u32 = 3;
+
+impl End {
+    pub(super) fn at(instant: Timestamp, time_zone: TimeZone) -> Self {
+        Self { instant, time_zone }
+    }
+
+    pub(super) fn instant(&self) -> Timestamp {
+        self.instant
+    }
+
+    /// As the entity's `endDate` has it.
+    pub(super) fn shown(&self, entity: BillingEntity) -> String {
+        if entity.ends_on_a_date() { date_at(self.instant, &self.time_zone).to_string() } else { self.instant.to_string() }
+    }
+
+    /// Whether the object has no end, or a later one.
+    pub(super) fn comes_before_that_of(&self, entity: BillingEntity, object: &ActualObject) -> bool {
+        !self.is_at_or_after(entity, object, "endDate").unwrap_or(false)
+    }
+
+    /// Whether the object begins only then or later.
+    pub(super) fn comes_before_the_start_of(&self, entity: BillingEntity, object: &ActualObject) -> bool {
+        let text = object.text("startDate");
+        if entity.ends_on_a_date() {
+            text.and_then(date_in_text).is_some_and(|start| start >= date_at(self.instant, &self.time_zone))
+        } else {
+            text.and_then(|text| text.parse::<Timestamp>().ok()).is_some_and(|start| start >= self.instant)
+        }
+    }
+
+    /// Whether this end lies at or after a date of the object; `None` where the object has no such date.
+    fn is_at_or_after(&self, entity: BillingEntity, object: &ActualObject, field: &str) -> Option<bool> {
+        let text = object.text(field)?;
+        if entity.ends_on_a_date() {
+            date_in_text(text).map(|date| date <= date_at(self.instant, &self.time_zone))
+        } else {
+            text.parse::<Timestamp>().ok().map(|instant| instant <= self.instant)
+        }
+    }
+}
+
+/// Ends an object that runs beyond `end`.
+pub(super) async fn end_one(m3ter: &m3ter::Client, entity: BillingEntity, object: &ActualObject, end: &End, budget: &Budget) -> EndedOne {
+    let mut actual = object.clone();
+    let mut last_error: Option<CalloutError> = None;
+    for _ in 0..ROUNDS {
+        let mut body = replacing_body(entity.kind(), &actual);
+        body.insert("endDate".to_owned(), Json::String(end.shown(entity)));
+        let Err(error) = m3ter.update_billing_entity(entity, &actual.id, &body, budget).await else { return EndedOne::Done };
+        if error.effect() == Effect::None {
+            return EndedOne::Unsettled(failure::of_callout(&error));
+        }
+        let present = match m3ter.fetch_billing_entity(entity, &actual.id, budget).await {
+            Ok(Some(present)) => present,
+            // What is gone does not bill.
+            Ok(None) => return EndedOne::Done,
+            Err(error) => return EndedOne::Unsettled(failure::of_callout(&error)),
+        };
+        if !end.comes_before_that_of(entity, &present) {
+            return EndedOne::Done;
+        }
+        if error.effect() == Effect::Refused && present.version == actual.version {
+            return EndedOne::Refused(error.refusal().map_or_else(|| error.reason(), |refusal| refusal.message.clone()));
+        }
+        actual = present;
+        last_error = Some(error);
+    }
+    match last_error {
+        Some(error) if error.effect() == Effect::Unknown => EndedOne::Unsettled(failure::of_callout(&error)),
+        _ => EndedOne::Refused(format!("it changed in m3ter while it was ended, {ROUNDS} times in a row")),
+    }
+}
+
+impl BillingEntity {
+    /// The kind whose bodies it has; a counter pricing is sent as a Pricing is.
+    fn kind(self) -> EntityKind {
+        match self {
+            Self::Contract => EntityKind::Contract,
+            Self::Prepayment => EntityKind::Commitment,
+            Self::Pricings | Self::CounterPricings => EntityKind::Pricing,
+            Self::AccountPlan => EntityKind::AccountPlan,
+        }
+    }
+}
