@@ -12,6 +12,8 @@ mod knowledge;
 mod matching;
 mod read;
 mod recorder;
+mod removed;
+mod replace;
 mod walk;
 mod write;
 mod write_back;

@@ -15,6 +15,22 @@ pub struct Settings {
     pub pricing_change: PricingChange,
     /// What happens about a row that was synced and is gone.
     pub removed_lines: RemovedLines,
+    /// What happens about an AccountPlan that stands in the way of a new one.
+    pub account_plan_overlap: OverlapRule,
+    /// What happens about a Commitment that stands in the way of a new one.
+    pub commitment_overlap: OverlapRule,
+}
+
+/// What happens about an object of m3ter that runs when a new one is to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OverlapRule {
+    /// It is left alone and reported, with whose it is.
+    #[default]
+    Report,
+    /// It ends when the new one begins, if a sync of this service made it or took it over.
+    Replace,
+    /// It ends when the new one begins, whoever made it.
+    ReplaceAny,
 }
 
 /// How a commitment is paid.
@@ -46,4 +62,6 @@ pub enum RemovedLines {
     Warn,
     /// An object result that is not a success.
     Fail,
+    /// Its AccountPlan ends.
+    End,
 }

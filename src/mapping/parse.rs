@@ -12,7 +12,7 @@ use super::Mapping;
 use super::fault::{MappingFault, nearest};
 use super::language::{FieldMapping, FieldRef, Lines, Mapped, ObjectMapping, Rows};
 use crate::domain::entity::EntityKind;
-use crate::domain::settings::{CommitmentBilling, PricingChange, RemovedLines, Settings};
+use crate::domain::settings::{CommitmentBilling, OverlapRule, PricingChange, RemovedLines, Settings};
 
 /// The tables of a file, in the order of results.
 const OBJECT_TABLES: [(&str, EntityKind); 6] = [
@@ -28,6 +28,9 @@ const TOP_KEYS: [&str; 8] =
     ["root", "currency", "time_zone", "commitment_billing", "pricing_change", "removed_lines", "deal_currency", "lines"];
 const LINE_KEYS: [&str; 5] = ["relationship", "sobject", "parent", "order_by", "leave_out"];
 const OBJECT_KEYS: [&str; 7] = ["rows", "row", "sobject", "skip", "write_back", "joins_by", "billing_line"];
+
+/// The key of a Commitment's and an AccountPlan's table that says what happens about one that stands in the way.
+const OVERLAP_KEY: &str = "overlap";
 
 /// A file that is larger is not a mapping.
 const LARGEST_FILE_BYTES: usize = 256 * 1024;
@@ -122,14 +125,23 @@ impl Parser<'_> {
         });
         let billing = [("paid_outside", CommitmentBilling::PaidOutside), ("billed_by_plan", CommitmentBilling::BilledByPlan)];
         let pricing = [("in_place", PricingChange::InPlace), ("from_date", PricingChange::FromDate), ("report", PricingChange::Report)];
-        let removed = [("warn", RemovedLines::Warn), ("fail", RemovedLines::Fail)];
+        let removed = [("warn", RemovedLines::Warn), ("fail", RemovedLines::Fail), ("end", RemovedLines::End)];
         Settings {
             currency,
             time_zone,
             commitment_billing: self.choice(table, "commitment_billing", &billing),
             pricing_change: self.choice(table, "pricing_change", &pricing).unwrap_or_default(),
             removed_lines: self.choice(table, "removed_lines", &removed).unwrap_or_default(),
+            account_plan_overlap: self.overlap_rule(table, "account_plan"),
+            commitment_overlap: self.overlap_rule(table, "commitment"),
         }
+    }
+
+    /// The `overlap` of an object's table.
+    fn overlap_rule(&mut self, table: &DeTable<'_>, object: &str) -> OverlapRule {
+        let rules = [("report", OverlapRule::Report), ("replace", OverlapRule::Replace), ("replace_any", OverlapRule::ReplaceAny)];
+        let table = find(table, object).and_then(|value| value.get_ref().as_table());
+        table.and_then(|table| self.choice(table, OVERLAP_KEY, &rules)).unwrap_or_default()
     }
 
     fn text_setting(&mut self, table: &DeTable<'_>, key: &str) -> Option<(Range<usize>, String)> {
@@ -216,7 +228,8 @@ impl Parser<'_> {
         let mut fields = Vec::new();
         for (key, value) in table {
             let key_name = key.get_ref().as_ref();
-            if OBJECT_KEYS.contains(&key_name) {
+            let has_overlap = matches!(kind, EntityKind::Commitment | EntityKind::AccountPlan);
+            if OBJECT_KEYS.contains(&key_name) || has_overlap && key_name == OVERLAP_KEY {
                 continue;
             }
             let Some(spec) = kind.field(key_name) else {

@@ -20,6 +20,7 @@ use crate::m3ter::ListFilter;
 use crate::store::{CommitmentAttempt, Link, LinkRelation, Store};
 use crate::sync::failure;
 use crate::sync::knowledge::Knowledge;
+use crate::sync::removed::RemovedLine;
 use crate::transport::{Budget, CalloutError};
 
 /// What this sync has seen of m3ter so far.
@@ -111,13 +112,14 @@ impl<'a> Seen<'a> {
         desired: &[DesiredObject],
         left_out: &HashSet<SalesforceId>,
         now: jiff::Timestamp,
-    ) -> Vec<(&Link, &ActualObject)> {
+    ) -> Vec<RemovedLine> {
         let rows: HashSet<&SalesforceId> = desired.iter().map(|object| &object.key.row).chain(left_out).collect();
         self.links
             .iter()
             .filter(|link| link.object.kind == EntityKind::AccountPlan && !rows.contains(&link.object.row))
             .filter_map(|link| Some((link, self.object(link.object.kind, &link.m3ter_id)?)))
             .filter(|(_, plan)| plan.text("endDate").and_then(|end| end.parse::<jiff::Timestamp>().ok()).is_none_or(|end| end > now))
+            .map(|(link, plan)| RemovedLine { link: link.clone(), plan: plan.clone() })
             .collect()
     }
 

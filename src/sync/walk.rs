@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use crate::changeset::Changeset;
 use crate::changeset::compare::Circumstances;
 use crate::domain::desired::Resolution;
-use crate::domain::finding::FindingCode;
+use crate::domain::entity::ObjectKey;
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult, SyncResult};
-use crate::domain::settings::RemovedLines;
+use crate::domain::outcome::{ErrorCode, Failure, ObjectResult, SyncResult};
 use crate::mapping::{Context, Mapping};
 use crate::store::{Link, Store};
 use crate::sync::SyncMode;
@@ -20,6 +19,7 @@ use crate::sync::knowledge::Knowledge;
 use crate::sync::matching::Seen;
 use crate::sync::read::fetch_record;
 use crate::sync::recorder::Recorder;
+use crate::sync::removed::{Removal, Removed, RemovedLine};
 use crate::sync::write::Writer;
 use crate::sync::write_back::write_back;
 use crate::transport::Budget;
@@ -77,19 +77,22 @@ impl Walk<'_> {
         );
         let catalog = catalog?;
         let organization_time_zone = self.knowledge.time_zone(self.budget).await?;
-        let time_zone = mapping.settings().time_zone.clone().unwrap_or(organization_time_zone);
+        let time_zone = mapping.settings().time_zone.clone().unwrap_or_else(|| organization_time_zone.clone());
         let Resolution { objects, warnings } = mapping.resolve(&record, &Context { catalog: &catalog, time_zone: &time_zone });
 
         let circumstances = Circumstances { now: self.now, time_zone, pricing_change: mapping.settings().pricing_change };
         let attempts = self.store.load_commitment_attempts(self.root).await.map_err(|error| failure::of_store(&error))?;
-        let removed = seen.removed_lines(&objects, &rows, self.now);
+        let removed_lines = seen.removed_lines(&objects, &rows, self.now);
+        let time_zone = &circumstances.time_zone;
+        let removal = Removal { setting: mapping.settings().removed_lines, lines: &removed_lines, rows: &rows, now: self.now, time_zone };
+        let desired: HashSet<ObjectKey> = objects.iter().map(|object| object.key.clone()).collect();
         let mut report = Report { warnings, ..Report::default() };
-        report.note_removed_lines(&removed, mapping.settings().removed_lines);
         let changeset = seen.compare(objects, &attempts, &circumstances).await?;
         report.failures.extend(seen.failures());
 
         if self.mode == SyncMode::DryRun {
-            report.results.splice(0..0, changeset.foresee());
+            report.results = changeset.foresee();
+            report.note_removed(removal.foresee(), &removed_lines);
             return Ok(report);
         }
         let writer = Writer {
@@ -99,6 +102,9 @@ impl Walk<'_> {
             circumstances: &circumstances,
             run: self.run,
             root: self.root,
+            desired: &desired,
+            settings: mapping.settings(),
+            organization_time_zone: &organization_time_zone,
             attempts: &attempts,
         };
         let gone = seen.gone_links();
@@ -106,6 +112,11 @@ impl Walk<'_> {
             self.store.delete_links(self.root, &gone).await.map_err(|error| failure::of_store(&error))?;
         }
         self.apply(&changeset, &writer, links, &mut report).await;
+        let removed = removal.apply(&self.knowledge.m3ter, self.budget).await;
+        let ended = report.note_removed(removed, &removed_lines);
+        if !ended.is_empty() {
+            self.store.delete_links(self.root, &ended).await.map_err(|error| failure::of_store(&error))?;
+        }
         Ok(report)
     }
 
@@ -125,7 +136,7 @@ impl Walk<'_> {
             report.failures.extend(outcome.failure);
             results.push(outcome.result);
         }
-        report.results.splice(0..0, results);
+        report.results = results;
     }
 
     async fn find_mapping(&self) -> Result<&Mapping, Failure> {
@@ -144,24 +155,23 @@ impl Walk<'_> {
 }
 
 impl Report {
-    /// A linked row that the record no longer has: it still bills in m3ter until someone ends it.
-    fn note_removed_lines(&mut self, removed: &[(&Link, &crate::domain::actual::ActualObject)], setting: RemovedLines) {
-        for (link, plan) in removed {
-            let message = format!(
-                "The line {} was synced before and is gone from Salesforce; its AccountPlan {} still bills in m3ter",
-                link.object.row, plan.id
-            );
-            let remedy = format!("End the AccountPlan {} in m3ter if the line is no longer sold", plan.id);
-            match setting {
-                RemovedLines::Warn => self.warnings.push(format!("{}: {message}. {remedy}", FindingCode::LineRemoved)),
-                RemovedLines::Fail => {
-                    let mut result = ObjectResult::new(&link.object, Action::Failed, message);
-                    result.finding_code = Some(FindingCode::LineRemoved.to_string());
-                    result.remedy = Some(remedy);
-                    result.m3ter_id = Some(plan.id.to_string());
+    /// Notes what became of removed lines; those that need not be remembered any longer.
+    fn note_removed(&mut self, removed: Vec<Removed>, lines: &[RemovedLine]) -> Vec<ObjectKey> {
+        let mut ended = Vec::new();
+        for (removed, line) in removed.into_iter().zip(lines) {
+            match removed {
+                Removed::Warning(warning) => self.warnings.push(warning),
+                Removed::Result(result) => self.results.push(result),
+                Removed::Ended(result) => {
                     self.results.push(result);
+                    ended.push(line.link.object.clone());
+                }
+                Removed::Unsettled(result, failure) => {
+                    self.results.push(result);
+                    self.failures.push(failure);
                 }
             }
         }
+        ended
     }
 }

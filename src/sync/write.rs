@@ -3,8 +3,10 @@
 //! m3ter has no idempotency key. A refused create may mean that the object is there already; an answer that never came may hide a
 //! create that happened. Either is settled by looking, never by sending again blindly.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 
 use crate::changeset::compare::{Circumstances, compare, successor_code};
@@ -12,10 +14,11 @@ use crate::changeset::identity::{code_in_use, is_body_of};
 use crate::changeset::{Change, KnownIds, Step, body};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, OnFound};
-use crate::domain::entity::EntityKind;
+use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{Action, ErrorCode, Failure};
+use crate::domain::settings::Settings;
 use crate::domain::value::Value;
 use crate::m3ter::{ListFilter, RefusalKind};
 use crate::store::{CommitmentAttempt, Store};
@@ -32,6 +35,11 @@ pub(super) struct Writer<'a> {
     pub(super) circumstances: &'a Circumstances,
     pub(super) run: crate::domain::ids::SyncRunId,
     pub(super) root: &'a SalesforceId,
+    /// The objects that this record asks for: what one of them has is never ended for another one.
+    pub(super) desired: &'a HashSet<ObjectKey>,
+    pub(super) settings: &'a Settings,
+    /// In which m3ter's calendar dates begin.
+    pub(super) organization_time_zone: &'a TimeZone,
     /// Bodies of Commitments that earlier runs sent without learning what became of them.
     pub(super) attempts: &'a [CommitmentAttempt],
 }
@@ -115,7 +123,7 @@ impl Writer<'_> {
     }
 
     /// A Commitment has no code that would refuse a second one: it is looked for, and never sent again in this run.
-    async fn look_for_commitment(&self, desired: &DesiredObject, body: &Map<String, Json>, error: &CalloutError) -> Written {
+    pub(super) async fn look_for_commitment(&self, desired: &DesiredObject, body: &Map<String, Json>, error: &CalloutError) -> Written {
         for pause in COMMITMENT_LOOK_UPS {
             tokio::time::sleep(pause.min(self.budget.remaining())).await;
             match self.look_up(desired, body, Breadth::Scope).await {
@@ -153,7 +161,10 @@ impl Writer<'_> {
         match found {
             Err(error) => Written::Unsettled(failure::of_callout(&error)),
             Ok(Some(found)) => self.take_over(desired, found, known, action).await,
-            Ok(None) => self.refused(desired, error).await,
+            Ok(None) => match self.replace(desired, body, refusal_message(error)).await {
+                Some(written) => written,
+                None => self.refused(desired, error).await,
+            },
         }
     }
 
@@ -252,7 +263,7 @@ impl Writer<'_> {
         }
     }
 
-    async fn post(&self, kind: EntityKind, body: &Map<String, Json>) -> Result<ActualObject, CalloutError> {
+    pub(super) async fn post(&self, kind: EntityKind, body: &Map<String, Json>) -> Result<ActualObject, CalloutError> {
         self.knowledge.m3ter.create(kind, body, self.budget).await
     }
 
@@ -278,7 +289,7 @@ impl Writer<'_> {
     }
 
     /// The object under the natural key of what was sent.
-    async fn look_up(
+    pub(super) async fn look_up(
         &self,
         desired: &DesiredObject,
         body: &Map<String, Json>,
@@ -335,18 +346,18 @@ impl Writer<'_> {
 
 /// How far an object is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Breadth {
+pub(super) enum Breadth {
     /// Under its natural owner.
     Scope,
     /// Everywhere, page by page: a code that m3ter calls taken and no list under the owner shows.
     Everything,
 }
 
-fn created_as(created: ActualObject) -> Written {
+pub(super) fn created_as(created: ActualObject) -> Written {
     Written::Done { id: created.id, action: Action::Created, warnings: Vec::new() }
 }
 
-fn refusal_message(error: &CalloutError) -> &str {
+pub(super) fn refusal_message(error: &CalloutError) -> &str {
     error.refusal().map_or("", |refusal| &refusal.message)
 }
 

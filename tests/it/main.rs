@@ -11,6 +11,7 @@ mod faults;
 mod identity;
 mod m3ter_schema;
 mod openapi;
+mod overlaps;
 mod settings;
 mod support;
 mod tidy;
