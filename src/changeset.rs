@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod compare;
+pub mod foresight;
 pub mod identity;
 #[cfg(test)]
 mod testing;

@@ -3,7 +3,7 @@
 pub mod check;
 pub mod end_date;
 pub mod keys;
-mod report;
+pub mod report;
 pub mod sandbox;
 pub mod serve;
 pub mod sync;

@@ -13,7 +13,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent};
 use crate::domain::entity::EntityKind;
-use crate::domain::field::OnDifference;
+use crate::domain::field::{ADDRESS_PARTS, OnDifference};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::outcome::FieldChange;
 use crate::domain::settings::PricingChange;
@@ -44,7 +44,11 @@ pub fn compare(
     match (&desired.intent, actual) {
         (Intent::Flagged, _) => (Step::Flagged { existing }, Vec::new()),
         (Intent::Invalid(findings), _) => (Step::Invalid { findings: findings.clone(), existing }, Vec::new()),
-        (Intent::Sync(fields), None) => (Step::Create { changes: creation(fields) }, Vec::new()),
+        (Intent::Sync(fields), None) => {
+            let changes = creation(fields);
+            let warnings = moved_dates(&changes, circumstances);
+            (Step::Create { changes }, warnings)
+        }
         (Intent::Sync(_), Some(actual)) => compare_existing(desired, actual, known, circumstances),
     }
 }
@@ -144,6 +148,7 @@ fn moved_dates(changes: &[FieldChange], circumstances: &Circumstances) -> Vec<St
     changes
         .iter()
         .filter_map(|change| match (change.field.as_str(), date(&change.old_value), date(&change.new_value)) {
+            ("endDate", None, Some(end)) if end < today => Some(format!("It would end in the past ({end})")),
             ("endDate", _, Some(end)) if end < today => Some(format!(
                 "The end moved into the past ({}); bills may exist beyond it",
                 change.new_value.as_deref().unwrap_or_default()
@@ -197,10 +202,12 @@ fn field_change(field: &DesiredField, actual: &ActualObject, known: &KnownIds) -
     })
 }
 
-fn shown_value(value: &Value) -> String {
+/// A value as people read it.
+pub fn shown_value(value: &Value) -> String {
     match value {
         Value::Object(key) => format!("the {} of {}", key.kind, key.row),
         Value::PricingBands(bands) => shown_bands(bands),
+        Value::Address(parts) => shown_address(parts.iter().map(|(part, text)| (*part, text.as_str()))),
         value => shown_json(&value.to_json()),
     }
 }
@@ -208,8 +215,20 @@ fn shown_value(value: &Value) -> String {
 fn shown_actual(field: &DesiredField, actual: &Json) -> String {
     match &field.action {
         FieldAction::Set(Value::PricingBands(_)) => bands_in_json(actual).map_or_else(|| shown_json(actual), |bands| shown_bands(&bands)),
+        FieldAction::Set(Value::Address(_)) => {
+            let parts = actual.as_object().into_iter().flatten();
+            shown_address(parts.filter_map(|(part, text)| Some((part.as_str(), text.as_str()?))))
+        }
         _ => shown_json(actual),
     }
+}
+
+/// The filled parts, in the order in which an address is written.
+fn shown_address<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let position = |part: &str| ADDRESS_PARTS.iter().position(|(name, _)| *name == part);
+    let mut parts: Vec<(&str, &str)> = parts.filter(|(_, text)| !text.is_empty()).collect();
+    parts.sort_by_key(|(part, _)| position(part));
+    parts.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
 }
 
 fn shown_bands(bands: &[crate::domain::value::PricingBand]) -> String {

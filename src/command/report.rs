@@ -8,7 +8,7 @@ use comfy_table::{ContentArrangement, Table};
 use crate::domain::outcome::{Action, FieldChange, ObjectResult, SyncResult};
 
 /// The whole report, without a line break at its end.
-pub(super) fn report(result: &SyncResult) -> String {
+pub fn report(result: &SyncResult) -> String {
     let mut text = String::new();
     if result.dry_run {
         for object in &result.object_results {

@@ -1,6 +1,7 @@
 //! What stands in the way when m3ter refuses an object, whose it is, and what to do about it.
 
-use crate::domain::desired::DesiredObject;
+use crate::changeset::compare::shown_value;
+use crate::domain::desired::{DesiredField, DesiredObject, FieldAction};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::Failure;
@@ -14,7 +15,10 @@ pub(super) async fn finding(store: &Store, desired: &DesiredObject, message: &st
         RefusalKind::CommitmentOverlap { blocker } => (FindingCode::CommitmentOverlap, blocker),
         RefusalKind::AccountPlanOverlap { blocker } => (FindingCode::AccountPlanOverlap, blocker),
         RefusalKind::Other => {
-            let remedy = format!("Change what m3ter names in Salesforce or in the mapping of the {}, then sync again", desired.kind());
+            let remedy = match sources(&named_by(message, desired)) {
+                Some(sources) => format!("Correct {sources}, then sync again"),
+                None => format!("Change what m3ter names in Salesforce or in the mapping of the {}, then sync again", desired.kind()),
+            };
             return Ok(Finding::new(FindingCode::RefusedByM3ter, message, remedy));
         }
     };
@@ -23,8 +27,36 @@ pub(super) async fn finding(store: &Store, desired: &DesiredObject, message: &st
     Ok(Finding::new(
         code,
         message,
-        format!("The {kind} {blocker} {whose}; end it in m3ter before this one starts, or change the dates of {}", desired.key.row),
+        format!(
+            "The {kind} {blocker} {whose}; end it in m3ter before this one starts, or change {} of {}",
+            sources(&desired.fields().iter().filter(|field| matches!(field.name, "startDate" | "endDate")).collect::<Vec<_>>())
+                .unwrap_or_else(|| "the dates".to_owned()),
+            desired.key.row
+        ),
     ))
+}
+
+/// The fields that m3ter's message names: the one that it begins with, or else all that stand in it as words of their own.
+fn named_by<'a>(message: &str, desired: &'a DesiredObject) -> Vec<&'a DesiredField> {
+    let words: Vec<&str> = message.split(|c: char| !c.is_alphanumeric()).collect();
+    let first = words.first().copied().unwrap_or_default();
+    match desired.fields().iter().find(|field| field.name == first) {
+        Some(field) => vec![field],
+        None => desired.fields().iter().filter(|field| words.contains(&field.name)).collect(),
+    }
+}
+
+/// The Salesforce fields that values came from, with the values.
+fn sources(fields: &[&DesiredField]) -> Option<String> {
+    let shown = |field: &&DesiredField| {
+        let value = match &field.action {
+            FieldAction::Set(value) => shown_value(value),
+            FieldAction::Clear => "nothing".to_owned(),
+        };
+        format!("`{}` (`{}` {value})", field.source, field.name)
+    };
+    let all: Vec<String> = fields.iter().map(shown).collect();
+    (!all.is_empty()).then(|| all.join(" and "))
 }
 
 async fn whose(store: &Store, blocker: &M3terId) -> Result<String, Failure> {

@@ -123,6 +123,11 @@ impl<'a> Seen<'a> {
             .collect()
     }
 
+    /// All objects of a kind that were read.
+    pub(super) fn all(&self, kind: EntityKind) -> Vec<&ActualObject> {
+        self.objects.get(&kind).into_iter().flat_map(HashMap::values).collect()
+    }
+
     /// The failures of reads, in the order of kinds.
     pub(super) fn failures(&self) -> Vec<Failure> {
         EntityKind::ALL.iter().filter_map(|kind| self.unread.get(kind).cloned()).collect()

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use crate::changeset::Changeset;
 use crate::changeset::compare::Circumstances;
+use crate::changeset::foresight::Surroundings;
 use crate::domain::desired::Resolution;
-use crate::domain::entity::ObjectKey;
-use crate::domain::ids::{SalesforceId, SyncRunId};
+use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
 use crate::domain::outcome::{ErrorCode, Failure, ObjectResult, SyncResult};
 use crate::mapping::{Context, Mapping};
 use crate::store::{Link, Store};
@@ -16,7 +17,7 @@ use crate::sync::SyncMode;
 use crate::sync::apply::apply;
 use crate::sync::failure;
 use crate::sync::knowledge::Knowledge;
-use crate::sync::matching::Seen;
+use crate::sync::matching::{Seen, load_owners};
 use crate::sync::read::fetch_record;
 use crate::sync::recorder::Recorder;
 use crate::sync::removed::{Removal, Removed, RemovedLine};
@@ -87,10 +88,20 @@ impl Walk<'_> {
         let removal = Removal { setting: mapping.settings().removed_lines, lines: &removed_lines, rows: &rows, now: self.now, time_zone };
         let desired: HashSet<ObjectKey> = objects.iter().map(|object| object.key.clone()).collect();
         let mut report = Report { warnings, ..Report::default() };
-        let changeset = seen.compare(objects, &attempts, &circumstances).await?;
+        let mut changeset = seen.compare(objects, &attempts, &circumstances).await?;
         report.failures.extend(seen.failures());
 
         if self.mode == SyncMode::DryRun {
+            let (account_plans, commitments) = (seen.all(EntityKind::AccountPlan), seen.all(EntityKind::Commitment));
+            let ids: Vec<M3terId> = account_plans.iter().chain(&commitments).map(|object| object.id.clone()).collect();
+            changeset.foresee_trouble(&Surroundings {
+                account_plans,
+                commitments,
+                plans: seen.all(EntityKind::Plan),
+                templates: catalog.plan_templates.values().collect(),
+                owners: &load_owners(self.store, &ids).await?,
+                settings: mapping.settings(),
+            });
             report.results = changeset.foresee();
             report.note_removed(removal.foresee(), &removed_lines);
             return Ok(report);
