@@ -1,0 +1,126 @@
+// Makes the External Service from the service's own OpenAPI document: a document with only the operations that a Flow calls, and the registration that
+// carries it.
+//
+//     node tools/trim-openapi.mjs            writes both files
+//     node tools/trim-openapi.mjs --check    fails if they are not what it would write
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse as parseYaml, stringify } from "yaml";
+import { REPOSITORY, ROOT, all, parse, report, text } from "./metadata.mjs";
+
+const OPERATIONS = ["syncRecordToM3ter", "endDateBillingEntities"];
+const NAME = "M3terSync";
+const CREDENTIAL = "M3ter_Sync";
+const DOCUMENT = "external-service/openapi.yaml";
+const REGISTRATION = `external-service/main/default/externalServiceRegistrations/${NAME}.externalServiceRegistration-meta.xml`;
+const METHODS = ["get", "put", "post", "patch", "delete"];
+
+const source = parseYaml(readFileSync(join(REPOSITORY, "openapi.yaml"), "utf8"));
+const wanted = stringify(trimmed(source), { lineWidth: 140, aliasDuplicateObjects: false });
+const files = new Map([
+  [DOCUMENT, `# Made from openapi.yaml by tools/trim-openapi.mjs; change that, then run it again.\n${wanted}`],
+  [REGISTRATION, registration(wanted)],
+]);
+if (process.argv.includes("--check")) {
+  const stale = [...files].filter(([path, content]) => content !== present(path)).map(([path]) => path);
+  report(
+    stale.map((path) => `salesforce/${path} is not what openapi.yaml gives now; run \`node tools/trim-openapi.mjs\` in salesforce/`),
+    `The External Service is made from openapi.yaml as it stands, with ${OPERATIONS.length} operations`,
+  );
+} else {
+  files.forEach((content, path) => writeFileSync(join(ROOT, path), content));
+  console.log([...files.keys()].join("\n"));
+}
+
+function present(path) {
+  try {
+    return readFileSync(join(ROOT, path), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** The wanted operations with all that they refer to, and nothing else. */
+function trimmed(document) {
+  const paths = {};
+  for (const [path, item] of Object.entries(document.paths)) {
+    const operations = METHODS.filter((method) => OPERATIONS.includes(item[method]?.operationId)).map((method) => {
+      const { security: _, ...operation } = item[method];
+      return [method, operation];
+    });
+    if (operations.length > 0) {
+      paths[path] = { ...(item.parameters && { parameters: item.parameters }), ...Object.fromEntries(operations) };
+    }
+  }
+  const found = Object.values(paths).flatMap((item) => METHODS.map((method) => item[method]?.operationId));
+  const missing = OPERATIONS.filter((name) => !found.includes(name));
+  if (missing.length > 0) {
+    report(missing.map((name) => `openapi.yaml has no operation \`${name}\`, which the External Service needs`));
+  }
+  const tags = new Set(Object.values(paths).flatMap((item) => METHODS.flatMap((method) => item[method]?.tags ?? [])));
+  return {
+    openapi: document.openapi,
+    info: document.info,
+    servers: [{ url: serviceUrl(), description: `The address in the Named Credential ${CREDENTIAL}, which decides` }],
+    tags: document.tags.filter(({ name }) => tags.has(name)),
+    paths,
+    components: components(document, paths),
+  };
+}
+
+/** Every component that the paths lead to, in the order of the document. */
+function components(document, paths) {
+  const reached = new Set();
+  const follow = (value) => {
+    if (value !== null && typeof value === "object") {
+      if (typeof value.$ref === "string" && !reached.has(value.$ref)) {
+        const [kind, name] = value.$ref.split("/").slice(-2);
+        reached.add(value.$ref);
+        follow(document.components[kind][name]);
+      }
+      Object.values(value).forEach(follow);
+    }
+  };
+  follow(paths);
+  const kinds = Object.entries(document.components).map(([kind, entries]) => [
+    kind,
+    Object.fromEntries(Object.entries(entries).filter(([name]) => reached.has(`#/components/${kind}/${name}`))),
+  ]);
+  return Object.fromEntries(kinds.filter(([, entries]) => Object.keys(entries).length > 0));
+}
+
+/** The address that the Named Credential is deployed with. */
+function serviceUrl() {
+  const credential = parse(`base/main/default/namedCredentials/${CREDENTIAL}.namedCredential-meta.xml`);
+  return all(credential, "namedCredentialParameters")
+    .filter((parameter) => text(parameter, "parameterType") === "Url")
+    .map((parameter) => text(parameter, "parameterValue"))[0];
+}
+
+function registration(schema) {
+  const operations = OPERATIONS.map(
+    (name) => `    <operations>
+        <active>true</active>
+        <name>${name}</name>
+    </operations>
+`,
+  );
+  return `<?xml version="1.0" encoding="UTF-8" ?>
+<ExternalServiceRegistration xmlns="http://soap.sforce.com/2006/04/metadata">
+    <description>Brings one record, and everything billing needs from it, into m3ter. Made from openapi.yaml by tools/trim-openapi.mjs.</description>
+    <label>${NAME}</label>
+    <namedCredentialReference>${CREDENTIAL}</namedCredentialReference>
+${operations.join("")}    <registrationProviderType>Custom</registrationProviderType>
+    <schema>${escape(schema)}</schema>
+    <schemaType>OpenApi3</schemaType>
+    <schemaUploadFileExtension>yaml</schemaUploadFileExtension>
+    <schemaUploadFileName>openapi</schemaUploadFileName>
+    <status>Complete</status>
+    <systemVersion>3</systemVersion>
+</ExternalServiceRegistration>
+`;
+}
+
+function escape(value) {
+  return value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
