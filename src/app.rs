@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::http::{self, server::Connections};
 use crate::mapping::{MappingFault, MappingSource, Mappings};
 use crate::store::Store;
-use crate::sync::{Readiness, Syncs};
+use crate::sync::{Readiness, Scope, Syncs};
 use crate::{m3ter, salesforce};
 
 /// The running parts of one service.
@@ -24,49 +24,64 @@ pub struct App {
     store: Store,
     tasks: TaskTracker,
     access: Access,
+    grace: Duration,
 }
 
-/// How long running syncs and connections may take to end after the service was told to stop.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(110);
+/// What is left to do when all runs have ended or were given back: answers go out, and the store closes.
+const LAST_STEPS: Duration = Duration::from_secs(3);
 /// Between two tries to reach the vendors at start.
 const LOAD_RETRY: Duration = Duration::from_secs(5);
 
 impl App {
-    /// Puts the parts together; nothing has spoken to a vendor yet.
-    pub async fn new(config: &Config) -> anyhow::Result<Self> {
+    /// Puts the parts together, to work within `scope`; nothing has spoken to a vendor yet.
+    pub async fn new(config: &Config, scope: Scope) -> anyhow::Result<Self> {
         let mappings = load_mappings(config.mappings_dir.as_deref())?;
         let store = Store::open(&config.database_url).await.context("the database could not be opened")?;
         let salesforce = salesforce::Client::new(config.salesforce.clone()).context("the Salesforce client could not be made")?;
         let m3ter = m3ter::Client::new(config.m3ter.clone()).context("the m3ter client could not be made")?;
         let tasks = TaskTracker::new();
-        let syncs = Syncs::new(salesforce, m3ter, mappings, store.clone(), config.limits, tasks.clone());
-        Ok(Self { syncs, store, tasks, access: config.access.clone() })
+        let syncs = Syncs::new(salesforce, m3ter, mappings, store.clone(), config.limits, config.runs.clone(), tasks.clone());
+        tasks.spawn({
+            let syncs = syncs.clone();
+            async move { syncs.keep_up(scope).await }
+        });
+        Ok(Self { syncs, store, tasks, access: config.access.clone(), grace: config.runs.shutdown_grace })
     }
 
-    /// Serves until `shutdown`, then lets running syncs end.
+    /// Serves until `shutdown`, then lets running syncs end or gives them back.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
         let loading = self.tasks.spawn(load_until_ready(self.syncs.clone(), shutdown.clone()));
         let watching = self.access.callers.clone().map(|callers| self.tasks.spawn(callers.watch(shutdown.clone())));
+        // Whoever waits for a sync is answered when it has ended or was given back: connections end after the runs.
+        let stopping = self.tasks.spawn({
+            let (syncs, shutdown, grace) = (self.syncs.clone(), shutdown.clone(), self.grace);
+            async move {
+                shutdown.cancelled().await;
+                syncs.stop(grace).await;
+            }
+        });
         let connections = Connections { exempt: self.access.trusted_proxies.clone(), ..Connections::default() };
         let router = http::router(self.syncs.clone(), self.access.clone());
-        http::server::serve(listener, router, connections, shutdown, SHUTDOWN_GRACE).await.context("the server stopped")?;
+        let served = http::server::serve(listener, router, connections, shutdown.clone(), self.grace + LAST_STEPS).await;
+        shutdown.cancel();
         loading.abort();
         if let Some(watching) = watching {
             watching.abort();
         }
-        self.end().await
+        let _ = stopping.await;
+        self.end().await?;
+        served.context("the server stopped")
     }
 
-    /// Takes no new syncs, waits for those that run, and closes the store.
+    /// Takes no new syncs, lets those that run end or gives them back, and closes the store.
     pub async fn end(self) -> anyhow::Result<()> {
+        self.syncs.stop(self.grace).await;
         self.tasks.close();
-        if tokio::time::timeout(SHUTDOWN_GRACE, self.tasks.wait()).await.is_err() {
-            tracing::warn!(
-                running = self.tasks.len(),
-                "the service stops although syncs are running; they are run again when they are asked for"
-            );
+        if tokio::time::timeout(LAST_STEPS, self.tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = self.tasks.len(), "the service stops although not all is done");
         }
-        self.store.close().await;
+        // A server that does not answer does not keep the process.
+        let _ = tokio::time::timeout(LAST_STEPS, self.store.close()).await;
         Ok(())
     }
 }

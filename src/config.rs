@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 use secrecy::SecretString;
 use url::{Host, Url};
 
 use crate::callers::{Access, Callers, REQUESTS_PER_MINUTE};
 use crate::domain::ids::M3terId;
-use crate::sync::SyncLimits;
+use crate::sync::{RunSettings, SyncLimits};
 use crate::{m3ter, salesforce};
 
 /// Everything that the service is told from outside.
@@ -27,6 +29,8 @@ pub struct Config {
     pub mappings_dir: Option<PathBuf>,
     /// What one sync may spend.
     pub limits: SyncLimits,
+    /// How runs are kept.
+    pub runs: RunSettings,
     /// The org.
     pub salesforce: salesforce::Config,
     /// The organization.
@@ -76,6 +80,7 @@ impl Config {
         let mappings_dir = reader.optional("MAPPINGS_DIR").map(PathBuf::from);
         let time = reader.number("SYNC_TIME_LIMIT", 100, 1..=LONGEST_TIME_LIMIT_SECONDS, "seconds");
         let callouts = reader.number("SYNC_CALLOUT_LIMIT", 2_000, 1..=100_000, "callouts");
+        let runs = reader.runs();
         let login_url = reader.url("SALESFORCE_LOGIN_URL", None);
         let client_id = reader.required("SALESFORCE_CLIENT_ID");
         let client_secret = reader.required("SALESFORCE_CLIENT_SECRET").map(SecretString::from);
@@ -100,6 +105,7 @@ impl Config {
                 access,
                 database_url,
                 mappings_dir,
+                runs,
                 limits: SyncLimits { time: Duration::from_secs(time), callouts: u32::try_from(callouts).unwrap_or(u32::MAX) },
                 salesforce: salesforce::Config { login_url, client_id, client_secret, api_version },
                 m3ter: m3ter::Config {
@@ -115,7 +121,42 @@ impl Config {
     }
 }
 
+/// Tries of a failed run by itself, and the longest time before one.
+const MOST_TRIES: usize = 20;
+const LONGEST_RETRY_MINUTES: u32 = 7 * 24 * 60;
+
 impl Reader<'_> {
+    fn runs(&mut self) -> RunSettings {
+        let default = RunSettings::default();
+        let lease = self.number("RUN_LEASE", default.lease.as_secs(), 2..=600, "seconds");
+        let grace = self.number("SHUTDOWN_GRACE", default.shutdown_grace.as_secs(), 1..=600, "seconds");
+        let days = self.number("RUN_RETENTION", 90, 0..=36_500, "days, or 0 to keep runs for ever");
+        RunSettings {
+            lease: Duration::from_secs(lease),
+            retry_after: self.retry_after().unwrap_or(default.retry_after),
+            retention: Some(Duration::from_hours(days * 24)).filter(|retention| !retention.is_zero()),
+            shutdown_grace: Duration::from_secs(grace),
+        }
+    }
+
+    fn retry_after(&mut self) -> Option<Vec<Duration>> {
+        let text = self.optional("SYNC_RETRY_MINUTES")?;
+        if text == "0" {
+            return Some(Vec::new());
+        }
+        let longest = Decimal::from(LONGEST_RETRY_MINUTES);
+        let minutes = |word: &str| word.trim().parse::<Decimal>().ok().filter(|minutes| *minutes > Decimal::ZERO && *minutes <= longest);
+        let delay = |word: &str| Some(Duration::from_millis((minutes(word)? * Decimal::from(60_000)).to_u64()?));
+        let delays: Option<Vec<Duration>> = text.split(',').map(delay).collect();
+        let delays = delays.filter(|delays| delays.len() <= MOST_TRIES);
+        if delays.is_none() {
+            self.problems.push(format!(
+                "SYNC_RETRY_MINUTES is `{text}`; it takes up to {MOST_TRIES} numbers of minutes such as `1,5,15,60`, or 0 to switch it off"
+            ));
+        }
+        delays
+    }
+
     fn optional(&self, name: &str) -> Option<String> {
         (self.variable)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
@@ -250,6 +291,17 @@ mod tests {
         assert_eq!((config.listen_address.to_string(), config.m3ter.requests_per_second), ("127.0.0.1:8080".to_owned(), Some(50)));
         let shown = format!("{config:?}");
         assert!(!shown.contains("hunter"), "{shown}");
+    }
+
+    #[test]
+    fn a_failed_run_is_tried_again_after_minutes_and_their_parts() {
+        let seconds = |minutes: &'static str| config(&[("SYNC_RETRY_MINUTES", minutes)]).map(|config| config.runs.retry_after);
+        assert_eq!(seconds(""), Ok([60, 300, 900, 3_600].map(Duration::from_secs).to_vec()));
+        assert_eq!(seconds("0.05, 2"), Ok(vec![Duration::from_secs(3), Duration::from_mins(2)]));
+        assert_eq!(seconds("0"), Ok(Vec::new()));
+        for wrong in ["soon", "1,,2", "-1", "1,0", "100000"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

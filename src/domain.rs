@@ -15,5 +15,6 @@ pub mod money;
 pub mod org_schema;
 pub mod outcome;
 pub mod record;
+pub mod run;
 pub mod settings;
 pub mod value;

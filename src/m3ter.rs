@@ -37,7 +37,7 @@ pub struct Config {
     pub api_key: String,
     /// Its secret.
     pub api_secret: SecretString,
-    /// The organization's limit, of which this process uses all; `None` lifts it.
+    /// The organization's limit, which all processes share; `None` lifts it.
     pub requests_per_second: Option<u32>,
 }
 
@@ -64,6 +64,11 @@ impl Client {
         let transport = Transport::new(Vendor::M3ter, &config.base_url, Limiter::new(config.requests_per_second), read_error)?;
         let organization = below(&config.base_url, &["organizations", config.org_id.as_str()]);
         Ok(Self { transport, config, organization })
+    }
+
+    /// Keeps to an equal part of the organization's request limit, when so many processes share it.
+    pub fn share_limit_with(&self, processes: u32) {
+        self.transport.share_limit_with(processes);
     }
 
     /// Fetches a token, if there is none.

@@ -8,8 +8,10 @@
 //! forward.
 
 mod attempts;
+mod claims;
 mod database;
 mod error;
+mod history;
 mod links;
 mod open;
 mod runs;
@@ -18,14 +20,19 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-use crate::domain::ids::{M3terId, SalesforceId};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 
-use database::Database;
+use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
+
+use database::{Database, Row};
 
 pub use attempts::CommitmentAttempt;
+pub use claims::{Claimable, Claimant, ClaimedRun};
 pub use error::StoreError;
+pub use history::RunFilter;
 pub use links::{Link, LinkRelation};
-pub use runs::NewRun;
+pub use runs::{Admission, EndedTry, Held, NewRun, Progress};
 
 /// An open database; a clone is another handle to it.
 #[derive(Debug, Clone)]
@@ -35,13 +42,8 @@ pub struct Store {
 
 impl Store {
     /// Opens the database of a `sqlite:` or `postgres:` URL, and brings an older one up to date; a missing file is created.
-    ///
-    /// Runs that an earlier process left `running` become `interrupted`. One that is still under way in another process is `ended`
-    /// all the same once it ends.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let store = Self { database: open::open(url).await? };
-        store.interrupt_runs().await?;
-        Ok(store)
+        Ok(Self { database: open::open(url).await? })
     }
 
     /// Waits for what is being written and closes all connections. Methods called afterwards fail.
@@ -56,4 +58,22 @@ fn salesforce_id(text: String, operation: &'static str) -> Result<SalesforceId, 
 
 fn m3ter_id(text: String, operation: &'static str) -> Result<M3terId, StoreError> {
     M3terId::parse(&text).map_err(|_| StoreError::Unreadable { operation, value: text })
+}
+
+fn run_id(text: String, operation: &'static str) -> Result<SyncRunId, StoreError> {
+    SyncRunId::parse(&text).ok_or(StoreError::Unreadable { operation, value: text })
+}
+
+fn instant(row: &Row, column: &str, operation: &'static str) -> Result<Timestamp, StoreError> {
+    let ms = row.integer(column);
+    Timestamp::from_millisecond(ms).map_err(|_| StoreError::Unreadable { operation, value: ms.to_string() })
+}
+
+fn optional_instant(row: &Row, column: &str, operation: &'static str) -> Result<Option<Timestamp>, StoreError> {
+    row.optional_integer(column).map(|_| instant(row, column, operation)).transpose()
+}
+
+fn document<T: DeserializeOwned>(row: &Row, column: &str, operation: &'static str) -> Result<T, StoreError> {
+    let text = row.text(column);
+    serde_json::from_str(&text).map_err(|_| StoreError::Unreadable { operation, value: text })
 }

@@ -1,46 +1,54 @@
 //! The syncs: each brings one Salesforce record into m3ter, in a task of its own.
 //!
 //! [`Syncs::start`] commits the run's row, spawns the task and returns at once; whoever asked may wait on the receiver or go away,
-//! the sync goes on either way. It must never run inside the task of a request, nor hold a transaction of the store.
+//! the sync goes on either way, if need be in another process. It must never run inside the task of a request, nor hold a
+//! transaction of the store.
 
 mod apply;
 mod blocker;
+mod claims;
 mod end_dating;
 mod end_one;
 mod failure;
 mod knowledge;
 mod matching;
+mod patience;
 mod read;
 mod recorder;
 mod removed;
 mod replace;
+mod runs;
+mod upkeep;
+mod waiting;
 mod walk;
 mod write;
 mod write_back;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::domain::ending::EndDateOrder;
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::outcome::{ErrorCode, Failure, SyncResult};
+use crate::domain::outcome::SyncResult;
+use crate::domain::run::{RunTask, SyncRun};
 use crate::mapping::Mappings;
-use crate::store::{NewRun, Store, StoreError};
-use crate::telemetry::ErrorChain;
+use crate::store::{Admission, NewRun, Store};
 use crate::transport::Budget;
 use crate::{m3ter, salesforce};
-use end_dating::EndDating;
+use claims::Claims;
 use knowledge::Knowledge;
+use waiting::Waiting;
+
+pub use crate::store::{RunFilter, StoreError};
 pub(crate) use knowledge::describe;
-use walk::Walk;
+pub use upkeep::Scope;
 
 /// Whether a sync writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +57,6 @@ pub enum SyncMode {
     Apply,
     /// It only says what it would write.
     DryRun,
-}
-
-/// What a run does with its record.
-#[derive(Debug, Clone)]
-enum RunTask {
-    /// Brings it into m3ter.
-    Sync,
-    /// Ends what m3ter bills for it.
-    EndDate(EndDateOrder),
 }
 
 /// What one sync may spend.
@@ -69,12 +68,58 @@ pub struct SyncLimits {
     pub callouts: u32,
 }
 
-/// A run whose row is committed and whose task goes on.
+/// How runs are kept.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// How long a claim is good without a renewal: as long goes by until a run is taken over whose process has died.
+    pub lease: Duration,
+    /// After which times a run that failed is tried again by itself; none: never.
+    pub retry_after: Vec<Duration>,
+    /// How long runs are kept that have ended; `None`: for ever.
+    pub retention: Option<Duration>,
+    /// How long syncs and connections may take to end after the service was told to stop.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(30),
+            retry_after: [1, 5, 15, 60].map(Duration::from_mins).to_vec(),
+            retention: Some(Duration::from_hours(90 * 24)),
+            shutdown_grace: Duration::from_secs(25),
+        }
+    }
+}
+
+/// What is asked for: a task for a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRequest {
+    /// The record.
+    pub record: SalesforceId,
+    /// What is to be done with it.
+    pub task: RunTask,
+    /// Whether it writes.
+    pub mode: SyncMode,
+    /// The run that it repeats.
+    pub replay_of: Option<SyncRunId>,
+    /// Who asks, where callers have names.
+    pub requested_by: Option<String>,
+}
+
+impl RunRequest {
+    /// A sync of a record that nobody in particular asks for.
+    pub fn sync(record: SalesforceId, mode: SyncMode) -> Self {
+        Self { record, task: RunTask::Sync, mode, replay_of: None, requested_by: None }
+    }
+}
+
+/// A run whose row is committed and which goes on: in this process, or in another one.
 #[derive(Debug, Clone)]
 pub struct StartedRun {
-    /// The run's id.
+    /// The run's id; that of another request's run if this one shares it.
     pub id: SyncRunId,
-    /// Holds the result once the run has ended. It closes without one only if the process ends.
+    /// Holds the result once the run has ended. It closes without one only if the process ends; the run goes on elsewhere then.
     pub ended: watch::Receiver<Option<Arc<SyncResult>>>,
 }
 
@@ -109,14 +154,19 @@ struct Shared {
     tasks: TaskTracker,
     knowledge: Knowledge,
     limits: SyncLimits,
+    settings: RunSettings,
     readiness: Mutex<Readiness>,
-    /// One sync of a record at a time in this process.
-    under_way: Mutex<HashMap<SalesforceId, Weak<tokio::sync::Mutex<()>>>>,
+    claims: Claims,
+    waiting: Waiting,
+    /// No run begins any more in this process.
+    stopping: CancellationToken,
+    /// Nothing is held any more, or nothing can be waited for.
+    ended: CancellationToken,
 }
 
 impl fmt::Debug for Syncs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Syncs").field("readiness", &self.readiness()).finish_non_exhaustive()
+        f.debug_struct("Syncs").field("readiness", &self.shared.readiness).finish_non_exhaustive()
     }
 }
 
@@ -128,11 +178,14 @@ impl Syncs {
         mappings: Mappings,
         store: Store,
         limits: SyncLimits,
+        settings: RunSettings,
         tasks: TaskTracker,
     ) -> Self {
         let readiness = Mutex::new(Readiness::NotReady(vec!["The service has not spoken to Salesforce and m3ter yet".to_owned()]));
         let knowledge = Knowledge::new(salesforce, m3ter, mappings);
-        Self { shared: Arc::new(Shared { store, tasks, knowledge, limits, readiness, under_way: Mutex::default() }) }
+        let claims = Claims::new(settings.lease);
+        let (waiting, stopping, ended) = (Waiting::default(), CancellationToken::new(), CancellationToken::new());
+        Self { shared: Arc::new(Shared { store, tasks, knowledge, limits, settings, readiness, claims, waiting, stopping, ended }) }
     }
 
     /// Loads what every sync needs of both vendors; a sync that comes earlier loads it itself.
@@ -147,95 +200,91 @@ impl Syncs {
     }
 
     /// Whether syncs can be started with a prospect of success.
-    pub fn readiness(&self) -> Readiness {
-        if self.shared.tasks.is_closed() {
+    pub async fn readiness(&self) -> Readiness {
+        if self.is_stopping() {
             return Readiness::NotReady(vec!["The service is shutting down".to_owned()]);
         }
-        self.shared.readiness.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut readiness = self.shared.readiness.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Err(error) = self.shared.store.ping().await {
+            let problem = format!("{}: no sync can be recorded", sentence(error.in_words()));
+            readiness = match readiness {
+                Readiness::Ready => Readiness::NotReady(vec![problem]),
+                Readiness::NotReady(problems) => Readiness::NotReady(std::iter::once(problem).chain(problems).collect()),
+            };
+        }
+        readiness
     }
 
-    /// Records the sync of a record and begins it.
-    pub async fn start(&self, record: SalesforceId, mode: SyncMode) -> Result<StartedRun, StartError> {
-        self.begin(record, RunTask::Sync, mode).await
+    /// Whether no run begins any more in this process.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stopping.is_cancelled() || self.shared.tasks.is_closed()
     }
 
-    /// Records the end dating of a record and begins it.
-    pub async fn start_end_date(&self, record: SalesforceId, order: EndDateOrder, mode: SyncMode) -> Result<StartedRun, StartError> {
-        self.begin(record, RunTask::EndDate(order), mode).await
-    }
-
-    async fn begin(&self, record: SalesforceId, task: RunTask, mode: SyncMode) -> Result<StartedRun, StartError> {
-        if self.shared.tasks.is_closed() {
+    /// Records a run and begins it, or joins one that does the same and has not begun.
+    pub async fn start(&self, request: RunRequest) -> Result<StartedRun, StartError> {
+        if self.is_stopping() {
             return Err(StartError::ShuttingDown);
         }
-        let run = NewRun {
-            id: SyncRunId(Uuid::now_v7()),
-            parent_record_id: record,
-            dry_run: mode == SyncMode::DryRun,
-            started_at: Timestamp::now(),
-        };
-        self.shared.store.save_run_started(&run).await.map_err(StartError::Store)?;
-        let id = run.id;
-        let (sender, ended) = watch::channel(None);
         let shared = Arc::clone(&self.shared);
-        self.shared.tasks.spawn(async move {
-            let result = shared.run(&run, &task, mode).await;
-            sender.send_replace(Some(Arc::new(result)));
-        });
-        Ok(StartedRun { id, ended })
-    }
-}
-
-impl Shared {
-    /// One run from its turn to its saved end.
-    async fn run(&self, run: &NewRun, task: &RunTask, mode: SyncMode) -> SyncResult {
-        let turn = self.turn_of(&run.parent_record_id);
-        let _turn = turn.lock().await;
-        let (now, budget) = (Timestamp::now(), Budget::new(self.limits.time, self.limits.callouts));
-        let (knowledge, store, record) = (&self.knowledge, &self.store, &run.parent_record_id);
-        let walk = async {
-            match task {
-                RunTask::Sync => {
-                    let walk = Walk { knowledge, store, tasks: &self.tasks, run: run.id, root: record, mode, now, budget: &budget };
-                    walk.to_the_end().await
+        // In a task: a caller that hangs up now does not leave a run behind that nobody works on.
+        let starting = self.shared.tasks.spawn(async move {
+            let run = NewRun {
+                id: SyncRunId(Uuid::now_v7()),
+                parent_record_id: request.record,
+                task: request.task,
+                dry_run: request.mode == SyncMode::DryRun,
+                requested_at: Timestamp::now(),
+                replay_of: request.replay_of,
+                requested_by: request.requested_by,
+            };
+            let asked_at = Instant::now();
+            match shared.store.admit(&run, shared.claims.claimant()).await.map_err(StartError::Store)? {
+                Admission::Claimed(claimed) => {
+                    let ended = shared.waiting.for_answer(run.id);
+                    shared.begin(claimed, asked_at);
+                    Ok(StartedRun { id: run.id, ended })
                 }
-                RunTask::EndDate(order) => {
-                    EndDating { knowledge, store, run: run.id, record, order, mode, now, budget: &budget }.to_the_end().await
-                }
+                Admission::Waits(id) => Ok(StartedRun { id, ended: shared.waiting.for_answer(id) }),
             }
-        };
-        // A panic is a fault of ours; whoever waits gets an answer all the same.
-        let result = std::panic::AssertUnwindSafe(walk).catch_unwind().await;
-        let result = result.unwrap_or_else(|_| internal_error(run));
-        if let Err(error) = self.store.save_run_ended(run.id, &result, Timestamp::now()).await {
-            tracing::error!(sync_run_id = %run.id, error = %ErrorChain(&error), "the end of a run was not saved");
-        }
-        let callouts = budget.callouts_made();
-        tracing::info!(
-            sync_run_id = %run.id, parent_record_id = %run.parent_record_id, dry_run = run.dry_run, sync_status = %result.sync_status,
-            error_code = result.error_code, objects = result.object_results.len(), callouts, "a sync ended"
-        );
-        result
+        });
+        starting.await.unwrap_or(Err(StartError::ShuttingDown))
     }
 
-    fn turn_of(&self, record: &SalesforceId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.retain(|_, turn| turn.strong_count() > 0);
-        if let Some(turn) = under_way.get(record).and_then(Weak::upgrade) {
-            return turn;
+    /// One run with everything about it.
+    pub async fn run(&self, id: SyncRunId) -> Result<Option<SyncRun>, StoreError> {
+        self.shared.store.load_run(id).await
+    }
+
+    /// Prolongs leases, goes on with what other processes left, and looks for the answers of their runs, until [`Syncs::stop`].
+    pub async fn keep_up(&self, scope: Scope) {
+        let shared = &self.shared;
+        tokio::join!(
+            upkeep::keep_up(Arc::clone(shared), scope),
+            shared.waiting.look_elsewhere(&shared.store, &shared.claims, &shared.ended)
+        );
+    }
+
+    /// Begins nothing any more. Runs may end within half of `grace`; those that have not are stopped before their next callout and
+    /// given back, so that another process goes on with them at once.
+    pub async fn stop(&self, grace: Duration) {
+        let shared = &self.shared;
+        shared.stopping.cancel();
+        if tokio::time::timeout(grace / 2, shared.claims.none_left()).await.is_err() {
+            shared.claims.stop();
+            if tokio::time::timeout(grace / 2, shared.claims.none_left()).await.is_err() {
+                tracing::warn!(
+                    runs = shared.claims.count(),
+                    "the service stops although runs have not; they go on when their leases have run out"
+                );
+            }
         }
-        let turn = Arc::new(tokio::sync::Mutex::new(()));
-        under_way.insert(record.clone(), Arc::downgrade(&turn));
-        turn
+        shared.claims.stop();
+        shared.waiting.give_up();
+        shared.ended.cancel();
     }
 }
 
-fn internal_error(run: &NewRun) -> SyncResult {
-    let failure = Failure { code: ErrorCode::InternalError, reason: format!("An internal error occurred (request {})", run.id) };
-    SyncResult {
-        parent_record_id: Some(run.parent_record_id.to_string()),
-        sync_run_id: Some(run.id.to_string()),
-        dry_run: run.dry_run,
-        ..SyncResult::failed(&failure, Vec::new(), Vec::new())
-    }
+fn sentence(words: &str) -> String {
+    let mut characters = words.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }

@@ -5,6 +5,8 @@
 
 mod budget;
 mod error;
+mod journal;
+mod lease;
 mod limiter;
 mod retry;
 mod send;
@@ -19,6 +21,8 @@ use tokio::sync::Semaphore;
 
 pub use budget::{Budget, Spent};
 pub use error::{CalloutError, CalloutErrorKind, Effect, Refusal, Vendor};
+pub use journal::{Callout, Journal};
+pub use lease::Lease;
 pub use limiter::Limiter;
 pub use send::{Answer, Call, Repeatable};
 pub use token::{Token, TokenCache};
@@ -44,6 +48,7 @@ struct Inner {
     http: reqwest::Client,
     concurrent: Semaphore,
     limiter: Limiter,
+    retries: retry::Retries,
     token: TokenCache,
     errors: ErrorReader,
 }
@@ -74,10 +79,16 @@ impl Transport {
                 http: builder.build()?,
                 concurrent: Semaphore::new(CONCURRENT_CALLOUTS),
                 limiter,
+                retries: retry::Retries::default(),
                 token: TokenCache::default(),
                 errors,
             }),
         })
+    }
+
+    /// Keeps to an equal part of the vendor's request limit, when so many processes share it.
+    pub fn share_limit_with(&self, processes: u32) {
+        self.inner.limiter.share_with(processes);
     }
 
     /// The HTTP client, to build requests with.

@@ -7,7 +7,8 @@ use crate::app::App;
 use crate::config::Config;
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use crate::domain::ids::SalesforceId;
-use crate::sync::SyncMode;
+use crate::domain::run::RunTask;
+use crate::sync::{RunRequest, Scope, SyncMode};
 
 /// What ends, and when.
 #[derive(Debug, Clone, Args)]
@@ -52,7 +53,8 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
     entities.dedup();
     let children = if ending.apply_to_children { Children::Included } else { Children::LeftAlone };
     let mode = if ending.dry_run { SyncMode::DryRun } else { SyncMode::Apply };
-    let app = App::new(&config).await?;
-    let run = app.syncs.start_end_date(record.clone(), EndDateOrder { end_date, entities, children }, mode).await?;
+    let app = App::new(&config, Scope::Record(record.clone())).await?;
+    let task = RunTask::EndDate(EndDateOrder { end_date, entities, children });
+    let run = app.syncs.start(RunRequest { task, ..RunRequest::sync(record.clone(), mode) }).await?;
     run_to_its_end(app, run, &format!("ending {record}")).await
 }

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::callers::{Access, REQUESTS_PER_MINUTE};
 use crate::config::Config;
 use crate::domain::ids::M3terId;
-use crate::sync::SyncLimits;
+use crate::sync::{RunSettings, Scope, SyncLimits};
 use crate::{m3ter, salesforce};
 
 /// Where the three listen, all on loopback; 0 picks a free port.
@@ -43,7 +43,7 @@ pub async fn run(ports: Ports) -> anyhow::Result<Outcome> {
     // The emulators forget everything when they stop: so does what remembers their ids.
     let directory = tempfile::tempdir().context("no temporary directory for the database")?;
     let config = config(&org.base_url(), &organization.base_url(), &directory.path().join("sandbox.db").display().to_string(), address)?;
-    let app = App::new(&config).await?;
+    let app = App::new(&config, Scope::Everything).await?;
     print(format_args!(
         "The service:     http://{address}\nSalesforce:      {}   (client id and secret: sandbox)\nm3ter:           {}   (organization {}, key and secret: sandbox)\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"006S900000795MMIAY\"}}]'\n\nStop with Ctrl-C.",
         org.base_url(),
@@ -63,6 +63,7 @@ pub fn config(salesforce_url: &str, m3ter_url: &str, database: &str, listen_addr
         database_url: format!("sqlite://{database}"),
         mappings_dir: None,
         limits: SyncLimits { time: Duration::from_secs(100), callouts: 2_000 },
+        runs: RunSettings::default(),
         salesforce: salesforce::Config {
             login_url: salesforce_url.parse()?,
             client_id: emulated::CREDENTIAL.to_owned(),

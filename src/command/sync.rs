@@ -4,7 +4,7 @@ use super::{Outcome, run_to_its_end, unusable};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::ids::SalesforceId;
-use crate::sync::SyncMode;
+use crate::sync::{RunRequest, Scope, SyncMode};
 
 /// Syncs one record and prints what came of it.
 pub async fn run(config: Config, record: &str, mode: SyncMode) -> anyhow::Result<Outcome> {
@@ -12,7 +12,7 @@ pub async fn run(config: Config, record: &str, mode: SyncMode) -> anyhow::Result
         Ok(record) => record,
         Err(invalid) => return Ok(unusable(invalid)),
     };
-    let app = App::new(&config).await?;
-    let run = app.syncs.start(record.clone(), mode).await?;
+    let app = App::new(&config, Scope::Record(record.clone())).await?;
+    let run = app.syncs.start(RunRequest::sync(record.clone(), mode)).await?;
     run_to_its_end(app, run, &format!("syncing {record}")).await
 }

@@ -129,8 +129,17 @@ impl fmt::Display for M3terId {
 }
 
 /// The id of one recorded run of a sync.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SyncRunId(pub Uuid);
+
+impl SyncRunId {
+    /// Parses the id as it stands in an answer.
+    pub fn parse(text: &str) -> Option<Self> {
+        // A UUID has more spellings than the one that is compared as text.
+        Uuid::try_parse(text).ok().filter(|uuid| uuid.to_string() == text).map(Self)
+    }
+}
 
 impl fmt::Display for SyncRunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -25,6 +25,9 @@ pub struct SyncResult {
     /// On `Failed`: whether the same call may succeed later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retryable: Option<bool>,
+    /// On `Failed`: when the run is tried again by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_try_at: Option<jiff::Timestamp>,
     /// The id that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_record_id: Option<String>,
@@ -187,6 +190,8 @@ pub enum ErrorCode {
     TimeLimitExceeded,
     /// The callout budget is spent.
     CalloutLimitExceeded,
+    /// The processes that worked on it died, one after the other.
+    Interrupted,
     /// A fault of the service.
     InternalError,
 }
@@ -220,6 +225,7 @@ impl ErrorCode {
             Self::M3terLimitExceeded => "M3TER_LIMIT_EXCEEDED",
             Self::TimeLimitExceeded => "TIME_LIMIT_EXCEEDED",
             Self::CalloutLimitExceeded => "CALLOUT_LIMIT_EXCEEDED",
+            Self::Interrupted => "INTERRUPTED",
             Self::InternalError => "INTERNAL_ERROR",
         }
     }
@@ -251,6 +257,7 @@ impl SyncResult {
             message: COMPLETED_MESSAGE.to_owned(),
             error_code: None,
             retryable: None,
+            next_try_at: None,
             parent_record_id: None,
             sync_run_id: None,
             dry_run: false,

@@ -10,7 +10,8 @@ use super::fault::Fault;
 use super::wait::{failed, record_id, result_of};
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use crate::domain::outcome::{ErrorCode, SyncResult};
-use crate::sync::Syncs;
+use crate::domain::run::RunTask;
+use crate::sync::{RunRequest, Syncs};
 
 /// One element of the request list. Null, absent and blank values are answered by a result.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -58,7 +59,8 @@ async fn answer(syncs: &Syncs, request: &EndDateRequest, parameters: SyncParamet
     match read {
         Err((code, reason)) => Ok(failed(code, reason, id, parameters.mode)),
         Ok((record, order)) => {
-            let started = syncs.start_end_date(record.clone(), order, parameters.mode).await;
+            let request = RunRequest { task: RunTask::EndDate(order), ..RunRequest::sync(record.clone(), parameters.mode) };
+            let started = syncs.start(request).await;
             result_of(started, &record, parameters, arrived).await
         }
     }

@@ -22,7 +22,7 @@ pub(super) async fn livez() -> Json<Health> {
 
 /// Both logins worked and what every sync needs is loaded. What is missing hears only whoever shows a key.
 pub(super) async fn readyz(State(syncs): State<Syncs>, caller: Option<Extension<Caller>>) -> (StatusCode, Json<Health>) {
-    match syncs.readiness() {
+    match syncs.readiness().await {
         Readiness::Ready => (StatusCode::OK, Json(Health { status: "ok", problems: Vec::new() })),
         Readiness::NotReady(_) if caller.is_none() => {
             let problems = vec!["The service is not ready; its log says why, and so does this with an API key".to_owned()];

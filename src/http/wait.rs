@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::notes;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure, SyncResult};
-use crate::sync::{StartError, StartedRun, SyncMode, Syncs};
+use crate::sync::{RunRequest, StartError, StartedRun, StoreError, SyncMode, Syncs};
 use crate::telemetry::ErrorChain;
 
 /// Salesforce gives up at 120 s; the sync itself at 100 s.
@@ -22,7 +22,7 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 pub(super) async fn result_for(syncs: &Syncs, id: Option<&str>, parameters: SyncParameters, arrived: Instant) -> Result<SyncResult, Fault> {
     match record_id(id) {
         Err((code, reason)) => Ok(failed(code, reason, id, parameters.mode)),
-        Ok(record) => result_of(syncs.start(record.clone(), parameters.mode).await, &record, parameters, arrived).await,
+        Ok(record) => result_of(syncs.start(RunRequest::sync(record.clone(), parameters.mode)).await, &record, parameters, arrived).await,
     }
 }
 
@@ -43,6 +43,13 @@ pub(super) fn failed(code: ErrorCode, reason: String, id: Option<&str>, mode: Sy
     result
 }
 
+/// The store could not do what a request needs.
+pub(super) fn database_unavailable(error: &StoreError) -> Fault {
+    tracing::error!(error = %ErrorChain(error), "a request could not use the database");
+    let message = format!("The request was not carried out: {}; try again", error.in_words());
+    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE", message).retry_after(RETRY_AFTER_SECONDS)
+}
+
 /// The result of a run, or that there is none yet.
 pub(super) async fn result_of(
     started: Result<StartedRun, StartError>,
@@ -53,11 +60,7 @@ pub(super) async fn result_of(
     let mut run = started.map_err(|error| match &error {
         StartError::ShuttingDown => Fault::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "The service is shutting down; try again")
             .retry_after(RETRY_AFTER_SECONDS),
-        StartError::Store(_) => {
-            tracing::error!(error = %ErrorChain(&error), "a run could not be recorded");
-            Fault::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE", "The service cannot use its database; try again")
-                .retry_after(RETRY_AFTER_SECONDS)
-        }
+        StartError::Store(cause) => database_unavailable(cause),
     })?;
     notes::set_run(&run.id);
     let until = arrived + Duration::from_secs(parameters.wait_seconds);
@@ -67,7 +70,11 @@ pub(super) async fn result_of(
             Some(result) => return Ok(result.as_ref().clone()),
             None => (ErrorCode::InternalError, format!("An internal error occurred (request {})", run.id)),
         },
-        Ok(Err(_)) => (ErrorCode::InternalError, format!("An internal error occurred (request {})", run.id)),
+        Ok(Err(_)) => {
+            let reason =
+                "The service stopped before the sync ended; the sync goes on when the service is there again, or in another replica";
+            (ErrorCode::TimeLimitExceeded, reason.to_owned())
+        }
         Err(_) => {
             let reason = format!("The sync did not end within the {} s that the caller waits; the sync goes on", parameters.wait_seconds);
             (ErrorCode::TimeLimitExceeded, reason)

@@ -1,19 +1,16 @@
 //! The journal of Commitments: what was about to be sent to m3ter.
 
-use jiff::Timestamp;
-use serde_json::Value as Json;
-use uuid::Uuid;
-
-use super::database::Row;
+use super::database::{Access, Row};
+use super::runs::Held;
 use super::{Store, StoreError};
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
+use crate::domain::ids::{M3terId, SalesforceId};
+use jiff::Timestamp;
+use serde_json::Value as Json;
 
 /// A Commitment that a run set out to create.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommitmentAttempt {
-    /// The run.
-    pub run: SyncRunId,
     /// Which Commitment of the deal; its kind is always [`EntityKind::Commitment`].
     pub object: ObjectKey,
     /// The record that was synced.
@@ -29,12 +26,14 @@ pub struct CommitmentAttempt {
 }
 
 impl Store {
-    /// Saves an attempt; to be called before the request is sent. The run must have been saved.
-    pub async fn save_commitment_attempt(&self, attempt: &CommitmentAttempt) -> Result<(), StoreError> {
+    /// Saves an attempt of the run that is held; to be called before the request is sent.
+    pub async fn save_commitment_attempt(&self, held: Held, attempt: &CommitmentAttempt) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin(Access::Write, "save an attempt to create a Commitment").await?;
+        transaction.check_fence(held).await?;
         let sql = "INSERT INTO commitment_attempts (run_id, root, row, key, account_id, contract_id, body, attempted_at_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let values = vec![
-            attempt.run.to_string().into(),
+            held.run.to_string().into(),
             attempt.root.as_str().into(),
             attempt.object.row.as_str().into(),
             attempt.object.key.as_str().into(),
@@ -43,13 +42,14 @@ impl Store {
             attempt.body.to_string().into(),
             attempt.attempted_at.into(),
         ];
-        self.database.execute("save an attempt to create a Commitment", sql, values).await.map(drop)
+        transaction.execute(sql, values).await?;
+        transaction.commit().await
     }
 
     /// The attempts of one deal whose Commitments have no link, newest first.
     pub async fn load_commitment_attempts(&self, root: &SalesforceId) -> Result<Vec<CommitmentAttempt>, StoreError> {
         let operation = "load the attempts to create a Commitment";
-        let sql = "SELECT run_id, root, row, key, account_id, contract_id, body, attempted_at_ms FROM commitment_attempts AS attempt
+        let sql = "SELECT root, row, key, account_id, contract_id, body, attempted_at_ms FROM commitment_attempts AS attempt
              WHERE root = $1 AND NOT EXISTS (
                  SELECT 1 FROM links
                  WHERE links.root = attempt.root AND links.row = attempt.row AND links.kind = 'Commitment' AND links.key = attempt.key
@@ -64,7 +64,6 @@ fn attempt(row: &Row, operation: &'static str) -> Result<CommitmentAttempt, Stor
     let unreadable = |value: String| StoreError::Unreadable { operation, value };
     let attempted_at_ms = row.integer("attempted_at_ms");
     Ok(CommitmentAttempt {
-        run: SyncRunId(Uuid::try_parse(&row.text("run_id")).map_err(|_| unreadable(row.text("run_id")))?),
         object: ObjectKey { kind: EntityKind::Commitment, row: super::salesforce_id(row.text("row"), operation)?, key: row.text("key") },
         root: super::salesforce_id(row.text("root"), operation)?,
         account_id: super::m3ter_id(row.text("account_id"), operation)?,

@@ -177,6 +177,13 @@ impl Transaction {
         Ok(())
     }
 
+    /// Takes it back.
+    pub(super) async fn roll_back(mut self) -> Result<(), StoreError> {
+        self.run_plain("ROLLBACK").await?;
+        self.is_open = false;
+        Ok(())
+    }
+
     fn failed(&self, source: sqlx::Error) -> StoreError {
         StoreError::from_sqlx(self.operation, &self.place, source)
     }
@@ -278,6 +285,13 @@ impl Row {
             Self::Postgres(row) => row.get(column),
         }
     }
+
+    pub(super) fn optional_integer(&self, column: &str) -> Option<i64> {
+        match self {
+            Self::Sqlite(row) => row.get(column),
+            Self::Postgres(row) => row.get(column),
+        }
+    }
 }
 
 impl fmt::Debug for Row {
@@ -295,6 +309,12 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::Text(Some(text))
+    }
+}
+
+impl From<Option<&str>> for Value {
+    fn from(text: Option<&str>) -> Self {
+        Self::Text(text.map(ToOwned::to_owned))
     }
 }
 

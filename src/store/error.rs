@@ -96,9 +96,9 @@ pub enum StoreError {
         /// The value.
         value: String,
     },
-    /// A run that was never started, or is deleted.
-    #[error("there is no run {0}")]
-    RunUnknown(SyncRunId),
+    /// Another process has claimed the run meanwhile, or it has ended.
+    #[error("this process no longer holds the run {0}")]
+    ClaimLost(SyncRunId),
 }
 
 // Result codes of SQLite (https://www.sqlite.org/rescode.html); the extended ones have them in their lowest byte.
@@ -135,6 +135,11 @@ impl StoreError {
     /// Whether the same operation may succeed a little later, without anyone changing the service.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Locked { .. } | Self::DiskFull { .. } | Self::ReadOnly { .. })
+    }
+
+    /// Whether a rule of the tables was broken that holds two rows apart.
+    pub(super) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Failed { source, .. } if source.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation))
     }
 
     /// What a caller may know: what is wrong with the database, without its name.

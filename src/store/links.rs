@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::database::{Access, Row, Transaction};
+use super::database::{Row, Transaction};
 use super::{Store, StoreError};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
@@ -46,25 +46,6 @@ impl Store {
         let sql = "SELECT root, row, kind, key, m3ter_id, relation FROM links WHERE row = $1 AND kind = $2";
         let rows = self.database.fetch(operation, sql, vec![row.as_str().into(), kind.name().into()]).await?;
         links(&rows, operation)
-    }
-
-    /// Saves links, all or none; the object of an earlier link with the same key is replaced.
-    pub async fn save_links(&self, links: &[Link]) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin(Access::Write, "save the links of a record").await?;
-        insert_links(&mut transaction, links).await?;
-        transaction.commit().await
-    }
-
-    /// Deletes the links of some objects of a deal, all or none.
-    pub async fn delete_links(&self, root: &SalesforceId, objects: &[ObjectKey]) -> Result<(), StoreError> {
-        let sql = "DELETE FROM links WHERE root = $1 AND EXISTS (
-                 SELECT 1 FROM {objects:$2}
-                 WHERE links.row = value->>'row' AND links.kind = value->>'kind' AND links.key = value->>'key'
-             )";
-        let objects: Vec<_> =
-            objects.iter().map(|object| json!({"row": object.row, "kind": object.kind.name(), "key": object.key})).collect();
-        let values = vec![root.as_str().into(), Json::from(objects).to_string().into()];
-        self.database.execute("delete links of a record", sql, values).await.map(drop)
     }
 
     /// The owners of some m3ter objects, in any deal.

@@ -56,8 +56,10 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
         .busy_timeout(LOCK_TIME);
 
     let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(failed)?;
-    // Without sqlx's own locking, which SQLite does not have: each migration is a transaction.
-    SQLITE_MIGRATIONS.run(&writer).await.map_err(|source| StoreError::from_migration(&place, source))?;
+    // All migrations in one transaction that takes the file's one lock first: another process that starts now finds them done.
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    SQLITE_MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|source| StoreError::from_migration(&place, source))?;
+    transaction.commit().await.map_err(failed)?;
     let readers = sqlite_pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(failed)?;
     Ok(Database { engine: Engine::Sqlite { writer, readers }, place })
 }

@@ -1,4 +1,7 @@
-//! The runs: one row for each sync that was asked for.
+//! The runs: one row for each request that is not answered by another run; from its admission to its end.
+//!
+//! Whatever a holder writes is a transaction that begins with an UPDATE of its run by id, fence and state: it changes no row once
+//! another process has the run, and then nothing else is written either.
 
 use std::collections::BTreeMap;
 
@@ -6,69 +9,244 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::database::Access;
+use super::claims::{Claimant, ClaimedRun, claimed};
+use super::database::{Access, Row, Transaction, Value};
 use super::links::{Link, insert_links};
 use super::{Store, StoreError};
+use crate::domain::entity::ObjectKey;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::outcome::{ObjectResult, SyncResult};
+use crate::domain::run::{RunCallout, RunState, RunTask, RunTry};
 
-/// A run that is about to begin.
+/// A run that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRun {
     /// Its id, a UUID of version 7: later runs sort later.
     pub id: SyncRunId,
-    /// The record to be synced.
+    /// The record.
     pub parent_record_id: SalesforceId,
+    /// What is to be done with it.
+    pub task: RunTask,
     /// Whether nothing is to be written to m3ter or Salesforce.
     pub dry_run: bool,
     /// When it was asked for.
-    pub started_at: Timestamp,
+    pub requested_at: Timestamp,
+    /// The run that it repeats.
+    pub replay_of: Option<SyncRunId>,
+    /// Who asked for it, where callers have names.
+    pub requested_by: Option<String>,
 }
 
+/// What became of a request for a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Admission {
+    /// The run is claimed and can begin.
+    Claimed(ClaimedRun),
+    /// Another run of the record is running: this one waits, or joins the one that waits.
+    Waits(SyncRunId),
+}
+
+/// Which run a holder has, and by which claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The run.
+    pub run: SyncRunId,
+    /// How often it was claimed until then.
+    pub fence: i64,
+}
+
+/// What a run has done since the last time.
+#[derive(Debug, Default)]
+pub struct Progress<'a> {
+    /// Results by their position; a later one replaces an earlier one.
+    pub results: &'a [(u32, ObjectResult)],
+    /// What belongs together from now on.
+    pub links: &'a [Link],
+    /// All callouts of the run.
+    pub callouts: &'a [RunCallout],
+}
+
+/// How a try of a run ended.
+#[derive(Debug)]
+pub struct EndedTry<'a> {
+    /// The answer.
+    pub result: &'a SyncResult,
+    /// All tries, this one last.
+    pub tries: &'a [RunTry],
+    /// All callouts of the run.
+    pub callouts: &'a [RunCallout],
+    /// When.
+    pub ended_at: Timestamp,
+}
+
+/// How often an admission starts over because the run that it met ended meanwhile.
+const ADMISSION_ROUNDS: u32 = 20;
+
 impl Store {
-    /// Saves a run as `running`.
-    pub async fn save_run_started(&self, run: &NewRun) -> Result<(), StoreError> {
-        let sql = "INSERT INTO runs (id, parent_record_id, dry_run, state, started_at_ms) VALUES ($1, $2, $3, 'running', $4)";
-        let values = vec![run.id.to_string().into(), run.parent_record_id.as_str().into(), run.dry_run.into(), run.started_at.into()];
-        self.database.execute("save the start of a run", sql, values).await.map(drop)
+    /// Saves a run: claimed at once if its record is free, else as waiting, else not at all because one like it waits already.
+    pub async fn admit(&self, run: &NewRun, claimant: &Claimant) -> Result<Admission, StoreError> {
+        let operation = "save a run";
+        let mut transaction = self.database.begin(Access::Write, operation).await?;
+        for _ in 0..ADMISSION_ROUNDS {
+            if insert(&mut transaction, run, Some(claimant)).await? {
+                transaction.commit().await?;
+                return Ok(Admission::Claimed(ClaimedRun::first(run)));
+            }
+            // A run that waits at this moment begins later, and so sees the record as it is now, or newer.
+            if let Some(waiting) = find_waiting(&mut transaction, run).await? {
+                transaction.commit().await?;
+                return Ok(Admission::Waits(waiting));
+            }
+            // The running one cannot end before this transaction does: it will find who waits for it.
+            let sql = "UPDATE runs SET fence = fence WHERE parent_record_id = $1 AND state = 'running' AND dry_run = 0";
+            let is_running = transaction.execute(sql, vec![run.parent_record_id.as_str().into()]).await? > 0;
+            if is_running && insert(&mut transaction, run, None).await? {
+                transaction.commit().await?;
+                return Ok(Admission::Waits(run.id));
+            }
+        }
+        transaction.roll_back().await?;
+        Err(StoreError::Locked { operation, database: self.database.place.to_string() })
     }
 
-    /// Saves what a run has done so far, all or none: results by their position, a later one replacing the earlier, and links.
-    pub async fn save_progress(&self, run: SyncRunId, results: &[(u32, ObjectResult)], links: &[Link]) -> Result<(), StoreError> {
+    /// Saves what a run has done so far, all or none.
+    pub async fn save_progress(&self, held: Held, progress: &Progress<'_>) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "save the progress of a run").await?;
-        if !results.is_empty() {
-            let by_position: BTreeMap<u32, &ObjectResult> = results.iter().map(|(position, result)| (*position, result)).collect();
+        let sql = "UPDATE runs SET callouts = $1 WHERE id = $2 AND fence = $3 AND state = 'running' RETURNING id";
+        transaction.fenced(held, sql, vec![text(progress.callouts).into()]).await?;
+        if !progress.results.is_empty() {
+            let by_position: BTreeMap<u32, &ObjectResult> = progress.results.iter().map(|(position, result)| (*position, result)).collect();
             let results: Json =
                 by_position.iter().map(|(position, result)| json!({"position": position, "result": text(result)})).collect();
-            let sql = "INSERT INTO run_object_results (run_id, position, result)
-                 SELECT $1, CAST(value->>'position' AS BIGINT), value->>'result' FROM {objects:$2} WHERE true
-                 ON CONFLICT (run_id, position) DO UPDATE SET result = excluded.result";
-            transaction.execute(sql, vec![run.to_string().into(), results.to_string().into()]).await?;
+            let sql = "INSERT INTO run_object_results (run_id, position, fence, result)
+                 SELECT $1, CAST(value->>'position' AS BIGINT), $2, value->>'result' FROM {objects:$3} WHERE true
+                 ON CONFLICT (run_id, position) DO UPDATE SET result = excluded.result, fence = excluded.fence";
+            transaction.execute(sql, vec![held.run.to_string().into(), held.fence.into(), results.to_string().into()]).await?;
         }
-        insert_links(&mut transaction, links).await?;
+        insert_links(&mut transaction, progress.links).await?;
         transaction.commit().await
     }
 
-    /// Saves a run as `ended`, with its whole result.
-    pub async fn save_run_ended(&self, run: SyncRunId, result: &SyncResult, ended_at: Timestamp) -> Result<(), StoreError> {
-        let sql = "UPDATE runs SET state = 'ended', ended_at_ms = $1, sync_status = $2, error_code = $3, result = $4 WHERE id = $5";
+    /// Deletes the links of some objects of a deal, all or none.
+    pub async fn delete_links(&self, held: Held, root: &SalesforceId, objects: &[ObjectKey]) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin(Access::Write, "delete links of a record").await?;
+        transaction.check_fence(held).await?;
+        let sql = "DELETE FROM links WHERE root = $1 AND EXISTS (
+                 SELECT 1 FROM {objects:$2}
+                 WHERE links.row = value->>'row' AND links.kind = value->>'kind' AND links.key = value->>'key'
+             )";
+        let object = |object: &ObjectKey| json!({"row": object.row, "kind": object.kind.name(), "key": object.key});
+        let objects: Json = objects.iter().map(object).collect();
+        transaction.execute(sql, vec![root.as_str().into(), objects.to_string().into()]).await?;
+        transaction.commit().await
+    }
+
+    /// Saves the end of a try, and in the same transaction begins the run that waits for the record: claimed by `next`, or free for
+    /// any process if that is `None`. With `next_try_at` in the result the run stays to be tried again.
+    pub async fn end(&self, held: Held, ended: &EndedTry<'_>, next: Option<&Claimant>) -> Result<Option<ClaimedRun>, StoreError> {
+        let mut transaction = self.database.begin(Access::Write, "save the end of a run").await?;
+        let result = ended.result;
+        let state = if result.next_try_at.is_some() { RunState::Retrying } else { RunState::Ended };
+        let sql = "UPDATE runs SET state = $1, ended_at_ms = $2, sync_status = $3, error_code = $4, result = $5, next_try_at_ms = $6,
+                 tries = $7, callouts = $8, lease_until_ms = 0
+             WHERE id = $9 AND fence = $10 AND state = 'running'
+             RETURNING parent_record_id, dry_run";
         let values = vec![
-            ended_at.into(),
+            state.as_str().into(),
+            ended.ended_at.into(),
             result.sync_status.to_string().into(),
             result.error_code.clone().into(),
             text(result).into(),
-            run.to_string().into(),
+            result.next_try_at.into(),
+            text(ended.tries).into(),
+            text(ended.callouts).into(),
         ];
-        let ended = self.database.execute("save the end of a run", sql, values).await?;
-        if ended == 0 { Err(StoreError::RunUnknown(run)) } else { Ok(()) }
+        let row = transaction.fenced(held, sql, values).await?;
+        let promoted = if row.integer("dry_run") == 0 {
+            promote(&mut transaction, row.text("parent_record_id"), ended.ended_at, next).await?
+        } else {
+            None
+        };
+        transaction.commit().await?;
+        Ok(promoted)
     }
 
-    pub(super) async fn interrupt_runs(&self) -> Result<(), StoreError> {
-        let sql = "UPDATE runs SET state = 'interrupted' WHERE state = 'running'";
-        self.database.execute("mark interrupted runs", sql, Vec::new()).await.map(drop)
+    /// Whether the end of a run is saved under this claim: the question after an answer that was lost.
+    pub async fn has_ended(&self, held: Held) -> Result<bool, StoreError> {
+        let sql = "SELECT state FROM runs WHERE id = $1 AND fence = $2";
+        let rows = self.database.fetch("look at the end of a run", sql, vec![held.run.to_string().into(), held.fence.into()]).await?;
+        Ok(rows.first().is_some_and(|row| row.text("state") != RunState::Running.as_str()))
     }
 }
 
-fn text(result: &impl Serialize) -> String {
-    serde_json::to_string(result).expect("a result has text keys only")
+impl Transaction {
+    /// Begins what a holder writes with an UPDATE that checks the claim: id and fence are its last two parameters. Stops on 0 rows.
+    async fn fenced(&mut self, held: Held, sql: &'static str, mut values: Vec<Value>) -> Result<Row, StoreError> {
+        values.extend([held.run.to_string().into(), held.fence.into()]);
+        let row = self.fetch(sql, values).await?.pop();
+        row.ok_or(StoreError::ClaimLost(held.run))
+    }
+
+    /// The same where the run itself does not change.
+    pub(super) async fn check_fence(&mut self, held: Held) -> Result<(), StoreError> {
+        let sql = "UPDATE runs SET fence = fence WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING id";
+        self.fenced(held, sql, Vec::new()).await.map(drop)
+    }
+}
+
+async fn insert(transaction: &mut Transaction, run: &NewRun, claimant: Option<&Claimant>) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO runs
+             (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by,
+              state, owner, fence, lease_until_ms, started_at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $11 = 0 THEN 0 ELSE {now} + $12 END, $13)
+         ON CONFLICT DO NOTHING";
+    let values = vec![
+        run.id.to_string().into(),
+        run.parent_record_id.as_str().into(),
+        run.task.kind().into(),
+        run.task.parameters().into(),
+        run.dry_run.into(),
+        run.requested_at.into(),
+        run.replay_of.map(|id| id.to_string()).into(),
+        run.requested_by.clone().into(),
+        if claimant.is_some() { RunState::Running } else { RunState::Waiting }.as_str().into(),
+        claimant.map(|claimant| claimant.owner.clone()).into(),
+        i64::from(claimant.is_some()).into(),
+        claimant.map_or(0, Claimant::lease_ms).into(),
+        claimant.map(|_| run.requested_at).into(),
+    ];
+    Ok(transaction.execute(sql, values).await? > 0)
+}
+
+async fn find_waiting(transaction: &mut Transaction, run: &NewRun) -> Result<Option<SyncRunId>, StoreError> {
+    let sql = "SELECT id FROM runs
+         WHERE parent_record_id = $1 AND kind = $2 AND parameters = $3 AND state = 'waiting' AND dry_run = 0";
+    let values = vec![run.parent_record_id.as_str().into(), run.task.kind().into(), run.task.parameters().into()];
+    let rows = transaction.fetch(sql, values).await?;
+    rows.first().map(|row| super::run_id(row.text("id"), "find a waiting run")).transpose()
+}
+
+/// The run that waited longest for the record begins.
+async fn promote(
+    transaction: &mut Transaction,
+    record: String,
+    now: Timestamp,
+    claimant: Option<&Claimant>,
+) -> Result<Option<ClaimedRun>, StoreError> {
+    let sql = "UPDATE runs SET state = 'running', owner = $1, fence = fence + 1, started_at_ms = $2,
+             lease_until_ms = CASE WHEN $1 IS NULL THEN 0 ELSE {now} + $3 END
+         WHERE id = (SELECT id FROM runs WHERE parent_record_id = $4 AND state = 'waiting' AND dry_run = 0 ORDER BY id LIMIT 1)
+         RETURNING *";
+    let values = vec![
+        claimant.map(|claimant| claimant.owner.clone()).into(),
+        now.into(),
+        claimant.map_or(0, Claimant::lease_ms).into(),
+        record.into(),
+    ];
+    let rows = transaction.fetch(sql, values).await?;
+    rows.first().filter(|_| claimant.is_some()).map(|row| claimed(row, "begin a waiting run")).transpose()
+}
+
+fn text(value: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).expect("what is saved has text keys only")
 }

@@ -1,6 +1,9 @@
 //! The store on real files.
 
+mod claims;
+
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -13,6 +16,7 @@ use super::*;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::SyncRunId;
 use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult, SyncResult};
+use crate::domain::run::{RunCallout, RunState, RunTask, RunTry};
 
 const ROOT: &str = "006S900000795MMIAY";
 const LINE: &str = "00kS9000001Nxy5IAC";
@@ -52,22 +56,21 @@ macro_rules! on_both_engines {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $name() {
-                super::$name(super::Home::sqlite()).await;
+                super::$name($crate::store::tests::Home::sqlite()).await;
             })*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $name() {
-                super::$name(super::Home::postgres().await).await;
+                super::$name($crate::store::tests::Home::postgres().await).await;
             })*
         }
     };
 }
+use on_both_engines;
 
 on_both_engines! {
     a_run_is_there_from_its_start_to_its_end
-    a_run_that_was_never_started_cannot_end
-    a_run_left_running_by_an_earlier_process_is_marked_as_interrupted
     links_are_replaced_by_object_and_deleted_by_object
     owners_are_found_in_any_deal_and_referring_deals_are_not_owners
     an_attempt_is_loaded_digit_for_digit_until_its_commitment_is_linked
@@ -121,12 +124,40 @@ fn instant(ms: i64) -> Timestamp {
 }
 
 fn new_run() -> NewRun {
-    NewRun { id: SyncRunId(Uuid::now_v7()), parent_record_id: record(ROOT), dry_run: false, started_at: instant(0) }
+    NewRun {
+        id: SyncRunId(Uuid::now_v7()),
+        parent_record_id: record(ROOT),
+        task: RunTask::Sync,
+        dry_run: false,
+        requested_at: instant(0),
+        replay_of: None,
+        requested_by: None,
+    }
 }
 
-fn attempt(run: &NewRun, ms: i64) -> CommitmentAttempt {
+fn process() -> Claimant {
+    Claimant { owner: Uuid::now_v7().to_string(), lease: Duration::from_secs(30) }
+}
+
+/// A new run that a process holds.
+async fn held_run(store: &Store) -> Held {
+    match store.admit(&NewRun { dry_run: true, ..new_run() }, &process()).await.unwrap() {
+        Admission::Claimed(run) => run.held,
+        Admission::Waits(_) => unreachable!("dry runs wait for nobody"),
+    }
+}
+
+async fn save_links(store: &Store, links: &[Link]) {
+    let held = held_run(store).await;
+    store.save_progress(held, &Progress { links, ..Progress::default() }).await.unwrap();
+}
+
+async fn end(store: &Store, held: Held, result: &SyncResult, next: Option<&Claimant>) -> Result<Option<ClaimedRun>, StoreError> {
+    store.end(held, &EndedTry { result, tries: &[], callouts: &[], ended_at: instant(800) }, next).await
+}
+
+fn attempt(ms: i64) -> CommitmentAttempt {
     CommitmentAttempt {
-        run: run.id,
         object: object(EntityKind::Commitment),
         root: record(ROOT),
         account_id: m3ter(M3TER_ID),
@@ -136,53 +167,48 @@ fn attempt(run: &NewRun, ms: i64) -> CommitmentAttempt {
     }
 }
 
-async fn state_of(store: &Store, run: &NewRun) -> String {
-    let rows = store.database.fetch("look", "SELECT state FROM runs WHERE id = $1", vec![run.id.to_string().into()]).await.unwrap();
-    rows[0].text("state")
+async fn state_of(store: &Store, run: SyncRunId) -> String {
+    store.load_run(run).await.unwrap().unwrap().state.to_string()
 }
 
 async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
     let store = home.store().await;
     let run = new_run();
-    store.save_run_started(&run).await.unwrap();
-    assert_eq!(state_of(&store, &run).await, "running");
-
+    let Admission::Claimed(claimed) = store.admit(&run, &process()).await.unwrap() else { panic!("nothing is in its way") };
     let created = ObjectResult::new(&object(EntityKind::Plan), Action::Created, "m3ter Identifier: x");
-    store.save_progress(run.id, &[(3, created.clone())], &[]).await.unwrap();
-    store.save_progress(run.id, &[(3, created.clone())], &[]).await.unwrap();
+    let callout = RunCallout {
+        vendor: "m3ter".to_owned(),
+        operation: "PostPlan".to_owned(),
+        status: Some(200),
+        outcome: "done".to_owned(),
+        attempts: 1,
+        started_at: instant(100),
+        elapsed_ms: 20,
+    };
+    let results = [(3, created.clone())];
+    let progress = Progress { results: &results, links: &[], callouts: std::slice::from_ref(&callout) };
+    store.save_progress(claimed.held, &progress).await.unwrap();
+    store.save_progress(claimed.held, &progress).await.unwrap();
+    let so_far = store.load_run(run.id).await.unwrap().unwrap();
+    assert_eq!((so_far.state, so_far.started_at, so_far.ended_at), (RunState::Running, Some(instant(0)), None));
+    assert_eq!((so_far.object_results, so_far.callouts), (Some(vec![created.clone()]), Some(vec![callout.clone()])));
 
     let failure = Failure { code: ErrorCode::M3terUnavailable, reason: "m3ter did not answer".to_owned() };
-    let result = SyncResult::failed(&failure, vec![created.clone()], Vec::new());
-    store.save_run_ended(run.id, &result, instant(800)).await.unwrap();
-
-    let row = rows(&store, "SELECT * FROM runs").await.remove(0);
-    assert_eq!(row.text("state"), "ended");
-    assert_eq!(row.text("sync_status"), "Failed");
-    assert_eq!(row.text("error_code"), "M3TER_UNAVAILABLE");
-    assert_eq!(row.integer("ended_at_ms") - row.integer("started_at_ms"), 800);
-    assert_eq!(serde_json::from_str::<SyncResult>(&row.text("result")).unwrap(), result);
-    let saved = rows(&store, "SELECT * FROM run_object_results").await;
-    assert_eq!(saved.len(), 1);
-    assert_eq!(serde_json::from_str::<ObjectResult>(&saved[0].text("result")).unwrap(), created);
-}
-
-async fn a_run_that_was_never_started_cannot_end(home: Home) {
-    let store = home.store().await;
-    let result = SyncResult::ended(Vec::new(), Vec::new());
-    assert!(matches!(store.save_run_ended(new_run().id, &result, instant(0)).await, Err(StoreError::RunUnknown(_))));
-}
-
-async fn a_run_left_running_by_an_earlier_process_is_marked_as_interrupted(home: Home) {
-    let store = home.store().await;
-    let (left, ended) = (new_run(), new_run());
-    store.save_run_started(&left).await.unwrap();
-    store.save_run_started(&ended).await.unwrap();
-    store.save_run_ended(ended.id, &SyncResult::ended(Vec::new(), Vec::new()), instant(1)).await.unwrap();
-    store.close().await;
-
-    let store = home.store().await;
-    assert_eq!(state_of(&store, &left).await, "interrupted");
-    assert_eq!(state_of(&store, &ended).await, "ended");
+    let result = SyncResult::failed(&failure, vec![created], Vec::new());
+    let only = RunTry {
+        started_at: instant(0),
+        ended_at: instant(800),
+        sync_status: result.sync_status,
+        error_code: result.error_code.clone(),
+        message: result.message.clone(),
+    };
+    let ended = EndedTry { result: &result, tries: std::slice::from_ref(&only), callouts: &[callout], ended_at: instant(800) };
+    assert_eq!(store.end(claimed.held, &ended, None).await.unwrap(), None);
+    let run = store.load_run(run.id).await.unwrap().unwrap();
+    assert_eq!((run.state, run.ended_at, run.tries), (RunState::Ended, Some(instant(800)), vec![only]));
+    assert_eq!((run.sync_status.as_deref(), run.error_code.as_deref()), (Some("Failed"), Some("M3TER_UNAVAILABLE")));
+    assert_eq!((run.object_results.as_ref(), run.result.as_ref()), (Some(&result.object_results), Some(&result)));
+    assert!(store.load_run(new_run().id).await.unwrap().is_none());
 }
 
 async fn links_are_replaced_by_object_and_deleted_by_object(home: Home) {
@@ -191,14 +217,15 @@ async fn links_are_replaced_by_object_and_deleted_by_object(home: Home) {
     let plan = link(EntityKind::Plan, M3TER_ID, LinkRelation::Owned);
     let mut second_plan = plan.clone();
     second_plan.object.key = "usage".to_owned();
-    store.save_links(&[account_plan.clone(), second_plan.clone(), plan.clone()]).await.unwrap();
+    save_links(&store, &[account_plan.clone(), second_plan.clone(), plan.clone()]).await;
     assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), [plan.clone(), second_plan.clone(), account_plan.clone()]);
 
     let referred = link(EntityKind::Plan, OTHER_M3TER_ID, LinkRelation::Referred);
-    store.save_links(std::slice::from_ref(&referred)).await.unwrap();
+    save_links(&store, std::slice::from_ref(&referred)).await;
     assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), [referred, second_plan.clone(), account_plan]);
 
-    store.delete_links(&record(ROOT), &[object(EntityKind::Plan), object(EntityKind::AccountPlan)]).await.unwrap();
+    let objects = [object(EntityKind::Plan), object(EntityKind::AccountPlan)];
+    store.delete_links(held_run(&store).await, &record(ROOT), &objects).await.unwrap();
     assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), [second_plan]);
     assert_eq!(store.load_links(&record("006S900000795MNIAY")).await.unwrap(), []);
 }
@@ -208,26 +235,25 @@ async fn owners_are_found_in_any_deal_and_referring_deals_are_not_owners(home: H
     let owned = link(EntityKind::Account, M3TER_ID, LinkRelation::Owned);
     let elsewhere = Link { root: record("006S900000795MNIAY"), ..owned.clone() };
     let referred = link(EntityKind::Contract, OTHER_M3TER_ID, LinkRelation::Referred);
-    store.save_links(&[owned.clone(), elsewhere.clone(), referred]).await.unwrap();
+    save_links(&store, &[owned.clone(), elsewhere.clone(), referred]).await;
     assert_eq!(store.load_owners(&[m3ter(M3TER_ID), m3ter(OTHER_M3TER_ID)]).await.unwrap(), [owned, elsewhere]);
     assert_eq!(store.load_owners(&[]).await.unwrap(), []);
 }
 
 async fn an_attempt_is_loaded_digit_for_digit_until_its_commitment_is_linked(home: Home) {
     let store = home.store().await;
-    let run = new_run();
-    store.save_run_started(&run).await.unwrap();
-    let (first, second) = (attempt(&run, 1), attempt(&run, 2));
-    store.save_commitment_attempt(&first).await.unwrap();
-    store.save_commitment_attempt(&second).await.unwrap();
+    let held = held_run(&store).await;
+    let (first, second) = (attempt(1), attempt(2));
+    store.save_commitment_attempt(held, &first).await.unwrap();
+    store.save_commitment_attempt(held, &second).await.unwrap();
     let loaded = store.load_commitment_attempts(&record(ROOT)).await.unwrap();
     assert_eq!(loaded, [second, first]);
     assert_eq!(loaded[0].body["amount"].to_string(), "12000.00000000000000001");
 
     // A link of another object of the same row changes nothing.
-    store.save_links(&[link(EntityKind::Contract, M3TER_ID, LinkRelation::Owned)]).await.unwrap();
+    save_links(&store, &[link(EntityKind::Contract, M3TER_ID, LinkRelation::Owned)]).await;
     assert_eq!(store.load_commitment_attempts(&record(ROOT)).await.unwrap().len(), 2);
-    store.save_links(&[link(EntityKind::Commitment, M3TER_ID, LinkRelation::Owned)]).await.unwrap();
+    save_links(&store, &[link(EntityKind::Commitment, M3TER_ID, LinkRelation::Owned)]).await;
     assert_eq!(store.load_commitment_attempts(&record(ROOT)).await.unwrap(), []);
 }
 
@@ -237,13 +263,12 @@ async fn two_processes_write_at_the_same_time_and_nothing_is_lost(home: Home) {
     for number in 0..60_u32 {
         let store = if number % 2 == 0 { here.clone() } else { there.clone() };
         writers.spawn(async move {
-            let run = new_run();
-            store.save_run_started(&run).await.unwrap();
+            let held = held_run(&store).await;
             let mut link = link(EntityKind::Plan, M3TER_ID, LinkRelation::Owned);
             link.object.key = number.to_string();
-            store.save_links(&[link]).await.unwrap();
+            store.save_progress(held, &Progress { links: &[link], ..Progress::default() }).await.unwrap();
             assert!(!store.load_links(&record(ROOT)).await.unwrap().is_empty());
-            store.save_run_ended(run.id, &SyncResult::ended(Vec::new(), Vec::new()), instant(5)).await.unwrap();
+            end(&store, held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
         });
     }
     while let Some(writer) = writers.join_next().await {
@@ -256,7 +281,7 @@ async fn two_processes_write_at_the_same_time_and_nothing_is_lost(home: Home) {
 async fn two_processes_start_on_one_empty_database(home: Home) {
     let (here, there) = tokio::join!(home.store(), home.store());
     for store in [here, there] {
-        store.save_run_started(&new_run()).await.unwrap();
+        held_run(&store).await;
     }
 }
 
@@ -266,21 +291,33 @@ async fn a_transaction_that_is_dropped_leaves_nothing_behind(home: Home) {
     let sql = "INSERT INTO links (root, row, kind, key, m3ter_id, relation) VALUES ('r', 'r', 'Plan', '', 'm', 'owned')";
     transaction.execute(sql, Vec::new()).await.unwrap();
     drop(transaction);
-    store.save_run_started(&new_run()).await.unwrap();
+    held_run(&store).await;
     assert!(rows(&store, "SELECT * FROM links").await.is_empty());
 }
 
 async fn a_database_of_an_older_migration_is_brought_up_to_date_and_keeps_its_rows(home: Home) {
-    testing::migrate(&home.url(), 1).await;
-    let run = new_run();
-    let sql = "INSERT INTO runs (id, parent_record_id, dry_run, state, started_at_ms) VALUES ($1, $2, 0, 'ended', 0)";
+    testing::migrate(&home.url(), 2).await;
     let old = testing::unmigrated(&home.url()).await;
-    old.execute("insert", sql, vec![run.id.to_string().into(), ROOT.into()]).await.unwrap();
+    let sql = "INSERT INTO runs (id, parent_record_id, dry_run, state, started_at_ms) VALUES ($1, $2, $3, $4, 0)";
+    let mut runs = Vec::new();
+    for (state, dry_run) in [("ended", false), ("interrupted", false), ("running", false), ("running", false), ("running", true)] {
+        let id = SyncRunId(Uuid::now_v7());
+        old.execute("insert", sql, vec![id.to_string().into(), ROOT.into(), dry_run.into(), state.into()]).await.unwrap();
+        runs.push(id);
+    }
     old.close().await;
 
     let store = home.store().await;
-    assert_eq!(state_of(&store, &run).await, "ended");
-    assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), []);
+    // Earlier versions let several runs of a record be under way when they stopped: the latest goes on.
+    let mut states = Vec::new();
+    for run in &runs {
+        states.push(state_of(&store, *run).await);
+    }
+    assert_eq!(states, ["ended", "ended", "ended", "running", "ended"]);
+    let interrupted = store.load_run(runs[1]).await.unwrap().unwrap();
+    assert_eq!(interrupted.result.unwrap().error_code.as_deref(), Some("INTERRUPTED"));
+    let claimed = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
+    assert_eq!((claimed.held.run, claimed.takeovers), (runs[3], 0));
 }
 
 async fn a_database_of_a_newer_version_is_left_alone(home: Home) {
@@ -363,15 +400,14 @@ async fn a_read_only_file_is_named_as_such() {
 #[tokio::test]
 async fn a_full_disk_is_named_as_such_and_does_not_end_the_store() {
     let (store, _directory) = new_store().await;
-    let run = new_run();
-    store.save_run_started(&run).await.unwrap();
+    let held = held_run(&store).await;
     limit_pages(&store, "PRAGMA max_page_count = 1").await;
-    let mut large = attempt(&run, 0);
+    let mut large = attempt(0);
     large.body = json!({ "description": "x".repeat(100_000) });
-    let message = store.save_commitment_attempt(&large).await.unwrap_err().to_string();
+    let message = store.save_commitment_attempt(held, &large).await.unwrap_err().to_string();
     assert!(message.starts_with("cannot save an attempt to create a Commitment: the disk of the database"), "{message}");
     limit_pages(&store, "PRAGMA max_page_count = 1000000").await;
-    store.save_commitment_attempt(&large).await.unwrap();
+    store.save_commitment_attempt(held, &large).await.unwrap();
 }
 
 async fn limit_pages(store: &Store, pragma: &'static str) {
@@ -407,7 +443,7 @@ async fn connections_that_the_server_ended_are_replaced_without_an_error() {
     let ended = query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()");
     let name = store.database.place.rsplit_once('/').unwrap().1.to_owned();
     ended.bind(name).execute(&other).await.unwrap();
-    store.save_run_started(&new_run()).await.unwrap();
+    held_run(&store).await;
 }
 
 #[tokio::test]

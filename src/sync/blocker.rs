@@ -8,9 +8,10 @@ use crate::domain::outcome::Failure;
 use crate::m3ter::RefusalKind;
 use crate::store::Store;
 use crate::sync::matching::load_owners;
+use crate::sync::patience::Patience;
 
 /// The finding about a refusal: m3ter's words as they are, and a remedy that names the blocker's owner.
-pub(super) async fn finding(store: &Store, desired: &DesiredObject, message: &str) -> Result<Finding, Failure> {
+pub(super) async fn finding(store: &Store, desired: &DesiredObject, message: &str, patience: Patience) -> Result<Finding, Failure> {
     let (code, blocker) = match RefusalKind::of(message) {
         RefusalKind::CommitmentOverlap { blocker } => (FindingCode::CommitmentOverlap, blocker),
         RefusalKind::AccountPlanOverlap { blocker } => (FindingCode::AccountPlanOverlap, blocker),
@@ -22,7 +23,7 @@ pub(super) async fn finding(store: &Store, desired: &DesiredObject, message: &st
             return Ok(Finding::new(FindingCode::RefusedByM3ter, message, remedy));
         }
     };
-    let whose = whose(store, &blocker).await?;
+    let whose = whose(store, &blocker, patience).await?;
     let kind = desired.kind();
     Ok(Finding::new(
         code,
@@ -59,8 +60,8 @@ fn sources(fields: &[&DesiredField]) -> Option<String> {
     (!all.is_empty()).then(|| all.join(" and "))
 }
 
-async fn whose(store: &Store, blocker: &M3terId) -> Result<String, Failure> {
-    let owners = load_owners(store, std::slice::from_ref(blocker)).await?;
+async fn whose(store: &Store, blocker: &M3terId, patience: Patience) -> Result<String, Failure> {
+    let owners = load_owners(store, std::slice::from_ref(blocker), patience).await?;
     Ok(match owners.get(blocker) {
         Some(row) => format!("belongs to the Salesforce record {row}"),
         None => "was not made by a sync of this service".to_owned(),

@@ -15,14 +15,16 @@ use jiff::Timestamp;
 use crate::domain::actual::ActualObject;
 use crate::domain::ending::{BillingEntity, EndDateOrder};
 use crate::domain::finding::FindingCode;
-use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
+use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{Action, ErrorCode, Failure, FieldChange, ObjectResult, SyncResult};
 use crate::m3ter::EndingOwner;
-use crate::store::Store;
+use crate::store::{ClaimedRun, Progress, Store};
 use crate::sync::SyncMode;
 use crate::sync::end_one::{End, EndedOne, end_one};
 use crate::sync::failure;
 use crate::sync::knowledge::Knowledge;
+use crate::sync::patience::Patience;
+use crate::sync::runs::callouts;
 use crate::transport::{Budget, Effect};
 use reach::Billed;
 use target::Target;
@@ -31,7 +33,7 @@ use target::Target;
 pub(super) struct EndDating<'a> {
     pub(super) knowledge: &'a Knowledge,
     pub(super) store: &'a Store,
-    pub(super) run: SyncRunId,
+    pub(super) run: &'a ClaimedRun,
     pub(super) record: &'a SalesforceId,
     pub(super) order: &'a EndDateOrder,
     pub(super) mode: SyncMode,
@@ -67,7 +69,7 @@ impl EndDating<'_> {
             Some(failure) => SyncResult::failed(&failure::with_limit(failure, self.budget), report.results, report.warnings),
         };
         result.parent_record_id = Some(self.record.to_string());
-        result.sync_run_id = Some(self.run.to_string());
+        result.sync_run_id = Some(self.run.held.run.to_string());
         result.dry_run = self.mode == SyncMode::DryRun;
         result
     }
@@ -106,7 +108,7 @@ impl EndDating<'_> {
     /// The rows that the objects are linked to.
     async fn rows_of(&self, meant: &[Billed]) -> Result<BTreeMap<M3terId, SalesforceId>, Failure> {
         let ids: Vec<M3terId> = meant.iter().map(|billed| billed.object.id.clone()).collect();
-        let links = self.store.load_owners(&ids).await.map_err(|error| failure::of_store(&error))?;
+        let links = Patience::of(self.budget).with(|| self.store.load_owners(&ids)).await.map_err(|error| failure::of_store(&error))?;
         Ok(links.into_iter().map(|link| (link.m3ter_id, link.object.row)).collect())
     }
 
@@ -256,7 +258,9 @@ impl EndDating<'_> {
 
     async fn save(&self, report: &Report) {
         let results: Vec<(u32, ObjectResult)> = (0..).zip(report.results.iter().cloned()).collect();
-        if let Err(error) = self.store.save_progress(self.run, &results, &[]).await {
+        let callouts = callouts(&self.run.callouts, self.budget.journal());
+        let progress = Progress { results: &results, links: &[], callouts: &callouts };
+        if let Err(error) = Patience::of(self.budget).with(|| self.store.save_progress(self.run.held, &progress)).await {
             failure::of_store(&error);
         }
     }

@@ -20,6 +20,7 @@ use crate::m3ter::ListFilter;
 use crate::store::{CommitmentAttempt, Link, LinkRelation, Store};
 use crate::sync::failure;
 use crate::sync::knowledge::Knowledge;
+use crate::sync::patience::Patience;
 use crate::sync::removed::RemovedLine;
 use crate::transport::{Budget, CalloutError};
 
@@ -305,7 +306,7 @@ impl<'a> Seen<'a> {
         if ids.is_empty() {
             return Ok(Owners::new());
         }
-        load_owners(self.store, &ids).await
+        load_owners(self.store, &ids, Patience::of(self.budget)).await
     }
 
     fn change(
@@ -355,8 +356,8 @@ impl<'a> Seen<'a> {
 }
 
 /// The rows that m3ter objects are linked to.
-pub(super) async fn load_owners(store: &Store, ids: &[M3terId]) -> Result<Owners, Failure> {
-    let links = store.load_owners(ids).await.map_err(|error| failure::of_store(&error))?;
+pub(super) async fn load_owners(store: &Store, ids: &[M3terId], patience: Patience) -> Result<Owners, Failure> {
+    let links = patience.with(|| store.load_owners(ids)).await.map_err(|error| failure::of_store(&error))?;
     Ok(links.into_iter().map(|link| (link.m3ter_id, link.object.row)).collect())
 }
 

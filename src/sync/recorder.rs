@@ -2,17 +2,22 @@
 //!
 //! A task of its own takes what is known from a queue and saves it in batches; the sync waits for it only at its end.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::changeset::Change;
 use crate::domain::desired::OnFound;
-use crate::domain::ids::{SalesforceId, SyncRunId};
+use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{Action, ObjectResult};
-use crate::store::{Link, LinkRelation, Store};
+use crate::store::{ClaimedRun, Link, LinkRelation, Progress, Store, StoreError};
 use crate::sync::apply::Applied;
+use crate::sync::patience::Patience;
+use crate::sync::runs::callouts;
 use crate::telemetry::ErrorChain;
+use crate::transport::{Budget, Lease};
 
 /// What waits to be saved at most; a sync that is further ahead waits for the store.
 const QUEUED_ENTRIES: usize = 256;
@@ -33,16 +38,24 @@ struct Entry {
 }
 
 impl Recorder {
-    pub(super) fn start(store: Store, run: SyncRunId, root: SalesforceId, linked: Vec<Link>, tracker: &TaskTracker) -> Self {
+    /// Begins to record what `run` does. A run that is somebody else's by then loses its lease.
+    pub(super) fn start(store: Store, run: &ClaimedRun, lease: Lease, linked: Vec<Link>, budget: &Budget, tracker: &TaskTracker) -> Self {
         let (sender, mut receiver) = mpsc::channel::<Entry>(QUEUED_ENTRIES);
+        let (held, earlier, root) = (run.held, run.callouts.clone(), run.parent_record_id.clone());
+        let (journal, patience) = (Arc::clone(budget.journal()), Patience::of(budget));
         let task = tracker.spawn(async move {
             let mut all_saved = true;
             let mut batch = Vec::new();
             while receiver.recv_many(&mut batch, QUEUED_ENTRIES).await > 0 {
                 let links: Vec<Link> = batch.iter().filter_map(|entry| entry.link.clone()).collect();
                 let results: Vec<(u32, ObjectResult)> = batch.drain(..).map(|entry| (entry.position, entry.result)).collect();
-                if let Err(error) = store.save_progress(run, &results, &links).await {
-                    tracing::error!(sync_run_id = %run, error = %ErrorChain(&error), "what a sync has done could not be saved");
+                let callouts = callouts(&earlier, &journal);
+                let progress = Progress { results: &results, links: &links, callouts: &callouts };
+                if let Err(error) = patience.with(|| store.save_progress(held, &progress)).await {
+                    if matches!(error, StoreError::ClaimLost(_)) {
+                        lease.lose();
+                    }
+                    tracing::error!(sync_run_id = %held.run, error = %ErrorChain(&error), "what a sync has done could not be saved");
                     all_saved = false;
                 }
             }

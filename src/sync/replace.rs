@@ -20,6 +20,7 @@ use crate::m3ter::RefusalKind;
 use crate::store::Link;
 use crate::sync::end_one::{End, EndedOne, end_one};
 use crate::sync::failure;
+use crate::sync::patience::Patience;
 use crate::sync::write::{Breadth, Writer, Written, created_as, refusal_message};
 use crate::transport::{CalloutError, Effect};
 
@@ -70,7 +71,8 @@ impl Writer<'_> {
         rule: OverlapRule,
         start: &End,
     ) -> Result<Verdict, Failure> {
-        let owners = self.store.load_owners(std::slice::from_ref(id)).await.map_err(|error| failure::of_store(&error))?;
+        let patience = Patience::of(self.budget);
+        let owners = patience.with(|| self.store.load_owners(std::slice::from_ref(id))).await.map_err(|error| failure::of_store(&error))?;
         let is_asked_for = |link: &&Link| link.root == *self.root && self.desired.contains(&link.object);
         if let Some(own) = owners.iter().find(is_asked_for) {
             return Ok(Verdict::Keep(Some(format!("it is that of {}, which this record asks for as well", own.object.row))));

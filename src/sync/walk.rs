@@ -9,21 +9,22 @@ use crate::changeset::compare::Circumstances;
 use crate::changeset::foresight::Surroundings;
 use crate::domain::desired::Resolution;
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
+use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure, ObjectResult, SyncResult};
 use crate::mapping::{Context, Mapping};
-use crate::store::{Link, Store};
+use crate::store::{ClaimedRun, Link, Store};
 use crate::sync::SyncMode;
 use crate::sync::apply::apply;
 use crate::sync::failure;
 use crate::sync::knowledge::Knowledge;
 use crate::sync::matching::{Seen, load_owners};
+use crate::sync::patience::Patience;
 use crate::sync::read::fetch_record;
 use crate::sync::recorder::Recorder;
 use crate::sync::removed::{Removal, Removed, RemovedLine};
 use crate::sync::write::Writer;
 use crate::sync::write_back::write_back;
-use crate::transport::Budget;
+use crate::transport::{Budget, Lease};
 use tokio_util::task::TaskTracker;
 
 /// What one sync works with.
@@ -31,7 +32,8 @@ pub(super) struct Walk<'a> {
     pub(super) knowledge: &'a Knowledge,
     pub(super) store: &'a Store,
     pub(super) tasks: &'a TaskTracker,
-    pub(super) run: SyncRunId,
+    pub(super) run: &'a ClaimedRun,
+    pub(super) lease: &'a Lease,
     pub(super) root: &'a SalesforceId,
     pub(super) mode: SyncMode,
     pub(super) now: Timestamp,
@@ -58,14 +60,15 @@ impl Walk<'_> {
             Some(failure) => SyncResult::failed(&failure::with_limit(failure, self.budget), report.results, report.warnings),
         };
         result.parent_record_id = Some(self.root.to_string());
-        result.sync_run_id = Some(self.run.to_string());
+        result.sync_run_id = Some(self.run.held.run.to_string());
         result.dry_run = self.mode == SyncMode::DryRun;
         result
     }
 
     async fn sync(&self) -> Result<Report, Failure> {
         let mapping = self.find_mapping().await?;
-        let links = self.store.load_links(self.root).await.map_err(|error| failure::of_store(&error))?;
+        let patience = Patience::of(self.budget);
+        let links = patience.with(|| self.store.load_links(self.root)).await.map_err(|error| failure::of_store(&error))?;
         let mut seen = Seen::new(self.knowledge, self.store, self.budget, links.clone());
         let (record, ()) = tokio::join!(fetch_record(self.knowledge, mapping, self.root, self.budget), seen.fetch_linked());
         let record = record?;
@@ -82,7 +85,8 @@ impl Walk<'_> {
         let Resolution { objects, warnings } = mapping.resolve(&record, &Context { catalog: &catalog, time_zone: &time_zone });
 
         let circumstances = Circumstances { now: self.now, time_zone, pricing_change: mapping.settings().pricing_change };
-        let attempts = self.store.load_commitment_attempts(self.root).await.map_err(|error| failure::of_store(&error))?;
+        let attempts = patience.with(|| self.store.load_commitment_attempts(self.root)).await;
+        let attempts = attempts.map_err(|error| failure::of_store(&error))?;
         let removed_lines = seen.removed_lines(&objects, &rows, self.now);
         let time_zone = &circumstances.time_zone;
         let removal = Removal { setting: mapping.settings().removed_lines, lines: &removed_lines, rows: &rows, now: self.now, time_zone };
@@ -99,7 +103,7 @@ impl Walk<'_> {
                 commitments,
                 plans: seen.all(EntityKind::Plan),
                 templates: catalog.plan_templates.values().collect(),
-                owners: &load_owners(self.store, &ids).await?,
+                owners: &load_owners(self.store, &ids, patience).await?,
                 settings: mapping.settings(),
             });
             report.results = changeset.foresee();
@@ -111,7 +115,7 @@ impl Walk<'_> {
             store: self.store,
             budget: self.budget,
             circumstances: &circumstances,
-            run: self.run,
+            held: self.run.held,
             root: self.root,
             desired: &desired,
             settings: mapping.settings(),
@@ -120,19 +124,21 @@ impl Walk<'_> {
         };
         let gone = seen.gone_links();
         if !gone.is_empty() {
-            self.store.delete_links(self.root, &gone).await.map_err(|error| failure::of_store(&error))?;
+            let deleted = patience.with(|| self.store.delete_links(self.run.held, self.root, &gone)).await;
+            deleted.map_err(|error| failure::of_store(&error))?;
         }
         self.apply(&changeset, &writer, links, &mut report).await;
         let removed = removal.apply(&self.knowledge.m3ter, self.budget).await;
         let ended = report.note_removed(removed, &removed_lines);
         if !ended.is_empty() {
-            self.store.delete_links(self.root, &ended).await.map_err(|error| failure::of_store(&error))?;
+            let deleted = patience.with(|| self.store.delete_links(self.run.held, self.root, &ended)).await;
+            deleted.map_err(|error| failure::of_store(&error))?;
         }
         Ok(report)
     }
 
     async fn apply(&self, changeset: &Changeset, writer: &Writer<'_>, links: Vec<Link>, report: &mut Report) {
-        let recorder = Recorder::start(self.store.clone(), self.run, self.root.clone(), links, self.tasks);
+        let recorder = Recorder::start(self.store.clone(), self.run, self.lease.clone(), links, self.budget, self.tasks);
         let mut applied = apply(changeset, writer, &recorder).await;
         for (position, warning) in write_back(&self.knowledge.salesforce, &changeset.changes, &applied, self.budget).await {
             applied[position].result.warnings.push(warning);

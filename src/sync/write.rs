@@ -21,9 +21,10 @@ use crate::domain::outcome::{Action, ErrorCode, Failure};
 use crate::domain::settings::Settings;
 use crate::domain::value::Value;
 use crate::m3ter::{ListFilter, RefusalKind};
-use crate::store::{CommitmentAttempt, Store};
+use crate::store::{CommitmentAttempt, Held, Store};
 use crate::sync::knowledge::Knowledge;
 use crate::sync::matching::load_owners;
+use crate::sync::patience::Patience;
 use crate::sync::{blocker, failure};
 use crate::transport::{Budget, CalloutError, Effect};
 
@@ -33,7 +34,7 @@ pub(super) struct Writer<'a> {
     pub(super) store: &'a Store,
     pub(super) budget: &'a Budget,
     pub(super) circumstances: &'a Circumstances,
-    pub(super) run: crate::domain::ids::SyncRunId,
+    pub(super) held: Held,
     pub(super) root: &'a SalesforceId,
     /// The objects that this record asks for: what one of them has is never ended for another one.
     pub(super) desired: &'a HashSet<ObjectKey>,
@@ -170,7 +171,7 @@ impl Writer<'_> {
 
     /// Goes on with an object that was there already, unless it is another row's.
     async fn take_over(&self, desired: &DesiredObject, found: ActualObject, known: &KnownIds, action: Action) -> Written {
-        let owners = match load_owners(self.store, std::slice::from_ref(&found.id)).await {
+        let owners = match load_owners(self.store, std::slice::from_ref(&found.id), Patience::of(self.budget)).await {
             Ok(owners) => owners,
             Err(failure) => return Written::Unsettled(failure),
         };
@@ -277,7 +278,6 @@ impl Writer<'_> {
             });
         };
         let attempt = CommitmentAttempt {
-            run: self.run,
             root: self.root.clone(),
             object: desired.key.clone(),
             account_id,
@@ -285,7 +285,8 @@ impl Writer<'_> {
             body: Json::Object(body.clone()),
             attempted_at: self.circumstances.now,
         };
-        self.store.save_commitment_attempt(&attempt).await.map_err(|error| failure::of_store(&error))
+        let saved = Patience::of(self.budget).with(|| self.store.save_commitment_attempt(self.held, &attempt)).await;
+        saved.map_err(|error| failure::of_store(&error))
     }
 
     /// The object under the natural key of what was sent.
@@ -337,7 +338,7 @@ impl Writer<'_> {
 
     async fn refused(&self, desired: &DesiredObject, error: &CalloutError) -> Written {
         let message = refusal_message(error);
-        match blocker::finding(self.store, desired, message).await {
+        match blocker::finding(self.store, desired, message, Patience::of(self.budget)).await {
             Ok(finding) => Written::Refused(finding),
             Err(failure) => Written::Unsettled(failure),
         }

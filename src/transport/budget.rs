@@ -1,9 +1,13 @@
 //! What one sync may spend: time and callouts.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::journal::{Callout, Journal};
+use super::lease::{Lease, UnderWay};
 
 /// The time and the callouts of one sync. Every attempt counts, also a retry and a login.
 #[derive(Debug)]
@@ -12,6 +16,8 @@ pub struct Budget {
     deadline: Instant,
     callout_limit: u32,
     callouts: AtomicU32,
+    lease: Option<Lease>,
+    journal: Arc<Journal>,
 }
 
 /// Which part of a budget is spent.
@@ -26,7 +32,19 @@ pub enum Spent {
 impl Budget {
     /// A budget whose time begins now.
     pub fn new(time_limit: Duration, callout_limit: u32) -> Self {
-        Self { time_limit, deadline: Instant::now() + time_limit, callout_limit, callouts: AtomicU32::new(0) }
+        let deadline = Instant::now() + time_limit;
+        Self { time_limit, deadline, callout_limit, callouts: AtomicU32::new(0), lease: None, journal: Arc::default() }
+    }
+
+    /// The same budget, spent only as long as `lease` is good.
+    #[must_use]
+    pub fn under(self, lease: Lease) -> Self {
+        Self { lease: Some(lease), ..self }
+    }
+
+    /// What was asked for.
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 
     /// The time that is left.
@@ -47,6 +65,24 @@ impl Budget {
     /// All callouts.
     pub fn callout_limit(&self) -> u32 {
         self.callout_limit
+    }
+
+    /// The longest that one callout that writes may last.
+    pub(super) fn longest_write(&self) -> Duration {
+        self.lease.as_ref().map_or(Duration::MAX, Lease::longest_write)
+    }
+
+    /// Waits until the lease outlasts a callout of this length; it is under way until the guard is dropped.
+    pub(super) async fn admit(&self, needed: Duration) -> Result<Option<UnderWay>, Spent> {
+        match &self.lease {
+            Some(lease) => lease.admit(needed, self.remaining()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Notes a callout that has ended.
+    pub(super) fn note(&self, callout: Callout) {
+        self.journal.note(callout);
     }
 
     /// Takes one callout; the time that it may last at most.

@@ -1,5 +1,6 @@
 //! Whether and when a failed attempt is made again: the decision is a pure function.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::error::{CalloutErrorKind, Effect};
@@ -13,6 +14,38 @@ const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// After a 429 that names no time: m3ter refuses for the rest of the second.
 pub(super) const LIMIT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Retries that a vendor which was well before may cost at once; a single callout needs three.
+const RETRIES_IN_RESERVE: i64 = 30;
+/// Callouts that succeed before one more retry is there.
+const SUCCESSES_PER_RETRY: i64 = 10;
+
+/// The retries that are left toward one vendor, shared by all syncs: some faults are mended by trying again, an outage is made worse.
+#[derive(Debug)]
+pub(super) struct Retries {
+    /// In parts of [`SUCCESSES_PER_RETRY`].
+    left: AtomicI64,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { left: AtomicI64::new(RETRIES_IN_RESERVE * SUCCESSES_PER_RETRY) }
+    }
+}
+
+impl Retries {
+    /// Takes one; `false` if none is left.
+    pub(super) fn take(&self) -> bool {
+        let less = |left: i64| (left >= SUCCESSES_PER_RETRY).then(|| left - SUCCESSES_PER_RETRY);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    /// A callout succeeded.
+    pub(super) fn succeeded(&self) {
+        let more = |left: i64| Some((left + 1).min(RETRIES_IN_RESERVE * SUCCESSES_PER_RETRY));
+        let _ = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    }
+}
 
 /// What to do after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +112,16 @@ mod tests {
             assert_eq!(decide(kind, effect, repeatable, attempt, None), expected, "{kind:?} {repeatable:?} {attempt}");
         }
         assert_eq!(decide(&limited, Effect::None, Repeatable::No, 1, Some(Duration::from_secs(3))), wait_ms(3_000));
+    }
+
+    #[test]
+    fn an_outage_ends_the_retries_and_success_brings_them_back() {
+        let retries = Retries::default();
+        assert_eq!((0..100).filter(|_| retries.take()).count(), 30);
+        for _ in 0..20 {
+            retries.succeeded();
+        }
+        assert_eq!((0..100).filter(|_| retries.take()).count(), 2);
     }
 
     #[test]

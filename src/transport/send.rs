@@ -3,12 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
 use super::budget::{Budget, Spent};
 use super::error::{CalloutError, CalloutErrorKind};
+use super::journal::Callout;
 use super::retry::{Decision, LIMIT_PAUSE, decide, retry_after, with_jitter};
 use super::token::Token;
 use super::{ATTEMPT_TIMEOUT, LARGEST_ANSWER_BYTES, Transport};
@@ -45,12 +46,22 @@ pub struct Answer {
 /// A failed attempt, before it is known whether it stands.
 struct Failed {
     kind: CalloutErrorKind,
+    status: Option<u16>,
     retry_after: Option<Duration>,
+}
+
+/// What a call is sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A token: it changes nothing that matters.
+    Login,
+    /// Whatever its method says: all but GET write.
+    Work,
 }
 
 impl Failed {
     fn of(kind: CalloutErrorKind) -> Self {
-        Self { kind, retry_after: None }
+        Self { kind, status: None, retry_after: None }
     }
 }
 
@@ -71,7 +82,7 @@ impl Transport {
         let mut refreshed = false;
         loop {
             let token = self.inner.token.fetch_or(&log_in).await?;
-            let outcome = self.attempts(call, budget, started, &mut attempts, || request(&token)).await;
+            let outcome = self.attempts(call, Purpose::Work, budget, started, &mut attempts, || request(&token)).await;
             match outcome {
                 Err(CalloutError { kind: CalloutErrorKind::AuthFailed { .. }, .. }) if !refreshed => {
                     refreshed = true;
@@ -90,7 +101,7 @@ impl Transport {
         request: impl Fn() -> RequestBuilder,
     ) -> Result<Answer, CalloutError> {
         let call = Call { operation, repeatable: Repeatable::Yes };
-        self.attempts(call, budget, Instant::now(), &mut 0, request).await
+        self.attempts(call, Purpose::Login, budget, Instant::now(), &mut 0, request).await
     }
 
     /// The token, fetched by `log_in` if there is none.
@@ -107,16 +118,35 @@ impl Transport {
     async fn attempts(
         &self,
         call: Call,
+        purpose: Purpose,
         budget: &Budget,
         started: Instant,
         attempts: &mut u32,
         request: impl Fn() -> RequestBuilder,
     ) -> Result<Answer, CalloutError> {
+        let mut callout = Callout {
+            vendor: self.inner.vendor,
+            operation: call.operation,
+            status: None,
+            failed: None,
+            attempts: 0,
+            started_at: SystemTime::now(),
+            elapsed: Duration::ZERO,
+        };
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let failed = match self.attempt(call, budget, attempts, &request).await {
-                Ok(answer) => return Ok(answer),
+            let before = *attempts;
+            let outcome = self.attempt(call, purpose, budget, attempts, &request).await;
+            callout.attempts += *attempts - before;
+            callout.elapsed = started.elapsed();
+            let failed = match outcome {
+                Ok(answer) => {
+                    callout.status = Some(answer.status);
+                    self.inner.retries.succeeded();
+                    budget.note(callout);
+                    return Ok(answer);
+                }
                 Err(failed) => failed,
             };
             let error = CalloutError {
@@ -127,9 +157,20 @@ impl Transport {
                 kind: failed.kind,
             };
             tracing::debug!(vendor = %error.vendor, operation = call.operation, attempt, failure = ?error.kind, "a callout failed");
+            callout.status = failed.status;
+            callout.failed = Some(error.effect());
             match decide(&error.kind, error.effect(), call.repeatable, attempt, failed.retry_after) {
-                Decision::Wait(delay) if delay < budget.remaining() => tokio::time::sleep(with_jitter(delay).min(budget.remaining())).await,
-                _ => return Err(error),
+                // A limit is waited for by all callouts together; other retries are what makes an outage worse.
+                Decision::Wait(delay)
+                    if delay < budget.remaining()
+                        && (matches!(error.kind, CalloutErrorKind::LimitExceeded { .. }) || self.inner.retries.take()) =>
+                {
+                    tokio::time::sleep(with_jitter(delay).min(budget.remaining())).await;
+                }
+                _ => {
+                    budget.note(callout);
+                    return Err(error);
+                }
             }
         }
     }
@@ -137,45 +178,58 @@ impl Transport {
     async fn attempt(
         &self,
         call: Call,
+        purpose: Purpose,
         budget: &Budget,
         attempts: &mut u32,
         request: &impl Fn() -> RequestBuilder,
     ) -> Result<Answer, Failed> {
+        let request = request().build().map_err(|error| Failed::of(CalloutErrorKind::NotSent { cause: cause(&error) }))?;
+        // What writes begins only if it ends before anybody else may work on the same record.
+        let (longest, needed) = if purpose == Purpose::Work && request.method() != Method::GET {
+            let longest = ATTEMPT_TIMEOUT.min(budget.longest_write());
+            (longest, longest)
+        } else {
+            (ATTEMPT_TIMEOUT, Duration::ZERO)
+        };
         if !self.inner.limiter.wait(budget.remaining()).await {
             return Err(Failed::of(CalloutErrorKind::TimeLimit));
         }
         let Ok(_place) = self.inner.concurrent.acquire().await else { return Err(Failed::of(CalloutErrorKind::TimeLimit)) };
+        let _under_way = budget.admit(needed).await.map_err(|spent| Failed::of(spent.into()))?;
         let remaining = budget.take().map_err(|spent| Failed::of(spent.into()))?;
         *attempts += 1;
         let sent = Instant::now();
-        let timeout = ATTEMPT_TIMEOUT.min(remaining);
-        let outcome = match tokio::time::timeout(timeout, self.exchange(request())).await {
+        let timeout = longest.min(remaining);
+        let outcome = match tokio::time::timeout(timeout, self.exchange(request)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 Err(Failed::of(CalloutErrorKind::Unavailable { status: None, cause: format!("no answer within {} s", timeout.as_secs()) }))
             }
         };
-        let status = outcome.as_ref().map_or(0, |answer| answer.status);
+        let status = match &outcome {
+            Ok(answer) => Some(answer.status),
+            Err(failed) => failed.status,
+        };
         tracing::debug!(vendor = %self.inner.vendor, operation = call.operation, status, elapsed_ms = sent.elapsed().as_millis(), "a callout ended");
-        if let Err(Failed { kind: CalloutErrorKind::LimitExceeded { .. }, retry_after }) = &outcome {
+        if let Err(Failed { kind: CalloutErrorKind::LimitExceeded { .. }, retry_after, .. }) = &outcome {
             self.inner.limiter.pause(retry_after.unwrap_or(LIMIT_PAUSE));
         }
         outcome
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<Answer, Failed> {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that sends")]
-        let response = request.send().await.map_err(|error| Failed::of(unanswered(&error)))?;
+    async fn exchange(&self, request: reqwest::Request) -> Result<Answer, Failed> {
+        let response = self.inner.http.execute(request).await.map_err(|error| Failed::of(unanswered(&error)))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = read(response).await;
         if (200..300).contains(&status) {
-            let body = body.map_err(|cause| Failed::of(CalloutErrorKind::Unavailable { status: Some(status), cause }))?;
+            let unreadable = |cause| CalloutErrorKind::Unavailable { status: Some(status), cause };
+            let body = body.map_err(|cause| Failed { status: Some(status), ..Failed::of(unreadable(cause)) })?;
             return Ok(Answer { status, headers, body });
         }
         let retry_after =
             headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, SystemTime::now()));
-        Err(Failed { kind: self.failure(status, &body), retry_after })
+        Err(Failed { kind: self.failure(status, &body), status: Some(status), retry_after })
     }
 
     /// What an answer that is not a success means. Its status counts even when its body cannot be read.

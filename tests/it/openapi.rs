@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
+use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
 
 use crate::support::*;
 
@@ -53,6 +54,16 @@ async fn every_answer_is_declared_and_every_declared_property_is_answered() {
     result(&world.dry_run(DEAL).await, &mut seen);
     result(&world.sync(SECOND_SAMPLE).await, &mut seen);
     result(&world.sync(DELETED).await, &mut seen);
+    let status = FaultKind::Status { status: 500, retry_after: None, message: None };
+    world.organization.add_fault(Fault {
+        method: "GET".to_owned(),
+        path: "/accounts".to_owned(),
+        occurrence: 1,
+        times: 100,
+        fault: status,
+    });
+    result(&world.sync(FIVE_LINES).await, &mut seen);
+    world.organization.clear_faults();
     let (_, fault) = world.post("/sync-to-m3ter", "x").await;
     check(&document, &serde_json::json!({"$ref": "#/components/schemas/Fault"}), &fault, "", &mut seen);
     let (_, health) = world.get("/readyz").await;

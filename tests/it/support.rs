@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use sync_to_m3ter::app::App;
 use sync_to_m3ter::command::sandbox;
 use sync_to_m3ter::config::Config;
+use sync_to_m3ter::sync::Scope;
 use sync_to_m3ter_sandbox::Emulator;
 use sync_to_m3ter_sandbox::control::{Fault, FaultKind, LoggedRequest};
 use sync_to_m3ter_sandbox::m3ter::{self, M3ter};
@@ -103,7 +104,7 @@ impl World {
         config.mappings_dir = self.mappings_dir.clone();
         config.limits.time = Duration::from_secs(time_limit_seconds);
         (self.adjust)(&mut config);
-        let app = App::new(&config).await.unwrap();
+        let app = App::new(&config, Scope::Everything).await.unwrap();
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn({
             let shutdown = shutdown.clone();

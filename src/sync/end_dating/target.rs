@@ -14,6 +14,7 @@ use crate::mapping::Mapping;
 use crate::store::Link;
 use crate::sync::end_dating::EndDating;
 use crate::sync::failure;
+use crate::sync::patience::Patience;
 use crate::sync::read::fetch_record;
 
 /// Whose billing is ended.
@@ -67,9 +68,10 @@ impl EndDating<'_> {
 
     /// What a sync linked to the record, as far as m3ter still has it.
     async fn linked(&self, kind: EntityKind) -> Result<Option<ActualObject>, Failure> {
+        let patience = Patience::of(self.budget);
         let links = match kind {
-            EntityKind::Account => self.store.load_links_of_row(kind, self.record).await,
-            _ => self.store.load_links(self.record).await,
+            EntityKind::Account => patience.with(|| self.store.load_links_of_row(kind, self.record)).await,
+            _ => patience.with(|| self.store.load_links(self.record)).await,
         };
         let links = links.map_err(|error| failure::of_store(&error))?;
         let mut ids: Vec<M3terId> = links.into_iter().filter(|link| link.object.kind == kind).map(|link| link.m3ter_id).collect();
@@ -132,7 +134,10 @@ impl EndDating<'_> {
 
     /// An Account of another row, or a Contract that another record made and this one only joins, is ended where it belongs.
     async fn refuse_foreign(&self, kind: EntityKind, found: &ActualObject) -> Result<(), Failure> {
-        let owners = self.store.load_owners(std::slice::from_ref(&found.id)).await.map_err(|error| failure::of_store(&error))?;
+        let owners = Patience::of(self.budget)
+            .with(|| self.store.load_owners(std::slice::from_ref(&found.id)))
+            .await
+            .map_err(|error| failure::of_store(&error))?;
         let row = |link: &Link| -> SalesforceId { if kind == EntityKind::Account { link.object.row.clone() } else { link.root.clone() } };
         let owners: Vec<SalesforceId> = owners.iter().filter(|link| link.object.kind == kind).map(row).collect();
         match owners.first() {

@@ -1,0 +1,213 @@
+//! A run: one request for a record, from its row in the store to its end, with everything that was tried for it.
+//!
+//! What serialises here is what `GET /sync-runs/{syncRunId}` answers; `openapi.yaml` describes the same shape.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use super::ending::{BillingEntity, Children, EndDate, EndDateOrder};
+use super::ids::SyncRunId;
+use super::outcome::{ObjectResult, SyncResult, SyncStatus};
+
+/// What a run does with its record, with everything that a process that takes it over needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunTask {
+    /// Brings the record into m3ter.
+    Sync,
+    /// Ends what m3ter bills for it.
+    EndDate(EndDateOrder),
+}
+
+impl RunTask {
+    /// The name in the store and in answers.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::EndDate(_) => "endDate",
+        }
+    }
+
+    /// What the kind does not say, as text for the store. Two requests with the same kind and parameters may share a run.
+    pub fn parameters(&self) -> String {
+        match self {
+            Self::Sync => String::new(),
+            Self::EndDate(order) => {
+                let words: Vec<&str> = order.entities.iter().map(|entity| entity.word()).collect();
+                let children = order.children == Children::Included;
+                json!({"endDate": order.end_date.to_string(), "billingEntities": words, "applyToChildren": children}).to_string()
+            }
+        }
+    }
+
+    /// The task that `kind` and `parameters` stand for; `None` for what another version wrote.
+    pub fn from_saved(kind: &str, parameters: &str) -> Option<Self> {
+        match kind {
+            "sync" => Some(Self::Sync),
+            "endDate" => {
+                let saved: Json = serde_json::from_str(parameters).ok()?;
+                let words = saved.get("billingEntities")?.as_array()?;
+                Some(Self::EndDate(EndDateOrder {
+                    end_date: EndDate::parse(saved.get("endDate")?.as_str()?).ok()?,
+                    entities: words.iter().map(|word| BillingEntity::from_word(word.as_str()?)).collect::<Option<_>>()?,
+                    children: if saved.get("applyToChildren")?.as_bool()? { Children::Included } else { Children::LeftAlone },
+                }))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RunState {
+    /// Another run of the record goes first.
+    Waiting,
+    /// A process works on it.
+    Running,
+    /// It failed, and is tried again by itself.
+    Retrying,
+    /// It has its final answer.
+    Ended,
+}
+
+impl RunState {
+    /// The name in the store and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// The state with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Waiting, Self::Running, Self::Retrying, Self::Ended].into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One try of a run that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunTry {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How.
+    pub sync_status: SyncStatus,
+    /// On `Failed`: which failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// One sentence about it.
+    pub message: String,
+}
+
+/// One callout of a run: no bodies, no secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunCallout {
+    /// `Salesforce` or `m3ter`.
+    pub vendor: String,
+    /// As the vendor names it.
+    pub operation: String,
+    /// The HTTP status of the last attempt, if it was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// `done`, `refused`, `notDone` or `unknown`.
+    pub outcome: String,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// When the first attempt began.
+    pub started_at: Timestamp,
+    /// From the first attempt to the last answer.
+    pub elapsed_ms: u64,
+}
+
+/// A run as callers see it. A list leaves out `objectResults`, `callouts` and `result`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncRun {
+    /// Its id.
+    pub sync_run_id: SyncRunId,
+    /// The record.
+    pub parent_record_id: String,
+    /// What it does with the record: `sync` or `endDate`.
+    pub kind: String,
+    /// Where it is.
+    pub state: RunState,
+    /// Whether nothing is to be written.
+    pub dry_run: bool,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// When its first try began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When its last try ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The status of the last try that ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync_status: Option<String>,
+    /// On `Failed`: which failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// How often another process took it over, because the one before had died.
+    pub takeovers: u32,
+    /// The tries that have ended, the first one first.
+    pub tries: Vec<RunTry>,
+    /// When it is tried again by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_try_at: Option<Timestamp>,
+    /// The run that this one repeats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<SyncRunId>,
+    /// The runs that repeat this one.
+    pub replays: Vec<SyncRunId>,
+    /// Who asked for it, where callers have names.
+    #[serde(skip_serializing)]
+    pub requested_by: Option<String>,
+    /// What became of its objects so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_results: Option<Vec<ObjectResult>>,
+    /// Its callouts, of all tries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callouts: Option<Vec<RunCallout>>,
+    /// The answer of its last try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<SyncResult>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_read_as_it_was_saved() {
+        let order = |end_date, children| EndDateOrder {
+            end_date: EndDate::parse(end_date).unwrap(),
+            entities: vec![BillingEntity::Contract, BillingEntity::CounterPricings],
+            children,
+        };
+        for task in [
+            RunTask::Sync,
+            RunTask::EndDate(order("2026-12-31", Children::LeftAlone)),
+            RunTask::EndDate(order("2026-12-31T00:00:00.000+0000", Children::Included)),
+        ] {
+            assert_eq!(RunTask::from_saved(task.kind(), &task.parameters()), Some(task));
+        }
+        assert_eq!(RunTask::from_saved("endDate", "{}"), None);
+        assert_eq!(RunTask::from_saved("of a later version", ""), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! Looking at runs from outside, and forgetting old ones.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde_json::Value as Json;
+
+use super::database::Row;
+use super::{Store, StoreError};
+use crate::domain::ids::{SalesforceId, SyncRunId};
+use crate::domain::outcome::{ObjectResult, SyncResult};
+use crate::domain::run::{RunState, SyncRun};
+
+/// Which runs are meant; what is `None` does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of this record.
+    pub parent_record_id: Option<SalesforceId>,
+    /// Whose last try ended so.
+    pub sync_status: Option<String>,
+    /// Whose last try ended with this code.
+    pub error_code: Option<String>,
+    /// Asked for at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Asked for before this moment.
+    pub until: Option<Timestamp>,
+    /// Older than this run: where the page before ended.
+    pub before: Option<SyncRunId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Store {
+    /// One run with everything about it.
+    pub async fn load_run(&self, id: SyncRunId) -> Result<Option<SyncRun>, StoreError> {
+        let operation = "load a run";
+        let rows = self.database.fetch(operation, "SELECT * FROM runs WHERE id = $1", vec![id.to_string().into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let mut run = run(row, operation)?;
+        run.callouts = Some(super::document(row, "callouts", operation)?);
+        let result: Option<SyncResult> = row.optional_text("result").map(|_| super::document(row, "result", operation)).transpose()?;
+        let is_over = matches!(run.state, RunState::Ended | RunState::Retrying);
+        run.object_results = Some(match &result {
+            Some(result) if is_over => result.object_results.clone(),
+            _ => self.load_object_results(id, row.integer("fence")).await?,
+        });
+        run.result = result.filter(|_| is_over);
+        let sql = "SELECT id FROM runs WHERE replay_of = $1 ORDER BY id";
+        let replays = self.database.fetch(operation, sql, vec![id.to_string().into()]).await?;
+        run.replays = replays.iter().map(|row| super::run_id(row.text("id"), operation)).collect::<Result<_, _>>()?;
+        Ok(Some(run))
+    }
+
+    /// Runs without their results and callouts, newest first.
+    pub async fn list_runs(&self, filter: &RunFilter) -> Result<Vec<SyncRun>, StoreError> {
+        let operation = "list runs";
+        let sql = "SELECT id, parent_record_id, kind, state, dry_run, requested_at_ms, started_at_ms, ended_at_ms, sync_status, error_code,
+                 takeovers, tries, next_try_at_ms, replay_of, requested_by
+             FROM runs
+             WHERE ($1 IS NULL OR parent_record_id = $1) AND ($2 IS NULL OR sync_status = $2) AND ($3 IS NULL OR error_code = $3)
+               AND ($4 IS NULL OR requested_at_ms >= $4) AND ($5 IS NULL OR requested_at_ms < $5) AND ($6 IS NULL OR id < $6)
+             ORDER BY id DESC LIMIT $7";
+        let values = vec![
+            filter.parent_record_id.as_ref().map(ToString::to_string).into(),
+            filter.sync_status.clone().into(),
+            filter.error_code.clone().into(),
+            filter.since.into(),
+            filter.until.into(),
+            filter.before.map(|id| id.to_string()).into(),
+            i64::from(filter.limit).into(),
+        ];
+        let rows = self.database.fetch(operation, sql, values).await?;
+        rows.iter().map(|row| run(row, operation)).collect()
+    }
+
+    /// The answers of those of some runs whose last try has ended.
+    pub async fn load_answers(&self, runs: &[SyncRunId]) -> Result<HashMap<SyncRunId, SyncResult>, StoreError> {
+        let operation = "load the answers of runs";
+        let sql = "SELECT id, result FROM runs
+             WHERE id IN (SELECT value FROM {texts:$1}) AND state IN ('ended', 'retrying') AND result IS NOT NULL";
+        let ids: Json = runs.iter().map(|run| Json::from(run.to_string())).collect();
+        let rows = self.database.fetch(operation, sql, vec![ids.to_string().into()]).await?;
+        rows.iter().map(|row| Ok((super::run_id(row.text("id"), operation)?, super::document(row, "result", operation)?))).collect()
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.database.fetch("reach the database", "SELECT 1 AS one", Vec::new()).await.map(drop)
+    }
+
+    /// Deletes runs that ended before a moment, at most so many; how many were. Links stay.
+    pub async fn delete_runs_ended_before(&self, moment: Timestamp, at_most: u32) -> Result<u64, StoreError> {
+        let sql =
+            "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE state = 'ended' AND ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $2)";
+        self.database.execute("delete old runs", sql, vec![moment.into(), i64::from(at_most).into()]).await
+    }
+
+    async fn load_object_results(&self, id: SyncRunId, fence: i64) -> Result<Vec<ObjectResult>, StoreError> {
+        let operation = "load the results of a run";
+        // What an earlier claim saved may be about other objects.
+        let sql = "SELECT result FROM run_object_results WHERE run_id = $1 AND fence = $2 ORDER BY position";
+        let rows = self.database.fetch(operation, sql, vec![id.to_string().into(), fence.into()]).await?;
+        rows.iter().map(|row| super::document(row, "result", operation)).collect()
+    }
+}
+
+fn run(row: &Row, operation: &'static str) -> Result<SyncRun, StoreError> {
+    let state = row.text("state");
+    let tries: Vec<crate::domain::run::RunTry> = super::document(row, "tries", operation)?;
+    let started_at = super::optional_instant(row, "started_at_ms", operation)?;
+    Ok(SyncRun {
+        sync_run_id: super::run_id(row.text("id"), operation)?,
+        parent_record_id: row.text("parent_record_id"),
+        kind: row.text("kind"),
+        state: RunState::from_name(&state).ok_or(StoreError::Unreadable { operation, value: state })?,
+        dry_run: row.integer("dry_run") != 0,
+        requested_at: super::instant(row, "requested_at_ms", operation)?,
+        started_at: tries.first().map(|first| first.started_at).or(started_at),
+        ended_at: super::optional_instant(row, "ended_at_ms", operation)?,
+        sync_status: row.optional_text("sync_status"),
+        error_code: row.optional_text("error_code"),
+        takeovers: u32::try_from(row.integer("takeovers")).unwrap_or(u32::MAX),
+        tries,
+        next_try_at: super::optional_instant(row, "next_try_at_ms", operation)?,
+        replay_of: row.optional_text("replay_of").map(|id| super::run_id(id, operation)).transpose()?,
+        replays: Vec::new(),
+        requested_by: row.optional_text("requested_by"),
+        object_results: None,
+        callouts: None,
+        result: None,
+    })
+}

@@ -1,0 +1,265 @@
+//! Claims on both engines: one run at a time on a record, one process at a time on a run.
+
+use super::*;
+use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
+use crate::store::RunFilter;
+
+on_both_engines! {
+    one_run_of_a_record_runs_and_one_waits_and_further_ones_join_it
+    the_waiting_run_begins_in_the_transaction_that_ends_the_running_one
+    dry_runs_stand_outside
+    requests_for_different_things_do_not_share_a_run
+    a_thousand_requests_at_once_are_two_runs
+    a_run_is_taken_over_once_its_lease_has_run_out_and_by_one_process_only
+    whoever_lost_a_run_writes_nothing_more
+    a_renewal_keeps_a_run_even_after_its_lease_has_run_out_if_nobody_took_it
+    a_run_that_was_given_back_is_no_takeover
+    a_failed_run_is_due_later_unless_a_newer_one_succeeded
+    a_waiting_run_whose_turn_nobody_has_begins
+    processes_are_counted_by_their_signs_of_life
+    runs_are_listed_newest_first_by_what_is_asked
+    old_runs_are_deleted_in_batches_and_links_stay
+}
+
+fn with_lease(lease: Duration) -> Claimant {
+    Claimant { lease, ..process() }
+}
+
+async fn claim(store: &Store, run: &NewRun, claimant: &Claimant) -> ClaimedRun {
+    match store.admit(run, claimant).await.unwrap() {
+        Admission::Claimed(run) => run,
+        Admission::Waits(id) => panic!("it waits as {id}"),
+    }
+}
+
+fn completed() -> SyncResult {
+    SyncResult::ended(Vec::new(), Vec::new())
+}
+
+fn failed_until(next_try_at: Option<Timestamp>) -> SyncResult {
+    let failure = Failure { code: ErrorCode::M3terUnavailable, reason: "m3ter did not answer".to_owned() };
+    SyncResult { next_try_at, ..SyncResult::failed(&failure, Vec::new(), Vec::new()) }
+}
+
+async fn one_run_of_a_record_runs_and_one_waits_and_further_ones_join_it(home: Home) {
+    let (store, here, there) = (home.store().await, process(), process());
+    let (first, second, third) = (new_run(), new_run(), new_run());
+    claim(&store, &first, &here).await;
+    assert_eq!(store.admit(&second, &there).await.unwrap(), Admission::Waits(second.id));
+    assert_eq!(store.admit(&third, &here).await.unwrap(), Admission::Waits(second.id));
+    assert!(store.load_run(third.id).await.unwrap().is_none(), "a request that joins leaves no run");
+    let other = NewRun { parent_record_id: record("006S900000795MNIAY"), ..new_run() };
+    claim(&store, &other, &here).await;
+}
+
+async fn the_waiting_run_begins_in_the_transaction_that_ends_the_running_one(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let first = claim(&store, &new_run(), &here).await;
+    let (second, third) = (new_run(), new_run());
+    store.admit(&second, &here).await.unwrap();
+    let promoted = end(&store, first.held, &completed(), Some(&here)).await.unwrap().unwrap();
+    assert_eq!((promoted.held, promoted.started_at), (Held { run: second.id, fence: 1 }, instant(800)));
+    // It has begun: a further request gets a run of its own.
+    assert_eq!(store.admit(&third, &here).await.unwrap(), Admission::Waits(third.id));
+    // Whoever stops passes the turn on without taking it.
+    assert_eq!(end(&store, promoted.held, &completed(), None).await.unwrap(), None);
+    assert_eq!(state_of(&store, third.id).await, "running");
+    let taken = store.claim_abandoned(None, &here).await.unwrap().unwrap();
+    assert_eq!((taken.held.run, taken.takeovers), (third.id, 0));
+}
+
+async fn dry_runs_stand_outside(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let dry = || NewRun { dry_run: true, ..new_run() };
+    claim(&store, &dry(), &here).await;
+    let wet = claim(&store, &new_run(), &here).await;
+    let second = claim(&store, &dry(), &here).await;
+    let waiting = new_run();
+    store.admit(&waiting, &here).await.unwrap();
+    assert_eq!(end(&store, second.held, &completed(), Some(&here)).await.unwrap(), None, "a dry run passes no turn on");
+    assert_eq!(end(&store, wet.held, &completed(), Some(&here)).await.unwrap().unwrap().held.run, waiting.id);
+}
+
+async fn requests_for_different_things_do_not_share_a_run(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let ending = |day| {
+        let (end_date, children) = (EndDate::parse(day).unwrap(), Children::LeftAlone);
+        NewRun { task: RunTask::EndDate(EndDateOrder { end_date, entities: vec![BillingEntity::Contract], children }), ..new_run() }
+    };
+    let first = claim(&store, &new_run(), &here).await;
+    let waiting = [ending("2026-12-31"), new_run(), ending("2027-12-31")];
+    for run in &waiting {
+        assert_eq!(store.admit(run, &here).await.unwrap(), Admission::Waits(run.id));
+    }
+    assert_eq!(store.admit(&ending("2026-12-31"), &here).await.unwrap(), Admission::Waits(waiting[0].id));
+    let mut held = first.held;
+    for run in &waiting {
+        let next = end(&store, held, &completed(), Some(&here)).await.unwrap().unwrap();
+        assert_eq!((next.held.run, next.task.as_ref()), (run.id, Some(&run.task)), "in their order");
+        held = next.held;
+    }
+}
+
+async fn a_thousand_requests_at_once_are_two_runs(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..1_000 {
+        let (store, here) = (store.clone(), here.clone());
+        requests.spawn(async move { store.admit(&new_run(), &here).await.unwrap() });
+    }
+    let admissions = requests.join_all().await;
+    assert_eq!(admissions.iter().filter(|admission| matches!(admission, Admission::Claimed(_))).count(), 1);
+    assert_eq!(rows(&store, "SELECT count(*) AS runs FROM runs").await[0].integer("runs"), 2);
+}
+
+async fn a_run_is_taken_over_once_its_lease_has_run_out_and_by_one_process_only(home: Home) {
+    let store = home.store().await;
+    let run = new_run();
+    let claimed = claim(&store, &run, &process()).await;
+    assert_eq!(store.claim_abandoned(None, &process()).await.unwrap(), None);
+    assert!(!store.load_claimable(None).await.unwrap().abandoned);
+    let results = [(0, ObjectResult::new(&object(EntityKind::Plan), Action::Created, "of the first process"))];
+    store.save_progress(claimed.held, &Progress { results: &results, ..Progress::default() }).await.unwrap();
+
+    execute(&store, "UPDATE runs SET lease_until_ms = {now}").await;
+    assert!(store.load_claimable(None).await.unwrap().abandoned);
+    assert!(!store.load_claimable(Some(&record("006S900000795MNIAY"))).await.unwrap().abandoned, "it is of another record");
+    let mut takers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let store = home.store().await;
+        takers.spawn(async move { store.claim_abandoned(None, &process()).await.unwrap() });
+    }
+    let taken: Vec<ClaimedRun> = takers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(taken.len(), 1);
+    assert_eq!((taken[0].held, taken[0].takeovers), (Held { run: run.id, fence: 2 }, 1));
+    let shown = store.load_run(run.id).await.unwrap().unwrap();
+    assert_eq!((shown.takeovers, shown.object_results), (1, Some(Vec::new())), "what the first process did is looked at anew");
+}
+
+async fn whoever_lost_a_run_writes_nothing_more(home: Home) {
+    let store = home.store().await;
+    let lost = claim(&store, &new_run(), &with_lease(Duration::ZERO)).await.held;
+    let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap().held;
+    let links = [link(EntityKind::Plan, M3TER_ID, LinkRelation::Owned)];
+    for outcome in [
+        store.save_progress(lost, &Progress { links: &links, ..Progress::default() }).await,
+        store.save_commitment_attempt(lost, &attempt(0)).await,
+        store.delete_links(lost, &record(ROOT), &[]).await,
+        end(&store, lost, &completed(), None).await.map(drop),
+    ] {
+        assert!(matches!(outcome, Err(StoreError::ClaimLost(run)) if run == lost.run), "{outcome:?}");
+    }
+    store.release(lost).await.unwrap();
+    assert!(!store.load_claimable(None).await.unwrap().abandoned, "it was not its own to give back");
+    assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), []);
+    assert_eq!(store.load_commitment_attempts(&record(ROOT)).await.unwrap(), []);
+    end(&store, taken, &completed(), None).await.unwrap();
+    assert!(store.has_ended(taken).await.unwrap() && !store.has_ended(lost).await.unwrap());
+}
+
+async fn a_renewal_keeps_a_run_even_after_its_lease_has_run_out_if_nobody_took_it(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let kept = claim(&store, &new_run(), &here).await.held;
+    let other = claim(&store, &NewRun { parent_record_id: record("006S900000795MNIAY"), ..new_run() }, &here).await.held;
+    execute(&store, "UPDATE runs SET lease_until_ms = {now}").await;
+    assert_eq!(store.renew(&[kept.run], &here).await.unwrap(), [kept], "only what is named");
+    let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
+    assert_eq!(taken.held.run, other.run);
+    assert_eq!(store.renew(&[kept.run, other.run], &here).await.unwrap(), [kept]);
+}
+
+async fn a_run_that_was_given_back_is_no_takeover(home: Home) {
+    let store = home.store().await;
+    let held = claim(&store, &new_run(), &process()).await.held;
+    store.release(held).await.unwrap();
+    let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
+    assert_eq!((taken.held, taken.takeovers), (Held { run: held.run, fence: 2 }, 0));
+}
+
+async fn a_failed_run_is_due_later_unless_a_newer_one_succeeded(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let failed = claim(&store, &new_run(), &here).await.held;
+    end(&store, failed, &failed_until(Some(instant(60_000_000_000))), None).await.unwrap();
+    assert_eq!(state_of(&store, failed.run).await, "retrying");
+    assert_eq!(store.claim_due(instant(0), &here).await.unwrap(), None, "it is not yet due");
+    assert!(store.load_answers(&[failed.run]).await.unwrap().contains_key(&failed.run), "whoever waits has the answer of this try");
+
+    execute(&store, "UPDATE runs SET next_try_at_ms = {now} WHERE state = 'retrying'").await;
+    let running = claim(&store, &new_run(), &here).await.held;
+    assert_eq!(store.claim_due(instant(0), &here).await.unwrap(), None, "another run of the record goes first");
+    end(&store, running, &failed_until(None), None).await.unwrap();
+    let again = store.claim_due(instant(900), &here).await.unwrap().unwrap();
+    assert_eq!((again.held, again.started_at), (Held { run: failed.run, fence: 2 }, instant(900)));
+
+    end(&store, again.held, &failed_until(Some(instant(0))), None).await.unwrap();
+    execute(&store, "UPDATE runs SET next_try_at_ms = {now} WHERE state = 'retrying'").await;
+    let newer = claim(&store, &new_run(), &here).await.held;
+    end(&store, newer, &completed(), None).await.unwrap();
+    assert_eq!(store.claim_due(instant(0), &here).await.unwrap(), None);
+    assert_eq!(state_of(&store, failed.run).await, "ended");
+}
+
+async fn a_waiting_run_whose_turn_nobody_has_begins(home: Home) {
+    let (store, here) = (home.store().await, process());
+    claim(&store, &new_run(), &here).await;
+    let waiting = new_run();
+    store.admit(&waiting, &here).await.unwrap();
+    assert!(!store.load_claimable(None).await.unwrap().orphaned);
+    execute(&store, "UPDATE runs SET state = 'ended' WHERE state = 'running'").await;
+    assert!(store.load_claimable(None).await.unwrap().orphaned);
+    assert_eq!(store.claim_orphaned(None, instant(0), &here).await.unwrap().unwrap().held.run, waiting.id);
+    assert_eq!(store.claim_orphaned(None, instant(0), &here).await.unwrap(), None);
+}
+
+async fn processes_are_counted_by_their_signs_of_life(home: Home) {
+    let (store, within) = (home.store().await, Duration::from_secs(30));
+    let (here, there) = (process(), process());
+    assert_eq!(store.save_heartbeat(&here, within).await.unwrap(), 1);
+    assert_eq!(store.save_heartbeat(&there, within).await.unwrap(), 2);
+    store.delete_heartbeat(&there).await.unwrap();
+    assert_eq!(store.save_heartbeat(&here, within).await.unwrap(), 1);
+    store.save_heartbeat(&there, within).await.unwrap();
+    execute(&store, "UPDATE replicas SET seen_at_ms = seen_at_ms - 31000").await;
+    assert_eq!(store.save_heartbeat(&here, within).await.unwrap(), 1, "the other one has died");
+}
+
+async fn runs_are_listed_newest_first_by_what_is_asked(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let run = NewRun { requested_at: instant(number), requested_by: Some("erp".to_owned()), ..new_run() };
+        let held = claim(&store, &run, &here).await.held;
+        end(&store, held, &if number % 2 == 0 { completed() } else { failed_until(None) }, None).await.unwrap();
+        ids.insert(0, run.id);
+    }
+    let all = RunFilter { limit: 10, ..RunFilter::default() };
+    let found = |filter: RunFilter| {
+        let store = store.clone();
+        async move { store.list_runs(&filter).await.unwrap().into_iter().map(|run| run.sync_run_id).collect::<Vec<_>>() }
+    };
+    assert_eq!(found(all.clone()).await, ids);
+    assert_eq!(found(RunFilter { limit: 2, before: Some(ids[1]), ..all.clone() }).await, ids[2..4]);
+    assert_eq!(found(RunFilter { error_code: Some("M3TER_UNAVAILABLE".to_owned()), ..all.clone() }).await, [ids[1], ids[3]]);
+    assert_eq!(found(RunFilter { sync_status: Some("Completed".to_owned()), ..all.clone() }).await, [ids[0], ids[2], ids[4]]);
+    assert_eq!(found(RunFilter { since: Some(instant(3)), ..all.clone() }).await, ids[..2]);
+    assert_eq!(found(RunFilter { until: Some(instant(1)), ..all.clone() }).await, ids[4..]);
+    assert!(found(RunFilter { parent_record_id: Some(record("006S900000795MNIAY")), ..all.clone() }).await.is_empty());
+    let listed = store.list_runs(&all).await.unwrap();
+    assert_eq!((listed[0].requested_by.as_deref(), listed[0].result.as_ref()), (Some("erp"), None));
+}
+
+async fn old_runs_are_deleted_in_batches_and_links_stay(home: Home) {
+    let (store, here) = (home.store().await, process());
+    save_links(&store, &[link(EntityKind::Plan, M3TER_ID, LinkRelation::Owned)]).await;
+    for _ in 0..3 {
+        let held = claim(&store, &new_run(), &here).await.held;
+        store.save_commitment_attempt(held, &attempt(0)).await.unwrap();
+        end(&store, held, &completed(), None).await.unwrap();
+    }
+    assert_eq!(store.delete_runs_ended_before(instant(800), 10).await.unwrap(), 0);
+    assert_eq!(store.delete_runs_ended_before(instant(801), 2).await.unwrap(), 2);
+    assert_eq!(store.delete_runs_ended_before(instant(801), 2).await.unwrap(), 1);
+    assert_eq!(rows(&store, "SELECT count(*) AS runs FROM runs").await[0].integer("runs"), 1, "the one that has not ended");
+    assert_eq!(store.load_commitment_attempts(&record(ROOT)).await.unwrap(), []);
+    assert_eq!(store.load_links(&record(ROOT)).await.unwrap().len(), 1);
+}

@@ -1,0 +1,104 @@
+//! The runs that this process holds, each with the lease under which it makes its callouts.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::domain::ids::SyncRunId;
+use crate::store::{Claimant, Held, Store, StoreError};
+use crate::transport::Lease;
+
+/// What this process holds.
+pub(super) struct Claims {
+    claimant: Claimant,
+    state: Mutex<State>,
+    count: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    held: HashMap<SyncRunId, (Held, Lease)>,
+    is_stopping: bool,
+}
+
+impl Claims {
+    pub(super) fn new(lease: Duration) -> Self {
+        let claimant = Claimant { owner: Uuid::now_v7().to_string(), lease };
+        Self { claimant, state: Mutex::default(), count: watch::Sender::new(0) }
+    }
+
+    /// This process, to the store.
+    pub(super) fn claimant(&self) -> &Claimant {
+        &self.claimant
+    }
+
+    /// Notes a run that this process has claimed; `asked_at` is when it asked for it, from where its lease counts.
+    pub(super) fn hold(&self, held: Held, asked_at: Instant) -> Lease {
+        let lease = Lease::new(asked_at, self.claimant.lease);
+        let mut state = self.state();
+        if state.is_stopping {
+            lease.stop();
+        }
+        if let Some((_, earlier)) = state.held.insert(held.run, (held, lease.clone())) {
+            earlier.lose();
+        }
+        self.count.send_replace(state.held.len());
+        lease
+    }
+
+    /// This process no longer works on a run.
+    pub(super) fn let_go(&self, held: Held) {
+        let mut state = self.state();
+        if state.held.get(&held.run).is_some_and(|(present, _)| *present == held) {
+            state.held.remove(&held.run);
+        }
+        self.count.send_replace(state.held.len());
+    }
+
+    pub(super) fn holds(&self, run: SyncRunId) -> bool {
+        self.state().held.contains_key(&run)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        *self.count.borrow()
+    }
+
+    /// Prolongs all leases, in one statement. A run that somebody else has claimed is lost.
+    pub(super) async fn renew(&self, store: &Store) -> Result<(), StoreError> {
+        let held: Vec<(Held, Lease)> = self.state().held.values().cloned().collect();
+        if held.is_empty() {
+            return Ok(());
+        }
+        let runs: Vec<SyncRunId> = held.iter().map(|(held, _)| held.run).collect();
+        let asked_at = Instant::now();
+        let kept = store.renew(&runs, &self.claimant).await?;
+        for (held, lease) in held {
+            if kept.contains(&held) {
+                lease.renew(asked_at);
+            } else {
+                lease.lose();
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets no run begin another callout, nor those that come.
+    pub(super) fn stop(&self) {
+        let mut state = self.state();
+        state.is_stopping = true;
+        state.held.values().for_each(|(_, lease)| lease.stop());
+    }
+
+    /// Waits until nothing is held.
+    pub(super) async fn none_left(&self) {
+        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,160 @@
+//! The right to make callouts, for a limited time: whoever gave it may prolong it, take it away, or ask for a pause.
+//!
+//! No callout begins without it, and one that writes only if more of it is left than the callout may last. It is counted on the
+//! monotonic clock, which goes on while the process is stopped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::budget::Spent;
+
+/// A lease; a clone is the same one.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    state: watch::Sender<State>,
+    /// Callouts under way.
+    under_way: Arc<watch::Sender<usize>>,
+    /// How long it is good without being prolonged.
+    length: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Until(Instant),
+    /// No callout begins any more; those under way may end.
+    Stopping,
+    /// Somebody else has it.
+    Lost,
+}
+
+/// A callout under way.
+#[derive(Debug)]
+pub(super) struct UnderWay(Arc<watch::Sender<usize>>);
+
+impl Lease {
+    /// A lease of `length` that was asked for at `from`.
+    pub fn new(from: Instant, length: Duration) -> Self {
+        Self { state: watch::Sender::new(State::Until(from + length)), under_way: Arc::new(watch::Sender::new(0)), length }
+    }
+
+    /// Prolongs it: `from` is when that was asked for.
+    pub fn renew(&self, from: Instant) {
+        let until = from + self.length;
+        self.state.send_if_modified(|state| {
+            let State::Until(present) = state else { return false };
+            *present = until.max(*present);
+            true
+        });
+    }
+
+    /// Somebody else has it.
+    pub fn lose(&self) {
+        self.state.send_replace(State::Lost);
+    }
+
+    /// Lets no further callout begin.
+    pub fn stop(&self) {
+        self.state.send_if_modified(|state| {
+            let may_stop = matches!(state, State::Until(_));
+            if may_stop {
+                *state = State::Stopping;
+            }
+            may_stop
+        });
+    }
+
+    /// Waits until it is lost.
+    pub async fn lost(&self) {
+        let _ = self.state.subscribe().wait_for(|state| *state == State::Lost).await;
+    }
+
+    /// Waits until it was stopped and no callout is under way.
+    pub async fn at_rest(&self) {
+        let _ = self.state.subscribe().wait_for(|state| *state == State::Stopping).await;
+        let _ = self.under_way.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    /// The longest that one callout that writes may last: short enough that a lease which is prolonged in time always allows one.
+    pub(super) fn longest_write(&self) -> Duration {
+        self.length / 2
+    }
+
+    /// Waits until more than `needed` is left, at most so long. Never returns once it is stopped or lost: whoever holds the lease ends
+    /// the work that waits here.
+    pub(super) async fn admit(&self, needed: Duration, at_most: Duration) -> Result<UnderWay, Spent> {
+        let deadline = Instant::now() + at_most;
+        let mut states = self.state.subscribe();
+        loop {
+            let state = *states.borrow_and_update();
+            match state {
+                State::Until(until) if until.saturating_duration_since(Instant::now()) > needed => {
+                    self.under_way.send_modify(|count| *count += 1);
+                    return Ok(UnderWay(Arc::clone(&self.under_way)));
+                }
+                State::Until(_) => {
+                    if tokio::time::timeout_at(deadline, states.changed()).await.is_err() {
+                        return Err(Spent::Time);
+                    }
+                }
+                State::Stopping | State::Lost => std::future::pending().await,
+            }
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_callout_begins_only_if_the_lease_outlasts_it() {
+        let lease = Lease::new(Instant::now(), 30 * SECOND);
+        assert!(lease.admit(29 * SECOND, SECOND).await.is_ok());
+        assert!(lease.admit(30 * SECOND, SECOND).await.is_err(), "it would be over with the lease");
+        tokio::time::advance(20 * SECOND).await;
+        assert!(lease.admit(15 * SECOND, SECOND).await.is_err());
+        assert!(lease.admit(Duration::ZERO, SECOND).await.is_ok(), "reading harms nobody");
+        tokio::time::advance(10 * SECOND).await;
+        assert!(lease.admit(Duration::ZERO, SECOND).await.is_err(), "it is over");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_counts_from_when_it_was_asked_for_and_lets_waiting_callouts_go_on() {
+        let lease = Lease::new(Instant::now(), 30 * SECOND);
+        tokio::time::advance(25 * SECOND).await;
+        let asked = Instant::now();
+        let waiting = tokio::spawn({
+            let lease = lease.clone();
+            async move { lease.admit(15 * SECOND, 100 * SECOND).await.is_ok() }
+        });
+        tokio::time::advance(5 * SECOND).await;
+        lease.renew(asked);
+        assert!(waiting.await.unwrap());
+        tokio::time::advance(10 * SECOND).await;
+        assert!(lease.admit(15 * SECOND, SECOND).await.is_err(), "15 s are left, not 20");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stopped_lease_is_at_rest_once_its_last_callout_has_ended() {
+        let lease = Lease::new(Instant::now(), 30 * SECOND);
+        let under_way = lease.admit(SECOND, SECOND).await.unwrap();
+        lease.stop();
+        assert!(tokio::time::timeout(SECOND, lease.at_rest()).await.is_err());
+        assert!(tokio::time::timeout(SECOND, lease.admit(SECOND, SECOND)).await.is_err(), "nothing begins any more");
+        drop(under_way);
+        lease.at_rest().await;
+        lease.renew(Instant::now());
+        assert!(tokio::time::timeout(SECOND, lease.admit(SECOND, SECOND)).await.is_err(), "a renewal does not start it again");
+    }
+}
