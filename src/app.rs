@@ -111,10 +111,12 @@ fn mapping_sources(directory: &Path) -> anyhow::Result<Vec<MappingSource>> {
     let mut paths: Vec<_> =
         entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
     paths.sort();
-    let source = |path: &std::path::PathBuf| {
-        let bytes = std::fs::read(path).with_context(|| format!("the mapping `{}` could not be read", path.display()))?;
-        let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("the mapping `{}` is not UTF-8", path.display()))?;
-        Ok(MappingSource { name: path.display().to_string(), text })
-    };
-    paths.iter().map(source).collect()
+    paths.iter().map(|path| mapping_source(path)).collect()
+}
+
+/// One mapping file, not looked into.
+pub fn mapping_source(path: &Path) -> anyhow::Result<MappingSource> {
+    let bytes = std::fs::read(path).with_context(|| format!("the mapping `{}` could not be read", path.display()))?;
+    let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("the mapping `{}` is not UTF-8", path.display()))?;
+    Ok(MappingSource { name: path.display().to_string(), text })
 }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod end_date;
 pub mod keys;
+pub mod mapping;
 pub mod report;
 pub mod sandbox;
 pub mod serve;
@@ -13,6 +14,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use comfy_table::{ContentArrangement, Table};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +46,13 @@ impl From<Outcome> for std::process::ExitCode {
 /// Writes a line to standard output; a reader that went away is no error.
 fn print(line: impl fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// An empty table with a header, as wide as the terminal.
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table
 }
 
 /// Says why a command could not be tried.

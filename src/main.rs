@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sync_to_m3ter::command::{self, Outcome, keys::KeysCommand, sandbox::Ports};
+use sync_to_m3ter::command::{self, Outcome, keys::KeysCommand, mapping::MappingCommand, sandbox::Ports};
 use sync_to_m3ter::config::Config;
 use sync_to_m3ter::sync::SyncMode;
 use sync_to_m3ter::telemetry::{self, LogFormat};
@@ -39,6 +39,9 @@ enum Command {
     Keys(KeysCommand),
     /// End what m3ter bills for one record, from the terminal.
     EndDate(command::end_date::Ending),
+    /// Show, check and import mappings.
+    #[command(subcommand)]
+    Mapping(MappingCommand),
     /// Look whether everything is in place: configuration, mappings, logins, fields, currency and time zone.
     Check,
 }
@@ -60,7 +63,11 @@ fn main() -> ExitCode {
     if let Err(problem) = telemetry::start(&variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()), format) {
         return complain(&problem, Outcome::Unusable);
     }
-    let config = if matches!(command, Command::Sandbox(_) | Command::Keys(_)) { None } else { Some(Config::from_variables(&variable)) };
+    let config = if matches!(command, Command::Sandbox(_) | Command::Keys(_) | Command::Mapping(_)) {
+        None
+    } else {
+        Some(Config::from_variables(&variable))
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("the runtime could not be started: {error}"), Outcome::Unusable),
@@ -75,6 +82,7 @@ fn main() -> ExitCode {
             (Command::EndDate(ending), Some(Ok(config))) => command::end_date::run(config, &ending).await,
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
             (Command::Sandbox(ports), _) => command::sandbox::run(ports).await,
+            (Command::Mapping(command), _) => command::mapping::run(command),
             (Command::Keys(command), _) => command::keys::run(command),
             (_, None) => unreachable!("every other command has read its configuration"),
         }

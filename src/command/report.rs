@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::Table;
 
 use crate::domain::outcome::{Action, FieldChange, ObjectResult, SyncResult};
 
@@ -29,8 +29,7 @@ pub fn report(result: &SyncResult) -> String {
 }
 
 fn table(result: &SyncResult) -> Table {
-    let mut table = Table::new();
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_header(["Object", "Salesforce ID", "Action", "Message"]);
+    let mut table = super::table(["Object", "Salesforce ID", "Action", "Message"]);
     for object in &result.object_results {
         let mut message = object.message.clone();
         if let Some(remedy) = &object.remedy {

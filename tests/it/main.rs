@@ -12,6 +12,7 @@ mod errors;
 mod faults;
 mod identity;
 mod m3ter_schema;
+mod mapping_import;
 mod openapi;
 mod overlaps;
 mod settings;

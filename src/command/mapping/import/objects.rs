@@ -1,0 +1,379 @@
+//! One mapping file from the records of one root object.
+
+use std::fmt::Write as _;
+
+use super::records::{MetadataRecord, is_path};
+use crate::domain::entity::EntityKind;
+use crate::domain::field::{FieldSpec, FieldType};
+
+/// The kinds of mapping record that the connector has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Account,
+    Contract,
+    Commitment,
+    Plan,
+    Pricing,
+    PricingBands,
+    AccountPlan,
+}
+
+/// Each kind with the field that names the object it is read from.
+const KINDS: [(Kind, &str); 7] = [
+    (Kind::PricingBands, "PricingBandsObject"),
+    (Kind::Pricing, "PricingObject"),
+    (Kind::AccountPlan, "AccountPlanObject"),
+    (Kind::Plan, "PlanObject"),
+    (Kind::Commitment, "CommitmentObject"),
+    (Kind::Contract, "ContractObject"),
+    (Kind::Account, "AccountObject"),
+];
+
+/// Rows whose relationship from the root has a name of its own.
+const RELATIONSHIPS: [(&str, &str); 4] = [
+    ("OpportunityLineItem", "OpportunityLineItems"),
+    ("OrderItem", "OrderItems"),
+    ("SBQQ__Subscription__c", "SBQQ__Subscriptions__r"),
+    ("SBQQ__QuoteLine__c", "SBQQ__LineItems__r"),
+];
+
+/// What the connector's records say beside fields of m3ter.
+const KEYS: [&str; 6] =
+    ["hardcoded", "accountmapping_m3id", "accountmapping", "nestedmapping_pricingbands", "nestedobjectlookup", "language"];
+
+impl Kind {
+    pub(super) fn of(record: &MetadataRecord) -> Option<Self> {
+        KINDS.into_iter().find(|(_, field)| record.get(field).is_some()).map(|(kind, _)| kind)
+    }
+
+    fn object_field(self) -> &'static str {
+        KINDS.into_iter().find(|(kind, _)| *kind == self).map_or("", |(_, field)| field)
+    }
+
+    /// The object that a sync with this record starts from: the one that the path to the Account goes through.
+    pub(super) fn root(self, record: &MetadataRecord) -> Option<String> {
+        let own = record.path(self.object_field())?;
+        if self == Self::Account {
+            return None;
+        }
+        let path = record.path("accountMapping_m3Id")?;
+        Some(match path.split_once('.') {
+            None => own.to_owned(),
+            Some(("SBQQ__Contract__r", _)) => "Contract".to_owned(),
+            Some((parent, _)) => parent.strip_suffix("__r").map_or_else(|| parent.to_owned(), |name| format!("{name}__c")),
+        })
+    }
+
+    fn table(self) -> Option<(&'static str, EntityKind)> {
+        Some(match self {
+            Self::Account => ("account", EntityKind::Account),
+            Self::Contract => ("contract", EntityKind::Contract),
+            Self::Commitment => ("commitment", EntityKind::Commitment),
+            Self::Plan => ("plan", EntityKind::Plan),
+            Self::Pricing => ("pricing", EntityKind::Pricing),
+            Self::AccountPlan => ("account_plan", EntityKind::AccountPlan),
+            Self::PricingBands => return None,
+        })
+    }
+}
+
+/// The records of one root object.
+pub(super) struct Source {
+    root: String,
+    records: Vec<(Kind, MetadataRecord)>,
+}
+
+/// One table on its way: keys with their values, and comments.
+#[derive(Default)]
+struct Table {
+    keys: Vec<(String, String)>,
+    comments: Vec<String>,
+}
+
+impl Table {
+    fn set(&mut self, key: &str, value: impl Into<String>) {
+        if !self.has(key) {
+            self.keys.push((key.to_owned(), value.into()));
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.keys.iter().any(|(name, _)| name == key)
+    }
+
+    fn note(&mut self, comment: impl Into<String>) {
+        self.comments.push(comment.into());
+    }
+}
+
+impl Source {
+    pub(super) fn new(root: &str, mut records: Vec<(Kind, MetadataRecord)>) -> Self {
+        records.sort_by_key(|(kind, _)| *kind);
+        Self { root: root.to_owned(), records }
+    }
+
+    fn record(&self, kind: Kind) -> Option<&MetadataRecord> {
+        self.records.iter().find(|(of, _)| *of == kind).map(|(_, record)| record)
+    }
+
+    /// The object of the rows and their way back to the root, where there are rows.
+    fn lines(&self) -> Option<(String, String)> {
+        self.records.iter().find_map(|(kind, record)| {
+            let (parent, _) = record.path("accountMapping_m3Id")?.split_once('.')?;
+            Some((record.path(kind.object_field())?.to_owned(), parent.to_owned()))
+        })
+    }
+
+    /// The path from the root to the Account, as the records have it.
+    fn account_path(&self) -> String {
+        let paths = self.records.iter().filter_map(|(_, record)| record.path("accountMapping_m3Id"));
+        paths.map(|path| path.split_once('.').map_or(path, |(_, rest)| rest)).next().unwrap_or("Account").to_owned()
+    }
+
+    pub(super) fn toml(&self) -> String {
+        let mut text = format!(
+            "# Made from the connector's mapping records for {}. Read the comments, then finish it.\n\nroot = \"{}\"\n",
+            self.root, self.root
+        );
+        if let Some((sobject, parent)) = self.lines() {
+            let known = RELATIONSHIPS.iter().find(|(object, _)| *object == sobject).map(|(_, name)| (*name).to_owned());
+            let guess = sobject.strip_suffix("__c").map_or_else(|| format!("{sobject}s"), |name| format!("{name}s__r"));
+            let remark = if known.is_none() { "# A guess: the records do not name the relationship to the rows.\n" } else { "" };
+            let relationship = known.unwrap_or(guess);
+            let _ = write!(text, "\n[lines]\n{remark}relationship = \"{relationship}\"\nsobject = \"{sobject}\"\nparent = \"{parent}\"\n");
+        }
+        for kind in [Kind::Account, Kind::Contract, Kind::Commitment, Kind::Plan, Kind::Pricing, Kind::AccountPlan] {
+            let Some((name, entity)) = kind.table() else { continue };
+            let record = self.record(kind);
+            if record.is_none() && !matches!(kind, Kind::Account | Kind::Contract) {
+                continue;
+            }
+            let table = self.table(kind, entity, record);
+            let _ = writeln!(text, "\n[{name}]");
+            for comment in &table.comments {
+                let _ = writeln!(text, "# {}", comment.replace(['\n', '\r'], " "));
+            }
+            for (key, value) in &table.keys {
+                let _ = writeln!(text, "{key} = {value}");
+            }
+        }
+        for pair in self.records.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            let _ = writeln!(text, "\n# Not carried over: the record `{}`, for which there is another one of its kind.", pair[1].1.name);
+        }
+        text
+    }
+
+    fn table(&self, kind: Kind, entity: EntityKind, record: Option<&MetadataRecord>) -> Table {
+        let mut table = Table::default();
+        let is_line = record.is_some_and(|record| record.get("accountMapping_m3Id").is_some_and(|path| path.contains('.')));
+        if kind != Kind::Account {
+            table.set("rows", if is_line { "\"lines\"" } else { "\"root\"" });
+        }
+        self.owners(kind, &mut table);
+        for (field, value) in record.into_iter().flat_map(MetadataRecord::filled) {
+            if KEYS.contains(&field)
+                || field.ends_with("object")
+                || matches!(field, "developername" | "masterlabel" | "qualifiedapiname" | "id")
+            {
+                continue;
+            }
+            match entity.fields().iter().find(|spec| spec.name.eq_ignore_ascii_case(field)) {
+                Some(spec) => add_field(kind, spec, value, record.is_some_and(|record| record.is_hardcoded(field)), &mut table),
+                None => table.note(format!("Not carried over: {field} = {value}")),
+            }
+        }
+        self.complete(kind, &mut table);
+        table
+    }
+
+    /// What the connector puts in by itself: the owners that this sync makes or finds.
+    fn owners(&self, kind: Kind, table: &mut Table) {
+        let account = self.account_path();
+        match kind {
+            Kind::Account => {
+                table.set("rows", "\"root\"");
+                let row = account.strip_suffix("__r").map_or_else(|| format!("{account}Id"), |name| format!("{name}__c"));
+                table.set("row", format!("\"{row}\""));
+                table.set("sobject", "\"Account\"");
+            }
+            Kind::Pricing | Kind::PricingBands => {
+                if self.record(Kind::Plan).is_some() {
+                    table.set("planId", "{ this = \"plan\" }");
+                }
+            }
+            _ => table.set("accountId", "{ this = \"account\" }"),
+        }
+        if matches!(kind, Kind::Commitment | Kind::AccountPlan) {
+            table.set("contractId", "{ this = \"contract\" }");
+            table.note("contractId: the records leave it blank, and then no AccountPlan draws the Commitment down");
+        }
+        if kind == Kind::AccountPlan && self.record(Kind::Plan).is_some() {
+            table.set("planId", "{ this = \"plan\" }");
+        }
+    }
+
+    /// What m3ter requires and the records do not say.
+    fn complete(&self, kind: Kind, table: &mut Table) {
+        let account = self.account_path();
+        let mut missing = |key: &str, value: String, why: &str| {
+            if !table.has(key) {
+                table.note(format!("{key}: {why}"));
+                table.set(key, value);
+            }
+        };
+        match kind {
+            Kind::Account => {
+                missing("name", format!("\"{account}.Name\""), "not among the records");
+                missing("code", format!("{{ field = \"{account}.Id\", once = true }}"), "not among the records");
+                missing(
+                    "emailAddress",
+                    format!("\"{account}.M3ter_Billing_Email__c\""),
+                    "not among the records, and m3ter requires it: name the field that holds it",
+                );
+            }
+            Kind::Contract => {
+                let dated = |field: &str| {
+                    let own = self
+                        .record(Kind::Commitment)
+                        .filter(|record| record.get("accountMapping_m3Id").is_some_and(|path| !path.contains('.')));
+                    own.filter(|record| !record.is_hardcoded(field)).and_then(|record| record.path(field)).map(ToOwned::to_owned)
+                };
+                missing("name", "\"Name\"".to_owned(), "not among the records");
+                missing("code", "{ field = \"Id\", once = true }".to_owned(), "not among the records");
+                let start = dated("startDate").unwrap_or_else(|| "M3ter_Start_Date__c".to_owned());
+                missing("startDate", format!("\"{start}\""), "not among the records: name the first day of service");
+                let end = dated("endDate").unwrap_or_else(|| "End_Date__c".to_owned());
+                missing(
+                    "endDate",
+                    format!("{{ field = \"{end}\", end_exclusive = true }}"),
+                    "not among the records: name the last day of service",
+                );
+            }
+            Kind::Commitment => {
+                missing("amount", "\"Amount\"".to_owned(), "the record has none");
+                missing("currency", "{ first = [{ field = \"CurrencyIsoCode\", optional = true }, { setting = \"currency\" }, { templates = \"currency\" }], once = true }".to_owned(), "from the record, the setting or the plan templates");
+                missing("startDate", "{ same_as = \"contract.startDate\" }".to_owned(), "the Contract's");
+                missing("endDate", "{ same_as = \"contract.endDate\" }".to_owned(), "the Contract's");
+            }
+            Kind::Plan => {
+                missing(
+                    "planTemplateId",
+                    "{ lookup = \"plan_template\", code = \"ProductCode\", once = true }".to_owned(),
+                    "the record has none",
+                );
+                missing("name", "\"Name\"".to_owned(), "the record has none");
+                missing("code", "{ field = \"Id\", once = true }".to_owned(), "the record has none");
+            }
+            Kind::Pricing => {
+                missing("aggregationId", "{ lookup = \"aggregation\", code = \"ProductCode\" }".to_owned(), "the record has none");
+                missing("startDate", "{ same_as = \"account_plan.startDate\" }".to_owned(), "the AccountPlan's");
+                self.bands(table);
+            }
+            Kind::AccountPlan => {
+                missing("startDate", "{ same_as = \"contract.startDate\" }".to_owned(), "the Contract's");
+                missing("endDate", "{ same_as = \"contract.endDate\" }".to_owned(), "the Contract's");
+            }
+            Kind::PricingBands => {}
+        }
+    }
+
+    /// One band from the row itself; bands of child rows have to be written by hand.
+    fn bands(&self, table: &mut Table) {
+        let bands = self.record(Kind::PricingBands);
+        let own = self.record(Kind::Pricing).and_then(|record| record.get("PricingObject"));
+        let price = bands.and_then(|bands| bands.path("unitPrice"));
+        match (bands, price) {
+            (Some(bands), Some(price)) if bands.get("PricingBandsObject") == own && !bands.is_hardcoded("unitPrice") => {
+                table.set("pricingBands", format!("{{ unit_price = \"{}\" }}", spelled(price)));
+                if let Some(fixed) = bands.get("fixedPrice") {
+                    table.note(format!("Not carried over: fixedPrice = {fixed}, which would bill the price once more as a fee"));
+                }
+                if price == "ListPrice" {
+                    table.note("unit_price: `ListPrice` is the price before discount; `UnitPrice` is what was agreed");
+                }
+            }
+            (Some(bands), _) => {
+                table.note("Not carried over: bands of other rows; see docs/mapping.md for bands from child rows. The record says:");
+                bands.filled().for_each(|(field, value)| table.note(format!("  {field} = {value}")));
+                table.set("pricingBands", "{ unit_price = \"UnitPrice\" }");
+            }
+            (None, _) => {
+                table.note("pricingBands: no record of bands; one band from the row's price");
+                table.set("pricingBands", "{ unit_price = \"UnitPrice\" }");
+            }
+        }
+    }
+}
+
+/// Carries over the value of one field, or says why not.
+fn add_field(kind: Kind, spec: &FieldSpec, value: &str, is_literal: bool, table: &mut Table) {
+    let name = spec.name;
+    if table.has(name) {
+        table.note(format!("{name}: the record has `{value}`; here it is the object of the same sync"));
+        return;
+    }
+    match (kind, name) {
+        (Kind::Pricing, "planTemplateId") => {
+            table.note(format!("Not carried over: planTemplateId = {value}, which would price the shared template for every customer"));
+        }
+        (Kind::Pricing, "minimumSpendBillInAdvance") if is_literal => {
+            table.note(format!("Not carried over: {name} = {value}, which would override the organization's setting"));
+        }
+        (_, "overageSurchargePercent") if value.eq_ignore_ascii_case("Probability") => {
+            table.note("Not carried over: overageSurchargePercent = Probability, a surcharge of 100 % on every won deal");
+        }
+        (_, "endDate") if is_literal => {
+            table.note(format!("Not carried over: endDate = {value}, the same for every deal; the Contract's end is taken"));
+        }
+        (_, "currency") if is_literal => {
+            table.note(format!("Not carried over: currency = {value}; it comes from the record, or from the setting `currency`"));
+        }
+        (_, name) if name.ends_with("Description") && matches!(value, "Description" | "NextStep") => {
+            table.note(format!("Not carried over: {name} = {value}: internal notes on the customer's bill"));
+        }
+        _ => match converted(spec, value, is_literal) {
+            Some(expression) => table.set(name, expression),
+            None => table.note(format!("Not carried over: {name} = {value}")),
+        },
+    }
+}
+
+/// The expression for a value; `None` where it cannot be one.
+fn converted(spec: &FieldSpec, value: &str, is_literal: bool) -> Option<String> {
+    let once = if spec.name == "code" { ", once = true" } else { "" };
+    if is_literal {
+        return match spec.field_type {
+            FieldType::Boolean => value.to_ascii_lowercase().parse::<bool>().ok().map(|value| format!("{{ value = {value} }}")),
+            FieldType::Decimal { .. } | FieldType::Integer { .. } => {
+                value.parse::<rust_decimal::Decimal>().ok().map(|value| format!("{{ value = {value} }}"))
+            }
+            FieldType::Text { .. } | FieldType::Enum(_) | FieldType::Email | FieldType::Code | FieldType::Id => {
+                // JSON's texts are TOML's as well, on one line.
+                Some(format!("{{ value = {} }}", serde_json::Value::from(value)))
+            }
+            _ => None,
+        };
+    }
+    let path = spelled(value);
+    if !is_path(&path) {
+        return None;
+    }
+    match (spec.field_type, spec.name) {
+        (FieldType::Id, "planTemplateId") => Some(format!("{{ lookup = \"plan_template\", code = \"{path}\", once = true }}")),
+        (FieldType::Id, "aggregationId") => Some(format!("{{ lookup = \"aggregation\", code = \"{path}\" }}")),
+        (FieldType::Id | FieldType::IdList | FieldType::PricingBands | FieldType::Address, _) => None,
+        // The connector sent Salesforce's last day as it was, and m3ter's ends are exclusive: a day was lost.
+        (FieldType::Date | FieldType::DateTime, "endDate") => Some(format!("{{ field = \"{path}\", end_exclusive = true }}")),
+        _ if once.is_empty() => Some(format!("\"{path}\"")),
+        _ => Some(format!("{{ field = \"{path}\"{once} }}")),
+    }
+}
+
+/// The samples write `id` and `__C`, which Salesforce takes without regard to case.
+fn spelled(path: &str) -> String {
+    let part = |part: &str| match part {
+        "id" => "Id".to_owned(),
+        part => part.strip_suffix("__C").map_or_else(|| part.to_owned(), |name| format!("{name}__c")),
+    };
+    path.split('.').map(part).collect::<Vec<_>>().join(".")
+}
