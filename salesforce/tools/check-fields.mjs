@@ -64,7 +64,7 @@ for (const file of mappings) {
     const isOfLines = table === "lines" || content.rows === "lines";
     const { billing_line: ofALine, ...others } = content;
     walk(others, isOfLines ? mapping.lines.sobject : mapping.root, [table], `mappings/${file}`);
-    walk(ofALine, mapping.lines.sobject, [table, "billing_line"], `mappings/${file}`);
+    walk(ofALine, mapping.lines?.sobject, [table, "billing_line"], `mappings/${file}`);
   }
 }
 
