@@ -5,6 +5,7 @@ pub mod end_date;
 pub mod keys;
 pub mod mapping;
 pub mod report;
+pub mod runs;
 pub mod sandbox;
 pub mod serve;
 pub mod sync;

@@ -12,6 +12,7 @@ mod notes;
 mod request_id;
 pub mod server;
 mod sync_record;
+mod sync_runs;
 mod sync_to_m3ter;
 mod wait;
 
@@ -41,6 +42,10 @@ pub fn router(syncs: Syncs, access: Access) -> Router {
         .route("/sync-to-m3ter/", post(sync_record::without_id))
         .route("/sync-to-m3ter/{parentRecordId}", post(sync_record::handler))
         .route("/end-date-billing-entities", post(end_date::handler))
+        .route("/sync-runs", get(sync_runs::list))
+        .route("/sync-runs/replay", post(sync_runs::replay_many))
+        .route("/sync-runs/{syncRunId}", get(sync_runs::show))
+        .route("/sync-runs/{syncRunId}/replay", post(sync_runs::replay))
         .route("/openapi.yaml", get(async || ([(header::CONTENT_TYPE, "application/yaml")], OPENAPI)))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sync_to_m3ter::command::{self, Outcome, keys::KeysCommand, mapping::MappingCommand, sandbox::Ports};
+use sync_to_m3ter::command::{self, Outcome, keys::KeysCommand, mapping::MappingCommand, runs::RunsCommand, sandbox::Ports};
 use sync_to_m3ter::config::Config;
 use sync_to_m3ter::sync::SyncMode;
 use sync_to_m3ter::telemetry::{self, LogFormat};
@@ -42,6 +42,9 @@ enum Command {
     /// Show, check and import mappings.
     #[command(subcommand)]
     Mapping(MappingCommand),
+    /// Look at what was done, or do it again.
+    #[command(subcommand)]
+    Runs(RunsCommand),
     /// Look whether everything is in place: configuration, mappings, logins, fields, currency and time zone.
     Check,
 }
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
                 command::sync::run(config, &record_id, if dry_run { SyncMode::DryRun } else { SyncMode::Apply }).await
             }
             (Command::EndDate(ending), Some(Ok(config))) => command::end_date::run(config, &ending).await,
+            (Command::Runs(command), Some(Ok(config))) => command::runs::run(config, command).await,
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
             (Command::Sandbox(ports), _) => command::sandbox::run(ports).await,
             (Command::Mapping(command), _) => command::mapping::run(command),

@@ -14,6 +14,7 @@ mod error;
 mod history;
 mod links;
 mod open;
+mod replay;
 mod runs;
 #[cfg(test)]
 mod testing;

@@ -92,6 +92,9 @@ impl Default for RunSettings {
     }
 }
 
+/// Between the runs of a replay of many: half of what m3ter's limit allows is left to the others.
+pub const REPLAY_EVERY: Duration = Duration::from_millis(400);
+
 /// What is asked for: a task for a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRequest {
@@ -253,6 +256,33 @@ impl Syncs {
     /// One run with everything about it.
     pub async fn run(&self, id: SyncRunId) -> Result<Option<SyncRun>, StoreError> {
         self.shared.store.load_run(id).await
+    }
+
+    /// Runs without their results and callouts, newest first.
+    pub async fn list_runs(&self, filter: &RunFilter) -> Result<Vec<SyncRun>, StoreError> {
+        self.shared.store.list_runs(filter).await
+    }
+
+    /// Runs the same again as a run of its own that names the first one; its record, and the run. `None` if there is no such run.
+    pub async fn replay(&self, id: SyncRunId, requested_by: Option<String>) -> Result<Option<(SalesforceId, StartedRun)>, StartError> {
+        let Some(request) = self.shared.store.load_request(id).await.map_err(StartError::Store)? else { return Ok(None) };
+        let record = request.parent_record_id.clone();
+        let started = self.start(RunRequest {
+            record: request.parent_record_id,
+            task: request.task,
+            mode: if request.dry_run { SyncMode::DryRun } else { SyncMode::Apply },
+            replay_of: Some(id),
+            requested_by,
+        });
+        Ok(Some((record, started.await?)))
+    }
+
+    /// Runs the failed runs that `filter` names again, a few each second, by any process; the runs that will do it.
+    pub async fn replay_many(&self, filter: &RunFilter, requested_by: Option<String>) -> Result<Vec<SyncRunId>, StartError> {
+        if self.is_stopping() {
+            return Err(StartError::ShuttingDown);
+        }
+        self.shared.store.schedule_replays(filter, REPLAY_EVERY, requested_by).await.map_err(StartError::Store)
     }
 
     /// Prolongs leases, goes on with what other processes left, and looks for the answers of their runs, until [`Syncs::stop`].

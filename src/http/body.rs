@@ -44,8 +44,8 @@ impl SyncParameters {
                     }
                 }
                 "waitSeconds" => {
-                    let seconds = value.parse().ok().filter(|seconds| (1..=LONGEST_WAIT_SECONDS).contains(seconds));
-                    let message = || format!("`waitSeconds` is `{value}`; it takes whole seconds from 1 to {LONGEST_WAIT_SECONDS}");
+                    let seconds = value.parse().ok().filter(|seconds| (0..=LONGEST_WAIT_SECONDS).contains(seconds));
+                    let message = || format!("`waitSeconds` is `{value}`; it takes whole seconds from 0 to {LONGEST_WAIT_SECONDS}");
                     parameters.wait_seconds = seconds.ok_or_else(|| refuse(message()))?;
                 }
                 other => return Err(refuse(format!("`{other}` is not a parameter here; there are `dryRun` and `waitSeconds`"))),
@@ -110,7 +110,7 @@ pub(super) fn check_nothing(bytes: &[u8]) -> Result<(), Fault> {
     if bytes.is_empty() { Ok(()) } else { parse::<Option<Nothing>>(bytes).map(drop) }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

@@ -2,14 +2,15 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::body::{Presence, SyncParameters, json_bytes, parse_requests};
 use super::fault::Fault;
-use super::wait::{failed, record_id, result_of};
+use super::wait::{Reply, answer_of, asker, failed, record_id};
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
-use crate::domain::outcome::{ErrorCode, SyncResult};
+use crate::domain::outcome::ErrorCode;
 use crate::domain::run::RunTask;
 use crate::sync::{RunRequest, Syncs};
 
@@ -35,13 +36,13 @@ const EXAMPLE: &str = r#"[{"parentRecordId": "…", "endDate": "2026-12-31", "bi
 /// How much of an unknown word is repeated in the message about it.
 const SHOWN_CHARACTERS: usize = 40;
 
-pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Json<Vec<SyncResult>>, Fault> {
-    let arrived = Instant::now();
+pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
+    let (arrived, asker) = (Instant::now(), asker(&request));
     let parameters = SyncParameters::parse(request.uri().query())?;
     let requests: Vec<EndDateRequest> = parse_requests(&json_bytes(request, Presence::Required).await?, EXAMPLE)?;
     let results = match requests.as_slice() {
         [] => vec![failed(ErrorCode::EmptyRequest, "The request holds no record; send exactly one".to_owned(), None, parameters.mode)],
-        [only] => vec![answer(&syncs, only, parameters, arrived).await?],
+        [only] => return answer(&syncs, only, parameters, asker, arrived).await.map(Reply::list),
         several => {
             let reason = format!("Only one record can be end-dated per request, but {} were sent", several.len());
             let result = |request: &EndDateRequest| {
@@ -50,18 +51,25 @@ pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Res
             several.iter().map(result).collect()
         }
     };
-    Ok(Json(results))
+    Ok(Json(results).into_response())
 }
 
-async fn answer(syncs: &Syncs, request: &EndDateRequest, parameters: SyncParameters, arrived: Instant) -> Result<SyncResult, Fault> {
+async fn answer(
+    syncs: &Syncs,
+    request: &EndDateRequest,
+    parameters: SyncParameters,
+    asker: Option<String>,
+    arrived: Instant,
+) -> Result<Reply, Fault> {
     let id = request.parent_record_id.as_deref();
     let read = record_id(id).and_then(|record| Ok((record, order(request)?)));
     match read {
-        Err((code, reason)) => Ok(failed(code, reason, id, parameters.mode)),
+        Err((code, reason)) => Ok(Reply::Result(failed(code, reason, id, parameters.mode))),
         Ok((record, order)) => {
-            let request = RunRequest { task: RunTask::EndDate(order), ..RunRequest::sync(record.clone(), parameters.mode) };
+            let request =
+                RunRequest { task: RunTask::EndDate(order), requested_by: asker, ..RunRequest::sync(record.clone(), parameters.mode) };
             let started = syncs.start(request).await;
-            result_of(started, &record, parameters, arrived).await
+            answer_of(started, &record, parameters, arrived).await
         }
     }
 }

@@ -1,34 +1,33 @@
 //! `POST /sync-to-m3ter/{parentRecordId}`: one record, one result; the easy form for a Flow.
 
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
+use axum::response::Response;
 use tokio::time::Instant;
 
 use super::body::{Presence, SyncParameters, check_nothing, json_bytes};
 use super::fault::Fault;
-use super::wait::result_for;
-use crate::domain::outcome::SyncResult;
+use super::wait::{Reply, answer_for, asker};
 use crate::sync::Syncs;
 
 pub(super) async fn handler(
     State(syncs): State<Syncs>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<Json<SyncResult>, Fault> {
+) -> Result<Response, Fault> {
     // A path that is not UTF-8 is not an id either; it is shown as it came.
     let id = id.map_or_else(|_| request.uri().path().rsplit('/').next().unwrap_or_default().to_owned(), |Path(id)| id);
     answer(&syncs, Some(&id), request).await
 }
 
 /// `POST /sync-to-m3ter/`: the id is empty.
-pub(super) async fn without_id(State(syncs): State<Syncs>, request: Request) -> Result<Json<SyncResult>, Fault> {
+pub(super) async fn without_id(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
     answer(&syncs, None, request).await
 }
 
-async fn answer(syncs: &Syncs, id: Option<&str>, request: Request) -> Result<Json<SyncResult>, Fault> {
-    let arrived = Instant::now();
+async fn answer(syncs: &Syncs, id: Option<&str>, request: Request) -> Result<Response, Fault> {
+    let (arrived, asker) = (Instant::now(), asker(&request));
     let parameters = SyncParameters::parse(request.uri().query())?;
     check_nothing(&json_bytes(request, Presence::Optional).await?)?;
-    Ok(Json(result_for(syncs, id, parameters, arrived).await?))
+    answer_for(syncs, id, parameters, asker, arrived).await.map(Reply::one)
 }

@@ -2,24 +2,25 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
 use tokio::time::Instant;
 
 use super::body::{Presence, SyncParameters, SyncRequest, json_bytes, parse_requests};
 use super::fault::Fault;
-use super::wait::{failed, result_for};
-use crate::domain::outcome::{ErrorCode, SyncResult};
+use super::wait::{Reply, answer_for, asker, failed};
+use crate::domain::outcome::ErrorCode;
 use crate::sync::Syncs;
 
 /// What a request list looks like, for whoever sends something else.
 const EXAMPLE: &str = r#"[{"parentRecordId": "…"}]"#;
 
-pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Json<Vec<SyncResult>>, Fault> {
-    let arrived = Instant::now();
+pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
+    let (arrived, asker) = (Instant::now(), asker(&request));
     let parameters = SyncParameters::parse(request.uri().query())?;
     let requests: Vec<SyncRequest> = parse_requests(&json_bytes(request, Presence::Required).await?, EXAMPLE)?;
     let results = match requests.as_slice() {
         [] => vec![failed(ErrorCode::EmptyRequest, "The request holds no record; send exactly one".to_owned(), None, parameters.mode)],
-        [only] => vec![result_for(&syncs, only.parent_record_id.as_deref(), parameters, arrived).await?],
+        [only] => return answer_for(&syncs, only.parent_record_id.as_deref(), parameters, asker, arrived).await.map(Reply::list),
         several => {
             let reason = format!("Only one record can be synced per request, but {} were sent", several.len());
             let result = |request: &SyncRequest| {
@@ -28,5 +29,5 @@ pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Res
             several.iter().map(result).collect()
         }
     };
-    Ok(Json(results))
+    Ok(Json(results).into_response())
 }

@@ -142,7 +142,7 @@ impl Transport {
             callout.elapsed = started.elapsed();
             let failed = match outcome {
                 Ok(answer) => {
-                    callout.status = Some(answer.status);
+                    (callout.status, callout.failed) = (Some(answer.status), None);
                     self.inner.retries.succeeded();
                     budget.note(callout);
                     return Ok(answer);

@@ -15,6 +15,7 @@ mod m3ter_schema;
 mod mapping_import;
 mod openapi;
 mod overlaps;
+mod runs;
 mod settings;
 mod support;
 mod tidy;

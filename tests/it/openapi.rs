@@ -64,6 +64,22 @@ async fn every_answer_is_declared_and_every_declared_property_is_answered() {
     });
     result(&world.sync(FIVE_LINES).await, &mut seen);
     world.organization.clear_faults();
+    let ask = async |path: &str, name: &str, seen: &mut BTreeSet<String>| {
+        let (_, answer) = world.get(path).await;
+        let answer: Json = serde_json::from_str(&answer).unwrap();
+        check(&document, &serde_json::json!({"$ref": format!("#/components/schemas/{name}")}), &answer, "", seen);
+        answer
+    };
+    let page = ask("/sync-runs?limit=1", "SyncRunPage", &mut seen).await;
+    let failed = page["syncRuns"][0]["syncRunId"].as_str().unwrap();
+    let (status, accepted) = world.post(&format!("/sync-runs/{failed}/replay"), "").await;
+    assert_eq!(status, 202);
+    check(&document, &serde_json::json!({"$ref": "#/components/schemas/AcceptedRun"}), &accepted, "", &mut seen);
+    ask(&format!("/sync-runs/{}", accepted["syncRunId"].as_str().unwrap()), "SyncRun", &mut seen).await;
+    ask(&format!("/sync-runs/{failed}"), "SyncRun", &mut seen).await;
+    let (status, replays) = world.post("/sync-runs/replay", r#"{"errorCode": "RECORD_DELETED"}"#).await;
+    assert_eq!((status, &replays["replayed"]), (202, &serde_json::json!(1)));
+    check(&document, &serde_json::json!({"$ref": "#/components/schemas/ReplayAnswer"}), &replays, "", &mut seen);
     let (_, fault) = world.post("/sync-to-m3ter", "x").await;
     check(&document, &serde_json::json!({"$ref": "#/components/schemas/Fault"}), &fault, "", &mut seen);
     let (_, health) = world.get("/readyz").await;
@@ -82,8 +98,10 @@ async fn every_answer_is_declared_and_every_declared_property_is_answered() {
 async fn every_declared_operation_is_served_and_the_document_too() {
     let world = World::new().await;
     let document = document();
+    let result = world.sync(DELETED).await;
+    let run = result["syncRunId"].as_str().unwrap();
     for (path, operations) in document["paths"].as_object().unwrap() {
-        let path = path.replace("{parentRecordId}", "abc");
+        let path = path.replace("{parentRecordId}", "abc").replace("{syncRunId}", run);
         for method in operations.as_object().unwrap().keys() {
             let method = reqwest::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let request = world.client().request(method, world.url(&path)).header("content-type", "application/json");

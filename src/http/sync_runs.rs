@@ -1,0 +1,158 @@
+//! `GET /sync-runs`, `GET /sync-runs/{syncRunId}` and the two operations that run syncs again.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::body::{Presence, check_nothing, json_bytes, parse};
+use super::fault::Fault;
+use super::notes;
+use super::wait::{AcceptedRun, asker, database_unavailable, not_started};
+use crate::domain::ids::{SalesforceId, SyncRunId};
+use crate::domain::run::SyncRun;
+use crate::sync::{RunFilter, Syncs};
+
+/// A page of runs, and the most that one has.
+const RUNS_ON_A_PAGE: u32 = 50;
+const MOST_RUNS_ON_A_PAGE: u32 = 200;
+/// Runs that are repeated by one request, unless it says otherwise, and at most.
+const REPLAYS: u32 = 100;
+const MOST_REPLAYS: u32 = 1_000;
+
+/// One page of runs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SyncRunPage {
+    sync_runs: Vec<SyncRun>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// Which failed runs are run again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ReplayRequest {
+    #[serde(default)]
+    parent_record_id: Option<String>,
+    #[serde(default)]
+    error_code: Option<String>,
+    #[serde(default)]
+    since: Option<String>,
+    #[serde(default)]
+    until: Option<String>,
+    #[serde(default)]
+    max_runs: Option<u32>,
+}
+
+/// How many runs are run again.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ReplayAnswer {
+    replayed: usize,
+    sync_run_ids: Vec<SyncRunId>,
+}
+
+/// `GET /sync-runs/{syncRunId}`.
+pub(super) async fn show(State(syncs): State<Syncs>, Path(id): Path<String>) -> Result<Json<SyncRun>, Fault> {
+    Ok(Json(find(&syncs, &id).await?))
+}
+
+/// `GET /sync-runs`: newest first.
+pub(super) async fn list(State(syncs): State<Syncs>, request: Request) -> Result<Json<SyncRunPage>, Fault> {
+    let mut filter = RunFilter { limit: RUNS_ON_A_PAGE, ..RunFilter::default() };
+    for (name, value) in url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()) {
+        match name.as_ref() {
+            "parentRecordId" => filter.parent_record_id = Some(record(&value)?),
+            "syncStatus" => filter.sync_status = Some(value.into_owned()),
+            "errorCode" => filter.error_code = Some(value.into_owned()),
+            "since" => filter.since = Some(instant("since", &value)?),
+            "limit" => filter.limit = limit("limit", value.parse().ok(), MOST_RUNS_ON_A_PAGE)?,
+            "cursor" => {
+                let cursor = SyncRunId::parse(&value);
+                filter.before = Some(cursor.ok_or_else(|| invalid(format!("`cursor` is `{value}`, which no page named")))?);
+            }
+            other => {
+                let known = "`parentRecordId`, `syncStatus`, `errorCode`, `since`, `limit` and `cursor`";
+                return Err(invalid(format!("`{other}` is not a parameter here; there are {known}")));
+            }
+        }
+    }
+    // One more than the page has shows whether there is another page.
+    let page = filter.limit;
+    filter.limit += 1;
+    let mut sync_runs = syncs.list_runs(&filter).await.map_err(|error| database_unavailable(&error))?;
+    let has_more = sync_runs.len() > page as usize;
+    sync_runs.truncate(page as usize);
+    let next_cursor = sync_runs.last().filter(|_| has_more).map(|run| run.sync_run_id.to_string());
+    Ok(Json(SyncRunPage { sync_runs, next_cursor }))
+}
+
+/// `POST /sync-runs/{syncRunId}/replay`: the same again, as a run of its own.
+pub(super) async fn replay(State(syncs): State<Syncs>, Path(id): Path<String>, request: Request) -> Result<Response, Fault> {
+    let asker = asker(&request);
+    check_nothing(&json_bytes(request, Presence::Optional).await?)?;
+    let id = find(&syncs, &id).await?.sync_run_id;
+    let started = syncs.replay(id, asker).await.map_err(|error| not_started(&error))?;
+    let (record, run) = started.ok_or_else(|| not_found(&id.to_string()))?;
+    notes::set_record(&record);
+    notes::set_run(&run.id);
+    Ok(AcceptedRun::new(run.id, &record).into_response())
+}
+
+/// `POST /sync-runs/replay`: the failed runs that a filter names, one after the other.
+pub(super) async fn replay_many(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
+    let asker = asker(&request);
+    let request: ReplayRequest = parse(&json_bytes(request, Presence::Required).await?)?;
+    let filter = RunFilter {
+        parent_record_id: request.parent_record_id.as_deref().map(record).transpose()?,
+        error_code: request.error_code,
+        since: request.since.as_deref().map(|text| instant("since", text)).transpose()?,
+        until: request.until.as_deref().map(|text| instant("until", text)).transpose()?,
+        limit: limit("maxRuns", Some(request.max_runs.unwrap_or(REPLAYS)), MOST_REPLAYS)?,
+        ..RunFilter::default()
+    };
+    let is_limited = filter.parent_record_id.is_some() || filter.error_code.is_some() || filter.since.is_some();
+    if !is_limited {
+        return Err(invalid("Say which runs: by `errorCode`, `since` or `parentRecordId`".to_owned()));
+    }
+    let sync_run_ids = syncs.replay_many(&filter, asker).await.map_err(|error| not_started(&error))?;
+    Ok((StatusCode::ACCEPTED, Json(ReplayAnswer { replayed: sync_run_ids.len(), sync_run_ids })).into_response())
+}
+
+async fn find(syncs: &Syncs, id: &str) -> Result<SyncRun, Fault> {
+    let run = SyncRunId::parse(id).ok_or_else(|| not_found(id))?;
+    notes::set_run(&run);
+    syncs.run(run).await.map_err(|error| database_unavailable(&error))?.ok_or_else(|| not_found(id))
+}
+
+impl AcceptedRun {
+    /// The response: where the run can be looked up.
+    pub(super) fn into_response(self) -> Response {
+        let location = format!("/sync-runs/{}", self.sync_run_id);
+        (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(self)).into_response()
+    }
+}
+
+fn record(text: &str) -> Result<SalesforceId, Fault> {
+    SalesforceId::parse(text).map_err(|error| invalid(error.to_string()))
+}
+
+fn instant(name: &str, text: &str) -> Result<Timestamp, Fault> {
+    text.parse().map_err(|_| invalid(format!("`{name}` is `{text}`; it takes a date-time such as `2026-12-31T00:00:00Z`")))
+}
+
+fn limit(name: &str, given: Option<u32>, most: u32) -> Result<u32, Fault> {
+    given.filter(|limit| (1..=most).contains(limit)).ok_or_else(|| invalid(format!("`{name}` takes whole numbers from 1 to {most}")))
+}
+
+fn invalid(message: String) -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message)
+}
+
+fn not_found(id: &str) -> Fault {
+    let id: String = id.chars().take(40).collect();
+    Fault::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", format!("There is no run `{id}`; runs that have ended are deleted after a while"))
+}

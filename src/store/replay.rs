@@ -1,0 +1,85 @@
+//! Running runs again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::database::Access;
+use super::history::RunFilter;
+use super::runs::NewRun;
+use super::{Store, StoreError};
+use crate::domain::ids::SyncRunId;
+use crate::domain::run::RunTask;
+
+impl Store {
+    /// What a run was asked to do.
+    pub async fn load_request(&self, id: SyncRunId) -> Result<Option<NewRun>, StoreError> {
+        let operation = "load the request of a run";
+        let sql = "SELECT id, parent_record_id, kind, parameters, dry_run, requested_at_ms, requested_by FROM runs WHERE id = $1";
+        let rows = self.database.fetch(operation, sql, vec![id.to_string().into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let kind = row.text("kind");
+        let task = RunTask::from_saved(&kind, &row.text("parameters")).ok_or(StoreError::Unreadable { operation, value: kind })?;
+        Ok(Some(NewRun {
+            id,
+            parent_record_id: super::salesforce_id(row.text("parent_record_id"), operation)?,
+            task,
+            dry_run: row.integer("dry_run") != 0,
+            requested_at: super::instant(row, "requested_at_ms", operation)?,
+            replay_of: None,
+            requested_by: row.optional_text("requested_by"),
+        }))
+    }
+
+    /// Plans new runs for the failed ones that `filter` names, one every `spacing` from now: for each record the last one, unless a newer
+    /// run of it is there. One that would have been tried again by itself is not any more.
+    pub async fn schedule_replays(
+        &self,
+        filter: &RunFilter,
+        spacing: Duration,
+        requested_by: Option<String>,
+    ) -> Result<Vec<SyncRunId>, StoreError> {
+        let operation = "plan the replay of runs";
+        let mut transaction = self.database.begin(Access::Write, operation).await?;
+        let sql = "SELECT id FROM runs AS failed
+             WHERE sync_status = 'Failed' AND state IN ('ended', 'retrying') AND dry_run = 0
+               AND ($1 IS NULL OR parent_record_id = $1) AND ($2 IS NULL OR error_code = $2)
+               AND ($3 IS NULL OR requested_at_ms >= $3) AND ($4 IS NULL OR requested_at_ms < $4)
+               AND NOT EXISTS (
+                   SELECT 1 FROM runs AS newer
+                   WHERE newer.parent_record_id = failed.parent_record_id AND newer.kind = failed.kind AND newer.dry_run = 0
+                     AND newer.id > failed.id
+               )
+             ORDER BY id LIMIT $5";
+        let values = vec![
+            filter.parent_record_id.as_ref().map(ToString::to_string).into(),
+            filter.error_code.clone().into(),
+            filter.since.into(),
+            filter.until.into(),
+            i64::from(filter.limit).into(),
+        ];
+        let failed = transaction.fetch(sql, values).await?;
+        let spacing_ms = i64::try_from(spacing.as_millis()).unwrap_or(i64::MAX);
+        let mut planned = Vec::with_capacity(failed.len());
+        for (number, row) in (0_i64..).zip(&failed) {
+            let id = SyncRunId(Uuid::now_v7());
+            let sql = "UPDATE runs SET state = 'ended', next_try_at_ms = NULL WHERE id = $1 AND state = 'retrying'";
+            transaction.execute(sql, vec![row.text("id").into()]).await?;
+            let sql = "INSERT INTO runs
+                     (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by, state, next_try_at_ms)
+                 SELECT $1, parent_record_id, kind, parameters, 0, $2, id, $3, 'retrying', {now} + $4 FROM runs WHERE id = $5";
+            let values = vec![
+                id.to_string().into(),
+                Timestamp::now().into(),
+                requested_by.clone().into(),
+                number.saturating_mul(spacing_ms).into(),
+                row.text("id").into(),
+            ];
+            transaction.execute(sql, values).await?;
+            planned.push(id);
+        }
+        transaction.commit().await?;
+        Ok(planned)
+    }
+}

@@ -1,0 +1,200 @@
+//! Runs as callers see them: waiting, sharing, looking up, trying again, and doing it again.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
+
+use crate::support::*;
+
+async fn run(world: &World, id: &Json) -> Json {
+    let (status, body) = world.get(&format!("/sync-runs/{}", id.as_str().unwrap())).await;
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// The run once it is in a state.
+async fn run_in_state(world: &World, id: &Json, state: &str) -> Json {
+    for _ in 0..1_000 {
+        let run = run(world, id).await;
+        if run["state"] == state {
+            return run;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the run does not get {state}: {:#}", run(world, id).await);
+}
+
+fn body(id: &str) -> String {
+    json!([{ "parentRecordId": id }]).to_string()
+}
+
+fn outage(world: &World) {
+    let fault = FaultKind::Status { status: 500, retry_after: None, message: None };
+    world.organization.add_fault(Fault { method: "GET".to_owned(), path: "/accounts".to_owned(), occurrence: 1, times: 1_000, fault });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_wait_is_told_where_to_look() {
+    let world = World::new().await;
+    let request =
+        world.client().post(world.url("/sync-to-m3ter?waitSeconds=0")).header("content-type", "application/json").body(body(DEAL));
+    #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 202);
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    let accepted: Json = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    let id = &accepted[0]["syncRunId"];
+    assert_eq!(
+        (location.as_str(), &accepted[0]["parentRecordId"]),
+        (format!("/sync-runs/{}", id.as_str().unwrap()).as_str(), &json!(DEAL))
+    );
+    let run = run_in_state(&world, id, "ended").await;
+    assert_eq!(run["result"]["syncStatus"], "Completed", "{run:#}");
+    assert_eq!(run["objectResults"].as_array().unwrap().len(), 6);
+    assert_eq!((&run["kind"], &run["dryRun"], &run["takeovers"]), (&json!("sync"), &json!(false), &json!(0)));
+    assert_eq!((run["tries"].as_array().unwrap().len(), &run["tries"][0]["syncStatus"]), (1, &json!("Completed")));
+    let (status, one) = world.post(&format!("/sync-to-m3ter/{DEAL}?waitSeconds=0"), "").await;
+    assert!(status == 202 && one["syncRunId"].is_string(), "{one}");
+    // A request that never becomes a sync has its answer at once.
+    assert_eq!(world.post("/sync-to-m3ter?waitSeconds=0", &body("abc")).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_callout_of_a_run_is_shown_without_bodies() {
+    let world = World::new().await;
+    world.organization.clear_requests();
+    world.org.clear_requests();
+    world.fault("GET", "/accounts", FaultKind::DropBeforeEffect);
+    let result = world.sync(DEAL).await;
+    let run = run(&world, &result["syncRunId"]).await;
+    let callouts = run["callouts"].as_array().unwrap();
+    let sent: u64 = callouts.iter().map(|callout| callout["attempts"].as_u64().unwrap()).sum();
+    assert_eq!(sent, (world.organization.requests().len() + world.org.requests().len()) as u64, "{run:#}");
+    let listing = callouts.iter().find(|callout| callout["operation"] == "ListAccounts").unwrap();
+    assert_eq!(
+        (&listing["vendor"], &listing["status"], &listing["outcome"], &listing["attempts"]),
+        (&json!("m3ter"), &json!(200), &json!("done"), &json!(2))
+    );
+    assert!(callouts.iter().any(|callout| callout["vendor"] == "Salesforce" && callout["operation"] == "Query"), "{callouts:#?}");
+    let fields: std::collections::BTreeSet<&str> =
+        callouts.iter().flat_map(|callout| callout.as_object().unwrap().keys()).map(String::as_str).collect();
+    assert_eq!(fields.into_iter().collect::<Vec<_>>(), ["attempts", "elapsedMs", "operation", "outcome", "startedAt", "status", "vendor"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_come_while_a_sync_runs_share_one_further_sync() {
+    let world = World::new().await;
+    world.fault("POST", "/accounts", FaultKind::Delay { ms: 600 });
+    let request = world.client().post(world.url("/sync-to-m3ter")).header("content-type", "application/json").body(body(DEAL));
+    #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
+    let first = tokio::spawn(async move { request.send().await.unwrap().text().await.unwrap() });
+    while !world.organization.requests().iter().any(|request| request.method == "POST" && request.path == "/accounts") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let further = futures::future::join_all((0..20).map(|_| world.sync(DEAL))).await;
+    let first: Json = serde_json::from_str(&first.await.unwrap()).unwrap();
+    let ids: std::collections::BTreeSet<String> = further.iter().map(|result| result["syncRunId"].to_string()).collect();
+    assert_eq!(ids.len(), 1, "all share one run");
+    assert!(!ids.contains(&first[0]["syncRunId"].to_string()), "which is not the one that had begun");
+    assert_all(&first[0], "created");
+    for result in &further {
+        assert_all(result, "unchanged");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_run_is_tried_again_by_itself_and_says_when() {
+    let world = World::with_config(|config| {
+        config.runs.lease = Duration::from_secs(3);
+        config.runs.retry_after = vec![Duration::from_millis(200); 10];
+    })
+    .await;
+    outage(&world);
+    let result = world.sync(DEAL).await;
+    assert_eq!((&result["syncStatus"], &result["errorCode"]), (&json!("Failed"), &json!("M3TER_UNAVAILABLE")));
+    assert!(result["nextTryAt"].is_string(), "{result:#}");
+    world.organization.clear_faults();
+    let run = run_in_state(&world, &result["syncRunId"], "ended").await;
+    let tries = run["tries"].as_array().unwrap();
+    assert!(tries.len() >= 2 && tries.last().unwrap()["syncStatus"] == "Completed", "{tries:#?}");
+    assert_eq!(
+        (&tries[0]["errorCode"], &run["result"]["syncStatus"], &run["nextTryAt"]),
+        (&json!("M3TER_UNAVAILABLE"), &json!("Completed"), &Json::Null)
+    );
+    assert_all(&world.sync(DEAL).await, "unchanged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_not_tried_again_once_a_newer_one_succeeded() {
+    let world = World::with_config(|config| {
+        config.runs.lease = Duration::from_secs(3);
+        config.runs.retry_after = vec![Duration::from_millis(1_500)];
+    })
+    .await;
+    outage(&world);
+    let failed = world.sync(DEAL).await;
+    assert_eq!(run(&world, &failed["syncRunId"]).await["state"], "retrying");
+    world.organization.clear_faults();
+    assert_all(&world.sync(DEAL).await, "created");
+    let run = run_in_state(&world, &failed["syncRunId"], "ended").await;
+    assert_eq!(run["tries"].as_array().unwrap().len(), 1, "{run:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_run_and_many_are_run_again_on_request() {
+    let world = World::with_config(|config| {
+        config.runs.lease = Duration::from_secs(3);
+        config.runs.retry_after = Vec::new();
+    })
+    .await;
+    outage(&world);
+    let (one, other) = (world.sync(DEAL).await, world.sync(FIVE_LINES).await);
+    world.sync(DEAL).await;
+    world.organization.clear_faults();
+    let (status, accepted) = world.post(&format!("/sync-runs/{}/replay", one["syncRunId"].as_str().unwrap()), "{}").await;
+    assert_eq!(status, 202, "{accepted}");
+    let replayed = run_in_state(&world, &accepted["syncRunId"], "ended").await;
+    assert_eq!((&replayed["replayOf"], &replayed["result"]["syncStatus"]), (&one["syncRunId"], &json!("Completed")));
+    assert_eq!(run(&world, &one["syncRunId"]).await["replays"], json!([accepted["syncRunId"]]));
+
+    // The deal was synced since: only the other record is left.
+    let (status, answer) = world.post("/sync-runs/replay", r#"{"errorCode": "M3TER_UNAVAILABLE", "maxRuns": 10}"#).await;
+    assert_eq!((status, &answer["replayed"]), (202, &json!(1)), "{answer}");
+    let replayed = run_in_state(&world, &answer["syncRunIds"][0], "ended").await;
+    assert_eq!((&replayed["replayOf"], &replayed["result"]["syncStatus"]), (&other["syncRunId"], &json!("Completed")));
+    for body in ["{}", r#"{"maxRuns": 10}"#, r#"{"errorCode": "X", "maxRuns": 0}"#, r#"{"since": "yesterday"}"#, "[]", r#"{"all": true}"#] {
+        assert_eq!(world.post("/sync-runs/replay", body).await.0, 400, "{body}");
+    }
+    assert_eq!(world.post("/sync-runs/00000000-0000-7000-8000-000000000000/replay", "").await.0, 404);
+    assert_eq!(world.get("/sync-runs/abc").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_are_listed_page_by_page() {
+    let world = World::new().await;
+    for id in [DEAL, DELETED, DEAL] {
+        world.sync(id).await;
+    }
+    let list = async |query: &str| {
+        let (status, body) = world.get(&format!("/sync-runs{query}")).await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str::<Json>(&body).unwrap()
+    };
+    let all = list("").await;
+    assert_eq!((all["syncRuns"].as_array().unwrap().len(), &all["nextCursor"]), (3, &Json::Null));
+    let first = list("?limit=2").await;
+    let second = list(&format!("?limit=2&cursor={}", first["nextCursor"].as_str().unwrap())).await;
+    assert_eq!((second["syncRuns"].as_array().unwrap().len(), &second["syncRuns"][0]["syncRunId"]), (1, &all["syncRuns"][2]["syncRunId"]));
+    assert_eq!(list("?errorCode=RECORD_DELETED").await["syncRuns"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        list(&format!("?parentRecordId={DEAL}&syncStatus=Completed&since=2020-01-01T00:00:00Z")).await["syncRuns"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    for query in ["?limit=0", "?limit=x", "?cursor=x", "?since=x", "?parentRecordId=x", "?state=running"] {
+        assert_eq!(world.get(&format!("/sync-runs{query}")).await.0, 400, "{query}");
+    }
+}
