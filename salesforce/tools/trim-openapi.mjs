@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parse as parseYaml, stringify } from "yaml";
 import { REPOSITORY, ROOT, all, parse, report, text } from "./metadata.mjs";
 
-const OPERATIONS = ["syncRecordToM3ter", "endDateBillingEntities"];
+const OPERATIONS = ["syncRecordToM3ter", "endDateBillingEntities", "getSyncRun"];
 const NAME = "M3terSync";
 const CREDENTIAL = "M3ter_Sync";
 const DOCUMENT = "external-service/openapi.yaml";
