@@ -9,10 +9,11 @@ use ipnet::IpNet;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::Url;
 
 use crate::callers::{Access, Callers, REQUESTS_PER_MINUTE};
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{M3terId, SalesforceId};
+use crate::salesforce::{Credentials, SigningKey};
 use crate::sync::{RunSettings, SyncLimits};
 use crate::{m3ter, salesforce};
 
@@ -53,13 +54,6 @@ impl std::error::Error for ConfigProblems {}
 /// Salesforce gives up after 120 s, and answering takes a moment.
 const LONGEST_TIME_LIMIT_SECONDS: u64 = 110;
 
-/// Variables of later versions: set, they would be expected to do something.
-const NOT_YET: [(&str, &str); 3] = [
-    ("SALESFORCE_USERNAME", "only the client credentials flow is supported yet; set SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET"),
-    ("SALESFORCE_PRIVATE_KEY_FILE", "only the client credentials flow is supported yet"),
-    ("SALESFORCE_ORG_ID", "the org cannot be pinned yet"),
-];
-
 struct Reader<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<String>,
@@ -69,11 +63,6 @@ impl Config {
     /// Reads all variables; a blank one counts as absent.
     pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         let mut reader = Reader { variable, problems: Vec::new() };
-        for (name, reason) in NOT_YET {
-            if reader.optional(name).is_some() {
-                reader.problems.push(format!("{name} is set, but {reason}"));
-            }
-        }
         let access = reader.access();
         let listen_address = reader.listen_address();
         let database_url = reader.optional("DATABASE_URL").unwrap_or_else(|| "sqlite://sync-to-m3ter.db".to_owned());
@@ -81,21 +70,22 @@ impl Config {
         let time = reader.number("SYNC_TIME_LIMIT", 100, 1..=LONGEST_TIME_LIMIT_SECONDS, "seconds");
         let callouts = reader.number("SYNC_CALLOUT_LIMIT", 2_000, 1..=100_000, "callouts");
         let runs = reader.runs();
-        let login_url = reader.url("SALESFORCE_LOGIN_URL", None);
+        let login_url = reader.salesforce_url();
         let client_id = reader.required("SALESFORCE_CLIENT_ID");
-        let client_secret = reader.required("SALESFORCE_CLIENT_SECRET").map(SecretString::from);
+        let credentials = reader.credentials();
+        let salesforce_org_id = reader.salesforce_org();
         let api_version = reader.api_version();
         let base_url = reader.url("M3TER_BASE_URL", Some("https://api.m3ter.com"));
         let org_id = reader.organization();
         let api_key = reader.required("M3TER_API_KEY");
         let api_secret = reader.required("M3TER_API_SECRET").map(SecretString::from);
         let requests_per_second = reader.number("M3TER_REQUESTS_PER_SECOND", 50, 0..=10_000, "requests, or 0 for no limit");
-        match (listen_address, login_url, client_id, client_secret, base_url, org_id, api_key, api_secret) {
+        match (listen_address, login_url, client_id, credentials, base_url, org_id, api_key, api_secret) {
             (
                 Some(listen_address),
                 Some(login_url),
                 Some(client_id),
-                Some(client_secret),
+                Some(credentials),
                 Some(base_url),
                 Some(org_id),
                 Some(api_key),
@@ -107,7 +97,7 @@ impl Config {
                 mappings_dir,
                 runs,
                 limits: SyncLimits { time: Duration::from_secs(time), callouts: u32::try_from(callouts).unwrap_or(u32::MAX) },
-                salesforce: salesforce::Config { login_url, client_id, client_secret, api_version },
+                salesforce: salesforce::Config { login_url, client_id, credentials, org_id: salesforce_org_id, api_version },
                 m3ter: m3ter::Config {
                     base_url,
                     org_id,
@@ -229,13 +219,7 @@ impl Reader<'_> {
             self.problems.push(format!("{name} is `{text}`, which is no URL"));
             return None;
         };
-        let is_loopback = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
+        if url.scheme() != "https" && !(url.scheme() == "http" && salesforce::is_loopback(&url)) {
             self.problems.push(format!("{name} must begin with https:// (http:// is for loopback only)"));
             return None;
         }
@@ -244,6 +228,50 @@ impl Reader<'_> {
             return None;
         }
         Some(url)
+    }
+
+    /// The login goes to Salesforce, or to an emulator on this machine.
+    fn salesforce_url(&mut self) -> Option<Url> {
+        let url = self.url("SALESFORCE_LOGIN_URL", None)?;
+        if salesforce::is_salesforce(&url) || salesforce::is_loopback(&url) {
+            return Some(url);
+        }
+        self.problems.push("SALESFORCE_LOGIN_URL is not a host of Salesforce such as https://acme.my.salesforce.com".to_owned());
+        None
+    }
+
+    fn credentials(&mut self) -> Option<Credentials> {
+        let secret = self.optional("SALESFORCE_CLIENT_SECRET");
+        let (username, path) = (self.optional("SALESFORCE_USERNAME"), self.optional("SALESFORCE_PRIVATE_KEY_FILE"));
+        match (secret, username, path) {
+            (Some(secret), None, None) => Some(Credentials::ClientSecret(secret.into())),
+            (None, Some(username), Some(path)) => {
+                let key = std::fs::read(&path).map_err(|error| error.to_string()).and_then(|pem| SigningKey::from_pem(&pem));
+                match key {
+                    Ok(key) => Some(Credentials::SignedAssertion { username, key }),
+                    Err(problem) => {
+                        self.problems.push(format!("SALESFORCE_PRIVATE_KEY_FILE `{path}`: {problem}"));
+                        None
+                    }
+                }
+            }
+            (secret, _, _) => {
+                let which = if secret.is_some() { "one of the two, not both" } else { "one of the two" };
+                self.problems.push(format!(
+                    "Salesforce takes SALESFORCE_CLIENT_SECRET, or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY_FILE; set {which}"
+                ));
+                None
+            }
+        }
+    }
+
+    fn salesforce_org(&mut self) -> Option<SalesforceId> {
+        let text = self.optional("SALESFORCE_ORG_ID")?;
+        let id = SalesforceId::parse(&text).ok().filter(|id| id.key_prefix() == "00D");
+        if id.is_none() {
+            self.problems.push(format!("SALESFORCE_ORG_ID is `{text}`, which is no organization's id (00D…, 15 or 18 characters)"));
+        }
+        id
     }
 
     fn api_version(&mut self) -> String {
@@ -313,6 +341,8 @@ mod tests {
             ("SALESFORCE_CLIENT_ID", " "),
             ("M3TER_ORG_ID", "acme"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, proxy"),
+            ("SALESFORCE_USERNAME", "integration@acme.example"),
+            ("SALESFORCE_ORG_ID", "001000000000001"),
         ])
         .unwrap_err();
         insta::assert_snapshot!(problems, @r"
@@ -322,6 +352,8 @@ mod tests {
           - SYNC_TIME_LIMIT is `1000`; it takes 1 to 110 seconds
           - SALESFORCE_LOGIN_URL must begin with https:// (http:// is for loopback only)
           - SALESFORCE_CLIENT_ID is not set
+          - Salesforce takes SALESFORCE_CLIENT_SECRET, or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY_FILE; set one of the two, not both
+          - SALESFORCE_ORG_ID is `001000000000001`, which is no organization's id (00D…, 15 or 18 characters)
           - M3TER_ORG_ID is `acme`, which is not an organization's id (a UUID)
         ");
     }

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod money;
 pub mod org_schema;
 pub mod outcome;
+pub mod personal;
 pub mod record;
 pub mod run;
 pub mod settings;

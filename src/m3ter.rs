@@ -20,6 +20,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::catalog::PlanTemplate;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
+use crate::domain::personal::without_emails;
 use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Refusal, Repeatable, Transport, Vendor};
 
 pub use ending::{EndingOwner, Endings, Replacement};
@@ -183,7 +184,6 @@ fn below(url: &Url, segments: &[&str]) -> Url {
 }
 
 fn read_error(status: u16, body: &Json) -> Refusal {
-    let message =
-        body.get("message").and_then(Json::as_str).map_or_else(|| format!("status {status} without a message"), ToOwned::to_owned);
+    let message = body.get("message").and_then(Json::as_str).map_or_else(|| format!("status {status} without a message"), without_emails);
     Refusal { status, message, ..Refusal::default() }
 }

@@ -1,7 +1,9 @@
 //! The Salesforce REST API: login, queries, describes and collection updates. Source: Salesforce REST API Developer Guide.
 
 mod access;
+mod assertion;
 mod describe;
+mod host;
 mod login;
 mod query;
 mod refusal;
@@ -11,8 +13,11 @@ use secrecy::SecretString;
 use serde_json::Value as Json;
 use url::Url;
 
+use crate::domain::ids::SalesforceId;
 use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Token, Transport, Vendor};
 
+pub use assertion::SigningKey;
+pub use host::{is_loopback, is_salesforce};
 pub use update::{RecordUpdate, UpdateOutcome};
 
 /// Where the org is and who asks.
@@ -22,10 +27,26 @@ pub struct Config {
     pub login_url: Url,
     /// The consumer key of the External Client App.
     pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretString,
+    /// How it proves who it is.
+    pub credentials: Credentials,
+    /// The only org whose login is used.
+    pub org_id: Option<SalesforceId>,
     /// `60.0`.
     pub api_version: String,
+}
+
+/// How the service proves who it is.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// Client credentials: the app's secret; the org decides which user runs it.
+    ClientSecret(SecretString),
+    /// JWT bearer: a statement about a user, signed with a key whose certificate the app holds.
+    SignedAssertion {
+        /// The integration user's name in the org.
+        username: String,
+        /// The key.
+        key: SigningKey,
+    },
 }
 
 /// The client; a clone shares its connections and token.
@@ -45,6 +66,11 @@ impl Client {
     /// Fetches a token, if there is none.
     pub async fn log_in(&self, budget: &Budget) -> Result<(), CalloutError> {
         self.token(budget).await.map(drop)
+    }
+
+    /// The org that the login belongs to; `None` where Salesforce does not name it.
+    pub async fn organization(&self, budget: &Budget) -> Result<Option<SalesforceId>, CalloutError> {
+        Ok(self.token(budget).await?.organization_id.and_then(|id| SalesforceId::parse(&id).ok()))
     }
 
     async fn token(&self, budget: &Budget) -> Result<Token, CalloutError> {

@@ -12,6 +12,7 @@ mod end_one;
 mod failure;
 mod knowledge;
 mod matching;
+mod organization;
 mod patience;
 mod read;
 mod recorder;

@@ -201,6 +201,12 @@ async fn spoiled<V: Vendor>(server: &Server<V>, request: VendorRequest, fault: O
             Ok(response)
         }
         Some(FaultKind::Truncated) => Ok(truncated(carry_out(request)).await),
+        Some(FaultKind::Redirect { location }) => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+            response.headers_mut().insert(header::LOCATION, HeaderValue::from_str(&location).expect("a planned address"));
+            Ok(response)
+        }
         Some(FaultKind::Hang) => pending().await,
     }
 }

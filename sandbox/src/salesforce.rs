@@ -23,12 +23,14 @@ use crate::control::{Control, lock};
 use crate::emulator::{self, Emulator, Vendor, VendorRequest};
 use evaluate::Evaluation;
 use org::{Org, Rules, WriteError};
-use tokens::Tokens;
+use tokens::{Site, Tokens};
 
 /// The id of the org.
 pub const ORGANIZATION: &str = "00DS90000000001MAA";
 /// The id of the integration user.
 pub const INTEGRATION_USER: &str = "005S90000000001IAA";
+/// The name of the integration user.
+pub const INTEGRATION_USERNAME: &str = "integration@sandbox.example";
 
 /// Daily API requests of the org, as `Sforce-Limit-Info` tells them.
 const DAILY_REQUESTS: u32 = 100_000;
@@ -133,6 +135,19 @@ impl Salesforce {
         Ok(())
     }
 
+    fn log_in(&self, request: &VendorRequest) -> Answer {
+        let (public_key, instance_url) = {
+            let org = lock(&self.org);
+            (org.rules.jwt_public_key.clone(), org.rules.instance_url.clone())
+        };
+        let site = Site {
+            base_url: &self.base_url,
+            instance_url: instance_url.as_deref().unwrap_or(&self.base_url),
+            public_key: public_key.as_deref(),
+        };
+        lock(&self.tokens).issue(request, &site)
+    }
+
     /// A request below `/services/data/vXX.X`.
     fn rest(&self, request: &Request<'_>, control: &Control) -> Result<Answer, ApiError> {
         let segments: Vec<&str> = request.path.split('/').filter(|segment| !segment.is_empty()).collect();
@@ -174,7 +189,11 @@ impl Salesforce {
             return Ok(Answer::ok(json!({ "totalSize": count, "done": true, "records": [] })));
         }
         let total = rows.records.len();
-        Ok(Answer::ok(self.page(request, rows.records, total)))
+        let mut page = self.page(request, rows.records, total);
+        if let Some(next) = &org.rules.next_records_url {
+            page["nextRecordsUrl"] = json!(next);
+        }
+        Ok(Answer::ok(page))
     }
 
     /// A page of rows; what does not fit is kept under a cursor.
@@ -226,7 +245,7 @@ impl Salesforce {
     fn dispatch(&self, request: &VendorRequest, control: &Control) -> Result<Answer, ApiError> {
         let path = request.uri.path();
         match (&request.method, path.trim_end_matches('/')) {
-            (&Method::POST, "/services/oauth2/token") => return Ok(lock(&self.tokens).issue(request, &self.base_url)),
+            (&Method::POST, "/services/oauth2/token") => return Ok(self.log_in(request)),
             (&Method::POST | &Method::GET, "/services/oauth2/revoke") => return Ok(lock(&self.tokens).revoke(request)),
             (&Method::GET, "/services/data") => {
                 let versions = (58..=68).map(|version| json!({ "label": format!("{version}.0"), "url": format!("/services/data/v{version}.0"), "version": format!("{version}.0") }));
@@ -239,7 +258,7 @@ impl Salesforce {
         }
         if path.trim_end_matches('/') == "/services/oauth2/userinfo" || path.starts_with("/id/") {
             return Ok(Answer::ok(
-                json!({ "user_id": INTEGRATION_USER, "organization_id": ORGANIZATION, "preferred_username": "integration@sandbox.example" }),
+                json!({ "user_id": INTEGRATION_USER, "organization_id": ORGANIZATION, "preferred_username": INTEGRATION_USERNAME }),
             ));
         }
         if !control.admit() {

@@ -67,7 +67,8 @@ pub fn config(salesforce_url: &str, m3ter_url: &str, database: &str, listen_addr
         salesforce: salesforce::Config {
             login_url: salesforce_url.parse()?,
             client_id: emulated::CREDENTIAL.to_owned(),
-            client_secret: secret(),
+            credentials: salesforce::Credentials::ClientSecret(secret()),
+            org_id: None,
             api_version: "60.0".to_owned(),
         },
         m3ter: m3ter::Config {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entity::{EntityKind, ObjectKey};
 use super::ids::SalesforceId;
+use super::personal::without_emails;
 
 /// The answer about one requested record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -192,6 +193,8 @@ pub enum ErrorCode {
     CalloutLimitExceeded,
     /// The processes that worked on it died, one after the other.
     Interrupted,
+    /// The request comes from another org than the service is for.
+    WrongOrganization,
     /// A fault of the service.
     InternalError,
 }
@@ -226,6 +229,7 @@ impl ErrorCode {
             Self::TimeLimitExceeded => "TIME_LIMIT_EXCEEDED",
             Self::CalloutLimitExceeded => "CALLOUT_LIMIT_EXCEEDED",
             Self::Interrupted => "INTERRUPTED",
+            Self::WrongOrganization => "WRONG_ORGANIZATION",
             Self::InternalError => "INTERNAL_ERROR",
         }
     }
@@ -243,6 +247,9 @@ impl ErrorCode {
         )
     }
 }
+
+/// In the place of a value that is not kept.
+const HIDDEN: &str = "(not kept)";
 
 /// The sentence of `Completed` and of `Partial Success`.
 pub const COMPLETED_MESSAGE: &str = "Sync process completed successfully";
@@ -278,6 +285,19 @@ impl SyncResult {
             ..Self::ended(object_results, warnings)
         }
     }
+
+    /// The result as it is kept: without what tells who a person is. An Account may be one: what would change in it is left out.
+    #[must_use]
+    pub fn for_history(&self) -> Self {
+        let mut kept = self.clone();
+        for result in &mut kept.object_results {
+            *result = result.for_history();
+        }
+        kept.message = without_emails(&kept.message);
+        kept.warnings = kept.warnings.iter().map(|warning| without_emails(warning)).collect();
+        kept.concatenated_results = concatenate(&kept.object_results);
+        kept
+    }
 }
 
 impl ObjectResult {
@@ -302,6 +322,25 @@ impl ObjectResult {
         }
     }
 
+    /// The result as it is kept, without what tells who a person is.
+    #[must_use]
+    pub fn for_history(&self) -> Self {
+        let mut kept = self.clone();
+        if let Some(changes) = kept.changes.as_mut().filter(|_| self.kind() == Some(EntityKind::Account)) {
+            for change in changes {
+                change.old_value = change.old_value.take().map(|_| HIDDEN.to_owned());
+                change.new_value = change.new_value.take().map(|_| HIDDEN.to_owned());
+            }
+            if let Some((what, _)) = kept.message.split_once(':') {
+                kept.message = what.to_owned();
+            }
+        }
+        kept.message = without_emails(&kept.message);
+        kept.remedy = kept.remedy.map(|remedy| without_emails(&remedy));
+        kept.warnings = kept.warnings.iter().map(|warning| without_emails(warning)).collect();
+        kept
+    }
+
     /// The kind of object that the result is about.
     pub fn kind(&self) -> Option<EntityKind> {
         EntityKind::from_name(&self.object_name)
@@ -318,4 +357,30 @@ fn concatenate(results: &[ObjectResult]) -> String {
         let _ = write!(text, "Object: {object_name}, Success: {success}, Message: {message}, Salesforce ID: {salesforce_id}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::SalesforceId;
+
+    #[test]
+    fn what_tells_who_a_person_is_is_not_kept() {
+        let key = |kind| ObjectKey { kind, row: SalesforceId::parse("001S900000RzsIU").unwrap(), key: String::new() };
+        let change = FieldChange {
+            field: "name".to_owned(),
+            old_value: None,
+            new_value: Some("Jane Doe".to_owned()),
+            source: "Account.Name".to_owned(),
+        };
+        let mut account = ObjectResult::new(&key(EntityKind::Account), Action::Updated, "Would be updated: name → Jane Doe");
+        account.changes = Some(vec![change.clone()]);
+        account.warnings.push("jane@acme.example is new".to_owned());
+        let mut contract = ObjectResult::new(&key(EntityKind::Contract), Action::Failed, "no: jane@acme.example");
+        contract.changes = Some(vec![FieldChange { new_value: Some("12.5".to_owned()), ..change }]);
+        let kept = SyncResult::ended(vec![account, contract], vec!["ask bob@acme.example".to_owned()]).for_history();
+        let text = serde_json::to_string(&kept).unwrap();
+        assert!(!text.contains("Jane") && !text.contains("acme.example"), "{text}");
+        assert!(text.contains("Would be updated") && text.contains("12.5") && text.contains("Account.Name"), "{text}");
+    }
 }

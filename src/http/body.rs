@@ -20,6 +20,9 @@ pub(super) struct SyncRequest {
     /// The Salesforce id; null, absent and blank are answered by a result.
     #[serde(default)]
     pub(super) parent_record_id: Option<String>,
+    /// The org that the request comes from, if it says so.
+    #[serde(default)]
+    pub(super) organization_id: Option<String>,
 }
 
 /// The query parameters of both sync operations.
@@ -32,6 +35,24 @@ pub(super) struct SyncParameters {
 impl SyncParameters {
     /// Reads the query string; unknown names are refused, for a misspelled `dryRun` would write.
     pub(super) fn parse(query: Option<&str>) -> Result<Self, Fault> {
+        Self::parse_with(query, |_, _| false, "`dryRun` and `waitSeconds`")
+    }
+
+    /// The same, and the org that the request comes from, if it says so.
+    pub(super) fn parse_with_organization(query: Option<&str>) -> Result<(Self, Option<String>), Fault> {
+        let mut organization = None;
+        let take = |name: &str, value: &str| {
+            let is_organization = name == "organizationId";
+            if is_organization {
+                organization = Some(value.to_owned());
+            }
+            is_organization
+        };
+        let parameters = Self::parse_with(query, take, "`dryRun`, `waitSeconds` and `organizationId`")?;
+        Ok((parameters, organization))
+    }
+
+    fn parse_with(query: Option<&str>, mut take: impl FnMut(&str, &str) -> bool, known: &str) -> Result<Self, Fault> {
         let refuse = |message: String| Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message);
         let mut parameters = Self { mode: SyncMode::Apply, wait_seconds: LONGEST_WAIT_SECONDS };
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -48,7 +69,8 @@ impl SyncParameters {
                     let message = || format!("`waitSeconds` is `{value}`; it takes whole seconds from 0 to {LONGEST_WAIT_SECONDS}");
                     parameters.wait_seconds = seconds.ok_or_else(|| refuse(message()))?;
                 }
-                other => return Err(refuse(format!("`{other}` is not a parameter here; there are `dryRun` and `waitSeconds`"))),
+                name if take(name, &value) => {}
+                other => return Err(refuse(format!("`{other}` is not a parameter here; there are {known}"))),
             }
         }
         Ok(parameters)

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::body::{Presence, SyncParameters, json_bytes, parse_requests};
 use super::fault::Fault;
-use super::wait::{Reply, answer_of, asker, failed, record_id};
+use super::wait::{Reply, answer_of, asker, failed, record_of};
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use crate::domain::outcome::ErrorCode;
 use crate::domain::run::RunTask;
@@ -27,6 +27,9 @@ struct EndDateRequest {
     /// Words of m3ter's.
     #[serde(default)]
     billing_entities: Option<Vec<Option<String>>>,
+    /// The org that the request comes from, if it says so.
+    #[serde(default)]
+    organization_id: Option<String>,
     #[serde(default)]
     apply_to_children: Option<bool>,
 }
@@ -62,7 +65,7 @@ async fn answer(
     arrived: Instant,
 ) -> Result<Reply, Fault> {
     let id = request.parent_record_id.as_deref();
-    let read = record_id(id).and_then(|record| Ok((record, order(request)?)));
+    let read = record_of(syncs, id, request.organization_id.as_deref()).await.and_then(|record| Ok((record, order(request)?)));
     match read {
         Err((code, reason)) => Ok(Reply::Result(failed(code, reason, id, parameters.mode))),
         Ok((record, order)) => {

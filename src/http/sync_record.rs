@@ -27,7 +27,7 @@ pub(super) async fn without_id(State(syncs): State<Syncs>, request: Request) -> 
 
 async fn answer(syncs: &Syncs, id: Option<&str>, request: Request) -> Result<Response, Fault> {
     let (arrived, asker) = (Instant::now(), asker(&request));
-    let parameters = SyncParameters::parse(request.uri().query())?;
+    let (parameters, organization) = SyncParameters::parse_with_organization(request.uri().query())?;
     check_nothing(&json_bytes(request, Presence::Optional).await?)?;
-    answer_for(syncs, id, parameters, asker, arrived).await.map(Reply::one)
+    answer_for(syncs, (id, organization.as_deref()), parameters, asker, arrived).await.map(Reply::one)
 }

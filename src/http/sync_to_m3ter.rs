@@ -20,7 +20,10 @@ pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Res
     let requests: Vec<SyncRequest> = parse_requests(&json_bytes(request, Presence::Required).await?, EXAMPLE)?;
     let results = match requests.as_slice() {
         [] => vec![failed(ErrorCode::EmptyRequest, "The request holds no record; send exactly one".to_owned(), None, parameters.mode)],
-        [only] => return answer_for(&syncs, only.parent_record_id.as_deref(), parameters, asker, arrived).await.map(Reply::list),
+        [only] => {
+            let named = (only.parent_record_id.as_deref(), only.organization_id.as_deref());
+            return answer_for(&syncs, named, parameters, asker, arrived).await.map(Reply::list);
+        }
         several => {
             let reason = format!("Only one record can be synced per request, but {} were sent", several.len());
             let result = |request: &SyncRequest| {

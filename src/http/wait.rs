@@ -72,15 +72,24 @@ pub(super) fn asker(request: &Request) -> Option<String> {
     request.extensions().get::<Caller>().map(|caller| caller.name.to_string())
 }
 
+/// The record that is asked for, if the request comes from the org that the service is for, or says nothing of it.
+pub(super) async fn record_of(syncs: &Syncs, id: Option<&str>, organization: Option<&str>) -> Result<SalesforceId, (ErrorCode, String)> {
+    let record = record_id(id)?;
+    if let Some(organization) = organization.filter(|id| !id.trim().is_empty()) {
+        syncs.check_organization(organization).await.map_err(|Failure { code, reason }| (code, reason))?;
+    }
+    Ok(record)
+}
+
 /// The answer about one id: of its sync, or why there was none.
 pub(super) async fn answer_for(
     syncs: &Syncs,
-    id: Option<&str>,
+    (id, organization): (Option<&str>, Option<&str>),
     parameters: SyncParameters,
     asker: Option<String>,
     arrived: Instant,
 ) -> Result<Reply, Fault> {
-    match record_id(id) {
+    match record_of(syncs, id, organization).await {
         Err((code, reason)) => Ok(Reply::Result(failed(code, reason, id, parameters.mode))),
         Ok(record) => {
             let request = RunRequest { requested_by: asker, ..RunRequest::sync(record.clone(), parameters.mode) };
@@ -90,7 +99,7 @@ pub(super) async fn answer_for(
 }
 
 /// The record that is asked for, or what is wrong with its id.
-pub(super) fn record_id(id: Option<&str>) -> Result<SalesforceId, (ErrorCode, String)> {
+fn record_id(id: Option<&str>) -> Result<SalesforceId, (ErrorCode, String)> {
     let id = id.filter(|id| !id.trim().is_empty());
     let id = id.ok_or_else(|| (ErrorCode::MissingRecordId, "`parentRecordId` is required".to_owned()))?;
     let record = SalesforceId::parse(id).map_err(|invalid| (ErrorCode::InvalidRecordId, invalid.to_string()))?;

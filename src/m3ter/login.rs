@@ -24,7 +24,7 @@ pub(super) async fn fetch_token(transport: &Transport, config: &Config, budget: 
     let lifetime = Duration::from_secs(body.get("expires_in").and_then(Json::as_u64).unwrap_or(0));
     // A lifetime shorter than the margin is halved instead: a token that is replaced at once would never be used.
     let renew_in = lifetime.checked_sub(MARGIN).unwrap_or(lifetime / 2);
-    Ok(Token { header, renew_at: Some(Instant::now() + renew_in), instance_url: None, user_id: None })
+    Ok(Token { header, renew_at: Some(Instant::now() + renew_in), instance_url: None, organization_id: None, user_id: None })
 }
 
 fn no_token() -> CalloutError {

@@ -12,7 +12,7 @@ use super::rules;
 use crate::domain::catalog::Catalog;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, OnFound, Resolution, WriteBack};
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::field::is_identifier_code;
+use crate::domain::field::{FieldType, is_identifier_code};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
@@ -179,6 +179,8 @@ fn resolve_field(row: &Row<'_>, object: &ObjectMapping, field: &FieldMapping) ->
         return if spec.required { Err(blank(row, object.kind, field)) } else { Ok(None) };
     };
     let shown = match &raw {
+        // It may be a person's name, in the wrong field.
+        _ if spec.field_type == FieldType::Email => "(not shown)".to_owned(),
         Raw::Json(json) => text(json).chars().take(60).collect(),
         Raw::Typed(_) => String::new(),
     };

@@ -9,6 +9,10 @@ use crate::transport::{Budget, Call, CalloutError, Repeatable};
 impl Client {
     /// The describe of an sObject; `None` when the org does not have it or does not show it.
     pub async fn describe(&self, sobject: &str, budget: &Budget) -> Result<Option<SObject>, CalloutError> {
+        // The name comes from the mapping or from another describe; it becomes part of a path.
+        if !sobject.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Ok(None);
+        }
         let call = Call { operation: "Describe", repeatable: Repeatable::Yes };
         let path = format!("/sobjects/{sobject}/describe");
         match self.send(call, budget, |http, url| http.get(url(&path))).await {

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::text;
+use crate::domain::personal::without_emails;
 use crate::transport::Refusal;
 
 pub(super) fn read(status: u16, body: &Json) -> Refusal {
@@ -11,6 +12,7 @@ pub(super) fn read(status: u16, body: &Json) -> Refusal {
     let message = text(error, "message")
         .or_else(|| text(error, "error_description"))
         .map_or_else(|| format!("status {status} without a message"), last_line);
+    let message = without_emails(&message);
     let (sobject, field) = named_field(text(error, "message").unwrap_or_default());
     Refusal { status, code, message, sobject, field }
 }

@@ -77,8 +77,10 @@ impl Recorder {
             return;
         }
         // The task ends only after the sender is dropped: a closed queue is impossible here.
-        let _ =
-            self.sender.send(Entry { position: u32::try_from(position).unwrap_or(u32::MAX), result: applied.result.clone(), link }).await;
+        let _ = self
+            .sender
+            .send(Entry { position: u32::try_from(position).unwrap_or(u32::MAX), result: applied.result.for_history(), link })
+            .await;
     }
 
     fn relation(&self, change: &Change, action: Action) -> LinkRelation {

@@ -112,7 +112,8 @@ impl Shared {
             result.next_try_at = ended_at.checked_add(*delay).ok();
         }
         let callouts = callouts(&run.callouts, budget.journal());
-        let ended = EndedTry { result: &result, tries: &tries, callouts: &callouts, ended_at };
+        let kept = result.for_history();
+        let ended = EndedTry { result: &kept, tries: &tries, callouts: &callouts, ended_at };
         let next = self.save_end_at_last(run, &ended, lease).await?;
         let run_id = run.held.run;
         tracing::info!(

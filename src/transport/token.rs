@@ -13,6 +13,8 @@ pub struct Token {
     pub renew_at: Option<Instant>,
     /// What else the login answered: Salesforce's instance and user.
     pub instance_url: Option<url::Url>,
+    /// The org that the token belongs to.
+    pub organization_id: Option<String>,
     /// The user that the token stands for.
     pub user_id: Option<String>,
 }

@@ -14,6 +14,7 @@ mod identity;
 mod m3ter_schema;
 mod mapping_import;
 mod openapi;
+mod outward;
 mod overlaps;
 mod runs;
 mod settings;

@@ -92,6 +92,7 @@ impl World {
         // Rate limits have tests of their own; elsewhere they only take time.
         world.organization.set_requests_per_second(None);
         world.start_service("service.db", 100).await;
+        world.until_ready().await;
         world
     }
 
@@ -111,7 +112,6 @@ impl World {
             async move { app.serve(listener, shutdown).await.unwrap() }
         });
         self.service = Some(Service { url: format!("http://{address}"), shutdown, serving });
-        self.until_ready().await;
     }
 
     async fn until_ready(&self) {
@@ -128,12 +128,21 @@ impl World {
     pub(crate) async fn lose_the_database(&mut self) {
         self.stop_service().await;
         self.start_service("another.db", 100).await;
+        self.until_ready().await;
     }
 
     /// Stops the service and starts it again on its database.
     pub(crate) async fn restart(&mut self, time_limit_seconds: u64) {
         self.stop_service().await;
         self.start_service("service.db", time_limit_seconds).await;
+        self.until_ready().await;
+    }
+
+    /// Stops the service and starts it with another configuration, with which it may never get ready.
+    pub(crate) async fn reconfigure(&mut self, adjust: impl Fn(&mut Config) + Send + Sync + 'static) {
+        self.stop_service().await;
+        self.adjust = Box::new(adjust);
+        self.start_service("service.db", 100).await;
     }
 
     async fn stop_service(&mut self) {

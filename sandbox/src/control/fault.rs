@@ -50,6 +50,11 @@ pub enum FaultKind {
     Html,
     /// The answer breaks off in the middle, after the request was carried out.
     Truncated,
+    /// Nothing is done, and another address is named.
+    Redirect {
+        /// The other address.
+        location: String,
+    },
     /// Nothing is done, and no answer ever comes.
     Hang,
 }
@@ -64,6 +69,7 @@ impl FaultKind {
             Self::DropAfterEffect => "dropAfterEffect",
             Self::Html => "html",
             Self::Truncated => "truncated",
+            Self::Redirect { .. } => "redirect",
             Self::Hang => "hang",
         }
     }

@@ -35,6 +35,12 @@ pub(super) struct Rules {
     read_only_fields: HashSet<String>,
     /// Ids of records that refuse every change.
     locked_records: HashSet<String>,
+    /// The public key, in PEM, of the certificate that the app holds: who signs with its private key may log in.
+    pub(super) jwt_public_key: Option<String>,
+    /// What a login names as its instance; else the emulator's own address.
+    pub(super) instance_url: Option<String>,
+    /// What every answer to a query names as its next page, for want of a page of its own.
+    pub(super) next_records_url: Option<String>,
 }
 
 impl Default for Rules {
@@ -46,6 +52,9 @@ impl Default for Rules {
             hidden_records: HashSet::new(),
             read_only_fields: HashSet::new(),
             locked_records: HashSet::new(),
+            jwt_public_key: None,
+            instance_url: None,
+            next_records_url: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `/services/oauth2/`: client credentials by HTTP Basic or in the body, tokens without a stated end.
+//! `/services/oauth2/`: client credentials by HTTP Basic or in the body, JWT bearer, tokens without a stated end.
 
 use std::collections::HashSet;
 
@@ -6,12 +6,56 @@ use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::{Answer, INTEGRATION_USER, ORGANIZATION};
+use super::{Answer, INTEGRATION_USER, INTEGRATION_USERNAME, ORGANIZATION};
 use crate::CREDENTIAL;
 use crate::emulator::VendorRequest;
+
+/// What a login depends on.
+pub(super) struct Site<'a> {
+    pub(super) base_url: &'a str,
+    pub(super) instance_url: &'a str,
+    pub(super) public_key: Option<&'a str>,
+}
+
+/// The claims of an assertion that count.
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: String,
+    exp: i64,
+}
+
+/// How far ahead an assertion may end.
+const LONGEST_ASSERTION_SECONDS: i64 = 5 * 60;
+
+/// Whether an assertion lets its bearer in, or Salesforce's words against it.
+fn check_assertion(assertion: &str, site: &Site<'_>) -> Result<(), &'static str> {
+    let key = site.public_key.and_then(|pem| DecodingKey::from_rsa_pem(pem.as_bytes()).ok()).ok_or("user hasn't approved this consumer")?;
+    // What the claims say is looked at here, so that each fault has its own words.
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    let claims = jsonwebtoken::decode::<Claims>(assertion, &key, &validation).map_err(|_| "invalid assertion")?.claims;
+    let left = claims.exp - Timestamp::now().as_second();
+    if claims.iss != CREDENTIAL {
+        Err("client identifier invalid")
+    } else if claims.sub != INTEGRATION_USERNAME {
+        Err("user hasn't approved this consumer")
+    } else if ![site.base_url, "https://login.salesforce.com", "https://test.salesforce.com"].contains(&claims.aud.as_str()) {
+        Err("audience is invalid")
+    } else if !(0..=LONGEST_ASSERTION_SECONDS).contains(&left) {
+        Err("expired authorization code")
+    } else {
+        Ok(())
+    }
+}
 
 /// The sessions that are open.
 #[derive(Debug, Default)]
@@ -19,13 +63,16 @@ pub(super) struct Tokens(HashSet<String>);
 
 impl Tokens {
     /// Answers a login. Errors have a shape of their own here: an object with `error` and `error_description`.
-    pub(super) fn issue(&mut self, request: &VendorRequest, base_url: &str) -> Answer {
+    pub(super) fn issue(&mut self, request: &VendorRequest, site: &Site<'_>) -> Answer {
         let form: Vec<(String, String)> = url::form_urlencoded::parse(&request.body).into_owned().collect();
         let field = |name: &str| form.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
         match field("grant_type") {
             Some("client_credentials") => {}
-            Some("urn:ietf:params:oauth:grant-type:jwt-bearer") if field("assertion").is_some_and(|jwt| jwt.split('.').count() == 3) => {
-                return self.open(base_url);
+            Some("urn:ietf:params:oauth:grant-type:jwt-bearer") => {
+                return match check_assertion(field("assertion").unwrap_or_default(), site) {
+                    Ok(()) => self.open(site),
+                    Err(why) => refuse(StatusCode::BAD_REQUEST, "invalid_grant", why),
+                };
             }
             Some(_) => return refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant type not supported"),
             None => return refuse(StatusCode::BAD_REQUEST, "invalid_request", "missing required grant_type"),
@@ -43,14 +90,15 @@ impl Tokens {
         if secret != CREDENTIAL {
             return refuse(StatusCode::BAD_REQUEST, "invalid_client", "invalid client credentials");
         }
-        self.open(base_url)
+        self.open(site)
     }
 
-    fn open(&mut self, base_url: &str) -> Answer {
+    fn open(&mut self, site: &Site<'_>) -> Answer {
+        let Site { base_url, instance_url, .. } = site;
         let token = format!("{}!{}", &ORGANIZATION[..15], Uuid::new_v4().simple());
         self.0.insert(token.clone());
         Answer::ok(json!({
-            "access_token": token, "instance_url": base_url, "id": format!("{base_url}/id/{ORGANIZATION}/{INTEGRATION_USER}"),
+            "access_token": token, "instance_url": instance_url, "id": format!("{base_url}/id/{ORGANIZATION}/{INTEGRATION_USER}"),
             "token_type": "Bearer", "issued_at": Timestamp::now().as_millisecond().to_string(), "signature": "c2FuZGJveA==", "scope": "api",
         }))
     }
