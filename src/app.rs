@@ -1,5 +1,6 @@
 //! The composition root: from a configuration to running parts.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::http::{self, server::Connections};
 use crate::mapping::{MappingFault, MappingSource, Mappings};
 use crate::store::Store;
 use crate::sync::{Readiness, Scope, Syncs};
+use crate::telemetry::metrics;
 use crate::{m3ter, salesforce};
 
 /// The running parts of one service.
@@ -24,6 +26,7 @@ pub struct App {
     store: Store,
     tasks: TaskTracker,
     access: Access,
+    metrics_address: Option<SocketAddr>,
     grace: Duration,
 }
 
@@ -45,11 +48,28 @@ impl App {
             let syncs = syncs.clone();
             async move { syncs.keep_up(scope).await }
         });
-        Ok(Self { syncs, store, tasks, access: config.access.clone(), grace: config.runs.shutdown_grace })
+        Ok(Self {
+            syncs,
+            store,
+            tasks,
+            access: config.access.clone(),
+            metrics_address: config.metrics_address,
+            grace: config.runs.shutdown_grace,
+        })
     }
 
     /// Serves until `shutdown`, then lets running syncs end or gives them back.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        if let Some(address) = self.metrics_address {
+            metrics::start();
+            let listener = TcpListener::bind(address).await.with_context(|| format!("cannot serve metrics on {address}"))?;
+            let (router, shutdown) = (http::metrics::router(self.syncs.clone()), shutdown.clone());
+            self.tasks.spawn(async move {
+                if let Err(error) = http::server::serve(listener, router, Connections::default(), shutdown, LAST_STEPS).await {
+                    tracing::error!(%error, "the metrics are not served any more");
+                }
+            });
+        }
         let loading = self.tasks.spawn(load_until_ready(self.syncs.clone(), shutdown.clone()));
         let watching = self.access.callers.clone().map(|callers| self.tasks.spawn(callers.watch(shutdown.clone())));
         // Whoever waits for a sync is answered when it has ended or was given back: connections end after the runs.

@@ -22,6 +22,8 @@ use crate::{m3ter, salesforce};
 pub struct Config {
     /// Where it listens: loopback, where callers cannot be told apart.
     pub listen_address: SocketAddr,
+    /// Where Prometheus finds the metrics; without one, nothing is counted.
+    pub metrics_address: Option<SocketAddr>,
     /// Who may call.
     pub access: Access,
     /// `sqlite://…`.
@@ -65,6 +67,7 @@ impl Config {
         let mut reader = Reader { variable, problems: Vec::new() };
         let access = reader.access();
         let listen_address = reader.listen_address();
+        let metrics_address = reader.metrics_address();
         let database_url = reader.optional("DATABASE_URL").unwrap_or_else(|| "sqlite://sync-to-m3ter.db".to_owned());
         let mappings_dir = reader.optional("MAPPINGS_DIR").map(PathBuf::from);
         let time = reader.number("SYNC_TIME_LIMIT", 100, 1..=LONGEST_TIME_LIMIT_SECONDS, "seconds");
@@ -92,6 +95,7 @@ impl Config {
                 Some(api_secret),
             ) if reader.problems.is_empty() => Ok(Self {
                 listen_address,
+                metrics_address,
                 access,
                 database_url,
                 mappings_dir,
@@ -195,6 +199,15 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn metrics_address(&mut self) -> Option<SocketAddr> {
+        let text = self.optional("METRICS_ADDRESS")?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.problems.push(format!("METRICS_ADDRESS is `{text}`, which is no address with a port such as 127.0.0.1:9090"));
+        }
+        address
     }
 
     fn number(&mut self, name: &str, default: u64, range: std::ops::RangeInclusive<u64>, unit: &str) -> u64 {

@@ -8,6 +8,7 @@ mod fault;
 mod forwarded;
 mod gate;
 mod health;
+pub mod metrics;
 mod notes;
 mod request_id;
 pub mod server;

@@ -219,6 +219,11 @@ impl Syncs {
         readiness
     }
 
+    /// How many runs this process holds a lease of, and how many its callers wait for.
+    pub fn standing(&self) -> (usize, usize) {
+        (self.shared.claims.count(), self.shared.waiting.count())
+    }
+
     /// Whether no run begins any more in this process.
     pub fn is_stopping(&self) -> bool {
         self.shared.stopping.is_cancelled() || self.shared.tasks.is_closed()

@@ -1,5 +1,7 @@
 //! Logs: one structured line for each event, errors with their whole chain of causes.
 
+pub mod metrics;
+
 use std::error::Error;
 use std::fmt;
 

@@ -59,6 +59,7 @@ pub fn config(salesforce_url: &str, m3ter_url: &str, database: &str, listen_addr
     let secret = || SecretString::from(emulated::CREDENTIAL);
     Ok(Config {
         listen_address,
+        metrics_address: None,
         access: Access { callers: None, trusted_proxies: Vec::new(), requests_per_minute: REQUESTS_PER_MINUTE },
         database_url: format!("sqlite://{database}"),
         mappings_dir: None,

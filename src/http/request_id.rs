@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::fault::PendingFault;
 use super::notes;
+use crate::telemetry::metrics;
 
 const HEADER: &str = "x-request-id";
 const LONGEST: usize = 64;
@@ -23,9 +24,10 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     let id = given.filter(is_plain).map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned);
     let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let as_problem = accepted.contains("application/problem+json");
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
     let span = tracing::info_span!("request", request_id = %id);
-    let operation = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| format!("{method} {}", path.as_str()));
+    let operation =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| format!("{method} {}", path.as_str()));
     let (mut response, notes) = notes::collect(next.run(request)).instrument(span.clone()).await;
     if let Some(fault) = response.extensions_mut().remove::<PendingFault>() {
         response = fault.write(response, &id, as_problem);
@@ -34,6 +36,7 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
         response.headers_mut().insert(HEADER, value);
     }
     let status = response.status().as_u16();
+    metrics::request_ended(&operation, status, started.elapsed());
     let client = notes.client.map(|address| address.to_string()).unwrap_or_default();
     let (caller, role) = (notes.caller_name(), notes.role());
     let (record, run) = (notes.record.as_deref().unwrap_or_default(), notes.run.as_deref().unwrap_or_default());
@@ -43,7 +46,8 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
             tracing::info!(target: "audit", caller, role, client, operation, parent_record_id = record, sync_run_id = run, status, "asked");
         }
         let elapsed_ms = started.elapsed().as_millis();
-        tracing::info!(%method, path, status, elapsed_ms, caller, parent_record_id = record, sync_run_id = run, "a request ended");
+        // The route, not the path: whatever somebody writes there is not for the log.
+        tracing::info!(operation, status, elapsed_ms, caller, parent_record_id = record, sync_run_id = run, "a request ended");
     });
     response
 }

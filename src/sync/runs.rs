@@ -16,7 +16,7 @@ use crate::store::{ClaimedRun, EndedTry, StoreError};
 use crate::sync::SyncMode;
 use crate::sync::end_dating::EndDating;
 use crate::sync::walk::Walk;
-use crate::telemetry::ErrorChain;
+use crate::telemetry::{ErrorChain, metrics};
 use crate::transport::{Budget, Callout, Effect, Journal, Lease};
 
 /// Processes that may die over a run before it is no longer tried: it may be the run that kills them.
@@ -116,6 +116,7 @@ impl Shared {
         let ended = EndedTry { result: &kept, tries: &tries, callouts: &callouts, ended_at };
         let next = self.save_end_at_last(run, &ended, lease).await?;
         let run_id = run.held.run;
+        note(run, &result);
         tracing::info!(
             sync_run_id = %run_id, parent_record_id = %run.parent_record_id, dry_run = run.dry_run, sync_status = %result.sync_status,
             error_code = result.error_code, objects = result.object_results.len(), callouts = budget.callouts_made(), "a sync ended"
@@ -183,6 +184,15 @@ pub(super) fn callouts(earlier: &[RunCallout], journal: &Journal) -> Vec<RunCall
         elapsed_ms: u64::try_from(callout.elapsed.as_millis()).unwrap_or(u64::MAX),
     };
     earlier.iter().cloned().chain(journal.callouts().iter().map(callout)).collect()
+}
+
+/// Counts a sync that ended, and its objects.
+fn note(run: &ClaimedRun, result: &SyncResult) {
+    let kind = run.task.as_ref().map_or("unknown", RunTask::kind);
+    metrics::sync_ended(kind, &result.sync_status.to_string(), result.error_code.as_deref(), run.dry_run);
+    for object in &result.object_results {
+        metrics::object_ended(&object.object_name, object.action.as_str(), run.dry_run);
+    }
 }
 
 fn failed(run: &ClaimedRun, code: ErrorCode, reason: String) -> SyncResult {

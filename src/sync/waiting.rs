@@ -79,6 +79,11 @@ impl Waiting {
         senders.keys().copied().filter(|run| !claims.holds(*run)).collect()
     }
 
+    /// How many runs somebody waits for.
+    pub(super) fn count(&self) -> usize {
+        self.senders().values().filter(|sender| sender.receiver_count() > 0).count()
+    }
+
     fn senders(&self) -> MutexGuard<'_, HashMap<SyncRunId, watch::Sender<Answer>>> {
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }

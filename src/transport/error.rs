@@ -12,12 +12,19 @@ pub enum Vendor {
     M3ter,
 }
 
-impl fmt::Display for Vendor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Vendor {
+    /// As it spells itself.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Salesforce => "Salesforce",
             Self::M3ter => "m3ter",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -13,6 +13,10 @@ use super::journal::Callout;
 use super::retry::{Decision, LIMIT_PAUSE, decide, retry_after, with_jitter};
 use super::token::Token;
 use super::{ATTEMPT_TIMEOUT, LARGEST_ANSWER_BYTES, Transport};
+use crate::telemetry::metrics;
+
+/// What Salesforce tells of the org's own limit, with every answer.
+const LIMIT_INFO: &str = "sforce-limit-info";
 
 /// Whether a call may be carried out twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +169,7 @@ impl Transport {
                     if delay < budget.remaining()
                         && (matches!(error.kind, CalloutErrorKind::LimitExceeded { .. }) || self.inner.retries.take()) =>
                 {
+                    metrics::callout_retried(self.inner.vendor.name());
                     tokio::time::sleep(with_jitter(delay).min(budget.remaining())).await;
                 }
                 _ => {
@@ -191,7 +196,10 @@ impl Transport {
         } else {
             (ATTEMPT_TIMEOUT, Duration::ZERO)
         };
-        if !self.inner.limiter.wait(budget.remaining()).await {
+        let asked = Instant::now();
+        let has_place = self.inner.limiter.wait(budget.remaining()).await;
+        metrics::rate_limit_waited(self.inner.vendor.name(), asked.elapsed());
+        if !has_place {
             return Err(Failed::of(CalloutErrorKind::TimeLimit));
         }
         let Ok(_place) = self.inner.concurrent.acquire().await else { return Err(Failed::of(CalloutErrorKind::TimeLimit)) };
@@ -210,6 +218,7 @@ impl Transport {
             Ok(answer) => Some(answer.status),
             Err(failed) => failed.status,
         };
+        metrics::callout_ended(self.inner.vendor.name(), call.operation, outcome_word(&outcome), sent.elapsed());
         tracing::debug!(vendor = %self.inner.vendor, operation = call.operation, status, elapsed_ms = sent.elapsed().as_millis(), "a callout ended");
         if let Err(Failed { kind: CalloutErrorKind::LimitExceeded { .. }, retry_after, .. }) = &outcome {
             self.inner.limiter.pause(retry_after.unwrap_or(LIMIT_PAUSE));
@@ -221,6 +230,9 @@ impl Transport {
         let response = self.inner.http.execute(request).await.map_err(|error| Failed::of(unanswered(&error)))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        if let Some(usage) = headers.get(LIMIT_INFO).and_then(|value| value.to_str().ok()) {
+            metrics::salesforce_limit(usage);
+        }
         let body = read(response).await;
         if (200..300).contains(&status) {
             let unreadable = |cause| CalloutErrorKind::Unavailable { status: Some(status), cause };
@@ -250,6 +262,18 @@ impl Transport {
             _ if body.is_err() => CalloutErrorKind::Unavailable { status: Some(status), cause: refusal.message },
             _ => CalloutErrorKind::Refused(Box::new(refusal)),
         }
+    }
+}
+
+/// The outcome of an attempt in one word, as the metrics have it.
+fn outcome_word(outcome: &Result<Answer, Failed>) -> &'static str {
+    match outcome.as_ref().map_err(|failed| &failed.kind) {
+        Ok(_) => "done",
+        Err(CalloutErrorKind::AuthFailed { .. }) => "auth_failed",
+        Err(CalloutErrorKind::Refused(_)) => "refused",
+        Err(CalloutErrorKind::LimitExceeded { .. }) => "limit_exceeded",
+        Err(CalloutErrorKind::NotSent { .. }) => "not_sent",
+        Err(_) => "unavailable",
     }
 }
 

@@ -13,6 +13,7 @@ mod faults;
 mod identity;
 mod m3ter_schema;
 mod mapping_import;
+mod observability;
 mod openapi;
 mod outward;
 mod overlaps;

@@ -11,7 +11,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("mapping", &["domain"]),
     ("changeset", &["domain"]),
-    ("transport", &[]),
+    ("transport", &["telemetry"]),
     ("salesforce", &["domain", "transport"]),
     ("m3ter", &["domain", "transport"]),
     ("telemetry", &[]),
@@ -20,7 +20,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     ("sync", &["domain", "mapping", "changeset", "transport", "salesforce", "m3ter", "store", "telemetry"]),
     ("http", &["callers", "domain", "sync", "telemetry"]),
     ("config", &["callers", "domain", "sync", "salesforce", "m3ter"]),
-    ("app", &["callers", "config", "domain", "mapping", "store", "sync", "http", "salesforce", "m3ter"]),
+    ("app", &["callers", "config", "domain", "mapping", "store", "sync", "http", "salesforce", "m3ter", "telemetry"]),
     ("command", &["app", "callers", "config", "domain", "mapping", "store", "sync", "salesforce", "m3ter", "transport", "telemetry"]),
 ];
 
