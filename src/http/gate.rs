@@ -7,11 +7,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::{FromRequest as _, MatchedPath, Request, State};
+use axum::body::{Body, BodyDataStream, HttpBody as _};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use futures::StreamExt as _;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -29,6 +30,9 @@ const GUESSES_PER_MINUTE: u32 = 10;
 const REMEMBERED: usize = 10_000;
 /// A body of 256 KiB takes no longer on the slowest line that a backend has.
 const BODY_TIME: Duration = Duration::from_secs(10);
+/// How much of a refused body is taken in, and for how long, before the answer.
+const DRAINED_BYTES: usize = 4 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 /// The gate; a clone is another handle.
 #[derive(Debug, Clone)]
@@ -126,7 +130,11 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         }
         Some(permission) => match gate.admit(request.headers(), client, permission) {
             Ok(caller) => request.extensions_mut().insert(caller),
-            Err(fault) => return fault.into_response(),
+            Err(fault) => {
+                let waits = request.headers().contains_key(header::EXPECT);
+                drain(request.into_body().into_data_stream(), waits).await;
+                return fault.into_response();
+            }
         },
     };
     match with_body(request).await {
@@ -137,24 +145,54 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
 
 /// The request with its whole body in memory: of bounded size, in bounded time.
 async fn with_body(request: Request) -> Result<Request, Fault> {
-    let too_large = || {
-        let message = format!("The body is larger than {} KiB", super::LARGEST_BODY_BYTES / 1024);
-        Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
-    };
     let (parts, body) = request.into_parts();
-    // What is announced as too large is not waited for.
-    if body.size_hint().lower() > super::LARGEST_BODY_BYTES as u64 {
-        return Err(too_large());
-    }
-    let whole = Bytes::from_request(Request::from_parts(parts.clone(), body), &());
-    match tokio::time::timeout(BODY_TIME, whole).await {
-        Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
-        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
-        Ok(Err(_)) => Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_BODY", "The body could not be read")),
-        Err(_) => {
-            let message = format!("The body did not arrive within {} s", BODY_TIME.as_secs());
-            Err(Fault::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW", message))
+    let is_announced_too_large = body.size_hint().lower() > super::LARGEST_BODY_BYTES as u64;
+    let waits = parts.headers.contains_key(header::EXPECT);
+    let mut chunks = body.into_data_stream();
+    let mut bytes = Vec::new();
+    let reading = async {
+        // What is announced as too large is not waited for.
+        while !is_announced_too_large && let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Fault::new(StatusCode::BAD_REQUEST, "INVALID_BODY", "The body could not be read"))?;
+            if bytes.len() + chunk.len() > super::LARGEST_BODY_BYTES {
+                return Ok(Fit::TooLarge);
+            }
+            bytes.extend_from_slice(&chunk);
         }
+        Ok(if is_announced_too_large { Fit::TooLarge } else { Fit::Whole })
+    };
+    let fit = tokio::time::timeout(BODY_TIME, reading).await.map_err(|_| {
+        let message = format!("The body did not arrive within {} s", BODY_TIME.as_secs());
+        Fault::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW", message)
+    })??;
+    match fit {
+        Fit::Whole => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Fit::TooLarge => {
+            drain(chunks, waits).await;
+            let message = format!("The body is larger than {} KiB", super::LARGEST_BODY_BYTES / 1024);
+            Err(Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message))
+        }
+    }
+}
+
+enum Fit {
+    Whole,
+    TooLarge,
+}
+
+/// Takes in a little of a body that is of no interest: a peer that still sends when the connection closes never sees its answer.
+/// One that waits for `100 Continue` sends nothing yet.
+async fn drain(mut chunks: BodyDataStream, waits: bool) {
+    let draining = async {
+        let mut taken = 0;
+        while taken < DRAINED_BYTES
+            && let Some(Ok(chunk)) = chunks.next().await
+        {
+            taken += chunk.len();
+        }
+    };
+    if !waits {
+        let _ = tokio::time::timeout(DRAIN_TIME, draining).await;
     }
 }
 
