@@ -1,5 +1,6 @@
 //! The composition root: from a configuration to running parts.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::callers::Access;
 use crate::config::Config;
 use crate::http::{self, server::Connections};
-use crate::mapping::{MappingFault, MappingSource, Mappings};
+use crate::mapping::{LARGEST_FILE_BYTES, MappingFault, MappingSource, Mappings};
 use crate::store::Store;
 use crate::sync::{Readiness, Scope, Syncs};
 use crate::telemetry::metrics;
@@ -136,7 +137,10 @@ fn mapping_sources(directory: &Path) -> anyhow::Result<Vec<MappingSource>> {
 
 /// One mapping file, not looked into.
 pub fn mapping_source(path: &Path) -> anyhow::Result<MappingSource> {
-    let bytes = std::fs::read(path).with_context(|| format!("the mapping `{}` could not be read", path.display()))?;
-    let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("the mapping `{}` is not UTF-8", path.display()))?;
-    Ok(MappingSource { name: path.display().to_string(), text })
+    let file = std::fs::File::open(path).with_context(|| format!("the mapping `{}` could not be read", path.display()))?;
+    let mut bytes = Vec::new();
+    // One byte more than a mapping may have is enough to refuse it.
+    let read = file.take(LARGEST_FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
+    read.with_context(|| format!("the mapping `{}` could not be read", path.display()))?;
+    Ok(MappingSource { name: path.display().to_string(), bytes })
 }

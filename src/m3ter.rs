@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json};
 use url::Url;
 
 use crate::domain::actual::ActualObject;
-use crate::domain::catalog::PlanTemplate;
+use crate::domain::catalog::{Catalogued, PlanTemplate};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::personal::without_emails;
@@ -125,16 +125,42 @@ impl Client {
         Ok(templates.iter().filter_map(template).collect())
     }
 
-    /// The aggregations with these codes, by code.
-    pub async fn fetch_aggregations(&self, codes: &[String], budget: &Budget) -> Result<HashMap<String, M3terId>, CalloutError> {
+    /// The ids of what has these codes, by code. Where m3ter cannot ask for codes, the list is read until all are found.
+    pub async fn fetch_ids(
+        &self,
+        catalogued: Catalogued,
+        codes: &[String],
+        budget: &Budget,
+    ) -> Result<HashMap<String, M3terId>, CalloutError> {
+        let (operation, path, can_ask): (_, &[&str], _) = match catalogued {
+            Catalogued::PlanTemplate => ("ListPlanTemplates", &["plantemplates"], false),
+            Catalogued::Plan => ("ListPlans", &["plans"], false),
+            Catalogued::PlanGroup => ("ListPlanGroups", &["plangroups"], false),
+            Catalogued::Product => ("ListProducts", &["products"], false),
+            Catalogued::Aggregation => ("ListAggregations", &["aggregations"], true),
+            Catalogued::CompoundAggregation => ("ListCompoundAggregations", &["compoundaggregations"], true),
+            Catalogued::BillGroupingKey => ("ListBillGroupingKeys", &["picklists", "billgroupingkeys"], true),
+            Catalogued::Account => ("ListAccounts", &["accounts"], true),
+        };
         let mut found = HashMap::new();
-        for codes in codes.chunks(list::MOST_VALUES) {
-            let parameters: Vec<(&str, &str)> = codes.iter().map(|code| ("codes", code.as_str())).collect();
-            let aggregations = self.fetch_all("ListAggregations", &["aggregations"], &parameters, budget).await?;
-            found.extend(aggregations.iter().filter_map(|json| {
-                let id = M3terId::parse(json.get("id")?.as_str()?).ok()?;
-                Some((json.get("code")?.as_str()?.to_owned(), id))
-            }));
+        let mut take = |json: &Json| {
+            let (id, code) = (json.get("id").and_then(Json::as_str), json.get("code").and_then(Json::as_str));
+            if let (Some(Ok(id)), Some(code)) = (id.map(M3terId::parse), code)
+                && codes.iter().any(|wanted| wanted == code)
+            {
+                found.insert(code.to_owned(), id);
+            }
+            found.len() == codes.len()
+        };
+        if can_ask {
+            for codes in codes.chunks(list::MOST_VALUES) {
+                let parameters: Vec<(&str, &str)> = codes.iter().map(|code| ("codes", code.as_str())).collect();
+                for json in self.fetch_all(operation, path, &parameters, budget).await? {
+                    take(&json);
+                }
+            }
+        } else {
+            self.fetch_until(operation, path, budget, |json| take(json)).await?;
         }
         Ok(found)
     }

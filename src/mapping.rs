@@ -5,15 +5,20 @@
 
 mod address;
 mod bands;
+mod condition;
 mod convert;
 mod evaluate;
 mod fault;
 mod language;
 mod org;
 mod parse;
+mod product;
 mod query;
 mod resolve;
+mod row;
 mod rules;
+mod steps;
+mod structure;
 
 use std::collections::BTreeMap;
 
@@ -23,16 +28,20 @@ pub use query::Query;
 pub use resolve::{Context, NaturalKeys};
 
 use crate::domain::settings::Settings;
-use language::{FieldRef, Mapped};
+use language::{FieldRef, Mapped, ProductRule};
+use parse::Parsed;
 
 /// A mapping file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MappingSource {
     /// The name that messages show.
     pub name: String,
-    /// What it holds.
-    pub text: String,
+    /// What it holds, as it was read.
+    pub bytes: Vec<u8>,
 }
+
+/// A file that is larger is not a mapping; whoever reads one needs to read no further.
+pub const LARGEST_FILE_BYTES: usize = parse::LARGEST_FILE_BYTES;
 
 /// All mappings, by root object.
 #[derive(Debug, Clone)]
@@ -45,6 +54,8 @@ pub struct Mapping {
     root: String,
     settings: Settings,
     mapped: Mapped,
+    /// The file's own, then those of files for all mappings.
+    product_rules: Vec<ProductRule>,
 }
 
 /// The mappings that come with the service.
@@ -53,24 +64,28 @@ const BUILT_IN: [(&str, &str); 1] = [("mappings/opportunity.toml", include_str!(
 impl Mappings {
     /// The built-in mappings with those of `sources` beside or in place of them; all faults of all files at once.
     pub fn parse(sources: &[MappingSource]) -> Result<Self, Vec<MappingFault>> {
-        let mut mappings = BTreeMap::new();
+        let mut mappings: BTreeMap<String, Mapping> = BTreeMap::new();
         let mut faults = Vec::new();
-        let built_in = BUILT_IN.iter().map(|(name, text)| (*name, *text));
-        let own = sources.iter().map(|source| (source.name.as_str(), source.text.as_str()));
+        let mut shared_rules = Vec::new();
+        let built_in = BUILT_IN.iter().map(|(name, text)| MappingSource { name: (*name).to_owned(), bytes: text.as_bytes().to_vec() });
         let mut own_roots: BTreeMap<String, String> = BTreeMap::new();
-        for (index, (name, text)) in built_in.chain(own).enumerate() {
-            match parse::parse(name, text) {
+        for (index, source) in built_in.chain(sources.iter().cloned()).enumerate() {
+            match parse::parse(&source) {
                 Err(found) => faults.extend(found),
-                Ok(mapping) => {
+                Ok(Parsed::Rules(rules)) => shared_rules.extend(rules),
+                Ok(Parsed::Mapping(mapping)) => {
+                    let root = mapping.root.to_ascii_lowercase();
                     let is_own = index >= BUILT_IN.len();
-                    let other = is_own.then(|| own_roots.insert(mapping.root.to_ascii_lowercase(), name.to_owned())).flatten();
-                    if let Some(other) = other {
+                    if let Some(other) = is_own.then(|| own_roots.insert(root.clone(), source.name.clone())).flatten() {
                         let message = format!("`{}` is mapped in {other} already", mapping.root);
-                        faults.push(MappingFault::new(name, 1, "root", message, Some("keep one file for each root object".to_owned())));
+                        faults.push(MappingFault::new(&source.name, 1, "root", message, "keep one file for each root object"));
                     }
-                    mappings.insert(mapping.root.to_ascii_lowercase(), mapping);
+                    mappings.insert(root, *mapping);
                 }
             }
+        }
+        for mapping in mappings.values_mut() {
+            mapping.product_rules.extend(shared_rules.iter().cloned());
         }
         if faults.is_empty() { Ok(Self(mappings)) } else { Err(faults) }
     }

@@ -183,8 +183,7 @@ fn field_change(field: &DesiredField, actual: &ActualObject, known: &KnownIds) -
             if present.is_some_and(|present| value.means_the_same_as(present)) {
                 return None;
             }
-            // A flag that m3ter leaves out of its answer is off.
-            if present.is_none() && value == Value::Boolean(false) {
+            if present.is_none() && value.means_nothing() {
                 return None;
             }
             Some(shown_value(&value))

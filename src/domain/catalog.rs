@@ -1,16 +1,107 @@
-//! What m3ter holds for all deals, by code: plan templates and aggregations.
+//! What m3ter holds for all deals, by code: plan templates, aggregations, products and the like.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use super::field::{is_entity_code, is_identifier_code};
 use super::ids::M3terId;
 
-/// The plan templates and aggregations known to a sync, by code.
+/// What a code is looked up in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Catalogued {
+    /// What a Plan is made from.
+    PlanTemplate,
+    /// A Plan that many Accounts may share.
+    Plan,
+    /// Several Plans that are attached together.
+    PlanGroup,
+    /// What is priced.
+    Aggregation,
+    /// What is priced, computed from several aggregations.
+    CompoundAggregation,
+    /// A product of m3ter.
+    Product,
+    /// Contracts with the same key come on one bill.
+    BillGroupingKey,
+    /// An Account that another record made.
+    Account,
+}
+
+impl Catalogued {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::PlanTemplate,
+        Self::Plan,
+        Self::PlanGroup,
+        Self::Aggregation,
+        Self::CompoundAggregation,
+        Self::Product,
+        Self::BillGroupingKey,
+        Self::Account,
+    ];
+
+    /// The word in a mapping.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::PlanTemplate => "plan_template",
+            Self::Plan => "plan",
+            Self::PlanGroup => "plan_group",
+            Self::Aggregation => "aggregation",
+            Self::CompoundAggregation => "compound_aggregation",
+            Self::Product => "product",
+            Self::BillGroupingKey => "bill_grouping_key",
+            Self::Account => "account",
+        }
+    }
+
+    /// The name in a sentence.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::PlanTemplate => "plan template",
+            Self::Plan => "plan",
+            Self::PlanGroup => "plan group",
+            Self::Aggregation => "aggregation",
+            Self::CompoundAggregation => "compound aggregation",
+            Self::Product => "product",
+            Self::BillGroupingKey => "bill grouping key",
+            Self::Account => "account",
+        }
+    }
+
+    /// Whether m3ter can have an object with such a code.
+    pub fn allows(self, code: &str) -> bool {
+        match self {
+            Self::Aggregation | Self::CompoundAggregation | Self::BillGroupingKey => is_identifier_code(code),
+            _ => is_entity_code(code),
+        }
+    }
+}
+
+/// What is known to a sync, by code.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     /// All plan templates.
-    pub plan_templates: HashMap<String, PlanTemplate>,
-    /// The aggregations that were looked up and found.
-    pub aggregations: HashMap<String, M3terId>,
+    pub plan_templates: Arc<HashMap<String, PlanTemplate>>,
+    /// The other objects that were looked up and found.
+    pub ids: HashMap<Catalogued, HashMap<String, M3terId>>,
+}
+
+impl Catalog {
+    /// The id under a code.
+    pub fn id(&self, catalogued: Catalogued, code: &str) -> Option<M3terId> {
+        match catalogued {
+            Catalogued::PlanTemplate => self.plan_templates.get(code).map(|template| template.id.clone()),
+            _ => self.ids.get(&catalogued)?.get(code).cloned(),
+        }
+    }
+
+    /// All codes that are known.
+    pub fn codes(&self, catalogued: Catalogued) -> Vec<&str> {
+        match catalogued {
+            Catalogued::PlanTemplate => self.plan_templates.keys().map(String::as_str).collect(),
+            _ => self.ids.get(&catalogued).into_iter().flat_map(HashMap::keys).map(String::as_str).collect(),
+        }
+    }
 }
 
 /// What a sync needs of a plan template.

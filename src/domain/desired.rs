@@ -12,6 +12,8 @@ pub struct Resolution {
     pub objects: Vec<DesiredObject>,
     /// Sentences about the deal as a whole.
     pub warnings: Vec<String>,
+    /// Why the mapping's guard keeps the record from being written; a dry run may go on.
+    pub guarded: Option<String>,
 }
 
 /// One m3ter object that a record asks for.

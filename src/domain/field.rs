@@ -60,6 +60,14 @@ pub enum FieldType {
     Address,
     /// Pricing bands.
     PricingBands,
+    /// The fees of a Commitment, each with its date.
+    FeeDates,
+    /// Which usage a Contract's bills take in.
+    UsageFilters,
+    /// One segment of an aggregation: a value for each of its dimensions.
+    Segment,
+    /// Fields of the customer's own: texts and numbers by name.
+    CustomFields,
     /// The id of another object.
     Id,
     /// Ids of other objects.
@@ -111,6 +119,13 @@ pub const ADDRESS_PARTS: [(&str, Option<usize>); 8] = [
     ("country", Some(100)),
 ];
 
+/// How a usage filter works.
+pub const USAGE_FILTER_MODES: &[&str] = &["INCLUDE", "EXCLUDE"];
+/// Custom fields that one object holds at most.
+pub const MOST_CUSTOM_FIELDS: usize = 100;
+/// Entries of a list of ids at most.
+pub const MOST_LIST_ENTRIES: usize = 100;
+
 const CHILD_BILLING_MODES: &[&str] = &["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"];
 const LINE_ITEM_TYPES: &[&str] = &["STANDING_CHARGE", "USAGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"];
 const ANY_AMOUNT: FieldType = FieldType::Decimal { minimum: Minimum::None };
@@ -124,6 +139,8 @@ const fn required(name: &'static str, field_type: FieldType) -> FieldSpec {
 const fn optional(name: &'static str, field_type: FieldType) -> FieldSpec {
     FieldSpec { name, field_type, required: false, on_difference: OnDifference::Update }
 }
+
+const CUSTOM_FIELDS: FieldSpec = optional("customFields", FieldType::CustomFields);
 
 impl FieldSpec {
     const fn kept(mut self) -> Self {
@@ -150,6 +167,7 @@ const ACCOUNT: &[FieldSpec] = &[
     optional("statementDefinitionId", FieldType::Id),
     optional("autoGenerateStatementMode", FieldType::Enum(&["NONE", "JSON", "JSON_AND_CSV"])),
     optional("creditApplicationOrder", FieldType::EnumList(&["PREPAYMENT", "BALANCE"])),
+    CUSTOM_FIELDS,
 ];
 
 const CONTRACT: &[FieldSpec] = &[
@@ -161,7 +179,9 @@ const CONTRACT: &[FieldSpec] = &[
     optional("description", FieldType::Text { max: 500 }),
     optional("purchaseOrderNumber", FieldType::Text { max: 100 }),
     optional("applyContractPeriodLimits", FieldType::Boolean),
+    optional("usageFilters", FieldType::UsageFilters),
     optional("billGroupingKeyId", FieldType::Id),
+    CUSTOM_FIELDS,
 ];
 
 const COMMITMENT: &[FieldSpec] = &[
@@ -176,6 +196,7 @@ const COMMITMENT: &[FieldSpec] = &[
     optional("billingPlanId", FieldType::Id),
     optional("billingInterval", FieldType::Integer { minimum: 1, maximum: 365 }),
     optional("billingOffset", FieldType::Integer { minimum: 0, maximum: 364 }),
+    optional("feeDates", FieldType::FeeDates),
     optional("billEpoch", FieldType::Date),
     optional("overageSurchargePercent", ANY_AMOUNT),
     optional("separateOverageUsage", FieldType::Boolean),
@@ -205,6 +226,7 @@ const PLAN: &[FieldSpec] = &[
     optional("minimumSpendDescription", DESCRIPTION),
     optional("minimumSpendBillInAdvance", FieldType::Boolean),
     optional("minimumSpendAccountingProductId", FieldType::Id),
+    CUSTOM_FIELDS,
 ];
 
 const PRICING: &[FieldSpec] = &[
@@ -213,6 +235,7 @@ const PRICING: &[FieldSpec] = &[
     optional("aggregationId", FieldType::Id).identity(),
     optional("compoundAggregationId", FieldType::Id).identity(),
     optional("code", FieldType::Code).kept(),
+    optional("segment", FieldType::Segment).identity(),
     optional("type", FieldType::Enum(&["DEBIT", "PRODUCT_CREDIT", "GLOBAL_CREDIT"])),
     optional("cumulative", FieldType::Boolean),
     optional("tiersSpanPlan", FieldType::Boolean),
@@ -237,6 +260,7 @@ const ACCOUNT_PLAN: &[FieldSpec] = &[
     optional("endDate", FieldType::DateTime),
     optional("billEpoch", FieldType::Date),
     optional("childBillingMode", FieldType::Enum(CHILD_BILLING_MODES)),
+    CUSTOM_FIELDS,
 ];
 
 /// What every response carries beside the fields of the request; `version` goes back on an update.

@@ -75,6 +75,10 @@ pub enum FindingCode {
     LineRemoved,
     /// m3ter did not end a billing entity.
     EndDateFailed,
+    /// Several rows are there where one is expected.
+    SeveralRows,
+    /// The mapping refuses such a row.
+    RowRefused,
 }
 
 impl FindingCode {
@@ -105,6 +109,8 @@ impl FindingCode {
             Self::RefusedByM3ter => "REFUSED_BY_M3TER",
             Self::ChangedMeanwhile => "CHANGED_MEANWHILE",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::SeveralRows => "SEVERAL_ROWS",
+            Self::RowRefused => "ROW_REFUSED",
             Self::LineRemoved => "LINE_REMOVED",
             Self::EndDateFailed => "END_DATE_FAILED",
         }

@@ -186,6 +186,8 @@ pub enum ErrorCode {
     RecordDeleted,
     /// The integration user may not see the record.
     RecordNotAccessible,
+    /// The mapping's `only_when` does not hold for the record.
+    RecordNotReady,
     /// The mapping names a field that the org does not show.
     MappingInvalid,
     /// Salesforce refused the login.
@@ -232,6 +234,7 @@ impl ErrorCode {
             Self::RecordNotFound => "RECORD_NOT_FOUND",
             Self::RecordDeleted => "RECORD_DELETED",
             Self::RecordNotAccessible => "RECORD_NOT_ACCESSIBLE",
+            Self::RecordNotReady => "RECORD_NOT_READY",
             Self::MappingInvalid => "MAPPING_INVALID",
             Self::SalesforceAuthFailed => "SALESFORCE_AUTH_FAILED",
             Self::SalesforceUnavailable => "SALESFORCE_UNAVAILABLE",

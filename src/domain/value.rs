@@ -1,6 +1,6 @@
 //! The values that a mapping gives to m3ter fields, and when one equals what m3ter answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -28,6 +28,14 @@ pub enum Value {
     Address(BTreeMap<&'static str, String>),
     /// Pricing bands, sorted by lower limit.
     PricingBands(Vec<PricingBand>),
+    /// The fees of a Commitment, in the order of their dates.
+    FeeDates(Vec<CommitmentFee>),
+    /// The usage filters of a Contract.
+    UsageFilters(Vec<UsageFilter>),
+    /// A value for each dimension of a segment.
+    Segment(BTreeMap<String, String>),
+    /// Custom fields that are set and cleared; others keep what m3ter has, unless all are replaced.
+    CustomFields(CustomFields),
     /// Words or ids.
     TextList(Vec<String>),
     /// The id of an object that m3ter has.
@@ -47,6 +55,50 @@ pub struct PricingBand {
     pub unit_price: Decimal,
 }
 
+/// One fee of a Commitment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitmentFee {
+    /// The day of the bill that it comes on.
+    pub date: Date,
+    /// More than 0.
+    pub amount: Decimal,
+    /// From when on it pays.
+    pub service_period_start: Timestamp,
+    /// Until when it pays.
+    pub service_period_end: Timestamp,
+}
+
+/// Which usage the bills of a Contract take in or leave out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UsageFilter {
+    /// The code of the meter's field.
+    pub dimension_code: String,
+    /// The value that it is held against.
+    pub value: String,
+    /// `INCLUDE` or `EXCLUDE`.
+    pub mode: String,
+}
+
+/// What a mapping says about an object's custom fields.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CustomFields {
+    /// Those that get a value.
+    pub set: BTreeMap<String, CustomValue>,
+    /// Those that are removed.
+    pub clear: BTreeSet<String>,
+    /// Whether those that are not named are removed too.
+    pub replace: bool,
+}
+
+/// The value of a custom field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CustomValue {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(Decimal),
+}
+
 impl Value {
     /// The value as m3ter's JSON. An object of the same sync has to be replaced by its id before; it gives `null`.
     pub fn to_json(&self) -> Json {
@@ -60,14 +112,32 @@ impl Value {
                 Json::Object(parts.iter().map(|(part, text)| ((*part).to_owned(), Json::String(text.clone()))).collect())
             }
             Self::PricingBands(bands) => Json::Array(bands.iter().map(|band| band.to_json()).collect()),
+            Self::FeeDates(fees) => Json::Array(fees.iter().map(|fee| fee.to_json()).collect()),
+            Self::UsageFilters(filters) => Json::Array(filters.iter().map(UsageFilter::to_json).collect()),
+            Self::Segment(dimensions) => {
+                Json::Object(dimensions.iter().map(|(code, value)| (code.clone(), Json::String(value.clone()))).collect())
+            }
+            Self::CustomFields(fields) => Json::Object(fields.set.iter().map(|(name, value)| (name.clone(), value.to_json())).collect()),
             Self::TextList(texts) => Json::Array(texts.iter().cloned().map(Json::String).collect()),
             Self::Id(id) => Json::String(id.as_str().to_owned()),
             Self::Object(_) => Json::Null,
         }
     }
 
+    /// Whether an object without the field holds this value already: a flag that m3ter leaves out of its answer is off.
+    pub fn means_nothing(&self) -> bool {
+        match self {
+            Self::Boolean(boolean) => !boolean,
+            Self::CustomFields(fields) => fields.set.is_empty(),
+            Self::FeeDates(fees) => fees.is_empty(),
+            Self::UsageFilters(filters) => filters.is_empty(),
+            Self::TextList(texts) => texts.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Whether m3ter's answer means the same: decimals by value, date-times by instant, bands by lower limit without their ids,
-    /// lists without regard to order, an address in the parts that this one names.
+    /// lists without regard to order, an address and custom fields in the parts that this one names.
     pub fn means_the_same_as(&self, actual: &Json) -> bool {
         match self {
             Self::Text(text) => actual.as_str() == Some(text),
@@ -77,6 +147,17 @@ impl Value {
             Self::DateTime(instant) => actual.as_str().and_then(|text| text.parse::<Timestamp>().ok()) == Some(*instant),
             Self::Address(parts) => parts.iter().all(|(part, text)| actual.get(part).and_then(Json::as_str).unwrap_or_default() == text),
             Self::PricingBands(bands) => bands_in_json(actual).is_some_and(|actual| actual == *bands),
+            Self::FeeDates(fees) => fees_in_json(actual).is_some_and(|actual| actual == *fees),
+            Self::UsageFilters(filters) => {
+                let mut wanted = filters.clone();
+                wanted.sort();
+                filters_in_json(actual).is_some_and(|actual| actual == wanted)
+            }
+            Self::Segment(dimensions) => actual.as_object().is_some_and(|actual| {
+                actual.len() == dimensions.len()
+                    && dimensions.iter().all(|(code, value)| actual.get(code).and_then(Json::as_str) == Some(value))
+            }),
+            Self::CustomFields(fields) => actual.as_object().is_some_and(|actual| fields.hold_in(actual)),
             Self::TextList(texts) => {
                 let mut wanted: Vec<&str> = texts.iter().map(String::as_str).collect();
                 let mut present: Vec<&str> = actual.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
@@ -89,7 +170,7 @@ impl Value {
         }
     }
 
-    /// Lays the value over `field` of a m3ter object; an address keeps the parts that this one does not name.
+    /// Lays the value over `field` of a m3ter object; an address and custom fields keep the parts that this one does not name.
     pub fn overlay(&self, object: &mut Map<String, Json>, field: &str) {
         match (self, object.get_mut(field)) {
             (Self::Address(parts), Some(Json::Object(actual))) => {
@@ -97,10 +178,58 @@ impl Value {
                     actual.insert((*part).to_owned(), Json::String(text.clone()));
                 }
             }
+            (Self::CustomFields(fields), Some(Json::Object(actual))) if !fields.replace => {
+                actual.retain(|name, _| !fields.clear.contains(name));
+                actual.extend(fields.set.iter().map(|(name, value)| (name.clone(), value.to_json())));
+            }
+            (Self::CustomFields(fields), None) if fields.set.is_empty() => {}
             _ => {
                 object.insert(field.to_owned(), self.to_json());
             }
         }
+    }
+}
+
+impl CustomFields {
+    fn hold_in(&self, actual: &Map<String, Json>) -> bool {
+        self.set.iter().all(|(name, value)| actual.get(name).is_some_and(|actual| value.means_the_same_as(actual)))
+            && !self.clear.iter().any(|name| actual.contains_key(name))
+            && (!self.replace || actual.keys().all(|name| self.set.contains_key(name)))
+    }
+}
+
+impl CustomValue {
+    /// The value as m3ter's JSON.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Text(text) => Json::String(text.clone()),
+            Self::Number(number) => json_number(*number),
+        }
+    }
+
+    /// Whether m3ter's answer means the same; a text of digits is not a number.
+    pub fn means_the_same_as(&self, actual: &Json) -> bool {
+        match self {
+            Self::Text(text) => actual.as_str() == Some(text),
+            Self::Number(number) => actual.is_number() && decimal_in_json(actual) == Some(*number),
+        }
+    }
+}
+
+impl CommitmentFee {
+    fn to_json(self) -> Json {
+        serde_json::json!({
+            "date": self.date.to_string(),
+            "amount": json_number(self.amount),
+            "servicePeriodStartDate": self.service_period_start.to_string(),
+            "servicePeriodEndDate": self.service_period_end.to_string(),
+        })
+    }
+}
+
+impl UsageFilter {
+    fn to_json(&self) -> Json {
+        serde_json::json!({ "dimensionCode": self.dimension_code, "value": self.value, "mode": self.mode })
     }
 }
 
@@ -129,6 +258,33 @@ pub fn bands_in_json(json: &Json) -> Option<Vec<PricingBand>> {
         .collect::<Option<Vec<_>>>()?;
     bands.sort_unstable_by_key(|band| band.lower_limit);
     Some(bands)
+}
+
+/// The fees in m3ter's JSON, in the order of their dates; `None` when one is not readable.
+fn fees_in_json(json: &Json) -> Option<Vec<CommitmentFee>> {
+    let text = |fee: &Json, field: &str| fee.get(field)?.as_str().map(ToOwned::to_owned);
+    let fee = |fee: &Json| {
+        Some(CommitmentFee {
+            date: date_in_text(&text(fee, "date")?)?,
+            amount: decimal_in_json(fee.get("amount")?)?,
+            service_period_start: text(fee, "servicePeriodStartDate")?.parse().ok()?,
+            service_period_end: text(fee, "servicePeriodEndDate")?.parse().ok()?,
+        })
+    };
+    let mut fees = json.as_array()?.iter().map(fee).collect::<Option<Vec<_>>>()?;
+    fees.sort_by_key(|fee| (fee.date, fee.service_period_start));
+    Some(fees)
+}
+
+/// The usage filters in m3ter's JSON, sorted; `None` when one is not readable.
+fn filters_in_json(json: &Json) -> Option<Vec<UsageFilter>> {
+    let text = |filter: &Json, field: &str| filter.get(field)?.as_str().map(ToOwned::to_owned);
+    let filter = |filter: &Json| {
+        Some(UsageFilter { dimension_code: text(filter, "dimensionCode")?, value: text(filter, "value")?, mode: text(filter, "mode")? })
+    };
+    let mut filters = json.as_array()?.iter().map(filter).collect::<Option<Vec<_>>>()?;
+    filters.sort();
+    Some(filters)
 }
 
 /// A calendar date, also where m3ter wrote it as a date-time.

@@ -94,22 +94,59 @@ impl Client {
         parameters: &[(&str, &str)],
         budget: &Budget,
     ) -> Result<Vec<Json>, CalloutError> {
-        let call = Call { operation, repeatable: Repeatable::Yes };
         let mut objects = Vec::new();
         let mut next_token: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let url = page(&below(&self.organization, path), parameters, next_token.as_deref());
-            let mut answer = self.send(call, budget, |http| http.get(url.clone())).await?;
-            match answer.body.get_mut("data").map(Json::take) {
-                Some(Json::Array(data)) => objects.extend(data),
-                _ => return Err(self.transport.unusable(call, answer.status, "a list without data")),
-            }
-            next_token = answer.body.get("nextToken").and_then(Json::as_str).filter(|token| !token.is_empty()).map(ToOwned::to_owned);
+            let (data, next) = self.fetch_page(operation, path, parameters, next_token.as_deref(), budget).await?;
+            objects.extend(data);
+            next_token = next;
             if next_token.is_none() {
                 return Ok(objects);
             }
         }
-        Err(self.transport.unusable(call, 200, &format!("a list of more than {MOST_PAGES} pages")))
+        Err(self.too_many_pages(operation))
+    }
+
+    /// Reads a list page by page until `is_enough` says so of one of its objects.
+    pub(super) async fn fetch_until(
+        &self,
+        operation: &'static str,
+        path: &[&str],
+        budget: &Budget,
+        mut is_enough: impl FnMut(&Json) -> bool,
+    ) -> Result<(), CalloutError> {
+        let mut next_token: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let (data, next) = self.fetch_page(operation, path, &[], next_token.as_deref(), budget).await?;
+            next_token = next;
+            if data.iter().any(&mut is_enough) || next_token.is_none() {
+                return Ok(());
+            }
+        }
+        Err(self.too_many_pages(operation))
+    }
+
+    async fn fetch_page(
+        &self,
+        operation: &'static str,
+        path: &[&str],
+        parameters: &[(&str, &str)],
+        next_token: Option<&str>,
+        budget: &Budget,
+    ) -> Result<(Vec<Json>, Option<String>), CalloutError> {
+        let call = Call { operation, repeatable: Repeatable::Yes };
+        let url = page(&below(&self.organization, path), parameters, next_token);
+        let mut answer = self.send(call, budget, |http| http.get(url.clone())).await?;
+        let Some(Json::Array(data)) = answer.body.get_mut("data").map(Json::take) else {
+            return Err(self.transport.unusable(call, answer.status, "a list without data"));
+        };
+        let next = answer.body.get("nextToken").and_then(Json::as_str).filter(|token| !token.is_empty()).map(ToOwned::to_owned);
+        Ok((data, next))
+    }
+
+    fn too_many_pages(&self, operation: &'static str) -> CalloutError {
+        let call = Call { operation, repeatable: Repeatable::Yes };
+        self.transport.unusable(call, 200, &format!("a list of more than {MOST_PAGES} pages"))
     }
 }
 

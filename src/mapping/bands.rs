@@ -6,6 +6,8 @@ use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::exact_decimal;
 use crate::domain::value::PricingBand;
 
+use super::structure::Entry;
+
 /// Bands in one text; far above any price list, below what a text field of 4,000 characters holds.
 const MOST_BANDS: usize = 1_000;
 
@@ -52,9 +54,55 @@ pub(super) fn single_band(price: Decimal, discount_percent: Option<Decimal>, fie
 }
 
 /// The product with all its digits; `None` where they do not fit.
-fn exact_product(one: Decimal, other: Decimal) -> Option<Decimal> {
+pub(super) fn exact_product(one: Decimal, other: Decimal) -> Option<Decimal> {
     let mantissa = one.mantissa().checked_mul(other.mantissa())?;
     Decimal::try_from_i128_with_scale(mantissa, one.scale() + other.scale()).ok()
+}
+
+/// The bands of rows or of a list. Rows with an upper limit have two inclusive bounds: each band then starts where the one before ends.
+pub(super) fn from_entries(entries: &[Entry], field: &str) -> Result<Vec<PricingBand>, Finding> {
+    let mut entries: Vec<(Decimal, Option<Decimal>, PricingBand)> = entries
+        .iter()
+        .map(|entry| {
+            let number = |part: &str| entry.number(part).unwrap_or_default();
+            let lower_limit = number("lowerLimit");
+            let band = PricingBand { lower_limit, fixed_price: number("fixedPrice"), unit_price: number("unitPrice") };
+            (lower_limit, entry.number("upperLimit"), band)
+        })
+        .collect();
+    entries.sort_by_key(|(lower, ..)| *lower);
+    if entries.iter().any(|(_, upper, _)| upper.is_some()) {
+        close_bounds(&mut entries, field)?;
+    }
+    checked(entries.into_iter().map(|(.., band)| band).collect(), field)
+}
+
+/// From bounds that are both inclusive (1 to 250, 251 to 500) to limits from which a band applies (0, 250).
+fn close_bounds(entries: &mut [(Decimal, Option<Decimal>, PricingBand)], field: &str) -> Result<(), Finding> {
+    let wrong = |what: String| {
+        Err(Finding::new(
+            FindingCode::PricingBandsInvalid,
+            format!("The bounds of `{field}` {what}"),
+            "Let each tier begin right after the one before, and only the last one be without an upper bound",
+        ))
+    };
+    let mut before: Option<Decimal> = None;
+    for index in 0..entries.len() {
+        let (lower, upper, _) = entries[index];
+        match before {
+            None if lower > Decimal::ONE => return wrong(format!("begin at {lower} instead of 0 or 1")),
+            None => entries[index].2.lower_limit = Decimal::ZERO,
+            Some(end) if lower == end || lower == end + Decimal::ONE => entries[index].2.lower_limit = end,
+            Some(end) if lower > end => return wrong(format!("have a gap between {end} and {lower}")),
+            Some(end) => return wrong(format!("overlap: a tier begins at {lower}, and the one before ends at {end}")),
+        }
+        match upper {
+            Some(upper) if upper < lower => return wrong(format!("have a tier from {lower} to {upper}")),
+            None if index + 1 < entries.len() => return wrong(format!("have a tier from {lower} without an end that is not the last")),
+            _ => before = upper,
+        }
+    }
+    Ok(())
 }
 
 fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>, Finding> {
@@ -75,7 +123,7 @@ fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>,
         Some(problem) => Err(Finding::new(
             FindingCode::PricingBandsInvalid,
             format!("`{field}` {problem}"),
-            "Write one band on each line, `lowerLimit ; unitPrice [; fixedPrice]`, the first from 0, none twice",
+            "Let the first band begin at 0 and each limit stand once; in a text, write `lowerLimit ; unitPrice [; fixedPrice]` on each line",
         )),
     }
 }

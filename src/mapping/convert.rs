@@ -5,8 +5,9 @@ use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
 use super::language::Constant;
-use crate::domain::dates::midnight;
-use crate::domain::field::{FieldSpec, FieldType, is_entity_code};
+use crate::domain::dates::{date_at, midnight};
+use crate::domain::field::{FieldSpec, FieldType, MOST_LIST_ENTRIES, is_entity_code, is_identifier_code};
+use crate::domain::ids::M3terId;
 use crate::domain::money::decimal_in_json;
 use crate::domain::value::{Value, date_in_text};
 
@@ -28,9 +29,22 @@ pub(super) enum Problem {
     OutOfRange(String),
 }
 
+impl Raw {
+    /// The value as a text.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Json(json) => text(json),
+            Self::Typed(value) => text(&value.to_json()),
+        }
+    }
+}
+
 /// The value in the type of the field.
 pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Result<Value, Problem> {
     let json = match raw {
+        // What a step computed has the field's limits to keep like what was read.
+        Raw::Typed(value @ (Value::Number(_) | Value::Text(_) | Value::Boolean(_))) => value.to_json(),
+        Raw::Typed(value @ Value::Date(_)) if !matches!(spec.field_type, FieldType::Date | FieldType::DateTime) => value.to_json(),
         Raw::Typed(Value::Date(date)) if spec.field_type == FieldType::DateTime => {
             return midnight(date, time_zone)
                 .map(Value::DateTime)
@@ -63,16 +77,19 @@ pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Resul
                 && !email.contains(char::is_whitespace);
             if is_email { Ok(Value::Text(email)) } else { Err(invalid("an e-mail address")) }
         }
-        FieldType::Currency | FieldType::Id => Ok(Value::Text(text(&json))),
+        FieldType::Currency => {
+            let code = text(&json);
+            if is_identifier_code(&code) { Ok(Value::Text(code)) } else { Err(invalid("the code of a currency")) }
+        }
+        FieldType::Id => M3terId::parse(&text(&json)).map(Value::Id).map_err(|_| invalid("the id of a m3ter object")),
         FieldType::Date | FieldType::DateTime => {
-            let instant =
-                json.as_str().filter(|text| text.len() > 10).and_then(|text| text.replace("+0000", "Z").parse::<jiff::Timestamp>().ok());
+            let instant = as_instant(&json);
             let date = json.as_str().filter(|text| text.len() == 10).and_then(date_in_text);
             match (spec.field_type, date, instant) {
                 (FieldType::DateTime, _, Some(instant)) => Ok(Value::DateTime(instant)),
                 (FieldType::DateTime, Some(date), _) => convert(Raw::Typed(Value::Date(date)), spec, time_zone),
                 (_, Some(date), _) => Ok(Value::Date(date)),
-                (_, _, Some(instant)) => Ok(Value::Date(crate::domain::dates::date_at(instant, time_zone))),
+                (_, _, Some(instant)) => Ok(Value::Date(date_at(instant, time_zone))),
                 _ => Err(invalid("a date")),
             }
         }
@@ -99,10 +116,29 @@ pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Resul
                 Err(Problem::Invalid(format!("is not one of {}", words.join(", "))))
             }
         }
-        FieldType::EnumList(_) | FieldType::IdList => {
-            Ok(Value::TextList(text(&json).split([',', ';']).map(|part| part.trim().to_owned()).collect()))
+        FieldType::EnumList(words) => {
+            let list = listed(&json);
+            match list.iter().find(|word| !words.contains(&word.as_str())) {
+                None => Ok(Value::TextList(list)),
+                Some(other) => Err(Problem::Invalid(format!("holds `{other}`, which is not one of {}", words.join(", ")))),
+            }
         }
-        FieldType::Address | FieldType::PricingBands => Err(invalid("of the right kind")),
+        FieldType::IdList => {
+            let list = listed(&json);
+            match list.iter().find(|id| M3terId::parse(id).is_err()) {
+                None if list.len() <= MOST_LIST_ENTRIES => Ok(Value::TextList(list)),
+                None => {
+                    Err(Problem::OutOfRange(format!("has {} entries, and m3ter's `{}` holds {MOST_LIST_ENTRIES}", list.len(), spec.name)))
+                }
+                Some(_) => Err(invalid("a list of ids of m3ter objects")),
+            }
+        }
+        FieldType::Address
+        | FieldType::PricingBands
+        | FieldType::FeeDates
+        | FieldType::UsageFilters
+        | FieldType::Segment
+        | FieldType::CustomFields => Err(invalid("of the right kind")),
     }
 }
 
@@ -143,7 +179,9 @@ fn expected(field_type: FieldType) -> &'static str {
         FieldType::Date => "a date such as \"2026-01-31\"",
         FieldType::DateTime => "a date-time such as \"2026-01-31T00:00:00Z\"",
         FieldType::Address => "an address, from Salesforce fields",
-        FieldType::PricingBands => "pricing bands, from `bands_text` or `unit_price`",
+        FieldType::PricingBands => "pricing bands, from `bands_text`, `unit_price`, `list` or `each`",
+        FieldType::FeeDates | FieldType::UsageFilters => "a list, from `list` or `each`",
+        FieldType::Segment | FieldType::CustomFields => "a table with a name for each value",
         _ => "a text",
     }
 }
@@ -156,6 +194,29 @@ impl Constant {
             Self::Boolean(boolean) => Json::Bool(*boolean),
         }
     }
+}
+
+/// An instant as Salesforce writes it: `2026-01-31T09:30:00.000+0000`.
+pub(super) fn as_instant(json: &Json) -> Option<jiff::Timestamp> {
+    json.as_str().filter(|text| text.len() > 10).and_then(|text| text.replace("+0000", "Z").parse().ok())
+}
+
+/// The calendar date of a value: a date, or that of an instant in a time zone.
+pub(super) fn as_date(raw: &Raw, time_zone: &TimeZone) -> Option<jiff::civil::Date> {
+    match raw {
+        Raw::Typed(Value::Date(date)) => Some(*date),
+        Raw::Typed(Value::DateTime(instant)) => Some(date_at(*instant, time_zone)),
+        Raw::Typed(_) => None,
+        Raw::Json(json) => match as_instant(json) {
+            Some(instant) => Some(date_at(instant, time_zone)),
+            None => json.as_str().filter(|text| text.len() == 10).and_then(date_in_text),
+        },
+    }
+}
+
+/// The entries of a text: by commas, semicolons (as Salesforce joins picklist values) or lines.
+fn listed(json: &Json) -> Vec<String> {
+    text(json).split([',', ';', '\n']).map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
 /// A scalar as text.

@@ -5,31 +5,16 @@ use serde_json::Value as Json;
 
 use super::address::address;
 use super::bands::{bands_in_text, single_band};
-use super::convert::{Raw, text};
+use super::convert::{Raw, as_date, text};
 use super::fault::nearest;
-use super::language::{Catalogued, Expression, FieldRef, Mapped, ObjectMapping, Rows, Step, Term};
-use super::resolve::Context;
-use super::{Mapping, language::Constant};
+use super::language::{Expression, Extreme, FieldRef, ObjectMapping, Operand, Parts, Term};
+use super::row::Row;
+use crate::domain::catalog::Catalogued;
 use crate::domain::dates::EndExclusive;
-use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::field::{FieldSpec, FieldType, is_identifier_code};
+use crate::domain::field::FieldSpec;
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::SalesforceId;
 use crate::domain::money::decimal_in_json;
-use crate::domain::record::Record;
-use crate::domain::value::{Value, date_in_text};
-
-/// One row with everything that its values may come from.
-#[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
-    pub(super) mapping: &'a Mapping,
-    pub(super) root: &'a Record,
-    /// The line; none for an object of the root.
-    pub(super) line: Option<&'a Record>,
-    pub(super) context: &'a Context<'a>,
-    /// The currencies of the plan templates of all lines.
-    pub(super) template_currencies: &'a [String],
-}
+use crate::domain::value::Value;
 
 /// A value, where it came from, and what a person should know.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,50 +24,53 @@ pub(super) struct Evaluated {
     pub(super) warnings: Vec<String>,
 }
 
-/// The deepest chain of `same_as`: contract ← account plan ← pricing.
+impl Evaluated {
+    pub(super) fn new(raw: Raw, source: impl Into<String>) -> Self {
+        Self { raw, source: source.into(), warnings: Vec::new() }
+    }
+
+    fn typed(value: Value, source: impl Into<String>) -> Self {
+        Self::new(Raw::Typed(value), source)
+    }
+}
+
+/// The deepest chain of `same_as`: contract ← account plan ← pricing. Circles are refused when a file is parsed.
 const DEEPEST: usize = 8;
 
+/// `None` where the source is blank.
+pub(super) type Outcome = Result<Option<Evaluated>, Finding>;
+
 impl Row<'_> {
-    /// The value of an expression; `None` where its source is blank.
-    pub(super) fn evaluate(
-        &self,
-        object: &ObjectMapping,
-        expression: &Expression,
-        spec: Option<&FieldSpec>,
-    ) -> Result<Option<Evaluated>, Finding> {
+    /// The value of an expression.
+    pub(super) fn evaluate(self, object: &ObjectMapping, expression: &Expression, spec: Option<&FieldSpec>) -> Outcome {
         self.evaluate_at(object, expression, spec, 0)
     }
 
-    fn evaluate_at(
-        &self,
-        object: &ObjectMapping,
-        expression: &Expression,
-        spec: Option<&FieldSpec>,
-        depth: usize,
-    ) -> Result<Option<Evaluated>, Finding> {
+    pub(super) fn evaluate_at(self, object: &ObjectMapping, expression: &Expression, spec: Option<&FieldSpec>, depth: usize) -> Outcome {
+        let found = if expression.when.as_ref().is_some_and(|condition| !self.holds(condition)) {
+            None
+        } else {
+            self.with_steps(object, expression, spec, depth)?
+        };
+        let default = || expression.default.as_ref().map(|default| Evaluated::new(Raw::Json(default.to_json()), "default"));
+        Ok(found.or_else(default))
+    }
+
+    fn with_steps(self, object: &ObjectMapping, expression: &Expression, spec: Option<&FieldSpec>, depth: usize) -> Outcome {
         let Some(mut evaluated) = self.term(object, expression, spec, depth)? else { return Ok(None) };
         for step in &expression.steps {
-            if !apply_step(&mut evaluated, step, spec)? {
+            if !self.apply_step(&mut evaluated, step, spec)? {
                 return Ok(None);
             }
         }
         Ok(Some(evaluated))
     }
 
-    fn term(
-        &self,
-        object: &ObjectMapping,
-        expression: &Expression,
-        spec: Option<&FieldSpec>,
-        depth: usize,
-    ) -> Result<Option<Evaluated>, Finding> {
-        let of_field = |field: &FieldRef, raw: Raw| Evaluated { raw, source: self.shown(field), warnings: Vec::new() };
-        let typed = |value: Value, source: String| Some(Evaluated { raw: Raw::Typed(value), source, warnings: Vec::new() });
+    fn term(self, object: &ObjectMapping, expression: &Expression, spec: Option<&FieldSpec>, depth: usize) -> Outcome {
         Ok(match &expression.term {
-            Term::Field(field) => self.field(field).map(|json| of_field(field, Raw::Json(json.clone()))),
-            Term::Constant(constant) => {
-                Some(Evaluated { raw: Raw::Json(constant.to_json()), source: "constant".to_owned(), warnings: Vec::new() })
-            }
+            Term::Field(field) => self.field(field).map(|json| Evaluated::new(Raw::Json(json.clone()), self.shown(field))),
+            Term::OnlyRow(set, field) => self.of_only_row(*set, field)?,
+            Term::Constant(constant) => Some(Evaluated::new(Raw::Json(constant.to_json()), "constant")),
             Term::First(expressions) => {
                 for expression in expressions {
                     if let Some(found) = self.evaluate_at(object, expression, spec, depth)? {
@@ -91,27 +79,36 @@ impl Row<'_> {
                 }
                 None
             }
-            Term::Lookup(catalogued, code) => Some(self.look_up(object, *catalogued, code, depth)?),
-            Term::This(kind) => self.object_key(*kind).and_then(|key| typed(Value::Object(key), format!("{kind} of this sync"))),
+            Term::Concat(parts, separator) => self.concat(object, parts, separator.as_deref(), depth)?,
+            Term::Extreme(which, dates) => self.extreme(object, *which, dates, spec, depth)?,
+            Term::Lookup { catalogued, by_product, code } => self.look_up(object, *catalogued, *by_product, code, depth)?,
+            Term::This(kind) => match self.shared_plan(*kind)? {
+                Some(shared) => Some(shared),
+                None => self.object_key(*kind).map(|key| Evaluated::typed(Value::Object(key), format!("{kind} of this sync"))),
+            },
             Term::SameAs(kind, field) => {
-                let target = self.mapping.mapped.object(*kind).filter(|_| depth < DEEPEST);
-                let Some((target, field)) = target.and_then(|target| Some((target, target.field(field)?))) else { return Ok(None) };
-                let Some(evaluated) = self.evaluate_at(target, &field.expression, Some(field.spec), depth + 1)? else { return Ok(None) };
-                Some(evaluated)
+                let target = self.target(*kind).filter(|_| depth < DEEPEST);
+                let Some((row, target, field)) = target.and_then(|(row, target)| Some((row, target, target.field(field)?))) else {
+                    return Ok(None);
+                };
+                row.evaluate_at(target, &field.expression, Some(field.spec), depth + 1)?
             }
             Term::CurrencySetting => {
                 let currency = self.mapping.settings.currency.clone();
-                currency.and_then(|currency| typed(Value::Text(currency), "setting `currency`".to_owned()))
+                currency.map(|currency| Evaluated::typed(Value::Text(currency), "setting `currency`"))
             }
             Term::TemplatesCurrency => match self.template_currencies {
-                [only] => typed(Value::Text(only.clone()), "the plan templates of the lines".to_owned()),
+                [only] => Some(Evaluated::typed(Value::Text(only.clone()), "the plan templates of the lines")),
                 _ => None,
             },
             Term::MonthsAfter(field, after) => self.months_after(object, field, after, depth)?,
-            Term::Address(parts) => self.address(parts),
+            Term::Address(parts) => self.address(object, parts, depth)?,
+            Term::Named(values, replace) => self.named_values(object, values, *replace, spec, depth)?,
             Term::BandsText(field) => match self.field(field) {
                 None => None,
-                Some(json) => typed(Value::PricingBands(bands_in_text(&text(json), &self.shown(field))?), self.shown(field)),
+                Some(json) => {
+                    Some(Evaluated::typed(Value::PricingBands(bands_in_text(&text(json), &self.shown(field))?), self.shown(field)))
+                }
             },
             Term::UnitPrice(price, discount) => match self.field(price) {
                 None => None,
@@ -121,49 +118,98 @@ impl Row<'_> {
                     let discount = discount.as_ref().and_then(|field| Some((field, self.field(field)?)));
                     let percent =
                         discount.map(|(field, json)| decimal_in_json(json).ok_or_else(|| self.not_a_number(field, json))).transpose()?;
-                    typed(Value::PricingBands(single_band(price, percent, &shown)?), shown)
+                    Some(Evaluated::typed(Value::PricingBands(single_band(price, percent, &shown)?), shown))
                 }
             },
+            Term::Each(set, parts) => self.each(object, *set, parts, spec, depth)?,
+            Term::List(entries) => self.list(object, entries, spec, depth)?,
         })
     }
 
-    /// The id of a code; blank, impossible and unknown codes are findings.
-    fn look_up(&self, object: &ObjectMapping, catalogued: Catalogued, code: &Expression, depth: usize) -> Result<Evaluated, Finding> {
-        let what = match catalogued {
-            Catalogued::PlanTemplate => "plan template",
-            Catalogued::Aggregation => "aggregation",
-        };
-        let Some(Evaluated { raw: Raw::Json(json), source, warnings }) = self.evaluate_at(object, code, None, depth)? else {
-            let fields = self.shown_fields(code);
+    /// The field of the only row of a set; several rows do not say which one is meant.
+    fn of_only_row(self, set: usize, field: &FieldRef) -> Outcome {
+        let mut rows = self.below(set);
+        let (first, second) = (rows.next(), rows.next());
+        if let (Some(first), Some(second)) = (first, second) {
+            let id = |row: Row<'_>| row.own_record().id().map_or_else(|| "a row".to_owned(), |id| id.to_string());
+            let sobject = &self.mapping.mapped.sets[set].sobject;
             return Err(Finding::new(
-                FindingCode::RequiredValueBlank,
-                format!("The code of the {what} is missing: {fields} is blank"),
-                format!("Enter the code of a m3ter {what} in {fields}"),
-            ));
-        };
-        let code = text(&json).trim().to_owned();
-        if catalogued == Catalogued::Aggregation && !is_identifier_code(&code) {
-            return Err(Finding::new(
-                FindingCode::CodeInvalid,
-                format!(
-                    "`{code}` in `{source}` can be no code of a m3ter aggregation, which has letters, digits, `_` and `$` only and no digit first"
-                ),
-                "Enter the aggregation's code in `Product2.M3ter_Aggregation_Code__c`, or in the field that the mapping reads first",
+                FindingCode::SeveralRows,
+                format!("There are several `{sobject}` ({}, {}), and one is expected", id(first), id(second)),
+                "Keep one of them, or map each to an object of its own",
             ));
         }
-        let catalog = self.context.catalog;
-        let (id, known): (_, Vec<&str>) = match catalogued {
-            Catalogued::PlanTemplate => (
-                catalog.plan_templates.get(&code).map(|template| template.id.clone()),
-                catalog.plan_templates.keys().map(String::as_str).collect(),
-            ),
-            Catalogued::Aggregation => {
-                (catalog.aggregations.get(&code).cloned(), catalog.aggregations.keys().map(String::as_str).collect())
+        Ok(first.and_then(|row| row.field(field).map(|json| Evaluated::new(Raw::Json(json.clone()), self.shown(field)))))
+    }
+
+    fn concat(self, object: &ObjectMapping, parts: &[Expression], separator: Option<&str>, depth: usize) -> Outcome {
+        let mut texts = Vec::new();
+        let mut sources: Vec<String> = Vec::new();
+        let mut warnings = Vec::new();
+        for part in parts {
+            match (self.evaluate_at(object, part, None, depth)?, separator) {
+                (Some(found), _) => {
+                    texts.push(found.raw.text());
+                    warnings.extend(found.warnings);
+                    if found.source != "constant" && !sources.contains(&found.source) {
+                        sources.push(found.source);
+                    }
+                }
+                // Without a separator the text has one form; a part that is missing would leave a torso.
+                (None, None) => return Ok(None),
+                (None, Some(_)) => {}
             }
+        }
+        let text = texts.join(separator.unwrap_or_default());
+        let source = if sources.is_empty() { "constant".to_owned() } else { sources.join(", ") };
+        Ok((!text.trim().is_empty()).then_some(Evaluated { raw: Raw::Json(Json::String(text)), source, warnings }))
+    }
+
+    fn extreme(self, object: &ObjectMapping, which: Extreme, dates: &[Expression], spec: Option<&FieldSpec>, depth: usize) -> Outcome {
+        let mut chosen: Option<(Date, Evaluated)> = None;
+        for expression in dates {
+            let Some(found) = self.evaluate_at(object, expression, spec, depth)? else { continue };
+            let date = as_date(&found.raw, self.context.time_zone).ok_or_else(|| not_a_date(&found))?;
+            let is_better = chosen.as_ref().is_none_or(|(best, _)| match which {
+                Extreme::Earliest => date < *best,
+                Extreme::Latest => date > *best,
+            });
+            if is_better {
+                chosen = Some((date, found));
+            }
+        }
+        Ok(chosen.map(|(_, found)| found))
+    }
+
+    fn look_up(self, object: &ObjectMapping, catalogued: Catalogued, by_product: bool, code: &Expression, depth: usize) -> Outcome {
+        let what = catalogued.noun();
+        let by_rule = if by_product { self.product_choice(object)? } else { None };
+        let found = match by_rule {
+            Some(found) => Some(found),
+            None => self.evaluate_at(object, code, None, depth)?,
         };
-        match id {
-            Some(id) => Ok(Evaluated { raw: Raw::Typed(Value::Id(id)), source, warnings }),
+        let Some(Evaluated { raw, source, mut warnings }) = found else { return Ok(None) };
+        let code = raw.text().trim().to_owned();
+        if !catalogued.allows(&code) {
+            let rule = match catalogued {
+                Catalogued::Aggregation | Catalogued::CompoundAggregation | Catalogued::BillGroupingKey => {
+                    "has letters, digits, `_` and `$` only and no digit first"
+                }
+                _ => "has 1 to 80 characters and no outer spaces",
+            };
+            return Err(Finding::new(
+                FindingCode::CodeInvalid,
+                format!("`{code}` in `{source}` can be no code of a m3ter {what}, which {rule}"),
+                format!("Enter the {what}'s code in a field of its own that the mapping reads first"),
+            ));
+        }
+        if by_product && self.mapping.has_product_rules() && !source.starts_with("product rule") {
+            warnings.push(format!("No product rule fits: the code `{code}` from `{source}` chose the plan template"));
+        }
+        match self.context.catalog.id(catalogued, &code) {
+            Some(id) => Ok(Some(Evaluated { raw: Raw::Typed(Value::Id(id)), source, warnings })),
             None => {
+                let known = self.context.catalog.codes(catalogued);
                 let hint = nearest(&code, known).map_or_else(String::new, |near| format!("; the nearest one is `{near}`"));
                 Err(Finding::new(
                     FindingCode::CodeNotFound,
@@ -174,11 +220,9 @@ impl Row<'_> {
         }
     }
 
-    fn months_after(&self, object: &ObjectMapping, field: &FieldRef, after: &str, depth: usize) -> Result<Option<Evaluated>, Finding> {
+    fn months_after(self, object: &ObjectMapping, field: &FieldRef, after: &str, depth: usize) -> Outcome {
         let Some(json) = self.field(field) else { return Ok(None) };
-        let months = decimal_in_json(json)
-            .filter(|months| months.fract().is_zero())
-            .and_then(|months| i64::try_from(months.trunc().mantissa() / 10_i128.pow(months.trunc().scale())).ok());
+        let months = decimal_in_json(json).filter(|months| months.fract().is_zero()).and_then(|months| i64::try_from(months).ok());
         let months = months.filter(|months| (1..=1_200).contains(months)).ok_or_else(|| {
             let shown = self.shown(field);
             Finding::new(
@@ -189,74 +233,58 @@ impl Row<'_> {
         })?;
         let Some(start) = object.field(after) else { return Ok(None) };
         let start = self.evaluate_at(object, &start.expression, Some(start.spec), depth + 1)?;
-        let start: Option<Date> = start.and_then(|start| match start.raw {
-            Raw::Json(json) => json.as_str().and_then(date_in_text),
-            Raw::Typed(Value::Date(date)) => Some(date),
-            Raw::Typed(_) => None,
-        });
+        let start = start.and_then(|start| as_date(&start.raw, self.context.time_zone));
         let end = start.and_then(|start| EndExclusive::months_from(start, months));
-        Ok(end.map(|EndExclusive(end)| Evaluated { raw: Raw::Typed(Value::Date(end)), source: self.shown(field), warnings: Vec::new() }))
+        Ok(end.map(|EndExclusive(end)| Evaluated::new(Raw::Typed(Value::Date(end)), self.shown(field))))
     }
 
-    fn address(&self, parts: &[(&'static str, FieldRef)]) -> Option<Evaluated> {
-        let filled: Vec<(&'static str, &FieldRef, String)> =
-            parts.iter().filter_map(|(part, field)| Some((*part, field, text(self.field(field)?)))).collect();
-        let (_, first, _) = filled.first()?;
-        let source = self.shown(first);
-        let street = filled.iter().find(|(part, ..)| *part == "street").map(|(_, _, text)| text.as_str());
-        let others: Vec<(&'static str, String)> =
-            filled.iter().filter(|(part, ..)| *part != "street").map(|(part, _, text)| (*part, text.clone())).collect();
+    fn address(self, object: &ObjectMapping, parts: &Parts, depth: usize) -> Outcome {
+        let mut filled: Vec<(&'static str, String)> = Vec::new();
+        let mut source = None;
+        for (part, expression) in parts {
+            if let Some(found) = self.evaluate_at(object, expression, None, depth)? {
+                filled.push((part, found.raw.text()));
+                source.get_or_insert(found.source);
+            }
+        }
+        let Some(source) = source else { return Ok(None) };
+        let street = filled.iter().find(|(part, _)| *part == "street").map(|(_, text)| text.as_str());
+        let others: Vec<(&'static str, String)> = filled.iter().filter(|(part, _)| *part != "street").cloned().collect();
         let (parts, warnings) = address(street, &others);
-        Some(Evaluated { raw: Raw::Typed(Value::Address(parts)), source, warnings })
+        Ok(Some(Evaluated { raw: Raw::Typed(Value::Address(parts)), source, warnings }))
     }
 
-    /// The value of a field; `None` where it is blank or the org does not have it.
-    pub(super) fn field(&self, field: &FieldRef) -> Option<&Json> {
-        self.record(field).value(&field.path)
+    /// The text that tells an object of this row from others of the same kind.
+    pub(super) fn own_key(self, object: &ObjectMapping) -> Option<String> {
+        let key = self.evaluate(object, object.key.as_ref()?, None).ok()??;
+        Some(key.raw.text().trim().to_owned()).filter(|key| !key.is_empty())
     }
 
-    /// Whether a checkbox is on.
-    pub(super) fn is_on(&self, field: Option<&FieldRef>) -> bool {
-        field.and_then(|field| self.field(field)).and_then(Json::as_bool) == Some(true)
-    }
-
-    pub(super) fn record(&self, field: &FieldRef) -> &Record {
-        match (field.from, self.line) {
-            (Rows::Lines, Some(line)) => line,
-            _ => self.root,
+    /// The number that a step computes with; `None` where the field is blank.
+    pub(super) fn operand(self, operand: &Operand) -> Result<Option<rust_decimal::Decimal>, Finding> {
+        match operand {
+            Operand::Number(number) => Ok(Some(*number)),
+            Operand::Field(field) => match self.field(field) {
+                None => Ok(None),
+                Some(json) => decimal_in_json(json).map(Some).ok_or_else(|| self.not_a_number(field, json)),
+            },
         }
     }
 
-    /// The Salesforce row that an object comes from; the root where the mapping's own row is blank.
-    pub(super) fn row_id(&self, object: &ObjectMapping) -> Option<SalesforceId> {
-        let named =
-            object.row.as_ref().and_then(|field| self.field(field)).and_then(Json::as_str).and_then(|id| SalesforceId::parse(id).ok());
-        let own = match (object.rows, self.line) {
-            (Rows::Lines, Some(line)) => line.id(),
-            _ => self.root.id(),
-        };
-        named.or(own)
-    }
-
-    pub(super) fn object_key(&self, kind: EntityKind) -> Option<ObjectKey> {
-        let object = Mapped::object(&self.mapping.mapped, kind)?;
-        self.row_id(object).map(|row| ObjectKey::only(kind, row))
-    }
-
-    /// A field as people know it: `Opportunity.Amount`, `Product2.ProductCode`.
-    pub(super) fn shown(&self, field: &FieldRef) -> String {
-        if field.path.contains('.') { field.path.clone() } else { format!("{}.{}", self.mapping.sobject_of(field), field.path) }
-    }
-
     /// The fields of an expression, for a sentence about what is blank.
-    pub(super) fn shown_fields(&self, expression: &Expression) -> String {
+    pub(super) fn shown_fields(self, expression: &Expression) -> String {
         let mut refs = Vec::new();
         expression.collect(&mut refs);
-        let names: Vec<String> = refs.into_iter().map(|field| format!("`{}`", self.shown(field))).collect();
+        let mut names: Vec<String> = Vec::new();
+        for name in refs.into_iter().map(|field| format!("`{}`", self.shown(field))) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         names.join(" or ")
     }
 
-    fn not_a_number(&self, field: &FieldRef, json: &Json) -> Finding {
+    fn not_a_number(self, field: &FieldRef, json: &Json) -> Finding {
         let shown = self.shown(field);
         Finding::new(
             FindingCode::ValueInvalid,
@@ -266,52 +294,7 @@ impl Row<'_> {
     }
 }
 
-/// Applies a step; `false` makes the value blank.
-fn apply_step(evaluated: &mut Evaluated, step: &Step, spec: Option<&FieldSpec>) -> Result<bool, Finding> {
-    match (step, &mut evaluated.raw) {
-        (Step::Warn(sentence), _) => evaluated.warnings.push(sentence.clone()),
-        (Step::Trim, Raw::Json(Json::String(text))) => *text = text.trim().to_owned(),
-        (Step::Upper, Raw::Json(Json::String(text)) | Raw::Typed(Value::Text(text))) => *text = text.to_uppercase(),
-        (Step::Truncate, Raw::Json(Json::String(text))) => {
-            if let Some(FieldSpec { field_type: FieldType::Text { max }, name, .. }) = spec
-                && text.chars().count() > *max
-            {
-                *text = text.chars().take(*max).collect();
-                evaluated.warnings.push(format!("`{}` was cut to the {max} characters that m3ter's `{name}` holds", evaluated.source));
-            }
-        }
-        (Step::EndExclusive, raw) => {
-            let last_day = match raw {
-                Raw::Json(json) => json.as_str().and_then(date_in_text),
-                Raw::Typed(Value::Date(date)) => Some(*date),
-                Raw::Typed(_) => None,
-            };
-            let end = last_day.and_then(EndExclusive::after);
-            let source = &evaluated.source;
-            let EndExclusive(end) = end.ok_or_else(|| {
-                Finding::new(FindingCode::ValueInvalid, format!("`{source}` is not a date"), format!("Enter a date in `{source}`"))
-            })?;
-            *raw = Raw::Typed(Value::Date(end));
-        }
-        (Step::ZeroIsBlank, Raw::Json(json)) => return Ok(decimal_in_json(json).is_none_or(|number| !number.is_zero())),
-        (Step::Map(entries), raw) => {
-            let value = match raw {
-                Raw::Json(json) => text(json),
-                Raw::Typed(_) => return Ok(true),
-            };
-            match entries.iter().find(|(from, _)| from.eq_ignore_ascii_case(value.trim())) {
-                Some((_, to)) => *raw = Raw::Json(Constant::to_json(to)),
-                None => {
-                    let known: Vec<String> = entries.iter().map(|(from, _)| format!("`{from}`")).collect();
-                    return Err(Finding::new(
-                        FindingCode::ValueInvalid,
-                        format!("`{}` is `{value}`, which the mapping does not know", evaluated.source),
-                        format!("Choose {}, or add the value to the mapping", known.join(" or ")),
-                    ));
-                }
-            }
-        }
-        _ => {}
-    }
-    Ok(true)
+pub(super) fn not_a_date(found: &Evaluated) -> Finding {
+    let source = &found.source;
+    Finding::new(FindingCode::ValueInvalid, format!("`{source}` is not a date"), format!("Enter a date in `{source}`"))
 }

@@ -14,12 +14,12 @@ pub struct MappingFault {
     /// What is wrong.
     pub message: String,
     /// What to do.
-    pub hint: Option<String>,
+    pub hint: String,
 }
 
 impl MappingFault {
-    pub(super) fn new(file: &str, line: usize, key: impl Into<String>, message: impl Into<String>, hint: Option<String>) -> Self {
-        Self { file: file.to_owned(), line, key: key.into(), message: message.into(), hint }
+    pub(super) fn new(file: &str, line: usize, key: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line, key: key.into(), message: message.into(), hint: hint.into() }
     }
 }
 
@@ -30,8 +30,7 @@ impl fmt::Display for MappingFault {
         if !key.is_empty() {
             write!(f, "`{key}`: ")?;
         }
-        f.write_str(message)?;
-        hint.as_ref().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+        write!(f, "{message}; {hint}")
     }
 }
 
@@ -39,4 +38,16 @@ impl fmt::Display for MappingFault {
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |candidate: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
     known.into_iter().min_by_key(distance).filter(|candidate| distance(candidate) <= name.len().max(3) / 3)
+}
+
+/// A hint about a name that is not known: the one that is meant, or all that are.
+pub(super) fn hint_for(name: &str, known: &[&str]) -> String {
+    let short: String = name.chars().take(80).collect();
+    match nearest(&short, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            format!("known here: {}", names.join(", "))
+        }
+    }
 }

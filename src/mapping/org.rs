@@ -72,6 +72,11 @@ impl Mapping {
                 );
             }
         }
+        for fault in
+            self.query(schema).err().into_iter().flatten().filter(|fault| self.mapped.sets.iter().any(|set| set.line == fault.line))
+        {
+            remark(Severity::Red, fault.message);
+        }
         for reference in self.mapped.objects.iter().filter_map(|object| object.write_back.as_ref()) {
             let field = self.org_field(schema, reference).ok();
             if let Some(field) = field.filter(|field| !field.updateable) {

@@ -1,6 +1,13 @@
-//! From TOML to the tree; every fault with its line, all of them at once.
+//! From TOML to the tree; every fault with its line and a hint, all of them at once.
 
+mod condition;
 mod expression;
+mod object;
+mod product;
+mod references;
+mod rows;
+mod steps;
+mod structure;
 
 use std::ops::Range;
 
@@ -8,14 +15,14 @@ use jiff::tz::TimeZone;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Mapping;
-use super::fault::{MappingFault, nearest};
-use super::language::{FieldMapping, FieldRef, Lines, Mapped, ObjectMapping, Rows};
+use super::fault::{MappingFault, hint_for};
+use super::language::{Mapped, ProductRule, ROOT, RowSet};
+use super::{Mapping, MappingSource};
 use crate::domain::entity::EntityKind;
 use crate::domain::settings::{CommitmentBilling, OverlapRule, PricingChange, RemovedLines, Settings};
 
 /// The tables of a file, in the order of results.
-const OBJECT_TABLES: [(&str, EntityKind); 6] = [
+pub(super) const OBJECT_TABLES: [(&str, EntityKind); 6] = [
     ("account", EntityKind::Account),
     ("contract", EntityKind::Contract),
     ("commitment", EntityKind::Commitment),
@@ -24,31 +31,55 @@ const OBJECT_TABLES: [(&str, EntityKind); 6] = [
     ("account_plan", EntityKind::AccountPlan),
 ];
 
-const TOP_KEYS: [&str; 8] =
-    ["root", "currency", "time_zone", "commitment_billing", "pricing_change", "removed_lines", "deal_currency", "lines"];
-const LINE_KEYS: [&str; 5] = ["relationship", "sobject", "parent", "order_by", "leave_out"];
-const OBJECT_KEYS: [&str; 7] = ["rows", "row", "sobject", "skip", "write_back", "joins_by", "billing_line"];
+const TOP_KEYS: [&str; 12] = [
+    "root",
+    "only_when",
+    "currency",
+    "time_zone",
+    "commitment_billing",
+    "pricing_change",
+    "removed_lines",
+    "deal_currency",
+    "lines",
+    "rows",
+    "product_mapping",
+    "product_rule",
+];
 
 /// The key of a Commitment's and an AccountPlan's table that says what happens about one that stands in the way.
 const OVERLAP_KEY: &str = "overlap";
 
 /// A file that is larger is not a mapping.
-const LARGEST_FILE_BYTES: usize = 256 * 1024;
+pub(super) const LARGEST_FILE_BYTES: usize = 256 * 1024;
+
+/// What one file holds.
+pub(super) enum Parsed {
+    /// The mapping of a root object.
+    Mapping(Box<Mapping>),
+    /// Product rules for all mappings.
+    Rules(Vec<ProductRule>),
+}
 
 /// Parses and checks one file.
-pub(super) fn parse(file: &str, text: &str) -> Result<Mapping, Vec<MappingFault>> {
-    if text.len() > LARGEST_FILE_BYTES {
+pub(super) fn parse(source: &MappingSource) -> Result<Parsed, Vec<MappingFault>> {
+    let file = source.name.as_str();
+    let unreadable = |line: usize, message: String, hint: &str| vec![MappingFault::new(file, line, "", message, hint)];
+    if source.bytes.len() > LARGEST_FILE_BYTES {
         let message = format!("the file is larger than {} KiB", LARGEST_FILE_BYTES / 1024);
-        return Err(vec![MappingFault::new(file, 1, "", message, None)]);
+        return Err(unreadable(1, message, "a mapping is a short text; is this another file?"));
     }
-    let mut parser = Parser { file, text, faults: Vec::new(), lines_parent: None };
+    let text = std::str::from_utf8(&source.bytes).map_err(|error| {
+        let line = source.bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+        unreadable(line, "the file is not UTF-8".to_owned(), "save it with the encoding UTF-8")
+    })?;
+    let mut parser = Parser { file, text, faults: Vec::new(), sets: Vec::new() };
     let table = DeTable::parse(text).map_err(|error| {
         let line = parser.line(&error.span().unwrap_or_default());
-        vec![MappingFault::new(file, line, "", error.message(), Some("the file must be valid TOML".to_owned()))]
+        unreadable(line, error.message().to_owned(), "the file must be valid TOML")
     })?;
-    let mapping = parser.mapping(table.get_ref());
-    match mapping {
-        Some(mapping) if parser.faults.is_empty() => Ok(mapping),
+    let parsed = parser.file(table.get_ref());
+    match parsed {
+        Some(parsed) if parser.faults.is_empty() => Ok(parsed),
         _ => Err(parser.faults),
     }
 }
@@ -57,8 +88,8 @@ struct Parser<'a> {
     file: &'a str,
     text: &'a str,
     faults: Vec<MappingFault>,
-    /// The lines' relationship back to the root, which turns a line's path into one of the root.
-    lines_parent: Option<String>,
+    /// The row sets, which turn a row's path through its parent into one of the parent.
+    sets: Vec<RowSet>,
 }
 
 type Value<'a> = Spanned<DeValue<'a>>;
@@ -68,58 +99,62 @@ impl Parser<'_> {
         self.text.get(..span.start).unwrap_or_default().matches('\n').count() + 1
     }
 
-    fn fault(&mut self, span: &Range<usize>, key: &str, message: impl Into<String>, hint: Option<String>) {
+    fn fault(&mut self, span: &Range<usize>, key: &str, message: impl Into<String>, hint: impl Into<String>) {
         let line = self.line(span);
+        self.fault_at(line, key, message, hint);
+    }
+
+    fn fault_at(&mut self, line: usize, key: &str, message: impl Into<String>, hint: impl Into<String>) {
         self.faults.push(MappingFault::new(self.file, line, key, message, hint));
     }
 
-    fn mapping(&mut self, table: &DeTable<'_>) -> Option<Mapping> {
+    fn file(&mut self, table: &DeTable<'_>) -> Option<Parsed> {
+        let rules = find(table, "product_rule").map(|value| self.product_rules(value));
+        if let (Some(rules), None) = (&rules, find(table, "root")) {
+            self.check_keys(table, "", &["product_rule"]);
+            return Some(Parsed::Rules(rules.clone()));
+        }
+        self.mapping(table, rules.unwrap_or_default()).map(|mapping| Parsed::Mapping(Box::new(mapping)))
+    }
+
+    fn mapping(&mut self, table: &DeTable<'_>, product_rules: Vec<ProductRule>) -> Option<Mapping> {
         let object_tables = || OBJECT_TABLES.iter().map(|(name, _)| *name);
         self.check_keys(table, "", &TOP_KEYS.iter().copied().chain(object_tables()).collect::<Vec<_>>());
         let root = self.required_name(table, "", "root", 0..0);
         let settings = self.settings(table);
-        let lines = find(table, "lines").and_then(|value| self.lines(value));
-        self.lines_parent = lines.as_ref().map(|lines| lines.parent.clone());
-        let deal_currency = find(table, "deal_currency").and_then(|value| self.expression(value, "deal_currency", Rows::Root, None));
+        self.row_sets(table, root.as_deref().unwrap_or_default());
+        let only_when = find(table, "only_when").map(|value| self.guards(value, "only_when", ROOT)).unwrap_or_default();
+        let deal_currency = find(table, "deal_currency").and_then(|value| self.expression(value, "deal_currency", ROOT, None));
+        let product = find(table, "product_mapping").and_then(|value| self.product_keys(value));
         let mut objects = Vec::new();
         for (name, kind) in OBJECT_TABLES {
             if let Some(value) = find(table, name) {
-                objects.extend(self.object(value, name, kind, lines.is_some()));
+                objects.extend(self.objects(value, table, name, kind));
             }
         }
-        let mapped = Mapped { deal_currency, lines, objects };
-        self.check_references(&mapped);
-        Some(Mapping { file: self.file.to_owned(), root: root?, settings, mapped })
+        if objects.is_empty() {
+            self.fault(&(0..0), "", "the file maps nothing", "add a table such as `[account]`");
+        }
+        let mapped = Mapped { only_when, deal_currency, sets: std::mem::take(&mut self.sets), objects, product };
+        self.check_references(&mapped, !product_rules.is_empty());
+        Some(Mapping { file: self.file.to_owned(), root: root?, settings, mapped, product_rules })
     }
 
     fn check_keys(&mut self, table: &DeTable<'_>, prefix: &str, known: &[&str]) {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
             if !known.contains(&name) {
-                let hint = nearest(name, known.iter().copied()).map(|known| format!("did you mean `{known}`?"));
-                self.fault(&key.span(), &dotted(prefix, name), "this key is not known here", hint);
+                self.fault(&key.span(), &dotted(prefix, name), "this key is not known here", hint_for(name, known));
             }
         }
     }
 
     fn settings(&mut self, table: &DeTable<'_>) -> Settings {
-        let time_zone = self.text_setting(table, "time_zone").and_then(|(span, name)| {
-            let zone = TimeZone::get(&name).ok();
-            if zone.is_none() {
-                let hint = Some("use a tz database name such as `Europe/London`".to_owned());
-                self.fault(&span, "time_zone", format!("`{name}` is not a time zone"), hint);
-            }
-            zone
-        });
+        let time_zone = self.text_setting(table, "time_zone").and_then(|(span, name)| self.time_zone(&span, "time_zone", &name));
         let currency = self.text_setting(table, "currency").and_then(|(span, code)| {
             let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
             if !is_code {
-                self.fault(
-                    &span,
-                    "currency",
-                    format!("`{code}` is not an ISO 4217 code"),
-                    Some("three capital letters, such as `USD`".to_owned()),
-                );
+                self.fault(&span, "currency", format!("`{code}` is not an ISO 4217 code"), "three capital letters, such as `USD`");
             }
             is_code.then_some(code)
         });
@@ -137,18 +172,29 @@ impl Parser<'_> {
         }
     }
 
-    /// The `overlap` of an object's table.
+    /// The `overlap` of an object's table, or of the first of several that has one.
     fn overlap_rule(&mut self, table: &DeTable<'_>, object: &str) -> OverlapRule {
         let rules = [("report", OverlapRule::Report), ("replace", OverlapRule::Replace), ("replace_any", OverlapRule::ReplaceAny)];
-        let table = find(table, object).and_then(|value| value.get_ref().as_table());
+        let Some(value) = find(table, object) else { return OverlapRule::default() };
+        let one = std::slice::from_ref(value);
+        let mut tables = value.get_ref().as_array().map_or(one, |items| items).iter().filter_map(|value| value.get_ref().as_table());
+        let table = tables.find(|table| find(table, OVERLAP_KEY).is_some());
         table.and_then(|table| self.choice(table, OVERLAP_KEY, &rules)).unwrap_or_default()
+    }
+
+    fn time_zone(&mut self, span: &Range<usize>, key: &str, name: &str) -> Option<TimeZone> {
+        let zone = TimeZone::get(name).ok();
+        if zone.is_none() {
+            self.fault(span, key, format!("`{name}` is not a time zone"), "use a tz database name such as `Europe/London`");
+        }
+        zone
     }
 
     fn text_setting(&mut self, table: &DeTable<'_>, key: &str) -> Option<(Range<usize>, String)> {
         let value = find(table, key)?;
         let text = value.get_ref().as_str().map(ToOwned::to_owned);
         if text.is_none() {
-            self.fault(&value.span(), key, "a text is expected", None);
+            self.fault(&value.span(), key, "a text is expected", "put it in quotes");
         }
         Some((value.span(), text?))
     }
@@ -158,138 +204,49 @@ impl Parser<'_> {
         let chosen = choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice);
         if chosen.is_none() {
             let words: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
-            self.fault(&span, key, format!("`{word}` is not one of the choices"), Some(format!("use {}", words.join(" or "))));
+            self.fault(&span, key, format!("`{word}` is not one of the choices"), format!("use {}", words.join(" or ")));
         }
         chosen
-    }
-
-    fn lines(&mut self, value: &Value<'_>) -> Option<Lines> {
-        let table = self.table(value, "lines")?;
-        self.check_keys(table, "lines", &LINE_KEYS);
-        let relationship = self.required_name(table, "lines", "relationship", value.span());
-        let sobject = self.required_name(table, "lines", "sobject", value.span());
-        let parent = self.required_name(table, "lines", "parent", value.span());
-        let order_by = match find(table, "order_by") {
-            None => "Id".to_owned(),
-            Some(value) => self.order_by(value)?,
-        };
-        let leave_out = find(table, "leave_out").and_then(|value| self.field_ref(value, "lines.leave_out", Rows::Lines));
-        Some(Lines { relationship: relationship?, sobject: sobject?, parent: parent?, order_by, leave_out })
-    }
-
-    /// `SortOrder NULLS LAST, Id`: it goes into the query, so every word of it is checked.
-    fn order_by(&mut self, value: &Value<'_>) -> Option<String> {
-        let text = value.get_ref().as_str().unwrap_or_default();
-        let is_term = |term: &str| {
-            let mut words = term.split_whitespace();
-            let rest: Vec<String> = words.by_ref().skip(1).map(str::to_ascii_uppercase).collect();
-            let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
-            term.split_whitespace().next().is_some_and(is_path)
-                && matches!(
-                    rest.as_slice(),
-                    [] | ["ASC" | "DESC"] | ["NULLS", "FIRST" | "LAST"] | ["ASC" | "DESC", "NULLS", "FIRST" | "LAST"]
-                )
-        };
-        if text.is_empty() || !text.split(',').all(is_term) {
-            let hint = Some("field names by commas, each with ASC, DESC, NULLS FIRST or NULLS LAST if needed".to_owned());
-            self.fault(&value.span(), "lines.order_by", "this is not an order", hint);
-            return None;
-        }
-        Some(text.to_owned())
-    }
-
-    fn object(&mut self, value: &Value<'_>, name: &str, kind: EntityKind, has_lines: bool) -> Option<ObjectMapping> {
-        let table = self.table(value, name)?;
-        let rows = match find(table, "rows").map(|rows| (rows.span(), rows.get_ref().as_str().unwrap_or_default())) {
-            None | Some((_, "root")) => Rows::Root,
-            Some((_, "lines")) if has_lines => Rows::Lines,
-            Some((span, "lines")) => {
-                self.fault(&span, &dotted(name, "rows"), "the file has no `[lines]` table", None);
-                Rows::Root
-            }
-            Some((span, other)) => {
-                self.fault(
-                    &span,
-                    &dotted(name, "rows"),
-                    format!("`{other}` is not a kind of rows"),
-                    Some("use `root` or `lines`".to_owned()),
-                );
-                Rows::Root
-            }
-        };
-        let mut field_ref = |key: &str, rows: Rows| find(table, key).and_then(|value| self.field_ref(value, &dotted(name, key), rows));
-        let row = field_ref("row", rows);
-        let skip = field_ref("skip", rows);
-        // Whether the org has it is seen in the record: a field that is not there is not written.
-        let write_back = field_ref("write_back", rows).map(|field| FieldRef { optional: true, ..field });
-        let joins_by = field_ref("joins_by", rows);
-        let billing_line = field_ref("billing_line", Rows::Lines);
-        let sobject = find(table, "sobject").and_then(|_| self.required_name(table, name, "sobject", value.span()));
-        let mut fields = Vec::new();
-        for (key, value) in table {
-            let key_name = key.get_ref().as_ref();
-            let has_overlap = matches!(kind, EntityKind::Commitment | EntityKind::AccountPlan);
-            if OBJECT_KEYS.contains(&key_name) || has_overlap && key_name == OVERLAP_KEY {
-                continue;
-            }
-            let Some(spec) = kind.field(key_name) else {
-                let known = kind.fields().iter().map(|field| field.name).chain(OBJECT_KEYS);
-                let hint = nearest(key_name, known).map(|known| format!("did you mean `{known}`?"));
-                self.fault(&key.span(), &dotted(name, key_name), format!("{kind} has no such field in m3ter"), hint);
-                continue;
-            };
-            let full = dotted(name, key_name);
-            if let Some(expression) = self.expression(value, &full, rows, Some(spec)) {
-                let flag =
-                    |flag: &str| value.get_ref().as_table().and_then(|table| find(table, flag)).and_then(|value| value.get_ref().as_bool());
-                fields.push(FieldMapping { spec, expression, once: flag("once") == Some(true), clear: flag("clear") == Some(true) });
-            }
-        }
-        for spec in kind.fields().iter().filter(|spec| spec.required) {
-            if !table.keys().any(|key| key.get_ref() == spec.name) {
-                self.fault(&value.span(), &dotted(name, spec.name), format!("m3ter requires this field of a {kind}"), None);
-            }
-        }
-        Some(ObjectMapping { kind, rows, row, sobject, skip, write_back, joins_by, billing_line, fields })
-    }
-
-    /// References to other objects must lead to tables of the file.
-    fn check_references(&mut self, mapped: &Mapped) {
-        let mut missing = Vec::new();
-        for object in &mapped.objects {
-            for field in &object.fields {
-                expression::references(&field.expression, &mut |kind, named| {
-                    let target = mapped.object(kind);
-                    if target.is_none() || named.is_some_and(|named| target.is_some_and(|target| target.field(named).is_none())) {
-                        missing.push((object.kind, field.spec.name, kind, named));
-                    }
-                });
-            }
-        }
-        for (kind, field, target, named) in missing {
-            let what = named.map_or_else(|| format!("the {target}"), |named| format!("`{named}` of the {target}"));
-            self.fault(&(0..0), &format!("{kind}.{field}"), format!("it refers to {what}, which the file does not map"), None);
-        }
     }
 
     fn table<'v>(&mut self, value: &'v Value<'_>, key: &str) -> Option<&'v DeTable<'v>> {
         let table = value.get_ref().as_table();
         if table.is_none() {
-            self.fault(&value.span(), key, "a table is expected", None);
+            self.fault(&value.span(), key, "a table is expected", "write `{ … }`, or a table with its name in brackets");
         }
         table
+    }
+
+    fn list<'v>(&mut self, value: &'v Value<'_>, key: &str) -> &'v [Value<'v>] {
+        match value.get_ref().as_array() {
+            Some(items) if !items.is_empty() => items,
+            _ => {
+                self.fault(&value.span(), key, "a list with at least one entry is expected", "write `[ … ]`");
+                &[]
+            }
+        }
+    }
+
+    fn flag(&mut self, table: &DeTable<'_>, key: &str, name: &str) -> bool {
+        let Some(value) = find(table, name) else { return false };
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.fault(&value.span(), key, format!("`{name}` takes true or false"), "without quotes");
+        }
+        flag == Some(true)
     }
 
     /// A name that goes into a query: letters, digits and underscores.
     fn required_name(&mut self, table: &DeTable<'_>, prefix: &str, key: &str, place: Range<usize>) -> Option<String> {
         let Some(value) = find(table, key) else {
-            self.fault(&place, &dotted(prefix, key), "this key is missing", None);
+            let hint = format!("add `{key} = \"…\"` with the API name, as Salesforce spells it");
+            self.fault(&place, &dotted(prefix, key), "this key is missing", hint);
             return None;
         };
         match value.get_ref().as_str() {
             Some(name) if is_path(name) && !name.contains('.') => Some(name.to_owned()),
             _ => {
-                let hint = Some("letters, digits and underscores, as Salesforce spells it".to_owned());
+                let hint = "letters, digits and underscores, as Salesforce spells it";
                 self.fault(&value.span(), &dotted(prefix, key), "this is not an API name", hint);
                 None
             }

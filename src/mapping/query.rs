@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::Mapping;
 use super::fault::MappingFault;
-use super::language::{FieldRef, Lines, Rows};
+use super::language::{FieldRef, ROOT, RowSet, SetId};
 use crate::domain::ids::SalesforceId;
 use crate::domain::org_schema::{OrgField, OrgSchema};
 
@@ -27,7 +27,7 @@ impl Mapping {
     /// The objects whose describe is still needed to follow all paths; ask again until there are none.
     pub fn undescribed(&self, schema: &OrgSchema) -> Vec<String> {
         let mut missing = BTreeSet::new();
-        let starts = std::iter::once(self.root.as_str()).chain(self.mapped.lines.iter().map(|lines| lines.sobject.as_str()));
+        let starts = self.mapped.sets.iter().map(|set| set.sobject.as_str());
         missing.extend(starts.filter(|sobject| schema.sobject(sobject).is_none()).map(ToOwned::to_owned));
         for reference in self.mapped.field_refs() {
             let mut sobject = self.sobject_of(reference).to_owned();
@@ -50,10 +50,10 @@ impl Mapping {
     /// The query, from what the org shows. A field that is not optional and not shown is a fault.
     pub fn query(&self, schema: &OrgSchema) -> Result<Query, Vec<MappingFault>> {
         let mut faults = Vec::new();
-        let mut root_fields = vec!["Id".to_owned()];
-        let mut line_fields = vec!["Id".to_owned()];
-        for reference in self.mapped.field_refs() {
-            let fields = if reference.from == Rows::Root { &mut root_fields } else { &mut line_fields };
+        let is_present: Vec<bool> = (0..self.mapped.sets.len()).map(|set| self.is_present(schema, set)).collect();
+        let mut fields: Vec<Vec<String>> = self.mapped.sets.iter().map(|_| vec!["Id".to_owned()]).collect();
+        for reference in self.mapped.field_refs().into_iter().filter(|reference| is_present[reference.from]) {
+            let fields = &mut fields[reference.from];
             match self.org_field(schema, reference) {
                 Ok(_) if fields.iter().any(|field| field.eq_ignore_ascii_case(&reference.path)) => {}
                 Ok(_) => fields.push(reference.path.clone()),
@@ -61,14 +61,49 @@ impl Mapping {
                 Err(missing) => faults.push(self.missing_field(reference, &missing)),
             }
         }
+        let required = |(id, set): (SetId, &RowSet)| is_present[set.of] && (is_present[id] || !set.optional);
+        for (_, set) in self.mapped.sets.iter().enumerate().skip(1).filter(|entry| required(*entry)) {
+            let above = &self.mapped.sets[set.of].sobject;
+            let shown = schema.sobject(above).and_then(|above| above.child(&set.relationship));
+            if !shown.is_some_and(|sobject| sobject.eq_ignore_ascii_case(&set.sobject)) {
+                let (relationship, line) = (&set.relationship, set.line);
+                let message = match shown {
+                    Some(other) => {
+                        format!("`{above}.{relationship}` ({}, line {line}) leads to `{other}`, not to `{}`", self.file, set.sobject)
+                    }
+                    None => format!(
+                        "`{above}.{relationship}` ({}, line {line}) does not exist in the org or is not visible to the integration user",
+                        self.file
+                    ),
+                };
+                faults.push(MappingFault::new(&self.file, line, "", message, "name a child relationship of the org's describe"));
+            }
+        }
         if !faults.is_empty() {
             return Err(faults);
         }
-        let mut select = root_fields.join(", ");
-        if let Some(Lines { relationship, order_by, .. }) = &self.mapped.lines {
-            let _ = write!(select, ", (SELECT {} FROM {relationship} ORDER BY {order_by})", line_fields.join(", "));
+        Ok(Query { select: self.select(ROOT, &fields, &is_present), root: self.root.clone() })
+    }
+
+    /// The fields of a row set, then the queries of the sets below it.
+    fn select(&self, set: SetId, fields: &[Vec<String>], is_present: &[bool]) -> String {
+        let mut select = fields[set].join(", ");
+        let below = self.mapped.sets.iter().enumerate().filter(|(id, below)| *id != ROOT && below.of == set && is_present[*id]);
+        for (id, RowSet { relationship, order_by, .. }) in below {
+            let _ = write!(select, ", (SELECT {} FROM {relationship} ORDER BY {order_by})", self.select(id, fields, is_present));
         }
-        Ok(Query { select, root: self.root.clone() })
+        select
+    }
+
+    /// Whether the org shows the relationship that leads to a set, and all above it.
+    fn is_present(&self, schema: &OrgSchema, set: SetId) -> bool {
+        let RowSet { of, relationship, sobject, .. } = &self.mapped.sets[set];
+        set == ROOT
+            || self.is_present(schema, *of)
+                && schema
+                    .sobject(&self.mapped.sets[*of].sobject)
+                    .and_then(|above| above.child(relationship))
+                    .is_some_and(|shown| shown.eq_ignore_ascii_case(sobject))
     }
 
     /// The field at the end of a path, or the name that the org does not show, with its object (`Product2.X__c`).
@@ -88,10 +123,7 @@ impl Mapping {
 
     /// The object that a path starts at.
     pub(super) fn sobject_of(&self, reference: &FieldRef) -> &str {
-        match (&self.mapped.lines, reference.from) {
-            (Some(lines), Rows::Lines) => &lines.sobject,
-            _ => &self.root,
-        }
+        &self.mapped.sets[reference.from].sobject
     }
 
     fn missing_field(&self, reference: &FieldRef, missing: &str) -> MappingFault {
@@ -99,6 +131,7 @@ impl Mapping {
             "`{missing}` ({}, line {}) does not exist in the org or is not visible to the integration user",
             self.file, reference.line
         );
-        MappingFault::new(&self.file, reference.line, "", message, None)
+        let hint = "add the field, show it to the integration user, or write `optional = true`";
+        MappingFault::new(&self.file, reference.line, "", message, hint)
     }
 }

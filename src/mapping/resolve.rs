@@ -1,18 +1,18 @@
 //! From one record to the desired objects: the fields of each, then the rules that span several.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
 use super::Mapping;
-use super::convert::{Problem, Raw, convert, text};
-use super::evaluate::{Evaluated, Row};
-use super::language::{Catalogued, Expression, FieldMapping, ObjectMapping, Rows, Term};
+use super::evaluate::Evaluated;
+use super::language::{Expression, FieldMapping, ObjectMapping, Term};
+use super::row::{Row, RowTree};
 use super::rules;
-use crate::domain::catalog::Catalog;
+use super::structure::converted;
+use crate::domain::catalog::{Catalog, Catalogued};
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, OnFound, Resolution, WriteBack};
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::field::{FieldType, is_identifier_code};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
@@ -21,7 +21,7 @@ use crate::domain::value::Value;
 /// What a record is resolved with.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The plan templates and aggregations that m3ter has.
+    /// What m3ter has, by code.
     pub catalog: &'a Catalog,
     /// In which a Salesforce date begins.
     pub time_zone: &'a TimeZone,
@@ -34,11 +34,9 @@ pub struct NaturalKeys {
     pub account_codes: Vec<String>,
     /// The codes of the deal's Contracts.
     pub contract_codes: Vec<String>,
-    /// The codes of plan templates.
-    pub plan_template_codes: BTreeSet<String>,
-    /// The codes of aggregations, those that m3ter's rule forbids left out.
-    pub aggregation_codes: BTreeSet<String>,
-    /// All Salesforce rows of the record, also lines that take no part.
+    /// The codes that become ids, those that m3ter's rules forbid left out.
+    pub codes: BTreeMap<Catalogued, BTreeSet<String>>,
+    /// All Salesforce rows of the record, also those that take no part.
     pub rows: Vec<SalesforceId>,
 }
 
@@ -47,27 +45,25 @@ impl Mapping {
     pub fn keys(&self, record: &Record) -> NaturalKeys {
         let catalog = Catalog::default();
         let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC };
-        let lines = self.lines(record);
-        let root = Row { mapping: self, root: record, line: None, context: &context, template_currencies: &[] };
-        let mut keys =
-            NaturalKeys { rows: record.id().into_iter().chain(lines.iter().filter_map(Record::id)).collect(), ..NaturalKeys::default() };
+        let tree = RowTree::new(self, record, &context);
+        let root = Row::root(self, &tree, &context, &[]);
+        let mut keys = NaturalKeys { rows: tree.ids.clone(), ..NaturalKeys::default() };
         for object in &self.mapped.objects {
-            for row in rows_of(object, root, &lines) {
-                let code = object.field("code").and_then(|field| code_of(&row, object, field));
+            for row in root.all_of(object.rows) {
                 match object.kind {
-                    EntityKind::Account => keys.account_codes.extend(code),
-                    EntityKind::Contract => keys.contract_codes.extend(code),
+                    EntityKind::Account => {
+                        keys.account_codes.extend(code_of(row, object));
+                        keys.rows.extend(row.row_id(object));
+                    }
+                    EntityKind::Contract => keys.contract_codes.extend(code_of(row, object)),
                     _ => {}
                 }
-                if object.kind == EntityKind::Account {
-                    keys.rows.extend(row.row_id(object));
-                }
-                for (catalogued, code) in object.fields.iter().filter_map(|field| lookup_code(&row, object, &field.expression)) {
-                    match catalogued {
-                        Catalogued::PlanTemplate => keys.plan_template_codes.insert(code),
-                        Catalogued::Aggregation if is_identifier_code(&code) => keys.aggregation_codes.insert(code),
-                        Catalogued::Aggregation => false,
-                    };
+                for field in &object.fields {
+                    let mut found = Vec::new();
+                    looked_up(row, object, &field.expression, &mut found);
+                    for (catalogued, code) in found.into_iter().filter(|(catalogued, code)| catalogued.allows(code)) {
+                        keys.codes.entry(catalogued).or_default().insert(code);
+                    }
                 }
             }
         }
@@ -76,73 +72,114 @@ impl Mapping {
 
     /// The desired objects of a record, with findings where the data does not allow them.
     pub fn resolve(&self, record: &Record, context: &Context<'_>) -> Resolution {
-        let lines: Vec<Record> = self.lines(record).into_iter().filter(|line| !self.is_left_out(record, line, context)).collect();
-        let templates = self.template_currencies(record, &lines, context);
-        let root = Row { mapping: self, root: record, line: None, context, template_currencies: &templates };
+        let tree = RowTree::new(self, record, context);
+        let templates = template_currencies(Row::root(self, &tree, context, &[]));
+        let root = Row::root(self, &tree, context, &templates);
         let mut objects = Vec::new();
         for object in &self.mapped.objects {
-            for row in rows_of(object, root, &lines) {
-                objects.extend(resolve_object(&row, object));
+            for row in root.all_of(object.rows) {
+                objects.extend(resolve_object(row, object));
             }
         }
-        let mut resolution = Resolution { objects, warnings: Vec::new() };
-        rules::apply(&mut resolution, root, &lines);
+        // Several tables of one kind stand beside each other in the results.
+        objects.sort_by_key(DesiredObject::kind);
+        let mut resolution = Resolution { objects, warnings: Vec::new(), guarded: guarded(root) };
+        rules::apply(&mut resolution, root);
         resolution
     }
+}
 
-    fn lines(&self, record: &Record) -> Vec<Record> {
-        self.mapped.lines.as_ref().map(|lines| record.children(&lines.relationship)).unwrap_or_default()
+/// Why the mapping's `only_when` does not hold.
+fn guarded(root: Row<'_>) -> Option<String> {
+    let guard = root.mapping.mapped.only_when.iter().find(|guard| !root.holds(&guard.condition))?;
+    let shown = root.shown_condition(&guard.condition);
+    let place = format!("{}, line {}", root.mapping.file, guard.line);
+    Some(match &guard.message {
+        Some(message) => format!("{message} ({shown}; {place})"),
+        None => format!("The record is not to be synced as long as {shown} ({place})"),
+    })
+}
+
+/// The distinct currencies of the lines' plan templates.
+fn template_currencies(root: Row<'_>) -> Vec<String> {
+    let mut currencies = BTreeSet::new();
+    for plan in root.mapping.mapped.objects.iter().filter(|object| object.kind == EntityKind::Plan) {
+        for row in root.all_of(plan.rows) {
+            let Some(template) = plan.field("planTemplateId") else { continue };
+            let mut found = Vec::new();
+            looked_up(row, plan, &template.expression, &mut found);
+            let templates = found.iter().filter_map(|(_, code)| root.context.catalog.plan_templates.get(code));
+            currencies.extend(templates.map(|template| template.currency.clone()));
+        }
     }
+    currencies.into_iter().collect()
+}
 
-    fn is_left_out(&self, record: &Record, line: &Record, context: &Context<'_>) -> bool {
-        let row = Row { mapping: self, root: record, line: Some(line), context, template_currencies: &[] };
-        row.is_on(self.mapped.lines.as_ref().and_then(|lines| lines.leave_out.as_ref()))
+/// The codes that an expression looks up for a row.
+fn looked_up(row: Row<'_>, object: &ObjectMapping, expression: &Expression, found: &mut Vec<(Catalogued, String)>) {
+    if expression.when.as_ref().is_some_and(|condition| !row.holds(condition)) {
+        return;
     }
-
-    /// The distinct currencies of the lines' plan templates.
-    fn template_currencies(&self, record: &Record, lines: &[Record], context: &Context<'_>) -> Vec<String> {
-        let Some(plan) = self.mapped.object(EntityKind::Plan) else { return Vec::new() };
-        let currencies: BTreeSet<String> = lines
-            .iter()
-            .filter_map(|line| {
-                let row = Row { mapping: self, root: record, line: Some(line), context, template_currencies: &[] };
-                let (_, code) = plan.field("planTemplateId").and_then(|field| lookup_code(&row, plan, &field.expression))?;
-                context.catalog.plan_templates.get(&code).map(|template| template.currency.clone())
-            })
-            .collect();
-        currencies.into_iter().collect()
+    match &expression.term {
+        Term::Lookup { catalogued, by_product, code } => {
+            let by_rule = if *by_product { row.product_choice(object).ok().flatten() } else { None };
+            let code = by_rule.or_else(|| row.evaluate(object, code, None).ok().flatten());
+            found.extend(code.map(|code| (*catalogued, code.raw.text().trim().to_owned())));
+        }
+        Term::This(EntityKind::Plan) => {
+            if let Some((plan_row, plan)) = row.target(EntityKind::Plan)
+                && let Ok(Some(rule)) = plan_row.product_rule(plan)
+                && rule.target == Catalogued::Plan
+            {
+                found.push((rule.target, rule.code.clone()));
+            }
+        }
+        Term::First(expressions) => {
+            for expression in expressions {
+                let before = found.len();
+                looked_up(row, object, expression, found);
+                if found.len() > before {
+                    return;
+                }
+            }
+        }
+        Term::Each(set, parts) => {
+            row.below(*set).for_each(|row| parts.iter().for_each(|(_, part)| looked_up(row, object, part, found)));
+        }
+        _ => expression.inner().into_iter().for_each(|inner| looked_up(row, object, inner, found)),
     }
 }
 
-/// The rows that one object mapping applies to.
-fn rows_of<'a>(object: &ObjectMapping, root: Row<'a>, lines: &'a [Record]) -> Vec<Row<'a>> {
-    match object.rows {
-        Rows::Root => vec![root],
-        Rows::Lines => lines.iter().map(|line| Row { line: Some(line), ..root }).collect(),
+/// m3ter's natural key for the object of a row, with the key that tells it from others of the row.
+fn code_of(row: Row<'_>, object: &ObjectMapping) -> Option<String> {
+    let field = object.field("code")?;
+    let code = row.evaluate(object, &field.expression, Some(field.spec)).ok()??.raw.text();
+    Some(with_key(code, row.own_key(object)))
+}
+
+fn with_key(code: String, key: Option<String>) -> String {
+    match key {
+        Some(key) => format!("{code}-{key}"),
+        None => code,
     }
 }
 
-/// The code that an expression looks up, where it is a look-up.
-fn lookup_code(row: &Row<'_>, object: &ObjectMapping, expression: &Expression) -> Option<(Catalogued, String)> {
-    let Term::Lookup(catalogued, code) = &expression.term else { return None };
-    match row.evaluate(object, code, None) {
-        Ok(Some(Evaluated { raw: Raw::Json(json), .. })) => Some((*catalogued, text(&json).trim().to_owned())),
-        _ => None,
+fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject> {
+    if object.leave_out.as_ref().is_some_and(|condition| row.holds(condition)) || row.has_shared_plan(object.kind) {
+        return None;
     }
-}
-
-fn code_of(row: &Row<'_>, object: &ObjectMapping, field: &FieldMapping) -> Option<String> {
-    match row.evaluate(object, &field.expression, Some(field.spec)) {
-        Ok(Some(Evaluated { raw: Raw::Json(json), .. })) => Some(text(&json)),
-        _ => None,
-    }
-}
-
-fn resolve_object(row: &Row<'_>, object: &ObjectMapping) -> Option<DesiredObject> {
-    let id = row.row_id(object)?;
+    let key: ObjectKey = row.key_of(object)?;
     let mut warnings = Vec::new();
     let mut fields = Vec::new();
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = row.refusals().into_iter().map(|guard| refused(row, guard)).collect();
+    if let (Some(expression), true) = (&object.key, key.key.is_empty()) {
+        let names = row.shown_fields(expression);
+        findings.push(Finding::new(
+            FindingCode::RequiredValueBlank,
+            format!("The {}'s key, which tells it from others of the same row, is blank: {names}", object.kind),
+            format!("Fill {names}"),
+        ));
+    }
     for field in &object.fields {
         match resolve_field(row, object, field) {
             Ok(Some((field, more))) => {
@@ -153,49 +190,47 @@ fn resolve_object(row: &Row<'_>, object: &ObjectMapping) -> Option<DesiredObject
             Err(finding) => findings.push(finding),
         }
     }
-    let intent = match (row.is_on(object.skip.as_ref()), findings.is_empty()) {
+    let intent = match (object.skip.as_ref().is_some_and(|condition| row.holds(condition)), findings.is_empty()) {
         (true, _) => Intent::Flagged,
         (false, true) => Intent::Sync(fields),
         (false, false) => Intent::Invalid(findings),
     };
     let joins = object.joins_by.as_ref().is_some_and(|field| row.field(field).is_some());
     Some(DesiredObject {
-        code: object.field("code").and_then(|field| code_of(row, object, field)),
-        key: ObjectKey::only(object.kind, id.clone()),
+        code: code_of(row, object),
+        write_back: write_back(row, object, key.row.clone()),
+        key,
         intent,
         on_found: if joins { OnFound::Refer } else { OnFound::Adopt },
         warnings,
-        write_back: write_back(row, object, id),
     })
 }
 
-fn resolve_field(row: &Row<'_>, object: &ObjectMapping, field: &FieldMapping) -> Result<Option<(DesiredField, Vec<String>)>, Finding> {
+fn refused(row: Row<'_>, guard: &super::language::Guard) -> Finding {
+    let shown = row.shown_condition(&guard.condition);
+    let message = guard.message.clone().unwrap_or_else(|| "The mapping refuses such a row".to_owned());
+    let remedy = format!("Change the row, or the mapping ({}, line {})", row.mapping.file, guard.line);
+    Finding::new(FindingCode::RowRefused, format!("{message} ({shown})"), remedy)
+}
+
+fn resolve_field(row: Row<'_>, object: &ObjectMapping, field: &FieldMapping) -> Result<Option<(DesiredField, Vec<String>)>, Finding> {
     let spec = field.spec;
     let desired = |action, source| DesiredField { name: spec.name, action, once: field.once, source };
-    let Some(Evaluated { raw, source, warnings }) = row.evaluate(object, &field.expression, Some(spec))? else {
+    let Some(mut found) = row.evaluate(object, &field.expression, Some(spec))? else {
         if field.clear && !spec.required {
             return Ok(Some((desired(FieldAction::Clear, row.shown_fields(&field.expression)), Vec::new())));
         }
         return if spec.required { Err(blank(row, object.kind, field)) } else { Ok(None) };
     };
-    let shown = match &raw {
-        // It may be a person's name, in the wrong field.
-        _ if spec.field_type == FieldType::Email => "(not shown)".to_owned(),
-        Raw::Json(json) => text(json).chars().take(60).collect(),
-        Raw::Typed(_) => String::new(),
-    };
-    match convert(raw, spec, row.context.time_zone) {
-        Ok(value) => Ok(Some((desired(FieldAction::Set(value), source), warnings))),
-        Err(Problem::Invalid(problem)) => {
-            Err(Finding::new(FindingCode::ValueInvalid, format!("`{source}` is `{shown}`, which {problem}"), format!("Correct `{source}`")))
-        }
-        Err(Problem::OutOfRange(problem)) => {
-            Err(Finding::new(FindingCode::ValueOutOfRange, format!("`{source}` {problem}"), format!("Correct `{source}`")))
-        }
+    if spec.name == "code" {
+        found = Evaluated { raw: super::convert::Raw::Json(with_key(found.raw.text(), row.own_key(object)).into()), ..found };
     }
+    let (source, warnings) = (found.source.clone(), found.warnings.clone());
+    let value = converted(found, spec, row)?;
+    Ok(Some((desired(FieldAction::Set(value), source), warnings)))
 }
 
-fn blank(row: &Row<'_>, kind: EntityKind, field: &FieldMapping) -> Finding {
+fn blank(row: Row<'_>, kind: EntityKind, field: &FieldMapping) -> Finding {
     let name = field.spec.name;
     let fields = row.shown_fields(&field.expression);
     let code = if name == "currency" { FindingCode::CurrencyMissing } else { FindingCode::RequiredValueBlank };
@@ -215,9 +250,9 @@ fn blank(row: &Row<'_>, kind: EntityKind, field: &FieldMapping) -> Finding {
     Finding::new(code, message, remedy)
 }
 
-fn write_back(row: &Row<'_>, object: &ObjectMapping, id: SalesforceId) -> Option<WriteBack> {
+fn write_back(row: Row<'_>, object: &ObjectMapping, id: SalesforceId) -> Option<WriteBack> {
     let field = object.write_back.as_ref()?;
-    let record = row.record(field);
+    let record = row.record(field)?;
     if !record.has_field(&field.path) {
         return None;
     }
@@ -225,7 +260,7 @@ fn write_back(row: &Row<'_>, object: &ObjectMapping, id: SalesforceId) -> Option
         sobject: object.sobject.clone().unwrap_or_else(|| row.mapping.sobject_of(field).to_owned()),
         record: id,
         field: field.path.rsplit('.').next().unwrap_or(&field.path).to_owned(),
-        current: record.value(&field.path).map(text),
+        current: record.value(&field.path).map(super::convert::text),
     })
 }
 

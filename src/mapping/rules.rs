@@ -1,32 +1,36 @@
 //! What holds for every mapping beyond the fields of one object: terms, currencies, the commitment, lines of one product.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::convert::{Raw, text};
-use super::evaluate::{Evaluated, Row};
+use super::language::{ObjectMapping, ROOT};
 use super::resolve::date_of;
+use super::row::Row;
 use crate::domain::catalog::PlanTemplate;
 use crate::domain::dates::midnight;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, Resolution};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
-use crate::domain::record::Record;
 use crate::domain::settings::CommitmentBilling;
 use crate::domain::value::Value;
 
 /// Applies all rules to what the fields gave.
-pub(super) fn apply(resolution: &mut Resolution, root: Row<'_>, lines: &[Record]) {
+pub(super) fn apply(resolution: &mut Resolution, root: Row<'_>) {
     account_is_named(resolution, root);
     ends_after_start(resolution);
-    commitment(resolution, root, lines);
+    commitments(resolution, root);
     currencies(resolution, root);
     pricing_types(resolution);
+    only_what_m3ter_takes(resolution, root);
     inside_contract(resolution, root);
     one_plan_for_each_product(resolution, root);
-    let has_commitment = resolution.objects.iter().any(|object| object.kind() == EntityKind::Commitment);
-    if has_commitment && lines.is_empty() {
+    each_for_itself(resolution);
+    let has = |kind: EntityKind| resolution.objects.iter().any(|object| object.kind() == kind);
+    let is_attached = has(EntityKind::AccountPlan) || root.mapping.mapped.object(EntityKind::AccountPlan).is_none();
+    if has(EntityKind::Commitment) && !is_attached {
         resolution.warnings.push("The deal has no lines: nothing will draw down the commitment".to_owned());
     }
 }
@@ -42,7 +46,9 @@ fn find(object: &mut DesiredObject, finding: Finding) {
 /// Without a Salesforce account there is nothing to bill.
 fn account_is_named(resolution: &mut Resolution, root: Row<'_>) {
     let mapped = root.mapping.mapped.object(EntityKind::Account);
-    let Some(row) = mapped.and_then(|object| object.row.as_ref()).filter(|row| root.field(row).is_none()) else { return };
+    let Some(row) = mapped.and_then(|object| object.row.as_ref()).filter(|row| row.from == ROOT && root.field(row).is_none()) else {
+        return;
+    };
     let shown = root.shown(row);
     let finding =
         Finding::new(FindingCode::RequiredValueBlank, format!("The record has no account: `{shown}` is blank"), format!("Fill `{shown}`"));
@@ -71,65 +77,97 @@ fn ends_after_start(resolution: &mut Resolution) {
     }
 }
 
-/// An amount that is blank or 0: no Commitment. How it is paid: the mapping's setting.
-fn commitment(resolution: &mut Resolution, root: Row<'_>, lines: &[Record]) {
-    let Some(position) = resolution.objects.iter().position(|object| object.kind() == EntityKind::Commitment) else { return };
-    let mapped = root.mapping.mapped.object(EntityKind::Commitment);
-    let Some((mapped, amount_field)) = mapped.and_then(|object| Some((object, object.field("amount")?))) else { return };
-    let amount = match root.evaluate(mapped, &amount_field.expression, Some(amount_field.spec)) {
-        Ok(Some(Evaluated { raw: Raw::Json(json), .. })) => crate::domain::money::exact_decimal(&text(&json)),
-        _ => None,
+/// How a commitment is paid, where the mapping says it itself.
+const PAYMENT_FIELDS: [&str; 4] = ["amountPrePaid", "amountFirstBill", "billingPlanId", "feeDates"];
+
+/// An amount that is blank or 0: no Commitment. How it is paid: the mapping's own fields, else its setting.
+fn commitments(resolution: &mut Resolution, root: Row<'_>) {
+    let is_without_amount = |object: &DesiredObject| {
+        let zero_or_blank = match &object.intent {
+            Intent::Sync(_) => false,
+            Intent::Flagged | Intent::Invalid(_) => matches!(commitment_amount(object, root), Ok(None)),
+        };
+        object.kind() == EntityKind::Commitment && zero_or_blank
     };
-    if amount.is_none_or(|amount| amount.is_zero()) && !is_unreadable(&resolution.objects[position]) {
-        resolution.objects.remove(position);
-        return;
-    }
-    let billing = root.mapping.settings.commitment_billing;
+    resolution.objects.retain(|object| !is_without_amount(object));
     let plans: Vec<ObjectKey> =
         resolution.objects.iter().filter(|object| object.kind() == EntityKind::Plan).map(|object| object.key.clone()).collect();
-    let object = &mut resolution.objects[position];
-    if billing.is_none() {
-        object.warnings.push("The commitment is recorded as already paid; state `commitment_billing` in the mapping".to_owned());
-    }
+    let billing = root.mapping.settings.commitment_billing;
     let set = |name, value, source: &str| DesiredField { name, action: FieldAction::Set(value), once: false, source: source.to_owned() };
-    match billing.unwrap_or(CommitmentBilling::PaidOutside) {
-        CommitmentBilling::PaidOutside => {
-            let source = object.fields().iter().find(|field| field.name == "amount").map(|field| field.source.clone());
-            if let (Intent::Sync(fields), Some(amount)) = (&mut object.intent, amount) {
-                fields.push(set("amountPrePaid", Value::Number(amount), &source.unwrap_or_default()));
-            }
+    for object in resolution.objects.iter_mut().filter(|object| object.kind() == EntityKind::Commitment) {
+        let Some((_, mapped)) = made_by(object, root) else { continue };
+        if PAYMENT_FIELDS.iter().any(|field| mapped.field(field).is_some()) {
+            continue;
         }
-        CommitmentBilling::BilledByPlan => match billing_plan(root, lines, &plans) {
-            Ok(plan) => {
-                if let Intent::Sync(fields) = &mut object.intent {
-                    fields.push(set("billingPlanId", Value::Object(plan), "Plan of this sync"));
-                    fields.push(set("billingInterval", Value::Number(Decimal::ONE), "constant"));
-                    fields.push(set("billingOffset", Value::Number(Decimal::ZERO), "constant"));
+        if billing.is_none() {
+            object.warnings.push("The commitment is recorded as already paid; state `commitment_billing` in the mapping".to_owned());
+        }
+        match billing.unwrap_or(CommitmentBilling::PaidOutside) {
+            CommitmentBilling::PaidOutside => {
+                let amount = object.fields().iter().find(|field| field.name == "amount").cloned();
+                if let (Intent::Sync(fields), Some(amount)) = (&mut object.intent, amount) {
+                    fields.push(DesiredField { name: "amountPrePaid", ..amount });
                 }
             }
-            Err(finding) => find(object, finding),
-        },
+            CommitmentBilling::BilledByPlan => match billing_plan(root, mapped, &plans) {
+                Ok(plan) => {
+                    if let Intent::Sync(fields) = &mut object.intent {
+                        fields.push(set("billingPlanId", Value::Object(plan), "Plan of this sync"));
+                        for (name, number) in [("billingInterval", Decimal::ONE), ("billingOffset", Decimal::ZERO)] {
+                            if mapped.field(name).is_none() {
+                                fields.push(set(name, Value::Number(number), "constant"));
+                            }
+                        }
+                    }
+                }
+                Err(finding) => find(object, finding),
+            },
+        }
     }
 }
 
-/// Whether the object has a finding of its own about a value, rather than a blank amount.
-fn is_unreadable(commitment: &DesiredObject) -> bool {
-    matches!(&commitment.intent, Intent::Invalid(findings) if findings.iter().any(|finding| matches!(finding.code, FindingCode::ValueInvalid | FindingCode::ValueOutOfRange)))
+/// The row and the table that a desired object came from.
+fn made_by<'a>(object: &DesiredObject, root: Row<'a>) -> Option<(Row<'a>, &'a ObjectMapping)> {
+    let of_kind = root.mapping.mapped.objects.iter().filter(|mapped| mapped.kind == object.kind());
+    of_kind
+        .flat_map(|mapped| root.all_of(mapped.rows).map(move |row| (row, mapped)))
+        .find(|(row, mapped)| row.key_of(mapped).as_ref() == Some(&object.key))
 }
 
-fn billing_plan(root: Row<'_>, lines: &[Record], plans: &[ObjectKey]) -> Result<ObjectKey, Finding> {
-    let flag = root.mapping.mapped.object(EntityKind::Commitment).and_then(|object| object.billing_line.as_ref());
-    let marked: Vec<SalesforceId> =
-        lines.iter().filter(|line| Row { line: Some(line), ..root }.is_on(flag)).filter_map(Record::id).collect();
+/// The amount that a Commitment's table gives, as long as it can be read; 0 counts as blank.
+fn commitment_amount(object: &DesiredObject, root: Row<'_>) -> Result<Option<Decimal>, Finding> {
+    let Some((row, mapped)) = made_by(object, root) else { return Ok(None) };
+    let Some(amount) = mapped.field("amount") else { return Ok(None) };
+    let Some(found) = row.evaluate(mapped, &amount.expression, Some(amount.spec))? else { return Ok(None) };
+    let text = found.raw.text();
+    match crate::domain::money::exact_decimal(&text) {
+        Some(amount) => Ok(Some(amount).filter(|amount| !amount.is_zero())),
+        None => Err(Finding::new(FindingCode::ValueInvalid, text, "")),
+    }
+}
+
+fn billing_plan(root: Row<'_>, commitment: &ObjectMapping, plans: &[ObjectKey]) -> Result<ObjectKey, Finding> {
+    let mut marked: Vec<SalesforceId> = Vec::new();
+    let mut lines = 0;
+    for plan in root.mapping.mapped.objects.iter().filter(|object| object.kind == EntityKind::Plan) {
+        for row in root.all_of(plan.rows) {
+            lines += 1;
+            if commitment.billing_line.as_ref().is_some_and(|condition| row.holds(condition)) {
+                marked.extend(row.row_id(plan));
+            }
+        }
+    }
     let candidates: Vec<&ObjectKey> =
         if plans.len() == 1 { plans.iter().collect() } else { plans.iter().filter(|plan| marked.contains(&plan.row)).collect() };
     match candidates.as_slice() {
         [only] => Ok((*only).clone()),
         _ => {
-            let shown = flag.map_or_else(|| "the billing line".to_owned(), |flag| format!("`{}`", root.shown(flag)));
+            let mut refs = Vec::new();
+            commitment.billing_line.iter().for_each(|condition| condition.collect(&mut refs));
+            let shown = refs.first().map_or_else(|| "the billing line".to_owned(), |flag| format!("`{}`", root.shown(flag)));
             Err(Finding::new(
                 FindingCode::BillingPlanUnclear,
-                format!("Which plan bills the commitment is not clear: {} of {} lines have {shown} on", marked.len(), lines.len()),
+                format!("Which plan bills the commitment is not clear: {} of {lines} lines have {shown} on", marked.len()),
                 format!("Switch {shown} on for exactly one line"),
             ))
         }
@@ -143,15 +181,10 @@ fn template_of<'a>(plan: &DesiredObject, root: Row<'a>) -> Option<&'a PlanTempla
 
 /// A price in one currency under a template in another is wrong money: refused before anything is sent.
 fn currencies(resolution: &mut Resolution, root: Row<'_>) {
-    let account = root.mapping.mapped.object(EntityKind::Account);
-    let deal_currency = root.mapping.mapped.deal_currency.as_ref().zip(account).and_then(|(expression, account)| {
-        let evaluated = root.evaluate(account, expression, None).ok()??;
-        let currency = match &evaluated.raw {
-            Raw::Json(json) => text(json),
-            Raw::Typed(Value::Text(currency)) => currency.clone(),
-            Raw::Typed(_) => return None,
-        };
-        Some((currency, evaluated.source))
+    let any = root.mapping.mapped.objects.first();
+    let deal_currency = root.mapping.mapped.deal_currency.as_ref().zip(any).and_then(|(expression, any)| {
+        let evaluated = root.evaluate(any, expression, None).ok()??;
+        Some((evaluated.raw.text(), evaluated.source))
     });
     let mut mismatched: Vec<(SalesforceId, Finding)> = Vec::new();
     if let Some((currency, source)) = &deal_currency {
@@ -208,12 +241,106 @@ fn pricing_types(resolution: &mut Resolution) {
                     Finding::new(
                         FindingCode::PricingTypeMissing,
                         message,
-                        "Choose Tiered or Volume in the line's pricing type (`M3ter_Pricing_Type__c`)",
+                        "Choose Tiered or Volume in the field that the mapping reads `cumulative` from (`M3ter_Pricing_Type__c`)",
                     ),
                 );
             }
             _ => {}
         }
+    }
+}
+
+/// Rules of m3ter that span several fields of one object.
+fn only_what_m3ter_takes(resolution: &mut Resolution, root: Row<'_>) {
+    for object in resolution.objects.iter_mut().filter(|object| matches!(object.intent, Intent::Sync(_))) {
+        let has = |field: &str| object.value(field).is_some();
+        let is_true = |field: &str| object.value(field) == Some(&Value::Boolean(true));
+        let mut wrong: Vec<(FindingCode, String, String)> = Vec::new();
+        let exactly_one: &[[&str; 2]] = match object.kind() {
+            EntityKind::Pricing => &[["planId", "planTemplateId"], ["aggregationId", "compoundAggregationId"]],
+            EntityKind::AccountPlan => &[["planId", "planGroupId"]],
+            _ => &[],
+        };
+        for [one, other] in exactly_one {
+            let fields: Vec<String> = made_by(object, root).map_or_else(Vec::new, |(row, mapped)| {
+                [*one, *other]
+                    .iter()
+                    .filter_map(|name| Some(row.shown_fields(&mapped.field(name)?.expression)))
+                    .filter(|names| !names.is_empty())
+                    .collect()
+            });
+            let fields = fields.join(" or ");
+            match (has(one), has(other)) {
+                (true, true) => wrong.push((
+                    FindingCode::ValueInvalid,
+                    format!("m3ter takes either `{one}` or `{other}`, and the record gives both"),
+                    format!("Leave one of {fields} blank"),
+                )),
+                (false, false) => wrong.push((
+                    FindingCode::RequiredValueBlank,
+                    format!("m3ter requires `{one}` or `{other}` of a {}, and {fields} is blank", object.kind()),
+                    format!("Fill {fields}"),
+                )),
+                _ => {}
+            }
+        }
+        if has("overagePricingBands") && (!is_true("cumulative") || is_true("tiersSpanPlan")) {
+            wrong.push((
+                FindingCode::ValueInvalid,
+                "m3ter takes `overagePricingBands` only for tiered pricing (`cumulative` on) whose tiers do not span the plan".to_owned(),
+                "Make the pricing tiered, or leave the overage bands out".to_owned(),
+            ));
+        }
+        let surcharge = matches!(object.value("overageSurchargePercent"), Some(Value::Number(percent)) if !percent.is_zero());
+        if is_true("separateOverageUsage") && surcharge {
+            wrong.push((
+                FindingCode::ValueInvalid,
+                "m3ter takes `separateOverageUsage` only without an `overageSurchargePercent`".to_owned(),
+                "Leave one of the two out".to_owned(),
+            ));
+        }
+        if has("billingPlanId") && has("feeDates") {
+            wrong.push((
+                FindingCode::ValueInvalid,
+                "m3ter bills a commitment by `billingPlanId` or by `feeDates`, and the record gives both".to_owned(),
+                "Leave one of the two out".to_owned(),
+            ));
+        }
+        for (code, message, remedy) in wrong {
+            find(object, Finding::new(code, message, remedy));
+        }
+    }
+}
+
+/// Two objects must not be taken for one: neither by their row and key, nor by their code.
+fn each_for_itself(resolution: &mut Resolution) {
+    let mut keys: HashSet<ObjectKey> = HashSet::new();
+    let mut codes: HashMap<(EntityKind, String), SalesforceId> = HashMap::new();
+    for object in &mut resolution.objects {
+        let mut count = 1;
+        while !keys.insert(object.key.clone()) {
+            count += 1;
+            let own = object.key.key.split('#').next().unwrap_or_default().to_owned();
+            if count == 2 {
+                let message = format!("Two {} of the row {} have the same key `{own}`", object.kind().plural(), object.key.row);
+                find(object, Finding::new(FindingCode::AmbiguousMatch, message, "Give each a key of its own"));
+            }
+            object.key.key = format!("{own}#{count}");
+        }
+        let Some(code) = object.code.clone().filter(|_| matches!(object.intent, Intent::Sync(_))) else { continue };
+        if let Some(other) = codes.get(&(object.kind(), code.clone())) {
+            let message = format!("The {} of the row {other} has the code `{code}` as well", object.kind());
+            find(
+                object,
+                Finding::new(
+                    FindingCode::CodeInUse,
+                    message,
+                    "Let the code come from a field that each row has for itself, or add a `key`",
+                ),
+            );
+            continue;
+        }
+        codes.insert((object.kind(), code), object.key.row.clone());
     }
 }
 
@@ -242,11 +369,16 @@ fn inside_contract(resolution: &mut Resolution, root: Row<'_>) {
 
 /// m3ter runs one AccountPlan of a product at a time: of two lines the later one is refused before anything of it is sent.
 fn one_plan_for_each_product(resolution: &mut Resolution, root: Row<'_>) {
+    let plans: HashMap<&ObjectKey, &DesiredObject> =
+        resolution.objects.iter().filter(|object| object.kind() == EntityKind::Plan).map(|object| (&object.key, object)).collect();
     let mut seen: Vec<(SalesforceId, &PlanTemplate, Period)> = Vec::new();
     let mut clashes: Vec<(SalesforceId, Finding)> = Vec::new();
     for account_plan in resolution.objects.iter().filter(|object| object.kind() == EntityKind::AccountPlan) {
         let row = &account_plan.key.row;
-        let plan = resolution.objects.iter().find(|object| object.kind() == EntityKind::Plan && object.key.row == *row);
+        let plan = match account_plan.value("planId") {
+            Some(Value::Object(key)) => plans.get(key).copied(),
+            _ => None,
+        };
         let Some((template, runs)) = plan.and_then(|plan| template_of(plan, root)).zip(period(account_plan)) else { continue };
         let other = seen.iter().find(|(_, other, period)| other.product_id == template.product_id && intersect(*period, runs));
         match other {

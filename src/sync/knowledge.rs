@@ -3,14 +3,14 @@
 //! Loaded before the service reports ready, so that no sync pays for it. A code that was found is remembered for a while, one that
 //! was not found never is: somebody may create it at any moment.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
-use crate::domain::catalog::{Catalog, PlanTemplate};
+use crate::domain::catalog::{Catalog, Catalogued, PlanTemplate};
 use crate::domain::ids::M3terId;
 use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
@@ -30,7 +30,8 @@ pub(super) struct Knowledge {
     queries: RwLock<HashMap<String, Arc<Query>>>,
     key_prefixes: RwLock<HashMap<String, String>>,
     plan_templates: RwLock<Option<Arc<HashMap<String, PlanTemplate>>>>,
-    aggregations: Mutex<HashMap<String, (M3terId, Instant)>>,
+    /// Codes that were found, with when.
+    codes: Mutex<HashMap<(Catalogued, String), (M3terId, Instant)>>,
     time_zone: RwLock<Option<TimeZone>>,
 }
 
@@ -47,7 +48,7 @@ impl Knowledge {
             queries: RwLock::default(),
             key_prefixes: RwLock::new(key_prefixes),
             plan_templates: RwLock::default(),
-            aggregations: Mutex::default(),
+            codes: Mutex::default(),
             time_zone: RwLock::default(),
         }
     }
@@ -121,16 +122,14 @@ impl Knowledge {
         Ok(config.time_zone)
     }
 
-    /// The plan templates and aggregations with these codes, as far as m3ter has them.
-    pub(super) async fn catalog(
-        &self,
-        plan_template_codes: &BTreeSet<String>,
-        aggregation_codes: &BTreeSet<String>,
-        budget: &Budget,
-    ) -> Result<Catalog, Failure> {
-        let (plan_templates, aggregations) =
-            tokio::join!(self.plan_templates_with(plan_template_codes, budget), self.aggregations_with(aggregation_codes, budget));
-        Ok(Catalog { plan_templates: plan_templates?.as_ref().clone(), aggregations: aggregations? })
+    /// What m3ter has under these codes.
+    pub(super) async fn catalog(&self, codes: &BTreeMap<Catalogued, BTreeSet<String>>, budget: &Budget) -> Result<Catalog, Failure> {
+        let none = BTreeSet::new();
+        let templates = self.plan_templates_with(codes.get(&Catalogued::PlanTemplate).unwrap_or(&none), budget);
+        let others = codes.iter().filter(|(catalogued, _)| **catalogued != Catalogued::PlanTemplate);
+        let ids = others.map(|(catalogued, codes)| async move { Ok((*catalogued, self.ids_of(*catalogued, codes, budget).await?)) });
+        let (plan_templates, ids) = tokio::join!(templates, futures::future::try_join_all(ids));
+        Ok(Catalog { plan_templates: plan_templates?, ids: ids?.into_iter().collect() })
     }
 
     async fn plan_templates_with(&self, codes: &BTreeSet<String>, budget: &Budget) -> Result<Arc<HashMap<String, PlanTemplate>>, Failure> {
@@ -138,26 +137,26 @@ impl Knowledge {
         if codes.iter().all(|code| templates.contains_key(code)) { Ok(templates) } else { self.read_plan_templates(budget).await }
     }
 
-    async fn aggregations_with(&self, codes: &BTreeSet<String>, budget: &Budget) -> Result<HashMap<String, M3terId>, Failure> {
-        let (mut found, unknown) = self.remembered_aggregations(codes);
+    async fn ids_of(&self, catalogued: Catalogued, codes: &BTreeSet<String>, budget: &Budget) -> Result<HashMap<String, M3terId>, Failure> {
+        let (mut found, unknown) = self.remembered(catalogued, codes);
         if unknown.is_empty() {
             return Ok(found);
         }
-        let fetched = self.m3ter.fetch_aggregations(&unknown, budget).await.map_err(|error| failure::of_callout(&error))?;
+        let fetched = self.m3ter.fetch_ids(catalogued, &unknown, budget).await.map_err(|error| failure::of_callout(&error))?;
         let now = Instant::now();
-        let mut remembered = self.aggregations.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.extend(fetched.iter().map(|(code, id)| (code.clone(), (id.clone(), now))));
+        let mut remembered = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.extend(fetched.iter().map(|(code, id)| ((catalogued, code.clone()), (id.clone(), now))));
         found.extend(fetched);
         Ok(found)
     }
 
-    fn remembered_aggregations(&self, codes: &BTreeSet<String>) -> (HashMap<String, M3terId>, Vec<String>) {
-        let mut remembered = self.aggregations.lock().unwrap_or_else(PoisonError::into_inner);
+    fn remembered(&self, catalogued: Catalogued, codes: &BTreeSet<String>) -> (HashMap<String, M3terId>, Vec<String>) {
+        let mut remembered = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.retain(|_, (_, since)| since.elapsed() < FOUND_CODES_FOR);
         let mut found = HashMap::new();
         let mut unknown = Vec::new();
         for code in codes {
-            match remembered.get(code) {
+            match remembered.get(&(catalogued, code.clone())) {
                 Some((id, _)) => {
                     found.insert(code.clone(), id.clone());
                 }
@@ -169,7 +168,7 @@ impl Knowledge {
 
     /// Forgets what m3ter refused a reference to, so that the next sync looks it up again.
     pub(super) fn forget_references(&self) {
-        self.aggregations.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.plan_templates.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -76,13 +76,17 @@ impl Walk<'_> {
         let keys = mapping.keys(&record);
         let rows: HashSet<SalesforceId> = keys.rows.iter().cloned().collect();
         let (catalog, ()) = tokio::join!(
-            self.knowledge.catalog(&keys.plan_template_codes, &keys.aggregation_codes, self.budget),
+            self.knowledge.catalog(&keys.codes, self.budget),
             seen.fetch_codes(&keys.account_codes, &keys.contract_codes, &rows),
         );
         let catalog = catalog?;
         let organization_time_zone = self.knowledge.time_zone(self.budget).await?;
         let time_zone = mapping.settings().time_zone.clone().unwrap_or_else(|| organization_time_zone.clone());
-        let Resolution { objects, warnings } = mapping.resolve(&record, &Context { catalog: &catalog, time_zone: &time_zone });
+        let Resolution { objects, warnings, guarded } = mapping.resolve(&record, &Context { catalog: &catalog, time_zone: &time_zone });
+
+        if let (Some(reason), SyncMode::Apply) = (&guarded, self.mode) {
+            return Err(Failure { code: ErrorCode::RecordNotReady, reason: reason.clone() });
+        }
 
         let circumstances = Circumstances { now: self.now, time_zone, pricing_change: mapping.settings().pricing_change };
         let attempts = patience.with(|| self.store.load_commitment_attempts(self.root)).await;
@@ -92,6 +96,7 @@ impl Walk<'_> {
         let removal = Removal { setting: mapping.settings().removed_lines, lines: &removed_lines, rows: &rows, now: self.now, time_zone };
         let desired: HashSet<ObjectKey> = objects.iter().map(|object| object.key.clone()).collect();
         let mut report = Report { warnings, ..Report::default() };
+        report.warnings.extend(guarded.map(|reason| format!("A sync that writes would be refused: {reason}")));
         let mut changeset = seen.compare(objects, &attempts, &circumstances).await?;
         report.failures.extend(seen.failures());
 

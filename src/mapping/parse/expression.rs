@@ -4,45 +4,63 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Parser, Value, find, is_path};
+use super::{OBJECT_TABLES, Parser, Value, find, is_path};
+use crate::domain::catalog::Catalogued;
 use crate::domain::entity::EntityKind;
-use crate::domain::field::{ADDRESS_PARTS, FieldSpec, FieldType};
+use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::money::exact_decimal;
-use crate::mapping::fault::nearest;
-use crate::mapping::language::{Catalogued, Constant, Expression, FieldRef, Rows, Step, Term};
+use crate::mapping::fault::hint_for;
+use crate::mapping::language::{Constant, Expression, Extreme, FieldRef, ROOT, SetId, Term};
+use crate::mapping::parse::steps::STEP_KEYS;
 
 /// The keys that say where a value comes from; a table has exactly one.
-const SOURCES: [&str; 11] =
-    ["field", "value", "first", "lookup", "this", "same_as", "setting", "templates", "months", "bands_text", "unit_price"];
-/// The keys that stand beside a source.
-const BESIDE: [&str; 13] = [
-    "optional",
-    "once",
-    "clear",
-    "trim",
-    "upper",
-    "truncate",
-    "end_exclusive",
-    "zero_is_blank",
-    "map",
-    "warn",
-    "code",
-    "after",
-    "discount_percent",
+const SOURCES: [&str; 16] = [
+    "field",
+    "value",
+    "first",
+    "concat",
+    "earliest",
+    "latest",
+    "lookup",
+    "this",
+    "same_as",
+    "setting",
+    "templates",
+    "months",
+    "bands_text",
+    "unit_price",
+    "each",
+    "list",
+];
+/// The keys that stand beside any source.
+const BESIDE: [&str; 5] = ["optional", "once", "clear", "when", "default"];
+/// The keys that belong to one source.
+const BELONGING: [(&str, &[&str]); 6] = [
+    ("field", &["only_row_of"]),
+    ("lookup", &["code", "by_product"]),
+    ("concat", &["separator"]),
+    ("months", &["after"]),
+    ("unit_price", &["discount_percent"]),
+    ("each", &[]),
 ];
 
 impl Parser<'_> {
     /// A value, checked against the m3ter field that it feeds.
-    pub(super) fn expression(&mut self, value: &Value<'_>, key: &str, rows: Rows, spec: Option<&'static FieldSpec>) -> Option<Expression> {
-        match value.get_ref() {
-            DeValue::String(_) => {
-                let field = self.field_ref(value, key, rows)?;
-                Some(Expression { term: Term::Field(field), steps: Vec::new() })
+    pub(super) fn expression(&mut self, value: &Value<'_>, key: &str, set: SetId, spec: Option<&'static FieldSpec>) -> Option<Expression> {
+        let field_type = spec.map(|spec| spec.field_type);
+        match (value.get_ref(), field_type) {
+            (DeValue::String(_), _) => {
+                let field = self.field_ref(value, key, set)?;
+                self.no_structure(value, key, spec)?;
+                Some(Expression::plain(Term::Field(field)))
             }
-            DeValue::Table(table) if spec.is_some_and(|spec| spec.field_type == FieldType::Address) => Some(self.address(table, key, rows)),
-            DeValue::Table(table) => self.tabular(table, &value.span(), key, rows, spec),
-            other => {
-                let hint = Some(format!("a field path in quotes, or a table such as {{ value = {} }}", other.type_str()));
+            (DeValue::Table(table), Some(FieldType::Address)) => Some(self.address(table, &value.span(), key, set)),
+            (DeValue::Table(table), Some(FieldType::Segment | FieldType::CustomFields)) => {
+                Some(self.named_values(table, &value.span(), key, set, spec))
+            }
+            (DeValue::Table(table), _) => self.tabular(table, &value.span(), key, set, spec),
+            (other, _) => {
+                let hint = "a field path in quotes, or a table such as `{ value = … }`";
                 self.fault(&value.span(), key, format!("a {} cannot stand here", other.type_str()), hint);
                 None
             }
@@ -54,20 +72,34 @@ impl Parser<'_> {
         table: &DeTable<'_>,
         span: &Range<usize>,
         key: &str,
-        rows: Rows,
+        set: SetId,
         spec: Option<&'static FieldSpec>,
     ) -> Option<Expression> {
-        let known: Vec<&str> = SOURCES.into_iter().chain(BESIDE).collect();
-        self.check_keys(table, key, &known);
         let sources: Vec<&str> = SOURCES.into_iter().filter(|source| find(table, source).is_some()).collect();
         let [source] = sources.as_slice() else {
-            let hint = Some(format!("one of {}", SOURCES.map(|source| format!("`{source}`")).join(", ")));
-            self.fault(span, key, format!("exactly one source is expected, there are {}", sources.len()), hint);
+            let known: Vec<&str> = SOURCES.into_iter().chain(BESIDE).chain(STEP_KEYS).collect();
+            if sources.is_empty() && table.keys().any(|name| !known.contains(&name.get_ref().as_ref())) {
+                self.check_keys(table, key, &known);
+            } else {
+                let hint = format!("one of {}", SOURCES.map(|source| format!("`{source}`")).join(", "));
+                self.fault(span, key, format!("exactly one source is expected, there are {}", sources.len()), hint);
+            }
             return None;
         };
+        let belonging = BELONGING.iter().find(|(owner, _)| owner == source).map_or(&[][..], |(_, keys)| *keys);
+        let parts = if *source == "each" { self.part_names(spec) } else { Vec::new() };
+        let known: Vec<&str> =
+            [source].into_iter().copied().chain(BESIDE).chain(STEP_KEYS).chain(belonging.iter().copied()).chain(parts).collect();
+        self.check_keys(table, key, &known);
+        for flag in ["optional", "once", "clear"] {
+            self.flag(table, key, flag);
+        }
         let value = find(table, source)?;
-        let term = self.term(source, value, table, key, rows, spec)?;
-        Some(Expression { term, steps: self.steps(table, key, spec) })
+        let term = self.term(source, value, table, key, set, spec);
+        let when = find(table, "when").map(|value| self.condition(value, key, set));
+        let default = find(table, "default").map(|value| self.constant(value, key, spec));
+        let steps = self.steps(table, key, set, spec);
+        Some(Expression { term: term?, when: when.map_or(Some(None), |when| when.map(Some))?, steps, default: default.flatten() })
     }
 
     fn term(
@@ -76,89 +108,158 @@ impl Parser<'_> {
         value: &Value<'_>,
         table: &DeTable<'_>,
         key: &str,
-        rows: Rows,
+        set: SetId,
         spec: Option<&'static FieldSpec>,
     ) -> Option<Term> {
         let optional = find(table, "optional").and_then(|value| value.get_ref().as_bool()) == Some(true);
-        let path = |parser: &mut Self, value: &Value<'_>| parser.field_ref(value, key, rows).map(|field| FieldRef { optional, ..field });
+        let path = |parser: &mut Self, value: &Value<'_>, set: SetId| {
+            parser.field_ref(value, key, set).map(|field| FieldRef { optional, ..field })
+        };
         match source {
-            "field" => path(self, value).map(Term::Field),
-            "value" => self.constant(value, key, spec).map(Term::Constant),
-            "first" => {
-                let Some(items) = value.get_ref().as_array() else {
-                    self.fault(&value.span(), key, "`first` takes a list", None);
+            "bands_text" | "unit_price" => {
+                if spec.is_some_and(|spec| spec.field_type != FieldType::PricingBands) {
+                    self.fault(
+                        &value.span(),
+                        key,
+                        format!("`{source}` makes pricing bands, which this field does not hold"),
+                        "use `field`",
+                    );
                     return None;
-                };
-                let expressions: Vec<Expression> = items.iter().filter_map(|item| self.expression(item, key, rows, spec)).collect();
-                if items.is_empty() {
-                    self.fault(&value.span(), key, "`first` needs at least one entry", None);
                 }
-                (expressions.len() == items.len() && !items.is_empty()).then_some(Term::First(expressions))
             }
-            "lookup" => {
-                let catalogued =
-                    self.word(value, key, &[("plan_template", Catalogued::PlanTemplate), ("aggregation", Catalogued::Aggregation)])?;
-                let Some(code) = find(table, "code") else {
-                    self.fault(&value.span(), key, "`lookup` needs a `code` beside it", None);
+            "each" | "list" => return self.structure(source, value, table, key, set, spec),
+            "first" => {}
+            _ => self.no_structure(value, key, spec)?,
+        }
+        match source {
+            "field" => match find(table, "only_row_of") {
+                None => path(self, value, set).map(Term::Field),
+                Some(below) => {
+                    let below = self.set_below(below, key, set)?;
+                    path(self, value, below).map(|field| Term::OnlyRow(below, field))
+                }
+            },
+            "value" => self.constant(value, key, spec).map(Term::Constant),
+            "first" => self.expressions(value, key, set, spec).map(Term::First),
+            "concat" => {
+                let separator = find(table, "separator").map(|value| (value.span(), value.get_ref().as_str().map(ToOwned::to_owned)));
+                if let Some((span, None)) = &separator {
+                    self.fault(span, key, "`separator` takes a text", "put it in quotes");
+                }
+                let parts = self.expressions(value, key, set, None)?;
+                Some(Term::Concat(parts, separator.and_then(|(_, text)| text)))
+            }
+            "earliest" | "latest" => {
+                if !spec.is_none_or(|spec| matches!(spec.field_type, FieldType::Date | FieldType::DateTime)) {
+                    self.fault(&value.span(), key, format!("`{source}` gives a date, which this field does not hold"), "use `first`");
                     return None;
-                };
-                Some(Term::Lookup(catalogued, Box::new(self.expression(code, key, rows, None)?)))
+                }
+                let which = if source == "earliest" { Extreme::Earliest } else { Extreme::Latest };
+                self.expressions(value, key, set, spec).map(|dates| Term::Extreme(which, dates))
             }
-            "this" => self.word(value, key, &super::OBJECT_TABLES).map(Term::This),
+            "lookup" => self.lookup(value, table, key, set, spec),
+            "this" => self.this(value, key, spec),
             "same_as" => self.same_as(value, key),
             "setting" => self.word(value, key, &[("currency", Term::CurrencySetting)]),
             "templates" => self.word(value, key, &[("currency", Term::TemplatesCurrency)]),
             "months" => {
-                let field = path(self, value)?;
+                let field = path(self, value, set)?;
                 let after = find(table, "after").and_then(|after| after.get_ref().as_str()).unwrap_or("startDate");
                 let Some(after) = EntityKind::Contract.field(after).filter(|spec| spec.field_type == FieldType::Date) else {
-                    self.fault(&value.span(), key, "`after` names a date of the same object", Some("use `startDate`".to_owned()));
+                    self.fault(&value.span(), key, "`after` names a date of the same object", "use `startDate`");
                     return None;
                 };
                 Some(Term::MonthsAfter(field, after.name))
             }
-            "bands_text" | "unit_price" if spec.is_some_and(|spec| spec.field_type != FieldType::PricingBands) => {
-                self.fault(&value.span(), key, format!("`{source}` makes pricing bands, which this field does not hold"), None);
-                None
-            }
-            "bands_text" => path(self, value).map(Term::BandsText),
+            "bands_text" => path(self, value, set).map(Term::BandsText),
             _ => {
-                let price = path(self, value)?;
+                let price = path(self, value, set)?;
                 let discount = match find(table, "discount_percent") {
                     None => None,
                     // A discount that the org does not have or show is none.
-                    Some(discount) => Some(FieldRef { optional: true, ..self.field_ref(discount, key, rows)? }),
+                    Some(discount) => Some(FieldRef { optional: true, ..self.field_ref(discount, key, set)? }),
                 };
                 Some(Term::UnitPrice(price, discount))
             }
         }
     }
 
+    fn expressions(&mut self, value: &Value<'_>, key: &str, set: SetId, spec: Option<&'static FieldSpec>) -> Option<Vec<Expression>> {
+        let items = self.list(value, key);
+        let expressions: Vec<Expression> = items.iter().filter_map(|item| self.expression(item, key, set, spec)).collect();
+        (!items.is_empty() && expressions.len() == items.len()).then_some(expressions)
+    }
+
+    fn lookup(&mut self, value: &Value<'_>, table: &DeTable<'_>, key: &str, set: SetId, spec: Option<&'static FieldSpec>) -> Option<Term> {
+        let catalogued = self.word(value, key, &Catalogued::ALL.map(|catalogued| (catalogued.word(), catalogued)))?;
+        if let Some(spec) = spec {
+            let fits = catalogued_in(spec.name);
+            if !fits.contains(&catalogued) {
+                let hint = match fits {
+                    [] => format!("`{}` takes no id by code; use `field` or `value`", spec.name),
+                    fits => format!("use {}", fits.iter().map(|fit| format!("`{}`", fit.word())).collect::<Vec<_>>().join(" or ")),
+                };
+                self.fault(&value.span(), key, format!("`{}` does not hold the id of a {}", spec.name, catalogued.noun()), hint);
+                return None;
+            }
+        }
+        let by_product = self.flag(table, key, "by_product");
+        if by_product && catalogued != Catalogued::PlanTemplate {
+            self.fault(&value.span(), key, "product rules choose plan templates", "use `lookup = \"plan_template\"` beside `by_product`");
+        }
+        let Some(code) = find(table, "code") else {
+            self.fault(&value.span(), key, "`lookup` needs a `code` beside it", "`code = \"Product2.ProductCode\"`, for example");
+            return None;
+        };
+        Some(Term::Lookup { catalogued, by_product, code: Box::new(self.expression(code, key, set, None)?) })
+    }
+
+    fn this(&mut self, value: &Value<'_>, key: &str, spec: Option<&'static FieldSpec>) -> Option<Term> {
+        let kind = self.word(value, key, &OBJECT_TABLES)?;
+        let fits = match spec.map(|spec| spec.name) {
+            Some("accountId" | "parentAccountId") => kind == EntityKind::Account,
+            Some("contractId") => kind == EntityKind::Contract,
+            Some("planId" | "billingPlanId") => kind == EntityKind::Plan,
+            Some(_) => false,
+            None => true,
+        };
+        if !fits {
+            self.fault(
+                &value.span(),
+                key,
+                format!("this field does not hold the id of a {kind} of this sync"),
+                "name the object that the field refers to",
+            );
+            return None;
+        }
+        Some(Term::This(kind))
+    }
+
     fn same_as(&mut self, value: &Value<'_>, key: &str) -> Option<Term> {
         let named = value.get_ref().as_str().and_then(|text| text.split_once('.')).and_then(|(object, field)| {
-            let (_, kind) = super::OBJECT_TABLES.iter().find(|(name, _)| *name == object)?;
+            let (_, kind) = OBJECT_TABLES.iter().find(|(name, _)| *name == object)?;
             Some((*kind, kind.field(field)?.name))
         });
         if named.is_none() {
-            self.fault(&value.span(), key, "`same_as` names a field of another object", Some("such as `contract.endDate`".to_owned()));
+            self.fault(&value.span(), key, "`same_as` names a field of another object", "such as `contract.endDate`");
         }
         named.map(|(kind, field)| Term::SameAs(kind, field))
     }
 
-    fn word<T: Clone>(&mut self, value: &Value<'_>, key: &str, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn word<T: Clone>(&mut self, value: &Value<'_>, key: &str, words: &[(&str, T)]) -> Option<T> {
         let text = value.get_ref().as_str().unwrap_or_default();
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| meaning.clone());
         if found.is_none() {
-            let known: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-            self.fault(&value.span(), key, format!("`{text}` is not known here"), Some(format!("use {}", known.join(" or "))));
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.fault(&value.span(), key, format!("`{text}` is not known here"), hint_for(text, &known));
         }
         found
     }
 
-    fn constant(&mut self, value: &Value<'_>, key: &str, spec: Option<&'static FieldSpec>) -> Option<Constant> {
+    pub(super) fn constant(&mut self, value: &Value<'_>, key: &str, spec: Option<&'static FieldSpec>) -> Option<Constant> {
         let constant = match value.get_ref() {
             DeValue::String(text) => Some(Constant::Text(text.to_string())),
-            DeValue::Integer(number) => exact_decimal(number.as_str()).map(Constant::Number),
+            DeValue::Integer(number) if number.radix() == 10 => exact_decimal(number.as_str()).map(Constant::Number),
             DeValue::Float(number) => exact_decimal(number.as_str()).map(Constant::Number),
             DeValue::Boolean(boolean) => Some(Constant::Boolean(*boolean)),
             _ => None,
@@ -169,117 +270,56 @@ impl Parser<'_> {
             (Some(_), None) => None,
         };
         if let Some(problem) = problem {
-            self.fault(&value.span(), key, problem, None);
+            self.fault(
+                &value.span(),
+                key,
+                problem,
+                "write a constant that m3ter's field takes: a text in quotes, a number or true and false without",
+            );
             return None;
         }
         constant
     }
 
-    fn steps(&mut self, table: &DeTable<'_>, key: &str, spec: Option<&'static FieldSpec>) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for (name, value) in table {
-            let name = name.get_ref().as_ref();
-            let step = match name {
-                "trim" => Step::Trim,
-                "upper" => Step::Upper,
-                "truncate" => Step::Truncate,
-                "end_exclusive" => Step::EndExclusive,
-                "zero_is_blank" => Step::ZeroIsBlank,
-                "map" => {
-                    steps.extend(self.map(value, key, spec));
-                    continue;
-                }
-                "warn" => {
-                    match value.get_ref().as_str() {
-                        Some(sentence) => steps.push(Step::Warn(sentence.to_owned())),
-                        None => self.fault(&value.span(), key, "`warn` takes a sentence", None),
-                    }
-                    continue;
-                }
-                "optional" | "once" | "clear" => {
-                    if value.get_ref().as_bool().is_none() {
-                        self.fault(&value.span(), key, format!("`{name}` takes true or false"), None);
-                    }
-                    continue;
-                }
-                _ => continue,
-            };
-            match value.get_ref().as_bool() {
-                Some(true) => steps.push(step),
-                Some(false) => {}
-                None => self.fault(&value.span(), key, format!("`{name}` takes true or false"), None),
-            }
-        }
-        let is_text = matches!(spec.map(|spec| spec.field_type), Some(FieldType::Text { .. }));
-        if steps.contains(&Step::Truncate) && !is_text {
-            let place = table.values().next().map_or(0..0, toml::Spanned::span);
-            self.fault(&place, key, "`truncate` is for texts with a limit", None);
-        }
-        steps
-    }
-
-    fn map(&mut self, value: &Value<'_>, key: &str, spec: Option<&'static FieldSpec>) -> Option<Step> {
-        let Some(entries) = value.get_ref().as_table() else {
-            self.fault(&value.span(), key, "`map` takes a table of values", None);
-            return None;
-        };
-        let map = entries.iter().filter_map(|(from, to)| Some((from.get_ref().to_string(), self.constant(to, key, spec)?)));
-        Some(Step::Map(map.collect()))
-    }
-
-    fn address(&mut self, table: &DeTable<'_>, key: &str, rows: Rows) -> Expression {
-        let mut parts = Vec::new();
-        for (name, value) in table {
-            let part = name.get_ref().as_ref();
-            let known = std::iter::once("street").chain(ADDRESS_PARTS.iter().map(|(part, _)| *part));
-            if matches!(part, "once" | "clear") {
-                continue;
-            }
-            let Some(known_part) = known.clone().find(|known| *known == part) else {
-                let hint = nearest(part, known).map(|known| format!("did you mean `{known}`?"));
-                self.fault(&name.span(), key, format!("an address has no part `{part}`"), hint);
-                continue;
-            };
-            if let Some(field) = self.field_ref(value, key, rows) {
-                parts.push((known_part, field));
-            }
-        }
-        Expression { term: Term::Address(parts), steps: Vec::new() }
-    }
-
-    /// A path, or `{ field = "…", optional = true }`. A line's path through its parent becomes one of the root.
-    pub(super) fn field_ref(&mut self, value: &Value<'_>, key: &str, rows: Rows) -> Option<FieldRef> {
+    /// A path, or `{ field = "…", optional = true }`. A row's path through its parent becomes one of the parent.
+    pub(super) fn field_ref(&mut self, value: &Value<'_>, key: &str, set: SetId) -> Option<FieldRef> {
         let (text, optional) = match value.get_ref() {
             DeValue::Table(table) => {
-                let known: Vec<&str> = std::iter::once("field").chain(BESIDE).collect();
-                self.check_keys(table, key, &known);
-                let optional = find(table, "optional").and_then(|value| value.get_ref().as_bool()) == Some(true);
+                self.check_keys(table, key, &["field", "optional"]);
+                let optional = self.flag(table, key, "optional");
                 (find(table, "field").and_then(|field| field.get_ref().as_str()).map(ToOwned::to_owned), optional)
             }
             value => (value.as_str().map(ToOwned::to_owned), false),
         };
-        let Some(path) = text.filter(|text| is_path(text)) else {
-            let hint = Some("an API name, with parents by dots, such as `Account.Name`".to_owned());
-            self.fault(&value.span(), key, "this is not a field path", hint);
+        let Some(mut path) = text.filter(|text| is_path(text)) else {
+            self.fault(&value.span(), key, "this is not a field path", "an API name, with parents by dots, such as `Account.Name`");
             return None;
         };
-        let line = self.line(&value.span());
-        let through_parent =
-            self.lines_parent.as_ref().filter(|_| rows == Rows::Lines).and_then(|parent| path.strip_prefix(&format!("{parent}.")));
-        Some(match through_parent {
-            Some(path) => FieldRef { from: Rows::Root, path: path.to_owned(), optional, line },
-            None => FieldRef { from: rows, path, optional, line },
-        })
+        let mut from = set;
+        while from != ROOT
+            && let Some(parent) = &self.sets[from].parent
+            && let Some((first, rest)) = path.split_once('.')
+            && first.eq_ignore_ascii_case(parent)
+        {
+            path = String::from(rest);
+            from = self.sets[from].of;
+        }
+        Some(FieldRef { from, path, optional, line: self.line(&value.span()) })
     }
 }
 
-/// Calls `visit` with every object that an expression refers to, and the field of it where one is named.
-pub(super) fn references(expression: &Expression, visit: &mut impl FnMut(EntityKind, Option<&'static str>)) {
-    match &expression.term {
-        Term::This(kind) => visit(*kind, None),
-        Term::SameAs(kind, field) => visit(*kind, Some(field)),
-        Term::First(expressions) => expressions.iter().for_each(|expression| references(expression, visit)),
-        Term::Lookup(_, code) => references(code, visit),
-        _ => {}
+/// What the id in a field may be looked up in.
+fn catalogued_in(field: &str) -> &'static [Catalogued] {
+    match field {
+        "planTemplateId" => &[Catalogued::PlanTemplate],
+        "planId" | "billingPlanId" => &[Catalogued::Plan],
+        "planGroupId" => &[Catalogued::PlanGroup],
+        "aggregationId" => &[Catalogued::Aggregation],
+        "compoundAggregationId" => &[Catalogued::CompoundAggregation],
+        "billGroupingKeyId" => &[Catalogued::BillGroupingKey],
+        "accountId" | "parentAccountId" => &[Catalogued::Account],
+        "productIds" | "item" => &[Catalogued::Product],
+        name if name.ends_with("ccountingProductId") => &[Catalogued::Product],
+        _ => &[],
     }
 }

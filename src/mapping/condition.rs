@@ -1,0 +1,76 @@
+//! Whether a condition holds for a row.
+
+use serde_json::Value as Json;
+
+use super::convert::text;
+use super::language::{Condition, Constant, FieldRef, Test};
+use super::row::Row;
+use crate::domain::money::decimal_in_json;
+
+impl Row<'_> {
+    pub(super) fn holds(self, condition: &Condition) -> bool {
+        match condition {
+            Condition::All(conditions) => conditions.iter().all(|condition| self.holds(condition)),
+            Condition::Any(conditions) => conditions.iter().any(|condition| self.holds(condition)),
+            Condition::Test(field, test) => self.passes(field, test),
+        }
+    }
+
+    fn passes(self, field: &FieldRef, test: &Test) -> bool {
+        let value = self.field(field);
+        let number = || value.and_then(decimal_in_json);
+        let equals = |other: &FieldRef| match (value, self.field(other)) {
+            (Some(value), Some(other)) => same(value, other),
+            (value, other) => value.is_none() && other.is_none(),
+        };
+        match test {
+            Test::Is(constant) => is(value, constant),
+            Test::IsNot(constant) => !is(value, constant),
+            Test::In(constants) => constants.iter().any(|constant| is(value, constant)),
+            Test::NotIn(constants) => !constants.iter().any(|constant| is(value, constant)),
+            Test::Blank(blank) => value.is_none() == *blank,
+            Test::Above(limit) => number().is_some_and(|number| number > *limit),
+            Test::Below(limit) => number().is_some_and(|number| number < *limit),
+            Test::Equals(other) => equals(other),
+            Test::DiffersFrom(other) => !equals(other),
+        }
+    }
+
+    /// A condition as people read it: the fields that it asks, with what they hold.
+    pub(super) fn shown_condition(self, condition: &Condition) -> String {
+        let mut refs = Vec::new();
+        condition.collect(&mut refs);
+        let texts: Vec<String> = refs
+            .into_iter()
+            .map(|field| match self.field(field) {
+                Some(value) => format!("`{}` is `{}`", self.shown(field), text(value).chars().take(60).collect::<String>()),
+                None => format!("`{}` is blank", self.shown(field)),
+            })
+            .collect();
+        texts.join(" and ")
+    }
+}
+
+/// Texts without regard to case and outer spaces, numbers by value; a checkbox that is blank is off.
+fn is(value: Option<&Json>, constant: &Constant) -> bool {
+    match (value, constant) {
+        (None, Constant::Boolean(on)) => !on,
+        (None, _) => false,
+        (Some(Json::Bool(value)), Constant::Boolean(on)) => value == on,
+        (Some(value), Constant::Number(number)) => decimal_in_json(value) == Some(*number),
+        (Some(value), Constant::Text(wanted)) => folded(&text(value)) == folded(wanted),
+        (Some(value), Constant::Boolean(on)) => folded(&text(value)) == on.to_string(),
+    }
+}
+
+fn same(one: &Json, other: &Json) -> bool {
+    match (decimal_in_json(one), decimal_in_json(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => folded(&text(one)) == folded(&text(other)),
+    }
+}
+
+/// As texts are compared: trimmed, without regard to case.
+pub(super) fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
+}
