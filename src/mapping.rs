@@ -51,6 +51,8 @@ pub struct Mappings(BTreeMap<String, Mapping>);
 #[derive(Debug, Clone)]
 pub struct Mapping {
     file: String,
+    /// Not replaced by a file of the operator's own.
+    is_built_in: bool,
     root: String,
     settings: Settings,
     mapped: Mapped,
@@ -59,7 +61,13 @@ pub struct Mapping {
 }
 
 /// The mappings that come with the service.
-const BUILT_IN: [(&str, &str); 1] = [("mappings/opportunity.toml", include_str!("../mappings/opportunity.toml"))];
+const BUILT_IN: [(&str, &str); 5] = [
+    ("mappings/account.toml", include_str!("../mappings/account.toml")),
+    ("mappings/contract.toml", include_str!("../mappings/contract.toml")),
+    ("mappings/opportunity.toml", include_str!("../mappings/opportunity.toml")),
+    ("mappings/order.toml", include_str!("../mappings/order.toml")),
+    ("mappings/quote.toml", include_str!("../mappings/quote.toml")),
+];
 
 impl Mappings {
     /// The built-in mappings with those of `sources` beside or in place of them; all faults of all files at once.
@@ -80,7 +88,7 @@ impl Mappings {
                         let message = format!("`{}` is mapped in {other} already", mapping.root);
                         faults.push(MappingFault::new(&source.name, 1, "root", message, "keep one file for each root object"));
                     }
-                    mappings.insert(root, *mapping);
+                    mappings.insert(root, Mapping { is_built_in: !is_own, ..*mapping });
                 }
             }
         }
@@ -110,6 +118,11 @@ impl Mapping {
     /// The file's name.
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// Whether it came with the service: an org that lacks its objects need not have them.
+    pub fn is_built_in(&self) -> bool {
+        self.is_built_in
     }
 
     /// The settings at the file's head.

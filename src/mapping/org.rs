@@ -30,6 +30,10 @@ pub enum Severity {
 impl Mapping {
     /// What an admin should know about the fields that the mapping names.
     pub fn org_report(&self, schema: &OrgSchema) -> Vec<OrgRemark> {
+        if let Some(absent) = self.absent(schema).filter(|_| self.is_built_in) {
+            let message = format!("`{absent}` is not in the org or not visible: no {} can be synced", self.root);
+            return vec![OrgRemark { severity: Severity::Yellow, message }];
+        }
         let mut remarks = Vec::new();
         let mut remark = |severity, message| {
             let remark = OrgRemark { severity, message };

@@ -137,7 +137,7 @@ impl Parser<'_> {
         }
         let mapped = Mapped { only_when, deal_currency, sets: std::mem::take(&mut self.sets), objects, product };
         self.check_references(&mapped, !product_rules.is_empty());
-        Some(Mapping { file: self.file.to_owned(), root: root?, settings, mapped, product_rules })
+        Some(Mapping { file: self.file.to_owned(), is_built_in: false, root: root?, settings, mapped, product_rules })
     }
 
     fn check_keys(&mut self, table: &DeTable<'_>, prefix: &str, known: &[&str]) {

@@ -99,11 +99,21 @@ impl Mapping {
     fn is_present(&self, schema: &OrgSchema, set: SetId) -> bool {
         let RowSet { of, relationship, sobject, .. } = &self.mapped.sets[set];
         set == ROOT
-            || self.is_present(schema, *of)
+            || schema.sobject(sobject).is_some_and(|described| !described.fields.is_empty())
+                && self.is_present(schema, *of)
                 && schema
                     .sobject(&self.mapped.sets[*of].sobject)
                     .and_then(|above| above.child(relationship))
                     .is_some_and(|shown| shown.eq_ignore_ascii_case(sobject))
+    }
+
+    /// The object or relationship that the org does not show at all, such as those of a package that is not installed.
+    pub fn absent(&self, schema: &OrgSchema) -> Option<String> {
+        if schema.sobject(&self.root).is_none_or(|root| root.fields.is_empty()) {
+            return Some(self.root.clone());
+        }
+        let missing = self.mapped.sets.iter().enumerate().find(|(id, set)| !set.optional && !self.is_present(schema, *id));
+        missing.map(|(_, set)| format!("{}.{}", self.mapped.sets[set.of].sobject, set.relationship))
     }
 
     /// The field at the end of a path, or the name that the org does not show, with its object (`Product2.X__c`).

@@ -30,14 +30,29 @@ impl Client {
         } else {
             self.send(call, budget, |http, url| http.get(url(path)).query(&[("q", soql)])).await?.body
         };
-        let mut rows = self.all_rows(call, first, budget).await?;
-        for row in &mut rows {
-            for child in row.values_mut().filter(|child| child.get("nextRecordsUrl").is_some()) {
-                let records = Box::pin(self.all_rows(call, child.take(), budget)).await?;
-                *child = json!({ "totalSize": records.len(), "done": true, "records": records });
+        Ok(self.all_rows(call, first, budget).await?.into_iter().map(Record::new).collect())
+    }
+
+    /// Reads the further pages of the child relationships of a row, and of their rows.
+    fn complete<'a>(
+        &'a self,
+        call: Call,
+        row: &'a mut Map<String, Json>,
+        budget: &'a Budget,
+    ) -> Pin<Box<dyn Future<Output = Result<(), CalloutError>> + Send + 'a>> {
+        Box::pin(async move {
+            for child in row.values_mut() {
+                if child.get("nextRecordsUrl").is_some() {
+                    let records = self.all_rows(call, child.take(), budget).await?;
+                    *child = json!({ "totalSize": records.len(), "done": true, "records": records });
+                } else if let Some(records) = child.get_mut("records").and_then(Json::as_array_mut) {
+                    for record in records.iter_mut().filter_map(Json::as_object_mut).filter(|record| has_children(record)) {
+                        self.complete(call, record, budget).await?;
+                    }
+                }
             }
-        }
-        Ok(rows.into_iter().map(Record::new).collect())
+            Ok(())
+        })
     }
 
     /// The rows of a page and of all pages after it.
@@ -48,7 +63,10 @@ impl Client {
                 return Err(self.unusable(call, "a query answer without records"));
             };
             for record in records {
-                let Json::Object(record) = record else { return Err(self.unusable(call, "a row that is not an object")) };
+                let Json::Object(mut record) = record else { return Err(self.unusable(call, "a row that is not an object")) };
+                if has_children(&record) {
+                    self.complete(call, &mut record, budget).await?;
+                }
                 rows.push(record);
             }
             let Some(next) = text(&page, "nextRecordsUrl") else { return Ok(rows) };
@@ -92,4 +110,8 @@ impl Client {
         error.kind = crate::transport::CalloutErrorKind::Refused(Box::new(super::refusal::read(status, &body)));
         Err(error)
     }
+}
+
+fn has_children(row: &Map<String, Json>) -> bool {
+    row.values().any(|value| value.get("records").is_some())
 }

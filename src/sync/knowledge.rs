@@ -3,7 +3,7 @@
 //! Loaded before the service reports ready, so that no sync pays for it. A code that was found is remembered for a while, one that
 //! was not found never is: somebody may create it at any moment.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(super) struct Knowledge {
     pub(super) m3ter: m3ter::Client,
     mappings: Mappings,
     queries: RwLock<HashMap<String, Arc<Query>>>,
+    /// Roots of mappings whose objects the org does not show at all.
+    absent: RwLock<HashSet<String>>,
     key_prefixes: RwLock<HashMap<String, String>>,
     plan_templates: RwLock<Option<Arc<HashMap<String, PlanTemplate>>>>,
     /// Codes that were found, with when.
@@ -46,6 +48,7 @@ impl Knowledge {
             m3ter,
             mappings,
             queries: RwLock::default(),
+            absent: RwLock::default(),
             key_prefixes: RwLock::new(key_prefixes),
             plan_templates: RwLock::default(),
             codes: Mutex::default(),
@@ -55,9 +58,22 @@ impl Knowledge {
 
     /// Loads everything that a sync would otherwise have to wait for: both logins among it.
     pub(super) async fn load(&self, budget: &Budget) -> Result<(), Failure> {
-        let queries = futures::future::try_join_all(self.mappings.iter().map(|mapping| self.query(mapping, budget)));
+        let queries = futures::future::try_join_all(self.mappings.iter().map(|mapping| self.load_query(mapping, budget)));
         let (queries, templates, time_zone) = tokio::join!(queries, self.plan_templates(budget), self.time_zone(budget));
-        queries.and(templates.map(drop)).and(time_zone.map(drop))
+        queries.map(drop).and(templates.map(drop)).and(time_zone.map(drop))
+    }
+
+    /// The query of a mapping; a built-in one whose objects the org does not have, of CPQ for example, keeps nobody waiting.
+    async fn load_query(&self, mapping: &Mapping, budget: &Budget) -> Result<(), Failure> {
+        match self.query(mapping, budget).await {
+            Err(failure)
+                if mapping.is_built_in() && self.absent.read().unwrap_or_else(PoisonError::into_inner).contains(mapping.root()) =>
+            {
+                tracing::info!(mapping = mapping.file(), reason = failure.reason, "a built-in mapping is not of use in this org");
+                Ok(())
+            }
+            query => query.map(drop),
+        }
     }
 
     /// The name of the object that ids with `prefix` belong to; `None` when the org has none.
@@ -83,6 +99,9 @@ impl Knowledge {
             return Ok(Arc::clone(query));
         }
         let schema = describe(&self.salesforce, mapping, budget).await?;
+        if mapping.absent(&schema).is_some() {
+            self.absent.write().unwrap_or_else(PoisonError::into_inner).insert(mapping.root().to_owned());
+        }
         let query = mapping.query(&schema).map_err(|faults| Failure {
             code: ErrorCode::MappingInvalid,
             reason: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),

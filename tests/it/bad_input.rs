@@ -111,7 +111,6 @@ async fn a_record_that_cannot_be_read_says_why() {
             "UNSUPPORTED_OBJECT",
             "There is no mapping for records whose IDs begin with `ZZZ`, and the org has no such object".to_owned(),
         ),
-        ("001S900000RzsIU", "UNSUPPORTED_OBJECT", "There is no mapping for `Account` records".to_owned()),
     ] {
         let result = world.sync(id).await;
         assert_eq!((&result["errorCode"], &result["message"]), (&json!(code), &json!(format!("Sync process failed: {reason}"))));

@@ -17,6 +17,7 @@ mod observability;
 mod openapi;
 mod outward;
 mod overlaps;
+mod roots;
 mod runs;
 mod settings;
 mod support;

@@ -40,6 +40,9 @@ pub(super) enum FieldType {
     ListOf(&'static [&'static str]),
     Address,
     Bands,
+    FeeDates,
+    UsageFilters,
+    Segment,
     CustomFields,
     /// The id of an object of another resource.
     Reference(&'static str),
@@ -120,6 +123,27 @@ impl FieldType {
             }
             Self::Address => check_address(value),
             Self::Bands => check_bands(value),
+            Self::FeeDates => check_list(
+                value,
+                &[
+                    ("date", Self::Date),
+                    ("amount", Self::Number(Minimum::AboveZero)),
+                    ("servicePeriodStartDate", Self::DateTime),
+                    ("servicePeriodEndDate", Self::DateTime),
+                ],
+            ),
+            Self::UsageFilters => check_list(
+                value,
+                &[
+                    ("dimensionCode", Self::Text { least: 1, most: 255 }),
+                    ("value", Self::Text { least: 1, most: 255 }),
+                    ("mode", Self::OneOf(&["INCLUDE", "EXCLUDE"])),
+                ],
+            ),
+            Self::Segment => {
+                let is_map = value.as_object().is_some_and(|map| map.values().all(Json::is_string));
+                holds(is_map, "must be a map of strings")
+            }
             Self::CustomFields => {
                 let is_map = value
                     .as_object()
@@ -166,6 +190,19 @@ fn check_bands(value: &Json) -> Result<(), String> {
             minimum.check(number).map_err(|problem| format!("{name} {problem}"))?;
         }
         let unknown = band.keys().find(|name| !matches!(name.as_str(), "id" | "lowerLimit" | "fixedPrice" | "unitPrice" | "creditTypeId"));
+        holds(unknown.is_none(), format!("has no property {}", unknown.map_or("", String::as_str)))?;
+    }
+    Ok(())
+}
+
+/// A list of objects that have exactly these parts.
+fn check_list(value: &Json, parts: &[(&str, FieldType)]) -> Result<(), String> {
+    for entry in value.as_array().ok_or("must be a list")? {
+        let entry = entry.as_object().ok_or("must be a list of objects")?;
+        for (name, part) in parts {
+            part.check(entry.get(*name).unwrap_or(&Json::Null)).map_err(|problem| format!("{name} {problem}"))?;
+        }
+        let unknown = entry.keys().find(|key| !parts.iter().any(|(name, _)| name == key));
         holds(unknown.is_none(), format!("has no property {}", unknown.map_or("", String::as_str)))?;
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use super::fields::Field;
 use super::fields::FieldType::{
-    Address, Any, Bands, Boolean, CodeA, CodeB, CustomFields, Date, DateTime, Email, Id, IdList, Integer, ListOf, Number, OneOf, Reference,
-    Text,
+    Address, Any, Bands, Boolean, CodeA, CodeB, CustomFields, Date, DateTime, Email, FeeDates, Id, IdList, Integer, ListOf, Number, OneOf,
+    Reference, Segment, Text, UsageFilters,
 };
 use super::fields::Minimum::{self, AboveZero, Zero};
 
@@ -94,8 +94,8 @@ pub(super) const RESOURCES: &[Resource] = &[
             optional("description", Text { least: 0, most: 500 }),
             PO_NUMBER,
             optional("applyContractPeriodLimits", Boolean),
-            optional("usageFilters", Any),
-            optional("billGroupingKeyId", Id),
+            optional("usageFilters", UsageFilters),
+            optional("billGroupingKeyId", Reference("picklists/billgroupingkeys")),
         ],
         largest_page: 100,
         filters: &[Filter::Field("codes", "code"), Filter::Field("accountId", "accountId")],
@@ -126,7 +126,7 @@ pub(super) const RESOURCES: &[Resource] = &[
             optional("accountingProductId", Reference("products")),
             optional("feesAccountingProductId", Reference("products")),
             optional("drawdownsAccountingProductId", Reference("products")),
-            optional("feeDates", Any),
+            optional("feeDates", FeeDates),
             CHILD_BILLING_MODE,
             optional("lineItemTypes", ListOf(LINE_ITEM_TYPES)),
         ],
@@ -257,7 +257,7 @@ pub(super) const RESOURCES: &[Resource] = &[
             optional("aggregationId", Reference("aggregations")),
             optional("compoundAggregationId", Reference("compoundaggregations")),
             optional("type", OneOf(&["DEBIT", "PRODUCT_CREDIT", "GLOBAL_CREDIT"])),
-            optional("segment", Any),
+            optional("segment", Segment),
             optional("tiersSpanPlan", Boolean),
             optional("minimumSpend", Number(Zero)),
             optional("minimumSpendDescription", DESCRIPTION_200),
@@ -287,7 +287,7 @@ pub(super) const RESOURCES: &[Resource] = &[
             required("startDate", DateTime),
             CUSTOM_FIELDS,
             optional("planId", Reference("plans")),
-            optional("planGroupId", Id),
+            optional("planGroupId", Reference("plangroups")),
             optional("endDate", DateTime),
             optional("code", CodeA),
             optional("billEpoch", Date),
@@ -337,6 +337,28 @@ pub(super) const RESOURCES: &[Resource] = &[
         ],
         largest_page: 200,
         filters: &[Filter::ActiveOn, Filter::Field("planId", "planId"), Filter::Field("planTemplateId", "planTemplateId")],
+    },
+    Resource {
+        path: "plangroups",
+        name: "PlanGroup",
+        fields: &[
+            NAME,
+            required("currency", Text { least: 3, most: 3 }),
+            CUSTOM_FIELDS,
+            optional("code", CodeA),
+            optional("minimumSpend", Number(Zero)),
+            optional("standingCharge", Number(Zero)),
+            optional("accountId", Reference("accounts")),
+        ],
+        largest_page: 200,
+        filters: &[Filter::Field("accountId", "accountId")],
+    },
+    Resource {
+        path: "picklists/billgroupingkeys",
+        name: "BillGroupingKey",
+        fields: &[NAME, optional("code", CodeB), optional("archived", Boolean), required("exclusive", Boolean)],
+        largest_page: 100,
+        filters: &[Filter::Field("codes", "code"), Filter::Flag("archived")],
     },
     Resource {
         path: "picklists/currency",

@@ -182,6 +182,7 @@ fn describe(org: &Org, table: &'static Table) -> Json {
     let children: Vec<Json> = table
         .children
         .iter()
+        .filter(|(_, child, _)| self::table(child).is_some_and(|child| org.shows_table(child)))
         .map(|(relationship, child, field)| json!({ "relationshipName": relationship, "childSObject": child, "field": field, "cascadeDelete": false }))
         .collect();
     let mut describe = summary(table);

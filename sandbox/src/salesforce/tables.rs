@@ -1,5 +1,8 @@
 //! The objects of the org, as one table: a further object is a further entry.
 
+mod cpq;
+mod custom;
+
 /// One sObject.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -80,6 +83,7 @@ pub(super) const TABLES: &[Table] = &[
             ("Opportunities", "Opportunity", "AccountId"),
             ("Orders", "Order", "AccountId"),
             ("Contracts", "Contract", "AccountId"),
+            ("SBQQ__Subscriptions__r", "SBQQ__Subscription__c", "SBQQ__Account__c"),
         ],
     },
     Table {
@@ -279,10 +283,13 @@ pub(super) const TABLES: &[Table] = &[
             column("EndDate", Date),
             column("ContractTerm", Number),
             column("M3ter_Commitment_Amount__c", Currency),
+            column("M3ter_Overage_Surcharge__c", Percent),
+            column("M3ter_Skip_Contract__c", Checkbox),
+            column("M3ter_Skip_Commitment__c", Checkbox),
             column("M3ter_Contract_Id__c", Text(36)),
             column("M3ter_Commitment_Id__c", Text(36)),
         ],
-        children: &[("Orders", "Order", "ContractId")],
+        children: &[("Orders", "Order", "ContractId"), ("SBQQ__Subscriptions__r", "SBQQ__Subscription__c", "SBQQ__Contract__c")],
     },
     Table {
         name: "User",
@@ -312,6 +319,20 @@ pub(super) const TABLES: &[Table] = &[
         fields: &[ID, NAME, IS_DELETED, column("Company", Text(255)), column("Email", Email), column("Status", Text(255))],
         children: &[],
     },
+    cpq::QUOTE,
+    cpq::QUOTE_LINE,
+    cpq::QUOTE_LINE_SCHEDULE,
+    cpq::QUOTE_LINE_RATE,
+    cpq::SUBSCRIPTION,
+    cpq::SUBSCRIPTION_SCHEDULE,
+    cpq::SUBSCRIPTION_RATE,
+    custom::USAGE_DEAL,
+    custom::USAGE_LINE,
+    custom::USAGE_METER,
+    custom::USAGE_RATE,
+    custom::USAGE_ADD_ON,
+    custom::USAGE_YEAR,
+    custom::USAGE_FEE,
 ];
 
 /// The object called `name`, without regard to case.

@@ -105,7 +105,7 @@ pub fn import_records(files: &[(String, String)]) -> anyhow::Result<Vec<Imported
 
 /// The service's own parser has the last word.
 fn check(root: &str, text: &str) -> anyhow::Result<()> {
-    let source = MappingSource { name: format!("{}.toml", root.to_ascii_lowercase()), text: text.to_owned() };
+    let source = MappingSource { name: format!("{}.toml", root.to_ascii_lowercase()), bytes: text.as_bytes().to_vec() };
     Mappings::parse(&[source]).map(drop).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("what was made of the records is no mapping:\n{}", faults.join("\n"))
