@@ -27,7 +27,7 @@ async fn a_new_deal_shows_every_value_and_where_it_comes_from() {
     let result = world.dry_run(DEAL).await;
     insta::assert_snapshot!(shown(&result), @r#"
     Account of 001S900000RzsIUIAZ: would be created
-        address            1 Main Street, Building 7, Springfield, Oregon, 97475, United States  Account.BillingCountry
+        address            1 Main Street, Building 7, Springfield, Oregon, 97475, United States  Account.BillingStreet
         code               001S900000RzsIUIAZ    Account.Id
         currency           USD                   Opportunity.CurrencyIsoCode
         daysBeforeBillDue  30                    Account.M3ter_Payment_Terms_Days__c

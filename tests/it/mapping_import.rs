@@ -90,7 +90,7 @@ fn opportunity_samples() -> Vec<(String, String)> {
 }
 
 fn parse(imported: &Imported) -> Mappings {
-    let source = MappingSource { name: "imported.toml".to_owned(), text: imported.text.clone() };
+    let source = MappingSource { name: "imported.toml".to_owned(), bytes: imported.text.clone().into_bytes() };
     Mappings::parse(&[source]).unwrap_or_else(|faults| panic!("{faults:?}\n{}", imported.text))
 }
 

@@ -111,7 +111,7 @@ impl Parser<'_> {
     #[expect(clippy::unused_self, reason = "it reads like its neighbours")]
     pub(super) fn number(&self, value: &Value<'_>) -> Option<rust_decimal::Decimal> {
         match value.get_ref() {
-            DeValue::Integer(number) => exact_decimal(number.as_str()),
+            DeValue::Integer(number) if number.radix() == 10 => exact_decimal(number.as_str()),
             DeValue::Float(number) => exact_decimal(number.as_str()),
             _ => None,
         }

@@ -12,12 +12,9 @@ use crate::mapping::language::{FieldMapping, FieldRef, ObjectMapping, ROOT, Repl
 const OBJECT_KEYS: [&str; 10] =
     ["rows", "row", "sobject", "key", "skip", "leave_out", "write_back", "joins_by", "billing_line", "custom_fields"];
 
-/// Of these fields m3ter takes exactly one.
-const EXACTLY_ONE: [(EntityKind, [&str; 2]); 3] = [
-    (EntityKind::Pricing, ["planId", "planTemplateId"]),
-    (EntityKind::Pricing, ["aggregationId", "compoundAggregationId"]),
-    (EntityKind::AccountPlan, ["planId", "planGroupId"]),
-];
+/// Of these fields m3ter takes exactly one, and a table without either can make nothing.
+const EXACTLY_ONE: [(EntityKind, [&str; 2]); 2] =
+    [(EntityKind::Pricing, ["planId", "planTemplateId"]), (EntityKind::Pricing, ["aggregationId", "compoundAggregationId"])];
 
 impl Parser<'_> {
     /// `[plan]`, or several `[[plan]]`.

@@ -1,0 +1,170 @@
+//! Mapping files as an admin writes them: every example of the manual is one, and what is broken says where and what to do.
+
+use sync_to_m3ter::mapping::{LARGEST_FILE_BYTES, MappingSource, Mappings};
+
+const MANUAL: &str = include_str!("../../docs/mapping.md");
+const USAGE_DEAL: &str = include_str!("mappings/usage_deal.toml");
+const OPPORTUNITY: &str = include_str!("../../mappings/opportunity.toml");
+
+fn parse(bytes: &[u8]) -> Result<Mappings, Vec<sync_to_m3ter::mapping::MappingFault>> {
+    Mappings::parse(&[MappingSource { name: "own.toml".to_owned(), bytes: bytes.to_vec() }])
+}
+
+#[test]
+fn every_example_of_the_manual_is_a_mapping() {
+    let examples: Vec<&str> = MANUAL.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() >= 6);
+    for example in examples {
+        if let Err(faults) = parse(example.as_bytes()) {
+            panic!("{faults:#?}\n{example}");
+        }
+    }
+}
+
+/// What stands in a file for a good value, and what a hostile or careless hand puts there.
+const HOSTILE_NAMES: [&str; 12] = [
+    "Id FROM User)--",
+    "Name' OR Id != '",
+    "Id, (SELECT Id FROM Contacts)",
+    "Account.Name; DELETE",
+    "",
+    " ",
+    "1Name",
+    "Näme",
+    "a.b.c.d.e.f.g.h",
+    "Name\\nFROM",
+    "COUNT()",
+    "x${y}",
+];
+
+/// Every place of a file where a name goes into the query.
+const NAME_PLACES: [(&str, &str); 12] = [
+    ("root = \"Usage_Deal__c\"", "root = \"@\""),
+    ("relationship = \"Usage_Lines__r\"", "relationship = \"@\""),
+    ("sobject = \"Usage_Line__c\"", "sobject = \"@\""),
+    ("parent = \"Usage_Deal__r\"", "parent = \"@\""),
+    ("order_by = \"Start__c\"", "order_by = \"@\""),
+    ("leave_out = \"Inactive__c\"", "leave_out = \"@\""),
+    ("row = \"Account__c\"", "row = \"@\""),
+    ("name = \"Account__r.Name\"", "name = \"@\""),
+    ("field = \"Priority__c\"", "field = \"@\""),
+    ("add_months = \"Months__c\"", "add_months = \"@\""),
+    ("lowerLimit = \"From__c\"", "lowerLimit = \"@\""),
+    ("only_when = { field = \"Account__c\"", "only_when = { field = \"@\""),
+];
+
+/// One wrong thing each, in a file that is good otherwise.
+const MUTATIONS: [(&str, &str); 60] = [
+    ("root = \"Usage_Deal__c\"", ""),
+    ("root = \"Usage_Deal__c\"", "rooot = \"Usage_Deal__c\""),
+    ("root = \"Usage_Deal__c\"", "root = 7"),
+    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nroot = \"Usage_Deal__c\""),
+    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\ncurrency = \"dollars\""),
+    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\ntime_zone = \"Mars/Olympus\""),
+    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\npricing_change = \"sometimes\""),
+    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\ncommitment_billing = true"),
+    ("only_when = {", "only_when = { is = true, "),
+    ("blank = false }", "blank = \"no\" }"),
+    ("blank = false }", "}\nonly_wen = 1"),
+    ("blank = false }", "blank = false, is = true }"),
+    ("blank = false }", "above = \"x\" }"),
+    ("blank = false }", "in = [] }"),
+    ("blank = false }", "in = \"x\" }"),
+    ("blank = false }", "message = 1 }"),
+    ("[lines]", "[[lines]]"),
+    ("of = \"lines\"", "of = \"rates\""),
+    ("of = \"lines\"", "of = \"nothing\""),
+    ("of = \"lines\"", "off = \"lines\""),
+    ("of = \"meters\"", "of = \"rates\""),
+    ("[rows.fees]", "[rows.root]"),
+    ("[rows.fees]", "[rows.\"a b\"]"),
+    ("order_by = \"Start__c\"", "order_by = \"Start__c SIDEWAYS\""),
+    ("order_by = \"Start__c\"", "order_by = 1"),
+    ("rows = \"years\"", "rows = \"yaers\""),
+    ("rows = \"meters\"", "rows = \"rates\"\nkey = \"From__c\""),
+    ("rows = \"meters\"", "rows = [\"meters\"]"),
+    ("emailAddress = ", "emailAdress = "),
+    ("priority = { field = \"Priority__c\", clear = true }", "priority = []"),
+    ("clear = true }", "clear = \"yes\" }"),
+    ("lower = true }", "loewr = true }"),
+    ("lower = true }", "lower = 1 }"),
+    ("source = { value = \"usage deal\" }", "source = { }"),
+    ("source = { value = \"usage deal\" }", "source = { value = \"a\", field = \"b\" }"),
+    ("map = { Gold = 3, \"*\" = 1 }", "map = { }"),
+    ("map = { Gold = 3, \"*\" = 1 }", "map = { Gold = 3, gold = 1 }"),
+    ("map = { Gold = 3, \"*\" = 1 }", "map = [1]"),
+    ("separator = \" / \"", "separator = 1"),
+    ("split = { at = \"-\", part = 1 }", "split = { at = \"\", part = 1 }"),
+    ("split = { at = \"-\", part = 1 }", "split = { at = \"-\", part = 0 }"),
+    ("divided_by = 81, round = 2", "divided_by = 81"),
+    ("divided_by = 81, round = 2", "divided_by = 0, round = 2"),
+    ("divided_by = 81, round = 2", "divided_by = 0x51, round = 2"),
+    ("round = 2", "round = -1"),
+    ("round = 2", "round = { decimals = 2, mode = \"sideways\" }"),
+    ("date_in = \"Europe/Berlin\"", "date_in = true"),
+    ("lookup = \"bill_grouping_key\"", "lookup = \"product\""),
+    ("lookup = \"bill_grouping_key\"", "lookup = \"keys\""),
+    ("code = \"Billing_Group__c\" }", "}"),
+    ("usageFilters = { list = [", "usageFilters = { list = [7, "),
+    ("mode = { value = \"INCLUDE\" }", "mode = { value = \"MAYBE\" }"),
+    ("mode = { value = \"INCLUDE\" }", "mod = { value = \"INCLUDE\" }"),
+    ("feeDates = { each = \"fees\"", "feeDates = { each = \"rates\""),
+    ("feeDates = { each = \"fees\", date = \"Date__c\",", "feeDates = { each = \"fees\","),
+    ("contractId = { this = \"contract\" }", "contractId = { this = \"account\" }"),
+    ("startDate = { same_as = \"account_plan.startDate\" }", "startDate = { same_as = \"pricing.startDate\" }"),
+    ("startDate = { same_as = \"account_plan.startDate\" }", "startDate = { same_as = \"account_plan.nothing\" }"),
+    ("cumulative = { value = true }", "cumulative = { value = \"true\" }"),
+    ("by_product = true", "by_product = \"yes\""),
+];
+
+fn mutated(text: &str, from: &str, to: &str) -> Vec<u8> {
+    assert!(text.contains(from), "the good file has no `{from}`");
+    text.replacen(from, to, 1).into_bytes()
+}
+
+#[test]
+fn two_hundred_broken_files_each_say_where_and_what_to_do() {
+    parse(USAGE_DEAL.as_bytes()).unwrap();
+    let mut broken: Vec<(String, Vec<u8>)> = Vec::new();
+    for (from, to) in MUTATIONS {
+        broken.push((to.to_owned(), mutated(USAGE_DEAL, from, to)));
+    }
+    for (from, to) in NAME_PLACES {
+        for hostile in HOSTILE_NAMES {
+            broken.push((format!("{to} with {hostile}"), mutated(USAGE_DEAL, from, &to.replace('@', hostile))));
+        }
+    }
+    broken.push(("not UTF-8".to_owned(), [USAGE_DEAL.as_bytes(), b"\n# \xff\xfe"].concat()));
+    broken.push(("huge".to_owned(), vec![b'#'; LARGEST_FILE_BYTES + 1]));
+    broken.push(("empty".to_owned(), Vec::new()));
+    broken.push(("deep".to_owned(), format!("root = {}{}", "[".repeat(5_000), "]".repeat(5_000)).into_bytes()));
+    broken.push(("a control character".to_owned(), b"root = \"A\x00\"".to_vec()));
+    broken.push((
+        "a circle".to_owned(),
+        mutated(
+            OPPORTUNITY,
+            "startDate = { first = [{ field = \"M3ter_Start_Date__c\", optional = true }, \"CloseDate\"] }",
+            "startDate = { same_as = \"contract.endDate\" }\n",
+        ),
+    ));
+    let cut = USAGE_DEAL.len() / 2;
+    broken.push(("cut off".to_owned(), format!("{}\nname = {{", &USAGE_DEAL[..cut]).into_bytes()));
+    assert!(broken.len() >= 200, "{}", broken.len());
+    for (what, bytes) in broken {
+        // The circle is one only where the end asks for the start.
+        let bytes = if what == "a circle" {
+            String::from_utf8(bytes)
+                .unwrap()
+                .replace("startDate = { same_as = \"contract.startDate\" }", "startDate = { same_as = \"commitment.startDate\" }")
+                .into_bytes()
+        } else {
+            bytes
+        };
+        let Err(faults) = parse(&bytes) else { panic!("`{what}` was taken") };
+        let lines = bytes.split(|byte| *byte == b'\n').count();
+        for fault in faults {
+            assert!(fault.file == "own.toml" && (1..=lines).contains(&fault.line), "{what}: {fault}");
+            assert!(!fault.message.is_empty() && !fault.hint.is_empty(), "{what}: {fault:?}");
+        }
+    }
+}
