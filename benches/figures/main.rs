@@ -4,6 +4,8 @@
 //! ratios of one run, each beside its limit; a figure beyond its limit makes the whole fail. `cargo bench -- round-trips` measures
 //! the figures of one part only.
 
+#![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
+
 mod deals;
 mod overhead;
 mod round_trips;
@@ -29,7 +31,7 @@ impl Figures {
     }
 
     /// Prints a figure that has no limit.
-    fn note(&self, what: &str, figure: impl fmt::Display, note: impl fmt::Display) {
+    fn note(what: &str, figure: impl fmt::Display, note: impl fmt::Display) {
         println!("  {what:<44} {figure:>8} {:<12} {note}", "");
     }
 }

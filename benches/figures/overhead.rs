@@ -32,8 +32,8 @@ pub(crate) async fn measure(figures: &mut Figures) {
         bare.push(in_ms(callouts.make().await));
     }
     let (sync, bare) = (median(syncs), median(bare));
-    figures.note("a repeated sync, as its caller sees it", format!("{sync:.2}"), "ms");
-    figures.note("its callouts alone, side by side", format!("{bare:.2}"), format!("ms, {} callouts", callouts.len()));
+    Figures::note("a repeated sync, as its caller sees it", format!("{sync:.2}"), "ms");
+    Figures::note("its callouts alone, side by side", format!("{bare:.2}"), format!("ms, {} callouts", callouts.len()));
     figures.at_most(
         "own overhead of a repeated sync",
         sync - bare,
@@ -46,7 +46,7 @@ pub(crate) async fn measure(figures: &mut Figures) {
     for _ in 0..RUNS / 3 {
         new.push(in_ms(world.sync(&world.add_deal(&products)).await.1));
     }
-    figures.note("a new deal of one line", format!("{:.2}", median(new)), "ms, 6 round trips one after the other among it");
+    Figures::note("a new deal of one line", format!("{:.2}", median(new)), "ms, 6 round trips one after the other among it");
     let (now, most) = world.memory_mb();
     figures.at_most("memory after these syncs", now, MEMORY_LIMIT_MB, "MB", format!("{most:.1} MB at its most"));
 
