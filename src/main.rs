@@ -66,17 +66,14 @@ fn main() -> ExitCode {
     if let Err(problem) = telemetry::start(&variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()), format) {
         return complain(&problem, Outcome::Unusable);
     }
-    let config = if matches!(command, Command::Sandbox(_) | Command::Keys(_) | Command::Mapping(_)) {
-        None
-    } else {
-        Some(Config::from_variables(&variable))
-    };
+    let config = if matches!(command, Command::Sandbox(_) | Command::Keys(_)) { None } else { Some(Config::from_variables(&variable)) };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("the runtime could not be started: {error}"), Outcome::Unusable),
     };
     let outcome = runtime.block_on(async {
         match (command, config) {
+            (Command::Mapping(command), Some(config)) => command::mapping::run(command, config).await,
             (_, Some(Err(problems))) => Err(problems.into()),
             (Command::Serve, Some(Ok(config))) => command::serve::run(config).await,
             (Command::Sync { record_id, dry_run }, Some(Ok(config))) => {
@@ -86,7 +83,6 @@ fn main() -> ExitCode {
             (Command::Runs(command), Some(Ok(config))) => command::runs::run(config, command).await,
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
             (Command::Sandbox(ports), _) => command::sandbox::run(ports).await,
-            (Command::Mapping(command), _) => command::mapping::run(command),
             (Command::Keys(command), _) => command::keys::run(command),
             (_, None) => unreachable!("every other command has read its configuration"),
         }

@@ -11,12 +11,14 @@ mod evaluate;
 mod fault;
 mod language;
 mod org;
+mod org_values;
 mod parse;
 mod product;
 mod query;
 mod resolve;
 mod row;
 mod rules;
+mod show;
 mod steps;
 mod structure;
 
@@ -26,6 +28,7 @@ pub use fault::MappingFault;
 pub use org::{OrgRemark, Severity};
 pub use query::Query;
 pub use resolve::{Context, NaturalKeys};
+pub use show::ShownField;
 
 use crate::domain::settings::Settings;
 use language::{FieldRef, Mapped, ProductRule};

@@ -8,14 +8,27 @@ use clap::{Args, Subcommand};
 
 use super::{Outcome, print};
 use crate::app::{load_mappings, mapping_source};
-use crate::mapping::{MappingFault, Mappings};
+use crate::config::{Config, ConfigProblems};
+use crate::domain::catalog::Catalogued;
+use crate::mapping::{Mapping, MappingFault, Mappings, OrgRemark, Severity};
+use crate::sync::describe;
+use crate::transport::Budget;
+use crate::{m3ter, salesforce};
 
 /// What can be done with mappings.
 #[derive(Debug, Subcommand)]
 pub enum MappingCommand {
     /// List the mappings that a service with these settings would use.
     List(Directory),
-    /// Look for faults in mapping files, all at once, without speaking to anybody.
+    /// Show a mapping as a table: each m3ter field, its source, what is done to it, and its Salesforce type where the org can be reached.
+    Show {
+        /// The root object, such as Opportunity.
+        root: String,
+        /// Where the mappings are that are used.
+        #[command(flatten)]
+        directory: Directory,
+    },
+    /// Look for faults in mapping files, all at once.
     Check(Check),
     /// Make mapping files of the connector's metadata records.
     Import(import::Import),
@@ -34,17 +47,86 @@ pub struct Directory {
 pub struct Check {
     /// Files to check beside the mappings that come with the service; without any, those of the directory.
     pub files: Vec<PathBuf>,
+    /// Also hold the mappings against the org's describe and m3ter's codes; this needs the service's settings.
+    #[arg(long, conflicts_with = "files")]
+    pub org: bool,
     /// Where the mappings are that are used.
     #[command(flatten)]
     pub directory: Directory,
 }
 
-/// Carries out a command.
-pub fn run(command: MappingCommand) -> anyhow::Result<Outcome> {
+/// Carries out a command. The service's settings are needed for what is asked of the org only.
+pub async fn run(command: MappingCommand, config: Result<Config, ConfigProblems>) -> anyhow::Result<Outcome> {
     match command {
         MappingCommand::List(directory) => list(&directory),
+        MappingCommand::Show { root, directory } => show(&root, &directory, config.ok()).await,
+        MappingCommand::Check(check) if check.org => check_with_org(&check.directory, config?).await,
         MappingCommand::Check(check) => self::check(&check),
         MappingCommand::Import(import) => import::run(&import),
+    }
+}
+
+async fn show(root: &str, directory: &Directory, config: Option<Config>) -> anyhow::Result<Outcome> {
+    let mappings = load_mappings(directory.mappings_dir.as_deref())?;
+    let Some(mapping) = mappings.for_root(root) else {
+        let known: Vec<&str> = mappings.iter().map(Mapping::root).collect();
+        return Ok(super::unusable(format_args!("There is no mapping for `{root}`; there are {}", known.join(", "))));
+    };
+    let schema = match config {
+        Some(config) => {
+            let salesforce = salesforce::Client::new(config.salesforce)?;
+            describe(&salesforce, mapping, &Budget::new(config.limits.time, config.limits.callouts)).await.map_err(|failure| failure.reason)
+        }
+        None => Err("the service's settings are not complete".to_owned()),
+    };
+    let mut table = super::table(["Object", "m3ter field", "Source", "Steps", "Salesforce type"]);
+    for field in mapping.shown(schema.as_ref().ok()) {
+        table.add_row([field.object, field.field, field.source, field.steps, field.salesforce_type]);
+    }
+    print(format_args!("{} ({})\n{table}", mapping.root(), mapping.file()));
+    if let Err(reason) = schema {
+        print(format_args!("Without Salesforce types: {reason}"));
+    }
+    Ok(Outcome::Done)
+}
+
+async fn check_with_org(directory: &Directory, config: Config) -> anyhow::Result<Outcome> {
+    let mappings = load_mappings(directory.mappings_dir.as_deref())?;
+    let budget = Budget::new(config.limits.time, config.limits.callouts);
+    let salesforce = salesforce::Client::new(config.salesforce)?;
+    let m3ter = m3ter::Client::new(config.m3ter)?;
+    let templates = m3ter.fetch_plan_templates(&budget).await?;
+    let mut worst = Severity::Green;
+    for mapping in mappings.iter() {
+        let mut remarks = match describe(&salesforce, mapping, &budget).await {
+            Err(failure) => vec![OrgRemark { severity: Severity::Red, message: failure.reason }],
+            Ok(schema) => {
+                let mut remarks = mapping.org_report(&schema);
+                remarks.extend(mapping.value_report(&schema));
+                remarks
+            }
+        };
+        let codes = mapping.named_codes().into_iter().filter(|(catalogued, _)| *catalogued == Catalogued::PlanTemplate);
+        remarks.extend(codes.filter(|(_, code)| !templates.contains_key(code)).map(|(catalogued, code)| OrgRemark {
+            severity: Severity::Red,
+            message: format!("m3ter has no {} with the code `{code}`", catalogued.noun()),
+        }));
+        for OrgRemark { severity, message } in &remarks {
+            worst = worst.max(*severity);
+            print(format_args!("{}  {}: {message}", word(*severity), mapping.file()));
+        }
+        if remarks.is_empty() {
+            print(format_args!("{}  {}: fits the org", word(Severity::Green), mapping.file()));
+        }
+    }
+    Ok(if worst == Severity::Red { Outcome::Failed } else { Outcome::Done })
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Green => "green ",
+        Severity::Yellow => "yellow",
+        Severity::Red => "red   ",
     }
 }
 

@@ -28,6 +28,8 @@ pub struct OrgField {
     pub field_type: String,
     /// Most characters a text field holds; 0 where it does not apply.
     pub length: usize,
+    /// The values that a picklist offers; none for other fields.
+    pub picklist_values: Vec<String>,
     /// Whether the integration user may change it.
     pub updateable: bool,
     /// The sObjects that a reference points to.

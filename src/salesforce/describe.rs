@@ -26,7 +26,10 @@ impl Client {
 fn read(describe: &Json) -> Option<SObject> {
     let fields = describe.get("fields")?.as_array()?.iter().filter_map(|field| {
         let references = field.get("referenceTo").and_then(Json::as_array).into_iter().flatten();
+        let offered = field.get("picklistValues").and_then(Json::as_array).into_iter().flatten();
+        let offered = offered.filter(|entry| entry.get("active").and_then(Json::as_bool) != Some(false));
         Some(OrgField {
+            picklist_values: offered.filter_map(|entry| text(entry, "value").map(ToOwned::to_owned)).collect(),
             name: text(field, "name")?.to_owned(),
             field_type: text(field, "type")?.to_owned(),
             length: field.get("length").and_then(Json::as_u64).and_then(|length| usize::try_from(length).ok()).unwrap_or_default(),

@@ -5,6 +5,7 @@
 mod access;
 mod attacks;
 mod bad_input;
+mod commands;
 mod deal;
 mod dry_run;
 mod end_dating;

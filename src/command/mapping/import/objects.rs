@@ -215,6 +215,7 @@ impl Source {
     /// What m3ter requires and the records do not say.
     fn complete(&self, kind: Kind, table: &mut Table) {
         let account = self.account_path();
+        let has_plan_group = table.has("planGroupId");
         let mut missing = |key: &str, value: String, why: &str| {
             if !table.has(key) {
                 table.note(format!("{key}: {why}"));
@@ -270,6 +271,9 @@ impl Source {
                 self.bands(table);
             }
             Kind::AccountPlan => {
+                if !has_plan_group {
+                    missing("planId", "{ lookup = \"plan\", code = \"ProductCode\" }".to_owned(), "the record has none");
+                }
                 missing("startDate", "{ same_as = \"contract.startDate\" }".to_owned(), "the Contract's");
                 missing("endDate", "{ same_as = \"contract.endDate\" }".to_owned(), "the Contract's");
             }
@@ -361,6 +365,9 @@ fn converted(spec: &FieldSpec, value: &str, is_literal: bool) -> Option<String> 
     match (spec.field_type, spec.name) {
         (FieldType::Id, "planTemplateId") => Some(format!("{{ lookup = \"plan_template\", code = \"{path}\", once = true }}")),
         (FieldType::Id, "aggregationId") => Some(format!("{{ lookup = \"aggregation\", code = \"{path}\" }}")),
+        (FieldType::Id, "planId") => Some(format!("{{ lookup = \"plan\", code = \"{path}\" }}")),
+        (FieldType::Id, "planGroupId") => Some(format!("{{ lookup = \"plan_group\", code = \"{path}\" }}")),
+        (FieldType::Id, "compoundAggregationId") => Some(format!("{{ lookup = \"compound_aggregation\", code = \"{path}\" }}")),
         (FieldType::Id | FieldType::IdList | FieldType::PricingBands | FieldType::Address, _) => None,
         // The connector sent Salesforce's last day as it was, and m3ter's ends are exclusive: a day was lost.
         (FieldType::Date | FieldType::DateTime, "endDate") => Some(format!("{{ field = \"{path}\", end_exclusive = true }}")),

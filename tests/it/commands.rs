@@ -1,0 +1,112 @@
+//! The command line, as a process of its own against the emulators.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::*;
+
+/// Exit code and both outputs of the program.
+async fn run(world: &World, directory: &Path, arguments: &[&str]) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
+    command
+        .env_clear()
+        .args(arguments)
+        .env("DATABASE_URL", format!("sqlite://{}", directory.join("commands.db").display()))
+        .env("SALESFORCE_LOGIN_URL", world.org.base_url())
+        .env("SALESFORCE_CLIENT_ID", "sandbox")
+        .env("SALESFORCE_CLIENT_SECRET", "sandbox")
+        .env("M3TER_BASE_URL", world.organization.base_url())
+        .env("M3TER_ORG_ID", sync_to_m3ter_sandbox::m3ter::ORGANIZATION)
+        .env("M3TER_API_KEY", "sandbox")
+        .env("M3TER_API_SECRET", "sandbox");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (output.status.code().unwrap(), text)
+}
+
+/// The built-in Opportunity mapping with some texts replaced, alone in a directory.
+fn mappings(directory: &Path, replacements: &[(&str, &str)]) -> String {
+    let built_in = include_str!("../../mappings/opportunity.toml").to_owned();
+    let text = replacements.iter().fold(built_in, |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    });
+    let mappings = directory.join("mappings");
+    std::fs::create_dir_all(&mappings).unwrap();
+    std::fs::write(mappings.join("opportunity.toml"), text).unwrap();
+    mappings.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mapping_is_shown_with_sources_steps_and_types() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (code, listed) = run(&world, directory.path(), &["mapping", "list"]).await;
+    assert!(code == 0 && listed.contains("Opportunity") && listed.contains("mappings/opportunity.toml"), "{listed}");
+    let (code, shown) = run(&world, directory.path(), &["mapping", "show", "opportunity"]).await;
+    assert_eq!(code, 0, "{shown}");
+    for words in
+        ["Contract of Opportunity", "endDate", "the day after", "plan template with the code", "date", "once", "Account of this sync"]
+    {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert!(!shown.contains("Without Salesforce types"), "{shown}");
+    let (code, unknown) = run(&world, directory.path(), &["mapping", "show", "Lead"]).await;
+    assert!(code == 2 && unknown.contains("There is no mapping for `Lead`"), "{unknown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_against_the_org_names_what_does_not_fit() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let own = mappings(
+        directory.path(),
+        &[
+            ("map = { Tiered = true, Volume = false }", "map = { Tiered = true }"),
+            (
+                "daysBeforeBillDue = { field = \"Account.M3ter_Payment_Terms_Days__c\", optional = true, zero_is_blank = true }",
+                "daysBeforeBillDue = \"Account.Name\"",
+            ),
+            ("minimumSpend = { field = \"M3ter_Minimum_Spend__c\", optional = true }", "minimumSpend = \"Nowhere__c\""),
+        ],
+    );
+    let (code, text) = run(&world, directory.path(), &["mapping", "check", "--org", "--mappings-dir", &own]).await;
+    assert_eq!(code, 1, "{text}");
+    for words in [
+        "`M3ter_Pricing_Type__c`",
+        "can be `Volume`, which the map does not have",
+        "is a string, and m3ter takes a number",
+        "`OpportunityLineItem.Nowhere__c`",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let (code, text) = run(&world, directory.path(), &["mapping", "check", "--mappings-dir", &own]).await;
+    assert!(code == 0 && text.contains("is well-formed"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_is_synced_and_ended_from_the_terminal() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (code, text) = run(&world, directory.path(), &["sync", DEAL, "--dry-run"]).await;
+    assert!(code == 0 && text.contains("Dry run: 6 to create; nothing was written."), "{text}");
+    let (code, text) = run(&world, directory.path(), &["sync", DEAL]).await;
+    assert!(code == 0 && text.contains("Completed"), "{text}");
+    let ending = ["end-date", DEAL, "--date", "2026-07-01", "--entities", "CONTRACT,accountplan"];
+    let (code, text) = run(&world, directory.path(), &[&ending[..], &["--dry-run"]].concat()).await;
+    assert!(code == 0 && text.contains("endDate  2027-01-01 → 2026-07-01") && text.contains("2 to update"), "{text}");
+    let (code, text) = run(&world, directory.path(), &ending).await;
+    assert!(code == 0 && text.contains("ends 2026-07-01"), "{text}");
+    assert_eq!(world.object("contracts", "code", DEAL)["endDate"], "2026-07-01");
+    for (arguments, words) in [
+        (["end-date", DEAL, "--date", "soon", "--entities", "CONTRACT"], "is not an end date"),
+        (["end-date", DEAL, "--date", "2026-07-01", "--entities", "BALANCE"], "`BALANCE` is not a billing entity"),
+        (["end-date", "abc", "--date", "2026-07-01", "--entities", "CONTRACT"], "is not a Salesforce record ID"),
+    ] {
+        let (code, text) = run(&world, directory.path(), &arguments).await;
+        assert!(code == 2 && text.contains(words), "{text}");
+    }
+    let children = ["end-date", DEAL, "--date", "2026-07-01", "--entities", "CONTRACT", "--apply-to-children"];
+    let (code, text) = run(&world, directory.path(), &children).await;
+    assert!(code == 1 && text.contains("APPLY_TO_CHILDREN_WITHOUT_ACCOUNT"), "{text}");
+}
