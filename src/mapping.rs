@@ -12,6 +12,7 @@ mod fault;
 mod language;
 mod org;
 mod org_values;
+mod parents;
 mod parse;
 mod product;
 mod query;

@@ -75,6 +75,8 @@ pub enum FindingCode {
     LineRemoved,
     /// m3ter did not end a billing entity.
     EndDateFailed,
+    /// Accounts are parents of each other in a circle.
+    ParentCycle,
     /// Several rows are there where one is expected.
     SeveralRows,
     /// The mapping refuses such a row.
@@ -113,6 +115,7 @@ impl FindingCode {
             Self::RowRefused => "ROW_REFUSED",
             Self::LineRemoved => "LINE_REMOVED",
             Self::EndDateFailed => "END_DATE_FAILED",
+            Self::ParentCycle => "PARENT_CYCLE",
         }
     }
 }

@@ -11,8 +11,10 @@ use super::language::{Expression, Extreme, FieldRef, ObjectMapping, Operand, Par
 use super::row::Row;
 use crate::domain::catalog::Catalogued;
 use crate::domain::dates::EndExclusive;
+use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::field::FieldSpec;
 use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::ids::SalesforceId;
 use crate::domain::money::decimal_in_json;
 use crate::domain::value::Value;
 
@@ -86,6 +88,10 @@ impl Row<'_> {
                 Some(shared) => Some(shared),
                 None => self.object_key(*kind).map(|key| Evaluated::typed(Value::Object(key), format!("{kind} of this sync"))),
             },
+            Term::AccountAt(field) => {
+                let row = self.field(field).and_then(Json::as_str).and_then(|id| SalesforceId::parse(id).ok());
+                row.map(|row| Evaluated::typed(Value::Object(ObjectKey::only(EntityKind::Account, row)), self.shown(field)))
+            }
             Term::SameAs(kind, field) => {
                 let target = self.target(*kind).filter(|_| depth < DEEPEST);
                 let Some((row, target, field)) = target.and_then(|(row, target)| Some((row, target, target.field(field)?))) else {

@@ -95,6 +95,8 @@ pub(super) struct ObjectMapping {
     /// Holds on the row of a Plan: it bills the Commitment.
     pub(super) billing_line: Option<Condition>,
     pub(super) fields: Vec<FieldMapping>,
+    /// How far above the row's own Account a parent stands; 0 for every object that is no parent.
+    pub(super) level: usize,
     /// The line of the file.
     pub(super) line: usize,
 }
@@ -157,6 +159,8 @@ pub(super) enum Term {
     },
     /// An object of the same sync.
     This(EntityKind),
+    /// The Account of the same sync whose Salesforce id a field holds.
+    AccountAt(FieldRef),
     /// The value of another object's field, from the same record or row.
     SameAs(EntityKind, &'static str),
     /// The mapping's `currency`.
@@ -283,7 +287,8 @@ impl Mapped {
     /// The mappings of a kind that a row of `set` can refer to: those on the nearest set above it, or on the set itself.
     pub(super) fn reachable(&self, kind: EntityKind, mut set: SetId) -> Vec<&ObjectMapping> {
         loop {
-            let found: Vec<&ObjectMapping> = self.objects.iter().filter(|object| object.kind == kind && object.rows == set).collect();
+            let found: Vec<&ObjectMapping> =
+                self.objects.iter().filter(|object| object.kind == kind && object.rows == set && object.level == 0).collect();
             if !found.is_empty() || set == ROOT {
                 return found;
             }
@@ -348,7 +353,13 @@ impl Expression {
 
     pub(super) fn collect<'a>(&'a self, refs: &mut Vec<&'a FieldRef>) {
         match &self.term {
-            Term::Field(field) | Term::OnlyRow(_, field) | Term::MonthsAfter(field, _) | Term::BandsText(field) => refs.push(field),
+            Term::Field(field)
+            | Term::OnlyRow(_, field)
+            | Term::MonthsAfter(field, _)
+            | Term::BandsText(field)
+            | Term::AccountAt(field) => {
+                refs.push(field);
+            }
             Term::UnitPrice(price, discount) => refs.extend(std::iter::once(price).chain(discount)),
             _ => {}
         }

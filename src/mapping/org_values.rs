@@ -49,12 +49,12 @@ impl Mapping {
                 let outside: Vec<&str> = field.picklist_values.iter().filter(is_mapped).map(String::as_str).collect();
                 if !outside.is_empty() {
                     let values = outside.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
-                    self.remark(reference, Severity::Yellow, format!("can be {values}, which the map does not have"), remarks);
+                    self.remark(reference, Severity::Yellow, &format!("can be {values}, which the map does not have"), remarks);
                 }
             } else if expression.steps.is_empty()
                 && let Some(wanted) = spec.and_then(|spec| unfit(field, spec.field_type))
             {
-                self.remark(reference, Severity::Red, format!("is a {}, and m3ter takes {wanted}", field.field_type), remarks);
+                self.remark(reference, Severity::Red, &format!("is a {}, and m3ter takes {wanted}", field.field_type), remarks);
             }
         }
         // What is looked up or put together is of another type than the field that it feeds.
@@ -64,7 +64,7 @@ impl Mapping {
         }
     }
 
-    fn remark(&self, reference: &FieldRef, severity: Severity, what: String, remarks: &mut Vec<OrgRemark>) {
+    fn remark(&self, reference: &FieldRef, severity: Severity, what: &str, remarks: &mut Vec<OrgRemark>) {
         let message = format!("`{}` ({}, line {}) {what}", reference.path, self.file, reference.line);
         let remark = OrgRemark { severity, message };
         if !remarks.contains(&remark) {

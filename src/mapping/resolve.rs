@@ -81,6 +81,7 @@ impl Mapping {
                 objects.extend(resolve_object(row, object));
             }
         }
+        super::parents::refuse_circles(&mut objects);
         // Several tables of one kind stand beside each other in the results.
         objects.sort_by_key(DesiredObject::kind);
         let mut resolution = Resolution { objects, warnings: Vec::new(), guarded: guarded(root) };
@@ -166,6 +167,9 @@ fn with_key(code: String, key: Option<String>) -> String {
 
 fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject> {
     if object.leave_out.as_ref().is_some_and(|condition| row.holds(condition)) || row.has_shared_plan(object.kind) {
+        return None;
+    }
+    if object.level > 0 && object.row.as_ref().is_none_or(|parent| row.field(parent).is_none()) {
         return None;
     }
     let key: ObjectKey = row.key_of(object)?;

@@ -81,6 +81,7 @@ impl Mapping {
                 let rules = if *by_product { "product rules, else " } else { "" };
                 format!("{rules}{} with the code {}", catalogued.noun(), self.with_steps(code))
             }
+            Term::AccountAt(field) => format!("Account of {}", self.named(field)),
             Term::This(kind) => format!("{kind} of this sync"),
             Term::SameAs(kind, field) => format!("{kind}.{field}"),
             Term::CurrencySetting => "setting `currency`".to_owned(),

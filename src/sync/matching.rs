@@ -48,7 +48,11 @@ impl<'a> Seen<'a> {
 
     /// Reads all linked objects, one list for each kind: what runs beside the query of the record.
     pub(super) async fn fetch_linked(&mut self) {
-        let first_of = |kind: EntityKind| self.links.iter().find(|link| link.object.kind == kind).map(|link| link.m3ter_id.clone());
+        // With parents among the Accounts it is not known yet which one is the deal's own.
+        let first_of = |kind: EntityKind| {
+            let mut links = self.links.iter().filter(|link| link.object.kind == kind);
+            links.next().filter(|_| links.next().is_none()).map(|link| link.m3ter_id.clone())
+        };
         let (account, contract) = (first_of(EntityKind::Account), first_of(EntityKind::Contract));
         let mut lists: Vec<(EntityKind, Vec<ListFilter>)> = Vec::new();
         for kind in EntityKind::ALL {
@@ -98,9 +102,10 @@ impl<'a> Seen<'a> {
     pub(super) async fn fetch_codes(&mut self, account_codes: &[String], contract_codes: &[String], rows: &HashSet<SalesforceId>) {
         let mut lists = Vec::new();
         for (kind, codes) in [(EntityKind::Account, account_codes), (EntityKind::Contract, contract_codes)] {
-            let is_linked =
-                self.links.iter().any(|link| link.object.kind == kind && rows.contains(&link.object.row) && self.has(kind, &link.m3ter_id));
-            if !codes.is_empty() && !is_linked {
+            let is_linked = |link: &&Link| link.object.kind == kind && rows.contains(&link.object.row) && self.has(kind, &link.m3ter_id);
+            let linked: HashSet<&M3terId> = self.links.iter().filter(is_linked).map(|link| &link.m3ter_id).collect();
+            let distinct: HashSet<&String> = codes.iter().collect();
+            if linked.len() < distinct.len() {
                 lists.push((kind, vec![ListFilter::Codes(codes.to_vec())]));
             }
         }
@@ -250,12 +255,14 @@ impl<'a> Seen<'a> {
         known: &mut KnownIds,
     ) -> Result<(), Failure> {
         let owners = self.owners(kinds).await?;
+        // Parents come after the deal's own Account.
+        let own_account = desired.iter().find(|object| object.kind() == EntityKind::Account).map(|object| &object.key);
         let mut taken: HashSet<M3terId> = self.links.iter().map(|link| link.m3ter_id.clone()).collect();
         for object in kinds.iter().flat_map(|kind| desired.iter().filter(move |object| object.kind() == *kind)) {
             let linked = self.link(&object.key).and_then(|link| self.object(object.kind(), &link.m3ter_id)).cloned();
             let outcome = match linked {
                 Some(linked) => Ok(Some(linked)),
-                None => self.by_natural_key(object, attempts, &owners, &taken, known),
+                None => self.by_natural_key(object, own_account, attempts, &owners, &taken, known),
             };
             if let Ok(Some(actual)) = &outcome {
                 taken.insert(actual.id.clone());
@@ -269,6 +276,7 @@ impl<'a> Seen<'a> {
     fn by_natural_key(
         &self,
         object: &DesiredObject,
+        own_account: Option<&ObjectKey>,
         attempts: &[CommitmentAttempt],
         owners: &Owners,
         taken: &HashSet<M3terId>,
@@ -276,7 +284,11 @@ impl<'a> Seen<'a> {
     ) -> Identified {
         let kind = object.kind();
         let candidates: Vec<ActualObject> = self.objects.get(&kind).into_iter().flat_map(HashMap::values).cloned().collect();
-        let account = known.iter().find(|(key, _)| key.kind == EntityKind::Account).map(|(_, id)| id);
+        // The Account that it names; what cannot be resolved names none, and lies under the deal's own.
+        let account = match object.value("accountId") {
+            Some(crate::domain::value::Value::Object(key)) => known.get(key),
+            _ => own_account.and_then(|key| known.get(key)),
+        };
         match kind {
             EntityKind::Account | EntityKind::Contract => identity::by_code(object, &candidates, None, owners).map(Option::<&_>::cloned),
             EntityKind::Plan | EntityKind::AccountPlan => {

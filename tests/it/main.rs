@@ -20,6 +20,7 @@ mod openapi;
 mod outward;
 mod overlaps;
 mod own_objects;
+mod parents;
 mod roots;
 mod runs;
 mod settings;

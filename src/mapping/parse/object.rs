@@ -7,10 +7,14 @@ use crate::domain::entity::EntityKind;
 use crate::domain::field::FieldType;
 use crate::mapping::fault::hint_for;
 use crate::mapping::language::{FieldMapping, FieldRef, ObjectMapping, ROOT, Replace, SetId, Term};
+use crate::mapping::parents::{MOST_LEVELS, with_parents};
 
 /// What stands in an object's table beside m3ter's fields.
 const OBJECT_KEYS: [&str; 10] =
     ["rows", "row", "sobject", "key", "skip", "leave_out", "write_back", "joins_by", "billing_line", "custom_fields"];
+
+/// The key of an Account's table that says how many levels of its parents are synced.
+const PARENTS_KEY: &str = "parents";
 
 /// Of these fields m3ter takes exactly one, and a table without either can make nothing.
 const EXACTLY_ONE: [(EntityKind, [&str; 2]); 2] =
@@ -21,7 +25,38 @@ impl Parser<'_> {
     pub(super) fn objects(&mut self, value: &Value<'_>, file: &DeTable<'_>, name: &str, kind: EntityKind) -> Vec<ObjectMapping> {
         let one = std::slice::from_ref(value);
         let values = if value.get_ref().is_array() { self.list(value, name) } else { one };
-        values.iter().filter_map(|value| self.object(value, file, name, kind)).collect()
+        let objects: Vec<ObjectMapping> = values.iter().filter_map(|value| self.object(value, file, name, kind)).collect();
+        let levels = match value.get_ref().as_table().and_then(|table| find(table, PARENTS_KEY)) {
+            Some(levels) if kind == EntityKind::Account => self.levels(levels, &dotted(name, PARENTS_KEY)),
+            _ => 0,
+        };
+        if levels == 0 {
+            return objects;
+        }
+        let mut chain = Vec::new();
+        for own in objects {
+            if own.field("parentAccountId").is_some() {
+                self.fault(&value.span(), name, "`parents` links the parent by itself", "take out `parentAccountId` or `parents`");
+            }
+            match with_parents(&own, levels, self.line(&value.span())) {
+                Ok(objects) => chain.extend(objects),
+                Err(problem) => self.fault(&value.span(), &dotted(name, PARENTS_KEY), problem, "go up fewer levels"),
+            }
+        }
+        chain
+    }
+
+    /// How many levels of parents are synced.
+    fn levels(&mut self, value: &Value<'_>, key: &str) -> usize {
+        let levels = match value.get_ref() {
+            DeValue::Integer(number) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        let levels = levels.filter(|levels| (1..=MOST_LEVELS).contains(levels));
+        if levels.is_none() {
+            self.fault(&value.span(), key, "this is no number of levels", format!("use a whole number from 1 to {MOST_LEVELS}"));
+        }
+        levels.unwrap_or_default()
     }
 
     fn object(&mut self, value: &Value<'_>, file: &DeTable<'_>, name: &str, kind: EntityKind) -> Option<ObjectMapping> {
@@ -50,7 +85,8 @@ impl Parser<'_> {
         for (field, value) in table {
             let field_name = field.get_ref().as_ref();
             let has_overlap = matches!(kind, EntityKind::Commitment | EntityKind::AccountPlan);
-            if OBJECT_KEYS.contains(&field_name) || has_overlap && field_name == OVERLAP_KEY {
+            let has_parents = kind == EntityKind::Account && field_name == PARENTS_KEY;
+            if OBJECT_KEYS.contains(&field_name) || has_parents || has_overlap && field_name == OVERLAP_KEY {
                 if field_name == "billing_line" && kind != EntityKind::Commitment {
                     self.fault(&field.span(), &dotted(name, field_name), "only a Commitment has a billing line", "take it out");
                 }
@@ -96,6 +132,7 @@ impl Parser<'_> {
             joins_by,
             billing_line,
             fields,
+            level: 0,
             line: self.line(&value.span()),
         })
     }

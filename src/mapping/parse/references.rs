@@ -85,7 +85,8 @@ impl Parser<'_> {
 
     /// Several tables of one kind on the same rows need keys that tell their objects apart.
     fn check_several(&mut self, mapped: &Mapped) {
-        for (index, object) in mapped.objects.iter().enumerate() {
+        // Parents are told apart by their own rows.
+        for (index, object) in mapped.objects.iter().enumerate().filter(|(_, object)| object.level == 0) {
             let is_like = |other: &&ObjectMapping| other.kind == object.kind && other.rows == object.rows;
             let Some(other) = mapped.objects[..index].iter().find(is_like) else { continue };
             let constant = |object: &ObjectMapping| match object.key.as_ref().map(|key| &key.term) {
