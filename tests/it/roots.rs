@@ -196,7 +196,7 @@ async fn an_account_alone_is_synced_and_serves_the_deal_that_comes_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_org_without_cpq_and_with_one_currency_syncs_the_rest() {
-    let world = World::with_mapping(Some(&[("# currency = \"USD\"  ", "currency = \"USD\"  ")])).await;
+    let mut world = World::with_mapping(Some(&[("# currency = \"USD\"  ", "currency = \"USD\"  ")])).await;
     world
         .org
         .vendor()

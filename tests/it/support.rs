@@ -121,7 +121,7 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("the service did not get ready");
+        panic!("the service did not get ready: {}", self.get("/readyz").await.1);
     }
 
     /// Stops the service and starts another one with an empty database: what it remembered is lost.
