@@ -208,6 +208,10 @@ async fn spoiled<V: Vendor>(server: &Server<V>, request: VendorRequest, fault: O
             Ok(response)
         }
         Some(FaultKind::Hang) => pending().await,
+        Some(FaultKind::HangAfterEffect) => {
+            drop(carry_out(request));
+            pending().await
+        }
     }
 }
 

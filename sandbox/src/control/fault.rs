@@ -57,6 +57,8 @@ pub enum FaultKind {
     },
     /// Nothing is done, and no answer ever comes.
     Hang,
+    /// The request is carried out, and no answer ever comes.
+    HangAfterEffect,
 }
 
 impl FaultKind {
@@ -71,6 +73,7 @@ impl FaultKind {
             Self::Truncated => "truncated",
             Self::Redirect { .. } => "redirect",
             Self::Hang => "hang",
+            Self::HangAfterEffect => "hangAfterEffect",
         }
     }
 }

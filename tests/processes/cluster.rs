@@ -1,0 +1,252 @@
+//! Two emulated vendors, a database, and any number of replicas of the program.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value as Json, json};
+use sync_to_m3ter_sandbox::control::{Fault, FaultKind, LoggedRequest};
+use sync_to_m3ter_sandbox::m3ter::{self, M3ter};
+use sync_to_m3ter_sandbox::salesforce::{self, Salesforce};
+use sync_to_m3ter_sandbox::{CREDENTIAL, Emulator};
+use tempfile::TempDir;
+
+/// The deal that syncs to all six objects.
+pub(crate) const DEAL: &str = "006S900000795MMIAY";
+const PRICE_BOOK: &str = "01sS90000000001IAA";
+/// What is awaited comes much earlier; on a busy machine it may take its time.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+pub(crate) struct Cluster {
+    pub(crate) org: Emulator<Salesforce>,
+    pub(crate) organization: Emulator<M3ter>,
+    pub(crate) database_url: String,
+    http: reqwest::Client,
+    deals: AtomicU32,
+    _directory: TempDir,
+}
+
+pub(crate) struct Replica {
+    pub(crate) url: String,
+    process: Child,
+}
+
+impl Cluster {
+    /// Without replicas yet, on a database of its own.
+    pub(crate) async fn on_sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", directory.path().join("processes.db").display());
+        Self::new(url, directory).await
+    }
+
+    pub(crate) async fn on(database_url: String) -> Self {
+        Self::new(database_url, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn new(database_url: String, directory: TempDir) -> Self {
+        let cluster = Self {
+            org: salesforce::start(0).await.unwrap(),
+            organization: m3ter::start(0).await.unwrap(),
+            database_url,
+            http: reqwest::Client::new(),
+            deals: AtomicU32::new(0),
+            _directory: directory,
+        };
+        cluster.organization.set_requests_per_second(None);
+        cluster
+    }
+
+    /// A ready replica; `settings` are environment variables on top of those that it needs.
+    pub(crate) async fn replica(&self, settings: &[(&str, &str)]) -> Replica {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let process = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"))
+            .env_clear()
+            .envs([
+                ("LISTEN_ADDRESS", address.as_str()),
+                ("DATABASE_URL", &self.database_url),
+                ("SALESFORCE_LOGIN_URL", &self.org.base_url()),
+                ("SALESFORCE_CLIENT_ID", CREDENTIAL),
+                ("SALESFORCE_CLIENT_SECRET", CREDENTIAL),
+                ("M3TER_BASE_URL", &self.organization.base_url()),
+                ("M3TER_ORG_ID", m3ter::ORGANIZATION),
+                ("M3TER_API_KEY", CREDENTIAL),
+                ("M3TER_API_SECRET", CREDENTIAL),
+                ("M3TER_REQUESTS_PER_SECOND", "0"),
+                ("RUN_LEASE", "3"),
+                // The tests look very often.
+                ("CALLER_REQUESTS_PER_MINUTE", "1000000"),
+                ("RUST_LOG", "error"),
+            ])
+            .envs(settings.iter().copied())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let replica = Replica { url: format!("http://{address}"), process };
+        self.until("the replica is ready", async || self.get(&replica, "/readyz").await.is_some_and(|(status, _)| status == 200)).await;
+        replica
+    }
+
+    /// A record with an account and a line of its own.
+    pub(crate) fn add_deal(&self) -> String {
+        let number = self.deals.fetch_add(1, Ordering::Relaxed);
+        let product = self.add_product(&format!("PROCESSES_{number}"));
+        let org = self.org.vendor();
+        let account =
+            org.insert("Account", &json!({"Name": "Acme", "CurrencyIsoCode": "USD", "M3ter_Billing_Email__c": "billing@acme.example"}));
+        let deal = org.insert(
+            "Opportunity",
+            &json!({"Name": "Deal", "AccountId": account, "Pricebook2Id": PRICE_BOOK, "StageName": "Closed Won", "IsWon": true,
+                "Amount": 1000, "CloseDate": "2026-01-01", "End_Date__c": "2026-12-31", "CurrencyIsoCode": "USD",
+                "M3ter_Commitment_Amount__c": 1000}),
+        );
+        org.insert(
+            "OpportunityLineItem",
+            &json!({"OpportunityId": deal, "Product2Id": product, "Quantity": 1, "UnitPrice": 0.05, "SortOrder": 1, "CurrencyIsoCode": "USD"}),
+        );
+        deal
+    }
+
+    fn add_product(&self, code: &str) -> String {
+        let create = |path: &str, body: Json| {
+            let created = self.organization.vendor().request("POST", path, &body).unwrap();
+            created["id"].as_str().unwrap().to_owned()
+        };
+        let product = create("/products", json!({"name": code, "code": code}));
+        let field = json!({"category": "MEASURE", "code": "quantity", "name": "Quantity", "unit": "units"});
+        let meter =
+            create("/meters", json!({"name": code, "code": code, "productId": product, "dataFields": [field], "derivedFields": []}));
+        create(
+            "/aggregations",
+            json!({"name": code, "code": code, "meterId": meter, "targetField": "quantity", "aggregation": "SUM", "rounding": "NONE",
+                "quantityPerUnit": 1, "unit": "units"}),
+        );
+        create(
+            "/plantemplates",
+            json!({"name": code, "code": code, "productId": product, "currency": "USD", "standingCharge": 0, "billFrequency": "MONTHLY"}),
+        );
+        self.org.vendor().insert("Product2", &json!({"Name": code, "ProductCode": code, "IsActive": true}))
+    }
+
+    /// Status and body of a GET; `None` if the replica does not answer.
+    pub(crate) async fn get(&self, replica: &Replica, path: &str) -> Option<(u16, Json)> {
+        self.send(self.http.get(format!("{}{path}", replica.url))).await
+    }
+
+    /// Status and body of a POST; `None` if the replica does not answer.
+    pub(crate) async fn post(&self, replica: &Replica, path: &str) -> Option<(u16, Json)> {
+        self.post_to(&replica.url, path).await
+    }
+
+    pub(crate) async fn post_to(&self, url: &str, path: &str) -> Option<(u16, Json)> {
+        self.send(self.http.post(format!("{url}{path}"))).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
+    async fn send(&self, request: reqwest::RequestBuilder) -> Option<(u16, Json)> {
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await.ok()?;
+        Some((status, serde_json::from_slice(&body).unwrap_or(Json::Null)))
+    }
+
+    /// Begins a sync without waiting for it; the run's id.
+    pub(crate) async fn begin(&self, replica: &Replica, record: &str) -> String {
+        let (status, accepted) = self.post(replica, &format!("/sync-to-m3ter/{record}?waitSeconds=0")).await.unwrap();
+        assert_eq!(status, 202, "{accepted}");
+        accepted["syncRunId"].as_str().unwrap().to_owned()
+    }
+
+    /// The run once it has ended.
+    pub(crate) async fn ended(&self, replica: &Replica, run: &str) -> Json {
+        let mut last = Json::Null;
+        let deadline = Instant::now() + DEADLINE;
+        while Instant::now() < deadline {
+            if let Some((200, shown)) = self.get(replica, &format!("/sync-runs/{run}")).await {
+                if shown["state"] == "ended" {
+                    return shown;
+                }
+                last = shown;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the run does not end: {last:#}");
+    }
+
+    pub(crate) async fn until(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !is_so().await {
+            assert!(Instant::now() < deadline, "it does not come to pass that {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Plans one fault with one of the vendors, by the path that the request has there.
+    pub(crate) fn fault(&self, method: &str, path: &str, times: u32, fault: FaultKind) {
+        let fault = Fault { method: method.to_owned(), path: path.to_owned(), occurrence: 1, times, fault };
+        if is_of_salesforce(path) { self.org.add_fault(fault) } else { self.organization.add_fault(fault) }
+    }
+
+    pub(crate) fn clear_faults(&self) {
+        self.org.clear_faults();
+        self.organization.clear_faults();
+    }
+
+    /// The requests that both vendors got.
+    pub(crate) fn requests(&self) -> Vec<LoggedRequest> {
+        self.org.requests().into_iter().chain(self.organization.requests()).collect()
+    }
+
+    pub(crate) async fn until_faulted(&self, count: usize) {
+        let met = || self.requests().iter().filter(|request| request.fault.is_some()).count();
+        self.until("a request meets the fault", async || met() >= count).await;
+    }
+
+    /// Fails unless m3ter holds each object of a deal exactly once.
+    pub(crate) fn assert_each_object_once(&self, deal: &str, case: &str) {
+        let objects = |kind: &str| self.organization.vendor().objects(kind);
+        let one = |kind: &str, belongs: &dyn Fn(&Map<String, Json>) -> bool| {
+            let found: Vec<_> = objects(kind).into_iter().filter(|object| belongs(object)).collect();
+            assert_eq!(found.len(), 1, "{case}: {kind} of {deal}: {found:#?}");
+            found.into_iter().next().unwrap()
+        };
+        let org = self.org.vendor();
+        let account = org.record("Opportunity", deal).unwrap()["AccountId"].clone();
+        let account = one("accounts", &|object| object["code"] == account);
+        let contract = one("contracts", &|object| object["code"] == deal);
+        for kind in ["commitments", "accountplans"] {
+            one(kind, &|object| object.get("contractId") == Some(&contract["id"]));
+        }
+        let plan = one("plans", &|object| object.get("accountId") == Some(&account["id"]));
+        one("pricings", &|object| object.get("planId") == Some(&plan["id"]));
+    }
+}
+
+impl Replica {
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// `STOP`, `CONT`, `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    pub(crate) fn has_exited(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().unwrap()
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub(crate) fn is_of_salesforce(path: &str) -> bool {
+    path.starts_with("/query") || path.starts_with("/composite")
+}

@@ -1,0 +1,121 @@
+//! PostgreSQL for these tests: a database on the server of `scripts/test`, or a server of a test's own that it may stop.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use sqlx::{AssertSqlSafe, PgPool};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+fn variable(name: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "only the test script knows where its server is")]
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `scripts/test`, which starts a PostgreSQL server"))
+}
+
+/// A new, empty database on the shared server: its name, and the URL.
+pub(crate) async fn database() -> (String, String) {
+    let url = variable("TEST_POSTGRES_URL");
+    let server = PgPool::connect(&url).await.unwrap();
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&server).await.unwrap();
+    server.close().await;
+    let (server, _) = url.rsplit_once('/').unwrap();
+    (name.clone(), format!("{server}/{name}"))
+}
+
+/// `127.0.0.1:5432` of the shared server.
+pub(crate) fn shared_address() -> String {
+    let url = variable("TEST_POSTGRES_URL");
+    url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned()
+}
+
+/// A directory that PostgreSQL's own user may write, where this process is root: PostgreSQL refuses to be that.
+pub(crate) fn directory() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    if is_root() {
+        assert!(Command::new("chown").arg("postgres").arg(directory.path()).status().unwrap().success());
+    }
+    directory
+}
+
+/// A command that runs as PostgreSQL's user.
+pub(crate) fn as_postgres(program: &Path) -> Command {
+    let mut command = if is_root() {
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.stdout(Stdio::null());
+    command
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().unwrap().stdout == b"0\n"
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A server of a test's own.
+pub(crate) struct Server {
+    programs: PathBuf,
+    directory: TempDir,
+    port: u16,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let server = Self { programs: variable("TEST_POSTGRES_BIN").into(), directory: directory(), port: free_port() };
+        let data = server.data();
+        let created = as_postgres(&server.program("initdb"))
+            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-D"])
+            .arg(&data)
+            .status();
+        assert!(created.unwrap().success());
+        server.start_again();
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// As a crash would: without a word to anyone who is connected.
+    pub(crate) fn stop(&self) {
+        let stopped = as_postgres(&self.program("pg_ctl")).args(["-m", "immediate", "-w", "stop", "-D"]).arg(self.data()).status();
+        assert!(stopped.unwrap().success());
+    }
+
+    pub(crate) fn start_again(&self) {
+        let (port, sockets) = (self.port, self.directory.path().display());
+        let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={sockets}");
+        let log = self.directory.path().join("log");
+        let started = as_postgres(&self.program("pg_ctl"))
+            .args(["-w", "-o", &options, "-l"])
+            .arg(log)
+            .args(["start", "-D"])
+            .arg(self.data())
+            .status();
+        assert!(started.unwrap().success());
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = as_postgres(&self.program("pg_ctl")).args(["-m", "immediate", "stop", "-D"]).arg(self.data()).status();
+    }
+}
