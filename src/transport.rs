@@ -31,8 +31,9 @@ pub use token::{Token, TokenCache};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// One attempt; m3ter's own SDKs wait 60 s, but a sync has 100 s for everything.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Callouts under way to one vendor. Above the 20 lines of a large deal, below what a vendor counts as abuse.
-const CONCURRENT_CALLOUTS: usize = 32;
+/// Callouts under way to one vendor: the Commitment and the Pricings and AccountPlans of a deal of 20 lines go out together, and m3ter takes
+/// 50 requests a second, so more would only wait.
+const CONCURRENT_CALLOUTS: usize = 64;
 /// The largest answer that is read: far above a page of 200 objects, far below what memory holds.
 const LARGEST_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
