@@ -47,8 +47,8 @@ pub(crate) async fn measure(figures: &mut Figures) {
         new.push(in_ms(world.sync(&world.add_deal(&products)).await.1));
     }
     Figures::note("a new deal of one line", format!("{:.2}", median(new)), "ms, 6 round trips one after the other among it");
-    let (now, most) = world.memory_mb();
-    figures.at_most("memory after these syncs", now, MEMORY_LIMIT_MB, "MB", format!("{most:.1} MB at its most"));
+    let (resident, own) = world.memory_mb();
+    figures.at_most("memory after these syncs", resident, MEMORY_LIMIT_MB, "MB", format!("{own:.1} MB of it not the program's file"));
 
     let mut ready = Vec::new();
     for _ in 0..STARTS {

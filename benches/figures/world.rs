@@ -46,6 +46,7 @@ impl World {
                 ("M3TER_API_KEY", CREDENTIAL),
                 ("M3TER_API_SECRET", CREDENTIAL),
                 ("M3TER_REQUESTS_PER_SECOND", "0"),
+                ("CALLER_REQUESTS_PER_MINUTE", "1000000"),
                 ("RUST_LOG", "warn"),
             ])
             .stdout(Stdio::null())
@@ -82,14 +83,14 @@ impl World {
         requests
     }
 
-    /// The memory of the program's process, in MB: now, and at its most.
+    /// The memory of the program's process, in MB: all that is resident, and of it what the process wrote itself.
     pub(crate) fn memory_mb(&self) -> (f64, f64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a running process");
         let kilobytes = |name: &str| {
             let line = status.lines().find(|line| line.starts_with(name)).expect("a line of /proc/…/status");
             line.split_whitespace().nth(1).and_then(|number| number.parse::<f64>().ok()).expect("a number")
         };
-        (kilobytes("VmRSS:") / 1024.0, kilobytes("VmHWM:") / 1024.0)
+        (kilobytes("VmRSS:") / 1024.0, kilobytes("RssAnon:") / 1024.0)
     }
 
     async fn status(&self, path: &str) -> Option<u16> {
