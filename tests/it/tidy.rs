@@ -104,6 +104,22 @@ fn the_architecture_shows_the_same_map() {
 }
 
 #[test]
+fn the_readme_lists_every_variable() {
+    let readme = include_str!("../../README.md");
+    let config = include_str!("../../src/config.rs");
+    let variables: BTreeSet<&str> = code(config)
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.contains('_') && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'))
+        .collect();
+    assert!(variables.len() > 10, "{variables:?}");
+    for variable in variables {
+        assert!(readme.contains(&format!("`{variable}`")), "README.md does not explain {variable}");
+    }
+}
+
+#[test]
 fn the_core_is_pure() {
     for (path, text) in sources("src").into_iter().filter(|(path, _)| PURE.contains(&module(path).as_str())) {
         for forbidden in IMPURE {
