@@ -54,6 +54,7 @@ const FITS = {
 };
 
 let named = 0;
+const used = new Set();
 const mappings = readdirSync(join(REPOSITORY, "mappings")).filter((name) => name.endsWith(".toml"));
 for (const file of mappings) {
   const mapping = parseToml(readFileSync(join(REPOSITORY, "mappings", file), "utf8"));
@@ -105,6 +106,7 @@ function resolve(path, sobject) {
 
 function checkUse(path, sobject, keys, place) {
   const [name, field] = resolve(path, sobject);
+  used.add(name);
   if (!field) {
     problems.push(`${place}: ${keys.join(".")} names ${name}, which salesforce/ does not deploy`);
     return;
@@ -124,6 +126,14 @@ function picklist(field) {
     .flatMap((set) => all(set, "valueSetDefinition"))
     .flatMap((definition) => all(definition, "value"))
     .map((value) => text(value, "fullName"));
+}
+
+// The Flow asks for this one, and the Apex and the Flows write the outcome.
+const OF_THE_FLOWS = /\.M3ter_(Sync_Requested|Sync_Status|Sync_Message|Synced_At)__c$/;
+for (const name of fields.keys()) {
+  if (!used.has(name) && !OF_THE_FLOWS.test(name) && !name.includes("__mdt.")) {
+    problems.push(`${name} is deployed, but no mapping names it`);
+  }
 }
 
 // The semantic check of the Apex lets an unknown field of a standard object pass.
