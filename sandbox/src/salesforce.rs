@@ -5,13 +5,14 @@
 
 mod evaluate;
 mod examples;
+mod limits;
 mod org;
+mod paging;
 mod records;
 mod soql;
 mod tables;
 mod tokens;
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,6 +24,7 @@ use crate::control::{Control, lock};
 use crate::emulator::{self, Emulator, Vendor, VendorRequest};
 use evaluate::Evaluation;
 use org::{Org, Rules, WriteError};
+use paging::Cursors;
 use tokens::{Site, Tokens};
 
 /// The id of the org.
@@ -34,8 +36,6 @@ pub const INTEGRATION_USERNAME: &str = "integration@sandbox.example";
 
 /// Daily API requests of the org, as `Sforce-Limit-Info` tells them.
 const DAILY_REQUESTS: u32 = 100_000;
-/// Rows on one page of a query, unless the client asks for fewer.
-const PAGE_ROWS: usize = 2_000;
 
 /// The emulated org.
 #[derive(Debug)]
@@ -43,8 +43,7 @@ pub struct Salesforce {
     base_url: String,
     org: Mutex<Org>,
     tokens: Mutex<Tokens>,
-    /// Rows that are still to be fetched, by cursor.
-    cursors: Mutex<HashMap<String, (Vec<Json>, usize)>>,
+    cursors: Mutex<Cursors>,
     requests: AtomicU32,
 }
 
@@ -188,31 +187,19 @@ impl Salesforce {
         if let Some(count) = rows.count {
             return Ok(Answer::ok(json!({ "totalSize": count, "done": true, "records": [] })));
         }
-        let total = rows.records.len();
-        let mut page = self.page(request, rows.records, total);
+        let most = request.batch_size();
+        let mut cursors = lock(&self.cursors);
+        let mut page = cursors.first_page(rows.records, most, org.rules.child_page_rows.unwrap_or(most), &request.version_path());
         if let Some(next) = &org.rules.next_records_url {
             page["nextRecordsUrl"] = json!(next);
         }
         Ok(Answer::ok(page))
     }
 
-    /// A page of rows; what does not fit is kept under a cursor.
-    fn page(&self, request: &Request<'_>, mut rows: Vec<Json>, total: usize) -> Json {
-        let most = request.batch_size();
-        if rows.len() <= most {
-            return json!({ "totalSize": total, "done": true, "records": rows });
-        }
-        let rest = rows.split_off(most);
-        let mut cursors = lock(&self.cursors);
-        let cursor = format!("01gS9{:010}AAA-{most}", cursors.len());
-        cursors.insert(cursor.clone(), (rest, total));
-        json!({ "totalSize": total, "done": false, "nextRecordsUrl": format!("{}/query/{cursor}", request.version_path()), "records": rows })
-    }
-
     fn next_page(&self, request: &Request<'_>, cursor: &str) -> Result<Answer, ApiError> {
-        let kept = lock(&self.cursors).get(cursor).cloned();
-        let (rows, total) = kept.ok_or_else(|| ApiError::new(StatusCode::BAD_REQUEST, "INVALID_QUERY_LOCATOR", "invalid query locator"))?;
-        Ok(Answer::ok(self.page(request, rows, total)))
+        let page = lock(&self.cursors).next_page(cursor, &request.version_path());
+        let expired = || ApiError::new(StatusCode::BAD_REQUEST, "INVALID_QUERY_LOCATOR", "invalid query locator");
+        page.map(Answer::ok).ok_or_else(expired)
     }
 
     /// Subrequests one after the other, each for itself.
@@ -292,7 +279,7 @@ impl Request<'_> {
     /// `Sforce-Query-Options: batchSize=…`; the org takes smaller pages than Salesforce's 200, for the sake of tests.
     fn batch_size(&self) -> usize {
         let options = self.headers.get("Sforce-Query-Options").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        options.split("batchSize=").nth(1).and_then(|size| size.trim().parse().ok()).unwrap_or(PAGE_ROWS)
+        options.split("batchSize=").nth(1).and_then(|size| size.trim().parse().ok()).unwrap_or(paging::PAGE_ROWS)
     }
 }
 
@@ -339,7 +326,7 @@ impl Vendor for Salesforce {
 
     fn reset(&self) {
         *lock(&self.org) = examples::org();
-        lock(&self.cursors).clear();
+        *lock(&self.cursors) = Cursors::default();
     }
 
     fn set_rules(&self, rules: Json) -> Result<(), String> {

@@ -105,3 +105,20 @@ async fn two_meters_with_one_key_are_a_finding_and_neither_is_taken_for_the_othe
     assert_eq!(pricings.iter().filter(|pricing| pricing["findingCode"] == "AMBIGUOUS_MATCH").count(), 1, "{result:#}");
     assert_eq!(world.objects("pricings").iter().filter(|pricing| pricing["code"] == format!("{LINE}-calls")).count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_salesforce_answers_page_by_page_are_all_read_at_every_depth() {
+    let world = world().await;
+    // The second meter, on a page of its own, has rates on two pages.
+    world.org.vendor().insert("Usage_Rate__c", &json!({"Name": "4", "Usage_Meter__c": METERS[1], "From__c": 500, "Price__c": 0.00001}));
+    let whole = world.dry_run(DEAL).await;
+    world.org.vendor().rules(&json!({"childPageRows": 1})).unwrap();
+    world.org.clear_requests();
+    let in_pages = world.dry_run(DEAL).await;
+    assert_eq!(in_pages["objectResults"], whole["objectResults"]);
+    let further = world.org.requests().iter().filter(|request| request.path.starts_with("/query/")).count();
+    // Meters 1, rates of each meter 1, years 1, fees of the first year 1.
+    assert_eq!(further, 5);
+    assert_eq!(world.sync(DEAL).await["syncStatus"], "Completed");
+    assert_eq!(bands(&world.object("pricings", "code", &format!("{LINE}-efficiency")), "pricingBands"), ["0 0.0000123 0", "500 0.00001 0"]);
+}

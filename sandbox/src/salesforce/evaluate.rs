@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
 
 use super::ApiError;
+use super::limits;
 use super::org::{Fields, Org, is_id};
 use super::soql::{Filter, Literal, Operator, Path, Query, Selected};
 use super::tables::{Data, Table, table};
@@ -31,6 +32,7 @@ impl Evaluation<'_> {
         if let Some(rows) = self.of_metadata(query)? {
             return Ok(rows);
         }
+        limits::check_children(query)?;
         let table = table(&query.from).filter(|table| self.org.shows_table(table)).ok_or_else(|| self.unknown_type(&query.from))?;
         self.rows_among(query, table, |_| true)
     }
@@ -109,6 +111,8 @@ impl Evaluation<'_> {
     fn column(&self, table: &'static Table, path: &Path) -> Result<Data, ApiError> {
         let (last, parents) = path.names.split_last().unwrap_or_else(|| unreachable!("a path has a name"));
         let mut table = table;
+        let names_own_object = parents.first().is_some_and(|name| name.eq_ignore_ascii_case(table.name) && table.parent(name).is_none());
+        limits::check_parents(parents.len() - usize::from(names_own_object), || self.with_place(path.at, ""))?;
         for name in parents {
             // A query may name its own object before a field.
             let own = name.eq_ignore_ascii_case(table.name);

@@ -41,6 +41,8 @@ pub(super) struct Rules {
     pub(super) instance_url: Option<String>,
     /// What every answer to a query names as its next page, for want of a page of its own.
     pub(super) next_records_url: Option<String>,
+    /// Rows on one page of a child relationship; else as many as on one page of the query.
+    pub(super) child_page_rows: Option<usize>,
 }
 
 impl Default for Rules {
@@ -55,6 +57,7 @@ impl Default for Rules {
             jwt_public_key: None,
             instance_url: None,
             next_records_url: None,
+            child_page_rows: None,
         }
     }
 }
