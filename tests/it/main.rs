@@ -12,6 +12,7 @@ mod end_dating;
 mod errors;
 mod faults;
 mod identity;
+mod language;
 mod m3ter_schema;
 mod mapping_files;
 mod mapping_import;
