@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod end_date;
+pub mod health;
 pub mod keys;
 pub mod mapping;
 pub mod report;

@@ -115,6 +115,16 @@ impl Config {
     }
 }
 
+/// Where the service listens, for whoever asks for nothing else of the configuration.
+pub fn listen_address(variable: &dyn Fn(&str) -> Option<String>) -> Result<SocketAddr, String> {
+    let text = given(variable, "LISTEN_ADDRESS").unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    text.parse().map_err(|_| format!("LISTEN_ADDRESS is `{text}`, which is no address with a port such as 127.0.0.1:8080"))
+}
+
+fn given(variable: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<String> {
+    variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
 /// Tries of a failed run by itself, and the longest time before one.
 const MOST_TRIES: usize = 20;
 const LONGEST_RETRY_MINUTES: u32 = 7 * 24 * 60;
@@ -152,7 +162,7 @@ impl Reader<'_> {
     }
 
     fn optional(&self, name: &str) -> Option<String> {
-        (self.variable)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        given(self.variable, name)
     }
 
     fn required(&mut self, name: &str) -> Option<String> {
@@ -185,8 +195,7 @@ impl Reader<'_> {
     }
 
     fn listen_address(&mut self) -> Option<SocketAddr> {
-        let text = self.optional("LISTEN_ADDRESS").unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-        match text.parse::<SocketAddr>() {
+        match listen_address(self.variable) {
             Ok(address) if address.ip().is_loopback() || self.optional("API_KEYS_FILE").is_some() => Some(address),
             Ok(address) => {
                 self.problems.push(format!(
@@ -194,8 +203,8 @@ impl Reader<'_> {
                 ));
                 None
             }
-            Err(_) => {
-                self.problems.push(format!("LISTEN_ADDRESS is `{text}`, which is no address with a port such as 127.0.0.1:8080"));
+            Err(problem) => {
+                self.problems.push(problem);
                 None
             }
         }

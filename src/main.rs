@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sync_to_m3ter::command::{self, Outcome, keys::KeysCommand, mapping::MappingCommand, runs::RunsCommand, sandbox::Ports};
-use sync_to_m3ter::config::Config;
+use sync_to_m3ter::command::{
+    self, Outcome, health::HealthQuestion, keys::KeysCommand, mapping::MappingCommand, runs::RunsCommand, sandbox::Ports,
+};
+use sync_to_m3ter::config::{self, Config};
 use sync_to_m3ter::sync::SyncMode;
 use sync_to_m3ter::telemetry::{self, LogFormat};
 
@@ -47,6 +49,8 @@ enum Command {
     Runs(RunsCommand),
     /// Look whether everything is in place: configuration, mappings, logins, fields, currency and time zone.
     Check,
+    /// Ask the service that runs on this machine, at `LISTEN_ADDRESS`, whether it is well: the exit code is 0 or 1.
+    Health(HealthQuestion),
 }
 
 fn main() -> ExitCode {
@@ -66,7 +70,11 @@ fn main() -> ExitCode {
     if let Err(problem) = telemetry::start(&variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()), format) {
         return complain(&problem, Outcome::Unusable);
     }
-    let config = if matches!(command, Command::Sandbox(_) | Command::Keys(_)) { None } else { Some(Config::from_variables(&variable)) };
+    let config = if matches!(command, Command::Sandbox(_) | Command::Keys(_) | Command::Health(_)) {
+        None
+    } else {
+        Some(Config::from_variables(&variable))
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("the runtime could not be started: {error}"), Outcome::Unusable),
@@ -84,6 +92,10 @@ fn main() -> ExitCode {
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
             (Command::Sandbox(ports), _) => command::sandbox::run(ports).await,
             (Command::Keys(command), _) => command::keys::run(command),
+            (Command::Health(question), _) => match config::listen_address(&variable) {
+                Ok(address) => command::health::run(address, question).await,
+                Err(problem) => Err(anyhow::anyhow!(problem)),
+            },
             (_, None) => unreachable!("every other command has read its configuration"),
         }
     });

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use sync_to_m3ter::domain::ids::SalesforceId;
+
 use crate::support::*;
 
 /// Exit code and both outputs of the program.
@@ -109,4 +111,38 @@ async fn a_deal_is_synced_and_ended_from_the_terminal() {
     let children = ["end-date", DEAL, "--date", "2026-07-01", "--entities", "CONTRACT", "--apply-to-children"];
     let (code, text) = run(&world, directory.path(), &children).await;
     assert!(code == 1 && text.contains("APPLY_TO_CHILDREN_WITHOUT_ACCOUNT"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_of_the_service_is_asked_from_the_terminal() {
+    let mut world = World::new().await;
+    let ask = |listens: &str, arguments: &'static [&'static str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
+        // A proxy of the environment is not asked for the machine itself.
+        command.env_clear().env("LISTEN_ADDRESS", listens).env("http_proxy", "http://127.0.0.1:1").arg("health").args(arguments);
+        async move {
+            let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+            let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+            (output.status.code().unwrap(), text.trim().to_owned())
+        }
+    };
+    let address = world.address().to_owned();
+    let everywhere = address.replace("127.0.0.1", "0.0.0.0");
+    for listens in [&address, &everywhere] {
+        assert_eq!(ask(listens, &[]).await, (0, format!("healthy: http://{address}/livez answers 200")));
+    }
+    assert_eq!(ask(&address, &["--ready"]).await, (0, format!("healthy: http://{address}/readyz answers 200")));
+    let other = SalesforceId::parse("00DS90000000002MAA").unwrap();
+    world.reconfigure(move |config| config.salesforce.org_id = Some(other.clone())).await;
+    let address = world.address().to_owned();
+    assert_eq!(ask(&address, &[]).await.0, 0, "a vendor that is away is no reason for a new start");
+    let (code, text) = ask(&address, &["--ready"]).await;
+    assert!(code == 1 && text.starts_with(&format!("unhealthy: http://{address}/readyz answers 503: ")), "{text}");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (code, text) = ask(&free, &[]).await;
+    assert!(code == 1 && text.starts_with(&format!("unhealthy: http://{free}/livez does not answer: ")), "{text}");
+    for (listens, words) in [("here", "LISTEN_ADDRESS is `here`"), ("127.0.0.1:0", "the port 0")] {
+        let (code, text) = ask(listens, &[]).await;
+        assert!(code == 2 && text.contains(words), "{text}");
+    }
 }

@@ -7,6 +7,7 @@ mod attacks;
 mod bad_input;
 mod commands;
 mod deal;
+mod delivery;
 mod dry_run;
 mod end_dating;
 mod errors;
