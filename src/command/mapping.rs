@@ -2,6 +2,7 @@
 
 pub mod import;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -95,7 +96,7 @@ async fn check_with_org(directory: &Directory, config: Config) -> anyhow::Result
     let budget = Budget::new(config.limits.time, config.limits.callouts);
     let salesforce = salesforce::Client::new(config.salesforce)?;
     let m3ter = m3ter::Client::new(config.m3ter)?;
-    let templates = m3ter.fetch_plan_templates(&budget).await?;
+    let missing = missing_codes(&m3ter, &mappings, &budget).await?;
     let mut worst = Severity::Green;
     for mapping in mappings.iter() {
         let mut remarks = match describe(&salesforce, mapping, &budget).await {
@@ -106,11 +107,12 @@ async fn check_with_org(directory: &Directory, config: Config) -> anyhow::Result
                 remarks
             }
         };
-        let codes = mapping.named_codes().into_iter().filter(|(catalogued, _)| *catalogued == Catalogued::PlanTemplate);
-        remarks.extend(codes.filter(|(_, code)| !templates.contains_key(code)).map(|(catalogued, code)| OrgRemark {
-            severity: Severity::Red,
-            message: format!("m3ter has no {} with the code `{code}`", catalogued.noun()),
-        }));
+        for (catalogued, codes) in mapping.named_codes() {
+            remarks.extend(codes.intersection(&missing[&catalogued]).map(|code| OrgRemark {
+                severity: Severity::Red,
+                message: format!("m3ter has no {} with the code `{code}`", catalogued.noun()),
+            }));
+        }
         for OrgRemark { severity, message } in &remarks {
             worst = worst.max(*severity);
             print(format_args!("{}  {}: {message}", word(*severity), mapping.file()));
@@ -120,6 +122,24 @@ async fn check_with_org(directory: &Directory, config: Config) -> anyhow::Result
         }
     }
     Ok(if worst == Severity::Red { Outcome::Failed } else { Outcome::Done })
+}
+
+/// The codes that any mapping names and m3ter does not have; each kind is asked for once.
+async fn missing_codes(
+    m3ter: &m3ter::Client,
+    mappings: &Mappings,
+    budget: &Budget,
+) -> anyhow::Result<BTreeMap<Catalogued, BTreeSet<String>>> {
+    let mut missing: BTreeMap<Catalogued, BTreeSet<String>> = BTreeMap::new();
+    for (catalogued, codes) in mappings.iter().flat_map(Mapping::named_codes) {
+        missing.entry(catalogued).or_default().extend(codes);
+    }
+    for (catalogued, codes) in missing.iter_mut().filter(|(_, codes)| !codes.is_empty()) {
+        let named: Vec<String> = codes.iter().cloned().collect();
+        let found = m3ter.fetch_ids(*catalogued, &named, budget).await?;
+        codes.retain(|code| !found.contains_key(code));
+    }
+    Ok(missing)
 }
 
 fn word(severity: Severity) -> &'static str {

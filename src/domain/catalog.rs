@@ -68,6 +68,16 @@ impl Catalogued {
         }
     }
 
+    /// What its codes look like: the rest of a sentence about one.
+    pub fn code_rule(self) -> &'static str {
+        match self {
+            Self::Aggregation | Self::CompoundAggregation | Self::BillGroupingKey => {
+                "has letters, digits, `_` and `$` only and no digit first"
+            }
+            _ => "has 1 to 80 characters and no outer spaces",
+        }
+    }
+
     /// Whether m3ter can have an object with such a code.
     pub fn allows(self, code: &str) -> bool {
         match self {

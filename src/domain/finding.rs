@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::personal::without_emails;
+
 /// A fault in a record, a mapping or what m3ter already holds, told to the person who can mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -14,9 +16,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding with its sentence and its remedy.
-    pub fn new(code: FindingCode, message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { code, message: message.into(), remedy: remedy.into() }
+    /// A finding with its sentence and its remedy, in which no e-mail address is left.
+    pub fn new(code: FindingCode, message: impl AsRef<str>, remedy: impl AsRef<str>) -> Self {
+        Self { code, message: without_emails(message.as_ref()), remedy: without_emails(remedy.as_ref()) }
     }
 }
 

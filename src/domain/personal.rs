@@ -1,5 +1,31 @@
 //! What tells who a person is stays out of logs, errors and the run history.
 
+/// Characters of a value that a sentence repeats.
+const SHOWN_CHARACTERS: usize = 60;
+/// What stands for a value that is not repeated.
+pub const NOT_SHOWN: &str = "(not shown)";
+
+/// A value of a Salesforce field as a sentence repeats it: its beginning, or nothing of it where the field is one of a person.
+pub fn shown(path: &str, value: &str) -> String {
+    if is_of_a_person(path) {
+        return NOT_SHOWN.to_owned();
+    }
+    // An address that is cut short is none that can be recognised.
+    without_emails(value).chars().take(SHOWN_CHARACTERS).collect()
+}
+
+/// Whether the field at the end of a path tells who a person is, as far as its name says so.
+fn is_of_a_person(path: &str) -> bool {
+    let names: Vec<String> = path.split('.').map(str::to_lowercase).collect();
+    let Some((field, parents)) = names.split_last() else { return false };
+    let is_person = |parent: &String| {
+        let parent = parent.trim_end_matches("__r");
+        ["owner", "createdby", "lastmodifiedby", "user", "manager", "contact"].iter().any(|person| parent.ends_with(person))
+    };
+    let is_name = matches!(field.as_str(), "firstname" | "lastname" | "middlename" | "salutation" | "username");
+    is_name || ["email", "phone", "fax"].iter().any(|word| field.contains(word)) || field == "name" && parents.last().is_some_and(is_person)
+}
+
 /// The text with each e-mail address replaced.
 pub fn without_emails(text: &str) -> String {
     const REPLACEMENT: &str = "(an e-mail address)";
@@ -30,6 +56,27 @@ pub fn without_emails(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_field_of_a_person_holds_is_not_repeated() {
+        for (path, value, expected) in [
+            ("Opportunity.Amount", "twelve", "twelve"),
+            ("Opportunity.Name", "Acme 2026", "Acme 2026"),
+            ("Account.Name", "Acme", "Acme"),
+            ("Owner.Name", "Jane Doe", NOT_SHOWN),
+            ("Account.Owner.Name", "Jane Doe", NOT_SHOWN),
+            ("Billing_Contact__r.Name", "Jane Doe", NOT_SHOWN),
+            ("Account.M3ter_Billing_Email__c", "Jane Doe", NOT_SHOWN),
+            ("Contact.MobilePhone", "555", NOT_SHOWN),
+            ("LastName", "Doe", NOT_SHOWN),
+            ("Opportunity.Description", "ask jane@acme.example", "ask (an e-mail address)"),
+        ] {
+            assert_eq!(shown(path, value), expected, "{path}");
+        }
+        let long = format!("{}jane@acme.example", "x".repeat(50));
+        assert!(!shown("X", &format!("{} jane@acme.example", "x".repeat(50))).contains("jane"));
+        assert!(!shown("X", &long).contains("acme"));
+    }
 
     #[test]
     fn addresses_go_and_the_rest_stays() {

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::exact_decimal;
+use crate::domain::personal;
 use crate::domain::value::PricingBand;
 
 use super::structure::Entry;
@@ -129,7 +130,7 @@ fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>,
 }
 
 fn unreadable(field: &str, line: usize, text: &str) -> Finding {
-    let shown: String = text.trim().chars().take(60).collect();
+    let shown = personal::shown(field, text.trim());
     Finding::new(
         FindingCode::PricingBandsInvalid,
         format!("Line {line} of `{field}` is not a band: `{shown}`"),

@@ -6,6 +6,7 @@ use super::convert::text;
 use super::language::{Condition, Constant, FieldRef, Test};
 use super::row::Row;
 use crate::domain::money::decimal_in_json;
+use crate::domain::personal;
 
 impl Row<'_> {
     pub(super) fn holds(self, condition: &Condition) -> bool {
@@ -43,7 +44,7 @@ impl Row<'_> {
         let texts: Vec<String> = refs
             .into_iter()
             .map(|field| match self.field(field) {
-                Some(value) => format!("`{}` is `{}`", self.shown(field), text(value).chars().take(60).collect::<String>()),
+                Some(value) => format!("`{}` is `{}`", self.shown(field), personal::shown(&field.path, &text(value))),
                 None => format!("`{}` is blank", self.shown(field)),
             })
             .collect();

@@ -16,6 +16,7 @@ use crate::domain::field::FieldSpec;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
 use crate::domain::money::decimal_in_json;
+use crate::domain::personal;
 use crate::domain::value::Value;
 
 /// A value, where it came from, and what a person should know.
@@ -197,15 +198,9 @@ impl Row<'_> {
         let Some(Evaluated { raw, source, mut warnings }) = found else { return Ok(None) };
         let code = raw.text().trim().to_owned();
         if !catalogued.allows(&code) {
-            let rule = match catalogued {
-                Catalogued::Aggregation | Catalogued::CompoundAggregation | Catalogued::BillGroupingKey => {
-                    "has letters, digits, `_` and `$` only and no digit first"
-                }
-                _ => "has 1 to 80 characters and no outer spaces",
-            };
             return Err(Finding::new(
                 FindingCode::CodeInvalid,
-                format!("`{code}` in `{source}` can be no code of a m3ter {what}, which {rule}"),
+                format!("`{code}` in `{source}` can be no code of a m3ter {what}, which {}", catalogued.code_rule()),
                 format!("Enter the {what}'s code in a field of its own that the mapping reads first"),
             ));
         }
@@ -233,7 +228,7 @@ impl Row<'_> {
             let shown = self.shown(field);
             Finding::new(
                 FindingCode::ValueInvalid,
-                format!("`{shown}` is {}, which is no term in months", text(json)),
+                format!("`{shown}` is `{}`, which is no term in months", personal::shown(&shown, &text(json))),
                 format!("Enter whole months from 1 in `{shown}`"),
             )
         })?;
@@ -294,7 +289,7 @@ impl Row<'_> {
         let shown = self.shown(field);
         Finding::new(
             FindingCode::ValueInvalid,
-            format!("`{shown}` is `{}`, which is not a number", text(json)),
+            format!("`{shown}` is `{}`, which is not a number", personal::shown(&shown, &text(json))),
             format!("Enter a number in `{shown}`"),
         )
     }

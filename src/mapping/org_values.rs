@@ -1,6 +1,6 @@
 //! Whether the values that the org's fields can hold are those that a mapping counts on: types, and picklists before a map.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Mapping;
 use super::language::{Constant, Expression, FieldRef, Step, Term};
@@ -20,18 +20,13 @@ impl Mapping {
     }
 
     /// The codes that the file itself names, which m3ter should have.
-    pub fn named_codes(&self) -> BTreeSet<(Catalogued, String)> {
-        fn collect(expression: &Expression, codes: &mut BTreeSet<(Catalogued, String)>) {
-            if let Term::Lookup { catalogued, code, .. } = &expression.term
-                && let Term::Constant(Constant::Text(code)) = &code.term
-            {
-                codes.insert((*catalogued, code.clone()));
-            }
-            expression.inner().into_iter().for_each(|inner| collect(inner, codes));
+    pub fn named_codes(&self) -> BTreeMap<Catalogued, BTreeSet<String>> {
+        let mut codes: BTreeMap<Catalogued, BTreeSet<String>> = BTreeMap::new();
+        for rule in &self.product_rules {
+            codes.entry(rule.target).or_default().insert(rule.code.clone());
         }
-        let mut codes: BTreeSet<(Catalogued, String)> = self.product_rules.iter().map(|rule| (rule.target, rule.code.clone())).collect();
         for field in self.mapped.objects.iter().flat_map(|object| &object.fields) {
-            collect(&field.expression, &mut codes);
+            looked_up(&field.expression, &mut codes);
         }
         codes
     }
@@ -71,6 +66,34 @@ impl Mapping {
             remarks.push(remark);
         }
     }
+}
+
+/// The codes of all look-ups in an expression.
+fn looked_up(expression: &Expression, codes: &mut BTreeMap<Catalogued, BTreeSet<String>>) {
+    if let Term::Lookup { catalogued, code, .. } = &expression.term {
+        let named = constants(code).into_iter().map(|code| code.trim().to_owned());
+        codes.entry(*catalogued).or_default().extend(named);
+    }
+    expression.inner().into_iter().for_each(|inner| looked_up(inner, codes));
+}
+
+/// The texts of the file itself that an expression can give: constants, defaults, and what a map ends with.
+pub(super) fn constants(expression: &Expression) -> Vec<&str> {
+    fn texts(constant: &Constant) -> Option<&str> {
+        match constant {
+            Constant::Text(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+    let mut found: Vec<&str> = expression.default.iter().filter_map(texts).collect();
+    match (&expression.term, expression.steps.as_slice()) {
+        (Term::Constant(constant), []) => found.extend(texts(constant)),
+        (Term::First(expressions), []) => expressions.iter().for_each(|inner| found.extend(constants(inner))),
+        (_, [.., Step::Map(entries)]) => found.extend(entries.iter().filter_map(|(_, to)| texts(to))),
+        // What else is done to a text makes another one of it.
+        _ => {}
+    }
+    found
 }
 
 /// What m3ter's field takes, where a Salesforce field of this type cannot hold it.

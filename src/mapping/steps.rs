@@ -13,6 +13,7 @@ use crate::domain::dates::{EndExclusive, date_at};
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::decimal_in_json;
+use crate::domain::personal;
 use crate::domain::value::Value;
 
 /// The entry of a map that stands for all other values.
@@ -141,7 +142,7 @@ fn decimal_of(raw: &Raw) -> Option<Decimal> {
 fn number(evaluated: &Evaluated) -> Result<Decimal, Finding> {
     let source = &evaluated.source;
     decimal_of(&evaluated.raw).ok_or_else(|| {
-        let shown: String = evaluated.raw.text().chars().take(60).collect();
+        let shown = personal::shown(source, &evaluated.raw.text());
         let message = format!("`{source}` is `{shown}`, which is not a number that can be kept exactly");
         Finding::new(FindingCode::ValueInvalid, message, format!("Enter a number in `{source}`"))
     })
@@ -167,7 +168,7 @@ fn map(evaluated: &mut Evaluated, entries: &[(String, Constant)]) -> Result<(), 
     let entry = |wanted: &str| entries.iter().find(|(from, _)| from.trim().eq_ignore_ascii_case(wanted.trim()));
     let Some((_, to)) = entry(&value).or_else(|| entry(OTHERWISE)) else {
         let known: Vec<String> = entries.iter().map(|(from, _)| format!("`{from}`")).collect();
-        let shown: String = value.chars().take(60).collect();
+        let shown = personal::shown(&evaluated.source, &value);
         return Err(Finding::new(
             FindingCode::ValueInvalid,
             format!("`{}` is `{shown}`, which the mapping does not know", evaluated.source),

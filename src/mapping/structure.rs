@@ -10,6 +10,7 @@ use super::row::Row;
 use crate::domain::field::{FieldSpec, FieldType, MOST_LIST_ENTRIES, Minimum, OnDifference, USAGE_FILTER_MODES};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::decimal_in_json;
+use crate::domain::personal;
 use crate::domain::value::{CommitmentFee, CustomFields, CustomValue, UsageFilter, Value};
 
 const fn required(name: &'static str, field_type: FieldType) -> FieldSpec {
@@ -204,8 +205,8 @@ pub(super) fn converted(found: Evaluated, spec: &FieldSpec, row: Row<'_>) -> Res
     let Evaluated { raw, source, .. } = found;
     let shown: String = match &raw {
         // It may be a person's name, in the wrong field.
-        _ if spec.field_type == FieldType::Email => "(not shown)".to_owned(),
-        Raw::Json(_) => raw.text().chars().take(60).collect(),
+        _ if spec.field_type == FieldType::Email => personal::NOT_SHOWN.to_owned(),
+        Raw::Json(_) => personal::shown(&source, &raw.text()),
         Raw::Typed(_) => String::new(),
     };
     let remedy = if source == "constant" { "Correct the mapping".to_owned() } else { format!("Correct `{source}`") };

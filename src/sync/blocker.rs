@@ -2,9 +2,11 @@
 
 use crate::changeset::compare::shown_value;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction};
+use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::Failure;
+use crate::domain::personal;
 use crate::m3ter::RefusalKind;
 use crate::store::Store;
 use crate::sync::matching::load_owners;
@@ -16,7 +18,7 @@ pub(super) async fn finding(store: &Store, desired: &DesiredObject, message: &st
         RefusalKind::CommitmentOverlap { blocker } => (FindingCode::CommitmentOverlap, blocker),
         RefusalKind::AccountPlanOverlap { blocker } => (FindingCode::AccountPlanOverlap, blocker),
         RefusalKind::Other => {
-            let remedy = match sources(&named_by(message, desired)) {
+            let remedy = match sources(desired.kind(), &named_by(message, desired)) {
                 Some(sources) => format!("Correct {sources}, then sync again"),
                 None => format!("Change what m3ter names in Salesforce or in the mapping of the {}, then sync again", desired.kind()),
             };
@@ -30,7 +32,7 @@ pub(super) async fn finding(store: &Store, desired: &DesiredObject, message: &st
         message,
         format!(
             "The {kind} {blocker} {whose}; end it in m3ter before this one starts, or change {} of {}",
-            sources(&desired.fields().iter().filter(|field| matches!(field.name, "startDate" | "endDate")).collect::<Vec<_>>())
+            sources(kind, &desired.fields().iter().filter(|field| matches!(field.name, "startDate" | "endDate")).collect::<Vec<_>>())
                 .unwrap_or_else(|| "the dates".to_owned()),
             desired.key.row
         ),
@@ -47,14 +49,17 @@ fn named_by<'a>(message: &str, desired: &'a DesiredObject) -> Vec<&'a DesiredFie
     }
 }
 
+/// What an Account holds of a person, who may be the customer.
+const OF_A_PERSON: [&str; 4] = ["name", "emailAddress", "address", "customFields"];
+
 /// The Salesforce fields that values came from, with the values.
-fn sources(fields: &[&DesiredField]) -> Option<String> {
-    let shown = |field: &&DesiredField| {
-        let value = match &field.action {
-            FieldAction::Set(value) => shown_value(value),
-            FieldAction::Clear => "nothing".to_owned(),
-        };
-        format!("`{}` (`{}` {value})", field.source, field.name)
+fn sources(kind: EntityKind, fields: &[&DesiredField]) -> Option<String> {
+    let shown = |field: &&DesiredField| match &field.action {
+        _ if kind == EntityKind::Account && OF_A_PERSON.contains(&field.name) => format!("`{}` (`{}`)", field.source, field.name),
+        FieldAction::Set(value) => {
+            format!("`{}` (`{}` {})", field.source, field.name, personal::shown(&field.source, &shown_value(value)))
+        }
+        FieldAction::Clear => format!("`{}` (`{}` nothing)", field.source, field.name),
     };
     let all: Vec<String> = fields.iter().map(shown).collect();
     (!all.is_empty()).then(|| all.join(" and "))

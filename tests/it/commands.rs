@@ -87,6 +87,62 @@ async fn a_check_against_the_org_names_what_does_not_fit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_against_m3ter_names_every_code_that_it_does_not_have() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let constant = |lookup: &str, code: &str| format!("{{ lookup = \"{lookup}\", code = {code} }}");
+    let own = mappings(
+        directory.path(),
+        &[
+            (
+                "planId = { this = \"plan\" }\naggregationId",
+                &format!("planId = {}\naggregationId", constant("plan", "{ value = \"NO_PLAN\" }")),
+            ),
+            (
+                "\"Product2.ProductCode\"] } }\ncode = { field = \"Id\", once = true }\ntype",
+                "\"Product2.ProductCode\", { value = \"NO_AGGREGATION\" }] } }\ncode = { field = \"Id\", once = true }\ntype",
+            ),
+            (
+                "purchaseOrderNumber = ",
+                &format!(
+                    "billGroupingKeyId = {}\npurchaseOrderNumber = ",
+                    constant("bill_grouping_key", "{ field = \"Name\", map = { Acme = \"NO_KEY\" } }")
+                ),
+            ),
+            (
+                "overageSurchargePercent = ",
+                "productIds = { list = [{ lookup = \"product\", code = { value = \"NO_PRODUCT\" } }, { lookup = \"product\", code = { value = \"SEATS\" } }] }\noverageSurchargePercent = ",
+            ),
+            (
+                "[account_plan]\n",
+                "[[product_rule]]\nproduct = \"A\"\nplan_template = \"NO_TEMPLATE_AT_ALL\"\n\n[[product_rule]]\nproduct = \"B\"\nplan = \"NO_SHARED_PLAN\"\n\n[account_plan]\n",
+            ),
+            (
+                "daysBeforeBillDue = ",
+                &format!(
+                    "parentAccountId = {}\ndaysBeforeBillDue = ",
+                    constant("account", "{ field = \"Account.AccountNumber\", default = \"NO_ACCOUNT\" }")
+                ),
+            ),
+        ],
+    );
+    let (code, text) = run(&world, directory.path(), &["mapping", "check", "--org", "--mappings-dir", &own]).await;
+    assert_eq!(code, 1, "{text}");
+    for words in [
+        "plan with the code `NO_PLAN`",
+        "aggregation with the code `NO_AGGREGATION`",
+        "bill grouping key with the code `NO_KEY`",
+        "product with the code `NO_PRODUCT`",
+        "plan template with the code `NO_TEMPLATE_AT_ALL`",
+        "plan with the code `NO_SHARED_PLAN`",
+        "account with the code `NO_ACCOUNT`",
+    ] {
+        assert!(text.contains(&format!("m3ter has no {words}")), "{words}: {text}");
+    }
+    assert!(!text.contains("`SEATS`"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deal_is_synced_and_ended_from_the_terminal() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();

@@ -24,6 +24,7 @@ mod outward;
 mod overlaps;
 mod own_objects;
 mod parents;
+mod personal;
 mod roots;
 mod runs;
 mod samples;

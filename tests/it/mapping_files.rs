@@ -1,6 +1,10 @@
 //! Mapping files as an admin writes them: every example of the manual is one, and what is broken says where and what to do.
 
+use sync_to_m3ter::app::App;
+use sync_to_m3ter::command::sandbox;
 use sync_to_m3ter::mapping::{LARGEST_FILE_BYTES, MappingSource, Mappings};
+use sync_to_m3ter::sync::{Readiness, Scope};
+use sync_to_m3ter_sandbox::{m3ter, salesforce};
 
 const MANUAL: &str = include_str!("../../docs/mapping.md");
 const USAGE_DEAL: &str = include_str!("mappings/usage_deal.toml");
@@ -122,9 +126,8 @@ fn mutated(text: &str, from: &str, to: &str) -> Vec<u8> {
     text.replacen(from, to, 1).into_bytes()
 }
 
-#[test]
-fn two_hundred_broken_files_each_say_where_and_what_to_do() {
-    parse(USAGE_DEAL.as_bytes()).unwrap();
+/// Files with a fault each: what is wrong, and the file.
+fn broken_files() -> Vec<(String, Vec<u8>)> {
     let mut broken: Vec<(String, Vec<u8>)> = Vec::new();
     for (from, to) in MUTATIONS {
         broken.push((to.to_owned(), mutated(USAGE_DEAL, from, to)));
@@ -139,32 +142,62 @@ fn two_hundred_broken_files_each_say_where_and_what_to_do() {
     broken.push(("empty".to_owned(), Vec::new()));
     broken.push(("deep".to_owned(), format!("root = {}{}", "[".repeat(5_000), "]".repeat(5_000)).into_bytes()));
     broken.push(("a control character".to_owned(), b"root = \"A\x00\"".to_vec()));
-    broken.push((
-        "a circle".to_owned(),
-        mutated(
-            OPPORTUNITY,
-            "startDate = { first = [{ field = \"M3ter_Start_Date__c\", optional = true }, \"CloseDate\"] }",
-            "startDate = { same_as = \"contract.endDate\" }\n",
-        ),
-    ));
+    let start = "startDate = { first = [{ field = \"M3ter_Start_Date__c\", optional = true }, \"CloseDate\"] }";
+    let circle = String::from_utf8(mutated(OPPORTUNITY, start, "startDate = { same_as = \"contract.endDate\" }\n")).unwrap();
+    // The circle is one only where the end asks for the start.
+    let end = ("startDate = { same_as = \"contract.startDate\" }", "startDate = { same_as = \"commitment.startDate\" }");
+    broken.push(("a circle".to_owned(), circle.replace(end.0, end.1).into_bytes()));
     let cut = USAGE_DEAL.len() / 2;
     broken.push(("cut off".to_owned(), format!("{}\nname = {{", &USAGE_DEAL[..cut]).into_bytes()));
     assert!(broken.len() >= 200, "{}", broken.len());
-    for (what, bytes) in broken {
-        // The circle is one only where the end asks for the start.
-        let bytes = if what == "a circle" {
-            String::from_utf8(bytes)
-                .unwrap()
-                .replace("startDate = { same_as = \"contract.startDate\" }", "startDate = { same_as = \"commitment.startDate\" }")
-                .into_bytes()
-        } else {
-            bytes
-        };
+    broken
+}
+
+#[test]
+fn two_hundred_broken_files_each_say_where_and_what_to_do() {
+    parse(USAGE_DEAL.as_bytes()).unwrap();
+    for (what, bytes) in broken_files() {
         let Err(faults) = parse(&bytes) else { panic!("`{what}` was taken") };
         let lines = bytes.split(|byte| *byte == b'\n').count();
         for fault in faults {
             assert!(fault.file == "own.toml" && (1..=lines).contains(&fault.line), "{what}: {fault}");
             assert!(!fault.message.is_empty() && !fault.hint.is_empty(), "{what}: {fault:?}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_broken_file_leads_to_a_request() {
+    let (org, organization) = (salesforce::start(0).await.unwrap(), m3ter::start(0).await.unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("service.db").display().to_string();
+    let mut config = sandbox::config(&org.base_url(), &organization.base_url(), &database, "127.0.0.1:0".parse().unwrap()).unwrap();
+    config.mappings_dir = Some(directory.path().to_owned());
+    let file = directory.path().join("own.toml");
+    for (what, bytes) in broken_files() {
+        std::fs::write(&file, bytes).unwrap();
+        let Err(error) = App::new(&config, Scope::Everything).await else { panic!("a service with `{what}` starts") };
+        assert!(error.to_string().contains("own.toml:"), "{what}: {error}");
+        assert!(org.requests().is_empty() && organization.requests().is_empty(), "{what}: {:?}", org.requests());
+    }
+    // The same service with the good file asks both.
+    std::fs::write(&file, USAGE_DEAL).unwrap();
+    let app = App::new(&config, Scope::Everything).await.unwrap();
+    assert_eq!(app.syncs.load().await, Readiness::Ready);
+    assert!(!org.requests().is_empty() && !organization.requests().is_empty());
+    app.end().await.unwrap();
+}
+
+#[test]
+fn a_code_that_m3ter_cannot_have_is_a_fault_of_the_file() {
+    let lookup = "lookup = \"aggregation\", code = { first = [{ field = \"Product2.M3ter_Aggregation_Code__c\", optional = true }, \"Product2.ProductCode\"] }";
+    for code in [
+        "{ value = \"SKU-100\" }",
+        "{ first = [\"Product2.ProductCode\", { value = \"SKU-100\" }] }",
+        "{ field = \"Product2.ProductCode\", map = { A = \"SKU-100\" } }",
+        "{ field = \"Product2.ProductCode\", default = \"SKU-100\" }",
+    ] {
+        let faults = parse(&mutated(OPPORTUNITY, lookup, &format!("lookup = \"aggregation\", code = {code}"))).unwrap_err();
+        assert!(faults[0].message.contains("m3ter can have no aggregation with the code `SKU-100`"), "{faults:?}");
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::money::exact_decimal;
 use crate::mapping::fault::hint_for;
 use crate::mapping::language::{Constant, Expression, Extreme, FieldRef, ROOT, SetId, Term};
+use crate::mapping::org_values::constants;
 use crate::mapping::parse::steps::STEP_KEYS;
 
 /// The keys that say where a value comes from; a table has exactly one.
@@ -211,7 +212,12 @@ impl Parser<'_> {
             self.fault(&value.span(), key, "`lookup` needs a `code` beside it", "`code = \"Product2.ProductCode\"`, for example");
             return None;
         };
-        Some(Term::Lookup { catalogued, by_product, code: Box::new(self.expression(code, key, set, None)?) })
+        let parsed = self.expression(code, key, set, None)?;
+        for named in constants(&parsed).into_iter().filter(|named| !catalogued.allows(named.trim())) {
+            let (message, hint) = (format!("m3ter can have no {} with the code `{named}`", catalogued.noun()), catalogued.code_rule());
+            self.fault(&code.span(), key, message, format!("it {hint}"));
+        }
+        Some(Term::Lookup { catalogued, by_product, code: Box::new(parsed) })
     }
 
     fn this(&mut self, value: &Value<'_>, key: &str, spec: Option<&'static FieldSpec>) -> Option<Term> {
