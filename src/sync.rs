@@ -41,6 +41,7 @@ use crate::domain::outcome::SyncResult;
 use crate::domain::run::{RunTask, SyncRun};
 use crate::mapping::Mappings;
 use crate::store::{Admission, NewRun, Store};
+use crate::telemetry::trace::TraceContext;
 use crate::transport::Budget;
 use crate::{m3ter, salesforce};
 use claims::Claims;
@@ -235,6 +236,7 @@ impl Syncs {
             return Err(StartError::ShuttingDown);
         }
         let shared = Arc::clone(&self.shared);
+        let trace = TraceContext::current().map(|trace| trace.to_string());
         // In a task: a caller that hangs up now does not leave a run behind that nobody works on.
         let starting = self.shared.tasks.spawn(async move {
             let run = NewRun {
@@ -245,6 +247,7 @@ impl Syncs {
                 requested_at: Timestamp::now(),
                 replay_of: request.replay_of,
                 requested_by: request.requested_by,
+                trace,
             };
             let asked_at = Instant::now();
             match shared.store.admit(&run, shared.claims.claimant()).await.map_err(StartError::Store)? {

@@ -1,6 +1,7 @@
 //! Logs: one structured line for each event, errors with their whole chain of causes.
 
 pub mod metrics;
+pub mod trace;
 
 use std::error::Error;
 use std::fmt;

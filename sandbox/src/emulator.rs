@@ -159,6 +159,8 @@ async fn answer<V: Vendor>(server: &Server<V>, request: Request<hyper::body::Inc
         query: parts.uri.query().unwrap_or_default().to_owned(),
         status: None,
         body: readable(&body),
+        traceparent: text(&parts.headers, "traceparent"),
+        tracestate: text(&parts.headers, "tracestate"),
         fault: fault.as_ref().map(FaultKind::name),
     });
     let request = VendorRequest { method: parts.method, uri: parts.uri, headers: parts.headers, body };
@@ -222,6 +224,10 @@ async fn truncated(response: Response<Body>) -> Response<Body> {
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     let chunks = [Ok(body.slice(..body.len() / 2)), Err(std::io::Error::other(Dropped))];
     Response::from_parts(parts, Body::from_stream(futures_util::stream::iter(chunks)))
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
 }
 
 /// The body for the log: JSON, or a form as an object without its secrets.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::fault::PendingFault;
 use super::notes;
 use crate::telemetry::metrics;
+use crate::telemetry::trace::{self, TraceContext};
 
 const HEADER: &str = "x-request-id";
 const LONGEST: usize = 64;
@@ -25,10 +26,11 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let as_problem = accepted.contains("application/problem+json");
     let method = request.method().clone();
-    let span = tracing::info_span!("request", request_id = %id);
+    let span = tracing::info_span!("request", request_id = %id, trace_id = tracing::field::Empty);
+    let trace = trace::begin(&span, TraceContext::from_headers(request.headers()).as_ref());
     let operation =
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| format!("{method} {}", path.as_str()));
-    let (mut response, notes) = notes::collect(next.run(request)).instrument(span.clone()).await;
+    let (mut response, notes) = notes::collect(trace.within(next.run(request))).instrument(span.clone()).await;
     if let Some(fault) = response.extensions_mut().remove::<PendingFault>() {
         response = fault.write(response, &id, as_problem);
     }

@@ -59,6 +59,8 @@ pub struct ClaimedRun {
     pub tries: Vec<RunTry>,
     /// The callouts of those who worked on it before.
     pub callouts: Vec<RunCallout>,
+    /// The trace that it belongs to.
+    pub trace: Option<String>,
 }
 
 impl ClaimedRun {
@@ -73,6 +75,7 @@ impl ClaimedRun {
             takeovers: 0,
             tries: Vec::new(),
             callouts: Vec::new(),
+            trace: run.trace.clone(),
         }
     }
 }
@@ -236,5 +239,6 @@ pub(super) fn claimed(row: &Row, operation: &'static str) -> Result<ClaimedRun, 
         takeovers: u32::try_from(row.integer("takeovers")).unwrap_or(u32::MAX),
         tries: super::document(row, "tries", operation)?,
         callouts: super::document(row, "callouts", operation)?,
+        trace: row.optional_text("trace"),
     })
 }

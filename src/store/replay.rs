@@ -29,6 +29,7 @@ impl Store {
             requested_at: super::instant(row, "requested_at_ms", operation)?,
             replay_of: None,
             requested_by: row.optional_text("requested_by"),
+            trace: None,
         }))
     }
 

@@ -35,6 +35,8 @@ pub struct NewRun {
     pub replay_of: Option<SyncRunId>,
     /// Who asked for it, where callers have names.
     pub requested_by: Option<String>,
+    /// The trace that it belongs to.
+    pub trace: Option<String>,
 }
 
 /// What became of a request for a run.
@@ -197,8 +199,8 @@ impl Transaction {
 async fn insert(transaction: &mut Transaction, run: &NewRun, claimant: Option<&Claimant>) -> Result<bool, StoreError> {
     let sql = "INSERT INTO runs
              (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by,
-              state, owner, fence, lease_until_ms, started_at_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $11 = 0 THEN 0 ELSE {now} + $12 END, $13)
+              state, owner, fence, lease_until_ms, started_at_ms, trace)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $11 = 0 THEN 0 ELSE {now} + $12 END, $13, $14)
          ON CONFLICT DO NOTHING";
     let values = vec![
         run.id.to_string().into(),
@@ -214,6 +216,7 @@ async fn insert(transaction: &mut Transaction, run: &NewRun, claimant: Option<&C
         i64::from(claimant.is_some()).into(),
         claimant.map_or(0, Claimant::lease_ms).into(),
         claimant.map(|_| run.requested_at).into(),
+        run.trace.clone().into(),
     ];
     Ok(transaction.execute(sql, values).await? > 0)
 }

@@ -132,6 +132,7 @@ fn new_run() -> NewRun {
         requested_at: instant(0),
         replay_of: None,
         requested_by: None,
+        trace: None,
     }
 }
 

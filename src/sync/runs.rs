@@ -8,6 +8,7 @@ use futures::FutureExt as _;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::Shared;
 use crate::domain::outcome::{ErrorCode, Failure, SyncResult, SyncStatus};
@@ -16,7 +17,7 @@ use crate::store::{ClaimedRun, EndedTry, StoreError};
 use crate::sync::SyncMode;
 use crate::sync::end_dating::EndDating;
 use crate::sync::walk::Walk;
-use crate::telemetry::{ErrorChain, metrics};
+use crate::telemetry::{ErrorChain, metrics, trace};
 use crate::transport::{Budget, Callout, Effect, Journal, Lease};
 
 /// Processes that may die over a run before it is no longer tried: it may be the run that kills them.
@@ -44,15 +45,21 @@ impl Shared {
         self.tasks.spawn(async move {
             let mut next = Some((run, lease));
             while let Some((run, lease)) = next {
-                next = shared.work(run, lease).await;
+                let span = tracing::info_span!(
+                    parent: None, "sync", sync_run_id = %run.held.run, parent_record_id = %run.parent_record_id,
+                    kind = kind(&run), dry_run = run.dry_run, trace_id = tracing::field::Empty
+                );
+                let above = run.trace.as_deref().and_then(|text| text.parse().ok());
+                let trace = trace::begin(&span, above.as_ref());
+                let budget = Budget::new(shared.limits.time, shared.limits.callouts).under(lease.clone()).traced(span.clone(), trace);
+                next = shared.work(run, lease, budget).instrument(span).await;
             }
         });
     }
 
-    async fn work(&self, run: ClaimedRun, lease: Lease) -> Option<(ClaimedRun, Lease)> {
+    async fn work(&self, run: ClaimedRun, lease: Lease, budget: Budget) -> Option<(ClaimedRun, Lease)> {
         // What this run has begun belongs to it: all is saved before the run is given back.
         let tasks = TaskTracker::new();
-        let budget = Budget::new(self.limits.time, self.limits.callouts).under(lease.clone());
         let work = tokio::select! {
             biased;
             result = self.result_of(&run, &lease, &budget, &tasks) => Work::Ended(result),
@@ -188,11 +195,14 @@ pub(super) fn callouts(earlier: &[RunCallout], journal: &Journal) -> Vec<RunCall
 
 /// Counts a sync that ended, and its objects.
 fn note(run: &ClaimedRun, result: &SyncResult) {
-    let kind = run.task.as_ref().map_or("unknown", RunTask::kind);
-    metrics::sync_ended(kind, &result.sync_status.to_string(), result.error_code.as_deref(), run.dry_run);
+    metrics::sync_ended(kind(run), &result.sync_status.to_string(), result.error_code.as_deref(), run.dry_run);
     for object in &result.object_results {
         metrics::object_ended(&object.object_name, object.action.as_str(), run.dry_run);
     }
+}
+
+fn kind(run: &ClaimedRun) -> &'static str {
+    run.task.as_ref().map_or("unknown", RunTask::kind)
 }
 
 fn failed(run: &ClaimedRun, code: ErrorCode, reason: String) -> SyncResult {

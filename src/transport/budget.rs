@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::{Id, Span};
 
 use super::journal::{Callout, Journal};
 use super::lease::{Lease, UnderWay};
+use crate::telemetry::trace::TraceContext;
 
 /// The time and the callouts of one sync. Every attempt counts, also a retry and a login.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub struct Budget {
     callout_limit: u32,
     callouts: AtomicU32,
     lease: Option<Lease>,
+    trace: Option<(Span, TraceContext)>,
     journal: Arc<Journal>,
 }
 
@@ -33,13 +36,24 @@ impl Budget {
     /// A budget whose time begins now.
     pub fn new(time_limit: Duration, callout_limit: u32) -> Self {
         let deadline = Instant::now() + time_limit;
-        Self { time_limit, deadline, callout_limit, callouts: AtomicU32::new(0), lease: None, journal: Arc::default() }
+        Self { time_limit, deadline, callout_limit, callouts: AtomicU32::new(0), lease: None, trace: None, journal: Arc::default() }
     }
 
     /// The same budget, spent only as long as `lease` is good.
     #[must_use]
     pub fn under(self, lease: Lease) -> Self {
         Self { lease: Some(lease), ..self }
+    }
+
+    /// The same budget, whose callouts are steps of a trace, within `span`.
+    #[must_use]
+    pub fn traced(self, span: Span, trace: TraceContext) -> Self {
+        Self { trace: Some((span, trace)), ..self }
+    }
+
+    /// The span of what is paid by this budget, and its trace.
+    pub(super) fn trace(&self) -> (Option<Id>, Option<&TraceContext>) {
+        self.trace.as_ref().map_or((None, None), |(span, trace)| (span.id(), Some(trace)))
     }
 
     /// What was asked for.

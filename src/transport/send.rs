@@ -6,6 +6,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value as Json;
 use tokio::time::Instant;
+use tracing::{Instrument as _, field};
 
 use super::budget::{Budget, Spent};
 use super::error::{CalloutError, CalloutErrorKind};
@@ -13,7 +14,7 @@ use super::journal::Callout;
 use super::retry::{Decision, LIMIT_PAUSE, decide, retry_after, with_jitter};
 use super::token::Token;
 use super::{ATTEMPT_TIMEOUT, LARGEST_ANSWER_BYTES, Transport};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, trace};
 
 /// What Salesforce tells of the org's own limit, with every answer.
 const LIMIT_INFO: &str = "sforce-limit-info";
@@ -188,7 +189,7 @@ impl Transport {
         attempts: &mut u32,
         request: &impl Fn() -> RequestBuilder,
     ) -> Result<Answer, Failed> {
-        let request = request().build().map_err(|error| Failed::of(CalloutErrorKind::NotSent { cause: cause(&error) }))?;
+        let mut request = request().build().map_err(|error| Failed::of(CalloutErrorKind::NotSent { cause: cause(&error) }))?;
         // What writes begins only if it ends before anybody else may work on the same record.
         let (longest, needed) = if purpose == Purpose::Work && request.method() != Method::GET {
             let longest = ATTEMPT_TIMEOUT.min(budget.longest_write());
@@ -206,9 +207,17 @@ impl Transport {
         let _under_way = budget.admit(needed).await.map_err(|spent| Failed::of(spent.into()))?;
         let remaining = budget.take().map_err(|spent| Failed::of(spent.into()))?;
         *attempts += 1;
+        let (above, trace) = budget.trace();
+        let span = tracing::info_span!(
+            parent: above, "callout", vendor = self.inner.vendor.name(), operation = call.operation, attempt = *attempts,
+            status = field::Empty, trace_id = field::Empty
+        );
+        if let Some(trace) = trace {
+            trace::begin(&span, Some(trace)).tell(request.headers_mut());
+        }
         let sent = Instant::now();
         let timeout = longest.min(remaining);
-        let outcome = match tokio::time::timeout(timeout, self.exchange(request)).await {
+        let outcome = match tokio::time::timeout(timeout, self.exchange(request)).instrument(span.clone()).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 Err(Failed::of(CalloutErrorKind::Unavailable { status: None, cause: format!("no answer within {} s", timeout.as_secs()) }))
@@ -218,6 +227,7 @@ impl Transport {
             Ok(answer) => Some(answer.status),
             Err(failed) => failed.status,
         };
+        span.record("status", status);
         metrics::callout_ended(self.inner.vendor.name(), call.operation, outcome_word(&outcome), sent.elapsed());
         tracing::debug!(vendor = %self.inner.vendor, operation = call.operation, status, elapsed_ms = sent.elapsed().as_millis(), "a callout ended");
         if let Err(Failed { kind: CalloutErrorKind::LimitExceeded { .. }, retry_after, .. }) = &outcome {

@@ -45,3 +45,38 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
     assert_eq!(world.get("/metrics").await.0, 404, "not where callers are");
     assert_eq!(world.send(world.client().get(format!("http://{metrics}/sync-runs"))).await.0, 404);
 }
+
+const CALLERS_TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_callers_trace_goes_on_to_both_vendors() {
+    let world = World::new().await;
+    let sync = |headers: &[(&'static str, &str)]| {
+        world.org.clear_requests();
+        world.organization.clear_requests();
+        let request = world.client().post(world.url(&format!("/sync-to-m3ter/{DEAL}")));
+        world.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+    };
+    let parent = format!("00-{CALLERS_TRACE}-00f067aa0ba902b7-01");
+    sync(&[("traceparent", &parent), ("tracestate", "congo=t61rcWkgMzE")]).await;
+    let sent = || [world.org.requests(), world.organization.requests()].concat();
+    let steps: BTreeSet<String> = sent()
+        .into_iter()
+        .map(|request| {
+            assert_eq!(request.tracestate.as_deref(), Some("congo=t61rcWkgMzE"), "{request:?}");
+            let parent = request.traceparent.unwrap();
+            let rest = parent.strip_prefix(&format!("00-{CALLERS_TRACE}-")).unwrap_or_else(|| panic!("{parent}"));
+            rest.strip_suffix("-01").unwrap().to_owned()
+        })
+        .collect();
+    assert!(sent().len() > 5 && world.org.requests().len() > 1);
+    assert_eq!(steps.len(), sent().len(), "each callout is a step of its own");
+    assert!(!steps.contains("00f067aa0ba902b7"), "the caller's own step is not ours");
+    // Whatever cannot be a trace is as if it were not there: the run gets one of its own.
+    for parent in ["", "00-x", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"] {
+        sync(&[("traceparent", parent), ("tracestate", "congo=t61rcWkgMzE")]).await;
+        let traces: BTreeSet<String> = sent().iter().map(|request| request.traceparent.as_deref().unwrap()[..35].to_owned()).collect();
+        assert!(traces.len() == 1 && !traces.iter().any(|trace| trace.contains(CALLERS_TRACE)), "{traces:?}");
+        assert!(sent().iter().all(|request| request.tracestate.is_none()));
+    }
+}

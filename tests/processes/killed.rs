@@ -1,5 +1,6 @@
 //! SIGKILL at every callout of a new deal's sync: before it has its effect, and after.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
@@ -108,6 +109,9 @@ async fn another_replica_takes_over_at_most_a_lease_later() {
     let ended = cluster.ended(&second, &run).await;
     assert_eq!(ended["result"]["syncStatus"], "Completed", "{ended:#}");
     cluster.assert_each_object_once(DEAL, "taken over");
+    let traces: BTreeSet<String> =
+        cluster.requests().iter().filter_map(|request| Some(request.traceparent.as_ref()?[3..35].to_owned())).collect();
+    assert_eq!(traces.len(), 1, "the trace goes on in the other replica: {traces:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,10 @@ pub struct LoggedRequest {
     pub status: Option<u16>,
     /// The body: JSON, or a form as an object.
     pub body: Json,
+    /// The header `traceparent`.
+    pub traceparent: Option<String>,
+    /// The header `tracestate`.
+    pub tracestate: Option<String>,
     /// The fault that it met.
     pub fault: Option<&'static str>,
 }
