@@ -6,6 +6,8 @@ mod body;
 mod end_date;
 mod fault;
 mod forwarded;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod health;
 pub mod metrics;

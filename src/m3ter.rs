@@ -4,6 +4,8 @@
 //! API reference, <https://docs.m3ter.com/reference>.
 
 mod ending;
+#[doc(hidden)]
+pub mod fuzzing;
 mod list;
 mod login;
 mod operation;
@@ -57,6 +59,16 @@ pub struct OrganizationConfig {
     pub time_zone: TimeZone,
     /// The billing currency.
     pub currency: String,
+}
+
+impl OrganizationConfig {
+    /// m3ter's answer, or the name of a time zone that is not known.
+    pub fn from_json(body: &Json) -> Result<Self, String> {
+        let text = |field: &str| body.get(field).and_then(Json::as_str).unwrap_or_default();
+        let name = text("timezone");
+        let time_zone = TimeZone::get(name).or_else(|_| TimeZone::posix(name)).map_err(|_| name.to_owned())?;
+        Ok(Self { time_zone, currency: text("currency").to_owned() })
+    }
 }
 
 impl Client {
@@ -113,16 +125,7 @@ impl Client {
     /// All plan templates, by code; those without one cannot be meant by any.
     pub async fn fetch_plan_templates(&self, budget: &Budget) -> Result<HashMap<String, PlanTemplate>, CalloutError> {
         let templates = self.fetch_all("ListPlanTemplates", &["plantemplates"], &[], budget).await?;
-        let template = |json: &Json| {
-            let text = |field: &str| json.get(field)?.as_str();
-            let template = PlanTemplate {
-                id: M3terId::parse(text("id")?).ok()?,
-                product_id: M3terId::parse(text("productId")?).ok()?,
-                currency: text("currency")?.to_owned(),
-            };
-            Some((text("code")?.to_owned(), template))
-        };
-        Ok(templates.iter().filter_map(template).collect())
+        Ok(templates.iter().filter_map(read_template).collect())
     }
 
     /// The ids of what has these codes, by code. Where m3ter cannot ask for codes, the list is read until all are found.
@@ -176,11 +179,8 @@ impl Client {
         let call = Call { operation: "GetOrganizationConfig", repeatable: Repeatable::Yes };
         let url = below(&self.organization, &["organizationconfig"]);
         let Answer { status, body, .. } = self.send(call, budget, |http| http.get(url.clone())).await?;
-        let text = |field: &str| body.get(field).and_then(Json::as_str).unwrap_or_default();
-        let name = text("timezone");
-        let time_zone = TimeZone::get(name).or_else(|_| TimeZone::posix(name));
-        let time_zone = time_zone.map_err(|_| self.transport.unusable(call, status, &format!("the time zone `{name}` is not known")))?;
-        Ok(OrganizationConfig { time_zone, currency: text("currency").to_owned() })
+        OrganizationConfig::from_json(&body)
+            .map_err(|name| self.transport.unusable(call, status, &format!("the time zone `{name}` is not known")))
     }
 
     async fn send(
@@ -207,6 +207,17 @@ fn below(url: &Url, segments: &[&str]) -> Url {
         path.pop_if_empty().extend(segments);
     }
     url
+}
+
+/// A plan template with its code; one without cannot be meant by any.
+fn read_template(json: &Json) -> Option<(String, PlanTemplate)> {
+    let text = |field: &str| json.get(field)?.as_str();
+    let template = PlanTemplate {
+        id: M3terId::parse(text("id")?).ok()?,
+        product_id: M3terId::parse(text("productId")?).ok()?,
+        currency: text("currency")?.to_owned(),
+    };
+    Some((text("code")?.to_owned(), template))
 }
 
 fn read_error(status: u16, body: &Json) -> Refusal {

@@ -9,6 +9,8 @@ mod condition;
 mod convert;
 mod evaluate;
 mod fault;
+#[doc(hidden)]
+pub mod fuzzing;
 mod language;
 mod org;
 mod org_values;

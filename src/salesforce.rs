@@ -3,6 +3,8 @@
 mod access;
 mod assertion;
 mod describe;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod login;
 mod query;

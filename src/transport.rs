@@ -3,6 +3,7 @@
 //! A vendor's client holds one [`Transport`] and sends [`Call`]s through it. Every failure says first whether it can have had an
 //! effect. Nothing here knows what a call is about.
 
+mod answer;
 mod budget;
 mod error;
 mod journal;
@@ -19,11 +20,13 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 
+pub use answer::{meaning, read_body};
 pub use budget::{Budget, Spent};
 pub use error::{CalloutError, CalloutErrorKind, Effect, Refusal, Vendor};
 pub use journal::{Callout, Journal};
 pub use lease::Lease;
 pub use limiter::Limiter;
+pub use retry::retry_after;
 pub use send::{Answer, Call, Repeatable};
 pub use token::{Token, TokenCache};
 

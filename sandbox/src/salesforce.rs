@@ -9,7 +9,8 @@ mod limits;
 mod org;
 mod paging;
 mod records;
-mod soql;
+#[doc(hidden)]
+pub mod soql;
 mod tables;
 mod tokens;
 

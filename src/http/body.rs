@@ -1,10 +1,14 @@
 //! The body and the query of a sync request; what is wrong with them is said with its place.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::fault::Fault;
 use super::wait::LONGEST_WAIT_SECONDS;
@@ -116,11 +120,30 @@ pub(super) fn parse_requests<T: DeserializeOwned>(bytes: &[u8], example: &str) -
     if bytes.trim_ascii_start().starts_with(b"{") {
         return Err(invalid(format!("The body is an object; send a list with one object: {example}")));
     }
-    let requests: Vec<T> = parse(bytes)?;
+    let requests: Vec<Object<T>> = parse(bytes)?;
     if requests.len() > MOST_REQUESTS {
         return Err(invalid(format!("The list has {} elements; at most {MOST_REQUESTS} are answered", requests.len())));
     }
-    Ok(requests)
+    Ok(requests.into_iter().map(|Object(request)| request).collect())
+}
+
+/// An object of JSON. Without it a list would be taken too, its elements for the properties in the order that they are declared in.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Properties<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Properties<T> {
+            type Value = T;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer.deserialize_map(Properties(PhantomData)).map(Self)
+    }
 }
 
 /// Refuses whatever a body holds where none is needed.
@@ -129,7 +152,7 @@ pub(super) fn check_nothing(bytes: &[u8]) -> Result<(), Fault> {
     #[serde(deny_unknown_fields)]
     struct Nothing {}
     let bytes = bytes.trim_ascii();
-    if bytes.is_empty() { Ok(()) } else { parse::<Option<Nothing>>(bytes).map(drop) }
+    if bytes.is_empty() { Ok(()) } else { parse::<Option<Object<Nothing>>>(bytes).map(drop) }
 }
 
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {

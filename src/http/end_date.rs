@@ -17,10 +17,10 @@ use crate::sync::{RunRequest, Syncs};
 /// One element of the request list. Null, absent and blank values are answered by a result.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct EndDateRequest {
+pub(super) struct EndDateRequest {
     /// The Salesforce id of an Account, or of a record that was synced to a Contract.
     #[serde(default)]
-    parent_record_id: Option<String>,
+    pub(super) parent_record_id: Option<String>,
     /// A date or a date-time.
     #[serde(default)]
     end_date: Option<String>,
@@ -42,7 +42,7 @@ const SHOWN_CHARACTERS: usize = 40;
 pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
     let (arrived, asker) = (Instant::now(), asker(&request));
     let parameters = SyncParameters::parse(request.uri().query())?;
-    let requests: Vec<EndDateRequest> = parse_requests(&json_bytes(request, Presence::Required).await?, EXAMPLE)?;
+    let requests = read(&json_bytes(request, Presence::Required).await?)?;
     let results = match requests.as_slice() {
         [] => vec![failed(ErrorCode::EmptyRequest, "The request holds no record; send exactly one".to_owned(), None, parameters.mode)],
         [only] => return answer(&syncs, only, parameters, asker, arrived).await.map(Reply::list),
@@ -77,8 +77,13 @@ async fn answer(
     }
 }
 
+/// The list of records in a body.
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<EndDateRequest>, Fault> {
+    parse_requests(bytes, EXAMPLE)
+}
+
 /// What is asked for, or the first thing that is wrong with it.
-fn order(request: &EndDateRequest) -> Result<EndDateOrder, (ErrorCode, String)> {
+pub(super) fn order(request: &EndDateRequest) -> Result<EndDateOrder, (ErrorCode, String)> {
     let end_date = request.end_date.as_deref().filter(|text| !text.trim().is_empty());
     let end_date = end_date.ok_or_else(|| (ErrorCode::MissingEndDate, "`endDate` is required".to_owned()))?;
     let end_date = EndDate::parse(end_date).map_err(|invalid| (ErrorCode::InvalidEndDate, invalid.to_string()))?;

@@ -26,6 +26,11 @@ impl Fault {
         Self { status, code, message: message.into(), retry_after_seconds: None, challenge: false }
     }
 
+    /// What there is to say about it.
+    pub(super) fn into_parts(self) -> (StatusCode, &'static str, String) {
+        (self.status, self.code, self.message)
+    }
+
     /// Says which kinds of credentials are taken.
     pub(super) fn challenge(mut self) -> Self {
         self.challenge = true;

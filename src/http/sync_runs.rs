@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::body::{Presence, check_nothing, json_bytes, parse};
+use super::body::{Object, Presence, check_nothing, json_bytes, parse};
 use super::fault::Fault;
 use super::notes;
 use super::wait::{AcceptedRun, asker, database_unavailable, not_started};
@@ -62,8 +62,21 @@ pub(super) async fn show(State(syncs): State<Syncs>, Path(id): Path<String>) -> 
 
 /// `GET /sync-runs`: newest first.
 pub(super) async fn list(State(syncs): State<Syncs>, request: Request) -> Result<Json<SyncRunPage>, Fault> {
+    let mut filter = read_filter(request.uri().query())?;
+    // One more than the page has shows whether there is another page.
+    let page = filter.limit;
+    filter.limit += 1;
+    let mut sync_runs = syncs.list_runs(&filter).await.map_err(|error| database_unavailable(&error))?;
+    let has_more = sync_runs.len() > page as usize;
+    sync_runs.truncate(page as usize);
+    let next_cursor = sync_runs.last().filter(|_| has_more).map(|run| run.sync_run_id.to_string());
+    Ok(Json(SyncRunPage { sync_runs, next_cursor }))
+}
+
+/// Which runs a page shows, from the query string.
+pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
     let mut filter = RunFilter { limit: RUNS_ON_A_PAGE, ..RunFilter::default() };
-    for (name, value) in url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()) {
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match name.as_ref() {
             "parentRecordId" => filter.parent_record_id = Some(record(&value)?),
             "syncStatus" => filter.sync_status = Some(value.into_owned()),
@@ -80,14 +93,7 @@ pub(super) async fn list(State(syncs): State<Syncs>, request: Request) -> Result
             }
         }
     }
-    // One more than the page has shows whether there is another page.
-    let page = filter.limit;
-    filter.limit += 1;
-    let mut sync_runs = syncs.list_runs(&filter).await.map_err(|error| database_unavailable(&error))?;
-    let has_more = sync_runs.len() > page as usize;
-    sync_runs.truncate(page as usize);
-    let next_cursor = sync_runs.last().filter(|_| has_more).map(|run| run.sync_run_id.to_string());
-    Ok(Json(SyncRunPage { sync_runs, next_cursor }))
+    Ok(filter)
 }
 
 /// `POST /sync-runs/{syncRunId}/replay`: the same again, as a run of its own.
@@ -105,7 +111,14 @@ pub(super) async fn replay(State(syncs): State<Syncs>, Path(id): Path<String>, r
 /// `POST /sync-runs/replay`: the failed runs that a filter names, one after the other.
 pub(super) async fn replay_many(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
     let asker = asker(&request);
-    let request: ReplayRequest = parse(&json_bytes(request, Presence::Required).await?)?;
+    let filter = read_replay(&json_bytes(request, Presence::Required).await?)?;
+    let sync_run_ids = syncs.replay_many(&filter, asker).await.map_err(|error| not_started(&error))?;
+    Ok((StatusCode::ACCEPTED, Json(ReplayAnswer { replayed: sync_run_ids.len(), sync_run_ids })).into_response())
+}
+
+/// Which runs are run again, from a body.
+pub(super) fn read_replay(bytes: &[u8]) -> Result<RunFilter, Fault> {
+    let Object::<ReplayRequest>(request) = parse(bytes)?;
     let filter = RunFilter {
         parent_record_id: request.parent_record_id.as_deref().map(record).transpose()?,
         error_code: request.error_code,
@@ -118,8 +131,7 @@ pub(super) async fn replay_many(State(syncs): State<Syncs>, request: Request) ->
     if !is_limited {
         return Err(invalid("Say which runs: by `errorCode`, `since` or `parentRecordId`".to_owned()));
     }
-    let sync_run_ids = syncs.replay_many(&filter, asker).await.map_err(|error| not_started(&error))?;
-    Ok((StatusCode::ACCEPTED, Json(ReplayAnswer { replayed: sync_run_ids.len(), sync_run_ids })).into_response())
+    Ok(filter)
 }
 
 async fn find(syncs: &Syncs, id: &str) -> Result<SyncRun, Fault> {

@@ -17,7 +17,7 @@ const EXAMPLE: &str = r#"[{"parentRecordId": "…"}]"#;
 pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
     let (arrived, asker) = (Instant::now(), asker(&request));
     let parameters = SyncParameters::parse(request.uri().query())?;
-    let requests: Vec<SyncRequest> = parse_requests(&json_bytes(request, Presence::Required).await?, EXAMPLE)?;
+    let requests = read(&json_bytes(request, Presence::Required).await?)?;
     let results = match requests.as_slice() {
         [] => vec![failed(ErrorCode::EmptyRequest, "The request holds no record; send exactly one".to_owned(), None, parameters.mode)],
         [only] => {
@@ -33,4 +33,9 @@ pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Res
         }
     };
     Ok(Json(results).into_response())
+}
+
+/// The list of records in a body.
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<SyncRequest>, Fault> {
+    parse_requests(bytes, EXAMPLE)
 }

@@ -99,7 +99,7 @@ pub(super) async fn answer_for(
 }
 
 /// The record that is asked for, or what is wrong with its id.
-fn record_id(id: Option<&str>) -> Result<SalesforceId, (ErrorCode, String)> {
+pub(super) fn record_id(id: Option<&str>) -> Result<SalesforceId, (ErrorCode, String)> {
     let id = id.filter(|id| !id.trim().is_empty());
     let id = id.ok_or_else(|| (ErrorCode::MissingRecordId, "`parentRecordId` is required".to_owned()))?;
     let record = SalesforceId::parse(id).map_err(|invalid| (ErrorCode::InvalidRecordId, invalid.to_string()))?;

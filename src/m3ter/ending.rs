@@ -40,6 +40,26 @@ pub struct Replacement {
     pub new: ActualObject,
 }
 
+impl Endings {
+    /// m3ter's answer, whatever of it can be read.
+    pub fn from_json(body: &Json) -> Self {
+        Self {
+            message: body.get("statusMessage").and_then(Json::as_str).unwrap_or_default().to_owned(),
+            updated: ids_by_entity(body.get("updatedEntities")),
+            failed: ids_by_entity(body.get("failedEntities")),
+        }
+    }
+}
+
+impl Replacement {
+    /// m3ter's answer; `None` when it does not name the new AccountPlan.
+    pub fn from_json(mut body: Json) -> Option<Self> {
+        let mut part = |name: &str| body.get_mut(name).map(Json::take).and_then(ActualObject::from_json);
+        let (original, new) = (part("originalAccountPlan"), part("newAccountPlan"));
+        Some(Self { original, new: new? })
+    }
+}
+
 impl Client {
     /// Ends kinds of billing entities at an instant, in m3ter's spelling.
     pub async fn end_date(
@@ -63,11 +83,7 @@ impl Client {
             body["applyToChildren"] = json!(true);
         }
         let Answer { body, .. } = self.send(call, budget, |http| http.put(url.clone()).json(&body)).await?;
-        Ok(Endings {
-            message: body.get("statusMessage").and_then(Json::as_str).unwrap_or_default().to_owned(),
-            updated: ids_by_entity(body.get("updatedEntities")),
-            failed: ids_by_entity(body.get("failedEntities")),
-        })
+        Ok(Endings::from_json(&body))
     }
 
     /// Ends an AccountPlan at the start of another one, and creates that.
@@ -79,11 +95,8 @@ impl Client {
     ) -> Result<Replacement, CalloutError> {
         let call = Call { operation: "ReplaceAccountPlan", repeatable: Repeatable::No };
         let url = below(&self.organization, &["accountplans", original.as_str(), "replace"]);
-        let Answer { status, mut body, .. } = self.send(call, budget, |http| http.post(url.clone()).json(body)).await?;
-        let mut part = |name: &str| body.get_mut(name).map(Json::take).and_then(ActualObject::from_json);
-        let (original, new) = (part("originalAccountPlan"), part("newAccountPlan"));
-        let new = new.ok_or_else(|| self.transport.unusable(call, status, "an answer without the new AccountPlan"))?;
-        Ok(Replacement { original, new })
+        let Answer { status, body, .. } = self.send(call, budget, |http| http.post(url.clone()).json(body)).await?;
+        Replacement::from_json(body).ok_or_else(|| self.transport.unusable(call, status, "an answer without the new AccountPlan"))
     }
 
     /// The counter pricings of a Plan.

@@ -136,18 +136,21 @@ impl Client {
     ) -> Result<(Vec<Json>, Option<String>), CalloutError> {
         let call = Call { operation, repeatable: Repeatable::Yes };
         let url = page(&below(&self.organization, path), parameters, next_token);
-        let mut answer = self.send(call, budget, |http| http.get(url.clone())).await?;
-        let Some(Json::Array(data)) = answer.body.get_mut("data").map(Json::take) else {
-            return Err(self.transport.unusable(call, answer.status, "a list without data"));
-        };
-        let next = answer.body.get("nextToken").and_then(Json::as_str).filter(|token| !token.is_empty()).map(ToOwned::to_owned);
-        Ok((data, next))
+        let answer = self.send(call, budget, |http| http.get(url.clone())).await?;
+        read_page(answer.body).ok_or_else(|| self.transport.unusable(call, answer.status, "a list without data"))
     }
 
     fn too_many_pages(&self, operation: &'static str) -> CalloutError {
         let call = Call { operation, repeatable: Repeatable::Yes };
         self.transport.unusable(call, 200, &format!("a list of more than {MOST_PAGES} pages"))
     }
+}
+
+/// The objects of a page, and what asks for the next one.
+pub(super) fn read_page(mut page: Json) -> Option<(Vec<Json>, Option<String>)> {
+    let Some(Json::Array(data)) = page.get_mut("data").map(Json::take) else { return None };
+    let next = page.get("nextToken").and_then(Json::as_str).filter(|token| !token.is_empty()).map(ToOwned::to_owned);
+    Some((data, next))
 }
 
 fn page(url: &Url, parameters: &[(&str, &str)], next_token: Option<&str>) -> Url {

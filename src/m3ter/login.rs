@@ -11,6 +11,8 @@ use crate::transport::{Answer, Budget, CalloutError, CalloutErrorKind, Token, Tr
 
 /// A token is replaced this long before its end, so that none ends on its way.
 const MARGIN: Duration = Duration::from_mins(5);
+/// A token that is said to live longer is replaced all the same.
+const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
 
 pub(super) async fn fetch_token(transport: &Transport, config: &Config, budget: &Budget) -> Result<Token, CalloutError> {
     let url = below(&config.base_url, &["oauth", "token"]);
@@ -19,12 +21,16 @@ pub(super) async fn fetch_token(transport: &Transport, config: &Config, budget: 
         request.basic_auth(&config.api_key, Some(config.api_secret.expose_secret())).json(&json!({ "grant_type": "client_credentials" }))
     };
     let Answer { body, .. } = transport.send_login("GenerateToken", budget, request).await.map_err(refused)?;
-    let access_token = body.get("access_token").and_then(Json::as_str);
-    let Some(header) = access_token.and_then(Token::bearer) else { return Err(refused(no_token())) };
-    let lifetime = Duration::from_secs(body.get("expires_in").and_then(Json::as_u64).unwrap_or(0));
+    read_token(&body).ok_or_else(no_token)
+}
+
+/// The token in the answer of a login.
+pub(super) fn read_token(body: &Json) -> Option<Token> {
+    let header = body.get("access_token").and_then(Json::as_str).and_then(Token::bearer)?;
+    let lifetime = Duration::from_secs(body.get("expires_in").and_then(Json::as_u64).unwrap_or(0)).min(LONGEST_LIFETIME);
     // A lifetime shorter than the margin is halved instead: a token that is replaced at once would never be used.
     let renew_in = lifetime.checked_sub(MARGIN).unwrap_or(lifetime / 2);
-    Ok(Token { header, renew_at: Some(Instant::now() + renew_in), instance_url: None, organization_id: None, user_id: None })
+    Some(Token { header, renew_at: Some(Instant::now() + renew_in), instance_url: None, organization_id: None, user_id: None })
 }
 
 fn no_token() -> CalloutError {

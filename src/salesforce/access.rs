@@ -10,8 +10,7 @@ use crate::transport::{Budget, CalloutError};
 impl Client {
     /// The API name of the object whose ids begin with three letters or digits.
     pub async fn sobject_of_key_prefix(&self, prefix: &str, budget: &Budget) -> Result<Option<String>, CalloutError> {
-        let soql = format!("SELECT QualifiedApiName FROM EntityDefinition WHERE KeyPrefix = '{}'", literal(prefix));
-        let rows = self.query(&soql, budget).await?;
+        let rows = self.query(&key_prefix_query(prefix), budget).await?;
         Ok(rows.first().and_then(|row| row.value("QualifiedApiName")).and_then(Json::as_str).map(ToOwned::to_owned))
     }
 
@@ -45,6 +44,11 @@ impl Client {
     async fn user(&self, budget: &Budget) -> Result<Option<SalesforceId>, CalloutError> {
         Ok(self.token(budget).await?.user_id.and_then(|id| SalesforceId::parse(&id).ok()))
     }
+}
+
+/// The query for the object whose ids begin so.
+pub(super) fn key_prefix_query(prefix: &str) -> String {
+    format!("SELECT QualifiedApiName FROM EntityDefinition WHERE KeyPrefix = '{}'", literal(prefix))
 }
 
 /// The text as it may stand in a SOQL literal.

@@ -16,14 +16,15 @@ impl Client {
         let call = Call { operation: "Describe", repeatable: Repeatable::Yes };
         let path = format!("/sobjects/{sobject}/describe");
         match self.send(call, budget, |http, url| http.get(url(&path))).await {
-            Ok(answer) => read(&answer.body).map(Some).ok_or_else(|| self.unusable(call, "a describe without name and fields")),
+            Ok(answer) => read_describe(&answer.body).map(Some).ok_or_else(|| self.unusable(call, "a describe without name and fields")),
             Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(None),
             Err(error) => Err(error),
         }
     }
 }
 
-fn read(describe: &Json) -> Option<SObject> {
+/// What is kept of a describe.
+pub(super) fn read_describe(describe: &Json) -> Option<SObject> {
     let fields = describe.get("fields")?.as_array()?.iter().filter_map(|field| {
         let references = field.get("referenceTo").and_then(Json::as_array).into_iter().flatten();
         let offered = field.get("picklistValues").and_then(Json::as_array).into_iter().flatten();

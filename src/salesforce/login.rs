@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use serde_json::Value as Json;
 use url::Url;
 
 use super::assertion::assertion;
@@ -35,22 +36,27 @@ pub(super) async fn fetch_token(transport: &Transport, config: &Config, budget: 
         }
     };
     let Answer { body, .. } = answer.map_err(refused)?;
-    let Some(header) = text(&body, "access_token").and_then(Token::bearer) else {
-        return Err(unusable("the answer holds no access token"));
+    read_token(&body, config).map_err(|message| unusable(&message))
+}
+
+/// The token in the answer of a login, or why it is not used.
+pub(super) fn read_token(body: &Json, config: &Config) -> Result<Token, String> {
+    let Some(header) = text(body, "access_token").and_then(Token::bearer) else {
+        return Err("the answer holds no access token".to_owned());
     };
-    let Some(named) = text(&body, "instance_url").and_then(|url| Url::parse(url).ok()) else {
-        return Err(unusable("the login names no instance"));
+    let Some(named) = text(body, "instance_url").and_then(|url| Url::parse(url).ok()) else {
+        return Err("the login names no instance".to_owned());
     };
     let Some(instance_url) = trusted_instance(&named, &config.login_url) else {
         let host = named.host_str().unwrap_or("?");
-        return Err(unusable(&format!("the login names the instance {host}, which is not a host of Salesforce")));
+        return Err(format!("the login names the instance {host}, which is not a host of Salesforce"));
     };
-    let (organization_id, user_id) = text(&body, "id").map_or((None, None), identity);
+    let (organization_id, user_id) = text(body, "id").map_or((None, None), identity);
     if let Some(pinned) = &config.org_id
         && organization_id.as_ref() != Some(pinned)
     {
         let other = organization_id.map_or_else(|| "an org that it does not name".to_owned(), |id| format!("the org {id}"));
-        return Err(unusable(&format!("the login is one of {other}, and SALESFORCE_ORG_ID is {pinned}")));
+        return Err(format!("the login is one of {other}, and SALESFORCE_ORG_ID is {pinned}"));
     }
     let [organization_id, user_id] = [organization_id, user_id].map(|id| id.map(|id| id.to_string()));
     Ok(Token { header, renew_at: None, instance_url: Some(instance_url), organization_id, user_id })

@@ -32,10 +32,8 @@ impl Client {
         for records in records.chunks(MOST_RECORDS) {
             let body = json!({ "allOrNone": false, "records": records.iter().map(RecordUpdate::to_json).collect::<Vec<_>>() });
             let answer = self.send(call, budget, |http, url| http.patch(url("/composite/sobjects")).json(&body)).await?;
-            match answer.body.as_array() {
-                Some(results) if results.len() == records.len() => outcomes.extend(results.iter().map(outcome)),
-                _ => return Err(self.unusable(call, "not one result for each record")),
-            }
+            let read = read_outcomes(&answer.body, records.len());
+            outcomes.extend(read.ok_or_else(|| self.unusable(call, "not one result for each record"))?);
         }
         Ok(outcomes)
     }
@@ -48,6 +46,12 @@ impl RecordUpdate {
         record.insert("id".to_owned(), json!(self.id.as_str()));
         Json::Object(record)
     }
+}
+
+/// What became of each of so many records; `None` when the answer is about others.
+pub(super) fn read_outcomes(body: &Json, records: usize) -> Option<Vec<UpdateOutcome>> {
+    let results = body.as_array().filter(|results| results.len() == records)?;
+    Some(results.iter().map(outcome).collect())
 }
 
 fn outcome(result: &Json) -> UpdateOutcome {

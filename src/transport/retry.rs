@@ -15,6 +15,9 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// After a 429 that names no time: m3ter refuses for the rest of the second.
 pub(super) const LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
+/// A vendor that asks to be left alone for longer is asked again all the same, and may say it again: one wrong header stops nothing for good.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
 /// Retries that a vendor which was well before may cost at once; a single callout needs three.
 const RETRIES_IN_RESERVE: i64 = 30;
 /// Callouts that succeed before one more retry is there.
@@ -83,10 +86,11 @@ pub(super) fn with_jitter(delay: Duration) -> Duration {
     delay.mul_f64(1.0 + fastrand::f64() / 4.0)
 }
 
-/// The delay in a `Retry-After` header: seconds or an HTTP date.
-pub(super) fn retry_after(header: &str, now: std::time::SystemTime) -> Option<Duration> {
+/// The delay in a `Retry-After` header, seconds or an HTTP date, as far as it is waited for.
+pub fn retry_after(header: &str, now: std::time::SystemTime) -> Option<Duration> {
     let header = header.trim();
-    header.parse().map(Duration::from_secs).ok().or_else(|| httpdate::parse_http_date(header).ok()?.duration_since(now).ok())
+    let delay = header.parse().map(Duration::from_secs).ok().or_else(|| httpdate::parse_http_date(header).ok()?.duration_since(now).ok());
+    delay.map(|delay| delay.min(LONGEST_PAUSE))
 }
 
 #[cfg(test)]
@@ -130,5 +134,7 @@ mod tests {
         assert_eq!(retry_after("3", now), Some(Duration::from_secs(3)));
         assert_eq!(retry_after("Tue, 24 Nov 2026 10:00:05 GMT", now), Some(Duration::from_secs(5)));
         assert_eq!(retry_after("soon", now), None);
+        assert_eq!(retry_after("18446744073709551615", now), Some(LONGEST_PAUSE));
+        assert_eq!(retry_after("Fri, 31 Dec 9999 23:59:59 GMT", now), Some(LONGEST_PAUSE));
     }
 }

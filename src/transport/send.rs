@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 use tracing::{Instrument as _, field};
 
+use super::answer::{meaning, read_body};
 use super::budget::{Budget, Spent};
 use super::error::{CalloutError, CalloutErrorKind};
 use super::journal::Callout;
@@ -243,34 +244,12 @@ impl Transport {
         if let Some(usage) = headers.get(LIMIT_INFO).and_then(|value| value.to_str().ok()) {
             metrics::salesforce_limit(usage);
         }
-        let body = read(response).await;
-        if (200..300).contains(&status) {
-            let unreadable = |cause| CalloutErrorKind::Unavailable { status: Some(status), cause };
-            let body = body.map_err(|cause| Failed { status: Some(status), ..Failed::of(unreadable(cause)) })?;
-            return Ok(Answer { status, headers, body });
-        }
+        let body = collect(response).await.and_then(|bytes| read_body(&bytes));
         let retry_after =
             headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, SystemTime::now()));
-        Err(Failed { kind: self.failure(status, &body), status: Some(status), retry_after })
-    }
-
-    /// What an answer that is not a success means. Its status counts even when its body cannot be read.
-    fn failure(&self, status: u16, body: &Result<Json, String>) -> CalloutErrorKind {
-        let refusal = match body {
-            Ok(body) => (self.inner.errors)(status, body),
-            Err(cause) => super::Refusal { status, message: cause.clone(), ..super::Refusal::default() },
-        };
-        match status {
-            401 => CalloutErrorKind::AuthFailed { message: refusal.message },
-            403 if refusal.code.as_deref() == Some("REQUEST_LIMIT_EXCEEDED") => {
-                CalloutErrorKind::LimitExceeded { message: refusal.message }
-            }
-            403 if self.inner.vendor == super::Vendor::M3ter => CalloutErrorKind::AuthFailed { message: refusal.message },
-            429 => CalloutErrorKind::LimitExceeded { message: refusal.message },
-            300..=399 => CalloutErrorKind::Unavailable { status: Some(status), cause: "a redirect, which is not followed".to_owned() },
-            408 | 500.. => CalloutErrorKind::Unavailable { status: Some(status), cause: refusal.message },
-            _ if body.is_err() => CalloutErrorKind::Unavailable { status: Some(status), cause: refusal.message },
-            _ => CalloutErrorKind::Refused(Box::new(refusal)),
+        match meaning(self.inner.vendor, self.inner.errors, status, body) {
+            Ok(body) => Ok(Answer { status, headers, body }),
+            Err(kind) => Err(Failed { kind, status: Some(status), retry_after }),
         }
     }
 }
@@ -296,8 +275,8 @@ impl From<Spent> for CalloutErrorKind {
     }
 }
 
-/// The body as JSON; for anything else a few words about it.
-async fn read(mut response: Response) -> Result<Json, String> {
+/// The bytes of the body, as far as they are worth reading.
+async fn collect(mut response: Response) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| format!("the answer broke off: {}", cause(&error)))? {
         if bytes.len() + chunk.len() > LARGEST_ANSWER_BYTES {
@@ -305,13 +284,7 @@ async fn read(mut response: Response) -> Result<Json, String> {
         }
         bytes.extend_from_slice(&chunk);
     }
-    if bytes.is_empty() {
-        return Ok(Json::Null);
-    }
-    serde_json::from_slice(&bytes).map_err(|_| {
-        let is_page = bytes.trim_ascii_start().first() == Some(&b'<');
-        if is_page { "an HTML page instead of JSON".to_owned() } else { "an answer that is not JSON".to_owned() }
-    })
+    Ok(bytes)
 }
 
 /// What it means that no answer came.

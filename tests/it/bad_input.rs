@@ -22,6 +22,7 @@ async fn a_body_that_is_not_a_list_of_objects_is_a_400_that_says_where() {
         ("[{\"parentRecordId\": \"006S900000795MMIAY\"}] x", "goes on after its end"),
         ("[1, [2, [3, [4]]]]", "at `[0]`"),
         ("null", "invalid type: null"),
+        ("[[\"006S900000795MMIAY\"]]", "at `[0]`: invalid type: sequence, expected an object"),
     ] {
         let (status, fault) = answer(&world, body).await;
         let message = fault["message"].as_str().unwrap();

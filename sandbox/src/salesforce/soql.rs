@@ -4,18 +4,18 @@ use std::fmt;
 
 /// A parsed query.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Query {
-    pub(super) select: Vec<Selected>,
-    pub(super) from: String,
-    pub(super) filter: Option<Filter>,
-    pub(super) order: Vec<Order>,
-    pub(super) limit: Option<usize>,
-    pub(super) offset: usize,
+pub struct Query {
+    pub select: Vec<Selected>,
+    pub from: String,
+    pub filter: Option<Filter>,
+    pub order: Vec<Order>,
+    pub limit: Option<usize>,
+    pub offset: usize,
 }
 
 /// One entry of the select list.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Selected {
+pub enum Selected {
     /// A field, over any number of parents.
     Path(Path),
     /// The rows of a child relationship.
@@ -26,14 +26,14 @@ pub(super) enum Selected {
 
 /// A field over its parents, with its place in the text for messages.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Path {
-    pub(super) names: Vec<String>,
-    pub(super) at: usize,
+pub struct Path {
+    pub names: Vec<String>,
+    pub at: usize,
 }
 
 /// A condition.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Filter {
+pub enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
@@ -42,7 +42,7 @@ pub(super) enum Filter {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
+pub enum Operator {
     Equal,
     NotEqual,
     Less,
@@ -53,7 +53,7 @@ pub(super) enum Operator {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Literal {
+pub enum Literal {
     Null,
     Boolean(bool),
     Text(String),
@@ -62,17 +62,17 @@ pub(super) enum Literal {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Order {
-    pub(super) path: Path,
-    pub(super) descending: bool,
-    pub(super) nulls_last: bool,
+pub struct Order {
+    pub path: Path,
+    pub descending: bool,
+    pub nulls_last: bool,
 }
 
 /// Why a text is not a query: what was met, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Malformed {
-    pub(super) at: usize,
-    pub(super) met: String,
+pub struct Malformed {
+    pub at: usize,
+    pub met: String,
 }
 
 impl fmt::Display for Malformed {
@@ -90,7 +90,7 @@ enum Token {
 }
 
 /// Parses a whole query.
-pub(super) fn parse(text: &str) -> Result<Query, Malformed> {
+pub fn parse(text: &str) -> Result<Query, Malformed> {
     let tokens = tokens(text)?;
     let mut parser = Parser { tokens, position: 0 };
     let query = parser.query()?;

@@ -1,0 +1,69 @@
+//! What the bytes of a request mean, for `fuzz/` and the test that replays its corpus.
+//!
+//! The functions are those of the handlers. Nothing of the service uses this.
+
+use super::body::{SyncParameters, check_nothing};
+use super::fault::Fault;
+use super::{end_date, sync_runs, sync_to_m3ter, wait};
+use crate::domain::ending::EndDateOrder;
+use crate::domain::ids::SalesforceId;
+use crate::domain::outcome::ErrorCode;
+use crate::sync::{RunFilter, SyncMode};
+
+/// A request that is answered by a fault.
+#[derive(Debug)]
+pub struct Refused {
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code.
+    pub code: &'static str,
+    /// The sentence.
+    pub message: String,
+}
+
+/// One element of a request list: what it asks for, or the reason of a failed result.
+pub type Asked<T> = Result<T, (ErrorCode, String)>;
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        let (status, code, message) = fault.into_parts();
+        Self { status: status.as_u16(), code, message }
+    }
+}
+
+/// The body of `POST /sync-to-m3ter`.
+pub fn sync(body: &[u8]) -> Result<Vec<Asked<SalesforceId>>, Refused> {
+    let requests = sync_to_m3ter::read(body)?;
+    Ok(requests.iter().map(|request| wait::record_id(request.parent_record_id.as_deref())).collect())
+}
+
+/// The body of `POST /end-date-billing-entities`.
+pub fn end_date(body: &[u8]) -> Result<Vec<Asked<(SalesforceId, EndDateOrder)>>, Refused> {
+    let requests = end_date::read(body)?;
+    let asked = |request: &end_date::EndDateRequest| {
+        let record = wait::record_id(request.parent_record_id.as_deref())?;
+        Ok((record, end_date::order(request)?))
+    };
+    Ok(requests.iter().map(asked).collect())
+}
+
+/// The body of `POST /sync-to-m3ter/{parentRecordId}`.
+pub fn nothing(body: &[u8]) -> Result<(), Refused> {
+    Ok(check_nothing(body)?)
+}
+
+/// The query of a sync: what is to be done, how long the caller waits in seconds, and the org that asks.
+pub fn parameters(query: &str) -> Result<(SyncMode, u64, Option<String>), Refused> {
+    let (parameters, organization) = SyncParameters::parse_with_organization(Some(query))?;
+    Ok((parameters.mode, parameters.wait_seconds, organization))
+}
+
+/// The query of `GET /sync-runs`.
+pub fn run_filter(query: &str) -> Result<RunFilter, Refused> {
+    Ok(sync_runs::read_filter(Some(query))?)
+}
+
+/// The body of `POST /sync-runs/replay`.
+pub fn replay(body: &[u8]) -> Result<RunFilter, Refused> {
+    Ok(sync_runs::read_replay(body)?)
+}
