@@ -74,12 +74,11 @@ async fn no_key_and_a_wrong_key_get_nowhere() {
     for authorization in [None, Some(format!("Bearer {wrong}")), Some("Basic b3BzOndyb25n".to_owned()), Some("Bearer".to_owned())] {
         let request = world.client().post(world.url("/sync-to-m3ter")).header("content-type", "application/json").body(body.clone());
         let request = if let Some(value) = &authorization { request.header("authorization", value) } else { request };
-        #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
-        let answer = request.send().await.unwrap();
-        let challenges: Vec<&str> = answer.headers().get_all("www-authenticate").iter().map(|value| value.to_str().unwrap()).collect();
+        let (head, answer) = world.exchange(request).await;
+        let challenges: Vec<&str> = head.headers.get_all("www-authenticate").iter().map(|value| value.to_str().unwrap()).collect();
         assert_eq!(challenges, ["Bearer realm=\"sync-to-m3ter\"", "Basic realm=\"sync-to-m3ter\", charset=\"UTF-8\""]);
-        assert_eq!(answer.status().as_u16(), 401);
-        let fault: Json = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert_eq!(head.status, 401);
+        let fault: Json = serde_json::from_str(&answer).unwrap();
         assert_eq!((&fault["errorCode"], &fault["syncStatus"]), (&json!("UNAUTHORIZED"), &json!("Failed")), "{authorization:?}");
     }
     for path in ["/nothing", "/sync-runs", "/sync-to-m3ter", "/metrics"] {
@@ -177,11 +176,10 @@ async fn a_caller_that_asks_too_often_is_told_when_to_come_again() {
     for _ in 0..5 {
         assert_eq!(guarded.status("GET", "/nothing", Some(&operator)).await, 404);
     }
-    #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
-    let answer = world.client().get(world.url("/nothing")).bearer_auth(&operator).send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 429);
-    let header: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
-    let fault: Json = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let (head, answer) = world.exchange(world.client().get(world.url("/nothing")).bearer_auth(&operator)).await;
+    assert_eq!(head.status, 429);
+    let header: u64 = head.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    let fault: Json = serde_json::from_str(&answer).unwrap();
     assert_eq!(fault["retryAfterSeconds"], header);
     assert!((1..=13).contains(&header), "{header}");
     let other = add_key(&guarded.keys_file, "flow", Role::Caller);

@@ -9,6 +9,7 @@ mod commands;
 mod corpus;
 mod deal;
 mod delivery;
+mod document;
 mod dry_run;
 mod end_dating;
 mod errors;

@@ -39,11 +39,10 @@ async fn who_does_not_wait_is_told_where_to_look() {
     let world = World::new().await;
     let request =
         world.client().post(world.url("/sync-to-m3ter?waitSeconds=0")).header("content-type", "application/json").body(body(DEAL));
-    #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
-    let response = request.send().await.unwrap();
-    assert_eq!(response.status(), 202);
-    let location = response.headers()["location"].to_str().unwrap().to_owned();
-    let accepted: Json = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    let (head, accepted) = world.exchange(request).await;
+    assert_eq!(head.status, 202);
+    let location = head.headers["location"].to_str().unwrap().to_owned();
+    let accepted: Json = serde_json::from_str(&accepted).unwrap();
     let id = &accepted[0]["syncRunId"];
     assert_eq!(
         (location.as_str(), &accepted[0]["parentRecordId"]),
@@ -86,18 +85,17 @@ async fn every_callout_of_a_run_is_shown_without_bodies() {
 async fn requests_that_come_while_a_sync_runs_share_one_further_sync() {
     let world = World::new().await;
     world.fault("POST", "/accounts", FaultKind::Delay { ms: 600 });
-    let request = world.client().post(world.url("/sync-to-m3ter")).header("content-type", "application/json").body(body(DEAL));
-    #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
-    let first = tokio::spawn(async move { request.send().await.unwrap().text().await.unwrap() });
-    while !world.organization.requests().iter().any(|request| request.method == "POST" && request.path == "/accounts") {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let further = futures::future::join_all((0..20).map(|_| world.sync(DEAL))).await;
-    let first: Json = serde_json::from_str(&first.await.unwrap()).unwrap();
+    let further = async {
+        while !world.organization.requests().iter().any(|request| request.method == "POST" && request.path == "/accounts") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        futures::future::join_all((0..20).map(|_| world.sync(DEAL))).await
+    };
+    let (first, further) = tokio::join!(world.sync(DEAL), further);
     let ids: std::collections::BTreeSet<String> = further.iter().map(|result| result["syncRunId"].to_string()).collect();
     assert_eq!(ids.len(), 1, "all share one run");
-    assert!(!ids.contains(&first[0]["syncRunId"].to_string()), "which is not the one that had begun");
-    assert_all(&first[0], "created");
+    assert!(!ids.contains(&first["syncRunId"].to_string()), "which is not the one that had begun");
+    assert_all(&first, "created");
     for result in &further {
         assert_all(result, "unchanged");
     }

@@ -3,7 +3,9 @@
 //! When it goes away it fails the test if an emulator met a request that it did not understand, or if the service sent m3ter a body
 //! that m3ter's own OpenAPI document does not allow.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
@@ -20,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::document::{Answer, check_answer_and_note};
 use crate::m3ter_schema;
 
 /// The deal that syncs to all six objects; its account and its line.
@@ -46,6 +49,13 @@ pub(crate) struct World {
     adjust: Box<dyn Fn(&mut Config) + Send + Sync>,
     service: Option<Service>,
     http: reqwest::Client,
+    seen: Mutex<BTreeSet<String>>,
+}
+
+/// The head of an answer.
+pub(crate) struct Head {
+    pub(crate) status: reqwest::StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
 }
 
 struct Service {
@@ -88,6 +98,7 @@ impl World {
             adjust,
             service: None,
             http: reqwest::Client::new(),
+            seen: Mutex::default(),
         };
         // Rate limits have tests of their own; elsewhere they only take time.
         world.organization.set_requests_per_second(None);
@@ -176,10 +187,31 @@ impl World {
         &self.http
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> (u16, String) {
-        let response = request.send().await.unwrap();
-        (response.status().as_u16(), response.text().await.unwrap())
+        let (head, body) = self.exchange(request).await;
+        (head.status.as_u16(), body)
+    }
+
+    /// Head and body of an answer; that of the service is one that its document declares, or the test fails.
+    pub(crate) async fn exchange(&self, request: reqwest::RequestBuilder) -> (Head, String) {
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let response = client.execute(request).await.unwrap();
+        let head = Head { status: response.status(), headers: response.headers().clone() };
+        let body = response.text().await.unwrap();
+        // The emulators and the metrics have addresses of their own, and name no request.
+        if url.authority() == self.address() || head.headers.contains_key("x-request-id") {
+            let content_type = head.headers.get("content-type").map_or("", |value| value.to_str().unwrap());
+            let answer = Answer { method: method.as_str(), path: url.path(), status: head.status.as_u16(), content_type, body: &body };
+            check_answer_and_note(&answer, &mut self.seen.lock().unwrap());
+        }
+        (head, body)
+    }
+
+    /// The properties that answers of the service had so far, by their schema.
+    pub(crate) fn seen(&self) -> BTreeSet<String> {
+        self.seen.lock().unwrap().clone()
     }
 
     /// The one result of a sync.

@@ -7,6 +7,8 @@
 mod bouncer;
 mod cluster;
 mod database;
+#[path = "../it/document.rs"]
+mod document;
 mod killed;
 mod outage;
 mod postgres;
