@@ -7,7 +7,7 @@ use crate::domain::money::exact_decimal;
 use crate::domain::personal;
 use crate::domain::value::PricingBand;
 
-use super::structure::Entry;
+use super::structure::{Entry, UPPER_LIMIT};
 
 /// Bands in one text; far above any price list, below what a text field of 4,000 characters holds.
 const MOST_BANDS: usize = 1_000;
@@ -60,19 +60,20 @@ pub(super) fn exact_product(one: Decimal, other: Decimal) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(mantissa, one.scale() + other.scale()).ok()
 }
 
-/// The bands of rows or of a list. Rows with an upper limit have two inclusive bounds: each band then starts where the one before ends.
+/// The bands of rows or of a list. Where the mapping names an upper limit, rows have two inclusive bounds: each band then starts where the one before ends.
 pub(super) fn from_entries(entries: &[Entry], field: &str) -> Result<Vec<PricingBand>, Finding> {
+    let is_bounded = entries.iter().any(|entry| entry.is_bounded);
     let mut entries: Vec<(Decimal, Option<Decimal>, PricingBand)> = entries
         .iter()
         .map(|entry| {
             let number = |part: &str| entry.number(part).unwrap_or_default();
             let lower_limit = number("lowerLimit");
             let band = PricingBand { lower_limit, fixed_price: number("fixedPrice"), unit_price: number("unitPrice") };
-            (lower_limit, entry.number("upperLimit"), band)
+            (lower_limit, entry.number(UPPER_LIMIT), band)
         })
         .collect();
     entries.sort_by_key(|(lower, ..)| *lower);
-    if entries.iter().any(|(_, upper, _)| upper.is_some()) {
+    if is_bounded {
         close_bounds(&mut entries, field)?;
     }
     checked(entries.into_iter().map(|(.., band)| band).collect(), field)

@@ -8,7 +8,7 @@ use super::language::Constant;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::field::{FieldSpec, FieldType, MOST_LIST_ENTRIES, is_entity_code, is_identifier_code};
 use crate::domain::ids::M3terId;
-use crate::domain::money::decimal_in_json;
+use crate::domain::money::{decimal_in_json, exact_decimal};
 use crate::domain::value::{Value, date_in_text};
 
 /// A value on its way: as Salesforce wrote it, or in m3ter's type already.
@@ -34,6 +34,8 @@ impl Raw {
     pub(super) fn text(&self) -> String {
         match self {
             Self::Json(json) => text(json),
+            // Its decimals were asked for.
+            Self::Typed(Value::Number(number)) => number.to_string(),
             Self::Typed(value) => text(&value.to_json()),
         }
     }
@@ -42,6 +44,9 @@ impl Raw {
 /// The value in the type of the field.
 pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Result<Value, Problem> {
     let json = match raw {
+        Raw::Typed(Value::Number(number)) if !matches!(spec.field_type, FieldType::Decimal { .. } | FieldType::Integer { .. }) => {
+            Json::String(number.to_string())
+        }
         // What a step computed has the field's limits to keep like what was read.
         Raw::Typed(value @ (Value::Number(_) | Value::Text(_) | Value::Boolean(_))) => value.to_json(),
         Raw::Typed(value @ Value::Date(_)) if !matches!(spec.field_type, FieldType::Date | FieldType::DateTime) => value.to_json(),
@@ -116,23 +121,7 @@ pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Resul
                 Err(Problem::Invalid(format!("is not one of {}", words.join(", "))))
             }
         }
-        FieldType::EnumList(words) => {
-            let list = listed(&json);
-            match list.iter().find(|word| !words.contains(&word.as_str())) {
-                None => Ok(Value::TextList(list)),
-                Some(other) => Err(Problem::Invalid(format!("holds `{other}`, which is not one of {}", words.join(", ")))),
-            }
-        }
-        FieldType::IdList => {
-            let list = listed(&json);
-            match list.iter().find(|id| M3terId::parse(id).is_err()) {
-                None if list.len() <= MOST_LIST_ENTRIES => Ok(Value::TextList(list)),
-                None => {
-                    Err(Problem::OutOfRange(format!("has {} entries, and m3ter's `{}` holds {MOST_LIST_ENTRIES}", list.len(), spec.name)))
-                }
-                Some(_) => Err(invalid("a list of ids of m3ter objects")),
-            }
-        }
+        FieldType::EnumList(_) | FieldType::IdList => convert_list(&json, spec).map(Value::TextList),
         FieldType::Address
         | FieldType::PricingBands
         | FieldType::FeeDates
@@ -140,6 +129,25 @@ pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Resul
         | FieldType::Segment
         | FieldType::CustomFields => Err(invalid("of the right kind")),
     }
+}
+
+/// The words or ids of a text.
+fn convert_list(json: &Json, spec: &FieldSpec) -> Result<Vec<String>, Problem> {
+    let list = listed(json);
+    let wrong = match spec.field_type {
+        FieldType::EnumList(words) => list
+            .iter()
+            .find(|word| !words.contains(&word.as_str()))
+            .map(|other| Problem::Invalid(format!("holds `{other}`, which is not one of {}", words.join(", ")))),
+        _ if list.iter().any(|id| M3terId::parse(id).is_err()) => {
+            Some(Problem::Invalid("is not a list of ids of m3ter objects".to_owned()))
+        }
+        _ if list.len() > MOST_LIST_ENTRIES => {
+            Some(Problem::OutOfRange(format!("has {} entries, and m3ter's `{}` holds {MOST_LIST_ENTRIES}", list.len(), spec.name)))
+        }
+        _ => None,
+    };
+    wrong.map_or(Ok(list), Err)
 }
 
 /// Why a constant of a file cannot go into a field.
@@ -219,10 +227,30 @@ fn listed(json: &Json) -> Vec<String> {
     text(json).split([',', ';', '\n']).map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
-/// A scalar as text.
+/// A scalar as text; a number as people write it: Salesforce answers 7 as `7.0` and ten million as `1.0E7`.
 pub(super) fn text(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),
+        Json::Number(number) => {
+            let number = number.to_string();
+            exact_decimal(&number).map_or(number, |number| number.normalize().to_string())
+        }
         json => json.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_becomes_the_text_that_people_write() {
+        for (written, text) in [("7.0", "7"), ("7", "7"), ("1.0E7", "10000000"), ("1.23E-5", "0.0000123"), ("-3.50", "-3.5"), ("0.0", "0")]
+        {
+            let json: Json = serde_json::from_str(written).unwrap();
+            assert_eq!(Raw::Json(json).text(), text, "{written}");
+        }
+        // What a step rounded keeps its decimals.
+        assert_eq!(Raw::Typed(Value::Number("12.30".parse().unwrap())).text(), "12.30");
     }
 }

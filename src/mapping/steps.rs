@@ -158,8 +158,11 @@ fn truncate(evaluated: &mut Evaluated, most: Option<usize>, spec: Option<&FieldS
     if text.chars().count() > most {
         let kept: String = text.chars().take(most).collect();
         kept.trim_end().clone_into(text);
-        let holds = spec.map_or_else(|| "its place".to_owned(), |spec| format!("m3ter's `{}`", spec.name));
-        evaluated.warnings.push(format!("`{}` was cut to the {most} characters that {holds} holds", evaluated.source));
+        let why = match (limit, spec) {
+            (Some(limit), Some(spec)) if limit == most => format!("that m3ter's `{}` holds", spec.name),
+            _ => "that the mapping says".to_owned(),
+        };
+        evaluated.warnings.push(format!("`{}` was cut to the {most} characters {why}", evaluated.source));
     }
 }
 

@@ -28,12 +28,14 @@ const ANY_NUMBER: FieldType = FieldType::Decimal { minimum: Minimum::None };
 /// One part of an address; what is too long is cut where the address is put together.
 pub(super) const ADDRESS_PART: FieldSpec = optional("part", FieldType::Text { max: 4_000 });
 
+pub(super) const UPPER_LIMIT: &str = "upperLimit";
+
 /// `upperLimit` is for rows whose bounds are both inclusive: a band then starts where the one before ends.
 static BANDS: [FieldSpec; 4] = [
     required("lowerLimit", ZERO_OR_MORE),
     optional("unitPrice", ANY_NUMBER),
     optional("fixedPrice", ANY_NUMBER),
-    optional("upperLimit", ZERO_OR_MORE),
+    optional(UPPER_LIMIT, ZERO_OR_MORE),
 ];
 static FEES: [FieldSpec; 4] = [
     required("date", FieldType::Date),
@@ -61,6 +63,8 @@ pub(super) fn parts_of(field_type: Option<FieldType>) -> &'static [FieldSpec] {
 /// One entry of a list on its way: its parts as far as they are filled, and where it came from.
 pub(super) struct Entry {
     values: BTreeMap<&'static str, Value>,
+    /// The mapping names an upper limit, whether this entry has one or not.
+    pub(super) is_bounded: bool,
     pub(super) source: String,
 }
 
@@ -128,7 +132,8 @@ impl Row<'_> {
                 format!("Fill {fields}, or clear the whole entry"),
             ));
         }
-        Ok(Some(Entry { values, source: source.unwrap_or_else(|| "constant".to_owned()) }))
+        let is_bounded = parts.iter().any(|(name, _)| *name == UPPER_LIMIT);
+        Ok(Some(Entry { values, is_bounded, source: source.unwrap_or_else(|| "constant".to_owned()) }))
     }
 
     /// Values by name: a segment needs all of them, custom fields are each for themselves.

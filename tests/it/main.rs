@@ -15,6 +15,7 @@ mod end_dating;
 mod errors;
 mod faults;
 mod identity;
+mod imported;
 mod language;
 mod laws;
 mod m3ter_schema;

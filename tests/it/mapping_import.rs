@@ -162,13 +162,13 @@ fn the_opportunity_samples_become_a_mapping_without_their_traps() {
     [pricing]
     # Not carried over: minimumSpendBillInAdvance = FALSE, which would override the organization's setting
     # Not carried over: planTemplateId = ProductCode, which would price the shared template for every customer
-    # Not carried over: segments = {"region": "Region__c"}
     # Not carried over: fixedPrice = UnitPrice, which would bill the price once more as a fee
     rows = "lines"
     planId = { this = "plan" }
     aggregationId = { lookup = "aggregation", code = "ProductCode" }
     code = { field = "Id", once = true }
     cumulative = { value = false }
+    segment = { region = "Region__c" }
     startDate = "Opportunity.CloseDate"
     type = { value = "DEBIT" }
     pricingBands = { unit_price = "UnitPrice" }
@@ -207,9 +207,11 @@ fn a_query_s_answer_is_read_too_and_each_root_gets_its_file() {
 #[test]
 fn values_cannot_break_out_of_the_file() {
     let hostile = "x\"\n[account]\nname = 'y";
-    let record = json!([{"PlanObject": "Line__c", "accountMapping_m3Id": "Deal__r.Account", "name": hostile, "code": hostile, "standingChargeDescription": hostile, "hardcoded": "standingChargeDescription", "other": hostile}]);
+    let record = json!([{"PlanObject": "Line__c", "accountMapping_m3Id": "Deal__r.Account", "name": hostile, "code": hostile, "standingChargeDescription": hostile, "hardcoded": "standingChargeDescription", "other": hostile},
+        {"ContractObject": "Deal__c", "accountMapping_m3Id": "Account__r", "customFields": json!({hostile: hostile, "plain": hostile, "path": "A__c"}).to_string()}]);
     let imported = import_records(&[("query.json".to_owned(), record.to_string())]).unwrap();
     parse(&imported[0]);
+    assert!(imported[0].text.contains("path = \"A__c\""), "{}", imported[0].text);
     assert_eq!(imported[0].text.lines().filter(|line| *line == "[account]").count(), 1, "{}", imported[0].text);
 }
 

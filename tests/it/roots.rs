@@ -146,6 +146,19 @@ async fn consumption_schedules_that_cannot_be_told_apart_or_have_gaps_are_findin
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_of_one_tier_without_an_end_is_a_price_from_the_first_unit_on() {
+    let world = World::new().await;
+    let org = world.org.vendor();
+    let schedule = json!({"Name": "SCS-9", "SBQQ__Subscription__c": SUBSCRIPTIONS[2], "SBQQ__Type__c": "Slab"});
+    let schedule = org.insert("SBQQ__SubscriptionConsumptionSchedule__c", &schedule);
+    let rate = json!({"Name": "R-9", "SBQQ__SubscriptionConsumptionSchedule__c": schedule, "SBQQ__LowerBound__c": 1, "SBQQ__Price__c": 19.5, "SBQQ__PricingMethod__c": "PerUnit"});
+    org.insert("SBQQ__SubscriptionConsumptionRate__c", &rate);
+    let result = world.sync(CONTRACT).await;
+    assert_eq!(result["syncStatus"], "Completed", "{result:#}");
+    assert_eq!(bands(&world.object("pricings", "code", SUBSCRIPTIONS[2]), "pricingBands"), ["0 19.5 0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_primary_quote_is_synced_and_an_amendment_points_to_the_contract() {
     let world = World::new().await;
     let result = world.sync(QUOTE).await;

@@ -3,6 +3,7 @@
 //! What the records say is carried over where it is right here; what would bill wrongly, and what has no counterpart, stands as a
 //! comment beside it. The result is a file to read and finish, which the service's own parser takes.
 
+mod nested;
 mod objects;
 mod records;
 
@@ -72,11 +73,18 @@ pub fn import_records(files: &[(String, String)]) -> anyhow::Result<Vec<Imported
             }
         }
     }
-    // Bands name their own rows only: they go with the root whose prices come from the same object, or with the only one.
+    // Bands name their own rows, and the way to those that they are the prices of: they go with the root of these, or with the only one.
     let roots: Vec<String> = by_root.keys().cloned().collect();
     let mut comments = Vec::new();
     for record in unplaced {
-        let own = record.path("PricingBandsObject").map(ToOwned::to_owned);
+        if Kind::of(&record) == Some(Kind::Account) {
+            // Every root has its Account.
+            for records in by_root.values_mut() {
+                records.push((Kind::Account, record.clone()));
+            }
+            continue;
+        }
+        let own = nested::priced_object(&record).or_else(|| record.path("PricingBandsObject").map(ToOwned::to_owned));
         let home = roots.iter().find(|root| {
             by_root[*root]
                 .iter()

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::nested::{Carried, ChildRows, child_rows, named_values, pricing_bands};
 use super::records::{MetadataRecord, is_path};
 use crate::domain::entity::EntityKind;
-use crate::domain::field::{FieldSpec, FieldType};
+use crate::domain::field::{FieldSpec, FieldType, is_identifier_code};
 
 /// The kinds of mapping record that the connector has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,12 +31,24 @@ const KINDS: [(Kind, &str); 7] = [
 ];
 
 /// Rows whose relationship from the root has a name of its own.
-const RELATIONSHIPS: [(&str, &str); 4] = [
+pub(super) const RELATIONSHIPS: [(&str, &str); 8] = [
     ("OpportunityLineItem", "OpportunityLineItems"),
     ("OrderItem", "OrderItems"),
     ("SBQQ__Subscription__c", "SBQQ__Subscriptions__r"),
+    ("SBQQ__SubscriptionConsumptionSchedule__c", "SBQQ__SubscriptionConsumptionSchedules__r"),
+    ("SBQQ__SubscriptionConsumptionRate__c", "SBQQ__SubscriptionConsumptionRates__r"),
     ("SBQQ__QuoteLine__c", "SBQQ__LineItems__r"),
+    ("SBQQ__QuoteLineConsumptionSchedule__c", "SBQQ__QuoteLineConsumptionSchedules__r"),
+    ("SBQQ__QuoteLineConsumptionRate__c", "SBQQ__QuoteLineConsumptionRates__r"),
 ];
+
+/// The usual name of the relationship to child rows.
+pub(super) fn guessed_relationship(sobject: &str) -> String {
+    sobject.strip_suffix("__c").map_or_else(|| format!("{sobject}s"), |name| format!("{name}s__r"))
+}
+
+/// What stands above a name that the records do not have.
+const GUESS: &str = "# A guess: the records do not name the relationship to the rows.\n";
 
 /// What the connector's records say beside fields of m3ter.
 const KEYS: [&str; 6] =
@@ -104,6 +117,14 @@ impl Table {
     fn note(&mut self, comment: impl Into<String>) {
         self.comments.push(comment.into());
     }
+
+    /// What was carried over becomes the key, what was not a comment.
+    fn carry(&mut self, key: &str, carried: Carried) {
+        self.comments.extend(carried.comments);
+        if let Some(expression) = carried.expression {
+            self.set(key, expression);
+        }
+    }
 }
 
 impl Source {
@@ -137,10 +158,17 @@ impl Source {
         );
         if let Some((sobject, parent)) = self.lines() {
             let known = RELATIONSHIPS.iter().find(|(object, _)| *object == sobject).map(|(_, name)| (*name).to_owned());
-            let guess = sobject.strip_suffix("__c").map_or_else(|| format!("{sobject}s"), |name| format!("{name}s__r"));
-            let remark = if known.is_none() { "# A guess: the records do not name the relationship to the rows.\n" } else { "" };
-            let relationship = known.unwrap_or(guess);
+            let remark = if known.is_none() { GUESS } else { "" };
+            let relationship = known.unwrap_or_else(|| guessed_relationship(&sobject));
             let _ = write!(text, "\n[lines]\n{remark}relationship = \"{relationship}\"\nsobject = \"{sobject}\"\nparent = \"{parent}\"\n");
+        }
+        for ChildRows { name, of, relationship, sobject, parent, is_guess } in self.band_rows().into_iter().flatten() {
+            let remark = if is_guess { GUESS } else { "" };
+            let of = if of == "root" { String::new() } else { format!("of = \"{of}\"\n") };
+            let _ = write!(
+                text,
+                "\n[rows.{name}]\n{of}{remark}relationship = \"{relationship}\"\nsobject = \"{sobject}\"\nparent = \"{parent}\"\n"
+            );
         }
         for kind in [Kind::Account, Kind::Contract, Kind::Commitment, Kind::Plan, Kind::Pricing, Kind::AccountPlan] {
             let Some((name, entity)) = kind.table() else { continue };
@@ -165,6 +193,10 @@ impl Source {
 
     fn table(&self, kind: Kind, entity: EntityKind, record: Option<&MetadataRecord>) -> Table {
         let mut table = Table::default();
+        // The paths of an Account's record start at the Account, and those of this file at the root.
+        let is_of_account =
+            kind == Kind::Account && record.and_then(|record| record.path("AccountObject")).is_some_and(|own| own != self.root);
+        let prefix = if is_of_account { format!("{}.", self.account_path()) } else { String::new() };
         let is_line = record.is_some_and(|record| record.get("accountMapping_m3Id").is_some_and(|path| path.contains('.')));
         if kind != Kind::Account {
             table.set("rows", if is_line { "\"lines\"" } else { "\"root\"" });
@@ -177,13 +209,39 @@ impl Source {
             {
                 continue;
             }
-            match entity.fields().iter().find(|spec| spec.name.eq_ignore_ascii_case(field)) {
-                Some(spec) => add_field(kind, spec, value, record.is_some_and(|record| record.is_hardcoded(field)), &mut table),
+            // `Custom_Fields__c`, `Segments__c`: whatever stands between the words.
+            let plain = field.replace('_', "");
+            let spec =
+                entity.fields().iter().find(|spec| spec.name.eq_ignore_ascii_case(if plain == "segments" { "segment" } else { &plain }));
+            match spec {
+                Some(FieldSpec { name, field_type: FieldType::CustomFields, .. }) => {
+                    table.carry(name, named_values(field, value, &prefix, |name| !name.trim().is_empty() && name.chars().count() <= 80));
+                }
+                Some(FieldSpec { name, field_type: FieldType::Segment, .. }) => {
+                    table.carry(name, named_values(field, value, &prefix, is_identifier_code));
+                }
+                Some(spec) if record.is_some_and(|record| record.is_hardcoded(field)) => {
+                    add_field(kind, spec, value, value, Written::Literal, &mut table);
+                }
+                Some(spec) => add_field(kind, spec, value, &format!("{prefix}{value}"), Written::Path, &mut table),
                 None => table.note(format!("Not carried over: {field} = {value}")),
             }
         }
+        if kind == Kind::Commitment && is_line {
+            table.note("productIds: commitments of several rows run at the same time; each draws down by its own product");
+            table.set("productIds", format!("{{ list = [{{ lookup = \"product\", code = \"{}\" }}] }}", self.product_code()));
+        }
         self.complete(kind, &mut table);
         table
+    }
+
+    /// Where the rows have their product's code.
+    fn product_code(&self) -> &'static str {
+        match self.lines().as_ref().map(|(sobject, _)| sobject.as_str()) {
+            Some("OrderItem") => "Product2.ProductCode",
+            Some(sobject) if sobject.starts_with("SBQQ__") => "SBQQ__Product__r.ProductCode",
+            _ => "ProductCode",
+        }
     }
 
     /// What the connector puts in by itself: the owners that this sync makes or finds.
@@ -215,6 +273,7 @@ impl Source {
     /// What m3ter requires and the records do not say.
     fn complete(&self, kind: Kind, table: &mut Table) {
         let account = self.account_path();
+        let product_code = self.product_code();
         let has_plan_group = table.has("planGroupId");
         let mut missing = |key: &str, value: String, why: &str| {
             if !table.has(key) {
@@ -239,11 +298,18 @@ impl Source {
                         .filter(|record| record.get("accountMapping_m3Id").is_some_and(|path| !path.contains('.')));
                     own.filter(|record| !record.is_hardcoded(field)).and_then(|record| record.path(field)).map(ToOwned::to_owned)
                 };
-                missing("name", "\"Name\"".to_owned(), "not among the records");
+                let (name, first_day, last_day) = match self.root.as_str() {
+                    "Order" => ("OrderNumber", "EffectiveDate", "EndDate"),
+                    "Contract" => ("ContractNumber", "StartDate", "EndDate"),
+                    "Opportunity" => ("Name", "CloseDate", "End_Date__c"),
+                    "SBQQ__Quote__c" => ("Name", "SBQQ__StartDate__c", "SBQQ__EndDate__c"),
+                    _ => ("Name", "M3ter_Start_Date__c", "End_Date__c"),
+                };
+                missing("name", format!("\"{name}\""), "not among the records");
                 missing("code", "{ field = \"Id\", once = true }".to_owned(), "not among the records");
-                let start = dated("startDate").unwrap_or_else(|| "M3ter_Start_Date__c".to_owned());
+                let start = dated("startDate").unwrap_or_else(|| first_day.to_owned());
                 missing("startDate", format!("\"{start}\""), "not among the records: name the first day of service");
-                let end = dated("endDate").unwrap_or_else(|| "End_Date__c".to_owned());
+                let end = dated("endDate").unwrap_or_else(|| last_day.to_owned());
                 missing(
                     "endDate",
                     format!("{{ field = \"{end}\", end_exclusive = true }}"),
@@ -259,20 +325,25 @@ impl Source {
             Kind::Plan => {
                 missing(
                     "planTemplateId",
-                    "{ lookup = \"plan_template\", code = \"ProductCode\", once = true }".to_owned(),
+                    format!("{{ lookup = \"plan_template\", code = \"{product_code}\", once = true }}"),
                     "the record has none",
                 );
                 missing("name", "\"Name\"".to_owned(), "the record has none");
                 missing("code", "{ field = \"Id\", once = true }".to_owned(), "the record has none");
             }
             Kind::Pricing => {
-                missing("aggregationId", "{ lookup = \"aggregation\", code = \"ProductCode\" }".to_owned(), "the record has none");
+                missing(
+                    "planId",
+                    format!("{{ lookup = \"plan\", code = \"{product_code}\" }}"),
+                    "no Plan is among the records: the one with this code is priced",
+                );
+                missing("aggregationId", format!("{{ lookup = \"aggregation\", code = \"{product_code}\" }}"), "the record has none");
                 missing("startDate", "{ same_as = \"account_plan.startDate\" }".to_owned(), "the AccountPlan's");
                 self.bands(table);
             }
             Kind::AccountPlan => {
                 if !has_plan_group {
-                    missing("planId", "{ lookup = \"plan\", code = \"ProductCode\" }".to_owned(), "the record has none");
+                    missing("planId", format!("{{ lookup = \"plan\", code = \"{product_code}\" }}"), "the record has none");
                 }
                 missing("startDate", "{ same_as = \"contract.startDate\" }".to_owned(), "the Contract's");
                 missing("endDate", "{ same_as = \"contract.endDate\" }".to_owned(), "the Contract's");
@@ -281,40 +352,53 @@ impl Source {
         }
     }
 
-    /// One band from the row itself; bands of child rows have to be written by hand.
+    /// The rows of the bands, below those that are priced.
+    fn band_rows(&self) -> Option<Vec<ChildRows>> {
+        let (pricing, bands) = (self.record(Kind::Pricing)?, self.record(Kind::PricingBands)?);
+        let is_line = pricing.get("accountMapping_m3Id").is_some_and(|path| path.contains('.'));
+        let is_own = pricing.get("PricingObject") == bands.get("PricingBandsObject");
+        child_rows(bands, if is_line { "lines" } else { "root" }).filter(|rows| !is_own && !rows.is_empty())
+    }
+
     fn bands(&self, table: &mut Table) {
-        let bands = self.record(Kind::PricingBands);
+        let rows = self.band_rows();
         let own = self.record(Kind::Pricing).and_then(|record| record.get("PricingObject"));
-        let price = bands.and_then(|bands| bands.path("unitPrice"));
-        match (bands, price) {
-            (Some(bands), Some(price)) if bands.get("PricingBandsObject") == own && !bands.is_hardcoded("unitPrice") => {
-                table.set("pricingBands", format!("{{ unit_price = \"{}\" }}", spelled(price)));
-                if let Some(fixed) = bands.get("fixedPrice") {
-                    table.note(format!("Not carried over: fixedPrice = {fixed}, which would bill the price once more as a fee"));
+        match self.record(Kind::PricingBands) {
+            Some(bands) => {
+                let is_placed = rows.is_some() || bands.get("PricingBandsObject") == own;
+                let carried = if is_placed { pricing_bands(bands, rows.as_deref()) } else { Carried::default() };
+                if carried.expression.is_none() {
+                    table.note("Not carried over: the record of the bands, which do not say where they come from. It says:");
+                    bands.filled().for_each(|(field, value)| table.note(format!("  {field} = {value}")));
                 }
-                if price == "ListPrice" {
-                    table.note("unit_price: `ListPrice` is the price before discount; `UnitPrice` is what was agreed");
-                }
+                table.carry("pricingBands", carried);
             }
-            (Some(bands), _) => {
-                table.note("Not carried over: bands of other rows; see docs/mapping.md for bands from child rows. The record says:");
-                bands.filled().for_each(|(field, value)| table.note(format!("  {field} = {value}")));
-                table.set("pricingBands", "{ unit_price = \"UnitPrice\" }");
-            }
-            (None, _) => {
-                table.note("pricingBands: no record of bands; one band from the row's price");
-                table.set("pricingBands", "{ unit_price = \"UnitPrice\" }");
-            }
+            None => table.note("pricingBands: no record of bands; one band from the row's price"),
         }
+        table.set("pricingBands", "{ unit_price = \"UnitPrice\" }");
     }
 }
 
-/// Carries over the value of one field, or says why not.
-fn add_field(kind: Kind, spec: &FieldSpec, value: &str, is_literal: bool, table: &mut Table) {
+/// What a record's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Literal,
+    Path,
+}
+
+/// Carries over the value of one field, or says why not; `path` is the value as a path from the root's row.
+fn add_field(kind: Kind, spec: &FieldSpec, value: &str, path: &str, written: Written, table: &mut Table) {
     let name = spec.name;
+    let is_literal = written == Written::Literal;
     if table.has(name) {
         table.note(format!("{name}: the record has `{value}`; here it is the object of the same sync"));
         return;
+    }
+    if kind == Kind::Commitment && value == "ListPrice" {
+        table.note(format!("{name}: `ListPrice` is the price before discount; `UnitPrice` is what was agreed"));
+    }
+    if name.ends_with("Id") && value.ends_with("ProductName__c") {
+        table.note(format!("{name}: a product's name can change, and then m3ter has no such code; its product code does not"));
     }
     match (kind, name) {
         (Kind::Pricing, "planTemplateId") => {
@@ -335,7 +419,7 @@ fn add_field(kind: Kind, spec: &FieldSpec, value: &str, is_literal: bool, table:
         (_, name) if name.ends_with("Description") && matches!(value, "Description" | "NextStep") => {
             table.note(format!("Not carried over: {name} = {value}: internal notes on the customer's bill"));
         }
-        _ => match converted(spec, value, is_literal) {
+        _ => match converted(spec, path, is_literal) {
             Some(expression) => table.set(name, expression),
             None => table.note(format!("Not carried over: {name} = {value}")),
         },
@@ -377,7 +461,7 @@ fn converted(spec: &FieldSpec, value: &str, is_literal: bool) -> Option<String> 
 }
 
 /// The samples write `id` and `__C`, which Salesforce takes without regard to case.
-fn spelled(path: &str) -> String {
+pub(super) fn spelled(path: &str) -> String {
     let part = |part: &str| match part {
         "id" => "Id".to_owned(),
         part => part.strip_suffix("__C").map_or_else(|| part.to_owned(), |name| format!("{name}__c")),
