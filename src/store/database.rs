@@ -82,19 +82,12 @@ impl Database {
     pub(super) async fn begin(&self, access: Access, operation: &'static str) -> Result<Transaction, StoreError> {
         let mut dead = 0;
         loop {
-            let connection = match &self.engine {
-                Engine::Sqlite { writer, readers } => {
-                    let pool = if access == Access::Write { writer } else { readers };
-                    pool.acquire().await.map(Connection::Sqlite)
-                }
-                Engine::Postgres(pool) => pool.acquire().await.map(Connection::Postgres),
-            };
-            let connection = connection.map_err(|source| StoreError::from_sqlx(operation, &self.place, source))?;
-            let mut transaction = Transaction { connection, operation, place: Arc::clone(&self.place), is_open: true };
+            let mut transaction = self.acquire(access, operation).await?;
             let begin = match (&self.engine, access) {
                 (Engine::Sqlite { .. }, Access::Write) => "BEGIN IMMEDIATE",
                 _ => "BEGIN",
             };
+            transaction.is_open = true;
             match transaction.run_plain(begin).await {
                 Ok(()) => return Ok(transaction),
                 Err(StoreError::Unavailable { .. }) if dead < DEAD_CONNECTIONS => dead += 1,
@@ -105,7 +98,7 @@ impl Database {
 
     /// The rows of one statement that reads.
     pub(super) async fn fetch(&self, operation: &'static str, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        let mut transaction = self.begin(Access::Read, operation).await?;
+        let mut transaction = self.begin_single(Access::Read, operation).await?;
         let rows = transaction.fetch(sql, values).await?;
         transaction.commit().await?;
         Ok(rows)
@@ -113,10 +106,29 @@ impl Database {
 
     /// Carries out one statement that writes; how many rows it changed.
     pub(super) async fn execute(&self, operation: &'static str, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
-        let mut transaction = self.begin(Access::Write, operation).await?;
+        let mut transaction = self.begin_single(Access::Write, operation).await?;
         let changed = transaction.execute(sql, values).await?;
         transaction.commit().await?;
         Ok(changed)
+    }
+
+    /// Begins a transaction of one statement: in `SQLite` the statement is one by itself.
+    pub(super) async fn begin_single(&self, access: Access, operation: &'static str) -> Result<Transaction, StoreError> {
+        match &self.engine {
+            Engine::Sqlite { .. } => self.acquire(access, operation).await,
+            Engine::Postgres(_) => self.begin(access, operation).await,
+        }
+    }
+
+    /// A connection on which no transaction is open yet.
+    async fn acquire(&self, access: Access, operation: &'static str) -> Result<Transaction, StoreError> {
+        let connection = match (&self.engine, access) {
+            (Engine::Sqlite { writer, .. }, Access::Write) => writer.acquire().await.map(Connection::Sqlite),
+            (Engine::Sqlite { readers, .. }, Access::Read) => readers.acquire().await.map(Connection::Sqlite),
+            (Engine::Postgres(pool), _) => pool.acquire().await.map(Connection::Postgres),
+        };
+        let connection = connection.map_err(|source| StoreError::from_sqlx(operation, &self.place, source))?;
+        Ok(Transaction { connection, operation, place: Arc::clone(&self.place), is_open: false })
     }
 
     /// Waits for what is under way and closes all connections.
@@ -172,7 +184,9 @@ impl Transaction {
 
     /// Makes it durable. An error may mean that it is nevertheless: only the answer may be lost.
     pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        self.run_plain("COMMIT").await?;
+        if self.is_open {
+            self.run_plain("COMMIT").await?;
+        }
         self.is_open = false;
         Ok(())
     }

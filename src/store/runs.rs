@@ -88,6 +88,13 @@ impl Store {
     /// Saves a run: claimed at once if its record is free, else as waiting, else not at all because one like it waits already.
     pub async fn admit(&self, run: &NewRun, claimant: &Claimant) -> Result<Admission, StoreError> {
         let operation = "save a run";
+        // Mostly the record is free: one statement.
+        let mut single = self.database.begin_single(Access::Write, operation).await?;
+        let is_claimed = insert(&mut single, run, Some(claimant)).await?;
+        single.commit().await?;
+        if is_claimed {
+            return Ok(Admission::Claimed(ClaimedRun::first(run)));
+        }
         let mut transaction = self.database.begin(Access::Write, operation).await?;
         for _ in 0..ADMISSION_ROUNDS {
             if insert(&mut transaction, run, Some(claimant)).await? {

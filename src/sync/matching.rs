@@ -254,13 +254,13 @@ impl<'a> Seen<'a> {
         identified: &mut HashMap<ObjectKey, Identified>,
         known: &mut KnownIds,
     ) -> Result<(), Failure> {
-        let owners = self.owners(kinds).await?;
+        let mut desired_of_kinds = desired.iter().filter(|object| kinds.contains(&object.kind()));
+        let owners = if desired_of_kinds.all(|object| self.linked(object).is_some()) { Owners::new() } else { self.owners(kinds).await? };
         // Parents come after the deal's own Account.
         let own_account = desired.iter().find(|object| object.kind() == EntityKind::Account).map(|object| &object.key);
         let mut taken: HashSet<M3terId> = self.links.iter().map(|link| link.m3ter_id.clone()).collect();
         for object in kinds.iter().flat_map(|kind| desired.iter().filter(move |object| object.kind() == *kind)) {
-            let linked = self.link(&object.key).and_then(|link| self.object(object.kind(), &link.m3ter_id)).cloned();
-            let outcome = match linked {
+            let outcome = match self.linked(object).cloned() {
                 Some(linked) => Ok(Some(linked)),
                 None => self.by_natural_key(object, own_account, attempts, &owners, &taken, known),
             };
@@ -271,6 +271,11 @@ impl<'a> Seen<'a> {
             identified.insert(object.key.clone(), outcome);
         }
         Ok(())
+    }
+
+    /// The m3ter object that a desired one is linked to, if m3ter still has it.
+    fn linked(&self, object: &DesiredObject) -> Option<&ActualObject> {
+        self.object(object.kind(), &self.link(&object.key)?.m3ter_id)
     }
 
     fn by_natural_key(

@@ -52,7 +52,7 @@ impl Shared {
                 let above = run.trace.as_deref().and_then(|text| text.parse().ok());
                 let trace = trace::begin(&span, above.as_ref());
                 let budget = Budget::new(shared.limits.time, shared.limits.callouts).under(lease.clone()).traced(span.clone(), trace);
-                next = shared.work(run, lease, budget).instrument(span).await;
+                next = Box::pin(shared.work(run, lease, budget)).instrument(span).await;
             }
         });
     }

@@ -70,8 +70,13 @@ impl Walk<'_> {
         let patience = Patience::of(self.budget);
         let links = patience.with(|| self.store.load_links(self.root)).await.map_err(|error| failure::of_store(&error))?;
         let mut seen = Seen::new(self.knowledge, self.store, self.budget, links.clone());
-        let (record, ()) = tokio::join!(fetch_record(self.knowledge, mapping, self.root, self.budget), seen.fetch_linked());
+        let (record, (), attempts) = tokio::join!(
+            fetch_record(self.knowledge, mapping, self.root, self.budget),
+            seen.fetch_linked(),
+            patience.with(|| self.store.load_commitment_attempts(self.root)),
+        );
         let record = record?;
+        let attempts = attempts.map_err(|error| failure::of_store(&error))?;
 
         let keys = mapping.keys(&record);
         let rows: HashSet<SalesforceId> = keys.rows.iter().cloned().collect();
@@ -89,8 +94,6 @@ impl Walk<'_> {
         }
 
         let circumstances = Circumstances { now: self.now, time_zone, pricing_change: mapping.settings().pricing_change };
-        let attempts = patience.with(|| self.store.load_commitment_attempts(self.root)).await;
-        let attempts = attempts.map_err(|error| failure::of_store(&error))?;
         let removed_lines = seen.removed_lines(&objects, &rows, self.now);
         let time_zone = &circumstances.time_zone;
         let removal = Removal { setting: mapping.settings().removed_lines, lines: &removed_lines, rows: &rows, now: self.now, time_zone };
