@@ -37,6 +37,8 @@ pub(super) struct RowSet {
     /// The child's relationship back to its parent.
     pub(super) parent: Option<String>,
     pub(super) order_by: String,
+    /// The fields of that order.
+    pub(super) ordered_by: Vec<FieldRef>,
     /// The org need not have the relationship: there are no rows then.
     pub(super) optional: bool,
     pub(super) leave_out: Option<Condition>,
@@ -301,6 +303,7 @@ impl Mapped {
         let mut refs: Vec<&FieldRef> = Vec::new();
         self.only_when.iter().for_each(|guard| guard.condition.collect(&mut refs));
         for set in &self.sets {
+            refs.extend(&set.ordered_by);
             set.leave_out.iter().chain(set.refuse.iter().map(|guard| &guard.condition)).for_each(|condition| condition.collect(&mut refs));
         }
         let product =

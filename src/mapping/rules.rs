@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::language::{ObjectMapping, ROOT};
@@ -344,15 +345,20 @@ fn each_for_itself(resolution: &mut Resolution) {
     }
 }
 
-/// A line that runs outside the Contract's term is a mistake more often than a wish.
+/// A line that runs outside its Contract's term is a mistake more often than a wish.
 fn inside_contract(resolution: &mut Resolution, root: Row<'_>) {
-    let contract = resolution.objects.iter().find(|object| object.kind() == EntityKind::Contract);
-    let term = contract.and_then(|contract| Some((date_of(contract, "startDate")?, date_of(contract, "endDate")?)));
-    let Some((start, end)) = term else { return };
+    let contracts = resolution.objects.iter().filter(|object| object.kind() == EntityKind::Contract);
+    let terms: HashMap<ObjectKey, Option<(Date, Date)>> =
+        contracts.map(|contract| (contract.key.clone(), date_of(contract, "startDate").zip(date_of(contract, "endDate")))).collect();
+    let only = if terms.len() == 1 { terms.values().next().copied().flatten() } else { None };
     let instant = |date| midnight(date, root.context.time_zone);
-    let (Some(from), Some(to)) = (instant(start), instant(end)) else { return };
     for object in resolution.objects.iter_mut().filter(|object| object.kind() == EntityKind::AccountPlan) {
-        let Some((line_from, line_to)) = period(object) else { continue };
+        let term = match object.value("contractId") {
+            Some(Value::Object(contract)) => terms.get(contract).copied().flatten(),
+            _ => only,
+        };
+        let Some((start, end)) = term else { continue };
+        let (Some(from), Some(to), Some((line_from, line_to))) = (instant(start), instant(end), period(object)) else { continue };
         if line_from < from || line_to.is_none_or(|line_to| line_to > to) {
             let source = object
                 .fields()

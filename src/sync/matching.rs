@@ -16,6 +16,7 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
+use crate::domain::value::Value;
 use crate::m3ter::ListFilter;
 use crate::store::{CommitmentAttempt, Link, LinkRelation, Store};
 use crate::sync::failure;
@@ -83,7 +84,7 @@ impl<'a> Seen<'a> {
         let mut identified: HashMap<ObjectKey, Identified> = HashMap::new();
         let mut known = KnownIds::new();
         self.identify(&desired, &[EntityKind::Account, EntityKind::Contract], attempts, &mut identified, &mut known).await?;
-        self.fetch_under_account(&desired, &identified, &known).await;
+        self.fetch_under_accounts(&desired, &known).await;
         self.identify(
             &desired,
             &[EntityKind::Plan, EntityKind::Commitment, EntityKind::AccountPlan],
@@ -214,35 +215,39 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Lists what lies under the Account, for the kinds of which some object is not linked.
-    async fn fetch_under_account(&mut self, desired: &[DesiredObject], identified: &HashMap<ObjectKey, Identified>, known: &KnownIds) {
-        let id_of = |kind| desired.iter().find(|object| object.kind() == kind).and_then(|object| known.get(&object.key)).cloned();
-        let contract_is_known =
-            desired.iter().any(|object| object.kind() == EntityKind::Contract && matches!(identified.get(&object.key), Some(Ok(Some(_)))));
-        let Some(account) = id_of(EntityKind::Account) else { return };
-        let contract = id_of(EntityKind::Contract).filter(|_| contract_is_known);
-        let unlinked = |kind| desired.iter().any(|object| object.kind() == kind && matters(object) && self.link(&object.key).is_none());
-        let mut lists = Vec::new();
-        if unlinked(EntityKind::Plan) {
-            lists.push((EntityKind::Plan, vec![ListFilter::AccountId(account.clone())]));
-        }
-        if unlinked(EntityKind::AccountPlan) {
-            lists.push((EntityKind::AccountPlan, vec![ListFilter::Account(account.clone()), ListFilter::IncludeAll]));
-        }
-        if let Some(contract) = contract.filter(|_| unlinked(EntityKind::Commitment)) {
-            lists.push((EntityKind::Commitment, vec![ListFilter::AccountId(account), ListFilter::ContractId(contract)]));
+    /// Lists what lies under each Account, for the kinds of which some object of it is not linked.
+    async fn fetch_under_accounts(&mut self, desired: &[DesiredObject], known: &KnownIds) {
+        let owners = Referred::new(desired, known);
+        let mut lists: Vec<(EntityKind, Vec<ListFilter>)> = Vec::new();
+        for object in desired.iter().filter(|object| matters(object) && self.link(&object.key).is_none()) {
+            let Some(account) = owners.account(object) else { continue };
+            let filters = match object.kind() {
+                EntityKind::Plan => vec![ListFilter::AccountId(account)],
+                EntityKind::AccountPlan => vec![ListFilter::Account(account), ListFilter::IncludeAll],
+                EntityKind::Commitment => match owners.contract(object) {
+                    Some(contract) => vec![ListFilter::AccountId(account), ListFilter::ContractId(contract)],
+                    // A Contract that is still to come has none.
+                    None => continue,
+                },
+                _ => continue,
+            };
+            let list = (object.kind(), filters);
+            if !lists.contains(&list) {
+                lists.push(list);
+            }
         }
         self.fetch_lists(lists).await;
     }
 
     /// Lists the Pricings of each Plan that m3ter has and whose Pricing is not linked.
     async fn fetch_pricings(&mut self, desired: &[DesiredObject], known: &KnownIds) {
-        let plans: HashSet<&M3terId> = desired
+        let owners = Referred::new(desired, known);
+        let plans: HashSet<M3terId> = desired
             .iter()
             .filter(|object| object.kind() == EntityKind::Pricing && matters(object) && self.link(&object.key).is_none())
-            .filter_map(|object| known.get(&plan_of(object)))
+            .filter_map(|object| owners.plan(object))
             .collect();
-        let lists = plans.into_iter().map(|plan| (EntityKind::Pricing, vec![ListFilter::PlanId(plan.clone())])).collect();
+        let lists = plans.into_iter().map(|plan| (EntityKind::Pricing, vec![ListFilter::PlanId(plan)])).collect();
         self.fetch_lists(lists).await;
     }
 
@@ -256,13 +261,11 @@ impl<'a> Seen<'a> {
     ) -> Result<(), Failure> {
         let mut desired_of_kinds = desired.iter().filter(|object| kinds.contains(&object.kind()));
         let owners = if desired_of_kinds.all(|object| self.linked(object).is_some()) { Owners::new() } else { self.owners(kinds).await? };
-        // Parents come after the deal's own Account.
-        let own_account = desired.iter().find(|object| object.kind() == EntityKind::Account).map(|object| &object.key);
         let mut taken: HashSet<M3terId> = self.links.iter().map(|link| link.m3ter_id.clone()).collect();
         for object in kinds.iter().flat_map(|kind| desired.iter().filter(move |object| object.kind() == *kind)) {
             let outcome = match self.linked(object).cloned() {
                 Some(linked) => Ok(Some(linked)),
-                None => self.by_natural_key(object, own_account, attempts, &owners, &taken, known),
+                None => self.by_natural_key(object, &Referred::new(desired, known), attempts, &owners, &taken),
             };
             if let Ok(Some(actual)) = &outcome {
                 taken.insert(actual.id.clone());
@@ -281,38 +284,33 @@ impl<'a> Seen<'a> {
     fn by_natural_key(
         &self,
         object: &DesiredObject,
-        own_account: Option<&ObjectKey>,
+        referred: &Referred<'_>,
         attempts: &[CommitmentAttempt],
         owners: &Owners,
         taken: &HashSet<M3terId>,
-        known: &KnownIds,
     ) -> Identified {
         let kind = object.kind();
         let candidates: Vec<ActualObject> = self.objects.get(&kind).into_iter().flat_map(HashMap::values).cloned().collect();
-        // The Account that it names; what cannot be resolved names none, and lies under the deal's own.
-        let account = match object.value("accountId") {
-            Some(crate::domain::value::Value::Object(key)) => known.get(key),
-            _ => own_account.and_then(|key| known.get(key)),
-        };
         match kind {
             EntityKind::Account | EntityKind::Contract => identity::by_code(object, &candidates, None, owners).map(Option::<&_>::cloned),
             EntityKind::Plan | EntityKind::AccountPlan => {
-                let Some(account) = account else { return Ok(None) };
-                identity::by_code(object, &candidates, Some(("accountId", account)), owners).map(Option::<&_>::cloned)
+                let Some(account) = referred.account(object) else { return Ok(None) };
+                identity::by_code(object, &candidates, Some(("accountId", &account)), owners).map(Option::<&_>::cloned)
             }
             EntityKind::Pricing => {
-                let Some(plan) = known.get(&plan_of(object)) else { return Ok(None) };
-                identity::by_code(object, &candidates, Some(("planId", plan)), owners).map(Option::<&_>::cloned)
+                let Some(plan) = referred.plan(object) else { return Ok(None) };
+                identity::by_code(object, &candidates, Some(("planId", &plan)), owners).map(Option::<&_>::cloned)
             }
             EntityKind::Commitment => {
-                let contract = known.iter().find(|(key, _)| key.kind == EntityKind::Contract).map(|(_, id)| id);
+                let contract = referred.contract(object);
                 let bodies: Vec<_> = attempts
                     .iter()
                     .filter(|attempt| attempt.object == object.key)
                     .filter_map(|attempt| attempt.body.as_object().cloned())
                     .collect();
-                let evidence = CommitmentEvidence { candidates: &candidates, contract, attempts: &bodies, owners, taken };
-                Ok(identity::commitment(object, &evidence, known).cloned())
+                let evidence =
+                    CommitmentEvidence { candidates: &candidates, contract: contract.as_ref(), attempts: &bodies, owners, taken };
+                Ok(identity::commitment(object, &evidence, referred.known).cloned())
             }
         }
     }
@@ -372,6 +370,51 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// What objects refer to, as far as m3ter has it.
+struct Referred<'a> {
+    known: &'a KnownIds,
+    /// The deal's own Account; its parents come after it.
+    own_account: Option<&'a ObjectKey>,
+    /// The deal's only Contract.
+    only_contract: Option<&'a ObjectKey>,
+}
+
+impl<'a> Referred<'a> {
+    fn new(desired: &'a [DesiredObject], known: &'a KnownIds) -> Self {
+        let of = |kind: EntityKind| desired.iter().filter(move |object| object.kind() == kind).map(|object| &object.key);
+        let only_contract = of(EntityKind::Contract).next().filter(|_| of(EntityKind::Contract).nth(1).is_none());
+        Self { known, own_account: of(EntityKind::Account).next(), only_contract }
+    }
+
+    /// The object that a field names: one of this sync, or one that was looked up.
+    fn named(&self, object: &DesiredObject, field: &str) -> Option<M3terId> {
+        match object.value(field)? {
+            Value::Object(key) => self.known.get(key).cloned(),
+            Value::Id(id) => Some(id.clone()),
+            _ => None,
+        }
+    }
+
+    /// The Account that it names; what cannot be resolved names none, and lies under the deal's own.
+    fn account(&self, object: &DesiredObject) -> Option<M3terId> {
+        match object.value("accountId") {
+            Some(_) => self.named(object, "accountId"),
+            None => self.own_account.and_then(|key| self.known.get(key)).cloned(),
+        }
+    }
+
+    fn contract(&self, object: &DesiredObject) -> Option<M3terId> {
+        match object.value("contractId") {
+            Some(_) => self.named(object, "contractId"),
+            None => self.only_contract.and_then(|key| self.known.get(key)).cloned(),
+        }
+    }
+
+    fn plan(&self, object: &DesiredObject) -> Option<M3terId> {
+        self.named(object, "planId").or_else(|| self.known.get(&plan_of(object)).cloned())
+    }
+}
+
 /// The rows that m3ter objects are linked to.
 pub(super) async fn load_owners(store: &Store, ids: &[M3terId], patience: Patience) -> Result<Owners, Failure> {
     let links = patience.with(|| store.load_owners(ids)).await.map_err(|error| failure::of_store(&error))?;
@@ -381,7 +424,7 @@ pub(super) async fn load_owners(store: &Store, ids: &[M3terId], patience: Patien
 /// The Plan that a Pricing belongs to: the one of its row, also where the Pricing itself cannot be resolved.
 pub(super) fn plan_of(pricing: &DesiredObject) -> ObjectKey {
     match pricing.value("planId") {
-        Some(crate::domain::value::Value::Object(key)) => key.clone(),
+        Some(Value::Object(key)) => key.clone(),
         _ => ObjectKey { kind: EntityKind::Plan, ..pricing.key.clone() },
     }
 }

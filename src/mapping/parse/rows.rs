@@ -4,7 +4,7 @@ use toml::de::DeTable;
 
 use super::{Parser, Value, dotted, find, is_path};
 use crate::mapping::fault::hint_for;
-use crate::mapping::language::{ROOT, RowSet, SetId};
+use crate::mapping::language::{FieldRef, ROOT, RowSet, SetId};
 
 const SET_KEYS: [&str; 8] = ["of", "relationship", "sobject", "parent", "order_by", "optional", "leave_out", "refuse"];
 
@@ -23,6 +23,7 @@ impl Parser<'_> {
             sobject: root.to_owned(),
             parent: None,
             order_by: String::new(),
+            ordered_by: Vec::new(),
             optional: false,
             leave_out: None,
             refuse: Vec::new(),
@@ -90,8 +91,8 @@ impl Parser<'_> {
         let relationship = self.required_name(table, key, "relationship", value.span());
         let sobject = self.required_name(table, key, "sobject", value.span());
         let parent = find(table, "parent").and_then(|_| self.required_name(table, key, "parent", value.span()));
-        let order_by =
-            find(table, "order_by").and_then(|value| self.order_by(value, &dotted(key, "order_by"))).unwrap_or_else(|| "Id".to_owned());
+        let order =
+            find(table, "order_by").and_then(|value| Some((self.order_by(value, &dotted(key, "order_by"))?, self.line(&value.span()))));
         if self.depth(of) >= MOST_LEVELS {
             self.fault(
                 &value.span(),
@@ -101,13 +102,19 @@ impl Parser<'_> {
             );
         }
         let set = self.sets.len();
+        let ordered_by = order.iter().flat_map(|(terms, line)| {
+            let fields = terms.split(',').filter_map(|term| term.split_whitespace().next());
+            fields.map(move |path| FieldRef { from: set, path: path.to_owned(), optional: false, line: *line })
+        });
+        let ordered_by = ordered_by.collect();
         let row_set = RowSet {
             name: name.to_owned(),
             of,
             relationship: relationship.unwrap_or_default(),
             sobject: sobject.unwrap_or_default(),
             parent,
-            order_by,
+            order_by: order.map_or_else(|| "Id".to_owned(), |(terms, _)| terms),
+            ordered_by,
             optional: self.flag(table, key, "optional"),
             leave_out: None,
             refuse: Vec::new(),
