@@ -229,13 +229,15 @@ fn pricing_types(resolution: &mut Resolution) {
             object.warnings.push("The price is 0: usage will be free".to_owned());
         }
         let has_type = object.value("cumulative").is_some();
+        // m3ter takes a price of the overage beside tiers only: one band is a tier then.
+        let has_overage = object.value("overagePricingBands").is_some();
         match &mut object.intent {
-            Intent::Sync(fields) if count == 1 => {
+            Intent::Sync(fields) if count == 1 && !has_overage => {
                 fields.retain(|field| field.name != "cumulative");
                 let action = FieldAction::Set(Value::Boolean(false));
                 fields.push(DesiredField { name: "cumulative", action, once: false, source: "one band".to_owned() });
             }
-            Intent::Sync(_) if !has_type => {
+            Intent::Sync(_) if !has_type && count > 1 => {
                 let message = format!("There are {count} price bands, and neither tiered nor volume is said");
                 find(
                     object,
@@ -263,25 +265,27 @@ fn only_what_m3ter_takes(resolution: &mut Resolution, root: Row<'_>) {
             _ => &[],
         };
         for [one, other] in exactly_one {
-            let fields: Vec<String> = made_by(object, root).map_or_else(Vec::new, |(row, mapped)| {
-                [*one, *other]
-                    .iter()
-                    .filter_map(|name| Some(row.shown_fields(&mapped.field(name)?.expression)))
-                    .filter(|names| !names.is_empty())
-                    .collect()
-            });
-            let fields = fields.join(" or ");
+            let fields = || {
+                let sources: Vec<String> = made_by(object, root).map_or_else(Vec::new, |(row, mapped)| {
+                    [*one, *other]
+                        .iter()
+                        .filter_map(|name| Some(row.shown_fields(&mapped.field(name)?.expression)))
+                        .filter(|names| !names.is_empty())
+                        .collect()
+                });
+                sources.join(" or ")
+            };
             match (has(one), has(other)) {
                 (true, true) => wrong.push((
                     FindingCode::ValueInvalid,
                     format!("m3ter takes either `{one}` or `{other}`, and the record gives both"),
-                    format!("Leave one of {fields} blank"),
+                    format!("Leave one of {} blank", fields()),
                 )),
-                (false, false) => wrong.push((
-                    FindingCode::RequiredValueBlank,
-                    format!("m3ter requires `{one}` or `{other}` of a {}, and {fields} is blank", object.kind()),
-                    format!("Fill {fields}"),
-                )),
+                (false, false) => {
+                    let fields = fields();
+                    let message = format!("m3ter requires `{one}` or `{other}` of a {}, and {fields} is blank", object.kind());
+                    wrong.push((FindingCode::RequiredValueBlank, message, format!("Fill {fields}")));
+                }
                 _ => {}
             }
         }

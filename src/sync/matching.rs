@@ -6,17 +6,19 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::future::join_all;
+use jiff::tz::TimeZone;
 
 use crate::changeset::compare::{Circumstances, compare, compare_referred};
 use crate::changeset::identity::{self, CommitmentEvidence, Owners};
 use crate::changeset::{Change, Changeset, KnownIds, Step};
 use crate::domain::actual::ActualObject;
+use crate::domain::dates::date_at;
 use crate::domain::desired::{DesiredObject, Intent, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
-use crate::domain::value::Value;
+use crate::domain::value::{Value, date_in_text};
 use crate::m3ter::ListFilter;
 use crate::store::{CommitmentAttempt, Link, LinkRelation, Store};
 use crate::sync::failure;
@@ -128,6 +130,29 @@ impl<'a> Seen<'a> {
             .filter(|(_, plan)| plan.text("endDate").and_then(|end| end.parse::<jiff::Timestamp>().ok()).is_none_or(|end| end > now))
             .map(|(link, plan)| RemovedLine { link: link.clone(), plan: plan.clone() })
             .collect()
+    }
+
+    /// What an earlier sync made and the record no longer asks for, although its row may still be there: it bills on until someone
+    /// ends it.
+    pub(super) fn left_behind(&self, desired: &[DesiredObject], rows: &HashSet<SalesforceId>, now: jiff::Timestamp) -> Vec<String> {
+        let wanted: HashSet<&ObjectKey> = desired.iter().map(|object| &object.key).collect();
+        let today = date_at(now, &TimeZone::UTC);
+        let runs = |object: &ActualObject| object.text("endDate").and_then(date_in_text).is_none_or(|end| end > today);
+        let left = self.links.iter().filter(|link| !wanted.contains(&link.object)).filter_map(|link| {
+            let object = self.object(link.object.kind, &link.m3ter_id).filter(|object| runs(object))?;
+            let (id, row) = (&object.id, &link.object.row);
+            match link.object.kind {
+                EntityKind::Commitment => Some(format!(
+                    "The Commitment {id} of {row} is no longer asked for, as its amount is blank or its row takes no part, and stands in m3ter; end it there if it is not owed"
+                )),
+                // Of rows that are gone, the setting for removed lines decides.
+                EntityKind::AccountPlan if rows.contains(row) => Some(format!(
+                    "The AccountPlan {id} of {row} is no longer asked for, as its row takes no part, and bills on in m3ter; end it there if the line is no longer sold"
+                )),
+                _ => None,
+            }
+        });
+        left.collect()
     }
 
     /// All objects of a kind that were read.

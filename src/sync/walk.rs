@@ -97,8 +97,10 @@ impl Walk<'_> {
         let removed_lines = seen.removed_lines(&objects, &rows, self.now);
         let time_zone = &circumstances.time_zone;
         let removal = Removal { setting: mapping.settings().removed_lines, lines: &removed_lines, rows: &rows, now: self.now, time_zone };
+        let left_behind = seen.left_behind(&objects, &rows, self.now);
         let desired: HashSet<ObjectKey> = objects.iter().map(|object| object.key.clone()).collect();
         let mut report = Report { warnings, ..Report::default() };
+        report.warnings.extend(left_behind);
         report.warnings.extend(guarded.map(|reason| format!("A sync that writes would be refused: {reason}")));
         let mut changeset = seen.compare(objects, &attempts, &circumstances).await?;
         report.failures.extend(seen.failures());

@@ -153,6 +153,17 @@ async fn overage_bands_stand_beside_the_bands_and_need_tiers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_band_with_a_price_of_the_overage_is_a_tier() {
+    let world = world().await;
+    world.org.vendor().delete("Usage_Rate__c", "a1RS90000079RT1MAM");
+    let result = world.sync(USAGE_DEAL).await;
+    assert_eq!(result["syncStatus"], "Completed", "{result:#}");
+    let pricing = world.object("pricings", "code", METER);
+    assert_eq!((bands(&pricing, "pricingBands"), &pricing["cumulative"]), (vec!["0 0.05 0".to_owned()], &json!(true)));
+    assert_eq!(bands(&pricing, "overagePricingBands"), ["0 0.09 0", "500 0.08 0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn custom_fields_that_are_replaced_lose_what_the_mapping_does_not_name() {
     let (world, _) = synced().await;
     let mut changed = contract(&world);
@@ -225,4 +236,39 @@ async fn a_rule_for_a_currency_is_used_for_deals_in_it_only() {
     assert_eq!(template("00kS900000079F1IAI"), general["id"]);
     assert_eq!(template("00kS900000079F2IAI"), "00000401-0000-4000-8000-000000000000");
     assert!(plan("00kS900000079F2IAI")["warnings"].to_string().contains("No product rule fits"), "{result:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_most_specific_rule_is_used_and_a_frequency_counts_more_than_a_currency() {
+    let rule = |asks: &str, code: &str| format!("[[product_rule]]\nproduct = \"API_CALLS\"\n{asks}plan_template = \"{code}\"\n\n");
+    let (frequency, currency) = ("billing_frequency = \"Annual\"\n", "currency = \"USD\"\n");
+    let rules = [
+        rule("", "GENERAL"),
+        rule(currency, "BY_CURRENCY"),
+        rule(frequency, "BY_FREQUENCY"),
+        rule(&format!("{frequency}{currency}"), "BY_BOTH"),
+    ];
+    let codes = ["GENERAL", "BY_CURRENCY", "BY_FREQUENCY", "BY_BOTH"];
+    // One rule more each time: whichever is more specific than those before is used.
+    for count in 1..=rules.len() {
+        let rules: String = rules[..count].iter().rev().map(String::as_str).collect();
+        let world = World::with_mapping(Some(&[
+            ("[account_plan]\n", &format!("{rules}[account_plan]\n")),
+            ("# billing_frequency = \"Billing_Frequency__c\"", "billing_frequency = \"Opportunity.NextStep\""),
+        ]))
+        .await;
+        for code in codes {
+            let template = json!({"productId": "21e063b6-2350-4add-a028-3e6ad5b233ed", "name": code, "code": code, "currency": "USD", "standingCharge": 0, "billFrequency": "MONTHLY"});
+            create(&world, "/plantemplates", &template);
+        }
+        world.org.vendor().update("Opportunity", DEAL, &json!({"NextStep": " ANNUAL "}));
+        let plan = object_result(&world.dry_run(DEAL).await, "Plan").clone();
+        let expected = codes[count - 1];
+        assert!(plan["warnings"].to_string().contains(&format!("The plan template `{expected}` was chosen by the product rule")), "{plan}");
+        // What the record does not say fits the general rule only.
+        world.org.vendor().update("Opportunity", DEAL, &json!({"NextStep": null}));
+        let plan = object_result(&world.dry_run(DEAL).await, "Plan").clone();
+        let expected = if count == 1 { "GENERAL" } else { "BY_CURRENCY" };
+        assert!(plan["warnings"].to_string().contains(&format!("`{expected}` was chosen")), "{plan}");
+    }
 }

@@ -217,6 +217,26 @@ async fn no_broken_file_leads_to_a_request() {
 }
 
 #[test]
+fn tables_of_the_same_rows_need_keys_and_fields_of_their_own() {
+    let pricing = |key: &str, field: &str| {
+        format!(
+            "[[pricing]]\nrows = \"lines\"\nkey = {{ value = \"{key}\" }}\nwrite_back = \"{field}\"\nplanId = {{ this = \"plan\" }}\n\
+             aggregationId = {{ lookup = \"aggregation\", code = \"Product2.ProductCode\" }}\ncode = \"Id\"\n\
+             startDate = \"Opportunity.CloseDate\"\npricingBands = {{ unit_price = \"UnitPrice\" }}\n\n"
+        )
+    };
+    let (before, rest) = OPPORTUNITY.split_once("[pricing]").unwrap();
+    let after = rest.split_once("[account_plan]").unwrap().1;
+    let file = |tables: [String; 3]| format!("{before}{}[account_plan]{after}", tables.concat());
+    parse(file([pricing("a", "A__c"), pricing("b", "B__c"), pricing("c", "C__c")]).as_bytes()).unwrap();
+    let faults = |tables| parse(file(tables).as_bytes()).unwrap_err();
+    let same_key = faults([pricing("a", "A__c"), pricing("b", "B__c"), pricing("b", "C__c")]);
+    assert!(same_key.len() == 1 && same_key[0].message.contains("of the same rows with the same key"), "{same_key:?}");
+    let same_field = faults([pricing("a", "A__c"), pricing("b", "B__c"), pricing("c", "B__c")]);
+    assert!(same_field.len() == 1 && same_field[0].message.contains("writes its ids to the same field"), "{same_field:?}");
+}
+
+#[test]
 fn a_code_that_m3ter_cannot_have_is_a_fault_of_the_file() {
     let lookup = "lookup = \"aggregation\", code = { first = [{ field = \"Product2.M3ter_Aggregation_Code__c\", optional = true }, \"Product2.ProductCode\"] }";
     for code in [

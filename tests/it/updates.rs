@@ -90,3 +90,33 @@ async fn an_object_that_was_deleted_in_m3ter_is_made_again() {
     assert_ne!(world.object("accountplans", "code", LINE)["id"].as_str(), Some(id.as_str()));
     assert_all(&world.sync(DEAL).await, "unchanged");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_record_no_longer_asks_for_is_left_alone_and_told() {
+    let world = World::new().await;
+    world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2099-12-31"}));
+    assert_eq!(world.sync(DEAL).await["warnings"], json!([]));
+    let contract = world.object("contracts", "code", DEAL);
+    let commitment = world.object("commitments", "contractId", contract["id"].as_str().unwrap());
+    let account_plan = world.object("accountplans", "code", LINE);
+    // The amount becomes blank, and the product one that is not metered.
+    let product = world.org.vendor().record("OpportunityLineItem", LINE).unwrap()["Product2Id"].as_str().unwrap().to_owned();
+    world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": null, "Amount": null}));
+    world.org.vendor().update("Product2", &product, &json!({"M3ter_Not_Metered__c": true}));
+    world.organization.clear_requests();
+    for result in [world.dry_run(DEAL).await, world.sync(DEAL).await] {
+        assert_eq!(actions(&result), ["Account unchanged", "Contract unchanged"], "{result:#}");
+        let warnings = result["warnings"].to_string();
+        for id in [&commitment["id"], &account_plan["id"]] {
+            assert!(warnings.contains(&format!("{} of ", id.as_str().unwrap())), "{warnings}");
+        }
+        assert!(warnings.contains("is no longer asked for, as its amount is blank"), "{warnings}");
+    }
+    assert!(world.m3ter_writes().is_empty());
+    // What was asked for again is the same as before.
+    world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": 12000.0}));
+    world.org.vendor().update("Product2", &product, &json!({"M3ter_Not_Metered__c": false}));
+    let result = world.sync(DEAL).await;
+    assert_all(&result, "unchanged");
+    assert_eq!(result["warnings"], json!([]));
+}

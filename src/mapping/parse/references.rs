@@ -87,23 +87,28 @@ impl Parser<'_> {
     fn check_several(&mut self, mapped: &Mapped) {
         // Parents are told apart by their own rows.
         for (index, object) in mapped.objects.iter().enumerate().filter(|(_, object)| object.level == 0) {
-            let is_like = |other: &&ObjectMapping| other.kind == object.kind && other.rows == object.rows;
-            let Some(other) = mapped.objects[..index].iter().find(is_like) else { continue };
             let constant = |object: &ObjectMapping| match object.key.as_ref().map(|key| &key.term) {
                 Some(Term::Constant(constant)) => Some(Some(constant.clone())),
                 Some(_) => None,
                 None => Some(None),
             };
-            if let (Some(one), Some(another)) = (constant(object), constant(other))
-                && one == another
-            {
+            let is_like = |other: &&ObjectMapping| other.kind == object.kind && other.rows == object.rows;
+            let is_same = |other: &&ObjectMapping| constant(other).is_some() && constant(other) == constant(object);
+            let writes_same = |other: &&ObjectMapping| {
+                other
+                    .write_back
+                    .as_ref()
+                    .is_some_and(|field| object.write_back.as_ref().is_some_and(|own| own.path == field.path && own.from == field.from))
+            };
+            let others = || mapped.objects[..index].iter().filter(is_like);
+            if let Some(other) = others().find(is_same) {
                 let message = format!("line {} makes a {} of the same rows with the same key", other.line, object.kind);
-                self.fault_at(
-                    object.line,
-                    table_name(object.kind),
-                    message,
-                    "add `key = { value = \"…\" }` with a value of its own to one of them",
-                );
+                let hint = "add `key = { value = \"…\" }` with a value of its own to one of them";
+                self.fault_at(object.line, table_name(object.kind), message, hint);
+            }
+            if let Some(other) = others().find(writes_same) {
+                let message = format!("line {} writes its ids to the same field of the same rows", other.line);
+                self.fault_at(object.line, &dotted(table_name(object.kind), "write_back"), message, "let each have a field of its own");
             }
         }
     }
