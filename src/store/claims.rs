@@ -1,7 +1,8 @@
 //! Claims: which process works on which run, until when, and who goes on when it does not.
 //!
 //! A claim is one UPDATE that sets the owner, raises the fence and sets the lease, judged by the database's own clock. There are no
-//! locks beyond a transaction: what a process holds is in the row, and ends by itself.
+//! locks beyond a transaction: what a process holds is in the row, and ends by itself. A row that another transaction is changing is
+//! passed over, so that one process which stands still in the middle of one keeps nobody from the other runs.
 
 use std::time::Duration;
 
@@ -101,7 +102,7 @@ impl Store {
              WHERE id = (
                  SELECT id FROM runs
                  WHERE state = 'running' AND lease_until_ms <= {now} AND ($3 IS NULL OR parent_record_id = $3)
-                 ORDER BY lease_until_ms LIMIT 1
+                 ORDER BY lease_until_ms LIMIT 1 {unlocked:runs}
              ) AND state = 'running' AND lease_until_ms <= {now}
              RETURNING *";
         let values = vec![claimant.owner.as_str().into(), claimant.lease_ms().into(), record.map(SalesforceId::as_str).into()];
@@ -138,7 +139,7 @@ impl Store {
                      SELECT 1 FROM runs AS running
                      WHERE running.parent_record_id = waiting.parent_record_id AND running.state = 'running' AND running.dry_run = 0
                  )
-                 ORDER BY id LIMIT 1
+                 ORDER BY id LIMIT 1 {unlocked:waiting}
              ) AND state = 'waiting'
              RETURNING *";
         let record = record.map(SalesforceId::as_str);
@@ -165,7 +166,7 @@ impl Store {
                      SELECT 1 FROM runs AS running
                      WHERE running.parent_record_id = due.parent_record_id AND running.state = 'running' AND running.dry_run = 0
                  )
-                 ORDER BY next_try_at_ms LIMIT 1
+                 ORDER BY next_try_at_ms LIMIT 1 {unlocked:due}
              ) AND state = 'retrying'
              RETURNING *";
         let values = vec![claimant.owner.as_str().into(), claimant.lease_ms().into(), now.into()];

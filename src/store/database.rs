@@ -21,6 +21,9 @@ use super::StoreError;
 
 /// How long `PostgreSQL` may take for one statement before it counts as away; a statement here takes about a millisecond.
 const STATEMENT_TIME: Duration = Duration::from_secs(5);
+/// A process that is stopped in the middle of a transaction, or whose machine is gone, holds the rows that it has changed no longer than
+/// this: nobody could take over what it worked on. Set for the transaction, because a session is not ours behind `PgBouncer`.
+const BEGIN_TO_WRITE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'";
 /// Connections that may turn out to be dead, one after the other, before a transaction is given up.
 const DEAD_CONNECTIONS: u32 = 12;
 
@@ -85,6 +88,7 @@ impl Database {
             let mut transaction = self.acquire(access, operation).await?;
             let begin = match (&self.engine, access) {
                 (Engine::Sqlite { .. }, Access::Write) => "BEGIN IMMEDIATE",
+                (Engine::Postgres(_), Access::Write) => BEGIN_TO_WRITE,
                 _ => "BEGIN",
             };
             transaction.is_open = true;
@@ -243,6 +247,7 @@ fn postgres_query(sql: String, values: Vec<Value>) -> Query<'static, Postgres, P
 /// - `{now}`: the database's clock at this moment, also within a transaction, in milliseconds since 1970;
 /// - `{texts:$1}`: the texts of the JSON list `$1` as rows with the column `value`;
 /// - `{objects:$1}`: the objects of the JSON list `$1` likewise, for `value->>'name'`;
+/// - `{unlocked:name}`: of the rows of the table `name` in a SELECT those that no other transaction is changing, to be changed by this one;
 /// - `{sequence}`: a number that is larger for a row that was inserted later.
 #[derive(Debug, Clone, Copy)]
 enum Dialect {
@@ -271,6 +276,9 @@ impl Dialect {
             (Self::Sqlite, ("texts" | "objects", parameter)) => format!("json_each({parameter})"),
             (Self::Postgres, ("texts", parameter)) => format!("json_array_elements_text(CAST({parameter} AS json)) AS each(value)"),
             (Self::Postgres, ("objects", parameter)) => format!("json_array_elements(CAST({parameter} AS json)) AS each(value)"),
+            // Whoever writes is alone there.
+            (Self::Sqlite, ("unlocked", _)) => String::new(),
+            (Self::Postgres, ("unlocked", table)) => format!("FOR UPDATE OF {table} SKIP LOCKED"),
             (Self::Sqlite, ("sequence", _)) => "rowid".to_owned(),
             (Self::Postgres, ("sequence", _)) => "sequence".to_owned(),
             (_, (other, _)) => unreachable!("no statement has the word {other}"),

@@ -199,7 +199,7 @@ impl Kind {
             "40001" | "40P01" | "55P03" => Self::Locked,
             "25006" => Self::ReadOnly,
             "53100" => Self::Full,
-            "53200" | "53300" | "57P01" | "57P02" | "57P03" | "57P05" => Self::Away,
+            "25P03" | "53200" | "53300" | "57P01" | "57P02" | "57P03" | "57P05" => Self::Away,
             code if code.starts_with("08") => Self::Away,
             _ => Self::Other,
         }

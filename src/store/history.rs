@@ -90,8 +90,9 @@ impl Store {
 
     /// Deletes runs that ended before a moment, at most so many; how many were. Links stay.
     pub async fn delete_runs_ended_before(&self, moment: Timestamp, at_most: u32) -> Result<u64, StoreError> {
-        let sql =
-            "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE state = 'ended' AND ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $2)";
+        let sql = "DELETE FROM runs WHERE id IN (
+                 SELECT id FROM runs WHERE state = 'ended' AND ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $2 {unlocked:runs}
+             )";
         self.database.execute("delete old runs", sql, vec![moment.into(), i64::from(at_most).into()]).await
     }
 

@@ -136,6 +136,33 @@ async fn a_run_is_taken_over_once_its_lease_has_run_out_and_by_one_process_only(
     assert_eq!((shown.takeovers, shown.object_results), (1, Some(Vec::new())), "what the first process did is looked at anew");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_process_that_stands_still_in_the_middle_of_a_transaction_keeps_nobody_from_its_runs_for_long() {
+    let home = Home::postgres().await;
+    let (still, there) = (home.store().await, home.store().await);
+    let stuck = claim(&still, &new_run(), &with_lease(Duration::ZERO)).await.held;
+    let other = NewRun { parent_record_id: record("006S900000795MNIAY"), ..new_run() };
+    let other = claim(&still, &other, &with_lease(Duration::ZERO)).await.held;
+    let mut transaction = still.database.begin(Access::Write, "stand still").await.unwrap();
+    transaction.check_fence(stuck).await.unwrap();
+
+    let asked = std::time::Instant::now();
+    assert_eq!(there.claim_abandoned(None, &process()).await.unwrap().unwrap().held.run, other.run, "the other one is not locked");
+    assert_eq!(there.claim_abandoned(None, &process()).await.unwrap(), None, "whoever looks does not wait");
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    let taken = async {
+        loop {
+            if let Some(taken) = there.claim_abandoned(None, &process()).await.unwrap() {
+                return taken;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let taken = tokio::time::timeout(Duration::from_secs(5), taken).await.unwrap();
+    assert_eq!((taken.held, taken.takeovers), (Held { run: stuck.run, fence: 2 }, 1));
+    assert!(matches!(transaction.commit().await, Err(StoreError::Unavailable { .. })), "what stood still does not count");
+}
+
 async fn whoever_lost_a_run_writes_nothing_more(home: Home) {
     let store = home.store().await;
     let lost = claim(&store, &new_run(), &with_lease(Duration::ZERO)).await.held;
