@@ -42,7 +42,7 @@ pub struct Access {
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Start syncs, and read the run that it was told of.
+    /// Start syncs, and read the runs that it asked for.
     Caller,
     /// Read all runs.
     Viewer,
@@ -57,7 +57,7 @@ pub enum Permission {
     Known,
     /// To start a sync.
     Sync,
-    /// To read one run whose id is known.
+    /// To read one run: whose, the operation itself looks at.
     ReadRun,
     /// To read all runs.
     ReadRuns,

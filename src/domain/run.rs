@@ -175,9 +175,9 @@ pub struct SyncRun {
     pub replay_of: Option<SyncRunId>,
     /// The runs that repeat this one.
     pub replays: Vec<SyncRunId>,
-    /// Who asked for it, where callers have names.
+    /// Who asked for it, where callers have names. A list knows only the first.
     #[serde(skip_serializing)]
-    pub requested_by: Option<String>,
+    pub requested_by: Vec<String>,
     /// What became of its objects so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_results: Option<Vec<ObjectResult>>,

@@ -1,9 +1,9 @@
 //! `GET /sync-runs`, `GET /sync-runs/{syncRunId}` and the two operations that run syncs again.
 
-use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,7 @@ use super::body::{Object, Presence, check_nothing, json_bytes, parse};
 use super::fault::Fault;
 use super::notes;
 use super::wait::{AcceptedRun, asker, database_unavailable, not_started};
+use crate::callers::{Caller, Permission};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::run::SyncRun;
 use crate::sync::{RunFilter, Syncs};
@@ -55,9 +56,18 @@ pub(super) struct ReplayAnswer {
     sync_run_ids: Vec<SyncRunId>,
 }
 
-/// `GET /sync-runs/{syncRunId}`.
-pub(super) async fn show(State(syncs): State<Syncs>, Path(id): Path<String>) -> Result<Json<SyncRun>, Fault> {
-    Ok(Json(find(&syncs, &id).await?))
+/// `GET /sync-runs/{syncRunId}`. Who may not read all runs may read those that they asked for; of the others they do not even hear that
+/// there are any.
+pub(super) async fn show(
+    State(syncs): State<Syncs>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<SyncRun>, Fault> {
+    let run = find(&syncs, &id).await?;
+    if caller.role.may(Permission::ReadRuns) || run.requested_by.iter().any(|name| *name == *caller.name) {
+        return Ok(Json(run));
+    }
+    Err(not_found(&id))
 }
 
 /// `GET /sync-runs`: newest first.

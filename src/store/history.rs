@@ -48,6 +48,8 @@ impl Store {
         let sql = "SELECT id FROM runs WHERE replay_of = $1 ORDER BY id";
         let replays = self.database.fetch(operation, sql, vec![id.to_string().into()]).await?;
         run.replays = replays.iter().map(|row| super::run_id(row.text("id"), operation)).collect::<Result<_, _>>()?;
+        let joiners = self.database.fetch(operation, "SELECT name FROM run_joiners WHERE run_id = $1", vec![id.to_string().into()]).await?;
+        run.requested_by.extend(joiners.iter().map(|row| row.text("name")));
         Ok(Some(run))
     }
 
@@ -125,7 +127,7 @@ fn run(row: &Row, operation: &'static str) -> Result<SyncRun, StoreError> {
         next_try_at: super::optional_instant(row, "next_try_at_ms", operation)?,
         replay_of: row.optional_text("replay_of").map(|id| super::run_id(id, operation)).transpose()?,
         replays: Vec::new(),
-        requested_by: row.optional_text("requested_by"),
+        requested_by: row.optional_text("requested_by").into_iter().collect(),
         object_results: None,
         callouts: None,
         result: None,

@@ -103,6 +103,7 @@ impl Store {
             }
             // A run that waits at this moment begins later, and so sees the record as it is now, or newer.
             if let Some(waiting) = find_waiting(&mut transaction, run).await? {
+                join(&mut transaction, waiting, run).await?;
                 transaction.commit().await?;
                 return Ok(Admission::Waits(waiting));
             }
@@ -234,6 +235,15 @@ async fn find_waiting(transaction: &mut Transaction, run: &NewRun) -> Result<Opt
     let values = vec![run.parent_record_id.as_str().into(), run.task.kind().into(), run.task.parameters().into()];
     let rows = transaction.fetch(sql, values).await?;
     rows.first().map(|row| super::run_id(row.text("id"), "find a waiting run")).transpose()
+}
+
+/// Notes who shares a run from now on, if that is somebody else than its first asker. It may begin or end meanwhile: its row stays.
+async fn join(transaction: &mut Transaction, waiting: SyncRunId, run: &NewRun) -> Result<(), StoreError> {
+    let Some(name) = &run.requested_by else { return Ok(()) };
+    let sql = "INSERT INTO run_joiners (run_id, name)
+         SELECT id, $1 FROM runs WHERE id = $2 AND (requested_by IS NULL OR requested_by <> $1)
+         ON CONFLICT DO NOTHING";
+    transaction.execute(sql, vec![name.as_str().into(), waiting.to_string().into()]).await.map(drop)
 }
 
 /// The run that waited longest for the record begins.

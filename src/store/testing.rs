@@ -9,6 +9,11 @@ use uuid::Uuid;
 use super::database::{Database, Engine};
 use super::open::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, migrate_postgres};
 
+/// The version of the tables that this program makes.
+pub(super) fn last_migration() -> i64 {
+    SQLITE_MIGRATIONS.iter().map(|migration| migration.version).max().unwrap()
+}
+
 /// The throw-away server of `scripts/test`.
 pub(super) fn postgres_url() -> String {
     #[expect(clippy::disallowed_methods, reason = "only the test script knows where its server listens")]

@@ -77,6 +77,8 @@ on_both_engines! {
     two_processes_write_at_the_same_time_and_nothing_is_lost
     two_processes_start_on_one_empty_database
     a_database_of_an_older_migration_is_brought_up_to_date_and_keeps_its_rows
+    a_database_of_each_older_version_opens_and_knows_its_links_and_runs
+    the_objects_of_a_row_are_found_by_an_index
     a_database_of_a_newer_version_is_left_alone
     a_transaction_that_is_dropped_leaves_nothing_behind
 }
@@ -319,6 +321,38 @@ async fn a_database_of_an_older_migration_is_brought_up_to_date_and_keeps_its_ro
     assert_eq!(interrupted.result.unwrap().error_code.as_deref(), Some("INTERRUPTED"));
     let claimed = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
     assert_eq!((claimed.held.run, claimed.takeovers), (runs[3], 0));
+}
+
+async fn a_database_of_each_older_version_opens_and_knows_its_links_and_runs(home: Home) {
+    testing::migrate(&home.url(), 1).await;
+    for version in 2..=testing::last_migration() {
+        testing::migrate(&home.url(), version).await;
+        let old = testing::unmigrated(&home.url()).await;
+        let sql = "INSERT INTO links (root, row, kind, key, m3ter_id, relation) VALUES ($1, $2, 'Account', $3, $4, 'owned')";
+        let values = vec![ROOT.into(), LINE.into(), version.to_string().into(), M3TER_ID.into()];
+        old.execute("insert", sql, values).await.unwrap();
+        old.close().await;
+    }
+    let store = home.store().await;
+    let links = store.load_links_of_row(EntityKind::Account, &record(LINE)).await.unwrap();
+    let keys: Vec<String> = links.iter().map(|link| link.object.key.clone()).collect();
+    assert_eq!(keys, (2..=testing::last_migration()).map(|version| version.to_string()).collect::<Vec<_>>());
+    held_run(&store).await;
+}
+
+async fn the_objects_of_a_row_are_found_by_an_index(home: Home) {
+    let store = home.store().await;
+    let mut transaction = store.database.begin(Access::Read, "explain").await.unwrap();
+    let (sql, column) = match &store.database.engine {
+        Engine::Sqlite { .. } => ("EXPLAIN QUERY PLAN SELECT root FROM links WHERE row = 'r' AND kind = 'Account'", "detail"),
+        Engine::Postgres(_) => {
+            // An empty table is read faster without any index.
+            transaction.run_plain("SET LOCAL enable_seqscan = off").await.unwrap();
+            ("EXPLAIN SELECT root FROM links WHERE row = 'r' AND kind = 'Account'", "QUERY PLAN")
+        }
+    };
+    let plan: Vec<String> = transaction.fetch(sql, Vec::new()).await.unwrap().iter().map(|row| row.text(column)).collect();
+    assert!(plan.iter().any(|step| step.contains("links_row")), "{plan:?}");
 }
 
 async fn a_database_of_a_newer_version_is_left_alone(home: Home) {

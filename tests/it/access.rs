@@ -9,6 +9,7 @@ use futures::{StreamExt as _, stream};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value as Json, json};
 use sync_to_m3ter::callers::{Callers, Role, append, new_key};
+use sync_to_m3ter_sandbox::control::FaultKind;
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -51,6 +52,17 @@ impl Guarded {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the service did not take in the file of keys");
+    }
+
+    async fn until_ended(&self, run: &str, key: &str) {
+        for _ in 0..1_000 {
+            let request = self.world.client().get(self.world.url(&format!("/sync-runs/{run}"))).bearer_auth(key);
+            if self.world.send(request).await.1.contains(r#""state":"ended""#) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the run does not end");
     }
 
     async fn status(&self, method: &str, path: &str, key: Option<&str>) -> u16 {
@@ -131,6 +143,37 @@ async fn each_role_does_its_own_and_no_more() {
     let fault: Json = serde_json::from_str(&text).unwrap();
     assert_eq!(fault["message"], "The API key `billing` has the role `viewer`, which does not cover this");
     assert!(guarded.world.m3ter_writes().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_reads_the_runs_that_it_asked_for_and_hears_of_no_others() {
+    let (guarded, operator) = Guarded::new(60_000, &[]).await;
+    let (flow, erp) = (guarded.add("flow", Role::Caller).await, guarded.add("erp", Role::Caller).await);
+    let viewer = guarded.add("billing", Role::Viewer).await;
+    let world = &guarded.world;
+    let begin = async |key: &str| {
+        let request = world.client().post(world.url(&format!("/sync-to-m3ter/{DEAL}?waitSeconds=0"))).bearer_auth(key);
+        let (status, text) = world.send(request).await;
+        assert_eq!(status, 202, "{text}");
+        serde_json::from_str::<Json>(&text).unwrap()["syncRunId"].as_str().unwrap().to_owned()
+    };
+    world.fault("POST", "/accounts", FaultKind::Delay { ms: 500 });
+    // The first one runs, the second one waits, and what the other caller asks for is joined to it.
+    let (running, waiting) = (begin(&flow).await, begin(&flow).await);
+    assert_eq!(begin(&erp).await, waiting);
+    for (run, statuses) in [(&running, [200, 404, 200, 200]), (&waiting, [200; 4])] {
+        for (key, status) in [&flow, &erp, &viewer, &operator].into_iter().zip(statuses) {
+            assert_eq!(guarded.status("GET", &format!("/sync-runs/{run}"), Some(key)).await, status, "{run}");
+        }
+    }
+    let answer = async |run: &str| {
+        let (_, text) = world.send(world.client().get(world.url(&format!("/sync-runs/{run}"))).bearer_auth(&erp)).await;
+        let fault: Json = serde_json::from_str(&text).unwrap();
+        (fault["errorCode"].clone(), fault["message"].as_str().unwrap().replace(run, "…"))
+    };
+    assert_eq!(answer(&running).await, answer("00000000-0000-7000-8000-000000000000").await, "somebody else's is as good as none");
+    assert_eq!(guarded.status("GET", "/sync-runs", Some(&flow)).await, 403);
+    guarded.until_ended(&waiting, &operator).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use crate::store::RunFilter;
 on_both_engines! {
     one_run_of_a_record_runs_and_one_waits_and_further_ones_join_it
     the_waiting_run_begins_in_the_transaction_that_ends_the_running_one
+    whoever_joins_a_run_is_remembered
     dry_runs_stand_outside
     requests_for_different_things_do_not_share_a_run
     a_thousand_requests_at_once_are_two_runs
@@ -66,6 +67,17 @@ async fn the_waiting_run_begins_in_the_transaction_that_ends_the_running_one(hom
     assert_eq!(state_of(&store, third.id).await, "running");
     let taken = store.claim_abandoned(None, &here).await.unwrap().unwrap();
     assert_eq!((taken.held.run, taken.takeovers), (third.id, 0));
+}
+
+async fn whoever_joins_a_run_is_remembered(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let by = |name: &str| NewRun { requested_by: Some(name.to_owned()), ..new_run() };
+    claim(&store, &by("flow"), &here).await;
+    let waiting = by("flow");
+    for run in [waiting.clone(), by("erp"), by("flow"), by("erp"), new_run()] {
+        assert_eq!(store.admit(&run, &here).await.unwrap(), Admission::Waits(waiting.id));
+    }
+    assert_eq!(store.load_run(waiting.id).await.unwrap().unwrap().requested_by, ["flow", "erp"]);
 }
 
 async fn dry_runs_stand_outside(home: Home) {
@@ -272,7 +284,7 @@ async fn runs_are_listed_newest_first_by_what_is_asked(home: Home) {
     assert_eq!(found(RunFilter { until: Some(instant(1)), ..all.clone() }).await, ids[4..]);
     assert!(found(RunFilter { parent_record_id: Some(record("006S900000795MNIAY")), ..all.clone() }).await.is_empty());
     let listed = store.list_runs(&all).await.unwrap();
-    assert_eq!((listed[0].requested_by.as_deref(), listed[0].result.as_ref()), (Some("erp"), None));
+    assert_eq!((listed[0].requested_by.as_slice(), listed[0].result.as_ref()), (["erp".to_owned()].as_slice(), None));
 }
 
 async fn old_runs_are_deleted_in_batches_and_links_stay(home: Home) {
