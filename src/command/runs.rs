@@ -15,7 +15,14 @@ use crate::sync::{REPLAY_EVERY, Scope};
 #[derive(Debug, Clone, Subcommand)]
 pub enum RunsCommand {
     /// List runs, newest first.
-    List(Filter),
+    List {
+        /// That ended so.
+        #[arg(long, value_parser = ["Completed", "Partial Success", "Failed"])]
+        status: Option<String>,
+        /// Which runs.
+        #[command(flatten)]
+        filter: Filter,
+    },
     /// Show one run: its results, its callouts, its tries.
     Show {
         /// The run's id.
@@ -24,6 +31,7 @@ pub enum RunsCommand {
     /// Run one run again, or all failed ones that a filter names.
     Replay {
         /// The run's id; none: those that the filter names, by the running service.
+        #[arg(conflicts_with_all = ["record", "error_code", "since", "until", "limit"])]
         sync_run_id: Option<String>,
         /// Which runs.
         #[command(flatten)]
@@ -37,9 +45,6 @@ pub struct Filter {
     /// Of this record.
     #[arg(long)]
     pub record: Option<String>,
-    /// That ended so: Completed, Partial Success or Failed.
-    #[arg(long)]
-    pub status: Option<String>,
     /// That failed with this code.
     #[arg(long)]
     pub error_code: Option<String>,
@@ -57,7 +62,7 @@ pub struct Filter {
 /// Carries out one of the commands.
 pub async fn run(config: Config, command: RunsCommand) -> anyhow::Result<Outcome> {
     match command {
-        RunsCommand::List(filter) => list(&config, filter).await,
+        RunsCommand::List { status, filter } => list(&config, status, filter).await,
         RunsCommand::Show { sync_run_id } => show(&config, &sync_run_id).await,
         RunsCommand::Replay { sync_run_id: Some(id), .. } => replay(&config, &id).await,
         RunsCommand::Replay { sync_run_id: None, filter } => replay_many(&config, filter).await,
@@ -69,7 +74,7 @@ impl Filter {
         let record = self.record.as_deref().map(SalesforceId::parse).transpose().map_err(|invalid| invalid.to_string())?;
         Ok(RunFilter {
             parent_record_id: record,
-            sync_status: self.status,
+            sync_status: None,
             error_code: self.error_code,
             since: self.since,
             until: self.until,
@@ -79,9 +84,9 @@ impl Filter {
     }
 }
 
-async fn list(config: &Config, filter: Filter) -> anyhow::Result<Outcome> {
+async fn list(config: &Config, status: Option<String>, filter: Filter) -> anyhow::Result<Outcome> {
     let filter = match filter.read() {
-        Ok(filter) => filter,
+        Ok(filter) => RunFilter { sync_status: status, ..filter },
         Err(problem) => return Ok(unusable(problem)),
     };
     let store = Store::open(&config.database_url).await?;
@@ -145,7 +150,8 @@ async fn replay_many(config: &Config, filter: Filter) -> anyhow::Result<Outcome>
     let store = Store::open(&config.database_url).await?;
     let planned = store.schedule_replays(&filter, REPLAY_EVERY, None).await?;
     store.close().await;
-    print(format_args!("{} runs will be run again by the running service, one every {} ms", planned.len(), REPLAY_EVERY.as_millis()));
+    let runs = if planned.len() == 1 { "run" } else { "runs" };
+    print(format_args!("{} {runs} will be run again by the running service, one every {} ms", planned.len(), REPLAY_EVERY.as_millis()));
     for id in planned {
         print(id);
     }
