@@ -26,7 +26,7 @@ pub type Owners = HashMap<M3terId, SalesforceId>;
 /// `scope` names the field and the id that a candidate must carry beside the code: a Pricing's `planId`, for example.
 pub fn by_code<'a>(
     desired: &DesiredObject,
-    candidates: &'a [ActualObject],
+    candidates: &[&'a ActualObject],
     scope: Option<(&str, &M3terId)>,
     owners: &Owners,
 ) -> Result<Option<&'a ActualObject>, Finding> {
@@ -34,7 +34,7 @@ pub fn by_code<'a>(
     let in_scope = |object: &&ActualObject| scope.is_none_or(|(field, id)| object.text(field) == Some(id.as_str()));
     let has_code =
         |object: &&ActualObject| object.code().is_some_and(|actual| actual == code || compare::is_successor_code(desired, actual));
-    let mut matching: Vec<&ActualObject> = candidates.iter().filter(in_scope).filter(has_code).collect();
+    let mut matching: Vec<&ActualObject> = candidates.iter().copied().filter(in_scope).filter(has_code).collect();
     if desired.kind() == EntityKind::Pricing {
         // Of a pricing and its successors the latest one is the one to compare with.
         matching.sort_by(|a, b| b.text("startDate").cmp(&a.text("startDate")));
@@ -77,7 +77,7 @@ pub fn code_in_use(desired: &DesiredObject, found: &ActualObject, owner: Option<
 #[derive(Debug, Clone, Copy)]
 pub struct CommitmentEvidence<'a> {
     /// Commitments of the Account, as m3ter lists them.
-    pub candidates: &'a [ActualObject],
+    pub candidates: &'a [&'a ActualObject],
     /// The Contract of this deal; without one in m3ter nothing can be this deal's Commitment.
     pub contract: Option<&'a M3terId>,
     /// Bodies that were sent for this object before, newest first.
@@ -94,6 +94,7 @@ pub fn commitment<'a>(desired: &DesiredObject, evidence: &CommitmentEvidence<'a>
     let free: Vec<&ActualObject> = evidence
         .candidates
         .iter()
+        .copied()
         .filter(|candidate| candidate.text("contractId") == Some(contract.as_str()))
         .filter(|candidate| !evidence.taken.contains(&candidate.id))
         .filter(|candidate| evidence.owners.get(&candidate.id).is_none_or(|owner| *owner == desired.key.row))
@@ -153,7 +154,7 @@ mod tests {
     }
 
     fn evidence<'a>(
-        candidates: &'a [ActualObject],
+        candidates: &'a [&'a ActualObject],
         contract: &'a M3terId,
         attempts: &'a [Map<String, Json>],
         owners: &'a Owners,
@@ -167,17 +168,17 @@ mod tests {
         let desired = account(Vec::new());
         let found = [actual_with_id(FIRST, json!({"code": desired.code}))];
         let owners = Owners::from([(id(FIRST), SalesforceId::parse("006S900000795MN").unwrap())]);
-        let finding = by_code(&desired, &found, None, &owners).unwrap_err();
+        let finding = by_code(&desired, &found.each_ref(), None, &owners).unwrap_err();
         assert_eq!(finding.code, FindingCode::CodeInUse);
         assert!(finding.message.contains("006S900000795MNIAY"), "{}", finding.message);
-        assert!(by_code(&desired, &found, None, &Owners::from([(id(FIRST), row())])).unwrap().is_some());
+        assert!(by_code(&desired, &found.each_ref(), None, &Owners::from([(id(FIRST), row())])).unwrap().is_some());
     }
 
     #[test]
     fn two_objects_with_the_code_are_named_and_none_is_guessed() {
         let desired = account(Vec::new());
         let found = [actual_with_id(FIRST, json!({"code": desired.code})), actual_with_id(SECOND, json!({"code": desired.code}))];
-        let finding = by_code(&desired, &found, None, &Owners::new()).unwrap_err();
+        let finding = by_code(&desired, &found.each_ref(), None, &Owners::new()).unwrap_err();
         assert!(finding.code == FindingCode::AmbiguousMatch && finding.message.contains(FIRST) && finding.message.contains(SECOND));
     }
 
@@ -187,9 +188,12 @@ mod tests {
         let candidates = [under_contract(FIRST, "2026-01-01")];
         let (owners, taken) = (Owners::new(), HashSet::new());
         let contract = id(CONTRACT);
-        assert_eq!(commitment(&desired, &evidence(&candidates, &contract, &[], &owners, &taken), &KnownIds::new()).unwrap().id, id(FIRST));
+        assert_eq!(
+            commitment(&desired, &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken), &KnownIds::new()).unwrap().id,
+            id(FIRST)
+        );
         let other_contract = id(SECOND);
-        assert_eq!(commitment(&desired, &evidence(&candidates, &other_contract, &[], &owners, &taken), &KnownIds::new()), None);
+        assert_eq!(commitment(&desired, &evidence(&candidates.each_ref(), &other_contract, &[], &owners, &taken), &KnownIds::new()), None);
     }
 
     #[test]
@@ -199,8 +203,8 @@ mod tests {
         let sent = json!({"startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD", "amount": 12000.00});
         let attempts = [sent.as_object().cloned().unwrap()];
         let (owners, taken, contract) = (Owners::new(), HashSet::new(), id(CONTRACT));
-        assert!(commitment(&desired, &evidence(&candidates, &contract, &attempts, &owners, &taken), &KnownIds::new()).is_some());
-        assert!(commitment(&desired, &evidence(&candidates, &contract, &[], &owners, &taken), &KnownIds::new()).is_none());
+        assert!(commitment(&desired, &evidence(&candidates.each_ref(), &contract, &attempts, &owners, &taken), &KnownIds::new()).is_some());
+        assert!(commitment(&desired, &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken), &KnownIds::new()).is_none());
     }
 
     #[test]
@@ -208,10 +212,14 @@ mod tests {
         let desired = desired_commitment("2026-01-01", None);
         let candidates = [under_contract(FIRST, "2026-01-01")];
         let (owners, contract) = (Owners::new(), id(CONTRACT));
-        assert!(commitment(&desired, &evidence(&candidates, &contract, &[], &owners, &HashSet::new()), &KnownIds::new()).is_some());
+        assert!(
+            commitment(&desired, &evidence(&candidates.each_ref(), &contract, &[], &owners, &HashSet::new()), &KnownIds::new()).is_some()
+        );
         let taken = HashSet::from([id(FIRST)]);
-        assert!(commitment(&desired, &evidence(&candidates, &contract, &[], &owners, &taken), &KnownIds::new()).is_none());
+        assert!(commitment(&desired, &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken), &KnownIds::new()).is_none());
         let owners = Owners::from([(id(FIRST), SalesforceId::parse("006S900000795MN").unwrap())]);
-        assert!(commitment(&desired, &evidence(&candidates, &contract, &[], &owners, &HashSet::new()), &KnownIds::new()).is_none());
+        assert!(
+            commitment(&desired, &evidence(&candidates.each_ref(), &contract, &[], &owners, &HashSet::new()), &KnownIds::new()).is_none()
+        );
     }
 }

@@ -315,7 +315,7 @@ impl<'a> Seen<'a> {
         taken: &HashSet<M3terId>,
     ) -> Identified {
         let kind = object.kind();
-        let candidates: Vec<ActualObject> = self.objects.get(&kind).into_iter().flat_map(HashMap::values).cloned().collect();
+        let candidates = self.all(kind);
         match kind {
             EntityKind::Account | EntityKind::Contract => identity::by_code(object, &candidates, None, owners).map(Option::<&_>::cloned),
             EntityKind::Plan | EntityKind::AccountPlan => {

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use crate::changeset::Changeset;
 use crate::changeset::compare::Circumstances;
 use crate::changeset::foresight::Surroundings;
-use crate::domain::desired::Resolution;
+use crate::domain::desired::{DesiredObject, Resolution};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure, ObjectResult, SyncResult};
 use crate::mapping::{Context, Mapping};
-use crate::store::{ClaimedRun, Link, Store};
+use crate::store::{ClaimedRun, CommitmentAttempt, Link, Store};
 use crate::sync::SyncMode;
 use crate::sync::apply::apply;
 use crate::sync::failure;
@@ -68,15 +68,16 @@ impl Walk<'_> {
     async fn sync(&self) -> Result<Report, Failure> {
         let mapping = self.find_mapping().await?;
         let patience = Patience::of(self.budget);
-        let links = patience.with(|| self.store.load_links(self.root)).await.map_err(|error| failure::of_store(&error))?;
-        let mut seen = Seen::new(self.knowledge, self.store, self.budget, links.clone());
-        let (record, (), attempts) = tokio::join!(
-            fetch_record(self.knowledge, mapping, self.root, self.budget),
-            seen.fetch_linked(),
-            patience.with(|| self.store.load_commitment_attempts(self.root)),
-        );
-        let record = record?;
-        let attempts = attempts.map_err(|error| failure::of_store(&error))?;
+        let linked = async {
+            let links = patience.with(|| self.store.load_links(self.root)).await.map_err(|error| failure::of_store(&error))?;
+            let mut seen = Seen::new(self.knowledge, self.store, self.budget, links.clone());
+            let is_new = links.iter().all(|link| link.object.kind != EntityKind::Commitment);
+            let attempts = async { if is_new { self.load_attempts(patience).await.map(Some) } else { Ok(None) } };
+            let ((), attempts) = tokio::join!(seen.fetch_linked(), attempts);
+            Ok((links, seen, attempts?))
+        };
+        let (record, linked) = tokio::join!(fetch_record(self.knowledge, mapping, self.root, self.budget), Box::pin(linked));
+        let (record, (links, mut seen, attempts)) = (record?, linked?);
 
         let keys = mapping.keys(&record);
         let rows: HashSet<SalesforceId> = keys.rows.iter().cloned().collect();
@@ -94,6 +95,12 @@ impl Walk<'_> {
         }
 
         let circumstances = Circumstances { now: self.now, time_zone, pricing_change: mapping.settings().pricing_change };
+        let is_linked = |object: &DesiredObject| links.iter().any(|link| link.object == object.key);
+        let attempts = match attempts {
+            Some(attempts) => attempts,
+            None if objects.iter().filter(|object| object.kind() == EntityKind::Commitment).all(is_linked) => Vec::new(),
+            None => self.load_attempts(patience).await?,
+        };
         let removed_lines = seen.removed_lines(&objects, &rows, self.now);
         let time_zone = &circumstances.time_zone;
         let removal = Removal { setting: mapping.settings().removed_lines, lines: &removed_lines, rows: &rows, now: self.now, time_zone };
@@ -102,7 +109,7 @@ impl Walk<'_> {
         let mut report = Report { warnings, ..Report::default() };
         report.warnings.extend(left_behind);
         report.warnings.extend(guarded.map(|reason| format!("A sync that writes would be refused: {reason}")));
-        let mut changeset = seen.compare(objects, &attempts, &circumstances).await?;
+        let mut changeset = Box::pin(seen.compare(objects, &attempts, &circumstances)).await?;
         report.failures.extend(seen.failures());
 
         if self.mode == SyncMode::DryRun {
@@ -145,6 +152,12 @@ impl Walk<'_> {
             deleted.map_err(|error| failure::of_store(&error))?;
         }
         Ok(report)
+    }
+
+    /// What earlier tries set out to create, for the Commitments that no link tells of.
+    async fn load_attempts(&self, patience: Patience) -> Result<Vec<CommitmentAttempt>, Failure> {
+        let attempts = patience.with(|| self.store.load_commitment_attempts(self.root)).await;
+        attempts.map_err(|error| failure::of_store(&error))
     }
 
     async fn apply(&self, changeset: &Changeset, writer: &Writer<'_>, links: Vec<Link>, report: &mut Report) {
