@@ -1,6 +1,7 @@
 //! What a person should know about a changeset before it is applied: what m3ter will refuse, and what will bill nothing.
 
 use jiff::Timestamp;
+use serde_json::Value as Json;
 
 use super::identity::Owners;
 use super::{Change, Changeset, Step};
@@ -37,7 +38,7 @@ impl Changeset {
             .iter()
             .map(|change| match change.desired.kind() {
                 EntityKind::AccountPlan => self.account_plan_ahead(change, surroundings),
-                EntityKind::Commitment => self.nothing_draws_down(change).or_else(|| commitment_ahead(change, surroundings)),
+                EntityKind::Commitment => self.nothing_draws_down(change).or_else(|| self.commitment_ahead(change, surroundings)),
                 _ => None,
             })
             .collect();
@@ -91,24 +92,40 @@ impl Changeset {
         (!is_drawn).then(|| "No AccountPlan of this sync draws the Commitment down: none has its Contract".to_owned())
     }
 
+    /// m3ter lets one Commitment of a Contract run for a product at a time.
+    fn commitment_ahead(&self, change: &Change, surroundings: &Surroundings<'_>) -> Option<String> {
+        let date = |field: &str| match change.desired.value(field) {
+            Some(Value::Date(date)) => Some(*date),
+            _ => None,
+        };
+        let (start, end) = (date("startDate")?, date("endDate")?);
+        let contract = match change.desired.value("contractId") {
+            // One that is still to come has no other Commitments.
+            Some(Value::Object(key)) => Some(self.changes.iter().find(|other| other.desired.key == *key)?.step.known_id()?.as_str()),
+            Some(Value::Id(id)) => Some(id.as_str()),
+            _ => None,
+        };
+        let products: &[String] = match change.desired.value("productIds") {
+            Some(Value::TextList(products)) => products,
+            _ => &[],
+        };
+        let clashes = |other: &&&ActualObject| {
+            let of = |field: &str| other.text(field).and_then(date_in_text);
+            let others: Vec<&str> =
+                other.fields.get("productIds").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
+            other.text("contractId") == contract
+                && (products.is_empty() || others.is_empty() || products.iter().any(|product| others.contains(&product.as_str())))
+                && of("startDate").is_some_and(|starts| starts < end)
+                && of("endDate").is_none_or(|ends| start < ends)
+        };
+        let blocker = surroundings.commitments.iter().find(clashes)?;
+        let begins_before = blocker.text("startDate").and_then(date_in_text).is_some_and(|starts| starts < start);
+        is_creation(change).then(|| overlap(change, blocker, surroundings.settings.commitment_overlap, begins_before, surroundings))
+    }
+
     fn is_own(&self, id: &M3terId) -> bool {
         self.changes.iter().any(|change| change.step.known_id() == Some(id))
     }
-}
-
-fn commitment_ahead(change: &Change, surroundings: &Surroundings<'_>) -> Option<String> {
-    let date = |field: &str| match change.desired.value(field) {
-        Some(Value::Date(date)) => Some(*date),
-        _ => None,
-    };
-    let (start, end) = (date("startDate")?, date("endDate")?);
-    let of = |other: &ActualObject, field: &str| other.text(field).and_then(date_in_text);
-    let clashes = |other: &&&ActualObject| {
-        of(other, "startDate").is_some_and(|starts| starts < end) && of(other, "endDate").is_none_or(|ends| start < ends)
-    };
-    let blocker = surroundings.commitments.iter().find(clashes)?;
-    let begins_before = of(blocker, "startDate").is_some_and(|starts| starts < start);
-    is_creation(change).then(|| overlap(change, blocker, surroundings.settings.commitment_overlap, begins_before, surroundings))
 }
 
 fn is_creation(change: &Change) -> bool {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use super::convert::Raw;
 use super::language::{ObjectMapping, ROOT};
 use super::resolve::date_of;
 use super::row::Row;
@@ -113,7 +114,8 @@ fn commitments(resolution: &mut Resolution, root: Row<'_>) {
             CommitmentBilling::BilledByPlan => match billing_plan(root, mapped, &plans) {
                 Ok(plan) => {
                     if let Intent::Sync(fields) = &mut object.intent {
-                        fields.push(set("billingPlanId", Value::Object(plan), "Plan of this sync"));
+                        let source = if matches!(plan, Value::Object(_)) { "Plan of this sync" } else { "product rule" };
+                        fields.push(set("billingPlanId", plan, source));
                         for (name, number) in [("billingInterval", Decimal::ONE), ("billingOffset", Decimal::ZERO)] {
                             if mapped.field(name).is_none() {
                                 fields.push(set(name, Value::Number(number), "constant"));
@@ -147,28 +149,34 @@ fn commitment_amount(object: &DesiredObject, root: Row<'_>) -> Result<Option<Dec
     }
 }
 
-fn billing_plan(root: Row<'_>, commitment: &ObjectMapping, plans: &[ObjectKey]) -> Result<ObjectKey, Finding> {
-    let mut marked: Vec<SalesforceId> = Vec::new();
+/// The Plan that bills a Commitment: that of the only line, or of the line that is marked, be it the line's own or a shared one.
+fn billing_plan(root: Row<'_>, commitment: &ObjectMapping, plans: &[ObjectKey]) -> Result<Value, Finding> {
+    let mut of_lines: Vec<(Value, bool)> = Vec::new();
     let mut lines = 0;
-    for plan in root.mapping.mapped.objects.iter().filter(|object| object.kind == EntityKind::Plan) {
-        for row in root.all_of(plan.rows) {
+    for mapped in root.mapping.mapped.objects.iter().filter(|object| object.kind == EntityKind::Plan) {
+        for row in root.all_of(mapped.rows) {
             lines += 1;
-            if commitment.billing_line.as_ref().is_some_and(|condition| row.holds(condition)) {
-                marked.extend(row.row_id(plan));
-            }
+            let shared = row.shared_plan(EntityKind::Plan).ok().flatten().and_then(|shared| match shared.raw {
+                Raw::Typed(value) => Some(value),
+                Raw::Json(_) => None,
+            });
+            let own = || row.key_of(mapped).filter(|key| plans.contains(key)).map(Value::Object);
+            let Some(plan) = shared.or_else(own) else { continue };
+            of_lines.push((plan, commitment.billing_line.as_ref().is_some_and(|condition| row.holds(condition))));
         }
     }
-    let candidates: Vec<&ObjectKey> =
-        if plans.len() == 1 { plans.iter().collect() } else { plans.iter().filter(|plan| marked.contains(&plan.row)).collect() };
+    let is_only = of_lines.len() == 1;
+    let candidates: Vec<&Value> = of_lines.iter().filter(|(_, marked)| is_only || *marked).map(|(plan, _)| plan).collect();
     match candidates.as_slice() {
         [only] => Ok((*only).clone()),
         _ => {
             let mut refs = Vec::new();
             commitment.billing_line.iter().for_each(|condition| condition.collect(&mut refs));
             let shown = refs.first().map_or_else(|| "the billing line".to_owned(), |flag| format!("`{}`", root.shown(flag)));
+            let marked = candidates.len();
             Err(Finding::new(
                 FindingCode::BillingPlanUnclear,
-                format!("Which plan bills the commitment is not clear: {} of {lines} lines have {shown} on", marked.len()),
+                format!("Which plan bills the commitment is not clear: {marked} of {lines} lines have {shown} on"),
                 format!("Switch {shown} on for exactly one line"),
             ))
         }

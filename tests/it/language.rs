@@ -272,3 +272,17 @@ async fn the_most_specific_rule_is_used_and_a_frequency_counts_more_than_a_curre
         assert!(plan["warnings"].to_string().contains(&format!("`{expected}` was chosen")), "{plan}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_plan_bills_the_commitment_of_a_deal_whose_only_line_has_it() {
+    let rule = "[[product_rule]]\nproduct = \"API_CALLS\"\nplan = \"API_FOR_ALL\"\n\n[account_plan]\n";
+    let billing = ("# commitment_billing = \"paid_outside\"", "commitment_billing = \"billed_by_plan\"");
+    let world = World::with_mapping(Some(&[("[account_plan]\n", rule), billing])).await;
+    let shared = create(&world, "/plans", &json!({"planTemplateId": API_TEMPLATE, "name": "For all", "code": "API_FOR_ALL"}));
+    let result = world.sync(DEAL).await;
+    assert_eq!(result["syncStatus"], "Completed", "{result:#}");
+    assert_eq!(actions(&result), ["Account created", "Contract created", "Commitment created", "AccountPlan created"]);
+    let contract = world.object("contracts", "code", DEAL);
+    let commitment = world.object("commitments", "contractId", contract["id"].as_str().unwrap());
+    assert_eq!((&commitment["billingPlanId"], commitment.get("amountPrePaid")), (&shared["id"], None));
+}

@@ -295,3 +295,23 @@ async fn the_account_plan_of_an_order_item() {
         assert_eq!(text(&account_plan, "contractId"), id_of(&world, "contracts", SALES_ORDER));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_further_order_item_is_no_overlap_ahead_with_the_commitment_of_another_product() {
+    let world = order().await;
+    // Of the two commitments one is gone, as if its item were new.
+    let contract = id_of(&world, "contracts", SALES_ORDER);
+    let of_seats = world.objects("commitments").into_iter().find(|commitment| {
+        text(commitment, "contractId") == contract && commitment["productIds"] == json!([id_of(&world, "products", "SEATS")])
+    });
+    let path = format!("/commitments/{}", text(&of_seats.unwrap(), "id"));
+    world.organization.vendor().request("DELETE", &path, &Json::Null).unwrap();
+    let result = world.dry_run(SALES_ORDER).await;
+    let created = result["objectResults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|object| object["objectName"] == "Commitment" && object["action"] == "created");
+    assert_eq!(created.unwrap()["warnings"], json!([]), "{result:#}");
+    assert_eq!(world.sync(SALES_ORDER).await["syncStatus"], "Completed");
+}
