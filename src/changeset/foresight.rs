@@ -50,10 +50,13 @@ impl Changeset {
     fn account_plan_ahead(&self, change: &Change, surroundings: &Surroundings<'_>) -> Option<String> {
         let product = self.product_of(change, surroundings)?;
         let period = instants(&change.desired)?;
+        // An Account that is still to come has nothing that stands in the way.
+        let account = self.referred(change.desired.value("accountId")?)?;
         let clashes = |other: &&&ActualObject| {
             let parse = |field: &str| other.text(field).and_then(|text| text.parse::<Timestamp>().ok());
             let starts = parse("startDate");
             other.text("productId") == Some(product)
+                && other.text("accountId") == Some(account)
                 && !self.is_own(&other.id)
                 && starts.is_some_and(|starts| period.1.is_none_or(|end| starts < end))
                 && parse("endDate").is_none_or(|end| period.0 < end)
@@ -101,9 +104,8 @@ impl Changeset {
         let (start, end) = (date("startDate")?, date("endDate")?);
         let contract = match change.desired.value("contractId") {
             // One that is still to come has no other Commitments.
-            Some(Value::Object(key)) => Some(self.changes.iter().find(|other| other.desired.key == *key)?.step.known_id()?.as_str()),
-            Some(Value::Id(id)) => Some(id.as_str()),
-            _ => None,
+            Some(contract) => Some(self.referred(contract)?),
+            None => None,
         };
         let products: &[String] = match change.desired.value("productIds") {
             Some(Value::TextList(products)) => products,
@@ -121,6 +123,15 @@ impl Changeset {
         let blocker = surroundings.commitments.iter().find(clashes)?;
         let begins_before = blocker.text("startDate").and_then(date_in_text).is_some_and(|starts| starts < start);
         is_creation(change).then(|| overlap(change, blocker, surroundings.settings.commitment_overlap, begins_before, surroundings))
+    }
+
+    /// The id that a value refers to, as far as m3ter has it.
+    fn referred<'a>(&'a self, value: &'a Value) -> Option<&'a str> {
+        match value {
+            Value::Object(key) => self.changes.iter().find(|other| other.desired.key == *key)?.step.known_id().map(M3terId::as_str),
+            Value::Id(id) => Some(id.as_str()),
+            _ => None,
+        }
     }
 
     fn is_own(&self, id: &M3terId) -> bool {

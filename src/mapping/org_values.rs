@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Mapping;
-use super::language::{Constant, Expression, FieldRef, Step, Term};
+use super::language::{Constant, Expression, FieldRef, Operand, Step, Term};
 use super::org::{OrgRemark, Severity};
+use super::structure::parts_of;
 use crate::domain::catalog::Catalogued;
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::org_schema::{OrgField, OrgSchema};
@@ -52,10 +53,36 @@ impl Mapping {
                 self.remark(reference, Severity::Red, &format!("is a {}, and m3ter takes {wanted}", field.field_type), remarks);
             }
         }
-        // What is looked up or put together is of another type than the field that it feeds.
-        let inner_spec = if matches!(expression.term, Term::First(_)) { spec } else { None };
-        for inner in expression.inner() {
-            self.look_at_values(inner, inner_spec, schema, remarks);
+        self.look_at_numbers(expression, schema, remarks);
+        for (inner, spec) in inner_values(expression, spec) {
+            self.look_at_values(inner, spec, schema, remarks);
+        }
+    }
+
+    /// Fields that are computed with have to be numbers, whatever the value becomes.
+    fn look_at_numbers(&self, expression: &Expression, schema: &OrgSchema, remarks: &mut Vec<OrgRemark>) {
+        let of_term = match &expression.term {
+            Term::UnitPrice(price, discount) => std::iter::once(price).chain(discount).collect(),
+            Term::MonthsAfter(months, _) => vec![months],
+            _ => Vec::new(),
+        };
+        let of_steps = expression.steps.iter().filter_map(|step| match step {
+            Step::Times(Operand::Field(field))
+            | Step::DividedBy(Operand::Field(field))
+            | Step::PercentOf(Operand::Field(field))
+            | Step::LessPercent(Operand::Field(field))
+            | Step::AddMonths(Operand::Field(field))
+            | Step::AddDays(Operand::Field(field)) => Some(field),
+            _ => None,
+        });
+        for reference in of_term.into_iter().chain(of_steps) {
+            if let Ok(field) = self.org_field(schema, reference)
+                && !is_number(field)
+            {
+                // What stands in a text may be a number.
+                let severity = if is_open(field) { Severity::Yellow } else { Severity::Red };
+                self.remark(reference, severity, &format!("is a {}, and has to hold a number to compute with", field.field_type), remarks);
+            }
         }
     }
 
@@ -96,17 +123,37 @@ pub(super) fn constants(expression: &Expression) -> Vec<&str> {
     found
 }
 
+/// The expressions directly inside one, each with the m3ter field or part of a list that it feeds. What is looked up or put together is
+/// of another type than what it becomes.
+fn inner_values<'e>(expression: &'e Expression, spec: Option<&'e FieldSpec>) -> Vec<(&'e Expression, Option<&'e FieldSpec>)> {
+    let parts = parts_of(spec.map(|spec| spec.field_type));
+    let fed = |(name, inner): &'e (&'static str, Expression)| (inner, parts.iter().find(|part| part.name == *name));
+    match &expression.term {
+        Term::First(expressions) | Term::Extreme(_, expressions) => expressions.iter().map(|inner| (inner, spec)).collect(),
+        Term::Each(_, each) => each.iter().map(fed).collect(),
+        Term::List(entries) => entries.iter().flatten().map(fed).collect(),
+        _ => expression.inner().into_iter().map(|inner| (inner, None)).collect(),
+    }
+}
+
+/// Texts and formulas may hold anything: what is in them shows when a record is synced.
+fn is_open(field: &OrgField) -> bool {
+    ["string", "textarea", "picklist", "combobox", "anyType", "encryptedstring"].contains(&field.field_type.as_str())
+}
+
+fn is_number(field: &OrgField) -> bool {
+    ["double", "currency", "percent", "int", "long"].contains(&field.field_type.as_str())
+}
+
 /// What m3ter's field takes, where a Salesforce field of this type cannot hold it.
 fn unfit(field: &OrgField, wanted: FieldType) -> Option<&'static str> {
     let is = |types: &[&str]| types.contains(&field.field_type.as_str());
-    let numbers = ["double", "currency", "percent", "int", "long"];
-    // Texts and formulas may hold anything: what is in them shows when a record is synced.
-    let is_open = is(&["string", "textarea", "picklist", "combobox", "anyType", "encryptedstring"]);
+    let is_open = is_open(field);
     match wanted {
         FieldType::Date | FieldType::DateTime if !is(&["date", "datetime"]) && !is_open => Some("a date"),
-        FieldType::Decimal { .. } | FieldType::Integer { .. } if !is(&numbers) => Some("a number"),
+        FieldType::Decimal { .. } | FieldType::Integer { .. } if !is_number(field) => Some("a number"),
         FieldType::Boolean if !is(&["boolean"]) => Some("true or false"),
-        FieldType::Email if is(&numbers) || is(&["boolean", "date", "datetime"]) => Some("an e-mail address"),
+        FieldType::Email if is_number(field) || is(&["boolean", "date", "datetime"]) => Some("an e-mail address"),
         _ => None,
     }
 }

@@ -385,11 +385,11 @@ fn inside_contract(resolution: &mut Resolution, root: Row<'_>) {
     }
 }
 
-/// m3ter runs one AccountPlan of a product at a time: of two lines the later one is refused before anything of it is sent.
+/// m3ter runs one AccountPlan of a product at a time for an Account: of two lines the later one is refused before anything of it is sent.
 fn one_plan_for_each_product(resolution: &mut Resolution, root: Row<'_>) {
     let plans: HashMap<&ObjectKey, &DesiredObject> =
         resolution.objects.iter().filter(|object| object.kind() == EntityKind::Plan).map(|object| (&object.key, object)).collect();
-    let mut seen: Vec<(SalesforceId, &PlanTemplate, Period)> = Vec::new();
+    let mut seen: Vec<(SalesforceId, Option<&Value>, &PlanTemplate, Period)> = Vec::new();
     let mut clashes: Vec<(SalesforceId, Finding)> = Vec::new();
     for account_plan in resolution.objects.iter().filter(|object| object.kind() == EntityKind::AccountPlan) {
         let row = &account_plan.key.row;
@@ -398,14 +398,16 @@ fn one_plan_for_each_product(resolution: &mut Resolution, root: Row<'_>) {
             _ => None,
         };
         let Some((template, runs)) = plan.and_then(|plan| template_of(plan, root)).zip(period(account_plan)) else { continue };
-        let other = seen.iter().find(|(_, other, period)| other.product_id == template.product_id && intersect(*period, runs));
+        let account = account_plan.value("accountId");
+        let is_like = |of: Option<&Value>, other: &PlanTemplate| of == account && other.product_id == template.product_id;
+        let other = seen.iter().find(|(_, of, other, period)| is_like(*of, other) && intersect(*period, runs));
         match other {
             Some((other, ..)) => {
                 let message = format!("The lines {other} and {row} are of the same m3ter product and run at the same time");
                 let remedy = "Give the lines periods that do not overlap, or join them into one";
                 clashes.push((row.clone(), Finding::new(FindingCode::ProductPeriodsOverlap, message, remedy)));
             }
-            None => seen.push((row.clone(), template, runs)),
+            None => seen.push((row.clone(), account, template, runs)),
         }
     }
     for (row, finding) in clashes {

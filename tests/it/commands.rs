@@ -90,6 +90,40 @@ async fn a_check_against_the_org_names_what_does_not_fit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_against_the_org_looks_at_what_is_computed_with_and_at_parts_of_lists() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let own = mappings(
+        directory.path(),
+        &[
+            ("months = \"M3ter_Term_Months__c\"", "months = \"CloseDate\""),
+            (
+                "{ unit_price = \"UnitPrice\", discount_percent = \"Discount\" }",
+                "{ unit_price = \"Product2.Name\", discount_percent = \"M3ter_Skip_Plan__c\" }, { list = [{ lowerLimit = { value = 0 }, unitPrice = \"ServiceDate\" }] }",
+            ),
+            (
+                "standingCharge = { field = \"M3ter_Standing_Charge__c\", optional = true }",
+                "standingCharge = { field = \"M3ter_Standing_Charge__c\", optional = true, times = \"M3ter_End_Date__c\" }",
+            ),
+        ],
+    );
+    let (code, text) = run(&world, directory.path(), &["mapping", "check", "--org", "--mappings-dir", &own]).await;
+    assert_eq!(code, 1, "{text}");
+    let said = |severity: &str, field: &str, words: &str| {
+        let line = text.lines().find(|line| line.contains(&format!("`{field}`")) && line.contains(words));
+        assert!(line.is_some_and(|line| line.starts_with(severity)), "{severity} {field} {words}: {text}");
+    };
+    said("red", "CloseDate", "is a date, and has to hold a number to compute with");
+    said("yellow", "Product2.Name", "is a string, and has to hold a number");
+    said("red", "M3ter_Skip_Plan__c", "is a boolean, and has to hold a number");
+    said("red", "M3ter_End_Date__c", "is a date, and has to hold a number");
+    said("red", "ServiceDate", "is a date, and m3ter takes a number");
+    // The mappings that come with the service have nothing of the kind.
+    let (code, text) = run(&world, directory.path(), &["mapping", "check", "--org"]).await;
+    assert!(code == 0 && !text.contains("red"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_check_against_m3ter_names_every_code_that_it_does_not_have() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();

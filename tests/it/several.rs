@@ -14,8 +14,12 @@ const GLOBEX_CODE: &str = "001S900000RzsIVIAZ";
 const MAPPING: &str = include_str!("mappings/years.toml");
 
 async fn world() -> World {
+    world_with(MAPPING).await
+}
+
+async fn world_with(mapping: &str) -> World {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("years.toml"), MAPPING).unwrap();
+    std::fs::write(directory.path().join("years.toml"), mapping).unwrap();
     let world = World::with_config(move |config| config.mappings_dir = Some(directory.path().to_owned())).await;
     world.org.vendor().update("Account", "001S90000079HOOIA2", &json!({"AccountNumber": GLOBEX_CODE}));
     let shared = json!({"planTemplateId": "00000403-0000-4000-8000-000000000000", "name": "For all", "code": "EVENTS_FOR_ALL"});
@@ -118,4 +122,38 @@ async fn what_runs_is_held_against_the_term_of_its_own_contract() {
         (&second["startDate"], &second["contractId"]),
         (&json!("2027-01-01T00:00:00Z"), &world.object("contracts", "code", YEARS[1])["id"])
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_one_product_for_different_accounts_do_not_stand_in_each_other_s_way() {
+    let deal_s = "Usage_Deal__r.Account__r.AccountNumber";
+    let mut own = MAPPING.to_owned();
+    for before in [
+        "code = \"Id\"\naccountId = { lookup = \"account\", code = \"",
+        "[[account_plan]]\nrows = \"lines\"\naccountId = { lookup = \"account\", code = \"",
+    ] {
+        let of_deal = format!("{before}{deal_s}\"");
+        assert!(own.contains(&of_deal), "{of_deal}");
+        own = own.replacen(&of_deal, &format!("{before}Region__c\""), 1);
+    }
+    let world = world_with(&own).await;
+    world
+        .organization
+        .vendor()
+        .request("POST", "/accounts", &json!({"name": "Second", "code": "SECOND", "emailAddress": "x@second.example"}))
+        .unwrap();
+    world.org.vendor().update("Usage_Line__c", USAGE_LINE, &json!({"Region__c": GLOBEX_CODE}));
+    let mut line = world.org.vendor().record("Usage_Line__c", USAGE_LINE).unwrap();
+    line.remove("Id");
+    line.insert("Region__c".to_owned(), json!("SECOND"));
+    let line = world.org.vendor().insert("Usage_Line__c", &Json::Object(line));
+    let dry = world.dry_run(USAGE_DEAL).await;
+    assert!(!dry["objectResults"].to_string().contains("m3ter will refuse"), "{dry:#}");
+    let result = world.sync(USAGE_DEAL).await;
+    assert_eq!(result["syncStatus"], "Completed", "{result:#}");
+    let second = world.object("accounts", "code", "SECOND");
+    assert_eq!(world.object("accountplans", "code", &line)["accountId"], second["id"]);
+    // For one Account it is refused as before.
+    world.org.vendor().update("Usage_Line__c", &line, &json!({"Region__c": GLOBEX_CODE}));
+    assert!(world.dry_run(USAGE_DEAL).await.to_string().contains("PRODUCT_PERIODS_OVERLAP"));
 }
