@@ -16,9 +16,11 @@ COPY mappings mappings
 COPY migrations migrations
 # `dev` is built in a third of the time, to try the image.
 ARG PROFILE=release
+# `otel` sends spans to a collector.
+ARG FEATURES=
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    cargo install --locked --profile "$PROFILE" --path . --bin sync-to-m3ter --root /image
+    cargo install --locked --profile "$PROFILE" --features "$FEATURES" --path . --bin sync-to-m3ter --root /image
 RUN install -d -o 65532 -g 65532 /image/data
 
 # The C library, and the certificates that both vendors are trusted by; no shell and no package manager. It has no versions: a build takes

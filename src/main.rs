@@ -9,7 +9,7 @@ use sync_to_m3ter::command::{
 };
 use sync_to_m3ter::config::{self, Config};
 use sync_to_m3ter::sync::SyncMode;
-use sync_to_m3ter::telemetry::{self, LogFormat};
+use sync_to_m3ter::telemetry::{self, Collector, LogFormat};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -67,17 +67,22 @@ fn main() -> ExitCode {
         Some(other) => return complain(&format!("LOG_FORMAT is `{other}`; it takes `text` or `json`"), Outcome::Unusable),
     };
     let default_filter = if matches!(command, Command::Serve | Command::Sandbox(_)) { "info" } else { "warn" };
-    if let Err(problem) = telemetry::start(&variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()), format) {
-        return complain(&problem, Outcome::Unusable);
-    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("the runtime could not be started: {error}"), Outcome::Unusable),
+    };
+    let endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|endpoint| !endpoint.trim().is_empty());
+    let collector = endpoint.map(|endpoint| Collector { endpoint, headers: variable("OTEL_EXPORTER_OTLP_HEADERS") });
+    let inside = runtime.enter();
+    let telemetry = match telemetry::start(&variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()), format, collector.as_ref()) {
+        Ok(telemetry) => telemetry,
+        Err(problem) => return complain(&problem, Outcome::Unusable),
+    };
+    drop(inside);
     let config = if matches!(command, Command::Sandbox(_) | Command::Keys(_) | Command::Health(_)) {
         None
     } else {
         Some(Config::from_variables(&variable))
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return complain(&format!("the runtime could not be started: {error}"), Outcome::Unusable),
     };
     let outcome = runtime.block_on(async {
         match (command, config) {
@@ -99,6 +104,7 @@ fn main() -> ExitCode {
             (_, None) => unreachable!("every other command has read its configuration"),
         }
     });
+    telemetry.end();
     match outcome {
         Ok(outcome) => outcome.into(),
         Err(error) => complain(&format!("{error:#}"), Outcome::Unusable),

@@ -1,10 +1,16 @@
-//! Logs: one structured line for each event, errors with their whole chain of causes.
+//! Logs: one structured line for each event, errors with their whole chain of causes; and spans, for a collector.
 
+#[cfg(feature = "otel")]
+mod export;
 pub mod metrics;
 pub mod trace;
 
 use std::error::Error;
 use std::fmt;
+
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// An error with all its sources, outermost first: tracing's JSON format prints the outermost only.
 #[derive(Debug, Clone, Copy)]
@@ -31,13 +37,53 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends log lines to standard error, as `filter` (the syntax of `RUST_LOG`) admits them.
-pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
+/// A collector of `OpenTelemetry`.
+#[derive(Clone)]
+pub struct Collector {
+    /// Where it is: `http://collector:4318`.
+    pub endpoint: String,
+    /// What it wants to see: `name=value,name=value`.
+    pub headers: Option<String>,
+}
+
+/// What was started; it is ended when the program ends.
+#[derive(Debug)]
+#[must_use]
+pub struct Telemetry {
+    #[cfg(feature = "otel")]
+    exporter: Option<export::Exporter>,
+}
+
+/// Sends log lines to standard error, as `filter` (the syntax of `RUST_LOG`) admits them, and spans to a collector, if there is one.
+pub fn start(filter: &str, format: LogFormat, collector: Option<&Collector>) -> Result<Telemetry, String> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| format!("RUST_LOG is `{filter}`: {error}"))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match format {
-        LogFormat::Text => subscriber.with_target(false).try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_target(false).with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
-    started.map_err(|error| error.to_string())
+    #[cfg(feature = "otel")]
+    let (telemetry, layers) = {
+        let exporter = collector.map(export::Exporter::new).transpose()?;
+        trace::exported_from_now_on(exporter.is_some());
+        let layers: Vec<_> = std::iter::once(lines).chain(exporter.as_ref().map(export::Exporter::layer)).collect();
+        (Telemetry { exporter }, layers)
+    };
+    #[cfg(not(feature = "otel"))]
+    let (telemetry, layers) = (Telemetry {}, vec![lines]);
+    tracing_subscriber::registry().with(layers).try_init().map_err(|error| error.to_string())?;
+    if cfg!(not(feature = "otel")) && collector.is_some() {
+        tracing::warn!("OTEL_EXPORTER_OTLP_ENDPOINT is set, and this program was built without the feature `otel`: no spans are sent");
+    }
+    Ok(telemetry)
+}
+
+impl Telemetry {
+    /// Sends what is left.
+    pub fn end(self) {
+        #[cfg(feature = "otel")]
+        if let Some(Err(problem)) = self.exporter.map(|exporter| exporter.end()) {
+            tracing::warn!(problem, "the last spans did not reach the collector");
+        }
+    }
 }

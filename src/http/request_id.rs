@@ -6,7 +6,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field};
 use uuid::Uuid;
 
 use super::fault::PendingFault;
@@ -26,10 +26,13 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
     let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let as_problem = accepted.contains("application/problem+json");
     let method = request.method().clone();
-    let span = tracing::info_span!("request", request_id = %id, trace_id = tracing::field::Empty);
-    let trace = trace::begin(&span, TraceContext::from_headers(request.headers()).as_ref());
     let operation =
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| format!("{method} {}", path.as_str()));
+    let span = tracing::info_span!(
+        "request", request_id = %id, trace_id = field::Empty, otel.kind = trace::for_export(|| "server"),
+        otel.name = trace::for_export(|| operation.clone()), otel.status_code = field::Empty, http.response.status_code = field::Empty
+    );
+    let trace = trace::begin(&span, TraceContext::from_headers(request.headers()).as_ref());
     let (mut response, notes) = notes::collect(trace.within(next.run(request))).instrument(span.clone()).await;
     if let Some(fault) = response.extensions_mut().remove::<PendingFault>() {
         response = fault.write(response, &id, as_problem);
@@ -38,6 +41,12 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
         response.headers_mut().insert(HEADER, value);
     }
     let status = response.status().as_u16();
+    if let Some(status) = trace::for_export(|| status) {
+        span.record("http.response.status_code", status);
+    }
+    if response.status().is_server_error() {
+        trace::failed(&span);
+    }
     metrics::request_ended(&operation, status, started.elapsed());
     let client = notes.client.map(|address| address.to_string()).unwrap_or_default();
     let (caller, role) = (notes.caller_name(), notes.role());

@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span, field};
 
 use super::Shared;
 use crate::domain::outcome::{ErrorCode, Failure, SyncResult, SyncStatus};
@@ -47,7 +47,8 @@ impl Shared {
             while let Some((run, lease)) = next {
                 let span = tracing::info_span!(
                     parent: None, "sync", sync_run_id = %run.held.run, parent_record_id = %run.parent_record_id,
-                    kind = kind(&run), dry_run = run.dry_run, trace_id = tracing::field::Empty
+                    kind = kind(&run), dry_run = run.dry_run, trace_id = field::Empty, sync_status = field::Empty,
+                    error_code = field::Empty, otel.status_code = field::Empty
                 );
                 let above = run.trace.as_deref().and_then(|text| text.parse().ok());
                 let trace = trace::begin(&span, above.as_ref());
@@ -195,6 +196,14 @@ pub(super) fn callouts(earlier: &[RunCallout], journal: &Journal) -> Vec<RunCall
 
 /// Counts a sync that ended, and its objects.
 fn note(run: &ClaimedRun, result: &SyncResult) {
+    let span = Span::current();
+    if let Some(status) = trace::for_export(|| result.sync_status.to_string()) {
+        span.record("sync_status", status);
+        span.record("error_code", result.error_code.as_deref());
+    }
+    if result.sync_status == SyncStatus::Failed {
+        trace::failed(&span);
+    }
     metrics::sync_ended(kind(run), &result.sync_status.to_string(), result.error_code.as_deref(), run.dry_run);
     for object in &result.object_results {
         metrics::object_ended(&object.object_name, object.action.as_str(), run.dry_run);

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tracing::Span;
@@ -82,9 +83,56 @@ impl TraceContext {
 /// Begins what a span is about, as a step of the trace of `above`, or as the first one of a new trace; what belongs to the span goes on
 /// from what is returned.
 pub fn begin(span: &Span, above: Option<&TraceContext>) -> TraceContext {
-    let context = above.map_or_else(TraceContext::first, TraceContext::next_step);
+    let context = exported(span, above).unwrap_or_else(|| above.map_or_else(TraceContext::first, TraceContext::next_step));
     span.record("trace_id", context.trace_id());
     context
+}
+
+/// A span is exported under its parent's trace, with a number that the exporter gives it.
+#[cfg(feature = "otel")]
+fn exported(span: &Span, above: Option<&TraceContext>) -> Option<TraceContext> {
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+    if let Some(above) = above {
+        let (trace_id, span_id) = (TraceId::from_bytes(above.trace_id.to_be_bytes()), SpanId::from_bytes(above.span_id.to_be_bytes()));
+        let remote = SpanContext::new(trace_id, span_id, TraceFlags::new(above.flags), true, TraceState::default());
+        // It fails where nothing is exported.
+        let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote));
+    }
+    let context = span.context();
+    let own = context.span().span_context().clone();
+    own.is_valid().then(|| TraceContext {
+        trace_id: u128::from_be_bytes(own.trace_id().to_bytes()),
+        span_id: u64::from_be_bytes(own.span_id().to_bytes()),
+        flags: own.trace_flags().to_u8(),
+        state: above.and_then(|above| above.state.clone()),
+    })
+}
+
+#[cfg(not(feature = "otel"))]
+fn exported(_: &Span, _: Option<&TraceContext>) -> Option<TraceContext> {
+    None
+}
+
+static IS_EXPORTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether spans are exported.
+#[cfg(feature = "otel")]
+pub(super) fn exported_from_now_on(is_exported: bool) {
+    IS_EXPORTED.store(is_exported, Ordering::Relaxed);
+}
+
+/// A field of a span that only those see who look at exported spans.
+pub fn for_export<T>(value: impl FnOnce() -> T) -> Option<T> {
+    IS_EXPORTED.load(Ordering::Relaxed).then(value)
+}
+
+/// Marks the exported span as failed.
+pub fn failed(span: &Span) {
+    if let Some(code) = for_export(|| "ERROR") {
+        span.record("otel.status_code", code);
+    }
 }
 
 /// As it is kept: the parent, and the state after a space.

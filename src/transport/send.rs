@@ -211,7 +211,8 @@ impl Transport {
         let (above, trace) = budget.trace();
         let span = tracing::info_span!(
             parent: above, "callout", vendor = self.inner.vendor.name(), operation = call.operation, attempt = *attempts,
-            status = field::Empty, trace_id = field::Empty
+            status = field::Empty, trace_id = field::Empty, otel.kind = trace::for_export(|| "client"),
+            otel.name = trace::for_export(|| format!("{} {}", self.inner.vendor, call.operation)), otel.status_code = field::Empty
         );
         if let Some(trace) = trace {
             trace::begin(&span, Some(trace)).tell(request.headers_mut());
@@ -229,6 +230,9 @@ impl Transport {
             Err(failed) => failed.status,
         };
         span.record("status", status);
+        if outcome.is_err() {
+            trace::failed(&span);
+        }
         metrics::callout_ended(self.inner.vendor.name(), call.operation, outcome_word(&outcome), sent.elapsed());
         tracing::debug!(vendor = %self.inner.vendor, operation = call.operation, status, elapsed_ms = sent.elapsed().as_millis(), "a callout ended");
         if let Err(Failed { kind: CalloutErrorKind::LimitExceeded { .. }, retry_after, .. }) = &outcome {

@@ -33,6 +33,8 @@ mod runs;
 mod samples;
 mod settings;
 mod several;
+#[cfg(feature = "otel")]
+mod spans;
 mod support;
 mod survival;
 mod tidy;

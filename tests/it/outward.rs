@@ -192,7 +192,11 @@ async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
     org.rules(&json!({ "jwtPublicKey": public })).unwrap();
     org.update("Account", ACCOUNT, &json!({ "Name": person, "M3ter_Billing_Email__c": email }));
 
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let [port, metrics_port] = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    #[cfg(feature = "otel")]
+    let (collector, spans) = crate::spans::collector().await;
+    #[cfg(not(feature = "otel"))]
+    let collector = String::new();
     let log = std::fs::File::create(file("log")).unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"))
         .env_clear()
@@ -200,6 +204,8 @@ async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
             ("RUST_LOG", "trace"),
             ("LOG_FORMAT", "json"),
             ("LISTEN_ADDRESS", &format!("127.0.0.1:{port}")),
+            ("METRICS_ADDRESS", &format!("127.0.0.1:{metrics_port}")),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector),
             ("DATABASE_URL", &format!("sqlite://{}", file("runs.db").display())),
             ("API_KEYS_FILE", &file("keys.toml").display().to_string()),
             ("SALESFORCE_LOGIN_URL", &world.org.base_url()),
@@ -243,10 +249,15 @@ async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
     answers.push(world.send(sync("")).await.1);
     answers.push(world.send(world.client().post(url("/sync-to-m3ter")).basic_auth("ops", Some(&key)).body("x")).await.1);
     answers.push(world.send(world.client().get(url("/nothing")).bearer_auth(format!("{key}x"))).await.1);
+    let metrics = world.send(world.client().get(format!("http://127.0.0.1:{metrics_port}/metrics"))).await.1;
+    assert!(metrics.contains("outcome=\"refused\""), "{metrics}");
+    answers.push(metrics);
     let terminated = Command::new("kill").arg(program.id().to_string()).status().unwrap();
     assert!(terminated.success() && program.wait().unwrap().success());
 
     let mut outputs: Vec<(String, Vec<u8>)> = answers.into_iter().map(|answer| ("an answer".to_owned(), answer.into_bytes())).collect();
+    #[cfg(feature = "otel")]
+    outputs.extend(crate::spans::to_search(&spans, &["m3ter PostAccount", DEAL]));
     for entry in std::fs::read_dir(directory.path()).unwrap() {
         let path = entry.unwrap().path();
         if !path.ends_with("key.pem") {
@@ -255,7 +266,7 @@ async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
     }
     let basic = BASE64_STANDARD.encode(format!("ops:{key}"));
     let body = private.lines().nth(1).unwrap();
-    for secret in [
+    let secrets = [
         key.as_str(),
         &basic,
         &body[100..140],
@@ -266,13 +277,19 @@ async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
         "sandbox-",
         email,
         person,
-    ] {
-        for (name, output) in &outputs {
+    ];
+    search(&secrets, &outputs);
+    let log = std::fs::read_to_string(file("log")).unwrap();
+    assert!(log.contains("\"level\":\"TRACE\"") && log.contains("\"target\":\"audit\""), "the log was looked through in vain");
+}
+
+/// Fails where one of the secrets stands in an output, and shows the place.
+fn search(secrets: &[&str], outputs: &[(String, Vec<u8>)]) {
+    for secret in secrets {
+        for (name, output) in outputs {
             let found = output.windows(secret.len()).position(|window| window == secret.as_bytes());
             let place = found.map(|at| String::from_utf8_lossy(&output[at.saturating_sub(300)..(at + 100).min(output.len())]).into_owned());
             assert_eq!(place, None, "`{secret}` stands in {name}");
         }
     }
-    let log = std::fs::read_to_string(file("log")).unwrap();
-    assert!(log.contains("\"level\":\"TRACE\"") && log.contains("\"target\":\"audit\""), "the log was looked through in vain");
 }
