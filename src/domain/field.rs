@@ -311,9 +311,40 @@ pub fn is_identifier_code(code: &str) -> bool {
     code.chars().count() <= 80 && code.chars().next().is_some_and(is_start) && code.chars().all(|c| is_start(c) || c.is_ascii_digit())
 }
 
+/// Whether a text has the form of an e-mail address: what the rule for such a field allows, not whether anybody reads it.
+pub fn is_email(text: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-');
+    let is_word = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(|c| {
+                c.is_alphanumeric()
+                    || c.is_ascii_punctuation() && !matches!(c, '@' | '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | ']' | '\\')
+            })
+    };
+    text.rsplit_once('@').is_some_and(|(name, host)| {
+        name.chars().count() <= 64
+            && name.split('.').all(is_word)
+            && host.contains('.')
+            && host.split('.').all(|part| is_part(part) && part.chars().all(|c| c.is_alphanumeric() || c == '-'))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_e_mail_address_has_a_name_and_a_host_of_several_parts() {
+        for good in ["a@b.example", "jane.doe+billing@acme-corp.co.uk", "o'neil@x.io", "jörg@müller.example", "a_b%c@1.de"] {
+            assert!(is_email(good), "{good}");
+        }
+        for bad in [
+            "", "a", "a@b", "@b.c", "a@.", "a@b.", "a@.c", "a@b..c", "a b@c.d", "a@b c.d", ".a@b.c", "a.@b.c", "a..b@c.d", "a@-b.c",
+            "a,b@c.d", "<a@b.c>", "a@b@c.d",
+        ] {
+            assert!(!is_email(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn codes_keep_to_m3ter_s_two_rules() {

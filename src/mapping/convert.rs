@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::language::Constant;
 use crate::domain::dates::{date_at, midnight};
-use crate::domain::field::{FieldSpec, FieldType, MOST_LIST_ENTRIES, is_entity_code, is_identifier_code};
+use crate::domain::field::{FieldSpec, FieldType, MOST_LIST_ENTRIES, is_email, is_entity_code, is_identifier_code};
 use crate::domain::ids::M3terId;
 use crate::domain::money::{decimal_in_json, exact_decimal};
 use crate::domain::value::{Value, date_in_text};
@@ -78,9 +78,7 @@ pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Resul
         }
         FieldType::Email => {
             let email = text(&json);
-            let is_email = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
-                && !email.contains(char::is_whitespace);
-            if is_email { Ok(Value::Text(email)) } else { Err(invalid("an e-mail address")) }
+            if is_email(&email) { Ok(Value::Text(email)) } else { Err(invalid("an e-mail address")) }
         }
         FieldType::Currency => {
             let code = text(&json);

@@ -25,20 +25,23 @@ const REQUESTS: [(&str, &str); 7] = [
 
 /// Fails the test if the body of a write is not what m3ter's document allows, or names a property that it does not have.
 pub(crate) fn check(request: &LoggedRequest) {
-    if !matches!(request.method.as_str(), "POST" | "PUT") {
-        return;
+    if matches!(request.method.as_str(), "POST" | "PUT") {
+        check_body(&request.path, &request.body);
     }
-    let first = request.path.split('/').nth(1).map(|segment| format!("/{segment}")).unwrap_or_default();
-    let path = if request.path.ends_with(END_DATING) { END_DATING.to_owned() } else { first };
-    let Some((_, name)) = REQUESTS.iter().find(|(resource, _)| *resource == path) else { return };
+}
+
+/// Fails the test if a body is not what m3ter's document allows at a path, or names a property that it does not have.
+pub(crate) fn check_body(path: &str, body: &Json) {
+    let first = path.split('/').nth(1).map(|segment| format!("/{segment}")).unwrap_or_default();
+    let resource = if path.ends_with(END_DATING) { END_DATING.to_owned() } else { first };
+    let Some((_, name)) = REQUESTS.iter().find(|(known, _)| *known == resource) else { return };
     let Some((document, validators)) = schemas() else { return };
-    let errors: Vec<String> =
-        validators[name].iter_errors(&request.body).map(|error| format!("{}: {error}", error.instance_path())).collect();
-    assert!(errors.is_empty(), "{} {} {}: {errors:?}", request.method, request.path, request.body);
+    let errors: Vec<String> = validators[name].iter_errors(body).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{path} {body}: {errors:?}");
     let mut properties = HashSet::new();
     collect_properties(document, &document["components"]["schemas"][name], &mut properties);
-    let unknown: Vec<&String> = request.body.as_object().unwrap().keys().filter(|key| !properties.contains(key.as_str())).collect();
-    assert!(unknown.is_empty(), "{} {} sends {unknown:?}, which m3ter does not know", request.method, request.path);
+    let unknown: Vec<&String> = body.as_object().unwrap().keys().filter(|key| !properties.contains(key.as_str())).collect();
+    assert!(unknown.is_empty(), "{path} sends {unknown:?}, which m3ter does not know");
 }
 
 /// The properties of a schema and of all that it is composed of.

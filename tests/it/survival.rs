@@ -1,7 +1,7 @@
 //! What a record holds reaches m3ter as it is, whatever it is, and in an order in which nothing refers to what is not there yet.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -14,12 +14,14 @@ use sync_to_m3ter::changeset::KnownIds;
 use sync_to_m3ter::changeset::body::create_body;
 use sync_to_m3ter::domain::catalog::{Catalog, Catalogued, PlanTemplate};
 use sync_to_m3ter::domain::dates::date_at;
+use sync_to_m3ter::domain::desired::Intent;
 use sync_to_m3ter::domain::entity::EntityKind;
 use sync_to_m3ter::domain::ids::M3terId;
 use sync_to_m3ter::domain::money::decimal_in_json;
 use sync_to_m3ter::domain::record::Record;
-use sync_to_m3ter::mapping::{Context, Mappings};
+use sync_to_m3ter::mapping::{Context, Mapping, Mappings};
 
+use crate::m3ter_schema;
 use crate::support::*;
 
 const OWNER: &str = "21e063b6-2350-4add-a028-3e6ad5b233ed";
@@ -61,6 +63,25 @@ fn time_zone() -> impl Strategy<Value = TimeZone> {
     proptest::sample::select(names.to_vec()).prop_map(|name| TimeZone::get(name).unwrap())
 }
 
+fn id() -> M3terId {
+    M3terId::parse(OWNER).unwrap()
+}
+
+/// What m3ter has: a plan template and an aggregation for the one product.
+fn catalog() -> Catalog {
+    let template = PlanTemplate { id: id(), product_id: id(), currency: "USD".to_owned() };
+    Catalog {
+        plan_templates: Arc::new(HashMap::from([("API".to_owned(), template)])),
+        ids: HashMap::from([(Catalogued::Aggregation, HashMap::from([("API".to_owned(), id())]))]),
+    }
+}
+
+/// The built-in mapping of an Opportunity.
+fn mapping() -> &'static Mapping {
+    static MAPPINGS: OnceLock<Mappings> = OnceLock::new();
+    MAPPINGS.get_or_init(|| Mappings::parse(&[]).unwrap()).for_root("Opportunity").unwrap()
+}
+
 /// The bodies that a deal with these values would be created with, by kind, as they go over the wire.
 fn bodies(amount: &str, price: &str, first: Date, last: Date, time_zone: &TimeZone) -> HashMap<EntityKind, Map<String, Json>> {
     let text = format!(
@@ -70,14 +91,8 @@ fn bodies(amount: &str, price: &str, first: Date, last: Date, time_zone: &TimeZo
          \"Product2\": {{\"Name\": \"API\", \"ProductCode\": \"API\"}}}}]}}}}"
     );
     let record = Record::new(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")));
-    let id = || M3terId::parse(OWNER).unwrap();
-    let template = PlanTemplate { id: id(), product_id: id(), currency: "USD".to_owned() };
-    let catalog = Catalog {
-        plan_templates: Arc::new(HashMap::from([("API".to_owned(), template)])),
-        ids: HashMap::from([(Catalogued::Aggregation, HashMap::from([("API".to_owned(), id())]))]),
-    };
-    let mappings = Mappings::parse(&[]).unwrap();
-    let resolution = mappings.for_root("Opportunity").unwrap().resolve(&record, &Context { catalog: &catalog, time_zone });
+    let catalog = catalog();
+    let resolution = mapping().resolve(&record, &Context { catalog: &catalog, time_zone });
     let known: KnownIds = resolution.objects.iter().map(|object| (object.key.clone(), id())).collect();
     let body = |object| serde_json::from_str(&serde_json::to_string(&create_body(object, &known)).unwrap()).unwrap();
     let bodies: HashMap<EntityKind, Map<String, Json>> = resolution.objects.iter().map(|object| (object.kind(), body(object))).collect();
@@ -114,6 +129,101 @@ proptest! {
         prop_assert_eq!(day(EntityKind::AccountPlan, "startDate"), first);
         prop_assert_eq!(day(EntityKind::Pricing, "startDate"), first);
         prop_assert_eq!(day(EntityKind::AccountPlan, "endDate"), after);
+    }
+}
+
+/// What a field may hold that somebody can write to: mostly what belongs there, and sometimes anything.
+fn held(sensible: &'static str) -> BoxedStrategy<Json> {
+    let sensible: Json = serde_json::from_str(sensible).unwrap();
+    let number = written_decimal().prop_map(|(_, text)| serde_json::from_str(&text).unwrap());
+    prop_oneof![
+        8 => Just(sensible),
+        1 => Just(Json::Null),
+        1 => any::<bool>().prop_map(Json::Bool),
+        1 => number,
+        1 => (-9_999_i32..9_999).prop_map(|number| json!(number)),
+        1 => "\\PC{0,300}".prop_map(Json::String),
+        1 => "[0-9;.\\n -]{0,40}".prop_map(Json::String),
+        1 => term().prop_map(|(first, _)| json!(first.to_string())),
+        1 => Just(json!("2026-01-31T23:30:00.000+0000")),
+    ]
+    .boxed()
+}
+
+/// Fields with what they hold.
+fn fields(names: &'static [(&'static str, &'static str)]) -> impl Strategy<Value = Map<String, Json>> {
+    let all: Vec<BoxedStrategy<Json>> = names.iter().map(|(_, sensible)| held(sensible)).collect();
+    all.prop_map(|values| names.iter().map(|(name, _)| (*name).to_owned()).zip(values).collect())
+}
+
+const DEAL_FIELDS: &[(&str, &str)] = &[
+    ("Name", "\"A deal\""),
+    ("CloseDate", "\"2026-01-01\""),
+    ("M3ter_Start_Date__c", "null"),
+    ("End_Date__c", "\"2026-12-31\""),
+    ("M3ter_Term_Months__c", "12"),
+    ("CurrencyIsoCode", "\"USD\""),
+    ("Amount", "1000.5"),
+    ("M3ter_Commitment_Amount__c", "null"),
+    ("M3ter_Overage_Surcharge__c", "10"),
+    ("M3ter_PO_Number__c", "\"PO-1\""),
+    ("M3ter_Skip_Commitment__c", "false"),
+];
+const ACCOUNT_FIELDS: &[(&str, &str)] = &[
+    ("Name", "\"Acme\""),
+    ("M3ter_Account_Code__c", "null"),
+    ("M3ter_Billing_Email__c", "\"a@acme.example\""),
+    ("BillingStreet", "\"1 Main Street\\nBuilding 7\""),
+    ("BillingPostalCode", "\"97475\""),
+    ("BillingCountry", "\"Norway\""),
+    ("M3ter_Payment_Terms_Days__c", "30.0"),
+];
+const LINE_FIELDS: &[(&str, &str)] = &[
+    ("UnitPrice", "0.05"),
+    ("Discount", "null"),
+    ("M3ter_Unit_Price__c", "null"),
+    ("M3ter_Price_Bands__c", "\"0 ; 0.05\\n100 ; 0.04 ; 10\""),
+    ("M3ter_Pricing_Type__c", "\"Tiered\""),
+    ("M3ter_Standing_Charge__c", "250.0"),
+    ("M3ter_Minimum_Spend__c", "null"),
+    ("ServiceDate", "null"),
+    ("M3ter_End_Date__c", "null"),
+];
+const PRODUCT_FIELDS: &[(&str, &str)] = &[("Name", "\"API\""), ("ProductCode", "\"API\""), ("M3ter_Aggregation_Code__c", "null")];
+
+proptest! {
+    #[test]
+    fn whatever_a_record_holds_gives_what_m3ter_takes_or_findings(
+        deal in fields(DEAL_FIELDS), account in fields(ACCOUNT_FIELDS), line in fields(LINE_FIELDS), product in fields(PRODUCT_FIELDS), zone in time_zone(),
+    ) {
+        let mut record = deal;
+        let mut account = account;
+        let mut line = line;
+        account.insert("Id".to_owned(), json!(ACCOUNT));
+        line.extend([("Id".to_owned(), json!(LINE)), ("Product2".to_owned(), Json::Object(product))]);
+        record.extend([
+            ("Id".to_owned(), json!(DEAL)),
+            ("AccountId".to_owned(), json!(ACCOUNT)),
+            ("Account".to_owned(), Json::Object(account)),
+            ("OpportunityLineItems".to_owned(), json!({"totalSize": 1, "done": true, "records": [line]})),
+        ]);
+        let record = Record::new(record);
+        mapping().keys(&record);
+        let catalog = catalog();
+        let resolution = mapping().resolve(&record, &Context { catalog: &catalog, time_zone: &zone });
+        let known: KnownIds = resolution.objects.iter().map(|object| (object.key.clone(), id())).collect();
+        prop_assert!(resolution.objects.len() >= 5, "each object is there, with fields or with findings");
+        for object in &resolution.objects {
+            match &object.intent {
+                Intent::Sync(_) => {
+                    m3ter_schema::check_body(&format!("/{}", object.kind().plural()), &Json::Object(create_body(object, &known)));
+                }
+                Intent::Invalid(findings) => {
+                    prop_assert!(!findings.is_empty() && findings.iter().all(|finding| !finding.message.is_empty() && !finding.remedy.is_empty()));
+                }
+                Intent::Flagged => {}
+            }
+        }
     }
 }
 
