@@ -31,7 +31,7 @@ use database::{Database, Row};
 pub use attempts::CommitmentAttempt;
 pub use claims::{Claimable, Claimant, ClaimedRun};
 pub use error::StoreError;
-pub use history::RunFilter;
+pub use history::{OpenRuns, RunFilter};
 pub use links::{Link, LinkRelation};
 pub use runs::{Admission, EndedTry, Held, NewRun, Progress};
 

@@ -48,7 +48,7 @@ use claims::Claims;
 use knowledge::Knowledge;
 use waiting::Waiting;
 
-pub use crate::store::{RunFilter, StoreError};
+pub use crate::store::{OpenRuns, RunFilter, StoreError};
 pub(crate) use knowledge::describe;
 pub use upkeep::Scope;
 
@@ -223,6 +223,11 @@ impl Syncs {
     /// How many runs this process holds a lease of, and how many its callers wait for.
     pub fn standing(&self) -> (usize, usize) {
         (self.shared.claims.count(), self.shared.waiting.count())
+    }
+
+    /// How many runs are not over, in all processes together.
+    pub async fn open_runs(&self) -> Result<OpenRuns, StoreError> {
+        self.shared.store.count_open_runs().await
     }
 
     /// Whether no run begins any more in this process.

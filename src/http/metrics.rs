@@ -20,5 +20,9 @@ pub fn router(syncs: Syncs) -> Router {
 async fn handler(State(syncs): State<Syncs>) -> impl IntoResponse {
     let (held, awaited) = syncs.standing();
     metrics::standing(held, awaited, syncs.readiness().await == Readiness::Ready);
+    // While the database is away the last numbers stand, and `ready` is 0.
+    if let Ok(open) = syncs.open_runs().await {
+        metrics::queue([("running", open.running), ("waiting", open.waiting), ("retrying", open.retrying)]);
+    }
     ([(header::CONTENT_TYPE, TEXT_FORMAT)], metrics::render())
 }

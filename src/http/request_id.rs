@@ -57,8 +57,13 @@ pub(super) async fn with_request_id(request: Request, next: Next) -> Response {
             tracing::info!(target: "audit", caller, role, client, operation, parent_record_id = record, sync_run_id = run, status, "asked");
         }
         let elapsed_ms = started.elapsed().as_millis();
-        // The route, not the path: whatever somebody writes there is not for the log.
-        tracing::info!(operation, status, elapsed_ms, caller, parent_record_id = record, sync_run_id = run, "a request ended");
+        // The route, not the path: whatever somebody writes there is not for the log. Of the questions how the service is, which come
+        // every few seconds, only those are told that it cannot say yes to.
+        if status == StatusCode::OK.as_u16() && matches!(operation.as_str(), "GET /livez" | "GET /readyz") {
+            tracing::debug!(operation, status, elapsed_ms, "a request ended");
+        } else {
+            tracing::info!(operation, status, elapsed_ms, caller, parent_record_id = record, sync_run_id = run, "a request ended");
+        }
     });
     response
 }

@@ -30,6 +30,17 @@ pub struct RunFilter {
     pub limit: u32,
 }
 
+/// How many runs are not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenRuns {
+    /// Some process works on it, or has died over it.
+    pub running: u32,
+    /// Another run of the record comes first.
+    pub waiting: u32,
+    /// Ended, and to be tried again.
+    pub retrying: u32,
+}
+
 impl Store {
     /// One run with everything about it.
     pub async fn load_run(&self, id: SyncRunId) -> Result<Option<SyncRun>, StoreError> {
@@ -83,6 +94,16 @@ impl Store {
         let ids: Json = runs.iter().map(|run| Json::from(run.to_string())).collect();
         let rows = self.database.fetch(operation, sql, vec![ids.to_string().into()]).await?;
         rows.iter().map(|row| Ok((super::run_id(row.text("id"), operation)?, super::document(row, "result", operation)?))).collect()
+    }
+
+    /// How many runs are not over, in all processes together. Each number is of a partial index: the runs that have ended are not read.
+    pub async fn count_open_runs(&self) -> Result<OpenRuns, StoreError> {
+        let sql = "SELECT (SELECT count(*) FROM runs WHERE state = 'running') AS running,
+                 (SELECT count(*) FROM runs WHERE state = 'waiting' AND dry_run = 0) AS waiting,
+                 (SELECT count(*) FROM runs WHERE state = 'retrying') AS retrying";
+        let rows = self.database.fetch("count the runs that are not over", sql, Vec::new()).await?;
+        let count = |column| rows.first().and_then(|row| u32::try_from(row.integer(column)).ok()).unwrap_or(0);
+        Ok(OpenRuns { running: count("running"), waiting: count("waiting"), retrying: count("retrying") })
     }
 
     /// Whether the database answers.

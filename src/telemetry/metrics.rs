@@ -17,6 +17,7 @@ const RETRIES: &str = "sync_to_m3ter_callout_retries_total";
 const LIMIT_WAIT: &str = "sync_to_m3ter_rate_limit_wait_seconds";
 const RUNS_HELD: &str = "sync_to_m3ter_runs_held";
 const RUNS_AWAITED: &str = "sync_to_m3ter_runs_awaited";
+const QUEUE: &str = "sync_to_m3ter_queue";
 const READY: &str = "sync_to_m3ter_ready";
 const SALESFORCE_USED: &str = "sync_to_m3ter_salesforce_requests_used";
 const SALESFORCE_LIMIT: &str = "sync_to_m3ter_salesforce_requests_limit";
@@ -46,6 +47,7 @@ pub fn start() {
         describe_histogram!(LIMIT_WAIT, Unit::Seconds, "Time that callouts waited for the rate limit");
         describe_gauge!(RUNS_HELD, "Runs that this process holds a lease of");
         describe_gauge!(RUNS_AWAITED, "Runs that callers of this process wait for: under way or in the queue");
+        describe_gauge!(QUEUE, "Runs that are not over in all processes together, by state");
         describe_gauge!(READY, "1 if the service is ready, as /readyz has it");
         describe_gauge!(SALESFORCE_USED, "API requests that the org has used within 24 hours, as Sforce-Limit-Info tells");
         describe_gauge!(SALESFORCE_LIMIT, "API requests that the org has within 24 hours, as Sforce-Limit-Info tells");
@@ -101,6 +103,13 @@ pub fn standing(held: usize, awaited: usize, ready: bool) {
     gauge!(RUNS_HELD).set(held);
     gauge!(RUNS_AWAITED).set(awaited);
     gauge!(READY).set(if ready { 1.0 } else { 0.0 });
+}
+
+/// The runs that are not over, in all processes together.
+pub fn queue(states: [(&'static str, u32); 3]) {
+    for (state, runs) in states {
+        gauge!(QUEUE, "state" => state).set(f64::from(runs));
+    }
 }
 
 /// What Salesforce says of the org's own limit: `api-usage=18/5000`.

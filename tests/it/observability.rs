@@ -1,6 +1,12 @@
 //! What an operator sees: metrics, and alert rules that name existing ones.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use secrecy::ExposeSecret as _;
+use serde_json::Value as Json;
+use sync_to_m3ter::callers::{Role, append, new_key};
 
 use crate::support::*;
 
@@ -19,6 +25,11 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
     assert_all(&world.dry_run(DEAL).await, "created");
     assert_all(&world.sync(DEAL).await, "created");
     world.sync(DELETED).await;
+    // One run takes its time, and one waits behind it.
+    world.fault("GET", "/accounts", sync_to_m3ter_sandbox::control::FaultKind::Delay { ms: 2_000 });
+    for _ in 0..2 {
+        assert_eq!(world.post(&format!("/sync-to-m3ter/{DEAL}?waitSeconds=0"), "").await.0, 202);
+    }
     let (status, text) = world.send(world.client().get(format!("http://{metrics}/metrics"))).await;
     assert_eq!(status, 200);
     for line in [
@@ -30,11 +41,15 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
         "sync_to_m3ter_callouts_total{vendor=\"m3ter\",operation=\"ListAccounts\",outcome=\"unavailable\"}",
         "sync_to_m3ter_callouts_total{vendor=\"Salesforce\",operation=\"Query\",outcome=\"done\"}",
         "sync_to_m3ter_callout_retries_total{vendor=\"m3ter\"}",
+        "sync_to_m3ter_queue{state=\"running\"} 1",
+        "sync_to_m3ter_queue{state=\"waiting\"} 1",
+        "sync_to_m3ter_queue{state=\"retrying\"} 0",
         "sync_to_m3ter_ready 1",
         "sync_to_m3ter_salesforce_requests_limit 100000",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
+    assert_all(&world.sync(DEAL).await, "unchanged");
     let counted = names(&text);
     let page = include_str!("../../docs/metrics.md").replace("`…_limit`", "`sync_to_m3ter_salesforce_requests_limit`");
     assert_eq!(names(&page), counted, "docs/metrics.md has each metric");
@@ -44,6 +59,93 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
     assert!(rules["groups"][0]["rules"].as_array().unwrap().iter().all(|rule| rule["expr"].is_string() && rule["alert"].is_string()));
     assert_eq!(world.get("/metrics").await.0, 404, "not where callers are");
     assert_eq!(world.send(world.client().get(format!("http://{metrics}/sync-runs"))).await.0, 404);
+}
+
+/// Whoever asked, and for what, from the log alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_has_one_line_for_each_request_and_sync_and_says_who_asked_for_what() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let keys_file = directory.path().join("keys.toml");
+    let key = |name: &str, role: Role| {
+        let new = new_key();
+        append(&keys_file, name, role, &new.hash).unwrap();
+        new.key.expose_secret().to_owned()
+    };
+    let (flow, billing) = (key("flow", Role::Caller), key("billing", Role::Viewer));
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"))
+        .env_clear()
+        .envs([("LOG_FORMAT", "json"), ("LISTEN_ADDRESS", &format!("127.0.0.1:{port}")), ("TRUSTED_PROXIES", "127.0.0.1")])
+        .env("API_KEYS_FILE", &keys_file)
+        .env("DATABASE_URL", format!("sqlite://{}", directory.path().join("runs.db").display()))
+        .env("SALESFORCE_LOGIN_URL", world.org.base_url())
+        .env("M3TER_BASE_URL", world.organization.base_url())
+        .env("M3TER_ORG_ID", sync_to_m3ter_sandbox::m3ter::ORGANIZATION)
+        .envs(["SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET", "M3TER_API_KEY", "M3TER_API_SECRET"].map(|name| (name, "sandbox")))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It says when it listens.
+    let mut listens = String::new();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut listens).unwrap();
+    assert!(listens.contains("listens on"), "{listens}");
+    let ask = async |method: &str, path: &str, key: Option<&str>, id: &str| {
+        let request = world.client().request(method.parse().unwrap(), format!("http://127.0.0.1:{port}{path}"));
+        let request = request.header("x-request-id", id).header("x-forwarded-for", "203.0.113.7");
+        let request = if let Some(key) = key { request.bearer_auth(key) } else { request };
+        let (status, text) = world.send(request).await;
+        (status, serde_json::from_str::<Json>(&text).unwrap())
+    };
+    let sync = format!("/sync-to-m3ter/{DEAL}");
+    let (status, result) = ask("POST", &sync, Some(&flow), "one").await;
+    assert_eq!((status, result["syncStatus"].as_str()), (200, Some("Completed")), "{result:#}");
+    let run = result["syncRunId"].as_str().unwrap();
+    for (method, path, key, id, expected) in [
+        ("POST", sync.as_str(), None, "two", 401),
+        ("POST", &sync, Some(billing.as_str()), "three", 403),
+        ("GET", &format!("/sync-runs/{run}"), Some(&billing), "four", 200),
+        ("GET", "/livez", None, "five", 200),
+    ] {
+        assert_eq!(ask(method, path, key, id).await.0, expected, "{id}");
+    }
+    assert!(Command::new("kill").arg(program.id().to_string()).status().unwrap().success());
+    let output = program.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let log = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<Json> = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect();
+    let told = |message: &str, fields: &[&str]| -> Vec<String> {
+        let of_message = lines.iter().filter(|line| line["message"] == message);
+        let field = |line: &Json, name: &str| match name.strip_prefix("span.") {
+            Some(name) => line["span"][name].to_string(),
+            None => line[name].to_string(),
+        };
+        of_message.map(|line| fields.iter().map(|name| field(line, name)).collect::<Vec<_>>().join(" ").replace('"', "")).collect()
+    };
+    let (route, shown) = ("POST /sync-to-m3ter/{parentRecordId}", "GET /sync-runs/{syncRunId}");
+    assert_eq!(
+        told("a request ended", &["span.request_id", "operation", "status", "caller", "parent_record_id", "sync_run_id"]),
+        [
+            format!("one {route} 200 flow {DEAL} {run}"),
+            format!("two {route} 401   "),
+            format!("three {route} 403 billing  "),
+            format!("four {shown} 200 billing  {run}"),
+        ]
+    );
+    assert_eq!(
+        told("asked", &["target", "caller", "role", "client", "operation", "parent_record_id", "sync_run_id", "status"]),
+        [
+            format!("audit flow caller 203.0.113.7 {route} {DEAL} {run} 200"),
+            format!("audit   203.0.113.7 {route}   401"),
+            format!("audit billing viewer 203.0.113.7 {route}   403"),
+            format!("audit billing viewer 203.0.113.7 {shown}  {run} 200"),
+        ]
+    );
+    assert_eq!(
+        told("a sync ended", &["sync_run_id", "parent_record_id", "sync_status", "dry_run", "objects"]),
+        [format!("{run} {DEAL} Completed false 6")]
+    );
 }
 
 const CALLERS_TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

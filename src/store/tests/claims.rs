@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
-use crate::store::RunFilter;
+use crate::store::{OpenRuns, RunFilter};
 
 on_both_engines! {
     one_run_of_a_record_runs_and_one_waits_and_further_ones_join_it
@@ -220,6 +220,7 @@ async fn a_failed_run_is_due_later_unless_a_newer_one_succeeded(home: Home) {
     let failed = claim(&store, &new_run(), &here).await.held;
     end(&store, failed, &failed_until(Some(instant(60_000_000_000))), None).await.unwrap();
     assert_eq!(state_of(&store, failed.run).await, "retrying");
+    assert_eq!(store.count_open_runs().await.unwrap(), OpenRuns { running: 0, waiting: 0, retrying: 1 });
     assert_eq!(store.claim_due(instant(0), &here).await.unwrap(), None, "it is not yet due");
     assert!(store.load_answers(&[failed.run]).await.unwrap().contains_key(&failed.run), "whoever waits has the answer of this try");
 
@@ -241,12 +242,14 @@ async fn a_failed_run_is_due_later_unless_a_newer_one_succeeded(home: Home) {
 async fn a_waiting_run_whose_turn_nobody_has_begins(home: Home) {
     let (store, here) = (home.store().await, process());
     claim(&store, &new_run(), &here).await;
-    let waiting = new_run();
+    let waiting = NewRun { trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 a=b".to_owned()), ..new_run() };
     store.admit(&waiting, &here).await.unwrap();
     assert!(!store.load_claimable(None).await.unwrap().orphaned);
+    assert_eq!(store.count_open_runs().await.unwrap(), OpenRuns { running: 1, waiting: 1, retrying: 0 });
     execute(&store, "UPDATE runs SET state = 'ended' WHERE state = 'running'").await;
     assert!(store.load_claimable(None).await.unwrap().orphaned);
-    assert_eq!(store.claim_orphaned(None, instant(0), &here).await.unwrap().unwrap().held.run, waiting.id);
+    let begun = store.claim_orphaned(None, instant(0), &here).await.unwrap().unwrap();
+    assert_eq!((begun.held.run, begun.trace), (waiting.id, waiting.trace), "its trace was kept meanwhile");
     assert_eq!(store.claim_orphaned(None, instant(0), &here).await.unwrap(), None);
 }
 
