@@ -237,6 +237,17 @@ fn tables_of_the_same_rows_need_keys_and_fields_of_their_own() {
 }
 
 #[test]
+fn an_id_is_written_to_the_row_of_its_object_only() {
+    for (field, message) in [
+        ("Opportunity.M3ter_Contract_Id__c", "would write to one field of a row above"),
+        ("Product2.M3ter_Plan_Id__c", "leads to another record"),
+    ] {
+        let faults = parse(&mutated(OPPORTUNITY, "write_back = \"M3ter_Plan_Id__c\"", &format!("write_back = \"{field}\""))).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].message.contains(message) && faults[0].key == "plan.write_back", "{faults:?}");
+    }
+}
+
+#[test]
 fn a_code_that_m3ter_cannot_have_is_a_fault_of_the_file() {
     let lookup = "lookup = \"aggregation\", code = { first = [{ field = \"Product2.M3ter_Aggregation_Code__c\", optional = true }, \"Product2.ProductCode\"] }";
     for code in [

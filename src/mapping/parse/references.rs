@@ -12,6 +12,7 @@ fn table_name(kind: EntityKind) -> &'static str {
 impl Parser<'_> {
     pub(super) fn check_references(&mut self, mapped: &Mapped, has_product_rules: bool) {
         for object in &mapped.objects {
+            self.check_write_back(mapped, object);
             for field in &object.fields {
                 let key = dotted(table_name(object.kind), field.spec.name);
                 field.expression.references(&mut |kind, named| self.check_reference(mapped, object, kind, named, &key, field.line));
@@ -53,6 +54,24 @@ impl Parser<'_> {
             );
         }
         self.check_several(mapped);
+    }
+
+    /// An id is written to the row that its object comes from, and to no other.
+    fn check_write_back(&mut self, mapped: &Mapped, object: &ObjectMapping) {
+        let Some(field) = object.write_back.as_ref().filter(|_| object.level == 0) else { return };
+        let leads_away = field.path.contains('.') && (object.row.is_none() || object.sobject.is_none());
+        let (message, hint) = if field.from != object.rows {
+            let rows = &mapped.sets[object.rows].name;
+            (format!("all rows of `{rows}` would write to one field of a row above"), "name a field of the row itself")
+        } else if leads_away {
+            (
+                "the id is written to the row, and this path leads to another record".to_owned(),
+                "name a field of the row, or the record by `row` and `sobject`",
+            )
+        } else {
+            return;
+        };
+        self.fault_at(field.line, &dotted(table_name(object.kind), "write_back"), message, hint);
     }
 
     fn check_reference(
