@@ -1,9 +1,9 @@
 //! Spans at a collector: a request, its sync and each callout, under the caller's trace.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -66,20 +66,19 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The program, whose spans go to a collector.
-fn program(world: &World, directory: &std::path::Path, port: u16, collector: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"))
+fn command(world: &World, directory: &std::path::Path, collector: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
+    command
         .env_clear()
         .env("RUST_LOG", "error")
-        .env("LISTEN_ADDRESS", format!("127.0.0.1:{port}"))
         .env("DATABASE_URL", format!("sqlite://{}", directory.join("runs.db").display()))
         .env("SALESFORCE_LOGIN_URL", world.org.base_url())
         .env("M3TER_BASE_URL", world.organization.base_url())
         .env("M3TER_ORG_ID", sync_to_m3ter_sandbox::m3ter::ORGANIZATION)
         .envs(["SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET", "M3TER_API_KEY", "M3TER_API_SECRET"].map(|name| (name, "sandbox")))
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stdout(Stdio::null());
+    command
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +87,8 @@ async fn a_request_its_sync_and_its_callouts_reach_a_collector() {
     let (address, sent) = collector().await;
     let directory = tempfile::tempdir().unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut program = program(&world, directory.path(), port, &address);
+    let mut command = command(&world, directory.path(), &address);
+    let mut program = command.env("LISTEN_ADDRESS", format!("127.0.0.1:{port}")).spawn().unwrap();
     let url = format!("http://127.0.0.1:{port}");
     for attempt in 0.. {
         #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
@@ -137,6 +137,20 @@ async fn a_request_its_sync_and_its_callouts_reach_a_collector() {
     let failed: Vec<&str> =
         steps.iter().filter(|step| step.status.as_ref().is_some_and(|status| status.code == 2)).map(|step| &*step.name).collect();
     assert_eq!(failed, ["m3ter PostContract"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_never_answers_keeps_no_sync_waiting() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    // Connections are taken by the kernel, and then by nobody.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = command(&world, directory.path(), &format!("http://{}", silent.local_addr().unwrap()));
+    command.args(["sync", DEAL]).stdout(Stdio::piped());
+    let started = Instant::now();
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(output.status.success() && String::from_utf8(output.stdout).unwrap().contains("Completed"));
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]
