@@ -6,6 +6,7 @@ mod access;
 mod attacks;
 mod bad_input;
 mod commands;
+mod contract;
 mod corpus;
 mod deal;
 mod delivery;
