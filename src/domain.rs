@@ -18,4 +18,5 @@ pub mod personal;
 pub mod record;
 pub mod run;
 pub mod settings;
+pub mod shown;
 pub mod value;

@@ -28,6 +28,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::callers::Access;
+use crate::domain::shown;
 use crate::sync::Syncs;
 use fault::Fault;
 use gate::Gate;
@@ -52,7 +53,9 @@ pub fn router(syncs: Syncs, access: Access) -> Router {
         .route("/openapi.yaml", get(async || ([(header::CONTENT_TYPE, "application/yaml")], OPENAPI)))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .fallback(async |uri: Uri| Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is nothing at {}", uri.path())))
+        .fallback(async |uri: Uri| {
+            Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is nothing at `{}`", shown::sentence(uri.path())))
+        })
         .method_not_allowed_fallback(async || {
             Fault::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "This method is not allowed here; see the `Allow` header")
         })

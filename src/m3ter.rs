@@ -23,6 +23,7 @@ use crate::domain::catalog::{Catalogued, PlanTemplate};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::personal::without_emails;
+use crate::domain::shown;
 use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Refusal, Repeatable, Transport, Vendor};
 
 pub use ending::{EndingOwner, Endings, Replacement};
@@ -180,7 +181,7 @@ impl Client {
         let url = below(&self.organization, &["organizationconfig"]);
         let Answer { status, body, .. } = self.send(call, budget, |http| http.get(url.clone())).await?;
         OrganizationConfig::from_json(&body)
-            .map_err(|name| self.transport.unusable(call, status, &format!("the time zone `{name}` is not known")))
+            .map_err(|name| self.transport.unusable(call, status, &format!("the time zone `{}` is not known", shown::word(&name))))
     }
 
     async fn send(
@@ -221,6 +222,7 @@ fn read_template(json: &Json) -> Option<(String, PlanTemplate)> {
 }
 
 fn read_error(status: u16, body: &Json) -> Refusal {
-    let message = body.get("message").and_then(Json::as_str).map_or_else(|| format!("status {status} without a message"), without_emails);
+    let message = body.get("message").and_then(Json::as_str);
+    let message = message.map_or_else(|| format!("status {status} without a message"), |text| shown::sentence(&without_emails(text)));
     Refusal { status, message, ..Refusal::default() }
 }

@@ -40,7 +40,7 @@ fn salesforce(text: &str) {
                 assert!(SalesforceId::parse(&changed).is_err(), "{changed} for {id}");
             }
         }
-        Err(invalid) => assert!(invalid.0.chars().count() <= 40, "{invalid}"),
+        Err(invalid) => assert!(invalid.0.chars().count() <= 41, "{invalid}"),
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::dates::midnight;
+use super::shown;
 
 /// A kind of m3ter object that can be ended, in the order of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,14 +92,11 @@ pub enum EndDate {
 #[error("`{0}` is not an end date (`2026-12-31`, or `2026-12-31T00:00:00Z` with a time and an offset)")]
 pub struct InvalidEndDate(String);
 
-/// How much of a refused text is repeated in the message about it.
-const SHOWN_CHARACTERS: usize = 40;
-
 impl EndDate {
     /// Parses `YYYY-MM-DD` or a date-time with its offset, also as Salesforce writes it (`…+0000`).
     pub fn parse(text: &str) -> Result<Self, InvalidEndDate> {
         let text = text.trim();
-        let invalid = || InvalidEndDate(text.chars().take(SHOWN_CHARACTERS).collect());
+        let invalid = || InvalidEndDate(shown::word(text));
         let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
         if is_date {
             return text.parse().map(Self::Day).map_err(|_| invalid());

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::shown;
+
 /// A Salesforce record id in its 18-character form.
 ///
 /// Parsing accepts the 15-character form, which it completes, and refuses an 18-character one whose ending does not fit:
@@ -18,14 +20,11 @@ pub struct SalesforceId(String);
 #[error("`{0}` is not a Salesforce record ID (15 or 18 letters and digits, with the right ending)")]
 pub struct InvalidSalesforceId(pub String);
 
-/// How much of a refused id is repeated in the message about it.
-const SHOWN_CHARACTERS: usize = 40;
-
 impl SalesforceId {
     /// Parses a 15- or 18-character id; white space around it is not part of it.
     pub fn parse(text: &str) -> Result<Self, InvalidSalesforceId> {
         let text = text.trim();
-        let invalid = || InvalidSalesforceId(text.chars().take(SHOWN_CHARACTERS).collect());
+        let invalid = || InvalidSalesforceId(shown::word(text));
         if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) || !matches!(text.len(), 15 | 18) {
             return Err(invalid());
         }
@@ -95,11 +94,7 @@ impl M3terId {
     /// Parses a UUID of 36 characters; its letters keep their case.
     pub fn parse(text: &str) -> Result<Self, InvalidM3terId> {
         let text = text.trim();
-        if text.len() == 36 && Uuid::try_parse(text).is_ok() {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidM3terId(text.chars().take(SHOWN_CHARACTERS).collect()))
-        }
+        if text.len() == 36 && Uuid::try_parse(text).is_ok() { Ok(Self(text.to_owned())) } else { Err(InvalidM3terId(shown::word(text))) }
     }
 
     /// The 36 characters.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::fault::Fault;
 use super::wait::LONGEST_WAIT_SECONDS;
+use crate::domain::shown;
 use crate::sync::SyncMode;
 
 /// Elements that a Flow sends at most at once.
@@ -65,16 +66,19 @@ impl SyncParameters {
                     parameters.mode = match value.as_ref() {
                         "true" => SyncMode::DryRun,
                         "false" => SyncMode::Apply,
-                        other => return Err(refuse(format!("`dryRun` is `{other}`; it takes `true` or `false`"))),
+                        other => return Err(refuse(format!("`dryRun` is `{}`; it takes `true` or `false`", shown::word(other)))),
                     }
                 }
                 "waitSeconds" => {
                     let seconds = value.parse().ok().filter(|seconds| (0..=LONGEST_WAIT_SECONDS).contains(seconds));
-                    let message = || format!("`waitSeconds` is `{value}`; it takes whole seconds from 0 to {LONGEST_WAIT_SECONDS}");
+                    let message = || {
+                        let value = shown::word(&value);
+                        format!("`waitSeconds` is `{value}`; it takes whole seconds from 0 to {LONGEST_WAIT_SECONDS}")
+                    };
                     parameters.wait_seconds = seconds.ok_or_else(|| refuse(message()))?;
                 }
                 name if take(name, &value) => {}
-                other => return Err(refuse(format!("`{other}` is not a parameter here; there are {known}"))),
+                other => return Err(refuse(format!("`{}` is not a parameter here; there are {known}", shown::word(other)))),
             }
         }
         Ok(parameters)
@@ -106,7 +110,7 @@ pub(super) async fn json_bytes(request: Request, presence: Presence) -> Result<B
             "The content type is missing; send `application/json`",
         )),
         (Some(false), _) => {
-            let message = format!("The content type is `{}`; send `application/json`", content_type.unwrap_or_default());
+            let message = format!("The content type is `{}`; send `application/json`", shown::word(&content_type.unwrap_or_default()));
             Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
         }
     }
@@ -151,16 +155,15 @@ pub(super) fn check_nothing(bytes: &[u8]) -> Result<(), Fault> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Nothing {}
-    let bytes = bytes.trim_ascii();
-    if bytes.is_empty() { Ok(()) } else { parse::<Option<Object<Nothing>>>(bytes).map(drop) }
+    if bytes.trim_ascii().is_empty() { Ok(()) } else { parse::<Option<Object<Nothing>>>(bytes).map(drop) }
 }
 
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        let place = if path == "." { String::new() } else { format!("at `{path}`: ") };
-        invalid(format!("The body is not what is expected: {place}{}", error.inner()))
+        let place = if path == "." { String::new() } else { format!("at `{}`: ", shown::word(&path)) };
+        invalid(format!("The body is not what is expected: {place}{}", shown::sentence(&error.inner().to_string())))
     })?;
     deserializer.end().map_err(|error| invalid(format!("The body goes on after its end: {error}")))?;
     Ok(parsed)

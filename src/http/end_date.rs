@@ -12,6 +12,7 @@ use super::wait::{Reply, answer_of, asker, failed, record_of};
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use crate::domain::outcome::ErrorCode;
 use crate::domain::run::RunTask;
+use crate::domain::shown;
 use crate::sync::{RunRequest, Syncs};
 
 /// One element of the request list. Null, absent and blank values are answered by a result.
@@ -36,8 +37,6 @@ pub(super) struct EndDateRequest {
 
 /// What such a list looks like, for whoever sends something else.
 const EXAMPLE: &str = r#"[{"parentRecordId": "…", "endDate": "2026-12-31", "billingEntities": ["CONTRACT", "ACCOUNTPLAN"]}]"#;
-/// How much of an unknown word is repeated in the message about it.
-const SHOWN_CHARACTERS: usize = 40;
 
 pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
     let (arrived, asker) = (Instant::now(), asker(&request));
@@ -96,8 +95,7 @@ pub(super) fn order(request: &EndDateRequest) -> Result<EndDateOrder, (ErrorCode
     for word in words {
         let word = word.as_deref().unwrap_or_default();
         let entity = BillingEntity::from_word(word).ok_or_else(|| {
-            let shown: String = word.chars().take(SHOWN_CHARACTERS).collect();
-            (ErrorCode::UnknownBillingEntity, format!("`{shown}` is not a billing entity; there are {}", known()))
+            (ErrorCode::UnknownBillingEntity, format!("`{}` is not a billing entity; there are {}", shown::word(word), known()))
         })?;
         entities.push(entity);
     }

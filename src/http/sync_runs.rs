@@ -14,6 +14,7 @@ use super::wait::{AcceptedRun, asker, database_unavailable, not_started};
 use crate::callers::{Caller, Permission};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::run::SyncRun;
+use crate::domain::shown;
 use crate::sync::{RunFilter, Syncs};
 
 /// A page of runs, and the most that one has.
@@ -95,11 +96,11 @@ pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
             "limit" => filter.limit = limit("limit", value.parse().ok(), MOST_RUNS_ON_A_PAGE)?,
             "cursor" => {
                 let cursor = SyncRunId::parse(&value);
-                filter.before = Some(cursor.ok_or_else(|| invalid(format!("`cursor` is `{value}`, which no page named")))?);
+                filter.before = Some(cursor.ok_or_else(|| invalid(format!("`cursor` is `{}`, which no page named", shown::word(&value))))?);
             }
             other => {
                 let known = "`parentRecordId`, `syncStatus`, `errorCode`, `since`, `limit` and `cursor`";
-                return Err(invalid(format!("`{other}` is not a parameter here; there are {known}")));
+                return Err(invalid(format!("`{}` is not a parameter here; there are {known}", shown::word(other))));
             }
         }
     }
@@ -163,7 +164,7 @@ fn record(text: &str) -> Result<SalesforceId, Fault> {
 }
 
 fn instant(name: &str, text: &str) -> Result<Timestamp, Fault> {
-    text.parse().map_err(|_| invalid(format!("`{name}` is `{text}`; it takes a date-time such as `2026-12-31T00:00:00Z`")))
+    text.parse().map_err(|_| invalid(format!("`{name}` is `{}`; it takes a date-time such as `2026-12-31T00:00:00Z`", shown::word(text))))
 }
 
 fn limit(name: &str, given: Option<u32>, most: u32) -> Result<u32, Fault> {
@@ -175,6 +176,6 @@ fn invalid(message: String) -> Fault {
 }
 
 fn not_found(id: &str) -> Fault {
-    let id: String = id.chars().take(40).collect();
-    Fault::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", format!("There is no run `{id}`; runs that have ended are deleted after a while"))
+    let message = format!("There is no run `{}`; runs that have ended are deleted after a while", shown::word(id));
+    Fault::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", message)
 }

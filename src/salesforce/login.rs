@@ -11,6 +11,7 @@ use super::assertion::assertion;
 use super::host::trusted_instance;
 use super::{Config, Credentials, text};
 use crate::domain::ids::SalesforceId;
+use crate::domain::shown;
 use crate::transport::{Answer, Budget, CalloutError, CalloutErrorKind, Token, Transport, Vendor};
 
 const OPERATION: &str = "Token";
@@ -48,7 +49,7 @@ pub(super) fn read_token(body: &Json, config: &Config) -> Result<Token, String> 
         return Err("the login names no instance".to_owned());
     };
     let Some(instance_url) = trusted_instance(&named, &config.login_url) else {
-        let host = named.host_str().unwrap_or("?");
+        let host = shown::word(named.host_str().unwrap_or("?"));
         return Err(format!("the login names the instance {host}, which is not a host of Salesforce"));
     };
     let (organization_id, user_id) = text(body, "id").map_or((None, None), identity);

@@ -4,15 +4,16 @@ use serde_json::Value as Json;
 
 use super::text;
 use crate::domain::personal::without_emails;
+use crate::domain::shown;
 use crate::transport::Refusal;
 
 pub(super) fn read(status: u16, body: &Json) -> Refusal {
     let error = body.as_array().and_then(|errors| errors.first()).unwrap_or(body);
-    let code = text(error, "errorCode").or_else(|| text(error, "error")).map(ToOwned::to_owned);
+    let code = text(error, "errorCode").or_else(|| text(error, "error")).map(shown::word);
     let message = text(error, "message")
         .or_else(|| text(error, "error_description"))
         .map_or_else(|| format!("status {status} without a message"), last_line);
-    let message = without_emails(&message);
+    let message = shown::sentence(&without_emails(&message));
     let (sobject, field) = named_field(text(error, "message").unwrap_or_default());
     Refusal { status, code, message, sobject, field }
 }
@@ -26,7 +27,7 @@ fn last_line(message: &str) -> String {
 fn named_field(message: &str) -> (Option<String>, Option<String>) {
     let quoted_after = |words: &str| {
         let (_, rest) = message.split_once(words)?;
-        rest.split_once('\'').map(|(name, _)| name.to_owned())
+        rest.split_once('\'').map(|(name, _)| shown::sentence(name))
     };
     (quoted_after("on entity '"), quoted_after("No such column '"))
 }

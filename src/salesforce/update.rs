@@ -4,6 +4,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Client, text};
 use crate::domain::ids::SalesforceId;
+use crate::domain::personal::without_emails;
+use crate::domain::shown;
 use crate::transport::{Budget, Call, CalloutError, Repeatable};
 
 /// Records in one call.
@@ -59,5 +61,6 @@ fn outcome(result: &Json) -> UpdateOutcome {
         return Ok(());
     }
     let error = result.pointer("/errors/0").unwrap_or(&Json::Null);
-    Err(format!("{} ({})", text(error, "message").unwrap_or("no reason given"), text(error, "statusCode").unwrap_or("no code")))
+    let message = shown::sentence(&without_emails(text(error, "message").unwrap_or("no reason given")));
+    Err(format!("{message} ({})", shown::word(text(error, "statusCode").unwrap_or("no code"))))
 }

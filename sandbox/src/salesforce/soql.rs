@@ -92,7 +92,7 @@ enum Token {
 /// Parses a whole query.
 pub fn parse(text: &str) -> Result<Query, Malformed> {
     let tokens = tokens(text)?;
-    let mut parser = Parser { tokens, position: 0 };
+    let mut parser = Parser { tokens, position: 0, depth: 0 };
     let query = parser.query()?;
     if parser.peek() == &Token::End { Ok(query) } else { Err(parser.unexpected()) }
 }
@@ -148,7 +148,12 @@ fn quoted(text: &str) -> Option<(String, usize)> {
 struct Parser {
     tokens: Vec<(Token, usize)>,
     position: usize,
+    /// How many conditions and queries lie around what comes next.
+    depth: usize,
 }
+
+/// Conditions and queries in each other; no query that means anything has as many.
+const DEEPEST: usize = 50;
 
 impl Parser {
     fn peek(&self) -> &Token {
@@ -218,6 +223,17 @@ impl Parser {
         }
     }
 
+    /// What `parse` reads one level deeper, as long as that is not too deep.
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, Malformed>) -> Result<T, Malformed> {
+        if self.depth == DEEPEST {
+            return Err(self.unexpected());
+        }
+        self.depth += 1;
+        let parsed = parse(self);
+        self.depth -= 1;
+        parsed
+    }
+
     fn query(&mut self) -> Result<Query, Malformed> {
         self.expect("SELECT")?;
         let mut select = vec![self.selected()?];
@@ -242,11 +258,12 @@ impl Parser {
 
     fn selected(&mut self) -> Result<Selected, Malformed> {
         if self.accept_symbol("(") {
-            let query = self.query()?;
+            let query = self.nested(Self::query)?;
             self.expect_symbol(")")?;
             return Ok(Selected::Children(query));
         }
-        if self.accept("COUNT") {
+        let calls = matches!(self.tokens.get(self.position + 1), Some((Token::Symbol("("), _)));
+        if calls && self.accept("COUNT") {
             self.expect_symbol("(")?;
             self.expect_symbol(")")?;
             return Ok(Selected::Count);
@@ -270,10 +287,10 @@ impl Parser {
 
     fn condition(&mut self) -> Result<Filter, Malformed> {
         if self.accept("NOT") {
-            return Ok(Filter::Not(Box::new(self.condition()?)));
+            return Ok(Filter::Not(Box::new(self.nested(Self::condition)?)));
         }
         if self.accept_symbol("(") {
-            let filter = self.filter()?;
+            let filter = self.nested(Self::filter)?;
             self.expect_symbol(")")?;
             return Ok(filter);
         }
@@ -380,10 +397,21 @@ mod tests {
             ("SELECT Id FROM Account; DROP", 22, ";"),
             ("SELECT Id FROM Account WHERE Name = 'open", 36, "'"),
             ("SELECT Id,, Name FROM Account", 10, ","),
+            ("SELECT COUNT FROM Account GROUP", 26, "GROUP"),
         ] {
             let malformed = parse(text).unwrap_err();
             assert_eq!((malformed.at, malformed.met.as_str()), (at, met), "{text}");
         }
+    }
+
+    #[test]
+    fn what_lies_too_deep_is_refused() {
+        for (before, after) in [("(", ")"), ("NOT ", "")] {
+            let nested = |depth: usize| format!("SELECT Id FROM A WHERE {}Id = null{}", before.repeat(depth), after.repeat(depth));
+            assert!(parse(&nested(DEEPEST)).is_ok());
+            assert!(parse(&nested(100_000)).is_err());
+        }
+        assert!(parse(&"SELECT (".repeat(100_000)).is_err());
     }
 
     #[test]

@@ -139,23 +139,25 @@ impl Parser<'_> {
     /// `SortOrder NULLS LAST, Id`: it goes into the query, so every word of it is checked.
     fn order_by(&mut self, value: &Value<'_>, key: &str) -> Option<String> {
         let text = value.get_ref().as_str().unwrap_or_default();
-        let is_term = |term: &str| {
+        let term = |term: &str| {
             let mut words = term.split_whitespace();
-            let first = words.next();
+            let first = words.next().filter(|first| is_path(first))?;
             let rest: Vec<String> = words.map(str::to_ascii_uppercase).collect();
             let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
-            first.is_some_and(is_path)
-                && matches!(
-                    rest.as_slice(),
-                    [] | ["ASC" | "DESC"] | ["NULLS", "FIRST" | "LAST"] | ["ASC" | "DESC", "NULLS", "FIRST" | "LAST"]
-                )
+            let is_order = matches!(
+                rest.as_slice(),
+                [] | ["ASC" | "DESC"] | ["NULLS", "FIRST" | "LAST"] | ["ASC" | "DESC", "NULLS", "FIRST" | "LAST"]
+            );
+            is_order.then(|| std::iter::once(first).chain(rest).collect::<Vec<_>>().join(" "))
         };
-        if text.is_empty() || !text.split(',').all(is_term) {
+        // Written anew: white space of the file, such as a line's end, is nothing that a query has to hold.
+        let terms: Option<Vec<String>> = text.split(',').map(term).collect();
+        let Some(terms) = terms else {
             let hint = "field names by commas, each with ASC, DESC, NULLS FIRST or NULLS LAST if needed";
             self.fault(&value.span(), key, "this is not an order", hint);
             return None;
-        }
-        Some(text.to_owned())
+        };
+        Some(terms.join(", "))
     }
 
     /// The set that a `rows`, `each` or `only_row_of` names.

@@ -1,0 +1,46 @@
+//! What a message repeats of a text that came from outside: its beginning, and nothing that a log or a terminal would obey.
+
+/// Characters of a word.
+const WORD: usize = 40;
+/// Characters of a sentence.
+const SENTENCE: usize = 1_000;
+/// What stands for the rest of a text that is longer.
+const MORE: char = '…';
+
+/// An id, a name or a value.
+pub fn word(text: &str) -> String {
+    beginning(text, WORD)
+}
+
+/// A sentence in somebody else's words.
+pub fn sentence(text: &str) -> String {
+    beginning(text, SENTENCE)
+}
+
+fn beginning(text: &str, most: usize) -> String {
+    let harmless = |c: char| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    let mut shown: String = text.chars().take(most).map(harmless).collect();
+    if text.chars().nth(most).is_some() {
+        shown.push(MORE);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_and_cannot_begin_a_line() {
+        for (text, shown) in [("abc", "abc"), ("é\n\u{1b}[2J", "é \u{fffd}[2J"), ("", "")] {
+            assert_eq!(word(text), shown);
+        }
+        assert_eq!(word(&"é".repeat(40)), "é".repeat(40));
+        assert_eq!(word(&"é".repeat(41)), "é".repeat(40) + "…");
+        assert_eq!(sentence(&"x".repeat(100_000)).len(), 1_003);
+    }
+}
