@@ -22,6 +22,7 @@ use super::forwarded::client_address;
 use super::notes;
 use super::server::Peer;
 use crate::callers::{Access, Caller, Permission, Role};
+use crate::domain::ids::SalesforceId;
 
 /// A Flow over 200 records asks 200 times at once.
 const BURST: u32 = 200;
@@ -138,6 +139,10 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         Some(permission) => match gate.admit(request.headers(), client, permission) {
             Ok(caller) => request.extensions_mut().insert(caller),
             Err(fault) => {
+                // What was refused is told too, as far as the path says it.
+                if let Some(Ok(record)) = request.uri().path().strip_prefix("/sync-to-m3ter/").map(SalesforceId::parse) {
+                    notes::set_record(&record);
+                }
                 let waits = request.headers().contains_key(header::EXPECT);
                 drain(request.into_body().into_data_stream(), waits).await;
                 return fault.into_response();

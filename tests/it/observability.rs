@@ -128,8 +128,8 @@ async fn the_log_has_one_line_for_each_request_and_sync_and_says_who_asked_for_w
         told("a request ended", &["span.request_id", "operation", "status", "caller", "parent_record_id", "sync_run_id"]),
         [
             format!("one {route} 200 flow {DEAL} {run}"),
-            format!("two {route} 401   "),
-            format!("three {route} 403 billing  "),
+            format!("two {route} 401  {DEAL} "),
+            format!("three {route} 403 billing {DEAL} "),
             format!("four {shown} 200 billing  {run}"),
         ]
     );
@@ -137,8 +137,8 @@ async fn the_log_has_one_line_for_each_request_and_sync_and_says_who_asked_for_w
         told("asked", &["target", "caller", "role", "client", "operation", "parent_record_id", "sync_run_id", "status"]),
         [
             format!("audit flow caller 203.0.113.7 {route} {DEAL} {run} 200"),
-            format!("audit   203.0.113.7 {route}   401"),
-            format!("audit billing viewer 203.0.113.7 {route}   403"),
+            format!("audit   203.0.113.7 {route} {DEAL}  401"),
+            format!("audit billing viewer 203.0.113.7 {route} {DEAL}  403"),
             format!("audit billing viewer 203.0.113.7 {shown}  {run} 200"),
         ]
     );
