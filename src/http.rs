@@ -20,7 +20,7 @@ mod sync_to_m3ter;
 mod wait;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, MatchedPath};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::IntoResponse;
@@ -54,11 +54,13 @@ pub fn router(syncs: Syncs, access: Access) -> Router {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .fallback(async |uri: Uri| {
-            Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is nothing at `{}`", shown::sentence(uri.path())))
+            Fault::new(
+                StatusCode::NOT_FOUND,
+                "NOT_FOUND",
+                format!("There is nothing at `{}`; `/openapi.yaml` says what there is", shown::sentence(uri.path())),
+            )
         })
-        .method_not_allowed_fallback(async || {
-            Fault::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "This method is not allowed here; see the `Allow` header")
-        })
+        .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(Gate::new(access), gate::pass))
         .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
@@ -66,4 +68,11 @@ pub fn router(syncs: Syncs, access: Access) -> Router {
         }))
         .layer(middleware::from_fn(request_id::with_request_id))
         .with_state(syncs)
+}
+
+/// A Flow reads no `Allow` header, so the message names the method too.
+async fn not_allowed(path: MatchedPath) -> Fault {
+    let reads = matches!(path.as_str(), "/sync-runs" | "/sync-runs/{syncRunId}" | "/openapi.yaml" | "/livez" | "/readyz");
+    let message = format!("This method is not allowed here; send {}", if reads { "GET" } else { "POST" });
+    Fault::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
 }

@@ -1,5 +1,6 @@
 //! The body and the query of a sync request; what is wrong with them is said with its place.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -60,7 +61,7 @@ impl SyncParameters {
     fn parse_with(query: Option<&str>, mut take: impl FnMut(&str, &str) -> bool, known: &str) -> Result<Self, Fault> {
         let refuse = |message: String| Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message);
         let mut parameters = Self { mode: SyncMode::Apply, wait_seconds: LONGEST_WAIT_SECONDS };
-        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        for (name, value) in query_parameters(query)? {
             match name.as_ref() {
                 "dryRun" => {
                     parameters.mode = match value.as_ref() {
@@ -82,6 +83,23 @@ impl SyncParameters {
             }
         }
         Ok(parameters)
+    }
+}
+
+/// The name and the value of a parameter.
+type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// The parameters of a query. One that is there twice is refused: `dryRun=true&dryRun=false` must not write.
+pub(super) fn query_parameters(query: Option<&str>) -> Result<Vec<Parameter<'_>>, Fault> {
+    let parameters: Vec<_> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
+    let mut names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_ref()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|names| names[0] == names[1]) {
+        None => Ok(parameters),
+        Some(names) => {
+            let message = format!("`{}` is there more than once; send it once", shown::word(names[0]));
+            Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message))
+        }
     }
 }
 
@@ -162,8 +180,16 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
+        let text = error.inner().to_string();
+        // The parser's words, in those of who writes JSON.
+        let text = match text.split_once(", expected ") {
+            Some((met, expected)) => {
+                format!("{met}, expected {}", expected.replacen("a sequence", "a list", 1).replacen("u32", "a whole number", 1))
+            }
+            None => text,
+        };
         let place = if path == "." { String::new() } else { format!("at `{}`: ", shown::word(&path)) };
-        invalid(format!("The body is not what is expected: {place}{}", shown::sentence(&error.inner().to_string())))
+        invalid(format!("The body is not what is expected: {place}{}", shown::sentence(&text)))
     })?;
     deserializer.end().map_err(|error| invalid(format!("The body goes on after its end: {error}")))?;
     Ok(parsed)

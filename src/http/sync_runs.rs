@@ -7,7 +7,7 @@ use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::body::{Object, Presence, check_nothing, json_bytes, parse};
+use super::body::{Object, Presence, check_nothing, json_bytes, parse, query_parameters};
 use super::fault::Fault;
 use super::notes;
 use super::wait::{AcceptedRun, asker, database_unavailable, not_started};
@@ -17,6 +17,8 @@ use crate::domain::run::SyncRun;
 use crate::domain::shown;
 use crate::sync::{RunFilter, Syncs};
 
+/// How a run ends.
+const STATUSES: [&str; 3] = ["Completed", "Partial Success", "Failed"];
 /// A page of runs, and the most that one has.
 const RUNS_ON_A_PAGE: u32 = 50;
 const MOST_RUNS_ON_A_PAGE: u32 = 200;
@@ -87,10 +89,14 @@ pub(super) async fn list(State(syncs): State<Syncs>, request: Request) -> Result
 /// Which runs a page shows, from the query string.
 pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
     let mut filter = RunFilter { limit: RUNS_ON_A_PAGE, ..RunFilter::default() };
-    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+    for (name, value) in query_parameters(query)? {
         match name.as_ref() {
             "parentRecordId" => filter.parent_record_id = Some(record(&value)?),
-            "syncStatus" => filter.sync_status = Some(value.into_owned()),
+            "syncStatus" if STATUSES.contains(&value.as_ref()) => filter.sync_status = Some(value.into_owned()),
+            "syncStatus" => {
+                let message = format!("`syncStatus` is `{}`; it takes `{}`", shown::word(&value), STATUSES.join("`, `"));
+                return Err(invalid(message));
+            }
             "errorCode" => filter.error_code = Some(value.into_owned()),
             "since" => filter.since = Some(instant("since", &value)?),
             "limit" => filter.limit = limit("limit", value.parse().ok(), MOST_RUNS_ON_A_PAGE)?,

@@ -21,7 +21,7 @@ async fn a_body_that_is_not_a_list_of_objects_is_a_400_that_says_where() {
         ("[{\"parentRecordId\": \"a\", \"parentRecordId\": \"b\"}]", "duplicate field"),
         ("[{\"parentRecordId\": \"006S900000795MMIAY\"}] x", "goes on after its end"),
         ("[1, [2, [3, [4]]]]", "at `[0]`"),
-        ("null", "invalid type: null"),
+        ("null", "invalid type: null, expected a list"),
         ("[[\"006S900000795MMIAY\"]]", "at `[0]`: invalid type: sequence, expected an object"),
     ] {
         let (status, fault) = answer(&world, body).await;
@@ -235,4 +235,41 @@ async fn data_that_does_not_allow_an_object_is_a_finding_with_its_field() {
         let reset = world.client().post(format!("{}/sandbox/reset", world.org.base_url()));
         assert_eq!(world.send(reset).await.0, 200);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_wrong_request_is_told_what_would_be_right() {
+    let world = World::new().await;
+    let deal = format!("/sync-to-m3ter/{DEAL}");
+    for (method, path, body, status, part) in [
+        ("POST", format!("{deal}?dryRun=true&dryRun=false"), "", 400, "`dryRun` is there more than once"),
+        ("POST", format!("{deal}?dryRun"), "", 400, "`dryRun` is ``; it takes `true` or `false`"),
+        ("POST", format!("{deal}?dry_run=true"), "", 400, "`dry_run` is not a parameter here; there are `dryRun`"),
+        ("POST", format!("{deal}?waitSeconds=-1"), "", 400, "whole seconds from 0 to 105"),
+        ("GET", deal.clone(), "", 405, "send POST"),
+        ("PUT", "/sync-runs".to_owned(), "", 405, "send GET"),
+        ("POST", format!("{deal}/"), "", 404, "`/openapi.yaml` says what there is"),
+        ("GET", "/sync-runs?syncStatus=failed".to_owned(), "", 400, "it takes `Completed`, `Partial Success`, `Failed`"),
+        ("GET", "/sync-runs?limit=1&limit=2".to_owned(), "", 400, "`limit` is there more than once"),
+        ("GET", "/sync-runs?limit=0".to_owned(), "", 400, "whole numbers from 1 to 200"),
+        ("GET", "/sync-runs?since=yesterday".to_owned(), "", 400, "such as `2026-12-31T00:00:00Z`"),
+        ("GET", "/sync-runs/abc".to_owned(), "", 404, "There is no run `abc`"),
+        ("POST", "/sync-runs/replay".to_owned(), "{}", 400, "by `errorCode`, `since` or `parentRecordId`"),
+        ("POST", "/sync-runs/replay".to_owned(), "[]", 400, "expected an object"),
+        (
+            "POST",
+            "/sync-runs/replay".to_owned(),
+            r#"{"maxRuns": "5"}"#,
+            400,
+            "at `maxRuns`: invalid type: string \"5\", expected a whole number",
+        ),
+        ("POST", "/end-date-billing-entities".to_owned(), "{}", 400, "send a list with one object"),
+        ("POST", "/end-date-billing-entities".to_owned(), r#"[{"billingEntities": "CONTRACT"}]"#, 400, "expected a list"),
+    ] {
+        let request = world.client().request(method.parse().unwrap(), world.url(&path)).header("content-type", "application/json");
+        let (answered, text) = world.send(request.body(body)).await;
+        let fault: Json = serde_json::from_str(&text).unwrap();
+        assert!(answered == status && fault["message"].as_str().unwrap().contains(part), "{method} {path} {body}: {text}");
+    }
+    assert!(world.m3ter_writes().is_empty());
 }

@@ -57,9 +57,11 @@ async fn every_declared_operation_is_served_and_the_document_too() {
         let path = path.replace("{parentRecordId}", "abc").replace("{syncRunId}", run);
         for method in operations.as_object().unwrap().keys() {
             let method = reqwest::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let request = world.client().request(method, world.url(&path)).header("content-type", "application/json");
+            let request = world.client().request(method.clone(), world.url(&path)).header("content-type", "application/json");
             let (status, body) = world.send(request).await;
             assert!(!matches!(status, 404 | 405), "{path}: {status} {body}");
+            let (status, body) = world.send(world.client().delete(world.url(&path))).await;
+            assert!(status == 405 && body.contains(&format!("send {method}")), "{path}: {status} {body}");
         }
     }
     let (status, served) = world.get("/openapi.yaml").await;
