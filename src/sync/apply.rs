@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use futures::future::join_all;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::changeset::{Absence, Availability, Change, Changeset, KnownIds, Step, flagged, invalid, not_attempted};
 use crate::domain::entity::{EntityKind, ObjectKey};
@@ -24,18 +24,25 @@ pub(super) struct Applied {
     pub(super) failure: Option<Failure>,
 }
 
-/// Where changes find the objects that they refer to.
-struct Board(HashMap<ObjectKey, watch::Sender<Availability>>);
+/// Changes that are written at the same time: more than m3ter's limit lets through in a second, so that nobody waits for a place, and
+/// few enough that a deal of hundreds of lines does not hold the requests of all of them in memory.
+const WRITTEN_AT_ONCE: usize = 64;
+
+/// Where changes find the objects that they refer to, and a place for their own requests.
+struct Board {
+    objects: HashMap<ObjectKey, watch::Sender<Availability>>,
+    places: Semaphore,
+}
 
 /// Applies all changes; the outcomes come in their order.
 pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>, recorder: &Recorder) -> Vec<Applied> {
-    let board =
-        Board(changeset.changes.iter().map(|change| (change.desired.key.clone(), watch::Sender::new(change.availability()))).collect());
+    let object = |change: &Change| (change.desired.key.clone(), watch::Sender::new(change.availability()));
+    let board = Board { objects: changeset.changes.iter().map(object).collect(), places: Semaphore::new(WRITTEN_AT_ONCE) };
     join_all(changeset.changes.iter().enumerate().map(|(position, change)| {
         let board = &board;
         async move {
             let applied = apply_one(change, board, writer).await;
-            if let Some(sender) = board.0.get(&change.desired.key) {
+            if let Some(sender) = board.objects.get(&change.desired.key) {
                 let availability = match (&applied.id, change.availability()) {
                     (Some(id), _) => Availability::There(id.clone()),
                     (None, Availability::ToCome) => Availability::Absent(Absence::Failed),
@@ -58,7 +65,7 @@ async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Appli
         Step::Invalid { findings, existing } => without_write(invalid(key, findings), existing.as_ref()),
         Step::Create { .. } | Step::Update { .. } | Step::Supersede { .. } => match board.arrivals(change).await {
             Err((kind, absence)) => Applied { result: not_attempted(key, kind, absence), id: None, failure: None },
-            Ok(known) => match writer.write(change, &known).await {
+            Ok(known) => match board.write(writer, change, &known).await {
                 Written::Done { id, action, warnings } => {
                     let mut applied = done(key, action, id);
                     applied.result.warnings = warnings;
@@ -76,11 +83,17 @@ async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Appli
 }
 
 impl Board {
+    /// Writes once there is a place; until then nothing of the request is there.
+    async fn write(&self, writer: &Writer<'_>, change: &Change, known: &KnownIds) -> Written {
+        let _place = self.places.acquire().await;
+        Box::pin(writer.write(change, known)).await
+    }
+
     /// The ids of everything that a change refers to, once they are there.
     async fn arrivals(&self, change: &Change) -> Result<KnownIds, (EntityKind, Absence)> {
         let mut known = KnownIds::new();
         for key in change.desired.dependencies() {
-            let Some(sender) = self.0.get(key) else { return Err((key.kind, Absence::Failed)) };
+            let Some(sender) = self.objects.get(key) else { return Err((key.kind, Absence::Failed)) };
             let mut receiver = sender.subscribe();
             let availability = receiver.wait_for(|availability| *availability != Availability::ToCome).await;
             match availability.as_deref() {
