@@ -6,6 +6,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::ConnectOptions as _;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -78,8 +79,8 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(StoreError::InvalidUrl)?;
     let name = options.get_database().unwrap_or_else(|| options.get_username());
     let place: Arc<str> = format!("{}:{}/{name}", options.get_host(), options.get_port()).into();
-    // PgBouncer refuses start parameters that it does not know, and sees no statement that has a name.
-    let options = options.extra_float_digits(None).statement_cache_capacity(0).application_name("sync-to-m3ter");
+    // PgBouncer refuses start parameters that it does not know. Statements hold their values, which no log may show.
+    let options = options.extra_float_digits(None).application_name("sync-to-m3ter").disable_statement_logging();
     // A dead connection shows at BEGIN, which takes another one: no test beforehand.
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
@@ -124,7 +125,7 @@ pub(super) async fn migrate_postgres(database: &Database, migrations: &Migrator,
                 return Err(StoreError::Migration { database: database.place.to_string(), source });
             }
             None => {
-                transaction.run_plain(migration.sql.clone()).await?;
+                transaction.run_plain(migration.sql.as_str()).await?;
                 transaction
                     .execute(
                         "INSERT INTO schema_migrations (version, description, checksum, applied_at_ms) VALUES ($1, $2, $3, {now})",

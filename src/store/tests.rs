@@ -1,6 +1,7 @@
 //! The store on real files.
 
 mod claims;
+mod server;
 
 use std::path::Path;
 use std::time::Duration;
@@ -454,38 +455,4 @@ async fn limit_pages(store: &Store, pragma: &'static str) {
 async fn a_server_that_is_not_there_is_not_available() {
     let message = opening_fails_with("postgres://me:secret@127.0.0.1:1/billing").await;
     assert_eq!(message, "cannot open the database: the database `127.0.0.1:1/billing` is not available");
-}
-
-#[tokio::test]
-async fn a_server_that_only_reads_is_named_as_such() {
-    let store = Home::postgres().await.store().await;
-    let mut transaction = store.database.begin(Access::Write, "save the links of a record").await.unwrap();
-    transaction.run_plain("SET TRANSACTION READ ONLY").await.unwrap();
-    let message = transaction.execute("DELETE FROM links", Vec::new()).await.unwrap_err().to_string();
-    assert!(
-        message.starts_with("cannot save the links of a record: the database") && message.ends_with("the server must take writes"),
-        "{message}"
-    );
-}
-
-#[tokio::test]
-async fn connections_that_the_server_ended_are_replaced_without_an_error() {
-    let store = Home::postgres().await.store().await;
-    let root = record(ROOT);
-    let reads = (0..20).map(|_| store.load_links(&root));
-    futures::future::try_join_all(reads).await.unwrap();
-    let other = sqlx::PgPool::connect(&testing::postgres_url()).await.unwrap();
-    let ended = query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()");
-    let name = store.database.place.rsplit_once('/').unwrap().1.to_owned();
-    ended.bind(name).execute(&other).await.unwrap();
-    held_run(&store).await;
-}
-
-#[tokio::test]
-async fn a_connection_that_must_be_encrypted_is() {
-    let url = testing::postgres_database().await;
-    let url = url.split_once('?').map_or(url.as_str(), |(url, _)| url);
-    let store = Store::open(&format!("{url}?sslmode=require")).await.unwrap();
-    let row = rows(&store, "SELECT CAST(ssl AS INT)::BIGINT AS encrypted FROM pg_stat_ssl WHERE pid = pg_backend_pid()").await.remove(0);
-    assert_eq!(row.integer("encrypted"), 1);
 }

@@ -1,0 +1,63 @@
+//! What only a server does.
+
+use super::*;
+use crate::store::database::Value;
+
+#[tokio::test]
+async fn any_text_and_number_reaches_postgres_as_it_is() {
+    let store = Home::postgres().await.store().await;
+    let pieces = [
+        "'", "''", "\\", "\\'", "\\\\'", "$1", "$2", "{now}", "E'", "--", "/*", ";", "\n", "\r", "\t", "\u{1}", "é", "\u{2019}", "😀",
+        "%s", "\"",
+    ];
+    let mut texts: Vec<String> = pieces.iter().map(|piece| (*piece).to_owned()).collect();
+    texts.extend(["", "'; DROP TABLE runs; --", "\\'; DROP TABLE runs; --", "' || (SELECT 1) || '"].map(ToOwned::to_owned));
+    for length in 2..200 {
+        texts.push((0..length).map(|_| pieces[fastrand::usize(..pieces.len())]).collect());
+    }
+    for text in &texts {
+        let values = vec![text.as_str().into(), i64::MIN.into(), Value::Text(None), Value::Integer(None)];
+        let sql = "SELECT $1 AS text, $2 AS number, CAST($3 AS TEXT) AS no_text, CAST($4 AS BIGINT) AS no_number";
+        let row = store.database.fetch("look", sql, values).await.unwrap().remove(0);
+        assert_eq!((row.text("text"), row.integer("number")), (text.clone(), i64::MIN), "{text:?}");
+        assert_eq!((row.optional_text("no_text"), row.optional_integer("no_number")), (None, None));
+    }
+    let nul = store.database.fetch("look", "SELECT $1 AS text", vec!["a\0b".into()]).await.unwrap().remove(0).text("text");
+    assert_eq!(nul, "a\u{fffd}b", "no text of PostgreSQL holds a NUL");
+    let minus = store.database.fetch("look", "SELECT 1 -$1 AS minus", vec![(-5_000_000_000_i64).into()]).await.unwrap().remove(0);
+    assert_eq!(minus.integer("minus"), 5_000_000_001, "not a comment");
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_is_named_as_such() {
+    let store = Home::postgres().await.store().await;
+    let mut transaction = store.database.begin(Access::Write, "save the links of a record").await.unwrap();
+    transaction.run_plain("SET TRANSACTION READ ONLY").await.unwrap();
+    let message = transaction.execute("DELETE FROM links", Vec::new()).await.unwrap_err().to_string();
+    assert!(
+        message.starts_with("cannot save the links of a record: the database") && message.ends_with("the server must take writes"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ended_are_replaced_without_an_error() {
+    let store = Home::postgres().await.store().await;
+    let root = record(ROOT);
+    let reads = (0..20).map(|_| store.load_links(&root));
+    futures::future::try_join_all(reads).await.unwrap();
+    let other = sqlx::PgPool::connect(&testing::postgres_url()).await.unwrap();
+    let ended = query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()");
+    let name = store.database.place.rsplit_once('/').unwrap().1.to_owned();
+    ended.bind(name).execute(&other).await.unwrap();
+    held_run(&store).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_must_be_encrypted_is() {
+    let url = testing::postgres_database().await;
+    let url = url.split_once('?').map_or(url.as_str(), |(url, _)| url);
+    let store = Store::open(&format!("{url}?sslmode=require")).await.unwrap();
+    let row = rows(&store, "SELECT CAST(ssl AS INT)::BIGINT AS encrypted FROM pg_stat_ssl WHERE pid = pg_backend_pid()").await.remove(0);
+    assert_eq!(row.integer("encrypted"), 1);
+}
