@@ -1,18 +1,28 @@
 //! The figures that the project promises, measured on the real program: `cargo bench`.
 //!
 //! The program runs in a process of its own; both vendors are emulated in this one, on loopback. What is printed are counts and
-//! ratios of one run, each beside its limit; a figure beyond its limit makes the whole fail. `cargo bench -- round-trips` measures
-//! the figures of one part only.
+//! ratios of one run, each beside its limit; a figure beyond its limit makes the whole fail. `cargo bench --bench figures -- overhead`
+//! measures the figures of one part only: `round-trips`, `overhead`, `throughput`, `coalescing`, `takeover` or `quote`. Those that
+//! need `PostgreSQL` start a server of their own from the machine's programs.
 
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 
+mod coalescing;
 mod deals;
 mod overhead;
+mod postgres;
+mod quote;
 mod round_trips;
+mod takeover;
+mod throughput;
 mod world;
 
 use std::fmt;
 use std::process::ExitCode;
+
+/// The parts, and which of them need `PostgreSQL`.
+const PARTS: [&str; 6] = ["round-trips", "quote", "overhead", "throughput", "coalescing", "takeover"];
+const ON_POSTGRES: std::ops::RangeFrom<usize> = 2..;
 
 /// What one part found out.
 #[derive(Debug, Default)]
@@ -40,14 +50,24 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     // `cargo bench` adds `--bench` to what it was given.
     let part = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    if let Some(unknown) = part.as_ref().filter(|part| !PARTS.contains(&part.as_str())) {
+        println!("There is no part `{unknown}`; there are {}", PARTS.join(", "));
+        return ExitCode::FAILURE;
+    }
     let is_wanted = |name: &str| part.as_ref().is_none_or(|part| part == name);
+    let server = PARTS[ON_POSTGRES].iter().any(|part| is_wanted(part)).then(postgres::Server::start);
     let mut figures = Figures::default();
     runtime.block_on(async {
-        if is_wanted("round-trips") {
-            round_trips::measure(&mut figures).await;
-        }
-        if is_wanted("overhead") {
-            overhead::measure(&mut figures).await;
+        for part in PARTS.into_iter().filter(|part| is_wanted(part)) {
+            match (part, &server) {
+                ("round-trips", _) => round_trips::measure(&mut figures).await,
+                ("quote", _) => quote::measure(&mut figures).await,
+                ("overhead", Some(server)) => overhead::measure(&mut figures, server).await,
+                ("throughput", Some(server)) => throughput::measure(&mut figures, server).await,
+                ("coalescing", Some(server)) => coalescing::measure(&mut figures, server).await,
+                ("takeover", Some(server)) => takeover::measure(&mut figures, server).await,
+                _ => unreachable!("the list names all parts"),
+            }
         }
     });
     if figures.beyond.is_empty() {

@@ -8,17 +8,37 @@ use sync_to_m3ter_sandbox::control::LoggedRequest;
 use sync_to_m3ter_sandbox::{CREDENTIAL, m3ter};
 
 use crate::Figures;
+use crate::postgres::Server;
 use crate::world::{World, median, send};
 
 const RUNS: usize = 300;
 const STARTS: usize = 5;
 const OVERHEAD_LIMIT_MS: f64 = 2.0;
+const POSTGRES_OVERHEAD_LIMIT_MS: f64 = 3.0;
 const MEMORY_LIMIT_MB: f64 = 40.0;
 const READY_LIMIT_MS: f64 = 50.0;
 
-pub(crate) async fn measure(figures: &mut Figures) {
+pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
     println!("Own overhead, with vendors that answer at once ({RUNS} syncs in turn with the bare callouts, p50)");
-    let world = World::start(Duration::ZERO).await;
+    for (name, database, limit) in
+        [("SQLite", None, OVERHEAD_LIMIT_MS), ("PostgreSQL", Some(server.database()), POSTGRES_OVERHEAD_LIMIT_MS)]
+    {
+        measure_store(figures, name, World::with(database, &[]).await, limit).await;
+    }
+    let mut ready = Vec::new();
+    for _ in 0..STARTS {
+        ready.push(in_ms(World::start().await.service.ready_after));
+    }
+    figures.at_most(
+        "ready after its start",
+        median(ready),
+        READY_LIMIT_MS,
+        "ms",
+        "new database, both logins, describes and plan templates",
+    );
+}
+
+async fn measure_store(figures: &mut Figures, name: &str, world: World, limit_ms: f64) {
     let products = world.add_products(1);
     let deal = world.add_deal(&products);
     world.sync(&deal).await;
@@ -32,12 +52,12 @@ pub(crate) async fn measure(figures: &mut Figures) {
         bare.push(in_ms(callouts.make().await));
     }
     let (sync, bare) = (median(syncs), median(bare));
-    Figures::note("a repeated sync, as its caller sees it", format!("{sync:.2}"), "ms");
+    Figures::note(&format!("a repeated sync, {name}"), format!("{sync:.2}"), "ms, as its caller sees it");
     Figures::note("its callouts alone, side by side", format!("{bare:.2}"), format!("ms, {} callouts", callouts.len()));
     figures.at_most(
-        "own overhead of a repeated sync",
+        &format!("own overhead of a repeated sync, {name}"),
         sync - bare,
-        OVERHEAD_LIMIT_MS,
+        limit_ms,
         "ms",
         format!("{:.2} times the bare callouts", sync / bare),
     );
@@ -46,20 +66,18 @@ pub(crate) async fn measure(figures: &mut Figures) {
     for _ in 0..RUNS / 3 {
         new.push(in_ms(world.sync(&world.add_deal(&products)).await.1));
     }
-    Figures::note("a new deal of one line", format!("{:.2}", median(new)), "ms, 6 round trips one after the other among it");
-    let (resident, own) = world.memory_mb();
-    figures.at_most("memory after these syncs", resident, MEMORY_LIMIT_MB, "MB", format!("{own:.1} MB of it not the program's file"));
-
-    let mut ready = Vec::new();
-    for _ in 0..STARTS {
-        ready.push(in_ms(World::start(Duration::ZERO).await.ready_after));
-    }
+    Figures::note(
+        &format!("a new deal of one line, {name}"),
+        format!("{:.2}", median(new)),
+        "ms, 6 round trips one after the other among it",
+    );
+    let (resident, own) = world.service.memory_mb();
     figures.at_most(
-        "ready after its start",
-        median(ready),
-        READY_LIMIT_MS,
-        "ms",
-        "new database, both logins, describes and plan templates",
+        &format!("memory after these syncs, {name}"),
+        resident,
+        MEMORY_LIMIT_MB,
+        "MB",
+        format!("{own:.1} MB of it not the program's file"),
     );
 }
 

@@ -15,7 +15,8 @@ const REPEATED_DEAL_LIMIT: f64 = 1.3;
 
 pub(crate) async fn measure(figures: &mut Figures) {
     println!("Round trips: time of a sync / latency of {} ms, the median of {RUNS}", LATENCY.as_millis());
-    let world = World::start(LATENCY).await;
+    let world = World::start().await;
+    world.set_latency(LATENCY);
     let products = world.add_products(20);
     // The connections to both vendors are there, as in a service that has run for a moment.
     world.sync(&world.add_deal(&products)).await;
@@ -26,9 +27,9 @@ pub(crate) async fn measure(figures: &mut Figures) {
             let deal = world.add_deal(&products[..lines]);
             world.take_requests();
             first.push(in_round_trips(world.sync(&deal).await.1));
-            first_callouts = callouts(&world);
+            first_callouts = world.take_callouts();
             again.push(in_round_trips(world.sync(&deal).await.1));
-            again_callouts = callouts(&world);
+            again_callouts = world.take_callouts();
         }
         figures.at_most(
             &format!("new deal, {lines} lines"),
@@ -49,9 +50,4 @@ pub(crate) async fn measure(figures: &mut Figures) {
 
 fn in_round_trips(took: Duration) -> f64 {
     took.as_secs_f64() / LATENCY.as_secs_f64()
-}
-
-fn callouts(world: &World) -> usize {
-    let (salesforce, m3ter) = world.take_requests();
-    salesforce.len() + m3ter.len()
 }
