@@ -9,7 +9,7 @@ use crate::transport::Refusal;
 
 pub(super) fn read(status: u16, body: &Json) -> Refusal {
     let error = body.as_array().and_then(|errors| errors.first()).unwrap_or(body);
-    let code = text(error, "errorCode").or_else(|| text(error, "error")).map(shown::word);
+    let code = text(error, "errorCode").or_else(|| text(error, "error")).map(|code| shown::word(&without_emails(code)));
     let message = text(error, "message")
         .or_else(|| text(error, "error_description"))
         .map_or_else(|| format!("status {status} without a message"), last_line);

@@ -61,6 +61,7 @@ fn outcome(result: &Json) -> UpdateOutcome {
         return Ok(());
     }
     let error = result.pointer("/errors/0").unwrap_or(&Json::Null);
-    let message = shown::sentence(&without_emails(text(error, "message").unwrap_or("no reason given")));
-    Err(format!("{message} ({})", shown::word(text(error, "statusCode").unwrap_or("no code"))))
+    let (message, code) = (text(error, "message").unwrap_or("no reason given"), text(error, "statusCode").unwrap_or("no code"));
+    let in_words = |text: &str| shown::sentence(&without_emails(text));
+    Err(format!("{} ({})", in_words(message), in_words(code)))
 }
