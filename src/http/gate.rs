@@ -24,7 +24,7 @@ use super::server::Peer;
 use crate::callers::{Access, Caller, Permission, Role};
 use crate::domain::ids::SalesforceId;
 
-/// A Flow over 200 records asks 200 times at once.
+/// A Flow over 200 records asks 200 times at once. Who may ask more often in a second than that may do so at once as well.
 const BURST: u32 = 200;
 /// Wrong keys from one address: enough for a person who looks for the right one.
 const GUESSES_PER_MINUTE: u32 = 10;
@@ -52,7 +52,8 @@ struct Inner {
 impl Gate {
     pub(super) fn new(access: Access) -> Self {
         let per_minute = |number: u32| Quota::per_minute(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN));
-        let burst = NonZeroU32::new(access.requests_per_minute.min(BURST)).unwrap_or(NonZeroU32::MIN);
+        let at_once = access.requests_per_minute.min(BURST.max(access.requests_per_minute / 60));
+        let burst = NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN);
         let by_caller = RateLimiter::keyed(per_minute(access.requests_per_minute).allow_burst(burst));
         let by_guesser = RateLimiter::keyed(per_minute(GUESSES_PER_MINUTE));
         Self { inner: Arc::new(Inner { access, by_caller, by_guesser }) }
