@@ -336,6 +336,21 @@ impl Condition {
     }
 }
 
+impl Step {
+    /// The field that the step computes with, where that is no number of the file.
+    pub(super) fn operand_field(&self) -> Option<&FieldRef> {
+        match self {
+            Self::Times(Operand::Field(field))
+            | Self::DividedBy(Operand::Field(field))
+            | Self::PercentOf(Operand::Field(field))
+            | Self::LessPercent(Operand::Field(field))
+            | Self::AddMonths(Operand::Field(field))
+            | Self::AddDays(Operand::Field(field)) => Some(field),
+            _ => None,
+        }
+    }
+}
+
 impl Expression {
     /// An expression without anything beside its source.
     pub(super) fn plain(term: Term) -> Self {
@@ -368,15 +383,7 @@ impl Expression {
         }
         self.inner().into_iter().for_each(|expression| expression.collect(refs));
         self.when.iter().for_each(|condition| condition.collect(refs));
-        refs.extend(self.steps.iter().filter_map(|step| match step {
-            Step::Times(Operand::Field(field))
-            | Step::DividedBy(Operand::Field(field))
-            | Step::PercentOf(Operand::Field(field))
-            | Step::LessPercent(Operand::Field(field))
-            | Step::AddMonths(Operand::Field(field))
-            | Step::AddDays(Operand::Field(field)) => Some(field),
-            _ => None,
-        }));
+        refs.extend(self.steps.iter().filter_map(Step::operand_field));
     }
 
     /// Calls `visit` with every object that the expression refers to, and the field of it where one is named.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Mapping;
-use super::language::{Constant, Expression, FieldRef, Operand, Step, Term};
+use super::language::{Constant, Expression, FieldRef, Step, Term};
 use super::org::{OrgRemark, Severity};
 use super::structure::parts_of;
 use crate::domain::catalog::Catalogued;
@@ -66,15 +66,7 @@ impl Mapping {
             Term::MonthsAfter(months, _) => vec![months],
             _ => Vec::new(),
         };
-        let of_steps = expression.steps.iter().filter_map(|step| match step {
-            Step::Times(Operand::Field(field))
-            | Step::DividedBy(Operand::Field(field))
-            | Step::PercentOf(Operand::Field(field))
-            | Step::LessPercent(Operand::Field(field))
-            | Step::AddMonths(Operand::Field(field))
-            | Step::AddDays(Operand::Field(field)) => Some(field),
-            _ => None,
-        });
+        let of_steps = expression.steps.iter().filter_map(Step::operand_field);
         for reference in of_term.into_iter().chain(of_steps) {
             if let Ok(field) = self.org_field(schema, reference)
                 && !is_number(field)
