@@ -35,7 +35,7 @@ struct Board {
 }
 
 /// Applies all changes; the outcomes come in their order.
-pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>, recorder: &Recorder) -> Vec<Applied> {
+pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>, recorder: &Recorder<'_>) -> Vec<Applied> {
     let object = |change: &Change| (change.desired.key.clone(), watch::Sender::new(change.availability()));
     let board = Board { objects: changeset.changes.iter().map(object).collect(), places: Semaphore::new(WRITTEN_AT_ONCE) };
     join_all(changeset.changes.iter().enumerate().map(|(position, change)| {

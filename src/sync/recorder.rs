@@ -2,7 +2,7 @@
 //!
 //! A task of its own takes what is known from a queue and saves it in batches; the sync waits for it only at its end.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -10,7 +10,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::changeset::Change;
 use crate::domain::desired::OnFound;
-use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{Action, ObjectResult};
 use crate::store::{ClaimedRun, Link, LinkRelation, Progress, Store, StoreError};
 use crate::sync::apply::Applied;
@@ -23,10 +22,19 @@ use crate::transport::{Budget, Lease};
 const QUEUED_ENTRIES: usize = 256;
 
 /// Takes what is to be saved.
-pub(super) struct Recorder {
-    root: SalesforceId,
+pub(super) struct Recorder<'a> {
+    store: &'a Store,
+    run: &'a ClaimedRun,
+    lease: &'a Lease,
+    budget: &'a Budget,
+    tasks: &'a TaskTracker,
     /// What the links of earlier syncs say, so that an unchanged object costs no write.
     linked: Vec<Link>,
+    /// Begun by the first entry: a sync that changes nothing has none.
+    recording: OnceLock<Recording>,
+}
+
+struct Recording {
     sender: mpsc::Sender<Entry>,
     task: JoinHandle<bool>,
 }
@@ -37,13 +45,25 @@ struct Entry {
     link: Option<Link>,
 }
 
-impl Recorder {
-    /// Begins to record what `run` does. A run that is somebody else's by then loses its lease.
-    pub(super) fn start(store: Store, run: &ClaimedRun, lease: Lease, linked: Vec<Link>, budget: &Budget, tracker: &TaskTracker) -> Self {
+impl<'a> Recorder<'a> {
+    /// Records what `run` does, in a task of `tasks`. A run that is somebody else's by then loses its lease.
+    pub(super) fn new(
+        store: &'a Store,
+        run: &'a ClaimedRun,
+        lease: &'a Lease,
+        linked: Vec<Link>,
+        budget: &'a Budget,
+        tasks: &'a TaskTracker,
+    ) -> Self {
+        Self { store, run, lease, budget, tasks, linked, recording: OnceLock::new() }
+    }
+
+    fn start(&self) -> Recording {
         let (sender, mut receiver) = mpsc::channel::<Entry>(QUEUED_ENTRIES);
-        let (held, earlier, root) = (run.held, run.callouts.clone(), run.parent_record_id.clone());
-        let (journal, patience) = (Arc::clone(budget.journal()), Patience::of(budget));
-        let task = tracker.spawn(async move {
+        let (store, lease) = (self.store.clone(), self.lease.clone());
+        let (held, earlier) = (self.run.held, self.run.callouts.clone());
+        let (journal, patience) = (Arc::clone(self.budget.journal()), Patience::of(self.budget));
+        let task = self.tasks.spawn(async move {
             let mut all_saved = true;
             let mut batch = Vec::new();
             while receiver.recv_many(&mut batch, QUEUED_ENTRIES).await > 0 {
@@ -61,13 +81,13 @@ impl Recorder {
             }
             all_saved
         });
-        Self { root, linked, sender, task }
+        Recording { sender, task }
     }
 
     /// Notes what became of one object.
     pub(super) async fn object_ended(&self, position: usize, change: &Change, applied: &Applied) {
         let link = applied.id.as_ref().filter(|_| applied.result.success).map(|id| Link {
-            root: self.root.clone(),
+            root: self.run.parent_record_id.clone(),
             object: change.desired.key.clone(),
             m3ter_id: id.clone(),
             relation: self.relation(change, applied.result.action),
@@ -76,11 +96,9 @@ impl Recorder {
         if link.is_none() && applied.result.action == Action::Unchanged {
             return;
         }
+        let entry = Entry { position: u32::try_from(position).unwrap_or(u32::MAX), result: applied.result.for_history(), link };
         // The task ends only after the sender is dropped: a closed queue is impossible here.
-        let _ = self
-            .sender
-            .send(Entry { position: u32::try_from(position).unwrap_or(u32::MAX), result: applied.result.for_history(), link })
-            .await;
+        let _ = self.recording.get_or_init(|| self.start()).sender.send(entry).await;
     }
 
     fn relation(&self, change: &Change, action: Action) -> LinkRelation {
@@ -93,7 +111,8 @@ impl Recorder {
 
     /// Waits until everything is saved; whether it was.
     pub(super) async fn finish(self) -> bool {
-        drop(self.sender);
-        self.task.await.unwrap_or(false)
+        let Some(Recording { sender, task }) = self.recording.into_inner() else { return true };
+        drop(sender);
+        task.await.unwrap_or(false)
     }
 }

@@ -161,7 +161,7 @@ impl Walk<'_> {
     }
 
     async fn apply(&self, changeset: &Changeset, writer: &Writer<'_>, links: Vec<Link>, report: &mut Report) {
-        let recorder = Recorder::start(self.store.clone(), self.run, self.lease.clone(), links, self.budget, self.tasks);
+        let recorder = Recorder::new(self.store, self.run, self.lease, links, self.budget, self.tasks);
         let mut applied = apply(changeset, writer, &recorder).await;
         for (position, warning) in write_back(&self.knowledge.salesforce, &changeset.changes, &applied, self.budget).await {
             applied[position].result.warnings.push(warning);
