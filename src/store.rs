@@ -9,7 +9,9 @@
 
 mod attempts;
 mod claims;
+mod connections;
 mod database;
+mod dialect;
 mod error;
 mod history;
 mod links;

@@ -115,7 +115,7 @@ impl Store {
                  (SELECT count(*) FROM runs WHERE state = 'running' AND lease_until_ms <= {now} AND ($1 IS NULL OR parent_record_id = $1))
                      AS abandoned,
                  (SELECT count(*) FROM runs AS waiting
-                  WHERE state = 'waiting' AND ($1 IS NULL OR parent_record_id = $1) AND NOT EXISTS (
+                  WHERE state = 'waiting' AND dry_run = 0 AND ($1 IS NULL OR parent_record_id = $1) AND NOT EXISTS (
                       SELECT 1 FROM runs AS running
                       WHERE running.parent_record_id = waiting.parent_record_id AND running.state = 'running' AND running.dry_run = 0
                   )) AS orphaned,
@@ -135,7 +135,7 @@ impl Store {
         let sql = "UPDATE runs SET state = 'running', owner = $1, fence = fence + 1, lease_until_ms = {now} + $2, started_at_ms = $3
              WHERE id = (
                  SELECT id FROM runs AS waiting
-                 WHERE state = 'waiting' AND ($4 IS NULL OR parent_record_id = $4) AND NOT EXISTS (
+                 WHERE state = 'waiting' AND dry_run = 0 AND ($4 IS NULL OR parent_record_id = $4) AND NOT EXISTS (
                      SELECT 1 FROM runs AS running
                      WHERE running.parent_record_id = waiting.parent_record_id AND running.state = 'running' AND running.dry_run = 0
                  )

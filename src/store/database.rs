@@ -4,22 +4,23 @@
 //! [`Dialect`]. All columns are text or whole numbers of 64 bits. A [`Transaction`] that is dropped before its commit closes its
 //! connection, which rolls it back: it must never be held across a callout.
 //!
-//! On `PostgreSQL` a statement is one message, its values written into its text by [`literals`], and BEGIN goes with the first one. A
-//! prepared statement would take two answers of the server, four with BEGIN and COMMIT around it, because `PgBouncer` in transaction mode
-//! gives a client the same server only that long; and no session has settings or locks of its own.
+//! On `PostgreSQL` a statement is one message, its values written into its text by [`literals`], and BEGIN goes with the first one; see
+//! [`Database::write_at_once`] for less. A prepared statement would take two answers of the server, four with BEGIN and COMMIT around it,
+//! because `PgBouncer` in transaction mode gives a client the same server only that long; and no session has settings or locks of its own.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgQueryResult, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Either, Executor as _, PgConnection, PgPool, Postgres, Row as _, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, Either, Executor as _, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection};
 
 use super::StoreError;
+use super::connections::{Connections, Lent};
+use super::dialect::{Dialect, literals};
 
 /// How long `PostgreSQL` may take for one statement before it counts as away; a statement here takes about a millisecond.
 const STATEMENT_TIME: Duration = Duration::from_secs(5);
@@ -35,16 +36,19 @@ pub(super) struct Database {
     pub(super) engine: Engine,
     /// What errors call it: the file, or host, port and name.
     pub(super) place: Arc<str>,
+    /// All statements so far, as the engine got them.
+    #[cfg(test)]
+    pub(super) statements: Arc<std::sync::Mutex<std::collections::BTreeSet<String>>>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Engine {
     /// One connection that writes and a few that read.
     Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
+        writer: Connections<Sqlite>,
+        readers: Connections<Sqlite>,
     },
-    Postgres(PgPool),
+    Postgres(Connections<Postgres>),
 }
 
 /// Whether a transaction changes anything: `SQLite` takes its one lock at the beginning then.
@@ -93,11 +97,20 @@ struct Answer {
 }
 
 enum Connection {
-    Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
+    Sqlite(Lent<Sqlite>),
+    Postgres(Lent<Postgres>),
 }
 
 impl Database {
+    pub(super) fn new(engine: Engine, place: Arc<str>) -> Self {
+        Self {
+            engine,
+            place,
+            #[cfg(test)]
+            statements: Arc::default(),
+        }
+    }
+
     /// Begins a transaction; `operation` completes "cannot …" in its errors.
     pub(super) async fn begin(&self, access: Access, operation: &'static str) -> Result<Transaction, StoreError> {
         let mut transaction = self.acquire(access, operation).await?;
@@ -113,7 +126,7 @@ impl Database {
     }
 
     /// The rows of one statement that reads.
-    pub(super) async fn fetch(&self, operation: &'static str, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn fetch(&self, operation: &'static str, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let mut transaction = self.begin_single(Access::Read, operation).await?;
         let rows = transaction.fetch(sql, values).await?;
         transaction.commit().await?;
@@ -128,9 +141,33 @@ impl Database {
         Ok(changed)
     }
 
+    /// Carries out statements that write as one transaction and one message, whatever each of them answers; the rows of all of them.
+    /// They share their parameters. On a connection of `PostgreSQL` that dies they are sent once more, although they may have been
+    /// carried out: they must be such that a second time changes nothing.
+    pub(super) async fn write_at_once(
+        &self,
+        operation: &'static str,
+        statements: &[&'static str],
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut transaction = self.acquire(Access::Write, operation).await?;
+        let statements = statements.join("; ");
+        let message = match &self.engine {
+            Engine::Sqlite { .. } => {
+                transaction.stage = Stage::Open;
+                format!("BEGIN IMMEDIATE; {statements}; COMMIT")
+            }
+            // PostgreSQL makes each message a transaction by itself.
+            Engine::Postgres(_) => statements,
+        };
+        let answer = transaction.ask(&message, values).await?;
+        transaction.is_over();
+        Ok(answer.rows)
+    }
+
     /// Begins a transaction of one statement, which is one by itself. Not so one that writes to `PostgreSQL`: whether it was carried out on a
     /// connection that turns out to be dead, nobody could tell.
-    pub(super) async fn begin_single(&self, access: Access, operation: &'static str) -> Result<Transaction, StoreError> {
+    async fn begin_single(&self, access: Access, operation: &'static str) -> Result<Transaction, StoreError> {
         match (&self.engine, access) {
             (Engine::Postgres(_), Access::Write) => self.begin(access, operation).await,
             _ => self.acquire(access, operation).await,
@@ -149,9 +186,9 @@ impl Database {
 
     async fn connection(&self, access: Access) -> Result<Connection, sqlx::Error> {
         match (&self.engine, access) {
-            (Engine::Sqlite { writer, .. }, Access::Write) => writer.acquire().await.map(Connection::Sqlite),
-            (Engine::Sqlite { readers, .. }, Access::Read) => readers.acquire().await.map(Connection::Sqlite),
-            (Engine::Postgres(pool), _) => pool.acquire().await.map(Connection::Postgres),
+            (Engine::Sqlite { writer, .. }, Access::Write) => writer.lend().await.map(Connection::Sqlite),
+            (Engine::Sqlite { readers, .. }, Access::Read) => readers.lend().await.map(Connection::Sqlite),
+            (Engine::Postgres(connections), _) => connections.lend().await.map(Connection::Postgres),
         }
     }
 
@@ -162,14 +199,14 @@ impl Database {
                 readers.close().await;
                 writer.close().await;
             }
-            Engine::Postgres(pool) => pool.close().await,
+            Engine::Postgres(connections) => connections.close().await,
         }
     }
 }
 
 impl Transaction {
     /// The rows of a statement.
-    pub(super) async fn fetch(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn fetch(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         Ok(self.ask(sql, values).await?.rows)
     }
 
@@ -178,10 +215,13 @@ impl Transaction {
         Ok(self.ask(sql, values).await?.changed)
     }
 
-    async fn ask(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Answer, StoreError> {
+    async fn ask(&mut self, sql: &str, values: Vec<Value>) -> Result<Answer, StoreError> {
         match &mut self.connection {
             Connection::Sqlite(connection) => {
-                let answer = sqlite_answer(connection, sqlite_query(Dialect::Sqlite.spell(sql), values)).await;
+                let sql = Dialect::Sqlite.spell(sql);
+                #[cfg(test)]
+                self.database.statements.lock().unwrap().insert(sql.clone());
+                let answer = sqlite_answer(connection, sqlite_query(sql, values)).await;
                 answer.map_err(|source| self.failed(source))
             }
             Connection::Postgres(_) => self.ask_postgres(literals(&Dialect::Postgres.spell(sql), &values)).await,
@@ -217,7 +257,7 @@ impl Transaction {
                 outcome => return outcome,
             }
             let next = self.database.connection(Access::Write).await.map_err(|source| self.failed(source))?;
-            std::mem::replace(&mut self.connection, next).close();
+            std::mem::replace(&mut self.connection, next).give_up();
         }
         self.send(&message).await
     }
@@ -242,8 +282,16 @@ impl Transaction {
         if self.stage == Stage::Open {
             self.run_plain(word).await?;
         }
-        self.stage = Stage::Over;
+        self.is_over();
         Ok(())
+    }
+
+    fn is_over(&mut self) {
+        self.stage = Stage::Over;
+        match &mut self.connection {
+            Connection::Sqlite(connection) => connection.is_in_order(),
+            Connection::Postgres(connection) => connection.is_in_order(),
+        }
     }
 
     fn failed(&self, source: sqlx::Error) -> StoreError {
@@ -253,10 +301,10 @@ impl Transaction {
 
 impl Connection {
     /// Lets it not be used again.
-    fn close(mut self) {
-        match &mut self {
-            Self::Sqlite(connection) => connection.close_on_drop(),
-            Self::Postgres(connection) => connection.close_on_drop(),
+    fn give_up(&mut self) {
+        match self {
+            Self::Sqlite(connection) => connection.give_up(),
+            Self::Postgres(connection) => connection.give_up(),
         }
     }
 }
@@ -264,10 +312,7 @@ impl Connection {
 impl Drop for Transaction {
     fn drop(&mut self) {
         if self.stage == Stage::Open {
-            match &mut self.connection {
-                Connection::Sqlite(connection) => connection.close_on_drop(),
-                Connection::Postgres(connection) => connection.close_on_drop(),
-            }
+            self.connection.give_up();
         }
     }
 }
@@ -280,7 +325,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
 }
 
 fn sqlite_query(sql: String, values: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments> {
-    // Safe: the texts of statements are constants of the store, values are bound.
+    // Safe: the texts of statements are made of constants of the store, values are bound.
     values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, value| match value {
         Value::Text(text) => query.bind(text),
         Value::Integer(integer) => query.bind(integer),
@@ -301,7 +346,7 @@ async fn sqlite_answer(connection: &mut SqliteConnection, query: Query<'static, 
 
 async fn postgres_answer(connection: &mut PgConnection, sql: String) -> Result<Answer, sqlx::Error> {
     let mut answer = Answer { rows: Vec::new(), changed: 0 };
-    // Safe: the texts of statements are constants of the store, and `literals` quotes the values.
+    // Safe: the texts of statements are made of constants of the store, and `literals` quotes the values.
     let mut parts = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(connection);
     while let Some(part) = parts.try_next().await? {
         match part {
@@ -310,88 +355,6 @@ async fn postgres_answer(connection: &mut PgConnection, sql: String) -> Result<A
         }
     }
     Ok(answer)
-}
-
-/// A statement of `PostgreSQL` with its values in place of `$1`, `$2`, …
-///
-/// Numbers are digits. Texts stand in `E'…'`, whose rules no setting of the server changes, with every quote and backslash doubled; they
-/// cannot hold a NUL, which no text of `PostgreSQL` can. What a value holds is never looked at again.
-fn literals(sql: &str, values: &[Value]) -> String {
-    let mut text = String::with_capacity(sql.len() + 200);
-    let mut rest = sql;
-    while let Some((before, after)) = rest.split_once('$') {
-        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-        let number: usize = after[..digits].parse().expect("a parameter has a number");
-        text.push_str(before);
-        text.push_str(&literal(&values[number - 1]));
-        rest = &after[digits..];
-    }
-    text.push_str(rest);
-    text
-}
-
-fn literal(value: &Value) -> String {
-    match value {
-        Value::Text(None) | Value::Integer(None) => "NULL".to_owned(),
-        Value::Integer(Some(integer)) => format!("({integer})"),
-        Value::Text(Some(text)) => {
-            let mut literal = String::with_capacity(text.len() + 16);
-            literal.push_str("E'");
-            for character in text.chars() {
-                match character {
-                    '\\' | '\'' => literal.extend([character, character]),
-                    '\0' => literal.push(char::REPLACEMENT_CHARACTER),
-                    character => literal.push(character),
-                }
-            }
-            literal.push('\'');
-            literal
-        }
-    }
-}
-
-/// How an engine spells what the statements name in braces.
-///
-/// - `{now}`: the database's clock at this moment, also within a transaction, in milliseconds since 1970;
-/// - `{texts:$1}`: the texts of the JSON list `$1` as rows with the column `value`;
-/// - `{objects:$1}`: the objects of the JSON list `$1` likewise, for `value->>'name'`;
-/// - `{unlocked:name}`: of the rows of the table `name` in a SELECT those that no other transaction is changing, to be changed by this one;
-/// - `{sequence}`: a number that is larger for a row that was inserted later.
-#[derive(Debug, Clone, Copy)]
-enum Dialect {
-    Sqlite,
-    Postgres,
-}
-
-impl Dialect {
-    fn spell(self, sql: &'static str) -> String {
-        let mut spelled = String::with_capacity(sql.len() + 100);
-        let mut rest = sql;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').expect("a brace of a statement is closed");
-            spelled.push_str(before);
-            spelled.push_str(&self.word(name));
-            rest = after;
-        }
-        spelled.push_str(rest);
-        spelled
-    }
-
-    fn word(self, name: &str) -> String {
-        match (self, name.split_once(':').unwrap_or((name, ""))) {
-            (Self::Sqlite, ("now", _)) => "CAST(unixepoch('subsec') * 1000 AS INTEGER)".to_owned(),
-            (Self::Postgres, ("now", _)) => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)".to_owned(),
-            (Self::Sqlite, ("texts" | "objects", parameter)) => format!("json_each({parameter})"),
-            (Self::Postgres, ("texts", parameter)) => format!("json_array_elements_text(CAST({parameter} AS json)) AS each(value)"),
-            (Self::Postgres, ("objects", parameter)) => format!("json_array_elements(CAST({parameter} AS json)) AS each(value)"),
-            // Whoever writes is alone there.
-            (Self::Sqlite, ("unlocked", _)) => String::new(),
-            (Self::Postgres, ("unlocked", table)) => format!("FOR UPDATE OF {table} SKIP LOCKED"),
-            (Self::Sqlite, ("sequence", _)) => "rowid".to_owned(),
-            (Self::Postgres, ("sequence", _)) => "sequence".to_owned(),
-            (_, (other, _)) => unreachable!("no statement has the word {other}"),
-        }
-    }
 }
 
 impl Row {

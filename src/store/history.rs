@@ -1,11 +1,12 @@
 //! Looking at runs from outside, and forgetting old ones.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::database::Row;
+use super::database::{Row, Value};
 use super::{Store, StoreError};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::outcome::{ObjectResult, SyncResult};
@@ -41,6 +42,39 @@ pub struct OpenRuns {
     pub retrying: u32,
 }
 
+impl RunFilter {
+    /// The filter as conditions about a row of `runs`, with the values of all parameters; `$1` is the limit. What does not matter is
+    /// not in them: `SQLite` uses no index for `$2 IS NULL OR …`.
+    pub(super) fn conditions(&self) -> (String, Vec<Value>) {
+        let mut conditions = "true".to_owned();
+        let mut values: Vec<Value> = vec![i64::from(self.limit).into()];
+        let status = match self.sync_status.as_deref() {
+            // As the index of the failed ones has it.
+            Some("Failed") => {
+                conditions.push_str(" AND sync_status = 'Failed'");
+                None
+            }
+            status => status.map(Value::from),
+        };
+        let wanted = [
+            ("parent_record_id =", self.parent_record_id.as_ref().map(|id| id.as_str().into())),
+            ("sync_status =", status),
+            ("error_code =", self.error_code.as_deref().map(Value::from)),
+            ("requested_at_ms >=", self.since.map(Value::from)),
+            ("id >=", self.since.map(|since| first_id_at(since).into())),
+            ("requested_at_ms <", self.until.map(Value::from)),
+            ("id <", self.before.map(|id| id.to_string().into())),
+        ];
+        for (condition, value) in wanted {
+            if let Some(value) = value {
+                values.push(value);
+                let _ = write!(conditions, " AND {condition} ${}", values.len());
+            }
+        }
+        (conditions, values)
+    }
+}
+
 impl Store {
     /// One run with everything about it.
     pub async fn load_run(&self, id: SyncRunId) -> Result<Option<SyncRun>, StoreError> {
@@ -67,22 +101,13 @@ impl Store {
     /// Runs without their results and callouts, newest first.
     pub async fn list_runs(&self, filter: &RunFilter) -> Result<Vec<SyncRun>, StoreError> {
         let operation = "list runs";
-        let sql = "SELECT id, parent_record_id, kind, state, dry_run, requested_at_ms, started_at_ms, ended_at_ms, sync_status, error_code,
+        let (conditions, values) = filter.conditions();
+        let sql = format!(
+            "SELECT id, parent_record_id, kind, state, dry_run, requested_at_ms, started_at_ms, ended_at_ms, sync_status, error_code,
                  takeovers, tries, next_try_at_ms, replay_of, requested_by
-             FROM runs
-             WHERE ($1 IS NULL OR parent_record_id = $1) AND ($2 IS NULL OR sync_status = $2) AND ($3 IS NULL OR error_code = $3)
-               AND ($4 IS NULL OR requested_at_ms >= $4) AND ($5 IS NULL OR requested_at_ms < $5) AND ($6 IS NULL OR id < $6)
-             ORDER BY id DESC LIMIT $7";
-        let values = vec![
-            filter.parent_record_id.as_ref().map(ToString::to_string).into(),
-            filter.sync_status.clone().into(),
-            filter.error_code.clone().into(),
-            filter.since.into(),
-            filter.until.into(),
-            filter.before.map(|id| id.to_string()).into(),
-            i64::from(filter.limit).into(),
-        ];
-        let rows = self.database.fetch(operation, sql, values).await?;
+             FROM runs WHERE {conditions} ORDER BY id DESC LIMIT $1"
+        );
+        let rows = self.database.fetch(operation, &sql, values).await?;
         rows.iter().map(|row| run(row, operation)).collect()
     }
 
@@ -126,6 +151,13 @@ impl Store {
         let rows = self.database.fetch(operation, sql, vec![id.to_string().into(), fence.into()]).await?;
         rows.iter().map(|row| super::document(row, "result", operation)).collect()
     }
+}
+
+/// What sorts before the ids of all runs that were asked for at a moment or later: a UUID of version 7 begins with the milliseconds since
+/// 1970. A minute earlier, because the clock is read for each of the two.
+fn first_id_at(moment: Timestamp) -> String {
+    let ms = (moment.as_millisecond() - 60_000).clamp(0, (1 << 48) - 1);
+    format!("{:08x}-{:04x}", ms >> 16, ms & 0xffff)
 }
 
 fn run(row: &Row, operation: &'static str) -> Result<SyncRun, StoreError> {

@@ -12,6 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::StoreError;
+use super::connections::Connections;
 use super::database::{Access, Database, Engine};
 
 pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -62,7 +63,7 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
     SQLITE_MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|source| StoreError::from_migration(&place, source))?;
     transaction.commit().await.map_err(failed)?;
     let readers = sqlite_pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(failed)?;
-    Ok(Database { engine: Engine::Sqlite { writer, readers }, place })
+    Ok(Database::new(Engine::Sqlite { writer: Connections::new(writer), readers: Connections::new(readers) }, place))
 }
 
 fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
@@ -89,7 +90,7 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
         .connect_with(options)
         .await
         .map_err(|source| StoreError::from_sqlx("open the database", &place, source))?;
-    let database = Database { engine: Engine::Postgres(pool), place };
+    let database = Database::new(Engine::Postgres(Connections::new(pool)), place);
     migrate_postgres(&database, &POSTGRES_MIGRATIONS, i64::MAX).await?;
     Ok(database)
 }

@@ -43,24 +43,18 @@ impl Store {
     ) -> Result<Vec<SyncRunId>, StoreError> {
         let operation = "plan the replay of runs";
         let mut transaction = self.database.begin(Access::Write, operation).await?;
-        let sql = "SELECT id FROM runs AS failed
-             WHERE sync_status = 'Failed' AND state IN ('ended', 'retrying') AND dry_run = 0
-               AND ($1 IS NULL OR parent_record_id = $1) AND ($2 IS NULL OR error_code = $2)
-               AND ($3 IS NULL OR requested_at_ms >= $3) AND ($4 IS NULL OR requested_at_ms < $4)
+        let (conditions, values) = filter.conditions();
+        let sql = format!(
+            "SELECT id FROM runs AS failed
+             WHERE {conditions} AND sync_status = 'Failed' AND state IN ('ended', 'retrying') AND dry_run = 0
                AND NOT EXISTS (
                    SELECT 1 FROM runs AS newer
                    WHERE newer.parent_record_id = failed.parent_record_id AND newer.kind = failed.kind AND newer.dry_run = 0
                      AND newer.id > failed.id
                )
-             ORDER BY id LIMIT $5";
-        let values = vec![
-            filter.parent_record_id.as_ref().map(ToString::to_string).into(),
-            filter.error_code.clone().into(),
-            filter.since.into(),
-            filter.until.into(),
-            i64::from(filter.limit).into(),
-        ];
-        let failed = transaction.fetch(sql, values).await?;
+             ORDER BY id LIMIT $1"
+        );
+        let failed = transaction.fetch(&sql, values).await?;
         let spacing_ms = i64::try_from(spacing.as_millis()).unwrap_or(i64::MAX);
         let mut planned = Vec::with_capacity(failed.len());
         for (number, row) in (0_i64..).zip(&failed) {

@@ -81,6 +81,13 @@ pub struct EndedTry<'a> {
     pub ended_at: Timestamp,
 }
 
+/// Inserts a run, unless its id is there already or its state is one that the record has already.
+const INSERT_RUN: &str = "INSERT INTO runs
+         (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by,
+          state, owner, fence, lease_until_ms, started_at_ms, trace)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $11 = 0 THEN 0 ELSE {now} + $12 END, $13, $14)
+     ON CONFLICT DO NOTHING";
+
 /// How often an admission starts over because the run that it met ended meanwhile.
 const ADMISSION_ROUNDS: u32 = 20;
 
@@ -88,11 +95,10 @@ impl Store {
     /// Saves a run: claimed at once if its record is free, else as waiting, else not at all because one like it waits already.
     pub async fn admit(&self, run: &NewRun, claimant: &Claimant) -> Result<Admission, StoreError> {
         let operation = "save a run";
-        // Mostly the record is free: one statement.
-        let mut single = self.database.begin_single(Access::Write, operation).await?;
-        let is_claimed = insert(&mut single, run, Some(claimant)).await?;
-        single.commit().await?;
-        if is_claimed {
+        // Mostly the record is free: one message, whose answer is the same if it has to be sent twice.
+        let statements = [INSERT_RUN, "SELECT id FROM runs WHERE id = $1 AND owner = $10 AND fence = 1"];
+        let rows = self.database.write_at_once(operation, &statements, inserted(run, Some(claimant))).await?;
+        if !rows.is_empty() {
             return Ok(Admission::Claimed(ClaimedRun::first(run)));
         }
         let mut transaction = self.database.begin(Access::Write, operation).await?;
@@ -153,15 +159,24 @@ impl Store {
 
     /// Saves the end of a try, and in the same transaction begins the run that waits for the record: claimed by `next`, or free for
     /// any process if that is `None`. With `next_try_at` in the result the run stays to be tried again.
-    pub async fn end(&self, held: Held, ended: &EndedTry<'_>, next: Option<&Claimant>) -> Result<Option<ClaimedRun>, StoreError> {
-        let mut transaction = self.database.begin(Access::Write, "save the end of a run").await?;
+    pub async fn end(&self, run: &ClaimedRun, ended: &EndedTry<'_>, next: Option<&Claimant>) -> Result<Option<ClaimedRun>, StoreError> {
+        let operation = "save the end of a run";
         let result = ended.result;
         let state = if result.next_try_at.is_some() { RunState::Retrying } else { RunState::Ended };
-        let sql = "UPDATE runs SET state = $1, ended_at_ms = $2, sync_status = $3, error_code = $4, result = $5, next_try_at_ms = $6,
-                 tries = $7, callouts = $8, lease_until_ms = 0
-             WHERE id = $9 AND fence = $10 AND state = 'running'
-             RETURNING parent_record_id, dry_run";
+        let end = "UPDATE runs SET state = $3, ended_at_ms = $4, sync_status = $5, error_code = $6, result = $7, next_try_at_ms = $8,
+                 tries = $9, callouts = $10, lease_until_ms = 0
+             WHERE id = $1 AND fence = $2 AND state = 'running'
+             RETURNING id";
+        // A statement sees what was committed before it began: this one also who was admitted to wait while the first one had to wait
+        // for that. It begins nothing beside a run of the record, whoever has that by now.
+        let begin_next = "UPDATE runs SET state = 'running', owner = $11, fence = fence + 1, started_at_ms = $4,
+                 lease_until_ms = CASE WHEN $11 IS NULL THEN 0 ELSE {now} + $12 END
+             WHERE id = (SELECT id FROM runs WHERE parent_record_id = $13 AND state = 'waiting' AND dry_run = 0 ORDER BY id LIMIT 1)
+               AND NOT EXISTS (SELECT 1 FROM runs WHERE parent_record_id = $13 AND state = 'running' AND dry_run = 0)
+             RETURNING *";
         let values = vec![
+            run.held.run.to_string().into(),
+            run.held.fence.into(),
             state.as_str().into(),
             ended.ended_at.into(),
             result.sync_status.to_string().into(),
@@ -170,15 +185,17 @@ impl Store {
             result.next_try_at.into(),
             text(ended.tries).into(),
             text(ended.callouts).into(),
+            next.map(|claimant| claimant.owner.clone()).into(),
+            next.map_or(0, Claimant::lease_ms).into(),
+            run.parent_record_id.as_str().into(),
         ];
-        let row = transaction.fenced(held, sql, values).await?;
-        let promoted = if row.integer("dry_run") == 0 {
-            promote(&mut transaction, row.text("parent_record_id"), ended.ended_at, next).await?
-        } else {
-            None
-        };
-        transaction.commit().await?;
-        Ok(promoted)
+        let rows = self.database.write_at_once(operation, &[end, begin_next], values).await?;
+        match rows.as_slice() {
+            [ended, begun @ ..] if ended.text("id") == run.held.run.to_string() => {
+                begun.first().filter(|_| next.is_some()).map(|row| claimed(row, operation)).transpose()
+            }
+            _ => Err(StoreError::ClaimLost(run.held.run)),
+        }
     }
 
     /// Whether the end of a run is saved under this claim: the question after an answer that was lost.
@@ -205,12 +222,12 @@ impl Transaction {
 }
 
 async fn insert(transaction: &mut Transaction, run: &NewRun, claimant: Option<&Claimant>) -> Result<bool, StoreError> {
-    let sql = "INSERT INTO runs
-             (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by,
-              state, owner, fence, lease_until_ms, started_at_ms, trace)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $11 = 0 THEN 0 ELSE {now} + $12 END, $13, $14)
-         ON CONFLICT DO NOTHING";
-    let values = vec![
+    Ok(transaction.execute(INSERT_RUN, inserted(run, claimant)).await? > 0)
+}
+
+/// The parameters of [`INSERT_RUN`].
+fn inserted(run: &NewRun, claimant: Option<&Claimant>) -> Vec<Value> {
+    vec![
         run.id.to_string().into(),
         run.parent_record_id.as_str().into(),
         run.task.kind().into(),
@@ -225,8 +242,7 @@ async fn insert(transaction: &mut Transaction, run: &NewRun, claimant: Option<&C
         claimant.map_or(0, Claimant::lease_ms).into(),
         claimant.map(|_| run.requested_at).into(),
         run.trace.clone().into(),
-    ];
-    Ok(transaction.execute(sql, values).await? > 0)
+    ]
 }
 
 async fn find_waiting(transaction: &mut Transaction, run: &NewRun) -> Result<Option<SyncRunId>, StoreError> {
@@ -244,27 +260,6 @@ async fn join(transaction: &mut Transaction, waiting: SyncRunId, run: &NewRun) -
          SELECT id, $1 FROM runs WHERE id = $2 AND (requested_by IS NULL OR requested_by <> $1)
          ON CONFLICT DO NOTHING";
     transaction.execute(sql, vec![name.as_str().into(), waiting.to_string().into()]).await.map(drop)
-}
-
-/// The run that waited longest for the record begins.
-async fn promote(
-    transaction: &mut Transaction,
-    record: String,
-    now: Timestamp,
-    claimant: Option<&Claimant>,
-) -> Result<Option<ClaimedRun>, StoreError> {
-    let sql = "UPDATE runs SET state = 'running', owner = $1, fence = fence + 1, started_at_ms = $2,
-             lease_until_ms = CASE WHEN $1 IS NULL THEN 0 ELSE {now} + $3 END
-         WHERE id = (SELECT id FROM runs WHERE parent_record_id = $4 AND state = 'waiting' AND dry_run = 0 ORDER BY id LIMIT 1)
-         RETURNING *";
-    let values = vec![
-        claimant.map(|claimant| claimant.owner.clone()).into(),
-        now.into(),
-        claimant.map_or(0, Claimant::lease_ms).into(),
-        record.into(),
-    ];
-    let rows = transaction.fetch(sql, values).await?;
-    rows.first().filter(|_| claimant.is_some()).map(|row| claimed(row, "begin a waiting run")).transpose()
 }
 
 fn text(value: &(impl Serialize + ?Sized)) -> String {

@@ -6,6 +6,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool, SqlitePool};
 use uuid::Uuid;
 
+use super::connections::Connections;
 use super::database::{Database, Engine};
 use super::open::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, migrate_postgres};
 
@@ -34,19 +35,19 @@ pub(super) async fn postgres_database() -> String {
 /// The database as it is, without migrations.
 pub(super) async fn unmigrated(url: &str) -> Database {
     let engine = if url.starts_with("sqlite:") {
-        let pool = SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
-        Engine::Sqlite { writer: pool.clone(), readers: pool }
+        let connections = Connections::new(SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap());
+        Engine::Sqlite { writer: connections.clone(), readers: connections }
     } else {
-        Engine::Postgres(PgPool::connect(url).await.unwrap())
+        Engine::Postgres(Connections::new(PgPool::connect(url).await.unwrap()))
     };
-    Database { engine, place: "test".into() }
+    Database::new(engine, "test".into())
 }
 
 /// Brings an empty database to an older version.
 pub(super) async fn migrate(url: &str, version: i64) {
     let database = unmigrated(url).await;
     match &database.engine {
-        Engine::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run_to(version, writer).await.unwrap(),
+        Engine::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run_to(version, &mut *writer.lend().await.unwrap()).await.unwrap(),
         Engine::Postgres(_) => migrate_postgres(&database, &POSTGRES_MIGRATIONS, version).await.unwrap(),
     }
     database.close().await;

@@ -1,6 +1,7 @@
 //! The store on real files.
 
 mod claims;
+mod plans;
 mod server;
 
 use std::path::Path;
@@ -157,7 +158,8 @@ async fn save_links(store: &Store, links: &[Link]) {
 }
 
 async fn end(store: &Store, held: Held, result: &SyncResult, next: Option<&Claimant>) -> Result<Option<ClaimedRun>, StoreError> {
-    store.end(held, &EndedTry { result, tries: &[], callouts: &[], ended_at: instant(800) }, next).await
+    let run = ClaimedRun { held, ..ClaimedRun::first(&new_run()) };
+    store.end(&run, &EndedTry { result, tries: &[], callouts: &[], ended_at: instant(800) }, next).await
 }
 
 fn attempt(ms: i64) -> CommitmentAttempt {
@@ -207,7 +209,7 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
         message: result.message.clone(),
     };
     let ended = EndedTry { result: &result, tries: std::slice::from_ref(&only), callouts: &[callout], ended_at: instant(800) };
-    assert_eq!(store.end(claimed.held, &ended, None).await.unwrap(), None);
+    assert_eq!(store.end(&claimed, &ended, None).await.unwrap(), None);
     let run = store.load_run(run.id).await.unwrap().unwrap();
     assert_eq!((run.state, run.ended_at, run.tries), (RunState::Ended, Some(instant(800)), vec![only]));
     assert_eq!((run.sync_status.as_deref(), run.error_code.as_deref()), (Some("Failed"), Some("M3TER_UNAVAILABLE")));
@@ -448,7 +450,7 @@ async fn a_full_disk_is_named_as_such_and_does_not_end_the_store() {
 
 async fn limit_pages(store: &Store, pragma: &'static str) {
     let Engine::Sqlite { writer, .. } = &store.database.engine else { unreachable!("the store is a file") };
-    query(pragma).execute(writer).await.unwrap();
+    query(pragma).execute(&mut *writer.lend().await.unwrap()).await.unwrap();
 }
 
 #[tokio::test]

@@ -135,20 +135,19 @@ impl Shared {
 
     /// Saves the end, however long the database is away; `None` if the run is somebody else's by then.
     async fn save_end_at_last(&self, run: &ClaimedRun, ended: &EndedTry<'_>, lease: &Lease) -> Option<Option<(ClaimedRun, Lease)>> {
-        let mut may_be_saved = false;
         loop {
             let asked_at = Instant::now();
             // A process that stops begins nothing: the next run is free for the others.
             let next = Some(self.claims.claimant()).filter(|_| !self.stopping.is_cancelled());
-            let error = match self.store.end(run.held, ended, next).await {
+            let error = match self.store.end(run, ended, next).await {
                 Ok(next) => return Some(next.map(|next| (next.clone(), self.claims.hold(next.held, asked_at)))),
                 Err(error) => error,
             };
             match error {
-                StoreError::ClaimLost(_) if may_be_saved && self.store.has_ended(run.held).await.unwrap_or(false) => return Some(None),
+                // The answer of an earlier message may be lost.
+                StoreError::ClaimLost(_) if self.store.has_ended(run.held).await.unwrap_or(false) => return Some(None),
                 StoreError::ClaimLost(_) => return None,
                 error if error.is_passing() => {
-                    may_be_saved = true;
                     tracing::warn!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "the end of a run is not saved yet");
                     let pause = tokio::time::sleep(SAVE_AGAIN_AFTER);
                     tokio::select! {

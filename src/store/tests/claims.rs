@@ -7,6 +7,7 @@ use crate::store::{OpenRuns, RunFilter};
 on_both_engines! {
     one_run_of_a_record_runs_and_one_waits_and_further_ones_join_it
     the_waiting_run_begins_in_the_transaction_that_ends_the_running_one
+    a_message_that_is_carried_out_twice_does_what_it_did_once
     whoever_joins_a_run_is_remembered
     dry_runs_stand_outside
     requests_for_different_things_do_not_share_a_run
@@ -67,6 +68,22 @@ async fn the_waiting_run_begins_in_the_transaction_that_ends_the_running_one(hom
     assert_eq!(state_of(&store, third.id).await, "running");
     let taken = store.claim_abandoned(None, &here).await.unwrap().unwrap();
     assert_eq!((taken.held.run, taken.takeovers), (third.id, 0));
+}
+
+async fn a_message_that_is_carried_out_twice_does_what_it_did_once(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let (first, second, third) = (new_run(), new_run(), new_run());
+    let held = claim(&store, &first, &here).await.held;
+    assert_eq!(claim(&store, &first, &here).await.held, held);
+    store.admit(&second, &here).await.unwrap();
+    let begun = end(&store, held, &completed(), Some(&here)).await.unwrap().unwrap();
+    store.admit(&third, &here).await.unwrap();
+    let again = end(&store, held, &completed(), Some(&here)).await.unwrap_err();
+    assert!(matches!(again, StoreError::ClaimLost(run) if run == first.id), "{again}");
+    assert!(store.has_ended(held).await.unwrap());
+    let states = [state_of(&store, first.id).await, state_of(&store, second.id).await, state_of(&store, third.id).await];
+    assert_eq!(states, ["ended", "running", "waiting"]);
+    assert_eq!(end(&store, begun.held, &completed(), Some(&here)).await.unwrap().unwrap().held.run, third.id);
 }
 
 async fn whoever_joins_a_run_is_remembered(home: Home) {
@@ -265,11 +282,18 @@ async fn processes_are_counted_by_their_signs_of_life(home: Home) {
     assert_eq!(store.save_heartbeat(&here, within).await.unwrap(), 1, "the other one has died");
 }
 
+/// The id of a run that is asked for at a moment.
+fn id_of(moment: Timestamp) -> SyncRunId {
+    let seconds = u64::try_from(moment.as_second()).unwrap();
+    let nanoseconds = u32::try_from(moment.subsec_nanosecond()).unwrap();
+    SyncRunId(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds)))
+}
+
 async fn runs_are_listed_newest_first_by_what_is_asked(home: Home) {
     let (store, here) = (home.store().await, process());
     let mut ids = Vec::new();
     for number in 0..5 {
-        let run = NewRun { requested_at: instant(number), requested_by: Some("erp".to_owned()), ..new_run() };
+        let run = NewRun { id: id_of(instant(number)), requested_at: instant(number), requested_by: Some("erp".to_owned()), ..new_run() };
         let held = claim(&store, &run, &here).await.held;
         end(&store, held, &if number % 2 == 0 { completed() } else { failed_until(None) }, None).await.unwrap();
         ids.insert(0, run.id);
@@ -284,6 +308,8 @@ async fn runs_are_listed_newest_first_by_what_is_asked(home: Home) {
     assert_eq!(found(RunFilter { error_code: Some("M3TER_UNAVAILABLE".to_owned()), ..all.clone() }).await, [ids[1], ids[3]]);
     assert_eq!(found(RunFilter { sync_status: Some("Completed".to_owned()), ..all.clone() }).await, [ids[0], ids[2], ids[4]]);
     assert_eq!(found(RunFilter { since: Some(instant(3)), ..all.clone() }).await, ids[..2]);
+    assert_eq!(found(RunFilter { since: Some(instant(5)), ..all.clone() }).await, []);
+    assert_eq!(found(RunFilter { since: Some(Timestamp::MIN), ..all.clone() }).await, ids);
     assert_eq!(found(RunFilter { until: Some(instant(1)), ..all.clone() }).await, ids[4..]);
     assert!(found(RunFilter { parent_record_id: Some(record("006S900000795MNIAY")), ..all.clone() }).await.is_empty());
     let listed = store.list_runs(&all).await.unwrap();

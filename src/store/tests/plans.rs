@@ -1,0 +1,62 @@
+//! How `SQLite` carries out the statements: what has ended and the links of other deals are many rows.
+
+use super::*;
+use crate::store::RunFilter;
+
+#[tokio::test]
+async fn no_statement_reads_all_runs() {
+    let (store, _directory) = new_store().await;
+    let (process, root) = (process(), record(ROOT));
+    let Admission::Claimed(first) = store.admit(&new_run(), &process).await.unwrap() else { unreachable!("the record is free") };
+    store.admit(&NewRun { requested_by: Some("flow".to_owned()), ..new_run() }, &process).await.unwrap();
+    store
+        .save_progress(first.held, &Progress { links: &[link(EntityKind::Account, M3TER_ID, LinkRelation::Owned)], ..Progress::default() })
+        .await
+        .unwrap();
+    store.renew(&[first.held.run], &process).await.unwrap();
+    let failure = Failure { code: ErrorCode::M3terUnavailable, reason: String::new() };
+    end(&store, first.held, &SyncResult::failed(&failure, Vec::new(), Vec::new()), None).await.unwrap();
+    store.has_ended(first.held).await.unwrap();
+    for record in [None, Some(&root)] {
+        store.load_claimable(record).await.unwrap();
+        store.claim_abandoned(record, &process).await.unwrap();
+        store.claim_orphaned(record, instant(0), &process).await.unwrap();
+    }
+    store.claim_due(instant(0), &process).await.unwrap();
+    store.release(first.held).await.unwrap();
+    store.count_open_runs().await.unwrap();
+    store.load_run(first.held.run).await.unwrap();
+    store.load_request(first.held.run).await.unwrap();
+    store.load_answers(&[first.held.run]).await.unwrap();
+    store.load_commitment_attempts(&root).await.unwrap();
+    store.load_links(&root).await.unwrap();
+    store.load_links_of_row(EntityKind::Account, &root).await.unwrap();
+    store.load_owners(&[m3ter(M3TER_ID)]).await.unwrap();
+    store.delete_runs_ended_before(instant(900), 10).await.unwrap();
+    let all = RunFilter { limit: 10, ..RunFilter::default() };
+    for filter in [
+        RunFilter { parent_record_id: Some(root.clone()), ..all.clone() },
+        RunFilter { sync_status: Some("Failed".to_owned()), ..all.clone() },
+        RunFilter { error_code: Some("M3TER_UNAVAILABLE".to_owned()), ..all.clone() },
+        RunFilter { since: Some(instant(0)), ..all },
+    ] {
+        store.list_runs(&filter).await.unwrap();
+        store.schedule_replays(&filter, Duration::from_millis(400), None).await.unwrap();
+    }
+
+    let statements = store.database.statements.lock().unwrap().clone();
+    let statements: Vec<&str> = statements.iter().flat_map(|message| message.split("; ")).collect();
+    assert!(statements.len() > 25, "{statements:#?}");
+    // What is not over is a small part, and has indexes of its own.
+    let open = ["runs_waiting", "runs_one_waiting", "runs_one_running", "runs_leased", "runs_retrying", "runs_failed_last"];
+    for statement in statements {
+        let plan = store.database.fetch("explain", &format!("EXPLAIN QUERY PLAN {statement}"), Vec::new()).await.unwrap();
+        for step in plan.iter().map(|step| step.text("detail")) {
+            let is_small = step.contains("json_each") || step.contains("CONSTANT ROW") || step == "SCAN replicas";
+            let is_open = open.iter().any(|index| step.ends_with(&format!("INDEX {index}")));
+            assert!(!step.starts_with("SCAN") || is_small || is_open, "{step}: {statement}");
+            let is_page = statement.ends_with(" LIMIT $1");
+            assert!(is_page || !step.ends_with("runs_of_record (parent_record_id=?)"), "{step}: {statement}");
+        }
+    }
+}
