@@ -21,7 +21,7 @@ pub(super) struct Connections<DB: sqlx::Database> {
 /// A connection for one transaction.
 pub(super) struct Lent<DB: sqlx::Database> {
     connection: Option<PoolConnection<DB>>,
-    is_in_order: bool,
+    is_kept: bool,
     lender: Connections<DB>,
     _place: OwnedSemaphorePermit,
 }
@@ -42,7 +42,7 @@ impl<DB: sqlx::Database> Connections<DB> {
             Some(connection) => connection,
             None => self.pool.acquire().await?,
         };
-        Ok(Lent { connection: Some(connection), is_in_order: false, lender: self.clone(), _place: place })
+        Ok(Lent { connection: Some(connection), is_kept: false, lender: self.clone(), _place: place })
     }
 
     /// Closes all connections; waits for those that are lent.
@@ -60,9 +60,9 @@ impl<DB: sqlx::Database> Clone for Connections<DB> {
 }
 
 impl<DB: sqlx::Database> Lent<DB> {
-    /// No transaction is open on it, and no answer is still to come.
-    pub(super) fn is_in_order(&mut self) {
-        self.is_in_order = true;
+    /// No transaction is open on it, and no answer is still to come: it is lent again as it is.
+    pub(super) fn keep(&mut self) {
+        self.is_kept = true;
     }
 
     /// Nobody can tell what is open on it: it is not used again.
@@ -70,6 +70,14 @@ impl<DB: sqlx::Database> Lent<DB> {
         if let Some(connection) = &mut self.connection {
             connection.close_on_drop();
         }
+    }
+
+    /// Another connection in place of one that is dead; those that lie idle are likely to be dead as well.
+    pub(super) async fn replace(&mut self) -> Result<(), sqlx::Error> {
+        self.give_up();
+        self.connection = None;
+        self.connection = Some(self.lender.pool.acquire().await?);
+        Ok(())
     }
 }
 
@@ -91,7 +99,7 @@ impl<DB: sqlx::Database> Drop for Lent<DB> {
     fn drop(&mut self) {
         let mut idle = self.lender.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the lock: what is kept now, `close` finds.
-        if self.is_in_order && !self.lender.pool.is_closed() {
+        if self.is_kept && !self.lender.pool.is_closed() {
             idle.extend(self.connection.take());
         }
     }

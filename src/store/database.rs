@@ -161,7 +161,7 @@ impl Database {
             Engine::Postgres(_) => statements,
         };
         let answer = transaction.ask(&message, values).await?;
-        transaction.is_over();
+        transaction.finish();
         Ok(answer.rows)
     }
 
@@ -256,8 +256,10 @@ impl Transaction {
                 }
                 outcome => return outcome,
             }
-            let next = self.database.connection(Access::Write).await.map_err(|source| self.failed(source))?;
-            std::mem::replace(&mut self.connection, next).give_up();
+            if let Connection::Postgres(connection) = &mut self.connection {
+                let replaced = connection.replace().await;
+                replaced.map_err(|source| self.failed(source))?;
+            }
         }
         self.send(&message).await
     }
@@ -282,15 +284,15 @@ impl Transaction {
         if self.stage == Stage::Open {
             self.run_plain(word).await?;
         }
-        self.is_over();
+        self.finish();
         Ok(())
     }
 
-    fn is_over(&mut self) {
+    fn finish(&mut self) {
         self.stage = Stage::Over;
         match &mut self.connection {
-            Connection::Sqlite(connection) => connection.is_in_order(),
-            Connection::Postgres(connection) => connection.is_in_order(),
+            Connection::Sqlite(connection) => connection.keep(),
+            Connection::Postgres(connection) => connection.keep(),
         }
     }
 
