@@ -69,7 +69,7 @@ fn get(org: &Org, table: &'static Table, id: &str, query: &str) -> Result<Answer
     let record = existing(org, table, id)?;
     let wanted = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "fields").map(|(_, fields)| fields.into_owned());
     let columns: Vec<&Column> = match &wanted {
-        None => table.fields.iter().filter(|column| org.shows_column(table, column)).collect(),
+        None => table.columns().filter(|column| org.shows_column(table, column)).collect(),
         Some(names) => names
             .split(',')
             .map(|name| {
@@ -178,7 +178,7 @@ fn result(outcome: &Result<String, WriteError>) -> Json {
 
 fn describe(org: &Org, table: &'static Table) -> Json {
     let fields: Vec<Json> =
-        table.fields.iter().filter(|column| org.shows_column(table, column)).map(|column| describe_field(org, table, column)).collect();
+        table.columns().filter(|column| org.shows_column(table, column)).map(|column| describe_field(org, table, column)).collect();
     let children: Vec<Json> = table
         .children
         .iter()

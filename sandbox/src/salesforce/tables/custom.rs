@@ -7,7 +7,7 @@ pub(super) const USAGE_DEAL: Table = Table {
     name: "Usage_Deal__c",
     key_prefix: "a1D",
     is_shared: true,
-    fields: &[
+    fields: &[&[
         ID,
         NAME,
         IS_DELETED,
@@ -24,7 +24,7 @@ pub(super) const USAGE_DEAL: Table = Table {
         column("Annual_Price__c", Currency),
         column("Billing_Group__c", Text(80)),
         column("Notes__c", LongText(4_000)),
-    ],
+    ]],
     children: &[
         ("Usage_Lines__r", "Usage_Line__c", "Usage_Deal__c"),
         ("Add_Ons__r", "Usage_Add_On__c", "Usage_Deal__c"),
@@ -36,7 +36,7 @@ pub(super) const USAGE_LINE: Table = Table {
     name: "Usage_Line__c",
     key_prefix: "a1L",
     is_shared: false,
-    fields: &[
+    fields: &[&[
         ID,
         NAME,
         IS_DELETED,
@@ -48,7 +48,7 @@ pub(super) const USAGE_LINE: Table = Table {
         column("Tier_2_From__c", Number),
         column("Tier_2_Price__c", Number),
         column("Inactive__c", Checkbox),
-    ],
+    ]],
     children: &[("Meters__r", "Usage_Meter__c", "Usage_Line__c")],
 };
 
@@ -56,7 +56,7 @@ pub(super) const USAGE_METER: Table = Table {
     name: "Usage_Meter__c",
     key_prefix: "a1M",
     is_shared: false,
-    fields: &[
+    fields: &[&[
         ID,
         NAME,
         IS_DELETED,
@@ -64,7 +64,7 @@ pub(super) const USAGE_METER: Table = Table {
         column("Aggregation__c", Text(80)),
         column("Compound_Aggregation__c", Text(80)),
         column("Key__c", Text(40)),
-    ],
+    ]],
     children: &[("Rates__r", "Usage_Rate__c", "Usage_Meter__c")],
 };
 
@@ -72,7 +72,7 @@ pub(super) const USAGE_RATE: Table = Table {
     name: "Usage_Rate__c",
     key_prefix: "a1R",
     is_shared: false,
-    fields: &[
+    fields: &[&[
         ID,
         NAME,
         IS_DELETED,
@@ -80,7 +80,7 @@ pub(super) const USAGE_RATE: Table = Table {
         column("From__c", Number),
         column("Price__c", Number),
         column("Overage__c", Checkbox),
-    ],
+    ]],
     children: &[],
 };
 
@@ -88,14 +88,14 @@ pub(super) const USAGE_ADD_ON: Table = Table {
     name: "Usage_Add_On__c",
     key_prefix: "a1A",
     is_shared: false,
-    fields: &[
+    fields: &[&[
         ID,
         NAME,
         IS_DELETED,
         column("Usage_Deal__c", Lookup("Usage_Deal__r", "Usage_Deal__c")),
         column("Code__c", Text(80)),
         column("Price__c", Number),
-    ],
+    ]],
     children: &[],
 };
 
@@ -103,14 +103,14 @@ pub(super) const USAGE_YEAR: Table = Table {
     name: "Usage_Year__c",
     key_prefix: "a1Y",
     is_shared: false,
-    fields: &[
+    fields: &[&[
         ID,
         NAME,
         IS_DELETED,
         column("Usage_Deal__c", Lookup("Usage_Deal__r", "Usage_Deal__c")),
         column("Start__c", Date),
         column("Amount__c", Currency),
-    ],
+    ]],
     children: &[("Fees__r", "Usage_Fee__c", "Usage_Year__c")],
 };
 
@@ -118,13 +118,13 @@ pub(super) const USAGE_FEE: Table = Table {
     name: "Usage_Fee__c",
     key_prefix: "a1F",
     is_shared: false,
-    fields: &[
+    fields: &[&[
         ID,
         NAME,
         IS_DELETED,
         column("Usage_Year__c", Lookup("Usage_Year__r", "Usage_Year__c")),
         column("Date__c", Date),
         column("Amount__c", Currency),
-    ],
+    ]],
     children: &[],
 };
