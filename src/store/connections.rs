@@ -4,7 +4,8 @@
 //! longest. Here a connection that came back in order is lent again as it is; any other one goes through the pool.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use sqlx::Pool;
 use sqlx::pool::PoolConnection;
@@ -15,12 +16,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) struct Connections<DB: sqlx::Database> {
     pool: Pool<DB>,
     places: Arc<Semaphore>,
-    idle: Arc<Mutex<Vec<PoolConnection<DB>>>>,
+    /// Those that came back last are last.
+    idle: Arc<Mutex<Vec<Idle<DB>>>>,
+}
+
+#[derive(Debug)]
+struct Idle<DB: sqlx::Database> {
+    connection: PoolConnection<DB>,
+    taken_at: Instant,
+    kept_at: Instant,
 }
 
 /// A connection for one transaction.
 pub(super) struct Lent<DB: sqlx::Database> {
     connection: Option<PoolConnection<DB>>,
+    /// When the pool gave it.
+    taken_at: Instant,
     is_kept: bool,
     lender: Connections<DB>,
     _place: OwnedSemaphorePermit,
@@ -32,23 +43,33 @@ impl<DB: sqlx::Database> Connections<DB> {
         Self { pool, places: Arc::new(places), idle: Arc::default() }
     }
 
-    /// Waits for a connection as long as the pool lets wait.
+    /// Waits for a place, and then for a connection, as long as the pool lets wait.
     pub(super) async fn lend(&self) -> Result<Lent<DB>, sqlx::Error> {
         let places = Arc::clone(&self.places).acquire_owned();
         let place = tokio::time::timeout(self.pool.options().get_acquire_timeout(), places).await;
         let place = place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.pool.acquire().await?,
+        let idle = self.idle().pop();
+        let (connection, taken_at) = match idle {
+            Some(idle) => (idle.connection, idle.taken_at),
+            None => (self.pool.acquire().await?, Instant::now()),
         };
-        Ok(Lent { connection: Some(connection), is_kept: false, lender: self.clone(), _place: place })
+        Ok(Lent { connection: Some(connection), taken_at, is_kept: false, lender: self.clone(), _place: place })
+    }
+
+    /// What lies idle, without those that have for too long: whatever is between here and a server may have forgotten them.
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle<DB>>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(timeout) = self.pool.options().get_idle_timeout() {
+            let expired = idle.partition_point(|idle| idle.kept_at.elapsed() > timeout);
+            idle.drain(..expired).for_each(|mut idle| idle.connection.close_on_drop());
+        }
+        idle
     }
 
     /// Closes all connections; waits for those that are lent.
     pub(super) async fn close(&self) {
         let closing = self.pool.close();
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.idle().clear();
         closing.await;
     }
 }
@@ -77,6 +98,7 @@ impl<DB: sqlx::Database> Lent<DB> {
         self.give_up();
         self.connection = None;
         self.connection = Some(self.lender.pool.acquire().await?);
+        self.taken_at = Instant::now();
         Ok(())
     }
 }
@@ -97,10 +119,70 @@ impl<DB: sqlx::Database> DerefMut for Lent<DB> {
 
 impl<DB: sqlx::Database> Drop for Lent<DB> {
     fn drop(&mut self) {
-        let mut idle = self.lender.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let lifetime = self.lender.pool.options().get_max_lifetime();
+        // One that has lived long enough goes to the pool, which closes it.
+        if !self.is_kept || lifetime.is_some_and(|lifetime| self.taken_at.elapsed() > lifetime) {
+            return;
+        }
+        let mut idle = self.lender.idle();
         // Under the lock: what is kept now, `close` finds.
-        if self.is_kept && !self.lender.pool.is_closed() {
-            idle.extend(self.connection.take());
+        if !self.lender.pool.is_closed() {
+            let (taken_at, kept_at) = (self.taken_at, Instant::now());
+            idle.extend(self.connection.take().map(|connection| Idle { connection, taken_at, kept_at }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sqlx::Sqlite;
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+
+    async fn connections(options: SqlitePoolOptions) -> Connections<Sqlite> {
+        let options = options.max_connections(1).acquire_timeout(Duration::from_secs(5));
+        Connections::new(options.connect("sqlite::memory:").await.unwrap())
+    }
+
+    async fn lend_and_keep(connections: &Connections<Sqlite>) {
+        connections.lend().await.unwrap().keep();
+    }
+
+    #[tokio::test]
+    async fn what_came_back_in_order_is_kept_and_anything_else_goes_through_the_pool() {
+        let connections = connections(SqlitePoolOptions::new()).await;
+        lend_and_keep(&connections).await;
+        assert_eq!(connections.idle().len(), 1);
+        drop(connections.lend().await.unwrap());
+        assert_eq!(connections.idle().len(), 0);
+        lend_and_keep(&connections).await;
+        let mut dead = connections.lend().await.unwrap();
+        dead.replace().await.unwrap();
+        sqlx::query("SELECT 1").execute(&mut *dead).await.unwrap();
+        let closing = tokio::time::timeout(Duration::from_millis(20), connections.close());
+        assert!(closing.await.is_err(), "one is still lent");
+        dead.keep();
+        drop(dead);
+        connections.close().await;
+        assert_eq!(connections.idle().len(), 0);
+        assert!(matches!(connections.lend().await.err(), Some(sqlx::Error::PoolClosed)));
+    }
+
+    #[tokio::test]
+    async fn what_lay_idle_or_lived_for_too_long_is_closed() {
+        let short = Duration::from_millis(10);
+        for options in [SqlitePoolOptions::new().idle_timeout(short), SqlitePoolOptions::new().max_lifetime(short)] {
+            let connections = connections(options).await;
+            lend_and_keep(&connections).await;
+            tokio::time::sleep(2 * short).await;
+            // One that has lived for too long is lent a last time.
+            lend_and_keep(&connections).await;
+            tokio::time::sleep(2 * short).await;
+            assert_eq!(connections.idle().len(), 0);
+            sqlx::query("SELECT 1").execute(&mut *connections.lend().await.unwrap()).await.unwrap();
         }
     }
 }

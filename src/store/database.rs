@@ -24,6 +24,10 @@ use super::dialect::{Dialect, literals};
 
 /// How long `PostgreSQL` may take for one statement before it counts as away; a statement here takes about a millisecond.
 const STATEMENT_TIME: Duration = Duration::from_secs(5);
+/// The same for the server: what takes longer is not carried out after all when nobody waits for it any more. Before [`STATEMENT_TIME`].
+const LIMIT_STATEMENTS: &str = "SET LOCAL statement_timeout = '4s'; ";
+/// How long migrations may take for one statement: an index of a large table.
+pub(super) const MIGRATION_TIME: Duration = Duration::from_mins(15);
 /// A process that is stopped in the middle of a transaction, or whose machine is gone, holds the rows that it has changed no longer than
 /// this: nobody could take over what it worked on. Set for the transaction, because a session is not ours behind `PgBouncer`.
 const BEGIN_TO_WRITE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'; ";
@@ -77,6 +81,8 @@ pub(super) struct Transaction {
     connection: Connection,
     operation: &'static str,
     stage: Stage,
+    /// How long one statement may take.
+    pub(super) statement_time: Duration,
 }
 
 /// Where a transaction is.
@@ -142,8 +148,8 @@ impl Database {
     }
 
     /// Carries out statements that write as one transaction and one message, whatever each of them answers; the rows of all of them.
-    /// They share their parameters. On a connection of `PostgreSQL` that dies they are sent once more, although they may have been
-    /// carried out: they must be such that a second time changes nothing.
+    /// They share their parameters. If a connection of `PostgreSQL` dies they are sent again, although they may have been carried out:
+    /// they must be such that a second time changes nothing.
     pub(super) async fn write_at_once(
         &self,
         operation: &'static str,
@@ -158,7 +164,7 @@ impl Database {
                 format!("BEGIN IMMEDIATE; {statements}; COMMIT")
             }
             // PostgreSQL makes each message a transaction by itself.
-            Engine::Postgres(_) => statements,
+            Engine::Postgres(_) => format!("{LIMIT_STATEMENTS}{statements}"),
         };
         let answer = transaction.ask(&message, values).await?;
         transaction.finish();
@@ -181,7 +187,7 @@ impl Database {
             Engine::Sqlite { .. } => Stage::Over,
             Engine::Postgres(_) => Stage::New(""),
         };
-        Ok(Transaction { database: self.clone(), connection, operation, stage })
+        Ok(Transaction { database: self.clone(), connection, operation, stage, statement_time: STATEMENT_TIME })
     }
 
     async fn connection(&self, access: Access) -> Result<Connection, sqlx::Error> {
@@ -266,7 +272,7 @@ impl Transaction {
 
     async fn send(&mut self, sql: &str) -> Result<Answer, StoreError> {
         let Connection::Postgres(connection) = &mut self.connection else { unreachable!("only PostgreSQL takes whole messages") };
-        let answer = in_time(postgres_answer(connection, sql.to_owned())).await;
+        let answer = in_time(self.statement_time, postgres_answer(connection, sql.to_owned())).await;
         answer.map_err(|source| self.failed(source))
     }
 
@@ -319,8 +325,8 @@ impl Drop for Transaction {
     }
 }
 
-async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    match tokio::time::timeout(STATEMENT_TIME, work).await {
+async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    match tokio::time::timeout(limit, work).await {
         Ok(outcome) => outcome,
         Err(_) => Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the database gave no answer in time"))),
     }

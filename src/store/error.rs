@@ -196,7 +196,7 @@ impl Kind {
     /// By SQLSTATE (`PostgreSQL` documentation, Appendix A). `PgBouncer` answers 08P01 for a server that it cannot reach.
     fn of_postgres(code: &str) -> Self {
         match code {
-            "40001" | "40P01" | "55P03" => Self::Locked,
+            "40001" | "40P01" | "55P03" | "57014" => Self::Locked,
             "25006" => Self::ReadOnly,
             "53100" => Self::Full,
             "25P03" | "53200" | "53300" | "57P01" | "57P02" | "57P03" | "57P05" => Self::Away,

@@ -13,7 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use super::StoreError;
 use super::connections::Connections;
-use super::database::{Access, Database, Engine};
+use super::database::{Access, Database, Engine, MIGRATION_TIME};
 
 pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -82,7 +82,7 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
     let place: Arc<str> = format!("{}:{}/{name}", options.get_host(), options.get_port()).into();
     // PgBouncer refuses start parameters that it does not know. Statements hold their values, which no log may show.
     let options = options.extra_float_digits(None).application_name("sync-to-m3ter").disable_statement_logging();
-    // A dead connection shows at BEGIN, which takes another one: no test beforehand.
+    // A dead connection shows at its first message, for which another one is taken: no test beforehand.
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(CONNECT_TIME)
@@ -102,6 +102,7 @@ const MIGRATION_LOCK: i64 = 0x0073_796e_6332_6d33;
 /// survives `PgBouncer` in transaction mode.
 pub(super) async fn migrate_postgres(database: &Database, migrations: &Migrator, last: i64) -> Result<(), StoreError> {
     let mut transaction = database.begin(Access::Write, "bring the tables up to date").await?;
+    transaction.statement_time = MIGRATION_TIME;
     transaction.fetch("SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)", vec![MIGRATION_LOCK.into()]).await?;
     transaction
         .run_plain(

@@ -1,7 +1,7 @@
 //! The runs: one row for each request that is not answered by another run; from its admission to its end.
 //!
 //! Whatever a holder writes is a transaction that begins with an UPDATE of its run by id, fence and state: it changes no row once
-//! another process has the run, and then nothing else is written either.
+//! another process has the run, and nothing else is written then.
 
 use std::collections::BTreeMap;
 
@@ -96,10 +96,15 @@ impl Store {
     pub async fn admit(&self, run: &NewRun, claimant: &Claimant) -> Result<Admission, StoreError> {
         let operation = "save a run";
         // Mostly the record is free: one message, whose answer is the same if it has to be sent twice.
-        let statements = [INSERT_RUN, "SELECT id FROM runs WHERE id = $1 AND owner = $10 AND fence = 1"];
+        let statements = [INSERT_RUN, "SELECT owner, fence FROM runs WHERE id = $1"];
         let rows = self.database.write_at_once(operation, &statements, inserted(run, Some(claimant))).await?;
-        if !rows.is_empty() {
-            return Ok(Admission::Claimed(ClaimedRun::first(run)));
+        match rows.first() {
+            Some(row) if row.optional_text("owner").as_ref() == Some(&claimant.owner) && row.integer("fence") == 1 => {
+                return Ok(Admission::Claimed(ClaimedRun::first(run)));
+            }
+            // The first answer was lost for so long that another process has the run by now.
+            Some(_) => return Ok(Admission::Waits(run.id)),
+            None => {}
         }
         let mut transaction = self.database.begin(Access::Write, operation).await?;
         for _ in 0..ADMISSION_ROUNDS {
@@ -168,10 +173,12 @@ impl Store {
              WHERE id = $1 AND fence = $2 AND state = 'running'
              RETURNING id";
         // A statement sees what was committed before it began: this one also who was admitted to wait while the first one had to wait
-        // for that. It begins nothing beside a run of the record, whoever has that by now.
+        // for that. It begins a run only if this one has ended under this claim, now or by the same message before.
         let begin_next = "UPDATE runs SET state = 'running', owner = $11, fence = fence + 1, started_at_ms = $4,
                  lease_until_ms = CASE WHEN $11 IS NULL THEN 0 ELSE {now} + $12 END
-             WHERE id = (SELECT id FROM runs WHERE parent_record_id = $13 AND state = 'waiting' AND dry_run = 0 ORDER BY id LIMIT 1)
+             WHERE state = 'waiting'
+               AND id = (SELECT id FROM runs WHERE parent_record_id = $13 AND state = 'waiting' AND dry_run = 0 ORDER BY id LIMIT 1)
+               AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND fence = $2 AND state <> 'running')
                AND NOT EXISTS (SELECT 1 FROM runs WHERE parent_record_id = $13 AND state = 'running' AND dry_run = 0)
              RETURNING *";
         let values = vec![
@@ -194,15 +201,32 @@ impl Store {
             [ended, begun @ ..] if ended.text("id") == run.held.run.to_string() => {
                 begun.first().filter(|_| next.is_some()).map(|row| claimed(row, operation)).transpose()
             }
-            _ => Err(StoreError::ClaimLost(run.held.run)),
+            _ => self.ended_before(run, ended, next).await,
         }
     }
 
-    /// Whether the end of a run is saved under this claim: the question after an answer that was lost.
-    pub async fn has_ended(&self, held: Held) -> Result<bool, StoreError> {
-        let sql = "SELECT state FROM runs WHERE id = $1 AND fence = $2";
-        let rows = self.database.fetch("look at the end of a run", sql, vec![held.run.to_string().into(), held.fence.into()]).await?;
-        Ok(rows.first().is_some_and(|row| row.text("state") != RunState::Running.as_str()))
+    /// What [`Store::end`] did whose answer was lost: the run that it began, with a new lease.
+    async fn ended_before(
+        &self,
+        run: &ClaimedRun,
+        ended: &EndedTry<'_>,
+        next: Option<&Claimant>,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
+        let operation = "look at the end of a run";
+        let sql = "SELECT id FROM runs WHERE id = $1 AND fence = $2 AND state <> 'running'";
+        let values = vec![run.held.run.to_string().into(), run.held.fence.into()];
+        if self.database.fetch(operation, sql, values).await?.is_empty() {
+            return Err(StoreError::ClaimLost(run.held.run));
+        }
+        let Some(claimant) = next else { return Ok(None) };
+        // A run that waited was never claimed before.
+        let sql = "UPDATE runs SET lease_until_ms = {now} + $1
+             WHERE parent_record_id = $2 AND state = 'running' AND dry_run = 0 AND owner = $3 AND fence = 1 AND started_at_ms = $4
+             RETURNING *";
+        let values =
+            vec![claimant.lease_ms().into(), run.parent_record_id.as_str().into(), claimant.owner.as_str().into(), ended.ended_at.into()];
+        let rows = self.database.write_at_once(operation, &[sql], values).await?;
+        rows.first().map(|row| claimed(row, operation)).transpose()
     }
 }
 

@@ -144,8 +144,6 @@ impl Shared {
                 Err(error) => error,
             };
             match error {
-                // The answer of an earlier message may be lost.
-                StoreError::ClaimLost(_) if self.store.has_ended(run.held).await.unwrap_or(false) => return Some(None),
                 StoreError::ClaimLost(_) => return None,
                 error if error.is_passing() => {
                     tracing::warn!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "the end of a run is not saved yet");

@@ -78,12 +78,17 @@ async fn a_message_that_is_carried_out_twice_does_what_it_did_once(home: Home) {
     store.admit(&second, &here).await.unwrap();
     let begun = end(&store, held, &completed(), Some(&here)).await.unwrap().unwrap();
     store.admit(&third, &here).await.unwrap();
-    let again = end(&store, held, &completed(), Some(&here)).await.unwrap_err();
-    assert!(matches!(again, StoreError::ClaimLost(run) if run == first.id), "{again}");
-    assert!(store.has_ended(held).await.unwrap());
+    assert_eq!(end(&store, held, &completed(), Some(&here)).await.unwrap(), Some(begun.clone()), "the same run, begun once");
     let states = [state_of(&store, first.id).await, state_of(&store, second.id).await, state_of(&store, third.id).await];
     assert_eq!(states, ["ended", "running", "waiting"]);
-    assert_eq!(end(&store, begun.held, &completed(), Some(&here)).await.unwrap().unwrap().held.run, third.id);
+    assert_eq!(end(&store, begun.held, &completed(), None).await.unwrap(), None);
+    assert_eq!(end(&store, held, &completed(), Some(&here)).await.unwrap(), None, "what it began is over");
+    // Whoever has the run by now ends it.
+    let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
+    assert_eq!(taken.held, Held { run: third.id, fence: 2 });
+    let late = end(&store, Held { run: third.id, fence: 1 }, &completed(), Some(&here)).await.unwrap_err();
+    assert!(matches!(late, StoreError::ClaimLost(run) if run == third.id), "{late}");
+    assert_eq!(store.admit(&third, &here).await.unwrap(), Admission::Waits(third.id), "another process works on it");
 }
 
 async fn whoever_joins_a_run_is_remembered(home: Home) {
@@ -196,21 +201,25 @@ async fn whoever_lost_a_run_writes_nothing_more(home: Home) {
     let store = home.store().await;
     let lost = claim(&store, &new_run(), &with_lease(Duration::ZERO)).await.held;
     let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap().held;
+    let waiting = new_run();
+    store.admit(&waiting, &process()).await.unwrap();
     let links = [link(EntityKind::Plan, M3TER_ID, LinkRelation::Owned)];
     for outcome in [
         store.save_progress(lost, &Progress { links: &links, ..Progress::default() }).await,
         store.save_commitment_attempt(lost, &attempt(0)).await,
         store.delete_links(lost, &record(ROOT), &[]).await,
-        end(&store, lost, &completed(), None).await.map(drop),
+        end(&store, lost, &completed(), Some(&process())).await.map(drop),
     ] {
         assert!(matches!(outcome, Err(StoreError::ClaimLost(run)) if run == lost.run), "{outcome:?}");
     }
+    assert_eq!(state_of(&store, waiting.id).await, "waiting");
     store.release(lost).await.unwrap();
     assert!(!store.load_claimable(None).await.unwrap().abandoned, "it was not its own to give back");
     assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), []);
     assert_eq!(store.load_commitment_attempts(&record(ROOT)).await.unwrap(), []);
     end(&store, taken, &completed(), None).await.unwrap();
-    assert!(store.has_ended(taken).await.unwrap() && !store.has_ended(lost).await.unwrap());
+    assert_eq!(end(&store, taken, &completed(), None).await.unwrap(), None, "its answer may have been lost");
+    assert!(end(&store, lost, &completed(), None).await.is_err());
 }
 
 async fn a_renewal_keeps_a_run_even_after_its_lease_has_run_out_if_nobody_took_it(home: Home) {

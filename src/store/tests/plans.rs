@@ -16,7 +16,7 @@ async fn no_statement_reads_all_runs() {
     store.renew(&[first.held.run], &process).await.unwrap();
     let failure = Failure { code: ErrorCode::M3terUnavailable, reason: String::new() };
     end(&store, first.held, &SyncResult::failed(&failure, Vec::new(), Vec::new()), None).await.unwrap();
-    store.has_ended(first.held).await.unwrap();
+    end(&store, first.held, &SyncResult::ended(Vec::new(), Vec::new()), Some(&process)).await.unwrap();
     for record in [None, Some(&root)] {
         store.load_claimable(record).await.unwrap();
         store.claim_abandoned(record, &process).await.unwrap();

@@ -57,6 +57,23 @@ async fn connections_that_the_server_ended_are_replaced_without_an_error() {
 }
 
 #[tokio::test]
+async fn what_takes_longer_than_anybody_waits_is_not_carried_out_later() {
+    let home = Home::postgres().await;
+    let (store, other) = (home.store().await, sqlx::PgPool::connect(&home.url()).await.unwrap());
+    let held = held_run(&store).await;
+    let mut lock = other.begin().await.unwrap();
+    query("SELECT id FROM runs FOR UPDATE").execute(&mut *lock).await.unwrap();
+    let error = end(&store, held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap_err();
+    assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+    lock.rollback().await.unwrap();
+    // Whatever waited for the lock has it by now.
+    query("SELECT id FROM runs FOR UPDATE").execute(&other).await.unwrap();
+    assert_eq!(state_of(&store, held.run).await, "running");
+    end(&store, held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
+    assert_eq!(state_of(&store, held.run).await, "ended");
+}
+
+#[tokio::test]
 async fn a_connection_that_must_be_encrypted_is() {
     let url = testing::postgres_database().await;
     let url = url.split_once('?').map_or(url.as_str(), |(url, _)| url);
