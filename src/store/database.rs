@@ -4,9 +4,10 @@
 //! [`Dialect`]. All columns are text or whole numbers of 64 bits. A [`Transaction`] that is dropped before its commit closes its
 //! connection, which rolls it back: it must never be held across a callout.
 //!
-//! On `PostgreSQL` a statement is one message, its values written into its text by [`literals`], and BEGIN goes with the first one; see
-//! [`Database::write_at_once`] for less. A prepared statement would take two answers of the server, four with BEGIN and COMMIT around it,
-//! because `PgBouncer` in transaction mode gives a client the same server only that long; and no session has settings or locks of its own.
+//! On `PostgreSQL` a statement is one message, its values written into its text by [`literals`], and BEGIN goes with the first one;
+//! [`Database::write_at_once`] makes one message of a whole transaction. A prepared statement would take two answers of the server, four
+//! with BEGIN and COMMIT around it, because `PgBouncer` in transaction mode gives a client the same server only that long; and no session
+//! has settings or locks of its own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ use super::dialect::{Dialect, literals};
 
 /// How long `PostgreSQL` may take for one statement before it counts as away; a statement here takes about a millisecond.
 const STATEMENT_TIME: Duration = Duration::from_secs(5);
-/// The same for the server: what takes longer is not carried out after all when nobody waits for it any more. Before [`STATEMENT_TIME`].
+/// The server's own limit for a message that is a whole transaction, below [`STATEMENT_TIME`]: what this process has given up must not be
+/// carried out afterwards. Of a transaction of several messages nothing is, because its COMMIT is not sent.
 const LIMIT_STATEMENTS: &str = "SET LOCAL statement_timeout = '4s'; ";
 /// How long migrations may take for one statement: an index of a large table.
 pub(super) const MIGRATION_TIME: Duration = Duration::from_mins(15);

@@ -219,7 +219,8 @@ async fn whoever_lost_a_run_writes_nothing_more(home: Home) {
     assert_eq!(store.load_commitment_attempts(&record(ROOT)).await.unwrap(), []);
     end(&store, taken, &completed(), None).await.unwrap();
     assert_eq!(end(&store, taken, &completed(), None).await.unwrap(), None, "its answer may have been lost");
-    assert!(end(&store, lost, &completed(), None).await.is_err());
+    let late = end(&store, lost, &completed(), None).await;
+    assert!(matches!(late, Err(StoreError::ClaimLost(run)) if run == lost.run), "{late:?}");
 }
 
 async fn a_renewal_keeps_a_run_even_after_its_lease_has_run_out_if_nobody_took_it(home: Home) {
