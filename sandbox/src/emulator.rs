@@ -33,6 +33,8 @@ pub(crate) trait Vendor: Send + Sync + 'static {
     fn error(&self, status: StatusCode, message: &str) -> Response<Body>;
     /// All records.
     fn state(&self) -> Json;
+    /// The records of an earlier `state` in place of the present ones; a kind that it does not name has the example records.
+    fn restore(&self, state: Json) -> Result<(), String>;
     /// The example records again.
     fn reset(&self);
     /// Changes what the vendor leaves open.

@@ -197,6 +197,11 @@ impl Vendor for M3ter {
         lock(&self.state).snapshot()
     }
 
+    fn restore(&self, state: Json) -> Result<(), String> {
+        *lock(&self.state) = examples::restored(state)?;
+        Ok(())
+    }
+
     fn reset(&self) {
         *lock(&self.state) = examples::state();
         *lock(&self.rules) = Rules::default();

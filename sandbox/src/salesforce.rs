@@ -325,6 +325,12 @@ impl Vendor for Salesforce {
         lock(&self.org).snapshot()
     }
 
+    fn restore(&self, state: Json) -> Result<(), String> {
+        *lock(&self.org) = examples::restored(state)?;
+        *lock(&self.cursors) = Cursors::default();
+        Ok(())
+    }
+
     fn reset(&self) {
         *lock(&self.org) = examples::org();
         *lock(&self.cursors) = Cursors::default();

@@ -41,3 +41,4 @@ mod survival;
 mod tidy;
 mod traps;
 mod updates;
+mod upgrades;

@@ -9,6 +9,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 use sync_to_m3ter::app::App;
 use sync_to_m3ter::command::sandbox;
 use sync_to_m3ter::config::Config;
@@ -146,6 +148,18 @@ impl World {
     pub(crate) async fn restart(&mut self, time_limit_seconds: u64) {
         self.stop_service().await;
         self.start_service("service.db", time_limit_seconds).await;
+        self.until_ready().await;
+    }
+
+    /// Stops the service and starts it again on a database that a script makes: that of an earlier version.
+    pub(crate) async fn open_database(&mut self, script: &str) {
+        self.stop_service().await;
+        let file =
+            SqliteConnectOptions::new().filename(self.directory.path().join("earlier.db")).create_if_missing(true).foreign_keys(false);
+        let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        self.start_service("earlier.db", 100).await;
         self.until_ready().await;
     }
 

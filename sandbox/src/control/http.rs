@@ -49,7 +49,7 @@ impl IntoResponse for Refusal {
 pub(crate) fn router<V: Vendor>(server: Arc<Server<V>>) -> Router {
     Router::new()
         .route("/sandbox/requests", get(requests::<V>).delete(clear_requests::<V>))
-        .route("/sandbox/state", get(state::<V>))
+        .route("/sandbox/state", get(state::<V>).put(restore::<V>))
         .route("/sandbox/reset", post(reset::<V>))
         .route("/sandbox/latency", put(latency::<V>))
         .route("/sandbox/consistency", put(consistency::<V>))
@@ -79,6 +79,11 @@ async fn clear_requests<V: Vendor>(State(server): Shared<V>) -> Answer {
 
 async fn state<V: Vendor>(State(server): Shared<V>) -> Answer {
     Ok(Json(server.vendor.state()))
+}
+
+async fn restore<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
+    server.vendor.restore(parse(&body)?).map_err(Refusal)?;
+    Ok(done())
 }
 
 async fn reset<V: Vendor>(State(server): Shared<V>) -> Answer {

@@ -8,6 +8,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::tables::{Column, Data, TABLES, Table};
 
+/// What follows the key prefix in the ids that the emulator makes up.
+const MADE: &str = "SB";
+
 /// One record with its fields by their API names; a field without a value is absent.
 pub(super) type Fields = Map<String, Json>;
 
@@ -73,7 +76,10 @@ pub(super) struct WriteError {
 impl Org {
     pub(super) fn new(records: Vec<(&'static str, Fields)>, hidden: impl IntoIterator<Item = String>) -> Self {
         let rules = Rules { hidden_records: hidden.into_iter().collect(), ..Rules::default() };
-        Self { records, rules, created: 0 }
+        // The ids of records that an earlier emulator made are not given again.
+        let is_made = |fields: &Fields| fields.get("Id").and_then(Json::as_str).is_some_and(|id| id.get(3..5) == Some(MADE));
+        let created = records.iter().filter(|(_, fields)| is_made(fields)).count() as u64;
+        Self { records, rules, created }
     }
 
     /// Puts other rules in place; the records that the examples hide stay hidden.
@@ -157,7 +163,7 @@ impl Org {
         let id = fields
             .get("Id")
             .and_then(Json::as_str)
-            .map_or_else(|| with_checksum(&format!("{}SB{:010}", table.key_prefix, self.created)), ToOwned::to_owned);
+            .map_or_else(|| with_checksum(&format!("{}{MADE}{:010}", table.key_prefix, self.created)), ToOwned::to_owned);
         let mut record = fields;
         record.insert("Id".to_owned(), json!(id));
         self.records.push((table.name, record));
