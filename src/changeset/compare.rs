@@ -115,6 +115,11 @@ fn compare_price(actual: &ActualObject, changes: Vec<FieldChange>, circumstances
     let listed = super::list(&changes);
     match circumstances.pricing_change {
         PricingChange::InPlace | PricingChange::FromDate if !has_begun => (Step::Update { actual: actual.clone(), changes }, Vec::new()),
+        // A start that moves alone changes no price: the Pricing moves with its AccountPlan, and no other one follows it.
+        PricingChange::FromDate if changes.iter().all(|change| change.field == "startDate") => {
+            let warnings = moved_dates(&changes, circumstances);
+            (Step::Update { actual: actual.clone(), changes }, warnings)
+        }
         PricingChange::InPlace => {
             let warning = format!("The price has begun at {} and was changed for usage since then as well: {listed}", shown_start(actual));
             (Step::Update { actual: actual.clone(), changes }, vec![warning])

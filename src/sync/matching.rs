@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use crate::changeset::compare::{Circumstances, compare, compare_referred};
 use crate::changeset::identity::{self, CommitmentEvidence, Owners};
-use crate::changeset::{Change, Changeset, KnownIds, Step};
+use crate::changeset::{Change, Changeset, KnownIds, Step, price_end};
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::date_at;
 use crate::domain::desired::{DesiredObject, Intent, OnFound};
@@ -18,6 +18,7 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
+use crate::domain::settings::PricingChange;
 use crate::domain::value::{Value, date_in_text};
 use crate::m3ter::ListFilter;
 use crate::store::{CommitmentAttempt, Link, LinkRelation, Store};
@@ -78,7 +79,7 @@ impl<'a> Seen<'a> {
     /// Finds each desired object's actual one and compares the two.
     pub(super) async fn compare(
         &mut self,
-        desired: Vec<DesiredObject>,
+        mut desired: Vec<DesiredObject>,
         attempts: &[CommitmentAttempt],
         circumstances: &Circumstances,
     ) -> Result<Changeset, Failure> {
@@ -97,8 +98,25 @@ impl<'a> Seen<'a> {
         .await?;
         self.fetch_pricings(&desired, &known).await;
         self.identify(&desired, &[EntityKind::Pricing], attempts, &mut identified, &mut known).await?;
+        self.take_back_early_ends(&mut desired, &identified, circumstances.pricing_change).await;
         let changes = desired.into_iter().map(|object| self.change(object, &identified, &known, circumstances)).collect();
         Ok(Changeset { changes })
+    }
+
+    /// Prices last as long as what they bill. Only where one has ended too early the other Pricings of its Plan are read.
+    async fn take_back_early_ends(
+        &mut self,
+        desired: &mut [DesiredObject],
+        identified: &HashMap<ObjectKey, Identified>,
+        pricing_change: PricingChange,
+    ) {
+        let early = price_end::early_ends(desired, |key| identified.get(key)?.as_ref().ok()?.as_ref());
+        if early.is_empty() {
+            return;
+        }
+        let plans: HashSet<M3terId> = early.iter().filter_map(|end| M3terId::parse(end.plan()?).ok()).collect();
+        self.fetch_lists(plans.into_iter().map(|plan| (EntityKind::Pricing, vec![ListFilter::PlanId(plan)])).collect()).await;
+        price_end::take_back(desired, &early, &self.all(EntityKind::Pricing), pricing_change);
     }
 
     /// Reads Accounts and Contracts by code, where no link tells which they are. Runs beside the look-up of other codes.

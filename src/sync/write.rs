@@ -240,9 +240,19 @@ impl Writer<'_> {
     /// Ends the running Pricing and starts another one. The end comes first: a moment without a price is mended by the next sync,
     /// two prices for one moment are money.
     async fn supersede(&self, desired: &DesiredObject, actual: &ActualObject, from: jiff::Timestamp, known: &KnownIds) -> Written {
+        let mut fields = vec![set("endDate", Value::DateTime(from))];
+        // A start that moves with the price moves the first Pricing; its successors start where another one ends.
+        if actual.code() == desired.code.as_deref() {
+            fields.extend(desired.value("startDate").map(|start| set("startDate", start.clone())));
+        }
+        let is_held = |field: &DesiredField| match &field.action {
+            FieldAction::Set(value) => value.means_the_same_as(actual.fields.get(field.name).unwrap_or(&Json::Null)),
+            FieldAction::Clear => !actual.fields.contains_key(field.name),
+        };
+        let is_ended = fields.iter().all(is_held);
         let mut ending = desired.clone();
-        ending.intent = Intent::Sync(vec![set("endDate", Value::DateTime(from))]);
-        if !Value::DateTime(from).means_the_same_as(actual.fields.get("endDate").unwrap_or(&Json::Null)) {
+        ending.intent = Intent::Sync(fields);
+        if !is_ended {
             match self.update(&ending, actual.clone(), known, Action::Updated).await {
                 Written::Done { .. } => {}
                 other => return other,

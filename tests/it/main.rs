@@ -29,6 +29,7 @@ mod overlaps;
 mod own_objects;
 mod parents;
 mod personal;
+mod price_ends;
 mod roots;
 mod runs;
 mod samples;

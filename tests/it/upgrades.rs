@@ -3,8 +3,6 @@
 //! `tests/upgrade/` holds the database, the m3ter organization and the org that commit 0003c2b left after 50 syncs of all five built-in
 //! roots; `tests/upgrade/record.py` recorded them, and records them again for a later version.
 
-use serde_json::{Value as Json, json};
-
 use crate::support::*;
 
 const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/upgrade/");
