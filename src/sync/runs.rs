@@ -81,6 +81,7 @@ impl Shared {
             }
         };
         self.claims.let_go(run.held);
+        self.waiting.look_again();
         next
     }
 

@@ -43,6 +43,11 @@ impl Waiting {
         }
     }
 
+    /// A run that somebody may wait for is no longer this process's: its answer comes from elsewhere.
+    pub(super) fn look_again(&self) {
+        self.added.notify_one();
+    }
+
     /// Nobody will be answered any more.
     pub(super) fn give_up(&self) {
         self.senders().clear();

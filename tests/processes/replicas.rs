@@ -82,6 +82,31 @@ async fn who_waits_on_another_replicas_run_is_answered_within_a_tenth_of_a_secon
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waits_at_a_replica_that_was_paused_is_answered_once_it_goes_on() {
+    let cluster = Arc::new(Cluster::on(postgres::database().await.1).await);
+    let (paused, other) = (cluster.replica(&[]).await, cluster.replica(&[]).await);
+    cluster.organization.set_latency(Duration::from_millis(300));
+    let waiting = tokio::spawn({
+        let (cluster, url) = (Arc::clone(&cluster), paused.url.clone());
+        async move { cluster.post_to(&url, &format!("/sync-to-m3ter/{DEAL}")).await }
+    });
+    let writes = || cluster.organization.requests().iter().filter(|request| request.method == "POST").count();
+    cluster.until("the sync is in the middle of its writes", async || writes() >= 2).await;
+    paused.signal("STOP");
+    let run = || async {
+        let (_, page) = cluster.get(&other, "/sync-runs").await.unwrap();
+        page["syncRuns"][0].clone()
+    };
+    cluster.until("the other one has ended the run", async || run().await["state"] == "ended").await;
+    paused.signal("CONT");
+    // Nobody asks the paused one for anything more, and the wait of its caller would end after 105 s.
+    let answer = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the answer was there before the pause ended");
+    let (status, answer) = answer.unwrap().unwrap();
+    assert_eq!((status, &answer["syncStatus"]), (200, &json!("Completed")), "{answer:#}");
+    assert_eq!(answer["syncRunId"], run().await["syncRunId"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_callers_at_once_cost_two_syncs() {
     let cluster = Cluster::on(postgres::database().await.1).await;
     // All of them come from here.
