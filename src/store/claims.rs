@@ -155,6 +155,7 @@ impl Store {
              WHERE state = 'retrying' AND next_try_at_ms <= {now} AND EXISTS (
                  SELECT 1 FROM runs AS newer
                  WHERE newer.parent_record_id = runs.parent_record_id AND newer.id > runs.id AND newer.kind = runs.kind
+                   AND newer.parameters = runs.parameters
                    AND newer.dry_run = 0 AND newer.state = 'ended' AND newer.sync_status <> 'Failed'
              )";
         self.database.execute(operation, sql, Vec::new()).await?;

@@ -17,6 +17,7 @@ on_both_engines! {
     a_renewal_keeps_a_run_even_after_its_lease_has_run_out_if_nobody_took_it
     a_run_that_was_given_back_is_no_takeover
     a_failed_run_is_due_later_unless_a_newer_one_succeeded
+    a_failed_end_dating_is_due_although_another_one_of_the_record_succeeded
     a_waiting_run_whose_turn_nobody_has_begins
     processes_are_counted_by_their_signs_of_life
     runs_are_listed_newest_first_by_what_is_asked
@@ -264,6 +265,19 @@ async fn a_failed_run_is_due_later_unless_a_newer_one_succeeded(home: Home) {
     end(&store, newer, &completed(), None).await.unwrap();
     assert_eq!(store.claim_due(instant(0), &here).await.unwrap(), None);
     assert_eq!(state_of(&store, failed.run).await, "ended");
+}
+
+async fn a_failed_end_dating_is_due_although_another_one_of_the_record_succeeded(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let order =
+        |entity| EndDateOrder { end_date: EndDate::parse("2026-12-31").unwrap(), entities: vec![entity], children: Children::LeftAlone };
+    let run = |entity| NewRun { task: RunTask::EndDate(order(entity)), ..new_run() };
+    let failed = claim(&store, &run(BillingEntity::Contract), &here).await.held;
+    end(&store, failed, &failed_until(Some(instant(60_000_000_000))), None).await.unwrap();
+    let other = claim(&store, &run(BillingEntity::Pricings), &here).await.held;
+    end(&store, other, &completed(), None).await.unwrap();
+    execute(&store, "UPDATE runs SET next_try_at_ms = {now} WHERE state = 'retrying'").await;
+    assert_eq!(store.claim_due(instant(0), &here).await.unwrap().map(|run| run.held.run), Some(failed.run));
 }
 
 async fn a_waiting_run_whose_turn_nobody_has_begins(home: Home) {
