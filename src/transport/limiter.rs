@@ -1,15 +1,20 @@
 //! The rate limit that this process keeps toward a vendor.
 //!
-//! Places come back steadily, and a few are kept for a burst. Callouts wait in one queue, and the first of them looks at the clock in
-//! the moment in which it takes its place: a process that was stopped for a while finds the few places of a burst, not one for each
-//! moment that it missed.
+//! m3ter counts an organization's requests in a second and refuses what is beyond the limit for the rest of it: whoever has rested may
+//! send all of them at once. So no window of a second and a margin holds more places than the limit, and within that a place is given as
+//! early as it may be. Callouts wait in one queue, and the first of them looks at the clock in the moment in which it takes its place: a
+//! process that was stopped for a while finds the places of one second, not one for each moment that it missed.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// Spreads callouts over the second, and pauses all of them when the vendor asks for it.
+/// A second as the vendor counts it, with a margin: requests do not all take the same time to arrive.
+const WINDOW: Duration = Duration::from_millis(1_020);
+
+/// Gives places to callouts, and pauses all of them when the vendor asks for it.
 #[derive(Debug)]
 pub struct Limiter {
     requests_per_second: Option<u32>,
@@ -20,39 +25,24 @@ pub struct Limiter {
 
 #[derive(Debug)]
 struct State {
-    /// How many processes keep to the limit together.
-    processes: u32,
-    /// `None`: no limit.
-    pace: Option<Pace>,
-    /// When all places of a burst are free again.
-    rested_at: Instant,
+    /// Places in a window; `None`: no limit.
+    limit: Option<usize>,
+    /// When the places of the last window were taken, the earliest first.
+    taken: VecDeque<Instant>,
     paused_until: Option<Instant>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Pace {
-    /// Between two places.
-    interval: Duration,
-    /// Places that are free after a rest.
-    burst: u32,
-}
-
 impl Limiter {
-    /// Keeps to `requests_per_second`: four fifths as a steady rate, one fifth as a burst. `None` or 0: no limit.
+    /// Keeps to `requests_per_second`. `None` or 0: no limit.
     pub fn new(requests_per_second: Option<u32>) -> Self {
-        let state = State { processes: 1, pace: pace(requests_per_second), rested_at: Instant::now(), paused_until: None };
+        let requests_per_second = requests_per_second.filter(|limit| *limit > 0);
+        let state = State { limit: places(requests_per_second, 1), taken: VecDeque::new(), paused_until: None };
         Self { requests_per_second, turn: tokio::sync::Mutex::new(()), state: Mutex::new(state) }
     }
 
     /// Keeps to an equal part of the limit from now on, when so many processes share it. What was spent stays spent.
     pub fn share_with(&self, processes: u32) {
-        let processes = processes.max(1);
-        let mut state = self.state();
-        if state.processes != processes {
-            state.processes = processes;
-            // No process gets nothing: beyond one request a second each, the vendor's own 429 is the limit.
-            state.pace = pace(self.requests_per_second.map(|limit| if limit == 0 { 0 } else { (limit / processes).max(1) }));
-        }
+        self.state().limit = places(self.requests_per_second, processes);
     }
 
     /// Waits for a place; `false` if there is none within `at_most`.
@@ -88,21 +78,24 @@ impl State {
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
             return Err(until);
         }
-        let Some(pace) = self.pace else { return Ok(()) };
-        let rested_at = self.rested_at.max(now);
-        let free_at = rested_at.checked_sub(pace.interval * (pace.burst - 1)).unwrap_or(now);
-        if free_at > now {
-            return Err(free_at);
+        let Some(limit) = self.limit else { return Ok(()) };
+        while self.taken.front().is_some_and(|taken| *taken + WINDOW <= now) {
+            self.taken.pop_front();
         }
-        self.rested_at = rested_at + pace.interval;
+        // After the share has shrunk, more places may be taken than there are: so many of them must be over first.
+        if let Some(over) = self.taken.len().checked_sub(limit) {
+            return Err(self.taken[over] + WINDOW);
+        }
+        self.taken.push_back(now);
         Ok(())
     }
 }
 
-fn pace(requests_per_second: Option<u32>) -> Option<Pace> {
-    let limit = requests_per_second.filter(|limit| *limit > 0)?;
-    let burst = limit.div_ceil(5);
-    Some(Pace { interval: Duration::from_secs(1) / (limit - burst).max(1), burst })
+/// The places that each of so many processes has in a window. No process gets nothing: beyond one request a second each, the vendor's
+/// own 429 is the limit.
+fn places(requests_per_second: Option<u32>, processes: u32) -> Option<usize> {
+    let share = (requests_per_second? / processes.max(1)).max(1);
+    Some(usize::try_from(share).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
@@ -122,7 +115,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_limit_is_divided_by_the_processes_that_live() {
-        for (processes, expected) in [(1, 10), (2, 5), (5, 2), (1_000, 1)] {
+        for (processes, expected) in [(1, 50), (2, 25), (5, 10), (1_000, 1)] {
             let limiter = Limiter::new(Some(50));
             limiter.share_with(processes);
             assert_eq!(burst(&limiter).await, expected, "{processes} processes");
@@ -151,29 +144,54 @@ mod tests {
             passed.push(waiting.await.unwrap());
         }
         assert!(passed.is_sorted(), "whoever came first passes first: {passed:?}");
-        let second = Duration::from_secs(1);
-        let most = passed.iter().map(|from| passed.iter().filter(|at| (*from..=*from + second).contains(*at)).count()).max();
+        let most = passed.iter().map(|from| passed.iter().filter(|at| (*from..*from + WINDOW).contains(*at)).count()).max();
         assert_eq!(most, Some(50));
-        assert!(passed[199] <= Duration::from_millis(4_760), "40 a second after the first ten: {:?}", passed[199]);
+        // As early as they may be: all of a window at once, and the next ones when it is over.
+        assert_eq!((passed[49], passed[199]), (Duration::ZERO, 3 * WINDOW));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_change_of_the_share_gives_no_second_burst() {
+    async fn a_change_of_the_share_gives_no_second_window() {
         let limiter = Limiter::new(Some(50));
-        assert_eq!(burst(&limiter).await, 10);
+        assert_eq!(burst(&limiter).await, 50);
+        tokio::time::advance(Duration::from_millis(500)).await;
         limiter.share_with(2);
-        assert_eq!(burst(&limiter).await, 0, "half of the limit, and the burst was spent");
+        assert_eq!(burst(&limiter).await, 0, "what was spent stays spent");
+        tokio::time::advance(Duration::from_millis(520)).await;
+        assert_eq!(burst(&limiter).await, 25);
         limiter.share_with(1);
-        assert_eq!(burst(&limiter).await, 0);
-        tokio::time::advance(Duration::from_millis(25)).await;
-        assert_eq!(burst(&limiter).await, 1);
+        assert_eq!(burst(&limiter).await, 25);
+        limiter.share_with(5);
+        tokio::time::advance(WINDOW).await;
+        assert_eq!(burst(&limiter).await, 10);
+    }
+
+    /// Whatever comes whenever: no window is too full, and no place is withheld without need.
+    #[tokio::test(start_paused = true)]
+    async fn places_are_given_as_early_as_no_window_is_too_full() {
+        let mut random = fastrand::Rng::with_seed(13);
+        for limit in [1, 2, 7, 50] {
+            let limiter = Limiter::new(Some(limit));
+            let limit = usize::try_from(limit).unwrap();
+            let mut taken: Vec<Instant> = Vec::new();
+            for _ in 0..2_000 {
+                tokio::time::advance(Duration::from_micros(random.u64(0..60_000))).await;
+                let now = Instant::now();
+                let in_window = taken.iter().rev().take_while(|at| now - **at < WINDOW).count();
+                let has_place = limiter.wait(Duration::ZERO).await;
+                assert_eq!(has_place, in_window < limit, "{in_window} of {limit}");
+                if has_place {
+                    taken.push(now);
+                }
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_stop_of_the_process_a_burst_passes_and_not_what_was_missed() {
+    async fn after_a_stop_of_the_process_one_second_passes_and_not_what_was_missed() {
         let limiter = Arc::new(Limiter::new(Some(50)));
-        assert_eq!(burst(&limiter).await, 10);
-        let waiting: Vec<_> = (0..100)
+        assert_eq!(burst(&limiter).await, 50);
+        let waiting: Vec<_> = (0..200)
             .map(|_| {
                 let limiter = Arc::clone(&limiter);
                 tokio::spawn(async move { limiter.wait(Duration::from_mins(1)).await })
@@ -185,7 +203,7 @@ mod tests {
         for _ in 0..1_000 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(waiting.iter().filter(|waiting| waiting.is_finished()).count(), 10);
+        assert_eq!(waiting.iter().filter(|waiting| waiting.is_finished()).count(), 50);
     }
 
     #[tokio::test(start_paused = true)]
