@@ -1,5 +1,6 @@
 //! What a test can see of an emulator and do to it: the request log, latency, faults, limits.
 
+mod act;
 mod fault;
 mod http;
 mod log;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 pub use fault::{Fault, FaultKind};
 pub use log::LoggedRequest;
 
+pub(crate) use act::Act;
 pub(crate) use fault::Faults;
 pub(crate) use http::router;
 pub(crate) use log::Log;

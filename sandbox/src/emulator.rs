@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
 
-use crate::control::{self, Control, FaultKind, LoggedRequest, lock};
+use crate::control::{self, Act, Control, FaultKind, LoggedRequest, lock};
 
 /// The most that a request may hold.
 const LARGEST_BODY_BYTES: usize = 8 * 1024 * 1024;
@@ -41,6 +41,10 @@ pub(crate) trait Vendor: Send + Sync + 'static {
     fn set_rules(&self, rules: Json) -> Result<(), String>;
     /// Lets all tokens expire.
     fn expire_tokens(&self);
+    /// Does what a user does in the browser, and no request can.
+    fn act(&self, _act: Act) -> Result<(), String> {
+        Err("only the emulated org knows this".to_owned())
+    }
 }
 
 /// A request whose body has arrived.

@@ -21,11 +21,11 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 
-use crate::control::{Control, lock};
+use crate::control::{Act, Control, lock};
 use crate::emulator::{self, Emulator, Vendor, VendorRequest};
 use evaluate::Evaluation;
 use org::{Org, Rules, WriteError};
-use paging::Cursors;
+use paging::{Cursors, Reader};
 use tokens::{Site, Tokens};
 
 /// The id of the org.
@@ -123,6 +123,16 @@ impl Salesforce {
         lock(&self.org).delete(tables::table(sobject).expect("an emulated object"), id);
     }
 
+    /// Removes a record for good, from the recycle bin too.
+    pub fn purge(&self, sobject: &str, id: &str) {
+        lock(&self.org).purge(tables::table(sobject).expect("an emulated object"), id);
+    }
+
+    /// Merges one Account into another, as a user does in the browser; the shape of an error is Salesforce's message.
+    pub fn merge(&self, master: &str, loser: &str) -> Result<(), String> {
+        lock(&self.org).merge(master, loser).map_err(|error| error.message)
+    }
+
     /// A record's stored fields.
     pub fn record(&self, sobject: &str, id: &str) -> Option<Map<String, Json>> {
         lock(&self.org).find(tables::table(sobject)?, id).cloned()
@@ -190,7 +200,13 @@ impl Salesforce {
         }
         let most = request.batch_size();
         let mut cursors = lock(&self.cursors);
-        let mut page = cursors.first_page(rows.records, most, org.rules.child_page_rows.unwrap_or(most), &request.version_path());
+        let reader = Reader {
+            session: tokens::session(request.headers).unwrap_or_default(),
+            page_rows: most,
+            child_rows: org.rules.child_page_rows.unwrap_or(most),
+            version_path: &request.version_path(),
+        };
+        let mut page = cursors.first_page(rows.records, reader);
         if let Some(next) = &org.rules.next_records_url {
             page["nextRecordsUrl"] = json!(next);
         }
@@ -198,7 +214,9 @@ impl Salesforce {
     }
 
     fn next_page(&self, request: &Request<'_>, cursor: &str) -> Result<Answer, ApiError> {
-        let page = lock(&self.cursors).next_page(cursor, &request.version_path());
+        let mut cursors = lock(&self.cursors);
+        cursors.keep(|session| lock(&self.tokens).has(session));
+        let page = cursors.next_page(cursor, &request.version_path());
         let expired = || ApiError::new(StatusCode::BAD_REQUEST, "INVALID_QUERY_LOCATOR", "invalid query locator");
         page.map(Answer::ok).ok_or_else(expired)
     }
@@ -342,6 +360,24 @@ impl Vendor for Salesforce {
 
     fn expire_tokens(&self) {
         lock(&self.tokens).expire();
+    }
+
+    fn act(&self, act: Act) -> Result<(), String> {
+        let mut org = lock(&self.org);
+        let table_of =
+            |org: &Org, id: &str| org.find_anywhere(id).map(|(table, _)| table).ok_or_else(|| format!("no record has the id {id}"));
+        match act {
+            Act::Merge { master, loser } => org.merge(&master, &loser).map_err(|error| error.message),
+            Act::Purge { id } => {
+                let table = table_of(&org, &id)?;
+                org.purge(table, &id);
+                Ok(())
+            }
+            Act::Undelete { id } => {
+                let table = table_of(&org, &id)?;
+                if org.undelete(table, &id) { Ok(()) } else { Err(format!("{id} is not in the recycle bin")) }
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::Fault;
+use super::{Act, Fault};
 use crate::emulator::{Server, Vendor};
 
 #[derive(Deserialize)]
@@ -57,6 +57,9 @@ pub(crate) fn router<V: Vendor>(server: Arc<Server<V>>) -> Router {
         .route("/sandbox/rules", put(rules::<V>))
         .route("/sandbox/faults", post(add_fault::<V>).delete(clear_faults::<V>))
         .route("/sandbox/tokens", delete(expire_tokens::<V>))
+        .route("/sandbox/merge", post(act::<V>))
+        .route("/sandbox/purge", post(act::<V>))
+        .route("/sandbox/undelete", post(act::<V>))
         .with_state(server)
 }
 
@@ -126,5 +129,12 @@ async fn clear_faults<V: Vendor>(State(server): Shared<V>) -> Answer {
 
 async fn expire_tokens<V: Vendor>(State(server): Shared<V>) -> Answer {
     server.vendor.expire_tokens();
+    Ok(done())
+}
+
+async fn act<V: Vendor>(State(server): Shared<V>, uri: Uri, body: Bytes) -> Answer {
+    let name = uri.path().trim_start_matches("/sandbox/");
+    let act: Act = serde_json::from_value(json!({ name: parse::<Value>(&body)? })).map_err(|error| Refusal(error.to_string()))?;
+    server.vendor.act(act).map_err(Refusal)?;
     Ok(done())
 }

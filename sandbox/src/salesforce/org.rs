@@ -1,12 +1,16 @@
 //! The records of the org and what the integration user may see of them.
 
+mod bin;
+mod merge;
+
 use std::collections::HashSet;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::tables::{Column, Data, TABLES, Table};
+use super::tables::{Column, Data, TABLES, Table, Tie, table};
+use bin::id_of;
 
 /// What follows the key prefix in the ids that the emulator makes up.
 const MADE: &str = "SB";
@@ -19,6 +23,8 @@ pub(super) type Fields = Map<String, Json>;
 pub(super) struct Org {
     records: Vec<(&'static str, Fields)>,
     pub(super) rules: Rules,
+    /// The ids of what the integration user may not see: what the rules hide, and the details of it.
+    hidden: HashSet<String>,
     created: u64,
 }
 
@@ -79,13 +85,32 @@ impl Org {
         // The ids of records that an earlier emulator made are not given again.
         let is_made = |fields: &Fields| fields.get("Id").and_then(Json::as_str).is_some_and(|id| id.get(3..5) == Some(MADE));
         let created = records.iter().filter(|(_, fields)| is_made(fields)).count() as u64;
-        Self { records, rules, created }
+        let mut org = Self { records, rules, hidden: HashSet::new(), created };
+        org.note_hidden();
+        org
     }
 
     /// Puts other rules in place; the records that the examples hide stay hidden.
     pub(super) fn set_rules(&mut self, mut rules: Rules, examples_hide: impl IntoIterator<Item = String>) {
         rules.hidden_records.extend(examples_hide);
         self.rules = rules;
+        self.note_hidden();
+    }
+
+    /// Finds out anew what is hidden: a detail has no sharing of its own, and is seen by whoever sees its master.
+    fn note_hidden(&mut self) {
+        self.hidden.clone_from(&self.rules.hidden_records);
+        loop {
+            let known = self.hidden.len();
+            for (name, record) in &self.records {
+                if table(name).is_some_and(|table| has_master_among(table, record, &self.hidden)) {
+                    self.hidden.insert(id_of(record));
+                }
+            }
+            if self.hidden.len() == known {
+                return;
+            }
+        }
     }
 
     pub(super) fn shows_table(&self, table: &Table) -> bool {
@@ -102,7 +127,7 @@ impl Org {
     }
 
     pub(super) fn is_hidden(&self, record: &Fields) -> bool {
-        record.get("Id").and_then(Json::as_str).is_some_and(|id| self.rules.hidden_records.contains(id))
+        record.get("Id").and_then(Json::as_str).is_some_and(|id| self.hidden.contains(id))
     }
 
     /// All records of an object, hidden and deleted ones among them.
@@ -145,6 +170,7 @@ impl Org {
 
     /// Changes fields without asking whether anybody may: what a test does to the org.
     pub(super) fn overwrite(&mut self, table: &'static Table, id: &str, changes: Fields) {
+        let moves = table.ties().any(|(column, _)| changes.keys().any(|name| name.eq_ignore_ascii_case(column.name)));
         let Some(record) = self.find_mut(table, id) else { return };
         for (name, value) in changes {
             let name = table.column(&name).map_or(name, |column| column.name.to_owned());
@@ -154,7 +180,10 @@ impl Org {
                 record.insert(name, value)
             };
         }
-        record.insert("LastModifiedDate".to_owned(), json!(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()));
+        record.insert("LastModifiedDate".to_owned(), json!(now()));
+        if moves {
+            self.note_hidden();
+        }
     }
 
     /// Adds a record; its id, made up where `fields` holds none.
@@ -166,23 +195,11 @@ impl Org {
             .map_or_else(|| with_checksum(&format!("{}{MADE}{:010}", table.key_prefix, self.created)), ToOwned::to_owned);
         let mut record = fields;
         record.insert("Id".to_owned(), json!(id));
+        if has_master_among(table, &record, &self.hidden) {
+            self.hidden.insert(id.clone());
+        }
         self.records.push((table.name, record));
         id
-    }
-
-    /// Moves a record to the recycle bin, and its children with it.
-    pub(super) fn delete(&mut self, table: &'static Table, id: &str) -> bool {
-        let Some(record) = self.find_mut(table, id).filter(|record| !is_deleted(record)) else { return false };
-        record.insert("IsDeleted".to_owned(), json!(true));
-        let id = record["Id"].clone();
-        for (_, child, field) in table.children {
-            for (name, record) in &mut self.records {
-                if name == child && record.get(*field) == Some(&id) && matches!(*child, "OpportunityLineItem" | "OrderItem") {
-                    record.insert("IsDeleted".to_owned(), json!(true));
-                }
-            }
-        }
-        true
     }
 
     /// The fields as they are stored, if the integration user may write each of them with such a value.
@@ -245,6 +262,17 @@ fn check_value(column: &Column, value: &Json) -> Result<(), WriteError> {
         _ => {}
     }
     Ok(())
+}
+
+/// Whether a record is a detail of one of these.
+fn has_master_among(table: &Table, record: &Fields, masters: &HashSet<String>) -> bool {
+    let mut details = table.columns().filter(|column| column.tie == Tie::Detail);
+    details.any(|column| record.get(column.name).and_then(Json::as_str).is_some_and(|master| masters.contains(master)))
+}
+
+/// The time as the API writes it.
+fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()
 }
 
 pub(super) fn is_deleted(record: &Fields) -> bool {

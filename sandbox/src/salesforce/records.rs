@@ -183,7 +183,11 @@ fn describe(org: &Org, table: &'static Table) -> Json {
         .children
         .iter()
         .filter(|(_, child, _)| self::table(child).is_some_and(|child| org.shows_table(child)))
-        .map(|(relationship, child, field)| json!({ "relationshipName": relationship, "childSObject": child, "field": field, "cascadeDelete": false }))
+        .map(|(relationship, child, field)| {
+            let ties = self::table(child).into_iter().flat_map(Table::ties);
+            let cascades = ties.into_iter().any(|(column, _)| column.name == *field);
+            json!({ "relationshipName": relationship, "childSObject": child, "field": field, "cascadeDelete": cascades })
+        })
         .collect();
     let mut describe = summary(table);
     describe["fields"] = Json::Array(fields);

@@ -21,6 +21,18 @@ pub(super) struct Table {
 pub(super) struct Column {
     pub(super) name: &'static str,
     pub(super) data: Data,
+    pub(super) tie: Tie,
+}
+
+/// What a reference does to its record when the record that it names goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tie {
+    /// A look-up: nothing.
+    Loose,
+    /// Deleted with it, and seen by its own sharing.
+    Deleted,
+    /// Master-detail: deleted with it, and seen by whoever sees it.
+    Detail,
 }
 
 /// The type of a field, with what belongs to it.
@@ -44,7 +56,19 @@ pub(super) enum Data {
 use Data::{Checkbox, Currency, Date, DateTime, Email, Id, LongText, Lookup, Number, Percent, Picklist, Text};
 
 const fn column(name: &'static str, data: Data) -> Column {
-    Column { name, data }
+    Column { name, data, tie: Tie::Loose }
+}
+
+impl Column {
+    /// Its record is a detail of the one that it names.
+    const fn detail(self) -> Self {
+        Self { tie: Tie::Detail, ..self }
+    }
+
+    /// Its record is deleted with the one that it names.
+    const fn deleted_with_it(self) -> Self {
+        Self { tie: Tie::Deleted, ..self }
+    }
 }
 
 const ID: Column = column("Id", Id);
@@ -89,6 +113,7 @@ pub(super) const TABLES: &[Table] = &[
             IS_DELETED,
             CURRENCY_ISO_CODE,
             LAST_MODIFIED,
+            column("MasterRecordId", Lookup("MasterRecord", "Account")),
             column("AccountNumber", Text(40)),
             column("ParentId", Lookup("Parent", "Account")),
             column("OwnerId", Lookup("Owner", "User")),
@@ -121,7 +146,7 @@ pub(super) const TABLES: &[Table] = &[
                 IS_DELETED,
                 CURRENCY_ISO_CODE,
                 LAST_MODIFIED,
-                column("AccountId", Lookup("Account", "Account")),
+                column("AccountId", Lookup("Account", "Account")).deleted_with_it(),
                 column("OwnerId", Lookup("Owner", "User")),
                 column("Pricebook2Id", Lookup("Pricebook2", "Pricebook2")),
                 column("StageName", Picklist(&["Prospecting", "Negotiation/Review", "Closed Won", "Closed Lost"])),
@@ -157,7 +182,7 @@ pub(super) const TABLES: &[Table] = &[
                 IS_DELETED,
                 CURRENCY_ISO_CODE,
                 LAST_MODIFIED,
-                column("OpportunityId", Lookup("Opportunity", "Opportunity")),
+                column("OpportunityId", Lookup("Opportunity", "Opportunity")).detail(),
                 column("Product2Id", Lookup("Product2", "Product2")),
                 column("PricebookEntryId", Lookup("PricebookEntry", "PricebookEntry")),
                 column("ProductCode", Text(255)),
@@ -211,8 +236,8 @@ pub(super) const TABLES: &[Table] = &[
             NAME,
             IS_DELETED,
             CURRENCY_ISO_CODE,
-            column("Pricebook2Id", Lookup("Pricebook2", "Pricebook2")),
-            column("Product2Id", Lookup("Product2", "Product2")),
+            column("Pricebook2Id", Lookup("Pricebook2", "Pricebook2")).deleted_with_it(),
+            column("Product2Id", Lookup("Product2", "Product2")).deleted_with_it(),
             column("UnitPrice", Currency),
             column("IsActive", Checkbox),
         ]],
@@ -257,7 +282,7 @@ pub(super) const TABLES: &[Table] = &[
                 CURRENCY_ISO_CODE,
                 LAST_MODIFIED,
                 column("OrderItemNumber", Text(30)),
-                column("OrderId", Lookup("Order", "Order")),
+                column("OrderId", Lookup("Order", "Order")).detail(),
                 column("Product2Id", Lookup("Product2", "Product2")),
                 column("PricebookEntryId", Lookup("PricebookEntry", "PricebookEntry")),
                 column("Quantity", Number),
@@ -319,7 +344,15 @@ pub(super) const TABLES: &[Table] = &[
         name: "Lead",
         key_prefix: "00Q",
         is_shared: true,
-        fields: &[&[ID, NAME, IS_DELETED, column("Company", Text(255)), column("Email", Email), column("Status", Text(255))]],
+        fields: &[&[
+            ID,
+            NAME,
+            IS_DELETED,
+            column("MasterRecordId", Lookup("MasterRecord", "Lead")),
+            column("Company", Text(255)),
+            column("Email", Email),
+            column("Status", Text(255)),
+        ]],
         children: &[],
     },
     cpq::QUOTE,
@@ -362,6 +395,14 @@ impl Table {
         })
     }
 
+    /// The fields that tie a record to the one that they name, with that one's object.
+    pub(super) fn ties(&self) -> impl Iterator<Item = (&'static Column, &'static str)> + use<> {
+        self.columns().filter(|column| column.tie != Tie::Loose).filter_map(|column| match column.data {
+            Lookup(_, target) => Some((column, target)),
+            _ => None,
+        })
+    }
+
     /// The child relationship called `name`: its name, the child object and the child's field.
     pub(super) fn child(&self, name: &str) -> Option<(&'static str, &'static Table, &'static str)> {
         let (relationship, child, field) = self.children.iter().find(|(relationship, ..)| relationship.eq_ignore_ascii_case(name))?;
@@ -376,6 +417,7 @@ impl Column {
 
     /// Whether a client may write it.
     pub(super) fn is_writable(&self) -> bool {
-        !matches!(self.data, Id) && !matches!(self.name, "IsDeleted" | "LastModifiedDate" | "ProductCode" | "IsWon" | "OrderNumber")
+        !matches!(self.data, Id)
+            && !matches!(self.name, "IsDeleted" | "MasterRecordId" | "LastModifiedDate" | "ProductCode" | "IsWon" | "OrderNumber")
     }
 }

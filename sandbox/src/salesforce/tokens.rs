@@ -112,15 +112,23 @@ impl Tokens {
 
     /// Whether the request belongs to an open session.
     pub(super) fn is_open(&self, headers: &HeaderMap) -> bool {
-        let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        value
-            .and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("OAuth ")))
-            .is_some_and(|token| self.0.contains(token))
+        session(headers).is_some_and(|token| self.has(token))
+    }
+
+    /// Whether the session of this token is open.
+    pub(super) fn has(&self, token: &str) -> bool {
+        self.0.contains(token)
     }
 
     pub(super) fn expire(&mut self) {
         self.0.clear();
     }
+}
+
+/// The token that a request carries.
+pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("OAuth "))
 }
 
 fn refuse(status: StatusCode, error: &str, description: &str) -> Answer {

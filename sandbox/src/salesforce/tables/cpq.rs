@@ -48,7 +48,7 @@ pub(super) const QUOTE_LINE: Table = Table {
             IS_DELETED,
             CURRENCY_ISO_CODE,
             LAST_MODIFIED,
-            column("SBQQ__Quote__c", Lookup("SBQQ__Quote__r", "SBQQ__Quote__c")),
+            column("SBQQ__Quote__c", Lookup("SBQQ__Quote__r", "SBQQ__Quote__c")).detail(),
             PRODUCT,
             column("SBQQ__ProductCode__c", Text(255)),
             column("SBQQ__ProductName__c", Text(255)),
@@ -74,7 +74,13 @@ pub(super) const QUOTE_LINE_SCHEDULE: Table = Table {
     name: "SBQQ__QuoteLineConsumptionSchedule__c",
     key_prefix: "a0M",
     is_shared: false,
-    fields: &[&[ID, NAME, IS_DELETED, column("SBQQ__QuoteLine__c", Lookup("SBQQ__QuoteLine__r", "SBQQ__QuoteLine__c")), SCHEDULE_TYPE]],
+    fields: &[&[
+        ID,
+        NAME,
+        IS_DELETED,
+        column("SBQQ__QuoteLine__c", Lookup("SBQQ__QuoteLine__r", "SBQQ__QuoteLine__c")).detail(),
+        SCHEDULE_TYPE,
+    ]],
     children: &[("SBQQ__QuoteLineConsumptionRates__r", "SBQQ__QuoteLineConsumptionRate__c", "SBQQ__QuoteLineConsumptionSchedule__c")],
 };
 
@@ -89,7 +95,8 @@ pub(super) const QUOTE_LINE_RATE: Table = Table {
         column(
             "SBQQ__QuoteLineConsumptionSchedule__c",
             Lookup("SBQQ__QuoteLineConsumptionSchedule__r", "SBQQ__QuoteLineConsumptionSchedule__c"),
-        ),
+        )
+        .detail(),
         column("SBQQ__LowerBound__c", Number),
         column("SBQQ__UpperBound__c", Number),
         column("SBQQ__Price__c", Currency),
@@ -135,7 +142,7 @@ pub(super) const SUBSCRIPTION_SCHEDULE: Table = Table {
         ID,
         NAME,
         IS_DELETED,
-        column("SBQQ__Subscription__c", Lookup("SBQQ__Subscription__r", "SBQQ__Subscription__c")),
+        column("SBQQ__Subscription__c", Lookup("SBQQ__Subscription__r", "SBQQ__Subscription__c")).detail(),
         SCHEDULE_TYPE,
     ]],
     children: &[(
@@ -156,7 +163,8 @@ pub(super) const SUBSCRIPTION_RATE: Table = Table {
         column(
             "SBQQ__SubscriptionConsumptionSchedule__c",
             Lookup("SBQQ__SubscriptionConsumptionSchedule__r", "SBQQ__SubscriptionConsumptionSchedule__c"),
-        ),
+        )
+        .detail(),
         column("SBQQ__LowerBound__c", Number),
         column("SBQQ__UpperBound__c", Number),
         column("SBQQ__Price__c", Currency),
