@@ -24,13 +24,7 @@ pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
         for _ in 0..trials {
             let deal = world.add_deal(&products);
             let hang = FaultKind::HangAfterEffect;
-            world.organization.add_fault(Fault {
-                method: "POST".to_owned(),
-                path: "/contracts".to_owned(),
-                occurrence: 1,
-                times: 1,
-                fault: hang,
-            });
+            world.organization.add_fault(Fault::new("POST", "/contracts", hang));
             world.take_requests();
             let survivor = world.another(&settings).await;
             let run = world.begin(&deal).await;

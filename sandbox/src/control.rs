@@ -13,7 +13,7 @@ pub use fault::{Fault, FaultKind};
 pub use log::LoggedRequest;
 
 pub(crate) use act::Act;
-pub(crate) use fault::Faults;
+pub(crate) use fault::{Asked, Faults};
 pub(crate) use http::router;
 pub(crate) use log::Log;
 

@@ -1,16 +1,16 @@
 //! One emulator: a server on loopback that logs, delays and spoils requests before and after its vendor carries them out.
 
+mod spoiled;
+
 use std::convert::Infallible;
 use std::fmt;
-use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value as Json};
@@ -18,7 +18,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
 
-use crate::control::{self, Act, Control, FaultKind, LoggedRequest, lock};
+use crate::control::{self, Act, Asked, Control, FaultKind, LoggedRequest, lock};
+use spoiled::spoiled;
 
 /// The most that a request may hold.
 const LARGEST_BODY_BYTES: usize = 8 * 1024 * 1024;
@@ -31,6 +32,8 @@ pub(crate) trait Vendor: Send + Sync + 'static {
     fn logged_path(&self, path: &str) -> String;
     /// An error in the vendor's own shape.
     fn error(&self, status: StatusCode, message: &str) -> Response<Body>;
+    /// The body of an error with a code, as the vendor words it at this path.
+    fn coded_error(&self, path: &str, code: &str, message: &str) -> Json;
     /// All records.
     fn state(&self) -> Json;
     /// The records of an earlier `state` in place of the present ones; a kind that it does not name has the example records.
@@ -155,14 +158,15 @@ async fn answer<V: Vendor>(server: &Server<V>, request: Request<hyper::body::Inc
     let body = to_bytes(Body::new(body), LARGEST_BODY_BYTES).await.map_err(|_| Dropped)?;
     let control = &server.control;
     let path = server.vendor.logged_path(parts.uri.path());
-    let fault = lock(&control.faults).meet(parts.method.as_str(), &path);
+    let query = parts.uri.query().unwrap_or_default();
+    let fault = lock(&control.faults).meet(&Asked { method: parts.method.as_str(), path: &path, query, body: &body });
     let sequence = lock(&control.log).begin(LoggedRequest {
         sequence: 0,
         started_at: control.elapsed_ms(),
         finished_at: None,
         method: parts.method.to_string(),
         path,
-        query: parts.uri.query().unwrap_or_default().to_owned(),
+        query: query.to_owned(),
         status: None,
         body: readable(&body),
         traceparent: text(&parts.headers, "traceparent"),
@@ -177,59 +181,6 @@ async fn answer<V: Vendor>(server: &Server<V>, request: Request<hyper::body::Inc
     let outcome = spoiled(server, request, fault).await;
     lock(&control.log).end(sequence, control.elapsed_ms(), outcome.as_ref().ok().map(|response| response.status().as_u16()));
     outcome
-}
-
-async fn spoiled<V: Vendor>(server: &Server<V>, request: VendorRequest, fault: Option<FaultKind>) -> Result<Response<Body>, Dropped> {
-    let carry_out = |request| server.vendor.answer(request, &server.control);
-    match fault {
-        None => Ok(carry_out(request)),
-        Some(FaultKind::Status { status, retry_after, message }) => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = server.vendor.error(status, message.as_deref().unwrap_or("a fault was planned here"));
-            if let Some(seconds) = retry_after {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            }
-            Ok(response)
-        }
-        Some(FaultKind::Delay { ms }) => {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
-            Ok(carry_out(request))
-        }
-        Some(FaultKind::DropBeforeEffect) => Err(Dropped),
-        Some(FaultKind::DropAfterEffect) => {
-            drop(carry_out(request));
-            Err(Dropped)
-        }
-        Some(FaultKind::Html) => {
-            drop(carry_out(request));
-            let page = Body::from("<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>");
-            let mut response = Response::new(page);
-            *response.status_mut() = StatusCode::BAD_GATEWAY;
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-            Ok(response)
-        }
-        Some(FaultKind::Truncated) => Ok(truncated(carry_out(request)).await),
-        Some(FaultKind::Redirect { location }) => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-            response.headers_mut().insert(header::LOCATION, HeaderValue::from_str(&location).expect("a planned address"));
-            Ok(response)
-        }
-        Some(FaultKind::Hang) => pending().await,
-        Some(FaultKind::HangAfterEffect) => {
-            drop(carry_out(request));
-            pending().await
-        }
-    }
-}
-
-/// The answer with its full content length and only half of its bytes; then the connection breaks.
-async fn truncated(response: Response<Body>) -> Response<Body> {
-    let (mut parts, body) = response.into_parts();
-    let body = to_bytes(body, LARGEST_BODY_BYTES).await.unwrap_or_default();
-    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    let chunks = [Ok(body.slice(..body.len() / 2)), Err(std::io::Error::other(Dropped))];
-    Response::from_parts(parts, Body::from_stream(futures_util::stream::iter(chunks)))
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

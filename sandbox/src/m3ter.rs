@@ -193,6 +193,13 @@ impl Vendor for M3ter {
         json_response(status, &json!({ "message": message }))
     }
 
+    fn coded_error(&self, path: &str, code: &str, message: &str) -> Json {
+        if path.ends_with("/oauth/token") {
+            return json!({ "error": code, "error_description": message });
+        }
+        json!({ "message": message, "errorCode": code })
+    }
+
     fn state(&self) -> Json {
         lock(&self.state).snapshot()
     }

@@ -339,6 +339,13 @@ impl Vendor for Salesforce {
         respond(status, Some(&ApiError::new(status, code, message).body()))
     }
 
+    fn coded_error(&self, path: &str, code: &str, message: &str) -> Json {
+        if path.starts_with("/services/oauth2/") {
+            return json!({ "error": code, "error_description": message });
+        }
+        json!([{ "message": message, "errorCode": code }])
+    }
+
     fn state(&self) -> Json {
         lock(&self.org).snapshot()
     }

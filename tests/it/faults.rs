@@ -40,7 +40,7 @@ async fn survives(vendor: &'static str, method: &'static str, path: &'static str
     let world = World::new().await;
     let case = format!("{vendor} {method} {path} {kind:?} with lists {list_lag:?} behind");
     world.organization.set_list_lag(list_lag);
-    let fault = Fault { method: method.to_owned(), path: path.to_owned(), occurrence: 1, times: 1, fault: kind };
+    let fault = Fault::new(method, path, kind);
     if vendor == "m3ter" {
         world.organization.add_fault(fault);
     } else {
@@ -169,7 +169,7 @@ async fn expired_tokens_of_either_side_are_renewed_once() {
 async fn a_vendor_that_is_down_is_a_failed_result_with_the_cause() {
     for (vendor, path, code) in [("Salesforce", "/query", "SALESFORCE_UNAVAILABLE"), ("m3ter", "/accounts", "M3TER_UNAVAILABLE")] {
         let world = World::new().await;
-        let fault = Fault { method: "GET".to_owned(), path: path.to_owned(), occurrence: 1, times: 100, fault: FaultKind::Html };
+        let fault = Fault::new("GET", path, FaultKind::Html).times(100);
         if vendor == "m3ter" {
             world.organization.add_fault(fault);
         } else {
@@ -191,7 +191,7 @@ async fn a_vendor_that_is_down_is_a_failed_result_with_the_cause() {
 async fn a_vendor_that_hangs_ends_with_the_time_limit() {
     let mut world = World::new().await;
     world.restart(2).await;
-    let hang = Fault { method: "POST".to_owned(), path: "/contracts".to_owned(), occurrence: 1, times: 100, fault: FaultKind::Hang };
+    let hang = Fault::new("POST", "/contracts", FaultKind::Hang).times(100);
     world.organization.add_fault(hang);
     let result = world.sync(DEAL).await;
     assert_eq!((&result["syncStatus"], &result["retryable"]), (&json!("Failed"), &json!(true)), "{result:#}");

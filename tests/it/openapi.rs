@@ -16,13 +16,7 @@ async fn every_declared_property_is_answered() {
     world.sync(SECOND_SAMPLE).await;
     world.sync(DELETED).await;
     let status = FaultKind::Status { status: 500, retry_after: None, message: None };
-    world.organization.add_fault(Fault {
-        method: "GET".to_owned(),
-        path: "/accounts".to_owned(),
-        occurrence: 1,
-        times: 100,
-        fault: status,
-    });
+    world.organization.add_fault(Fault::new("GET", "/accounts", status).times(100));
     world.sync(FIVE_LINES).await;
     world.organization.clear_faults();
     let (_, page) = world.get("/sync-runs?limit=1").await;

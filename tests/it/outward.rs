@@ -67,12 +67,8 @@ async fn a_login_that_names_another_host_is_not_followed() {
 async fn a_redirect_is_not_followed_and_a_next_page_stays_at_home() {
     let world = World::new().await;
     let (elsewhere, visits) = trap().await;
-    let redirect = |method: &str, path: &str, location: &str| Fault {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        occurrence: 1,
-        times: 20,
-        fault: FaultKind::Redirect { location: location.to_owned() },
+    let redirect = |method: &str, path: &str, location: &str| {
+        Fault::new(method, path, FaultKind::Redirect { location: location.to_owned() }).times(20)
     };
     for location in [elsewhere.as_str(), METADATA] {
         for (method, path) in [("GET", "/query"), ("POST", "/services/oauth2/token")] {

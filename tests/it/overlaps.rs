@@ -180,13 +180,7 @@ async fn a_read_that_fails_ends_nothing() {
     world.sync(FIVE_LINES).await;
     world.org.vendor().delete("OpportunityLineItem", GONE);
     world.organization.clear_requests();
-    world.org.add_fault(sync_to_m3ter_sandbox::control::Fault {
-        method: "GET".to_owned(),
-        path: "/query".to_owned(),
-        occurrence: 1,
-        times: 10,
-        fault: FaultKind::Truncated,
-    });
+    world.org.add_fault(sync_to_m3ter_sandbox::control::Fault::new("GET", "/query", FaultKind::Truncated).times(10));
     let result = world.sync(FIVE_LINES).await;
     assert_eq!(result["syncStatus"], "Failed", "{result:#}");
     assert!(world.m3ter_writes().is_empty(), "{:?}", world.m3ter_writes());

@@ -38,13 +38,7 @@ async fn a_price_that_an_interrupted_change_ended_runs_on_once_the_change_is_tak
     world.sync(DEAL).await;
     world.org.vendor().update("OpportunityLineItem", LINE, &json!({"UnitPrice": 0.5}));
     let refused = FaultKind::Status { status: 503, retry_after: None, message: None };
-    world.organization.add_fault(Fault {
-        method: "POST".to_owned(),
-        path: "/pricings".to_owned(),
-        occurrence: 1,
-        times: 20,
-        fault: refused,
-    });
+    world.organization.add_fault(Fault::new("POST", "/pricings", refused).times(20));
     let interrupted = world.sync(DEAL).await;
     assert_eq!(interrupted["syncStatus"], "Failed", "{interrupted:#}");
     assert!(world.object("pricings", "code", LINE).contains_key("endDate"));

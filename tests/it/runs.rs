@@ -31,7 +31,7 @@ fn body(id: &str) -> String {
 
 fn outage(world: &World) {
     let fault = FaultKind::Status { status: 500, retry_after: None, message: None };
-    world.organization.add_fault(Fault { method: "GET".to_owned(), path: "/accounts".to_owned(), occurrence: 1, times: 1_000, fault });
+    world.organization.add_fault(Fault::new("GET", "/accounts", fault).times(1_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -275,7 +275,7 @@ impl World {
     }
 
     pub(crate) fn fault(&self, method: &str, path: &str, fault: FaultKind) {
-        self.organization.add_fault(Fault { method: method.to_owned(), path: path.to_owned(), occurrence: 1, times: 1, fault });
+        self.organization.add_fault(Fault::new(method, path, fault));
     }
 }
 

@@ -190,7 +190,7 @@ impl Cluster {
 
     /// Plans one fault with one of the vendors, by the path that the request has there.
     pub(crate) fn fault(&self, method: &str, path: &str, times: u32, fault: FaultKind) {
-        let fault = Fault { method: method.to_owned(), path: path.to_owned(), occurrence: 1, times, fault };
+        let fault = Fault::new(method, path, fault).times(times);
         if is_of_salesforce(path) { self.org.add_fault(fault) } else { self.organization.add_fault(fault) }
     }
 

@@ -118,7 +118,11 @@ async fn rules<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
 }
 
 async fn add_fault<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
-    server.control.add_fault(parse::<Fault>(&body)?);
+    let fault: Fault = parse(&body)?;
+    if let Some(problem) = fault.problem() {
+        return Err(Refusal(problem));
+    }
+    server.control.add_fault(fault);
     Ok(done())
 }
 
