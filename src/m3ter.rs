@@ -24,7 +24,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::personal::without_emails;
 use crate::domain::shown;
-use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Refusal, Repeatable, Transport, Vendor};
+use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Meaning, Refusal, Repeatable, TokenCache, Transport, Vendor};
 
 pub use ending::{EndingOwner, Endings, Replacement};
 pub use list::ListFilter;
@@ -83,6 +83,11 @@ impl Client {
     /// Keeps to an equal part of the organization's request limit, when so many processes share it.
     pub fn share_limit_with(&self, processes: u32) {
         self.transport.share_limit_with(processes);
+    }
+
+    /// What is known about the credentials.
+    pub fn tokens(&self) -> &TokenCache {
+        self.transport.tokens()
     }
 
     /// Fetches a token, if there is none.
@@ -193,7 +198,7 @@ impl Client {
         let log_in = || login::fetch_token(&self.transport, &self.config, budget);
         let with_token =
             |token: &crate::transport::Token| request(self.transport.http()).header(reqwest::header::AUTHORIZATION, token.header.clone());
-        self.transport.send(call, budget, log_in, with_token).await
+        self.transport.send(call, budget, log_in, with_token, Ok).await
     }
 
     fn object(&self, call: Call, answer: Answer) -> Result<ActualObject, CalloutError> {
@@ -224,5 +229,11 @@ fn read_template(json: &Json) -> Option<(String, PlanTemplate)> {
 fn read_error(status: u16, body: &Json) -> Refusal {
     let message = body.get("message").and_then(Json::as_str);
     let message = message.map_or_else(|| format!("status {status} without a message"), |text| shown::sentence(&without_emails(text)));
-    Refusal { status, message, ..Refusal::default() }
+    let meaning = match status {
+        401 | 403 => Meaning::StaleLogin,
+        429 => Meaning::Limit,
+        300..=399 | 408 | 500.. => Meaning::Passing,
+        _ => Meaning::Data,
+    };
+    Refusal { status, message, meaning, ..Refusal::default() }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod assertion;
+pub mod codes;
 mod describe;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -16,11 +17,11 @@ use serde_json::Value as Json;
 use url::Url;
 
 use crate::domain::ids::SalesforceId;
-use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Token, Transport, Vendor};
+use crate::transport::{Answer, Budget, Call, CalloutError, CalloutErrorKind, Limiter, Token, TokenCache, Transport, Unwrap, Vendor};
 
 pub use assertion::SigningKey;
 pub use host::{is_loopback, is_salesforce};
-pub use update::{RecordUpdate, UpdateOutcome};
+pub use update::{RecordUpdate, RowRefused, UpdateOutcome};
 
 /// Where the org is and who asks.
 #[derive(Debug, Clone)]
@@ -65,6 +66,11 @@ impl Client {
         Ok(Self { transport, config })
     }
 
+    /// What is known about the credentials.
+    pub fn tokens(&self) -> &TokenCache {
+        self.transport.tokens()
+    }
+
     /// Fetches a token, if there is none.
     pub async fn log_in(&self, budget: &Budget) -> Result<(), CalloutError> {
         self.token(budget).await.map(drop)
@@ -76,7 +82,7 @@ impl Client {
     }
 
     async fn token(&self, budget: &Budget) -> Result<Token, CalloutError> {
-        self.transport.token(|| login::fetch_token(&self.transport, &self.config, budget)).await
+        self.transport.token(|| login::fetch_token(&self.transport, &self.config, budget)).await.map_err(with_address)
     }
 
     /// Sends a call to a path below the API version (`/query`), on the instance that the login named.
@@ -86,12 +92,23 @@ impl Client {
         budget: &Budget,
         request: impl Fn(&reqwest::Client, &dyn Fn(&str) -> Url) -> reqwest::RequestBuilder,
     ) -> Result<Answer, CalloutError> {
+        self.send_and_unwrap(call, budget, request, Ok).await
+    }
+
+    /// The same for an answer that holds another one.
+    async fn send_and_unwrap(
+        &self,
+        call: Call,
+        budget: &Budget,
+        request: impl Fn(&reqwest::Client, &dyn Fn(&str) -> Url) -> reqwest::RequestBuilder,
+        unwrap: Unwrap,
+    ) -> Result<Answer, CalloutError> {
         let log_in = || login::fetch_token(&self.transport, &self.config, budget);
         let with_token = |token: &Token| {
             let url = |path: &str| self.url(token, path);
             request(self.transport.http(), &url).header(reqwest::header::AUTHORIZATION, token.header.clone())
         };
-        self.transport.send(call, budget, log_in, with_token).await
+        self.transport.send(call, budget, log_in, with_token, unwrap).await.map_err(with_address)
     }
 
     fn url(&self, token: &Token, path: &str) -> Url {
@@ -103,6 +120,16 @@ impl Client {
     fn unusable(&self, call: Call, what: &str) -> CalloutError {
         self.transport.unusable(call, 200, what)
     }
+}
+
+/// A place where nobody is met may be one that the org has left.
+fn with_address(mut error: CalloutError) -> CalloutError {
+    if let CalloutErrorKind::NotSent { cause } = &mut error.kind
+        && !cause.ends_with(codes::MOVED)
+    {
+        *cause = format!("{cause}; {}", codes::MOVED);
+    }
+    error
 }
 
 fn text<'a>(json: &'a Json, field: &str) -> Option<&'a str> {

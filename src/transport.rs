@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 
 pub use answer::{meaning, read_body};
 pub use budget::{Budget, Spent};
-pub use error::{CalloutError, CalloutErrorKind, Effect, Refusal, Vendor};
+pub use error::{CalloutError, CalloutErrorKind, Effect, Meaning, Refusal, Vendor};
 pub use journal::{Callout, Journal};
 pub use lease::Lease;
 pub use limiter::Limiter;
@@ -57,8 +57,10 @@ struct Inner {
     errors: ErrorReader,
 }
 
-/// How a vendor's client reads the body of an error answer.
+/// How a vendor's client reads an error answer: what it says, and what it means. A body that cannot be read is `null`.
 pub type ErrorReader = fn(status: u16, body: &Json) -> Refusal;
+/// What a vendor's client finds in an answer of success: another one within it, perhaps of an error.
+pub type Unwrap = fn(body: Json) -> Result<Json, CalloutErrorKind>;
 
 impl Transport {
     /// A way to `vendor`; `errors` reads the vendor's error bodies. `base_url` decides whether TLS has to be set up.

@@ -194,6 +194,8 @@ pub enum ErrorCode {
     SalesforceAuthFailed,
     /// Salesforce gave no usable answer.
     SalesforceUnavailable,
+    /// Salesforce said no, and will say so again until somebody changes something.
+    SalesforceRefused,
     /// Salesforce's own request limit is spent.
     SalesforceLimitExceeded,
     /// m3ter refused the login.
@@ -238,6 +240,7 @@ impl ErrorCode {
             Self::MappingInvalid => "MAPPING_INVALID",
             Self::SalesforceAuthFailed => "SALESFORCE_AUTH_FAILED",
             Self::SalesforceUnavailable => "SALESFORCE_UNAVAILABLE",
+            Self::SalesforceRefused => "SALESFORCE_REFUSED",
             Self::SalesforceLimitExceeded => "SALESFORCE_LIMIT_EXCEEDED",
             Self::M3terAuthFailed => "M3TER_AUTH_FAILED",
             Self::M3terUnavailable => "M3TER_UNAVAILABLE",

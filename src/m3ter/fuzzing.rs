@@ -6,11 +6,11 @@ use serde_json::Value as Json;
 
 use super::{list, login, read_error, read_template};
 use crate::domain::catalog::PlanTemplate;
-use crate::transport::{CalloutErrorKind, Token, Vendor, meaning, read_body};
+use crate::transport::{CalloutErrorKind, Token, meaning, read_body};
 
 /// Any answer: its body, or what went wrong.
 pub fn answer(status: u16, bytes: &[u8]) -> Result<Json, CalloutErrorKind> {
-    meaning(Vendor::M3ter, read_error, status, read_body(bytes))
+    meaning(read_error, status, read_body(bytes))
 }
 
 /// The answer of a login.

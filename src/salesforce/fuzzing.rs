@@ -8,11 +8,11 @@ use url::Url;
 use super::{Config, Credentials, access, describe, login, query, refusal, update};
 use crate::domain::ids::SalesforceId;
 use crate::domain::org_schema::SObject;
-use crate::transport::{CalloutErrorKind, Token, Vendor, meaning, read_body};
+use crate::transport::{CalloutErrorKind, Token, meaning, read_body};
 
 /// Any answer: its body, or what went wrong.
 pub fn answer(status: u16, bytes: &[u8]) -> Result<Json, CalloutErrorKind> {
-    meaning(Vendor::Salesforce, refusal::read, status, read_body(bytes))
+    meaning(refusal::read, status, read_body(bytes))
 }
 
 /// The answer of a login at `login_url`, of the org `org_id` where that is pinned.
@@ -33,7 +33,7 @@ pub fn page(body: Json) -> Result<query::Page, &'static str> {
 }
 
 /// The answer within a composite answer.
-pub fn composite(body: Json) -> Option<Result<Json, CalloutErrorKind>> {
+pub fn composite(body: Json) -> Result<Json, CalloutErrorKind> {
     query::read_composite(body)
 }
 

@@ -75,10 +75,10 @@ fn unusable(message: &str) -> CalloutError {
     CalloutError { vendor: Vendor::Salesforce, operation: OPERATION, attempts: 1, elapsed: Duration::ZERO, kind }
 }
 
-/// Whatever a login is refused for is a matter of the credentials.
+/// Whatever a login is refused for is a matter of the credentials, and of what they are allowed; unless it passes.
 fn refused(mut error: CalloutError) -> CalloutError {
-    if let CalloutErrorKind::Refused(refusal) = &error.kind {
-        error.kind = CalloutErrorKind::AuthFailed { message: refusal.message.clone() };
+    if let Some(refusal) = error.refusal() {
+        error.kind = CalloutErrorKind::AuthFailed { message: refusal.in_words() };
     }
     error
 }

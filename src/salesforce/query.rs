@@ -6,12 +6,14 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Client, refusal, text};
 use crate::domain::record::Record;
-use crate::transport::{Budget, Call, CalloutError, CalloutErrorKind, Repeatable, Vendor, meaning};
+use crate::transport::{Budget, Call, CalloutError, CalloutErrorKind, Meaning, Repeatable, meaning};
 
 /// A URI of at most 16,384 bytes with its headers is taken; a longer query goes as the body of a composite request.
 const LONGEST_QUERY_BYTES: usize = 12_000;
 /// Pages of one query or child relationship: 400,000 rows.
 const MOST_PAGES: usize = 200;
+/// How often a query is sent whose further pages cannot be read.
+const MOST_RUNS: u32 = 3;
 
 impl Client {
     /// The rows of a SOQL query.
@@ -24,13 +26,24 @@ impl Client {
         self.run(Call { operation: "QueryAll", repeatable: Repeatable::Yes }, "/queryAll", soql, budget).await
     }
 
+    /// A query with all its pages is read in one go or not at all: a cursor ends with its session, and when the user has too many of
+    /// them. Then the query is sent again from its start, and nothing of the first run is kept.
     async fn run(&self, call: Call, path: &str, soql: &str, budget: &Budget) -> Result<Vec<Record>, CalloutError> {
-        let first = if soql.len() > LONGEST_QUERY_BYTES && path == "/query" {
-            self.composite_query(call, soql, budget).await?
-        } else {
-            self.send(call, budget, |http, url| http.get(url(path)).query(&[("q", soql)])).await?.body
-        };
-        Ok(self.all_rows(call, first, budget).await?.into_iter().map(Record::new).collect())
+        let mut runs = 1;
+        loop {
+            let first = if soql.len() > LONGEST_QUERY_BYTES && path == "/query" {
+                self.composite_query(call, soql, budget).await?
+            } else {
+                self.send(call, budget, |http, url| http.get(url(path)).query(&[("q", soql)])).await?.body
+            };
+            match self.all_rows(call, first, budget).await {
+                Ok(rows) => return Ok(rows.into_iter().map(Record::new).collect()),
+                Err(error) if runs < MOST_RUNS && is_dead_cursor(&error) && self.transport.wait_before_attempt(runs + 1, budget).await => {
+                    runs += 1;
+                }
+                Err(error) => return Err(CalloutError { attempts: error.attempts.max(runs), ..error }),
+            }
+        }
     }
 
     /// Reads the further pages of the child relationships of a row, and of their rows.
@@ -81,6 +94,7 @@ impl Client {
     ) -> Pin<Box<dyn Future<Output = Result<Json, CalloutError>> + Send + 'a>> {
         Box::pin(async move {
             let path = format!("/query/{cursor}");
+            let call = Call { repeatable: Repeatable::InSession, ..call };
             Ok(self.send(call, budget, |http, url| http.get(url(&path))).await?.body)
         })
     }
@@ -89,18 +103,28 @@ impl Client {
         let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", soql).finish();
         let target = format!("/services/data/v{}/query?{query}", self.config.api_version);
         let body = json!({ "allOrNone": false, "compositeRequest": [{ "method": "GET", "url": target, "referenceId": "query" }] });
-        let answer = self.send(call, budget, |http, url| http.post(url("/composite")).json(&body)).await?.body;
-        let answer = read_composite(answer).ok_or_else(|| self.unusable(call, "a composite answer without a response"))?;
-        answer.map_err(|kind| CalloutError { kind, ..self.unusable(call, "") })
+        let request = |http: &reqwest::Client, url: &dyn Fn(&str) -> url::Url| http.post(url("/composite")).json(&body);
+        Ok(self.send_and_unwrap(call, budget, request, read_composite).await?.body)
     }
 }
 
-/// The answer within a composite answer; `None` where there is none.
-pub(super) fn read_composite(mut answer: Json) -> Option<Result<Json, CalloutErrorKind>> {
-    let response = answer.pointer_mut("/compositeResponse/0")?;
+/// Whether a further page was refused for what only a new run of the query can help against.
+fn is_dead_cursor(error: &CalloutError) -> bool {
+    match &error.kind {
+        CalloutErrorKind::AuthFailed { .. } | CalloutErrorKind::Moved { .. } | CalloutErrorKind::NotSent { .. } => true,
+        CalloutErrorKind::Refused(refusal) => refusal.meaning == Meaning::Passing,
+        _ => false,
+    }
+}
+
+/// The answer within a composite answer.
+pub(super) fn read_composite(mut answer: Json) -> Result<Json, CalloutErrorKind> {
+    let Some(response) = answer.pointer_mut("/compositeResponse/0") else {
+        return Err(CalloutErrorKind::Unavailable { status: Some(200), cause: "a composite answer without a response".to_owned() });
+    };
     let status = response.get("httpStatusCode").and_then(Json::as_u64).and_then(|status| u16::try_from(status).ok()).unwrap_or_default();
     let body = response.get_mut("body").map(Json::take).unwrap_or_default();
-    Some(meaning(Vendor::Salesforce, refusal::read, status, Ok(body)))
+    meaning(refusal::read, status, Ok(body))
 }
 
 /// The rows of a page, and where the next one is.

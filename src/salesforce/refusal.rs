@@ -2,20 +2,23 @@
 
 use serde_json::Value as Json;
 
-use super::text;
+use super::{codes, text};
 use crate::domain::personal::without_emails;
 use crate::domain::shown;
 use crate::transport::Refusal;
 
 pub(super) fn read(status: u16, body: &Json) -> Refusal {
     let error = body.as_array().and_then(|errors| errors.first()).unwrap_or(body);
-    let code = text(error, "errorCode").or_else(|| text(error, "error")).map(|code| shown::word(&without_emails(code)));
+    let code = text(error, "errorCode").or_else(|| text(error, "error"));
     let message = text(error, "message")
         .or_else(|| text(error, "error_description"))
         .map_or_else(|| format!("status {status} without a message"), last_line);
     let message = shown::sentence(&without_emails(&message));
     let (sobject, field) = named_field(text(error, "message").unwrap_or_default());
-    Refusal { status, code, message, sobject, field }
+    let meaning = codes::meaning(status, code, &message);
+    let advice = codes::advice(status, code, meaning);
+    let code = code.map(|code| shown::word(&without_emails(code)));
+    Refusal { status, code, message, sobject, field, meaning, advice }
 }
 
 /// A refused query repeats itself before it says what is wrong.

@@ -14,6 +14,7 @@ pub(super) fn of_callout(error: &CalloutError) -> Failure {
         (CalloutErrorKind::AuthFailed { .. }, Vendor::M3ter) => ErrorCode::M3terAuthFailed,
         (CalloutErrorKind::LimitExceeded { .. }, Vendor::Salesforce) => ErrorCode::SalesforceLimitExceeded,
         (CalloutErrorKind::LimitExceeded { .. }, Vendor::M3ter) => ErrorCode::M3terLimitExceeded,
+        (CalloutErrorKind::Refused(_), Vendor::Salesforce) if error.refusal().is_some() => ErrorCode::SalesforceRefused,
         (_, Vendor::Salesforce) => ErrorCode::SalesforceUnavailable,
         (_, Vendor::M3ter) => ErrorCode::M3terUnavailable,
     };

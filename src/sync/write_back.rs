@@ -11,7 +11,10 @@ use crate::changeset::Change;
 use crate::domain::ids::SalesforceId;
 use crate::salesforce::{self, RecordUpdate};
 use crate::sync::apply::Applied;
-use crate::transport::Budget;
+use crate::transport::{Budget, CalloutError, CalloutErrorKind, Meaning};
+
+/// What becomes of ids that could not be written for the moment.
+const NEXT_SYNC: &str = "the next sync of this record writes it";
 
 /// Writes the ids back; each warning comes with the position of the object that it is about.
 pub(super) async fn write_back(
@@ -53,15 +56,23 @@ pub(super) async fn write_back(
         Ok(outcomes) => {
             for ((record, fields), outcome) in records.iter().zip(outcomes) {
                 if let Err(why) = outcome {
-                    warnings.push((positions[record], refused(&why, fields, &record.0)));
+                    let is_passing = matches!(why.meaning, Meaning::Passing | Meaning::Limit);
+                    let reason = if is_passing { format!("{}; {NEXT_SYNC}", why.reason) } else { why.reason };
+                    warnings.push((positions[record], refused(&reason, fields, &record.0)));
                 }
             }
         }
         Err(error) => {
+            let reason = if is_passing(&error) { format!("{}; {NEXT_SYNC}", error.reason()) } else { error.reason() };
             for (record, fields) in &records {
-                warnings.push((positions[record], refused(&error.reason(), fields, &record.0)));
+                warnings.push((positions[record], refused(&reason, fields, &record.0)));
             }
         }
     }
     warnings
+}
+
+/// Whether nobody has to change anything before it can be written.
+fn is_passing(error: &CalloutError) -> bool {
+    error.refusal().is_none() && !matches!(error.kind, CalloutErrorKind::AuthFailed { .. })
 }

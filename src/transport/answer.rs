@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::ErrorReader;
-use super::error::{CalloutErrorKind, Refusal, Vendor};
+use super::error::{CalloutErrorKind, Meaning, Refusal};
 
 /// The body as JSON, `null` for none; for anything else a few words about it.
 pub fn read_body(bytes: &[u8]) -> Result<Json, String> {
@@ -17,23 +17,32 @@ pub fn read_body(bytes: &[u8]) -> Result<Json, String> {
 }
 
 /// The body of a success, or what went wrong. The status counts even when the body cannot be read.
-pub fn meaning(vendor: Vendor, errors: ErrorReader, status: u16, body: Result<Json, String>) -> Result<Json, CalloutErrorKind> {
+pub fn meaning(errors: ErrorReader, status: u16, body: Result<Json, String>) -> Result<Json, CalloutErrorKind> {
     if (200..300).contains(&status) {
         return body.map_err(|cause| CalloutErrorKind::Unavailable { status: Some(status), cause });
     }
     let is_unreadable = body.is_err();
     let refusal = match body {
         Ok(body) => errors(status, &body),
-        Err(cause) => Refusal { status, message: cause, ..Refusal::default() },
+        Err(cause) => Refusal { message: cause, ..errors(status, &Json::Null) },
     };
-    Err(match status {
-        401 => CalloutErrorKind::AuthFailed { message: refusal.message },
-        403 if refusal.code.as_deref() == Some("REQUEST_LIMIT_EXCEEDED") => CalloutErrorKind::LimitExceeded { message: refusal.message },
-        403 if vendor == Vendor::M3ter => CalloutErrorKind::AuthFailed { message: refusal.message },
-        429 => CalloutErrorKind::LimitExceeded { message: refusal.message },
-        300..=399 => CalloutErrorKind::Unavailable { status: Some(status), cause: "a redirect, which is not followed".to_owned() },
-        408 | 500.. => CalloutErrorKind::Unavailable { status: Some(status), cause: refusal.message },
-        _ if is_unreadable => CalloutErrorKind::Unavailable { status: Some(status), cause: refusal.message },
+    let is_redirect = (300..400).contains(&status);
+    let cause = if is_redirect { "a redirect, which is not followed".to_owned() } else { refusal.in_words() };
+    let status = Some(status);
+    Err(match refusal.meaning {
+        Meaning::StaleLogin => CalloutErrorKind::AuthFailed { message: cause },
+        Meaning::StaleAddress => CalloutErrorKind::Moved { status, cause: with_advice(cause, is_redirect, &refusal) },
+        Meaning::Limit => CalloutErrorKind::LimitExceeded { message: cause },
+        Meaning::Passing if is_redirect || matches!(status, Some(408 | 500..)) => CalloutErrorKind::Unavailable { status, cause },
+        _ if is_unreadable => CalloutErrorKind::Unavailable { status, cause: refusal.message },
         _ => CalloutErrorKind::Refused(Box::new(refusal)),
     })
+}
+
+/// A redirect has words of its own, and the vendor's advice.
+fn with_advice(cause: String, is_redirect: bool, refusal: &Refusal) -> String {
+    match refusal.advice {
+        Some(advice) if is_redirect => format!("{cause}; {advice}"),
+        _ => cause,
+    }
 }

@@ -51,6 +51,13 @@ pub enum CalloutErrorKind {
         /// In the vendor's words.
         message: String,
     },
+    /// The address that the login named is not the vendor's any more: it was asked at the wrong place.
+    Moved {
+        /// The status, where one came.
+        status: Option<u16>,
+        /// The cause in words.
+        cause: String,
+    },
     /// The vendor said no.
     Refused(Box<Refusal>),
     /// The vendor's request limit is spent.
@@ -76,6 +83,28 @@ pub enum CalloutErrorKind {
     CalloutLimit,
 }
 
+/// What a refusal means for whoever asked. A vendor's client says it of each error code; what is done follows from it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Meaning {
+    /// Nothing was done, and the same request may work in a moment.
+    Passing,
+    /// The session is over, or was never good: a new login may help.
+    StaleLogin,
+    /// The vendor is somewhere else than the last login said: a new login may name the place.
+    StaleAddress,
+    /// Requests are limited, and the limit is spent.
+    Limit,
+    /// Somebody has to give a right, or to switch something on.
+    Access,
+    /// The record, or what is written to it, is not as the vendor wants it.
+    #[default]
+    Data,
+    /// It is so until somebody changes the vendor's side.
+    Lasting,
+    /// The service asked for something that cannot be asked for.
+    Ours,
+}
+
 /// A refusal in the vendor's words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refusal {
@@ -89,6 +118,17 @@ pub struct Refusal {
     pub sobject: Option<String>,
     /// The field that the message names.
     pub field: Option<String>,
+    /// What it means.
+    pub meaning: Meaning,
+    /// What to do about it.
+    pub advice: Option<&'static str>,
+}
+
+impl Refusal {
+    /// The vendor's words, and what to do.
+    pub fn in_words(&self) -> String {
+        self.advice.map_or_else(|| self.message.clone(), |advice| format!("{}; {advice}", self.message))
+    }
 }
 
 /// What a failed callout did on the far side.
@@ -109,6 +149,7 @@ impl CalloutError {
             CalloutErrorKind::Refused(_) => Effect::Refused,
             CalloutErrorKind::Unavailable { .. } => Effect::Unknown,
             CalloutErrorKind::AuthFailed { .. }
+            | CalloutErrorKind::Moved { .. }
             | CalloutErrorKind::LimitExceeded { .. }
             | CalloutErrorKind::NotSent { .. }
             | CalloutErrorKind::TimeLimit
@@ -116,12 +157,17 @@ impl CalloutError {
         }
     }
 
-    /// The refusal, if the vendor said no.
+    /// The refusal, if the vendor said no, and not for the moment only.
     pub fn refusal(&self) -> Option<&Refusal> {
         match &self.kind {
-            CalloutErrorKind::Refused(refusal) => Some(refusal),
+            CalloutErrorKind::Refused(refusal) if refusal.meaning != Meaning::Passing => Some(refusal),
             _ => None,
         }
+    }
+
+    /// Whether the vendor refused the credentials, or what a login with them gave.
+    pub fn is_auth_failed(&self) -> bool {
+        matches!(self.kind, CalloutErrorKind::AuthFailed { .. })
     }
 
     /// The failure as a sentence for people: which side, which call, how often tried, for how long.
@@ -132,7 +178,16 @@ impl CalloutError {
             CalloutErrorKind::AuthFailed { message } => {
                 format!("{vendor} refused the login for {operation} ({message}); check the credentials in the configuration")
             }
-            CalloutErrorKind::Refused(refusal) => format!("{vendor} refused {operation}: {}", refusal.message),
+            CalloutErrorKind::Refused(refusal) if refusal.meaning == Meaning::Passing => {
+                format!("{vendor} refused {operation} for now, {tries} ({}); it is safe to sync again", refusal.in_words())
+            }
+            CalloutErrorKind::Refused(refusal) => format!("{vendor} refused {operation}: {}", refusal.in_words()),
+            CalloutErrorKind::Moved { status: Some(status), cause } => {
+                format!("{vendor} did not carry out {operation}, {tries} (status {status}: {cause}); it is safe to sync again")
+            }
+            CalloutErrorKind::Moved { status: None, cause } => {
+                format!("{vendor} is not where it was to carry out {operation}, {tries} ({cause}); it is safe to sync again")
+            }
             CalloutErrorKind::LimitExceeded { message } => {
                 format!("{vendor} allows no more requests for now: {operation} was {tries} ({message}); it is safe to sync again")
             }

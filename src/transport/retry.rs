@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::error::{CalloutErrorKind, Effect};
+use super::error::{CalloutErrorKind, Effect, Meaning};
 use super::send::Repeatable;
 
 /// Attempts in all.
@@ -70,15 +70,23 @@ pub(super) fn decide(
     if attempt >= MOST_ATTEMPTS {
         return Decision::Stop;
     }
-    let backoff = FIRST_DELAY.saturating_mul(1 << (attempt - 1)).min(LONGEST_DELAY);
+    let backoff = backoff(attempt);
     match kind {
         CalloutErrorKind::LimitExceeded { .. } => Decision::Wait(retry_after.unwrap_or(LIMIT_PAUSE)),
         CalloutErrorKind::NotSent { .. } => Decision::Wait(backoff),
-        CalloutErrorKind::Unavailable { .. } if effect == Effect::Unknown && repeatable == Repeatable::Yes => {
+        CalloutErrorKind::Unavailable { .. } if effect == Effect::Unknown && repeatable != Repeatable::No => {
+            Decision::Wait(retry_after.unwrap_or(backoff))
+        }
+        CalloutErrorKind::Refused(refusal) if refusal.meaning == Meaning::Passing && repeatable == Repeatable::Yes => {
             Decision::Wait(retry_after.unwrap_or(backoff))
         }
         _ => Decision::Stop,
     }
+}
+
+/// How long is waited after the `attempt`th attempt (from 1), before jitter.
+pub(super) fn backoff(attempt: u32) -> Duration {
+    FIRST_DELAY.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST_DELAY)
 }
 
 /// A delay with up to a quarter added, so that many syncs do not come back at the same moment.
@@ -95,6 +103,7 @@ pub fn retry_after(header: &str, now: std::time::SystemTime) -> Option<Duration>
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::Refusal;
     use super::*;
 
     #[test]
@@ -103,6 +112,7 @@ mod tests {
         let unsent = CalloutErrorKind::NotSent { cause: String::new() };
         let lost = CalloutErrorKind::Unavailable { status: None, cause: String::new() };
         let refused = CalloutErrorKind::Refused(Box::default());
+        let passing = CalloutErrorKind::Refused(Box::new(Refusal { meaning: Meaning::Passing, ..Refusal::default() }));
         let wait_ms = |ms| Decision::Wait(Duration::from_millis(ms));
         for (kind, effect, repeatable, attempt, expected) in [
             (&unsent, Effect::None, Repeatable::No, 1, wait_ms(200)),
@@ -111,7 +121,11 @@ mod tests {
             (&limited, Effect::None, Repeatable::No, 1, wait_ms(1_000)),
             (&lost, Effect::Unknown, Repeatable::Yes, 1, wait_ms(200)),
             (&lost, Effect::Unknown, Repeatable::No, 1, Decision::Stop),
+            (&lost, Effect::Unknown, Repeatable::InSession, 1, wait_ms(200)),
             (&refused, Effect::Refused, Repeatable::Yes, 1, Decision::Stop),
+            (&passing, Effect::Refused, Repeatable::Yes, 2, wait_ms(400)),
+            (&passing, Effect::Refused, Repeatable::InSession, 1, Decision::Stop),
+            (&passing, Effect::Refused, Repeatable::No, 1, Decision::Stop),
         ] {
             assert_eq!(decide(kind, effect, repeatable, attempt, None), expected, "{kind:?} {repeatable:?} {attempt}");
         }

@@ -12,9 +12,9 @@ use super::answer::{meaning, read_body};
 use super::budget::{Budget, Spent};
 use super::error::{CalloutError, CalloutErrorKind};
 use super::journal::Callout;
-use super::retry::{Decision, LIMIT_PAUSE, decide, retry_after, with_jitter};
-use super::token::Token;
-use super::{ATTEMPT_TIMEOUT, LARGEST_ANSWER_BYTES, Transport};
+use super::retry::{Decision, LIMIT_PAUSE, backoff, decide, retry_after, with_jitter};
+use super::token::{Token, TokenCache};
+use super::{ATTEMPT_TIMEOUT, LARGEST_ANSWER_BYTES, Transport, Unwrap};
 use crate::telemetry::{metrics, trace};
 
 /// What Salesforce tells of the org's own limit, with every answer.
@@ -25,6 +25,8 @@ const LIMIT_INFO: &str = "sforce-limit-info";
 pub enum Repeatable {
     /// It reads, or it writes the same thing again.
     Yes,
+    /// It reads on in what the session has begun: as long as that lasts.
+    InSession,
     /// A second time might make a second object.
     No,
 }
@@ -56,13 +58,17 @@ struct Failed {
     retry_after: Option<Duration>,
 }
 
-/// What a call is sent for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a call is sent for, and what is looked for in its answer.
+#[derive(Clone, Copy)]
 enum Purpose {
     /// A token: it changes nothing that matters.
     Login,
     /// Whatever its method says: all but GET write.
-    Work,
+    Work {
+        unwrap: Unwrap,
+        /// Where nobody is met, the caller looks for another place at once.
+        may_move: bool,
+    },
 }
 
 impl Failed {
@@ -72,13 +78,15 @@ impl Failed {
 }
 
 impl Transport {
-    /// Sends a call with the vendor's token, which `log_in` fetches. A token that is refused is replaced once.
+    /// Sends a call with the vendor's token, which `log_in` fetches. A token that is refused, or that leads to where the vendor is not
+    /// any more, is replaced once.
     pub async fn send<L>(
         &self,
         call: Call,
         budget: &Budget,
         log_in: impl Fn() -> L,
         request: impl Fn(&Token) -> RequestBuilder,
+        unwrap: Unwrap,
     ) -> Result<Answer, CalloutError>
     where
         L: Future<Output = Result<Token, CalloutError>>,
@@ -86,16 +94,34 @@ impl Transport {
         let started = Instant::now();
         let mut attempts = 0;
         let mut refreshed = false;
+        let tokens = &self.inner.token;
         loop {
-            let token = self.inner.token.fetch_or(&log_in).await?;
-            let outcome = self.attempts(call, Purpose::Work, budget, started, &mut attempts, || request(&token)).await;
-            match outcome {
-                Err(CalloutError { kind: CalloutErrorKind::AuthFailed { .. }, .. }) if !refreshed => {
-                    refreshed = true;
-                    self.inner.token.drop_refused(&token).await;
+            let token = tokens.fetch_or(&log_in).await?;
+            let purpose = Purpose::Work { unwrap, may_move: !refreshed && token.instance_url.is_some() };
+            let error = match self.attempts(call, purpose, budget, started, &mut attempts, || request(&token)).await {
+                Ok(answer) => {
+                    tokens.worked();
+                    return Ok(answer);
                 }
-                outcome => return outcome,
+                Err(error) => error,
+            };
+            let is_stale = match &error.kind {
+                CalloutErrorKind::AuthFailed { .. } | CalloutErrorKind::Moved { .. } => true,
+                CalloutErrorKind::NotSent { .. } => token.instance_url.is_some(),
+                _ => false,
+            };
+            if !is_stale {
+                return Err(error);
             }
+            if refreshed {
+                tokens.refused_although_new(&token, error.is_auth_failed()).await;
+                return Err(error);
+            }
+            // What the session had begun is over with it: whoever asked begins anew.
+            if !tokens.drop_refused(&token, error.is_auth_failed()).await || call.repeatable == Repeatable::InSession {
+                return Err(error);
+            }
+            refreshed = true;
         }
     }
 
@@ -108,6 +134,22 @@ impl Transport {
     ) -> Result<Answer, CalloutError> {
         let call = Call { operation, repeatable: Repeatable::Yes };
         self.attempts(call, Purpose::Login, budget, Instant::now(), &mut 0, request).await
+    }
+
+    /// What is known about the credentials.
+    pub fn tokens(&self) -> &TokenCache {
+        &self.inner.token
+    }
+
+    /// Waits before something is tried the `attempt`th time that is decided outside; `false` if there is no time for it, or no retry left.
+    pub async fn wait_before_attempt(&self, attempt: u32, budget: &Budget) -> bool {
+        let delay = backoff(attempt.saturating_sub(1));
+        if delay >= budget.remaining() || !self.inner.retries.take() {
+            return false;
+        }
+        metrics::callout_retried(self.inner.vendor.name());
+        tokio::time::sleep(with_jitter(delay).min(budget.remaining())).await;
+        true
     }
 
     /// The token, fetched by `log_in` if there is none.
@@ -165,7 +207,12 @@ impl Transport {
             tracing::debug!(vendor = %error.vendor, operation = call.operation, attempt, failure = ?error.kind, "a callout failed");
             callout.status = failed.status;
             callout.failed = Some(error.effect());
+            let is_elsewhere = matches!((&error.kind, purpose), (CalloutErrorKind::NotSent { .. }, Purpose::Work { may_move: true, .. }));
             match decide(&error.kind, error.effect(), call.repeatable, attempt, failed.retry_after) {
+                _ if is_elsewhere => {
+                    budget.note(callout);
+                    return Err(error);
+                }
                 // A limit is waited for by all callouts together; other retries are what makes an outage worse.
                 Decision::Wait(delay)
                     if delay < budget.remaining()
@@ -192,7 +239,7 @@ impl Transport {
     ) -> Result<Answer, Failed> {
         let mut request = request().build().map_err(|error| Failed::of(CalloutErrorKind::NotSent { cause: cause(&error) }))?;
         // What writes begins only if it ends before anybody else may work on the same record.
-        let (longest, needed) = if purpose == Purpose::Work && request.method() != Method::GET {
+        let (longest, needed) = if matches!(purpose, Purpose::Work { .. }) && request.method() != Method::GET {
             let longest = ATTEMPT_TIMEOUT.min(budget.longest_write());
             (longest, longest)
         } else {
@@ -219,7 +266,7 @@ impl Transport {
         }
         let sent = Instant::now();
         let timeout = longest.min(remaining);
-        let outcome = match tokio::time::timeout(timeout, self.exchange(request)).instrument(span.clone()).await {
+        let outcome = match tokio::time::timeout(timeout, self.exchange(request, purpose)).instrument(span.clone()).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 Err(Failed::of(CalloutErrorKind::Unavailable { status: None, cause: format!("no answer within {} s", timeout.as_secs()) }))
@@ -241,7 +288,7 @@ impl Transport {
         outcome
     }
 
-    async fn exchange(&self, request: reqwest::Request) -> Result<Answer, Failed> {
+    async fn exchange(&self, request: reqwest::Request, purpose: Purpose) -> Result<Answer, Failed> {
         let response = self.inner.http.execute(request).await.map_err(|error| Failed::of(unanswered(&error)))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
@@ -251,7 +298,12 @@ impl Transport {
         let body = collect(response).await.and_then(|bytes| read_body(&bytes));
         let retry_after =
             headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, SystemTime::now()));
-        match meaning(self.inner.vendor, self.inner.errors, status, body) {
+        let body = meaning(self.inner.errors, status, body);
+        let body = match purpose {
+            Purpose::Work { unwrap, .. } => body.and_then(unwrap),
+            Purpose::Login => body,
+        };
+        match body {
             Ok(body) => Ok(Answer { status, headers, body }),
             Err(kind) => Err(Failed { kind, status: Some(status), retry_after }),
         }

@@ -30,6 +30,7 @@ mod own_objects;
 mod parents;
 mod personal;
 mod price_ends;
+mod refusals;
 mod roots;
 mod runs;
 mod samples;
