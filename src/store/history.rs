@@ -155,7 +155,7 @@ impl Store {
 
 /// What sorts before the ids of all runs that were asked for at a moment or later: a UUID of version 7 begins with the milliseconds since
 /// 1970. A minute earlier, because the clock is read for each of the two.
-fn first_id_at(moment: Timestamp) -> String {
+pub(super) fn first_id_at(moment: Timestamp) -> String {
     let ms = (moment.as_millisecond() - 60_000).clamp(0, (1 << 48) - 1);
     format!("{:08x}-{:04x}", ms >> 16, ms & 0xffff)
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::database::Access;
-use super::history::RunFilter;
+use super::history::{RunFilter, first_id_at};
 use super::runs::NewRun;
 use super::{Store, StoreError};
 use crate::domain::ids::SyncRunId;
@@ -72,6 +73,52 @@ impl Store {
                 row.text("id").into(),
             ];
             transaction.execute(sql, values).await?;
+            planned.push(id);
+        }
+        transaction.commit().await?;
+        Ok(planned)
+    }
+
+    /// Plans new runs for the syncs that ended with one of these codes and were asked for less than `age` ago, at most so many, one every `spacing` from now:
+    /// of each record the last sync, and each sync once in all, whichever process plans it.
+    pub async fn schedule_after_login(
+        &self,
+        codes: &[&str],
+        age: Duration,
+        at_most: u32,
+        spacing: Duration,
+    ) -> Result<Vec<SyncRunId>, StoreError> {
+        let operation = "plan what a refused login ended";
+        let sql = "SELECT id FROM runs AS failed
+             WHERE error_code IN (SELECT value FROM {texts:$1}) AND state = 'ended' AND dry_run = 0 AND kind = 'sync' AND after_login = 0
+               AND id > $2
+               AND NOT EXISTS (
+                   SELECT 1 FROM runs AS newer
+                   WHERE newer.parent_record_id = failed.parent_record_id AND newer.kind = failed.kind AND newer.dry_run = 0
+                     AND newer.id > failed.id
+               )
+             ORDER BY id LIMIT $3";
+        let codes: Json = codes.iter().copied().map(Json::from).collect();
+        let since = Timestamp::now().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
+        let values = vec![codes.to_string().into(), first_id_at(since).into(), i64::from(at_most).into()];
+        let failed = self.database.fetch(operation, sql, values).await?;
+        let mut planned = Vec::with_capacity(failed.len());
+        if failed.is_empty() {
+            return Ok(planned);
+        }
+        let mut transaction = self.database.begin(Access::Write, operation).await?;
+        for row in &failed {
+            // Of several processes that found it the first one has it.
+            let sql = "UPDATE runs SET after_login = 1 WHERE id = $1 AND after_login = 0";
+            if transaction.execute(sql, vec![row.text("id").into()]).await? == 0 {
+                continue;
+            }
+            let (id, number) = (SyncRunId(Uuid::now_v7()), i64::try_from(planned.len()).unwrap_or(i64::MAX));
+            let sql = "INSERT INTO runs (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by, state,
+                     next_try_at_ms, after_login)
+                 SELECT $1, parent_record_id, kind, parameters, 0, $2, id, requested_by, 'retrying', {now} + $3, 1 FROM runs WHERE id = $4";
+            let delay = number.saturating_mul(i64::try_from(spacing.as_millis()).unwrap_or(i64::MAX));
+            transaction.execute(sql, vec![id.to_string().into(), Timestamp::now().into(), delay.into(), row.text("id").into()]).await?;
             planned.push(id);
         }
         transaction.commit().await?;

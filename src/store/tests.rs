@@ -1,5 +1,6 @@
 //! The store on real files.
 
+mod after_login;
 mod claims;
 mod plans;
 mod server;
@@ -332,14 +333,14 @@ async fn a_database_of_each_older_version_opens_and_knows_its_links_and_runs(hom
         testing::migrate(&home.url(), version).await;
         let old = testing::unmigrated(&home.url()).await;
         let sql = "INSERT INTO links (root, row, kind, key, m3ter_id, relation) VALUES ($1, $2, 'Account', $3, $4, 'owned')";
-        let values = vec![ROOT.into(), LINE.into(), version.to_string().into(), M3TER_ID.into()];
+        let values = vec![ROOT.into(), LINE.into(), format!("{version:02}").into(), M3TER_ID.into()];
         old.execute("insert", sql, values).await.unwrap();
         old.close().await;
     }
     let store = home.store().await;
     let links = store.load_links_of_row(EntityKind::Account, &record(LINE)).await.unwrap();
     let keys: Vec<String> = links.iter().map(|link| link.object.key.clone()).collect();
-    assert_eq!(keys, (2..=testing::last_migration()).map(|version| version.to_string()).collect::<Vec<_>>());
+    assert_eq!(keys, (2..=testing::last_migration()).map(|version| format!("{version:02}")).collect::<Vec<_>>());
     held_run(&store).await;
 }
 

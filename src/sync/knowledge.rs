@@ -16,7 +16,7 @@ use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::mapping::{Mapping, Mappings, Query};
 use crate::sync::failure;
-use crate::transport::Budget;
+use crate::transport::{Budget, TokenCache};
 use crate::{m3ter, salesforce};
 
 /// How long a code that was found is believed.
@@ -53,6 +53,21 @@ impl Knowledge {
             plan_templates: RwLock::default(),
             codes: Mutex::default(),
             time_zone: RwLock::default(),
+        }
+    }
+
+    /// What is known about the credentials of both vendors.
+    pub(super) fn tokens(&self) -> [&TokenCache; 2] {
+        [self.salesforce.tokens(), self.m3ter.tokens()]
+    }
+
+    /// Tries the logins that were refused once more: what is refused again is in the log.
+    pub(super) async fn try_refused_logins(&self, budget: &Budget) {
+        let salesforce = async { if self.salesforce.tokens().is_refused() { self.salesforce.log_in(budget).await } else { Ok(()) } };
+        let m3ter = async { if self.m3ter.tokens().is_refused() { self.m3ter.log_in(budget).await } else { Ok(()) } };
+        let (salesforce, m3ter) = tokio::join!(salesforce, m3ter);
+        for error in [salesforce, m3ter].into_iter().filter_map(Result::err) {
+            tracing::debug!(reason = error.reason(), "a login is refused still");
         }
     }
 

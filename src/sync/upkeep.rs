@@ -7,10 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::Shared;
+use super::{REPLAY_EVERY, Shared};
 use crate::domain::ids::SalesforceId;
+use crate::domain::outcome::ErrorCode;
 use crate::store::StoreError;
 use crate::telemetry::ErrorChain;
+use crate::transport::{Budget, TokenCache};
 
 /// How much of the work of all processes this one takes part in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,12 @@ const RENEWALS_PER_LEASE: u32 = 3;
 const BEGUN_AT_ONCE: u32 = 8;
 /// Runs beyond which this process begins no work that nobody asked it for.
 const BUSY: usize = 64;
+/// What a sync ended with that a refused login ended. It is run again once logins work, unless that was longer ago than a day: by then
+/// somebody has seen it.
+const LOGIN_REFUSED: [ErrorCode; 2] = [ErrorCode::SalesforceAuthFailed, ErrorCode::M3terAuthFailed];
+const LOGIN_REFUSED_WITHIN: Duration = Duration::from_hours(24);
+/// Such syncs that are planned in one transaction; the others at the next look.
+const PLANNED_AT_ONCE: u32 = 200;
 /// Between two rounds of deleting.
 const DELETE_EVERY: Duration = Duration::from_hours(1);
 /// Runs that are deleted in one transaction, and the pause after it: requests go first.
@@ -42,6 +50,8 @@ struct Upkeep {
     renewed: Instant,
     shown: Option<Instant>,
     deleted: Option<Instant>,
+    /// There may be syncs to run again that a refused login ended.
+    looks_for_refused: bool,
     is_well: bool,
 }
 
@@ -51,7 +61,7 @@ pub(super) async fn keep_up(shared: Arc<Shared>, scope: Scope) {
     let mut looks = tokio::time::interval(lease / LOOKS_PER_LEASE);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let ended = shared.ended.clone();
-    let mut upkeep = Upkeep { shared, scope, renewed: Instant::now(), shown: None, deleted: None, is_well: true };
+    let mut upkeep = Upkeep { shared, scope, renewed: Instant::now(), shown: None, deleted: None, looks_for_refused: false, is_well: true };
     while ended.run_until_cancelled(looks.tick()).await.is_some() {
         upkeep.look(lease / RENEWALS_PER_LEASE).await;
     }
@@ -75,7 +85,10 @@ impl Upkeep {
             }
             if self.shown.is_none_or(|shown| shown.elapsed() >= renew_every) {
                 self.show_that_it_lives().await?;
+                self.looks_for_refused = true;
+                self.try_refused_logins();
             }
+            self.run_again_after_login().await?;
             self.begin_work().await
         };
         match outcome.await {
@@ -105,6 +118,36 @@ impl Upkeep {
         Ok(())
     }
 
+    /// Somebody may have put the credentials right at the vendor: nobody else may ask for a while.
+    fn try_refused_logins(&self) {
+        if self.shared.knowledge.tokens().iter().all(|tokens| !tokens.is_refused()) {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        self.shared.tasks.spawn(async move {
+            let budget = Budget::new(shared.limits.time, shared.limits.callouts);
+            shared.ended.clone().run_until_cancelled(shared.knowledge.try_refused_logins(&budget)).await
+        });
+    }
+
+    /// Plans the syncs again that a refused login ended, once both vendors take the credentials. After a restart with new ones nobody knows
+    /// whether the old ones were refused: the store does.
+    async fn run_again_after_login(&mut self) -> Result<(), StoreError> {
+        let tokens = self.shared.knowledge.tokens();
+        self.looks_for_refused |= tokens.map(TokenCache::has_begun_to_work).contains(&true);
+        let is_wanted = self.scope == Scope::Everything && !self.shared.settings.retry_after.is_empty();
+        if !is_wanted || !self.looks_for_refused || !tokens.iter().all(|tokens| tokens.works()) {
+            return Ok(());
+        }
+        let codes = LOGIN_REFUSED.map(ErrorCode::as_str);
+        let planned = self.shared.store.schedule_after_login(&codes, LOGIN_REFUSED_WITHIN, PLANNED_AT_ONCE, REPLAY_EVERY).await?;
+        if !planned.is_empty() {
+            tracing::info!(runs = planned.len(), "logins work: syncs that a refused login ended are run again");
+        }
+        self.looks_for_refused = planned.len() == PLANNED_AT_ONCE as usize;
+        Ok(())
+    }
+
     async fn begin_work(&self) -> Result<(), StoreError> {
         let shared = &self.shared;
         let (store, claimant) = (&shared.store, shared.claims.claimant());
@@ -128,7 +171,9 @@ impl Upkeep {
             if claimed.is_none() && work.orphaned {
                 claimed = store.claim_orphaned(record, now, claimant).await?;
             }
-            if claimed.is_none() && work.due && record.is_none() {
+            // A process whose login is refused leaves what is tried again to those whose is not.
+            let can_log_in = !shared.knowledge.tokens().iter().any(|tokens| tokens.is_refused());
+            if claimed.is_none() && work.due && record.is_none() && can_log_in {
                 claimed = store.claim_due(now, claimant).await?;
             }
             match claimed {

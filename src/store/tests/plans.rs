@@ -43,6 +43,7 @@ async fn no_statement_reads_all_runs() {
         store.list_runs(&filter).await.unwrap();
         store.schedule_replays(&filter, Duration::from_millis(400), None).await.unwrap();
     }
+    store.schedule_after_login(&["M3TER_AUTH_FAILED"], Duration::from_hours(24), 10, Duration::ZERO).await.unwrap();
 
     let statements = store.database.statements.lock().unwrap().clone();
     let statements: Vec<&str> = statements.iter().flat_map(|message| message.split("; ")).collect();
