@@ -7,6 +7,7 @@ pub mod body;
 pub mod compare;
 pub mod foresight;
 pub mod identity;
+pub mod lines;
 pub mod price_end;
 #[cfg(test)]
 mod testing;

@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 pub use fault::MappingFault;
 pub use org::{OrgRemark, Severity};
-pub use query::Query;
+pub use query::{LineObject, Query};
 pub use resolve::{Context, NaturalKeys};
 pub use show::ShownField;
 

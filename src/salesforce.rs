@@ -19,6 +19,7 @@ use url::Url;
 use crate::domain::ids::SalesforceId;
 use crate::transport::{Answer, Budget, Call, CalloutError, CalloutErrorKind, Limiter, Token, TokenCache, Transport, Unwrap, Vendor};
 
+pub use access::FoundRow;
 pub use assertion::SigningKey;
 pub use host::{is_loopback, is_salesforce};
 pub use update::{RecordUpdate, RowRefused, UpdateOutcome};

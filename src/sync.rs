@@ -11,6 +11,7 @@ mod end_dating;
 mod end_one;
 mod failure;
 mod knowledge;
+mod leftovers;
 mod matching;
 mod organization;
 mod patience;

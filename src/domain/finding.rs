@@ -75,6 +75,8 @@ pub enum FindingCode {
     OutcomeUnknown,
     /// A row that was synced before is gone from Salesforce, and the mapping says to fail.
     LineRemoved,
+    /// Salesforce does not show a row that was synced before, and does not say that it was deleted.
+    RowNotVisible,
     /// m3ter did not end a billing entity.
     EndDateFailed,
     /// Accounts are parents of each other in a circle.
@@ -116,6 +118,7 @@ impl FindingCode {
             Self::SeveralRows => "SEVERAL_ROWS",
             Self::RowRefused => "ROW_REFUSED",
             Self::LineRemoved => "LINE_REMOVED",
+            Self::RowNotVisible => "ROW_NOT_VISIBLE",
             Self::EndDateFailed => "END_DATE_FAILED",
             Self::ParentCycle => "PARENT_CYCLE",
         }

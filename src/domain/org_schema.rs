@@ -13,10 +13,26 @@ pub struct OrgSchema {
 pub struct SObject {
     /// The API name, as the org spells it.
     pub name: String,
+    /// How the ids of its records begin; none for a few objects.
+    pub key_prefix: Option<String>,
     /// The fields that the integration user may see.
     pub fields: Vec<OrgField>,
-    /// Child relationship name and the child's sObject.
-    pub child_relationships: Vec<(String, String)>,
+    /// The relationships to the objects whose records lie below its own.
+    pub child_relationships: Vec<ChildRelationship>,
+}
+
+/// A relationship from a record to the records below it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChildRelationship {
+    /// The name that a subquery uses (`OpportunityLineItems`).
+    pub name: String,
+    /// The sObject of the records below.
+    pub sobject: String,
+    /// Their field that names the record above (`OpportunityId`).
+    pub field: String,
+    /// Whether they are deleted with the record above: they are its parts, and visible where it is. Else they only look up to it, and may
+    /// be hidden or moved one by one.
+    pub cascade_delete: bool,
 }
 
 /// One field of a described sObject.
@@ -65,11 +81,13 @@ impl SObject {
             .map(String::as_str)
     }
 
+    /// The child relationship `name`.
+    pub fn child_relationship(&self, name: &str) -> Option<&ChildRelationship> {
+        self.child_relationships.iter().find(|relationship| relationship.name.eq_ignore_ascii_case(name))
+    }
+
     /// The sObject of the child relationship `name`.
     pub fn child(&self, name: &str) -> Option<&str> {
-        self.child_relationships
-            .iter()
-            .find(|(relationship, _)| relationship.eq_ignore_ascii_case(name))
-            .map(|(_, sobject)| sobject.as_str())
+        self.child_relationship(name).map(|relationship| relationship.sobject.as_str())
     }
 }

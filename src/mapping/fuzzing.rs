@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::language::{ROOT, SetId};
 use super::parse::{self, Parsed};
 use super::{Mapping, MappingFault, MappingSource};
-use crate::domain::org_schema::{OrgField, OrgSchema, SObject};
+use crate::domain::org_schema::{ChildRelationship, OrgField, OrgSchema, SObject};
 
 /// The mapping in a file; `None` for a file of product rules. The built-in mappings play no part.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Option<Mapping>, Vec<MappingFault>> {
@@ -24,7 +24,11 @@ pub fn org_of(mapping: &Mapping) -> OrgSchema {
         object(&mut objects, &set.sobject);
         if id != ROOT {
             let above = object(&mut objects, &mapping.mapped.sets[set.of].sobject);
-            above.child_relationships.push((set.relationship.clone(), set.sobject.clone()));
+            above.child_relationships.push(ChildRelationship {
+                name: set.relationship.clone(),
+                sobject: set.sobject.clone(),
+                ..ChildRelationship::default()
+            });
         }
     }
     for reference in mapping.mapped.field_refs() {

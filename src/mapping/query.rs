@@ -14,6 +14,21 @@ use crate::domain::org_schema::{OrgField, OrgSchema};
 pub struct Query {
     select: String,
     root: String,
+    /// The objects of the rows below the root, as far as the org shows them.
+    pub lines: Vec<LineObject>,
+}
+
+/// An object whose records are rows below the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineObject {
+    /// Its API name.
+    pub sobject: String,
+    /// How its ids begin.
+    pub key_prefix: String,
+    /// Its field that names the record above.
+    pub parent_field: String,
+    /// Whether its records are parts of the root, visible and deleted with it: one that a complete answer does not show is gone.
+    pub cascade_delete: bool,
 }
 
 impl Query {
@@ -82,7 +97,24 @@ impl Mapping {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Query { select: self.select(ROOT, &fields, &is_present), root: self.root.clone() })
+        let lines = (0..self.mapped.sets.len()).filter(|set| is_present[*set]).filter_map(|set| self.line_object(schema, set)).collect();
+        Ok(Query { select: self.select(ROOT, &fields, &is_present), root: self.root.clone(), lines })
+    }
+
+    /// The object of a row set below the root; none where its ids cannot be told from others.
+    fn line_object(&self, schema: &OrgSchema, set: SetId) -> Option<LineObject> {
+        let RowSet { of, relationship, sobject, .. } = &self.mapped.sets[set];
+        if set == ROOT {
+            return None;
+        }
+        let tie = schema.sobject(&self.mapped.sets[*of].sobject)?.child_relationship(relationship)?;
+        let above_cascades = *of == ROOT || self.line_object(schema, *of).is_some_and(|above| above.cascade_delete);
+        Some(LineObject {
+            sobject: sobject.clone(),
+            key_prefix: schema.sobject(sobject)?.key_prefix.clone()?,
+            parent_field: tie.field.clone(),
+            cascade_delete: tie.cascade_delete && above_cascades,
+        })
     }
 
     /// The fields of a row set, then the queries of the sets below it.

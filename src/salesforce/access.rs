@@ -7,6 +7,20 @@ use super::Client;
 use crate::domain::ids::SalesforceId;
 use crate::transport::{Budget, CalloutError};
 
+/// Ids in one query: far below the longest address that Salesforce takes.
+const MOST_IDS: usize = 200;
+
+/// A row that was asked for by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundRow {
+    /// Its id.
+    pub id: SalesforceId,
+    /// Whether it lies in the recycle bin.
+    pub is_deleted: bool,
+    /// The record that its parent field names.
+    pub parent: Option<SalesforceId>,
+}
+
 impl Client {
     /// The API name of the object whose ids begin with three letters or digits.
     pub async fn sobject_of_key_prefix(&self, prefix: &str, budget: &Budget) -> Result<Option<String>, CalloutError> {
@@ -18,6 +32,38 @@ impl Client {
     pub async fn find_deleted(&self, sobject: &str, id: &SalesforceId, budget: &Budget) -> Result<bool, CalloutError> {
         let soql = format!("SELECT Id FROM {sobject} WHERE Id = '{id}' AND IsDeleted = true");
         Ok(!self.query_all(&soql, budget).await?.is_empty())
+    }
+
+    /// The rows of an object by their ids, as far as the integration user may see them, deleted ones among them. None where Salesforce
+    /// refuses the question.
+    pub async fn find_rows(
+        &self,
+        sobject: &str,
+        parent_field: &str,
+        ids: &[&SalesforceId],
+        budget: &Budget,
+    ) -> Result<Vec<FoundRow>, CalloutError> {
+        let mut found = Vec::new();
+        if ![sobject, parent_field].iter().all(|name| is_name(name)) {
+            return Ok(found);
+        }
+        for ids in ids.chunks(MOST_IDS) {
+            let ids: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
+            let soql = format!("SELECT Id, IsDeleted, {parent_field} FROM {sobject} WHERE Id IN ({})", ids.join(", "));
+            let rows = match self.query_all(&soql, budget).await {
+                Ok(rows) => rows,
+                Err(error) if error.refusal().is_some() => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            found.extend(rows.iter().filter_map(|row| {
+                Some(FoundRow {
+                    id: row.id()?,
+                    is_deleted: row.value("IsDeleted").and_then(Json::as_bool).unwrap_or_default(),
+                    parent: row.value(parent_field).and_then(Json::as_str).and_then(|id| SalesforceId::parse(id).ok()),
+                })
+            }));
+        }
+        Ok(found)
     }
 
     /// Whether the integration user may read the record; `None` where Salesforce cannot tell.
@@ -44,6 +90,11 @@ impl Client {
     async fn user(&self, budget: &Budget) -> Result<Option<SalesforceId>, CalloutError> {
         Ok(self.token(budget).await?.user_id.and_then(|id| SalesforceId::parse(&id).ok()))
     }
+}
+
+/// Whether a text may stand in a query as the name of an object or of a field.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// The query for the object whose ids begin so.

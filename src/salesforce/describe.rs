@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Client, text};
-use crate::domain::org_schema::{OrgField, SObject};
+use crate::domain::org_schema::{ChildRelationship, OrgField, SObject};
 use crate::transport::{Budget, Call, CalloutError, Repeatable};
 
 impl Client {
@@ -40,10 +40,17 @@ pub(super) fn read_describe(describe: &Json) -> Option<SObject> {
         })
     });
     let relationships = describe.get("childRelationships").and_then(Json::as_array).into_iter().flatten();
-    let child =
-        |relationship: &Json| Some((text(relationship, "relationshipName")?.to_owned(), text(relationship, "childSObject")?.to_owned()));
+    let child = |relationship: &Json| {
+        Some(ChildRelationship {
+            name: text(relationship, "relationshipName")?.to_owned(),
+            sobject: text(relationship, "childSObject")?.to_owned(),
+            field: text(relationship, "field").unwrap_or_default().to_owned(),
+            cascade_delete: relationship.get("cascadeDelete").and_then(Json::as_bool).unwrap_or_default(),
+        })
+    };
     Some(SObject {
         name: text(describe, "name")?.to_owned(),
+        key_prefix: text(describe, "keyPrefix").map(ToOwned::to_owned),
         fields: fields.collect(),
         child_relationships: relationships.filter_map(child).collect(),
     })

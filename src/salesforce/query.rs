@@ -55,10 +55,12 @@ impl Client {
     ) -> Pin<Box<dyn Future<Output = Result<(), CalloutError>> + Send + 'a>> {
         Box::pin(async move {
             for child in row.values_mut() {
-                if child.get("nextRecordsUrl").is_some() {
+                let total = child.get("totalSize").and_then(Json::as_u64);
+                if child.get("nextRecordsUrl").is_some() || child.get("done") == Some(&Json::Bool(false)) {
                     let records = self.all_rows(call, child.take(), budget).await?;
                     *child = json!({ "totalSize": records.len(), "done": true, "records": records });
                 } else if let Some(records) = child.get_mut("records").and_then(Json::as_array_mut) {
+                    self.check_count(call, records.len(), total)?;
                     for record in records.iter_mut().filter_map(Json::as_object_mut).filter(|record| has_children(record)) {
                         self.complete(call, record, budget).await?;
                     }
@@ -71,6 +73,7 @@ impl Client {
     /// The rows of a page and of all pages after it.
     async fn all_rows(&self, call: Call, mut page: Json, budget: &Budget) -> Result<Vec<Map<String, Json>>, CalloutError> {
         let mut rows = Vec::new();
+        let total = page.get("totalSize").and_then(Json::as_u64);
         for _ in 0..MOST_PAGES {
             let Page { records, next } = read_page(page).map_err(|what| self.unusable(call, what))?;
             for mut record in records {
@@ -79,10 +82,23 @@ impl Client {
                 }
                 rows.push(record);
             }
-            let Some(cursor) = next else { return Ok(rows) };
+            let Some(cursor) = next else {
+                self.check_count(call, rows.len(), total)?;
+                return Ok(rows);
+            };
             page = self.next_page(call, &cursor, budget).await?;
         }
         Err(self.unusable(call, &format!("a query of more than {MOST_PAGES} pages")))
+    }
+
+    /// A part must not pass for the whole: what was not read would be taken for what is not there.
+    fn check_count(&self, call: Call, rows: usize, total: Option<u64>) -> Result<(), CalloutError> {
+        match total {
+            Some(total) if u64::try_from(rows).is_ok_and(|rows| rows < total) => {
+                Err(self.unusable(call, &format!("an answer with {rows} of {total} rows")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The next page lies on the same instance, below the same version.
@@ -150,6 +166,9 @@ pub(super) fn read_page(mut page: Json) -> Result<Page, &'static str> {
         if is_cursor { Ok(cursor.to_owned()) } else { Err("a cursor that cannot be followed") }
     };
     let next = text(&page, "nextRecordsUrl").map(cursor).transpose()?;
+    if next.is_none() && page.get("done") == Some(&Json::Bool(false)) {
+        return Err("a page that is not the last one and names no next one");
+    }
     Ok(Page { records, next })
 }
 

@@ -6,26 +6,23 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::future::join_all;
-use jiff::tz::TimeZone;
 
 use crate::changeset::compare::{Circumstances, compare, compare_referred};
 use crate::changeset::identity::{self, CommitmentEvidence, Owners};
 use crate::changeset::{Change, Changeset, KnownIds, Step, price_end};
 use crate::domain::actual::ActualObject;
-use crate::domain::dates::date_at;
 use crate::domain::desired::{DesiredObject, Intent, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::settings::PricingChange;
-use crate::domain::value::{Value, date_in_text};
+use crate::domain::value::Value;
 use crate::m3ter::ListFilter;
 use crate::store::{CommitmentAttempt, Link, LinkRelation, Store};
 use crate::sync::failure;
 use crate::sync::knowledge::Knowledge;
 use crate::sync::patience::Patience;
-use crate::sync::removed::RemovedLine;
 use crate::transport::{Budget, CalloutError};
 
 /// What this sync has seen of m3ter so far.
@@ -61,7 +58,8 @@ impl<'a> Seen<'a> {
         let mut lists: Vec<(EntityKind, Vec<ListFilter>)> = Vec::new();
         for kind in EntityKind::ALL {
             let ids: Vec<M3terId> = self.links.iter().filter(|link| link.object.kind == kind).map(|link| link.m3ter_id.clone()).collect();
-            if ids.is_empty() {
+            // What lies under the Contract tells of lines that nobody remembers.
+            if ids.is_empty() && (kind != EntityKind::AccountPlan || contract.is_none()) {
                 continue;
             }
             let filters = match (kind, &account, &contract) {
@@ -133,46 +131,6 @@ impl<'a> Seen<'a> {
         self.fetch_lists(lists).await;
     }
 
-    /// The linked AccountPlans whose row the record no longer has, still running at `now`.
-    pub(super) fn removed_lines(
-        &self,
-        desired: &[DesiredObject],
-        left_out: &HashSet<SalesforceId>,
-        now: jiff::Timestamp,
-    ) -> Vec<RemovedLine> {
-        let rows: HashSet<&SalesforceId> = desired.iter().map(|object| &object.key.row).chain(left_out).collect();
-        self.links
-            .iter()
-            .filter(|link| link.object.kind == EntityKind::AccountPlan && !rows.contains(&link.object.row))
-            .filter_map(|link| Some((link, self.object(link.object.kind, &link.m3ter_id)?)))
-            .filter(|(_, plan)| plan.text("endDate").and_then(|end| end.parse::<jiff::Timestamp>().ok()).is_none_or(|end| end > now))
-            .map(|(link, plan)| RemovedLine { link: link.clone(), plan: plan.clone() })
-            .collect()
-    }
-
-    /// What an earlier sync made and the record no longer asks for, although its row may still be there: it bills on until someone
-    /// ends it.
-    pub(super) fn left_behind(&self, desired: &[DesiredObject], rows: &HashSet<SalesforceId>, now: jiff::Timestamp) -> Vec<String> {
-        let wanted: HashSet<&ObjectKey> = desired.iter().map(|object| &object.key).collect();
-        let today = date_at(now, &TimeZone::UTC);
-        let runs = |object: &ActualObject| object.text("endDate").and_then(date_in_text).is_none_or(|end| end > today);
-        let left = self.links.iter().filter(|link| !wanted.contains(&link.object)).filter_map(|link| {
-            let object = self.object(link.object.kind, &link.m3ter_id).filter(|object| runs(object))?;
-            let (id, row) = (&object.id, &link.object.row);
-            match link.object.kind {
-                EntityKind::Commitment => Some(format!(
-                    "The Commitment {id} of {row} is no longer asked for, as its amount is blank or its row takes no part, and stands in m3ter; end it there if it is not owed"
-                )),
-                // Of rows that are gone, the setting for removed lines decides.
-                EntityKind::AccountPlan if rows.contains(row) => Some(format!(
-                    "The AccountPlan {id} of {row} is no longer asked for, as its row takes no part, and bills on in m3ter; end it there if the line is no longer sold"
-                )),
-                _ => None,
-            }
-        });
-        left.collect()
-    }
-
     /// All objects of a kind that were read.
     pub(super) fn all(&self, kind: EntityKind) -> Vec<&ActualObject> {
         self.objects.get(&kind).into_iter().flat_map(HashMap::values).collect()
@@ -188,7 +146,13 @@ impl<'a> Seen<'a> {
         self.links.iter().filter(|link| self.gone.contains(&link.m3ter_id)).map(|link| link.object.clone()).collect()
     }
 
-    fn object(&self, kind: EntityKind, id: &M3terId) -> Option<&ActualObject> {
+    /// What earlier syncs of the record made.
+    pub(super) fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// An object that was read.
+    pub(super) fn object(&self, kind: EntityKind, id: &M3terId) -> Option<&ActualObject> {
         self.objects.get(&kind)?.get(id)
     }
 
@@ -278,6 +242,12 @@ impl<'a> Seen<'a> {
             if !lists.contains(&list) {
                 lists.push(list);
             }
+        }
+        // A record whose lines are all gone, and that nobody remembers, has its AccountPlans under its Contract.
+        let is_listed =
+            self.objects.contains_key(&EntityKind::AccountPlan) || lists.iter().any(|(kind, _)| *kind == EntityKind::AccountPlan);
+        if let Some(contract) = owners.only_contract.and_then(|key| known.get(key)).filter(|_| !is_listed) {
+            lists.push((EntityKind::AccountPlan, vec![ListFilter::Contract(contract.clone()), ListFilter::IncludeAll]));
         }
         self.fetch_lists(lists).await;
     }

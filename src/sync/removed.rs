@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::domain::actual::ActualObject;
+use crate::changeset::lines::{Fate, Origin};
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::ending::BillingEntity;
 use crate::domain::finding::FindingCode;
@@ -11,23 +11,14 @@ use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{Action, Failure, FieldChange, ObjectResult};
 use crate::domain::settings::RemovedLines;
 use crate::m3ter;
-use crate::store::Link;
 use crate::sync::end_one::{End, EndedOne, end_one};
+use crate::sync::leftovers::RemovedLine;
 use crate::transport::Budget;
-
-/// A line that is gone, and the AccountPlan that it left.
-#[derive(Debug, Clone)]
-pub(super) struct RemovedLine {
-    pub(super) link: Link,
-    pub(super) plan: ActualObject,
-}
 
 /// What is to happen about removed lines.
 pub(super) struct Removal<'a> {
     pub(super) setting: RemovedLines,
     pub(super) lines: &'a [RemovedLine],
-    /// All rows that were read of the record.
-    pub(super) rows: &'a std::collections::HashSet<SalesforceId>,
     pub(super) now: Timestamp,
     pub(super) time_zone: &'a TimeZone,
 }
@@ -36,23 +27,31 @@ pub(super) struct Removal<'a> {
 pub(super) enum Removed {
     Warning(String),
     Result(ObjectResult),
-    /// It ended; nothing of the line is left to be remembered.
+    /// It ended; the record decides no more about what is left of the line.
     Ended(ObjectResult),
     Unsettled(ObjectResult, Failure),
+    /// Another record has the line and what it bills: this one forgets it.
+    HandedOver,
 }
 
 impl Removal<'_> {
     /// What would happen, without a write.
     pub(super) fn foresee(&self) -> Vec<Removed> {
         let end = self.end();
-        self.lines.iter().map(|line| end.as_ref().map_or_else(|| self.told(line), |end| would_end(line, end))).collect()
+        let would_end = |line: &RemovedLine, end: &End| match self.cannot_end(line, end) {
+            Some(removed) => removed,
+            None => would_end(line, end),
+        };
+        self.lines.iter().map(|line| self.told(line).unwrap_or_else(|| would_end(line, &end))).collect()
     }
 
     /// Ends what the setting says to end, and tells of the rest.
     pub(super) async fn apply(&self, m3ter: &m3ter::Client, budget: &Budget) -> Vec<Removed> {
-        let Some(end) = self.end() else { return self.foresee() };
-        let end = &end;
+        let end = &self.end();
         futures::future::join_all(self.lines.iter().map(|line| async move {
+            if let Some(removed) = self.told(line).or_else(|| self.cannot_end(line, end)) {
+                return removed;
+            }
             match end_one(m3ter, BillingEntity::AccountPlan, &line.plan, end, budget).await {
                 EndedOne::Done => Removed::Ended(ended(line, end)),
                 EndedOne::Refused(message) => Removed::Result(not_ended(line, &message)),
@@ -62,42 +61,76 @@ impl Removal<'_> {
         .await
     }
 
-    /// The end of the day, so that nothing that was used already loses its price; `None` where nothing is to be ended.
-    fn end(&self) -> Option<End> {
-        if self.setting != RemovedLines::End || !self.some_line_is_left() {
-            return None;
+    /// The end of the day, so that nothing that was used already loses its price.
+    fn end(&self) -> End {
+        let tomorrow = date_at(self.now, self.time_zone).tomorrow().ok().and_then(|day| midnight(day, self.time_zone));
+        End::at(tomorrow.unwrap_or(self.now), self.time_zone.clone())
+    }
+
+    /// What is said about a line that is not to be ended; `None` for one that is.
+    fn told(&self, line: &RemovedLine) -> Option<Removed> {
+        match &line.fate {
+            Fate::Moved(_) if line.is_linked_elsewhere => Some(Removed::HandedOver),
+            Fate::Moved(parent) => Some(Removed::Warning(moved(line, parent))),
+            Fate::NotVisible | Fate::Present => Some(self.not_visible(line)),
+            Fate::Removed if self.setting == RemovedLines::End => None,
+            Fate::Removed => Some(self.removed(line)),
         }
-        let tomorrow = date_at(self.now, self.time_zone).tomorrow().ok()?;
-        Some(End::at(midnight(tomorrow, self.time_zone)?, self.time_zone.clone()))
     }
 
-    /// A record of which not a single line is shown may be one whose lines the integration user no longer sees: nothing ends then.
-    fn some_line_is_left(&self) -> bool {
-        self.lines.iter().any(|line| self.rows.iter().any(|row| row.key_prefix() == line.link.object.row.key_prefix()))
-    }
-
-    fn told(&self, line: &RemovedLine) -> Removed {
+    fn removed(&self, line: &RemovedLine) -> Removed {
         let plan = &line.plan.id;
         let message = format!(
             "The line {} was synced before and is gone from Salesforce; its AccountPlan {plan} still bills in m3ter",
-            line.link.object.row
+            line.object.row
         );
-        let remedy = match self.setting {
-            RemovedLines::End => format!(
-                "The record shows no line at all, so it was not ended: see whether the integration user may read the lines, or end the AccountPlan {plan}"
-            ),
-            _ => format!("End the AccountPlan {plan} in m3ter if the line is no longer sold"),
-        };
+        let remedy = format!("End the AccountPlan {plan} in m3ter if the line is no longer sold");
+        self.warned_or_failed(line, FindingCode::LineRemoved, message, remedy)
+    }
+
+    /// Salesforce does not show the row, and that says nothing about what was sold.
+    fn not_visible(&self, line: &RemovedLine) -> Removed {
+        let (row, plan) = (&line.object.row, &line.plan.id);
+        if line.origin == Origin::UnderContract {
+            // Nobody knows whose it was: it fails no record.
+            return Removed::Warning(format!(
+                "{}: The AccountPlan {plan} under this record's Contract bills for the line {row}, which Salesforce does not show and no sync remembers. End it in m3ter if the line is no longer sold",
+                FindingCode::RowNotVisible
+            ));
+        }
+        let message = format!(
+            "Salesforce does not show the line {row}, which was synced before, and does not say that it was deleted: the integration user may no longer see it. Its AccountPlan {plan} bills on in m3ter"
+        );
+        let remedy = format!(
+            "Give the integration user access to the line; if it is no longer sold, end the AccountPlan {plan} in m3ter, or let it be forgotten with `sync-to-m3ter links forget {row}`"
+        );
+        self.warned_or_failed(line, FindingCode::RowNotVisible, message, remedy)
+    }
+
+    fn warned_or_failed(&self, line: &RemovedLine, code: FindingCode, message: String, remedy: String) -> Removed {
         match self.setting {
-            RemovedLines::Warn => Removed::Warning(format!("{}: {message}. {remedy}", FindingCode::LineRemoved)),
+            RemovedLines::Warn => Removed::Warning(format!("{code}: {message}. {remedy}")),
             RemovedLines::Fail | RemovedLines::End => {
                 let mut result = result(line, Action::Failed, message);
-                result.finding_code = Some(FindingCode::LineRemoved.to_string());
+                result.finding_code = Some(code.to_string());
                 result.remedy = Some(remedy);
                 Removed::Result(result)
             }
         }
     }
+
+    /// An end before its start is never sent: m3ter may take it, and what it bills then nobody knows.
+    fn cannot_end(&self, line: &RemovedLine, end: &End) -> Option<Removed> {
+        let begins_later = end.comes_before_the_start_of(BillingEntity::AccountPlan, &line.plan);
+        begins_later.then(|| Removed::Result(not_ended(line, "it has not begun")))
+    }
+}
+
+fn moved(line: &RemovedLine, parent: &SalesforceId) -> String {
+    format!(
+        "The line {} belongs to {parent} now; its AccountPlan {} bills under this record's Contract until {parent} is synced",
+        line.object.row, line.plan.id
+    )
 }
 
 fn would_end(line: &RemovedLine, end: &End) -> Removed {
@@ -127,7 +160,7 @@ fn not_ended(line: &RemovedLine, why: &str) -> ObjectResult {
 }
 
 fn result(line: &RemovedLine, action: Action, message: String) -> ObjectResult {
-    let mut result = ObjectResult::new(&line.link.object, action, message);
+    let mut result = ObjectResult::new(&line.object, action, message);
     result.m3ter_id = Some(line.plan.id.to_string());
     result
 }

@@ -12,16 +12,18 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure, ObjectResult, SyncResult};
 use crate::mapping::{Context, Mapping};
-use crate::store::{ClaimedRun, CommitmentAttempt, Link, Store};
+use crate::store::{ClaimedRun, CommitmentAttempt, Link, LinkRelation, Progress, Store};
 use crate::sync::SyncMode;
 use crate::sync::apply::apply;
 use crate::sync::failure;
 use crate::sync::knowledge::Knowledge;
+use crate::sync::leftovers::{RecordRows, RemovedLine, left_behind};
 use crate::sync::matching::{Seen, load_owners};
 use crate::sync::patience::Patience;
 use crate::sync::read::fetch_record;
 use crate::sync::recorder::Recorder;
-use crate::sync::removed::{Removal, Removed, RemovedLine};
+use crate::sync::removed::{Removal, Removed};
+use crate::sync::runs::callouts;
 use crate::sync::write::Writer;
 use crate::sync::write_back::write_back;
 use crate::transport::{Budget, Lease};
@@ -46,6 +48,13 @@ struct Report {
     results: Vec<ObjectResult>,
     warnings: Vec<String>,
     failures: Vec<Failure>,
+}
+
+/// Removed lines that are over for the record.
+#[derive(Debug, Default)]
+struct Settled {
+    ended: Vec<(ObjectKey, M3terId)>,
+    handed_over: Vec<ObjectKey>,
 }
 
 impl Walk<'_> {
@@ -101,16 +110,18 @@ impl Walk<'_> {
             None if objects.iter().filter(|object| object.kind() == EntityKind::Commitment).all(is_linked) => Vec::new(),
             None => self.load_attempts(patience).await?,
         };
-        let removed_lines = seen.removed_lines(&objects, &rows, self.now);
-        let time_zone = &circumstances.time_zone;
-        let removal = Removal { setting: mapping.settings().removed_lines, lines: &removed_lines, rows: &rows, now: self.now, time_zone };
-        let left_behind = seen.left_behind(&objects, &rows, self.now);
         let desired: HashSet<ObjectKey> = objects.iter().map(|object| object.key.clone()).collect();
         let mut report = Report { warnings, ..Report::default() };
-        report.warnings.extend(left_behind);
+        report.warnings.extend(left_behind(&seen, &objects, &rows, self.now));
         report.warnings.extend(guarded.map(|reason| format!("A sync that writes would be refused: {reason}")));
         let mut changeset = Box::pin(seen.compare(objects, &attempts, &circumstances)).await?;
         report.failures.extend(seen.failures());
+        let query = self.knowledge.query(mapping, self.budget).await?;
+        let record_rows = RecordRows { root: self.root, rows: &rows, lines: &query.lines };
+        let vendor = (&self.knowledge.salesforce, self.store, self.budget);
+        let removed_lines = record_rows.removed_lines(&seen, &changeset, self.now, vendor).await?;
+        let time_zone = &circumstances.time_zone;
+        let removal = Removal { setting: mapping.settings().removed_lines, lines: &removed_lines, now: self.now, time_zone };
 
         if self.mode == SyncMode::DryRun {
             let (account_plans, commitments) = (seen.all(EntityKind::AccountPlan), seen.all(EntityKind::Commitment));
@@ -146,12 +157,33 @@ impl Walk<'_> {
         }
         self.apply(&changeset, &writer, links, &mut report).await;
         let removed = removal.apply(&self.knowledge.m3ter, self.budget).await;
-        let ended = report.note_removed(removed, &removed_lines);
-        if !ended.is_empty() {
-            let deleted = patience.with(|| self.store.delete_links(self.run.held, self.root, &ended)).await;
+        let settled = report.note_removed(removed, &removed_lines);
+        self.settle(&settled, patience).await?;
+        Ok(report)
+    }
+
+    /// Remembers which lines are over for this record: an AccountPlan that it has ended is not its to end again, whoever opens it anew,
+    /// and one that was handed over is another record's.
+    async fn settle(&self, settled: &Settled, patience: Patience) -> Result<(), Failure> {
+        let (run, store) = (self.run.held, self.store);
+        if !settled.ended.is_empty() {
+            let callouts = callouts(&self.run.callouts, self.budget.journal());
+            let relation = LinkRelation::Referred;
+            let link = |(object, m3ter_id): &(ObjectKey, M3terId)| Link {
+                root: self.root.clone(),
+                object: object.clone(),
+                m3ter_id: m3ter_id.clone(),
+                relation,
+            };
+            let links: Vec<Link> = settled.ended.iter().map(link).collect();
+            let progress = Progress { results: &[], links: &links, callouts: &callouts };
+            patience.with(|| store.save_progress(run, &progress)).await.map_err(|error| failure::of_store(&error))?;
+        }
+        if !settled.handed_over.is_empty() {
+            let deleted = patience.with(|| store.delete_links(run, self.root, &settled.handed_over)).await;
             deleted.map_err(|error| failure::of_store(&error))?;
         }
-        Ok(report)
+        Ok(())
     }
 
     /// What earlier tries set out to create, for the Commitments that no link tells of.
@@ -195,23 +227,24 @@ impl Walk<'_> {
 }
 
 impl Report {
-    /// Notes what became of removed lines; those that need not be remembered any longer.
-    fn note_removed(&mut self, removed: Vec<Removed>, lines: &[RemovedLine]) -> Vec<ObjectKey> {
-        let mut ended = Vec::new();
+    /// Notes what became of removed lines; those that are over for this record.
+    fn note_removed(&mut self, removed: Vec<Removed>, lines: &[RemovedLine]) -> Settled {
+        let mut settled = Settled::default();
         for (removed, line) in removed.into_iter().zip(lines) {
             match removed {
                 Removed::Warning(warning) => self.warnings.push(warning),
                 Removed::Result(result) => self.results.push(result),
                 Removed::Ended(result) => {
                     self.results.push(result);
-                    ended.push(line.link.object.clone());
+                    settled.ended.push((line.object.clone(), line.plan.id.clone()));
                 }
                 Removed::Unsettled(result, failure) => {
                     self.results.push(result);
                     self.failures.push(failure);
                 }
+                Removed::HandedOver => settled.handed_over.push(line.object.clone()),
             }
         }
-        ended
+        settled
     }
 }

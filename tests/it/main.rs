@@ -32,6 +32,7 @@ mod parents;
 mod personal;
 mod price_ends;
 mod refusals;
+mod removed_lines;
 mod roots;
 mod runs;
 mod samples;

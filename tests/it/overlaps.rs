@@ -161,19 +161,6 @@ async fn the_account_plan_of_a_line_that_is_gone_ends_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_ends_when_the_record_shows_no_line_at_all() {
-    let world = World::with_mapping(Some(&[REMOVED_LINES_END])).await;
-    world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2099-12-31"}));
-    world.sync(DEAL).await;
-    world.org.vendor().delete("OpportunityLineItem", LINE);
-    let result = world.sync(DEAL).await;
-    let account_plan = object_result(&result, "AccountPlan");
-    assert_eq!((text(account_plan, "action"), text(account_plan, "findingCode")), ("failed", "LINE_REMOVED"), "{result:#}");
-    assert!(text(account_plan, "remedy").contains("no line at all"), "{account_plan:#}");
-    assert_eq!(world.object("accountplans", "code", LINE)["endDate"], "2100-01-01T00:00:00Z");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_read_that_fails_ends_nothing() {
     let world = World::with_mapping(Some(&[REMOVED_LINES_END])).await;
     world.org.vendor().update("Opportunity", FIVE_LINES, &json!({"End_Date__c": "2099-02-28"}));

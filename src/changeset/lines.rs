@@ -1,0 +1,86 @@
+//! What became of a row that the record no longer shows. Absence in an answer is not absence in the org: a row may be deleted, moved to
+//! another record, or hidden from the integration user, and only the first one ends what it bills.
+
+use std::collections::HashSet;
+
+use crate::domain::ids::SalesforceId;
+
+/// A row as Salesforce shows it when it is asked for by its id, deleted ones among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownRow {
+    /// Whether it lies in the recycle bin.
+    pub is_deleted: bool,
+    /// The record that it names as the one above.
+    pub parent: Option<SalesforceId>,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is gone from the record.
+    Removed,
+    /// It belongs to another record now.
+    Moved(SalesforceId),
+    /// Salesforce does not tell.
+    NotVisible,
+    /// It is there after all: it came while the record was read.
+    Present,
+}
+
+/// How certain it is whose row it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// An earlier sync of this record linked it.
+    Linked,
+    /// What it bills lies under this record's Contract; that may be another record's as well.
+    UnderContract,
+}
+
+/// What became of a row that a complete answer does not show.
+///
+/// `is_part` says that rows of its kind are parts of the record, visible and deleted with it (`cascadeDelete`): then its absence alone
+/// says that it is gone, also once it is purged from the recycle bin. Others only look up to the record and may be hidden one by one.
+pub fn fate(origin: Origin, is_part: bool, shown: Option<&ShownRow>, record_rows: &HashSet<SalesforceId>) -> Fate {
+    let is_gone_for_certain = is_part && origin == Origin::Linked;
+    match shown {
+        None if is_gone_for_certain => Fate::Removed,
+        None => Fate::NotVisible,
+        Some(row) => match (&row.parent, row.is_deleted) {
+            (Some(parent), true) if record_rows.contains(parent) => Fate::Removed,
+            (Some(parent), false) if record_rows.contains(parent) => Fate::Present,
+            (_, true) if is_gone_for_certain => Fate::Removed,
+            (Some(parent), _) => Fate::Moved(parent.clone()),
+            (None, _) => Fate::NotVisible,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> SalesforceId {
+        SalesforceId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_certainly_gone_from_this_record_is_removed() {
+        let (own, other) = (id("006S900000795MM"), id("006S900000795MN"));
+        let rows = HashSet::from([own.clone()]);
+        let row = |parent: Option<&SalesforceId>, is_deleted| Some(ShownRow { is_deleted, parent: parent.cloned() });
+        let moved = Fate::Moved(other.clone());
+        for (shown, linked_part, linked_look_up, part_under_contract, look_up_under_contract) in [
+            (None, Fate::Removed, Fate::NotVisible, Fate::NotVisible, Fate::NotVisible),
+            (row(Some(&own), true), Fate::Removed, Fate::Removed, Fate::Removed, Fate::Removed),
+            (row(Some(&own), false), Fate::Present, Fate::Present, Fate::Present, Fate::Present),
+            (row(Some(&other), true), Fate::Removed, moved.clone(), moved.clone(), moved.clone()),
+            (row(Some(&other), false), moved.clone(), moved.clone(), moved.clone(), moved.clone()),
+            (row(None, false), Fate::NotVisible, Fate::NotVisible, Fate::NotVisible, Fate::NotVisible),
+            (row(None, true), Fate::Removed, Fate::NotVisible, Fate::NotVisible, Fate::NotVisible),
+        ] {
+            let fates = [(Origin::Linked, true), (Origin::Linked, false), (Origin::UnderContract, true), (Origin::UnderContract, false)]
+                .map(|(origin, is_part)| fate(origin, is_part, shown.as_ref(), &rows));
+            assert_eq!(fates, [linked_part, linked_look_up, part_under_contract, look_up_under_contract], "{shown:?}");
+        }
+    }
+}
