@@ -3,6 +3,7 @@
 mod act;
 mod fault;
 mod http;
+mod limit;
 mod log;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use fault::{Fault, FaultKind};
+pub use limit::{Counting, RequestLimit};
 pub use log::LoggedRequest;
 
 pub(crate) use act::Act;
@@ -24,17 +26,9 @@ pub struct Control {
     latency_ms: AtomicU64,
     list_lag_ms: AtomicU64,
     unexpected: AtomicUsize,
-    limit: Mutex<RateLimit>,
+    limit: Mutex<RequestLimit>,
     pub(crate) log: Mutex<Log>,
     pub(crate) faults: Mutex<Faults>,
-}
-
-/// So many requests in a second, the next ones are refused until it is over.
-#[derive(Debug)]
-struct RateLimit {
-    requests_per_second: Option<u32>,
-    second: u64,
-    used: u32,
 }
 
 impl Control {
@@ -44,7 +38,7 @@ impl Control {
             latency_ms: AtomicU64::new(0),
             list_lag_ms: AtomicU64::new(0),
             unexpected: AtomicUsize::new(0),
-            limit: Mutex::new(RateLimit { requests_per_second, second: 0, used: 0 }),
+            limit: Mutex::new(RequestLimit::new(requests_per_second, Counting::default())),
             log: Mutex::default(),
             faults: Mutex::default(),
         }
@@ -70,20 +64,19 @@ impl Control {
 
     /// Refuses what goes beyond so many requests in a second; `None` lifts the limit.
     pub fn set_requests_per_second(&self, requests_per_second: Option<u32>) {
-        lock(&self.limit).requests_per_second = requests_per_second;
+        lock(&self.limit).set_requests_per_second(requests_per_second);
+    }
+
+    /// Lets the vendor count its second in another way.
+    pub fn set_counting(&self, counting: Counting) {
+        lock(&self.limit).set_counting(counting);
     }
 
     /// Whether one more request fits into this second.
     pub(crate) fn admit(&self) -> bool {
+        // The clock is read under the lock, so that it never goes back from one request to the next.
         let mut limit = lock(&self.limit);
-        let Some(most) = limit.requests_per_second else { return true };
-        let second = self.started.elapsed().as_secs();
-        if limit.second != second {
-            limit.second = second;
-            limit.used = 0;
-        }
-        limit.used += 1;
-        limit.used <= most
+        limit.admit(self.started.elapsed())
     }
 
     /// Milliseconds since the emulator started.

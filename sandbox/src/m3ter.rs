@@ -3,8 +3,14 @@
 //! What m3ter does not document is fixed here, and where it may go either way it is a rule that a test can change: Commitments
 //! overlap when account, contract (none = none), products (none = all) and half-open dates intersect; a stale version, a duplicate
 //! code and a missing reference are 400 with a message. End dating leaves alone what has ended by then, fails for what has not begun
-//! by then, and reaches the Pricings of bespoke Plans only.
+//! by then, and reaches the Pricings of bespoke Plans only. Numbers are doubles, as the API document says.
+//!
+//! m3ter says how many requests a second may hold (50), and not how it counts that second. `PUT /sandbox/limits` takes
+//! `{"requestsPerSecond":50,"counting":"calendar","offsetMs":0}`: each second of its clock for itself, which is `offsetMs` ahead of the
+//! emulator's start; or `"counting":"sliding"`, any window of a second; or `"counting":"bucket"`, a bucket of 50 tokens that fills at 50
+//! a second. The calendar without an offset is what counts until then.
 
+mod doubles;
 mod ending;
 mod examples;
 mod fields;
@@ -114,7 +120,10 @@ impl M3ter {
     fn inside_organization(&self, method: &Method, path: &str, query: &str, body: &[u8], control: &Control) -> Result<Json, Refusal> {
         let rules = *lock(&self.rules);
         let mut state = lock(&self.state);
-        let body = || serde_json::from_slice::<Json>(body).map_err(|error| bad_request(format!("Malformed JSON: {error}")));
+        let body = || {
+            let body = serde_json::from_slice::<Json>(body).map_err(|error| bad_request(format!("Malformed JSON: {error}")))?;
+            doubles::held(body)
+        };
         if path == "/organizationconfig" {
             return match *method {
                 Method::GET => Ok(state.organization_config().clone()),

@@ -102,6 +102,8 @@ fn places(requests_per_second: Option<u32>, processes: u32) -> Option<usize> {
 mod tests {
     use std::sync::Arc;
 
+    use sync_to_m3ter_sandbox::control::{Counting, RequestLimit};
+
     use super::*;
 
     /// How many pass at once.
@@ -184,6 +186,31 @@ mod tests {
                     taken.push(now);
                 }
             }
+        }
+    }
+
+    /// m3ter does not say how it counts its second. Whoever asks without a pause is not refused in any way of counting, though requests
+    /// arrive with the delays that the margin is for.
+    #[tokio::test(start_paused = true)]
+    async fn no_request_is_refused_however_the_vendor_counts_its_second() {
+        let limiter = Limiter::new(Some(50));
+        let mut random = fastrand::Rng::with_seed(29);
+        let started = Instant::now();
+        let mut arrivals = Vec::new();
+        for round in 0..1_000 {
+            // Without a pause at first, then with some.
+            if round > 500 {
+                tokio::time::advance(Duration::from_micros(random.u64(0..60_000))).await;
+            }
+            assert!(limiter.wait(Duration::from_mins(1)).await);
+            arrivals.push(started.elapsed() + Duration::from_micros(random.u64(0..20_000)));
+        }
+        arrivals.sort_unstable();
+        let calendars = (0..1_000).step_by(50).map(|offset_ms| Counting::Calendar { offset: Duration::from_millis(offset_ms) });
+        for counting in calendars.chain([Counting::Sliding, Counting::Bucket]) {
+            let mut limit = RequestLimit::new(Some(50), counting);
+            let refused = arrivals.iter().filter(|at| !limit.admit(**at)).count();
+            assert_eq!(refused, 0, "{counting:?}");
         }
     }
 

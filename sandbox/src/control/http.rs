@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Act, Fault};
+use super::{Act, Counting, Fault};
 use crate::emulator::{Server, Vendor};
 
 #[derive(Deserialize)]
@@ -32,6 +32,19 @@ struct Consistency {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Limits {
     requests_per_second: Option<u32>,
+    #[serde(default)]
+    counting: Second,
+    offset_ms: Option<u64>,
+}
+
+/// How the vendor counts a second.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Second {
+    #[default]
+    Calendar,
+    Sliding,
+    Bucket,
 }
 
 type Shared<V> = State<Arc<Server<V>>>;
@@ -107,7 +120,14 @@ async fn consistency<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer
 }
 
 async fn limits<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
-    let Limits { requests_per_second } = parse(&body)?;
+    let Limits { requests_per_second, counting, offset_ms } = parse(&body)?;
+    let counting = match (counting, offset_ms) {
+        (Second::Calendar, offset) => Counting::Calendar { offset: Duration::from_millis(offset.unwrap_or_default()) },
+        (_, Some(_)) => return Err(Refusal("`offsetMs` is for `calendar` only".to_owned())),
+        (Second::Sliding, None) => Counting::Sliding,
+        (Second::Bucket, None) => Counting::Bucket,
+    };
+    server.control.set_counting(counting);
     server.control.set_requests_per_second(requests_per_second);
     Ok(done())
 }

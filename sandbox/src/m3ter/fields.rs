@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date as CivilDate;
-use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json};
 
 use super::resources::Resource;
@@ -162,11 +161,11 @@ impl FieldType {
 
 impl Minimum {
     fn check(self, value: &Json) -> Result<(), String> {
-        let number = decimal(value).ok_or_else(|| "must be a number".to_owned())?;
+        let number = double(value).ok_or_else(|| "must be a number".to_owned())?;
         match self {
             Self::None => Ok(()),
-            Self::Zero => holds(number >= Decimal::ZERO, "must be greater than or equal to 0"),
-            Self::AboveZero => holds(number > Decimal::ZERO, "must be greater than 0"),
+            Self::Zero => holds(number >= 0.0, "must be greater than or equal to 0"),
+            Self::AboveZero => holds(number > 0.0, "must be greater than 0"),
         }
     }
 }
@@ -212,10 +211,9 @@ fn holds(condition: bool, otherwise: impl Into<String>) -> Result<(), String> {
     if condition { Ok(()) } else { Err(otherwise.into()) }
 }
 
-/// The decimal in a JSON number.
-pub(super) fn decimal(value: &Json) -> Option<Decimal> {
-    let text = value.as_number()?.to_string();
-    text.parse().or_else(|_| Decimal::from_scientific(&text)).ok()
+/// The double in a JSON number.
+pub(super) fn double(value: &Json) -> Option<f64> {
+    value.as_number()?.to_string().parse().ok()
 }
 
 fn is_code_a(code: &str) -> bool {

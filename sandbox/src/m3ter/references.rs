@@ -93,7 +93,7 @@ fn account_plan(state: &State, body: &Map<String, Json>) -> Result<(), Refusal> 
 }
 
 fn commitment(state: &State, body: &Map<String, Json>) -> Result<(), Refusal> {
-    let surcharge = given(body, "overageSurchargePercent").and_then(super::fields::decimal).is_some_and(|percent| !percent.is_zero());
+    let surcharge = given(body, "overageSurchargePercent").and_then(super::fields::double).is_some_and(|percent| percent != 0.0);
     if surcharge && given(body, "separateOverageUsage") == Some(&json!(true)) {
         return Err(bad_request("separateOverageUsage is not allowed with an overageSurchargePercent"));
     }

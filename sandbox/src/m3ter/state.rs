@@ -64,6 +64,9 @@ impl State {
         if let Some(missing) = required.iter().find(|name| body.get(**name).is_none_or(Json::is_null)) {
             return Err(bad_request(format!("{missing} must not be null")));
         }
+        if body.get("allowOverlappingPlans").is_some_and(|allowed| !allowed.is_boolean()) {
+            return Err(bad_request("allowOverlappingPlans must be a boolean"));
+        }
         check_version(&body, &self.organization_config)?;
         let version = self.organization_config["version"].as_i64().unwrap_or_default() + 1;
         let id = self.organization_config["id"].clone();
