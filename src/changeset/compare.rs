@@ -15,9 +15,10 @@ use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent};
 use crate::domain::entity::EntityKind;
 use crate::domain::field::{ADDRESS_PARTS, OnDifference};
 use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::money::{double_in_json, double_text};
 use crate::domain::outcome::FieldChange;
 use crate::domain::settings::PricingChange;
-use crate::domain::value::{Value, bands_in_json, date_in_text};
+use crate::domain::value::{HeldBand, Value, date_in_text, held_bands};
 
 /// What the comparison needs to know beside the two objects.
 #[derive(Debug, Clone)]
@@ -210,7 +211,7 @@ fn field_change(field: &DesiredField, actual: &ActualObject, known: &KnownIds) -
 pub fn shown_value(value: &Value) -> String {
     match value {
         Value::Object(key) => format!("the {} of {}", key.kind, key.row),
-        Value::PricingBands(bands) => shown_bands(bands),
+        Value::PricingBands(bands) => shown_bands(&bands.iter().map(|band| band.held()).collect::<Vec<_>>()),
         Value::Address(parts) => shown_address(parts.iter().map(|(part, text)| (*part, text.as_str()))),
         value => shown_json(&value.to_json()),
     }
@@ -218,7 +219,7 @@ pub fn shown_value(value: &Value) -> String {
 
 fn shown_actual(field: &DesiredField, actual: &Json) -> String {
     match &field.action {
-        FieldAction::Set(Value::PricingBands(_)) => bands_in_json(actual).map_or_else(|| shown_json(actual), |bands| shown_bands(&bands)),
+        FieldAction::Set(Value::PricingBands(_)) => held_bands(actual).map_or_else(|| shown_json(actual), |bands| shown_bands(&bands)),
         FieldAction::Set(Value::Address(_)) => {
             let parts = actual.as_object().into_iter().flatten();
             shown_address(parts.filter_map(|(part, text)| Some((part.as_str(), text.as_str()?))))
@@ -235,20 +236,22 @@ fn shown_address<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String 
     parts.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
 }
 
-fn shown_bands(bands: &[crate::domain::value::PricingBand]) -> String {
+fn shown_bands(bands: &[HeldBand]) -> String {
     let texts: Vec<String> = bands
         .iter()
         .map(|band| {
-            let fixed = if band.fixed_price.is_zero() { String::new() } else { format!(" + {}", band.fixed_price) };
-            format!("from {}: {}{fixed}", band.lower_limit, band.unit_price)
+            let fixed = if band.fixed_price == 0.0 { String::new() } else { format!(" + {}", double_text(band.fixed_price)) };
+            format!("from {}: {}{fixed}", double_text(band.lower_limit), double_text(band.unit_price))
         })
         .collect();
     format!("[{}]", texts.join("; "))
 }
 
+/// A number is shown in one spelling, whatever m3ter's or Salesforce's is.
 fn shown_json(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),
+        Json::Number(_) => double_in_json(json).map_or_else(|| json.to_string(), double_text),
         json => json.to_string(),
     }
 }

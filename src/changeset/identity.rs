@@ -15,7 +15,7 @@ use crate::domain::desired::{DesiredObject, OnFound};
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
-use crate::domain::money::decimal_in_json;
+use crate::domain::money::double_in_json;
 use crate::domain::value::date_in_text;
 
 /// The rows that m3ter objects are linked to, from this and other deals.
@@ -116,7 +116,7 @@ pub fn is_body_of(body: &Map<String, Json>, candidate: &ActualObject) -> bool {
     DECIDING_FIELDS.iter().all(|field| {
         let (wanted, actual) = (body.get(*field).unwrap_or(&Json::Null), candidate.fields.get(*field).unwrap_or(&Json::Null));
         match *field {
-            "amount" => decimal_in_json(wanted).is_some() && decimal_in_json(wanted) == decimal_in_json(actual),
+            "amount" => double_in_json(wanted).is_some() && double_in_json(wanted) == double_in_json(actual),
             "startDate" | "endDate" => {
                 let date = |value: &Json| value.as_str().and_then(date_in_text);
                 date(wanted).is_some() && date(wanted) == date(actual)

@@ -9,14 +9,14 @@ use serde_json::{Map, Value as Json};
 
 use super::entity::ObjectKey;
 use super::ids::M3terId;
-use super::money::{decimal_in_json, json_number};
+use super::money::{double_in_json, double_json, is_held_as, nearest_double};
 
 /// A value of a m3ter field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Text, a code, an e-mail address, a currency or an enum's word.
     Text(String),
-    /// A number, exactly.
+    /// A number, exactly; m3ter gets the nearest double.
     Number(Decimal),
     /// True or false.
     Boolean(bool),
@@ -104,7 +104,7 @@ impl Value {
     pub fn to_json(&self) -> Json {
         match self {
             Self::Text(text) => Json::String(text.clone()),
-            Self::Number(number) => json_number(*number),
+            Self::Number(number) => double_json(*number),
             Self::Boolean(boolean) => Json::Bool(*boolean),
             Self::Date(date) => Json::String(date.to_string()),
             Self::DateTime(instant) => Json::String(instant.to_string()),
@@ -136,18 +136,20 @@ impl Value {
         }
     }
 
-    /// Whether m3ter's answer means the same: decimals by value, date-times by instant, bands by lower limit without their ids,
+    /// Whether m3ter's answer means the same: numbers as doubles, date-times by instant, bands by lower limit without their ids,
     /// lists without regard to order, an address and custom fields in the parts that this one names.
     pub fn means_the_same_as(&self, actual: &Json) -> bool {
         match self {
             Self::Text(text) => actual.as_str() == Some(text),
-            Self::Number(number) => decimal_in_json(actual) == Some(*number),
+            Self::Number(number) => is_held_as(*number, actual),
             Self::Boolean(boolean) => actual.as_bool() == Some(*boolean),
             Self::Date(date) => actual.as_str().and_then(date_in_text) == Some(*date),
             Self::DateTime(instant) => actual.as_str().and_then(|text| text.parse::<Timestamp>().ok()) == Some(*instant),
             Self::Address(parts) => parts.iter().all(|(part, text)| actual.get(part).and_then(Json::as_str).unwrap_or_default() == text),
-            Self::PricingBands(bands) => bands_in_json(actual).is_some_and(|actual| actual == *bands),
-            Self::FeeDates(fees) => fees_in_json(actual).is_some_and(|actual| actual == *fees),
+            Self::PricingBands(bands) => {
+                held_bands(actual).is_some_and(|actual| actual.iter().copied().eq(bands.iter().map(|band| band.held())))
+            }
+            Self::FeeDates(fees) => held_fees(actual).is_some_and(|actual| actual.iter().copied().eq(fees.iter().map(|fee| fee.held()))),
             Self::UsageFilters(filters) => {
                 let mut wanted = filters.clone();
                 wanted.sort();
@@ -203,7 +205,7 @@ impl CustomValue {
     pub fn to_json(&self) -> Json {
         match self {
             Self::Text(text) => Json::String(text.clone()),
-            Self::Number(number) => json_number(*number),
+            Self::Number(number) => double_json(*number),
         }
     }
 
@@ -211,16 +213,20 @@ impl CustomValue {
     pub fn means_the_same_as(&self, actual: &Json) -> bool {
         match self {
             Self::Text(text) => actual.as_str() == Some(text),
-            Self::Number(number) => actual.is_number() && decimal_in_json(actual) == Some(*number),
+            Self::Number(number) => actual.is_number() && is_held_as(*number, actual),
         }
     }
 }
 
 impl CommitmentFee {
+    fn held(self) -> HeldFee {
+        (self.date, nearest_double(self.amount), self.service_period_start, self.service_period_end)
+    }
+
     fn to_json(self) -> Json {
         serde_json::json!({
             "date": self.date.to_string(),
-            "amount": json_number(self.amount),
+            "amount": double_json(self.amount),
             "servicePeriodStartDate": self.service_period_start.to_string(),
             "servicePeriodEndDate": self.service_period_end.to_string(),
         })
@@ -234,45 +240,68 @@ impl UsageFilter {
 }
 
 impl PricingBand {
+    /// What m3ter keeps of it.
+    pub fn held(self) -> HeldBand {
+        HeldBand {
+            lower_limit: nearest_double(self.lower_limit),
+            fixed_price: nearest_double(self.fixed_price),
+            unit_price: nearest_double(self.unit_price),
+        }
+    }
+
     fn to_json(self) -> Json {
         serde_json::json!({
-            "lowerLimit": json_number(self.lower_limit),
-            "fixedPrice": json_number(self.fixed_price),
-            "unitPrice": json_number(self.unit_price),
+            "lowerLimit": double_json(self.lower_limit),
+            "fixedPrice": double_json(self.fixed_price),
+            "unitPrice": double_json(self.unit_price),
         })
     }
 }
 
+/// One pricing band as m3ter holds it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeldBand {
+    /// The usage from which the band applies.
+    pub lower_limit: f64,
+    /// The price for entering the band.
+    pub fixed_price: f64,
+    /// The price of one unit of the aggregation.
+    pub unit_price: f64,
+}
+
 /// The bands in m3ter's JSON, sorted by lower limit; `None` when one is not readable.
-pub fn bands_in_json(json: &Json) -> Option<Vec<PricingBand>> {
+pub fn held_bands(json: &Json) -> Option<Vec<HeldBand>> {
     let mut bands = json
         .as_array()?
         .iter()
         .map(|band| {
-            Some(PricingBand {
-                lower_limit: decimal_in_json(band.get("lowerLimit")?)?,
-                fixed_price: decimal_in_json(band.get("fixedPrice")?)?,
-                unit_price: decimal_in_json(band.get("unitPrice")?)?,
+            Some(HeldBand {
+                lower_limit: double_in_json(band.get("lowerLimit")?)?,
+                fixed_price: double_in_json(band.get("fixedPrice")?)?,
+                unit_price: double_in_json(band.get("unitPrice")?)?,
             })
         })
         .collect::<Option<Vec<_>>>()?;
-    bands.sort_unstable_by_key(|band| band.lower_limit);
+    bands.sort_unstable_by(|one, other| one.lower_limit.total_cmp(&other.lower_limit));
     Some(bands)
 }
 
+/// Date, amount, and the service period of a fee.
+type HeldFee = (Date, f64, Timestamp, Timestamp);
+
 /// The fees in m3ter's JSON, in the order of their dates; `None` when one is not readable.
-fn fees_in_json(json: &Json) -> Option<Vec<CommitmentFee>> {
+fn held_fees(json: &Json) -> Option<Vec<HeldFee>> {
     let text = |fee: &Json, field: &str| fee.get(field)?.as_str().map(ToOwned::to_owned);
     let fee = |fee: &Json| {
-        Some(CommitmentFee {
-            date: date_in_text(&text(fee, "date")?)?,
-            amount: decimal_in_json(fee.get("amount")?)?,
-            service_period_start: text(fee, "servicePeriodStartDate")?.parse().ok()?,
-            service_period_end: text(fee, "servicePeriodEndDate")?.parse().ok()?,
-        })
+        Some((
+            date_in_text(&text(fee, "date")?)?,
+            double_in_json(fee.get("amount")?)?,
+            text(fee, "servicePeriodStartDate")?.parse().ok()?,
+            text(fee, "servicePeriodEndDate")?.parse().ok()?,
+        ))
     };
     let mut fees = json.as_array()?.iter().map(fee).collect::<Option<Vec<_>>>()?;
-    fees.sort_by_key(|fee| (fee.date, fee.service_period_start));
+    fees.sort_by_key(|(date, _, start, _)| (*date, *start));
     Some(fees)
 }
 
@@ -305,9 +334,37 @@ mod tests {
         assert!(!number("12000.00").means_the_same_as(&json!(12000.01)));
         let instant = Value::DateTime("2026-01-01T00:00:00Z".parse().unwrap());
         assert!(instant.means_the_same_as(&json!("2026-01-01T01:00:00.000+01:00")));
-        let bands = Value::PricingBands(bands_in_json(&json!([{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.05}])).unwrap());
+        let band = |unit: &str| PricingBand { lower_limit: 0.into(), fixed_price: 0.into(), unit_price: unit.parse().unwrap() };
+        let bands = Value::PricingBands(vec![band("0.05")]);
         assert!(bands.means_the_same_as(&json!([{"id": "x", "lowerLimit": 0.0, "fixedPrice": 0, "unitPrice": 0.050}])));
         assert!(!bands.means_the_same_as(&json!(null)));
+    }
+
+    #[test]
+    fn a_number_with_more_digits_than_m3ter_keeps_equals_what_it_keeps() {
+        let exact: Decimal = "1300.561728396666626649382716".parse().unwrap();
+        let held: Json = serde_json::from_str("1300.5617283966667").unwrap();
+        let next: Json = serde_json::from_str("1300.561728396667").unwrap();
+        let instant: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let date: Date = "2026-01-01".parse().unwrap();
+        let fee = CommitmentFee { date, amount: exact, service_period_start: instant, service_period_end: instant };
+        let custom = CustomFields { set: BTreeMap::from([("tier".to_owned(), CustomValue::Number(exact))]), ..CustomFields::default() };
+        for value in [
+            Value::Number(exact),
+            Value::PricingBands(vec![PricingBand { lower_limit: 0.into(), fixed_price: exact, unit_price: 1.into() }]),
+            Value::PricingBands(vec![PricingBand { lower_limit: exact, fixed_price: 0.into(), unit_price: exact }]),
+            Value::FeeDates(vec![fee]),
+            Value::CustomFields(custom),
+        ] {
+            let sent = value.to_json().to_string();
+            assert!(sent.contains("1300.5617283966667") && !sent.contains("1300.56172839666666"), "{sent}");
+            assert!(value.means_the_same_as(&serde_json::from_str(&sent).unwrap()), "{sent}");
+            assert!(value.means_the_same_as(&serde_json::from_str(&sent.replace("1300.5617283966667", "1.3005617283966667E3")).unwrap()));
+            assert!(
+                !value.means_the_same_as(&serde_json::from_str(&sent.replace(&held.to_string(), &next.to_string())).unwrap()),
+                "{sent}"
+            );
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::exact_decimal;
+use crate::domain::money::{NoDecimal, nearest_double, product, read_decimal};
 use crate::domain::personal;
 use crate::domain::value::PricingBand;
 
@@ -15,49 +15,41 @@ const MOST_BANDS: usize = 1_000;
 /// The bands of a text: `lowerLimit ; unitPrice [; fixedPrice]` on each line, decimal point, no thousands separator.
 pub(super) fn bands_in_text(text: &str, field: &str) -> Result<Vec<PricingBand>, Finding> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).take(MOST_BANDS);
-    let bands = lines.map(|(index, line)| band(line).ok_or_else(|| unreadable(field, index + 1, line))).collect::<Result<_, _>>()?;
+    let bands = lines.map(|(index, line)| band(line).map_err(|why| unreadable(field, index + 1, line, why))).collect::<Result<_, _>>()?;
     checked(bands, field)
 }
 
-fn band(line: &str) -> Option<PricingBand> {
-    let numbers: Vec<Decimal> = line.split(';').map(|part| plain_decimal(part.trim())).collect::<Option<_>>()?;
+fn band(line: &str) -> Result<PricingBand, NoDecimal> {
+    let numbers: Vec<Decimal> = line.split(';').map(|part| plain_decimal(part.trim())).collect::<Result<_, _>>()?;
     match numbers.as_slice() {
-        [lower_limit, unit_price] => Some(PricingBand { lower_limit: *lower_limit, unit_price: *unit_price, fixed_price: Decimal::ZERO }),
+        [lower_limit, unit_price] => Ok(PricingBand { lower_limit: *lower_limit, unit_price: *unit_price, fixed_price: Decimal::ZERO }),
         [lower_limit, unit_price, fixed_price] => {
-            Some(PricingBand { lower_limit: *lower_limit, unit_price: *unit_price, fixed_price: *fixed_price })
+            Ok(PricingBand { lower_limit: *lower_limit, unit_price: *unit_price, fixed_price: *fixed_price })
         }
-        _ => None,
+        _ => Err(NoDecimal::NotANumber),
     }
 }
 
 /// A number as people write it in a text: no exponent, no separators.
-fn plain_decimal(text: &str) -> Option<Decimal> {
-    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
-    is_plain.then(|| exact_decimal(text)).flatten()
+fn plain_decimal(text: &str) -> Result<Decimal, NoDecimal> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+    if is_plain { read_decimal(text) } else { Err(NoDecimal::NotANumber) }
 }
 
-/// One band from 0 on: the price, less a discount in percent.
-pub(super) fn single_band(price: Decimal, discount_percent: Option<Decimal>, field: &str) -> Result<Vec<PricingBand>, Finding> {
-    let discounted = match discount_percent.filter(|discount| !discount.is_zero()) {
-        None => Some(price),
-        Some(discount) => {
-            exact_product(price, Decimal::ONE_HUNDRED - discount).and_then(|hundredfold| exact_product(hundredfold, Decimal::new(1, 2)))
-        }
-    };
-    let unit_price = discounted.ok_or_else(|| {
-        Finding::new(
-            FindingCode::PricingBandsInvalid,
-            format!("`{field}` has too many digits for an exact discount"),
-            "Write the discounted price itself",
-        )
-    })?;
+/// A price less a discount in percent; all digits are kept, as far as a decimal holds them.
+pub(super) fn less_percent(price: Decimal, percent: Decimal) -> Result<Decimal, NoDecimal> {
+    let rest = Decimal::ONE_HUNDRED.checked_sub(percent).ok_or(NoDecimal::TooLarge)?;
+    percent_of(price, rest)
+}
+
+/// So many percent of a number.
+pub(super) fn percent_of(number: Decimal, percent: Decimal) -> Result<Decimal, NoDecimal> {
+    product(number, product(percent, Decimal::new(1, 2))?)
+}
+
+/// One band from 0 on.
+pub(super) fn single_band(unit_price: Decimal, field: &str) -> Result<Vec<PricingBand>, Finding> {
     checked(vec![PricingBand { lower_limit: Decimal::ZERO, unit_price: unit_price.normalize(), fixed_price: Decimal::ZERO }], field)
-}
-
-/// The product with all its digits; `None` where they do not fit.
-pub(super) fn exact_product(one: Decimal, other: Decimal) -> Option<Decimal> {
-    let mantissa = one.mantissa().checked_mul(other.mantissa())?;
-    Decimal::try_from_i128_with_scale(mantissa, one.scale() + other.scale()).ok()
 }
 
 /// The bands of rows or of a list. Where the mapping names an upper limit, rows have two inclusive bounds: each band then starts where the one before ends.
@@ -114,7 +106,9 @@ fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>,
         Some(first) if !first.lower_limit.is_zero() => Some(format!("begins at {} instead of 0", first.lower_limit)),
         Some(_) => {
             let negative = bands.iter().find(|band| band.unit_price.is_sign_negative() && !band.unit_price.is_zero());
-            let twice = bands.windows(2).find(|pair| pair[0].lower_limit == pair[1].lower_limit);
+            // Two limits that m3ter cannot tell from each other are one.
+            let limit = |band: &PricingBand| nearest_double(band.lower_limit);
+            let twice = bands.windows(2).find(|pair| limit(&pair[0]) >= limit(&pair[1]));
             negative
                 .map(|band| format!("has the negative unit price {}", band.unit_price))
                 .or_else(|| twice.map(|pair| format!("has two bands from {}", pair[0].lower_limit)))
@@ -130,11 +124,15 @@ fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>,
     }
 }
 
-fn unreadable(field: &str, line: usize, text: &str) -> Finding {
+fn unreadable(field: &str, line: usize, text: &str, why: NoDecimal) -> Finding {
     let shown = personal::shown(field, text.trim());
+    let what = match why {
+        NoDecimal::NotANumber => "is not a band".to_owned(),
+        NoDecimal::TooSmall | NoDecimal::TooLarge => format!("has a number that {why}"),
+    };
     Finding::new(
         FindingCode::PricingBandsInvalid,
-        format!("Line {line} of `{field}` is not a band: `{shown}`"),
+        format!("Line {line} of `{field}` {what}: `{shown}`"),
         "Write `lowerLimit ; unitPrice [; fixedPrice]` with a decimal point and without thousands separators",
     )
 }
@@ -160,6 +158,11 @@ mod tests {
         for (text, message) in [
             ("0 ; 0.05\n1,000 ; 0.04", "Line 2 of `F` is not a band: `1,000 ; 0.04`"),
             ("0", "Line 1 of `F` is not a band: `0`"),
+            (
+                "0 ; 0.0000000000000000000000000000001",
+                "Line 1 of `F` has a number that is too small for m3ter: `0 ; 0.0000000000000000000000000000001`",
+            ),
+            ("0;1\n9007199254740992;2\n9007199254740993;3", "`F` has two bands from 9007199254740992"),
             ("0 ; 1e5", "Line 1 of `F` is not a band: `0 ; 1e5`"),
             ("10 ; 0.05", "`F` begins at 10 instead of 0"),
             ("0 ; 0.05\n0 ; 0.04", "`F` has two bands from 0"),
@@ -171,11 +174,19 @@ mod tests {
     }
 
     #[test]
-    fn a_discount_is_taken_off_exactly() {
-        for (price, discount, expected) in [("150.00", "10", "135"), ("0.05", "33.33", "0.033335"), ("0.01", "0", "0.01")] {
-            let bands = single_band(price.parse().unwrap(), Some(discount.parse().unwrap()), "F").unwrap();
-            assert_eq!(bands[0].unit_price.to_string(), expected, "{price} less {discount}");
+    fn a_discount_is_taken_off_with_all_digits_that_a_decimal_holds() {
+        for (price, discount, expected) in [
+            ("150.00", "10", "135"),
+            ("0.05", "33.33", "0.033335"),
+            ("0.01", "0", "0.01"),
+            ("1800.77777778", "27.77777777777778", "1300.561728396666626649382716"),
+            ("123456.77777778", "27.77777777777778", "89163.22839506333058984938272"),
+        ] {
+            let unit_price = less_percent(price.parse().unwrap(), discount.parse().unwrap()).unwrap();
+            assert_eq!(unit_price.normalize().to_string(), expected, "{price} less {discount}");
         }
+        let tiny = less_percent("0.0000000000000000000000000003".parse().unwrap(), "27.77777777777778".parse().unwrap());
+        assert_eq!(tiny, Err(NoDecimal::TooSmall));
     }
 
     proptest! {

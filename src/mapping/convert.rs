@@ -8,7 +8,7 @@ use super::language::Constant;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::field::{FieldSpec, FieldType, MOST_LIST_ENTRIES, is_email, is_entity_code, is_identifier_code};
 use crate::domain::ids::M3terId;
-use crate::domain::money::{decimal_in_json, exact_decimal};
+use crate::domain::money::{NoDecimal, exact_decimal, exact_json, nearest_double, read_decimal_in_json};
 use crate::domain::value::{Value, date_in_text};
 
 /// A value on its way: as Salesforce wrote it, or in m3ter's type already.
@@ -48,7 +48,8 @@ pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Resul
             Json::String(number.to_string())
         }
         // What a step computed has the field's limits to keep like what was read.
-        Raw::Typed(value @ (Value::Number(_) | Value::Text(_) | Value::Boolean(_))) => value.to_json(),
+        Raw::Typed(Value::Number(number)) => exact_json(number),
+        Raw::Typed(value @ (Value::Text(_) | Value::Boolean(_))) => value.to_json(),
         Raw::Typed(value @ Value::Date(_)) if !matches!(spec.field_type, FieldType::Date | FieldType::DateTime) => value.to_json(),
         Raw::Typed(Value::Date(date)) if spec.field_type == FieldType::DateTime => {
             return midnight(date, time_zone)
@@ -97,18 +98,18 @@ pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Resul
             }
         }
         FieldType::Decimal { minimum } => {
-            let number = decimal_in_json(&json).ok_or_else(|| invalid("a number that can be kept exactly"))?;
+            let number = number_in(&json)?;
             if !minimum.allows(number) {
                 return Err(Problem::OutOfRange(format!("is {number}, which m3ter's `{}` does not take", spec.name)));
             }
             Ok(Value::Number(number))
         }
         FieldType::Integer { minimum, maximum } => {
-            let number = decimal_in_json(&json).filter(|number| number.fract().is_zero()).ok_or_else(|| invalid("a whole number"))?;
+            let number = whole(number_in(&json)?).ok_or_else(|| invalid("a whole number"))?;
             if number < Decimal::from(minimum) || number > Decimal::from(maximum) {
                 return Err(Problem::OutOfRange(format!("is {number}, and m3ter's `{}` takes {minimum} to {maximum}", spec.name)));
             }
-            Ok(Value::Number(number.normalize()))
+            Ok(Value::Number(number))
         }
         FieldType::Boolean => json.as_bool().map(Value::Boolean).ok_or_else(|| invalid("true or false")),
         FieldType::Enum(words) => {
@@ -127,6 +128,20 @@ pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Resul
         | FieldType::Segment
         | FieldType::CustomFields => Err(invalid("of the right kind")),
     }
+}
+
+fn number_in(json: &Json) -> Result<Decimal, Problem> {
+    read_decimal_in_json(json).map_err(|why| match why {
+        NoDecimal::NotANumber => Problem::Invalid(why.to_string()),
+        NoDecimal::TooSmall | NoDecimal::TooLarge => Problem::OutOfRange(format!("is `{}`, which {why}", text(json))),
+    })
+}
+
+/// The whole number that is the same double: 2.9999999999999999999999 is 3, and nobody wrote its digits.
+#[expect(clippy::float_cmp, reason = "the same double is what is asked for")]
+pub(super) fn whole(number: Decimal) -> Option<Decimal> {
+    let whole = number.round();
+    (nearest_double(whole) == nearest_double(number)).then(|| whole.normalize())
 }
 
 /// The words or ids of a text.
@@ -196,7 +211,7 @@ impl Constant {
     pub(super) fn to_json(&self) -> Json {
         match self {
             Self::Text(text) => Json::String(text.clone()),
-            Self::Number(number) => crate::domain::money::json_number(*number),
+            Self::Number(number) => exact_json(*number),
             Self::Boolean(boolean) => Json::Bool(*boolean),
         }
     }

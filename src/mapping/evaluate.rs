@@ -4,8 +4,8 @@ use jiff::civil::Date;
 use serde_json::Value as Json;
 
 use super::address::address;
-use super::bands::{bands_in_text, single_band};
-use super::convert::{Raw, as_date, text};
+use super::bands::{bands_in_text, less_percent, single_band};
+use super::convert::{Raw, as_date, text, whole};
 use super::fault::nearest;
 use super::language::{Expression, Extreme, FieldRef, ObjectMapping, Operand, Parts, Term};
 use super::row::Row;
@@ -15,7 +15,7 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::field::FieldSpec;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
-use crate::domain::money::decimal_in_json;
+use crate::domain::money::{NoDecimal, decimal_in_json, read_decimal_in_json};
 use crate::domain::personal;
 use crate::domain::value::Value;
 
@@ -117,20 +117,29 @@ impl Row<'_> {
                     Some(Evaluated::typed(Value::PricingBands(bands_in_text(&text(json), &self.shown(field))?), self.shown(field)))
                 }
             },
-            Term::UnitPrice(price, discount) => match self.field(price) {
-                None => None,
-                Some(json) => {
-                    let shown = self.shown(price);
-                    let price = decimal_in_json(json).ok_or_else(|| self.not_a_number(price, json))?;
-                    let discount = discount.as_ref().and_then(|field| Some((field, self.field(field)?)));
-                    let percent =
-                        discount.map(|(field, json)| decimal_in_json(json).ok_or_else(|| self.not_a_number(field, json))).transpose()?;
-                    Some(Evaluated::typed(Value::PricingBands(single_band(price, percent, &shown)?), shown))
-                }
-            },
+            Term::UnitPrice(price, discount) => self.unit_price(object, price, discount.as_ref())?,
             Term::Each(set, parts) => self.each(object, *set, parts, spec, depth)?,
             Term::List(entries) => self.list(object, entries, spec, depth)?,
         })
+    }
+
+    /// One price from 0 on, less a discount in percent.
+    fn unit_price(self, object: &ObjectMapping, price: &FieldRef, discount: Option<&FieldRef>) -> Outcome {
+        let Some(json) = self.field(price) else { return Ok(None) };
+        let shown = self.shown(price);
+        let mut unit_price = read_decimal_in_json(json).map_err(|why| self.no_decimal(price, json, why))?;
+        if let Some((field, json)) = discount.and_then(|field| Some((field, self.field(field)?))) {
+            let percent = read_decimal_in_json(json).map_err(|why| self.no_decimal(field, json, why))?;
+            unit_price = less_percent(unit_price, percent).map_err(|why| {
+                let message = format!("`{shown}` less the {} % of `{}` {why}", percent.normalize(), self.shown(field));
+                let itself = match undiscounted(object) {
+                    Some(other) => format!("Write the discounted price itself into `{}`", self.shown(other)),
+                    None => format!("Write the discounted price itself into `{shown}`, and clear `{}`", self.shown(field)),
+                };
+                Finding::new(FindingCode::ValueOutOfRange, message, itself)
+            })?;
+        }
+        Ok(Some(Evaluated::typed(Value::PricingBands(single_band(unit_price, &shown)?), shown)))
     }
 
     /// The field of the only row of a set; several rows do not say which one is meant.
@@ -223,7 +232,7 @@ impl Row<'_> {
 
     fn months_after(self, object: &ObjectMapping, field: &FieldRef, after: &str, depth: usize) -> Outcome {
         let Some(json) = self.field(field) else { return Ok(None) };
-        let months = decimal_in_json(json).filter(|months| months.fract().is_zero()).and_then(|months| i64::try_from(months).ok());
+        let months = decimal_in_json(json).and_then(whole).and_then(|months| i64::try_from(months).ok());
         let months = months.filter(|months| (1..=1_200).contains(months)).ok_or_else(|| {
             let shown = self.shown(field);
             Finding::new(
@@ -267,7 +276,7 @@ impl Row<'_> {
             Operand::Number(number) => Ok(Some(*number)),
             Operand::Field(field) => match self.field(field) {
                 None => Ok(None),
-                Some(json) => decimal_in_json(json).map(Some).ok_or_else(|| self.not_a_number(field, json)),
+                Some(json) => read_decimal_in_json(json).map(Some).map_err(|why| self.no_decimal(field, json, why)),
             },
         }
     }
@@ -285,14 +294,30 @@ impl Row<'_> {
         names.join(" or ")
     }
 
-    fn not_a_number(self, field: &FieldRef, json: &Json) -> Finding {
-        let shown = self.shown(field);
-        Finding::new(
-            FindingCode::ValueInvalid,
-            format!("`{shown}` is `{}`, which is not a number", personal::shown(&shown, &text(json))),
-            format!("Enter a number in `{shown}`"),
-        )
+    fn no_decimal(self, field: &FieldRef, json: &Json, why: NoDecimal) -> Finding {
+        no_decimal(&self.shown(field), &text(json), why)
     }
+}
+
+/// The finding about a value that is no number, or none that m3ter can take.
+pub(super) fn no_decimal(source: &str, text: &str, why: NoDecimal) -> Finding {
+    let (code, remedy) = match why {
+        NoDecimal::NotANumber => (FindingCode::ValueInvalid, format!("Enter a number in `{source}`")),
+        NoDecimal::TooSmall => (FindingCode::ValueOutOfRange, format!("Enter 0 or a larger number in `{source}`")),
+        NoDecimal::TooLarge => (FindingCode::ValueOutOfRange, format!("Enter a smaller number in `{source}`")),
+    };
+    Finding::new(code, format!("`{source}` is `{}`, which {why}", personal::shown(source, text)), remedy)
+}
+
+/// The field of an object's mapping that gives a price without a discount.
+fn undiscounted(object: &ObjectMapping) -> Option<&FieldRef> {
+    fn within(expression: &Expression) -> Option<&FieldRef> {
+        match &expression.term {
+            Term::UnitPrice(price, None) => Some(price),
+            _ => expression.inner().into_iter().find_map(within),
+        }
+    }
+    object.fields.iter().find_map(|field| within(&field.expression))
 }
 
 pub(super) fn not_a_date(found: &Evaluated) -> Finding {

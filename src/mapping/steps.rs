@@ -1,18 +1,18 @@
 //! What is done to a value on its way.
 
 use jiff::Span;
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
-use super::bands::exact_product;
-use super::convert::{Raw, as_date, as_instant};
-use super::evaluate::{Evaluated, not_a_date};
+use super::bands::{less_percent, percent_of};
+use super::convert::{Raw, as_date, as_instant, whole};
+use super::evaluate::{Evaluated, no_decimal, not_a_date};
 use super::language::{Constant, Step};
 use super::row::Row;
 use crate::domain::dates::{EndExclusive, date_at};
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::decimal_in_json;
+use crate::domain::money::{NoDecimal, decimal_in_json, product, quotient, read_decimal_in_json};
 use crate::domain::personal;
 use crate::domain::value::Value;
 
@@ -74,21 +74,22 @@ impl Row<'_> {
     #[expect(clippy::unused_self, reason = "it reads like its neighbours")]
     fn compute(self, evaluated: &mut Evaluated, step: &Step, other: Decimal) -> Result<(), Finding> {
         let number = number(evaluated)?;
-        let hundredth = |product: Decimal| exact_product(product, Decimal::new(1, 2));
         let result = match step {
-            Step::Times(_) => exact_product(number, other),
+            Step::Times(_) => Some(product(number, other)),
             // A quotient is rounded by the step that follows; until then it has as many digits as fit.
-            Step::DividedBy(_) => number
-                .checked_div(other)
-                .map(|quotient| quotient.round_dp_with_strategy(Decimal::MAX_SCALE, RoundingStrategy::MidpointNearestEven)),
-            Step::PercentOf(_) => exact_product(number, other).and_then(hundredth),
-            _ => exact_product(number, Decimal::ONE_HUNDRED - other).and_then(hundredth),
+            Step::DividedBy(_) => quotient(number, other),
+            Step::PercentOf(_) => Some(percent_of(number, other)),
+            _ => Some(less_percent(number, other)),
         };
         let source = &evaluated.source;
-        let result = result.ok_or_else(|| {
+        let result = result.unwrap_or(Err(NoDecimal::NotANumber)).map_err(|why| {
+            let why = match why {
+                NoDecimal::NotANumber => "the divisor is 0".to_owned(),
+                why => format!("the result {why}"),
+            };
             Finding::new(
                 FindingCode::ValueOutOfRange,
-                format!("`{source}` cannot be computed with {other}: the result has too many digits, or the divisor is 0"),
+                format!("`{source}` cannot be computed with {other}: {why}"),
                 format!("Correct `{source}`, or the field that it is computed with"),
             )
         })?;
@@ -98,8 +99,7 @@ impl Row<'_> {
 
     fn move_date(self, evaluated: &mut Evaluated, step: &Step, count: Decimal) -> Result<(), Finding> {
         let date = as_date(&evaluated.raw, self.context.time_zone).ok_or_else(|| not_a_date(evaluated))?;
-        let whole = Some(count).filter(|count| count.fract().is_zero()).and_then(|count| i64::try_from(count).ok());
-        let moved = whole.and_then(|count| {
+        let moved = whole(count).and_then(|count| i64::try_from(count).ok()).and_then(|count| {
             let span = match step {
                 Step::AddMonths(_) => Span::new().try_months(count),
                 _ => Span::new().try_days(count),
@@ -141,11 +141,11 @@ fn decimal_of(raw: &Raw) -> Option<Decimal> {
 
 fn number(evaluated: &Evaluated) -> Result<Decimal, Finding> {
     let source = &evaluated.source;
-    decimal_of(&evaluated.raw).ok_or_else(|| {
-        let shown = personal::shown(source, &evaluated.raw.text());
-        let message = format!("`{source}` is `{shown}`, which is not a number that can be kept exactly");
-        Finding::new(FindingCode::ValueInvalid, message, format!("Enter a number in `{source}`"))
-    })
+    match &evaluated.raw {
+        Raw::Json(json) => read_decimal_in_json(json).map_err(|why| no_decimal(source, &evaluated.raw.text(), why)),
+        Raw::Typed(Value::Number(number)) => Ok(*number),
+        Raw::Typed(_) => Err(no_decimal(source, &evaluated.raw.text(), NoDecimal::NotANumber)),
+    }
 }
 
 fn truncate(evaluated: &mut Evaluated, most: Option<usize>, spec: Option<&FieldSpec>) {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::bands;
 use super::convert::{Problem, Raw, convert};
-use super::evaluate::{Evaluated, Outcome};
+use super::evaluate::{Evaluated, Outcome, no_decimal};
 use super::language::{Expression, NamedValue, ObjectMapping, Parts, Replace, SetId, Term};
 use super::row::Row;
 use crate::domain::field::{FieldSpec, FieldType, MOST_LIST_ENTRIES, Minimum, OnDifference, USAGE_FILTER_MODES};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::decimal_in_json;
+use crate::domain::money::read_decimal_in_json;
 use crate::domain::personal;
 use crate::domain::value::{CommitmentFee, CustomFields, CustomValue, UsageFilter, Value};
 
@@ -155,8 +155,8 @@ impl Row<'_> {
                     if !sources.contains(&found.source) {
                         sources.push(found.source.clone());
                     }
+                    fields.set.insert(name.clone(), custom_value(&found)?);
                     warnings.extend(found.warnings);
-                    fields.set.insert(name.clone(), custom_value(&found.raw));
                 }
                 None => {
                     blank.get_or_insert((name, expression));
@@ -196,13 +196,15 @@ impl Row<'_> {
 }
 
 /// A number as a number, everything else as text.
-fn custom_value(raw: &Raw) -> CustomValue {
-    let number = match raw {
-        Raw::Json(json) if json.is_number() => decimal_in_json(json),
-        Raw::Typed(Value::Number(number)) => Some(*number),
-        _ => None,
-    };
-    number.map_or_else(|| CustomValue::Text(raw.text()), CustomValue::Number)
+fn custom_value(found: &Evaluated) -> Result<CustomValue, Finding> {
+    match &found.raw {
+        Raw::Json(json) if json.is_number() => {
+            let number = read_decimal_in_json(json).map_err(|why| no_decimal(&found.source, &found.raw.text(), why))?;
+            Ok(CustomValue::Number(number))
+        }
+        Raw::Typed(Value::Number(number)) => Ok(CustomValue::Number(*number)),
+        raw => Ok(CustomValue::Text(raw.text())),
+    }
 }
 
 /// A value in the type of a field, or why it does not go in.

@@ -47,7 +47,7 @@ async fn everything_in_m3ter_is_as_the_mapping_says() {
         (&contract["startDate"], &contract["endDate"], &contract["purchaseOrderNumber"]),
         (&json!("2026-01-01"), &json!("2027-01-01"), &json!("PO-2026-001"))
     );
-    assert_eq!((commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()), ("12000.0".to_owned(), "12000.0".to_owned()));
+    assert_eq!((commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()), ("12000".to_owned(), "12000".to_owned()));
     assert_eq!(
         (&commitment["accountId"], &commitment["currency"], &commitment["endDate"]),
         (&account["id"], &json!("USD"), &json!("2027-01-01"))
@@ -138,11 +138,11 @@ async fn five_lines_arrive_with_their_tiers_to_the_last_digit() {
         (pricing["cumulative"].as_bool().unwrap(), texts.join(", "))
     };
     assert_eq!(bands("00kS900000079F1IAI"), (true, "0 0.05 0, 1000000 0.04 0, 10000000 0.03 0".to_owned()));
-    assert_eq!(bands("00kS900000079F2IAI"), (false, "0 0.10 25, 500 0.08 25".to_owned()));
+    assert_eq!(bands("00kS900000079F2IAI"), (false, "0 0.1 25, 500 0.08 25".to_owned()));
     assert_eq!(bands("00kS900000079F4IAI"), (false, "0 0.0000012345 0".to_owned()));
     assert_eq!(bands("00kS900000079F5IAI"), (false, "0 135 0".to_owned()));
     let plan = world.object("plans", "code", "00kS900000079F3IAI");
-    assert_eq!((plan["standingCharge"].to_string(), plan["minimumSpend"].to_string()), ("250.0".to_owned(), "500.0".to_owned()));
+    assert_eq!((plan["standingCharge"].to_string(), plan["minimumSpend"].to_string()), ("250".to_owned(), "500".to_owned()));
     let commitment =
         world.objects("commitments").into_iter().find(|commitment| commitment.contains_key("overageSurchargePercent")).unwrap();
     assert_eq!(commitment["overageSurchargePercent"], json!(10));
@@ -158,7 +158,7 @@ async fn a_dry_run_shows_every_field_and_writes_nothing() {
     let commitment = object_result(&result, "Commitment");
     assert_eq!(commitment["message"], "Would be created");
     let amount = commitment["changes"].as_array().unwrap().iter().find(|change| change["field"] == "amount").unwrap();
-    assert_eq!((&amount["newValue"], &amount["source"]), (&json!("12000.0"), &json!("Opportunity.M3ter_Commitment_Amount__c")));
+    assert_eq!((&amount["newValue"], &amount["source"]), (&json!("12000"), &json!("Opportunity.M3ter_Commitment_Amount__c")));
     assert!(world.m3ter_writes().is_empty());
     assert!(world.org.requests().iter().all(|request| request.method != "PATCH"));
     assert_eq!(world.objects("accounts").len(), before);
@@ -167,7 +167,7 @@ async fn a_dry_run_shows_every_field_and_writes_nothing() {
     world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": 15000.0}));
     let result = world.dry_run(DEAL).await;
     let message = object_result(&result, "Commitment")["message"].as_str().unwrap().to_owned();
-    assert_eq!(message, "Would be updated: amount 12000.0 → 15000.0, amountPrePaid 12000.0 → 15000.0");
+    assert_eq!(message, "Would be updated: amount 12000 → 15000, amountPrePaid 12000 → 15000");
     assert_eq!(object_result(&result, "Account")["message"], "Unchanged");
 }
 

@@ -44,12 +44,12 @@ async fn a_new_deal_shows_every_value_and_where_it_comes_from() {
 
     Commitment of 006S900000795MMIAY: would be created
         accountId      the Account of 001S900000RzsIUIAZ   Account of this sync
-        amount         12000.0                             Opportunity.M3ter_Commitment_Amount__c
+        amount         12000                               Opportunity.M3ter_Commitment_Amount__c
         contractId     the Contract of 006S900000795MMIAY  Contract of this sync
         currency       USD                                 Opportunity.CurrencyIsoCode
         endDate        2100-01-01                          Opportunity.End_Date__c
         startDate      2026-01-01                          Opportunity.CloseDate
-        amountPrePaid  12000.0                             Opportunity.M3ter_Commitment_Amount__c
+        amountPrePaid  12000                               Opportunity.M3ter_Commitment_Amount__c
         ! The commitment is recorded as already paid; state `commitment_billing` in the mapping
 
     Plan of 00kS900000079M1IAI: would be created
@@ -91,18 +91,18 @@ async fn the_changes_of_an_object_are_there_as_json() {
     let commitment = object_result(&result, "Commitment");
     insta::assert_snapshot!(format!("{:#}", json!([commitment["message"], commitment["changes"]])), @r#"
     [
-      "Would be updated: amount 12000.0 → 15000.0, amountPrePaid 12000.0 → 15000.0",
+      "Would be updated: amount 12000 → 15000, amountPrePaid 12000 → 15000",
       [
         {
           "field": "amount",
-          "newValue": "15000.0",
-          "oldValue": "12000.0",
+          "newValue": "15000",
+          "oldValue": "12000",
           "source": "Opportunity.M3ter_Commitment_Amount__c"
         },
         {
           "field": "amountPrePaid",
-          "newValue": "15000.0",
-          "oldValue": "12000.0",
+          "newValue": "15000",
+          "oldValue": "12000",
           "source": "Opportunity.M3ter_Commitment_Amount__c"
         }
       ]
@@ -125,9 +125,9 @@ async fn a_changed_deal_shows_old_and_new() {
         ! The end moved into the past (2026-07-01); bills may exist beyond it
 
     Commitment of 006S900000795MMIAY (m3ter …): would be updated
-        amount         12000.0 → 15000.0        Opportunity.M3ter_Commitment_Amount__c
+        amount         12000 → 15000            Opportunity.M3ter_Commitment_Amount__c
         endDate        2100-01-01 → 2026-07-01  Opportunity.End_Date__c
-        amountPrePaid  12000.0 → 15000.0        Opportunity.M3ter_Commitment_Amount__c
+        amountPrePaid  12000 → 15000            Opportunity.M3ter_Commitment_Amount__c
         ! The commitment is recorded as already paid; state `commitment_billing` in the mapping
         ! The end moved into the past (2026-07-01); bills may exist beyond it
 

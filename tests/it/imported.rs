@@ -170,7 +170,7 @@ async fn the_samples_of_all_roots_sync_their_records_as_they_were_imported() {
     assert_eq!(prices("00kS900000079F2IAI"), "0 0.1 0");
     // Bands of child rows: limits below which CPQ's tiers begin, and a flat fee as a fixed price.
     assert_eq!(prices("a0SS90000079SU1MAM"), "0 0.05 0, 250 0.04 0, 500 0.03 0");
-    assert_eq!(prices("a0SS90000079SU2MAM"), "0 0 25.0, 100 0.08 0");
+    assert_eq!(prices("a0SS90000079SU2MAM"), "0 0 25, 100 0.08 0");
     assert_eq!((prices(QUOTE_LINES[1]), prices(ORDER_ITEMS[0])), ("0 0.02 0".to_owned(), "0 0.04 0".to_owned()));
     // Custom fields of the Account: a field, a text that is none, a number.
     for (account, city) in [("001S90000079HOOIA2", "Palo Alto"), ("001S90000079INIIA2", "Austin")] {

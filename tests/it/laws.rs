@@ -16,7 +16,7 @@ use sync_to_m3ter::domain::desired::{DesiredField, DesiredObject, FieldAction, I
 use sync_to_m3ter::domain::entity::{EntityKind, ObjectKey};
 use sync_to_m3ter::domain::field::{ADDRESS_PARTS, FieldSpec, FieldType, OnDifference, USAGE_FILTER_MODES};
 use sync_to_m3ter::domain::ids::{M3terId, SalesforceId};
-use sync_to_m3ter::domain::money::json_number;
+use sync_to_m3ter::domain::money::double_json;
 use sync_to_m3ter::domain::settings::PricingChange;
 use sync_to_m3ter::domain::value::{CommitmentFee, CustomFields, CustomValue, PricingBand, UsageFilter, Value};
 
@@ -249,9 +249,11 @@ proptest! {
     }
 
     #[test]
-    fn a_decimal_of_twenty_eight_digits_is_sent_digit_for_digit(mantissa in 0_i128..79_228_162_514_264_337_593_543_950_335, scale in 0_u32..=28) {
+    fn a_decimal_of_twenty_eight_digits_is_sent_as_the_nearest_double(mantissa in 0_i128..79_228_162_514_264_337_593_543_950_335, scale in 0_u32..=28) {
         let number = Decimal::try_from_i128_with_scale(mantissa, scale).unwrap();
-        let text = serde_json::to_string(&json!({ "amount": json_number(number) })).unwrap();
-        prop_assert_eq!(text, format!("{{\"amount\":{number}}}"));
+        let sent = double_json(number);
+        prop_assert_eq!(sent.to_string().parse::<f64>().unwrap(), number.to_string().parse::<f64>().unwrap());
+        prop_assert!(sent.to_string().bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count() <= 29, "{}", sent);
+        prop_assert!(Value::Number(number).means_the_same_as(&sent));
     }
 }

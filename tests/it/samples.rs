@@ -99,7 +99,7 @@ async fn the_commitment_of_an_opportunity() {
     let world = opportunity().await;
     let contract = world.object("contracts", "code", FIVE_LINES);
     let commitment = world.object("commitments", "contractId", text(&contract, "id"));
-    assert_eq!((commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()), ("60000.0".to_owned(), "60000.0".to_owned()));
+    assert_eq!((commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()), ("60000".to_owned(), "60000".to_owned()));
     assert_eq!((&commitment["billingInterval"], text(&commitment, "currency")), (&json!(1), "USD"));
     assert_eq!(dates(&commitment), ("2026-03-01", "2027-03-01"));
     assert_eq!(text(&commitment, "overageDescription"), "Initech - everything 2026");
@@ -135,7 +135,7 @@ async fn the_pricing_of_an_opportunity() {
 async fn the_pricing_bands_of_an_opportunity() {
     let world = opportunity().await;
     let prices = OPPORTUNITY_LINES.map(|line| bands(&world.object("pricings", "code", line), "pricingBands").join(", "));
-    assert_eq!(prices, ["0 0.05 0", "0 0.1 0", "0 20.0 0", "0 0.01 0", "0 150.0 0"]);
+    assert_eq!(prices, ["0 0.05 0", "0 0.1 0", "0 20 0", "0 0.01 0", "0 150 0"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,7 +180,7 @@ async fn the_pricing_of_a_subscription() {
 async fn the_pricing_bands_of_a_subscription() {
     let world = contract().await;
     let prices = SUBSCRIPTIONS.map(|line| bands(&world.object("pricings", "code", line), "pricingBands").join(", "));
-    assert_eq!(prices, ["0 0.05 0, 250 0.04 0, 500 0.03 0", "0 25.0 0, 100 0.08 0", "0 20 0"]);
+    assert_eq!(prices, ["0 0.05 0, 250 0.04 0, 500 0.03 0", "0 25 0, 100 0.08 0", "0 20 0"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
