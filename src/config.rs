@@ -140,6 +140,7 @@ impl Reader<'_> {
             retry_after: self.retry_after().unwrap_or(default.retry_after),
             retention: Some(Duration::from_hours(days * 24)).filter(|retention| !retention.is_zero()),
             shutdown_grace: Duration::from_secs(grace),
+            organization_config_for: default.organization_config_for,
         }
     }
 

@@ -23,6 +23,7 @@ use crate::domain::catalog::{Catalogued, PlanTemplate};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::personal::without_emails;
+use crate::domain::settings::OverlappingPlans;
 use crate::domain::shown;
 use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Meaning, Refusal, Repeatable, TokenCache, Transport, Vendor};
 
@@ -60,6 +61,8 @@ pub struct OrganizationConfig {
     pub time_zone: TimeZone,
     /// The billing currency.
     pub currency: String,
+    /// Whether AccountPlans of one product may run at the same time.
+    pub overlapping_plans: OverlappingPlans,
 }
 
 impl OrganizationConfig {
@@ -68,7 +71,11 @@ impl OrganizationConfig {
         let text = |field: &str| body.get(field).and_then(Json::as_str).unwrap_or_default();
         let name = text("timezone");
         let time_zone = TimeZone::get(name).or_else(|_| TimeZone::posix(name)).map_err(|_| name.to_owned())?;
-        Ok(Self { time_zone, currency: text("currency").to_owned() })
+        let overlapping_plans = match body.get("allowOverlappingPlans") {
+            Some(Json::Bool(true)) => OverlappingPlans::Allowed,
+            _ => OverlappingPlans::Refused,
+        };
+        Ok(Self { time_zone, currency: text("currency").to_owned(), overlapping_plans })
     }
 }
 
@@ -180,7 +187,7 @@ impl Client {
         Ok(currencies.iter().filter_map(|json| json.get("code")?.as_str().map(ToOwned::to_owned)).collect())
     }
 
-    /// The organization's time zone and currency.
+    /// What the organization has set: time zone, currency, overlapping plans.
     pub async fn fetch_organization_config(&self, budget: &Budget) -> Result<OrganizationConfig, CalloutError> {
         let call = Call { operation: "GetOrganizationConfig", repeatable: Repeatable::Yes };
         let url = below(&self.organization, &["organizationconfig"]);

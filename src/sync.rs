@@ -14,6 +14,7 @@ mod knowledge;
 mod leftovers;
 mod matching;
 mod organization;
+mod organization_config;
 mod patience;
 mod read;
 mod recorder;
@@ -82,6 +83,8 @@ pub struct RunSettings {
     pub retention: Option<Duration>,
     /// How long syncs and connections may take to end after the service was told to stop.
     pub shutdown_grace: Duration,
+    /// How long m3ter's OrganizationConfig is believed: what somebody switches there counts so soon.
+    pub organization_config_for: Duration,
 }
 
 impl Default for RunSettings {
@@ -91,6 +94,7 @@ impl Default for RunSettings {
             retry_after: [1, 5, 15, 60].map(Duration::from_mins).to_vec(),
             retention: Some(Duration::from_hours(90 * 24)),
             shutdown_grace: Duration::from_secs(25),
+            organization_config_for: Duration::from_mins(1),
         }
     }
 }
@@ -188,7 +192,7 @@ impl Syncs {
         tasks: TaskTracker,
     ) -> Self {
         let readiness = Mutex::new(Readiness::NotReady(vec!["The service has not spoken to Salesforce and m3ter yet".to_owned()]));
-        let knowledge = Knowledge::new(salesforce, m3ter, mappings);
+        let knowledge = Knowledge::new(salesforce, m3ter, mappings, settings.organization_config_for);
         let claims = Claims::new(settings.lease);
         let (waiting, stopping, ended) = (Waiting::default(), CancellationToken::new(), CancellationToken::new());
         Self { shared: Arc::new(Shared { store, tasks, knowledge, limits, settings, readiness, claims, waiting, stopping, ended }) }

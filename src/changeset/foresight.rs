@@ -10,7 +10,7 @@ use crate::domain::catalog::PlanTemplate;
 use crate::domain::desired::DesiredObject;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
-use crate::domain::settings::{OverlapRule, Settings};
+use crate::domain::settings::{OverlapRule, OverlappingPlans, Settings};
 use crate::domain::value::{Value, date_in_text};
 
 /// What m3ter holds beside the objects of the changeset.
@@ -28,6 +28,8 @@ pub struct Surroundings<'a> {
     pub owners: &'a Owners,
     /// What the mapping does about overlaps.
     pub settings: &'a Settings,
+    /// Whether m3ter refuses AccountPlans of one product at the same time.
+    pub overlapping_plans: OverlappingPlans,
 }
 
 impl Changeset {
@@ -48,6 +50,9 @@ impl Changeset {
     }
 
     fn account_plan_ahead(&self, change: &Change, surroundings: &Surroundings<'_>) -> Option<String> {
+        if surroundings.overlapping_plans == OverlappingPlans::Allowed {
+            return None;
+        }
         let product = self.product_of(change, surroundings)?;
         let period = instants(&change.desired)?;
         // An Account that is still to come has nothing that stands in the way.

@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use super::{Outcome, print};
 use crate::app::load_mappings;
 use crate::config::Config;
+use crate::domain::settings::{OverlapRule, OverlappingPlans};
 use crate::mapping::{Mapping, Severity};
 use crate::store::Store;
 use crate::sync::describe;
@@ -88,7 +89,15 @@ impl Report {
                 self.line(
                     Severity::Green,
                     "m3ter organization",
-                    &format!("time zone {zone}, currency {}, currencies {}", config.currency, currencies.join(", ")),
+                    &format!(
+                        "time zone {zone}, currency {}, currencies {}; plans of one product {} overlap",
+                        config.currency,
+                        currencies.join(", "),
+                        match config.overlapping_plans {
+                            OverlappingPlans::Allowed => "may",
+                            OverlappingPlans::Refused => "must not",
+                        }
+                    ),
                 );
                 let severity = if templates.is_empty() { Severity::Red } else { Severity::Green };
                 self.line(severity, "m3ter plan templates", &format!("{} with a code", templates.len()));
@@ -122,6 +131,12 @@ impl Report {
             self.line(Severity::Yellow, mapping.file(), message);
         }
         let Some(organization) = organization else { return };
+        let replaces = settings.account_plan_overlap != OverlapRule::Report;
+        if replaces && organization.config.overlapping_plans == OverlappingPlans::Allowed {
+            let message =
+                "m3ter's organization allows overlapping plans: `overlap` of the AccountPlan replaces nothing, and each plan is billed";
+            self.line(Severity::Yellow, mapping.file(), message);
+        }
         if let Some(zone) = settings.time_zone.as_ref().filter(|zone| **zone != organization.config.time_zone) {
             let own = zone.iana_name().unwrap_or("a fixed offset");
             let theirs = organization.config.time_zone.iana_name().unwrap_or("a fixed offset");

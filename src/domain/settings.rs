@@ -33,6 +33,16 @@ pub enum OverlapRule {
     ReplaceAny,
 }
 
+/// Whether m3ter lets AccountPlans of one product run at the same time for an Account; its organization decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OverlappingPlans {
+    /// It refuses the second one.
+    #[default]
+    Refused,
+    /// It takes and bills each of them.
+    Allowed,
+}
+
 /// How a commitment is paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitmentBilling {

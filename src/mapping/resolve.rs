@@ -16,7 +16,7 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
-use crate::domain::value::Value;
+use crate::domain::settings::OverlappingPlans;
 
 /// What a record is resolved with.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub struct Context<'a> {
     pub catalog: &'a Catalog,
     /// In which a Salesforce date begins.
     pub time_zone: &'a TimeZone,
+    /// Whether lines of one product may run at the same time.
+    pub overlapping_plans: OverlappingPlans,
 }
 
 /// What has to be looked up before a record can be resolved and compared.
@@ -44,7 +46,7 @@ impl Mapping {
     /// What has to be looked up for a record.
     pub fn keys(&self, record: &Record) -> NaturalKeys {
         let catalog = Catalog::default();
-        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC };
+        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC, overlapping_plans: OverlappingPlans::default() };
         let tree = RowTree::new(self, record, &context);
         let root = Row::root(self, &tree, &context, &[]);
         let mut keys = NaturalKeys { rows: tree.ids.clone(), ..NaturalKeys::default() };
@@ -266,12 +268,4 @@ fn write_back(row: Row<'_>, object: &ObjectMapping, id: SalesforceId) -> Option<
         field: field.path.rsplit('.').next().unwrap_or(&field.path).to_owned(),
         current: record.value(&field.path).map(super::convert::text),
     })
-}
-
-/// The value of a field of a desired object.
-pub(super) fn date_of(object: &DesiredObject, field: &str) -> Option<jiff::civil::Date> {
-    match object.value(field) {
-        Some(Value::Date(date)) => Some(*date),
-        _ => None,
-    }
 }

@@ -3,20 +3,19 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use super::convert::Raw;
+use super::evaluate::no_decimal;
 use super::language::{ObjectMapping, ROOT};
-use super::resolve::date_of;
 use super::row::Row;
 use crate::domain::catalog::PlanTemplate;
-use crate::domain::dates::midnight;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, Resolution};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
-use crate::domain::settings::CommitmentBilling;
+use crate::domain::money::read_decimal;
+use crate::domain::settings::{CommitmentBilling, OverlappingPlans};
 use crate::domain::value::Value;
 
 /// Applies all rules to what the fields gave.
@@ -27,8 +26,9 @@ pub(super) fn apply(resolution: &mut Resolution, root: Row<'_>) {
     currencies(resolution, root);
     pricing_types(resolution);
     only_what_m3ter_takes(resolution, root);
-    inside_contract(resolution, root);
-    one_plan_for_each_product(resolution, root);
+    if root.context.overlapping_plans == OverlappingPlans::Refused {
+        one_plan_for_each_product(resolution, root);
+    }
     each_for_itself(resolution);
     let has = |kind: EntityKind| resolution.objects.iter().any(|object| object.kind() == kind);
     let is_attached = has(EntityKind::AccountPlan) || root.mapping.mapped.object(EntityKind::AccountPlan).is_none();
@@ -143,9 +143,9 @@ fn commitment_amount(object: &DesiredObject, root: Row<'_>) -> Result<Option<Dec
     let Some(amount) = mapped.field("amount") else { return Ok(None) };
     let Some(found) = row.evaluate(mapped, &amount.expression, Some(amount.spec))? else { return Ok(None) };
     let text = found.raw.text();
-    match crate::domain::money::exact_decimal(&text) {
-        Some(amount) => Ok(Some(amount).filter(|amount| !amount.is_zero())),
-        None => Err(Finding::new(FindingCode::ValueInvalid, text, "")),
+    match read_decimal(&text) {
+        Ok(amount) => Ok(Some(amount).filter(|amount| !amount.is_zero())),
+        Err(why) => Err(no_decimal(&found.source, &text, why)),
     }
 }
 
@@ -357,35 +357,7 @@ fn each_for_itself(resolution: &mut Resolution) {
     }
 }
 
-/// A line that runs outside its Contract's term is a mistake more often than a wish.
-fn inside_contract(resolution: &mut Resolution, root: Row<'_>) {
-    let contracts = resolution.objects.iter().filter(|object| object.kind() == EntityKind::Contract);
-    let terms: HashMap<ObjectKey, Option<(Date, Date)>> =
-        contracts.map(|contract| (contract.key.clone(), date_of(contract, "startDate").zip(date_of(contract, "endDate")))).collect();
-    let only = if terms.len() == 1 { terms.values().next().copied().flatten() } else { None };
-    let instant = |date| midnight(date, root.context.time_zone);
-    for object in resolution.objects.iter_mut().filter(|object| object.kind() == EntityKind::AccountPlan) {
-        let term = match object.value("contractId") {
-            Some(Value::Object(contract)) => terms.get(contract).copied().flatten(),
-            _ => only,
-        };
-        let Some((start, end)) = term else { continue };
-        let (Some(from), Some(to), Some((line_from, line_to))) = (instant(start), instant(end), period(object)) else { continue };
-        if line_from < from || line_to.is_none_or(|line_to| line_to > to) {
-            let source = object
-                .fields()
-                .iter()
-                .find(|field| field.name == if line_from < from { "startDate" } else { "endDate" })
-                .map(|field| field.source.clone());
-            let source = source.unwrap_or_default();
-            let until = line_to.map_or_else(|| "without end".to_owned(), |line_to| format!("to {line_to}"));
-            let message = format!("The line runs from {line_from} {until} (`{source}`), outside the Contract's term from {start} to {end}");
-            find(object, Finding::new(FindingCode::OutsideContractPeriod, message, format!("Correct `{source}` or the deal's dates")));
-        }
-    }
-}
-
-/// m3ter runs one AccountPlan of a product at a time for an Account: of two lines the later one is refused before anything of it is sent.
+/// Unless its organization allows more, m3ter runs one AccountPlan of a product at a time for an Account: of two lines the later one is refused before anything of it is sent.
 fn one_plan_for_each_product(resolution: &mut Resolution, root: Row<'_>) {
     let plans: HashMap<&ObjectKey, &DesiredObject> =
         resolution.objects.iter().filter(|object| object.kind() == EntityKind::Plan).map(|object| (&object.key, object)).collect();
@@ -404,7 +376,7 @@ fn one_plan_for_each_product(resolution: &mut Resolution, root: Row<'_>) {
         match other {
             Some((other, ..)) => {
                 let message = format!("The lines {other} and {row} are of the same m3ter product and run at the same time");
-                let remedy = "Give the lines periods that do not overlap, or join them into one";
+                let remedy = "Give the lines periods that do not overlap, join them into one, or allow overlapping attached plans in m3ter's organization configuration";
                 clashes.push((row.clone(), Finding::new(FindingCode::ProductPeriodsOverlap, message, remedy)));
             }
             None => seen.push((row.clone(), account, template, runs)),

@@ -75,12 +75,14 @@ impl EndDating<'_> {
     }
 
     async fn end(&self) -> Result<Report, Failure> {
-        let target = self.find_target().await?;
-        let instant = self.order.end_date.instant(&target.time_zone).ok_or_else(|| Failure {
+        let (target, organization) = tokio::join!(self.find_target(), self.knowledge.organization(self.budget));
+        let (target, organization) = (target?, organization?);
+        let time_zone = target.time_zone.as_ref().unwrap_or(&organization.time_zone);
+        let instant = self.order.end_date.instant(time_zone).ok_or_else(|| Failure {
             code: ErrorCode::InvalidEndDate,
             reason: format!("`{}` is not a date that m3ter can hold", self.order.end_date),
         })?;
-        let end = End::at(instant, self.knowledge.time_zone(self.budget).await?);
+        let end = End::at(instant, organization.time_zone.clone());
         let reach = self.fetch_reach(&target, &end).await?;
         let (meant, spared): (Vec<Billed>, Vec<Billed>) = reach.into_iter().partition(|billed| billed.is_meant);
         let rows = self.rows_of(&meant).await?;

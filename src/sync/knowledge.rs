@@ -1,13 +1,13 @@
 //! What all syncs share of both vendors: the described org, m3ter's plan templates, aggregations and organization.
 //!
-//! Loaded before the service reports ready, so that no sync pays for it. A code that was found is remembered for a while, one that
+//! Loaded before the service reports ready, so that no sync pays for it; m3ter's settings are read again beside a query once they are a
+//! minute old. A code that was found is remembered for a while, one that
 //! was not found never is: somebody may create it at any moment.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
 use crate::domain::catalog::{Catalog, Catalogued, PlanTemplate};
@@ -16,6 +16,7 @@ use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::mapping::{Mapping, Mappings, Query};
 use crate::sync::failure;
+use crate::sync::organization_config::OrganizationConfigs;
 use crate::transport::{Budget, TokenCache};
 use crate::{m3ter, salesforce};
 
@@ -34,14 +35,14 @@ pub(super) struct Knowledge {
     plan_templates: RwLock<Option<Arc<HashMap<String, PlanTemplate>>>>,
     /// Codes that were found, with when.
     codes: Mutex<HashMap<(Catalogued, String), (M3terId, Instant)>>,
-    time_zone: RwLock<Option<TimeZone>>,
+    organization: OrganizationConfigs,
 }
 
 /// The key prefixes of objects that a built-in mapping may start from, the same in every org.
 const STANDARD_KEY_PREFIXES: [(&str, &str); 4] = [("001", "Account"), ("006", "Opportunity"), ("800", "Contract"), ("801", "Order")];
 
 impl Knowledge {
-    pub(super) fn new(salesforce: salesforce::Client, m3ter: m3ter::Client, mappings: Mappings) -> Self {
+    pub(super) fn new(salesforce: salesforce::Client, m3ter: m3ter::Client, mappings: Mappings, organization_config_for: Duration) -> Self {
         let key_prefixes = STANDARD_KEY_PREFIXES.iter().map(|(prefix, sobject)| ((*prefix).to_owned(), (*sobject).to_owned())).collect();
         Self {
             salesforce,
@@ -52,7 +53,7 @@ impl Knowledge {
             key_prefixes: RwLock::new(key_prefixes),
             plan_templates: RwLock::default(),
             codes: Mutex::default(),
-            time_zone: RwLock::default(),
+            organization: OrganizationConfigs::new(organization_config_for),
         }
     }
 
@@ -74,8 +75,8 @@ impl Knowledge {
     /// Loads everything that a sync would otherwise have to wait for: both logins among it.
     pub(super) async fn load(&self, budget: &Budget) -> Result<(), Failure> {
         let queries = futures::future::try_join_all(self.mappings.iter().map(|mapping| self.load_query(mapping, budget)));
-        let (queries, templates, time_zone) = tokio::join!(queries, self.plan_templates(budget), self.time_zone(budget));
-        queries.map(drop).and(templates.map(drop)).and(time_zone.map(drop))
+        let (queries, templates, organization) = tokio::join!(queries, self.plan_templates(budget), self.organization(budget));
+        queries.map(drop).and(templates.map(drop)).and(organization.map(drop))
     }
 
     /// The query of a mapping; a built-in one whose objects the org does not have, of CPQ for example, keeps nobody waiting.
@@ -146,14 +147,9 @@ impl Knowledge {
         Ok(templates)
     }
 
-    /// The time zone of the m3ter organization, read once.
-    pub(super) async fn time_zone(&self, budget: &Budget) -> Result<TimeZone, Failure> {
-        if let Some(time_zone) = &*self.time_zone.read().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(time_zone.clone());
-        }
-        let config = self.m3ter.fetch_organization_config(budget).await.map_err(|error| failure::of_callout(&error))?;
-        *self.time_zone.write().unwrap_or_else(PoisonError::into_inner) = Some(config.time_zone.clone());
-        Ok(config.time_zone)
+    /// What the m3ter organization has set, as of a minute ago at most. A sync asks for it beside its query.
+    pub(super) async fn organization(&self, budget: &Budget) -> Result<m3ter::OrganizationConfig, Failure> {
+        self.organization.current(&self.m3ter, budget).await
     }
 
     /// What m3ter has under these codes.

@@ -289,9 +289,12 @@ impl<'a> Seen<'a> {
         Ok(())
     }
 
-    /// The m3ter object that a desired one is linked to, if m3ter still has it.
+    /// The m3ter object that a desired one is linked to, if m3ter still has it. What a record only joined is its own as little as before
+    /// once the record no longer names it.
     fn linked(&self, object: &DesiredObject) -> Option<&ActualObject> {
-        self.object(object.kind(), &self.link(&object.key)?.m3ter_id)
+        let joined = |link: &&Link| link.relation == LinkRelation::Referred && object.on_found == OnFound::Adopt;
+        let link = self.link(&object.key).filter(|link| !joined(link))?;
+        self.object(object.kind(), &link.m3ter_id)
     }
 
     fn by_natural_key(

@@ -85,8 +85,12 @@ impl Walk<'_> {
             let ((), attempts) = tokio::join!(seen.fetch_linked(), attempts);
             Ok((links, seen, attempts?))
         };
-        let (record, linked) = tokio::join!(fetch_record(self.knowledge, mapping, self.root, self.budget), Box::pin(linked));
-        let (record, (links, mut seen, attempts)) = (record?, linked?);
+        let (record, linked, organization) = tokio::join!(
+            fetch_record(self.knowledge, mapping, self.root, self.budget),
+            Box::pin(linked),
+            self.knowledge.organization(self.budget),
+        );
+        let (record, (links, mut seen, attempts), organization) = (record?, linked?, organization?);
 
         let keys = mapping.keys(&record);
         let rows: HashSet<SalesforceId> = keys.rows.iter().cloned().collect();
@@ -95,9 +99,10 @@ impl Walk<'_> {
             seen.fetch_codes(&keys.account_codes, &keys.contract_codes, &rows),
         );
         let catalog = catalog?;
-        let organization_time_zone = self.knowledge.time_zone(self.budget).await?;
-        let time_zone = mapping.settings().time_zone.clone().unwrap_or_else(|| organization_time_zone.clone());
-        let Resolution { objects, warnings, guarded } = mapping.resolve(&record, &Context { catalog: &catalog, time_zone: &time_zone });
+        let overlapping_plans = organization.overlapping_plans;
+        let time_zone = mapping.settings().time_zone.clone().unwrap_or_else(|| organization.time_zone.clone());
+        let context = Context { catalog: &catalog, time_zone: &time_zone, overlapping_plans };
+        let Resolution { objects, warnings, guarded } = mapping.resolve(&record, &context);
 
         if let (Some(reason), SyncMode::Apply) = (&guarded, self.mode) {
             return Err(Failure { code: ErrorCode::RecordNotReady, reason: reason.clone() });
@@ -116,6 +121,8 @@ impl Walk<'_> {
         report.warnings.extend(guarded.map(|reason| format!("A sync that writes would be refused: {reason}")));
         let mut changeset = Box::pin(seen.compare(objects, &attempts, &circumstances)).await?;
         report.failures.extend(seen.failures());
+        let held = [EntityKind::Contract, EntityKind::Commitment, EntityKind::AccountPlan].into_iter().flat_map(|kind| seen.all(kind));
+        changeset.keep_to_contracts(held, &circumstances.time_zone);
         let query = self.knowledge.query(mapping, self.budget).await?;
         let record_rows = RecordRows { root: self.root, rows: &rows, lines: &query.lines };
         let vendor = (&self.knowledge.salesforce, self.store, self.budget);
@@ -133,6 +140,7 @@ impl Walk<'_> {
                 templates: catalog.plan_templates.values().collect(),
                 owners: &load_owners(self.store, &ids, patience).await?,
                 settings: mapping.settings(),
+                overlapping_plans,
             });
             report.results = changeset.foresee();
             report.note_removed(removal.foresee(), &removed_lines);
@@ -147,7 +155,7 @@ impl Walk<'_> {
             root: self.root,
             desired: &desired,
             settings: mapping.settings(),
-            organization_time_zone: &organization_time_zone,
+            organization_time_zone: &organization.time_zone,
             attempts: &attempts,
         };
         let gone = seen.gone_links();

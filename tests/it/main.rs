@@ -16,6 +16,7 @@ mod dry_run;
 mod end_dating;
 mod errors;
 mod faults;
+mod held;
 mod identity;
 mod imported;
 mod language;

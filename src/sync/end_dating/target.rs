@@ -24,8 +24,8 @@ pub(super) struct Target {
     pub(super) account: M3terId,
     /// The Contract, where that is the owner.
     pub(super) contract: Option<ActualObject>,
-    /// In which a day begins that the caller named.
-    pub(super) time_zone: TimeZone,
+    /// In which a day begins that the caller named, where it is not m3ter's own.
+    pub(super) time_zone: Option<TimeZone>,
 }
 
 /// The object that a Salesforce Account is in m3ter.
@@ -43,10 +43,7 @@ impl EndDating<'_> {
             });
         }
         let mapping = sobject.as_deref().and_then(|sobject| self.knowledge.mapping(sobject));
-        let time_zone = match mapping.and_then(|mapping| mapping.settings().time_zone.clone()) {
-            Some(time_zone) => time_zone,
-            None => self.knowledge.time_zone(self.budget).await?,
-        };
+        let time_zone = mapping.and_then(|mapping| mapping.settings().time_zone.clone());
         let kind = if is_account { EntityKind::Account } else { EntityKind::Contract };
         let linked = self.linked(kind).await?;
         let found = match linked {

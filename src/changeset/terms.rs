@@ -1,0 +1,331 @@
+//! Whether AccountPlans and Commitments keep to the term of their Contract, as m3ter will hold all of them after this sync.
+//!
+//! A Contract that this sync writes has the dates of the record then. One that it only joins, or whose dates it leaves alone, keeps
+//! those that m3ter holds, whatever the record says.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value as Json};
+
+use super::body::{create_body, update_body};
+use super::{Change, Changeset, KnownIds, Step};
+use crate::domain::actual::ActualObject;
+use crate::domain::dates::midnight;
+use crate::domain::desired::{DesiredObject, FieldAction, OnFound};
+use crate::domain::entity::EntityKind;
+use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::ids::M3terId;
+use crate::domain::value::{Value, date_in_text};
+
+/// The term of a Contract, and why it is that one.
+#[derive(Debug, Clone, PartialEq)]
+struct Term {
+    start: Date,
+    end: Date,
+    origin: Origin,
+}
+
+/// Where the dates of a Contract come from.
+#[derive(Debug, Clone, PartialEq)]
+enum Origin {
+    /// From the record: they are what it says.
+    Record,
+    /// From m3ter, and the record says others or none: the deal joins a Contract that another record made, whose code it has from a field.
+    Joined { id: M3terId, code: Option<String>, source: Option<String> },
+    /// From m3ter, and the record says others or none: this sync does not change them.
+    Kept { id: M3terId },
+}
+
+impl Changeset {
+    /// Refuses each AccountPlan and Commitment that would leave the term of its Contract. `held` are the objects of these three kinds
+    /// that m3ter has, as far as they were read.
+    pub fn keep_to_contracts<'a>(&mut self, held: impl IntoIterator<Item = &'a ActualObject>, time_zone: &TimeZone) {
+        let held: HashMap<&M3terId, &ActualObject> = held.into_iter().map(|object| (&object.id, object)).collect();
+        let known: KnownIds =
+            self.changes.iter().filter_map(|change| Some((change.desired.key.clone(), change.step.known_id()?.clone()))).collect();
+        let outside: Vec<Option<Outside>> = self
+            .changes
+            .iter()
+            .map(|change| {
+                let fields = after(change, &held, &known)?;
+                let term = self.term_of(change, &fields, &held, &known)?;
+                leaves(change, &fields, &term, time_zone)
+            })
+            .collect();
+        for (change, outside) in self.changes.iter_mut().zip(outside) {
+            match outside {
+                // It is so already, and was made by hand or by a sync before: somebody should know, and nothing is lost by it now.
+                Some(outside) if outside.is_held && matches!(change.step, Step::Unchanged { .. }) => {
+                    change.warnings.push(format!("{}. {}", outside.finding.message, outside.finding.remedy));
+                }
+                Some(outside) => {
+                    let existing = change.step.known_id().cloned();
+                    change.step = Step::Invalid { findings: vec![outside.finding], existing };
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// The term of the Contract that an object will be under.
+    fn term_of(
+        &self,
+        change: &Change,
+        fields: &Map<String, Json>,
+        held: &HashMap<&M3terId, &ActualObject>,
+        known: &KnownIds,
+    ) -> Option<Term> {
+        let contracts = || self.changes.iter().filter(|other| other.desired.kind() == EntityKind::Contract);
+        let id = fields.get("contractId").and_then(Json::as_str);
+        let contract = match (id, change.desired.value("contractId")) {
+            (Some(id), _) => contracts().find(|contract| contract.step.known_id().is_some_and(|known| known.as_str() == id)),
+            (None, Some(Value::Object(key))) => contracts().find(|contract| contract.desired.key == *key),
+            // An object that names none belongs to the deal's only one.
+            (None, _) => contracts().next().filter(|_| contracts().nth(1).is_none()),
+        };
+        match contract {
+            Some(contract) => term(contract, held, known),
+            None => {
+                let contract = held.get(&M3terId::parse(id?).ok()?)?;
+                let (start, end) = dates(&contract.fields)?;
+                Some(Term { start, end, origin: Origin::Kept { id: contract.id.clone() } })
+            }
+        }
+    }
+}
+
+/// The fields that an object has after this sync; none where it is not to be looked at.
+fn after(change: &Change, held: &HashMap<&M3terId, &ActualObject>, known: &KnownIds) -> Option<Map<String, Json>> {
+    if !matches!(change.desired.kind(), EntityKind::AccountPlan | EntityKind::Commitment) {
+        return None;
+    }
+    written(change, known).or_else(|| match &change.step {
+        Step::Unchanged { id } => held.get(id).map(|object| object.fields.clone()),
+        _ => None,
+    })
+}
+
+/// The fields that this sync gives to an object.
+fn written(change: &Change, known: &KnownIds) -> Option<Map<String, Json>> {
+    match &change.step {
+        Step::Create { .. } => Some(create_body(&change.desired, known)),
+        Step::Update { actual, .. } => Some(update_body(&change.desired, actual, known)),
+        _ => None,
+    }
+}
+
+fn term(contract: &Change, held: &HashMap<&M3terId, &ActualObject>, known: &KnownIds) -> Option<Term> {
+    if matches!(contract.step, Step::Invalid { .. }) {
+        // What is under it fails with it.
+        return None;
+    }
+    let desired = |field: &str| match contract.desired.value(field) {
+        Some(Value::Date(date)) => Some(*date),
+        _ => None,
+    };
+    let actual = contract.step.known_id().and_then(|id| held.get(id));
+    let (start, end) = match written(contract, known) {
+        Some(fields) => dates(&fields)?,
+        None => dates(&actual?.fields)?,
+    };
+    let origin = match contract.step.known_id() {
+        Some(id) if desired("startDate") != Some(start) || desired("endDate") != Some(end) => {
+            if contract.desired.on_found == OnFound::Refer && !contract.writes() {
+                let source = contract.desired.fields().iter().find(|field| field.name == "code").map(|field| field.source.clone());
+                Origin::Joined { id: id.clone(), code: contract.desired.code.clone(), source }
+            } else {
+                Origin::Kept { id: id.clone() }
+            }
+        }
+        _ => Origin::Record,
+    };
+    Some(Term { start, end, origin })
+}
+
+fn dates(contract: &Map<String, Json>) -> Option<(Date, Date)> {
+    let date = |field: &str| contract.get(field)?.as_str().and_then(date_in_text);
+    Some((date("startDate")?, date("endDate")?))
+}
+
+/// An object that leaves its Contract's term.
+struct Outside {
+    finding: Finding,
+    /// The term is one that m3ter holds and the record does not say.
+    is_held: bool,
+}
+
+fn leaves(change: &Change, fields: &Map<String, Json>, term: &Term, time_zone: &TimeZone) -> Option<Outside> {
+    let text = |field: &str| fields.get(field).and_then(Json::as_str);
+    let (is_early, is_late) = match change.desired.kind() {
+        EntityKind::AccountPlan => {
+            let instant = |field: &str| text(field).and_then(|text| text.parse::<Timestamp>().ok());
+            let (from, to) = (midnight(term.start, time_zone)?, midnight(term.end, time_zone)?);
+            (instant("startDate")? < from, instant("endDate").is_none_or(|end| end > to))
+        }
+        _ => {
+            let date = |field: &str| text(field).and_then(date_in_text);
+            (date("startDate")? < term.start, date("endDate").is_none_or(|end| end > term.end))
+        }
+    };
+    if !is_early && !is_late {
+        return None;
+    }
+    let source = source_of(&change.desired, if is_early { "startDate" } else { "endDate" });
+    let what = if change.desired.kind() == EntityKind::AccountPlan { "line" } else { "Commitment" };
+    let until = text("endDate").map_or_else(|| "without end".to_owned(), |end| format!("to {end}"));
+    let runs = format!("The {what} runs from {} {until} (`{source}`)", text("startDate").unwrap_or_default());
+    let Term { start, end, origin } = term;
+    let (message, remedy) = match origin {
+        Origin::Record => {
+            (format!("{runs}, outside the Contract's term from {start} to {end}"), format!("Correct `{source}` or the deal's dates"))
+        }
+        Origin::Joined { id, code, source: named } => {
+            let code = code.as_ref().map_or_else(String::new, |code| format!(" `{code}`"));
+            let named = named.as_ref().map_or_else(|| "the Contract's code".to_owned(), |named| format!("`{named}`"));
+            (
+                format!(
+                    "{runs}, outside the term of the Contract{code} in m3ter ({id}), which this deal joins and which runs from {start} to {end}"
+                ),
+                format!(
+                    "If the record was cloned, {named} came along with the copy: clear it, or enter the code of the right Contract; else correct `{source}`, or extend the Contract where it was made"
+                ),
+            )
+        }
+        Origin::Kept { id } => (
+            format!("{runs}, outside the term of the Contract {id}, which runs from {start} to {end} in m3ter and keeps these dates"),
+            format!("Correct `{source}`, or change the Contract's dates in m3ter"),
+        ),
+    };
+    Some(Outside { finding: Finding::new(FindingCode::OutsideContractPeriod, message, remedy), is_held: *origin != Origin::Record })
+}
+
+fn source_of(desired: &DesiredObject, field: &str) -> String {
+    let set = |desired: &&crate::domain::desired::DesiredField| matches!(desired.action, FieldAction::Set(_));
+    desired.fields().iter().filter(set).find(|desired| desired.name == field).map_or_else(|| field.to_owned(), |field| field.source.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::changeset::compare::{Circumstances, compare, compare_referred};
+    use crate::changeset::testing::{account, actual_with_id, commitment, row, set};
+    use crate::domain::desired::DesiredField;
+    use crate::domain::entity::ObjectKey;
+    use crate::domain::settings::PricingChange;
+
+    const CONTRACT: &str = "83df45e7-78ea-4211-8d12-6220b7c7ca86";
+    const COMMITMENT: &str = "293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e";
+
+    fn date(name: &'static str, text: &str) -> DesiredField {
+        set(name, Value::Date(text.parse().unwrap()))
+    }
+
+    fn contract(fields: Vec<DesiredField>, on_found: OnFound) -> DesiredObject {
+        DesiredObject { key: ObjectKey::only(EntityKind::Contract, row()), on_found, ..account(fields) }
+    }
+
+    fn under(contract_id: Option<Value>, from: &str) -> DesiredObject {
+        let mut commitment = commitment(from, None);
+        if let crate::domain::desired::Intent::Sync(fields) = &mut commitment.intent {
+            fields.extend(contract_id.map(|id| set("contractId", id)));
+        }
+        commitment
+    }
+
+    fn held_contract(start: &str, end: &str) -> ActualObject {
+        actual_with_id(CONTRACT, json!({"code": "001", "startDate": start, "endDate": end}))
+    }
+
+    /// What becomes of a Commitment (to 2027-01-01) beside a Contract, and what m3ter holds of both.
+    fn kept(
+        contract: Option<DesiredObject>,
+        held_contract: Option<&ActualObject>,
+        commitment: DesiredObject,
+        held: Option<&ActualObject>,
+    ) -> Change {
+        let circumstances = Circumstances {
+            now: "2026-06-15T12:00:00Z".parse().unwrap(),
+            time_zone: TimeZone::UTC,
+            pricing_change: PricingChange::InPlace,
+        };
+        let known: KnownIds = contract.iter().zip(held_contract).map(|(contract, held)| (contract.key.clone(), held.id.clone())).collect();
+        let change = |desired: DesiredObject, actual: Option<&ActualObject>| {
+            let step = match actual {
+                Some(actual) if desired.on_found == OnFound::Refer => compare_referred(&desired, actual, &known),
+                actual => compare(&desired, actual, &known, &circumstances).0,
+            };
+            Change { desired, step, warnings: Vec::new() }
+        };
+        let mut changes: Vec<Change> = contract.into_iter().map(|contract| change(contract, held_contract)).collect();
+        changes.push(change(commitment, held));
+        let mut changeset = Changeset { changes };
+        changeset.keep_to_contracts(held_contract.into_iter().chain(held), &TimeZone::UTC);
+        changeset.changes.pop().unwrap()
+    }
+
+    fn finding(change: &Change) -> Option<&Finding> {
+        match &change.step {
+            Step::Invalid { findings, .. } => findings.first(),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_dates_that_m3ter_will_have_are_the_ones_that_count() {
+        let of_contract = || Some(Value::Object(ObjectKey::only(EntityKind::Contract, row())));
+        let dates = |end| vec![date("startDate", "2026-01-01"), date("endDate", end)];
+        let once = |end| dates(end).into_iter().map(|field| DesiredField { once: true, ..field }).collect::<Vec<_>>();
+        let held = |end| Some(held_contract("2026-01-01", end));
+        for (what, contract, held, is_outside) in [
+            ("to be created, as long", contract(dates("2027-01-01"), OnFound::Adopt), None, false),
+            ("to be created, shorter", contract(dates("2026-12-01"), OnFound::Adopt), None, true),
+            ("moved with the deal", contract(dates("2027-01-01"), OnFound::Adopt), held("2026-12-01"), false),
+            ("shortened with the deal", contract(dates("2026-12-01"), OnFound::Adopt), held("2027-01-01"), true),
+            ("kept, as the mapping says once", contract(once("2027-01-01"), OnFound::Adopt), held("2026-12-01"), true),
+            ("kept, and long enough", contract(once("2026-12-01"), OnFound::Adopt), held("2027-01-01"), false),
+            ("kept, as the source is blank", contract(vec![date("startDate", "2026-01-01")], OnFound::Adopt), held("2026-12-01"), true),
+            ("joined, shorter", contract(dates("2027-01-01"), OnFound::Refer), held("2026-12-01"), true),
+            ("joined, long enough", contract(dates("2026-12-01"), OnFound::Refer), held("2027-01-01"), false),
+        ] {
+            for named in [of_contract(), None] {
+                let change = kept(Some(contract.clone()), held.as_ref(), under(named, "2026-01-01"), None);
+                assert_eq!(finding(&change).is_some(), is_outside, "{what}: {:?}", change.step);
+            }
+        }
+    }
+
+    #[test]
+    fn a_contract_that_is_named_by_its_id_counts_as_far_as_it_was_read() {
+        let named = || Some(Value::Id(M3terId::parse(CONTRACT).unwrap()));
+        let held = held_contract("2026-01-01", "2026-12-01");
+        assert!(finding(&kept(None, Some(&held), under(named(), "2026-01-01"), None)).is_some());
+        assert!(finding(&kept(None, None, under(named(), "2026-01-01"), None)).is_none());
+        // It is not the deal's own that counts then.
+        let own = contract(vec![date("startDate", "2030-01-01"), date("endDate", "2031-01-01")], OnFound::Adopt);
+        let other = Some(Value::Id(M3terId::parse(COMMITMENT).unwrap()));
+        assert!(finding(&kept(Some(own), None, under(other, "2026-01-01"), None)).is_none());
+    }
+
+    #[test]
+    fn an_object_that_nothing_writes_is_told_of_and_not_refused() {
+        let contract = || contract(vec![date("startDate", "2026-01-01"), date("endDate", "2027-01-01")], OnFound::Refer);
+        let named = || Some(Value::Object(ObjectKey::only(EntityKind::Contract, row())));
+        let commitment = actual_with_id(
+            COMMITMENT,
+            json!({"contractId": CONTRACT, "startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD", "amount": 12000}),
+        );
+        let held = held_contract("2026-01-01", "2026-12-01");
+        let change = kept(Some(contract()), Some(&held), under(named(), "2026-01-01"), Some(&commitment));
+        assert!(matches!(change.step, Step::Unchanged { .. }) && change.warnings.len() == 1, "{change:?}");
+        insta::assert_snapshot!(change.warnings[0], @"The Commitment runs from 2026-01-01 to 2027-01-01 (`Opportunity.Name`), outside the term of the Contract `001` in m3ter (83df45e7-78ea-4211-8d12-6220b7c7ca86), which this deal joins and which runs from 2026-01-01 to 2026-12-01. If the record was cloned, the Contract's code came along with the copy: clear it, or enter the code of the right Contract; else correct `Opportunity.Name`, or extend the Contract where it was made");
+        // A change of it is a write.
+        let change = kept(Some(contract()), Some(&held), under(named(), "2026-02-01"), Some(&commitment));
+        assert_eq!(finding(&change).unwrap().code, FindingCode::OutsideContractPeriod);
+        assert_eq!(change.step.known_id().map(M3terId::as_str), Some(COMMITMENT));
+    }
+}
