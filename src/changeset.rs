@@ -9,6 +9,7 @@ pub mod foresight;
 pub mod identity;
 pub mod lines;
 pub mod price_end;
+mod product_overlap;
 mod terms;
 #[cfg(test)]
 mod testing;

@@ -1,11 +1,14 @@
 //! Whether a condition holds for a row.
 
+use std::cmp::Ordering;
+
+use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
 use super::convert::text;
 use super::language::{Condition, Constant, FieldRef, Test};
 use super::row::Row;
-use crate::domain::money::decimal_in_json;
+use crate::domain::money::{decimal_in_json, double_in_json, nearest_double};
 use crate::domain::personal;
 
 impl Row<'_> {
@@ -19,7 +22,7 @@ impl Row<'_> {
 
     fn passes(self, field: &FieldRef, test: &Test) -> bool {
         let value = self.field(field);
-        let number = || value.and_then(decimal_in_json);
+        let stands = |ordering, limit: &Decimal| value.and_then(|value| compared(value, *limit)) == Some(ordering);
         let equals = |other: &FieldRef| match (value, self.field(other)) {
             (Some(value), Some(other)) => same(value, other),
             (value, other) => value.is_none() && other.is_none(),
@@ -30,8 +33,8 @@ impl Row<'_> {
             Test::In(constants) => constants.iter().any(|constant| is(value, constant)),
             Test::NotIn(constants) => !constants.iter().any(|constant| is(value, constant)),
             Test::Blank(blank) => value.is_none() == *blank,
-            Test::Above(limit) => number().is_some_and(|number| number > *limit),
-            Test::Below(limit) => number().is_some_and(|number| number < *limit),
+            Test::Above(limit) => stands(Ordering::Greater, limit),
+            Test::Below(limit) => stands(Ordering::Less, limit),
             Test::Equals(other) => equals(other),
             Test::DiffersFrom(other) => !equals(other),
         }
@@ -49,6 +52,14 @@ impl Row<'_> {
             })
             .collect();
         texts.join(" and ")
+    }
+}
+
+/// How a number stands to a limit, also one that is too small or too large to be kept.
+fn compared(value: &Json, limit: Decimal) -> Option<Ordering> {
+    match decimal_in_json(value) {
+        Some(number) => Some(number.cmp(&limit)),
+        None => double_in_json(value)?.partial_cmp(&nearest_double(limit)),
     }
 }
 
@@ -74,4 +85,24 @@ fn same(one: &Json, other: &Json) -> bool {
 /// As texts are compared: trimmed, without regard to case.
 pub(super) fn folded(text: &str) -> String {
     text.trim().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_stands_above_or_below_a_limit_however_small_or_large_it_is() {
+        for (value, limit, ordering) in [
+            ("0.05", "0.0500", Some(Ordering::Equal)),
+            ("\"7\"", "6.9", Some(Ordering::Greater)),
+            ("1E-30", "0", Some(Ordering::Greater)),
+            ("-1E-30", "0", Some(Ordering::Less)),
+            ("1.7E308", "1000000", Some(Ordering::Greater)),
+            ("9007199254740993", "9007199254740992", Some(Ordering::Greater)),
+            ("\"north\"", "0", None),
+        ] {
+            assert_eq!(compared(&serde_json::from_str(value).unwrap(), limit.parse().unwrap()), ordering, "{value}");
+        }
+    }
 }

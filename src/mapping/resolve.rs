@@ -16,7 +16,6 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
-use crate::domain::settings::OverlappingPlans;
 
 /// What a record is resolved with.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +24,6 @@ pub struct Context<'a> {
     pub catalog: &'a Catalog,
     /// In which a Salesforce date begins.
     pub time_zone: &'a TimeZone,
-    /// Whether lines of one product may run at the same time.
-    pub overlapping_plans: OverlappingPlans,
 }
 
 /// What has to be looked up before a record can be resolved and compared.
@@ -46,7 +43,7 @@ impl Mapping {
     /// What has to be looked up for a record.
     pub fn keys(&self, record: &Record) -> NaturalKeys {
         let catalog = Catalog::default();
-        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC, overlapping_plans: OverlappingPlans::default() };
+        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC };
         let tree = RowTree::new(self, record, &context);
         let root = Row::root(self, &tree, &context, &[]);
         let mut keys = NaturalKeys { rows: tree.ids.clone(), ..NaturalKeys::default() };

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::convert::Raw;
@@ -15,7 +14,7 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
 use crate::domain::money::read_decimal;
-use crate::domain::settings::{CommitmentBilling, OverlappingPlans};
+use crate::domain::settings::CommitmentBilling;
 use crate::domain::value::Value;
 
 /// Applies all rules to what the fields gave.
@@ -26,9 +25,6 @@ pub(super) fn apply(resolution: &mut Resolution, root: Row<'_>) {
     currencies(resolution, root);
     pricing_types(resolution);
     only_what_m3ter_takes(resolution, root);
-    if root.context.overlapping_plans == OverlappingPlans::Refused {
-        one_plan_for_each_product(resolution, root);
-    }
     each_for_itself(resolution);
     let has = |kind: EntityKind| resolution.objects.iter().any(|object| object.kind() == kind);
     let is_attached = has(EntityKind::AccountPlan) || root.mapping.mapped.object(EntityKind::AccountPlan).is_none();
@@ -355,50 +351,4 @@ fn each_for_itself(resolution: &mut Resolution) {
         }
         codes.insert((object.kind(), code), object.key.row.clone());
     }
-}
-
-/// Unless its organization allows more, m3ter runs one AccountPlan of a product at a time for an Account: of two lines the later one is refused before anything of it is sent.
-fn one_plan_for_each_product(resolution: &mut Resolution, root: Row<'_>) {
-    let plans: HashMap<&ObjectKey, &DesiredObject> =
-        resolution.objects.iter().filter(|object| object.kind() == EntityKind::Plan).map(|object| (&object.key, object)).collect();
-    let mut seen: Vec<(SalesforceId, Option<&Value>, &PlanTemplate, Period)> = Vec::new();
-    let mut clashes: Vec<(SalesforceId, Finding)> = Vec::new();
-    for account_plan in resolution.objects.iter().filter(|object| object.kind() == EntityKind::AccountPlan) {
-        let row = &account_plan.key.row;
-        let plan = match account_plan.value("planId") {
-            Some(Value::Object(key)) => plans.get(key).copied(),
-            _ => None,
-        };
-        let Some((template, runs)) = plan.and_then(|plan| template_of(plan, root)).zip(period(account_plan)) else { continue };
-        let account = account_plan.value("accountId");
-        let is_like = |of: Option<&Value>, other: &PlanTemplate| of == account && other.product_id == template.product_id;
-        let other = seen.iter().find(|(_, of, other, period)| is_like(*of, other) && intersect(*period, runs));
-        match other {
-            Some((other, ..)) => {
-                let message = format!("The lines {other} and {row} are of the same m3ter product and run at the same time");
-                let remedy = "Give the lines periods that do not overlap, join them into one, or allow overlapping attached plans in m3ter's organization configuration";
-                clashes.push((row.clone(), Finding::new(FindingCode::ProductPeriodsOverlap, message, remedy)));
-            }
-            None => seen.push((row.clone(), account, template, runs)),
-        }
-    }
-    for (row, finding) in clashes {
-        let of_line = |object: &&mut DesiredObject| object.key.row == row && object.kind() >= EntityKind::Plan;
-        resolution.objects.iter_mut().filter(of_line).for_each(|object| find(object, finding.clone()));
-    }
-}
-
-/// From an instant to another one, or without end.
-type Period = (Timestamp, Option<Timestamp>);
-
-fn period(object: &DesiredObject) -> Option<Period> {
-    match (object.value("startDate"), object.value("endDate")) {
-        (Some(Value::DateTime(start)), Some(Value::DateTime(end))) => Some((*start, Some(*end))),
-        (Some(Value::DateTime(start)), None) => Some((*start, None)),
-        _ => None,
-    }
-}
-
-fn intersect(one: Period, other: Period) -> bool {
-    one.1.is_none_or(|end| other.0 < end) && other.1.is_none_or(|end| one.0 < end)
 }

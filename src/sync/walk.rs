@@ -11,6 +11,7 @@ use crate::domain::desired::{DesiredObject, Resolution};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure, ObjectResult, SyncResult};
+use crate::domain::settings::OverlappingPlans;
 use crate::mapping::{Context, Mapping};
 use crate::store::{ClaimedRun, CommitmentAttempt, Link, LinkRelation, Progress, Store};
 use crate::sync::SyncMode;
@@ -99,9 +100,8 @@ impl Walk<'_> {
             seen.fetch_codes(&keys.account_codes, &keys.contract_codes, &rows),
         );
         let catalog = catalog?;
-        let overlapping_plans = organization.overlapping_plans;
         let time_zone = mapping.settings().time_zone.clone().unwrap_or_else(|| organization.time_zone.clone());
-        let context = Context { catalog: &catalog, time_zone: &time_zone, overlapping_plans };
+        let context = Context { catalog: &catalog, time_zone: &time_zone };
         let Resolution { objects, warnings, guarded } = mapping.resolve(&record, &context);
 
         if let (Some(reason), SyncMode::Apply) = (&guarded, self.mode) {
@@ -123,6 +123,9 @@ impl Walk<'_> {
         report.failures.extend(seen.failures());
         let held = [EntityKind::Contract, EntityKind::Commitment, EntityKind::AccountPlan].into_iter().flat_map(|kind| seen.all(kind));
         changeset.keep_to_contracts(held, &circumstances.time_zone);
+        if organization.overlapping_plans == OverlappingPlans::Refused {
+            changeset.keep_one_plan_for_each_product(catalog.plan_templates.values());
+        }
         let query = self.knowledge.query(mapping, self.budget).await?;
         let record_rows = RecordRows { root: self.root, rows: &rows, lines: &query.lines };
         let vendor = (&self.knowledge.salesforce, self.store, self.budget);
@@ -140,7 +143,7 @@ impl Walk<'_> {
                 templates: catalog.plan_templates.values().collect(),
                 owners: &load_owners(self.store, &ids, patience).await?,
                 settings: mapping.settings(),
-                overlapping_plans,
+                overlapping_plans: organization.overlapping_plans,
             });
             report.results = changeset.foresee();
             report.note_removed(removal.foresee(), &removed_lines);

@@ -309,6 +309,34 @@ async fn where_the_organization_allows_overlapping_plans_both_lines_of_a_product
     assert_eq!(world.sync(&third).await["syncStatus"], "Completed");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_lines_of_a_product_the_billed_one_stays_whatever_their_order() {
+    let world = World::new().await;
+    let both = deal(&world, "Two of one", "2026-01-01", "2026-12-31", &json!({}));
+    let lines = [line(&world, &both, 1, 0.05), line(&world, &both, 1, 0.04)];
+    for (position, line) in lines.iter().enumerate() {
+        world.org.vendor().update("OpportunityLineItem", line, &json!({"SortOrder": position}));
+    }
+    let first = world.sync(&both).await;
+    assert_eq!(codes(&first), ["PRODUCT_PERIODS_OVERLAP"; 3], "{first:#}");
+    assert!(
+        first["objectResults"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|object| object["success"] == false)
+            .all(|object| object["salesforceId"] == json!(lines[1]))
+    );
+    world.org.vendor().update("OpportunityLineItem", &lines[0], &json!({"SortOrder": 9}));
+    world.organization.clear_requests();
+    let swapped = world.sync(&both).await;
+    assert_eq!(codes(&swapped), ["PRODUCT_PERIODS_OVERLAP"; 3], "{swapped:#}");
+    let failed: Vec<_> = swapped["objectResults"].as_array().unwrap().iter().filter(|object| object["success"] == false).collect();
+    assert!(failed.iter().all(|object| object["salesforceId"] == json!(lines[1])), "{swapped:#}");
+    assert!(text(failed[0], "message").ends_with("and m3ter bills the first one already"), "{swapped:#}");
+    assert!(world.m3ter_writes().is_empty(), "{:#?}", world.m3ter_writes());
+}
+
 fn reads_of_the_configuration(world: &World) -> usize {
     world.organization.requests().iter().filter(|request| request.method == "GET" && request.path == "/organizationconfig").count()
 }

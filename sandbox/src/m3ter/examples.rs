@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::doubles;
 use super::resources::named;
 use super::state::State;
 
@@ -34,7 +35,9 @@ pub(super) fn state() -> State {
 
 /// An organization that holds the objects of an earlier state; a resource that it does not name has the example records.
 pub(super) fn restored(state: Json) -> Result<State, String> {
-    let Json::Object(state) = state else { return Err("a state is an object of lists, by resource".to_owned()) };
+    let Json::Object(state) = doubles::held(state).map_err(|(_, message)| message)? else {
+        return Err("a state is an object of lists, by resource".to_owned());
+    };
     let mut objects = examples();
     objects.extend(state);
     holding(objects)
