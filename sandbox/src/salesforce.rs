@@ -3,6 +3,8 @@
 //! What the integration user may not see is played as Salesforce plays it: a hidden field or object is one that does not exist, a
 //! hidden record is absent.
 
+mod collections;
+mod describe;
 mod evaluate;
 mod examples;
 mod limits;
@@ -13,6 +15,8 @@ mod records;
 pub mod soql;
 mod tables;
 mod tokens;
+mod tree;
+mod upsert;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -173,11 +177,16 @@ impl Salesforce {
                 let used = self.requests.load(Ordering::Relaxed);
                 Ok(Answer::ok(json!({ "DailyApiRequests": { "Max": DAILY_REQUESTS, "Remaining": DAILY_REQUESTS.saturating_sub(used) } })))
             }
-            (&Method::GET, ["sobjects"]) => Ok(records::global_describe(&lock(&self.org))),
-            (_, ["sobjects", rest @ ..]) => records::sobject(&mut lock(&self.org), request.method, rest, request.query, request.body),
-            (&Method::PATCH | &Method::POST, ["composite", "sobjects"]) => {
-                records::collection(&mut lock(&self.org), request.method, request.body)
+            (&Method::GET, ["sobjects"]) => Ok(describe::global_describe(&lock(&self.org))),
+            (_, ["sobjects", object, field, value]) => {
+                let path = [*object, *field, *value];
+                upsert::by_path(&mut lock(&self.org), request.method, path, &request.version_path(), request.body)
             }
+            (_, ["sobjects", rest @ ..]) => records::sobject(&mut lock(&self.org), request.method, rest, request.query, request.body),
+            (&Method::PATCH | &Method::POST | &Method::DELETE, ["composite", "sobjects", rest @ ..]) => {
+                collections::collection(&mut lock(&self.org), request.method, rest, request.query, request.body)
+            }
+            (&Method::POST, ["composite", "tree", object]) => tree::create(&mut lock(&self.org), object, request.body),
             (&Method::POST, ["composite"]) => self.composite(request, control),
             _ => {
                 control.note_unexpected();

@@ -4,5 +4,8 @@
 
 mod records {
     mod bin;
+    mod deployed;
+    mod fields;
     mod org;
+    mod several;
 }

@@ -114,9 +114,9 @@ async fn the_plan_of_an_opportunity() {
         let plan = world.object("plans", "code", line);
         assert_eq!((text(&plan, "planTemplateId"), &plan["bespoke"]), (template.as_str(), &json!(true)));
         assert_eq!(text(&plan, "accountId"), id_of(&world, "accounts", "001S90000079INIIA2"));
-        assert!(text(&plan, "name").starts_with("006S90000079FIVIA2 ") && !plan.contains_key("ordinal"), "{plan:?}");
+        assert!(text(&plan, "name").starts_with("Initech - everything 2026 ") && !plan.contains_key("ordinal"), "{plan:?}");
     }
-    assert_eq!(world.object("plans", "code", OPPORTUNITY_LINES[1])["name"], "006S90000079FIVIA2 Storage");
+    assert_eq!(world.object("plans", "code", OPPORTUNITY_LINES[1])["name"], "Initech - everything 2026 Storage");
 }
 
 #[tokio::test(flavor = "multi_thread")]

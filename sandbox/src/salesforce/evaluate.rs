@@ -93,7 +93,7 @@ impl Evaluation<'_> {
                     "value of filter criterion for field '{}' must be of type date and should not be enclosed in quotes: {text}",
                     path.names.join(".")
                 )),
-                (Data::Currency | Data::Number | Data::Percent, Literal::Text(_)) => Some(format!(
+                (Data::Currency | Data::Number | Data::Integer | Data::Percent, Literal::Text(_)) => Some(format!(
                     "value of filter criterion for field '{}' must be of type double and should not be enclosed in quotes",
                     path.names.join(".")
                 )),

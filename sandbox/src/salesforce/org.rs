@@ -1,16 +1,21 @@
 //! The records of the org and what the integration user may see of them.
 
 mod bin;
+mod derived;
 mod merge;
+mod orders;
+mod validity;
 
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::tables::{Column, Data, TABLES, Table, Tie, table};
-use bin::id_of;
+use super::records::id_of;
+use super::tables::{Column, TABLES, Table, Tie, table};
+pub(super) use validity::Write;
 
 /// What follows the key prefix in the ids that the emulator makes up.
 const MADE: &str = "SB";
@@ -26,6 +31,12 @@ pub(super) struct Org {
     /// The ids of what the integration user may not see: what the rules hide, and the details of it.
     hidden: HashSet<String>,
     created: u64,
+}
+
+/// The records at one moment.
+pub(super) struct Checkpoint {
+    records: Vec<(&'static str, Fields)>,
+    hidden: HashSet<String>,
 }
 
 /// What a test can change about access and about the org.
@@ -44,6 +55,8 @@ pub(super) struct Rules {
     read_only_fields: HashSet<String>,
     /// Ids of records that refuse every change.
     locked_records: HashSet<String>,
+    /// What the integration user may do beyond its fields: `EditActivatedOrders`, `ActivateOrder`.
+    permissions: HashSet<String>,
     /// The public key, in PEM, of the certificate that the app holds: who signs with its private key may log in.
     pub(super) jwt_public_key: Option<String>,
     /// What a login names as its instance; else the emulator's own address.
@@ -63,6 +76,7 @@ impl Default for Rules {
             hidden_records: HashSet::new(),
             read_only_fields: HashSet::new(),
             locked_records: HashSet::new(),
+            permissions: ["EditActivatedOrders", "ActivateOrder"].map(ToOwned::to_owned).into(),
             jwt_public_key: None,
             instance_url: None,
             next_records_url: None,
@@ -86,8 +100,26 @@ impl Org {
         let is_made = |fields: &Fields| fields.get("Id").and_then(Json::as_str).is_some_and(|id| id.get(3..5) == Some(MADE));
         let created = records.iter().filter(|(_, fields)| is_made(fields)).count() as u64;
         let mut org = Self { records, rules, hidden: HashSet::new(), created };
+        for index in 0..org.records.len() {
+            let (name, mut record) = (org.records[index].0, org.records[index].1.clone());
+            if let Some(table) = table(name) {
+                org.complete(table, &mut record);
+            }
+            org.records[index].1 = record;
+        }
+        org.note_lines();
         org.note_hidden();
         org
+    }
+
+    /// The records as they are, for a change that is all or none.
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { records: self.records.clone(), hidden: self.hidden.clone() }
+    }
+
+    /// Takes back what was done since.
+    pub(super) fn roll_back(&mut self, Checkpoint { records, hidden }: Checkpoint) {
+        (self.records, self.hidden) = (records, hidden);
     }
 
     /// Puts other rules in place; the records that the examples hide stay hidden.
@@ -122,8 +154,9 @@ impl Org {
             && !self.rules.hidden_fields.contains(&format!("{}.{}", table.name, column.name))
     }
 
-    pub(super) fn is_writable(&self, table: &Table, column: &Column) -> bool {
-        column.is_writable() && !self.rules.read_only_fields.contains(&format!("{}.{}", table.name, column.name))
+    pub(super) fn is_writable(&self, table: &Table, column: &Column, write: Write) -> bool {
+        let is_open = if write == Write::Create { column.is_createable() } else { column.is_updateable() };
+        is_open && !self.rules.read_only_fields.contains(&format!("{}.{}", table.name, column.name))
     }
 
     pub(super) fn is_hidden(&self, record: &Fields) -> bool {
@@ -163,24 +196,48 @@ impl Org {
         if self.rules.locked_records.contains(&full_id) {
             return Err(WriteError::new("ENTITY_IS_LOCKED", "the entity is locked for editing"));
         }
-        let changes = self.checked(table, changes)?;
+        let mut changes = self.checked(table, changes, Write::Update)?;
+        self.check_unique(table, Some(&full_id), &changes)?;
+        self.check_change(table, record, &changes)?;
+        if record.get("HasOpportunityLineItem") == Some(&json!(true)) {
+            // Ignored, not refused: it is the sum of the lines.
+            changes.remove("Amount");
+        }
         self.overwrite(table, &full_id, changes);
         Ok(())
+    }
+
+    /// Creates a record as the integration user; its id.
+    pub(super) fn create(&mut self, table: &'static Table, fields: &Fields) -> Result<String, WriteError> {
+        let checked = self.checked(table, fields, Write::Create)?;
+        self.check_complete(table, &checked)?;
+        self.check_unique(table, None, &checked)?;
+        self.check_new(table, &checked)?;
+        Ok(self.insert(table, checked))
     }
 
     /// Changes fields without asking whether anybody may: what a test does to the org.
     pub(super) fn overwrite(&mut self, table: &'static Table, id: &str, changes: Fields) {
         let moves = table.ties().any(|(column, _)| changes.keys().any(|name| name.eq_ignore_ascii_case(column.name)));
+        let Some(before) = self.find(table, id).cloned() else { return };
+        let named = |(name, value): (String, Json)| {
+            let column = table.column(&name);
+            (column.map_or(name, |column| column.name.to_owned()), validity::stored(column, value))
+        };
+        let mut changes: Fields = changes.into_iter().map(named).collect();
+        self.revised(table, &before, &mut changes);
         let Some(record) = self.find_mut(table, id) else { return };
-        for (name, value) in changes {
-            let name = table.column(&name).map_or(name, |column| column.name.to_owned());
+        for (name, value) in &changes {
             if value.is_null() {
-                record.remove(&name)
+                record.remove(name)
             } else {
-                record.insert(name, value)
+                record.insert(name.clone(), value.clone())
             };
         }
-        record.insert("LastModifiedDate".to_owned(), json!(now()));
+        let record = record.clone();
+        let changed: Vec<String> =
+            changes.into_iter().filter(|(name, value)| before.get(name) != Some(value)).map(|(name, _)| name).collect();
+        self.follow(table, &record, &changed);
         if moves {
             self.note_hidden();
         }
@@ -193,35 +250,17 @@ impl Org {
             .get("Id")
             .and_then(Json::as_str)
             .map_or_else(|| with_checksum(&format!("{}{MADE}{:010}", table.key_prefix, self.created)), ToOwned::to_owned);
-        let mut record = fields;
+        let mut record: Fields =
+            fields.into_iter().map(|(name, value)| (name.clone(), validity::stored(table.column(&name), value))).collect();
         record.insert("Id".to_owned(), json!(id));
+        self.complete(table, &mut record);
         if has_master_among(table, &record, &self.hidden) {
             self.hidden.insert(id.clone());
         }
-        self.records.push((table.name, record));
+        self.records.push((table.name, record.clone()));
+        let changed: Vec<String> = record.keys().cloned().collect();
+        self.follow(table, &record, &changed);
         id
-    }
-
-    /// The fields as they are stored, if the integration user may write each of them with such a value.
-    pub(super) fn checked(&self, table: &'static Table, changes: &Fields) -> Result<Fields, WriteError> {
-        let mut checked = Fields::new();
-        for (name, value) in changes.iter().filter(|(name, _)| *name != "attributes" && !name.eq_ignore_ascii_case("id")) {
-            let column = table.column(name).filter(|column| self.shows_column(table, column));
-            let Some(column) = column else {
-                return Err(WriteError::of_field(
-                    "INVALID_FIELD",
-                    name,
-                    format!("No such column '{name}' on sobject of type {}", table.name),
-                ));
-            };
-            if !self.is_writable(table, column) {
-                let message = format!("Unable to create/update fields: {name}. Please check the security settings of this field.");
-                return Err(WriteError::of_field("INVALID_FIELD_FOR_INSERT_UPDATE", name, message));
-            }
-            check_value(column, value)?;
-            checked.insert(column.name.to_owned(), value.clone());
-        }
-        Ok(checked)
     }
 
     /// All records by object, as `GET /sandbox/state` shows them.
@@ -236,32 +275,20 @@ impl WriteError {
         Self { code, message: message.into(), fields: Vec::new() }
     }
 
+    /// As a row of a collection's answer says it.
+    pub(super) fn as_row(&self) -> Json {
+        json!({ "statusCode": self.code, "message": self.message, "fields": self.fields })
+    }
+
     fn of_field(code: &'static str, field: &str, message: String) -> Self {
         Self { code, message, fields: vec![field.to_owned()] }
     }
 }
 
-fn check_value(column: &Column, value: &Json) -> Result<(), WriteError> {
-    let name = column.name;
-    let wrong_type = || WriteError::of_field("JSON_PARSER_ERROR", name, format!("Cannot deserialize the value of {name}: {value}"));
-    if value.is_null() {
-        return Ok(());
-    }
-    match column.data {
-        Data::Text(most) | Data::LongText(most) => {
-            let text = value.as_str().ok_or_else(wrong_type)?;
-            if text.chars().count() > most {
-                let message = format!("{name}: data value too large: {text} (max length={most})");
-                return Err(WriteError::of_field("STRING_TOO_LONG", name, message));
-            }
-        }
-        Data::Checkbox if !value.is_boolean() => return Err(wrong_type()),
-        Data::Currency | Data::Number | Data::Percent if !value.is_number() => return Err(wrong_type()),
-        Data::Date if value.as_str().is_none_or(|date| date.parse::<jiff::civil::Date>().is_err()) => return Err(wrong_type()),
-        Data::Email | Data::Id | Data::Lookup(..) | Data::Picklist(_) | Data::DateTime if !value.is_string() => return Err(wrong_type()),
-        _ => {}
-    }
-    Ok(())
+/// A number without the rounding of a double.
+fn decimal(value: &Json) -> Option<Decimal> {
+    let text = value.as_number()?.to_string();
+    text.parse().or_else(|_| Decimal::from_scientific(&text)).ok()
 }
 
 /// Whether a record is a detail of one of these.

@@ -93,3 +93,9 @@ impl Org {
         body
     }
 }
+
+/// The one field of a describe with this name.
+pub(super) fn described<'a>(describe: &'a Json, name: &str) -> &'a Json {
+    let mut fields = describe["fields"].as_array().unwrap().iter();
+    fields.find(|field| field["name"] == name).unwrap_or_else(|| panic!("{name} is not described"))
+}

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
+use super::super::records::id_of;
 use super::super::tables::{Table, table};
 use super::{Fields, Org, is_deleted, is_id_of};
 
@@ -11,30 +12,39 @@ impl Org {
     /// Moves a record to the recycle bin, and with it what is deleted with it. Whether there was one to delete.
     pub(crate) fn delete(&mut self, table: &'static Table, id: &str) -> bool {
         let Some(id) = self.find(table, id).filter(|record| !is_deleted(record)).map(id_of) else { return false };
-        let going = self.below(table.name, id);
+        let going = self.below(table.name, id.clone());
         self.mark(&going, |record| {
             record.insert("IsDeleted".to_owned(), json!(true));
         });
+        self.sum_up_after(table, &id);
         true
     }
 
     /// Takes a record out of the recycle bin, and with it what was deleted with it. Whether it was there.
     pub(crate) fn undelete(&mut self, table: &'static Table, id: &str) -> bool {
         let Some(id) = self.find(table, id).filter(|record| is_deleted(record)).map(id_of) else { return false };
-        let coming = self.below(table.name, id);
+        let coming = self.below(table.name, id.clone());
         self.mark(&coming, |record| {
             record.remove("IsDeleted");
             record.remove("MasterRecordId");
         });
+        self.sum_up_after(table, &id);
         true
     }
 
     /// Removes a record for good, and with it what is deleted with it: not even `queryAll` shows it. Whether there was one.
     pub(crate) fn purge(&mut self, table: &'static Table, id: &str) -> bool {
         let Some(id) = self.find(table, id).map(id_of) else { return false };
+        self.delete(table, &id);
         let going = self.below(table.name, id);
         self.records.retain(|(name, record)| !going.contains(&(*name, id_of(record))));
         true
+    }
+
+    fn sum_up_after(&mut self, table: &'static Table, id: &str) {
+        if let Some(record) = self.find(table, id).cloned() {
+            self.sum_up_beside(table, &record);
+        }
     }
 
     /// A record and all that is tied to it, each by object and id.
@@ -66,8 +76,4 @@ impl Org {
         let (name, record) = self.records.iter().find(|(_, record)| is_id_of(record, id))?;
         Some((table(name)?, record))
     }
-}
-
-pub(super) fn id_of(record: &Fields) -> String {
-    record.get("Id").and_then(Json::as_str).unwrap_or_default().to_owned()
 }

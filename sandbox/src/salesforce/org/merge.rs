@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
+use super::super::records::id_of;
 use super::super::tables::{Data, Table, table};
-use super::bin::id_of;
 use super::{Org, WriteError, is_deleted, now};
 
 impl Org {

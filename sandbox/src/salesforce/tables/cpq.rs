@@ -1,11 +1,18 @@
 //! The objects of Salesforce CPQ: quotes and subscriptions with their consumption schedules and rates.
 
 use super::Data::{Checkbox, Currency, Date, Lookup, Number, Picklist, Text};
-use super::{CURRENCY_ISO_CODE, Column, ID, IS_DELETED, LAST_MODIFIED, M3TER_DEAL, M3TER_LINE, NAME, Table, column};
+use super::Fill::Numbered;
+use super::column::column;
+use super::{CURRENCY_ISO_CODE, Column, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, OWNER, Table};
 
 const CHARGE_TYPE: Column = column("SBQQ__ChargeType__c", Picklist(&["One-Time", "Recurring", "Usage"]));
 const SCHEDULE_TYPE: Column = column("SBQQ__Type__c", Picklist(&["Slab", "Range"]));
 const PRICING_METHOD: Column = column("SBQQ__PricingMethod__c", Picklist(&["PerUnit", "FlatFee"]));
+/// The names of the records are numbers that the org gives.
+const fn numbered(prefix: &'static str, digits: usize) -> Column {
+    column("Name", Text(80)).by_org().filled(Numbered(prefix, digits))
+}
+
 const PRODUCT: Column = column("SBQQ__Product__c", Lookup("SBQQ__Product__r", "Product2"));
 const START: Column = column("SBQQ__StartDate__c", Date);
 const END: Column = column("SBQQ__EndDate__c", Date);
@@ -17,10 +24,10 @@ pub(super) const QUOTE: Table = Table {
     fields: &[
         &[
             ID,
-            NAME,
+            numbered("Q-", 5),
             IS_DELETED,
             CURRENCY_ISO_CODE,
-            LAST_MODIFIED,
+            OWNER,
             column("SBQQ__Account__c", Lookup("SBQQ__Account__r", "Account")),
             column("SBQQ__Opportunity2__c", Lookup("SBQQ__Opportunity2__r", "Opportunity")),
             column("SBQQ__Primary__c", Checkbox),
@@ -44,14 +51,13 @@ pub(super) const QUOTE_LINE: Table = Table {
     fields: &[
         &[
             ID,
-            NAME,
+            numbered("QL-", 4),
             IS_DELETED,
             CURRENCY_ISO_CODE,
-            LAST_MODIFIED,
             column("SBQQ__Quote__c", Lookup("SBQQ__Quote__r", "SBQQ__Quote__c")).detail(),
             PRODUCT,
-            column("SBQQ__ProductCode__c", Text(255)),
-            column("SBQQ__ProductName__c", Text(255)),
+            column("SBQQ__ProductCode__c", Text(255)).shows("SBQQ__Product__c", "ProductCode"),
+            column("SBQQ__ProductName__c", Text(255)).shows("SBQQ__Product__c", "Name"),
             column("SBQQ__Number__c", Number),
             column("SBQQ__Quantity__c", Number),
             column("SBQQ__ListPrice__c", Currency),
@@ -76,7 +82,7 @@ pub(super) const QUOTE_LINE_SCHEDULE: Table = Table {
     is_shared: false,
     fields: &[&[
         ID,
-        NAME,
+        numbered("QLCS-", 4),
         IS_DELETED,
         column("SBQQ__QuoteLine__c", Lookup("SBQQ__QuoteLine__r", "SBQQ__QuoteLine__c")).detail(),
         SCHEDULE_TYPE,
@@ -90,7 +96,7 @@ pub(super) const QUOTE_LINE_RATE: Table = Table {
     is_shared: false,
     fields: &[&[
         ID,
-        NAME,
+        numbered("R-", 4),
         IS_DELETED,
         column(
             "SBQQ__QuoteLineConsumptionSchedule__c",
@@ -112,14 +118,14 @@ pub(super) const SUBSCRIPTION: Table = Table {
     fields: &[
         &[
             ID,
-            NAME,
+            numbered("SUB-", 4),
             IS_DELETED,
             CURRENCY_ISO_CODE,
-            LAST_MODIFIED,
+            OWNER,
             column("SBQQ__Account__c", Lookup("SBQQ__Account__r", "Account")),
             column("SBQQ__Contract__c", Lookup("SBQQ__Contract__r", "Contract")),
             PRODUCT,
-            column("SBQQ__ProductName__c", Text(255)),
+            column("SBQQ__ProductName__c", Text(255)).shows("SBQQ__Product__c", "Name"),
             column("SBQQ__Quantity__c", Number),
             column("SBQQ__ListPrice__c", Currency),
             column("SBQQ__NetPrice__c", Currency),
@@ -140,7 +146,7 @@ pub(super) const SUBSCRIPTION_SCHEDULE: Table = Table {
     is_shared: false,
     fields: &[&[
         ID,
-        NAME,
+        numbered("SCS-", 4),
         IS_DELETED,
         column("SBQQ__Subscription__c", Lookup("SBQQ__Subscription__r", "SBQQ__Subscription__c")).detail(),
         SCHEDULE_TYPE,
@@ -158,7 +164,7 @@ pub(super) const SUBSCRIPTION_RATE: Table = Table {
     is_shared: false,
     fields: &[&[
         ID,
-        NAME,
+        numbered("R-", 4),
         IS_DELETED,
         column(
             "SBQQ__SubscriptionConsumptionSchedule__c",

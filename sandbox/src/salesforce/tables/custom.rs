@@ -1,7 +1,8 @@
 //! Objects that an admin made: a deal of the customer's own with lines, rates, yearly commitments and fees.
 
 use super::Data::{Checkbox, Currency, Date, DateTime, LongText, Lookup, Number, Percent, Picklist, Text};
-use super::{CURRENCY_ISO_CODE, ID, IS_DELETED, LAST_MODIFIED, NAME, Table, column};
+use super::column::column;
+use super::{CURRENCY_ISO_CODE, ID, IS_DELETED, OWN_NAME, OWNER, Table};
 
 pub(super) const USAGE_DEAL: Table = Table {
     name: "Usage_Deal__c",
@@ -9,10 +10,10 @@ pub(super) const USAGE_DEAL: Table = Table {
     is_shared: true,
     fields: &[&[
         ID,
-        NAME,
+        OWN_NAME,
         IS_DELETED,
         CURRENCY_ISO_CODE,
-        LAST_MODIFIED,
+        OWNER,
         column("Account__c", Lookup("Account__r", "Account")),
         column("Start__c", Date),
         column("Signed_At__c", DateTime),
@@ -38,7 +39,7 @@ pub(super) const USAGE_LINE: Table = Table {
     is_shared: false,
     fields: &[&[
         ID,
-        NAME,
+        OWN_NAME,
         IS_DELETED,
         column("Usage_Deal__c", Lookup("Usage_Deal__r", "Usage_Deal__c")).detail(),
         column("Product__c", Lookup("Product__r", "Product2")),
@@ -58,7 +59,7 @@ pub(super) const USAGE_METER: Table = Table {
     is_shared: false,
     fields: &[&[
         ID,
-        NAME,
+        OWN_NAME,
         IS_DELETED,
         column("Usage_Line__c", Lookup("Usage_Line__r", "Usage_Line__c")).detail(),
         column("Aggregation__c", Text(80)),
@@ -74,7 +75,7 @@ pub(super) const USAGE_RATE: Table = Table {
     is_shared: false,
     fields: &[&[
         ID,
-        NAME,
+        OWN_NAME,
         IS_DELETED,
         column("Usage_Meter__c", Lookup("Usage_Meter__r", "Usage_Meter__c")).detail(),
         column("From__c", Number),
@@ -90,7 +91,7 @@ pub(super) const USAGE_ADD_ON: Table = Table {
     is_shared: false,
     fields: &[&[
         ID,
-        NAME,
+        OWN_NAME,
         IS_DELETED,
         column("Usage_Deal__c", Lookup("Usage_Deal__r", "Usage_Deal__c")),
         column("Code__c", Text(80)),
@@ -105,7 +106,7 @@ pub(super) const USAGE_YEAR: Table = Table {
     is_shared: false,
     fields: &[&[
         ID,
-        NAME,
+        OWN_NAME,
         IS_DELETED,
         column("Usage_Deal__c", Lookup("Usage_Deal__r", "Usage_Deal__c")).detail(),
         column("Start__c", Date),
@@ -120,7 +121,7 @@ pub(super) const USAGE_FEE: Table = Table {
     is_shared: false,
     fields: &[&[
         ID,
-        NAME,
+        OWN_NAME,
         IS_DELETED,
         column("Usage_Year__c", Lookup("Usage_Year__r", "Usage_Year__c")).detail(),
         column("Date__c", Date),
