@@ -83,7 +83,7 @@ pub struct RunSettings {
     pub retention: Option<Duration>,
     /// How long syncs and connections may take to end after the service was told to stop.
     pub shutdown_grace: Duration,
-    /// How long m3ter's OrganizationConfig is believed: what somebody switches there counts so soon.
+    /// How long m3ter's `OrganizationConfig` is believed: what somebody switches there counts so soon.
     pub organization_config_for: Duration,
 }
 

@@ -15,7 +15,7 @@ use super::{Change, Changeset, KnownIds, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::midnight;
 use crate::domain::desired::{DesiredObject, FieldAction, OnFound};
-use crate::domain::entity::EntityKind;
+use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
 use crate::domain::value::{Value, date_in_text};
@@ -43,23 +43,13 @@ impl Changeset {
     /// Refuses each AccountPlan and Commitment that would leave the term of its Contract. `held` are the objects of these three kinds
     /// that m3ter has, as far as they were read.
     pub fn keep_to_contracts<'a>(&mut self, held: impl IntoIterator<Item = &'a ActualObject>, time_zone: &TimeZone) {
-        let held: HashMap<&M3terId, &ActualObject> = held.into_iter().map(|object| (&object.id, object)).collect();
-        let known: KnownIds =
-            self.changes.iter().filter_map(|change| Some((change.desired.key.clone(), change.step.known_id()?.clone()))).collect();
-        let outside: Vec<Option<Outside>> = self
-            .changes
-            .iter()
-            .map(|change| {
-                let fields = after(change, &held, &known)?;
-                let term = self.term_of(change, &fields, &held, &known)?;
-                leaves(change, &fields, &term, time_zone)
-            })
-            .collect();
+        let held = held.into_iter().map(|object| (&object.id, object)).collect();
+        let outside = self.outside(&held, time_zone);
         for (change, outside) in self.changes.iter_mut().zip(outside) {
             match outside {
                 // It is so already, and was made by hand or by a sync before: somebody should know, and nothing is lost by it now.
                 Some(outside) if outside.is_held && matches!(change.step, Step::Unchanged { .. }) => {
-                    change.warnings.push(format!("{}. {}", outside.finding.message, outside.finding.remedy));
+                    change.warnings.push(outside.in_words());
                 }
                 Some(outside) => {
                     let existing = change.step.known_id().cloned();
@@ -68,6 +58,38 @@ impl Changeset {
                 None => {}
             }
         }
+    }
+
+    /// What is to be said of each change after m3ter refused the update of some Contracts, which therefore keep their dates: what was
+    /// written beside them may lie outside now.
+    pub fn outside_unchanged(&self, refused: impl Fn(&ObjectKey) -> bool, time_zone: &TimeZone) -> Vec<Option<String>> {
+        let mut stayed = self.clone();
+        let mut held: HashMap<&M3terId, &ActualObject> = HashMap::new();
+        for (change, stayed) in self.changes.iter().zip(&mut stayed.changes) {
+            if let Step::Update { actual, .. } = &change.step
+                && change.desired.kind() == EntityKind::Contract
+                && refused(&change.desired.key)
+            {
+                held.insert(&actual.id, actual);
+                stayed.step = Step::Unchanged { id: actual.id.clone() };
+            }
+        }
+        if held.is_empty() {
+            return vec![None; self.changes.len()];
+        }
+        let outside = stayed.outside(&held, time_zone).into_iter();
+        outside.map(|outside| outside.filter(|outside| outside.is_held).map(|outside| outside.in_words())).collect()
+    }
+
+    fn outside(&self, held: &HashMap<&M3terId, &ActualObject>, time_zone: &TimeZone) -> Vec<Option<Outside>> {
+        let known: KnownIds =
+            self.changes.iter().filter_map(|change| Some((change.desired.key.clone(), change.step.known_id()?.clone()))).collect();
+        let outside = |change: &Change| {
+            let fields = after(change, held, &known)?;
+            let term = self.term_of(change, &fields, held, &known)?;
+            leaves(change, &fields, &term, time_zone)
+        };
+        self.changes.iter().map(outside).collect()
     }
 
     /// The term of the Contract that an object will be under.
@@ -157,6 +179,12 @@ struct Outside {
     is_held: bool,
 }
 
+impl Outside {
+    fn in_words(&self) -> String {
+        format!("{}. {}", self.finding.message, self.finding.remedy)
+    }
+}
+
 fn leaves(change: &Change, fields: &Map<String, Json>, term: &Term, time_zone: &TimeZone) -> Option<Outside> {
     let text = |field: &str| fields.get(field).and_then(Json::as_str);
     let (is_early, is_late) = match change.desired.kind() {
@@ -215,7 +243,6 @@ mod tests {
     use crate::changeset::compare::{Circumstances, compare, compare_referred};
     use crate::changeset::testing::{account, actual_with_id, commitment, row, set};
     use crate::domain::desired::DesiredField;
-    use crate::domain::entity::ObjectKey;
     use crate::domain::settings::PricingChange;
 
     const CONTRACT: &str = "83df45e7-78ea-4211-8d12-6220b7c7ca86";

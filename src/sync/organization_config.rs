@@ -1,4 +1,4 @@
-//! m3ter's OrganizationConfig, which a person may change at any moment: never older than a minute, and read once for all syncs.
+//! m3ter's `OrganizationConfig`, which a person may change at any moment: never older than a minute, and read once for all syncs.
 //!
 //! A read that fails fails the sync that needs it, also where an older answer is known: a day that begins at another hour, or an
 //! overlap that is allowed by now, is money, and a sync that ended so writes nothing and may be run again.

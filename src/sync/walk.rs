@@ -206,6 +206,14 @@ impl Walk<'_> {
     async fn apply(&self, changeset: &Changeset, writer: &Writer<'_>, links: Vec<Link>, report: &mut Report) {
         let recorder = Recorder::new(self.store, self.run, self.lease, links, self.budget, self.tasks);
         let mut applied = apply(changeset, writer, &recorder).await;
+        let is_refused = |key: &ObjectKey| {
+            let of_key = changeset.changes.iter().zip(&applied).find(|(change, _)| change.desired.key == *key);
+            of_key.is_some_and(|(_, outcome)| outcome.id.is_none() && outcome.failure.is_none())
+        };
+        let outside = changeset.outside_unchanged(is_refused, &writer.circumstances.time_zone);
+        for (outcome, warning) in applied.iter_mut().zip(outside).filter(|(outcome, _)| outcome.id.is_some()) {
+            outcome.result.warnings.extend(warning);
+        }
         for (position, warning) in write_back(&self.knowledge.salesforce, &changeset.changes, &applied, self.budget).await {
             applied[position].result.warnings.push(warning);
         }

@@ -10,9 +10,15 @@ use crate::support::*;
 
 /// Exit code and both outputs of the program.
 async fn run(world: &World, directory: &Path, arguments: &[&str]) -> (i32, String) {
+    run_with(world, directory, arguments, &[]).await
+}
+
+/// The same, with further variables of the environment.
+async fn run_with(world: &World, directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
     command
         .env_clear()
+        .envs(variables.iter().copied())
         .args(arguments)
         .env("DATABASE_URL", format!("sqlite://{}", directory.join("commands.db").display()))
         .env("SALESFORCE_LOGIN_URL", world.org.base_url())
@@ -346,4 +352,22 @@ async fn runs_are_run_again_from_the_terminal() {
         let (code, text) = run(&world, directory, &arguments).await;
         assert!(code == 2 && text.contains(words), "{arguments:?}: {text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_says_whether_m3ter_s_organization_allows_overlapping_plans() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let replaces = ("[account_plan]\nrows = \"lines\"\noverlap = \"report\"", "[account_plan]\nrows = \"lines\"\noverlap = \"replace\"");
+    let own = mappings(directory.path(), &[replaces]);
+    let own = [("MAPPINGS_DIR", own.as_str())];
+    let (_, text) = run_with(&world, directory.path(), &["check"], &own).await;
+    assert!(text.contains("plans of one product must not overlap") && !text.contains("replaces nothing"), "{text}");
+    let organization = world.organization.vendor();
+    let mut config = organization.request("GET", "/organizationconfig", &Json::Null).unwrap();
+    config["allowOverlappingPlans"] = json!(true);
+    organization.request("PUT", "/organizationconfig", &config).unwrap();
+    let (_, text) = run_with(&world, directory.path(), &["check"], &own).await;
+    assert!(text.contains("plans of one product may overlap"), "{text}");
+    assert!(text.contains("`overlap` of the AccountPlan replaces nothing"), "{text}");
 }

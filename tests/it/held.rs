@@ -260,6 +260,26 @@ async fn what_a_contract_keeps_in_m3ter_bounds_its_lines_and_its_commitment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_beside_a_contract_that_m3ter_refused_to_change_is_told_of() {
+    let world = World::new().await;
+    world.sync(DEAL).await;
+    world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2027-06-30"}));
+    world.fault("PUT", "/contracts/*", FaultKind::Status { status: 400, retry_after: None, message: Some("no".to_owned()) });
+    let result = world.sync(DEAL).await;
+    assert_eq!(object_result(&result, "Contract")["success"], false, "{result:#}");
+    for kind in ["Commitment", "AccountPlan"] {
+        let object = object_result(&result, kind);
+        let warnings = object["warnings"].to_string();
+        assert!(
+            object["success"] == true && warnings.contains("which runs from 2026-01-01 to 2027-01-01 in m3ter and keeps"),
+            "{object:#}"
+        );
+    }
+    let mended = world.sync(DEAL).await;
+    assert_eq!((&mended["syncStatus"], mended.to_string().contains("keeps these dates")), (&json!("Completed"), false), "{mended:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_runs_outside_its_contract_already_is_a_warning_and_no_failure() {
     let world = World::with_mapping(Some(&[ONCE])).await;
     world.sync(DEAL).await;

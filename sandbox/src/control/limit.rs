@@ -63,11 +63,11 @@ impl RequestLimit {
                 let second = |at: Duration| (at + offset).as_secs();
                 self.pass(now, most, |at| second(at) == second(now))
             }
-            Counting::Sliding => self.pass(now, most, |at| now - at < SECOND),
+            Counting::Sliding => self.pass(now, most, |at| now.saturating_sub(at) < SECOND),
             Counting::Bucket => {
                 let full = u128::from(most) * TOKEN;
                 let (left, since) = self.bucket.unwrap_or((full, now));
-                let left = full.min(left + (now - since).as_nanos() * u128::from(most));
+                let left = full.min(left + now.saturating_sub(since).as_nanos() * u128::from(most));
                 let passes = left >= TOKEN;
                 self.bucket = Some((if passes { left - TOKEN } else { left }, now));
                 passes
