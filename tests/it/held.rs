@@ -130,7 +130,11 @@ const CUSTOMER: &str = "001S90000079HOOIA2";
 
 /// A won deal with the fields of `more`.
 fn deal(world: &World, name: &str, from: &str, to: &str, more: &Json) -> String {
-    let mut fields = json!({"Name": name, "AccountId": CUSTOMER, "StageName": "Closed Won", "CloseDate": from, "End_Date__c": to, "CurrencyIsoCode": "USD"});
+    // The amount of a deal is the sum of its lines: without a commitment it says 0.
+    let mut fields = json!({
+        "Name": name, "AccountId": CUSTOMER, "StageName": "Closed Won", "CloseDate": from, "End_Date__c": to, "CurrencyIsoCode": "USD",
+        "M3ter_Commitment_Amount__c": 0,
+    });
     fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     world.org.vendor().insert("Opportunity", &fields)
 }

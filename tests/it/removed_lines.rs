@@ -75,7 +75,7 @@ async fn three_deals_on_one_contract(world: &World) -> Vec<(String, [String; 2])
         let org = world.org.vendor();
         let mut fields = json!({
             "Name": format!("Deal {number}"), "AccountId": "001S90000079HOOIA2", "StageName": "Closed Won", "CloseDate": "2026-01-01",
-            "End_Date__c": LAST_DAY, "CurrencyIsoCode": "USD",
+            "End_Date__c": LAST_DAY, "CurrencyIsoCode": "USD", "M3ter_Commitment_Amount__c": 0,
         });
         if let Some((first, _)) = deals.first() {
             fields["M3ter_Contract_Code__c"] = json!(first);

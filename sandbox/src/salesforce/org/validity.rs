@@ -1,7 +1,7 @@
 //! Which writes of the integration user the org takes: known fields, values of their types, references to records that are there.
 //! Source: SOAP API Developer Guide, status codes; Object Reference, field properties.
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::super::tables::{Column, Data, Table, table};
 use super::{Fields, Org, WriteError, decimal, is_deleted, is_id};
@@ -167,14 +167,22 @@ fn is_email(text: &str) -> bool {
         && host.split('.').all(is_label)
 }
 
-/// A number as it is stored: a double, in the spelling that it came in where that is the same number.
+/// A number as it is stored: a double, in the spelling that it came in where that is short enough to be the double's own.
 pub(super) fn stored(column: Option<&Column>, value: Json) -> Json {
     let Json::Number(number) = &value else { return value };
-    if column.is_none_or(|column| !column.is_number()) {
+    if column.is_none_or(|column| !column.is_number()) || digits(&number.to_string()) <= EXACT_DIGITS {
         return value;
     }
-    let Ok(double) = number.to_string().parse::<f64>() else { return value };
-    let shortest = double.to_string();
-    let same = decimal(&value).is_some_and(|given| shortest.parse().is_ok_and(|kept: rust_decimal::Decimal| given == kept));
-    if same { value } else { shortest.parse::<serde_json::Number>().map_or_else(|_| json!(null), Json::Number) }
+    let double = number.to_string().parse().ok().and_then(serde_json::Number::from_f64);
+    double.map_or(value, Json::Number)
+}
+
+/// Digits that a double keeps whatever they are.
+const EXACT_DIGITS: usize = 15;
+
+/// How many digits of a number count.
+fn digits(number: &str) -> usize {
+    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_matches('0').len()
 }
