@@ -130,6 +130,12 @@ impl Change {
             Step::Unchanged { id } => Availability::There(id.clone()),
             Step::Flagged { existing } => existing.clone().map_or(Availability::Absent(Absence::Flagged), Availability::There),
             Step::Invalid { existing: Some(id), .. } if self.desired.kind() == EntityKind::Plan => Availability::There(id.clone()),
+            // What cannot be read says nothing against the object: it is left as it is, and serves as it did.
+            Step::Invalid { existing: Some(id), findings }
+                if findings.iter().all(|finding| finding.code == FindingCode::FieldNotReadable) =>
+            {
+                Availability::There(id.clone())
+            }
             Step::Invalid { .. } => Availability::Absent(Absence::Failed),
         }
     }

@@ -17,6 +17,9 @@ use crate::salesforce::{Credentials, SigningKey};
 use crate::sync::{RunSettings, SyncLimits};
 use crate::{m3ter, salesforce};
 
+/// Where runs, results and links are kept unless something else is said.
+pub const DEFAULT_DATABASE_URL: &str = "sqlite://sync-to-m3ter.db";
+
 /// Everything that the service is told from outside.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -68,7 +71,7 @@ impl Config {
         let access = reader.access();
         let listen_address = reader.listen_address();
         let metrics_address = reader.metrics_address();
-        let database_url = reader.optional("DATABASE_URL").unwrap_or_else(|| "sqlite://sync-to-m3ter.db".to_owned());
+        let database_url = reader.optional("DATABASE_URL").unwrap_or_else(|| DEFAULT_DATABASE_URL.to_owned());
         let mappings_dir = reader.optional("MAPPINGS_DIR").map(PathBuf::from);
         let time = reader.number("SYNC_TIME_LIMIT", 100, 1..=LONGEST_TIME_LIMIT_SECONDS, "seconds");
         let callouts = reader.number("SYNC_CALLOUT_LIMIT", 2_000, 1..=100_000, "callouts");

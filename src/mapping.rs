@@ -18,6 +18,7 @@ mod parents;
 mod parse;
 mod product;
 mod query;
+mod readability;
 mod resolve;
 mod row;
 mod rules;
@@ -30,6 +31,7 @@ use std::collections::BTreeMap;
 pub use fault::MappingFault;
 pub use org::{OrgRemark, Severity};
 pub use query::{LineObject, Query};
+pub use readability::{Unreadable, remembered_name};
 pub use resolve::{Context, NaturalKeys};
 pub use show::ShownField;
 

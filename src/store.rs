@@ -18,6 +18,7 @@ mod links;
 mod open;
 mod replay;
 mod runs;
+mod shown;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

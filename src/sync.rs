@@ -192,7 +192,7 @@ impl Syncs {
         tasks: TaskTracker,
     ) -> Self {
         let readiness = Mutex::new(Readiness::NotReady(vec!["The service has not spoken to Salesforce and m3ter yet".to_owned()]));
-        let knowledge = Knowledge::new(salesforce, m3ter, mappings, settings.organization_config_for);
+        let knowledge = Knowledge::new(salesforce, m3ter, mappings, store.clone(), settings.organization_config_for);
         let claims = Claims::new(settings.lease);
         let (waiting, stopping, ended) = (Waiting::default(), CancellationToken::new(), CancellationToken::new());
         Self { shared: Arc::new(Shared { store, tasks, knowledge, limits, settings, readiness, claims, waiting, stopping, ended }) }
@@ -223,6 +223,11 @@ impl Syncs {
             };
         }
         readiness
+    }
+
+    /// Fields and relationships that syncs need and that cannot be read now, though they could be before.
+    pub fn unreadable(&self) -> Vec<String> {
+        self.shared.knowledge.unreadable().into_iter().collect()
     }
 
     /// How many runs this process holds a lease of, and how many its callers wait for.

@@ -1,5 +1,6 @@
 //! `check`: is everything in place? One line for each thing, green, yellow or red.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
 use super::{Outcome, print};
@@ -18,17 +19,27 @@ pub async fn run(config: Config) -> anyhow::Result<Outcome> {
     let mut report = Report { worst: Severity::Green };
     let budget = Budget::new(config.limits.time, config.limits.callouts);
     report.line(Severity::Green, "configuration", "complete");
-    match Store::open(&config.database_url).await {
+    let store = match Store::open(&config.database_url).await {
         Ok(store) => {
             report.line(Severity::Green, "database", "can be opened and is up to date");
-            store.close().await;
+            Some(store)
         }
-        Err(error) => report.line(Severity::Red, "database", &ErrorChain(&error).to_string()),
-    }
+        Err(error) => {
+            report.line(Severity::Red, "database", &ErrorChain(&error).to_string());
+            None
+        }
+    };
     let m3ter = m3ter::Client::new(config.m3ter.clone())?;
     let organization = report.m3ter(&m3ter, &budget).await;
     let salesforce = salesforce::Client::new(config.salesforce.clone())?;
     let is_logged_in = report.salesforce(&salesforce, &budget).await;
+    let shown_before = match &store {
+        Some(store) if is_logged_in => {
+            let org = salesforce.organization(&budget).await.ok().flatten().map(|org| org.to_string()).unwrap_or_default();
+            store.load_shown_names(&org).await.unwrap_or_default()
+        }
+        _ => BTreeSet::new(),
+    };
     match load_mappings(config.mappings_dir.as_deref()) {
         Err(error) => report.line(Severity::Red, "mappings", &error.to_string()),
         Ok(mappings) => {
@@ -36,10 +47,13 @@ pub async fn run(config: Config) -> anyhow::Result<Outcome> {
                 report.line(Severity::Green, mapping.file(), "is well-formed");
                 report.settings(mapping, organization.as_ref());
                 if is_logged_in {
-                    report.fields(mapping, &salesforce, &budget).await;
+                    report.fields(mapping, &salesforce, &shown_before, &budget).await;
                 }
             }
         }
+    }
+    if let Some(store) = store {
+        store.close().await;
     }
     Ok(if report.worst == Severity::Red { Outcome::Failed } else { Outcome::Done })
 }
@@ -151,11 +165,11 @@ impl Report {
         }
     }
 
-    async fn fields(&mut self, mapping: &Mapping, salesforce: &salesforce::Client, budget: &Budget) {
+    async fn fields(&mut self, mapping: &Mapping, salesforce: &salesforce::Client, shown_before: &BTreeSet<String>, budget: &Budget) {
         match describe(salesforce, mapping, budget).await {
             Err(failure) => self.line(Severity::Red, mapping.file(), &failure.reason),
             Ok(schema) => {
-                let remarks = mapping.org_report(&schema);
+                let remarks = mapping.org_report(&schema, shown_before);
                 for remark in &remarks {
                     self.line(remark.severity, mapping.root(), &remark.message);
                 }

@@ -11,7 +11,8 @@ use super::{Outcome, print};
 use crate::app::{load_mappings, mapping_source};
 use crate::config::{Config, ConfigProblems};
 use crate::domain::catalog::Catalogued;
-use crate::mapping::{Mapping, MappingFault, Mappings, OrgRemark, Severity};
+use crate::mapping::{Mapping, MappingFault, Mappings, OrgRemark, Severity, remembered_name};
+use crate::store::Store;
 use crate::sync::describe;
 use crate::transport::Budget;
 use crate::{m3ter, salesforce};
@@ -33,6 +34,14 @@ pub enum MappingCommand {
     Check(Check),
     /// Make mapping files of the connector's metadata records.
     Import(import::Import),
+    /// Give up a field or child relationship that was deleted in Salesforce on purpose: it counts as blank from then on.
+    ForgetField {
+        /// `OBJECT.FIELD`, as the answer of a sync names it.
+        name: String,
+        /// The service's database.
+        #[arg(long, env = "DATABASE_URL", default_value = crate::config::DEFAULT_DATABASE_URL, hide_env_values = true)]
+        database_url: String,
+    },
 }
 
 /// Where an operator's own mappings are.
@@ -64,6 +73,7 @@ pub async fn run(command: MappingCommand, config: Result<Config, ConfigProblems>
         MappingCommand::Check(check) if check.org => check_with_org(&check.directory, config?).await,
         MappingCommand::Check(check) => self::check(&check),
         MappingCommand::Import(import) => import::run(&import),
+        MappingCommand::ForgetField { name, database_url } => forget_field(&name, &database_url).await,
     }
 }
 
@@ -102,7 +112,7 @@ async fn check_with_org(directory: &Directory, config: Config) -> anyhow::Result
         let mut remarks = match describe(&salesforce, mapping, &budget).await {
             Err(failure) => vec![OrgRemark { severity: Severity::Red, message: failure.reason }],
             Ok(schema) => {
-                let mut remarks = mapping.org_report(&schema);
+                let mut remarks = mapping.org_report(&schema, &BTreeSet::new());
                 remarks.extend(mapping.value_report(&schema));
                 remarks
             }
@@ -140,6 +150,26 @@ async fn missing_codes(
         codes.retain(|code| !found.contains_key(code));
     }
     Ok(missing)
+}
+
+/// A running service notices within a minute.
+async fn forget_field(name: &str, database_url: &str) -> anyhow::Result<Outcome> {
+    let is_name = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !name.split_once('.').is_some_and(|(object, field)| is_name(object) && is_name(field)) {
+        return Ok(super::unusable(format_args!(
+            "`{name}` does not name a field; write it as the answer does: Opportunity.M3ter_PO_Number__c"
+        )));
+    }
+    let store = Store::open(database_url).await?;
+    let was_remembered = store.forget_shown_name(&remembered_name(name)).await;
+    store.close().await;
+    if !was_remembered? {
+        return Ok(super::unusable(format_args!("`{name}` is not remembered: no mapping has read it so far, or it was forgotten before")));
+    }
+    print(format_args!(
+        "`{name}` is forgotten: if the org does not show it, it counts as blank. A running service notices within a minute."
+    ));
+    Ok(Outcome::Done)
 }
 
 fn word(severity: Severity) -> &'static str {

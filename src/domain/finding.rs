@@ -75,6 +75,8 @@ pub enum FindingCode {
     OutcomeUnknown,
     /// A row that was synced before is gone from Salesforce, and the mapping says to fail.
     LineRemoved,
+    /// A Salesforce field that the object hangs on could be read before and cannot be read now.
+    FieldNotReadable,
     /// Salesforce does not show a row that was synced before, and does not say that it was deleted.
     RowNotVisible,
     /// m3ter did not end a billing entity.
@@ -118,6 +120,7 @@ impl FindingCode {
             Self::SeveralRows => "SEVERAL_ROWS",
             Self::RowRefused => "ROW_REFUSED",
             Self::LineRemoved => "LINE_REMOVED",
+            Self::FieldNotReadable => "FIELD_NOT_READABLE",
             Self::RowNotVisible => "ROW_NOT_VISIBLE",
             Self::EndDateFailed => "END_DATE_FAILED",
             Self::ParentCycle => "PARENT_CYCLE",

@@ -1,6 +1,7 @@
 //! Whether a condition holds for a row.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
@@ -14,10 +15,24 @@ use crate::domain::personal;
 impl Row<'_> {
     pub(super) fn holds(self, condition: &Condition) -> bool {
         match condition {
-            Condition::All(conditions) => conditions.iter().all(|condition| self.holds(condition)),
-            Condition::Any(conditions) => conditions.iter().any(|condition| self.holds(condition)),
+            Condition::All(conditions) => !self.one_is(conditions, false),
+            Condition::Any(conditions) => self.one_is(conditions, true),
             Condition::Test(field, test) => self.passes(field, test),
         }
+    }
+
+    /// Whether one of the conditions holds for certain, or does not. Only where none decides, what cannot be read matters.
+    fn one_is(self, conditions: &[Condition], expected: bool) -> bool {
+        let mut unclear = BTreeSet::new();
+        for condition in conditions {
+            let (holds, names) = self.observed(|| self.holds(condition));
+            if holds == expected && names.is_empty() {
+                return true;
+            }
+            unclear.extend(names);
+        }
+        self.note_unreadable(unclear);
+        false
     }
 
     fn passes(self, field: &FieldRef, test: &Test) -> bool {

@@ -104,10 +104,13 @@ impl Row<'_> {
                 let currency = self.mapping.settings.currency.clone();
                 currency.map(|currency| Evaluated::typed(Value::Text(currency), "setting `currency`"))
             }
-            Term::TemplatesCurrency => match self.template_currencies {
-                [only] => Some(Evaluated::typed(Value::Text(only.clone()), "the plan templates of the lines")),
-                _ => None,
-            },
+            Term::TemplatesCurrency => {
+                self.note_unreadable(self.tree.templates_unclear.borrow().clone());
+                match self.template_currencies {
+                    [only] => Some(Evaluated::typed(Value::Text(only.clone()), "the plan templates of the lines")),
+                    _ => None,
+                }
+            }
             Term::MonthsAfter(field, after) => self.months_after(object, field, after, depth)?,
             Term::Address(parts) => self.address(object, parts, depth)?,
             Term::Named(values, replace) => self.named_values(object, values, *replace, spec, depth)?,

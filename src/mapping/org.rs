@@ -1,6 +1,6 @@
 //! A mapping held against the org's describe: what `check` tells an admin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Mapping;
 use super::language::{FieldRef, Term};
@@ -28,8 +28,8 @@ pub enum Severity {
 }
 
 impl Mapping {
-    /// What an admin should know about the fields that the mapping names.
-    pub fn org_report(&self, schema: &OrgSchema) -> Vec<OrgRemark> {
+    /// What an admin should know about the fields that the mapping names. `shown_before` is what the org is remembered to have shown.
+    pub fn org_report(&self, schema: &OrgSchema, shown_before: &BTreeSet<String>) -> Vec<OrgRemark> {
         if let Some(absent) = self.absent(schema).filter(|_| self.is_built_in) {
             let message = format!("`{absent}` is not in the org or not visible: no {} can be synced", self.root);
             return vec![OrgRemark { severity: Severity::Yellow, message }];
@@ -61,9 +61,19 @@ impl Mapping {
                         format!("`{missing}` ({place}) does not exist in the org or is not visible to the integration user"),
                     );
                 }
-                Err(missing) => remark(Severity::Yellow, format!("`{missing}` is not there and counts as blank")),
-                Ok(_) => {}
+                Err(_) | Ok(_) => {}
             }
+        }
+        for name in self.unreadable(schema, shown_before).names() {
+            let message = format!(
+                "`{name}` could be read before and cannot be read now: what it feeds is not written; check the permission set, or `mapping forget-field {name}`"
+            );
+            remark(Severity::Red, message);
+        }
+        for (object, fields) in self.never_shown(schema, shown_before) {
+            let fields: Vec<String> = fields.into_iter().map(|field| format!("`{field}`")).collect();
+            let message = format!("{object} does not show {}, which count as blank: not in the org, or hidden?", fields.join(", "));
+            remark(Severity::Yellow, message);
         }
         for (owner, (visible, hidden)) in package_fields {
             if !visible.is_empty() && !hidden.is_empty() {

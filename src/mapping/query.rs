@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::Mapping;
 use super::fault::MappingFault;
 use super::language::{FieldRef, ROOT, RowSet, SetId};
+use super::readability::Unreadable;
 use crate::domain::ids::SalesforceId;
 use crate::domain::org_schema::{OrgField, OrgSchema};
 
@@ -16,6 +17,8 @@ pub struct Query {
     root: String,
     /// The objects of the rows below the root, as far as the org shows them.
     pub lines: Vec<LineObject>,
+    /// What the query leaves out although the org has shown it before; nothing until somebody says so who remembers.
+    pub unreadable: Unreadable,
 }
 
 /// An object whose records are rows below the root.
@@ -98,7 +101,8 @@ impl Mapping {
             return Err(faults);
         }
         let lines = (0..self.mapped.sets.len()).filter(|set| is_present[*set]).filter_map(|set| self.line_object(schema, set)).collect();
-        Ok(Query { select: self.select(ROOT, &fields, &is_present), root: self.root.clone(), lines })
+        let select = self.select(ROOT, &fields, &is_present);
+        Ok(Query { select, root: self.root.clone(), lines, unreadable: Unreadable::default() })
     }
 
     /// The object of a row set below the root; none where its ids cannot be told from others.
@@ -128,7 +132,7 @@ impl Mapping {
     }
 
     /// Whether the org shows the relationship that leads to a set, and all above it.
-    fn is_present(&self, schema: &OrgSchema, set: SetId) -> bool {
+    pub(super) fn is_present(&self, schema: &OrgSchema, set: SetId) -> bool {
         let RowSet { of, relationship, sobject, .. } = &self.mapped.sets[set];
         set == ROOT
             || schema.sobject(sobject).is_some_and(|described| !described.fields.is_empty())

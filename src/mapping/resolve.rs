@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::Mapping;
 use super::evaluate::Evaluated;
 use super::language::{Expression, FieldMapping, ObjectMapping, Term};
+use super::readability::{Unreadable, not_readable};
 use super::row::{Row, RowTree};
 use super::rules;
 use super::structure::converted;
@@ -24,6 +25,8 @@ pub struct Context<'a> {
     pub catalog: &'a Catalog,
     /// In which a Salesforce date begins.
     pub time_zone: &'a TimeZone,
+    /// What the mapping names and cannot be read.
+    pub unreadable: &'a Unreadable,
 }
 
 /// What has to be looked up before a record can be resolved and compared.
@@ -41,9 +44,9 @@ pub struct NaturalKeys {
 
 impl Mapping {
     /// What has to be looked up for a record.
-    pub fn keys(&self, record: &Record) -> NaturalKeys {
+    pub fn keys(&self, record: &Record, unreadable: &Unreadable) -> NaturalKeys {
         let catalog = Catalog::default();
-        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC };
+        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC, unreadable };
         let tree = RowTree::new(self, record, &context);
         let root = Row::root(self, &tree, &context, &[]);
         let mut keys = NaturalKeys { rows: tree.ids.clone(), ..NaturalKeys::default() };
@@ -51,10 +54,10 @@ impl Mapping {
             for row in root.all_of(object.rows) {
                 match object.kind {
                     EntityKind::Account => {
-                        keys.account_codes.extend(code_of(row, object));
+                        keys.account_codes.extend(readable_code_of(row, object));
                         keys.rows.extend(row.row_id(object));
                     }
-                    EntityKind::Contract => keys.contract_codes.extend(code_of(row, object)),
+                    EntityKind::Contract => keys.contract_codes.extend(readable_code_of(row, object)),
                     _ => {}
                 }
                 for field in &object.fields {
@@ -72,18 +75,30 @@ impl Mapping {
     /// The desired objects of a record, with findings where the data does not allow them.
     pub fn resolve(&self, record: &Record, context: &Context<'_>) -> Resolution {
         let tree = RowTree::new(self, record, context);
-        let templates = template_currencies(Row::root(self, &tree, context, &[]));
+        let root = Row::root(self, &tree, context, &[]);
+        let (templates, unclear) = root.observed(|| template_currencies(root));
+        tree.templates_unclear.replace(unclear);
         let root = Row::root(self, &tree, context, &templates);
         let mut objects = Vec::new();
+        let mut warnings = Vec::new();
         for object in &self.mapped.objects {
+            if let Some(name) = context.unreadable.rows(self, object.rows) {
+                let kinds = object.kind.plural();
+                warnings.push(format!("{}: `{name}` cannot be read now: its {kinds} are left as they are", FindingCode::FieldNotReadable));
+            }
             for row in root.all_of(object.rows) {
-                objects.extend(resolve_object(row, object));
+                let (resolved, mut unclear) = row.observed(|| resolve_object(row, object));
+                unclear.extend(row.unclear());
+                match resolved {
+                    Some(resolved) => objects.push(as_far_as_readable(resolved, &unclear)),
+                    None => warnings.extend(unclear.iter().map(|name| not_readable(name).message)),
+                }
             }
         }
         super::parents::refuse_circles(&mut objects);
         // Several tables of one kind stand beside each other in the results.
         objects.sort_by_key(DesiredObject::kind);
-        let mut resolution = Resolution { objects, warnings: Vec::new(), guarded: guarded(root) };
+        let mut resolution = Resolution { objects, warnings, guarded: guarded(root) };
         rules::apply(&mut resolution, root);
         resolution
     }
@@ -91,6 +106,13 @@ impl Mapping {
 
 /// Why the mapping's `only_when` does not hold.
 fn guarded(root: Row<'_>) -> Option<String> {
+    for guard in &root.mapping.mapped.only_when {
+        let (_, unclear) = root.observed(|| root.holds(&guard.condition));
+        if let Some(name) = unclear.first() {
+            let finding = not_readable(name);
+            return Some(format!("{}. {}", finding.message, finding.remedy));
+        }
+    }
     let guard = root.mapping.mapped.only_when.iter().find(|guard| !root.holds(&guard.condition))?;
     let shown = root.shown_condition(&guard.condition);
     let place = format!("{}, line {}", root.mapping.file, guard.line);
@@ -157,6 +179,14 @@ fn code_of(row: Row<'_>, object: &ObjectMapping) -> Option<String> {
     Some(with_key(code, row.own_key(object)))
 }
 
+/// The code, unless it hangs on what cannot be read: that is not another code, and nothing is looked for under what would come next.
+fn readable_code_of(row: Row<'_>, object: &ObjectMapping) -> Option<String> {
+    let (code, unclear) = row.observed(|| code_of(row, object));
+    let is_certain = unclear.is_empty();
+    row.note_unreadable(unclear);
+    code.filter(|_| is_certain)
+}
+
 fn with_key(code: String, key: Option<String>) -> String {
     match key {
         Some(key) => format!("{code}-{key}"),
@@ -165,7 +195,8 @@ fn with_key(code: String, key: Option<String>) -> String {
 }
 
 fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject> {
-    if object.leave_out.as_ref().is_some_and(|condition| row.holds(condition)) || row.has_shared_plan(object.kind) {
+    let is_left_out = || object.leave_out.as_ref().is_some_and(|condition| row.holds(condition)) || row.has_shared_plan(object.kind);
+    if row.holds_for_certain(is_left_out) {
         return None;
     }
     if object.level > 0 && object.row.as_ref().is_none_or(|parent| row.field(parent).is_none()) {
@@ -193,20 +224,29 @@ fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject>
             Err(finding) => findings.push(finding),
         }
     }
-    let intent = match (object.skip.as_ref().is_some_and(|condition| row.holds(condition)), findings.is_empty()) {
+    let is_flagged = row.holds_for_certain(|| object.skip.as_ref().is_some_and(|condition| row.holds(condition)));
+    let intent = match (is_flagged, findings.is_empty()) {
         (true, _) => Intent::Flagged,
         (false, true) => Intent::Sync(fields),
         (false, false) => Intent::Invalid(findings),
     };
     let joins = object.joins_by.as_ref().is_some_and(|field| row.field(field).is_some());
     Some(DesiredObject {
-        code: code_of(row, object),
+        code: readable_code_of(row, object),
         write_back: write_back(row, object, key.row.clone()),
         key,
         intent,
         on_found: if joins { OnFound::Refer } else { OnFound::Adopt },
         warnings,
     })
+}
+
+/// An object that hangs on what cannot be read is not written. What else is wrong with it may follow from that.
+fn as_far_as_readable(mut object: DesiredObject, unclear: &BTreeSet<String>) -> DesiredObject {
+    if !unclear.is_empty() && object.intent != Intent::Flagged {
+        object.intent = Intent::Invalid(unclear.iter().map(|name| not_readable(name)).collect());
+    }
+    object
 }
 
 fn refused(row: Row<'_>, guard: &super::language::Guard) -> Finding {
@@ -255,6 +295,10 @@ fn blank(row: Row<'_>, kind: EntityKind, field: &FieldMapping) -> Finding {
 
 fn write_back(row: Row<'_>, object: &ObjectMapping, id: SalesforceId) -> Option<WriteBack> {
     let field = object.write_back.as_ref()?;
+    if object.kind == EntityKind::Commitment {
+        // A Commitment has no code: without a link it is found by the id that stands there, and else made a second time.
+        row.note_unreadable(row.context.unreadable.field(field).map(ToOwned::to_owned));
+    }
     let record = row.record(field)?;
     if !record.has_field(&field.path) {
         return None;

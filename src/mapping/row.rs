@@ -1,7 +1,8 @@
 //! The rows of one record: the root, its children and theirs, as far as the mapping reads them.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde_json::Value as Json;
 
@@ -17,12 +18,18 @@ pub(super) struct RowTree<'r> {
     nodes: Vec<Node<'r>>,
     /// The ids of all rows, also of those that take no part.
     pub(super) ids: Vec<SalesforceId>,
+    /// Names that cannot be read and that what is being computed has asked for.
+    pub(super) asked_in_vain: RefCell<BTreeSet<String>>,
+    /// Those that the currencies of the plan templates hang on.
+    pub(super) templates_unclear: RefCell<BTreeSet<String>>,
 }
 
 struct Node<'r> {
     set: SetId,
     record: Cow<'r, Record>,
     parent: usize,
+    /// Names that cannot be read and that decide whether the row takes part.
+    unclear: BTreeSet<String>,
 }
 
 /// One row with everything that its values may come from.
@@ -39,8 +46,9 @@ pub(super) struct Row<'a> {
 impl<'r> RowTree<'r> {
     /// The rows that take part: a row that is left out takes those below it along.
     pub(super) fn new(mapping: &Mapping, record: &'r Record, context: &Context<'_>) -> Self {
-        let mut tree =
-            Self { nodes: vec![Node { set: ROOT, record: Cow::Borrowed(record), parent: 0 }], ids: record.id().into_iter().collect() };
+        let root = Node { set: ROOT, record: Cow::Borrowed(record), parent: 0, unclear: BTreeSet::new() };
+        let ids = record.id().into_iter().collect();
+        let mut tree = Self { nodes: vec![root], ids, asked_in_vain: RefCell::default(), templates_unclear: RefCell::default() };
         let mut waiting = VecDeque::from([0]);
         while let Some(parent) = waiting.pop_front() {
             let of = tree.nodes[parent].set;
@@ -49,11 +57,13 @@ impl<'r> RowTree<'r> {
                 for record in tree.nodes[parent].record.children(&set.relationship) {
                     tree.ids.extend(record.id());
                     let node = tree.nodes.len();
-                    tree.nodes.push(Node { set: id, record: Cow::Owned(record), parent });
+                    tree.nodes.push(Node { set: id, record: Cow::Owned(record), parent, unclear: BTreeSet::new() });
                     let row = Row { mapping, tree: &tree, node, context, template_currencies: &[] };
-                    if set.leave_out.as_ref().is_some_and(|condition| row.holds(condition)) {
+                    let (is_left_out, unclear) = row.observed(|| set.leave_out.as_ref().is_some_and(|condition| row.holds(condition)));
+                    if is_left_out && unclear.is_empty() {
                         tree.nodes.pop();
                     } else {
+                        tree.nodes[node].unclear = unclear;
                         waiting.push_back(node);
                     }
                 }
@@ -81,6 +91,7 @@ impl<'a> Row<'a> {
 
     /// The rows of a set that lie below this one, at any depth.
     pub(super) fn below(self, set: SetId) -> impl Iterator<Item = Row<'a>> {
+        self.note_unreadable(self.context.unreadable.rows(self.mapping, set).map(ToOwned::to_owned));
         self.all_of(set).filter(move |row| row.lies_below(self.node))
     }
 
@@ -122,8 +133,25 @@ impl<'a> Row<'a> {
         self.up_to(field.from).map(Self::own_record)
     }
 
-    /// The value of a field; `None` where it is blank or the org does not have it.
+    /// The names that cannot be read and that decide whether this row takes part, or one above it.
+    pub(super) fn unclear(self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let mut node = self.node;
+        loop {
+            names.extend(self.tree.nodes[node].unclear.iter().cloned());
+            if node == 0 {
+                return names;
+            }
+            node = self.tree.nodes[node].parent;
+        }
+    }
+
+    /// The value of a field; `None` where it is blank, the org does not have it, or it cannot be read, which is noted.
     pub(super) fn field(self, field: &FieldRef) -> Option<&'a Json> {
+        if let Some(name) = self.context.unreadable.field(field) {
+            self.note_unreadable([name.to_owned()]);
+            return None;
+        }
         self.record(field)?.value(&field.path)
     }
 

@@ -83,7 +83,7 @@ fn commitments(resolution: &mut Resolution, root: Row<'_>) {
     let is_without_amount = |object: &DesiredObject| {
         let zero_or_blank = match &object.intent {
             Intent::Sync(_) => false,
-            Intent::Flagged | Intent::Invalid(_) => matches!(commitment_amount(object, root), Ok(None)),
+            Intent::Flagged | Intent::Invalid(_) => root.holds_for_certain(|| matches!(commitment_amount(object, root), Ok(None))),
         };
         object.kind() == EntityKind::Commitment && zero_or_blank
     };
@@ -107,7 +107,7 @@ fn commitments(resolution: &mut Resolution, root: Row<'_>) {
                     fields.push(DesiredField { name: "amountPrePaid", ..amount });
                 }
             }
-            CommitmentBilling::BilledByPlan => match billing_plan(root, mapped, &plans) {
+            CommitmentBilling::BilledByPlan => match root.readable(|| billing_plan(root, mapped, &plans)) {
                 Ok(plan) => {
                     if let Intent::Sync(fields) = &mut object.intent {
                         let source = if matches!(plan, Value::Object(_)) { "Plan of this sync" } else { "product rule" };
@@ -187,10 +187,20 @@ fn template_of<'a>(plan: &DesiredObject, root: Row<'a>) -> Option<&'a PlanTempla
 /// A price in one currency under a template in another is wrong money: refused before anything is sent.
 fn currencies(resolution: &mut Resolution, root: Row<'_>) {
     let any = root.mapping.mapped.objects.first();
-    let deal_currency = root.mapping.mapped.deal_currency.as_ref().zip(any).and_then(|(expression, any)| {
-        let evaluated = root.evaluate(any, expression, None).ok()??;
-        Some((evaluated.raw.text(), evaluated.source))
-    });
+    let evaluated = || {
+        root.mapping.mapped.deal_currency.as_ref().zip(any).and_then(|(expression, any)| {
+            let evaluated = root.evaluate(any, expression, None).ok()??;
+            Some((evaluated.raw.text(), evaluated.source))
+        })
+    };
+    let deal_currency = match root.readable(|| Ok(evaluated())) {
+        Ok(deal_currency) => deal_currency,
+        // A currency that cannot be read cannot be compared either.
+        Err(finding) => {
+            resolution.objects.iter_mut().filter(|object| object.kind() == EntityKind::Plan).for_each(|plan| find(plan, finding.clone()));
+            None
+        }
+    };
     let mut mismatched: Vec<(SalesforceId, Finding)> = Vec::new();
     if let Some((currency, source)) = &deal_currency {
         for plan in resolution.objects.iter().filter(|object| object.kind() == EntityKind::Plan) {

@@ -14,21 +14,29 @@ use crate::domain::catalog::{Catalog, Catalogued, PlanTemplate};
 use crate::domain::ids::M3terId;
 use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
-use crate::mapping::{Mapping, Mappings, Query};
+use crate::mapping::{Mapping, Mappings, Query, remembered_name};
+use crate::store::Store;
 use crate::sync::failure;
 use crate::sync::organization_config::OrganizationConfigs;
+use crate::sync::patience::Patience;
+use crate::telemetry::metrics;
 use crate::transport::{Budget, TokenCache};
 use crate::{m3ter, salesforce};
 
 /// How long a code that was found is believed.
 const FOUND_CODES_FOR: Duration = Duration::from_mins(10);
 
+/// How long a describe is believed while something cannot be read that could be before: somebody may give it back.
+const DESCRIBED_AGAIN_AFTER: Duration = Duration::from_mins(1);
+
 /// The vendors and what is known about them.
 pub(super) struct Knowledge {
     pub(super) salesforce: salesforce::Client,
     pub(super) m3ter: m3ter::Client,
+    store: Store,
     mappings: Mappings,
-    queries: RwLock<HashMap<String, Arc<Query>>>,
+    /// By root, with when the org was described.
+    queries: RwLock<HashMap<String, (Arc<Query>, Instant)>>,
     /// Roots of mappings whose objects the org does not show at all.
     absent: RwLock<HashSet<String>>,
     key_prefixes: RwLock<HashMap<String, String>>,
@@ -42,11 +50,18 @@ pub(super) struct Knowledge {
 const STANDARD_KEY_PREFIXES: [(&str, &str); 4] = [("001", "Account"), ("006", "Opportunity"), ("800", "Contract"), ("801", "Order")];
 
 impl Knowledge {
-    pub(super) fn new(salesforce: salesforce::Client, m3ter: m3ter::Client, mappings: Mappings, organization_config_for: Duration) -> Self {
+    pub(super) fn new(
+        salesforce: salesforce::Client,
+        m3ter: m3ter::Client,
+        mappings: Mappings,
+        store: Store,
+        organization_config_for: Duration,
+    ) -> Self {
         let key_prefixes = STANDARD_KEY_PREFIXES.iter().map(|(prefix, sobject)| ((*prefix).to_owned(), (*sobject).to_owned())).collect();
         Self {
             salesforce,
             m3ter,
+            store,
             mappings,
             queries: RwLock::default(),
             absent: RwLock::default(),
@@ -109,22 +124,53 @@ impl Knowledge {
         self.mappings.for_root(sobject)
     }
 
-    /// The query of a mapping, from the org's describe; described once.
+    /// The query of a mapping, from the org's describe; described once, and again from time to time while something cannot be read.
     pub(super) async fn query(&self, mapping: &Mapping, budget: &Budget) -> Result<Arc<Query>, Failure> {
-        if let Some(query) = self.queries.read().unwrap_or_else(PoisonError::into_inner).get(mapping.root()) {
+        if let Some((query, described_at)) = self.queries.read().unwrap_or_else(PoisonError::into_inner).get(mapping.root())
+            && (query.unreadable.names().is_empty() || described_at.elapsed() < DESCRIBED_AGAIN_AFTER)
+        {
             return Ok(Arc::clone(query));
         }
         let schema = describe(&self.salesforce, mapping, budget).await?;
         if mapping.absent(&schema).is_some() {
             self.absent.write().unwrap_or_else(PoisonError::into_inner).insert(mapping.root().to_owned());
         }
-        let query = mapping.query(&schema).map_err(|faults| Failure {
+        let mut query = mapping.query(&schema).map_err(|faults| Failure {
             code: ErrorCode::MappingInvalid,
             reason: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         })?;
+        query.unreadable = mapping.unreadable(&schema, &self.shown_before(mapping, &schema, budget).await?);
+        for name in query.unreadable.names() {
+            tracing::warn!(mapping = mapping.file(), name, "a field or relationship could be read before and cannot be read now");
+        }
         let query = Arc::new(query);
-        self.queries.write().unwrap_or_else(PoisonError::into_inner).insert(mapping.root().to_owned(), Arc::clone(&query));
+        self.queries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(mapping.root().to_owned(), (Arc::clone(&query), Instant::now()));
+        metrics::unreadable(self.unreadable().len());
         Ok(query)
+    }
+
+    /// What the org had shown before this describe; what it shows now is remembered.
+    async fn shown_before(&self, mapping: &Mapping, schema: &OrgSchema, budget: &Budget) -> Result<BTreeSet<String>, Failure> {
+        let org = self.salesforce.organization(budget).await.map_err(|error| failure::of_callout(&error))?;
+        let org = org.map(|org| org.to_string()).unwrap_or_default();
+        let patience = Patience::of(budget);
+        let before = patience.with(|| self.store.load_shown_names(&org)).await.map_err(|error| failure::of_store(&error))?;
+        let shown: BTreeSet<String> = mapping.shown_names(schema).iter().map(|name| remembered_name(name)).collect();
+        let new: BTreeSet<String> = shown.difference(&before).cloned().collect();
+        if !new.is_empty() {
+            let saved = patience.with(|| self.store.save_shown_names(&org, &new)).await;
+            saved.map_err(|error| failure::of_store(&error))?;
+        }
+        Ok(before)
+    }
+
+    /// What the mappings name and cannot be read, though it could be before.
+    pub(super) fn unreadable(&self) -> BTreeSet<String> {
+        let queries = self.queries.read().unwrap_or_else(PoisonError::into_inner);
+        queries.values().flat_map(|(query, _)| query.unreadable.names()).map(ToOwned::to_owned).collect()
     }
 
     /// Forgets a query that the org refused: its fields have changed since the describe.

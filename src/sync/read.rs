@@ -1,27 +1,34 @@
 //! Step 1 of a sync: the record with its parents and children, in one query, or the reason why there is none.
 
+use std::sync::Arc;
+
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::record::Record;
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, Query};
 use crate::sync::failure;
 use crate::sync::knowledge::Knowledge;
 use crate::transport::{Budget, CalloutError};
 
 /// Reads the record. A field that the org has lost since its describe is looked at once more before the mapping is blamed.
-pub(super) async fn fetch_record(knowledge: &Knowledge, mapping: &Mapping, id: &SalesforceId, budget: &Budget) -> Result<Record, Failure> {
-    let query = knowledge.query(mapping, budget).await?;
+pub(super) async fn fetch_record(
+    knowledge: &Knowledge,
+    mapping: &Mapping,
+    id: &SalesforceId,
+    budget: &Budget,
+) -> Result<(Record, Arc<Query>), Failure> {
+    let mut query = knowledge.query(mapping, budget).await?;
     let rows = match knowledge.salesforce.query(&query.soql(id), budget).await {
         Err(error) if names_unknown_field(&error) => {
             knowledge.forget_query(mapping);
-            let query = knowledge.query(mapping, budget).await?;
+            query = knowledge.query(mapping, budget).await?;
             knowledge.salesforce.query(&query.soql(id), budget).await
         }
         rows => rows,
     };
     match rows {
         Ok(rows) => match rows.into_iter().next() {
-            Some(record) => Ok(record),
+            Some(record) => Ok((record, query)),
             None => Err(why_missing(knowledge, mapping.root(), id, budget).await),
         },
         Err(error) if names_unknown_field(&error) => Err(mapping_invalid(mapping, &error)),

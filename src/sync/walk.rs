@@ -91,9 +91,9 @@ impl Walk<'_> {
             Box::pin(linked),
             self.knowledge.organization(self.budget),
         );
-        let (record, (links, mut seen, attempts), organization) = (record?, linked?, organization?);
+        let ((record, query), (links, mut seen, attempts), organization) = (record?, linked?, organization?);
 
-        let keys = mapping.keys(&record);
+        let keys = mapping.keys(&record, &query.unreadable);
         let rows: HashSet<SalesforceId> = keys.rows.iter().cloned().collect();
         let (catalog, ()) = tokio::join!(
             self.knowledge.catalog(&keys.codes, self.budget),
@@ -101,7 +101,7 @@ impl Walk<'_> {
         );
         let catalog = catalog?;
         let time_zone = mapping.settings().time_zone.clone().unwrap_or_else(|| organization.time_zone.clone());
-        let context = Context { catalog: &catalog, time_zone: &time_zone };
+        let context = Context { catalog: &catalog, time_zone: &time_zone, unreadable: &query.unreadable };
         let Resolution { objects, warnings, guarded } = mapping.resolve(&record, &context);
 
         if let (Some(reason), SyncMode::Apply) = (&guarded, self.mode) {
@@ -126,7 +126,6 @@ impl Walk<'_> {
         if organization.overlapping_plans == OverlappingPlans::Refused {
             changeset.keep_one_plan_for_each_product(catalog.plan_templates.values());
         }
-        let query = self.knowledge.query(mapping, self.budget).await?;
         let record_rows = RecordRows { root: self.root, rows: &rows, lines: &query.lines };
         let vendor = (&self.knowledge.salesforce, self.store, self.budget);
         let removed_lines = record_rows.removed_lines(&seen, &changeset, self.now, vendor).await?;

@@ -19,6 +19,7 @@ const RUNS_HELD: &str = "sync_to_m3ter_runs_held";
 const RUNS_AWAITED: &str = "sync_to_m3ter_runs_awaited";
 const QUEUE: &str = "sync_to_m3ter_queue";
 const READY: &str = "sync_to_m3ter_ready";
+const UNREADABLE: &str = "sync_to_m3ter_unreadable_fields";
 const SALESFORCE_USED: &str = "sync_to_m3ter_salesforce_requests_used";
 const SALESFORCE_LIMIT: &str = "sync_to_m3ter_salesforce_requests_limit";
 
@@ -48,6 +49,7 @@ pub fn start() {
         describe_gauge!(RUNS_HELD, "Runs that this process holds a lease of");
         describe_gauge!(RUNS_AWAITED, "Runs that callers of this process wait for: under way or in the queue");
         describe_gauge!(QUEUE, "Runs that are not over in all processes together, by state");
+        describe_gauge!(UNREADABLE, "Salesforce fields and relationships that could be read before and cannot be read now");
         describe_gauge!(READY, "1 if the service is ready, as /readyz has it");
         describe_gauge!(SALESFORCE_USED, "API requests that the org has used within 24 hours, as Sforce-Limit-Info tells");
         describe_gauge!(SALESFORCE_LIMIT, "API requests that the org has within 24 hours, as Sforce-Limit-Info tells");
@@ -103,6 +105,12 @@ pub fn standing(held: usize, awaited: usize, ready: bool) {
     gauge!(RUNS_HELD).set(held);
     gauge!(RUNS_AWAITED).set(awaited);
     gauge!(READY).set(if ready { 1.0 } else { 0.0 });
+}
+
+/// How many fields and relationships of Salesforce cannot be read, though they could be before.
+pub fn unreadable(names: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    gauge!(UNREADABLE).set(names as f64);
 }
 
 /// The runs that are not over, in all processes together.

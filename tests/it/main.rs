@@ -32,6 +32,7 @@ mod own_objects;
 mod parents;
 mod personal;
 mod price_ends;
+mod readability;
 mod refusals;
 mod removed_lines;
 mod roots;

@@ -69,7 +69,7 @@ async fn an_answer_that_is_not_whole_is_no_answer() {
 /// Three deals of one customer under one Contract, with two lines each. The lines of each deal.
 async fn three_deals_on_one_contract(world: &World) -> Vec<(String, [String; 2])> {
     // Six lines of five products.
-    world.organization.vendor().change_rules(&json!({"accountPlanOverlap": "off"})).unwrap();
+    world.organization.vendor().change_rules(&json!({"accountPlanOverlap": "off", "commitmentOverlap": "off"})).unwrap();
     let mut deals: Vec<(String, [String; 2])> = Vec::new();
     for number in 0..3_usize {
         let org = world.org.vendor();

@@ -71,7 +71,7 @@ async fn a_removed_line_can_fail_the_sync() {
 async fn an_org_with_a_single_currency_takes_it_from_the_templates() {
     let mut world = World::new().await;
     world.org.vendor().rules(&json!({"multiCurrency": false})).unwrap();
-    world.restart(100).await;
+    world.lose_the_database().await;
     let result = world.sync(DEAL).await;
     assert_all(&result, "created");
     assert_eq!(world.object("accounts", "code", ACCOUNT).get("currency"), None);

@@ -150,7 +150,7 @@ async fn a_commitment_is_in_the_currency_of_the_deal() {
     assert_eq!(currency(IN_EURO), "EUR");
     // In an org with one currency, which cannot be queried, that of the plan templates.
     world.org.vendor().rules(&json!({"multiCurrency": false})).unwrap();
-    world.restart(100).await;
+    world.lose_the_database().await;
     let result = world.dry_run(ORDER).await;
     assert_eq!(result["syncStatus"], "Partial Success", "one product is priced in euro, the other in dollars: {result:#}");
     assert_eq!(object_result(&result, "Commitment")["findingCode"], "CURRENCY_MISSING");

@@ -83,8 +83,8 @@ impl EndDating<'_> {
     async fn by_natural_key(&self, kind: EntityKind, mapping: Option<&Mapping>) -> Result<ActualObject, Failure> {
         let (account_codes, codes) = match (mapping, kind) {
             (Some(mapping), _) => {
-                let record = fetch_record(self.knowledge, mapping, self.record, self.budget).await?;
-                let keys = mapping.keys(&record);
+                let (record, query) = fetch_record(self.knowledge, mapping, self.record, self.budget).await?;
+                let keys = mapping.keys(&record, &query.unreadable);
                 if kind == EntityKind::Account { (Vec::new(), keys.account_codes) } else { (keys.account_codes, keys.contract_codes) }
             }
             // Without a mapping an Account's code is its id, as in those that come with the service.

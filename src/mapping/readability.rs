@@ -1,0 +1,171 @@
+//! Not readable is not blank: what the org has shown before and does not show now.
+//!
+//! Salesforce leaves a field that the integration user may not read out of its describe, and refuses it in a query. A lost permission
+//! says nothing about the deal: whatever such a field feeds is not written, and the answer names the field. A field that the org has
+//! never shown counts as blank.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Mapping;
+use super::language::{FieldRef, ROOT, SetId};
+use super::row::Row;
+use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::org_schema::OrgSchema;
+
+/// Fields and child relationships that a mapping names and that cannot be read, each as `Object.Name`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unreadable {
+    fields: BTreeMap<(SetId, String), String>,
+    sets: BTreeMap<SetId, String>,
+}
+
+impl Unreadable {
+    /// The names, each once.
+    pub fn names(&self) -> BTreeSet<&str> {
+        self.fields.values().chain(self.sets.values()).map(String::as_str).collect()
+    }
+
+    /// The name that keeps a field from being read.
+    pub(super) fn field(&self, field: &FieldRef) -> Option<&str> {
+        if self.fields.is_empty() {
+            return None;
+        }
+        self.fields.get(&(field.from, field.path.to_ascii_lowercase())).map(String::as_str)
+    }
+
+    /// The relationship that keeps rows of a set from being read: its own, or one above.
+    pub(super) fn rows(&self, mapping: &Mapping, mut set: SetId) -> Option<&str> {
+        while set != ROOT {
+            if let Some(name) = self.sets.get(&set) {
+                return Some(name);
+            }
+            set = mapping.mapped.sets[set].of;
+        }
+        None
+    }
+}
+
+/// The name as it is remembered: Salesforce's names have no case.
+pub fn remembered_name(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+impl Mapping {
+    /// What the mapping reads and the org shows: fields, the relationships on the way to them, child relationships.
+    pub fn shown_names(&self, schema: &OrgSchema) -> BTreeSet<String> {
+        let mut shown = BTreeSet::new();
+        for reference in self.mapped.field_refs().into_iter().filter(|reference| self.is_present(schema, reference.from)) {
+            let (on_the_way, _) = self.names_on_the_way(schema, reference);
+            shown.extend(on_the_way);
+        }
+        let sets = (0..self.mapped.sets.len()).filter(|set| *set != ROOT && self.is_present(schema, *set));
+        shown.extend(sets.map(|set| self.relationship_name(set)));
+        shown
+    }
+
+    /// What of that the org does not show although it has shown it before. `shown_before` holds names as they are remembered.
+    pub fn unreadable(&self, schema: &OrgSchema, shown_before: &BTreeSet<String>) -> Unreadable {
+        let was_shown = |name: &String| shown_before.contains(&remembered_name(name));
+        let mut unreadable = Unreadable::default();
+        for reference in self.mapped.field_refs().into_iter().filter(|reference| self.is_present(schema, reference.from)) {
+            if let (_, Some(missing)) = self.names_on_the_way(schema, reference)
+                && was_shown(&missing)
+            {
+                unreadable.fields.insert((reference.from, reference.path.to_ascii_lowercase()), missing);
+            }
+        }
+        for set in (0..self.mapped.sets.len()).filter(|set| *set != ROOT && !self.is_present(schema, *set)) {
+            let name = self.relationship_name(set);
+            if was_shown(&name) {
+                unreadable.sets.insert(set, name);
+            }
+        }
+        unreadable
+    }
+
+    /// The optional fields that the org does not show and has never shown, by their object.
+    pub fn never_shown(&self, schema: &OrgSchema, shown_before: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> {
+        let mut never: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let present = |reference: &&FieldRef| reference.optional && self.is_present(schema, reference.from);
+        for reference in self.mapped.field_refs().into_iter().filter(present) {
+            if let (_, Some(missing)) = self.names_on_the_way(schema, reference)
+                && !shown_before.contains(&remembered_name(&missing))
+                && let Some((object, field)) = missing.split_once('.')
+            {
+                never.entry(object.to_owned()).or_default().insert(field.to_owned());
+            }
+        }
+        never
+    }
+
+    fn relationship_name(&self, set: SetId) -> String {
+        let rows = &self.mapped.sets[set];
+        format!("{}.{}", self.mapped.sets[rows.of].sobject, rows.relationship)
+    }
+
+    /// The names on a path as far as the org shows them, and the first one that it does not show.
+    fn names_on_the_way(&self, schema: &OrgSchema, reference: &FieldRef) -> (Vec<String>, Option<String>) {
+        let mut shown = Vec::new();
+        let mut sobject = self.sobject_of(reference);
+        let mut names = reference.path.split('.').peekable();
+        while let Some(name) = names.next() {
+            let full = format!("{sobject}.{name}");
+            let described = schema.sobject(sobject);
+            let next = if names.peek().is_none() {
+                described.and_then(|described| described.field(name)).map(|_| None)
+            } else {
+                described.and_then(|described| described.parent(name)).map(Some)
+            };
+            match next {
+                None => return (shown, Some(full)),
+                Some(parent) => {
+                    shown.push(full);
+                    sobject = parent.unwrap_or(sobject);
+                }
+            }
+        }
+        (shown, None)
+    }
+}
+
+/// The finding about an object that a field feeds which cannot be read.
+pub(super) fn not_readable(name: &str) -> Finding {
+    Finding::new(
+        FindingCode::FieldNotReadable,
+        format!("`{name}` could be read before and cannot be read now; what it feeds is left as it is"),
+        format!(
+            "Let the integration user read `{name}` again, by the permission set `M3ter Sync Integration` or one of your own. If it was deleted on purpose, run `sync-to-m3ter mapping forget-field {name}`"
+        ),
+    )
+}
+
+impl Row<'_> {
+    /// Computes something, and says which names that cannot be read it asked for. They are not noted beyond that.
+    pub(super) fn observed<T>(self, compute: impl FnOnce() -> T) -> (T, BTreeSet<String>) {
+        let before = self.tree.asked_in_vain.take();
+        let value = compute();
+        (value, self.tree.asked_in_vain.replace(before))
+    }
+
+    /// Notes names that cannot be read as asked for.
+    pub(super) fn note_unreadable(self, names: impl IntoIterator<Item = String>) {
+        self.tree.asked_in_vain.borrow_mut().extend(names);
+    }
+
+    /// Computes something, or says what keeps it from being computed.
+    pub(super) fn readable<T>(self, compute: impl FnOnce() -> Result<T, Finding>) -> Result<T, Finding> {
+        let (outcome, names) = self.observed(compute);
+        match names.first() {
+            Some(name) => Err(not_readable(name)),
+            None => outcome,
+        }
+    }
+
+    /// Whether something holds for certain. What depends on a field that cannot be read does not, and the field is noted.
+    pub(super) fn holds_for_certain(self, compute: impl FnOnce() -> bool) -> bool {
+        let (holds, names) = self.observed(compute);
+        let is_certain = names.is_empty();
+        self.note_unreadable(names);
+        holds && is_certain
+    }
+}
