@@ -175,7 +175,7 @@ fn dates(contract: &Map<String, Json>) -> Option<(Date, Date)> {
 /// An object that leaves its Contract's term.
 struct Outside {
     finding: Finding,
-    /// The term is one that m3ter holds and the record does not say.
+    /// What m3ter holds is what is outside, not only what the record asks for.
     is_held: bool,
 }
 
@@ -227,7 +227,9 @@ fn leaves(change: &Change, fields: &Map<String, Json>, term: &Term, time_zone: &
             format!("Correct `{source}`, or change the Contract's dates in m3ter"),
         ),
     };
-    Some(Outside { finding: Finding::new(FindingCode::OutsideContractPeriod, message, remedy), is_held: *origin != Origin::Record })
+    // A Commitment may have had dates of its own for long before anybody looked.
+    let is_held = *origin != Origin::Record || change.desired.kind() == EntityKind::Commitment;
+    Some(Outside { finding: Finding::new(FindingCode::OutsideContractPeriod, message, remedy), is_held })
 }
 
 fn source_of(desired: &DesiredObject, field: &str) -> String {
@@ -340,18 +342,22 @@ mod tests {
 
     #[test]
     fn an_object_that_nothing_writes_is_told_of_and_not_refused() {
-        let contract = || contract(vec![date("startDate", "2026-01-01"), date("endDate", "2027-01-01")], OnFound::Refer);
+        let joined = || contract(vec![date("startDate", "2026-01-01"), date("endDate", "2027-01-01")], OnFound::Refer);
         let named = || Some(Value::Object(ObjectKey::only(EntityKind::Contract, row())));
         let commitment = actual_with_id(
             COMMITMENT,
             json!({"contractId": CONTRACT, "startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD", "amount": 12000}),
         );
         let held = held_contract("2026-01-01", "2026-12-01");
-        let change = kept(Some(contract()), Some(&held), under(named(), "2026-01-01"), Some(&commitment));
+        let change = kept(Some(joined()), Some(&held), under(named(), "2026-01-01"), Some(&commitment));
         assert!(matches!(change.step, Step::Unchanged { .. }) && change.warnings.len() == 1, "{change:?}");
         insta::assert_snapshot!(change.warnings[0], @"The Commitment runs from 2026-01-01 to 2027-01-01 (`Opportunity.Name`), outside the term of the Contract `001` in m3ter (83df45e7-78ea-4211-8d12-6220b7c7ca86), which this deal joins and which runs from 2026-01-01 to 2026-12-01. If the record was cloned, the Contract's code came along with the copy: clear it, or enter the code of the right Contract; else correct `Opportunity.Name`, or extend the Contract where it was made");
+        // So it is where the record itself gives both these dates.
+        let own = || contract(vec![date("startDate", "2026-01-01"), date("endDate", "2026-12-01")], OnFound::Adopt);
+        let change = kept(Some(own()), Some(&held), under(named(), "2026-01-01"), Some(&commitment));
+        assert!(matches!(change.step, Step::Unchanged { .. }) && change.warnings.len() == 1, "{change:?}");
         // A change of it is a write.
-        let change = kept(Some(contract()), Some(&held), under(named(), "2026-02-01"), Some(&commitment));
+        let change = kept(Some(joined()), Some(&held), under(named(), "2026-02-01"), Some(&commitment));
         assert_eq!(finding(&change).unwrap().code, FindingCode::OutsideContractPeriod);
         assert_eq!(change.step.known_id().map(M3terId::as_str), Some(COMMITMENT));
     }
