@@ -29,7 +29,12 @@ impl World {
             "/plantemplates",
             json!({ "name": code, "code": code, "productId": product, "currency": "USD", "standingCharge": 0, "billFrequency": "MONTHLY" }),
         );
-        self.org.vendor().insert("Product2", &json!({ "Name": code, "ProductCode": code, "IsActive": true }))
+        let org = self.org.vendor();
+        let product = org.insert("Product2", &json!({ "Name": code, "ProductCode": code, "IsActive": true }));
+        let price =
+            json!({ "Id": entry_of(&product), "Pricebook2Id": PRICE_BOOK, "Product2Id": product, "UnitPrice": 0.05, "IsActive": true });
+        org.insert("PricebookEntry", &price);
+        product
     }
 
     /// A deal with an account of its own and a line for each product.
@@ -39,17 +44,21 @@ impl World {
             org.insert("Account", &json!({ "Name": "Bench", "CurrencyIsoCode": "USD", "M3ter_Billing_Email__c": "billing@bench.example" }));
         let deal = org.insert(
             "Opportunity",
-            &json!({ "Name": "Bench", "AccountId": account, "Pricebook2Id": PRICE_BOOK, "StageName": "Closed Won", "IsWon": true,
-                "Amount": 1000, "CloseDate": "2026-01-01", "End_Date__c": "2026-12-31", "CurrencyIsoCode": "USD",
+            &json!({ "Name": "Bench", "AccountId": account, "Pricebook2Id": PRICE_BOOK, "StageName": "Closed Won",
+                "CloseDate": "2026-01-01", "End_Date__c": "2026-12-31", "CurrencyIsoCode": "USD",
                 "M3ter_Commitment_Amount__c": 1000 }),
         );
         for (position, product) in products.iter().enumerate() {
             org.insert(
                 "OpportunityLineItem",
-                &json!({ "OpportunityId": deal, "Product2Id": product, "Quantity": 1, "UnitPrice": 0.05, "SortOrder": position,
-                    "CurrencyIsoCode": "USD" }),
+                &json!({ "OpportunityId": deal, "PricebookEntryId": entry_of(product), "Quantity": 1, "UnitPrice": 0.05, "SortOrder": position }),
             );
         }
         deal
     }
+}
+
+/// The id of a product's entry in the standard price book.
+fn entry_of(product: &str) -> String {
+    product.replacen("01t", "01u", 1)
 }

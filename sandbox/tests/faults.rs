@@ -21,12 +21,12 @@ impl Client {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let mut client = Self { org, http, token: String::new() };
         let login = client.log_in().await.1;
-        client.token = login["access_token"].as_str().unwrap().to_owned();
+        login["access_token"].as_str().unwrap().clone_into(&mut client.token);
         client
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Json) {
-        let answer = request.bearer_auth(&self.token).send().await.unwrap();
+        let answer = self.http.execute(request.bearer_auth(&self.token).build().unwrap()).await.unwrap();
         (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
     }
 
@@ -74,7 +74,7 @@ async fn a_fault_answers_exactly_what_was_planned() {
         .planned("GET", "/query", json!({ "kind": "answer", "status": 302, "headers": { "Location": "https://elsewhere.example/" } }))
         .await;
     let request = client.http.get(format!("{}/services/data/v60.0/query?q=x", client.org.base_url()));
-    let answer = request.bearer_auth(&client.token).send().await.unwrap();
+    let answer = client.http.execute(request.bearer_auth(&client.token).build().unwrap()).await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()), (302, "https://elsewhere.example/"));
     client.planned("GET", "/query", json!({ "kind": "answer", "status": 200, "body": { "records": 7 } })).await;
     assert_eq!(client.query("x").await, (200, json!({ "records": 7 })));

@@ -142,8 +142,7 @@ fn deal(world: &World, name: &str, from: &str, to: &str, more: &Json) -> String 
 /// A line of a product by its last digit.
 fn line(world: &World, deal: &str, product: u8, price: f64) -> String {
     let fields = json!({
-        "Name": "l", "OpportunityId": deal, "Product2Id": format!("01tS9000000000{product}IAA"),
-        "PricebookEntryId": format!("01uS9000000000{product}IAA"), "Quantity": 1, "UnitPrice": price, "CurrencyIsoCode": "USD",
+        "OpportunityId": deal, "PricebookEntryId": format!("01uS9000000000{product}IAA"), "Quantity": 1, "UnitPrice": price,
     });
     world.org.vendor().insert("OpportunityLineItem", &fields)
 }

@@ -82,12 +82,11 @@ async fn three_deals_on_one_contract(world: &World) -> Vec<(String, [String; 2])
         }
         let deal = org.insert("Opportunity", &fields);
         let lines = [2 * number, 2 * number + 1].map(|product| {
-            let (product, entry) = (format!("01tS9000000000{}IAA", product % 5 + 1), format!("01uS9000000000{}IAA", product % 5 + 1));
+            let entry = format!("01uS9000000000{}IAA", product % 5 + 1);
             org.insert(
                 "OpportunityLineItem",
                 &json!({
-                    "OpportunityId": deal, "Product2Id": product, "PricebookEntryId": entry, "Quantity": 1, "UnitPrice": 0.05,
-                    "ServiceDate": "2026-01-01", "CurrencyIsoCode": "USD",
+                    "OpportunityId": deal, "PricebookEntryId": entry, "Quantity": 1, "UnitPrice": 0.05, "ServiceDate": "2026-01-01",
                 }),
             )
         });

@@ -258,7 +258,7 @@ fn insert(world: &World, deal: &Deal) -> String {
     let root = org.insert(
         "Opportunity",
         &json!({
-            "Name": "Any", "AccountId": account, "CloseDate": "2026-01-01", "End_Date__c": "2099-12-31", "CurrencyIsoCode": "USD",
+            "Name": "Any", "AccountId": account, "StageName": "Closed Won", "CloseDate": "2026-01-01", "End_Date__c": "2099-12-31", "CurrencyIsoCode": "USD",
             "M3ter_Commitment_Amount__c": 100, "M3ter_Skip_Contract__c": contract, "M3ter_Skip_Commitment__c": commitment,
         }),
     );
@@ -267,8 +267,8 @@ fn insert(world: &World, deal: &Deal) -> String {
         org.insert(
             "OpportunityLineItem",
             &json!({
-                "OpportunityId": root, "Product2Id": product, "UnitPrice": 1, "M3ter_Unit_Price__c": price, "M3ter_Skip_Plan__c": plan,
-                "M3ter_Skip_Pricing__c": pricing, "M3ter_Skip_Account_Plan__c": account_plan, "M3ter_Bills_Commitment__c": bills,
+                "OpportunityId": root, "PricebookEntryId": product.replacen("01t", "01u", 1), "Quantity": 1, "UnitPrice": 1,
+                "M3ter_Unit_Price__c": price, "M3ter_Skip_Plan__c": plan, "M3ter_Skip_Pricing__c": pricing, "M3ter_Skip_Account_Plan__c": account_plan, "M3ter_Bills_Commitment__c": bills,
             }),
         );
     }

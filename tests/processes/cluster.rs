@@ -98,13 +98,13 @@ impl Cluster {
             org.insert("Account", &json!({"Name": "Acme", "CurrencyIsoCode": "USD", "M3ter_Billing_Email__c": "billing@acme.example"}));
         let deal = org.insert(
             "Opportunity",
-            &json!({"Name": "Deal", "AccountId": account, "Pricebook2Id": PRICE_BOOK, "StageName": "Closed Won", "IsWon": true,
-                "Amount": 1000, "CloseDate": "2026-01-01", "End_Date__c": "2026-12-31", "CurrencyIsoCode": "USD",
+            &json!({"Name": "Deal", "AccountId": account, "Pricebook2Id": PRICE_BOOK, "StageName": "Closed Won",
+                "CloseDate": "2026-01-01", "End_Date__c": "2026-12-31", "CurrencyIsoCode": "USD",
                 "M3ter_Commitment_Amount__c": 1000}),
         );
         org.insert(
             "OpportunityLineItem",
-            &json!({"OpportunityId": deal, "Product2Id": product, "Quantity": 1, "UnitPrice": 0.05, "SortOrder": 1, "CurrencyIsoCode": "USD"}),
+            &json!({"OpportunityId": deal, "PricebookEntryId": entry_of(&product), "Quantity": 1, "UnitPrice": 0.05, "SortOrder": 1}),
         );
         deal
     }
@@ -127,7 +127,12 @@ impl Cluster {
             "/plantemplates",
             json!({"name": code, "code": code, "productId": product, "currency": "USD", "standingCharge": 0, "billFrequency": "MONTHLY"}),
         );
-        self.org.vendor().insert("Product2", &json!({"Name": code, "ProductCode": code, "IsActive": true}))
+        let org = self.org.vendor();
+        let product = org.insert("Product2", &json!({"Name": code, "ProductCode": code, "IsActive": true}));
+        let price =
+            json!({"Id": entry_of(&product), "Pricebook2Id": PRICE_BOOK, "Product2Id": product, "UnitPrice": 0.05, "IsActive": true});
+        org.insert("PricebookEntry", &price);
+        product
     }
 
     /// Status and body of a GET; `None` if the replica does not answer.
@@ -256,4 +261,9 @@ impl Drop for Replica {
 
 pub(crate) fn is_of_salesforce(path: &str) -> bool {
     path.starts_with("/query") || path.starts_with("/composite")
+}
+
+/// The id of a product's entry in the standard price book.
+fn entry_of(product: &str) -> String {
+    product.replacen("01t", "01u", 1)
 }

@@ -235,9 +235,9 @@ impl Org {
             };
         }
         let record = record.clone();
-        let changed: Vec<String> =
+        let other: Vec<String> =
             changes.into_iter().filter(|(name, value)| before.get(name) != Some(value)).map(|(name, _)| name).collect();
-        self.follow(table, &record, &changed);
+        self.follow(table, &record, &other);
         if moves {
             self.note_hidden();
         }
@@ -259,7 +259,7 @@ impl Org {
         }
         self.records.push((table.name, record.clone()));
         let changed: Vec<String> = record.keys().cloned().collect();
-        self.follow(table, &record, &changed);
+        self.count_in(table, &record, &changed);
         id
     }
 

@@ -23,8 +23,9 @@ impl Org {
     pub(super) async fn log_in(&mut self) {
         let form = [("grant_type", "client_credentials"), ("client_id", "sandbox"), ("client_secret", "sandbox")];
         let url = format!("{}/services/oauth2/token", self.emulator.base_url());
-        let answer: Json = self.http.post(url).form(&form).send().await.unwrap().json().await.unwrap();
-        self.token = answer["access_token"].as_str().unwrap().to_owned();
+        let request = self.http.post(url).form(&form).build().unwrap();
+        let answer: Json = self.http.execute(request).await.unwrap().json().await.unwrap();
+        answer["access_token"].as_str().unwrap().clone_into(&mut self.token);
     }
 
     /// Status and body of a request below the version of the API.
@@ -32,7 +33,7 @@ impl Org {
         let url = format!("{}/services/data/v60.0/{path}", self.emulator.base_url());
         let request = self.http.request(method, url).bearer_auth(&self.token);
         let request = if let Some(body) = body { request.json(body) } else { request };
-        let response = request.send().await.unwrap();
+        let response = self.http.execute(request.build().unwrap()).await.unwrap();
         let status = response.status().as_u16();
         (status, serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default())
     }
@@ -76,7 +77,8 @@ impl Org {
     /// Status and body of a control.
     pub(super) async fn control(&self, method: Method, path: &str, body: &Json) -> (u16, Json) {
         let url = format!("{}/sandbox/{path}", self.emulator.base_url());
-        let response = self.http.request(method, url).json(body).send().await.unwrap();
+        let request = self.http.request(method, url).json(body).build().unwrap();
+        let response = self.http.execute(request).await.unwrap();
         let status = response.status().as_u16();
         (status, response.json().await.unwrap_or_default())
     }

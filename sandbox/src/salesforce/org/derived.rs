@@ -93,7 +93,7 @@ impl Org {
     /// What follows from changes within one record.
     fn consequences(&self, table: &'static Table, before: &Fields, changes: &Fields) -> Fields {
         let at = |name: &str| changes.get(name).or_else(|| before.get(name));
-        let changed = |names: &[&str]| names.iter().any(|name| changes.contains_key(*name));
+        let any_of = |names: &[&str]| names.iter().any(|name| changes.contains_key(*name));
         let mut derived = Fields::new();
         match table.name {
             "Opportunity" => {
@@ -115,12 +115,12 @@ impl Org {
                     let names: Vec<String> = names.into_iter().flatten().collect();
                     derived.insert("Name".to_owned(), json!(names.join(" ").chars().take(376).collect::<String>()));
                 }
-                if changed(&["Quantity", "UnitPrice", "TotalPrice", "Discount"]) {
+                if any_of(&["Quantity", "UnitPrice", "TotalPrice", "Discount"]) {
                     derived.extend(line_price(&at, changes));
                 }
             }
-            "OrderItem" if changed(&["Quantity", "UnitPrice"]) => derived.extend(line_price(&at, changes)),
-            "Contract" if changed(&["StartDate", "ContractTerm"]) => {
+            "OrderItem" if any_of(&["Quantity", "UnitPrice"]) => derived.extend(line_price(&at, changes)),
+            "Contract" if any_of(&["StartDate", "ContractTerm"]) => {
                 let end = term_end(at("StartDate"), at("ContractTerm"));
                 derived.insert("EndDate".to_owned(), end.map_or(Json::Null, |end| json!(end.to_string())));
             }
@@ -163,6 +163,11 @@ impl Org {
                 follower.insert(column.name.to_owned(), value.clone());
             }
         }
+        self.count_in(table, record, changed);
+    }
+
+    /// Brings the sums above a record up to date, and the price book of a deal or order that has its first line.
+    pub(super) fn count_in(&mut self, table: &'static Table, record: &Fields, changed: &[String]) {
         for sum in SUMS.iter().filter(|sum| sum.of == table.name && changed.iter().any(|name| name == sum.field)) {
             self.sum_up(sum, table, record);
         }
