@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::Client;
 use crate::domain::ids::SalesforceId;
-use crate::transport::{Budget, CalloutError};
+use crate::transport::{Budget, CalloutError, Meaning};
 
 /// Ids in one query: far below the longest address that Salesforce takes.
 const MOST_IDS: usize = 200;
@@ -52,7 +52,8 @@ impl Client {
             let soql = format!("SELECT Id, IsDeleted, {parent_field} FROM {sobject} WHERE Id IN ({})", ids.join(", "));
             let rows = match self.query_all(&soql, budget).await {
                 Ok(rows) => rows,
-                Err(error) if error.refusal().is_some() => Vec::new(),
+                // What may not be asked is not known; what cannot be answered for the moment is asked again by the next sync.
+                Err(error) if error.refusal().is_some_and(|refusal| refusal.meaning != Meaning::Passing) => Vec::new(),
                 Err(error) => return Err(error),
             };
             found.extend(rows.iter().filter_map(|row| {

@@ -124,7 +124,10 @@ async fn a_field_that_the_org_lost_is_told_with_its_line_in_the_mapping() {
     let world = World::new().await;
     assert_all(&world.dry_run(DEAL).await, "created");
     world.org.vendor().rules(&json!({"hiddenFields": ["Opportunity.M3ter_PO_Number__c"]})).unwrap();
-    assert_all(&world.dry_run(DEAL).await, "created");
+    let optional = world.dry_run(DEAL).await;
+    let contract = object_result(&optional, "Contract");
+    assert_eq!(contract["findingCode"], "FIELD_NOT_READABLE", "{optional:#}");
+    assert!(contract["message"].as_str().unwrap().contains("`Opportunity.M3ter_PO_Number__c`"), "{contract:#}");
     world.org.vendor().rules(&json!({"hiddenFields": ["Account.M3ter_Billing_Email__c"]})).unwrap();
     let result = world.dry_run(DEAL).await;
     let line = include_str!("../../mappings/opportunity.toml").lines().position(|line| line.starts_with("emailAddress")).unwrap() + 1;

@@ -216,7 +216,7 @@ async fn an_org_without_cpq_and_with_one_currency_syncs_the_rest() {
         .rules(&json!({"multiCurrency": false, "hiddenObjects": ["SBQQ__Quote__c", "SBQQ__QuoteLine__c", "SBQQ__Subscription__c"]}))
         .unwrap();
     // It gets ready without them.
-    world.restart(100).await;
+    world.lose_the_database().await;
     assert_eq!(world.sync(DEAL).await["syncStatus"], "Completed");
     let result = world.sync(ORDER).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
