@@ -8,11 +8,13 @@ pub mod compare;
 pub mod foresight;
 pub mod identity;
 pub mod lines;
+pub mod merge;
 pub mod price_end;
 mod product_overlap;
 mod terms;
 #[cfg(test)]
 mod testing;
+pub mod typed_key;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -43,6 +45,8 @@ pub struct Change {
     pub step: Step,
     /// What a person should know, from mapping and comparison.
     pub warnings: Vec<String>,
+    /// The key that the object's link remembers.
+    pub remembered_key: Option<String>,
 }
 
 /// What has to be done with one object.
@@ -74,6 +78,13 @@ pub enum Step {
         /// Its id.
         id: M3terId,
     },
+    /// m3ter has it, and the record's key names another one now: it goes on as it is, and so does what refers to it.
+    Kept {
+        /// Its id.
+        id: M3terId,
+        /// What differs.
+        finding: Finding,
+    },
     /// Its flag says not to sync it.
     Flagged {
         /// Its id, where m3ter has it all the same.
@@ -94,7 +105,7 @@ impl Step {
         match self {
             Self::Create { .. } => None,
             Self::Update { actual, .. } | Self::Supersede { actual, .. } => Some(&actual.id),
-            Self::Unchanged { id } => Some(id),
+            Self::Unchanged { id } | Self::Kept { id, .. } => Some(id),
             Self::Flagged { existing } | Self::Invalid { existing, .. } => existing.as_ref(),
         }
     }
@@ -127,7 +138,7 @@ impl Change {
         match &self.step {
             Step::Create { .. } => Availability::ToCome,
             Step::Update { actual, .. } | Step::Supersede { actual, .. } => Availability::There(actual.id.clone()),
-            Step::Unchanged { id } => Availability::There(id.clone()),
+            Step::Unchanged { id } | Step::Kept { id, .. } => Availability::There(id.clone()),
             Step::Flagged { existing } => existing.clone().map_or(Availability::Absent(Absence::Flagged), Availability::There),
             Step::Invalid { existing: Some(id), .. } if self.desired.kind() == EntityKind::Plan => Availability::There(id.clone()),
             // What cannot be read says nothing against the object: it is left as it is, and serves as it did.
@@ -171,6 +182,7 @@ impl Change {
                 result
             }
             Step::Flagged { .. } => flagged(key),
+            Step::Kept { finding, .. } => invalid(key, std::slice::from_ref(finding)),
             Step::Invalid { findings, .. } => invalid(key, findings),
         };
         result.m3ter_id = self.step.known_id().map(ToString::to_string);

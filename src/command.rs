@@ -4,6 +4,7 @@ pub mod check;
 pub mod end_date;
 pub mod health;
 pub mod keys;
+pub mod links;
 pub mod mapping;
 pub mod report;
 pub mod runs;

@@ -124,6 +124,11 @@ pub fn listen_address(variable: &dyn Fn(&str) -> Option<String>) -> Result<Socke
     text.parse().map_err(|_| format!("LISTEN_ADDRESS is `{text}`, which is no address with a port such as 127.0.0.1:8080"))
 }
 
+/// Where the database is, for whoever needs nothing else of the configuration.
+pub fn database_url(variable: &dyn Fn(&str) -> Option<String>) -> String {
+    given(variable, "DATABASE_URL").unwrap_or_else(|| DEFAULT_DATABASE_URL.to_owned())
+}
+
 fn given(variable: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<String> {
     variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }

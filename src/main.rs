@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sync_to_m3ter::command::{
-    self, Outcome, health::HealthQuestion, keys::KeysCommand, mapping::MappingCommand, runs::RunsCommand, sandbox::Ports,
+    self, Outcome, health::HealthQuestion, keys::KeysCommand, links::LinksCommand, mapping::MappingCommand, runs::RunsCommand,
+    sandbox::Ports,
 };
 use sync_to_m3ter::config::{self, Config};
 use sync_to_m3ter::sync::SyncMode;
@@ -47,6 +48,9 @@ enum Command {
     /// Look at what was done, or do it again.
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Look at which m3ter object belongs to which Salesforce row, or change that; needs the database's settings only.
+    #[command(subcommand)]
+    Links(LinksCommand),
     /// Look whether everything is in place: configuration, mappings, logins, fields, currency and time zone.
     Check,
     /// Ask the service that runs on this machine, at `LISTEN_ADDRESS`, whether it is well: the exit code is 0 or 1.
@@ -66,7 +70,11 @@ fn main() -> ExitCode {
         Some("json") => LogFormat::Json,
         Some(other) => return complain(&format!("LOG_FORMAT is `{other}`; it takes `text` or `json`"), Outcome::Unusable),
     };
-    let default_filter = if matches!(command, Command::Serve | Command::Sandbox(_)) { "info" } else { "warn" };
+    let default_filter = match command {
+        Command::Serve | Command::Sandbox(_) => "info",
+        Command::Links(_) => "warn,audit=info",
+        _ => "warn",
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("the runtime could not be started: {error}"), Outcome::Unusable),
@@ -79,7 +87,7 @@ fn main() -> ExitCode {
         Err(problem) => return complain(&problem, Outcome::Unusable),
     };
     drop(inside);
-    let config = if matches!(command, Command::Sandbox(_) | Command::Keys(_) | Command::Health(_)) {
+    let config = if matches!(command, Command::Sandbox(_) | Command::Keys(_) | Command::Health(_) | Command::Links(_)) {
         None
     } else {
         Some(Config::from_variables(&variable))
@@ -96,6 +104,7 @@ fn main() -> ExitCode {
             (Command::Runs(command), Some(Ok(config))) => command::runs::run(config, command).await,
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
             (Command::Sandbox(ports), _) => command::sandbox::run(ports).await,
+            (Command::Links(command), _) => command::links::run(&config::database_url(&variable), command).await,
             (Command::Keys(command), _) => command::keys::run(command),
             (Command::Health(question), _) => match config::listen_address(&variable) {
                 Ok(address) => command::health::run(address, question).await,

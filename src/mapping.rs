@@ -25,6 +25,7 @@ mod rules;
 mod show;
 mod steps;
 mod structure;
+mod typed_key;
 
 use std::collections::BTreeMap;
 

@@ -4,6 +4,7 @@ mod access;
 mod assertion;
 pub mod codes;
 mod describe;
+mod fate;
 #[doc(hidden)]
 pub mod fuzzing;
 mod host;

@@ -18,6 +18,7 @@ use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::{double_in_json, double_text};
 use crate::domain::outcome::FieldChange;
 use crate::domain::settings::PricingChange;
+use crate::domain::text::visible;
 use crate::domain::value::{HeldBand, Value, date_in_text, held_bands};
 
 /// What the comparison needs to know beside the two objects.
@@ -250,7 +251,7 @@ fn shown_bands(bands: &[HeldBand]) -> String {
 /// A number is shown in one spelling, whatever m3ter's or Salesforce's is.
 fn shown_json(json: &Json) -> String {
     match json {
-        Json::String(text) => text.clone(),
+        Json::String(text) => visible(text).into_owned(),
         Json::Number(_) => double_in_json(json).map_or_else(|| json.to_string(), double_text),
         json => json.to_string(),
     }

@@ -93,7 +93,7 @@ impl Changeset {
         let contract = change.desired.value("contractId")?;
         let draws = |other: &&Change| {
             other.desired.kind() == EntityKind::AccountPlan
-                && !matches!(other.step, Step::Flagged { .. } | Step::Invalid { .. })
+                && !matches!(other.step, Step::Flagged { .. } | Step::Kept { .. } | Step::Invalid { .. })
                 && other.desired.value("contractId") == Some(contract)
         };
         let is_drawn = self.changes.iter().any(|other| draws(&other));

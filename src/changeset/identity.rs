@@ -34,7 +34,11 @@ pub fn by_code<'a>(
     let in_scope = |object: &&ActualObject| scope.is_none_or(|(field, id)| object.text(field) == Some(id.as_str()));
     let has_code =
         |object: &&ActualObject| object.code().is_some_and(|actual| actual == code || compare::is_successor_code(desired, actual));
-    let mut matching: Vec<&ActualObject> = candidates.iter().copied().filter(in_scope).filter(has_code).collect();
+    let as_typed = |object: &&ActualObject| object.code().is_some() && object.code() == desired.verbatim.as_deref();
+    let mut matching: Vec<&ActualObject> = candidates.iter().copied().filter(in_scope).filter(as_typed).collect();
+    if matching.is_empty() {
+        matching = candidates.iter().copied().filter(in_scope).filter(has_code).collect();
+    }
     if desired.kind() == EntityKind::Pricing {
         // Of a pricing and its successors the latest one is the one to compare with.
         matching.sort_by(|a, b| b.text("startDate").cmp(&a.text("startDate")));
@@ -172,6 +176,18 @@ mod tests {
         assert_eq!(finding.code, FindingCode::CodeInUse);
         assert!(finding.message.contains("006S900000795MNIAY"), "{}", finding.message);
         assert!(by_code(&desired, &found.each_ref(), None, &Owners::from([(id(FIRST), row())])).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_m3ter_has_as_it_was_typed_is_meant_so() {
+        let desired =
+            DesiredObject { code: Some("006S900000795MMIAY".into()), verbatim: Some("006S900000795MM".into()), ..account(Vec::new()) };
+        let [typed, meant] =
+            [(FIRST, "006S900000795MM"), (SECOND, "006S900000795MMIAY")].map(|(id, code)| actual_with_id(id, json!({"code": code})));
+        let found =
+            |candidates: &[&ActualObject]| by_code(&desired, candidates, None, &Owners::new()).unwrap().map(|found| found.id.clone());
+        assert_eq!(found(&[&meant, &typed]), Some(id(FIRST)));
+        assert_eq!(found(&[&meant]), Some(id(SECOND)));
     }
 
     #[test]

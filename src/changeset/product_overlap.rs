@@ -126,7 +126,12 @@ mod tests {
             {
                 let step =
                     if is_held { Step::Unchanged { id: M3terId::parse(HELD).unwrap() } } else { Step::Create { changes: Vec::new() } };
-                changes.push(Change { desired: DesiredObject { key, ..account(fields) }, step, warnings: Vec::new() });
+                changes.push(Change {
+                    desired: DesiredObject { key, ..account(fields) },
+                    step,
+                    warnings: Vec::new(),
+                    remembered_key: None,
+                });
             }
         }
         let mut changeset = Changeset { changes };

@@ -288,7 +288,7 @@ mod tests {
                 Some(actual) if desired.on_found == OnFound::Refer => compare_referred(&desired, actual, &known),
                 actual => compare(&desired, actual, &known, &circumstances).0,
             };
-            Change { desired, step, warnings: Vec::new() }
+            Change { desired, step, warnings: Vec::new(), remembered_key: None }
         };
         let mut changes: Vec<Change> = contract.into_iter().map(|contract| change(contract, held_contract)).collect();
         changes.push(change(commitment, held));

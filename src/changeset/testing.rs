@@ -20,6 +20,7 @@ pub(super) fn account(fields: Vec<DesiredField>) -> DesiredObject {
     DesiredObject {
         key: ObjectKey::only(EntityKind::Account, row()),
         code: Some("001".to_owned()),
+        verbatim: None,
         intent: Intent::Sync(fields),
         on_found: OnFound::Adopt,
         warnings: Vec::new(),

@@ -23,6 +23,8 @@ pub struct DesiredObject {
     pub key: ObjectKey,
     /// m3ter's natural key for the object; a Commitment has none.
     pub code: Option<String>,
+    /// The code as it was typed, where `code` is what it means: 15 characters of a record's id, or something unseen around it.
+    pub verbatim: Option<String>,
     /// What to do.
     pub intent: Intent,
     /// Whether an object found under `code` that nothing links to this row is taken over or only referred to.
@@ -31,6 +33,30 @@ pub struct DesiredObject {
     pub warnings: Vec<String>,
     /// The Salesforce field that holds the m3ter id, if the mapping names one.
     pub write_back: Option<WriteBack>,
+}
+
+/// By what an object can be found that no link tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NaturalKey {
+    /// The object.
+    pub object: ObjectKey,
+    /// Its code.
+    pub code: String,
+    /// Its code as it was typed, where that is another one.
+    pub verbatim: Option<String>,
+}
+
+impl NaturalKey {
+    /// The codes under which the object may be found.
+    pub fn codes(&self) -> impl Iterator<Item = String> {
+        [self.code.clone()].into_iter().chain(self.verbatim.clone())
+    }
+
+    /// The same, and the row's own id: a code that names nothing may stand where that one did.
+    pub fn codes_and_own(&self) -> impl Iterator<Item = String> {
+        let own = self.object.row.to_string();
+        self.codes().chain((own != self.code).then_some(own))
+    }
 }
 
 /// What is to happen with a desired object.
@@ -92,6 +118,21 @@ impl DesiredObject {
     /// The kind of m3ter object.
     pub fn kind(&self) -> EntityKind {
         self.key.kind
+    }
+
+    /// By what it can be found.
+    pub fn natural_key(&self) -> Option<NaturalKey> {
+        Some(NaturalKey { object: self.key.clone(), code: self.code.clone()?, verbatim: self.verbatim.clone() })
+    }
+
+    /// Whether a m3ter code is one of its own.
+    pub fn is_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code) || self.verbatim.as_deref() == Some(code)
+    }
+
+    /// Where its code comes from, as people know it.
+    pub fn code_source(&self) -> Option<&str> {
+        self.fields().iter().find(|field| field.name == "code").map(|field| field.source.as_str())
     }
 
     /// The fields of an object that is to be synced; none for the others.

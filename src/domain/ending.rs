@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::dates::midnight;
 use super::shown;
+use super::text::trimmed;
 
 /// A kind of m3ter object that can be ended, in the order of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +42,7 @@ impl BillingEntity {
 
     /// The kind that a word means, without regard to case.
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|entity| entity.word().eq_ignore_ascii_case(word.trim()))
+        Self::ALL.into_iter().find(|entity| entity.word().eq_ignore_ascii_case(trimmed(word)))
     }
 
     /// The name in results, as in `objectName`.
@@ -95,7 +96,7 @@ pub struct InvalidEndDate(String);
 impl EndDate {
     /// Parses `YYYY-MM-DD` or a date-time with its offset, also as Salesforce writes it (`…+0000`).
     pub fn parse(text: &str) -> Result<Self, InvalidEndDate> {
-        let text = text.trim();
+        let text = trimmed(text);
         let invalid = || InvalidEndDate(shown::word(text));
         let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
         if is_date {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::personal::without_emails;
+use super::text::visible;
 
 /// A fault in a record, a mapping or what m3ter already holds, told to the person who can mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +17,10 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding with its sentence and its remedy, in which no e-mail address is left.
+    /// A finding with its sentence and its remedy, in which no e-mail address is left and no character is unseen.
     pub fn new(code: FindingCode, message: impl AsRef<str>, remedy: impl AsRef<str>) -> Self {
-        Self { code, message: without_emails(message.as_ref()), remedy: without_emails(remedy.as_ref()) }
+        let shown = |text: &str| visible(&without_emails(text)).into_owned();
+        Self { code, message: shown(message.as_ref()), remedy: shown(remedy.as_ref()) }
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::shown;
+use super::text::trimmed;
 
 /// A Salesforce record id in its 18-character form.
 ///
@@ -21,9 +22,9 @@ pub struct SalesforceId(String);
 pub struct InvalidSalesforceId(pub String);
 
 impl SalesforceId {
-    /// Parses a 15- or 18-character id; white space around it is not part of it.
+    /// Parses a 15- or 18-character id; white space and unseen characters around it are not part of it.
     pub fn parse(text: &str) -> Result<Self, InvalidSalesforceId> {
-        let text = text.trim();
+        let text = trimmed(text);
         let invalid = || InvalidSalesforceId(shown::word(text));
         if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) || !matches!(text.len(), 15 | 18) {
             return Err(invalid());
@@ -93,7 +94,7 @@ pub struct InvalidM3terId(pub String);
 impl M3terId {
     /// Parses a UUID of 36 characters; its letters keep their case.
     pub fn parse(text: &str) -> Result<Self, InvalidM3terId> {
-        let text = text.trim();
+        let text = trimmed(text);
         if text.len() == 36 && Uuid::try_parse(text).is_ok() { Ok(Self(text.to_owned())) } else { Err(InvalidM3terId(shown::word(text))) }
     }
 

@@ -8,6 +8,8 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde_json::{Number, Value};
 
+use super::text::trimmed;
+
 /// The digits that a decimal always holds.
 const MOST_DIGITS: i64 = 28;
 /// The digits that a double always keeps: a decimal that would hold fewer of a number is refused.
@@ -38,7 +40,7 @@ impl fmt::Display for NoDecimal {
 ///
 /// Salesforce writes small and large numbers with an exponent (`1.0E-7`); that is exact too.
 pub fn exact_decimal(text: &str) -> Option<Decimal> {
-    let text = text.trim();
+    let text = trimmed(text);
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         None => (text, 0),
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -62,7 +64,7 @@ pub fn read_decimal(text: &str) -> Result<Decimal, NoDecimal> {
     if let Some(exact) = exact_decimal(text) {
         return Ok(exact);
     }
-    let text = text.trim();
+    let text = trimmed(text);
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let exponent = exponent.parse::<i64>().ok().filter(|exponent| exponent.abs() < i64::from(i32::MAX)).ok_or(NoDecimal::NotANumber)?;
     let (is_negative, unsigned) = match mantissa.strip_prefix('-') {
@@ -190,7 +192,7 @@ pub fn double_json(decimal: Decimal) -> Value {
 pub fn double_in_json(value: &Value) -> Option<f64> {
     let double = match value {
         Value::Number(number) => number.to_string().parse::<f64>().ok()?,
-        Value::String(text) => text.trim().parse::<f64>().ok()?,
+        Value::String(text) => trimmed(text).parse::<f64>().ok()?,
         _ => return None,
     };
     double.is_finite().then_some(double + 0.0)

@@ -1,5 +1,7 @@
 //! What tells who a person is stays out of logs, errors and the run history.
 
+use super::text::visible;
+
 /// Characters of a value that a sentence repeats.
 const SHOWN_CHARACTERS: usize = 60;
 /// What stands for a value that is not repeated.
@@ -11,7 +13,7 @@ pub fn shown(path: &str, value: &str) -> String {
         return NOT_SHOWN.to_owned();
     }
     // An address that is cut short is none that can be recognised.
-    without_emails(value).chars().take(SHOWN_CHARACTERS).collect()
+    visible(&without_emails(value)).chars().take(SHOWN_CHARACTERS).collect()
 }
 
 /// Whether the field at the end of a path tells who a person is, as far as its name says so.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::ids::SalesforceId;
+use super::text::is_blank;
 
 /// A record of a query. Field names are found without regard to case, as in SOQL.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +34,7 @@ impl Record {
         }
         match value {
             Json::Null => None,
-            Json::String(text) if text.trim().is_empty() => None,
+            Json::String(text) if is_blank(text) => None,
             value => Some(value),
         }
     }

@@ -1,5 +1,7 @@
 //! What a message repeats of a text that came from outside: its beginning, and nothing that a log or a terminal would obey.
 
+use super::text::visible;
+
 /// Characters of a word.
 const WORD: usize = 40;
 /// Characters of a sentence.
@@ -23,6 +25,7 @@ fn beginning(text: &str, most: usize) -> String {
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
         c => c,
     };
+    let text = visible(text);
     let mut shown: String = text.chars().take(most).map(harmless).collect();
     if text.chars().nth(most).is_some() {
         shown.push(MORE);
@@ -36,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_and_cannot_begin_a_line() {
-        for (text, shown) in [("abc", "abc"), ("é\n\u{1b}[2J", "é \u{fffd}[2J"), ("", "")] {
+        for (text, shown) in [("abc", "abc"), ("é\n\u{1b}[2J", "é \u{fffd}[2J"), ("", ""), ("a\u{202e}b", "a\\u{202e}b")] {
             assert_eq!(word(text), shown);
         }
         assert_eq!(word(&"é".repeat(40)), "é".repeat(40));

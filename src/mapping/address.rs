@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::field::ADDRESS_PARTS;
+use crate::domain::text::trimmed;
 
 /// The parts of an address, with a warning for each that was cut.
 pub(super) fn address(street: Option<&str>, others: &[(&'static str, String)]) -> (BTreeMap<&'static str, String>, Vec<String>) {
@@ -13,7 +14,7 @@ pub(super) fn address(street: Option<&str>, others: &[(&'static str, String)]) -
     }
     for (part, text) in others {
         let most = ADDRESS_PARTS.iter().find(|(name, _)| name == part).and_then(|(_, most)| *most).unwrap_or(usize::MAX);
-        let text = text.trim();
+        let text = trimmed(text);
         if text.chars().count() > most {
             warnings.push(format!("The address's {part} was cut to {most} characters"));
         }
@@ -24,7 +25,7 @@ pub(super) fn address(street: Option<&str>, others: &[(&'static str, String)]) -
 
 /// At most four lines; the first two hold 50 characters and hand on what does not fit, at a space where there is one.
 fn street_lines(street: &str) -> Vec<String> {
-    let mut rest: Vec<String> = street.lines().map(str::trim).filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect();
+    let mut rest: Vec<String> = street.lines().map(trimmed).filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect();
     let mut lines = Vec::new();
     while let Some(line) = (!rest.is_empty()).then(|| rest.remove(0)) {
         if lines.len() == 3 {

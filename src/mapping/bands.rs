@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::{NoDecimal, nearest_double, product, read_decimal};
 use crate::domain::personal;
+use crate::domain::text::{is_blank, trimmed};
 use crate::domain::value::PricingBand;
 
 use super::structure::{Entry, UPPER_LIMIT};
@@ -14,13 +15,13 @@ const MOST_BANDS: usize = 1_000;
 
 /// The bands of a text: `lowerLimit ; unitPrice [; fixedPrice]` on each line, decimal point, no thousands separator.
 pub(super) fn bands_in_text(text: &str, field: &str) -> Result<Vec<PricingBand>, Finding> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).take(MOST_BANDS);
+    let lines = text.lines().enumerate().filter(|(_, line)| !is_blank(line)).take(MOST_BANDS);
     let bands = lines.map(|(index, line)| band(line).map_err(|why| unreadable(field, index + 1, line, why))).collect::<Result<_, _>>()?;
     checked(bands, field)
 }
 
 fn band(line: &str) -> Result<PricingBand, NoDecimal> {
-    let numbers: Vec<Decimal> = line.split(';').map(|part| plain_decimal(part.trim())).collect::<Result<_, _>>()?;
+    let numbers: Vec<Decimal> = line.split(';').map(|part| plain_decimal(trimmed(part))).collect::<Result<_, _>>()?;
     match numbers.as_slice() {
         [lower_limit, unit_price] => Ok(PricingBand { lower_limit: *lower_limit, unit_price: *unit_price, fixed_price: Decimal::ZERO }),
         [lower_limit, unit_price, fixed_price] => {
@@ -125,7 +126,7 @@ fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>,
 }
 
 fn unreadable(field: &str, line: usize, text: &str, why: NoDecimal) -> Finding {
-    let shown = personal::shown(field, text.trim());
+    let shown = personal::shown(field, trimmed(text));
     let what = match why {
         NoDecimal::NotANumber => "is not a band".to_owned(),
         NoDecimal::TooSmall | NoDecimal::TooLarge => format!("has a number that {why}"),

@@ -9,8 +9,10 @@ use serde_json::Value as Json;
 use super::convert::text;
 use super::language::{Condition, Constant, FieldRef, Test};
 use super::row::Row;
+use crate::domain::ids::SalesforceId;
 use crate::domain::money::{decimal_in_json, double_in_json, nearest_double};
 use crate::domain::personal;
+use crate::domain::text::trimmed;
 
 impl Row<'_> {
     pub(super) fn holds(self, condition: &Condition) -> bool {
@@ -93,13 +95,21 @@ fn is(value: Option<&Json>, constant: &Constant) -> bool {
 fn same(one: &Json, other: &Json) -> bool {
     match (decimal_in_json(one), decimal_in_json(other)) {
         (Some(one), Some(other)) => one == other,
-        _ => folded(&text(one)) == folded(&text(other)),
+        _ => {
+            let (one, other) = (text(one), text(other));
+            folded(&one) == folded(&other) || same_record(&one, &other)
+        }
     }
+}
+
+/// Whether one text has 15 and the other 18 characters of the same id; a formula field gives the shorter one.
+fn same_record(one: &str, other: &str) -> bool {
+    one.len() != other.len() && SalesforceId::parse(one).is_ok_and(|one| SalesforceId::parse(other).is_ok_and(|other| one == other))
 }
 
 /// As texts are compared: trimmed, without regard to case.
 pub(super) fn folded(text: &str) -> String {
-    text.trim().to_lowercase()
+    trimmed(text).to_lowercase()
 }
 
 #[cfg(test)]

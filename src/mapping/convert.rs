@@ -9,6 +9,7 @@ use crate::domain::dates::{date_at, midnight};
 use crate::domain::field::{FieldSpec, FieldType, MOST_LIST_ENTRIES, is_email, is_entity_code, is_identifier_code};
 use crate::domain::ids::M3terId;
 use crate::domain::money::{NoDecimal, exact_decimal, exact_json, nearest_double, read_decimal_in_json};
+use crate::domain::text::trimmed;
 use crate::domain::value::{Value, date_in_text};
 
 /// A value on its way: as Salesforce wrote it, or in m3ter's type already.
@@ -237,7 +238,7 @@ pub(super) fn as_date(raw: &Raw, time_zone: &TimeZone) -> Option<jiff::civil::Da
 
 /// The entries of a text: by commas, semicolons (as Salesforce joins picklist values) or lines.
 fn listed(json: &Json) -> Vec<String> {
-    text(json).split([',', ';', '\n']).map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+    text(json).split([',', ';', '\n']).map(|part| trimmed(part).to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
 /// A scalar as text; a number as people write it: Salesforce answers 7 as `7.0` and ten million as `1.0E7`.

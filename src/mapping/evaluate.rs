@@ -6,7 +6,6 @@ use serde_json::Value as Json;
 use super::address::address;
 use super::bands::{bands_in_text, less_percent, single_band};
 use super::convert::{Raw, as_date, text, whole};
-use super::fault::nearest;
 use super::language::{Expression, Extreme, FieldRef, ObjectMapping, Operand, Parts, Term};
 use super::row::Row;
 use crate::domain::catalog::Catalogued;
@@ -17,6 +16,7 @@ use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
 use crate::domain::money::{NoDecimal, decimal_in_json, read_decimal_in_json};
 use crate::domain::personal;
+use crate::domain::text::{is_blank, nearest, trimmed};
 use crate::domain::value::Value;
 
 /// A value, where it came from, and what a person should know.
@@ -181,7 +181,7 @@ impl Row<'_> {
         }
         let text = texts.join(separator.unwrap_or_default());
         let source = if sources.is_empty() { "constant".to_owned() } else { sources.join(", ") };
-        Ok((!text.trim().is_empty()).then_some(Evaluated { raw: Raw::Json(Json::String(text)), source, warnings }))
+        Ok((!is_blank(&text)).then_some(Evaluated { raw: Raw::Json(Json::String(text)), source, warnings }))
     }
 
     fn extreme(self, object: &ObjectMapping, which: Extreme, dates: &[Expression], spec: Option<&FieldSpec>, depth: usize) -> Outcome {
@@ -208,7 +208,10 @@ impl Row<'_> {
             None => self.evaluate_at(object, code, None, depth)?,
         };
         let Some(Evaluated { raw, source, mut warnings }) = found else { return Ok(None) };
-        let code = raw.text().trim().to_owned();
+        let typed = self.looked_up_code(catalogued, &raw.text());
+        // What m3ter has as it was typed is meant so.
+        let verbatim = typed.verbatim.and_then(|typed| self.context.catalog.id(catalogued, &typed));
+        let code = typed.code;
         if !catalogued.allows(&code) {
             return Err(Finding::new(
                 FindingCode::CodeInvalid,
@@ -219,7 +222,7 @@ impl Row<'_> {
         if by_product && self.mapping.has_product_rules() && !source.starts_with("product rule") {
             warnings.push(format!("No product rule fits: the code `{code}` from `{source}` chose the plan template"));
         }
-        match self.context.catalog.id(catalogued, &code) {
+        match verbatim.or_else(|| self.context.catalog.id(catalogued, &code)) {
             Some(id) => Ok(Some(Evaluated { raw: Raw::Typed(Value::Id(id)), source, warnings })),
             None => {
                 let known = self.context.catalog.codes(catalogued);
@@ -270,7 +273,7 @@ impl Row<'_> {
     /// The text that tells an object of this row from others of the same kind.
     pub(super) fn own_key(self, object: &ObjectMapping) -> Option<String> {
         let key = self.evaluate(object, object.key.as_ref()?, None).ok()??;
-        Some(key.raw.text().trim().to_owned()).filter(|key| !key.is_empty())
+        Some(trimmed(&key.raw.text()).to_owned()).filter(|key| !key.is_empty())
     }
 
     /// The number that a step computes with; `None` where the field is blank.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::domain::text::nearest;
+
 /// One fault of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MappingFault {
@@ -32,12 +34,6 @@ impl fmt::Display for MappingFault {
         }
         write!(f, "{message}; {hint}")
     }
-}
-
-/// The name that is meant, if one is near enough.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |candidate: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
-    known.into_iter().min_by_key(distance).filter(|candidate| distance(candidate) <= name.len().max(3) / 3)
 }
 
 /// A hint about a name that is not known: the one that is meant, or all that are.

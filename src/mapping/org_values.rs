@@ -9,6 +9,7 @@ use super::structure::parts_of;
 use crate::domain::catalog::Catalogued;
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::org_schema::{OrgField, OrgSchema};
+use crate::domain::text::trimmed;
 
 impl Mapping {
     /// What an admin should know about the values behind the fields.
@@ -41,7 +42,7 @@ impl Mapping {
                 _ => None,
             });
             if let Some(map) = map {
-                let is_mapped = |value: &&String| !map.iter().any(|(from, _)| from.eq_ignore_ascii_case(value.trim()));
+                let is_mapped = |value: &&String| !map.iter().any(|(from, _)| trimmed(from).eq_ignore_ascii_case(trimmed(value)));
                 let outside: Vec<&str> = field.picklist_values.iter().filter(is_mapped).map(String::as_str).collect();
                 if !outside.is_empty() {
                     let values = outside.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
@@ -90,7 +91,7 @@ impl Mapping {
 /// The codes of all look-ups in an expression.
 fn looked_up(expression: &Expression, codes: &mut BTreeMap<Catalogued, BTreeSet<String>>) {
     if let Term::Lookup { catalogued, code, .. } = &expression.term {
-        let named = constants(code).into_iter().map(|code| code.trim().to_owned());
+        let named = constants(code).into_iter().map(|code| trimmed(code).to_owned());
         codes.entry(*catalogued).or_default().extend(named);
     }
     expression.inner().into_iter().for_each(|inner| looked_up(inner, codes));

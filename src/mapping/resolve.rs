@@ -11,8 +11,9 @@ use super::readability::{Unreadable, not_readable};
 use super::row::{Row, RowTree};
 use super::rules;
 use super::structure::converted;
+use super::typed_key::TypedCode;
 use crate::domain::catalog::{Catalog, Catalogued};
-use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, OnFound, Resolution, WriteBack};
+use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, NaturalKey, OnFound, Resolution, WriteBack};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
@@ -32,10 +33,10 @@ pub struct Context<'a> {
 /// What has to be looked up before a record can be resolved and compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NaturalKeys {
-    /// The codes of the deal's Accounts.
-    pub account_codes: Vec<String>,
-    /// The codes of the deal's Contracts.
-    pub contract_codes: Vec<String>,
+    /// By what the deal's Accounts can be found.
+    pub accounts: Vec<NaturalKey>,
+    /// By what the deal's Contracts can be found.
+    pub contracts: Vec<NaturalKey>,
     /// The codes that become ids, those that m3ter's rules forbid left out.
     pub codes: BTreeMap<Catalogued, BTreeSet<String>>,
     /// All Salesforce rows of the record, also those that take no part.
@@ -54,10 +55,10 @@ impl Mapping {
             for row in root.all_of(object.rows) {
                 match object.kind {
                     EntityKind::Account => {
-                        keys.account_codes.extend(readable_code_of(row, object));
+                        keys.accounts.extend(natural_key(row, object));
                         keys.rows.extend(row.row_id(object));
                     }
-                    EntityKind::Contract => keys.contract_codes.extend(readable_code_of(row, object)),
+                    EntityKind::Contract => keys.contracts.extend(natural_key(row, object)),
                     _ => {}
                 }
                 for field in &object.fields {
@@ -146,7 +147,9 @@ fn looked_up(row: Row<'_>, object: &ObjectMapping, expression: &Expression, foun
         Term::Lookup { catalogued, by_product, code } => {
             let by_rule = if *by_product { row.product_choice(object).ok().flatten() } else { None };
             let code = by_rule.or_else(|| row.evaluate(object, code, None).ok().flatten());
-            found.extend(code.map(|code| (*catalogued, code.raw.text().trim().to_owned())));
+            let typed = code.map(|code| row.looked_up_code(*catalogued, &code.raw.text()));
+            found
+                .extend(typed.into_iter().flat_map(|typed| typed.verbatim.into_iter().chain([typed.code])).map(|code| (*catalogued, code)));
         }
         Term::This(EntityKind::Plan) => {
             if let Some((plan_row, plan)) = row.target(EntityKind::Plan)
@@ -173,24 +176,31 @@ fn looked_up(row: Row<'_>, object: &ObjectMapping, expression: &Expression, foun
 }
 
 /// m3ter's natural key for the object of a row, with the key that tells it from others of the row.
-fn code_of(row: Row<'_>, object: &ObjectMapping) -> Option<String> {
+fn code_of(row: Row<'_>, object: &ObjectMapping) -> Option<TypedCode> {
     let field = object.field("code")?;
     let code = row.evaluate(object, &field.expression, Some(field.spec)).ok()??.raw.text();
-    Some(with_key(code, row.own_key(object)))
+    let typed = row.typed_code(&code);
+    let key = row.own_key(object);
+    Some(TypedCode { code: with_key(&typed.code, key.as_deref()), verbatim: typed.verbatim.map(|typed| with_key(&typed, key.as_deref())) })
 }
 
 /// The code, unless it hangs on what cannot be read: that is not another code, and nothing is looked for under what would come next.
-fn readable_code_of(row: Row<'_>, object: &ObjectMapping) -> Option<String> {
+fn readable_code_of(row: Row<'_>, object: &ObjectMapping) -> Option<TypedCode> {
     let (code, unclear) = row.observed(|| code_of(row, object));
     let is_certain = unclear.is_empty();
     row.note_unreadable(unclear);
     code.filter(|_| is_certain)
 }
 
-fn with_key(code: String, key: Option<String>) -> String {
+fn natural_key(row: Row<'_>, object: &ObjectMapping) -> Option<NaturalKey> {
+    let TypedCode { code, verbatim } = readable_code_of(row, object)?;
+    Some(NaturalKey { object: row.key_of(object)?, code, verbatim })
+}
+
+fn with_key(code: &str, key: Option<&str>) -> String {
     match key {
         Some(key) => format!("{code}-{key}"),
-        None => code,
+        None => code.to_owned(),
     }
 }
 
@@ -231,8 +241,10 @@ fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject>
         (false, false) => Intent::Invalid(findings),
     };
     let joins = object.joins_by.as_ref().is_some_and(|field| row.field(field).is_some());
+    let (code, verbatim) = readable_code_of(row, object).map(|typed| (typed.code, typed.verbatim)).unzip();
     Some(DesiredObject {
-        code: readable_code_of(row, object),
+        code,
+        verbatim: verbatim.flatten(),
         write_back: write_back(row, object, key.row.clone()),
         key,
         intent,
@@ -266,7 +278,10 @@ fn resolve_field(row: Row<'_>, object: &ObjectMapping, field: &FieldMapping) -> 
         return if spec.required { Err(blank(row, object.kind, field)) } else { Ok(None) };
     };
     if spec.name == "code" {
-        found = Evaluated { raw: super::convert::Raw::Json(with_key(found.raw.text(), row.own_key(object)).into()), ..found };
+        found = Evaluated {
+            raw: super::convert::Raw::Json(with_key(&row.typed_code(&found.raw.text()).code, row.own_key(object).as_deref()).into()),
+            ..found
+        };
     }
     let (source, warnings) = (found.source.clone(), found.warnings.clone());
     let value = converted(found, spec, row)?;

@@ -14,6 +14,7 @@ use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::{NoDecimal, decimal_in_json, product, quotient, read_decimal_in_json};
 use crate::domain::personal;
+use crate::domain::text::trimmed;
 use crate::domain::value::Value;
 
 /// The entry of a map that stands for all other values.
@@ -24,12 +25,12 @@ impl Row<'_> {
     pub(super) fn apply_step(self, evaluated: &mut Evaluated, step: &Step, spec: Option<&FieldSpec>) -> Result<bool, Finding> {
         match step {
             Step::Warn(sentence) => evaluated.warnings.push(sentence.clone()),
-            Step::Trim => return Ok(change_text(evaluated, |text| Some(text.trim().to_owned()))),
+            Step::Trim => return Ok(change_text(evaluated, |text| Some(trimmed(text).to_owned()))),
             Step::Upper => return Ok(change_text(evaluated, |text| Some(text.to_uppercase()))),
             Step::Lower => return Ok(change_text(evaluated, |text| Some(text.to_lowercase()))),
             Step::Split(at, part) => {
                 return Ok(change_text(evaluated, |text| {
-                    text.split(at.as_str()).nth(part - 1).map(|part| part.trim().to_owned()).filter(|part| !part.is_empty())
+                    text.split(at.as_str()).nth(part - 1).map(|part| trimmed(part).to_owned()).filter(|part| !part.is_empty())
                 }));
             }
             Step::AsText => evaluated.raw = Raw::Json(Json::String(evaluated.raw.text())),
@@ -168,7 +169,7 @@ fn truncate(evaluated: &mut Evaluated, most: Option<usize>, spec: Option<&FieldS
 
 fn map(evaluated: &mut Evaluated, entries: &[(String, Constant)]) -> Result<(), Finding> {
     let value = evaluated.raw.text();
-    let entry = |wanted: &str| entries.iter().find(|(from, _)| from.trim().eq_ignore_ascii_case(wanted.trim()));
+    let entry = |wanted: &str| entries.iter().find(|(from, _)| trimmed(from).eq_ignore_ascii_case(trimmed(wanted)));
     let Some((_, to)) = entry(&value).or_else(|| entry(OTHERWISE)) else {
         let known: Vec<String> = entries.iter().map(|(from, _)| format!("`{from}`")).collect();
         let shown = personal::shown(&evaluated.source, &value);

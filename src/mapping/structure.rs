@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value as Json;
+
 use super::bands;
 use super::convert::{Problem, Raw, convert};
 use super::evaluate::{Evaluated, Outcome, no_decimal};
@@ -11,6 +13,7 @@ use crate::domain::field::{FieldSpec, FieldType, MOST_LIST_ENTRIES, Minimum, OnD
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::read_decimal_in_json;
 use crate::domain::personal;
+use crate::domain::text::trimmed;
 use crate::domain::value::{CommitmentFee, CustomFields, CustomValue, UsageFilter, Value};
 
 const fn required(name: &'static str, field_type: FieldType) -> FieldSpec {
@@ -209,7 +212,11 @@ fn custom_value(found: &Evaluated) -> Result<CustomValue, Finding> {
 
 /// A value in the type of a field, or why it does not go in.
 pub(super) fn converted(found: Evaluated, spec: &FieldSpec, row: Row<'_>) -> Result<Value, Finding> {
-    let Evaluated { raw, source, .. } = found;
+    let Evaluated { mut raw, source, .. } = found;
+    // A word that is compared, not read: what stands around it is not meant.
+    if let (Raw::Json(Json::String(word)), FieldType::Email | FieldType::Currency | FieldType::Enum(_)) = (&mut raw, spec.field_type) {
+        *word = trimmed(word).to_owned();
+    }
     let shown: String = match &raw {
         // It may be a person's name, in the wrong field.
         _ if spec.field_type == FieldType::Email => personal::NOT_SHOWN.to_owned(),

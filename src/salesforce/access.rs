@@ -28,12 +28,6 @@ impl Client {
         Ok(rows.first().and_then(|row| row.value("QualifiedApiName")).and_then(Json::as_str).map(ToOwned::to_owned))
     }
 
-    /// Whether the record lies in the recycle bin.
-    pub async fn find_deleted(&self, sobject: &str, id: &SalesforceId, budget: &Budget) -> Result<bool, CalloutError> {
-        let soql = format!("SELECT Id FROM {sobject} WHERE Id = '{id}' AND IsDeleted = true");
-        Ok(!self.query_all(&soql, budget).await?.is_empty())
-    }
-
     /// The rows of an object by their ids, as far as the integration user may see them, deleted ones among them. None where Salesforce
     /// refuses the question.
     pub async fn find_rows(

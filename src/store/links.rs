@@ -20,6 +20,8 @@ pub struct Link {
     pub m3ter_id: M3terId,
     /// Whether the deal made it its own.
     pub relation: LinkRelation,
+    /// The object's key as the record said it when the link was made.
+    pub source_key: Option<String>,
 }
 
 /// How a deal stands to a m3ter object.
@@ -35,7 +37,7 @@ impl Store {
     /// The links of one deal, in the order of results.
     pub async fn load_links(&self, root: &SalesforceId) -> Result<Vec<Link>, StoreError> {
         let operation = "load the links of a record";
-        let sql = "SELECT root, row, kind, key, m3ter_id, relation FROM links WHERE root = $1";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key FROM links WHERE root = $1";
         let rows = self.database.fetch(operation, sql, vec![root.as_str().into()]).await?;
         links(&rows, operation)
     }
@@ -43,7 +45,7 @@ impl Store {
     /// The links of one row of a kind, in any deal.
     pub async fn load_links_of_row(&self, kind: EntityKind, row: &SalesforceId) -> Result<Vec<Link>, StoreError> {
         let operation = "load the links of a row";
-        let sql = "SELECT root, row, kind, key, m3ter_id, relation FROM links WHERE row = $1 AND kind = $2";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key FROM links WHERE row = $1 AND kind = $2";
         let rows = self.database.fetch(operation, sql, vec![row.as_str().into(), kind.name().into()]).await?;
         links(&rows, operation)
     }
@@ -51,7 +53,7 @@ impl Store {
     /// The owners of some m3ter objects, in any deal.
     pub async fn load_owners(&self, ids: &[M3terId]) -> Result<Vec<Link>, StoreError> {
         let operation = "load the owners of m3ter objects";
-        let sql = "SELECT root, row, kind, key, m3ter_id, relation FROM links
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key FROM links
              WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND relation = 'owned'";
         let ids = serde_json::to_string(ids).expect("ids are texts");
         links(&self.database.fetch(operation, sql, vec![ids.into()]).await?, operation)
@@ -59,7 +61,8 @@ impl Store {
 }
 
 impl LinkRelation {
-    fn as_str(self) -> &'static str {
+    /// The word in the store and in answers.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Owned => "owned",
             Self::Referred => "referred",
@@ -67,7 +70,7 @@ impl LinkRelation {
     }
 }
 
-fn links(rows: &[Row], operation: &'static str) -> Result<Vec<Link>, StoreError> {
+pub(super) fn links(rows: &[Row], operation: &'static str) -> Result<Vec<Link>, StoreError> {
     let mut links = rows.iter().map(|row| link(row, operation)).collect::<Result<Vec<_>, _>>()?;
     links.sort_by(|a, b| a.object.cmp(&b.object).then_with(|| a.root.cmp(&b.root)));
     Ok(links)
@@ -89,6 +92,7 @@ fn link(row: &Row, operation: &'static str) -> Result<Link, StoreError> {
         },
         m3ter_id: super::m3ter_id(row.text("m3ter_id"), operation)?,
         relation,
+        source_key: row.optional_text("source_key"),
     })
 }
 
@@ -101,13 +105,15 @@ pub(super) async fn insert_links(transaction: &mut Transaction, links: &[Link]) 
     let json = |link: &&Link| {
         json!({
             "root": link.root, "row": link.object.row, "kind": link.object.kind.name(), "key": link.object.key,
-            "m3terId": link.m3ter_id, "relation": link.relation.as_str(),
+            "m3terId": link.m3ter_id, "relation": link.relation.as_str(), "sourceKey": link.source_key,
         })
     };
     let links: Json = by_object.values().map(json).collect();
-    let sql = "INSERT INTO links (root, row, kind, key, m3ter_id, relation)
-         SELECT value->>'root', value->>'row', value->>'kind', value->>'key', value->>'m3terId', value->>'relation' FROM {objects:$1}
+    let sql = "INSERT INTO links (root, row, kind, key, m3ter_id, relation, source_key)
+         SELECT value->>'root', value->>'row', value->>'kind', value->>'key', value->>'m3terId', value->>'relation', value->>'sourceKey'
+         FROM {objects:$1}
          WHERE true
-         ON CONFLICT (root, row, kind, key) DO UPDATE SET m3ter_id = excluded.m3ter_id, relation = excluded.relation";
+         ON CONFLICT (root, row, kind, key) DO UPDATE
+         SET m3ter_id = excluded.m3ter_id, relation = excluded.relation, source_key = excluded.source_key";
     transaction.execute(sql, vec![links.to_string().into()]).await.map(drop)
 }

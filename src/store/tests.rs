@@ -2,6 +2,7 @@
 
 mod after_login;
 mod claims;
+mod handover;
 mod plans;
 mod server;
 
@@ -121,7 +122,7 @@ fn m3ter(text: &str) -> M3terId {
 }
 
 fn link(kind: EntityKind, m3ter_id: &str, relation: LinkRelation) -> Link {
-    Link { root: record(ROOT), object: object(kind), m3ter_id: m3ter(m3ter_id), relation }
+    Link { root: record(ROOT), object: object(kind), m3ter_id: m3ter(m3ter_id), relation, source_key: None }
 }
 
 fn instant(ms: i64) -> Timestamp {

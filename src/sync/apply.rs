@@ -62,6 +62,7 @@ async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Appli
     let mut applied = match &change.step {
         Step::Unchanged { id } => done(key, Action::Unchanged, id.clone()),
         Step::Flagged { existing } => without_write(flagged(key), existing.as_ref()),
+        Step::Kept { id, finding } => without_write(invalid(key, std::slice::from_ref(finding)), Some(id)),
         Step::Invalid { findings, existing } => without_write(invalid(key, findings), existing.as_ref()),
         Step::Create { .. } | Step::Update { .. } | Step::Supersede { .. } => match board.arrivals(change).await {
             Err((kind, absence)) => Applied { result: not_attempted(key, kind, absence), id: None, failure: None },

@@ -3,12 +3,17 @@
 //! What earlier syncs linked is read beside the record. Only for what no link tells are natural keys looked up, level by level:
 //! Accounts and Contracts by code, then what lies under the Account, then the Pricings of the Plans that were found.
 
+mod keys;
+mod merges;
+mod referred;
+
 use std::collections::{HashMap, HashSet};
 
 use futures::future::join_all;
 
 use crate::changeset::compare::{Circumstances, compare, compare_referred};
 use crate::changeset::identity::{self, CommitmentEvidence, Owners};
+use crate::changeset::typed_key;
 use crate::changeset::{Change, Changeset, KnownIds, Step, price_end};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, Intent, OnFound};
@@ -17,13 +22,13 @@ use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::settings::PricingChange;
-use crate::domain::value::Value;
 use crate::m3ter::ListFilter;
 use crate::store::{CommitmentAttempt, Link, LinkRelation, Store};
 use crate::sync::failure;
 use crate::sync::knowledge::Knowledge;
 use crate::sync::patience::Patience;
 use crate::transport::{Budget, CalloutError};
+use referred::Referred;
 
 /// What this sync has seen of m3ter so far.
 pub(super) struct Seen<'a> {
@@ -37,6 +42,10 @@ pub(super) struct Seen<'a> {
     unread: HashMap<EntityKind, Failure>,
     /// Linked objects that their own GET no longer finds.
     gone: HashSet<M3terId>,
+    /// Links of this record's Accounts in other deals.
+    elsewhere: Vec<Link>,
+    /// Records that were merged into others: who had something in m3ter, and who has it now.
+    merged: Vec<(SalesforceId, SalesforceId)>,
 }
 
 /// The outcome of identifying one desired object.
@@ -44,7 +53,17 @@ type Identified = Result<Option<ActualObject>, Finding>;
 
 impl<'a> Seen<'a> {
     pub(super) fn new(knowledge: &'a Knowledge, store: &'a Store, budget: &'a Budget, links: Vec<Link>) -> Self {
-        Self { knowledge, store, budget, links, objects: HashMap::new(), unread: HashMap::new(), gone: HashSet::new() }
+        Self {
+            knowledge,
+            store,
+            budget,
+            links,
+            objects: HashMap::new(),
+            unread: HashMap::new(),
+            gone: HashSet::new(),
+            elsewhere: Vec::new(),
+            merged: Vec::new(),
+        }
     }
 
     /// Reads all linked objects, one list for each kind: what runs beside the query of the record.
@@ -81,10 +100,11 @@ impl<'a> Seen<'a> {
         attempts: &[CommitmentAttempt],
         circumstances: &Circumstances,
     ) -> Result<Changeset, Failure> {
-        self.fetch_unlisted_links(&desired).await;
+        self.fetch_unlisted_links(&desired).await?;
         let mut identified: HashMap<ObjectKey, Identified> = HashMap::new();
         let mut known = KnownIds::new();
         self.identify(&desired, &[EntityKind::Account, EntityKind::Contract], attempts, &mut identified, &mut known).await?;
+        self.follow_merges(&mut desired, &mut identified, &mut known).await?;
         self.fetch_under_accounts(&desired, &known).await;
         self.identify(
             &desired,
@@ -115,20 +135,6 @@ impl<'a> Seen<'a> {
         let plans: HashSet<M3terId> = early.iter().filter_map(|end| M3terId::parse(end.plan()?).ok()).collect();
         self.fetch_lists(plans.into_iter().map(|plan| (EntityKind::Pricing, vec![ListFilter::PlanId(plan)])).collect()).await;
         price_end::take_back(desired, &early, &self.all(EntityKind::Pricing), pricing_change);
-    }
-
-    /// Reads Accounts and Contracts by code, where no link tells which they are. Runs beside the look-up of other codes.
-    pub(super) async fn fetch_codes(&mut self, account_codes: &[String], contract_codes: &[String], rows: &HashSet<SalesforceId>) {
-        let mut lists = Vec::new();
-        for (kind, codes) in [(EntityKind::Account, account_codes), (EntityKind::Contract, contract_codes)] {
-            let is_linked = |link: &&Link| link.object.kind == kind && rows.contains(&link.object.row) && self.has(kind, &link.m3ter_id);
-            let linked: HashSet<&M3terId> = self.links.iter().filter(is_linked).map(|link| &link.m3ter_id).collect();
-            let distinct: HashSet<&String> = codes.iter().collect();
-            if linked.len() < distinct.len() {
-                lists.push((kind, vec![ListFilter::Codes(codes.to_vec())]));
-            }
-        }
-        self.fetch_lists(lists).await;
     }
 
     /// All objects of a kind that were read.
@@ -192,7 +198,7 @@ impl<'a> Seen<'a> {
     }
 
     /// A linked object that no list showed counts as gone only after its own GET says so: lists may lag.
-    async fn fetch_unlisted_links(&mut self, desired: &[DesiredObject]) {
+    async fn fetch_unlisted_links(&mut self, desired: &[DesiredObject]) -> Result<(), Failure> {
         let wanted: HashSet<&ObjectKey> = desired.iter().map(|object| &object.key).collect();
         let unlisted: Vec<(EntityKind, M3terId)> = self
             .links
@@ -213,23 +219,25 @@ impl<'a> Seen<'a> {
             }
         }
         if lost {
-            let codes = |kind| {
-                let lost = desired.iter().filter(|object| object.kind() == kind && self.link(&object.key).is_none());
-                lost.filter_map(|object| object.code.clone()).collect::<Vec<_>>()
-            };
-            let (accounts, contracts) = (codes(EntityKind::Account), codes(EntityKind::Contract));
-            self.fetch_codes(&accounts, &contracts, &HashSet::new()).await;
+            let keys =
+                |kind| desired.iter().filter(|object| object.kind() == kind).filter_map(DesiredObject::natural_key).collect::<Vec<_>>();
+            self.fetch_codes(&keys(EntityKind::Account), &keys(EntityKind::Contract)).await?;
         }
+        Ok(())
     }
 
     /// Lists what lies under each Account, for the kinds of which some object of it is not linked.
     async fn fetch_under_accounts(&mut self, desired: &[DesiredObject], known: &KnownIds) {
         let owners = Referred::new(desired, known);
         let mut lists: Vec<(EntityKind, Vec<ListFilter>)> = Vec::new();
-        for object in desired.iter().filter(|object| matters(object) && self.link(&object.key).is_none()) {
+        for object in desired.iter().filter(|object| matters(object) && self.is_open(object)) {
             let Some(account) = owners.account(object) else { continue };
             let filters = match object.kind() {
                 EntityKind::Plan => vec![ListFilter::AccountId(account)],
+                // What it names is not there: its neighbours tell what may be meant.
+                EntityKind::Contract if object.on_found == OnFound::Refer && !known.contains_key(&object.key) => {
+                    vec![ListFilter::AccountId(account)]
+                }
                 EntityKind::AccountPlan => vec![ListFilter::Account(account), ListFilter::IncludeAll],
                 EntityKind::Commitment => match owners.contract(object) {
                     Some(contract) => vec![ListFilter::AccountId(account), ListFilter::ContractId(contract)],
@@ -257,7 +265,7 @@ impl<'a> Seen<'a> {
         let owners = Referred::new(desired, known);
         let plans: HashSet<M3terId> = desired
             .iter()
-            .filter(|object| object.kind() == EntityKind::Pricing && matters(object) && self.link(&object.key).is_none())
+            .filter(|object| object.kind() == EntityKind::Pricing && matters(object) && self.is_open(object))
             .filter_map(|object| owners.plan(object))
             .collect();
         let lists = plans.into_iter().map(|plan| (EntityKind::Pricing, vec![ListFilter::PlanId(plan)])).collect();
@@ -308,7 +316,12 @@ impl<'a> Seen<'a> {
         let kind = object.kind();
         let candidates = self.all(kind);
         match kind {
-            EntityKind::Account | EntityKind::Contract => identity::by_code(object, &candidates, None, owners).map(Option::<&_>::cloned),
+            EntityKind::Account | EntityKind::Contract => {
+                let found = identity::by_code(object, &candidates, None, owners)?;
+                let is_own = |own: &&ActualObject| owners.get(&own.id).is_none_or(|owner| *owner == object.key.row);
+                let own = || typed_key::by_own_id(object, &candidates).filter(is_own).or_else(|| self.elsewhere(object));
+                Ok(found.or_else(own).cloned())
+            }
             EntityKind::Plan | EntityKind::AccountPlan => {
                 let Some(account) = referred.account(object) else { return Ok(None) };
                 identity::by_code(object, &candidates, Some(("accountId", &account)), owners).map(Option::<&_>::cloned)
@@ -348,11 +361,16 @@ impl<'a> Seen<'a> {
         circumstances: &Circumstances,
     ) -> Change {
         let mut warnings = object.warnings.clone();
+        let verdict = self.judge_key(&object, identified.get(&object.key));
         let step = match identified.get(&object.key) {
             _ if self.unread.contains_key(&object.kind()) && matters(&object) => {
                 Step::Invalid { findings: vec![self.unread_finding(object.kind())], existing: known.get(&object.key).cloned() }
             }
             Some(Err(finding)) if matters(&object) => Step::Invalid { findings: vec![finding.clone()], existing: None },
+            Some(Ok(found)) if verdict.finding.is_some() => match (found, verdict.finding) {
+                (Some(actual), Some(finding)) => Step::Kept { id: actual.id.clone(), finding },
+                (_, finding) => Step::Invalid { findings: finding.into_iter().collect(), existing: None },
+            },
             Some(Ok(Some(actual))) if self.is_referred(&object, actual) => {
                 warnings.push(format!(
                     "The {} {} was made by another record; this one joins it and does not change it",
@@ -368,12 +386,15 @@ impl<'a> Seen<'a> {
                 step
             }
         };
-        Change { desired: object, step, warnings }
+        warnings.extend(verdict.warning);
+        Change { desired: object, step, warnings, remembered_key: verdict.remembered }
     }
 
-    fn is_referred(&self, object: &DesiredObject, _actual: &ActualObject) -> bool {
+    fn is_referred(&self, object: &DesiredObject, actual: &ActualObject) -> bool {
         let owned = self.link(&object.key).is_some_and(|link| link.relation == LinkRelation::Owned);
-        object.on_found == OnFound::Refer && !owned && matches!(object.intent, Intent::Sync(_))
+        // A code that is the row's own id is of what the row made.
+        let is_own = actual.code() == Some(object.key.row.as_str());
+        object.on_found == OnFound::Refer && !owned && !is_own && matches!(object.intent, Intent::Sync(_))
     }
 
     fn unread_finding(&self, kind: EntityKind) -> Finding {
@@ -386,63 +407,10 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// What objects refer to, as far as m3ter has it.
-struct Referred<'a> {
-    known: &'a KnownIds,
-    /// The deal's own Account; its parents come after it.
-    own_account: Option<&'a ObjectKey>,
-    /// The deal's only Contract.
-    only_contract: Option<&'a ObjectKey>,
-}
-
-impl<'a> Referred<'a> {
-    fn new(desired: &'a [DesiredObject], known: &'a KnownIds) -> Self {
-        let of = |kind: EntityKind| desired.iter().filter(move |object| object.kind() == kind).map(|object| &object.key);
-        let only_contract = of(EntityKind::Contract).next().filter(|_| of(EntityKind::Contract).nth(1).is_none());
-        Self { known, own_account: of(EntityKind::Account).next(), only_contract }
-    }
-
-    /// The object that a field names: one of this sync, or one that was looked up.
-    fn named(&self, object: &DesiredObject, field: &str) -> Option<M3terId> {
-        match object.value(field)? {
-            Value::Object(key) => self.known.get(key).cloned(),
-            Value::Id(id) => Some(id.clone()),
-            _ => None,
-        }
-    }
-
-    /// The Account that it names; what cannot be resolved names none, and lies under the deal's own.
-    fn account(&self, object: &DesiredObject) -> Option<M3terId> {
-        match object.value("accountId") {
-            Some(_) => self.named(object, "accountId"),
-            None => self.own_account.and_then(|key| self.known.get(key)).cloned(),
-        }
-    }
-
-    fn contract(&self, object: &DesiredObject) -> Option<M3terId> {
-        match object.value("contractId") {
-            Some(_) => self.named(object, "contractId"),
-            None => self.only_contract.and_then(|key| self.known.get(key)).cloned(),
-        }
-    }
-
-    fn plan(&self, object: &DesiredObject) -> Option<M3terId> {
-        self.named(object, "planId").or_else(|| self.known.get(&plan_of(object)).cloned())
-    }
-}
-
 /// The rows that m3ter objects are linked to.
 pub(super) async fn load_owners(store: &Store, ids: &[M3terId], patience: Patience) -> Result<Owners, Failure> {
     let links = patience.with(|| store.load_owners(ids)).await.map_err(|error| failure::of_store(&error))?;
     Ok(links.into_iter().map(|link| (link.m3ter_id, link.object.row)).collect())
-}
-
-/// The Plan that a Pricing belongs to: the one of its row, also where the Pricing itself cannot be resolved.
-pub(super) fn plan_of(pricing: &DesiredObject) -> ObjectKey {
-    match pricing.value("planId") {
-        Some(Value::Object(key)) => key.clone(),
-        _ => ObjectKey { kind: EntityKind::Plan, ..pricing.key.clone() },
-    }
 }
 
 /// Whether it is worth knowing if m3ter has the object: one that is flagged or invalid matters only to what refers to it.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::fate::Fate;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::record::Record;
@@ -55,18 +56,23 @@ fn mapping_invalid(mapping: &Mapping, error: &CalloutError) -> Failure {
 /// Why a query for an id gave no row. Salesforce hides what a user may not see, so it cannot always tell.
 async fn why_missing(knowledge: &Knowledge, sobject: &str, id: &SalesforceId, budget: &Budget) -> Failure {
     let (deleted, access, user) = tokio::join!(
-        knowledge.salesforce.find_deleted(sobject, id, budget),
+        knowledge.salesforce.fetch_fates(sobject, std::slice::from_ref(id), budget),
         knowledge.salesforce.has_read_access(id, budget),
         knowledge.salesforce.user_name(budget),
     );
+    let deleted = deleted.map(|fates| fates.get(id).cloned().filter(|fate| *fate != Fate::Alive));
     let user = user.ok().flatten().map_or_else(|| "the integration user".to_owned(), |name| format!("the integration user {name}"));
     match (deleted, access) {
-        (Err(error), _) | (Ok(false), Err(error)) => failure::of_callout(&error),
-        (Ok(true), _) => Failure { code: ErrorCode::RecordDeleted, reason: format!("The record {id} was deleted") },
-        (Ok(false), Ok(Some(false))) => {
+        (Err(error), _) | (Ok(None), Err(error)) => failure::of_callout(&error),
+        (Ok(Some(Fate::MergedInto(master))), _) => Failure {
+            code: ErrorCode::RecordDeleted,
+            reason: format!("The record {id} was deleted: it was merged into {master}; sync that one instead"),
+        },
+        (Ok(Some(_)), _) => Failure { code: ErrorCode::RecordDeleted, reason: format!("The record {id} was deleted") },
+        (Ok(None), Ok(Some(false))) => {
             Failure { code: ErrorCode::RecordNotAccessible, reason: format!("The record {id} is not accessible to {user}") }
         }
-        (Ok(false), Ok(_)) => {
+        (Ok(None), Ok(_)) => {
             Failure { code: ErrorCode::RecordNotFound, reason: format!("The record {id} does not exist or is not accessible to {user}") }
         }
     }

@@ -91,6 +91,7 @@ impl<'a> Recorder<'a> {
             object: change.desired.key.clone(),
             m3ter_id: id.clone(),
             relation: self.relation(change, applied.result.action),
+            source_key: change.remembered_key.clone(),
         });
         let link = link.filter(|link| !self.linked.contains(link));
         if link.is_none() && applied.result.action == Action::Unchanged {

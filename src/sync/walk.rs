@@ -95,11 +95,10 @@ impl Walk<'_> {
 
         let keys = mapping.keys(&record, &query.unreadable);
         let rows: HashSet<SalesforceId> = keys.rows.iter().cloned().collect();
-        let (catalog, ()) = tokio::join!(
-            self.knowledge.catalog(&keys.codes, self.budget),
-            seen.fetch_codes(&keys.account_codes, &keys.contract_codes, &rows),
-        );
+        let (catalog, by_codes) =
+            tokio::join!(self.knowledge.catalog(&keys.codes, self.budget), seen.fetch_codes(&keys.accounts, &keys.contracts));
         let catalog = catalog?;
+        by_codes?;
         let time_zone = mapping.settings().time_zone.clone().unwrap_or_else(|| organization.time_zone.clone());
         let context = Context { catalog: &catalog, time_zone: &time_zone, unreadable: &query.unreadable };
         let Resolution { objects, warnings, guarded } = mapping.resolve(&record, &context);
@@ -165,6 +164,10 @@ impl Walk<'_> {
             let deleted = patience.with(|| self.store.delete_links(self.run.held, self.root, &gone)).await;
             deleted.map_err(|error| failure::of_store(&error))?;
         }
+        for (from, to) in seen.merged() {
+            let moved = patience.with(|| self.store.move_merged(self.run.held, EntityKind::Account, from, to)).await;
+            moved.map_err(|error| failure::of_store(&error))?;
+        }
         self.apply(&changeset, &writer, links, &mut report).await;
         let removed = removal.apply(&self.knowledge.m3ter, self.budget).await;
         let settled = report.note_removed(removed, &removed_lines);
@@ -184,6 +187,7 @@ impl Walk<'_> {
                 object: object.clone(),
                 m3ter_id: m3ter_id.clone(),
                 relation,
+                source_key: None,
             };
             let links: Vec<Link> = settled.ended.iter().map(link).collect();
             let progress = Progress { results: &[], links: &links, callouts: &callouts };

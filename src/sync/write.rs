@@ -77,7 +77,9 @@ impl Writer<'_> {
             Step::Update { actual, .. } => self.update(&change.desired, actual.clone(), known, Action::Updated).await,
             Step::Supersede { actual, from, .. } => self.supersede(&change.desired, actual, *from, known).await,
             Step::Unchanged { id } => Written::Done { id: id.clone(), action: Action::Unchanged, warnings: Vec::new() },
-            Step::Flagged { .. } | Step::Invalid { .. } => unreachable!("a change that writes nothing is not handed to the writer"),
+            Step::Flagged { .. } | Step::Kept { .. } | Step::Invalid { .. } => {
+                unreachable!("a change that writes nothing is not handed to the writer")
+            }
         }
     }
 
@@ -322,7 +324,7 @@ impl Writer<'_> {
         let candidates = self.knowledge.m3ter.list(kind, &filters, self.budget).await?;
         let is_it = |candidate: &ActualObject| match kind {
             EntityKind::Commitment => is_body_of(body, candidate),
-            _ => desired.code.is_some() && candidate.code() == desired.code.as_deref(),
+            _ => candidate.code().is_some_and(|code| desired.is_code(code)),
         };
         Ok(candidates.into_iter().find(is_it))
     }

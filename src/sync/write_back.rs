@@ -32,7 +32,7 @@ pub(super) async fn write_back(
             Some(current) if current == id.as_str() => continue,
             Some(other) => warnings.push((
                 position,
-                format!("`{}.{}` held {other}, which is not this record's; it was overwritten", target.sobject, target.field),
+                format!("`{}.{}` held {other}, and this record's is {id}; it was overwritten", target.sobject, target.field),
             )),
             None => {}
         }

@@ -134,6 +134,7 @@ fn object(kind: EntityKind) -> impl Strategy<Value = DesiredObject> {
     kind.fields().iter().map(field).collect::<Vec<_>>().prop_map(move |fields| DesiredObject {
         key: ObjectKey::only(kind, row()),
         code: Some("006S900000795MMIAY".to_owned()),
+        verbatim: None,
         intent: Intent::Sync(fields.into_iter().flatten().collect()),
         on_found: OnFound::Adopt,
         warnings: Vec::new(),

@@ -137,6 +137,11 @@ impl World {
         panic!("the service did not get ready: {}", self.get("/readyz").await.1);
     }
 
+    /// The URL of the database that the service began with.
+    pub(crate) fn database_url(&self) -> String {
+        format!("sqlite://{}", self.directory.path().join("service.db").display())
+    }
+
     /// Stops the service and starts another one with an empty database: what it remembered is lost.
     pub(crate) async fn lose_the_database(&mut self) {
         self.stop_service().await;

@@ -9,6 +9,7 @@ use crate::domain::catalog::Catalogued;
 use crate::domain::entity::EntityKind;
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::money::exact_decimal;
+use crate::domain::text::trimmed;
 use crate::mapping::fault::hint_for;
 use crate::mapping::language::{Constant, Expression, Extreme, FieldRef, ROOT, SetId, Term};
 use crate::mapping::org_values::constants;
@@ -213,7 +214,7 @@ impl Parser<'_> {
             return None;
         };
         let parsed = self.expression(code, key, set, None)?;
-        for named in constants(&parsed).into_iter().filter(|named| !catalogued.allows(named.trim())) {
+        for named in constants(&parsed).into_iter().filter(|named| !catalogued.allows(trimmed(named))) {
             let (message, hint) = (format!("m3ter can have no {} with the code `{named}`", catalogued.noun()), catalogued.code_rule());
             self.fault(&code.span(), key, message, format!("it {hint}"));
         }

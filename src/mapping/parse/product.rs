@@ -4,6 +4,7 @@ use toml::de::DeTable;
 
 use super::{Parser, Value, dotted, find};
 use crate::domain::catalog::Catalogued;
+use crate::domain::text::trimmed;
 use crate::mapping::language::{ProductKeys, ProductRule};
 
 const KEYS: [&str; 4] = ["rows", "product", "billing_frequency", "currency"];
@@ -80,7 +81,7 @@ impl Parser<'_> {
     /// A text of a rule, trimmed; a blank one is the general case.
     fn rule_text(&mut self, table: &DeTable<'_>, key: &str) -> Option<String> {
         let (_, text) = find(table, key).and_then(|_| self.text_setting(table, key))?;
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+        Some(trimmed(&text).to_owned()).filter(|text| !text.is_empty())
     }
 }
 

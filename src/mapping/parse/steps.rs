@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Parser, Value, find};
 use crate::domain::field::{FieldSpec, FieldType};
+use crate::domain::text::trimmed;
 use crate::mapping::language::{Constant, FieldRef, Operand, SetId, Step};
 
 /// All steps, in the order in which they are applied. Another order is written by nesting: `{ first = [{ … }], … }`.
@@ -138,7 +139,7 @@ impl Parser<'_> {
         let map: Vec<(String, Constant)> =
             entries.iter().filter_map(|(from, to)| Some((from.get_ref().to_string(), self.constant(to, key, spec)?))).collect();
         for (index, (from, _)) in map.iter().enumerate() {
-            if map[..index].iter().any(|(other, _)| other.trim().eq_ignore_ascii_case(from.trim())) {
+            if map[..index].iter().any(|(other, _)| trimmed(other).eq_ignore_ascii_case(trimmed(from))) {
                 self.fault(&value.span(), key, format!("`{from}` stands twice in the map"), "upper and lower case count as the same");
             }
         }

@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Parser, Value, dotted, find};
 use crate::domain::field::{ADDRESS_PARTS, FieldSpec, FieldType, MOST_CUSTOM_FIELDS, is_identifier_code};
+use crate::domain::text::is_blank;
 use crate::mapping::language::{Expression, NamedValue, Parts, Replace, SetId, Term};
 use crate::mapping::structure::{ADDRESS_PART, parts_of};
 
@@ -59,7 +60,7 @@ impl Parser<'_> {
         for (name, value) in table {
             let text = name.get_ref().as_ref();
             let full = dotted(key, text);
-            let is_name = if is_segment { is_identifier_code(text) } else { !text.trim().is_empty() && text.chars().count() <= 80 };
+            let is_name = if is_segment { is_identifier_code(text) } else { !is_blank(text) && text.chars().count() <= 80 };
             if !is_name {
                 self.fault(
                     &name.span(),

@@ -5,6 +5,7 @@
 use jiff::tz::TimeZone;
 
 use crate::domain::actual::ActualObject;
+use crate::domain::desired::NaturalKey;
 use crate::domain::ending::Children;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
@@ -85,7 +86,9 @@ impl EndDating<'_> {
             (Some(mapping), _) => {
                 let (record, query) = fetch_record(self.knowledge, mapping, self.record, self.budget).await?;
                 let keys = mapping.keys(&record, &query.unreadable);
-                if kind == EntityKind::Account { (Vec::new(), keys.account_codes) } else { (keys.account_codes, keys.contract_codes) }
+                let codes = |keys: Vec<NaturalKey>| keys.iter().flat_map(NaturalKey::codes).collect::<Vec<_>>();
+                let accounts = codes(keys.accounts);
+                if kind == EntityKind::Account { (Vec::new(), accounts) } else { (accounts, codes(keys.contracts)) }
             }
             // Without a mapping an Account's code is its id, as in those that come with the service.
             (None, EntityKind::Account) => (Vec::new(), vec![self.record.to_string()]),

@@ -1,0 +1,135 @@
+//! When the m3ter Account of one Salesforce record becomes another record's: after a merge, and only then.
+
+use crate::changeset::identity::code_in_use;
+use crate::domain::actual::ActualObject;
+use crate::domain::desired::DesiredObject;
+use crate::domain::fate::Fate;
+use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::ids::SalesforceId;
+
+/// A m3ter Account that may have become the desired one's.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The row that asks.
+    pub desired: &'a DesiredObject,
+    /// The row that the Account is linked to.
+    pub owner: &'a SalesforceId,
+    /// The Account.
+    pub theirs: &'a ActualObject,
+    /// The m3ter Account that the row that asks has already.
+    pub own: Option<&'a ActualObject>,
+    /// Why one thinks of it.
+    pub evidence: Evidence,
+}
+
+/// Why a m3ter Account may have become another record's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// The record's code names it.
+    Code,
+    /// The deal was its owner's before, and names the record now.
+    Deal,
+}
+
+/// What becomes of the Account.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Handover {
+    /// It stays where it is.
+    Stays,
+    /// It is the row's from now on.
+    Moves,
+    /// Somebody has to decide.
+    Undecided(Finding),
+}
+
+/// Judges a claim by what became of the owner.
+pub fn hand_over(claim: &Claim<'_>, fate: &Fate) -> Handover {
+    let Claim { desired, owner, theirs, own, evidence } = claim;
+    let row = &desired.key.row;
+    let other = own.filter(|own| own.id != theirs.id);
+    match (fate, evidence) {
+        (Fate::MergedInto(master), _) if master == row => match other {
+            None => Handover::Moves,
+            Some(own) => Handover::Undecided(Finding::new(
+                FindingCode::AmbiguousMatch,
+                format!(
+                    "{owner} was merged into {row}, and m3ter has an Account of each: {} of {owner} and {} of {row}",
+                    theirs.id, own.id
+                ),
+                format!(
+                    "Decide which of the two goes on, and end in m3ter what the other one has; then let the one that goes on be {row}'s: `sync-to-m3ter links forget {row} --kind Account` and `sync-to-m3ter links move {owner} {row}` for {}, or `sync-to-m3ter links forget {owner} --kind Account` for {}",
+                    theirs.id, own.id
+                ),
+            )),
+        },
+        (Fate::Alive | Fate::MergedInto(_), _) => Handover::Stays,
+        (Fate::Deleted | Fate::NotShown, Evidence::Code) => {
+            let finding = code_in_use(desired, theirs, Some(owner));
+            let remedy = remedy(owner, row, theirs);
+            Handover::Undecided(Finding { message: format!("{}, which {}", finding.message, gone(fate)), remedy, ..finding })
+        }
+        (Fate::Deleted | Fate::NotShown, Evidence::Deal) if other.is_none() => Handover::Undecided(Finding::new(
+            FindingCode::IdentityChanged,
+            format!("Until now this was a deal of {owner}, which {}, and m3ter's Account {} belongs to it", gone(fate), theirs.id),
+            remedy(owner, row, theirs),
+        )),
+        (Fate::Deleted | Fate::NotShown, Evidence::Deal) => Handover::Stays,
+    }
+}
+
+fn gone(fate: &Fate) -> &'static str {
+    if *fate == Fate::Deleted { "was deleted" } else { "Salesforce does not show any more" }
+}
+
+fn remedy(owner: &SalesforceId, row: &SalesforceId, theirs: &ActualObject) -> String {
+    format!(
+        "Most likely it was merged into {row}: if so, `sync-to-m3ter links move {owner} {row}` hands the m3ter Account {} over; then sync again",
+        theirs.id
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::changeset::testing::{account, actual_with_id, row};
+
+    #[test]
+    fn only_a_merge_that_salesforce_tells_of_moves_an_account() {
+        let theirs = actual_with_id("293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e", json!({"code": "001"}));
+        let own = actual_with_id("544ecdae-54a5-4654-b0fb-b503a7ed58b2", json!({"code": "002"}));
+        let owner = SalesforceId::parse("001S90000079HOOIA2").unwrap();
+        let desired = account(Vec::new());
+        let merged = Fate::MergedInto(row());
+        let elsewhere = Fate::MergedInto(owner.clone());
+        let (code, deal) = (Evidence::Code, Evidence::Deal);
+        for (fate, evidence, own, expected) in [
+            (&merged, code, None, "moves"),
+            (&merged, deal, None, "moves"),
+            (&merged, code, Some(&theirs), "moves"),
+            (&merged, code, Some(&own), "AMBIGUOUS_MATCH"),
+            (&merged, deal, Some(&own), "AMBIGUOUS_MATCH"),
+            (&Fate::Alive, code, None, "stays"),
+            (&Fate::Alive, deal, None, "stays"),
+            (&elsewhere, code, None, "stays"),
+            (&elsewhere, deal, None, "stays"),
+            (&Fate::Deleted, code, None, "CODE_IN_USE"),
+            (&Fate::NotShown, code, Some(&own), "CODE_IN_USE"),
+            (&Fate::Deleted, deal, None, "IDENTITY_CHANGED"),
+            (&Fate::NotShown, deal, None, "IDENTITY_CHANGED"),
+            (&Fate::NotShown, deal, Some(&own), "stays"),
+        ] {
+            let handover = hand_over(&Claim { desired: &desired, owner: &owner, theirs: &theirs, own, evidence }, fate);
+            let told = match &handover {
+                Handover::Moves => "moves",
+                Handover::Stays => "stays",
+                Handover::Undecided(finding) => {
+                    assert!(finding.remedy.contains("links move 001S90000079HOOIA2"), "{finding:?}");
+                    finding.code.as_str()
+                }
+            };
+            assert_eq!(told, expected, "{fate:?} {evidence:?} {own:?}");
+        }
+    }
+}

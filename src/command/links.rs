@@ -1,0 +1,155 @@
+//! `links`: which m3ter object belongs to which Salesforce row, and changing that by hand.
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::{Outcome, print, table, unusable};
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::{M3terId, SalesforceId};
+use crate::store::{Handover, Link, LinkFilter, LinkOrder, NotHandedOver, Store};
+
+/// What to do with links.
+#[derive(Debug, Clone, Subcommand)]
+pub enum LinksCommand {
+    /// List links: of one record or row, to one m3ter object, or all (1,000 at most).
+    List {
+        /// The Salesforce id of a record that was synced, or of a row of one.
+        record: Option<String>,
+        /// The id of an object in m3ter.
+        #[arg(long)]
+        m3ter_id: Option<String>,
+    },
+    /// Let what belongs to one row belong to another one: after a merge that Salesforce does not tell of.
+    Move {
+        /// The row that has it.
+        from: String,
+        /// The row that gets it.
+        to: String,
+        /// What is not to be done yet.
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// Forget what belongs to a row: its next sync looks it up anew by its key. Nothing changes in m3ter.
+    Forget {
+        /// The row.
+        row: String,
+        /// Only its object of this kind.
+        #[arg(long, ignore_case = true, value_parser = EntityKind::ALL.map(EntityKind::name))]
+        kind: Option<String>,
+        /// What is not to be done yet.
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+}
+
+/// Whether something is only said.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DryRun {
+    /// Only say what would be changed.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Carries out one of the commands.
+pub async fn run(database_url: &str, command: LinksCommand) -> anyhow::Result<Outcome> {
+    match command {
+        LinksCommand::List { record, m3ter_id } => list(database_url, record.as_deref(), m3ter_id.as_deref()).await,
+        LinksCommand::Move { from, to, dry_run } => match read_move(&from, &to) {
+            Ok(order) => change(database_url, &order, dry_run).await,
+            Err(problem) => Ok(unusable(problem)),
+        },
+        LinksCommand::Forget { row, kind, dry_run } => match SalesforceId::parse(&row) {
+            Ok(row) => change(database_url, &LinkOrder::Forget { row, kind: kind.as_deref().and_then(named) }, dry_run).await,
+            Err(invalid) => Ok(unusable(invalid)),
+        },
+    }
+}
+
+fn named(kind: &str) -> Option<EntityKind> {
+    EntityKind::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(kind))
+}
+
+fn read_move(from: &str, to: &str) -> Result<LinkOrder, String> {
+    let parse = |id: &str| SalesforceId::parse(id).map_err(|invalid| invalid.to_string());
+    let (from, to) = (parse(from)?, parse(to)?);
+    if from == to {
+        return Err(format!("{from} and {to} are the same row"));
+    }
+    if from.key_prefix() != to.key_prefix() {
+        return Err(format!("{from} and {to} are rows of different objects; links move between rows of the same object only"));
+    }
+    Ok(LinkOrder::Move { from, to })
+}
+
+async fn list(database_url: &str, record: Option<&str>, m3ter_id: Option<&str>) -> anyhow::Result<Outcome> {
+    let filter = match (record.map(SalesforceId::parse).transpose(), m3ter_id.map(M3terId::parse).transpose()) {
+        (Ok(record), Ok(m3ter_id)) => LinkFilter { record, m3ter_id },
+        (Err(invalid), _) => return Ok(unusable(invalid)),
+        (_, Err(invalid)) => return Ok(unusable(invalid)),
+    };
+    let store = Store::open(database_url).await?;
+    let links = store.list_links(&filter).await?;
+    store.close().await;
+    show(&links);
+    Ok(Outcome::Done)
+}
+
+async fn change(database_url: &str, order: &LinkOrder, DryRun { dry_run }: DryRun) -> anyhow::Result<Outcome> {
+    let store = Store::open(database_url).await?;
+    let outcome = if dry_run { store.plan_links(order).await } else { store.change_links(order, None, Timestamp::now()).await };
+    store.close().await;
+    let Handover { links, runs } = match outcome? {
+        Ok(handover) => handover,
+        Err(refused) => return Ok(unusable(advice(&refused))),
+    };
+    show(&links);
+    let count = links.len();
+    let these = if count == 1 { "This link" } else { "These links" };
+    let would = match (dry_run, count) {
+        (true, _) => "would be",
+        (false, 1) => "was",
+        (false, _) => "were",
+    };
+    match order {
+        LinkOrder::Move { from, to } => print(format_args!("{these} {would} handed over from {from} to {to}")),
+        LinkOrder::Forget { row, .. } => print(format_args!("{these} {would} forgotten; the next sync of {row} looks the objects up anew")),
+    }
+    if !dry_run {
+        let run_ids: Vec<String> = runs.iter().map(|(_, run)| run.to_string()).collect();
+        let (operation, row, to) = match order {
+            LinkOrder::Move { from, to } => ("links move", from.as_str(), to.as_str()),
+            LinkOrder::Forget { row, .. } => ("links forget", row.as_str(), ""),
+        };
+        tracing::info!(target: "audit", operation, row, to, links = count, sync_run_ids = run_ids.join(" "), "links changed");
+        for (record, run) in runs {
+            print(format_args!("{record}: run {run}"));
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn advice(refused: &NotHandedOver) -> String {
+    match refused {
+        NotHandedOver::NoLinks(row) => format!("{refused}: `sync-to-m3ter links list {row}` shows what names it"),
+        NotHandedOver::Taken { .. } => format!("{refused}: forget one of the two first (`sync-to-m3ter links forget ROW --kind KIND`)"),
+        NotHandedOver::Busy(record) => {
+            format!("{refused}: wait until it has ended (`sync-to-m3ter runs list --record {record}`), then try again")
+        }
+    }
+}
+
+fn show(links: &[Link]) {
+    let mut table = table(["Record", "Row", "Kind", "Key", "m3ter id", "Relation", "Named"]);
+    for link in links {
+        table.add_row([
+            link.root.to_string(),
+            link.object.row.to_string(),
+            link.object.kind.to_string(),
+            link.object.key.clone(),
+            link.m3ter_id.to_string(),
+            link.relation.as_str().to_owned(),
+            link.source_key.clone().unwrap_or_default(),
+        ]);
+    }
+    print(table);
+}

@@ -1,0 +1,85 @@
+//! Texts that people type or paste: what nobody sees at their ends is no part of them, and inside it is shown.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
+/// Whether nobody sees the character, although it is no space: zero-width spaces, byte order marks, soft hyphens, direction marks.
+/// Source: Unicode, general category `Cf`.
+fn is_unseen(c: char) -> bool {
+    // The category is looked up in a table: ASCII, which has none of them, needs none.
+    !c.is_ascii() && c.general_category() == GeneralCategory::Format
+}
+
+/// The text without spaces and unseen characters at its ends.
+pub fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || is_unseen(c))
+}
+
+/// Whether there is nothing in the text that anybody sees.
+pub fn is_blank(text: &str) -> bool {
+    trimmed(text).is_empty()
+}
+
+/// The text as a message shows it: `API_CALLS\u{200b}`.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unseen) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_unseen(c) {
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// The known name that is most like `name`, if one is near enough to be meant. What looks alike counts as the same: `C-1OO` and `C-100`.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let shape = |name: &str| name.to_lowercase().replace('o', "0").replace(['l', 'i'], "1");
+    let wanted = shape(name);
+    let distance = |candidate: &&str| strsim::damerau_levenshtein(&wanted, &shape(candidate));
+    known.into_iter().min_by_key(distance).filter(|candidate| distance(candidate) <= name.len().max(3) / 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_sees_is_trimmed_at_the_ends_like_spaces() {
+        for text in [
+            "API_CALLS",
+            " API_CALLS\t",
+            "API_CALLS\u{a0}",
+            "API_CALLS\u{200b}",
+            "\u{feff}API_CALLS",
+            "\u{ad}API_CALLS",
+            "\u{200e}API_CALLS\u{200f}",
+            "\u{2066} API_CALLS \u{2069}",
+            "\u{202a}\u{200b} API_CALLS \u{202c}",
+            "\u{2060}API_CALLS\u{200d}",
+        ] {
+            assert_eq!(trimmed(text), "API_CALLS", "{text:?}");
+        }
+        assert!(is_blank("") && is_blank(" \u{200b}\u{feff} ") && !is_blank("x\u{200b}"));
+        assert_eq!(trimmed("API\u{200b}_CALLS"), "API\u{200b}_CALLS");
+    }
+
+    #[test]
+    fn what_nobody_sees_inside_is_shown() {
+        for (text, shown) in [
+            ("API_CALLS", "API_CALLS"),
+            ("Zoë – 株式会社", "Zoë – 株式会社"),
+            ("API_CALLS\u{200b}", "API_CALLS\\u{200b}"),
+            ("\u{feff}A\u{ad}B", "\\u{feff}A\\u{ad}B"),
+            ("a\u{202e}b", "a\\u{202e}b"),
+        ] {
+            assert_eq!(visible(text), shown);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Links from one row to another, by a merge that a sync met or by an operator's hand; and links that an operator forgets.
+//!
+//! What an operator changes is a run of each record that it concerns: saved in the same transaction, running while it lasts. So no
+//! sync of such a record is under way meanwhile, and the history has it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::database::{Access, Transaction, Value};
+use super::links::links;
+use super::runs::Held;
+use super::{Link, Store, StoreError};
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
+use crate::domain::outcome::SyncResult;
+
+/// Links that an operator sees at once.
+const MOST_SHOWN: i64 = 1_000;
+
+/// Which links are meant; what is `None` does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkFilter {
+    /// Of this row, or of the record that was synced.
+    pub record: Option<SalesforceId>,
+    /// To this object.
+    pub m3ter_id: Option<M3terId>,
+}
+
+/// What an operator wants of links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkOrder {
+    /// What belongs to one row belongs to another one from now on.
+    Move {
+        /// The row that has them.
+        from: SalesforceId,
+        /// The row that gets them.
+        to: SalesforceId,
+    },
+    /// What belongs to a row is looked up anew at its next sync.
+    Forget {
+        /// The row.
+        row: SalesforceId,
+        /// Only its objects of this kind.
+        kind: Option<EntityKind>,
+    },
+}
+
+/// What was done, or would be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handover {
+    /// The links that it concerns, as they were.
+    pub links: Vec<Link>,
+    /// The runs that tell of it, one for each record.
+    pub runs: Vec<(SalesforceId, SyncRunId)>,
+}
+
+/// Why nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotHandedOver {
+    /// There is nothing to move or forget.
+    #[error("no link belongs to the row {0}, or none of that kind")]
+    NoLinks(SalesforceId),
+    /// The other row has such an object already.
+    #[error("{row} has a m3ter {kind} of its own already, {m3ter_id}, and {from} has {theirs}")]
+    Taken {
+        /// The row that was to get the links.
+        row: SalesforceId,
+        /// The row that has them.
+        from: SalesforceId,
+        /// The kind of both.
+        kind: EntityKind,
+        /// What it has.
+        m3ter_id: M3terId,
+        /// What it would get.
+        theirs: M3terId,
+    },
+    /// A run of a record that it concerns is under way.
+    #[error("a run of the record {0} is under way")]
+    Busy(SalesforceId),
+}
+
+impl Store {
+    /// Links by record or by object, in order.
+    pub async fn list_links(&self, filter: &LinkFilter) -> Result<Vec<Link>, StoreError> {
+        let operation = "list links";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key FROM links
+             WHERE ($1 IS NULL OR row = $1 OR root = $1) AND ($2 IS NULL OR m3ter_id = $2)
+             ORDER BY root, row, kind, key LIMIT $3";
+        let values = vec![
+            filter.record.as_ref().map(SalesforceId::as_str).into(),
+            filter.m3ter_id.as_ref().map(M3terId::as_str).into(),
+            MOST_SHOWN.into(),
+        ];
+        links(&self.database.fetch(operation, sql, values).await?, operation)
+    }
+
+    /// What an order would do, without doing it.
+    pub async fn plan_links(&self, order: &LinkOrder) -> Result<Result<Handover, NotHandedOver>, StoreError> {
+        let mut transaction = self.database.begin(Access::Write, "plan a change of links").await?;
+        let planned = plan(&mut transaction, order).await?;
+        transaction.roll_back().await?;
+        Ok(planned.map(|links| Handover { links, runs: Vec::new() }))
+    }
+
+    /// Carries out an order, all or nothing, unless a run of a record that it concerns is under way.
+    pub async fn change_links(
+        &self,
+        order: &LinkOrder,
+        requested_by: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Result<Handover, NotHandedOver>, StoreError> {
+        let mut transaction = self.database.begin(Access::Write, "change links").await?;
+        let links = match plan(&mut transaction, order).await? {
+            Ok(links) => links,
+            Err(refused) => {
+                transaction.roll_back().await?;
+                return Ok(Err(refused));
+            }
+        };
+        let mut runs = Vec::new();
+        for record in concerned(order, &links) {
+            let run = SyncRunId(Uuid::now_v7());
+            if !begin_run(&mut transaction, run, &record, order, requested_by, now).await? {
+                transaction.roll_back().await?;
+                return Ok(Err(NotHandedOver::Busy(record)));
+            }
+            runs.push((record, run));
+        }
+        match order {
+            LinkOrder::Move { from, to } => {
+                for kind in links.iter().map(|link| link.object.kind).collect::<BTreeSet<_>>() {
+                    move_links(&mut transaction, kind, from, to).await?;
+                }
+            }
+            LinkOrder::Forget { row, kind } => {
+                let sql = "DELETE FROM links WHERE row = $1 AND ($2 IS NULL OR kind = $2)";
+                transaction.execute(sql, vec![row.as_str().into(), kind.map(EntityKind::name).into()]).await?;
+            }
+        }
+        for (record, run) in &runs {
+            end_run(&mut transaction, *run, record, order, &links, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(Ok(Handover { links, runs }))
+    }
+
+    /// Lets the objects of a kind of one row, in all deals, belong to the row that it was merged into. Their keys are learned anew.
+    pub async fn move_merged(&self, held: Held, kind: EntityKind, from: &SalesforceId, to: &SalesforceId) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin(Access::Write, "move the links of a merged record").await?;
+        transaction.check_fence(held).await?;
+        move_links(&mut transaction, kind, from, to).await?;
+        transaction.commit().await
+    }
+}
+
+/// The links that an order concerns, or why it cannot be carried out.
+async fn plan(transaction: &mut Transaction, order: &LinkOrder) -> Result<Result<Vec<Link>, NotHandedOver>, StoreError> {
+    let (row, kind) = match order {
+        LinkOrder::Move { from, .. } => (from, None),
+        LinkOrder::Forget { row, kind } => (row, *kind),
+    };
+    let concerned = links_of(transaction, row, kind).await?;
+    if concerned.is_empty() {
+        return Ok(Err(NotHandedOver::NoLinks(row.clone())));
+    }
+    if let LinkOrder::Move { from, to } = order {
+        let theirs = links_of(transaction, to, None).await?;
+        let taken = theirs.iter().find_map(|own| {
+            let is_like = |link: &&Link| link.object.kind == own.object.kind && link.object.key == own.object.key;
+            concerned.iter().find(|link| is_like(link) && link.m3ter_id != own.m3ter_id).map(|link| (own, link))
+        });
+        if let Some((own, link)) = taken {
+            return Ok(Err(NotHandedOver::Taken {
+                row: to.clone(),
+                from: from.clone(),
+                kind: own.object.kind,
+                m3ter_id: own.m3ter_id.clone(),
+                theirs: link.m3ter_id.clone(),
+            }));
+        }
+    }
+    Ok(Ok(concerned))
+}
+
+async fn links_of(transaction: &mut Transaction, row: &SalesforceId, kind: Option<EntityKind>) -> Result<Vec<Link>, StoreError> {
+    let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key FROM links WHERE row = $1 AND ($2 IS NULL OR kind = $2)";
+    let rows = transaction.fetch(sql, vec![row.as_str().into(), kind.map(EntityKind::name).into()]).await?;
+    links(&rows, "look at links")
+}
+
+/// The records whose syncs must not be under way: those that were synced, and the rows themselves.
+fn concerned(order: &LinkOrder, links: &[Link]) -> BTreeSet<SalesforceId> {
+    let rows = match order {
+        LinkOrder::Move { from, to } => vec![from.clone(), to.clone()],
+        LinkOrder::Forget { row, .. } => vec![row.clone()],
+    };
+    links.iter().map(|link| link.root.clone()).chain(rows).collect()
+}
+
+/// What a link was for stays in a deal that has one of the other row already.
+async fn move_links(transaction: &mut Transaction, kind: EntityKind, from: &SalesforceId, to: &SalesforceId) -> Result<(), StoreError> {
+    let values = || -> Vec<Value> { vec![kind.name().into(), from.as_str().into(), to.as_str().into()] };
+    let sql = "DELETE FROM links WHERE kind = $1 AND row = $2 AND EXISTS (
+             SELECT 1 FROM links AS own WHERE own.root = links.root AND own.row = $3 AND own.kind = links.kind AND own.key = links.key
+         )";
+    transaction.execute(sql, values()).await?;
+    let sql = "UPDATE links SET row = $3, source_key = NULL WHERE kind = $1 AND row = $2";
+    transaction.execute(sql, values()).await.map(drop)
+}
+
+/// Saves a run that runs as long as the transaction does; not if another one of the record is under way or about to be.
+async fn begin_run(
+    transaction: &mut Transaction,
+    run: SyncRunId,
+    record: &SalesforceId,
+    order: &LinkOrder,
+    requested_by: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let parameters = match order {
+        LinkOrder::Move { from, to } => json!({"move": {"from": from, "to": to}}),
+        LinkOrder::Forget { row, kind } => json!({"forget": {"row": row, "kind": kind.map(EntityKind::name)}}),
+    };
+    let sql =
+        "INSERT INTO runs (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, started_at_ms, requested_by, state, fence)
+         VALUES ($1, $2, 'links', $3, 0, $4, $4, $5, 'running', 1)
+         ON CONFLICT DO NOTHING";
+    let values = vec![
+        run.to_string().into(),
+        record.as_str().into(),
+        parameters.to_string().into(),
+        now.into(),
+        requested_by.map(ToOwned::to_owned).into(),
+    ];
+    Ok(transaction.execute(sql, values).await? > 0)
+}
+
+async fn end_run(
+    transaction: &mut Transaction,
+    run: SyncRunId,
+    record: &SalesforceId,
+    order: &LinkOrder,
+    links: &[Link],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let told = links.iter().filter(|link| link.root == *record || link.object.row == *record).map(|link| match order {
+        LinkOrder::Move { to, .. } => {
+            format!("The m3ter {} {} of {} was handed over to {to}", link.object.kind, link.m3ter_id, link.object.row)
+        }
+        LinkOrder::Forget { .. } => {
+            format!("That the m3ter {} {} belongs to {} was forgotten", link.object.kind, link.m3ter_id, link.object.row)
+        }
+    });
+    let mut result = SyncResult::ended(Vec::new(), told.collect());
+    result.parent_record_id = Some(record.to_string());
+    result.sync_run_id = Some(run.to_string());
+    let sql = "UPDATE runs SET state = 'ended', ended_at_ms = $1, sync_status = $2, result = $3 WHERE id = $4";
+    let text = serde_json::to_string(&result).expect("what is saved has text keys only");
+    transaction.execute(sql, vec![now.into(), result.sync_status.to_string().into(), text.into(), run.to_string().into()]).await.map(drop)
+}
