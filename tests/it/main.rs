@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
 
 mod access;
+mod activated_orders;
 mod after_login;
 mod attacks;
 mod bad_input;
