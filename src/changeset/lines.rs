@@ -1,8 +1,6 @@
 //! What became of a row that the record no longer shows. Absence in an answer is not absence in the org: a row may be deleted, moved to
 //! another record, or hidden from the integration user, and only the first one ends what it bills.
 
-use std::collections::HashSet;
-
 use crate::domain::ids::SalesforceId;
 
 /// A row as Salesforce shows it when it is asked for by its id, deleted ones among them.
@@ -40,14 +38,14 @@ pub enum Origin {
 ///
 /// `is_part` says that rows of its kind are parts of the record, visible and deleted with it (`cascadeDelete`): then its absence alone
 /// says that it is gone, also once it is purged from the recycle bin. Others only look up to the record and may be hidden one by one.
-pub fn fate(origin: Origin, is_part: bool, shown: Option<&ShownRow>, record_rows: &HashSet<SalesforceId>) -> Fate {
+pub fn fate(origin: Origin, is_part: bool, shown: Option<&ShownRow>, is_of_record: impl Fn(&SalesforceId) -> bool) -> Fate {
     let is_gone_for_certain = is_part && origin == Origin::Linked;
     match shown {
         None if is_gone_for_certain => Fate::Removed,
         None => Fate::NotVisible,
         Some(row) => match (&row.parent, row.is_deleted) {
-            (Some(parent), true) if record_rows.contains(parent) => Fate::Removed,
-            (Some(parent), false) if record_rows.contains(parent) => Fate::Present,
+            (Some(parent), true) if is_of_record(parent) => Fate::Removed,
+            (Some(parent), false) if is_of_record(parent) => Fate::Present,
             (_, true) if is_gone_for_certain => Fate::Removed,
             (Some(parent), _) => Fate::Moved(parent.clone()),
             (None, _) => Fate::NotVisible,
@@ -66,7 +64,6 @@ mod tests {
     #[test]
     fn only_what_is_certainly_gone_from_this_record_is_removed() {
         let (own, other) = (id("006S900000795MM"), id("006S900000795MN"));
-        let rows = HashSet::from([own.clone()]);
         let row = |parent: Option<&SalesforceId>, is_deleted| Some(ShownRow { is_deleted, parent: parent.cloned() });
         let moved = Fate::Moved(other.clone());
         for (shown, linked_part, linked_look_up, part_under_contract, look_up_under_contract) in [
@@ -79,7 +76,7 @@ mod tests {
             (row(None, true), Fate::Removed, Fate::NotVisible, Fate::NotVisible, Fate::NotVisible),
         ] {
             let fates = [(Origin::Linked, true), (Origin::Linked, false), (Origin::UnderContract, true), (Origin::UnderContract, false)]
-                .map(|(origin, is_part)| fate(origin, is_part, shown.as_ref(), &rows));
+                .map(|(origin, is_part)| fate(origin, is_part, shown.as_ref(), |row| *row == own));
             assert_eq!(fates, [linked_part, linked_look_up, part_under_contract, look_up_under_contract], "{shown:?}");
         }
     }

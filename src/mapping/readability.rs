@@ -182,7 +182,7 @@ mod tests {
     use crate::mapping::{Context, fuzzing};
 
     /// What the findings of an Account name whose `name` is this, when one field cannot be read and the others hold these values.
-    fn named_by_findings(name: &str, hidden: &str, record: serde_json::Value) -> Vec<String> {
+    fn named_by_findings(name: &str, hidden: &str, record: &serde_json::Value) -> Vec<String> {
         let text = format!("root = \"Account\"\n[account]\ncode = \"Id\"\nemailAddress = {{ value = \"a@b.example\" }}\nname = {name}\n");
         let mapping = fuzzing::parse("test.toml", text.as_bytes()).unwrap().unwrap();
         let mut schema = fuzzing::org_of(&mapping);
@@ -228,15 +228,15 @@ mod tests {
             (&not, "A", everything(), vec!["Account.A"]),
             (&joined, "A", everything(), vec!["Account.A"]),
         ] {
-            assert_eq!(named_by_findings(expression, hidden, record.clone()), expected, "{expression} without {hidden}: {record}");
+            assert_eq!(named_by_findings(expression, hidden, &record), expected, "{expression} without {hidden}: {record}");
         }
     }
 
     #[test]
     fn a_flag_that_cannot_be_read_is_neither_on_nor_off() {
         let skip = "\"C\"\nskip = { field = \"A\", optional = true }";
-        assert_eq!(named_by_findings(skip, "A", json!({"C": "c"})), ["Account.A"]);
+        assert_eq!(named_by_findings(skip, "A", &json!({"C": "c"})), ["Account.A"]);
         let certain = "{ first = [{ field = \"B\", optional = true }, \"C\"] }\nskip = \"A\"";
-        assert_eq!(named_by_findings(certain, "B", json!({"A": true, "C": "c"})), ["flagged"]);
+        assert_eq!(named_by_findings(certain, "B", &json!({"A": true, "C": "c"})), ["flagged"]);
     }
 }

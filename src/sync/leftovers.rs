@@ -68,7 +68,7 @@ impl RecordRows<'_> {
         let shown = self.fetch_rows(unseen.iter().map(|(object, ..)| &object.row), salesforce, budget).await?;
         let lines = unseen.into_iter().map(|(object, origin, plan)| {
             let is_part = self.line_object(&object.row).is_some_and(|line| line.cascade_delete);
-            let fate = fate(origin, is_part, shown.get(&object.row), self.rows);
+            let fate = fate(origin, is_part, shown.get(&object.row), |row| self.rows.contains(row));
             RemovedLine { is_linked_elsewhere: is_elsewhere(plan), object, plan: plan.clone(), origin, fate }
         });
         // Under a Contract that several records share lie the lines of the others as well.

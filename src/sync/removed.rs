@@ -38,7 +38,7 @@ impl Removal<'_> {
     /// What would happen, without a write.
     pub(super) fn foresee(&self) -> Vec<Removed> {
         let end = self.end();
-        let would_end = |line: &RemovedLine, end: &End| match self.cannot_end(line, end) {
+        let would_end = |line: &RemovedLine, end: &End| match cannot_end(line, end) {
             Some(removed) => removed,
             None => would_end(line, end),
         };
@@ -49,7 +49,7 @@ impl Removal<'_> {
     pub(super) async fn apply(&self, m3ter: &m3ter::Client, budget: &Budget) -> Vec<Removed> {
         let end = &self.end();
         futures::future::join_all(self.lines.iter().map(|line| async move {
-            if let Some(removed) = self.told(line).or_else(|| self.cannot_end(line, end)) {
+            if let Some(removed) = self.told(line).or_else(|| cannot_end(line, end)) {
                 return removed;
             }
             match end_one(m3ter, BillingEntity::AccountPlan, &line.plan, end, budget).await {
@@ -118,12 +118,12 @@ impl Removal<'_> {
             }
         }
     }
+}
 
-    /// An end before its start is never sent: m3ter may take it, and what it bills then nobody knows.
-    fn cannot_end(&self, line: &RemovedLine, end: &End) -> Option<Removed> {
-        let begins_later = end.comes_before_the_start_of(BillingEntity::AccountPlan, &line.plan);
-        begins_later.then(|| Removed::Result(not_ended(line, "it has not begun")))
-    }
+/// An end before its start is never sent: m3ter may take it, and what it bills then nobody knows.
+fn cannot_end(line: &RemovedLine, end: &End) -> Option<Removed> {
+    let begins_later = end.comes_before_the_start_of(BillingEntity::AccountPlan, &line.plan);
+    begins_later.then(|| Removed::Result(not_ended(line, "it has not begun")))
 }
 
 fn moved(line: &RemovedLine, parent: &SalesforceId) -> String {
