@@ -62,7 +62,6 @@ pub fn hand_over(claim: &Claim<'_>, fate: &Fate) -> Handover {
                 ),
             )),
         },
-        (Fate::Alive | Fate::MergedInto(_), _) => Handover::Stays,
         (Fate::Deleted | Fate::NotShown, Evidence::Code) => {
             let finding = code_in_use(desired, theirs, Some(owner));
             let remedy = remedy(owner, row, theirs);
@@ -73,7 +72,7 @@ pub fn hand_over(claim: &Claim<'_>, fate: &Fate) -> Handover {
             format!("Until now this was a deal of {owner}, which {}, and m3ter's Account {} belongs to it", gone(fate), theirs.id),
             remedy(owner, row, theirs),
         )),
-        (Fate::Deleted | Fate::NotShown, Evidence::Deal) => Handover::Stays,
+        (Fate::Alive | Fate::MergedInto(_), _) | (Fate::Deleted | Fate::NotShown, Evidence::Deal) => Handover::Stays,
     }
 }
 

@@ -20,6 +20,9 @@ use crate::domain::outcome::SyncResult;
 /// Links that an operator sees at once.
 const MOST_SHOWN: i64 = 1_000;
 
+/// The kind of the runs that tell of what an operator did with links.
+pub(super) const LINKS_RUN: &str = "links";
+
 /// Which links are meant; what is `None` does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkFilter {
@@ -226,7 +229,7 @@ async fn begin_run(
     };
     let sql =
         "INSERT INTO runs (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, started_at_ms, requested_by, state, fence)
-         VALUES ($1, $2, 'links', $3, 0, $4, $4, $5, 'running', 1)
+         VALUES ($1, $2, $6, $3, 0, $4, $4, $5, 'running', 1)
          ON CONFLICT DO NOTHING";
     let values = vec![
         run.to_string().into(),
@@ -234,6 +237,7 @@ async fn begin_run(
         parameters.to_string().into(),
         now.into(),
         requested_by.map(ToOwned::to_owned).into(),
+        LINKS_RUN.into(),
     ];
     Ok(transaction.execute(sql, values).await? > 0)
 }

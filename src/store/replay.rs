@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::database::Access;
+use super::handover::LINKS_RUN;
 use super::history::{RunFilter, first_id_at};
 use super::runs::NewRun;
 use super::{Store, StoreError};
@@ -21,6 +22,10 @@ impl Store {
         let rows = self.database.fetch(operation, sql, vec![id.to_string().into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let kind = row.text("kind");
+        // What an operator did by hand is done once.
+        if kind == LINKS_RUN {
+            return Ok(None);
+        }
         let task = RunTask::from_saved(&kind, &row.text("parameters")).ok_or(StoreError::Unreadable { operation, value: kind })?;
         Ok(Some(NewRun {
             id,
