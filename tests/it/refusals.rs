@@ -288,6 +288,7 @@ async fn comes_to_what_the_table_says(meaning: Meaning, code: &'static str) {
             }
         }
     }
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -175,6 +175,12 @@ impl World {
         self.start_service("service.db", 100).await;
     }
 
+    /// Ends the world before the test ends: where one test has many, the port of an emulator may become another one's, and nothing may
+    /// still ask for the former one there.
+    pub(crate) async fn end(mut self) {
+        self.stop_service().await;
+    }
+
     async fn stop_service(&mut self) {
         let Service { shutdown, serving, .. } = self.service.take().unwrap();
         shutdown.cancel();
@@ -286,6 +292,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if let Some(service) = &self.service {
+            service.shutdown.cancel();
+        }
         if std::thread::panicking() {
             return;
         }
