@@ -47,8 +47,9 @@ pub(crate) fn check(input: &[u8]) {
 /// A failure has a kind that fits its status, and a sentence that can be stored and shown.
 fn failed(vendor: Vendor, status: u16, kind: CalloutErrorKind) {
     match (&kind, status) {
-        (CalloutErrorKind::Unavailable { status: Some(said), .. }, _) => assert_eq!(*said, status),
-        (CalloutErrorKind::Moved { status: Some(said), .. }, 300..=599) => assert_eq!(*said, status),
+        (CalloutErrorKind::Unavailable { status: Some(said), .. }, _) | (CalloutErrorKind::Moved { status: Some(said), .. }, 300..=599) => {
+            assert_eq!(*said, status);
+        }
         // Salesforce's code counts more than its status.
         (CalloutErrorKind::AuthFailed { .. }, 401 | 403) | (CalloutErrorKind::LimitExceeded { .. }, 403 | 429) => {}
         (CalloutErrorKind::AuthFailed { .. } | CalloutErrorKind::LimitExceeded { .. }, 300..=599) if vendor == Vendor::Salesforce => {}

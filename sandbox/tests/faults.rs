@@ -25,8 +25,12 @@ impl Client {
         client
     }
 
+    async fn exchange(&self, request: reqwest::RequestBuilder) -> reqwest::Response {
+        self.http.execute(request.bearer_auth(&self.token).build().unwrap()).await.unwrap()
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Json) {
-        let answer = self.http.execute(request.bearer_auth(&self.token).build().unwrap()).await.unwrap();
+        let answer = self.exchange(request).await;
         (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
     }
 
@@ -74,7 +78,7 @@ async fn a_fault_answers_exactly_what_was_planned() {
         .planned("GET", "/query", json!({ "kind": "answer", "status": 302, "headers": { "Location": "https://elsewhere.example/" } }))
         .await;
     let request = client.http.get(format!("{}/services/data/v60.0/query?q=x", client.org.base_url()));
-    let answer = client.http.execute(request.bearer_auth(&client.token).build().unwrap()).await.unwrap();
+    let answer = client.exchange(request).await;
     assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()), (302, "https://elsewhere.example/"));
     client.planned("GET", "/query", json!({ "kind": "answer", "status": 200, "body": { "records": 7 } })).await;
     assert_eq!(client.query("x").await, (200, json!({ "records": 7 })));

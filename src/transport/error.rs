@@ -182,9 +182,6 @@ impl CalloutError {
                 format!("{vendor} refused {operation} for now, {tries} ({}); it is safe to sync again", refusal.in_words())
             }
             CalloutErrorKind::Refused(refusal) => format!("{vendor} refused {operation}: {}", refusal.in_words()),
-            CalloutErrorKind::Moved { status: Some(status), cause } => {
-                format!("{vendor} did not carry out {operation}, {tries} (status {status}: {cause}); it is safe to sync again")
-            }
             CalloutErrorKind::Moved { status: None, cause } => {
                 format!("{vendor} is not where it was to carry out {operation}, {tries} ({cause}); it is safe to sync again")
             }
@@ -194,7 +191,7 @@ impl CalloutError {
             CalloutErrorKind::NotSent { cause } => {
                 format!("{vendor} could not be reached for {operation}, {tries} ({cause}); it is safe to sync again")
             }
-            CalloutErrorKind::Unavailable { status: Some(status), cause } => {
+            CalloutErrorKind::Unavailable { status: Some(status), cause } | CalloutErrorKind::Moved { status: Some(status), cause } => {
                 format!("{vendor} did not carry out {operation}, {tries} (status {status}: {cause}); it is safe to sync again")
             }
             CalloutErrorKind::Unavailable { status: None, cause } => {

@@ -1,8 +1,11 @@
 //! What Salesforce's refusals lead to: again, after a new login, from the start of a query, or not at all, and what the answer says.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 use sync_to_m3ter::salesforce::codes::TABLE;
-use sync_to_m3ter::transport::Meaning;
+use sync_to_m3ter::transport::{Budget, Meaning};
 use sync_to_m3ter_sandbox::control::{Fault, FaultKind, LoggedRequest};
 
 use crate::support::*;
@@ -79,13 +82,13 @@ async fn an_instance_that_nobody_answers_for_is_given_up_for_the_one_of_a_new_lo
     let gone = json!({ "access_token": "00DS90000000001!gone", "instance_url": "http://127.0.0.1:1", "token_type": "Bearer",
         "id": "http://127.0.0.1:1/id/00DS90000000001MAA/005S90000000001IAA" });
     world.org.clear_requests();
-    world.org.add_fault(Fault::new("POST", LOGIN, FaultKind::Answer { status: 200, headers: Default::default(), body: gone.clone() }));
+    world.org.add_fault(Fault::new("POST", LOGIN, FaultKind::Answer { status: 200, headers: BTreeMap::default(), body: gone.clone() }));
     world.restart(100).await;
     assert_eq!(logins(&world.org.requests()), 2);
     assert_all(&world.sync(DEAL).await, "created");
     // Where every login names it, the answer says what to look at.
     expire_tokens(&world).await;
-    world.org.add_fault(Fault::new("POST", LOGIN, FaultKind::Answer { status: 200, headers: Default::default(), body: gone }).times(100));
+    world.org.add_fault(Fault::new("POST", LOGIN, FaultKind::Answer { status: 200, headers: BTreeMap::default(), body: gone }).times(100));
     let result = world.sync(DEAL).await;
     assert_eq!(failure(&result), Some(("SALESFORCE_UNAVAILABLE", true)), "{result:#}");
     assert!(message(&result).contains("could not be reached") && message(&result).contains("My Domain"), "{result:#}");
@@ -160,6 +163,25 @@ async fn a_query_that_took_too_long_is_sent_again() {
     let result = world.sync(DEAL).await;
     assert_eq!(failure(&result), Some(("SALESFORCE_UNAVAILABLE", true)), "{result:#}");
     assert!(message(&result).contains("tried 4 times"), "{result:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_within_a_composite_answer_is_tried_again_as_any_other() {
+    let org = sync_to_m3ter_sandbox::salesforce::start(0).await.unwrap();
+    let address = "127.0.0.1:0".parse().unwrap();
+    let config = sync_to_m3ter::command::sandbox::config(&org.base_url(), &org.base_url(), "unused.db", address).unwrap();
+    let client = sync_to_m3ter::salesforce::Client::new(config.salesforce).unwrap();
+    // Longer than a URI may be: it goes as the body of a composite request.
+    let soql = format!("SELECT Id FROM Opportunity WHERE Name <> '{}' LIMIT 1", "x".repeat(12_000));
+    let refused = json!([{ "errorCode": "QUERY_TIMEOUT", "message": "no" }]);
+    let body = json!({ "compositeResponse": [{ "body": refused, "httpHeaders": {}, "httpStatusCode": 400, "referenceId": "query" }] });
+    let fault = FaultKind::Answer { status: 200, headers: BTreeMap::default(), body };
+    org.add_fault(Fault::new("POST", "/composite", fault.clone()));
+    let budget = || Budget::new(Duration::from_secs(30), 100);
+    assert_eq!(client.query(&soql, &budget()).await.unwrap().len(), 1);
+    org.add_fault(Fault::new("POST", "/composite", fault).times(100));
+    let error = client.query(&soql, &budget()).await.unwrap_err();
+    assert!(error.refusal().is_none() && error.attempts == 4, "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,9 +273,8 @@ fn expected(at: At, meaning: Meaning, code: &str, lasts: bool) -> Option<(&'stat
     match (at, meaning) {
         // What cannot be written back is a warning.
         (At::WriteBack | At::Row, _) => None,
-        (At::Login, Meaning::StaleAddress) => Some(("SALESFORCE_UNAVAILABLE", true)),
         (_, Meaning::Passing | Meaning::Limit) if !lasts => in_order,
-        (_, Meaning::Passing) => Some(("SALESFORCE_UNAVAILABLE", true)),
+        (At::Login, Meaning::StaleAddress) | (_, Meaning::Passing) => Some(("SALESFORCE_UNAVAILABLE", true)),
         (_, Meaning::Limit) => Some(("SALESFORCE_LIMIT_EXCEEDED", true)),
         (At::Login, _) => Some(("SALESFORCE_AUTH_FAILED", false)),
         (_, Meaning::StaleLogin | Meaning::StaleAddress) if !lasts => in_order,

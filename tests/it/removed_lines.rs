@@ -67,7 +67,7 @@ async fn an_answer_that_is_not_whole_is_no_answer() {
 }
 
 /// Three deals of one customer under one Contract, with two lines each. The lines of each deal.
-async fn three_deals_on_one_contract(world: &World) -> Vec<(String, [String; 2])> {
+fn three_deals_on_one_contract(world: &World) -> Vec<(String, [String; 2])> {
     // Six lines of five products.
     world.organization.vendor().change_rules(&json!({"accountPlanOverlap": "off", "commitmentOverlap": "off"})).unwrap();
     let mut deals: Vec<(String, [String; 2])> = Vec::new();
@@ -99,7 +99,7 @@ async fn three_deals_on_one_contract(world: &World) -> Vec<(String, [String; 2])
 async fn each_of_three_deals_on_one_contract_ends_its_own_line_with_and_without_the_database() {
     for loses_the_database in [false, true] {
         let mut world = World::with_mapping(Some(END)).await;
-        let deals = three_deals_on_one_contract(&world).await;
+        let deals = three_deals_on_one_contract(&world);
         for (deal, _) in &deals {
             let result = world.sync(deal).await;
             assert_eq!(result["syncStatus"], "Completed", "{result:#}");
