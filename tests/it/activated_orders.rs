@@ -23,7 +23,7 @@ async fn the_ids_of_an_activated_order_are_written_by_a_user_with_the_permission
     let refused = unwritten(&result);
     for field in ["Order.M3ter_Contract_Id__c", "OrderItem.M3ter_Plan_Id__c"] {
         let says_so = |warning: &&str| warning.contains(field) && warning.contains("INSUFFICIENT_ACCESS_OR_READONLY");
-        assert!(refused.iter().any(|warning| says_so(warning)), "{field}: {refused:?}");
+        assert!(refused.iter().any(says_so), "{field}: {refused:?}");
     }
     assert!(!org.record("Order", ORDER).unwrap().contains_key("M3ter_Contract_Id__c"));
 
