@@ -78,7 +78,7 @@ fn check_children(query: &Query, text: &str) {
                 check_children(children, text);
             }
             Selected::Path(path) => assert!(path.names.len() <= 6, "{text}"),
-            Selected::Count => panic!("nothing is counted: {text}"),
+            _ => panic!("nothing is counted, grouped or shown otherwise: {text}"),
         }
     }
 }

@@ -8,6 +8,7 @@ mod describe;
 mod evaluate;
 mod examples;
 mod limits;
+mod numbers;
 mod org;
 mod paging;
 mod records;
@@ -188,6 +189,10 @@ impl Salesforce {
             }
             (&Method::POST, ["composite", "tree", object]) => tree::create(&mut lock(&self.org), object, request.body),
             (&Method::POST, ["composite"]) => self.composite(request, control),
+            // Clients look there for what only some orgs have.
+            (&Method::GET, ["tooling", "query"]) => {
+                Err(ApiError::new(StatusCode::BAD_REQUEST, "INVALID_TYPE", "the emulated org has no objects of the Tooling API"))
+            }
             _ => {
                 control.note_unexpected();
                 Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist"))
@@ -202,6 +207,12 @@ impl Salesforce {
             let place = format!("\nERROR at Row:1:Column:{}\n{malformed}", malformed.at + 1);
             ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", place)
         })?;
+        // What the columns are, without rows: the Salesforce CLI asks for it to print a table.
+        if url::form_urlencoded::parse(request.query.as_bytes()).any(|(name, value)| name == "columns" && value == "true") {
+            return Ok(Answer::ok(
+                json!({ "columnMetadata": soql::columns(&query), "entityName": query.from, "groupBy": !query.group.is_empty(), "idSelected": false, "keyPrefix": null }),
+            ));
+        }
         let org = lock(&self.org);
         let rows = Evaluation { org: &org, text: &soql, with_deleted, version: request.version }.rows(&query)?;
         if let Some(count) = rows.count {
@@ -258,12 +269,12 @@ impl Salesforce {
     }
 
     fn dispatch(&self, request: &VendorRequest, control: &Control) -> Result<Answer, ApiError> {
-        let path = request.uri.path();
+        let path = with_one_slash(request.uri.path());
         match (&request.method, path.trim_end_matches('/')) {
             (&Method::POST, "/services/oauth2/token") => return Ok(self.log_in(request)),
             (&Method::POST | &Method::GET, "/services/oauth2/revoke") => return Ok(lock(&self.tokens).revoke(request)),
             (&Method::GET, "/services/data") => {
-                let versions = (58..=68).map(|version| json!({ "label": format!("{version}.0"), "url": format!("/services/data/v{version}.0"), "version": format!("{version}.0") }));
+                let versions = VERSIONS.map(|version| json!({ "label": format!("{version}.0"), "url": format!("/services/data/v{version}.0"), "version": format!("{version}.0") }));
                 return Ok(Answer::ok(versions.collect()));
             }
             _ => {}
@@ -288,6 +299,9 @@ impl Salesforce {
     }
 }
 
+/// The versions of the API: the oldest one that Salesforce still has, to the present one.
+const VERSIONS: std::ops::RangeInclusive<u32> = 31..=68;
+
 /// A request below one version of the API.
 struct Request<'a> {
     method: &'a Method,
@@ -311,12 +325,18 @@ impl Request<'_> {
     }
 }
 
-/// The version and the path below it; the versions from 58.0 to 68.0 exist.
+/// The path, where a client has put a second slash before it: the Salesforce CLI does, and an org does not mind.
+fn with_one_slash(path: &str) -> &str {
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    &path[slashes.saturating_sub(1)..]
+}
+
+/// The version and the path below it.
 fn versioned(path: &str) -> Option<(&str, &str)> {
     let rest = path.strip_prefix("/services/data/")?;
     let (version, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
     let number: u32 = version.strip_prefix('v')?.strip_suffix(".0")?.parse().ok()?;
-    (58..=68).contains(&number).then_some((version, path))
+    VERSIONS.contains(&number).then_some((version, path))
 }
 
 impl Vendor for Salesforce {
@@ -333,6 +353,7 @@ impl Vendor for Salesforce {
     }
 
     fn logged_path(&self, path: &str) -> String {
+        let path = with_one_slash(path);
         let path = versioned(path).map_or(path, |(_, path)| path).trim_end_matches('/');
         if path.is_empty() { "/".to_owned() } else { path.to_owned() }
     }
@@ -398,7 +419,7 @@ impl Vendor for Salesforce {
 }
 
 fn respond(status: StatusCode, body: Option<&Json>) -> Response<Body> {
-    let mut response = Response::new(body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
+    let mut response = Response::new(body.map_or_else(Body::empty, |body| Body::from(numbers::write(body))));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
     response

@@ -49,3 +49,11 @@ async fn jsforce_is_content_with_the_org() {
     run("node", "jsforce_client.mjs", &[&org.base_url()]).await;
     assert_eq!(org.unexpected_requests(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_salesforce_cli_is_content_with_the_org() {
+    let modules = root().join("sandbox/tests/clients/cli/node_modules/@salesforce/cli");
+    assert!(modules.exists(), "the Salesforce CLI is not installed; run scripts/test once");
+    let org = salesforce::start(0).await.unwrap();
+    run("bash", "cli/deal.sh", &[&org.base_url()]).await;
+}

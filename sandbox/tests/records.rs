@@ -7,5 +7,6 @@ mod records {
     mod deployed;
     mod fields;
     mod org;
+    mod queries;
     mod several;
 }

@@ -88,7 +88,7 @@ fn close_bounds(entries: &mut [(Decimal, Option<Decimal>, PricingBand)], field: 
             None if lower > Decimal::ONE => return wrong(format!("begin at {lower} instead of 0 or 1")),
             None => entries[index].2.lower_limit = Decimal::ZERO,
             Some(end) if lower == end || lower == end + Decimal::ONE => entries[index].2.lower_limit = end,
-            Some(end) if lower > end => return wrong(format!("have a gap between {end} and {lower}")),
+            Some(end) if lower > end => return wrong(format!("have a gap between {} and {}", end.normalize(), lower.normalize())),
             Some(end) => return wrong(format!("overlap: a tier begins at {lower}, and the one before ends at {end}")),
         }
         match upper {

@@ -1,5 +1,8 @@
 //! Queries over the records, as the integration user sees them.
 
+mod aggregates;
+mod metadata;
+
 use std::cmp::Ordering;
 
 use axum::http::StatusCode;
@@ -8,9 +11,15 @@ use serde_json::{Value as Json, json};
 
 use super::ApiError;
 use super::limits;
+use super::numbers;
 use super::org::{Fields, Org, is_id};
-use super::soql::{Filter, Literal, Operator, Path, Query, Selected};
+use super::soql::{Aggregate, FieldSet, Filter, Literal, Operator, Path, Query, Selected, Shown, days};
 use super::tables::{Data, Table, table};
+
+/// Rows of a query with `FIELDS(ALL)` or `FIELDS(CUSTOM)`.
+const MOST_OF_FIELDS: usize = 200;
+/// Rows that `OFFSET` may skip.
+const MOST_SKIPPED: usize = 2_000;
 
 /// What a query is evaluated with.
 pub(super) struct Evaluation<'a> {
@@ -34,7 +43,34 @@ impl Evaluation<'_> {
         }
         limits::check_children(query)?;
         let table = table(&query.from).filter(|table| self.org.shows_table(table)).ok_or_else(|| self.unknown_type(&query.from))?;
-        self.rows_among(query, table, |_| true)
+        self.rows_among(&self.spelled_out(query, table)?, table, |_| true)
+    }
+
+    /// The query with `FIELDS()` in the fields that it stands for.
+    fn spelled_out(&self, query: &Query, table: &'static Table) -> Result<Query, ApiError> {
+        let mut query = query.clone();
+        let sets: Vec<FieldSet> =
+            query.select.iter().filter_map(|selected| if let Selected::Fields(set) = selected { Some(*set) } else { None }).collect();
+        let is_unbounded = query.limit.is_none_or(|limit| limit > MOST_OF_FIELDS);
+        if sets.iter().any(|set| *set != FieldSet::Standard) && is_unbounded {
+            let problem = format!("The SOQL FIELDS function must have a LIMIT of at most {MOST_OF_FIELDS}");
+            return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", problem));
+        }
+        let belongs = |set: FieldSet, name: &str| match set {
+            FieldSet::All => true,
+            FieldSet::Custom => name.ends_with("__c"),
+            FieldSet::Standard => !name.ends_with("__c"),
+        };
+        let spell = |selected: Selected| match selected {
+            Selected::Fields(set) => table
+                .columns()
+                .filter(|column| self.org.shows_column(table, column) && belongs(set, column.name))
+                .map(|column| Selected::Path(Path { names: vec![column.name.to_owned()], at: 7 }))
+                .collect(),
+            other => vec![other],
+        };
+        query.select = query.select.into_iter().flat_map(spell).collect();
+        Ok(query)
     }
 
     fn rows_among(&self, query: &Query, table: &'static Table, belongs: impl Fn(&Fields) -> bool) -> Result<Rows, ApiError> {
@@ -44,6 +80,9 @@ impl Evaluation<'_> {
             if query.filter.as_ref().map_or(Ok(true), |filter| self.holds(filter, table, record))? {
                 records.push(record);
             }
+        }
+        if aggregates::are_asked_for(query) {
+            return self.groups(query, table, &records);
         }
         records.sort_by(|one, other| self.compare_by(&query.order, table, one, other));
         let records: Vec<&Fields> = records.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX)).collect();
@@ -56,19 +95,38 @@ impl Evaluation<'_> {
 
     /// Refuses unknown names before any row is looked at, as an empty table would not.
     fn check(&self, query: &Query, table: &'static Table) -> Result<(), ApiError> {
+        let mut named: Vec<String> = Vec::new();
         for selected in &query.select {
             match selected {
-                Selected::Path(path) => {
+                Selected::Path(path) | Selected::Shown(_, path, None) => {
+                    self.column(table, path)?;
+                    let name = path.names.join(".").to_ascii_lowercase();
+                    if named.contains(&name) {
+                        let problem = self.with_place(path.at, &format!("duplicate field selected: {}", path.names.join(".")));
+                        return Err(ApiError::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", problem));
+                    }
+                    named.push(name);
+                }
+                Selected::Shown(_, path, Some(_)) | Selected::Aggregate(Aggregate { path, .. }, _) => {
                     self.column(table, path)?;
                 }
                 Selected::Children(child) => {
                     self.child(table, child)?;
                 }
-                Selected::Count => {}
+                Selected::Count | Selected::Fields(_) => {}
             }
         }
-        for order in &query.order {
-            self.column(table, &order.path)?;
+        if query.offset > MOST_SKIPPED {
+            let problem = format!("Maximum SOQL offset allowed is {MOST_SKIPPED}");
+            return Err(ApiError::new(StatusCode::BAD_REQUEST, "NUMBER_OUTSIDE_VALID_RANGE", problem));
+        }
+        for path in &query.group {
+            self.column(table, path)?;
+        }
+        if !aggregates::are_asked_for(query) {
+            for order in &query.order {
+                self.column(table, &order.path)?;
+            }
         }
         query.filter.as_ref().map_or(Ok(()), |filter| self.check_filter(filter, table))
     }
@@ -79,24 +137,43 @@ impl Evaluation<'_> {
             Filter::Not(part) => self.check_filter(part, table),
             Filter::Compare(path, _, literal) => self.check_literals(table, path, std::slice::from_ref(literal)),
             Filter::In(path, literals) => self.check_literals(table, path, literals),
+            Filter::InQuery(path, query) => {
+                self.column(table, path)?;
+                let [Selected::Path(_)] = query.select.as_slice() else {
+                    let problem = self.with_place(path.at, "an inner query selects one field, an id or a reference");
+                    return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", problem));
+                };
+                let inner = super::tables::table(&query.from).filter(|table| self.org.shows_table(table));
+                self.check(query, inner.ok_or_else(|| self.unknown_type(&query.from))?)
+            }
         }
     }
 
     fn check_literals(&self, table: &'static Table, path: &Path, literals: &[Literal]) -> Result<(), ApiError> {
         let data = self.column(table, path)?;
         for literal in literals {
+            let of_type = |wanted: &str, quotes: &str| {
+                Some(format!(
+                    "value of filter criterion for field '{}' must be of type {wanted} and should {quotes}be enclosed in quotes",
+                    path.names.join(".")
+                ))
+            };
             let problem = match (data, literal) {
+                (_, Literal::Null) => None,
                 (Data::Id | Data::Lookup(..), Literal::Text(text)) if !text.is_empty() && !is_id(text) => {
                     Some(format!("invalid ID field: {text}"))
                 }
-                (Data::Date | Data::DateTime, Literal::Text(text)) => Some(format!(
-                    "value of filter criterion for field '{}' must be of type date and should not be enclosed in quotes: {text}",
-                    path.names.join(".")
-                )),
-                (Data::Currency | Data::Number | Data::Integer | Data::Percent, Literal::Text(_)) => Some(format!(
-                    "value of filter criterion for field '{}' must be of type double and should not be enclosed in quotes",
-                    path.names.join(".")
-                )),
+                (Data::Date, literal) if !is_of(literal, Written::Date) => of_type("date", "not "),
+                (Data::DateTime, literal) if !is_of(literal, Written::DateTime) => of_type("dateTime", "not "),
+                (Data::Currency | Data::Number | Data::Integer | Data::Percent, literal) if !is_of(literal, Written::Number) => {
+                    of_type("double", "not ")
+                }
+                (Data::Checkbox, literal) if !matches!(literal, Literal::Boolean(_)) => of_type("boolean", "not "),
+                (Data::Text(_) | Data::LongText(_) | Data::Email | Data::Picklist(_) | Data::Id | Data::Lookup(..), literal)
+                    if !matches!(literal, Literal::Text(_)) =>
+                {
+                    of_type("string", "")
+                }
                 _ => None,
             };
             if let Some(problem) = problem {
@@ -162,7 +239,15 @@ impl Evaluation<'_> {
                     };
                     row.insert(relationship.to_owned(), children);
                 }
-                Selected::Count => {}
+                Selected::Shown(shown, path, alias) => {
+                    let value = self.value(table, record, &path.names);
+                    let value = match (shown, &value) {
+                        (Shown::Formatted, Json::Number(number)) => json!(number.to_string()),
+                        _ => value,
+                    };
+                    row.insert(alias.clone().unwrap_or_else(|| path.names.join(".")), value);
+                }
+                Selected::Count | Selected::Aggregate(..) | Selected::Fields(_) => {}
             }
         }
         Ok(Json::Object(row))
@@ -173,7 +258,7 @@ impl Evaluation<'_> {
         let Some((first, rest)) = names.split_first() else { return };
         if rest.is_empty() {
             if let Some(column) = table.column(first) {
-                row.insert(column.name.to_owned(), value(table, column.name, record));
+                row.insert(column.name.to_owned(), numbers::shown(column, value(table, column.name, record)));
             }
             return;
         }
@@ -221,6 +306,18 @@ impl Evaluation<'_> {
             Filter::Or(parts) => parts.iter().try_fold(false, |any, part| Ok(any || self.holds(part, table, record)?)),
             Filter::Not(part) => Ok(!self.holds(part, table, record)?),
             Filter::Compare(path, operator, literal) => Ok(matches(&self.value(table, record, &path.names), *operator, literal)),
+            Filter::InQuery(path, query) => {
+                let actual = self.value(table, record, &path.names);
+                let inner = super::tables::table(&query.from).ok_or_else(|| self.unknown_type(&query.from))?;
+                let [Selected::Path(selected)] = query.select.as_slice() else { return Ok(false) };
+                for candidate in self.org.visible(inner, self.with_deleted) {
+                    let belongs = query.filter.as_ref().map_or(Ok(true), |filter| self.holds(filter, inner, candidate))?;
+                    if belongs && !actual.is_null() && self.value(inner, candidate, &selected.names) == actual {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
             Filter::In(path, literals) => {
                 let actual = self.value(table, record, &path.names);
                 Ok(literals.iter().any(|literal| matches(&actual, Operator::Equal, literal)))
@@ -257,33 +354,6 @@ impl Evaluation<'_> {
         Ordering::Equal
     }
 
-    /// Queries of objects that are not records: access and definitions.
-    fn of_metadata(&self, query: &Query) -> Result<Option<Rows>, ApiError> {
-        let equal = |field: &str| query.filter.as_ref().and_then(|filter| equality(filter, field));
-        let rows = match query.from.to_ascii_lowercase().as_str() {
-            "userrecordaccess" => {
-                let (Some(_), Some(id)) = (equal("UserId"), equal("RecordId")) else {
-                    let problem = "When querying UserRecordAccess, you must filter on UserId and RecordId";
-                    return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", problem));
-                };
-                let record = super::tables::TABLES.iter().filter(|table| table.is_shared).find_map(|table| self.org.find(table, &id));
-                let row = |record: &Fields| {
-                    let may_read = !self.org.is_hidden(record);
-                    json!({ "attributes": { "type": "UserRecordAccess" }, "RecordId": record["Id"], "HasReadAccess": may_read, "MaxAccessLevel": if may_read { "All" } else { "None" } })
-                };
-                record.map(row).into_iter().collect()
-            }
-            "entitydefinition" => {
-                let prefix = equal("KeyPrefix");
-                let table = super::tables::TABLES.iter().find(|table| Some(table.key_prefix) == prefix.as_deref());
-                let row = |table: &Table| json!({ "attributes": { "type": "EntityDefinition" }, "QualifiedApiName": table.name, "KeyPrefix": table.key_prefix });
-                table.filter(|table| self.org.shows_table(table)).map(row).into_iter().collect()
-            }
-            _ => return Ok(None),
-        };
-        Ok(Some(Rows { records: rows, count: None }))
-    }
-
     fn unknown_type(&self, name: &str) -> ApiError {
         let at = self.text.to_ascii_lowercase().find(" from ").map_or(0, |at| at + 6);
         let problem = format!(
@@ -297,19 +367,6 @@ impl Evaluation<'_> {
         let from = self.text[..at.min(self.text.len())].char_indices().rev().nth(20).map_or(0, |(index, _)| index);
         let shown: String = self.text[from..].chars().take(60).collect();
         format!("\n{shown}\n{}^\nERROR at Row:1:Column:{}\n{problem}", " ".repeat(at.saturating_sub(from)), at + 1)
-    }
-}
-
-/// The text that a filter demands of a field.
-fn equality(filter: &Filter, field: &str) -> Option<String> {
-    match filter {
-        Filter::And(parts) => parts.iter().find_map(|part| equality(part, field)),
-        Filter::Compare(path, Operator::Equal, Literal::Text(text))
-            if path.names.len() == 1 && path.names[0].eq_ignore_ascii_case(field) =>
-        {
-            Some(text.clone())
-        }
-        _ => None,
     }
 }
 
@@ -330,10 +387,12 @@ fn matches(actual: &Json, operator: Operator, literal: &Literal) -> bool {
                 || (text.len() == 15 && is_id(text) && actual.get(..15) == Some(text))
         }),
         Literal::Bare(written) => bare_ordering(actual, written) == Some(Ordering::Equal),
+        Literal::Days(literal) => days_ordering(actual, literal) == Some(Ordering::Equal),
     };
     let ordering = || match literal {
         Literal::Text(text) => actual.as_str().map(|actual| actual.to_lowercase().cmp(&text.to_lowercase())),
         Literal::Bare(written) => bare_ordering(actual, written),
+        Literal::Days(literal) => days_ordering(actual, literal),
         Literal::Null | Literal::Boolean(_) => None,
     };
     match operator {
@@ -348,6 +407,45 @@ fn matches(actual: &Json, operator: Operator, literal: &Literal) -> bool {
             _ => false,
         },
     }
+}
+
+/// What a literal outside of quotes is.
+#[derive(Clone, Copy, PartialEq)]
+enum Written {
+    Number,
+    Date,
+    DateTime,
+}
+
+fn is_of(literal: &Literal, wanted: Written) -> bool {
+    match literal {
+        Literal::Days(_) => wanted != Written::Number,
+        Literal::Bare(written) => {
+            let kind = if written.parse::<jiff::civil::Date>().is_ok() && !written.contains('T') {
+                Written::Date
+            } else if written.contains('T') {
+                Written::DateTime
+            } else {
+                Written::Number
+            };
+            kind == wanted
+        }
+        _ => false,
+    }
+}
+
+/// How a date or date-time stands to a range of days.
+fn days_ordering(actual: &Json, literal: &str) -> Option<Ordering> {
+    let today = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let (from, to) = days::range(literal, today)?;
+    let day: jiff::civil::Date = actual.as_str()?.get(..10)?.parse().ok()?;
+    Some(if day < from {
+        Ordering::Less
+    } else if day >= to {
+        Ordering::Greater
+    } else {
+        Ordering::Equal
+    })
 }
 
 /// A number by value, a date or date-time by its text.

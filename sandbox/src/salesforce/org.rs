@@ -149,6 +149,10 @@ impl Org {
         !self.rules.hidden_objects.contains(table.name)
     }
 
+    pub(super) fn is_multi_currency(&self) -> bool {
+        self.rules.multi_currency
+    }
+
     pub(super) fn shows_column(&self, table: &Table, column: &Column) -> bool {
         (self.rules.multi_currency || column.name != "CurrencyIsoCode")
             && !self.rules.hidden_fields.contains(&format!("{}.{}", table.name, column.name))

@@ -4,6 +4,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 
 use super::describe::{describe, summary};
+use super::numbers;
 use super::org::{Fields, Org, is_deleted, is_id};
 use super::tables::{Column, Data, Table, table};
 use super::{Answer, ApiError};
@@ -69,7 +70,7 @@ pub(super) fn get(org: &Org, table: &'static Table, id: &str, query: &str) -> Re
     row.insert("Id".to_owned(), record["Id"].clone());
     for column in columns {
         let default = if column.data == Data::Checkbox { json!(false) } else { Json::Null };
-        row.insert(column.name.to_owned(), record.get(column.name).cloned().unwrap_or(default));
+        row.insert(column.name.to_owned(), numbers::shown(column, record.get(column.name).cloned().unwrap_or(default)));
     }
     Ok(Answer::ok(Json::Object(row)))
 }

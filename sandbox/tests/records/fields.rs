@@ -180,7 +180,7 @@ async fn what_an_org_does_not_take_is_refused() {
         (line("OpportunityId", json!("006S90000000001AAA")), "MALFORMED_ID", "OpportunityId"),
         (line("OpportunityId", json!("006S90000000001")), "INVALID_CROSS_REFERENCE_KEY", "OpportunityId"),
         (line("M3ter_Pricing_Type__c", json!("Other")), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "M3ter_Pricing_Type__c"),
-        (line("Quantity", json!("1")), "JSON_PARSER_ERROR", "Quantity"),
+        (line("Quantity", json!("one")), "JSON_PARSER_ERROR", "Quantity"),
         (line("Quantity", json!(1.0e10)), "NUMBER_OUTSIDE_VALID_RANGE", "Quantity"),
         (deal("IsWon", json!(true)), "INVALID_FIELD_FOR_INSERT_UPDATE", "IsWon"),
         (deal("CreatedDate", json!("2020-01-01T00:00:00Z")), "INVALID_FIELD_FOR_INSERT_UPDATE", "CreatedDate"),

@@ -38,6 +38,14 @@ impl Org {
         (status, serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default())
     }
 
+    /// The body of a read, as it is written.
+    pub(super) async fn text(&self, path: &str) -> String {
+        let url = format!("{}/services/data/v60.0/{path}", self.emulator.base_url());
+        let response = self.http.execute(self.http.get(url).bearer_auth(&self.token).build().unwrap()).await.unwrap();
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        response.text().await.unwrap()
+    }
+
     /// The answer to a query of records, deleted ones left out.
     pub(super) async fn query(&self, soql: &str) -> Json {
         self.query_by("query", soql).await

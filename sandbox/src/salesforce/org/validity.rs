@@ -25,6 +25,8 @@ impl Org {
                 let message = format!("No such column '{name}' on sobject of type {}", table.name);
                 return Err(WriteError::of_field("INVALID_FIELD", name, message));
             };
+            let read = read_text(column, value);
+            let value = read.as_ref().unwrap_or(value);
             if !self.is_writable(table, column, write) {
                 let message = format!("Unable to create/update fields: {name}. Please check the security settings of this field.");
                 return Err(WriteError::of_field("INVALID_FIELD_FOR_INSERT_UPDATE", name, message));
@@ -136,6 +138,16 @@ fn check_value(column: &Column, value: &Json) -> Result<(), WriteError> {
         }
         Data::Id | Data::Lookup(..) | Data::DateTime if !value.is_string() => Err(wrong_type()),
         _ => Ok(()),
+    }
+}
+
+/// A number or a checkbox that came as text, as the Salesforce CLI sends what it was given on its command line.
+fn read_text(column: &Column, value: &Json) -> Option<Json> {
+    let text = value.as_str()?;
+    match column.data {
+        Data::Checkbox => text.parse().ok().map(Json::Bool),
+        _ if column.is_number() => text.parse().ok().map(Json::Number),
+        _ => None,
     }
 }
 

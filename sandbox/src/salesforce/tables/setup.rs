@@ -1,6 +1,6 @@
 //! The org itself, who works in it, and its settings. Source: Object Reference for the Salesforce Platform.
 
-use super::Data::{Checkbox, Email, Text};
+use super::Data::{Checkbox, DateTime, Email, Text};
 use super::column::column;
 use super::{CURRENCIES, ID, NAME, Table};
 
@@ -24,7 +24,15 @@ pub(super) const ORGANIZATION: Table = Table {
     name: "Organization",
     key_prefix: "00D",
     is_shared: false,
-    fields: &[&[ID, NAME, column("OrganizationType", Text(40)), column("IsSandbox", Checkbox), column("InstanceName", Text(5))]],
+    fields: &[&[
+        ID,
+        NAME,
+        column("OrganizationType", Text(40)),
+        column("IsSandbox", Checkbox),
+        column("InstanceName", Text(5)),
+        column("TrialExpirationDate", DateTime),
+        column("NamespacePrefix", Text(15)),
+    ]],
     children: &[],
 };
 
