@@ -165,6 +165,16 @@ impl Salesforce {
 
     /// A request below `/services/data/vXX.X`.
     fn rest(&self, request: &Request<'_>, control: &Control) -> Result<Answer, ApiError> {
+        let mut answer = self.carry_out(request, control)?;
+        if let Some(url) = answer.body.as_mut().and_then(|body| body.pointer_mut("/attributes/url"))
+            && let Some(path) = url.as_str().filter(|path| path.starts_with("/sobjects/"))
+        {
+            *url = json!(format!("{}{path}", request.version_path()));
+        }
+        Ok(answer)
+    }
+
+    fn carry_out(&self, request: &Request<'_>, control: &Control) -> Result<Answer, ApiError> {
         let segments: Vec<&str> = request.path.split('/').filter(|segment| !segment.is_empty()).collect();
         match (request.method, segments.as_slice()) {
             (&Method::GET, []) => Ok(Answer::ok(json!({

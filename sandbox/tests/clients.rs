@@ -56,4 +56,5 @@ async fn the_salesforce_cli_is_content_with_the_org() {
     assert!(modules.exists(), "the Salesforce CLI is not installed; run scripts/test once");
     let org = salesforce::start(0).await.unwrap();
     run("bash", "cli/deal.sh", &[&org.base_url()]).await;
+    assert_eq!(org.unexpected_requests(), 0);
 }

@@ -39,6 +39,8 @@ async fn numbers_are_read_as_java_writes_them() {
             assert!(text.contains("\"SortOrder\":7") && !text.contains("\"SortOrder\":7."), "{path}: {text}");
         }
     }
+    let url = format!("/services/data/v60.0/sobjects/Opportunity/{DEAL}");
+    assert_eq!(org.record("Opportunity", DEAL).await["attributes"]["url"], url);
     assert_eq!(org.record("Opportunity", DEAL).await["Probability"].to_string(), json!(100.0).to_string());
 }
 
