@@ -35,6 +35,8 @@ async fn a_price_that_end_dating_ended_runs_on_with_everything_else_after_the_ne
 #[tokio::test(flavor = "multi_thread")]
 async fn a_price_that_an_interrupted_change_ended_runs_on_once_the_change_is_taken_back() {
     let world = World::with_mapping(Some(FROM_DATE)).await;
+    // The price ends today, which must lie within the term.
+    world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2099-12-31"}));
     world.sync(DEAL).await;
     world.org.vendor().update("OpportunityLineItem", LINE, &json!({"UnitPrice": 0.5}));
     let refused = FaultKind::Status { status: 503, retry_after: None, message: None };
