@@ -9,7 +9,7 @@ use sync_to_m3ter::domain::ids::SalesforceId;
 use crate::support::*;
 
 /// Exit code and both outputs of the program.
-async fn run(world: &World, directory: &Path, arguments: &[&str]) -> (i32, String) {
+pub(crate) async fn run(world: &World, directory: &Path, arguments: &[&str]) -> (i32, String) {
     run_with(world, directory, arguments, &[]).await
 }
 

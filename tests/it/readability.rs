@@ -1,14 +1,13 @@
 //! Not readable is not blank: a field that the org showed before and does not show now changes nothing in m3ter.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Map, Value as Json, json};
 use sync_to_m3ter::domain::org_schema::{OrgSchema, SObject};
 use sync_to_m3ter::mapping::{Mapping, Mappings};
 use sync_to_m3ter::salesforce::fuzzing::described;
 
+use crate::commands::run;
 use crate::support::*;
 
 /// A line whose price stands in a field of its own, digit for digit far below its `UnitPrice`.
@@ -101,25 +100,6 @@ async fn a_field_that_was_never_shown_counts_as_blank() {
     let result = world.sync(FIVE_LINES).await;
     assert_all(&result, "created");
     assert_ne!(world.object("pricings", "code", PRICED)["pricingBands"][0]["unitPrice"].to_string(), "0.0000012345");
-}
-
-/// The program, with a database of its own.
-async fn run(world: &World, directory: &Path, arguments: &[&str]) -> (i32, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
-    command
-        .env_clear()
-        .args(arguments)
-        .env("DATABASE_URL", format!("sqlite://{}", directory.join("commands.db").display()))
-        .env("SALESFORCE_LOGIN_URL", world.org.base_url())
-        .env("SALESFORCE_CLIENT_ID", "sandbox")
-        .env("SALESFORCE_CLIENT_SECRET", "sandbox")
-        .env("M3TER_BASE_URL", world.organization.base_url())
-        .env("M3TER_ORG_ID", sync_to_m3ter_sandbox::m3ter::ORGANIZATION)
-        .env("M3TER_API_KEY", "sandbox")
-        .env("M3TER_API_SECRET", "sandbox");
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    (output.status.code().unwrap(), text)
 }
 
 #[tokio::test(flavor = "multi_thread")]
