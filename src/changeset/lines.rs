@@ -14,7 +14,7 @@ pub struct ShownRow {
 
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum LineFate {
     /// It is gone from the record.
     Removed,
     /// It belongs to another record now.
@@ -38,17 +38,17 @@ pub enum Origin {
 ///
 /// `is_part` says that rows of its kind are parts of the record, visible and deleted with it (`cascadeDelete`): then its absence alone
 /// says that it is gone, also once it is purged from the recycle bin. Others only look up to the record and may be hidden one by one.
-pub fn fate(origin: Origin, is_part: bool, shown: Option<&ShownRow>, is_of_record: impl Fn(&SalesforceId) -> bool) -> Fate {
+pub fn fate(origin: Origin, is_part: bool, shown: Option<&ShownRow>, is_of_record: impl Fn(&SalesforceId) -> bool) -> LineFate {
     let is_gone_for_certain = is_part && origin == Origin::Linked;
     match shown {
-        None if is_gone_for_certain => Fate::Removed,
-        None => Fate::NotVisible,
+        None if is_gone_for_certain => LineFate::Removed,
+        None => LineFate::NotVisible,
         Some(row) => match (&row.parent, row.is_deleted) {
-            (Some(parent), true) if is_of_record(parent) => Fate::Removed,
-            (Some(parent), false) if is_of_record(parent) => Fate::Present,
-            (_, true) if is_gone_for_certain => Fate::Removed,
-            (Some(parent), _) => Fate::Moved(parent.clone()),
-            (None, _) => Fate::NotVisible,
+            (Some(parent), true) if is_of_record(parent) => LineFate::Removed,
+            (Some(parent), false) if is_of_record(parent) => LineFate::Present,
+            (_, true) if is_gone_for_certain => LineFate::Removed,
+            (Some(parent), _) => LineFate::Moved(parent.clone()),
+            (None, _) => LineFate::NotVisible,
         },
     }
 }
@@ -65,15 +65,15 @@ mod tests {
     fn only_what_is_certainly_gone_from_this_record_is_removed() {
         let (own, other) = (id("006S900000795MM"), id("006S900000795MN"));
         let row = |parent: Option<&SalesforceId>, is_deleted| Some(ShownRow { is_deleted, parent: parent.cloned() });
-        let moved = Fate::Moved(other.clone());
+        let moved = LineFate::Moved(other.clone());
         for (shown, linked_part, linked_look_up, part_under_contract, look_up_under_contract) in [
-            (None, Fate::Removed, Fate::NotVisible, Fate::NotVisible, Fate::NotVisible),
-            (row(Some(&own), true), Fate::Removed, Fate::Removed, Fate::Removed, Fate::Removed),
-            (row(Some(&own), false), Fate::Present, Fate::Present, Fate::Present, Fate::Present),
-            (row(Some(&other), true), Fate::Removed, moved.clone(), moved.clone(), moved.clone()),
+            (None, LineFate::Removed, LineFate::NotVisible, LineFate::NotVisible, LineFate::NotVisible),
+            (row(Some(&own), true), LineFate::Removed, LineFate::Removed, LineFate::Removed, LineFate::Removed),
+            (row(Some(&own), false), LineFate::Present, LineFate::Present, LineFate::Present, LineFate::Present),
+            (row(Some(&other), true), LineFate::Removed, moved.clone(), moved.clone(), moved.clone()),
             (row(Some(&other), false), moved.clone(), moved.clone(), moved.clone(), moved.clone()),
-            (row(None, false), Fate::NotVisible, Fate::NotVisible, Fate::NotVisible, Fate::NotVisible),
-            (row(None, true), Fate::Removed, Fate::NotVisible, Fate::NotVisible, Fate::NotVisible),
+            (row(None, false), LineFate::NotVisible, LineFate::NotVisible, LineFate::NotVisible, LineFate::NotVisible),
+            (row(None, true), LineFate::Removed, LineFate::NotVisible, LineFate::NotVisible, LineFate::NotVisible),
         ] {
             let fates = [(Origin::Linked, true), (Origin::Linked, false), (Origin::UnderContract, true), (Origin::UnderContract, false)]
                 .map(|(origin, is_part)| fate(origin, is_part, shown.as_ref(), |row| *row == own));

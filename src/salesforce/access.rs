@@ -87,8 +87,8 @@ impl Client {
     }
 }
 
-/// Whether a text may stand in a query as the name of an object or of a field.
-fn is_name(text: &str) -> bool {
+/// Whether a text may stand in a query or a path as the name of an object or of a field.
+pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::access::is_name;
 use super::{Client, text};
 use crate::domain::org_schema::{ChildRelationship, OrgField, SObject};
 use crate::transport::{Budget, Call, CalloutError, Repeatable};
@@ -10,7 +11,7 @@ impl Client {
     /// The describe of an sObject; `None` when the org does not have it or does not show it.
     pub async fn describe(&self, sobject: &str, budget: &Budget) -> Result<Option<SObject>, CalloutError> {
         // The name comes from the mapping or from another describe; it becomes part of a path.
-        if !sobject.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        if !is_name(sobject) {
             return Ok(None);
         }
         let call = Call { operation: "Describe", repeatable: Repeatable::Yes };

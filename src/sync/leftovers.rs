@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::changeset::Changeset;
-use crate::changeset::lines::{Fate, Origin, ShownRow, fate};
+use crate::changeset::lines::{LineFate, Origin, ShownRow, fate};
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::date_at;
 use crate::domain::desired::DesiredObject;
@@ -28,7 +28,7 @@ pub(super) struct RemovedLine {
     pub(super) object: ObjectKey,
     pub(super) plan: ActualObject,
     pub(super) origin: Origin,
-    pub(super) fate: Fate,
+    pub(super) fate: LineFate,
     /// Another record has linked the AccountPlan as its own.
     pub(super) is_linked_elsewhere: bool,
 }
@@ -72,8 +72,8 @@ impl RecordRows<'_> {
             RemovedLine { is_linked_elsewhere: is_elsewhere(plan), object, plan: plan.clone(), origin, fate }
         });
         // Under a Contract that several records share lie the lines of the others as well.
-        let is_others = |line: &RemovedLine| line.origin == Origin::UnderContract && matches!(line.fate, Fate::Moved(_));
-        Ok(lines.filter(|line| line.fate != Fate::Present && !is_others(line)).collect())
+        let is_others = |line: &RemovedLine| line.origin == Origin::UnderContract && matches!(line.fate, LineFate::Moved(_));
+        Ok(lines.filter(|line| line.fate != LineFate::Present && !is_others(line)).collect())
     }
 
     fn unseen<'s>(&self, seen: &'s Seen<'_>, changeset: &Changeset, now: Timestamp) -> Vec<(ObjectKey, Origin, &'s ActualObject)> {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::changeset::lines::{Fate, Origin};
+use crate::changeset::lines::{LineFate, Origin};
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::ending::BillingEntity;
 use crate::domain::finding::FindingCode;
@@ -70,11 +70,11 @@ impl Removal<'_> {
     /// What is said about a line that is not to be ended; `None` for one that is.
     fn told(&self, line: &RemovedLine) -> Option<Removed> {
         match &line.fate {
-            Fate::Moved(_) if line.is_linked_elsewhere => Some(Removed::HandedOver),
-            Fate::Moved(parent) => Some(Removed::Warning(moved(line, parent))),
-            Fate::NotVisible | Fate::Present => Some(self.not_visible(line)),
-            Fate::Removed if self.setting == RemovedLines::End => None,
-            Fate::Removed => Some(self.removed(line)),
+            LineFate::Moved(_) if line.is_linked_elsewhere => Some(Removed::HandedOver),
+            LineFate::Moved(parent) => Some(Removed::Warning(moved(line, parent))),
+            LineFate::NotVisible | LineFate::Present => Some(self.not_visible(line)),
+            LineFate::Removed if self.setting == RemovedLines::End => None,
+            LineFate::Removed => Some(self.removed(line)),
         }
     }
 
