@@ -1,23 +1,30 @@
 //! The composition root: from a configuration to running parts.
 
+mod descriptors;
+mod secrets;
+
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use strum::VariantArray as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::callers::Access;
+use crate::callers::{Access, Callers};
 use crate::config::Config;
-use crate::http::{self, server::Connections};
+use crate::domain::finding::FindingCode;
+use crate::domain::outcome::ErrorCode;
+use crate::http::{self, Places, Strangers, metrics::Scrapers, server::Shutdown};
 use crate::mapping::{LARGEST_FILE_BYTES, MappingFault, MappingSource, Mappings};
 use crate::store::Store;
 use crate::sync::{Readiness, Scope, Syncs};
-use crate::telemetry::metrics;
+use crate::telemetry::{ErrorChain, metrics};
 use crate::{m3ter, salesforce};
+use secrets::Secrets;
 
 /// The running parts of one service.
 #[derive(Debug)]
@@ -26,24 +33,35 @@ pub struct App {
     pub syncs: Syncs,
     store: Store,
     tasks: TaskTracker,
+    secrets: Secrets,
     access: Access,
     metrics_address: Option<SocketAddr>,
+    metrics_token_file: Option<PathBuf>,
     grace: Duration,
+    drain: Duration,
 }
 
 /// What is left to do when all runs have ended or were given back: answers go out, and the store closes.
 const LAST_STEPS: Duration = Duration::from_secs(3);
+/// How often it is written down when keys were used last: what a process that dies forgets.
+const USES_EVERY: Duration = Duration::from_mins(1);
 /// Between two tries to reach the vendors at start.
 const LOAD_RETRY: Duration = Duration::from_secs(5);
 
 impl App {
     /// Puts the parts together, to work within `scope`; nothing has spoken to a vendor yet.
     pub async fn new(config: &Config, scope: Scope) -> anyhow::Result<Self> {
-        let mappings = load_mappings(config.mappings_dir.as_deref())?;
+        let mut mappings = load_mappings(config.mappings_dir.as_deref())?;
+        mappings.state_billing(config.commitment_billing);
         let store = Store::open(&config.database_url).await.context("the database could not be opened")?;
         let salesforce = salesforce::Client::new(config.salesforce.clone()).context("the Salesforce client could not be made")?;
         let m3ter = m3ter::Client::new(config.m3ter.clone()).context("the m3ter client could not be made")?;
         let tasks = TaskTracker::new();
+        let secrets = Secrets {
+            salesforce: config.salesforce.credentials.may_change().then(|| salesforce.clone()),
+            m3ter: config.m3ter.may_change().then(|| m3ter.clone()),
+            database: config.database_url_file.clone().map(|file| (file, config.database_url.clone(), store.clone())),
+        };
         let syncs = Syncs::new(salesforce, m3ter, mappings, store.clone(), config.limits, config.runs.clone(), tasks.clone());
         tasks.spawn({
             let syncs = syncs.clone();
@@ -53,57 +71,116 @@ impl App {
             syncs,
             store,
             tasks,
+            secrets,
             access: config.access.clone(),
             metrics_address: config.metrics_address,
+            metrics_token_file: config.metrics_token_file.clone(),
             grace: config.runs.shutdown_grace,
+            drain: config.runs.shutdown_drain,
         })
     }
 
-    /// Serves until `shutdown`, then lets running syncs end or gives them back.
+    /// Serves until `shutdown`, and then on for a moment, in which proxies see that this process is not ready; then lets running syncs end
+    /// or gives them back.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let shutdown = Shutdown { draining: shutdown, closing: CancellationToken::new() };
+        let closing = &shutdown.closing;
+        let places = Places::new(descriptors::connections(), self.access.trusted_proxies.clone());
+        let strangers = Strangers::default();
+        self.tasks.spawn(strangers.clone().keep_telling(closing.clone()));
         if let Some(address) = self.metrics_address {
             metrics::start();
+            metrics::begin_at_zero(
+                ErrorCode::VARIANTS.iter().map(|code| code.as_str()),
+                FindingCode::VARIANTS.iter().map(|code| code.as_str()),
+                [("Salesforce", "Token"), ("m3ter", "GenerateToken")],
+            );
+            self.tasks.spawn(metrics::keep_small(closing.clone()));
             let listener = TcpListener::bind(address).await.with_context(|| format!("cannot serve metrics on {address}"))?;
-            let (router, shutdown) = (http::metrics::router(self.syncs.clone()), shutdown.clone());
+            let scrapers = match &self.metrics_token_file {
+                Some(file) => Scrapers::WithToken(file.clone()),
+                None if address.ip().is_loopback() => Scrapers::OnThisMachine,
+                None => Scrapers::Anybody,
+            };
+            let router = http::metrics::router(self.syncs.clone(), scrapers, strangers.clone(), places.clone());
+            let (own_places, shutdown) = (Places::new(places.connections().limit / 4, Vec::new()), Shutdown::at_once(closing));
             self.tasks.spawn(async move {
-                if let Err(error) = http::server::serve(listener, router, Connections::default(), shutdown, LAST_STEPS).await {
+                if let Err(error) = http::server::serve(listener, router, own_places, shutdown, LAST_STEPS).await {
                     tracing::error!(%error, "the metrics are not served any more");
                 }
             });
         }
-        let loading = self.tasks.spawn(load_until_ready(self.syncs.clone(), shutdown.clone()));
-        let watching = self.access.callers.clone().map(|callers| self.tasks.spawn(callers.watch(shutdown.clone())));
+        self.tasks.spawn(secrets::follow(self.secrets.clone(), closing.clone()));
+        let loading = self.tasks.spawn(load_until_ready(self.syncs.clone(), closing.clone()));
+        let watching = self.access.callers.clone().map(|callers| {
+            let (store, closing) = (self.store.clone(), closing.clone());
+            self.tasks.spawn(async move {
+                tokio::join!(callers.clone().watch(closing.clone()), keep_all_uses(callers, store, closing));
+            })
+        });
+        let grace = self.grace.saturating_sub(self.drain);
         // Whoever waits for a sync is answered when it has ended or was given back: connections end after the runs.
         let stopping = self.tasks.spawn({
-            let (syncs, shutdown, grace) = (self.syncs.clone(), shutdown.clone(), self.grace);
+            let (syncs, shutdown, drain, grace) = (self.syncs.clone(), shutdown.clone(), self.drain, grace);
             async move {
-                shutdown.cancelled().await;
+                shutdown.draining.cancelled().await;
+                syncs.drain();
+                tracing::info!(drain_s = drain.as_secs(), "the service stops: it is not ready, and takes requests for a moment");
+                shutdown.closing.run_until_cancelled(tokio::time::sleep(drain)).await;
+                shutdown.closing.cancel();
                 syncs.stop(grace).await;
             }
         });
-        let connections = Connections { exempt: self.access.trusted_proxies.clone(), ..Connections::default() };
-        let router = http::router(self.syncs.clone(), self.access.clone());
-        let served = http::server::serve(listener, router, connections, shutdown.clone(), self.grace + LAST_STEPS).await;
-        shutdown.cancel();
+        let router = http::router(self.syncs.clone(), self.access.clone(), strangers.clone(), places.clone());
+        let served = http::server::serve(listener, router, places, shutdown.clone(), grace + LAST_STEPS).await;
+        shutdown.draining.cancel();
+        shutdown.closing.cancel();
         loading.abort();
         if let Some(watching) = watching {
             watching.abort();
         }
+        if let Some(callers) = &self.access.callers {
+            keep_uses(callers, &self.store).await;
+        }
         let _ = stopping.await;
-        self.end().await?;
+        strangers.tell();
+        self.close().await;
         served.context("the server stopped")
     }
 
     /// Takes no new syncs, lets those that run end or gives them back, and closes the store.
     pub async fn end(self) -> anyhow::Result<()> {
         self.syncs.stop(self.grace).await;
+        self.close().await;
+        Ok(())
+    }
+
+    async fn close(self) {
         self.tasks.close();
         if tokio::time::timeout(LAST_STEPS, self.tasks.wait()).await.is_err() {
             tracing::warn!(tasks = self.tasks.len(), "the service stops although not all is done");
         }
         // A server that does not answer does not keep the process.
         let _ = tokio::time::timeout(LAST_STEPS, self.store.close()).await;
-        Ok(())
+    }
+}
+
+/// Writes down when keys were used last, a minute's requests at once: off the way of each of them.
+async fn keep_all_uses(callers: Callers, store: Store, shutdown: CancellationToken) {
+    while shutdown.run_until_cancelled(tokio::time::sleep(USES_EVERY)).await.is_some() {
+        keep_uses(&callers, &store).await;
+    }
+}
+
+async fn keep_uses(callers: &Callers, store: &Store) {
+    let uses = callers.take_uses();
+    if uses.is_empty() {
+        return;
+    }
+    let rows: Vec<_> = uses.iter().map(|used| (used.key.to_string(), used.name.to_string(), used.at)).collect();
+    if let Err(error) = store.save_key_uses(&rows).await {
+        tracing::debug!(error = %ErrorChain(&error), "it could not be written down when API keys were used");
+        callers.return_uses(uses);
     }
 }
 

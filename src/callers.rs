@@ -1,32 +1,43 @@
-//! Who may call, and what: API keys, each with a name and a role.
+//! Who may call, and what: API keys, each with a name, a role and what it may do less than that.
 //!
-//! [`Callers`] holds the keys of one file and tells who presents one; [`Callers::reload`] takes in what the file says now. A key is
-//! 256 random bits, so its SHA-256 hash needs neither salt nor slowness: nobody can run through the keys, and a stolen file opens
-//! nothing. A key itself is never kept, logged or shown again.
+//! [`Callers`] holds the keys of one file and tells who presents one; [`Callers::watch`] takes in what the file says now. Entries that are
+//! right count, whatever is wrong with others; a file that cannot be read leaves the earlier keys as they are. A key is 256 random bits,
+//! so its SHA-256 hash needs neither salt nor slowness: nobody can run through the keys, and a stolen file opens nothing. A key itself is
+//! never kept, logged or shown again.
 
+mod edit;
+mod entry;
 mod file;
 mod key;
+mod limits;
+mod role;
+mod uses;
+mod watch;
 
-use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ipnet::IpNet;
-use tokio_util::sync::CancellationToken;
+use jiff::Timestamp;
+use tokio::time::Instant;
 
-pub use file::{KeysFileError, append, entry};
+pub use edit::{append, append_entry, revoke};
+pub use entry::{KeyEntry, parse_org};
+pub use file::{KeyFault, KeysFileError};
 pub use key::{KeyHash, NewKey, new_key};
+pub use limits::{Expiry, KeyLimits, Reason, Refusal, RootObject, Scope, parse_network};
+pub use role::{Permission, Role};
+pub use uses::KeyUse;
+pub use watch::{KeysChange, Reload};
 
 use key::StoredKey;
 
 /// What `CALLER_REQUESTS_PER_MINUTE` is by default. A sync takes six of m3ter's 50 requests a second: this is more than it follows.
 pub const REQUESTS_PER_MINUTE: u32 = 600;
-/// How often the file is looked at; a revoked key works this much longer at most.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How callers are told apart.
 #[derive(Debug, Clone)]
@@ -35,74 +46,8 @@ pub struct Access {
     pub callers: Option<Callers>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Requests that one caller may make in a minute.
+    /// Requests that one caller may make in a minute, if its key says nothing else.
     pub requests_per_minute: u32,
-}
-
-/// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Start syncs, and read the runs that it asked for.
-    Caller,
-    /// Read all runs.
-    Viewer,
-    /// Everything: also replay and end-date.
-    Operator,
-}
-
-/// What an operation takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permission {
-    /// Any key.
-    Known,
-    /// To start a sync.
-    Sync,
-    /// To read one run: whose, the operation itself looks at.
-    ReadRun,
-    /// To read all runs.
-    ReadRuns,
-    /// Everything else.
-    Operate,
-}
-
-impl Role {
-    /// Whether the role covers an operation.
-    pub fn may(self, permission: Permission) -> bool {
-        match permission {
-            Permission::Known | Permission::ReadRun => true,
-            Permission::Sync => matches!(self, Self::Caller | Self::Operator),
-            Permission::ReadRuns => matches!(self, Self::Viewer | Self::Operator),
-            Permission::Operate => self == Self::Operator,
-        }
-    }
-
-    /// As the file and the logs spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Caller => "caller",
-            Self::Viewer => "viewer",
-            Self::Operator => "operator",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "caller" => Ok(Self::Caller),
-            "viewer" => Ok(Self::Viewer),
-            "operator" => Ok(Self::Operator),
-            other => Err(format!("`{other}` is not a role; there are `caller`, `viewer` and `operator`")),
-        }
-    }
 }
 
 /// Whoever stands behind a key.
@@ -110,8 +55,41 @@ impl FromStr for Role {
 pub struct Caller {
     /// The key's name.
     pub name: Arc<str>,
-    /// What it may do.
+    /// What it may do at most.
     pub role: Role,
+    /// The beginning of the key's hash, which tells it from others of its name; empty without keys.
+    pub key: Arc<str>,
+    /// What it may do less than its role.
+    pub limits: Arc<KeyLimits>,
+}
+
+impl Caller {
+    /// Whoever reaches loopback where no keys are asked for.
+    pub fn local() -> Self {
+        Self { name: "local".into(), role: Role::Operator, key: "".into(), limits: Arc::default() }
+    }
+
+    /// Whether an operation is open to the caller, as far as it can be told without its record.
+    pub fn may(&self, permission: Permission) -> Result<(), Refusal> {
+        let Self { name, role, limits, .. } = self;
+        if !role.may(permission) {
+            let message = format!("The API key `{name}` has the role `{role}`, which does not cover this");
+            return Err(Refusal { reason: Reason::Role, message });
+        }
+        limits.allow(permission).map_err(|what| {
+            let reason = if limits.scopes.is_empty() { Reason::Object } else { Reason::Scope };
+            Refusal { reason, message: format!("The API key `{name}` {what}") }
+        })
+    }
+}
+
+/// Why nobody is let in, although somebody may be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejected {
+    /// It is nobody's key.
+    Unknown,
+    /// It is somebody's, who may not come in now or from there.
+    Known(Caller, Refusal),
 }
 
 /// The keys that are valid now; a clone is another handle.
@@ -119,76 +97,119 @@ pub struct Caller {
 pub struct Callers {
     path: Arc<Path>,
     keys: Arc<RwLock<Keys>>,
+    uses: Arc<uses::Uses>,
+    lock_out_after: Option<Duration>,
 }
 
 #[derive(Debug)]
 struct Keys {
     /// The file as it was read, to see that it changed.
     text: String,
-    keys: Vec<StoredKey>,
+    valid: Vec<StoredKey>,
+    /// What is wrong with other entries.
+    faults: Vec<KeyFault>,
+    /// When the file was read last.
+    read_at: Instant,
+    /// Why it cannot be read since then.
+    unreadable: Option<String>,
 }
 
-/// What looking at the file again brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reload {
-    /// The same as before.
-    Unchanged,
-    /// So many keys are valid now.
-    Changed(usize),
+/// One key as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedKey {
+    /// Who stands behind it.
+    pub caller: Caller,
+    /// Whether it has ended.
+    pub is_over: bool,
 }
 
 impl Callers {
     /// The keys of a file.
     pub fn from_file(path: PathBuf) -> Result<Self, KeysFileError> {
         let text = file::read(&path)?;
-        let keys = file::parse(&path, &text)?;
-        Ok(Self { path: path.into(), keys: Arc::new(RwLock::new(Keys { text, keys })) })
+        let file::Parsed { keys, faults } = file::parse(&path, &text, Timestamp::now())?;
+        let keys = Keys { text, valid: keys, faults, read_at: Instant::now(), unreadable: None };
+        Ok(Self { path: path.into(), keys: Arc::new(RwLock::new(keys)), uses: Arc::default(), lock_out_after: None })
     }
 
-    /// Takes in what the file says now. A file that cannot be used changes nothing.
-    pub fn reload(&self) -> Result<Reload, KeysFileError> {
-        let text = file::read(&self.path)?;
-        if self.keys.read().unwrap_or_else(PoisonError::into_inner).text == text {
-            return Ok(Reload::Unchanged);
-        }
-        let keys = file::parse(&self.path, &text)?;
-        let count = keys.len();
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Keys { text, keys };
-        Ok(Reload::Changed(count))
+    /// Lets nobody in any more once the file could not be read for so long; `None`: the earlier keys stay.
+    #[must_use]
+    pub fn locking_out_after(self, time: Option<Duration>) -> Self {
+        Self { lock_out_after: time, ..self }
     }
 
-    /// Keeps up with the file until `shutdown`: once a second, and at once on SIGHUP.
-    pub async fn watch(self, shutdown: CancellationToken) {
-        let mut hangup = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
-            Ok(hangup) => hangup,
-            Err(error) => return tracing::error!(%error, "the API keys are not kept up with: SIGHUP cannot be received"),
+    /// Who stands behind the value of an `Authorization` header, from where it came.
+    pub fn authenticate(&self, authorization: &str, client: IpAddr) -> Result<Caller, Rejected> {
+        let caller = self.present(authorization).ok_or(Rejected::Unknown)?;
+        let name = &caller.name;
+        let refusal = if self.is_locked_out() {
+            let message = "The file of API keys could not be read for too long; nobody is let in until it can be";
+            Refusal { reason: Reason::LockedOut, message: message.to_owned() }
+        } else if let Some(expires) = caller.limits.expires.as_ref().filter(|_| caller.limits.is_over(Timestamp::now())) {
+            Refusal { reason: Reason::Expired, message: format!("The API key `{name}` has ended ({expires}); ask for a new one") }
+        } else if !caller.limits.covers_address(client) {
+            let message = format!("The API key `{name}` may not be used from the address {}", client.to_canonical());
+            Refusal { reason: Reason::Address, message }
+        } else {
+            return Ok(caller);
         };
-        let mut last_problem = None;
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(RELOAD_INTERVAL) => {}
-                _ = hangup.recv() => last_problem = None,
-            }
-            match self.reload() {
-                Ok(Reload::Unchanged) => last_problem = None,
-                Ok(Reload::Changed(keys)) => {
-                    last_problem = None;
-                    tracing::info!(target: "audit", keys, "the API keys were read again");
-                }
-                Err(problem) => {
-                    let problem = problem.to_string();
-                    if last_problem.as_ref() != Some(&problem) {
-                        tracing::error!(problem, "the API keys could not be read again; those from before stay valid");
-                        last_problem = Some(problem);
-                    }
-                }
-            }
-        }
+        Err(Rejected::Known(caller, refusal))
     }
 
-    /// The caller behind the value of an `Authorization` header.
-    pub fn authenticate(&self, authorization: &str) -> Option<Caller> {
+    /// Notes that a request of a key was let in.
+    pub fn note_use(&self, caller: &Caller) {
+        self.uses.note(caller);
+    }
+
+    /// The uses that were noted since this was last asked, at most one for each key.
+    pub fn take_uses(&self) -> Vec<KeyUse> {
+        self.uses.take()
+    }
+
+    /// Gives uses back that could not be kept.
+    pub fn return_uses(&self, uses: Vec<KeyUse>) {
+        self.uses.put_back(uses);
+    }
+
+    /// All keys of the file, also those that have ended.
+    pub fn list(&self) -> Vec<ListedKey> {
+        let now = Timestamp::now();
+        let keys = self.held();
+        keys.valid.iter().map(|key| ListedKey { caller: key.caller.clone(), is_over: key.caller.limits.is_over(now) }).collect()
+    }
+
+    /// What is wrong with entries that do not count.
+    pub fn faults(&self) -> Vec<KeyFault> {
+        self.held().faults.clone()
+    }
+
+    /// Whether others than the file's owner may read it.
+    pub fn others_may_read(&self) -> bool {
+        file::others_may_read(&self.path)
+    }
+
+    /// What an operator has to look at, one sentence each.
+    pub fn problems(&self) -> Vec<String> {
+        let keys = self.held();
+        let unreadable = keys.unreadable.iter().map(|problem| {
+            let minutes = keys.read_at.elapsed().as_secs() / 60;
+            format!("The API keys could not be read for {minutes} min, and those from before count: {problem}")
+        });
+        let wrong = keys.faults.iter().filter(|fault| !fault.is_expiry);
+        unreadable.chain(wrong.map(|fault| format!("An API key does not count: {fault}"))).collect()
+    }
+
+    /// Whether the file could not be read for so long that nobody is let in.
+    pub fn is_locked_out(&self) -> bool {
+        let keys = self.held();
+        keys.unreadable.is_some() && self.lock_out_after.is_some_and(|time| keys.read_at.elapsed() >= time)
+    }
+
+    fn held(&self) -> RwLockReadGuard<'_, Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn present(&self, authorization: &str) -> Option<Caller> {
         let (scheme, credentials) = authorization.split_once(' ')?;
         let credentials = credentials.trim_matches(' ');
         if scheme.eq_ignore_ascii_case("bearer") {
@@ -206,78 +227,18 @@ impl Callers {
     /// Every key is compared, and each in constant time: how long it takes tells nothing about which one is near.
     fn find(&self, key: &str) -> Option<Caller> {
         let hash = KeyHash::of(key);
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        keys.keys.iter().fold(None, |found, stored| if stored.hash.is(&hash) { Some(stored.caller.clone()) } else { found })
+        self.held().valid.iter().fold(None, |found, stored| if stored.hash.is(&hash) { Some(stored.caller.clone()) } else { found })
     }
+}
+
+/// What a message repeats of a word that somebody put into the file: not what may be a key.
+fn harmless(word: &str) -> String {
+    const LONGEST: usize = 24;
+    if word.contains("s2m_") || word.chars().count() > LONGEST {
+        return "…".to_owned();
+    }
+    crate::domain::shown::word(word)
 }
 
 #[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret as _;
-
-    use super::*;
-
-    fn basic(name: &str, key: &str) -> String {
-        format!("Basic {}", BASE64_STANDARD.encode(format!("{name}:{key}")))
-    }
-
-    fn secret(key: &NewKey) -> String {
-        key.key.expose_secret().to_owned()
-    }
-
-    #[test]
-    fn a_key_works_as_bearer_and_as_basic_until_it_is_revoked() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("keys.toml");
-        let (old, new) = (new_key(), new_key());
-        append(&path, "flow", Role::Caller, &old.hash).unwrap();
-        append(&path, "flow", Role::Caller, &new.hash).unwrap();
-        append(&path, "ops", Role::Operator, &new_key().hash).unwrap();
-        let callers = Callers::from_file(path.clone()).unwrap();
-        let flow = Some(Caller { name: "flow".into(), role: Role::Caller });
-        for key in [&old, &new] {
-            assert_eq!(callers.authenticate(&format!("Bearer {}", secret(key))), flow);
-            assert_eq!(callers.authenticate(&format!("bearer  {} ", secret(key))), flow);
-            assert_eq!(callers.authenticate(&basic("flow", &secret(key))), flow);
-        }
-        for nobody in [
-            String::new(),
-            "Bearer".to_owned(),
-            "Bearer ".to_owned(),
-            secret(&old),
-            format!("Bearer {}", secret(&new_key())),
-            format!("Bearer {}x", secret(&old)),
-            format!("Bearer {}", old.hash),
-            format!("Digest {}", secret(&old)),
-            basic("ops", &secret(&old)),
-            basic("", &secret(&old)),
-            format!("Basic {}", secret(&old)),
-        ] {
-            assert_eq!(callers.authenticate(&nobody), None, "{nobody}");
-        }
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(!text.contains(&secret(&old)), "the file holds hashes only");
-        std::fs::write(&path, text.replace(&old.hash.to_string(), &new_key().hash.to_string())).unwrap();
-        assert_eq!(callers.reload().unwrap(), Reload::Changed(3));
-        assert_eq!(callers.authenticate(&format!("Bearer {}", secret(&old))), None);
-        assert_eq!(callers.authenticate(&format!("Bearer {}", secret(&new))), flow);
-        assert_eq!(callers.reload().unwrap(), Reload::Unchanged);
-        std::fs::write(&path, "[[key]]\nname = ").unwrap();
-        assert!(callers.reload().is_err());
-        assert_eq!(callers.authenticate(&format!("Bearer {}", secret(&new))), flow, "a broken file changes nothing");
-    }
-
-    #[test]
-    fn each_role_covers_its_operations_only() {
-        use Permission::{Known, Operate, ReadRun, ReadRuns, Sync};
-        for (role, allowed) in [
-            (Role::Caller, vec![Known, Sync, ReadRun]),
-            (Role::Viewer, vec![Known, ReadRun, ReadRuns]),
-            (Role::Operator, vec![Known, Sync, ReadRun, ReadRuns, Operate]),
-        ] {
-            for permission in [Known, Sync, ReadRun, ReadRuns, Operate] {
-                assert_eq!(role.may(permission), allowed.contains(&permission), "{role} {permission:?}");
-            }
-        }
-    }
-}
+mod tests;

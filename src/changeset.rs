@@ -3,21 +3,36 @@
 //! `identity` decides which actual object a desired one is, `compare` what has to happen to it, `body` what is sent. The
 //! changeset can be printed and read before anything is written; a dry run ends with it. Nothing here does I/O or reads a clock.
 
+pub mod adoption;
 pub mod body;
 pub mod compare;
+pub mod ended;
 pub mod foresight;
 pub mod identity;
 pub mod lines;
+mod makes_room;
 pub mod merge;
+pub mod overlap;
+pub mod planned;
 pub mod price_end;
+pub mod price_start;
 mod product_overlap;
+pub mod running;
+pub mod shared_contract;
+pub mod successor;
 mod terms;
 #[cfg(test)]
 mod testing;
 pub mod typed_key;
+mod unreadable;
+pub mod unusual;
 
 use std::collections::HashMap;
 use std::fmt;
+
+use ended::Reopened;
+use planned::MadeWay;
+use price_start::FirstPrice;
 
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
@@ -25,6 +40,7 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::{Action, FieldChange, ObjectResult};
+use crate::domain::warning::Warning;
 
 /// The ids of this sync's objects that m3ter has already.
 pub type KnownIds = HashMap<ObjectKey, M3terId>;
@@ -34,6 +50,10 @@ pub type KnownIds = HashMap<ObjectKey, M3terId>;
 pub struct Changeset {
     /// One change for each desired object.
     pub changes: Vec<Change>,
+    /// AccountPlans that leave a time to another one, by the one that needs it: m3ter takes that one only after them.
+    pub makes_room: HashMap<ObjectKey, Vec<ObjectKey>>,
+    /// Ends of end dating that Salesforce takes back.
+    pub reopened: Vec<Reopened>,
 }
 
 /// What happens to one object.
@@ -44,9 +64,15 @@ pub struct Change {
     /// What has to be done.
     pub step: Step,
     /// What a person should know, from mapping and comparison.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// The key that the object's link remembers.
     pub remembered_key: Option<String>,
+    /// An AccountPlan that starts earlier takes the first of several prices along.
+    pub first_price: Option<FirstPrice>,
+    /// What m3ter will say to it, as far as a dry run can tell; never there in a sync that writes.
+    pub refusal_ahead: Option<Finding>,
+    /// What would end for it, as far as that is foreseen; where it is not asked for, empty.
+    pub makes_way: Vec<MadeWay>,
 }
 
 /// What has to be done with one object.
@@ -136,6 +162,7 @@ impl Change {
     /// is not as the record asks for: its prices and its attachment are objects of their own.
     pub fn availability(&self) -> Availability {
         match &self.step {
+            Step::Create { .. } if self.refusal_ahead.is_some() => Availability::Absent(Absence::Failed),
             Step::Create { .. } => Availability::ToCome,
             Step::Update { actual, .. } | Step::Supersede { actual, .. } => Availability::There(actual.id.clone()),
             Step::Unchanged { id } | Step::Kept { id, .. } => Availability::There(id.clone()),
@@ -148,6 +175,16 @@ impl Change {
                 Availability::There(id.clone())
             }
             Step::Invalid { .. } => Availability::Absent(Absence::Failed),
+        }
+    }
+
+    /// Lets the data not allow the object, unless its flag says not to sync it.
+    fn refuse(&mut self, finding: &Finding) {
+        let existing = self.step.known_id().cloned();
+        match &mut self.step {
+            Step::Flagged { .. } => {}
+            Step::Invalid { findings, .. } => findings.push(finding.clone()),
+            step => *step = Step::Invalid { findings: vec![finding.clone()], existing },
         }
     }
 
@@ -185,8 +222,15 @@ impl Change {
             Step::Kept { finding, .. } => invalid(key, std::slice::from_ref(finding)),
             Step::Invalid { findings, .. } => invalid(key, findings),
         };
+        if let Some(refusal) = &self.refusal_ahead {
+            let message = format!("Would fail: {}", refusal.message);
+            result = ObjectResult { message, changes: result.changes, ..invalid(key, std::slice::from_ref(refusal)) };
+        }
         result.m3ter_id = self.step.known_id().map(ToString::to_string);
         result.warnings.clone_from(&self.warnings);
+        if matches!(self.step, Step::Update { .. }) {
+            result.warnings.extend(self.first_price.as_ref().map(FirstPrice::told));
+        }
         result
     }
 }
@@ -196,7 +240,7 @@ impl Changeset {
     pub fn foresee(&self) -> Vec<ObjectResult> {
         self.changes
             .iter()
-            .map(|change| match self.obstacle(change) {
+            .map(|change| match self.obstacle(change).filter(|_| change.refusal_ahead.is_none()) {
                 Some((kind, absence)) => not_attempted(&change.desired.key, kind, absence),
                 None => change.foresee(),
             })
@@ -228,7 +272,7 @@ pub fn not_attempted(key: &ObjectKey, needed: EntityKind, absence: Absence) -> O
     let mut result = ObjectResult::new(key, Action::Failed, format!("Not attempted because {needed} {why}"));
     result.finding_code = Some(FindingCode::DependencyFailed.to_string());
     result.remedy = Some(match absence {
-        Absence::Failed => format!("Mend the {needed} first; its own result says how"),
+        Absence::Failed => format!("Fix the {needed} first; see its result"),
         Absence::Flagged => format!("Let the {needed} sync as well, or create it in m3ter"),
     });
     result

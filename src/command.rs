@@ -1,11 +1,14 @@
 //! The commands of the program, one file each.
 
+pub mod adopt;
 pub mod check;
 pub mod end_date;
 pub mod health;
 pub mod keys;
 pub mod links;
 pub mod mapping;
+pub mod pause;
+pub mod reopen;
 pub mod report;
 pub mod runs;
 pub mod sandbox;
@@ -14,6 +17,7 @@ pub mod sync;
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,7 +26,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::outcome::SyncStatus;
+use crate::domain::outcome::{SyncResult, SyncStatus};
 use crate::sync::StartedRun;
 
 /// How a command ended, as the process's exit code.
@@ -51,10 +55,24 @@ fn print(line: impl fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Whoever sits at the terminal, as runs and the audit log name them: `cli:alice`. The user of the login counts, also behind `sudo`.
+pub fn user() -> String {
+    let login = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|text| text.trim().parse::<u32>().ok());
+    let uid = login.filter(|uid| *uid != u32::MAX).unwrap_or_else(|| rustix::process::getuid().as_raw());
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let is_plain = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(is_plain)?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    });
+    name.map_or_else(|| format!("cli:uid-{uid}"), |name| format!("cli:{name}"))
+}
+
 /// An empty table with a header, as wide as the terminal.
-fn table<const N: usize>(header: [&str; N]) -> Table {
+fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_header(header.into_iter().collect::<Vec<_>>());
     table
 }
 
@@ -64,8 +82,14 @@ fn unusable(problem: impl fmt::Display) -> Outcome {
     Outcome::Unusable
 }
 
-/// Waits for a run, prints its result, and lets the service end.
-async fn run_to_its_end(app: App, mut run: StartedRun, doing: &str) -> anyhow::Result<Outcome> {
+/// Tells the audit log what somebody asks for at the terminal, whom this names.
+fn audit(operation: &str, record: &str, run: &str, parameters: &str) {
+    let caller = user();
+    tracing::info!(target: "audit", caller, operation, parent_record_id = record, sync_run_id = run, parameters, "asked");
+}
+
+/// Waits for a run, and tells the audit log how it ended.
+async fn result_of(mut run: StartedRun, doing: &str) -> anyhow::Result<Arc<SyncResult>> {
     let started = Instant::now();
     let result = loop {
         match tokio::time::timeout(Duration::from_millis(200), run.ended.wait_for(Option::is_some)).await {
@@ -74,8 +98,24 @@ async fn run_to_its_end(app: App, mut run: StartedRun, doing: &str) -> anyhow::R
         }
     };
     show_progress("");
-    app.end().await?;
     let result = result.context("the run ended without a result")?;
+    let (caller, run) = (user(), run.id.to_string());
+    let outcome = format!("{} {}", result.sync_status, result.error_code.as_deref().unwrap_or_default());
+    tracing::info!(target: "audit", caller, sync_run_id = run, outcome = outcome.trim_end(), "ended");
+    Ok(result)
+}
+
+/// Waits for a run, prints its result, and lets the service end.
+async fn run_to_its_end(app: App, run: StartedRun, doing: &str) -> anyhow::Result<Outcome> {
+    if run.is_paused {
+        let id = run.id;
+        app.end().await?;
+        print(format_args!("The service is paused: the run {id} waits, and goes on by itself after `sync-to-m3ter resume`"));
+        return Ok(Outcome::Failed);
+    }
+    let result = result_of(run, doing).await;
+    app.end().await?;
+    let result = result?;
     print(report::report(&result));
     Ok(if result.sync_status == SyncStatus::Completed { Outcome::Done } else { Outcome::Failed })
 }

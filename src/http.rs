@@ -10,21 +10,27 @@ mod forwarded;
 pub mod fuzzing;
 mod gate;
 mod health;
+mod home;
 pub mod metrics;
 mod notes;
+mod pause;
+mod permit;
+mod places;
+mod reopen;
 mod request_id;
 pub mod server;
+mod strangers;
 mod sync_record;
 mod sync_runs;
 mod sync_to_m3ter;
 mod wait;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::callers::Access;
@@ -33,23 +39,30 @@ use crate::sync::Syncs;
 use fault::Fault;
 use gate::Gate;
 
+pub use places::{Places, STANDING, Use};
+pub use strangers::Strangers;
+
 /// The OpenAPI document, as it stands in the repository.
 pub const OPENAPI: &str = include_str!("../openapi.yaml");
 
 /// A request with 200 ids has 10 KiB; nothing that is larger means anything here.
 const LARGEST_BODY_BYTES: usize = 256 * 1024;
 
-/// All endpoints, behind the gate.
-pub fn router(syncs: Syncs, access: Access) -> Router {
+/// All endpoints, behind the gate. Whoever waits for an answer has one of `places` for it.
+pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places) -> Router {
     Router::new()
         .route("/sync-to-m3ter", post(sync_to_m3ter::handler))
         .route("/sync-to-m3ter/", post(sync_record::without_id))
         .route("/sync-to-m3ter/{parentRecordId}", post(sync_record::handler))
         .route("/end-date-billing-entities", post(end_date::handler))
+        .route("/reopen-billing-entities/{parentRecordId}", post(reopen::handler))
         .route("/sync-runs", get(sync_runs::list))
         .route("/sync-runs/replay", post(sync_runs::replay_many))
         .route("/sync-runs/{syncRunId}", get(sync_runs::show))
         .route("/sync-runs/{syncRunId}/replay", post(sync_runs::replay))
+        .route("/pause", post(pause::pause))
+        .route("/resume", post(pause::resume))
+        .route("/pauses", get(pause::list))
         .route("/openapi.yaml", get(async || ([(header::CONTENT_TYPE, "application/yaml")], OPENAPI)))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
@@ -61,18 +74,21 @@ pub fn router(syncs: Syncs, access: Access) -> Router {
             )
         })
         .method_not_allowed_fallback(not_allowed)
+        .layer(Extension(places))
+        .layer(Extension(access.callers.clone()))
+        .layer(middleware::from_fn_with_state(syncs.clone(), permit::in_its_org))
         .layer(middleware::from_fn_with_state(Gate::new(access), gate::pass))
         .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "An internal error occurred").into_response()
         }))
-        .layer(middleware::from_fn(request_id::with_request_id))
+        .layer(middleware::from_fn_with_state(strangers, request_id::with_request_id))
         .with_state(syncs)
 }
 
 /// A Flow reads no `Allow` header, so the message names the method too.
 async fn not_allowed(path: MatchedPath) -> Fault {
-    let reads = matches!(path.as_str(), "/sync-runs" | "/sync-runs/{syncRunId}" | "/openapi.yaml" | "/livez" | "/readyz");
+    let reads = matches!(path.as_str(), "/sync-runs" | "/sync-runs/{syncRunId}" | "/pauses" | "/openapi.yaml" | "/livez" | "/readyz");
     let message = format!("This method is not allowed here; send {}", if reads { "GET" } else { "POST" });
     Fault::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
 }

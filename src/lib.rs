@@ -10,6 +10,7 @@ pub mod http;
 pub mod m3ter;
 pub mod mapping;
 pub mod salesforce;
+pub mod secret;
 pub mod store;
 pub mod sync;
 pub mod telemetry;

@@ -12,9 +12,9 @@ mod operation;
 mod refusal;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
 use serde_json::{Map, Value as Json};
 use url::Url;
 
@@ -25,11 +25,15 @@ use crate::domain::ids::M3terId;
 use crate::domain::personal::without_emails;
 use crate::domain::settings::OverlappingPlans;
 use crate::domain::shown;
-use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Meaning, Refusal, Repeatable, TokenCache, Transport, Vendor};
+use crate::secret::{Accepted, Secret, Shown};
+use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Meaning, Refusal, Token, TokenCache, Transport, Urgency, Vendor};
 
 pub use ending::{EndingOwner, Endings, Replacement};
 pub use list::ListFilter;
 pub use refusal::RefusalKind;
+
+/// What a second is longer by, as the limit is kept, unless somebody says otherwise: requests do not all take the same time to arrive.
+pub const WINDOW_MARGIN: Duration = Duration::from_millis(20);
 
 /// Where m3ter is and who asks.
 #[derive(Debug, Clone)]
@@ -39,11 +43,25 @@ pub struct Config {
     /// The organization's id.
     pub org_id: M3terId,
     /// The service user's access key id.
-    pub api_key: String,
+    pub api_key: Secret,
     /// Its secret.
-    pub api_secret: SecretString,
+    pub api_secret: Secret,
     /// The organization's limit, which all processes share; `None` lifts it.
     pub requests_per_second: Option<u32>,
+    /// What a second is longer by, as the limit is kept.
+    pub window_margin: Duration,
+}
+
+impl Config {
+    /// What a login shows now: the access key and its secret belong together.
+    fn shown(&self) -> Result<Shown, String> {
+        Shown::read(&[&self.api_key, &self.api_secret])
+    }
+
+    /// Whether one of them is in a file, which may change.
+    pub fn may_change(&self) -> bool {
+        self.api_key.is_in_a_file() || self.api_secret.is_in_a_file()
+    }
 }
 
 /// The client; a clone shares its connections, token and rate limit.
@@ -52,6 +70,7 @@ pub struct Client {
     transport: Transport,
     config: Config,
     organization: Url,
+    accepted: Accepted,
 }
 
 /// What a sync needs of the organization's configuration.
@@ -82,14 +101,19 @@ impl OrganizationConfig {
 impl Client {
     /// A client that has not connected yet.
     pub fn new(config: Config) -> Result<Self, reqwest::Error> {
-        let transport = Transport::new(Vendor::M3ter, &config.base_url, Limiter::new(config.requests_per_second), read_error)?;
+        let transport = Transport::new(
+            Vendor::M3ter,
+            &config.base_url,
+            Limiter::new(config.requests_per_second.unwrap_or(0), config.window_margin),
+            read_error,
+        )?;
         let organization = below(&config.base_url, &["organizations", config.org_id.as_str()]);
-        Ok(Self { transport, config, organization })
+        Ok(Self { transport, config, organization, accepted: Accepted::default() })
     }
 
-    /// Keeps to an equal part of the organization's request limit, when so many processes share it.
-    pub fn share_limit_with(&self, processes: u32) {
-        self.transport.share_limit_with(processes);
+    /// The organization's request limit, as far as this process may use it.
+    pub fn limiter(&self) -> &Limiter {
+        self.transport.limiter()
     }
 
     /// What is known about the credentials.
@@ -99,12 +123,29 @@ impl Client {
 
     /// Fetches a token, if there is none.
     pub async fn log_in(&self, budget: &Budget) -> Result<(), CalloutError> {
-        self.transport.token(|| login::fetch_token(&self.transport, &self.config, budget)).await.map(drop)
+        self.transport.token(|| self.fetch_token(budget)).await.map(drop)
+    }
+
+    async fn fetch_token(&self, budget: &Budget) -> Result<Token, CalloutError> {
+        let log_in = |shown: Shown| async move { login::fetch_token(&self.transport, &self.config, &shown, budget).await };
+        // Apart from the future of each callout that may need it.
+        Box::pin(self.transport.log_in_with(login::OPERATION, &self.accepted, self.config.shown(), log_in)).await
+    }
+
+    /// Logs in with a key or a secret whose file has changed, while the earlier one still serves.
+    pub async fn take_in_new_secrets(&self, budget: &Budget) -> bool {
+        let log_in = |shown: Shown| async move { login::fetch_token(&self.transport, &self.config, &shown, budget).await };
+        self.transport.take_in_new_secrets(&self.accepted, self.config.shown(), log_in).await
+    }
+
+    /// By how many seconds this machine's clock is ahead of m3ter's, if that matters.
+    pub fn clock_ahead_seconds(&self) -> Option<i64> {
+        self.transport.clock_ahead_seconds()
     }
 
     /// The object with this id; `None` when m3ter answers 404.
     pub async fn fetch(&self, kind: EntityKind, id: &M3terId, budget: &Budget) -> Result<Option<ActualObject>, CalloutError> {
-        let call = Call { operation: operation::get(kind), repeatable: Repeatable::Yes };
+        let call = Call::read(operation::get(kind));
         let url = below(&self.organization, &[kind.plural(), id.as_str()]);
         match self.send(call, budget, |http| http.get(url.clone())).await {
             Ok(answer) => self.object(call, answer).map(Some),
@@ -115,7 +156,7 @@ impl Client {
 
     /// Creates an object. m3ter has no idempotency key: an error whose effect is unknown has to be settled by a look-up.
     pub async fn create(&self, kind: EntityKind, body: &Map<String, Json>, budget: &Budget) -> Result<ActualObject, CalloutError> {
-        let call = Call { operation: operation::post(kind), repeatable: Repeatable::No };
+        let call = Call::write(operation::post(kind), operation::urgency(kind));
         let url = below(&self.organization, &[kind.plural()]);
         let answer = self.send(call, budget, |http| http.post(url.clone()).json(body)).await?;
         self.object(call, answer)
@@ -129,7 +170,7 @@ impl Client {
         body: &Map<String, Json>,
         budget: &Budget,
     ) -> Result<ActualObject, CalloutError> {
-        let call = Call { operation: operation::put(kind), repeatable: Repeatable::No };
+        let call = Call::write(operation::put(kind), Urgency::End);
         let url = below(&self.organization, &[kind.plural(), id.as_str()]);
         let answer = self.send(call, budget, |http| http.put(url.clone()).json(body)).await?;
         self.object(call, answer)
@@ -189,7 +230,7 @@ impl Client {
 
     /// What the organization has set: time zone, currency, overlapping plans.
     pub async fn fetch_organization_config(&self, budget: &Budget) -> Result<OrganizationConfig, CalloutError> {
-        let call = Call { operation: "GetOrganizationConfig", repeatable: Repeatable::Yes };
+        let call = Call::read("GetOrganizationConfig");
         let url = below(&self.organization, &["organizationconfig"]);
         let Answer { status, body, .. } = self.send(call, budget, |http| http.get(url.clone())).await?;
         OrganizationConfig::from_json(&body)
@@ -202,7 +243,7 @@ impl Client {
         budget: &Budget,
         request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
     ) -> Result<Answer, CalloutError> {
-        let log_in = || login::fetch_token(&self.transport, &self.config, budget);
+        let log_in = || self.fetch_token(budget);
         let with_token =
             |token: &crate::transport::Token| request(self.transport.http()).header(reqwest::header::AUTHORIZATION, token.header.clone());
         self.transport.send(call, budget, log_in, with_token, Ok).await

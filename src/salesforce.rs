@@ -13,11 +13,11 @@ mod query;
 mod refusal;
 mod update;
 
-use secrecy::SecretString;
 use serde_json::Value as Json;
 use url::Url;
 
 use crate::domain::ids::SalesforceId;
+use crate::secret::{Accepted, Secret, Shown};
 use crate::transport::{Answer, Budget, Call, CalloutError, CalloutErrorKind, Limiter, Token, TokenCache, Transport, Unwrap, Vendor};
 
 pub use access::FoundRow;
@@ -44,14 +44,28 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub enum Credentials {
     /// Client credentials: the app's secret; the org decides which user runs it.
-    ClientSecret(SecretString),
+    ClientSecret(Secret),
     /// JWT bearer: a statement about a user, signed with a key whose certificate the app holds.
     SignedAssertion {
         /// The integration user's name in the org.
         username: String,
-        /// The key.
-        key: SigningKey,
+        /// The key, in PEM.
+        key: Secret,
     },
+}
+
+impl Credentials {
+    /// What a login shows now.
+    fn read(&self) -> Result<Shown, String> {
+        let (Self::ClientSecret(secret) | Self::SignedAssertion { key: secret, .. }) = self;
+        Shown::read(&[secret])
+    }
+
+    /// Whether it is in a file, which may change.
+    pub fn may_change(&self) -> bool {
+        let (Self::ClientSecret(secret) | Self::SignedAssertion { key: secret, .. }) = self;
+        secret.is_in_a_file()
+    }
 }
 
 /// The client; a clone shares its connections and token.
@@ -59,13 +73,14 @@ pub enum Credentials {
 pub struct Client {
     transport: Transport,
     config: Config,
+    accepted: Accepted,
 }
 
 impl Client {
     /// A client that has not connected yet.
     pub fn new(config: Config) -> Result<Self, reqwest::Error> {
-        let transport = Transport::new(Vendor::Salesforce, &config.login_url, Limiter::new(None), refusal::read)?;
-        Ok(Self { transport, config })
+        let transport = Transport::new(Vendor::Salesforce, &config.login_url, Limiter::without_limit(), refusal::read)?;
+        Ok(Self { transport, config, accepted: Accepted::default() })
     }
 
     /// What is known about the credentials.
@@ -84,7 +99,24 @@ impl Client {
     }
 
     async fn token(&self, budget: &Budget) -> Result<Token, CalloutError> {
-        self.transport.token(|| login::fetch_token(&self.transport, &self.config, budget)).await.map_err(with_address)
+        self.transport.token(|| self.fetch_token(budget)).await.map_err(with_address)
+    }
+
+    async fn fetch_token(&self, budget: &Budget) -> Result<Token, CalloutError> {
+        let log_in = |shown: Shown| async move { login::fetch_token(&self.transport, &self.config, &shown, budget).await };
+        // Apart from the future of each callout that may need it.
+        Box::pin(self.transport.log_in_with(login::OPERATION, &self.accepted, self.config.credentials.read(), log_in)).await
+    }
+
+    /// Logs in with a secret whose file has changed, while the earlier one still serves.
+    pub async fn take_in_new_secrets(&self, budget: &Budget) -> bool {
+        let log_in = |shown: Shown| async move { login::fetch_token(&self.transport, &self.config, &shown, budget).await };
+        self.transport.take_in_new_secrets(&self.accepted, self.config.credentials.read(), log_in).await
+    }
+
+    /// By how many seconds this machine's clock is ahead of Salesforce's, if that matters.
+    pub fn clock_ahead_seconds(&self) -> Option<i64> {
+        self.transport.clock_ahead_seconds()
     }
 
     /// Sends a call to a path below the API version (`/query`), on the instance that the login named.
@@ -105,7 +137,7 @@ impl Client {
         request: impl Fn(&reqwest::Client, &dyn Fn(&str) -> Url) -> reqwest::RequestBuilder,
         unwrap: Unwrap,
     ) -> Result<Answer, CalloutError> {
-        let log_in = || login::fetch_token(&self.transport, &self.config, budget);
+        let log_in = || self.fetch_token(budget);
         let with_token = |token: &Token| {
             let url = |path: &str| self.url(token, path);
             request(self.transport.http(), &url).header(reqwest::header::AUTHORIZATION, token.header.clone())

@@ -7,17 +7,26 @@
 //! several processes share: the same tables and statements. What the columns mean is written in `migrations/`; migrations only go
 //! forward.
 
+mod admission;
 mod attempts;
 mod claims;
 mod connections;
 mod database;
 mod dialect;
+mod ends;
 mod error;
 mod handover;
 mod history;
+mod key_uses;
 mod links;
 mod open;
+mod operator_runs;
+mod pause;
+mod queue;
+mod quota;
+mod reopen;
 mod replay;
+mod replicas;
 mod runs;
 mod shown;
 #[cfg(test)]
@@ -32,24 +41,41 @@ use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
 
 use database::{Database, Row};
 
+pub use admission::{Admission, NewRun, QueueBounds, QueueFull};
 pub use attempts::CommitmentAttempt;
-pub use claims::{Claimable, Claimant, ClaimedRun};
+pub use claims::{Claimant, ClaimedRun};
 pub use error::StoreError;
 pub use handover::{Handover, LinkFilter, LinkOrder, NotHandedOver};
-pub use history::{OpenRuns, RunFilter};
+pub use history::{HistorySize, OldRuns, OpenRuns, RunFilter};
 pub use links::{Link, LinkRelation};
-pub use runs::{Admission, EndedTry, Held, NewRun, Progress};
+pub use pause::{Pause, Said};
+pub use queue::{Claimable, QueueClass, QueueHead, QueueWait};
+pub use reopen::{NotReopened, Reopening};
+pub use replay::Replay;
+pub use runs::{EndedTry, Held, Progress};
 
 /// An open database; a clone is another handle to it.
 #[derive(Debug, Clone)]
 pub struct Store {
     database: Database,
+    bounds: QueueBounds,
 }
 
 impl Store {
     /// Opens the database of a `sqlite:` or `postgres:` URL, and brings an older one up to date; a missing file is created.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { database: open::open(url).await? })
+        Ok(Self { database: open::open(url).await?, bounds: QueueBounds::NONE })
+    }
+
+    /// The same store, in which no more runs may wait than that.
+    #[must_use]
+    pub fn bounded(self, bounds: QueueBounds) -> Self {
+        Self { bounds, ..self }
+    }
+
+    /// Connects as another URL of the same server says from now on, once that has worked; a file stays what it is.
+    pub async fn follow(&self, url: &str) -> Result<(), StoreError> {
+        open::follow(&self.database, url).await
     }
 
     /// Waits for what is being written and closes all connections. Methods called afterwards fail.

@@ -1,14 +1,17 @@
 //! The syncs: each brings one Salesforce record into m3ter, in a task of its own.
 //!
-//! [`Syncs::start`] commits the run's row, spawns the task and returns at once; whoever asked may wait on the receiver or go away,
-//! the sync goes on either way, if need be in another process. It must never run inside the task of a request, nor hold a
+//! [`Syncs::start`] commits the run's row and returns at once; the run begins then, or in its turn. Whoever asked may wait on the receiver
+//! or go away, the sync goes on either way, if need be in another process. It must never run inside the task of a request, nor hold a
 //! transaction of the store.
 
+mod admission;
 mod apply;
+mod billing_choice;
 mod blocker;
 mod claims;
 mod end_dating;
 mod end_one;
+mod ends;
 mod failure;
 mod knowledge;
 mod leftovers;
@@ -16,11 +19,22 @@ mod matching;
 mod organization;
 mod organization_config;
 mod patience;
+mod pause;
+mod planned;
+mod portions;
+mod queue;
 mod read;
+mod read_again;
 mod recorder;
 mod removed;
 mod replace;
+mod retention;
+mod running;
 mod runs;
+mod safety;
+mod shares;
+mod slots;
+mod tell;
 mod upkeep;
 mod waiting;
 mod walk;
@@ -32,26 +46,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::outcome::SyncResult;
-use crate::domain::run::{RunTask, SyncRun};
+use crate::domain::run::SyncRun;
 use crate::mapping::Mappings;
-use crate::store::{Admission, NewRun, Store};
-use crate::telemetry::trace::TraceContext;
+use crate::store::Store;
 use crate::transport::Budget;
 use crate::{m3ter, salesforce};
+use admission::DryRuns;
 use claims::Claims;
 use knowledge::Knowledge;
+use slots::Slots;
 use waiting::Waiting;
 
-pub use crate::store::{OpenRuns, RunFilter, StoreError};
+pub use crate::changeset::unusual::Usual;
+pub use crate::store::{
+    HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull, QueueWait, Reopening, Replay, RunFilter, StoreError,
+};
+pub use crate::transport::Standing;
+pub use admission::{RunRequest, StartError, StartedRun};
 pub(crate) use knowledge::describe;
+pub use safety::Safety;
 pub use upkeep::Scope;
 
 /// Whether a sync writes.
@@ -81,10 +98,24 @@ pub struct RunSettings {
     pub retry_after: Vec<Duration>,
     /// How long runs are kept that have ended; `None`: for ever.
     pub retention: Option<Duration>,
+    /// How long dry runs are kept, whatever the others are: they write nothing that anybody would ask about later.
+    pub dry_run_retention: Duration,
+    /// How many ended runs are kept at most, of all kinds; `None`: as many as there are.
+    pub history_rows: Option<u64>,
+    /// How many runs may be under way in this process at once; a caller may have as many as are free then, alone half of them.
+    pub at_once: u32,
+    /// How many runs may wait for their turn in all processes together; half of them of one caller.
+    pub waiting: u32,
     /// How long syncs and connections may take to end after the service was told to stop.
     pub shutdown_grace: Duration,
+    /// How much of that goes by before no connection is taken any more: whoever sends requests sees that this process is not ready.
+    pub shutdown_drain: Duration,
     /// How long m3ter's `OrganizationConfig` is believed: what somebody switches there counts so soon.
     pub organization_config_for: Duration,
+    /// Whether who waits for a run that is worked off in portions is answered after the last one, not after the first one.
+    pub answers_at_the_end: bool,
+    /// What keeps a run from doing more than somebody meant.
+    pub safety: Safety,
 }
 
 impl Default for RunSettings {
@@ -93,56 +124,28 @@ impl Default for RunSettings {
             lease: Duration::from_secs(30),
             retry_after: [1, 5, 15, 60].map(Duration::from_mins).to_vec(),
             retention: Some(Duration::from_hours(90 * 24)),
+            dry_run_retention: Duration::from_hours(24),
+            history_rows: Some(500_000),
+            at_once: 64,
+            waiting: 10_000,
             shutdown_grace: Duration::from_secs(25),
+            shutdown_drain: Duration::ZERO,
             organization_config_for: Duration::from_mins(1),
+            answers_at_the_end: false,
+            safety: Safety::default(),
         }
+    }
+}
+
+impl RunSettings {
+    /// How many runs may wait.
+    pub fn queue_bounds(&self) -> QueueBounds {
+        QueueBounds { of_caller: self.waiting.div_ceil(2), all: self.waiting }
     }
 }
 
 /// Between the runs of a replay of many: half of what m3ter's limit allows is left to the others.
 pub const REPLAY_EVERY: Duration = Duration::from_millis(400);
-
-/// What is asked for: a task for a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunRequest {
-    /// The record.
-    pub record: SalesforceId,
-    /// What is to be done with it.
-    pub task: RunTask,
-    /// Whether it writes.
-    pub mode: SyncMode,
-    /// The run that it repeats.
-    pub replay_of: Option<SyncRunId>,
-    /// Who asks, where callers have names.
-    pub requested_by: Option<String>,
-}
-
-impl RunRequest {
-    /// A sync of a record that nobody in particular asks for.
-    pub fn sync(record: SalesforceId, mode: SyncMode) -> Self {
-        Self { record, task: RunTask::Sync, mode, replay_of: None, requested_by: None }
-    }
-}
-
-/// A run whose row is committed and which goes on: in this process, or in another one.
-#[derive(Debug, Clone)]
-pub struct StartedRun {
-    /// The run's id; that of another request's run if this one shares it.
-    pub id: SyncRunId,
-    /// Holds the result once the run has ended. It closes without one only if the process ends; the run goes on elsewhere then.
-    pub ended: watch::Receiver<Option<Arc<SyncResult>>>,
-}
-
-/// Why no run was started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The service takes no new syncs.
-    #[error("the service is shutting down")]
-    ShuttingDown,
-    /// The run's row could not be committed.
-    #[error("the run could not be recorded")]
-    Store(#[source] StoreError),
-}
 
 /// Whether syncs can be started with a prospect of success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +171,12 @@ struct Shared {
     readiness: Mutex<Readiness>,
     claims: Claims,
     waiting: Waiting,
+    slots: Arc<Slots>,
+    dry_runs: DryRuns,
+    /// How large the history was when it was measured last.
+    history: Mutex<Option<HistorySize>>,
+    /// This process begins only what it is asked for: another one begins what waits.
+    draining: CancellationToken,
     /// No run begins any more in this process.
     stopping: CancellationToken,
     /// Nothing is held any more, or nothing can be waited for.
@@ -193,9 +202,29 @@ impl Syncs {
     ) -> Self {
         let readiness = Mutex::new(Readiness::NotReady(vec!["The service has not spoken to Salesforce and m3ter yet".to_owned()]));
         let knowledge = Knowledge::new(salesforce, m3ter, mappings, store.clone(), settings.organization_config_for);
+        shares::wait_for_share(knowledge.m3ter.limiter());
         let claims = Claims::new(settings.lease);
-        let (waiting, stopping, ended) = (Waiting::default(), CancellationToken::new(), CancellationToken::new());
-        Self { shared: Arc::new(Shared { store, tasks, knowledge, limits, settings, readiness, claims, waiting, stopping, ended }) }
+        let (waiting, history) = (Waiting::default(), Mutex::default());
+        let [draining, stopping, ended] = std::array::from_fn(|_| CancellationToken::new());
+        let (slots, dry_runs) = (Slots::new(settings.at_once), DryRuns::default());
+        let store = store.bounded(settings.queue_bounds());
+        let shared = Shared {
+            store,
+            tasks,
+            knowledge,
+            limits,
+            settings,
+            readiness,
+            claims,
+            waiting,
+            slots,
+            dry_runs,
+            history,
+            draining,
+            stopping,
+            ended,
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Loads what every sync needs of both vendors; a sync that comes earlier loads it itself.
@@ -211,7 +240,7 @@ impl Syncs {
 
     /// Whether syncs can be started with a prospect of success.
     pub async fn readiness(&self) -> Readiness {
-        if self.is_stopping() {
+        if self.shared.draining.is_cancelled() || self.is_stopping() {
             return Readiness::NotReady(vec!["The service is shutting down".to_owned()]);
         }
         let mut readiness = self.shared.readiness.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -235,6 +264,27 @@ impl Syncs {
         (self.shared.claims.count(), self.shared.waiting.count())
     }
 
+    /// How the limiter toward m3ter stands.
+    pub fn rate_limit(&self) -> Standing {
+        self.shared.knowledge.m3ter.limiter().standing()
+    }
+
+    /// How many runs are under way in this process, and how many may be.
+    pub fn slots(&self) -> (usize, usize) {
+        self.shared.slots.standing()
+    }
+
+    /// How many runs may wait, in all processes together.
+    pub fn queue_bounds(&self) -> QueueBounds {
+        self.shared.settings.queue_bounds()
+    }
+
+    /// How large the history of runs was when it was measured last, and how many runs it may have; nothing before the first time.
+    pub fn history(&self) -> Option<(HistorySize, Option<u64>)> {
+        let size = *self.shared.history.lock().unwrap_or_else(PoisonError::into_inner);
+        size.map(|size| (size, self.shared.settings.history_rows))
+    }
+
     /// How many runs are not over, in all processes together.
     pub async fn open_runs(&self) -> Result<OpenRuns, StoreError> {
         self.shared.store.count_open_runs().await
@@ -245,36 +295,9 @@ impl Syncs {
         self.shared.stopping.is_cancelled() || self.shared.tasks.is_closed()
     }
 
-    /// Records a run and begins it, or joins one that does the same and has not begun.
-    pub async fn start(&self, request: RunRequest) -> Result<StartedRun, StartError> {
-        if self.is_stopping() {
-            return Err(StartError::ShuttingDown);
-        }
-        let shared = Arc::clone(&self.shared);
-        let trace = TraceContext::current().map(|trace| trace.to_string());
-        // In a task: a caller that hangs up now does not leave a run behind that nobody works on.
-        let starting = self.shared.tasks.spawn(async move {
-            let run = NewRun {
-                id: SyncRunId(Uuid::now_v7()),
-                parent_record_id: request.record,
-                task: request.task,
-                dry_run: request.mode == SyncMode::DryRun,
-                requested_at: Timestamp::now(),
-                replay_of: request.replay_of,
-                requested_by: request.requested_by,
-                trace,
-            };
-            let asked_at = Instant::now();
-            match shared.store.admit(&run, shared.claims.claimant()).await.map_err(StartError::Store)? {
-                Admission::Claimed(claimed) => {
-                    let ended = shared.waiting.for_answer(run.id);
-                    shared.begin(claimed, asked_at);
-                    Ok(StartedRun { id: run.id, ended })
-                }
-                Admission::Waits(id) => Ok(StartedRun { id, ended: shared.waiting.for_answer(id) }),
-            }
-        });
-        starting.await.unwrap_or(Err(StartError::ShuttingDown))
+    /// What a run waits for; `None` if it has begun.
+    pub async fn wait_of(&self, run: SyncRunId) -> Result<Option<QueueWait>, StoreError> {
+        self.shared.store.load_wait(run).await
     }
 
     /// One run with everything about it.
@@ -294,34 +317,63 @@ impl Syncs {
         let started = self.start(RunRequest {
             record: request.parent_record_id,
             task: request.task,
+            expected_plan: request.expected_plan,
             mode: if request.dry_run { SyncMode::DryRun } else { SyncMode::Apply },
             replay_of: Some(id),
             requested_by,
+            salesforce_user: None,
+            waits: Duration::ZERO,
         });
         Ok(Some((record, started.await?)))
     }
 
-    /// Runs the failed runs that `filter` names again, a few each second, by any process; the runs that will do it.
-    pub async fn replay_many(&self, filter: &RunFilter, requested_by: Option<String>) -> Result<Vec<SyncRunId>, StartError> {
-        if self.is_stopping() {
-            return Err(StartError::ShuttingDown);
+    /// Runs the failed runs that `filter` names again, a few each second, by any process; a dry run only says which.
+    pub async fn replay_many(&self, filter: &RunFilter, mode: SyncMode, requested_by: Option<String>) -> Result<Vec<Replay>, StartError> {
+        let store = &self.shared.store;
+        match mode {
+            SyncMode::DryRun => store.plan_replays(filter).await.map_err(StartError::Store),
+            SyncMode::Apply if self.is_stopping() => Err(StartError::ShuttingDown),
+            SyncMode::Apply => store.schedule_replays(filter, REPLAY_EVERY, requested_by).await.map_err(StartError::Store),
         }
-        self.shared.store.schedule_replays(filter, REPLAY_EVERY, requested_by).await.map_err(StartError::Store)
     }
 
-    /// Prolongs leases, goes on with what other processes left, and looks for the answers of their runs, until [`Syncs::stop`].
+    /// Forgets the ends that end dating made of a record, so that its next sync follows Salesforce; a dry run only says which.
+    pub async fn reopen(
+        &self,
+        record: &SalesforceId,
+        mode: SyncMode,
+        requested_by: Option<String>,
+    ) -> Result<Result<Reopening, NotReopened>, StartError> {
+        let store = &self.shared.store;
+        let reopening = match mode {
+            SyncMode::DryRun => store.plan_reopening(record).await,
+            SyncMode::Apply => store.reopen(record, requested_by.as_deref(), now()).await,
+        };
+        reopening.map_err(StartError::Store)
+    }
+
+    /// Prolongs leases, goes on with what other processes left, looks for the answers of their runs, and keeps a share of m3ter's limit,
+    /// until [`Syncs::stop`].
     pub async fn keep_up(&self, scope: Scope) {
         let shared = &self.shared;
         tokio::join!(
-            upkeep::keep_up(Arc::clone(shared), scope),
+            upkeep::keep_up(Arc::clone(shared), scope.clone()),
+            Box::pin(shares::keep(Arc::clone(shared))),
+            Box::pin(shared.take_turns(&scope)),
             shared.waiting.look_elsewhere(&shared.store, &shared.claims, &shared.ended)
         );
+    }
+
+    /// Is not ready any more, and leaves to other processes what waits. What this one is asked for is still recorded and begun.
+    pub fn drain(&self) {
+        self.shared.draining.cancel();
     }
 
     /// Begins nothing any more. Runs may end within half of `grace`; those that have not are stopped before their next callout and
     /// given back, so that another process goes on with them at once.
     pub async fn stop(&self, grace: Duration) {
         let shared = &self.shared;
+        shared.draining.cancel();
         shared.stopping.cancel();
         if tokio::time::timeout(grace / 2, shared.claims.none_left()).await.is_err() {
             shared.claims.stop();
@@ -336,6 +388,15 @@ impl Syncs {
         shared.waiting.give_up();
         shared.ended.cancel();
     }
+}
+
+/// The present instant as runs keep it: to the millisecond, in the database as in the tries of a run.
+fn now() -> Timestamp {
+    to_millisecond(Timestamp::now())
+}
+
+fn to_millisecond(instant: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(instant.as_millisecond()).unwrap_or(instant)
 }
 
 fn sentence(words: &str) -> String {

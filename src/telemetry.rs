@@ -56,7 +56,8 @@ pub struct Telemetry {
 
 /// Sends log lines to standard error, as `filter` (the syntax of `RUST_LOG`) admits them, and spans to a collector, if there is one.
 pub fn start(filter: &str, format: LogFormat, collector: Option<&Collector>) -> Result<Telemetry, String> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| format!("RUST_LOG is `{filter}`: {error}"))?;
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .map_err(|_| "RUST_LOG is no filter such as `info` or `warn,audit=info`".to_owned())?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Text => lines.with_target(false).with_filter(filter).boxed(),

@@ -2,16 +2,22 @@
 //!
 //! The program runs in a process of its own; both vendors are emulated in this one, on loopback. What is printed are counts and
 //! ratios of one run, each beside its limit; a figure beyond its limit makes the whole fail. `cargo bench --bench figures -- overhead`
-//! measures the figures of one part only: `round-trips`, `overhead`, `throughput`, `coalescing`, `takeover` or `quote`. Those that
-//! need `PostgreSQL` start a server of their own from the machine's programs.
+//! measures the figures of one part only; its list is below. Those that need `PostgreSQL` start a server of their own from the machine's
+//! programs. Where `scripts/baseline` has built it, an earlier program is measured beside today's.
 
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 
+mod baseline;
 mod coalescing;
+mod crowd;
 mod deals;
+mod fairness;
+mod limit;
 mod overhead;
 mod postgres;
 mod quote;
+mod replicas;
+mod restart;
 mod round_trips;
 mod takeover;
 mod throughput;
@@ -21,8 +27,9 @@ use std::fmt;
 use std::process::ExitCode;
 
 /// The parts, and which of them need `PostgreSQL`.
-const PARTS: [&str; 6] = ["round-trips", "quote", "overhead", "throughput", "coalescing", "takeover"];
-const ON_POSTGRES: std::ops::RangeFrom<usize> = 2..;
+const PARTS: [&str; 11] =
+    ["round-trips", "limit", "quote", "crowd", "fairness", "overhead", "throughput", "coalescing", "takeover", "replicas", "restart"];
+const ON_POSTGRES: std::ops::RangeFrom<usize> = 5..;
 
 /// What one part found out.
 #[derive(Debug, Default)]
@@ -36,6 +43,15 @@ impl Figures {
         let verdict = if figure <= limit { "" } else { "  BEYOND THE LIMIT" };
         println!("  {what:<44} {figure:>8.2} {unit:<12} (at most {limit}){verdict}  {note}");
         if figure > limit {
+            self.beyond.push(what.to_owned());
+        }
+    }
+
+    /// Prints a figure beside the least that it must be.
+    fn at_least(&mut self, what: &str, figure: f64, limit: f64, unit: &str, note: impl fmt::Display) {
+        let verdict = if figure >= limit { "" } else { "  BELOW THE LIMIT" };
+        println!("  {what:<44} {figure:>8.2} {unit:<12} (at least {limit}){verdict}  {note}");
+        if figure < limit {
             self.beyond.push(what.to_owned());
         }
     }
@@ -61,11 +77,16 @@ fn main() -> ExitCode {
         for part in PARTS.into_iter().filter(|part| is_wanted(part)) {
             match (part, &server) {
                 ("round-trips", _) => round_trips::measure(&mut figures).await,
+                ("limit", _) => limit::measure(&mut figures).await,
                 ("quote", _) => quote::measure(&mut figures).await,
+                ("crowd", _) => crowd::measure(&mut figures).await,
+                ("fairness", _) => fairness::measure(&mut figures).await,
                 ("overhead", Some(server)) => overhead::measure(&mut figures, server).await,
                 ("throughput", Some(server)) => throughput::measure(&mut figures, server).await,
                 ("coalescing", Some(server)) => coalescing::measure(&mut figures, server).await,
                 ("takeover", Some(server)) => takeover::measure(&mut figures, server).await,
+                ("replicas", Some(server)) => replicas::measure(&mut figures, server).await,
+                ("restart", Some(server)) => restart::measure(&mut figures, server).await,
                 _ => unreachable!("the list names all parts"),
             }
         }

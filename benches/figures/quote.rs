@@ -6,11 +6,10 @@ use serde_json::json;
 use sync_to_m3ter_sandbox::control::LoggedRequest;
 
 use crate::Figures;
+use crate::limit::REQUESTS_PER_SECOND;
 use crate::world::World;
 
 const LINES: usize = 200;
-/// m3ter's limit of an organization, which the emulator enforces here.
-const REQUESTS_PER_SECOND: u32 = 50;
 /// Three writes for each line, an Account, a Contract, the query, the lists and the write-backs of 200 fields each.
 const CALLOUTS_LIMIT: f64 = 640.0;
 const MEMORY_LIMIT_MB: f64 = 60.0;
@@ -35,8 +34,7 @@ pub(crate) async fn measure(figures: &mut Figures) {
         let callouts = salesforce.len() + m3ter.len();
         let note = format!("{} of Salesforce, {} of m3ter, for {objects} objects", salesforce.len(), m3ter.len());
         figures.at_most(&format!("callouts, {what}"), count(callouts), CALLOUTS_LIMIT, "callouts", note);
-        let refused = m3ter.iter().filter(|request| request.status == Some(429)).count();
-        figures.at_most(&format!("refused with 429, {what}"), count(refused), 0.0, "callouts", "");
+        figures.at_most(&format!("refused with 429, {what}"), count(refused(&m3ter)), 0.0, "callouts", "");
         let within_a_second = most_within_a_second(&m3ter);
         let most = f64::from(REQUESTS_PER_SECOND);
         figures.at_most(&format!("callouts within any second, {what}"), count(within_a_second), most, "callouts", "");
@@ -49,8 +47,13 @@ pub(crate) async fn measure(figures: &mut Figures) {
     figures.at_most("the most memory", world.service.peak_memory_mb(), MEMORY_LIMIT_MB, "MB", note);
 }
 
+/// How many requests the vendor's limit refused.
+pub(crate) fn refused(requests: &[LoggedRequest]) -> usize {
+    requests.iter().filter(|request| request.status == Some(429)).count()
+}
+
 /// The most requests that arrived within any one second.
-fn most_within_a_second(requests: &[LoggedRequest]) -> usize {
+pub(crate) fn most_within_a_second(requests: &[LoggedRequest]) -> usize {
     let mut arrived: Vec<u64> = requests.iter().map(|request| request.started_at).collect();
     arrived.sort_unstable();
     (0..arrived.len()).map(|first| arrived[first..].iter().take_while(|at| **at < arrived[first] + 1_000).count()).max().unwrap_or(0)

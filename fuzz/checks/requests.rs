@@ -36,7 +36,12 @@ fn sync(body: &[u8]) {
             assert!(asked.len() <= 200);
             for (asked, element) in asked.iter().zip(&elements) {
                 let object = element.as_object().expect("an object");
-                assert!(object.keys().all(|key| matches!(key.as_str(), "parentRecordId" | "organizationId")), "{object:?}");
+                assert!(
+                    object
+                        .keys()
+                        .all(|key| matches!(key.as_str(), "parentRecordId" | "organizationId" | "salesforceUserId" | "expectedPlan")),
+                    "{object:?}"
+                );
                 check_id(asked.as_ref(), element);
             }
         }

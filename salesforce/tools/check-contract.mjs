@@ -7,6 +7,8 @@ import { REPOSITORY, read, report } from "./metadata.mjs";
 const CLASSES = "base/main/default/classes";
 /** What only Apex and Flow know of a result. */
 const MADE_HERE = new Set(["objectRows", "summary", "responseCode"]);
+/** What only a reader of the run asks for. */
+const NOT_READ = { SyncResult: ["nextTryAt"], ObjectResult: ["changes"], ActionCounts: [] };
 
 const problems = [];
 const { paths, components } = parseYaml(readFileSync(join(REPOSITORY, "openapi.yaml"), "utf8"));
@@ -15,7 +17,7 @@ const named = (value) => (value.$ref ? components[value.$ref.split("/").at(-2)][
 let operations = 0;
 for (const name of ["SyncToM3terService", "EndDateBillingEntitiesService"]) {
   const source = read(`${CLASSES}/${name}.cls`);
-  for (const [, path] of source.matchAll(/M3terSyncCallout\.send\("?'([^']+)'/g)) {
+  for (const [, path] of source.matchAll(/new M3terSyncCallout\([\w.]+\)\.send\(\s*'([^']+)'/g)) {
     const operation = paths[path]?.post;
     if (!operation) {
       problems.push(`${name} posts to ${path}, which openapi.yaml does not have`);
@@ -43,15 +45,19 @@ for (const name of ["SyncToM3terService", "EndDateBillingEntitiesService"]) {
 if (operations !== 2) {
   problems.push(`${operations} operations were found in the Apex, not 2`);
 }
-for (const [apex, schema] of [
-  ["M3terSyncResult", "SyncResult"],
-  ["M3terSyncObjectResult", "ObjectResult"],
+for (const [file, apex, schema] of [
+  ["SyncToM3terService", "M3terSyncResult", "SyncResult"],
+  ["SyncToM3terService", "M3terSyncObjectResult", "ObjectResult"],
+  ["M3terSyncCounts", "M3terSyncCounts", "ActionCounts"],
 ]) {
-  const body = read(`${CLASSES}/SyncToM3terService.cls`).split(`public class ${apex} {`)[1].split("\n    }")[0];
-  for (const [, property] of body.matchAll(/public [\w<>]+ (\w+);/g)) {
-    if (!(property in components.schemas[schema].properties) && !MADE_HERE.has(property)) {
-      problems.push(`${apex} reads ${property}, which ${schema} does not have`);
-    }
-  }
+  const [, body] = read(`${CLASSES}/${file}.cls`).match(new RegExp(`class ${apex} \\{([^]*?)\n *\\}`));
+  const reads = [...body.matchAll(/public [\w<>]+ (\w+);/g)].map(([, property]) => property);
+  const has = Object.keys(components.schemas[schema].properties);
+  reads
+    .filter((property) => !has.includes(property) && !MADE_HERE.has(property))
+    .forEach((property) => problems.push(`${apex} reads ${property}, which ${schema} does not have`));
+  has
+    .filter((property) => !reads.includes(property) && !NOT_READ[schema].includes(property))
+    .forEach((property) => problems.push(`${apex} does not read ${property} of ${schema}`));
 }
 report(problems, `The Apex calls ${operations} operations as openapi.yaml has them`);

@@ -1,6 +1,6 @@
 // Holds the fields that this project deploys against the built-in mappings: each custom field that a mapping names exists on its object with a type
-// that fits its use. And against the permission sets: the integration user reads all of them and writes exactly what is written back, which nobody
-// else may write.
+// that fits its use. And against the permission sets: the integration user reads all of them and writes exactly what is written back; a caller reads all
+// of them and writes neither that nor what says which object of m3ter is meant, which is for administrators.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parse as parseToml } from "smol-toml";
@@ -34,6 +34,7 @@ const number = (field) => ["Number", "Currency"].includes(text(field, "type"));
 const FITS = {
   skip: is("Checkbox"),
   leave_out: is("Checkbox"),
+  when: is("Checkbox"),
   billing_line: is("Checkbox"),
   write_back: holds(36),
   joins_by: holds(80),
@@ -49,6 +50,9 @@ const FITS = {
   overageSurchargePercent: is("Percent"),
   daysBeforeBillDue: number,
   cumulative: is("Picklist"),
+  status: holds("Partial Success".length),
+  message: is("LongTextArea"),
+  synced_at: is("DateTime"),
   startDate: is("Date"),
   endDate: is("Date"),
 };
@@ -128,8 +132,8 @@ function picklist(field) {
     .map((value) => text(value, "fullName"));
 }
 
-// The Flow asks for this one, and the Apex and the Flows write the outcome.
-const OF_THE_FLOWS = /\.M3ter_(Sync_Requested|Sync_Status|Sync_Message|Synced_At)__c$/;
+// The Flow asks for this one.
+const OF_THE_FLOWS = /\.M3ter_Sync_Requested__c$/;
 for (const name of fields.keys()) {
   if (!used.has(name) && !OF_THE_FLOWS.test(name) && !name.includes("__mdt.")) {
     problems.push(`${name} is deployed, but no mapping names it`);
@@ -149,26 +153,43 @@ for (const path of files().filter((path) => path.endsWith(".cls"))) {
 /** Written by the sync or the Flows, and by nobody else. */
 const WRITTEN_BACK = /\.M3ter_(\w+_Id|Sync_Status|Sync_Message|Synced_At)__c$/;
 
+/** Says which object of m3ter is meant, and so whose bill it is. */
+const IDENTITY = /\.M3ter_\w+_(Id|Code)__c$/;
+/** Which fields each role may edit, and whether it reads the others. */
+const ROLES = {
+  Integration: { edits: (name) => WRITTEN_BACK.test(name), readsAll: true },
+  Caller: { edits: (name) => !WRITTEN_BACK.test(name) && !IDENTITY.test(name), readsAll: true },
+  Admin: { edits: (name) => IDENTITY.test(name), readsAll: false },
+  Automation: { edits: () => false, readsAll: false },
+  End_Dating: { edits: () => false, readsAll: false },
+};
+
+const NO_PERMISSION = { children: [] };
+
 const sets = files().filter((path) => path.endsWith(".permissionset-meta.xml"));
 for (const path of sets) {
   const home = path.split("/")[0];
-  const isIntegration = path.includes("_Integration.");
+  const role = ROLES[path.match(/M3ter_Sync_(?:CPQ_)?(\w+)\.permissionset/)?.[1]];
+  if (!role) {
+    problems.push(`${path}: this check does not know which fields it may edit`);
+    continue;
+  }
   const permissions = new Map(all(parse(path), "fieldPermissions").map((permission) => [text(permission, "field"), permission]));
   for (const [name, { package: directory }] of fields) {
     if (directory !== home || name.includes("__mdt.")) {
       continue;
     }
     const permission = permissions.get(name);
-    const mayEdit = isIntegration === WRITTEN_BACK.test(name);
-    if (!permission || text(permission, "readable") !== "true") {
+    const mayEdit = role.edits(name);
+    if ((role.readsAll || mayEdit) && text(permission ?? NO_PERMISSION, "readable") !== "true") {
       problems.push(`${path}: ${name} cannot be read`);
-    } else if (text(permission, "editable") !== String(mayEdit)) {
+    } else if (permission && text(permission, "editable") !== String(mayEdit)) {
       problems.push(`${path}: ${name} may ${mayEdit ? "not " : ""}be edited`);
     }
   }
 }
-for (const role of ["_Integration.", "_Caller."]) {
-  if (!sets.some((path) => path.startsWith("base/") && path.includes(role))) {
+for (const role of Object.keys(ROLES)) {
+  if (!sets.some((path) => path.startsWith("base/") && path.includes(`_${role}.`))) {
     problems.push(`base has no permission set ${role}`);
   }
 }

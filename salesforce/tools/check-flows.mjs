@@ -5,7 +5,7 @@ import { basename } from "node:path";
 import { all, customFields, files, parse, read, report, text } from "./metadata.mjs";
 
 /** Standard fields that the Flows name. */
-const STANDARD_FIELDS = new Set(["Opportunity.Id", "Opportunity.StageName"]);
+const STANDARD_FIELDS = new Set(["Opportunity.Id", "Opportunity.IsWon"]);
 const GLOBALS = new Set(["$Flow.CurrentDateTime", "$Flow.FaultMessage"]);
 const ELEMENTS = ["actionCalls", "decisions", "recordUpdates", "screens"];
 const DATABASE = new Set(["recordUpdates"]);
@@ -171,14 +171,30 @@ function checkTriggered(flow, start, elements, say) {
     say("it would be active once deployed; an admin activates it");
   }
   for (const action of all(flow, "actionCalls")) {
-    const next = elements.get(text(all(action, "connector")[0], "targetReference"));
-    const asked = next?.kind === "decisions" ? [...descendants(next.element)].filter((each) => each.name === "leftValueReference") : [];
-    for (const output of ["responseCode", "success"]) {
+    const asked = decisionsAfter(action, elements).flatMap((decision) =>
+      [...descendants(decision)].filter((each) => each.name === "leftValueReference"),
+    );
+    for (const output of ["statusWritten", "responseCode", "success"]) {
       if (!asked.some((each) => each.text === `${text(action, "name")}.${output}`)) {
         say(`no decision on ${output} follows ${text(action, "name")}`);
       }
     }
   }
+}
+
+/** The decisions that follow an action one after the other, each on the default path of the one before. */
+function decisionsAfter(action, elements) {
+  const found = [];
+  let [connector] = all(action, "connector");
+  while (connector) {
+    const next = elements.get(text(connector, "targetReference"));
+    if (next?.kind !== "decisions") {
+      break;
+    }
+    found.push(next.element);
+    [connector] = all(next.element, "defaultConnector");
+  }
+  return found;
 }
 
 function hasField(name) {

@@ -14,6 +14,7 @@ const LAYOUT = {
   CustomField: ["fields", ".field-meta.xml"],
   CustomMetadata: ["customMetadata", ".md-meta.xml"],
   CustomObject: ["objects", ".object-meta.xml"],
+  CustomPermission: ["customPermissions", ".customPermission-meta.xml"],
   ExternalCredential: ["externalCredentials", ".externalCredential-meta.xml"],
   ExternalServiceRegistration: ["externalServiceRegistrations", ".externalServiceRegistration-meta.xml"],
   Flow: ["flows", ".flow-meta.xml"],
@@ -142,6 +143,7 @@ for (const [path, root] of roots) {
   }
   if (root.name === "PermissionSet") {
     all(root, "classAccesses").forEach((access) => refer("ApexClass", text(access, "apexClass")));
+    all(root, "customPermissions").forEach((permission) => refer("CustomPermission", text(permission, "name")));
     for (const access of all(root, "externalCredentialPrincipalAccesses")) {
       const [credential, principal] = text(access, "externalCredentialPrincipal").split("-");
       refer("ExternalCredential", credential);

@@ -35,7 +35,12 @@ export function read(path) {
 
 /** A metadata file as its root element: `{ name, children: [elements], text }`. */
 export function parse(path) {
-  const [root] = parser.parse(read(path)).map(element);
+  return parseText(read(path));
+}
+
+/** The same of a text. */
+export function parseText(source) {
+  const [root] = parser.parse(source).map(element);
   return root;
 }
 

@@ -1,31 +1,50 @@
-// Makes the External Service from the service's own OpenAPI document: a document with only the operations that a Flow calls, and the registration that
-// carries it.
+// Makes the External Services from the service's own OpenAPI document: for each a document with only the operations that a Flow calls, and the
+// registration that carries it.
 //
-//     node tools/trim-openapi.mjs            writes both files
+//     node tools/trim-openapi.mjs            writes the files
 //     node tools/trim-openapi.mjs --check    fails if they are not what it would write
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse as parseYaml, stringify } from "yaml";
 import { REPOSITORY, ROOT, all, parse, report, text } from "./metadata.mjs";
 
-const OPERATIONS = ["syncRecordToM3ter", "endDateBillingEntities", "getSyncRun"];
-const NAME = "M3terSync";
-const CREDENTIAL = "M3ter_Sync";
-const DOCUMENT = "external-service/openapi.yaml";
-const REGISTRATION = `external-service/main/default/externalServiceRegistrations/${NAME}.externalServiceRegistration-meta.xml`;
+/** Each with a Named Credential of its own: a key for syncs ends no billing. */
+const SERVICES = [
+  {
+    name: "M3terSync",
+    credential: "M3ter_Sync",
+    operations: ["syncRecordToM3ter", "getSyncRun"],
+    document: "external-service/openapi.yaml",
+    description: "Brings one record, and everything billing needs from it, into m3ter.",
+  },
+  {
+    name: "M3terSyncEndDating",
+    credential: "M3ter_Sync_End_Dating",
+    operations: ["endDateBillingEntities", "getSyncRun"],
+    document: "external-service/end-dating.yaml",
+    description: "Ends what m3ter bills.",
+  },
+];
 const METHODS = ["get", "put", "post", "patch", "delete"];
 
 const source = parseYaml(readFileSync(join(REPOSITORY, "openapi.yaml"), "utf8"));
-const wanted = stringify(trimmed(source), { lineWidth: 140, aliasDuplicateObjects: false });
-const files = new Map([
-  [DOCUMENT, `# Made from openapi.yaml by tools/trim-openapi.mjs; change that, then run it again.\n${wanted}`],
-  [REGISTRATION, registration(wanted)],
-]);
+const files = new Map(
+  SERVICES.flatMap((service) => {
+    const wanted = stringify(trimmed(source, service), { lineWidth: 140, aliasDuplicateObjects: false });
+    return [
+      [service.document, `# Made from openapi.yaml by tools/trim-openapi.mjs; change that, then run it again.\n${wanted}`],
+      [
+        `external-service/main/default/externalServiceRegistrations/${service.name}.externalServiceRegistration-meta.xml`,
+        registration(service, wanted),
+      ],
+    ];
+  }),
+);
 if (process.argv.includes("--check")) {
   const stale = [...files].filter(([path, content]) => content !== present(path)).map(([path]) => path);
   report(
     stale.map((path) => `salesforce/${path} is not what openapi.yaml gives now; run \`node tools/trim-openapi.mjs\` in salesforce/`),
-    `The External Service is made from openapi.yaml as it stands, with ${OPERATIONS.length} operations`,
+    `${SERVICES.length} External Services are made from openapi.yaml as it stands`,
   );
 } else {
   files.forEach((content, path) => writeFileSync(join(ROOT, path), content));
@@ -41,10 +60,10 @@ function present(path) {
 }
 
 /** The wanted operations with all that they refer to, and nothing else. */
-function trimmed(document) {
+function trimmed(document, { operations: names, credential }) {
   const paths = {};
   for (const [path, item] of Object.entries(document.paths)) {
-    const operations = METHODS.filter((method) => OPERATIONS.includes(item[method]?.operationId)).map((method) => {
+    const operations = METHODS.filter((method) => names.includes(item[method]?.operationId)).map((method) => {
       const { security: _, ...operation } = item[method];
       return [method, operation];
     });
@@ -53,7 +72,7 @@ function trimmed(document) {
     }
   }
   const found = Object.values(paths).flatMap((item) => METHODS.map((method) => item[method]?.operationId));
-  const missing = OPERATIONS.filter((name) => !found.includes(name));
+  const missing = names.filter((name) => !found.includes(name));
   if (missing.length > 0) {
     report(missing.map((name) => `openapi.yaml has no operation \`${name}\`, which the External Service needs`));
   }
@@ -61,7 +80,7 @@ function trimmed(document) {
   return {
     openapi: document.openapi,
     info: document.info,
-    servers: [{ url: serviceUrl(), description: `The address in the Named Credential ${CREDENTIAL}, which decides` }],
+    servers: [{ url: serviceUrl(credential), description: `The address in the Named Credential ${credential}, which decides` }],
     tags: document.tags.filter(({ name }) => tags.has(name)),
     paths,
     components: components(document, paths),
@@ -90,15 +109,15 @@ function components(document, paths) {
 }
 
 /** The address that the Named Credential is deployed with. */
-function serviceUrl() {
-  const credential = parse(`base/main/default/namedCredentials/${CREDENTIAL}.namedCredential-meta.xml`);
-  return all(credential, "namedCredentialParameters")
+function serviceUrl(credential) {
+  const root = parse(`base/main/default/namedCredentials/${credential}.namedCredential-meta.xml`);
+  return all(root, "namedCredentialParameters")
     .filter((parameter) => text(parameter, "parameterType") === "Url")
     .map((parameter) => text(parameter, "parameterValue"))[0];
 }
 
-function registration(schema) {
-  const operations = OPERATIONS.map(
+function registration({ name: label, credential, operations: names, description }, schema) {
+  const operations = names.map(
     (name) => `    <operations>
         <active>true</active>
         <name>${name}</name>
@@ -107,9 +126,9 @@ function registration(schema) {
   );
   return `<?xml version="1.0" encoding="UTF-8" ?>
 <ExternalServiceRegistration xmlns="http://soap.sforce.com/2006/04/metadata">
-    <description>Brings one record, and everything billing needs from it, into m3ter. Made from openapi.yaml by tools/trim-openapi.mjs.</description>
-    <label>${NAME}</label>
-    <namedCredentialReference>${CREDENTIAL}</namedCredentialReference>
+    <description>${description} Made from openapi.yaml by tools/trim-openapi.mjs.</description>
+    <label>${label}</label>
+    <namedCredentialReference>${credential}</namedCredentialReference>
 ${operations.join("")}    <registrationProviderType>Custom</registrationProviderType>
     <schema>${escape(schema)}</schema>
     <schemaType>OpenApi3</schemaType>

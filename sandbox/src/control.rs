@@ -6,9 +6,14 @@ mod http;
 mod limit;
 mod log;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+
+use crate::CREDENTIAL;
 
 pub use fault::{Fault, FaultKind};
 pub use limit::{Counting, RequestLimit};
@@ -25,10 +30,13 @@ pub struct Control {
     started: Instant,
     latency_ms: AtomicU64,
     list_lag_ms: AtomicU64,
+    clock_offset: AtomicI64,
+    credentials: Mutex<Vec<(String, String)>>,
     unexpected: AtomicUsize,
     limit: Mutex<RequestLimit>,
     pub(crate) log: Mutex<Log>,
     pub(crate) faults: Mutex<Faults>,
+    hanging: Notify,
 }
 
 impl Control {
@@ -37,10 +45,13 @@ impl Control {
             started: Instant::now(),
             latency_ms: AtomicU64::new(0),
             list_lag_ms: AtomicU64::new(0),
+            clock_offset: AtomicI64::new(0),
+            credentials: Mutex::new(vec![(CREDENTIAL.to_owned(), CREDENTIAL.to_owned())]),
             unexpected: AtomicUsize::new(0),
             limit: Mutex::new(RequestLimit::new(requests_per_second, Counting::default())),
             log: Mutex::default(),
             faults: Mutex::default(),
+            hanging: Notify::new(),
         }
     }
 
@@ -51,6 +62,28 @@ impl Control {
 
     pub(crate) fn latency(&self) -> Duration {
         Duration::from_millis(self.latency_ms.load(Ordering::Relaxed))
+    }
+
+    /// Logins take these pairs of id and secret alone from now on: one for a rotation at once, two while both are good. Tokens that were
+    /// given stay.
+    pub fn set_credentials(&self, pairs: &[(&str, &str)]) {
+        *lock(&self.credentials) = pairs.iter().map(|(id, secret)| ((*id).to_owned(), (*secret).to_owned())).collect();
+    }
+
+    /// Whether some login has this id, and whether one has it with this secret.
+    pub(crate) fn knows(&self, id: &str, secret: &str) -> (bool, bool) {
+        let pairs = lock(&self.credentials);
+        (pairs.iter().any(|pair| pair.0 == id), pairs.iter().any(|pair| pair.0 == id && pair.1 == secret))
+    }
+
+    /// Sets the vendor's clock ahead by so many seconds: what its answers have as `Date`, and by what it judges assertions.
+    pub fn set_clock_offset(&self, seconds: i64) {
+        self.clock_offset.store(seconds, Ordering::Relaxed);
+    }
+
+    /// What the vendor takes for now.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(self.clock_offset.load(Ordering::Relaxed))
     }
 
     /// Lets lists show the state as of this long ago.
@@ -102,6 +135,16 @@ impl Control {
     /// Forgets all planned faults.
     pub fn clear_faults(&self) {
         lock(&self.faults).clear();
+    }
+
+    /// Lets the requests that hang at this moment be carried out and answered.
+    pub fn let_hanging_go(&self) {
+        self.hanging.notify_waiters();
+    }
+
+    /// Hangs until that.
+    pub(crate) async fn let_go(&self) {
+        self.hanging.notified().await;
     }
 
     /// How many requests the emulator did not understand: an unknown path or method.

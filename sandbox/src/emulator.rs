@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::{Map, Value as Json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -178,7 +179,13 @@ async fn answer<V: Vendor>(server: &Server<V>, request: Request<hyper::body::Inc
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let outcome = spoiled(server, request, fault).await;
+    let mut outcome = spoiled(server, request, fault).await;
+    if let Ok(response) = &mut outcome
+        && let Ok(date) = DateTimePrinter::new().timestamp_to_rfc9110_string(&control.now())
+        && let Ok(date) = HeaderValue::from_str(&date)
+    {
+        response.headers_mut().insert(header::DATE, date);
+    }
     lock(&control.log).end(sequence, control.elapsed_ms(), outcome.as_ref().ok().map(|response| response.status().as_u16()));
     outcome
 }

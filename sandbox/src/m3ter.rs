@@ -177,7 +177,7 @@ impl Vendor for M3ter {
     fn answer(&self, request: VendorRequest, control: &Control) -> Response<Body> {
         let path = request.uri.path().to_owned();
         let outcome = if path == "/oauth/token" {
-            lock(&self.tokens).issue(&request)
+            lock(&self.tokens).issue(&request, control)
         } else if let Some(inside) = path.strip_prefix(&format!("/organizations/{ORGANIZATION}")) {
             self.organization_answer(&request, inside, control)
         } else if path.starts_with("/organizations/") {

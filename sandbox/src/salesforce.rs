@@ -123,9 +123,22 @@ impl Salesforce {
         lock(&self.org).insert(table, fields.as_object().cloned().unwrap_or_default())
     }
 
+    /// The ids of the records that are there and whose field holds a value.
+    pub fn ids(&self, sobject: &str, field: &str, value: &str) -> Vec<String> {
+        let table = tables::table(sobject).expect("an emulated object");
+        let org = lock(&self.org);
+        let holds = |record: &&Map<String, Json>| !org::is_deleted(record) && record.get(field).and_then(Json::as_str) == Some(value);
+        org.all(table).filter(holds).map(|record| records::id_of(record).clone()).collect()
+    }
+
     /// Moves a record to the recycle bin.
     pub fn delete(&self, sobject: &str, id: &str) {
         lock(&self.org).delete(tables::table(sobject).expect("an emulated object"), id);
+    }
+
+    /// Takes a record out of the recycle bin, if it is there.
+    pub fn undelete(&self, sobject: &str, id: &str) {
+        lock(&self.org).undelete(tables::table(sobject).expect("an emulated object"), id);
     }
 
     /// Removes a record for good, from the recycle bin too.
@@ -150,7 +163,7 @@ impl Salesforce {
         Ok(())
     }
 
-    fn log_in(&self, request: &VendorRequest) -> Answer {
+    fn log_in(&self, request: &VendorRequest, control: &Control) -> Answer {
         let (public_key, instance_url) = {
             let org = lock(&self.org);
             (org.rules.jwt_public_key.clone(), org.rules.instance_url.clone())
@@ -159,6 +172,7 @@ impl Salesforce {
             base_url: &self.base_url,
             instance_url: instance_url.as_deref().unwrap_or(&self.base_url),
             public_key: public_key.as_deref(),
+            control,
         };
         lock(&self.tokens).issue(request, &site)
     }
@@ -281,7 +295,7 @@ impl Salesforce {
     fn dispatch(&self, request: &VendorRequest, control: &Control) -> Result<Answer, ApiError> {
         let path = with_one_slash(request.uri.path());
         match (&request.method, path.trim_end_matches('/')) {
-            (&Method::POST, "/services/oauth2/token") => return Ok(self.log_in(request)),
+            (&Method::POST, "/services/oauth2/token") => return Ok(self.log_in(request, control)),
             (&Method::POST | &Method::GET, "/services/oauth2/revoke") => return Ok(lock(&self.tokens).revoke(request)),
             (&Method::GET, "/services/data") => {
                 let versions = VERSIONS.map(|version| json!({ "label": format!("{version}.0"), "url": format!("/services/data/v{version}.0"), "version": format!("{version}.0") }));

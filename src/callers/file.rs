@@ -1,153 +1,235 @@
-//! The file of keys: TOML, one `[[key]]` table each.
+//! The file of keys: TOML, one `[[key]]` table each. Entries that are right count, whatever is wrong with others.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fmt;
+use std::ops::Range;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use jiff::Timestamp;
+use toml::de::{DeTable, DeValue};
 
-use super::key::{KeyHash, StoredKey};
-use super::{Caller, Role};
+use super::entry::{self, check_name};
+use super::key::StoredKey;
 
 /// Thousands of keys; a file that is larger is another one.
 const LARGEST_FILE_BYTES: u64 = 1024 * 1024;
-const LONGEST_NAME: usize = 64;
+/// Who else may write to the file could make a key of their own.
+const OTHERS_MAY_WRITE: u32 = 0o022;
 
-/// Why a file of keys cannot be used.
+/// Why a file of keys cannot be used, or cannot be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysFileError {
     /// It cannot be read or written.
     #[error("`{0}`: {1}")]
     Io(PathBuf, std::io::Error),
-    /// The name of a new key.
-    #[error("`{0}` cannot be the name of a key: {1}")]
-    Name(String, String),
+    /// Others than its owner may write to it.
+    #[error("`{0}` can be written to by others than its owner, who could let themselves in: `chmod go-w` it")]
+    OthersMayWrite(PathBuf),
     /// It holds what no such file holds. The text of the file is never shown.
-    #[error("`{path}`, {place}: {message}")]
-    Malformed {
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Faults(Vec<KeyFault>),
+    /// A key that cannot be made.
+    #[error("{0}")]
+    NotMade(String),
+    /// No key has the name.
+    #[error("`{path}` has no key `{wanted}`; there are {there}")]
+    Unknown {
         /// The file.
         path: PathBuf,
-        /// Which key or line.
-        place: String,
-        /// What is wrong.
-        message: String,
+        /// The name, or the name and the id.
+        wanted: String,
+        /// The names that there are.
+        there: String,
     },
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeysFile {
-    #[serde(default)]
-    key: Vec<Entry>,
+/// What is wrong with one entry, or beside the entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFault {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// Whose key it is, if that can be told.
+    pub name: Option<String>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+    /// The entry is right, and over.
+    pub is_expiry: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    name: String,
-    role: String,
-    hash: String,
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, line, name, message, .. } = self;
+        write!(f, "`{}`, line {line}: ", path.display())?;
+        match name {
+            Some(name) => write!(f, "key `{name}`: {message}"),
+            None => f.write_str(message),
+        }
+    }
 }
 
+/// What a file says.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    pub(super) keys: Vec<StoredKey>,
+    pub(super) faults: Vec<KeyFault>,
+}
+
+/// The text of the file, if nobody but its owner can have written it.
 pub(super) fn read(path: &Path) -> Result<String, KeysFileError> {
     let failed = |error| KeysFileError::Io(path.to_owned(), error);
-    if std::fs::metadata(path).map_err(failed)?.len() > LARGEST_FILE_BYTES {
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(failed(std::io::Error::other("it is a directory, not a file")));
+    }
+    if metadata.len() > LARGEST_FILE_BYTES {
         return Err(failed(std::io::Error::other("it is larger than 1 MiB")));
+    }
+    if metadata.permissions().mode() & OTHERS_MAY_WRITE != 0 {
+        return Err(KeysFileError::OthersMayWrite(path.to_owned()));
     }
     std::fs::read_to_string(path).map_err(failed)
 }
 
-pub(super) fn parse(path: &Path, text: &str) -> Result<Vec<StoredKey>, KeysFileError> {
-    let malformed = |place: String, message: String| KeysFileError::Malformed { path: path.to_owned(), place, message };
-    let file: KeysFile = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        malformed(format!("line {line}"), error.message().to_owned())
-    })?;
-    let mut keys: Vec<StoredKey> = Vec::with_capacity(file.key.len());
-    for (position, entry) in file.key.into_iter().enumerate() {
-        let malformed = |message: String| malformed(format!("key {}", position + 1), message);
-        check_name(&entry.name).map_err(malformed)?;
-        let role: Role = entry.role.parse().map_err(malformed)?;
-        let hash: KeyHash = entry.hash.parse().map_err(malformed)?;
-        if keys.iter().any(|key| key.hash.is(&hash)) {
-            return Err(malformed("this key stands in the file twice".to_owned()));
+/// Whether others than the owner may read the file: hashes open nothing, but who calls is nobody else's business.
+pub(super) fn others_may_read(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
+}
+
+/// The keys of a text, and what is wrong with the rest. A text without one entry that holds something else is no file of keys.
+pub(super) fn parse(path: &Path, text: &str, now: Timestamp) -> Result<Parsed, KeysFileError> {
+    let mut reader = Reader { path, text, now, seen: Vec::new(), parsed: Parsed::default() };
+    let mut entries = 0;
+    match DeTable::parse(text) {
+        Ok(table) => {
+            for (field, value) in table.get_ref() {
+                match value.get_ref() {
+                    DeValue::Array(array) if field.get_ref() == "key" => {
+                        entries += array.len();
+                        array.iter().for_each(|entry| reader.entry(entry.get_ref(), entry.span().start, 0));
+                    }
+                    _ => reader.fault(value.span().start, None, "only `[[key]]` tables stand in a file of keys".to_owned()),
+                }
+            }
         }
-        if keys.iter().any(|key| *key.caller.name == *entry.name && key.caller.role != role) {
-            return Err(malformed(format!("`{}` has another role further up; a name has one role", entry.name)));
+        // One broken line breaks the file for TOML. Each entry is read by itself then: none lends another one its lines.
+        Err(error) => {
+            let blocks = blocks(text);
+            entries = blocks.len();
+            let before = blocks.first().map_or(text.len(), |block| block.start);
+            if blocks.is_empty() {
+                reader.fault(error.span().map_or(0, |span| span.start), None, error.message().to_owned());
+            } else if let Err(error) = DeTable::parse(&text[..before]) {
+                reader.fault(error.span().map_or(0, |span| span.start), None, error.message().to_owned());
+            }
+            for block in blocks {
+                reader.block(&block);
+            }
         }
-        keys.push(StoredKey { caller: Caller { name: entry.name.into(), role }, hash });
     }
-    Ok(keys)
+    let parsed = reader.parsed;
+    if entries == 0 && !parsed.faults.is_empty() { Err(KeysFileError::Faults(parsed.faults)) } else { Ok(parsed) }
 }
 
-/// Names stand in logs and in HTTP Basic, which ends a name at a colon.
-fn check_name(name: &str) -> Result<(), String> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_plain) {
-        return Ok(());
-    }
-    Err(format!("a name has 1 to {LONGEST_NAME} letters, digits, `-`, `_` and `.`"))
-}
-
-/// Adds a key to a file, which is made if it is missing: readable by its owner only.
-pub fn append(path: &Path, name: &str, role: Role, hash: &KeyHash) -> Result<(), KeysFileError> {
-    let failed = |error| KeysFileError::Io(path.to_owned(), error);
-    let before = match read(path) {
-        Err(KeysFileError::Io(_, error)) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        text => text?,
-    };
-    let separator = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-    let added = format!("{separator}{}", entry(name, role, hash)?);
-    // Whatever would make the file unusable is refused before it is written.
-    parse(path, &format!("{before}{added}"))?;
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(added.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
-}
-
-/// The table of one key.
-pub fn entry(name: &str, role: Role, hash: &KeyHash) -> Result<String, KeysFileError> {
-    check_name(name).map_err(|message| KeysFileError::Name(name.to_owned(), message))?;
-    Ok(format!("[[key]]\nname = \"{name}\"\nrole = \"{role}\"\nhash = \"{hash}\"\n"))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    #[test]
-    fn what_is_wrong_is_said_with_its_place_and_without_the_text() {
-        let hash = super::super::new_key().hash;
-        let good = entry("flow", Role::Caller, &hash).unwrap();
-        for (text, part) in [
-            ("key = 1".to_owned(), "line 1"),
-            (format!("{good}[[key]]\nname = "), "line 6"),
-            (good.replace("role", "rolle"), "unknown field `rolle`"),
-            (good.replace("\"caller\"", "\"admin\""), "key 1: `admin` is not a role"),
-            (good.replace("\"flow\"", "\"a:b\""), "key 1: a name has"),
-            (good.replace("sha256:", "s2m_hunter2"), "key 1: `hash` must be"),
-            (format!("{good}{good}"), "key 2: this key stands in the file twice"),
-            (
-                format!("{good}{}", entry("flow", Role::Viewer, &super::super::new_key().hash).unwrap()),
-                "key 2: `flow` has another role further up",
-            ),
-        ] {
-            let error = parse(Path::new("keys.toml"), &text).unwrap_err().to_string();
-            assert!(error.contains(part) && !error.contains("hunter2"), "{error}");
+/// From each line `[[key]]` to the next one.
+pub(super) fn blocks(text: &str) -> Vec<Range<usize>> {
+    let mut begins = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let packed: String = line.chars().filter(|c| !c.is_whitespace()).take(7).collect();
+        if packed == "[[key]]" {
+            begins.push(at);
         }
-        assert_eq!(parse(Path::new("keys.toml"), "").unwrap().len(), 0, "an empty file lets nobody in");
+        at += line.len();
+    }
+    let ends = begins.iter().skip(1).copied().chain([text.len()]);
+    begins.iter().copied().zip(ends).map(|(begin, end)| begin..end).collect()
+}
+
+/// The name and the key's id of a block, if both can be told; `None` of what cannot.
+pub(super) fn identity(block: &str) -> (Option<String>, Option<String>) {
+    let Ok(table) = DeTable::parse(block) else { return (name_of(block), None) };
+    let entry = table.get_ref().get("key").and_then(|keys| keys.get_ref().get(0)).and_then(|entry| entry.get_ref().as_table());
+    let text = |field: &str| entry.and_then(|entry| entry.get(field)).and_then(|value| value.get_ref().as_str().map(ToOwned::to_owned));
+    (text("name"), text("hash").and_then(|hash| hash.parse::<super::KeyHash>().ok()).map(|hash| hash.id()))
+}
+
+/// The name in a block that is no TOML.
+fn name_of(block: &str) -> Option<String> {
+    let values = block.lines().filter_map(|line| line.trim_start().strip_prefix("name")?.trim_start().strip_prefix('='));
+    values.map(|value| value.trim().trim_matches('"').to_owned()).find(|name| check_name(name).is_ok())
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    now: Timestamp,
+    /// All entries so far, also those that do not count.
+    seen: Vec<StoredKey>,
+    parsed: Parsed,
+}
+
+impl Reader<'_> {
+    fn fault(&mut self, at: usize, name: Option<String>, message: String) {
+        let line = self.line(at);
+        self.parsed.faults.push(KeyFault { path: self.path.to_owned(), line, name, message, is_expiry: false });
     }
 
-    #[test]
-    fn a_new_file_is_its_owner_s_and_a_broken_one_is_left_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("keys.toml");
-        append(&path, "flow", Role::Caller, &super::super::new_key().hash).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(append(&path, "flow", Role::Viewer, &super::super::new_key().hash).is_err());
-        std::fs::write(&path, "broken").unwrap();
-        assert!(append(&path, "flow", Role::Caller, &super::super::new_key().hash).is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "broken");
+    fn line(&self, at: usize) -> usize {
+        self.text.char_indices().take_while(|(position, _)| *position < at).filter(|(_, character)| *character == '\n').count() + 1
+    }
+
+    /// An entry that is read by itself.
+    fn block(&mut self, block: &Range<usize>) {
+        let text = &self.text[block.clone()];
+        match DeTable::parse(text) {
+            Ok(table) => match table.get_ref().get("key").and_then(|keys| keys.get_ref().get(0)) {
+                Some(entry) => self.entry(entry.get_ref(), entry.span().start, block.start),
+                None => self.fault(block.start, None, "the entry cannot be read".to_owned()),
+            },
+            Err(error) => {
+                let at = block.start + error.span().map_or(0, |span| span.start);
+                self.fault(at, name_of(text), error.message().to_owned());
+            }
+        }
+    }
+
+    /// One entry; its places are counted from `offset`.
+    fn entry(&mut self, entry: &DeValue<'_>, at: usize, offset: usize) {
+        let Some(table) = entry.as_table() else {
+            return self.fault(offset + at, None, "a key is a table: `[[key]]` and its fields".to_owned());
+        };
+        let named = table.get("name").and_then(|name| name.get_ref().as_str()).filter(|name| check_name(name).is_ok());
+        let name = named.map(ToOwned::to_owned);
+        match entry::read(table, at) {
+            Ok(key) => self.add(key, offset + at),
+            Err(wrong) => {
+                for (at, message) in wrong {
+                    self.fault(offset + at, name.clone(), message);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, key: StoredKey, at: usize) {
+        let name = Some(key.caller.name.to_string());
+        if self.seen.iter().any(|other| other.hash.is(&key.hash)) {
+            // Two statements about one key that differ: which one is meant, nobody knows.
+            self.parsed.keys.retain(|other| !other.hash.is(&key.hash) || other.caller == key.caller);
+            return self.fault(at, name, "this key stands in the file twice; take one of the two out".to_owned());
+        }
+        self.seen.push(key.clone());
+        if self.parsed.keys.iter().any(|other| other.caller.name == key.caller.name && other.caller.role != key.caller.role) {
+            return self.fault(at, name, "the name has another role further up; a name has one role".to_owned());
+        }
+        if let Some(expires) = key.caller.limits.expires.as_ref().filter(|expires| expires.at <= self.now) {
+            let message = format!("it ended with `expires = \"{expires}\"` and lets nobody in; take it out, or make a new one");
+            self.fault(at, name, message);
+            if let Some(fault) = self.parsed.faults.last_mut() {
+                fault.is_expiry = true;
+            }
+        }
+        self.parsed.keys.push(key);
     }
 }

@@ -13,6 +13,8 @@ use super::Caller;
 
 /// By which people and secret scanners recognise a key.
 const PREFIX: &str = "s2m_";
+/// Hexadecimal digits of the hash by which a key is told from others of its name.
+const ID_DIGITS: usize = 12;
 /// Random bytes of a key.
 const KEY_BYTES: usize = 32;
 const HASH_PREFIX: &str = "sha256:";
@@ -45,6 +47,11 @@ impl KeyHash {
         let mut hash = [0; HASH_BYTES];
         hash.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
         Self(hash)
+    }
+
+    /// By which a key is told from others of its name, in logs and lists: the beginning of the hash.
+    pub fn id(&self) -> String {
+        self.to_string()[HASH_PREFIX.len()..][..ID_DIGITS].to_owned()
     }
 
     /// Whether both are the same; takes as long for any two.
@@ -84,7 +91,7 @@ impl FromStr for KeyHash {
 }
 
 /// A key as the file holds it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct StoredKey {
     pub(super) caller: Caller,
     pub(super) hash: KeyHash,

@@ -17,9 +17,10 @@ use crate::domain::field::{ADDRESS_PARTS, OnDifference};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::{double_in_json, double_text};
 use crate::domain::outcome::FieldChange;
-use crate::domain::settings::PricingChange;
+use crate::domain::settings::{EndedRule, PricingChange};
 use crate::domain::text::visible;
 use crate::domain::value::{HeldBand, Value, date_in_text, held_bands};
+use crate::domain::warning::{Attention, Warning};
 
 /// What the comparison needs to know beside the two objects.
 #[derive(Debug, Clone)]
@@ -30,10 +31,12 @@ pub struct Circumstances {
     pub time_zone: TimeZone,
     /// What happens when a price differs.
     pub pricing_change: PricingChange,
+    /// What happens where Salesforce takes back an end that end dating made.
+    pub ended: EndedRule,
 }
 
 /// The fields of a Pricing that make the price.
-const PRICE_FIELDS: [&str; 6] = ["pricingBands", "overagePricingBands", "cumulative", "tiersSpanPlan", "type", "startDate"];
+pub(super) const PRICE_FIELDS: [&str; 6] = ["pricingBands", "overagePricingBands", "cumulative", "tiersSpanPlan", "type", "startDate"];
 
 /// What has to be done with an object, and what a person should know about it.
 pub fn compare(
@@ -41,7 +44,7 @@ pub fn compare(
     actual: Option<&ActualObject>,
     known: &KnownIds,
     circumstances: &Circumstances,
-) -> (Step, Vec<String>) {
+) -> (Step, Vec<Warning>) {
     let existing = actual.map(|actual| actual.id.clone());
     match (&desired.intent, actual) {
         (Intent::Flagged, _) => (Step::Flagged { existing }, Vec::new()),
@@ -70,7 +73,7 @@ fn compare_existing(
     actual: &ActualObject,
     known: &KnownIds,
     circumstances: &Circumstances,
-) -> (Step, Vec<String>) {
+) -> (Step, Vec<Warning>) {
     let findings = moved_owners(desired, actual, known);
     if !findings.is_empty() {
         return (Step::Invalid { findings, existing: Some(actual.id.clone()) }, Vec::new());
@@ -111,7 +114,7 @@ fn moved_owners(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds
         .collect()
 }
 
-fn compare_price(actual: &ActualObject, changes: Vec<FieldChange>, circumstances: &Circumstances) -> (Step, Vec<String>) {
+fn compare_price(actual: &ActualObject, changes: Vec<FieldChange>, circumstances: &Circumstances) -> (Step, Vec<Warning>) {
     let start = instant(actual, "startDate");
     let has_begun = start.is_some_and(|start| start <= circumstances.now);
     let listed = super::list(&changes);
@@ -123,8 +126,8 @@ fn compare_price(actual: &ActualObject, changes: Vec<FieldChange>, circumstances
             (Step::Update { actual: actual.clone(), changes }, warnings)
         }
         PricingChange::InPlace => {
-            let warning = format!("The price has begun at {} and was changed for usage since then as well: {listed}", shown_start(actual));
-            (Step::Update { actual: actual.clone(), changes }, vec![warning])
+            let text = format!("The price has begun at {} and was changed for usage since then as well: {listed}", shown_start(actual));
+            (Step::Update { actual: actual.clone(), changes }, vec![Warning::of(Attention::PriceChangedInPlace, text)])
         }
         PricingChange::FromDate => {
             let today = midnight(date_at(circumstances.now, &circumstances.time_zone), &circumstances.time_zone);
@@ -149,7 +152,7 @@ fn compare_price(actual: &ActualObject, changes: Vec<FieldChange>, circumstances
 }
 
 /// Warnings about dates that move into time that may have been billed.
-fn moved_dates(changes: &[FieldChange], circumstances: &Circumstances) -> Vec<String> {
+fn moved_dates(changes: &[FieldChange], circumstances: &Circumstances) -> Vec<Warning> {
     let today = date_at(circumstances.now, &circumstances.time_zone);
     let date = |text: &Option<String>| text.as_deref().and_then(date_in_text);
     changes
@@ -165,10 +168,12 @@ fn moved_dates(changes: &[FieldChange], circumstances: &Circumstances) -> Vec<St
             }
             _ => None,
         })
+        .map(|text| Warning::of(Attention::DateInPast, text))
         .collect()
 }
 
-fn creation(fields: &[DesiredField]) -> Vec<FieldChange> {
+/// The fields that a new object gets.
+pub(super) fn creation(fields: &[DesiredField]) -> Vec<FieldChange> {
     let set = |field: &DesiredField| match &field.action {
         FieldAction::Set(value) => Some(FieldChange {
             field: field.name.to_owned(),
@@ -182,7 +187,7 @@ fn creation(fields: &[DesiredField]) -> Vec<FieldChange> {
 }
 
 /// How one field would change; `None` where m3ter's value means the same.
-fn field_change(field: &DesiredField, actual: &ActualObject, known: &KnownIds) -> Option<FieldChange> {
+pub(super) fn field_change(field: &DesiredField, actual: &ActualObject, known: &KnownIds) -> Option<FieldChange> {
     let present = actual.fields.get(field.name).filter(|value| !value.is_null());
     let new_value = match &field.action {
         FieldAction::Set(value) => {
@@ -234,7 +239,7 @@ fn shown_address<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String 
     let position = |part: &str| ADDRESS_PARTS.iter().position(|(name, _)| *name == part);
     let mut parts: Vec<(&str, &str)> = parts.filter(|(_, text)| !text.is_empty()).collect();
     parts.sort_by_key(|(part, _)| position(part));
-    parts.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
+    parts.into_iter().map(|(_, text)| visible(text)).collect::<Vec<_>>().join(", ")
 }
 
 fn shown_bands(bands: &[HeldBand]) -> String {
@@ -291,10 +296,10 @@ mod tests {
     use crate::domain::value::PricingBand;
 
     fn circumstances(pricing_change: PricingChange) -> Circumstances {
-        Circumstances { now: "2026-06-15T12:00:00Z".parse().unwrap(), time_zone: TimeZone::UTC, pricing_change }
+        Circumstances { now: "2026-06-15T12:00:00Z".parse().unwrap(), time_zone: TimeZone::UTC, pricing_change, ended: EndedRule::Follow }
     }
 
-    fn step(desired: &DesiredObject, actual: &ActualObject, pricing_change: PricingChange) -> (Step, Vec<String>) {
+    fn step(desired: &DesiredObject, actual: &ActualObject, pricing_change: PricingChange) -> (Step, Vec<Warning>) {
         compare(desired, Some(actual), &KnownIds::new(), &circumstances(pricing_change))
     }
 

@@ -9,8 +9,10 @@ use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::made_end::Until;
 use crate::domain::settings::PricingChange;
 use crate::domain::value::Value;
+use crate::domain::warning::{Attention, Warning};
 
 /// A Pricing that has ended before its AccountPlan does.
 #[derive(Debug)]
@@ -62,7 +64,10 @@ pub fn take_back(objects: &mut [DesiredObject], early: &[EarlyEnd<'_>], pricings
         let pricing = &mut objects[end.position];
         let told = format!("The Pricing {} ended at {} while its AccountPlan bills {}", end.held.id, end.ended, end.runs_on);
         if let Some(successor) = end.successor(pricings) {
-            pricing.warnings.push(format!("{told}; the Pricing {}, which no sync made, prices usage since then", successor.id));
+            pricing.warnings.push(Warning::of(
+                Attention::UsageUnpriced,
+                format!("{told}; the Pricing {}, which no sync made, prices usage since then", successor.id),
+            ));
             continue;
         }
         match &mut pricing.intent {
@@ -76,11 +81,21 @@ pub fn take_back(objects: &mut [DesiredObject], early: &[EarlyEnd<'_>], pricings
             Intent::Sync(fields) => {
                 let source = "the end of its AccountPlan".to_owned();
                 fields.push(DesiredField { name: "endDate", action: FieldAction::Clear, once: false, source });
-                pricing.warnings.push(format!("{told}: its end is removed, so that usage since then has its price"));
+                pricing.warnings.push(format!("{told}: its end is removed, so that usage since then has its price").into());
             }
             Intent::Flagged | Intent::Invalid(_) => {}
         }
     }
+}
+
+/// Until when the AccountPlan of a Pricing bills; `None` where it has none.
+pub(super) fn lasting_of<'a>(
+    objects: &[DesiredObject],
+    pricing: &DesiredObject,
+    actual: impl Fn(&ObjectKey) -> Option<&'a ActualObject>,
+) -> Option<Until> {
+    let bills = objects.iter().filter(|other| other.kind() == EntityKind::AccountPlan && have_one_plan(pricing, other));
+    bills.filter_map(|desired| Lasting::of(desired, actual(&desired.key))).map(|lasting| lasting.until()).max()
 }
 
 /// How long an AccountPlan bills.
@@ -102,6 +117,13 @@ impl Lasting {
             return None;
         }
         Some(asked_for.or_else(held).map_or(Self::WithoutEnd, Self::Until))
+    }
+
+    fn until(&self) -> Until {
+        match self {
+            Self::Until(end) => Until::Instant(*end),
+            Self::WithoutEnd => Until::Never,
+        }
     }
 
     fn is_after(&self, instant: Timestamp) -> bool {
@@ -126,7 +148,7 @@ fn instant(actual: &ActualObject, field: &str) -> Option<Timestamp> {
 }
 
 /// Whether an AccountPlan attaches the Plan of a Pricing: by what both refer to, or by their row where one cannot be resolved.
-fn have_one_plan(pricing: &DesiredObject, account_plan: &DesiredObject) -> bool {
+pub(super) fn have_one_plan(pricing: &DesiredObject, account_plan: &DesiredObject) -> bool {
     match (pricing.value("planId"), account_plan.value("planId")) {
         (Some(pricing), Some(account_plan)) => pricing == account_plan,
         _ => pricing.key.row == account_plan.key.row && pricing.key.key == account_plan.key.key,

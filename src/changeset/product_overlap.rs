@@ -3,9 +3,16 @@
 //! Of two lines that clash one is refused before anything of it is sent. It is never the one whose AccountPlan m3ter has: which of
 //! two lines is billed must not hang on the order in which Salesforce gives them.
 
-use jiff::Timestamp;
+use std::collections::HashMap;
 
-use super::{Change, Changeset, Step};
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+
+use super::body::create_body;
+use super::makes_room::makes_room;
+use super::terms::written;
+use super::{Change, Changeset, KnownIds};
+use crate::domain::actual::ActualObject;
 use crate::domain::catalog::PlanTemplate;
 use crate::domain::desired::DesiredObject;
 use crate::domain::entity::EntityKind;
@@ -14,19 +21,42 @@ use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::value::Value;
 
 /// An AccountPlan with what it must not share with another one: the Account, and the product for a time.
-struct Attached<'a> {
-    row: &'a SalesforceId,
-    account: Option<&'a Value>,
-    product: &'a M3terId,
-    period: Period,
+pub(super) struct Attached<'a> {
+    pub(super) change: &'a Change,
+    pub(super) account: String,
+    pub(super) product: &'a str,
+    /// As m3ter will have it after this sync.
+    pub(super) period: Period,
+    /// As m3ter has it.
+    pub(super) now: Option<Period>,
     is_held: bool,
 }
 
+#[cfg(test)]
+impl<'a> Attached<'a> {
+    /// One of an Account and a product.
+    pub(super) fn testing(change: &'a Change, now: Option<Period>, period: Period) -> Self {
+        Self { change, account: String::new(), product: "", period, now, is_held: now.is_some() }
+    }
+}
+
+impl Attached<'_> {
+    fn row(&self) -> &SalesforceId {
+        &self.change.desired.key.row
+    }
+}
+
 impl Changeset {
-    /// Refuses each line of a product that another line has at the same time.
-    pub fn keep_one_plan_for_each_product<'t>(&mut self, templates: impl IntoIterator<Item = &'t PlanTemplate>) {
+    /// Refuses each line of a product that another line has at the same time. `held` are the AccountPlans that m3ter has, as far as they
+    /// were read.
+    pub fn keep_one_plan_for_each_product<'t>(
+        &mut self,
+        templates: impl IntoIterator<Item = &'t PlanTemplate>,
+        held: impl IntoIterator<Item = &'t ActualObject>,
+    ) {
         let templates: Vec<&PlanTemplate> = templates.into_iter().collect();
-        let mut attached: Vec<Attached<'_>> = self.changes.iter().filter_map(|change| self.attached(change, &templates)).collect();
+        let held: HashMap<&M3terId, &'t ActualObject> = held.into_iter().map(|object| (&object.id, object)).collect();
+        let mut attached: Vec<Attached<'_>> = self.changes.iter().filter_map(|change| self.attached(change, &templates, &held)).collect();
         attached.sort_by_key(|attached| !attached.is_held);
         let mut kept: Vec<&Attached<'_>> = Vec::new();
         let mut clashes: Vec<(SalesforceId, Finding)> = Vec::new();
@@ -38,70 +68,94 @@ impl Changeset {
                 Some(other) => {
                     let held = if other.is_held { ", and m3ter bills the first one already" } else { "" };
                     let message =
-                        format!("The lines {} and {} are of the same m3ter product and run at the same time{held}", other.row, one.row);
+                        format!("The lines {} and {} are of the same m3ter product and run at the same time{held}", other.row(), one.row());
                     let remedy = "Give the lines periods that do not overlap, join them into one, or allow overlapping attached plans in m3ter's organization configuration";
-                    clashes.push((one.row.clone(), Finding::new(FindingCode::ProductPeriodsOverlap, message, remedy)));
+                    clashes.push((one.row().clone(), Finding::new(FindingCode::ProductPeriodsOverlap, message, remedy)));
                 }
                 None => kept.push(one),
             }
         }
+        let makes_room = makes_room(&kept);
         for (row, finding) in clashes {
             let of_line = |change: &&mut Change| change.desired.key.row == row && change.desired.kind() >= EntityKind::Plan;
-            self.changes.iter_mut().filter(of_line).for_each(|change| refuse(change, &finding));
+            self.changes.iter_mut().filter(of_line).for_each(|change| change.refuse(&finding));
         }
+        self.makes_room = makes_room;
     }
 
-    fn attached<'a>(&'a self, change: &'a Change, templates: &[&'a PlanTemplate]) -> Option<Attached<'a>> {
+    fn attached<'a>(
+        &'a self,
+        change: &'a Change,
+        templates: &[&'a PlanTemplate],
+        held: &HashMap<&M3terId, &'a ActualObject>,
+    ) -> Option<Attached<'a>> {
         let desired = &change.desired;
         if desired.kind() != EntityKind::AccountPlan {
             return None;
         }
+        let held = change.step.known_id().and_then(|id| held.get(id).copied());
+        let (account, product) = match held.and_then(|held| Some((held.text("accountId")?, held.text("productId")?))) {
+            Some((account, product)) => (account.to_owned(), product),
+            None => (self.account_of(desired)?, self.sold_as(desired, templates)?),
+        };
+        let now = held.and_then(|held| bounds(&held.fields));
+        Some(Attached { change, account, product, period: period(change, held)?, now, is_held: change.step.known_id().is_some() })
+    }
+
+    /// The id of its Account, or the row whose Account this sync makes.
+    fn account_of(&self, desired: &DesiredObject) -> Option<String> {
+        match desired.value("accountId")? {
+            Value::Id(id) => Some(id.to_string()),
+            Value::Object(key) => {
+                let account = self.changes.iter().find(|other| other.desired.key == *key);
+                Some(account.and_then(|account| account.step.known_id()).map_or_else(|| key.row.to_string(), ToString::to_string))
+            }
+            _ => None,
+        }
+    }
+
+    fn sold_as<'a>(&self, desired: &DesiredObject, templates: &[&'a PlanTemplate]) -> Option<&'a str> {
         let plan = match desired.value("planId")? {
             Value::Object(key) => &self.changes.iter().find(|other| other.desired.key == *key)?.desired,
             _ => return None,
         };
         let Value::Id(template) = plan.value("planTemplateId")? else { return None };
-        let template = templates.iter().find(|known| known.id == *template)?;
-        Some(Attached {
-            row: &desired.key.row,
-            account: desired.value("accountId"),
-            product: &template.product_id,
-            period: period(desired)?,
-            is_held: change.step.known_id().is_some(),
-        })
-    }
-}
-
-fn refuse(change: &mut Change, finding: &Finding) {
-    let existing = change.step.known_id().cloned();
-    match &mut change.step {
-        Step::Flagged { .. } => {}
-        Step::Invalid { findings, .. } => findings.push(finding.clone()),
-        step => *step = Step::Invalid { findings: vec![finding.clone()], existing },
+        Some(templates.iter().find(|known| known.id == *template)?.product_id.as_str())
     }
 }
 
 /// From an instant to another one, or without end.
-type Period = (Timestamp, Option<Timestamp>);
+pub(super) type Period = (Timestamp, Option<Timestamp>);
 
-fn period(object: &DesiredObject) -> Option<Period> {
-    match (object.value("startDate"), object.value("endDate")) {
-        (Some(Value::DateTime(start)), Some(Value::DateTime(end))) => Some((*start, Some(*end))),
-        (Some(Value::DateTime(start)), None) => Some((*start, None)),
-        _ => None,
+/// The time that m3ter will bill it after this sync: what a blank or unreadable field leaves as it is counts as m3ter has it.
+fn period(change: &Change, held: Option<&ActualObject>) -> Option<Period> {
+    match (written(change, &KnownIds::new()), held) {
+        (Some(fields), _) => bounds(&fields),
+        (None, Some(held)) => bounds(&held.fields),
+        // It fails, for another reason; what the record asks for stands in the way all the same.
+        (None, None) => bounds(&create_body(&change.desired, &KnownIds::new())),
     }
 }
 
-fn intersect(one: Period, other: Period) -> bool {
+fn bounds(account_plan: &Map<String, Json>) -> Option<Period> {
+    let instant = |field: &str| account_plan.get(field).and_then(Json::as_str).and_then(|text| text.parse().ok());
+    Some((instant("startDate")?, instant("endDate")))
+}
+
+pub(super) fn intersect(one: Period, other: Period) -> bool {
     one.1.is_none_or(|end| other.0 < end) && other.1.is_none_or(|end| one.0 < end)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::changeset::testing::{account, set};
+    use serde_json::json;
+
+    use crate::changeset::Step;
+    use crate::changeset::testing::{account, actual_with_id, set};
     use crate::domain::entity::ObjectKey;
 
+    const ACCOUNT: &str = "11111111-54a5-4654-b0fb-b503a7ed58b2";
     const HELD: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
     const LINES: [&str; 2] = ["00kS900000079M1IAI", "00kS900000079F4IAI"];
 
@@ -110,40 +164,49 @@ mod tests {
         PlanTemplate { id: id(0, digit), product_id: id(1, product), currency: "USD".to_owned() }
     }
 
-    /// The findings of two lines, each with its template, its period, and whether m3ter has its AccountPlan.
-    fn findings(lines: [(u8, &str, Option<&str>, bool); 2]) -> [Vec<FindingCode>; 2] {
+    fn change(desired: DesiredObject, step: Step) -> Change {
+        Change { desired, step, warnings: Vec::new(), remembered_key: None, first_price: None, refusal_ahead: None, makes_way: Vec::new() }
+    }
+
+    fn instant(text: &str) -> Value {
+        Value::DateTime(text.parse().unwrap())
+    }
+
+    /// The findings of two lines, each with its template, its period, and its step where it is no create.
+    fn findings(lines: [(u8, &str, Option<&str>, Option<Step>); 2], held: &[ActualObject]) -> [Vec<FindingCode>; 2] {
         let templates = [template(0, 0), template(1, 0), template(2, 2)];
         let rows = LINES.map(|line| SalesforceId::parse(line).unwrap());
-        let instant = |text: &str| Value::DateTime(text.parse().unwrap());
-        let mut changes = Vec::new();
-        for (row, (template, from, to, is_held)) in rows.iter().zip(lines) {
+        let of_account = ObjectKey::only(EntityKind::Account, rows[0].clone());
+        let id = M3terId::parse(ACCOUNT).unwrap();
+        let mut changes = vec![change(DesiredObject { key: of_account.clone(), ..account(Vec::new()) }, Step::Unchanged { id })];
+        for (row, (template, from, to, step)) in rows.iter().zip(lines) {
             let plan = ObjectKey::only(EntityKind::Plan, row.clone());
-            let mut fields = vec![set("planId", Value::Object(plan.clone())), set("startDate", instant(from))];
+            let mut fields = vec![
+                set("planId", Value::Object(plan.clone())),
+                set("accountId", Value::Object(of_account.clone())),
+                set("startDate", instant(from)),
+            ];
             fields.extend(to.map(|to| set("endDate", instant(to))));
             let template = set("planTemplateId", Value::Id(templates[usize::from(template)].id.clone()));
-            for (key, fields, is_held) in
-                [(plan, vec![template], false), (ObjectKey::only(EntityKind::AccountPlan, row.clone()), fields, is_held)]
-            {
-                let step =
-                    if is_held { Step::Unchanged { id: M3terId::parse(HELD).unwrap() } } else { Step::Create { changes: Vec::new() } };
-                changes.push(Change {
-                    desired: DesiredObject { key, ..account(fields) },
-                    step,
-                    warnings: Vec::new(),
-                    remembered_key: None,
-                });
-            }
+            let to_create = || Step::Create { changes: Vec::new() };
+            changes.push(change(DesiredObject { key: plan, ..account(vec![template]) }, to_create()));
+            let key = ObjectKey::only(EntityKind::AccountPlan, row.clone());
+            changes.push(change(DesiredObject { key, ..account(fields) }, step.unwrap_or_else(to_create)));
         }
-        let mut changeset = Changeset { changes };
-        changeset.keep_one_plan_for_each_product(&templates);
+        let mut changeset = Changeset { changes, ..Changeset::default() };
+        changeset.keep_one_plan_for_each_product(&templates, held);
         rows.map(|row| {
             let of_row = changeset.changes.iter().filter(|change| change.desired.key.row == row);
             let of_step = of_row.filter_map(|change| match &change.step {
-                Step::Invalid { findings, .. } => findings.first().map(|finding| finding.code),
+                Step::Invalid { findings, .. } => findings.last().map(|finding| finding.code),
                 _ => None,
             });
             of_step.collect()
         })
+    }
+
+    fn held() -> Step {
+        Step::Unchanged { id: M3terId::parse(HELD).unwrap() }
     }
 
     #[test]
@@ -152,13 +215,38 @@ mod tests {
         const JUNE: &str = "2026-06-01T00:00:00Z";
         let refused = vec![FindingCode::ProductPeriodsOverlap; 2];
         for (what, lines, expected) in [
-            ("both new", [(0, JANUARY, None, false), (1, JUNE, None, false)], [vec![], refused.clone()]),
-            ("the second one is held", [(0, JANUARY, None, false), (1, JUNE, None, true)], [refused.clone(), vec![]]),
-            ("both are held", [(0, JANUARY, None, true), (1, JUNE, None, true)], [vec![], refused.clone()]),
-            ("one after the other", [(0, JANUARY, Some(JUNE), false), (1, JUNE, None, false)], [vec![], vec![]]),
-            ("of two products", [(0, JANUARY, None, false), (2, JANUARY, None, false)], [vec![], vec![]]),
+            ("both new", [(0, JANUARY, None, None), (1, JUNE, None, None)], [vec![], refused.clone()]),
+            ("the second one is held", [(0, JANUARY, None, None), (1, JUNE, None, Some(held()))], [refused.clone(), vec![]]),
+            ("both are held", [(0, JANUARY, None, Some(held())), (1, JUNE, None, Some(held()))], [vec![], refused.clone()]),
+            ("one after the other", [(0, JANUARY, Some(JUNE), None), (1, JUNE, None, None)], [vec![], vec![]]),
+            ("of two products", [(0, JANUARY, None, None), (2, JANUARY, None, None)], [vec![], vec![]]),
         ] {
-            assert_eq!(findings(lines), expected, "{what}");
+            assert_eq!(findings(lines, &[]), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_the_sync_leaves_as_it_is_counts_as_m3ter_bills_it() {
+        const JANUARY: &str = "2026-01-01T00:00:00Z";
+        const JUNE: &str = "2026-06-01T00:00:00Z";
+        let product = template(0, 0).product_id;
+        let until = |end: Option<&str>| {
+            actual_with_id(HELD, json!({"accountId": ACCOUNT, "productId": product.as_str(), "startDate": JANUARY, "endDate": end}))
+        };
+        let unreadable = || {
+            let finding = Finding::new(FindingCode::FieldNotReadable, String::new(), "");
+            Some(Step::Invalid { findings: vec![finding], existing: Some(M3terId::parse(HELD).unwrap()) })
+        };
+        let flagged = || Some(Step::Flagged { existing: Some(M3terId::parse(HELD).unwrap()) });
+        let refused = vec![FindingCode::ProductPeriodsOverlap; 2];
+        for (what, step, end, expected) in [
+            ("a blank end that m3ter has filled", Some(held()), Some(JUNE), vec![]),
+            ("without an end in m3ter", Some(held()), None, refused.clone()),
+            ("an end that cannot be read", unreadable(), None, refused.clone()),
+            ("one that cannot be read, and has ended by then", unreadable(), Some(JUNE), vec![]),
+            ("a flag that is off", flagged(), None, refused.clone()),
+        ] {
+            assert_eq!(findings([(0, JANUARY, None, step), (1, JUNE, None, None)], &[until(end)])[1], expected, "{what}");
         }
     }
 }

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 
 use super::body::{create_body, update_body};
-use super::{Change, Changeset, KnownIds, Step};
+use super::{Availability, Change, Changeset, KnownIds, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::midnight;
 use crate::domain::desired::{DesiredObject, FieldAction, OnFound};
@@ -19,6 +19,7 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
 use crate::domain::value::{Value, date_in_text};
+use crate::domain::warning::{Attention, Warning};
 
 /// The term of a Contract, and why it is that one.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +34,8 @@ struct Term {
 enum Origin {
     /// From the record: they are what it says.
     Record,
-    /// From m3ter, and the record says others or none: the deal joins a Contract that another record made, whose code it has from a field.
+    /// From m3ter, and the record says others or none: the deal joins a Contract that another record made, whose code it has from a field;
+    /// without a code it is that of a record with which it shares a field's value.
     Joined { id: M3terId, code: Option<String>, source: Option<String> },
     /// From m3ter, and the record says others or none: this sync does not change them.
     Kept { id: M3terId },
@@ -62,7 +64,7 @@ impl Changeset {
 
     /// What is to be said of each change after m3ter refused the update of some Contracts, which therefore keep their dates: what was
     /// written beside them may lie outside now.
-    pub fn outside_unchanged(&self, refused: impl Fn(&ObjectKey) -> bool, time_zone: &TimeZone) -> Vec<Option<String>> {
+    pub fn outside_unchanged(&self, refused: impl Fn(&ObjectKey) -> bool, time_zone: &TimeZone) -> Vec<Option<Warning>> {
         let mut stayed = self.clone();
         let mut held: HashMap<&M3terId, &ActualObject> = HashMap::new();
         for (change, stayed) in self.changes.iter().zip(&mut stayed.changes) {
@@ -131,7 +133,7 @@ fn after(change: &Change, held: &HashMap<&M3terId, &ActualObject>, known: &Known
 }
 
 /// The fields that this sync gives to an object.
-fn written(change: &Change, known: &KnownIds) -> Option<Map<String, Json>> {
+pub(super) fn written(change: &Change, known: &KnownIds) -> Option<Map<String, Json>> {
     match &change.step {
         Step::Create { .. } => Some(create_body(&change.desired, known)),
         Step::Update { actual, .. } => Some(update_body(&change.desired, actual, known)),
@@ -140,7 +142,7 @@ fn written(change: &Change, known: &KnownIds) -> Option<Map<String, Json>> {
 }
 
 fn term(contract: &Change, held: &HashMap<&M3terId, &ActualObject>, known: &KnownIds) -> Option<Term> {
-    if matches!(contract.step, Step::Invalid { .. }) {
+    if matches!(contract.availability(), Availability::Absent(_)) {
         // What is under it fails with it.
         return None;
     }
@@ -157,7 +159,8 @@ fn term(contract: &Change, held: &HashMap<&M3terId, &ActualObject>, known: &Know
         Some(id) if desired("startDate") != Some(start) || desired("endDate") != Some(end) => {
             if contract.desired.on_found == OnFound::Refer && !contract.writes() {
                 let source = contract.desired.fields().iter().find(|field| field.name == "code").map(|field| field.source.clone());
-                Origin::Joined { id: id.clone(), code: contract.desired.code.clone(), source }
+                let code = contract.desired.code.clone().filter(|code| *code != contract.desired.key.row.as_str());
+                Origin::Joined { id: id.clone(), code, source }
             } else {
                 Origin::Kept { id: id.clone() }
             }
@@ -180,8 +183,8 @@ struct Outside {
 }
 
 impl Outside {
-    fn in_words(&self) -> String {
-        format!("{}. {}", self.finding.message, self.finding.remedy)
+    fn in_words(&self) -> Warning {
+        Warning::of(Attention::OutsideContractPeriod, format!("{}. {}", self.finding.message, self.finding.remedy))
     }
 }
 
@@ -210,12 +213,15 @@ fn leaves(change: &Change, fields: &Map<String, Json>, term: &Term, time_zone: &
         Origin::Record => {
             (format!("{runs}, outside the Contract's term from {start} to {end}"), format!("Correct `{source}` or the deal's dates"))
         }
-        Origin::Joined { id, code, source: named } => {
-            let code = code.as_ref().map_or_else(String::new, |code| format!(" `{code}`"));
+        Origin::Joined { id, code: None, .. } => (
+            format!("{runs}, outside the term of the Contract {id} in m3ter, which this record joins and which runs from {start} to {end}"),
+            format!("Correct `{source}`, or extend the Contract where it was made"),
+        ),
+        Origin::Joined { id, code: Some(code), source: named } => {
             let named = named.as_ref().map_or_else(|| "the Contract's code".to_owned(), |named| format!("`{named}`"));
             (
                 format!(
-                    "{runs}, outside the term of the Contract{code} in m3ter ({id}), which this deal joins and which runs from {start} to {end}"
+                    "{runs}, outside the term of the Contract `{code}` in m3ter ({id}), which this deal joins and which runs from {start} to {end}"
                 ),
                 format!(
                     "If the record was cloned, {named} came along with the copy: clear it, or enter the code of the right Contract; else correct `{source}`, or extend the Contract where it was made"
@@ -245,7 +251,7 @@ mod tests {
     use crate::changeset::compare::{Circumstances, compare, compare_referred};
     use crate::changeset::testing::{account, actual_with_id, commitment, row, set};
     use crate::domain::desired::DesiredField;
-    use crate::domain::settings::PricingChange;
+    use crate::domain::settings::{EndedRule, PricingChange};
 
     const CONTRACT: &str = "83df45e7-78ea-4211-8d12-6220b7c7ca86";
     const COMMITMENT: &str = "293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e";
@@ -281,6 +287,7 @@ mod tests {
             now: "2026-06-15T12:00:00Z".parse().unwrap(),
             time_zone: TimeZone::UTC,
             pricing_change: PricingChange::InPlace,
+            ended: EndedRule::Follow,
         };
         let known: KnownIds = contract.iter().zip(held_contract).map(|(contract, held)| (contract.key.clone(), held.id.clone())).collect();
         let change = |desired: DesiredObject, actual: Option<&ActualObject>| {
@@ -288,11 +295,19 @@ mod tests {
                 Some(actual) if desired.on_found == OnFound::Refer => compare_referred(&desired, actual, &known),
                 actual => compare(&desired, actual, &known, &circumstances).0,
             };
-            Change { desired, step, warnings: Vec::new(), remembered_key: None }
+            Change {
+                desired,
+                step,
+                warnings: Vec::new(),
+                remembered_key: None,
+                first_price: None,
+                refusal_ahead: None,
+                makes_way: Vec::new(),
+            }
         };
         let mut changes: Vec<Change> = contract.into_iter().map(|contract| change(contract, held_contract)).collect();
         changes.push(change(commitment, held));
-        let mut changeset = Changeset { changes };
+        let mut changeset = Changeset { changes, ..Changeset::default() };
         changeset.keep_to_contracts(held_contract.into_iter().chain(held), &TimeZone::UTC);
         changeset.changes.pop().unwrap()
     }

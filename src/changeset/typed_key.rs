@@ -9,6 +9,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
 use crate::domain::text::nearest;
+use crate::domain::warning::{Attention, Warning};
 
 /// What is to be told of an object's key, and what its link is to remember.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,7 +17,7 @@ pub struct KeyVerdict {
     /// The key that the link remembers from now on.
     pub remembered: Option<String>,
     /// What a person should know.
-    pub warning: Option<String>,
+    pub warning: Option<Warning>,
     /// Why the object is left as it is, or not made.
     pub finding: Option<Finding>,
 }
@@ -64,9 +65,9 @@ pub fn of_existing(desired: &DesiredObject, actual: &ActualObject, remembered: L
         }
         None => {
             let near = near(code, candidates);
-            let warning =
+            let text =
                 format!("{source} now names the {kind} `{code}`, which m3ter does not have{near}; the {kind} {id} (`{before}`) goes on");
-            KeyVerdict { remembered: Some(before), warning: Some(warning), ..KeyVerdict::default() }
+            KeyVerdict { remembered: Some(before), warning: Some(Warning::of(Attention::CodeNotFound, text)), ..KeyVerdict::default() }
         }
     }
 }
@@ -101,11 +102,12 @@ pub fn of_missing(desired: &DesiredObject, candidates: &[&ActualObject]) -> KeyV
         return KeyVerdict { finding: Some(finding), ..present };
     }
     let near = near(code, candidates);
-    KeyVerdict { warning: Some(format!("There is no {kind} `{code}`, which {source} names, in m3ter yet: this makes it{near}")), ..present }
+    let text = format!("There is no {kind} `{code}`, which {source} names, in m3ter yet: this makes it{near}");
+    KeyVerdict { warning: Some(Warning::of(Attention::CodeNotFound, text)), ..present }
 }
 
 /// Whether the code is not the row's own: typed, to name what m3ter has already.
-fn names_another(desired: &DesiredObject, code: &str) -> bool {
+pub(super) fn names_another(desired: &DesiredObject, code: &str) -> bool {
     let own = desired.key.row.as_str();
     let is_own = code.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     match desired.kind() {

@@ -5,20 +5,27 @@ use std::io::IsTerminal as _;
 
 use super::{Outcome, print};
 use crate::app::load_mappings;
+use crate::callers::Callers;
 use crate::config::Config;
 use crate::domain::settings::{OverlapRule, OverlappingPlans};
 use crate::mapping::{Mapping, Severity};
 use crate::store::Store;
 use crate::sync::describe;
 use crate::telemetry::ErrorChain;
-use crate::transport::Budget;
+use crate::transport::{Budget, clock_in_words};
 use crate::{m3ter, salesforce};
+
+/// The object whose activated records take a permission of their own.
+const ORDER: &str = "Order";
 
 /// Prints the report; red lines make it fail.
 pub async fn run(config: Config) -> anyhow::Result<Outcome> {
     let mut report = Report { worst: Severity::Green };
     let budget = Budget::new(config.limits.time, config.limits.callouts);
     report.line(Severity::Green, "configuration", "complete");
+    if let Some(callers) = &config.access.callers {
+        report.keys(callers);
+    }
     let store = match Store::open(&config.database_url).await {
         Ok(store) => {
             report.line(Severity::Green, "database", "can be opened and is up to date");
@@ -42,13 +49,19 @@ pub async fn run(config: Config) -> anyhow::Result<Outcome> {
     };
     match load_mappings(config.mappings_dir.as_deref()) {
         Err(error) => report.line(Severity::Red, "mappings", &error.to_string()),
-        Ok(mappings) => {
+        Ok(mut mappings) => {
+            mappings.state_billing(config.commitment_billing);
             for mapping in mappings.iter() {
                 report.line(Severity::Green, mapping.file(), "is well-formed");
-                report.settings(mapping, organization.as_ref());
+                let mut prefix = None;
                 if is_logged_in {
-                    report.fields(mapping, &salesforce, &shown_before, &budget).await;
+                    prefix = report.fields(mapping, &salesforce, &shown_before, &budget).await;
                 }
+                let has_made = match &store {
+                    Some(store) => store.has_made_commitments(prefix.as_deref()).await.unwrap_or(false),
+                    None => false,
+                };
+                report.settings(mapping, has_made, organization.as_ref());
             }
         }
     }
@@ -83,12 +96,30 @@ impl Report {
         }
     }
 
+    fn clock(&mut self, ahead: Option<i64>, vendor: &str) {
+        if let Some(ahead) = ahead {
+            self.line(Severity::Yellow, "clock", &clock_in_words(ahead, vendor));
+        }
+    }
+
+    fn keys(&mut self, callers: &Callers) {
+        let faults = callers.faults();
+        for fault in &faults {
+            let severity = if fault.is_expiry { Severity::Yellow } else { Severity::Red };
+            self.line(severity, "API keys", &fault.to_string());
+        }
+        let valid = callers.list().iter().filter(|key| !key.is_over).count();
+        let severity = if valid == 0 { Severity::Red } else { Severity::Green };
+        self.line(severity, "API keys", &format!("{valid} let somebody in"));
+    }
+
     async fn m3ter(&mut self, client: &m3ter::Client, budget: &Budget) -> Option<Organization> {
         if let Err(error) = client.log_in(budget).await {
             self.line(Severity::Red, "m3ter login", &error.reason());
             return None;
         }
         self.line(Severity::Green, "m3ter login", "works");
+        self.clock(client.clock_ahead_seconds(), "m3ter");
         match tokio::try_join!(
             client.fetch_organization_config(budget),
             client.fetch_currencies(budget),
@@ -127,6 +158,7 @@ impl Report {
                 false
             }
             Ok(()) => {
+                self.clock(client.clock_ahead_seconds(), "Salesforce");
                 let user = client.user_name(budget).await.ok().flatten();
                 self.line(
                     Severity::Green,
@@ -138,11 +170,15 @@ impl Report {
         }
     }
 
-    fn settings(&mut self, mapping: &Mapping, organization: Option<&Organization>) {
+    fn settings(&mut self, mapping: &Mapping, has_made: bool, organization: Option<&Organization>) {
         let settings = mapping.settings();
-        if settings.commitment_billing.is_none() {
-            let message = "`commitment_billing` is not stated: commitments are recorded as already paid";
-            self.line(Severity::Yellow, mapping.file(), message);
+        if !mapping.states_billing() {
+            let so_far = if has_made { "Commitments go on as recorded as already paid" } else { "no Commitment is made" };
+            let message = format!(
+                "nobody has said how Commitments are billed, and until then {so_far}: set `COMMITMENT_BILLING=paid_outside` (they are recorded as paid) or `COMMITMENT_BILLING=billed_by_plan` (a Plan bills them), or add the line `commitment_billing = \"paid_outside\"` to {}",
+                mapping.file_to_state_in()
+            );
+            self.line(Severity::Yellow, mapping.file(), &message);
         }
         let Some(organization) = organization else { return };
         let replaces = settings.account_plan_overlap != OverlapRule::Report;
@@ -165,9 +201,19 @@ impl Report {
         }
     }
 
-    async fn fields(&mut self, mapping: &Mapping, salesforce: &salesforce::Client, shown_before: &BTreeSet<String>, budget: &Budget) {
+    /// Holds a mapping against the org; how the ids of its root begin.
+    async fn fields(
+        &mut self,
+        mapping: &Mapping,
+        salesforce: &salesforce::Client,
+        shown_before: &BTreeSet<String>,
+        budget: &Budget,
+    ) -> Option<String> {
         match describe(salesforce, mapping, budget).await {
-            Err(failure) => self.line(Severity::Red, mapping.file(), &failure.reason),
+            Err(failure) => {
+                self.line(Severity::Red, mapping.file(), &failure.reason);
+                None
+            }
             Ok(schema) => {
                 let remarks = mapping.org_report(&schema, shown_before);
                 for remark in &remarks {
@@ -176,7 +222,25 @@ impl Report {
                 if remarks.iter().all(|remark| remark.severity != Severity::Red) {
                     self.line(Severity::Green, mapping.root(), "all fields that a sync needs are there");
                 }
+                if mapping.root() == ORDER && mapping.absent(&schema).is_none() {
+                    self.activated_orders(salesforce, budget).await;
+                }
+                schema.sobject(mapping.root()).and_then(|object| object.key_prefix.clone())
             }
+        }
+    }
+
+    async fn activated_orders(&mut self, salesforce: &salesforce::Client, budget: &Budget) {
+        match salesforce.may_edit_activated_orders(budget).await {
+            Ok(Some(true)) => self.line(Severity::Green, ORDER, "activated Orders can be written back to"),
+            Ok(Some(false)) => self.line(
+                Severity::Red,
+                ORDER,
+                "the integration user lacks *Edit Activated Orders*: neither m3ter's ids nor the outcome of a sync is written to an activated Order; \
+                 assign the permission set `M3ter Sync Integration`, which grants it with *Activate Orders*",
+            ),
+            Ok(None) => self.line(Severity::Yellow, ORDER, "Salesforce does not say whether activated Orders can be written back to"),
+            Err(error) => self.line(Severity::Yellow, ORDER, &error.reason()),
         }
     }
 }

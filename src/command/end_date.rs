@@ -1,14 +1,18 @@
 //! `end-date`: ends what m3ter bills for one record, from a terminal.
 
+use std::io::{IsTerminal as _, Write as _};
+
 use clap::Args;
 
-use super::{Outcome, run_to_its_end, unusable};
+use super::{Outcome, audit, print, report, result_of, run_to_its_end, unusable, user};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use crate::domain::ids::SalesforceId;
+use crate::domain::outcome::SyncStatus;
+use crate::domain::plan::PlanHash;
 use crate::domain::run::RunTask;
-use crate::sync::{RunRequest, Scope, SyncMode};
+use crate::sync::{RunRequest, Scope, StartError, StartedRun, SyncMode};
 
 /// What ends, and when.
 #[derive(Debug, Clone, Args)]
@@ -27,7 +31,16 @@ pub struct Ending {
     /// Only say what would end.
     #[arg(long)]
     pub dry_run: bool,
+    /// The plan that a dry run showed: end that, or nothing. Nothing is asked then.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub expected_plan: Option<PlanHash>,
+    /// End it without asking: for scripts.
+    #[arg(long)]
+    pub yes: bool,
 }
+
+/// What is said where nobody can be asked.
+const NOBODY_TO_ASK: &str = "`end-date` shows what would end and asks, and nobody is at a terminal here: nothing was ended. Look with --dry-run, then give its plan with --expected-plan, or end without asking with --yes";
 
 /// Ends the billing of one record and prints what came of it.
 pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
@@ -51,10 +64,62 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
     }
     entities.sort_unstable();
     entities.dedup();
+    let asks = !ending.dry_run && !ending.yes && ending.expected_plan.is_none();
+    if asks && !std::io::stdin().is_terminal() {
+        return Ok(unusable(NOBODY_TO_ASK));
+    }
     let children = if ending.apply_to_children { Children::Included } else { Children::LeftAlone };
     let mode = if ending.dry_run { SyncMode::DryRun } else { SyncMode::Apply };
     let app = App::new(&config, Scope::Record(record.clone())).await?;
-    let task = RunTask::EndDate(EndDateOrder { end_date, entities, children });
-    let run = app.syncs.start(RunRequest { task, ..RunRequest::sync(record.clone(), mode) }).await?;
+    let order = EndDateOrder { end_date, entities, children };
+    let ordered = order.to_string();
+    let task = RunTask::EndDate(order);
+    let start = async |mode, expected_plan: Option<PlanHash>| {
+        let request = RunRequest {
+            task: task.clone(),
+            expected_plan,
+            requested_by: Some(user()),
+            waits: config.limits.time,
+            ..RunRequest::sync(record.clone(), mode)
+        };
+        let run = app.syncs.start(request).await?;
+        let plan = expected_plan.map_or_else(String::new, |plan| format!(" expectedPlan={plan}"));
+        let parameters = format!("dryRun={} {ordered}{plan}", mode == SyncMode::DryRun);
+        audit("end-date", record.as_str(), &run.id.to_string(), &parameters);
+        Ok::<StartedRun, StartError>(run)
+    };
+    let mut expected_plan = ending.expected_plan;
+    if asks {
+        let run = start(SyncMode::DryRun, None).await?;
+        let foreseen = result_of(run, &format!("looking at {record}")).await?;
+        print(report::report(&foreseen));
+        let plan = foreseen.plan_hash.as_deref().and_then(|plan| plan.parse::<PlanHash>().ok());
+        let count = foreseen.object_results.len();
+        let (Some(plan), true) = (plan, count > 0) else {
+            app.end().await?;
+            return Ok(if foreseen.sync_status == SyncStatus::Completed { Outcome::Done } else { Outcome::Failed });
+        };
+        let these = if count == 1 { "this object".to_owned() } else { format!("these {count} objects") };
+        if !confirmed(&format!("End {these}? [y/N] ")).await? {
+            app.end().await?;
+            print("Nothing was ended.");
+            return Ok(Outcome::Failed);
+        }
+        expected_plan = Some(plan);
+    }
+    let run = start(mode, expected_plan).await?;
     run_to_its_end(app, run, &format!("ending {record}")).await
+}
+
+/// Whether the person at the terminal says yes.
+async fn confirmed(question: &str) -> anyhow::Result<bool> {
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{question}")?;
+    stderr.flush()?;
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = read.await??;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::{Outcome, print, table, unusable};
+use super::{Outcome, print, table, unusable, user};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::store::{Handover, Link, LinkFilter, LinkOrder, NotHandedOver, Store};
@@ -94,9 +94,9 @@ async fn list(database_url: &str, record: Option<&str>, m3ter_id: Option<&str>) 
     Ok(Outcome::Done)
 }
 
-async fn change(database_url: &str, order: &LinkOrder, DryRun { dry_run }: DryRun) -> anyhow::Result<Outcome> {
+pub(super) async fn change(database_url: &str, order: &LinkOrder, DryRun { dry_run }: DryRun) -> anyhow::Result<Outcome> {
     let store = Store::open(database_url).await?;
-    let outcome = if dry_run { store.plan_links(order).await } else { store.change_links(order, None, Timestamp::now()).await };
+    let outcome = if dry_run { store.plan_links(order).await } else { store.change_links(order, Some(&user()), Timestamp::now()).await };
     store.close().await;
     let Handover { links, runs } = match outcome? {
         Ok(handover) => handover,
@@ -112,6 +112,7 @@ async fn change(database_url: &str, order: &LinkOrder, DryRun { dry_run }: DryRu
     };
     match order {
         LinkOrder::Move { from, to } => print(format_args!("{these} {would} handed over from {from} to {to}")),
+        LinkOrder::Confirm { row } => print(format_args!("{these} {would} confirmed; the next sync of {row} writes the Account")),
         LinkOrder::Forget { row, .. } => print(format_args!("{these} {would} forgotten; the next sync of {row} looks the objects up anew")),
     }
     if !dry_run {
@@ -119,8 +120,10 @@ async fn change(database_url: &str, order: &LinkOrder, DryRun { dry_run }: DryRu
         let (operation, row, to) = match order {
             LinkOrder::Move { from, to } => ("links move", from.as_str(), to.as_str()),
             LinkOrder::Forget { row, .. } => ("links forget", row.as_str(), ""),
+            LinkOrder::Confirm { row } => ("adopt", row.as_str(), ""),
         };
-        tracing::info!(target: "audit", operation, row, to, links = count, sync_run_ids = run_ids.join(" "), "links changed");
+        let caller = user();
+        tracing::info!(target: "audit", caller, operation, row, to, links = count, sync_run_ids = run_ids.join(" "), "links changed");
         for (record, run) in runs {
             print(format_args!("{record}: run {run}"));
         }
@@ -131,6 +134,13 @@ async fn change(database_url: &str, order: &LinkOrder, DryRun { dry_run }: DryRu
 fn advice(refused: &NotHandedOver) -> String {
     match refused {
         NotHandedOver::NoLinks(row) => format!("{refused}: `sync-to-m3ter links list {row}` shows what names it"),
+        NotHandedOver::NothingToConfirm(_) => {
+            format!("{refused}: `sync-to-m3ter adopt` lists those that wait, after a sync that is no dry run")
+        }
+        NotHandedOver::Undecided { row, .. } => {
+            format!("{refused}: sync the records anew that name it (`sync-to-m3ter adopt {row}`), or forget them")
+        }
+        NotHandedOver::OwnedByAnother { .. } => format!("{refused}: correct the code in Salesforce"),
         NotHandedOver::Taken { .. } => format!("{refused}: forget one of the two first (`sync-to-m3ter links forget ROW --kind KIND`)"),
         NotHandedOver::Busy(record) => {
             format!("{refused}: wait until it has ended (`sync-to-m3ter runs list --record {record}`), then try again")
@@ -138,7 +148,7 @@ fn advice(refused: &NotHandedOver) -> String {
     }
 }
 
-fn show(links: &[Link]) {
+pub(super) fn show(links: &[Link]) {
     let mut table = table(["Record", "Row", "Kind", "Key", "m3ter id", "Relation", "Named"]);
     for link in links {
         table.add_row([

@@ -22,13 +22,19 @@ use crate::{m3ter, salesforce};
 pub enum MappingCommand {
     /// List the mappings that a service with these settings would use.
     List(Directory),
-    /// Show a mapping as a table: each m3ter field, its source, what is done to it, and its Salesforce type where the org can be reached.
+    /// Show a mapping as it counts, as a table: each m3ter field, its source, what is done to it, and its Salesforce type where the org
+    /// can be reached. Where it extends another one, also the file and line of each field.
     Show {
         /// The root object, such as Opportunity.
         root: String,
         /// Where the mappings are that are used.
         #[command(flatten)]
         directory: Directory,
+    },
+    /// Print the mapping that comes with the service, comments and all. A file of your own may hold only what differs from it.
+    Export {
+        /// The root object, such as Opportunity.
+        root: String,
     },
     /// Look for faults in mapping files, all at once.
     Check(Check),
@@ -38,9 +44,9 @@ pub enum MappingCommand {
     ForgetField {
         /// `OBJECT.FIELD`, as the answer of a sync names it.
         name: String,
-        /// The service's database.
-        #[arg(long, env = "DATABASE_URL", default_value = crate::config::DEFAULT_DATABASE_URL, hide_env_values = true)]
-        database_url: String,
+        /// The service's database, in place of the one that `DATABASE_URL` or `DATABASE_URL_FILE` names.
+        #[arg(long)]
+        database_url: Option<String>,
     },
 }
 
@@ -66,19 +72,34 @@ pub struct Check {
 }
 
 /// Carries out a command. The service's settings are needed for what is asked of the org only.
-pub async fn run(command: MappingCommand, config: Result<Config, ConfigProblems>) -> anyhow::Result<Outcome> {
+pub async fn run(
+    command: MappingCommand,
+    config: Result<Config, ConfigProblems>,
+    database: anyhow::Result<String>,
+) -> anyhow::Result<Outcome> {
     match command {
         MappingCommand::List(directory) => list(&directory),
         MappingCommand::Show { root, directory } => show(&root, &directory, config.ok()).await,
+        MappingCommand::Export { root } => Ok(export(&root)),
         MappingCommand::Check(check) if check.org => check_with_org(&check.directory, config?).await,
         MappingCommand::Check(check) => self::check(&check),
         MappingCommand::Import(import) => import::run(&import),
-        MappingCommand::ForgetField { name, database_url } => forget_field(&name, &database_url).await,
+        MappingCommand::ForgetField { name, database_url } => forget_field(&name, &database_url.map_or(database, Ok)?).await,
     }
 }
 
+fn export(root: &str) -> Outcome {
+    let Some(text) = Mappings::built_in(root) else {
+        let known: Vec<&str> = Mappings::built_in_roots().collect();
+        return super::unusable(format_args!("No mapping of `{root}` comes with the service; there are {}", known.join(", ")));
+    };
+    print(text.trim_end());
+    Outcome::Done
+}
+
 async fn show(root: &str, directory: &Directory, config: Option<Config>) -> anyhow::Result<Outcome> {
-    let mappings = load_mappings(directory.mappings_dir.as_deref())?;
+    let mut mappings = load_mappings(directory.mappings_dir.as_deref())?;
+    mappings.state_billing(config.as_ref().and_then(|config| config.commitment_billing));
     let Some(mapping) = mappings.for_root(root) else {
         let known: Vec<&str> = mappings.iter().map(Mapping::root).collect();
         return Ok(super::unusable(format_args!("There is no mapping for `{root}`; there are {}", known.join(", "))));
@@ -90,11 +111,20 @@ async fn show(root: &str, directory: &Directory, config: Option<Config>) -> anyh
         }
         None => Err("the service's settings are not complete".to_owned()),
     };
-    let mut table = super::table(["Object", "m3ter field", "Source", "Steps", "Salesforce type"]);
+    let extended = mapping.extended();
+    let mut header = vec!["Object", "m3ter field", "Source", "Steps", "Salesforce type"];
+    header.extend((!extended.is_empty()).then_some("Line"));
+    let columns = header.len();
+    let mut table = super::table(header);
     for field in mapping.shown(schema.as_ref().ok()) {
-        table.add_row([field.object, field.field, field.source, field.steps, field.salesforce_type]);
+        let row = [field.object, field.field, field.source, field.steps, field.salesforce_type, field.place];
+        table.add_row(row.into_iter().take(columns));
     }
-    print(format_args!("{} ({})\n{table}", mapping.root(), mapping.file()));
+    let files: Vec<&str> = std::iter::once(mapping.file()).chain(extended).collect();
+    print(format_args!("{} ({})\n{table}", mapping.root(), files.join(", which extends ")));
+    for (choice, word) in mapping.shown_choices() {
+        print(format_args!("{choice}: {word}"));
+    }
     if let Err(reason) = schema {
         print(format_args!("Without Salesforce types: {reason}"));
     }
@@ -166,6 +196,8 @@ async fn forget_field(name: &str, database_url: &str) -> anyhow::Result<Outcome>
     if !was_remembered? {
         return Ok(super::unusable(format_args!("`{name}` is not remembered: no mapping has read it so far, or it was forgotten before")));
     }
+    let caller = super::user();
+    tracing::info!(target: "audit", caller, operation = "mapping forget-field", field = name, "forgotten");
     print(format_args!(
         "`{name}` is forgotten: if the org does not show it, it counts as blank. A running service notices within a minute."
     ));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use comfy_table::Table;
 
-use crate::domain::outcome::{Action, FieldChange, ObjectResult, SyncResult};
+use crate::domain::outcome::{Action, Counts, FieldChange, ObjectResult, SyncResult};
 
 /// The whole report, without a line break at its end.
 pub fn report(result: &SyncResult) -> String {
@@ -22,8 +22,17 @@ pub fn report(result: &SyncResult) -> String {
     }
     let code = result.error_code.as_ref().map_or_else(String::new, |code| format!(" [{code}]"));
     let _ = write!(text, "{}: {}{code}", result.sync_status, result.message);
+    let counts = result.counts.unwrap_or_else(|| Counts::of(&result.object_results));
     if result.dry_run {
-        let _ = write!(text, "\nDry run: {}; nothing was written.", counted(&result.object_results));
+        let _ = write!(text, "\nDry run: {}; nothing was written.", counted(counts, ["to create", "to update", "would fail"]));
+    } else if !result.object_results.is_empty() {
+        let _ = write!(text, "\nObjects: {}.", counted(counts, ["created", "updated", "failed"]));
+    }
+    if let Some(plan) = &result.plan_hash {
+        let _ = write!(text, "\nPlan: {plan}");
+    }
+    if !result.attention.is_empty() {
+        let _ = write!(text, "\nTo look at: {}.", result.attention.join(", "));
     }
     text
 }
@@ -72,7 +81,7 @@ fn foreseen(text: &mut String, object: &ObjectResult) {
     for (field, value, source) in lines {
         let _ = writeln!(text, "    {field:field_width$}  {value:value_width$}  {source}");
     }
-    if changes.is_empty() && matches!(object.action, Action::Skipped | Action::Failed) {
+    if matches!(object.action, Action::Skipped | Action::Failed) {
         let code = object.finding_code.as_ref().map_or_else(String::new, |code| format!(" [{code}]"));
         let _ = writeln!(text, "    {}{code}", object.message);
     }
@@ -96,14 +105,14 @@ fn shown(change: &FieldChange, action: Action) -> String {
     }
 }
 
-fn counted(results: &[ObjectResult]) -> String {
-    let count = |action: Action| results.iter().filter(|result| result.action == action).count();
+/// How many objects there are of each action; what is created, updated and failed is called otherwise before it is done.
+fn counted(counts: Counts, [created, updated, failed]: [&str; 3]) -> String {
     let counts = [
-        (count(Action::Created), "to create"),
-        (count(Action::Updated), "to update"),
-        (count(Action::Unchanged), "unchanged"),
-        (count(Action::Skipped), "skipped"),
-        (count(Action::Failed), "would fail"),
+        (counts.created, created),
+        (counts.updated, updated),
+        (counts.unchanged, "unchanged"),
+        (counts.skipped, "skipped"),
+        (counts.failed, failed),
     ];
     let counts: Vec<String> = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
     if counts.is_empty() { "no objects".to_owned() } else { counts.join(", ") }

@@ -1,19 +1,20 @@
 //! `sandbox`: an emulated org, an emulated organization and the service between them, with example records.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use secrecy::SecretString;
 use sync_to_m3ter_sandbox as emulated;
 use tokio::net::TcpListener;
 
-use super::{Outcome, print, shutdown_signal};
+use super::{Outcome, print, shutdown_signal, unusable};
 use crate::app::App;
 use crate::callers::{Access, REQUESTS_PER_MINUTE};
 use crate::config::Config;
 use crate::domain::ids::M3terId;
+use crate::domain::settings::CommitmentBilling;
+use crate::secret::Secret;
 use crate::sync::{RunSettings, Scope, SyncLimits};
 use crate::{m3ter, salesforce};
 
@@ -31,8 +32,13 @@ pub struct Ports {
     pub m3ter_port: u16,
 }
 
-/// Runs until SIGTERM or an interrupt; the state is gone afterwards.
-pub async fn run(ports: Ports) -> anyhow::Result<Outcome> {
+/// Runs until SIGTERM or an interrupt; the state is gone afterwards. Of the service's variables `METRICS_ADDRESS` alone counts.
+pub async fn run(ports: Ports, variable: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
+    let metrics_address = match variable("METRICS_ADDRESS").filter(|text| !text.trim().is_empty()).map(|text| text.trim().parse()) {
+        None => None,
+        Some(Ok(address)) if SocketAddr::ip(&address).is_loopback() => Some(address),
+        Some(_) => return Ok(unusable("METRICS_ADDRESS takes an address of loopback in the sandbox, with a port, such as 127.0.0.1:9090")),
+    };
     let shutdown = shutdown_signal().context("signals cannot be received")?;
     let taken = |what: &str, port: u16| format!("cannot start the {what} on port {port}; is another sandbox running? 0 picks a free port");
     let org =
@@ -42,7 +48,9 @@ pub async fn run(ports: Ports) -> anyhow::Result<Outcome> {
     let address = listener.local_addr()?;
     // The emulators forget everything when they stop: so does what remembers their ids.
     let directory = tempfile::tempdir().context("no temporary directory for the database")?;
-    let config = config(&org.base_url(), &organization.base_url(), &directory.path().join("sandbox.db").display().to_string(), address)?;
+    let mut config =
+        config(&org.base_url(), &organization.base_url(), &directory.path().join("sandbox.db").display().to_string(), address)?;
+    config.metrics_address = metrics_address;
     let app = App::new(&config, Scope::Everything).await?;
     print(format_args!(
         "The service:     http://{address}\nSalesforce:      {}   (client id and secret: sandbox)\nm3ter:           {}   (organization {}, key and secret: sandbox)\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"006S900000795MMIAY\"}}]'\n\nStop with Ctrl-C.",
@@ -55,14 +63,17 @@ pub async fn run(ports: Ports) -> anyhow::Result<Outcome> {
 }
 
 /// The configuration of a service that speaks to two emulators.
-pub fn config(salesforce_url: &str, m3ter_url: &str, database: &str, listen_address: std::net::SocketAddr) -> anyhow::Result<Config> {
-    let secret = || SecretString::from(emulated::CREDENTIAL);
+pub fn config(salesforce_url: &str, m3ter_url: &str, database: &str, listen_address: SocketAddr) -> anyhow::Result<Config> {
+    let secret = || Secret::from(emulated::CREDENTIAL.to_owned());
     Ok(Config {
         listen_address,
         metrics_address: None,
+        metrics_token_file: None,
         access: Access { callers: None, trusted_proxies: Vec::new(), requests_per_minute: REQUESTS_PER_MINUTE },
         database_url: format!("sqlite://{database}"),
+        database_url_file: None,
         mappings_dir: None,
+        commitment_billing: Some(CommitmentBilling::PaidOutside),
         limits: SyncLimits { time: Duration::from_secs(100), callouts: 2_000 },
         runs: RunSettings::default(),
         salesforce: salesforce::Config {
@@ -75,9 +86,10 @@ pub fn config(salesforce_url: &str, m3ter_url: &str, database: &str, listen_addr
         m3ter: m3ter::Config {
             base_url: m3ter_url.parse()?,
             org_id: M3terId::parse(emulated::m3ter::ORGANIZATION)?,
-            api_key: emulated::CREDENTIAL.to_owned(),
+            api_key: secret(),
             api_secret: secret(),
             requests_per_second: Some(50),
+            window_margin: m3ter::WINDOW_MARGIN,
         },
     })
 }

@@ -3,7 +3,9 @@
 use super::entity::{EntityKind, ObjectKey};
 use super::finding::Finding;
 use super::ids::SalesforceId;
+use super::settings::Otherwise;
 use super::value::Value;
+use super::warning::Warning;
 
 /// The outcome of resolving one record.
 #[derive(Debug, Clone, Default)]
@@ -11,9 +13,11 @@ pub struct Resolution {
     /// The objects in the order of results; an object without a row or mapping is not there.
     pub objects: Vec<DesiredObject>,
     /// Sentences about the deal as a whole.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// Why the mapping's guard keeps the record from being written; a dry run may go on.
     pub guarded: Option<String>,
+    /// Why the record is not ready, and what follows.
+    pub unready: Option<(String, Otherwise)>,
 }
 
 /// One m3ter object that a record asks for.
@@ -30,7 +34,7 @@ pub struct DesiredObject {
     /// Whether an object found under `code` that nothing links to this row is taken over or only referred to.
     pub on_found: OnFound,
     /// What a person should know although nothing is wrong.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// The Salesforce field that holds the m3ter id, if the mapping names one.
     pub write_back: Option<WriteBack>,
 }
@@ -44,6 +48,26 @@ pub struct NaturalKey {
     pub code: String,
     /// Its code as it was typed, where that is another one.
     pub verbatim: Option<String>,
+}
+
+/// A field by which records of one object belong together: a record joins the m3ter object of whoever has the same value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedKey {
+    /// The object of this record.
+    pub object: ObjectKey,
+    /// The records' object.
+    pub sobject: String,
+    /// Their field.
+    pub field: String,
+    /// The record that it names.
+    pub value: SalesforceId,
+}
+
+impl SharedKey {
+    /// The field as people know it: `Order.ContractId`.
+    pub fn shown(&self) -> String {
+        format!("{}.{}", self.sobject, self.field)
+    }
 }
 
 impl NaturalKey {

@@ -134,6 +134,14 @@ pub struct EndDateOrder {
     pub children: Children,
 }
 
+impl fmt::Display for EndDateOrder {
+    /// On the line of an audit log: `endDate=2026-12-31 billingEntities=CONTRACT,ACCOUNTPLAN applyToChildren=false`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entities = self.entities.iter().map(|entity| entity.word()).collect::<Vec<_>>().join(",");
+        write!(f, "endDate={} billingEntities={entities} applyToChildren={}", self.end_date, self.children == Children::Included)
+    }
+}
+
 /// Whether the children of an Account are reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Children {

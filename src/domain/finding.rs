@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use strum::VariantArray as _;
+
 use super::personal::without_emails;
 use super::text::visible;
 
-/// A fault in a record, a mapping or what m3ter already holds, told to the person who can mend it.
+/// A fault in a record, a mapping or what m3ter already holds, told to the person who can fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The stable code.
@@ -25,7 +27,7 @@ impl Finding {
 }
 
 /// The stable code of a finding, as in `findingCode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::VariantArray)]
 pub enum FindingCode {
     /// m3ter requires the value and the Salesforce field is blank.
     RequiredValueBlank,
@@ -53,6 +55,8 @@ pub enum FindingCode {
     AmbiguousMatch,
     /// The object belongs to another owner than the record now says; m3ter cannot move it.
     IdentityChanged,
+    /// Nobody has said whether Commitments are paid outside m3ter or billed there.
+    CommitmentBillingNotStated,
     /// Which plan bills the commitment is not known.
     BillingPlanUnclear,
     /// Several bands, and neither tiered nor volume was said.
@@ -83,6 +87,12 @@ pub enum FindingCode {
     RowNotVisible,
     /// m3ter did not end a billing entity.
     EndDateFailed,
+    /// Salesforce says a later end than when end dating ended the object, and the mapping leaves that to an operator.
+    Ended,
+    /// What would be written of it is not what the approved plan says.
+    PlanChanged,
+    /// More would be ended, lowered or repriced than is usual, and nobody has seen it as a plan.
+    UnusualChange,
     /// Accounts are parents of each other in a circle.
     ParentCycle,
     /// Several rows are there where one is expected.
@@ -108,6 +118,7 @@ impl FindingCode {
             Self::CodeInUse => "CODE_IN_USE",
             Self::AmbiguousMatch => "AMBIGUOUS_MATCH",
             Self::IdentityChanged => "IDENTITY_CHANGED",
+            Self::CommitmentBillingNotStated => "COMMITMENT_BILLING_NOT_STATED",
             Self::BillingPlanUnclear => "BILLING_PLAN_UNCLEAR",
             Self::PricingTypeMissing => "PRICING_TYPE_MISSING",
             Self::PricingBandsInvalid => "PRICING_BANDS_INVALID",
@@ -125,8 +136,16 @@ impl FindingCode {
             Self::FieldNotReadable => "FIELD_NOT_READABLE",
             Self::RowNotVisible => "ROW_NOT_VISIBLE",
             Self::EndDateFailed => "END_DATE_FAILED",
+            Self::Ended => "ENDED",
+            Self::PlanChanged => "PLAN_CHANGED",
+            Self::UnusualChange => "UNUSUAL_CHANGE",
             Self::ParentCycle => "PARENT_CYCLE",
         }
+    }
+
+    /// The code with this spelling.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::VARIANTS.iter().copied().find(|known| known.as_str() == code)
     }
 }
 

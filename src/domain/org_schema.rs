@@ -44,6 +44,8 @@ pub struct OrgField {
     pub field_type: String,
     /// Most characters a text field holds; 0 where it does not apply.
     pub length: usize,
+    /// The decimals that a number keeps; none where it is no number.
+    pub scale: Option<u32>,
     /// The values that a picklist offers; none for other fields.
     pub picklist_values: Vec<String>,
     /// Whether the integration user may change it.

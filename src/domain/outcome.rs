@@ -2,6 +2,7 @@
 //!
 //! The names and words are the contract of `POST /sync-to-m3ter`; `openapi.yaml` describes the same shape.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::entity::{EntityKind, ObjectKey};
 use super::ids::SalesforceId;
 use super::personal::without_emails;
+use super::warning::{Attention, Warning};
 
 /// The answer about one requested record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,12 +39,56 @@ pub struct SyncResult {
     pub sync_run_id: Option<String>,
     /// Whether nothing was to be written.
     pub dry_run: bool,
+    /// In a dry run, and where a plan was refused: the hash of what would be written, to be given back as `expectedPlan`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_hash: Option<String>,
+    /// Whether the record's own status fields say now how this sync ended.
+    #[serde(default)]
+    pub status_written: bool,
     /// One for each object, in the order Account, Contract, Commitment, Plan, Pricing, AccountPlan.
     pub object_results: Vec<ObjectResult>,
     /// One line for each object result.
     pub concatenated_results: String,
     /// What a person should know; never changes success or status.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+    /// What somebody should look at, of the warnings here and of the object results.
+    #[serde(default)]
+    pub attention: Vec<String>,
+    /// How many object results have each action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+}
+
+/// How many objects there are of each action.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Made, or in a dry run to be made.
+    pub created: usize,
+    /// Changed, or to be changed.
+    pub updated: usize,
+    /// As the record asks for.
+    pub unchanged: usize,
+    /// With their flag off.
+    pub skipped: usize,
+    /// Not as the record asks for.
+    pub failed: usize,
+}
+
+impl Counts {
+    /// Counts object results.
+    pub fn of(results: &[ObjectResult]) -> Self {
+        let mut counts = Self::default();
+        for result in results {
+            *match result.action {
+                Action::Created => &mut counts.created,
+                Action::Updated => &mut counts.updated,
+                Action::Unchanged => &mut counts.unchanged,
+                Action::Skipped => &mut counts.skipped,
+                Action::Failed => &mut counts.failed,
+            } += 1;
+        }
+        counts
+    }
 }
 
 /// The status of a whole sync, spelled as on the original's page.
@@ -91,7 +137,7 @@ pub struct ObjectResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
     /// What a person should know although nothing is wrong.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// In a dry run: field by field, what would change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<FieldChange>>,
@@ -152,7 +198,7 @@ pub struct Failure {
 }
 
 /// The stable code of a failure, as in `errorCode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::VariantArray)]
 pub enum ErrorCode {
     /// More than one record in a request.
     MultipleRequests,
@@ -162,6 +208,8 @@ pub enum ErrorCode {
     MissingRecordId,
     /// `parentRecordId` is not an id.
     InvalidRecordId,
+    /// `salesforceUserId` is not the id of a user.
+    InvalidUserId,
     /// `endDate` null, absent or blank.
     MissingEndDate,
     /// `endDate` is neither a date nor a date-time.
@@ -176,8 +224,22 @@ pub enum ErrorCode {
     RecordNotSynced,
     /// The Account or Contract to end belongs to another record.
     OwnedByAnotherRecord,
+    /// Only a typed code leads to the Account, and nobody has confirmed it.
+    AdoptionToConfirm,
     /// Two Accounts or Contracts could be meant.
     AmbiguousRecord,
+    /// `expectedPlan` is no plan, or stands where none is taken.
+    InvalidExpectedPlan,
+    /// What would be written is not what `expectedPlan` says.
+    PlanChanged,
+    /// Nothing is ended here without an `expectedPlan`.
+    PlanRequired,
+    /// More would be ended within an hour than may be.
+    EndDateLimitExceeded,
+    /// More would be ended, lowered or repriced than is usual.
+    UnusualChange,
+    /// The service is paused; the run waits.
+    ServicePaused,
     /// No mapping for the record's object.
     UnsupportedObject,
     /// The record does not exist, or Salesforce cannot tell whether it does.
@@ -186,7 +248,7 @@ pub enum ErrorCode {
     RecordDeleted,
     /// The integration user may not see the record.
     RecordNotAccessible,
-    /// The mapping's `only_when` does not hold for the record.
+    /// The mapping's `only_when` does not hold for the record, or its `ready_when` before its first sync.
     RecordNotReady,
     /// The mapping names a field that the org does not show.
     MappingInvalid,
@@ -224,6 +286,7 @@ impl ErrorCode {
             Self::EmptyRequest => "EMPTY_REQUEST",
             Self::MissingRecordId => "MISSING_RECORD_ID",
             Self::InvalidRecordId => "INVALID_RECORD_ID",
+            Self::InvalidUserId => "INVALID_USER_ID",
             Self::MissingEndDate => "MISSING_END_DATE",
             Self::InvalidEndDate => "INVALID_END_DATE",
             Self::MissingBillingEntities => "MISSING_BILLING_ENTITIES",
@@ -231,7 +294,14 @@ impl ErrorCode {
             Self::ApplyToChildrenWithoutAccount => "APPLY_TO_CHILDREN_WITHOUT_ACCOUNT",
             Self::RecordNotSynced => "RECORD_NOT_SYNCED",
             Self::OwnedByAnotherRecord => "OWNED_BY_ANOTHER_RECORD",
+            Self::AdoptionToConfirm => "ADOPTION_TO_CONFIRM",
             Self::AmbiguousRecord => "AMBIGUOUS_RECORD",
+            Self::InvalidExpectedPlan => "INVALID_EXPECTED_PLAN",
+            Self::PlanChanged => "PLAN_CHANGED",
+            Self::PlanRequired => "PLAN_REQUIRED",
+            Self::EndDateLimitExceeded => "END_DATE_LIMIT_EXCEEDED",
+            Self::UnusualChange => "UNUSUAL_CHANGE",
+            Self::ServicePaused => "SERVICE_PAUSED",
             Self::UnsupportedObject => "UNSUPPORTED_OBJECT",
             Self::RecordNotFound => "RECORD_NOT_FOUND",
             Self::RecordDeleted => "RECORD_DELETED",
@@ -262,6 +332,7 @@ impl ErrorCode {
                 | Self::M3terUnavailable
                 | Self::M3terLimitExceeded
                 | Self::TimeLimitExceeded
+                | Self::ServicePaused
                 | Self::InternalError
         )
     }
@@ -275,7 +346,7 @@ pub const COMPLETED_MESSAGE: &str = "Sync process completed successfully";
 
 impl SyncResult {
     /// The result of a sync that reached its end.
-    pub fn ended(object_results: Vec<ObjectResult>, warnings: Vec<String>) -> Self {
+    pub fn ended(object_results: Vec<ObjectResult>, warnings: Vec<Warning>) -> Self {
         let success = object_results.iter().all(|result| result.success);
         Self {
             success,
@@ -287,14 +358,18 @@ impl SyncResult {
             parent_record_id: None,
             sync_run_id: None,
             dry_run: false,
+            plan_hash: None,
+            status_written: false,
             concatenated_results: concatenate(&object_results),
+            attention: attention(&object_results, &warnings),
+            counts: Some(Counts::of(&object_results)),
             object_results,
             warnings,
         }
     }
 
     /// The result of a sync that failed, with what was done before.
-    pub fn failed(failure: &Failure, object_results: Vec<ObjectResult>, warnings: Vec<String>) -> Self {
+    pub fn failed(failure: &Failure, object_results: Vec<ObjectResult>, warnings: Vec<Warning>) -> Self {
         Self {
             success: false,
             sync_status: SyncStatus::Failed,
@@ -305,6 +380,13 @@ impl SyncResult {
         }
     }
 
+    /// Adds what a person should know of the object result at a position, or of the whole.
+    pub fn warn(&mut self, position: Option<usize>, warning: Warning) {
+        let of_object = position.and_then(|position| self.object_results.get_mut(position));
+        of_object.map_or(&mut self.warnings, |object| &mut object.warnings).push(warning);
+        self.attention = attention(&self.object_results, &self.warnings);
+    }
+
     /// The result as it is kept: without what tells who a person is. An Account may be one: what would change in it is left out.
     #[must_use]
     pub fn for_history(&self) -> Self {
@@ -313,7 +395,7 @@ impl SyncResult {
             *result = result.for_history();
         }
         kept.message = without_emails(&kept.message);
-        kept.warnings = kept.warnings.iter().map(|warning| without_emails(warning)).collect();
+        kept.warnings = kept.warnings.iter().map(Warning::for_history).collect();
         kept.concatenated_results = concatenate(&kept.object_results);
         kept
     }
@@ -356,7 +438,7 @@ impl ObjectResult {
         }
         kept.message = without_emails(&kept.message);
         kept.remedy = kept.remedy.map(|remedy| without_emails(&remedy));
-        kept.warnings = kept.warnings.iter().map(|warning| without_emails(warning)).collect();
+        kept.warnings = kept.warnings.iter().map(Warning::for_history).collect();
         kept
     }
 
@@ -364,6 +446,12 @@ impl ObjectResult {
     pub fn kind(&self) -> Option<EntityKind> {
         EntityKind::from_name(&self.object_name)
     }
+}
+
+fn attention(results: &[ObjectResult], warnings: &[Warning]) -> Vec<String> {
+    let all = results.iter().flat_map(|result| &result.warnings).chain(warnings);
+    let codes: BTreeSet<&str> = all.filter_map(|warning| warning.attention.map(Attention::as_str)).collect();
+    codes.into_iter().map(ToOwned::to_owned).collect()
 }
 
 fn concatenate(results: &[ObjectResult]) -> String {
@@ -394,10 +482,10 @@ mod tests {
         };
         let mut account = ObjectResult::new(&key(EntityKind::Account), Action::Updated, "Would be updated: name → Jane Doe");
         account.changes = Some(vec![change.clone()]);
-        account.warnings.push("jane@acme.example is new".to_owned());
+        account.warnings.push("jane@acme.example is new".into());
         let mut contract = ObjectResult::new(&key(EntityKind::Contract), Action::Failed, "no: jane@acme.example");
         contract.changes = Some(vec![FieldChange { new_value: Some("12.5".to_owned()), ..change }]);
-        let kept = SyncResult::ended(vec![account, contract], vec!["ask bob@acme.example".to_owned()]).for_history();
+        let kept = SyncResult::ended(vec![account, contract], vec!["ask bob@acme.example".into()]).for_history();
         let text = serde_json::to_string(&kept).unwrap();
         assert!(!text.contains("Jane") && !text.contains("acme.example"), "{text}");
         assert!(text.contains("Would be updated") && text.contains("12.5") && text.contains("Account.Name"), "{text}");

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use super::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use super::ids::SyncRunId;
 use super::outcome::{ObjectResult, SyncResult, SyncStatus};
+use super::plan::PlanHash;
 
 /// What a run does with its record, with everything that a process that takes it over needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,33 +31,46 @@ impl RunTask {
         }
     }
 
-    /// What the kind does not say, as text for the store. Two requests with the same kind and parameters may share a run.
-    pub fn parameters(&self) -> String {
-        match self {
-            Self::Sync => String::new(),
+    /// What the kind does not say, as text for the store, with the plan that is to be carried out. Two requests with the same kind and
+    /// parameters may share a run.
+    pub fn parameters(&self, expected_plan: Option<&PlanHash>) -> String {
+        let mut parameters = match self {
+            Self::Sync => json!({}),
             Self::EndDate(order) => {
                 let words: Vec<&str> = order.entities.iter().map(|entity| entity.word()).collect();
                 let children = order.children == Children::Included;
-                json!({"endDate": order.end_date.to_string(), "billingEntities": words, "applyToChildren": children}).to_string()
+                json!({"endDate": order.end_date.to_string(), "billingEntities": words, "applyToChildren": children})
             }
+        };
+        match expected_plan {
+            None if *self == Self::Sync => return String::new(),
+            None => {}
+            Some(plan) => parameters["expectedPlan"] = plan.to_string().into(),
         }
+        parameters.to_string()
     }
 
-    /// The task that `kind` and `parameters` stand for; `None` for what another version wrote.
-    pub fn from_saved(kind: &str, parameters: &str) -> Option<Self> {
-        match kind {
-            "sync" => Some(Self::Sync),
+    /// The task that `kind` and `parameters` stand for, and the plan that is to be carried out; `None` for what another version wrote.
+    pub fn from_saved(kind: &str, parameters: &str) -> Option<(Self, Option<PlanHash>)> {
+        let saved: Json = if parameters.is_empty() { json!({}) } else { serde_json::from_str(parameters).ok()? };
+        // A plan that is not understood is not taken for none: the run would write what nobody approved.
+        let expected_plan = match saved.get("expectedPlan") {
+            None => None,
+            Some(plan) => Some(plan.as_str()?.parse().ok()?),
+        };
+        let task = match kind {
+            "sync" => Self::Sync,
             "endDate" => {
-                let saved: Json = serde_json::from_str(parameters).ok()?;
                 let words = saved.get("billingEntities")?.as_array()?;
-                Some(Self::EndDate(EndDateOrder {
+                Self::EndDate(EndDateOrder {
                     end_date: EndDate::parse(saved.get("endDate")?.as_str()?).ok()?,
                     entities: words.iter().map(|word| BillingEntity::from_word(word.as_str()?)).collect::<Option<_>>()?,
                     children: if saved.get("applyToChildren")?.as_bool()? { Children::Included } else { Children::LeftAlone },
-                }))
+                })
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some((task, expected_plan))
     }
 }
 
@@ -143,7 +157,7 @@ pub struct SyncRun {
     pub sync_run_id: SyncRunId,
     /// The record.
     pub parent_record_id: String,
-    /// What it does with the record: `sync` or `endDate`.
+    /// What it does with the record: `sync`, `endDate`, or what an operator did by hand.
     pub kind: String,
     /// Where it is.
     pub state: RunState,
@@ -163,6 +177,8 @@ pub struct SyncRun {
     /// On `Failed`: which failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
+    /// What somebody should look at of its last try that ended, sorted.
+    pub attention: Vec<String>,
     /// How often another process took it over, because the one before had died.
     pub takeovers: u32,
     /// The tries that have ended, the first one first.
@@ -175,9 +191,15 @@ pub struct SyncRun {
     pub replay_of: Option<SyncRunId>,
     /// The runs that repeat this one.
     pub replays: Vec<SyncRunId>,
+    /// The run that did the same meanwhile, or is to do it, so that this one is not tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<SyncRunId>,
     /// Who asked for it, where callers have names. A list knows only the first.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requested_by: Vec<String>,
+    /// The Salesforce users as whom it was asked for, by their ids, as far as requests said so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub salesforce_user_ids: Vec<String>,
     /// What became of its objects so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_results: Option<Vec<ObjectResult>>,
@@ -192,6 +214,7 @@ pub struct SyncRun {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::plan::Plan;
 
     #[test]
     fn a_task_is_read_as_it_was_saved() {
@@ -205,7 +228,14 @@ mod tests {
             RunTask::EndDate(order("2026-12-31", Children::LeftAlone)),
             RunTask::EndDate(order("2026-12-31T00:00:00.000+0000", Children::Included)),
         ] {
-            assert_eq!(RunTask::from_saved(task.kind(), &task.parameters()), Some(task));
+            for plan in [None, Some(Plan::default().hash())] {
+                let parameters = task.parameters(plan.as_ref());
+                assert_eq!(RunTask::from_saved(task.kind(), &parameters), Some((task.clone(), plan)), "{parameters}");
+            }
+        }
+        assert_eq!(RunTask::Sync.parameters(None), "", "as earlier versions have it");
+        for plan in [r#"{"expectedPlan":"02"}"#, r#"{"expectedPlan":null}"#, "{"] {
+            assert_eq!(RunTask::from_saved("sync", plan), None, "{plan} is not taken for a sync without a plan");
         }
         assert_eq!(RunTask::from_saved("endDate", "{}"), None);
         assert_eq!(RunTask::from_saved("of a later version", ""), None);

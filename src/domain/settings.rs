@@ -9,16 +9,30 @@ pub struct Settings {
     pub currency: Option<String>,
     /// In which Salesforce's dates begin, where it is not the organization's.
     pub time_zone: Option<TimeZone>,
-    /// How a commitment is paid; not stated is `PaidOutside` with a warning.
+    /// How a commitment is paid. Not stated: nothing new is made; what an earlier version made counts as `PaidOutside`, with a warning.
     pub commitment_billing: Option<CommitmentBilling>,
     /// What happens when a price differs.
     pub pricing_change: PricingChange,
     /// What happens about a row that was synced and is gone.
     pub removed_lines: RemovedLines,
+    /// What happens where Salesforce takes back an end that end dating made.
+    pub ended: EndedRule,
+    /// What happens about a line of a product that another row's AccountPlan bills at the same price.
+    pub running_lines: RunningLines,
     /// What happens about an AccountPlan that stands in the way of a new one.
     pub account_plan_overlap: OverlapRule,
     /// What happens about a Commitment that stands in the way of a new one.
     pub commitment_overlap: OverlapRule,
+}
+
+/// What happens about a line that asks for what an AccountPlan of another row bills already, under the same Contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RunningLines {
+    /// It is left out, with a warning.
+    #[default]
+    LeaveOut,
+    /// It is the overlap that m3ter would refuse.
+    Report,
 }
 
 /// What happens about an object of m3ter that runs when a new one is to begin.
@@ -50,6 +64,55 @@ pub enum CommitmentBilling {
     PaidOutside,
     /// A Plan of the deal bills it.
     BilledByPlan,
+}
+
+impl CommitmentBilling {
+    /// Both, with their words in a mapping and in the configuration.
+    pub const WORDS: [(&'static str, Self); 2] = [("paid_outside", Self::PaidOutside), ("billed_by_plan", Self::BilledByPlan)];
+
+    /// The one with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::WORDS.into_iter().find(|(name, _)| *name == word).map(|(_, billing)| billing)
+    }
+}
+
+impl OverlapRule {
+    /// Each with its word in a mapping.
+    pub const WORDS: [(&'static str, Self); 3] = [("report", Self::Report), ("replace", Self::Replace), ("replace_any", Self::ReplaceAny)];
+}
+
+impl PricingChange {
+    /// Each with its word in a mapping.
+    pub const WORDS: [(&'static str, Self); 3] = [("in_place", Self::InPlace), ("from_date", Self::FromDate), ("report", Self::Report)];
+}
+
+impl RemovedLines {
+    /// Each with its word in a mapping.
+    pub const WORDS: [(&'static str, Self); 3] = [("warn", Self::Warn), ("fail", Self::Fail), ("end", Self::End)];
+}
+
+impl EndedRule {
+    /// Each with its word in a mapping.
+    pub const WORDS: [(&'static str, Self); 2] = [("follow", Self::Follow), ("operator", Self::Operator)];
+}
+
+/// What happens where end dating ended an object, and Salesforce says a later end now than it said then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EndedRule {
+    /// Its end is followed, with a warning.
+    #[default]
+    Follow,
+    /// It is a finding until an operator reopens the record.
+    Operator,
+}
+
+/// What happens with a record that is not ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Its first sync is refused; one that was synced before is kept up to date.
+    Refuse,
+    /// It is synced with a warning.
+    Warn,
 }
 
 /// What happens when the price of a Pricing that m3ter has differs from the record's.

@@ -4,6 +4,8 @@ use super::text::visible;
 
 /// Characters of a word.
 const WORD: usize = 40;
+/// Characters of what is handed back to whoever sent it.
+const ECHO: usize = 100;
 /// Characters of a sentence.
 const SENTENCE: usize = 1_000;
 /// What stands for the rest of a text that is longer.
@@ -14,19 +16,19 @@ pub fn word(text: &str) -> String {
     beginning(text, WORD)
 }
 
+/// What somebody sent, handed back as it was, so far as nothing in it is harmful.
+pub fn echo(text: &str) -> String {
+    beginning(text, ECHO)
+}
+
 /// A sentence in somebody else's words.
 pub fn sentence(text: &str) -> String {
     beginning(text, SENTENCE)
 }
 
 fn beginning(text: &str, most: usize) -> String {
-    let harmless = |c: char| match c {
-        '\n' | '\r' | '\t' => ' ',
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        c => c,
-    };
     let text = visible(text);
-    let mut shown: String = text.chars().take(most).map(harmless).collect();
+    let mut shown: String = text.chars().take(most).collect();
     if text.chars().nth(most).is_some() {
         shown.push(MORE);
     }
@@ -39,7 +41,9 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_and_cannot_begin_a_line() {
-        for (text, shown) in [("abc", "abc"), ("é\n\u{1b}[2J", "é \u{fffd}[2J"), ("", ""), ("a\u{202e}b", "a\\u{202e}b")] {
+        for (text, shown) in
+            [("abc", "abc"), ("é\n\u{1b}[2J", "é \u{fffd}[2J"), ("", ""), ("a\u{202e}b", "a\\u{202e}b"), ("a\u{2028}b", "a\\u{2028}b")]
+        {
             assert_eq!(word(text), shown);
         }
         assert_eq!(word(&"é".repeat(40)), "é".repeat(40));

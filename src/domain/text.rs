@@ -22,17 +22,26 @@ pub fn is_blank(text: &str) -> bool {
     trimmed(text).is_empty()
 }
 
-/// The text as a message shows it: `API_CALLS\u{200b}`.
+/// Whether a message must not have the character as it is: it would change how the rest is read, or begin a line.
+/// Source: Unicode, general categories `Cf`, `Zl` and `Zp`, and letters and symbols that are blank.
+fn is_shown_as_code(c: char) -> bool {
+    is_unseen(c) || matches!(c, '\u{2028}' | '\u{2029}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}')
+}
+
+/// The text as a message shows it: `API_CALLS\u{200b}`, on one line, without control characters.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unseen) {
+    if !text.chars().any(|c| c.is_control() || is_shown_as_code(c)) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if is_unseen(c) {
-            let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
-        } else {
-            shown.push(c);
+        match c {
+            '\n' | '\r' | '\t' => shown.push(' '),
+            c if c.is_control() => shown.push(char::REPLACEMENT_CHARACTER),
+            c if is_shown_as_code(c) => {
+                let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => shown.push(c),
         }
     }
     Cow::Owned(shown)
@@ -78,6 +87,8 @@ mod tests {
             ("API_CALLS\u{200b}", "API_CALLS\\u{200b}"),
             ("\u{feff}A\u{ad}B", "\\u{feff}A\\u{ad}B"),
             ("a\u{202e}b", "a\\u{202e}b"),
+            ("a\u{2028}b\u{2029}\u{3164}", "a\\u{2028}b\\u{2029}\\u{3164}"),
+            ("a\nb\r\tc\u{1b}[2J\u{85}\0", "a b  c\u{fffd}[2J\u{fffd}\u{fffd}"),
         ] {
             assert_eq!(visible(text), shown);
         }

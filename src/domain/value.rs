@@ -24,7 +24,7 @@ pub enum Value {
     Date(Date),
     /// An instant.
     DateTime(Timestamp),
-    /// The filled parts of an address; parts that it does not name keep what m3ter has.
+    /// Parts of an address, blank where m3ter should have none; parts that it does not name keep what m3ter has.
     Address(BTreeMap<&'static str, String>),
     /// Pricing bands, sorted by lower limit.
     PricingBands(Vec<PricingBand>),
@@ -109,7 +109,8 @@ impl Value {
             Self::Date(date) => Json::String(date.to_string()),
             Self::DateTime(instant) => Json::String(instant.to_string()),
             Self::Address(parts) => {
-                Json::Object(parts.iter().map(|(part, text)| ((*part).to_owned(), Json::String(text.clone()))).collect())
+                let filled = parts.iter().filter(|(_, text)| !text.is_empty());
+                Json::Object(filled.map(|(part, text)| ((*part).to_owned(), Json::String(text.clone()))).collect())
             }
             Self::PricingBands(bands) => Json::Array(bands.iter().map(|band| band.to_json()).collect()),
             Self::FeeDates(fees) => Json::Array(fees.iter().map(|fee| fee.to_json()).collect()),
@@ -176,8 +177,9 @@ impl Value {
     pub fn overlay(&self, object: &mut Map<String, Json>, field: &str) {
         match (self, object.get_mut(field)) {
             (Self::Address(parts), Some(Json::Object(actual))) => {
-                for (part, text) in parts {
-                    actual.insert((*part).to_owned(), Json::String(text.clone()));
+                actual.retain(|part, _| !parts.contains_key(part.as_str()));
+                if let Json::Object(filled) = self.to_json() {
+                    actual.extend(filled);
                 }
             }
             (Self::CustomFields(fields), Some(Json::Object(actual))) if !fields.replace => {
@@ -372,5 +374,9 @@ mod tests {
         let mut account = json!({"address": {"addressLine1": "Old", "region": "Kent"}}).as_object().cloned().unwrap();
         Value::Address(BTreeMap::from([("addressLine1", "New".to_owned())])).overlay(&mut account, "address");
         assert_eq!(account["address"], json!({"addressLine1": "New", "region": "Kent"}));
+        let shorter = Value::Address(BTreeMap::from([("addressLine1", "Newer".to_owned()), ("addressLine2", String::new())]));
+        account["address"]["addressLine2"] = json!("Building 3");
+        shorter.overlay(&mut account, "address");
+        assert_eq!(account["address"], json!({"addressLine1": "Newer", "region": "Kent"}));
     }
 }

@@ -29,6 +29,21 @@ pub(super) struct SyncRequest {
     /// The org that the request comes from, if it says so.
     #[serde(default)]
     pub(super) organization_id: Option<String>,
+    /// The user of the org as whom it is asked, if it says so.
+    #[serde(default)]
+    pub(super) salesforce_user_id: Option<String>,
+    /// The `planHash` of a dry run: nothing else is written.
+    #[serde(default)]
+    pub(super) expected_plan: Option<String>,
+}
+
+/// Where a request comes from, as far as it says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// The org.
+    pub(super) organization: Option<String>,
+    /// The user of the org as whom it is asked.
+    pub(super) salesforce_user: Option<String>,
 }
 
 /// The query parameters of both sync operations.
@@ -38,24 +53,34 @@ pub(super) struct SyncParameters {
     pub(super) wait_seconds: u64,
 }
 
+impl SyncRequest {
+    pub(super) fn origin(&self) -> Origin {
+        Origin { organization: self.organization_id.clone(), salesforce_user: self.salesforce_user_id.clone() }
+    }
+}
+
 impl SyncParameters {
     /// Reads the query string; unknown names are refused, for a misspelled `dryRun` would write.
     pub(super) fn parse(query: Option<&str>) -> Result<Self, Fault> {
         Self::parse_with(query, |_, _| false, "`dryRun` and `waitSeconds`")
     }
 
-    /// The same, and the org that the request comes from, if it says so.
-    pub(super) fn parse_with_organization(query: Option<&str>) -> Result<(Self, Option<String>), Fault> {
-        let mut organization = None;
+    /// The same, and what else is said about the one record.
+    pub(super) fn parse_of_record(query: Option<&str>) -> Result<(Self, SyncRequest), Fault> {
+        let mut request = SyncRequest { parent_record_id: None, organization_id: None, salesforce_user_id: None, expected_plan: None };
         let take = |name: &str, value: &str| {
-            let is_organization = name == "organizationId";
-            if is_organization {
-                organization = Some(value.to_owned());
-            }
-            is_organization
+            let place = match name {
+                "organizationId" => &mut request.organization_id,
+                "salesforceUserId" => &mut request.salesforce_user_id,
+                "expectedPlan" => &mut request.expected_plan,
+                _ => return false,
+            };
+            *place = Some(value.to_owned());
+            true
         };
-        let parameters = Self::parse_with(query, take, "`dryRun`, `waitSeconds` and `organizationId`")?;
-        Ok((parameters, organization))
+        let known = "`dryRun`, `waitSeconds`, `organizationId`, `salesforceUserId` and `expectedPlan`";
+        let parameters = Self::parse_with(query, take, known)?;
+        Ok((parameters, request))
     }
 
     fn parse_with(query: Option<&str>, mut take: impl FnMut(&str, &str) -> bool, known: &str) -> Result<Self, Fault> {
@@ -63,13 +88,7 @@ impl SyncParameters {
         let mut parameters = Self { mode: SyncMode::Apply, wait_seconds: LONGEST_WAIT_SECONDS };
         for (name, value) in query_parameters(query)? {
             match name.as_ref() {
-                "dryRun" => {
-                    parameters.mode = match value.as_ref() {
-                        "true" => SyncMode::DryRun,
-                        "false" => SyncMode::Apply,
-                        other => return Err(refuse(format!("`dryRun` is `{}`; it takes `true` or `false`", shown::word(other)))),
-                    }
-                }
+                "dryRun" => parameters.mode = mode_of(&value)?,
                 "waitSeconds" => {
                     let seconds = value.parse().ok().filter(|seconds| (0..=LONGEST_WAIT_SECONDS).contains(seconds));
                     let message = || {
@@ -86,6 +105,30 @@ impl SyncParameters {
     }
 }
 
+/// Whether something is only to be said, where that is the only parameter.
+pub(super) fn dry_run_parameter(query: Option<&str>) -> Result<SyncMode, Fault> {
+    let mut mode = SyncMode::Apply;
+    for (name, value) in query_parameters(query)? {
+        if name != "dryRun" {
+            let message = format!("`{}` is not a parameter here; there is `dryRun`", shown::word(&name));
+            return Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message));
+        }
+        mode = mode_of(&value)?;
+    }
+    Ok(mode)
+}
+
+fn mode_of(value: &str) -> Result<SyncMode, Fault> {
+    match value {
+        "true" => Ok(SyncMode::DryRun),
+        "false" => Ok(SyncMode::Apply),
+        other => {
+            let message = format!("`dryRun` is `{}`; it takes `true` or `false`", shown::word(other));
+            Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message))
+        }
+    }
+}
+
 /// The name and the value of a parameter.
 type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
@@ -97,7 +140,7 @@ pub(super) fn query_parameters(query: Option<&str>) -> Result<Vec<Parameter<'_>>
     match names.windows(2).find(|names| names[0] == names[1]) {
         None => Ok(parameters),
         Some(names) => {
-            let message = format!("`{}` is there more than once; send it once", shown::word(names[0]));
+            let message = format!("`{}` was given more than once; send it once", shown::word(names[0]));
             Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message))
         }
     }

@@ -6,9 +6,11 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::body::{Presence, SyncParameters, json_bytes, parse_requests};
+use super::body::{Origin, Presence, SyncParameters, json_bytes, parse_requests};
 use super::fault::Fault;
-use super::wait::{Reply, answer_of, asker, failed, record_of};
+use super::notes;
+use super::permit::{Asker, Denied, asker};
+use super::wait::{Reply, answer_of, expected_plan, failed, shown_parameters, time_of};
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use crate::domain::outcome::ErrorCode;
 use crate::domain::run::RunTask;
@@ -31,8 +33,14 @@ pub(super) struct EndDateRequest {
     /// The org that the request comes from, if it says so.
     #[serde(default)]
     organization_id: Option<String>,
+    /// The user of the org as whom it is asked, if it says so.
+    #[serde(default)]
+    salesforce_user_id: Option<String>,
     #[serde(default)]
     apply_to_children: Option<bool>,
+    /// The `planHash` of a dry run: nothing else is ended.
+    #[serde(default)]
+    expected_plan: Option<String>,
 }
 
 /// What such a list looks like, for whoever sends something else.
@@ -60,18 +68,33 @@ async fn answer(
     syncs: &Syncs,
     request: &EndDateRequest,
     parameters: SyncParameters,
-    asker: Option<String>,
+    asker: Asker,
     arrived: Instant,
 ) -> Result<Reply, Fault> {
     let id = request.parent_record_id.as_deref();
-    let read = record_of(syncs, id, request.organization_id.as_deref()).await.and_then(|record| Ok((record, order(request)?)));
+    let origin = Origin { organization: request.organization_id.clone(), salesforce_user: request.salesforce_user_id.clone() };
+    let record = asker.record(syncs, id, &origin, parameters.mode).await;
+    let read = record.and_then(|(record, user)| {
+        let ordered = order(request).and_then(|order| Ok((order, expected_plan(request.expected_plan.as_deref(), parameters.mode)?)));
+        let (order, plan) = ordered.map_err(|(code, reason)| Denied::Failed(code, reason))?;
+        Ok((record, user, order, plan))
+    });
     match read {
-        Err((code, reason)) => Ok(Reply::Result(failed(code, reason, id, parameters.mode))),
-        Ok((record, order)) => {
-            let request =
-                RunRequest { task: RunTask::EndDate(order), requested_by: asker, ..RunRequest::sync(record.clone(), parameters.mode) };
+        Err(Denied::Refused(fault)) => Err(fault),
+        Err(Denied::Failed(code, reason)) => Ok(Reply::Result(Box::new(failed(code, reason, id, parameters.mode)))),
+        Ok((record, salesforce_user, order, expected_plan)) => {
+            notes::set_parameters(format!("{} {order}", shown_parameters(parameters.mode, expected_plan.as_ref())));
+            let waiting = asker.wait(parameters.wait_seconds);
+            let request = RunRequest {
+                task: RunTask::EndDate(order),
+                expected_plan,
+                requested_by: asker.name(),
+                salesforce_user,
+                waits: time_of(waiting.as_ref(), parameters),
+                ..RunRequest::sync(record.clone(), parameters.mode)
+            };
             let started = syncs.start(request).await;
-            answer_of(started, &record, parameters, arrived).await
+            answer_of(syncs, started, &record, parameters, waiting, arrived).await
         }
     }
 }

@@ -54,8 +54,9 @@ pub fn nothing(body: &[u8]) -> Result<(), Refused> {
 
 /// The query of a sync: what is to be done, how long the caller waits in seconds, and the org that asks.
 pub fn parameters(query: &str) -> Result<(SyncMode, u64, Option<String>), Refused> {
-    let (parameters, organization) = SyncParameters::parse_with_organization(Some(query))?;
-    Ok((parameters.mode, parameters.wait_seconds, organization))
+    let (parameters, request) = SyncParameters::parse_of_record(Some(query))?;
+    let _ = wait::expected_plan(request.expected_plan.as_deref(), parameters.mode);
+    Ok((parameters.mode, parameters.wait_seconds, request.organization_id))
 }
 
 /// The query of `GET /sync-runs`.

@@ -2,15 +2,16 @@
 //!
 //! An operation that [`needed`] does not name takes an operator: a new endpoint is closed until it is put there.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
@@ -18,10 +19,12 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 
 use super::fault::Fault;
-use super::forwarded::client_address;
-use super::notes;
-use super::server::Peer;
-use crate::callers::{Access, Caller, Permission, Role};
+use super::forwarded::{client_address, network};
+use super::permit::forbidden;
+use super::server::{NoPlace, Peer};
+use super::wait::RETRY_AFTER_SECONDS;
+use super::{home, notes};
+use crate::callers::{Access, Caller, Permission, Reason, Refusal, Rejected};
 use crate::domain::ids::SalesforceId;
 
 /// A Flow over 200 records asks 200 times at once. Who may ask more often in a second than that may do so at once as well.
@@ -45,35 +48,41 @@ pub(super) struct Gate {
 #[derive(Debug)]
 struct Inner {
     access: Access,
-    by_caller: DefaultKeyedRateLimiter<Arc<str>>,
+    /// By the limit, then by the name: each number of requests that some key may make has a limiter.
+    by_caller: Mutex<HashMap<u32, Arc<DefaultKeyedRateLimiter<Arc<str>>>>>,
     by_guesser: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Gate {
     pub(super) fn new(access: Access) -> Self {
-        let per_minute = |number: u32| Quota::per_minute(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN));
-        let at_once = access.requests_per_minute.min(BURST.max(access.requests_per_minute / 60));
-        let burst = NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN);
-        let by_caller = RateLimiter::keyed(per_minute(access.requests_per_minute).allow_burst(burst));
         let by_guesser = RateLimiter::keyed(per_minute(GUESSES_PER_MINUTE));
-        Self { inner: Arc::new(Inner { access, by_caller, by_guesser }) }
+        Self { inner: Arc::new(Inner { access, by_caller: Mutex::default(), by_guesser }) }
     }
 
     /// Who asks: known, or why they are turned away. A right key always counts, whatever came from its address before: others may
     /// share it, and no number of guesses finds 256 random bits.
-    fn identify(&self, headers: &HeaderMap, client: IpAddr) -> Result<Caller, Fault> {
+    fn identify(&self, headers: &HeaderMap, uri: &Uri, client: IpAddr) -> Result<Caller, Fault> {
         let Some(callers) = &self.inner.access.callers else {
-            return local_caller(headers);
+            if home::is_at_home(headers, uri) {
+                return Ok(Caller::local());
+            }
+            let message = "Without API keys, only requests to `localhost` are answered, and none from the pages of other sites";
+            return Err(turned_away(home::NOT_AT_HOME, message));
         };
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let message = match (values.next(), values.next()) {
-            (None, _) => return Err(unauthorized("No API key was sent; send it as `Authorization: Bearer` or HTTP Basic")),
-            (Some(value), None) => match value.to_str().ok().and_then(|value| callers.authenticate(value)) {
-                Some(caller) => return Ok(caller),
-                None => "The API key is not valid",
+        let (reason, message) = match (values.next(), values.next()) {
+            (None, _) => {
+                notes::set_reason("no_key");
+                return Err(unauthorized("No API key was sent; send it as `Authorization: Bearer` or HTTP Basic"));
+            }
+            (Some(value), None) => match value.to_str().ok().map(|value| callers.authenticate(value, client)) {
+                Some(Ok(caller)) => return Ok(caller),
+                Some(Err(Rejected::Known(caller, refusal))) => return Err(self.reject(&caller, &refusal)),
+                Some(Err(Rejected::Unknown)) | None => (Reason::WrongKey.as_str(), "The API key is not valid"),
             },
-            (Some(_), Some(_)) => "More than one `Authorization` header was sent",
+            (Some(_), Some(_)) => ("several_keys", "More than one `Authorization` header was sent"),
         };
+        notes::set_reason(reason);
         let guessers = &self.inner.by_guesser;
         if guessers.len() > REMEMBERED {
             guessers.retain_recent();
@@ -81,24 +90,83 @@ impl Gate {
         match counted(guessers, &network(client)) {
             Ok(()) => Err(unauthorized(message)),
             Err(early) => {
+                notes::set_reason("too_many_guesses");
                 Err(too_many("Too many wrong API keys came from this address", early.wait_time_from(DefaultClock::default().now())))
             }
         }
     }
 
-    fn admit(&self, headers: &HeaderMap, client: IpAddr, permission: Permission) -> Result<Caller, Fault> {
-        let caller = self.identify(headers, client)?;
+    fn admit(&self, headers: &HeaderMap, uri: &Uri, client: IpAddr, permission: Permission) -> Result<Caller, Fault> {
+        let caller = self.identify(headers, uri, client)?;
         notes::set_caller(&caller);
-        if let Err(early) = counted(&self.inner.by_caller, &caller.name) {
-            let message = format!("`{}` asks more often than {} times a minute", caller.name, self.inner.access.requests_per_minute);
-            return Err(too_many(&message, early.wait_time_from(DefaultClock::default().now())));
+        self.count(&caller)?;
+        if self.inner.access.callers.is_some() && home::is_of_another_site(headers) {
+            return Err(turned_away(home::OTHER_SITE, "A page of another site sent this request"));
         }
-        if !caller.role.may(permission) {
-            let message = format!("The API key `{}` has the role `{}`, which does not cover this", caller.name, caller.role);
-            return Err(Fault::new(StatusCode::FORBIDDEN, "FORBIDDEN", message));
+        caller.may(permission).map_err(|refusal| forbidden(&refusal))?;
+        if let Some(callers) = &self.inner.access.callers {
+            callers.note_use(&caller);
         }
         Ok(caller)
     }
+
+    /// Without keys, everybody on this machine is an operator, and a proxy there would make one of everybody.
+    fn check_proxy(&self, headers: &HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
+        match home::proxy_of(headers, uri, version) {
+            Some(sign) if self.inner.access.callers.is_none() => {
+                let message = format!(
+                    "Without API keys, what comes through a proxy is not answered, and this request has {sign}: set `API_KEYS_FILE`"
+                );
+                Err(turned_away(home::PROXIED, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whoever asks what takes no key, if they are known all the same.
+    fn known(&self, headers: &HeaderMap, uri: &Uri, client: IpAddr) -> Option<Caller> {
+        match &self.inner.access.callers {
+            Some(callers) => callers.authenticate(headers.get(header::AUTHORIZATION)?.to_str().ok()?, client).ok(),
+            None => home::is_at_home(headers, uri).then(Caller::local),
+        }
+    }
+
+    /// Turns away whoever has a key that does not let in now, or from there. It counts toward the key's limit: its log lines have a bound.
+    fn reject(&self, caller: &Caller, refusal: &Refusal) -> Fault {
+        notes::set_caller(caller);
+        if let Err(fault) = self.count(caller) {
+            return fault;
+        }
+        if refusal.reason == Reason::Address {
+            return forbidden(refusal);
+        }
+        notes::set_reason(refusal.reason.as_str());
+        unauthorized(&refusal.message)
+    }
+
+    /// Counts a request toward the limit of its key, or of all keys that have none of their own.
+    fn count(&self, caller: &Caller) -> Result<(), Fault> {
+        let limit = caller.limits.requests_per_minute.unwrap_or(self.inner.access.requests_per_minute);
+        let limiter = Arc::clone(lock(&self.inner.by_caller).entry(limit).or_insert_with(|| Arc::new(per_caller(limit))));
+        counted(&limiter, &caller.name).map_err(|early| {
+            notes::set_reason(Reason::Limit.as_str());
+            let message = format!("`{}` asks more often than {limit} times a minute", caller.name);
+            too_many(&message, early.wait_time_from(DefaultClock::default().now()))
+        })
+    }
+}
+
+fn per_minute(requests: u32) -> Quota {
+    Quota::per_minute(NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN))
+}
+
+fn per_caller(requests: u32) -> DefaultKeyedRateLimiter<Arc<str>> {
+    let at_once = requests.min(BURST.max(requests / 60));
+    RateLimiter::keyed(per_minute(requests).allow_burst(NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN)))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Counts a request of a key. The clock is read before the count: whoever was kept from running in between, by a busy machine or a stop of
@@ -112,6 +180,7 @@ fn needed(method: &Method, path: Option<&str>) -> Option<Permission> {
     Some(match (method, path) {
         (&Method::GET | &Method::HEAD, Some("/livez" | "/readyz" | "/openapi.yaml")) => return None,
         (&Method::POST, Some("/sync-to-m3ter" | "/sync-to-m3ter/" | "/sync-to-m3ter/{parentRecordId}")) => Permission::Sync,
+        (&Method::POST, Some("/end-date-billing-entities")) => Permission::EndDate,
         (&Method::GET | &Method::HEAD, Some("/sync-runs")) => Permission::ReadRuns,
         (&Method::GET | &Method::HEAD, Some("/sync-runs/{syncRunId}")) => Permission::ReadRun,
         (_, Some(_)) => Permission::Operate,
@@ -125,31 +194,30 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     let client = client_address(peer, request.headers(), &gate.inner.access.trusted_proxies);
     notes::set_client(client);
     let path = request.extensions().get::<MatchedPath>().cloned();
-    match needed(request.method(), path.as_ref().map(MatchedPath::as_str)) {
+    let (headers, uri) = (request.headers(), request.uri());
+    let permission = needed(request.method(), path.as_ref().map(MatchedPath::as_str));
+    let has_place = request.extensions().get::<NoPlace>().map_or(Ok(()), |NoPlace| Err(no_place()));
+    let admitted = has_place.and_then(|()| gate.check_proxy(headers, uri, request.version())).and_then(|()| match permission {
         // Whoever shows a good key hears more.
-        None => {
-            if let (Some(callers), Some(value)) = (&gate.inner.access.callers, request.headers().get(header::AUTHORIZATION))
-                && let Some(caller) = value.to_str().ok().and_then(|value| callers.authenticate(value))
-            {
-                request.extensions_mut().insert(caller);
-            } else if gate.inner.access.callers.is_none() {
-                request.extensions_mut().insert(local());
+        None => Ok(gate.known(headers, uri, client)),
+        Some(permission) => gate.admit(headers, uri, client, permission).map(Some),
+    });
+    match admitted {
+        Ok(Some(caller)) => drop(request.extensions_mut().insert(caller)),
+        Ok(None) => {}
+        Err(fault) => {
+            // What was refused is told too, as far as the path says it.
+            if let Some(Ok(record)) = request.uri().path().strip_prefix("/sync-to-m3ter/").map(SalesforceId::parse) {
+                notes::set_record(&record);
             }
-            return next.run(request).await;
+            let waits = request.headers().contains_key(header::EXPECT);
+            drain(request.into_body().into_data_stream(), waits).await;
+            return fault.into_response();
         }
-        Some(permission) => match gate.admit(request.headers(), client, permission) {
-            Ok(caller) => request.extensions_mut().insert(caller),
-            Err(fault) => {
-                // What was refused is told too, as far as the path says it.
-                if let Some(Ok(record)) = request.uri().path().strip_prefix("/sync-to-m3ter/").map(SalesforceId::parse) {
-                    notes::set_record(&record);
-                }
-                let waits = request.headers().contains_key(header::EXPECT);
-                drain(request.into_body().into_data_stream(), waits).await;
-                return fault.into_response();
-            }
-        },
-    };
+    }
+    if permission.is_none() {
+        return next.run(request).await;
+    }
     match with_body(request).await {
         Ok(request) => next.run(request).await,
         Err(fault) => fault.into_response(),
@@ -209,43 +277,21 @@ async fn drain(mut chunks: BodyDataStream, waits: bool) {
     }
 }
 
-/// Whoever asks over loopback is at home, unless it is a page in a browser there: one of another site, or one that reached loopback
-/// under a name of its own.
-fn local_caller(headers: &HeaderMap) -> Result<Caller, Fault> {
-    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let host = text(header::HOST).is_none_or(is_loopback_authority);
-    let origin = text(header::ORIGIN)
-        .is_none_or(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")).is_some_and(is_loopback_authority));
-    if host && origin {
-        return Ok(local());
-    }
-    let message = "Without API keys, only requests to `localhost` are answered, and none from the pages of other sites";
-    Err(Fault::new(StatusCode::FORBIDDEN, "FORBIDDEN", message))
+/// What is told to a browser or a proxy that has no business here.
+fn turned_away(reason: &'static str, message: impl Into<String>) -> Fault {
+    notes::set_reason(reason);
+    Fault::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)
 }
 
-fn local() -> Caller {
-    Caller { name: "local".into(), role: Role::Operator }
+/// What is told to whoever came when all connections were taken.
+fn no_place() -> Fault {
+    notes::set_reason("no_place");
+    let message = "The service has as many connections as it may; try again";
+    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_CONNECTIONS", message).retry_after(RETRY_AFTER_SECONDS)
 }
 
-/// `localhost:8080`, `127.0.0.1`, `[::1]:8080`.
-fn is_loopback_authority(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// One customer of a provider has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
-    }
-}
-
-fn unauthorized(message: &'static str) -> Fault {
-    Fault::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message).challenge()
+fn unauthorized(message: &str) -> Fault {
+    Fault::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message.to_owned()).challenge()
 }
 
 fn too_many(message: &str, wait: Duration) -> Fault {
@@ -265,29 +311,12 @@ mod tests {
             (Method::POST, Some("/sync-to-m3ter"), Some(Permission::Sync)),
             (Method::DELETE, Some("/sync-to-m3ter"), Some(Permission::Operate)),
             (Method::GET, Some("/sync-runs"), Some(Permission::ReadRuns)),
+            (Method::POST, Some("/end-date-billing-entities"), Some(Permission::EndDate)),
             (Method::POST, Some("/sync-runs/{syncRunId}/replay"), Some(Permission::Operate)),
             (Method::GET, Some("/of-tomorrow"), Some(Permission::Operate)),
             (Method::GET, None, Some(Permission::Known)),
         ] {
             assert_eq!(needed(&method, path), permission, "{method} {path:?}");
         }
-    }
-
-    #[test]
-    fn only_loopback_counts_as_home() {
-        for home in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "[::1]"] {
-            assert!(is_loopback_authority(home), "{home}");
-        }
-        for away in ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]:80", "0.0.0.0", "127.1"] {
-            assert!(!is_loopback_authority(away), "{away}");
-        }
-    }
-
-    #[test]
-    fn addresses_of_one_network_count_together() {
-        let address = |text: &str| text.parse::<IpAddr>().unwrap();
-        assert_eq!(network(address("2001:db8::1")), network(address("2001:db8::ffff:1:2")));
-        assert_ne!(network(address("2001:db8::1")), network(address("2001:db8:0:1::1")));
-        assert_ne!(network(address("192.0.2.1")), network(address("192.0.2.2")));
     }
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Serialize;
 
-use crate::callers::Caller;
+use crate::callers::{Caller, Callers, Role};
 use crate::sync::{Readiness, Syncs};
 
 /// The answer of both.
@@ -21,16 +21,43 @@ pub(super) async fn livez() -> Json<Health> {
 }
 
 /// Both logins worked and what every sync needs is loaded. What is missing hears only whoever shows a key.
-pub(super) async fn readyz(State(syncs): State<Syncs>, caller: Option<Extension<Caller>>) -> (StatusCode, Json<Health>) {
-    match syncs.readiness().await {
+pub(super) async fn readyz(
+    State(syncs): State<Syncs>,
+    Extension(callers): Extension<Option<Callers>>,
+    caller: Option<Extension<Caller>>,
+) -> (StatusCode, Json<Health>) {
+    let readiness = match syncs.readiness().await {
+        // Whoever asks for a sync here is turned away: another replica may have keys.
+        Readiness::Ready if callers.as_ref().is_some_and(Callers::is_locked_out) => Readiness::NotReady(Vec::new()),
+        readiness => readiness,
+    };
+    match readiness {
         // Syncs can be started; some of their objects are left as they are.
-        Readiness::Ready => (StatusCode::OK, Json(Health { status: "ok", problems: unreadable(&syncs, caller.is_some()) })),
+        Readiness::Ready => {
+            let mut problems = unreadable(&syncs, caller.is_some());
+            if let (Some(callers), Some(Extension(caller))) = (callers, caller) {
+                problems.extend(of_keys(&callers, caller.role));
+            }
+            if let Ok(Some(_)) = syncs.paused().await {
+                problems.push("The service is paused: what is asked for is recorded and waits; dry runs go on".to_owned());
+            }
+            (StatusCode::OK, Json(Health { status: "ok", problems }))
+        }
         Readiness::NotReady(_) if caller.is_none() => {
             let problems = vec!["The service is not ready; its log says why, and so does this with an API key".to_owned()];
             (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "unavailable", problems }))
         }
         Readiness::NotReady(problems) => (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "unavailable", problems })),
     }
+}
+
+/// What is wrong with the file of keys: in full for an operator, who can put it right.
+fn of_keys(callers: &Callers, role: Role) -> Vec<String> {
+    let problems = callers.problems();
+    if problems.is_empty() || role == Role::Operator {
+        return problems;
+    }
+    vec!["Something is wrong with the API keys; the log says what, and so does this with an operator's key".to_owned()]
 }
 
 /// What cannot be read in Salesforce; which fields these are hears only whoever shows a key.

@@ -17,11 +17,22 @@ pub(super) struct Notes {
     pub(super) client: Option<IpAddr>,
     pub(super) record: Option<String>,
     pub(super) run: Option<String>,
+    /// What was asked for beside the record, each part as `name=value`.
+    pub(super) parameters: String,
+    /// How that ended, in words of the service's own.
+    pub(super) outcome: String,
+    /// Why it was refused.
+    pub(super) reason: &'static str,
+    pub(super) salesforce_user: Option<String>,
 }
 
 impl Notes {
     pub(super) fn caller_name(&self) -> &str {
         self.caller.as_ref().map_or("", |caller| &caller.name)
+    }
+
+    pub(super) fn key(&self) -> &str {
+        self.caller.as_ref().map_or("", |caller| &caller.key)
     }
 
     pub(super) fn role(&self) -> &'static str {
@@ -56,7 +67,27 @@ pub(super) fn set_record(record: &crate::domain::ids::SalesforceId) {
     change(|notes| notes.record = Some(record.to_string()));
 }
 
+/// The Salesforce user who asks: a valid id.
+pub(super) fn set_salesforce_user(user: &crate::domain::ids::SalesforceId) {
+    change(|notes| notes.salesforce_user = Some(user.to_string()));
+}
+
 /// The run that the request began or asks for.
 pub(super) fn set_run(run: &impl Display) {
     change(|notes| notes.run = Some(run.to_string()));
+}
+
+/// What was asked for, for the audit log: values that were read and checked, never a text as it came.
+pub(super) fn set_parameters(parameters: String) {
+    change(|notes| notes.parameters = parameters);
+}
+
+/// How what was asked for ended.
+pub(super) fn set_outcome(outcome: String) {
+    change(|notes| notes.outcome = outcome);
+}
+
+/// Why the request is refused.
+pub(super) fn set_reason(reason: &'static str) {
+    change(|notes| notes.reason = reason);
 }

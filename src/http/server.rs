@@ -3,51 +3,56 @@
 //! HTTP/1.1 only: TLS and HTTP/2 are the work of the proxy in front. After a request with `Transfer-Encoding` the connection is
 //! closed: whatever a proxy that reads lengths differently lets follow is never taken for a request.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, Response, header};
+use axum::http::{HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::places::{Connection, Places};
+
 /// The head of a request comes within this, also that of the next one on an idle connection.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+/// The same where connections run short.
+const SHORT_HEAD_TIME: Duration = Duration::from_secs(5);
 /// Headers with a key, a trace and what proxies add; larger ones are refused with 431.
 const LARGEST_HEAD_BYTES: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
-/// A connection serves no new request after this, so that no peer holds one for ever.
+/// The first answer after this is the last one of its connection, so that no peer holds one for ever.
 const CONNECTION_AGE: Duration = Duration::from_mins(15);
 /// The longest request, with a margin for its answer.
 const LONGEST_REQUEST: Duration = Duration::from_secs(150);
+/// A peer that takes nothing of its answers for so long has gone, or never wanted them.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+/// Between two looks whether a connection that gives way has anything under way.
+const LEAVE_TIME: Duration = Duration::from_millis(100);
 /// After the accept queue failed, which mostly means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many connections there may be.
+/// How a server ends, in two steps.
 #[derive(Debug, Clone)]
-pub struct Connections {
-    /// In all; further ones wait in the kernel's queue.
-    pub most: usize,
-    /// From one address; further ones are closed at once.
-    pub most_of_a_peer: usize,
-    /// Who may open more than that: the proxies that everybody comes through.
-    pub exempt: Vec<IpNet>,
+pub struct Shutdown {
+    /// Connections are taken, and each answer is the last one of its connection: the next request goes elsewhere.
+    pub draining: CancellationToken,
+    /// No connection is taken any more, and those there end.
+    pub closing: CancellationToken,
 }
 
-impl Default for Connections {
-    fn default() -> Self {
-        Self { most: 1_024, most_of_a_peer: 256, exempt: Vec::new() }
+impl Shutdown {
+    /// Both at once.
+    pub fn at_once(closing: &CancellationToken) -> Self {
+        Self { draining: closing.clone(), closing: closing.clone() }
     }
 }
 
@@ -55,25 +60,16 @@ impl Default for Connections {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
-/// Serves until `shutdown`; then no new connection is taken, and those there get `grace` to end.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    connections: Connections,
-    shutdown: CancellationToken,
-    grace: Duration,
-) -> std::io::Result<()> {
-    let places = Arc::new(Semaphore::new(connections.most));
-    let peers = Peers::default();
+/// A request on a connection without a place, which may not be served.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NoPlace;
+
+/// Serves until `shutdown` closes; then no new connection is taken, and those there get `grace` to end.
+pub async fn serve(listener: TcpListener, router: Router, places: Places, shutdown: Shutdown, grace: Duration) -> std::io::Result<()> {
     let open = TaskTracker::new();
     loop {
-        // The place comes first: who waits for one waits in the kernel's queue and costs nothing here.
-        let place = tokio::select! {
-            () = shutdown.cancelled() => break,
-            place = Arc::clone(&places).acquire_owned() => place.map_err(std::io::Error::other)?,
-        };
         let (stream, address) = tokio::select! {
-            () = shutdown.cancelled() => break,
+            () = shutdown.closing.cancelled() => break,
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -83,13 +79,10 @@ pub async fn serve(
                 }
             },
         };
-        let ip = address.ip().to_canonical();
-        let most = if connections.exempt.iter().any(|network| network.contains(&ip)) { usize::MAX } else { connections.most_of_a_peer };
-        let Some(seat) = peers.enter(ip, most) else {
-            tracing::debug!(client = %ip, "a connection was closed: its address has too many");
-            continue;
-        };
-        open.spawn(connection(stream, address, router.clone(), shutdown.clone(), (place, seat)));
+        match places.enter(address.ip()) {
+            Some(held) => drop(open.spawn(connection(stream, address, router.clone(), shutdown.clone(), held))),
+            None => tracing::debug!(client = %address.ip(), "a connection was closed: there are too many"),
+        }
     }
     drop(listener);
     open.close();
@@ -99,96 +92,66 @@ pub async fn serve(
     Ok(())
 }
 
-async fn connection(
-    stream: TcpStream,
-    address: SocketAddr,
-    router: Router,
-    shutdown: CancellationToken,
-    _held: (OwnedSemaphorePermit, Seat),
-) {
+async fn connection(stream: TcpStream, address: SocketAddr, router: Router, shutdown: Shutdown, held: Connection) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        let router = router.clone();
+    let taken = Instant::now();
+    let (held, draining) = (&held, &shutdown.draining);
+    let service = service_fn(|mut request: Request<Incoming>| {
+        let (router, under_way) = (router.clone(), held.begin());
         request.extensions_mut().insert(Peer(address));
         async move {
-            let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
+            let _under_way = under_way;
+            let is_of_unsure_length = request.headers().contains_key(header::TRANSFER_ENCODING);
+            let has_place = if asks_for_health(&request) { held.has_place() } else { held.gets_place().await };
+            if !has_place && !asks_for_health(&request) {
+                request.extensions_mut().insert(NoPlace);
+            }
             let answer: Result<Response<Body>, Infallible> = router.oneshot(request.map(Body::new)).await;
             answer.map(|mut answer| {
-                if is_last {
+                // A peer that hears it sends nothing more: no request meets a connection that is closed meanwhile.
+                if is_of_unsure_length || !has_place || draining.is_cancelled() || taken.elapsed() >= CONNECTION_AGE {
                     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
                 answer
             })
         }
     });
+    let head_time = if held.is_short { SHORT_HEAD_TIME } else { HEAD_TIME };
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(LARGEST_HEAD_BYTES).max_headers(MOST_HEADERS);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    builder.timer(TokioTimer::new()).header_read_timeout(head_time).max_buf_size(LARGEST_HEAD_BYTES).max_headers(MOST_HEADERS);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIME));
+    let serving = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
     tokio::pin!(serving);
-    let outcome = tokio::select! {
-        outcome = serving.as_mut() => outcome,
-        () = async { tokio::select! { () = shutdown.cancelled() => {}, () = tokio::time::sleep(CONNECTION_AGE) => {} } } => {
-            serving.as_mut().graceful_shutdown();
-            match tokio::time::timeout(LONGEST_REQUEST, serving).await {
-                Ok(outcome) => outcome,
-                Err(_) => return tracing::debug!(client = %address.ip(), "a connection was cut: its last request did not end"),
+    let ending = async {
+        tokio::select! {
+            outcome = serving.as_mut() => return outcome,
+            () = shutdown.closing.cancelled() => {
+                serving.as_mut().graceful_shutdown();
+                return serving.await;
+            }
+            () = held.leaves() => serving.as_mut().graceful_shutdown(),
+        }
+        // What is under way ends first; a connection that never asked for anything goes at once.
+        let mut pause = Duration::ZERO;
+        loop {
+            match tokio::time::timeout(pause, serving.as_mut()).await {
+                Ok(outcome) => return outcome,
+                Err(_) if held.is_idle() => return Ok(()),
+                Err(_) => pause = LEAVE_TIME,
             }
         }
     };
-    if let Err(error) = outcome {
-        tracing::debug!(client = %address.ip(), %error, "a connection ended early");
+    match tokio::time::timeout(CONNECTION_AGE + LONGEST_REQUEST, ending).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(client = %address.ip(), %error, "a connection ended early"),
+        Err(_) => tracing::debug!(client = %address.ip(), "a connection was cut: its last request did not end"),
     }
 }
 
-/// How many connections each address has.
-#[derive(Debug, Clone, Default)]
-struct Peers(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-/// One connection of an address; it is given back when this is dropped.
-#[derive(Debug)]
-struct Seat {
-    peers: Peers,
-    address: IpAddr,
-}
-
-impl Peers {
-    fn enter(&self, address: IpAddr, most: usize) -> Option<Seat> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(Seat { peers: self.clone(), address })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut counts = self.peers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_that_has_left_leaves_nothing_behind() {
-        let peers = Peers::default();
-        let address: IpAddr = "192.0.2.1".parse().unwrap();
-        let seats = (peers.enter(address, 2).unwrap(), peers.enter(address, 2).unwrap());
-        assert!(peers.enter(address, 2).is_none());
-        assert!(peers.enter("192.0.2.2".parse().unwrap(), 2).is_some());
-        drop(seats);
-        assert!(peers.0.lock().unwrap().is_empty());
-    }
+/// Whether a request is one of those that are served where no place is free.
+fn asks_for_health<B>(request: &Request<B>) -> bool {
+    matches!(request.method(), &Method::GET | &Method::HEAD) && matches!(request.uri().path(), "/livez" | "/readyz")
 }

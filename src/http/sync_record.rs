@@ -5,9 +5,10 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use tokio::time::Instant;
 
-use super::body::{Presence, SyncParameters, check_nothing, json_bytes};
+use super::body::{Presence, SyncParameters, SyncRequest, check_nothing, json_bytes};
 use super::fault::Fault;
-use super::wait::{Reply, answer_for, asker};
+use super::permit::asker;
+use super::wait::{Reply, answer_for};
 use crate::sync::Syncs;
 
 pub(super) async fn handler(
@@ -26,8 +27,9 @@ pub(super) async fn without_id(State(syncs): State<Syncs>, request: Request) -> 
 }
 
 async fn answer(syncs: &Syncs, id: Option<&str>, request: Request) -> Result<Response, Fault> {
-    let (arrived, asker) = (Instant::now(), asker(&request));
-    let (parameters, organization) = SyncParameters::parse_with_organization(request.uri().query())?;
+    let (arrived, caller) = (Instant::now(), asker(&request));
+    let (parameters, asked) = SyncParameters::parse_of_record(request.uri().query())?;
     check_nothing(&json_bytes(request, Presence::Optional).await?)?;
-    answer_for(syncs, (id, organization.as_deref()), parameters, asker, arrived).await.map(Reply::one)
+    let asked = SyncRequest { parent_record_id: id.map(ToOwned::to_owned), ..asked };
+    answer_for(syncs, &asked, parameters, caller, arrived).await.map(Reply::one)
 }

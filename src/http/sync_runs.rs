@@ -7,15 +7,17 @@ use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::body::{Object, Presence, check_nothing, json_bytes, parse, query_parameters};
+use super::body::{Object, Presence, check_nothing, dry_run_parameter, json_bytes, parse, query_parameters};
 use super::fault::Fault;
 use super::notes;
-use super::wait::{AcceptedRun, asker, database_unavailable, not_started};
+use super::permit::{Denied, asker};
+use super::wait::{AcceptedRun, RETRY_AFTER_SECONDS, database_unavailable, not_started};
 use crate::callers::{Caller, Permission};
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::run::SyncRun;
+use crate::domain::run::{RunTask, SyncRun};
 use crate::domain::shown;
-use crate::sync::{RunFilter, Syncs};
+use crate::domain::warning::AttentionFilter;
+use crate::sync::{Replay, RunFilter, SyncMode, Syncs};
 
 /// How a run ends.
 const STATUSES: [&str; 3] = ["Completed", "Partial Success", "Failed"];
@@ -49,6 +51,8 @@ struct ReplayRequest {
     until: Option<String>,
     #[serde(default)]
     max_runs: Option<u32>,
+    #[serde(default)]
+    kind: Option<String>,
 }
 
 /// How many runs are run again.
@@ -57,6 +61,26 @@ struct ReplayRequest {
 pub(super) struct ReplayAnswer {
     replayed: usize,
     sync_run_ids: Vec<SyncRunId>,
+    dry_run: bool,
+    runs: Vec<ReplayedRun>,
+}
+
+/// One of them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReplayedRun {
+    replay_of: SyncRunId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sync_run_id: Option<SyncRunId>,
+    parent_record_id: SalesforceId,
+    kind: &'static str,
+    requested_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_entities: Option<Vec<&'static str>>,
 }
 
 /// `GET /sync-runs/{syncRunId}`. Who may not read all runs may read those that they asked for; of the others they do not even hear that
@@ -65,10 +89,22 @@ pub(super) async fn show(
     State(syncs): State<Syncs>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    request: Request,
 ) -> Result<Json<SyncRun>, Fault> {
-    let run = find(&syncs, &id).await?;
-    if caller.role.may(Permission::ReadRuns) || run.requested_by.iter().any(|name| *name == *caller.name) {
-        return Ok(Json(run));
+    let mut run = find(&syncs, &id).await?;
+    let is_open = caller.may(Permission::ReadRuns).is_ok() || run.requested_by.iter().any(|name| *name == *caller.name);
+    if is_open && let Ok(record) = SalesforceId::parse(&run.parent_record_id) {
+        match asker(&request).check_object(&syncs, &record).await {
+            Ok(()) => {
+                if caller.may(Permission::ReadRuns).is_err() {
+                    // Who else shares it is nothing to a caller.
+                    run.requested_by.retain(|name| *name == *caller.name);
+                }
+                return Ok(Json(run));
+            }
+            Err(Denied::Refused(_)) => {}
+            Err(Denied::Failed(_, reason)) => return Err(not_told(&reason)),
+        }
     }
     Err(not_found(&id))
 }
@@ -76,6 +112,11 @@ pub(super) async fn show(
 /// `GET /sync-runs`: newest first.
 pub(super) async fn list(State(syncs): State<Syncs>, request: Request) -> Result<Json<SyncRunPage>, Fault> {
     let mut filter = read_filter(request.uri().query())?;
+    match asker(&request).check_list(&syncs, filter.parent_record_id.as_ref()).await {
+        Ok(()) => {}
+        Err(Denied::Refused(fault)) => return Err(fault),
+        Err(Denied::Failed(_, reason)) => return Err(not_told(&reason)),
+    }
     // One more than the page has shows whether there is another page.
     let page = filter.limit;
     filter.limit += 1;
@@ -98,14 +139,26 @@ pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
                 return Err(invalid(message));
             }
             "errorCode" => filter.error_code = Some(value.into_owned()),
+            "attention" => {
+                let attention = AttentionFilter::parse(&value).ok_or_else(|| {
+                    let message = format!(
+                        "`attention` is `{}`; it takes `any` or a code of `attention`, as docs/errors.md lists them",
+                        shown::word(&value)
+                    );
+                    invalid(message)
+                })?;
+                filter.attention = Some(attention);
+            }
             "since" => filter.since = Some(instant("since", &value)?),
             "limit" => filter.limit = limit("limit", value.parse().ok(), MOST_RUNS_ON_A_PAGE)?,
             "cursor" => {
                 let cursor = SyncRunId::parse(&value);
-                filter.before = Some(cursor.ok_or_else(|| invalid(format!("`cursor` is `{}`, which no page named", shown::word(&value))))?);
+                filter.before = Some(cursor.ok_or_else(|| {
+                    invalid(format!("`cursor` is `{}`, which is not a cursor; use `nextCursor` of the page before", shown::word(&value)))
+                })?);
             }
             other => {
-                let known = "`parentRecordId`, `syncStatus`, `errorCode`, `since`, `limit` and `cursor`";
+                let known = "`parentRecordId`, `syncStatus`, `errorCode`, `attention`, `since`, `limit` and `cursor`";
                 return Err(invalid(format!("`{}` is not a parameter here; there are {known}", shown::word(other))));
             }
         }
@@ -118,19 +171,48 @@ pub(super) async fn replay(State(syncs): State<Syncs>, Path(id): Path<String>, r
     let asker = asker(&request);
     check_nothing(&json_bytes(request, Presence::Optional).await?)?;
     let id = find(&syncs, &id).await?.sync_run_id;
-    let started = syncs.replay(id, asker).await.map_err(|error| not_started(&error))?;
+    let started = syncs.replay(id, asker.name()).await.map_err(|error| not_started(&error))?;
     let (record, run) = started.ok_or_else(|| not_found(&id.to_string()))?;
     notes::set_record(&record);
     notes::set_run(&run.id);
+    notes::set_parameters(format!("replayOf={id}"));
+    notes::set_outcome("accepted".to_owned());
     Ok(AcceptedRun::new(run.id, &record).into_response())
 }
 
 /// `POST /sync-runs/replay`: the failed runs that a filter names, one after the other.
 pub(super) async fn replay_many(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
     let asker = asker(&request);
+    let mode = dry_run_parameter(request.uri().query())?;
     let filter = read_replay(&json_bytes(request, Presence::Required).await?)?;
-    let sync_run_ids = syncs.replay_many(&filter, asker).await.map_err(|error| not_started(&error))?;
-    Ok((StatusCode::ACCEPTED, Json(ReplayAnswer { replayed: sync_run_ids.len(), sync_run_ids })).into_response())
+    notes::set_parameters(filter.in_words());
+    let replays = syncs.replay_many(&filter, mode, asker.name()).await.map_err(|error| not_started(&error))?;
+    notes::set_outcome(format!("{} {}", if mode == SyncMode::DryRun { "dry run of" } else { "planned" }, replays.len()));
+    let answer = ReplayAnswer {
+        replayed: replays.len(),
+        sync_run_ids: replays.iter().filter_map(|replay| replay.run).collect(),
+        dry_run: mode == SyncMode::DryRun,
+        runs: replays.into_iter().map(replayed).collect(),
+    };
+    let status = if mode == SyncMode::DryRun { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(answer)).into_response())
+}
+
+fn replayed(replay: Replay) -> ReplayedRun {
+    let order = match &replay.task {
+        Some(RunTask::EndDate(order)) => Some(order),
+        _ => None,
+    };
+    ReplayedRun {
+        replay_of: replay.failed,
+        sync_run_id: replay.run,
+        parent_record_id: replay.parent_record_id,
+        kind: replay.task.as_ref().map_or("unknown", RunTask::kind),
+        requested_at: replay.requested_at,
+        error_code: replay.error_code,
+        end_date: order.map(|order| order.end_date.to_string()),
+        billing_entities: order.map(|order| order.entities.iter().map(|entity| entity.word()).collect()),
+    }
 }
 
 /// Which runs are run again, from a body.
@@ -141,6 +223,7 @@ pub(super) fn read_replay(bytes: &[u8]) -> Result<RunFilter, Fault> {
         error_code: request.error_code,
         since: request.since.as_deref().map(|text| instant("since", text)).transpose()?,
         until: request.until.as_deref().map(|text| instant("until", text)).transpose()?,
+        kind: Some(replayed_kind(request.kind.as_deref())?),
         limit: limit("maxRuns", Some(request.max_runs.unwrap_or(REPLAYS)), MOST_REPLAYS)?,
         ..RunFilter::default()
     };
@@ -149,6 +232,15 @@ pub(super) fn read_replay(bytes: &[u8]) -> Result<RunFilter, Fault> {
         return Err(invalid("Say which runs: by `errorCode`, `since` or `parentRecordId`".to_owned()));
     }
     Ok(filter)
+}
+
+/// Syncs, unless end datings are asked for: whoever repeats many runs does not mean to end billing.
+fn replayed_kind(kind: Option<&str>) -> Result<&'static str, Fault> {
+    match kind {
+        None | Some("sync") => Ok("sync"),
+        Some("endDate") => Ok("endDate"),
+        Some(other) => Err(invalid(format!("`kind` is `{}`; it takes `sync` or `endDate`", shown::word(other)))),
+    }
 }
 
 async fn find(syncs: &Syncs, id: &str) -> Result<SyncRun, Fault> {
@@ -179,6 +271,12 @@ fn limit(name: &str, given: Option<u32>, most: u32) -> Result<u32, Fault> {
 
 fn invalid(message: String) -> Fault {
     Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message)
+}
+
+/// Whether a run may be shown depends on its object, which only Salesforce can tell.
+fn not_told(reason: &str) -> Fault {
+    let message = format!("The API key is for some objects only, and which one this is about is not known: {reason}");
+    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "OBJECT_NOT_KNOWN", message).retry_after(RETRY_AFTER_SECONDS)
 }
 
 fn not_found(id: &str) -> Fault {

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::body::{Presence, SyncParameters, SyncRequest, json_bytes, parse_requests};
 use super::fault::Fault;
-use super::wait::{Reply, answer_for, asker, failed};
+use super::permit::asker;
+use super::wait::{Reply, answer_for, failed};
 use crate::domain::outcome::ErrorCode;
 use crate::sync::Syncs;
 
@@ -21,8 +22,7 @@ pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Res
     let results = match requests.as_slice() {
         [] => vec![failed(ErrorCode::EmptyRequest, "The request holds no record; send exactly one".to_owned(), None, parameters.mode)],
         [only] => {
-            let named = (only.parent_record_id.as_deref(), only.organization_id.as_deref());
-            return answer_for(&syncs, named, parameters, asker, arrived).await.map(Reply::list);
+            return answer_for(&syncs, only, parameters, asker, arrived).await.map(Reply::list);
         }
         several => {
             let reason = format!("Only one record can be synced per request, but {} were sent", several.len());

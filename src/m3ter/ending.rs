@@ -9,7 +9,7 @@ use super::{Client, below};
 use crate::domain::actual::ActualObject;
 use crate::domain::ending::{BillingEntity, Children};
 use crate::domain::ids::M3terId;
-use crate::transport::{Answer, Budget, Call, CalloutError, Repeatable};
+use crate::transport::{Answer, Budget, Call, CalloutError, Urgency};
 
 /// Whose billing entities are ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Client {
             EndingOwner::Contract(id) => ("EndDateBillingEntitiesForContract", "contracts", id),
         };
         // What was ended is read again where an answer is lost: the answer of a second call would not name it.
-        let call = Call { operation, repeatable: Repeatable::No };
+        let call = Call::write(operation, Urgency::End);
         let url = below(&self.organization, &[plural, id.as_str(), "enddatebillingentities"]);
         let words: Vec<&str> = entities.iter().map(|entity| entity.word()).collect();
         let mut body = json!({ "endDate": end_date.to_string(), "billingEntities": words });
@@ -93,7 +93,7 @@ impl Client {
         body: &Map<String, Json>,
         budget: &Budget,
     ) -> Result<Replacement, CalloutError> {
-        let call = Call { operation: "ReplaceAccountPlan", repeatable: Repeatable::No };
+        let call = Call::write("ReplaceAccountPlan", Urgency::End);
         let url = below(&self.organization, &["accountplans", original.as_str(), "replace"]);
         let Answer { status, body, .. } = self.send(call, budget, |http| http.post(url.clone()).json(body)).await?;
         Replacement::from_json(body).ok_or_else(|| self.transport.unusable(call, status, "an answer without the new AccountPlan"))
@@ -117,7 +117,7 @@ impl Client {
         body: &Map<String, Json>,
         budget: &Budget,
     ) -> Result<ActualObject, CalloutError> {
-        let call = Call { operation: put(entity), repeatable: Repeatable::No };
+        let call = Call::write(put(entity), Urgency::End);
         let url = below(&self.organization, &[entity.plural(), id.as_str()]);
         let answer = self.send(call, budget, |http| http.put(url.clone()).json(body)).await?;
         self.object(call, answer)
@@ -130,7 +130,7 @@ impl Client {
         id: &M3terId,
         budget: &Budget,
     ) -> Result<Option<ActualObject>, CalloutError> {
-        let call = Call { operation: get(entity), repeatable: Repeatable::Yes };
+        let call = Call::read(get(entity));
         let url = below(&self.organization, &[entity.plural(), id.as_str()]);
         match self.send(call, budget, |http| http.get(url.clone())).await {
             Ok(answer) => self.object(call, answer).map(Some),
@@ -146,7 +146,7 @@ impl Client {
         parameters: &[(&str, &str)],
         budget: &Budget,
     ) -> Result<Vec<ActualObject>, CalloutError> {
-        let call = Call { operation, repeatable: Repeatable::Yes };
+        let call = Call::read(operation);
         let unreadable = || self.transport.unusable(call, 200, "an object without id and version");
         let objects = self.fetch_all(operation, path, parameters, budget).await?;
         objects.into_iter().map(|json| ActualObject::from_json(json).ok_or_else(unreadable)).collect()

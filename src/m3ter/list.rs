@@ -7,7 +7,7 @@ use super::{Client, below, operation};
 use crate::domain::actual::ActualObject;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
-use crate::transport::{Budget, Call, CalloutError, Repeatable};
+use crate::transport::{Budget, Call, CalloutError};
 
 /// The largest page that every list allows.
 const PAGE_SIZE: &str = "100";
@@ -80,7 +80,7 @@ impl Client {
         budget: &Budget,
     ) -> Result<Vec<ActualObject>, CalloutError> {
         let parameters: Vec<(&str, &str)> = filters.iter().flat_map(ListFilter::parameters).collect();
-        let call = Call { operation: operation::list(kind), repeatable: Repeatable::Yes };
+        let call = Call::read(operation::list(kind));
         let objects = self.fetch_all(call.operation, &[kind.plural()], &parameters, budget).await?;
         let unreadable = || self.transport.unusable(call, 200, "an object without id and version");
         objects.into_iter().map(|json| ActualObject::from_json(json).ok_or_else(unreadable)).collect()
@@ -134,14 +134,14 @@ impl Client {
         next_token: Option<&str>,
         budget: &Budget,
     ) -> Result<(Vec<Json>, Option<String>), CalloutError> {
-        let call = Call { operation, repeatable: Repeatable::Yes };
+        let call = Call::read(operation);
         let url = page(&below(&self.organization, path), parameters, next_token);
         let answer = self.send(call, budget, |http| http.get(url.clone())).await?;
         read_page(answer.body).ok_or_else(|| self.transport.unusable(call, answer.status, "a list without data"))
     }
 
     fn too_many_pages(&self, operation: &'static str) -> CalloutError {
-        let call = Call { operation, repeatable: Repeatable::Yes };
+        let call = Call::read(operation);
         self.transport.unusable(call, 200, &format!("a list of more than {MOST_PAGES} pages"))
     }
 }

@@ -2,25 +2,26 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
 use super::{Config, below};
+use crate::secret::Shown;
 use crate::transport::{Answer, Budget, CalloutError, CalloutErrorKind, Token, Transport, Vendor};
 
+pub(super) const OPERATION: &str = "GenerateToken";
 /// A token is replaced this long before its end, so that none ends on its way.
 const MARGIN: Duration = Duration::from_mins(5);
 /// A token that is said to live longer is replaced all the same.
 const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
 
-pub(super) async fn fetch_token(transport: &Transport, config: &Config, budget: &Budget) -> Result<Token, CalloutError> {
+pub(super) async fn fetch_token(transport: &Transport, config: &Config, shown: &Shown, budget: &Budget) -> Result<Token, CalloutError> {
     let url = below(&config.base_url, &["oauth", "token"]);
     let request = || {
         let request = transport.http().post(url.clone());
-        request.basic_auth(&config.api_key, Some(config.api_secret.expose_secret())).json(&json!({ "grant_type": "client_credentials" }))
+        request.basic_auth(shown.expose(0), Some(shown.expose(1))).json(&json!({ "grant_type": "client_credentials" }))
     };
-    let Answer { body, .. } = transport.send_login("GenerateToken", budget, request).await.map_err(refused)?;
+    let Answer { body, .. } = transport.send_login(OPERATION, budget, request).await.map_err(refused)?;
     read_token(&body).ok_or_else(no_token)
 }
 
@@ -35,7 +36,7 @@ pub(super) fn read_token(body: &Json) -> Option<Token> {
 
 fn no_token() -> CalloutError {
     let kind = CalloutErrorKind::AuthFailed { message: "the answer holds no access token".to_owned() };
-    CalloutError { vendor: Vendor::M3ter, operation: "GenerateToken", attempts: 1, elapsed: Duration::ZERO, kind }
+    CalloutError { vendor: Vendor::M3ter, operation: OPERATION, attempts: 1, elapsed: Duration::ZERO, kind }
 }
 
 /// Whatever a login is refused for is a matter of the credentials.

@@ -1,6 +1,7 @@
 //! The names of m3ter's operations, as its OpenAPI document has them: they stand in logs, metrics and errors.
 
 use crate::domain::entity::EntityKind;
+use crate::transport::Urgency;
 
 pub(super) fn list(kind: EntityKind) -> &'static str {
     match kind {
@@ -43,5 +44,15 @@ pub(super) fn put(kind: EntityKind) -> &'static str {
         EntityKind::Plan => "PutPlan",
         EntityKind::Pricing => "PutPricing",
         EntityKind::AccountPlan => "PutAccountPlan",
+    }
+}
+
+/// How much of a deal waits for the creation of an object: what refers to it, and what refers to that. An update keeps nobody waiting, since
+/// the object's id is known.
+pub(super) fn urgency(kind: EntityKind) -> Urgency {
+    match kind {
+        EntityKind::Account => Urgency::Run,
+        EntityKind::Contract | EntityKind::Plan => Urgency::Others,
+        EntityKind::Commitment | EntityKind::Pricing | EntityKind::AccountPlan => Urgency::End,
     }
 }

@@ -4,19 +4,25 @@ use std::collections::BTreeMap;
 
 use crate::domain::field::ADDRESS_PARTS;
 use crate::domain::text::trimmed;
+use crate::domain::warning::Warning;
 
-/// The parts of an address, with a warning for each that was cut.
-pub(super) fn address(street: Option<&str>, others: &[(&'static str, String)]) -> (BTreeMap<&'static str, String>, Vec<String>) {
+/// The parts of an address that are the lines of a street.
+const STREET_LINES: usize = 4;
+
+/// The parts of an address, blank where the street has no such line, with a warning for each that was cut.
+pub(super) fn address(street: Option<&str>, others: &[(&'static str, String)]) -> (BTreeMap<&'static str, String>, Vec<Warning>) {
     let mut parts = BTreeMap::new();
     let mut warnings = Vec::new();
-    for ((part, _), line) in ADDRESS_PARTS.iter().zip(street_lines(street.unwrap_or_default())) {
-        parts.insert(*part, line);
+    if let Some(street) = street {
+        // A street that became shorter leaves no line of the former one behind.
+        let lines = street_lines(street).into_iter().chain(std::iter::repeat(String::new()));
+        parts.extend(ADDRESS_PARTS.iter().map(|(part, _)| *part).zip(lines).take(STREET_LINES));
     }
     for (part, text) in others {
         let most = ADDRESS_PARTS.iter().find(|(name, _)| name == part).and_then(|(_, most)| *most).unwrap_or(usize::MAX);
         let text = trimmed(text);
         if text.chars().count() > most {
-            warnings.push(format!("The address's {part} was cut to {most} characters"));
+            warnings.push(format!("The address's {part} was cut to {most} characters").into());
         }
         parts.insert(*part, text.chars().take(most).collect());
     }
@@ -28,7 +34,7 @@ fn street_lines(street: &str) -> Vec<String> {
     let mut rest: Vec<String> = street.lines().map(trimmed).filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect();
     let mut lines = Vec::new();
     while let Some(line) = (!rest.is_empty()).then(|| rest.remove(0)) {
-        if lines.len() == 3 {
+        if lines.len() == STREET_LINES - 1 {
             let joined = std::iter::once(line).chain(rest).collect::<Vec<_>>().join(", ");
             lines.push(joined);
             break;
@@ -64,6 +70,15 @@ mod tests {
         let without_space = "x".repeat(60);
         assert_eq!(street_lines(&without_space), ["x".repeat(50), "x".repeat(10)]);
         assert_eq!(street_lines(&"é".repeat(60))[0].chars().count(), 50);
+    }
+
+    #[test]
+    fn a_street_says_of_each_line_what_it_holds() {
+        let (parts, _) = address(Some("1 Main Street"), &[("locality", "London".to_owned())]);
+        let lines: Vec<&str> = ADDRESS_PARTS.iter().filter_map(|(part, _)| parts.get(part).map(String::as_str)).collect();
+        assert_eq!(lines, ["1 Main Street", "", "", "", "London"]);
+        let (parts, _) = address(None, &[("locality", "London".to_owned())]);
+        assert_eq!(parts.len(), 1, "{parts:?}");
     }
 
     #[test]

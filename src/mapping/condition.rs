@@ -61,7 +61,12 @@ impl Row<'_> {
     pub(super) fn shown_condition(self, condition: &Condition) -> String {
         let mut refs = Vec::new();
         condition.collect(&mut refs);
-        let texts: Vec<String> = refs
+        self.shown_values(refs)
+    }
+
+    /// Fields with what they hold.
+    pub(super) fn shown_values<'f>(self, fields: impl IntoIterator<Item = &'f FieldRef>) -> String {
+        let texts: Vec<String> = fields
             .into_iter()
             .map(|field| match self.field(field) {
                 Some(value) => format!("`{}` is `{}`", self.shown(field), personal::shown(&field.path, &text(value))),

@@ -18,13 +18,14 @@ use crate::domain::money::{NoDecimal, decimal_in_json, read_decimal_in_json};
 use crate::domain::personal;
 use crate::domain::text::{is_blank, nearest, trimmed};
 use crate::domain::value::Value;
+use crate::domain::warning::Warning;
 
 /// A value, where it came from, and what a person should know.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Evaluated {
     pub(super) raw: Raw,
     pub(super) source: String,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
 }
 
 impl Evaluated {
@@ -220,7 +221,7 @@ impl Row<'_> {
             ));
         }
         if by_product && self.mapping.has_product_rules() && !source.starts_with("product rule") {
-            warnings.push(format!("No product rule fits: the code `{code}` from `{source}` chose the plan template"));
+            warnings.push(format!("No product rule fits: the code `{code}` from `{source}` chose the plan template").into());
         }
         match verbatim.or_else(|| self.context.catalog.id(catalogued, &code)) {
             Some(id) => Ok(Some(Evaluated { raw: Raw::Typed(Value::Id(id)), source, warnings })),

@@ -3,15 +3,18 @@
 use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use super::remark::{Remark, RowRemark};
 use crate::domain::catalog::Catalogued;
 use crate::domain::entity::EntityKind;
 use crate::domain::field::FieldSpec;
+use crate::domain::settings::Otherwise;
 
 /// Everything below the settings of a file.
 #[derive(Debug, Clone)]
 pub(super) struct Mapped {
     /// What has to hold of the root before anything is written.
     pub(super) only_when: Vec<Guard>,
+    pub(super) ready_when: Vec<Readiness>,
     /// The currency of the whole deal, against which plan templates are checked.
     pub(super) deal_currency: Option<Expression>,
     /// Where records come from: the root first, every other set after the one that it lies under.
@@ -19,6 +22,15 @@ pub(super) struct Mapped {
     /// In the order of [`EntityKind::ALL`], then of the file.
     pub(super) objects: Vec<ObjectMapping>,
     pub(super) product: Option<ProductKeys>,
+    pub(super) sync_status: Option<SyncStatusFields>,
+}
+
+/// The root's own fields that say how its last sync ended. The org need not have them.
+#[derive(Debug, Clone)]
+pub(super) struct SyncStatusFields {
+    pub(super) status: FieldRef,
+    pub(super) message: Option<FieldRef>,
+    pub(super) synced_at: Option<FieldRef>,
 }
 
 /// The position of a row set in [`Mapped::sets`].
@@ -43,6 +55,8 @@ pub(super) struct RowSet {
     pub(super) optional: bool,
     pub(super) leave_out: Option<Condition>,
     pub(super) refuse: Vec<Guard>,
+    /// What is told of each row, also of one that is left out.
+    pub(super) warn: Vec<RowRemark>,
     /// The line of the file.
     pub(super) line: usize,
 }
@@ -54,6 +68,13 @@ pub(super) struct Guard {
     pub(super) message: Option<String>,
     /// The line of the file.
     pub(super) line: usize,
+}
+
+/// A condition that a record comes to fulfil, and what happens before that.
+#[derive(Debug, Clone)]
+pub(super) struct Readiness {
+    pub(super) guard: Guard,
+    pub(super) otherwise: Otherwise,
 }
 
 /// Something that holds for a row or not.
@@ -94,6 +115,8 @@ pub(super) struct ObjectMapping {
     pub(super) write_back: Option<FieldRef>,
     /// Filled: the object is another record's, and only referred to.
     pub(super) joins_by: Option<FieldRef>,
+    /// Records with the same value share the object, as far as its period allows.
+    pub(super) joins_with: Option<FieldRef>,
     /// Holds on the row of a Plan: it bills the Commitment.
     pub(super) billing_line: Option<Condition>,
     pub(super) fields: Vec<FieldMapping>,
@@ -248,7 +271,7 @@ pub(super) enum Step {
     /// To so many characters, or to as many as m3ter's field holds, with a warning.
     Truncate(Option<usize>),
     /// A sentence for whoever reads the result.
-    Warn(String),
+    Warn(Remark),
 }
 
 /// What a number or a date is computed with.
@@ -298,25 +321,42 @@ impl Mapped {
         }
     }
 
+    /// Whether a field says how a sync ended, and nothing about the deal.
+    pub(super) fn tells_of_a_sync(&self, field: &FieldRef) -> bool {
+        self.sync_status.iter().flat_map(SyncStatusFields::refs).any(|own| std::ptr::eq(own, field))
+    }
+
     /// All fields that the file names.
     pub(super) fn field_refs(&self) -> Vec<&FieldRef> {
         let mut refs: Vec<&FieldRef> = Vec::new();
-        self.only_when.iter().for_each(|guard| guard.condition.collect(&mut refs));
+        let ready = self.ready_when.iter().map(|readiness| &readiness.guard);
+        self.only_when.iter().chain(ready).for_each(|guard| guard.condition.collect(&mut refs));
         for set in &self.sets {
             refs.extend(&set.ordered_by);
-            set.leave_out.iter().chain(set.refuse.iter().map(|guard| &guard.condition)).for_each(|condition| condition.collect(&mut refs));
+            let told = set.warn.iter().filter_map(|remark| remark.remark.when.as_ref());
+            let conditions = set.leave_out.iter().chain(set.refuse.iter().map(|guard| &guard.condition)).chain(told);
+            conditions.for_each(|condition| condition.collect(&mut refs));
+            refs.extend(set.warn.iter().flat_map(RowRemark::rate_fields));
         }
         let product =
             self.product.iter().flat_map(|keys| std::iter::once(&keys.product).chain(&keys.billing_frequency).chain(&keys.currency));
         self.deal_currency.iter().chain(product).for_each(|expression| expression.collect(&mut refs));
         for object in &self.objects {
-            refs.extend([&object.row, &object.joins_by, &object.write_back].into_iter().flatten());
+            refs.extend([&object.row, &object.joins_by, &object.joins_with, &object.write_back].into_iter().flatten());
             let conditions = [&object.skip, &object.leave_out, &object.billing_line].into_iter().flatten();
             conditions.for_each(|condition| condition.collect(&mut refs));
             object.key.iter().for_each(|key| key.collect(&mut refs));
             object.fields.iter().for_each(|field| field.expression.collect(&mut refs));
         }
+        refs.extend(self.sync_status.iter().flat_map(SyncStatusFields::refs));
         refs
+    }
+}
+
+impl SyncStatusFields {
+    /// Those that the file names.
+    pub(super) fn refs(&self) -> impl Iterator<Item = &FieldRef> {
+        std::iter::once(&self.status).chain(&self.message).chain(&self.synced_at)
     }
 }
 
@@ -384,6 +424,8 @@ impl Expression {
         self.inner().into_iter().for_each(|expression| expression.collect(refs));
         self.when.iter().for_each(|condition| condition.collect(refs));
         refs.extend(self.steps.iter().filter_map(Step::operand_field));
+        let told = self.steps.iter().filter_map(|step| if let Step::Warn(remark) = step { remark.when.as_ref() } else { None });
+        told.for_each(|condition| condition.collect(refs));
     }
 
     /// Calls `visit` with every object that the expression refers to, and the field of it where one is named.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Mapping;
-use super::language::{FieldRef, Term};
+use super::language::{FieldRef, SyncStatusFields, Term};
 use crate::domain::entity::EntityKind;
 use crate::domain::org_schema::OrgSchema;
 
@@ -45,7 +45,7 @@ impl Mapping {
         for reference in self.mapped.field_refs() {
             let shown = self.org_field(schema, reference);
             let name = reference.path.rsplit('.').next().unwrap_or_default();
-            if name.starts_with("M3ter_") {
+            if name.starts_with("M3ter_") && !self.mapped.tells_of_a_sync(reference) {
                 let owner = reference
                     .path
                     .rsplit_once('.')
@@ -55,7 +55,7 @@ impl Mapping {
             }
             match shown {
                 Err(missing) if !reference.optional => {
-                    let place = format!("{}, line {}", self.file, reference.line);
+                    let place = self.files.shown(reference.line);
                     remark(
                         Severity::Red,
                         format!("`{missing}` ({place}) does not exist in the org or is not visible to the integration user"),
@@ -86,8 +86,12 @@ impl Mapping {
                 );
             }
         }
-        for fault in
-            self.query(schema).err().into_iter().flatten().filter(|fault| self.mapped.sets.iter().any(|set| set.line == fault.line))
+        for fault in self
+            .query(schema)
+            .err()
+            .into_iter()
+            .flatten()
+            .filter(|fault| self.mapped.sets.iter().any(|set| self.files.place(set.line) == (fault.file.as_str(), fault.line)))
         {
             remark(Severity::Red, fault.message);
         }
@@ -98,11 +102,29 @@ impl Mapping {
                 remark(Severity::Red, format!("`{name}` cannot be written by the integration user: m3ter's ids are not written back"));
             }
         }
+        if let Some(message) = self.untold(schema) {
+            remark(Severity::Yellow, message);
+        }
         if !self.has_end(schema) {
             let message = "The org has none of the fields that a Contract's end comes from; no deal can be synced".to_owned();
             remark(Severity::Red, message);
         }
         remarks
+    }
+
+    /// Which fields for the outcome of a sync cannot be kept; nothing where the org has none of them.
+    fn untold(&self, schema: &OrgSchema) -> Option<String> {
+        let named: Vec<&FieldRef> = self.mapped.sync_status.iter().flat_map(SyncStatusFields::refs).collect();
+        let is_there = |reference: &&&FieldRef| self.org_field(schema, reference).is_ok();
+        let is_kept = |reference: &&FieldRef| self.org_field(schema, reference).is_ok_and(|field| field.updateable);
+        if named.iter().filter(is_there).count() == 0 {
+            return None;
+        }
+        let lacking: Vec<String> = named.iter().filter(|field| !is_kept(field)).map(|field| format!("`{}`", field.path)).collect();
+        (!lacking.is_empty()).then(|| {
+            let lacking = lacking.join(", ");
+            format!("{lacking} cannot be written by the integration user: a record does not tell how its last sync ended; check the permission set")
+        })
     }
 
     /// Whether at least one source of the Contract's end is there.

@@ -80,7 +80,7 @@ impl Mapping {
     }
 
     fn remark(&self, reference: &FieldRef, severity: Severity, what: &str, remarks: &mut Vec<OrgRemark>) {
-        let message = format!("`{}` ({}, line {}) {what}", reference.path, self.file, reference.line);
+        let message = format!("`{}` ({}) {what}", reference.path, self.files.shown(reference.line));
         let remark = OrgRemark { severity, message };
         if !remarks.contains(&remark) {
             remarks.push(remark);

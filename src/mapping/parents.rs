@@ -91,7 +91,7 @@ pub(super) fn refuse_circles(objects: &mut Vec<DesiredObject>) {
 
 /// Calls `change` with every field that a mapping names.
 fn each_ref(object: &mut ObjectMapping, change: &mut impl FnMut(&mut FieldRef)) {
-    [&mut object.write_back, &mut object.joins_by].into_iter().flatten().for_each(&mut *change);
+    [&mut object.write_back, &mut object.joins_by, &mut object.joins_with].into_iter().flatten().for_each(&mut *change);
     [&mut object.skip, &mut object.leave_out].into_iter().flatten().for_each(|condition| of_condition(condition, change));
     object.key.iter_mut().for_each(|key| of_expression(key, change));
     object.fields.iter_mut().for_each(|field| of_expression(&mut field.expression, change));
@@ -135,6 +135,9 @@ fn of_expression(expression: &mut Expression, change: &mut dyn FnMut(&mut FieldR
     }
     expression.when.iter_mut().for_each(|condition| of_condition(condition, change));
     for step in &mut expression.steps {
+        if let Step::Warn(remark) = step {
+            remark.when.iter_mut().for_each(|condition| of_condition(condition, change));
+        }
         if let Step::Times(Operand::Field(field))
         | Step::DividedBy(Operand::Field(field))
         | Step::PercentOf(Operand::Field(field))

@@ -2,24 +2,31 @@
 
 mod condition;
 mod expression;
+mod layers;
 mod object;
 mod product;
 mod references;
+mod remark;
 mod rows;
 mod steps;
 mod structure;
+mod sync_status;
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(super) use self::layers::Layer;
+use self::layers::{EXTENDS, REMOVE};
+use super::Mapping;
 use super::fault::{MappingFault, hint_for};
+use super::files::Files;
 use super::language::{Mapped, ProductRule, ROOT, RowSet};
-use super::{Mapping, MappingSource};
 use crate::domain::entity::EntityKind;
-use crate::domain::settings::{CommitmentBilling, OverlapRule, PricingChange, RemovedLines, Settings};
+use crate::domain::settings::{CommitmentBilling, EndedRule, OverlapRule, PricingChange, RemovedLines, RunningLines, Settings};
 
 /// The tables of a file, in the order of results.
 pub(super) const OBJECT_TABLES: [(&str, EntityKind); 6] = [
@@ -31,15 +38,21 @@ pub(super) const OBJECT_TABLES: [(&str, EntityKind); 6] = [
     ("account_plan", EntityKind::AccountPlan),
 ];
 
-const TOP_KEYS: [&str; 12] = [
+const TOP_KEYS: [&str; 18] = [
     "root",
+    EXTENDS,
+    REMOVE,
     "only_when",
+    "ready_when",
     "currency",
     "time_zone",
     "commitment_billing",
     "pricing_change",
     "removed_lines",
+    "ended",
+    "running_lines",
     "deal_currency",
+    "sync_status",
     "lines",
     "rows",
     "product_mapping",
@@ -60,24 +73,13 @@ pub(super) enum Parsed {
     Rules(Vec<ProductRule>),
 }
 
-/// Parses and checks one file.
-pub(super) fn parse(source: &MappingSource) -> Result<Parsed, Vec<MappingFault>> {
-    let file = source.name.as_str();
-    let unreadable = |line: usize, message: String, hint: &str| vec![MappingFault::new(file, line, "", message, hint)];
-    if source.bytes.len() > LARGEST_FILE_BYTES {
-        let message = format!("the file is larger than {} KiB", LARGEST_FILE_BYTES / 1024);
-        return Err(unreadable(1, message, "a mapping is a short text; is this another file?"));
-    }
-    let text = std::str::from_utf8(&source.bytes).map_err(|error| {
-        let line = source.bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
-        unreadable(line, "the file is not UTF-8".to_owned(), "save it with the encoding UTF-8")
-    })?;
-    let mut parser = Parser { file, text, faults: Vec::new(), sets: Vec::new() };
-    let table = DeTable::parse(text).map_err(|error| {
-        let line = parser.line(&error.span().unwrap_or_default());
-        unreadable(line, error.message().to_owned(), "the file must be valid TOML")
-    })?;
-    let parsed = parser.file(table.get_ref());
+/// Parses and checks one file with what it extends of `among`.
+pub(super) fn parse(layer: &Layer<'_>, among: &[Layer<'_>]) -> Result<Parsed, Vec<MappingFault>> {
+    let chain = layer.chain(among).map_err(|fault| vec![fault])?;
+    let (files, text, starts) = Files::joined(chain.iter().map(|layer| (layer.name, layer.text)));
+    let mut parser = Parser { files, text: &text, faults: Vec::new(), sets: Vec::new() };
+    let table = parser.laid_over(&chain, &starts);
+    let parsed = parser.file(&table);
     match parsed {
         Some(parsed) if parser.faults.is_empty() => Ok(parsed),
         _ => Err(parser.faults),
@@ -85,7 +87,8 @@ pub(super) fn parse(source: &MappingSource) -> Result<Parsed, Vec<MappingFault>>
 }
 
 struct Parser<'a> {
-    file: &'a str,
+    files: Files,
+    /// The text of all files, by which a span says its line.
     text: &'a str,
     faults: Vec<MappingFault>,
     /// The row sets, which turn a row's path through its parent into one of the parent.
@@ -96,7 +99,7 @@ type Value<'a> = Spanned<DeValue<'a>>;
 
 impl Parser<'_> {
     fn line(&self, span: &Range<usize>) -> usize {
-        self.text.get(..span.start).unwrap_or_default().matches('\n').count() + 1
+        line_at(self.text, span.start)
     }
 
     fn fault(&mut self, span: &Range<usize>, key: &str, message: impl Into<String>, hint: impl Into<String>) {
@@ -105,7 +108,12 @@ impl Parser<'_> {
     }
 
     fn fault_at(&mut self, line: usize, key: &str, message: impl Into<String>, hint: impl Into<String>) {
-        self.faults.push(MappingFault::new(self.file, line, key, message, hint));
+        let (file, line) = self.files.place(line);
+        let mut hint = hint.into();
+        if file != self.files.own() {
+            let _ = write!(hint, ", in {}, which extends this", self.files.own());
+        }
+        self.faults.push(MappingFault::new(file, line, key, message, hint));
     }
 
     fn file(&mut self, table: &DeTable<'_>) -> Option<Parsed> {
@@ -124,7 +132,9 @@ impl Parser<'_> {
         let settings = self.settings(table);
         self.row_sets(table, root.as_deref().unwrap_or_default());
         let only_when = find(table, "only_when").map(|value| self.guards(value, "only_when", ROOT)).unwrap_or_default();
+        let ready_when = find(table, "ready_when").map(|value| self.readiness(value, "ready_when")).unwrap_or_default();
         let deal_currency = find(table, "deal_currency").and_then(|value| self.expression(value, "deal_currency", ROOT, None));
+        let sync_status = find(table, "sync_status").and_then(|value| self.sync_status(value));
         let product = find(table, "product_mapping").and_then(|value| self.product_keys(value));
         let mut objects = Vec::new();
         for (name, kind) in OBJECT_TABLES {
@@ -135,9 +145,9 @@ impl Parser<'_> {
         if objects.is_empty() {
             self.fault(&(0..0), "", "the file maps nothing", "add a table such as `[account]`");
         }
-        let mapped = Mapped { only_when, deal_currency, sets: std::mem::take(&mut self.sets), objects, product };
+        let mapped = Mapped { only_when, ready_when, deal_currency, sets: std::mem::take(&mut self.sets), objects, product, sync_status };
         self.check_references(&mapped, !product_rules.is_empty());
-        Some(Mapping { file: self.file.to_owned(), is_built_in: false, root: root?, settings, mapped, product_rules })
+        Some(Mapping { files: self.files.clone(), is_built_in: false, root: root?, settings, mapped, product_rules })
     }
 
     fn check_keys(&mut self, table: &DeTable<'_>, prefix: &str, known: &[&str]) {
@@ -158,15 +168,15 @@ impl Parser<'_> {
             }
             is_code.then_some(code)
         });
-        let billing = [("paid_outside", CommitmentBilling::PaidOutside), ("billed_by_plan", CommitmentBilling::BilledByPlan)];
-        let pricing = [("in_place", PricingChange::InPlace), ("from_date", PricingChange::FromDate), ("report", PricingChange::Report)];
-        let removed = [("warn", RemovedLines::Warn), ("fail", RemovedLines::Fail), ("end", RemovedLines::End)];
+        let running = [("leave_out", RunningLines::LeaveOut), ("report", RunningLines::Report)];
         Settings {
             currency,
             time_zone,
-            commitment_billing: self.choice(table, "commitment_billing", &billing),
-            pricing_change: self.choice(table, "pricing_change", &pricing).unwrap_or_default(),
-            removed_lines: self.choice(table, "removed_lines", &removed).unwrap_or_default(),
+            commitment_billing: self.choice(table, "commitment_billing", &CommitmentBilling::WORDS),
+            pricing_change: self.choice(table, "pricing_change", &PricingChange::WORDS).unwrap_or_default(),
+            removed_lines: self.choice(table, "removed_lines", &RemovedLines::WORDS).unwrap_or_default(),
+            ended: self.choice(table, "ended", &EndedRule::WORDS).unwrap_or_default(),
+            running_lines: self.choice(table, "running_lines", &running).unwrap_or_default(),
             account_plan_overlap: self.overlap_rule(table, "account_plan"),
             commitment_overlap: self.overlap_rule(table, "commitment"),
         }
@@ -174,12 +184,11 @@ impl Parser<'_> {
 
     /// The `overlap` of an object's table, or of the first of several that has one.
     fn overlap_rule(&mut self, table: &DeTable<'_>, object: &str) -> OverlapRule {
-        let rules = [("report", OverlapRule::Report), ("replace", OverlapRule::Replace), ("replace_any", OverlapRule::ReplaceAny)];
         let Some(value) = find(table, object) else { return OverlapRule::default() };
         let one = std::slice::from_ref(value);
         let mut tables = value.get_ref().as_array().map_or(one, |items| items).iter().filter_map(|value| value.get_ref().as_table());
         let table = tables.find(|table| find(table, OVERLAP_KEY).is_some());
-        table.and_then(|table| self.choice(table, OVERLAP_KEY, &rules)).unwrap_or_default()
+        table.and_then(|table| self.choice(table, OVERLAP_KEY, &OverlapRule::WORDS)).unwrap_or_default()
     }
 
     fn time_zone(&mut self, span: &Range<usize>, key: &str, name: &str) -> Option<TimeZone> {
@@ -262,6 +271,11 @@ fn is_path(path: &str) -> bool {
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     };
     path.split('.').count() <= 6 && path.split('.').all(is_name)
+}
+
+/// The line of a place in a text, counted from 1.
+fn line_at(text: &str, place: usize) -> usize {
+    text.get(..place).unwrap_or_default().matches('\n').count() + 1
 }
 
 fn find<'v, 'i>(table: &'v DeTable<'i>, key: &str) -> Option<&'v Value<'i>> {

@@ -48,7 +48,7 @@ impl<'a> Row<'a> {
         Ok(self.product_rule(object)?.filter(|rule| rule.target == Catalogued::PlanTemplate).map(|rule| Evaluated {
             raw: Raw::Json(Json::String(rule.code.clone())),
             source: rule.to_string(),
-            warnings: vec![format!("The plan template `{}` was chosen by the {rule}", rule.code)],
+            warnings: vec![format!("The plan template `{}` was chosen by the {rule}", rule.code).into()],
         }))
     }
 
@@ -60,10 +60,9 @@ impl<'a> Row<'a> {
             Some(id) => Ok(Some(Evaluated {
                 raw: Raw::Typed(Value::Id(id)),
                 source: rule.to_string(),
-                warnings: vec![format!(
-                    "The plan `{}` was chosen by the {rule}; the line has no Plan and no Pricing of its own",
-                    rule.code
-                )],
+                warnings: vec![
+                    format!("The plan `{}` was chosen by the {rule}; the line has no Plan and no Pricing of its own", rule.code).into(),
+                ],
             })),
             None => Err(Finding::new(
                 FindingCode::CodeNotFound,

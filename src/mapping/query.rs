@@ -7,8 +7,10 @@ use super::Mapping;
 use super::fault::MappingFault;
 use super::language::{FieldRef, ROOT, RowSet, SetId};
 use super::readability::Unreadable;
+use super::remark::Scales;
 use crate::domain::ids::SalesforceId;
 use crate::domain::org_schema::{OrgField, OrgSchema};
+use crate::domain::record_status::{StatusField, StatusFields};
 
 /// A query that lacks the record's id only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +19,12 @@ pub struct Query {
     root: String,
     /// The objects of the rows below the root, as far as the org shows them.
     pub lines: Vec<LineObject>,
+    /// The record's own fields for the outcome of a sync, as far as they can be read and written.
+    pub status: StatusFields,
     /// What the query leaves out although the org has shown it before; nothing until somebody says so who remembers.
     pub unreadable: Unreadable,
+    /// The decimals of fields that are compared by what they can tell.
+    pub scales: Scales,
 }
 
 /// An object whose records are rows below the root.
@@ -38,6 +44,17 @@ impl Query {
     /// The SOQL for one record.
     pub fn soql(&self, id: &SalesforceId) -> String {
         format!("SELECT {} FROM {} WHERE Id = '{id}' LIMIT 1", self.select, self.root)
+    }
+
+    /// The SOQL for what one record says of its last sync, and nothing else of it; `None` where nothing could be written there.
+    pub fn status_soql(&self, id: &SalesforceId) -> Option<String> {
+        let fields: Vec<&str> = self.status.names().collect();
+        (!fields.is_empty()).then(|| format!("SELECT Id, {} FROM {} WHERE Id = '{id}' LIMIT 1", fields.join(", "), self.root))
+    }
+
+    /// The object whose records it asks for.
+    pub fn root(&self) -> &str {
+        &self.root
     }
 }
 
@@ -84,17 +101,15 @@ impl Mapping {
             let above = &self.mapped.sets[set.of].sobject;
             let shown = schema.sobject(above).and_then(|above| above.child(&set.relationship));
             if !shown.is_some_and(|sobject| sobject.eq_ignore_ascii_case(&set.sobject)) {
-                let (relationship, line) = (&set.relationship, set.line);
+                let (relationship, place) = (&set.relationship, self.files.shown(set.line));
                 let message = match shown {
-                    Some(other) => {
-                        format!("`{above}.{relationship}` ({}, line {line}) leads to `{other}`, not to `{}`", self.file, set.sobject)
+                    Some(other) => format!("`{above}.{relationship}` ({place}) leads to `{other}`, not to `{}`", set.sobject),
+                    None => {
+                        format!("`{above}.{relationship}` ({place}) does not exist in the org or is not visible to the integration user")
                     }
-                    None => format!(
-                        "`{above}.{relationship}` ({}, line {line}) does not exist in the org or is not visible to the integration user",
-                        self.file
-                    ),
                 };
-                faults.push(MappingFault::new(&self.file, line, "", message, "name a child relationship of the org's describe"));
+                let (file, line) = self.files.place(set.line);
+                faults.push(MappingFault::new(file, line, "", message, "name a child relationship of the org's describe"));
             }
         }
         if !faults.is_empty() {
@@ -102,7 +117,25 @@ impl Mapping {
         }
         let lines = (0..self.mapped.sets.len()).filter(|set| is_present[*set]).filter_map(|set| self.line_object(schema, set)).collect();
         let select = self.select(ROOT, &fields, &is_present);
-        Ok(Query { select, root: self.root.clone(), lines, unreadable: Unreadable::default() })
+        let status = self.status_fields(schema);
+        Ok(Query { select, root: self.root.clone(), lines, status, unreadable: Unreadable::default(), scales: self.scales(schema) })
+    }
+
+    /// The fields for the outcome of a sync that the integration user may read and write; none where the status itself is not one.
+    fn status_fields(&self, schema: &OrgSchema) -> StatusFields {
+        let Some(named) = &self.mapped.sync_status else { return StatusFields::default() };
+        let field = |reference: &FieldRef| {
+            let shown = self.org_field(schema, reference).ok().filter(|field| field.updateable)?;
+            Some(StatusField { name: shown.name.clone(), length: shown.length })
+        };
+        match field(&named.status) {
+            None => StatusFields::default(),
+            status => StatusFields {
+                status,
+                message: named.message.as_ref().and_then(field),
+                synced_at: named.synced_at.as_ref().and_then(field),
+            },
+        }
     }
 
     /// The object of a row set below the root; none where its ids cannot be told from others.
@@ -173,11 +206,10 @@ impl Mapping {
     }
 
     fn missing_field(&self, reference: &FieldRef, missing: &str) -> MappingFault {
-        let message = format!(
-            "`{missing}` ({}, line {}) does not exist in the org or is not visible to the integration user",
-            self.file, reference.line
-        );
+        let place = self.files.shown(reference.line);
+        let message = format!("`{missing}` ({place}) does not exist in the org or is not visible to the integration user");
+        let (file, line) = self.files.place(reference.line);
         let hint = "add the field, show it to the integration user, or write `optional = true`";
-        MappingFault::new(&self.file, reference.line, "", message, hint)
+        MappingFault::new(file, line, "", message, hint)
     }
 }

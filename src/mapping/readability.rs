@@ -83,10 +83,12 @@ impl Mapping {
         unreadable
     }
 
-    /// The optional fields that the org does not show and has never shown, by their object.
+    /// The optional fields that the org does not show and has never shown, by their object. Those that tell of a sync are no part of a deal.
     pub fn never_shown(&self, schema: &OrgSchema, shown_before: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> {
         let mut never: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let present = |reference: &&FieldRef| reference.optional && self.is_present(schema, reference.from);
+        let present = |reference: &&FieldRef| {
+            reference.optional && self.is_present(schema, reference.from) && !self.mapped.tells_of_a_sync(reference)
+        };
         for reference in self.mapped.field_refs().into_iter().filter(present) {
             if let (_, Some(missing)) = self.names_on_the_way(schema, reference)
                 && !shown_before.contains(&remembered_name(&missing))
@@ -179,7 +181,7 @@ mod tests {
     use crate::domain::catalog::Catalog;
     use crate::domain::desired::Intent;
     use crate::domain::record::Record;
-    use crate::mapping::{Context, fuzzing};
+    use crate::mapping::{Context, Scales, fuzzing};
 
     /// What the findings of an Account name whose `name` is this, when one field cannot be read and the others hold these values.
     fn named_by_findings(name: &str, hidden: &str, record: &serde_json::Value) -> Vec<String> {
@@ -195,7 +197,7 @@ mod tests {
         let mut fields = record.as_object().cloned().unwrap();
         fields.insert("Id".to_owned(), json!("001S900000RzsIUIAZ"));
         let catalog = Catalog::default();
-        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC, unreadable: &unreadable };
+        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC, unreadable: &unreadable, scales: &Scales::default() };
         let resolution = mapping.resolve(&Record::new(fields), &context);
         match &resolution.objects[0].intent {
             Intent::Sync(_) => Vec::new(),

@@ -6,18 +6,21 @@ use jiff::tz::TimeZone;
 
 use super::Mapping;
 use super::evaluate::Evaluated;
-use super::language::{Expression, FieldMapping, ObjectMapping, Term};
+use super::language::{Expression, FieldMapping, Guard, ObjectMapping, Readiness, Term};
 use super::readability::{Unreadable, not_readable};
+use super::remark::Scales;
 use super::row::{Row, RowTree};
 use super::rules;
 use super::structure::converted;
 use super::typed_key::TypedCode;
 use crate::domain::catalog::{Catalog, Catalogued};
-use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, NaturalKey, OnFound, Resolution, WriteBack};
+use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, NaturalKey, OnFound, Resolution, SharedKey, WriteBack};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
+use crate::domain::settings::Otherwise;
+use crate::domain::warning::{Attention, Warning};
 
 /// What a record is resolved with.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +31,8 @@ pub struct Context<'a> {
     pub time_zone: &'a TimeZone,
     /// What the mapping names and cannot be read.
     pub unreadable: &'a Unreadable,
+    /// How many decimals the org keeps of what is compared.
+    pub scales: &'a Scales,
 }
 
 /// What has to be looked up before a record can be resolved and compared.
@@ -37,6 +42,8 @@ pub struct NaturalKeys {
     pub accounts: Vec<NaturalKey>,
     /// By what the deal's Contracts can be found.
     pub contracts: Vec<NaturalKey>,
+    /// By what they are shared with other records.
+    pub shared: Vec<SharedKey>,
     /// The codes that become ids, those that m3ter's rules forbid left out.
     pub codes: BTreeMap<Catalogued, BTreeSet<String>>,
     /// All Salesforce rows of the record, also those that take no part.
@@ -47,7 +54,7 @@ impl Mapping {
     /// What has to be looked up for a record.
     pub fn keys(&self, record: &Record, unreadable: &Unreadable) -> NaturalKeys {
         let catalog = Catalog::default();
-        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC, unreadable };
+        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC, unreadable, scales: &Scales::default() };
         let tree = RowTree::new(self, record, &context);
         let root = Row::root(self, &tree, &context, &[]);
         let mut keys = NaturalKeys { rows: tree.ids.clone(), ..NaturalKeys::default() };
@@ -58,7 +65,10 @@ impl Mapping {
                         keys.accounts.extend(natural_key(row, object));
                         keys.rows.extend(row.row_id(object));
                     }
-                    EntityKind::Contract => keys.contracts.extend(natural_key(row, object)),
+                    EntityKind::Contract => {
+                        keys.contracts.extend(natural_key(row, object));
+                        keys.shared.extend(shared_key(row, object));
+                    }
                     _ => {}
                 }
                 for field in &object.fields {
@@ -81,25 +91,28 @@ impl Mapping {
         tree.templates_unclear.replace(unclear);
         let root = Row::root(self, &tree, context, &templates);
         let mut objects = Vec::new();
-        let mut warnings = Vec::new();
+        let mut warnings = tree.remarks.clone();
         for object in &self.mapped.objects {
             if let Some(name) = context.unreadable.rows(self, object.rows) {
                 let kinds = object.kind.plural();
-                warnings.push(format!("{}: `{name}` cannot be read now: its {kinds} are left as they are", FindingCode::FieldNotReadable));
+                let text = format!("{}: `{name}` cannot be read now: its {kinds} are left as they are", FindingCode::FieldNotReadable);
+                warnings.push(Warning::of(Attention::FieldNotReadable, text));
             }
             for row in root.all_of(object.rows) {
                 let (resolved, mut unclear) = row.observed(|| resolve_object(row, object));
                 unclear.extend(row.unclear());
                 match resolved {
                     Some(resolved) => objects.push(as_far_as_readable(resolved, &unclear)),
-                    None => warnings.extend(unclear.iter().map(|name| not_readable(name).message)),
+                    None => {
+                        warnings.extend(unclear.iter().map(|name| Warning::of(Attention::FieldNotReadable, not_readable(name).message)));
+                    }
                 }
             }
         }
         super::parents::refuse_circles(&mut objects);
         // Several tables of one kind stand beside each other in the results.
         objects.sort_by_key(DesiredObject::kind);
-        let mut resolution = Resolution { objects, warnings, guarded: guarded(root) };
+        let mut resolution = Resolution { objects, warnings, guarded: guarded(root), unready: unready(root) };
         rules::apply(&mut resolution, root);
         resolution
     }
@@ -107,16 +120,34 @@ impl Mapping {
 
 /// Why the mapping's `only_when` does not hold.
 fn guarded(root: Row<'_>) -> Option<String> {
-    for guard in &root.mapping.mapped.only_when {
-        let (_, unclear) = root.observed(|| root.holds(&guard.condition));
-        if let Some(name) = unclear.first() {
-            let finding = not_readable(name);
-            return Some(format!("{}. {}", finding.message, finding.remedy));
-        }
+    let guards = &root.mapping.mapped.only_when;
+    guards.iter().find_map(|guard| unclear(root, guard)).or_else(|| guards.iter().find_map(|guard| unfulfilled(root, guard)))
+}
+
+/// Why the mapping's `ready_when` does not hold; what refuses goes before what warns.
+fn unready(root: Row<'_>) -> Option<(String, Otherwise)> {
+    let why = |readiness: &Readiness| {
+        let reason = unclear(root, &readiness.guard).or_else(|| unfulfilled(root, &readiness.guard))?;
+        Some((reason, readiness.otherwise))
+    };
+    let mut unready: Vec<_> = root.mapping.mapped.ready_when.iter().filter_map(why).collect();
+    unready.sort_by_key(|(_, otherwise)| *otherwise != Otherwise::Refuse);
+    unready.into_iter().next()
+}
+
+/// What cannot be read of a condition.
+fn unclear(root: Row<'_>, guard: &Guard) -> Option<String> {
+    let (_, unclear) = root.observed(|| root.holds(&guard.condition));
+    let finding = not_readable(unclear.first()?);
+    Some(format!("{}. {}", finding.message, finding.remedy))
+}
+
+fn unfulfilled(root: Row<'_>, guard: &Guard) -> Option<String> {
+    if root.holds(&guard.condition) {
+        return None;
     }
-    let guard = root.mapping.mapped.only_when.iter().find(|guard| !root.holds(&guard.condition))?;
     let shown = root.shown_condition(&guard.condition);
-    let place = format!("{}, line {}", root.mapping.file, guard.line);
+    let place = root.mapping.files.shown(guard.line);
     Some(match &guard.message {
         Some(message) => format!("{message} ({shown}; {place})"),
         None => format!("The record is not to be synced as long as {shown} ({place})"),
@@ -197,6 +228,18 @@ fn natural_key(row: Row<'_>, object: &ObjectMapping) -> Option<NaturalKey> {
     Some(NaturalKey { object: row.key_of(object)?, code, verbatim })
 }
 
+/// By what a record shares the object; none where it names one itself.
+fn shared_key(row: Row<'_>, object: &ObjectMapping) -> Option<SharedKey> {
+    let field = object.joins_with.as_ref().filter(|_| !names_its_own(row, object))?;
+    let value = row.field(field)?.as_str().and_then(|id| SalesforceId::parse(id).ok())?;
+    let sobject = row.mapping.sobject_of(field).to_owned();
+    Some(SharedKey { object: row.key_of(object)?, sobject, field: field.path.clone(), value })
+}
+
+fn names_its_own(row: Row<'_>, object: &ObjectMapping) -> bool {
+    object.joins_by.as_ref().is_some_and(|field| row.field(field).is_some())
+}
+
 fn with_key(code: &str, key: Option<&str>) -> String {
     match key {
         Some(key) => format!("{code}-{key}"),
@@ -240,7 +283,9 @@ fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject>
         (false, true) => Intent::Sync(fields),
         (false, false) => Intent::Invalid(findings),
     };
-    let joins = object.joins_by.as_ref().is_some_and(|field| row.field(field).is_some());
+    let joins = names_its_own(row, object);
+    // Whether it joins another one hangs on this field: where that cannot be read, nothing is made.
+    let _ = shared_key(row, object);
     let (code, verbatim) = readable_code_of(row, object).map(|typed| (typed.code, typed.verbatim)).unzip();
     Some(DesiredObject {
         code,
@@ -264,11 +309,11 @@ fn as_far_as_readable(mut object: DesiredObject, unclear: &BTreeSet<String>) -> 
 fn refused(row: Row<'_>, guard: &super::language::Guard) -> Finding {
     let shown = row.shown_condition(&guard.condition);
     let message = guard.message.clone().unwrap_or_else(|| "The mapping refuses such a row".to_owned());
-    let remedy = format!("Change the row, or the mapping ({}, line {})", row.mapping.file, guard.line);
+    let remedy = format!("Change the row, or the mapping ({})", row.mapping.files.shown(guard.line));
     Finding::new(FindingCode::RowRefused, format!("{message} ({shown})"), remedy)
 }
 
-fn resolve_field(row: Row<'_>, object: &ObjectMapping, field: &FieldMapping) -> Result<Option<(DesiredField, Vec<String>)>, Finding> {
+fn resolve_field(row: Row<'_>, object: &ObjectMapping, field: &FieldMapping) -> Result<Option<(DesiredField, Vec<Warning>)>, Finding> {
     let spec = field.spec;
     let desired = |action, source| DesiredField { name: spec.name, action, once: field.once, source };
     let Some(mut found) = row.evaluate(object, &field.expression, Some(spec))? else {
@@ -300,8 +345,8 @@ fn blank(row: Row<'_>, kind: EntityKind, field: &FieldMapping) -> Finding {
             "Set `currency` in the mapping".to_owned(),
         ),
         (true, _) => (
-            format!("m3ter requires `{name}` of a {kind}, and what it comes from is blank"),
-            "Fill what the mapping reads it from".to_owned(),
+            format!("m3ter requires `{name}` of a {kind}, and its source is blank"),
+            "Fill in the source field, or change the mapping".to_owned(),
         ),
         (false, _) => (format!("m3ter requires `{name}` of a {kind}, and {fields} is blank"), format!("Fill {fields}")),
     };

@@ -12,12 +12,15 @@ use super::resolve::Context;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
+use crate::domain::warning::Warning;
 
 /// All rows of a record; the root is the first.
 pub(super) struct RowTree<'r> {
     nodes: Vec<Node<'r>>,
     /// The ids of all rows, also of those that take no part.
     pub(super) ids: Vec<SalesforceId>,
+    /// What is to be told of rows.
+    pub(super) remarks: Vec<Warning>,
     /// Names that cannot be read and that what is being computed has asked for.
     pub(super) asked_in_vain: RefCell<BTreeSet<String>>,
     /// Those that the currencies of the plan templates hang on.
@@ -48,7 +51,8 @@ impl<'r> RowTree<'r> {
     pub(super) fn new(mapping: &Mapping, record: &'r Record, context: &Context<'_>) -> Self {
         let root = Node { set: ROOT, record: Cow::Borrowed(record), parent: 0, unclear: BTreeSet::new() };
         let ids = record.id().into_iter().collect();
-        let mut tree = Self { nodes: vec![root], ids, asked_in_vain: RefCell::default(), templates_unclear: RefCell::default() };
+        let mut tree =
+            Self { nodes: vec![root], ids, remarks: Vec::new(), asked_in_vain: RefCell::default(), templates_unclear: RefCell::default() };
         let mut waiting = VecDeque::from([0]);
         while let Some(parent) = waiting.pop_front() {
             let of = tree.nodes[parent].set;
@@ -59,7 +63,9 @@ impl<'r> RowTree<'r> {
                     let node = tree.nodes.len();
                     tree.nodes.push(Node { set: id, record: Cow::Owned(record), parent, unclear: BTreeSet::new() });
                     let row = Row { mapping, tree: &tree, node, context, template_currencies: &[] };
+                    let remarks = row.remarks();
                     let (is_left_out, unclear) = row.observed(|| set.leave_out.as_ref().is_some_and(|condition| row.holds(condition)));
+                    tree.remarks.extend(remarks);
                     if is_left_out && unclear.is_empty() {
                         tree.nodes.pop();
                     } else {

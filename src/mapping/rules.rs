@@ -16,6 +16,7 @@ use crate::domain::ids::SalesforceId;
 use crate::domain::money::read_decimal;
 use crate::domain::settings::CommitmentBilling;
 use crate::domain::value::Value;
+use crate::domain::warning::{Attention, Warning};
 
 /// Applies all rules to what the fields gave.
 pub(super) fn apply(resolution: &mut Resolution, root: Row<'_>) {
@@ -28,8 +29,10 @@ pub(super) fn apply(resolution: &mut Resolution, root: Row<'_>) {
     each_for_itself(resolution);
     let has = |kind: EntityKind| resolution.objects.iter().any(|object| object.kind() == kind);
     let is_attached = has(EntityKind::AccountPlan) || root.mapping.mapped.object(EntityKind::AccountPlan).is_none();
-    if has(EntityKind::Commitment) && !is_attached {
-        resolution.warnings.push("The deal has no lines: nothing will draw down the commitment".to_owned());
+    if !is_attached && !resolution.warnings.iter().any(|warning| warning.attention == Some(Attention::FieldNotReadable)) {
+        let also = if has(EntityKind::Commitment) { ", and nothing will draw down the commitment" } else { "" };
+        let text = format!("{} has no lines that take part: nothing will be billed{also}", root.mapping.root);
+        resolution.warnings.push(Warning::of(Attention::NoLines, format!("The {text}")));
     }
 }
 
@@ -78,6 +81,11 @@ fn ends_after_start(resolution: &mut Resolution) {
 /// How a commitment is paid, where the mapping says it itself.
 const PAYMENT_FIELDS: [&str; 4] = ["amountPrePaid", "amountFirstBill", "billingPlanId", "feeDates"];
 
+/// Whether an object's own fields say how it is paid.
+pub(super) fn states_payment(mapped: &ObjectMapping) -> bool {
+    PAYMENT_FIELDS.iter().any(|field| mapped.field(field).is_some())
+}
+
 /// An amount that is blank or 0: no Commitment. How it is paid: the mapping's own fields, else its setting.
 fn commitments(resolution: &mut Resolution, root: Row<'_>) {
     let is_without_amount = |object: &DesiredObject| {
@@ -94,11 +102,12 @@ fn commitments(resolution: &mut Resolution, root: Row<'_>) {
     let set = |name, value, source: &str| DesiredField { name, action: FieldAction::Set(value), once: false, source: source.to_owned() };
     for object in resolution.objects.iter_mut().filter(|object| object.kind() == EntityKind::Commitment) {
         let Some((_, mapped)) = made_by(object, root) else { continue };
-        if PAYMENT_FIELDS.iter().any(|field| mapped.field(field).is_some()) {
+        if states_payment(mapped) {
             continue;
         }
         if billing.is_none() {
-            object.warnings.push("The commitment is recorded as already paid; state `commitment_billing` in the mapping".to_owned());
+            let text = "The commitment is recorded as already paid, because nobody has said how it is billed; set `COMMITMENT_BILLING`, or `commitment_billing` in the mapping";
+            object.warnings.push(Warning::of(Attention::CommitmentBillingNotStated, text));
         }
         match billing.unwrap_or(CommitmentBilling::PaidOutside) {
             CommitmentBilling::PaidOutside => {
@@ -240,7 +249,7 @@ fn pricing_types(resolution: &mut Resolution) {
         let Some(Value::PricingBands(bands)) = object.value("pricingBands") else { continue };
         let (count, is_free) = (bands.len(), bands.iter().all(|band| band.unit_price.is_zero() && band.fixed_price.is_zero()));
         if is_free {
-            object.warnings.push("The price is 0: usage will be free".to_owned());
+            object.warnings.push(Warning::of(Attention::PriceIsZero, "The price is 0: usage will be free"));
         }
         let has_type = object.value("cumulative").is_some();
         // m3ter takes a price of the overage beside tiers only: one band is a tier then.

@@ -3,6 +3,7 @@
 use super::Mapping;
 use super::language::{Constant, Expression, Extreme, FieldRef, Operand, Parts, Step, Term};
 use crate::domain::org_schema::OrgSchema;
+use crate::domain::settings::{CommitmentBilling, EndedRule, OverlapRule, PricingChange, RemovedLines};
 
 /// One m3ter field of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct ShownField {
     pub steps: String,
     /// The types of the Salesforce fields, as far as the org shows them.
     pub salesforce_type: String,
+    /// The file that says it, and the line.
+    pub place: String,
 }
 
 impl Mapping {
@@ -36,10 +39,32 @@ impl Mapping {
                     source: self.source(&field.expression),
                     steps: steps.join(", "),
                     salesforce_type: schema.map_or_else(String::new, |schema| self.types(&field.expression, schema)),
+                    place: self.files.shown(field.line),
                 });
             }
         }
         shown
+    }
+
+    /// The choices that decide about money, each with its word as it counts.
+    pub fn shown_choices(&self) -> [(&'static str, &'static str); 6] {
+        fn word<T: PartialEq>(words: &[(&'static str, T)], chosen: &T) -> &'static str {
+            words.iter().find(|(_, choice)| choice == chosen).map_or("", |(word, _)| word)
+        }
+        let settings = &self.settings;
+        let billing = match &settings.commitment_billing {
+            Some(billing) => word(&CommitmentBilling::WORDS, billing),
+            None if self.states_billing() => "by the fields of the Commitment",
+            None => "not stated",
+        };
+        [
+            ("commitment_billing", billing),
+            ("pricing_change", word(&PricingChange::WORDS, &settings.pricing_change)),
+            ("removed_lines", word(&RemovedLines::WORDS, &settings.removed_lines)),
+            ("ended", word(&EndedRule::WORDS, &settings.ended)),
+            ("commitment.overlap", word(&OverlapRule::WORDS, &settings.commitment_overlap)),
+            ("account_plan.overlap", word(&OverlapRule::WORDS, &settings.account_plan_overlap)),
+        ]
     }
 
     fn types(&self, expression: &Expression, schema: &OrgSchema) -> String {

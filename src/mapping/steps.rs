@@ -24,7 +24,7 @@ impl Row<'_> {
     /// Applies a step; `false` makes the value blank.
     pub(super) fn apply_step(self, evaluated: &mut Evaluated, step: &Step, spec: Option<&FieldSpec>) -> Result<bool, Finding> {
         match step {
-            Step::Warn(sentence) => evaluated.warnings.push(sentence.clone()),
+            Step::Warn(remark) => evaluated.warnings.extend(remark.told(self)),
             Step::Trim => return Ok(change_text(evaluated, |text| Some(trimmed(text).to_owned()))),
             Step::Upper => return Ok(change_text(evaluated, |text| Some(text.to_uppercase()))),
             Step::Lower => return Ok(change_text(evaluated, |text| Some(text.to_lowercase()))),
@@ -163,7 +163,8 @@ fn truncate(evaluated: &mut Evaluated, most: Option<usize>, spec: Option<&FieldS
             (Some(limit), Some(spec)) if limit == most => format!("that m3ter's `{}` holds", spec.name),
             _ => "that the mapping says".to_owned(),
         };
-        evaluated.warnings.push(format!("`{}` was cut to the {most} characters {why}", evaluated.source));
+        let text = format!("`{}` was cut to the {most} characters {why}", evaluated.source);
+        evaluated.warnings.push(text.into());
     }
 }
 

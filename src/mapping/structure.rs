@@ -15,6 +15,7 @@ use crate::domain::money::read_decimal_in_json;
 use crate::domain::personal;
 use crate::domain::text::trimmed;
 use crate::domain::value::{CommitmentFee, CustomFields, CustomValue, UsageFilter, Value};
+use crate::domain::warning::Warning;
 
 const fn required(name: &'static str, field_type: FieldType) -> FieldSpec {
     FieldSpec { name, field_type, required: true, on_difference: OnDifference::Update }
@@ -97,7 +98,7 @@ impl Row<'_> {
         parts: &Parts,
         spec: Option<&FieldSpec>,
         depth: usize,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Option<Entry>, Finding> {
         let specs = parts_of(spec.map(|spec| spec.field_type));
         let mut values = BTreeMap::new();
@@ -230,7 +231,7 @@ pub(super) fn converted(found: Evaluated, spec: &FieldSpec, row: Row<'_>) -> Res
     })
 }
 
-fn joined(entries: &[Entry], spec: Option<&FieldSpec>, warnings: Vec<String>) -> Outcome {
+fn joined(entries: &[Entry], spec: Option<&FieldSpec>, warnings: Vec<Warning>) -> Outcome {
     let Some(source) = entries.first().map(|entry| entry.source.clone()) else { return Ok(None) };
     let value = match spec.map(|spec| spec.field_type) {
         Some(FieldType::PricingBands) => Value::PricingBands(bands::from_entries(entries, &source)?),

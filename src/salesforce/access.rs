@@ -1,10 +1,12 @@
-//! Why a record does not show up: deleted, hidden, or of an object that is not known. Source: SOQL and SOSL Reference,
-//! `UserRecordAccess`; Tooling API, `EntityDefinition`.
+//! What the integration user may see and do, and why a record does not show up: deleted, hidden, or of an object that is not known.
+//! Source: SOQL and SOSL Reference, `UserRecordAccess`; Tooling API, `EntityDefinition`; Object Reference, `UserPermissionAccess`, which
+//! a user may ask about itself without *View Setup and Configuration*.
 
 use serde_json::Value as Json;
 
 use super::Client;
 use crate::domain::ids::SalesforceId;
+use crate::domain::record::Record;
 use crate::transport::{Budget, CalloutError, Meaning};
 
 /// Ids in one query: far below the longest address that Salesforce takes.
@@ -26,6 +28,21 @@ impl Client {
     pub async fn sobject_of_key_prefix(&self, prefix: &str, budget: &Budget) -> Result<Option<String>, CalloutError> {
         let rows = self.query(&key_prefix_query(prefix), budget).await?;
         Ok(rows.first().and_then(|row| row.value("QualifiedApiName")).and_then(Json::as_str).map(ToOwned::to_owned))
+    }
+
+    /// The records of an object whose field names a record, in the order in which they were made.
+    pub async fn find_by_reference(
+        &self,
+        sobject: &str,
+        field: &str,
+        value: &SalesforceId,
+        budget: &Budget,
+    ) -> Result<Vec<SalesforceId>, CalloutError> {
+        if ![sobject, field].iter().all(|name| is_name(name)) {
+            return Ok(Vec::new());
+        }
+        let soql = format!("SELECT Id FROM {sobject} WHERE {field} = '{value}' ORDER BY CreatedDate, Id LIMIT {MOST_IDS}");
+        Ok(self.query(&soql, budget).await?.iter().filter_map(Record::id).collect())
     }
 
     /// The rows of an object by their ids, as far as the integration user may see them, deleted ones among them. None where Salesforce
@@ -67,6 +84,17 @@ impl Client {
         let soql = format!("SELECT RecordId, HasReadAccess FROM UserRecordAccess WHERE UserId = '{user}' AND RecordId = '{id}'");
         match self.query(&soql, budget).await {
             Ok(rows) => Ok(rows.first().and_then(|row| row.value("HasReadAccess")).and_then(Json::as_bool)),
+            Err(error) if error.refusal().is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the integration user may change activated Orders and their products; `None` where Salesforce does not say, as in an org
+    /// without Orders.
+    pub async fn may_edit_activated_orders(&self, budget: &Budget) -> Result<Option<bool>, CalloutError> {
+        const PERMISSION: &str = "PermissionsEditActivatedOrders";
+        match self.query(&format!("SELECT {PERMISSION} FROM UserPermissionAccess"), budget).await {
+            Ok(rows) => Ok(rows.first().and_then(|row| row.value(PERMISSION)).and_then(Json::as_bool)),
             Err(error) if error.refusal().is_some() => Ok(None),
             Err(error) => Err(error),
         }

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::access::is_name;
 use super::{Client, text};
 use crate::domain::org_schema::{ChildRelationship, OrgField, SObject};
-use crate::transport::{Budget, Call, CalloutError, Repeatable};
+use crate::transport::{Budget, Call, CalloutError};
 
 impl Client {
     /// The describe of an sObject; `None` when the org does not have it or does not show it.
@@ -14,7 +14,7 @@ impl Client {
         if !is_name(sobject) {
             return Ok(None);
         }
-        let call = Call { operation: "Describe", repeatable: Repeatable::Yes };
+        let call = Call::read("Describe");
         let path = format!("/sobjects/{sobject}/describe");
         match self.send(call, budget, |http, url| http.get(url(&path))).await {
             Ok(answer) => read_describe(&answer.body).map(Some).ok_or_else(|| self.unusable(call, "a describe without name and fields")),
@@ -35,6 +35,7 @@ pub(super) fn read_describe(describe: &Json) -> Option<SObject> {
             name: text(field, "name")?.to_owned(),
             field_type: text(field, "type")?.to_owned(),
             length: field.get("length").and_then(Json::as_u64).and_then(|length| usize::try_from(length).ok()).unwrap_or_default(),
+            scale: field.get("scale").and_then(Json::as_u64).and_then(|scale| u32::try_from(scale).ok()),
             updateable: field.get("updateable").and_then(Json::as_bool).unwrap_or_default(),
             reference_to: references.filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect(),
             relationship_name: text(field, "relationshipName").map(ToOwned::to_owned),

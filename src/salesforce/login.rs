@@ -3,34 +3,36 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 use url::Url;
 
-use super::assertion::assertion;
+use super::assertion::{SigningKey, assertion};
 use super::host::trusted_instance;
 use super::{Config, Credentials, text};
 use crate::domain::ids::SalesforceId;
-use crate::domain::shown;
+use crate::domain::shown as beginning;
+use crate::secret::Shown;
 use crate::transport::{Answer, Budget, CalloutError, CalloutErrorKind, Token, Transport, Vendor};
 
-const OPERATION: &str = "Token";
+pub(super) const OPERATION: &str = "Token";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// Salesforce names no end of a token: it is kept until it is refused.
-pub(super) async fn fetch_token(transport: &Transport, config: &Config, budget: &Budget) -> Result<Token, CalloutError> {
+pub(super) async fn fetch_token(transport: &Transport, config: &Config, shown: &Shown, budget: &Budget) -> Result<Token, CalloutError> {
     let mut url = config.login_url.clone();
     url.set_path("/services/oauth2/token");
     let answer = match &config.credentials {
-        Credentials::ClientSecret(secret) => {
+        Credentials::ClientSecret(_) => {
             let request = || {
-                let request = transport.http().post(url.clone()).basic_auth(&config.client_id, Some(secret.expose_secret()));
+                let request = transport.http().post(url.clone()).basic_auth(&config.client_id, Some(shown.expose(0)));
                 request.form(&[("grant_type", "client_credentials")])
             };
             transport.send_login(OPERATION, budget, request).await
         }
-        Credentials::SignedAssertion { username, key } => {
-            let assertion = assertion(key, &config.client_id, username, &config.login_url)
+        Credentials::SignedAssertion { username, .. } => {
+            let key =
+                SigningKey::from_pem(shown.expose(0).as_bytes()).map_err(|problem| unusable(&format!("the private key: {problem}")))?;
+            let assertion = assertion(&key, &config.client_id, username, &config.login_url)
                 .map_err(|_| unusable("the assertion could not be signed"))?;
             let request = || transport.http().post(url.clone()).form(&[("grant_type", JWT_BEARER), ("assertion", assertion.as_str())]);
             transport.send_login(OPERATION, budget, request).await
@@ -49,7 +51,7 @@ pub(super) fn read_token(body: &Json, config: &Config) -> Result<Token, String> 
         return Err("the login names no instance".to_owned());
     };
     let Some(instance_url) = trusted_instance(&named, &config.login_url) else {
-        let host = shown::word(named.host_str().unwrap_or("?"));
+        let host = beginning::word(named.host_str().unwrap_or("?"));
         return Err(format!("the login names the instance {host}, which is not a host of Salesforce"));
     };
     let (organization_id, user_id) = text(body, "id").map_or((None, None), identity);

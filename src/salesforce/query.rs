@@ -18,12 +18,12 @@ const MOST_RUNS: u32 = 3;
 impl Client {
     /// The rows of a SOQL query.
     pub async fn query(&self, soql: &str, budget: &Budget) -> Result<Vec<Record>, CalloutError> {
-        self.run(Call { operation: "Query", repeatable: Repeatable::Yes }, "/query", soql, budget).await
+        self.run(Call::read("Query"), "/query", soql, budget).await
     }
 
     /// The rows of a SOQL query, deleted ones among them.
     pub async fn query_all(&self, soql: &str, budget: &Budget) -> Result<Vec<Record>, CalloutError> {
-        self.run(Call { operation: "QueryAll", repeatable: Repeatable::Yes }, "/queryAll", soql, budget).await
+        self.run(Call::read("QueryAll"), "/queryAll", soql, budget).await
     }
 
     /// A query with all its pages is read in one go or not at all: a cursor ends with its session, and when the user has too many of

@@ -6,7 +6,7 @@ use super::{Client, codes, text};
 use crate::domain::ids::SalesforceId;
 use crate::domain::personal::without_emails;
 use crate::domain::shown;
-use crate::transport::{Budget, Call, CalloutError, Meaning, Repeatable};
+use crate::transport::{Budget, Call, CalloutError, Meaning, Repeatable, Urgency};
 
 /// Records in one call.
 const MOST_RECORDS: usize = 200;
@@ -41,7 +41,7 @@ impl Client {
     /// runs of one type. Writing the same values again is harmless, so a lost answer is tried again, and so are the records among them
     /// that were refused for the moment.
     pub async fn update_collection(&self, records: Vec<RecordUpdate>, budget: &Budget) -> Result<Vec<UpdateOutcome>, CalloutError> {
-        let call = Call { operation: "UpdateCollection", repeatable: Repeatable::Yes };
+        let call = Call { operation: "UpdateCollection", repeatable: Repeatable::Yes, urgency: Urgency::End };
         let mut outcomes = Vec::with_capacity(records.len());
         for records in records.chunks(MOST_RECORDS) {
             let mut read = self.update_once(call, records, budget).await?;

@@ -66,6 +66,11 @@ impl<DB: sqlx::Database> Connections<DB> {
         idle
     }
 
+    /// Connects otherwise from now on.
+    pub(super) fn follow(&self, options: <DB::Connection as sqlx::Connection>::Options) {
+        self.pool.set_connect_options(options);
+    }
+
     /// Closes all connections; waits for those that are lent.
     pub(super) async fn close(&self) {
         let closing = self.pool.close();

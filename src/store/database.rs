@@ -28,6 +28,8 @@ const STATEMENT_TIME: Duration = Duration::from_secs(5);
 /// The server's own limit for a message that is a whole transaction, below [`STATEMENT_TIME`]: what this process has given up must not be
 /// carried out afterwards. Of a transaction of several messages nothing is, because its COMMIT is not sent.
 const LIMIT_STATEMENTS: &str = "SET LOCAL statement_timeout = '4s'; ";
+/// Answers before it is on the disk.
+const UNSYNCED: &str = "SET LOCAL synchronous_commit = off; ";
 /// How long migrations may take for one statement: an index of a large table.
 pub(super) const MIGRATION_TIME: Duration = Duration::from_mins(15);
 /// A process that is stopped in the middle of a transaction, or whose machine is gone, holds the rows that it has changed no longer than
@@ -49,9 +51,10 @@ pub(super) struct Database {
 
 #[derive(Debug, Clone)]
 pub(super) enum Engine {
-    /// One connection that writes and a few that read.
+    /// One connection that writes, another one that does not wait for the disk, and a few that read.
     Sqlite {
         writer: Connections<Sqlite>,
+        unsynced: Connections<Sqlite>,
         readers: Connections<Sqlite>,
     },
     Postgres(Connections<Postgres>),
@@ -62,6 +65,8 @@ pub(super) enum Engine {
 pub(super) enum Access {
     Read,
     Write,
+    /// What a crash of the machine may lose.
+    WriteUnsynced,
 }
 
 /// A value of a parameter.
@@ -125,10 +130,10 @@ impl Database {
         match (&self.engine, access) {
             (Engine::Sqlite { .. }, access) => {
                 transaction.stage = Stage::Open;
-                transaction.run_plain(if access == Access::Write { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
+                transaction.run_plain(if access == Access::Read { "BEGIN" } else { "BEGIN IMMEDIATE" }).await?;
             }
-            (Engine::Postgres(_), Access::Write) => transaction.stage = Stage::New(BEGIN_TO_WRITE),
             (Engine::Postgres(_), Access::Read) => transaction.stage = Stage::New("BEGIN; "),
+            (Engine::Postgres(_), _) => transaction.stage = Stage::New(BEGIN_TO_WRITE),
         }
         Ok(transaction)
     }
@@ -158,7 +163,27 @@ impl Database {
         statements: &[&'static str],
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let mut transaction = self.acquire(Access::Write, operation).await?;
+        self.write_message(Access::Write, operation, statements, values).await
+    }
+
+    /// The same without waiting for the disk: a crash of the machine may lose it, with all that was written so after it.
+    pub(super) async fn write_unsynced(
+        &self,
+        operation: &'static str,
+        statements: &[&'static str],
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.write_message(Access::WriteUnsynced, operation, statements, values).await
+    }
+
+    async fn write_message(
+        &self,
+        access: Access,
+        operation: &'static str,
+        statements: &[&'static str],
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut transaction = self.acquire(access, operation).await?;
         let statements = statements.join("; ");
         let message = match &self.engine {
             Engine::Sqlite { .. } => {
@@ -166,6 +191,7 @@ impl Database {
                 format!("BEGIN IMMEDIATE; {statements}; COMMIT")
             }
             // PostgreSQL makes each message a transaction by itself.
+            Engine::Postgres(_) if access == Access::WriteUnsynced => format!("{LIMIT_STATEMENTS}{UNSYNCED}{statements}"),
             Engine::Postgres(_) => format!("{LIMIT_STATEMENTS}{statements}"),
         };
         let answer = transaction.ask(&message, values).await?;
@@ -195,6 +221,7 @@ impl Database {
     async fn connection(&self, access: Access) -> Result<Connection, sqlx::Error> {
         match (&self.engine, access) {
             (Engine::Sqlite { writer, .. }, Access::Write) => writer.lend().await.map(Connection::Sqlite),
+            (Engine::Sqlite { unsynced, .. }, Access::WriteUnsynced) => unsynced.lend().await.map(Connection::Sqlite),
             (Engine::Sqlite { readers, .. }, Access::Read) => readers.lend().await.map(Connection::Sqlite),
             (Engine::Postgres(connections), _) => connections.lend().await.map(Connection::Postgres),
         }
@@ -203,8 +230,9 @@ impl Database {
     /// Waits for what is under way and closes all connections.
     pub(super) async fn close(&self) {
         match &self.engine {
-            Engine::Sqlite { writer, readers } => {
+            Engine::Sqlite { writer, unsynced, readers } => {
                 readers.close().await;
+                unsynced.close().await;
                 writer.close().await;
             }
             Engine::Postgres(connections) => connections.close().await,

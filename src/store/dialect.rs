@@ -8,6 +8,7 @@ use super::database::Value;
 /// - `{texts:$1}`: the texts of the JSON list `$1` as rows with the column `value`;
 /// - `{objects:$1}`: the objects of the JSON list `$1` likewise, for `value->>'name'`;
 /// - `{unlocked:name}`: of the rows of the table `name` in a SELECT those that no other transaction is changing, to be changed by this one;
+/// - `{size}`: the bytes that the tables of runs take up; of `SQLite`, the file;
 /// - `{sequence}`: a number that is larger for a row that was inserted later.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Dialect {
@@ -39,6 +40,10 @@ impl Dialect {
             // Whoever writes is alone there.
             (Self::Sqlite, ("unlocked", _)) => String::new(),
             (Self::Postgres, ("unlocked", table)) => format!("FOR UPDATE OF {table} SKIP LOCKED"),
+            (Self::Sqlite, ("size", _)) => "(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())".to_owned(),
+            (Self::Postgres, ("size", _)) => {
+                "CAST(pg_total_relation_size('runs') + pg_total_relation_size('run_object_results') AS BIGINT)".to_owned()
+            }
             (Self::Sqlite, ("sequence", _)) => "rowid".to_owned(),
             (Self::Postgres, ("sequence", _)) => "sequence".to_owned(),
             (_, (other, _)) => unreachable!("no statement has the word {other}"),

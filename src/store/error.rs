@@ -12,16 +12,16 @@ use crate::domain::ids::SyncRunId;
 pub enum StoreError {
     /// Another scheme, or none; the rest of the URL may hold a password and is not repeated.
     #[error(
-        "`DATABASE_URL` begins with `{0}`, but must begin with `sqlite:` or `postgres:`, as in `sqlite://sync-to-m3ter.db` or \
+        "`DATABASE_URL` must begin with `sqlite:` or `postgres:`, as in `sqlite://sync-to-m3ter.db` or \
          `postgres://user:password@host/name`"
     )]
-    UnknownScheme(String),
+    UnknownScheme,
     /// `sqlite::memory:`, or no path at all.
     #[error("`DATABASE_URL` must name a file, as in `sqlite://sync-to-m3ter.db`")]
     NotAFile,
     /// The URL cannot be read, or the part behind `?`.
     #[error("`DATABASE_URL` is not a valid URL of a database")]
-    InvalidUrl(#[source] sqlx::Error),
+    InvalidUrl(sqlx::Error),
     /// `SQLite` creates files, not directories.
     #[error("the directory `{}` of the database file does not exist", .0.display())]
     DirectoryMissing(PathBuf),

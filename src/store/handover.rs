@@ -6,16 +6,15 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde_json::json;
-use uuid::Uuid;
+use serde_json::{Value as Json, json};
 
 use super::database::{Access, Transaction, Value};
 use super::links::links;
+use super::operator_runs::OperatorOrder;
 use super::runs::Held;
-use super::{Link, Store, StoreError};
+use super::{Link, LinkRelation, Store, StoreError};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
-use crate::domain::outcome::SyncResult;
 
 /// Links that an operator sees at once.
 const MOST_SHOWN: i64 = 1_000;
@@ -49,6 +48,11 @@ pub enum LinkOrder {
         /// Only its objects of this kind.
         kind: Option<EntityKind>,
     },
+    /// The Account that a typed code led to is the row's.
+    Confirm {
+        /// The row.
+        row: SalesforceId,
+    },
 }
 
 /// What was done, or would be.
@@ -80,6 +84,29 @@ pub enum NotHandedOver {
         /// What it would get.
         theirs: M3terId,
     },
+    /// No Account of the row waits for it.
+    #[error("no m3ter Account waits to be confirmed as that of {0}")]
+    NothingToConfirm(SalesforceId),
+    /// Several Accounts could be meant.
+    #[error("two m3ter Accounts wait to be confirmed as that of {row}: {first} and {second}")]
+    Undecided {
+        /// The row.
+        row: SalesforceId,
+        /// One of them.
+        first: M3terId,
+        /// Another one.
+        second: M3terId,
+    },
+    /// The Account belongs to another row by now.
+    #[error("the m3ter Account {m3ter_id} belongs to {owner}, not to {row}")]
+    OwnedByAnother {
+        /// The row.
+        row: SalesforceId,
+        /// Whose it is.
+        owner: SalesforceId,
+        /// The Account.
+        m3ter_id: M3terId,
+    },
     /// A run of a record that it concerns is under way.
     #[error("a run of the record {0} is under way")]
     Busy(SalesforceId),
@@ -89,7 +116,7 @@ impl Store {
     /// Links by record or by object, in order.
     pub async fn list_links(&self, filter: &LinkFilter) -> Result<Vec<Link>, StoreError> {
         let operation = "list links";
-        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key FROM links
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
              WHERE ($1 IS NULL OR row = $1 OR root = $1) AND ($2 IS NULL OR m3ter_id = $2)
              ORDER BY root, row, kind, key LIMIT $3";
         let values = vec![
@@ -98,6 +125,14 @@ impl Store {
             MOST_SHOWN.into(),
         ];
         links(&self.database.fetch(operation, sql, values).await?, operation)
+    }
+
+    /// The links by which Accounts wait to be confirmed: of one row or of a record that was synced, or all.
+    pub async fn list_unconfirmed(&self, record: Option<&SalesforceId>) -> Result<Vec<Link>, StoreError> {
+        let operation = "list what waits to be confirmed";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
+             WHERE to_confirm = 1 AND ($1 IS NULL OR row = $1 OR root = $1)";
+        links(&self.database.fetch(operation, sql, vec![record.map(SalesforceId::as_str).into()]).await?, operation)
     }
 
     /// What an order would do, without doing it.
@@ -123,13 +158,13 @@ impl Store {
                 return Ok(Err(refused));
             }
         };
+        let kept = OperatorOrder { kind: LINKS_RUN, parameters: parameters(order), requested_by, now };
         let mut runs = Vec::new();
         for record in concerned(order, &links) {
-            let run = SyncRunId(Uuid::now_v7());
-            if !begin_run(&mut transaction, run, &record, order, requested_by, now).await? {
+            let Some(run) = kept.begin(&mut transaction, &record).await? else {
                 transaction.roll_back().await?;
                 return Ok(Err(NotHandedOver::Busy(record)));
-            }
+            };
             runs.push((record, run));
         }
         match order {
@@ -142,9 +177,14 @@ impl Store {
                 let sql = "DELETE FROM links WHERE row = $1 AND ($2 IS NULL OR kind = $2)";
                 transaction.execute(sql, vec![row.as_str().into(), kind.map(EntityKind::name).into()]).await?;
             }
+            LinkOrder::Confirm { row } => {
+                let sql = "UPDATE links SET to_confirm = 0 WHERE row = $1 AND kind = 'Account' AND to_confirm = 1";
+                transaction.execute(sql, vec![row.as_str().into()]).await?;
+            }
         }
         for (record, run) in &runs {
-            end_run(&mut transaction, *run, record, order, &links, now).await?;
+            let of_record = links.iter().filter(|link| link.root == *record || link.object.row == *record);
+            kept.end(&mut transaction, *run, record, of_record.map(|link| told(order, link))).await?;
         }
         transaction.commit().await?;
         Ok(Ok(Handover { links, runs }))
@@ -162,6 +202,7 @@ impl Store {
 /// The links that an order concerns, or why it cannot be carried out.
 async fn plan(transaction: &mut Transaction, order: &LinkOrder) -> Result<Result<Vec<Link>, NotHandedOver>, StoreError> {
     let (row, kind) = match order {
+        LinkOrder::Confirm { row } => return plan_confirmation(transaction, row).await,
         LinkOrder::Move { from, .. } => (from, None),
         LinkOrder::Forget { row, kind } => (row, *kind),
     };
@@ -188,8 +229,28 @@ async fn plan(transaction: &mut Transaction, order: &LinkOrder) -> Result<Result
     Ok(Ok(concerned))
 }
 
+/// The links by which one Account waits to be confirmed as a row's.
+async fn plan_confirmation(transaction: &mut Transaction, row: &SalesforceId) -> Result<Result<Vec<Link>, NotHandedOver>, StoreError> {
+    let mut waiting = links_of(transaction, row, Some(EntityKind::Account)).await?;
+    waiting.retain(|link| link.relation == LinkRelation::Unconfirmed);
+    let Some(first) = waiting.first().map(|link| link.m3ter_id.clone()) else {
+        return Ok(Err(NotHandedOver::NothingToConfirm(row.clone())));
+    };
+    if let Some(other) = waiting.iter().find(|link| link.m3ter_id != first) {
+        return Ok(Err(NotHandedOver::Undecided { row: row.clone(), first, second: other.m3ter_id.clone() }));
+    }
+    let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
+         WHERE m3ter_id = $1 AND relation = 'owned' AND to_confirm = 0 AND row <> $2";
+    let owners = transaction.fetch(sql, vec![first.as_str().into(), row.as_str().into()]).await?;
+    Ok(match links(&owners, "look at the owners of an Account")?.into_iter().next() {
+        Some(owner) => Err(NotHandedOver::OwnedByAnother { row: row.clone(), owner: owner.object.row, m3ter_id: first }),
+        None => Ok(waiting),
+    })
+}
+
 async fn links_of(transaction: &mut Transaction, row: &SalesforceId, kind: Option<EntityKind>) -> Result<Vec<Link>, StoreError> {
-    let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key FROM links WHERE row = $1 AND ($2 IS NULL OR kind = $2)";
+    let sql =
+        "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links WHERE row = $1 AND ($2 IS NULL OR kind = $2)";
     let rows = transaction.fetch(sql, vec![row.as_str().into(), kind.map(EntityKind::name).into()]).await?;
     links(&rows, "look at links")
 }
@@ -198,7 +259,7 @@ async fn links_of(transaction: &mut Transaction, row: &SalesforceId, kind: Optio
 fn concerned(order: &LinkOrder, links: &[Link]) -> BTreeSet<SalesforceId> {
     let rows = match order {
         LinkOrder::Move { from, to } => vec![from.clone(), to.clone()],
-        LinkOrder::Forget { row, .. } => vec![row.clone()],
+        LinkOrder::Forget { row, .. } | LinkOrder::Confirm { row } => vec![row.clone()],
     };
     links.iter().map(|link| link.root.clone()).chain(rows).collect()
 }
@@ -214,54 +275,26 @@ async fn move_links(transaction: &mut Transaction, kind: EntityKind, from: &Sale
     transaction.execute(sql, values()).await.map(drop)
 }
 
-/// Saves a run that runs as long as the transaction does; not if another one of the record is under way or about to be.
-async fn begin_run(
-    transaction: &mut Transaction,
-    run: SyncRunId,
-    record: &SalesforceId,
-    order: &LinkOrder,
-    requested_by: Option<&str>,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let parameters = match order {
+/// What is wanted, as its runs keep it.
+fn parameters(order: &LinkOrder) -> Json {
+    match order {
         LinkOrder::Move { from, to } => json!({"move": {"from": from, "to": to}}),
         LinkOrder::Forget { row, kind } => json!({"forget": {"row": row, "kind": kind.map(EntityKind::name)}}),
-    };
-    let sql =
-        "INSERT INTO runs (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, started_at_ms, requested_by, state, fence)
-         VALUES ($1, $2, $6, $3, 0, $4, $4, $5, 'running', 1)
-         ON CONFLICT DO NOTHING";
-    let values = vec![
-        run.to_string().into(),
-        record.as_str().into(),
-        parameters.to_string().into(),
-        now.into(),
-        requested_by.map(ToOwned::to_owned).into(),
-        LINKS_RUN.into(),
-    ];
-    Ok(transaction.execute(sql, values).await? > 0)
+        LinkOrder::Confirm { row } => json!({"confirm": {"row": row}}),
+    }
 }
 
-async fn end_run(
-    transaction: &mut Transaction,
-    run: SyncRunId,
-    record: &SalesforceId,
-    order: &LinkOrder,
-    links: &[Link],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let told = links.iter().filter(|link| link.root == *record || link.object.row == *record).map(|link| match order {
+/// What became of a link.
+fn told(order: &LinkOrder, link: &Link) -> String {
+    match order {
         LinkOrder::Move { to, .. } => {
             format!("The m3ter {} {} of {} was handed over to {to}", link.object.kind, link.m3ter_id, link.object.row)
         }
         LinkOrder::Forget { .. } => {
             format!("That the m3ter {} {} belongs to {} was forgotten", link.object.kind, link.m3ter_id, link.object.row)
         }
-    });
-    let mut result = SyncResult::ended(Vec::new(), told.collect());
-    result.parent_record_id = Some(record.to_string());
-    result.sync_run_id = Some(run.to_string());
-    let sql = "UPDATE runs SET state = 'ended', ended_at_ms = $1, sync_status = $2, result = $3 WHERE id = $4";
-    let text = serde_json::to_string(&result).expect("what is saved has text keys only");
-    transaction.execute(sql, vec![now.into(), result.sync_status.to_string().into(), text.into(), run.to_string().into()]).await.map(drop)
+        LinkOrder::Confirm { row } => {
+            format!("The m3ter {} {} was confirmed as that of {row}; the next sync writes it", link.object.kind, link.m3ter_id)
+        }
+    }
 }

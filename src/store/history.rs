@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -11,16 +12,21 @@ use super::{Store, StoreError};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::outcome::{ObjectResult, SyncResult};
 use crate::domain::run::{RunState, SyncRun};
+use crate::domain::warning::AttentionFilter;
 
 /// Which runs are meant; what is `None` does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFilter {
     /// Of this record.
     pub parent_record_id: Option<SalesforceId>,
+    /// That did this: `sync`, `endDate`.
+    pub kind: Option<&'static str>,
     /// Whose last try ended so.
     pub sync_status: Option<String>,
     /// Whose last try ended with this code.
     pub error_code: Option<String>,
+    /// Of whose last try somebody should look at something.
+    pub attention: Option<AttentionFilter>,
     /// Asked for at this moment or later.
     pub since: Option<Timestamp>,
     /// Asked for before this moment.
@@ -31,15 +37,60 @@ pub struct RunFilter {
     pub limit: u32,
 }
 
+impl RunFilter {
+    /// The filter on the line of an audit log. Codes are words; what is none of ours is not for a log.
+    pub fn in_words(&self) -> String {
+        let is_code = |code: &str| code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        let code = self.error_code.as_deref().map(|code| if is_code(code) { code } else { "?" });
+        let parts = [
+            self.parent_record_id.as_ref().map(|record| format!("parentRecordId={record}")),
+            code.map(|code| format!("errorCode={code}")),
+            self.since.map(|since| format!("since={since}")),
+            self.until.map(|until| format!("until={until}")),
+            self.kind.map(|kind| format!("kind={kind}")),
+            Some(format!("maxRuns={}", self.limit)),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// How many runs are not over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenRuns {
     /// Some process works on it, or has died over it.
     pub running: u32,
-    /// Another run of the record comes first.
+    /// They wait for their turn, or for another run of their record.
     pub waiting: u32,
+    /// So many of these somebody waits for.
+    pub awaited: u32,
+    /// So many of those that wait are of one caller, the one that has most.
+    pub most_of_a_caller: u32,
     /// Ended, and to be tried again.
     pub retrying: u32,
+    /// So many of these are due by now: what has failed before, and what is run again with others.
+    pub due: [u32; 2],
+    /// How long the oldest one that waits has waited; zero if none does.
+    pub oldest_waiting: Duration,
+}
+
+/// Which of the runs that have ended are old enough to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldRuns {
+    /// All that ended before a moment.
+    EndedBefore(Timestamp),
+    /// Dry runs alone.
+    DryRunsEndedBefore(Timestamp),
+    /// Whichever are the oldest.
+    Any,
+}
+
+/// How much is kept of runs that have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistorySize {
+    /// So many.
+    pub runs: u64,
+    /// What the tables of all runs take up; of `SQLite`, the file.
+    pub bytes: u64,
 }
 
 impl RunFilter {
@@ -56,8 +107,13 @@ impl RunFilter {
             }
             status => status.map(Value::from),
         };
+        // The first is what the index has.
+        if self.attention.is_some() {
+            conditions.push_str(" AND attention IS NOT NULL");
+        }
         let wanted = [
             ("parent_record_id =", self.parent_record_id.as_ref().map(|id| id.as_str().into())),
+            ("kind =", self.kind.map(Value::from)),
             ("sync_status =", status),
             ("error_code =", self.error_code.as_deref().map(Value::from)),
             ("requested_at_ms >=", self.since.map(Value::from)),
@@ -70,6 +126,10 @@ impl RunFilter {
                 values.push(value);
                 let _ = write!(conditions, " AND {condition} ${}", values.len());
             }
+        }
+        if let Some(AttentionFilter::Code(code)) = self.attention {
+            values.push(format!("% {} %", code.as_str().replace('_', "!_")).into());
+            let _ = write!(conditions, " AND attention LIKE ${} ESCAPE '!'", values.len());
         }
         (conditions, values)
     }
@@ -98,13 +158,23 @@ impl Store {
         Ok(Some(run))
     }
 
+    /// Which of some records a process syncs at this moment.
+    pub async fn load_records_at_work(&self, records: &[SalesforceId]) -> Result<Vec<SalesforceId>, StoreError> {
+        let operation = "load the records that are being synced";
+        let sql = "SELECT DISTINCT parent_record_id FROM runs
+             WHERE parent_record_id IN (SELECT value FROM {texts:$1}) AND state = 'running' AND kind = 'sync' AND dry_run = 0";
+        let records = serde_json::to_string(records).expect("ids are texts");
+        let rows = self.database.fetch(operation, sql, vec![records.into()]).await?;
+        rows.iter().map(|row| super::salesforce_id(row.text("parent_record_id"), operation)).collect()
+    }
+
     /// Runs without their results and callouts, newest first.
     pub async fn list_runs(&self, filter: &RunFilter) -> Result<Vec<SyncRun>, StoreError> {
         let operation = "list runs";
         let (conditions, values) = filter.conditions();
         let sql = format!(
             "SELECT id, parent_record_id, kind, state, dry_run, requested_at_ms, started_at_ms, ended_at_ms, sync_status, error_code,
-                 takeovers, tries, next_try_at_ms, replay_of, requested_by
+                 attention, takeovers, tries, next_try_at_ms, replay_of, superseded_by, requested_by, salesforce_users
              FROM runs WHERE {conditions} ORDER BY id DESC LIMIT $1"
         );
         let rows = self.database.fetch(operation, &sql, values).await?;
@@ -124,11 +194,27 @@ impl Store {
     /// How many runs are not over, in all processes together. Each number is of a partial index: the runs that have ended are not read.
     pub async fn count_open_runs(&self) -> Result<OpenRuns, StoreError> {
         let sql = "SELECT (SELECT count(*) FROM runs WHERE state = 'running') AS running,
-                 (SELECT count(*) FROM runs WHERE state = 'waiting' AND dry_run = 0) AS waiting,
-                 (SELECT count(*) FROM runs WHERE state = 'retrying') AS retrying";
+                 (SELECT count(*) FROM runs WHERE state = 'waiting') AS waiting,
+                 (SELECT count(*) FROM runs WHERE state = 'waiting' AND awaited_until_ms > {now}) AS awaited,
+                 (SELECT coalesce(max(runs_of), 0) FROM (
+                      SELECT count(*) AS runs_of FROM runs WHERE state = 'waiting' GROUP BY COALESCE(requested_by, '')
+                  ) AS callers) AS most_of_a_caller,
+                 (SELECT count(*) FROM runs WHERE state = 'retrying') AS retrying,
+                 (SELECT count(*) FROM runs WHERE state = 'retrying' AND started_at_ms IS NOT NULL AND next_try_at_ms <= {now}) AS due_again,
+                 (SELECT count(*) FROM runs WHERE state = 'retrying' AND started_at_ms IS NULL AND next_try_at_ms <= {now}) AS due_planned,
+                 (SELECT coalesce({now} - min(requested_at_ms), 0) FROM runs WHERE state = 'waiting') AS oldest_waiting_ms";
         let rows = self.database.fetch("count the runs that are not over", sql, Vec::new()).await?;
         let count = |column| rows.first().and_then(|row| u32::try_from(row.integer(column)).ok()).unwrap_or(0);
-        Ok(OpenRuns { running: count("running"), waiting: count("waiting"), retrying: count("retrying") })
+        let oldest = rows.first().and_then(|row| u64::try_from(row.integer("oldest_waiting_ms")).ok()).unwrap_or_default();
+        Ok(OpenRuns {
+            running: count("running"),
+            waiting: count("waiting"),
+            awaited: count("awaited"),
+            most_of_a_caller: count("most_of_a_caller"),
+            retrying: count("retrying"),
+            due: [count("due_again"), count("due_planned")],
+            oldest_waiting: Duration::from_millis(oldest),
+        })
     }
 
     /// Whether the database answers.
@@ -136,12 +222,39 @@ impl Store {
         self.database.fetch("reach the database", "SELECT 1 AS one", Vec::new()).await.map(drop)
     }
 
-    /// Deletes runs that ended before a moment, at most so many; how many were. Links stay.
-    pub async fn delete_runs_ended_before(&self, moment: Timestamp, at_most: u32) -> Result<u64, StoreError> {
-        let sql = "DELETE FROM runs WHERE id IN (
-                 SELECT id FROM runs WHERE state = 'ended' AND ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $2 {unlocked:runs}
-             )";
-        self.database.execute("delete old runs", sql, vec![moment.into(), i64::from(at_most).into()]).await
+    /// Deletes runs that have ended, the oldest first, at most so many; how many were. Links stay.
+    pub async fn delete_runs(&self, which: OldRuns, at_most: u32) -> Result<u64, StoreError> {
+        let at_most = i64::from(at_most).into();
+        let (sql, values) = match which {
+            OldRuns::EndedBefore(moment) => (
+                "DELETE FROM runs WHERE id IN (
+                     SELECT id FROM runs WHERE state = 'ended' AND ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $2 {unlocked:runs}
+                 )",
+                vec![moment.into(), at_most],
+            ),
+            OldRuns::DryRunsEndedBefore(moment) => (
+                "DELETE FROM runs WHERE id IN (
+                     SELECT id FROM runs WHERE state = 'ended' AND dry_run = 1 AND ended_at_ms < $1 ORDER BY ended_at_ms LIMIT $2
+                     {unlocked:runs}
+                 )",
+                vec![moment.into(), at_most],
+            ),
+            OldRuns::Any => (
+                "DELETE FROM runs WHERE id IN (
+                     SELECT id FROM runs WHERE state = 'ended' ORDER BY ended_at_ms LIMIT $1 {unlocked:runs}
+                 )",
+                vec![at_most],
+            ),
+        };
+        self.database.execute("delete old runs", sql, values).await
+    }
+
+    /// How large the history of runs is. It reads an index of all runs that have ended: not for each request.
+    pub async fn measure_history(&self) -> Result<HistorySize, StoreError> {
+        let sql = "SELECT (SELECT count(*) FROM runs WHERE state = 'ended') AS ended, {size} AS bytes";
+        let rows = self.database.fetch("measure the history of runs", sql, Vec::new()).await?;
+        let number = |column| rows.first().and_then(|row| u64::try_from(row.integer(column)).ok()).unwrap_or(0);
+        Ok(HistorySize { runs: number("ended"), bytes: number("bytes") })
     }
 
     async fn load_object_results(&self, id: SyncRunId, fence: i64) -> Result<Vec<ObjectResult>, StoreError> {
@@ -175,12 +288,15 @@ fn run(row: &Row, operation: &'static str) -> Result<SyncRun, StoreError> {
         ended_at: super::optional_instant(row, "ended_at_ms", operation)?,
         sync_status: row.optional_text("sync_status"),
         error_code: row.optional_text("error_code"),
+        attention: row.optional_text("attention").unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect(),
         takeovers: u32::try_from(row.integer("takeovers")).unwrap_or(u32::MAX),
         tries,
         next_try_at: super::optional_instant(row, "next_try_at_ms", operation)?,
         replay_of: row.optional_text("replay_of").map(|id| super::run_id(id, operation)).transpose()?,
         replays: Vec::new(),
+        superseded_by: row.optional_text("superseded_by").map(|id| super::run_id(id, operation)).transpose()?,
         requested_by: row.optional_text("requested_by").into_iter().collect(),
+        salesforce_user_ids: row.optional_text("salesforce_users").unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect(),
         object_results: None,
         callouts: None,
         result: None,

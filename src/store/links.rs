@@ -31,13 +31,15 @@ pub enum LinkRelation {
     Owned,
     /// Another record's object that this one joins, never updated from it.
     Referred,
+    /// Found by a code that somebody typed, and not updated from the row until an operator confirms that it is the row's. It keeps nobody else from it.
+    Unconfirmed,
 }
 
 impl Store {
     /// The links of one deal, in the order of results.
     pub async fn load_links(&self, root: &SalesforceId) -> Result<Vec<Link>, StoreError> {
         let operation = "load the links of a record";
-        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key FROM links WHERE root = $1";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links WHERE root = $1";
         let rows = self.database.fetch(operation, sql, vec![root.as_str().into()]).await?;
         links(&rows, operation)
     }
@@ -45,27 +47,52 @@ impl Store {
     /// The links of one row of a kind, in any deal.
     pub async fn load_links_of_row(&self, kind: EntityKind, row: &SalesforceId) -> Result<Vec<Link>, StoreError> {
         let operation = "load the links of a row";
-        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key FROM links WHERE row = $1 AND kind = $2";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links WHERE row = $1 AND kind = $2";
         let rows = self.database.fetch(operation, sql, vec![row.as_str().into(), kind.name().into()]).await?;
         links(&rows, operation)
+    }
+
+    /// Whether any record whose ids begin with `prefix`, or any at all, has a Commitment that this service made or took over.
+    pub async fn has_made_commitments(&self, prefix: Option<&str>) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 AS one FROM links WHERE kind = 'Commitment' AND relation = 'owned' AND ($1 IS NULL OR substr(root, 1, 3) = $1) LIMIT 1";
+        Ok(!self.database.fetch("look for a Commitment", sql, vec![prefix.into()]).await?.is_empty())
+    }
+
+    /// The links of some rows of a kind, in any deal.
+    pub async fn load_links_of_rows(&self, kind: EntityKind, rows: &[SalesforceId]) -> Result<Vec<Link>, StoreError> {
+        let operation = "load the links of rows";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
+             WHERE row IN (SELECT value FROM {texts:$1}) AND kind = $2";
+        let rows = serde_json::to_string(rows).expect("ids are texts");
+        links(&self.database.fetch(operation, sql, vec![rows.into(), kind.name().into()]).await?, operation)
     }
 
     /// The owners of some m3ter objects, in any deal.
     pub async fn load_owners(&self, ids: &[M3terId]) -> Result<Vec<Link>, StoreError> {
         let operation = "load the owners of m3ter objects";
-        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key FROM links
-             WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND relation = 'owned'";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
+             WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND relation = 'owned' AND to_confirm = 0";
         let ids = serde_json::to_string(ids).expect("ids are texts");
         links(&self.database.fetch(operation, sql, vec![ids.into()]).await?, operation)
     }
 }
 
 impl LinkRelation {
-    /// The word in the store and in answers.
+    /// The word in answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Owned => "owned",
             Self::Referred => "referred",
+            Self::Unconfirmed => "to confirm",
+        }
+    }
+
+    /// What the store has in its two columns.
+    fn saved(self) -> (&'static str, i64) {
+        match self {
+            Self::Owned => ("owned", 0),
+            Self::Referred => ("referred", 0),
+            Self::Unconfirmed => ("owned", 1),
         }
     }
 }
@@ -79,6 +106,7 @@ pub(super) fn links(rows: &[Row], operation: &'static str) -> Result<Vec<Link>, 
 fn link(row: &Row, operation: &'static str) -> Result<Link, StoreError> {
     let unreadable = |value: String| StoreError::Unreadable { operation, value };
     let relation = match row.text("relation").as_str() {
+        "owned" if row.integer("to_confirm") != 0 => LinkRelation::Unconfirmed,
         "owned" => LinkRelation::Owned,
         "referred" => LinkRelation::Referred,
         other => return Err(unreadable(other.to_owned())),
@@ -105,15 +133,17 @@ pub(super) async fn insert_links(transaction: &mut Transaction, links: &[Link]) 
     let json = |link: &&Link| {
         json!({
             "root": link.root, "row": link.object.row, "kind": link.object.kind.name(), "key": link.object.key,
-            "m3terId": link.m3ter_id, "relation": link.relation.as_str(), "sourceKey": link.source_key,
+            "m3terId": link.m3ter_id, "relation": link.relation.saved().0, "toConfirm": link.relation.saved().1, "sourceKey": link.source_key,
         })
     };
     let links: Json = by_object.values().map(json).collect();
-    let sql = "INSERT INTO links (root, row, kind, key, m3ter_id, relation, source_key)
-         SELECT value->>'root', value->>'row', value->>'kind', value->>'key', value->>'m3terId', value->>'relation', value->>'sourceKey'
+    let sql = "INSERT INTO links (root, row, kind, key, m3ter_id, relation, source_key, to_confirm)
+         SELECT value->>'root', value->>'row', value->>'kind', value->>'key', value->>'m3terId', value->>'relation', value->>'sourceKey',
+             CAST(value->>'toConfirm' AS BIGINT)
          FROM {objects:$1}
          WHERE true
          ON CONFLICT (root, row, kind, key) DO UPDATE
-         SET m3ter_id = excluded.m3ter_id, relation = excluded.relation, source_key = excluded.source_key";
+         SET m3ter_id = excluded.m3ter_id, relation = excluded.relation, source_key = excluded.source_key,
+             to_confirm = excluded.to_confirm";
     transaction.execute(sql, vec![links.to_string().into()]).await.map(drop)
 }

@@ -1,15 +1,18 @@
 //! Opening the database of a `DATABASE_URL`, and bringing it up to date.
 
 use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::StoreError;
 use super::connections::Connections;
@@ -32,8 +35,8 @@ pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
     match scheme {
         "sqlite" => open_sqlite(url).await,
         "postgres" | "postgresql" => open_postgres(url).await,
-        // Whatever stands before a colon is at most a scheme; text without one may be anything, so only its beginning is shown.
-        scheme => Err(StoreError::UnknownScheme(scheme.chars().take(20).collect())),
+        // It may be anything, a secret too: none of it is shown.
+        _ => Err(StoreError::UnknownScheme),
     }
 }
 
@@ -50,8 +53,12 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
     }
     let place: Arc<str> = file.display().to_string().into();
     let failed = |source| StoreError::from_sqlx("open the database", &place, source);
+    let creates = !url.contains("mode=") || url.contains("mode=rwc");
+    if creates {
+        make_private(&file);
+    }
     let options = options
-        .create_if_missing(!url.contains("mode=") || url.contains("mode=rwc"))
+        .create_if_missing(creates)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
@@ -62,8 +69,26 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     SQLITE_MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|source| StoreError::from_migration(&place, source))?;
     transaction.commit().await.map_err(failed)?;
+    // It connects when it is needed.
+    let unsynced = sqlite_pool(1).connect_lazy_with(options.clone().synchronous(SqliteSynchronous::Normal));
     let readers = sqlite_pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(failed)?;
-    Ok(Database::new(Engine::Sqlite { writer: Connections::new(writer), readers: Connections::new(readers) }, place))
+    let [writer, unsynced, readers] = [writer, unsynced, readers].map(Connections::new);
+    Ok(Database::new(Engine::Sqlite { writer, unsynced, readers }, place))
+}
+
+/// Makes a file that is not there yet, for its owner's eyes only: it tells what is billed to whom. `SQLite` gives the files beside it the same
+/// mode, and says better why it could not be made.
+fn make_private(file: &Path) {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && others_may_read(file) => {
+            tracing::warn!("the database `{}` can be read by others than its owner: `chmod 600` it", file.display());
+        }
+        _ => {}
+    }
+}
+
+fn others_may_read(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
 }
 
 fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
@@ -77,11 +102,9 @@ fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
 }
 
 async fn open_postgres(url: &str) -> Result<Database, StoreError> {
-    let options = PgConnectOptions::from_str(url).map_err(StoreError::InvalidUrl)?;
+    let options = postgres_options(url)?;
     let name = options.get_database().unwrap_or_else(|| options.get_username());
     let place: Arc<str> = format!("{}:{}/{name}", options.get_host(), options.get_port()).into();
-    // PgBouncer refuses start parameters that it does not know. Statements hold their values, which no log may show.
-    let options = options.extra_float_digits(None).application_name("sync-to-m3ter").disable_statement_logging();
     // A dead connection shows at its first message, for which another one is taken: no test beforehand.
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
@@ -93,6 +116,56 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
     let database = Database::new(Engine::Postgres(Connections::new(pool)), place);
     migrate_postgres(&database, &POSTGRES_MIGRATIONS, i64::MAX).await?;
     Ok(database)
+}
+
+/// What a URL says, without parameters that nobody knows: sqlx would log them with their values.
+fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let invalid = |error: url::ParseError| StoreError::InvalidUrl(sqlx::Error::Configuration(error.into()));
+    let mut url = url::Url::parse(url).map_err(invalid)?;
+    let (known, unknown): (Vec<_>, Vec<_>) = url.query_pairs().into_owned().partition(|(name, _)| is_known(name));
+    if !unknown.is_empty() {
+        tracing::warn!(parameters = unknown.len(), "DATABASE_URL has parameters that are not known; they are left out");
+        url.query_pairs_mut().clear().extend_pairs(known);
+    }
+    let options = PgConnectOptions::from_str(url.as_str()).map_err(StoreError::InvalidUrl)?;
+    // PgBouncer refuses start parameters that it does not know. Statements hold their values, which no log may show.
+    Ok(options.extra_float_digits(None).application_name("sync-to-m3ter").disable_statement_logging())
+}
+
+/// The parameters of a URL that sqlx reads.
+fn is_known(parameter: &str) -> bool {
+    const KNOWN: [&str; 18] = [
+        "sslmode",
+        "ssl-mode",
+        "sslrootcert",
+        "ssl-root-cert",
+        "ssl-ca",
+        "sslcert",
+        "ssl-cert",
+        "sslkey",
+        "ssl-key",
+        "statement-cache-capacity",
+        "host",
+        "hostaddr",
+        "port",
+        "dbname",
+        "user",
+        "password",
+        "application_name",
+        "options",
+    ];
+    KNOWN.contains(&parameter) || parameter.starts_with("options[")
+}
+
+/// Connects as another URL says from now on, once that has worked: the connections that there are stay.
+pub(super) async fn follow(database: &Database, url: &str) -> Result<(), StoreError> {
+    let Engine::Postgres(connections) = &database.engine else { return Ok(()) };
+    let options = postgres_options(url)?;
+    let failed = |source| StoreError::from_sqlx("open the database", &database.place, source);
+    let trial = tokio::time::timeout(CONNECT_TIME, options.connect()).await.map_err(|_| failed(sqlx::Error::PoolTimedOut))?;
+    let _ = trial.map_err(failed)?.close().await;
+    connections.follow(options);
+    Ok(())
 }
 
 /// Any number, the same in every version: whoever brings the tables up to date holds the lock with it.

@@ -6,13 +6,31 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::database::Access;
+use super::admission::NewRun;
+use super::database::{Access, Row, Value};
 use super::handover::LINKS_RUN;
 use super::history::{RunFilter, first_id_at};
-use super::runs::NewRun;
+use super::reopen::REOPEN_RUN;
 use super::{Store, StoreError};
-use crate::domain::ids::SyncRunId;
+use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::run::RunTask;
+
+/// A failed run that is run again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// The failed one.
+    pub failed: SyncRunId,
+    /// Its record.
+    pub parent_record_id: SalesforceId,
+    /// What it does; `None` if this version does not know.
+    pub task: Option<RunTask>,
+    /// How it failed.
+    pub error_code: Option<String>,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// The run that does it again; `None` as long as it is only planned.
+    pub run: Option<SyncRunId>,
+}
 
 impl Store {
     /// What a run was asked to do.
@@ -23,50 +41,52 @@ impl Store {
         let Some(row) = rows.first() else { return Ok(None) };
         let kind = row.text("kind");
         // What an operator did by hand is done once.
-        if kind == LINKS_RUN {
+        if kind == LINKS_RUN || kind == REOPEN_RUN {
             return Ok(None);
         }
-        let task = RunTask::from_saved(&kind, &row.text("parameters")).ok_or(StoreError::Unreadable { operation, value: kind })?;
+        let (task, expected_plan) =
+            RunTask::from_saved(&kind, &row.text("parameters")).ok_or(StoreError::Unreadable { operation, value: kind })?;
         Ok(Some(NewRun {
             id,
             parent_record_id: super::salesforce_id(row.text("parent_record_id"), operation)?,
             task,
+            expected_plan,
             dry_run: row.integer("dry_run") != 0,
             requested_at: super::instant(row, "requested_at_ms", operation)?,
             replay_of: None,
             requested_by: row.optional_text("requested_by"),
+            salesforce_user: None,
+            awaited_until: None,
             trace: None,
         }))
     }
 
+    /// The failed runs that [`Store::schedule_replays`] would run again.
+    pub async fn plan_replays(&self, filter: &RunFilter) -> Result<Vec<Replay>, StoreError> {
+        let operation = "look for the runs to replay";
+        let (sql, values) = replayable(filter);
+        self.database.fetch(operation, &sql, values).await?.iter().map(|row| replay(row, operation)).collect()
+    }
+
     /// Plans new runs for the failed ones that `filter` names, one every `spacing` from now: for each record the last one, unless a newer
-    /// run of it is there. One that would have been tried again by itself is not any more.
+    /// run of its kind is there, or one of any kind that was no failure ended since. One that would have been tried again by itself is not
+    /// any more.
     pub async fn schedule_replays(
         &self,
         filter: &RunFilter,
         spacing: Duration,
         requested_by: Option<String>,
-    ) -> Result<Vec<SyncRunId>, StoreError> {
+    ) -> Result<Vec<Replay>, StoreError> {
         let operation = "plan the replay of runs";
         let mut transaction = self.database.begin(Access::Write, operation).await?;
-        let (conditions, values) = filter.conditions();
-        let sql = format!(
-            "SELECT id FROM runs AS failed
-             WHERE {conditions} AND sync_status = 'Failed' AND state IN ('ended', 'retrying') AND dry_run = 0
-               AND NOT EXISTS (
-                   SELECT 1 FROM runs AS newer
-                   WHERE newer.parent_record_id = failed.parent_record_id AND newer.kind = failed.kind AND newer.dry_run = 0
-                     AND newer.id > failed.id
-               )
-             ORDER BY id LIMIT $1"
-        );
+        let (sql, values) = replayable(filter);
         let failed = transaction.fetch(&sql, values).await?;
         let spacing_ms = i64::try_from(spacing.as_millis()).unwrap_or(i64::MAX);
         let mut planned = Vec::with_capacity(failed.len());
         for (number, row) in (0_i64..).zip(&failed) {
             let id = SyncRunId(Uuid::now_v7());
-            let sql = "UPDATE runs SET state = 'ended', next_try_at_ms = NULL WHERE id = $1 AND state = 'retrying'";
-            transaction.execute(sql, vec![row.text("id").into()]).await?;
+            let sql = "UPDATE runs SET state = 'ended', next_try_at_ms = NULL, superseded_by = $2 WHERE id = $1 AND state = 'retrying'";
+            transaction.execute(sql, vec![row.text("id").into(), id.to_string().into()]).await?;
             let sql = "INSERT INTO runs
                      (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by, state, next_try_at_ms)
                  SELECT $1, parent_record_id, kind, parameters, 0, $2, id, $3, 'retrying', {now} + $4 FROM runs WHERE id = $5";
@@ -78,7 +98,7 @@ impl Store {
                 row.text("id").into(),
             ];
             transaction.execute(sql, values).await?;
-            planned.push(id);
+            planned.push(Replay { run: Some(id), ..replay(row, operation)? });
         }
         transaction.commit().await?;
         Ok(planned)
@@ -119,9 +139,9 @@ impl Store {
                 continue;
             }
             let (id, number) = (SyncRunId(Uuid::now_v7()), i64::try_from(planned.len()).unwrap_or(i64::MAX));
-            let sql = "INSERT INTO runs (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by, state,
-                     next_try_at_ms, after_login)
-                 SELECT $1, parent_record_id, kind, parameters, 0, $2, id, requested_by, 'retrying', {now} + $3, 1 FROM runs WHERE id = $4";
+            let sql = "INSERT INTO runs (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by, salesforce_users,
+                     state, next_try_at_ms, after_login)
+                 SELECT $1, parent_record_id, kind, parameters, 0, $2, id, requested_by, salesforce_users, 'retrying', {now} + $3, 1 FROM runs WHERE id = $4";
             let delay = number.saturating_mul(i64::try_from(spacing.as_millis()).unwrap_or(i64::MAX));
             transaction.execute(sql, vec![id.to_string().into(), Timestamp::now().into(), delay.into(), row.text("id").into()]).await?;
             planned.push(id);
@@ -129,4 +149,33 @@ impl Store {
         transaction.commit().await?;
         Ok(planned)
     }
+}
+
+/// The statement that finds the runs that a filter lets be run again.
+fn replayable(filter: &RunFilter) -> (String, Vec<Value>) {
+    let (conditions, values) = filter.conditions();
+    let sql = format!(
+        "SELECT id, parent_record_id, kind, parameters, error_code, requested_at_ms FROM runs AS failed
+         WHERE {conditions} AND sync_status = 'Failed' AND state IN ('ended', 'retrying') AND dry_run = 0
+           AND NOT EXISTS (
+               SELECT 1 FROM runs AS newer
+               WHERE newer.parent_record_id = failed.parent_record_id AND newer.dry_run = 0 AND newer.id <> failed.id
+                 AND (newer.id > failed.id AND newer.kind = failed.kind
+                   OR (newer.id > failed.id OR newer.ended_at_ms > failed.ended_at_ms)
+                     AND newer.kind IN ('sync', 'endDate') AND newer.sync_status <> 'Failed')
+           )
+         ORDER BY id LIMIT $1"
+    );
+    (sql, values)
+}
+
+fn replay(row: &Row, operation: &'static str) -> Result<Replay, StoreError> {
+    Ok(Replay {
+        failed: super::run_id(row.text("id"), operation)?,
+        parent_record_id: super::salesforce_id(row.text("parent_record_id"), operation)?,
+        task: RunTask::from_saved(&row.text("kind"), &row.text("parameters")).map(|(task, _)| task),
+        error_code: row.optional_text("error_code"),
+        requested_at: super::instant(row, "requested_at_ms", operation)?,
+        run: None,
+    })
 }

@@ -1,4 +1,4 @@
-//! The runs: one row for each request that is not answered by another run; from its admission to its end.
+//! The runs: one row for each request that is not answered by another run; what its holder writes, to its end.
 //!
 //! Whatever a holder writes is a transaction that begins with an UPDATE of its run by id, fence and state: it changes no row once
 //! another process has the run, and nothing else is written then.
@@ -16,37 +16,8 @@ use super::{Store, StoreError};
 use crate::domain::entity::ObjectKey;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::outcome::{ObjectResult, SyncResult};
-use crate::domain::run::{RunCallout, RunState, RunTask, RunTry};
-
-/// A run that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewRun {
-    /// Its id, a UUID of version 7: later runs sort later.
-    pub id: SyncRunId,
-    /// The record.
-    pub parent_record_id: SalesforceId,
-    /// What is to be done with it.
-    pub task: RunTask,
-    /// Whether nothing is to be written to m3ter or Salesforce.
-    pub dry_run: bool,
-    /// When it was asked for.
-    pub requested_at: Timestamp,
-    /// The run that it repeats.
-    pub replay_of: Option<SyncRunId>,
-    /// Who asked for it, where callers have names.
-    pub requested_by: Option<String>,
-    /// The trace that it belongs to.
-    pub trace: Option<String>,
-}
-
-/// What became of a request for a run.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Admission {
-    /// The run is claimed and can begin.
-    Claimed(ClaimedRun),
-    /// Another run of the record is running: this one waits, or joins the one that waits.
-    Waits(SyncRunId),
-}
+use crate::domain::plan::Plan;
+use crate::domain::run::{RunCallout, RunState, RunTry};
 
 /// Which run a holder has, and by which claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,55 +52,7 @@ pub struct EndedTry<'a> {
     pub ended_at: Timestamp,
 }
 
-/// Inserts a run, unless its id is there already or its state is one that the record has already.
-const INSERT_RUN: &str = "INSERT INTO runs
-         (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by,
-          state, owner, fence, lease_until_ms, started_at_ms, trace)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $11 = 0 THEN 0 ELSE {now} + $12 END, $13, $14)
-     ON CONFLICT DO NOTHING";
-
-/// How often an admission starts over because the run that it met ended meanwhile.
-const ADMISSION_ROUNDS: u32 = 20;
-
 impl Store {
-    /// Saves a run: claimed at once if its record is free, else as waiting, else not at all because one like it waits already.
-    pub async fn admit(&self, run: &NewRun, claimant: &Claimant) -> Result<Admission, StoreError> {
-        let operation = "save a run";
-        // Mostly the record is free: one message, whose answer is the same if it has to be sent twice.
-        let statements = [INSERT_RUN, "SELECT owner, fence FROM runs WHERE id = $1"];
-        let rows = self.database.write_at_once(operation, &statements, inserted(run, Some(claimant))).await?;
-        match rows.first() {
-            Some(row) if row.optional_text("owner").as_ref() == Some(&claimant.owner) && row.integer("fence") == 1 => {
-                return Ok(Admission::Claimed(ClaimedRun::first(run)));
-            }
-            // The first answer was lost for so long that another process has the run by now.
-            Some(_) => return Ok(Admission::Waits(run.id)),
-            None => {}
-        }
-        let mut transaction = self.database.begin(Access::Write, operation).await?;
-        for _ in 0..ADMISSION_ROUNDS {
-            if insert(&mut transaction, run, Some(claimant)).await? {
-                transaction.commit().await?;
-                return Ok(Admission::Claimed(ClaimedRun::first(run)));
-            }
-            // A run that waits at this moment begins later, and so sees the record as it is now, or newer.
-            if let Some(waiting) = find_waiting(&mut transaction, run).await? {
-                join(&mut transaction, waiting, run).await?;
-                transaction.commit().await?;
-                return Ok(Admission::Waits(waiting));
-            }
-            // The running one cannot end before this transaction does: it will find who waits for it.
-            let sql = "UPDATE runs SET fence = fence WHERE parent_record_id = $1 AND state = 'running' AND dry_run = 0";
-            let is_running = transaction.execute(sql, vec![run.parent_record_id.as_str().into()]).await? > 0;
-            if is_running && insert(&mut transaction, run, None).await? {
-                transaction.commit().await?;
-                return Ok(Admission::Waits(run.id));
-            }
-        }
-        transaction.roll_back().await?;
-        Err(StoreError::Locked { operation, database: self.database.place.to_string() })
-    }
-
     /// Saves what a run has done so far, all or none.
     pub async fn save_progress(&self, held: Held, progress: &Progress<'_>) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "save the progress of a run").await?;
@@ -148,6 +71,14 @@ impl Store {
         transaction.commit().await
     }
 
+    /// Saves the plan that a run carries out: whoever takes the run over goes on with what is left of it.
+    pub async fn save_plan(&self, held: Held, plan: &Plan) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin(Access::Write, "save the plan of a run").await?;
+        let sql = "UPDATE runs SET plan = $1 WHERE id = $2 AND fence = $3 AND state = 'running' RETURNING id";
+        transaction.fenced(held, sql, vec![plan.to_saved().into()]).await?;
+        transaction.commit().await
+    }
+
     /// Deletes the links of some objects of a deal, all or none.
     pub async fn delete_links(&self, held: Held, root: &SalesforceId, objects: &[ObjectKey]) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "delete links of a record").await?;
@@ -162,24 +93,26 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Saves the end of a try, and in the same transaction begins the run that waits for the record: claimed by `next`, or free for
-    /// any process if that is `None`. With `next_try_at` in the result the run stays to be tried again.
+    /// Saves the end of a try, and in the same transaction begins the run that waits for the record, claimed by `next`; if that is `None`
+    /// it waits on for its turn among all. With `next_try_at` in the result the run stays to be tried again.
     pub async fn end(&self, run: &ClaimedRun, ended: &EndedTry<'_>, next: Option<&Claimant>) -> Result<Option<ClaimedRun>, StoreError> {
         let operation = "save the end of a run";
         let result = ended.result;
         let state = if result.next_try_at.is_some() { RunState::Retrying } else { RunState::Ended };
         let end = "UPDATE runs SET state = $3, ended_at_ms = $4, sync_status = $5, error_code = $6, result = $7, next_try_at_ms = $8,
-                 tries = $9, callouts = $10, lease_until_ms = 0
+                 tries = $9, callouts = $10, attention = $14, lease_until_ms = 0, plan = CASE WHEN $3 = 'ended' THEN NULL ELSE plan END
              WHERE id = $1 AND fence = $2 AND state = 'running'
              RETURNING id";
         // A statement sees what was committed before it began: this one also who was admitted to wait while the first one had to wait
         // for that. It begins a run only if this one has ended under this claim, now or by the same message before.
-        let begin_next = "UPDATE runs SET state = 'running', owner = $11, fence = fence + 1, started_at_ms = $4,
-                 lease_until_ms = CASE WHEN $11 IS NULL THEN 0 ELSE {now} + $12 END
-             WHERE state = 'waiting'
+        let begin_next = "UPDATE runs SET state = 'running', owner = $11, fence = fence + 1,
+                 started_at_ms = CASE WHEN requested_at_ms > $4 THEN requested_at_ms ELSE $4 END,
+                 lease_until_ms = {now} + $12
+             WHERE state = 'waiting' AND $11 IS NOT NULL
                AND id = (SELECT id FROM runs WHERE parent_record_id = $13 AND state = 'waiting' AND dry_run = 0 ORDER BY id LIMIT 1)
                AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND fence = $2 AND state <> 'running')
                AND NOT EXISTS (SELECT 1 FROM runs WHERE parent_record_id = $13 AND state = 'running' AND dry_run = 0)
+               AND NOT EXISTS (SELECT 1 FROM pauses WHERE state = 'paused')
              RETURNING *";
         let values = vec![
             run.held.run.to_string().into(),
@@ -195,11 +128,12 @@ impl Store {
             next.map(|claimant| claimant.owner.clone()).into(),
             next.map_or(0, Claimant::lease_ms).into(),
             run.parent_record_id.as_str().into(),
+            (!result.attention.is_empty()).then(|| format!(" {} ", result.attention.join(" "))).into(),
         ];
         let rows = self.database.write_at_once(operation, &[end, begin_next], values).await?;
         match rows.as_slice() {
             [ended, begun @ ..] if ended.text("id") == run.held.run.to_string() => {
-                begun.first().filter(|_| next.is_some()).map(|row| claimed(row, operation)).transpose()
+                begun.first().map(|row| claimed(row, operation)).transpose()
             }
             _ => self.ended_before(run, ended, next).await,
         }
@@ -221,7 +155,7 @@ impl Store {
         let Some(claimant) = next else { return Ok(None) };
         // A run that waited was never claimed before.
         let sql = "UPDATE runs SET lease_until_ms = {now} + $1
-             WHERE parent_record_id = $2 AND state = 'running' AND dry_run = 0 AND owner = $3 AND fence = 1 AND started_at_ms = $4
+             WHERE parent_record_id = $2 AND state = 'running' AND dry_run = 0 AND owner = $3 AND fence = 1 AND started_at_ms >= $4
              RETURNING *";
         let values =
             vec![claimant.lease_ms().into(), run.parent_record_id.as_str().into(), claimant.owner.as_str().into(), ended.ended_at.into()];
@@ -243,47 +177,6 @@ impl Transaction {
         let sql = "UPDATE runs SET fence = fence WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING id";
         self.fenced(held, sql, Vec::new()).await.map(drop)
     }
-}
-
-async fn insert(transaction: &mut Transaction, run: &NewRun, claimant: Option<&Claimant>) -> Result<bool, StoreError> {
-    Ok(transaction.execute(INSERT_RUN, inserted(run, claimant)).await? > 0)
-}
-
-/// The parameters of [`INSERT_RUN`].
-fn inserted(run: &NewRun, claimant: Option<&Claimant>) -> Vec<Value> {
-    vec![
-        run.id.to_string().into(),
-        run.parent_record_id.as_str().into(),
-        run.task.kind().into(),
-        run.task.parameters().into(),
-        run.dry_run.into(),
-        run.requested_at.into(),
-        run.replay_of.map(|id| id.to_string()).into(),
-        run.requested_by.clone().into(),
-        if claimant.is_some() { RunState::Running } else { RunState::Waiting }.as_str().into(),
-        claimant.map(|claimant| claimant.owner.clone()).into(),
-        i64::from(claimant.is_some()).into(),
-        claimant.map_or(0, Claimant::lease_ms).into(),
-        claimant.map(|_| run.requested_at).into(),
-        run.trace.clone().into(),
-    ]
-}
-
-async fn find_waiting(transaction: &mut Transaction, run: &NewRun) -> Result<Option<SyncRunId>, StoreError> {
-    let sql = "SELECT id FROM runs
-         WHERE parent_record_id = $1 AND kind = $2 AND parameters = $3 AND state = 'waiting' AND dry_run = 0";
-    let values = vec![run.parent_record_id.as_str().into(), run.task.kind().into(), run.task.parameters().into()];
-    let rows = transaction.fetch(sql, values).await?;
-    rows.first().map(|row| super::run_id(row.text("id"), "find a waiting run")).transpose()
-}
-
-/// Notes who shares a run from now on, if that is somebody else than its first asker. It may begin or end meanwhile: its row stays.
-async fn join(transaction: &mut Transaction, waiting: SyncRunId, run: &NewRun) -> Result<(), StoreError> {
-    let Some(name) = &run.requested_by else { return Ok(()) };
-    let sql = "INSERT INTO run_joiners (run_id, name)
-         SELECT id, $1 FROM runs WHERE id = $2 AND (requested_by IS NULL OR requested_by <> $1)
-         ON CONFLICT DO NOTHING";
-    transaction.execute(sql, vec![name.as_str().into(), waiting.to_string().into()]).await.map(drop)
 }
 
 fn text(value: &(impl Serialize + ?Sized)) -> String {

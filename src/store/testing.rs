@@ -36,7 +36,7 @@ pub(super) async fn postgres_database() -> String {
 pub(super) async fn unmigrated(url: &str) -> Database {
     let engine = if url.starts_with("sqlite:") {
         let connections = Connections::new(SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap());
-        Engine::Sqlite { writer: connections.clone(), readers: connections }
+        Engine::Sqlite { writer: connections.clone(), unsynced: connections.clone(), readers: connections }
     } else {
         Engine::Postgres(Connections::new(PgPool::connect(url).await.unwrap()))
     };

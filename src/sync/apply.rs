@@ -12,7 +12,7 @@ use crate::changeset::{Absence, Availability, Change, Changeset, KnownIds, Step,
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
-use crate::domain::outcome::{Action, Failure, ObjectResult};
+use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult};
 use crate::sync::recorder::Recorder;
 use crate::sync::write::{Writer, Written};
 
@@ -31,17 +31,28 @@ const WRITTEN_AT_ONCE: usize = 64;
 /// Where changes find the objects that they refer to, and a place for their own requests.
 struct Board {
     objects: HashMap<ObjectKey, watch::Sender<Availability>>,
+    /// Whether what makes room for others is written, or will not be.
+    ended: HashMap<ObjectKey, watch::Sender<bool>>,
     places: Semaphore,
 }
 
 /// Applies all changes; the outcomes come in their order.
 pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>, recorder: &Recorder<'_>) -> Vec<Applied> {
     let object = |change: &Change| (change.desired.key.clone(), watch::Sender::new(change.availability()));
-    let board = Board { objects: changeset.changes.iter().map(object).collect(), places: Semaphore::new(WRITTEN_AT_ONCE) };
+    let awaited = changeset.makes_room.values().flatten();
+    let board = Board {
+        objects: changeset.changes.iter().map(object).collect(),
+        ended: awaited.map(|key| (key.clone(), watch::Sender::new(false))).collect(),
+        places: Semaphore::new(WRITTEN_AT_ONCE),
+    };
     join_all(changeset.changes.iter().enumerate().map(|(position, change)| {
         let board = &board;
         async move {
+            board.room(changeset.makes_room.get(&change.desired.key)).await;
             let applied = apply_one(change, board, writer).await;
+            if let Some(ended) = board.ended.get(&change.desired.key) {
+                ended.send_replace(true);
+            }
             if let Some(sender) = board.objects.get(&change.desired.key) {
                 let availability = match (&applied.id, change.availability()) {
                     (Some(id), _) => Availability::There(id.clone()),
@@ -90,6 +101,14 @@ impl Board {
         Box::pin(writer.write(change, known)).await
     }
 
+    /// Waits for what makes room, whatever becomes of it.
+    async fn room(&self, first: Option<&Vec<ObjectKey>>) {
+        for ended in first.into_iter().flatten().filter_map(|key| self.ended.get(key)) {
+            // An error would say that the board is gone, which holds the sender.
+            let _ = ended.subscribe().wait_for(|ended| *ended).await;
+        }
+    }
+
     /// The ids of everything that a change refers to, once they are there.
     async fn arrivals(&self, change: &Change) -> Result<KnownIds, (EntityKind, Absence)> {
         let mut known = KnownIds::new();
@@ -119,6 +138,11 @@ fn without_write(mut result: ObjectResult, existing: Option<&M3terId>) -> Applie
 }
 
 fn unsettled(key: &ObjectKey, failure: Failure) -> Applied {
+    if failure.code == ErrorCode::PlanChanged {
+        let remedy = "Ask for a new plan with a dry run, and send it if its changes are right";
+        let finding = Finding::new(FindingCode::PlanChanged, "Another change would be written than the one that was approved", remedy);
+        return Applied { result: invalid(key, &[finding]), id: None, failure: Some(failure) };
+    }
     let finding =
         Finding::new(FindingCode::OutcomeUnknown, failure.reason.clone(), "Sync again: what was done is found and nothing is made twice");
     Applied { result: invalid(key, &[finding]), id: None, failure: Some(failure) }

@@ -4,6 +4,7 @@
 //! for a Contract is described as one about the Contract's Accounts; where such an Account has more of a kind than the Contract, the
 //! Contract's are ended one by one instead, so that nothing else ends.
 
+mod memory;
 mod reach;
 mod target;
 
@@ -17,14 +18,17 @@ use crate::domain::ending::{BillingEntity, EndDateOrder};
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{Action, ErrorCode, Failure, FieldChange, ObjectResult, SyncResult};
+use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
+use crate::domain::warning::{Attention, Warning};
 use crate::m3ter::EndingOwner;
-use crate::store::{ClaimedRun, Progress, Store};
-use crate::sync::SyncMode;
+use crate::store::{ClaimedRun, Link, Progress, Store};
 use crate::sync::end_one::{End, EndedOne, end_one};
 use crate::sync::failure;
 use crate::sync::knowledge::Knowledge;
 use crate::sync::patience::Patience;
+use crate::sync::planned::{Refusal, approved};
 use crate::sync::runs::callouts;
+use crate::sync::{Safety, SyncMode};
 use crate::transport::{Budget, Effect};
 use reach::Billed;
 use target::Target;
@@ -39,6 +43,7 @@ pub(super) struct EndDating<'a> {
     pub(super) mode: SyncMode,
     pub(super) now: Timestamp,
     pub(super) budget: &'a Budget,
+    pub(super) safety: &'a Safety,
 }
 
 /// What became of one billing entity.
@@ -53,8 +58,10 @@ enum Became {
 #[derive(Default)]
 struct Report {
     results: Vec<ObjectResult>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
     failures: Vec<Failure>,
+    /// What would be written, where that is to be told.
+    plan: Option<Plan>,
 }
 
 impl EndDating<'_> {
@@ -71,10 +78,15 @@ impl EndDating<'_> {
         result.parent_record_id = Some(self.record.to_string());
         result.sync_run_id = Some(self.run.held.run.to_string());
         result.dry_run = self.mode == SyncMode::DryRun;
+        result.plan_hash = report.plan.map(|plan| plan.hash().to_string());
         result
     }
 
     async fn end(&self) -> Result<Report, Failure> {
+        if self.safety.end_date_needs_plan && self.mode == SyncMode::Apply && self.run.expected_plan.is_none() {
+            let reason = "Nothing ends here without a plan; ask with `dryRun=true` first, and send its `planHash` as `expectedPlan`";
+            return Err(Failure { code: ErrorCode::PlanRequired, reason: reason.to_owned() });
+        }
         let (target, organization) = tokio::join!(self.find_target(), self.knowledge.organization(self.budget));
         let (target, organization) = (target?, organization?);
         let time_zone = target.time_zone.as_ref().unwrap_or(&organization.time_zone);
@@ -83,16 +95,35 @@ impl EndDating<'_> {
             reason: format!("`{}` is not a date that m3ter can hold", self.order.end_date),
         })?;
         let end = End::at(instant, organization.time_zone.clone());
-        let reach = self.fetch_reach(&target, &end).await?;
+        let (reach, ended) = self.fetch_reach(&target, &end).await?;
         let (meant, spared): (Vec<Billed>, Vec<Billed>) = reach.into_iter().partition(|billed| billed.is_meant);
-        let rows = self.rows_of(&meant).await?;
+        let links = self.links_of(meant.iter().chain(&ended)).await?;
+        let rows: BTreeMap<M3terId, SalesforceId> = links.iter().map(|link| (link.m3ter_id.clone(), link.object.row.clone())).collect();
         let mut report = Report::default();
+        let plan = self.plan(&meant, &end, &rows);
+        if self.mode == SyncMode::Apply
+            && let Err(refusal) = self.approve(&plan, meant.len()).await?
+        {
+            let results = meant.iter().map(|billed| self.foresee(billed, &end, &rows)).collect();
+            report.results = refusal.refused(results);
+            report.plan = Some(plan);
+            report.failures.push(refusal.failure());
+            return Ok(report);
+        }
+        report.plan = Some(plan).filter(|_| self.mode == SyncMode::DryRun);
+        let remembered = match self.mode {
+            SyncMode::Apply if !(meant.is_empty() && ended.is_empty()) => {
+                Some(self.remember((&meant, &ended), &links, &end, &mut report).await?)
+            }
+            _ => None,
+        };
         if instant < self.now {
-            report.warnings.push(format!("The end {instant} lies in the past; bills may exist beyond it"));
+            let text = format!("The end {instant} lies in the past; bills may exist beyond it");
+            report.warnings.push(Warning::of(Attention::DateInPast, text));
         }
         if meant.is_empty() {
             let kinds: Vec<&str> = self.order.entities.iter().map(|entity| entity.word()).collect();
-            report.warnings.push(format!("Nothing runs beyond {instant} among {}", kinds.join(", ")));
+            report.warnings.push(format!("Nothing runs beyond {instant} among {}", kinds.join(", ")).into());
             return Ok(report);
         }
         if self.mode == SyncMode::DryRun {
@@ -100,18 +131,21 @@ impl EndDating<'_> {
         } else {
             self.apply(&target, &meant, &spared, &end, &rows, &mut report).await;
             self.save(&report).await;
+            if let Some(remembered) = &remembered {
+                self.settle(remembered, &report, &end).await;
+            }
         }
-        report.warnings.push(
-            "A later sync of the record gives what it reads from Salesforce to m3ter, ends among it; change them there as well".to_owned(),
-        );
+        report
+            .warnings
+            .push("A later sync leaves these ends while Salesforce says no later ones than now; change them there as well".into());
         Ok(report)
     }
 
-    /// The rows that the objects are linked to.
-    async fn rows_of(&self, meant: &[Billed]) -> Result<BTreeMap<M3terId, SalesforceId>, Failure> {
-        let ids: Vec<M3terId> = meant.iter().map(|billed| billed.object.id.clone()).collect();
-        let links = Patience::of(self.budget).with(|| self.store.load_owners(&ids)).await.map_err(|error| failure::of_store(&error))?;
-        Ok(links.into_iter().map(|link| (link.m3ter_id, link.object.row)).collect())
+    /// The links of the records that made the objects.
+    async fn links_of(&self, objects: impl Iterator<Item = &Billed>) -> Result<Vec<Link>, Failure> {
+        let ids: Vec<M3terId> = objects.map(|billed| billed.object.id.clone()).collect();
+        let links = Patience::of(self.budget).with(|| self.store.load_owners(&ids)).await;
+        links.map_err(|error| failure::of_store(&error))
     }
 
     async fn apply(
@@ -123,7 +157,11 @@ impl EndDating<'_> {
         rows: &BTreeMap<M3terId, SalesforceId>,
         report: &mut Report,
     ) {
-        let singly: BTreeSet<BillingEntity> = spared.iter().map(|billed| billed.entity).collect();
+        // Exactly what was approved ends: m3ter's call may reach what nobody has seen.
+        let singly: BTreeSet<BillingEntity> = match self.run.expected_plan {
+            Some(_) => meant.iter().map(|billed| billed.entity).collect(),
+            None => spared.iter().map(|billed| billed.entity).collect(),
+        };
         let by_call: Vec<&Billed> = meant.iter().filter(|billed| !singly.contains(&billed.entity)).collect();
         let one_by_one: Vec<&Billed> = meant.iter().filter(|billed| singly.contains(&billed.entity)).collect();
         let (called, ended) = tokio::join!(self.end_by_call(target, &by_call, end, report), self.end_singly(&one_by_one, end));
@@ -201,20 +239,63 @@ impl EndDating<'_> {
         .await
     }
 
+    /// Whether it may be written: it is what was approved, or not more than is usual, and not too much within an hour.
+    async fn approve(&self, plan: &Plan, objects: usize) -> Result<Result<(), Refusal>, Failure> {
+        let patience = Patience::of(self.budget);
+        match self.run.expected_plan {
+            Some(expected) => {
+                if approved(plan, expected, self.run, self.store, patience).await?.is_none() {
+                    return Ok(Err(Refusal::PlanChanged));
+                }
+            }
+            None => {
+                if let Some(what) = self.safety.usual.too_many_ends(objects) {
+                    return Ok(Err(Refusal::Unusual(what)));
+                }
+            }
+        }
+        let (Some(per_hour), true) = (self.safety.end_dates_per_hour, objects > 0) else { return Ok(Ok(())) };
+        let objects = u32::try_from(objects).unwrap_or(u32::MAX);
+        let reserved = patience.with(|| self.store.reserve_ends(self.run.held, objects, per_hour)).await;
+        match reserved.map_err(|error| failure::of_store(&error))? {
+            Ok(()) => Ok(Ok(())),
+            Err(left) => {
+                let reason = format!(
+                    "{objects} objects would end, and of the {per_hour} that may end within an hour (END_DATES_PER_HOUR) {left} are left; wait, or raise it"
+                );
+                Err(Failure { code: ErrorCode::EndDateLimitExceeded, reason })
+            }
+        }
+    }
+
+    /// What would be written.
+    fn plan(&self, meant: &[Billed], end: &End, rows: &BTreeMap<M3terId, SalesforceId>) -> Plan {
+        let mut plan = Plan::default();
+        for billed in meant {
+            let change = change(billed, end);
+            plan.add(&PlannedChange {
+                kind: billed.entity.object_name(),
+                row: rows.get(&billed.object.id).unwrap_or(self.record).as_str(),
+                key: "",
+                m3ter_id: billed.object.id.as_str(),
+                action: PlannedAction::Update,
+                field: &change.field,
+                old: change.old_value.as_deref(),
+                new: change.new_value.as_deref(),
+            });
+        }
+        plan
+    }
+
     fn foresee(&self, billed: &Billed, end: &End, rows: &BTreeMap<M3terId, SalesforceId>) -> ObjectResult {
         let Billed { entity, object, .. } = billed;
-        let change = FieldChange {
-            field: "endDate".to_owned(),
-            old_value: object.text("endDate").map(ToOwned::to_owned),
-            new_value: Some(end.shown(*entity)),
-            source: "`endDate` of the request".to_owned(),
-        };
+        let change = change(billed, end);
         let row = rows.get(&object.id).unwrap_or(self.record);
         let mut result = ObjectResult::named(entity.object_name(), row, Action::Updated, format!("Would be ended: {change}"));
         result.m3ter_id = Some(object.id.to_string());
         result.changes = Some(vec![change]);
         if end.comes_before_the_start_of(*entity, object) {
-            result.warnings.push(begins_later(object));
+            result.warnings.push(begins_later(object).into());
         }
         result
     }
@@ -254,7 +335,7 @@ impl EndDating<'_> {
             EndingOwner::Account(id) => format!("the Account {id}"),
             EndingOwner::Contract(id) => format!("the Contract {id}"),
         };
-        result.warnings.push(format!("m3ter ended it although nothing showed it under {owner}; look at it in m3ter"));
+        result.warnings.push(format!("m3ter ended it although nothing showed it under {owner}; look at it in m3ter").into());
         result
     }
 
@@ -265,6 +346,15 @@ impl EndDating<'_> {
         if let Err(error) = Patience::of(self.budget).with(|| self.store.save_progress(self.run.held, &progress)).await {
             failure::of_store(&error);
         }
+    }
+}
+
+fn change(billed: &Billed, end: &End) -> FieldChange {
+    FieldChange {
+        field: "endDate".to_owned(),
+        old_value: billed.object.text("endDate").map(ToOwned::to_owned),
+        new_value: Some(end.shown(billed.entity)),
+        source: "`endDate` of the request".to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! forward: what has ended by then is left as it is.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
@@ -10,6 +11,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::dates::date_at;
 use crate::domain::ending::BillingEntity;
 use crate::domain::entity::EntityKind;
+use crate::domain::made_end::Until;
 use crate::domain::outcome::Failure;
 use crate::domain::value::date_in_text;
 use crate::m3ter;
@@ -47,6 +49,11 @@ impl End {
         self.instant
     }
 
+    /// The calendar date of m3ter on which it lies.
+    pub(super) fn date(&self) -> Date {
+        date_at(self.instant, &self.time_zone)
+    }
+
     /// As the entity's `endDate` has it.
     pub(super) fn shown(&self, entity: BillingEntity) -> String {
         if entity.ends_on_a_date() { date_at(self.instant, &self.time_zone).to_string() } else { self.instant.to_string() }
@@ -55,6 +62,12 @@ impl End {
     /// Whether the object has no end, or a later one.
     pub(super) fn comes_before_that_of(&self, entity: BillingEntity, object: &ActualObject) -> bool {
         !self.is_at_or_after(entity, object, "endDate").unwrap_or(false)
+    }
+
+    /// Whether it is the object's own.
+    pub(super) fn is_that_of(&self, entity: BillingEntity, object: &ActualObject) -> bool {
+        let shown = self.shown(entity);
+        Until::held(entity, object).is_some_and(|held| Until::read(entity, Some(&shown)) == Some(held))
     }
 
     /// Whether the object begins only then or later.

@@ -40,3 +40,9 @@ pub(super) fn of_store(error: &StoreError) -> Failure {
     tracing::error!(error = %ErrorChain(error), "the store did not take a step of a sync");
     Failure { code: ErrorCode::InternalError, reason: "The service could not use its database; it is safe to sync again".to_owned() }
 }
+
+/// What would be written now is not what was approved.
+pub(super) fn of_changed_plan() -> Failure {
+    let reason = "What would be written is not what `expectedPlan` says, in Salesforce or in m3ter something changed; look at the changes, and send their `planHash` if they are right";
+    Failure { code: ErrorCode::PlanChanged, reason: reason.to_owned() }
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::catalog::{Catalog, Catalogued, PlanTemplate};
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::mapping::{Mapping, Mappings, Query, remembered_name};
@@ -165,6 +165,14 @@ impl Knowledge {
             saved.map_err(|error| failure::of_store(&error))?;
         }
         Ok(before)
+    }
+
+    /// Whether syncs of a record let it say how they ended, as far as is known without asking.
+    pub(super) fn keeps_status(&self, record: &SalesforceId) -> bool {
+        let sobject = self.key_prefixes.read().unwrap_or_else(PoisonError::into_inner).get(record.key_prefix()).cloned();
+        let mapping = sobject.and_then(|sobject| self.mapping(&sobject));
+        let queries = self.queries.read().unwrap_or_else(PoisonError::into_inner);
+        mapping.and_then(|mapping| queries.get(mapping.root())).is_some_and(|(query, _)| query.status.status.is_some())
     }
 
     /// What the mappings name and cannot be read, though it could be before.

@@ -14,6 +14,7 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::value::date_in_text;
+use crate::domain::warning::{Attention, Warning};
 use crate::mapping::LineObject;
 use crate::salesforce;
 use crate::store::{Link, LinkRelation, Store};
@@ -126,7 +127,7 @@ fn only_contract(changeset: &Changeset) -> Option<&M3terId> {
 }
 
 /// What an earlier sync made and the record no longer asks for, although its row may still be there: it bills on until someone ends it.
-pub(super) fn left_behind(seen: &Seen<'_>, desired: &[DesiredObject], rows: &HashSet<SalesforceId>, now: Timestamp) -> Vec<String> {
+pub(super) fn left_behind(seen: &Seen<'_>, desired: &[DesiredObject], rows: &HashSet<SalesforceId>, now: Timestamp) -> Vec<Warning> {
     let wanted: HashSet<&ObjectKey> = desired.iter().map(|object| &object.key).collect();
     let today = date_at(now, &TimeZone::UTC);
     let runs = |object: &ActualObject| object.text("endDate").and_then(date_in_text).is_none_or(|end| end > today);
@@ -134,13 +135,13 @@ pub(super) fn left_behind(seen: &Seen<'_>, desired: &[DesiredObject], rows: &Has
         let object = seen.object(link.object.kind, &link.m3ter_id).filter(|object| runs(object))?;
         let (id, row) = (&object.id, &link.object.row);
         match link.object.kind {
-            EntityKind::Commitment => Some(format!(
+            EntityKind::Commitment => Some(Warning::of(Attention::CommitmentLeft, format!(
                 "The Commitment {id} of {row} is no longer asked for, as its amount is blank or its row takes no part, and stands in m3ter; end it there if it is not owed"
-            )),
+            ))),
             // Of rows that are gone, the setting for removed lines decides.
-            EntityKind::AccountPlan if rows.contains(row) => Some(format!(
+            EntityKind::AccountPlan if rows.contains(row) => Some(Warning::of(Attention::AccountPlanLeft, format!(
                 "The AccountPlan {id} of {row} is no longer asked for, as its row takes no part, and bills on in m3ter; end it there if the line is no longer sold"
-            )),
+            ))),
             _ => None,
         }
     });

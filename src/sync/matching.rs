@@ -3,16 +3,22 @@
 //! What earlier syncs linked is read beside the record. Only for what no link tells are natural keys looked up, level by level:
 //! Accounts and Contracts by code, then what lies under the Account, then the Pricings of the Plans that were found.
 
+mod again;
+mod ends;
 mod keys;
 mod merges;
+mod neighbours;
 mod referred;
+mod sharing;
 
 use std::collections::{HashMap, HashSet};
 
 use futures::future::join_all;
 
+use crate::changeset::adoption;
 use crate::changeset::compare::{Circumstances, compare, compare_referred};
 use crate::changeset::identity::{self, CommitmentEvidence, Owners};
+use crate::changeset::price_start::{self, FirstPrice};
 use crate::changeset::typed_key;
 use crate::changeset::{Change, Changeset, KnownIds, Step, price_end};
 use crate::domain::actual::ActualObject;
@@ -29,6 +35,7 @@ use crate::sync::knowledge::Knowledge;
 use crate::sync::patience::Patience;
 use crate::transport::{Budget, CalloutError};
 use referred::Referred;
+pub(super) use sharing::{Shared, fetch_shared};
 
 /// What this sync has seen of m3ter so far.
 pub(super) struct Seen<'a> {
@@ -98,13 +105,16 @@ impl<'a> Seen<'a> {
         &mut self,
         mut desired: Vec<DesiredObject>,
         attempts: &[CommitmentAttempt],
+        shared: &Shared,
         circumstances: &Circumstances,
     ) -> Result<Changeset, Failure> {
         self.fetch_unlisted_links(&desired).await?;
+        self.keep_joined(&mut desired);
         let mut identified: HashMap<ObjectKey, Identified> = HashMap::new();
         let mut known = KnownIds::new();
         self.identify(&desired, &[EntityKind::Account, EntityKind::Contract], attempts, &mut identified, &mut known).await?;
         self.follow_merges(&mut desired, &mut identified, &mut known).await?;
+        self.join_shared(&mut desired, shared, &mut identified, &mut known);
         self.fetch_under_accounts(&desired, &known).await;
         self.identify(
             &desired,
@@ -116,9 +126,34 @@ impl<'a> Seen<'a> {
         .await?;
         self.fetch_pricings(&desired, &known).await;
         self.identify(&desired, &[EntityKind::Pricing], attempts, &mut identified, &mut known).await?;
+        let reopened = self.keep_ends(&mut desired, &identified, circumstances).await?;
         self.take_back_early_ends(&mut desired, &identified, circumstances.pricing_change).await;
-        let changes = desired.into_iter().map(|object| self.change(object, &identified, &known, circumstances)).collect();
-        Ok(Changeset { changes })
+        let mut first_prices = self.first_prices(&desired, &identified, circumstances.pricing_change).await;
+        let change = |object: DesiredObject| {
+            let first_price = first_prices.remove(&object.key);
+            Change { first_price, ..self.change(object, &identified, &known, circumstances) }
+        };
+        let mut changeset = Changeset { changes: desired.into_iter().map(change).collect(), reopened, ..Changeset::default() };
+        changeset.leave_ended();
+        Ok(changeset)
+    }
+
+    /// The first Pricings of rows that have several, where an AccountPlan starts earlier from now on; only then they are read.
+    async fn first_prices(
+        &mut self,
+        desired: &[DesiredObject],
+        identified: &HashMap<ObjectKey, Identified>,
+        pricing_change: PricingChange,
+    ) -> HashMap<ObjectKey, FirstPrice> {
+        let earlier = price_start::earlier_starts(desired, |key| identified.get(key)?.as_ref().ok()?.as_ref());
+        let plans: HashSet<M3terId> = earlier.iter().filter_map(|start| M3terId::parse(start.plan()?).ok()).collect();
+        self.fetch_pricings_of(plans).await;
+        let pricings = self.all(EntityKind::Pricing);
+        earlier.into_iter().filter_map(|start| Some((start.account_plan.clone(), start.first_price(&pricings, pricing_change)?))).collect()
+    }
+
+    async fn fetch_pricings_of(&mut self, plans: HashSet<M3terId>) {
+        self.fetch_lists(plans.into_iter().map(|plan| (EntityKind::Pricing, vec![ListFilter::PlanId(plan)])).collect()).await;
     }
 
     /// Prices last as long as what they bill. Only where one has ended too early the other Pricings of its Plan are read.
@@ -133,7 +168,7 @@ impl<'a> Seen<'a> {
             return;
         }
         let plans: HashSet<M3terId> = early.iter().filter_map(|end| M3terId::parse(end.plan()?).ok()).collect();
-        self.fetch_lists(plans.into_iter().map(|plan| (EntityKind::Pricing, vec![ListFilter::PlanId(plan)])).collect()).await;
+        self.fetch_pricings_of(plans).await;
         price_end::take_back(desired, &early, &self.all(EntityKind::Pricing), pricing_change);
     }
 
@@ -167,7 +202,9 @@ impl<'a> Seen<'a> {
     }
 
     fn link(&self, key: &ObjectKey) -> Option<&Link> {
-        self.links.iter().find(|link| link.object == *key && !self.gone.contains(&link.m3ter_id))
+        // One that is to be confirmed decides nothing: its code leads there again, or no more.
+        let decides = |link: &&Link| link.relation != LinkRelation::Unconfirmed && !self.gone.contains(&link.m3ter_id);
+        self.links.iter().filter(decides).find(|link| link.object == *key)
     }
 
     async fn fetch_lists(&mut self, lists: Vec<(EntityKind, Vec<ListFilter>)>) {
@@ -268,8 +305,7 @@ impl<'a> Seen<'a> {
             .filter(|object| object.kind() == EntityKind::Pricing && matters(object) && self.is_open(object))
             .filter_map(|object| owners.plan(object))
             .collect();
-        let lists = plans.into_iter().map(|plan| (EntityKind::Pricing, vec![ListFilter::PlanId(plan)])).collect();
-        self.fetch_lists(lists).await;
+        self.fetch_pricings_of(plans).await;
     }
 
     async fn identify(
@@ -372,22 +408,35 @@ impl<'a> Seen<'a> {
                 (_, finding) => Step::Invalid { findings: finding.into_iter().collect(), existing: None },
             },
             Some(Ok(Some(actual))) if self.is_referred(&object, actual) => {
-                warnings.push(format!(
-                    "The {} {} was made by another record; this one joins it and does not change it",
-                    object.kind(),
-                    actual.id
-                ));
+                let text =
+                    format!("The {} {} was made by another record; this one joins it and does not change it", object.kind(), actual.id);
+                warnings.push(text.into());
                 compare_referred(&object, actual, known)
             }
             found => {
                 let actual = found.and_then(|outcome| outcome.as_ref().ok()).and_then(Option::as_ref);
                 let (step, more) = compare(&object, actual, known, circumstances);
                 warnings.extend(more);
-                step
+                match actual.filter(|actual| !self.is_confirmed(&object, actual)) {
+                    Some(actual) => {
+                        let (step, unproven) = adoption::hold_back(&object, actual, known, step);
+                        warnings.extend(unproven);
+                        step
+                    }
+                    None => step,
+                }
             }
         };
         warnings.extend(verdict.warning);
-        Change { desired: object, step, warnings, remembered_key: verdict.remembered }
+        Change {
+            desired: object,
+            step,
+            warnings,
+            remembered_key: verdict.remembered,
+            first_price: None,
+            refusal_ahead: None,
+            makes_way: Vec::new(),
+        }
     }
 
     fn is_referred(&self, object: &DesiredObject, actual: &ActualObject) -> bool {

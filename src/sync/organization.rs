@@ -8,11 +8,17 @@ use crate::domain::outcome::{ErrorCode, Failure};
 use crate::transport::Budget;
 
 impl Syncs {
+    /// The name of the object that a record is of; `None` where the org has none with its key prefix.
+    pub async fn object_of(&self, record: &SalesforceId) -> Result<Option<String>, Failure> {
+        let limits = self.shared.limits;
+        self.shared.knowledge.sobject_of(record.key_prefix(), &Budget::new(limits.time, limits.callouts)).await
+    }
+
     /// Compares the org that a request names with that of the login. A login that does not name its org fits none.
     pub async fn check_organization(&self, named: &str) -> Result<(), Failure> {
         let wrong = |reason| Failure { code: ErrorCode::WrongOrganization, reason };
         let Some(named) = SalesforceId::parse(named).ok().filter(|id| id.key_prefix() == "00D") else {
-            return Err(wrong("`organizationId` is no organization's id (00D…, 15 or 18 characters)".to_owned()));
+            return Err(wrong("`organizationId` is not an organization ID (00D…, 15 or 18 characters)".to_owned()));
         };
         let limits = self.shared.limits;
         let budget = Budget::new(limits.time, limits.callouts);

@@ -61,7 +61,9 @@ async fn why_missing(knowledge: &Knowledge, sobject: &str, id: &SalesforceId, bu
         knowledge.salesforce.user_name(budget),
     );
     let deleted = deleted.map(|fates| fates.get(id).cloned().filter(|fate| *fate != Fate::Alive));
-    let user = user.ok().flatten().map_or_else(|| "the integration user".to_owned(), |name| format!("the integration user {name}"));
+    // For whoever reads the log: a caller has no use for the name of a login.
+    let user = user.ok().flatten().unwrap_or_default();
+    tracing::info!(parent_record_id = %id, user, "Salesforce does not show the record");
     match (deleted, access) {
         (Err(error), _) | (Ok(None), Err(error)) => failure::of_callout(&error),
         (Ok(Some(Fate::MergedInto(master))), _) => Failure {
@@ -70,10 +72,11 @@ async fn why_missing(knowledge: &Knowledge, sobject: &str, id: &SalesforceId, bu
         },
         (Ok(Some(_)), _) => Failure { code: ErrorCode::RecordDeleted, reason: format!("The record {id} was deleted") },
         (Ok(None), Ok(Some(false))) => {
-            Failure { code: ErrorCode::RecordNotAccessible, reason: format!("The record {id} is not accessible to {user}") }
+            Failure { code: ErrorCode::RecordNotAccessible, reason: format!("The record {id} is not accessible to the integration user") }
         }
-        (Ok(None), Ok(_)) => {
-            Failure { code: ErrorCode::RecordNotFound, reason: format!("The record {id} does not exist or is not accessible to {user}") }
-        }
+        (Ok(None), Ok(_)) => Failure {
+            code: ErrorCode::RecordNotFound,
+            reason: format!("The record {id} does not exist or is not accessible to the integration user"),
+        },
     }
 }

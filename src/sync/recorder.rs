@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::changeset::Change;
+use crate::changeset::adoption::is_to_confirm;
 use crate::domain::desired::OnFound;
 use crate::domain::outcome::{Action, ObjectResult};
 use crate::store::{ClaimedRun, Link, LinkRelation, Progress, Store, StoreError};
@@ -90,7 +91,7 @@ impl<'a> Recorder<'a> {
             root: self.run.parent_record_id.clone(),
             object: change.desired.key.clone(),
             m3ter_id: id.clone(),
-            relation: self.relation(change, applied.result.action),
+            relation: self.relation(change, &applied.result),
             source_key: change.remembered_key.clone(),
         });
         let link = link.filter(|link| !self.linked.contains(link));
@@ -102,10 +103,11 @@ impl<'a> Recorder<'a> {
         let _ = self.recording.get_or_init(|| self.start()).sender.send(entry).await;
     }
 
-    fn relation(&self, change: &Change, action: Action) -> LinkRelation {
+    fn relation(&self, change: &Change, result: &ObjectResult) -> LinkRelation {
         let was_owned = self.linked.iter().any(|link| link.object == change.desired.key && link.relation == LinkRelation::Owned);
         match change.desired.on_found {
-            OnFound::Refer if action == Action::Unchanged && !was_owned => LinkRelation::Referred,
+            OnFound::Refer if result.action == Action::Unchanged && !was_owned => LinkRelation::Referred,
+            _ if is_to_confirm(&result.warnings) => LinkRelation::Unconfirmed,
             _ => LinkRelation::Owned,
         }
     }

@@ -4,12 +4,15 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::changeset::lines::{LineFate, Origin};
+use crate::changeset::planned::planned;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::ending::BillingEntity;
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{Action, Failure, FieldChange, ObjectResult};
+use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::settings::RemovedLines;
+use crate::domain::warning::{Attention, Warning};
 use crate::m3ter;
 use crate::sync::end_one::{End, EndedOne, end_one};
 use crate::sync::leftovers::RemovedLine;
@@ -25,7 +28,7 @@ pub(super) struct Removal<'a> {
 
 /// What became of one removed line.
 pub(super) enum Removed {
-    Warning(String),
+    Warning(Warning),
     Result(ObjectResult),
     /// It ended; the record decides no more about what is left of the line.
     Ended(ObjectResult),
@@ -45,12 +48,41 @@ impl Removal<'_> {
         self.lines.iter().map(|line| self.told(line).unwrap_or_else(|| would_end(line, &end))).collect()
     }
 
+    /// The object results of what would end.
+    pub(super) fn foreseen_ends(&self) -> impl Iterator<Item = ObjectResult> {
+        self.foresee().into_iter().filter_map(|removed| match removed {
+            Removed::Result(result) => Some(result),
+            _ => None,
+        })
+    }
+
+    /// How many objects would end.
+    pub(super) fn ends(&self) -> usize {
+        self.foreseen_ends().filter(|result| result.action == Action::Updated).count()
+    }
+
+    /// What would be written.
+    pub(super) fn plan(&self) -> Plan {
+        let (end, mut plan) = (self.end(), Plan::default());
+        for line in self.lines.iter().filter(|line| self.told(line).is_none() && cannot_end(line, &end).is_none()) {
+            // It may have its end already, from a try that was interrupted.
+            if end.comes_before_that_of(BillingEntity::AccountPlan, &line.plan) {
+                plan.add(&planned(&line.object, line.plan.id.as_str(), PlannedAction::Update, &change(line, &end)));
+            }
+        }
+        plan
+    }
+
     /// Ends what the setting says to end, and tells of the rest.
     pub(super) async fn apply(&self, m3ter: &m3ter::Client, budget: &Budget) -> Vec<Removed> {
         let end = &self.end();
         futures::future::join_all(self.lines.iter().map(|line| async move {
             if let Some(removed) = self.told(line).or_else(|| cannot_end(line, end)) {
                 return removed;
+            }
+            // An end is only ever brought forward.
+            if !end.comes_before_that_of(BillingEntity::AccountPlan, &line.plan) {
+                return Removed::Ended(ended(line, end));
             }
             match end_one(m3ter, BillingEntity::AccountPlan, &line.plan, end, budget).await {
                 EndedOne::Done => Removed::Ended(ended(line, end)),
@@ -71,7 +103,7 @@ impl Removal<'_> {
     fn told(&self, line: &RemovedLine) -> Option<Removed> {
         match &line.fate {
             LineFate::Moved(_) if line.is_linked_elsewhere => Some(Removed::HandedOver),
-            LineFate::Moved(parent) => Some(Removed::Warning(moved(line, parent))),
+            LineFate::Moved(parent) => Some(Removed::Warning(Warning::of(Attention::LineRemoved, moved(line, parent)))),
             LineFate::NotVisible | LineFate::Present => Some(self.not_visible(line)),
             LineFate::Removed if self.setting == RemovedLines::End => None,
             LineFate::Removed => Some(self.removed(line)),
@@ -93,9 +125,12 @@ impl Removal<'_> {
         let (row, plan) = (&line.object.row, &line.plan.id);
         if line.origin == Origin::UnderContract {
             // Nobody knows whose it was: it fails no record.
-            return Removed::Warning(format!(
-                "{}: The AccountPlan {plan} under this record's Contract bills for the line {row}, which Salesforce does not show and no sync remembers. End it in m3ter if the line is no longer sold",
-                FindingCode::RowNotVisible
+            return Removed::Warning(Warning::of(
+                Attention::RowNotVisible,
+                format!(
+                    "{}: The AccountPlan {plan} under this record's Contract bills for the line {row}, which Salesforce does not show and no sync remembers. End it in m3ter if the line is no longer sold",
+                    FindingCode::RowNotVisible
+                ),
             ));
         }
         let message = format!(
@@ -109,7 +144,10 @@ impl Removal<'_> {
 
     fn warned_or_failed(&self, line: &RemovedLine, code: FindingCode, message: String, remedy: String) -> Removed {
         match self.setting {
-            RemovedLines::Warn => Removed::Warning(format!("{code}: {message}. {remedy}")),
+            RemovedLines::Warn => {
+                let attention = if code == FindingCode::RowNotVisible { Attention::RowNotVisible } else { Attention::LineRemoved };
+                Removed::Warning(Warning::of(attention, format!("{code}: {message}. {remedy}")))
+            }
             RemovedLines::Fail | RemovedLines::End => {
                 let mut result = result(line, Action::Failed, message);
                 result.finding_code = Some(code.to_string());
@@ -133,13 +171,17 @@ fn moved(line: &RemovedLine, parent: &SalesforceId) -> String {
     )
 }
 
-fn would_end(line: &RemovedLine, end: &End) -> Removed {
-    let change = FieldChange {
+fn change(line: &RemovedLine, end: &End) -> FieldChange {
+    FieldChange {
         field: "endDate".to_owned(),
         old_value: line.plan.text("endDate").map(ToOwned::to_owned),
         new_value: Some(end.shown(BillingEntity::AccountPlan)),
         source: "setting `removed_lines`".to_owned(),
-    };
+    }
+}
+
+fn would_end(line: &RemovedLine, end: &End) -> Removed {
+    let change = change(line, end);
     let mut result = result(line, Action::Updated, format!("Would be ended, for its line is gone from Salesforce: {change}"));
     result.changes = Some(vec![change]);
     Removed::Result(result)
@@ -148,7 +190,7 @@ fn would_end(line: &RemovedLine, end: &End) -> Removed {
 fn ended(line: &RemovedLine, end: &End) -> ObjectResult {
     let mut result = result(line, Action::Updated, format!("m3ter Identifier: {}", line.plan.id));
     let end = end.shown(BillingEntity::AccountPlan);
-    result.warnings.push(format!("Its line is gone from Salesforce: the AccountPlan was ended at {end}"));
+    result.warnings.push(format!("Its line is gone from Salesforce: the AccountPlan was ended at {end}").into());
     result
 }
 

@@ -6,17 +6,21 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
+use crate::changeset::body::replacing_body;
+use crate::changeset::overlap::{self, Period, kept_one, refusal, share_a_product};
+use crate::changeset::planned::MadeWay;
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::midnight;
 use crate::domain::desired::DesiredObject;
 use crate::domain::ending::BillingEntity;
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{Action, Failure};
+use crate::domain::plan::Plan;
 use crate::domain::settings::OverlapRule;
 use crate::domain::value::date_in_text;
-use crate::m3ter::RefusalKind;
+use crate::m3ter::{ListFilter, RefusalKind};
 use crate::store::Link;
 use crate::sync::end_one::{End, EndedOne, end_one};
 use crate::sync::failure;
@@ -24,72 +28,117 @@ use crate::sync::patience::Patience;
 use crate::sync::write::{Breadth, Writer, Written, created_as, refusal_message};
 use crate::transport::{CalloutError, Effect};
 
-/// Commitments that one new one replaces at most.
-const MOST_BLOCKERS: usize = 5;
+/// How often a Commitment is sent that m3ter refuses for another one each time.
+const ROUNDS: usize = 3;
 
-/// What stands in the way, and whose it is.
+/// What is to be ended, and whose it is.
 struct Blocker {
     object: ActualObject,
     whose: String,
 }
 
-/// Whether the blocker may be ended.
-enum Verdict {
-    Replace(Blocker),
-    /// It stays, and is reported as m3ter reports it; with a reason of our own, if there is one beside the mapping.
-    Keep(Option<String>),
+/// What stands in the way of a new object.
+enum InTheWay {
+    /// Nothing any more.
+    Gone,
+    /// All of it may be ended.
+    Replaceable(Vec<Blocker>),
+    /// Some of it stays.
+    Stays(Finding),
+}
+
+/// A Commitment that was ended for a new one.
+struct Ended {
+    object: ActualObject,
+    said: String,
 }
 
 impl Writer<'_> {
-    /// Ends what m3ter's refusal names and writes the new object; `None` where the blocker is to be reported only.
+    /// Ends what is in the way and writes the new object; `None` where m3ter's refusal is to be reported as it is. Nothing ends unless
+    /// everything in the way can.
     pub(super) async fn replace(&self, desired: &DesiredObject, body: &Map<String, Json>, message: &str) -> Option<Written> {
         let (rule, id) = match RefusalKind::of(message) {
-            RefusalKind::AccountPlanOverlap { blocker } => (self.settings.account_plan_overlap, blocker),
-            RefusalKind::CommitmentOverlap { blocker } => (self.settings.commitment_overlap, blocker),
+            RefusalKind::AccountPlanOverlap { blocker } => (self.mapping.settings().account_plan_overlap, blocker),
+            RefusalKind::CommitmentOverlap { blocker } => (self.mapping.settings().commitment_overlap, blocker),
             RefusalKind::Other => return None,
         };
         if rule == OverlapRule::Report {
             return None;
         }
-        let (entity, start) = (entity(desired.kind())?, self.start(desired.kind(), body)?);
-        match self.judge(desired, entity, &id, rule, &start).await {
+        let start = self.start(desired.kind(), body)?;
+        match self.in_the_way(desired, body, &id, rule, message).await {
             Err(failure) => Some(Written::Unsettled(failure)),
-            Ok(Verdict::Keep(None)) => None,
-            Ok(Verdict::Keep(Some(why))) => Some(Written::Refused(kept(desired, message, &id, &why))),
-            Ok(Verdict::Replace(blocker)) => Some(match entity {
-                BillingEntity::AccountPlan => self.replace_account_plan(desired, body, &blocker, &start).await,
-                _ => self.replace_commitment(desired, body, blocker, rule, &start).await,
+            Ok(InTheWay::Gone) => None,
+            Ok(InTheWay::Stays(finding)) => Some(Written::Refused(finding)),
+            Ok(InTheWay::Replaceable(blockers)) => Some(match (desired.kind(), blockers.as_slice()) {
+                (EntityKind::AccountPlan, [only]) => self.replace_account_plan(desired, body, only, &start).await,
+                (EntityKind::Commitment, _) => self.replace_commitments(desired, body, blockers, rule, &start).await,
+                _ => return None,
             }),
         }
     }
 
-    async fn judge(
+    /// Everything in the way of a new object, of which m3ter names one.
+    async fn in_the_way(
         &self,
         desired: &DesiredObject,
-        entity: BillingEntity,
-        id: &M3terId,
+        body: &Map<String, Json>,
+        named: &M3terId,
         rule: OverlapRule,
-        start: &End,
-    ) -> Result<Verdict, Failure> {
-        let patience = Patience::of(self.budget);
-        let owners = patience.with(|| self.store.load_owners(std::slice::from_ref(id))).await.map_err(|error| failure::of_store(&error))?;
-        let is_asked_for = |link: &&Link| link.root == *self.root && self.desired.contains(&link.object);
-        if let Some(own) = owners.iter().find(is_asked_for) {
-            return Ok(Verdict::Keep(Some(format!("it is that of {}, which this record asks for as well", own.object.row))));
-        }
-        let whose = match (owners.first(), rule) {
-            (Some(owner), _) => format!("of the Salesforce record {}", owner.object.row),
-            (None, OverlapRule::ReplaceAny) => "that no sync of this service made".to_owned(),
-            (None, _) => return Ok(Verdict::Keep(None)),
-        };
-        let object = self.knowledge.m3ter.fetch(desired.kind(), id, self.budget).await.map_err(|error| failure::of_callout(&error))?;
+        message: &str,
+    ) -> Result<InTheWay, Failure> {
+        let kind = desired.kind();
+        let m3ter = &self.knowledge.m3ter;
+        let callout = |error: CalloutError| failure::of_callout(&error);
         // What is gone meanwhile does not stand in the way: the next sync sees it.
-        let Some(object) = object else { return Ok(Verdict::Keep(None)) };
-        if start.comes_before_the_start_of(entity, &object) {
-            let begins = object.text("startDate").unwrap_or("at an unknown time");
-            return Ok(Verdict::Keep(Some(format!("it begins {begins}, not before the new one, and cannot end at the new one's start"))));
-        }
-        Ok(Verdict::Replace(Blocker { object, whose }))
+        let Some(named) = m3ter.fetch(kind, named, self.budget).await.map_err(callout)? else { return Ok(InTheWay::Gone) };
+        let Some(new) = Period::of_fields(kind, body) else { return Ok(InTheWay::Gone) };
+        let id = |field: &str| body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok());
+        let (account, contract) = (id("accountId"), id("contractId"));
+        // Among which Commitments m3ter refuses is not known: the one that it names tells as much as can be told.
+        let is_of_contract = named.text("contractId") == contract.as_ref().map(M3terId::as_str);
+        let filters: Vec<ListFilter> = match kind {
+            EntityKind::AccountPlan => account.map(ListFilter::Account).into_iter().chain([ListFilter::IncludeAll]).collect(),
+            _ => account
+                .map(ListFilter::AccountId)
+                .into_iter()
+                .chain(contract.filter(|_| is_of_contract).map(ListFilter::ContractId))
+                .collect(),
+        };
+        let clashes = |other: &ActualObject| match kind {
+            EntityKind::AccountPlan => other.text("productId") == named.text("productId"),
+            _ => (!is_of_contract || other.text("contractId") == named.text("contractId")) && share_a_product(body, &other.fields),
+        };
+        let runs = |other: &ActualObject| Period::of_fields(kind, &other.fields).is_some_and(|runs| runs.meets(new));
+        let mut objects = m3ter.list(kind, &filters, self.budget).await.map_err(callout)?;
+        objects.retain(|other| other.id != named.id && clashes(other) && runs(other));
+        objects.insert(0, named);
+
+        let ids: Vec<M3terId> = objects.iter().map(|object| object.id.clone()).collect();
+        let links = Patience::of(self.budget).with(|| self.store.load_owners(&ids)).await.map_err(|error| failure::of_store(&error))?;
+        let is_asked_for = |link: &&Link| link.root == *self.root && self.desired.contains(&link.object);
+        let blocker = |object: &'_ ActualObject| {
+            let of_object = || links.iter().filter(|link| link.m3ter_id == object.id);
+            let own = of_object().find(is_asked_for);
+            (own.or_else(|| of_object().next()).map(|link| link.object.row.clone()), own.is_some())
+        };
+        let facts: Vec<_> = objects.iter().map(blocker).collect();
+        let blockers: Vec<overlap::Blocker<'_>> = objects
+            .iter()
+            .zip(&facts)
+            .map(|(object, (owner, is_asked_for))| overlap::Blocker { object, owner: owner.as_ref(), is_asked_for: *is_asked_for })
+            .collect();
+        Ok(match overlap::finding(desired, new, rule, &blockers, Some(message)) {
+            Some(finding) => InTheWay::Stays(finding),
+            None => {
+                self.keep_to_plan(&ends_of(kind, &objects, body))?;
+                let whose = |owner: Option<SalesforceId>| {
+                    owner.map_or_else(|| "that no sync of this service made".to_owned(), |row| format!("of the Salesforce record {row}"))
+                };
+                let replaced = objects.into_iter().zip(facts);
+                InTheWay::Replaceable(replaced.map(|(object, (owner, _))| Blocker { object, whose: whose(owner) }).collect())
+            }
+        })
     }
 
     /// By m3ter's call, which ends the one and creates the other.
@@ -111,33 +160,38 @@ impl Writer<'_> {
         }
     }
 
-    /// m3ter has no such call for Commitments: the running one ends, then the new one is created.
-    async fn replace_commitment(
+    /// m3ter has no such call for Commitments: the running ones end, then the new one is created. If m3ter refuses it all the same, they
+    /// run on.
+    async fn replace_commitments(
         &self,
         desired: &DesiredObject,
         body: &Map<String, Json>,
-        first: Blocker,
+        blockers: Vec<Blocker>,
         rule: OverlapRule,
         start: &End,
     ) -> Written {
-        let mut blocker = first;
-        let mut ended: Vec<String> = Vec::new();
-        for _ in 0..MOST_BLOCKERS {
-            match end_one(&self.knowledge.m3ter, BillingEntity::Prepayment, &blocker.object, start, self.budget).await {
-                EndedOne::Done => ended.push(blocker.said(desired.kind(), BillingEntity::Prepayment, start, "ended")),
-                EndedOne::Unsettled(failure) => return Written::Unsettled(failure),
-                EndedOne::Refused(message) => {
-                    let why = format!("m3ter does not end it: {message}");
-                    return Written::Refused(kept(desired, &overlap_message(&blocker.object.id), &blocker.object.id, &told(&ended, &why)));
+        let (kind, entity) = (EntityKind::Commitment, BillingEntity::Prepayment);
+        let mut blockers = blockers;
+        let mut ended: Vec<Ended> = Vec::new();
+        for _ in 0..ROUNDS {
+            for blocker in std::mem::take(&mut blockers) {
+                match end_one(&self.knowledge.m3ter, entity, &blocker.object, start, self.budget).await {
+                    EndedOne::Done => ended.push(Ended { said: blocker.said(kind, entity, start, "ended"), object: blocker.object }),
+                    EndedOne::Unsettled(failure) => return Written::Unsettled(failure),
+                    EndedOne::Refused(message) => {
+                        let why = format!("m3ter does not end it: {message}");
+                        let finding = kept_one(desired, &refusal(kind, &blocker.object), &blocker.object.id, &why);
+                        return self.take_back(ended, start, finding).await;
+                    }
                 }
             }
-            let error = match self.post(desired.kind(), body).await {
-                Ok(created) => return ended.into_iter().fold(created_as(created), with_warning),
+            let error = match self.post(kind, body).await {
+                Ok(created) => return ended.into_iter().map(|ended| ended.said).fold(created_as(created), with_warning),
                 Err(error) => error,
             };
             if error.effect() == Effect::Unknown {
                 return match self.look_for_commitment(desired, body, &error).await {
-                    written @ Written::Done { .. } => ended.into_iter().fold(written, with_warning),
+                    written @ Written::Done { .. } => ended.into_iter().map(|ended| ended.said).fold(written, with_warning),
                     other => other,
                 };
             }
@@ -146,20 +200,50 @@ impl Writer<'_> {
             }
             let message = refusal_message(&error).to_owned();
             let RefusalKind::CommitmentOverlap { blocker: next } = RefusalKind::of(&message) else {
-                let remedy = format!("Mend what m3ter names and sync again: until then no Commitment runs. {}", ended.join(". "));
-                return Written::Refused(Finding::new(FindingCode::RefusedByM3ter, message, remedy));
+                return match self.refused(desired, &error).await {
+                    Written::Refused(finding) => self.take_back(ended, start, finding).await,
+                    other => other,
+                };
             };
-            blocker = match self.judge(desired, BillingEntity::Prepayment, &next, rule, start).await {
+            // A list that lagged did not show it, or m3ter looks further than the Contract.
+            blockers = match self.in_the_way(desired, body, &next, rule, &message).await {
                 Err(failure) => return Written::Unsettled(failure),
-                Ok(Verdict::Replace(blocker)) => blocker,
-                Ok(Verdict::Keep(why)) => {
-                    let why = why.unwrap_or_else(|| "no sync of this service made it".to_owned());
-                    return Written::Refused(kept(desired, &message, &next, &told(&ended, &why)));
+                Ok(InTheWay::Stays(finding)) => return self.take_back(ended, start, finding).await,
+                Ok(InTheWay::Gone) => Vec::new(),
+                Ok(InTheWay::Replaceable(more)) => more,
+            };
+            blockers.retain(|blocker| ended.iter().all(|ended| ended.object.id != blocker.object.id));
+        }
+        let message = "m3ter named another Commitment in the way each time that one had ended";
+        let finding = Finding::new(FindingCode::CommitmentOverlap, message, "Sync again when nobody else is changing the Commitments");
+        self.take_back(ended, start, finding).await
+    }
+
+    /// Lets Commitments run until when they did before: what they ended for was not made.
+    async fn take_back(&self, ended: Vec<Ended>, start: &End, mut finding: Finding) -> Written {
+        let (kind, m3ter) = (EntityKind::Commitment, &self.knowledge.m3ter);
+        for Ended { object, .. } in ended {
+            let end = object.fields.get("endDate").cloned().unwrap_or_default();
+            let present = match m3ter.fetch(kind, &object.id, self.budget).await {
+                Ok(present) => present,
+                Err(error) => return Written::Unsettled(failure::of_callout(&error)),
+            };
+            // Somebody else has decided meanwhile.
+            let Some(present) = present.filter(|present| present.text("endDate").and_then(date_in_text) == Some(start.date())) else {
+                continue;
+            };
+            let mut body = replacing_body(kind, &present);
+            body.insert("endDate".to_owned(), end);
+            let until = object.text("endDate").unwrap_or("without end");
+            let now = match m3ter.update(kind, &object.id, &body, self.budget).await {
+                Ok(_) => format!("The Commitment {} was ended for it and runs until {until} again", object.id),
+                Err(error) => {
+                    format!("The Commitment {} was ended for it: set its end to {until} again ({})", object.id, error.reason())
                 }
             };
+            finding.remedy = format!("{}. {now}", finding.remedy);
         }
-        let why = told(&ended, &format!("more than {MOST_BLOCKERS} run at the same time"));
-        Written::Refused(kept(desired, &overlap_message(&blocker.object.id), &blocker.object.id, &why))
+        Written::Refused(finding)
     }
 
     /// When the new object begins.
@@ -181,38 +265,25 @@ impl Blocker {
     }
 }
 
-fn entity(kind: EntityKind) -> Option<BillingEntity> {
-    match kind {
-        EntityKind::Commitment => Some(BillingEntity::Prepayment),
-        EntityKind::AccountPlan => Some(BillingEntity::AccountPlan),
-        _ => None,
+/// The ends of what makes way, as they were foreseen.
+fn ends_of(kind: EntityKind, objects: &[ActualObject], body: &Map<String, Json>) -> Plan {
+    let mut plan = Plan::default();
+    for object in objects {
+        let ends = object.text("endDate").map(ToOwned::to_owned);
+        let would_end = body.get("startDate").and_then(Json::as_str).unwrap_or_default().to_owned();
+        plan.extend(MadeWay { kind, id: object.id.clone(), ends, would_end }.plan());
     }
-}
-
-fn overlap_message(blocker: &M3terId) -> String {
-    format!("Commitment would overlap with existing Commitment {blocker}")
-}
-
-/// What was done before, in front of why it went no further.
-fn told(ended: &[String], why: &str) -> String {
-    ended.iter().map(String::as_str).chain([why]).collect::<Vec<_>>().join("; ")
-}
-
-fn kept(desired: &DesiredObject, message: &str, blocker: &M3terId, why: &str) -> Finding {
-    let kind = desired.kind();
-    let code = if kind == EntityKind::Commitment { FindingCode::CommitmentOverlap } else { FindingCode::AccountPlanOverlap };
-    let remedy = format!("The {kind} {blocker} was not replaced: {why}. End it in m3ter, or change the dates of {}", desired.key.row);
-    Finding::new(code, message, remedy)
+    plan
 }
 
 fn not_replaced(desired: &DesiredObject, error: &CalloutError, blocker: &M3terId) -> Finding {
-    kept(desired, refusal_message(error), blocker, "m3ter refused to replace it")
+    kept_one(desired, refusal_message(error), blocker, "m3ter refused to replace it")
 }
 
 fn with_warning(written: Written, warning: String) -> Written {
     match written {
         Written::Done { id, mut warnings, .. } => {
-            warnings.push(warning);
+            warnings.push(warning.into());
             Written::Done { id, action: Action::Created, warnings }
         }
         other => other,

@@ -10,15 +10,20 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, field};
 
-use super::Shared;
+use super::{Shared, now, to_millisecond};
+use crate::domain::finding::FindingCode;
 use crate::domain::outcome::{ErrorCode, Failure, SyncResult, SyncStatus};
 use crate::domain::run::{RunCallout, RunTask, RunTry};
+use crate::domain::warning::Attention;
 use crate::store::{ClaimedRun, EndedTry, StoreError};
 use crate::sync::SyncMode;
 use crate::sync::end_dating::EndDating;
+use crate::sync::portions::{Earlier, Portion};
+use crate::sync::slots::Slot;
+use crate::sync::tell::tell_record;
 use crate::sync::walk::Walk;
 use crate::telemetry::{ErrorChain, metrics, trace};
-use crate::transport::{Budget, Callout, Effect, Journal, Lease};
+use crate::transport::{Budget, Callout, Class, Effect, Journal, Lease, Turn};
 
 /// Processes that may die over a run before it is no longer tried: it may be the run that kills them.
 const MOST_TAKEOVERS: u32 = 3;
@@ -30,7 +35,7 @@ const RELEASE_TRIES: u32 = 3;
 /// How the work on a run ended.
 enum Work {
     /// With an answer.
-    Ended(SyncResult),
+    Ended(Box<SyncResult>),
     /// Somebody else has the run.
     Lost,
     /// This process stops; the run goes on elsewhere.
@@ -38,13 +43,18 @@ enum Work {
 }
 
 impl Shared {
-    /// Works on a run that was claimed at `asked_at`, in a task of its own, and then on those that waited for its record.
-    pub(super) fn begin(self: &Arc<Self>, run: ClaimedRun, asked_at: Instant) {
+    /// Works on a run that was claimed at `asked_at`, in a task of its own, and then on those that waited for its record, as long as
+    /// nobody waits for the slot.
+    pub(super) fn begin(self: &Arc<Self>, run: ClaimedRun, asked_at: Instant, slot: Slot) {
         let shared = Arc::clone(self);
         let lease = self.claims.hold(run.held, asked_at);
         self.tasks.spawn(async move {
-            let mut next = Some((run, lease));
+            let (mut next, mut slot) = (Some((run, lease)), Some(slot));
             while let Some((run, lease)) = next {
+                let turn = turn(&run);
+                if let Some(slot) = &mut slot {
+                    slot.pass_to(turn.caller.clone());
+                }
                 let span = tracing::info_span!(
                     parent: None, "sync", sync_run_id = %run.held.run, parent_record_id = %run.parent_record_id,
                     kind = kind(&run), dry_run = run.dry_run, trace_id = field::Empty, sync_status = field::Empty,
@@ -52,24 +62,25 @@ impl Shared {
                 );
                 let above = run.trace.as_deref().and_then(|text| text.parse().ok());
                 let trace = trace::begin(&span, above.as_ref());
-                let budget = Budget::new(shared.limits.time, shared.limits.callouts).under(lease.clone()).traced(span.clone(), trace);
-                next = Box::pin(shared.work(run, lease, budget)).instrument(span).await;
+                let budget = Budget::new(shared.limits.time, shared.limits.callouts).with_reserve().under(lease.clone());
+                let budget = budget.in_turn(turn).traced(span.clone(), trace);
+                next = Box::pin(shared.work(run, lease, budget, &mut slot)).instrument(span).await;
             }
         });
     }
 
-    async fn work(&self, run: ClaimedRun, lease: Lease, budget: Budget) -> Option<(ClaimedRun, Lease)> {
+    async fn work(&self, mut run: ClaimedRun, lease: Lease, mut budget: Budget, slot: &mut Option<Slot>) -> Option<(ClaimedRun, Lease)> {
         // What this run has begun belongs to it: all is saved before the run is given back.
         let tasks = TaskTracker::new();
         let work = tokio::select! {
             biased;
-            result = self.result_of(&run, &lease, &budget, &tasks) => Work::Ended(result),
+            result = self.in_portions(&mut run, &lease, &mut budget, &tasks, slot) => Work::Ended(Box::new(result)),
             () = lease.lost() => Work::Lost,
             () = lease.at_rest() => Work::Stopped,
         };
         tasks.close();
         let next = match work {
-            Work::Ended(result) => self.save_end(&run, result, &lease, &budget).await,
+            Work::Ended(result) => self.save_end(&run, *result, &lease, &budget).await,
             Work::Lost => {
                 tracing::warn!(sync_run_id = %run.held.run, "another process has taken over a run of this one");
                 None
@@ -85,29 +96,59 @@ impl Shared {
         next
     }
 
-    async fn result_of(&self, run: &ClaimedRun, lease: &Lease, budget: &Budget, tasks: &TaskTracker) -> SyncResult {
+    /// Works on a run until its budget is spent.
+    pub(super) async fn result_of(
+        &self,
+        run: &ClaimedRun,
+        lease: &Lease,
+        budget: &Budget,
+        tasks: &TaskTracker,
+        earlier: &Earlier,
+    ) -> Portion {
         if run.takeovers > MOST_TAKEOVERS {
             let reason =
                 format!("The processes that worked on the sync ended before it did, {} times; see the service's log", run.takeovers);
-            return failed(run, ErrorCode::Interrupted, reason);
+            return self.told(run, failed(run, ErrorCode::Interrupted, reason), budget).await.into();
         }
         let mode = if run.dry_run { SyncMode::DryRun } else { SyncMode::Apply };
-        let (now, knowledge, store, record) = (Timestamp::now(), &self.knowledge, &self.store, &run.parent_record_id);
+        let (now, knowledge, store, record) = (now(), &self.knowledge, &self.store, &run.parent_record_id);
+        let safety = &self.settings.safety;
         let work = async {
             match &run.task {
-                Some(RunTask::Sync) => Walk { knowledge, store, tasks, run, lease, root: record, mode, now, budget }.to_the_end().await,
-                Some(RunTask::EndDate(order)) => EndDating { knowledge, store, run, record, order, mode, now, budget }.to_the_end().await,
-                None => failed(run, ErrorCode::InternalError, "The run was asked for by another version of the service".to_owned()),
+                Some(RunTask::Sync) => {
+                    let usual = safety.usual;
+                    Walk { knowledge, store, tasks, run, lease, root: record, mode, now, budget, usual, earlier }.to_the_end().await
+                }
+                Some(RunTask::EndDate(order)) => {
+                    EndDating { knowledge, store, run, record, order, mode, now, budget, safety }.to_the_end().await.into()
+                }
+                None => failed(run, ErrorCode::InternalError, "The run was asked for by another version of the service".to_owned()).into(),
             }
         };
         // A panic is a fault of ours; whoever waits gets an answer all the same.
-        let result = AssertUnwindSafe(work).catch_unwind().await;
-        result.unwrap_or_else(|_| failed(run, ErrorCode::InternalError, format!("An internal error occurred (request {})", run.held.run)))
+        match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(result) => result,
+            Err(_) => {
+                let reason = format!("An internal error occurred (request {})", run.held.run);
+                self.told(run, failed(run, ErrorCode::InternalError, reason), budget).await.into()
+            }
+        }
+    }
+
+    /// The result of a sync that did not come to its end, after its record was told.
+    async fn told(&self, run: &ClaimedRun, mut result: SyncResult, budget: &Budget) -> SyncResult {
+        if run.task == Some(RunTask::Sync) && !run.dry_run {
+            let budget = budget.for_the_end();
+            let telling = tell_record(&self.knowledge, &run.parent_record_id, &mut result, &budget);
+            // Whatever ended the sync may end this as well; there is an answer all the same.
+            let _ = AssertUnwindSafe(telling).catch_unwind().await;
+        }
+        result
     }
 
     /// Saves the end and tells all who wait. Returns the run that begins now.
     async fn save_end(&self, run: &ClaimedRun, mut result: SyncResult, lease: &Lease, budget: &Budget) -> Option<(ClaimedRun, Lease)> {
-        let ended_at = Timestamp::now();
+        let ended_at = now().max(run.started_at);
         let mut tries = run.tries.clone();
         tries.push(RunTry {
             started_at: run.started_at,
@@ -119,6 +160,8 @@ impl Shared {
         let is_tried_again = result.sync_status == SyncStatus::Failed && result.retryable == Some(true) && !run.dry_run;
         if let Some(delay) = self.settings.retry_after.get(tries.len() - 1).filter(|_| is_tried_again) {
             result.next_try_at = ended_at.checked_add(*delay).ok();
+        } else if is_tried_again {
+            metrics::run_given_up();
         }
         let callouts = callouts(&run.callouts, budget.journal());
         let kept = result.for_history();
@@ -138,10 +181,14 @@ impl Shared {
     async fn save_end_at_last(&self, run: &ClaimedRun, ended: &EndedTry<'_>, lease: &Lease) -> Option<Option<(ClaimedRun, Lease)>> {
         loop {
             let asked_at = Instant::now();
-            // A process that stops begins nothing: the next run is free for the others.
-            let next = Some(self.claims.claimant()).filter(|_| !self.stopping.is_cancelled());
+            // A process that stops begins nothing. Where others wait as well, who waits for this record comes in his turn.
+            let next = Some(self.claims.claimant()).filter(|_| !self.draining.is_cancelled() && !self.slots.has_queue());
             let error = match self.store.end(run, ended, next).await {
-                Ok(next) => return Some(next.map(|next| (next.clone(), self.claims.hold(next.held, asked_at)))),
+                Ok(next) => {
+                    // Where the first answer was lost, this process may have begun it by now as one that waited for its turn.
+                    let next = next.filter(|next| !self.claims.holds(next.held.run));
+                    return Some(next.map(|next| (next.clone(), self.claims.hold(next.held, asked_at))));
+                }
                 Err(error) => error,
             };
             match error {
@@ -186,7 +233,7 @@ pub(super) fn callouts(earlier: &[RunCallout], journal: &Journal) -> Vec<RunCall
         }
         .to_owned(),
         attempts: callout.attempts,
-        started_at: Timestamp::try_from(callout.started_at).unwrap_or(Timestamp::UNIX_EPOCH),
+        started_at: Timestamp::try_from(callout.started_at).map_or(Timestamp::UNIX_EPOCH, to_millisecond),
         elapsed_ms: u64::try_from(callout.elapsed.as_millis()).unwrap_or(u64::MAX),
     };
     earlier.iter().cloned().chain(journal.callouts().iter().map(callout)).collect()
@@ -203,9 +250,26 @@ fn note(run: &ClaimedRun, result: &SyncResult) {
         trace::failed(&span);
     }
     metrics::sync_ended(kind(run), &result.sync_status.to_string(), result.error_code.as_deref(), run.dry_run);
+    for code in result.attention.iter().filter_map(|code| Attention::from_code(code)) {
+        metrics::attention_asked(code.as_str(), run.dry_run);
+    }
     for object in &result.object_results {
         metrics::object_ended(&object.object_name, object.action.as_str(), run.dry_run);
+        if let Some(code) = object.finding_code.as_deref().and_then(FindingCode::from_code) {
+            metrics::finding_told(code.as_str(), run.dry_run);
+        }
     }
+}
+
+/// Whose turn it is at the limit of callouts.
+fn turn(run: &ClaimedRun) -> Turn {
+    let class = match run {
+        run if !run.tries.is_empty() => Class::Retry,
+        run if run.awaited_until.is_some_and(|until| until > now()) => Class::Awaited,
+        run if run.is_planned => Class::Replay,
+        _ => Class::Accepted,
+    };
+    Turn { class, caller: run.requested_by.as_deref().map(Arc::from), run: run.held.run.0 }
 }
 
 fn kind(run: &ClaimedRun) -> &'static str {

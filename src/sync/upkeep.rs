@@ -1,13 +1,12 @@
-//! What a process does beside its syncs: it prolongs its leases, takes over what others left, begins what is due, shows that it
-//! lives, and deletes what is old.
+//! What a process does beside its syncs: it prolongs its leases, looks whether others left something, or something waits or is due, and deletes
+//! what is old.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{REPLAY_EVERY, Shared};
+use super::{REPLAY_EVERY, Shared, retention};
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::ErrorCode;
 use crate::store::StoreError;
@@ -25,34 +24,33 @@ pub enum Scope {
 
 /// Looks for work in each lease: a run is taken over soon after its lease has run out.
 const LOOKS_PER_LEASE: u32 = 30;
-/// Renewals and heartbeats in each lease: two may fail before a run is in danger.
+/// Renewals in each lease: two may fail before a run is in danger.
 const RENEWALS_PER_LEASE: u32 = 3;
-/// Runs that are begun at each look: the others are for the other processes, or for the next look.
-const BEGUN_AT_ONCE: u32 = 8;
-/// Runs beyond which this process begins no work that nobody asked it for.
-const BUSY: usize = 64;
+/// Runs that are taken over after each look: the others are for the other processes, or for the next look.
+const TAKEN_OVER_AT_ONCE: u32 = 8;
+/// From which part of a bound on it is told that the queue gets full; it is told again after it had half of that.
+const NEARLY_FULL_PERCENT: u64 = 80;
 /// What a sync ended with that a refused login ended. It is run again once logins work, unless that was longer ago than a day: by then
 /// somebody has seen it.
 const LOGIN_REFUSED: [ErrorCode; 2] = [ErrorCode::SalesforceAuthFailed, ErrorCode::M3terAuthFailed];
 const LOGIN_REFUSED_WITHIN: Duration = Duration::from_hours(24);
 /// Such syncs that are planned in one transaction; the others at the next look.
 const PLANNED_AT_ONCE: u32 = 200;
-/// Between two rounds of deleting.
-const DELETE_EVERY: Duration = Duration::from_hours(1);
-/// Runs that are deleted in one transaction, and the pause after it: requests go first.
-const DELETED_AT_ONCE: u32 = 200;
-const DELETE_PAUSE: Duration = Duration::from_millis(100);
+/// Between two rounds of deleting what is old.
+const DELETE_EVERY: Duration = Duration::from_mins(10);
 
 /// When what was done last.
 struct Upkeep {
     shared: Arc<Shared>,
     scope: Scope,
     renewed: Instant,
-    shown: Option<Instant>,
+    tried_logins: Option<Instant>,
     deleted: Option<Instant>,
     /// There may be syncs to run again that a refused login ended.
     looks_for_refused: bool,
     is_well: bool,
+    /// Almost as many runs wait as may.
+    is_nearly_full: bool,
 }
 
 /// Goes on until the process has nothing left to hold.
@@ -61,13 +59,18 @@ pub(super) async fn keep_up(shared: Arc<Shared>, scope: Scope) {
     let mut looks = tokio::time::interval(lease / LOOKS_PER_LEASE);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let ended = shared.ended.clone();
-    let mut upkeep = Upkeep { shared, scope, renewed: Instant::now(), shown: None, deleted: None, looks_for_refused: false, is_well: true };
+    let mut upkeep = Upkeep {
+        shared,
+        scope,
+        renewed: Instant::now(),
+        tried_logins: None,
+        deleted: None,
+        looks_for_refused: false,
+        is_well: true,
+        is_nearly_full: false,
+    };
     while ended.run_until_cancelled(looks.tick()).await.is_some() {
         upkeep.look(lease / RENEWALS_PER_LEASE).await;
-    }
-    let claimant = upkeep.shared.claims.claimant();
-    if let Err(error) = upkeep.shared.store.delete_heartbeat(claimant).await {
-        tracing::debug!(error = %ErrorChain(&error), "the end of this process was not noted");
     }
 }
 
@@ -83,13 +86,16 @@ impl Upkeep {
             if self.shared.stopping.is_cancelled() {
                 return Ok(());
             }
-            if self.shown.is_none_or(|shown| shown.elapsed() >= renew_every) {
-                self.show_that_it_lives().await?;
+            if self.tried_logins.is_none_or(|tried| tried.elapsed() >= renew_every) {
+                self.tried_logins = Some(Instant::now());
                 self.looks_for_refused = true;
                 self.try_refused_logins();
             }
+            if self.shared.draining.is_cancelled() {
+                return Ok(());
+            }
             self.run_again_after_login().await?;
-            self.begin_work().await
+            self.look_for_work().await
         };
         match outcome.await {
             Ok(()) if !self.is_well => {
@@ -105,17 +111,8 @@ impl Upkeep {
         if self.is_well && self.scope == Scope::Everything && self.deleted.is_none_or(|deleted| deleted.elapsed() >= DELETE_EVERY) {
             self.deleted = Some(Instant::now());
             let shared = Arc::clone(&self.shared);
-            self.shared.tasks.spawn(async move { shared.ended.clone().run_until_cancelled(delete_old_runs(&shared)).await });
+            self.shared.tasks.spawn(async move { shared.ended.clone().run_until_cancelled(retention::keep_small(&shared)).await });
         }
-    }
-
-    /// Every process gets an equal part of m3ter's request limit.
-    async fn show_that_it_lives(&mut self) -> Result<(), StoreError> {
-        let claimant = self.shared.claims.claimant();
-        let living = self.shared.store.save_heartbeat(claimant, claimant.lease).await?;
-        self.shared.knowledge.m3ter.share_limit_with(living);
-        self.shown = Some(Instant::now());
-        Ok(())
     }
 
     /// Somebody may have put the credentials right at the vendor: nobody else may ask for a while.
@@ -148,60 +145,30 @@ impl Upkeep {
         Ok(())
     }
 
-    async fn begin_work(&self) -> Result<(), StoreError> {
-        let shared = &self.shared;
-        let (store, claimant) = (&shared.store, shared.claims.claimant());
+    /// Lets what is found begin in its turn.
+    async fn look_for_work(&mut self) -> Result<(), StoreError> {
         let record = match &self.scope {
             Scope::Everything => None,
             Scope::Record(record) => Some(record),
         };
-        let work = store.load_claimable(record).await?;
-        for _ in 0..BEGUN_AT_ONCE {
-            if shared.claims.count() >= BUSY {
-                break;
-            }
-            let (asked_at, now) = (Instant::now(), Timestamp::now());
-            let mut claimed = None;
-            if work.abandoned {
-                claimed = store.claim_abandoned(record, claimant).await?;
-                if let Some(run) = &claimed {
-                    tracing::warn!(sync_run_id = %run.held.run, takeovers = run.takeovers, "this process goes on with a run of another one");
-                }
-            }
-            if claimed.is_none() && work.orphaned {
-                claimed = store.claim_orphaned(record, now, claimant).await?;
-            }
-            // A process whose login is refused leaves what is tried again to those whose is not.
-            let can_log_in = !shared.knowledge.tokens().iter().any(|tokens| tokens.is_refused());
-            if claimed.is_none() && work.due && record.is_none() && can_log_in {
-                claimed = store.claim_due(now, claimant).await?;
-            }
-            match claimed {
-                Some(run) => shared.begin(run, asked_at),
-                None => break,
-            }
+        let work = self.shared.store.load_claimable(record).await?;
+        self.shared.slots.found(work.waiting > 0 || work.due, if work.abandoned { TAKEN_OVER_AT_ONCE } else { 0 });
+        let bounds = self.shared.settings.queue_bounds();
+        let is_reached = |percent: u64| {
+            let reached = |waiting: u32, bound: u32| u64::from(waiting) * 100 >= u64::from(bound) * percent;
+            reached(work.waiting, bounds.all) || reached(work.most_of_a_caller, bounds.of_caller)
+        };
+        if !self.is_nearly_full && is_reached(NEARLY_FULL_PERCENT) {
+            self.is_nearly_full = true;
+            tracing::warn!(
+                waiting = work.waiting,
+                limit = bounds.all,
+                of_a_caller = work.most_of_a_caller,
+                limit_of_a_caller = bounds.of_caller,
+                "almost as many runs wait as may (RUNS_WAITING); beyond that requests are refused with 429"
+            );
         }
+        self.is_nearly_full &= is_reached(NEARLY_FULL_PERCENT / 2);
         Ok(())
-    }
-}
-
-async fn delete_old_runs(shared: &Shared) {
-    let Some(retention) = shared.settings.retention else { return };
-    let Ok(moment) = Timestamp::now().checked_sub(retention) else { return };
-    let mut deleted = 0;
-    loop {
-        match shared.store.delete_runs_ended_before(moment, DELETED_AT_ONCE).await {
-            Ok(count) => {
-                deleted += count;
-                if count < u64::from(DELETED_AT_ONCE) {
-                    break;
-                }
-            }
-            Err(error) => return tracing::warn!(error = %ErrorChain(&error), "old runs could not be deleted"),
-        }
-        tokio::time::sleep(DELETE_PAUSE).await;
-    }
-    if deleted > 0 {
-        tracing::info!(deleted, "old runs were deleted");
     }
 }

@@ -18,6 +18,8 @@ use crate::telemetry::ErrorChain;
 
 /// Between two looks at the runs of other processes.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
+/// The same for each of them: a thousand that wait for their turn are not asked for 25 times a second.
+const LOOK_EVERY_FOR_EACH: Duration = Duration::from_micros(500);
 
 /// The answer of a run, once there is one.
 pub(super) type Answer = Option<Arc<SyncResult>>;
@@ -61,7 +63,8 @@ impl Waiting {
                 if runs.is_empty() {
                     self.added.notified().await;
                 }
-                tokio::time::sleep(LOOK_EVERY).await;
+                let for_all = LOOK_EVERY_FOR_EACH.saturating_mul(u32::try_from(runs.len()).unwrap_or(u32::MAX));
+                tokio::time::sleep(LOOK_EVERY.max(for_all)).await;
             };
             if ended.run_until_cancelled(pause).await.is_none() {
                 return;

@@ -3,28 +3,35 @@
 //! m3ter has no idempotency key. A refused create may mean that the object is there already; an answer that never came may hide a
 //! create that happened. Either is settled by looking, never by sending again blindly.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 
-use crate::changeset::compare::{Circumstances, compare, successor_code};
+use crate::changeset::adoption;
+use crate::changeset::compare::{Circumstances, compare};
 use crate::changeset::identity::{code_in_use, is_body_of};
+use crate::changeset::planned::of_update;
+use crate::changeset::price_start::FirstPrice;
+use crate::changeset::successor::{ending, successor};
 use crate::changeset::{Change, KnownIds, Step, body};
 use crate::domain::actual::ActualObject;
-use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, OnFound};
+use crate::domain::desired::{DesiredObject, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{Action, ErrorCode, Failure};
-use crate::domain::settings::Settings;
-use crate::domain::value::Value;
+use crate::domain::plan::Plan;
+use crate::domain::warning::Warning;
 use crate::m3ter::{ListFilter, RefusalKind};
+use crate::mapping::Mapping;
 use crate::store::{CommitmentAttempt, Held, Store};
 use crate::sync::knowledge::Knowledge;
 use crate::sync::matching::load_owners;
 use crate::sync::patience::Patience;
+use crate::sync::read_again::Rereader;
 use crate::sync::{blocker, failure};
 use crate::transport::{Budget, CalloutError, Effect};
 
@@ -38,11 +45,13 @@ pub(super) struct Writer<'a> {
     pub(super) root: &'a SalesforceId,
     /// The objects that this record asks for: what one of them has is never ended for another one.
     pub(super) desired: &'a HashSet<ObjectKey>,
-    pub(super) settings: &'a Settings,
+    pub(super) mapping: &'a Mapping,
     /// In which m3ter's calendar dates begin.
     pub(super) organization_time_zone: &'a TimeZone,
     /// Bodies of Commitments that earlier runs sent without learning what became of them.
     pub(super) attempts: &'a [CommitmentAttempt],
+    /// The plan that the run was asked to carry out: nothing else is written then.
+    pub(super) plan: Option<&'a Plan>,
 }
 
 /// What became of a write.
@@ -55,7 +64,7 @@ pub(super) enum Written {
         /// What was done.
         action: Action,
         /// What a person should know.
-        warnings: Vec<String>,
+        warnings: Vec<Warning>,
     },
     /// m3ter said no.
     Refused(Finding),
@@ -74,13 +83,41 @@ impl Writer<'_> {
     pub(super) async fn write(&self, change: &Change, known: &KnownIds) -> Written {
         match &change.step {
             Step::Create { .. } => self.create(&change.desired, known).await,
-            Step::Update { actual, .. } => self.update(&change.desired, actual.clone(), known, Action::Updated).await,
+            Step::Update { actual, .. } => {
+                // First the price, then what it bills: the other way round a lost update would not be noticed any more.
+                if let Some(first) = change.first_price.as_ref().filter(|first| first.moves()) {
+                    let moved = self.update(&first.desired, first.actual.clone(), known, Action::Updated).await;
+                    if !matches!(moved, Written::Done { .. }) {
+                        return moved;
+                    }
+                }
+                match self.update(&change.desired, actual.clone(), known, Action::Updated).await {
+                    Written::Done { id, action, mut warnings } => {
+                        warnings.extend(change.first_price.as_ref().map(FirstPrice::told));
+                        Written::Done { id, action, warnings }
+                    }
+                    other => other,
+                }
+            }
             Step::Supersede { actual, from, .. } => self.supersede(&change.desired, actual, *from, known).await,
             Step::Unchanged { id } => Written::Done { id: id.clone(), action: Action::Unchanged, warnings: Vec::new() },
             Step::Flagged { .. } | Step::Kept { .. } | Step::Invalid { .. } => {
                 unreachable!("a change that writes nothing is not handed to the writer")
             }
         }
+    }
+
+    /// Whether something may be written, as far as a plan decides: values may have changed since the plan was looked at.
+    pub(super) fn keep_to_plan(&self, changes: &Plan) -> Result<(), Failure> {
+        match self.plan {
+            Some(plan) if !plan.covers(changes) => Err(failure::of_changed_plan()),
+            _ => Ok(()),
+        }
+    }
+
+    fn rereader(&self) -> Rereader<'_> {
+        let Circumstances { now, time_zone, .. } = self.circumstances;
+        Rereader { knowledge: self.knowledge, mapping: self.mapping, root: self.root, time_zone, budget: self.budget, read_at: *now }
     }
 
     async fn create(&self, desired: &DesiredObject, known: &KnownIds) -> Written {
@@ -184,7 +221,21 @@ impl Writer<'_> {
             _ if desired.on_found == OnFound::Refer => return Written::Done { id: found.id, action, warnings: Vec::new() },
             _ => {}
         }
+        let mut kept = Vec::new();
+        let kept_desired = match self.keeping_its_end(Cow::Borrowed(desired), &found, &mut kept).await {
+            Ok(desired) => desired,
+            Err(written) => return written,
+        };
+        let desired = &*kept_desired;
         let (step, mut warnings) = compare(desired, Some(&found), known, self.circumstances);
+        warnings.append(&mut kept);
+        // A list that lagged did not show it before: nobody has said that it is the row's.
+        let (step, unproven) =
+            if owners.contains_key(&found.id) { (step, None) } else { adoption::hold_back(desired, &found, known, step) };
+        if let Some(unproven) = unproven {
+            warnings.push(unproven);
+            return Written::Done { id: found.id, action: Action::Unchanged, warnings };
+        }
         match step {
             Step::Invalid { findings, .. } => Written::Refused(first(findings)),
             Step::Update { actual, .. } | Step::Supersede { actual, .. } => {
@@ -203,11 +254,27 @@ impl Writer<'_> {
 
     async fn update(&self, desired: &DesiredObject, mut actual: ActualObject, known: &KnownIds, action: Action) -> Written {
         let kind = desired.kind();
+        let mut desired = Cow::Borrowed(desired);
         let mut last_error = None;
+        let mut warnings = Vec::new();
         for _ in 0..UPDATE_ROUNDS {
-            let body = body::update_body(desired, &actual, known);
+            if self.rereader().may_be_outdated(&desired, &actual) {
+                match self.rereader().read(&desired).await {
+                    Ok(present) => desired = Cow::Owned(present),
+                    Err(written) => return written,
+                }
+                // Another deal has brought the latest edit already.
+                if let Step::Unchanged { id } = compare(&desired, Some(&actual), known, self.circumstances).0 {
+                    let action = if action == Action::Created { action } else { Action::Unchanged };
+                    return Written::Done { id, action, warnings: Vec::new() };
+                }
+            }
+            if let Err(failure) = self.keep_to_plan(&of_update(&desired, &actual, known)) {
+                return Written::Unsettled(failure);
+            }
+            let body = body::update_body(&desired, &actual, known);
             let error = match self.knowledge.m3ter.update(kind, &actual.id, &body, self.budget).await {
-                Ok(updated) => return Written::Done { id: updated.id, action, warnings: Vec::new() },
+                Ok(updated) => return Written::Done { id: updated.id, action, warnings },
                 Err(error) => error,
             };
             if error.effect() == Effect::None {
@@ -215,15 +282,21 @@ impl Writer<'_> {
             }
             let present = match self.knowledge.m3ter.fetch(kind, &actual.id, self.budget).await {
                 Ok(Some(present)) => present,
-                Ok(None) => return self.refused(desired, &error).await,
+                Ok(None) => return self.refused(&desired, &error).await,
                 Err(error) => return Written::Unsettled(failure::of_callout(&error)),
             };
             if error.effect() == Effect::Refused && present.version == actual.version {
-                return self.refused(desired, &error).await;
+                return self.refused(&desired, &error).await;
             }
             // It changed meanwhile, or the update that gave no answer happened or did not: compare once more.
-            match compare(desired, Some(&present), known, self.circumstances).0 {
-                Step::Unchanged { id } => return Written::Done { id, action, warnings: Vec::new() },
+            if present.text("endDate") != actual.text("endDate") {
+                desired = match self.keeping_its_end(desired, &present, &mut warnings).await {
+                    Ok(desired) => desired,
+                    Err(written) => return written,
+                };
+            }
+            match compare(&desired, Some(&present), known, self.circumstances).0 {
+                Step::Unchanged { id } => return Written::Done { id, action, warnings },
                 Step::Invalid { findings, .. } => return Written::Refused(first(findings)),
                 _ => actual = present,
             }
@@ -239,37 +312,22 @@ impl Writer<'_> {
         }
     }
 
-    /// Ends the running Pricing and starts another one. The end comes first: a moment without a price is mended by the next sync,
+    /// Ends the running Pricing and starts another one. The end comes first: the next sync ends a moment without a price,
     /// two prices for one moment are money.
     async fn supersede(&self, desired: &DesiredObject, actual: &ActualObject, from: jiff::Timestamp, known: &KnownIds) -> Written {
-        let mut fields = vec![set("endDate", Value::DateTime(from))];
-        // A start that moves with the price moves the first Pricing; its successors start where another one ends.
-        if actual.code() == desired.code.as_deref() {
-            fields.extend(desired.value("startDate").map(|start| set("startDate", start.clone())));
-        }
-        let is_held = |field: &DesiredField| match &field.action {
-            FieldAction::Set(value) => value.means_the_same_as(actual.fields.get(field.name).unwrap_or(&Json::Null)),
-            FieldAction::Clear => !actual.fields.contains_key(field.name),
-        };
-        let is_ended = fields.iter().all(is_held);
-        let mut ending = desired.clone();
-        ending.intent = Intent::Sync(fields);
-        if !is_ended {
+        if let Some(ending) = ending(desired, actual, from) {
             match self.update(&ending, actual.clone(), known, Action::Updated).await {
                 Written::Done { .. } => {}
                 other => return other,
             }
         }
-        let mut successor = desired.clone();
-        successor.code = successor_code(desired, from);
-        if let Intent::Sync(fields) = &mut successor.intent {
-            fields.retain(|field| !matches!(field.name, "code" | "startDate"));
-            fields.push(set("startDate", Value::DateTime(from)));
-            fields.extend(successor.code.clone().map(|code| set("code", Value::Text(code))));
-        }
+        let successor = successor(desired, from);
         match self.create(&successor, known).await {
             Written::Done { id, mut warnings, .. } => {
-                warnings.push(format!("The price changed: the Pricing {} ends at {from}, and {id} follows it", actual.id));
+                if let Err(written) = self.inherit_end(actual, &id, &successor).await {
+                    return written;
+                }
+                warnings.push(format!("The price changed: the Pricing {} ends at {from}, and {id} follows it", actual.id).into());
                 Written::Done { id, action: Action::Updated, warnings }
             }
             other => other,
@@ -348,7 +406,7 @@ impl Writer<'_> {
         Ok(is_own.then_some(found))
     }
 
-    async fn refused(&self, desired: &DesiredObject, error: &CalloutError) -> Written {
+    pub(super) async fn refused(&self, desired: &DesiredObject, error: &CalloutError) -> Written {
         let message = refusal_message(error);
         match blocker::finding(self.store, desired, message, Patience::of(self.budget)).await {
             Ok(finding) => Written::Refused(finding),
@@ -376,10 +434,6 @@ pub(super) fn refusal_message(error: &CalloutError) -> &str {
 
 fn names_the_code(error: &CalloutError) -> bool {
     error.refusal().is_some_and(|refusal| refusal.status == 409 || refusal.message.to_ascii_lowercase().contains("code"))
-}
-
-fn set(name: &'static str, value: Value) -> DesiredField {
-    DesiredField { name, action: FieldAction::Set(value), once: false, source: "constant".to_owned() }
 }
 
 fn first(findings: Vec<Finding>) -> Finding {

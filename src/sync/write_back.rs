@@ -1,75 +1,184 @@
-//! Step 6 of a sync: the m3ter ids go to the Salesforce fields that the mapping names, only where they change.
+//! Step 6 of a sync: the m3ter ids go to the Salesforce fields that the mapping names, and the outcome to the record itself, only where
+//! they change.
 //!
-//! No time and no status by default: a Flow that this triggers again costs one sync without a write, and ends. What Salesforce
-//! refuses is a warning, never a failed sync.
+//! Both go in one call. A Flow that this triggers again costs one sync without a write, and ends. What Salesforce refuses is a warning,
+//! never a failed sync, and what it refuses of the outcome does not keep an id from being written.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use crate::changeset::Change;
-use crate::domain::ids::SalesforceId;
+use crate::changeset::adoption::is_to_confirm;
+use crate::changeset::identity::Owners;
+use crate::changeset::{Change, Step};
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::outcome::SyncResult;
+use crate::domain::warning::{Attention, Warning};
 use crate::salesforce::{self, RecordUpdate};
 use crate::sync::apply::Applied;
 use crate::transport::{Budget, CalloutError, CalloutErrorKind, Meaning};
 
-/// What becomes of ids that could not be written for the moment.
+/// What becomes of what could not be written for the moment.
 const NEXT_SYNC: &str = "the next sync of this record writes it";
 
-/// Writes the ids back; each warning comes with the position of the object that it is about.
-pub(super) async fn write_back(
-    salesforce: &salesforce::Client,
-    changes: &[Change],
-    applied: &[Applied],
-    budget: &Budget,
-) -> Vec<(usize, String)> {
-    let mut warnings = Vec::new();
-    let mut updates: BTreeMap<(String, SalesforceId), Map<String, Json>> = BTreeMap::new();
-    let mut positions: BTreeMap<(String, SalesforceId), usize> = BTreeMap::new();
-    for (position, (change, applied)) in changes.iter().zip(applied).enumerate() {
-        let (Some(target), Some(id)) = (&change.desired.write_back, &applied.id) else { continue };
-        match target.current.as_deref() {
-            Some(current) if current == id.as_str() => continue,
-            Some(other) => warnings.push((
-                position,
-                format!("`{}.{}` held {other}, and this record's is {id}; it was overwritten", target.sobject, target.field),
-            )),
-            None => {}
-        }
-        let record = (target.sobject.clone(), target.record.clone());
-        positions.entry(record.clone()).or_insert(position);
-        updates.entry(record).or_default().insert(target.field.clone(), Json::String(id.to_string()));
-    }
-    if updates.is_empty() {
-        return warnings;
-    }
-    let records: Vec<((String, SalesforceId), Map<String, Json>)> = updates.into_iter().collect();
-    let requests = records
-        .iter()
-        .map(|((sobject, id), fields)| RecordUpdate { sobject: sobject.clone(), id: id.clone(), fields: fields.clone() })
-        .collect();
-    let refused = |why: &str, fields: &Map<String, Json>, sobject: &str| {
-        let names: Vec<String> = fields.keys().map(|field| format!("`{sobject}.{field}`")).collect();
-        format!("The m3ter id could not be written to {}: {why}", names.join(" and "))
-    };
-    match salesforce.update_collection(requests, budget).await {
-        Ok(outcomes) => {
-            for ((record, fields), outcome) in records.iter().zip(outcomes) {
-                if let Err(why) = outcome {
-                    let is_passing = matches!(why.meaning, Meaning::Passing | Meaning::Limit);
-                    let reason = if is_passing { format!("{}; {NEXT_SYNC}", why.reason) } else { why.reason };
-                    warnings.push((positions[record], refused(&reason, fields, &record.0)));
+type Fields = Map<String, Json>;
+
+/// What is to be written back.
+#[derive(Debug, Default)]
+pub(super) struct WriteBack {
+    /// By sObject and record: Salesforce works in runs of one type.
+    rows: BTreeMap<(String, SalesforceId), Row>,
+}
+
+/// What is to be written to one record.
+#[derive(Debug, Default)]
+struct Row {
+    ids: Fields,
+    /// The first object whose id it is.
+    position: usize,
+    status: Fields,
+}
+
+/// Why something was not written.
+#[derive(Debug, Clone)]
+struct Refused {
+    reason: String,
+    /// Nobody has to change anything before it can be written.
+    is_passing: bool,
+}
+
+impl WriteBack {
+    /// The ids that the records do not hold yet. A field that holds another row's id is a warning of its object: it gets the row's own, or
+    /// is cleared where the row has none and one of `owners` has what it names.
+    pub(super) fn of_ids(changes: &[Change], applied: &mut [Applied], owners: &Owners) -> Self {
+        let mut write_back = Self::default();
+        for (position, (change, applied)) in changes.iter().zip(applied).enumerate() {
+            // An id on the record would say that the object is the record's.
+            let Some(target) = change.desired.write_back.as_ref().filter(|_| !is_to_confirm(&applied.result.warnings)) else { continue };
+            let field = format!("`{}.{}`", target.sobject, target.field);
+            let foreign = foreign_id(change);
+            let value = match (&applied.id, foreign) {
+                (Some(id), _) if target.current.as_deref() == Some(id.as_str()) => continue,
+                (Some(id), foreign) => {
+                    let told = foreign.map(|other| format!("{field} held {other}, and this record's is {id}; it was overwritten"));
+                    applied.result.warnings.extend(told.map(|text| Warning::of(Attention::ForeignId, text)));
+                    Json::String(id.to_string())
                 }
-            }
+                (None, Some(other)) if is_without_object(change, applied) => {
+                    let owner = M3terId::parse(other).ok().and_then(|id| owners.get(&id));
+                    let (text, is_cleared) = match owner {
+                        Some(owner) => (format!("{field} held {other}, which belongs to {owner}; it was cleared"), true),
+                        None => (format!("{field} holds {other}, which no sync made for this row"), false),
+                    };
+                    applied.result.warnings.push(Warning::of(Attention::ForeignId, text));
+                    if !is_cleared {
+                        continue;
+                    }
+                    Json::Null
+                }
+                (None, _) => continue,
+            };
+            let row = (target.sobject.clone(), target.record.clone());
+            let row = write_back.rows.entry(row).or_insert_with(|| Row { position, ..Row::default() });
+            row.ids.insert(target.field.clone(), value);
         }
-        Err(error) => {
-            let reason = if is_passing(&error) { format!("{}; {NEXT_SYNC}", error.reason()) } else { error.reason() };
-            for (record, fields) in &records {
-                warnings.push((positions[record], refused(&reason, fields, &record.0)));
-            }
+        write_back
+    }
+
+    /// The ids of other rows' objects in fields of rows that have none.
+    pub(super) fn strays(changes: &[Change], applied: &[Applied]) -> Vec<M3terId> {
+        let stray = |(change, applied): (&Change, &Applied)| {
+            let id = foreign_id(change).filter(|_| applied.id.is_none() && is_without_object(change, applied))?;
+            M3terId::parse(id).ok()
+        };
+        changes.iter().zip(applied).filter_map(stray).collect()
+    }
+
+    /// Adds what a record is to say of its sync.
+    pub(super) fn add_status(&mut self, sobject: &str, record: &SalesforceId, fields: Fields) {
+        if !fields.is_empty() {
+            // A record stands in a call once, however a mapping spells its object.
+            let known = self.rows.keys().find(|(_, id)| id == record).cloned();
+            self.rows.entry(known.unwrap_or_else(|| (sobject.to_owned(), record.clone()))).or_default().status = fields;
         }
     }
-    warnings
+
+    /// Writes it all, with a warning in the result for what was refused; whether no status was among that.
+    pub(super) async fn apply(self, salesforce: &salesforce::Client, budget: &Budget, result: &mut SyncResult) -> bool {
+        let mut is_status_written = true;
+        if self.rows.is_empty() {
+            return is_status_written;
+        }
+        let update = |((sobject, id), row): (&(String, SalesforceId), &Row)| {
+            let fields = row.ids.iter().chain(&row.status).map(|(name, value)| (name.clone(), value.clone())).collect();
+            RecordUpdate { sobject: sobject.clone(), id: id.clone(), fields }
+        };
+        let outcomes = update_all(salesforce, self.rows.iter().map(update).collect(), budget).await;
+        for (((sobject, id), row), outcome) in self.rows.iter().zip(outcomes) {
+            let (ids, status) = match outcome {
+                Ok(()) => continue,
+                // Salesforce does not say which of the fields it is that a rule refuses.
+                Err(refused) if !refused.is_passing && !row.ids.is_empty() && !row.status.is_empty() => {
+                    let alone = |fields: &Fields| RecordUpdate { sobject: sobject.clone(), id: id.clone(), fields: fields.clone() };
+                    (update_one(salesforce, alone(&row.ids), budget).await, update_one(salesforce, alone(&row.status), budget).await)
+                }
+                Err(refused) => (Err(refused.clone()), Err(refused)),
+            };
+            if let (Err(refused), false) = (ids, row.ids.is_empty()) {
+                let text = format!("The m3ter id could not be written to {}: {}", names(sobject, &row.ids), refused.told());
+                result.warn(Some(row.position), Warning::of(Attention::WriteBackFailed, text));
+            }
+            if let (Err(refused), false) = (status, row.status.is_empty()) {
+                is_status_written = false;
+                let text = format!("How the sync ended could not be written to {}: {}", names(sobject, &row.status), refused.told());
+                result.warn(None, Warning::of(Attention::WriteBackFailed, text));
+            }
+        }
+        is_status_written
+    }
+}
+
+/// The id in the field of an object that is not the object's own, neither now nor before this sync.
+fn foreign_id(change: &Change) -> Option<&str> {
+    let current = change.desired.write_back.as_ref()?.current.as_deref()?;
+    (change.step.known_id().map(M3terId::as_str) != Some(current)).then_some(current)
+}
+
+/// Whether it is certain that m3ter has no object of the row, although one was asked for. An Account is shared: another deal may know more
+/// of it, and would write the id again.
+fn is_without_object(change: &Change, applied: &Applied) -> bool {
+    let is_asked_for = change.desired.kind() != EntityKind::Account && !matches!(change.step, Step::Flagged { .. });
+    is_asked_for && change.step.known_id().is_none() && applied.failure.is_none()
+}
+
+impl Refused {
+    fn told(&self) -> String {
+        if self.is_passing { format!("{}; {NEXT_SYNC}", self.reason) } else { self.reason.clone() }
+    }
+}
+
+async fn update_all(salesforce: &salesforce::Client, updates: Vec<RecordUpdate>, budget: &Budget) -> Vec<Result<(), Refused>> {
+    let count = updates.len();
+    match salesforce.update_collection(updates, budget).await {
+        Ok(outcomes) => {
+            let refused = |why: salesforce::RowRefused| {
+                let is_passing = matches!(why.meaning, Meaning::Passing | Meaning::Limit);
+                Refused { reason: why.reason, is_passing }
+            };
+            outcomes.into_iter().map(|outcome| outcome.map_err(refused)).collect()
+        }
+        Err(error) => vec![Err(Refused { reason: error.reason(), is_passing: is_passing(&error) }); count],
+    }
+}
+
+async fn update_one(salesforce: &salesforce::Client, update: RecordUpdate, budget: &Budget) -> Result<(), Refused> {
+    update_all(salesforce, vec![update], budget).await.pop().unwrap_or(Ok(()))
+}
+
+fn names(sobject: &str, fields: &Fields) -> String {
+    let names: Vec<String> = fields.keys().map(|field| format!("`{sobject}.{field}`")).collect();
+    names.join(" and ")
 }
 
 /// Whether nobody has to change anything before it can be written.

@@ -32,8 +32,7 @@ impl Exporter {
     /// Sends to a collector, from the runtime that this is called in.
     pub(super) fn new(collector: &Collector) -> Result<Self, String> {
         let url = Url::parse(&collector.endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url =
-            url.ok_or_else(|| format!("OTEL_EXPORTER_OTLP_ENDPOINT is `{}`, which is no http or https address", collector.endpoint))?;
+        let url = url.ok_or_else(|| "OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address".to_owned())?;
         let mut headers = collector.headers.as_deref().map(headers).transpose()?.unwrap_or_default();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         let client = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).default_headers(headers);

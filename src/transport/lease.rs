@@ -30,9 +30,14 @@ enum State {
     Lost,
 }
 
-/// A callout under way.
+/// A callout under way, until this is dropped.
 #[derive(Debug)]
-pub(super) struct UnderWay(Arc<watch::Sender<usize>>);
+pub(super) struct UnderWay(Option<Arc<watch::Sender<usize>>>);
+
+impl UnderWay {
+    /// One that needs no lease.
+    pub(super) const WITHOUT_LEASE: Self = Self(None);
+}
 
 impl Lease {
     /// A lease of `length` that was asked for at `from`.
@@ -82,6 +87,15 @@ impl Lease {
         self.length / 2
     }
 
+    /// A callout is under way if more than `needed` is left now.
+    pub(super) fn admit_now(&self, needed: Duration) -> Option<UnderWay> {
+        let is_good = matches!(*self.state.borrow(), State::Until(until) if until.saturating_duration_since(Instant::now()) > needed);
+        is_good.then(|| {
+            self.under_way.send_modify(|count| *count += 1);
+            UnderWay(Some(Arc::clone(&self.under_way)))
+        })
+    }
+
     /// Waits until more than `needed` is left, at most so long. Never returns once it is stopped or lost: whoever holds the lease ends
     /// the work that waits here.
     pub(super) async fn admit(&self, needed: Duration, at_most: Duration) -> Result<UnderWay, Spent> {
@@ -89,11 +103,10 @@ impl Lease {
         let mut states = self.state.subscribe();
         loop {
             let state = *states.borrow_and_update();
+            if let Some(under_way) = self.admit_now(needed) {
+                return Ok(under_way);
+            }
             match state {
-                State::Until(until) if until.saturating_duration_since(Instant::now()) > needed => {
-                    self.under_way.send_modify(|count| *count += 1);
-                    return Ok(UnderWay(Arc::clone(&self.under_way)));
-                }
                 State::Until(_) => {
                     if tokio::time::timeout_at(deadline, states.changed()).await.is_err() {
                         return Err(Spent::Time);
@@ -107,7 +120,9 @@ impl Lease {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        if let Some(count) = &self.0 {
+            count.send_modify(|count| *count -= 1);
+        }
     }
 }
 

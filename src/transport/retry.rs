@@ -8,6 +8,8 @@ use super::send::Repeatable;
 
 /// Attempts in all.
 pub(super) const MOST_ATTEMPTS: u32 = 4;
+/// Attempts beside those that a limit may refuse which others use as well: there is a place in the end, once this process makes room for them.
+pub(super) const MOST_REFUSED_BY_LIMIT: u32 = 8;
 /// Before the second attempt; doubled for each further one.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 /// No delay of our own choice is longer.
@@ -23,7 +25,7 @@ const RETRIES_IN_RESERVE: i64 = 30;
 /// Callouts that succeed before one more retry is there.
 const SUCCESSES_PER_RETRY: i64 = 10;
 
-/// The retries that are left toward one vendor, shared by all syncs: some faults are mended by trying again, an outage is made worse.
+/// The retries that are left toward one vendor, shared by all syncs: trying again fixes some faults, an outage is made worse.
 #[derive(Debug)]
 pub(super) struct Retries {
     /// In parts of [`SUCCESSES_PER_RETRY`].

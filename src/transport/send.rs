@@ -12,8 +12,9 @@ use super::answer::{meaning, read_body};
 use super::budget::{Budget, Spent};
 use super::error::{CalloutError, CalloutErrorKind};
 use super::journal::Callout;
-use super::retry::{Decision, LIMIT_PAUSE, backoff, decide, retry_after, with_jitter};
+use super::retry::{Decision, LIMIT_PAUSE, MOST_REFUSED_BY_LIMIT, backoff, decide, retry_after, with_jitter};
 use super::token::{Token, TokenCache};
+use super::turn::Urgency;
 use super::{ATTEMPT_TIMEOUT, LARGEST_ANSWER_BYTES, Transport, Unwrap};
 use crate::telemetry::{metrics, trace};
 
@@ -38,6 +39,20 @@ pub struct Call {
     pub operation: &'static str,
     /// Whether it may be carried out twice.
     pub repeatable: Repeatable,
+    /// How much waits for its answer.
+    pub urgency: Urgency,
+}
+
+impl Call {
+    /// One that reads what the run goes on with.
+    pub fn read(operation: &'static str) -> Self {
+        Self { operation, repeatable: Repeatable::Yes, urgency: Urgency::Run }
+    }
+
+    /// One that might make a second object if it were carried out twice.
+    pub fn write(operation: &'static str, urgency: Urgency) -> Self {
+        Self { operation, repeatable: Repeatable::No, urgency }
+    }
 }
 
 /// An answer of success.
@@ -132,7 +147,7 @@ impl Transport {
         budget: &Budget,
         request: impl Fn() -> RequestBuilder,
     ) -> Result<Answer, CalloutError> {
-        let call = Call { operation, repeatable: Repeatable::Yes };
+        let call = Call { operation, repeatable: Repeatable::Yes, urgency: Urgency::Everybody };
         self.attempts(call, Purpose::Login, budget, Instant::now(), &mut 0, request).await
     }
 
@@ -181,7 +196,7 @@ impl Transport {
             started_at: SystemTime::now(),
             elapsed: Duration::ZERO,
         };
-        let mut attempt = 0;
+        let (mut attempt, mut refused_by_limit) = (0, 0);
         loop {
             attempt += 1;
             let before = *attempts;
@@ -192,6 +207,9 @@ impl Transport {
                 Ok(answer) => {
                     (callout.status, callout.failed) = (Some(answer.status), None);
                     self.inner.retries.succeeded();
+                    if call.repeatable == Repeatable::No {
+                        budget.wrote();
+                    }
                     budget.note(callout);
                     return Ok(answer);
                 }
@@ -207,17 +225,23 @@ impl Transport {
             tracing::debug!(vendor = %error.vendor, operation = call.operation, attempt, failure = ?error.kind, "a callout failed");
             callout.status = failed.status;
             callout.failed = Some(error.effect());
+            let is_limit = matches!(error.kind, CalloutErrorKind::LimitExceeded { .. });
+            if is_limit && self.inner.limiter.is_limited() && refused_by_limit < MOST_REFUSED_BY_LIMIT {
+                refused_by_limit += 1;
+                attempt -= 1;
+            }
             let is_elsewhere = matches!((&error.kind, purpose), (CalloutErrorKind::NotSent { .. }, Purpose::Work { may_move: true, .. }));
             match decide(&error.kind, error.effect(), call.repeatable, attempt, failed.retry_after) {
                 _ if is_elsewhere => {
                     budget.note(callout);
                     return Err(error);
                 }
-                // A limit is waited for by all callouts together; other retries are what makes an outage worse.
-                Decision::Wait(delay)
-                    if delay < budget.remaining()
-                        && (matches!(error.kind, CalloutErrorKind::LimitExceeded { .. }) || self.inner.retries.take()) =>
-                {
+                // A limit is waited for by all callouts together, in turn.
+                Decision::Wait(delay) if delay < budget.remaining() && is_limit => {
+                    metrics::callout_retried(self.inner.vendor.name());
+                }
+                // Other retries are what makes an outage worse.
+                Decision::Wait(delay) if delay < budget.remaining() && self.inner.retries.take() => {
                     metrics::callout_retried(self.inner.vendor.name());
                     tokio::time::sleep(with_jitter(delay).min(budget.remaining())).await;
                 }
@@ -246,14 +270,19 @@ impl Transport {
             (ATTEMPT_TIMEOUT, Duration::ZERO)
         };
         let asked = Instant::now();
-        let has_place = self.inner.limiter.wait(budget.remaining()).await;
+        let (mut place, _under_way) = loop {
+            let place = self.inner.limiter.place(budget.turn(), call.urgency, budget.remaining()).await;
+            let place = place.ok_or_else(|| Failed::of(CalloutErrorKind::TimeLimit))?;
+            match budget.admit(needed) {
+                Some(under_way) => break (place, under_way),
+                // While the lease is uncertain, the place is for others.
+                None => drop(place),
+            }
+            budget.wait_for_lease(needed).await.map_err(|spent| Failed::of(spent.into()))?;
+        };
         metrics::rate_limit_waited(self.inner.vendor.name(), asked.elapsed());
-        if !has_place {
-            return Err(Failed::of(CalloutErrorKind::TimeLimit));
-        }
-        let Ok(_place) = self.inner.concurrent.acquire().await else { return Err(Failed::of(CalloutErrorKind::TimeLimit)) };
-        let _under_way = budget.admit(needed).await.map_err(|spent| Failed::of(spent.into()))?;
         let remaining = budget.take().map_err(|spent| Failed::of(spent.into()))?;
+        place.used();
         *attempts += 1;
         let (above, trace) = budget.trace();
         let span = tracing::info_span!(
@@ -283,7 +312,7 @@ impl Transport {
         metrics::callout_ended(self.inner.vendor.name(), call.operation, outcome_word(&outcome), sent.elapsed());
         tracing::debug!(vendor = %self.inner.vendor, operation = call.operation, status, elapsed_ms = sent.elapsed().as_millis(), "a callout ended");
         if let Err(Failed { kind: CalloutErrorKind::LimitExceeded { .. }, retry_after, .. }) = &outcome {
-            self.inner.limiter.pause(retry_after.unwrap_or(LIMIT_PAUSE));
+            place.refused(retry_after.unwrap_or(LIMIT_PAUSE));
         }
         outcome
     }
@@ -292,6 +321,7 @@ impl Transport {
         let response = self.inner.http.execute(request).await.map_err(|error| Failed::of(unanswered(&error)))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        self.inner.clock.note(&headers, SystemTime::now());
         if let Some(usage) = headers.get(LIMIT_INFO).and_then(|value| value.to_str().ok()) {
             metrics::salesforce_limit(usage);
         }

@@ -114,6 +114,13 @@ impl TokenCache {
         }
     }
 
+    /// Puts a token in the place of one that still serves.
+    pub async fn replace(&self, token: Token) {
+        *self.held.lock().await = Held { token: Some(token), refused: None };
+        self.is_refused.store(false, Ordering::Relaxed);
+        self.worked();
+    }
+
     /// Drops a token that the vendor refused, or that leads nowhere, unless another one has taken its place already. Says whether there is
     /// any use in another one: not if the same was said of this one a moment ago, although it was new.
     pub async fn drop_refused(&self, refused: &Token, is_auth_failed: bool) -> bool {

@@ -9,7 +9,7 @@ use crate::refusals::{LOGIN, expire_tokens, failure, logins};
 use crate::support::*;
 
 /// Waits until a run that ended repeats this one; its id and its status.
-async fn repeated(world: &World, run: &str) -> Json {
+pub(crate) async fn repeated(world: &World, run: &str) -> Json {
     for _ in 0..600 {
         let (_, body) = world.get(&format!("/sync-runs/{run}")).await;
         let body: Json = serde_json::from_str(&body).unwrap();

@@ -96,7 +96,7 @@ async fn several_records_give_as_many_failed_results_and_no_callout() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_cannot_be_read_says_why() {
     let world = World::new().await;
-    let user = "the integration user integration@sandbox.example";
+    let user = "the integration user";
     for (id, code, reason) in [
         ("006S90000079ZZZIA2", "RECORD_NOT_FOUND", format!("The record 006S90000079ZZZIA2 does not exist or is not accessible to {user}")),
         (DELETED, "RECORD_DELETED", format!("The record {DELETED} was deleted")),
@@ -245,7 +245,7 @@ async fn every_wrong_request_is_told_what_would_be_right() {
     let world = World::new().await;
     let deal = format!("/sync-to-m3ter/{DEAL}");
     for (method, path, body, status, part) in [
-        ("POST", format!("{deal}?dryRun=true&dryRun=false"), "", 400, "`dryRun` is there more than once"),
+        ("POST", format!("{deal}?dryRun=true&dryRun=false"), "", 400, "`dryRun` was given more than once"),
         ("POST", format!("{deal}?dryRun"), "", 400, "`dryRun` is ``; it takes `true` or `false`"),
         ("POST", format!("{deal}?dry_run=true"), "", 400, "`dry_run` is not a parameter here; there are `dryRun`"),
         ("POST", format!("{deal}?waitSeconds=-1"), "", 400, "whole seconds from 0 to 105"),
@@ -253,7 +253,7 @@ async fn every_wrong_request_is_told_what_would_be_right() {
         ("PUT", "/sync-runs".to_owned(), "", 405, "send GET"),
         ("POST", format!("{deal}/"), "", 404, "`/openapi.yaml` says what there is"),
         ("GET", "/sync-runs?syncStatus=failed".to_owned(), "", 400, "it takes `Completed`, `Partial Success`, `Failed`"),
-        ("GET", "/sync-runs?limit=1&limit=2".to_owned(), "", 400, "`limit` is there more than once"),
+        ("GET", "/sync-runs?limit=1&limit=2".to_owned(), "", 400, "`limit` was given more than once"),
         ("GET", "/sync-runs?limit=0".to_owned(), "", 400, "whole numbers from 1 to 200"),
         ("GET", "/sync-runs?since=yesterday".to_owned(), "", 400, "such as `2026-12-31T00:00:00Z`"),
         ("GET", "/sync-runs/abc".to_owned(), "", 404, "There is no run `abc`"),

@@ -14,22 +14,46 @@ pub(crate) async fn run(world: &World, directory: &Path, arguments: &[&str]) -> 
 }
 
 /// The same, with further variables of the environment.
-async fn run_with(world: &World, directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
+pub(crate) async fn run_with(world: &World, directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
+    let mut command = environment(world, directory, env!("CARGO_BIN_EXE_sync-to-m3ter"));
+    command.args(arguments).envs(variables.iter().copied());
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (output.status.code().unwrap(), text)
+}
+
+/// A program that speaks to the emulators.
+fn environment(world: &World, directory: &Path, program: &str) -> Command {
+    let mut command = Command::new(program);
     command
         .env_clear()
-        .envs(variables.iter().copied())
-        .args(arguments)
         .env("DATABASE_URL", format!("sqlite://{}", directory.join("commands.db").display()))
         .env("SALESFORCE_LOGIN_URL", world.org.base_url())
         .env("SALESFORCE_CLIENT_ID", "sandbox")
         .env("SALESFORCE_CLIENT_SECRET", "sandbox")
         .env("M3TER_BASE_URL", world.organization.base_url())
         .env("M3TER_ORG_ID", sync_to_m3ter_sandbox::m3ter::ORGANIZATION)
+        .env("COMMITMENT_BILLING", "paid_outside")
         .env("M3TER_API_KEY", "sandbox")
         .env("M3TER_API_SECRET", "sandbox");
+    command
+}
+
+/// The same for a person at a terminal who types something.
+async fn at_a_terminal(world: &World, directory: &Path, arguments: &[&str], typed: &str) -> (i32, String) {
+    let program = env!("CARGO_BIN_EXE_sync-to-m3ter");
+    let words: Vec<&str> = std::iter::once(program).chain(arguments.iter().copied()).collect();
+    // The answer is typed once it is asked for.
+    let script = format!(
+        "import os, pty, sys\nasked = [b'']\ndef read(fd):\n    data = os.read(fd, 1024)\n    asked[0] += data\n    if asked[0].rstrip().endswith(b'[y/N]'):\n        asked[0] = b''\n        os.write(fd, {typed:?}.encode())\n    return data\nsys.exit(os.waitstatus_to_exitcode(pty.spawn({words:?}, read, lambda fd: b'')))\n"
+    );
+    let path = directory.join("terminal.py");
+    std::fs::write(&path, script).unwrap();
+    let of_program = environment(world, directory, program);
+    let mut command = Command::new("python3");
+    command.envs(of_program.get_envs().filter_map(|(name, value)| Some((name, value?)))).arg(&path).stdin(std::process::Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     (output.status.code().unwrap(), text)
 }
 
@@ -104,8 +128,8 @@ async fn a_check_against_the_org_looks_at_what_is_computed_with_and_at_parts_of_
         &[
             ("months = \"M3ter_Term_Months__c\"", "months = \"CloseDate\""),
             (
-                "{ unit_price = \"UnitPrice\", discount_percent = \"Discount\" }",
-                "{ unit_price = \"Product2.Name\", discount_percent = \"M3ter_Skip_Plan__c\" }, { list = [{ lowerLimit = { value = 0 }, unitPrice = \"ServiceDate\" }] }",
+                "{ unit_price = \"UnitPrice\", discount_percent = \"Discount\", ",
+                "{ list = [{ lowerLimit = { value = 0 }, unitPrice = \"ServiceDate\" }] }, { unit_price = \"Product2.Name\", discount_percent = \"M3ter_Skip_Plan__c\", ",
             ),
             (
                 "standingCharge = { field = \"M3ter_Standing_Charge__c\", optional = true }",
@@ -196,8 +220,26 @@ async fn a_deal_is_synced_and_ended_from_the_terminal() {
     let ending = ["end-date", DEAL, "--date", "2026-07-01", "--entities", "CONTRACT,accountplan"];
     let (code, text) = run(&world, directory.path(), &[&ending[..], &["--dry-run"]].concat()).await;
     assert!(code == 0 && text.contains("endDate  2027-01-01 → 2026-07-01") && text.contains("2 to update"), "{text}");
-    let (code, text) = run(&world, directory.path(), &ending).await;
-    assert!(code == 0 && text.contains("ends 2026-07-01"), "{text}");
+    // Nobody is at a terminal: it refuses, before anything, unless it is told to.
+    world.organization.clear_requests();
+    let (code, refused) = run(&world, directory.path(), &ending).await;
+    assert!(code == 2 && refused.contains("nothing was ended. Look with --dry-run") && refused.contains("--yes"), "{refused}");
+    assert!(world.organization.requests().is_empty());
+    let plan = text.lines().find_map(|line| line.strip_prefix("Plan: ")).unwrap().to_owned();
+    let (code, text) = run(
+        &world,
+        directory.path(),
+        &[&ending[..2], &["--date", "2026-08-01"], &ending[4..], &["--expected-plan", plan.as_str()]].concat(),
+    )
+    .await;
+    assert!(code == 1 && text.contains("PLAN_CHANGED"), "{text}");
+    assert!(world.m3ter_writes().is_empty());
+    // A person is asked.
+    let (code, text) = at_a_terminal(&world, directory.path(), &ending, "n\n").await;
+    assert!(code == 1 && text.contains("End these 2 objects? [y/N]") && text.contains("Nothing was ended."), "{text}");
+    assert!(world.m3ter_writes().is_empty());
+    let (code, text) = at_a_terminal(&world, directory.path(), &ending, "y\n").await;
+    assert!(code == 0 && text.contains("2026-07-01") && text.contains("Completed"), "{text}");
     assert_eq!(world.object("contracts", "code", DEAL)["endDate"], "2026-07-01");
     for (arguments, words) in [
         (["end-date", DEAL, "--date", "soon", "--entities", "CONTRACT"], "is not an end date"),
@@ -208,8 +250,31 @@ async fn a_deal_is_synced_and_ended_from_the_terminal() {
         assert!(code == 2 && text.contains(words), "{text}");
     }
     let children = ["end-date", DEAL, "--date", "2026-07-01", "--entities", "CONTRACT", "--apply-to-children"];
-    let (code, text) = run(&world, directory.path(), &children).await;
+    let (code, text) = run(&world, directory.path(), &[&children[..], &["--yes"]].concat()).await;
     assert!(code == 1 && text.contains("APPLY_TO_CHILDREN_WITHOUT_ACCOUNT"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_is_paused_from_the_terminal() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (code, text) = run(&world, directory.path(), &["pause", "--reason", " "]).await;
+    assert!(code == 2 && text.contains("--reason is blank"), "{text}");
+    let (code, text) = run(&world, directory.path(), &["pause", "--reason", "wrong prices"]).await;
+    assert!(code == 0 && text.contains("The service is paused"), "{text}");
+    let (code, text) = run(&world, directory.path(), &["pause", "--reason", "again"]).await;
+    assert!(code == 0 && text.contains("paused already, since") && text.contains("wrong prices"), "{text}");
+    let (code, text) = run(&world, directory.path(), &["sync", DEAL, "--dry-run"]).await;
+    assert!(code == 0, "{text}");
+    let (code, text) = run(&world, directory.path(), &["sync", DEAL]).await;
+    assert!(code == 1 && text.contains("The service is paused: the run") && text.contains("resume"), "{text}");
+    assert!(world.m3ter_writes().is_empty());
+    let (code, text) = run(&world, directory.path(), &["resume"]).await;
+    assert!(code == 0 && text.contains("goes on") && text.contains("wrong prices"), "{text}");
+    let (code, text) = run(&world, directory.path(), &["sync", DEAL]).await;
+    assert!(code == 0 && text.contains("Completed"), "{text}");
+    let (code, text) = run(&world, directory.path(), &["resume"]).await;
+    assert!(code == 0 && text.contains("is not paused"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,10 +302,10 @@ async fn the_health_of_the_service_is_asked_from_the_terminal() {
     assert_eq!(ask(&address, &[]).await.0, 0, "a vendor that is away is no reason for a new start");
     let (code, text) = ask(&address, &["--ready"]).await;
     assert!(code == 1 && text.starts_with(&format!("unhealthy: http://{address}/readyz answers 503: ")), "{text}");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let free = format!("127.0.0.1:{}", crate::ports::free_port());
     let (code, text) = ask(&free, &[]).await;
     assert!(code == 1 && text.starts_with(&format!("unhealthy: http://{free}/livez does not answer: ")), "{text}");
-    for (listens, words) in [("here", "LISTEN_ADDRESS is `here`"), ("127.0.0.1:0", "the port 0")] {
+    for (listens, words) in [("here", "LISTEN_ADDRESS is no address"), ("127.0.0.1:0", "the port 0")] {
         let (code, text) = ask(listens, &[]).await;
         assert!(code == 2 && text.contains(words), "{text}");
     }
@@ -333,7 +398,12 @@ async fn runs_are_run_again_from_the_terminal() {
         assert_eq!(shown(&world, directory, first).await["replays"], json!([replay]));
     }
 
-    // Many are left to the running service: they are planned, one each record.
+    // Many are left to the running service: they are planned, one each record, and no end dating among them.
+    for (kind, expected) in [("sync", 1), ("endDate", 0)] {
+        let (code, text) = run(&world, directory, &["runs", "replay", "--error-code", "RECORD_DELETED", "--kind", kind, "--dry-run"]).await;
+        assert!(code == 0 && text.starts_with(&format!("{expected} run")) && text.contains("would be run again"), "{text}");
+        assert_eq!(text.contains("RECORD_DELETED"), expected == 1, "{text}");
+    }
     let (code, text) = run(&world, directory, &["runs", "replay", "--error-code", "RECORD_DELETED", "--limit", "10"]).await;
     let planned = text.lines().nth(1).unwrap_or_default();
     assert!(code == 0 && text.starts_with("1 run will be run again by the running service, one every 400 ms\n"), "{text}");
@@ -370,4 +440,20 @@ async fn a_check_says_whether_m3ter_s_organization_allows_overlapping_plans() {
     let (_, text) = run_with(&world, directory.path(), &["check"], &own).await;
     assert!(text.contains("plans of one product may overlap"), "{text}");
     assert!(text.contains("`overlap` of the AccountPlan replaces nothing"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_says_what_nobody_has_said_about_commitments() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let unstated = [("COMMITMENT_BILLING", "")];
+    let (_, text) = run_with(&world, directory.path(), &["check"], &unstated).await;
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("nobody has said how Commitments are billed")).collect();
+    assert_eq!(lines.len(), 4, "all mappings with a Commitment: {text}");
+    assert!(lines.iter().all(|line| line.contains("no Commitment is made") && line.contains("COMMITMENT_BILLING=paid_outside")), "{text}");
+    run(&world, directory.path(), &["sync", DEAL]).await;
+    let (_, text) = run_with(&world, directory.path(), &["check"], &unstated).await;
+    let told = |words: &str| text.lines().filter(|line| line.contains(words)).count();
+    assert_eq!((told("Commitments go on"), told("no Commitment is made")), (1, 3), "{text}");
+    assert!(!run(&world, directory.path(), &["check"]).await.1.contains("nobody has said"));
 }

@@ -42,6 +42,18 @@ fn interpolated(text: &str) -> BTreeSet<&str> {
     text.split("${").skip(1).map(|after| after.split([':', '}']).next().unwrap()).collect()
 }
 
+/// A text with each `${NAME…}` replaced by its value.
+fn with_values(text: &str, values: &BTreeMap<String, String>) -> String {
+    let mut parts = text.split("${");
+    let mut replaced = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once('}').unwrap();
+        replaced += &values[name.split(':').next().unwrap()];
+        replaced += rest;
+    }
+    replaced
+}
+
 #[test]
 fn the_composed_replicas_are_configured_as_the_service_takes_it() {
     let (compose, directory) = (compose(), tempfile::tempdir().unwrap());
@@ -49,14 +61,19 @@ fn the_composed_replicas_are_configured_as_the_service_takes_it() {
     append(&keys, "salesforce", Role::Caller, &new_key().hash).unwrap();
     for replica in REPLICAS {
         let service = &compose["services"][replica];
-        assert_eq!(service["env_file"], ".env");
-        let mut variables = of_the_image();
-        variables.extend(example());
-        for name in ["SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET", "M3TER_API_KEY", "M3TER_API_SECRET"] {
-            assert_eq!(variables.insert(name.to_owned(), "secret".to_owned()).as_deref(), Some(""), "{name} is to be filled in");
+        assert!(service["env_file"].is_null(), "no service gets what is another one's");
+        let mut filled_in = example();
+        for name in ["POSTGRES_PASSWORD", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET", "M3TER_API_KEY", "M3TER_API_SECRET"] {
+            assert_eq!(filled_in.insert(name.to_owned(), "secret".to_owned()).as_deref(), Some(""), "{name} is to be filled in");
         }
-        variables.insert("M3TER_ORG_ID".to_owned(), sync_to_m3ter_sandbox::m3ter::ORGANIZATION.to_owned());
-        variables.extend(pairs(&service["environment"]));
+        filled_in.insert("M3TER_ORG_ID".to_owned(), sync_to_m3ter_sandbox::m3ter::ORGANIZATION.to_owned());
+        let mut variables = of_the_image();
+        let given = pairs(&service["environment"]);
+        let offered = filled_in.keys().filter(|name| !matches!(name.as_str(), "SITE_ADDRESS" | "POSTGRES_PASSWORD"));
+        for name in offered {
+            assert!(given.contains_key(name), "{name} of example.env does not reach the service");
+        }
+        variables.extend(given.into_iter().map(|(name, value)| (name, with_values(&value, &filled_in))));
         let secret = variables.insert("API_KEYS_FILE".to_owned(), keys.display().to_string()).unwrap();
         assert!(strings(&service["secrets"]).contains(secret.strip_prefix("/run/secrets/").unwrap()));
         let config = Config::from_variables(&|name| variables.get(name).cloned()).unwrap();
@@ -90,7 +107,9 @@ fn the_composed_proxy_is_the_only_one_whose_word_counts() {
     let (_, port) = of_the_image()["LISTEN_ADDRESS"].clone().rsplit_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let upstreams: Vec<String> = REPLICAS.iter().map(|replica| format!("{replica}:{port}")).collect();
     assert!(caddyfile.contains(&format!("reverse_proxy {} {{", upstreams.join(" "))), "{upstreams:?}");
-    assert!(caddyfile.contains("health_uri /readyz"));
+    let (of_deploy, of_readme) = (proxied(caddyfile), proxied(include_str!("../../README.md")));
+    assert!(of_deploy.contains(&"health_uri /readyz") && of_deploy.contains(&"lb_try_duration 10s"), "{of_deploy:?}");
+    assert_eq!(of_deploy, of_readme, "README's Caddyfile does the same");
     assert!(DOCKERFILE.contains(&format!("EXPOSE {port}\n")));
     let published = |service: &str| compose["services"][service]["ports"].as_sequence().map_or(0, Vec::len);
     assert_eq!(["sync-1", "sync-2", "database"].map(published), [0; 3]);
@@ -102,8 +121,10 @@ fn the_composed_containers_can_do_no_more_than_they_must() {
     for (name, service) in compose["services"].as_mapping().unwrap() {
         let name = name.as_str().unwrap();
         assert!(strings(&service["security_opt"]).contains("no-new-privileges:true"), "{name}");
+        assert_eq!(strings(&service["cap_drop"]), BTreeSet::from(["ALL"]), "{name}");
+        assert!(service["mem_limit"].is_string() && service["pids_limit"].is_number(), "{name}");
         if name != "database" {
-            assert_eq!((&service["read_only"], strings(&service["cap_drop"])), (&Yaml::from(true), BTreeSet::from(["ALL"])), "{name}");
+            assert_eq!(service["read_only"], Yaml::from(true), "{name}");
         }
         let image = service["image"].as_str().unwrap();
         let version = image.split_once(':').map(|(_, version)| version);
@@ -116,4 +137,17 @@ fn the_composed_containers_can_do_no_more_than_they_must() {
     // The service's last steps take a moment beyond its grace.
     assert!(seconds("sync-1") > RunSettings::default().shutdown_grace.as_secs() + 6);
     assert!(seconds("proxy") > 105, "a caller that waits is answered");
+}
+
+/// What a Caddyfile says of its replicas, but for their addresses and remarks.
+fn proxied(caddyfile: &str) -> Vec<&str> {
+    let (_, after) = caddyfile.split_once("reverse_proxy ").unwrap();
+    let lines = after.lines().skip(1).map(str::trim).filter(|line| !line.starts_with('#'));
+    let mut depth = 1;
+    lines
+        .take_while(|line| {
+            depth += i32::from(line.ends_with('{')) - i32::from(*line == "}");
+            depth > 0
+        })
+        .collect()
 }

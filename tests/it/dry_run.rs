@@ -8,7 +8,9 @@ use crate::support::*;
 
 /// The report, without the ids that m3ter made up.
 fn shown(result: &Json) -> String {
-    let text = report(&serde_json::from_value::<SyncResult>(result.clone()).unwrap());
+    let mut result = serde_json::from_value::<SyncResult>(result.clone()).unwrap();
+    assert!(result.plan_hash.take().is_some_and(|plan| report(&result).lines().all(|line| !line.contains(&plan))));
+    let text = report(&result);
     let mut parts = text.split("(m3ter ");
     let first = parts.next().unwrap().to_owned();
     parts.fold(first, |text, part| format!("{text}(m3ter …{}", &part[36..]))
@@ -50,7 +52,6 @@ async fn a_new_deal_shows_every_value_and_where_it_comes_from() {
         endDate        2100-01-01                          Opportunity.End_Date__c
         startDate      2026-01-01                          Opportunity.CloseDate
         amountPrePaid  12000                               Opportunity.M3ter_Commitment_Amount__c
-        ! The commitment is recorded as already paid; state `commitment_billing` in the mapping
 
     Plan of 00kS900000079M1IAI: would be created
         accountId       the Account of 001S900000RzsIUIAZ     Account of this sync
@@ -128,7 +129,6 @@ async fn a_changed_deal_shows_old_and_new() {
         amount         12000 → 15000            Opportunity.M3ter_Commitment_Amount__c
         endDate        2100-01-01 → 2026-07-01  Opportunity.End_Date__c
         amountPrePaid  12000 → 15000            Opportunity.M3ter_Commitment_Amount__c
-        ! The commitment is recorded as already paid; state `commitment_billing` in the mapping
         ! The end moved into the past (2026-07-01); bills may exist beyond it
 
     Plan of 00kS900000079M1IAI (m3ter …): unchanged
@@ -143,6 +143,7 @@ async fn a_changed_deal_shows_old_and_new() {
 
     Completed: Sync process completed successfully
     Dry run: 4 to update, 2 unchanged; nothing was written.
+    To look at: DATE_IN_PAST, PRICE_CHANGED_IN_PLACE.
     "#);
     assert!(world.m3ter_writes().iter().all(|write| write.method == "POST"), "the sync created, the dry run wrote nothing");
 }
@@ -151,18 +152,26 @@ async fn a_changed_deal_shows_old_and_new() {
 async fn an_overlap_ahead_is_told_with_whose_it_is() {
     let world = World::new().await;
     let foreseen = world.dry_run(SECOND_SAMPLE).await;
-    let warning = |name: &str| object_result(&foreseen, name)["warnings"].as_array().unwrap().last().unwrap().as_str().unwrap().to_owned();
+    let account_plan = object_result(&foreseen, "AccountPlan");
+    insta::assert_snapshot!(account_plan["message"].as_str().unwrap(), @"Would fail: AccountPlan would overlap with AccountPlan 544ecdae-54a5-4654-b0fb-b503a7ed58b2 for the same product 21e063b6-2350-4add-a028-3e6ad5b233ed");
+    assert_eq!((&foreseen["syncStatus"], &foreseen["success"]), (&json!("Partial Success"), &json!(false)), "{foreseen:#}");
+    // Among which Commitments m3ter refuses it does not say.
+    let commitment = object_result(&foreseen, "Commitment");
+    assert_eq!((&commitment["success"], &commitment["action"]), (&json!(true), &json!("created")), "{commitment:#}");
     assert_eq!(
-        warning("AccountPlan"),
-        "The AccountPlan 544ecdae-54a5-4654-b0fb-b503a7ed58b2, not made by a sync of this service, runs until 2027-01-01T00:00:00.000Z: m3ter will refuse this one"
+        commitment["warnings"].as_array().unwrap().last().unwrap(),
+        "The Commitment 293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e, not made by a sync of this service, runs until 2027-01-01: m3ter may refuse this one"
     );
-    assert_eq!(
-        warning("Commitment"),
-        "The Commitment 293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e, not made by a sync of this service, runs until 2027-01-01: m3ter will refuse this one"
-    );
+    assert_eq!(foreseen["attention"].as_array().unwrap().iter().filter(|code| **code == "OVERLAP_FORESEEN").count(), 1, "{foreseen:#}");
+    let shown = shown(&foreseen);
+    assert!(shown.contains("would fail") && shown.contains("1 would fail; nothing was written"), "{shown}");
+    assert!(shown.contains("Would fail: AccountPlan would overlap"), "{shown}");
     // And so it is.
     let result = world.sync(SECOND_SAMPLE).await;
-    assert_eq!(object_result(&result, "AccountPlan")["findingCode"], "ACCOUNT_PLAN_OVERLAP");
+    let refused = object_result(&result, "AccountPlan");
+    assert_eq!((&refused["findingCode"], &refused["remedy"]), (&account_plan["findingCode"], &account_plan["remedy"]), "{refused:#}");
+    assert_eq!(refused["findingCode"], "ACCOUNT_PLAN_OVERLAP");
+    assert_eq!(format!("Would fail: {}", refused["message"].as_str().unwrap()), account_plan["message"].as_str().unwrap());
     assert_eq!(object_result(&result, "Commitment")["findingCode"], "COMMITMENT_OVERLAP");
     let remedy = object_result(&result, "Commitment")["remedy"].as_str().unwrap();
     assert!(remedy.contains("`Opportunity.CloseDate` (`startDate` 2026-02-01)"), "{remedy}");

@@ -13,7 +13,7 @@ const GLOBEX_IN_M3TER: &str = "d82738f3-d1d7-4a13-94a2-757658d64948";
 const LEGACY_ACCOUNT_PLAN: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
 
 impl World {
-    async fn end_date(&self, query: &str, request: &Json) -> Json {
+    pub(crate) async fn end_date(&self, query: &str, request: &Json) -> Json {
         let (status, mut body) = self.post(&format!("/end-date-billing-entities{query}"), &json!([request]).to_string()).await;
         assert_eq!(status, 200, "{body}");
         assert_eq!(body.as_array().map(Vec::len), Some(1), "{body}");

@@ -57,6 +57,7 @@ fn the_catalogue_has_every_code_and_no_other() {
     for (section, of_code) in [
         ("`errorCode` of a result", of_enum("src/domain/outcome.rs", "ErrorCode")),
         ("`findingCode` of an object result", of_enum("src/domain/finding.rs", "FindingCode")),
+        ("`attention` of a result", of_enum("src/domain/warning.rs", "Attention")),
         ("`errorCode` of a fault", of_faults()),
     ] {
         assert!(of_code.len() > 10, "{section}: {of_code:?}");

@@ -52,6 +52,26 @@ async fn a_cloned_deal_of_the_same_time_is_refused_as_an_overlap_and_says_whose(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_a_clone_does_not_keep_another_deal_s_id_without_a_word() {
+    let mut world = World::new().await;
+    world.sync(DEAL).await;
+    let (clone, line) = cloned(&world, DEAL);
+    let id = |line: &str| world.org.vendor().record("OpportunityLineItem", line).unwrap().get("M3ter_Account_Plan_Id__c").cloned();
+    let original = id(LINE).unwrap();
+    let told = object_result(&world.sync(&clone).await, "AccountPlan")["warnings"].to_string();
+    assert!(told.contains(original.as_str().unwrap()) && told.contains(&format!("belongs to {LINE}; it was cleared")), "{told}");
+    assert_eq!((id(&line), id(LINE)), (None, Some(original.clone())));
+    let again = world.sync(&clone).await;
+    assert_eq!((object_result(&again, "AccountPlan")["warnings"].to_string().contains("held"), id(&line)), (false, None), "{again:#}");
+
+    // Without the database nobody knows whose it is: it stays, and is told.
+    world.org.vendor().update("OpportunityLineItem", &line, &json!({"M3ter_Account_Plan_Id__c": original}));
+    world.lose_the_database().await;
+    let told = object_result(&world.sync(&clone).await, "AccountPlan")["warnings"].to_string();
+    assert!(told.contains("which no sync made for this row"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_deals_of_one_account_at_the_same_time_share_it() {
     let world = World::new().await;
     let (clone, _) = cloned(&world, DEAL);

@@ -17,7 +17,7 @@ use sync_to_m3ter::domain::entity::{EntityKind, ObjectKey};
 use sync_to_m3ter::domain::field::{ADDRESS_PARTS, FieldSpec, FieldType, OnDifference, USAGE_FILTER_MODES};
 use sync_to_m3ter::domain::ids::{M3terId, SalesforceId};
 use sync_to_m3ter::domain::money::double_json;
-use sync_to_m3ter::domain::settings::PricingChange;
+use sync_to_m3ter::domain::settings::{EndedRule, PricingChange};
 use sync_to_m3ter::domain::value::{CommitmentFee, CustomFields, CustomValue, PricingBand, UsageFilter, Value};
 
 const ID: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
@@ -152,7 +152,12 @@ fn two_states() -> impl Strategy<Value = (DesiredObject, DesiredObject)> {
 }
 
 fn circumstances() -> Circumstances {
-    Circumstances { now: "2026-06-15T12:00:00Z".parse().unwrap(), time_zone: TimeZone::UTC, pricing_change: PricingChange::InPlace }
+    Circumstances {
+        now: "2026-06-15T12:00:00Z".parse().unwrap(),
+        time_zone: TimeZone::UTC,
+        pricing_change: PricingChange::InPlace,
+        ended: EndedRule::Follow,
+    }
 }
 
 /// The object as m3ter answers it: over the wire, with what only answers have, and in m3ter's spelling of date-times.

@@ -10,6 +10,7 @@ const MANUAL: &str = include_str!("../../docs/mapping.md");
 const USAGE_DEAL: &str = include_str!("mappings/usage_deal.toml");
 const OPPORTUNITY: &str = include_str!("../../mappings/opportunity.toml");
 const CONTRACT: &str = include_str!("../../mappings/contract.toml");
+const ORDER: &str = include_str!("../../mappings/order.toml");
 const LANGUAGE: &str = include_str!("mappings/language.toml");
 
 fn parse(bytes: &[u8]) -> Result<Mappings, Vec<sync_to_m3ter::mapping::MappingFault>> {
@@ -44,7 +45,7 @@ const HOSTILE_NAMES: [&str; 12] = [
 ];
 
 /// Every place of a file where a name goes into the query: a good file, what stands there, and what a hostile hand puts there.
-const NAME_PLACES: [(&str, &str, &str); 37] = [
+const NAME_PLACES: [(&str, &str, &str); 41] = [
     (USAGE_DEAL, "root = \"Usage_Deal__c\"", "root = \"@\""),
     (USAGE_DEAL, "relationship = \"Usage_Lines__r\"", "relationship = \"@\""),
     (USAGE_DEAL, "sobject = \"Usage_Line__c\"", "sobject = \"@\""),
@@ -68,6 +69,8 @@ const NAME_PLACES: [(&str, &str, &str); 37] = [
     (USAGE_DEAL, "concat = [\"Account__r.Name\"", "concat = [\"@\""),
     (OPPORTUNITY, "product = \"Product2.ProductCode\"", "product = \"@\""),
     (OPPORTUNITY, "write_back = \"M3ter_Plan_Id__c\"", "write_back = \"@\""),
+    (OPPORTUNITY, "status = \"M3ter_Sync_Status__c\"", "status = \"@\""),
+    (OPPORTUNITY, "synced_at = \"M3ter_Synced_At__c\"", "synced_at = \"@\""),
     (OPPORTUNITY, "skip = { field = \"M3ter_Skip_Plan__c\"", "skip = { field = \"@\""),
     (OPPORTUNITY, "joins_by = { field = \"M3ter_Contract_Code__c\"", "joins_by = { field = \"@\""),
     (OPPORTUNITY, "billing_line = { field = \"M3ter_Bills_Commitment__c\"", "billing_line = { field = \"@\""),
@@ -76,8 +79,10 @@ const NAME_PLACES: [(&str, &str, &str); 37] = [
     (OPPORTUNITY, "bands_text = \"M3ter_Price_Bands__c\"", "bands_text = \"@\""),
     (OPPORTUNITY, "unit_price = \"M3ter_Unit_Price__c\"", "unit_price = \"@\""),
     (OPPORTUNITY, "discount_percent = \"Discount\"", "discount_percent = \"@\""),
-    (CONTRACT, "differs_from = { field = \"SBQQ__RevisedSubscription__r.SBQQ__NetPrice__c\"", "differs_from = { field = \"@\""),
+    (CONTRACT, "{ field = \"SBQQ__RevisedSubscription__r.SBQQ__NetPrice__c\"", "{ field = \"@\""),
+    (CONTRACT, "per = \"SBQQ__ProrateMultiplier__c\"", "per = \"@\""),
     (CONTRACT, "field = \"SBQQ__Type__c\", only_row_of", "field = \"@\", only_row_of"),
+    (ORDER, "joins_with = { field = \"ContractId\"", "joins_with = { field = \"@\""),
     (LANGUAGE, "times = \"Tier_2_From__c\"", "times = \"@\""),
     (LANGUAGE, "less_percent = \"Discount__c\"", "less_percent = \"@\""),
     (LANGUAGE, "latest = [\"Start__c\"", "latest = [\"@\""),
@@ -85,7 +90,7 @@ const NAME_PLACES: [(&str, &str, &str); 37] = [
 ];
 
 /// One wrong thing each, in a file that is good otherwise.
-const MUTATIONS: [(&str, &str); 60] = [
+const MUTATIONS: [(&str, &str); 65] = [
     ("root = \"Usage_Deal__c\"", ""),
     ("root = \"Usage_Deal__c\"", "rooot = \"Usage_Deal__c\""),
     ("root = \"Usage_Deal__c\"", "root = 7"),
@@ -94,6 +99,11 @@ const MUTATIONS: [(&str, &str); 60] = [
     ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\ntime_zone = \"Mars/Olympus\""),
     ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\npricing_change = \"sometimes\""),
     ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\ncommitment_billing = true"),
+    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nsync_status = \"Status__c\""),
+    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nsync_status = { message = \"Message__c\" }"),
+    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nsync_status = { status = \"Account__r.Status__c\" }"),
+    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nsync_status = { status = \"Status__c\", synced_at = 7 }"),
+    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nsync_status = { status = \"Status__c\", time = \"At__c\" }"),
     ("only_when = {", "only_when = { is = true, "),
     ("blank = false }", "blank = \"no\" }"),
     ("blank = false }", "}\nonly_wen = 1"),
@@ -148,6 +158,18 @@ const MUTATIONS: [(&str, &str); 60] = [
     ("by_product = true", "by_product = \"yes\""),
 ];
 
+/// The same in the built-in mappings.
+const BUILT_IN_MUTATIONS: [(&str, &str, &str); 8] = [
+    (CONTRACT, "attention = \"PRICE_PRORATED\"", "attention = \"PRICE_PROORATED\""),
+    (CONTRACT, "unless_equal = [", "unless_equal = [\"Name\", "),
+    (CONTRACT, "per = \"SBQQ__ProrateMultiplier__c\"", "pro = \"SBQQ__ProrateMultiplier__c\""),
+    (CONTRACT, "message = \"The amendment", "massage = \"The amendment"),
+    (CONTRACT, "warn = { message = ", "warn = { when = "),
+    (ORDER, "joins_with = { field = \"ContractId\"", "joins_with = { field = \"Contract.Id\""),
+    (ORDER, "joins_with = { field = \"ContractId\", optional = true }", "joins_with = true"),
+    (ORDER, "[commitment]", "[commitment]\njoins_with = \"ContractId\""),
+];
+
 fn mutated(text: &str, from: &str, to: &str) -> Vec<u8> {
     assert!(text.contains(from), "the good file has no `{from}`");
     text.replacen(from, to, 1).into_bytes()
@@ -158,6 +180,9 @@ fn broken_files() -> Vec<(String, Vec<u8>)> {
     let mut broken: Vec<(String, Vec<u8>)> = Vec::new();
     for (from, to) in MUTATIONS {
         broken.push((to.to_owned(), mutated(USAGE_DEAL, from, to)));
+    }
+    for (good, from, to) in BUILT_IN_MUTATIONS {
+        broken.push((to.to_owned(), mutated(good, from, to)));
     }
     for (good, from, to) in NAME_PLACES {
         for hostile in HOSTILE_NAMES {
@@ -259,4 +284,27 @@ fn a_code_that_m3ter_cannot_have_is_a_fault_of_the_file() {
         let faults = parse(&mutated(OPPORTUNITY, lookup, &format!("lookup = \"aggregation\", code = {code}"))).unwrap_err();
         assert!(faults[0].message.contains("m3ter can have no aggregation with the code `SKU-100`"), "{faults:?}");
     }
+}
+
+#[test]
+fn a_readiness_says_what_it_asks_and_what_happens_otherwise() {
+    let file = |ready: &str| {
+        format!(
+            "root = \"Usage_Deal__c\"\nready_when = {ready}\n\n[account]\nname = \"Name\"\ncode = \"Id\"\nemailAddress = \"Email__c\"\n"
+        )
+    };
+    for (ready, words) in [
+        ("{ otherwise = \"warn\" }", "a condition names a field"),
+        ("{ field = \"Stage__c\", is = \"Won\" }", "it is not said what happens otherwise"),
+        ("\"Won__c\"", "it is not said what happens otherwise"),
+        ("{ field = \"Stage__c\", is = \"Won\", otherwise = \"wait\" }", "`wait` is not one of the choices"),
+        ("{ field = \"Stage__c\", is = \"Won\", otherwise = \"warn\", message = 1 }", "`message` takes a sentence"),
+    ] {
+        let faults = parse(file(ready).as_bytes()).unwrap_err();
+        assert!(faults.iter().all(|fault| fault.line == 2 && !fault.hint.is_empty()), "{ready}: {faults:#?}");
+        assert!(faults.iter().any(|fault| fault.message.contains(words)), "{ready}: {faults:#?}");
+    }
+    let several =
+        "[{ field = \"Stage__c\", is = \"Won\", otherwise = \"refuse\" }, { any = [\"Signed__c\", \"Paid__c\"], otherwise = \"warn\" }]";
+    parse(file(several).as_bytes()).unwrap();
 }

@@ -104,6 +104,9 @@ fn the_opportunity_samples_become_a_mapping_without_their_traps() {
 
     root = "Opportunity"
 
+    # How the last sync ended, told on the record itself where the org has the fields. Without this line nothing is told.
+    sync_status = { status = "M3ter_Sync_Status__c", message = "M3ter_Sync_Message__c", synced_at = "M3ter_Synced_At__c" }
+
     [lines]
     relationship = "OpportunityLineItems"
     sobject = "OpportunityLineItem"

@@ -1,13 +1,14 @@
 //! What an operator sees: metrics, and alert rules that name existing ones.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret as _;
 use serde_json::Value as Json;
 use sync_to_m3ter::callers::{Role, append, new_key};
 
+use crate::program::serve;
 use crate::support::*;
 
 /// The names of metrics in a text, without the endings that a histogram adds.
@@ -19,12 +20,18 @@ fn names(text: &str) -> BTreeSet<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones() {
-    let metrics = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let world = World::with_config(move |config| config.metrics_address = Some(metrics)).await;
+    let metrics = std::net::SocketAddr::from(([127, 0, 0, 1], crate::ports::free_port()));
+    let world = World::with_config(move |config| {
+        config.metrics_address = Some(metrics);
+        config.m3ter.requests_per_second = Some(50);
+    })
+    .await;
     world.fault("GET", "/accounts", sync_to_m3ter_sandbox::control::FaultKind::Status { status: 503, retry_after: None, message: None });
     assert_all(&world.dry_run(DEAL).await, "created");
     assert_all(&world.sync(DEAL).await, "created");
     world.sync(DELETED).await;
+    world.org.vendor().delete("OpportunityLineItem", "00kS9000001Nxy5IAC");
+    world.sync(SECOND_SAMPLE).await;
     // One run takes its time, and one waits behind it.
     world.fault("GET", "/accounts", sync_to_m3ter_sandbox::control::FaultKind::Delay { ms: 2_000 });
     for _ in 0..2 {
@@ -36,6 +43,7 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
         "sync_to_m3ter_requests_total{operation=\"POST /sync-to-m3ter\",status=\"200\"}",
         "sync_to_m3ter_syncs_total{kind=\"sync\",status=\"Completed\",error_code=\"\",dry_run=\"false\"}",
         "sync_to_m3ter_syncs_total{kind=\"sync\",status=\"Failed\",error_code=\"RECORD_DELETED\",dry_run=\"false\"}",
+        "sync_to_m3ter_attention_total{code=\"NO_LINES\",dry_run=\"false\"}",
         "sync_to_m3ter_objects_total{object=\"Commitment\",action=\"created\",dry_run=\"false\"}",
         "sync_to_m3ter_callouts_total{vendor=\"m3ter\",operation=\"PostCommitment\",outcome=\"done\"}",
         "sync_to_m3ter_callouts_total{vendor=\"m3ter\",operation=\"ListAccounts\",outcome=\"unavailable\"}",
@@ -44,6 +52,14 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
         "sync_to_m3ter_queue{state=\"running\"} 1",
         "sync_to_m3ter_queue{state=\"waiting\"} 1",
         "sync_to_m3ter_queue{state=\"retrying\"} 0",
+        "sync_to_m3ter_runs_given_up_total 0",
+        "sync_to_m3ter_syncs_total{kind=\"sync\",status=\"Failed\",error_code=\"INTERRUPTED\",dry_run=\"false\"} 0",
+        "sync_to_m3ter_callouts_total{vendor=\"m3ter\",operation=\"GenerateToken\",outcome=\"auth_failed\"} 0",
+        "sync_to_m3ter_findings_total{code=\"REQUIRED_VALUE_BLANK\",dry_run=\"false\"} 0",
+        "sync_to_m3ter_rate_limit_places{of=\"limit\"} 50",
+        "sync_to_m3ter_rate_limit_places{of=\"share\"} 50",
+        "sync_to_m3ter_rate_limit_places{of=\"now\"} 50",
+        "sync_to_m3ter_callouts_waiting{class=\"awaited\"} 0",
         "sync_to_m3ter_ready 1",
         "sync_to_m3ter_salesforce_requests_limit 100000",
     ] {
@@ -56,9 +72,60 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
     let alerts = include_str!("../../deploy/alerts.yaml");
     assert!(names(alerts).is_subset(&counted), "{:?}", names(alerts).difference(&counted));
     let rules: serde_json::Value = serde_yaml_ng::from_str(alerts).unwrap();
-    assert!(rules["groups"][0]["rules"].as_array().unwrap().iter().all(|rule| rule["expr"].is_string() && rule["alert"].is_string()));
+    let rules = rules["groups"][0]["rules"].as_array().unwrap();
+    let cases = include_str!("../../deploy/alerts.test.yaml");
+    for rule in rules {
+        let name = rule["alert"].as_str().unwrap();
+        assert!(cases.contains(&format!("alertname: {name}\n")), "{name} has a case in which it fires");
+    }
+    let (is_well_formed, said) = check_metrics(&text);
+    assert!(is_well_formed, "{said}");
     assert_eq!(world.get("/metrics").await.0, 404, "not where callers are");
     assert_eq!(world.send(world.client().get(format!("http://{metrics}/sync-runs"))).await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sandbox_serves_metrics_on_loopback_where_it_is_told_to() {
+    let sandbox = |address: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
+        command.args(["sandbox", "--port", "0", "--salesforce-port", "0", "--m3ter-port", "0"]).env_clear().env("METRICS_ADDRESS", address);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    let refused = sandbox("0.0.0.0:9090").output().unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(2) && said.contains("METRICS_ADDRESS takes an address of loopback"), "{said}");
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], crate::ports::free_port()));
+    let mut running = sandbox(&address.to_string()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let client = reqwest::Client::new();
+    let text = loop {
+        let request = client.get(format!("http://{address}/metrics")).build().unwrap();
+        match client.execute(request).await {
+            Ok(answer) => break answer.text().await.unwrap(),
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(text.contains("sync_to_m3ter_connections_limit"), "{text}");
+}
+
+/// What Prometheus' own tool says of a text in its format.
+fn check_metrics(text: &str) -> (bool, String) {
+    #[expect(clippy::disallowed_methods, reason = "only the test script knows where the tool is")]
+    let promtool = std::env::var("TEST_PROMTOOL").expect("TEST_PROMTOOL names promtool; scripts/test sets it");
+    let mut tool = Command::new(promtool)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut tool.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    let output = tool.wait_with_output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout))
 }
 
 /// Whoever asked, and for what, from the log alone.
@@ -73,33 +140,16 @@ async fn the_log_has_one_line_for_each_request_and_sync_and_says_who_asked_for_w
         new.key.expose_secret().to_owned()
     };
     let (flow, billing) = (key("flow", Role::Caller), key("billing", Role::Viewer));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"))
-        .env_clear()
-        .envs([("LOG_FORMAT", "json"), ("LISTEN_ADDRESS", &format!("127.0.0.1:{port}")), ("TRUSTED_PROXIES", "127.0.0.1")])
-        .env("API_KEYS_FILE", &keys_file)
-        .env("DATABASE_URL", format!("sqlite://{}", directory.path().join("runs.db").display()))
-        .env("SALESFORCE_LOGIN_URL", world.org.base_url())
-        .env("M3TER_BASE_URL", world.organization.base_url())
-        .env("M3TER_ORG_ID", sync_to_m3ter_sandbox::m3ter::ORGANIZATION)
-        .envs(["SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET", "M3TER_API_KEY", "M3TER_API_SECRET"].map(|name| (name, "sandbox")))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It says when it listens.
-    let mut listens = String::new();
-    BufReader::new(program.stdout.take().unwrap()).read_line(&mut listens).unwrap();
-    assert!(listens.contains("listens on"), "{listens}");
+    let (program, address) = serve(&world, directory.path());
     let ask = async |method: &str, path: &str, key: Option<&str>, id: &str| {
-        let request = world.client().request(method.parse().unwrap(), format!("http://127.0.0.1:{port}{path}"));
+        let request = world.client().request(method.parse().unwrap(), format!("{address}{path}"));
         let request = request.header("x-request-id", id).header("x-forwarded-for", "203.0.113.7");
         let request = if let Some(key) = key { request.bearer_auth(key) } else { request };
         let (status, text) = world.send(request).await;
         (status, serde_json::from_str::<Json>(&text).unwrap())
     };
     let sync = format!("/sync-to-m3ter/{DEAL}");
-    let (status, result) = ask("POST", &sync, Some(&flow), "one").await;
+    let (status, result) = ask("POST", &format!("{sync}?salesforceUserId=005S90000000001"), Some(&flow), "one").await;
     assert_eq!((status, result["syncStatus"].as_str()), (200, Some("Completed")), "{result:#}");
     let run = result["syncRunId"].as_str().unwrap();
     for (method, path, key, id, expected) in [
@@ -128,20 +178,22 @@ async fn the_log_has_one_line_for_each_request_and_sync_and_says_who_asked_for_w
         told("a request ended", &["span.request_id", "operation", "status", "caller", "parent_record_id", "sync_run_id"]),
         [
             format!("one {route} 200 flow {DEAL} {run}"),
-            format!("two {route} 401  {DEAL} "),
             format!("three {route} 403 billing {DEAL} "),
             format!("four {shown} 200 billing  {run}"),
         ]
     );
     assert_eq!(
-        told("asked", &["target", "caller", "role", "client", "operation", "parent_record_id", "sync_run_id", "status"]),
+        told("asked", &["target", "caller", "role", "client", "operation", "parent_record_id", "sync_run_id", "status", "reason"]),
         [
-            format!("audit flow caller 203.0.113.7 {route} {DEAL} {run} 200"),
-            format!("audit   203.0.113.7 {route} {DEAL}  401"),
-            format!("audit billing viewer 203.0.113.7 {route} {DEAL}  403"),
-            format!("audit billing viewer 203.0.113.7 {shown}  {run} 200"),
+            format!("audit flow caller 203.0.113.7 {route} {DEAL} {run} 200 "),
+            format!("audit billing viewer 203.0.113.7 {route} {DEAL}  403 role"),
+            format!("audit billing viewer 203.0.113.7 {shown}  {run} 200 "),
         ]
     );
+    let user = sync_to_m3ter::domain::ids::SalesforceId::parse("005S90000000001").unwrap().to_string();
+    assert_eq!(told("asked", &["salesforce_user"]), [user.as_str(), "null", "null"]);
+    // Who is nobody has one line for a minute.
+    assert_eq!(told("asked without a key", &["target", "client", "requests", "outcomes"]), ["audit 203.0.113.7 1 no_key=1"]);
     assert_eq!(
         told("a sync ended", &["sync_run_id", "parent_record_id", "sync_status", "dry_run", "objects"]),
         [format!("{run} {DEAL} Completed false 6")]

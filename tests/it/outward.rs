@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value as Json, json};
 use sync_to_m3ter::callers::{Role, append, new_key};
 use sync_to_m3ter::domain::ids::SalesforceId;
-use sync_to_m3ter::salesforce::{Credentials, SigningKey};
+use sync_to_m3ter::salesforce::Credentials;
 use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
 use tokio::net::TcpListener;
 
@@ -36,7 +36,7 @@ async fn trap() -> (String, Arc<AtomicUsize>) {
 }
 
 /// A private and a public key in PEM.
-fn key_pair() -> (String, String) {
+pub(crate) fn key_pair() -> (String, String) {
     let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
     let public = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap();
@@ -137,10 +137,8 @@ async fn a_signed_assertion_logs_in_and_a_forged_one_does_not() {
     let (private, public) = key_pair();
     world.org.vendor().rules(&json!({ "jwtPublicKey": public })).unwrap();
     let user = sync_to_m3ter_sandbox::salesforce::INTEGRATION_USERNAME;
-    let credentials = |username: &str, private: &str| Credentials::SignedAssertion {
-        username: username.to_owned(),
-        key: SigningKey::from_pem(private.as_bytes()).unwrap(),
-    };
+    let credentials =
+        |username: &str, private: &str| Credentials::SignedAssertion { username: username.to_owned(), key: private.to_owned().into() };
     let good = credentials(user, &private);
     world.reconfigure(move |config| config.salesforce.credentials = good.clone()).await;
     assert_all(&world.dry_run(DEAL).await, "created");
@@ -188,7 +186,7 @@ async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
     org.rules(&json!({ "jwtPublicKey": public })).unwrap();
     org.update("Account", ACCOUNT, &json!({ "Name": person, "M3ter_Billing_Email__c": email }));
 
-    let [port, metrics_port] = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    let [port, metrics_port] = [(); 2].map(|()| crate::ports::free_port());
     #[cfg(feature = "otel")]
     let (collector, spans) = crate::spans::collector().await;
     #[cfg(not(feature = "otel"))]
@@ -210,6 +208,7 @@ async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
             ("SALESFORCE_PRIVATE_KEY_FILE", &file("key.pem").display().to_string()),
             ("M3TER_BASE_URL", &world.organization.base_url()),
             ("M3TER_ORG_ID", sync_to_m3ter_sandbox::m3ter::ORGANIZATION),
+            ("COMMITMENT_BILLING", "paid_outside"),
             ("M3TER_API_KEY", "sandbox"),
             ("M3TER_API_SECRET", "sandbox"),
         ])

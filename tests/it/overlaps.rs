@@ -114,13 +114,131 @@ async fn a_lost_answer_of_a_replacing_neither_doubles_nor_loses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_after_a_commitment_ended_is_mended_by_the_next_sync() {
+async fn the_next_sync_puts_right_a_lost_answer_after_a_commitment_ended() {
     let world = world_with("report", "replace_any").await;
     world.fault("PUT", &format!("/commitments/{LEGACY_COMMITMENT}"), FaultKind::DropAfterEffect);
     let result = world.sync(SECOND_SAMPLE).await;
     assert_eq!(object_result(&result, "Commitment")["action"], "created", "{result:#}");
     assert_eq!(end(&world, "commitments", LEGACY_COMMITMENT), "2026-02-01");
     assert_eq!(world.objects("commitments").len(), 2);
+}
+
+/// An AccountPlan and a Commitment of 2026 that a sync made, cut to its first nine months, and what nobody's syncs made after them.
+async fn two_in_the_way(world: &World, contract_of_the_second: Option<&str>) -> [String; 2] {
+    world.sync(DEAL).await;
+    let id = |object: &serde_json::Map<String, Json>| object["id"].as_str().unwrap().to_owned();
+    let mut plan = world.object("accountplans", "code", LINE);
+    let contract = world.object("contracts", "code", DEAL);
+    let mut commitment = world.object("commitments", "contractId", &id(&contract));
+    plan.insert("endDate".to_owned(), json!("2026-10-01T00:00:00Z"));
+    commitment.insert("endDate".to_owned(), json!("2026-10-01"));
+    world.change_in_m3ter("accountplans", &plan);
+    world.change_in_m3ter("commitments", &commitment);
+    let create = |kind: &str, body: &Json| world.organization.vendor().request("POST", &format!("/{kind}"), body).unwrap();
+    create(
+        "accountplans",
+        &json!({"accountId": plan["accountId"], "planId": plan["planId"], "startDate": "2026-10-01T00:00:00Z", "endDate": "2028-01-01T00:00:00Z"}),
+    );
+    let mut later =
+        json!({"accountId": plan["accountId"], "currency": "USD", "amount": 500, "startDate": "2026-10-01", "endDate": "2027-01-01"});
+    if let Some(contract) = contract_of_the_second {
+        later["contractId"] = json!(id(&world.object("contracts", "code", contract)));
+    }
+    create("commitments", &later);
+    let joins = json!({"AccountId": ACCOUNT, "M3ter_Contract_Code__c": DEAL, "CloseDate": "2026-07-01", "End_Date__c": "2026-12-31"});
+    world.org.vendor().update("Opportunity", FIVE_LINES, &joins);
+    [id(&plan), id(&commitment)]
+}
+
+fn starting(world: &World, kind: &str, date: &str) -> String {
+    let found = world.objects(kind).into_iter().find(|object| object["startDate"].as_str().unwrap().starts_with(date));
+    found.unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_ends_unless_everything_in_the_way_can_be_replaced() {
+    let world = world_with("replace", "replace").await;
+    let [plan, commitment] = two_in_the_way(&world, Some(DEAL)).await;
+    world.organization.clear_requests();
+    let foreseen = world.dry_run(FIVE_LINES).await;
+    assert_eq!(foreseen["syncStatus"], "Partial Success", "{foreseen:#}");
+    let account_plan = object_result(&foreseen, "AccountPlan");
+    let in_the_way = starting(&world, "accountplans", "2026-10-01");
+    assert_eq!((text(account_plan, "action"), text(account_plan, "findingCode")), ("failed", "ACCOUNT_PLAN_OVERLAP"), "{account_plan:#}");
+    let remedy = format!("The AccountPlan {in_the_way} was not replaced: it was not made by a sync of this service. End it in m3ter");
+    assert!(text(account_plan, "remedy").starts_with(&remedy), "{account_plan:#}");
+    let of_commitment = object_result(&foreseen, "Commitment");
+    let later = starting(&world, "commitments", "2026-10-01");
+    for id in [&commitment, &later] {
+        let warnings = of_commitment["warnings"].as_array().unwrap();
+        let told = warnings.iter().find(|warning| warning.as_str().unwrap().contains(id.as_str())).unwrap().as_str().unwrap();
+        assert!(told.ends_with("m3ter may refuse this one"), "{told}");
+    }
+    assert!(world.m3ter_writes().is_empty(), "{:?}", world.m3ter_writes());
+
+    let result = world.sync(FIVE_LINES).await;
+    assert_eq!(text(object_result(&result, "AccountPlan"), "remedy"), text(account_plan, "remedy"), "{result:#}");
+    let refused = object_result(&result, "Commitment");
+    assert_eq!(text(refused, "findingCode"), "COMMITMENT_OVERLAP", "{refused:#}");
+    assert!(text(refused, "remedy").starts_with(&format!("The Commitment {later} was not replaced")), "{refused:#}");
+    assert_eq!(end(&world, "accountplans", &plan), "2026-10-01T00:00:00Z");
+    assert_eq!(end(&world, "commitments", &commitment), "2026-10-01");
+    let ends =
+        |write: &&sync_to_m3ter_sandbox::control::LoggedRequest| write.path.ends_with("/replace") || write.path.contains(&commitment);
+    assert_eq!(world.m3ter_writes().iter().filter(ends).count(), 0, "{:?}", world.m3ter_writes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commitment_that_ended_for_one_that_m3ter_refuses_all_the_same_runs_on() {
+    let world = world_with("report", "replace").await;
+    // m3ter looks further than the Contract, which only its second refusal tells.
+    let [_, commitment] = two_in_the_way(&world, None).await;
+    world.organization.vendor().change_rules(&json!({"commitmentOverlap": "account"})).unwrap();
+    let result = world.sync(FIVE_LINES).await;
+    let refused = object_result(&result, "Commitment");
+    let later = starting(&world, "commitments", "2026-10-01");
+    assert_eq!(text(refused, "findingCode"), "COMMITMENT_OVERLAP", "{refused:#}");
+    assert!(text(refused, "message").ends_with(&later), "{refused:#}");
+    assert!(
+        text(refused, "remedy").contains(&format!("The Commitment {commitment} was ended for it and runs until 2026-10-01 again")),
+        "{refused:#}"
+    );
+    assert_eq!(end(&world, "commitments", &commitment), "2026-10-01");
+    assert!(world.m3ter_writes().iter().any(|write| write.path.contains(&commitment)), "it was ended before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_foretells_the_overlap_of_dates_that_move() {
+    let world = World::new().await;
+    world.organization.vendor().change_rules(&json!({"commitmentOverlap": "account"})).unwrap();
+    world.sync(DEAL).await;
+    let next_year = json!({"AccountId": ACCOUNT, "CloseDate": "2027-01-01", "End_Date__c": "2027-12-31"});
+    world.org.vendor().update("Opportunity", FIVE_LINES, &next_year);
+    assert_eq!(world.sync(FIVE_LINES).await["syncStatus"], "Completed");
+    world.org.vendor().update("Opportunity", FIVE_LINES, &json!({"CloseDate": "2026-07-01"}));
+    let foreseen = world.dry_run(FIVE_LINES).await;
+    let of_line = object_result(&foreseen, "AccountPlan");
+    let blocker = world.object("accountplans", "code", LINE);
+    let words = format!(
+        "AccountPlan would overlap with AccountPlan {} for the same product {}",
+        blocker["id"].as_str().unwrap(),
+        blocker["productId"].as_str().unwrap()
+    );
+    assert_eq!(text(of_line, "message"), format!("Would fail: {words}"), "{of_line:#}");
+    assert_eq!(
+        (&foreseen["syncStatus"], &foreseen["success"], &of_line["success"]),
+        (&json!("Partial Success"), &json!(false), &json!(false))
+    );
+    assert_eq!(of_line["changes"][0]["field"], "startDate", "{of_line:#}");
+    assert_eq!(foreseen["counts"]["failed"], 1, "{foreseen:#}");
+    let result = world.sync(FIVE_LINES).await;
+    let refused = object_result(&result, "AccountPlan");
+    assert_eq!(text(refused, "message"), words, "{refused:#}");
+    for field in ["findingCode", "remedy", "action"] {
+        assert_eq!(refused[field], of_line[field], "{field}");
+    }
+    let is_failed = |object: &&Json| object["action"] == "failed" && object["objectName"] == "AccountPlan";
+    assert_eq!(result["objectResults"].as_array().unwrap().iter().filter(is_failed).count(), 1, "{result:#}");
 }
 
 const REMOVED_LINES_END: (&str, &str) = ("removed_lines = \"warn\"", "removed_lines = \"end\"");

@@ -8,13 +8,14 @@ use crate::support::*;
 const FROM_DATE: &[(&str, &str)] = &[("pricing_change = \"in_place\"", "pricing_change = \"from_date\"")];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_price_that_end_dating_ended_runs_on_with_everything_else_after_the_next_sync() {
+async fn a_price_that_end_dating_ended_runs_on_with_everything_else_once_the_deal_does() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let order = json!([{"parentRecordId": DEAL, "endDate": "2026-07-01", "billingEntities": ["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS"]}]);
     let (_, ended) = world.post("/end-date-billing-entities", &order.to_string()).await;
     assert_eq!(ended[0]["syncStatus"], "Completed", "{ended:#}");
     assert_eq!(world.object("pricings", "code", LINE)["endDate"], "2026-07-01T00:00:00Z");
+    world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2027-06-30"}));
 
     let foretold = world.dry_run(DEAL).await;
     let change = &object_result(&foretold, "Pricing")["changes"][0];
@@ -28,7 +29,7 @@ async fn a_price_that_end_dating_ended_runs_on_with_everything_else_after_the_ne
     );
     let pricing = world.object("pricings", "code", LINE);
     let account_plan = world.object("accountplans", "code", LINE);
-    assert_eq!((pricing.get("endDate"), &account_plan["endDate"]), (None, &json!("2027-01-01T00:00:00Z")));
+    assert_eq!((pricing.get("endDate"), &account_plan["endDate"]), (None, &json!("2027-07-01T00:00:00Z")));
     assert_all(&world.sync(DEAL).await, "unchanged");
 }
 
@@ -109,5 +110,35 @@ async fn a_start_that_moves_takes_the_first_price_along() {
     let first = world.object("pricings", "code", LINE);
     let second = world.objects("pricings").into_iter().find(|other| other["id"] != first["id"]).unwrap();
     assert_eq!((&first["startDate"], &first["endDate"]), (&json!("2025-03-01T00:00:00Z"), &second["startDate"]));
+    assert_all(&world.sync(DEAL).await, "unchanged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_moves_takes_the_first_of_several_prices_along() {
+    let world = World::with_mapping(Some(FROM_DATE)).await;
+    world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2099-12-31"}));
+    world.sync(DEAL).await;
+    world.org.vendor().update("OpportunityLineItem", LINE, &json!({"UnitPrice": 0.06}));
+    let changed = world.sync(DEAL).await;
+    assert!(!changed["attention"].to_string().contains("FOREIGN_ID"), "the earlier Pricing is the line's own: {changed:#}");
+    assert_eq!(world.objects("pricings").len(), 2);
+
+    world.org.vendor().update("Opportunity", DEAL, &json!({"CloseDate": "2025-06-01"}));
+    let foretold = object_result(&world.dry_run(DEAL).await, "AccountPlan").clone();
+    let refused = FaultKind::Status { status: 422, retry_after: None, message: None };
+    world.organization.add_fault(Fault::new("PUT", "/pricings/*", refused));
+    let failed = world.sync(DEAL).await;
+    assert_eq!(object_result(&failed, "AccountPlan")["action"], "failed", "{failed:#}");
+    assert_eq!(world.object("accountplans", "code", LINE)["startDate"], "2026-01-01T00:00:00Z", "without its price it does not move");
+
+    let result = world.sync(DEAL).await;
+    let told = object_result(&result, "AccountPlan");
+    assert_eq!((&result["syncStatus"], &told["action"]), (&json!("Completed"), &json!("updated")), "{result:#}");
+    let first = world.object("pricings", "code", LINE);
+    assert_eq!(first["startDate"], "2025-06-01T00:00:00Z");
+    for object in [told, &foretold] {
+        assert!(object["warnings"].to_string().contains(first["id"].as_str().unwrap()), "{object:#}");
+    }
+    assert_eq!(world.objects("pricings").len(), 2);
     assert_all(&world.sync(DEAL).await, "unchanged");
 }

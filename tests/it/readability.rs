@@ -7,11 +7,13 @@ use sync_to_m3ter::domain::org_schema::{OrgSchema, SObject};
 use sync_to_m3ter::mapping::{Mapping, Mappings};
 use sync_to_m3ter::salesforce::fuzzing::described;
 
-use crate::commands::run;
+use crate::commands::{run, run_with};
 use crate::support::*;
 
 /// A line whose price stands in a field of its own, digit for digit far below its `UnitPrice`.
 const PRICED: &str = "00kS900000079F4IAI";
+/// Another line of that deal.
+const OTHER: &str = "00kS900000079F1IAI";
 
 /// Everything that m3ter holds for deals.
 fn held(world: &World) -> Vec<(&'static str, Vec<Map<String, Json>>)> {
@@ -79,6 +81,29 @@ async fn a_flag_that_can_no_longer_be_read_is_not_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_is_not_made_once_the_reason_cannot_be_read() {
+    for (line, reason, hidden) in [
+        (json!({"ServiceDate": "2026-01-15"}), "OUTSIDE_CONTRACT_PERIOD", "Opportunity.M3ter_Start_Date__c"),
+        (json!({"Product2Id": true}), "PRODUCT_PERIODS_OVERLAP", "OpportunityLineItem.M3ter_End_Date__c"),
+    ] {
+        let world = World::new().await;
+        let org = world.org.vendor();
+        org.update("Opportunity", FIVE_LINES, &json!({"M3ter_Start_Date__c": "2026-02-01"}));
+        let other = org.record("OpportunityLineItem", OTHER).unwrap();
+        let of_same_product = line.get("Product2Id").map(|_| json!({ "Product2Id": other["Product2Id"] }));
+        org.update("OpportunityLineItem", PRICED, &of_same_product.unwrap_or(line));
+        let refused = world.sync(FIVE_LINES).await;
+        assert!(refused.to_string().contains(reason), "{refused:#}");
+        world.sync(FIVE_LINES).await;
+        let before = held(&world);
+        hide(&world, &[hidden]);
+        let result = world.sync(FIVE_LINES).await;
+        assert!(!unreadable(&result).is_empty(), "{result:#}");
+        assert_eq!(held(&world), before, "{reason}, without {hidden}: {result:#}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_alternative_that_is_not_needed_may_be_hidden() {
     let world = World::new().await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Start_Date__c": "2026-01-01"}));
@@ -114,6 +139,13 @@ async fn a_field_that_was_deleted_on_purpose_is_forgotten_by_a_command() {
     let (code, check) = run(&world, directory.path(), &["check"]).await;
     let red = check.lines().find(|line| line.starts_with("red") && line.contains(field)).unwrap_or_else(|| panic!("{check}"));
     assert!(code != 0 && red.contains("could be read before"), "{red}");
+
+    // The database is the one that a file names, if one is given.
+    let file = directory.path().join("database");
+    std::fs::write(&file, "").unwrap();
+    let variables = [("DATABASE_URL", ""), ("DATABASE_URL_FILE", file.to_str().unwrap())];
+    let (code, refused) = run_with(&world, directory.path(), &["mapping", "forget-field", field], &variables).await;
+    assert!(code == 2 && refused.contains("DATABASE_URL_FILE"), "{refused}");
 
     let (code, forgotten) = run(&world, directory.path(), &["mapping", "forget-field", &field.to_ascii_uppercase()]).await;
     assert!(code == 0 && forgotten.contains("is forgotten"), "{forgotten}");

@@ -70,6 +70,7 @@ async fn an_answer_that_is_not_whole_is_no_answer() {
 fn three_deals_on_one_contract(world: &World) -> Vec<(String, [String; 2])> {
     // Six lines of five products.
     world.organization.vendor().change_rules(&json!({"accountPlanOverlap": "off", "commitmentOverlap": "off"})).unwrap();
+    crate::held::configure(world, &json!({"allowOverlappingPlans": true}));
     let mut deals: Vec<(String, [String; 2])> = Vec::new();
     for number in 0..3_usize {
         let org = world.org.vendor();
@@ -100,6 +101,7 @@ async fn each_of_three_deals_on_one_contract_ends_its_own_line_with_and_without_
     for loses_the_database in [false, true] {
         let mut world = World::with_mapping(Some(END)).await;
         let deals = three_deals_on_one_contract(&world);
+        world.restart(100).await;
         for (deal, _) in &deals {
             let result = world.sync(deal).await;
             assert_eq!(result["syncStatus"], "Completed", "{result:#}");

@@ -14,7 +14,7 @@ async fn run(world: &World, id: &Json) -> Json {
 }
 
 /// The run once it is in a state.
-async fn run_in_state(world: &World, id: &Json, state: &str) -> Json {
+pub(crate) async fn run_in_state(world: &World, id: &Json, state: &str) -> Json {
     for _ in 0..1_000 {
         let run = run(world, id).await;
         if run["state"] == state {
@@ -29,7 +29,7 @@ fn body(id: &str) -> String {
     json!([{ "parentRecordId": id }]).to_string()
 }
 
-fn outage(world: &World) {
+pub(crate) fn outage(world: &World) {
     let fault = FaultKind::Status { status: 500, retry_after: None, message: None };
     world.organization.add_fault(Fault::new("GET", "/accounts", fault).times(1_000));
 }

@@ -34,7 +34,7 @@ async fn report_writes_no_price() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commitment_can_be_billed_by_the_plan_of_the_deal() {
-    let setting = "# commitment_billing = \"paid_outside\"  # or \"billed_by_plan\"; until stated, every Commitment comes with a warning";
+    let setting = "# commitment_billing = \"paid_outside\"  # or \"billed_by_plan\"; until stated, here or by COMMITMENT_BILLING, no Commitment is made";
     let world = World::with_mapping(Some(&[(setting, "commitment_billing = \"billed_by_plan\"")])).await;
     let result = world.sync(DEAL).await;
     assert_all(&result, "created");

@@ -153,7 +153,16 @@ async fn lines_of_one_product_for_different_accounts_do_not_stand_in_each_other_
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let second = world.object("accounts", "code", "SECOND");
     assert_eq!(world.object("accountplans", "code", &line)["accountId"], second["id"]);
-    // For one Account it is refused as before.
+    // One more for the first Account is in the way of the one that it has; the second one's cannot move there.
+    let mut third = world.org.vendor().record("Usage_Line__c", &line).unwrap();
+    third.remove("Id");
+    third.insert("Region__c".to_owned(), json!(GLOBEX_CODE));
+    let third = world.org.vendor().insert("Usage_Line__c", &Json::Object(third));
     world.org.vendor().update("Usage_Line__c", &line, &json!({"Region__c": GLOBEX_CODE}));
-    assert!(world.dry_run(USAGE_DEAL).await.to_string().contains("PRODUCT_PERIODS_OVERLAP"));
+    let dry = world.dry_run(USAGE_DEAL).await;
+    for (row, code) in [(&third, "PRODUCT_PERIODS_OVERLAP"), (&line, "IDENTITY_CHANGED")] {
+        let results = dry["objectResults"].as_array().unwrap().iter();
+        let of_row = results.filter(|result| result["salesforceId"] == **row && result["objectName"] == "AccountPlan");
+        assert_eq!(of_row.map(|result| &result["findingCode"]).collect::<Vec<_>>(), [code], "{dry:#}");
+    }
 }

@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tokio::net::TcpListener;
 
+use crate::program::program;
 use crate::support::*;
 
 /// A collector on loopback: where it is, and what it was sent.
@@ -67,17 +68,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The program, whose spans go to a collector.
 fn command(world: &World, directory: &std::path::Path, collector: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
-    command
-        .env_clear()
-        .env("RUST_LOG", "error")
-        .env("DATABASE_URL", format!("sqlite://{}", directory.join("runs.db").display()))
-        .env("SALESFORCE_LOGIN_URL", world.org.base_url())
-        .env("M3TER_BASE_URL", world.organization.base_url())
-        .env("M3TER_ORG_ID", sync_to_m3ter_sandbox::m3ter::ORGANIZATION)
-        .envs(["SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET", "M3TER_API_KEY", "M3TER_API_SECRET"].map(|name| (name, "sandbox")))
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
-        .stdout(Stdio::null());
+    let mut command = program(world, directory);
+    command.env("RUST_LOG", "error").env("OTEL_EXPORTER_OTLP_ENDPOINT", collector).stdout(Stdio::null());
     command
 }
 
@@ -86,7 +78,7 @@ async fn a_request_its_sync_and_its_callouts_reach_a_collector() {
     let world = World::new().await;
     let (address, sent) = collector().await;
     let directory = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::ports::free_port();
     let mut command = command(&world, directory.path(), &address);
     let mut program = command.env("LISTEN_ADDRESS", format!("127.0.0.1:{port}")).spawn().unwrap();
     let url = format!("http://127.0.0.1:{port}");
@@ -158,5 +150,5 @@ fn a_collector_that_is_no_address_is_told() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
     let output = command.arg("check").env_clear().env("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("OTEL_EXPORTER_OTLP_ENDPOINT is `collector:4318`"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address"));
 }

@@ -19,7 +19,7 @@ use sync_to_m3ter::domain::entity::EntityKind;
 use sync_to_m3ter::domain::ids::M3terId;
 use sync_to_m3ter::domain::money::{double_in_json, is_held_as};
 use sync_to_m3ter::domain::record::Record;
-use sync_to_m3ter::mapping::{Context, Mapping, Mappings, Unreadable};
+use sync_to_m3ter::mapping::{Context, Mapping, Mappings, Scales, Unreadable};
 
 use crate::m3ter_schema;
 use crate::support::*;
@@ -92,7 +92,8 @@ fn bodies(amount: &str, price: &str, first: Date, last: Date, time_zone: &TimeZo
     );
     let record = Record::new(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")));
     let catalog = catalog();
-    let resolution = mapping().resolve(&record, &Context { catalog: &catalog, time_zone, unreadable: &Unreadable::default() });
+    let resolution = mapping()
+        .resolve(&record, &Context { catalog: &catalog, time_zone, unreadable: &Unreadable::default(), scales: &Scales::default() });
     let known: KnownIds = resolution.objects.iter().map(|object| (object.key.clone(), id())).collect();
     let body = |object| serde_json::from_str(&serde_json::to_string(&create_body(object, &known)).unwrap()).unwrap();
     let bodies: HashMap<EntityKind, Map<String, Json>> = resolution.objects.iter().map(|object| (object.kind(), body(object))).collect();
@@ -210,7 +211,7 @@ proptest! {
         let record = Record::new(record);
         mapping().keys(&record, &Unreadable::default());
         let catalog = catalog();
-        let resolution = mapping().resolve(&record, &Context { catalog: &catalog, time_zone: &zone, unreadable: &Unreadable::default() });
+        let resolution = mapping().resolve(&record, &Context { catalog: &catalog, time_zone: &zone, unreadable: &Unreadable::default(), scales: &Scales::default() });
         let known: KnownIds = resolution.objects.iter().map(|object| (object.key.clone(), id())).collect();
         prop_assert!(resolution.objects.len() >= 5, "each object is there, with fields or with findings");
         for object in &resolution.objects {

@@ -25,11 +25,12 @@ async fn a_changed_amount_updates_the_commitment_with_its_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_keeps_what_the_mapping_does_not_name() {
     let world = World::new().await;
+    world.org.vendor().update("Account", ACCOUNT, &json!({"BillingState": null}));
     world.sync(DEAL).await;
     let mut account = world.object("accounts", "code", ACCOUNT);
     account.insert("customFields".to_owned(), json!({"tier": 1.50, "segment": "enterprise"}));
     account.insert("purchaseOrderNumber".to_owned(), json!("kept"));
-    account["address"]["addressLine3"] = json!("kept too");
+    account["address"]["region"] = json!("kept too");
     world.change_in_m3ter("accounts", &account);
     world.org.vendor().update("Account", ACCOUNT, &json!({"Name": "Acme Incorporated"}));
     let result = world.sync(DEAL).await;
@@ -39,7 +40,21 @@ async fn an_update_keeps_what_the_mapping_does_not_name() {
         (&after["name"], &after["customFields"], &after["purchaseOrderNumber"]),
         (&json!("Acme Incorporated"), &account["customFields"], &json!("kept"))
     );
-    assert_eq!((&after["address"]["addressLine3"], &after["version"]), (&json!("kept too"), &json!(3)));
+    assert_eq!((&after["address"]["region"], &after["version"]), (&json!("kept too"), &json!(3)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_street_that_became_shorter_leaves_no_line_of_the_former_one() {
+    let world = World::new().await;
+    world.org.vendor().update("Account", ACCOUNT, &json!({"BillingStreet": "7 Low Road\nBuilding 3"}));
+    world.sync(DEAL).await;
+    assert_eq!(world.object("accounts", "code", ACCOUNT)["address"]["addressLine2"], "Building 3");
+    world.org.vendor().update("Account", ACCOUNT, &json!({"BillingStreet": "1 High Street"}));
+    let result = world.sync(DEAL).await;
+    assert_eq!(object_result(&result, "Account")["action"], "updated", "{result:#}");
+    let address = world.object("accounts", "code", ACCOUNT)["address"].clone();
+    assert_eq!((&address["addressLine1"], address.get("addressLine2")), (&json!("1 High Street"), None), "{address}");
+    assert_all(&world.sync(DEAL).await, "unchanged");
 }
 
 #[tokio::test(flavor = "multi_thread")]

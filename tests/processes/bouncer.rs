@@ -22,7 +22,7 @@ struct Bouncer {
 
 impl Bouncer {
     fn start(database: &str) -> Self {
-        let (directory, port) = (postgres::directory(), postgres::free_port());
+        let (directory, port) = (postgres::directory(), crate::ports::free_port());
         let (server_host, server_port) =
             postgres::shared_address().split_once(':').map(|(host, port)| (host.to_owned(), port.to_owned())).unwrap();
         let settings = format!(

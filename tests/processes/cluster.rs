@@ -1,11 +1,14 @@
 //! Two emulated vendors, a database, and any number of replicas of the program.
 
-use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value as Json, json};
+use sync_to_m3ter::callers::{Role, append, new_key};
 use sync_to_m3ter_sandbox::control::{Fault, FaultKind, LoggedRequest};
 use sync_to_m3ter_sandbox::m3ter::{self, M3ter};
 use sync_to_m3ter_sandbox::salesforce::{self, Salesforce};
@@ -17,8 +20,10 @@ use crate::document::{Answer, check_answer};
 /// The deal that syncs to all six objects.
 pub(crate) const DEAL: &str = "006S900000795MMIAY";
 const PRICE_BOOK: &str = "01sS90000000001IAA";
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sync-to-m3ter");
+const KEYS_FILE: &str = "keys.toml";
 /// What is awaited comes much earlier; on a busy machine it may take its time.
-const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(3);
 
 pub(crate) struct Cluster {
     pub(crate) org: Emulator<Salesforce>,
@@ -26,7 +31,7 @@ pub(crate) struct Cluster {
     pub(crate) database_url: String,
     http: reqwest::Client,
     deals: AtomicU32,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 pub(crate) struct Replica {
@@ -47,22 +52,64 @@ impl Cluster {
     }
 
     async fn new(database_url: String, directory: TempDir) -> Self {
+        let key = new_key();
+        append(&directory.path().join(KEYS_FILE), "tests", Role::Operator, &key.hash).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, format!("Bearer {}", key.key.expose_secret()).parse().unwrap());
         let cluster = Self {
             org: salesforce::start(0).await.unwrap(),
             organization: m3ter::start(0).await.unwrap(),
             database_url,
-            http: reqwest::Client::new(),
+            http: reqwest::Client::builder().default_headers(headers).build().unwrap(),
             deals: AtomicU32::new(0),
-            _directory: directory,
+            directory,
         };
         cluster.organization.set_requests_per_second(None);
         cluster
     }
 
+    /// For `API_KEYS_FILE`: a file with the one key that every request here shows, where keys are asked for or not.
+    pub(crate) fn keys_file(&self) -> String {
+        self.path(KEYS_FILE).display().to_string()
+    }
+
+    /// A file that goes with the test.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
     /// A ready replica; `settings` are environment variables on top of those that it needs.
     pub(crate) async fn replica(&self, settings: &[(&str, &str)]) -> Replica {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let process = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"))
+        let replica = self.start(settings);
+        self.until_ready(&replica).await;
+        replica
+    }
+
+    pub(crate) async fn until_ready(&self, replica: &Replica) {
+        self.until("the replica is ready", async || self.get(replica, "/readyz").await.is_some_and(|(status, _)| status == 200)).await;
+    }
+
+    /// A replica that need not be ready yet.
+    pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Replica {
+        self.start_with_log(settings, Stdio::inherit())
+    }
+
+    /// The same, with a place for what it tells.
+    pub(crate) fn start_with_log(&self, settings: &[(&str, &str)], log: Stdio) -> Replica {
+        self.start_as(Command::new(PROGRAM), settings, log)
+    }
+
+    /// The same under limits that a shell sets: `ulimit -Sn 128`.
+    pub(crate) fn start_under(&self, limits: &str, settings: &[(&str, &str)], log: Stdio) -> Replica {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{limits}; exec {PROGRAM}")]);
+        self.start_as(shell, settings, log)
+    }
+
+    fn start_as(&self, mut program: Command, settings: &[(&str, &str)], log: Stdio) -> Replica {
+        let given = settings.iter().find(|(name, _)| *name == "LISTEN_ADDRESS").map(|(_, address)| (*address).to_owned());
+        let address = given.unwrap_or_else(|| format!("127.0.0.1:{}", crate::ports::free_port()));
+        let process = program
             .env_clear()
             .envs([
                 ("LISTEN_ADDRESS", address.as_str()),
@@ -72,6 +119,7 @@ impl Cluster {
                 ("SALESFORCE_CLIENT_SECRET", CREDENTIAL),
                 ("M3TER_BASE_URL", &self.organization.base_url()),
                 ("M3TER_ORG_ID", m3ter::ORGANIZATION),
+                ("COMMITMENT_BILLING", "paid_outside"),
                 ("M3TER_API_KEY", CREDENTIAL),
                 ("M3TER_API_SECRET", CREDENTIAL),
                 ("M3TER_REQUESTS_PER_SECOND", "0"),
@@ -82,17 +130,21 @@ impl Cluster {
             ])
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
-        let replica = Replica { url: format!("http://{address}"), process };
-        self.until("the replica is ready", async || self.get(&replica, "/readyz").await.is_some_and(|(status, _)| status == 200)).await;
-        replica
+        Replica { url: format!("http://{address}"), process }
     }
 
     /// A record with an account and a line of its own.
     pub(crate) fn add_deal(&self) -> String {
+        self.add_deal_of(1)
+    }
+
+    /// A record with an account and so many lines of its own, each of another product.
+    pub(crate) fn add_deal_of(&self, lines: usize) -> String {
         let number = self.deals.fetch_add(1, Ordering::Relaxed);
-        let product = self.add_product(&format!("PROCESSES_{number}"));
+        let products: Vec<String> = (0..lines).map(|line| self.add_product(&format!("PROCESSES_{number}_{line}"))).collect();
         let org = self.org.vendor();
         let account =
             org.insert("Account", &json!({"Name": "Acme", "CurrencyIsoCode": "USD", "M3ter_Billing_Email__c": "billing@acme.example"}));
@@ -102,14 +154,18 @@ impl Cluster {
                 "CloseDate": "2026-01-01", "End_Date__c": "2026-12-31", "CurrencyIsoCode": "USD",
                 "M3ter_Commitment_Amount__c": 1000}),
         );
-        org.insert(
-            "OpportunityLineItem",
-            &json!({"OpportunityId": deal, "PricebookEntryId": entry_of(&product), "Quantity": 1, "UnitPrice": 0.05, "SortOrder": 1}),
-        );
+        for (position, product) in products.iter().enumerate() {
+            org.insert(
+                "OpportunityLineItem",
+                &json!({"OpportunityId": deal, "PricebookEntryId": entry_of(product), "Quantity": 1, "UnitPrice": 0.05,
+                    "SortOrder": position}),
+            );
+        }
         deal
     }
 
-    fn add_product(&self, code: &str) -> String {
+    /// A product with a meter, an aggregation and a plan template, and its price in the org: its id there.
+    pub(crate) fn add_product(&self, code: &str) -> String {
         let create = |path: &str, body: Json| {
             let created = self.organization.vendor().request("POST", path, &body).unwrap();
             created["id"].as_str().unwrap().to_owned()
@@ -137,7 +193,17 @@ impl Cluster {
 
     /// Status and body of a GET; `None` if the replica does not answer.
     pub(crate) async fn get(&self, replica: &Replica, path: &str) -> Option<(u16, Json)> {
-        self.send(self.http.get(format!("{}{path}", replica.url))).await
+        self.get_from(&replica.url, path).await
+    }
+
+    pub(crate) async fn get_from(&self, url: &str, path: &str) -> Option<(u16, Json)> {
+        self.send(self.http.get(format!("{url}{path}"))).await
+    }
+
+    /// The body of what is no part of the document.
+    pub(crate) async fn get_text(&self, url: &str) -> String {
+        let (client, request) = self.http.get(url).build_split();
+        client.execute(request.unwrap()).await.unwrap().text().await.unwrap()
     }
 
     /// Status and body of a POST; `None` if the replica does not answer.
@@ -146,7 +212,13 @@ impl Cluster {
     }
 
     pub(crate) async fn post_to(&self, url: &str, path: &str) -> Option<(u16, Json)> {
-        self.send(self.http.post(format!("{url}{path}"))).await
+        self.ask(url, path, &Json::Null).await
+    }
+
+    /// Status and body of a POST with a body, `null` for none.
+    pub(crate) async fn ask(&self, url: &str, path: &str, body: &Json) -> Option<(u16, Json)> {
+        let request = self.http.post(format!("{url}{path}"));
+        self.send(if body.is_null() { request } else { request.json(body) }).await
     }
 
     /// Every answer is one that the document declares, or the test fails.
@@ -160,6 +232,23 @@ impl Cluster {
         let body = response.text().await.ok()?;
         check_answer(&Answer { method: method.as_str(), path: url.path(), status, content_type: &content_type, body: &body });
         Some((status, serde_json::from_str(&body).unwrap()))
+    }
+
+    /// Status of a POST, whether its answer is the last one of its connection, and how its sync ended.
+    pub(crate) async fn ask_once(&self, url: &str) -> (u16, bool, Json) {
+        let (client, request) = self.http.post(url).build_split();
+        let response = client.execute(request.unwrap()).await.unwrap();
+        let (status, is_last) = (response.status().as_u16(), response.headers().get("connection").is_some_and(|value| value == "close"));
+        let body: Json = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+        (status, is_last, body["syncStatus"].clone())
+    }
+
+    /// Status and text of what a POST is answered, whatever it is: what stands in between answers as well.
+    pub(crate) async fn ask_raw(&self, url: &str) -> Option<(u16, String)> {
+        let (client, request) = self.http.post(url).build_split();
+        let response = client.execute(request.unwrap()).await.ok()?;
+        let status = response.status().as_u16();
+        Some((status, response.text().await.ok()?))
     }
 
     /// Begins a sync without waiting for it; the run's id.
@@ -183,6 +272,12 @@ impl Cluster {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("the run does not end: {last:#}");
+    }
+
+    /// How many objects m3ter was asked to create; a login is none.
+    pub(crate) fn creations(&self) -> usize {
+        let is_creation = |request: &&LoggedRequest| request.method == "POST" && request.path != "/oauth/token";
+        self.organization.requests().iter().filter(is_creation).count()
     }
 
     pub(crate) async fn until(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
@@ -237,6 +332,11 @@ impl Cluster {
 impl Replica {
     /// SIGKILL.
     pub(crate) fn kill(mut self) {
+        self.kill_and_wait();
+    }
+
+    /// The same, of one that another one takes the place of.
+    pub(crate) fn kill_and_wait(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
@@ -245,6 +345,13 @@ impl Replica {
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Its resident memory, in bytes.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.process.id())).unwrap();
+        // The pages of every machine that runs these tests.
+        statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
     }
 
     pub(crate) fn has_exited(&mut self) -> Option<ExitStatus> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use sync_to_m3ter_sandbox::control::FaultKind;
 
 use crate::cluster::{Cluster, DEAL};
@@ -55,6 +55,14 @@ async fn survives(engine: Engine, method: &'static str, path: &'static str, faul
     assert_eq!((&ended["result"]["syncStatus"], &ended["takeovers"]), (&json!("Completed"), &json!(1)), "{case}: {ended:#}");
     assert_eq!(ended["objectResults"].as_array().unwrap().len(), 6, "{case}");
     cluster.assert_each_object_once(DEAL, &case);
+    assert_eq!((&ended["result"]["statusWritten"], &told(&cluster).0), (&json!(true), &json!("Completed")), "{case}: {ended:#}");
+}
+
+/// What the deal says of its last sync: status and message.
+fn told(cluster: &Cluster) -> (Json, Json) {
+    let deal = cluster.org.vendor().record("Opportunity", DEAL).unwrap();
+    let [status, message] = ["M3ter_Sync_Status__c", "M3ter_Sync_Message__c"].map(|field| deal.get(field).cloned().unwrap_or_default());
+    (status, message)
 }
 
 async fn survives_everywhere(engine: Engine) {
@@ -131,4 +139,8 @@ async fn a_run_that_outlives_four_processes_is_not_tried_a_fifth_time() {
     let ended = cluster.ended(&replica, &run.unwrap()).await;
     assert_eq!((&ended["result"]["syncStatus"], &ended["errorCode"]), (&json!("Failed"), &json!("INTERRUPTED")), "{ended:#}");
     assert!(ended["result"]["message"].as_str().unwrap().contains("ended before it did, 4 times"), "{ended:#}");
+    // Nothing of it came to its end, and the deal says so all the same.
+    let (status, message) = told(&cluster);
+    assert_eq!((&ended["result"]["statusWritten"], status), (&json!(true), json!("Failed")), "{ended:#}");
+    assert!(message.as_str().unwrap().starts_with("Failed: INTERRUPTED"), "{message}");
 }

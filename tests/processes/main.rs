@@ -6,11 +6,22 @@
 
 mod bouncer;
 mod cluster;
+mod crowded;
 mod database;
 #[path = "../it/document.rs"]
 mod document;
+mod ended;
 mod killed;
 mod outage;
+mod plans;
+mod portions;
+#[path = "../it/ports.rs"]
+mod ports;
 mod postgres;
+mod queue;
 mod replicas;
+mod rolling;
+mod shares;
 mod stopping;
+mod strangers;
+mod turns;

@@ -1,6 +1,5 @@
 //! PostgreSQL for these tests: a database on the server of `scripts/test`, or a server of a test's own that it may stop.
 
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -58,10 +57,6 @@ fn is_root() -> bool {
     Command::new("id").arg("-u").output().unwrap().stdout == b"0\n"
 }
 
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 /// A server of a test's own.
 pub(crate) struct Server {
     programs: PathBuf,
@@ -71,7 +66,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let server = Self { programs: variable("TEST_POSTGRES_BIN").into(), directory: directory(), port: free_port() };
+        let server = Self { programs: variable("TEST_POSTGRES_BIN").into(), directory: directory(), port: crate::ports::free_port() };
         let data = server.data();
         let created = as_postgres(&server.program("initdb"))
             .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-D"])

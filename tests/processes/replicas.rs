@@ -26,7 +26,7 @@ async fn one_replica_dies_and_one_is_paused_past_its_lease_and_every_object_exis
         let (cluster, url, deal) = (Arc::clone(&cluster), urls[number % 3].clone(), deals[number % 20].clone());
         requests.spawn(async move { cluster.post_to(&url, &format!("/sync-to-m3ter/{deal}")).await });
     }
-    let writes = || cluster.organization.requests().iter().filter(|request| request.method == "POST").count();
+    let writes = || cluster.creations();
     cluster.until("the syncs are in the middle of their writes", async || writes() >= 30).await;
     let (dying, paused, kept) = (replicas.remove(0), replicas.remove(0), replicas.remove(0));
     paused.signal("STOP");
@@ -90,7 +90,7 @@ async fn who_waits_at_a_replica_that_was_paused_is_answered_once_it_goes_on() {
         let (cluster, url) = (Arc::clone(&cluster), paused.url.clone());
         async move { cluster.post_to(&url, &format!("/sync-to-m3ter/{DEAL}")).await }
     });
-    let writes = || cluster.organization.requests().iter().filter(|request| request.method == "POST").count();
+    let writes = || cluster.creations();
     cluster.until("the sync is in the middle of its writes", async || writes() >= 2).await;
     paused.signal("STOP");
     let run = || async {
@@ -110,7 +110,8 @@ async fn who_waits_at_a_replica_that_was_paused_is_answered_once_it_goes_on() {
 async fn a_thousand_callers_at_once_cost_two_syncs() {
     let cluster = Cluster::on(postgres::database().await.1).await;
     // All of them come from here.
-    let settings = [("TRUSTED_PROXIES", "127.0.0.1")];
+    let keys = cluster.keys_file();
+    let settings = [("TRUSTED_PROXIES", "127.0.0.1"), ("API_KEYS_FILE", &keys)];
     let (here, there) = (cluster.replica(&settings).await, cluster.replica(&settings).await);
     cluster.organization.set_latency(Duration::from_millis(500));
     let requests = (0..1_000).map(|number| {

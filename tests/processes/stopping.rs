@@ -15,10 +15,19 @@ async fn a_replica_that_stops_gives_its_runs_back_at_the_next_safe_point() {
     let settings = [("RUN_LEASE", "60"), ("SHUTDOWN_GRACE", "4")];
     let (mut first, second) = (cluster.replica(&settings).await, cluster.replica(&settings).await);
     cluster.fault("POST", "/contracts", 1, FaultKind::Delay { ms: 3_000 });
-    let run = cluster.begin(&first, DEAL).await;
-    cluster.until_faulted(1).await;
-    let told = Instant::now();
-    first.signal("TERM");
+    let url = first.url.clone();
+    let path = format!("/sync-to-m3ter/{DEAL}");
+    let stop = async {
+        cluster.until_faulted(1).await;
+        first.signal("TERM");
+        Instant::now()
+    };
+    let (answer, told) = tokio::join!(cluster.post_to(&url, &path), stop);
+    // Whoever waits hears where to look.
+    let (status, answer) = answer.unwrap();
+    let (code, retryable, run) = (&answer["errorCode"], &answer["retryable"], answer["syncRunId"].as_str().unwrap().to_owned());
+    assert_eq!((status, code, retryable), (200, &json!("TIME_LIMIT_EXCEEDED"), &json!(true)), "{answer:#}");
+    assert!(answer["message"].as_str().unwrap().contains("the sync goes on"), "{answer:#}");
     let waiting = tokio::spawn(async move {
         loop {
             if let Some(status) = first.has_exited() {
@@ -51,6 +60,23 @@ async fn a_sync_that_ends_soon_is_answered_before_the_process_stops() {
     let (answer, ()) = tokio::join!(request, stop);
     assert_eq!(answer.unwrap().1["syncStatus"], "Completed");
     cluster.until("the process ends", async || replica.has_exited().is_some_and(|status| status.success())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_drains_is_red_and_serves_each_request_as_the_last_of_its_connection() {
+    let cluster = Cluster::on_sqlite().await;
+    let keys = cluster.keys_file();
+    // It drains until it is told a second time.
+    let mut replica = cluster.replica(&[("API_KEYS_FILE", &keys), ("SHUTDOWN_GRACE", "600"), ("SHUTDOWN_DRAIN", "300")]).await;
+    let url = format!("{}/sync-to-m3ter/{DEAL}", replica.url);
+    assert_eq!(cluster.ask_once(&url).await, (200, false, "Completed".into()));
+    replica.signal("TERM");
+    cluster.until("it is red", async || cluster.get(&replica, "/readyz").await.unwrap().0 == 503).await;
+    assert_eq!(cluster.get(&replica, "/livez").await.unwrap().0, 200);
+    assert_eq!(cluster.ask_once(&url).await, (200, true, "Completed".into()));
+    assert!(replica.has_exited().is_none());
+    replica.signal("TERM");
+    cluster.until("the process ends", async || replica.has_exited().is_some()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -108,7 +108,7 @@ pub enum FaultKind {
         /// The other address.
         location: String,
     },
-    /// Nothing is done, and no answer ever comes.
+    /// Nothing is done, and no answer comes, unless whoever tests lets it go.
     Hang,
     /// The request is carried out, and no answer ever comes.
     HangAfterEffect,

@@ -29,6 +29,19 @@ struct Consistency {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credential {
+    id: String,
+    secret: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Clock {
+    offset_seconds: i64,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Limits {
     requests_per_second: Option<u32>,
@@ -70,6 +83,8 @@ pub(crate) fn router<V: Vendor>(server: Arc<Server<V>>) -> Router {
         .route("/sandbox/rules", put(rules::<V>))
         .route("/sandbox/faults", post(add_fault::<V>).delete(clear_faults::<V>))
         .route("/sandbox/tokens", delete(expire_tokens::<V>))
+        .route("/sandbox/credentials", put(credentials::<V>))
+        .route("/sandbox/clock", put(clock::<V>))
         .route("/sandbox/merge", post(act::<V>))
         .route("/sandbox/purge", post(act::<V>))
         .route("/sandbox/undelete", post(act::<V>))
@@ -153,6 +168,19 @@ async fn clear_faults<V: Vendor>(State(server): Shared<V>) -> Answer {
 
 async fn expire_tokens<V: Vendor>(State(server): Shared<V>) -> Answer {
     server.vendor.expire_tokens();
+    Ok(done())
+}
+
+async fn credentials<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
+    let pairs: Vec<Credential> = parse(&body)?;
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|pair| (pair.id.as_str(), pair.secret.as_str())).collect();
+    server.control.set_credentials(&pairs);
+    Ok(done())
+}
+
+async fn clock<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
+    let Clock { offset_seconds } = parse(&body)?;
+    server.control.set_clock_offset(offset_seconds);
     Ok(done())
 }
 

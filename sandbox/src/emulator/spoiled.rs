@@ -64,7 +64,10 @@ pub(super) async fn spoiled<V: Vendor>(
         Some(FaultKind::Redirect { location }) => {
             Ok(answer(StatusCode::TEMPORARY_REDIRECT.as_u16(), &BTreeMap::from([("location".to_owned(), location)]), &Json::Null))
         }
-        Some(FaultKind::Hang) => pending().await,
+        Some(FaultKind::Hang) => {
+            server.control.let_go().await;
+            Ok(carry_out(request))
+        }
         Some(FaultKind::HangAfterEffect) => {
             drop(carry_out(request));
             pending().await

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{Refusal, bad_request};
-use crate::CREDENTIAL;
+use crate::control::Control;
 use crate::emulator::VendorRequest;
 
 /// The documented lifetime of a token, in seconds.
@@ -21,10 +21,12 @@ const LIFETIME_SECONDS: u64 = 18_000;
 pub(super) struct Tokens(HashMap<String, Instant>);
 
 impl Tokens {
-    pub(super) fn issue(&mut self, request: &VendorRequest) -> Result<Json, Refusal> {
-        let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{CREDENTIAL}:{CREDENTIAL}")));
+    pub(super) fn issue(&mut self, request: &VendorRequest, control: &Control) -> Result<Json, Refusal> {
         let given = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        if given != Some(expected.as_str()) {
+        let pair = given.and_then(|value| value.strip_prefix("Basic ")).and_then(|encoded| BASE64_STANDARD.decode(encoded).ok());
+        let pair = pair.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let (key, secret) = pair.split_once(':').unwrap_or_default();
+        if !control.knows(key, secret).1 {
             return Err((StatusCode::UNAUTHORIZED, "The access key or secret is wrong".to_owned()));
         }
         if grant_type(&request.body).as_deref() != Some("client_credentials") {

@@ -15,6 +15,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::records::id_of;
 use super::tables::{Column, TABLES, Table, Tie, table};
+pub(super) use orders::{ACTIVATE_ORDERS, EDIT_ACTIVATED_ORDERS};
 pub(super) use validity::Write;
 
 /// What follows the key prefix in the ids that the emulator makes up.

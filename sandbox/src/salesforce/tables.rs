@@ -52,10 +52,11 @@ const M3TER_DEAL: &[Column] = &[
     column("M3ter_Skip_Commitment__c", Checkbox),
     column("M3ter_Contract_Id__c", Text(36)),
     column("M3ter_Commitment_Id__c", Text(36)),
-    column("M3ter_Sync_Status__c", Text(20)),
-    column("M3ter_Sync_Message__c", LongText(32_768)),
-    column("M3ter_Synced_At__c", DateTime),
 ];
+
+/// What an admin adds to every object that is synced by itself: how that ended.
+const M3TER_STATUS: &[Column] =
+    &[column("M3ter_Sync_Status__c", Text(20)), column("M3ter_Sync_Message__c", LongText(32_768)), column("M3ter_Synced_At__c", DateTime)];
 
 /// What an admin adds to every object that can be a deal's line.
 const M3TER_LINE: &[Column] = &[

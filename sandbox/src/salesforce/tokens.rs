@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{Answer, INTEGRATION_USER, INTEGRATION_USERNAME, ORGANIZATION};
 use crate::CREDENTIAL;
+use crate::control::Control;
 use crate::emulator::VendorRequest;
 
 /// What a login depends on.
@@ -20,6 +21,7 @@ pub(super) struct Site<'a> {
     pub(super) base_url: &'a str,
     pub(super) instance_url: &'a str,
     pub(super) public_key: Option<&'a str>,
+    pub(super) control: &'a Control,
 }
 
 /// The claims of an assertion that count.
@@ -43,7 +45,7 @@ fn check_assertion(assertion: &str, site: &Site<'_>) -> Result<(), &'static str>
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
     let claims = jsonwebtoken::decode::<Claims>(assertion, &key, &validation).map_err(|_| "invalid assertion")?.claims;
-    let left = claims.exp - Timestamp::now().as_second();
+    let left = claims.exp - site.control.now().as_second();
     if claims.iss != CREDENTIAL {
         Err("client identifier invalid")
     } else if claims.sub != INTEGRATION_USERNAME {
@@ -84,10 +86,11 @@ impl Tokens {
             Some(pair) => pair.split_once(':').unwrap_or_default(),
             None => (field("client_id").unwrap_or_default(), field("client_secret").unwrap_or_default()),
         };
-        if id != CREDENTIAL {
+        let (is_known, is_right) = site.control.knows(id, secret);
+        if !is_known {
             return refuse(StatusCode::BAD_REQUEST, "invalid_client_id", "client identifier invalid");
         }
-        if secret != CREDENTIAL {
+        if !is_right {
             return refuse(StatusCode::BAD_REQUEST, "invalid_client", "invalid client credentials");
         }
         self.open(site)

@@ -4,7 +4,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Parser, Value, find};
 use crate::domain::money::exact_decimal;
-use crate::mapping::language::{Condition, Constant, FieldRef, Guard, SetId, Test};
+use crate::domain::settings::Otherwise;
+use crate::mapping::language::{Condition, Constant, FieldRef, Guard, ROOT, Readiness, SetId, Test};
 
 /// What can be asked of a field; a condition has at most one, and without any asks whether a checkbox is on.
 const TESTS: [&str; 9] = ["is", "is_not", "in", "not_in", "blank", "above", "below", "equals", "differs_from"];
@@ -20,11 +21,29 @@ impl Parser<'_> {
     pub(super) fn guards(&mut self, value: &Value<'_>, key: &str, set: SetId) -> Vec<Guard> {
         let one = std::slice::from_ref(value);
         let values = if value.get_ref().is_array() { self.list(value, key) } else { one };
-        values.iter().filter_map(|value| self.guard(value, key, set)).collect()
+        values.iter().filter_map(|value| self.guard(value, key, set, &["message"])).collect()
     }
 
-    fn guard(&mut self, value: &Value<'_>, key: &str, set: SetId) -> Option<Guard> {
-        let condition = self.condition_beside(value, key, set, &["message"])?;
+    /// Conditions of the record, each with what happens where it does not hold.
+    pub(super) fn readiness(&mut self, value: &Value<'_>, key: &str) -> Vec<Readiness> {
+        let one = std::slice::from_ref(value);
+        let values = if value.get_ref().is_array() { self.list(value, key) } else { one };
+        let ready = |parser: &mut Self, value: &Value<'_>| {
+            let guard = parser.guard(value, key, ROOT, &["message", "otherwise"]);
+            let words = [("refuse", Otherwise::Refuse), ("warn", Otherwise::Warn)];
+            let table = value.get_ref().as_table();
+            let otherwise = table.and_then(|table| parser.choice(table, "otherwise", &words));
+            if table.is_none_or(|table| find(table, "otherwise").is_none()) {
+                let hint = "`otherwise = \"refuse\"` refuses the first sync, `otherwise = \"warn\"` syncs with a warning";
+                parser.fault(&value.span(), key, "it is not said what happens otherwise", hint);
+            }
+            Some(Readiness { guard: guard?, otherwise: otherwise? })
+        };
+        values.iter().filter_map(|value| ready(self, value)).collect()
+    }
+
+    fn guard(&mut self, value: &Value<'_>, key: &str, set: SetId, beside: &[&str]) -> Option<Guard> {
+        let condition = self.condition_beside(value, key, set, beside)?;
         let message = value.get_ref().as_table().and_then(|table| find(table, "message"));
         let text = message.and_then(|message| message.get_ref().as_str().map(ToOwned::to_owned));
         if let (Some(message), None) = (message, &text) {

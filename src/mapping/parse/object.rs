@@ -10,8 +10,11 @@ use crate::mapping::language::{FieldMapping, FieldRef, ObjectMapping, ROOT, Repl
 use crate::mapping::parents::{MOST_LEVELS, with_parents};
 
 /// What stands in an object's table beside m3ter's fields.
-const OBJECT_KEYS: [&str; 10] =
-    ["rows", "row", "sobject", "key", "skip", "leave_out", "write_back", "joins_by", "billing_line", "custom_fields"];
+const OBJECT_KEYS: [&str; 11] =
+    ["rows", "row", "sobject", "key", "skip", "leave_out", "write_back", "joins_by", JOINS_WITH_KEY, "billing_line", "custom_fields"];
+
+/// The key of a Contract's table that names the field by which records share one.
+const JOINS_WITH_KEY: &str = "joins_with";
 
 /// The key of an Account's table that says how many levels of its parents are synced.
 const PARENTS_KEY: &str = "parents";
@@ -67,6 +70,7 @@ impl Parser<'_> {
         // Whether the org has it is seen in the record: a field that is not there is not written.
         let write_back = field_ref(self, "write_back").map(|field| FieldRef { optional: true, ..field });
         let joins_by = field_ref(self, "joins_by");
+        let joins_with = find(table, JOINS_WITH_KEY).and_then(|value| self.joins_with(value, &dotted(name, JOINS_WITH_KEY), rows, kind));
         let condition =
             |parser: &mut Self, key: &str, set: SetId| find(table, key).and_then(|value| parser.condition(value, &dotted(name, key), set));
         let (skip, leave_out) = (condition(self, "skip", rows), condition(self, "leave_out", rows));
@@ -130,11 +134,28 @@ impl Parser<'_> {
             leave_out,
             write_back,
             joins_by,
+            joins_with,
             billing_line,
             fields,
             level: 0,
             line: self.line(&value.span()),
         })
+    }
+
+    /// The field by which records share a Contract; `false` for none.
+    fn joins_with(&mut self, value: &Value<'_>, key: &str, rows: SetId, kind: EntityKind) -> Option<FieldRef> {
+        if value.get_ref().as_bool() == Some(false) {
+            return None;
+        }
+        let field = self.field_ref(value, key, rows)?;
+        let problem = match (kind, rows) {
+            (EntityKind::Contract, ROOT) if !field.path.contains('.') => return Some(field),
+            (EntityKind::Contract, ROOT) => "the field is one of the record itself: a look-up such as `ContractId`",
+            (EntityKind::Contract, _) => "only a Contract of the record itself can be shared, not those of its rows",
+            _ => "only a Contract can be shared by a field",
+        };
+        self.fault(&value.span(), key, problem, "name a look-up of the record, or write `false`");
+        None
     }
 
     fn check_required(&mut self, table: &DeTable<'_>, value: &Value<'_>, name: &str, kind: EntityKind) {

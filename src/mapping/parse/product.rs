@@ -75,7 +75,8 @@ impl Parser<'_> {
                 "1 to 80 characters, no outer spaces",
             );
         }
-        Some(ProductRule { product, billing_frequency, currency, target, code, file: self.file.to_owned(), line: self.line(&value.span()) })
+        let (file, line) = self.files.place(self.line(&value.span()));
+        Some(ProductRule { product, billing_frequency, currency, target, code, file: file.to_owned(), line })
     }
 
     /// A text of a rule, trimmed; a blank one is the general case.

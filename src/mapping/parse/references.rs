@@ -121,12 +121,12 @@ impl Parser<'_> {
             };
             let others = || mapped.objects[..index].iter().filter(is_like);
             if let Some(other) = others().find(is_same) {
-                let message = format!("line {} makes a {} of the same rows with the same key", other.line, object.kind);
+                let message = format!("line {} makes a {} of the same rows with the same key", self.files.place(other.line).1, object.kind);
                 let hint = "add `key = { value = \"…\" }` with a value of its own to one of them";
                 self.fault_at(object.line, table_name(object.kind), message, hint);
             }
             if let Some(other) = others().find(writes_same) {
-                let message = format!("line {} writes its ids to the same field of the same rows", other.line);
+                let message = format!("line {} writes its ids to the same field of the same rows", self.files.place(other.line).1);
                 self.fault_at(object.line, &dotted(table_name(object.kind), "write_back"), message, "let each have a field of its own");
             }
         }

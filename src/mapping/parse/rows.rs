@@ -6,7 +6,7 @@ use super::{Parser, Value, dotted, find, is_path};
 use crate::mapping::fault::hint_for;
 use crate::mapping::language::{FieldRef, ROOT, RowSet, SetId};
 
-const SET_KEYS: [&str; 8] = ["of", "relationship", "sobject", "parent", "order_by", "optional", "leave_out", "refuse"];
+const SET_KEYS: [&str; 9] = ["of", "relationship", "sobject", "parent", "order_by", "optional", "leave_out", "refuse", "warn"];
 
 /// Levels below the root that one query may have (SOQL, since API version 58.0).
 const MOST_LEVELS: usize = 4;
@@ -27,6 +27,7 @@ impl Parser<'_> {
             optional: false,
             leave_out: None,
             refuse: Vec::new(),
+            warn: Vec::new(),
             line: 1,
         }];
         let mut waiting: Vec<(String, String, &Value<'_>)> = Vec::new();
@@ -118,13 +119,16 @@ impl Parser<'_> {
             optional: self.flag(table, key, "optional"),
             leave_out: None,
             refuse: Vec::new(),
+            warn: Vec::new(),
             line: self.line(&value.span()),
         };
         self.sets.push(row_set);
         let leave_out = find(table, "leave_out").and_then(|value| self.condition(value, &dotted(key, "leave_out"), set));
         let refuse = find(table, "refuse").map(|value| self.guards(value, &dotted(key, "refuse"), set)).unwrap_or_default();
+        let warn = find(table, "warn").map(|value| self.row_remarks(value, &dotted(key, "warn"), set)).unwrap_or_default();
         self.sets[set].leave_out = leave_out;
         self.sets[set].refuse = refuse;
+        self.sets[set].warn = warn;
     }
 
     fn depth(&self, mut set: SetId) -> usize {

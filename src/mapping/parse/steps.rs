@@ -99,13 +99,7 @@ impl Parser<'_> {
             "add_days" => self.operand(value, key, set).map(Step::AddDays),
             "end_exclusive" => flag(self, Step::EndExclusive),
             "truncate" => self.truncate(value, key, spec),
-            _ => match value.get_ref().as_str() {
-                Some(sentence) => Some(Step::Warn(sentence.to_owned())),
-                None => {
-                    self.fault(&value.span(), key, format!("`{name}` takes a sentence"), "put it in quotes");
-                    None
-                }
-            },
+            _ => self.remark(value, key, set).map(Step::Warn),
         }
     }
 

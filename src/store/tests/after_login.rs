@@ -50,7 +50,7 @@ async fn the_last_sync_of_a_record_is_planned_again_once_by_one_process(home: Ho
     repeated.sort();
     assert_eq!(repeated, [(last.id, Vec::new()), (other.id, vec!["flow".to_owned()])]);
     // One that is refused again is not planned for ever.
-    while let Some(claimed) = here.claim_due(Timestamp::now(), &process()).await.unwrap() {
+    while let Some(claimed) = claims::begin_first(&here, &process()).await {
         let failure = Failure { code: ErrorCode::M3terAuthFailed, reason: "refused".to_owned() };
         let result = SyncResult::failed(&failure, Vec::new(), Vec::new());
         here.end(&claimed, &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: instant(900) }, None).await.unwrap();

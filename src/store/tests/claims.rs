@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
-use crate::store::{OpenRuns, RunFilter};
+use crate::domain::outcome::SyncStatus;
+use crate::domain::plan::Plan;
+use crate::store::{OpenRuns, QueueClass, RunFilter};
 
 on_both_engines! {
     one_run_of_a_record_runs_and_one_waits_and_further_ones_join_it
@@ -17,9 +19,10 @@ on_both_engines! {
     a_renewal_keeps_a_run_even_after_its_lease_has_run_out_if_nobody_took_it
     a_run_that_was_given_back_is_no_takeover
     a_failed_run_is_due_later_unless_a_newer_one_succeeded
+    a_planned_run_that_is_left_out_has_the_answer_of_the_one_that_did_the_same
+    a_run_starts_when_it_was_asked_for_at_the_earliest
     a_failed_end_dating_is_due_although_another_one_of_the_record_succeeded
     a_waiting_run_whose_turn_nobody_has_begins
-    processes_are_counted_by_their_signs_of_life
     runs_are_listed_newest_first_by_what_is_asked
     old_runs_are_deleted_in_batches_and_links_stay
 }
@@ -31,7 +34,18 @@ fn with_lease(lease: Duration) -> Claimant {
 async fn claim(store: &Store, run: &NewRun, claimant: &Claimant) -> ClaimedRun {
     match store.admit(run, claimant).await.unwrap() {
         Admission::Claimed(run) => run,
-        Admission::Waits(id) => panic!("it waits as {id}"),
+        other => panic!("it does not begin: {other:?}"),
+    }
+}
+
+/// Begins the run that is at the head of the queue.
+pub(super) async fn begin_first(store: &Store, claimant: &Claimant) -> Option<ClaimedRun> {
+    // A moment later: the server's clock rounds to the next millisecond.
+    let soon = Timestamp::now().checked_add(Duration::from_secs(1)).unwrap();
+    let head = store.load_queue_heads(None, soon).await.unwrap().into_iter().next()?;
+    match head.class {
+        QueueClass::Awaited | QueueClass::Accepted => store.claim_waiting(head.run, instant(900), claimant).await.unwrap(),
+        QueueClass::Retry | QueueClass::Replay => store.claim_due(head.run, instant(900), claimant).await.unwrap(),
     }
 }
 
@@ -64,11 +78,11 @@ async fn the_waiting_run_begins_in_the_transaction_that_ends_the_running_one(hom
     assert_eq!((promoted.held, promoted.started_at), (Held { run: second.id, fence: 1 }, instant(800)));
     // It has begun: a further request gets a run of its own.
     assert_eq!(store.admit(&third, &here).await.unwrap(), Admission::Waits(third.id));
-    // Whoever stops passes the turn on without taking it.
+    // Whoever stops, or has others waiting as well, leaves it to its turn.
     assert_eq!(end(&store, promoted.held, &completed(), None).await.unwrap(), None);
-    assert_eq!(state_of(&store, third.id).await, "running");
-    let taken = store.claim_abandoned(None, &here).await.unwrap().unwrap();
-    assert_eq!((taken.held.run, taken.takeovers), (third.id, 0));
+    assert_eq!(state_of(&store, third.id).await, "waiting");
+    let taken = begin_first(&store, &here).await.unwrap();
+    assert_eq!((taken.held, taken.takeovers), (Held { run: third.id, fence: 1 }, 0));
 }
 
 async fn a_message_that_is_carried_out_twice_does_what_it_did_once(home: Home) {
@@ -83,8 +97,10 @@ async fn a_message_that_is_carried_out_twice_does_what_it_did_once(home: Home) {
     let states = [state_of(&store, first.id).await, state_of(&store, second.id).await, state_of(&store, third.id).await];
     assert_eq!(states, ["ended", "running", "waiting"]);
     assert_eq!(end(&store, begun.held, &completed(), None).await.unwrap(), None);
+    begin_first(&store, &process()).await.unwrap();
     assert_eq!(end(&store, held, &completed(), Some(&here)).await.unwrap(), None, "what it began is over");
     // Whoever has the run by now ends it.
+    execute(&store, "UPDATE runs SET lease_until_ms = {now} WHERE state = 'running'").await;
     let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
     assert_eq!(taken.held, Held { run: third.id, fence: 2 });
     let late = end(&store, Held { run: third.id, fence: 1 }, &completed(), Some(&here)).await.unwrap_err();
@@ -121,18 +137,30 @@ async fn requests_for_different_things_do_not_share_a_run(home: Home) {
         let (end_date, children) = (EndDate::parse(day).unwrap(), Children::LeftAlone);
         NewRun { task: RunTask::EndDate(EndDateOrder { end_date, entities: vec![BillingEntity::Contract], children }), ..new_run() }
     };
+    let planned = |plan: &Plan| NewRun { expected_plan: Some(plan.hash()), ..new_run() };
+    let (nothing, plan) = (Plan::default(), Plan::from_saved(&"0f".repeat(32)).unwrap());
     let first = claim(&store, &new_run(), &here).await;
-    let waiting = [ending("2026-12-31"), new_run(), ending("2027-12-31")];
+    let waiting = [ending("2026-12-31"), new_run(), ending("2027-12-31"), planned(&nothing), planned(&plan)];
     for run in &waiting {
         assert_eq!(store.admit(run, &here).await.unwrap(), Admission::Waits(run.id));
     }
     assert_eq!(store.admit(&ending("2026-12-31"), &here).await.unwrap(), Admission::Waits(waiting[0].id));
+    assert_eq!(store.admit(&planned(&plan), &here).await.unwrap(), Admission::Waits(waiting[4].id));
     let mut held = first.held;
     for run in &waiting {
         let next = end(&store, held, &completed(), Some(&here)).await.unwrap().unwrap();
         assert_eq!((next.held.run, next.task.as_ref()), (run.id, Some(&run.task)), "in their order");
+        assert_eq!((next.expected_plan, &next.plan), (run.expected_plan, &None));
         held = next.held;
     }
+    // What was approved is known to whoever takes the run over, until it has ended.
+    store.save_plan(held, &plan).await.unwrap();
+    execute(&store, "UPDATE runs SET lease_until_ms = {now}").await;
+    let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
+    assert_eq!(taken.plan, Some(plan.clone()));
+    assert!(matches!(store.save_plan(held, &plan).await, Err(StoreError::ClaimLost(_))), "by its former holder no more");
+    end(&store, taken.held, &completed(), None).await.unwrap();
+    assert_eq!(rows(&store, "SELECT count(*) AS kept FROM runs WHERE plan IS NOT NULL").await[0].integer("kept"), 0);
 }
 
 async fn a_thousand_requests_at_once_are_two_runs(home: Home) {
@@ -248,23 +276,57 @@ async fn a_failed_run_is_due_later_unless_a_newer_one_succeeded(home: Home) {
     let failed = claim(&store, &new_run(), &here).await.held;
     end(&store, failed, &failed_until(Some(instant(60_000_000_000))), None).await.unwrap();
     assert_eq!(state_of(&store, failed.run).await, "retrying");
-    assert_eq!(store.count_open_runs().await.unwrap(), OpenRuns { running: 0, waiting: 0, retrying: 1 });
-    assert_eq!(store.claim_due(instant(0), &here).await.unwrap(), None, "it is not yet due");
+    assert_eq!(
+        store.count_open_runs().await.unwrap(),
+        OpenRuns { running: 0, waiting: 0, awaited: 0, most_of_a_caller: 0, retrying: 1, due: [0, 0], oldest_waiting: Duration::ZERO }
+    );
+    assert_eq!(begin_first(&store, &here).await, None, "it is not yet due");
     assert!(store.load_answers(&[failed.run]).await.unwrap().contains_key(&failed.run), "whoever waits has the answer of this try");
 
     execute(&store, "UPDATE runs SET next_try_at_ms = {now} WHERE state = 'retrying'").await;
     let running = claim(&store, &new_run(), &here).await.held;
-    assert_eq!(store.claim_due(instant(0), &here).await.unwrap(), None, "another run of the record goes first");
+    assert_eq!(begin_first(&store, &here).await, None, "another run of the record goes first");
     end(&store, running, &failed_until(None), None).await.unwrap();
-    let again = store.claim_due(instant(900), &here).await.unwrap().unwrap();
+    let again = begin_first(&store, &here).await.unwrap();
     assert_eq!((again.held, again.started_at), (Held { run: failed.run, fence: 2 }, instant(900)));
 
     end(&store, again.held, &failed_until(Some(instant(0))), None).await.unwrap();
     execute(&store, "UPDATE runs SET next_try_at_ms = {now} WHERE state = 'retrying'").await;
     let newer = claim(&store, &new_run(), &here).await.held;
     end(&store, newer, &completed(), None).await.unwrap();
-    assert_eq!(store.claim_due(instant(0), &here).await.unwrap(), None);
-    assert_eq!(state_of(&store, failed.run).await, "ended");
+    assert_eq!(begin_first(&store, &here).await, None);
+    let left_out = store.load_run(failed.run).await.unwrap().unwrap();
+    assert_eq!((left_out.state, left_out.superseded_by), (RunState::Ended, Some(newer.run)));
+    assert_eq!(left_out.result.map(|result| result.sync_status), Some(SyncStatus::Failed), "its own answer stays");
+}
+
+async fn a_planned_run_that_is_left_out_has_the_answer_of_the_one_that_did_the_same(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let failed = claim(&store, &new_run(), &here).await.held;
+    end(&store, failed, &failed_until(Some(instant(60_000_000_000))), None).await.unwrap();
+    let planned =
+        store.schedule_replays(&RunFilter { limit: 10, ..RunFilter::default() }, Duration::ZERO, None).await.unwrap()[0].run.unwrap();
+    assert_eq!(store.load_run(failed.run).await.unwrap().unwrap().superseded_by, Some(planned));
+    let newer = claim(&store, &new_run(), &here).await.held;
+    end(&store, newer, &completed(), None).await.unwrap();
+    assert_eq!(begin_first(&store, &here).await, None);
+    let left_out = store.load_run(planned).await.unwrap().unwrap();
+    assert_eq!(
+        (left_out.state, left_out.superseded_by, left_out.sync_status.as_deref()),
+        (RunState::Ended, Some(newer.run), Some("Completed"))
+    );
+    assert_eq!(left_out.ended_at, Some(left_out.requested_at), "it ended, and not before it was asked for");
+    assert!(left_out.tries.is_empty() && left_out.result.is_some());
+}
+
+async fn a_run_starts_when_it_was_asked_for_at_the_earliest(home: Home) {
+    let (store, here) = (home.store().await, process());
+    let first = claim(&store, &new_run(), &here).await.held;
+    let later = NewRun { requested_at: instant(5_000), ..new_run() };
+    store.admit(&later, &here).await.unwrap();
+    // The clock was read before the database let the statement through.
+    let next = end(&store, first, &completed(), Some(&here)).await.unwrap().unwrap();
+    assert_eq!((next.held.run, next.started_at), (later.id, instant(5_000)));
 }
 
 async fn a_failed_end_dating_is_due_although_another_one_of_the_record_succeeded(home: Home) {
@@ -277,7 +339,7 @@ async fn a_failed_end_dating_is_due_although_another_one_of_the_record_succeeded
     let other = claim(&store, &run(BillingEntity::Pricings), &here).await.held;
     end(&store, other, &completed(), None).await.unwrap();
     execute(&store, "UPDATE runs SET next_try_at_ms = {now} WHERE state = 'retrying'").await;
-    assert_eq!(store.claim_due(instant(0), &here).await.unwrap().map(|run| run.held.run), Some(failed.run));
+    assert_eq!(begin_first(&store, &here).await.map(|run| run.held.run), Some(failed.run));
 }
 
 async fn a_waiting_run_whose_turn_nobody_has_begins(home: Home) {
@@ -285,25 +347,16 @@ async fn a_waiting_run_whose_turn_nobody_has_begins(home: Home) {
     claim(&store, &new_run(), &here).await;
     let waiting = NewRun { trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 a=b".to_owned()), ..new_run() };
     store.admit(&waiting, &here).await.unwrap();
-    assert!(!store.load_claimable(None).await.unwrap().orphaned);
-    assert_eq!(store.count_open_runs().await.unwrap(), OpenRuns { running: 1, waiting: 1, retrying: 0 });
+    assert_eq!(store.load_queue_heads(None, instant(0)).await.unwrap(), [], "another run of its record is under way");
+    execute(&store, "UPDATE runs SET requested_at_ms = {now} - 60000 WHERE state = 'waiting'").await;
+    let open = store.count_open_runs().await.unwrap();
+    assert_eq!(open, OpenRuns { running: 1, waiting: 1, most_of_a_caller: 1, retrying: 0, ..open });
+    assert!(open.oldest_waiting >= Duration::from_mins(1), "{open:?}");
     execute(&store, "UPDATE runs SET state = 'ended' WHERE state = 'running'").await;
-    assert!(store.load_claimable(None).await.unwrap().orphaned);
-    let begun = store.claim_orphaned(None, instant(0), &here).await.unwrap().unwrap();
+    assert_eq!(store.load_claimable(None).await.unwrap().waiting, 1);
+    let begun = begin_first(&store, &here).await.unwrap();
     assert_eq!((begun.held.run, begun.trace), (waiting.id, waiting.trace), "its trace was kept meanwhile");
-    assert_eq!(store.claim_orphaned(None, instant(0), &here).await.unwrap(), None);
-}
-
-async fn processes_are_counted_by_their_signs_of_life(home: Home) {
-    let (store, within) = (home.store().await, Duration::from_secs(30));
-    let (here, there) = (process(), process());
-    assert_eq!(store.save_heartbeat(&here, within).await.unwrap(), 1);
-    assert_eq!(store.save_heartbeat(&there, within).await.unwrap(), 2);
-    store.delete_heartbeat(&there).await.unwrap();
-    assert_eq!(store.save_heartbeat(&here, within).await.unwrap(), 1);
-    store.save_heartbeat(&there, within).await.unwrap();
-    execute(&store, "UPDATE replicas SET seen_at_ms = seen_at_ms - 31000").await;
-    assert_eq!(store.save_heartbeat(&here, within).await.unwrap(), 1, "the other one has died");
+    assert_eq!(store.claim_waiting(waiting.id, instant(0), &here).await.unwrap(), None, "it has begun");
 }
 
 /// The id of a run that is asked for at a moment.
@@ -348,9 +401,9 @@ async fn old_runs_are_deleted_in_batches_and_links_stay(home: Home) {
         store.save_commitment_attempt(held, &attempt(0)).await.unwrap();
         end(&store, held, &completed(), None).await.unwrap();
     }
-    assert_eq!(store.delete_runs_ended_before(instant(800), 10).await.unwrap(), 0);
-    assert_eq!(store.delete_runs_ended_before(instant(801), 2).await.unwrap(), 2);
-    assert_eq!(store.delete_runs_ended_before(instant(801), 2).await.unwrap(), 1);
+    assert_eq!(store.delete_runs(OldRuns::EndedBefore(instant(800)), 10).await.unwrap(), 0);
+    assert_eq!(store.delete_runs(OldRuns::EndedBefore(instant(801)), 2).await.unwrap(), 2);
+    assert_eq!(store.delete_runs(OldRuns::EndedBefore(instant(801)), 2).await.unwrap(), 1);
     assert_eq!(rows(&store, "SELECT count(*) AS runs FROM runs").await[0].integer("runs"), 1, "the one that has not ended");
     assert_eq!(store.load_commitment_attempts(&record(ROOT)).await.unwrap(), []);
     assert_eq!(store.load_links(&record(ROOT)).await.unwrap().len(), 1);

@@ -1,6 +1,7 @@
 //! Links that remember a key, and that are handed over or forgotten, on both engines.
 
 use super::*;
+use crate::domain::warning::Warning;
 use crate::store::{Handover, LinkFilter, LinkOrder, NotHandedOver, RunFilter};
 
 on_both_engines! {
@@ -86,7 +87,7 @@ async fn an_order_about_links_is_a_run_of_each_record_that_it_concerns(home: Hom
         assert_eq!(store.load_request(*id).await.unwrap(), None, "it is not replayed");
     }
     let told = store.load_run(done.runs[2].1).await.unwrap().unwrap().result.unwrap().warnings;
-    assert_eq!(told, [format!("The m3ter Account {M3TER_ID} of {LOSER} was handed over to {SURVIVOR}")]);
+    assert_eq!(told, [Warning::from(format!("The m3ter Account {M3TER_ID} of {LOSER} was handed over to {SURVIVOR}"))]);
     let forgotten = LinkOrder::Forget { row: record(SURVIVOR), kind: Some(EntityKind::Account) };
     store.change_links(&forgotten, None, instant(0)).await.unwrap().unwrap();
     assert_eq!(all(&store).await, []);

@@ -81,3 +81,28 @@ async fn a_connection_that_must_be_encrypted_is() {
     let row = rows(&store, "SELECT CAST(ssl AS INT)::BIGINT AS encrypted FROM pg_stat_ssl WHERE pid = pg_backend_pid()").await.remove(0);
     assert_eq!(row.integer("encrypted"), 1);
 }
+
+#[tokio::test]
+async fn another_url_is_followed_once_it_connects() {
+    let url = testing::postgres_database().await;
+    let store = Store::open(&url).await.unwrap();
+    let name = "SELECT CAST(current_user AS TEXT) AS name";
+    let user = rows(&store, name).await.remove(0).text("name");
+    let role = format!("role_{}", uuid::Uuid::new_v4().simple());
+    let server = sqlx::PgPool::connect(&url).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE ROLE {role} LOGIN PASSWORD 'new'"))).execute(&server).await.unwrap();
+    let mut other = url::Url::parse(&url).unwrap();
+    other.set_port(Some(1)).unwrap();
+    let refused = store.follow(other.as_str()).await.unwrap_err().to_string();
+    assert!(refused.contains("is not available"), "{refused}");
+    assert_eq!(rows(&store, name).await.remove(0).text("name"), user, "the one from before is used");
+    let mut other = url::Url::parse(&url).unwrap();
+    other.set_username(&role).unwrap();
+    other.set_password(Some("new")).unwrap();
+    store.follow(other.as_str()).await.unwrap();
+    // What was connected stays; what connects now is the other one. All at once, so that a new connection is needed.
+    let slow = "SELECT CAST(current_user AS TEXT) AS name FROM pg_sleep(0.5)";
+    let asked = futures::future::join_all((0..5).map(|_| rows(&store, slow))).await;
+    let names: std::collections::BTreeSet<String> = asked.into_iter().map(|mut rows| rows.remove(0).text("name")).collect();
+    assert!(names.contains(&role), "{names:?}");
+}

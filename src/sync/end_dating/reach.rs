@@ -38,15 +38,18 @@ struct Holdings {
 }
 
 impl EndDating<'_> {
-    /// Everything that runs beyond the end, in the order of results.
-    pub(super) async fn fetch_reach(&self, target: &Target, end: &End) -> Result<Vec<Billed>, Failure> {
+    /// Everything that runs beyond the end, in the order of results; and what is meant and ends there already.
+    pub(super) async fn fetch_reach(&self, target: &Target, end: &End) -> Result<(Vec<Billed>, Vec<Billed>), Failure> {
         let accounts = self.fetch_accounts(&target.account).await?;
         let holdings = try_join_all(accounts.iter().map(|account| self.fetch_holdings(account, target)));
         let holdings = holdings.await.map_err(|error| failure::of_callout(&error))?;
-        let mut reach: Vec<Billed> = holdings.into_iter().flat_map(|holdings| holdings.billed(target, end)).collect();
-        reach.retain(|billed| self.order.entities.contains(&billed.entity) && end.comes_before_that_of(billed.entity, &billed.object));
+        let billed = holdings.into_iter().flat_map(|holdings| holdings.billed(target, end));
+        let billed = billed.filter(|billed| self.order.entities.contains(&billed.entity));
+        let (mut reach, mut ended): (Vec<Billed>, Vec<Billed>) =
+            billed.partition(|billed| end.comes_before_that_of(billed.entity, &billed.object));
         reach.sort_by_key(|billed| billed.entity);
-        Ok(reach)
+        ended.retain(|billed| billed.is_meant && end.is_that_of(billed.entity, &billed.object));
+        Ok((reach, ended))
     }
 
     async fn fetch_accounts(&self, account: &M3terId) -> Result<Vec<M3terId>, Failure> {

@@ -12,7 +12,7 @@ use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::{EndingOwner, ListFilter};
 use crate::mapping::Mapping;
-use crate::store::Link;
+use crate::store::{Link, LinkRelation};
 use crate::sync::end_dating::EndDating;
 use crate::sync::failure;
 use crate::sync::patience::Patience;
@@ -72,6 +72,14 @@ impl EndDating<'_> {
             _ => patience.with(|| self.store.load_links(self.record)).await,
         };
         let links = links.map_err(|error| failure::of_store(&error))?;
+        let waits = |link: &&Link| link.object.kind == kind && link.relation == LinkRelation::Unconfirmed;
+        if let Some(link) = links.iter().find(waits).filter(|_| links.iter().all(|link| link.object.kind != kind || waits(&link))) {
+            let (row, account) = (&link.object.row, &link.m3ter_id);
+            let reason = format!(
+                "m3ter's Account {account} is not confirmed to be that of {row}: `sync-to-m3ter adopt --confirm {row}` says that it is, and it can be ended then"
+            );
+            return Err(Failure { code: ErrorCode::AdoptionToConfirm, reason });
+        }
         let mut ids: Vec<M3terId> = links.into_iter().filter(|link| link.object.kind == kind).map(|link| link.m3ter_id).collect();
         ids.sort();
         ids.dedup();

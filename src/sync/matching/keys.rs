@@ -12,6 +12,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::m3ter::ListFilter;
+use crate::store::{Link, LinkRelation};
 use crate::sync::failure;
 use crate::sync::patience::Patience;
 
@@ -67,8 +68,15 @@ impl Seen<'_> {
 
     /// The Account that the row has in another deal.
     pub(super) fn elsewhere(&self, object: &DesiredObject) -> Option<&ActualObject> {
-        let mut links = self.elsewhere.iter().filter(|link| link.object == object.key);
+        let is_its = |link: &&Link| link.object == object.key && link.relation != LinkRelation::Unconfirmed;
+        let mut links = self.elsewhere.iter().filter(is_its);
         links.find_map(|link| self.object(object.kind(), &link.m3ter_id))
+    }
+
+    /// Whether it is known that an object is the row's: by a link of this deal or another one, or because it was handed over.
+    pub(super) fn is_confirmed(&self, object: &DesiredObject, actual: &ActualObject) -> bool {
+        let tells = |link: &Link| link.object == object.key && link.m3ter_id == actual.id && link.relation != LinkRelation::Unconfirmed;
+        self.links.iter().chain(&self.elsewhere).any(tells) || self.merged.iter().any(|(_, to)| *to == object.key.row)
     }
 
     /// What is to be told of an object's key.
@@ -86,7 +94,7 @@ impl Seen<'_> {
     }
 
     fn key_of_link(&self, object: &DesiredObject, actual: &ActualObject) -> typed_key::Link<'_> {
-        let is_it = |link: &&crate::store::Link| link.object == object.key && link.m3ter_id == actual.id;
+        let is_it = |link: &&Link| link.object == object.key && link.m3ter_id == actual.id;
         let link = self.links.iter().find(is_it).or_else(|| self.elsewhere.iter().find(is_it));
         match link {
             Some(link) => link.source_key.as_deref().map_or(typed_key::Link::RemembersNothing, typed_key::Link::Remembers),

@@ -14,7 +14,7 @@ use crate::domain::fate::Fate;
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::Failure;
-use crate::store::Link;
+use crate::store::{Link, LinkRelation};
 use crate::sync::failure;
 use crate::sync::patience::Patience;
 
@@ -70,7 +70,8 @@ impl Seen<'_> {
                 }
                 Handover::Moves => {
                     let (key, id) = (object.key.clone(), theirs.id.clone());
-                    desired[position].warnings.push(format!("{owner} was merged into {}: its m3ter Account {id} goes on here", key.row));
+                    let text = format!("{owner} was merged into {}: its m3ter Account {id} goes on here", key.row);
+                    desired[position].warnings.push(text.into());
                     self.merged.push((owner, key.row.clone()));
                     known.insert(key.clone(), id);
                     identified.insert(key, Ok(Some(theirs)));
@@ -82,7 +83,9 @@ impl Seen<'_> {
 
     async fn suspects(&self, desired: &[DesiredObject], identified: &HashMap<ObjectKey, Identified>) -> Result<Vec<Suspect>, Failure> {
         let rows: HashSet<&SalesforceId> = accounts(desired).map(|(_, object)| &object.key.row).collect();
-        let is_left = |link: &&Link| link.object.kind == EntityKind::Account && !rows.contains(&link.object.row);
+        // What waits to be confirmed is nobody's to hand over.
+        let is_known = |link: &Link| link.object.kind == EntityKind::Account && link.relation != LinkRelation::Unconfirmed;
+        let is_left = |link: &&Link| is_known(link) && !rows.contains(&link.object.row);
         let left: Vec<(&Link, &ActualObject)> =
             self.links.iter().filter(is_left).filter_map(|link| Some((link, self.object(EntityKind::Account, &link.m3ter_id)?))).collect();
         let mut suspects = Vec::new();

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
 use super::super::ApiError;
-use super::super::org::Fields;
+use super::super::org::{ACTIVATE_ORDERS, EDIT_ACTIVATED_ORDERS, Fields};
 use super::super::soql::{Filter, Literal, Operator, Query, Selected};
 use super::super::tables::{Column, TABLES, Table};
 use super::{Evaluation, Rows, compare, matches};
@@ -51,6 +51,15 @@ impl Evaluation<'_> {
             "currencytype" if self.org.is_multi_currency() => {
                 let row = |(code, rate, is_corporate): (&str, f64, bool)| json!({ "Id": format!("01LS9000000{code}1IAA"), "IsoCode": code, "ConversionRate": rate, "DecimalPlaces": 2, "IsActive": true, "IsCorporate": is_corporate });
                 ("CurrencyType", RATES.into_iter().map(row).collect())
+            }
+            // What the user who asks may do; who may not view the setup may ask this. Source: Object Reference, UserPermissionAccess.
+            "userpermissionaccess" => {
+                let may = |permission: &str| self.org.may(permission);
+                let row = json!({
+                    "Id": null, "PermissionsApiEnabled": true, "PermissionsViewSetup": false,
+                    "PermissionsEditActivatedOrders": may(EDIT_ACTIVATED_ORDERS), "PermissionsActivateOrder": may(ACTIVATE_ORDERS),
+                });
+                ("UserPermissionAccess", vec![row])
             }
             "recordtype" => ("RecordType", Vec::new()),
             "profile" => (

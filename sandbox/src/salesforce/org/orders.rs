@@ -7,9 +7,9 @@ use super::super::tables::{Table, table};
 use super::{Fields, Org, WriteError, is_deleted};
 
 /// Who may change an activated order and its products.
-const EDIT_ACTIVATED: &str = "EditActivatedOrders";
+pub(in super::super) const EDIT_ACTIVATED_ORDERS: &str = "EditActivatedOrders";
 /// Who may activate an order, and take that back.
-const ACTIVATE: &str = "ActivateOrder";
+pub(in super::super) const ACTIVATE_ORDERS: &str = "ActivateOrder";
 
 impl Org {
     /// Refuses what its object's own rules do not allow of a new record.
@@ -41,25 +41,29 @@ impl Org {
     /// Refuses what its object's own rules do not allow of a record that exists.
     pub(super) fn check_change(&self, table: &'static Table, before: &Fields, changes: &Fields) -> Result<(), WriteError> {
         let no_access = || WriteError::new("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id");
-        let may = |permission: &str| self.rules.permissions.contains(permission);
         match table.name {
             "Order" => {
                 let status = changes.get("Status").filter(|status| Some(*status) != before.get("Status"));
-                if status.is_some() && !may(ACTIVATE) {
+                if status.is_some() && !self.may(ACTIVATE_ORDERS) {
                     return Err(no_access());
                 }
                 if status == Some(&json!("Activated")) && self.lines_of(before).next().is_none() {
                     return Err(WriteError::of_field("FAILED_ACTIVATION", "Status", "An order must have at least one product.".to_owned()));
                 }
                 let only_status = changes.keys().all(|name| name == "Status");
-                if is_activated(before) && !only_status && !may(EDIT_ACTIVATED) { Err(no_access()) } else { Ok(()) }
+                if is_activated(before) && !only_status && !self.may(EDIT_ACTIVATED_ORDERS) { Err(no_access()) } else { Ok(()) }
             }
             "OrderItem" => {
                 let is_fixed = self.named(before, "Order", "OrderId").is_some_and(is_activated);
-                if is_fixed && !may(EDIT_ACTIVATED) { Err(no_access()) } else { Ok(()) }
+                if is_fixed && !self.may(EDIT_ACTIVATED_ORDERS) { Err(no_access()) } else { Ok(()) }
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the integration user has a permission beyond its fields.
+    pub(in super::super) fn may(&self, permission: &str) -> bool {
+        self.rules.permissions.contains(permission)
     }
 
     fn lines_of<'a>(&'a self, order: &'a Fields) -> impl Iterator<Item = &'a Fields> {

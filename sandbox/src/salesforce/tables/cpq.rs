@@ -3,7 +3,7 @@
 use super::Data::{Checkbox, Currency, Date, Lookup, Number, Picklist, Text};
 use super::Fill::Numbered;
 use super::column::column;
-use super::{CURRENCY_ISO_CODE, Column, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, OWNER, Table};
+use super::{CURRENCY_ISO_CODE, Column, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_STATUS, OWNER, Table};
 
 const CHARGE_TYPE: Column = column("SBQQ__ChargeType__c", Picklist(&["One-Time", "Recurring", "Usage"]));
 const SCHEDULE_TYPE: Column = column("SBQQ__Type__c", Picklist(&["Slab", "Range"]));
@@ -14,6 +14,8 @@ const fn numbered(prefix: &'static str, digits: usize) -> Column {
 }
 
 const PRODUCT: Column = column("SBQQ__Product__c", Lookup("SBQQ__Product__r", "Product2"));
+/// The row's term in terms of its price: half a year of a yearly price is 0.5.
+const PRORATE_MULTIPLIER: Column = column("SBQQ__ProrateMultiplier__c", Number).digits(14, 4);
 const START: Column = column("SBQQ__StartDate__c", Date);
 const END: Column = column("SBQQ__EndDate__c", Date);
 
@@ -40,6 +42,7 @@ pub(super) const QUOTE: Table = Table {
             column("M3ter_Contract_Code__c", Text(80)),
         ],
         M3TER_DEAL,
+        M3TER_STATUS,
     ],
     children: &[("SBQQ__LineItems__r", "SBQQ__QuoteLine__c", "SBQQ__Quote__c")],
 };
@@ -64,6 +67,7 @@ pub(super) const QUOTE_LINE: Table = Table {
             column("SBQQ__CustomerPrice__c", Currency),
             column("SBQQ__NetPrice__c", Currency),
             column("SBQQ__NetTotal__c", Currency),
+            PRORATE_MULTIPLIER,
             column("SBQQ__Optional__c", Checkbox),
             CHARGE_TYPE,
             START,
@@ -129,6 +133,7 @@ pub(super) const SUBSCRIPTION: Table = Table {
             column("SBQQ__Quantity__c", Number),
             column("SBQQ__ListPrice__c", Currency),
             column("SBQQ__NetPrice__c", Currency),
+            PRORATE_MULTIPLIER,
             CHARGE_TYPE,
             START,
             END,

@@ -3,7 +3,7 @@
 use super::Data::{Checkbox, Currency, Date, Integer, LongText, Lookup, Number, Picklist, Text};
 use super::Fill::{Copy, Follow, Numbered};
 use super::column::column;
-use super::{CURRENCIES, CURRENCY_ISO_CODE, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_PRICES, M3TER_TERM, OWNER, Table};
+use super::{CURRENCIES, CURRENCY_ISO_CODE, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_PRICES, M3TER_STATUS, M3TER_TERM, OWNER, Table};
 
 pub(super) const ORDER: Table = Table {
     name: "Order",
@@ -35,6 +35,7 @@ pub(super) const ORDER: Table = Table {
         ],
         M3TER_TERM,
         M3TER_DEAL,
+        M3TER_STATUS,
     ],
     children: &[("OrderItems", "OrderItem", "OrderId")],
 };
@@ -61,6 +62,10 @@ pub(super) const ORDER_ITEM: Table = Table {
             column("Description", Text(255)),
             column("ServiceDate", Date),
             column("EndDate", Date),
+            // What CPQ adds to its lines.
+            column("SBQQ__QuoteLine__c", Lookup("SBQQ__QuoteLine__r", "SBQQ__QuoteLine__c")),
+            column("SBQQ__Subscription__c", Lookup("SBQQ__Subscription__r", "SBQQ__Subscription__c")),
+            column("SBQQ__BillingFrequency__c", Picklist(&["Monthly", "Quarterly", "Annual"])),
         ],
         M3TER_PRICES,
         M3TER_LINE,
@@ -92,6 +97,7 @@ pub(super) const CONTRACT: Table = Table {
             column("Description", LongText(32_000)),
         ],
         M3TER_DEAL,
+        M3TER_STATUS,
     ],
     children: &[("Orders", "Order", "ContractId"), ("SBQQ__Subscriptions__r", "SBQQ__Subscription__c", "SBQQ__Contract__c")],
 };

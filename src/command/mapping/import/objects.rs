@@ -47,6 +47,11 @@ pub(super) fn guessed_relationship(sobject: &str) -> String {
     sobject.strip_suffix("__c").map_or_else(|| format!("{sobject}s"), |name| format!("{name}s__r"))
 }
 
+/// What every mapping that comes with the service says, too: the records have no word for it.
+const SYNC_STATUS: &str = r#"
+# How the last sync ended, told on the record itself where the org has the fields. Without this line nothing is told.
+sync_status = { status = "M3ter_Sync_Status__c", message = "M3ter_Sync_Message__c", synced_at = "M3ter_Synced_At__c" }"#;
+
 /// What stands above a name that the records do not have.
 const GUESS: &str = "# A guess: the records do not name the relationship to the rows.\n";
 
@@ -153,7 +158,7 @@ impl Source {
 
     pub(super) fn toml(&self) -> String {
         let mut text = format!(
-            "# Made from the connector's mapping records for {}. Read the comments, then finish it.\n\nroot = \"{}\"\n",
+            "# Made from the connector's mapping records for {}. Read the comments, then finish it.\n\nroot = \"{}\"\n{SYNC_STATUS}\n",
             self.root, self.root
         );
         if let Some((sobject, parent)) = self.lines() {

@@ -1,0 +1,6 @@
+-- When an API key was used last: for whoever wonders whether anybody still needs it. `key` is the beginning of its hash.
+CREATE TABLE key_uses (
+    key TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL,
+    last_used_at_ms INTEGER NOT NULL
+);

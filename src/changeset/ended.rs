@@ -1,0 +1,487 @@
+//! An end that end dating made stays while Salesforce says no later end than it said then.
+//!
+//! An end that is earlier is followed as ever. A later one takes the end back, or is a finding, as the mapping says. What lies under a
+//! Contract that stays ended ends with it at the latest. An end counts as long as m3ter has it, or an earlier one: what somebody moved
+//! there since is theirs.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::body::updatable_fields;
+use super::compare::PRICE_FIELDS;
+use super::price_end::{have_one_plan, lasting_of};
+use super::{Changeset, Step};
+use crate::domain::actual::ActualObject;
+use crate::domain::dates::midnight;
+use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent};
+use crate::domain::ending::BillingEntity;
+use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::ids::M3terId;
+use crate::domain::made_end::{MadeEnd, SaidBy, Until};
+use crate::domain::settings::{EndedRule, PricingChange};
+use crate::domain::value::Value;
+use crate::domain::warning::{Attention, Warning};
+
+/// The ends that end dating made, by object.
+pub type Ends = HashMap<M3terId, Vec<MadeEnd>>;
+
+/// What is known beside the objects.
+#[derive(Debug)]
+pub struct Endings<'a> {
+    /// The ends that end dating made.
+    pub ends: &'a Ends,
+    /// What happens about a later end.
+    pub rule: EndedRule,
+    /// What happens when a price differs.
+    pub pricing_change: PricingChange,
+    /// In which the days of the record begin.
+    pub time_zone: &'a TimeZone,
+    /// The instant of the sync.
+    pub now: Timestamp,
+}
+
+/// An object as m3ter has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// As it was read.
+    pub actual: &'a ActualObject,
+    /// Whether another record made it, so that this one does not write it.
+    pub is_joined: bool,
+}
+
+/// A later end in Salesforce than when end dating ended the object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reopened {
+    /// The object.
+    pub key: ObjectKey,
+    /// The end that is taken back.
+    pub made: MadeEnd,
+    /// The end that Salesforce says.
+    pub asked: Until,
+    /// Why it is not, where that is left to an operator.
+    pub finding: Option<Finding>,
+}
+
+/// Whether anything of a record can be about an end that end dating made: an end that would move later, or a price that has one.
+pub fn may_be_ended<'a>(objects: &[DesiredObject], held: impl Fn(&ObjectKey) -> Option<Held<'a>>, time_zone: &TimeZone) -> bool {
+    objects.iter().any(|object| {
+        let Some(entity) = BillingEntity::of(object.kind()) else { return false };
+        match held(&object.key) {
+            Some(Held { actual, .. }) if entity == BillingEntity::Pricings => actual.text("endDate").is_some(),
+            Some(Held { actual, is_joined: false }) => {
+                asked(object, actual).zip(Until::held(entity, actual)).is_some_and(|(asked, end)| asked > end)
+            }
+            Some(_) => false,
+            None => {
+                let contract = contract_of(object).and_then(&held);
+                let end = contract.and_then(|contract| Until::held(BillingEntity::Contract, contract.actual));
+                end.and_then(|end| bound(entity, end, time_zone)).is_some_and(|bound| to_be(object) > bound)
+            }
+        }
+    })
+}
+
+/// Gives each object of a record the end that it is to have: that of end dating where it stays. What is told goes to the objects; what
+/// Salesforce takes back is answered.
+pub fn keep_ends<'a>(objects: &mut [DesiredObject], held: impl Fn(&ObjectKey) -> Option<Held<'a>>, endings: &Endings<'_>) -> Vec<Reopened> {
+    let mut reopened: Vec<Reopened> = Vec::new();
+    let of_kind = |objects: &[DesiredObject], kinds: &[EntityKind]| -> Vec<usize> {
+        let is_meant = |object: &DesiredObject| kinds.contains(&object.kind()) && matches!(object.intent, Intent::Sync(_));
+        objects.iter().enumerate().filter(|(_, object)| is_meant(object)).map(|(position, _)| position).collect()
+    };
+    for position in of_kind(objects, &[EntityKind::Contract]) {
+        let object = &mut objects[position];
+        if let Some(Held { actual, is_joined: false }) = held(&object.key) {
+            reopened.extend(asked(object, actual).and_then(|asked| endings.keep(object, actual, asked, false)));
+        }
+    }
+    for position in of_kind(objects, &[EntityKind::Commitment, EntityKind::AccountPlan]) {
+        let object = &mut objects[position];
+        let contract = contract_of(object).cloned();
+        let goes_on = |key: &ObjectKey| reopened.iter().any(|reopened| reopened.key == *key && reopened.finding.is_none());
+        let contract = contract.filter(|key| !goes_on(key)).and_then(|key| held(&key));
+        let actual = held(&object.key).map(|held| held.actual);
+        // What was ended itself, and stays so, needs no other reason.
+        let stays = actual.and_then(|actual| counting(endings.ends, actual).zip(asked(object, actual)));
+        if let Some(contract) = contract.filter(|_| stays.is_none_or(|(made, asked)| made.said_before(asked))) {
+            endings.keep_within(object, actual, contract.actual);
+        }
+        if let Some(actual) = actual {
+            reopened.extend(asked(object, actual).and_then(|asked| endings.keep(object, actual, asked, false)));
+        }
+    }
+    for position in of_kind(objects, &[EntityKind::Pricing]) {
+        let Some(Held { actual, .. }) = held(&objects[position].key) else { continue };
+        let own = asked(&objects[position], actual);
+        let Some(asked) = own.or_else(|| lasting_of(objects, &objects[position], |key| Some(held(key)?.actual))) else { continue };
+        // A price goes on with what it bills, whatever was said of it.
+        let goes_on = objects.iter().any(|other| {
+            let is_reopened = |reopened: &Reopened| reopened.key == other.key && reopened.finding.is_none();
+            other.kind() == EntityKind::AccountPlan && have_one_plan(&objects[position], other) && reopened.iter().any(is_reopened)
+        });
+        reopened.extend(endings.keep(&mut objects[position], actual, asked, goes_on));
+    }
+    reopened
+}
+
+/// Lets an object that was ended while it was synced keep that end; what is told of it.
+pub fn keep_end_of(object: &mut DesiredObject, actual: &ActualObject, ends: &Ends) -> Option<Warning> {
+    let made = counting(ends, actual)?;
+    let (asked, end) = (asked(object, actual)?, made.until()?);
+    if asked <= end {
+        return None;
+    }
+    set_end(object, end, made);
+    Some(Warning::of(
+        Attention::Ended,
+        format!(
+            "The {} {} was ended at {} by the end dating {} while it was synced; that end stays",
+            object.kind(),
+            actual.id,
+            made.end,
+            made.run
+        ),
+    ))
+}
+
+/// What Salesforce says of the end of an object among those of its record; `None` where it says nothing.
+pub fn said_of(objects: &[DesiredObject], object: &DesiredObject) -> Option<Until> {
+    let own = object.fields().iter().find(|field| field.name == "endDate").and_then(Until::asked);
+    own.or_else(|| if object.kind() == EntityKind::Pricing { lasting_of(objects, object, |_| None) } else { None })
+}
+
+/// The end of end dating that counts for an object.
+pub fn counting<'e>(ends: &'e Ends, actual: &ActualObject) -> Option<&'e MadeEnd> {
+    let made = ends.get(&actual.id)?.iter().filter(|made| made.counts_for(actual));
+    made.max_by_key(|made| (made.at, made.run))
+}
+
+impl Endings<'_> {
+    /// Decides about the end that is asked for, of an object that m3ter has.
+    fn keep(&self, object: &mut DesiredObject, actual: &ActualObject, asked: Until, goes_on: bool) -> Option<Reopened> {
+        let made = counting(self.ends, actual)?;
+        let end = made.until()?;
+        if asked <= end {
+            return None;
+        }
+        let later = goes_on || made.said_before(asked);
+        if !later || self.rule == EndedRule::Operator {
+            set_end(object, end, made);
+            self.price_nothing_new(object, end);
+        }
+        if !later {
+            object.warnings.push(Warning::of(Attention::Ended, self.stays(object, made, asked)));
+            return None;
+        }
+        let finding = match self.rule {
+            EndedRule::Follow => {
+                object.warnings.push(Warning::of(Attention::Reopened, reopens(object, made, asked)));
+                None
+            }
+            EndedRule::Operator => Some(Self::not_reopened(object, made, asked)),
+        };
+        Some(Reopened { key: object.key.clone(), made: made.clone(), asked, finding })
+    }
+
+    /// Ends an object with its Contract, if that stays ended. What m3ter has beyond it is left: nobody ended it.
+    fn keep_within(&self, object: &mut DesiredObject, actual: Option<&ActualObject>, contract: &ActualObject) {
+        let Some(entity) = BillingEntity::of(object.kind()) else { return };
+        let Some(made) = counting(self.ends, contract) else { return };
+        let Some(bound) = made.until().and_then(|end| bound(entity, end, self.time_zone)) else { return };
+        let asked = actual.map_or_else(|| Some(to_be(object)), |actual| asked(object, actual));
+        let is_beyond = actual.and_then(|actual| Until::held(entity, actual)).is_some_and(|end| end > bound);
+        let Some(asked) = asked.filter(|asked| *asked > bound && !is_beyond) else { return };
+        let start = object.fields().iter().find(|field| field.name == "startDate").and_then(Until::asked);
+        if actual.is_none() && start.is_some_and(|start| start >= bound) {
+            object.intent = Intent::Invalid(vec![self.too_late(object, contract, made, start)]);
+            return;
+        }
+        set_end(object, bound, made);
+        let text = format!(
+            "The Contract {} was ended at {} by the end dating {}: the {} ends then as well, although Salesforce says {asked}. {}",
+            contract.id,
+            made.end,
+            made.run,
+            object.kind(),
+            self.advice(made)
+        );
+        object.warnings.push(Warning::of(Attention::Ended, text));
+    }
+
+    /// A Pricing that has ended and stays so has no usage for a new price.
+    fn price_nothing_new(&self, object: &mut DesiredObject, end: Until) {
+        let is_over = matches!(end, Until::Instant(end) if end <= self.now);
+        if let Intent::Sync(fields) = &mut object.intent
+            && object.key.kind == EntityKind::Pricing
+            && self.pricing_change == PricingChange::FromDate
+            && is_over
+        {
+            fields.retain(|field| !PRICE_FIELDS.contains(&field.name));
+        }
+    }
+
+    fn stays(&self, object: &DesiredObject, made: &MadeEnd, asked: Until) -> String {
+        format!(
+            "{}, and stays so: {} says {asked}, no later than {}. {}",
+            was_ended(object, made),
+            source_of(object),
+            then(made),
+            self.advice(made)
+        )
+    }
+
+    fn advice(&self, made: &MadeEnd) -> String {
+        let root = &made.record;
+        match self.rule {
+            EndedRule::Follow => {
+                format!("To let it bill on, give a later one in Salesforce, or let an operator reopen it (`sync-to-m3ter reopen {root}`)")
+            }
+            EndedRule::Operator => format!("To let it bill on, let an operator reopen it (`sync-to-m3ter reopen {root}`)"),
+        }
+    }
+
+    fn not_reopened(object: &DesiredObject, made: &MadeEnd, asked: Until) -> Finding {
+        let root = &made.record;
+        Finding::new(
+            FindingCode::Ended,
+            format!("{}; {} says {asked} now, later than {}", was_ended(object, made), source_of(object), then(made)),
+            format!(
+                "If it is to bill on, let an operator reopen it (`sync-to-m3ter reopen {root}`) and sync again; else take the later end back"
+            ),
+        )
+    }
+
+    fn too_late(&self, object: &DesiredObject, contract: &ActualObject, made: &MadeEnd, start: Option<Until>) -> Finding {
+        let start = start.map_or_else(String::new, |start| start.to_string());
+        let source = field_source(object, "startDate").map_or_else(|| "startDate".to_owned(), ToOwned::to_owned);
+        Finding::new(
+            FindingCode::OutsideContractPeriod,
+            format!(
+                "The {} would begin {start} (`{source}`), and the Contract {} was ended at {} by the end dating {}",
+                object.kind(),
+                contract.id,
+                made.end,
+                made.run
+            ),
+            format!("Take it out of the record if it is not sold any more. {}", self.advice(made)),
+        )
+    }
+}
+
+impl Changeset {
+    /// Leaves alone what only an operator may reopen.
+    pub fn leave_ended(&mut self) {
+        for Reopened { key, finding, .. } in &self.reopened {
+            let Some(finding) = finding else { continue };
+            for change in self.changes.iter_mut().filter(|change| change.desired.key == *key) {
+                if let Some(id) = change.step.known_id().cloned() {
+                    change.step = Step::Kept { id, finding: finding.clone() };
+                }
+            }
+        }
+    }
+}
+
+/// The end that a record asks for of an object that m3ter has, where a sync would write it.
+fn asked(object: &DesiredObject, actual: &ActualObject) -> Option<Until> {
+    updatable_fields(object, actual).find(|field| field.name == "endDate").and_then(Until::asked)
+}
+
+/// The end of an object that is to be made.
+fn to_be(object: &DesiredObject) -> Until {
+    object.fields().iter().find(|field| field.name == "endDate").and_then(Until::asked).unwrap_or(Until::Never)
+}
+
+/// The Contract that an object is under.
+fn contract_of(object: &DesiredObject) -> Option<&ObjectKey> {
+    match object.value("contractId") {
+        Some(Value::Object(key)) => Some(key),
+        _ => None,
+    }
+}
+
+/// The end of a Contract as what lies under it has it.
+fn bound(entity: BillingEntity, end: Until, time_zone: &TimeZone) -> Option<Until> {
+    match end {
+        Until::Day(date) if !entity.ends_on_a_date() => midnight(date, time_zone).map(Until::Instant),
+        end => Some(end),
+    }
+}
+
+fn set_end(object: &mut DesiredObject, end: Until, made: &MadeEnd) {
+    let (Intent::Sync(fields), Some(value)) = (&mut object.intent, end.value()) else { return };
+    let action = FieldAction::Set(value);
+    match fields.iter_mut().find(|field| field.name == "endDate") {
+        Some(field) => field.action = action,
+        None => fields.push(DesiredField { name: "endDate", action, once: false, source: format!("end dating {}", made.run) }),
+    }
+}
+
+fn was_ended(object: &DesiredObject, made: &MadeEnd) -> String {
+    format!("The {} {} was ended at {} by the end dating {}", object.kind(), made.m3ter_id, made.end, made.run)
+}
+
+fn reopens(object: &DesiredObject, made: &MadeEnd, asked: Until) -> String {
+    format!("{}; {} says {asked} now, later than {}: that end is taken back", was_ended(object, made), source_of(object), then(made))
+}
+
+/// What Salesforce said when the end was made.
+fn then(made: &MadeEnd) -> String {
+    let end = made.said.end.as_deref().unwrap_or("no end");
+    match made.said.by {
+        SaidBy::Salesforce => format!("it said then ({end})"),
+        SaidBy::M3ter => format!("m3ter had before ({end})"),
+    }
+}
+
+/// Where the end comes from, as people know it.
+fn source_of(object: &DesiredObject) -> String {
+    match field_source(object, "endDate").filter(|source| source.contains('.')) {
+        Some(source) => format!("`{source}`"),
+        None => "Salesforce".to_owned(),
+    }
+}
+
+fn field_source<'o>(object: &'o DesiredObject, name: &str) -> Option<&'o str> {
+    object.fields().iter().find(|field| field.name == name).map(|field| field.source.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::changeset::testing::{account, actual_with_id, row, set};
+    use crate::domain::ids::{SalesforceId, SyncRunId};
+    use crate::domain::made_end::SaidEnd;
+
+    const CONTRACT: &str = "83df45e7-78ea-4211-8d12-6220b7c7ca86";
+    const LINE: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
+
+    fn contract(end: Option<&str>) -> DesiredObject {
+        let end = end.map(|end| set("endDate", Value::Date(end.parse().unwrap())));
+        DesiredObject { key: ObjectKey::only(EntityKind::Contract, row()), ..account(end.into_iter().collect()) }
+    }
+
+    fn line(start: &str, end: &str) -> DesiredObject {
+        let instant = |name, text: &str| set(name, Value::DateTime(text.parse().unwrap()));
+        let of = set("contractId", Value::Object(ObjectKey::only(EntityKind::Contract, row())));
+        let fields = vec![of, instant("startDate", start), instant("endDate", end)];
+        DesiredObject { key: ObjectKey::only(EntityKind::AccountPlan, row()), ..account(fields) }
+    }
+
+    /// An end in the middle of the year, when Salesforce said this.
+    fn made(m3ter_id: &str, entity: BillingEntity, end: &str, said: Option<&str>) -> MadeEnd {
+        MadeEnd {
+            m3ter_id: M3terId::parse(m3ter_id).unwrap(),
+            entity,
+            run: SyncRunId::parse("01a21f3f-9156-7686-bb80-431af8f06b73").unwrap(),
+            record: SalesforceId::parse("006S900000795MM").unwrap(),
+            by: None,
+            at: "2026-05-05T12:00:00Z".parse().unwrap(),
+            end: end.to_owned(),
+            former_end: None,
+            said: SaidEnd { end: said.map(ToOwned::to_owned), by: SaidBy::Salesforce },
+        }
+    }
+
+    fn keep(objects: &mut [DesiredObject], held: &[(EntityKind, ActualObject)], made: Vec<MadeEnd>, rule: EndedRule) -> Vec<Reopened> {
+        let mut ends = Ends::new();
+        for made in made {
+            ends.entry(made.m3ter_id.clone()).or_default().push(made);
+        }
+        let endings = Endings {
+            ends: &ends,
+            rule,
+            pricing_change: PricingChange::FromDate,
+            time_zone: &TimeZone::UTC,
+            now: "2026-08-15T12:00:00Z".parse().unwrap(),
+        };
+        let found = |key: &ObjectKey| {
+            let (_, actual) = held.iter().find(|(kind, _)| *kind == key.kind)?;
+            Some(Held { actual, is_joined: false })
+        };
+        keep_ends(objects, found, &endings)
+    }
+
+    fn end_of(object: &DesiredObject) -> String {
+        object.fields().iter().find(|field| field.name == "endDate").and_then(Until::asked).map_or_else(String::new, |end| end.to_string())
+    }
+
+    #[test]
+    fn an_end_stays_until_salesforce_says_a_later_one_than_then() {
+        let year = Some("2027-01-01");
+        // What Salesforce says now, what it said then, and what m3ter has: the end that is to be, what is told, and whether it is taken back.
+        for (asked, said, held, end, told, taken_back) in [
+            ("2027-01-01", year, "2026-07-01", "2026-07-01", Some(Attention::Ended), false),
+            ("2026-09-01", year, "2026-07-01", "2026-07-01", Some(Attention::Ended), false),
+            ("2026-07-01", year, "2026-07-01", "2026-07-01", None, false),
+            ("2026-05-01", year, "2026-07-01", "2026-05-01", None, false),
+            ("2027-01-02", year, "2026-07-01", "2027-01-02", Some(Attention::Reopened), true),
+            ("2099-01-01", None, "2026-07-01", "2026-07-01", Some(Attention::Ended), false),
+            // Somebody brought it forward since, and somebody put it off: that one is theirs.
+            ("2027-01-01", year, "2026-05-01", "2026-07-01", Some(Attention::Ended), false),
+            ("2027-01-01", year, "2026-07-02", "2027-01-01", None, false),
+        ] {
+            let mut objects = [contract(Some(asked))];
+            let held = [(EntityKind::Contract, actual_with_id(CONTRACT, json!({"endDate": held})))];
+            let made = || vec![made(CONTRACT, BillingEntity::Contract, "2026-07-01", said)];
+            let reopened = keep(&mut objects, &held, made(), EndedRule::Follow);
+            let case = format!("{asked} {said:?} {held:?}");
+            assert_eq!((end_of(&objects[0]).as_str(), reopened.len() == 1), (end, taken_back), "{case}");
+            assert_eq!(objects[0].warnings.first().and_then(|warning| warning.attention), told, "{case}");
+            // An operator is asked exactly where it would be taken back.
+            let mut objects = [contract(Some(asked))];
+            let reopened = keep(&mut objects, &held, made(), EndedRule::Operator);
+            let finding = reopened.first().and_then(|reopened| reopened.finding.as_ref()).map(|finding| finding.code);
+            assert_eq!(finding, taken_back.then_some(FindingCode::Ended), "{case}");
+            assert_eq!(end_of(&objects[0]), if taken_back { "2026-07-01" } else { end }, "{case}");
+        }
+    }
+
+    #[test]
+    fn what_lies_under_a_contract_that_stays_ended_ends_with_it() {
+        const END: &str = "2026-07-01T00:00:00Z";
+        const YEAR: &str = "2027-01-01T00:00:00Z";
+        // When the line begins, the end that m3ter has for it, and the Contract's: the end that it is to have, or that it is refused.
+        for (start, held, of_contract, expected) in [
+            ("2026-02-01T00:00:00Z", None, "2027-01-01", Some(END)),
+            (END, None, "2027-01-01", None),
+            ("2026-02-01T00:00:00Z", Some(END), "2027-01-01", Some(END)),
+            ("2026-02-01T00:00:00Z", Some(YEAR), "2027-01-01", Some(YEAR)),
+            ("2026-02-01T00:00:00Z", None, "2027-06-01", Some(YEAR)),
+        ] {
+            let mut objects = [contract(Some(of_contract)), line(start, YEAR)];
+            let mut present = vec![(EntityKind::Contract, actual_with_id(CONTRACT, json!({"endDate": "2026-07-01"})))];
+            present.extend(held.map(|end| (EntityKind::AccountPlan, actual_with_id(LINE, json!({"startDate": start, "endDate": end})))));
+            keep(
+                &mut objects,
+                &present,
+                vec![made(CONTRACT, BillingEntity::Contract, "2026-07-01", Some("2027-01-01"))],
+                EndedRule::Follow,
+            );
+            let case = format!("{start} {held:?} {of_contract}");
+            match (expected, &objects[1].intent) {
+                (Some(end), Intent::Sync(_)) => assert_eq!(end_of(&objects[1]), end, "{case}"),
+                (None, Intent::Invalid(findings)) => assert_eq!(findings[0].code, FindingCode::OutsideContractPeriod, "{case}"),
+                other => panic!("{case}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn of_several_ends_the_last_one_counts_that_m3ter_has() {
+        let held = |end: &str| actual_with_id(CONTRACT, json!({"endDate": end}));
+        let first = made(CONTRACT, BillingEntity::Contract, "2026-07-01", None);
+        let second = MadeEnd { at: "2026-06-06T12:00:00Z".parse().unwrap(), end: "2026-05-01".to_owned(), ..first.clone() };
+        let ends = Ends::from([(first.m3ter_id.clone(), vec![first.clone(), second.clone()])]);
+        for (end, counts) in
+            [("2026-05-01", Some(&second)), ("2026-06-01", Some(&first)), ("2026-07-01", Some(&first)), ("2027-01-01", None)]
+        {
+            assert_eq!(counting(&ends, &held(end)), counts, "{end}");
+        }
+    }
+}

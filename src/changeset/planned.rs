@@ -1,0 +1,130 @@
+//! What a changeset would write, as a plan: a dry run answers with its hash, and a sync that was asked for with one writes nothing else.
+
+use super::body::updatable_fields;
+use super::compare::{creation, field_change, shown_value};
+use super::successor::{ending, successor};
+use super::{Change, Changeset, KnownIds, Step};
+use crate::domain::actual::ActualObject;
+use crate::domain::desired::DesiredObject;
+use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::ids::M3terId;
+use crate::domain::outcome::FieldChange;
+use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
+use crate::domain::value::Value;
+
+/// An object that ends when a new one begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeWay {
+    /// Its kind.
+    pub kind: EntityKind,
+    /// Its id.
+    pub id: M3terId,
+    /// When it ends now, in m3ter's spelling.
+    pub ends: Option<String>,
+    /// When it would end.
+    pub would_end: String,
+}
+
+impl MadeWay {
+    /// What is written for it.
+    pub fn plan(&self) -> Plan {
+        let mut plan = Plan::default();
+        plan.add(&PlannedChange {
+            kind: self.kind.name(),
+            row: "",
+            key: "",
+            m3ter_id: self.id.as_str(),
+            action: PlannedAction::Update,
+            field: "endDate",
+            old: self.ends.as_deref(),
+            new: Some(&self.would_end),
+        });
+        plan
+    }
+}
+
+impl Changeset {
+    /// What would be written, once it is foreseen what m3ter will refuse.
+    pub fn plan(&self) -> Plan {
+        let mut plan = Plan::default();
+        self.changes.iter().filter(|change| self.will_write(change)).for_each(|change| plan.extend(change.plan()));
+        plan
+    }
+
+    /// Whether a change is written, as far as that is foreseen.
+    pub(super) fn will_write(&self, change: &Change) -> bool {
+        change.writes() && change.refusal_ahead.is_none() && self.obstacle(change).is_none()
+    }
+
+    /// Leaves out what was foreseen to be refused: it is in no plan, and so it is not tried.
+    pub fn leave_out_refused(&mut self, foreseen: &Self) {
+        for change in &mut self.changes {
+            let ahead = foreseen.changes.iter().find(|ahead| ahead.desired.key == change.desired.key);
+            if let Some(refusal) = ahead.and_then(|ahead| ahead.refusal_ahead.clone()).filter(|_| change.writes()) {
+                change.step = Step::Invalid { findings: vec![refusal], existing: change.step.known_id().cloned() };
+            }
+        }
+    }
+}
+
+impl Change {
+    fn plan(&self) -> Plan {
+        let mut plan = match &self.step {
+            Step::Create { .. } => of_create(&self.desired),
+            Step::Update { actual, changes } => of_changes(&self.desired, &actual.id, changes.iter()),
+            Step::Supersede { actual, from, .. } => {
+                let mut plan = of_create(&successor(&self.desired, *from));
+                if let Some(ending) = ending(&self.desired, actual, *from) {
+                    plan.extend(of_update(&ending, actual, &KnownIds::new()));
+                }
+                plan
+            }
+            Step::Unchanged { .. } | Step::Kept { .. } | Step::Flagged { .. } | Step::Invalid { .. } => Plan::default(),
+        };
+        if let Some(first) = self.first_price.as_ref().filter(|first| first.moves() && matches!(self.step, Step::Update { .. })) {
+            plan.extend(of_update(&first.desired, &first.actual, &KnownIds::new()));
+        }
+        self.makes_way.iter().for_each(|made_way| plan.extend(made_way.plan()));
+        plan
+    }
+}
+
+/// What an update of `actual` to the desired fields writes.
+pub fn of_update(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds) -> Plan {
+    let changes: Vec<FieldChange> = updatable_fields(desired, actual).filter_map(|field| field_change(field, actual, known)).collect();
+    of_changes(desired, &actual.id, changes.iter())
+}
+
+fn of_create(desired: &DesiredObject) -> Plan {
+    let mut plan = Plan::default();
+    for change in creation(desired.fields()) {
+        plan.add(&planned(&desired.key, "", PlannedAction::Create, &change));
+    }
+    plan
+}
+
+fn of_changes<'a>(desired: &DesiredObject, id: &M3terId, changes: impl Iterator<Item = &'a FieldChange>) -> Plan {
+    let mut plan = Plan::default();
+    for change in changes {
+        // An object of the same sync may have its id by now, or not yet: it is the same object.
+        let of_sync = desired.value(&change.field).filter(|value| matches!(value, Value::Object(_))).map(shown_value);
+        let mut planned = planned(&desired.key, id.as_str(), PlannedAction::Update, change);
+        planned.new = of_sync.as_deref().or(planned.new);
+        plan.add(&planned);
+    }
+    plan
+}
+
+/// A change of a field as a plan has it.
+pub fn planned<'a>(key: &'a ObjectKey, m3ter_id: &'a str, action: PlannedAction, change: &'a FieldChange) -> PlannedChange<'a> {
+    PlannedChange {
+        kind: key.kind.name(),
+        row: key.row.as_str(),
+        key: &key.key,
+        m3ter_id,
+        action,
+        field: &change.field,
+        old: change.old_value.as_deref(),
+        new: change.new_value.as_deref(),
+    }
+}

@@ -1,0 +1,96 @@
+//! `adopt`: Accounts of m3ter that only a typed code leads to, and saying that they are the right ones.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clap::Args;
+
+use super::links::{DryRun, change, show};
+use super::{Outcome, print, unusable};
+use crate::domain::ids::SalesforceId;
+use crate::store::{LinkOrder, Store};
+
+/// Which Accounts.
+#[derive(Debug, Clone, Args)]
+pub struct Adoption {
+    /// The id of an Account or of a record that was synced; or a CSV file with ids in its column `Id`, or in its first one.
+    #[arg(conflicts_with = "all")]
+    target: Option<String>,
+    /// Say that they are the right ones: the next sync writes them.
+    #[arg(long)]
+    confirm: bool,
+    /// All that wait to be confirmed.
+    #[arg(long)]
+    all: bool,
+    /// What is not to be done yet.
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// Lists or confirms.
+pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outcome> {
+    let records = match adoption.target.as_deref().map(read).transpose() {
+        Ok(records) => records,
+        Err(problem) => return Ok(unusable(problem)),
+    };
+    if adoption.confirm && records.is_none() && !adoption.all {
+        return Ok(unusable("say which: the id of a record, a CSV file, or --all"));
+    }
+    let store = Store::open(database_url).await?;
+    let mut waiting = Vec::new();
+    let mut unknown = Vec::new();
+    match &records {
+        None => waiting = store.list_unconfirmed(None).await?,
+        Some(records) => {
+            for record in records {
+                let links = store.list_unconfirmed(Some(record)).await?;
+                if links.is_empty() {
+                    unknown.push(record.to_string());
+                }
+                waiting.extend(links);
+            }
+        }
+    }
+    store.close().await;
+    if !adoption.confirm {
+        show(&waiting);
+        return Ok(Outcome::Done);
+    }
+    let rows: BTreeSet<SalesforceId> = waiting.into_iter().map(|link| link.object.row).collect();
+    let mut all_done = unknown.is_empty();
+    for row in rows {
+        all_done &= matches!(change(database_url, &LinkOrder::Confirm { row }, adoption.dry_run).await?, Outcome::Done);
+    }
+    if adoption.all && all_done {
+        print("Nothing else waits to be confirmed");
+    }
+    if !unknown.is_empty() {
+        let these = unknown.join(", ");
+        return Ok(unusable(format_args!(
+            "nothing waits to be confirmed for {these}: sync a record of it first, and not as a dry run; what was confirmed before stays so"
+        )));
+    }
+    Ok(if all_done { Outcome::Done } else { Outcome::Unusable })
+}
+
+/// One id, or those of a file.
+fn read(target: &str) -> Result<Vec<SalesforceId>, String> {
+    let path = Path::new(target);
+    if !path.is_file() {
+        return SalesforceId::parse(target).map(|id| vec![id]).map_err(|invalid| format!("{invalid}, and no file either"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{target} could not be read: {error}"))?;
+    let cell = |line: &str, column: usize| line.split(',').nth(column).unwrap_or_default().trim().trim_matches('"').to_owned();
+    let lines: Vec<(usize, &str)> =
+        text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();
+    let header =
+        lines.first().and_then(|(_, line)| (0..line.split(',').count()).find(|column| cell(line, *column).eq_ignore_ascii_case("id")));
+    let ids = lines.iter().skip(usize::from(header.is_some()));
+    let ids: Result<Vec<SalesforceId>, String> = ids
+        .map(|(number, line)| {
+            SalesforceId::parse(&cell(line, header.unwrap_or_default()))
+                .map_err(|invalid| format!("{target}, line {}: {invalid}", number + 1))
+        })
+        .collect();
+    ids.and_then(|ids| if ids.is_empty() { Err(format!("{target} holds no id")) } else { Ok(ids) })
+}

@@ -1,0 +1,63 @@
+//! `pause` and `resume`: the switch for an incident, from a terminal.
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{Outcome, print, unusable};
+use crate::store::{Pause, Said, Store};
+
+/// Why the service is paused.
+#[derive(Debug, Clone, Args)]
+pub struct Pausing {
+    /// Why, for whoever reads it later.
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// Why the service goes on.
+#[derive(Debug, Clone, Args)]
+pub struct Resuming {
+    /// Why, for whoever reads it later.
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+/// Lets no run begin any more, in any process.
+pub async fn pause(database_url: &str, by: &str, pausing: &Pausing) -> anyhow::Result<Outcome> {
+    let reason = pausing.reason.trim();
+    if reason.is_empty() {
+        return Ok(unusable("--reason is blank; say why, for whoever reads it later"));
+    }
+    let store = Store::open(database_url).await?;
+    let paused = store.pause(Said { by: Some(by), reason: Some(reason), at: Timestamp::now() }).await;
+    store.close().await;
+    let (pause, is_new) = paused?;
+    if is_new {
+        tracing::info!(target: "audit", operation = "pause", caller = by, reason, "the service is paused");
+        print("The service is paused: what is asked for is recorded and waits, dry runs go on, and what runs goes on to its end");
+    } else {
+        print(format_args!("The service is paused already, {}", told(&pause)));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Lets runs begin again.
+pub async fn resume(database_url: &str, by: &str, resuming: &Resuming) -> anyhow::Result<Outcome> {
+    let reason = resuming.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    let store = Store::open(database_url).await?;
+    let resumed = store.resume(Said { by: Some(by), reason, at: Timestamp::now() }).await;
+    store.close().await;
+    match resumed? {
+        Some(pause) => {
+            tracing::info!(target: "audit", operation = "resume", caller = by, reason, "the service goes on");
+            print(format_args!("The service goes on, with what waited first; it was paused {}", told(&pause)));
+        }
+        None => print("The service is not paused"),
+    }
+    Ok(Outcome::Done)
+}
+
+fn told(pause: &Pause) -> String {
+    let by = pause.paused_by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
+    format!("since {}{by}: {}", pause.paused_at, pause.reason)
+}

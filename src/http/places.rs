@@ -1,0 +1,477 @@
+//! Places: how many connections there may be, whose they are, and how many of their requests may wait for an answer.
+//!
+//! When places run short idle connections give way, those of the network that has most of them first. Beyond the last place a few
+//! connections are taken all the same: they may ask how the service is, and anything else once a place is free for them.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::forwarded::network;
+
+/// Beyond the places, for whoever asks how the service is. Twice as many are taken for a moment, until those that give way have gone.
+pub const STANDING: usize = 32;
+/// One network has no more than this part of the places, unless it is a trusted proxy's.
+const PART_OF_A_NETWORK: usize = 4;
+/// Requests that wait for an answer take no more than this part of the places: the others are for what is answered at once.
+const PART_OF_WAITING: usize = 2;
+/// How many times as many requests of one caller may wait as there is room for: alone it has four fifths, of two each has four ninths.
+const TIMES_THE_ROOM: usize = 4;
+/// A connection that has been idle for less is in use: its next request may be on its way.
+const IDLE_FOR: Duration = Duration::from_secs(1);
+/// How long a request waits for a place, as long as nobody else comes who has to stand.
+const PLACE_TIME: Duration = Duration::from_secs(5);
+/// Between two looks for somebody who has become idle.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Between two lines of the log about the same shortage.
+const TELL_EVERY: Duration = Duration::from_mins(1);
+
+/// The places of one listener; a clone is another handle.
+#[derive(Debug, Clone)]
+pub struct Places(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    most: usize,
+    exempt: Vec<IpNet>,
+    open: Mutex<Open>,
+    /// A connection has gone, or has become idle.
+    freed: Notify,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    connections: HashMap<u64, Seat>,
+    next: u64,
+    told: Option<Instant>,
+}
+
+/// What is known of one connection.
+#[derive(Debug)]
+struct Seat {
+    network: IpAddr,
+    is_exempt: bool,
+    has_place: bool,
+    /// Since when it has no request under way; `None` while it has one.
+    idle_since: Option<Instant>,
+    leaves: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    all: usize,
+    by_caller: HashMap<Arc<str>, usize>,
+    told: Option<Instant>,
+}
+
+/// How many there are, and how many there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Use {
+    /// Now.
+    pub used: usize,
+    /// At most.
+    pub limit: usize,
+}
+
+impl Use {
+    /// From four fifths on.
+    fn is_tight(self) -> bool {
+        self.used * 5 >= self.limit * 4
+    }
+}
+
+impl Places {
+    /// For `most` connections; a network has a quarter of them at most, unless it is one of the `exempt`: those of the proxies that
+    /// everybody comes through.
+    pub fn new(most: usize, exempt: Vec<IpNet>) -> Self {
+        let inner = Inner { most: most.max(1), exempt, open: Mutex::default(), freed: Notify::new(), waiting: Mutex::default() };
+        Self(Arc::new(inner))
+    }
+
+    /// Connections that have a place.
+    pub fn connections(&self) -> Use {
+        Use { used: lock(&self.0.open).seated(), limit: self.0.most }
+    }
+
+    /// Requests that wait for an answer.
+    pub fn waiting(&self) -> Use {
+        Use { used: lock(&self.0.waiting).all, limit: self.most_waiting() }
+    }
+
+    /// Takes a connection: in a place if there is one, else standing. `None`: too many stand already.
+    pub(super) fn enter(&self, address: IpAddr) -> Option<Connection> {
+        let address = address.to_canonical();
+        let network = network(address);
+        let is_exempt = self.0.exempt.iter().any(|exempt| exempt.contains(&address));
+        let mut open = lock(&self.0.open);
+        let has_place = self.has_room(&open, network, is_exempt);
+        if !has_place {
+            if open.standing() >= 2 * STANDING {
+                return None;
+            }
+            if open.standing() >= STANDING {
+                open.let_one_go_that_stands();
+            }
+            self.make_room(&open, network, is_exempt);
+        }
+        let used = Use { used: open.seated() + usize::from(has_place), limit: self.0.most };
+        if used.is_tight() && is_time(&mut open.told) {
+            tracing::warn!(used = used.used, limit = used.limit, "connections run short: idle ones give way");
+        }
+        let (id, leaves) = (open.next, CancellationToken::new());
+        open.next += 1;
+        let seat = Seat { network, is_exempt, has_place, idle_since: Some(Instant::now()), leaves: leaves.clone() };
+        open.connections.insert(id, seat);
+        Some(Connection { places: self.clone(), id, leaves, is_short: used.is_tight() && !is_exempt })
+    }
+
+    /// Room for one more request of a caller that waits for an answer. `None`: it is answered at once.
+    pub(super) fn wait(&self, caller: &Arc<str>) -> Option<WaitingRequest> {
+        let mut waiting = lock(&self.0.waiting);
+        let used = Use { used: waiting.all + 1, limit: self.most_waiting() };
+        if used.is_tight() && is_time(&mut waiting.told) {
+            tracing::warn!(
+                used = used.used,
+                limit = used.limit,
+                "many requests wait for an answer: further ones may be answered at once, while their runs go on"
+            );
+        }
+        let of_caller = waiting.by_caller.get(caller).copied().unwrap_or(0);
+        if of_caller >= TIMES_THE_ROOM * used.limit.saturating_sub(waiting.all) {
+            return None;
+        }
+        waiting.all += 1;
+        waiting.by_caller.insert(Arc::clone(caller), of_caller + 1);
+        Some(WaitingRequest { places: self.clone(), caller: Arc::clone(caller) })
+    }
+
+    fn most_waiting(&self) -> usize {
+        (self.0.most / PART_OF_WAITING).max(1)
+    }
+
+    fn most_of_a_network(&self) -> usize {
+        (self.0.most / PART_OF_A_NETWORK).max(1)
+    }
+
+    fn has_room(&self, open: &Open, network: IpAddr, is_exempt: bool) -> bool {
+        open.seated() < self.0.most && (is_exempt || open.seated_of(network) < self.most_of_a_network())
+    }
+
+    /// Asks an idle connection to give way: one of the network itself, if that has as many as it may. No more leave than stand.
+    fn make_room(&self, open: &Open, network: IpAddr, is_exempt: bool) {
+        let of_itself = !is_exempt && open.seated_of(network) >= self.most_of_a_network();
+        let leaving = open.connections.values().filter(|seat| seat.has_place && seat.leaves.is_cancelled()).count();
+        if leaving <= open.standing() {
+            open.let_an_idle_one_go(|seat| seat.has_place && (!of_itself || seat.network == network));
+        }
+    }
+}
+
+impl Open {
+    fn seated(&self) -> usize {
+        self.connections.values().filter(|seat| seat.has_place).count()
+    }
+
+    fn seated_of(&self, network: IpAddr) -> usize {
+        self.connections.values().filter(|seat| seat.has_place && seat.network == network).count()
+    }
+
+    fn standing(&self) -> usize {
+        self.connections.len() - self.seated()
+    }
+
+    /// Of the network that has most idle ones, the one that has been idle longest, once it has been so for a while: nobody else goes in its
+    /// place. A proxy's comes last: it may be sending the next request.
+    fn let_an_idle_one_go(&self, may_go: impl Fn(&Seat) -> bool) {
+        let idle_for = |seat: &Seat| seat.idle_since.map(|since| since.elapsed());
+        let first =
+            self.first_to_go(|seat| may_go(seat) && seat.idle_since.is_some(), |id, seat| (!seat.is_exempt, (idle_for(seat), Reverse(id))));
+        if let Some(seat) = first.filter(|seat| idle_for(seat) >= Some(IDLE_FOR)) {
+            seat.leaves.cancel();
+        }
+    }
+
+    /// Of the network of which most stand, the one that has stood longest, also if a request of it waits for a place.
+    fn let_one_go_that_stands(&self) {
+        if let Some(seat) = self.first_to_go(|seat| !seat.has_place, |id, _| (true, Reverse(id))) {
+            seat.leaves.cancel();
+        }
+    }
+
+    fn first_to_go<Rank: Ord>(&self, may_go: impl Fn(&Seat) -> bool, rank: impl Fn(u64, &Seat) -> (bool, Rank)) -> Option<&Seat> {
+        let candidates = || self.connections.iter().filter(|(_, seat)| may_go(seat) && !seat.leaves.is_cancelled());
+        let mut of_network: HashMap<IpAddr, usize> = HashMap::new();
+        for (_, seat) in candidates() {
+            *of_network.entry(seat.network).or_default() += 1;
+        }
+        let first = candidates().max_by_key(|(id, seat)| {
+            let (first, rank) = rank(**id, seat);
+            (first, of_network.get(&seat.network).copied(), rank)
+        });
+        first.map(|(_, seat)| seat)
+    }
+}
+
+/// A connection that was taken; it is given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Connection {
+    places: Places,
+    id: u64,
+    leaves: CancellationToken,
+    /// Whether it is to show soon what it wants, for others wait.
+    pub(super) is_short: bool,
+}
+
+impl Connection {
+    /// Until it is to give way.
+    pub(super) async fn leaves(&self) {
+        self.leaves.cancelled().await;
+    }
+
+    /// Notes that a request is under way, until what this returns is dropped.
+    pub(super) fn begin(&self) -> UnderWay<'_> {
+        self.set_idle_since(None);
+        UnderWay(self)
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        lock(&self.places.0.open).connections.get(&self.id).is_none_or(|seat| seat.idle_since.is_some())
+    }
+
+    /// Whether it has a place, or gets one that is free.
+    pub(super) fn has_place(&self) -> bool {
+        let mut open = lock(&self.places.0.open);
+        let Some((has_place, network, is_exempt)) =
+            open.connections.get(&self.id).map(|seat| (seat.has_place, seat.network, seat.is_exempt))
+        else {
+            return false;
+        };
+        let has_place = has_place || self.places.has_room(&open, network, is_exempt);
+        if let Some(seat) = open.connections.get_mut(&self.id) {
+            seat.has_place = has_place;
+        }
+        has_place
+    }
+
+    /// The same, but it waits for a place, until others come who have to stand.
+    pub(super) async fn gets_place(&self) -> bool {
+        let sitting = async {
+            loop {
+                let freed = self.places.0.freed.notified();
+                if self.has_place() {
+                    return;
+                }
+                self.make_room();
+                let _ = tokio::time::timeout(LOOK_EVERY, freed).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = sitting => true,
+            () = self.leaves.cancelled() => false,
+            () = tokio::time::sleep(PLACE_TIME) => false,
+        }
+    }
+
+    fn make_room(&self) {
+        let open = lock(&self.places.0.open);
+        if let Some(seat) = open.connections.get(&self.id) {
+            self.places.make_room(&open, seat.network, seat.is_exempt);
+        }
+    }
+
+    fn set_idle_since(&self, since: Option<Instant>) {
+        if let Some(seat) = lock(&self.places.0.open).connections.get_mut(&self.id) {
+            seat.idle_since = since;
+        }
+        if since.is_some() {
+            self.places.0.freed.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        lock(&self.places.0.open).connections.remove(&self.id);
+        self.places.0.freed.notify_waiters();
+    }
+}
+
+/// A request of a connection.
+#[derive(Debug)]
+pub(super) struct UnderWay<'a>(&'a Connection);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.set_idle_since(Some(Instant::now()));
+    }
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub(super) struct WaitingRequest {
+    places: Places,
+    caller: Arc<str>,
+}
+
+impl Drop for WaitingRequest {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.places.0.waiting);
+        waiting.all -= 1;
+        if let Some(count) = waiting.by_caller.get_mut(&self.caller) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.by_caller.remove(&self.caller);
+            }
+        }
+    }
+}
+
+fn is_time(told: &mut Option<Instant>) -> bool {
+    let is_time = told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+    if is_time {
+        *told = Some(Instant::now());
+    }
+    is_time
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn enter(places: &Places, from: &str) -> Connection {
+        places.enter(address(from)).unwrap()
+    }
+
+    fn leaving(connections: &[Connection]) -> Vec<usize> {
+        connections.iter().enumerate().filter(|(_, connection)| connection.leaves.is_cancelled()).map(|(number, _)| number).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_has_a_quarter_and_what_has_left_leaves_nothing_behind() {
+        let places = Places::new(8, vec!["10.0.0.0/8".parse().unwrap()]);
+        let mut of_one_network: Vec<Connection> = ["2001:db8::1", "2001:db8::ffff:1:2"].map(|from| enter(&places, from)).into();
+        let early = enter(&places, "2001:db8::3");
+        assert!(leaving(&of_one_network).is_empty(), "their requests may be on their way");
+        drop(early);
+        tokio::time::sleep(IDLE_FOR).await;
+        of_one_network.push(enter(&places, "2001:db8::3"));
+        assert_eq!(of_one_network.iter().map(Connection::has_place).collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!(leaving(&of_one_network), [0], "one of its own gives way");
+        let other = enter(&places, "2001:db8:0:1::1");
+        assert!(other.has_place());
+        let of_the_proxy: Vec<Connection> = (0..5).map(|_| enter(&places, "::ffff:10.0.0.1")).collect();
+        assert!(of_the_proxy.iter().all(Connection::has_place));
+        assert_eq!(places.connections(), Use { used: 8, limit: 8 });
+        drop((of_one_network, other, of_the_proxy));
+        assert_eq!((places.connections().used, lock(&places.0.open).connections.len()), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_been_idle_longest_in_the_network_that_has_most_idle_ones_gives_way() {
+        let places = Places::new(8, vec![address("10.0.0.1").into()]);
+        let tick = async || tokio::time::sleep(Duration::from_millis(1)).await;
+        let mut open = Vec::new();
+        for from in ["10.0.0.1", "10.0.0.1", "10.0.0.1", "192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.3", "192.0.2.3"] {
+            open.push(enter(&places, from));
+            tick().await;
+        }
+        assert!(open.iter().all(Connection::has_place));
+        // Of the two networks with two, the last one's are busy, and one of the other's has just become idle.
+        let newcomer = {
+            let _busy = (open[6].begin(), open[7].begin());
+            drop(open[4].begin());
+            tokio::time::sleep(IDLE_FOR).await;
+            let newcomer = enter(&places, "192.0.2.9");
+            assert!(!newcomer.has_place() && leaving(&open) == [5]);
+            newcomer
+        };
+        tick().await;
+        drop(open.remove(5));
+        assert!(newcomer.has_place());
+        tokio::time::sleep(IDLE_FOR).await;
+        // One of the two that are left in one network, then by their time, and the proxy's come last.
+        let mut standing = Vec::new();
+        let mut ask = || standing.push(enter(&places, "192.0.2.8"));
+        ask();
+        assert!([vec![5], vec![6]].contains(&leaving(&open)));
+        ask();
+        assert!(leaving(&open).contains(&3));
+        for _ in 0..3 {
+            ask();
+        }
+        assert!(leaving(&open) == [3, 4, 5, 6] && newcomer.leaves.is_cancelled());
+        ask();
+        assert_eq!(leaving(&open), [0, 3, 4, 5, 6]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_few_keeps_them_while_others_come_in_a_flood() {
+        let places = Places::new(8, Vec::new());
+        let early = enter(&places, "192.0.2.1");
+        tokio::time::sleep(IDLE_FOR).await;
+        let flood: Vec<Connection> = (0..7).map(|number| enter(&places, &format!("198.51.100.{}", number / 2))).collect();
+        let newcomer = enter(&places, "192.0.2.2");
+        assert!(!early.leaves.is_cancelled() && leaving(&flood).is_empty());
+        tokio::time::sleep(IDLE_FOR).await;
+        newcomer.make_room();
+        assert!(!early.leaves.is_cancelled() && leaving(&flood) == [0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_the_last_place_some_stand_and_the_oldest_of_them_give_way() {
+        let places = Places::new(4, Vec::new());
+        let mut seated: Vec<Connection> = (0..4).map(|number| enter(&places, &format!("192.0.2.{number}"))).collect();
+        let set_idle = |seated: &[Connection], since| seated.iter().for_each(|connection| connection.set_idle_since(since));
+        set_idle(&seated, None);
+        let standing: Vec<Connection> = (0..2 * STANDING).map(|number| enter(&places, &format!("198.51.100.{number}"))).collect();
+        assert!(standing.iter().all(|connection| !connection.has_place() && connection.is_short));
+        assert_eq!(leaving(&standing).len(), STANDING);
+        assert!(leaving(&seated).is_empty() && places.enter(address("203.0.113.1")).is_none());
+        assert_eq!(places.connections(), Use { used: 4, limit: 4 });
+        // One that is asked to leave waits for nothing, the others for a place that becomes idle.
+        assert!(!standing[0].gets_place().await);
+        let free = async {
+            tokio::task::yield_now().await;
+            assert!(leaving(&seated).is_empty());
+            set_idle(&seated, Some(Instant::now()));
+            tokio::time::sleep(2 * IDLE_FOR).await;
+            let left = leaving(&seated);
+            assert!(!left.is_empty(), "what is idle gives way");
+            drop(seated.remove(left[0]));
+        };
+        let (gets_place, ()) = tokio::join!(standing[63].gets_place(), free);
+        assert!(gets_place);
+        // In vain: nobody else leaves.
+        assert!(!standing[62].gets_place().await);
+    }
+
+    #[test]
+    fn half_of_the_places_are_for_requests_that_wait_and_one_caller_leaves_some_of_them_to_others() {
+        let places = Places::new(1_024, Vec::new());
+        let wait = |caller: &str, times: usize| (0..times).map_while(|_| places.wait(&caller.into())).collect::<Vec<_>>();
+        let one = wait("one", 2_000);
+        assert_eq!(one.len(), 410);
+        let other = wait("other", 2_000);
+        assert_eq!((other.len(), places.waiting()), (82, Use { used: 492, limit: 512 }));
+        assert!(places.wait(&"one".into()).is_none() && places.wait(&"third".into()).is_some());
+        drop((one, other));
+        assert!(places.waiting().used == 0 && lock(&places.0.waiting).by_caller.is_empty());
+    }
+}

@@ -1,0 +1,178 @@
+//! `extends`: a file that holds only what differs from another mapping, laid over that one.
+//!
+//! The objects' tables, `[lines]`, `[rows.NAME]` and `[product_mapping]` are merged key by key. Everything else is a value, and
+//! what stands above takes its place as a whole. `remove` names what goes before anything is laid over it.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{LARGEST_FILE_BYTES, OBJECT_TABLES, Parser, Value, dotted, find, line_at};
+use crate::mapping::MappingSource;
+use crate::mapping::fault::{MappingFault, hint_for};
+
+pub(super) const EXTENDS: &str = "extends";
+pub(super) const REMOVE: &str = "remove";
+
+/// One file: valid TOML, and not looked into further.
+#[derive(Debug)]
+pub(in crate::mapping) struct Layer<'s> {
+    pub(super) name: &'s str,
+    pub(super) text: &'s str,
+    /// It came with the service.
+    pub(in crate::mapping) is_built_in: bool,
+    table: DeTable<'s>,
+}
+
+impl<'s> Layer<'s> {
+    /// Reads one file as TOML.
+    pub(in crate::mapping) fn read(source: &'s MappingSource, is_built_in: bool) -> Result<Self, MappingFault> {
+        let name = source.name.as_str();
+        let unreadable = |line: usize, message: String, hint: &str| MappingFault::new(name, line, "", message, hint);
+        if source.bytes.len() > LARGEST_FILE_BYTES {
+            let message = format!("the file is larger than {} KiB", LARGEST_FILE_BYTES / 1024);
+            return Err(unreadable(1, message, "a mapping is a short text; is this another file?"));
+        }
+        let text = std::str::from_utf8(&source.bytes).map_err(|error| {
+            let line = source.bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+            unreadable(line, "the file is not UTF-8".to_owned(), "save it with the encoding UTF-8")
+        })?;
+        let table = DeTable::parse(text).map_err(|error| {
+            let line = line_at(text, error.span().unwrap_or_default().start);
+            unreadable(line, error.message().to_owned(), "the file must be valid TOML")
+        })?;
+        Ok(Self { name, text, is_built_in, table: table.into_inner() })
+    }
+
+    /// The root object: the file's own, else that of the mapping that it extends.
+    fn root(&self) -> Option<&str> {
+        find(&self.table, "root").or_else(|| find(&self.table, EXTENDS))?.get_ref().as_str()
+    }
+
+    fn is_of(&self, root: &str) -> bool {
+        self.root().is_some_and(|own| own.eq_ignore_ascii_case(root))
+    }
+
+    /// This file and those that it extends, the nearest first.
+    pub(super) fn chain<'l>(&'l self, among: &'l [Self]) -> Result<Vec<&'l Self>, MappingFault> {
+        let (mut chain, mut last) = (vec![self], self);
+        while let Some(extends) = find(&last.table, EXTENDS) {
+            let fault = |message: String, hint: String| {
+                MappingFault::new(last.name, line_at(last.text, extends.span().start), EXTENDS, message, hint)
+            };
+            let Some(root) = extends.get_ref().as_str() else {
+                return Err(fault("a text is expected".to_owned(), "name the root object of a mapping, such as `Opportunity`".to_owned()));
+            };
+            // Under its own name a file can extend what comes with the service only; an operator's own file goes before that one.
+            let can_be_meant = |other: &&Self| other.is_of(root) && (other.is_built_in || !last.is_of(root));
+            let Some(next) = among.iter().rfind(can_be_meant) else {
+                let roots: Vec<&str> = among.iter().filter(|other| other.is_built_in).filter_map(Self::root).collect();
+                let message = format!("there is no other mapping of `{root}`, which this file could extend");
+                return Err(fault(message, hint_for(root, &roots)));
+            };
+            if chain.iter().any(|other| std::ptr::eq(*other, next)) {
+                let names: Vec<&str> = chain.iter().map(|other| other.name).chain([next.name]).collect();
+                let message = format!("the files extend each other in a circle: {}", names.join(", "));
+                return Err(fault(message, "let one of them hold the whole mapping".to_owned()));
+            }
+            chain.push(next);
+            last = next;
+        }
+        Ok(chain)
+    }
+}
+
+impl Parser<'_> {
+    /// What the files of a chain come to. `starts` are the places of their texts in the joined one.
+    pub(super) fn laid_over<'s>(&mut self, chain: &[&Layer<'s>], starts: &[usize]) -> DeTable<'s> {
+        let mut merged = DeTable::new();
+        for (index, (layer, start)) in chain.iter().zip(starts).enumerate().rev() {
+            let mut above = moved(&layer.table, *start);
+            let remove = above.remove(REMOVE);
+            above.remove(EXTENDS);
+            if let Some(remove) = remove {
+                if index + 1 == chain.len() {
+                    self.fault(&remove.span(), REMOVE, "there is nothing to take out of", "add `extends = \"…\"`, or delete this line");
+                } else {
+                    self.take_out(&mut merged, &remove);
+                }
+            }
+            lay_over(&mut merged, above, "");
+        }
+        merged
+    }
+
+    fn take_out(&mut self, table: &mut DeTable<'_>, remove: &Value<'_>) {
+        for name in self.list(remove, REMOVE) {
+            let Some(path) = name.get_ref().as_str() else {
+                self.fault(
+                    &name.span(),
+                    REMOVE,
+                    "a text is expected",
+                    "name a table or a key of one, such as `commitment` or `account.address`",
+                );
+                continue;
+            };
+            if let Err(hint) = taken_out(table, path) {
+                self.fault(&name.span(), REMOVE, format!("what this file extends has no `{path}`"), hint);
+            }
+        }
+    }
+}
+
+/// Takes out what a path leads to; the error says what there is instead.
+fn taken_out(table: &mut DeTable<'_>, path: &str) -> Result<(), String> {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let known: Vec<&str> = table.keys().map(|key| key.get_ref().as_ref()).collect();
+    let hint = hint_for(first, &known);
+    let Some(rest) = rest else {
+        return table.remove(first).map(drop).ok_or(hint);
+    };
+    match table.get_mut(first).map(Spanned::get_mut) {
+        Some(DeValue::Table(inner)) => taken_out(inner, rest),
+        Some(_) => Err(format!("`{first}` is taken out as a whole")),
+        None => Err(hint),
+    }
+}
+
+fn lay_over<'s>(below: &mut DeTable<'s>, above: DeTable<'s>, prefix: &str) {
+    for (key, value) in above {
+        let path = dotted(prefix, key.get_ref());
+        let (span, value) = (value.span(), value.into_inner());
+        // The key goes with its value, so that both say their file.
+        let replaced = below.remove(key.get_ref().as_ref()).map(Spanned::into_inner);
+        let value = match (replaced, value) {
+            (Some(DeValue::Table(mut inner)), DeValue::Table(table)) if is_section(&path) => {
+                lay_over(&mut inner, table, &path);
+                DeValue::Table(inner)
+            }
+            (_, value) => value,
+        };
+        below.insert(key, Spanned::new(span, value));
+    }
+}
+
+/// Whether a table is merged key by key.
+fn is_section(path: &str) -> bool {
+    let is_rows = path.strip_prefix("rows.").is_some_and(|name| !name.contains('.'));
+    is_rows || ["lines", "rows", "product_mapping"].contains(&path) || OBJECT_TABLES.iter().any(|(name, _)| *name == path)
+}
+
+/// A table whose spans count from another place.
+fn moved<'s>(table: &DeTable<'s>, by: usize) -> DeTable<'s> {
+    table.iter().map(|(key, value)| (Spanned::new(shifted(&key.span(), by), key.get_ref().clone()), moved_value(value, by))).collect()
+}
+
+fn moved_value<'s>(value: &Value<'s>, by: usize) -> Value<'s> {
+    let inner = match value.get_ref() {
+        DeValue::Table(table) => DeValue::Table(moved(table, by)),
+        DeValue::Array(items) => DeValue::Array(items.iter().map(|item| moved_value(item, by)).collect()),
+        plain => plain.clone(),
+    };
+    Spanned::new(shifted(&value.span(), by), inner)
+}
+
+fn shifted(span: &Range<usize>, by: usize) -> Range<usize> {
+    span.start + by..span.end + by
+}

@@ -1,0 +1,276 @@
+//! The admission of runs: a request becomes a row that is claimed, one that waits for its turn, or none because one like it waits already.
+//!
+//! A run begins at once if its process has a place for it and its record is free. How many may wait is bounded, for each caller and for
+//! all; what is beyond leaves nothing behind.
+
+use jiff::Timestamp;
+
+use super::claims::{Claimant, ClaimedRun};
+use super::database::{Access, Transaction, Value};
+use super::{Store, StoreError};
+use crate::domain::ids::{SalesforceId, SyncRunId};
+use crate::domain::plan::PlanHash;
+use crate::domain::run::{RunState, RunTask};
+
+/// A run that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// Its id, a UUID of version 7: later runs sort later.
+    pub id: SyncRunId,
+    /// The record.
+    pub parent_record_id: SalesforceId,
+    /// What is to be done with it.
+    pub task: RunTask,
+    /// The plan that it is to carry out, and nothing else.
+    pub expected_plan: Option<PlanHash>,
+    /// Whether nothing is to be written to m3ter or Salesforce.
+    pub dry_run: bool,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// Until when somebody waits for its answer; `None`: nobody does.
+    pub awaited_until: Option<Timestamp>,
+    /// The run that it repeats.
+    pub replay_of: Option<SyncRunId>,
+    /// Who asked for it, where callers have names.
+    pub requested_by: Option<String>,
+    /// The Salesforce user as whom it was asked for, if the request said so.
+    pub salesforce_user: Option<SalesforceId>,
+    /// The trace that it belongs to.
+    pub trace: Option<String>,
+}
+
+/// What became of a request for a run.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+pub enum Admission {
+    /// The run is claimed and can begin.
+    Claimed(ClaimedRun),
+    /// It waits for its record or its turn, or joins one that does the same and waits.
+    Waits(SyncRunId),
+    /// As many wait as may.
+    Refused(QueueFull),
+}
+
+/// How many runs may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueBounds {
+    /// Of one caller; those without a name count as one.
+    pub of_caller: u32,
+    /// Of all.
+    pub all: u32,
+}
+
+impl QueueBounds {
+    /// For commands that admit nothing.
+    pub(super) const NONE: Self = Self { of_caller: u32::MAX, all: u32::MAX };
+}
+
+/// Which bound is reached, and what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueFull {
+    /// So many of the caller wait.
+    OfCaller(u32),
+    /// So many wait in all.
+    All(u32),
+}
+
+impl QueueFull {
+    /// The bound in one word, as metrics have it.
+    pub fn bound(self) -> &'static str {
+        match self {
+            Self::OfCaller(_) => "caller",
+            Self::All(_) => "all",
+        }
+    }
+}
+
+/// Inserts a run, unless its id is there already or its state is one that the record has already. None begins while the service is paused,
+/// and a dry run joins one that waits; none waits beyond the bounds.
+const INSERT_RUN: &str = "INSERT INTO runs
+         (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by,
+          state, owner, fence, lease_until_ms, started_at_ms, trace, salesforce_users, awaited_until_ms)
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $11 = 0 THEN 0 ELSE {now} + $12 END, CAST($13 AS BIGINT), $14, $15, $16
+     WHERE CASE
+         WHEN $9 = 'waiting' THEN
+             (SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'waiting' AND COALESCE(requested_by, '') = $17 LIMIT $18) AS own) < $18
+             AND (SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'waiting' LIMIT $19) AS others) < $19
+         WHEN $5 = 1 THEN NOT EXISTS (
+             SELECT 1 FROM runs WHERE parent_record_id = $2 AND kind = $3 AND parameters = $4 AND dry_run = 1 AND state = 'waiting'
+         )
+         ELSE NOT EXISTS (SELECT 1 FROM pauses WHERE state = 'paused')
+     END
+     ON CONFLICT DO NOTHING";
+
+/// The run that has this id, and the one that waits for the same.
+const FIND_ADMITTED: &str = "SELECT id, owner, fence FROM runs WHERE id = $1
+     UNION ALL
+     SELECT id, owner, fence FROM runs
+     WHERE parent_record_id = $2 AND kind = $3 AND parameters = $4 AND dry_run = $5 AND state = 'waiting' AND id <> $1";
+
+/// The length of the list of users from which on further ones are left out: some hundred of them.
+const LONGEST_USERS: i64 = 2_000;
+/// A run that is awaited almost as long as a joiner waits need not be changed for him, in milliseconds.
+const AWAITED_ENOUGH_MS: i64 = 5_000;
+
+/// How often an admission starts over because the run that it met ended meanwhile.
+const ADMISSION_ROUNDS: u32 = 20;
+
+impl Store {
+    /// Saves a run for which the process has a place: claimed at once if its record is free, else as waiting, else not at all because one
+    /// like it waits already or too many do.
+    pub async fn admit(&self, run: &NewRun, claimant: &Claimant) -> Result<Admission, StoreError> {
+        let operation = "save a run";
+        // Mostly the record is free: one message, whose answer is the same if it has to be sent twice.
+        let statements = [INSERT_RUN, "SELECT owner, fence FROM runs WHERE id = $1"];
+        let rows = self.database.write_at_once(operation, &statements, self.inserted(run, Some(claimant))).await?;
+        match rows.first() {
+            Some(row) if row.optional_text("owner").as_ref() == Some(&claimant.owner) && row.integer("fence") == 1 => {
+                Ok(Admission::Claimed(ClaimedRun::first(run)))
+            }
+            // The first answer was lost for so long that another process has the run by now.
+            Some(_) => Ok(Admission::Waits(run.id)),
+            None => self.admit_in_steps(operation, run, Some(claimant)).await,
+        }
+    }
+
+    /// Saves a run for which the process has no place: as waiting for its turn, or not at all because one like it waits already or too many do.
+    pub async fn enqueue(&self, run: &NewRun) -> Result<Admission, StoreError> {
+        let operation = "save a run that waits";
+        let rows = self.database.write_at_once(operation, &[INSERT_RUN, FIND_ADMITTED], self.inserted(run, None)).await?;
+        match rows.first().map(|row| super::run_id(row.text("id"), operation)).transpose()? {
+            Some(id) if id == run.id => Ok(Admission::Waits(id)),
+            _ => self.admit_in_steps(operation, run, None).await,
+        }
+    }
+
+    async fn admit_in_steps(&self, operation: &'static str, run: &NewRun, claimant: Option<&Claimant>) -> Result<Admission, StoreError> {
+        let mut transaction = self.database.begin(Access::Write, operation).await?;
+        for _ in 0..ADMISSION_ROUNDS {
+            if let Some(claimant) = claimant
+                && transaction.execute(INSERT_RUN, self.inserted(run, Some(claimant))).await? > 0
+            {
+                transaction.commit().await?;
+                return Ok(Admission::Claimed(ClaimedRun::first(run)));
+            }
+            // A run that waits at this moment begins later, and so sees the record as it is now, or newer.
+            if let Some((waiting, awaited_until_ms)) = find_waiting(&mut transaction, run).await? {
+                join(&mut transaction, waiting, run).await?;
+                wait_for(&mut transaction, waiting, awaited_until_ms, run).await?;
+                transaction.commit().await?;
+                return Ok(Admission::Waits(waiting));
+            }
+            // The running one cannot end before this transaction does: it will find who waits for it.
+            let sql = "UPDATE runs SET fence = fence WHERE parent_record_id = $1 AND state = 'running' AND dry_run = 0";
+            let is_running = !run.dry_run && transaction.execute(sql, vec![run.parent_record_id.as_str().into()]).await? > 0;
+            // While the service is paused it waits for that.
+            if claimant.is_none() || is_running || (!run.dry_run && transaction.is_paused().await?) {
+                if transaction.execute(INSERT_RUN, self.inserted(run, None)).await? > 0 {
+                    transaction.commit().await?;
+                    return Ok(Admission::Waits(run.id));
+                }
+                if let Some(full) = self.full(&mut transaction, run).await? {
+                    transaction.roll_back().await?;
+                    return Ok(Admission::Refused(full));
+                }
+            }
+        }
+        transaction.roll_back().await?;
+        Err(StoreError::Locked { operation, database: self.database.place.to_string() })
+    }
+
+    /// Notes that a run is shared with who asks for another one, which is not saved.
+    pub async fn join(&self, shared: SyncRunId, run: &NewRun) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin(Access::Write, "join a run").await?;
+        join(&mut transaction, shared, run).await?;
+        wait_for(&mut transaction, shared, 0, run).await?;
+        transaction.commit().await
+    }
+
+    /// The bound that a further run would go beyond.
+    async fn full(&self, transaction: &mut Transaction, run: &NewRun) -> Result<Option<QueueFull>, StoreError> {
+        let QueueBounds { of_caller, all } = self.bounds;
+        let sql = "SELECT
+                 (SELECT count(*) FROM runs WHERE state = 'waiting' AND COALESCE(requested_by, '') = $1) AS own,
+                 (SELECT count(*) FROM runs WHERE state = 'waiting') AS others";
+        let rows = transaction.fetch(sql, vec![caller(run).into()]).await?;
+        let is_reached = |column, bound: u32| rows.first().is_some_and(|row| row.integer(column) >= i64::from(bound));
+        Ok(match () {
+            () if is_reached("own", of_caller) => Some(QueueFull::OfCaller(of_caller)),
+            () if is_reached("others", all) => Some(QueueFull::All(all)),
+            () => None,
+        })
+    }
+
+    /// The parameters of [`INSERT_RUN`].
+    fn inserted(&self, run: &NewRun, claimant: Option<&Claimant>) -> Vec<Value> {
+        vec![
+            run.id.to_string().into(),
+            run.parent_record_id.as_str().into(),
+            run.task.kind().into(),
+            run.task.parameters(run.expected_plan.as_ref()).into(),
+            run.dry_run.into(),
+            run.requested_at.into(),
+            run.replay_of.map(|id| id.to_string()).into(),
+            run.requested_by.clone().into(),
+            if claimant.is_some() { RunState::Running } else { RunState::Waiting }.as_str().into(),
+            claimant.map(|claimant| claimant.owner.clone()).into(),
+            i64::from(claimant.is_some()).into(),
+            claimant.map_or(0, Claimant::lease_ms).into(),
+            claimant.map(|_| run.requested_at).into(),
+            run.trace.clone().into(),
+            run.salesforce_user.as_ref().map(SalesforceId::as_str).into(),
+            awaited_until_ms(run).into(),
+            caller(run).into(),
+            i64::from(self.bounds.of_caller).into(),
+            i64::from(self.bounds.all).into(),
+        ]
+    }
+}
+
+/// Who asks, as the index has it.
+fn caller(run: &NewRun) -> &str {
+    run.requested_by.as_deref().unwrap_or_default()
+}
+
+fn awaited_until_ms(run: &NewRun) -> i64 {
+    run.awaited_until.map_or(0, Timestamp::as_millisecond)
+}
+
+/// The run that waits for the same, and until when it is awaited.
+async fn find_waiting(transaction: &mut Transaction, run: &NewRun) -> Result<Option<(SyncRunId, i64)>, StoreError> {
+    let sql = "SELECT id, awaited_until_ms FROM runs
+         WHERE parent_record_id = $1 AND kind = $2 AND parameters = $3 AND dry_run = $4 AND state = 'waiting'";
+    let values = vec![
+        run.parent_record_id.as_str().into(),
+        run.task.kind().into(),
+        run.task.parameters(run.expected_plan.as_ref()).into(),
+        run.dry_run.into(),
+    ];
+    let rows = transaction.fetch(sql, values).await?;
+    let found = rows.first().map(|row| (super::run_id(row.text("id"), "find a waiting run"), row.integer("awaited_until_ms")));
+    found.map(|(id, awaited_until_ms)| Ok((id?, awaited_until_ms))).transpose()
+}
+
+/// A run is awaited as long as the last one waits who shares it.
+async fn wait_for(transaction: &mut Transaction, waiting: SyncRunId, present_ms: i64, run: &NewRun) -> Result<(), StoreError> {
+    if awaited_until_ms(run) < present_ms.saturating_add(AWAITED_ENOUGH_MS) {
+        return Ok(());
+    }
+    let sql = "UPDATE runs SET awaited_until_ms = $1 WHERE id = $2 AND state = 'waiting' AND awaited_until_ms < $1";
+    transaction.execute(sql, vec![awaited_until_ms(run).into(), waiting.to_string().into()]).await.map(drop)
+}
+
+/// Notes who shares a run from now on, if that is somebody else than its first asker. It may begin or end meanwhile: its row stays.
+async fn join(transaction: &mut Transaction, waiting: SyncRunId, run: &NewRun) -> Result<(), StoreError> {
+    if let Some(user) = &run.salesforce_user {
+        let sql = "UPDATE runs SET salesforce_users = CASE WHEN salesforce_users IS NULL THEN $1 ELSE salesforce_users || ' ' || $1 END
+             WHERE id = $2 AND (salesforce_users IS NULL OR (salesforce_users NOT LIKE '%' || $1 || '%' AND length(salesforce_users) < $3))";
+        let values = vec![user.as_str().into(), waiting.to_string().into(), LONGEST_USERS.into()];
+        transaction.execute(sql, values).await?;
+    }
+    let Some(name) = &run.requested_by else { return Ok(()) };
+    let sql = "INSERT INTO run_joiners (run_id, name)
+         SELECT id, $1 FROM runs WHERE id = $2 AND (requested_by IS NULL OR requested_by <> $1)
+         ON CONFLICT DO NOTHING";
+    transaction.execute(sql, vec![name.as_str().into(), waiting.to_string().into()]).await.map(drop)
+}

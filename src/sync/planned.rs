@@ -1,0 +1,144 @@
+//! What a sync would write, before it writes: a dry run ends with it, and a sync that was asked for with a plan is held against it.
+
+use crate::changeset::Changeset;
+use crate::changeset::foresight::Surroundings;
+use crate::changeset::running::Blocked;
+use crate::domain::catalog::Catalog;
+use crate::domain::entity::EntityKind;
+use crate::domain::finding::FindingCode;
+use crate::domain::ids::M3terId;
+use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult};
+use crate::domain::plan::{Plan, PlanHash};
+use crate::domain::settings::{OverlappingPlans, Settings};
+use crate::store::{ClaimedRun, Store};
+use crate::sync::SyncMode;
+use crate::sync::failure;
+use crate::sync::matching::{Seen, load_owners};
+use crate::sync::patience::Patience;
+use crate::sync::removed::Removal;
+use crate::sync::walk::{Report, Walk};
+
+const ASK_AGAIN: &str = "Look at its changes; if they are right, send the `planHash` of this answer as `expectedPlan`";
+
+impl Walk<'_> {
+    /// Whether the sync is to know what it would write before it writes.
+    pub(super) fn looks_ahead(&self) -> bool {
+        self.mode == SyncMode::DryRun || self.run.expected_plan.is_some() || self.usual.is_limited()
+    }
+
+    /// The changeset with what m3ter will refuse, and what would end for it.
+    pub(super) async fn foresee(
+        &self,
+        changeset: &Changeset,
+        refused: &[Blocked],
+        seen: &Seen<'_>,
+        catalog: &Catalog,
+        (settings, overlapping_plans): (&Settings, OverlappingPlans),
+    ) -> Result<Changeset, Failure> {
+        let (account_plans, commitments) = (seen.all(EntityKind::AccountPlan), seen.all(EntityKind::Commitment));
+        let ids: Vec<M3terId> = account_plans.iter().chain(&commitments).map(|object| object.id.clone()).collect();
+        let mut foreseen = changeset.clone();
+        foreseen.foresee_trouble(&Surroundings {
+            account_plans,
+            commitments,
+            plans: seen.all(EntityKind::Plan),
+            templates: catalog.plan_templates.values().collect(),
+            owners: &load_owners(self.store, &ids, Patience::of(self.budget)).await?,
+            settings,
+            overlapping_plans,
+        });
+        foreseen.foresee_unused(refused);
+        Ok(foreseen)
+    }
+
+    /// The plan that is carried out, where the sync was asked for with one; its failure where something else would be written, or more
+    /// than is usual.
+    pub(super) async fn approve(
+        &self,
+        changeset: &mut Changeset,
+        foreseen: &Changeset,
+        removal: &Removal<'_>,
+        report: &mut Report<'_>,
+    ) -> Result<Option<Plan>, Failure> {
+        let mut plan = foreseen.plan();
+        plan.extend(removal.plan());
+        let refusal = match self.run.expected_plan {
+            None => match self.usual.exceeded(foreseen, removal.ends()) {
+                None => return Ok(None),
+                Some(what) => Refusal::Unusual(what),
+            },
+            Some(expected) => {
+                // Of what could not be read nobody knows whether it is as it was.
+                if let Some(failure) = report.failures.first() {
+                    return Err(failure.clone());
+                }
+                if let Some(approved) = approved(&plan, expected, self.run, self.store, Patience::of(self.budget)).await? {
+                    changeset.leave_out_refused(foreseen);
+                    return Ok(Some(approved));
+                }
+                Refusal::PlanChanged
+            }
+        };
+        report.plan = Some(plan);
+        report.results = refusal.refused(foreseen.foresee().into_iter().chain(removal.foreseen_ends()).collect());
+        Err(refusal.failure())
+    }
+}
+
+/// Why nothing of a run is written.
+pub(super) enum Refusal {
+    /// Something else would be written than was approved.
+    PlanChanged,
+    /// More would be written than is usual, in these words.
+    Unusual(String),
+}
+
+impl Refusal {
+    /// The objects of the run, none of them written.
+    pub(super) fn refused(&self, results: Vec<ObjectResult>) -> Vec<ObjectResult> {
+        let code = match self {
+            Self::PlanChanged => FindingCode::PlanChanged,
+            Self::Unusual(_) => FindingCode::UnusualChange,
+        };
+        let not_written = |mut result: ObjectResult| {
+            if matches!(result.action, Action::Created | Action::Updated) {
+                (result.success, result.action) = (false, Action::Failed);
+                result.message = format!("Not written. {}", result.message);
+                result.finding_code = Some(code.to_string());
+                result.remedy = Some(ASK_AGAIN.to_owned());
+            }
+            result
+        };
+        results.into_iter().map(not_written).collect()
+    }
+
+    pub(super) fn failure(&self) -> Failure {
+        match self {
+            Self::PlanChanged => failure::of_changed_plan(),
+            Self::Unusual(what) => Failure {
+                code: ErrorCode::UnusualChange,
+                reason: format!("{what}; look at the changes, and send their `planHash` as `expectedPlan` if they are right"),
+            },
+        }
+    }
+}
+
+/// The plan that a run carries out, of which `plan` is what is left; `None` where something else is left. It is saved before the first
+/// write: a later try knows by it what was approved.
+pub(super) async fn approved(
+    plan: &Plan,
+    expected: PlanHash,
+    run: &ClaimedRun,
+    store: &Store,
+    patience: Patience,
+) -> Result<Option<Plan>, Failure> {
+    match &run.plan {
+        Some(approved) => Ok(approved.covers(plan).then(|| approved.clone())),
+        None if plan.hash() == expected => {
+            let saved = patience.with(|| store.save_plan(run.held, plan)).await;
+            saved.map_err(|error| failure::of_store(&error))?;
+            Ok(Some(plan.clone()))
+        }
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,198 @@
+//! A record that one budget is not enough for is synced in portions.
+//!
+//! The run stays one run with one claim. Its caller has an answer after the first portion; then, and after each further one, others have
+//! their turn before it goes on with a new budget. A portion is what another sync of the record would do: it reads both sides and writes what
+//! is still missing. So nothing has to be remembered for whoever takes the run over.
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::slots::Slot;
+use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult, SyncResult};
+use crate::domain::plan::Plan;
+use crate::domain::warning::Warning;
+use crate::store::ClaimedRun;
+use crate::transport::{Budget, Class, Lease, Turn};
+use tokio_util::task::TaskTracker;
+
+/// Portions of one run at most: 20,000 callouts, unless somebody says otherwise, are more than a record of 6,000 lines needs.
+const MOST_PORTIONS: u32 = 10;
+
+/// What earlier portions of a run have done.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    portions: u32,
+    results: Vec<ObjectResult>,
+    warnings: Vec<Warning>,
+}
+
+/// How a portion ended.
+pub(super) struct Portion {
+    pub(super) result: SyncResult,
+    /// What the next portion is to know, if there is one.
+    pub(super) next: Option<Next>,
+}
+
+/// What the next portion is to know.
+pub(super) struct Next {
+    pub(super) earlier: Earlier,
+    /// The plan that is carried out.
+    pub(super) plan: Option<Plan>,
+}
+
+impl From<SyncResult> for Portion {
+    /// The last one.
+    fn from(result: SyncResult) -> Self {
+        Self { result, next: None }
+    }
+}
+
+impl Earlier {
+    /// What all portions have done, after this one's objects and warnings.
+    pub(super) fn and(&self, results: Vec<ObjectResult>, mut warnings: Vec<Warning>) -> Self {
+        let mut results = results;
+        for before in self.results.iter().filter(|result| matches!(result.action, Action::Created | Action::Updated)) {
+            let is_same = |result: &&mut ObjectResult| {
+                (&result.object_name, &result.salesforce_id, &result.m3ter_id)
+                    == (&before.object_name, &before.salesforce_id, &before.m3ter_id)
+            };
+            match results.iter_mut().find(is_same) {
+                // What one portion has made or changed, the next one finds as it is to be.
+                Some(result) if result.action == Action::Unchanged => {
+                    (result.action, result.message) = (before.action, before.message.clone());
+                    add(&mut result.warnings, &before.warnings);
+                }
+                Some(result) if result.action == Action::Updated => result.action = before.action,
+                Some(_) => {}
+                None => results.push(before.clone()),
+            }
+        }
+        add(&mut warnings, &self.warnings);
+        Self { portions: self.portions + 1, results, warnings }
+    }
+
+    /// The objects and warnings of all portions.
+    pub(super) fn told(&self) -> (Vec<ObjectResult>, Vec<Warning>) {
+        (self.results.clone(), self.warnings.clone())
+    }
+
+    /// Whether the run goes on after a portion that failed so: not if nothing was written that brings it nearer to its end.
+    pub(super) fn goes_on(&self, failure: &Failure, budget: &Budget) -> bool {
+        let is_spent = matches!(failure.code, ErrorCode::TimeLimitExceeded | ErrorCode::CalloutLimitExceeded);
+        is_spent && budget.has_written() && self.portions < MOST_PORTIONS
+    }
+
+    /// The failure of a portion after which the run goes on.
+    pub(super) fn unfinished(&self, failure: &Failure) -> Failure {
+        let done = self.results.iter().filter(|result| result.success).count();
+        let reason = format!("{}; {done} of {} objects are as the record asks, and the sync goes on", failure.reason, self.results.len());
+        Failure { code: failure.code, reason }
+    }
+}
+
+/// Adds what is not said already.
+fn add(warnings: &mut Vec<Warning>, before: &[Warning]) {
+    for warning in before {
+        if !warnings.contains(warning) {
+            warnings.push(warning.clone());
+        }
+    }
+}
+
+impl Shared {
+    /// The result of a run after its last portion; who waits for it is answered after the first one.
+    pub(super) async fn in_portions(
+        &self,
+        run: &mut ClaimedRun,
+        lease: &Lease,
+        budget: &mut Budget,
+        tasks: &TaskTracker,
+        slot: &mut Option<Slot>,
+    ) -> SyncResult {
+        let mut earlier = Earlier::default();
+        loop {
+            let Portion { result, next } = self.result_of(run, lease, budget, tasks, &earlier).await;
+            let Some(next) = next else { return result };
+            tracing::info!(
+                sync_run_id = %run.held.run, parent_record_id = %run.parent_record_id, error_code = result.error_code,
+                portion = next.earlier.portions, callouts = budget.callouts_made(), "a sync goes on in another portion"
+            );
+            if next.earlier.portions == 1 && !self.settings.answers_at_the_end {
+                self.waiting.answer(run.held.run, Arc::new(result));
+            }
+            run.plan = next.plan.or(run.plan.take());
+            earlier = next.earlier;
+            // Nobody waits for it any more.
+            let class = Some(budget.turn().class).filter(|class| *class != Class::Awaited).unwrap_or(Class::Accepted);
+            let turn = Turn { class, ..budget.turn().clone() };
+            *slot = None;
+            *slot = Some(self.slots.acquire(turn.clone()).await);
+            *budget = budget.renewed().in_turn(turn);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::entity::{EntityKind, ObjectKey};
+    use crate::domain::ids::SalesforceId;
+
+    fn result(kind: EntityKind, action: Action, id: Option<&str>) -> ObjectResult {
+        let key = ObjectKey { kind, row: SalesforceId::parse("001S900000RzsIU").unwrap(), key: String::new() };
+        ObjectResult { m3ter_id: id.map(ToOwned::to_owned), ..ObjectResult::new(&key, action, format!("{action:?}")) }
+    }
+
+    #[test]
+    fn what_one_portion_has_done_stays_done_in_the_next_ones() {
+        use Action::{Created, Failed, Unchanged, Updated};
+        let mut changed = result(EntityKind::Contract, Updated, Some("2"));
+        changed.warnings.push("a warning".into());
+        let first = vec![
+            result(EntityKind::Account, Created, Some("1")),
+            changed,
+            result(EntityKind::Plan, Unchanged, Some("3")),
+            result(EntityKind::Pricing, Failed, None),
+            result(EntityKind::AccountPlan, Updated, Some("5")),
+        ];
+        let first = Earlier::default().and(first, vec!["the same".into()]);
+        let second = vec![
+            result(EntityKind::Account, Updated, Some("1")),
+            result(EntityKind::Contract, Unchanged, Some("2")),
+            result(EntityKind::Plan, Unchanged, Some("3")),
+            result(EntityKind::Pricing, Created, Some("4")),
+        ];
+        let both = first.and(second, vec!["the same".into(), "another".into()]);
+        let actions: Vec<Action> = both.results.iter().map(|result| result.action).collect();
+        assert_eq!(actions, [Created, Updated, Unchanged, Created, Updated]);
+        assert_eq!((both.results[1].message.as_str(), both.results[1].warnings.len()), ("Updated", 1));
+        assert_eq!((both.warnings.len(), both.portions), (2, 2));
+        let failure = Failure { code: ErrorCode::TimeLimitExceeded, reason: "It did not end within 100 s".to_owned() };
+        assert_eq!(
+            first.unfinished(&failure).reason,
+            "It did not end within 100 s; 4 of 5 objects are as the record asks, and the sync goes on"
+        );
+    }
+
+    #[test]
+    fn a_run_goes_on_while_it_gets_nearer_to_its_end_and_not_for_ever() {
+        let budget = |has_written: bool| {
+            let budget = Budget::new(std::time::Duration::from_secs(1), 1);
+            if has_written {
+                budget.wrote();
+            }
+            budget
+        };
+        for (code, portions, has_written, expected) in [
+            (ErrorCode::TimeLimitExceeded, 1, true, true),
+            (ErrorCode::CalloutLimitExceeded, 9, true, true),
+            (ErrorCode::CalloutLimitExceeded, 10, true, false),
+            (ErrorCode::CalloutLimitExceeded, 1, false, false),
+            (ErrorCode::M3terUnavailable, 1, true, false),
+        ] {
+            let earlier = Earlier { portions, ..Earlier::default() };
+            let goes_on = earlier.goes_on(&Failure { code, reason: String::new() }, &budget(has_written));
+            assert_eq!(goes_on, expected, "{code:?} after {portions}, written: {has_written}");
+        }
+    }
+}

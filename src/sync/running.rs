@@ -1,0 +1,68 @@
+//! Lines of a product that runs already: what m3ter holds is read once more before a line is left out or refused for it.
+
+use std::collections::HashSet;
+
+use crate::changeset::Changeset;
+use crate::changeset::running::{Blocked, Held};
+use crate::domain::catalog::Catalog;
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::M3terId;
+use crate::domain::outcome::Failure;
+use crate::domain::settings::{OverlapRule, RunningLines, Settings};
+use crate::domain::warning::Warning;
+use crate::store::Store;
+use crate::sync::blocker;
+use crate::sync::leftovers::RemovedLine;
+use crate::sync::matching::Seen;
+use crate::sync::patience::Patience;
+
+/// Leaves out what runs already, and says so; the new AccountPlans that another one is in the way of, unless that one may make way.
+/// What bills a line that is gone is no reason to leave out another one.
+pub(super) async fn leave_out_running(
+    changeset: &mut Changeset,
+    seen: &mut Seen<'_>,
+    catalog: &Catalog,
+    settings: &Settings,
+    gone: &[RemovedLine],
+) -> Result<(Vec<Warning>, Vec<Blocked>), Failure> {
+    let blocked = changeset.blocked(&held(seen, catalog));
+    if blocked.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    // Lists may lag: an AccountPlan that has just ended is in nobody's way.
+    let blockers: HashSet<M3terId> = blocked.iter().map(|blocked| blocked.blocker.clone()).collect();
+    let plans: HashSet<M3terId> = blocked.iter().filter_map(|blocked| blocked.plan.clone()).collect();
+    seen.fetch_running(blockers, plans).await?;
+    let held = held(seen, catalog);
+    let is_of_gone = |blocked: &Blocked| gone.iter().any(|line| line.plan.id == blocked.blocker);
+    let may_be_left_out = |blocked: &Blocked| settings.running_lines == RunningLines::LeaveOut && !is_of_gone(blocked);
+    let (candidates, mut refused): (Vec<Blocked>, Vec<Blocked>) = changeset.blocked(&held).into_iter().partition(may_be_left_out);
+    let (warnings, others) = changeset.leave_out_running(candidates, &held);
+    refused.extend(others);
+    // What the mapping lets make way may make way.
+    refused.retain(|_| settings.account_plan_overlap == OverlapRule::Report);
+    Ok((warnings, refused))
+}
+
+/// Refuses new AccountPlans in m3ter's words, and what would be made for them alone.
+pub(super) async fn refuse_blocked(
+    changeset: &mut Changeset,
+    refused: &[Blocked],
+    (store, patience): (&Store, Patience),
+) -> Result<(), Failure> {
+    for blocked in refused {
+        let Some(change) = changeset.changes.iter().find(|change| change.desired.key == blocked.account_plan) else { continue };
+        let finding = blocker::finding(store, &change.desired, &blocked.in_m3ters_words(), patience).await?;
+        changeset.refuse_blocked(blocked, &finding);
+    }
+    Ok(())
+}
+
+fn held<'a>(seen: &'a Seen<'_>, catalog: &'a Catalog) -> Held<'a> {
+    Held {
+        account_plans: seen.all(EntityKind::AccountPlan),
+        plans: seen.all(EntityKind::Plan),
+        pricings: seen.all(EntityKind::Pricing),
+        templates: catalog.plan_templates.values().collect(),
+    }
+}
