@@ -46,6 +46,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,7 +56,7 @@ use crate::mapping::Mappings;
 use crate::store::Store;
 use crate::transport::Budget;
 use crate::{m3ter, salesforce};
-use admission::DryRuns;
+use admission::{ADMITTED_AT_ONCE, DryRuns};
 use claims::Claims;
 use knowledge::Knowledge;
 use slots::Slots;
@@ -173,6 +174,8 @@ struct Shared {
     waiting: Waiting,
     slots: Arc<Slots>,
     dry_runs: DryRuns,
+    /// Places for runs that are being recorded.
+    admitting: Semaphore,
     /// How large the history was when it was measured last.
     history: Mutex<Option<HistorySize>>,
     /// This process begins only what it is asked for: another one begins what waits.
@@ -207,6 +210,7 @@ impl Syncs {
         let (waiting, history) = (Waiting::default(), Mutex::default());
         let [draining, stopping, ended] = std::array::from_fn(|_| CancellationToken::new());
         let (slots, dry_runs) = (Slots::new(settings.at_once), DryRuns::default());
+        let admitting = Semaphore::new(ADMITTED_AT_ONCE);
         let store = store.bounded(settings.queue_bounds());
         let shared = Shared {
             store,
@@ -219,6 +223,7 @@ impl Syncs {
             waiting,
             slots,
             dry_runs,
+            admitting,
             history,
             draining,
             stopping,

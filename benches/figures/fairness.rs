@@ -17,7 +17,7 @@ const LASTS: Duration = Duration::from_mins(2);
 const AT_ONCE: usize = 200;
 const EVERY: Duration = Duration::from_millis(100);
 /// Records of the busy caller, of two lines each: no two of its requests that wait are the same.
-const RECORDS: usize = 1_400;
+const RECORDS: usize = 1_500;
 /// Between two syncs of the other caller, and how often it syncs while it is alone.
 const PAUSE: Duration = Duration::from_millis(500);
 const ALONE: usize = 20;

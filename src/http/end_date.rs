@@ -73,7 +73,7 @@ async fn answer(
 ) -> Result<Reply, Fault> {
     let id = request.parent_record_id.as_deref();
     let origin = Origin { organization: request.organization_id.clone(), salesforce_user: request.salesforce_user_id.clone() };
-    let record = asker.record(syncs, id, &origin, parameters.mode).await;
+    let record = Box::pin(asker.record(syncs, id, &origin, parameters.mode)).await;
     let read = record.and_then(|(record, user)| {
         let ordered = order(request).and_then(|order| Ok((order, expected_plan(request.expected_plan.as_deref(), parameters.mode)?)));
         let (order, plan) = ordered.map_err(|(code, reason)| Denied::Failed(code, reason))?;

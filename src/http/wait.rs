@@ -100,7 +100,7 @@ pub(super) async fn answer_for(
     let id = request.parent_record_id.as_deref();
     // Of what is refused as well.
     notes::set_parameters(shown_parameters(parameters.mode, None));
-    let read = asker.record(syncs, id, &request.origin(), parameters.mode).await;
+    let read = Box::pin(asker.record(syncs, id, &request.origin(), parameters.mode)).await;
     let read = read.and_then(|(record, user)| {
         let plan = expected_plan(request.expected_plan.as_deref(), parameters.mode);
         Ok((record, user, plan.map_err(|(code, reason)| Denied::Failed(code, reason))?))
@@ -232,7 +232,7 @@ pub(super) async fn answer_of(
             (ErrorCode::TimeLimitExceeded, reason.to_owned())
         }
         Err(_) => {
-            let why = why_not_begun(syncs, run.id).await;
+            let why = Box::pin(why_not_begun(syncs, run.id)).await;
             let reason =
                 format!("The sync did not end within the {} s that the caller waits{why}; the sync goes on", parameters.wait_seconds);
             (ErrorCode::TimeLimitExceeded, reason)

@@ -105,11 +105,16 @@ impl Syncs {
             salesforce_user: request.salesforce_user,
             trace,
         };
+        // Nobody closes it.
+        let Ok(_admitting) = self.shared.admitting.acquire().await else { return Err(StartError::ShuttingDown) };
         // In a task: a caller that hangs up now does not leave a run behind that nobody works on.
         let starting = self.shared.tasks.spawn(async move { shared.admit(run).await });
         starting.await.unwrap_or(Err(StartError::ShuttingDown))
     }
 }
+
+/// How many runs are recorded at one moment: thousands of requests that come at once would each hold what recording one takes.
+pub(super) const ADMITTED_AT_ONCE: usize = 64;
 
 /// What two dry runs have in common that may be one: record, kind and parameters.
 type DryRunKey = (SalesforceId, &'static str, String);

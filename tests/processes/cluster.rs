@@ -260,18 +260,18 @@ impl Cluster {
 
     /// The run once it has ended.
     pub(crate) async fn ended(&self, replica: &Replica, run: &str) -> Json {
-        let mut last = Json::Null;
+        let mut last = None;
         let deadline = Instant::now() + DEADLINE;
         while Instant::now() < deadline {
-            if let Some((200, shown)) = self.get(replica, &format!("/sync-runs/{run}")).await {
-                if shown["state"] == "ended" {
-                    return shown;
-                }
-                last = shown;
+            last = self.get(replica, &format!("/sync-runs/{run}")).await;
+            if let Some((200, shown)) = &last
+                && shown["state"] == "ended"
+            {
+                return shown.clone();
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("the run does not end: {last:#}");
+        panic!("the run does not end: {} answers {last:#?}", replica.url);
     }
 
     /// How many objects m3ter was asked to create; a login is none.
