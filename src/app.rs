@@ -41,7 +41,8 @@ pub struct App {
     drain: Duration,
 }
 
-/// What is left to do when all runs have ended or were given back: answers go out, and the store closes.
+/// What is left to do when all runs have ended or were given back: answers go out, and the store
+/// closes.
 const LAST_STEPS: Duration = Duration::from_secs(3);
 /// How often it is written down when keys were used last: what a process that dies forgets.
 const USES_EVERY: Duration = Duration::from_mins(1);
@@ -53,16 +54,30 @@ impl App {
     pub async fn new(config: &Config, scope: Scope) -> anyhow::Result<Self> {
         let mut mappings = load_mappings(config.mappings_dir.as_deref())?;
         mappings.state_billing(config.commitment_billing);
-        let store = Store::open(&config.database_url).await.context("the database could not be opened")?;
-        let salesforce = salesforce::Client::new(config.salesforce.clone()).context("the Salesforce client could not be made")?;
-        let m3ter = m3ter::Client::new(config.m3ter.clone()).context("the m3ter client could not be made")?;
+        let store =
+            Store::open(&config.database_url).await.context("the database could not be opened")?;
+        let salesforce = salesforce::Client::new(config.salesforce.clone())
+            .context("the Salesforce client could not be made")?;
+        let m3ter = m3ter::Client::new(config.m3ter.clone())
+            .context("the m3ter client could not be made")?;
         let tasks = TaskTracker::new();
         let secrets = Secrets {
             salesforce: config.salesforce.credentials.may_change().then(|| salesforce.clone()),
             m3ter: config.m3ter.may_change().then(|| m3ter.clone()),
-            database: config.database_url_file.clone().map(|file| (file, config.database_url.clone(), store.clone())),
+            database: config
+                .database_url_file
+                .clone()
+                .map(|file| (file, config.database_url.clone(), store.clone())),
         };
-        let syncs = Syncs::new(salesforce, m3ter, mappings, store.clone(), config.limits, config.runs.clone(), tasks.clone());
+        let syncs = Syncs::new(
+            salesforce,
+            m3ter,
+            mappings,
+            store.clone(),
+            config.limits,
+            config.runs.clone(),
+            tasks.clone(),
+        );
         tasks.spawn({
             let syncs = syncs.clone();
             async move { syncs.keep_up(scope).await }
@@ -80,9 +95,13 @@ impl App {
         })
     }
 
-    /// Serves until `shutdown`, and then on for a moment, in which proxies see that this process is not ready; then lets running syncs end
-    /// or gives them back.
-    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+    /// Serves until `shutdown`, and then on for a moment, in which proxies see that this process is
+    /// not ready; then lets running syncs end or gives them back.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
         let shutdown = Shutdown { draining: shutdown, closing: CancellationToken::new() };
         let closing = &shutdown.closing;
         let places = Places::new(descriptors::connections(), self.access.trusted_proxies.clone());
@@ -96,16 +115,28 @@ impl App {
                 [("Salesforce", "Token"), ("m3ter", "GenerateToken")],
             );
             self.tasks.spawn(metrics::keep_small(closing.clone()));
-            let listener = TcpListener::bind(address).await.with_context(|| format!("cannot serve metrics on {address}"))?;
+            let listener = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("cannot serve metrics on {address}"))?;
             let scrapers = match &self.metrics_token_file {
                 Some(file) => Scrapers::WithToken(file.clone()),
                 None if address.ip().is_loopback() => Scrapers::OnThisMachine,
                 None => Scrapers::Anybody,
             };
-            let router = http::metrics::router(self.syncs.clone(), scrapers, strangers.clone(), places.clone());
-            let (own_places, shutdown) = (Places::new(places.connections().limit / 4, Vec::new()), Shutdown::at_once(closing));
+            let router = http::metrics::router(
+                self.syncs.clone(),
+                scrapers,
+                strangers.clone(),
+                places.clone(),
+            );
+            let (own_places, shutdown) = (
+                Places::new(places.connections().limit / 4, Vec::new()),
+                Shutdown::at_once(closing),
+            );
             self.tasks.spawn(async move {
-                if let Err(error) = http::server::serve(listener, router, own_places, shutdown, LAST_STEPS).await {
+                if let Err(error) =
+                    http::server::serve(listener, router, own_places, shutdown, LAST_STEPS).await
+                {
                     tracing::error!(%error, "the metrics are not served any more");
                 }
             });
@@ -115,24 +146,39 @@ impl App {
         let watching = self.access.callers.clone().map(|callers| {
             let (store, closing) = (self.store.clone(), closing.clone());
             self.tasks.spawn(async move {
-                tokio::join!(callers.clone().watch(closing.clone()), keep_all_uses(callers, store, closing));
+                tokio::join!(
+                    callers.clone().watch(closing.clone()),
+                    keep_all_uses(callers, store, closing)
+                );
             })
         });
         let grace = self.grace.saturating_sub(self.drain);
-        // Whoever waits for a sync is answered when it has ended or was given back: connections end after the runs.
+        // Whoever waits for a sync is answered when it has ended or was given back: connections end
+        // after the runs.
         let stopping = self.tasks.spawn({
-            let (syncs, shutdown, drain, grace) = (self.syncs.clone(), shutdown.clone(), self.drain, grace);
+            let (syncs, shutdown, drain, grace) =
+                (self.syncs.clone(), shutdown.clone(), self.drain, grace);
             async move {
                 shutdown.draining.cancelled().await;
                 syncs.drain();
-                tracing::info!(drain_s = drain.as_secs(), "the service stops: it is not ready, and takes requests for a moment");
+                tracing::info!(
+                    drain_s = drain.as_secs(),
+                    "the service stops: it is not ready, and takes requests for a moment"
+                );
                 shutdown.closing.run_until_cancelled(tokio::time::sleep(drain)).await;
                 shutdown.closing.cancel();
                 syncs.stop(grace).await;
             }
         });
-        let router = http::router(self.syncs.clone(), self.access.clone(), strangers.clone(), places.clone());
-        let served = http::server::serve(listener, router, places, shutdown.clone(), grace + LAST_STEPS).await;
+        let router = http::router(
+            self.syncs.clone(),
+            self.access.clone(),
+            strangers.clone(),
+            places.clone(),
+        );
+        let served =
+            http::server::serve(listener, router, places, shutdown.clone(), grace + LAST_STEPS)
+                .await;
         shutdown.draining.cancel();
         shutdown.closing.cancel();
         loading.abort();
@@ -177,7 +223,8 @@ async fn keep_uses(callers: &Callers, store: &Store) {
     if uses.is_empty() {
         return;
     }
-    let rows: Vec<_> = uses.iter().map(|used| (used.key.to_string(), used.name.to_string(), used.at)).collect();
+    let rows: Vec<_> =
+        uses.iter().map(|used| (used.key.to_string(), used.name.to_string(), used.at)).collect();
     if let Err(error) = store.save_key_uses(&rows).await {
         tracing::debug!(error = %ErrorChain(&error), "it could not be written down when API keys were used");
         callers.return_uses(uses);
@@ -205,16 +252,21 @@ pub fn load_mappings(directory: Option<&Path>) -> anyhow::Result<Mappings> {
 }
 
 fn mapping_sources(directory: &Path) -> anyhow::Result<Vec<MappingSource>> {
-    let entries = std::fs::read_dir(directory).with_context(|| format!("MAPPINGS_DIR `{}` could not be read", directory.display()))?;
-    let mut paths: Vec<_> =
-        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    let entries = std::fs::read_dir(directory)
+        .with_context(|| format!("MAPPINGS_DIR `{}` could not be read", directory.display()))?;
+    let mut paths: Vec<_> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .collect();
     paths.sort();
     paths.iter().map(|path| mapping_source(path)).collect()
 }
 
 /// One mapping file, not looked into.
 pub fn mapping_source(path: &Path) -> anyhow::Result<MappingSource> {
-    let file = std::fs::File::open(path).with_context(|| format!("the mapping `{}` could not be read", path.display()))?;
+    let file = std::fs::File::open(path)
+        .with_context(|| format!("the mapping `{}` could not be read", path.display()))?;
     let mut bytes = Vec::new();
     // One byte more than a mapping may have is enough to refuse it.
     let read = file.take(LARGEST_FILE_BYTES as u64 + 1).read_to_end(&mut bytes);

@@ -1,9 +1,10 @@
 //! Who may call, and what: API keys, each with a name, a role and what it may do less than that.
 //!
-//! [`Callers`] holds the keys of one file and tells who presents one; [`Callers::watch`] takes in what the file says now. Entries that are
-//! right count, whatever is wrong with others; a file that cannot be read leaves the earlier keys as they are. A key is 256 random bits,
-//! so its SHA-256 hash needs neither salt nor slowness: nobody can run through the keys, and a stolen file opens nothing. A key itself is
-//! never kept, logged or shown again.
+//! [`Callers`] holds the keys of one file and tells who presents one; [`Callers::watch`] takes in
+//! what the file says now. Entries that are right count, whatever is wrong with others; a file that
+//! cannot be read leaves the earlier keys as they are. A key is 256 random bits, so its SHA-256
+//! hash needs neither salt nor slowness: nobody can run through the keys, and a stolen file opens
+//! nothing. A key itself is never kept, logged or shown again.
 
 mod edit;
 mod entry;
@@ -36,7 +37,8 @@ pub use watch::{KeysChange, Reload};
 
 use key::StoredKey;
 
-/// What `CALLER_REQUESTS_PER_MINUTE` is by default. A sync takes six of m3ter's 50 requests a second: this is more than it follows.
+/// What `CALLER_REQUESTS_PER_MINUTE` is by default. A sync takes six of m3ter's 50 requests a
+/// second: this is more than it follows.
 pub const REQUESTS_PER_MINUTE: u32 = 600;
 
 /// How callers are told apart.
@@ -73,7 +75,8 @@ impl Caller {
     pub fn may(&self, permission: Permission) -> Result<(), Refusal> {
         let Self { name, role, limits, .. } = self;
         if !role.may(permission) {
-            let message = format!("The API key `{name}` has the role `{role}`, which does not cover this");
+            let message =
+                format!("The API key `{name}` has the role `{role}`, which does not cover this");
             return Err(Refusal { reason: Reason::Role, message });
         }
         limits.allow(permission).map_err(|what| {
@@ -129,10 +132,16 @@ impl Callers {
         let text = file::read(&path)?;
         let file::Parsed { keys, faults } = file::parse(&path, &text, Timestamp::now())?;
         let keys = Keys { text, valid: keys, faults, read_at: Instant::now(), unreadable: None };
-        Ok(Self { path: path.into(), keys: Arc::new(RwLock::new(keys)), uses: Arc::default(), lock_out_after: None })
+        Ok(Self {
+            path: path.into(),
+            keys: Arc::new(RwLock::new(keys)),
+            uses: Arc::default(),
+            lock_out_after: None,
+        })
     }
 
-    /// Lets nobody in any more once the file could not be read for so long; `None`: the earlier keys stay.
+    /// Lets nobody in any more once the file could not be read for so long; `None`: the earlier
+    /// keys stay.
     #[must_use]
     pub fn locking_out_after(self, time: Option<Duration>) -> Self {
         Self { lock_out_after: time, ..self }
@@ -145,10 +154,18 @@ impl Callers {
         let refusal = if self.is_locked_out() {
             let message = "The file of API keys could not be read for too long; nobody is let in until it can be";
             Refusal { reason: Reason::LockedOut, message: message.to_owned() }
-        } else if let Some(expires) = caller.limits.expires.as_ref().filter(|_| caller.limits.is_over(Timestamp::now())) {
-            Refusal { reason: Reason::Expired, message: format!("The API key `{name}` has ended ({expires}); ask for a new one") }
+        } else if let Some(expires) =
+            caller.limits.expires.as_ref().filter(|_| caller.limits.is_over(Timestamp::now()))
+        {
+            Refusal {
+                reason: Reason::Expired,
+                message: format!("The API key `{name}` has ended ({expires}); ask for a new one"),
+            }
         } else if !caller.limits.covers_address(client) {
-            let message = format!("The API key `{name}` may not be used from the address {}", client.to_canonical());
+            let message = format!(
+                "The API key `{name}` may not be used from the address {}",
+                client.to_canonical()
+            );
             Refusal { reason: Reason::Address, message }
         } else {
             return Ok(caller);
@@ -175,7 +192,13 @@ impl Callers {
     pub fn list(&self) -> Vec<ListedKey> {
         let now = Timestamp::now();
         let keys = self.held();
-        keys.valid.iter().map(|key| ListedKey { caller: key.caller.clone(), is_over: key.caller.limits.is_over(now) }).collect()
+        keys.valid
+            .iter()
+            .map(|key| ListedKey {
+                caller: key.caller.clone(),
+                is_over: key.caller.limits.is_over(now),
+            })
+            .collect()
     }
 
     /// What is wrong with entries that do not count.
@@ -202,7 +225,8 @@ impl Callers {
     /// Whether the file could not be read for so long that nobody is let in.
     pub fn is_locked_out(&self) -> bool {
         let keys = self.held();
-        keys.unreadable.is_some() && self.lock_out_after.is_some_and(|time| keys.read_at.elapsed() >= time)
+        keys.unreadable.is_some()
+            && self.lock_out_after.is_some_and(|time| keys.read_at.elapsed() >= time)
     }
 
     fn held(&self) -> RwLockReadGuard<'_, Keys> {
@@ -220,14 +244,18 @@ impl Callers {
         }
         let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials).ok()?).ok()?;
         let (name, key) = decoded.split_once(':')?;
-        // The user name of HTTP Basic is what a proxy logs: it must not say another name than the key's.
+        // The user name of HTTP Basic is what a proxy logs: it must not say another name than the
+        // key's.
         self.find(key).filter(|caller| *caller.name == *name)
     }
 
-    /// Every key is compared, and each in constant time: how long it takes tells nothing about which one is near.
+    /// Every key is compared, and each in constant time: how long it takes tells nothing about
+    /// which one is near.
     fn find(&self, key: &str) -> Option<Caller> {
         let hash = KeyHash::of(key);
-        self.held().valid.iter().fold(None, |found, stored| if stored.hash.is(&hash) { Some(stored.caller.clone()) } else { found })
+        self.held().valid.iter().fold(None, |found, stored| {
+            if stored.hash.is(&hash) { Some(stored.caller.clone()) } else { found }
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! What m3ter should hold compared with what it holds: an ordered set of changes.
 //!
-//! `identity` decides which actual object a desired one is, `compare` what has to happen to it, `body` what is sent. The
-//! changeset can be printed and read before anything is written; a dry run ends with it. Nothing here does I/O or reads a clock.
+//! `identity` decides which actual object a desired one is, `compare` what has to happen to it,
+//! `body` what is sent. The changeset can be printed and read before anything is written; a dry run
+//! ends with it. Nothing here does I/O or reads a clock.
 
 pub mod adoption;
 pub mod body;
@@ -50,7 +51,8 @@ pub type KnownIds = HashMap<ObjectKey, M3terId>;
 pub struct Changeset {
     /// One change for each desired object.
     pub changes: Vec<Change>,
-    /// AccountPlans that leave a time to another one, by the one that needs it: m3ter takes that one only after them.
+    /// AccountPlans that leave a time to another one, by the one that needs it: m3ter takes that
+    /// one only after them.
     pub makes_room: HashMap<ObjectKey, Vec<ObjectKey>>,
     /// Ends of end dating that Salesforce takes back.
     pub reopened: Vec<Reopened>,
@@ -104,7 +106,8 @@ pub enum Step {
         /// Its id.
         id: M3terId,
     },
-    /// m3ter has it, and the record's key names another one now: it goes on as it is, and so does what refers to it.
+    /// m3ter has it, and the record's key names another one now: it goes on as it is, and so does
+    /// what refers to it.
     Kept {
         /// Its id.
         id: M3terId,
@@ -158,17 +161,27 @@ pub enum Absence {
 }
 
 impl Change {
-    /// Whether the object can serve those that refer to it, before anything is written. A Plan that m3ter has serves even when it
-    /// is not as the record asks for: its prices and its attachment are objects of their own.
+    /// Whether the object can serve those that refer to it, before anything is written. A Plan that
+    /// m3ter has serves even when it is not as the record asks for: its prices and its attachment
+    /// are objects of their own.
     pub fn availability(&self) -> Availability {
         match &self.step {
-            Step::Create { .. } if self.refusal_ahead.is_some() => Availability::Absent(Absence::Failed),
+            Step::Create { .. } if self.refusal_ahead.is_some() => {
+                Availability::Absent(Absence::Failed)
+            }
             Step::Create { .. } => Availability::ToCome,
-            Step::Update { actual, .. } | Step::Supersede { actual, .. } => Availability::There(actual.id.clone()),
+            Step::Update { actual, .. } | Step::Supersede { actual, .. } => {
+                Availability::There(actual.id.clone())
+            }
             Step::Unchanged { id } | Step::Kept { id, .. } => Availability::There(id.clone()),
-            Step::Flagged { existing } => existing.clone().map_or(Availability::Absent(Absence::Flagged), Availability::There),
-            Step::Invalid { existing: Some(id), .. } if self.desired.kind() == EntityKind::Plan => Availability::There(id.clone()),
-            // What cannot be read says nothing against the object: it is left as it is, and serves as it did.
+            Step::Flagged { existing } => {
+                existing.clone().map_or(Availability::Absent(Absence::Flagged), Availability::There)
+            }
+            Step::Invalid { existing: Some(id), .. } if self.desired.kind() == EntityKind::Plan => {
+                Availability::There(id.clone())
+            }
+            // What cannot be read says nothing against the object: it is left as it is, and serves
+            // as it did.
             Step::Invalid { existing: Some(id), findings }
                 if findings.iter().all(|finding| finding.code == FindingCode::FieldNotReadable) =>
             {
@@ -203,12 +216,19 @@ impl Change {
                 result
             }
             Step::Update { changes, .. } => {
-                let mut result = ObjectResult::new(key, Action::Updated, format!("Would be updated: {}", list(changes)));
+                let mut result = ObjectResult::new(
+                    key,
+                    Action::Updated,
+                    format!("Would be updated: {}", list(changes)),
+                );
                 result.changes = Some(changes.clone());
                 result
             }
             Step::Supersede { changes, from, .. } => {
-                let message = format!("Would be updated: ended at {from}, and started anew with {}", list(changes));
+                let message = format!(
+                    "Would be updated: ended at {from}, and started anew with {}",
+                    list(changes)
+                );
                 let mut result = ObjectResult::new(key, Action::Updated, message);
                 result.changes = Some(changes.clone());
                 result
@@ -224,7 +244,11 @@ impl Change {
         };
         if let Some(refusal) = &self.refusal_ahead {
             let message = format!("Would fail: {}", refusal.message);
-            result = ObjectResult { message, changes: result.changes, ..invalid(key, std::slice::from_ref(refusal)) };
+            result = ObjectResult {
+                message,
+                changes: result.changes,
+                ..invalid(key, std::slice::from_ref(refusal))
+            };
         }
         result.m3ter_id = self.step.known_id().map(ToString::to_string);
         result.warnings.clone_from(&self.warnings);
@@ -247,7 +271,8 @@ impl Changeset {
             .collect()
     }
 
-    /// The first object that stands in the way of a change, also where it is one that the needed object itself needs.
+    /// The first object that stands in the way of a change, also where it is one that the needed
+    /// object itself needs.
     fn obstacle(&self, change: &Change) -> Option<(EntityKind, Absence)> {
         if !change.writes() {
             return None;
@@ -269,7 +294,8 @@ pub fn not_attempted(key: &ObjectKey, needed: EntityKind, absence: Absence) -> O
         Absence::Failed => "failed",
         Absence::Flagged => "was flagged to not sync",
     };
-    let mut result = ObjectResult::new(key, Action::Failed, format!("Not attempted because {needed} {why}"));
+    let mut result =
+        ObjectResult::new(key, Action::Failed, format!("Not attempted because {needed} {why}"));
     result.finding_code = Some(FindingCode::DependencyFailed.to_string());
     result.remedy = Some(match absence {
         Absence::Failed => format!("Fix the {needed} first; see its result"),
@@ -280,7 +306,11 @@ pub fn not_attempted(key: &ObjectKey, needed: EntityKind, absence: Absence) -> O
 
 /// The result of an object whose flag is off.
 pub fn flagged(key: &ObjectKey) -> ObjectResult {
-    let message = format!("The object {} for the record {} was flagged to not sync.", key.kind.plural(), key.row);
+    let message = format!(
+        "The object {} for the record {} was flagged to not sync.",
+        key.kind.plural(),
+        key.row
+    );
     let mut result = ObjectResult::new(key, Action::Skipped, message);
     result.finding_code = Some(FindingCode::Flagged.to_string());
     result

@@ -55,12 +55,18 @@ fn print(line: impl fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Whoever sits at the terminal, as runs and the audit log name them: `cli:alice`. The user of the login counts, also behind `sudo`.
+/// Whoever sits at the terminal, as runs and the audit log name them: `cli:alice`. The user of the
+/// login counts, also behind `sudo`.
 pub fn user() -> String {
-    let login = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|text| text.trim().parse::<u32>().ok());
-    let uid = login.filter(|uid| *uid != u32::MAX).unwrap_or_else(|| rustix::process::getuid().as_raw());
+    let login = std::fs::read_to_string("/proc/self/loginuid")
+        .ok()
+        .and_then(|text| text.trim().parse::<u32>().ok());
+    let uid =
+        login.filter(|uid| *uid != u32::MAX).unwrap_or_else(|| rustix::process::getuid().as_raw());
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let is_plain = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    let is_plain = |name: &&str| {
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    };
     let name = users.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next().filter(is_plain)?;
@@ -72,7 +78,9 @@ pub fn user() -> String {
 /// An empty table with a header, as wide as the terminal.
 fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_header(header.into_iter().collect::<Vec<_>>());
+    table
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.into_iter().collect::<Vec<_>>());
     table
 }
 
@@ -92,7 +100,9 @@ fn audit(operation: &str, record: &str, run: &str, parameters: &str) {
 async fn result_of(mut run: StartedRun, doing: &str) -> anyhow::Result<Arc<SyncResult>> {
     let started = Instant::now();
     let result = loop {
-        match tokio::time::timeout(Duration::from_millis(200), run.ended.wait_for(Option::is_some)).await {
+        match tokio::time::timeout(Duration::from_millis(200), run.ended.wait_for(Option::is_some))
+            .await
+        {
             Ok(ended) => break ended.context("the run stopped without a result")?.clone(),
             Err(_) => show_progress(&format!("{doing} … {:.0} s", started.elapsed().as_secs_f64())),
         }
@@ -100,7 +110,8 @@ async fn result_of(mut run: StartedRun, doing: &str) -> anyhow::Result<Arc<SyncR
     show_progress("");
     let result = result.context("the run ended without a result")?;
     let (caller, run) = (user(), run.id.to_string());
-    let outcome = format!("{} {}", result.sync_status, result.error_code.as_deref().unwrap_or_default());
+    let outcome =
+        format!("{} {}", result.sync_status, result.error_code.as_deref().unwrap_or_default());
     tracing::info!(target: "audit", caller, sync_run_id = run, outcome = outcome.trim_end(), "ended");
     Ok(result)
 }
@@ -110,7 +121,9 @@ async fn run_to_its_end(app: App, run: StartedRun, doing: &str) -> anyhow::Resul
     if run.is_paused {
         let id = run.id;
         app.end().await?;
-        print(format_args!("The service is paused: the run {id} waits, and goes on by itself after `sync-to-m3ter resume`"));
+        print(format_args!(
+            "The service is paused: the run {id} waits, and goes on by itself after `sync-to-m3ter resume`"
+        ));
         return Ok(Outcome::Failed);
     }
     let result = result_of(run, doing).await;

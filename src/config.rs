@@ -76,7 +76,9 @@ struct Reader<'a> {
 
 impl Config {
     /// Reads all variables; a blank one counts as absent.
-    pub fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
+    pub fn from_variables(
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigProblems> {
         let mut reader = Reader { variable, problems: Vec::new() };
         let access = reader.access();
         let listen_address = reader.listen_address();
@@ -97,9 +99,23 @@ impl Config {
         let org_id = reader.organization();
         let api_key = reader.required_secret("M3TER_API_KEY", "M3TER_API_KEY_FILE");
         let api_secret = reader.required_secret("M3TER_API_SECRET", "M3TER_API_SECRET_FILE");
-        let requests_per_second = reader.number("M3TER_REQUESTS_PER_SECOND", 50, 0..=10_000, "requests, or 0 for no limit");
+        let requests_per_second = reader.number(
+            "M3TER_REQUESTS_PER_SECOND",
+            50,
+            0..=10_000,
+            "requests, or 0 for no limit",
+        );
         let window_margin = reader.number("M3TER_WINDOW_MARGIN_MS", 20, 0..=500, "milliseconds");
-        match (listen_address, login_url, client_id, credentials, base_url, org_id, api_key, api_secret) {
+        match (
+            listen_address,
+            login_url,
+            client_id,
+            credentials,
+            base_url,
+            org_id,
+            api_key,
+            api_secret,
+        ) {
             (
                 Some(listen_address),
                 Some(login_url),
@@ -119,14 +135,25 @@ impl Config {
                 mappings_dir,
                 commitment_billing,
                 runs,
-                limits: SyncLimits { time: Duration::from_secs(time), callouts: u32::try_from(callouts).unwrap_or(u32::MAX) },
-                salesforce: salesforce::Config { login_url, client_id, credentials, org_id: salesforce_org_id, api_version },
+                limits: SyncLimits {
+                    time: Duration::from_secs(time),
+                    callouts: u32::try_from(callouts).unwrap_or(u32::MAX),
+                },
+                salesforce: salesforce::Config {
+                    login_url,
+                    client_id,
+                    credentials,
+                    org_id: salesforce_org_id,
+                    api_version,
+                },
                 m3ter: m3ter::Config {
                     base_url,
                     org_id,
                     api_key,
                     api_secret,
-                    requests_per_second: u32::try_from(requests_per_second).ok().filter(|limit| *limit > 0),
+                    requests_per_second: u32::try_from(requests_per_second)
+                        .ok()
+                        .filter(|limit| *limit > 0),
                     window_margin: Duration::from_millis(window_margin),
                 },
             }),
@@ -138,14 +165,23 @@ impl Config {
 /// Where the service listens, for whoever asks for nothing else of the configuration.
 pub fn listen_address(variable: &dyn Fn(&str) -> Option<String>) -> Result<SocketAddr, String> {
     let text = given(variable, "LISTEN_ADDRESS").unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-    text.parse().map_err(|_| "LISTEN_ADDRESS is no address with a port such as 127.0.0.1:8080".to_owned())
+    text.parse()
+        .map_err(|_| "LISTEN_ADDRESS is no address with a port such as 127.0.0.1:8080".to_owned())
 }
 
 /// A secret that is read once: of a variable, or in the file that the other one names.
-pub fn optional_secret(variable: &dyn Fn(&str) -> Option<String>, name: &str, file_name: &'static str) -> Result<Option<String>, String> {
+pub fn optional_secret(
+    variable: &dyn Fn(&str) -> Option<String>,
+    name: &str,
+    file_name: &'static str,
+) -> Result<Option<String>, String> {
     match (given(variable, name), given(variable, file_name)) {
-        (Some(_), Some(_)) => Err(format!("{name} and {file_name} are both set; set one of the two")),
-        (None, Some(path)) => Secret::in_file(file_name, path.into()).read().map(|secret| Some(secret.expose_secret().to_owned())),
+        (Some(_), Some(_)) => {
+            Err(format!("{name} and {file_name} are both set; set one of the two"))
+        }
+        (None, Some(path)) => Secret::in_file(file_name, path.into())
+            .read()
+            .map(|secret| Some(secret.expose_secret().to_owned())),
         (given, None) => Ok(given),
     }
 }
@@ -154,7 +190,8 @@ fn given(variable: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<String
     variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
-/// The proxies of README and `deploy/` ask every 2 s whether a replica is ready, and wait 2 s for the answer.
+/// The proxies of README and `deploy/` ask every 2 s whether a replica is ready, and wait 2 s for
+/// the answer.
 const SHUTDOWN_DRAIN_SECONDS: u64 = 5;
 /// A week: whoever wants more wants none.
 const MOST_LOCKOUT_MINUTES: u64 = 7 * 24 * 60;
@@ -168,12 +205,27 @@ impl Reader<'_> {
     fn runs(&mut self) -> RunSettings {
         let default = RunSettings::default();
         let lease = self.number("RUN_LEASE", default.lease.as_secs(), 2..=600, "seconds");
-        let grace = self.number("SHUTDOWN_GRACE", default.shutdown_grace.as_secs(), 1..=600, "seconds");
+        let grace =
+            self.number("SHUTDOWN_GRACE", default.shutdown_grace.as_secs(), 1..=600, "seconds");
         // Without keys, what comes through a proxy is refused: none has to notice.
-        let drain = if self.optional("API_KEYS_FILE").is_some() { SHUTDOWN_DRAIN_SECONDS.min(grace / 2) } else { 0 };
-        let drain = self.number("SHUTDOWN_DRAIN", drain, 0..=grace / 2, "seconds (at most half of SHUTDOWN_GRACE)");
+        let drain = if self.optional("API_KEYS_FILE").is_some() {
+            SHUTDOWN_DRAIN_SECONDS.min(grace / 2)
+        } else {
+            0
+        };
+        let drain = self.number(
+            "SHUTDOWN_DRAIN",
+            drain,
+            0..=grace / 2,
+            "seconds (at most half of SHUTDOWN_GRACE)",
+        );
         let days = self.number("RUN_RETENTION", 90, 0..=36_500, "days, or 0 to keep runs for ever");
-        let rows = self.number("RUN_HISTORY_ROWS", default.history_rows.unwrap_or(0), 0..=1_000_000_000, "runs, or 0 for any number");
+        let rows = self.number(
+            "RUN_HISTORY_ROWS",
+            default.history_rows.unwrap_or(0),
+            0..=1_000_000_000,
+            "runs, or 0 for any number",
+        );
         let at_once = self.number("RUNS_AT_ONCE", default.at_once.into(), 1..=10_000, "runs");
         let waiting = self.number("RUNS_WAITING", default.waiting.into(), 1..=1_000_000, "runs");
         RunSettings {
@@ -181,7 +233,8 @@ impl Reader<'_> {
             at_once: u32::try_from(at_once).unwrap_or(u32::MAX),
             waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
             retry_after: self.retry_after().unwrap_or(default.retry_after),
-            retention: Some(Duration::from_hours(days * 24)).filter(|retention| !retention.is_zero()),
+            retention: Some(Duration::from_hours(days * 24))
+                .filter(|retention| !retention.is_zero()),
             dry_run_retention: default.dry_run_retention,
             history_rows: Some(rows).filter(|rows| *rows > 0),
             shutdown_grace: Duration::from_secs(grace),
@@ -208,14 +261,20 @@ impl Reader<'_> {
             None | Some("false") => false,
             Some("true") => true,
             Some(_) => {
-                self.problems.push(format!("{name} takes `true` or `false`, and has something else"));
+                self.problems
+                    .push(format!("{name} takes `true` or `false`, and has something else"));
                 false
             }
         }
     }
 
     /// A limit that is off unless it is set.
-    fn limit(&mut self, name: &str, range: std::ops::RangeInclusive<u64>, unit: &str) -> Option<u32> {
+    fn limit(
+        &mut self,
+        name: &str,
+        range: std::ops::RangeInclusive<u64>,
+        unit: &str,
+    ) -> Option<u32> {
         self.optional(name)?;
         u32::try_from(self.number(name, 0, range, unit)).ok()
     }
@@ -236,8 +295,15 @@ impl Reader<'_> {
             return Some(Vec::new());
         }
         let longest = Decimal::from(LONGEST_RETRY_MINUTES);
-        let minutes = |word: &str| word.trim().parse::<Decimal>().ok().filter(|minutes| *minutes > Decimal::ZERO && *minutes <= longest);
-        let delay = |word: &str| Some(Duration::from_millis((minutes(word)? * Decimal::from(60_000)).to_u64()?));
+        let minutes = |word: &str| {
+            word.trim()
+                .parse::<Decimal>()
+                .ok()
+                .filter(|minutes| *minutes > Decimal::ZERO && *minutes <= longest)
+        };
+        let delay = |word: &str| {
+            Some(Duration::from_millis((minutes(word)? * Decimal::from(60_000)).to_u64()?))
+        };
         let delays: Option<Vec<Duration>> = text.split(',').map(delay).collect();
         let delays = delays.filter(|delays| delays.len() <= MOST_TRIES);
         if delays.is_none() {
@@ -268,11 +334,18 @@ impl Reader<'_> {
                 Err(error) => self.problems.push(format!("API_KEYS_FILE: {error}")),
             }
         }
-        let minutes = self.number("KEYS_LOCKOUT_MINUTES", 0, 0..=MOST_LOCKOUT_MINUTES, "minutes, or 0 to lock nobody out");
+        let minutes = self.number(
+            "KEYS_LOCKOUT_MINUTES",
+            0,
+            0..=MOST_LOCKOUT_MINUTES,
+            "minutes, or 0 to lock nobody out",
+        );
         let lock_out_after = Some(Duration::from_mins(minutes)).filter(|time| !time.is_zero());
         let callers = callers.map(|callers| callers.locking_out_after(lock_out_after));
         let mut trusted_proxies = Vec::new();
-        for text in self.optional("TRUSTED_PROXIES").iter().flat_map(|list| list.split(',')).map(str::trim) {
+        for text in
+            self.optional("TRUSTED_PROXIES").iter().flat_map(|list| list.split(',')).map(str::trim)
+        {
             match text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)) {
                 Some(network) => trusted_proxies.push(network),
                 None => self
@@ -286,13 +359,26 @@ impl Reader<'_> {
                     .to_owned(),
             );
         }
-        let requests_per_minute = self.number("CALLER_REQUESTS_PER_MINUTE", u64::from(REQUESTS_PER_MINUTE), 1..=1_000_000, "requests");
-        Access { callers, trusted_proxies, requests_per_minute: u32::try_from(requests_per_minute).unwrap_or(u32::MAX) }
+        let requests_per_minute = self.number(
+            "CALLER_REQUESTS_PER_MINUTE",
+            u64::from(REQUESTS_PER_MINUTE),
+            1..=1_000_000,
+            "requests",
+        );
+        Access {
+            callers,
+            trusted_proxies,
+            requests_per_minute: u32::try_from(requests_per_minute).unwrap_or(u32::MAX),
+        }
     }
 
     fn listen_address(&mut self) -> Option<SocketAddr> {
         match listen_address(self.variable) {
-            Ok(address) if address.ip().is_loopback() || self.optional("API_KEYS_FILE").is_some() => Some(address),
+            Ok(address)
+                if address.ip().is_loopback() || self.optional("API_KEYS_FILE").is_some() =>
+            {
+                Some(address)
+            }
             Ok(address) => {
                 self.problems.push(format!(
                     "LISTEN_ADDRESS is {address}, which others can reach: set API_KEYS_FILE (`sync-to-m3ter keys new` makes keys), or use 127.0.0.1 or [::1]"
@@ -313,7 +399,8 @@ impl Reader<'_> {
         if is_open.as_deref().is_some_and(|word| word != "true" && word != "false") {
             self.problems.push("METRICS_OPEN takes `true` or `false`".to_owned());
         }
-        let is_guarded = is_open.as_deref() == Some("true") || self.optional("METRICS_TOKEN_FILE").is_some();
+        let is_guarded =
+            is_open.as_deref() == Some("true") || self.optional("METRICS_TOKEN_FILE").is_some();
         match address {
             None => self.problems.push("METRICS_ADDRESS is no address with a port such as 127.0.0.1:9090".to_owned()),
             Some(address) if !address.ip().is_loopback() && !is_guarded => self.problems.push(format!(
@@ -328,20 +415,33 @@ impl Reader<'_> {
         let path = PathBuf::from(self.optional("METRICS_TOKEN_FILE")?);
         match std::fs::read_to_string(&path) {
             Ok(token) if token.trim().len() >= SHORTEST_TOKEN => {}
-            Ok(_) => self
-                .problems
-                .push(format!("METRICS_TOKEN_FILE `{}` holds no token of at least {SHORTEST_TOKEN} characters", path.display())),
-            Err(error) => self.problems.push(format!("METRICS_TOKEN_FILE `{}`: {error}", path.display())),
+            Ok(_) => self.problems.push(format!(
+                "METRICS_TOKEN_FILE `{}` holds no token of at least {SHORTEST_TOKEN} characters",
+                path.display()
+            )),
+            Err(error) => {
+                self.problems.push(format!("METRICS_TOKEN_FILE `{}`: {error}", path.display()))
+            }
         }
         Some(path)
     }
 
-    fn number(&mut self, name: &str, default: u64, range: std::ops::RangeInclusive<u64>, unit: &str) -> u64 {
+    fn number(
+        &mut self,
+        name: &str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+        unit: &str,
+    ) -> u64 {
         let Some(text) = self.optional(name) else { return default };
         match text.parse::<u64>() {
             Ok(number) if range.contains(&number) => number,
             _ => {
-                self.problems.push(format!("{name} takes {} to {} {unit}, and has something else", range.start(), range.end()));
+                self.problems.push(format!(
+                    "{name} takes {} to {} {unit}, and has something else",
+                    range.start(),
+                    range.end()
+                ));
                 default
             }
         }
@@ -359,7 +459,8 @@ impl Reader<'_> {
             return None;
         };
         if url.scheme() != "https" && !(url.scheme() == "http" && salesforce::is_loopback(&url)) {
-            self.problems.push(format!("{name} must begin with https:// (http:// is for loopback only)"));
+            self.problems
+                .push(format!("{name} must begin with https:// (http:// is for loopback only)"));
             return None;
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -379,11 +480,13 @@ impl Reader<'_> {
         None
     }
 
-    /// The secret of a variable, or the one in the file that the other one names; `None` with a problem, or if neither is set.
+    /// The secret of a variable, or the one in the file that the other one names; `None` with a
+    /// problem, or if neither is set.
     fn secret(&mut self, name: &str, file_name: &'static str) -> Option<Secret> {
         match (self.optional(name), self.optional(file_name)) {
             (Some(_), Some(_)) => {
-                self.problems.push(format!("{name} and {file_name} are both set; set one of the two"));
+                self.problems
+                    .push(format!("{name} and {file_name} are both set; set one of the two"));
                 None
             }
             (Some(text), None) => Some(text.into()),
@@ -411,13 +514,24 @@ impl Reader<'_> {
     }
 
     fn credentials(&mut self) -> Option<Credentials> {
-        let secret_is_said = ["SALESFORCE_CLIENT_SECRET", "SALESFORCE_CLIENT_SECRET_FILE"].iter().any(|name| self.optional(name).is_some());
-        match (secret_is_said, self.optional("SALESFORCE_USERNAME"), self.optional("SALESFORCE_PRIVATE_KEY_FILE")) {
-            (true, None, None) => self.secret("SALESFORCE_CLIENT_SECRET", "SALESFORCE_CLIENT_SECRET_FILE").map(Credentials::ClientSecret),
+        let secret_is_said = ["SALESFORCE_CLIENT_SECRET", "SALESFORCE_CLIENT_SECRET_FILE"]
+            .iter()
+            .any(|name| self.optional(name).is_some());
+        match (
+            secret_is_said,
+            self.optional("SALESFORCE_USERNAME"),
+            self.optional("SALESFORCE_PRIVATE_KEY_FILE"),
+        ) {
+            (true, None, None) => self
+                .secret("SALESFORCE_CLIENT_SECRET", "SALESFORCE_CLIENT_SECRET_FILE")
+                .map(Credentials::ClientSecret),
             (false, Some(username), Some(path)) => {
                 let key = Secret::in_file("SALESFORCE_PRIVATE_KEY_FILE", path.clone().into());
-                if std::fs::metadata(&path).is_ok_and(|file| file.permissions().mode() & 0o044 != 0) {
-                    tracing::warn!("SALESFORCE_PRIVATE_KEY_FILE `{path}` can be read by others than its owner: `chmod 600` it");
+                if std::fs::metadata(&path).is_ok_and(|file| file.permissions().mode() & 0o044 != 0)
+                {
+                    tracing::warn!(
+                        "SALESFORCE_PRIVATE_KEY_FILE `{path}` can be read by others than its owner: `chmod 600` it"
+                    );
                 }
                 let pem = key.read().map_err(|problem| self.problems.push(problem)).ok()?;
                 if let Err(problem) = SigningKey::from_pem(pem.expose_secret().as_bytes()) {
@@ -427,7 +541,8 @@ impl Reader<'_> {
                 Some(Credentials::SignedAssertion { username, key })
             }
             _ => {
-                let which = if secret_is_said { "one of the two, not both" } else { "one of the two" };
+                let which =
+                    if secret_is_said { "one of the two, not both" } else { "one of the two" };
                 self.problems.push(format!(
                     "Salesforce takes SALESFORCE_CLIENT_SECRET (or SALESFORCE_CLIENT_SECRET_FILE), or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY_FILE; set {which}"
                 ));
@@ -440,17 +555,23 @@ impl Reader<'_> {
         let text = self.optional("SALESFORCE_ORG_ID")?;
         let id = SalesforceId::parse(&text).ok().filter(|id| id.key_prefix() == "00D");
         if id.is_none() {
-            self.problems.push("SALESFORCE_ORG_ID is not an organization ID (00D…, 15 or 18 characters)".to_owned());
+            self.problems.push(
+                "SALESFORCE_ORG_ID is not an organization ID (00D…, 15 or 18 characters)"
+                    .to_owned(),
+            );
         }
         id
     }
 
     fn api_version(&mut self) -> String {
         let version = self.optional("SALESFORCE_API_VERSION").unwrap_or_else(|| "60.0".to_owned());
-        let is_version =
-            version.split_once('.').is_some_and(|(major, minor)| major.parse::<u16>().is_ok_and(|major| major >= 58) && minor == "0");
+        let is_version = version.split_once('.').is_some_and(|(major, minor)| {
+            major.parse::<u16>().is_ok_and(|major| major >= 58) && minor == "0"
+        });
         if !is_version {
-            self.problems.push("SALESFORCE_API_VERSION takes 58.0 or later, and has something else".to_owned());
+            self.problems.push(
+                "SALESFORCE_API_VERSION takes 58.0 or later, and has something else".to_owned(),
+            );
         }
         version
     }

@@ -1,6 +1,7 @@
 //! The words of the product: ids, dates, money, the six m3ter entities, findings and results.
 //!
-//! Everything here is data and functions on data. It never does I/O, reads a clock, or names another module of the crate.
+//! Everything here is data and functions on data. It never does I/O, reads a clock, or names
+//! another module of the crate.
 
 pub mod actual;
 pub mod catalog;

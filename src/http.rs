@@ -1,6 +1,7 @@
 //! The HTTP face: one file for each endpoint, faults in one shape.
 //!
-//! It names `domain` and `sync` only. A handler starts a sync and waits for its result; it never runs one.
+//! It names `domain` and `sync` only. A handler starts a sync and waits for its result; it never
+//! runs one.
 
 mod body;
 mod end_date;
@@ -63,14 +64,20 @@ pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places
         .route("/pause", post(pause::pause))
         .route("/resume", post(pause::resume))
         .route("/pauses", get(pause::list))
-        .route("/openapi.yaml", get(async || ([(header::CONTENT_TYPE, "application/yaml")], OPENAPI)))
+        .route(
+            "/openapi.yaml",
+            get(async || ([(header::CONTENT_TYPE, "application/yaml")], OPENAPI)),
+        )
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .fallback(async |uri: Uri| {
             Fault::new(
                 StatusCode::NOT_FOUND,
                 "NOT_FOUND",
-                format!("There is nothing at `{}`; `/openapi.yaml` says what there is", shown::sentence(uri.path())),
+                format!(
+                    "There is nothing at `{}`; `/openapi.yaml` says what there is",
+                    shown::sentence(uri.path())
+                ),
             )
         })
         .method_not_allowed_fallback(not_allowed)
@@ -80,7 +87,12 @@ pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places
         .layer(middleware::from_fn_with_state(Gate::new(access), gate::pass))
         .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
-            Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "An internal error occurred").into_response()
+            Fault::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "INTERNAL_ERROR",
+                "An internal error occurred",
+            )
+            .into_response()
         }))
         .layer(middleware::from_fn_with_state(strangers, request_id::with_request_id))
         .with_state(syncs)
@@ -88,7 +100,16 @@ pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places
 
 /// A Flow reads no `Allow` header, so the message names the method too.
 async fn not_allowed(path: MatchedPath) -> Fault {
-    let reads = matches!(path.as_str(), "/sync-runs" | "/sync-runs/{syncRunId}" | "/pauses" | "/openapi.yaml" | "/livez" | "/readyz");
-    let message = format!("This method is not allowed here; send {}", if reads { "GET" } else { "POST" });
+    let reads = matches!(
+        path.as_str(),
+        "/sync-runs"
+            | "/sync-runs/{syncRunId}"
+            | "/pauses"
+            | "/openapi.yaml"
+            | "/livez"
+            | "/readyz"
+    );
+    let message =
+        format!("This method is not allowed here; send {}", if reads { "GET" } else { "POST" });
     Fault::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
 }

@@ -1,7 +1,7 @@
 //! The m3ter Config API: one method for each operation that a sync needs.
 //!
-//! All entities share one engine: a list, a GET, a POST and a PUT differ in their path and their operation's name only. Source: m3ter
-//! API reference, <https://docs.m3ter.com/reference>.
+//! All entities share one engine: a list, a GET, a POST and a PUT differ in their path and their
+//! operation's name only. Source: m3ter API reference, <https://docs.m3ter.com/reference>.
 
 mod ending;
 #[doc(hidden)]
@@ -26,13 +26,17 @@ use crate::domain::personal::without_emails;
 use crate::domain::settings::OverlappingPlans;
 use crate::domain::shown;
 use crate::secret::{Accepted, Secret, Shown};
-use crate::transport::{Answer, Budget, Call, CalloutError, Limiter, Meaning, Refusal, Token, TokenCache, Transport, Urgency, Vendor};
+use crate::transport::{
+    Answer, Budget, Call, CalloutError, Limiter, Meaning, Refusal, Token, TokenCache, Transport,
+    Urgency, Vendor,
+};
 
 pub use ending::{EndingOwner, Endings, Replacement};
 pub use list::ListFilter;
 pub use refusal::RefusalKind;
 
-/// What a second is longer by, as the limit is kept, unless somebody says otherwise: requests do not all take the same time to arrive.
+/// What a second is longer by, as the limit is kept, unless somebody says otherwise: requests do
+/// not all take the same time to arrive.
 pub const WINDOW_MARGIN: Duration = Duration::from_millis(20);
 
 /// Where m3ter is and who asks.
@@ -89,7 +93,8 @@ impl OrganizationConfig {
     pub fn from_json(body: &Json) -> Result<Self, String> {
         let text = |field: &str| body.get(field).and_then(Json::as_str).unwrap_or_default();
         let name = text("timezone");
-        let time_zone = TimeZone::get(name).or_else(|_| TimeZone::posix(name)).map_err(|_| name.to_owned())?;
+        let time_zone =
+            TimeZone::get(name).or_else(|_| TimeZone::posix(name)).map_err(|_| name.to_owned())?;
         let overlapping_plans = match body.get("allowOverlappingPlans") {
             Some(Json::Bool(true)) => OverlappingPlans::Allowed,
             _ => OverlappingPlans::Refused,
@@ -127,14 +132,24 @@ impl Client {
     }
 
     async fn fetch_token(&self, budget: &Budget) -> Result<Token, CalloutError> {
-        let log_in = |shown: Shown| async move { login::fetch_token(&self.transport, &self.config, &shown, budget).await };
+        let log_in = |shown: Shown| async move {
+            login::fetch_token(&self.transport, &self.config, &shown, budget).await
+        };
         // Apart from the future of each callout that may need it.
-        Box::pin(self.transport.log_in_with(login::OPERATION, &self.accepted, self.config.shown(), log_in)).await
+        Box::pin(self.transport.log_in_with(
+            login::OPERATION,
+            &self.accepted,
+            self.config.shown(),
+            log_in,
+        ))
+        .await
     }
 
     /// Logs in with a key or a secret whose file has changed, while the earlier one still serves.
     pub async fn take_in_new_secrets(&self, budget: &Budget) -> bool {
-        let log_in = |shown: Shown| async move { login::fetch_token(&self.transport, &self.config, &shown, budget).await };
+        let log_in = |shown: Shown| async move {
+            login::fetch_token(&self.transport, &self.config, &shown, budget).await
+        };
         self.transport.take_in_new_secrets(&self.accepted, self.config.shown(), log_in).await
     }
 
@@ -144,7 +159,12 @@ impl Client {
     }
 
     /// The object with this id; `None` when m3ter answers 404.
-    pub async fn fetch(&self, kind: EntityKind, id: &M3terId, budget: &Budget) -> Result<Option<ActualObject>, CalloutError> {
+    pub async fn fetch(
+        &self,
+        kind: EntityKind,
+        id: &M3terId,
+        budget: &Budget,
+    ) -> Result<Option<ActualObject>, CalloutError> {
         let call = Call::read(operation::get(kind));
         let url = below(&self.organization, &[kind.plural(), id.as_str()]);
         match self.send(call, budget, |http| http.get(url.clone())).await {
@@ -154,8 +174,14 @@ impl Client {
         }
     }
 
-    /// Creates an object. m3ter has no idempotency key: an error whose effect is unknown has to be settled by a look-up.
-    pub async fn create(&self, kind: EntityKind, body: &Map<String, Json>, budget: &Budget) -> Result<ActualObject, CalloutError> {
+    /// Creates an object. m3ter has no idempotency key: an error whose effect is unknown has to be
+    /// settled by a look-up.
+    pub async fn create(
+        &self,
+        kind: EntityKind,
+        body: &Map<String, Json>,
+        budget: &Budget,
+    ) -> Result<ActualObject, CalloutError> {
         let call = Call::write(operation::post(kind), operation::urgency(kind));
         let url = below(&self.organization, &[kind.plural()]);
         let answer = self.send(call, budget, |http| http.post(url.clone()).json(body)).await?;
@@ -177,12 +203,17 @@ impl Client {
     }
 
     /// All plan templates, by code; those without one cannot be meant by any.
-    pub async fn fetch_plan_templates(&self, budget: &Budget) -> Result<HashMap<String, PlanTemplate>, CalloutError> {
-        let templates = self.fetch_all("ListPlanTemplates", &["plantemplates"], &[], budget).await?;
+    pub async fn fetch_plan_templates(
+        &self,
+        budget: &Budget,
+    ) -> Result<HashMap<String, PlanTemplate>, CalloutError> {
+        let templates =
+            self.fetch_all("ListPlanTemplates", &["plantemplates"], &[], budget).await?;
         Ok(templates.iter().filter_map(read_template).collect())
     }
 
-    /// The ids of what has these codes, by code. Where m3ter cannot ask for codes, the list is read until all are found.
+    /// The ids of what has these codes, by code. Where m3ter cannot ask for codes, the list is read
+    /// until all are found.
     pub async fn fetch_ids(
         &self,
         catalogued: Catalogued,
@@ -195,13 +226,18 @@ impl Client {
             Catalogued::PlanGroup => ("ListPlanGroups", &["plangroups"], false),
             Catalogued::Product => ("ListProducts", &["products"], false),
             Catalogued::Aggregation => ("ListAggregations", &["aggregations"], true),
-            Catalogued::CompoundAggregation => ("ListCompoundAggregations", &["compoundaggregations"], true),
-            Catalogued::BillGroupingKey => ("ListBillGroupingKeys", &["picklists", "billgroupingkeys"], true),
+            Catalogued::CompoundAggregation => {
+                ("ListCompoundAggregations", &["compoundaggregations"], true)
+            }
+            Catalogued::BillGroupingKey => {
+                ("ListBillGroupingKeys", &["picklists", "billgroupingkeys"], true)
+            }
             Catalogued::Account => ("ListAccounts", &["accounts"], true),
         };
         let mut found = HashMap::new();
         let mut take = |json: &Json| {
-            let (id, code) = (json.get("id").and_then(Json::as_str), json.get("code").and_then(Json::as_str));
+            let (id, code) =
+                (json.get("id").and_then(Json::as_str), json.get("code").and_then(Json::as_str));
             if let (Some(Ok(id)), Some(code)) = (id.map(M3terId::parse), code)
                 && codes.iter().any(|wanted| wanted == code)
             {
@@ -211,7 +247,8 @@ impl Client {
         };
         if can_ask {
             for codes in codes.chunks(list::MOST_VALUES) {
-                let parameters: Vec<(&str, &str)> = codes.iter().map(|code| ("codes", code.as_str())).collect();
+                let parameters: Vec<(&str, &str)> =
+                    codes.iter().map(|code| ("codes", code.as_str())).collect();
                 for json in self.fetch_all(operation, path, &parameters, budget).await? {
                     take(&json);
                 }
@@ -224,17 +261,30 @@ impl Client {
 
     /// The codes of the organization's currencies.
     pub async fn fetch_currencies(&self, budget: &Budget) -> Result<Vec<String>, CalloutError> {
-        let currencies = self.fetch_all("ListCurrencies", &["picklists", "currency"], &[], budget).await?;
-        Ok(currencies.iter().filter_map(|json| json.get("code")?.as_str().map(ToOwned::to_owned)).collect())
+        let currencies =
+            self.fetch_all("ListCurrencies", &["picklists", "currency"], &[], budget).await?;
+        Ok(currencies
+            .iter()
+            .filter_map(|json| json.get("code")?.as_str().map(ToOwned::to_owned))
+            .collect())
     }
 
     /// What the organization has set: time zone, currency, overlapping plans.
-    pub async fn fetch_organization_config(&self, budget: &Budget) -> Result<OrganizationConfig, CalloutError> {
+    pub async fn fetch_organization_config(
+        &self,
+        budget: &Budget,
+    ) -> Result<OrganizationConfig, CalloutError> {
         let call = Call::read("GetOrganizationConfig");
         let url = below(&self.organization, &["organizationconfig"]);
-        let Answer { status, body, .. } = self.send(call, budget, |http| http.get(url.clone())).await?;
-        OrganizationConfig::from_json(&body)
-            .map_err(|name| self.transport.unusable(call, status, &format!("the time zone `{}` is not known", shown::word(&name))))
+        let Answer { status, body, .. } =
+            self.send(call, budget, |http| http.get(url.clone())).await?;
+        OrganizationConfig::from_json(&body).map_err(|name| {
+            self.transport.unusable(
+                call,
+                status,
+                &format!("the time zone `{}` is not known", shown::word(&name)),
+            )
+        })
     }
 
     async fn send(
@@ -244,13 +294,17 @@ impl Client {
         request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
     ) -> Result<Answer, CalloutError> {
         let log_in = || self.fetch_token(budget);
-        let with_token =
-            |token: &crate::transport::Token| request(self.transport.http()).header(reqwest::header::AUTHORIZATION, token.header.clone());
+        let with_token = |token: &crate::transport::Token| {
+            request(self.transport.http())
+                .header(reqwest::header::AUTHORIZATION, token.header.clone())
+        };
         self.transport.send(call, budget, log_in, with_token, Ok).await
     }
 
     fn object(&self, call: Call, answer: Answer) -> Result<ActualObject, CalloutError> {
-        ActualObject::from_json(answer.body).ok_or_else(|| self.transport.unusable(call, answer.status, "an answer without id and version"))
+        ActualObject::from_json(answer.body).ok_or_else(|| {
+            self.transport.unusable(call, answer.status, "an answer without id and version")
+        })
     }
 }
 
@@ -276,7 +330,10 @@ fn read_template(json: &Json) -> Option<(String, PlanTemplate)> {
 
 fn read_error(status: u16, body: &Json) -> Refusal {
     let message = body.get("message").and_then(Json::as_str);
-    let message = message.map_or_else(|| format!("status {status} without a message"), |text| shown::sentence(&without_emails(text)));
+    let message = message.map_or_else(
+        || format!("status {status} without a message"),
+        |text| shown::sentence(&without_emails(text)),
+    );
     let meaning = match status {
         401 | 403 => Meaning::StaleLogin,
         429 => Meaning::Limit,

@@ -34,7 +34,8 @@ struct CommandLine {
 enum Command {
     /// Run the service (the default); it is configured by environment variables.
     Serve,
-    /// Run the service against an emulated Salesforce org and an emulated m3ter organization, with example records.
+    /// Run the service against an emulated Salesforce org and an emulated m3ter organization, with
+    /// example records.
     Sandbox(Ports),
     /// Sync one record from the terminal.
     Sync {
@@ -52,7 +53,8 @@ enum Command {
     Keys(KeysCommand),
     /// End what m3ter bills for one record, from the terminal.
     EndDate(command::end_date::Ending),
-    /// Take ends that end dating made back, so that the next sync follows Salesforce; needs the database's settings only.
+    /// Take ends that end dating made back, so that the next sync follows Salesforce; needs the
+    /// database's settings only.
     Reopen(command::reopen::Reopened),
     /// Show, check and import mappings.
     #[command(subcommand)]
@@ -60,23 +62,29 @@ enum Command {
     /// Look at what was done, or do it again.
     #[command(subcommand)]
     Runs(RunsCommand),
-    /// Look at which m3ter object belongs to which Salesforce row, or change that; needs the database's settings only.
+    /// Look at which m3ter object belongs to which Salesforce row, or change that; needs the
+    /// database's settings only.
     #[command(subcommand)]
     Links(LinksCommand),
-    /// List the Accounts of m3ter that only a typed code leads to, and say that they are the right ones; needs the database's settings only.
+    /// List the Accounts of m3ter that only a typed code leads to, and say that they are the right
+    /// ones; needs the database's settings only.
     Adopt(command::adopt::Adoption),
-    /// In an incident: let no run begin, in any replica, until `resume`; needs the database's settings only.
+    /// In an incident: let no run begin, in any replica, until `resume`; needs the database's
+    /// settings only.
     Pause(Pausing),
     /// Let runs begin again, those that waited first.
     Resume(Resuming),
-    /// Look whether everything is in place: configuration, mappings, logins, fields, currency and time zone.
+    /// Look whether everything is in place: configuration, mappings, logins, fields, currency and
+    /// time zone.
     Check,
-    /// Ask the service that runs on this machine, at `LISTEN_ADDRESS`, whether it is well: the exit code is 0 or 1.
+    /// Ask the service that runs on this machine, at `LISTEN_ADDRESS`, whether it is well: the exit
+    /// code is 0 or 1.
     Health(HealthQuestion),
 }
 
 fn main() -> ExitCode {
-    // Two TLS libraries of one process would disagree about their cryptography at run time: it is chosen here, once.
+    // Two TLS libraries of one process would disagree about their cryptography at run time: it is
+    // chosen here, once.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return complain("the cryptography was chosen twice", Outcome::Unusable);
     }
@@ -94,28 +102,52 @@ fn main() -> ExitCode {
         _ => "warn,audit=info",
     };
     if matches!(command, Command::Serve) {
-        // Other processes of this user read neither its memory nor its environment, and no dump of it is written.
-        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+        // Other processes of this user read neither its memory nor its environment, and no dump of
+        // it is written.
+        let _ =
+            rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&format!("the runtime could not be started: {error}"), Outcome::Unusable),
+        Err(error) => {
+            return complain(
+                &format!("the runtime could not be started: {error}"),
+                Outcome::Unusable,
+            );
+        }
     };
-    let endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|endpoint| !endpoint.trim().is_empty());
-    let headers = match config::optional_secret(&variable, "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS_FILE") {
+    let endpoint =
+        variable("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|endpoint| !endpoint.trim().is_empty());
+    let headers = match config::optional_secret(
+        &variable,
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_HEADERS_FILE",
+    ) {
         Ok(headers) => headers,
         Err(problem) => return complain(&problem, Outcome::Unusable),
     };
     let collector = endpoint.map(|endpoint| Collector { endpoint, headers });
     let inside = runtime.enter();
-    let telemetry = match telemetry::start(&variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()), format, collector.as_ref()) {
+    let telemetry = match telemetry::start(
+        &variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()),
+        format,
+        collector.as_ref(),
+    ) {
         Ok(telemetry) => telemetry,
         Err(problem) => return complain(&problem, Outcome::Unusable),
     };
     drop(inside);
-    let needs_the_database_only =
-        matches!(command, Command::Links(_) | Command::Reopen(_) | Command::Adopt(_) | Command::Pause(_) | Command::Resume(_));
-    let config = if needs_the_database_only || matches!(command, Command::Sandbox(_) | Command::Keys(_) | Command::Health(_)) {
+    let needs_the_database_only = matches!(
+        command,
+        Command::Links(_)
+            | Command::Reopen(_)
+            | Command::Adopt(_)
+            | Command::Pause(_)
+            | Command::Resume(_)
+    );
+    let config = if needs_the_database_only
+        || matches!(command, Command::Sandbox(_) | Command::Keys(_) | Command::Health(_))
+    {
         None
     } else {
         Some(Config::from_variables(&variable))
@@ -123,23 +155,42 @@ fn main() -> ExitCode {
     let database = || config::database_url(&variable).map_err(anyhow::Error::msg);
     let outcome = runtime.block_on(async {
         match (command, config) {
-            (Command::Mapping(command), Some(config)) => command::mapping::run(command, config, database()).await,
+            (Command::Mapping(command), Some(config)) => {
+                command::mapping::run(command, config, database()).await
+            }
             (_, Some(Err(problems))) => Err(problems.into()),
             (Command::Serve, Some(Ok(config))) => command::serve::run(config).await,
             (Command::Sync { record_id, dry_run, expected_plan }, Some(Ok(config))) => {
                 let mode = if dry_run { SyncMode::DryRun } else { SyncMode::Apply };
                 command::sync::run(config, &record_id, mode, expected_plan).await
             }
-            (Command::EndDate(ending), Some(Ok(config))) => command::end_date::run(config, &ending).await,
+            (Command::EndDate(ending), Some(Ok(config))) => {
+                command::end_date::run(config, &ending).await
+            }
             (Command::Runs(command), Some(Ok(config))) => command::runs::run(config, command).await,
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
             (Command::Sandbox(ports), _) => command::sandbox::run(ports, &variable).await,
-            (Command::Links(command), _) => async { command::links::run(&database()?, command).await }.await,
-            (Command::Reopen(reopened), _) => async { command::reopen::run(&database()?, &reopened).await }.await,
-            (Command::Pause(pausing), _) => async { command::pause::pause(&database()?, &command::user(), &pausing).await }.await,
-            (Command::Resume(resuming), _) => async { command::pause::resume(&database()?, &command::user(), &resuming).await }.await,
-            (Command::Adopt(adoption), _) => async { command::adopt::run(&database()?, adoption).await }.await,
-            (Command::Keys(command), _) => command::keys::run(command, config::known_database(&variable), &command::user()).await,
+            (Command::Links(command), _) => {
+                async { command::links::run(&database()?, command).await }.await
+            }
+            (Command::Reopen(reopened), _) => {
+                async { command::reopen::run(&database()?, &reopened).await }.await
+            }
+            (Command::Pause(pausing), _) => {
+                async { command::pause::pause(&database()?, &command::user(), &pausing).await }
+                    .await
+            }
+            (Command::Resume(resuming), _) => {
+                async { command::pause::resume(&database()?, &command::user(), &resuming).await }
+                    .await
+            }
+            (Command::Adopt(adoption), _) => {
+                async { command::adopt::run(&database()?, adoption).await }.await
+            }
+            (Command::Keys(command), _) => {
+                command::keys::run(command, config::known_database(&variable), &command::user())
+                    .await
+            }
             (Command::Health(question), _) => match config::listen_address(&variable) {
                 Ok(address) => command::health::run(address, question).await,
                 Err(problem) => Err(anyhow::anyhow!(problem)),

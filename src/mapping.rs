@@ -1,7 +1,8 @@
 //! Mapping files: how a Salesforce record becomes m3ter objects.
 //!
-//! A file is parsed and checked as a whole when the service starts; the query is derived from it; a record resolves to desired
-//! objects and findings. The language is closed and declarative on purpose. Nothing here does I/O or reads a clock.
+//! A file is parsed and checked as a whole when the service starts; the query is derived from it; a
+//! record resolves to desired objects and findings. The language is closed and declarative on
+//! purpose. Nothing here does I/O or reads a clock.
 
 mod address;
 mod bands;
@@ -84,18 +85,26 @@ const BUILT_IN: [(&str, &str, &str); 5] = [
 ];
 
 fn built_in() -> Vec<MappingSource> {
-    BUILT_IN.iter().map(|(_, file, text)| MappingSource { name: (*file).to_owned(), bytes: text.as_bytes().to_vec() }).collect()
+    BUILT_IN
+        .iter()
+        .map(|(_, file, text)| MappingSource {
+            name: (*file).to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        })
+        .collect()
 }
 
 impl Mappings {
-    /// Lets each mapping that does not say how Commitments are billed have what the configuration says.
+    /// Lets each mapping that does not say how Commitments are billed have what the configuration
+    /// says.
     pub fn state_billing(&mut self, billing: Option<CommitmentBilling>) {
         for mapping in self.0.values_mut() {
             mapping.settings.commitment_billing = mapping.settings.commitment_billing.or(billing);
         }
     }
 
-    /// The built-in mappings with those of `sources` beside or in place of them; all faults of all files at once.
+    /// The built-in mappings with those of `sources` beside or in place of them; all faults of all
+    /// files at once.
     pub fn parse(sources: &[MappingSource]) -> Result<Self, Vec<MappingFault>> {
         let mut mappings: BTreeMap<String, Mapping> = BTreeMap::new();
         let mut faults = Vec::new();
@@ -116,9 +125,18 @@ impl Mappings {
                 Ok(Parsed::Mapping(mapping)) => {
                     let root = mapping.root.to_ascii_lowercase();
                     let is_own = !layer.is_built_in;
-                    if let Some(other) = is_own.then(|| own_roots.insert(root.clone(), mapping.file().to_owned())).flatten() {
+                    if let Some(other) = is_own
+                        .then(|| own_roots.insert(root.clone(), mapping.file().to_owned()))
+                        .flatten()
+                    {
                         let message = format!("`{}` is mapped in {other} already", mapping.root);
-                        faults.push(MappingFault::new(mapping.file(), 1, "root", message, "keep one file for each root object"));
+                        faults.push(MappingFault::new(
+                            mapping.file(),
+                            1,
+                            "root",
+                            message,
+                            "keep one file for each root object",
+                        ));
                     }
                     mappings.insert(root, Mapping { is_built_in: !is_own, ..*mapping });
                 }
@@ -129,13 +147,18 @@ impl Mappings {
         }
         // What a file has wrong is wrong in each one that extends it.
         let mut told = HashSet::new();
-        faults.retain(|fault| told.insert((fault.file.clone(), fault.line, fault.key.clone(), fault.message.clone())));
+        faults.retain(|fault| {
+            told.insert((fault.file.clone(), fault.line, fault.key.clone(), fault.message.clone()))
+        });
         if faults.is_empty() { Ok(Self(mappings)) } else { Err(faults) }
     }
 
     /// The text of the mapping that comes with the service, comments and all.
     pub fn built_in(sobject: &str) -> Option<&'static str> {
-        BUILT_IN.iter().find(|(root, ..)| root.eq_ignore_ascii_case(sobject)).map(|(.., text)| *text)
+        BUILT_IN
+            .iter()
+            .find(|(root, ..)| root.eq_ignore_ascii_case(sobject))
+            .map(|(.., text)| *text)
     }
 
     /// The root objects whose mappings come with the service.
@@ -175,10 +198,11 @@ impl Mapping {
         self.is_built_in
     }
 
-    /// Whether it is said how Commitments are billed: by the mapping's setting, by the configuration, by the fields of each Commitment
-    /// itself, or because there are none.
+    /// Whether it is said how Commitments are billed: by the mapping's setting, by the
+    /// configuration, by the fields of each Commitment itself, or because there are none.
     pub fn states_billing(&self) -> bool {
-        let mut commitments = self.mapped.objects.iter().filter(|object| object.kind == EntityKind::Commitment);
+        let mut commitments =
+            self.mapped.objects.iter().filter(|object| object.kind == EntityKind::Commitment);
         self.settings.commitment_billing.is_some() || commitments.all(rules::states_payment)
     }
 
@@ -200,8 +224,14 @@ impl Mapping {
     pub fn locate_field(&self, sobject: &str, field: &str) -> Option<(&str, usize)> {
         let is_it = |reference: &&FieldRef| {
             let last = reference.path.rsplit('.').next().unwrap_or_default();
-            last.eq_ignore_ascii_case(field) && (reference.path.contains('.') || self.sobject_of(reference).eq_ignore_ascii_case(sobject))
+            last.eq_ignore_ascii_case(field)
+                && (reference.path.contains('.')
+                    || self.sobject_of(reference).eq_ignore_ascii_case(sobject))
         };
-        self.mapped.field_refs().into_iter().find(is_it).map(|reference| self.files.place(reference.line))
+        self.mapped
+            .field_refs()
+            .into_iter()
+            .find(is_it)
+            .map(|reference| self.files.place(reference.line))
     }
 }

@@ -1,4 +1,5 @@
-//! The Salesforce REST API: login, queries, describes and collection updates. Source: Salesforce REST API Developer Guide.
+//! The Salesforce REST API: login, queries, describes and collection updates. Source: Salesforce
+//! REST API Developer Guide.
 
 mod access;
 mod assertion;
@@ -18,7 +19,10 @@ use url::Url;
 
 use crate::domain::ids::SalesforceId;
 use crate::secret::{Accepted, Secret, Shown};
-use crate::transport::{Answer, Budget, Call, CalloutError, CalloutErrorKind, Limiter, Token, TokenCache, Transport, Unwrap, Vendor};
+use crate::transport::{
+    Answer, Budget, Call, CalloutError, CalloutErrorKind, Limiter, Token, TokenCache, Transport,
+    Unwrap, Vendor,
+};
 
 pub use access::FoundRow;
 pub use assertion::SigningKey;
@@ -79,7 +83,12 @@ pub struct Client {
 impl Client {
     /// A client that has not connected yet.
     pub fn new(config: Config) -> Result<Self, reqwest::Error> {
-        let transport = Transport::new(Vendor::Salesforce, &config.login_url, Limiter::without_limit(), refusal::read)?;
+        let transport = Transport::new(
+            Vendor::Salesforce,
+            &config.login_url,
+            Limiter::without_limit(),
+            refusal::read,
+        )?;
         Ok(Self { transport, config, accepted: Accepted::default() })
     }
 
@@ -94,7 +103,10 @@ impl Client {
     }
 
     /// The org that the login belongs to; `None` where Salesforce does not name it.
-    pub async fn organization(&self, budget: &Budget) -> Result<Option<SalesforceId>, CalloutError> {
+    pub async fn organization(
+        &self,
+        budget: &Budget,
+    ) -> Result<Option<SalesforceId>, CalloutError> {
         Ok(self.token(budget).await?.organization_id.and_then(|id| SalesforceId::parse(&id).ok()))
     }
 
@@ -103,15 +115,27 @@ impl Client {
     }
 
     async fn fetch_token(&self, budget: &Budget) -> Result<Token, CalloutError> {
-        let log_in = |shown: Shown| async move { login::fetch_token(&self.transport, &self.config, &shown, budget).await };
+        let log_in = |shown: Shown| async move {
+            login::fetch_token(&self.transport, &self.config, &shown, budget).await
+        };
         // Apart from the future of each callout that may need it.
-        Box::pin(self.transport.log_in_with(login::OPERATION, &self.accepted, self.config.credentials.read(), log_in)).await
+        Box::pin(self.transport.log_in_with(
+            login::OPERATION,
+            &self.accepted,
+            self.config.credentials.read(),
+            log_in,
+        ))
+        .await
     }
 
     /// Logs in with a secret whose file has changed, while the earlier one still serves.
     pub async fn take_in_new_secrets(&self, budget: &Budget) -> bool {
-        let log_in = |shown: Shown| async move { login::fetch_token(&self.transport, &self.config, &shown, budget).await };
-        self.transport.take_in_new_secrets(&self.accepted, self.config.credentials.read(), log_in).await
+        let log_in = |shown: Shown| async move {
+            login::fetch_token(&self.transport, &self.config, &shown, budget).await
+        };
+        self.transport
+            .take_in_new_secrets(&self.accepted, self.config.credentials.read(), log_in)
+            .await
     }
 
     /// By how many seconds this machine's clock is ahead of Salesforce's, if that matters.
@@ -119,7 +143,8 @@ impl Client {
         self.transport.clock_ahead_seconds()
     }
 
-    /// Sends a call to a path below the API version (`/query`), on the instance that the login named.
+    /// Sends a call to a path below the API version (`/query`), on the instance that the login
+    /// named.
     async fn send(
         &self,
         call: Call,
@@ -140,7 +165,8 @@ impl Client {
         let log_in = || self.fetch_token(budget);
         let with_token = |token: &Token| {
             let url = |path: &str| self.url(token, path);
-            request(self.transport.http(), &url).header(reqwest::header::AUTHORIZATION, token.header.clone())
+            request(self.transport.http(), &url)
+                .header(reqwest::header::AUTHORIZATION, token.header.clone())
         };
         self.transport.send(call, budget, log_in, with_token, unwrap).await.map_err(with_address)
     }

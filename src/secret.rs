@@ -1,7 +1,8 @@
 //! A secret, as it was given or in a file that may change.
 //!
-//! A vendor's client reads it whenever it logs in, so that a file with a new one counts without a restart; [`Accepted`] keeps what let in
-//! last, for as long as the new one does not. No error shows what a secret is: it names the variable and the file.
+//! A vendor's client reads it whenever it logs in, so that a file with a new one counts without a
+//! restart; [`Accepted`] keeps what let in last, for as long as the new one does not. No error
+//! shows what a secret is: it names the variable and the file.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -33,11 +34,14 @@ impl Secret {
         matches!(self.0, Source::File { .. })
     }
 
-    /// What it is now, without the blanks around it; or why it cannot be read, as a sentence that names variable and file.
+    /// What it is now, without the blanks around it; or why it cannot be read, as a sentence that
+    /// names variable and file.
     pub fn read(&self) -> Result<SecretString, String> {
         match &self.0 {
             Source::Given(secret) => Ok(secret.clone()),
-            Source::File { variable, path } => read(path).map_err(|problem| format!("{variable}: `{}` {problem}", path.display())),
+            Source::File { variable, path } => {
+                read(path).map_err(|problem| format!("{variable}: `{}` {problem}", path.display()))
+            }
         }
     }
 }
@@ -85,7 +89,12 @@ impl Shown {
 
 impl PartialEq for Shown {
     fn eq(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(one, other)| one.expose_secret() == other.expose_secret())
+        self.0.len() == other.0.len()
+            && self
+                .0
+                .iter()
+                .zip(&other.0)
+                .all(|(one, other)| one.expose_secret() == other.expose_secret())
     }
 }
 
@@ -119,7 +128,8 @@ impl Accepted {
     /// Whether this is something that nobody has tried yet, in place of what lets in.
     pub fn is_untried(&self, shown: &Shown) -> bool {
         let held = self.held();
-        held.accepted.as_ref().is_some_and(|accepted| accepted != shown) && held.refused.as_ref() != Some(shown)
+        held.accepted.as_ref().is_some_and(|accepted| accepted != shown)
+            && held.refused.as_ref() != Some(shown)
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -148,7 +158,9 @@ mod tests {
                 (Ok(secret), Ok(expected)) => assert_eq!(secret.expose_secret(), expected),
                 (Err(problem), Err(part)) => {
                     assert!(
-                        problem.starts_with("M3TER_API_SECRET_FILE: `") && problem.contains(part) && !problem.contains("hunter"),
+                        problem.starts_with("M3TER_API_SECRET_FILE: `")
+                            && problem.contains(part)
+                            && !problem.contains("hunter"),
                         "{problem}"
                     );
                 }
@@ -166,7 +178,10 @@ mod tests {
     fn only_what_nobody_has_tried_is_tried_in_place_of_what_lets_in() {
         let shown = |text: &str| Shown::read(&[&Secret::from(text.to_owned())]).unwrap();
         let accepted = Accepted::default();
-        assert!(!accepted.is_untried(&shown("a")), "nothing has let in: the next login tries it anyway");
+        assert!(
+            !accepted.is_untried(&shown("a")),
+            "nothing has let in: the next login tries it anyway"
+        );
         accepted.accept(shown("a"));
         assert!(!accepted.is_untried(&shown("a")) && accepted.is_untried(&shown("b")));
         accepted.refuse(shown("b"));

@@ -1,11 +1,13 @@
-//! What outlives a sync: its runs and their results, and which m3ter object belongs to which Salesforce row.
+//! What outlives a sync: its runs and their results, and which m3ter object belongs to which
+//! Salesforce row.
 //!
-//! Open one [`Store`] per process and clone it. Each method is one short transaction, durable when it returns. Instants are given
-//! by the caller. The interface has no transaction to hold, so none can be open during a callout.
+//! Open one [`Store`] per process and clone it. Each method is one short transaction, durable when
+//! it returns. Instants are given by the caller. The interface has no transaction to hold, so none
+//! can be open during a callout.
 //!
-//! Kept in one `SQLite` file (write-ahead log, full sync, one connection that writes and a few that read), or in `PostgreSQL`, which
-//! several processes share: the same tables and statements. What the columns mean is written in `migrations/`; migrations only go
-//! forward.
+//! Kept in one `SQLite` file (write-ahead log, full sync, one connection that writes and a few that
+//! read), or in `PostgreSQL`, which several processes share: the same tables and statements. What
+//! the columns mean is written in `migrations/`; migrations only go forward.
 
 mod admission;
 mod attempts;
@@ -62,7 +64,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database of a `sqlite:` or `postgres:` URL, and brings an older one up to date; a missing file is created.
+    /// Opens the database of a `sqlite:` or `postgres:` URL, and brings an older one up to date; a
+    /// missing file is created.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         Ok(Self { database: open::open(url).await?, bounds: QueueBounds::NONE })
     }
@@ -73,7 +76,8 @@ impl Store {
         Self { bounds, ..self }
     }
 
-    /// Connects as another URL of the same server says from now on, once that has worked; a file stays what it is.
+    /// Connects as another URL of the same server says from now on, once that has worked; a file
+    /// stays what it is.
     pub async fn follow(&self, url: &str) -> Result<(), StoreError> {
         open::follow(&self.database, url).await
     }
@@ -98,14 +102,23 @@ fn run_id(text: String, operation: &'static str) -> Result<SyncRunId, StoreError
 
 fn instant(row: &Row, column: &str, operation: &'static str) -> Result<Timestamp, StoreError> {
     let ms = row.integer(column);
-    Timestamp::from_millisecond(ms).map_err(|_| StoreError::Unreadable { operation, value: ms.to_string() })
+    Timestamp::from_millisecond(ms)
+        .map_err(|_| StoreError::Unreadable { operation, value: ms.to_string() })
 }
 
-fn optional_instant(row: &Row, column: &str, operation: &'static str) -> Result<Option<Timestamp>, StoreError> {
+fn optional_instant(
+    row: &Row,
+    column: &str,
+    operation: &'static str,
+) -> Result<Option<Timestamp>, StoreError> {
     row.optional_integer(column).map(|_| instant(row, column, operation)).transpose()
 }
 
-fn document<T: DeserializeOwned>(row: &Row, column: &str, operation: &'static str) -> Result<T, StoreError> {
+fn document<T: DeserializeOwned>(
+    row: &Row,
+    column: &str,
+    operation: &'static str,
+) -> Result<T, StoreError> {
     let text = row.text(column);
     serde_json::from_str(&text).map_err(|_| StoreError::Unreadable { operation, value: text })
 }

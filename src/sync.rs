@@ -1,8 +1,9 @@
 //! The syncs: each brings one Salesforce record into m3ter, in a task of its own.
 //!
-//! [`Syncs::start`] commits the run's row and returns at once; the run begins then, or in its turn. Whoever asked may wait on the receiver
-//! or go away, the sync goes on either way, if need be in another process. It must never run inside the task of a request, nor hold a
-//! transaction of the store.
+//! [`Syncs::start`] commits the run's row and returns at once; the run begins then, or in its turn.
+//! Whoever asked may wait on the receiver or go away, the sync goes on either way, if need be in
+//! another process. It must never run inside the task of a request, nor hold a transaction of the
+//! store.
 
 mod admission;
 mod apply;
@@ -64,7 +65,8 @@ use waiting::Waiting;
 
 pub use crate::changeset::unusual::Usual;
 pub use crate::store::{
-    HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull, QueueWait, Reopening, Replay, RunFilter, StoreError,
+    HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull, QueueWait, Reopening,
+    Replay, RunFilter, StoreError,
 };
 pub use crate::transport::Standing;
 pub use admission::{RunRequest, StartError, StartedRun};
@@ -93,27 +95,33 @@ pub struct SyncLimits {
 /// How runs are kept.
 #[derive(Debug, Clone)]
 pub struct RunSettings {
-    /// How long a claim is good without a renewal: as long goes by until a run is taken over whose process has died.
+    /// How long a claim is good without a renewal: as long goes by until a run is taken over whose
+    /// process has died.
     pub lease: Duration,
     /// After which times a run that failed is tried again by itself; none: never.
     pub retry_after: Vec<Duration>,
     /// How long runs are kept that have ended; `None`: for ever.
     pub retention: Option<Duration>,
-    /// How long dry runs are kept, whatever the others are: they write nothing that anybody would ask about later.
+    /// How long dry runs are kept, whatever the others are: they write nothing that anybody would
+    /// ask about later.
     pub dry_run_retention: Duration,
     /// How many ended runs are kept at most, of all kinds; `None`: as many as there are.
     pub history_rows: Option<u64>,
-    /// How many runs may be under way in this process at once; a caller may have as many as are free then, alone half of them.
+    /// How many runs may be under way in this process at once; a caller may have as many as are
+    /// free then, alone half of them.
     pub at_once: u32,
     /// How many runs may wait for their turn in all processes together; half of them of one caller.
     pub waiting: u32,
     /// How long syncs and connections may take to end after the service was told to stop.
     pub shutdown_grace: Duration,
-    /// How much of that goes by before no connection is taken any more: whoever sends requests sees that this process is not ready.
+    /// How much of that goes by before no connection is taken any more: whoever sends requests sees
+    /// that this process is not ready.
     pub shutdown_drain: Duration,
-    /// How long m3ter's `OrganizationConfig` is believed: what somebody switches there counts so soon.
+    /// How long m3ter's `OrganizationConfig` is believed: what somebody switches there counts so
+    /// soon.
     pub organization_config_for: Duration,
-    /// Whether who waits for a run that is worked off in portions is answered after the last one, not after the first one.
+    /// Whether who waits for a run that is worked off in portions is answered after the last one,
+    /// not after the first one.
     pub answers_at_the_end: bool,
     /// What keeps a run from doing more than somebody meant.
     pub safety: Safety,
@@ -193,7 +201,8 @@ impl fmt::Debug for Syncs {
 }
 
 impl Syncs {
-    /// Syncs that are recorded in `store` and whose tasks belong to `tasks`; closing `tasks` ends the taking of new ones.
+    /// Syncs that are recorded in `store` and whose tasks belong to `tasks`; closing `tasks` ends
+    /// the taking of new ones.
     pub fn new(
         salesforce: salesforce::Client,
         m3ter: m3ter::Client,
@@ -203,8 +212,16 @@ impl Syncs {
         settings: RunSettings,
         tasks: TaskTracker,
     ) -> Self {
-        let readiness = Mutex::new(Readiness::NotReady(vec!["The service has not spoken to Salesforce and m3ter yet".to_owned()]));
-        let knowledge = Knowledge::new(salesforce, m3ter, mappings, store.clone(), settings.organization_config_for);
+        let readiness = Mutex::new(Readiness::NotReady(vec![
+            "The service has not spoken to Salesforce and m3ter yet".to_owned(),
+        ]));
+        let knowledge = Knowledge::new(
+            salesforce,
+            m3ter,
+            mappings,
+            store.clone(),
+            settings.organization_config_for,
+        );
         shares::wait_for_share(knowledge.m3ter.limiter());
         let claims = Claims::new(settings.lease);
         let (waiting, history) = (Waiting::default(), Mutex::default());
@@ -235,10 +252,11 @@ impl Syncs {
     /// Loads what every sync needs of both vendors; a sync that comes earlier loads it itself.
     pub async fn load(&self) -> Readiness {
         let limits = self.shared.limits;
-        let readiness = match self.shared.knowledge.load(&Budget::new(limits.time, limits.callouts)).await {
-            Ok(()) => Readiness::Ready,
-            Err(failure) => Readiness::NotReady(vec![failure.reason]),
-        };
+        let readiness =
+            match self.shared.knowledge.load(&Budget::new(limits.time, limits.callouts)).await {
+                Ok(()) => Readiness::Ready,
+                Err(failure) => Readiness::NotReady(vec![failure.reason]),
+            };
         *self.shared.readiness.lock().unwrap_or_else(PoisonError::into_inner) = readiness.clone();
         readiness
     }
@@ -248,18 +266,22 @@ impl Syncs {
         if self.shared.draining.is_cancelled() || self.is_stopping() {
             return Readiness::NotReady(vec!["The service is shutting down".to_owned()]);
         }
-        let mut readiness = self.shared.readiness.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut readiness =
+            self.shared.readiness.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Err(error) = self.shared.store.ping().await {
             let problem = format!("{}: no sync can be recorded", sentence(error.in_words()));
             readiness = match readiness {
                 Readiness::Ready => Readiness::NotReady(vec![problem]),
-                Readiness::NotReady(problems) => Readiness::NotReady(std::iter::once(problem).chain(problems).collect()),
+                Readiness::NotReady(problems) => {
+                    Readiness::NotReady(std::iter::once(problem).chain(problems).collect())
+                }
             };
         }
         readiness
     }
 
-    /// Fields and relationships that syncs need and that cannot be read now, though they could be before.
+    /// Fields and relationships that syncs need and that cannot be read now, though they could be
+    /// before.
     pub fn unreadable(&self) -> Vec<String> {
         self.shared.knowledge.unreadable().into_iter().collect()
     }
@@ -284,7 +306,8 @@ impl Syncs {
         self.shared.settings.queue_bounds()
     }
 
-    /// How large the history of runs was when it was measured last, and how many runs it may have; nothing before the first time.
+    /// How large the history of runs was when it was measured last, and how many runs it may have;
+    /// nothing before the first time.
     pub fn history(&self) -> Option<(HistorySize, Option<u64>)> {
         let size = *self.shared.history.lock().unwrap_or_else(PoisonError::into_inner);
         size.map(|size| (size, self.shared.settings.history_rows))
@@ -315,9 +338,17 @@ impl Syncs {
         self.shared.store.list_runs(filter).await
     }
 
-    /// Runs the same again as a run of its own that names the first one; its record, and the run. `None` if there is no such run.
-    pub async fn replay(&self, id: SyncRunId, requested_by: Option<String>) -> Result<Option<(SalesforceId, StartedRun)>, StartError> {
-        let Some(request) = self.shared.store.load_request(id).await.map_err(StartError::Store)? else { return Ok(None) };
+    /// Runs the same again as a run of its own that names the first one; its record, and the run.
+    /// `None` if there is no such run.
+    pub async fn replay(
+        &self,
+        id: SyncRunId,
+        requested_by: Option<String>,
+    ) -> Result<Option<(SalesforceId, StartedRun)>, StartError> {
+        let Some(request) = self.shared.store.load_request(id).await.map_err(StartError::Store)?
+        else {
+            return Ok(None);
+        };
         let record = request.parent_record_id.clone();
         let started = self.start(RunRequest {
             record: request.parent_record_id,
@@ -332,17 +363,27 @@ impl Syncs {
         Ok(Some((record, started.await?)))
     }
 
-    /// Runs the failed runs that `filter` names again, a few each second, by any process; a dry run only says which.
-    pub async fn replay_many(&self, filter: &RunFilter, mode: SyncMode, requested_by: Option<String>) -> Result<Vec<Replay>, StartError> {
+    /// Runs the failed runs that `filter` names again, a few each second, by any process; a dry run
+    /// only says which.
+    pub async fn replay_many(
+        &self,
+        filter: &RunFilter,
+        mode: SyncMode,
+        requested_by: Option<String>,
+    ) -> Result<Vec<Replay>, StartError> {
         let store = &self.shared.store;
         match mode {
             SyncMode::DryRun => store.plan_replays(filter).await.map_err(StartError::Store),
             SyncMode::Apply if self.is_stopping() => Err(StartError::ShuttingDown),
-            SyncMode::Apply => store.schedule_replays(filter, REPLAY_EVERY, requested_by).await.map_err(StartError::Store),
+            SyncMode::Apply => store
+                .schedule_replays(filter, REPLAY_EVERY, requested_by)
+                .await
+                .map_err(StartError::Store),
         }
     }
 
-    /// Forgets the ends that end dating made of a record, so that its next sync follows Salesforce; a dry run only says which.
+    /// Forgets the ends that end dating made of a record, so that its next sync follows Salesforce;
+    /// a dry run only says which.
     pub async fn reopen(
         &self,
         record: &SalesforceId,
@@ -357,8 +398,8 @@ impl Syncs {
         reopening.map_err(StartError::Store)
     }
 
-    /// Prolongs leases, goes on with what other processes left, looks for the answers of their runs, and keeps a share of m3ter's limit,
-    /// until [`Syncs::stop`].
+    /// Prolongs leases, goes on with what other processes left, looks for the answers of their
+    /// runs, and keeps a share of m3ter's limit, until [`Syncs::stop`].
     pub async fn keep_up(&self, scope: Scope) {
         let shared = &self.shared;
         tokio::join!(
@@ -369,13 +410,15 @@ impl Syncs {
         );
     }
 
-    /// Is not ready any more, and leaves to other processes what waits. What this one is asked for is still recorded and begun.
+    /// Is not ready any more, and leaves to other processes what waits. What this one is asked for
+    /// is still recorded and begun.
     pub fn drain(&self) {
         self.shared.draining.cancel();
     }
 
-    /// Begins nothing any more. Runs may end within half of `grace`; those that have not are stopped before their next callout and
-    /// given back, so that another process goes on with them at once.
+    /// Begins nothing any more. Runs may end within half of `grace`; those that have not are
+    /// stopped before their next callout and given back, so that another process goes on with them
+    /// at once.
     pub async fn stop(&self, grace: Duration) {
         let shared = &self.shared;
         shared.draining.cancel();
@@ -395,7 +438,8 @@ impl Syncs {
     }
 }
 
-/// The present instant as runs keep it: to the millisecond, in the database as in the tries of a run.
+/// The present instant as runs keep it: to the millisecond, in the database as in the tries of a
+/// run.
 fn now() -> Timestamp {
     to_millisecond(Timestamp::now())
 }
@@ -406,5 +450,8 @@ fn to_millisecond(instant: Timestamp) -> Timestamp {
 
 fn sentence(words: &str) -> String {
     let mut characters = words.chars();
-    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+    characters
+        .next()
+        .map(|first| first.to_uppercase().chain(characters).collect())
+        .unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! Logs: one structured line for each event, errors with their whole chain of causes; and spans, for a collector.
+//! Logs: one structured line for each event, errors with their whole chain of causes; and spans,
+//! for a collector.
 
 #[cfg(feature = "otel")]
 mod export;
@@ -54,8 +55,13 @@ pub struct Telemetry {
     exporter: Option<export::Exporter>,
 }
 
-/// Sends log lines to standard error, as `filter` (the syntax of `RUST_LOG`) admits them, and spans to a collector, if there is one.
-pub fn start(filter: &str, format: LogFormat, collector: Option<&Collector>) -> Result<Telemetry, String> {
+/// Sends log lines to standard error, as `filter` (the syntax of `RUST_LOG`) admits them, and spans
+/// to a collector, if there is one.
+pub fn start(
+    filter: &str,
+    format: LogFormat,
+    collector: Option<&Collector>,
+) -> Result<Telemetry, String> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .map_err(|_| "RUST_LOG is no filter such as `info` or `warn,audit=info`".to_owned())?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -67,14 +73,17 @@ pub fn start(filter: &str, format: LogFormat, collector: Option<&Collector>) -> 
     let (telemetry, layers) = {
         let exporter = collector.map(export::Exporter::new).transpose()?;
         trace::exported_from_now_on(exporter.is_some());
-        let layers: Vec<_> = std::iter::once(lines).chain(exporter.as_ref().map(export::Exporter::layer)).collect();
+        let layers: Vec<_> =
+            std::iter::once(lines).chain(exporter.as_ref().map(export::Exporter::layer)).collect();
         (Telemetry { exporter }, layers)
     };
     #[cfg(not(feature = "otel"))]
     let (telemetry, layers) = (Telemetry {}, vec![lines]);
     tracing_subscriber::registry().with(layers).try_init().map_err(|error| error.to_string())?;
     if cfg!(not(feature = "otel")) && collector.is_some() {
-        tracing::warn!("OTEL_EXPORTER_OTLP_ENDPOINT is set, and this program was built without the feature `otel`: no spans are sent");
+        tracing::warn!(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and this program was built without the feature `otel`: no spans are sent"
+        );
     }
     Ok(telemetry)
 }

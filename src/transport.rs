@@ -1,7 +1,8 @@
-//! Outbound HTTP, in one place: budget, retries, rate limit, token, and what an error means for the far side.
+//! Outbound HTTP, in one place: budget, retries, rate limit, token, and what an error means for the
+//! far side.
 //!
-//! A vendor's client holds one [`Transport`] and sends [`Call`]s through it. Every failure says first whether it can have had an
-//! effect. Nothing here knows what a call is about.
+//! A vendor's client holds one [`Transport`] and sends [`Call`]s through it. Every failure says
+//! first whether it can have had an effect. Nothing here knows what a call is about.
 
 mod allowance;
 mod answer;
@@ -41,8 +42,9 @@ pub use turn::{Class, Turn, Urgency};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// One attempt; m3ter's own SDKs wait 60 s, but a sync has 100 s for everything.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Callouts under way to one vendor: the Commitment and the Pricings and AccountPlans of a deal of 20 lines go out together, and m3ter takes
-/// 50 requests a second, so more would only wait. One beyond waits without a place of the limiter.
+/// Callouts under way to one vendor: the Commitment and the Pricings and AccountPlans of a deal of
+/// 20 lines go out together, and m3ter takes 50 requests a second, so more would only wait. One
+/// beyond waits without a place of the limiter.
 const CONCURRENT_CALLOUTS: usize = 64;
 /// The largest answer that is read: far above a page of 200 objects, far below what memory holds.
 const LARGEST_ANSWER_BYTES: usize = 32 * 1024 * 1024;
@@ -74,14 +76,22 @@ fn is_loopback(url: &url::Url) -> bool {
     }
 }
 
-/// How a vendor's client reads an error answer: what it says, and what it means. A body that cannot be read is `null`.
+/// How a vendor's client reads an error answer: what it says, and what it means. A body that cannot
+/// be read is `null`.
 pub type ErrorReader = fn(status: u16, body: &Json) -> Refusal;
-/// What a vendor's client finds in an answer of success: another one within it, perhaps of an error.
+/// What a vendor's client finds in an answer of success: another one within it, perhaps of an
+/// error.
 pub type Unwrap = fn(body: Json) -> Result<Json, CalloutErrorKind>;
 
 impl Transport {
-    /// A way to `vendor`; `errors` reads the vendor's error bodies. `base_url` decides whether TLS has to be set up.
-    pub fn new(vendor: Vendor, base_url: &url::Url, limiter: Limiter, errors: ErrorReader) -> Result<Self, reqwest::Error> {
+    /// A way to `vendor`; `errors` reads the vendor's error bodies. `base_url` decides whether TLS
+    /// has to be set up.
+    pub fn new(
+        vendor: Vendor,
+        base_url: &url::Url,
+        limiter: Limiter,
+        errors: ErrorReader,
+    ) -> Result<Self, reqwest::Error> {
         let mut headers = HeaderMap::new();
         headers.insert(reqwest::header::ACCEPT, HeaderValue::from_static("application/json"));
         let mut builder = reqwest::Client::builder()
@@ -93,11 +103,13 @@ impl Transport {
             .pool_max_idle_per_host(CONCURRENT_CALLOUTS)
             .tcp_nodelay(true);
         if is_loopback(base_url) {
-            // No proxy of the environment stands between this machine and itself, or gets what is meant for it.
+            // No proxy of the environment stands between this machine and itself, or gets what is
+            // meant for it.
             builder = builder.no_proxy();
         }
         if base_url.scheme() == "http" {
-            // Plain HTTP goes to loopback only (the configuration refuses it elsewhere): the root certificates need not be loaded.
+            // Plain HTTP goes to loopback only (the configuration refuses it elsewhere): the root
+            // certificates need not be loaded.
             builder = builder.tls_certs_only([]);
         }
         Ok(Self {

@@ -32,15 +32,28 @@ pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
         world.set_latency(LATENCY);
         let results: Vec<Json> = join_all((0..CALLERS).map(|_| world.ask_for(&shared))).await;
         let made = world.take_callouts();
-        let runs: BTreeSet<&str> = results.iter().map(|result| result["syncRunId"].as_str().expect("a run")).collect();
+        let runs: BTreeSet<&str> =
+            results.iter().map(|result| result["syncRunId"].as_str().expect("a run")).collect();
         // Those for whom there is no place to wait hear at once that the sync goes on.
         let waited = results.iter().filter(|result| result["syncStatus"] == "Completed").count();
-        let others = results.iter().filter(|result| result["errorCode"] == "TIME_LIMIT_EXCEEDED" && result["retryable"] == true).count();
+        let others = results
+            .iter()
+            .filter(|result| {
+                result["errorCode"] == "TIME_LIMIT_EXCEEDED" && result["retryable"] == true
+            })
+            .count();
         assert_eq!(waited + others, CALLERS, "no other answers");
-        let note = format!("for {CALLERS} answers, {others} of them at once: look at the run later");
+        let note =
+            format!("for {CALLERS} answers, {others} of them at once: look at the run later");
         figures.at_most(&format!("syncs, {name}"), count(runs.len()), RUNS_LIMIT, "runs", note);
         let note = format!("one sync takes {new} of a new deal, {repeated} of the same again");
-        figures.at_most(&format!("callouts, {name}"), count(made), count(new + repeated), "callouts", note);
+        figures.at_most(
+            &format!("callouts, {name}"),
+            count(made),
+            count(new + repeated),
+            "callouts",
+            note,
+        );
     }
 }
 

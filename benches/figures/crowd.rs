@@ -1,4 +1,5 @@
-//! A thousand requests that wait while m3ter does not answer, and who asks after the service's health meanwhile.
+//! A thousand requests that wait while m3ter does not answer, and who asks after the service's
+//! health meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -31,9 +32,16 @@ pub(crate) async fn measure(figures: &mut Figures) {
         None => String::new(),
     };
     figures.at_most("/livez, the slowest answer", seen.slowest_ms, HEALTH_LIMIT_MS, "ms", before);
-    let note = format!("{} answered at once, {} of them with their run", seen.answered, seen.recorded);
+    let note =
+        format!("{} answered at once, {} of them with their run", seen.answered, seen.recorded);
     figures.at_most("the most memory", seen.memory_mb, MEMORY_LIMIT_MB, "MB", note);
-    figures.at_most("answered at once without a run", count(seen.answered - seen.recorded), 0.0, "requests", "");
+    figures.at_most(
+        "answered at once without a run",
+        count(seen.answered - seen.recorded),
+        0.0,
+        "requests",
+        "",
+    );
 }
 
 struct Seen {
@@ -61,9 +69,15 @@ async fn ask_beside_a_crowd(setup: Setup<'_>) -> Seen {
     let mut slowest = Duration::ZERO;
     for _ in 0..CHECKS {
         // A probe has no connection yet.
-        let probe = reqwest::Client::builder().tls_certs_only([]).timeout(GIVEN_UP).build().expect("a client");
+        let probe = reqwest::Client::builder()
+            .tls_certs_only([])
+            .timeout(GIVEN_UP)
+            .build()
+            .expect("a client");
         let asked = Instant::now();
-        let is_answered = send(probe.get(world.service.url("/livez"))).await.is_ok_and(|answer| answer.status().is_success());
+        let is_answered = send(probe.get(world.service.url("/livez")))
+            .await
+            .is_ok_and(|answer| answer.status().is_success());
         slowest = slowest.max(if is_answered { asked.elapsed() } else { GIVEN_UP });
         if !is_answered {
             break;

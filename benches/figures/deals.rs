@@ -7,20 +7,27 @@ use crate::world::World;
 const PRICE_BOOK: &str = "01sS90000000001IAA";
 
 impl World {
-    /// Gives both vendors `count` products, with all that a line of each needs in m3ter; their ids in Salesforce.
+    /// Gives both vendors `count` products, with all that a line of each needs in m3ter; their ids
+    /// in Salesforce.
     pub(crate) fn add_products(&self, count: usize) -> Vec<String> {
         (0..count).map(|number| self.add_product(&format!("BENCH_{number}"))).collect()
     }
 
     fn add_product(&self, code: &str) -> String {
         let create = |path: &str, body: Json| {
-            let created = self.organization.vendor().request("POST", path, &body).expect("m3ter takes what a product needs");
+            let created = self
+                .organization
+                .vendor()
+                .request("POST", path, &body)
+                .expect("m3ter takes what a product needs");
             created["id"].as_str().expect("an id").to_owned()
         };
         let product = create("/products", json!({ "name": code, "code": code }));
         let quantity = json!({ "category": "MEASURE", "code": "quantity", "name": "Quantity", "unit": "units" });
-        let meter =
-            create("/meters", json!({ "name": code, "code": code, "productId": product, "dataFields": [quantity], "derivedFields": [] }));
+        let meter = create(
+            "/meters",
+            json!({ "name": code, "code": code, "productId": product, "dataFields": [quantity], "derivedFields": [] }),
+        );
         create(
             "/aggregations",
             json!({ "name": code, "code": code, "meterId": meter, "targetField": "quantity", "aggregation": "SUM", "rounding": "NONE", "quantityPerUnit": 1, "unit": "units" }),
@@ -30,9 +37,9 @@ impl World {
             json!({ "name": code, "code": code, "productId": product, "currency": "USD", "standingCharge": 0, "billFrequency": "MONTHLY" }),
         );
         let org = self.org.vendor();
-        let product = org.insert("Product2", &json!({ "Name": code, "ProductCode": code, "IsActive": true }));
-        let price =
-            json!({ "Id": entry_of(&product), "Pricebook2Id": PRICE_BOOK, "Product2Id": product, "UnitPrice": 0.05, "IsActive": true });
+        let product =
+            org.insert("Product2", &json!({ "Name": code, "ProductCode": code, "IsActive": true }));
+        let price = json!({ "Id": entry_of(&product), "Pricebook2Id": PRICE_BOOK, "Product2Id": product, "UnitPrice": 0.05, "IsActive": true });
         org.insert("PricebookEntry", &price);
         product
     }

@@ -34,15 +34,33 @@ pub(crate) async fn measure(figures: &mut Figures) {
     let before = match baseline::program() {
         Some(program) => {
             let seen = beside_a_busy_caller(Setup { program, ..Setup::default() }).await;
-            format!("before {:.2} s, {} of {} not ended in time, {:.0} MB", seen.p99 - seen.alone, seen.unended, seen.syncs, seen.memory_mb)
+            format!(
+                "before {:.2} s, {} of {} not ended in time, {:.0} MB",
+                seen.p99 - seen.alone,
+                seen.unended,
+                seen.syncs,
+                seen.memory_mb
+            )
         }
         None => String::new(),
     };
-    let note = format!("of {} syncs, {:.2} s and alone {:.2} s; {before}", seen.syncs, seen.p99, seen.alone);
-    figures.at_most("the other caller's p99, minus alone", seen.p99 - seen.alone, DELAY_LIMIT_S, "s", note);
+    let note = format!(
+        "of {} syncs, {:.2} s and alone {:.2} s; {before}",
+        seen.syncs, seen.p99, seen.alone
+    );
+    figures.at_most(
+        "the other caller's p99, minus alone",
+        seen.p99 - seen.alone,
+        DELAY_LIMIT_S,
+        "s",
+        note,
+    );
     figures.at_most("its syncs that did not end in time", count(seen.unended), 0.0, "syncs", "");
     figures.at_most("refused with 429 by m3ter", count(seen.refused), 0.0, "callouts", "");
-    let note = format!("the busy caller's requests: {} accepted, {} refused with 429", seen.accepted, seen.turned_away);
+    let note = format!(
+        "the busy caller's requests: {} accepted, {} refused with 429",
+        seen.accepted, seen.turned_away
+    );
     figures.at_most("the most memory", seen.memory_mb, MEMORY_LIMIT_MB, "MB", note);
 }
 
@@ -60,7 +78,11 @@ struct Seen {
 async fn beside_a_busy_caller(setup: Setup<'_>) -> Seen {
     let limit = REQUESTS_PER_SECOND.to_string();
     // The limit of a caller is the one that the service has unless it is told otherwise.
-    let settings = [("M3TER_REQUESTS_PER_SECOND", limit.as_str()), ("API_KEYS_FILE", KEYS), ("CALLER_REQUESTS_PER_MINUTE", "600")];
+    let settings = [
+        ("M3TER_REQUESTS_PER_SECOND", limit.as_str()),
+        ("API_KEYS_FILE", KEYS),
+        ("CALLER_REQUESTS_PER_MINUTE", "600"),
+    ];
     let world = World::of(Setup { settings: &settings, ..setup }).await;
     let (flow, erp) = (world.caller("flow"), world.caller("erp"));
     let products = world.add_products(2);
@@ -81,10 +103,17 @@ async fn beside_a_busy_caller(setup: Setup<'_>) -> Seen {
 
     let started = Instant::now();
     let mut requests = JoinSet::new();
-    let mut next = deals.iter().enumerate().skip(1).map(|(number, deal)| (deal.clone(), if number % 2 == 0 { "&dryRun=true" } else { "" }));
+    let mut next =
+        deals.iter().enumerate().skip(1).map(|(number, deal)| {
+            (deal.clone(), if number % 2 == 0 { "&dryRun=true" } else { "" })
+        });
     let ask_for = |requests: &mut JoinSet<u16>, (deal, more): (String, &'static str)| {
-        let (flow, url) = (flow.clone(), world.service.url(&format!("/sync-to-m3ter/{deal}?waitSeconds=0{more}")));
-        requests.spawn(async move { send(flow.post(url)).await.expect("an answer").status().as_u16() });
+        let (flow, url) = (
+            flow.clone(),
+            world.service.url(&format!("/sync-to-m3ter/{deal}?waitSeconds=0{more}")),
+        );
+        requests
+            .spawn(async move { send(flow.post(url)).await.expect("an answer").status().as_u16() });
     };
     for request in next.by_ref().take(AT_ONCE) {
         ask_for(&mut requests, request);
@@ -113,7 +142,12 @@ async fn beside_a_busy_caller(setup: Setup<'_>) -> Seen {
         alone: percentile_99(alone),
         p99: percentile_99(took),
         syncs: answers.len(),
-        unended: answers.iter().filter(|(status, result, _)| (*status, &result["syncStatus"]) != (200, &Json::from("Completed"))).count(),
+        unended: answers
+            .iter()
+            .filter(|(status, result, _)| {
+                (*status, &result["syncStatus"]) != (200, &Json::from("Completed"))
+            })
+            .count(),
         refused: crate::quote::refused(&m3ter),
         accepted: statuses.iter().filter(|status| **status == 202).count(),
         turned_away: statuses.iter().filter(|status| **status == 429).count(),
@@ -123,14 +157,20 @@ async fn beside_a_busy_caller(setup: Setup<'_>) -> Seen {
 
 async fn sync(world: &World, caller: &Client, deal: &str) -> (u16, Json, Duration) {
     let started = Instant::now();
-    let answer = send(caller.post(world.service.url(&format!("/sync-to-m3ter/{deal}")))).await.expect("an answer");
+    let answer = send(caller.post(world.service.url(&format!("/sync-to-m3ter/{deal}"))))
+        .await
+        .expect("an answer");
     let status = answer.status().as_u16();
     let body = answer.bytes().await.expect("a whole answer");
     (status, serde_json::from_slice(&body).unwrap_or_default(), started.elapsed())
 }
 
 async fn begin(world: &World, caller: &Client, deal: &str) -> u16 {
-    send(caller.post(world.service.url(&format!("/sync-to-m3ter/{deal}?waitSeconds=0")))).await.expect("an answer").status().as_u16()
+    send(caller.post(world.service.url(&format!("/sync-to-m3ter/{deal}?waitSeconds=0"))))
+        .await
+        .expect("an answer")
+        .status()
+        .as_u16()
 }
 
 fn percentile_99(mut values: Vec<f64>) -> f64 {

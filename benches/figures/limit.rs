@@ -15,7 +15,8 @@ const LATENCY: Duration = Duration::from_millis(80);
 pub(crate) const REQUESTS_PER_SECOND: u32 = 50;
 /// A window as the service counts it is over after this: whoever waits so long has rested.
 const REST: Duration = Duration::from_millis(1_200);
-/// The lines of a deal and the most round trips that it may take. By arithmetic 20 lines need 17.5 and 40 lines 30.
+/// The lines of a deal and the most round trips that it may take. By arithmetic 20 lines need 17.5
+/// and 40 lines 30.
 const DEALS: [(usize, f64); 5] = [(1, 6.5), (5, 6.6), (14, 6.8), (20, 18.5), (40, 32.0)];
 /// Of ten deals of three lines at once, until the last one has ended.
 const TEN_DEALS_LIMIT_S: f64 = 2.9;
@@ -66,9 +67,13 @@ pub(crate) async fn measure(figures: &mut Figures) {
     );
     let limit = REQUESTS_PER_SECOND.to_string();
     let settings = [("M3TER_REQUESTS_PER_SECOND", limit.as_str())];
-    let today = Deals::new(World::of(Setup { settings: &settings, ..Setup::default() }).await).await;
+    let today =
+        Deals::new(World::of(Setup { settings: &settings, ..Setup::default() }).await).await;
     let before = match baseline::program() {
-        Some(program) => Some(Deals::new(World::of(Setup { program, settings: &settings, ..Setup::default() }).await).await),
+        Some(program) => Some(
+            Deals::new(World::of(Setup { program, settings: &settings, ..Setup::default() }).await)
+                .await,
+        ),
         None => None,
     };
     for second in Second::ALL {
@@ -77,10 +82,19 @@ pub(crate) async fn measure(figures: &mut Figures) {
         for (lines, limit) in DEALS {
             let seen = today.one_at_a_time(lines, second).await;
             let note = match &before {
-                Some(before) => format!("before {:.2}", in_round_trips(median(before.one_at_a_time(lines, second).await.took))),
+                Some(before) => format!(
+                    "before {:.2}",
+                    in_round_trips(median(before.one_at_a_time(lines, second).await.took))
+                ),
                 None => String::new(),
             };
-            figures.at_most(&format!("new deal, {lines} lines"), in_round_trips(median(seen.took.clone())), limit, "round trips", note);
+            figures.at_most(
+                &format!("new deal, {lines} lines"),
+                in_round_trips(median(seen.took.clone())),
+                limit,
+                "round trips",
+                note,
+            );
             all.add(&seen);
         }
         let seen = today.ten_at_once(second).await;
@@ -88,10 +102,22 @@ pub(crate) async fn measure(figures: &mut Figures) {
             Some(before) => format!("before {:.2}", median(before.ten_at_once(second).await.took)),
             None => String::new(),
         };
-        figures.at_most("10 deals of 3 lines at once", median(seen.took.clone()), TEN_DEALS_LIMIT_S, "s", note);
+        figures.at_most(
+            "10 deals of 3 lines at once",
+            median(seen.took.clone()),
+            TEN_DEALS_LIMIT_S,
+            "s",
+            note,
+        );
         all.add(&seen);
         figures.at_most("refused with 429", count(all.refused), 0.0, "callouts", "");
-        figures.at_most("callouts within the worst second", count(all.worst_second), f64::from(REQUESTS_PER_SECOND), "callouts", "");
+        figures.at_most(
+            "callouts within the worst second",
+            count(all.worst_second),
+            f64::from(REQUESTS_PER_SECOND),
+            "callouts",
+            "",
+        );
     }
 }
 
@@ -129,7 +155,8 @@ impl Deals {
 
     async fn ten_at_once(&self, second: Second) -> Seen {
         self.rested(second, async || {
-            let deals: Vec<String> = (0..10).map(|_| self.world.add_deal(&self.products[..3])).collect();
+            let deals: Vec<String> =
+                (0..10).map(|_| self.world.add_deal(&self.products[..3])).collect();
             let started = Instant::now();
             join_all(deals.iter().map(|deal| self.world.sync(deal))).await;
             started.elapsed()
@@ -145,7 +172,11 @@ impl Deals {
             self.world.take_requests();
             seen.took.push(sync().await.as_secs_f64());
             let (_, m3ter) = self.world.take_requests();
-            seen.add(&Seen { took: Vec::new(), refused: refused(&m3ter), worst_second: most_within_a_second(&m3ter) });
+            seen.add(&Seen {
+                took: Vec::new(),
+                refused: refused(&m3ter),
+                worst_second: most_within_a_second(&m3ter),
+            });
         }
         seen
     }

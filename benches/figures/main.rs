@@ -1,9 +1,11 @@
 //! The figures that the project promises, measured on the real program: `cargo bench`.
 //!
-//! The program runs in a process of its own; both vendors are emulated in this one, on loopback. What is printed are counts and
-//! ratios of one run, each beside its limit; a figure beyond its limit makes the whole fail. `cargo bench --bench figures -- overhead`
-//! measures the figures of one part only; its list is below. Those that need `PostgreSQL` start a server of their own from the machine's
-//! programs. Where `scripts/baseline` has built it, an earlier program is measured beside today's.
+//! The program runs in a process of its own; both vendors are emulated in this one, on loopback.
+//! What is printed are counts and ratios of one run, each beside its limit; a figure beyond its
+//! limit makes the whole fail. `cargo bench --bench figures -- overhead` measures the figures of
+//! one part only; its list is below. Those that need `PostgreSQL` start a server of their own from
+//! the machine's programs. Where `scripts/baseline` has built it, an earlier program is measured
+//! beside today's.
 
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 
@@ -27,8 +29,19 @@ use std::fmt;
 use std::process::ExitCode;
 
 /// The parts, and which of them need `PostgreSQL`.
-const PARTS: [&str; 11] =
-    ["round-trips", "limit", "quote", "crowd", "fairness", "overhead", "throughput", "coalescing", "takeover", "replicas", "restart"];
+const PARTS: [&str; 11] = [
+    "round-trips",
+    "limit",
+    "quote",
+    "crowd",
+    "fairness",
+    "overhead",
+    "throughput",
+    "coalescing",
+    "takeover",
+    "replicas",
+    "restart",
+];
 const ON_POSTGRES: std::ops::RangeFrom<usize> = 5..;
 
 /// What one part found out.
@@ -39,7 +52,14 @@ struct Figures {
 
 impl Figures {
     /// Prints a figure beside the most that it may be.
-    fn at_most(&mut self, what: &str, figure: f64, limit: f64, unit: &str, note: impl fmt::Display) {
+    fn at_most(
+        &mut self,
+        what: &str,
+        figure: f64,
+        limit: f64,
+        unit: &str,
+        note: impl fmt::Display,
+    ) {
         let verdict = if figure <= limit { "" } else { "  BEYOND THE LIMIT" };
         println!("  {what:<44} {figure:>8.2} {unit:<12} (at most {limit}){verdict}  {note}");
         if figure > limit {
@@ -48,7 +68,14 @@ impl Figures {
     }
 
     /// Prints a figure beside the least that it must be.
-    fn at_least(&mut self, what: &str, figure: f64, limit: f64, unit: &str, note: impl fmt::Display) {
+    fn at_least(
+        &mut self,
+        what: &str,
+        figure: f64,
+        limit: f64,
+        unit: &str,
+        note: impl fmt::Display,
+    ) {
         let verdict = if figure >= limit { "" } else { "  BELOW THE LIMIT" };
         println!("  {what:<44} {figure:>8.2} {unit:<12} (at least {limit}){verdict}  {note}");
         if figure < limit {
@@ -63,7 +90,8 @@ impl Figures {
 }
 
 fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     // `cargo bench` adds `--bench` to what it was given.
     let part = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     if let Some(unknown) = part.as_ref().filter(|part| !PARTS.contains(&part.as_str())) {
@@ -71,7 +99,8 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let is_wanted = |name: &str| part.as_ref().is_none_or(|part| part == name);
-    let server = PARTS[ON_POSTGRES].iter().any(|part| is_wanted(part)).then(postgres::Server::start);
+    let server =
+        PARTS[ON_POSTGRES].iter().any(|part| is_wanted(part)).then(postgres::Server::start);
     let mut figures = Figures::default();
     runtime.block_on(async {
         for part in PARTS.into_iter().filter(|part| is_wanted(part)) {

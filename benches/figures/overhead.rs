@@ -1,4 +1,5 @@
-//! What the program itself adds: a repeated sync against the bare callouts that it makes, with vendors that answer at once.
+//! What the program itself adds: a repeated sync against the bare callouts that it makes, with
+//! vendors that answer at once.
 
 use std::time::{Duration, Instant};
 
@@ -19,10 +20,13 @@ const MEMORY_LIMIT_MB: f64 = 40.0;
 const READY_LIMIT_MS: f64 = 50.0;
 
 pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
-    println!("Own overhead, with vendors that answer at once ({RUNS} syncs in turn with the bare callouts, p50)");
-    for (name, database, limit) in
-        [("SQLite", None, OVERHEAD_LIMIT_MS), ("PostgreSQL", Some(server.database()), POSTGRES_OVERHEAD_LIMIT_MS)]
-    {
+    println!(
+        "Own overhead, with vendors that answer at once ({RUNS} syncs in turn with the bare callouts, p50)"
+    );
+    for (name, database, limit) in [
+        ("SQLite", None, OVERHEAD_LIMIT_MS),
+        ("PostgreSQL", Some(server.database()), POSTGRES_OVERHEAD_LIMIT_MS),
+    ] {
         measure_store(figures, name, World::with(database, &[]).await, limit).await;
     }
     let mut ready = Vec::new();
@@ -52,8 +56,16 @@ async fn measure_store(figures: &mut Figures, name: &str, world: World, limit_ms
         bare.push(in_ms(callouts.make().await));
     }
     let (sync, bare) = (median(syncs), median(bare));
-    Figures::note(&format!("a repeated sync, {name}"), format!("{sync:.2}"), "ms, as its caller sees it");
-    Figures::note("its callouts alone, side by side", format!("{bare:.2}"), format!("ms, {} callouts", callouts.len()));
+    Figures::note(
+        &format!("a repeated sync, {name}"),
+        format!("{sync:.2}"),
+        "ms, as its caller sees it",
+    );
+    Figures::note(
+        "its callouts alone, side by side",
+        format!("{bare:.2}"),
+        format!("ms, {} callouts", callouts.len()),
+    );
     figures.at_most(
         &format!("own overhead of a repeated sync, {name}"),
         sync - bare,
@@ -94,10 +106,15 @@ impl BareCallouts {
         let org = world.org.base_url();
         let organization = world.organization.base_url();
         let http = world.http.clone();
-        let form = http.post(format!("{org}/services/oauth2/token")).basic_auth(CREDENTIAL, Some(CREDENTIAL));
+        let form = http
+            .post(format!("{org}/services/oauth2/token"))
+            .basic_auth(CREDENTIAL, Some(CREDENTIAL));
         let org_token = token(form.form(&[("grant_type", "client_credentials")])).await;
-        let json = http.post(format!("{organization}/oauth/token")).basic_auth(CREDENTIAL, Some(CREDENTIAL));
-        let organization_token = token(json.json(&json!({ "grant_type": "client_credentials" }))).await;
+        let json = http
+            .post(format!("{organization}/oauth/token"))
+            .basic_auth(CREDENTIAL, Some(CREDENTIAL));
+        let organization_token =
+            token(json.json(&json!({ "grant_type": "client_credentials" }))).await;
         let url = |base: String, token: &str| {
             let token = token.to_owned();
             move |request: &LoggedRequest| {
@@ -108,7 +125,10 @@ impl BareCallouts {
         let urls = salesforce
             .iter()
             .map(url(format!("{org}/services/data/v60.0"), &org_token))
-            .chain(m3ter.iter().map(url(format!("{organization}/organizations/{}", m3ter::ORGANIZATION), &organization_token)))
+            .chain(m3ter.iter().map(url(
+                format!("{organization}/organizations/{}", m3ter::ORGANIZATION),
+                &organization_token,
+            )))
             .collect();
         Self { http, urls }
     }

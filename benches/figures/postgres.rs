@@ -1,4 +1,5 @@
-//! A throw-away `PostgreSQL` server from the machine's programs, with its own defaults: what is committed is on the disk.
+//! A throw-away `PostgreSQL` server from the machine's programs, with its own defaults: what is
+//! committed is on the disk.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -23,26 +24,47 @@ pub(crate) struct Server {
 impl Server {
     /// Stops the whole measurement where there is no `PostgreSQL`: nothing is left out in silence.
     pub(crate) fn start() -> Self {
-        let programs = find_programs().expect("PostgreSQL is not installed; `scripts/test` installs it");
+        let programs =
+            find_programs().expect("PostgreSQL is not installed; `scripts/test` installs it");
         let directory = tempfile::tempdir().expect("a temporary directory");
-        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))
+            .expect("it is ours");
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(directory.path()));
         }
         let port = free_address().rsplit_once(':').expect("host and port").1.to_owned();
         let server = Self { programs, directory, port, databases: AtomicU32::new(0) };
-        run(server.program("initdb").args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-D"]).arg(server.data()));
-        let options =
-            format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={}", server.port, server.directory.path().display());
+        run(server
+            .program("initdb")
+            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-D"])
+            .arg(server.data()));
+        let options = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={}",
+            server.port,
+            server.directory.path().display()
+        );
         let log = server.directory.path().join("log");
-        run(server.program("pg_ctl").args(["-w", "-o", &options, "-l"]).arg(log).args(["start", "-D"]).arg(server.data()));
+        run(server
+            .program("pg_ctl")
+            .args(["-w", "-o", &options, "-l"])
+            .arg(log)
+            .args(["start", "-D"])
+            .arg(server.data()));
         server
     }
 
     /// The URL of a new, empty database.
     pub(crate) fn database(&self) -> String {
         let name = format!("bench_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        run(self.program("createdb").args(["-h", "127.0.0.1", "-p", &self.port, "-U", "postgres", &name]));
+        run(self.program("createdb").args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port,
+            "-U",
+            "postgres",
+            &name,
+        ]));
         format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
     }
 
@@ -64,7 +86,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.program("pg_ctl").args(["-m", "immediate", "stop", "-D"]).arg(self.data()).stdout(Stdio::null()).status();
+        let _ = self
+            .program("pg_ctl")
+            .args(["-m", "immediate", "stop", "-D"])
+            .arg(self.data())
+            .stdout(Stdio::null())
+            .status();
     }
 }
 
@@ -73,7 +100,10 @@ fn find_programs() -> Option<PathBuf> {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).chain([path.to_owned()]).collect()
     };
-    let programs = INSTALLED.iter().flat_map(|place| directories(Path::new(place))).map(|directory| directory.join("bin"));
+    let programs = INSTALLED
+        .iter()
+        .flat_map(|place| directories(Path::new(place)))
+        .map(|directory| directory.join("bin"));
     programs.filter(|programs| programs.join("initdb").exists()).max()
 }
 
@@ -83,5 +113,8 @@ fn is_root() -> bool {
 
 fn run(command: &mut Command) {
     let status = command.current_dir("/").stdout(Stdio::null()).status();
-    assert!(status.as_ref().is_ok_and(std::process::ExitStatus::success), "{command:?}: {status:?}");
+    assert!(
+        status.as_ref().is_ok_and(std::process::ExitStatus::success),
+        "{command:?}: {status:?}"
+    );
 }

@@ -1,4 +1,5 @@
-//! A large CPQ quote: its callouts, that they stay within m3ter's rate limit, and the memory that it takes.
+//! A large CPQ quote: its callouts, that they stay within m3ter's rate limit, and the memory that
+//! it takes.
 
 use std::time::Duration;
 
@@ -10,14 +11,17 @@ use crate::limit::REQUESTS_PER_SECOND;
 use crate::world::World;
 
 const LINES: usize = 200;
-/// Three writes for each line, an Account, a Contract, the query, the lists and the write-backs of 200 fields each.
+/// Three writes for each line, an Account, a Contract, the query, the lists and the write-backs of
+/// 200 fields each.
 const CALLOUTS_LIMIT: f64 = 640.0;
 const MEMORY_LIMIT_MB: f64 = 60.0;
 /// What is spent beside waiting for m3ter's rate limit, of the time that the limit alone takes.
 const TIME_LIMIT: f64 = 1.2;
 
 pub(crate) async fn measure(figures: &mut Figures) {
-    println!("A CPQ quote with {LINES} lines of three bands each, with m3ter's limit of {REQUESTS_PER_SECOND} requests a second");
+    println!(
+        "A CPQ quote with {LINES} lines of three bands each, with m3ter's limit of {REQUESTS_PER_SECOND} requests a second"
+    );
     let limit = REQUESTS_PER_SECOND.to_string();
     let world = World::with(None, &[("M3TER_REQUESTS_PER_SECOND", limit.as_str())]).await;
     let products = world.add_products(LINES);
@@ -32,15 +36,43 @@ pub(crate) async fn measure(figures: &mut Figures) {
         let objects = result["objectResults"].as_array().expect("a list").len();
         assert_eq!(objects, 2 + 3 * LINES, "Account, Contract, and three objects for each line");
         let callouts = salesforce.len() + m3ter.len();
-        let note = format!("{} of Salesforce, {} of m3ter, for {objects} objects", salesforce.len(), m3ter.len());
-        figures.at_most(&format!("callouts, {what}"), count(callouts), CALLOUTS_LIMIT, "callouts", note);
-        figures.at_most(&format!("refused with 429, {what}"), count(refused(&m3ter)), 0.0, "callouts", "");
+        let note = format!(
+            "{} of Salesforce, {} of m3ter, for {objects} objects",
+            salesforce.len(),
+            m3ter.len()
+        );
+        figures.at_most(
+            &format!("callouts, {what}"),
+            count(callouts),
+            CALLOUTS_LIMIT,
+            "callouts",
+            note,
+        );
+        figures.at_most(
+            &format!("refused with 429, {what}"),
+            count(refused(&m3ter)),
+            0.0,
+            "callouts",
+            "",
+        );
         let within_a_second = most_within_a_second(&m3ter);
         let most = f64::from(REQUESTS_PER_SECOND);
-        figures.at_most(&format!("callouts within any second, {what}"), count(within_a_second), most, "callouts", "");
+        figures.at_most(
+            &format!("callouts within any second, {what}"),
+            count(within_a_second),
+            most,
+            "callouts",
+            "",
+        );
         let limit_alone = count(m3ter.len()) / (0.8 * f64::from(REQUESTS_PER_SECOND));
         let note = format!("{:.1} s", took.as_secs_f64());
-        figures.at_most(&format!("time / time at the limit, {what}"), took.as_secs_f64() / limit_alone.max(1.0), TIME_LIMIT, "times", note);
+        figures.at_most(
+            &format!("time / time at the limit, {what}"),
+            took.as_secs_f64() / limit_alone.max(1.0),
+            TIME_LIMIT,
+            "times",
+            note,
+        );
     }
     let (resident, own) = world.service.memory_mb();
     let note = format!("{resident:.1} MB afterwards, {own:.1} MB of it not the program's file");
@@ -56,7 +88,10 @@ pub(crate) fn refused(requests: &[LoggedRequest]) -> usize {
 pub(crate) fn most_within_a_second(requests: &[LoggedRequest]) -> usize {
     let mut arrived: Vec<u64> = requests.iter().map(|request| request.started_at).collect();
     arrived.sort_unstable();
-    (0..arrived.len()).map(|first| arrived[first..].iter().take_while(|at| **at < arrived[first] + 1_000).count()).max().unwrap_or(0)
+    (0..arrived.len())
+        .map(|first| arrived[first..].iter().take_while(|at| **at < arrived[first] + 1_000).count())
+        .max()
+        .unwrap_or(0)
 }
 
 fn count(number: usize) -> f64 {
@@ -64,7 +99,8 @@ fn count(number: usize) -> f64 {
 }
 
 impl World {
-    /// A quote with an account of its own and a line for each product, each with a schedule of three rates.
+    /// A quote with an account of its own and a line for each product, each with a schedule of
+    /// three rates.
     fn add_quote(&self, products: &[String]) -> String {
         let org = self.org.vendor();
         let account =
@@ -75,7 +111,8 @@ impl World {
                 "SBQQ__StartDate__c": "2026-01-01", "SBQQ__EndDate__c": "2026-12-31", "CurrencyIsoCode": "USD" }),
         );
         for (number, product) in products.iter().enumerate() {
-            let code = org.record("Product2", product).expect("it was added")["ProductCode"].clone();
+            let code =
+                org.record("Product2", product).expect("it was added")["ProductCode"].clone();
             let line = org.insert(
                 "SBQQ__QuoteLine__c",
                 &json!({ "Name": format!("QL-{number}"), "SBQQ__Quote__c": quote, "SBQQ__Product__c": product, "SBQQ__ProductCode__c": code,
@@ -85,7 +122,9 @@ impl World {
                 "SBQQ__QuoteLineConsumptionSchedule__c",
                 &json!({ "Name": format!("QLCS-{number}"), "SBQQ__QuoteLine__c": line, "SBQQ__Type__c": "Slab" }),
             );
-            for (from, to, price) in [(1, Some(1_000), 0.05), (1_001, Some(100_000), 0.045), (100_001, None, 0.04)] {
+            for (from, to, price) in
+                [(1, Some(1_000), 0.05), (1_001, Some(100_000), 0.045), (100_001, None, 0.04)]
+            {
                 org.insert(
                     "SBQQ__QuoteLineConsumptionRate__c",
                     &json!({ "Name": format!("R-{number}-{from}"), "SBQQ__QuoteLineConsumptionSchedule__c": schedule,

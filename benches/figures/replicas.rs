@@ -21,7 +21,9 @@ const SHARE: f64 = 0.9;
 const AFTER_MS: u64 = 1_000;
 
 pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
-    println!("Two replicas, m3ter's limit of {REQUESTS_PER_SECOND} requests a second, one of them idle and then the other one");
+    println!(
+        "Two replicas, m3ter's limit of {REQUESTS_PER_SECOND} requests a second, one of them idle and then the other one"
+    );
     let limit = REQUESTS_PER_SECOND.to_string();
     let settings = [("M3TER_REQUESTS_PER_SECOND", limit.as_str())];
     let mut world = World::with(Some(server.database()), &settings).await;
@@ -38,10 +40,20 @@ pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
         let took = started.elapsed();
         let (_, m3ter) = world.take_requests();
         let begun = m3ter.iter().map(|request| request.started_at).min().expect("some requests");
-        let later: Vec<LoggedRequest> = m3ter.iter().filter(|request| request.started_at >= begun + AFTER_MS).cloned().collect();
+        let later: Vec<LoggedRequest> = m3ter
+            .iter()
+            .filter(|request| request.started_at >= begun + AFTER_MS)
+            .cloned()
+            .collect();
         let most = count(most_within_a_second(&later)) / f64::from(REQUESTS_PER_SECOND);
         let note = format!("{} callouts in {:.1} s", m3ter.len(), took.as_secs_f64());
-        figures.at_least(&format!("its share after a second, {what}"), most, SHARE, "of the limit", note);
+        figures.at_least(
+            &format!("its share after a second, {what}"),
+            most,
+            SHARE,
+            "of the limit",
+            note,
+        );
         figures.at_most(
             "together within the worst second",
             count(most_within_a_second(&m3ter)),

@@ -1,4 +1,5 @@
-//! Two replicas behind a real Caddy, with the project's own file, restarted one after the other under load, and killed.
+//! Two replicas behind a real Caddy, with the project's own file, restarted one after the other
+//! under load, and killed.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -19,9 +20,11 @@ const PAUSE: Duration = Duration::from_secs(4);
 const RECORDS: usize = 2_500;
 /// Until the runs of a process that was killed have ended in the other one.
 const TAKEN_OVER: Duration = Duration::from_secs(20);
-const SETTINGS: [(&str, &str); 3] = [("API_KEYS_FILE", KEYS), ("TRUSTED_PROXIES", "127.0.0.1"), ("RUN_LEASE", "3")];
+const SETTINGS: [(&str, &str); 3] =
+    [("API_KEYS_FILE", KEYS), ("TRUSTED_PROXIES", "127.0.0.1"), ("RUN_LEASE", "3")];
 /// Where the packages of systems and `scripts/test` put it.
-const CADDY: [&str; 2] = ["/usr/bin/caddy", concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/caddy/usr/bin/caddy")];
+const CADDY: [&str; 2] =
+    ["/usr/bin/caddy", concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/caddy/usr/bin/caddy")];
 
 pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
     println!("Two replicas behind Caddy under load: a request each {} ms", EVERY.as_millis());
@@ -51,7 +54,11 @@ pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
     let note = format!("of {}", restarts.len());
     figures.at_most("lost while both are restarted", count(lost(&restarts)), 0.0, "requests", note);
     let after: Vec<&Asked> = kill.iter().copied().filter(|asked| asked.begun > killed).collect();
-    let note = format!("of {}; {} of those that were under way are lost", after.len(), lost(&kill) - lost(&after));
+    let note = format!(
+        "of {}; {} of those that were under way are lost",
+        after.len(),
+        lost(&kill) - lost(&after)
+    );
     figures.at_most("lost that came after a SIGKILL", count(lost(&after)), 0.0, "requests", note);
 
     let sent = asked.len();
@@ -60,13 +67,21 @@ pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     figures.at_least("carried out", count(made(&world)), count(sent), "of as many", "");
-    figures.at_most("carried out twice", count(made(&world).saturating_sub(sent)), 0.0, "requests", "");
+    figures.at_most(
+        "carried out twice",
+        count(made(&world).saturating_sub(sent)),
+        0.0,
+        "requests",
+        "",
+    );
 }
 
 /// How many contracts m3ter has made, one for each record.
 fn made(world: &World) -> usize {
     let is_made = |request: &&sync_to_m3ter_sandbox::control::LoggedRequest| {
-        request.method == "POST" && request.path.ends_with("/contracts") && request.status.is_some_and(|status| status < 300)
+        request.method == "POST"
+            && request.path.ends_with("/contracts")
+            && request.status.is_some_and(|status| status < 300)
     };
     world.organization.requests().iter().filter(is_made).count()
 }
@@ -130,7 +145,8 @@ impl Caddy {
         let program = CADDY.map(PathBuf::from).into_iter().find(|path| path.exists());
         let program = program.expect("Caddy is not installed: `scripts/test` fetches it");
         let url = format!("http://{}", free_address());
-        let file = include_str!("../../deploy/Caddyfile").replace("sync-1:8080 sync-2:8080", &format!("{} {}", replicas[0], replicas[1]));
+        let file = include_str!("../../deploy/Caddyfile")
+            .replace("sync-1:8080 sync-2:8080", &format!("{} {}", replicas[0], replicas[1]));
         let path = world.path("Caddyfile");
         std::fs::write(&path, file).expect("a file");
         let process = Command::new(program)
@@ -142,7 +158,10 @@ impl Caddy {
             .spawn()
             .expect("Caddy starts");
         let caddy = Self { url, process };
-        while !send(world.http.get(format!("{}/readyz", caddy.url))).await.is_ok_and(|answer| answer.status().is_success()) {
+        while !send(world.http.get(format!("{}/readyz", caddy.url)))
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         caddy

@@ -1,4 +1,5 @@
-//! The critical path: a sync's time divided by the latency of both vendors, and the callouts that it makes.
+//! The critical path: a sync's time divided by the latency of both vendors, and the callouts that
+//! it makes.
 
 use std::time::Duration;
 
@@ -14,7 +15,10 @@ const NEW_DEAL_LIMIT: f64 = 6.5;
 const REPEATED_DEAL_LIMIT: f64 = 1.3;
 
 pub(crate) async fn measure(figures: &mut Figures) {
-    println!("Round trips: time of a sync / latency of {} ms, the median of {RUNS}", LATENCY.as_millis());
+    println!(
+        "Round trips: time of a sync / latency of {} ms, the median of {RUNS}",
+        LATENCY.as_millis()
+    );
     let world = World::start().await;
     world.set_latency(LATENCY);
     let products = world.add_products(20);

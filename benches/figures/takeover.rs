@@ -34,7 +34,10 @@ pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
             let killed = Instant::now();
             world.service.kill();
             while world.run(&survivor, &run).await["takeovers"] != 1 {
-                assert!(killed.elapsed() < Duration::from_secs(u64::from(lease_seconds) * 3), "nobody takes the run over");
+                assert!(
+                    killed.elapsed() < Duration::from_secs(u64::from(lease_seconds) * 3),
+                    "nobody takes the run over"
+                );
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             after.push(killed.elapsed().as_secs_f64() / f64::from(lease_seconds));
@@ -43,11 +46,19 @@ pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             };
-            tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the run ends `Completed`");
+            tokio::time::timeout(Duration::from_secs(20), ended)
+                .await
+                .expect("the run ends `Completed`");
             world.service = survivor;
         }
         let longest = after.iter().copied().fold(0.0, f64::max);
         let note = format!("the longest of {trials}; the median is {:.2}", median(after));
-        figures.at_most(&format!("taken over, lease of {lease_seconds} s"), longest, TAKEOVER_LIMIT, "leases", note);
+        figures.at_most(
+            &format!("taken over, lease of {lease_seconds} s"),
+            longest,
+            TAKEOVER_LIMIT,
+            "leases",
+            note,
+        );
     }
 }

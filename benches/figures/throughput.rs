@@ -16,7 +16,10 @@ const ROUNDS: usize = 7;
 const RATE_LIMIT: f64 = 2.0;
 
 pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
-    println!("Syncs per second, {CALLERS} callers, vendors that answer at once (the median of {ROUNDS} rounds of {})", CALLERS * SYNCS);
+    println!(
+        "Syncs per second, {CALLERS} callers, vendors that answer at once (the median of {ROUNDS} rounds of {})",
+        CALLERS * SYNCS
+    );
     let on_sqlite = Callers::new(World::start().await).await;
     let on_postgres = Callers::new(World::with(Some(server.database()), &[]).await).await;
     let (mut sqlite, mut postgres) = (Vec::new(), Vec::new());
@@ -25,8 +28,16 @@ pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
         postgres.push(on_postgres.syncs_per_second().await);
     }
     let (sqlite, postgres) = (median(sqlite), median(postgres));
-    Figures::note("on SQLite", format!("{sqlite:.0}"), "repeated syncs a second; the emulators take their part of the machine");
-    Figures::note("on PostgreSQL", format!("{postgres:.0}"), "repeated syncs a second, with its server on the same machine");
+    Figures::note(
+        "on SQLite",
+        format!("{sqlite:.0}"),
+        "repeated syncs a second; the emulators take their part of the machine",
+    );
+    Figures::note(
+        "on PostgreSQL",
+        format!("{postgres:.0}"),
+        "repeated syncs a second, with its server on the same machine",
+    );
     figures.at_most("SQLite's rate by PostgreSQL's", sqlite / postgres, RATE_LIMIT, "times", "");
 }
 

@@ -46,7 +46,11 @@ pub(crate) struct Setup<'a> {
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { program: env!("CARGO_BIN_EXE_sync-to-m3ter").into(), database_url: None, settings: &[] }
+        Self {
+            program: env!("CARGO_BIN_EXE_sync-to-m3ter").into(),
+            database_url: None,
+            settings: &[],
+        }
     }
 }
 
@@ -55,12 +59,14 @@ pub(crate) const KEYS: &str = "a file with keys";
 const KEYS_FILE: &str = "keys.toml";
 
 impl World {
-    /// Starts the program on a new file of `SQLite`, with the rate limit lifted on both sides, and waits until it is ready.
+    /// Starts the program on a new file of `SQLite`, with the rate limit lifted on both sides, and
+    /// waits until it is ready.
     pub(crate) async fn start() -> Self {
         Self::of(Setup::default()).await
     }
 
-    /// The same on a database of `PostgreSQL`, where one is named, and with environment variables on top of those that it needs.
+    /// The same on a database of `PostgreSQL`, where one is named, and with environment variables
+    /// on top of those that it needs.
     pub(crate) async fn with(database_url: Option<String>, settings: &[(&str, &str)]) -> Self {
         Self::of(Setup { database_url, settings, ..Setup::default() }).await
     }
@@ -70,10 +76,17 @@ impl World {
         let organization = m3ter::start(0).await.expect("a port for the organization");
         organization.set_requests_per_second(None);
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let database_url = database_url.unwrap_or_else(|| format!("sqlite://{}", directory.path().join("bench.db").display()));
+        let database_url = database_url
+            .unwrap_or_else(|| format!("sqlite://{}", directory.path().join("bench.db").display()));
         let http = caller(&directory, "bench", Role::Operator);
-        let service =
-            Service::start((&program, &directory), (&org, &organization), &http, (&database_url, &free_address()), settings).await;
+        let service = Service::start(
+            (&program, &directory),
+            (&org, &organization),
+            &http,
+            (&database_url, &free_address()),
+            settings,
+        )
+        .await;
         Self { org, organization, http, service, program, database_url, directory }
     }
 
@@ -95,7 +108,14 @@ impl World {
     /// The same at an address.
     pub(crate) async fn at(&self, address: &str, settings: &[(&str, &str)]) -> Service {
         let parts = (self.program.as_path(), &self.directory);
-        Service::start(parts, (&self.org, &self.organization), &self.http, (&self.database_url, address), settings).await
+        Service::start(
+            parts,
+            (&self.org, &self.organization),
+            &self.http,
+            (&self.database_url, address),
+            settings,
+        )
+        .await
     }
 
     /// From now on, so much time goes by between a request and its answer.
@@ -115,14 +135,19 @@ impl World {
 
     /// What is answered to a sync.
     pub(crate) async fn ask_for(&self, record: &str) -> Json {
-        let (status, result) = self.ask(self.http.post(self.service.url(&format!("/sync-to-m3ter/{record}")))).await;
+        let (status, result) =
+            self.ask(self.http.post(self.service.url(&format!("/sync-to-m3ter/{record}")))).await;
         assert_eq!(status, 200, "{result:#}");
         result
     }
 
     /// Begins a sync without waiting for it; the run's id.
     pub(crate) async fn begin(&self, record: &str) -> String {
-        let (status, run) = self.ask(self.http.post(self.service.url(&format!("/sync-to-m3ter/{record}?waitSeconds=0")))).await;
+        let (status, run) = self
+            .ask(
+                self.http.post(self.service.url(&format!("/sync-to-m3ter/{record}?waitSeconds=0"))),
+            )
+            .await;
         assert_eq!(status, 202, "{run:#}");
         run["syncRunId"].as_str().expect("an id").to_owned()
     }
@@ -167,7 +192,10 @@ impl Service {
         let started = Instant::now();
         let keys = directory.path().join(KEYS_FILE).display().to_string();
         // Proxies are believed only where keys are asked for.
-        let trusts = settings.iter().any(|(name, _)| *name == "TRUSTED_PROXIES").then_some(("API_KEYS_FILE", KEYS));
+        let trusts = settings
+            .iter()
+            .any(|(name, _)| *name == "TRUSTED_PROXIES")
+            .then_some(("API_KEYS_FILE", KEYS));
         let settings = settings.iter().copied().chain(trusts);
         let process = Command::new(program)
             .env_clear()
@@ -186,11 +214,15 @@ impl Service {
                 ("CALLER_REQUESTS_PER_MINUTE", "1000000"),
                 ("RUST_LOG", "error"),
             ])
-            .envs(settings.map(|(name, value)| (name, if value == KEYS { keys.as_str() } else { value })))
+            .envs(
+                settings
+                    .map(|(name, value)| (name, if value == KEYS { keys.as_str() } else { value })),
+            )
             .stdout(Stdio::null())
             .spawn()
             .expect("the program starts");
-        let mut service = Self { ready_after: Duration::ZERO, address: address.to_owned(), process };
+        let mut service =
+            Self { ready_after: Duration::ZERO, address: address.to_owned(), process };
         while service.readiness(http).await != Some(200) {
             assert!(started.elapsed() < Duration::from_secs(20), "the program does not get ready");
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -200,7 +232,10 @@ impl Service {
     }
 
     async fn readiness(&self, http: &reqwest::Client) -> Option<u16> {
-        send(http.get(format!("http://{}/readyz", self.address))).await.ok().map(|response| response.status().as_u16())
+        send(http.get(format!("http://{}/readyz", self.address)))
+            .await
+            .ok()
+            .map(|response| response.status().as_u16())
     }
 
     /// Where a path of it is.
@@ -219,15 +254,22 @@ impl Service {
     }
 
     fn status_mb(&self, name: &str) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("a running process");
-        let line = status.lines().find(|line| line.starts_with(name)).expect("a line of /proc/…/status");
-        line.split_whitespace().nth(1).and_then(|number| number.parse::<f64>().ok()).expect("a number") / 1024.0
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))
+            .expect("a running process");
+        let line =
+            status.lines().find(|line| line.starts_with(name)).expect("a line of /proc/…/status");
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|number| number.parse::<f64>().ok())
+            .expect("a number")
+            / 1024.0
     }
 
     /// SIGTERM, and its end.
     pub(crate) fn stop(&mut self) {
         let id = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("a running process");
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)
+            .expect("a running process");
         let status = self.process.wait().expect("a process that ends");
         assert!(status.success(), "it ends with {status}");
     }
@@ -250,9 +292,14 @@ impl Drop for Service {
 fn caller(directory: &TempDir, name: &str, role: Role) -> reqwest::Client {
     let key = new_key();
     append(&directory.path().join(KEYS_FILE), name, role, &key.hash).expect("a file of keys");
-    let bearer = HeaderValue::from_str(&format!("Bearer {}", key.key.expose_secret())).expect("a header");
+    let bearer =
+        HeaderValue::from_str(&format!("Bearer {}", key.key.expose_secret())).expect("a header");
     let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
-    reqwest::Client::builder().tls_certs_only([]).default_headers(headers).build().expect("a client")
+    reqwest::Client::builder()
+        .tls_certs_only([])
+        .default_headers(headers)
+        .build()
+        .expect("a client")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
@@ -261,7 +308,10 @@ pub(crate) async fn send(request: reqwest::RequestBuilder) -> reqwest::Result<re
 }
 
 pub(crate) fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").to_string()
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .to_string()
 }
 
 /// The middle of several values.

@@ -10,20 +10,35 @@ pub(crate) fn check(input: &[u8]) {
             for fault in &faults {
                 // What a file extends is one of the built-in mappings here.
                 let is_own = fault.file == "own.toml" && (1..=lines).contains(&fault.line);
-                assert!(is_own || fault.file.starts_with("mappings/"), "line {} of {lines}: {fault}", fault.line);
+                assert!(
+                    is_own || fault.file.starts_with("mappings/"),
+                    "line {} of {lines}: {fault}",
+                    fault.line
+                );
                 assert!(!fault.message.is_empty() && !fault.hint.is_empty(), "{fault}");
-                assert!(fault.to_string().starts_with(&format!("{}:{}: ", fault.file, fault.line)), "{fault}");
+                assert!(
+                    fault.to_string().starts_with(&format!("{}:{}: ", fault.file, fault.line)),
+                    "{fault}"
+                );
             }
         }
         Ok(None) => {}
         Ok(Some(mapping)) => {
             let root = mapping.root();
-            assert!(root.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !root.is_empty(), "{root}");
-            // A mapping that is taken can be shown and held against an org that has all of it, and one that has nothing.
+            assert!(
+                root.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                    && !root.is_empty(),
+                "{root}"
+            );
+            // A mapping that is taken can be shown and held against an org that has all of it, and
+            // one that has nothing.
             let org = fuzzing::org_of(&mapping);
             assert!(!mapping.shown(Some(&org)).is_empty(), "a mapping maps something");
             mapping.org_report(&org, &std::collections::BTreeSet::new());
-            mapping.org_report(&sync_to_m3ter::domain::org_schema::OrgSchema::default(), &std::collections::BTreeSet::new());
+            mapping.org_report(
+                &sync_to_m3ter::domain::org_schema::OrgSchema::default(),
+                &std::collections::BTreeSet::new(),
+            );
             assert!(mapping.undescribed(&org).is_empty(), "{:?}", mapping.undescribed(&org));
         }
     }

@@ -1,4 +1,5 @@
-//! Bodies and queries of the sync, end-date and replay operations, through the functions of their handlers.
+//! Bodies and queries of the sync, end-date and replay operations, through the functions of their
+//! handlers.
 //!
 //! The first line is taken for the query, what comes after it for the body.
 
@@ -13,12 +14,16 @@ const LONGEST_MESSAGE: usize = 2_000;
 
 pub(crate) fn check(input: &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
-    let (query, body) = (String::from_utf8_lossy(&input[..end]), input.get(end + 1..).unwrap_or_default());
+    let (query, body) =
+        (String::from_utf8_lossy(&input[..end]), input.get(end + 1..).unwrap_or_default());
     sync(body);
     end_date(body);
     parameters(&query);
     match fuzzing::nothing(body) {
-        Ok(()) => assert!(body.trim_ascii().is_empty() || matches!(parsed(body), Some(Json::Null | Json::Object(_)))),
+        Ok(()) => assert!(
+            body.trim_ascii().is_empty()
+                || matches!(parsed(body), Some(Json::Null | Json::Object(_)))
+        ),
         Err(refused) => check_refused(&refused),
     }
     match fuzzing::replay(body) {
@@ -37,9 +42,10 @@ fn sync(body: &[u8]) {
             for (asked, element) in asked.iter().zip(&elements) {
                 let object = element.as_object().expect("an object");
                 assert!(
-                    object
-                        .keys()
-                        .all(|key| matches!(key.as_str(), "parentRecordId" | "organizationId" | "salesforceUserId" | "expectedPlan")),
+                    object.keys().all(|key| matches!(
+                        key.as_str(),
+                        "parentRecordId" | "organizationId" | "salesforceUserId" | "expectedPlan"
+                    )),
                     "{object:?}"
                 );
                 check_id(asked.as_ref(), element);
@@ -60,10 +66,22 @@ fn end_date(body: &[u8]) {
         match asked {
             Ok((record, order)) => {
                 check_id(Ok(record), element);
-                assert_eq!(EndDate::parse(&order.end_date.to_string()).as_ref(), Ok(&order.end_date), "an end date keeps its meaning");
-                assert!(!order.entities.is_empty() && order.entities.is_sorted_by(|one, other| one < other), "{:?}", order.entities);
+                assert_eq!(
+                    EndDate::parse(&order.end_date.to_string()).as_ref(),
+                    Ok(&order.end_date),
+                    "an end date keeps its meaning"
+                );
+                assert!(
+                    !order.entities.is_empty()
+                        && order.entities.is_sorted_by(|one, other| one < other),
+                    "{:?}",
+                    order.entities
+                );
                 let words = element["billingEntities"].as_array().expect("a list of words");
-                let mut named: Vec<_> = words.iter().filter_map(|word| BillingEntity::from_word(word.as_str()?)).collect();
+                let mut named: Vec<_> = words
+                    .iter()
+                    .filter_map(|word| BillingEntity::from_word(word.as_str()?))
+                    .collect();
                 assert_eq!(named.len(), words.len(), "each word means a kind");
                 named.sort_unstable();
                 named.dedup();
@@ -78,7 +96,10 @@ fn check_id(asked: Result<&SalesforceId, &(ErrorCode, String)>, element: &Json) 
     match asked {
         Ok(id) => {
             let sent = element["parentRecordId"].as_str().expect("an id").trim();
-            assert!(id.as_str().starts_with(sent) && matches!(sent.len(), 15 | 18), "{sent} became {id}");
+            assert!(
+                id.as_str().starts_with(sent) && matches!(sent.len(), 15 | 18),
+                "{sent} became {id}"
+            );
         }
         Err((_, reason)) => check_sentence(reason),
     }
@@ -101,7 +122,11 @@ fn check_refused(refused: &Refused) {
 }
 
 fn check_sentence(sentence: &str) {
-    assert!(!sentence.is_empty() && sentence.chars().count() <= LONGEST_MESSAGE, "{} bytes: {sentence}", sentence.len());
+    assert!(
+        !sentence.is_empty() && sentence.chars().count() <= LONGEST_MESSAGE,
+        "{} bytes: {sentence}",
+        sentence.len()
+    );
     assert!(!sentence.contains(char::is_control), "{sentence:?}");
 }
 

@@ -1,7 +1,8 @@
-//! Queries: whatever a mapping or a text holds, the query text is one that Salesforce reads as it is meant.
+//! Queries: whatever a mapping or a text holds, the query text is one that Salesforce reads as it
+//! is meant.
 //!
-//! An input that begins with `'` is the text of a literal, one that begins with `?` a query for the emulator's parser, and any other
-//! one a mapping file.
+//! An input that begins with `'` is the text of a literal, one that begins with `?` a query for the
+//! emulator's parser, and any other one a mapping file.
 
 use sync_to_m3ter::domain::ids::SalesforceId;
 use sync_to_m3ter::{mapping, salesforce};
@@ -28,20 +29,35 @@ fn literal(text: &str) {
         matches!(&parsed.filter, Some(Filter::Compare(path, Operator::Equal, literal)) if path.names == ["KeyPrefix"] && *literal == expected),
         "{query}"
     );
-    assert_eq!((parsed.from.as_str(), parsed.limit, parsed.order.len()), ("EntityDefinition", None, 0), "{query}");
+    assert_eq!(
+        (parsed.from.as_str(), parsed.limit, parsed.order.len()),
+        ("EntityDefinition", None, 0),
+        "{query}"
+    );
 }
 
 fn mapped(input: &[u8]) {
     let Ok(Some(mapping)) = mapping::fuzzing::parse("own.toml", input) else { return };
-    let digits: String = input.iter().rev().filter(|byte| byte.is_ascii_alphanumeric()).take(15).map(|byte| char::from(*byte)).collect();
+    let digits: String = input
+        .iter()
+        .rev()
+        .filter(|byte| byte.is_ascii_alphanumeric())
+        .take(15)
+        .map(|byte| char::from(*byte))
+        .collect();
     let id = SalesforceId::parse(&format!("{digits:0<15}")).expect("letters and digits");
     let query = match mapping.query(&mapping::fuzzing::org_of(&mapping)) {
         Ok(query) => query.soql(&id),
         Err(faults) => return assert!(!faults.is_empty()),
     };
     assert!(query.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()), "{query:?}");
-    let parsed = soql::parse(&query).unwrap_or_else(|malformed| panic!("{malformed} at {} in {query}", malformed.at));
-    assert_eq!((parsed.from.as_str(), parsed.limit, parsed.offset, parsed.order.len()), (mapping.root(), Some(1), 0, 0), "{query}");
+    let parsed = soql::parse(&query)
+        .unwrap_or_else(|malformed| panic!("{malformed} at {} in {query}", malformed.at));
+    assert_eq!(
+        (parsed.from.as_str(), parsed.limit, parsed.offset, parsed.order.len()),
+        (mapping.root(), Some(1), 0, 0),
+        "{query}"
+    );
     let expected = Literal::Text(id.to_string());
     assert!(
         matches!(&parsed.filter, Some(Filter::Compare(path, Operator::Equal, literal)) if path.names == ["Id"] && *literal == expected),
@@ -74,7 +90,12 @@ fn check_children(query: &Query, text: &str) {
     for selected in &query.select {
         match selected {
             Selected::Children(children) => {
-                assert!(children.filter.is_none() && children.limit.is_none() && !children.order.is_empty(), "{text}");
+                assert!(
+                    children.filter.is_none()
+                        && children.limit.is_none()
+                        && !children.order.is_empty(),
+                    "{text}"
+                );
                 check_children(children, text);
             }
             Selected::Path(path) => assert!(path.names.len() <= 6, "{text}"),

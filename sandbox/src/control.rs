@@ -57,26 +57,32 @@ impl Control {
 
     /// Delays every request by this much before it has its effect, as a network would.
     pub fn set_latency(&self, latency: Duration) {
-        self.latency_ms.store(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.latency_ms
+            .store(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn latency(&self) -> Duration {
         Duration::from_millis(self.latency_ms.load(Ordering::Relaxed))
     }
 
-    /// Logins take these pairs of id and secret alone from now on: one for a rotation at once, two while both are good. Tokens that were
-    /// given stay.
+    /// Logins take these pairs of id and secret alone from now on: one for a rotation at once, two
+    /// while both are good. Tokens that were given stay.
     pub fn set_credentials(&self, pairs: &[(&str, &str)]) {
-        *lock(&self.credentials) = pairs.iter().map(|(id, secret)| ((*id).to_owned(), (*secret).to_owned())).collect();
+        *lock(&self.credentials) =
+            pairs.iter().map(|(id, secret)| ((*id).to_owned(), (*secret).to_owned())).collect();
     }
 
     /// Whether some login has this id, and whether one has it with this secret.
     pub(crate) fn knows(&self, id: &str, secret: &str) -> (bool, bool) {
         let pairs = lock(&self.credentials);
-        (pairs.iter().any(|pair| pair.0 == id), pairs.iter().any(|pair| pair.0 == id && pair.1 == secret))
+        (
+            pairs.iter().any(|pair| pair.0 == id),
+            pairs.iter().any(|pair| pair.0 == id && pair.1 == secret),
+        )
     }
 
-    /// Sets the vendor's clock ahead by so many seconds: what its answers have as `Date`, and by what it judges assertions.
+    /// Sets the vendor's clock ahead by so many seconds: what its answers have as `Date`, and by
+    /// what it judges assertions.
     pub fn set_clock_offset(&self, seconds: i64) {
         self.clock_offset.store(seconds, Ordering::Relaxed);
     }
@@ -88,7 +94,8 @@ impl Control {
 
     /// Lets lists show the state as of this long ago.
     pub fn set_list_lag(&self, lag: Duration) {
-        self.list_lag_ms.store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.list_lag_ms
+            .store(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn list_lag(&self) -> Duration {
@@ -107,7 +114,8 @@ impl Control {
 
     /// Whether one more request fits into this second.
     pub(crate) fn admit(&self) -> bool {
-        // The clock is read under the lock, so that it never goes back from one request to the next.
+        // The clock is read under the lock, so that it never goes back from one request to the
+        // next.
         let mut limit = lock(&self.limit);
         limit.admit(self.started.elapsed())
     }

@@ -1,4 +1,5 @@
-//! One emulator: a server on loopback that logs, delays and spoils requests before and after its vendor carries them out.
+//! One emulator: a server on loopback that logs, delays and spoils requests before and after its
+//! vendor carries them out.
 
 mod spoiled;
 
@@ -37,7 +38,8 @@ pub(crate) trait Vendor: Send + Sync + 'static {
     fn coded_error(&self, path: &str, code: &str, message: &str) -> Json;
     /// All records.
     fn state(&self) -> Json;
-    /// The records of an earlier `state` in place of the present ones; a kind that it does not name has the example records.
+    /// The records of an earlier `state` in place of the present ones; a kind that it does not name
+    /// has the example records.
     fn restore(&self, state: Json) -> Result<(), String>;
     /// The example records again.
     fn reset(&self);
@@ -112,9 +114,16 @@ pub(crate) async fn start<V: Vendor>(
 ) -> std::io::Result<Emulator<V>> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
-    let server = Arc::new(Server { vendor: vendor(&format!("http://{address}")), control: Control::new(requests_per_second) });
+    let server = Arc::new(Server {
+        vendor: vendor(&format!("http://{address}")),
+        control: Control::new(requests_per_second),
+    });
     let stop = CancellationToken::new();
-    tokio::spawn(stop.clone().run_until_cancelled_owned(accept(listener, Arc::clone(&server), stop.clone())));
+    tokio::spawn(stop.clone().run_until_cancelled_owned(accept(
+        listener,
+        Arc::clone(&server),
+        stop.clone(),
+    )));
     Ok(Emulator { server, address, _stop: stop.drop_guard() })
 }
 
@@ -139,7 +148,9 @@ async fn serve<V: Vendor>(stream: TcpStream, server: Arc<Server<V>>, controls: R
         }
     });
     // A connection that a fault closes ends with an error here: that is its purpose.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// The connection is closed without an answer.
@@ -154,13 +165,21 @@ impl fmt::Display for Dropped {
 
 impl std::error::Error for Dropped {}
 
-async fn answer<V: Vendor>(server: &Server<V>, request: Request<hyper::body::Incoming>) -> Result<Response<Body>, Dropped> {
+async fn answer<V: Vendor>(
+    server: &Server<V>,
+    request: Request<hyper::body::Incoming>,
+) -> Result<Response<Body>, Dropped> {
     let (parts, body) = request.into_parts();
     let body = to_bytes(Body::new(body), LARGEST_BODY_BYTES).await.map_err(|_| Dropped)?;
     let control = &server.control;
     let path = server.vendor.logged_path(parts.uri.path());
     let query = parts.uri.query().unwrap_or_default();
-    let fault = lock(&control.faults).meet(&Asked { method: parts.method.as_str(), path: &path, query, body: &body });
+    let fault = lock(&control.faults).meet(&Asked {
+        method: parts.method.as_str(),
+        path: &path,
+        query,
+        body: &body,
+    });
     let sequence = lock(&control.log).begin(LoggedRequest {
         sequence: 0,
         started_at: control.elapsed_ms(),
@@ -174,7 +193,8 @@ async fn answer<V: Vendor>(server: &Server<V>, request: Request<hyper::body::Inc
         tracestate: text(&parts.headers, "tracestate"),
         fault: fault.as_ref().map(FaultKind::name),
     });
-    let request = VendorRequest { method: parts.method, uri: parts.uri, headers: parts.headers, body };
+    let request =
+        VendorRequest { method: parts.method, uri: parts.uri, headers: parts.headers, body };
     let latency = control.latency();
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
@@ -186,7 +206,11 @@ async fn answer<V: Vendor>(server: &Server<V>, request: Request<hyper::body::Inc
     {
         response.headers_mut().insert(header::DATE, date);
     }
-    lock(&control.log).end(sequence, control.elapsed_ms(), outcome.as_ref().ok().map(|response| response.status().as_u16()));
+    lock(&control.log).end(
+        sequence,
+        control.elapsed_ms(),
+        outcome.as_ref().ok().map(|response| response.status().as_u16()),
+    );
     outcome
 }
 
@@ -201,8 +225,12 @@ fn readable(body: &[u8]) -> Json {
     }
     let pairs: Map<String, Json> = url::form_urlencoded::parse(body)
         .map(|(name, value)| {
-            let is_secret = matches!(name.as_ref(), "client_secret" | "assertion" | "password" | "token");
-            (name.into_owned(), Json::String(if is_secret { "…".to_owned() } else { value.into_owned() }))
+            let is_secret =
+                matches!(name.as_ref(), "client_secret" | "assertion" | "password" | "token");
+            (
+                name.into_owned(),
+                Json::String(if is_secret { "…".to_owned() } else { value.into_owned() }),
+            )
         })
         .collect();
     if body.is_empty() { Json::Null } else { Json::Object(pairs) }

@@ -1,7 +1,9 @@
-//! An emulated Salesforce org and an emulated m3ter organization: real HTTP servers on loopback, their state in memory.
+//! An emulated Salesforce org and an emulated m3ter organization: real HTTP servers on loopback,
+//! their state in memory.
 //!
-//! Start one with [`m3ter::start`] or [`salesforce::start`]; the [`Emulator`] that comes back is also its control panel, and the
-//! same controls are served under `/sandbox/`. Both enforce their vendor's rules; official clients are their judges in the tests.
+//! Start one with [`m3ter::start`] or [`salesforce::start`]; the [`Emulator`] that comes back is
+//! also its control panel, and the same controls are served under `/sandbox/`. Both enforce their
+//! vendor's rules; official clients are their judges in the tests.
 
 pub mod control;
 mod emulator;

@@ -1,14 +1,17 @@
 //! The emulated m3ter organization: Config API and token endpoint. Source: m3ter API reference.
 //!
-//! What m3ter does not document is fixed here, and where it may go either way it is a rule that a test can change: Commitments
-//! overlap when account, contract (none = none), products (none = all) and half-open dates intersect; a stale version, a duplicate
-//! code and a missing reference are 400 with a message. End dating leaves alone what has ended by then, fails for what has not begun
-//! by then, and reaches the Pricings of bespoke Plans only. Numbers are doubles, as the API document says.
+//! What m3ter does not document is fixed here, and where it may go either way it is a rule that a
+//! test can change: Commitments overlap when account, contract (none = none), products (none = all)
+//! and half-open dates intersect; a stale version, a duplicate code and a missing reference are 400
+//! with a message. End dating leaves alone what has ended by then, fails for what has not begun by
+//! then, and reaches the Pricings of bespoke Plans only. Numbers are doubles, as the API document
+//! says.
 //!
-//! m3ter says how many requests a second may hold (50), and not how it counts that second. `PUT /sandbox/limits` takes
-//! `{"requestsPerSecond":50,"counting":"calendar","offsetMs":0}`: each second of its clock for itself, which is `offsetMs` ahead of the
-//! emulator's start; or `"counting":"sliding"`, any window of a second; or `"counting":"bucket"`, a bucket of 50 tokens that fills at 50
-//! a second. The calendar without an offset is what counts until then.
+//! m3ter says how many requests a second may hold (50), and not how it counts that second. `PUT
+//! /sandbox/limits` takes `{"requestsPerSecond":50,"counting":"calendar","offsetMs":0}`: each
+//! second of its clock for itself, which is `offsetMs` ahead of the emulator's start; or
+//! `"counting":"sliding"`, any window of a second; or `"counting":"bucket"`, a bucket of 50 tokens
+//! that fills at 50 a second. The calendar without an offset is what counts until then.
 
 mod doubles;
 mod ending;
@@ -58,7 +61,8 @@ pub(crate) struct Rules {
     commitment_overlap: OverlapScope,
     /// Whether AccountPlans of one account and product may overlap.
     account_plan_overlap: OverlapScope,
-    /// What the end-date call of a Contract reaches: what carries the Contract, or all that its Account has.
+    /// What the end-date call of a Contract reaches: what carries the Contract, or all that its
+    /// Account has.
     contract_end_date: OverlapScope,
 }
 
@@ -87,7 +91,11 @@ impl Default for Rules {
 
 /// Starts the emulator on a loopback port; 0 takes a free one.
 pub async fn start(port: u16) -> std::io::Result<Emulator<M3ter>> {
-    let vendor = |_: &str| M3ter { state: Mutex::new(examples::state()), tokens: Mutex::default(), rules: Mutex::default() };
+    let vendor = |_: &str| M3ter {
+        state: Mutex::new(examples::state()),
+        tokens: Mutex::default(),
+        rules: Mutex::default(),
+    };
     emulator::start(port, Some(REQUESTS_PER_SECOND), vendor).await
 }
 
@@ -104,11 +112,13 @@ impl M3ter {
         lock(&self.state).present(resource).cloned().collect()
     }
 
-    /// Carries out a request inside the organization as a trusted caller: for tests that change m3ter from outside a sync.
+    /// Carries out a request inside the organization as a trusted caller: for tests that change
+    /// m3ter from outside a sync.
     pub fn request(&self, method: &str, path: &str, body: &Json) -> Result<Json, String> {
         let method = Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
         let control = Control::new(None);
-        self.inside_organization(&method, path, "", &body.to_string().into_bytes(), &control).map_err(|(_, message)| message)
+        self.inside_organization(&method, path, "", &body.to_string().into_bytes(), &control)
+            .map_err(|(_, message)| message)
     }
 
     /// Changes what m3ter leaves open, as `PUT /sandbox/rules` does.
@@ -117,11 +127,19 @@ impl M3ter {
         Ok(())
     }
 
-    fn inside_organization(&self, method: &Method, path: &str, query: &str, body: &[u8], control: &Control) -> Result<Json, Refusal> {
+    fn inside_organization(
+        &self,
+        method: &Method,
+        path: &str,
+        query: &str,
+        body: &[u8],
+        control: &Control,
+    ) -> Result<Json, Refusal> {
         let rules = *lock(&self.rules);
         let mut state = lock(&self.state);
         let body = || {
-            let body = serde_json::from_slice::<Json>(body).map_err(|error| bad_request(format!("Malformed JSON: {error}")))?;
+            let body = serde_json::from_slice::<Json>(body)
+                .map_err(|error| bad_request(format!("Malformed JSON: {error}")))?;
             doubles::held(body)
         };
         if path == "/organizationconfig" {
@@ -136,31 +154,51 @@ impl M3ter {
                 (&Method::PUT, "accounts" | "contracts", "enddatebillingentities") => {
                     ending::end(&mut state, resource, id, &body()?, rules, control.elapsed_ms())
                 }
-                (&Method::POST, "accountplans", "replace") => ending::replace(&mut state, id, body()?, rules, control.elapsed_ms()),
-                (&Method::GET, "accounts", "children") => lists::children(&state, resource, id, query, control),
+                (&Method::POST, "accountplans", "replace") => {
+                    ending::replace(&mut state, id, body()?, rules, control.elapsed_ms())
+                }
+                (&Method::GET, "accounts", "children") => {
+                    lists::children(&state, resource, id, query, control)
+                }
                 _ => Err(unknown(method, path, control)),
             };
         }
-        let Some((resource, id)) = resources::find(path) else { return Err(unknown(method, path, control)) };
+        let Some((resource, id)) = resources::find(path) else {
+            return Err(unknown(method, path, control));
+        };
         match (method, id) {
             (&Method::GET, None) => lists::list(&state, resource, query, control),
-            (&Method::GET, Some(id)) => {
-                state.get(resource, id).map(|object| Json::Object(object.clone())).ok_or_else(|| not_found(resource, id))
-            }
+            (&Method::GET, Some(id)) => state
+                .get(resource, id)
+                .map(|object| Json::Object(object.clone()))
+                .ok_or_else(|| not_found(resource, id)),
             (&Method::POST, None) => state.create(resource, body()?, rules, control.elapsed_ms()),
-            (&Method::PUT, Some(id)) => state.replace(resource, id, body()?, rules, control.elapsed_ms()),
+            (&Method::PUT, Some(id)) => {
+                state.replace(resource, id, body()?, rules, control.elapsed_ms())
+            }
             (&Method::DELETE, Some(id)) => state.delete(resource, id, control.elapsed_ms()),
             _ => Err(unknown(method, path, control)),
         }
     }
 
-    fn organization_answer(&self, request: &VendorRequest, path: &str, control: &Control) -> Result<Json, Refusal> {
+    fn organization_answer(
+        &self,
+        request: &VendorRequest,
+        path: &str,
+        control: &Control,
+    ) -> Result<Json, Refusal> {
         lock(&self.tokens).check(&request.headers)?;
         if !control.admit() {
             return Err((StatusCode::TOO_MANY_REQUESTS, "Too many requests".to_owned()));
         }
         let path = path.strip_suffix('/').unwrap_or(path);
-        self.inside_organization(&request.method, path, request.uri.query().unwrap_or_default(), &request.body, control)
+        self.inside_organization(
+            &request.method,
+            path,
+            request.uri.query().unwrap_or_default(),
+            &request.body,
+            control,
+        )
     }
 }
 
@@ -193,7 +231,9 @@ impl Vendor for M3ter {
 
     fn logged_path(&self, path: &str) -> String {
         match path.strip_prefix("/organizations/") {
-            Some(rest) => rest.find('/').map_or_else(|| "/".to_owned(), |slash| rest[slash..].to_owned()),
+            Some(rest) => {
+                rest.find('/').map_or_else(|| "/".to_owned(), |slash| rest[slash..].to_owned())
+            }
             None => path.to_owned(),
         }
     }
@@ -235,6 +275,8 @@ impl Vendor for M3ter {
 fn json_response(status: StatusCode, body: &Json) -> Response<Body> {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

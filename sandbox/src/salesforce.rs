@@ -1,7 +1,8 @@
-//! The emulated Salesforce org: OAuth, queries, describes, records and collections. Source: REST API Developer Guide.
+//! The emulated Salesforce org: OAuth, queries, describes, records and collections. Source: REST
+//! API Developer Guide.
 //!
-//! What the integration user may not see is played as Salesforce plays it: a hidden field or object is one that does not exist, a
-//! hidden record is absent.
+//! What the integration user may not see is played as Salesforce plays it: a hidden field or object
+//! is one that does not exist, a hidden record is absent.
 
 mod collections;
 mod describe;
@@ -106,12 +107,18 @@ impl ApiError {
 
 impl From<WriteError> for ApiError {
     fn from(error: WriteError) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: error.code, message: error.message, fields: error.fields }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: error.code,
+            message: error.message,
+            fields: error.fields,
+        }
     }
 }
 
 impl Salesforce {
-    /// Changes fields of a record without asking whether anybody may: what a user of the org does between two syncs.
+    /// Changes fields of a record without asking whether anybody may: what a user of the org does
+    /// between two syncs.
     pub fn update(&self, sobject: &str, id: &str, fields: &Json) {
         let table = tables::table(sobject).expect("an emulated object");
         lock(&self.org).overwrite(table, id, fields.as_object().cloned().unwrap_or_default());
@@ -127,7 +134,9 @@ impl Salesforce {
     pub fn ids(&self, sobject: &str, field: &str, value: &str) -> Vec<String> {
         let table = tables::table(sobject).expect("an emulated object");
         let org = lock(&self.org);
-        let holds = |record: &&Map<String, Json>| !org::is_deleted(record) && record.get(field).and_then(Json::as_str) == Some(value);
+        let holds = |record: &&Map<String, Json>| {
+            !org::is_deleted(record) && record.get(field).and_then(Json::as_str) == Some(value)
+        };
         org.all(table).filter(holds).map(|record| records::id_of(record).clone()).collect()
     }
 
@@ -146,7 +155,8 @@ impl Salesforce {
         lock(&self.org).purge(tables::table(sobject).expect("an emulated object"), id);
     }
 
-    /// Merges one Account into another, as a user does in the browser; the shape of an error is Salesforce's message.
+    /// Merges one Account into another, as a user does in the browser; the shape of an error is
+    /// Salesforce's message.
     pub fn merge(&self, master: &str, loser: &str) -> Result<(), String> {
         lock(&self.org).merge(master, loser).map_err(|error| error.message)
     }
@@ -158,7 +168,8 @@ impl Salesforce {
 
     /// Changes who may see what; the shape of `PUT /sandbox/rules`.
     pub fn rules(&self, rules: &Json) -> Result<(), String> {
-        let rules: Rules = serde_json::from_value(rules.clone()).map_err(|error| error.to_string())?;
+        let rules: Rules =
+            serde_json::from_value(rules.clone()).map_err(|error| error.to_string())?;
         lock(&self.org).set_rules(rules, examples::hidden());
         Ok(())
     }
@@ -189,7 +200,8 @@ impl Salesforce {
     }
 
     fn carry_out(&self, request: &Request<'_>, control: &Control) -> Result<Answer, ApiError> {
-        let segments: Vec<&str> = request.path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let segments: Vec<&str> =
+            request.path.split('/').filter(|segment| !segment.is_empty()).collect();
         match (request.method, segments.as_slice()) {
             (&Method::GET, []) => Ok(Answer::ok(json!({
                 "identity": format!("{}/id/{ORGANIZATION}/{INTEGRATION_USER}", self.base_url),
@@ -200,45 +212,85 @@ impl Salesforce {
             (&Method::GET, ["query" | "queryAll", cursor]) => self.next_page(request, cursor),
             (&Method::GET, ["limits"]) => {
                 let used = self.requests.load(Ordering::Relaxed);
-                Ok(Answer::ok(json!({ "DailyApiRequests": { "Max": DAILY_REQUESTS, "Remaining": DAILY_REQUESTS.saturating_sub(used) } })))
+                Ok(Answer::ok(
+                    json!({ "DailyApiRequests": { "Max": DAILY_REQUESTS, "Remaining": DAILY_REQUESTS.saturating_sub(used) } }),
+                ))
             }
             (&Method::GET, ["sobjects"]) => Ok(describe::global_describe(&lock(&self.org))),
             (_, ["sobjects", object, field, value]) => {
                 let path = [*object, *field, *value];
-                upsert::by_path(&mut lock(&self.org), request.method, path, &request.version_path(), request.body)
+                upsert::by_path(
+                    &mut lock(&self.org),
+                    request.method,
+                    path,
+                    &request.version_path(),
+                    request.body,
+                )
             }
-            (_, ["sobjects", rest @ ..]) => records::sobject(&mut lock(&self.org), request.method, rest, request.query, request.body),
-            (&Method::PATCH | &Method::POST | &Method::DELETE, ["composite", "sobjects", rest @ ..]) => {
-                collections::collection(&mut lock(&self.org), request.method, rest, request.query, request.body)
+            (_, ["sobjects", rest @ ..]) => records::sobject(
+                &mut lock(&self.org),
+                request.method,
+                rest,
+                request.query,
+                request.body,
+            ),
+            (
+                &Method::PATCH | &Method::POST | &Method::DELETE,
+                ["composite", "sobjects", rest @ ..],
+            ) => collections::collection(
+                &mut lock(&self.org),
+                request.method,
+                rest,
+                request.query,
+                request.body,
+            ),
+            (&Method::POST, ["composite", "tree", object]) => {
+                tree::create(&mut lock(&self.org), object, request.body)
             }
-            (&Method::POST, ["composite", "tree", object]) => tree::create(&mut lock(&self.org), object, request.body),
             (&Method::POST, ["composite"]) => self.composite(request, control),
             // Clients look there for what only some orgs have.
-            (&Method::GET, ["tooling", "query"]) => {
-                Err(ApiError::new(StatusCode::BAD_REQUEST, "INVALID_TYPE", "the emulated org has no objects of the Tooling API"))
-            }
+            (&Method::GET, ["tooling", "query"]) => Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "INVALID_TYPE",
+                "the emulated org has no objects of the Tooling API",
+            )),
             _ => {
                 control.note_unexpected();
-                Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist"))
+                Err(ApiError::new(
+                    StatusCode::NOT_FOUND,
+                    "NOT_FOUND",
+                    "The requested resource does not exist",
+                ))
             }
         }
     }
 
     fn query(&self, request: &Request<'_>, with_deleted: bool) -> Result<Answer, ApiError> {
-        let soql = url::form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "q").map(|(_, soql)| soql.into_owned());
-        let soql = soql.ok_or_else(|| ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", "A query string has to be specified"))?;
+        let soql = url::form_urlencoded::parse(request.query.as_bytes())
+            .find(|(name, _)| name == "q")
+            .map(|(_, soql)| soql.into_owned());
+        let soql = soql.ok_or_else(|| {
+            ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "MALFORMED_QUERY",
+                "A query string has to be specified",
+            )
+        })?;
         let query = soql::parse(&soql).map_err(|malformed| {
             let place = format!("\nERROR at Row:1:Column:{}\n{malformed}", malformed.at + 1);
             ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", place)
         })?;
         // What the columns are, without rows: the Salesforce CLI asks for it to print a table.
-        if url::form_urlencoded::parse(request.query.as_bytes()).any(|(name, value)| name == "columns" && value == "true") {
+        if url::form_urlencoded::parse(request.query.as_bytes())
+            .any(|(name, value)| name == "columns" && value == "true")
+        {
             return Ok(Answer::ok(
                 json!({ "columnMetadata": soql::columns(&query), "entityName": query.from, "groupBy": !query.group.is_empty(), "idSelected": false, "keyPrefix": null }),
             ));
         }
         let org = lock(&self.org);
-        let rows = Evaluation { org: &org, text: &soql, with_deleted, version: request.version }.rows(&query)?;
+        let rows = Evaluation { org: &org, text: &soql, with_deleted, version: request.version }
+            .rows(&query)?;
         if let Some(count) = rows.count {
             return Ok(Answer::ok(json!({ "totalSize": count, "done": true, "records": [] })));
         }
@@ -261,17 +313,26 @@ impl Salesforce {
         let mut cursors = lock(&self.cursors);
         cursors.keep(|session| lock(&self.tokens).has(session));
         let page = cursors.next_page(cursor, &request.version_path());
-        let expired = || ApiError::new(StatusCode::BAD_REQUEST, "INVALID_QUERY_LOCATOR", "invalid query locator");
+        let expired = || {
+            ApiError::new(StatusCode::BAD_REQUEST, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        };
         page.map(Answer::ok).ok_or_else(expired)
     }
 
     /// Subrequests one after the other, each for itself.
     fn composite(&self, request: &Request<'_>, control: &Control) -> Result<Answer, ApiError> {
-        let malformed = |error: serde_json::Error| ApiError::new(StatusCode::BAD_REQUEST, "JSON_PARSER_ERROR", error.to_string());
+        let malformed = |error: serde_json::Error| {
+            ApiError::new(StatusCode::BAD_REQUEST, "JSON_PARSER_ERROR", error.to_string())
+        };
         let body: Json = serde_json::from_slice(request.body).map_err(malformed)?;
-        let subrequests = body.get("compositeRequest").and_then(Json::as_array).cloned().unwrap_or_default();
+        let subrequests =
+            body.get("compositeRequest").and_then(Json::as_array).cloned().unwrap_or_default();
         if subrequests.len() > 25 {
-            return Err(ApiError::new(StatusCode::BAD_REQUEST, "PROCESSING_HALTED", "at most 25 subrequests are allowed"));
+            return Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "PROCESSING_HALTED",
+                "at most 25 subrequests are allowed",
+            ));
         }
         let responses: Vec<Json> = subrequests
             .iter()
@@ -296,7 +357,9 @@ impl Salesforce {
         let path = with_one_slash(request.uri.path());
         match (&request.method, path.trim_end_matches('/')) {
             (&Method::POST, "/services/oauth2/token") => return Ok(self.log_in(request, control)),
-            (&Method::POST | &Method::GET, "/services/oauth2/revoke") => return Ok(lock(&self.tokens).revoke(request)),
+            (&Method::POST | &Method::GET, "/services/oauth2/revoke") => {
+                return Ok(lock(&self.tokens).revoke(request));
+            }
             (&Method::GET, "/services/data") => {
                 let versions = VERSIONS.map(|version| json!({ "label": format!("{version}.0"), "url": format!("/services/data/v{version}.0"), "version": format!("{version}.0") }));
                 return Ok(Answer::ok(versions.collect()));
@@ -304,7 +367,11 @@ impl Salesforce {
             _ => {}
         }
         if !lock(&self.tokens).is_open(&request.headers) {
-            return Err(ApiError::new(StatusCode::UNAUTHORIZED, "INVALID_SESSION_ID", "Session expired or invalid"));
+            return Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "INVALID_SESSION_ID",
+                "Session expired or invalid",
+            ));
         }
         if path.trim_end_matches('/') == "/services/oauth2/userinfo" || path.starts_with("/id/") {
             return Ok(Answer::ok(
@@ -312,14 +379,32 @@ impl Salesforce {
             ));
         }
         if !control.admit() {
-            return Err(ApiError::new(StatusCode::FORBIDDEN, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
+            return Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "REQUEST_LIMIT_EXCEEDED",
+                "TotalRequests Limit exceeded.",
+            ));
         }
         let Some((version, path)) = versioned(path) else {
             control.note_unexpected();
-            return Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist"));
+            return Err(ApiError::new(
+                StatusCode::NOT_FOUND,
+                "NOT_FOUND",
+                "The requested resource does not exist",
+            ));
         };
         let query = request.uri.query().unwrap_or_default();
-        self.rest(&Request { method: &request.method, version, path, query, headers: &request.headers, body: &request.body }, control)
+        self.rest(
+            &Request {
+                method: &request.method,
+                version,
+                path,
+                query,
+                headers: &request.headers,
+                body: &request.body,
+            },
+            control,
+        )
     }
 }
 
@@ -342,14 +427,24 @@ impl Request<'_> {
         format!("/services/data/{}", self.version)
     }
 
-    /// `Sforce-Query-Options: batchSize=…`; the org takes smaller pages than Salesforce's 200, for the sake of tests.
+    /// `Sforce-Query-Options: batchSize=…`; the org takes smaller pages than Salesforce's 200, for
+    /// the sake of tests.
     fn batch_size(&self) -> usize {
-        let options = self.headers.get("Sforce-Query-Options").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        options.split("batchSize=").nth(1).and_then(|size| size.trim().parse().ok()).unwrap_or(paging::PAGE_ROWS)
+        let options = self
+            .headers
+            .get("Sforce-Query-Options")
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        options
+            .split("batchSize=")
+            .nth(1)
+            .and_then(|size| size.trim().parse().ok())
+            .unwrap_or(paging::PAGE_ROWS)
     }
 }
 
-/// The path, where a client has put a second slash before it: the Salesforce CLI does, and an org does not mind.
+/// The path, where a client has put a second slash before it: the Salesforce CLI does, and an org
+/// does not mind.
 fn with_one_slash(path: &str) -> &str {
     let slashes = path.len() - path.trim_start_matches('/').len();
     &path[slashes.saturating_sub(1)..]
@@ -425,10 +520,15 @@ impl Vendor for Salesforce {
 
     fn act(&self, act: Act) -> Result<(), String> {
         let mut org = lock(&self.org);
-        let table_of =
-            |org: &Org, id: &str| org.find_anywhere(id).map(|(table, _)| table).ok_or_else(|| format!("no record has the id {id}"));
+        let table_of = |org: &Org, id: &str| {
+            org.find_anywhere(id)
+                .map(|(table, _)| table)
+                .ok_or_else(|| format!("no record has the id {id}"))
+        };
         match act {
-            Act::Merge { master, loser } => org.merge(&master, &loser).map_err(|error| error.message),
+            Act::Merge { master, loser } => {
+                org.merge(&master, &loser).map_err(|error| error.message)
+            }
             Act::Purge { id } => {
                 let table = table_of(&org, &id)?;
                 org.purge(table, &id);
@@ -436,15 +536,22 @@ impl Vendor for Salesforce {
             }
             Act::Undelete { id } => {
                 let table = table_of(&org, &id)?;
-                if org.undelete(table, &id) { Ok(()) } else { Err(format!("{id} is not in the recycle bin")) }
+                if org.undelete(table, &id) {
+                    Ok(())
+                } else {
+                    Err(format!("{id} is not in the recycle bin"))
+                }
             }
         }
     }
 }
 
 fn respond(status: StatusCode, body: Option<&Json>) -> Response<Body> {
-    let mut response = Response::new(body.map_or_else(Body::empty, |body| Body::from(numbers::write(body))));
+    let mut response =
+        Response::new(body.map_or_else(Body::empty, |body| Body::from(numbers::write(body))));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
     response
 }

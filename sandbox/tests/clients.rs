@@ -20,10 +20,18 @@ fn python() -> PathBuf {
 
 async fn run(program: impl AsRef<std::ffi::OsStr>, script: &str, arguments: &[&str]) {
     let directory = root().join("sandbox/tests/clients");
-    let Output { status, stdout, stderr } =
-        Command::new(program).current_dir(directory).arg(script).args(arguments).output().await.unwrap();
+    let Output { status, stdout, stderr } = Command::new(program)
+        .current_dir(directory)
+        .arg(script)
+        .args(arguments)
+        .output()
+        .await
+        .unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(status.success() && stdout.contains("is content"), "{script}: {status}\n{stdout}\n{stderr}");
+    assert!(
+        status.success() && stdout.contains("is content"),
+        "{script}: {status}\n{stdout}\n{stderr}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,12 @@ pub(super) fn connections() -> usize {
     let connections = within(limit);
     if connections < MOST_CONNECTIONS {
         let wanted = MOST_CONNECTIONS + RESERVED + standing();
-        tracing::warn!(limit, connections, wanted, "the limit of open files (`ulimit -Hn`) leaves fewer connections than usual");
+        tracing::warn!(
+            limit,
+            connections,
+            wanted,
+            "the limit of open files (`ulimit -Hn`) leaves fewer connections than usual"
+        );
     }
     usize::try_from(connections).unwrap_or(usize::MAX)
 }
@@ -57,7 +62,9 @@ mod tests {
 
     #[test]
     fn the_reserve_is_kept_and_a_small_limit_is_halved() {
-        for (limit, connections) in [(u64::MAX, 1_024), (4_096, 1_024), (1_344, 1_024), (1_024, 704), (256, 64), (64, 8)] {
+        for (limit, connections) in
+            [(u64::MAX, 1_024), (4_096, 1_024), (1_344, 1_024), (1_024, 704), (256, 64), (64, 8)]
+        {
             assert_eq!(within(limit), connections, "{limit}");
         }
     }

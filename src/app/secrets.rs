@@ -1,4 +1,5 @@
-//! Keeping up with secrets in files: a new one is tried beside the one that still serves, and takes its place once it has let in.
+//! Keeping up with secrets in files: a new one is tried beside the one that still serves, and takes
+//! its place once it has let in.
 
 use std::time::Duration;
 

@@ -36,7 +36,8 @@ impl KeyEntry {
         let mut text = format!("[[key]]\nname = \"{name}\"\nrole = \"{role}\"\n");
         let mut list = |field: &str, values: Vec<String>| {
             if !values.is_empty() {
-                let values: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
+                let values: Vec<String> =
+                    values.iter().map(|value| format!("\"{value}\"")).collect();
                 let _ = writeln!(text, "{field} = [{}]", values.join(", "));
             }
         };
@@ -69,15 +70,20 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
 /// A scope that a role leaves nothing of is a mistake about one of the two.
 fn check_scopes(role: Role, scopes: &[Scope]) -> Result<(), String> {
     match role {
-        Role::Viewer if !scopes.is_empty() => Err("a `viewer` starts nothing that a scope could narrow; leave `scopes` out".to_owned()),
-        Role::Caller if scopes.contains(&Scope::EndDate) => {
-            Err("only an `operator` ends anything; give the key with the scope `end_date` this role".to_owned())
+        Role::Viewer if !scopes.is_empty() => {
+            Err("a `viewer` starts nothing that a scope could narrow; leave `scopes` out"
+                .to_owned())
         }
+        Role::Caller if scopes.contains(&Scope::EndDate) => Err(
+            "only an `operator` ends anything; give the key with the scope `end_date` this role"
+                .to_owned(),
+        ),
         _ => Ok(()),
     }
 }
 
-/// What one field, or the whole entry, has wrong: where, in bytes from the beginning of the text, and in words.
+/// What one field, or the whole entry, has wrong: where, in bytes from the beginning of the text,
+/// and in words.
 pub(super) type Wrong = (usize, String);
 
 /// Reads an entry; `at` is where it begins.
@@ -89,7 +95,11 @@ pub(super) fn read(table: &DeTable<'_>, at: usize) -> Result<StoredKey, Vec<Wron
             entry.wrong.push((place, message));
         }
     }
-    for (field, is_there) in [("name", entry.name.is_some()), ("role", entry.role.is_some()), ("hash", entry.hash.is_some())] {
+    for (field, is_there) in [
+        ("name", entry.name.is_some()),
+        ("role", entry.role.is_some()),
+        ("hash", entry.hash.is_some()),
+    ] {
         if !is_there && !table.iter().any(|(name, _)| name.get_ref() == field) {
             entry.wrong.push((at, format!("`{field}` is missing")));
         }
@@ -98,9 +108,15 @@ pub(super) fn read(table: &DeTable<'_>, at: usize) -> Result<StoredKey, Vec<Wron
         entry.wrong.push((at, message));
     }
     match (entry.name, entry.role, entry.hash) {
-        (Some(name), Some(role), Some(hash)) if entry.wrong.is_empty() => {
-            Ok(StoredKey { caller: Caller { name: name.into(), role, key: hash.id().into(), limits: entry.limits.into() }, hash })
-        }
+        (Some(name), Some(role), Some(hash)) if entry.wrong.is_empty() => Ok(StoredKey {
+            caller: Caller {
+                name: name.into(),
+                role,
+                key: hash.id().into(),
+                limits: entry.limits.into(),
+            },
+            hash,
+        }),
         _ => Err(entry.wrong),
     }
 }
@@ -139,9 +155,15 @@ impl Reader {
             })?,
             "org" => self.limits.org = Some(parse_org(text(field, value)?)?),
             "requests_per_minute" => {
-                let number = value.as_integer().and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok());
-                let number = number.filter(|number| (1..=MOST_REQUESTS).contains(number)).and_then(|number| u32::try_from(number).ok());
-                let number = number.ok_or_else(|| format!("`requests_per_minute` takes a whole number from 1 to {MOST_REQUESTS}"))?;
+                let number = value
+                    .as_integer()
+                    .and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok());
+                let number = number
+                    .filter(|number| (1..=MOST_REQUESTS).contains(number))
+                    .and_then(|number| u32::try_from(number).ok());
+                let number = number.ok_or_else(|| {
+                    format!("`requests_per_minute` takes a whole number from 1 to {MOST_REQUESTS}")
+                })?;
                 self.limits.requests_per_minute = Some(number);
             }
             "expires" => {
@@ -150,7 +172,12 @@ impl Reader {
                 let written = written.as_deref().map_or_else(|| text(field, value), Ok)?;
                 self.limits.expires = Some(written.parse()?);
             }
-            other => return Err(format!("`{}` is not a field of a key; there are {FIELDS}", harmless(other))),
+            other => {
+                return Err(format!(
+                    "`{}` is not a field of a key; there are {FIELDS}",
+                    harmless(other)
+                ));
+            }
         }
         Ok(())
     }
@@ -163,10 +190,16 @@ impl Reader {
         mut add: impl FnMut(&mut KeyLimits, &str) -> Result<(), String>,
     ) -> Result<(), String> {
         let values = value.as_array().filter(|values| !values.is_empty());
-        let values =
-            values.ok_or_else(|| format!("`{field}` takes a list such as {}; leave it out where it takes nothing away", example(field)))?;
+        let values = values.ok_or_else(|| {
+            format!(
+                "`{field}` takes a list such as {}; leave it out where it takes nothing away",
+                example(field)
+            )
+        })?;
         for value in values {
-            if let Err(message) = text(field, value.get_ref()).and_then(|text| add(&mut self.limits, text)) {
+            if let Err(message) =
+                text(field, value.get_ref()).and_then(|text| add(&mut self.limits, text))
+            {
                 self.wrong.push((value.span().start, message));
             }
         }
@@ -188,6 +221,9 @@ fn text<'a>(field: &str, value: &'a DeValue<'_>) -> Result<&'a str, String> {
 
 /// The id of an org.
 pub fn parse_org(text: &str) -> Result<crate::domain::ids::SalesforceId, String> {
-    let id = crate::domain::ids::SalesforceId::parse(text).ok().filter(|id| id.key_prefix() == "00D");
-    id.ok_or_else(|| format!("`{}` is not an organization ID (00D…, 15 or 18 characters)", harmless(text)))
+    let id =
+        crate::domain::ids::SalesforceId::parse(text).ok().filter(|id| id.key_prefix() == "00D");
+    id.ok_or_else(|| {
+        format!("`{}` is not an organization ID (00D…, 15 or 18 characters)", harmless(text))
+    })
 }

@@ -1,4 +1,5 @@
-//! The file of keys: TOML, one `[[key]]` table each. Entries that are right count, whatever is wrong with others.
+//! The file of keys: TOML, one `[[key]]` table each. Entries that are right count, whatever is
+//! wrong with others.
 
 use std::fmt;
 use std::ops::Range;
@@ -23,7 +24,9 @@ pub enum KeysFileError {
     #[error("`{0}`: {1}")]
     Io(PathBuf, std::io::Error),
     /// Others than its owner may write to it.
-    #[error("`{0}` can be written to by others than its owner, who could let themselves in: `chmod go-w` it")]
+    #[error(
+        "`{0}` can be written to by others than its owner, who could let themselves in: `chmod go-w` it"
+    )]
     OthersMayWrite(PathBuf),
     /// It holds what no such file holds. The text of the file is never shown.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
@@ -92,12 +95,14 @@ pub(super) fn read(path: &Path) -> Result<String, KeysFileError> {
     std::fs::read_to_string(path).map_err(failed)
 }
 
-/// Whether others than the owner may read the file: hashes open nothing, but who calls is nobody else's business.
+/// Whether others than the owner may read the file: hashes open nothing, but who calls is nobody
+/// else's business.
 pub(super) fn others_may_read(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
 }
 
-/// The keys of a text, and what is wrong with the rest. A text without one entry that holds something else is no file of keys.
+/// The keys of a text, and what is wrong with the rest. A text without one entry that holds
+/// something else is no file of keys.
 pub(super) fn parse(path: &Path, text: &str, now: Timestamp) -> Result<Parsed, KeysFileError> {
     let mut reader = Reader { path, text, now, seen: Vec::new(), parsed: Parsed::default() };
     let mut entries = 0;
@@ -107,21 +112,36 @@ pub(super) fn parse(path: &Path, text: &str, now: Timestamp) -> Result<Parsed, K
                 match value.get_ref() {
                     DeValue::Array(array) if field.get_ref() == "key" => {
                         entries += array.len();
-                        array.iter().for_each(|entry| reader.entry(entry.get_ref(), entry.span().start, 0));
+                        array
+                            .iter()
+                            .for_each(|entry| reader.entry(entry.get_ref(), entry.span().start, 0));
                     }
-                    _ => reader.fault(value.span().start, None, "only `[[key]]` tables stand in a file of keys".to_owned()),
+                    _ => reader.fault(
+                        value.span().start,
+                        None,
+                        "only `[[key]]` tables stand in a file of keys".to_owned(),
+                    ),
                 }
             }
         }
-        // One broken line breaks the file for TOML. Each entry is read by itself then: none lends another one its lines.
+        // One broken line breaks the file for TOML. Each entry is read by itself then: none lends
+        // another one its lines.
         Err(error) => {
             let blocks = blocks(text);
             entries = blocks.len();
             let before = blocks.first().map_or(text.len(), |block| block.start);
             if blocks.is_empty() {
-                reader.fault(error.span().map_or(0, |span| span.start), None, error.message().to_owned());
+                reader.fault(
+                    error.span().map_or(0, |span| span.start),
+                    None,
+                    error.message().to_owned(),
+                );
             } else if let Err(error) = DeTable::parse(&text[..before]) {
-                reader.fault(error.span().map_or(0, |span| span.start), None, error.message().to_owned());
+                reader.fault(
+                    error.span().map_or(0, |span| span.start),
+                    None,
+                    error.message().to_owned(),
+                );
             }
             for block in blocks {
                 reader.block(&block);
@@ -129,7 +149,11 @@ pub(super) fn parse(path: &Path, text: &str, now: Timestamp) -> Result<Parsed, K
         }
     }
     let parsed = reader.parsed;
-    if entries == 0 && !parsed.faults.is_empty() { Err(KeysFileError::Faults(parsed.faults)) } else { Ok(parsed) }
+    if entries == 0 && !parsed.faults.is_empty() {
+        Err(KeysFileError::Faults(parsed.faults))
+    } else {
+        Ok(parsed)
+    }
 }
 
 /// From each line `[[key]]` to the next one.
@@ -150,15 +174,30 @@ pub(super) fn blocks(text: &str) -> Vec<Range<usize>> {
 /// The name and the key's id of a block, if both can be told; `None` of what cannot.
 pub(super) fn identity(block: &str) -> (Option<String>, Option<String>) {
     let Ok(table) = DeTable::parse(block) else { return (name_of(block), None) };
-    let entry = table.get_ref().get("key").and_then(|keys| keys.get_ref().get(0)).and_then(|entry| entry.get_ref().as_table());
-    let text = |field: &str| entry.and_then(|entry| entry.get(field)).and_then(|value| value.get_ref().as_str().map(ToOwned::to_owned));
-    (text("name"), text("hash").and_then(|hash| hash.parse::<super::KeyHash>().ok()).map(|hash| hash.id()))
+    let entry = table
+        .get_ref()
+        .get("key")
+        .and_then(|keys| keys.get_ref().get(0))
+        .and_then(|entry| entry.get_ref().as_table());
+    let text = |field: &str| {
+        entry
+            .and_then(|entry| entry.get(field))
+            .and_then(|value| value.get_ref().as_str().map(ToOwned::to_owned))
+    };
+    (
+        text("name"),
+        text("hash").and_then(|hash| hash.parse::<super::KeyHash>().ok()).map(|hash| hash.id()),
+    )
 }
 
 /// The name in a block that is no TOML.
 fn name_of(block: &str) -> Option<String> {
-    let values = block.lines().filter_map(|line| line.trim_start().strip_prefix("name")?.trim_start().strip_prefix('='));
-    values.map(|value| value.trim().trim_matches('"').to_owned()).find(|name| check_name(name).is_ok())
+    let values = block
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("name")?.trim_start().strip_prefix('='));
+    values
+        .map(|value| value.trim().trim_matches('"').to_owned())
+        .find(|name| check_name(name).is_ok())
 }
 
 struct Reader<'a> {
@@ -173,11 +212,22 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn fault(&mut self, at: usize, name: Option<String>, message: String) {
         let line = self.line(at);
-        self.parsed.faults.push(KeyFault { path: self.path.to_owned(), line, name, message, is_expiry: false });
+        self.parsed.faults.push(KeyFault {
+            path: self.path.to_owned(),
+            line,
+            name,
+            message,
+            is_expiry: false,
+        });
     }
 
     fn line(&self, at: usize) -> usize {
-        self.text.char_indices().take_while(|(position, _)| *position < at).filter(|(_, character)| *character == '\n').count() + 1
+        self.text
+            .char_indices()
+            .take_while(|(position, _)| *position < at)
+            .filter(|(_, character)| *character == '\n')
+            .count()
+            + 1
     }
 
     /// An entry that is read by itself.
@@ -198,9 +248,16 @@ impl Reader<'_> {
     /// One entry; its places are counted from `offset`.
     fn entry(&mut self, entry: &DeValue<'_>, at: usize, offset: usize) {
         let Some(table) = entry.as_table() else {
-            return self.fault(offset + at, None, "a key is a table: `[[key]]` and its fields".to_owned());
+            return self.fault(
+                offset + at,
+                None,
+                "a key is a table: `[[key]]` and its fields".to_owned(),
+            );
         };
-        let named = table.get("name").and_then(|name| name.get_ref().as_str()).filter(|name| check_name(name).is_ok());
+        let named = table
+            .get("name")
+            .and_then(|name| name.get_ref().as_str())
+            .filter(|name| check_name(name).is_ok());
         let name = named.map(ToOwned::to_owned);
         match entry::read(table, at) {
             Ok(key) => self.add(key, offset + at),
@@ -216,15 +273,31 @@ impl Reader<'_> {
         let name = Some(key.caller.name.to_string());
         if self.seen.iter().any(|other| other.hash.is(&key.hash)) {
             // Two statements about one key that differ: which one is meant, nobody knows.
-            self.parsed.keys.retain(|other| !other.hash.is(&key.hash) || other.caller == key.caller);
-            return self.fault(at, name, "this key stands in the file twice; take one of the two out".to_owned());
+            self.parsed
+                .keys
+                .retain(|other| !other.hash.is(&key.hash) || other.caller == key.caller);
+            return self.fault(
+                at,
+                name,
+                "this key stands in the file twice; take one of the two out".to_owned(),
+            );
         }
         self.seen.push(key.clone());
-        if self.parsed.keys.iter().any(|other| other.caller.name == key.caller.name && other.caller.role != key.caller.role) {
-            return self.fault(at, name, "the name has another role further up; a name has one role".to_owned());
+        if self.parsed.keys.iter().any(|other| {
+            other.caller.name == key.caller.name && other.caller.role != key.caller.role
+        }) {
+            return self.fault(
+                at,
+                name,
+                "the name has another role further up; a name has one role".to_owned(),
+            );
         }
-        if let Some(expires) = key.caller.limits.expires.as_ref().filter(|expires| expires.at <= self.now) {
-            let message = format!("it ended with `expires = \"{expires}\"` and lets nobody in; take it out, or make a new one");
+        if let Some(expires) =
+            key.caller.limits.expires.as_ref().filter(|expires| expires.at <= self.now)
+        {
+            let message = format!(
+                "it ended with `expires = \"{expires}\"` and lets nobody in; take it out, or make a new one"
+            );
             self.fault(at, name, message);
             if let Some(fault) = self.parsed.faults.last_mut() {
                 fault.is_expiry = true;

@@ -49,7 +49,8 @@ impl KeyHash {
         Self(hash)
     }
 
-    /// By which a key is told from others of its name, in logs and lists: the beginning of the hash.
+    /// By which a key is told from others of its name, in logs and lists: the beginning of the
+    /// hash.
     pub fn id(&self) -> String {
         self.to_string()[HASH_PREFIX.len()..][..ID_DIGITS].to_owned()
     }
@@ -78,12 +79,20 @@ impl FromStr for KeyHash {
 
     /// The message never shows the text: someone may have put the key itself there.
     fn from_str(text: &str) -> Result<Self, String> {
-        let malformed = || format!("`hash` must be `{HASH_PREFIX}` and 64 hexadecimal digits, as `sync-to-m3ter keys new` prints it");
-        let digits = text.strip_prefix(HASH_PREFIX).filter(|digits| digits.len() == 2 * HASH_BYTES && digits.is_ascii());
+        let malformed = || {
+            format!(
+                "`hash` must be `{HASH_PREFIX}` and 64 hexadecimal digits, as `sync-to-m3ter keys new` prints it"
+            )
+        };
+        let digits = text
+            .strip_prefix(HASH_PREFIX)
+            .filter(|digits| digits.len() == 2 * HASH_BYTES && digits.is_ascii());
         let digits = digits.ok_or_else(malformed)?;
         let mut hash = [0; HASH_BYTES];
         for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            let pair = std::str::from_utf8(pair)
+                .ok()
+                .filter(|pair| pair.bytes().all(|digit| digit.is_ascii_hexdigit()));
             *byte = u8::from_str_radix(pair.ok_or_else(malformed)?, 16).map_err(|_| malformed())?;
         }
         Ok(Self(hash))
@@ -112,17 +121,33 @@ mod tests {
         // The published hash of `abc`.
         let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(KeyHash::of("abc").to_string(), abc);
-        for malformed in ["", "sha256:", &abc[7..], &abc[..70], &format!("{abc}0"), &abc.replace('b', "+"), &abc.replace("ba", "é")] {
-            assert!(malformed.parse::<KeyHash>().unwrap_err().contains("64 hexadecimal digits"), "{malformed}");
+        for malformed in [
+            "",
+            "sha256:",
+            &abc[7..],
+            &abc[..70],
+            &format!("{abc}0"),
+            &abc.replace('b', "+"),
+            &abc.replace("ba", "é"),
+        ] {
+            assert!(
+                malformed.parse::<KeyHash>().unwrap_err().contains("64 hexadecimal digits"),
+                "{malformed}"
+            );
         }
     }
 
     #[test]
     fn a_key_has_256_bits_and_no_debug_output() {
         let new = new_key();
-        let bits = BASE64_URL_SAFE_NO_PAD.decode(new.key.expose_secret().strip_prefix(PREFIX).unwrap()).unwrap();
+        let bits = BASE64_URL_SAFE_NO_PAD
+            .decode(new.key.expose_secret().strip_prefix(PREFIX).unwrap())
+            .unwrap();
         assert_eq!(bits.len(), 32);
         let shown = format!("{new:?}");
-        assert!(!shown.contains(new.key.expose_secret()) && !shown.contains(&new.hash.to_string()), "{shown}");
+        assert!(
+            !shown.contains(new.key.expose_secret()) && !shown.contains(&new.hash.to_string()),
+            "{shown}"
+        );
     }
 }

@@ -1,6 +1,8 @@
-//! What a key may do less than its role: kinds of runs, an org, root objects, addresses, a request limit, an end.
+//! What a key may do less than its role: kinds of runs, an org, root objects, addresses, a request
+//! limit, an end.
 //!
-//! A limit only takes away. An operation that [`KeyLimits::allow`] does not name is closed to a key with scopes or objects.
+//! A limit only takes away. An operation that [`KeyLimits::allow`] does not name is closed to a key
+//! with scopes or objects.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -93,19 +95,28 @@ pub struct Refusal {
 impl KeyLimits {
     /// Whether an operation is open to the key, as far as it can be told without its record.
     pub fn allow(&self, permission: Permission) -> Result<(), String> {
-        let scopes = || self.scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" and ");
+        let scopes = || {
+            self.scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" and ")
+        };
         match permission {
             Permission::Known | Permission::ReadRun | Permission::EndDate => Ok(()),
             Permission::Sync | Permission::ReadRuns => {
                 let is_for_ending = self.scopes.contains(&Scope::EndDate);
-                if is_for_ending { Err("is for end dating only (scope `end_date`)".to_owned()) } else { Ok(()) }
+                if is_for_ending {
+                    Err("is for end dating only (scope `end_date`)".to_owned())
+                } else {
+                    Ok(())
+                }
             }
             Permission::Operate => {
                 if !self.scopes.is_empty() {
                     return Err(format!("has the scope {}, which does not cover this", scopes()));
                 }
                 if !self.objects.is_empty() {
-                    return Err(format!("is for {} only, and this is not about one record", self.objects_in_words()));
+                    return Err(format!(
+                        "is for {} only, and this is not about one record",
+                        self.objects_in_words()
+                    ));
                 }
                 Ok(())
             }
@@ -125,7 +136,9 @@ impl KeyLimits {
 
     /// Whether records of an object are the key's.
     pub fn covers_object(&self, sobject: &str) -> bool {
-        self.objects.iter().any(|object| matches!(object, RootObject::Name(name) if name.eq_ignore_ascii_case(sobject)))
+        self.objects.iter().any(
+            |object| matches!(object, RootObject::Name(name) if name.eq_ignore_ascii_case(sobject)),
+        )
     }
 
     /// Whether it may be used from an address.
@@ -185,7 +198,10 @@ impl FromStr for Scope {
         match text {
             "dry_run" | "dry-run" => Ok(Self::DryRun),
             "end_date" | "end-date" => Ok(Self::EndDate),
-            other => Err(format!("`{}` is not a scope; there are `dry_run` and `end_date`", harmless(other))),
+            other => Err(format!(
+                "`{}` is not a scope; there are `dry_run` and `end_date`",
+                harmless(other)
+            )),
         }
     }
 }
@@ -205,7 +221,10 @@ impl FromStr for RootObject {
         if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Ok(Self::KeyPrefix(text.to_owned()));
         }
-        if (4..=80).contains(&text.len()) && text.bytes().all(is_plain) && text.as_bytes()[0].is_ascii_alphabetic() {
+        if (4..=80).contains(&text.len())
+            && text.bytes().all(is_plain)
+            && text.as_bytes()[0].is_ascii_alphabetic()
+        {
             return Ok(Self::Name(text.to_owned()));
         }
         let shown = harmless(text);
@@ -227,7 +246,9 @@ impl FromStr for Expiry {
     fn from_str(text: &str) -> Result<Self, String> {
         let malformed = || {
             let shown = harmless(text);
-            format!("`{shown}` is not a day such as `2027-01-31`, the last one in UTC, nor an instant such as `2027-01-31T18:00:00Z`")
+            format!(
+                "`{shown}` is not a day such as `2027-01-31`, the last one in UTC, nor an instant such as `2027-01-31T18:00:00Z`"
+            )
         };
         let day = |text: &str| {
             let day: Date = text.parse().ok()?;
@@ -241,8 +262,11 @@ impl FromStr for Expiry {
 
 /// A network, or one address.
 pub fn parse_network(text: &str) -> Result<IpNet, String> {
-    let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    network.ok_or_else(|| format!("`{}` is neither an address nor a network such as `203.0.113.0/24`", harmless(text)))
+    let network =
+        text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    network.ok_or_else(|| {
+        format!("`{}` is neither an address nor a network such as `203.0.113.0/24`", harmless(text))
+    })
 }
 
 #[cfg(test)]
@@ -257,11 +281,18 @@ mod tests {
         for (limits, closed) in [
             (KeyLimits::default(), vec![]),
             (KeyLimits { scopes: vec![Scope::DryRun], ..KeyLimits::default() }, vec![Operate]),
-            (KeyLimits { scopes: vec![Scope::EndDate], ..KeyLimits::default() }, vec![Sync, ReadRuns, Operate]),
+            (
+                KeyLimits { scopes: vec![Scope::EndDate], ..KeyLimits::default() },
+                vec![Sync, ReadRuns, Operate],
+            ),
             (KeyLimits { objects: object(), ..KeyLimits::default() }, vec![Operate]),
         ] {
             for permission in all {
-                assert_eq!(limits.allow(permission).is_err(), closed.contains(&permission), "{limits:?} {permission:?}");
+                assert_eq!(
+                    limits.allow(permission).is_err(),
+                    closed.contains(&permission),
+                    "{limits:?} {permission:?}"
+                );
             }
         }
     }
@@ -278,9 +309,15 @@ mod tests {
 
     #[test]
     fn objects_are_names_or_the_beginnings_of_ids() {
-        let limits = KeyLimits { objects: vec!["006".parse().unwrap(), "order".parse().unwrap()], ..KeyLimits::default() };
+        let limits = KeyLimits {
+            objects: vec!["006".parse().unwrap(), "order".parse().unwrap()],
+            ..KeyLimits::default()
+        };
         let record = |id: &str| SalesforceId::parse(id).unwrap();
-        assert!(limits.covers_prefix(&record("006S900000795MMIAY")) && !limits.covers_prefix(&record("801S90000079AAA")));
+        assert!(
+            limits.covers_prefix(&record("006S900000795MMIAY"))
+                && !limits.covers_prefix(&record("801S90000079AAA"))
+        );
         assert!(limits.covers_object("Order") && !limits.covers_object("Opportunity"));
         for wrong in ["", "a", "O'Order", "0060", "1Order__c", "an object"] {
             assert!(wrong.parse::<RootObject>().is_err(), "{wrong}");
@@ -289,11 +326,16 @@ mod tests {
 
     #[test]
     fn an_address_of_ipv4_is_the_same_in_ipv6() {
-        let addresses = ["203.0.113.0/24", "2001:db8::1"].map(|text| parse_network(text).unwrap()).to_vec();
+        let addresses =
+            ["203.0.113.0/24", "2001:db8::1"].map(|text| parse_network(text).unwrap()).to_vec();
         let limits = KeyLimits { addresses, ..KeyLimits::default() };
-        for (client, covered) in
-            [("203.0.113.9", true), ("::ffff:203.0.113.9", true), ("203.0.114.1", false), ("2001:db8::1", true), ("2001:db8::2", false)]
-        {
+        for (client, covered) in [
+            ("203.0.113.9", true),
+            ("::ffff:203.0.113.9", true),
+            ("203.0.114.1", false),
+            ("2001:db8::1", true),
+            ("2001:db8::2", false),
+        ] {
             assert_eq!(limits.covers_address(client.parse().unwrap()), covered, "{client}");
         }
     }

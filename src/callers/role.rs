@@ -66,7 +66,10 @@ impl FromStr for Role {
             "caller" => Ok(Self::Caller),
             "viewer" => Ok(Self::Viewer),
             "operator" => Ok(Self::Operator),
-            other => Err(format!("`{}` is not a role; there are `caller`, `viewer` and `operator`", super::harmless(other))),
+            other => Err(format!(
+                "`{}` is not a role; there are `caller`, `viewer` and `operator`",
+                super::harmless(other)
+            )),
         }
     }
 }
@@ -84,7 +87,11 @@ mod tests {
             (Role::Operator, vec![Known, Sync, EndDate, ReadRun, ReadRuns, Operate]),
         ] {
             for permission in [Known, Sync, EndDate, ReadRun, ReadRuns, Operate] {
-                assert_eq!(role.may(permission), allowed.contains(&permission), "{role} {permission:?}");
+                assert_eq!(
+                    role.may(permission),
+                    allowed.contains(&permission),
+                    "{role} {permission:?}"
+                );
             }
         }
     }

@@ -1,4 +1,5 @@
-//! When each key was used last, since somebody last wrote it down: one instant for each key, in memory.
+//! When each key was used last, since somebody last wrote it down: one instant for each key, in
+//! memory.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +24,8 @@ pub(super) struct Uses(Mutex<HashMap<Arc<str>, KeyUse>>);
 
 impl Uses {
     pub(super) fn note(&self, caller: &Caller) {
-        let used = KeyUse { key: caller.key.clone(), name: caller.name.clone(), at: Timestamp::now() };
+        let used =
+            KeyUse { key: caller.key.clone(), name: caller.name.clone(), at: Timestamp::now() };
         self.locked().insert(caller.key.clone(), used);
     }
 

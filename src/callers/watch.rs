@@ -14,8 +14,8 @@ use crate::telemetry::metrics;
 
 /// How often the file is looked at; a revoked key works this much longer at most.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
-/// A file that has just changed is read again after this: only what two looks agree about counts, so that nobody is locked out by a
-/// file that is half written.
+/// A file that has just changed is read again after this: only what two looks agree about counts,
+/// so that nobody is locked out by a file that is half written.
 const SETTLE_TIME: Duration = Duration::from_millis(100);
 /// How often an error that stays is told.
 const REMIND_EVERY: Duration = Duration::from_mins(1);
@@ -98,9 +98,12 @@ impl Callers {
 
     /// Keeps up with the file until `shutdown`: once a second, and at once on SIGHUP.
     pub async fn watch(self, shutdown: CancellationToken) {
-        let mut hangup = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        let mut hangup = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+        {
             Ok(hangup) => hangup,
-            Err(error) => return tracing::error!(%error, "the API keys are not kept up with: SIGHUP cannot be received"),
+            Err(error) => {
+                return tracing::error!(%error, "the API keys are not kept up with: SIGHUP cannot be received");
+            }
         };
         let mut looks = Looks::default();
         self.tell_faults();
@@ -114,7 +117,11 @@ impl Callers {
                     self.reload()
                 }
             };
-            wait = if looked.as_ref().is_ok_and(|reload| *reload == Reload::Settling) { SETTLE_TIME } else { RELOAD_INTERVAL };
+            wait = if looked.as_ref().is_ok_and(|reload| *reload == Reload::Settling) {
+                SETTLE_TIME
+            } else {
+                RELOAD_INTERVAL
+            };
             self.tell(looked, &mut looks);
         }
     }
@@ -126,15 +133,26 @@ impl Callers {
             Ok(Reload::Unchanged | Reload::Settling) => looks.told_at = None,
             Ok(Reload::Changed(KeysChange { added, removed, changed, keys })) => {
                 looks.told_at = None;
-                let [added, removed, changed] = [added, removed, changed].map(|names| names.join(", "));
+                let [added, removed, changed] =
+                    [added, removed, changed].map(|names| names.join(", "));
                 tracing::info!(target: "audit", keys, added, removed, changed, "the API keys were read again");
                 self.tell_faults();
             }
             Err(problem) => {
                 let problem = problem.to_string();
-                if looks.told != problem || looks.told_at.is_none_or(|at| at.elapsed() >= REMIND_EVERY) {
-                    let so_far = if self.is_locked_out() { "nobody is let in" } else { "those from before stay valid" };
-                    tracing::error!(problem, age_seconds = age.as_secs(), "the API keys could not be read again; {so_far}");
+                if looks.told != problem
+                    || looks.told_at.is_none_or(|at| at.elapsed() >= REMIND_EVERY)
+                {
+                    let so_far = if self.is_locked_out() {
+                        "nobody is let in"
+                    } else {
+                        "those from before stay valid"
+                    };
+                    tracing::error!(
+                        problem,
+                        age_seconds = age.as_secs(),
+                        "the API keys could not be read again; {so_far}"
+                    );
                     (looks.told, looks.told_at) = (problem, Some(Instant::now()));
                 }
             }
@@ -156,7 +174,11 @@ impl Callers {
 
 /// Who came, who went, and who may do something else.
 fn change(before: &[StoredKey], after: &[StoredKey]) -> KeysChange {
-    let by_id = |keys: &[StoredKey]| keys.iter().map(|key| (key.caller.key.clone(), key.caller.clone())).collect::<BTreeMap<_, _>>();
+    let by_id = |keys: &[StoredKey]| {
+        keys.iter()
+            .map(|key| (key.caller.key.clone(), key.caller.clone()))
+            .collect::<BTreeMap<_, _>>()
+    };
     let (before, after) = (by_id(before), by_id(after));
     let mut change = KeysChange { keys: after.len(), ..KeysChange::default() };
     for id in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {

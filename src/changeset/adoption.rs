@@ -1,8 +1,9 @@
 //! Whether an Account of m3ter that a typed code names is the record's own.
 //!
-//! Where nobody has linked it and its name or e-mail address is another, the code may be a wrong one, and to write would change where
-//! somebody else's bills go. The Account serves the record all the same, and is left as it is until a person says that it is the one. What it
-//! holds is not shown: whoever asks may know the code and nothing else of that customer.
+//! Where nobody has linked it and its name or e-mail address is another, the code may be a wrong
+//! one, and to write would change where somebody else's bills go. The Account serves the record all
+//! the same, and is left as it is until a person says that it is the one. What it holds is not
+//! shown: whoever asks may know the code and nothing else of that customer.
 
 use super::compare::field_change;
 use super::typed_key::names_another;
@@ -15,9 +16,17 @@ use crate::domain::warning::{Attention, Warning};
 /// The fields that tell one customer from another, and how people call them.
 const TELLING: [(&str, &str); 2] = [("name", "name"), ("emailAddress", "e-mail address")];
 
-/// Holds back what would be written to an Account that no link tells to be the record's; says so if something is.
-pub fn hold_back(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds, step: Step) -> (Step, Option<Warning>) {
-    if !matches!(step, Step::Update { .. } | Step::Unchanged { .. }) || !is_by_typed_code(desired, actual) {
+/// Holds back what would be written to an Account that no link tells to be the record's; says so if
+/// something is.
+pub fn hold_back(
+    desired: &DesiredObject,
+    actual: &ActualObject,
+    known: &KnownIds,
+    step: Step,
+) -> (Step, Option<Warning>) {
+    if !matches!(step, Step::Update { .. } | Step::Unchanged { .. })
+        || !is_by_typed_code(desired, actual)
+    {
         return (step, None);
     }
     let differs = |name: &str| {
@@ -26,18 +35,25 @@ pub fn hold_back(desired: &DesiredObject, actual: &ActualObject, known: &KnownId
         let has_one = actual.fields.get(name).is_some_and(|value| !value.is_null());
         has_one && field.is_some_and(|field| field_change(field, actual, known).is_some())
     };
-    let differing: Vec<&str> = TELLING.iter().filter(|(name, _)| differs(name)).map(|(_, words)| *words).collect();
+    let differing: Vec<&str> =
+        TELLING.iter().filter(|(name, _)| differs(name)).map(|(_, words)| *words).collect();
     if differing.is_empty() {
         return (step, None);
     }
-    let (row, id, code) = (&desired.key.row, &actual.id, desired.code.as_deref().unwrap_or_default());
-    let source = desired.code_source().map_or_else(|| "The record".to_owned(), |source| format!("`{source}`"));
+    let (row, id, code) =
+        (&desired.key.row, &actual.id, desired.code.as_deref().unwrap_or_default());
+    let source = desired
+        .code_source()
+        .map_or_else(|| "The record".to_owned(), |source| format!("`{source}`"));
     let text = format!(
         "{source} names the Account `{code}`, which is {id} in m3ter and which no sync has linked; its {} there is another than in Salesforce. It is used and \
          left as it is. If it is this customer's, `sync-to-m3ter adopt --confirm {row}` says so, and the next sync writes it; if not, correct the code",
         differing.join(" and ")
     );
-    (Step::Unchanged { id: actual.id.clone() }, Some(Warning::of(Attention::AdoptionToConfirm, text)))
+    (
+        Step::Unchanged { id: actual.id.clone() },
+        Some(Warning::of(Attention::AdoptionToConfirm, text)),
+    )
 }
 
 /// Whether one of an object's warnings says that it is for a person to confirm.
@@ -45,12 +61,19 @@ pub fn is_to_confirm(warnings: &[Warning]) -> bool {
     warnings.iter().any(|warning| warning.attention == Some(Attention::AdoptionToConfirm))
 }
 
-/// Whether only a code that somebody typed leads from the record to the Account: not its own id, and not an id that the record holds.
+/// Whether only a code that somebody typed leads from the record to the Account: not its own id,
+/// and not an id that the record holds.
 fn is_by_typed_code(desired: &DesiredObject, actual: &ActualObject) -> bool {
     let is_typed = desired.code.as_deref().is_some_and(|code| names_another(desired, code));
-    let is_remembered =
-        desired.write_back.as_ref().and_then(|write_back| write_back.current.as_deref()).is_some_and(|id| id == actual.id.as_str());
-    desired.kind() == EntityKind::Account && is_typed && !is_remembered && actual.code().is_some_and(|code| desired.is_code(code))
+    let is_remembered = desired
+        .write_back
+        .as_ref()
+        .and_then(|write_back| write_back.current.as_deref())
+        .is_some_and(|id| id == actual.id.as_str());
+    desired.kind() == EntityKind::Account
+        && is_typed
+        && !is_remembered
+        && actual.code().is_some_and(|code| desired.is_code(code))
 }
 
 #[cfg(test)]
@@ -72,7 +95,8 @@ mod tests {
     #[test]
     fn only_another_customer_s_account_under_a_typed_code_is_left_as_it_is() {
         let own = row().to_string();
-        // The code, the id that the record holds, m3ter's name and e-mail address, and whether it is to be confirmed.
+        // The code, the id that the record holds, m3ter's name and e-mail address, and whether it
+        // is to be confirmed.
         for (code, held, name, email, is_held_back) in [
             ("CUST-7", None, json!("Acme"), json!("a@acme.example"), false),
             ("CUST-7", None, json!("Other"), json!("a@acme.example"), true),
@@ -89,12 +113,19 @@ mod tests {
                 current: Some(held.to_owned()),
             });
             let fields = vec![field("name", "Acme"), field("emailAddress", "a@acme.example")];
-            let desired = DesiredObject { code: Some(code.to_owned()), write_back, ..account(fields) };
-            let actual = actual_with_id(FOUND, json!({"code": code, "name": name, "emailAddress": email}));
+            let desired =
+                DesiredObject { code: Some(code.to_owned()), write_back, ..account(fields) };
+            let actual =
+                actual_with_id(FOUND, json!({"code": code, "name": name, "emailAddress": email}));
             let update = Step::Update { actual: actual.clone(), changes: Vec::new() };
             let (step, warning) = hold_back(&desired, &actual, &KnownIds::new(), update.clone());
-            let expected = if is_held_back { Step::Unchanged { id: actual.id.clone() } } else { update };
-            assert_eq!((step, warning.is_some()), (expected, is_held_back), "{code} {held:?} {name} {email}");
+            let expected =
+                if is_held_back { Step::Unchanged { id: actual.id.clone() } } else { update };
+            assert_eq!(
+                (step, warning.is_some()),
+                (expected, is_held_back),
+                "{code} {held:?} {name} {email}"
+            );
             if let Some(warning) = warning {
                 assert_eq!(warning.attention, Some(Attention::AdoptionToConfirm));
                 assert!(!warning.contains("Other") && !warning.contains("example"), "{warning}");

@@ -1,7 +1,8 @@
 //! The JSON that is sent to m3ter.
 //!
-//! m3ter's PUT replaces the whole object: an update sends the object as it was read, without the response-only fields, overlaid
-//! with the mapped ones. A field that the mapping does not name is therefore never lost.
+//! m3ter's PUT replaces the whole object: an update sends the object as it was read, without the
+//! response-only fields, overlaid with the mapped ones. A field that the mapping does not name is
+//! therefore never lost.
 
 use serde_json::{Map, Value as Json};
 
@@ -24,7 +25,11 @@ pub fn create_body(desired: &DesiredObject, known: &KnownIds) -> Map<String, Jso
 }
 
 /// The body of a PUT that brings `actual` to the desired fields.
-pub fn update_body(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds) -> Map<String, Json> {
+pub fn update_body(
+    desired: &DesiredObject,
+    actual: &ActualObject,
+    known: &KnownIds,
+) -> Map<String, Json> {
     let mut body = replacing_body(desired.kind(), actual);
     for field in updatable_fields(desired, actual) {
         match &field.action {
@@ -57,19 +62,25 @@ pub fn replacing_body(kind: EntityKind, actual: &ActualObject) -> Map<String, Js
 }
 
 /// The desired fields that may change on an object that m3ter has.
-pub(super) fn updatable_fields<'a>(desired: &'a DesiredObject, actual: &ActualObject) -> impl Iterator<Item = &'a DesiredField> {
+pub(super) fn updatable_fields<'a>(
+    desired: &'a DesiredObject,
+    actual: &ActualObject,
+) -> impl Iterator<Item = &'a DesiredField> {
     let kind = desired.kind();
     let is_successor = super::compare::is_successor(desired, actual);
     desired.fields().iter().filter(move |field| {
         let is_fixed = field.once || is_successor && field.name == "startDate";
-        !is_fixed && kind.field(field.name).is_some_and(|spec| spec.on_difference == OnDifference::Update)
+        !is_fixed
+            && kind.field(field.name).is_some_and(|spec| spec.on_difference == OnDifference::Update)
     })
 }
 
 /// The value with an object of the same sync replaced by its id.
 pub(super) fn resolved(value: &Value, known: &KnownIds) -> Value {
     match value {
-        Value::Object(key) => known.get(key).map_or_else(|| value.clone(), |id| Value::Id(id.clone())),
+        Value::Object(key) => {
+            known.get(key).map_or_else(|| value.clone(), |id| Value::Id(id.clone()))
+        }
         value => value.clone(),
     }
 }

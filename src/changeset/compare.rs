@@ -1,7 +1,8 @@
 //! Desired × actual → what has to be done.
 //!
-//! Only mapped fields are compared. An owner that differs means another object, which m3ter cannot move: a finding, and nothing is
-//! sent. A price that differs is changed as the mapping's `pricing_change` says.
+//! Only mapped fields are compared. An owner that differs means another object, which m3ter cannot
+//! move: a finding, and nothing is sent. A price that differs is changed as the mapping's
+//! `pricing_change` says.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -36,7 +37,8 @@ pub struct Circumstances {
 }
 
 /// The fields of a Pricing that make the price.
-pub(super) const PRICE_FIELDS: [&str; 6] = ["pricingBands", "overagePricingBands", "cumulative", "tiersSpanPlan", "type", "startDate"];
+pub(super) const PRICE_FIELDS: [&str; 6] =
+    ["pricingBands", "overagePricingBands", "cumulative", "tiersSpanPlan", "type", "startDate"];
 
 /// What has to be done with an object, and what a person should know about it.
 pub fn compare(
@@ -48,7 +50,9 @@ pub fn compare(
     let existing = actual.map(|actual| actual.id.clone());
     match (&desired.intent, actual) {
         (Intent::Flagged, _) => (Step::Flagged { existing }, Vec::new()),
-        (Intent::Invalid(findings), _) => (Step::Invalid { findings: findings.clone(), existing }, Vec::new()),
+        (Intent::Invalid(findings), _) => {
+            (Step::Invalid { findings: findings.clone(), existing }, Vec::new())
+        }
         (Intent::Sync(fields), None) => {
             let changes = creation(fields);
             let warnings = moved_dates(&changes, circumstances);
@@ -78,7 +82,9 @@ fn compare_existing(
     if !findings.is_empty() {
         return (Step::Invalid { findings, existing: Some(actual.id.clone()) }, Vec::new());
     }
-    let changes: Vec<FieldChange> = updatable_fields(desired, actual).filter_map(|field| field_change(field, actual, known)).collect();
+    let changes: Vec<FieldChange> = updatable_fields(desired, actual)
+        .filter_map(|field| field_change(field, actual, known))
+        .collect();
     if changes.is_empty() {
         return (Step::Unchanged { id: actual.id.clone() }, Vec::new());
     }
@@ -93,8 +99,9 @@ fn compare_existing(
 /// A finding for each owner that differs; such a change is never sent.
 fn moved_owners(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds) -> Vec<Finding> {
     let kind = desired.kind();
-    let owners =
-        desired.fields().iter().filter(|field| kind.field(field.name).is_some_and(|spec| spec.on_difference == OnDifference::Identity));
+    let owners = desired.fields().iter().filter(|field| {
+        kind.field(field.name).is_some_and(|spec| spec.on_difference == OnDifference::Identity)
+    });
     owners
         .filter_map(|field| {
             let change = field_change(field, actual, known)?;
@@ -114,24 +121,41 @@ fn moved_owners(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds
         .collect()
 }
 
-fn compare_price(actual: &ActualObject, changes: Vec<FieldChange>, circumstances: &Circumstances) -> (Step, Vec<Warning>) {
+fn compare_price(
+    actual: &ActualObject,
+    changes: Vec<FieldChange>,
+    circumstances: &Circumstances,
+) -> (Step, Vec<Warning>) {
     let start = instant(actual, "startDate");
     let has_begun = start.is_some_and(|start| start <= circumstances.now);
     let listed = super::list(&changes);
     match circumstances.pricing_change {
-        PricingChange::InPlace | PricingChange::FromDate if !has_begun => (Step::Update { actual: actual.clone(), changes }, Vec::new()),
-        // A start that moves alone changes no price: the Pricing moves with its AccountPlan, and no other one follows it.
+        PricingChange::InPlace | PricingChange::FromDate if !has_begun => {
+            (Step::Update { actual: actual.clone(), changes }, Vec::new())
+        }
+        // A start that moves alone changes no price: the Pricing moves with its AccountPlan, and no
+        // other one follows it.
         PricingChange::FromDate if changes.iter().all(|change| change.field == "startDate") => {
             let warnings = moved_dates(&changes, circumstances);
             (Step::Update { actual: actual.clone(), changes }, warnings)
         }
         PricingChange::InPlace => {
-            let text = format!("The price has begun at {} and was changed for usage since then as well: {listed}", shown_start(actual));
-            (Step::Update { actual: actual.clone(), changes }, vec![Warning::of(Attention::PriceChangedInPlace, text)])
+            let text = format!(
+                "The price has begun at {} and was changed for usage since then as well: {listed}",
+                shown_start(actual)
+            );
+            (
+                Step::Update { actual: actual.clone(), changes },
+                vec![Warning::of(Attention::PriceChangedInPlace, text)],
+            )
         }
         PricingChange::FromDate => {
-            let today = midnight(date_at(circumstances.now, &circumstances.time_zone), &circumstances.time_zone);
-            // A pricing that an interrupted sync has ended already is followed from its end, so that no usage is unpriced.
+            let today = midnight(
+                date_at(circumstances.now, &circumstances.time_zone),
+                &circumstances.time_zone,
+            );
+            // A pricing that an interrupted sync has ended already is followed from its end, so
+            // that no usage is unpriced.
             let ended = instant(actual, "endDate").filter(|end| *end <= circumstances.now);
             match ended.or(today) {
                 Some(from) if start.is_none_or(|start| start < from) => {
@@ -143,10 +167,15 @@ fn compare_price(actual: &ActualObject, changes: Vec<FieldChange>, circumstances
         PricingChange::Report => {
             let finding = Finding::new(
                 FindingCode::PricingChanged,
-                format!("The price differs from m3ter's and the mapping says to report that only: {listed}"),
+                format!(
+                    "The price differs from m3ter's and the mapping says to report that only: {listed}"
+                ),
                 "Change the Pricing in m3ter, or set `pricing_change` to `in_place` or `from_date`",
             );
-            (Step::Invalid { findings: vec![finding], existing: Some(actual.id.clone()) }, Vec::new())
+            (
+                Step::Invalid { findings: vec![finding], existing: Some(actual.id.clone()) },
+                Vec::new(),
+            )
         }
     }
 }
@@ -157,16 +186,20 @@ fn moved_dates(changes: &[FieldChange], circumstances: &Circumstances) -> Vec<Wa
     let date = |text: &Option<String>| text.as_deref().and_then(date_in_text);
     changes
         .iter()
-        .filter_map(|change| match (change.field.as_str(), date(&change.old_value), date(&change.new_value)) {
-            ("endDate", None, Some(end)) if end < today => Some(format!("It would end in the past ({end})")),
-            ("endDate", _, Some(end)) if end < today => Some(format!(
-                "The end moved into the past ({}); bills may exist beyond it",
-                change.new_value.as_deref().unwrap_or_default()
-            )),
-            ("startDate", Some(old), Some(new)) if old <= today => {
-                Some(format!("The start moved from {old} to {new} although it had begun"))
+        .filter_map(|change| {
+            match (change.field.as_str(), date(&change.old_value), date(&change.new_value)) {
+                ("endDate", None, Some(end)) if end < today => {
+                    Some(format!("It would end in the past ({end})"))
+                }
+                ("endDate", _, Some(end)) if end < today => Some(format!(
+                    "The end moved into the past ({}); bills may exist beyond it",
+                    change.new_value.as_deref().unwrap_or_default()
+                )),
+                ("startDate", Some(old), Some(new)) if old <= today => {
+                    Some(format!("The start moved from {old} to {new} although it had begun"))
+                }
+                _ => None,
             }
-            _ => None,
         })
         .map(|text| Warning::of(Attention::DateInPast, text))
         .collect()
@@ -187,7 +220,11 @@ pub(super) fn creation(fields: &[DesiredField]) -> Vec<FieldChange> {
 }
 
 /// How one field would change; `None` where m3ter's value means the same.
-pub(super) fn field_change(field: &DesiredField, actual: &ActualObject, known: &KnownIds) -> Option<FieldChange> {
+pub(super) fn field_change(
+    field: &DesiredField,
+    actual: &ActualObject,
+    known: &KnownIds,
+) -> Option<FieldChange> {
     let present = actual.fields.get(field.name).filter(|value| !value.is_null());
     let new_value = match &field.action {
         FieldAction::Set(value) => {
@@ -217,15 +254,21 @@ pub(super) fn field_change(field: &DesiredField, actual: &ActualObject, known: &
 pub fn shown_value(value: &Value) -> String {
     match value {
         Value::Object(key) => format!("the {} of {}", key.kind, key.row),
-        Value::PricingBands(bands) => shown_bands(&bands.iter().map(|band| band.held()).collect::<Vec<_>>()),
-        Value::Address(parts) => shown_address(parts.iter().map(|(part, text)| (*part, text.as_str()))),
+        Value::PricingBands(bands) => {
+            shown_bands(&bands.iter().map(|band| band.held()).collect::<Vec<_>>())
+        }
+        Value::Address(parts) => {
+            shown_address(parts.iter().map(|(part, text)| (*part, text.as_str())))
+        }
         value => shown_json(&value.to_json()),
     }
 }
 
 fn shown_actual(field: &DesiredField, actual: &Json) -> String {
     match &field.action {
-        FieldAction::Set(Value::PricingBands(_)) => held_bands(actual).map_or_else(|| shown_json(actual), |bands| shown_bands(&bands)),
+        FieldAction::Set(Value::PricingBands(_)) => {
+            held_bands(actual).map_or_else(|| shown_json(actual), |bands| shown_bands(&bands))
+        }
         FieldAction::Set(Value::Address(_)) => {
             let parts = actual.as_object().into_iter().flatten();
             shown_address(parts.filter_map(|(part, text)| Some((part.as_str(), text.as_str()?))))
@@ -246,8 +289,16 @@ fn shown_bands(bands: &[HeldBand]) -> String {
     let texts: Vec<String> = bands
         .iter()
         .map(|band| {
-            let fixed = if band.fixed_price == 0.0 { String::new() } else { format!(" + {}", double_text(band.fixed_price)) };
-            format!("from {}: {}{fixed}", double_text(band.lower_limit), double_text(band.unit_price))
+            let fixed = if band.fixed_price == 0.0 {
+                String::new()
+            } else {
+                format!(" + {}", double_text(band.fixed_price))
+            };
+            format!(
+                "from {}: {}{fixed}",
+                double_text(band.lower_limit),
+                double_text(band.unit_price)
+            )
         })
         .collect();
     format!("[{}]", texts.join("; "))
@@ -278,7 +329,12 @@ pub fn successor_code(desired: &DesiredObject, from: Timestamp) -> Option<String
 /// Whether `code` is that of a Pricing that followed the desired one.
 pub(super) fn is_successor_code(desired: &DesiredObject, code: &str) -> bool {
     desired.kind() == EntityKind::Pricing
-        && desired.code.as_ref().and_then(|own| code.strip_prefix(own.as_str())).and_then(|rest| rest.strip_prefix('@')).is_some()
+        && desired
+            .code
+            .as_ref()
+            .and_then(|own| code.strip_prefix(own.as_str()))
+            .and_then(|rest| rest.strip_prefix('@'))
+            .is_some()
 }
 
 /// Whether `actual` is a Pricing that followed the desired one; it starts where that one ended.
@@ -296,10 +352,19 @@ mod tests {
     use crate::domain::value::PricingBand;
 
     fn circumstances(pricing_change: PricingChange) -> Circumstances {
-        Circumstances { now: "2026-06-15T12:00:00Z".parse().unwrap(), time_zone: TimeZone::UTC, pricing_change, ended: EndedRule::Follow }
+        Circumstances {
+            now: "2026-06-15T12:00:00Z".parse().unwrap(),
+            time_zone: TimeZone::UTC,
+            pricing_change,
+            ended: EndedRule::Follow,
+        }
     }
 
-    fn step(desired: &DesiredObject, actual: &ActualObject, pricing_change: PricingChange) -> (Step, Vec<Warning>) {
+    fn step(
+        desired: &DesiredObject,
+        actual: &ActualObject,
+        pricing_change: PricingChange,
+    ) -> (Step, Vec<Warning>) {
         compare(desired, Some(actual), &KnownIds::new(), &circumstances(pricing_change))
     }
 
@@ -317,7 +382,9 @@ mod tests {
     #[test]
     fn only_mapped_fields_are_compared() {
         let desired = account(vec![set("name", Value::Text("Acme".into()))]);
-        let held = actual(json!({"name": "Acme", "purchaseOrderNumber": "PO-1", "customFields": {"tier": 1}}));
+        let held = actual(
+            json!({"name": "Acme", "purchaseOrderNumber": "PO-1", "customFields": {"tier": 1}}),
+        );
         assert!(matches!(step(&desired, &held, PricingChange::InPlace).0, Step::Unchanged { .. }));
     }
 
@@ -328,12 +395,18 @@ mod tests {
             "name": "Old", "code": "001", "customFields": {"tier": 1}, "dtCreated": "x", "lastModifiedBy": "y", "currency": null,
         }));
         let body = update_body(&desired, &held, &KnownIds::new());
-        assert_eq!(json!(body), json!({"name": "New", "code": "001", "customFields": {"tier": 1}, "version": 3}));
+        assert_eq!(
+            json!(body),
+            json!({"name": "New", "code": "001", "customFields": {"tier": 1}, "version": 3})
+        );
     }
 
     #[test]
     fn a_code_that_differs_is_kept_without_a_word() {
-        let desired = account(vec![set("code", Value::Text("other".into())), set("currency", Value::Text("EUR".into()))]);
+        let desired = account(vec![
+            set("code", Value::Text("other".into())),
+            set("currency", Value::Text("EUR".into())),
+        ]);
         let held = actual(json!({"code": "001", "currency": "USD"}));
         assert!(matches!(step(&desired, &held, PricingChange::InPlace).0, Step::Unchanged { .. }));
     }
@@ -341,7 +414,10 @@ mod tests {
     #[test]
     fn another_owner_is_a_finding_and_nothing_is_sent() {
         let other = "21e063b6-2350-4add-a028-3e6ad5b233ed";
-        let desired = pricing(vec![set("planId", Value::Id(crate::domain::ids::M3terId::parse(other).unwrap()))]);
+        let desired = pricing(vec![set(
+            "planId",
+            Value::Id(crate::domain::ids::M3terId::parse(other).unwrap()),
+        )]);
         let held = actual(json!({"planId": "d82738f3-d1d7-4a13-94a2-757658d64948"}));
         let (step, _) = step(&desired, &held, PricingChange::InPlace);
         let Step::Invalid { findings, existing: Some(_) } = step else { panic!("{step:?}") };
@@ -350,7 +426,11 @@ mod tests {
     }
 
     fn price(unit: &str) -> DesiredObject {
-        let band = PricingBand { lower_limit: 0.into(), fixed_price: 0.into(), unit_price: unit.parse().unwrap() };
+        let band = PricingBand {
+            lower_limit: 0.into(),
+            fixed_price: 0.into(),
+            unit_price: unit.parse().unwrap(),
+        };
         pricing(vec![set("pricingBands", Value::PricingBands(vec![band]))])
     }
 
@@ -367,19 +447,32 @@ mod tests {
         assert!(matches!(in_place, Step::Update { .. }));
         insta::assert_snapshot!(warnings.join("\n"), @"The price has begun at 2026-01-01T00:00:00Z and was changed for usage since then as well: pricingBands [from 0: 0.05] → [from 0: 0.06]");
         let (from_date, _) = step(&price("0.06"), &begun, PricingChange::FromDate);
-        assert!(matches!(from_date, Step::Supersede { from, .. } if from.to_string() == "2026-06-15T00:00:00Z"), "{from_date:?}");
+        assert!(
+            matches!(from_date, Step::Supersede { from, .. } if from.to_string() == "2026-06-15T00:00:00Z"),
+            "{from_date:?}"
+        );
         let (report, _) = step(&price("0.06"), &begun, PricingChange::Report);
-        assert!(matches!(report, Step::Invalid { findings, .. } if findings[0].code == FindingCode::PricingChanged));
+        assert!(
+            matches!(report, Step::Invalid { findings, .. } if findings[0].code == FindingCode::PricingChanged)
+        );
     }
 
     #[test]
     fn a_price_beyond_the_commitment_is_a_price_too() {
-        let overage = |unit: i64| vec![PricingBand { lower_limit: 0.into(), fixed_price: 0.into(), unit_price: unit.into() }];
+        let overage = |unit: i64| {
+            vec![PricingBand {
+                lower_limit: 0.into(),
+                fixed_price: 0.into(),
+                unit_price: unit.into(),
+            }]
+        };
         let mut held = held_price("2026-01-01T00:00:00Z");
         held.fields.insert("overagePricingBands".into(), Value::PricingBands(overage(1)).to_json());
         let desired = pricing(vec![set("overagePricingBands", Value::PricingBands(overage(2)))]);
         let (report, _) = step(&desired, &held, PricingChange::Report);
-        assert!(matches!(report, Step::Invalid { findings, .. } if findings[0].code == FindingCode::PricingChanged));
+        assert!(
+            matches!(report, Step::Invalid { findings, .. } if findings[0].code == FindingCode::PricingChanged)
+        );
         let (from_date, _) = step(&desired, &held, PricingChange::FromDate);
         assert!(matches!(from_date, Step::Supersede { .. }), "{from_date:?}");
     }
@@ -396,13 +489,17 @@ mod tests {
         let mut ended = held_price("2026-01-01T00:00:00Z");
         ended.fields.insert("endDate".into(), json!("2026-06-10T00:00:00Z"));
         let (step, _) = step(&price("0.06"), &ended, PricingChange::FromDate);
-        assert!(matches!(step, Step::Supersede { from, .. } if from.to_string() == "2026-06-10T00:00:00Z"), "{step:?}");
+        assert!(
+            matches!(step, Step::Supersede { from, .. } if from.to_string() == "2026-06-10T00:00:00Z"),
+            "{step:?}"
+        );
     }
 
     #[test]
     fn dates_that_move_into_billed_time_come_with_a_warning() {
         let date = |text: &str| Value::Date(text.parse().unwrap());
-        let mut desired = account(vec![set("startDate", date("2026-02-01")), set("endDate", date("2026-05-01"))]);
+        let mut desired =
+            account(vec![set("startDate", date("2026-02-01")), set("endDate", date("2026-05-01"))]);
         desired.key.kind = EntityKind::Contract;
         let held = actual(json!({"startDate": "2026-01-01", "endDate": "2027-01-01"}));
         let (_, warnings) = step(&desired, &held, PricingChange::InPlace);

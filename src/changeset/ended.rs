@@ -1,8 +1,8 @@
 //! An end that end dating made stays while Salesforce says no later end than it said then.
 //!
-//! An end that is earlier is followed as ever. A later one takes the end back, or is a finding, as the mapping says. What lies under a
-//! Contract that stays ended ends with it at the latest. An end counts as long as m3ter has it, or an earlier one: what somebody moved
-//! there since is theirs.
+//! An end that is earlier is followed as ever. A later one takes the end back, or is a finding, as
+//! the mapping says. What lies under a Contract that stays ended ends with it at the latest. An end
+//! counts as long as m3ter has it, or an earlier one: what somebody moved there since is theirs.
 
 use std::collections::HashMap;
 
@@ -65,62 +65,98 @@ pub struct Reopened {
     pub finding: Option<Finding>,
 }
 
-/// Whether anything of a record can be about an end that end dating made: an end that would move later, or a price that has one.
-pub fn may_be_ended<'a>(objects: &[DesiredObject], held: impl Fn(&ObjectKey) -> Option<Held<'a>>, time_zone: &TimeZone) -> bool {
+/// Whether anything of a record can be about an end that end dating made: an end that would move
+/// later, or a price that has one.
+pub fn may_be_ended<'a>(
+    objects: &[DesiredObject],
+    held: impl Fn(&ObjectKey) -> Option<Held<'a>>,
+    time_zone: &TimeZone,
+) -> bool {
     objects.iter().any(|object| {
         let Some(entity) = BillingEntity::of(object.kind()) else { return false };
         match held(&object.key) {
-            Some(Held { actual, .. }) if entity == BillingEntity::Pricings => actual.text("endDate").is_some(),
-            Some(Held { actual, is_joined: false }) => {
-                asked(object, actual).zip(Until::held(entity, actual)).is_some_and(|(asked, end)| asked > end)
+            Some(Held { actual, .. }) if entity == BillingEntity::Pricings => {
+                actual.text("endDate").is_some()
             }
+            Some(Held { actual, is_joined: false }) => asked(object, actual)
+                .zip(Until::held(entity, actual))
+                .is_some_and(|(asked, end)| asked > end),
             Some(_) => false,
             None => {
                 let contract = contract_of(object).and_then(&held);
-                let end = contract.and_then(|contract| Until::held(BillingEntity::Contract, contract.actual));
-                end.and_then(|end| bound(entity, end, time_zone)).is_some_and(|bound| to_be(object) > bound)
+                let end = contract
+                    .and_then(|contract| Until::held(BillingEntity::Contract, contract.actual));
+                end.and_then(|end| bound(entity, end, time_zone))
+                    .is_some_and(|bound| to_be(object) > bound)
             }
         }
     })
 }
 
-/// Gives each object of a record the end that it is to have: that of end dating where it stays. What is told goes to the objects; what
-/// Salesforce takes back is answered.
-pub fn keep_ends<'a>(objects: &mut [DesiredObject], held: impl Fn(&ObjectKey) -> Option<Held<'a>>, endings: &Endings<'_>) -> Vec<Reopened> {
+/// Gives each object of a record the end that it is to have: that of end dating where it stays.
+/// What is told goes to the objects; what Salesforce takes back is answered.
+pub fn keep_ends<'a>(
+    objects: &mut [DesiredObject],
+    held: impl Fn(&ObjectKey) -> Option<Held<'a>>,
+    endings: &Endings<'_>,
+) -> Vec<Reopened> {
     let mut reopened: Vec<Reopened> = Vec::new();
     let of_kind = |objects: &[DesiredObject], kinds: &[EntityKind]| -> Vec<usize> {
-        let is_meant = |object: &DesiredObject| kinds.contains(&object.kind()) && matches!(object.intent, Intent::Sync(_));
-        objects.iter().enumerate().filter(|(_, object)| is_meant(object)).map(|(position, _)| position).collect()
+        let is_meant = |object: &DesiredObject| {
+            kinds.contains(&object.kind()) && matches!(object.intent, Intent::Sync(_))
+        };
+        objects
+            .iter()
+            .enumerate()
+            .filter(|(_, object)| is_meant(object))
+            .map(|(position, _)| position)
+            .collect()
     };
     for position in of_kind(objects, &[EntityKind::Contract]) {
         let object = &mut objects[position];
         if let Some(Held { actual, is_joined: false }) = held(&object.key) {
-            reopened.extend(asked(object, actual).and_then(|asked| endings.keep(object, actual, asked, false)));
+            reopened.extend(
+                asked(object, actual).and_then(|asked| endings.keep(object, actual, asked, false)),
+            );
         }
     }
     for position in of_kind(objects, &[EntityKind::Commitment, EntityKind::AccountPlan]) {
         let object = &mut objects[position];
         let contract = contract_of(object).cloned();
-        let goes_on = |key: &ObjectKey| reopened.iter().any(|reopened| reopened.key == *key && reopened.finding.is_none());
+        let goes_on = |key: &ObjectKey| {
+            reopened.iter().any(|reopened| reopened.key == *key && reopened.finding.is_none())
+        };
         let contract = contract.filter(|key| !goes_on(key)).and_then(|key| held(&key));
         let actual = held(&object.key).map(|held| held.actual);
         // What was ended itself, and stays so, needs no other reason.
-        let stays = actual.and_then(|actual| counting(endings.ends, actual).zip(asked(object, actual)));
-        if let Some(contract) = contract.filter(|_| stays.is_none_or(|(made, asked)| made.said_before(asked))) {
+        let stays =
+            actual.and_then(|actual| counting(endings.ends, actual).zip(asked(object, actual)));
+        if let Some(contract) =
+            contract.filter(|_| stays.is_none_or(|(made, asked)| made.said_before(asked)))
+        {
             endings.keep_within(object, actual, contract.actual);
         }
         if let Some(actual) = actual {
-            reopened.extend(asked(object, actual).and_then(|asked| endings.keep(object, actual, asked, false)));
+            reopened.extend(
+                asked(object, actual).and_then(|asked| endings.keep(object, actual, asked, false)),
+            );
         }
     }
     for position in of_kind(objects, &[EntityKind::Pricing]) {
         let Some(Held { actual, .. }) = held(&objects[position].key) else { continue };
         let own = asked(&objects[position], actual);
-        let Some(asked) = own.or_else(|| lasting_of(objects, &objects[position], |key| Some(held(key)?.actual))) else { continue };
+        let Some(asked) =
+            own.or_else(|| lasting_of(objects, &objects[position], |key| Some(held(key)?.actual)))
+        else {
+            continue;
+        };
         // A price goes on with what it bills, whatever was said of it.
         let goes_on = objects.iter().any(|other| {
-            let is_reopened = |reopened: &Reopened| reopened.key == other.key && reopened.finding.is_none();
-            other.kind() == EntityKind::AccountPlan && have_one_plan(&objects[position], other) && reopened.iter().any(is_reopened)
+            let is_reopened =
+                |reopened: &Reopened| reopened.key == other.key && reopened.finding.is_none();
+            other.kind() == EntityKind::AccountPlan
+                && have_one_plan(&objects[position], other)
+                && reopened.iter().any(is_reopened)
         });
         reopened.extend(endings.keep(&mut objects[position], actual, asked, goes_on));
     }
@@ -128,7 +164,11 @@ pub fn keep_ends<'a>(objects: &mut [DesiredObject], held: impl Fn(&ObjectKey) ->
 }
 
 /// Lets an object that was ended while it was synced keep that end; what is told of it.
-pub fn keep_end_of(object: &mut DesiredObject, actual: &ActualObject, ends: &Ends) -> Option<Warning> {
+pub fn keep_end_of(
+    object: &mut DesiredObject,
+    actual: &ActualObject,
+    ends: &Ends,
+) -> Option<Warning> {
     let made = counting(ends, actual)?;
     let (asked, end) = (asked(object, actual)?, made.until()?);
     if asked <= end {
@@ -147,10 +187,17 @@ pub fn keep_end_of(object: &mut DesiredObject, actual: &ActualObject, ends: &End
     ))
 }
 
-/// What Salesforce says of the end of an object among those of its record; `None` where it says nothing.
+/// What Salesforce says of the end of an object among those of its record; `None` where it says
+/// nothing.
 pub fn said_of(objects: &[DesiredObject], object: &DesiredObject) -> Option<Until> {
     let own = object.fields().iter().find(|field| field.name == "endDate").and_then(Until::asked);
-    own.or_else(|| if object.kind() == EntityKind::Pricing { lasting_of(objects, object, |_| None) } else { None })
+    own.or_else(|| {
+        if object.kind() == EntityKind::Pricing {
+            lasting_of(objects, object, |_| None)
+        } else {
+            None
+        }
+    })
 }
 
 /// The end of end dating that counts for an object.
@@ -161,7 +208,13 @@ pub fn counting<'e>(ends: &'e Ends, actual: &ActualObject) -> Option<&'e MadeEnd
 
 impl Endings<'_> {
     /// Decides about the end that is asked for, of an object that m3ter has.
-    fn keep(&self, object: &mut DesiredObject, actual: &ActualObject, asked: Until, goes_on: bool) -> Option<Reopened> {
+    fn keep(
+        &self,
+        object: &mut DesiredObject,
+        actual: &ActualObject,
+        asked: Until,
+        goes_on: bool,
+    ) -> Option<Reopened> {
         let made = counting(self.ends, actual)?;
         let end = made.until()?;
         if asked <= end {
@@ -178,7 +231,9 @@ impl Endings<'_> {
         }
         let finding = match self.rule {
             EndedRule::Follow => {
-                object.warnings.push(Warning::of(Attention::Reopened, reopens(object, made, asked)));
+                object
+                    .warnings
+                    .push(Warning::of(Attention::Reopened, reopens(object, made, asked)));
                 None
             }
             EndedRule::Operator => Some(Self::not_reopened(object, made, asked)),
@@ -186,15 +241,25 @@ impl Endings<'_> {
         Some(Reopened { key: object.key.clone(), made: made.clone(), asked, finding })
     }
 
-    /// Ends an object with its Contract, if that stays ended. What m3ter has beyond it is left: nobody ended it.
-    fn keep_within(&self, object: &mut DesiredObject, actual: Option<&ActualObject>, contract: &ActualObject) {
+    /// Ends an object with its Contract, if that stays ended. What m3ter has beyond it is left:
+    /// nobody ended it.
+    fn keep_within(
+        &self,
+        object: &mut DesiredObject,
+        actual: Option<&ActualObject>,
+        contract: &ActualObject,
+    ) {
         let Some(entity) = BillingEntity::of(object.kind()) else { return };
         let Some(made) = counting(self.ends, contract) else { return };
-        let Some(bound) = made.until().and_then(|end| bound(entity, end, self.time_zone)) else { return };
+        let Some(bound) = made.until().and_then(|end| bound(entity, end, self.time_zone)) else {
+            return;
+        };
         let asked = actual.map_or_else(|| Some(to_be(object)), |actual| asked(object, actual));
-        let is_beyond = actual.and_then(|actual| Until::held(entity, actual)).is_some_and(|end| end > bound);
+        let is_beyond =
+            actual.and_then(|actual| Until::held(entity, actual)).is_some_and(|end| end > bound);
         let Some(asked) = asked.filter(|asked| *asked > bound && !is_beyond) else { return };
-        let start = object.fields().iter().find(|field| field.name == "startDate").and_then(Until::asked);
+        let start =
+            object.fields().iter().find(|field| field.name == "startDate").and_then(Until::asked);
         if actual.is_none() && start.is_some_and(|start| start >= bound) {
             object.intent = Intent::Invalid(vec![self.too_late(object, contract, made, start)]);
             return;
@@ -237,9 +302,13 @@ impl Endings<'_> {
         let root = &made.record;
         match self.rule {
             EndedRule::Follow => {
-                format!("To let it bill on, give a later one in Salesforce, or let an operator reopen it (`sync-to-m3ter reopen {root}`)")
+                format!(
+                    "To let it bill on, give a later one in Salesforce, or let an operator reopen it (`sync-to-m3ter reopen {root}`)"
+                )
             }
-            EndedRule::Operator => format!("To let it bill on, let an operator reopen it (`sync-to-m3ter reopen {root}`)"),
+            EndedRule::Operator => format!(
+                "To let it bill on, let an operator reopen it (`sync-to-m3ter reopen {root}`)"
+            ),
         }
     }
 
@@ -247,16 +316,28 @@ impl Endings<'_> {
         let root = &made.record;
         Finding::new(
             FindingCode::Ended,
-            format!("{}; {} says {asked} now, later than {}", was_ended(object, made), source_of(object), then(made)),
+            format!(
+                "{}; {} says {asked} now, later than {}",
+                was_ended(object, made),
+                source_of(object),
+                then(made)
+            ),
             format!(
                 "If it is to bill on, let an operator reopen it (`sync-to-m3ter reopen {root}`) and sync again; else take the later end back"
             ),
         )
     }
 
-    fn too_late(&self, object: &DesiredObject, contract: &ActualObject, made: &MadeEnd, start: Option<Until>) -> Finding {
+    fn too_late(
+        &self,
+        object: &DesiredObject,
+        contract: &ActualObject,
+        made: &MadeEnd,
+        start: Option<Until>,
+    ) -> Finding {
         let start = start.map_or_else(String::new, |start| start.to_string());
-        let source = field_source(object, "startDate").map_or_else(|| "startDate".to_owned(), ToOwned::to_owned);
+        let source = field_source(object, "startDate")
+            .map_or_else(|| "startDate".to_owned(), ToOwned::to_owned);
         Finding::new(
             FindingCode::OutsideContractPeriod,
             format!(
@@ -292,7 +373,12 @@ fn asked(object: &DesiredObject, actual: &ActualObject) -> Option<Until> {
 
 /// The end of an object that is to be made.
 fn to_be(object: &DesiredObject) -> Until {
-    object.fields().iter().find(|field| field.name == "endDate").and_then(Until::asked).unwrap_or(Until::Never)
+    object
+        .fields()
+        .iter()
+        .find(|field| field.name == "endDate")
+        .and_then(Until::asked)
+        .unwrap_or(Until::Never)
 }
 
 /// The Contract that an object is under.
@@ -306,7 +392,9 @@ fn contract_of(object: &DesiredObject) -> Option<&ObjectKey> {
 /// The end of a Contract as what lies under it has it.
 fn bound(entity: BillingEntity, end: Until, time_zone: &TimeZone) -> Option<Until> {
     match end {
-        Until::Day(date) if !entity.ends_on_a_date() => midnight(date, time_zone).map(Until::Instant),
+        Until::Day(date) if !entity.ends_on_a_date() => {
+            midnight(date, time_zone).map(Until::Instant)
+        }
         end => Some(end),
     }
 }
@@ -316,16 +404,32 @@ fn set_end(object: &mut DesiredObject, end: Until, made: &MadeEnd) {
     let action = FieldAction::Set(value);
     match fields.iter_mut().find(|field| field.name == "endDate") {
         Some(field) => field.action = action,
-        None => fields.push(DesiredField { name: "endDate", action, once: false, source: format!("end dating {}", made.run) }),
+        None => fields.push(DesiredField {
+            name: "endDate",
+            action,
+            once: false,
+            source: format!("end dating {}", made.run),
+        }),
     }
 }
 
 fn was_ended(object: &DesiredObject, made: &MadeEnd) -> String {
-    format!("The {} {} was ended at {} by the end dating {}", object.kind(), made.m3ter_id, made.end, made.run)
+    format!(
+        "The {} {} was ended at {} by the end dating {}",
+        object.kind(),
+        made.m3ter_id,
+        made.end,
+        made.run
+    )
 }
 
 fn reopens(object: &DesiredObject, made: &MadeEnd, asked: Until) -> String {
-    format!("{}; {} says {asked} now, later than {}: that end is taken back", was_ended(object, made), source_of(object), then(made))
+    format!(
+        "{}; {} says {asked} now, later than {}: that end is taken back",
+        was_ended(object, made),
+        source_of(object),
+        then(made)
+    )
 }
 
 /// What Salesforce said when the end was made.
@@ -363,7 +467,10 @@ mod tests {
 
     fn contract(end: Option<&str>) -> DesiredObject {
         let end = end.map(|end| set("endDate", Value::Date(end.parse().unwrap())));
-        DesiredObject { key: ObjectKey::only(EntityKind::Contract, row()), ..account(end.into_iter().collect()) }
+        DesiredObject {
+            key: ObjectKey::only(EntityKind::Contract, row()),
+            ..account(end.into_iter().collect())
+        }
     }
 
     fn line(start: &str, end: &str) -> DesiredObject {
@@ -388,7 +495,12 @@ mod tests {
         }
     }
 
-    fn keep(objects: &mut [DesiredObject], held: &[(EntityKind, ActualObject)], made: Vec<MadeEnd>, rule: EndedRule) -> Vec<Reopened> {
+    fn keep(
+        objects: &mut [DesiredObject],
+        held: &[(EntityKind, ActualObject)],
+        made: Vec<MadeEnd>,
+        rule: EndedRule,
+    ) -> Vec<Reopened> {
         let mut ends = Ends::new();
         for made in made {
             ends.entry(made.m3ter_id.clone()).or_default().push(made);
@@ -408,13 +520,19 @@ mod tests {
     }
 
     fn end_of(object: &DesiredObject) -> String {
-        object.fields().iter().find(|field| field.name == "endDate").and_then(Until::asked).map_or_else(String::new, |end| end.to_string())
+        object
+            .fields()
+            .iter()
+            .find(|field| field.name == "endDate")
+            .and_then(Until::asked)
+            .map_or_else(String::new, |end| end.to_string())
     }
 
     #[test]
     fn an_end_stays_until_salesforce_says_a_later_one_than_then() {
         let year = Some("2027-01-01");
-        // What Salesforce says now, what it said then, and what m3ter has: the end that is to be, what is told, and whether it is taken back.
+        // What Salesforce says now, what it said then, and what m3ter has: the end that is to be,
+        // what is told, and whether it is taken back.
         for (asked, said, held, end, told, taken_back) in [
             ("2027-01-01", year, "2026-07-01", "2026-07-01", Some(Attention::Ended), false),
             ("2026-09-01", year, "2026-07-01", "2026-07-01", Some(Attention::Ended), false),
@@ -431,12 +549,23 @@ mod tests {
             let made = || vec![made(CONTRACT, BillingEntity::Contract, "2026-07-01", said)];
             let reopened = keep(&mut objects, &held, made(), EndedRule::Follow);
             let case = format!("{asked} {said:?} {held:?}");
-            assert_eq!((end_of(&objects[0]).as_str(), reopened.len() == 1), (end, taken_back), "{case}");
-            assert_eq!(objects[0].warnings.first().and_then(|warning| warning.attention), told, "{case}");
+            assert_eq!(
+                (end_of(&objects[0]).as_str(), reopened.len() == 1),
+                (end, taken_back),
+                "{case}"
+            );
+            assert_eq!(
+                objects[0].warnings.first().and_then(|warning| warning.attention),
+                told,
+                "{case}"
+            );
             // An operator is asked exactly where it would be taken back.
             let mut objects = [contract(Some(asked))];
             let reopened = keep(&mut objects, &held, made(), EndedRule::Operator);
-            let finding = reopened.first().and_then(|reopened| reopened.finding.as_ref()).map(|finding| finding.code);
+            let finding = reopened
+                .first()
+                .and_then(|reopened| reopened.finding.as_ref())
+                .map(|finding| finding.code);
             assert_eq!(finding, taken_back.then_some(FindingCode::Ended), "{case}");
             assert_eq!(end_of(&objects[0]), if taken_back { "2026-07-01" } else { end }, "{case}");
         }
@@ -446,7 +575,8 @@ mod tests {
     fn what_lies_under_a_contract_that_stays_ended_ends_with_it() {
         const END: &str = "2026-07-01T00:00:00Z";
         const YEAR: &str = "2027-01-01T00:00:00Z";
-        // When the line begins, the end that m3ter has for it, and the Contract's: the end that it is to have, or that it is refused.
+        // When the line begins, the end that m3ter has for it, and the Contract's: the end that it
+        // is to have, or that it is refused.
         for (start, held, of_contract, expected) in [
             ("2026-02-01T00:00:00Z", None, "2027-01-01", Some(END)),
             (END, None, "2027-01-01", None),
@@ -455,8 +585,16 @@ mod tests {
             ("2026-02-01T00:00:00Z", None, "2027-06-01", Some(YEAR)),
         ] {
             let mut objects = [contract(Some(of_contract)), line(start, YEAR)];
-            let mut present = vec![(EntityKind::Contract, actual_with_id(CONTRACT, json!({"endDate": "2026-07-01"})))];
-            present.extend(held.map(|end| (EntityKind::AccountPlan, actual_with_id(LINE, json!({"startDate": start, "endDate": end})))));
+            let mut present = vec![(
+                EntityKind::Contract,
+                actual_with_id(CONTRACT, json!({"endDate": "2026-07-01"})),
+            )];
+            present.extend(held.map(|end| {
+                (
+                    EntityKind::AccountPlan,
+                    actual_with_id(LINE, json!({"startDate": start, "endDate": end})),
+                )
+            }));
             keep(
                 &mut objects,
                 &present,
@@ -466,7 +604,9 @@ mod tests {
             let case = format!("{start} {held:?} {of_contract}");
             match (expected, &objects[1].intent) {
                 (Some(end), Intent::Sync(_)) => assert_eq!(end_of(&objects[1]), end, "{case}"),
-                (None, Intent::Invalid(findings)) => assert_eq!(findings[0].code, FindingCode::OutsideContractPeriod, "{case}"),
+                (None, Intent::Invalid(findings)) => {
+                    assert_eq!(findings[0].code, FindingCode::OutsideContractPeriod, "{case}")
+                }
                 other => panic!("{case}: {other:?}"),
             }
         }
@@ -476,11 +616,18 @@ mod tests {
     fn of_several_ends_the_last_one_counts_that_m3ter_has() {
         let held = |end: &str| actual_with_id(CONTRACT, json!({"endDate": end}));
         let first = made(CONTRACT, BillingEntity::Contract, "2026-07-01", None);
-        let second = MadeEnd { at: "2026-06-06T12:00:00Z".parse().unwrap(), end: "2026-05-01".to_owned(), ..first.clone() };
+        let second = MadeEnd {
+            at: "2026-06-06T12:00:00Z".parse().unwrap(),
+            end: "2026-05-01".to_owned(),
+            ..first.clone()
+        };
         let ends = Ends::from([(first.m3ter_id.clone(), vec![first.clone(), second.clone()])]);
-        for (end, counts) in
-            [("2026-05-01", Some(&second)), ("2026-06-01", Some(&first)), ("2026-07-01", Some(&first)), ("2027-01-01", None)]
-        {
+        for (end, counts) in [
+            ("2026-05-01", Some(&second)),
+            ("2026-06-01", Some(&first)),
+            ("2026-07-01", Some(&first)),
+            ("2027-01-01", None),
+        ] {
             assert_eq!(counting(&ends, &held(end)), counts, "{end}");
         }
     }

@@ -1,4 +1,5 @@
-//! What a person should know about a changeset before it is applied: what m3ter will refuse, and what will bill nothing.
+//! What a person should know about a changeset before it is applied: what m3ter will refuse, and
+//! what will bill nothing.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -43,7 +44,8 @@ struct Ahead {
 }
 
 impl Changeset {
-    /// Says of each change what follows from what is around it: as a refusal what m3ter documents, as a warning what it may do either way.
+    /// Says of each change what follows from what is around it: as a refusal what m3ter documents,
+    /// as a warning what it may do either way.
     pub fn foresee_trouble(&mut self, surroundings: &Surroundings<'_>) {
         let ahead: Vec<Ahead> = self
             .changes
@@ -62,20 +64,36 @@ impl Changeset {
         }
     }
 
-    fn account_plan_ahead(&self, change: &Change, surroundings: &Surroundings<'_>) -> Option<Ahead> {
+    fn account_plan_ahead(
+        &self,
+        change: &Change,
+        surroundings: &Surroundings<'_>,
+    ) -> Option<Ahead> {
         if surroundings.overlapping_plans == OverlappingPlans::Allowed {
             return None;
         }
         let (product, account, is_moved) = match &change.step {
             // An Account that is still to come has nothing that stands in the way.
-            Step::Create { .. } => (self.product_of(change, surroundings)?, self.referred(change.desired.value("accountId")?)?, true),
-            Step::Update { actual, .. } => (actual.text("productId")?, actual.text("accountId")?, moves(change)),
+            Step::Create { .. } => (
+                self.product_of(change, surroundings)?,
+                self.referred(change.desired.value("accountId")?)?,
+                true,
+            ),
+            Step::Update { actual, .. } => {
+                (actual.text("productId")?, actual.text("accountId")?, moves(change))
+            }
             _ => return None,
         };
-        let clashes = |other: &ActualObject| other.text("productId") == Some(product) && other.text("accountId") == Some(account);
-        let (period, blockers) = self.in_the_way(change, &surroundings.account_plans, surroundings.owners, clashes)?;
+        let clashes = |other: &ActualObject| {
+            other.text("productId") == Some(product) && other.text("accountId") == Some(account)
+        };
+        let (period, blockers) =
+            self.in_the_way(change, &surroundings.account_plans, surroundings.owners, clashes)?;
         if !is_moved {
-            return Some(Ahead { warnings: warnings(change, &blockers, MAY_REFUSE), ..Ahead::default() });
+            return Some(Ahead {
+                warnings: warnings(change, &blockers, MAY_REFUSE),
+                ..Ahead::default()
+            });
         }
         let rule = rule(change, surroundings.settings.account_plan_overlap);
         Some(match overlap::finding(&change.desired, period, rule, &blockers, None) {
@@ -84,7 +102,8 @@ impl Changeset {
         })
     }
 
-    /// Among which Commitments m3ter refuses one is not known: here it is those of the Contract, for a product.
+    /// Among which Commitments m3ter refuses one is not known: here it is those of the Contract,
+    /// for a product.
     fn commitment_ahead(&self, change: &Change, surroundings: &Surroundings<'_>) -> Option<Ahead> {
         if let Some(warning) = self.nothing_draws_down(change) {
             return Some(Ahead { warnings: vec![warning], ..Ahead::default() });
@@ -97,21 +116,28 @@ impl Changeset {
             _ => return None,
         };
         let products = match (&change.step, change.desired.value("productIds")) {
-            (_, Some(Value::TextList(products))) => Map::from_iter([("productIds".to_owned(), json!(products))]),
+            (_, Some(Value::TextList(products))) => {
+                Map::from_iter([("productIds".to_owned(), json!(products))])
+            }
             (Step::Update { actual, .. }, _) => actual.fields.clone(),
             _ => Map::new(),
         };
-        let clashes = |other: &ActualObject| other.text("contractId") == contract && share_a_product(&products, &other.fields);
-        let (period, blockers) = self.in_the_way(change, &surroundings.commitments, surroundings.owners, clashes)?;
+        let clashes = |other: &ActualObject| {
+            other.text("contractId") == contract && share_a_product(&products, &other.fields)
+        };
+        let (period, blockers) =
+            self.in_the_way(change, &surroundings.commitments, surroundings.owners, clashes)?;
         let rule = rule(change, surroundings.settings.commitment_overlap);
         Some(match overlap::finding(&change.desired, period, rule, &blockers, None) {
             None => making_way(change, &blockers),
-            Some(_) => Ahead { warnings: warnings(change, &blockers, MAY_REFUSE), ..Ahead::default() },
+            Some(_) => {
+                Ahead { warnings: warnings(change, &blockers, MAY_REFUSE), ..Ahead::default() }
+            }
         })
     }
 
-    /// The period that a change is to have, and all that runs in it, the first one first; `None` where nothing does. What this sync
-    /// moves may be out of the way by then.
+    /// The period that a change is to have, and all that runs in it, the first one first; `None`
+    /// where nothing does. What this sync moves may be out of the way by then.
     fn in_the_way<'a>(
         &self,
         change: &Change,
@@ -130,24 +156,42 @@ impl Changeset {
         let mut blockers: Vec<Blocker<'a>> = others
             .iter()
             .filter(runs)
-            .map(|other| Blocker { object: other, owner: owners.get(&other.id), is_asked_for: of(&other.id).is_some() })
+            .map(|other| Blocker {
+                object: other,
+                owner: owners.get(&other.id),
+                is_asked_for: of(&other.id).is_some(),
+            })
             .collect();
-        blockers.sort_by_key(|blocker| (blocker.object.text("startDate"), blocker.object.id.as_str()));
+        blockers
+            .sort_by_key(|blocker| (blocker.object.text("startDate"), blocker.object.id.as_str()));
         (!blockers.is_empty()).then_some((period, blockers))
     }
 
-    /// The product whose usage an AccountPlan bills: that of its Plan, or of the template that the Plan will be made from.
-    fn product_of<'a>(&self, change: &Change, surroundings: &'a Surroundings<'_>) -> Option<&'a str> {
+    /// The product whose usage an AccountPlan bills: that of its Plan, or of the template that the
+    /// Plan will be made from.
+    fn product_of<'a>(
+        &self,
+        change: &Change,
+        surroundings: &'a Surroundings<'_>,
+    ) -> Option<&'a str> {
         let plan = match change.desired.value("planId")? {
             Value::Object(key) => self.changes.iter().find(|other| other.desired.key == *key)?,
             _ => return None,
         };
-        let of_plan = |id: &M3terId| surroundings.plans.iter().find(|plan| plan.id == *id)?.text("productId");
+        let of_plan =
+            |id: &M3terId| surroundings.plans.iter().find(|plan| plan.id == *id)?.text("productId");
         let of_template = |value: &Value| match value {
-            Value::Id(id) => surroundings.templates.iter().find(|template| template.id == *id).map(|template| template.product_id.as_str()),
+            Value::Id(id) => surroundings
+                .templates
+                .iter()
+                .find(|template| template.id == *id)
+                .map(|template| template.product_id.as_str()),
             _ => None,
         };
-        plan.step.known_id().and_then(of_plan).or_else(|| plan.desired.value("planTemplateId").and_then(of_template))
+        plan.step
+            .known_id()
+            .and_then(of_plan)
+            .or_else(|| plan.desired.value("planTemplateId").and_then(of_template))
     }
 
     /// A Commitment is drawn down by AccountPlans of its own Contract only.
@@ -158,19 +202,31 @@ impl Changeset {
         let contract = change.desired.value("contractId")?;
         let draws = |other: &&Change| {
             other.desired.kind() == EntityKind::AccountPlan
-                && !matches!(other.step, Step::Flagged { .. } | Step::Kept { .. } | Step::Invalid { .. })
+                && !matches!(
+                    other.step,
+                    Step::Flagged { .. } | Step::Kept { .. } | Step::Invalid { .. }
+                )
                 && other.desired.value("contractId") == Some(contract)
         };
         let is_drawn = self.changes.iter().any(|other| draws(&other));
         (!is_drawn).then(|| {
-            Warning::of(Attention::CommitmentNotDrawn, "No AccountPlan of this sync draws the Commitment down: none has its Contract")
+            Warning::of(
+                Attention::CommitmentNotDrawn,
+                "No AccountPlan of this sync draws the Commitment down: none has its Contract",
+            )
         })
     }
 
     /// The id that a value refers to, as far as m3ter has it.
     fn referred<'a>(&'a self, value: &'a Value) -> Option<&'a str> {
         match value {
-            Value::Object(key) => self.changes.iter().find(|other| other.desired.key == *key)?.step.known_id().map(M3terId::as_str),
+            Value::Object(key) => self
+                .changes
+                .iter()
+                .find(|other| other.desired.key == *key)?
+                .step
+                .known_id()
+                .map(M3terId::as_str),
             Value::Id(id) => Some(id.as_str()),
             _ => None,
         }
@@ -185,9 +241,18 @@ fn making_way(change: &Change, blockers: &[Blocker<'_>]) -> Ahead {
     let kind = change.desired.kind();
     let made_way = |blocker: &Blocker<'_>| {
         let ends = blocker.object.text("endDate").map(ToOwned::to_owned);
-        Some(MadeWay { kind, id: blocker.object.id.clone(), ends, would_end: date_to_be(change, "startDate")? })
+        Some(MadeWay {
+            kind,
+            id: blocker.object.id.clone(),
+            ends,
+            would_end: date_to_be(change, "startDate")?,
+        })
     };
-    Ahead { warnings: warnings(change, blockers, MAKES_WAY), makes_way: blockers.iter().filter_map(made_way).collect(), refusal: None }
+    Ahead {
+        warnings: warnings(change, blockers, MAKES_WAY),
+        makes_way: blockers.iter().filter_map(made_way).collect(),
+        refusal: None,
+    }
 }
 
 fn warnings(change: &Change, blockers: &[Blocker<'_>], then: &str) -> Vec<Warning> {
@@ -196,13 +261,19 @@ fn warnings(change: &Change, blockers: &[Blocker<'_>], then: &str) -> Vec<Warnin
             Some(row) => format!("of the Salesforce record {row}"),
             None => "not made by a sync of this service".to_owned(),
         };
-        let text = format!("The {} {}, {whose}, runs {}: {then}", change.desired.kind(), blocker.object.id, blocker.until());
+        let text = format!(
+            "The {} {}, {whose}, runs {}: {then}",
+            change.desired.kind(),
+            blocker.object.id,
+            blocker.until()
+        );
         Warning::of(Attention::OverlapForeseen, text)
     };
     blockers.iter().map(told).collect()
 }
 
-/// What the sync does about what is in the way: for the dates of what m3ter has already nothing makes way.
+/// What the sync does about what is in the way: for the dates of what m3ter has already nothing
+/// makes way.
 fn rule(change: &Change, rule: OverlapRule) -> OverlapRule {
     if matches!(change.step, Step::Create { .. }) { rule } else { OverlapRule::Report }
 }
@@ -244,8 +315,11 @@ mod tests {
     const ACCOUNT: &str = "d82738f3-d1d7-4a13-94a2-757658d64948";
     const PRODUCT: &str = "21e063b6-2350-4add-a028-3e6ad5b233ed";
     const OWN: &str = "00000000-0000-4000-8000-000000000000";
-    const OTHERS: [&str; 3] =
-        ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", "00000000-0000-4000-8000-000000000003"];
+    const OTHERS: [&str; 3] = [
+        "00000000-0000-4000-8000-000000000001",
+        "00000000-0000-4000-8000-000000000002",
+        "00000000-0000-4000-8000-000000000003",
+    ];
     const JANUARY: &str = "2026-01-01T00:00:00Z";
     const MARCH: &str = "2026-03-01T00:00:00Z";
     const JUNE: &str = "2026-06-01T00:00:00Z";
@@ -259,7 +333,15 @@ mod tests {
     }
 
     fn change(desired: DesiredObject, step: Step) -> Change {
-        Change { desired, step, warnings: Vec::new(), remembered_key: None, first_price: None, refusal_ahead: None, makes_way: Vec::new() }
+        Change {
+            desired,
+            step,
+            warnings: Vec::new(),
+            remembered_key: None,
+            first_price: None,
+            refusal_ahead: None,
+            makes_way: Vec::new(),
+        }
     }
 
     /// The AccountPlan of a line from March to June: new, or as m3ter has it now, from when on.
@@ -271,7 +353,8 @@ mod tests {
         allowed: OverlappingPlans,
     ) -> Change {
         let plan = ObjectKey::only(EntityKind::Plan, row());
-        let template = PlanTemplate { id: id(OWN), product_id: id(PRODUCT), currency: "USD".to_owned() };
+        let template =
+            PlanTemplate { id: id(OWN), product_id: id(PRODUCT), currency: "USD".to_owned() };
         let fields = vec![
             set("accountId", Value::Id(id(ACCOUNT))),
             set("planId", Value::Object(plan.clone())),
@@ -279,25 +362,42 @@ mod tests {
             date_of("endDate", JUNE),
         ];
         let object = |id: &str, from: &str, to: &str| {
-            actual_with_id(id, json!({"accountId": ACCOUNT, "productId": PRODUCT, "startDate": from, "endDate": to}))
+            actual_with_id(
+                id,
+                json!({"accountId": ACCOUNT, "productId": PRODUCT, "startDate": from, "endDate": to}),
+            )
         };
         let step = match held {
             None => Step::Create { changes: Vec::new() },
             Some((from, changed)) => {
-                let changed =
-                    FieldChange { field: changed.to_owned(), old_value: None, new_value: None, source: "Opportunity.CloseDate".to_owned() };
+                let changed = FieldChange {
+                    field: changed.to_owned(),
+                    old_value: None,
+                    new_value: None,
+                    source: "Opportunity.CloseDate".to_owned(),
+                };
                 Step::Update { actual: object(OWN, from, JUNE), changes: vec![changed] }
             }
         };
         let plan_fields = vec![set("planTemplateId", Value::Id(id(OWN)))];
         let mut changeset = Changeset {
             changes: vec![
-                change(DesiredObject { key: plan, ..account(plan_fields) }, Step::Create { changes: Vec::new() }),
-                change(DesiredObject { key: ObjectKey::only(EntityKind::AccountPlan, row()), ..account(fields) }, step),
+                change(
+                    DesiredObject { key: plan, ..account(plan_fields) },
+                    Step::Create { changes: Vec::new() },
+                ),
+                change(
+                    DesiredObject {
+                        key: ObjectKey::only(EntityKind::AccountPlan, row()),
+                        ..account(fields)
+                    },
+                    step,
+                ),
             ],
             ..Changeset::default()
         };
-        let others: Vec<ActualObject> = others.iter().map(|(id, from, to)| object(id, from, to)).collect();
+        let others: Vec<ActualObject> =
+            others.iter().map(|(id, from, to)| object(id, from, to)).collect();
         let line = SalesforceId::parse("00kS900000079F4IAI").unwrap();
         changeset.foresee_trouble(&Surroundings {
             account_plans: others.iter().collect(),
@@ -315,40 +415,112 @@ mod tests {
     fn a_refusal_is_foretold_unless_everything_in_the_way_can_make_way() {
         use OverlapRule::{Replace, ReplaceAny, Report};
         const BEFORE: (&str, &str, &str) = (OTHERS[0], JANUARY, "2026-04-01T00:00:00.000Z");
-        const AFTER: (&str, &str, &str) = (OTHERS[1], "2026-05-01T00:00:00Z", "2027-01-01T00:00:00Z");
+        const AFTER: (&str, &str, &str) =
+            (OTHERS[1], "2026-05-01T00:00:00Z", "2027-01-01T00:00:00Z");
         const UNTIL_THEN: (&str, &str, &str) = (OTHERS[2], JANUARY, MARCH);
         let refused = OverlappingPlans::Refused;
         for (what, held, others, owned, rule, is_refused, warnings) in [
             ("nothing in the way", None, vec![UNTIL_THEN], vec![], Report, false, 0),
             ("one, reported", None, vec![BEFORE], vec![OTHERS[0]], Report, true, 0),
-            ("one that a sync made", None, vec![BEFORE, UNTIL_THEN], vec![OTHERS[0]], Replace, false, 1),
+            (
+                "one that a sync made",
+                None,
+                vec![BEFORE, UNTIL_THEN],
+                vec![OTHERS[0]],
+                Replace,
+                false,
+                1,
+            ),
             ("one that nobody made", None, vec![BEFORE], vec![], Replace, true, 0),
             ("one that nobody made, and any", None, vec![BEFORE], vec![], ReplaceAny, false, 1),
             ("one that begins later", None, vec![AFTER], vec![OTHERS[1]], ReplaceAny, true, 0),
-            ("one that can and one that cannot", None, vec![BEFORE, AFTER], vec![OTHERS[0], OTHERS[1]], Replace, true, 0),
-            ("two of which m3ter replaces one", None, vec![BEFORE, (OTHERS[2], JANUARY, JUNE)], vec![], ReplaceAny, true, 0),
-            ("an update that moves its start", Some((JUNE, "startDate")), vec![BEFORE], vec![OTHERS[0]], ReplaceAny, true, 0),
-            ("an update of something else", Some((MARCH, "name")), vec![BEFORE], vec![OTHERS[0]], ReplaceAny, false, 1),
-            ("an update that moves nothing into it", Some((JANUARY, "startDate")), vec![UNTIL_THEN], vec![], Report, false, 0),
+            (
+                "one that can and one that cannot",
+                None,
+                vec![BEFORE, AFTER],
+                vec![OTHERS[0], OTHERS[1]],
+                Replace,
+                true,
+                0,
+            ),
+            (
+                "two of which m3ter replaces one",
+                None,
+                vec![BEFORE, (OTHERS[2], JANUARY, JUNE)],
+                vec![],
+                ReplaceAny,
+                true,
+                0,
+            ),
+            (
+                "an update that moves its start",
+                Some((JUNE, "startDate")),
+                vec![BEFORE],
+                vec![OTHERS[0]],
+                ReplaceAny,
+                true,
+                0,
+            ),
+            (
+                "an update of something else",
+                Some((MARCH, "name")),
+                vec![BEFORE],
+                vec![OTHERS[0]],
+                ReplaceAny,
+                false,
+                1,
+            ),
+            (
+                "an update that moves nothing into it",
+                Some((JANUARY, "startDate")),
+                vec![UNTIL_THEN],
+                vec![],
+                Report,
+                false,
+                0,
+            ),
         ] {
             let change = foreseen(held, &others, &owned, rule, refused);
-            assert_eq!(change.refusal_ahead.is_some(), is_refused, "{what}: {:?}", change.refusal_ahead);
+            assert_eq!(
+                change.refusal_ahead.is_some(),
+                is_refused,
+                "{what}: {:?}",
+                change.refusal_ahead
+            );
             assert_eq!(change.warnings.len(), warnings, "{what}: {:?}", change.warnings);
             if let Some(finding) = &change.refusal_ahead {
                 assert_eq!(finding.code, FindingCode::AccountPlanOverlap);
                 let result = change.foresee();
-                assert!(!result.success && result.message.starts_with("Would fail: AccountPlan would overlap"), "{result:?}");
+                assert!(
+                    !result.success
+                        && result.message.starts_with("Would fail: AccountPlan would overlap"),
+                    "{result:?}"
+                );
             }
             let is_lost = change.availability() == Availability::Absent(Absence::Failed);
-            assert_eq!(is_lost, is_refused && held.is_none(), "{what}: what depends on it is treated as the sync does");
-            assert!(foreseen(held, &others, &owned, rule, OverlappingPlans::Allowed).refusal_ahead.is_none(), "{what}");
+            assert_eq!(
+                is_lost,
+                is_refused && held.is_none(),
+                "{what}: what depends on it is treated as the sync does"
+            );
+            assert!(
+                foreseen(held, &others, &owned, rule, OverlappingPlans::Allowed)
+                    .refusal_ahead
+                    .is_none(),
+                "{what}"
+            );
         }
     }
 
     #[test]
     fn every_one_of_several_in_the_way_is_named() {
         let others = [(OTHERS[0], JANUARY, JUNE), (OTHERS[1], "2026-05-01T00:00:00Z", JUNE)];
-        let told = |rule| foreseen(None, &others, &OTHERS[..1], rule, OverlappingPlans::Refused).refusal_ahead.unwrap().remedy;
+        let told = |rule| {
+            foreseen(None, &others, &OTHERS[..1], rule, OverlappingPlans::Refused)
+                .refusal_ahead
+                .unwrap()
+                .remedy
+        };
         insta::assert_snapshot!(told(OverlapRule::Report), @"The AccountPlan 00000000-0000-4000-8000-000000000001 belongs to the Salesforce record 00kS900000079F4IAI. The AccountPlan 00000000-0000-4000-8000-000000000002 was not made by a sync of this service; end them in m3ter before this one starts, or change `Opportunity.Name` (`startDate` 2026-03-01T00:00:00Z) and `Opportunity.Name` (`endDate` 2026-06-01T00:00:00Z) of 006S900000795MMIAY");
         insta::assert_snapshot!(told(OverlapRule::Replace), @"The AccountPlan 00000000-0000-4000-8000-000000000002 was not replaced: it was not made by a sync of this service. End it in m3ter, or change the dates of 006S900000795MMIAY");
         insta::assert_snapshot!(told(OverlapRule::ReplaceAny), @"The AccountPlan 00000000-0000-4000-8000-000000000002 was not replaced: it begins 2026-05-01T00:00:00Z, not before the new one, and cannot end at the new one's start. End it in m3ter, or change the dates of 006S900000795MMIAY");

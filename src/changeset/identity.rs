@@ -1,8 +1,9 @@
 //! Which actual object is a desired one? Wrong identity is wrong money.
 //!
-//! A link that an earlier sync left decides. Without one, an object with a code is found by it; a Commitment, which has none, by
-//! the id in its write-back field, by a body that was sent for it before, or by being equal, always under this deal's Contract
-//! only. What belongs to another Salesforce row is never taken over.
+//! A link that an earlier sync left decides. Without one, an object with a code is found by it; a
+//! Commitment, which has none, by the id in its write-back field, by a body that was sent for it
+//! before, or by being equal, always under this deal's Contract only. What belongs to another
+//! Salesforce row is never taken over.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,7 +24,8 @@ pub type Owners = HashMap<M3terId, SalesforceId>;
 
 /// The object under the desired one's code among `candidates` of its natural owner.
 ///
-/// `scope` names the field and the id that a candidate must carry beside the code: a Pricing's `planId`, for example.
+/// `scope` names the field and the id that a candidate must carry beside the code: a Pricing's
+/// `planId`, for example.
 pub fn by_code<'a>(
     desired: &DesiredObject,
     candidates: &[&'a ActualObject],
@@ -31,11 +33,19 @@ pub fn by_code<'a>(
     owners: &Owners,
 ) -> Result<Option<&'a ActualObject>, Finding> {
     let Some(code) = &desired.code else { return Ok(None) };
-    let in_scope = |object: &&ActualObject| scope.is_none_or(|(field, id)| object.text(field) == Some(id.as_str()));
-    let has_code =
-        |object: &&ActualObject| object.code().is_some_and(|actual| actual == code || compare::is_successor_code(desired, actual));
-    let as_typed = |object: &&ActualObject| object.code().is_some() && object.code() == desired.verbatim.as_deref();
-    let mut matching: Vec<&ActualObject> = candidates.iter().copied().filter(in_scope).filter(as_typed).collect();
+    let in_scope = |object: &&ActualObject| {
+        scope.is_none_or(|(field, id)| object.text(field) == Some(id.as_str()))
+    };
+    let has_code = |object: &&ActualObject| {
+        object
+            .code()
+            .is_some_and(|actual| actual == code || compare::is_successor_code(desired, actual))
+    };
+    let as_typed = |object: &&ActualObject| {
+        object.code().is_some() && object.code() == desired.verbatim.as_deref()
+    };
+    let mut matching: Vec<&ActualObject> =
+        candidates.iter().copied().filter(in_scope).filter(as_typed).collect();
     if matching.is_empty() {
         matching = candidates.iter().copied().filter(in_scope).filter(has_code).collect();
     }
@@ -49,26 +59,47 @@ pub fn by_code<'a>(
         [only] => owned_by_this_row(desired, only, owners).map(Some),
         [first, second, ..] => Err(Finding::new(
             FindingCode::AmbiguousMatch,
-            format!("m3ter has two {} objects with the code `{code}`: {} and {}", desired.kind(), first.id, second.id),
+            format!(
+                "m3ter has two {} objects with the code `{code}`: {} and {}",
+                desired.kind(),
+                first.id,
+                second.id
+            ),
             "Give one of them another code in m3ter, then sync again",
         )),
     }
 }
 
-fn owned_by_this_row<'a>(desired: &DesiredObject, found: &'a ActualObject, owners: &Owners) -> Result<&'a ActualObject, Finding> {
+fn owned_by_this_row<'a>(
+    desired: &DesiredObject,
+    found: &'a ActualObject,
+    owners: &Owners,
+) -> Result<&'a ActualObject, Finding> {
     match owners.get(&found.id) {
-        Some(owner) if *owner != desired.key.row && desired.on_found == OnFound::Adopt => Err(code_in_use(desired, found, Some(owner))),
+        Some(owner) if *owner != desired.key.row && desired.on_found == OnFound::Adopt => {
+            Err(code_in_use(desired, found, Some(owner)))
+        }
         _ => Ok(found),
     }
 }
 
 /// The finding about an object that has the desired one's code and is not the desired one.
-pub fn code_in_use(desired: &DesiredObject, found: &ActualObject, owner: Option<&SalesforceId>) -> Finding {
+pub fn code_in_use(
+    desired: &DesiredObject,
+    found: &ActualObject,
+    owner: Option<&SalesforceId>,
+) -> Finding {
     let code = desired.code.as_deref().unwrap_or_default();
-    let whose = owner.map_or_else(String::new, |owner| format!(", which belongs to the Salesforce record {owner}"));
+    let whose = owner.map_or_else(String::new, |owner| {
+        format!(", which belongs to the Salesforce record {owner}")
+    });
     Finding::new(
         FindingCode::CodeInUse,
-        format!("The code `{code}` is in use by the {} {} in m3ter{whose}", desired.kind(), found.id),
+        format!(
+            "The code `{code}` is in use by the {} {} in m3ter{whose}",
+            desired.kind(),
+            found.id
+        ),
         format!(
             "Give the {} of {} a code of its own, or give the one in m3ter another code, then sync again",
             desired.kind(),
@@ -93,7 +124,11 @@ pub struct CommitmentEvidence<'a> {
 }
 
 /// The Commitment of this deal, if one of `evidence` proves to be it.
-pub fn commitment<'a>(desired: &DesiredObject, evidence: &CommitmentEvidence<'a>, known: &KnownIds) -> Option<&'a ActualObject> {
+pub fn commitment<'a>(
+    desired: &DesiredObject,
+    evidence: &CommitmentEvidence<'a>,
+    known: &KnownIds,
+) -> Option<&'a ActualObject> {
     let contract = evidence.contract?;
     let free: Vec<&ActualObject> = evidence
         .candidates
@@ -101,14 +136,28 @@ pub fn commitment<'a>(desired: &DesiredObject, evidence: &CommitmentEvidence<'a>
         .copied()
         .filter(|candidate| candidate.text("contractId") == Some(contract.as_str()))
         .filter(|candidate| !evidence.taken.contains(&candidate.id))
-        .filter(|candidate| evidence.owners.get(&candidate.id).is_none_or(|owner| *owner == desired.key.row))
+        .filter(|candidate| {
+            evidence.owners.get(&candidate.id).is_none_or(|owner| *owner == desired.key.row)
+        })
         .collect();
-    let written_back = desired.write_back.as_ref().and_then(|write_back| write_back.current.as_deref());
-    let by_written_back_id = || free.iter().find(|candidate| Some(candidate.id.as_str()) == written_back);
-    let by_attempt = || evidence.attempts.iter().find_map(|body| free.iter().find(|candidate| is_body_of(body, candidate)));
-    let wanted: Map<String, Json> =
-        DECIDING_FIELDS.iter().filter_map(|field| Some(((*field).to_owned(), resolved(desired.value(field)?, known).to_json()))).collect();
-    let by_equality = || free.iter().find(|candidate| !wanted.is_empty() && is_body_of(&wanted, candidate));
+    let written_back =
+        desired.write_back.as_ref().and_then(|write_back| write_back.current.as_deref());
+    let by_written_back_id =
+        || free.iter().find(|candidate| Some(candidate.id.as_str()) == written_back);
+    let by_attempt = || {
+        evidence
+            .attempts
+            .iter()
+            .find_map(|body| free.iter().find(|candidate| is_body_of(body, candidate)))
+    };
+    let wanted: Map<String, Json> = DECIDING_FIELDS
+        .iter()
+        .filter_map(|field| {
+            Some(((*field).to_owned(), resolved(desired.value(field)?, known).to_json()))
+        })
+        .collect();
+    let by_equality =
+        || free.iter().find(|candidate| !wanted.is_empty() && is_body_of(&wanted, candidate));
     by_written_back_id().or_else(by_attempt).or_else(by_equality).copied()
 }
 
@@ -118,9 +167,14 @@ const DECIDING_FIELDS: [&str; 5] = ["startDate", "endDate", "currency", "amount"
 /// Whether `candidate` has the deciding fields of a body.
 pub fn is_body_of(body: &Map<String, Json>, candidate: &ActualObject) -> bool {
     DECIDING_FIELDS.iter().all(|field| {
-        let (wanted, actual) = (body.get(*field).unwrap_or(&Json::Null), candidate.fields.get(*field).unwrap_or(&Json::Null));
+        let (wanted, actual) = (
+            body.get(*field).unwrap_or(&Json::Null),
+            candidate.fields.get(*field).unwrap_or(&Json::Null),
+        );
         match *field {
-            "amount" => double_in_json(wanted).is_some() && double_in_json(wanted) == double_in_json(actual),
+            "amount" => {
+                double_in_json(wanted).is_some() && double_in_json(wanted) == double_in_json(actual)
+            }
             "startDate" | "endDate" => {
                 let date = |value: &Json| value.as_str().and_then(date_in_text);
                 date(wanted).is_some() && date(wanted) == date(actual)
@@ -140,7 +194,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::changeset::testing::{account, actual_with_id, commitment as desired_commitment, row};
+    use crate::changeset::testing::{
+        account, actual_with_id, commitment as desired_commitment, row,
+    };
 
     const FIRST: &str = "293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e";
     const SECOND: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
@@ -175,17 +231,27 @@ mod tests {
         let finding = by_code(&desired, &found.each_ref(), None, &owners).unwrap_err();
         assert_eq!(finding.code, FindingCode::CodeInUse);
         assert!(finding.message.contains("006S900000795MNIAY"), "{}", finding.message);
-        assert!(by_code(&desired, &found.each_ref(), None, &Owners::from([(id(FIRST), row())])).unwrap().is_some());
+        assert!(
+            by_code(&desired, &found.each_ref(), None, &Owners::from([(id(FIRST), row())]))
+                .unwrap()
+                .is_some()
+        );
     }
 
     #[test]
     fn what_m3ter_has_as_it_was_typed_is_meant_so() {
-        let desired =
-            DesiredObject { code: Some("006S900000795MMIAY".into()), verbatim: Some("006S900000795MM".into()), ..account(Vec::new()) };
-        let [typed, meant] =
-            [(FIRST, "006S900000795MM"), (SECOND, "006S900000795MMIAY")].map(|(id, code)| actual_with_id(id, json!({"code": code})));
-        let found =
-            |candidates: &[&ActualObject]| by_code(&desired, candidates, None, &Owners::new()).unwrap().map(|found| found.id.clone());
+        let desired = DesiredObject {
+            code: Some("006S900000795MMIAY".into()),
+            verbatim: Some("006S900000795MM".into()),
+            ..account(Vec::new())
+        };
+        let [typed, meant] = [(FIRST, "006S900000795MM"), (SECOND, "006S900000795MMIAY")]
+            .map(|(id, code)| actual_with_id(id, json!({"code": code})));
+        let found = |candidates: &[&ActualObject]| {
+            by_code(&desired, candidates, None, &Owners::new())
+                .unwrap()
+                .map(|found| found.id.clone())
+        };
         assert_eq!(found(&[&meant, &typed]), Some(id(FIRST)));
         assert_eq!(found(&[&meant]), Some(id(SECOND)));
     }
@@ -193,9 +259,16 @@ mod tests {
     #[test]
     fn two_objects_with_the_code_are_named_and_none_is_guessed() {
         let desired = account(Vec::new());
-        let found = [actual_with_id(FIRST, json!({"code": desired.code})), actual_with_id(SECOND, json!({"code": desired.code}))];
+        let found = [
+            actual_with_id(FIRST, json!({"code": desired.code})),
+            actual_with_id(SECOND, json!({"code": desired.code})),
+        ];
         let finding = by_code(&desired, &found.each_ref(), None, &Owners::new()).unwrap_err();
-        assert!(finding.code == FindingCode::AmbiguousMatch && finding.message.contains(FIRST) && finding.message.contains(SECOND));
+        assert!(
+            finding.code == FindingCode::AmbiguousMatch
+                && finding.message.contains(FIRST)
+                && finding.message.contains(SECOND)
+        );
     }
 
     #[test]
@@ -205,11 +278,24 @@ mod tests {
         let (owners, taken) = (Owners::new(), HashSet::new());
         let contract = id(CONTRACT);
         assert_eq!(
-            commitment(&desired, &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken), &KnownIds::new()).unwrap().id,
+            commitment(
+                &desired,
+                &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken),
+                &KnownIds::new()
+            )
+            .unwrap()
+            .id,
             id(FIRST)
         );
         let other_contract = id(SECOND);
-        assert_eq!(commitment(&desired, &evidence(&candidates.each_ref(), &other_contract, &[], &owners, &taken), &KnownIds::new()), None);
+        assert_eq!(
+            commitment(
+                &desired,
+                &evidence(&candidates.each_ref(), &other_contract, &[], &owners, &taken),
+                &KnownIds::new()
+            ),
+            None
+        );
     }
 
     #[test]
@@ -219,8 +305,22 @@ mod tests {
         let sent = json!({"startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD", "amount": 12000.00});
         let attempts = [sent.as_object().cloned().unwrap()];
         let (owners, taken, contract) = (Owners::new(), HashSet::new(), id(CONTRACT));
-        assert!(commitment(&desired, &evidence(&candidates.each_ref(), &contract, &attempts, &owners, &taken), &KnownIds::new()).is_some());
-        assert!(commitment(&desired, &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken), &KnownIds::new()).is_none());
+        assert!(
+            commitment(
+                &desired,
+                &evidence(&candidates.each_ref(), &contract, &attempts, &owners, &taken),
+                &KnownIds::new()
+            )
+            .is_some()
+        );
+        assert!(
+            commitment(
+                &desired,
+                &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken),
+                &KnownIds::new()
+            )
+            .is_none()
+        );
     }
 
     #[test]
@@ -229,13 +329,30 @@ mod tests {
         let candidates = [under_contract(FIRST, "2026-01-01")];
         let (owners, contract) = (Owners::new(), id(CONTRACT));
         assert!(
-            commitment(&desired, &evidence(&candidates.each_ref(), &contract, &[], &owners, &HashSet::new()), &KnownIds::new()).is_some()
+            commitment(
+                &desired,
+                &evidence(&candidates.each_ref(), &contract, &[], &owners, &HashSet::new()),
+                &KnownIds::new()
+            )
+            .is_some()
         );
         let taken = HashSet::from([id(FIRST)]);
-        assert!(commitment(&desired, &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken), &KnownIds::new()).is_none());
+        assert!(
+            commitment(
+                &desired,
+                &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken),
+                &KnownIds::new()
+            )
+            .is_none()
+        );
         let owners = Owners::from([(id(FIRST), SalesforceId::parse("006S900000795MN").unwrap())]);
         assert!(
-            commitment(&desired, &evidence(&candidates.each_ref(), &contract, &[], &owners, &HashSet::new()), &KnownIds::new()).is_none()
+            commitment(
+                &desired,
+                &evidence(&candidates.each_ref(), &contract, &[], &owners, &HashSet::new()),
+                &KnownIds::new()
+            )
+            .is_none()
         );
     }
 }

@@ -1,5 +1,6 @@
-//! What became of a row that the record no longer shows. Absence in an answer is not absence in the org: a row may be deleted, moved to
-//! another record, or hidden from the integration user, and only the first one ends what it bills.
+//! What became of a row that the record no longer shows. Absence in an answer is not absence in the
+//! org: a row may be deleted, moved to another record, or hidden from the integration user, and
+//! only the first one ends what it bills.
 
 use crate::domain::ids::SalesforceId;
 
@@ -36,9 +37,15 @@ pub enum Origin {
 
 /// What became of a row that a complete answer does not show.
 ///
-/// `is_part` says that rows of its kind are parts of the record, visible and deleted with it (`cascadeDelete`): then its absence alone
-/// says that it is gone, also once it is purged from the recycle bin. Others only look up to the record and may be hidden one by one.
-pub fn fate(origin: Origin, is_part: bool, shown: Option<&ShownRow>, is_of_record: impl Fn(&SalesforceId) -> bool) -> LineFate {
+/// `is_part` says that rows of its kind are parts of the record, visible and deleted with it
+/// (`cascadeDelete`): then its absence alone says that it is gone, also once it is purged from the
+/// recycle bin. Others only look up to the record and may be hidden one by one.
+pub fn fate(
+    origin: Origin,
+    is_part: bool,
+    shown: Option<&ShownRow>,
+    is_of_record: impl Fn(&SalesforceId) -> bool,
+) -> LineFate {
     let is_gone_for_certain = is_part && origin == Origin::Linked;
     match shown {
         None if is_gone_for_certain => LineFate::Removed,
@@ -64,20 +71,67 @@ mod tests {
     #[test]
     fn only_what_is_certainly_gone_from_this_record_is_removed() {
         let (own, other) = (id("006S900000795MM"), id("006S900000795MN"));
-        let row = |parent: Option<&SalesforceId>, is_deleted| Some(ShownRow { is_deleted, parent: parent.cloned() });
+        let row = |parent: Option<&SalesforceId>, is_deleted| {
+            Some(ShownRow { is_deleted, parent: parent.cloned() })
+        };
         let moved = LineFate::Moved(other.clone());
         for (shown, linked_part, linked_look_up, part_under_contract, look_up_under_contract) in [
-            (None, LineFate::Removed, LineFate::NotVisible, LineFate::NotVisible, LineFate::NotVisible),
-            (row(Some(&own), true), LineFate::Removed, LineFate::Removed, LineFate::Removed, LineFate::Removed),
-            (row(Some(&own), false), LineFate::Present, LineFate::Present, LineFate::Present, LineFate::Present),
-            (row(Some(&other), true), LineFate::Removed, moved.clone(), moved.clone(), moved.clone()),
+            (
+                None,
+                LineFate::Removed,
+                LineFate::NotVisible,
+                LineFate::NotVisible,
+                LineFate::NotVisible,
+            ),
+            (
+                row(Some(&own), true),
+                LineFate::Removed,
+                LineFate::Removed,
+                LineFate::Removed,
+                LineFate::Removed,
+            ),
+            (
+                row(Some(&own), false),
+                LineFate::Present,
+                LineFate::Present,
+                LineFate::Present,
+                LineFate::Present,
+            ),
+            (
+                row(Some(&other), true),
+                LineFate::Removed,
+                moved.clone(),
+                moved.clone(),
+                moved.clone(),
+            ),
             (row(Some(&other), false), moved.clone(), moved.clone(), moved.clone(), moved.clone()),
-            (row(None, false), LineFate::NotVisible, LineFate::NotVisible, LineFate::NotVisible, LineFate::NotVisible),
-            (row(None, true), LineFate::Removed, LineFate::NotVisible, LineFate::NotVisible, LineFate::NotVisible),
+            (
+                row(None, false),
+                LineFate::NotVisible,
+                LineFate::NotVisible,
+                LineFate::NotVisible,
+                LineFate::NotVisible,
+            ),
+            (
+                row(None, true),
+                LineFate::Removed,
+                LineFate::NotVisible,
+                LineFate::NotVisible,
+                LineFate::NotVisible,
+            ),
         ] {
-            let fates = [(Origin::Linked, true), (Origin::Linked, false), (Origin::UnderContract, true), (Origin::UnderContract, false)]
-                .map(|(origin, is_part)| fate(origin, is_part, shown.as_ref(), |row| *row == own));
-            assert_eq!(fates, [linked_part, linked_look_up, part_under_contract, look_up_under_contract], "{shown:?}");
+            let fates = [
+                (Origin::Linked, true),
+                (Origin::Linked, false),
+                (Origin::UnderContract, true),
+                (Origin::UnderContract, false),
+            ]
+            .map(|(origin, is_part)| fate(origin, is_part, shown.as_ref(), |row| *row == own));
+            assert_eq!(
+                fates,
+                [linked_part, linked_look_up, part_under_contract, look_up_under_contract],
+                "{shown:?}"
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which AccountPlans are written before others.
 //!
-//! All changes of a sync go out at once. One that takes a time that another one leaves is refused by m3ter, unless it comes after it.
+//! All changes of a sync go out at once. One that takes a time that another one leaves is refused
+//! by m3ter, unless it comes after it.
 
 use std::collections::HashMap;
 
@@ -8,8 +9,8 @@ use super::Step;
 use super::product_overlap::{Attached, intersect};
 use crate::domain::entity::ObjectKey;
 
-/// The AccountPlans that must be written first, by the one that waits for them. Nobody waits in a circle: two that change places are for
-/// m3ter to refuse.
+/// The AccountPlans that must be written first, by the one that waits for them. Nobody waits in a
+/// circle: two that change places are for m3ter to refuse.
 pub(super) fn makes_room(attached: &[&Attached<'_>]) -> HashMap<ObjectKey, Vec<ObjectKey>> {
     let mut by_product: HashMap<(&str, &str), Vec<&Attached<'_>>> = HashMap::new();
     for one in attached.iter().filter(|one| one.change.writes()) {
@@ -37,8 +38,14 @@ fn leaves_to(one: &Attached<'_>, other: &Attached<'_>) -> bool {
         && !intersect(one.period, other.period)
 }
 
-fn waits_for(first: &HashMap<ObjectKey, Vec<ObjectKey>>, one: &ObjectKey, other: &ObjectKey) -> bool {
-    first.get(one).is_some_and(|before| before.iter().any(|key| key == other || waits_for(first, key, other)))
+fn waits_for(
+    first: &HashMap<ObjectKey, Vec<ObjectKey>>,
+    one: &ObjectKey,
+    other: &ObjectKey,
+) -> bool {
+    first
+        .get(one)
+        .is_some_and(|before| before.iter().any(|key| key == other || waits_for(first, key, other)))
 }
 
 #[cfg(test)]
@@ -84,20 +91,39 @@ mod tests {
         };
         let changes: Vec<Change> = ROWS.iter().zip(lines).map(change).collect();
         let period = |(from, to): (u8, u8)| -> Period { (month(from), Some(month(to))) };
-        let attached: Vec<Attached<'_>> =
-            changes.iter().zip(lines).map(|(change, (now, then))| Attached::testing(change, now.map(period), period(*then))).collect();
-        let number = |key: &ObjectKey| ROWS.iter().position(|row| *row == key.row.as_str()).unwrap();
+        let attached: Vec<Attached<'_>> = changes
+            .iter()
+            .zip(lines)
+            .map(|(change, (now, then))| Attached::testing(change, now.map(period), period(*then)))
+            .collect();
+        let number =
+            |key: &ObjectKey| ROWS.iter().position(|row| *row == key.row.as_str()).unwrap();
         let first = makes_room(&attached.iter().collect::<Vec<_>>());
-        first.iter().flat_map(|(one, others)| others.iter().map(move |other| (number(one), number(other)))).collect()
+        first
+            .iter()
+            .flat_map(|(one, others)| others.iter().map(move |other| (number(one), number(other))))
+            .collect()
     }
 
     #[test]
     fn whoever_takes_a_time_waits_for_who_leaves_it_and_nobody_in_a_circle() {
         for (what, lines, expected) in [
-            ("a new one after one that ends", vec![(Some((1, 12)), (1, 6)), (None, (6, 12))], vec![(1, 0)]),
-            ("beside one that is not in its way", vec![(Some((1, 6)), (1, 5)), (None, (6, 12))], vec![]),
+            (
+                "a new one after one that ends",
+                vec![(Some((1, 12)), (1, 6)), (None, (6, 12))],
+                vec![(1, 0)],
+            ),
+            (
+                "beside one that is not in its way",
+                vec![(Some((1, 6)), (1, 5)), (None, (6, 12))],
+                vec![],
+            ),
             ("each moves on", vec![(Some((1, 4)), (4, 8)), (Some((4, 8)), (8, 12))], vec![(0, 1)]),
-            ("three in a row", vec![(None, (1, 4)), (Some((1, 4)), (4, 8)), (Some((4, 8)), (8, 12))], vec![(0, 1), (1, 2)]),
+            (
+                "three in a row",
+                vec![(None, (1, 4)), (Some((1, 4)), (4, 8)), (Some((4, 8)), (8, 12))],
+                vec![(0, 1), (1, 2)],
+            ),
         ] {
             assert_eq!(waits(&lines), expected.into_iter().collect(), "{what}");
         }

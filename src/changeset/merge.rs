@@ -1,4 +1,5 @@
-//! When the m3ter Account of one Salesforce record becomes another record's: after a merge, and only then.
+//! When the m3ter Account of one Salesforce record becomes another record's: after a merge, and
+//! only then.
 
 use crate::changeset::identity::code_in_use;
 use crate::domain::actual::ActualObject;
@@ -65,14 +66,25 @@ pub fn hand_over(claim: &Claim<'_>, fate: &Fate) -> Handover {
         (Fate::Deleted | Fate::NotShown, Evidence::Code) => {
             let finding = code_in_use(desired, theirs, Some(owner));
             let remedy = remedy(owner, row, theirs);
-            Handover::Undecided(Finding { message: format!("{}, which {}", finding.message, gone(fate)), remedy, ..finding })
+            Handover::Undecided(Finding {
+                message: format!("{}, which {}", finding.message, gone(fate)),
+                remedy,
+                ..finding
+            })
         }
-        (Fate::Deleted | Fate::NotShown, Evidence::Deal) if other.is_none() => Handover::Undecided(Finding::new(
-            FindingCode::IdentityChanged,
-            format!("Until now this was a deal of {owner}, which {}, and m3ter's Account {} belongs to it", gone(fate), theirs.id),
-            remedy(owner, row, theirs),
-        )),
-        (Fate::Alive | Fate::MergedInto(_), _) | (Fate::Deleted | Fate::NotShown, Evidence::Deal) => Handover::Stays,
+        (Fate::Deleted | Fate::NotShown, Evidence::Deal) if other.is_none() => {
+            Handover::Undecided(Finding::new(
+                FindingCode::IdentityChanged,
+                format!(
+                    "Until now this was a deal of {owner}, which {}, and m3ter's Account {} belongs to it",
+                    gone(fate),
+                    theirs.id
+                ),
+                remedy(owner, row, theirs),
+            ))
+        }
+        (Fate::Alive | Fate::MergedInto(_), _)
+        | (Fate::Deleted | Fate::NotShown, Evidence::Deal) => Handover::Stays,
     }
 }
 
@@ -119,12 +131,18 @@ mod tests {
             (&Fate::NotShown, deal, None, "IDENTITY_CHANGED"),
             (&Fate::NotShown, deal, Some(&own), "stays"),
         ] {
-            let handover = hand_over(&Claim { desired: &desired, owner: &owner, theirs: &theirs, own, evidence }, fate);
+            let handover = hand_over(
+                &Claim { desired: &desired, owner: &owner, theirs: &theirs, own, evidence },
+                fate,
+            );
             let told = match &handover {
                 Handover::Moves => "moves",
                 Handover::Stays => "stays",
                 Handover::Undecided(finding) => {
-                    assert!(finding.remedy.contains("links move 001S90000079HOOIA2"), "{finding:?}");
+                    assert!(
+                        finding.remedy.contains("links move 001S90000079HOOIA2"),
+                        "{finding:?}"
+                    );
                     finding.code.as_str()
                 }
             };

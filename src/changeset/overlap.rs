@@ -1,8 +1,9 @@
 //! What runs already when an AccountPlan or a Commitment is to run, and whether it can make way.
 //!
-//! m3ter says that one AccountPlan of a product runs for an Account at a time, unless its organization allows more (m3ter API,
-//! AccountPlan and `OrganizationConfig`). Of Commitments only the words of its refusal are known, not among which it refuses. A dry run
-//! and the sync itself ask here, so that the one foretells what the other says.
+//! m3ter says that one AccountPlan of a product runs for an Account at a time, unless its
+//! organization allows more (m3ter API, AccountPlan and `OrganizationConfig`). Of Commitments only
+//! the words of its refusal are known, not among which it refuses. A dry run and the sync itself
+//! ask here, so that the one foretells what the other says.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -19,7 +20,8 @@ use crate::domain::personal;
 use crate::domain::settings::OverlapRule;
 use crate::domain::value::date_in_text;
 
-/// When an object runs: from its start on, and not at its end any more. Calendar dates are compared as if they began in one time zone.
+/// When an object runs: from its start on, and not at its end any more. Calendar dates are compared
+/// as if they began in one time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
     start: Timestamp,
@@ -27,11 +29,16 @@ pub struct Period {
 }
 
 impl Period {
-    /// The period of an object whose `startDate` and `endDate` a function gives in m3ter's spelling; `None` without a start.
+    /// The period of an object whose `startDate` and `endDate` a function gives in m3ter's
+    /// spelling; `None` without a start.
     pub fn of(kind: EntityKind, date: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let instant = |field: &str| {
             let text = date(field)?;
-            if kind == EntityKind::Commitment { midnight(date_in_text(&text)?, &TimeZone::UTC) } else { text.parse().ok() }
+            if kind == EntityKind::Commitment {
+                midnight(date_in_text(&text)?, &TimeZone::UTC)
+            } else {
+                text.parse().ok()
+            }
         };
         Some(Self { start: instant("startDate")?, end: instant("endDate") })
     }
@@ -43,14 +50,17 @@ impl Period {
 
     /// Whether there is a moment at which both run.
     pub fn meets(self, other: Self) -> bool {
-        let begins_before_end_of = |one: Self, other: Self| other.end.is_none_or(|end| one.start < end);
+        let begins_before_end_of =
+            |one: Self, other: Self| other.end.is_none_or(|end| one.start < end);
         begins_before_end_of(self, other) && begins_before_end_of(other, self)
     }
 }
 
 /// Whether two Commitments are for a common product; without products one is for all.
 pub fn share_a_product(one: &Map<String, Json>, other: &Map<String, Json>) -> bool {
-    let products = |fields: &Map<String, Json>| fields.get("productIds").and_then(Json::as_array).cloned().unwrap_or_default();
+    let products = |fields: &Map<String, Json>| {
+        fields.get("productIds").and_then(Json::as_array).cloned().unwrap_or_default()
+    };
     let (one, other) = (products(one), products(other));
     one.is_empty() || other.is_empty() || one.iter().any(|product| other.contains(product))
 }
@@ -74,7 +84,9 @@ impl Blocker<'_> {
 
     /// Until when it runs.
     pub fn until(&self) -> String {
-        self.object.text("endDate").map_or_else(|| "without end".to_owned(), |end| format!("until {end}"))
+        self.object
+            .text("endDate")
+            .map_or_else(|| "without end".to_owned(), |end| format!("until {end}"))
     }
 
     /// Why it cannot end when the new one begins, if it cannot.
@@ -84,19 +96,25 @@ impl Blocker<'_> {
         }
         match rule {
             OverlapRule::Report => return Some("the mapping says to report it".to_owned()),
-            OverlapRule::Replace if self.owner.is_none() => return Some("it was not made by a sync of this service".to_owned()),
+            OverlapRule::Replace if self.owner.is_none() => {
+                return Some("it was not made by a sync of this service".to_owned());
+            }
             OverlapRule::Replace | OverlapRule::ReplaceAny => {}
         }
-        let begins_before = Period::of_fields(kind, &self.object.fields).is_some_and(|period| period.start < new.start);
+        let begins_before = Period::of_fields(kind, &self.object.fields)
+            .is_some_and(|period| period.start < new.start);
         (!begins_before).then(|| {
             let begins = self.object.text("startDate").unwrap_or("at an unknown time");
-            format!("it begins {begins}, not before the new one, and cannot end at the new one's start")
+            format!(
+                "it begins {begins}, not before the new one, and cannot end at the new one's start"
+            )
         })
     }
 }
 
-/// What a sync says about an object that cannot run beside all that is in its way; `None` where everything can end at its start.
-/// Without `message`, m3ter's refusal, it is foretold in m3ter's words.
+/// What a sync says about an object that cannot run beside all that is in its way; `None` where
+/// everything can end at its start. Without `message`, m3ter's refusal, it is foretold in m3ter's
+/// words.
 pub fn finding(
     desired: &DesiredObject,
     new: Period,
@@ -105,16 +123,28 @@ pub fn finding(
     message: Option<&str>,
 ) -> Option<Finding> {
     let kind = desired.kind();
-    let mut staying: Vec<(&Blocker<'_>, String)> =
-        blockers.iter().filter_map(|blocker| Some((blocker, blocker.stays(kind, rule, new)?))).collect();
+    let mut staying: Vec<(&Blocker<'_>, String)> = blockers
+        .iter()
+        .filter_map(|blocker| Some((blocker, blocker.stays(kind, rule, new)?)))
+        .collect();
     // m3ter's call replaces one.
     if staying.is_empty() && kind == EntityKind::AccountPlan {
-        staying.extend(blockers.iter().skip(1).map(|blocker| (blocker, "m3ter replaces one AccountPlan at a time".to_owned())));
+        staying.extend(
+            blockers
+                .iter()
+                .skip(1)
+                .map(|blocker| (blocker, "m3ter replaces one AccountPlan at a time".to_owned())),
+        );
     }
     let (first, _) = staying.first()?;
     let words = message.map_or_else(|| refusal(kind, first.object), ToOwned::to_owned);
-    let is_reported = rule == OverlapRule::Report || matches!(blockers, [only] if only.owner.is_none());
-    Some(if is_reported { reported(desired, &words, blockers) } else { kept(desired, &words, &staying) })
+    let is_reported =
+        rule == OverlapRule::Report || matches!(blockers, [only] if only.owner.is_none());
+    Some(if is_reported {
+        reported(desired, &words, blockers)
+    } else {
+        kept(desired, &words, &staying)
+    })
 }
 
 /// m3ter's words.
@@ -130,15 +160,27 @@ pub fn refusal(kind: EntityKind, blocker: &ActualObject) -> String {
 }
 
 fn code(kind: EntityKind) -> FindingCode {
-    if kind == EntityKind::Commitment { FindingCode::CommitmentOverlap } else { FindingCode::AccountPlanOverlap }
+    if kind == EntityKind::Commitment {
+        FindingCode::CommitmentOverlap
+    } else {
+        FindingCode::AccountPlanOverlap
+    }
 }
 
 fn belongs(owner: Option<&SalesforceId>) -> String {
-    owner.map_or_else(|| "was not made by a sync of this service".to_owned(), |row| format!("belongs to the Salesforce record {row}"))
+    owner.map_or_else(
+        || "was not made by a sync of this service".to_owned(),
+        |row| format!("belongs to the Salesforce record {row}"),
+    )
 }
 
 /// The finding that only says whose one blocker is, and what to do.
-pub fn reported_one(desired: &DesiredObject, message: &str, blocker: &M3terId, owner: Option<&SalesforceId>) -> Finding {
+pub fn reported_one(
+    desired: &DesiredObject,
+    message: &str,
+    blocker: &M3terId,
+    owner: Option<&SalesforceId>,
+) -> Finding {
     let remedy = format!("The {} {blocker} {}; end it", desired.kind(), belongs(owner));
     Finding::new(code(desired.kind()), message, remedy + &before_this_one(desired))
 }
@@ -148,20 +190,38 @@ fn reported(desired: &DesiredObject, message: &str, blockers: &[Blocker<'_>]) ->
         return reported_one(desired, message, &only.object.id, only.owner);
     }
     let kind = desired.kind();
-    let all: Vec<String> = blockers.iter().map(|blocker| format!("The {kind} {} {}", blocker.object.id, blocker.whose())).collect();
-    Finding::new(code(kind), message, format!("{}; end them{}", all.join(". "), before_this_one(desired)))
+    let all: Vec<String> = blockers
+        .iter()
+        .map(|blocker| format!("The {kind} {} {}", blocker.object.id, blocker.whose()))
+        .collect();
+    Finding::new(
+        code(kind),
+        message,
+        format!("{}; end them{}", all.join(". "), before_this_one(desired)),
+    )
 }
 
 fn before_this_one(desired: &DesiredObject) -> String {
-    let dates: Vec<&DesiredField> = desired.fields().iter().filter(|field| matches!(field.name, "startDate" | "endDate")).collect();
+    let dates: Vec<&DesiredField> = desired
+        .fields()
+        .iter()
+        .filter(|field| matches!(field.name, "startDate" | "endDate"))
+        .collect();
     let dates = sources(desired.kind(), &dates).unwrap_or_else(|| "the dates".to_owned());
     format!(" in m3ter before this one starts, or change {dates} of {}", desired.key.row)
 }
 
 fn kept(desired: &DesiredObject, message: &str, staying: &[(&Blocker<'_>, String)]) -> Finding {
-    let whys: Vec<String> = staying.iter().map(|(blocker, why)| not_replaced(desired.kind(), &blocker.object.id, why)).collect();
+    let whys: Vec<String> = staying
+        .iter()
+        .map(|(blocker, why)| not_replaced(desired.kind(), &blocker.object.id, why))
+        .collect();
     let them = if whys.len() == 1 { "it" } else { "them" };
-    let remedy = format!("{}. End {them} in m3ter, or change the dates of {}", whys.join(". "), desired.key.row);
+    let remedy = format!(
+        "{}. End {them} in m3ter, or change the dates of {}",
+        whys.join(". "),
+        desired.key.row
+    );
     Finding::new(code(desired.kind()), message, remedy)
 }
 
@@ -182,9 +242,16 @@ const OF_A_PERSON: [&str; 4] = ["name", "emailAddress", "address", "customFields
 /// The Salesforce fields that values came from, with the values.
 pub fn sources(kind: EntityKind, fields: &[&DesiredField]) -> Option<String> {
     let shown = |field: &&DesiredField| match &field.action {
-        _ if kind == EntityKind::Account && OF_A_PERSON.contains(&field.name) => format!("`{}` (`{}`)", field.source, field.name),
+        _ if kind == EntityKind::Account && OF_A_PERSON.contains(&field.name) => {
+            format!("`{}` (`{}`)", field.source, field.name)
+        }
         FieldAction::Set(value) => {
-            format!("`{}` (`{}` {})", field.source, field.name, personal::shown(&field.source, &shown_value(value)))
+            format!(
+                "`{}` (`{}` {})",
+                field.source,
+                field.name,
+                personal::shown(&field.source, &shown_value(value))
+            )
         }
         FieldAction::Clear => format!("`{}` (`{}` nothing)", field.source, field.name),
     };

@@ -1,4 +1,5 @@
-//! What a changeset would write, as a plan: a dry run answers with its hash, and a sync that was asked for with one writes nothing else.
+//! What a changeset would write, as a plan: a dry run answers with its hash, and a sync that was
+//! asked for with one writes nothing else.
 
 use super::body::updatable_fields;
 use super::compare::{creation, field_change, shown_value};
@@ -47,7 +48,10 @@ impl Changeset {
     /// What would be written, once it is foreseen what m3ter will refuse.
     pub fn plan(&self) -> Plan {
         let mut plan = Plan::default();
-        self.changes.iter().filter(|change| self.will_write(change)).for_each(|change| plan.extend(change.plan()));
+        self.changes
+            .iter()
+            .filter(|change| self.will_write(change))
+            .for_each(|change| plan.extend(change.plan()));
         plan
     }
 
@@ -59,9 +63,15 @@ impl Changeset {
     /// Leaves out what was foreseen to be refused: it is in no plan, and so it is not tried.
     pub fn leave_out_refused(&mut self, foreseen: &Self) {
         for change in &mut self.changes {
-            let ahead = foreseen.changes.iter().find(|ahead| ahead.desired.key == change.desired.key);
-            if let Some(refusal) = ahead.and_then(|ahead| ahead.refusal_ahead.clone()).filter(|_| change.writes()) {
-                change.step = Step::Invalid { findings: vec![refusal], existing: change.step.known_id().cloned() };
+            let ahead =
+                foreseen.changes.iter().find(|ahead| ahead.desired.key == change.desired.key);
+            if let Some(refusal) =
+                ahead.and_then(|ahead| ahead.refusal_ahead.clone()).filter(|_| change.writes())
+            {
+                change.step = Step::Invalid {
+                    findings: vec![refusal],
+                    existing: change.step.known_id().cloned(),
+                };
             }
         }
     }
@@ -71,7 +81,9 @@ impl Change {
     fn plan(&self) -> Plan {
         let mut plan = match &self.step {
             Step::Create { .. } => of_create(&self.desired),
-            Step::Update { actual, changes } => of_changes(&self.desired, &actual.id, changes.iter()),
+            Step::Update { actual, changes } => {
+                of_changes(&self.desired, &actual.id, changes.iter())
+            }
             Step::Supersede { actual, from, .. } => {
                 let mut plan = of_create(&successor(&self.desired, *from));
                 if let Some(ending) = ending(&self.desired, actual, *from) {
@@ -79,9 +91,16 @@ impl Change {
                 }
                 plan
             }
-            Step::Unchanged { .. } | Step::Kept { .. } | Step::Flagged { .. } | Step::Invalid { .. } => Plan::default(),
+            Step::Unchanged { .. }
+            | Step::Kept { .. }
+            | Step::Flagged { .. }
+            | Step::Invalid { .. } => Plan::default(),
         };
-        if let Some(first) = self.first_price.as_ref().filter(|first| first.moves() && matches!(self.step, Step::Update { .. })) {
+        if let Some(first) = self
+            .first_price
+            .as_ref()
+            .filter(|first| first.moves() && matches!(self.step, Step::Update { .. }))
+        {
             plan.extend(of_update(&first.desired, &first.actual, &KnownIds::new()));
         }
         self.makes_way.iter().for_each(|made_way| plan.extend(made_way.plan()));
@@ -91,7 +110,9 @@ impl Change {
 
 /// What an update of `actual` to the desired fields writes.
 pub fn of_update(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds) -> Plan {
-    let changes: Vec<FieldChange> = updatable_fields(desired, actual).filter_map(|field| field_change(field, actual, known)).collect();
+    let changes: Vec<FieldChange> = updatable_fields(desired, actual)
+        .filter_map(|field| field_change(field, actual, known))
+        .collect();
     of_changes(desired, &actual.id, changes.iter())
 }
 
@@ -103,11 +124,18 @@ fn of_create(desired: &DesiredObject) -> Plan {
     plan
 }
 
-fn of_changes<'a>(desired: &DesiredObject, id: &M3terId, changes: impl Iterator<Item = &'a FieldChange>) -> Plan {
+fn of_changes<'a>(
+    desired: &DesiredObject,
+    id: &M3terId,
+    changes: impl Iterator<Item = &'a FieldChange>,
+) -> Plan {
     let mut plan = Plan::default();
     for change in changes {
         // An object of the same sync may have its id by now, or not yet: it is the same object.
-        let of_sync = desired.value(&change.field).filter(|value| matches!(value, Value::Object(_))).map(shown_value);
+        let of_sync = desired
+            .value(&change.field)
+            .filter(|value| matches!(value, Value::Object(_)))
+            .map(shown_value);
         let mut planned = planned(&desired.key, id.as_str(), PlannedAction::Update, change);
         planned.new = of_sync.as_deref().or(planned.new);
         plan.add(&planned);
@@ -116,7 +144,12 @@ fn of_changes<'a>(desired: &DesiredObject, id: &M3terId, changes: impl Iterator<
 }
 
 /// A change of a field as a plan has it.
-pub fn planned<'a>(key: &'a ObjectKey, m3ter_id: &'a str, action: PlannedAction, change: &'a FieldChange) -> PlannedChange<'a> {
+pub fn planned<'a>(
+    key: &'a ObjectKey,
+    m3ter_id: &'a str,
+    action: PlannedAction,
+    change: &'a FieldChange,
+) -> PlannedChange<'a> {
     PlannedChange {
         kind: key.kind.name(),
         row: key.row.as_str(),

@@ -1,7 +1,9 @@
-//! A price lasts as long as what it bills: a Pricing that has ended while its AccountPlan runs on leaves usage without a price.
+//! A price lasts as long as what it bills: a Pricing that has ended while its AccountPlan runs on
+//! leaves usage without a price.
 //!
-//! The end of a Pricing is no field of a mapping. It comes from end dating, from an interrupted change of price, or from somebody in
-//! m3ter. However it came, a sync that gives the AccountPlan its end takes back what cuts the price short.
+//! The end of a Pricing is no field of a mapping. It comes from end dating, from an interrupted
+//! change of price, or from somebody in m3ter. However it came, a sync that gives the AccountPlan
+//! its end takes back what cuts the price short.
 
 use jiff::Timestamp;
 
@@ -32,41 +34,71 @@ impl EarlyEnd<'_> {
 
     /// Another Pricing of the same Plan and aggregation that gives usage since then a price.
     fn successor<'p>(&self, pricings: &[&'p ActualObject]) -> Option<&'p ActualObject> {
-        let is_same = |other: &ActualObject, field: &str| other.text(field) == self.held.text(field);
-        let lasts = |other: &ActualObject| instant(other, "endDate").is_none_or(|end| end > self.ended);
-        let prices_the_same =
-            |other: &ActualObject| ["planId", "aggregationId", "compoundAggregationId"].iter().all(|field| is_same(other, field));
-        pricings.iter().copied().find(|other| other.id != self.held.id && prices_the_same(other) && lasts(other))
+        let is_same =
+            |other: &ActualObject, field: &str| other.text(field) == self.held.text(field);
+        let lasts =
+            |other: &ActualObject| instant(other, "endDate").is_none_or(|end| end > self.ended);
+        let prices_the_same = |other: &ActualObject| {
+            ["planId", "aggregationId", "compoundAggregationId"]
+                .iter()
+                .all(|field| is_same(other, field))
+        };
+        pricings
+            .iter()
+            .copied()
+            .find(|other| other.id != self.held.id && prices_the_same(other) && lasts(other))
     }
 }
 
 /// The Pricings that have ended although their AccountPlan runs on.
-pub fn early_ends<'a>(objects: &[DesiredObject], actual: impl Fn(&ObjectKey) -> Option<&'a ActualObject>) -> Vec<EarlyEnd<'a>> {
-    let account_plans: Vec<&DesiredObject> = objects.iter().filter(|object| object.kind() == EntityKind::AccountPlan).collect();
+pub fn early_ends<'a>(
+    objects: &[DesiredObject],
+    actual: impl Fn(&ObjectKey) -> Option<&'a ActualObject>,
+) -> Vec<EarlyEnd<'a>> {
+    let account_plans: Vec<&DesiredObject> =
+        objects.iter().filter(|object| object.kind() == EntityKind::AccountPlan).collect();
     let early_end = |(position, pricing): (usize, &DesiredObject)| {
         let is_mapped = pricing.fields().iter().any(|field| field.name == "endDate");
-        if pricing.kind() != EntityKind::Pricing || is_mapped || !matches!(pricing.intent, Intent::Sync(_)) {
+        if pricing.kind() != EntityKind::Pricing
+            || is_mapped
+            || !matches!(pricing.intent, Intent::Sync(_))
+        {
             return None;
         }
         let held = actual(&pricing.key)?;
         let ended = instant(held, "endDate")?;
-        let bills = account_plans.iter().filter(|account_plan| have_one_plan(pricing, account_plan));
-        let runs_on = bills.filter_map(|desired| Lasting::of(desired, actual(&desired.key))).find(|lasting| lasting.is_after(ended))?;
+        let bills =
+            account_plans.iter().filter(|account_plan| have_one_plan(pricing, account_plan));
+        let runs_on = bills
+            .filter_map(|desired| Lasting::of(desired, actual(&desired.key)))
+            .find(|lasting| lasting.is_after(ended))?;
         Some(EarlyEnd { position, held, ended, runs_on })
     };
     objects.iter().enumerate().filter_map(early_end).collect()
 }
 
-/// Takes early ends back; where the mapping says only to report changes of price, that is a finding. Where another one of `pricings`
-/// follows, usage has its price, and a second one for the same moment would be money: then the end stays.
-pub fn take_back(objects: &mut [DesiredObject], early: &[EarlyEnd<'_>], pricings: &[&ActualObject], pricing_change: PricingChange) {
+/// Takes early ends back; where the mapping says only to report changes of price, that is a
+/// finding. Where another one of `pricings` follows, usage has its price, and a second one for the
+/// same moment would be money: then the end stays.
+pub fn take_back(
+    objects: &mut [DesiredObject],
+    early: &[EarlyEnd<'_>],
+    pricings: &[&ActualObject],
+    pricing_change: PricingChange,
+) {
     for end in early {
         let pricing = &mut objects[end.position];
-        let told = format!("The Pricing {} ended at {} while its AccountPlan bills {}", end.held.id, end.ended, end.runs_on);
+        let told = format!(
+            "The Pricing {} ended at {} while its AccountPlan bills {}",
+            end.held.id, end.ended, end.runs_on
+        );
         if let Some(successor) = end.successor(pricings) {
             pricing.warnings.push(Warning::of(
                 Attention::UsageUnpriced,
-                format!("{told}; the Pricing {}, which no sync made, prices usage since then", successor.id),
+                format!(
+                    "{told}; the Pricing {}, which no sync made, prices usage since then",
+                    successor.id
+                ),
             ));
             continue;
         }
@@ -74,14 +106,24 @@ pub fn take_back(objects: &mut [DesiredObject], early: &[EarlyEnd<'_>], pricings
             intent if pricing_change == PricingChange::Report => {
                 *intent = Intent::Invalid(vec![Finding::new(
                     FindingCode::PricingChanged,
-                    format!("{told}: usage since then has no price, and the mapping says to report that only"),
+                    format!(
+                        "{told}: usage since then has no price, and the mapping says to report that only"
+                    ),
                     "Remove the end of the Pricing in m3ter, or set `pricing_change` to `in_place` or `from_date`",
                 )]);
             }
             Intent::Sync(fields) => {
                 let source = "the end of its AccountPlan".to_owned();
-                fields.push(DesiredField { name: "endDate", action: FieldAction::Clear, once: false, source });
-                pricing.warnings.push(format!("{told}: its end is removed, so that usage since then has its price").into());
+                fields.push(DesiredField {
+                    name: "endDate",
+                    action: FieldAction::Clear,
+                    once: false,
+                    source,
+                });
+                pricing.warnings.push(
+                    format!("{told}: its end is removed, so that usage since then has its price")
+                        .into(),
+                );
             }
             Intent::Flagged | Intent::Invalid(_) => {}
         }
@@ -94,8 +136,13 @@ pub(super) fn lasting_of<'a>(
     pricing: &DesiredObject,
     actual: impl Fn(&ObjectKey) -> Option<&'a ActualObject>,
 ) -> Option<Until> {
-    let bills = objects.iter().filter(|other| other.kind() == EntityKind::AccountPlan && have_one_plan(pricing, other));
-    bills.filter_map(|desired| Lasting::of(desired, actual(&desired.key))).map(|lasting| lasting.until()).max()
+    let bills = objects
+        .iter()
+        .filter(|other| other.kind() == EntityKind::AccountPlan && have_one_plan(pricing, other));
+    bills
+        .filter_map(|desired| Lasting::of(desired, actual(&desired.key)))
+        .map(|lasting| lasting.until())
+        .max()
 }
 
 /// How long an AccountPlan bills.
@@ -147,7 +194,8 @@ fn instant(actual: &ActualObject, field: &str) -> Option<Timestamp> {
     actual.text(field)?.parse().ok()
 }
 
-/// Whether an AccountPlan attaches the Plan of a Pricing: by what both refer to, or by their row where one cannot be resolved.
+/// Whether an AccountPlan attaches the Plan of a Pricing: by what both refer to, or by their row
+/// where one cannot be resolved.
 pub(super) fn have_one_plan(pricing: &DesiredObject, account_plan: &DesiredObject) -> bool {
     match (pricing.value("planId"), account_plan.value("planId")) {
         (Some(pricing), Some(account_plan)) => pricing == account_plan,
@@ -169,7 +217,8 @@ mod tests {
         set("planId", Value::Id(M3terId::parse(PLAN).unwrap()))
     }
 
-    /// What becomes of a Pricing with this end in m3ter beside an AccountPlan with these fields and another Pricing.
+    /// What becomes of a Pricing with this end in m3ter beside an AccountPlan with these fields and
+    /// another Pricing.
     fn taken_back(
         ended: Option<&str>,
         account_plan: Vec<DesiredField>,
@@ -179,14 +228,19 @@ mod tests {
         let mut billing = pricing(account_plan);
         billing.key.kind = EntityKind::AccountPlan;
         let mut objects = vec![pricing(vec![plan()]), billing];
-        let held = actual(json!({"planId": PLAN, "aggregationId": "calls", "startDate": "2026-01-01T00:00:00Z", "endDate": ended}));
+        let held = actual(
+            json!({"planId": PLAN, "aggregationId": "calls", "startDate": "2026-01-01T00:00:00Z", "endDate": ended}),
+        );
         let early = early_ends(&objects, |key| (key.kind == EntityKind::Pricing).then_some(&held));
         take_back(&mut objects, &early, &[&held, other], pricing_change);
         objects.remove(0)
     }
 
     fn another(aggregation: &str, ended: Option<&str>) -> ActualObject {
-        actual_with_id("293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e", json!({"planId": PLAN, "aggregationId": aggregation, "endDate": ended}))
+        actual_with_id(
+            "293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e",
+            json!({"planId": PLAN, "aggregationId": aggregation, "endDate": ended}),
+        )
     }
 
     fn until(end: &str) -> Vec<DesiredField> {
@@ -198,19 +252,36 @@ mod tests {
         let early = Some("2026-06-01T00:00:00Z");
         // Pricings of another aggregation, or over by then, price nothing of this one's usage.
         let others = [another("storage", None), another("calls", Some("2026-02-01T00:00:00Z"))];
-        for (account_plan, other) in [until("2027-01-01T00:00:00Z"), vec![plan()]].into_iter().zip(&others) {
+        for (account_plan, other) in
+            [until("2027-01-01T00:00:00Z"), vec![plan()]].into_iter().zip(&others)
+        {
             let pricing = taken_back(early, account_plan, other, PricingChange::FromDate);
-            assert!(pricing.fields().iter().any(|field| field.name == "endDate" && field.action == FieldAction::Clear), "{pricing:?}");
+            assert!(
+                pricing
+                    .fields()
+                    .iter()
+                    .any(|field| field.name == "endDate" && field.action == FieldAction::Clear),
+                "{pricing:?}"
+            );
             assert_eq!(pricing.warnings.len(), 1);
         }
-        let reported = taken_back(early, until("2027-01-01T00:00:00Z"), &others[0], PricingChange::Report);
-        assert!(matches!(&reported.intent, Intent::Invalid(findings) if findings[0].code == FindingCode::PricingChanged), "{reported:?}");
+        let reported =
+            taken_back(early, until("2027-01-01T00:00:00Z"), &others[0], PricingChange::Report);
+        assert!(
+            matches!(&reported.intent, Intent::Invalid(findings) if findings[0].code == FindingCode::PricingChanged),
+            "{reported:?}"
+        );
     }
 
     #[test]
     fn a_price_that_another_one_follows_keeps_its_end() {
         let other = another("calls", None);
-        let pricing = taken_back(Some("2026-06-01T00:00:00Z"), until("2027-01-01T00:00:00Z"), &other, PricingChange::InPlace);
+        let pricing = taken_back(
+            Some("2026-06-01T00:00:00Z"),
+            until("2027-01-01T00:00:00Z"),
+            &other,
+            PricingChange::InPlace,
+        );
         assert_eq!(pricing.fields().len(), 1);
         assert!(pricing.warnings[0].contains(other.id.as_str()), "{:?}", pricing.warnings);
     }

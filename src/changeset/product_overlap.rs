@@ -1,7 +1,9 @@
-//! Lines of one product: unless its organization allows more, m3ter runs one AccountPlan of a product at a time for an Account.
+//! Lines of one product: unless its organization allows more, m3ter runs one AccountPlan of a
+//! product at a time for an Account.
 //!
-//! Of two lines that clash one is refused before anything of it is sent. It is never the one whose AccountPlan m3ter has: which of
-//! two lines is billed must not hang on the order in which Salesforce gives them.
+//! Of two lines that clash one is refused before anything of it is sent. It is never the one whose
+//! AccountPlan m3ter has: which of two lines is billed must not hang on the order in which
+//! Salesforce gives them.
 
 use std::collections::HashMap;
 
@@ -20,7 +22,8 @@ use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::value::Value;
 
-/// An AccountPlan with what it must not share with another one: the Account, and the product for a time.
+/// An AccountPlan with what it must not share with another one: the Account, and the product for a
+/// time.
 pub(super) struct Attached<'a> {
     pub(super) change: &'a Change,
     pub(super) account: String,
@@ -47,37 +50,53 @@ impl Attached<'_> {
 }
 
 impl Changeset {
-    /// Refuses each line of a product that another line has at the same time. `held` are the AccountPlans that m3ter has, as far as they
-    /// were read.
+    /// Refuses each line of a product that another line has at the same time. `held` are the
+    /// AccountPlans that m3ter has, as far as they were read.
     pub fn keep_one_plan_for_each_product<'t>(
         &mut self,
         templates: impl IntoIterator<Item = &'t PlanTemplate>,
         held: impl IntoIterator<Item = &'t ActualObject>,
     ) {
         let templates: Vec<&PlanTemplate> = templates.into_iter().collect();
-        let held: HashMap<&M3terId, &'t ActualObject> = held.into_iter().map(|object| (&object.id, object)).collect();
-        let mut attached: Vec<Attached<'_>> = self.changes.iter().filter_map(|change| self.attached(change, &templates, &held)).collect();
+        let held: HashMap<&M3terId, &'t ActualObject> =
+            held.into_iter().map(|object| (&object.id, object)).collect();
+        let mut attached: Vec<Attached<'_>> = self
+            .changes
+            .iter()
+            .filter_map(|change| self.attached(change, &templates, &held))
+            .collect();
         attached.sort_by_key(|attached| !attached.is_held);
         let mut kept: Vec<&Attached<'_>> = Vec::new();
         let mut clashes: Vec<(SalesforceId, Finding)> = Vec::new();
         for one in &attached {
             let clashes_with = |other: &&&Attached<'_>| {
-                other.account == one.account && other.product == one.product && intersect(other.period, one.period)
+                other.account == one.account
+                    && other.product == one.product
+                    && intersect(other.period, one.period)
             };
             match kept.iter().find(clashes_with) {
                 Some(other) => {
-                    let held = if other.is_held { ", and m3ter bills the first one already" } else { "" };
-                    let message =
-                        format!("The lines {} and {} are of the same m3ter product and run at the same time{held}", other.row(), one.row());
+                    let held =
+                        if other.is_held { ", and m3ter bills the first one already" } else { "" };
+                    let message = format!(
+                        "The lines {} and {} are of the same m3ter product and run at the same time{held}",
+                        other.row(),
+                        one.row()
+                    );
                     let remedy = "Give the lines periods that do not overlap, join them into one, or allow overlapping attached plans in m3ter's organization configuration";
-                    clashes.push((one.row().clone(), Finding::new(FindingCode::ProductPeriodsOverlap, message, remedy)));
+                    clashes.push((
+                        one.row().clone(),
+                        Finding::new(FindingCode::ProductPeriodsOverlap, message, remedy),
+                    ));
                 }
                 None => kept.push(one),
             }
         }
         let makes_room = makes_room(&kept);
         for (row, finding) in clashes {
-            let of_line = |change: &&mut Change| change.desired.key.row == row && change.desired.kind() >= EntityKind::Plan;
+            let of_line = |change: &&mut Change| {
+                change.desired.key.row == row && change.desired.kind() >= EntityKind::Plan
+            };
             self.changes.iter_mut().filter(of_line).for_each(|change| change.refuse(&finding));
         }
         self.makes_room = makes_room;
@@ -94,12 +113,20 @@ impl Changeset {
             return None;
         }
         let held = change.step.known_id().and_then(|id| held.get(id).copied());
-        let (account, product) = match held.and_then(|held| Some((held.text("accountId")?, held.text("productId")?))) {
-            Some((account, product)) => (account.to_owned(), product),
-            None => (self.account_of(desired)?, self.sold_as(desired, templates)?),
-        };
+        let (account, product) =
+            match held.and_then(|held| Some((held.text("accountId")?, held.text("productId")?))) {
+                Some((account, product)) => (account.to_owned(), product),
+                None => (self.account_of(desired)?, self.sold_as(desired, templates)?),
+            };
         let now = held.and_then(|held| bounds(&held.fields));
-        Some(Attached { change, account, product, period: period(change, held)?, now, is_held: change.step.known_id().is_some() })
+        Some(Attached {
+            change,
+            account,
+            product,
+            period: period(change, held)?,
+            now,
+            is_held: change.step.known_id().is_some(),
+        })
     }
 
     /// The id of its Account, or the row whose Account this sync makes.
@@ -108,15 +135,25 @@ impl Changeset {
             Value::Id(id) => Some(id.to_string()),
             Value::Object(key) => {
                 let account = self.changes.iter().find(|other| other.desired.key == *key);
-                Some(account.and_then(|account| account.step.known_id()).map_or_else(|| key.row.to_string(), ToString::to_string))
+                Some(
+                    account
+                        .and_then(|account| account.step.known_id())
+                        .map_or_else(|| key.row.to_string(), ToString::to_string),
+                )
             }
             _ => None,
         }
     }
 
-    fn sold_as<'a>(&self, desired: &DesiredObject, templates: &[&'a PlanTemplate]) -> Option<&'a str> {
+    fn sold_as<'a>(
+        &self,
+        desired: &DesiredObject,
+        templates: &[&'a PlanTemplate],
+    ) -> Option<&'a str> {
         let plan = match desired.value("planId")? {
-            Value::Object(key) => &self.changes.iter().find(|other| other.desired.key == *key)?.desired,
+            Value::Object(key) => {
+                &self.changes.iter().find(|other| other.desired.key == *key)?.desired
+            }
             _ => return None,
         };
         let Value::Id(template) = plan.value("planTemplateId")? else { return None };
@@ -127,7 +164,8 @@ impl Changeset {
 /// From an instant to another one, or without end.
 pub(super) type Period = (Timestamp, Option<Timestamp>);
 
-/// The time that m3ter will bill it after this sync: what a blank or unreadable field leaves as it is counts as m3ter has it.
+/// The time that m3ter will bill it after this sync: what a blank or unreadable field leaves as it
+/// is counts as m3ter has it.
 fn period(change: &Change, held: Option<&ActualObject>) -> Option<Period> {
     match (written(change, &KnownIds::new()), held) {
         (Some(fields), _) => bounds(&fields),
@@ -138,7 +176,9 @@ fn period(change: &Change, held: Option<&ActualObject>) -> Option<Period> {
 }
 
 fn bounds(account_plan: &Map<String, Json>) -> Option<Period> {
-    let instant = |field: &str| account_plan.get(field).and_then(Json::as_str).and_then(|text| text.parse().ok());
+    let instant = |field: &str| {
+        account_plan.get(field).and_then(Json::as_str).and_then(|text| text.parse().ok())
+    };
     Some((instant("startDate")?, instant("endDate")))
 }
 
@@ -160,25 +200,42 @@ mod tests {
     const LINES: [&str; 2] = ["00kS900000079M1IAI", "00kS900000079F4IAI"];
 
     fn template(digit: u8, product: u8) -> PlanTemplate {
-        let id = |kind: u8, digit: u8| M3terId::parse(&format!("0000040{digit}-0000-4000-8000-00000000000{kind}")).unwrap();
+        let id = |kind: u8, digit: u8| {
+            M3terId::parse(&format!("0000040{digit}-0000-4000-8000-00000000000{kind}")).unwrap()
+        };
         PlanTemplate { id: id(0, digit), product_id: id(1, product), currency: "USD".to_owned() }
     }
 
     fn change(desired: DesiredObject, step: Step) -> Change {
-        Change { desired, step, warnings: Vec::new(), remembered_key: None, first_price: None, refusal_ahead: None, makes_way: Vec::new() }
+        Change {
+            desired,
+            step,
+            warnings: Vec::new(),
+            remembered_key: None,
+            first_price: None,
+            refusal_ahead: None,
+            makes_way: Vec::new(),
+        }
     }
 
     fn instant(text: &str) -> Value {
         Value::DateTime(text.parse().unwrap())
     }
 
-    /// The findings of two lines, each with its template, its period, and its step where it is no create.
-    fn findings(lines: [(u8, &str, Option<&str>, Option<Step>); 2], held: &[ActualObject]) -> [Vec<FindingCode>; 2] {
+    /// The findings of two lines, each with its template, its period, and its step where it is no
+    /// create.
+    fn findings(
+        lines: [(u8, &str, Option<&str>, Option<Step>); 2],
+        held: &[ActualObject],
+    ) -> [Vec<FindingCode>; 2] {
         let templates = [template(0, 0), template(1, 0), template(2, 2)];
         let rows = LINES.map(|line| SalesforceId::parse(line).unwrap());
         let of_account = ObjectKey::only(EntityKind::Account, rows[0].clone());
         let id = M3terId::parse(ACCOUNT).unwrap();
-        let mut changes = vec![change(DesiredObject { key: of_account.clone(), ..account(Vec::new()) }, Step::Unchanged { id })];
+        let mut changes = vec![change(
+            DesiredObject { key: of_account.clone(), ..account(Vec::new()) },
+            Step::Unchanged { id },
+        )];
         for (row, (template, from, to, step)) in rows.iter().zip(lines) {
             let plan = ObjectKey::only(EntityKind::Plan, row.clone());
             let mut fields = vec![
@@ -187,11 +244,16 @@ mod tests {
                 set("startDate", instant(from)),
             ];
             fields.extend(to.map(|to| set("endDate", instant(to))));
-            let template = set("planTemplateId", Value::Id(templates[usize::from(template)].id.clone()));
+            let template =
+                set("planTemplateId", Value::Id(templates[usize::from(template)].id.clone()));
             let to_create = || Step::Create { changes: Vec::new() };
-            changes.push(change(DesiredObject { key: plan, ..account(vec![template]) }, to_create()));
+            changes
+                .push(change(DesiredObject { key: plan, ..account(vec![template]) }, to_create()));
             let key = ObjectKey::only(EntityKind::AccountPlan, row.clone());
-            changes.push(change(DesiredObject { key, ..account(fields) }, step.unwrap_or_else(to_create)));
+            changes.push(change(
+                DesiredObject { key, ..account(fields) },
+                step.unwrap_or_else(to_create),
+            ));
         }
         let mut changeset = Changeset { changes, ..Changeset::default() };
         changeset.keep_one_plan_for_each_product(&templates, held);
@@ -215,11 +277,31 @@ mod tests {
         const JUNE: &str = "2026-06-01T00:00:00Z";
         let refused = vec![FindingCode::ProductPeriodsOverlap; 2];
         for (what, lines, expected) in [
-            ("both new", [(0, JANUARY, None, None), (1, JUNE, None, None)], [vec![], refused.clone()]),
-            ("the second one is held", [(0, JANUARY, None, None), (1, JUNE, None, Some(held()))], [refused.clone(), vec![]]),
-            ("both are held", [(0, JANUARY, None, Some(held())), (1, JUNE, None, Some(held()))], [vec![], refused.clone()]),
-            ("one after the other", [(0, JANUARY, Some(JUNE), None), (1, JUNE, None, None)], [vec![], vec![]]),
-            ("of two products", [(0, JANUARY, None, None), (2, JANUARY, None, None)], [vec![], vec![]]),
+            (
+                "both new",
+                [(0, JANUARY, None, None), (1, JUNE, None, None)],
+                [vec![], refused.clone()],
+            ),
+            (
+                "the second one is held",
+                [(0, JANUARY, None, None), (1, JUNE, None, Some(held()))],
+                [refused.clone(), vec![]],
+            ),
+            (
+                "both are held",
+                [(0, JANUARY, None, Some(held())), (1, JUNE, None, Some(held()))],
+                [vec![], refused.clone()],
+            ),
+            (
+                "one after the other",
+                [(0, JANUARY, Some(JUNE), None), (1, JUNE, None, None)],
+                [vec![], vec![]],
+            ),
+            (
+                "of two products",
+                [(0, JANUARY, None, None), (2, JANUARY, None, None)],
+                [vec![], vec![]],
+            ),
         ] {
             assert_eq!(findings(lines, &[]), expected, "{what}");
         }
@@ -231,11 +313,17 @@ mod tests {
         const JUNE: &str = "2026-06-01T00:00:00Z";
         let product = template(0, 0).product_id;
         let until = |end: Option<&str>| {
-            actual_with_id(HELD, json!({"accountId": ACCOUNT, "productId": product.as_str(), "startDate": JANUARY, "endDate": end}))
+            actual_with_id(
+                HELD,
+                json!({"accountId": ACCOUNT, "productId": product.as_str(), "startDate": JANUARY, "endDate": end}),
+            )
         };
         let unreadable = || {
             let finding = Finding::new(FindingCode::FieldNotReadable, String::new(), "");
-            Some(Step::Invalid { findings: vec![finding], existing: Some(M3terId::parse(HELD).unwrap()) })
+            Some(Step::Invalid {
+                findings: vec![finding],
+                existing: Some(M3terId::parse(HELD).unwrap()),
+            })
         };
         let flagged = || Some(Step::Flagged { existing: Some(M3terId::parse(HELD).unwrap()) });
         let refused = vec![FindingCode::ProductPeriodsOverlap; 2];
@@ -246,7 +334,11 @@ mod tests {
             ("one that cannot be read, and has ended by then", unreadable(), Some(JUNE), vec![]),
             ("a flag that is off", flagged(), None, refused.clone()),
         ] {
-            assert_eq!(findings([(0, JANUARY, None, step), (1, JUNE, None, None)], &[until(end)])[1], expected, "{what}");
+            assert_eq!(
+                findings([(0, JANUARY, None, step), (1, JUNE, None, None)], &[until(end)])[1],
+                expected,
+                "{what}"
+            );
         }
     }
 }

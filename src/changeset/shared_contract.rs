@@ -1,7 +1,9 @@
-//! Records that belong together by a field, such as the Orders of one Salesforce Contract: which m3ter Contract a new one joins.
+//! Records that belong together by a field, such as the Orders of one Salesforce Contract: which
+//! m3ter Contract a new one joins.
 //!
-//! That of the record which the field names decides, if it was synced itself; else that of the record of the same object that was made
-//! first, as long as the new one's period lies within it. Nobody joins a Contract of another Account, and whoever has one keeps it.
+//! That of the record which the field names decides, if it was synced itself; else that of the
+//! record of the same object that was made first, as long as the new one's period lies within it.
+//! Nobody joins a Contract of another Account, and whoever has one keeps it.
 
 use jiff::civil::Date;
 
@@ -20,10 +22,11 @@ pub struct Sharing {
     pub field: String,
     /// What it names.
     pub value: Option<SalesforceId>,
-    /// The Contracts that m3ter has for them, with the record of each: that of the value first, then in the order in which the records
-    /// were made.
+    /// The Contracts that m3ter has for them, with the record of each: that of the value first,
+    /// then in the order in which the records were made.
     pub held: Vec<(SalesforceId, ActualObject)>,
-    /// The ends that end dating made of these Contracts: whoever joins one that stays ended ends with it.
+    /// The ends that end dating made of these Contracts: whoever joins one that stays ended ends
+    /// with it.
     pub ends: Ends,
     /// Records that were made before this one and have no Contract in m3ter.
     pub not_synced: Vec<SalesforceId>,
@@ -39,22 +42,38 @@ pub enum Choice<'a> {
 }
 
 /// Decides for a Contract that m3ter does not have. `account` is the deal's Account in m3ter.
-pub fn choose<'a>(desired: &DesiredObject, sharing: &'a Sharing, account: Option<&M3terId>) -> Choice<'a> {
-    let fits =
-        |contract: &ActualObject| contract.text("accountId") == account.map(M3terId::as_str) && within(desired, contract, &sharing.ends);
+pub fn choose<'a>(
+    desired: &DesiredObject,
+    sharing: &'a Sharing,
+    account: Option<&M3terId>,
+) -> Choice<'a> {
+    let fits = |contract: &ActualObject| {
+        contract.text("accountId") == account.map(M3terId::as_str)
+            && within(desired, contract, &sharing.ends)
+    };
     let named = sharing.held.first().filter(|(row, _)| Some(row) == sharing.value.as_ref());
     let candidates = named.map_or(&sharing.held[..], std::slice::from_ref);
     let field = &sharing.field;
     if let Some((row, contract)) = candidates.iter().find(|(_, contract)| fits(contract)) {
-        let whose =
-            if Some(row) == sharing.value.as_ref() { format!("`{field}` names {row}") } else { format!("{row} has the same `{field}`") };
-        return Choice::Joins(contract, format!("{whose}: this record joins its Contract {} in m3ter", contract.id).into());
+        let whose = if Some(row) == sharing.value.as_ref() {
+            format!("`{field}` names {row}")
+        } else {
+            format!("{row} has the same `{field}`")
+        };
+        return Choice::Joins(
+            contract,
+            format!("{whose}: this record joins its Contract {} in m3ter", contract.id).into(),
+        );
     }
     let warning = match (candidates.first(), sharing.not_synced.first()) {
         (Some((row, contract)), _) => {
             let date = |field: &str| contract.text(field).unwrap_or("an unknown date").to_owned();
             let why = if contract.text("accountId") == account.map(M3terId::as_str) {
-                format!("its term from {} to {} does not hold this record's period", date("startDate"), date("endDate"))
+                format!(
+                    "its term from {} to {} does not hold this record's period",
+                    date("startDate"),
+                    date("endDate")
+                )
             } else {
                 "it lies under another Account".to_owned()
             };
@@ -77,19 +96,23 @@ pub fn choose<'a>(desired: &DesiredObject, sharing: &'a Sharing, account: Option
     Choice::OwnOne(warning.map(|text| Warning::of(Attention::ContractNotJoined, text)))
 }
 
-/// Whether the period of a Contract that a record asks for lies within one of m3ter, as it was sold where it has been ended.
+/// Whether the period of a Contract that a record asks for lies within one of m3ter, as it was sold
+/// where it has been ended.
 fn within(desired: &DesiredObject, contract: &ActualObject, ends: &Ends) -> bool {
     let wanted = |field: &str| match desired.value(field) {
         Some(Value::Date(date)) => Some(*date),
         _ => None,
     };
     let held = |field: &str| contract.text(field).and_then(date_in_text);
-    let at_most = |one: Option<Date>, other: Option<Date>| one.zip(other).is_some_and(|(one, other)| one <= other);
+    let at_most = |one: Option<Date>, other: Option<Date>| {
+        one.zip(other).is_some_and(|(one, other)| one <= other)
+    };
     let is_late = |end: Date| match counting(ends, contract).and_then(MadeEnd::said_until) {
         Some(said) => Until::Day(end) > said,
         None => !at_most(Some(end), held("endDate")),
     };
-    at_most(held("startDate"), wanted("startDate")) && wanted("endDate").is_some_and(|end| !is_late(end))
+    at_most(held("startDate"), wanted("startDate"))
+        && wanted("endDate").is_some_and(|end| !is_late(end))
 }
 
 #[cfg(test)]
@@ -122,8 +145,20 @@ mod tests {
         let year = |contract_id: &str| contract(contract_id, ACCOUNT, "2026-01-01", "2027-01-01");
         let short = contract(FIRST, ACCOUNT, "2026-01-01", "2026-12-31");
         for (what, held, not_synced, joins, told) in [
-            ("an earlier one", vec![(ORDERS[0], year(FIRST))], vec![], Some(FIRST), "has the same `Order.ContractId`"),
-            ("the first of two", vec![(ORDERS[0], year(FIRST)), (ORDERS[1], year(SECOND))], vec![], Some(FIRST), ORDERS[0]),
+            (
+                "an earlier one",
+                vec![(ORDERS[0], year(FIRST))],
+                vec![],
+                Some(FIRST),
+                "has the same `Order.ContractId`",
+            ),
+            (
+                "the first of two",
+                vec![(ORDERS[0], year(FIRST)), (ORDERS[1], year(SECOND))],
+                vec![],
+                Some(FIRST),
+                ORDERS[0],
+            ),
             (
                 "one that is too short, and one that is not",
                 vec![(ORDERS[0], short.clone()), (ORDERS[1], year(SECOND))],
@@ -131,7 +166,13 @@ mod tests {
                 Some(SECOND),
                 ORDERS[1],
             ),
-            ("the named one", vec![(SHARED, year(SECOND)), (ORDERS[0], year(FIRST))], vec![], Some(SECOND), "names 800S90000079CONIA2"),
+            (
+                "the named one",
+                vec![(SHARED, year(SECOND)), (ORDERS[0], year(FIRST))],
+                vec![],
+                Some(SECOND),
+                "names 800S90000079CONIA2",
+            ),
             (
                 "the named one, too short",
                 vec![(SHARED, short.clone()), (ORDERS[0], year(SECOND))],
@@ -139,9 +180,27 @@ mod tests {
                 None,
                 "which `Order.ContractId` names",
             ),
-            ("too short", vec![(ORDERS[0], short.clone())], vec![], None, "from 2026-01-01 to 2026-12-31"),
-            ("of another Account", vec![(ORDERS[0], contract(FIRST, SECOND, "2026-01-01", "2027-01-01"))], vec![], None, "another Account"),
-            ("one that is not there yet", vec![], vec![ORDERS[0]], None, "sync 801S90000079ORDIA2 first"),
+            (
+                "too short",
+                vec![(ORDERS[0], short.clone())],
+                vec![],
+                None,
+                "from 2026-01-01 to 2026-12-31",
+            ),
+            (
+                "of another Account",
+                vec![(ORDERS[0], contract(FIRST, SECOND, "2026-01-01", "2027-01-01"))],
+                vec![],
+                None,
+                "another Account",
+            ),
+            (
+                "one that is not there yet",
+                vec![],
+                vec![ORDERS[0]],
+                None,
+                "sync 801S90000079ORDIA2 first",
+            ),
             ("nobody", vec![], vec![], None, ""),
         ] {
             let sharing = Sharing {
@@ -153,10 +212,15 @@ mod tests {
             };
             let (joined, warning) = match choose(&desired, &sharing, Some(&own)) {
                 Choice::Joins(contract, warning) => (Some(contract.id.to_string()), warning.text),
-                Choice::OwnOne(warning) => (None, warning.map_or_else(String::new, |warning| warning.text)),
+                Choice::OwnOne(warning) => {
+                    (None, warning.map_or_else(String::new, |warning| warning.text))
+                }
             };
             assert_eq!(joined.as_deref(), joins, "{what}: {warning}");
-            assert!(warning.contains(told) && (told.is_empty() == warning.is_empty()), "{what}: {warning}");
+            assert!(
+                warning.contains(told) && (told.is_empty() == warning.is_empty()),
+                "{what}: {warning}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A price that changes from a date on: the Pricing that runs ends there, and another one follows it.
+//! A price that changes from a date on: the Pricing that runs ends there, and another one follows
+//! it.
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -8,15 +9,21 @@ use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent};
 use crate::domain::value::Value;
 
-/// The running Pricing with the end that it gets, unless it has that already. A start that moves with the price moves the first Pricing; its
-/// successors start where another one ends.
-pub fn ending(desired: &DesiredObject, actual: &ActualObject, from: Timestamp) -> Option<DesiredObject> {
+/// The running Pricing with the end that it gets, unless it has that already. A start that moves
+/// with the price moves the first Pricing; its successors start where another one ends.
+pub fn ending(
+    desired: &DesiredObject,
+    actual: &ActualObject,
+    from: Timestamp,
+) -> Option<DesiredObject> {
     let mut fields = vec![set("endDate", Value::DateTime(from))];
     if actual.code() == desired.code.as_deref() {
         fields.extend(desired.value("startDate").map(|start| set("startDate", start.clone())));
     }
     let is_held = |field: &DesiredField| match &field.action {
-        FieldAction::Set(value) => value.means_the_same_as(actual.fields.get(field.name).unwrap_or(&Json::Null)),
+        FieldAction::Set(value) => {
+            value.means_the_same_as(actual.fields.get(field.name).unwrap_or(&Json::Null))
+        }
         FieldAction::Clear => !actual.fields.contains_key(field.name),
     };
     let is_ended = fields.iter().all(is_held);
@@ -36,5 +43,10 @@ pub fn successor(desired: &DesiredObject, from: Timestamp) -> DesiredObject {
 }
 
 fn set(name: &'static str, value: Value) -> DesiredField {
-    DesiredField { name, action: FieldAction::Set(value), once: false, source: "constant".to_owned() }
+    DesiredField {
+        name,
+        action: FieldAction::Set(value),
+        once: false,
+        source: "constant".to_owned(),
+    }
 }

@@ -1,7 +1,8 @@
-//! Whether AccountPlans and Commitments keep to the term of their Contract, as m3ter will hold all of them after this sync.
+//! Whether AccountPlans and Commitments keep to the term of their Contract, as m3ter will hold all
+//! of them after this sync.
 //!
-//! A Contract that this sync writes has the dates of the record then. One that it only joins, or whose dates it leaves alone, keeps
-//! those that m3ter holds, whatever the record says.
+//! A Contract that this sync writes has the dates of the record then. One that it only joins, or
+//! whose dates it leaves alone, keeps those that m3ter holds, whatever the record says.
 
 use std::collections::HashMap;
 
@@ -34,23 +35,31 @@ struct Term {
 enum Origin {
     /// From the record: they are what it says.
     Record,
-    /// From m3ter, and the record says others or none: the deal joins a Contract that another record made, whose code it has from a field;
-    /// without a code it is that of a record with which it shares a field's value.
+    /// From m3ter, and the record says others or none: the deal joins a Contract that another
+    /// record made, whose code it has from a field; without a code it is that of a record with
+    /// which it shares a field's value.
     Joined { id: M3terId, code: Option<String>, source: Option<String> },
     /// From m3ter, and the record says others or none: this sync does not change them.
     Kept { id: M3terId },
 }
 
 impl Changeset {
-    /// Refuses each AccountPlan and Commitment that would leave the term of its Contract. `held` are the objects of these three kinds
-    /// that m3ter has, as far as they were read.
-    pub fn keep_to_contracts<'a>(&mut self, held: impl IntoIterator<Item = &'a ActualObject>, time_zone: &TimeZone) {
+    /// Refuses each AccountPlan and Commitment that would leave the term of its Contract. `held`
+    /// are the objects of these three kinds that m3ter has, as far as they were read.
+    pub fn keep_to_contracts<'a>(
+        &mut self,
+        held: impl IntoIterator<Item = &'a ActualObject>,
+        time_zone: &TimeZone,
+    ) {
         let held = held.into_iter().map(|object| (&object.id, object)).collect();
         let outside = self.outside(&held, time_zone);
         for (change, outside) in self.changes.iter_mut().zip(outside) {
             match outside {
-                // It is so already, and was made by hand or by a sync before: somebody should know, and nothing is lost by it now.
-                Some(outside) if outside.is_held && matches!(change.step, Step::Unchanged { .. }) => {
+                // It is so already, and was made by hand or by a sync before: somebody should know,
+                // and nothing is lost by it now.
+                Some(outside)
+                    if outside.is_held && matches!(change.step, Step::Unchanged { .. }) =>
+                {
                     change.warnings.push(outside.in_words());
                 }
                 Some(outside) => {
@@ -62,9 +71,13 @@ impl Changeset {
         }
     }
 
-    /// What is to be said of each change after m3ter refused the update of some Contracts, which therefore keep their dates: what was
-    /// written beside them may lie outside now.
-    pub fn outside_unchanged(&self, refused: impl Fn(&ObjectKey) -> bool, time_zone: &TimeZone) -> Vec<Option<Warning>> {
+    /// What is to be said of each change after m3ter refused the update of some Contracts, which
+    /// therefore keep their dates: what was written beside them may lie outside now.
+    pub fn outside_unchanged(
+        &self,
+        refused: impl Fn(&ObjectKey) -> bool,
+        time_zone: &TimeZone,
+    ) -> Vec<Option<Warning>> {
         let mut stayed = self.clone();
         let mut held: HashMap<&M3terId, &ActualObject> = HashMap::new();
         for (change, stayed) in self.changes.iter().zip(&mut stayed.changes) {
@@ -80,12 +93,25 @@ impl Changeset {
             return vec![None; self.changes.len()];
         }
         let outside = stayed.outside(&held, time_zone).into_iter();
-        outside.map(|outside| outside.filter(|outside| outside.is_held).map(|outside| outside.in_words())).collect()
+        outside
+            .map(|outside| {
+                outside.filter(|outside| outside.is_held).map(|outside| outside.in_words())
+            })
+            .collect()
     }
 
-    fn outside(&self, held: &HashMap<&M3terId, &ActualObject>, time_zone: &TimeZone) -> Vec<Option<Outside>> {
-        let known: KnownIds =
-            self.changes.iter().filter_map(|change| Some((change.desired.key.clone(), change.step.known_id()?.clone()))).collect();
+    fn outside(
+        &self,
+        held: &HashMap<&M3terId, &ActualObject>,
+        time_zone: &TimeZone,
+    ) -> Vec<Option<Outside>> {
+        let known: KnownIds = self
+            .changes
+            .iter()
+            .filter_map(|change| {
+                Some((change.desired.key.clone(), change.step.known_id()?.clone()))
+            })
+            .collect();
         let outside = |change: &Change| {
             let fields = after(change, held, &known)?;
             let term = self.term_of(change, &fields, held, &known)?;
@@ -102,11 +128,16 @@ impl Changeset {
         held: &HashMap<&M3terId, &ActualObject>,
         known: &KnownIds,
     ) -> Option<Term> {
-        let contracts = || self.changes.iter().filter(|other| other.desired.kind() == EntityKind::Contract);
+        let contracts =
+            || self.changes.iter().filter(|other| other.desired.kind() == EntityKind::Contract);
         let id = fields.get("contractId").and_then(Json::as_str);
         let contract = match (id, change.desired.value("contractId")) {
-            (Some(id), _) => contracts().find(|contract| contract.step.known_id().is_some_and(|known| known.as_str() == id)),
-            (None, Some(Value::Object(key))) => contracts().find(|contract| contract.desired.key == *key),
+            (Some(id), _) => contracts().find(|contract| {
+                contract.step.known_id().is_some_and(|known| known.as_str() == id)
+            }),
+            (None, Some(Value::Object(key))) => {
+                contracts().find(|contract| contract.desired.key == *key)
+            }
             // An object that names none belongs to the deal's only one.
             (None, _) => contracts().next().filter(|_| contracts().nth(1).is_none()),
         };
@@ -122,7 +153,11 @@ impl Changeset {
 }
 
 /// The fields that an object has after this sync; none where it is not to be looked at.
-fn after(change: &Change, held: &HashMap<&M3terId, &ActualObject>, known: &KnownIds) -> Option<Map<String, Json>> {
+fn after(
+    change: &Change,
+    held: &HashMap<&M3terId, &ActualObject>,
+    known: &KnownIds,
+) -> Option<Map<String, Json>> {
     if !matches!(change.desired.kind(), EntityKind::AccountPlan | EntityKind::Commitment) {
         return None;
     }
@@ -141,7 +176,11 @@ pub(super) fn written(change: &Change, known: &KnownIds) -> Option<Map<String, J
     }
 }
 
-fn term(contract: &Change, held: &HashMap<&M3terId, &ActualObject>, known: &KnownIds) -> Option<Term> {
+fn term(
+    contract: &Change,
+    held: &HashMap<&M3terId, &ActualObject>,
+    known: &KnownIds,
+) -> Option<Term> {
     if matches!(contract.availability(), Availability::Absent(_)) {
         // What is under it fails with it.
         return None;
@@ -158,8 +197,17 @@ fn term(contract: &Change, held: &HashMap<&M3terId, &ActualObject>, known: &Know
     let origin = match contract.step.known_id() {
         Some(id) if desired("startDate") != Some(start) || desired("endDate") != Some(end) => {
             if contract.desired.on_found == OnFound::Refer && !contract.writes() {
-                let source = contract.desired.fields().iter().find(|field| field.name == "code").map(|field| field.source.clone());
-                let code = contract.desired.code.clone().filter(|code| *code != contract.desired.key.row.as_str());
+                let source = contract
+                    .desired
+                    .fields()
+                    .iter()
+                    .find(|field| field.name == "code")
+                    .map(|field| field.source.clone());
+                let code = contract
+                    .desired
+                    .code
+                    .clone()
+                    .filter(|code| *code != contract.desired.key.row.as_str());
                 Origin::Joined { id: id.clone(), code, source }
             } else {
                 Origin::Kept { id: id.clone() }
@@ -184,11 +232,19 @@ struct Outside {
 
 impl Outside {
     fn in_words(&self) -> Warning {
-        Warning::of(Attention::OutsideContractPeriod, format!("{}. {}", self.finding.message, self.finding.remedy))
+        Warning::of(
+            Attention::OutsideContractPeriod,
+            format!("{}. {}", self.finding.message, self.finding.remedy),
+        )
     }
 }
 
-fn leaves(change: &Change, fields: &Map<String, Json>, term: &Term, time_zone: &TimeZone) -> Option<Outside> {
+fn leaves(
+    change: &Change,
+    fields: &Map<String, Json>,
+    term: &Term,
+    time_zone: &TimeZone,
+) -> Option<Outside> {
     let text = |field: &str| fields.get(field).and_then(Json::as_str);
     let (is_early, is_late) = match change.desired.kind() {
         EntityKind::AccountPlan => {
@@ -207,18 +263,26 @@ fn leaves(change: &Change, fields: &Map<String, Json>, term: &Term, time_zone: &
     let source = source_of(&change.desired, if is_early { "startDate" } else { "endDate" });
     let what = if change.desired.kind() == EntityKind::AccountPlan { "line" } else { "Commitment" };
     let until = text("endDate").map_or_else(|| "without end".to_owned(), |end| format!("to {end}"));
-    let runs = format!("The {what} runs from {} {until} (`{source}`)", text("startDate").unwrap_or_default());
+    let runs = format!(
+        "The {what} runs from {} {until} (`{source}`)",
+        text("startDate").unwrap_or_default()
+    );
     let Term { start, end, origin } = term;
     let (message, remedy) = match origin {
-        Origin::Record => {
-            (format!("{runs}, outside the Contract's term from {start} to {end}"), format!("Correct `{source}` or the deal's dates"))
-        }
+        Origin::Record => (
+            format!("{runs}, outside the Contract's term from {start} to {end}"),
+            format!("Correct `{source}` or the deal's dates"),
+        ),
         Origin::Joined { id, code: None, .. } => (
-            format!("{runs}, outside the term of the Contract {id} in m3ter, which this record joins and which runs from {start} to {end}"),
+            format!(
+                "{runs}, outside the term of the Contract {id} in m3ter, which this record joins and which runs from {start} to {end}"
+            ),
             format!("Correct `{source}`, or extend the Contract where it was made"),
         ),
         Origin::Joined { id, code: Some(code), source: named } => {
-            let named = named.as_ref().map_or_else(|| "the Contract's code".to_owned(), |named| format!("`{named}`"));
+            let named = named
+                .as_ref()
+                .map_or_else(|| "the Contract's code".to_owned(), |named| format!("`{named}`"));
             (
                 format!(
                     "{runs}, outside the term of the Contract `{code}` in m3ter ({id}), which this deal joins and which runs from {start} to {end}"
@@ -229,18 +293,30 @@ fn leaves(change: &Change, fields: &Map<String, Json>, term: &Term, time_zone: &
             )
         }
         Origin::Kept { id } => (
-            format!("{runs}, outside the term of the Contract {id}, which runs from {start} to {end} in m3ter and keeps these dates"),
+            format!(
+                "{runs}, outside the term of the Contract {id}, which runs from {start} to {end} in m3ter and keeps these dates"
+            ),
             format!("Correct `{source}`, or change the Contract's dates in m3ter"),
         ),
     };
     // A Commitment may have had dates of its own for long before anybody looked.
     let is_held = *origin != Origin::Record || change.desired.kind() == EntityKind::Commitment;
-    Some(Outside { finding: Finding::new(FindingCode::OutsideContractPeriod, message, remedy), is_held })
+    Some(Outside {
+        finding: Finding::new(FindingCode::OutsideContractPeriod, message, remedy),
+        is_held,
+    })
 }
 
 fn source_of(desired: &DesiredObject, field: &str) -> String {
-    let set = |desired: &&crate::domain::desired::DesiredField| matches!(desired.action, FieldAction::Set(_));
-    desired.fields().iter().filter(set).find(|desired| desired.name == field).map_or_else(|| field.to_owned(), |field| field.source.clone())
+    let set = |desired: &&crate::domain::desired::DesiredField| {
+        matches!(desired.action, FieldAction::Set(_))
+    };
+    desired
+        .fields()
+        .iter()
+        .filter(set)
+        .find(|desired| desired.name == field)
+        .map_or_else(|| field.to_owned(), |field| field.source.clone())
 }
 
 #[cfg(test)]
@@ -261,7 +337,11 @@ mod tests {
     }
 
     fn contract(fields: Vec<DesiredField>, on_found: OnFound) -> DesiredObject {
-        DesiredObject { key: ObjectKey::only(EntityKind::Contract, row()), on_found, ..account(fields) }
+        DesiredObject {
+            key: ObjectKey::only(EntityKind::Contract, row()),
+            on_found,
+            ..account(fields)
+        }
     }
 
     fn under(contract_id: Option<Value>, from: &str) -> DesiredObject {
@@ -276,7 +356,8 @@ mod tests {
         actual_with_id(CONTRACT, json!({"code": "001", "startDate": start, "endDate": end}))
     }
 
-    /// What becomes of a Commitment (to 2027-01-01) beside a Contract, and what m3ter holds of both.
+    /// What becomes of a Commitment (to 2027-01-01) beside a Contract, and what m3ter holds of
+    /// both.
     fn kept(
         contract: Option<DesiredObject>,
         held_contract: Option<&ActualObject>,
@@ -289,10 +370,16 @@ mod tests {
             pricing_change: PricingChange::InPlace,
             ended: EndedRule::Follow,
         };
-        let known: KnownIds = contract.iter().zip(held_contract).map(|(contract, held)| (contract.key.clone(), held.id.clone())).collect();
+        let known: KnownIds = contract
+            .iter()
+            .zip(held_contract)
+            .map(|(contract, held)| (contract.key.clone(), held.id.clone()))
+            .collect();
         let change = |desired: DesiredObject, actual: Option<&ActualObject>| {
             let step = match actual {
-                Some(actual) if desired.on_found == OnFound::Refer => compare_referred(&desired, actual, &known),
+                Some(actual) if desired.on_found == OnFound::Refer => {
+                    compare_referred(&desired, actual, &known)
+                }
                 actual => compare(&desired, actual, &known, &circumstances).0,
             };
             Change {
@@ -305,7 +392,8 @@ mod tests {
                 makes_way: Vec::new(),
             }
         };
-        let mut changes: Vec<Change> = contract.into_iter().map(|contract| change(contract, held_contract)).collect();
+        let mut changes: Vec<Change> =
+            contract.into_iter().map(|contract| change(contract, held_contract)).collect();
         changes.push(change(commitment, held));
         let mut changeset = Changeset { changes, ..Changeset::default() };
         changeset.keep_to_contracts(held_contract.into_iter().chain(held), &TimeZone::UTC);
@@ -323,21 +411,62 @@ mod tests {
     fn the_dates_that_m3ter_will_have_are_the_ones_that_count() {
         let of_contract = || Some(Value::Object(ObjectKey::only(EntityKind::Contract, row())));
         let dates = |end| vec![date("startDate", "2026-01-01"), date("endDate", end)];
-        let once = |end| dates(end).into_iter().map(|field| DesiredField { once: true, ..field }).collect::<Vec<_>>();
+        let once = |end| {
+            dates(end)
+                .into_iter()
+                .map(|field| DesiredField { once: true, ..field })
+                .collect::<Vec<_>>()
+        };
         let held = |end| Some(held_contract("2026-01-01", end));
         for (what, contract, held, is_outside) in [
             ("to be created, as long", contract(dates("2027-01-01"), OnFound::Adopt), None, false),
             ("to be created, shorter", contract(dates("2026-12-01"), OnFound::Adopt), None, true),
-            ("moved with the deal", contract(dates("2027-01-01"), OnFound::Adopt), held("2026-12-01"), false),
-            ("shortened with the deal", contract(dates("2026-12-01"), OnFound::Adopt), held("2027-01-01"), true),
-            ("kept, as the mapping says once", contract(once("2027-01-01"), OnFound::Adopt), held("2026-12-01"), true),
-            ("kept, and long enough", contract(once("2026-12-01"), OnFound::Adopt), held("2027-01-01"), false),
-            ("kept, as the source is blank", contract(vec![date("startDate", "2026-01-01")], OnFound::Adopt), held("2026-12-01"), true),
-            ("joined, shorter", contract(dates("2027-01-01"), OnFound::Refer), held("2026-12-01"), true),
-            ("joined, long enough", contract(dates("2026-12-01"), OnFound::Refer), held("2027-01-01"), false),
+            (
+                "moved with the deal",
+                contract(dates("2027-01-01"), OnFound::Adopt),
+                held("2026-12-01"),
+                false,
+            ),
+            (
+                "shortened with the deal",
+                contract(dates("2026-12-01"), OnFound::Adopt),
+                held("2027-01-01"),
+                true,
+            ),
+            (
+                "kept, as the mapping says once",
+                contract(once("2027-01-01"), OnFound::Adopt),
+                held("2026-12-01"),
+                true,
+            ),
+            (
+                "kept, and long enough",
+                contract(once("2026-12-01"), OnFound::Adopt),
+                held("2027-01-01"),
+                false,
+            ),
+            (
+                "kept, as the source is blank",
+                contract(vec![date("startDate", "2026-01-01")], OnFound::Adopt),
+                held("2026-12-01"),
+                true,
+            ),
+            (
+                "joined, shorter",
+                contract(dates("2027-01-01"), OnFound::Refer),
+                held("2026-12-01"),
+                true,
+            ),
+            (
+                "joined, long enough",
+                contract(dates("2026-12-01"), OnFound::Refer),
+                held("2027-01-01"),
+                false,
+            ),
         ] {
             for named in [of_contract(), None] {
-                let change = kept(Some(contract.clone()), held.as_ref(), under(named, "2026-01-01"), None);
+                let change =
+                    kept(Some(contract.clone()), held.as_ref(), under(named, "2026-01-01"), None);
                 assert_eq!(finding(&change).is_some(), is_outside, "{what}: {:?}", change.step);
             }
         }
@@ -350,29 +479,51 @@ mod tests {
         assert!(finding(&kept(None, Some(&held), under(named(), "2026-01-01"), None)).is_some());
         assert!(finding(&kept(None, None, under(named(), "2026-01-01"), None)).is_none());
         // It is not the deal's own that counts then.
-        let own = contract(vec![date("startDate", "2030-01-01"), date("endDate", "2031-01-01")], OnFound::Adopt);
+        let own = contract(
+            vec![date("startDate", "2030-01-01"), date("endDate", "2031-01-01")],
+            OnFound::Adopt,
+        );
         let other = Some(Value::Id(M3terId::parse(COMMITMENT).unwrap()));
         assert!(finding(&kept(Some(own), None, under(other, "2026-01-01"), None)).is_none());
     }
 
     #[test]
     fn an_object_that_nothing_writes_is_told_of_and_not_refused() {
-        let joined = || contract(vec![date("startDate", "2026-01-01"), date("endDate", "2027-01-01")], OnFound::Refer);
+        let joined = || {
+            contract(
+                vec![date("startDate", "2026-01-01"), date("endDate", "2027-01-01")],
+                OnFound::Refer,
+            )
+        };
         let named = || Some(Value::Object(ObjectKey::only(EntityKind::Contract, row())));
         let commitment = actual_with_id(
             COMMITMENT,
             json!({"contractId": CONTRACT, "startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD", "amount": 12000}),
         );
         let held = held_contract("2026-01-01", "2026-12-01");
-        let change = kept(Some(joined()), Some(&held), under(named(), "2026-01-01"), Some(&commitment));
-        assert!(matches!(change.step, Step::Unchanged { .. }) && change.warnings.len() == 1, "{change:?}");
+        let change =
+            kept(Some(joined()), Some(&held), under(named(), "2026-01-01"), Some(&commitment));
+        assert!(
+            matches!(change.step, Step::Unchanged { .. }) && change.warnings.len() == 1,
+            "{change:?}"
+        );
         insta::assert_snapshot!(change.warnings[0], @"The Commitment runs from 2026-01-01 to 2027-01-01 (`Opportunity.Name`), outside the term of the Contract `001` in m3ter (83df45e7-78ea-4211-8d12-6220b7c7ca86), which this deal joins and which runs from 2026-01-01 to 2026-12-01. If the record was cloned, the Contract's code came along with the copy: clear it, or enter the code of the right Contract; else correct `Opportunity.Name`, or extend the Contract where it was made");
         // So it is where the record itself gives both these dates.
-        let own = || contract(vec![date("startDate", "2026-01-01"), date("endDate", "2026-12-01")], OnFound::Adopt);
-        let change = kept(Some(own()), Some(&held), under(named(), "2026-01-01"), Some(&commitment));
-        assert!(matches!(change.step, Step::Unchanged { .. }) && change.warnings.len() == 1, "{change:?}");
+        let own = || {
+            contract(
+                vec![date("startDate", "2026-01-01"), date("endDate", "2026-12-01")],
+                OnFound::Adopt,
+            )
+        };
+        let change =
+            kept(Some(own()), Some(&held), under(named(), "2026-01-01"), Some(&commitment));
+        assert!(
+            matches!(change.step, Step::Unchanged { .. }) && change.warnings.len() == 1,
+            "{change:?}"
+        );
         // A change of it is a write.
-        let change = kept(Some(joined()), Some(&held), under(named(), "2026-02-01"), Some(&commitment));
+        let change =
+            kept(Some(joined()), Some(&held), under(named(), "2026-02-01"), Some(&commitment));
         assert_eq!(finding(&change).unwrap().code, FindingCode::OutsideContractPeriod);
         assert_eq!(change.step.known_id().map(M3terId::as_str), Some(COMMITMENT));
     }

@@ -3,7 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use crate::domain::actual::ActualObject;
-use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, OnFound, WriteBack};
+use crate::domain::desired::{
+    DesiredField, DesiredObject, FieldAction, Intent, OnFound, WriteBack,
+};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::SalesforceId;
 use crate::domain::value::Value;
@@ -13,7 +15,12 @@ pub(super) fn row() -> SalesforceId {
 }
 
 pub(super) fn set(name: &'static str, value: Value) -> DesiredField {
-    DesiredField { name, action: FieldAction::Set(value), once: false, source: "Opportunity.Name".to_owned() }
+    DesiredField {
+        name,
+        action: FieldAction::Set(value),
+        once: false,
+        source: "Opportunity.Name".to_owned(),
+    }
 }
 
 pub(super) fn account(fields: Vec<DesiredField>) -> DesiredObject {
@@ -29,7 +36,11 @@ pub(super) fn account(fields: Vec<DesiredField>) -> DesiredObject {
 }
 
 pub(super) fn pricing(fields: Vec<DesiredField>) -> DesiredObject {
-    DesiredObject { key: ObjectKey::only(EntityKind::Pricing, row()), code: Some("00k".to_owned()), ..account(fields) }
+    DesiredObject {
+        key: ObjectKey::only(EntityKind::Pricing, row()),
+        code: Some("00k".to_owned()),
+        ..account(fields)
+    }
 }
 
 pub(super) fn commitment(start: &str, written_back: Option<&str>) -> DesiredObject {

@@ -1,7 +1,7 @@
 //! What it means that a key of Salesforce names nothing in m3ter, or something else than before.
 //!
-//! People type keys. A link remembers the key as the record said it when it was made, so that a later one is noticed: the linked object
-//! goes on in any case, and the result says what differs.
+//! People type keys. A link remembers the key as the record said it when it was made, so that a
+//! later one is noticed: the linked object goes on in any case, and the result says what differs.
 
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, Intent, OnFound};
@@ -22,15 +22,27 @@ pub struct KeyVerdict {
     pub finding: Option<Finding>,
 }
 
-/// The object that is the row's own although its key names none: its code is the row's id, and the row's field holds its id.
-pub fn by_own_id<'a>(desired: &DesiredObject, candidates: &[&'a ActualObject]) -> Option<&'a ActualObject> {
+/// The object that is the row's own although its key names none: its code is the row's id, and the
+/// row's field holds its id.
+pub fn by_own_id<'a>(
+    desired: &DesiredObject,
+    candidates: &[&'a ActualObject],
+) -> Option<&'a ActualObject> {
     let written_back = desired.write_back.as_ref()?.current.as_deref()?;
-    candidates.iter().copied().find(|object| object.id.as_str() == written_back && object.code() == Some(desired.key.row.as_str()))
+    candidates.iter().copied().find(|object| {
+        object.id.as_str() == written_back && object.code() == Some(desired.key.row.as_str())
+    })
 }
 
-/// Judges the key of an object that m3ter has. `remembered` is what its link remembers of an earlier key, if it has one that does;
-/// `candidates` are the objects of its kind that were read, those under the present key among them.
-pub fn of_existing(desired: &DesiredObject, actual: &ActualObject, remembered: Link<'_>, candidates: &[&ActualObject]) -> KeyVerdict {
+/// Judges the key of an object that m3ter has. `remembered` is what its link remembers of an
+/// earlier key, if it has one that does; `candidates` are the objects of its kind that were read,
+/// those under the present key among them.
+pub fn of_existing(
+    desired: &DesiredObject,
+    actual: &ActualObject,
+    remembered: Link<'_>,
+    candidates: &[&ActualObject],
+) -> KeyVerdict {
     let Some(code) = &desired.code else { return KeyVerdict::default() };
     let present = KeyVerdict { remembered: Some(code.clone()), ..KeyVerdict::default() };
     let is_own_id = code == desired.key.row.as_str();
@@ -45,8 +57,12 @@ pub fn of_existing(desired: &DesiredObject, actual: &ActualObject, remembered: L
         Link::None => actual.code().unwrap_or_default().to_owned(),
     };
     let (kind, id) = (desired.kind(), &actual.id);
-    let source = desired.code_source().map_or_else(|| "The record".to_owned(), |source| format!("`{source}`"));
-    let other = candidates.iter().find(|object| object.id != actual.id && object.code().is_some_and(|code| desired.is_code(code)));
+    let source = desired
+        .code_source()
+        .map_or_else(|| "The record".to_owned(), |source| format!("`{source}`"));
+    let other = candidates.iter().find(|object| {
+        object.id != actual.id && object.code().is_some_and(|code| desired.is_code(code))
+    });
     match other {
         Some(other) => {
             let message = format!(
@@ -65,9 +81,14 @@ pub fn of_existing(desired: &DesiredObject, actual: &ActualObject, remembered: L
         }
         None => {
             let near = near(code, candidates);
-            let text =
-                format!("{source} now names the {kind} `{code}`, which m3ter does not have{near}; the {kind} {id} (`{before}`) goes on");
-            KeyVerdict { remembered: Some(before), warning: Some(Warning::of(Attention::CodeNotFound, text)), ..KeyVerdict::default() }
+            let text = format!(
+                "{source} now names the {kind} `{code}`, which m3ter does not have{near}; the {kind} {id} (`{before}`) goes on"
+            );
+            KeyVerdict {
+                remembered: Some(before),
+                warning: Some(Warning::of(Attention::CodeNotFound, text)),
+                ..KeyVerdict::default()
+            }
         }
     }
 }
@@ -83,33 +104,43 @@ pub enum Link<'a> {
     Remembers(&'a str),
 }
 
-/// Judges the key of an object that m3ter does not have. Only what names an object that somebody else made can miss it.
+/// Judges the key of an object that m3ter does not have. Only what names an object that somebody
+/// else made can miss it.
 pub fn of_missing(desired: &DesiredObject, candidates: &[&ActualObject]) -> KeyVerdict {
     let remembered = desired.code.clone();
     let present = KeyVerdict { remembered, ..KeyVerdict::default() };
-    let Some(code) = desired.code.as_deref().filter(|code| names_another(desired, code)) else { return present };
+    let Some(code) = desired.code.as_deref().filter(|code| names_another(desired, code)) else {
+        return present;
+    };
     let Intent::Sync(_) = desired.intent else { return present };
     let kind = desired.kind();
-    let source = desired.code_source().map_or_else(|| "the record".to_owned(), |source| format!("`{source}`"));
+    let source = desired
+        .code_source()
+        .map_or_else(|| "the record".to_owned(), |source| format!("`{source}`"));
     if let Ok(record) = SalesforceId::parse(code)
         && code.len() == 18
     {
         let finding = Finding::new(
             FindingCode::CodeNotFound,
-            format!("m3ter has no {kind} `{code}`, which {source} names; it is the id of a Salesforce record"),
+            format!(
+                "m3ter has no {kind} `{code}`, which {source} names; it is the id of a Salesforce record"
+            ),
             format!("Sync the record {record} first, or correct {source}"),
         );
         return KeyVerdict { finding: Some(finding), ..present };
     }
     let near = near(code, candidates);
-    let text = format!("There is no {kind} `{code}`, which {source} names, in m3ter yet: this makes it{near}");
+    let text = format!(
+        "There is no {kind} `{code}`, which {source} names, in m3ter yet: this makes it{near}"
+    );
     KeyVerdict { warning: Some(Warning::of(Attention::CodeNotFound, text)), ..present }
 }
 
 /// Whether the code is not the row's own: typed, to name what m3ter has already.
 pub(super) fn names_another(desired: &DesiredObject, code: &str) -> bool {
     let own = desired.key.row.as_str();
-    let is_own = code.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let is_own =
+        code.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     match desired.kind() {
         EntityKind::Account => !is_own,
         EntityKind::Contract => !is_own && desired.on_found == OnFound::Refer,
@@ -143,10 +174,18 @@ mod tests {
         let other = actual_with_id(SECOND, json!({"code": "C-100"}));
         let (alone, both) = (vec![&linked], vec![&linked, &other]);
         let own = row().to_string();
-        // The link, the present key, what m3ter has: what is remembered, whether there is a warning, the finding.
+        // The link, the present key, what m3ter has: what is remembered, whether there is a
+        // warning, the finding.
         for (link, present, candidates, remembered, warns, finding) in [
             (Link::Remembers("C-1OO"), "C-1OO", &both, "C-1OO", false, None),
-            (Link::Remembers("C-1OO"), "C-100", &both, "C-1OO", false, Some(FindingCode::IdentityChanged)),
+            (
+                Link::Remembers("C-1OO"),
+                "C-100",
+                &both,
+                "C-1OO",
+                false,
+                Some(FindingCode::IdentityChanged),
+            ),
             (Link::Remembers("C-1OO"), "C-200", &both, "C-1OO", true, None),
             (Link::Remembers("C-1OO"), &own, &both, "C-1OO", true, None),
             // It names the linked one: whatever was remembered, this is the key.
@@ -160,7 +199,11 @@ mod tests {
             (Link::None, &own, &alone, &own, false, None),
         ] {
             let verdict = of_existing(&named(present), &linked, link, candidates);
-            let told = (verdict.remembered.as_deref(), verdict.warning.is_some(), verdict.finding.as_ref().map(|finding| finding.code));
+            let told = (
+                verdict.remembered.as_deref(),
+                verdict.warning.is_some(),
+                verdict.finding.as_ref().map(|finding| finding.code),
+            );
             assert_eq!(told, (Some(remembered), warns, finding), "{link:?} {present}: {verdict:?}");
         }
     }
@@ -175,11 +218,35 @@ mod tests {
         };
         let own = row().to_string();
         for (code, kind, on_found, warns, finding) in [
-            ("C-1OO", EntityKind::Contract, OnFound::Refer, Some("the nearest one is `C-100`"), None),
-            ("X-7", EntityKind::Contract, OnFound::Refer, Some("in m3ter yet: this makes it"), None),
+            (
+                "C-1OO",
+                EntityKind::Contract,
+                OnFound::Refer,
+                Some("the nearest one is `C-100`"),
+                None,
+            ),
+            (
+                "X-7",
+                EntityKind::Contract,
+                OnFound::Refer,
+                Some("in m3ter yet: this makes it"),
+                None,
+            ),
             ("X-7", EntityKind::Account, OnFound::Adopt, Some("There is no Account `X-7`"), None),
-            ("006S900000795MNIAY", EntityKind::Contract, OnFound::Refer, None, Some(FindingCode::CodeNotFound)),
-            ("001S90000079HOOIA2", EntityKind::Account, OnFound::Adopt, None, Some(FindingCode::CodeNotFound)),
+            (
+                "006S900000795MNIAY",
+                EntityKind::Contract,
+                OnFound::Refer,
+                None,
+                Some(FindingCode::CodeNotFound),
+            ),
+            (
+                "001S90000079HOOIA2",
+                EntityKind::Account,
+                OnFound::Adopt,
+                None,
+                Some(FindingCode::CodeNotFound),
+            ),
             // Its own id, and what nobody typed.
             (&own, EntityKind::Contract, OnFound::Refer, None, None),
             (&own, EntityKind::Account, OnFound::Adopt, None, None),
@@ -187,9 +254,16 @@ mod tests {
             ("X-7", EntityKind::Plan, OnFound::Adopt, None, None),
         ] {
             let verdict = of_missing(&synced(code, kind, on_found), &[&other]);
-            assert_eq!(verdict.finding.as_ref().map(|finding| finding.code), finding, "{code} {kind}");
+            assert_eq!(
+                verdict.finding.as_ref().map(|finding| finding.code),
+                finding,
+                "{code} {kind}"
+            );
             match warns {
-                Some(part) => assert!(verdict.warning.as_ref().is_some_and(|warning| warning.contains(part)), "{verdict:?}"),
+                Some(part) => assert!(
+                    verdict.warning.as_ref().is_some_and(|warning| warning.contains(part)),
+                    "{verdict:?}"
+                ),
                 None => assert_eq!(verdict.warning, None, "{code} {kind}"),
             }
         }
@@ -198,9 +272,12 @@ mod tests {
     #[test]
     fn an_object_is_the_row_s_own_only_if_its_code_and_the_row_s_field_both_say_so() {
         let own = row();
-        for (code, written_back, is_own) in
-            [(own.as_str(), Some(FIRST), true), (own.as_str(), Some(SECOND), false), (own.as_str(), None, false), ("X", Some(FIRST), false)]
-        {
+        for (code, written_back, is_own) in [
+            (own.as_str(), Some(FIRST), true),
+            (own.as_str(), Some(SECOND), false),
+            (own.as_str(), None, false),
+            ("X", Some(FIRST), false),
+        ] {
             let write_back = WriteBack {
                 sobject: "Account".to_owned(),
                 record: own.clone(),
@@ -209,7 +286,11 @@ mod tests {
             };
             let desired = DesiredObject { write_back: Some(write_back), ..named("X-7") };
             let actual = actual_with_id(FIRST, json!({"code": code}));
-            assert_eq!(by_own_id(&desired, &[&actual]).is_some(), is_own, "{code} {written_back:?}");
+            assert_eq!(
+                by_own_id(&desired, &[&actual]).is_some(),
+                is_own,
+                "{code} {written_back:?}"
+            );
         }
     }
 }

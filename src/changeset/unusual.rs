@@ -1,4 +1,5 @@
-//! A sync that ends or lowers more of a deal than is usual, or changes more of its prices: a wrong field or a wrong mapping looks so.
+//! A sync that ends or lowers more of a deal than is usual, or changes more of its prices: a wrong
+//! field or a wrong mapping looks so.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -22,7 +23,8 @@ pub struct Usual {
 }
 
 /// The fields of a Pricing that are its price.
-const PRICES: [&str; 6] = ["pricingBands", "overagePricingBands", "cumulative", "tiersSpanPlan", "type", "minimumSpend"];
+const PRICES: [&str; 6] =
+    ["pricingBands", "overagePricingBands", "cumulative", "tiersSpanPlan", "type", "minimumSpend"];
 
 impl Usual {
     /// Whether there is a limit.
@@ -30,15 +32,20 @@ impl Usual {
         self != Self::default()
     }
 
-    /// What is unusual about what would be written, with `others` objects that end beside; `None` if nothing is.
+    /// What is unusual about what would be written, with `others` objects that end beside; `None`
+    /// if nothing is.
     pub fn exceeded(self, foreseen: &Changeset, others: usize) -> Option<String> {
         let written = || foreseen.changes.iter().filter(|change| foreseen.will_write(change));
         let made_way: usize = written().map(|change| change.makes_way.len()).sum();
         let lowered = written().filter(|change| change.ends_earlier() || change.lowers()).count();
-        let prices = || foreseen.changes.iter().filter(|change| change.desired.kind() == EntityKind::Pricing);
+        let prices = || {
+            foreseen.changes.iter().filter(|change| change.desired.kind() == EntityKind::Pricing)
+        };
         let there = prices().filter(|change| change.step.known_id().is_some()).count();
-        let changed = prices().filter(|change| foreseen.will_write(change) && change.changes_price()).count();
-        self.too_many_ends(made_way + lowered + others).or_else(|| self.too_many_prices(changed, there))
+        let changed =
+            prices().filter(|change| foreseen.will_write(change) && change.changes_price()).count();
+        self.too_many_ends(made_way + lowered + others)
+            .or_else(|| self.too_many_prices(changed, there))
     }
 
     /// What is unusual about so many ends.
@@ -50,7 +57,9 @@ impl Usual {
 
     fn too_many_prices(self, changed: usize, there: usize) -> Option<String> {
         let most = self.price_percent.filter(|most| changed * 100 > there * *most as usize)?;
-        Some(format!("It would change {changed} of {there} prices (UNUSUAL_PRICE_PERCENT allows {most} of 100)"))
+        Some(format!(
+            "It would change {changed} of {there} prices (UNUSUAL_PRICE_PERCENT allows {most} of 100)"
+        ))
     }
 }
 
@@ -62,13 +71,20 @@ impl Change {
         }
     }
 
-    /// Whether it has an end where it had none, or an earlier one. A price that another one follows has not ended.
+    /// Whether it has an end where it had none, or an earlier one. A price that another one follows
+    /// has not ended.
     fn ends_earlier(&self) -> bool {
-        let ends = |change: &&FieldChange| change.field == "endDate" && matches!(self.step, Step::Update { .. });
-        self.updates().iter().filter(ends).any(|change| match (&change.old_value, &change.new_value) {
-            (None, Some(_)) => true,
-            (Some(old), Some(new)) => instant(new).zip(instant(old)).is_some_and(|(new, old)| new < old),
-            (_, None) => false,
+        let ends = |change: &&FieldChange| {
+            change.field == "endDate" && matches!(self.step, Step::Update { .. })
+        };
+        self.updates().iter().filter(ends).any(|change| {
+            match (&change.old_value, &change.new_value) {
+                (None, Some(_)) => true,
+                (Some(old), Some(new)) => {
+                    instant(new).zip(instant(old)).is_some_and(|(new, old)| new < old)
+                }
+                (_, None) => false,
+            }
         })
     }
 
@@ -77,9 +93,9 @@ impl Change {
         self.updates().iter().any(|change| {
             let number = |value: &Option<String>| value.as_deref()?.parse::<Decimal>().ok();
             match self.desired.kind().field(&change.field).map(|spec| spec.field_type) {
-                Some(FieldType::Decimal { .. }) => {
-                    number(&change.new_value).zip(number(&change.old_value)).is_some_and(|(new, old)| new < old)
-                }
+                Some(FieldType::Decimal { .. }) => number(&change.new_value)
+                    .zip(number(&change.old_value))
+                    .is_some_and(|(new, old)| new < old),
                 Some(FieldType::PricingBands) => self.lowers_bands(&change.field),
                 _ => false,
             }
@@ -87,17 +103,25 @@ impl Change {
     }
 
     fn lowers_bands(&self, name: &str) -> bool {
-        let (Step::Update { actual, .. } | Step::Supersede { actual, .. }) = &self.step else { return false };
+        let (Step::Update { actual, .. } | Step::Supersede { actual, .. }) = &self.step else {
+            return false;
+        };
         let held = actual.fields.get(name).and_then(held_bands).unwrap_or_default();
         let desired = self.desired.fields().iter().find(|field| field.name == name);
         let desired: Vec<HeldBand> = match desired.map(|field| &field.action) {
-            Some(FieldAction::Set(Value::PricingBands(bands))) => bands.iter().map(|band| band.held()).collect(),
+            Some(FieldAction::Set(Value::PricingBands(bands))) => {
+                bands.iter().map(|band| band.held()).collect()
+            }
             _ => return false,
         };
-        let at = |bands: &[HeldBand], limit: f64| bands.iter().rfind(|band| band.lower_limit <= limit).copied();
+        let at = |bands: &[HeldBand], limit: f64| {
+            bands.iter().rfind(|band| band.lower_limit <= limit).copied()
+        };
         held.iter().chain(&desired).any(|band| {
             let (before, after) = (at(&held, band.lower_limit), at(&desired, band.lower_limit));
-            before.zip(after).is_some_and(|(before, after)| after.unit_price < before.unit_price || after.fixed_price < before.fixed_price)
+            before.zip(after).is_some_and(|(before, after)| {
+                after.unit_price < before.unit_price || after.fixed_price < before.fixed_price
+            })
         })
     }
 
@@ -106,7 +130,8 @@ impl Change {
     }
 }
 
-/// A date or an instant; among those of one field it does not matter in which time zone a day begins.
+/// A date or an instant; among those of one field it does not matter in which time zone a day
+/// begins.
 fn instant(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| midnight(date_in_text(text)?, &TimeZone::UTC))
 }
@@ -133,7 +158,15 @@ mod tests {
             ended: EndedRule::Follow,
         };
         let step = compare(&desired, held.map(actual).as_ref(), &KnownIds::new(), &circumstances).0;
-        Change { desired, step, warnings: Vec::new(), remembered_key: None, first_price: None, refusal_ahead: None, makes_way: Vec::new() }
+        Change {
+            desired,
+            step,
+            warnings: Vec::new(),
+            remembered_key: None,
+            first_price: None,
+            refusal_ahead: None,
+            makes_way: Vec::new(),
+        }
     }
 
     fn priced(bands: &[(i64, &str)]) -> Vec<DesiredField> {
@@ -155,16 +188,46 @@ mod tests {
         let amount = |amount: &str| vec![set("amount", Value::Number(amount.parse().unwrap()))];
         let one = json!({"pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.05}]});
         for (what, change, ends, prices) in [
-            ("an earlier end", change(Contract, until("2026-07-01"), Some(json!({"endDate": "2027-01-01"}))), 1, 0),
+            (
+                "an earlier end",
+                change(Contract, until("2026-07-01"), Some(json!({"endDate": "2027-01-01"}))),
+                1,
+                0,
+            ),
             ("the first end", change(Contract, until("2026-07-01"), Some(json!({}))), 1, 0),
-            ("a later end", change(Contract, until("2028-07-01"), Some(json!({"endDate": "2027-01-01"}))), 0, 0),
+            (
+                "a later end",
+                change(Contract, until("2028-07-01"), Some(json!({"endDate": "2027-01-01"}))),
+                0,
+                0,
+            ),
             ("a new object", change(Contract, until("2026-07-01"), None), 0, 0),
-            ("a lower amount", change(Commitment, amount("999.99"), Some(json!({"amount": 1000}))), 1, 0),
-            ("a higher amount", change(Commitment, amount("1000.01"), Some(json!({"amount": 1000}))), 0, 0),
-            ("the same amount", change(Commitment, amount("1000.00"), Some(json!({"amount": 1000}))), 0, 0),
+            (
+                "a lower amount",
+                change(Commitment, amount("999.99"), Some(json!({"amount": 1000}))),
+                1,
+                0,
+            ),
+            (
+                "a higher amount",
+                change(Commitment, amount("1000.01"), Some(json!({"amount": 1000}))),
+                0,
+                0,
+            ),
+            (
+                "the same amount",
+                change(Commitment, amount("1000.00"), Some(json!({"amount": 1000}))),
+                0,
+                0,
+            ),
             ("a lower price", change(Pricing, priced(&[(0, "0.04")]), Some(one.clone())), 1, 1),
             ("a higher price", change(Pricing, priced(&[(0, "0.06")]), Some(one.clone())), 0, 1),
-            ("a second band that is cheaper", change(Pricing, priced(&[(0, "0.05"), (100, "0.03")]), Some(one.clone())), 1, 1),
+            (
+                "a second band that is cheaper",
+                change(Pricing, priced(&[(0, "0.05"), (100, "0.03")]), Some(one.clone())),
+                1,
+                1,
+            ),
             ("the same price", change(Pricing, priced(&[(0, "0.050")]), Some(one.clone())), 0, 0),
             ("a new price", change(Pricing, priced(&[(0, "0.01")]), None), 0, 0),
         ] {
@@ -172,11 +235,18 @@ mod tests {
             let usual = |ends, price_percent| Usual { ends, price_percent };
             assert_eq!(usual(Some(0), None).exceeded(&changeset, 0).is_some(), ends > 0, "{what}");
             assert_eq!(usual(Some(1), None).exceeded(&changeset, 0), None, "{what}");
-            assert_eq!(usual(None, Some(99)).exceeded(&changeset, 0).is_some(), prices > 0, "{what}");
+            assert_eq!(
+                usual(None, Some(99)).exceeded(&changeset, 0).is_some(),
+                prices > 0,
+                "{what}"
+            );
             assert_eq!(usual(None, Some(100)).exceeded(&changeset, 0), None, "{what}");
             assert_eq!(usual(None, None).exceeded(&changeset, 1_000), None, "{what}");
         }
-        assert!(!Usual::default().is_limited() && Usual { ends: Some(0), price_percent: None }.is_limited());
+        assert!(
+            !Usual::default().is_limited()
+                && Usual { ends: Some(0), price_percent: None }.is_limited()
+        );
     }
 
     #[test]
@@ -184,11 +254,21 @@ mod tests {
         let usual = Usual { ends: Some(2), price_percent: Some(50) };
         assert_eq!(usual.exceeded(&Changeset::default(), 2), None);
         let told = usual.exceeded(&Changeset::default(), 3);
-        assert_eq!(told.as_deref(), Some("It would end or lower 3 objects (UNUSUAL_ENDS allows 2)"));
+        assert_eq!(
+            told.as_deref(),
+            Some("It would end or lower 3 objects (UNUSUAL_ENDS allows 2)")
+        );
         let one = json!({"pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.05}]});
-        let price = |price: &str| change(EntityKind::Pricing, priced(&[(0, price)]), Some(one.clone()));
+        let price =
+            |price: &str| change(EntityKind::Pricing, priced(&[(0, price)]), Some(one.clone()));
         let told = |prices: &[&str]| {
-            usual.exceeded(&Changeset { changes: prices.iter().map(|text| price(text)).collect(), ..Changeset::default() }, 0)
+            usual.exceeded(
+                &Changeset {
+                    changes: prices.iter().map(|text| price(text)).collect(),
+                    ..Changeset::default()
+                },
+                0,
+            )
         };
         assert_eq!(told(&["0.06", "0.05"]), None, "half of them");
         assert_eq!(

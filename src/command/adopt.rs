@@ -1,4 +1,5 @@
-//! `adopt`: Accounts of m3ter that only a typed code leads to, and saying that they are the right ones.
+//! `adopt`: Accounts of m3ter that only a typed code leads to, and saying that they are the right
+//! ones.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +14,8 @@ use crate::store::{LinkOrder, Store};
 /// Which Accounts.
 #[derive(Debug, Clone, Args)]
 pub struct Adoption {
-    /// The id of an Account or of a record that was synced; or a CSV file with ids in its column `Id`, or in its first one.
+    /// The id of an Account or of a record that was synced; or a CSV file with ids in its column
+    /// `Id`, or in its first one.
     #[arg(conflicts_with = "all")]
     target: Option<String>,
     /// Say that they are the right ones: the next sync writes them.
@@ -59,7 +61,10 @@ pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outco
     let rows: BTreeSet<SalesforceId> = waiting.into_iter().map(|link| link.object.row).collect();
     let mut all_done = unknown.is_empty();
     for row in rows {
-        all_done &= matches!(change(database_url, &LinkOrder::Confirm { row }, adoption.dry_run).await?, Outcome::Done);
+        all_done &= matches!(
+            change(database_url, &LinkOrder::Confirm { row }, adoption.dry_run).await?,
+            Outcome::Done
+        );
     }
     if adoption.all && all_done {
         print("Nothing else waits to be confirmed");
@@ -77,14 +82,24 @@ pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outco
 fn read(target: &str) -> Result<Vec<SalesforceId>, String> {
     let path = Path::new(target);
     if !path.is_file() {
-        return SalesforceId::parse(target).map(|id| vec![id]).map_err(|invalid| format!("{invalid}, and no file either"));
+        return SalesforceId::parse(target)
+            .map(|id| vec![id])
+            .map_err(|invalid| format!("{invalid}, and no file either"));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{target} could not be read: {error}"))?;
-    let cell = |line: &str, column: usize| line.split(',').nth(column).unwrap_or_default().trim().trim_matches('"').to_owned();
-    let lines: Vec<(usize, &str)> =
-        text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();
-    let header =
-        lines.first().and_then(|(_, line)| (0..line.split(',').count()).find(|column| cell(line, *column).eq_ignore_ascii_case("id")));
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{target} could not be read: {error}"))?;
+    let cell = |line: &str, column: usize| {
+        line.split(',').nth(column).unwrap_or_default().trim().trim_matches('"').to_owned()
+    };
+    let lines: Vec<(usize, &str)> = text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .collect();
+    let header = lines.first().and_then(|(_, line)| {
+        (0..line.split(',').count()).find(|column| cell(line, *column).eq_ignore_ascii_case("id"))
+    });
     let ids = lines.iter().skip(usize::from(header.is_some()));
     let ids: Result<Vec<SalesforceId>, String> = ids
         .map(|(number, line)| {

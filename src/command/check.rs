@@ -42,7 +42,13 @@ pub async fn run(config: Config) -> anyhow::Result<Outcome> {
     let is_logged_in = report.salesforce(&salesforce, &budget).await;
     let shown_before = match &store {
         Some(store) if is_logged_in => {
-            let org = salesforce.organization(&budget).await.ok().flatten().map(|org| org.to_string()).unwrap_or_default();
+            let org = salesforce
+                .organization(&budget)
+                .await
+                .ok()
+                .flatten()
+                .map(|org| org.to_string())
+                .unwrap_or_default();
             store.load_shown_names(&org).await.unwrap_or_default()
         }
         _ => BTreeSet::new(),
@@ -58,7 +64,9 @@ pub async fn run(config: Config) -> anyhow::Result<Outcome> {
                     prefix = report.fields(mapping, &salesforce, &shown_before, &budget).await;
                 }
                 let has_made = match &store {
-                    Some(store) => store.has_made_commitments(prefix.as_deref()).await.unwrap_or(false),
+                    Some(store) => {
+                        store.has_made_commitments(prefix.as_deref()).await.unwrap_or(false)
+                    }
                     None => false,
                 };
                 report.settings(mapping, has_made, organization.as_ref());
@@ -145,7 +153,11 @@ impl Report {
                     ),
                 );
                 let severity = if templates.is_empty() { Severity::Red } else { Severity::Green };
-                self.line(severity, "m3ter plan templates", &format!("{} with a code", templates.len()));
+                self.line(
+                    severity,
+                    "m3ter plan templates",
+                    &format!("{} with a code", templates.len()),
+                );
                 Some(Organization { config, currencies })
             }
         }
@@ -173,7 +185,11 @@ impl Report {
     fn settings(&mut self, mapping: &Mapping, has_made: bool, organization: Option<&Organization>) {
         let settings = mapping.settings();
         if !mapping.states_billing() {
-            let so_far = if has_made { "Commitments go on as recorded as already paid" } else { "no Commitment is made" };
+            let so_far = if has_made {
+                "Commitments go on as recorded as already paid"
+            } else {
+                "no Commitment is made"
+            };
             let message = format!(
                 "nobody has said how Commitments are billed, and until then {so_far}: set `COMMITMENT_BILLING=paid_outside` (they are recorded as paid) or `COMMITMENT_BILLING=billed_by_plan` (a Plan bills them), or add the line `commitment_billing = \"paid_outside\"` to {}",
                 mapping.file_to_state_in()
@@ -183,11 +199,12 @@ impl Report {
         let Some(organization) = organization else { return };
         let replaces = settings.account_plan_overlap != OverlapRule::Report;
         if replaces && organization.config.overlapping_plans == OverlappingPlans::Allowed {
-            let message =
-                "m3ter's organization allows overlapping plans: `overlap` of the AccountPlan replaces nothing, and each plan is billed";
+            let message = "m3ter's organization allows overlapping plans: `overlap` of the AccountPlan replaces nothing, and each plan is billed";
             self.line(Severity::Yellow, mapping.file(), message);
         }
-        if let Some(zone) = settings.time_zone.as_ref().filter(|zone| **zone != organization.config.time_zone) {
+        if let Some(zone) =
+            settings.time_zone.as_ref().filter(|zone| **zone != organization.config.time_zone)
+        {
             let own = zone.iana_name().unwrap_or("a fixed offset");
             let theirs = organization.config.time_zone.iana_name().unwrap_or("a fixed offset");
             self.line(
@@ -196,8 +213,16 @@ impl Report {
                 &format!("`time_zone` is {own}, and m3ter's organization bills in {theirs}: days would begin at another hour"),
             );
         }
-        if let Some(currency) = settings.currency.as_ref().filter(|currency| !organization.currencies.contains(currency)) {
-            self.line(Severity::Red, mapping.file(), &format!("`currency` is {currency}, which m3ter's organization does not have"));
+        if let Some(currency) = settings
+            .currency
+            .as_ref()
+            .filter(|currency| !organization.currencies.contains(currency))
+        {
+            self.line(
+                Severity::Red,
+                mapping.file(),
+                &format!("`currency` is {currency}, which m3ter's organization does not have"),
+            );
         }
     }
 
@@ -220,7 +245,11 @@ impl Report {
                     self.line(remark.severity, mapping.root(), &remark.message);
                 }
                 if remarks.iter().all(|remark| remark.severity != Severity::Red) {
-                    self.line(Severity::Green, mapping.root(), "all fields that a sync needs are there");
+                    self.line(
+                        Severity::Green,
+                        mapping.root(),
+                        "all fields that a sync needs are there",
+                    );
                 }
                 if mapping.root() == ORDER && mapping.absent(&schema).is_none() {
                     self.activated_orders(salesforce, budget).await;

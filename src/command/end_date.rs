@@ -58,7 +58,9 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
             Some(entity) => entities.push(entity),
             None => {
                 let known = BillingEntity::ALL.map(BillingEntity::word).join(", ");
-                return Ok(unusable(format_args!("`{word}` is not a billing entity; there are {known}")));
+                return Ok(unusable(format_args!(
+                    "`{word}` is not a billing entity; there are {known}"
+                )));
             }
         }
     }
@@ -97,9 +99,14 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
         let count = foreseen.object_results.len();
         let (Some(plan), true) = (plan, count > 0) else {
             app.end().await?;
-            return Ok(if foreseen.sync_status == SyncStatus::Completed { Outcome::Done } else { Outcome::Failed });
+            return Ok(if foreseen.sync_status == SyncStatus::Completed {
+                Outcome::Done
+            } else {
+                Outcome::Failed
+            });
         };
-        let these = if count == 1 { "this object".to_owned() } else { format!("these {count} objects") };
+        let these =
+            if count == 1 { "this object".to_owned() } else { format!("these {count} objects") };
         if !confirmed(&format!("End {these}? [y/N] ")).await? {
             app.end().await?;
             print("Nothing was ended.");

@@ -1,4 +1,5 @@
-//! `health`: asks the service of this machine how it is, for whoever watches a container: no shell and no `curl` is needed there.
+//! `health`: asks the service of this machine how it is, for whoever watches a container: no shell
+//! and no `curl` is needed there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -15,37 +16,59 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What is asked.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct HealthQuestion {
-    /// Ask `/readyz`, whether syncs can be started, in place of `/livez`, whether the process answers. A vendor that is away is no
-    /// reason to start a container anew.
+    /// Ask `/readyz`, whether syncs can be started, in place of `/livez`, whether the process
+    /// answers. A vendor that is away is no reason to start a container anew.
     #[arg(long)]
     pub ready: bool,
 }
 
-/// Asks the service that listens on `listens`; the exit code is 0 if it is well and 1 if it is not or does not answer.
+/// Asks the service that listens on `listens`; the exit code is 0 if it is well and 1 if it is not
+/// or does not answer.
 pub async fn run(listens: SocketAddr, question: HealthQuestion) -> anyhow::Result<Outcome> {
     if listens.port() == 0 {
-        return Ok(unusable("LISTEN_ADDRESS has the port 0, which is another one each time: nobody knows where to ask"));
+        return Ok(unusable(
+            "LISTEN_ADDRESS has the port 0, which is another one each time: nobody knows where to ask",
+        ));
     }
-    let url = format!("http://{}{}", reachable(listens), if question.ready { "/readyz" } else { "/livez" });
-    // No proxy of the environment stands between a machine and itself, and nothing here is encrypted.
-    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).build()?;
+    let url = format!(
+        "http://{}{}",
+        reachable(listens),
+        if question.ready { "/readyz" } else { "/livez" }
+    );
+    // No proxy of the environment stands between a machine and itself, and nothing here is
+    // encrypted.
+    let client =
+        reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).build()?;
     let answer = match client.execute(client.get(&url).build()?).await {
         Ok(answer) => answer,
         Err(error) => {
-            print(format_args!("unhealthy: {url} does not answer: {}", ErrorChain(&error.without_url())));
+            print(format_args!(
+                "unhealthy: {url} does not answer: {}",
+                ErrorChain(&error.without_url())
+            ));
             return Ok(Outcome::Failed);
         }
     };
     let status = answer.status();
     let problems = match answer.json::<Json>().await {
-        Ok(body) => body["problems"].as_array().into_iter().flatten().filter_map(Json::as_str).collect::<Vec<_>>().join("; "),
+        Ok(body) => body["problems"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect::<Vec<_>>()
+            .join("; "),
         Err(_) => String::new(),
     };
     if status.is_success() {
         print(format_args!("healthy: {url} answers {}", status.as_u16()));
         return Ok(Outcome::Done);
     }
-    print(format_args!("unhealthy: {url} answers {}{}{problems}", status.as_u16(), if problems.is_empty() { "" } else { ": " }));
+    print(format_args!(
+        "unhealthy: {url} answers {}{}{problems}",
+        status.as_u16(),
+        if problems.is_empty() { "" } else { ": " }
+    ));
     Ok(Outcome::Failed)
 }
 
@@ -65,7 +88,11 @@ mod tests {
 
     #[test]
     fn who_listens_everywhere_is_asked_over_loopback() {
-        for (listens, asked) in [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:80", "[::1]:80"), ("10.0.0.1:8080", "10.0.0.1:8080")] {
+        for (listens, asked) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("10.0.0.1:8080", "10.0.0.1:8080"),
+        ] {
             assert_eq!(reachable(listens.parse().unwrap()).to_string(), asked);
         }
     }

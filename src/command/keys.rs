@@ -12,7 +12,8 @@ use secrecy::ExposeSecret as _;
 
 use super::{Outcome, print, table, unusable};
 use crate::callers::{
-    Callers, Expiry, KeyEntry, KeyLimits, ListedKey, Role, RootObject, Scope, append_entry, new_key, parse_network, parse_org, revoke,
+    Callers, Expiry, KeyEntry, KeyLimits, ListedKey, Role, RootObject, Scope, append_entry,
+    new_key, parse_network, parse_org, revoke,
 };
 use crate::domain::ids::SalesforceId;
 use crate::store::Store;
@@ -24,8 +25,9 @@ const SOON_HOURS: i64 = 30 * 24;
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Make a key and print it, this once. Several keys of one name are valid at the same time: make the new one, hand it out, then
-    /// take the old one out of the file with `keys revoke NAME --key ID`.
+    /// Make a key and print it, this once. Several keys of one name are valid at the same time:
+    /// make the new one, hand it out, then take the old one out of the file with `keys revoke NAME
+    /// --key ID`.
     New(Box<NewKeyArguments>),
     /// List the keys of the file: what each may do, when it ends, when it was used last.
     List(KeysFile),
@@ -67,7 +69,8 @@ pub struct NewKeyArguments {
     /// The only org that it is good for: 00D….
     #[arg(long, value_parser = parse_org)]
     org: Option<SalesforceId>,
-    /// The only objects of a record that it may name: `Opportunity`, or the three characters that ids begin with. May be repeated.
+    /// The only objects of a record that it may name: `Opportunity`, or the three characters that
+    /// ids begin with. May be repeated.
     #[arg(long = "object")]
     objects: Vec<RootObject>,
     /// An address or network from which alone it may be used. May be repeated.
@@ -85,7 +88,11 @@ pub struct NewKeyArguments {
 }
 
 /// Carries out one of the commands; `database_url` is where uses are kept, if that is known.
-pub async fn run(command: KeysCommand, database_url: Option<Result<String, String>>, user: &str) -> anyhow::Result<Outcome> {
+pub async fn run(
+    command: KeysCommand,
+    database_url: Option<Result<String, String>>,
+    user: &str,
+) -> anyhow::Result<Outcome> {
     match command {
         KeysCommand::New(arguments) => new(*arguments, user),
         KeysCommand::List(KeysFile { file }) => list(file, database_url).await,
@@ -93,7 +100,10 @@ pub async fn run(command: KeysCommand, database_url: Option<Result<String, Strin
             let taken = revoke(&file, &name, key.as_deref()).context("nothing was revoked")?;
             tracing::info!(target: "audit", caller = user, removed = name, keys = taken, file = %file.display(), "API keys were revoked");
             let keys = if taken == 1 { "key" } else { "keys" };
-            print(format_args!("{taken} {keys} of `{name}` taken out of {}; running services follow within a second", file.display()));
+            print(format_args!(
+                "{taken} {keys} of `{name}` taken out of {}; running services follow within a second",
+                file.display()
+            ));
             Ok(Outcome::Done)
         }
         KeysCommand::Check(KeysFile { file }) => Ok(check(file)),
@@ -102,10 +112,23 @@ pub async fn run(command: KeysCommand, database_url: Option<Result<String, Strin
 
 /// Standard output gets the key alone, if a file takes the entry.
 fn new(arguments: NewKeyArguments, user: &str) -> anyhow::Result<Outcome> {
-    let NewKeyArguments { name, role, scopes, org, objects, addresses, requests_per_minute, expires, file } = arguments;
+    let NewKeyArguments {
+        name,
+        role,
+        scopes,
+        org,
+        objects,
+        addresses,
+        requests_per_minute,
+        expires,
+        file,
+    } = arguments;
     let limits = KeyLimits { scopes, org, objects, addresses, requests_per_minute, expires };
-    if let Some(expires) = limits.expires.as_ref().filter(|expires| expires.at <= Timestamp::now()) {
-        return Ok(unusable(format_args!("the key was not made: --expires {expires} lies in the past")));
+    if let Some(expires) = limits.expires.as_ref().filter(|expires| expires.at <= Timestamp::now())
+    {
+        return Ok(unusable(format_args!(
+            "the key was not made: --expires {expires} lies in the past"
+        )));
     }
     let new = new_key();
     let entry = KeyEntry { name, role, limits, hash: new.hash };
@@ -114,26 +137,35 @@ fn new(arguments: NewKeyArguments, user: &str) -> anyhow::Result<Outcome> {
         Some(path) => {
             append_entry(&path, &entry).context("the key was not added")?;
             tracing::info!(target: "audit", caller = user, added = format!("{name} {role} {id}"), file = %path.display(), "an API key was made");
-            let _ =
-                writeln!(std::io::stderr(), "Added to {}. This is the key of `{name}` ({id}); it cannot be shown again:", path.display());
+            let _ = writeln!(
+                std::io::stderr(),
+                "Added to {}. This is the key of `{name}` ({id}); it cannot be shown again:",
+                path.display()
+            );
             print(new.key.expose_secret());
         }
         None => print(format_args!(
             "The key of `{name}`; it cannot be shown again:\n{}\n\nAdd to the file that API_KEYS_FILE names:\n\n{}",
             new.key.expose_secret(),
-            entry.to_text().map_err(|problem| anyhow::anyhow!("the key was not made: {problem}"))?
+            entry
+                .to_text()
+                .map_err(|problem| anyhow::anyhow!("the key was not made: {problem}"))?
         )),
     }
     Ok(Outcome::Done)
 }
 
-async fn list(file: PathBuf, database_url: Option<Result<String, String>>) -> anyhow::Result<Outcome> {
+async fn list(
+    file: PathBuf,
+    database_url: Option<Result<String, String>>,
+) -> anyhow::Result<Outcome> {
     let callers = Callers::from_file(file).context("the file of keys cannot be used")?;
     let used = match database_url {
         Some(url) => match last_uses(url).await {
             Ok(used) => Some(used),
             Err(problem) => {
-                let _ = writeln!(std::io::stderr(), "When keys were used last is not known: {problem}");
+                let _ =
+                    writeln!(std::io::stderr(), "When keys were used last is not known: {problem}");
                 None
             }
         },
@@ -142,8 +174,13 @@ async fn list(file: PathBuf, database_url: Option<Result<String, String>>) -> an
     let mut shown = table(["Name", "Role", "Key", "May do only", "Ends", "Used last"]);
     for ListedKey { caller, is_over } in callers.list() {
         let limits = &caller.limits;
-        let ends = limits.expires.as_ref().map(|expires| if is_over { format!("{expires} (over)") } else { expires.to_string() });
-        let last = used.as_ref().map(|used| used.get(&*caller.key).map_or_else(|| "never".to_owned(), ToString::to_string));
+        let ends = limits
+            .expires
+            .as_ref()
+            .map(|expires| if is_over { format!("{expires} (over)") } else { expires.to_string() });
+        let last = used.as_ref().map(|used| {
+            used.get(&*caller.key).map_or_else(|| "never".to_owned(), ToString::to_string)
+        });
         shown.add_row([
             caller.name.to_string(),
             caller.role.to_string(),
@@ -160,7 +197,9 @@ async fn list(file: PathBuf, database_url: Option<Result<String, String>>) -> an
     Ok(Outcome::Done)
 }
 
-async fn last_uses(database_url: Result<String, String>) -> Result<HashMap<String, Timestamp>, String> {
+async fn last_uses(
+    database_url: Result<String, String>,
+) -> Result<HashMap<String, Timestamp>, String> {
     let in_words = |error| ErrorChain(&error).to_string();
     let store = Store::open(&database_url?).await.map_err(in_words)?;
     let used = store.load_key_uses().await.map_err(in_words);
@@ -175,7 +214,8 @@ fn in_words(limits: &KeyLimits) -> String {
         list(limits.scopes.iter().map(ToString::to_string).collect()),
         list(limits.objects.iter().map(ToString::to_string).collect()),
         limits.org.as_ref().map(|org| format!("org {org}")),
-        list(limits.addresses.iter().map(ToString::to_string).collect()).map(|addresses| format!("from {addresses}")),
+        list(limits.addresses.iter().map(ToString::to_string).collect())
+            .map(|addresses| format!("from {addresses}")),
         limits.requests_per_minute.map(|requests| format!("{requests} a minute")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
@@ -196,15 +236,25 @@ fn check(file: PathBuf) -> Outcome {
     }
     let soon = Timestamp::now() + SOON_HOURS.hours();
     let list = callers.list();
-    for ListedKey { caller, .. } in list.iter().filter(|key| !key.is_over && key.caller.limits.is_over(soon)) {
+    for ListedKey { caller, .. } in
+        list.iter().filter(|key| !key.is_over && key.caller.limits.is_over(soon))
+    {
         let ends = caller.limits.expires.as_ref().map(ToString::to_string).unwrap_or_default();
-        print(format_args!("yellow  key `{}` ({}) ends soon: {ends}; make its successor with `keys new`", caller.name, caller.key));
+        print(format_args!(
+            "yellow  key `{}` ({}) ends soon: {ends}; make its successor with `keys new`",
+            caller.name, caller.key
+        ));
     }
     if callers.others_may_read() {
-        print(format_args!("yellow  `{shown}` can be read by everybody on this machine: `chmod o-r` it"));
+        print(format_args!(
+            "yellow  `{shown}` can be read by everybody on this machine: `chmod o-r` it"
+        ));
     }
     let valid = list.iter().filter(|key| !key.is_over).count();
-    let (word, keys) = (if faults.is_empty() { "green " } else { "red   " }, if valid == 1 { "key" } else { "keys" });
+    let (word, keys) = (
+        if faults.is_empty() { "green " } else { "red   " },
+        if valid == 1 { "key" } else { "keys" },
+    );
     print(format_args!("{word}  `{shown}` lets in {valid} {keys}"));
     if faults.is_empty() { Outcome::Done } else { Outcome::Failed }
 }

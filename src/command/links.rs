@@ -19,7 +19,8 @@ pub enum LinksCommand {
         #[arg(long)]
         m3ter_id: Option<String>,
     },
-    /// Let what belongs to one row belong to another one: after a merge that Salesforce does not tell of.
+    /// Let what belongs to one row belong to another one: after a merge that Salesforce does not
+    /// tell of.
     Move {
         /// The row that has it.
         from: String,
@@ -29,7 +30,8 @@ pub enum LinksCommand {
         #[command(flatten)]
         dry_run: DryRun,
     },
-    /// Forget what belongs to a row: its next sync looks it up anew by its key. Nothing changes in m3ter.
+    /// Forget what belongs to a row: its next sync looks it up anew by its key. Nothing changes in
+    /// m3ter.
     Forget {
         /// The row.
         row: String,
@@ -53,13 +55,22 @@ pub struct DryRun {
 /// Carries out one of the commands.
 pub async fn run(database_url: &str, command: LinksCommand) -> anyhow::Result<Outcome> {
     match command {
-        LinksCommand::List { record, m3ter_id } => list(database_url, record.as_deref(), m3ter_id.as_deref()).await,
+        LinksCommand::List { record, m3ter_id } => {
+            list(database_url, record.as_deref(), m3ter_id.as_deref()).await
+        }
         LinksCommand::Move { from, to, dry_run } => match read_move(&from, &to) {
             Ok(order) => change(database_url, &order, dry_run).await,
             Err(problem) => Ok(unusable(problem)),
         },
         LinksCommand::Forget { row, kind, dry_run } => match SalesforceId::parse(&row) {
-            Ok(row) => change(database_url, &LinkOrder::Forget { row, kind: kind.as_deref().and_then(named) }, dry_run).await,
+            Ok(row) => {
+                change(
+                    database_url,
+                    &LinkOrder::Forget { row, kind: kind.as_deref().and_then(named) },
+                    dry_run,
+                )
+                .await
+            }
             Err(invalid) => Ok(unusable(invalid)),
         },
     }
@@ -76,13 +87,22 @@ fn read_move(from: &str, to: &str) -> Result<LinkOrder, String> {
         return Err(format!("{from} and {to} are the same row"));
     }
     if from.key_prefix() != to.key_prefix() {
-        return Err(format!("{from} and {to} are rows of different objects; links move between rows of the same object only"));
+        return Err(format!(
+            "{from} and {to} are rows of different objects; links move between rows of the same object only"
+        ));
     }
     Ok(LinkOrder::Move { from, to })
 }
 
-async fn list(database_url: &str, record: Option<&str>, m3ter_id: Option<&str>) -> anyhow::Result<Outcome> {
-    let filter = match (record.map(SalesforceId::parse).transpose(), m3ter_id.map(M3terId::parse).transpose()) {
+async fn list(
+    database_url: &str,
+    record: Option<&str>,
+    m3ter_id: Option<&str>,
+) -> anyhow::Result<Outcome> {
+    let filter = match (
+        record.map(SalesforceId::parse).transpose(),
+        m3ter_id.map(M3terId::parse).transpose(),
+    ) {
         (Ok(record), Ok(m3ter_id)) => LinkFilter { record, m3ter_id },
         (Err(invalid), _) => return Ok(unusable(invalid)),
         (_, Err(invalid)) => return Ok(unusable(invalid)),
@@ -94,9 +114,17 @@ async fn list(database_url: &str, record: Option<&str>, m3ter_id: Option<&str>) 
     Ok(Outcome::Done)
 }
 
-pub(super) async fn change(database_url: &str, order: &LinkOrder, DryRun { dry_run }: DryRun) -> anyhow::Result<Outcome> {
+pub(super) async fn change(
+    database_url: &str,
+    order: &LinkOrder,
+    DryRun { dry_run }: DryRun,
+) -> anyhow::Result<Outcome> {
     let store = Store::open(database_url).await?;
-    let outcome = if dry_run { store.plan_links(order).await } else { store.change_links(order, Some(&user()), Timestamp::now()).await };
+    let outcome = if dry_run {
+        store.plan_links(order).await
+    } else {
+        store.change_links(order, Some(&user()), Timestamp::now()).await
+    };
     store.close().await;
     let Handover { links, runs } = match outcome? {
         Ok(handover) => handover,
@@ -111,9 +139,15 @@ pub(super) async fn change(database_url: &str, order: &LinkOrder, DryRun { dry_r
         (false, _) => "were",
     };
     match order {
-        LinkOrder::Move { from, to } => print(format_args!("{these} {would} handed over from {from} to {to}")),
-        LinkOrder::Confirm { row } => print(format_args!("{these} {would} confirmed; the next sync of {row} writes the Account")),
-        LinkOrder::Forget { row, .. } => print(format_args!("{these} {would} forgotten; the next sync of {row} looks the objects up anew")),
+        LinkOrder::Move { from, to } => {
+            print(format_args!("{these} {would} handed over from {from} to {to}"))
+        }
+        LinkOrder::Confirm { row } => print(format_args!(
+            "{these} {would} confirmed; the next sync of {row} writes the Account"
+        )),
+        LinkOrder::Forget { row, .. } => print(format_args!(
+            "{these} {would} forgotten; the next sync of {row} looks the objects up anew"
+        )),
     }
     if !dry_run {
         let run_ids: Vec<String> = runs.iter().map(|(_, run)| run.to_string()).collect();
@@ -133,17 +167,29 @@ pub(super) async fn change(database_url: &str, order: &LinkOrder, DryRun { dry_r
 
 fn advice(refused: &NotHandedOver) -> String {
     match refused {
-        NotHandedOver::NoLinks(row) => format!("{refused}: `sync-to-m3ter links list {row}` shows what names it"),
+        NotHandedOver::NoLinks(row) => {
+            format!("{refused}: `sync-to-m3ter links list {row}` shows what names it")
+        }
         NotHandedOver::NothingToConfirm(_) => {
-            format!("{refused}: `sync-to-m3ter adopt` lists those that wait, after a sync that is no dry run")
+            format!(
+                "{refused}: `sync-to-m3ter adopt` lists those that wait, after a sync that is no dry run"
+            )
         }
         NotHandedOver::Undecided { row, .. } => {
-            format!("{refused}: sync the records anew that name it (`sync-to-m3ter adopt {row}`), or forget them")
+            format!(
+                "{refused}: sync the records anew that name it (`sync-to-m3ter adopt {row}`), or forget them"
+            )
         }
-        NotHandedOver::OwnedByAnother { .. } => format!("{refused}: correct the code in Salesforce"),
-        NotHandedOver::Taken { .. } => format!("{refused}: forget one of the two first (`sync-to-m3ter links forget ROW --kind KIND`)"),
+        NotHandedOver::OwnedByAnother { .. } => {
+            format!("{refused}: correct the code in Salesforce")
+        }
+        NotHandedOver::Taken { .. } => format!(
+            "{refused}: forget one of the two first (`sync-to-m3ter links forget ROW --kind KIND`)"
+        ),
         NotHandedOver::Busy(record) => {
-            format!("{refused}: wait until it has ended (`sync-to-m3ter runs list --record {record}`), then try again")
+            format!(
+                "{refused}: wait until it has ended (`sync-to-m3ter runs list --record {record}`), then try again"
+            )
         }
     }
 }

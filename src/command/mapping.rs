@@ -22,8 +22,9 @@ use crate::{m3ter, salesforce};
 pub enum MappingCommand {
     /// List the mappings that a service with these settings would use.
     List(Directory),
-    /// Show a mapping as it counts, as a table: each m3ter field, its source, what is done to it, and its Salesforce type where the org
-    /// can be reached. Where it extends another one, also the file and line of each field.
+    /// Show a mapping as it counts, as a table: each m3ter field, its source, what is done to it,
+    /// and its Salesforce type where the org can be reached. Where it extends another one, also the
+    /// file and line of each field.
     Show {
         /// The root object, such as Opportunity.
         root: String,
@@ -31,7 +32,8 @@ pub enum MappingCommand {
         #[command(flatten)]
         directory: Directory,
     },
-    /// Print the mapping that comes with the service, comments and all. A file of your own may hold only what differs from it.
+    /// Print the mapping that comes with the service, comments and all. A file of your own may hold
+    /// only what differs from it.
     Export {
         /// The root object, such as Opportunity.
         root: String,
@@ -40,11 +42,13 @@ pub enum MappingCommand {
     Check(Check),
     /// Make mapping files of the connector's metadata records.
     Import(import::Import),
-    /// Give up a field or child relationship that was deleted in Salesforce on purpose: it counts as blank from then on.
+    /// Give up a field or child relationship that was deleted in Salesforce on purpose: it counts
+    /// as blank from then on.
     ForgetField {
         /// `OBJECT.FIELD`, as the answer of a sync names it.
         name: String,
-        /// The service's database, in place of the one that `DATABASE_URL` or `DATABASE_URL_FILE` names.
+        /// The service's database, in place of the one that `DATABASE_URL` or `DATABASE_URL_FILE`
+        /// names.
         #[arg(long)]
         database_url: Option<String>,
     },
@@ -53,7 +57,8 @@ pub enum MappingCommand {
 /// Where an operator's own mappings are.
 #[derive(Debug, Clone, Args)]
 pub struct Directory {
-    /// The directory of the operator's own mappings; without one there are those that come with the service.
+    /// The directory of the operator's own mappings; without one there are those that come with the
+    /// service.
     #[arg(long, env = "MAPPINGS_DIR")]
     pub mappings_dir: Option<PathBuf>,
 }
@@ -61,9 +66,11 @@ pub struct Directory {
 /// What is checked.
 #[derive(Debug, Clone, Args)]
 pub struct Check {
-    /// Files to check beside the mappings that come with the service; without any, those of the directory.
+    /// Files to check beside the mappings that come with the service; without any, those of the
+    /// directory.
     pub files: Vec<PathBuf>,
-    /// Also hold the mappings against the org's describe and m3ter's codes; this needs the service's settings.
+    /// Also hold the mappings against the org's describe and m3ter's codes; this needs the
+    /// service's settings.
     #[arg(long, conflicts_with = "files")]
     pub org: bool,
     /// Where the mappings are that are used.
@@ -81,33 +88,49 @@ pub async fn run(
         MappingCommand::List(directory) => list(&directory),
         MappingCommand::Show { root, directory } => show(&root, &directory, config.ok()).await,
         MappingCommand::Export { root } => Ok(export(&root)),
-        MappingCommand::Check(check) if check.org => check_with_org(&check.directory, config?).await,
+        MappingCommand::Check(check) if check.org => {
+            check_with_org(&check.directory, config?).await
+        }
         MappingCommand::Check(check) => self::check(&check),
         MappingCommand::Import(import) => import::run(&import),
-        MappingCommand::ForgetField { name, database_url } => forget_field(&name, &database_url.map_or(database, Ok)?).await,
+        MappingCommand::ForgetField { name, database_url } => {
+            forget_field(&name, &database_url.map_or(database, Ok)?).await
+        }
     }
 }
 
 fn export(root: &str) -> Outcome {
     let Some(text) = Mappings::built_in(root) else {
         let known: Vec<&str> = Mappings::built_in_roots().collect();
-        return super::unusable(format_args!("No mapping of `{root}` comes with the service; there are {}", known.join(", ")));
+        return super::unusable(format_args!(
+            "No mapping of `{root}` comes with the service; there are {}",
+            known.join(", ")
+        ));
     };
     print(text.trim_end());
     Outcome::Done
 }
 
-async fn show(root: &str, directory: &Directory, config: Option<Config>) -> anyhow::Result<Outcome> {
+async fn show(
+    root: &str,
+    directory: &Directory,
+    config: Option<Config>,
+) -> anyhow::Result<Outcome> {
     let mut mappings = load_mappings(directory.mappings_dir.as_deref())?;
     mappings.state_billing(config.as_ref().and_then(|config| config.commitment_billing));
     let Some(mapping) = mappings.for_root(root) else {
         let known: Vec<&str> = mappings.iter().map(Mapping::root).collect();
-        return Ok(super::unusable(format_args!("There is no mapping for `{root}`; there are {}", known.join(", "))));
+        return Ok(super::unusable(format_args!(
+            "There is no mapping for `{root}`; there are {}",
+            known.join(", ")
+        )));
     };
     let schema = match config {
         Some(config) => {
             let salesforce = salesforce::Client::new(config.salesforce)?;
-            describe(&salesforce, mapping, &Budget::new(config.limits.time, config.limits.callouts)).await.map_err(|failure| failure.reason)
+            describe(&salesforce, mapping, &Budget::new(config.limits.time, config.limits.callouts))
+                .await
+                .map_err(|failure| failure.reason)
         }
         None => Err("the service's settings are not complete".to_owned()),
     };
@@ -117,7 +140,14 @@ async fn show(root: &str, directory: &Directory, config: Option<Config>) -> anyh
     let columns = header.len();
     let mut table = super::table(header);
     for field in mapping.shown(schema.as_ref().ok()) {
-        let row = [field.object, field.field, field.source, field.steps, field.salesforce_type, field.place];
+        let row = [
+            field.object,
+            field.field,
+            field.source,
+            field.steps,
+            field.salesforce_type,
+            field.place,
+        ];
         table.add_row(row.into_iter().take(columns));
     }
     let files: Vec<&str> = std::iter::once(mapping.file()).chain(extended).collect();
@@ -184,7 +214,9 @@ async fn missing_codes(
 
 /// A running service notices within a minute.
 async fn forget_field(name: &str, database_url: &str) -> anyhow::Result<Outcome> {
-    let is_name = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_name = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
     if !name.split_once('.').is_some_and(|(object, field)| is_name(object) && is_name(field)) {
         return Ok(super::unusable(format_args!(
             "`{name}` does not name a field; write it as the answer does: Opportunity.M3ter_PO_Number__c"
@@ -194,7 +226,9 @@ async fn forget_field(name: &str, database_url: &str) -> anyhow::Result<Outcome>
     let was_remembered = store.forget_shown_name(&remembered_name(name)).await;
     store.close().await;
     if !was_remembered? {
-        return Ok(super::unusable(format_args!("`{name}` is not remembered: no mapping has read it so far, or it was forgotten before")));
+        return Ok(super::unusable(format_args!(
+            "`{name}` is not remembered: no mapping has read it so far, or it was forgotten before"
+        )));
     }
     let caller = super::user();
     tracing::info!(target: "audit", caller, operation = "mapping forget-field", field = name, "forgotten");
@@ -230,7 +264,8 @@ fn check(check: &Check) -> anyhow::Result<Outcome> {
         }
         return Ok(Outcome::Done);
     }
-    let sources = check.files.iter().map(|path| mapping_source(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let sources =
+        check.files.iter().map(|path| mapping_source(path)).collect::<anyhow::Result<Vec<_>>>()?;
     match Mappings::parse(&sources) {
         Ok(_) => {
             for source in &sources {

@@ -29,12 +29,15 @@ pub async fn pause(database_url: &str, by: &str, pausing: &Pausing) -> anyhow::R
         return Ok(unusable("--reason is blank; say why, for whoever reads it later"));
     }
     let store = Store::open(database_url).await?;
-    let paused = store.pause(Said { by: Some(by), reason: Some(reason), at: Timestamp::now() }).await;
+    let paused =
+        store.pause(Said { by: Some(by), reason: Some(reason), at: Timestamp::now() }).await;
     store.close().await;
     let (pause, is_new) = paused?;
     if is_new {
         tracing::info!(target: "audit", operation = "pause", caller = by, reason, "the service is paused");
-        print("The service is paused: what is asked for is recorded and waits, dry runs go on, and what runs goes on to its end");
+        print(
+            "The service is paused: what is asked for is recorded and waits, dry runs go on, and what runs goes on to its end",
+        );
     } else {
         print(format_args!("The service is paused already, {}", told(&pause)));
     }
@@ -50,7 +53,10 @@ pub async fn resume(database_url: &str, by: &str, resuming: &Resuming) -> anyhow
     match resumed? {
         Some(pause) => {
             tracing::info!(target: "audit", operation = "resume", caller = by, reason, "the service goes on");
-            print(format_args!("The service goes on, with what waited first; it was paused {}", told(&pause)));
+            print(format_args!(
+                "The service goes on, with what waited first; it was paused {}",
+                told(&pause)
+            ));
         }
         None => print("The service is not paused"),
     }

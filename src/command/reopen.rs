@@ -18,15 +18,19 @@ pub struct Reopened {
     pub dry_run: bool,
 }
 
-/// Forgets the ends of a record, so that its next sync follows Salesforce. Beside running services, and without asking m3ter or Salesforce.
+/// Forgets the ends of a record, so that its next sync follows Salesforce. Beside running services,
+/// and without asking m3ter or Salesforce.
 pub async fn run(database_url: &str, reopened: &Reopened) -> anyhow::Result<Outcome> {
     let record = match SalesforceId::parse(&reopened.record_id) {
         Ok(record) => record,
         Err(invalid) => return Ok(unusable(invalid)),
     };
     let store = Store::open(database_url).await?;
-    let outcome =
-        if reopened.dry_run { store.plan_reopening(&record).await } else { store.reopen(&record, Some(&user()), Timestamp::now()).await };
+    let outcome = if reopened.dry_run {
+        store.plan_reopening(&record).await
+    } else {
+        store.reopen(&record, Some(&user()), Timestamp::now()).await
+    };
     store.close().await;
     let reopening = match outcome? {
         Ok(reopening) => reopening,
@@ -39,7 +43,11 @@ pub async fn run(database_url: &str, reopened: &Reopened) -> anyhow::Result<Outc
         return Ok(Outcome::Done);
     }
     print(format_args!("{these} no longer hold: the next sync of {record} follows Salesforce"));
-    let run = reopening.runs.iter().find(|(concerned, _)| *concerned == record).map_or_else(String::new, |(_, run)| run.to_string());
+    let run = reopening
+        .runs
+        .iter()
+        .find(|(concerned, _)| *concerned == record)
+        .map_or_else(String::new, |(_, run)| run.to_string());
     audit("reopen", record.as_str(), &run, &format!("reopened={}", reopening.ends.len()));
     for (record, run) in reopening.runs {
         print(format_args!("{record}: run {run}"));
@@ -50,16 +58,30 @@ pub async fn run(database_url: &str, reopened: &Reopened) -> anyhow::Result<Outc
 fn advice(refused: &NotReopened) -> String {
     match refused {
         NotReopened::NothingEnded(_) => {
-            format!("{refused}: an end that somebody made in m3ter, or before ends were remembered, needs no reopening")
+            format!(
+                "{refused}: an end that somebody made in m3ter, or before ends were remembered, needs no reopening"
+            )
         }
         NotReopened::Busy(record) => {
-            format!("{refused}: wait until it has ended (`sync-to-m3ter runs list --record {record}`), then try again")
+            format!(
+                "{refused}: wait until it has ended (`sync-to-m3ter runs list --record {record}`), then try again"
+            )
         }
     }
 }
 
 fn show(ends: &[MadeEnd]) {
-    let mut table = table(["Kind", "m3ter id", "Ended at", "Before", "Salesforce said", "By", "On", "Record", "Run"]);
+    let mut table = table([
+        "Kind",
+        "m3ter id",
+        "Ended at",
+        "Before",
+        "Salesforce said",
+        "By",
+        "On",
+        "Record",
+        "Run",
+    ]);
     for end in ends {
         table.add_row([
             end.entity.object_name().to_owned(),

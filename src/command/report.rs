@@ -1,5 +1,5 @@
-//! A result as people read it: a table of what was done, or, for a dry run, object by object what would change and where each
-//! value comes from.
+//! A result as people read it: a table of what was done, or, for a dry run, object by object what
+//! would change and where each value comes from.
 
 use std::fmt::Write as _;
 
@@ -24,7 +24,11 @@ pub fn report(result: &SyncResult) -> String {
     let _ = write!(text, "{}: {}{code}", result.sync_status, result.message);
     let counts = result.counts.unwrap_or_else(|| Counts::of(&result.object_results));
     if result.dry_run {
-        let _ = write!(text, "\nDry run: {}; nothing was written.", counted(counts, ["to create", "to update", "would fail"]));
+        let _ = write!(
+            text,
+            "\nDry run: {}; nothing was written.",
+            counted(counts, ["to create", "to update", "would fail"])
+        );
     } else if !result.object_results.is_empty() {
         let _ = write!(text, "\nObjects: {}.", counted(counts, ["created", "updated", "failed"]));
     }
@@ -47,7 +51,12 @@ fn table(result: &SyncResult) -> Table {
         for warning in &object.warnings {
             let _ = write!(message, "\n! {warning}");
         }
-        table.add_row([object.object_name.as_str(), &object.salesforce_id, done(object.action), &message]);
+        table.add_row([
+            object.object_name.as_str(),
+            &object.salesforce_id,
+            done(object.action),
+            &message,
+        ]);
     }
     table
 }
@@ -74,15 +83,24 @@ fn foreseen(text: &mut String, object: &ObjectResult) {
     let id = object.m3ter_id.as_ref().map_or_else(String::new, |id| format!(" (m3ter {id})"));
     let _ = writeln!(text, "{} of {}{id}: {verb}", object.object_name, object.salesforce_id);
     let changes = object.changes.as_deref().unwrap_or_default();
-    let lines: Vec<(&str, String, &str)> =
-        changes.iter().map(|change| (change.field.as_str(), shown(change, object.action), change.source.as_str())).collect();
-    let field_width = lines.iter().map(|(field, ..)| field.chars().count()).max().unwrap_or_default();
-    let value_width = lines.iter().map(|(_, value, _)| value.chars().count()).filter(|width| *width <= WIDEST).max().unwrap_or_default();
+    let lines: Vec<(&str, String, &str)> = changes
+        .iter()
+        .map(|change| (change.field.as_str(), shown(change, object.action), change.source.as_str()))
+        .collect();
+    let field_width =
+        lines.iter().map(|(field, ..)| field.chars().count()).max().unwrap_or_default();
+    let value_width = lines
+        .iter()
+        .map(|(_, value, _)| value.chars().count())
+        .filter(|width| *width <= WIDEST)
+        .max()
+        .unwrap_or_default();
     for (field, value, source) in lines {
         let _ = writeln!(text, "    {field:field_width$}  {value:value_width$}  {source}");
     }
     if matches!(object.action, Action::Skipped | Action::Failed) {
-        let code = object.finding_code.as_ref().map_or_else(String::new, |code| format!(" [{code}]"));
+        let code =
+            object.finding_code.as_ref().map_or_else(String::new, |code| format!(" [{code}]"));
         let _ = writeln!(text, "    {}{code}", object.message);
     }
     if let Some(remedy) = &object.remedy {
@@ -105,7 +123,8 @@ fn shown(change: &FieldChange, action: Action) -> String {
     }
 }
 
-/// How many objects there are of each action; what is created, updated and failed is called otherwise before it is done.
+/// How many objects there are of each action; what is created, updated and failed is called
+/// otherwise before it is done.
 fn counted(counts: Counts, [created, updated, failed]: [&str; 3]) -> String {
     let counts = [
         (counts.created, created),
@@ -114,6 +133,10 @@ fn counted(counts: Counts, [created, updated, failed]: [&str; 3]) -> String {
         (counts.skipped, "skipped"),
         (counts.failed, failed),
     ];
-    let counts: Vec<String> = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let counts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
     if counts.is_empty() { "no objects".to_owned() } else { counts.join(", ") }
 }

@@ -73,7 +73,9 @@ pub struct Filter {
 /// Carries out one of the commands.
 pub async fn run(config: Config, command: RunsCommand) -> anyhow::Result<Outcome> {
     match command {
-        RunsCommand::List { status, attention, filter } => list(&config, status, attention, filter).await,
+        RunsCommand::List { status, attention, filter } => {
+            list(&config, status, attention, filter).await
+        }
         RunsCommand::Show { sync_run_id } => show(&config, &sync_run_id).await,
         RunsCommand::Replay { sync_run_id: Some(id), .. } => replay(&config, &id).await,
         RunsCommand::Replay { sync_run_id: None, kind, dry_run, filter } => {
@@ -85,7 +87,12 @@ pub async fn run(config: Config, command: RunsCommand) -> anyhow::Result<Outcome
 
 impl Filter {
     fn read(self) -> Result<RunFilter, String> {
-        let record = self.record.as_deref().map(SalesforceId::parse).transpose().map_err(|invalid| invalid.to_string())?;
+        let record = self
+            .record
+            .as_deref()
+            .map(SalesforceId::parse)
+            .transpose()
+            .map_err(|invalid| invalid.to_string())?;
         Ok(RunFilter {
             parent_record_id: record,
             kind: None,
@@ -105,7 +112,12 @@ fn attention(text: &str) -> Result<AttentionFilter, String> {
     AttentionFilter::parse(text).ok_or_else(|| format!("it takes any, or one of {}", codes()))
 }
 
-async fn list(config: &Config, status: Option<String>, attention: Option<AttentionFilter>, filter: Filter) -> anyhow::Result<Outcome> {
+async fn list(
+    config: &Config,
+    status: Option<String>,
+    attention: Option<AttentionFilter>,
+    filter: Filter,
+) -> anyhow::Result<Outcome> {
     let filter = match filter.read() {
         Ok(filter) => RunFilter { sync_status: status, attention, ..filter },
         Err(problem) => return Ok(unusable(problem)),
@@ -115,7 +127,18 @@ async fn list(config: &Config, status: Option<String>, attention: Option<Attenti
     store.close().await;
     let mut table = Table::new();
     table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["Run", "Record", "Kind", "State", "Asked for at", "Status", "Error code", "Attention", "Tries", "Asked for by"]);
+    table.set_header([
+        "Run",
+        "Record",
+        "Kind",
+        "State",
+        "Asked for at",
+        "Status",
+        "Error code",
+        "Attention",
+        "Tries",
+        "Asked for by",
+    ]);
     for run in runs {
         let kind = if run.dry_run { format!("{} (dry run)", run.kind) } else { run.kind };
         table.add_row([
@@ -128,7 +151,11 @@ async fn list(config: &Config, status: Option<String>, attention: Option<Attenti
             run.error_code.unwrap_or_default(),
             run.attention.join(", "),
             run.tries.len().to_string(),
-            run.requested_by.into_iter().chain(run.salesforce_user_ids).collect::<Vec<_>>().join(", "),
+            run.requested_by
+                .into_iter()
+                .chain(run.salesforce_user_ids)
+                .collect::<Vec<_>>()
+                .join(", "),
         ]);
     }
     print(table);
@@ -154,18 +181,30 @@ async fn replay(config: &Config, id: &str) -> anyhow::Result<Outcome> {
         None => None,
     };
     store.close().await;
-    let Some(request) = request else { return Ok(unusable(format_args!("there is no run `{id}`"))) };
+    let Some(request) = request else {
+        return Ok(unusable(format_args!("there is no run `{id}`")));
+    };
     let app = App::new(config, Scope::Record(request.parent_record_id)).await?;
     match app.syncs.replay(request.id, Some(user())).await? {
         Some((record, run)) => {
-            audit("runs replay", record.as_str(), &run.id.to_string(), &format!("replayOf={}", request.id));
+            audit(
+                "runs replay",
+                record.as_str(),
+                &run.id.to_string(),
+                &format!("replayOf={}", request.id),
+            );
             run_to_its_end(app, run, &format!("running {record} again")).await
         }
         None => Ok(unusable(format_args!("there is no run `{id}`"))),
     }
 }
 
-async fn replay_many(config: &Config, kind: &'static str, dry_run: bool, filter: Filter) -> anyhow::Result<Outcome> {
+async fn replay_many(
+    config: &Config,
+    kind: &'static str,
+    dry_run: bool,
+    filter: Filter,
+) -> anyhow::Result<Outcome> {
     let filter = match filter.read() {
         Ok(filter) => RunFilter { kind: Some(kind), ..filter },
         Err(problem) => return Ok(unusable(problem)),
@@ -174,8 +213,11 @@ async fn replay_many(config: &Config, kind: &'static str, dry_run: bool, filter:
         return Ok(unusable("say which runs: an id, --error-code, --since or --record"));
     }
     let store = Store::open(&config.database_url).await?;
-    let planned =
-        if dry_run { store.plan_replays(&filter).await } else { store.schedule_replays(&filter, REPLAY_EVERY, Some(user())).await };
+    let planned = if dry_run {
+        store.plan_replays(&filter).await
+    } else {
+        store.schedule_replays(&filter, REPLAY_EVERY, Some(user())).await
+    };
     if let (false, Ok(planned)) = (dry_run, &planned) {
         audit("runs replay", "", "", &format!("{} planned={}", filter.in_words(), planned.len()));
     }
@@ -187,7 +229,11 @@ async fn replay_many(config: &Config, kind: &'static str, dry_run: bool, filter:
         show_replays(&planned);
         return Ok(Outcome::Done);
     }
-    print(format_args!("{} {runs} will be run again by the running service, one every {} ms", planned.len(), REPLAY_EVERY.as_millis()));
+    print(format_args!(
+        "{} {runs} will be run again by the running service, one every {} ms",
+        planned.len(),
+        REPLAY_EVERY.as_millis()
+    ));
     for run in planned.iter().filter_map(|replay| replay.run) {
         print(run);
     }
@@ -195,7 +241,8 @@ async fn replay_many(config: &Config, kind: &'static str, dry_run: bool, filter:
 }
 
 fn show_replays(replays: &[Replay]) {
-    let mut table = table(["Failed run", "Record", "Kind", "Asked for at", "Error code", "Ends at"]);
+    let mut table =
+        table(["Failed run", "Record", "Kind", "Asked for at", "Error code", "Ends at"]);
     for replay in replays {
         let end = match &replay.task {
             Some(RunTask::EndDate(order)) => order.end_date.to_string(),

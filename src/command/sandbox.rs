@@ -1,4 +1,5 @@
-//! `sandbox`: an emulated org, an emulated organization and the service between them, with example records.
+//! `sandbox`: an emulated org, an emulated organization and the service between them, with example
+//! records.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -32,24 +33,48 @@ pub struct Ports {
     pub m3ter_port: u16,
 }
 
-/// Runs until SIGTERM or an interrupt; the state is gone afterwards. Of the service's variables `METRICS_ADDRESS` alone counts.
-pub async fn run(ports: Ports, variable: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Outcome> {
-    let metrics_address = match variable("METRICS_ADDRESS").filter(|text| !text.trim().is_empty()).map(|text| text.trim().parse()) {
+/// Runs until SIGTERM or an interrupt; the state is gone afterwards. Of the service's variables
+/// `METRICS_ADDRESS` alone counts.
+pub async fn run(
+    ports: Ports,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<Outcome> {
+    let metrics_address = match variable("METRICS_ADDRESS")
+        .filter(|text| !text.trim().is_empty())
+        .map(|text| text.trim().parse())
+    {
         None => None,
         Some(Ok(address)) if SocketAddr::ip(&address).is_loopback() => Some(address),
-        Some(_) => return Ok(unusable("METRICS_ADDRESS takes an address of loopback in the sandbox, with a port, such as 127.0.0.1:9090")),
+        Some(_) => {
+            return Ok(unusable(
+                "METRICS_ADDRESS takes an address of loopback in the sandbox, with a port, such as 127.0.0.1:9090",
+            ));
+        }
     };
     let shutdown = shutdown_signal().context("signals cannot be received")?;
-    let taken = |what: &str, port: u16| format!("cannot start the {what} on port {port}; is another sandbox running? 0 picks a free port");
-    let org =
-        emulated::salesforce::start(ports.salesforce_port).await.with_context(|| taken("emulated Salesforce", ports.salesforce_port))?;
-    let organization = emulated::m3ter::start(ports.m3ter_port).await.with_context(|| taken("emulated m3ter", ports.m3ter_port))?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.port)).await.with_context(|| taken("service", ports.port))?;
+    let taken = |what: &str, port: u16| {
+        format!(
+            "cannot start the {what} on port {port}; is another sandbox running? 0 picks a free port"
+        )
+    };
+    let org = emulated::salesforce::start(ports.salesforce_port)
+        .await
+        .with_context(|| taken("emulated Salesforce", ports.salesforce_port))?;
+    let organization = emulated::m3ter::start(ports.m3ter_port)
+        .await
+        .with_context(|| taken("emulated m3ter", ports.m3ter_port))?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.port))
+        .await
+        .with_context(|| taken("service", ports.port))?;
     let address = listener.local_addr()?;
     // The emulators forget everything when they stop: so does what remembers their ids.
     let directory = tempfile::tempdir().context("no temporary directory for the database")?;
-    let mut config =
-        config(&org.base_url(), &organization.base_url(), &directory.path().join("sandbox.db").display().to_string(), address)?;
+    let mut config = config(
+        &org.base_url(),
+        &organization.base_url(),
+        &directory.path().join("sandbox.db").display().to_string(),
+        address,
+    )?;
     config.metrics_address = metrics_address;
     let app = App::new(&config, Scope::Everything).await?;
     print(format_args!(
@@ -63,13 +88,22 @@ pub async fn run(ports: Ports, variable: &dyn Fn(&str) -> Option<String>) -> any
 }
 
 /// The configuration of a service that speaks to two emulators.
-pub fn config(salesforce_url: &str, m3ter_url: &str, database: &str, listen_address: SocketAddr) -> anyhow::Result<Config> {
+pub fn config(
+    salesforce_url: &str,
+    m3ter_url: &str,
+    database: &str,
+    listen_address: SocketAddr,
+) -> anyhow::Result<Config> {
     let secret = || Secret::from(emulated::CREDENTIAL.to_owned());
     Ok(Config {
         listen_address,
         metrics_address: None,
         metrics_token_file: None,
-        access: Access { callers: None, trusted_proxies: Vec::new(), requests_per_minute: REQUESTS_PER_MINUTE },
+        access: Access {
+            callers: None,
+            trusted_proxies: Vec::new(),
+            requests_per_minute: REQUESTS_PER_MINUTE,
+        },
         database_url: format!("sqlite://{database}"),
         database_url_file: None,
         mappings_dir: None,

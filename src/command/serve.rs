@@ -12,9 +12,13 @@ use crate::sync::Scope;
 pub async fn run(config: Config) -> anyhow::Result<Outcome> {
     let shutdown = shutdown_signal().context("signals cannot be received")?;
     let app = App::new(&config, Scope::Everything).await?;
-    let listener = TcpListener::bind(config.listen_address).await.with_context(|| format!("cannot listen on {}", config.listen_address))?;
+    let listener = TcpListener::bind(config.listen_address)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen_address))?;
     if config.access.callers.is_none() {
-        tracing::warn!("no API keys are asked for: everybody on this machine is an operator; API_KEYS_FILE changes that");
+        tracing::warn!(
+            "no API keys are asked for: everybody on this machine is an operator; API_KEYS_FILE changes that"
+        );
     }
     print(format_args!("sync-to-m3ter listens on http://{}", listener.local_addr()?));
     app.serve(listener, shutdown).await?;

@@ -8,7 +8,12 @@ use crate::domain::plan::PlanHash;
 use crate::sync::{RunRequest, Scope, SyncMode};
 
 /// Syncs one record and prints what came of it.
-pub async fn run(mut config: Config, record: &str, mode: SyncMode, expected_plan: Option<PlanHash>) -> anyhow::Result<Outcome> {
+pub async fn run(
+    mut config: Config,
+    record: &str,
+    mode: SyncMode,
+    expected_plan: Option<PlanHash>,
+) -> anyhow::Result<Outcome> {
     let record = match SalesforceId::parse(record) {
         Ok(record) => record,
         Err(invalid) => return Ok(unusable(invalid)),
@@ -16,8 +21,12 @@ pub async fn run(mut config: Config, record: &str, mode: SyncMode, expected_plan
     // Nobody at a terminal has to be answered within the time that Salesforce waits.
     config.runs.answers_at_the_end = true;
     let app = App::new(&config, Scope::Record(record.clone())).await?;
-    let request =
-        RunRequest { expected_plan, requested_by: Some(user()), waits: config.limits.time, ..RunRequest::sync(record.clone(), mode) };
+    let request = RunRequest {
+        expected_plan,
+        requested_by: Some(user()),
+        waits: config.limits.time,
+        ..RunRequest::sync(record.clone(), mode)
+    };
     let run = app.syncs.start(request).await?;
     let plan = expected_plan.map_or_else(String::new, |plan| format!(" expectedPlan={plan}"));
     let parameters = format!("dryRun={}{plan}", mode == SyncMode::DryRun);

@@ -1,4 +1,5 @@
-//! `DATABASE_URL`, or the file that holds it: where the database is, and whether it proves who it is.
+//! `DATABASE_URL`, or the file that holds it: where the database is, and whether it proves who it
+//! is.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,16 +14,22 @@ use crate::secret::Secret;
 pub const DEFAULT_DATABASE_URL: &str = "sqlite://sync-to-m3ter.db";
 
 /// The URL, and the file that it was read from.
-pub(super) fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<(String, Option<Secret>), String> {
-    let (url, file) = match (given(variable, "DATABASE_URL"), given(variable, "DATABASE_URL_FILE")) {
-        (Some(_), Some(_)) => return Err("DATABASE_URL and DATABASE_URL_FILE are both set; set one of the two".to_owned()),
-        (Some(url), None) => (url, None),
-        (None, Some(path)) => {
-            let file = Secret::in_file("DATABASE_URL_FILE", PathBuf::from(path));
-            (file.read()?.expose_secret().to_owned(), Some(file))
-        }
-        (None, None) => (DEFAULT_DATABASE_URL.to_owned(), None),
-    };
+pub(super) fn read(
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<(String, Option<Secret>), String> {
+    let (url, file) =
+        match (given(variable, "DATABASE_URL"), given(variable, "DATABASE_URL_FILE")) {
+            (Some(_), Some(_)) => {
+                return Err("DATABASE_URL and DATABASE_URL_FILE are both set; set one of the two"
+                    .to_owned());
+            }
+            (Some(url), None) => (url, None),
+            (None, Some(path)) => {
+                let file = Secret::in_file("DATABASE_URL_FILE", PathBuf::from(path));
+                (file.read()?.expose_secret().to_owned(), Some(file))
+            }
+            (None, None) => (DEFAULT_DATABASE_URL.to_owned(), None),
+        };
     check_proof(&url, variable)?;
     Ok((url, file))
 }
@@ -34,24 +41,39 @@ pub fn database_url(variable: &dyn Fn(&str) -> Option<String>) -> Result<String,
 
 /// The same, if it is said, or if there is a file where it would be.
 pub fn known_database(variable: &dyn Fn(&str) -> Option<String>) -> Option<Result<String, String>> {
-    let is_said = ["DATABASE_URL", "DATABASE_URL_FILE"].iter().any(|name| given(variable, name).is_some());
-    let is_there = || DEFAULT_DATABASE_URL.strip_prefix("sqlite://").is_some_and(|path| Path::new(path).exists());
+    let is_said =
+        ["DATABASE_URL", "DATABASE_URL_FILE"].iter().any(|name| given(variable, name).is_some());
+    let is_there = || {
+        DEFAULT_DATABASE_URL.strip_prefix("sqlite://").is_some_and(|path| Path::new(path).exists())
+    };
     (is_said || is_there()).then(|| database_url(variable))
 }
 
-/// A server of another machine has to prove that it is the one that is meant: it gets a password and all that is billed.
+/// A server of another machine has to prove that it is the one that is meant: it gets a password
+/// and all that is billed.
 fn check_proof(url: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
-    let Some(url) = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql")) else { return Ok(()) };
+    let Some(url) =
+        Url::parse(url).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"))
+    else {
+        return Ok(());
+    };
     let allowed = match given(variable, "DATABASE_UNVERIFIED").as_deref() {
         None | Some("refuse") => false,
         Some("allow") => true,
         Some(_) => return Err("DATABASE_UNVERIFIED is neither `refuse` nor `allow`".to_owned()),
     };
-    let parameter =
-        |names: &[&str]| url.query_pairs().filter(|(name, _)| names.contains(&name.as_ref())).last().map(|(_, value)| value.into_owned());
+    let parameter = |names: &[&str]| {
+        url.query_pairs()
+            .filter(|(name, _)| names.contains(&name.as_ref()))
+            .last()
+            .map(|(_, value)| value.into_owned())
+    };
     let mode = parameter(&["sslmode", "ssl-mode"]).or_else(|| given(variable, "PGSSLMODE"));
-    let is_verified = mode.is_some_and(|mode| mode.eq_ignore_ascii_case("verify-full") || mode.eq_ignore_ascii_case("verify_identity"));
-    let host = parameter(&["host", "hostaddr"]).or_else(|| url.host_str().filter(|host| !host.is_empty()).map(ToOwned::to_owned));
+    let is_verified = mode.is_some_and(|mode| {
+        mode.eq_ignore_ascii_case("verify-full") || mode.eq_ignore_ascii_case("verify_identity")
+    });
+    let host = parameter(&["host", "hostaddr"])
+        .or_else(|| url.host_str().filter(|host| !host.is_empty()).map(ToOwned::to_owned));
     let host = host.or_else(|| given(variable, "PGHOSTADDR")).or_else(|| given(variable, "PGHOST"));
     if is_verified || allowed || host.is_none_or(|host| is_this_machine(&host)) {
         return Ok(());
@@ -76,7 +98,10 @@ mod tests {
 
     fn problem(url: &str, others: &[(&str, &str)]) -> Option<String> {
         let variable = |name: &str| {
-            let other = others.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
+            let other = others
+                .iter()
+                .find(|(other, _)| *other == name)
+                .map(|(_, value)| (*value).to_owned());
             if name == "DATABASE_URL" { Some(url.to_owned()) } else { other }
         };
         database_url(&variable).err()
@@ -106,13 +131,23 @@ mod tests {
         ] {
             let problem = problem(url, &[]).unwrap_or_else(|| panic!("{url}"));
             assert!(
-                problem.contains("sslmode=verify-full") && !problem.contains("hunter2") && !problem.contains("db.example"),
+                problem.contains("sslmode=verify-full")
+                    && !problem.contains("hunter2")
+                    && !problem.contains("db.example"),
                 "{problem}"
             );
-            assert_eq!(super::tests::problem(url, &[("DATABASE_UNVERIFIED", "allow")]), None, "{url}");
+            assert_eq!(
+                super::tests::problem(url, &[("DATABASE_UNVERIFIED", "allow")]),
+                None,
+                "{url}"
+            );
         }
         assert!(problem("postgres:///x", &[("PGHOST", "db.example")]).is_some());
         assert_eq!(problem("postgres://db.example/x", &[("PGSSLMODE", "verify-full")]), None);
-        assert!(problem("postgres://db.example/x", &[("DATABASE_UNVERIFIED", "yes")]).unwrap().contains("neither `refuse` nor `allow`"));
+        assert!(
+            problem("postgres://db.example/x", &[("DATABASE_UNVERIFIED", "yes")])
+                .unwrap()
+                .contains("neither `refuse` nor `allow`")
+        );
     }
 }

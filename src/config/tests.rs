@@ -20,14 +20,19 @@ fn config(changes: &[(&str, &str)]) -> Result<Config, ConfigProblems> {
 #[test]
 fn what_is_needed_is_enough() {
     let config = config(&[]).unwrap();
-    assert_eq!((config.listen_address.to_string(), config.m3ter.requests_per_second), ("127.0.0.1:8080".to_owned(), Some(50)));
+    assert_eq!(
+        (config.listen_address.to_string(), config.m3ter.requests_per_second),
+        ("127.0.0.1:8080".to_owned(), Some(50))
+    );
     let shown = format!("{config:?}");
     assert!(!shown.contains("hunter"), "{shown}");
 }
 
 #[test]
 fn a_failed_run_is_tried_again_after_minutes_and_their_parts() {
-    let seconds = |minutes: &'static str| config(&[("SYNC_RETRY_MINUTES", minutes)]).map(|config| config.runs.retry_after);
+    let seconds = |minutes: &'static str| {
+        config(&[("SYNC_RETRY_MINUTES", minutes)]).map(|config| config.runs.retry_after)
+    };
     assert_eq!(seconds(""), Ok([60, 300, 900, 3_600].map(Duration::from_secs).to_vec()));
     assert_eq!(seconds("0.05, 2"), Ok(vec![Duration::from_secs(3), Duration::from_mins(2)]));
     assert_eq!(seconds("0"), Ok(Vec::new()));
@@ -38,12 +43,19 @@ fn a_failed_run_is_tried_again_after_minutes_and_their_parts() {
 
 #[test]
 fn how_commitments_are_billed_is_one_of_two_words_or_nobody_s() {
-    let billing = |word: &'static str| config(&[("COMMITMENT_BILLING", word)]).map(|config| config.commitment_billing);
+    let billing = |word: &'static str| {
+        config(&[("COMMITMENT_BILLING", word)]).map(|config| config.commitment_billing)
+    };
     assert_eq!(billing(" "), Ok(None));
     assert_eq!(billing("paid_outside"), Ok(Some(CommitmentBilling::PaidOutside)));
     assert_eq!(billing("billed_by_plan"), Ok(Some(CommitmentBilling::BilledByPlan)));
     let problems = billing("prepaid").unwrap_err().0;
-    assert!(problems.len() == 1 && !problems[0].contains("prepaid") && problems[0].contains("billed_by_plan"), "{problems:?}");
+    assert!(
+        problems.len() == 1
+            && !problems[0].contains("prepaid")
+            && problems[0].contains("billed_by_plan"),
+        "{problems:?}"
+    );
 }
 
 #[test]
@@ -53,8 +65,11 @@ fn a_process_that_stops_goes_on_taking_requests_where_a_proxy_may_be_in_front() 
     let key = crate::callers::new_key();
     crate::callers::append(&file, "flow", crate::callers::Role::Caller, &key.hash).unwrap();
     let keys = file.display().to_string();
-    let drain =
-        |settings: &[(&str, &str)]| config(settings).map(|config| config.runs.shutdown_drain.as_secs()).map_err(|problems| problems.0);
+    let drain = |settings: &[(&str, &str)]| {
+        config(settings)
+            .map(|config| config.runs.shutdown_drain.as_secs())
+            .map_err(|problems| problems.0)
+    };
     assert_eq!(drain(&[]), Ok(0));
     assert_eq!(drain(&[("API_KEYS_FILE", &keys)]), Ok(5));
     assert_eq!(drain(&[("API_KEYS_FILE", &keys), ("SHUTDOWN_GRACE", "4")]), Ok(2));
@@ -110,8 +125,13 @@ fn no_problem_shows_a_value() {
         "M3TER_WINDOW_MARGIN_MS",
         "DATABASE_UNVERIFIED",
     ] {
-        for value in ["hunter2", "https://me:hunter2@acme.example", "https://me:hunter2@acme.example:port/"] {
-            let problems = config(&[(name, value), ("DATABASE_URL", "postgres://me:hunter2@db.example/x")]).unwrap_err().to_string();
+        for value in
+            ["hunter2", "https://me:hunter2@acme.example", "https://me:hunter2@acme.example:port/"]
+        {
+            let problems =
+                config(&[(name, value), ("DATABASE_URL", "postgres://me:hunter2@db.example/x")])
+                    .unwrap_err()
+                    .to_string();
             assert!(problems.contains(name) && !problems.contains("hunter2"), "{problems}");
         }
     }
@@ -150,8 +170,14 @@ fn a_secret_is_given_or_in_a_file_and_not_both() {
             problems(&[(name, "sqlite://x.db"), (file_name, &secret)]),
             [format!("{name} and {file_name} are both set; set one of the two")]
         );
-        assert_eq!(problems(&[(name, ""), (file_name, &empty)]), [format!("{file_name}: `{empty}` is empty; it holds the secret alone")]);
-        assert_eq!(problems(&[(name, ""), (file_name, &folder)]), [format!("{file_name}: `{folder}` is a directory; name the file in it")]);
+        assert_eq!(
+            problems(&[(name, ""), (file_name, &empty)]),
+            [format!("{file_name}: `{empty}` is empty; it holds the secret alone")]
+        );
+        assert_eq!(
+            problems(&[(name, ""), (file_name, &folder)]),
+            [format!("{file_name}: `{folder}` is a directory; name the file in it")]
+        );
         if name.starts_with("M3TER") {
             assert_eq!(problems(&[(name, "")]), [format!("{name} is not set, nor {file_name}")]);
         }
@@ -186,9 +212,14 @@ fn the_metrics_are_for_this_machine_unless_it_is_said_otherwise() {
 
 #[test]
 fn the_history_has_a_bound_and_dry_runs_are_kept_a_day() {
-    let runs = |rows: &'static str| config(&[("RUN_HISTORY_ROWS", rows), ("RUN_RETENTION", "0")]).map(|config| config.runs);
+    let runs = |rows: &'static str| {
+        config(&[("RUN_HISTORY_ROWS", rows), ("RUN_RETENTION", "0")]).map(|config| config.runs)
+    };
     let kept = runs("").unwrap();
-    assert_eq!((kept.retention, kept.dry_run_retention, kept.history_rows), (None, Duration::from_hours(24), Some(500_000)));
+    assert_eq!(
+        (kept.retention, kept.dry_run_retention, kept.history_rows),
+        (None, Duration::from_hours(24), Some(500_000))
+    );
     assert_eq!(runs("0").unwrap().history_rows, None);
     assert_eq!(runs("1000").unwrap().history_rows, Some(1_000));
     assert!(runs("-1").is_err());
@@ -196,18 +227,45 @@ fn the_history_has_a_bound_and_dry_runs_are_kept_a_day() {
 
 #[test]
 fn limits_are_off_unless_they_are_set_and_right() {
-    let safety = |name: &'static str, value: &'static str| config(&[(name, value)]).map(|config| config.runs.safety);
+    let safety = |name: &'static str, value: &'static str| {
+        config(&[(name, value)]).map(|config| config.runs.safety)
+    };
     assert_eq!(config(&[]).unwrap().runs.safety, Safety::default());
-    assert_eq!(safety("END_DATES_PER_HOUR", "20").map(|safety| safety.end_dates_per_hour), Ok(Some(20)));
+    assert_eq!(
+        safety("END_DATES_PER_HOUR", "20").map(|safety| safety.end_dates_per_hour),
+        Ok(Some(20))
+    );
     assert_eq!(safety("UNUSUAL_ENDS", "0").map(|safety| safety.usual.ends), Ok(Some(0)));
-    assert_eq!(safety("UNUSUAL_PRICE_PERCENT", "50").map(|safety| safety.usual.price_percent), Ok(Some(50)));
-    assert_eq!(safety("END_DATE_NEEDS_PLAN", "true").map(|safety| safety.end_date_needs_plan), Ok(true));
+    assert_eq!(
+        safety("UNUSUAL_PRICE_PERCENT", "50").map(|safety| safety.usual.price_percent),
+        Ok(Some(50))
+    );
+    assert_eq!(
+        safety("END_DATE_NEEDS_PLAN", "true").map(|safety| safety.end_date_needs_plan),
+        Ok(true)
+    );
     for (name, wrong, told) in [
-        ("END_DATES_PER_HOUR", "0", "END_DATES_PER_HOUR takes 1 to 1000000 objects, and has something else"),
-        ("END_DATES_PER_HOUR", "many", "END_DATES_PER_HOUR takes 1 to 1000000 objects, and has something else"),
+        (
+            "END_DATES_PER_HOUR",
+            "0",
+            "END_DATES_PER_HOUR takes 1 to 1000000 objects, and has something else",
+        ),
+        (
+            "END_DATES_PER_HOUR",
+            "many",
+            "END_DATES_PER_HOUR takes 1 to 1000000 objects, and has something else",
+        ),
         ("UNUSUAL_ENDS", "-1", "UNUSUAL_ENDS takes 0 to 1000000 objects, and has something else"),
-        ("UNUSUAL_PRICE_PERCENT", "101", "UNUSUAL_PRICE_PERCENT takes 0 to 100 percent, and has something else"),
-        ("END_DATE_NEEDS_PLAN", "yes", "END_DATE_NEEDS_PLAN takes `true` or `false`, and has something else"),
+        (
+            "UNUSUAL_PRICE_PERCENT",
+            "101",
+            "UNUSUAL_PRICE_PERCENT takes 0 to 100 percent, and has something else",
+        ),
+        (
+            "END_DATE_NEEDS_PLAN",
+            "yes",
+            "END_DATE_NEEDS_PLAN takes `true` or `false`, and has something else",
+        ),
     ] {
         assert_eq!(safety(name, wrong), Err(ConfigProblems(vec![told.to_owned()])));
     }

@@ -4,7 +4,8 @@ use serde_json::{Map, Value as Json};
 
 use super::ids::M3terId;
 
-/// One object of m3ter, with its JSON as it was read: an update sends it back, overlaid with the mapped fields.
+/// One object of m3ter, with its JSON as it was read: an update sends it back, overlaid with the
+/// mapped fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActualObject {
     /// Its id.

@@ -81,7 +81,9 @@ impl Catalogued {
     /// Whether m3ter can have an object with such a code.
     pub fn allows(self, code: &str) -> bool {
         match self {
-            Self::Aggregation | Self::CompoundAggregation | Self::BillGroupingKey => is_identifier_code(code),
+            Self::Aggregation | Self::CompoundAggregation | Self::BillGroupingKey => {
+                is_identifier_code(code)
+            }
             _ => is_entity_code(code),
         }
     }
@@ -100,7 +102,9 @@ impl Catalog {
     /// The id under a code.
     pub fn id(&self, catalogued: Catalogued, code: &str) -> Option<M3terId> {
         match catalogued {
-            Catalogued::PlanTemplate => self.plan_templates.get(code).map(|template| template.id.clone()),
+            Catalogued::PlanTemplate => {
+                self.plan_templates.get(code).map(|template| template.id.clone())
+            }
             _ => self.ids.get(&catalogued)?.get(code).cloned(),
         }
     }
@@ -109,7 +113,13 @@ impl Catalog {
     pub fn codes(&self, catalogued: Catalogued) -> Vec<&str> {
         match catalogued {
             Catalogued::PlanTemplate => self.plan_templates.keys().map(String::as_str).collect(),
-            _ => self.ids.get(&catalogued).into_iter().flat_map(HashMap::keys).map(String::as_str).collect(),
+            _ => self
+                .ids
+                .get(&catalogued)
+                .into_iter()
+                .flat_map(HashMap::keys)
+                .map(String::as_str)
+                .collect(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Dates that say what they are.
 //!
-//! Salesforce's last day of service is part of the term; m3ter's ends are not (m3ter API, Contract and Commitment `endDate`).
+//! Salesforce's last day of service is part of the term; m3ter's ends are not (m3ter API, Contract
+//! and Commitment `endDate`).
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -47,15 +48,27 @@ mod tests {
 
     #[test]
     fn a_term_of_months_ends_on_the_same_day_or_the_month_s_last() {
-        assert_eq!(EndExclusive::months_from(date(2026, 1, 1), 12), Some(EndExclusive(date(2027, 1, 1))));
-        assert_eq!(EndExclusive::months_from(date(2026, 1, 31), 1), Some(EndExclusive(date(2026, 2, 28))));
+        assert_eq!(
+            EndExclusive::months_from(date(2026, 1, 1), 12),
+            Some(EndExclusive(date(2027, 1, 1)))
+        );
+        assert_eq!(
+            EndExclusive::months_from(date(2026, 1, 31), 1),
+            Some(EndExclusive(date(2026, 2, 28)))
+        );
         assert_eq!(EndExclusive::months_from(date(9999, 1, 1), 12), None);
     }
 
     #[test]
     fn midnight_follows_the_time_zone_also_when_the_clocks_change() {
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
-        assert_eq!(midnight(date(2026, 1, 1), &berlin).unwrap().to_string(), "2025-12-31T23:00:00Z");
-        assert_eq!(midnight(date(2026, 7, 1), &berlin).unwrap().to_string(), "2026-06-30T22:00:00Z");
+        assert_eq!(
+            midnight(date(2026, 1, 1), &berlin).unwrap().to_string(),
+            "2025-12-31T23:00:00Z"
+        );
+        assert_eq!(
+            midnight(date(2026, 7, 1), &berlin).unwrap().to_string(),
+            "2026-06-30T22:00:00Z"
+        );
     }
 }

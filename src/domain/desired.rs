@@ -1,4 +1,5 @@
-//! What a mapping makes of one Salesforce record: the objects that m3ter should hold, and what stands in the way.
+//! What a mapping makes of one Salesforce record: the objects that m3ter should hold, and what
+//! stands in the way.
 
 use super::entity::{EntityKind, ObjectKey};
 use super::finding::Finding;
@@ -27,11 +28,13 @@ pub struct DesiredObject {
     pub key: ObjectKey,
     /// m3ter's natural key for the object; a Commitment has none.
     pub code: Option<String>,
-    /// The code as it was typed, where `code` is what it means: 15 characters of a record's id, or something unseen around it.
+    /// The code as it was typed, where `code` is what it means: 15 characters of a record's id, or
+    /// something unseen around it.
     pub verbatim: Option<String>,
     /// What to do.
     pub intent: Intent,
-    /// Whether an object found under `code` that nothing links to this row is taken over or only referred to.
+    /// Whether an object found under `code` that nothing links to this row is taken over or only
+    /// referred to.
     pub on_found: OnFound,
     /// What a person should know although nothing is wrong.
     pub warnings: Vec<Warning>,
@@ -50,7 +53,8 @@ pub struct NaturalKey {
     pub verbatim: Option<String>,
 }
 
-/// A field by which records of one object belong together: a record joins the m3ter object of whoever has the same value.
+/// A field by which records of one object belong together: a record joins the m3ter object of
+/// whoever has the same value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedKey {
     /// The object of this record.
@@ -112,7 +116,8 @@ pub struct DesiredField {
     pub action: FieldAction,
     /// Sent on creation only.
     pub once: bool,
-    /// Where the value came from: a field path from the root (`Opportunity.Amount`), `constant`, or `Account of this sync`.
+    /// Where the value came from: a field path from the root (`Opportunity.Amount`), `constant`, or
+    /// `Account of this sync`.
     pub source: String,
 }
 
@@ -146,7 +151,11 @@ impl DesiredObject {
 
     /// By what it can be found.
     pub fn natural_key(&self) -> Option<NaturalKey> {
-        Some(NaturalKey { object: self.key.clone(), code: self.code.clone()?, verbatim: self.verbatim.clone() })
+        Some(NaturalKey {
+            object: self.key.clone(),
+            code: self.code.clone()?,
+            verbatim: self.verbatim.clone(),
+        })
     }
 
     /// Whether a m3ter code is one of its own.
@@ -169,10 +178,12 @@ impl DesiredObject {
 
     /// The value that the object should get in `field`.
     pub fn value(&self, field: &str) -> Option<&Value> {
-        self.fields().iter().find(|desired| desired.name == field).and_then(|desired| match &desired.action {
-            FieldAction::Set(value) => Some(value),
-            FieldAction::Clear => None,
-        })
+        self.fields().iter().find(|desired| desired.name == field).and_then(
+            |desired| match &desired.action {
+                FieldAction::Set(value) => Some(value),
+                FieldAction::Clear => None,
+            },
+        )
     }
 
     /// The objects of the same sync that this one refers to.

@@ -27,7 +27,13 @@ pub enum BillingEntity {
 
 impl BillingEntity {
     /// All kinds, in the order of results.
-    pub const ALL: [Self; 5] = [Self::Contract, Self::Prepayment, Self::Pricings, Self::CounterPricings, Self::AccountPlan];
+    pub const ALL: [Self; 5] = [
+        Self::Contract,
+        Self::Prepayment,
+        Self::Pricings,
+        Self::CounterPricings,
+        Self::AccountPlan,
+    ];
 
     /// The word in requests, ours and m3ter's.
     pub fn word(self) -> &'static str {
@@ -90,7 +96,9 @@ pub enum EndDate {
 
 /// The text is neither a date nor a date-time with an offset.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an end date (`2026-12-31`, or `2026-12-31T00:00:00Z` with a time and an offset)")]
+#[error(
+    "`{0}` is not an end date (`2026-12-31`, or `2026-12-31T00:00:00Z` with a time and an offset)"
+)]
 pub struct InvalidEndDate(String);
 
 impl EndDate {
@@ -98,7 +106,8 @@ impl EndDate {
     pub fn parse(text: &str) -> Result<Self, InvalidEndDate> {
         let text = trimmed(text);
         let invalid = || InvalidEndDate(shown::word(text));
-        let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let is_date =
+            text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
         if is_date {
             return text.parse().map(Self::Day).map_err(|_| invalid());
         }
@@ -135,10 +144,17 @@ pub struct EndDateOrder {
 }
 
 impl fmt::Display for EndDateOrder {
-    /// On the line of an audit log: `endDate=2026-12-31 billingEntities=CONTRACT,ACCOUNTPLAN applyToChildren=false`.
+    /// On the line of an audit log: `endDate=2026-12-31 billingEntities=CONTRACT,ACCOUNTPLAN
+    /// applyToChildren=false`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entities = self.entities.iter().map(|entity| entity.word()).collect::<Vec<_>>().join(",");
-        write!(f, "endDate={} billingEntities={entities} applyToChildren={}", self.end_date, self.children == Children::Included)
+        let entities =
+            self.entities.iter().map(|entity| entity.word()).collect::<Vec<_>>().join(",");
+        write!(
+            f,
+            "endDate={} billingEntities={entities} applyToChildren={}",
+            self.end_date,
+            self.children == Children::Included
+        )
     }
 }
 
@@ -165,16 +181,33 @@ mod tests {
             ("2026-12-31T00:00:00.000+0000", "2026-12-31T00:00:00Z"),
             ("2026-12-31T00:00:00+01:00", "2026-12-30T23:00:00Z"),
         ] {
-            assert_eq!(EndDate::parse(text).unwrap().instant(&berlin).unwrap().to_string(), instant, "{text}");
+            assert_eq!(
+                EndDate::parse(text).unwrap().instant(&berlin).unwrap().to_string(),
+                instant,
+                "{text}"
+            );
         }
-        for text in ["", "soon", "2026-02-30", "31.12.2026", "2026-12-31T00:00:00", "20261231", "2026-12", "99999-01-01", "12/31/2026"] {
+        for text in [
+            "",
+            "soon",
+            "2026-02-30",
+            "31.12.2026",
+            "2026-12-31T00:00:00",
+            "20261231",
+            "2026-12",
+            "99999-01-01",
+            "12/31/2026",
+        ] {
             assert!(EndDate::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_word_means_a_kind_without_regard_to_case() {
-        assert_eq!(BillingEntity::from_word("counter_pricings"), Some(BillingEntity::CounterPricings));
+        assert_eq!(
+            BillingEntity::from_word("counter_pricings"),
+            Some(BillingEntity::CounterPricings)
+        );
         assert_eq!(BillingEntity::from_word(" CONTRACT "), Some(BillingEntity::Contract));
         assert_eq!(BillingEntity::from_word("COMMITMENT"), None);
     }

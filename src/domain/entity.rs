@@ -25,7 +25,14 @@ pub enum EntityKind {
 
 impl EntityKind {
     /// All kinds, in the order of results.
-    pub const ALL: [Self; 6] = [Self::Account, Self::Contract, Self::Commitment, Self::Plan, Self::Pricing, Self::AccountPlan];
+    pub const ALL: [Self; 6] = [
+        Self::Account,
+        Self::Contract,
+        Self::Commitment,
+        Self::Plan,
+        Self::Pricing,
+        Self::AccountPlan,
+    ];
 
     /// The name in results, as in `objectName`.
     pub fn name(self) -> &'static str {
@@ -63,7 +70,8 @@ impl fmt::Display for EntityKind {
     }
 }
 
-/// Which object of a deal: its kind, the Salesforce row it comes from, and a key where one row has several of a kind.
+/// Which object of a deal: its kind, the Salesforce row it comes from, and a key where one row has
+/// several of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectKey {
     /// The kind of m3ter object.

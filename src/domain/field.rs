@@ -1,7 +1,8 @@
 //! The fields of the six entities: type, limits, and what a later sync may do with them.
 //!
-//! One table per entity. The mapping checks its keys and constants against it, the comparison reads what a difference means,
-//! and an update leaves the response-only fields out. Source: m3ter API, the `…Request` and `…Response` schemas.
+//! One table per entity. The mapping checks its keys and constants against it, the comparison reads
+//! what a difference means, and an update leaves the response-only fields out. Source: m3ter API,
+//! the `…Request` and `…Response` schemas.
 
 use rust_decimal::Decimal;
 
@@ -28,7 +29,8 @@ pub enum FieldType {
         /// Characters.
         max: usize,
     },
-    /// A code by m3ter's rule for entities: 1 to 80 characters, no control characters, inner plain spaces only.
+    /// A code by m3ter's rule for entities: 1 to 80 characters, no control characters, inner plain
+    /// spaces only.
     Code,
     /// An e-mail address.
     Email,
@@ -107,7 +109,8 @@ pub enum OnDifference {
     Identity,
 }
 
-/// The lines of m3ter's address, in order, with the characters they hold (`None`: no limit is documented).
+/// The lines of m3ter's address, in order, with the characters they hold (`None`: no limit is
+/// documented).
 pub const ADDRESS_PARTS: [(&str, Option<usize>); 8] = [
     ("addressLine1", Some(50)),
     ("addressLine2", Some(50)),
@@ -127,7 +130,13 @@ pub const MOST_CUSTOM_FIELDS: usize = 100;
 pub const MOST_LIST_ENTRIES: usize = 100;
 
 const CHILD_BILLING_MODES: &[&str] = &["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"];
-const LINE_ITEM_TYPES: &[&str] = &["STANDING_CHARGE", "USAGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"];
+const LINE_ITEM_TYPES: &[&str] = &[
+    "STANDING_CHARGE",
+    "USAGE",
+    "MINIMUM_SPEND",
+    "COUNTER_RUNNING_TOTAL_CHARGE",
+    "COUNTER_ADJUSTMENT_DEBIT",
+];
 const ANY_AMOUNT: FieldType = FieldType::Decimal { minimum: Minimum::None };
 const ZERO_OR_MORE: FieldType = FieldType::Decimal { minimum: Minimum::Zero };
 const DESCRIPTION: FieldType = FieldType::Text { max: 200 };
@@ -264,7 +273,8 @@ const ACCOUNT_PLAN: &[FieldSpec] = &[
 ];
 
 /// What every response carries beside the fields of the request; `version` goes back on an update.
-const RESPONSE_ONLY: [&str; 5] = ["id", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy"];
+const RESPONSE_ONLY: [&str; 5] =
+    ["id", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy"];
 
 impl EntityKind {
     /// The fields that a mapping may set.
@@ -296,7 +306,8 @@ impl EntityKind {
     }
 }
 
-/// Whether `code` keeps to m3ter's rule for entity codes: 1 to 80 characters, no control characters, spaces only inside.
+/// Whether `code` keeps to m3ter's rule for entity codes: 1 to 80 characters, no control
+/// characters, spaces only inside.
 pub fn is_entity_code(code: &str) -> bool {
     let characters = code.chars().count();
     (1..=80).contains(&characters)
@@ -305,27 +316,37 @@ pub fn is_entity_code(code: &str) -> bool {
         && code.chars().all(|c| c == ' ' || !(c.is_control() || c.is_whitespace()))
 }
 
-/// Whether `code` keeps to m3ter's rule for aggregations and picklists: letters, `_`, `$` and digits, no digit first, at most 80.
+/// Whether `code` keeps to m3ter's rule for aggregations and picklists: letters, `_`, `$` and
+/// digits, no digit first, at most 80.
 pub fn is_identifier_code(code: &str) -> bool {
     let is_start = |c: char| c.is_alphabetic() || c == '_' || c == '$';
-    code.chars().count() <= 80 && code.chars().next().is_some_and(is_start) && code.chars().all(|c| is_start(c) || c.is_ascii_digit())
+    code.chars().count() <= 80
+        && code.chars().next().is_some_and(is_start)
+        && code.chars().all(|c| is_start(c) || c.is_ascii_digit())
 }
 
-/// Whether a text has the form of an e-mail address: what the rule for such a field allows, not whether anybody reads it.
+/// Whether a text has the form of an e-mail address: what the rule for such a field allows, not
+/// whether anybody reads it.
 pub fn is_email(text: &str) -> bool {
     let is_part = |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-');
     let is_word = |part: &str| {
         !part.is_empty()
             && part.chars().all(|c| {
                 c.is_alphanumeric()
-                    || c.is_ascii_punctuation() && !matches!(c, '@' | '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | ']' | '\\')
+                    || c.is_ascii_punctuation()
+                        && !matches!(
+                            c,
+                            '@' | '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | ']' | '\\'
+                        )
             })
     };
     text.rsplit_once('@').is_some_and(|(name, host)| {
         name.chars().count() <= 64
             && name.split('.').all(is_word)
             && host.contains('.')
-            && host.split('.').all(|part| is_part(part) && part.chars().all(|c| c.is_alphanumeric() || c == '-'))
+            && host
+                .split('.')
+                .all(|part| is_part(part) && part.chars().all(|c| c.is_alphanumeric() || c == '-'))
     })
 }
 
@@ -335,12 +356,18 @@ mod tests {
 
     #[test]
     fn an_e_mail_address_has_a_name_and_a_host_of_several_parts() {
-        for good in ["a@b.example", "jane.doe+billing@acme-corp.co.uk", "o'neil@x.io", "jörg@müller.example", "a_b%c@1.de"] {
+        for good in [
+            "a@b.example",
+            "jane.doe+billing@acme-corp.co.uk",
+            "o'neil@x.io",
+            "jörg@müller.example",
+            "a_b%c@1.de",
+        ] {
             assert!(is_email(good), "{good}");
         }
         for bad in [
-            "", "a", "a@b", "@b.c", "a@.", "a@b.", "a@.c", "a@b..c", "a b@c.d", "a@b c.d", ".a@b.c", "a.@b.c", "a..b@c.d", "a@-b.c",
-            "a,b@c.d", "<a@b.c>", "a@b@c.d",
+            "", "a", "a@b", "@b.c", "a@.", "a@b.", "a@.c", "a@b..c", "a b@c.d", "a@b c.d",
+            ".a@b.c", "a.@b.c", "a..b@c.d", "a@-b.c", "a,b@c.d", "<a@b.c>", "a@b@c.d",
         ] {
             assert!(!is_email(bad), "{bad}");
         }
@@ -367,7 +394,11 @@ mod tests {
     fn a_field_stands_once_in_its_table() {
         for kind in EntityKind::ALL {
             for (index, field) in kind.fields().iter().enumerate() {
-                assert!(kind.fields()[..index].iter().all(|other| other.name != field.name), "{kind} {}", field.name);
+                assert!(
+                    kind.fields()[..index].iter().all(|other| other.name != field.name),
+                    "{kind} {}",
+                    field.name
+                );
             }
         }
     }

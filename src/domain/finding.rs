@@ -19,7 +19,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding with its sentence and its remedy, in which no e-mail address is left and no character is unseen.
+    /// A finding with its sentence and its remedy, in which no e-mail address is left and no
+    /// character is unseen.
     pub fn new(code: FindingCode, message: impl AsRef<str>, remedy: impl AsRef<str>) -> Self {
         let shown = |text: &str| visible(&without_emails(text)).into_owned();
         Self { code, message: shown(message.as_ref()), remedy: shown(remedy.as_ref()) }
@@ -87,7 +88,8 @@ pub enum FindingCode {
     RowNotVisible,
     /// m3ter did not end a billing entity.
     EndDateFailed,
-    /// Salesforce says a later end than when end dating ended the object, and the mapping leaves that to an operator.
+    /// Salesforce says a later end than when end dating ended the object, and the mapping leaves
+    /// that to an operator.
     Ended,
     /// What would be written of it is not what the approved plan says.
     PlanChanged,

@@ -10,8 +10,9 @@ use super::text::trimmed;
 
 /// A Salesforce record id in its 18-character form.
 ///
-/// Parsing accepts the 15-character form, which it completes, and refuses an 18-character one whose ending does not fit:
-/// repairing it could name another record. Source: Salesforce Object Reference, "Record Type and ID field types".
+/// Parsing accepts the 15-character form, which it completes, and refuses an 18-character one whose
+/// ending does not fit: repairing it could name another record. Source: Salesforce Object
+/// Reference, "Record Type and ID field types".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SalesforceId(String);
@@ -22,11 +23,13 @@ pub struct SalesforceId(String);
 pub struct InvalidSalesforceId(pub String);
 
 impl SalesforceId {
-    /// Parses a 15- or 18-character id; white space and unseen characters around it are not part of it.
+    /// Parses a 15- or 18-character id; white space and unseen characters around it are not part of
+    /// it.
     pub fn parse(text: &str) -> Result<Self, InvalidSalesforceId> {
         let text = trimmed(text);
         let invalid = || InvalidSalesforceId(shown::word(text));
-        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) || !matches!(text.len(), 15 | 18) {
+        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) || !matches!(text.len(), 15 | 18)
+        {
             return Err(invalid());
         }
         let (base, ending) = text.split_at(15);
@@ -48,14 +51,18 @@ impl SalesforceId {
     }
 }
 
-/// Three characters, one for each block of five; bit `i` is set where character `i` of the block is a capital letter.
+/// Three characters, one for each block of five; bit `i` is set where character `i` of the block is
+/// a capital letter.
 fn checksum(base: &str) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
     base.as_bytes()
         .chunks(5)
         .map(|block| {
-            let index =
-                block.iter().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase()).fold(0, |bits, (position, _)| bits | 1 << position);
+            let index = block
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| byte.is_ascii_uppercase())
+                .fold(0, |bits, (position, _)| bits | 1 << position);
             char::from(ALPHABET[index])
         })
         .collect()
@@ -95,7 +102,11 @@ impl M3terId {
     /// Parses a UUID of 36 characters; its letters keep their case.
     pub fn parse(text: &str) -> Result<Self, InvalidM3terId> {
         let text = trimmed(text);
-        if text.len() == 36 && Uuid::try_parse(text).is_ok() { Ok(Self(text.to_owned())) } else { Err(InvalidM3terId(shown::word(text))) }
+        if text.len() == 36 && Uuid::try_parse(text).is_ok() {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidM3terId(shown::word(text)))
+        }
     }
 
     /// The 36 characters.
@@ -163,7 +174,15 @@ mod tests {
 
     #[test]
     fn what_is_not_an_id_is_refused() {
-        for text in ["", "abc", "006S900000795MMIA", "006S900000795MMIAZ", "006s900000795mmiay", "006S900000795'-", "006S900000795MÉ"] {
+        for text in [
+            "",
+            "abc",
+            "006S900000795MMIA",
+            "006S900000795MMIAZ",
+            "006s900000795mmiay",
+            "006S900000795'-",
+            "006S900000795MÉ",
+        ] {
             assert!(SalesforceId::parse(text).is_err(), "{text}");
         }
     }

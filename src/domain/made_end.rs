@@ -1,4 +1,5 @@
-//! An end that end dating made, as it is remembered: while Salesforce says no later end than it said then, a sync leaves it.
+//! An end that end dating made, as it is remembered: while Salesforce says no later end than it
+//! said then, a sync leaves it.
 
 use std::fmt;
 

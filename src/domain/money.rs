@@ -1,7 +1,8 @@
-//! Numbers: exact decimals from Salesforce's JSON on, and at the wire the double that m3ter keeps of each.
+//! Numbers: exact decimals from Salesforce's JSON on, and at the wire the double that m3ter keeps
+//! of each.
 //!
-//! m3ter's API document gives its numbers the format `double`. So the nearest double is what is sent, and what m3ter holds is equal
-//! if it is the same double: digits beyond that are nobody's.
+//! m3ter's API document gives its numbers the format `double`. So the nearest double is what is
+//! sent, and what m3ter holds is equal if it is the same double: digits beyond that are nobody's.
 
 use std::fmt;
 
@@ -55,7 +56,8 @@ pub fn exact_decimal(text: &str) -> Option<Decimal> {
     Decimal::try_from_i128_with_scale(mantissa.mantissa().checked_mul(power)?, 0).ok()
 }
 
-/// Reads a number, exactly where its digits fit; else the nearest decimal, as long as that has the digits of a double.
+/// Reads a number, exactly where its digits fit; else the nearest decimal, as long as that has the
+/// digits of a double.
 ///
 /// # Errors
 ///
@@ -66,7 +68,11 @@ pub fn read_decimal(text: &str) -> Result<Decimal, NoDecimal> {
     }
     let text = trimmed(text);
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let exponent = exponent.parse::<i64>().ok().filter(|exponent| exponent.abs() < i64::from(i32::MAX)).ok_or(NoDecimal::NotANumber)?;
+    let exponent = exponent
+        .parse::<i64>()
+        .ok()
+        .filter(|exponent| exponent.abs() < i64::from(i32::MAX))
+        .ok_or(NoDecimal::NotANumber)?;
     let (is_negative, unsigned) = match mantissa.strip_prefix('-') {
         Some(unsigned) => (true, unsigned),
         None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
@@ -115,7 +121,8 @@ pub fn product(one: Decimal, other: Decimal) -> Result<Decimal, NoDecimal> {
         columns[place - 1] += columns[place] / 10;
         columns[place] %= 10;
     }
-    let digits: Vec<u8> = columns.into_iter().filter_map(|digit| u8::try_from(digit).ok()).collect();
+    let digits: Vec<u8> =
+        columns.into_iter().filter_map(|digit| u8::try_from(digit).ok()).collect();
     let point = length(&digits) - i64::from(one.scale()) - i64::from(other.scale());
     nearest_decimal(one.is_sign_negative() != other.is_sign_negative(), &digits, point)
 }
@@ -145,17 +152,21 @@ fn digits_of(decimal: Decimal) -> Vec<u8> {
 
 /// The decimal nearest to `0.d1d2d3… × 10^point`, half to even.
 fn nearest_decimal(is_negative: bool, digits: &[u8], point: i64) -> Result<Decimal, NoDecimal> {
-    let Some(leading) = digits.iter().position(|digit| *digit != 0) else { return Ok(Decimal::ZERO) };
+    let Some(leading) = digits.iter().position(|digit| *digit != 0) else {
+        return Ok(Decimal::ZERO);
+    };
     let point = point - length(&digits[..leading]);
     let digits = &digits[leading..];
-    let significant = digits.iter().rposition(|digit| *digit != 0).map_or(0, |last| length(&digits[..=last]));
+    let significant =
+        digits.iter().rposition(|digit| *digit != 0).map_or(0, |last| length(&digits[..=last]));
     let most = MOST_DIGITS.min(i64::from(Decimal::MAX_SCALE) + point);
     if most < significant.min(DIGITS_OF_A_DOUBLE) {
         return Err(NoDecimal::TooSmall);
     }
     // Zeros at the end are kept as they were written, as far as there is room.
     let kept = usize::try_from(most.min(length(digits))).unwrap_or_default();
-    let mantissa = digits[..kept].iter().fold(0_i128, |mantissa, digit| mantissa * 10 + i128::from(*digit));
+    let mantissa =
+        digits[..kept].iter().fold(0_i128, |mantissa, digit| mantissa * 10 + i128::from(*digit));
     let rest = &digits[kept..];
     let rounds_up = match rest.first() {
         Some(5) => rest[1..].iter().any(|digit| *digit != 0) || mantissa % 2 == 1,
@@ -165,11 +176,15 @@ fn nearest_decimal(is_negative: bool, digits: &[u8], point: i64) -> Result<Decim
     let mantissa = mantissa + i128::from(rounds_up);
     let scale = length(&digits[..kept]) - point;
     let mantissa = match u32::try_from(-scale) {
-        Ok(zeros) => 10_i128.checked_pow(zeros).and_then(|power| mantissa.checked_mul(power)).ok_or(NoDecimal::TooLarge)?,
+        Ok(zeros) => 10_i128
+            .checked_pow(zeros)
+            .and_then(|power| mantissa.checked_mul(power))
+            .ok_or(NoDecimal::TooLarge)?,
         Err(_) => mantissa,
     };
     let signed = if is_negative { -mantissa } else { mantissa };
-    Decimal::try_from_i128_with_scale(signed, u32::try_from(scale).unwrap_or_default()).map_err(|_| NoDecimal::TooLarge)
+    Decimal::try_from_i128_with_scale(signed, u32::try_from(scale).unwrap_or_default())
+        .map_err(|_| NoDecimal::TooLarge)
 }
 
 /// The JSON number with exactly the digits of `decimal`: for values on their way, not for m3ter.
@@ -177,7 +192,8 @@ pub fn exact_json(decimal: Decimal) -> Value {
     json(decimal.to_string())
 }
 
-/// The double nearest to a decimal, from the decimal's own digits: arithmetic would round more than once.
+/// The double nearest to a decimal, from the decimal's own digits: arithmetic would round more than
+/// once.
 pub fn nearest_double(decimal: Decimal) -> f64 {
     // Minus nothing is nothing.
     decimal.to_string().parse::<f64>().unwrap_or(f64::NAN) + 0.0
@@ -199,7 +215,10 @@ pub fn double_in_json(value: &Value) -> Option<f64> {
 }
 
 /// Whether what m3ter holds is `decimal`: the same double.
-#[expect(clippy::float_cmp, reason = "both are the nearest double of a text, and the same one is what is asked for")]
+#[expect(
+    clippy::float_cmp,
+    reason = "both are the nearest double of a text, and the same one is what is asked for"
+)]
 pub fn is_held_as(decimal: Decimal, held: &Value) -> bool {
     double_in_json(held).is_some_and(|held| held == nearest_double(decimal))
 }
@@ -237,7 +256,14 @@ mod tests {
             assert_eq!(exact_decimal(written).unwrap().to_string(), read, "{written}");
             assert_eq!(read_decimal(written).unwrap().to_string(), read, "{written}");
         }
-        for not_exact in ["", "abc", "1e400", "1e-400", "12345678901234567890123456789012345", "0.12345678901234567890123456789012"] {
+        for not_exact in [
+            "",
+            "abc",
+            "1e400",
+            "1e-400",
+            "12345678901234567890123456789012345",
+            "0.12345678901234567890123456789012",
+        ] {
             assert_eq!(exact_decimal(not_exact), None, "{not_exact}");
         }
     }
@@ -259,7 +285,14 @@ mod tests {
             (".", Err(NoDecimal::NotANumber)),
             ("1.2.3", Err(NoDecimal::NotANumber)),
         ] {
-            assert_eq!(read_decimal(written).map(|decimal| decimal.to_string()).as_deref().map_err(|why| *why), read, "{written}");
+            assert_eq!(
+                read_decimal(written)
+                    .map(|decimal| decimal.to_string())
+                    .as_deref()
+                    .map_err(|why| *why),
+                read,
+                "{written}"
+            );
         }
     }
 
@@ -277,9 +310,20 @@ mod tests {
             assert_eq!(product.as_deref().map_err(|why| *why), result, "{one} × {other}");
         }
         assert_eq!(quotient(decimal("1"), decimal("0")), None);
-        assert_eq!(quotient(decimal("1"), decimal("3")).unwrap().unwrap().to_string(), "0.3333333333333333333333333333");
-        assert_eq!(quotient(decimal("1"), decimal("10000000000000000000000000000")).unwrap().map(|n| n.is_zero()), Ok(false));
-        assert_eq!(quotient(decimal("1"), decimal("30000000000000000000")).unwrap(), Err(NoDecimal::TooSmall));
+        assert_eq!(
+            quotient(decimal("1"), decimal("3")).unwrap().unwrap().to_string(),
+            "0.3333333333333333333333333333"
+        );
+        assert_eq!(
+            quotient(decimal("1"), decimal("10000000000000000000000000000"))
+                .unwrap()
+                .map(|n| n.is_zero()),
+            Ok(false)
+        );
+        assert_eq!(
+            quotient(decimal("1"), decimal("30000000000000000000")).unwrap(),
+            Err(NoDecimal::TooSmall)
+        );
     }
 
     #[test]
@@ -303,7 +347,8 @@ mod tests {
         for held in ["0.00001", "1.0E-5", "1e-5", "0.000010000000000000000001", "\"0.00001\""] {
             assert!(is_held_as(price, &serde_json::from_str(held).unwrap()), "{held}");
         }
-        for other in ["0.000010000000000000002", "1E-30", "1.7E308", "null", "\"NaN\"", "[0.00001]"] {
+        for other in ["0.000010000000000000002", "1E-30", "1.7E308", "null", "\"NaN\"", "[0.00001]"]
+        {
             assert!(!is_held_as(price, &serde_json::from_str(other).unwrap()), "{other}");
         }
     }

@@ -30,8 +30,8 @@ pub struct ChildRelationship {
     pub sobject: String,
     /// Their field that names the record above (`OpportunityId`).
     pub field: String,
-    /// Whether they are deleted with the record above: they are its parts, and visible where it is. Else they only look up to it, and may
-    /// be hidden or moved one by one.
+    /// Whether they are deleted with the record above: they are its parts, and visible where it is.
+    /// Else they only look up to it, and may be hidden or moved one by one.
     pub cascade_delete: bool,
 }
 
@@ -40,7 +40,8 @@ pub struct ChildRelationship {
 pub struct OrgField {
     /// The API name, as the org spells it.
     pub name: String,
-    /// Salesforce's field type: `string`, `currency`, `double`, `percent`, `date`, `datetime`, `boolean`, `picklist`, `reference`, …
+    /// Salesforce's field type: `string`, `currency`, `double`, `percent`, `date`, `datetime`,
+    /// `boolean`, `picklist`, `reference`, …
     pub field_type: String,
     /// Most characters a text field holds; 0 where it does not apply.
     pub length: usize,
@@ -74,18 +75,26 @@ impl SObject {
         self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
     }
 
-    /// The sObject that the parent relationship `name` leads to; the first where it could be several.
+    /// The sObject that the parent relationship `name` leads to; the first where it could be
+    /// several.
     pub fn parent(&self, name: &str) -> Option<&str> {
         self.fields
             .iter()
-            .find(|field| field.relationship_name.as_deref().is_some_and(|relationship| relationship.eq_ignore_ascii_case(name)))
+            .find(|field| {
+                field
+                    .relationship_name
+                    .as_deref()
+                    .is_some_and(|relationship| relationship.eq_ignore_ascii_case(name))
+            })
             .and_then(|field| field.reference_to.first())
             .map(String::as_str)
     }
 
     /// The child relationship `name`.
     pub fn child_relationship(&self, name: &str) -> Option<&ChildRelationship> {
-        self.child_relationships.iter().find(|relationship| relationship.name.eq_ignore_ascii_case(name))
+        self.child_relationships
+            .iter()
+            .find(|relationship| relationship.name.eq_ignore_ascii_case(name))
     }
 
     /// The sObject of the child relationship `name`.

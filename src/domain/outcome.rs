@@ -1,6 +1,7 @@
 //! The answer about one record: the result that callers read.
 //!
-//! The names and words are the contract of `POST /sync-to-m3ter`; `openapi.yaml` describes the same shape.
+//! The names and words are the contract of `POST /sync-to-m3ter`; `openapi.yaml` describes the same
+//! shape.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
@@ -39,7 +40,8 @@ pub struct SyncResult {
     pub sync_run_id: Option<String>,
     /// Whether nothing was to be written.
     pub dry_run: bool,
-    /// In a dry run, and where a plan was refused: the hash of what would be written, to be given back as `expectedPlan`.
+    /// In a dry run, and where a plan was refused: the hash of what would be written, to be given
+    /// back as `expectedPlan`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_hash: Option<String>,
     /// Whether the record's own status fields say now how this sync ended.
@@ -248,7 +250,8 @@ pub enum ErrorCode {
     RecordDeleted,
     /// The integration user may not see the record.
     RecordNotAccessible,
-    /// The mapping's `only_when` does not hold for the record, or its `ready_when` before its first sync.
+    /// The mapping's `only_when` does not hold for the record, or its `ready_when` before its first
+    /// sync.
     RecordNotReady,
     /// The mapping names a field that the org does not show.
     MappingInvalid,
@@ -369,7 +372,11 @@ impl SyncResult {
     }
 
     /// The result of a sync that failed, with what was done before.
-    pub fn failed(failure: &Failure, object_results: Vec<ObjectResult>, warnings: Vec<Warning>) -> Self {
+    pub fn failed(
+        failure: &Failure,
+        object_results: Vec<ObjectResult>,
+        warnings: Vec<Warning>,
+    ) -> Self {
         Self {
             success: false,
             sync_status: SyncStatus::Failed,
@@ -387,7 +394,8 @@ impl SyncResult {
         self.attention = attention(&self.object_results, &self.warnings);
     }
 
-    /// The result as it is kept: without what tells who a person is. An Account may be one: what would change in it is left out.
+    /// The result as it is kept: without what tells who a person is. An Account may be one: what
+    /// would change in it is left out.
     #[must_use]
     pub fn for_history(&self) -> Self {
         let mut kept = self.clone();
@@ -408,7 +416,12 @@ impl ObjectResult {
     }
 
     /// A result about an object of whatever kind, which may be none of the six.
-    pub fn named(object_name: &str, row: &SalesforceId, action: Action, message: impl Into<String>) -> Self {
+    pub fn named(
+        object_name: &str,
+        row: &SalesforceId,
+        action: Action,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             object_name: object_name.to_owned(),
             success: !matches!(action, Action::Skipped | Action::Failed),
@@ -427,7 +440,9 @@ impl ObjectResult {
     #[must_use]
     pub fn for_history(&self) -> Self {
         let mut kept = self.clone();
-        if let Some(changes) = kept.changes.as_mut().filter(|_| self.kind() == Some(EntityKind::Account)) {
+        if let Some(changes) =
+            kept.changes.as_mut().filter(|_| self.kind() == Some(EntityKind::Account))
+        {
             for change in changes {
                 change.old_value = change.old_value.take().map(|_| HIDDEN.to_owned());
                 change.new_value = change.new_value.take().map(|_| HIDDEN.to_owned());
@@ -450,7 +465,8 @@ impl ObjectResult {
 
 fn attention(results: &[ObjectResult], warnings: &[Warning]) -> Vec<String> {
     let all = results.iter().flat_map(|result| &result.warnings).chain(warnings);
-    let codes: BTreeSet<&str> = all.filter_map(|warning| warning.attention.map(Attention::as_str)).collect();
+    let codes: BTreeSet<&str> =
+        all.filter_map(|warning| warning.attention.map(Attention::as_str)).collect();
     codes.into_iter().map(ToOwned::to_owned).collect()
 }
 
@@ -461,7 +477,10 @@ fn concatenate(results: &[ObjectResult]) -> String {
             text.push('\n');
         }
         let ObjectResult { object_name, success, message, salesforce_id, .. } = result;
-        let _ = write!(text, "Object: {object_name}, Success: {success}, Message: {message}, Salesforce ID: {salesforce_id}");
+        let _ = write!(
+            text,
+            "Object: {object_name}, Success: {success}, Message: {message}, Salesforce ID: {salesforce_id}"
+        );
     }
     text
 }
@@ -473,21 +492,36 @@ mod tests {
 
     #[test]
     fn what_tells_who_a_person_is_is_not_kept() {
-        let key = |kind| ObjectKey { kind, row: SalesforceId::parse("001S900000RzsIU").unwrap(), key: String::new() };
+        let key = |kind| ObjectKey {
+            kind,
+            row: SalesforceId::parse("001S900000RzsIU").unwrap(),
+            key: String::new(),
+        };
         let change = FieldChange {
             field: "name".to_owned(),
             old_value: None,
             new_value: Some("Jane Doe".to_owned()),
             source: "Account.Name".to_owned(),
         };
-        let mut account = ObjectResult::new(&key(EntityKind::Account), Action::Updated, "Would be updated: name → Jane Doe");
+        let mut account = ObjectResult::new(
+            &key(EntityKind::Account),
+            Action::Updated,
+            "Would be updated: name → Jane Doe",
+        );
         account.changes = Some(vec![change.clone()]);
         account.warnings.push("jane@acme.example is new".into());
-        let mut contract = ObjectResult::new(&key(EntityKind::Contract), Action::Failed, "no: jane@acme.example");
+        let mut contract =
+            ObjectResult::new(&key(EntityKind::Contract), Action::Failed, "no: jane@acme.example");
         contract.changes = Some(vec![FieldChange { new_value: Some("12.5".to_owned()), ..change }]);
-        let kept = SyncResult::ended(vec![account, contract], vec!["ask bob@acme.example".into()]).for_history();
+        let kept = SyncResult::ended(vec![account, contract], vec!["ask bob@acme.example".into()])
+            .for_history();
         let text = serde_json::to_string(&kept).unwrap();
         assert!(!text.contains("Jane") && !text.contains("acme.example"), "{text}");
-        assert!(text.contains("Would be updated") && text.contains("12.5") && text.contains("Account.Name"), "{text}");
+        assert!(
+            text.contains("Would be updated")
+                && text.contains("12.5")
+                && text.contains("Account.Name"),
+            "{text}"
+        );
     }
 }

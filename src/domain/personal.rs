@@ -7,7 +7,8 @@ const SHOWN_CHARACTERS: usize = 60;
 /// What stands for a value that is not repeated.
 pub const NOT_SHOWN: &str = "(not shown)";
 
-/// A value of a Salesforce field as a sentence repeats it: its beginning, or nothing of it where the field is one of a person.
+/// A value of a Salesforce field as a sentence repeats it: its beginning, or nothing of it where
+/// the field is one of a person.
 pub fn shown(path: &str, value: &str) -> String {
     if is_of_a_person(path) {
         return NOT_SHOWN.to_owned();
@@ -22,10 +23,17 @@ fn is_of_a_person(path: &str) -> bool {
     let Some((field, parents)) = names.split_last() else { return false };
     let is_person = |parent: &String| {
         let parent = parent.trim_end_matches("__r");
-        ["owner", "createdby", "lastmodifiedby", "user", "manager", "contact"].iter().any(|person| parent.ends_with(person))
+        ["owner", "createdby", "lastmodifiedby", "user", "manager", "contact"]
+            .iter()
+            .any(|person| parent.ends_with(person))
     };
-    let is_name = matches!(field.as_str(), "firstname" | "lastname" | "middlename" | "salutation" | "username");
-    is_name || ["email", "phone", "fax"].iter().any(|word| field.contains(word)) || field == "name" && parents.last().is_some_and(is_person)
+    let is_name = matches!(
+        field.as_str(),
+        "firstname" | "lastname" | "middlename" | "salutation" | "username"
+    );
+    is_name
+        || ["email", "phone", "fax"].iter().any(|word| field.contains(word))
+        || field == "name" && parents.last().is_some_and(is_person)
 }
 
 /// The text with each e-mail address replaced.

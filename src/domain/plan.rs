@@ -1,8 +1,10 @@
-//! A plan: what a run would write, as a set that two runs agree on whenever they would write the same.
+//! A plan: what a run would write, as a set that two runs agree on whenever they would write the
+//! same.
 //!
-//! Of each change of a field there is a digest over kind, row, object, action, field, old and new value. What is not written is not in
-//! it: no version numbers, no times of reading, no warnings. A date that was reckoned from today is, so a plan is of its day. A plan can
-//! be kept without keeping what it says: nobody's name or address can be read from it.
+//! Of each change of a field there is a digest over kind, row, object, action, field, old and new
+//! value. What is not written is not in it: no version numbers, no times of reading, no warnings. A
+//! date that was reckoned from today is, so a plan is of its day. A plan can be kept without
+//! keeping what it says: nobody's name or address can be read from it.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
@@ -19,7 +21,8 @@ const VERSION: u8 = 1;
 const KEPT_BYTES: usize = 16;
 const HASH_BYTES: usize = 33;
 
-/// What a dry run calls `planHash` and a request `expectedPlan`: a version byte, and the SHA-256 of a plan.
+/// What a dry run calls `planHash` and a request `expectedPlan`: a version byte, and the SHA-256 of
+/// a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlanHash([u8; HASH_BYTES]);
 
@@ -166,7 +169,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit =
+        |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let digits: Vec<u8> = text.bytes().map(|byte| digit(&byte)).collect::<Option<_>>()?;
     let (pairs, rest) = digits.as_chunks::<2>();
     rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
@@ -214,7 +218,11 @@ mod tests {
             PlannedChange { old: Some("1200"), new: Some("015000"), ..CHANGE },
             PlannedChange { row: "006S900000795MMIAY1", key: "", ..CHANGE },
         ];
-        let plans: Vec<Plan> = [CHANGE].iter().chain(&others).map(|change| plan(std::slice::from_ref(change))).collect();
+        let plans: Vec<Plan> = [CHANGE]
+            .iter()
+            .chain(&others)
+            .map(|change| plan(std::slice::from_ref(change)))
+            .collect();
         let hashes: BTreeSet<String> = plans.iter().map(|plan| plan.hash().to_string()).collect();
         assert_eq!(hashes.len(), others.len() + 1, "{hashes:?}");
         assert!(plans[1..].iter().all(|other| !plans[0].covers(other) && !other.covers(&plans[0])));
@@ -222,7 +230,11 @@ mod tests {
 
     #[test]
     fn the_order_in_which_changes_are_met_does_not_matter() {
-        let changes = [CHANGE, PlannedChange { field: "endDate", ..CHANGE }, PlannedChange { field: "name", ..CHANGE }];
+        let changes = [
+            CHANGE,
+            PlannedChange { field: "endDate", ..CHANGE },
+            PlannedChange { field: "name", ..CHANGE },
+        ];
         let [first, second, third] = changes.clone();
         let (one, other) = (plan(&changes), plan(&[third, first.clone(), second, first]));
         assert_eq!(one.hash(), other.hash());
@@ -241,14 +253,26 @@ mod tests {
         let plan = plan(&[CHANGE, PlannedChange { field: "endDate", ..CHANGE }]);
         assert_eq!(Plan::from_saved(&plan.to_saved()), Some(plan.clone()));
         assert_eq!(Plan::from_saved(""), Some(Plan::default()));
-        assert!(["0", "xy", "00ff", &format!("{}0", plan.to_saved())].into_iter().all(|text| Plan::from_saved(text).is_none()));
+        assert!(
+            ["0", "xy", "00ff", &format!("{}0", plan.to_saved())]
+                .into_iter()
+                .all(|text| Plan::from_saved(text).is_none())
+        );
         let text = plan.hash().to_string();
         assert!(text.len() == 66 && text.starts_with("01"), "{text}");
         assert_eq!(format!(" {} ", text.to_uppercase()).parse(), Ok(plan.hash()));
-        for malformed in ["", "true", &text[2..], &format!("{text}0"), &text.replace('0', "g"), &"ü".repeat(33)] {
-            assert!(matches!(malformed.parse::<PlanHash>(), Err(InvalidPlanHash::Malformed(_))), "{malformed}");
+        for malformed in
+            ["", "true", &text[2..], &format!("{text}0"), &text.replace('0', "g"), &"ü".repeat(33)]
+        {
+            assert!(
+                matches!(malformed.parse::<PlanHash>(), Err(InvalidPlanHash::Malformed(_))),
+                "{malformed}"
+            );
         }
-        assert_eq!(text.replacen("01", "02", 1).parse::<PlanHash>(), Err(InvalidPlanHash::OfAnotherVersion));
+        assert_eq!(
+            text.replacen("01", "02", 1).parse::<PlanHash>(),
+            Err(InvalidPlanHash::OfAnotherVersion)
+        );
         // Written down once: whoever changes the rules has to count the version up.
         insta::assert_snapshot!(text, @"0139876c7d6a39335d1dd131d3e7b80e06edb1e68985211bd68cab51a07514ba80");
     }

@@ -1,4 +1,5 @@
-//! A Salesforce record as the REST API answers it: fields, parent records and child records in one JSON object.
+//! A Salesforce record as the REST API answers it: fields, parent records and child records in one
+//! JSON object.
 
 use serde_json::{Map, Value as Json};
 
@@ -43,7 +44,10 @@ impl Record {
     pub fn has_field(&self, path: &str) -> bool {
         let mut names = path.split('.');
         let first = names.next().and_then(|name| member(&self.0, name));
-        names.try_fold(first, |value, name| Some(member(value?.as_object()?, name))).flatten().is_some()
+        names
+            .try_fold(first, |value, name| Some(member(value?.as_object()?, name)))
+            .flatten()
+            .is_some()
     }
 
     /// The rows of a child relationship, in the query's order.
@@ -57,7 +61,8 @@ impl Record {
             .collect()
     }
 
-    /// The record with the parent at `relationship` added, so that a child's path through its parent can be read.
+    /// The record with the parent at `relationship` added, so that a child's path through its
+    /// parent can be read.
     #[must_use]
     pub fn with_parent(mut self, relationship: &str, parent: &Record) -> Self {
         self.0.insert(relationship.to_owned(), Json::Object(parent.0.clone()));
@@ -71,5 +76,7 @@ impl Record {
 }
 
 fn member<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
-    object.get(name).or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+    object.get(name).or_else(|| {
+        object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    })
 }

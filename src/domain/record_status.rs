@@ -1,7 +1,8 @@
 //! What a record says of its own last sync: status, message and time.
 //!
-//! A Flow may run on every edit of a record, also on this one. So an outcome that is the same is not written again: compared are the
-//! status and the first line of the message, which holds codes and names, and nothing that two runs of the same outcome differ in.
+//! A Flow may run on every edit of a record, also on this one. So an outcome that is the same is
+//! not written again: compared are the status and the first line of the message, which holds codes
+//! and names, and nothing that two runs of the same outcome differ in.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +28,8 @@ pub struct StatusField {
     pub length: usize,
 }
 
-/// The fields of one object that say how the last sync of a record ended, as far as they can be read and written.
+/// The fields of one object that say how the last sync of a record ended, as far as they can be
+/// read and written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatusFields {
     /// `Completed`, `Partial Success` or `Failed`. Without it nothing is written.
@@ -41,22 +43,39 @@ pub struct StatusFields {
 impl StatusFields {
     /// Their names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        [&self.status, &self.message, &self.synced_at].into_iter().flatten().map(|field| field.name.as_str())
+        [&self.status, &self.message, &self.synced_at]
+            .into_iter()
+            .flatten()
+            .map(|field| field.name.as_str())
     }
 
-    /// What is to be written onto a record whose sync ended so at `now`; nothing where the record says it already.
-    pub fn changes(&self, record: &Record, result: &SyncResult, now: Timestamp) -> Map<String, Json> {
+    /// What is to be written onto a record whose sync ended so at `now`; nothing where the record
+    /// says it already.
+    pub fn changes(
+        &self,
+        record: &Record,
+        result: &SyncResult,
+        now: Timestamp,
+    ) -> Map<String, Json> {
         let mut changes = Map::new();
         let Some(status) = &self.status else { return changes };
-        let held = |field: &StatusField| record.value(&field.name).and_then(Json::as_str).unwrap_or_default().trim();
+        let held = |field: &StatusField| {
+            record.value(&field.name).and_then(Json::as_str).unwrap_or_default().trim()
+        };
         let new_status = result.sync_status.to_string();
         let is_other_status = held(status) != new_status;
         let message = self.message.as_ref().map(|field| (field, message(result, field.length)));
         let first_line = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
-        let is_other_outcome = message.as_ref().is_some_and(|(field, text)| first_line(held(field)) != first_line(text));
-        let has_changed_m3ter = result.object_results.iter().any(|object| matches!(object.action, Action::Created | Action::Updated));
+        let is_other_outcome = message
+            .as_ref()
+            .is_some_and(|(field, text)| first_line(held(field)) != first_line(text));
+        let has_changed_m3ter = result
+            .object_results
+            .iter()
+            .any(|object| matches!(object.action, Action::Created | Action::Updated));
         // A failed sync that changed nothing in m3ter did not reach it.
-        let is_later = has_changed_m3ter || is_other_status && result.sync_status != SyncStatus::Failed;
+        let is_later =
+            has_changed_m3ter || is_other_status && result.sync_status != SyncStatus::Failed;
         let synced_at = self.synced_at.as_ref().filter(|_| is_later);
         if !is_other_status && !is_other_outcome && synced_at.is_none() {
             return changes;
@@ -78,7 +97,8 @@ fn message(result: &SyncResult, length: usize) -> String {
     let result = result.for_history();
     let status = result.sync_status.to_string();
     let codes = codes(&result);
-    let mut lines = vec![if codes.is_empty() { status } else { format!("{status}: {}", codes.join("; ")) }];
+    let mut lines =
+        vec![if codes.is_empty() { status } else { format!("{status}: {}", codes.join("; ")) }];
     for sentence in sentences(&result) {
         if !lines.contains(&sentence) {
             lines.push(sentence);
@@ -97,7 +117,10 @@ fn codes(result: &SyncResult) -> Vec<String> {
     if let Some(code) = result.error_code.as_deref() {
         // What a failure that passes had reached differs from run to run.
         let is_passing = result.retryable == Some(true);
-        return vec![with_names(code, std::iter::once(result.message.as_str()).filter(|_| !is_passing))];
+        return vec![with_names(
+            code,
+            std::iter::once(result.message.as_str()).filter(|_| !is_passing),
+        )];
     }
     let mut outcomes: Vec<(&str, &str)> = Vec::new();
     for object in failed(result) {
@@ -107,11 +130,15 @@ fn codes(result: &SyncResult) -> Vec<String> {
         }
     }
     let of_objects = outcomes.into_iter().map(|(object, word)| {
-        let alike = failed(result).filter(|other| other.object_name == object && code(other) == word);
+        let alike =
+            failed(result).filter(|other| other.object_name == object && code(other) == word);
         format!("{object} {}", with_names(word, alike.map(|object| object.message.as_str())))
     });
     // The next sync does not say again what only this one did.
-    let lasting: BTreeSet<Attention> = warnings(result).filter_map(|warning| warning.attention).filter(|code| code.lasts()).collect();
+    let lasting: BTreeSet<Attention> = warnings(result)
+        .filter_map(|warning| warning.attention)
+        .filter(|code| code.lasts())
+        .collect();
     of_objects.chain(lasting.iter().map(Attention::to_string)).collect()
 }
 
@@ -119,10 +146,14 @@ fn codes(result: &SyncResult) -> Vec<String> {
 fn sentences(result: &SyncResult) -> Vec<String> {
     let failure = result.error_code.iter().map(|_| stable(&result.message));
     let objects = failed(result).map(|object| {
-        let words = [Some(object.message.as_str()), object.remedy.as_deref()].into_iter().flatten().map(stable);
+        let words = [Some(object.message.as_str()), object.remedy.as_deref()]
+            .into_iter()
+            .flatten()
+            .map(stable);
         format!("{}: {}", object.object_name, words.collect::<Vec<_>>().join(". "))
     });
-    let watched = warnings(result).filter_map(|warning| Some(format!("{}: {}", warning.attention?, stable(warning))));
+    let watched = warnings(result)
+        .filter_map(|warning| Some(format!("{}: {}", warning.attention?, stable(warning))));
     failure.chain(objects).chain(watched).collect()
 }
 
@@ -142,7 +173,8 @@ fn code(object: &ObjectResult) -> &str {
 fn with_names<'a>(code: &str, sentences: impl Iterator<Item = &'a str>) -> String {
     let mut names: Vec<&str> = Vec::new();
     for quoted in sentences.flat_map(|sentence| sentence.split('`').skip(1).step_by(2)) {
-        let is_name = !quoted.is_empty() && !quoted.contains(char::is_whitespace) && !passes(quoted, true);
+        let is_name =
+            !quoted.is_empty() && !quoted.contains(char::is_whitespace) && !passes(quoted, true);
         if is_name && !names.contains(&quoted) && names.len() < MOST_NAMES {
             names.push(quoted);
         }
@@ -164,18 +196,22 @@ fn stable(sentence: &str) -> String {
             }
             let is_edge = |c: char| !c.is_alphanumeric() && c != '-' && c != '_';
             let core = word.trim_matches(is_edge);
-            if passes(core, is_quoted) { text.push_str(&word.replacen(core, LEFT_OUT, 1)) } else { text.push_str(word) }
+            if passes(core, is_quoted) {
+                text.push_str(&word.replacen(core, LEFT_OUT, 1))
+            } else {
+                text.push_str(word)
+            }
         }
     }
     text
 }
 
-/// Whether a word is one of those that the next run may say otherwise. A name in backticks stays: letters, digits and underscores, with a
-/// letter first.
+/// Whether a word is one of those that the next run may say otherwise. A name in backticks stays:
+/// letters, digits and underscores, with a letter first.
 fn passes(word: &str, is_quoted: bool) -> bool {
     let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
-    let is_name =
-        word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.".contains(&b));
+    let is_name = word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.".contains(&b));
     let is_ours = word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("m3ter"));
     has_digit && !is_ours && (!(is_quoted && is_name) || SalesforceId::parse(word).is_ok())
 }
@@ -192,7 +228,11 @@ mod tests {
 
     fn fields(length: usize) -> StatusFields {
         let field = |name: &str, length| Some(StatusField { name: name.to_owned(), length });
-        StatusFields { status: field("Status__c", 20), message: field("Message__c", length), synced_at: field("At__c", 0) }
+        StatusFields {
+            status: field("Status__c", 20),
+            message: field("Message__c", length),
+            synced_at: field("At__c", 0),
+        }
     }
 
     fn record(status: &str, message: &str) -> Record {
@@ -202,7 +242,11 @@ mod tests {
     }
 
     fn object(kind: EntityKind, action: Action, message: &str, code: &str) -> ObjectResult {
-        let key = ObjectKey { kind, row: SalesforceId::parse("001S900000RzsIU").unwrap(), key: String::new() };
+        let key = ObjectKey {
+            kind,
+            row: SalesforceId::parse("001S900000RzsIU").unwrap(),
+            key: String::new(),
+        };
         let mut result = ObjectResult::new(&key, action, message);
         result.finding_code = Some(code.to_owned()).filter(|code| !code.is_empty());
         result
@@ -219,7 +263,8 @@ mod tests {
     /// The names of what is written onto a record.
     fn written(record: &Record, result: &SyncResult) -> String {
         let changes = fields(32_768).changes(record, result, NOW.parse().unwrap());
-        let mut names: Vec<&str> = changes.keys().map(|name| name.trim_end_matches("__c")).collect();
+        let mut names: Vec<&str> =
+            changes.keys().map(|name| name.trim_end_matches("__c")).collect();
         names.sort_unstable();
         names.join(" ")
     }
@@ -229,36 +274,80 @@ mod tests {
         use Action::{Created, Failed, Unchanged, Updated};
         use EntityKind::{Account, Commitment, Plan};
         let unchanged = || object(Account, Unchanged, "m3ter Identifier: 1", "");
-        let overlap =
-            |id: &str| object(Commitment, Failed, &format!("Commitment would overlap with existing Commitment {id}"), "COMMITMENT_OVERLAP");
-        let blank = |field: &str| object(Plan, Failed, &format!("`{field}` is blank"), "REQUIRED_VALUE_BLANK");
+        let overlap = |id: &str| {
+            object(
+                Commitment,
+                Failed,
+                &format!("Commitment would overlap with existing Commitment {id}"),
+                "COMMITMENT_OVERLAP",
+            )
+        };
+        let blank = |field: &str| {
+            object(Plan, Failed, &format!("`{field}` is blank"), "REQUIRED_VALUE_BLANK")
+        };
         let away = |reason: &str| failed(ErrorCode::M3terUnavailable, reason);
         for (before, result, expected) in [
             (record("", ""), ended(vec![unchanged()]), "At Message Status"),
             (record("Completed", "Completed"), ended(vec![unchanged()]), ""),
             (record("Completed", "Completed\r\nby hand"), ended(vec![unchanged()]), ""),
-            (record("Completed", "Sync process completed successfully"), ended(vec![unchanged()]), "Message Status"),
+            (
+                record("Completed", "Sync process completed successfully"),
+                ended(vec![unchanged()]),
+                "Message Status",
+            ),
             // m3ter has changed: the time moves, and all three say so.
-            (record("Completed", "Completed"), ended(vec![object(Account, Updated, "m3ter Identifier: 1", "")]), "At Message Status"),
-            (record("Failed", "Failed: M3TER_UNAVAILABLE"), ended(vec![unchanged()]), "At Message Status"),
-            (record("Completed", "Completed"), ended(vec![unchanged(), overlap("1")]), "At Message Status"),
-            (record("Partial Success", "Partial Success: Commitment COMMITMENT_OVERLAP"), ended(vec![unchanged(), overlap("2")]), ""),
+            (
+                record("Completed", "Completed"),
+                ended(vec![object(Account, Updated, "m3ter Identifier: 1", "")]),
+                "At Message Status",
+            ),
+            (
+                record("Failed", "Failed: M3TER_UNAVAILABLE"),
+                ended(vec![unchanged()]),
+                "At Message Status",
+            ),
+            (
+                record("Completed", "Completed"),
+                ended(vec![unchanged(), overlap("1")]),
+                "At Message Status",
+            ),
+            (
+                record("Partial Success", "Partial Success: Commitment COMMITMENT_OVERLAP"),
+                ended(vec![unchanged(), overlap("2")]),
+                "",
+            ),
             (
                 record("Partial Success", "Partial Success: Commitment COMMITMENT_OVERLAP"),
                 ended(vec![blank("A.B__c"), overlap("2")]),
                 "Message Status",
             ),
             // The first field was filled, the next one is blank: the reader is to know.
-            (record("Partial Success", "Partial Success: Plan REQUIRED_VALUE_BLANK (A.B__c)"), ended(vec![blank("A.B__c")]), ""),
+            (
+                record("Partial Success", "Partial Success: Plan REQUIRED_VALUE_BLANK (A.B__c)"),
+                ended(vec![blank("A.B__c")]),
+                "",
+            ),
             (
                 record("Partial Success", "Partial Success: Plan REQUIRED_VALUE_BLANK (A.B__c)"),
                 ended(vec![blank("A.C__c")]),
                 "Message Status",
             ),
             // A failure leaves the time of the last sync that reached m3ter.
-            (record("Completed", "Completed"), away("`ListPlans` failed 4 times in 3.1 s"), "Message Status"),
-            (record("Failed", "Failed: M3TER_UNAVAILABLE"), away("`CreatePlan` failed 2 times in 9 s"), ""),
-            (record("Failed", "Failed: M3TER_UNAVAILABLE"), failed(ErrorCode::TimeLimitExceeded, "100 s"), "Message Status"),
+            (
+                record("Completed", "Completed"),
+                away("`ListPlans` failed 4 times in 3.1 s"),
+                "Message Status",
+            ),
+            (
+                record("Failed", "Failed: M3TER_UNAVAILABLE"),
+                away("`CreatePlan` failed 2 times in 9 s"),
+                "",
+            ),
+            (
+                record("Failed", "Failed: M3TER_UNAVAILABLE"),
+                failed(ErrorCode::TimeLimitExceeded, "100 s"),
+                "Message Status",
+            ),
             (
                 record("Failed", "Failed: MAPPING_INVALID (A.B__c)"),
                 failed(ErrorCode::MappingInvalid, "`A.C__c` is not there"),
@@ -269,8 +358,12 @@ mod tests {
         }
         // What lasts is compared; what one sync did is told with the rest.
         let mut removed = ended(vec![unchanged()]);
-        removed.warn(None, Warning::of(Attention::LineRemoved, "The line 00kS9000001Nxy5IAC is gone"));
-        removed.warn(Some(0), Warning::of(Attention::ForeignId, "`A.B__c` held 7; it was overwritten"));
+        removed
+            .warn(None, Warning::of(Attention::LineRemoved, "The line 00kS9000001Nxy5IAC is gone"));
+        removed.warn(
+            Some(0),
+            Warning::of(Attention::ForeignId, "`A.B__c` held 7; it was overwritten"),
+        );
         removed.warn(None, "nothing to look at".into());
         assert_eq!(written(&record("Completed", "Completed"), &removed), "Message Status");
         assert_eq!(written(&record("Completed", "Completed: LINE_REMOVED"), &removed), "");
@@ -280,7 +373,10 @@ mod tests {
         );
         let mut half = away("m3ter is away");
         half.object_results.push(object(Account, Created, "m3ter Identifier: 1", ""));
-        assert_eq!(written(&record("Failed", "Failed: M3TER_UNAVAILABLE"), &half), "At Message Status");
+        assert_eq!(
+            written(&record("Failed", "Failed: M3TER_UNAVAILABLE"), &half),
+            "At Message Status"
+        );
     }
 
     #[test]
@@ -288,11 +384,21 @@ mod tests {
         let at = NOW.parse().unwrap();
         let only_status = StatusFields { message: None, synced_at: None, ..fields(0) };
         let result = ended(Vec::new());
-        assert_eq!(Json::Object(only_status.changes(&record("", ""), &result, at)), json!({"Status__c": "Completed"}));
+        assert_eq!(
+            Json::Object(only_status.changes(&record("", ""), &result, at)),
+            json!({"Status__c": "Completed"})
+        );
         assert!(only_status.changes(&record("Completed", "anything"), &result, at).is_empty());
-        assert!(StatusFields { status: None, ..fields(0) }.changes(&record("", ""), &result, at).is_empty());
+        assert!(
+            StatusFields { status: None, ..fields(0) }
+                .changes(&record("", ""), &result, at)
+                .is_empty()
+        );
         let all = fields(0).changes(&record("", ""), &result, at);
-        assert_eq!(Json::Object(all), json!({"Status__c": "Completed", "Message__c": "Completed", "At__c": "2026-05-01T10:00:00Z"}));
+        assert_eq!(
+            Json::Object(all),
+            json!({"Status__c": "Completed", "Message__c": "Completed", "At__c": "2026-05-01T10:00:00Z"})
+        );
     }
 
     #[test]
@@ -303,7 +409,10 @@ mod tests {
             "AccountPlan would overlap with AccountPlan 544ecdae-54a5-4654-b0fb-b503a7ed58b2 of 00kS9000001Nxy5IAC, ask jane@acme.example",
             "ACCOUNT_PLAN_OVERLAP",
         );
-        overlap.remedy = Some("End it on 2026-05-01, or set `overlap` in `[account_plan]` of m3ter's mapping".to_owned());
+        overlap.remedy = Some(
+            "End it on 2026-05-01, or set `overlap` in `[account_plan]` of m3ter's mapping"
+                .to_owned(),
+        );
         let amount = object(
             EntityKind::Commitment,
             Action::Failed,
@@ -316,7 +425,10 @@ mod tests {
              Commitment: `Opportunity.Amount` is `…`, `X2.Y__c` of `…`\n\
              AccountPlan: AccountPlan would overlap with AccountPlan … of …, ask (an e-mail address). End it on …, or set `overlap` in `[account_plan]` of m3ter's mapping"
         );
-        let away = failed(ErrorCode::M3terUnavailable, "m3ter answered `ListPlans` with 503, 4 times in 3.1 s; it is safe to sync again");
+        let away = failed(
+            ErrorCode::M3terUnavailable,
+            "m3ter answered `ListPlans` with 503, 4 times in 3.1 s; it is safe to sync again",
+        );
         assert_eq!(
             message(&away, 0),
             "Failed: M3TER_UNAVAILABLE\nSync process failed: m3ter answered `ListPlans` with …, … times in … s; it is safe to sync again"
@@ -327,9 +439,13 @@ mod tests {
     fn a_message_is_cut_to_the_field_by_characters() {
         let result = failed(ErrorCode::RecordNotReady, "größer");
         let whole = "Failed: RECORD_NOT_READY\nSync process failed: größer";
-        for (length, expected) in
-            [(0, whole), (52, whole), (49, "Failed: RECORD_NOT_READY\nSync process failed: gr…"), (5, "Fail…"), (1, "…")]
-        {
+        for (length, expected) in [
+            (0, whole),
+            (52, whole),
+            (49, "Failed: RECORD_NOT_READY\nSync process failed: gr…"),
+            (5, "Fail…"),
+            (1, "…"),
+        ] {
             assert_eq!(message(&result, length), expected, "{length}");
             assert!(length == 0 || message(&result, length).chars().count() <= length);
         }

@@ -1,6 +1,8 @@
-//! A run: one request for a record, from its row in the store to its end, with everything that was tried for it.
+//! A run: one request for a record, from its row in the store to its end, with everything that was
+//! tried for it.
 //!
-//! What serialises here is what `GET /sync-runs/{syncRunId}` answers; `openapi.yaml` describes the same shape.
+//! What serialises here is what `GET /sync-runs/{syncRunId}` answers; `openapi.yaml` describes the
+//! same shape.
 
 use std::fmt;
 
@@ -13,7 +15,8 @@ use super::ids::SyncRunId;
 use super::outcome::{ObjectResult, SyncResult, SyncStatus};
 use super::plan::PlanHash;
 
-/// What a run does with its record, with everything that a process that takes it over needs to know.
+/// What a run does with its record, with everything that a process that takes it over needs to
+/// know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunTask {
     /// Brings the record into m3ter.
@@ -31,8 +34,8 @@ impl RunTask {
         }
     }
 
-    /// What the kind does not say, as text for the store, with the plan that is to be carried out. Two requests with the same kind and
-    /// parameters may share a run.
+    /// What the kind does not say, as text for the store, with the plan that is to be carried out.
+    /// Two requests with the same kind and parameters may share a run.
     pub fn parameters(&self, expected_plan: Option<&PlanHash>) -> String {
         let mut parameters = match self {
             Self::Sync => json!({}),
@@ -50,10 +53,16 @@ impl RunTask {
         parameters.to_string()
     }
 
-    /// The task that `kind` and `parameters` stand for, and the plan that is to be carried out; `None` for what another version wrote.
+    /// The task that `kind` and `parameters` stand for, and the plan that is to be carried out;
+    /// `None` for what another version wrote.
     pub fn from_saved(kind: &str, parameters: &str) -> Option<(Self, Option<PlanHash>)> {
-        let saved: Json = if parameters.is_empty() { json!({}) } else { serde_json::from_str(parameters).ok()? };
-        // A plan that is not understood is not taken for none: the run would write what nobody approved.
+        let saved: Json = if parameters.is_empty() {
+            json!({})
+        } else {
+            serde_json::from_str(parameters).ok()?
+        };
+        // A plan that is not understood is not taken for none: the run would write what nobody
+        // approved.
         let expected_plan = match saved.get("expectedPlan") {
             None => None,
             Some(plan) => Some(plan.as_str()?.parse().ok()?),
@@ -64,8 +73,15 @@ impl RunTask {
                 let words = saved.get("billingEntities")?.as_array()?;
                 Self::EndDate(EndDateOrder {
                     end_date: EndDate::parse(saved.get("endDate")?.as_str()?).ok()?,
-                    entities: words.iter().map(|word| BillingEntity::from_word(word.as_str()?)).collect::<Option<_>>()?,
-                    children: if saved.get("applyToChildren")?.as_bool()? { Children::Included } else { Children::LeftAlone },
+                    entities: words
+                        .iter()
+                        .map(|word| BillingEntity::from_word(word.as_str()?))
+                        .collect::<Option<_>>()?,
+                    children: if saved.get("applyToChildren")?.as_bool()? {
+                        Children::Included
+                    } else {
+                        Children::LeftAlone
+                    },
                 })
             }
             _ => return None,
@@ -101,7 +117,9 @@ impl RunState {
 
     /// The state with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Waiting, Self::Running, Self::Retrying, Self::Ended].into_iter().find(|state| state.as_str() == name)
+        [Self::Waiting, Self::Running, Self::Retrying, Self::Ended]
+            .into_iter()
+            .find(|state| state.as_str() == name)
     }
 }
 
@@ -230,12 +248,20 @@ mod tests {
         ] {
             for plan in [None, Some(Plan::default().hash())] {
                 let parameters = task.parameters(plan.as_ref());
-                assert_eq!(RunTask::from_saved(task.kind(), &parameters), Some((task.clone(), plan)), "{parameters}");
+                assert_eq!(
+                    RunTask::from_saved(task.kind(), &parameters),
+                    Some((task.clone(), plan)),
+                    "{parameters}"
+                );
             }
         }
         assert_eq!(RunTask::Sync.parameters(None), "", "as earlier versions have it");
         for plan in [r#"{"expectedPlan":"02"}"#, r#"{"expectedPlan":null}"#, "{"] {
-            assert_eq!(RunTask::from_saved("sync", plan), None, "{plan} is not taken for a sync without a plan");
+            assert_eq!(
+                RunTask::from_saved("sync", plan),
+                None,
+                "{plan} is not taken for a sync without a plan"
+            );
         }
         assert_eq!(RunTask::from_saved("endDate", "{}"), None);
         assert_eq!(RunTask::from_saved("of a later version", ""), None);

@@ -9,7 +9,8 @@ pub struct Settings {
     pub currency: Option<String>,
     /// In which Salesforce's dates begin, where it is not the organization's.
     pub time_zone: Option<TimeZone>,
-    /// How a commitment is paid. Not stated: nothing new is made; what an earlier version made counts as `PaidOutside`, with a warning.
+    /// How a commitment is paid. Not stated: nothing new is made; what an earlier version made
+    /// counts as `PaidOutside`, with a warning.
     pub commitment_billing: Option<CommitmentBilling>,
     /// What happens when a price differs.
     pub pricing_change: PricingChange,
@@ -17,7 +18,8 @@ pub struct Settings {
     pub removed_lines: RemovedLines,
     /// What happens where Salesforce takes back an end that end dating made.
     pub ended: EndedRule,
-    /// What happens about a line of a product that another row's AccountPlan bills at the same price.
+    /// What happens about a line of a product that another row's AccountPlan bills at the same
+    /// price.
     pub running_lines: RunningLines,
     /// What happens about an AccountPlan that stands in the way of a new one.
     pub account_plan_overlap: OverlapRule,
@@ -25,7 +27,8 @@ pub struct Settings {
     pub commitment_overlap: OverlapRule,
 }
 
-/// What happens about a line that asks for what an AccountPlan of another row bills already, under the same Contract.
+/// What happens about a line that asks for what an AccountPlan of another row bills already, under
+/// the same Contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RunningLines {
     /// It is left out, with a warning.
@@ -47,7 +50,8 @@ pub enum OverlapRule {
     ReplaceAny,
 }
 
-/// Whether m3ter lets AccountPlans of one product run at the same time for an Account; its organization decides.
+/// Whether m3ter lets AccountPlans of one product run at the same time for an Account; its
+/// organization decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OverlappingPlans {
     /// It refuses the second one.
@@ -68,7 +72,8 @@ pub enum CommitmentBilling {
 
 impl CommitmentBilling {
     /// Both, with their words in a mapping and in the configuration.
-    pub const WORDS: [(&'static str, Self); 2] = [("paid_outside", Self::PaidOutside), ("billed_by_plan", Self::BilledByPlan)];
+    pub const WORDS: [(&'static str, Self); 2] =
+        [("paid_outside", Self::PaidOutside), ("billed_by_plan", Self::BilledByPlan)];
 
     /// The one with this word.
     pub fn from_word(word: &str) -> Option<Self> {
@@ -78,25 +83,30 @@ impl CommitmentBilling {
 
 impl OverlapRule {
     /// Each with its word in a mapping.
-    pub const WORDS: [(&'static str, Self); 3] = [("report", Self::Report), ("replace", Self::Replace), ("replace_any", Self::ReplaceAny)];
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("report", Self::Report), ("replace", Self::Replace), ("replace_any", Self::ReplaceAny)];
 }
 
 impl PricingChange {
     /// Each with its word in a mapping.
-    pub const WORDS: [(&'static str, Self); 3] = [("in_place", Self::InPlace), ("from_date", Self::FromDate), ("report", Self::Report)];
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("in_place", Self::InPlace), ("from_date", Self::FromDate), ("report", Self::Report)];
 }
 
 impl RemovedLines {
     /// Each with its word in a mapping.
-    pub const WORDS: [(&'static str, Self); 3] = [("warn", Self::Warn), ("fail", Self::Fail), ("end", Self::End)];
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("warn", Self::Warn), ("fail", Self::Fail), ("end", Self::End)];
 }
 
 impl EndedRule {
     /// Each with its word in a mapping.
-    pub const WORDS: [(&'static str, Self); 2] = [("follow", Self::Follow), ("operator", Self::Operator)];
+    pub const WORDS: [(&'static str, Self); 2] =
+        [("follow", Self::Follow), ("operator", Self::Operator)];
 }
 
-/// What happens where end dating ended an object, and Salesforce says a later end now than it said then.
+/// What happens where end dating ended an object, and Salesforce says a later end now than it said
+/// then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EndedRule {
     /// Its end is followed, with a warning.

@@ -1,12 +1,16 @@
-//! How replicas share m3ter's request limit: what each one holds, gives and takes, decided from the rows of all of them.
+//! How replicas share m3ter's request limit: what each one holds, gives and takes, decided from the
+//! rows of all of them.
 //!
-//! Two rules keep the limit, whatever comes late, is lost, stops or dies. **All rows together never say more than the limit**: whoever
-//! takes writes its row only if there is still as much, one after the other. **No replica ever has more places in a window than its row
-//! says**: whoever gives stops first and writes when the places are over, and whoever takes begins when it knows that its row is written.
-//! A row counts until others have seen it unchanged for its lease and a window, at every beat; the replica itself counts its lease from
-//! the moment at which it asked for its last write, and so has stopped by then, unless it knows that nobody's beats have worked.
+//! Two rules keep the limit, whatever comes late, is lost, stops or dies. **All rows together never
+//! say more than the limit**: whoever takes writes its row only if there is still as much, one
+//! after the other. **No replica ever has more places in a window than its row says**: whoever
+//! gives stops first and writes when the places are over, and whoever takes begins when it knows
+//! that its row is written. A row counts until others have seen it unchanged for its lease and a
+//! window, at every beat; the replica itself counts its lease from the moment at which it asked for
+//! its last write, and so has stopped by then, unless it knows that nobody's beats have worked.
 //!
-//! All instants are of this process's monotonic clock, which goes on while the process is stopped. Nothing here waits or writes.
+//! All instants are of this process's monotonic clock, which goes on while the process is stopped.
+//! Nothing here waits or writes.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,7 +19,8 @@ use std::time::{Duration, Instant};
 const LEAST: u32 = 5;
 /// Needs are written in steps of this part of the limit: not each callout is worth a write.
 const STEPS: u32 = 10;
-/// Writes in each lease, also of a replica whose row stays as it is: two may fail before its share is in danger.
+/// Writes in each lease, also of a replica whose row stays as it is: two may fail before its share
+/// is in danger.
 const WRITES_PER_LEASE: u32 = 3;
 
 /// The row of one replica.
@@ -38,7 +43,8 @@ pub struct Held {
     pub share: u32,
     /// Places that it could use.
     pub need: u32,
-    /// How long the row counts without a write; zero of a replica that has ended, whose share is what it had spent.
+    /// How long the row counts without a write; zero of a replica that has ended, whose share is
+    /// what it had spent.
     pub lease: Duration,
 }
 
@@ -52,15 +58,16 @@ pub enum Step {
         /// How long a row of an earlier version counts.
         earlier_for: Duration,
     },
-    /// The row of this version keeps its share, or has less from now on. Of no use if it comes too late: it need not be durable.
+    /// The row of this version keeps its share, or has less from now on. Of no use if it comes too
+    /// late: it need not be durable.
     Keep {
         /// What the row says from now on.
         held: Held,
         /// What it must be now.
         version: i64,
     },
-    /// The row of this version has more from now on, or is sure of what it has. It must be durable: others must not find these places free
-    /// after a crash of the database.
+    /// The row of this version has more from now on, or is sure of what it has. It must be durable:
+    /// others must not find these places free after a crash of the database.
     Take {
         /// What the row says from now on.
         held: Held,
@@ -120,14 +127,29 @@ impl Share {
     /// Holds nothing yet. `window` is what the limit is counted in.
     pub fn new(id: String, limit: u32, leases: Leases, window: Duration, now: Instant) -> Self {
         let (others, looked) = (HashMap::new(), None);
-        Self { id, limit, leases, window, places: 0, written: now, counts_until: now, is_away: false, looked, others, replicas: 1 }
+        Self {
+            id,
+            limit,
+            leases,
+            window,
+            places: 0,
+            written: now,
+            counts_until: now,
+            is_away: false,
+            looked,
+            others,
+            replicas: 1,
+        }
     }
 
-    /// What it may use: its share for a lease from its last write on; while the database is away, no more of it than the limit divided by
-    /// the replicas that it saw last.
+    /// What it may use: its share for a lease from its last write on; while the database is away,
+    /// no more of it than the limit divided by the replicas that it saw last.
     pub fn places(&self) -> Places {
         if self.is_away {
-            return Places { count: self.places.min(self.limit / self.replicas), until: self.counts_until };
+            return Places {
+                count: self.places.min(self.limit / self.replicas),
+                until: self.counts_until,
+            };
         }
         Places { count: self.places, until: self.written + self.leases.share }
     }
@@ -137,15 +159,18 @@ impl Share {
         self.replicas
     }
 
-    /// Looks at the rows that a beat has read. Those that count no more are to be deleted, as they are now, and read again.
+    /// Looks at the rows that a beat has read. Those that count no more are to be deleted, as they
+    /// are now, and read again.
     pub fn see(&mut self, rows: &[ReplicaRow], now: Instant) -> Vec<ReplicaRow> {
         if self.looked.is_some_and(|looked| now > looked + self.leases.share / 2) {
-            // The database was away, perhaps for the others as well, or this process was stopped and cannot tell: their beats must have
-            // time to work again before anything is forgotten.
+            // The database was away, perhaps for the others as well, or this process was stopped
+            // and cannot tell: their beats must have time to work again before anything is
+            // forgotten.
             self.others.clear();
         }
-        // A process that is new takes the database's word: what died long ago keeps it waiting no longer. Half of it, since a crash may have
-        // lost the last signs of life; and it must be longer than any replica goes on without the database.
+        // A process that is new takes the database's word: what died long ago keeps it waiting no
+        // longer. Half of it, since a crash may have lost the last signs of life; and it must be
+        // longer than any replica goes on without the database.
         let is_old = |row: &ReplicaRow| {
             let longest = if row.has_ended() { Duration::ZERO } else { self.leases.run };
             self.looked.is_none() && row.age / 2 >= longest + self.window
@@ -167,7 +192,8 @@ impl Share {
         gone
     }
 
-    /// Holds no more from now on than it should have, by what all replicas need: itself as of now, the others by their rows.
+    /// Holds no more from now on than it should have, by what all replicas need: itself as of now,
+    /// the others by their rows.
     pub fn give(&mut self, rows: &[ReplicaRow], need: u32) -> Places {
         let others = rows.iter().filter(|row| row.id != self.id && !row.has_ended()).count();
         self.replicas = u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1);
@@ -176,7 +202,8 @@ impl Share {
         self.places()
     }
 
-    /// What is to be written next, if anything. `spent` are the places of the window that ends now, after [`Share::give`].
+    /// What is to be written next, if anything. `spent` are the places of the window that ends now,
+    /// after [`Share::give`].
     pub fn step(&self, rows: &[ReplicaRow], need: u32, spent: u32, now: Instant) -> Option<Step> {
         let need = self.in_steps(need);
         let Some((version, held)) = self.row(rows) else {
@@ -184,7 +211,10 @@ impl Share {
             return Some(Step::Enter { held, earlier_for: self.leases.run });
         };
         let earlier_version = self.limit / self.replicas;
-        let all: u32 = rows.iter().map(|row| row.held.map_or(earlier_version, |held| held.share)).fold(0, u32::saturating_add);
+        let all: u32 = rows
+            .iter()
+            .map(|row| row.held.map_or(earlier_version, |held| held.share))
+            .fold(0, u32::saturating_add);
         let within_reach = held.share.saturating_add(self.limit.saturating_sub(all));
         let places = self.aim(rows, need).min(within_reach);
         // What is in the window is still spent.
@@ -193,7 +223,8 @@ impl Share {
             let held = Held { share: share(places), need, lease: self.leases.share };
             return Some(Step::Take { held, version, limit: self.limit, earlier_version, places });
         }
-        let next = Held { share: share(self.places).min(held.share), need, lease: self.leases.share };
+        let next =
+            Held { share: share(self.places).min(held.share), need, lease: self.leases.share };
         let is_due = now >= self.written + self.leases.share / WRITES_PER_LEASE;
         let tells = next.share != held.share || next.need != held.need && self.replicas > 1;
         (is_due || tells).then_some(Step::Keep { held: next, version })
@@ -206,12 +237,14 @@ impl Share {
             Step::Keep { .. } => {}
             Step::Take { places, .. } => self.places = places,
         }
-        (self.written, self.counts_until, self.is_away) = (asked_at, asked_at + self.leases.share, false);
+        (self.written, self.counts_until, self.is_away) =
+            (asked_at, asked_at + self.leases.share, false);
     }
 
-    /// The database gave no answer, or said no, when it was `asked_at`: perhaps to the others as well, who then forget nothing before their
-    /// beats have worked for a lease and a window. A process that was stopped for so long that they may have forgotten its row learns
-    /// nothing from it, and nobody goes on for longer than a run may.
+    /// The database gave no answer, or said no, when it was `asked_at`: perhaps to the others as
+    /// well, who then forget nothing before their beats have worked for a lease and a window. A
+    /// process that was stopped for so long that they may have forgotten its row learns nothing
+    /// from it, and nobody goes on for longer than a run may.
     pub fn failed(&mut self, asked_at: Instant, now: Instant) {
         if now < self.counts_until {
             let until = (asked_at + self.leases.share).min(self.written + self.leases.run);
@@ -254,18 +287,20 @@ impl ReplicaRow {
     }
 }
 
-/// Divides the limit by need, the same for everybody who asks: each replica has five (or an equal part, if that is less) places, needs are filled evenly, and what
-/// nobody needs goes to those who have least.
+/// Divides the limit by need, the same for everybody who asks: each replica has five (or an equal
+/// part, if that is less) places, needs are filled evenly, and what nobody needs goes to those who
+/// have least.
 pub fn fair_shares(limit: u32, needs: &[u32]) -> Vec<u32> {
     let least = LEAST.min(limit / u32::try_from(needs.len()).unwrap_or(u32::MAX).max(1));
     let wanted: Vec<u32> = needs.iter().map(|need| *need.max(&least).min(&limit)).collect();
     let is_scarce = wanted.iter().fold(0, |all: u32, wanted| all.saturating_add(*wanted)) > limit;
-    let bounds = wanted.into_iter().map(|wanted| if is_scarce { (0, wanted) } else { (wanted, limit) });
+    let bounds =
+        wanted.into_iter().map(|wanted| if is_scarce { (0, wanted) } else { (wanted, limit) });
     at_one_level(limit, &bounds.collect::<Vec<_>>())
 }
 
-/// Pours the limit into vessels that hold at least and at most so much, until all are at one level; what cannot be divided goes to the
-/// first ones.
+/// Pours the limit into vessels that hold at least and at most so much, until all are at one level;
+/// what cannot be divided goes to the first ones.
 fn at_one_level(limit: u32, bounds: &[(u32, u32)]) -> Vec<u32> {
     let at = |level: u32| bounds.iter().map(move |(least, most)| level.clamp(*least, *most));
     let sum = |level: u32| at(level).map(u64::from).sum::<u64>();
@@ -321,17 +356,27 @@ mod tests {
         let leases = Leases { share: 5 * SECOND, run: 30 * SECOND };
         let mut share = Share::new("this".to_owned(), 50, leases, SECOND, now);
         let gone = |rows: Vec<ReplicaRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
-        let rows = [row("died", 62 * SECOND, 5 * SECOND), row("ended", 2 * SECOND, Duration::ZERO), row("away", 60 * SECOND, 5 * SECOND)];
+        let rows = [
+            row("died", 62 * SECOND, 5 * SECOND),
+            row("ended", 2 * SECOND, Duration::ZERO),
+            row("away", 60 * SECOND, 5 * SECOND),
+        ];
         assert_eq!(gone(share.see(&rows, now)), ["died", "ended"]);
         // From the first look on its own clock counts, and a version that is another one.
         let rows = [row("away", 300 * SECOND, 5 * SECOND), row("came", 300 * SECOND, SECOND)];
-        let mut after = |seconds, rows: &[ReplicaRow]| gone(share.see(rows, now + seconds * SECOND));
+        let mut after =
+            |seconds, rows: &[ReplicaRow]| gone(share.see(rows, now + seconds * SECOND));
         assert_eq!((after(2, &rows), after(4, &rows)), (vec![], vec!["came".to_owned()]));
-        assert_eq!((after(5, &rows), after(6, &rows[..1])), (vec!["came".to_owned()], vec!["away".to_owned()]));
+        assert_eq!(
+            (after(5, &rows), after(6, &rows[..1])),
+            (vec!["came".to_owned()], vec!["away".to_owned()])
+        );
         assert_eq!(after(9, &rows[..1]), [""; 0], "it was stopped, or the database away");
         assert_eq!((after(11, &rows[..1]), after(13, &rows[..1])), (vec![], vec![]));
         let later = [ReplicaRow { version: 2, ..row("away", SECOND, 5 * SECOND) }];
-        for (seconds, expected) in [(14, vec![]), (16, vec![]), (18, vec![]), (20, vec!["away".to_owned()])] {
+        for (seconds, expected) in
+            [(14, vec![]), (16, vec![]), (18, vec![]), (20, vec!["away".to_owned()])]
+        {
             assert_eq!(after(seconds, &later), expected, "after {seconds} s");
         }
     }
@@ -342,10 +387,21 @@ mod tests {
         let start = Instant::now();
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
         let other = Held { share: 5, need: 0, lease: 5 * SECOND };
-        let row = |id: &str, held| ReplicaRow { id: id.to_owned(), version: 1, age: SECOND, held: Some(held) };
+        let row = |id: &str, held| ReplicaRow {
+            id: id.to_owned(),
+            version: 1,
+            age: SECOND,
+            held: Some(held),
+        };
         let rows = [row("other", other), row("this", Held { share: 0, ..other })];
         let holds_45 = || {
-            let mut share = Share::new("this".to_owned(), 50, Leases { share: 5 * SECOND, run: 30 * SECOND }, SECOND, start);
+            let mut share = Share::new(
+                "this".to_owned(),
+                50,
+                Leases { share: 5 * SECOND, run: 30 * SECOND },
+                SECOND,
+                start,
+            );
             share.see(&rows, start);
             share.give(&rows, 50);
             let step = share.step(&rows, 50, 0, start).unwrap();
@@ -375,11 +431,15 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(20);
         for _ in 0..2_000 {
             let limit = random.u32(0..10_000);
-            let needs: Vec<u32> = (0..random.usize(1..12)).map(|_| random.u32(0..limit + 2)).collect();
+            let needs: Vec<u32> =
+                (0..random.usize(1..12)).map(|_| random.u32(0..limit + 2)).collect();
             let shares = fair_shares(limit, &needs);
             assert_eq!(shares.iter().sum::<u32>(), limit, "{limit} for {needs:?}");
             let least = LEAST.min(limit / u32::try_from(needs.len()).unwrap());
-            assert!(shares.iter().all(|share| *share >= least), "{limit} for {needs:?}: {shares:?}");
+            assert!(
+                shares.iter().all(|share| *share >= least),
+                "{limit} for {needs:?}: {shares:?}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What a message repeats of a text that came from outside: its beginning, and nothing that a log or a terminal would obey.
+//! What a message repeats of a text that came from outside: its beginning, and nothing that a log
+//! or a terminal would obey.
 
 use super::text::visible;
 
@@ -41,9 +42,13 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_and_cannot_begin_a_line() {
-        for (text, shown) in
-            [("abc", "abc"), ("é\n\u{1b}[2J", "é \u{fffd}[2J"), ("", ""), ("a\u{202e}b", "a\\u{202e}b"), ("a\u{2028}b", "a\\u{2028}b")]
-        {
+        for (text, shown) in [
+            ("abc", "abc"),
+            ("é\n\u{1b}[2J", "é \u{fffd}[2J"),
+            ("", ""),
+            ("a\u{202e}b", "a\\u{202e}b"),
+            ("a\u{2028}b", "a\\u{2028}b"),
+        ] {
             assert_eq!(word(text), shown);
         }
         assert_eq!(word(&"é".repeat(40)), "é".repeat(40));

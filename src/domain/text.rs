@@ -1,12 +1,13 @@
-//! Texts that people type or paste: what nobody sees at their ends is no part of them, and inside it is shown.
+//! Texts that people type or paste: what nobody sees at their ends is no part of them, and inside
+//! it is shown.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
-/// Whether nobody sees the character, although it is no space: zero-width spaces, byte order marks, soft hyphens, direction marks.
-/// Source: Unicode, general category `Cf`.
+/// Whether nobody sees the character, although it is no space: zero-width spaces, byte order marks,
+/// soft hyphens, direction marks. Source: Unicode, general category `Cf`.
 fn is_unseen(c: char) -> bool {
     // The category is looked up in a table: ASCII, which has none of them, needs none.
     !c.is_ascii() && c.general_category() == GeneralCategory::Format
@@ -22,10 +23,21 @@ pub fn is_blank(text: &str) -> bool {
     trimmed(text).is_empty()
 }
 
-/// Whether a message must not have the character as it is: it would change how the rest is read, or begin a line.
-/// Source: Unicode, general categories `Cf`, `Zl` and `Zp`, and letters and symbols that are blank.
+/// Whether a message must not have the character as it is: it would change how the rest is read, or
+/// begin a line. Source: Unicode, general categories `Cf`, `Zl` and `Zp`, and letters and symbols
+/// that are blank.
 fn is_shown_as_code(c: char) -> bool {
-    is_unseen(c) || matches!(c, '\u{2028}' | '\u{2029}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}')
+    is_unseen(c)
+        || matches!(
+            c,
+            '\u{2028}'
+                | '\u{2029}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{3164}'
+                | '\u{ffa0}'
+                | '\u{2800}'
+        )
 }
 
 /// The text as a message shows it: `API_CALLS\u{200b}`, on one line, without control characters.
@@ -47,12 +59,16 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The known name that is most like `name`, if one is near enough to be meant. What looks alike counts as the same: `C-1OO` and `C-100`.
+/// The known name that is most like `name`, if one is near enough to be meant. What looks alike
+/// counts as the same: `C-1OO` and `C-100`.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let shape = |name: &str| name.to_lowercase().replace('o', "0").replace(['l', 'i'], "1");
     let wanted = shape(name);
     let distance = |candidate: &&str| strsim::damerau_levenshtein(&wanted, &shape(candidate));
-    known.into_iter().min_by_key(distance).filter(|candidate| distance(candidate) <= name.len().max(3) / 3)
+    known
+        .into_iter()
+        .min_by_key(distance)
+        .filter(|candidate| distance(candidate) <= name.len().max(3) / 3)
 }
 
 #[cfg(test)]

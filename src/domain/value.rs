@@ -24,7 +24,8 @@ pub enum Value {
     Date(Date),
     /// An instant.
     DateTime(Timestamp),
-    /// Parts of an address, blank where m3ter should have none; parts that it does not name keep what m3ter has.
+    /// Parts of an address, blank where m3ter should have none; parts that it does not name keep
+    /// what m3ter has.
     Address(BTreeMap<&'static str, String>),
     /// Pricing bands, sorted by lower limit.
     PricingBands(Vec<PricingBand>),
@@ -100,7 +101,8 @@ pub enum CustomValue {
 }
 
 impl Value {
-    /// The value as m3ter's JSON. An object of the same sync has to be replaced by its id before; it gives `null`.
+    /// The value as m3ter's JSON. An object of the same sync has to be replaced by its id before;
+    /// it gives `null`.
     pub fn to_json(&self) -> Json {
         match self {
             Self::Text(text) => Json::String(text.clone()),
@@ -110,22 +112,36 @@ impl Value {
             Self::DateTime(instant) => Json::String(instant.to_string()),
             Self::Address(parts) => {
                 let filled = parts.iter().filter(|(_, text)| !text.is_empty());
-                Json::Object(filled.map(|(part, text)| ((*part).to_owned(), Json::String(text.clone()))).collect())
+                Json::Object(
+                    filled
+                        .map(|(part, text)| ((*part).to_owned(), Json::String(text.clone())))
+                        .collect(),
+                )
             }
-            Self::PricingBands(bands) => Json::Array(bands.iter().map(|band| band.to_json()).collect()),
+            Self::PricingBands(bands) => {
+                Json::Array(bands.iter().map(|band| band.to_json()).collect())
+            }
             Self::FeeDates(fees) => Json::Array(fees.iter().map(|fee| fee.to_json()).collect()),
-            Self::UsageFilters(filters) => Json::Array(filters.iter().map(UsageFilter::to_json).collect()),
-            Self::Segment(dimensions) => {
-                Json::Object(dimensions.iter().map(|(code, value)| (code.clone(), Json::String(value.clone()))).collect())
+            Self::UsageFilters(filters) => {
+                Json::Array(filters.iter().map(UsageFilter::to_json).collect())
             }
-            Self::CustomFields(fields) => Json::Object(fields.set.iter().map(|(name, value)| (name.clone(), value.to_json())).collect()),
+            Self::Segment(dimensions) => Json::Object(
+                dimensions
+                    .iter()
+                    .map(|(code, value)| (code.clone(), Json::String(value.clone())))
+                    .collect(),
+            ),
+            Self::CustomFields(fields) => Json::Object(
+                fields.set.iter().map(|(name, value)| (name.clone(), value.to_json())).collect(),
+            ),
             Self::TextList(texts) => Json::Array(texts.iter().cloned().map(Json::String).collect()),
             Self::Id(id) => Json::String(id.as_str().to_owned()),
             Self::Object(_) => Json::Null,
         }
     }
 
-    /// Whether an object without the field holds this value already: a flag that m3ter leaves out of its answer is off.
+    /// Whether an object without the field holds this value already: a flag that m3ter leaves out
+    /// of its answer is off.
     pub fn means_nothing(&self) -> bool {
         match self {
             Self::Boolean(boolean) => !boolean,
@@ -137,20 +153,26 @@ impl Value {
         }
     }
 
-    /// Whether m3ter's answer means the same: numbers as doubles, date-times by instant, bands by lower limit without their ids,
-    /// lists without regard to order, an address and custom fields in the parts that this one names.
+    /// Whether m3ter's answer means the same: numbers as doubles, date-times by instant, bands by
+    /// lower limit without their ids, lists without regard to order, an address and custom fields
+    /// in the parts that this one names.
     pub fn means_the_same_as(&self, actual: &Json) -> bool {
         match self {
             Self::Text(text) => actual.as_str() == Some(text),
             Self::Number(number) => is_held_as(*number, actual),
             Self::Boolean(boolean) => actual.as_bool() == Some(*boolean),
             Self::Date(date) => actual.as_str().and_then(date_in_text) == Some(*date),
-            Self::DateTime(instant) => actual.as_str().and_then(|text| text.parse::<Timestamp>().ok()) == Some(*instant),
-            Self::Address(parts) => parts.iter().all(|(part, text)| actual.get(part).and_then(Json::as_str).unwrap_or_default() == text),
-            Self::PricingBands(bands) => {
-                held_bands(actual).is_some_and(|actual| actual.iter().copied().eq(bands.iter().map(|band| band.held())))
+            Self::DateTime(instant) => {
+                actual.as_str().and_then(|text| text.parse::<Timestamp>().ok()) == Some(*instant)
             }
-            Self::FeeDates(fees) => held_fees(actual).is_some_and(|actual| actual.iter().copied().eq(fees.iter().map(|fee| fee.held()))),
+            Self::Address(parts) => parts.iter().all(|(part, text)| {
+                actual.get(part).and_then(Json::as_str).unwrap_or_default() == text
+            }),
+            Self::PricingBands(bands) => held_bands(actual).is_some_and(|actual| {
+                actual.iter().copied().eq(bands.iter().map(|band| band.held()))
+            }),
+            Self::FeeDates(fees) => held_fees(actual)
+                .is_some_and(|actual| actual.iter().copied().eq(fees.iter().map(|fee| fee.held()))),
             Self::UsageFilters(filters) => {
                 let mut wanted = filters.clone();
                 wanted.sort();
@@ -158,12 +180,17 @@ impl Value {
             }
             Self::Segment(dimensions) => actual.as_object().is_some_and(|actual| {
                 actual.len() == dimensions.len()
-                    && dimensions.iter().all(|(code, value)| actual.get(code).and_then(Json::as_str) == Some(value))
+                    && dimensions
+                        .iter()
+                        .all(|(code, value)| actual.get(code).and_then(Json::as_str) == Some(value))
             }),
-            Self::CustomFields(fields) => actual.as_object().is_some_and(|actual| fields.hold_in(actual)),
+            Self::CustomFields(fields) => {
+                actual.as_object().is_some_and(|actual| fields.hold_in(actual))
+            }
             Self::TextList(texts) => {
                 let mut wanted: Vec<&str> = texts.iter().map(String::as_str).collect();
-                let mut present: Vec<&str> = actual.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+                let mut present: Vec<&str> =
+                    actual.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
                 wanted.sort_unstable();
                 present.sort_unstable();
                 wanted == present
@@ -173,7 +200,8 @@ impl Value {
         }
     }
 
-    /// Lays the value over `field` of a m3ter object; an address and custom fields keep the parts that this one does not name.
+    /// Lays the value over `field` of a m3ter object; an address and custom fields keep the parts
+    /// that this one does not name.
     pub fn overlay(&self, object: &mut Map<String, Json>, field: &str) {
         match (self, object.get_mut(field)) {
             (Self::Address(parts), Some(Json::Object(actual))) => {
@@ -184,7 +212,8 @@ impl Value {
             }
             (Self::CustomFields(fields), Some(Json::Object(actual))) if !fields.replace => {
                 actual.retain(|name, _| !fields.clear.contains(name));
-                actual.extend(fields.set.iter().map(|(name, value)| (name.clone(), value.to_json())));
+                actual
+                    .extend(fields.set.iter().map(|(name, value)| (name.clone(), value.to_json())));
             }
             (Self::CustomFields(fields), None) if fields.set.is_empty() => {}
             _ => {
@@ -196,8 +225,9 @@ impl Value {
 
 impl CustomFields {
     fn hold_in(&self, actual: &Map<String, Json>) -> bool {
-        self.set.iter().all(|(name, value)| actual.get(name).is_some_and(|actual| value.means_the_same_as(actual)))
-            && !self.clear.iter().any(|name| actual.contains_key(name))
+        self.set.iter().all(|(name, value)| {
+            actual.get(name).is_some_and(|actual| value.means_the_same_as(actual))
+        }) && !self.clear.iter().any(|name| actual.contains_key(name))
             && (!self.replace || actual.keys().all(|name| self.set.contains_key(name)))
     }
 }
@@ -311,7 +341,11 @@ fn held_fees(json: &Json) -> Option<Vec<HeldFee>> {
 fn filters_in_json(json: &Json) -> Option<Vec<UsageFilter>> {
     let text = |filter: &Json, field: &str| filter.get(field)?.as_str().map(ToOwned::to_owned);
     let filter = |filter: &Json| {
-        Some(UsageFilter { dimension_code: text(filter, "dimensionCode")?, value: text(filter, "value")?, mode: text(filter, "mode")? })
+        Some(UsageFilter {
+            dimension_code: text(filter, "dimensionCode")?,
+            value: text(filter, "value")?,
+            mode: text(filter, "mode")?,
+        })
     };
     let mut filters = json.as_array()?.iter().map(filter).collect::<Option<Vec<_>>>()?;
     filters.sort();
@@ -336,9 +370,15 @@ mod tests {
         assert!(!number("12000.00").means_the_same_as(&json!(12000.01)));
         let instant = Value::DateTime("2026-01-01T00:00:00Z".parse().unwrap());
         assert!(instant.means_the_same_as(&json!("2026-01-01T01:00:00.000+01:00")));
-        let band = |unit: &str| PricingBand { lower_limit: 0.into(), fixed_price: 0.into(), unit_price: unit.parse().unwrap() };
+        let band = |unit: &str| PricingBand {
+            lower_limit: 0.into(),
+            fixed_price: 0.into(),
+            unit_price: unit.parse().unwrap(),
+        };
         let bands = Value::PricingBands(vec![band("0.05")]);
-        assert!(bands.means_the_same_as(&json!([{"id": "x", "lowerLimit": 0.0, "fixedPrice": 0, "unitPrice": 0.050}])));
+        assert!(bands.means_the_same_as(
+            &json!([{"id": "x", "lowerLimit": 0.0, "fixedPrice": 0, "unitPrice": 0.050}])
+        ));
         assert!(!bands.means_the_same_as(&json!(null)));
     }
 
@@ -349,21 +389,50 @@ mod tests {
         let next: Json = serde_json::from_str("1300.561728396667").unwrap();
         let instant: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let date: Date = "2026-01-01".parse().unwrap();
-        let fee = CommitmentFee { date, amount: exact, service_period_start: instant, service_period_end: instant };
-        let custom = CustomFields { set: BTreeMap::from([("tier".to_owned(), CustomValue::Number(exact))]), ..CustomFields::default() };
+        let fee = CommitmentFee {
+            date,
+            amount: exact,
+            service_period_start: instant,
+            service_period_end: instant,
+        };
+        let custom = CustomFields {
+            set: BTreeMap::from([("tier".to_owned(), CustomValue::Number(exact))]),
+            ..CustomFields::default()
+        };
         for value in [
             Value::Number(exact),
-            Value::PricingBands(vec![PricingBand { lower_limit: 0.into(), fixed_price: exact, unit_price: 1.into() }]),
-            Value::PricingBands(vec![PricingBand { lower_limit: exact, fixed_price: 0.into(), unit_price: exact }]),
+            Value::PricingBands(vec![PricingBand {
+                lower_limit: 0.into(),
+                fixed_price: exact,
+                unit_price: 1.into(),
+            }]),
+            Value::PricingBands(vec![PricingBand {
+                lower_limit: exact,
+                fixed_price: 0.into(),
+                unit_price: exact,
+            }]),
             Value::FeeDates(vec![fee]),
             Value::CustomFields(custom),
         ] {
             let sent = value.to_json().to_string();
-            assert!(sent.contains("1300.5617283966667") && !sent.contains("1300.56172839666666"), "{sent}");
-            assert!(value.means_the_same_as(&serde_json::from_str(&sent).unwrap()), "{sent}");
-            assert!(value.means_the_same_as(&serde_json::from_str(&sent.replace("1300.5617283966667", "1.3005617283966667E3")).unwrap()));
             assert!(
-                !value.means_the_same_as(&serde_json::from_str(&sent.replace(&held.to_string(), &next.to_string())).unwrap()),
+                sent.contains("1300.5617283966667") && !sent.contains("1300.56172839666666"),
+                "{sent}"
+            );
+            assert!(value.means_the_same_as(&serde_json::from_str(&sent).unwrap()), "{sent}");
+            assert!(
+                value.means_the_same_as(
+                    &serde_json::from_str(
+                        &sent.replace("1300.5617283966667", "1.3005617283966667E3")
+                    )
+                    .unwrap()
+                )
+            );
+            assert!(
+                !value.means_the_same_as(
+                    &serde_json::from_str(&sent.replace(&held.to_string(), &next.to_string()))
+                        .unwrap()
+                ),
                 "{sent}"
             );
         }
@@ -371,10 +440,17 @@ mod tests {
 
     #[test]
     fn an_address_keeps_the_parts_that_the_mapping_does_not_name() {
-        let mut account = json!({"address": {"addressLine1": "Old", "region": "Kent"}}).as_object().cloned().unwrap();
-        Value::Address(BTreeMap::from([("addressLine1", "New".to_owned())])).overlay(&mut account, "address");
+        let mut account = json!({"address": {"addressLine1": "Old", "region": "Kent"}})
+            .as_object()
+            .cloned()
+            .unwrap();
+        Value::Address(BTreeMap::from([("addressLine1", "New".to_owned())]))
+            .overlay(&mut account, "address");
         assert_eq!(account["address"], json!({"addressLine1": "New", "region": "Kent"}));
-        let shorter = Value::Address(BTreeMap::from([("addressLine1", "Newer".to_owned()), ("addressLine2", String::new())]));
+        let shorter = Value::Address(BTreeMap::from([
+            ("addressLine1", "Newer".to_owned()),
+            ("addressLine2", String::new()),
+        ]));
         account["address"]["addressLine2"] = json!("Building 3");
         shorter.overlay(&mut account, "address");
         assert_eq!(account["address"], json!({"addressLine1": "Newer", "region": "Kent"}));

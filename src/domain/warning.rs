@@ -69,13 +69,15 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What somebody should look at although the sync is `Completed`. docs/errors.md says what to do about each.
+/// What somebody should look at although the sync is `Completed`. docs/errors.md says what to do
+/// about each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Attention {
     /// An AccountPlan bills on whose row takes no part in the sync any more.
     AccountPlanLeft,
-    /// An Account that a typed code names is left as it is, until somebody says that it is the record's.
+    /// An Account that a typed code names is left as it is, until somebody says that it is the
+    /// record's.
     AdoptionToConfirm,
     /// A code that a record names is not known to m3ter.
     CodeNotFound,
@@ -186,7 +188,8 @@ impl Attention {
         }
     }
 
-    /// Whether it tells of how things are, so that the next sync of the same record says it again, and not of what one sync did or met.
+    /// Whether it tells of how things are, so that the next sync of the same record says it again,
+    /// and not of what one sync did or met.
     pub fn lasts(self) -> bool {
         match self {
             Self::AccountPlanLeft
@@ -261,7 +264,10 @@ mod tests {
     #[test]
     fn a_filter_is_any_or_a_code() {
         assert_eq!(AttentionFilter::parse("any"), Some(AttentionFilter::Any));
-        assert_eq!(AttentionFilter::parse("NO_LINES"), Some(AttentionFilter::Code(Attention::NoLines)));
+        assert_eq!(
+            AttentionFilter::parse("NO_LINES"),
+            Some(AttentionFilter::Code(Attention::NoLines))
+        );
         assert_eq!(["", "ANY", "no_lines", "FLAGGED"].map(AttentionFilter::parse), [None; 4]);
     }
 
@@ -269,6 +275,9 @@ mod tests {
     fn a_warning_is_written_as_its_sentence() {
         let warning = Warning::of(Attention::NoLines, "jane@acme.example sold nothing");
         assert_eq!(serde_json::to_value(&warning).unwrap(), "jane@acme.example sold nothing");
-        assert!(!warning.for_history().contains('@') && warning.for_history().attention == warning.attention);
+        assert!(
+            !warning.for_history().contains('@')
+                && warning.for_history().attention == warning.attention
+        );
     }
 }

@@ -55,7 +55,10 @@ pub(super) struct SyncParameters {
 
 impl SyncRequest {
     pub(super) fn origin(&self) -> Origin {
-        Origin { organization: self.organization_id.clone(), salesforce_user: self.salesforce_user_id.clone() }
+        Origin {
+            organization: self.organization_id.clone(),
+            salesforce_user: self.salesforce_user_id.clone(),
+        }
     }
 }
 
@@ -67,7 +70,12 @@ impl SyncParameters {
 
     /// The same, and what else is said about the one record.
     pub(super) fn parse_of_record(query: Option<&str>) -> Result<(Self, SyncRequest), Fault> {
-        let mut request = SyncRequest { parent_record_id: None, organization_id: None, salesforce_user_id: None, expected_plan: None };
+        let mut request = SyncRequest {
+            parent_record_id: None,
+            organization_id: None,
+            salesforce_user_id: None,
+            expected_plan: None,
+        };
         let take = |name: &str, value: &str| {
             let place = match name {
                 "organizationId" => &mut request.organization_id,
@@ -78,27 +86,43 @@ impl SyncParameters {
             *place = Some(value.to_owned());
             true
         };
-        let known = "`dryRun`, `waitSeconds`, `organizationId`, `salesforceUserId` and `expectedPlan`";
+        let known =
+            "`dryRun`, `waitSeconds`, `organizationId`, `salesforceUserId` and `expectedPlan`";
         let parameters = Self::parse_with(query, take, known)?;
         Ok((parameters, request))
     }
 
-    fn parse_with(query: Option<&str>, mut take: impl FnMut(&str, &str) -> bool, known: &str) -> Result<Self, Fault> {
-        let refuse = |message: String| Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message);
+    fn parse_with(
+        query: Option<&str>,
+        mut take: impl FnMut(&str, &str) -> bool,
+        known: &str,
+    ) -> Result<Self, Fault> {
+        let refuse =
+            |message: String| Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message);
         let mut parameters = Self { mode: SyncMode::Apply, wait_seconds: LONGEST_WAIT_SECONDS };
         for (name, value) in query_parameters(query)? {
             match name.as_ref() {
                 "dryRun" => parameters.mode = mode_of(&value)?,
                 "waitSeconds" => {
-                    let seconds = value.parse().ok().filter(|seconds| (0..=LONGEST_WAIT_SECONDS).contains(seconds));
+                    let seconds = value
+                        .parse()
+                        .ok()
+                        .filter(|seconds| (0..=LONGEST_WAIT_SECONDS).contains(seconds));
                     let message = || {
                         let value = shown::word(&value);
-                        format!("`waitSeconds` is `{value}`; it takes whole seconds from 0 to {LONGEST_WAIT_SECONDS}")
+                        format!(
+                            "`waitSeconds` is `{value}`; it takes whole seconds from 0 to {LONGEST_WAIT_SECONDS}"
+                        )
                     };
                     parameters.wait_seconds = seconds.ok_or_else(|| refuse(message()))?;
                 }
                 name if take(name, &value) => {}
-                other => return Err(refuse(format!("`{}` is not a parameter here; there are {known}", shown::word(other)))),
+                other => {
+                    return Err(refuse(format!(
+                        "`{}` is not a parameter here; there are {known}",
+                        shown::word(other)
+                    )));
+                }
             }
         }
         Ok(parameters)
@@ -110,7 +134,8 @@ pub(super) fn dry_run_parameter(query: Option<&str>) -> Result<SyncMode, Fault> 
     let mut mode = SyncMode::Apply;
     for (name, value) in query_parameters(query)? {
         if name != "dryRun" {
-            let message = format!("`{}` is not a parameter here; there is `dryRun`", shown::word(&name));
+            let message =
+                format!("`{}` is not a parameter here; there is `dryRun`", shown::word(&name));
             return Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message));
         }
         mode = mode_of(&value)?;
@@ -123,7 +148,8 @@ fn mode_of(value: &str) -> Result<SyncMode, Fault> {
         "true" => Ok(SyncMode::DryRun),
         "false" => Ok(SyncMode::Apply),
         other => {
-            let message = format!("`dryRun` is `{}`; it takes `true` or `false`", shown::word(other));
+            let message =
+                format!("`dryRun` is `{}`; it takes `true` or `false`", shown::word(other));
             Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message))
         }
     }
@@ -132,15 +158,18 @@ fn mode_of(value: &str) -> Result<SyncMode, Fault> {
 /// The name and the value of a parameter.
 type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// The parameters of a query. One that is there twice is refused: `dryRun=true&dryRun=false` must not write.
+/// The parameters of a query. One that is there twice is refused: `dryRun=true&dryRun=false` must
+/// not write.
 pub(super) fn query_parameters(query: Option<&str>) -> Result<Vec<Parameter<'_>>, Fault> {
-    let parameters: Vec<_> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
+    let parameters: Vec<_> =
+        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
     let mut names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_ref()).collect();
     names.sort_unstable();
     match names.windows(2).find(|names| names[0] == names[1]) {
         None => Ok(parameters),
         Some(names) => {
-            let message = format!("`{}` was given more than once; send it once", shown::word(names[0]));
+            let message =
+                format!("`{}` was given more than once; send it once", shown::word(names[0]));
             Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message))
         }
     }
@@ -157,11 +186,19 @@ pub(super) enum Presence {
 
 /// The bytes of a JSON body. The content type is looked at where there are any, or there must be.
 pub(super) async fn json_bytes(request: Request, presence: Presence) -> Result<Bytes, Fault> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_ascii_lowercase);
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_ascii_lowercase);
     // The gate has read it already: whole, small enough and in time.
     let bytes = Bytes::from_request(request, &()).await;
-    let bytes = bytes.map_err(|rejection| Fault::new(rejection.status(), "INVALID_BODY", "The body could not be read"))?;
-    let is_json = content_type.as_deref().map(|value| value.split(';').next().unwrap_or_default().trim() == "application/json");
+    let bytes = bytes.map_err(|rejection| {
+        Fault::new(rejection.status(), "INVALID_BODY", "The body could not be read")
+    })?;
+    let is_json = content_type
+        .as_deref()
+        .map(|value| value.split(';').next().unwrap_or_default().trim() == "application/json");
     match (is_json, presence) {
         (Some(true), _) => Ok(bytes),
         (_, Presence::Optional) if bytes.trim_ascii().is_empty() || is_json.is_none() => Ok(bytes),
@@ -171,28 +208,40 @@ pub(super) async fn json_bytes(request: Request, presence: Presence) -> Result<B
             "The content type is missing; send `application/json`",
         )),
         (Some(false), _) => {
-            let message = format!("The content type is `{}`; send `application/json`", shown::word(&content_type.unwrap_or_default()));
+            let message = format!(
+                "The content type is `{}`; send `application/json`",
+                shown::word(&content_type.unwrap_or_default())
+            );
             Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
         }
     }
 }
 
 /// The request list; `example` shows whoever sends something else what it looks like.
-pub(super) fn parse_requests<T: DeserializeOwned>(bytes: &[u8], example: &str) -> Result<Vec<T>, Fault> {
+pub(super) fn parse_requests<T: DeserializeOwned>(
+    bytes: &[u8],
+    example: &str,
+) -> Result<Vec<T>, Fault> {
     if bytes.trim_ascii().is_empty() {
         return Err(invalid(format!("The body is empty; send a list with one object: {example}")));
     }
     if bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(invalid(format!("The body is an object; send a list with one object: {example}")));
+        return Err(invalid(format!(
+            "The body is an object; send a list with one object: {example}"
+        )));
     }
     let requests: Vec<Object<T>> = parse(bytes)?;
     if requests.len() > MOST_REQUESTS {
-        return Err(invalid(format!("The list has {} elements; at most {MOST_REQUESTS} are answered", requests.len())));
+        return Err(invalid(format!(
+            "The list has {} elements; at most {MOST_REQUESTS} are answered",
+            requests.len()
+        )));
     }
     Ok(requests.into_iter().map(|Object(request)| request).collect())
 }
 
-/// An object of JSON. Without it a list would be taken too, its elements for the properties in the order that they are declared in.
+/// An object of JSON. Without it a list would be taken too, its elements for the properties in the
+/// order that they are declared in.
 pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -216,7 +265,11 @@ pub(super) fn check_nothing(bytes: &[u8]) -> Result<(), Fault> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Nothing {}
-    if bytes.trim_ascii().is_empty() { Ok(()) } else { parse::<Option<Object<Nothing>>>(bytes).map(drop) }
+    if bytes.trim_ascii().is_empty() {
+        Ok(())
+    } else {
+        parse::<Option<Object<Nothing>>>(bytes).map(drop)
+    }
 }
 
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
@@ -227,14 +280,24 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
         // The parser's words, in those of who writes JSON.
         let text = match text.split_once(", expected ") {
             Some((met, expected)) => {
-                format!("{met}, expected {}", expected.replacen("a sequence", "a list", 1).replacen("u32", "a whole number", 1))
+                format!(
+                    "{met}, expected {}",
+                    expected.replacen("a sequence", "a list", 1).replacen(
+                        "u32",
+                        "a whole number",
+                        1
+                    )
+                )
             }
             None => text,
         };
-        let place = if path == "." { String::new() } else { format!("at `{}`: ", shown::word(&path)) };
+        let place =
+            if path == "." { String::new() } else { format!("at `{}`: ", shown::word(&path)) };
         invalid(format!("The body is not what is expected: {place}{}", shown::sentence(&text)))
     })?;
-    deserializer.end().map_err(|error| invalid(format!("The body goes on after its end: {error}")))?;
+    deserializer
+        .end()
+        .map_err(|error| invalid(format!("The body goes on after its end: {error}")))?;
     Ok(parsed)
 }
 

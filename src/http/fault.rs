@@ -1,11 +1,13 @@
-//! A fault of the transport: what External Services read has the same names as a result, RFC 9457 is there for who asks for it.
+//! A fault of the transport: what External Services read has the same names as a result, RFC 9457
+//! is there for who asks for it.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value as Json, json};
 
 /// The credentials that are taken, in the words of RFC 9110.
-const CHALLENGES: [&str; 2] = ["Bearer realm=\"sync-to-m3ter\"", "Basic realm=\"sync-to-m3ter\", charset=\"UTF-8\""];
+const CHALLENGES: [&str; 2] =
+    ["Bearer realm=\"sync-to-m3ter\"", "Basic realm=\"sync-to-m3ter\", charset=\"UTF-8\""];
 
 /// A request that never became a sync.
 #[derive(Debug, Clone)]
@@ -45,7 +47,12 @@ impl Fault {
 
 impl PendingFault {
     /// The response with the body that the caller reads.
-    pub(super) fn write(self, mut response: Response, request_id: &str, as_problem: bool) -> Response {
+    pub(super) fn write(
+        self,
+        mut response: Response,
+        request_id: &str,
+        as_problem: bool,
+    ) -> Response {
         let Fault { status, code, message, retry_after_seconds, challenge } = self.0;
         let mut body = json!({
             "success": false, "syncStatus": "Failed", "message": message, "errorCode": code,
@@ -56,7 +63,8 @@ impl PendingFault {
         }
         let mut content_type = "application/json";
         if as_problem {
-            body["type"] = json!(format!("urn:sync-to-m3ter:{}", code.to_ascii_lowercase().replace('_', "-")));
+            body["type"] =
+                json!(format!("urn:sync-to-m3ter:{}", code.to_ascii_lowercase().replace('_', "-")));
             body["title"] = json!(status.canonical_reason().unwrap_or("Error"));
             body["detail"] = body["message"].clone();
             content_type = "application/problem+json";
@@ -66,7 +74,9 @@ impl PendingFault {
         response.headers_mut().remove(header::CONTENT_LENGTH);
         if challenge {
             for kind in CHALLENGES {
-                response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(kind));
+                response
+                    .headers_mut()
+                    .append(header::WWW_AUTHENTICATE, HeaderValue::from_static(kind));
             }
         }
         if let Some(seconds) = retry_after_seconds {

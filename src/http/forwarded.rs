@@ -9,18 +9,25 @@ const HEADER: &str = "x-forwarded-for";
 /// Proxies in a row; what is further to the left was written by whoever liked to.
 const MOST_HOPS: usize = 16;
 
-/// The address that the last trusted proxy saw. Each proxy appends the address that it got the request from: what stands further to
-/// the left than the first address that is no trusted proxy's is the caller's own invention.
+/// The address that the last trusted proxy saw. Each proxy appends the address that it got the
+/// request from: what stands further to the left than the first address that is no trusted proxy's
+/// is the caller's own invention.
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
+    let is_trusted =
+        |address: IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
     let mut address = peer.to_canonical();
-    let values: Vec<&str> = headers.get_all(HEADER).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    let values: Vec<&str> =
+        headers.get_all(HEADER).iter().map(|value| value.to_str().unwrap_or_default()).collect();
     for hop in values.iter().rev().flat_map(|value| value.rsplit(',')).take(MOST_HOPS) {
         if !is_trusted(address) {
             break;
         }
         let hop = hop.trim();
-        let Some(next) = hop.parse::<IpAddr>().ok().or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip())) else {
+        let Some(next) = hop
+            .parse::<IpAddr>()
+            .ok()
+            .or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip()))
+        else {
             break;
         };
         address = next.to_canonical();
@@ -65,7 +72,11 @@ mod tests {
             for value in &forwarded {
                 headers.append(HEADER, value.parse().unwrap());
             }
-            assert_eq!(client_address(peer.parse().unwrap(), &headers, &trusted).to_string(), expected, "{peer} {forwarded:?}");
+            assert_eq!(
+                client_address(peer.parse().unwrap(), &headers, &trusted).to_string(),
+                expected,
+                "{peer} {forwarded:?}"
+            );
         }
     }
 }

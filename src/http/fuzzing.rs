@@ -34,7 +34,10 @@ impl From<Fault> for Refused {
 /// The body of `POST /sync-to-m3ter`.
 pub fn sync(body: &[u8]) -> Result<Vec<Asked<SalesforceId>>, Refused> {
     let requests = sync_to_m3ter::read(body)?;
-    Ok(requests.iter().map(|request| wait::record_id(request.parent_record_id.as_deref())).collect())
+    Ok(requests
+        .iter()
+        .map(|request| wait::record_id(request.parent_record_id.as_deref()))
+        .collect())
 }
 
 /// The body of `POST /end-date-billing-entities`.
@@ -52,7 +55,8 @@ pub fn nothing(body: &[u8]) -> Result<(), Refused> {
     Ok(check_nothing(body)?)
 }
 
-/// The query of a sync: what is to be done, how long the caller waits in seconds, and the org that asks.
+/// The query of a sync: what is to be done, how long the caller waits in seconds, and the org that
+/// asks.
 pub fn parameters(query: &str) -> Result<(SyncMode, u64, Option<String>), Refused> {
     let (parameters, request) = SyncParameters::parse_of_record(Some(query))?;
     let _ = wait::expected_plan(request.expected_plan.as_deref(), parameters.mode);

@@ -1,6 +1,8 @@
-//! The gate in front of all endpoints: who asks, may they, and not too often; and a body that is small and comes in time.
+//! The gate in front of all endpoints: who asks, may they, and not too often; and a body that is
+//! small and comes in time.
 //!
-//! An operation that [`needed`] does not name takes an operator: a new endpoint is closed until it is put there.
+//! An operation that [`needed`] does not name takes an operator: a new endpoint is closed until it
+//! is put there.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -27,7 +29,8 @@ use super::{home, notes};
 use crate::callers::{Access, Caller, Permission, Reason, Refusal, Rejected};
 use crate::domain::ids::SalesforceId;
 
-/// A Flow over 200 records asks 200 times at once. Who may ask more often in a second than that may do so at once as well.
+/// A Flow over 200 records asks 200 times at once. Who may ask more often in a second than that may
+/// do so at once as well.
 const BURST: u32 = 200;
 /// Wrong keys from one address: enough for a person who looks for the right one.
 const GUESSES_PER_MINUTE: u32 = 10;
@@ -48,7 +51,8 @@ pub(super) struct Gate {
 #[derive(Debug)]
 struct Inner {
     access: Access,
-    /// By the limit, then by the name: each number of requests that some key may make has a limiter.
+    /// By the limit, then by the name: each number of requests that some key may make has a
+    /// limiter.
     by_caller: Mutex<HashMap<u32, Arc<DefaultKeyedRateLimiter<Arc<str>>>>>,
     by_guesser: DefaultKeyedRateLimiter<IpAddr>,
 }
@@ -59,8 +63,8 @@ impl Gate {
         Self { inner: Arc::new(Inner { access, by_caller: Mutex::default(), by_guesser }) }
     }
 
-    /// Who asks: known, or why they are turned away. A right key always counts, whatever came from its address before: others may
-    /// share it, and no number of guesses finds 256 random bits.
+    /// Who asks: known, or why they are turned away. A right key always counts, whatever came from
+    /// its address before: others may share it, and no number of guesses finds 256 random bits.
     fn identify(&self, headers: &HeaderMap, uri: &Uri, client: IpAddr) -> Result<Caller, Fault> {
         let Some(callers) = &self.inner.access.callers else {
             if home::is_at_home(headers, uri) {
@@ -73,13 +77,21 @@ impl Gate {
         let (reason, message) = match (values.next(), values.next()) {
             (None, _) => {
                 notes::set_reason("no_key");
-                return Err(unauthorized("No API key was sent; send it as `Authorization: Bearer` or HTTP Basic"));
+                return Err(unauthorized(
+                    "No API key was sent; send it as `Authorization: Bearer` or HTTP Basic",
+                ));
             }
-            (Some(value), None) => match value.to_str().ok().map(|value| callers.authenticate(value, client)) {
-                Some(Ok(caller)) => return Ok(caller),
-                Some(Err(Rejected::Known(caller, refusal))) => return Err(self.reject(&caller, &refusal)),
-                Some(Err(Rejected::Unknown)) | None => (Reason::WrongKey.as_str(), "The API key is not valid"),
-            },
+            (Some(value), None) => {
+                match value.to_str().ok().map(|value| callers.authenticate(value, client)) {
+                    Some(Ok(caller)) => return Ok(caller),
+                    Some(Err(Rejected::Known(caller, refusal))) => {
+                        return Err(self.reject(&caller, &refusal));
+                    }
+                    Some(Err(Rejected::Unknown)) | None => {
+                        (Reason::WrongKey.as_str(), "The API key is not valid")
+                    }
+                }
+            }
             (Some(_), Some(_)) => ("several_keys", "More than one `Authorization` header was sent"),
         };
         notes::set_reason(reason);
@@ -91,12 +103,21 @@ impl Gate {
             Ok(()) => Err(unauthorized(message)),
             Err(early) => {
                 notes::set_reason("too_many_guesses");
-                Err(too_many("Too many wrong API keys came from this address", early.wait_time_from(DefaultClock::default().now())))
+                Err(too_many(
+                    "Too many wrong API keys came from this address",
+                    early.wait_time_from(DefaultClock::default().now()),
+                ))
             }
         }
     }
 
-    fn admit(&self, headers: &HeaderMap, uri: &Uri, client: IpAddr, permission: Permission) -> Result<Caller, Fault> {
+    fn admit(
+        &self,
+        headers: &HeaderMap,
+        uri: &Uri,
+        client: IpAddr,
+        permission: Permission,
+    ) -> Result<Caller, Fault> {
         let caller = self.identify(headers, uri, client)?;
         notes::set_caller(&caller);
         self.count(&caller)?;
@@ -110,7 +131,8 @@ impl Gate {
         Ok(caller)
     }
 
-    /// Without keys, everybody on this machine is an operator, and a proxy there would make one of everybody.
+    /// Without keys, everybody on this machine is an operator, and a proxy there would make one of
+    /// everybody.
     fn check_proxy(&self, headers: &HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
         match home::proxy_of(headers, uri, version) {
             Some(sign) if self.inner.access.callers.is_none() => {
@@ -126,12 +148,15 @@ impl Gate {
     /// Whoever asks what takes no key, if they are known all the same.
     fn known(&self, headers: &HeaderMap, uri: &Uri, client: IpAddr) -> Option<Caller> {
         match &self.inner.access.callers {
-            Some(callers) => callers.authenticate(headers.get(header::AUTHORIZATION)?.to_str().ok()?, client).ok(),
+            Some(callers) => callers
+                .authenticate(headers.get(header::AUTHORIZATION)?.to_str().ok()?, client)
+                .ok(),
             None => home::is_at_home(headers, uri).then(Caller::local),
         }
     }
 
-    /// Turns away whoever has a key that does not let in now, or from there. It counts toward the key's limit: its log lines have a bound.
+    /// Turns away whoever has a key that does not let in now, or from there. It counts toward the
+    /// key's limit: its log lines have a bound.
     fn reject(&self, caller: &Caller, refusal: &Refusal) -> Fault {
         notes::set_caller(caller);
         if let Err(fault) = self.count(caller) {
@@ -146,8 +171,11 @@ impl Gate {
 
     /// Counts a request toward the limit of its key, or of all keys that have none of their own.
     fn count(&self, caller: &Caller) -> Result<(), Fault> {
-        let limit = caller.limits.requests_per_minute.unwrap_or(self.inner.access.requests_per_minute);
-        let limiter = Arc::clone(lock(&self.inner.by_caller).entry(limit).or_insert_with(|| Arc::new(per_caller(limit))));
+        let limit =
+            caller.limits.requests_per_minute.unwrap_or(self.inner.access.requests_per_minute);
+        let limiter = Arc::clone(
+            lock(&self.inner.by_caller).entry(limit).or_insert_with(|| Arc::new(per_caller(limit))),
+        );
         counted(&limiter, &caller.name).map_err(|early| {
             notes::set_reason(Reason::Limit.as_str());
             let message = format!("`{}` asks more often than {limit} times a minute", caller.name);
@@ -162,24 +190,35 @@ fn per_minute(requests: u32) -> Quota {
 
 fn per_caller(requests: u32) -> DefaultKeyedRateLimiter<Arc<str>> {
     let at_once = requests.min(BURST.max(requests / 60));
-    RateLimiter::keyed(per_minute(requests).allow_burst(NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN)))
+    RateLimiter::keyed(
+        per_minute(requests).allow_burst(NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN)),
+    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Counts a request of a key. The clock is read before the count: whoever was kept from running in between, by a busy machine or a stop of
-/// the process, judges by a time long past. So a refusal counts only if it is repeated with the time of now.
-fn counted<K: Hash + Eq + Clone>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), NotUntil<<DefaultClock as Clock>::Instant>> {
+/// Counts a request of a key. The clock is read before the count: whoever was kept from running in
+/// between, by a busy machine or a stop of the process, judges by a time long past. So a refusal
+/// counts only if it is repeated with the time of now.
+fn counted<K: Hash + Eq + Clone>(
+    limiter: &DefaultKeyedRateLimiter<K>,
+    key: &K,
+) -> Result<(), NotUntil<<DefaultClock as Clock>::Instant>> {
     limiter.check_key(key).or_else(|_| limiter.check_key(key))
 }
 
 /// What a request takes; `None`: nothing, not even a key.
 fn needed(method: &Method, path: Option<&str>) -> Option<Permission> {
     Some(match (method, path) {
-        (&Method::GET | &Method::HEAD, Some("/livez" | "/readyz" | "/openapi.yaml")) => return None,
-        (&Method::POST, Some("/sync-to-m3ter" | "/sync-to-m3ter/" | "/sync-to-m3ter/{parentRecordId}")) => Permission::Sync,
+        (&Method::GET | &Method::HEAD, Some("/livez" | "/readyz" | "/openapi.yaml")) => {
+            return None;
+        }
+        (
+            &Method::POST,
+            Some("/sync-to-m3ter" | "/sync-to-m3ter/" | "/sync-to-m3ter/{parentRecordId}"),
+        ) => Permission::Sync,
         (&Method::POST, Some("/end-date-billing-entities")) => Permission::EndDate,
         (&Method::GET | &Method::HEAD, Some("/sync-runs")) => Permission::ReadRuns,
         (&Method::GET | &Method::HEAD, Some("/sync-runs/{syncRunId}")) => Permission::ReadRun,
@@ -190,24 +229,31 @@ fn needed(method: &Method, path: Option<&str>) -> Option<Permission> {
 
 /// Lets a request through, or answers it.
 pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.0.ip());
+    let peer = request
+        .extensions()
+        .get::<Peer>()
+        .map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.0.ip());
     let client = client_address(peer, request.headers(), &gate.inner.access.trusted_proxies);
     notes::set_client(client);
     let path = request.extensions().get::<MatchedPath>().cloned();
     let (headers, uri) = (request.headers(), request.uri());
     let permission = needed(request.method(), path.as_ref().map(MatchedPath::as_str));
     let has_place = request.extensions().get::<NoPlace>().map_or(Ok(()), |NoPlace| Err(no_place()));
-    let admitted = has_place.and_then(|()| gate.check_proxy(headers, uri, request.version())).and_then(|()| match permission {
-        // Whoever shows a good key hears more.
-        None => Ok(gate.known(headers, uri, client)),
-        Some(permission) => gate.admit(headers, uri, client, permission).map(Some),
-    });
+    let admitted = has_place
+        .and_then(|()| gate.check_proxy(headers, uri, request.version()))
+        .and_then(|()| match permission {
+            // Whoever shows a good key hears more.
+            None => Ok(gate.known(headers, uri, client)),
+            Some(permission) => gate.admit(headers, uri, client, permission).map(Some),
+        });
     match admitted {
         Ok(Some(caller)) => drop(request.extensions_mut().insert(caller)),
         Ok(None) => {}
         Err(fault) => {
             // What was refused is told too, as far as the path says it.
-            if let Some(Ok(record)) = request.uri().path().strip_prefix("/sync-to-m3ter/").map(SalesforceId::parse) {
+            if let Some(Ok(record)) =
+                request.uri().path().strip_prefix("/sync-to-m3ter/").map(SalesforceId::parse)
+            {
                 notes::set_record(&record);
             }
             let waits = request.headers().contains_key(header::EXPECT);
@@ -234,7 +280,9 @@ async fn with_body(request: Request) -> Result<Request, Fault> {
     let reading = async {
         // What is announced as too large is not waited for.
         while !is_announced_too_large && let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| Fault::new(StatusCode::BAD_REQUEST, "INVALID_BODY", "The body could not be read"))?;
+            let chunk = chunk.map_err(|_| {
+                Fault::new(StatusCode::BAD_REQUEST, "INVALID_BODY", "The body could not be read")
+            })?;
             if bytes.len() + chunk.len() > super::LARGEST_BODY_BYTES {
                 return Ok(Fit::TooLarge);
             }
@@ -250,7 +298,8 @@ async fn with_body(request: Request) -> Result<Request, Fault> {
         Fit::Whole => Ok(Request::from_parts(parts, Body::from(bytes))),
         Fit::TooLarge => {
             drain(chunks, waits).await;
-            let message = format!("The body is larger than {} KiB", super::LARGEST_BODY_BYTES / 1024);
+            let message =
+                format!("The body is larger than {} KiB", super::LARGEST_BODY_BYTES / 1024);
             Err(Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message))
         }
     }
@@ -261,8 +310,8 @@ enum Fit {
     TooLarge,
 }
 
-/// Takes in a little of a body that is of no interest: a peer that still sends when the connection closes never sees its answer.
-/// One that waits for `100 Continue` sends nothing yet.
+/// Takes in a little of a body that is of no interest: a peer that still sends when the connection
+/// closes never sees its answer. One that waits for `100 Continue` sends nothing yet.
 async fn drain(mut chunks: BodyDataStream, waits: bool) {
     let draining = async {
         let mut taken = 0;
@@ -287,7 +336,8 @@ fn turned_away(reason: &'static str, message: impl Into<String>) -> Fault {
 fn no_place() -> Fault {
     notes::set_reason("no_place");
     let message = "The service has as many connections as it may; try again";
-    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_CONNECTIONS", message).retry_after(RETRY_AFTER_SECONDS)
+    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_CONNECTIONS", message)
+        .retry_after(RETRY_AFTER_SECONDS)
 }
 
 fn unauthorized(message: &str) -> Fault {
@@ -296,7 +346,12 @@ fn unauthorized(message: &str) -> Fault {
 
 fn too_many(message: &str, wait: Duration) -> Fault {
     let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-    Fault::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", format!("{message}; try again in {seconds} s")).retry_after(seconds)
+    Fault::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "TOO_MANY_REQUESTS",
+        format!("{message}; try again in {seconds} s"),
+    )
+    .retry_after(seconds)
 }
 
 #[cfg(test)]

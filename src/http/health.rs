@@ -20,7 +20,8 @@ pub(super) async fn livez() -> Json<Health> {
     Json(Health { status: "ok", problems: Vec::new() })
 }
 
-/// Both logins worked and what every sync needs is loaded. What is missing hears only whoever shows a key.
+/// Both logins worked and what every sync needs is loaded. What is missing hears only whoever shows
+/// a key.
 pub(super) async fn readyz(
     State(syncs): State<Syncs>,
     Extension(callers): Extension<Option<Callers>>,
@@ -28,7 +29,9 @@ pub(super) async fn readyz(
 ) -> (StatusCode, Json<Health>) {
     let readiness = match syncs.readiness().await {
         // Whoever asks for a sync here is turned away: another replica may have keys.
-        Readiness::Ready if callers.as_ref().is_some_and(Callers::is_locked_out) => Readiness::NotReady(Vec::new()),
+        Readiness::Ready if callers.as_ref().is_some_and(Callers::is_locked_out) => {
+            Readiness::NotReady(Vec::new())
+        }
         readiness => readiness,
     };
     match readiness {
@@ -44,10 +47,15 @@ pub(super) async fn readyz(
             (StatusCode::OK, Json(Health { status: "ok", problems }))
         }
         Readiness::NotReady(_) if caller.is_none() => {
-            let problems = vec!["The service is not ready; its log says why, and so does this with an API key".to_owned()];
+            let problems = vec![
+                "The service is not ready; its log says why, and so does this with an API key"
+                    .to_owned(),
+            ];
             (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "unavailable", problems }))
         }
-        Readiness::NotReady(problems) => (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "unavailable", problems })),
+        Readiness::NotReady(problems) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "unavailable", problems }))
+        }
     }
 }
 
@@ -66,10 +74,15 @@ fn unreadable(syncs: &Syncs, with_names: bool) -> Vec<String> {
     match (names.is_empty(), with_names) {
         (true, _) => Vec::new(),
         (false, true) => {
-            let problem =
-                |name| format!("`{name}` could be read in Salesforce before and cannot be read now; what it feeds is not written");
+            let problem = |name| {
+                format!(
+                    "`{name}` could be read in Salesforce before and cannot be read now; what it feeds is not written"
+                )
+            };
             names.into_iter().map(problem).collect()
         }
-        (false, false) => vec!["Some fields cannot be read in Salesforce; with an API key this names them".to_owned()],
+        (false, false) => vec![
+            "Some fields cannot be read in Salesforce; with an API key this names them".to_owned(),
+        ],
     }
 }

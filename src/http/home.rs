@@ -1,7 +1,8 @@
-//! Who is at home: without API keys, whatever is asked on this machine itself; and which requests a page of another site sent.
+//! Who is at home: without API keys, whatever is asked on this machine itself; and which requests a
+//! page of another site sent.
 //!
-//! A browser and a proxy stand on this machine and ask for others. A browser says so in `Origin` and `Sec-Fetch-Site`, and a proxy in the
-//! headers that it adds.
+//! A browser and a proxy stand on this machine and ask for others. A browser says so in `Origin`
+//! and `Sec-Fetch-Site`, and a proxy in the headers that it adds.
 
 use std::net::IpAddr;
 
@@ -19,11 +20,21 @@ pub(super) const OTHER_SITE: &str = "other_site";
 
 const FETCH_SITE: &str = "sec-fetch-site";
 /// What proxies tell of whom they ask for, beside `X-Forwarded-*`.
-const OF_PROXIES: [&str; 7] = ["forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"];
+const OF_PROXIES: [&str; 7] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+];
 
 /// What shows that a request came through a proxy.
 pub(super) fn proxy_of(headers: &HeaderMap, uri: &Uri, version: Version) -> Option<String> {
-    let adds = |name: &&HeaderName| OF_PROXIES.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-");
+    let adds = |name: &&HeaderName| {
+        OF_PROXIES.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-")
+    };
     if let Some(name) = headers.keys().find(adds) {
         return Some(format!("`{}`", shown::word(name.as_str())));
     }
@@ -32,7 +43,9 @@ pub(super) fn proxy_of(headers: &HeaderMap, uri: &Uri, version: Version) -> Opti
     if hosts.next().is_some() {
         return Some("more than one `Host`".to_owned());
     }
-    let is_another = |authority: &str| host.is_some_and(|host| !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()));
+    let is_another = |authority: &str| {
+        host.is_some_and(|host| !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()))
+    };
     if uri.authority().is_some_and(|authority| is_another(authority.as_str())) {
         return Some("another host in its first line than in `Host`".to_owned());
     }
@@ -42,17 +55,23 @@ pub(super) fn proxy_of(headers: &HeaderMap, uri: &Uri, version: Version) -> Opti
 
 /// Whether the request is for this machine by its name, and from no page that another one sent.
 pub(super) fn is_at_home(headers: &HeaderMap, uri: &Uri) -> bool {
-    let mut hosts =
-        headers.get_all(header::HOST).iter().map(|value| value.to_str().unwrap_or("?")).chain(uri.authority().map(Authority::as_str));
+    let mut hosts = headers
+        .get_all(header::HOST)
+        .iter()
+        .map(|value| value.to_str().unwrap_or("?"))
+        .chain(uri.authority().map(Authority::as_str));
     hosts.all(is_loopback_authority)
         && origins(headers).all(|origin| origin.is_some_and(is_loopback_authority))
         && !is_foreign_fetch(headers)
 }
 
-/// Whether a page of another site sent the request. A browser that remembers a key sends it along for any page.
+/// Whether a page of another site sent the request. A browser that remembers a key sends it along
+/// for any page.
 pub(super) fn is_of_another_site(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    let is_own = |origin: Option<&str>| origin.is_some() && origin.map(str::to_ascii_lowercase) == host.map(str::to_ascii_lowercase);
+    let is_own = |origin: Option<&str>| {
+        origin.is_some() && origin.map(str::to_ascii_lowercase) == host.map(str::to_ascii_lowercase)
+    };
     !origins(headers).all(is_own) || is_foreign_fetch(headers)
 }
 
@@ -66,7 +85,10 @@ fn origins(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
 
 /// A browser says where the page is from, or that a person typed the address.
 fn is_foreign_fetch(headers: &HeaderMap) -> bool {
-    headers.get_all(FETCH_SITE).iter().any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
+    headers
+        .get_all(FETCH_SITE)
+        .iter()
+        .any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
 
 /// `localhost:8080`, `127.0.0.1`, `[::1]:8080`.
@@ -75,8 +97,11 @@ fn is_loopback_authority(authority: &str) -> bool {
         Some(rest) => rest.split_once(']').unwrap_or_default(),
         None => authority.find(':').map_or((authority, ""), |colon| authority.split_at(colon)),
     };
-    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
-    is_port && (host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
+    let is_port =
+        port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    is_port
+        && (host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()))
 }
 
 #[cfg(test)]
@@ -84,12 +109,17 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
     fn only_loopback_counts_as_home() {
-        for home in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "[::1]"] {
+        for home in
+            ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "[::1]"]
+        {
             assert!(is_loopback_authority(home), "{home}");
         }
         for away in [
@@ -113,11 +143,18 @@ mod tests {
     #[test]
     fn what_a_proxy_adds_is_seen() {
         let uri = |text: &str| text.parse::<Uri>().unwrap();
-        for name in ["forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-of-tomorrow"] {
-            let shown = proxy_of(&headers(&[("host", "localhost"), (name, "")]), &uri("/"), Version::HTTP_11);
+        for name in ["forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-of-tomorrow"]
+        {
+            let shown = proxy_of(
+                &headers(&[("host", "localhost"), (name, "")]),
+                &uri("/"),
+                Version::HTTP_11,
+            );
             assert_eq!(shown, Some(format!("`{name}`")));
         }
-        let proxied = |pairs: &[(&'static str, &str)], text: &str, version| proxy_of(&headers(pairs), &uri(text), version).is_some();
+        let proxied = |pairs: &[(&'static str, &str)], text: &str, version| {
+            proxy_of(&headers(pairs), &uri(text), version).is_some()
+        };
         assert!(!proxied(&[("host", "localhost")], "/", Version::HTTP_11));
         assert!(proxied(&[("host", "localhost")], "/", Version::HTTP_10));
         assert!(proxied(&[("host", "localhost"), ("host", "localhost")], "/", Version::HTTP_11));
@@ -130,11 +167,25 @@ mod tests {
         for (pairs, is_foreign) in [
             (vec![], false),
             (vec![("host", "sync.example"), ("sec-fetch-site", "none")], false),
-            (vec![("host", "sync.example"), ("origin", "https://SYNC.example"), ("sec-fetch-site", "same-origin")], false),
+            (
+                vec![
+                    ("host", "sync.example"),
+                    ("origin", "https://SYNC.example"),
+                    ("sec-fetch-site", "same-origin"),
+                ],
+                false,
+            ),
             (vec![("host", "sync.example"), ("origin", "https://evil.example")], true),
             (vec![("host", "sync.example"), ("origin", "null")], true),
             (vec![("origin", "https://sync.example")], true),
-            (vec![("host", "sync.example"), ("origin", "https://sync.example"), ("origin", "https://evil.example")], true),
+            (
+                vec![
+                    ("host", "sync.example"),
+                    ("origin", "https://sync.example"),
+                    ("origin", "https://evil.example"),
+                ],
+                true,
+            ),
             (vec![("host", "sync.example"), ("sec-fetch-site", "same-site")], true),
             (vec![("host", "sync.example"), ("sec-fetch-site", "cross-site")], true),
             (vec![("host", "sync.example"), ("sec-fetch-site", "of-tomorrow")], true),

@@ -1,7 +1,7 @@
 //! `GET /metrics`, on an address of its own: for Prometheus, whom the internet must not reach.
 //!
-//! It shows a token, where there is one. Without one, on loopback, whoever is at home is answered, and elsewhere everybody, which the
-//! operator has asked for.
+//! It shows a token, where there is one. Without one, on loopback, whoever is at home is answered,
+//! and elsewhere everybody, which the operator has asked for.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
@@ -57,8 +57,18 @@ struct Door {
 
 /// The one endpoint. It tells of the `places` of the service's own address, not of its own.
 pub fn router(syncs: Syncs, scrapers: Scrapers, strangers: Strangers, places: Places) -> Router {
-    let door = Arc::new(Door { syncs, scrapers, strangers, places, token: Mutex::default(), last: Mutex::default() });
-    Router::new().route("/metrics", get(handler)).layer(middleware::from_fn_with_state(Arc::clone(&door), pass)).with_state(door)
+    let door = Arc::new(Door {
+        syncs,
+        scrapers,
+        strangers,
+        places,
+        token: Mutex::default(),
+        last: Mutex::default(),
+    });
+    Router::new()
+        .route("/metrics", get(handler))
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), pass))
+        .with_state(door)
 }
 
 async fn handler(State(door): State<Arc<Door>>) -> Response {
@@ -69,12 +79,19 @@ async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Re
     let mut response = match door.refusal(request.headers(), request.uri()).await {
         None => next.run(request).await,
         Some(refusal) => {
-            let client = request.extensions().get::<Peer>().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.0.ip());
+            let client = request
+                .extensions()
+                .get::<Peer>()
+                .map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.0.ip());
             door.strangers.note(client.to_canonical(), refusal);
             if refusal == home::NOT_AT_HOME {
                 StatusCode::FORBIDDEN.into_response()
             } else {
-                (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))]).into_response()
+                (
+                    StatusCode::UNAUTHORIZED,
+                    [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))],
+                )
+                    .into_response()
             }
         }
     };
@@ -86,13 +103,23 @@ impl Door {
     async fn refusal(&self, headers: &HeaderMap, uri: &Uri) -> Option<&'static str> {
         match &self.scrapers {
             Scrapers::Anybody => None,
-            Scrapers::OnThisMachine => (!home::is_at_home(headers, uri)).then_some(home::NOT_AT_HOME),
+            Scrapers::OnThisMachine => {
+                (!home::is_at_home(headers, uri)).then_some(home::NOT_AT_HOME)
+            }
             Scrapers::WithToken(file) => {
                 let Some(shown) = headers.get(header::AUTHORIZATION) else { return Some("no_key") };
-                let shown = shown.as_bytes().split_at_checked(BEARER.len()).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(BEARER));
+                let shown = shown
+                    .as_bytes()
+                    .split_at_checked(BEARER.len())
+                    .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(BEARER));
                 let token = self.token(file).await;
                 let is_right = shown.is_some_and(|(_, shown)| {
-                    !token.is_empty() && aws_lc_rs::constant_time::verify_slices_are_equal(shown, token.as_bytes()).is_ok()
+                    !token.is_empty()
+                        && aws_lc_rs::constant_time::verify_slices_are_equal(
+                            shown,
+                            token.as_bytes(),
+                        )
+                        .is_ok()
                 });
                 (!is_right).then_some("wrong_key")
             }
@@ -124,18 +151,27 @@ impl Door {
             return text.clone();
         }
         let rate_limit = self.syncs.rate_limit();
-        metrics::rate_limit(rate_limit.places, rate_limit.waiting.map(|(class, callouts)| (class.word(), callouts)));
+        metrics::rate_limit(
+            rate_limit.places,
+            rate_limit.waiting.map(|(class, callouts)| (class.word(), callouts)),
+        );
         let (held, awaited) = self.syncs.standing();
         metrics::standing(held, awaited, self.syncs.readiness().await == Readiness::Ready);
         let (connections, waiting) = (self.places.connections(), self.places.waiting());
         metrics::places((connections.used, connections.limit), (waiting.used, waiting.limit));
         // While the database is away the last numbers stand, and `ready` is 0.
         if let Ok(open) = self.syncs.open_runs().await {
-            let states = [("running", open.running), ("waiting", open.waiting), ("retrying", open.retrying)];
+            let states =
+                [("running", open.running), ("waiting", open.waiting), ("retrying", open.retrying)];
             metrics::queue(states, open.oldest_waiting);
             let [again, planned] = open.due;
             let accepted = open.waiting.saturating_sub(open.awaited);
-            metrics::waiting([("awaited", open.awaited), ("accepted", accepted), ("retry", again), ("replay", planned)]);
+            metrics::waiting([
+                ("awaited", open.awaited),
+                ("accepted", accepted),
+                ("retry", again),
+                ("replay", planned),
+            ]);
             let bounds = self.syncs.queue_bounds();
             metrics::queue_bounds(bounds.all, (open.most_of_a_caller, bounds.of_caller));
         }

@@ -1,4 +1,5 @@
-//! What is noted about a request on its way, for the one line that the log has about it and for the audit log.
+//! What is noted about a request on its way, for the one line that the log has about it and for the
+//! audit log.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -77,7 +78,8 @@ pub(super) fn set_run(run: &impl Display) {
     change(|notes| notes.run = Some(run.to_string()));
 }
 
-/// What was asked for, for the audit log: values that were read and checked, never a text as it came.
+/// What was asked for, for the audit log: values that were read and checked, never a text as it
+/// came.
 pub(super) fn set_parameters(parameters: String) {
     change(|notes| notes.parameters = parameters);
 }

@@ -47,22 +47,41 @@ pub(super) struct PauseList {
 }
 
 /// `POST /pause`: no run begins any more.
-pub(super) async fn pause(State(syncs): State<Syncs>, request: Request) -> Result<Json<PauseAnswer>, Fault> {
+pub(super) async fn pause(
+    State(syncs): State<Syncs>,
+    request: Request,
+) -> Result<Json<PauseAnswer>, Fault> {
     let asker = asker(&request);
     let reason = reason(&json_bytes(request, Presence::Required).await?)?;
-    let missing = || invalid("`reason` is missing; say why, for whoever reads it later: {\"reason\": \"…\"}".to_owned());
+    let missing = || {
+        invalid(
+            "`reason` is missing; say why, for whoever reads it later: {\"reason\": \"…\"}"
+                .to_owned(),
+        )
+    };
     let reason = reason.ok_or_else(missing)?;
     notes::set_parameters(format!("reason={reason}"));
-    let pause = syncs.pause(asker.name().as_deref(), &reason).await.map_err(|error| database_unavailable(&error))?;
+    let pause = syncs
+        .pause(asker.name().as_deref(), &reason)
+        .await
+        .map_err(|error| database_unavailable(&error))?;
     Ok(Json(PauseAnswer { paused: true, pause: Some(pause) }))
 }
 
 /// `POST /resume`: runs begin again.
-pub(super) async fn resume(State(syncs): State<Syncs>, request: Request) -> Result<Json<PauseAnswer>, Fault> {
+pub(super) async fn resume(
+    State(syncs): State<Syncs>,
+    request: Request,
+) -> Result<Json<PauseAnswer>, Fault> {
     let asker = asker(&request);
     let reason = reason(&json_bytes(request, Presence::Optional).await?)?;
-    notes::set_parameters(reason.as_ref().map_or_else(String::new, |reason| format!("reason={reason}")));
-    let pause = syncs.resume(asker.name().as_deref(), reason.as_deref()).await.map_err(|error| database_unavailable(&error))?;
+    notes::set_parameters(
+        reason.as_ref().map_or_else(String::new, |reason| format!("reason={reason}")),
+    );
+    let pause = syncs
+        .resume(asker.name().as_deref(), reason.as_deref())
+        .await
+        .map_err(|error| database_unavailable(&error))?;
     Ok(Json(PauseAnswer { paused: false, pause }))
 }
 

@@ -1,4 +1,5 @@
-//! Whether a key may ask for a run of this record: what the gate cannot tell, because it looks at neither parameters nor bodies.
+//! Whether a key may ask for a run of this record: what the gate cannot tell, because it looks at
+//! neither parameters nor bodies.
 
 use std::sync::Arc;
 
@@ -35,7 +36,10 @@ pub(super) enum Denied {
 
 /// Whoever sent a request.
 pub(super) fn asker(request: &Request) -> Asker {
-    Asker { caller: request.extensions().get().cloned(), places: request.extensions().get().cloned() }
+    Asker {
+        caller: request.extensions().get().cloned(),
+        places: request.extensions().get().cloned(),
+    }
 }
 
 impl Asker {
@@ -47,15 +51,17 @@ impl Asker {
     /// Room to wait for an answer for so many seconds; `None` if as many wait as may, or for 0.
     pub(super) fn wait(&self, seconds: u64) -> Option<WaitingRequest> {
         let places = self.places.as_ref().filter(|_| seconds > 0)?;
-        places.wait(&self.caller.as_ref().map_or_else(|| "".into(), |caller| Arc::clone(&caller.name)))
+        places.wait(
+            &self.caller.as_ref().map_or_else(|| "".into(), |caller| Arc::clone(&caller.name)),
+        )
     }
 
     fn limits(&self) -> Option<(&Caller, &KeyLimits)> {
         self.caller.as_ref().map(|caller| (caller, &*caller.limits))
     }
 
-    /// The record that is asked for and the Salesforce user who asks, if the key covers it, and the request comes from the org that the service is
-    /// for or says nothing of it.
+    /// The record that is asked for and the Salesforce user who asks, if the key covers it, and the
+    /// request comes from the org that the service is for or says nothing of it.
     pub(super) async fn record(
         &self,
         syncs: &Syncs,
@@ -67,36 +73,67 @@ impl Asker {
             && mode == SyncMode::Apply
             && !limits.may_write()
         {
-            let message = format!("The API key `{}` is for dry runs only (scope `dry_run`): send `dryRun=true`", caller.name);
+            let message = format!(
+                "The API key `{}` is for dry runs only (scope `dry_run`): send `dryRun=true`",
+                caller.name
+            );
             return Err(refused(Reason::Scope, message));
         }
         let record = record_id(id).map_err(|(code, reason)| Denied::Failed(code, reason))?;
-        let user = user_id(origin.salesforce_user.as_deref()).map_err(|(code, reason)| Denied::Failed(code, reason))?;
+        let user = user_id(origin.salesforce_user.as_deref())
+            .map_err(|(code, reason)| Denied::Failed(code, reason))?;
         self.check_object(syncs, &record).await?;
-        self.check_organization(syncs, origin.organization.as_deref().filter(|id| !id.trim().is_empty())).await?;
+        self.check_organization(
+            syncs,
+            origin.organization.as_deref().filter(|id| !id.trim().is_empty()),
+        )
+        .await?;
         Ok((record, user))
     }
 
     /// Whether the key's objects cover a record.
-    pub(super) async fn check_object(&self, syncs: &Syncs, record: &SalesforceId) -> Result<(), Denied> {
-        let Some((caller, limits)) = self.limits().filter(|(_, limits)| !limits.covers_prefix(record)) else { return Ok(()) };
-        // An object's name is asked of Salesforce once for its key prefix, and of nobody for the usual ones.
-        let sobject = syncs.object_of(record).await.map_err(|Failure { code, reason }| Denied::Failed(code, reason))?;
+    pub(super) async fn check_object(
+        &self,
+        syncs: &Syncs,
+        record: &SalesforceId,
+    ) -> Result<(), Denied> {
+        let Some((caller, limits)) =
+            self.limits().filter(|(_, limits)| !limits.covers_prefix(record))
+        else {
+            return Ok(());
+        };
+        // An object's name is asked of Salesforce once for its key prefix, and of nobody for the
+        // usual ones.
+        let sobject = syncs
+            .object_of(record)
+            .await
+            .map_err(|Failure { code, reason }| Denied::Failed(code, reason))?;
         if sobject.is_some_and(|sobject| limits.covers_object(&sobject)) {
             return Ok(());
         }
-        let message = format!("The API key `{}` is for records of {} only", caller.name, limits.objects_in_words());
+        let message = format!(
+            "The API key `{}` is for records of {} only",
+            caller.name,
+            limits.objects_in_words()
+        );
         Err(refused(Reason::Object, message))
     }
 
     /// Whether the key may list runs: one that is for some objects has to name a record.
-    pub(super) async fn check_list(&self, syncs: &Syncs, record: Option<&SalesforceId>) -> Result<(), Denied> {
+    pub(super) async fn check_list(
+        &self,
+        syncs: &Syncs,
+        record: Option<&SalesforceId>,
+    ) -> Result<(), Denied> {
         match (self.limits().filter(|(_, limits)| !limits.objects.is_empty()), record) {
             (None, _) => Ok(()),
             (Some(_), Some(record)) => self.check_object(syncs, record).await,
             (Some((caller, limits)), None) => {
                 let objects = limits.objects_in_words();
-                let message = format!("The API key `{}` is for records of {objects} only: name one with `parentRecordId`", caller.name);
+                let message = format!(
+                    "The API key `{}` is for records of {objects} only: name one with `parentRecordId`",
+                    caller.name
+                );
                 Err(refused(Reason::Object, message))
             }
         }
@@ -105,29 +142,47 @@ impl Asker {
     /// That the key's own org is the service's was looked at before: see [`in_its_org`].
     async fn check_organization(&self, syncs: &Syncs, named: Option<&str>) -> Result<(), Denied> {
         let Some(named) = named else { return Ok(()) };
-        if let Some((caller, org)) = self.limits().and_then(|(caller, limits)| Some((caller, limits.org.as_ref()?)))
+        if let Some((caller, org)) =
+            self.limits().and_then(|(caller, limits)| Some((caller, limits.org.as_ref()?)))
             && SalesforceId::parse(named).is_ok_and(|named| named != *org)
         {
             return Err(Denied::Refused(of_another_org(caller, org)));
         }
-        syncs.check_organization(named).await.map_err(|Failure { code, reason }| Denied::Failed(code, reason))
+        syncs
+            .check_organization(named)
+            .await
+            .map_err(|Failure { code, reason }| Denied::Failed(code, reason))
     }
 }
 
 /// Lets a key that is for one org in only if the service is for it, whatever is asked for.
-pub(super) async fn in_its_org(State(syncs): State<Syncs>, request: Request, next: Next) -> Response {
+pub(super) async fn in_its_org(
+    State(syncs): State<Syncs>,
+    request: Request,
+    next: Next,
+) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let caller = request.extensions().get::<Caller>().filter(|_| !matches!(path, Some("/livez" | "/readyz" | "/openapi.yaml")));
-    let Some((caller, org)) = caller.and_then(|caller| Some((caller, caller.limits.org.as_ref()?))) else { return next.run(request).await };
+    let caller = request
+        .extensions()
+        .get::<Caller>()
+        .filter(|_| !matches!(path, Some("/livez" | "/readyz" | "/openapi.yaml")));
+    let Some((caller, org)) = caller.and_then(|caller| Some((caller, caller.limits.org.as_ref()?)))
+    else {
+        return next.run(request).await;
+    };
     match syncs.check_organization(org.as_str()).await {
         Ok(()) => next.run(request).await,
-        Err(failure) if failure.code == ErrorCode::WrongOrganization => of_another_org(caller, org).into_response(),
+        Err(failure) if failure.code == ErrorCode::WrongOrganization => {
+            of_another_org(caller, org).into_response()
+        }
         Err(failure) => {
             let message = format!(
                 "The API key `{}` is for one org only, and which one this service is for is not known: {}",
                 caller.name, failure.reason
             );
-            Fault::new(StatusCode::SERVICE_UNAVAILABLE, "ORG_NOT_KNOWN", message).retry_after(RETRY_AFTER_SECONDS).into_response()
+            Fault::new(StatusCode::SERVICE_UNAVAILABLE, "ORG_NOT_KNOWN", message)
+                .retry_after(RETRY_AFTER_SECONDS)
+                .into_response()
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Places: how many connections there may be, whose they are, and how many of their requests may wait for an answer.
+//! Places: how many connections there may be, whose they are, and how many of their requests may
+//! wait for an answer.
 //!
-//! When places run short idle connections give way, those of the network that has most of them first. Beyond the last place a few
-//! connections are taken all the same: they may ask how the service is, and anything else once a place is free for them.
+//! When places run short idle connections give way, those of the network that has most of them
+//! first. Beyond the last place a few connections are taken all the same: they may ask how the
+//! service is, and anything else once a place is free for them.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -16,13 +18,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::forwarded::network;
 
-/// Beyond the places, for whoever asks how the service is. Twice as many are taken for a moment, until those that give way have gone.
+/// Beyond the places, for whoever asks how the service is. Twice as many are taken for a moment,
+/// until those that give way have gone.
 pub const STANDING: usize = 32;
 /// One network has no more than this part of the places, unless it is a trusted proxy's.
 const PART_OF_A_NETWORK: usize = 4;
-/// Requests that wait for an answer take no more than this part of the places: the others are for what is answered at once.
+/// Requests that wait for an answer take no more than this part of the places: the others are for
+/// what is answered at once.
 const PART_OF_WAITING: usize = 2;
-/// How many times as many requests of one caller may wait as there is room for: alone it has four fifths, of two each has four ninths.
+/// How many times as many requests of one caller may wait as there is room for: alone it has four
+/// fifths, of two each has four ninths.
 const TIMES_THE_ROOM: usize = 4;
 /// A connection that has been idle for less is in use: its next request may be on its way.
 const IDLE_FOR: Duration = Duration::from_secs(1);
@@ -89,10 +94,16 @@ impl Use {
 }
 
 impl Places {
-    /// For `most` connections; a network has a quarter of them at most, unless it is one of the `exempt`: those of the proxies that
-    /// everybody comes through.
+    /// For `most` connections; a network has a quarter of them at most, unless it is one of the
+    /// `exempt`: those of the proxies that everybody comes through.
     pub fn new(most: usize, exempt: Vec<IpNet>) -> Self {
-        let inner = Inner { most: most.max(1), exempt, open: Mutex::default(), freed: Notify::new(), waiting: Mutex::default() };
+        let inner = Inner {
+            most: most.max(1),
+            exempt,
+            open: Mutex::default(),
+            freed: Notify::new(),
+            waiting: Mutex::default(),
+        };
         Self(Arc::new(inner))
     }
 
@@ -106,7 +117,8 @@ impl Places {
         Use { used: lock(&self.0.waiting).all, limit: self.most_waiting() }
     }
 
-    /// Takes a connection: in a place if there is one, else standing. `None`: too many stand already.
+    /// Takes a connection: in a place if there is one, else standing. `None`: too many stand
+    /// already.
     pub(super) fn enter(&self, address: IpAddr) -> Option<Connection> {
         let address = address.to_canonical();
         let network = network(address);
@@ -124,16 +136,32 @@ impl Places {
         }
         let used = Use { used: open.seated() + usize::from(has_place), limit: self.0.most };
         if used.is_tight() && is_time(&mut open.told) {
-            tracing::warn!(used = used.used, limit = used.limit, "connections run short: idle ones give way");
+            tracing::warn!(
+                used = used.used,
+                limit = used.limit,
+                "connections run short: idle ones give way"
+            );
         }
         let (id, leaves) = (open.next, CancellationToken::new());
         open.next += 1;
-        let seat = Seat { network, is_exempt, has_place, idle_since: Some(Instant::now()), leaves: leaves.clone() };
+        let seat = Seat {
+            network,
+            is_exempt,
+            has_place,
+            idle_since: Some(Instant::now()),
+            leaves: leaves.clone(),
+        };
         open.connections.insert(id, seat);
-        Some(Connection { places: self.clone(), id, leaves, is_short: used.is_tight() && !is_exempt })
+        Some(Connection {
+            places: self.clone(),
+            id,
+            leaves,
+            is_short: used.is_tight() && !is_exempt,
+        })
     }
 
-    /// Room for one more request of a caller that waits for an answer. `None`: it is answered at once.
+    /// Room for one more request of a caller that waits for an answer. `None`: it is answered at
+    /// once.
     pub(super) fn wait(&self, caller: &Arc<str>) -> Option<WaitingRequest> {
         let mut waiting = lock(&self.0.waiting);
         let used = Use { used: waiting.all + 1, limit: self.most_waiting() };
@@ -162,15 +190,23 @@ impl Places {
     }
 
     fn has_room(&self, open: &Open, network: IpAddr, is_exempt: bool) -> bool {
-        open.seated() < self.0.most && (is_exempt || open.seated_of(network) < self.most_of_a_network())
+        open.seated() < self.0.most
+            && (is_exempt || open.seated_of(network) < self.most_of_a_network())
     }
 
-    /// Asks an idle connection to give way: one of the network itself, if that has as many as it may. No more leave than stand.
+    /// Asks an idle connection to give way: one of the network itself, if that has as many as it
+    /// may. No more leave than stand.
     fn make_room(&self, open: &Open, network: IpAddr, is_exempt: bool) {
         let of_itself = !is_exempt && open.seated_of(network) >= self.most_of_a_network();
-        let leaving = open.connections.values().filter(|seat| seat.has_place && seat.leaves.is_cancelled()).count();
+        let leaving = open
+            .connections
+            .values()
+            .filter(|seat| seat.has_place && seat.leaves.is_cancelled())
+            .count();
         if leaving <= open.standing() {
-            open.let_an_idle_one_go(|seat| seat.has_place && (!of_itself || seat.network == network));
+            open.let_an_idle_one_go(|seat| {
+                seat.has_place && (!of_itself || seat.network == network)
+            });
         }
     }
 }
@@ -188,26 +224,36 @@ impl Open {
         self.connections.len() - self.seated()
     }
 
-    /// Of the network that has most idle ones, the one that has been idle longest, once it has been so for a while: nobody else goes in its
-    /// place. A proxy's comes last: it may be sending the next request.
+    /// Of the network that has most idle ones, the one that has been idle longest, once it has been
+    /// so for a while: nobody else goes in its place. A proxy's comes last: it may be sending the
+    /// next request.
     fn let_an_idle_one_go(&self, may_go: impl Fn(&Seat) -> bool) {
         let idle_for = |seat: &Seat| seat.idle_since.map(|since| since.elapsed());
-        let first =
-            self.first_to_go(|seat| may_go(seat) && seat.idle_since.is_some(), |id, seat| (!seat.is_exempt, (idle_for(seat), Reverse(id))));
+        let first = self.first_to_go(
+            |seat| may_go(seat) && seat.idle_since.is_some(),
+            |id, seat| (!seat.is_exempt, (idle_for(seat), Reverse(id))),
+        );
         if let Some(seat) = first.filter(|seat| idle_for(seat) >= Some(IDLE_FOR)) {
             seat.leaves.cancel();
         }
     }
 
-    /// Of the network of which most stand, the one that has stood longest, also if a request of it waits for a place.
+    /// Of the network of which most stand, the one that has stood longest, also if a request of it
+    /// waits for a place.
     fn let_one_go_that_stands(&self) {
         if let Some(seat) = self.first_to_go(|seat| !seat.has_place, |id, _| (true, Reverse(id))) {
             seat.leaves.cancel();
         }
     }
 
-    fn first_to_go<Rank: Ord>(&self, may_go: impl Fn(&Seat) -> bool, rank: impl Fn(u64, &Seat) -> (bool, Rank)) -> Option<&Seat> {
-        let candidates = || self.connections.iter().filter(|(_, seat)| may_go(seat) && !seat.leaves.is_cancelled());
+    fn first_to_go<Rank: Ord>(
+        &self,
+        may_go: impl Fn(&Seat) -> bool,
+        rank: impl Fn(u64, &Seat) -> (bool, Rank),
+    ) -> Option<&Seat> {
+        let candidates = || {
+            self.connections.iter().filter(|(_, seat)| may_go(seat) && !seat.leaves.is_cancelled())
+        };
         let mut of_network: HashMap<IpAddr, usize> = HashMap::new();
         for (_, seat) in candidates() {
             *of_network.entry(seat.network).or_default() += 1;
@@ -243,14 +289,19 @@ impl Connection {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        lock(&self.places.0.open).connections.get(&self.id).is_none_or(|seat| seat.idle_since.is_some())
+        lock(&self.places.0.open)
+            .connections
+            .get(&self.id)
+            .is_none_or(|seat| seat.idle_since.is_some())
     }
 
     /// Whether it has a place, or gets one that is free.
     pub(super) fn has_place(&self) -> bool {
         let mut open = lock(&self.places.0.open);
-        let Some((has_place, network, is_exempt)) =
-            open.connections.get(&self.id).map(|seat| (seat.has_place, seat.network, seat.is_exempt))
+        let Some((has_place, network, is_exempt)) = open
+            .connections
+            .get(&self.id)
+            .map(|seat| (seat.has_place, seat.network, seat.is_exempt))
         else {
             return false;
         };
@@ -360,23 +411,33 @@ mod tests {
     }
 
     fn leaving(connections: &[Connection]) -> Vec<usize> {
-        connections.iter().enumerate().filter(|(_, connection)| connection.leaves.is_cancelled()).map(|(number, _)| number).collect()
+        connections
+            .iter()
+            .enumerate()
+            .filter(|(_, connection)| connection.leaves.is_cancelled())
+            .map(|(number, _)| number)
+            .collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_network_has_a_quarter_and_what_has_left_leaves_nothing_behind() {
         let places = Places::new(8, vec!["10.0.0.0/8".parse().unwrap()]);
-        let mut of_one_network: Vec<Connection> = ["2001:db8::1", "2001:db8::ffff:1:2"].map(|from| enter(&places, from)).into();
+        let mut of_one_network: Vec<Connection> =
+            ["2001:db8::1", "2001:db8::ffff:1:2"].map(|from| enter(&places, from)).into();
         let early = enter(&places, "2001:db8::3");
         assert!(leaving(&of_one_network).is_empty(), "their requests may be on their way");
         drop(early);
         tokio::time::sleep(IDLE_FOR).await;
         of_one_network.push(enter(&places, "2001:db8::3"));
-        assert_eq!(of_one_network.iter().map(Connection::has_place).collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!(
+            of_one_network.iter().map(Connection::has_place).collect::<Vec<_>>(),
+            [true, true, false]
+        );
         assert_eq!(leaving(&of_one_network), [0], "one of its own gives way");
         let other = enter(&places, "2001:db8:0:1::1");
         assert!(other.has_place());
-        let of_the_proxy: Vec<Connection> = (0..5).map(|_| enter(&places, "::ffff:10.0.0.1")).collect();
+        let of_the_proxy: Vec<Connection> =
+            (0..5).map(|_| enter(&places, "::ffff:10.0.0.1")).collect();
         assert!(of_the_proxy.iter().all(Connection::has_place));
         assert_eq!(places.connections(), Use { used: 8, limit: 8 });
         drop((of_one_network, other, of_the_proxy));
@@ -388,12 +449,22 @@ mod tests {
         let places = Places::new(8, vec![address("10.0.0.1").into()]);
         let tick = async || tokio::time::sleep(Duration::from_millis(1)).await;
         let mut open = Vec::new();
-        for from in ["10.0.0.1", "10.0.0.1", "10.0.0.1", "192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.3", "192.0.2.3"] {
+        for from in [
+            "10.0.0.1",
+            "10.0.0.1",
+            "10.0.0.1",
+            "192.0.2.1",
+            "192.0.2.2",
+            "192.0.2.2",
+            "192.0.2.3",
+            "192.0.2.3",
+        ] {
             open.push(enter(&places, from));
             tick().await;
         }
         assert!(open.iter().all(Connection::has_place));
-        // Of the two networks with two, the last one's are busy, and one of the other's has just become idle.
+        // Of the two networks with two, the last one's are busy, and one of the other's has just
+        // become idle.
         let newcomer = {
             let _busy = (open[6].begin(), open[7].begin());
             drop(open[4].begin());
@@ -406,7 +477,8 @@ mod tests {
         drop(open.remove(5));
         assert!(newcomer.has_place());
         tokio::time::sleep(IDLE_FOR).await;
-        // One of the two that are left in one network, then by their time, and the proxy's come last.
+        // One of the two that are left in one network, then by their time, and the proxy's come
+        // last.
         let mut standing = Vec::new();
         let mut ask = || standing.push(enter(&places, "192.0.2.8"));
         ask();
@@ -426,7 +498,8 @@ mod tests {
         let places = Places::new(8, Vec::new());
         let early = enter(&places, "192.0.2.1");
         tokio::time::sleep(IDLE_FOR).await;
-        let flood: Vec<Connection> = (0..7).map(|number| enter(&places, &format!("198.51.100.{}", number / 2))).collect();
+        let flood: Vec<Connection> =
+            (0..7).map(|number| enter(&places, &format!("198.51.100.{}", number / 2))).collect();
         let newcomer = enter(&places, "192.0.2.2");
         assert!(!early.leaves.is_cancelled() && leaving(&flood).is_empty());
         tokio::time::sleep(IDLE_FOR).await;
@@ -437,10 +510,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn beyond_the_last_place_some_stand_and_the_oldest_of_them_give_way() {
         let places = Places::new(4, Vec::new());
-        let mut seated: Vec<Connection> = (0..4).map(|number| enter(&places, &format!("192.0.2.{number}"))).collect();
-        let set_idle = |seated: &[Connection], since| seated.iter().for_each(|connection| connection.set_idle_since(since));
+        let mut seated: Vec<Connection> =
+            (0..4).map(|number| enter(&places, &format!("192.0.2.{number}"))).collect();
+        let set_idle = |seated: &[Connection], since| {
+            seated.iter().for_each(|connection| connection.set_idle_since(since))
+        };
         set_idle(&seated, None);
-        let standing: Vec<Connection> = (0..2 * STANDING).map(|number| enter(&places, &format!("198.51.100.{number}"))).collect();
+        let standing: Vec<Connection> = (0..2 * STANDING)
+            .map(|number| enter(&places, &format!("198.51.100.{number}")))
+            .collect();
         assert!(standing.iter().all(|connection| !connection.has_place() && connection.is_short));
         assert_eq!(leaving(&standing).len(), STANDING);
         assert!(leaving(&seated).is_empty() && places.enter(address("203.0.113.1")).is_none());
@@ -463,9 +541,12 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_places_are_for_requests_that_wait_and_one_caller_leaves_some_of_them_to_others() {
+    fn half_of_the_places_are_for_requests_that_wait_and_one_caller_leaves_some_of_them_to_others()
+    {
         let places = Places::new(1_024, Vec::new());
-        let wait = |caller: &str, times: usize| (0..times).map_while(|_| places.wait(&caller.into())).collect::<Vec<_>>();
+        let wait = |caller: &str, times: usize| {
+            (0..times).map_while(|_| places.wait(&caller.into())).collect::<Vec<_>>()
+        };
         let one = wait("one", 2_000);
         assert_eq!(one.len(), 410);
         let other = wait("other", 2_000);

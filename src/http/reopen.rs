@@ -1,4 +1,5 @@
-//! `POST /reopen-billing-entities/{parentRecordId}`: ends of end dating are taken back, so that the next sync follows Salesforce.
+//! `POST /reopen-billing-entities/{parentRecordId}`: ends of end dating are taken back, so that the
+//! next sync follows Salesforce.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -55,13 +56,25 @@ pub(super) async fn handler(
 ) -> Result<Json<ReopenAnswer>, Fault> {
     let asker = asker(&request);
     let mode = dry_run_parameter(request.uri().query())?;
-    let id = id.map_or_else(|_| request.uri().path().rsplit('/').next().unwrap_or_default().to_owned(), |Path(id)| id);
+    let id = id.map_or_else(
+        |_| request.uri().path().rsplit('/').next().unwrap_or_default().to_owned(),
+        |Path(id)| id,
+    );
     check_nothing(&json_bytes(request, Presence::Optional).await?)?;
-    let record = SalesforceId::parse(&id).map_err(|invalid| Fault::new(StatusCode::NOT_FOUND, "NOTHING_ENDED", invalid.to_string()))?;
+    let record = SalesforceId::parse(&id).map_err(|invalid| {
+        Fault::new(StatusCode::NOT_FOUND, "NOTHING_ENDED", invalid.to_string())
+    })?;
     notes::set_record(&record);
-    let reopening =
-        syncs.reopen(&record, mode, asker.name()).await.map_err(|error| not_started(&error))?.map_err(|reason| refused(&reason))?;
-    notes::set_outcome(format!("{} {}", if mode == SyncMode::DryRun { "dry run of" } else { "reopened" }, reopening.ends.len()));
+    let reopening = syncs
+        .reopen(&record, mode, asker.name())
+        .await
+        .map_err(|error| not_started(&error))?
+        .map_err(|reason| refused(&reason))?;
+    notes::set_outcome(format!(
+        "{} {}",
+        if mode == SyncMode::DryRun { "dry run of" } else { "reopened" },
+        reopening.ends.len()
+    ));
     if let Some((_, run)) = reopening.runs.iter().find(|(concerned, _)| *concerned == record) {
         notes::set_run(run);
     }
@@ -90,11 +103,16 @@ fn reopened(end: MadeEnd) -> ReopenedEntity {
 fn refused(refused: &NotReopened) -> Fault {
     let sentence = shown::sentence(&refused.to_string());
     match refused {
-        NotReopened::NothingEnded(_) => {
-            Fault::new(StatusCode::NOT_FOUND, "NOTHING_ENDED", format!("Nothing is to be reopened: {sentence}"))
-        }
-        NotReopened::Busy(_) => {
-            Fault::new(StatusCode::CONFLICT, "RECORD_BUSY", format!("Nothing was reopened: {sentence}")).retry_after(BUSY_SECONDS)
-        }
+        NotReopened::NothingEnded(_) => Fault::new(
+            StatusCode::NOT_FOUND,
+            "NOTHING_ENDED",
+            format!("Nothing is to be reopened: {sentence}"),
+        ),
+        NotReopened::Busy(_) => Fault::new(
+            StatusCode::CONFLICT,
+            "RECORD_BUSY",
+            format!("Nothing was reopened: {sentence}"),
+        )
+        .retry_after(BUSY_SECONDS),
     }
 }

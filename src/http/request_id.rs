@@ -1,4 +1,5 @@
-//! Each request has an id: the caller's, if it is short and plain, else one of ours. It stands in the answer and in the log.
+//! Each request has an id: the caller's, if it is short and plain, else one of ours. It stands in
+//! the answer and in the log.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
@@ -21,21 +22,35 @@ const LONGEST: usize = 64;
 /// The operation where nothing is.
 const NO_ROUTE: &str = "none";
 
-pub(super) async fn with_request_id(State(strangers): State<Strangers>, request: Request, next: Next) -> Response {
+pub(super) async fn with_request_id(
+    State(strangers): State<Strangers>,
+    request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
-    let is_plain =
-        |id: &&str| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    let is_plain = |id: &&str| {
+        (1..=LONGEST).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
     let id = given.filter(is_plain).map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned);
-    let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accepted = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let as_problem = accepted.contains("application/problem+json");
-    let operation = operation(request.method(), request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
+    let operation = operation(
+        request.method(),
+        request.extensions().get::<MatchedPath>().map(MatchedPath::as_str),
+    );
     let span = tracing::info_span!(
         "request", request_id = %id, trace_id = field::Empty, otel.kind = trace::for_export(|| "server"),
         otel.name = trace::for_export(|| operation.clone()), otel.status_code = field::Empty, http.response.status_code = field::Empty
     );
     let trace = trace::begin(&span, TraceContext::from_headers(request.headers()).as_ref());
-    let (mut response, notes) = notes::collect(trace.within(next.run(request))).instrument(span.clone()).await;
+    let (mut response, notes) =
+        notes::collect(trace.within(next.run(request))).instrument(span.clone()).await;
     if let Some(fault) = response.extensions_mut().remove::<PendingFault>() {
         response = fault.write(response, &id, as_problem);
     }
@@ -51,15 +66,28 @@ pub(super) async fn with_request_id(State(strangers): State<Strangers>, request:
         trace::failed(&span);
     }
     let elapsed = started.elapsed();
-    metrics::request_ended(if notes.reason.is_empty() { &operation } else { metrics::REFUSED }, status, elapsed);
+    metrics::request_ended(
+        if notes.reason.is_empty() { &operation } else { metrics::REFUSED },
+        status,
+        elapsed,
+    );
     span.in_scope(|| tell(&strangers, &operation, &notes, response.status(), elapsed));
     response
 }
 
-/// The method and the route, never the path: both from lists of our own, as whoever asks may write any method.
+/// The method and the route, never the path: both from lists of our own, as whoever asks may write
+/// any method.
 fn operation(method: &Method, route: Option<&str>) -> String {
     let Some(route) = route else { return NO_ROUTE.to_owned() };
-    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
     let method = known.iter().find(|known| *known == method).map_or("other", Method::as_str);
     format!("{method} {route}")
 }
@@ -70,13 +98,22 @@ pub(super) fn guard(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
-/// What the log says of a request: a line each of those who are known, and of all others what an address asked in a minute.
-fn tell(strangers: &Strangers, operation: &str, notes: &Notes, status: StatusCode, elapsed: Duration) {
+/// What the log says of a request: a line each of those who are known, and of all others what an
+/// address asked in a minute.
+fn tell(
+    strangers: &Strangers,
+    operation: &str,
+    notes: &Notes,
+    status: StatusCode,
+    elapsed: Duration,
+) {
     let (caller, role, key) = (notes.caller_name(), notes.role(), notes.key());
-    let (record, run) = (notes.record.as_deref().unwrap_or_default(), notes.run.as_deref().unwrap_or_default());
+    let (record, run) =
+        (notes.record.as_deref().unwrap_or_default(), notes.run.as_deref().unwrap_or_default());
     let (code, elapsed_ms) = (status.as_u16(), elapsed.as_millis());
     if notes.caller.is_none() {
-        // The questions how the service is come every few seconds. Only those are told that it cannot say yes to.
+        // The questions how the service is come every few seconds. Only those are told that it
+        // cannot say yes to.
         if status != StatusCode::OK || !matches!(operation, "GET /livez" | "GET /readyz") {
             let outcome = match notes.reason {
                 "" if status.is_server_error() => "unavailable",
@@ -90,12 +127,21 @@ fn tell(strangers: &Strangers, operation: &str, notes: &Notes, status: StatusCod
     // Who asked for what.
     let client = notes.client.map(|address| address.to_string()).unwrap_or_default();
     let salesforce_user = notes.salesforce_user.as_deref();
-    let (parameters, outcome, reason) = (notes.parameters.as_str(), notes.outcome.as_str(), notes.reason);
+    let (parameters, outcome, reason) =
+        (notes.parameters.as_str(), notes.outcome.as_str(), notes.reason);
     tracing::info!(
         target: "audit", caller, role, key, client, operation, parent_record_id = record, sync_run_id = run, salesforce_user, parameters,
         outcome, reason, status = code, "asked"
     );
-    tracing::info!(operation, status = code, elapsed_ms, caller, parent_record_id = record, sync_run_id = run, "a request ended");
+    tracing::info!(
+        operation,
+        status = code,
+        elapsed_ms,
+        caller,
+        parent_record_id = record,
+        sync_run_id = run,
+        "a request ended"
+    );
 }
 
 #[cfg(test)]

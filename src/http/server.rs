@@ -1,7 +1,9 @@
-//! Serving a router until the service is told to stop, so that no peer can hold more than its share.
+//! Serving a router until the service is told to stop, so that no peer can hold more than its
+//! share.
 //!
-//! HTTP/1.1 only: TLS and HTTP/2 are the work of the proxy in front. After a request with `Transfer-Encoding` the connection is
-//! closed: whatever a proxy that reads lengths differently lets follow is never taken for a request.
+//! HTTP/1.1 only: TLS and HTTP/2 are the work of the proxy in front. After a request with
+//! `Transfer-Encoding` the connection is closed: whatever a proxy that reads lengths differently
+//! lets follow is never taken for a request.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -29,7 +31,8 @@ const SHORT_HEAD_TIME: Duration = Duration::from_secs(5);
 /// Headers with a key, a trace and what proxies add; larger ones are refused with 431.
 const LARGEST_HEAD_BYTES: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
-/// The first answer after this is the last one of its connection, so that no peer holds one for ever.
+/// The first answer after this is the last one of its connection, so that no peer holds one for
+/// ever.
 const CONNECTION_AGE: Duration = Duration::from_mins(15);
 /// The longest request, with a margin for its answer.
 const LONGEST_REQUEST: Duration = Duration::from_secs(150);
@@ -43,7 +46,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How a server ends, in two steps.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
-    /// Connections are taken, and each answer is the last one of its connection: the next request goes elsewhere.
+    /// Connections are taken, and each answer is the last one of its connection: the next request
+    /// goes elsewhere.
     pub draining: CancellationToken,
     /// No connection is taken any more, and those there end.
     pub closing: CancellationToken,
@@ -64,8 +68,15 @@ pub(super) struct Peer(pub(super) SocketAddr);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NoPlace;
 
-/// Serves until `shutdown` closes; then no new connection is taken, and those there get `grace` to end.
-pub async fn serve(listener: TcpListener, router: Router, places: Places, shutdown: Shutdown, grace: Duration) -> std::io::Result<()> {
+/// Serves until `shutdown` closes; then no new connection is taken, and those there get `grace` to
+/// end.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    places: Places,
+    shutdown: Shutdown,
+    grace: Duration,
+) -> std::io::Result<()> {
     let open = TaskTracker::new();
     loop {
         let (stream, address) = tokio::select! {
@@ -80,19 +91,37 @@ pub async fn serve(listener: TcpListener, router: Router, places: Places, shutdo
             },
         };
         match places.enter(address.ip()) {
-            Some(held) => drop(open.spawn(connection(stream, address, router.clone(), shutdown.clone(), held))),
-            None => tracing::debug!(client = %address.ip(), "a connection was closed: there are too many"),
+            Some(held) => drop(open.spawn(connection(
+                stream,
+                address,
+                router.clone(),
+                shutdown.clone(),
+                held,
+            ))),
+            None => {
+                tracing::debug!(client = %address.ip(), "a connection was closed: there are too many")
+            }
         }
     }
     drop(listener);
     open.close();
     if tokio::time::timeout(grace, open.wait()).await.is_err() {
-        tracing::warn!(grace_s = grace.as_secs(), open = open.len(), "connections were cut that did not end in time");
+        tracing::warn!(
+            grace_s = grace.as_secs(),
+            open = open.len(),
+            "connections were cut that did not end in time"
+        );
     }
     Ok(())
 }
 
-async fn connection(stream: TcpStream, address: SocketAddr, router: Router, shutdown: Shutdown, held: Connection) {
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    router: Router,
+    shutdown: Shutdown,
+    held: Connection,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
@@ -104,15 +133,24 @@ async fn connection(stream: TcpStream, address: SocketAddr, router: Router, shut
         async move {
             let _under_way = under_way;
             let is_of_unsure_length = request.headers().contains_key(header::TRANSFER_ENCODING);
-            let has_place = if asks_for_health(&request) { held.has_place() } else { held.gets_place().await };
+            let has_place =
+                if asks_for_health(&request) { held.has_place() } else { held.gets_place().await };
             if !has_place && !asks_for_health(&request) {
                 request.extensions_mut().insert(NoPlace);
             }
-            let answer: Result<Response<Body>, Infallible> = router.oneshot(request.map(Body::new)).await;
+            let answer: Result<Response<Body>, Infallible> =
+                router.oneshot(request.map(Body::new)).await;
             answer.map(|mut answer| {
-                // A peer that hears it sends nothing more: no request meets a connection that is closed meanwhile.
-                if is_of_unsure_length || !has_place || draining.is_cancelled() || taken.elapsed() >= CONNECTION_AGE {
-                    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                // A peer that hears it sends nothing more: no request meets a connection that is
+                // closed meanwhile.
+                if is_of_unsure_length
+                    || !has_place
+                    || draining.is_cancelled()
+                    || taken.elapsed() >= CONNECTION_AGE
+                {
+                    answer
+                        .headers_mut()
+                        .insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
                 answer
             })
@@ -120,7 +158,11 @@ async fn connection(stream: TcpStream, address: SocketAddr, router: Router, shut
     });
     let head_time = if held.is_short { SHORT_HEAD_TIME } else { HEAD_TIME };
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head_time).max_buf_size(LARGEST_HEAD_BYTES).max_headers(MOST_HEADERS);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_time)
+        .max_buf_size(LARGEST_HEAD_BYTES)
+        .max_headers(MOST_HEADERS);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIME));
     let serving = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
@@ -146,12 +188,17 @@ async fn connection(stream: TcpStream, address: SocketAddr, router: Router, shut
     };
     match tokio::time::timeout(CONNECTION_AGE + LONGEST_REQUEST, ending).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(client = %address.ip(), %error, "a connection ended early"),
-        Err(_) => tracing::debug!(client = %address.ip(), "a connection was cut: its last request did not end"),
+        Ok(Err(error)) => {
+            tracing::debug!(client = %address.ip(), %error, "a connection ended early")
+        }
+        Err(_) => {
+            tracing::debug!(client = %address.ip(), "a connection was cut: its last request did not end")
+        }
     }
 }
 
 /// Whether a request is one of those that are served where no place is free.
 fn asks_for_health<B>(request: &Request<B>) -> bool {
-    matches!(request.method(), &Method::GET | &Method::HEAD) && matches!(request.uri().path(), "/livez" | "/readyz")
+    matches!(request.method(), &Method::GET | &Method::HEAD)
+        && matches!(request.uri().path(), "/livez" | "/readyz")
 }

@@ -1,6 +1,8 @@
-//! Requests that nobody's key came with: one line of the log for an address and minute, whatever they ask, so that nobody can fill it.
+//! Requests that nobody's key came with: one line of the log for an address and minute, whatever
+//! they ask, so that nobody can fill it.
 //!
-//! What a stranger writes, a method, a path, a head, is not kept: addresses are counted, and words of the service's own.
+//! What a stranger writes, a method, a path, a head, is not kept: addresses are counted, and words
+//! of the service's own.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write as _};
@@ -49,7 +51,8 @@ impl fmt::Display for Tally {
 }
 
 impl Strangers {
-    /// Counts a request: it was `answered` or `unavailable`, or refused for the reason that `outcome` is.
+    /// Counts a request: it was `answered` or `unavailable`, or refused for the reason that
+    /// `outcome` is.
     pub(super) fn note(&self, client: IpAddr, outcome: &'static str) {
         let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Tallies { by_network, others } = &mut *tallies;
@@ -77,12 +80,17 @@ impl Strangers {
         }
     }
 
-    /// The address, the number of its requests and how they ended; those that share a line come last.
+    /// The address, the number of its requests and how they ended; those that share a line come
+    /// last.
     fn take(&self) -> Vec<(String, u64, String)> {
-        let Tallies { by_network, others } = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let Tallies { by_network, others } =
+            std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut networks: Vec<(IpAddr, Tally)> = by_network.into_iter().collect();
         networks.sort_unstable_by_key(|(network, _)| *network);
-        let mut lines: Vec<_> = networks.iter().map(|(network, tally)| (shown(*network), tally.count(), tally.to_string())).collect();
+        let mut lines: Vec<_> = networks
+            .iter()
+            .map(|(network, tally)| (shown(*network), tally.count(), tally.to_string()))
+            .collect();
         if others.count() > 0 {
             lines.push(("others".to_owned(), others.count(), others.to_string()));
         }
@@ -106,7 +114,15 @@ mod tests {
         let strangers = Strangers::default();
         for number in 0..1_000_u32 {
             let number = number % 500;
-            strangers.note(IpAddr::from([10, 0, u8::try_from(number >> 8).unwrap(), u8::try_from(number & 255).unwrap()]), "no_key");
+            strangers.note(
+                IpAddr::from([
+                    10,
+                    0,
+                    u8::try_from(number >> 8).unwrap(),
+                    u8::try_from(number & 255).unwrap(),
+                ]),
+                "no_key",
+            );
         }
         strangers.note("10.0.0.7".parse().unwrap(), "answered");
         let lines = strangers.take();

@@ -17,12 +17,18 @@ pub(super) async fn handler(
     request: Request,
 ) -> Result<Response, Fault> {
     // A path that is not UTF-8 is not an id either; it is shown as it came.
-    let id = id.map_or_else(|_| request.uri().path().rsplit('/').next().unwrap_or_default().to_owned(), |Path(id)| id);
+    let id = id.map_or_else(
+        |_| request.uri().path().rsplit('/').next().unwrap_or_default().to_owned(),
+        |Path(id)| id,
+    );
     answer(&syncs, Some(&id), request).await
 }
 
 /// `POST /sync-to-m3ter/`: the id is empty.
-pub(super) async fn without_id(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
+pub(super) async fn without_id(
+    State(syncs): State<Syncs>,
+    request: Request,
+) -> Result<Response, Fault> {
     answer(&syncs, None, request).await
 }
 

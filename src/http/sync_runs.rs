@@ -7,7 +7,9 @@ use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::body::{Object, Presence, check_nothing, dry_run_parameter, json_bytes, parse, query_parameters};
+use super::body::{
+    Object, Presence, check_nothing, dry_run_parameter, json_bytes, parse, query_parameters,
+};
 use super::fault::Fault;
 use super::notes;
 use super::permit::{Denied, asker};
@@ -83,8 +85,8 @@ struct ReplayedRun {
     billing_entities: Option<Vec<&'static str>>,
 }
 
-/// `GET /sync-runs/{syncRunId}`. Who may not read all runs may read those that they asked for; of the others they do not even hear that
-/// there are any.
+/// `GET /sync-runs/{syncRunId}`. Who may not read all runs may read those that they asked for; of
+/// the others they do not even hear that there are any.
 pub(super) async fn show(
     State(syncs): State<Syncs>,
     Extension(caller): Extension<Caller>,
@@ -92,7 +94,8 @@ pub(super) async fn show(
     request: Request,
 ) -> Result<Json<SyncRun>, Fault> {
     let mut run = find(&syncs, &id).await?;
-    let is_open = caller.may(Permission::ReadRuns).is_ok() || run.requested_by.iter().any(|name| *name == *caller.name);
+    let is_open = caller.may(Permission::ReadRuns).is_ok()
+        || run.requested_by.iter().any(|name| *name == *caller.name);
     if is_open && let Ok(record) = SalesforceId::parse(&run.parent_record_id) {
         match asker(&request).check_object(&syncs, &record).await {
             Ok(()) => {
@@ -110,7 +113,10 @@ pub(super) async fn show(
 }
 
 /// `GET /sync-runs`: newest first.
-pub(super) async fn list(State(syncs): State<Syncs>, request: Request) -> Result<Json<SyncRunPage>, Fault> {
+pub(super) async fn list(
+    State(syncs): State<Syncs>,
+    request: Request,
+) -> Result<Json<SyncRunPage>, Fault> {
     let mut filter = read_filter(request.uri().query())?;
     match asker(&request).check_list(&syncs, filter.parent_record_id.as_ref()).await {
         Ok(()) => {}
@@ -120,7 +126,8 @@ pub(super) async fn list(State(syncs): State<Syncs>, request: Request) -> Result
     // One more than the page has shows whether there is another page.
     let page = filter.limit;
     filter.limit += 1;
-    let mut sync_runs = syncs.list_runs(&filter).await.map_err(|error| database_unavailable(&error))?;
+    let mut sync_runs =
+        syncs.list_runs(&filter).await.map_err(|error| database_unavailable(&error))?;
     let has_more = sync_runs.len() > page as usize;
     sync_runs.truncate(page as usize);
     let next_cursor = sync_runs.last().filter(|_| has_more).map(|run| run.sync_run_id.to_string());
@@ -133,9 +140,15 @@ pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
     for (name, value) in query_parameters(query)? {
         match name.as_ref() {
             "parentRecordId" => filter.parent_record_id = Some(record(&value)?),
-            "syncStatus" if STATUSES.contains(&value.as_ref()) => filter.sync_status = Some(value.into_owned()),
+            "syncStatus" if STATUSES.contains(&value.as_ref()) => {
+                filter.sync_status = Some(value.into_owned())
+            }
             "syncStatus" => {
-                let message = format!("`syncStatus` is `{}`; it takes `{}`", shown::word(&value), STATUSES.join("`, `"));
+                let message = format!(
+                    "`syncStatus` is `{}`; it takes `{}`",
+                    shown::word(&value),
+                    STATUSES.join("`, `")
+                );
                 return Err(invalid(message));
             }
             "errorCode" => filter.error_code = Some(value.into_owned()),
@@ -159,7 +172,10 @@ pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
             }
             other => {
                 let known = "`parentRecordId`, `syncStatus`, `errorCode`, `attention`, `since`, `limit` and `cursor`";
-                return Err(invalid(format!("`{}` is not a parameter here; there are {known}", shown::word(other))));
+                return Err(invalid(format!(
+                    "`{}` is not a parameter here; there are {known}",
+                    shown::word(other)
+                )));
             }
         }
     }
@@ -167,7 +183,11 @@ pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
 }
 
 /// `POST /sync-runs/{syncRunId}/replay`: the same again, as a run of its own.
-pub(super) async fn replay(State(syncs): State<Syncs>, Path(id): Path<String>, request: Request) -> Result<Response, Fault> {
+pub(super) async fn replay(
+    State(syncs): State<Syncs>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Fault> {
     let asker = asker(&request);
     check_nothing(&json_bytes(request, Presence::Optional).await?)?;
     let id = find(&syncs, &id).await?.sync_run_id;
@@ -181,13 +201,23 @@ pub(super) async fn replay(State(syncs): State<Syncs>, Path(id): Path<String>, r
 }
 
 /// `POST /sync-runs/replay`: the failed runs that a filter names, one after the other.
-pub(super) async fn replay_many(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
+pub(super) async fn replay_many(
+    State(syncs): State<Syncs>,
+    request: Request,
+) -> Result<Response, Fault> {
     let asker = asker(&request);
     let mode = dry_run_parameter(request.uri().query())?;
     let filter = read_replay(&json_bytes(request, Presence::Required).await?)?;
     notes::set_parameters(filter.in_words());
-    let replays = syncs.replay_many(&filter, mode, asker.name()).await.map_err(|error| not_started(&error))?;
-    notes::set_outcome(format!("{} {}", if mode == SyncMode::DryRun { "dry run of" } else { "planned" }, replays.len()));
+    let replays = syncs
+        .replay_many(&filter, mode, asker.name())
+        .await
+        .map_err(|error| not_started(&error))?;
+    notes::set_outcome(format!(
+        "{} {}",
+        if mode == SyncMode::DryRun { "dry run of" } else { "planned" },
+        replays.len()
+    ));
     let answer = ReplayAnswer {
         replayed: replays.len(),
         sync_run_ids: replays.iter().filter_map(|replay| replay.run).collect(),
@@ -211,7 +241,8 @@ fn replayed(replay: Replay) -> ReplayedRun {
         requested_at: replay.requested_at,
         error_code: replay.error_code,
         end_date: order.map(|order| order.end_date.to_string()),
-        billing_entities: order.map(|order| order.entities.iter().map(|entity| entity.word()).collect()),
+        billing_entities: order
+            .map(|order| order.entities.iter().map(|entity| entity.word()).collect()),
     }
 }
 
@@ -227,9 +258,12 @@ pub(super) fn read_replay(bytes: &[u8]) -> Result<RunFilter, Fault> {
         limit: limit("maxRuns", Some(request.max_runs.unwrap_or(REPLAYS)), MOST_REPLAYS)?,
         ..RunFilter::default()
     };
-    let is_limited = filter.parent_record_id.is_some() || filter.error_code.is_some() || filter.since.is_some();
+    let is_limited =
+        filter.parent_record_id.is_some() || filter.error_code.is_some() || filter.since.is_some();
     if !is_limited {
-        return Err(invalid("Say which runs: by `errorCode`, `since` or `parentRecordId`".to_owned()));
+        return Err(invalid(
+            "Say which runs: by `errorCode`, `since` or `parentRecordId`".to_owned(),
+        ));
     }
     Ok(filter)
 }
@@ -239,7 +273,10 @@ fn replayed_kind(kind: Option<&str>) -> Result<&'static str, Fault> {
     match kind {
         None | Some("sync") => Ok("sync"),
         Some("endDate") => Ok("endDate"),
-        Some(other) => Err(invalid(format!("`kind` is `{}`; it takes `sync` or `endDate`", shown::word(other)))),
+        Some(other) => Err(invalid(format!(
+            "`kind` is `{}`; it takes `sync` or `endDate`",
+            shown::word(other)
+        ))),
     }
 }
 
@@ -262,11 +299,18 @@ fn record(text: &str) -> Result<SalesforceId, Fault> {
 }
 
 fn instant(name: &str, text: &str) -> Result<Timestamp, Fault> {
-    text.parse().map_err(|_| invalid(format!("`{name}` is `{}`; it takes a date-time such as `2026-12-31T00:00:00Z`", shown::word(text))))
+    text.parse().map_err(|_| {
+        invalid(format!(
+            "`{name}` is `{}`; it takes a date-time such as `2026-12-31T00:00:00Z`",
+            shown::word(text)
+        ))
+    })
 }
 
 fn limit(name: &str, given: Option<u32>, most: u32) -> Result<u32, Fault> {
-    given.filter(|limit| (1..=most).contains(limit)).ok_or_else(|| invalid(format!("`{name}` takes whole numbers from 1 to {most}")))
+    given
+        .filter(|limit| (1..=most).contains(limit))
+        .ok_or_else(|| invalid(format!("`{name}` takes whole numbers from 1 to {most}")))
 }
 
 fn invalid(message: String) -> Fault {
@@ -275,11 +319,17 @@ fn invalid(message: String) -> Fault {
 
 /// Whether a run may be shown depends on its object, which only Salesforce can tell.
 fn not_told(reason: &str) -> Fault {
-    let message = format!("The API key is for some objects only, and which one this is about is not known: {reason}");
-    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "OBJECT_NOT_KNOWN", message).retry_after(RETRY_AFTER_SECONDS)
+    let message = format!(
+        "The API key is for some objects only, and which one this is about is not known: {reason}"
+    );
+    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "OBJECT_NOT_KNOWN", message)
+        .retry_after(RETRY_AFTER_SECONDS)
 }
 
 fn not_found(id: &str) -> Fault {
-    let message = format!("There is no run `{}`; runs that have ended are deleted after a while", shown::word(id));
+    let message = format!(
+        "There is no run `{}`; runs that have ended are deleted after a while",
+        shown::word(id)
+    );
     Fault::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", message)
 }

@@ -1,4 +1,5 @@
-//! `POST /sync-to-m3ter`: a list with exactly one record, answered by a list of as many results as requests.
+//! `POST /sync-to-m3ter`: a list with exactly one record, answered by a list of as many results as
+//! requests.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -15,19 +16,35 @@ use crate::sync::Syncs;
 /// What a request list looks like, for whoever sends something else.
 const EXAMPLE: &str = r#"[{"parentRecordId": "…"}]"#;
 
-pub(super) async fn handler(State(syncs): State<Syncs>, request: Request) -> Result<Response, Fault> {
+pub(super) async fn handler(
+    State(syncs): State<Syncs>,
+    request: Request,
+) -> Result<Response, Fault> {
     let (arrived, asker) = (Instant::now(), asker(&request));
     let parameters = SyncParameters::parse(request.uri().query())?;
     let requests = read(&json_bytes(request, Presence::Required).await?)?;
     let results = match requests.as_slice() {
-        [] => vec![failed(ErrorCode::EmptyRequest, "The request holds no record; send exactly one".to_owned(), None, parameters.mode)],
+        [] => vec![failed(
+            ErrorCode::EmptyRequest,
+            "The request holds no record; send exactly one".to_owned(),
+            None,
+            parameters.mode,
+        )],
         [only] => {
             return answer_for(&syncs, only, parameters, asker, arrived).await.map(Reply::list);
         }
         several => {
-            let reason = format!("Only one record can be synced per request, but {} were sent", several.len());
+            let reason = format!(
+                "Only one record can be synced per request, but {} were sent",
+                several.len()
+            );
             let result = |request: &SyncRequest| {
-                failed(ErrorCode::MultipleRequests, reason.clone(), request.parent_record_id.as_deref(), parameters.mode)
+                failed(
+                    ErrorCode::MultipleRequests,
+                    reason.clone(),
+                    request.parent_record_id.as_deref(),
+                    parameters.mode,
+                )
             };
             several.iter().map(result).collect()
         }

@@ -17,7 +17,9 @@ use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::outcome::{ErrorCode, Failure, SyncResult};
 use crate::domain::plan::{InvalidPlanHash, PlanHash};
 use crate::domain::shown;
-use crate::sync::{QueueFull, QueueWait, RunRequest, StartError, StartedRun, StoreError, SyncMode, Syncs};
+use crate::sync::{
+    QueueFull, QueueWait, RunRequest, StartError, StartedRun, StoreError, SyncMode, Syncs,
+};
 use crate::telemetry::ErrorChain;
 
 /// Salesforce gives up at 120 s; the sync itself at 100 s.
@@ -25,7 +27,8 @@ pub(super) const LONGEST_WAIT_SECONDS: u64 = 105;
 /// When a caller should come again after a 503.
 pub(super) const RETRY_AFTER_SECONDS: u32 = 5;
 
-/// When a caller should come again whose run could not be recorded because too many wait: some of his have ended by then.
+/// When a caller should come again whose run could not be recorded because too many wait: some of
+/// his have ended by then.
 const FULL_RETRY_AFTER_SECONDS: u32 = 10;
 
 /// Ids of users begin so.
@@ -107,14 +110,23 @@ pub(super) async fn answer_for(
     });
     match read {
         Err(Denied::Refused(fault)) => Err(fault),
-        Err(Denied::Failed(code, reason)) => Ok(Reply::Result(Box::new(failed(code, reason, id, parameters.mode)))),
+        Err(Denied::Failed(code, reason)) => {
+            Ok(Reply::Result(Box::new(failed(code, reason, id, parameters.mode))))
+        }
         Ok((record, salesforce_user, expected_plan)) => {
             notes::set_parameters(shown_parameters(parameters.mode, expected_plan.as_ref()));
             let sync = RunRequest::sync(record.clone(), parameters.mode);
             let waiting = asker.wait(parameters.wait_seconds);
             let waits = time_of(waiting.as_ref(), parameters);
-            let request = RunRequest { expected_plan, requested_by: asker.name(), salesforce_user, waits, ..sync };
-            answer_of(syncs, syncs.start(request).await, &record, parameters, waiting, arrived).await
+            let request = RunRequest {
+                expected_plan,
+                requested_by: asker.name(),
+                salesforce_user,
+                waits,
+                ..sync
+            };
+            answer_of(syncs, syncs.start(request).await, &record, parameters, waiting, arrived)
+                .await
         }
     }
 }
@@ -127,8 +139,10 @@ pub(super) fn time_of(waiting: Option<&WaitingRequest>, parameters: SyncParamete
 /// The record that is asked for, or what is wrong with its id.
 pub(super) fn record_id(id: Option<&str>) -> Result<SalesforceId, (ErrorCode, String)> {
     let id = id.filter(|id| !id.trim().is_empty());
-    let id = id.ok_or_else(|| (ErrorCode::MissingRecordId, "`parentRecordId` is required".to_owned()))?;
-    let record = SalesforceId::parse(id).map_err(|invalid| (ErrorCode::InvalidRecordId, invalid.to_string()))?;
+    let id =
+        id.ok_or_else(|| (ErrorCode::MissingRecordId, "`parentRecordId` is required".to_owned()))?;
+    let record = SalesforceId::parse(id)
+        .map_err(|invalid| (ErrorCode::InvalidRecordId, invalid.to_string()))?;
     notes::set_record(&record);
     Ok(record)
 }
@@ -139,8 +153,12 @@ pub(super) fn shown_parameters(mode: SyncMode, expected_plan: Option<&PlanHash>)
     format!("dryRun={}{plan}", mode == SyncMode::DryRun)
 }
 
-/// The plan that is to be carried out, or what is wrong with it. One that is blank is not taken for none: whoever sends it means one.
-pub(super) fn expected_plan(text: Option<&str>, mode: SyncMode) -> Result<Option<PlanHash>, (ErrorCode, String)> {
+/// The plan that is to be carried out, or what is wrong with it. One that is blank is not taken for
+/// none: whoever sends it means one.
+pub(super) fn expected_plan(
+    text: Option<&str>,
+    mode: SyncMode,
+) -> Result<Option<PlanHash>, (ErrorCode, String)> {
     let Some(text) = text else { return Ok(None) };
     let invalid = |reason: String| (ErrorCode::InvalidExpectedPlan, reason);
     if mode == SyncMode::DryRun {
@@ -148,11 +166,18 @@ pub(super) fn expected_plan(text: Option<&str>, mode: SyncMode) -> Result<Option
             "`expectedPlan` is for a call that writes; with `dryRun=true` the answer has the `planHash` for it".to_owned(),
         ));
     }
-    text.parse().map(Some).map_err(|problem: InvalidPlanHash| invalid(format!("`expectedPlan`: {problem}")))
+    text.parse()
+        .map(Some)
+        .map_err(|problem: InvalidPlanHash| invalid(format!("`expectedPlan`: {problem}")))
 }
 
 /// A result of a request that is answered without a sync.
-pub(super) fn failed(code: ErrorCode, reason: String, id: Option<&str>, mode: SyncMode) -> SyncResult {
+pub(super) fn failed(
+    code: ErrorCode,
+    reason: String,
+    id: Option<&str>,
+    mode: SyncMode,
+) -> SyncResult {
     let mut result = SyncResult::failed(&Failure { code, reason }, Vec::new(), Vec::new());
     result.parent_record_id = id.map(shown::echo);
     result.dry_run = mode == SyncMode::DryRun;
@@ -170,23 +195,34 @@ fn note_outcome(result: &SyncResult) {
 pub(super) fn database_unavailable(error: &StoreError) -> Fault {
     tracing::error!(error = %ErrorChain(error), "a request could not use the database");
     let message = format!("The request was not carried out: {}; try again", error.in_words());
-    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE", message).retry_after(RETRY_AFTER_SECONDS)
+    Fault::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE", message)
+        .retry_after(RETRY_AFTER_SECONDS)
 }
 
 /// A run that could not be begun.
 pub(super) fn not_started(error: &StartError) -> Fault {
     match error {
-        StartError::ShuttingDown => Fault::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "The service is shutting down; try again")
-            .retry_after(RETRY_AFTER_SECONDS),
+        StartError::ShuttingDown => Fault::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "SHUTTING_DOWN",
+            "The service is shutting down; try again",
+        )
+        .retry_after(RETRY_AFTER_SECONDS),
         StartError::QueueFull(full) => {
             let whose = match full {
                 QueueFull::OfCaller(bound) => {
-                    format!("{bound} runs of this caller wait for their turn, as many as one caller may have waiting")
+                    format!(
+                        "{bound} runs of this caller wait for their turn, as many as one caller may have waiting"
+                    )
                 }
-                QueueFull::All(bound) => format!("{bound} runs wait for their turn, as many as may"),
+                QueueFull::All(bound) => {
+                    format!("{bound} runs wait for their turn, as many as may")
+                }
             };
-            let message = format!("{whose} (RUNS_WAITING); nothing was recorded, send it again later");
-            Fault::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_RUNS", message).retry_after(FULL_RETRY_AFTER_SECONDS)
+            let message =
+                format!("{whose} (RUNS_WAITING); nothing was recorded, send it again later");
+            Fault::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_RUNS", message)
+                .retry_after(FULL_RETRY_AFTER_SECONDS)
         }
         StartError::Store(cause) => database_unavailable(cause),
     }
@@ -209,11 +245,23 @@ pub(super) async fn answer_of(
     }
     if run.is_paused {
         let reason = "The service is paused by its operator; the run is recorded, and begins by itself when the service goes on";
-        return Ok(unfinished(ErrorCode::ServicePaused, reason.to_owned(), &run, record, parameters));
+        return Ok(unfinished(
+            ErrorCode::ServicePaused,
+            reason.to_owned(),
+            &run,
+            record,
+            parameters,
+        ));
     }
     let Some(_waiting) = waiting else {
         let reason = "As many requests wait for an answer as may; the sync goes on";
-        return Ok(unfinished(ErrorCode::TimeLimitExceeded, reason.to_owned(), &run, record, parameters));
+        return Ok(unfinished(
+            ErrorCode::TimeLimitExceeded,
+            reason.to_owned(),
+            &run,
+            record,
+            parameters,
+        ));
     };
     let until = arrived + Duration::from_secs(parameters.wait_seconds);
     let ended = tokio::time::timeout_at(until, run.ended.wait_for(Option::is_some)).await;
@@ -224,17 +272,21 @@ pub(super) async fn answer_of(
                 note_outcome(&result);
                 return Ok(Reply::Result(Box::new(result.as_ref().clone())));
             }
-            None => (ErrorCode::InternalError, format!("An internal error occurred (request {})", run.id)),
+            None => (
+                ErrorCode::InternalError,
+                format!("An internal error occurred (request {})", run.id),
+            ),
         },
         Ok(Err(_)) => {
-            let reason =
-                "The service stopped before the sync ended; the sync goes on when the service is there again, or in another replica";
+            let reason = "The service stopped before the sync ended; the sync goes on when the service is there again, or in another replica";
             (ErrorCode::TimeLimitExceeded, reason.to_owned())
         }
         Err(_) => {
             let why = Box::pin(why_not_begun(syncs, run.id)).await;
-            let reason =
-                format!("The sync did not end within the {} s that the caller waits{why}; the sync goes on", parameters.wait_seconds);
+            let reason = format!(
+                "The sync did not end within the {} s that the caller waits{why}; the sync goes on",
+                parameters.wait_seconds
+            );
             (ErrorCode::TimeLimitExceeded, reason)
         }
     };
@@ -244,7 +296,9 @@ pub(super) async fn answer_of(
 /// What a run waits for that has not begun, as a part of a sentence.
 async fn why_not_begun(syncs: &Syncs, run: SyncRunId) -> String {
     match syncs.wait_of(run).await {
-        Ok(Some(QueueWait::Turn { waiting })) => format!(": it waits for its turn (runs that wait: {waiting})"),
+        Ok(Some(QueueWait::Turn { waiting })) => {
+            format!(": it waits for its turn (runs that wait: {waiting})")
+        }
         Ok(Some(QueueWait::Record)) => ": it waits for another run of its record".to_owned(),
         // It has begun, or the database is away, which is no reason for another answer.
         Ok(None) | Err(_) => String::new(),
@@ -252,10 +306,17 @@ async fn why_not_begun(syncs: &Syncs, run: SyncRunId) -> String {
 }
 
 /// The answer about a run that has none of its own yet.
-fn unfinished(code: ErrorCode, reason: String, run: &StartedRun, record: &SalesforceId, parameters: SyncParameters) -> Reply {
+fn unfinished(
+    code: ErrorCode,
+    reason: String,
+    run: &StartedRun,
+    record: &SalesforceId,
+    parameters: SyncParameters,
+) -> Reply {
     let mut result = failed(code, reason, Some(record.as_str()), parameters.mode);
     result.sync_run_id = Some(run.id.to_string());
     // What the caller would write now would be older than what the run writes at its end.
-    result.status_written = matches!(code, ErrorCode::TimeLimitExceeded | ErrorCode::ServicePaused) && run.tells_record;
+    result.status_written =
+        matches!(code, ErrorCode::TimeLimitExceeded | ErrorCode::ServicePaused) && run.tells_record;
     Reply::Result(Box::new(result))
 }

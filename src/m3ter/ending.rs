@@ -1,5 +1,5 @@
-//! Ending what bills: the end-date calls, the replacing of an AccountPlan, and what they need to read. Source: m3ter API reference,
-//! End-date billing entities and Replace AccountPlan.
+//! Ending what bills: the end-date calls, the replacing of an AccountPlan, and what they need to
+//! read. Source: m3ter API reference, End-date billing entities and Replace AccountPlan.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,11 @@ impl Endings {
     /// m3ter's answer, whatever of it can be read.
     pub fn from_json(body: &Json) -> Self {
         Self {
-            message: body.get("statusMessage").and_then(Json::as_str).unwrap_or_default().to_owned(),
+            message: body
+                .get("statusMessage")
+                .and_then(Json::as_str)
+                .unwrap_or_default()
+                .to_owned(),
             updated: ids_by_entity(body.get("updatedEntities")),
             failed: ids_by_entity(body.get("failedEntities")),
         }
@@ -54,7 +58,8 @@ impl Endings {
 impl Replacement {
     /// m3ter's answer; `None` when it does not name the new AccountPlan.
     pub fn from_json(mut body: Json) -> Option<Self> {
-        let mut part = |name: &str| body.get_mut(name).map(Json::take).and_then(ActualObject::from_json);
+        let mut part =
+            |name: &str| body.get_mut(name).map(Json::take).and_then(ActualObject::from_json);
         let (original, new) = (part("originalAccountPlan"), part("newAccountPlan"));
         Some(Self { original, new: new? })
     }
@@ -74,7 +79,8 @@ impl Client {
             EndingOwner::Account(id) => ("EndDateBillingEntitiesForAccount", "accounts", id),
             EndingOwner::Contract(id) => ("EndDateBillingEntitiesForContract", "contracts", id),
         };
-        // What was ended is read again where an answer is lost: the answer of a second call would not name it.
+        // What was ended is read again where an answer is lost: the answer of a second call would
+        // not name it.
         let call = Call::write(operation, Urgency::End);
         let url = below(&self.organization, &[plural, id.as_str(), "enddatebillingentities"]);
         let words: Vec<&str> = entities.iter().map(|entity| entity.word()).collect();
@@ -82,7 +88,8 @@ impl Client {
         if children == Children::Included {
             body["applyToChildren"] = json!(true);
         }
-        let Answer { body, .. } = self.send(call, budget, |http| http.put(url.clone()).json(&body)).await?;
+        let Answer { body, .. } =
+            self.send(call, budget, |http| http.put(url.clone()).json(&body)).await?;
         Ok(Endings::from_json(&body))
     }
 
@@ -95,18 +102,41 @@ impl Client {
     ) -> Result<Replacement, CalloutError> {
         let call = Call::write("ReplaceAccountPlan", Urgency::End);
         let url = below(&self.organization, &["accountplans", original.as_str(), "replace"]);
-        let Answer { status, body, .. } = self.send(call, budget, |http| http.post(url.clone()).json(body)).await?;
-        Replacement::from_json(body).ok_or_else(|| self.transport.unusable(call, status, "an answer without the new AccountPlan"))
+        let Answer { status, body, .. } =
+            self.send(call, budget, |http| http.post(url.clone()).json(body)).await?;
+        Replacement::from_json(body).ok_or_else(|| {
+            self.transport.unusable(call, status, "an answer without the new AccountPlan")
+        })
     }
 
     /// The counter pricings of a Plan.
-    pub async fn list_counter_pricings(&self, plan: &M3terId, budget: &Budget) -> Result<Vec<ActualObject>, CalloutError> {
-        self.objects("ListCounterPricings", &["counterpricings"], &[("planId", plan.as_str())], budget).await
+    pub async fn list_counter_pricings(
+        &self,
+        plan: &M3terId,
+        budget: &Budget,
+    ) -> Result<Vec<ActualObject>, CalloutError> {
+        self.objects(
+            "ListCounterPricings",
+            &["counterpricings"],
+            &[("planId", plan.as_str())],
+            budget,
+        )
+        .await
     }
 
     /// The Accounts directly below an Account.
-    pub async fn list_children(&self, account: &M3terId, budget: &Budget) -> Result<Vec<ActualObject>, CalloutError> {
-        self.objects("ListAccountChildren", &["accounts", account.as_str(), "children"], &[], budget).await
+    pub async fn list_children(
+        &self,
+        account: &M3terId,
+        budget: &Budget,
+    ) -> Result<Vec<ActualObject>, CalloutError> {
+        self.objects(
+            "ListAccountChildren",
+            &["accounts", account.as_str(), "children"],
+            &[],
+            budget,
+        )
+        .await
     }
 
     /// Replaces a billing entity; `body` holds all its fields and its `version`.
@@ -149,7 +179,10 @@ impl Client {
         let call = Call::read(operation);
         let unreadable = || self.transport.unusable(call, 200, "an object without id and version");
         let objects = self.fetch_all(operation, path, parameters, budget).await?;
-        objects.into_iter().map(|json| ActualObject::from_json(json).ok_or_else(unreadable)).collect()
+        objects
+            .into_iter()
+            .map(|json| ActualObject::from_json(json).ok_or_else(unreadable))
+            .collect()
     }
 }
 
@@ -173,9 +206,12 @@ fn get(entity: BillingEntity) -> &'static str {
     }
 }
 
-/// The sets of ids. The published schema has another type for them, which cannot be meant: ids, or objects that carry one, are read.
+/// The sets of ids. The published schema has another type for them, which cannot be meant: ids, or
+/// objects that carry one, are read.
 fn ids_by_entity(sets: Option<&Json>) -> BTreeMap<BillingEntity, Vec<M3terId>> {
-    let id = |entry: &Json| entry.as_str().or_else(|| entry.get("id")?.as_str()).and_then(|id| M3terId::parse(id).ok());
+    let id = |entry: &Json| {
+        entry.as_str().or_else(|| entry.get("id")?.as_str()).and_then(|id| M3terId::parse(id).ok())
+    };
     let mut by_entity = BTreeMap::new();
     for entity in BillingEntity::ALL {
         let entries = sets.and_then(|sets| sets.get(entity.word())).and_then(Json::as_array);
@@ -198,7 +234,13 @@ mod tests {
             "CONTRACT": [id], "PREPAYMENT": [{"id": id}], "ACCOUNTPLAN": {"empty": true}, "PRICINGS": null, "OTHER": [id], "COUNTER_PRICINGS": []
         })));
         let id = M3terId::parse(id).unwrap();
-        assert_eq!(read, BTreeMap::from([(BillingEntity::Contract, vec![id.clone()]), (BillingEntity::Prepayment, vec![id])]));
+        assert_eq!(
+            read,
+            BTreeMap::from([
+                (BillingEntity::Contract, vec![id.clone()]),
+                (BillingEntity::Prepayment, vec![id])
+            ])
+        );
         assert!(ids_by_entity(None).is_empty());
     }
 }

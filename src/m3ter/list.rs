@@ -16,7 +16,8 @@ const MOST_PAGES: usize = 200;
 /// Ids or codes in one request: a page holds them all, and the URL stays below 8 KiB.
 pub(super) const MOST_VALUES: usize = 100;
 
-/// One filter of a list. Not every entity has every one; source: m3ter API reference, List operations.
+/// One filter of a list. Not every entity has every one; source: m3ter API reference, List
+/// operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListFilter {
     /// Objects with these ids: any entity.
@@ -56,7 +57,9 @@ impl ListFilter {
     fn parts(&self) -> Vec<Self> {
         match self {
             Self::Ids(ids) => ids.chunks(MOST_VALUES).map(|ids| Self::Ids(ids.to_vec())).collect(),
-            Self::Codes(codes) => codes.chunks(MOST_VALUES).map(|codes| Self::Codes(codes.to_vec())).collect(),
+            Self::Codes(codes) => {
+                codes.chunks(MOST_VALUES).map(|codes| Self::Codes(codes.to_vec())).collect()
+            }
             other => vec![other.clone()],
         }
     }
@@ -64,10 +67,18 @@ impl ListFilter {
 
 impl Client {
     /// All objects of a kind that the filters admit; none asks for all there are.
-    pub async fn list(&self, kind: EntityKind, filters: &[ListFilter], budget: &Budget) -> Result<Vec<ActualObject>, CalloutError> {
-        let Some((first, rest)) = filters.split_first() else { return self.list_page_by_page(kind, &[], budget).await };
+    pub async fn list(
+        &self,
+        kind: EntityKind,
+        filters: &[ListFilter],
+        budget: &Budget,
+    ) -> Result<Vec<ActualObject>, CalloutError> {
+        let Some((first, rest)) = filters.split_first() else {
+            return self.list_page_by_page(kind, &[], budget).await;
+        };
         let parts = first.parts().into_iter().map(|part| {
-            let filters: Vec<ListFilter> = std::iter::once(part).chain(rest.iter().cloned()).collect();
+            let filters: Vec<ListFilter> =
+                std::iter::once(part).chain(rest.iter().cloned()).collect();
             async move { self.list_page_by_page(kind, &filters, budget).await }
         });
         Ok(futures::future::try_join_all(parts).await?.into_iter().flatten().collect())
@@ -79,11 +90,15 @@ impl Client {
         filters: &[ListFilter],
         budget: &Budget,
     ) -> Result<Vec<ActualObject>, CalloutError> {
-        let parameters: Vec<(&str, &str)> = filters.iter().flat_map(ListFilter::parameters).collect();
+        let parameters: Vec<(&str, &str)> =
+            filters.iter().flat_map(ListFilter::parameters).collect();
         let call = Call::read(operation::list(kind));
         let objects = self.fetch_all(call.operation, &[kind.plural()], &parameters, budget).await?;
         let unreadable = || self.transport.unusable(call, 200, "an object without id and version");
-        objects.into_iter().map(|json| ActualObject::from_json(json).ok_or_else(unreadable)).collect()
+        objects
+            .into_iter()
+            .map(|json| ActualObject::from_json(json).ok_or_else(unreadable))
+            .collect()
     }
 
     /// The objects of all pages of a list.
@@ -97,7 +112,8 @@ impl Client {
         let mut objects = Vec::new();
         let mut next_token: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let (data, next) = self.fetch_page(operation, path, parameters, next_token.as_deref(), budget).await?;
+            let (data, next) =
+                self.fetch_page(operation, path, parameters, next_token.as_deref(), budget).await?;
             objects.extend(data);
             next_token = next;
             if next_token.is_none() {
@@ -117,7 +133,8 @@ impl Client {
     ) -> Result<(), CalloutError> {
         let mut next_token: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let (data, next) = self.fetch_page(operation, path, &[], next_token.as_deref(), budget).await?;
+            let (data, next) =
+                self.fetch_page(operation, path, &[], next_token.as_deref(), budget).await?;
             next_token = next;
             if data.iter().any(&mut is_enough) || next_token.is_none() {
                 return Ok(());
@@ -137,7 +154,8 @@ impl Client {
         let call = Call::read(operation);
         let url = page(&below(&self.organization, path), parameters, next_token);
         let answer = self.send(call, budget, |http| http.get(url.clone())).await?;
-        read_page(answer.body).ok_or_else(|| self.transport.unusable(call, answer.status, "a list without data"))
+        read_page(answer.body)
+            .ok_or_else(|| self.transport.unusable(call, answer.status, "a list without data"))
     }
 
     fn too_many_pages(&self, operation: &'static str) -> CalloutError {
@@ -149,7 +167,11 @@ impl Client {
 /// The objects of a page, and what asks for the next one.
 pub(super) fn read_page(mut page: Json) -> Option<(Vec<Json>, Option<String>)> {
     let Some(Json::Array(data)) = page.get_mut("data").map(Json::take) else { return None };
-    let next = page.get("nextToken").and_then(Json::as_str).filter(|token| !token.is_empty()).map(ToOwned::to_owned);
+    let next = page
+        .get("nextToken")
+        .and_then(Json::as_str)
+        .filter(|token| !token.is_empty())
+        .map(ToOwned::to_owned);
     Some((data, next))
 }
 

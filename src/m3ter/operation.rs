@@ -1,4 +1,5 @@
-//! The names of m3ter's operations, as its OpenAPI document has them: they stand in logs, metrics and errors.
+//! The names of m3ter's operations, as its OpenAPI document has them: they stand in logs, metrics
+//! and errors.
 
 use crate::domain::entity::EntityKind;
 use crate::transport::Urgency;
@@ -47,8 +48,8 @@ pub(super) fn put(kind: EntityKind) -> &'static str {
     }
 }
 
-/// How much of a deal waits for the creation of an object: what refers to it, and what refers to that. An update keeps nobody waiting, since
-/// the object's id is known.
+/// How much of a deal waits for the creation of an object: what refers to it, and what refers to
+/// that. An update keeps nobody waiting, since the object's id is known.
 pub(super) fn urgency(kind: EntityKind) -> Urgency {
     match kind {
         EntityKind::Account => Urgency::Run,

@@ -22,7 +22,9 @@ pub enum RefusalKind {
 impl RefusalKind {
     /// Reads m3ter's message.
     pub fn of(message: &str) -> Self {
-        let id_after = |words: &str| message.split_once(words).and_then(|(_, rest)| M3terId::parse(rest.get(..36)?).ok());
+        let id_after = |words: &str| {
+            message.split_once(words).and_then(|(_, rest)| M3terId::parse(rest.get(..36)?).ok())
+        };
         if let Some(blocker) = id_after("Commitment would overlap with existing Commitment ") {
             return Self::CommitmentOverlap { blocker };
         }
@@ -41,7 +43,9 @@ mod tests {
     fn the_two_overlap_messages_name_their_blocker() {
         let id = |text: &str| M3terId::parse(text).unwrap();
         assert_eq!(
-            RefusalKind::of("Commitment would overlap with existing Commitment 293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e"),
+            RefusalKind::of(
+                "Commitment would overlap with existing Commitment 293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e"
+            ),
             RefusalKind::CommitmentOverlap { blocker: id("293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e") }
         );
         assert_eq!(
@@ -50,7 +54,10 @@ mod tests {
             ),
             RefusalKind::AccountPlanOverlap { blocker: id("544ecdae-54a5-4654-b0fb-b503a7ed58b2") }
         );
-        assert_eq!(RefusalKind::of("AccountPlan would overlap with AccountPlan é"), RefusalKind::Other);
+        assert_eq!(
+            RefusalKind::of("AccountPlan would overlap with AccountPlan é"),
+            RefusalKind::Other
+        );
         assert_eq!(RefusalKind::of("name must not be null"), RefusalKind::Other);
     }
 }

@@ -9,8 +9,12 @@ use crate::domain::warning::Warning;
 /// The parts of an address that are the lines of a street.
 const STREET_LINES: usize = 4;
 
-/// The parts of an address, blank where the street has no such line, with a warning for each that was cut.
-pub(super) fn address(street: Option<&str>, others: &[(&'static str, String)]) -> (BTreeMap<&'static str, String>, Vec<Warning>) {
+/// The parts of an address, blank where the street has no such line, with a warning for each that
+/// was cut.
+pub(super) fn address(
+    street: Option<&str>,
+    others: &[(&'static str, String)],
+) -> (BTreeMap<&'static str, String>, Vec<Warning>) {
     let mut parts = BTreeMap::new();
     let mut warnings = Vec::new();
     if let Some(street) = street {
@@ -19,7 +23,11 @@ pub(super) fn address(street: Option<&str>, others: &[(&'static str, String)]) -
         parts.extend(ADDRESS_PARTS.iter().map(|(part, _)| *part).zip(lines).take(STREET_LINES));
     }
     for (part, text) in others {
-        let most = ADDRESS_PARTS.iter().find(|(name, _)| name == part).and_then(|(_, most)| *most).unwrap_or(usize::MAX);
+        let most = ADDRESS_PARTS
+            .iter()
+            .find(|(name, _)| name == part)
+            .and_then(|(_, most)| *most)
+            .unwrap_or(usize::MAX);
         let text = trimmed(text);
         if text.chars().count() > most {
             warnings.push(format!("The address's {part} was cut to {most} characters").into());
@@ -29,9 +37,15 @@ pub(super) fn address(street: Option<&str>, others: &[(&'static str, String)]) -
     (parts, warnings)
 }
 
-/// At most four lines; the first two hold 50 characters and hand on what does not fit, at a space where there is one.
+/// At most four lines; the first two hold 50 characters and hand on what does not fit, at a space
+/// where there is one.
 fn street_lines(street: &str) -> Vec<String> {
-    let mut rest: Vec<String> = street.lines().map(trimmed).filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect();
+    let mut rest: Vec<String> = street
+        .lines()
+        .map(trimmed)
+        .filter(|line| !line.is_empty())
+        .map(ToOwned::to_owned)
+        .collect();
     let mut lines = Vec::new();
     while let Some(line) = (!rest.is_empty()).then(|| rest.remove(0)) {
         if lines.len() == STREET_LINES - 1 {
@@ -50,10 +64,16 @@ fn street_lines(street: &str) -> Vec<String> {
 }
 
 fn broken(line: &str, most: usize) -> (String, String) {
-    let Some((limit, _)) = line.char_indices().nth(most) else { return (line.to_owned(), String::new()) };
+    let Some((limit, _)) = line.char_indices().nth(most) else {
+        return (line.to_owned(), String::new());
+    };
     // A space right behind the limit breaks the line as well as one before it.
     let is_word_end = line[limit..].starts_with(' ');
-    let at = if is_word_end { limit } else { line[..limit].rfind(' ').filter(|at| *at > 0).unwrap_or(limit) };
+    let at = if is_word_end {
+        limit
+    } else {
+        line[..limit].rfind(' ').filter(|at| *at > 0).unwrap_or(limit)
+    };
     (line[..at].trim_end().to_owned(), line[at..].trim_start().to_owned())
 }
 
@@ -66,7 +86,10 @@ mod tests {
         assert_eq!(street_lines("1 Main Street\r\nBuilding 7"), ["1 Main Street", "Building 7"]);
         assert_eq!(street_lines("a\nb\nc\nd\ne"), ["a", "b", "c", "d, e"]);
         let long = "The Very Long Name Of A House In The Countryside, Somewhere Far Away";
-        assert_eq!(street_lines(long), ["The Very Long Name Of A House In The Countryside,", "Somewhere Far Away"]);
+        assert_eq!(
+            street_lines(long),
+            ["The Very Long Name Of A House In The Countryside,", "Somewhere Far Away"]
+        );
         let without_space = "x".repeat(60);
         assert_eq!(street_lines(&without_space), ["x".repeat(50), "x".repeat(10)]);
         assert_eq!(street_lines(&"é".repeat(60))[0].chars().count(), 50);
@@ -75,7 +98,10 @@ mod tests {
     #[test]
     fn a_street_says_of_each_line_what_it_holds() {
         let (parts, _) = address(Some("1 Main Street"), &[("locality", "London".to_owned())]);
-        let lines: Vec<&str> = ADDRESS_PARTS.iter().filter_map(|(part, _)| parts.get(part).map(String::as_str)).collect();
+        let lines: Vec<&str> = ADDRESS_PARTS
+            .iter()
+            .filter_map(|(part, _)| parts.get(part).map(String::as_str))
+            .collect();
         assert_eq!(lines, ["1 Main Street", "", "", "", "London"]);
         let (parts, _) = address(None, &[("locality", "London".to_owned())]);
         assert_eq!(parts.len(), 1, "{parts:?}");
@@ -83,7 +109,11 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_cut_with_a_warning() {
-        let (parts, warnings) = address(None, &[("postCode", "9".repeat(30)), ("country", "Norway".to_owned())]);
-        assert_eq!((parts["postCode"].len(), parts["country"].as_str(), warnings.len()), (20, "Norway", 1));
+        let (parts, warnings) =
+            address(None, &[("postCode", "9".repeat(30)), ("country", "Norway".to_owned())]);
+        assert_eq!(
+            (parts["postCode"].len(), parts["country"].as_str(), warnings.len()),
+            (20, "Norway", 1)
+        );
     }
 }

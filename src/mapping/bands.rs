@@ -13,20 +13,30 @@ use super::structure::{Entry, UPPER_LIMIT};
 /// Bands in one text; far above any price list, below what a text field of 4,000 characters holds.
 const MOST_BANDS: usize = 1_000;
 
-/// The bands of a text: `lowerLimit ; unitPrice [; fixedPrice]` on each line, decimal point, no thousands separator.
+/// The bands of a text: `lowerLimit ; unitPrice [; fixedPrice]` on each line, decimal point, no
+/// thousands separator.
 pub(super) fn bands_in_text(text: &str, field: &str) -> Result<Vec<PricingBand>, Finding> {
     let lines = text.lines().enumerate().filter(|(_, line)| !is_blank(line)).take(MOST_BANDS);
-    let bands = lines.map(|(index, line)| band(line).map_err(|why| unreadable(field, index + 1, line, why))).collect::<Result<_, _>>()?;
+    let bands = lines
+        .map(|(index, line)| band(line).map_err(|why| unreadable(field, index + 1, line, why)))
+        .collect::<Result<_, _>>()?;
     checked(bands, field)
 }
 
 fn band(line: &str) -> Result<PricingBand, NoDecimal> {
-    let numbers: Vec<Decimal> = line.split(';').map(|part| plain_decimal(trimmed(part))).collect::<Result<_, _>>()?;
+    let numbers: Vec<Decimal> =
+        line.split(';').map(|part| plain_decimal(trimmed(part))).collect::<Result<_, _>>()?;
     match numbers.as_slice() {
-        [lower_limit, unit_price] => Ok(PricingBand { lower_limit: *lower_limit, unit_price: *unit_price, fixed_price: Decimal::ZERO }),
-        [lower_limit, unit_price, fixed_price] => {
-            Ok(PricingBand { lower_limit: *lower_limit, unit_price: *unit_price, fixed_price: *fixed_price })
-        }
+        [lower_limit, unit_price] => Ok(PricingBand {
+            lower_limit: *lower_limit,
+            unit_price: *unit_price,
+            fixed_price: Decimal::ZERO,
+        }),
+        [lower_limit, unit_price, fixed_price] => Ok(PricingBand {
+            lower_limit: *lower_limit,
+            unit_price: *unit_price,
+            fixed_price: *fixed_price,
+        }),
         _ => Err(NoDecimal::NotANumber),
     }
 }
@@ -50,10 +60,18 @@ pub(super) fn percent_of(number: Decimal, percent: Decimal) -> Result<Decimal, N
 
 /// One band from 0 on.
 pub(super) fn single_band(unit_price: Decimal, field: &str) -> Result<Vec<PricingBand>, Finding> {
-    checked(vec![PricingBand { lower_limit: Decimal::ZERO, unit_price: unit_price.normalize(), fixed_price: Decimal::ZERO }], field)
+    checked(
+        vec![PricingBand {
+            lower_limit: Decimal::ZERO,
+            unit_price: unit_price.normalize(),
+            fixed_price: Decimal::ZERO,
+        }],
+        field,
+    )
 }
 
-/// The bands of rows or of a list. Where the mapping names an upper limit, rows have two inclusive bounds: each band then starts where the one before ends.
+/// The bands of rows or of a list. Where the mapping names an upper limit, rows have two inclusive
+/// bounds: each band then starts where the one before ends.
 pub(super) fn from_entries(entries: &[Entry], field: &str) -> Result<Vec<PricingBand>, Finding> {
     let is_bounded = entries.iter().any(|entry| entry.is_bounded);
     let mut entries: Vec<(Decimal, Option<Decimal>, PricingBand)> = entries
@@ -61,7 +79,11 @@ pub(super) fn from_entries(entries: &[Entry], field: &str) -> Result<Vec<Pricing
         .map(|entry| {
             let number = |part: &str| entry.number(part).unwrap_or_default();
             let lower_limit = number("lowerLimit");
-            let band = PricingBand { lower_limit, fixed_price: number("fixedPrice"), unit_price: number("unitPrice") };
+            let band = PricingBand {
+                lower_limit,
+                fixed_price: number("fixedPrice"),
+                unit_price: number("unitPrice"),
+            };
             (lower_limit, entry.number(UPPER_LIMIT), band)
         })
         .collect();
@@ -72,8 +94,12 @@ pub(super) fn from_entries(entries: &[Entry], field: &str) -> Result<Vec<Pricing
     checked(entries.into_iter().map(|(.., band)| band).collect(), field)
 }
 
-/// From bounds that are both inclusive (1 to 250, 251 to 500) to limits from which a band applies (0, 250).
-fn close_bounds(entries: &mut [(Decimal, Option<Decimal>, PricingBand)], field: &str) -> Result<(), Finding> {
+/// From bounds that are both inclusive (1 to 250, 251 to 500) to limits from which a band applies
+/// (0, 250).
+fn close_bounds(
+    entries: &mut [(Decimal, Option<Decimal>, PricingBand)],
+    field: &str,
+) -> Result<(), Finding> {
     let wrong = |what: String| {
         Err(Finding::new(
             FindingCode::PricingBandsInvalid,
@@ -85,15 +111,35 @@ fn close_bounds(entries: &mut [(Decimal, Option<Decimal>, PricingBand)], field: 
     for index in 0..entries.len() {
         let (lower, upper, _) = entries[index];
         match before {
-            None if lower > Decimal::ONE => return wrong(format!("begin at {lower} instead of 0 or 1")),
+            None if lower > Decimal::ONE => {
+                return wrong(format!("begin at {lower} instead of 0 or 1"));
+            }
             None => entries[index].2.lower_limit = Decimal::ZERO,
-            Some(end) if lower == end || lower == end + Decimal::ONE => entries[index].2.lower_limit = end,
-            Some(end) if lower > end => return wrong(format!("have a gap between {} and {}", end.normalize(), lower.normalize())),
-            Some(end) => return wrong(format!("overlap: a tier begins at {lower}, and the one before ends at {end}")),
+            Some(end) if lower == end || lower == end + Decimal::ONE => {
+                entries[index].2.lower_limit = end
+            }
+            Some(end) if lower > end => {
+                return wrong(format!(
+                    "have a gap between {} and {}",
+                    end.normalize(),
+                    lower.normalize()
+                ));
+            }
+            Some(end) => {
+                return wrong(format!(
+                    "overlap: a tier begins at {lower}, and the one before ends at {end}"
+                ));
+            }
         }
         match upper {
-            Some(upper) if upper < lower => return wrong(format!("have a tier from {lower} to {upper}")),
-            None if index + 1 < entries.len() => return wrong(format!("have a tier from {lower} without an end that is not the last")),
+            Some(upper) if upper < lower => {
+                return wrong(format!("have a tier from {lower} to {upper}"));
+            }
+            None if index + 1 < entries.len() => {
+                return wrong(format!(
+                    "have a tier from {lower} without an end that is not the last"
+                ));
+            }
             _ => before = upper,
         }
     }
@@ -104,9 +150,13 @@ fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>,
     bands.sort_by_key(|band| band.lower_limit);
     let problem = match bands.first() {
         None => Some("holds no band".to_owned()),
-        Some(first) if !first.lower_limit.is_zero() => Some(format!("begins at {} instead of 0", first.lower_limit)),
+        Some(first) if !first.lower_limit.is_zero() => {
+            Some(format!("begins at {} instead of 0", first.lower_limit))
+        }
         Some(_) => {
-            let negative = bands.iter().find(|band| band.unit_price.is_sign_negative() && !band.unit_price.is_zero());
+            let negative = bands
+                .iter()
+                .find(|band| band.unit_price.is_sign_negative() && !band.unit_price.is_zero());
             // Two limits that m3ter cannot tell from each other are one.
             let limit = |band: &PricingBand| nearest_double(band.lower_limit);
             let twice = bands.windows(2).find(|pair| limit(&pair[0]) >= limit(&pair[1]));
@@ -145,7 +195,10 @@ mod tests {
     use super::*;
 
     fn shown(bands: &[PricingBand]) -> Vec<String> {
-        bands.iter().map(|band| format!("{} {} {}", band.lower_limit, band.unit_price, band.fixed_price)).collect()
+        bands
+            .iter()
+            .map(|band| format!("{} {} {}", band.lower_limit, band.unit_price, band.fixed_price))
+            .collect()
     }
 
     #[test]
@@ -163,7 +216,10 @@ mod tests {
                 "0 ; 0.0000000000000000000000000000001",
                 "Line 1 of `F` has a number that is too small for m3ter: `0 ; 0.0000000000000000000000000000001`",
             ),
-            ("0;1\n9007199254740992;2\n9007199254740993;3", "`F` has two bands from 9007199254740992"),
+            (
+                "0;1\n9007199254740992;2\n9007199254740993;3",
+                "`F` has two bands from 9007199254740992",
+            ),
             ("0 ; 1e5", "Line 1 of `F` is not a band: `0 ; 1e5`"),
             ("10 ; 0.05", "`F` begins at 10 instead of 0"),
             ("0 ; 0.05\n0 ; 0.04", "`F` has two bands from 0"),
@@ -183,10 +239,14 @@ mod tests {
             ("1800.77777778", "27.77777777777778", "1300.561728396666626649382716"),
             ("123456.77777778", "27.77777777777778", "89163.22839506333058984938272"),
         ] {
-            let unit_price = less_percent(price.parse().unwrap(), discount.parse().unwrap()).unwrap();
+            let unit_price =
+                less_percent(price.parse().unwrap(), discount.parse().unwrap()).unwrap();
             assert_eq!(unit_price.normalize().to_string(), expected, "{price} less {discount}");
         }
-        let tiny = less_percent("0.0000000000000000000000000003".parse().unwrap(), "27.77777777777778".parse().unwrap());
+        let tiny = less_percent(
+            "0.0000000000000000000000000003".parse().unwrap(),
+            "27.77777777777778".parse().unwrap(),
+        );
         assert_eq!(tiny, Err(NoDecimal::TooSmall));
     }
 

@@ -23,7 +23,8 @@ impl Row<'_> {
         }
     }
 
-    /// Whether one of the conditions holds for certain, or does not. Only where none decides, what cannot be read matters.
+    /// Whether one of the conditions holds for certain, or does not. Only where none decides, what
+    /// cannot be read matters.
     fn one_is(self, conditions: &[Condition], expected: bool) -> bool {
         let mut unclear = BTreeSet::new();
         for condition in conditions {
@@ -39,7 +40,9 @@ impl Row<'_> {
 
     fn passes(self, field: &FieldRef, test: &Test) -> bool {
         let value = self.field(field);
-        let stands = |ordering, limit: &Decimal| value.and_then(|value| compared(value, *limit)) == Some(ordering);
+        let stands = |ordering, limit: &Decimal| {
+            value.and_then(|value| compared(value, *limit)) == Some(ordering)
+        };
         let equals = |other: &FieldRef| match (value, self.field(other)) {
             (Some(value), Some(other)) => same(value, other),
             (value, other) => value.is_none() && other.is_none(),
@@ -69,7 +72,11 @@ impl Row<'_> {
         let texts: Vec<String> = fields
             .into_iter()
             .map(|field| match self.field(field) {
-                Some(value) => format!("`{}` is `{}`", self.shown(field), personal::shown(&field.path, &text(value))),
+                Some(value) => format!(
+                    "`{}` is `{}`",
+                    self.shown(field),
+                    personal::shown(&field.path, &text(value))
+                ),
                 None => format!("`{}` is blank", self.shown(field)),
             })
             .collect();
@@ -85,7 +92,8 @@ fn compared(value: &Json, limit: Decimal) -> Option<Ordering> {
     }
 }
 
-/// Texts without regard to case and outer spaces, numbers by value; a checkbox that is blank is off.
+/// Texts without regard to case and outer spaces, numbers by value; a checkbox that is blank is
+/// off.
 fn is(value: Option<&Json>, constant: &Constant) -> bool {
     match (value, constant) {
         (None, Constant::Boolean(on)) => !on,
@@ -107,9 +115,12 @@ fn same(one: &Json, other: &Json) -> bool {
     }
 }
 
-/// Whether one text has 15 and the other 18 characters of the same id; a formula field gives the shorter one.
+/// Whether one text has 15 and the other 18 characters of the same id; a formula field gives the
+/// shorter one.
 fn same_record(one: &str, other: &str) -> bool {
-    one.len() != other.len() && SalesforceId::parse(one).is_ok_and(|one| SalesforceId::parse(other).is_ok_and(|other| one == other))
+    one.len() != other.len()
+        && SalesforceId::parse(one)
+            .is_ok_and(|one| SalesforceId::parse(other).is_ok_and(|other| one == other))
 }
 
 /// As texts are compared: trimmed, without regard to case.
@@ -132,7 +143,11 @@ mod tests {
             ("9007199254740993", "9007199254740992", Some(Ordering::Greater)),
             ("\"north\"", "0", None),
         ] {
-            assert_eq!(compared(&serde_json::from_str(value).unwrap(), limit.parse().unwrap()), ordering, "{value}");
+            assert_eq!(
+                compared(&serde_json::from_str(value).unwrap(), limit.parse().unwrap()),
+                ordering,
+                "{value}"
+            );
         }
     }
 }

@@ -20,8 +20,20 @@ pub struct MappingFault {
 }
 
 impl MappingFault {
-    pub(super) fn new(file: &str, line: usize, key: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line, key: key.into(), message: message.into(), hint: hint.into() }
+    pub(super) fn new(
+        file: &str,
+        line: usize,
+        key: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            key: key.into(),
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 }
 

@@ -8,8 +8,11 @@ pub(super) struct Files(Vec<(usize, String)>);
 
 impl Files {
     /// The texts of files, each with its name, as one, with the byte at which each of them begins.
-    pub(super) fn joined<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> (Self, String, Vec<usize>) {
-        let (mut names, mut joined, mut starts, mut lines) = (Vec::new(), String::new(), Vec::new(), 0);
+    pub(super) fn joined<'a>(
+        files: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> (Self, String, Vec<usize>) {
+        let (mut names, mut joined, mut starts, mut lines) =
+            (Vec::new(), String::new(), Vec::new(), 0);
         for (name, text) in files {
             names.push((lines, name.to_owned()));
             starts.push(joined.len());
@@ -49,7 +52,8 @@ mod tests {
 
     #[test]
     fn a_line_says_its_file() {
-        let (files, text, starts) = Files::joined([("own", "a\nb\n"), ("base", "c"), ("last", "")].into_iter());
+        let (files, text, starts) =
+            Files::joined([("own", "a\nb\n"), ("base", "c"), ("last", "")].into_iter());
         assert_eq!((text.as_str(), starts), ("a\nb\n\nc\n\n", vec![0, 5, 7]));
         let places: Vec<(&str, usize)> = (1..=5).map(|line| files.place(line)).collect();
         assert_eq!(places, [("own", 1), ("own", 2), ("own", 3), ("base", 1), ("last", 1)]);

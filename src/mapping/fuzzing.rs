@@ -1,4 +1,5 @@
-//! One mapping file by itself, and an org that has all it names, for `fuzz/` and the test that replays its corpus.
+//! One mapping file by itself, and an org that has all it names, for `fuzz/` and the test that
+//! replays its corpus.
 //!
 //! Nothing of the service uses this.
 
@@ -9,10 +10,16 @@ use super::parse::{self, Layer, Parsed};
 use super::{Mapping, MappingFault, MappingSource, built_in};
 use crate::domain::org_schema::{ChildRelationship, OrgField, OrgSchema, SObject};
 
-/// The mapping in a file; `None` for a file of product rules. The built-in mappings play no part but as what it extends.
+/// The mapping in a file; `None` for a file of product rules. The built-in mappings play no part
+/// but as what it extends.
 pub fn parse(name: &str, bytes: &[u8]) -> Result<Option<Mapping>, Vec<MappingFault>> {
-    let (built_in, own) = (built_in(), MappingSource { name: name.to_owned(), bytes: bytes.to_vec() });
-    let mut layers = built_in.iter().map(|source| Layer::read(source, true)).collect::<Result<Vec<_>, _>>().map_err(|fault| vec![fault])?;
+    let (built_in, own) =
+        (built_in(), MappingSource { name: name.to_owned(), bytes: bytes.to_vec() });
+    let mut layers = built_in
+        .iter()
+        .map(|source| Layer::read(source, true))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|fault| vec![fault])?;
     layers.push(Layer::read(&own, false).map_err(|fault| vec![fault])?);
     match parse::parse(&layers[layers.len() - 1], &layers)? {
         Parsed::Mapping(mapping) => Ok(Some(*mapping)),
@@ -20,7 +27,8 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Option<Mapping>, Vec<MappingFau
     }
 }
 
-/// An org that shows every field and relationship of the mapping. A parent relationship leads to an object of its own name.
+/// An org that shows every field and relationship of the mapping. A parent relationship leads to an
+/// object of its own name.
 pub fn org_of(mapping: &Mapping) -> OrgSchema {
     let mut objects: BTreeMap<String, SObject> = BTreeMap::new();
     for (id, set) in mapping.mapped.sets.iter().enumerate() {
@@ -68,7 +76,8 @@ fn object<'a>(objects: &'a mut BTreeMap<String, SObject>, name: &str) -> &'a mut
     })
 }
 
-/// The paths that the query has to ask for, by the relationships that lead to their rows; the root has none.
+/// The paths that the query has to ask for, by the relationships that lead to their rows; the root
+/// has none.
 pub fn paths_of(mapping: &Mapping) -> Vec<(Vec<String>, String)> {
     let place = |mut set: SetId| {
         let mut relationships = Vec::new();
@@ -78,5 +87,10 @@ pub fn paths_of(mapping: &Mapping) -> Vec<(Vec<String>, String)> {
         }
         relationships
     };
-    mapping.mapped.field_refs().into_iter().map(|reference| (place(reference.from), reference.path.clone())).collect()
+    mapping
+        .mapped
+        .field_refs()
+        .into_iter()
+        .map(|reference| (place(reference.from), reference.path.clone()))
+        .collect()
 }

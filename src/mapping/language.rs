@@ -176,7 +176,8 @@ pub(super) enum Term {
     Concat(Vec<Expression>, Option<String>),
     /// The earliest of several dates, or the latest.
     Extreme(Extreme, Vec<Expression>),
-    /// A code that becomes an id; for a plan template, by the product rules first where the mapping says so.
+    /// A code that becomes an id; for a plan template, by the product rules first where the mapping
+    /// says so.
     Lookup {
         catalogued: Catalogued,
         by_product: bool,
@@ -309,11 +310,15 @@ impl Mapped {
         self.objects.iter().find(|object| object.kind == kind)
     }
 
-    /// The mappings of a kind that a row of `set` can refer to: those on the nearest set above it, or on the set itself.
+    /// The mappings of a kind that a row of `set` can refer to: those on the nearest set above it,
+    /// or on the set itself.
     pub(super) fn reachable(&self, kind: EntityKind, mut set: SetId) -> Vec<&ObjectMapping> {
         loop {
-            let found: Vec<&ObjectMapping> =
-                self.objects.iter().filter(|object| object.kind == kind && object.rows == set && object.level == 0).collect();
+            let found: Vec<&ObjectMapping> = self
+                .objects
+                .iter()
+                .filter(|object| object.kind == kind && object.rows == set && object.level == 0)
+                .collect();
             if !found.is_empty() || set == ROOT {
                 return found;
             }
@@ -334,16 +339,29 @@ impl Mapped {
         for set in &self.sets {
             refs.extend(&set.ordered_by);
             let told = set.warn.iter().filter_map(|remark| remark.remark.when.as_ref());
-            let conditions = set.leave_out.iter().chain(set.refuse.iter().map(|guard| &guard.condition)).chain(told);
+            let conditions = set
+                .leave_out
+                .iter()
+                .chain(set.refuse.iter().map(|guard| &guard.condition))
+                .chain(told);
             conditions.for_each(|condition| condition.collect(&mut refs));
             refs.extend(set.warn.iter().flat_map(RowRemark::rate_fields));
         }
-        let product =
-            self.product.iter().flat_map(|keys| std::iter::once(&keys.product).chain(&keys.billing_frequency).chain(&keys.currency));
-        self.deal_currency.iter().chain(product).for_each(|expression| expression.collect(&mut refs));
+        let product = self.product.iter().flat_map(|keys| {
+            std::iter::once(&keys.product).chain(&keys.billing_frequency).chain(&keys.currency)
+        });
+        self.deal_currency
+            .iter()
+            .chain(product)
+            .for_each(|expression| expression.collect(&mut refs));
         for object in &self.objects {
-            refs.extend([&object.row, &object.joins_by, &object.joins_with, &object.write_back].into_iter().flatten());
-            let conditions = [&object.skip, &object.leave_out, &object.billing_line].into_iter().flatten();
+            refs.extend(
+                [&object.row, &object.joins_by, &object.joins_with, &object.write_back]
+                    .into_iter()
+                    .flatten(),
+            );
+            let conditions =
+                [&object.skip, &object.leave_out, &object.billing_line].into_iter().flatten();
             conditions.for_each(|condition| condition.collect(&mut refs));
             object.key.iter().for_each(|key| key.collect(&mut refs));
             object.fields.iter().for_each(|field| field.expression.collect(&mut refs));
@@ -369,8 +387,12 @@ impl ObjectMapping {
 impl Condition {
     pub(super) fn collect<'a>(&'a self, refs: &mut Vec<&'a FieldRef>) {
         match self {
-            Self::All(conditions) | Self::Any(conditions) => conditions.iter().for_each(|condition| condition.collect(refs)),
-            Self::Test(field, Test::Equals(other) | Test::DiffersFrom(other)) => refs.extend([field, other]),
+            Self::All(conditions) | Self::Any(conditions) => {
+                conditions.iter().for_each(|condition| condition.collect(refs))
+            }
+            Self::Test(field, Test::Equals(other) | Test::DiffersFrom(other)) => {
+                refs.extend([field, other])
+            }
             Self::Test(field, _) => refs.push(field),
         }
     }
@@ -400,10 +422,16 @@ impl Expression {
     /// The expressions directly inside this one.
     pub(super) fn inner(&self) -> Vec<&Expression> {
         match &self.term {
-            Term::First(expressions) | Term::Concat(expressions, _) | Term::Extreme(_, expressions) => expressions.iter().collect(),
+            Term::First(expressions)
+            | Term::Concat(expressions, _)
+            | Term::Extreme(_, expressions) => expressions.iter().collect(),
             Term::Lookup { code, .. } => vec![code.as_ref()],
-            Term::Address(parts) | Term::Each(_, parts) => parts.iter().map(|(_, expression)| expression).collect(),
-            Term::List(entries) => entries.iter().flatten().map(|(_, expression)| expression).collect(),
+            Term::Address(parts) | Term::Each(_, parts) => {
+                parts.iter().map(|(_, expression)| expression).collect()
+            }
+            Term::List(entries) => {
+                entries.iter().flatten().map(|(_, expression)| expression).collect()
+            }
             Term::Named(values, _) => values.iter().map(|value| &value.expression).collect(),
             _ => Vec::new(),
         }
@@ -424,11 +452,14 @@ impl Expression {
         self.inner().into_iter().for_each(|expression| expression.collect(refs));
         self.when.iter().for_each(|condition| condition.collect(refs));
         refs.extend(self.steps.iter().filter_map(Step::operand_field));
-        let told = self.steps.iter().filter_map(|step| if let Step::Warn(remark) = step { remark.when.as_ref() } else { None });
+        let told = self.steps.iter().filter_map(|step| {
+            if let Step::Warn(remark) = step { remark.when.as_ref() } else { None }
+        });
         told.for_each(|condition| condition.collect(refs));
     }
 
-    /// Calls `visit` with every object that the expression refers to, and the field of it where one is named.
+    /// Calls `visit` with every object that the expression refers to, and the field of it where one
+    /// is named.
     pub(super) fn references(&self, visit: &mut impl FnMut(EntityKind, Option<&'static str>)) {
         match &self.term {
             Term::This(kind) => visit(*kind, None),

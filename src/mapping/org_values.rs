@@ -1,4 +1,5 @@
-//! Whether the values that the org's fields can hold are those that a mapping counts on: types, and picklists before a map.
+//! Whether the values that the org's fields can hold are those that a mapping counts on: types, and
+//! picklists before a map.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +34,13 @@ impl Mapping {
         codes
     }
 
-    fn look_at_values(&self, expression: &Expression, spec: Option<&FieldSpec>, schema: &OrgSchema, remarks: &mut Vec<OrgRemark>) {
+    fn look_at_values(
+        &self,
+        expression: &Expression,
+        spec: Option<&FieldSpec>,
+        schema: &OrgSchema,
+        remarks: &mut Vec<OrgRemark>,
+    ) {
         if let Term::Field(reference) = &expression.term
             && let Ok(field) = self.org_field(schema, reference)
         {
@@ -42,16 +49,33 @@ impl Mapping {
                 _ => None,
             });
             if let Some(map) = map {
-                let is_mapped = |value: &&String| !map.iter().any(|(from, _)| trimmed(from).eq_ignore_ascii_case(trimmed(value)));
-                let outside: Vec<&str> = field.picklist_values.iter().filter(is_mapped).map(String::as_str).collect();
+                let is_mapped = |value: &&String| {
+                    !map.iter().any(|(from, _)| trimmed(from).eq_ignore_ascii_case(trimmed(value)))
+                };
+                let outside: Vec<&str> =
+                    field.picklist_values.iter().filter(is_mapped).map(String::as_str).collect();
                 if !outside.is_empty() {
-                    let values = outside.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
-                    self.remark(reference, Severity::Yellow, &format!("can be {values}, which the map does not have"), remarks);
+                    let values = outside
+                        .iter()
+                        .map(|value| format!("`{value}`"))
+                        .collect::<Vec<_>>()
+                        .join(", ");
+                    self.remark(
+                        reference,
+                        Severity::Yellow,
+                        &format!("can be {values}, which the map does not have"),
+                        remarks,
+                    );
                 }
             } else if expression.steps.is_empty()
                 && let Some(wanted) = spec.and_then(|spec| unfit(field, spec.field_type))
             {
-                self.remark(reference, Severity::Red, &format!("is a {}, and m3ter takes {wanted}", field.field_type), remarks);
+                self.remark(
+                    reference,
+                    Severity::Red,
+                    &format!("is a {}, and m3ter takes {wanted}", field.field_type),
+                    remarks,
+                );
             }
         }
         self.look_at_numbers(expression, schema, remarks);
@@ -61,7 +85,12 @@ impl Mapping {
     }
 
     /// Fields that are computed with have to be numbers, whatever the value becomes.
-    fn look_at_numbers(&self, expression: &Expression, schema: &OrgSchema, remarks: &mut Vec<OrgRemark>) {
+    fn look_at_numbers(
+        &self,
+        expression: &Expression,
+        schema: &OrgSchema,
+        remarks: &mut Vec<OrgRemark>,
+    ) {
         let of_term = match &expression.term {
             Term::UnitPrice(price, discount) => std::iter::once(price).chain(discount).collect(),
             Term::MonthsAfter(months, _) => vec![months],
@@ -74,12 +103,23 @@ impl Mapping {
             {
                 // What stands in a text may be a number.
                 let severity = if is_open(field) { Severity::Yellow } else { Severity::Red };
-                self.remark(reference, severity, &format!("is a {}, and has to hold a number to compute with", field.field_type), remarks);
+                self.remark(
+                    reference,
+                    severity,
+                    &format!("is a {}, and has to hold a number to compute with", field.field_type),
+                    remarks,
+                );
             }
         }
     }
 
-    fn remark(&self, reference: &FieldRef, severity: Severity, what: &str, remarks: &mut Vec<OrgRemark>) {
+    fn remark(
+        &self,
+        reference: &FieldRef,
+        severity: Severity,
+        what: &str,
+        remarks: &mut Vec<OrgRemark>,
+    ) {
         let message = format!("`{}` ({}) {what}", reference.path, self.files.shown(reference.line));
         let remark = OrgRemark { severity, message };
         if !remarks.contains(&remark) {
@@ -97,7 +137,8 @@ fn looked_up(expression: &Expression, codes: &mut BTreeMap<Catalogued, BTreeSet<
     expression.inner().into_iter().for_each(|inner| looked_up(inner, codes));
 }
 
-/// The texts of the file itself that an expression can give: constants, defaults, and what a map ends with.
+/// The texts of the file itself that an expression can give: constants, defaults, and what a map
+/// ends with.
 pub(super) fn constants(expression: &Expression) -> Vec<&str> {
     fn texts(constant: &Constant) -> Option<&str> {
         match constant {
@@ -108,21 +149,32 @@ pub(super) fn constants(expression: &Expression) -> Vec<&str> {
     let mut found: Vec<&str> = expression.default.iter().filter_map(texts).collect();
     match (&expression.term, expression.steps.as_slice()) {
         (Term::Constant(constant), []) => found.extend(texts(constant)),
-        (Term::First(expressions), []) => expressions.iter().for_each(|inner| found.extend(constants(inner))),
-        (_, [.., Step::Map(entries)]) => found.extend(entries.iter().filter_map(|(_, to)| texts(to))),
+        (Term::First(expressions), []) => {
+            expressions.iter().for_each(|inner| found.extend(constants(inner)))
+        }
+        (_, [.., Step::Map(entries)]) => {
+            found.extend(entries.iter().filter_map(|(_, to)| texts(to)))
+        }
         // What else is done to a text makes another one of it.
         _ => {}
     }
     found
 }
 
-/// The expressions directly inside one, each with the m3ter field or part of a list that it feeds. What is looked up or put together is
-/// of another type than what it becomes.
-fn inner_values<'e>(expression: &'e Expression, spec: Option<&'e FieldSpec>) -> Vec<(&'e Expression, Option<&'e FieldSpec>)> {
+/// The expressions directly inside one, each with the m3ter field or part of a list that it feeds.
+/// What is looked up or put together is of another type than what it becomes.
+fn inner_values<'e>(
+    expression: &'e Expression,
+    spec: Option<&'e FieldSpec>,
+) -> Vec<(&'e Expression, Option<&'e FieldSpec>)> {
     let parts = parts_of(spec.map(|spec| spec.field_type));
-    let fed = |(name, inner): &'e (&'static str, Expression)| (inner, parts.iter().find(|part| part.name == *name));
+    let fed = |(name, inner): &'e (&'static str, Expression)| {
+        (inner, parts.iter().find(|part| part.name == *name))
+    };
     match &expression.term {
-        Term::First(expressions) | Term::Extreme(_, expressions) => expressions.iter().map(|inner| (inner, spec)).collect(),
+        Term::First(expressions) | Term::Extreme(_, expressions) => {
+            expressions.iter().map(|inner| (inner, spec)).collect()
+        }
         Term::Each(_, each) => each.iter().map(fed).collect(),
         Term::List(entries) => entries.iter().flatten().map(fed).collect(),
         _ => expression.inner().into_iter().map(|inner| (inner, None)).collect(),
@@ -131,7 +183,8 @@ fn inner_values<'e>(expression: &'e Expression, spec: Option<&'e FieldSpec>) -> 
 
 /// Texts and formulas may hold anything: what is in them shows when a record is synced.
 fn is_open(field: &OrgField) -> bool {
-    ["string", "textarea", "picklist", "combobox", "anyType", "encryptedstring"].contains(&field.field_type.as_str())
+    ["string", "textarea", "picklist", "combobox", "anyType", "encryptedstring"]
+        .contains(&field.field_type.as_str())
 }
 
 fn is_number(field: &OrgField) -> bool {
@@ -143,10 +196,16 @@ fn unfit(field: &OrgField, wanted: FieldType) -> Option<&'static str> {
     let is = |types: &[&str]| types.contains(&field.field_type.as_str());
     let is_open = is_open(field);
     match wanted {
-        FieldType::Date | FieldType::DateTime if !is(&["date", "datetime"]) && !is_open => Some("a date"),
-        FieldType::Decimal { .. } | FieldType::Integer { .. } if !is_number(field) => Some("a number"),
+        FieldType::Date | FieldType::DateTime if !is(&["date", "datetime"]) && !is_open => {
+            Some("a date")
+        }
+        FieldType::Decimal { .. } | FieldType::Integer { .. } if !is_number(field) => {
+            Some("a number")
+        }
         FieldType::Boolean if !is(&["boolean"]) => Some("true or false"),
-        FieldType::Email if is_number(field) || is(&["boolean", "date", "datetime"]) => Some("an e-mail address"),
+        FieldType::Email if is_number(field) || is(&["boolean", "date", "datetime"]) => {
+            Some("an e-mail address")
+        }
         _ => None,
     }
 }

@@ -26,7 +26,9 @@ use super::fault::{MappingFault, hint_for};
 use super::files::Files;
 use super::language::{Mapped, ProductRule, ROOT, RowSet};
 use crate::domain::entity::EntityKind;
-use crate::domain::settings::{CommitmentBilling, EndedRule, OverlapRule, PricingChange, RemovedLines, RunningLines, Settings};
+use crate::domain::settings::{
+    CommitmentBilling, EndedRule, OverlapRule, PricingChange, RemovedLines, RunningLines, Settings,
+};
 
 /// The tables of a file, in the order of results.
 pub(super) const OBJECT_TABLES: [(&str, EntityKind); 6] = [
@@ -59,7 +61,8 @@ const TOP_KEYS: [&str; 18] = [
     "product_rule",
 ];
 
-/// The key of a Commitment's and an AccountPlan's table that says what happens about one that stands in the way.
+/// The key of a Commitment's and an AccountPlan's table that says what happens about one that
+/// stands in the way.
 const OVERLAP_KEY: &str = "overlap";
 
 /// A file that is larger is not a mapping.
@@ -102,12 +105,24 @@ impl Parser<'_> {
         line_at(self.text, span.start)
     }
 
-    fn fault(&mut self, span: &Range<usize>, key: &str, message: impl Into<String>, hint: impl Into<String>) {
+    fn fault(
+        &mut self,
+        span: &Range<usize>,
+        key: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         let line = self.line(span);
         self.fault_at(line, key, message, hint);
     }
 
-    fn fault_at(&mut self, line: usize, key: &str, message: impl Into<String>, hint: impl Into<String>) {
+    fn fault_at(
+        &mut self,
+        line: usize,
+        key: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         let (file, line) = self.files.place(line);
         let mut hint = hint.into();
         if file != self.files.own() {
@@ -122,18 +137,28 @@ impl Parser<'_> {
             self.check_keys(table, "", &["product_rule"]);
             return Some(Parsed::Rules(rules.clone()));
         }
-        self.mapping(table, rules.unwrap_or_default()).map(|mapping| Parsed::Mapping(Box::new(mapping)))
+        self.mapping(table, rules.unwrap_or_default())
+            .map(|mapping| Parsed::Mapping(Box::new(mapping)))
     }
 
     fn mapping(&mut self, table: &DeTable<'_>, product_rules: Vec<ProductRule>) -> Option<Mapping> {
         let object_tables = || OBJECT_TABLES.iter().map(|(name, _)| *name);
-        self.check_keys(table, "", &TOP_KEYS.iter().copied().chain(object_tables()).collect::<Vec<_>>());
+        self.check_keys(
+            table,
+            "",
+            &TOP_KEYS.iter().copied().chain(object_tables()).collect::<Vec<_>>(),
+        );
         let root = self.required_name(table, "", "root", 0..0);
         let settings = self.settings(table);
         self.row_sets(table, root.as_deref().unwrap_or_default());
-        let only_when = find(table, "only_when").map(|value| self.guards(value, "only_when", ROOT)).unwrap_or_default();
-        let ready_when = find(table, "ready_when").map(|value| self.readiness(value, "ready_when")).unwrap_or_default();
-        let deal_currency = find(table, "deal_currency").and_then(|value| self.expression(value, "deal_currency", ROOT, None));
+        let only_when = find(table, "only_when")
+            .map(|value| self.guards(value, "only_when", ROOT))
+            .unwrap_or_default();
+        let ready_when = find(table, "ready_when")
+            .map(|value| self.readiness(value, "ready_when"))
+            .unwrap_or_default();
+        let deal_currency = find(table, "deal_currency")
+            .and_then(|value| self.expression(value, "deal_currency", ROOT, None));
         let sync_status = find(table, "sync_status").and_then(|value| self.sync_status(value));
         let product = find(table, "product_mapping").and_then(|value| self.product_keys(value));
         let mut objects = Vec::new();
@@ -145,26 +170,53 @@ impl Parser<'_> {
         if objects.is_empty() {
             self.fault(&(0..0), "", "the file maps nothing", "add a table such as `[account]`");
         }
-        let mapped = Mapped { only_when, ready_when, deal_currency, sets: std::mem::take(&mut self.sets), objects, product, sync_status };
+        let mapped = Mapped {
+            only_when,
+            ready_when,
+            deal_currency,
+            sets: std::mem::take(&mut self.sets),
+            objects,
+            product,
+            sync_status,
+        };
         self.check_references(&mapped, !product_rules.is_empty());
-        Some(Mapping { files: self.files.clone(), is_built_in: false, root: root?, settings, mapped, product_rules })
+        Some(Mapping {
+            files: self.files.clone(),
+            is_built_in: false,
+            root: root?,
+            settings,
+            mapped,
+            product_rules,
+        })
     }
 
     fn check_keys(&mut self, table: &DeTable<'_>, prefix: &str, known: &[&str]) {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
             if !known.contains(&name) {
-                self.fault(&key.span(), &dotted(prefix, name), "this key is not known here", hint_for(name, known));
+                self.fault(
+                    &key.span(),
+                    &dotted(prefix, name),
+                    "this key is not known here",
+                    hint_for(name, known),
+                );
             }
         }
     }
 
     fn settings(&mut self, table: &DeTable<'_>) -> Settings {
-        let time_zone = self.text_setting(table, "time_zone").and_then(|(span, name)| self.time_zone(&span, "time_zone", &name));
+        let time_zone = self
+            .text_setting(table, "time_zone")
+            .and_then(|(span, name)| self.time_zone(&span, "time_zone", &name));
         let currency = self.text_setting(table, "currency").and_then(|(span, code)| {
             let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
             if !is_code {
-                self.fault(&span, "currency", format!("`{code}` is not an ISO 4217 code"), "three capital letters, such as `USD`");
+                self.fault(
+                    &span,
+                    "currency",
+                    format!("`{code}` is not an ISO 4217 code"),
+                    "three capital letters, such as `USD`",
+                );
             }
             is_code.then_some(code)
         });
@@ -173,8 +225,12 @@ impl Parser<'_> {
             currency,
             time_zone,
             commitment_billing: self.choice(table, "commitment_billing", &CommitmentBilling::WORDS),
-            pricing_change: self.choice(table, "pricing_change", &PricingChange::WORDS).unwrap_or_default(),
-            removed_lines: self.choice(table, "removed_lines", &RemovedLines::WORDS).unwrap_or_default(),
+            pricing_change: self
+                .choice(table, "pricing_change", &PricingChange::WORDS)
+                .unwrap_or_default(),
+            removed_lines: self
+                .choice(table, "removed_lines", &RemovedLines::WORDS)
+                .unwrap_or_default(),
             ended: self.choice(table, "ended", &EndedRule::WORDS).unwrap_or_default(),
             running_lines: self.choice(table, "running_lines", &running).unwrap_or_default(),
             account_plan_overlap: self.overlap_rule(table, "account_plan"),
@@ -186,15 +242,27 @@ impl Parser<'_> {
     fn overlap_rule(&mut self, table: &DeTable<'_>, object: &str) -> OverlapRule {
         let Some(value) = find(table, object) else { return OverlapRule::default() };
         let one = std::slice::from_ref(value);
-        let mut tables = value.get_ref().as_array().map_or(one, |items| items).iter().filter_map(|value| value.get_ref().as_table());
+        let mut tables = value
+            .get_ref()
+            .as_array()
+            .map_or(one, |items| items)
+            .iter()
+            .filter_map(|value| value.get_ref().as_table());
         let table = tables.find(|table| find(table, OVERLAP_KEY).is_some());
-        table.and_then(|table| self.choice(table, OVERLAP_KEY, &OverlapRule::WORDS)).unwrap_or_default()
+        table
+            .and_then(|table| self.choice(table, OVERLAP_KEY, &OverlapRule::WORDS))
+            .unwrap_or_default()
     }
 
     fn time_zone(&mut self, span: &Range<usize>, key: &str, name: &str) -> Option<TimeZone> {
         let zone = TimeZone::get(name).ok();
         if zone.is_none() {
-            self.fault(span, key, format!("`{name}` is not a time zone"), "use a tz database name such as `Europe/London`");
+            self.fault(
+                span,
+                key,
+                format!("`{name}` is not a time zone"),
+                "use a tz database name such as `Europe/London`",
+            );
         }
         zone
     }
@@ -208,12 +276,22 @@ impl Parser<'_> {
         Some((value.span(), text?))
     }
 
-    fn choice<T: Copy>(&mut self, table: &DeTable<'_>, key: &str, choices: &[(&str, T)]) -> Option<T> {
+    fn choice<T: Copy>(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
         let (span, word) = self.text_setting(table, key)?;
         let chosen = choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice);
         if chosen.is_none() {
             let words: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
-            self.fault(&span, key, format!("`{word}` is not one of the choices"), format!("use {}", words.join(" or ")));
+            self.fault(
+                &span,
+                key,
+                format!("`{word}` is not one of the choices"),
+                format!("use {}", words.join(" or ")),
+            );
         }
         chosen
     }
@@ -221,7 +299,12 @@ impl Parser<'_> {
     fn table<'v>(&mut self, value: &'v Value<'_>, key: &str) -> Option<&'v DeTable<'v>> {
         let table = value.get_ref().as_table();
         if table.is_none() {
-            self.fault(&value.span(), key, "a table is expected", "write `{ … }`, or a table with its name in brackets");
+            self.fault(
+                &value.span(),
+                key,
+                "a table is expected",
+                "write `{ … }`, or a table with its name in brackets",
+            );
         }
         table
     }
@@ -230,7 +313,12 @@ impl Parser<'_> {
         match value.get_ref().as_array() {
             Some(items) if !items.is_empty() => items,
             _ => {
-                self.fault(&value.span(), key, "a list with at least one entry is expected", "write `[ … ]`");
+                self.fault(
+                    &value.span(),
+                    key,
+                    "a list with at least one entry is expected",
+                    "write `[ … ]`",
+                );
                 &[]
             }
         }
@@ -240,13 +328,24 @@ impl Parser<'_> {
         let Some(value) = find(table, name) else { return false };
         let flag = value.get_ref().as_bool();
         if flag.is_none() {
-            self.fault(&value.span(), key, format!("`{name}` takes true or false"), "without quotes");
+            self.fault(
+                &value.span(),
+                key,
+                format!("`{name}` takes true or false"),
+                "without quotes",
+            );
         }
         flag == Some(true)
     }
 
     /// A name that goes into a query: letters, digits and underscores.
-    fn required_name(&mut self, table: &DeTable<'_>, prefix: &str, key: &str, place: Range<usize>) -> Option<String> {
+    fn required_name(
+        &mut self,
+        table: &DeTable<'_>,
+        prefix: &str,
+        key: &str,
+        place: Range<usize>,
+    ) -> Option<String> {
         let Some(value) = find(table, key) else {
             let hint = format!("add `{key} = \"…\"` with the API name, as Salesforce spells it");
             self.fault(&place, &dotted(prefix, key), "this key is missing", hint);
@@ -263,7 +362,8 @@ impl Parser<'_> {
     }
 }
 
-/// Parts of letters, digits and underscores, each with a letter first, joined by dots; at most five parents.
+/// Parts of letters, digits and underscores, each with a letter first, joined by dots; at most five
+/// parents.
 fn is_path(path: &str) -> bool {
     let is_name = |name: &str| {
         name.len() <= 80

@@ -21,7 +21,8 @@ pub struct Query {
     pub lines: Vec<LineObject>,
     /// The record's own fields for the outcome of a sync, as far as they can be read and written.
     pub status: StatusFields,
-    /// What the query leaves out although the org has shown it before; nothing until somebody says so who remembers.
+    /// What the query leaves out although the org has shown it before; nothing until somebody says
+    /// so who remembers.
     pub unreadable: Unreadable,
     /// The decimals of fields that are compared by what they can tell.
     pub scales: Scales,
@@ -36,7 +37,8 @@ pub struct LineObject {
     pub key_prefix: String,
     /// Its field that names the record above.
     pub parent_field: String,
-    /// Whether its records are parts of the root, visible and deleted with it: one that a complete answer does not show is gone.
+    /// Whether its records are parts of the root, visible and deleted with it: one that a complete
+    /// answer does not show is gone.
     pub cascade_delete: bool,
 }
 
@@ -46,10 +48,13 @@ impl Query {
         format!("SELECT {} FROM {} WHERE Id = '{id}' LIMIT 1", self.select, self.root)
     }
 
-    /// The SOQL for what one record says of its last sync, and nothing else of it; `None` where nothing could be written there.
+    /// The SOQL for what one record says of its last sync, and nothing else of it; `None` where
+    /// nothing could be written there.
     pub fn status_soql(&self, id: &SalesforceId) -> Option<String> {
         let fields: Vec<&str> = self.status.names().collect();
-        (!fields.is_empty()).then(|| format!("SELECT Id, {} FROM {} WHERE Id = '{id}' LIMIT 1", fields.join(", "), self.root))
+        (!fields.is_empty()).then(|| {
+            format!("SELECT Id, {} FROM {} WHERE Id = '{id}' LIMIT 1", fields.join(", "), self.root)
+        })
     }
 
     /// The object whose records it asks for.
@@ -59,11 +64,14 @@ impl Query {
 }
 
 impl Mapping {
-    /// The objects whose describe is still needed to follow all paths; ask again until there are none.
+    /// The objects whose describe is still needed to follow all paths; ask again until there are
+    /// none.
     pub fn undescribed(&self, schema: &OrgSchema) -> Vec<String> {
         let mut missing = BTreeSet::new();
         let starts = self.mapped.sets.iter().map(|set| set.sobject.as_str());
-        missing.extend(starts.filter(|sobject| schema.sobject(sobject).is_none()).map(ToOwned::to_owned));
+        missing.extend(
+            starts.filter(|sobject| schema.sobject(sobject).is_none()).map(ToOwned::to_owned),
+        );
         for reference in self.mapped.field_refs() {
             let mut sobject = self.sobject_of(reference).to_owned();
             let parents: Vec<&str> = reference.path.split('.').collect();
@@ -85,43 +93,72 @@ impl Mapping {
     /// The query, from what the org shows. A field that is not optional and not shown is a fault.
     pub fn query(&self, schema: &OrgSchema) -> Result<Query, Vec<MappingFault>> {
         let mut faults = Vec::new();
-        let is_present: Vec<bool> = (0..self.mapped.sets.len()).map(|set| self.is_present(schema, set)).collect();
-        let mut fields: Vec<Vec<String>> = self.mapped.sets.iter().map(|_| vec!["Id".to_owned()]).collect();
-        for reference in self.mapped.field_refs().into_iter().filter(|reference| is_present[reference.from]) {
+        let is_present: Vec<bool> =
+            (0..self.mapped.sets.len()).map(|set| self.is_present(schema, set)).collect();
+        let mut fields: Vec<Vec<String>> =
+            self.mapped.sets.iter().map(|_| vec!["Id".to_owned()]).collect();
+        for reference in
+            self.mapped.field_refs().into_iter().filter(|reference| is_present[reference.from])
+        {
             let fields = &mut fields[reference.from];
             match self.org_field(schema, reference) {
-                Ok(_) if fields.iter().any(|field| field.eq_ignore_ascii_case(&reference.path)) => {}
+                Ok(_) if fields.iter().any(|field| field.eq_ignore_ascii_case(&reference.path)) => {
+                }
                 Ok(_) => fields.push(reference.path.clone()),
                 Err(_) if reference.optional => {}
                 Err(missing) => faults.push(self.missing_field(reference, &missing)),
             }
         }
-        let required = |(id, set): (SetId, &RowSet)| is_present[set.of] && (is_present[id] || !set.optional);
-        for (_, set) in self.mapped.sets.iter().enumerate().skip(1).filter(|entry| required(*entry)) {
+        let required =
+            |(id, set): (SetId, &RowSet)| is_present[set.of] && (is_present[id] || !set.optional);
+        for (_, set) in self.mapped.sets.iter().enumerate().skip(1).filter(|entry| required(*entry))
+        {
             let above = &self.mapped.sets[set.of].sobject;
             let shown = schema.sobject(above).and_then(|above| above.child(&set.relationship));
             if !shown.is_some_and(|sobject| sobject.eq_ignore_ascii_case(&set.sobject)) {
                 let (relationship, place) = (&set.relationship, self.files.shown(set.line));
                 let message = match shown {
-                    Some(other) => format!("`{above}.{relationship}` ({place}) leads to `{other}`, not to `{}`", set.sobject),
+                    Some(other) => format!(
+                        "`{above}.{relationship}` ({place}) leads to `{other}`, not to `{}`",
+                        set.sobject
+                    ),
                     None => {
-                        format!("`{above}.{relationship}` ({place}) does not exist in the org or is not visible to the integration user")
+                        format!(
+                            "`{above}.{relationship}` ({place}) does not exist in the org or is not visible to the integration user"
+                        )
                     }
                 };
                 let (file, line) = self.files.place(set.line);
-                faults.push(MappingFault::new(file, line, "", message, "name a child relationship of the org's describe"));
+                faults.push(MappingFault::new(
+                    file,
+                    line,
+                    "",
+                    message,
+                    "name a child relationship of the org's describe",
+                ));
             }
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        let lines = (0..self.mapped.sets.len()).filter(|set| is_present[*set]).filter_map(|set| self.line_object(schema, set)).collect();
+        let lines = (0..self.mapped.sets.len())
+            .filter(|set| is_present[*set])
+            .filter_map(|set| self.line_object(schema, set))
+            .collect();
         let select = self.select(ROOT, &fields, &is_present);
         let status = self.status_fields(schema);
-        Ok(Query { select, root: self.root.clone(), lines, status, unreadable: Unreadable::default(), scales: self.scales(schema) })
+        Ok(Query {
+            select,
+            root: self.root.clone(),
+            lines,
+            status,
+            unreadable: Unreadable::default(),
+            scales: self.scales(schema),
+        })
     }
 
-    /// The fields for the outcome of a sync that the integration user may read and write; none where the status itself is not one.
+    /// The fields for the outcome of a sync that the integration user may read and write; none
+    /// where the status itself is not one.
     fn status_fields(&self, schema: &OrgSchema) -> StatusFields {
         let Some(named) = &self.mapped.sync_status else { return StatusFields::default() };
         let field = |reference: &FieldRef| {
@@ -144,8 +181,10 @@ impl Mapping {
         if set == ROOT {
             return None;
         }
-        let tie = schema.sobject(&self.mapped.sets[*of].sobject)?.child_relationship(relationship)?;
-        let above_cascades = *of == ROOT || self.line_object(schema, *of).is_some_and(|above| above.cascade_delete);
+        let tie =
+            schema.sobject(&self.mapped.sets[*of].sobject)?.child_relationship(relationship)?;
+        let above_cascades =
+            *of == ROOT || self.line_object(schema, *of).is_some_and(|above| above.cascade_delete);
         Some(LineObject {
             sobject: sobject.clone(),
             key_prefix: schema.sobject(sobject)?.key_prefix.clone()?,
@@ -157,9 +196,18 @@ impl Mapping {
     /// The fields of a row set, then the queries of the sets below it.
     fn select(&self, set: SetId, fields: &[Vec<String>], is_present: &[bool]) -> String {
         let mut select = fields[set].join(", ");
-        let below = self.mapped.sets.iter().enumerate().filter(|(id, below)| *id != ROOT && below.of == set && is_present[*id]);
+        let below = self
+            .mapped
+            .sets
+            .iter()
+            .enumerate()
+            .filter(|(id, below)| *id != ROOT && below.of == set && is_present[*id]);
         for (id, RowSet { relationship, order_by, .. }) in below {
-            let _ = write!(select, ", (SELECT {} FROM {relationship} ORDER BY {order_by})", self.select(id, fields, is_present));
+            let _ = write!(
+                select,
+                ", (SELECT {} FROM {relationship} ORDER BY {order_by})",
+                self.select(id, fields, is_present)
+            );
         }
         select
     }
@@ -176,17 +224,28 @@ impl Mapping {
                     .is_some_and(|shown| shown.eq_ignore_ascii_case(sobject))
     }
 
-    /// The object or relationship that the org does not show at all, such as those of a package that is not installed.
+    /// The object or relationship that the org does not show at all, such as those of a package
+    /// that is not installed.
     pub fn absent(&self, schema: &OrgSchema) -> Option<String> {
         if schema.sobject(&self.root).is_none_or(|root| root.fields.is_empty()) {
             return Some(self.root.clone());
         }
-        let missing = self.mapped.sets.iter().enumerate().find(|(id, set)| !set.optional && !self.is_present(schema, *id));
+        let missing = self
+            .mapped
+            .sets
+            .iter()
+            .enumerate()
+            .find(|(id, set)| !set.optional && !self.is_present(schema, *id));
         missing.map(|(_, set)| format!("{}.{}", self.mapped.sets[set.of].sobject, set.relationship))
     }
 
-    /// The field at the end of a path, or the name that the org does not show, with its object (`Product2.X__c`).
-    pub(super) fn org_field<'s>(&self, schema: &'s OrgSchema, reference: &FieldRef) -> Result<&'s OrgField, String> {
+    /// The field at the end of a path, or the name that the org does not show, with its object
+    /// (`Product2.X__c`).
+    pub(super) fn org_field<'s>(
+        &self,
+        schema: &'s OrgSchema,
+        reference: &FieldRef,
+    ) -> Result<&'s OrgField, String> {
         let mut sobject = self.sobject_of(reference);
         let mut names = reference.path.split('.').peekable();
         while let Some(name) = names.next() {
@@ -207,7 +266,9 @@ impl Mapping {
 
     fn missing_field(&self, reference: &FieldRef, missing: &str) -> MappingFault {
         let place = self.files.shown(reference.line);
-        let message = format!("`{missing}` ({place}) does not exist in the org or is not visible to the integration user");
+        let message = format!(
+            "`{missing}` ({place}) does not exist in the org or is not visible to the integration user"
+        );
         let (file, line) = self.files.place(reference.line);
         let hint = "add the field, show it to the integration user, or write `optional = true`";
         MappingFault::new(file, line, "", message, hint)

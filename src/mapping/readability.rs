@@ -1,8 +1,9 @@
 //! Not readable is not blank: what the org has shown before and does not show now.
 //!
-//! Salesforce leaves a field that the integration user may not read out of its describe, and refuses it in a query. A lost permission
-//! says nothing about the deal: whatever such a field feeds is not written, and the answer names the field. A field that the org has
-//! never shown counts as blank.
+//! Salesforce leaves a field that the integration user may not read out of its describe, and
+//! refuses it in a query. A lost permission says nothing about the deal: whatever such a field
+//! feeds is not written, and the answer names the field. A field that the org has never shown
+//! counts as blank.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,8 @@ use super::row::Row;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::org_schema::OrgSchema;
 
-/// Fields and child relationships that a mapping names and that cannot be read, each as `Object.Name`.
+/// Fields and child relationships that a mapping names and that cannot be read, each as
+/// `Object.Name`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unreadable {
     fields: BTreeMap<(SetId, String), String>,
@@ -51,30 +53,47 @@ pub fn remembered_name(name: &str) -> String {
 }
 
 impl Mapping {
-    /// What the mapping reads and the org shows: fields, the relationships on the way to them, child relationships.
+    /// What the mapping reads and the org shows: fields, the relationships on the way to them,
+    /// child relationships.
     pub fn shown_names(&self, schema: &OrgSchema) -> BTreeSet<String> {
         let mut shown = BTreeSet::new();
-        for reference in self.mapped.field_refs().into_iter().filter(|reference| self.is_present(schema, reference.from)) {
+        for reference in self
+            .mapped
+            .field_refs()
+            .into_iter()
+            .filter(|reference| self.is_present(schema, reference.from))
+        {
             let (on_the_way, _) = self.names_on_the_way(schema, reference);
             shown.extend(on_the_way);
         }
-        let sets = (0..self.mapped.sets.len()).filter(|set| *set != ROOT && self.is_present(schema, *set));
+        let sets =
+            (0..self.mapped.sets.len()).filter(|set| *set != ROOT && self.is_present(schema, *set));
         shown.extend(sets.map(|set| self.relationship_name(set)));
         shown
     }
 
-    /// What of that the org does not show although it has shown it before. `shown_before` holds names as they are remembered.
+    /// What of that the org does not show although it has shown it before. `shown_before` holds
+    /// names as they are remembered.
     pub fn unreadable(&self, schema: &OrgSchema, shown_before: &BTreeSet<String>) -> Unreadable {
         let was_shown = |name: &String| shown_before.contains(&remembered_name(name));
         let mut unreadable = Unreadable::default();
-        for reference in self.mapped.field_refs().into_iter().filter(|reference| self.is_present(schema, reference.from)) {
+        for reference in self
+            .mapped
+            .field_refs()
+            .into_iter()
+            .filter(|reference| self.is_present(schema, reference.from))
+        {
             if let (_, Some(missing)) = self.names_on_the_way(schema, reference)
                 && was_shown(&missing)
             {
-                unreadable.fields.insert((reference.from, reference.path.to_ascii_lowercase()), missing);
+                unreadable
+                    .fields
+                    .insert((reference.from, reference.path.to_ascii_lowercase()), missing);
             }
         }
-        for set in (0..self.mapped.sets.len()).filter(|set| *set != ROOT && !self.is_present(schema, *set)) {
+        for set in
+            (0..self.mapped.sets.len()).filter(|set| *set != ROOT && !self.is_present(schema, *set))
+        {
             let name = self.relationship_name(set);
             if was_shown(&name) {
                 unreadable.sets.insert(set, name);
@@ -83,11 +102,18 @@ impl Mapping {
         unreadable
     }
 
-    /// The optional fields that the org does not show and has never shown, by their object. Those that tell of a sync are no part of a deal.
-    pub fn never_shown(&self, schema: &OrgSchema, shown_before: &BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> {
+    /// The optional fields that the org does not show and has never shown, by their object. Those
+    /// that tell of a sync are no part of a deal.
+    pub fn never_shown(
+        &self,
+        schema: &OrgSchema,
+        shown_before: &BTreeSet<String>,
+    ) -> BTreeMap<String, BTreeSet<String>> {
         let mut never: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let present = |reference: &&FieldRef| {
-            reference.optional && self.is_present(schema, reference.from) && !self.mapped.tells_of_a_sync(reference)
+            reference.optional
+                && self.is_present(schema, reference.from)
+                && !self.mapped.tells_of_a_sync(reference)
         };
         for reference in self.mapped.field_refs().into_iter().filter(present) {
             if let (_, Some(missing)) = self.names_on_the_way(schema, reference)
@@ -106,7 +132,11 @@ impl Mapping {
     }
 
     /// The names on a path as far as the org shows them, and the first one that it does not show.
-    fn names_on_the_way(&self, schema: &OrgSchema, reference: &FieldRef) -> (Vec<String>, Option<String>) {
+    fn names_on_the_way(
+        &self,
+        schema: &OrgSchema,
+        reference: &FieldRef,
+    ) -> (Vec<String>, Option<String>) {
         let mut shown = Vec::new();
         let mut sobject = self.sobject_of(reference);
         let mut names = reference.path.split('.').peekable();
@@ -134,7 +164,9 @@ impl Mapping {
 pub(super) fn not_readable(name: &str) -> Finding {
     Finding::new(
         FindingCode::FieldNotReadable,
-        format!("`{name}` could be read before and cannot be read now; what it feeds is left as it is"),
+        format!(
+            "`{name}` could be read before and cannot be read now; what it feeds is left as it is"
+        ),
         format!(
             "Let the integration user read `{name}` again, by the permission set `M3ter Sync Integration` or one of your own. If it was deleted on purpose, run `sync-to-m3ter mapping forget-field {name}`"
         ),
@@ -142,7 +174,8 @@ pub(super) fn not_readable(name: &str) -> Finding {
 }
 
 impl Row<'_> {
-    /// Computes something, and says which names that cannot be read it asked for. They are not noted beyond that.
+    /// Computes something, and says which names that cannot be read it asked for. They are not
+    /// noted beyond that.
     pub(super) fn observed<T>(self, compute: impl FnOnce() -> T) -> (T, BTreeSet<String>) {
         let before = self.tree.asked_in_vain.take();
         let value = compute();
@@ -155,7 +188,10 @@ impl Row<'_> {
     }
 
     /// Computes something, or says what keeps it from being computed.
-    pub(super) fn readable<T>(self, compute: impl FnOnce() -> Result<T, Finding>) -> Result<T, Finding> {
+    pub(super) fn readable<T>(
+        self,
+        compute: impl FnOnce() -> Result<T, Finding>,
+    ) -> Result<T, Finding> {
         let (outcome, names) = self.observed(compute);
         match names.first() {
             Some(name) => Err(not_readable(name)),
@@ -163,7 +199,8 @@ impl Row<'_> {
         }
     }
 
-    /// Whether something holds for certain. What depends on a field that cannot be read does not, and the field is noted.
+    /// Whether something holds for certain. What depends on a field that cannot be read does not,
+    /// and the field is noted.
     pub(super) fn holds_for_certain(self, compute: impl FnOnce() -> bool) -> bool {
         let (holds, names) = self.observed(compute);
         let is_certain = names.is_empty();
@@ -183,12 +220,16 @@ mod tests {
     use crate::domain::record::Record;
     use crate::mapping::{Context, Scales, fuzzing};
 
-    /// What the findings of an Account name whose `name` is this, when one field cannot be read and the others hold these values.
+    /// What the findings of an Account name whose `name` is this, when one field cannot be read and
+    /// the others hold these values.
     fn named_by_findings(name: &str, hidden: &str, record: &serde_json::Value) -> Vec<String> {
-        let text = format!("root = \"Account\"\n[account]\ncode = \"Id\"\nemailAddress = {{ value = \"a@b.example\" }}\nname = {name}\n");
+        let text = format!(
+            "root = \"Account\"\n[account]\ncode = \"Id\"\nemailAddress = {{ value = \"a@b.example\" }}\nname = {name}\n"
+        );
         let mapping = fuzzing::parse("test.toml", text.as_bytes()).unwrap().unwrap();
         let mut schema = fuzzing::org_of(&mapping);
-        let shown_before = mapping.shown_names(&schema).iter().map(|name| remembered_name(name)).collect();
+        let shown_before =
+            mapping.shown_names(&schema).iter().map(|name| remembered_name(name)).collect();
         let mut account = schema.sobject("Account").unwrap().clone();
         account.fields.retain(|field| field.name != hidden);
         schema.insert(account);
@@ -197,11 +238,19 @@ mod tests {
         let mut fields = record.as_object().cloned().unwrap();
         fields.insert("Id".to_owned(), json!("001S900000RzsIUIAZ"));
         let catalog = Catalog::default();
-        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC, unreadable: &unreadable, scales: &Scales::default() };
+        let context = Context {
+            catalog: &catalog,
+            time_zone: &TimeZone::UTC,
+            unreadable: &unreadable,
+            scales: &Scales::default(),
+        };
         let resolution = mapping.resolve(&Record::new(fields), &context);
         match &resolution.objects[0].intent {
             Intent::Sync(_) => Vec::new(),
-            Intent::Invalid(findings) => findings.iter().map(|finding| finding.message.split('`').nth(1).unwrap().to_owned()).collect(),
+            Intent::Invalid(findings) => findings
+                .iter()
+                .map(|finding| finding.message.split('`').nth(1).unwrap().to_owned())
+                .collect(),
             Intent::Flagged => vec!["flagged".to_owned()],
         }
     }
@@ -210,14 +259,21 @@ mod tests {
     fn only_what_a_value_hangs_on_matters() {
         let field = |name: &str| format!("{{ field = \"{name}\", optional = true }}");
         let first = format!("{{ first = [{}, {}, \"C\"] }}", field("A"), field("B"));
-        let when = |condition: &str| format!("{{ first = [{{ field = \"C\", when = {condition} }}, \"D\"] }}");
-        let any = when("{ any = [{ field = \"A\", optional = true, is = \"x\" }, { field = \"B\", is = \"y\" }] }");
-        let all = when("{ all = [{ field = \"A\", optional = true, is = \"x\" }, { field = \"B\", is = \"y\" }] }");
+        let when = |condition: &str| {
+            format!("{{ first = [{{ field = \"C\", when = {condition} }}, \"D\"] }}")
+        };
+        let any = when(
+            "{ any = [{ field = \"A\", optional = true, is = \"x\" }, { field = \"B\", is = \"y\" }] }",
+        );
+        let all = when(
+            "{ all = [{ field = \"A\", optional = true, is = \"x\" }, { field = \"B\", is = \"y\" }] }",
+        );
         let not = when("{ field = \"A\", optional = true, is_not = \"x\" }");
         let joined = format!("{{ concat = [{}, \"C\"], separator = \" \" }}", field("A"));
         let everything = || json!({"A": "a", "B": "y", "C": "c", "D": "d"});
         for (expression, hidden, record, expected) in [
-            // An alternative that comes before what has a value matters, one that comes after it does not.
+            // An alternative that comes before what has a value matters, one that comes after it
+            // does not.
             (first.as_str(), "A", everything(), vec!["Account.A"]),
             (&first, "B", everything(), vec![]),
             (&first, "B", json!({"C": "c"}), vec!["Account.B"]),
@@ -230,7 +286,11 @@ mod tests {
             (&not, "A", everything(), vec!["Account.A"]),
             (&joined, "A", everything(), vec!["Account.A"]),
         ] {
-            assert_eq!(named_by_findings(expression, hidden, &record), expected, "{expression} without {hidden}: {record}");
+            assert_eq!(
+                named_by_findings(expression, hidden, &record),
+                expected,
+                "{expression} without {hidden}: {record}"
+            );
         }
     }
 

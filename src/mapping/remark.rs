@@ -1,7 +1,8 @@
 //! Sentences about rows and values: what somebody should know although nothing is wrong.
 //!
-//! `warn` beside a value is told where that value is used, `warn` of rows once for each row, also for one that takes no part. Rows may
-//! compare two rates: a rate is as exact as the decimals that Salesforce keeps of its fields, and no more.
+//! `warn` beside a value is told where that value is used, `warn` of rows once for each row, also
+//! for one that takes no part. Rows may compare two rates: a rate is as exact as the decimals that
+//! Salesforce keeps of its fields, and no more.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +66,12 @@ impl Mapping {
     pub(super) fn scales(&self, schema: &OrgSchema) -> Scales {
         let remarks = self.mapped.sets.iter().flat_map(|set| &set.warn);
         let fields = remarks.flat_map(RowRemark::rate_fields);
-        let scale = |field: &FieldRef| Some(((field.from, field.path.to_ascii_lowercase()), self.org_field(schema, field).ok()?.scale?));
+        let scale = |field: &FieldRef| {
+            Some((
+                (field.from, field.path.to_ascii_lowercase()),
+                self.org_field(schema, field).ok()?.scale?,
+            ))
+        };
         Scales(fields.filter_map(scale).collect())
     }
 }
@@ -73,7 +79,10 @@ impl Mapping {
 impl Remark {
     /// The sentence, as long as it is to be told of a row.
     pub(super) fn told(&self, row: Row<'_>) -> Option<Warning> {
-        let is_told = self.when.as_ref().is_none_or(|condition| row.holds_for_certain(|| row.holds(condition)));
+        let is_told = self
+            .when
+            .as_ref()
+            .is_none_or(|condition| row.holds_for_certain(|| row.holds(condition)));
         is_told.then(|| self.warning(self.message.clone()))
     }
 
@@ -84,7 +93,10 @@ impl Remark {
 
 impl RowRemark {
     pub(super) fn rate_fields(&self) -> impl Iterator<Item = &FieldRef> {
-        self.unless_equal.iter().flatten().flat_map(|rate| std::iter::once(&rate.number).chain(&rate.per))
+        self.unless_equal
+            .iter()
+            .flatten()
+            .flat_map(|rate| std::iter::once(&rate.number).chain(&rate.per))
     }
 
     /// The sentence about a row, if there is one.
@@ -98,10 +110,12 @@ impl RowRemark {
         let shown = row.shown_values(self.rate_fields());
         match row.compare(one, other) {
             Standing::Equal => None,
-            Standing::Different => Some(self.remark.warning(format!("{message} ({id}: {shown}; {place})"))),
-            Standing::Unknown => {
-                Some(self.remark.warning(format!("It cannot be told whether this is so: {message} ({id}: {shown}; {place})")))
+            Standing::Different => {
+                Some(self.remark.warning(format!("{message} ({id}: {shown}; {place})")))
             }
+            Standing::Unknown => Some(self.remark.warning(format!(
+                "It cannot be told whether this is so: {message} ({id}: {shown}; {place})"
+            ))),
         }
     }
 }
@@ -110,7 +124,14 @@ impl Row<'_> {
     /// What the mapping has to say about the row itself.
     pub(super) fn remarks(self) -> Vec<Warning> {
         // What cannot be read is told of the objects that hang on it.
-        self.observed(|| self.mapping.mapped.sets[self.set()].warn.iter().filter_map(|remark| remark.told(self)).collect()).0
+        self.observed(|| {
+            self.mapping.mapped.sets[self.set()]
+                .warn
+                .iter()
+                .filter_map(|remark| remark.told(self))
+                .collect()
+        })
+        .0
     }
 
     fn compare(self, one: &Rate, other: &Rate) -> Standing {
@@ -122,13 +143,18 @@ impl Row<'_> {
     fn rounded(self, field: &FieldRef) -> Option<Rounded> {
         let number = self.field(field).and_then(decimal_in_json)?.normalize();
         let scale = self.context.scales.0.get(&(field.from, field.path.to_ascii_lowercase()));
-        let half = scale.and_then(|scale| Decimal::try_new(5, (*scale).max(number.scale()) + 1).ok());
+        let half =
+            scale.and_then(|scale| Decimal::try_new(5, (*scale).max(number.scale()) + 1).ok());
         Some(Rounded { number, half: half.unwrap_or_default() })
     }
 }
 
-/// Compares two numbers, each with what it is for. Where neither says that, the numbers are equal or nothing is known.
-fn compare((one, one_per): (Option<Rounded>, Option<Rounded>), (other, other_per): (Option<Rounded>, Option<Rounded>)) -> Standing {
+/// Compares two numbers, each with what it is for. Where neither says that, the numbers are equal
+/// or nothing is known.
+fn compare(
+    (one, one_per): (Option<Rounded>, Option<Rounded>),
+    (other, other_per): (Option<Rounded>, Option<Rounded>),
+) -> Standing {
     let (one, other) = match (one, other) {
         (Some(one), Some(other)) => (one, other),
         (None, None) => return Standing::Equal,
@@ -145,15 +171,19 @@ fn compare((one, one_per): (Option<Rounded>, Option<Rounded>), (other, other_per
     }
 }
 
-/// The least and the greatest that a rate can be; `None` where it is for nothing, or beyond what can be counted.
+/// The least and the greatest that a rate can be; `None` where it is for nothing, or beyond what
+/// can be counted.
 fn span(number: Rounded, per: Rounded) -> Option<(Decimal, Decimal)> {
-    let (least_per, most_per) = (per.number.checked_sub(per.half)?, per.number.checked_add(per.half)?);
+    let (least_per, most_per) =
+        (per.number.checked_sub(per.half)?, per.number.checked_add(per.half)?);
     if least_per <= Decimal::ZERO {
         return None;
     }
-    let (least, most) = (number.number.checked_sub(number.half)?, number.number.checked_add(number.half)?);
+    let (least, most) =
+        (number.number.checked_sub(number.half)?, number.number.checked_add(number.half)?);
     let ends = [(least, least_per), (least, most_per), (most, least_per), (most, most_per)];
-    let ends: Vec<Decimal> = ends.into_iter().map(|(number, per)| number.checked_div(per)).collect::<Option<_>>()?;
+    let ends: Vec<Decimal> =
+        ends.into_iter().map(|(number, per)| number.checked_div(per)).collect::<Option<_>>()?;
     Some((*ends.iter().min()?, *ends.iter().max()?))
 }
 
@@ -164,7 +194,10 @@ mod tests {
     #[test]
     fn rates_are_equal_as_far_as_the_decimals_of_their_fields_tell() {
         let rounded = |text: &str, scale: u32| {
-            (!text.is_empty()).then(|| Rounded { number: text.parse().unwrap(), half: Decimal::new(5, scale + 1) })
+            (!text.is_empty()).then(|| Rounded {
+                number: text.parse().unwrap(),
+                half: Decimal::new(5, scale + 1),
+            })
         };
         for (what, one, other, scale, expected) in [
             ("half a term", ("10", "0.5"), ("20", "1"), 2, Standing::Equal),

@@ -14,7 +14,10 @@ use super::rules;
 use super::structure::converted;
 use super::typed_key::TypedCode;
 use crate::domain::catalog::{Catalog, Catalogued};
-use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, NaturalKey, OnFound, Resolution, SharedKey, WriteBack};
+use crate::domain::desired::{
+    DesiredField, DesiredObject, FieldAction, Intent, NaturalKey, OnFound, Resolution, SharedKey,
+    WriteBack,
+};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
@@ -54,7 +57,12 @@ impl Mapping {
     /// What has to be looked up for a record.
     pub fn keys(&self, record: &Record, unreadable: &Unreadable) -> NaturalKeys {
         let catalog = Catalog::default();
-        let context = Context { catalog: &catalog, time_zone: &TimeZone::UTC, unreadable, scales: &Scales::default() };
+        let context = Context {
+            catalog: &catalog,
+            time_zone: &TimeZone::UTC,
+            unreadable,
+            scales: &Scales::default(),
+        };
         let tree = RowTree::new(self, record, &context);
         let root = Row::root(self, &tree, &context, &[]);
         let mut keys = NaturalKeys { rows: tree.ids.clone(), ..NaturalKeys::default() };
@@ -74,7 +82,9 @@ impl Mapping {
                 for field in &object.fields {
                     let mut found = Vec::new();
                     looked_up(row, object, &field.expression, &mut found);
-                    for (catalogued, code) in found.into_iter().filter(|(catalogued, code)| catalogued.allows(code)) {
+                    for (catalogued, code) in
+                        found.into_iter().filter(|(catalogued, code)| catalogued.allows(code))
+                    {
                         keys.codes.entry(catalogued).or_default().insert(code);
                     }
                 }
@@ -95,7 +105,10 @@ impl Mapping {
         for object in &self.mapped.objects {
             if let Some(name) = context.unreadable.rows(self, object.rows) {
                 let kinds = object.kind.plural();
-                let text = format!("{}: `{name}` cannot be read now: its {kinds} are left as they are", FindingCode::FieldNotReadable);
+                let text = format!(
+                    "{}: `{name}` cannot be read now: its {kinds} are left as they are",
+                    FindingCode::FieldNotReadable
+                );
                 warnings.push(Warning::of(Attention::FieldNotReadable, text));
             }
             for row in root.all_of(object.rows) {
@@ -104,7 +117,9 @@ impl Mapping {
                 match resolved {
                     Some(resolved) => objects.push(as_far_as_readable(resolved, &unclear)),
                     None => {
-                        warnings.extend(unclear.iter().map(|name| Warning::of(Attention::FieldNotReadable, not_readable(name).message)));
+                        warnings.extend(unclear.iter().map(|name| {
+                            Warning::of(Attention::FieldNotReadable, not_readable(name).message)
+                        }));
                     }
                 }
             }
@@ -112,7 +127,8 @@ impl Mapping {
         super::parents::refuse_circles(&mut objects);
         // Several tables of one kind stand beside each other in the results.
         objects.sort_by_key(DesiredObject::kind);
-        let mut resolution = Resolution { objects, warnings, guarded: guarded(root), unready: unready(root) };
+        let mut resolution =
+            Resolution { objects, warnings, guarded: guarded(root), unready: unready(root) };
         rules::apply(&mut resolution, root);
         resolution
     }
@@ -121,13 +137,17 @@ impl Mapping {
 /// Why the mapping's `only_when` does not hold.
 fn guarded(root: Row<'_>) -> Option<String> {
     let guards = &root.mapping.mapped.only_when;
-    guards.iter().find_map(|guard| unclear(root, guard)).or_else(|| guards.iter().find_map(|guard| unfulfilled(root, guard)))
+    guards
+        .iter()
+        .find_map(|guard| unclear(root, guard))
+        .or_else(|| guards.iter().find_map(|guard| unfulfilled(root, guard)))
 }
 
 /// Why the mapping's `ready_when` does not hold; what refuses goes before what warns.
 fn unready(root: Row<'_>) -> Option<(String, Otherwise)> {
     let why = |readiness: &Readiness| {
-        let reason = unclear(root, &readiness.guard).or_else(|| unfulfilled(root, &readiness.guard))?;
+        let reason =
+            unclear(root, &readiness.guard).or_else(|| unfulfilled(root, &readiness.guard))?;
         Some((reason, readiness.otherwise))
     };
     let mut unready: Vec<_> = root.mapping.mapped.ready_when.iter().filter_map(why).collect();
@@ -157,12 +177,14 @@ fn unfulfilled(root: Row<'_>, guard: &Guard) -> Option<String> {
 /// The distinct currencies of the lines' plan templates.
 fn template_currencies(root: Row<'_>) -> Vec<String> {
     let mut currencies = BTreeSet::new();
-    for plan in root.mapping.mapped.objects.iter().filter(|object| object.kind == EntityKind::Plan) {
+    for plan in root.mapping.mapped.objects.iter().filter(|object| object.kind == EntityKind::Plan)
+    {
         for row in root.all_of(plan.rows) {
             let Some(template) = plan.field("planTemplateId") else { continue };
             let mut found = Vec::new();
             looked_up(row, plan, &template.expression, &mut found);
-            let templates = found.iter().filter_map(|(_, code)| root.context.catalog.plan_templates.get(code));
+            let templates =
+                found.iter().filter_map(|(_, code)| root.context.catalog.plan_templates.get(code));
             currencies.extend(templates.map(|template| template.currency.clone()));
         }
     }
@@ -170,17 +192,27 @@ fn template_currencies(root: Row<'_>) -> Vec<String> {
 }
 
 /// The codes that an expression looks up for a row.
-fn looked_up(row: Row<'_>, object: &ObjectMapping, expression: &Expression, found: &mut Vec<(Catalogued, String)>) {
+fn looked_up(
+    row: Row<'_>,
+    object: &ObjectMapping,
+    expression: &Expression,
+    found: &mut Vec<(Catalogued, String)>,
+) {
     if expression.when.as_ref().is_some_and(|condition| !row.holds(condition)) {
         return;
     }
     match &expression.term {
         Term::Lookup { catalogued, by_product, code } => {
-            let by_rule = if *by_product { row.product_choice(object).ok().flatten() } else { None };
+            let by_rule =
+                if *by_product { row.product_choice(object).ok().flatten() } else { None };
             let code = by_rule.or_else(|| row.evaluate(object, code, None).ok().flatten());
             let typed = code.map(|code| row.looked_up_code(*catalogued, &code.raw.text()));
-            found
-                .extend(typed.into_iter().flat_map(|typed| typed.verbatim.into_iter().chain([typed.code])).map(|code| (*catalogued, code)));
+            found.extend(
+                typed
+                    .into_iter()
+                    .flat_map(|typed| typed.verbatim.into_iter().chain([typed.code]))
+                    .map(|code| (*catalogued, code)),
+            );
         }
         Term::This(EntityKind::Plan) => {
             if let Some((plan_row, plan)) = row.target(EntityKind::Plan)
@@ -200,7 +232,9 @@ fn looked_up(row: Row<'_>, object: &ObjectMapping, expression: &Expression, foun
             }
         }
         Term::Each(set, parts) => {
-            row.below(*set).for_each(|row| parts.iter().for_each(|(_, part)| looked_up(row, object, part, found)));
+            row.below(*set).for_each(|row| {
+                parts.iter().for_each(|(_, part)| looked_up(row, object, part, found))
+            });
         }
         _ => expression.inner().into_iter().for_each(|inner| looked_up(row, object, inner, found)),
     }
@@ -212,10 +246,14 @@ fn code_of(row: Row<'_>, object: &ObjectMapping) -> Option<TypedCode> {
     let code = row.evaluate(object, &field.expression, Some(field.spec)).ok()??.raw.text();
     let typed = row.typed_code(&code);
     let key = row.own_key(object);
-    Some(TypedCode { code: with_key(&typed.code, key.as_deref()), verbatim: typed.verbatim.map(|typed| with_key(&typed, key.as_deref())) })
+    Some(TypedCode {
+        code: with_key(&typed.code, key.as_deref()),
+        verbatim: typed.verbatim.map(|typed| with_key(&typed, key.as_deref())),
+    })
 }
 
-/// The code, unless it hangs on what cannot be read: that is not another code, and nothing is looked for under what would come next.
+/// The code, unless it hangs on what cannot be read: that is not another code, and nothing is
+/// looked for under what would come next.
 fn readable_code_of(row: Row<'_>, object: &ObjectMapping) -> Option<TypedCode> {
     let (code, unclear) = row.observed(|| code_of(row, object));
     let is_certain = unclear.is_empty();
@@ -248,7 +286,10 @@ fn with_key(code: &str, key: Option<&str>) -> String {
 }
 
 fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject> {
-    let is_left_out = || object.leave_out.as_ref().is_some_and(|condition| row.holds(condition)) || row.has_shared_plan(object.kind);
+    let is_left_out = || {
+        object.leave_out.as_ref().is_some_and(|condition| row.holds(condition))
+            || row.has_shared_plan(object.kind)
+    };
     if row.holds_for_certain(is_left_out) {
         return None;
     }
@@ -258,12 +299,16 @@ fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject>
     let key: ObjectKey = row.key_of(object)?;
     let mut warnings = Vec::new();
     let mut fields = Vec::new();
-    let mut findings: Vec<Finding> = row.refusals().into_iter().map(|guard| refused(row, guard)).collect();
+    let mut findings: Vec<Finding> =
+        row.refusals().into_iter().map(|guard| refused(row, guard)).collect();
     if let (Some(expression), true) = (&object.key, key.key.is_empty()) {
         let names = row.shown_fields(expression);
         findings.push(Finding::new(
             FindingCode::RequiredValueBlank,
-            format!("The {}'s key, which tells it from others of the same row, is blank: {names}", object.kind),
+            format!(
+                "The {}'s key, which tells it from others of the same row, is blank: {names}",
+                object.kind
+            ),
             format!("Fill {names}"),
         ));
     }
@@ -277,7 +322,8 @@ fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject>
             Err(finding) => findings.push(finding),
         }
     }
-    let is_flagged = row.holds_for_certain(|| object.skip.as_ref().is_some_and(|condition| row.holds(condition)));
+    let is_flagged = row
+        .holds_for_certain(|| object.skip.as_ref().is_some_and(|condition| row.holds(condition)));
     let intent = match (is_flagged, findings.is_empty()) {
         (true, _) => Intent::Flagged,
         (false, true) => Intent::Sync(fields),
@@ -286,7 +332,8 @@ fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject>
     let joins = names_its_own(row, object);
     // Whether it joins another one hangs on this field: where that cannot be read, nothing is made.
     let _ = shared_key(row, object);
-    let (code, verbatim) = readable_code_of(row, object).map(|typed| (typed.code, typed.verbatim)).unzip();
+    let (code, verbatim) =
+        readable_code_of(row, object).map(|typed| (typed.code, typed.verbatim)).unzip();
     Some(DesiredObject {
         code,
         verbatim: verbatim.flatten(),
@@ -298,7 +345,8 @@ fn resolve_object(row: Row<'_>, object: &ObjectMapping) -> Option<DesiredObject>
     })
 }
 
-/// An object that hangs on what cannot be read is not written. What else is wrong with it may follow from that.
+/// An object that hangs on what cannot be read is not written. What else is wrong with it may
+/// follow from that.
 fn as_far_as_readable(mut object: DesiredObject, unclear: &BTreeSet<String>) -> DesiredObject {
     if !unclear.is_empty() && object.intent != Intent::Flagged {
         object.intent = Intent::Invalid(unclear.iter().map(|name| not_readable(name)).collect());
@@ -308,23 +356,36 @@ fn as_far_as_readable(mut object: DesiredObject, unclear: &BTreeSet<String>) -> 
 
 fn refused(row: Row<'_>, guard: &super::language::Guard) -> Finding {
     let shown = row.shown_condition(&guard.condition);
-    let message = guard.message.clone().unwrap_or_else(|| "The mapping refuses such a row".to_owned());
-    let remedy = format!("Change the row, or the mapping ({})", row.mapping.files.shown(guard.line));
+    let message =
+        guard.message.clone().unwrap_or_else(|| "The mapping refuses such a row".to_owned());
+    let remedy =
+        format!("Change the row, or the mapping ({})", row.mapping.files.shown(guard.line));
     Finding::new(FindingCode::RowRefused, format!("{message} ({shown})"), remedy)
 }
 
-fn resolve_field(row: Row<'_>, object: &ObjectMapping, field: &FieldMapping) -> Result<Option<(DesiredField, Vec<Warning>)>, Finding> {
+fn resolve_field(
+    row: Row<'_>,
+    object: &ObjectMapping,
+    field: &FieldMapping,
+) -> Result<Option<(DesiredField, Vec<Warning>)>, Finding> {
     let spec = field.spec;
-    let desired = |action, source| DesiredField { name: spec.name, action, once: field.once, source };
+    let desired =
+        |action, source| DesiredField { name: spec.name, action, once: field.once, source };
     let Some(mut found) = row.evaluate(object, &field.expression, Some(spec))? else {
         if field.clear && !spec.required {
-            return Ok(Some((desired(FieldAction::Clear, row.shown_fields(&field.expression)), Vec::new())));
+            return Ok(Some((
+                desired(FieldAction::Clear, row.shown_fields(&field.expression)),
+                Vec::new(),
+            )));
         }
         return if spec.required { Err(blank(row, object.kind, field)) } else { Ok(None) };
     };
     if spec.name == "code" {
         found = Evaluated {
-            raw: super::convert::Raw::Json(with_key(&row.typed_code(&found.raw.text()).code, row.own_key(object).as_deref()).into()),
+            raw: super::convert::Raw::Json(
+                with_key(&row.typed_code(&found.raw.text()).code, row.own_key(object).as_deref())
+                    .into(),
+            ),
             ..found
         };
     }
@@ -336,7 +397,11 @@ fn resolve_field(row: Row<'_>, object: &ObjectMapping, field: &FieldMapping) -> 
 fn blank(row: Row<'_>, kind: EntityKind, field: &FieldMapping) -> Finding {
     let name = field.spec.name;
     let fields = row.shown_fields(&field.expression);
-    let code = if name == "currency" { FindingCode::CurrencyMissing } else { FindingCode::RequiredValueBlank };
+    let code = if name == "currency" {
+        FindingCode::CurrencyMissing
+    } else {
+        FindingCode::RequiredValueBlank
+    };
     let (message, remedy) = match (fields.is_empty(), code) {
         (_, FindingCode::CurrencyMissing) => (
             format!(
@@ -348,7 +413,10 @@ fn blank(row: Row<'_>, kind: EntityKind, field: &FieldMapping) -> Finding {
             format!("m3ter requires `{name}` of a {kind}, and its source is blank"),
             "Fill in the source field, or change the mapping".to_owned(),
         ),
-        (false, _) => (format!("m3ter requires `{name}` of a {kind}, and {fields} is blank"), format!("Fill {fields}")),
+        (false, _) => (
+            format!("m3ter requires `{name}` of a {kind}, and {fields} is blank"),
+            format!("Fill {fields}"),
+        ),
     };
     Finding::new(code, message, remedy)
 }
@@ -356,7 +424,8 @@ fn blank(row: Row<'_>, kind: EntityKind, field: &FieldMapping) -> Finding {
 fn write_back(row: Row<'_>, object: &ObjectMapping, id: SalesforceId) -> Option<WriteBack> {
     let field = object.write_back.as_ref()?;
     if object.kind == EntityKind::Commitment {
-        // A Commitment has no code: without a link it is found by the id that stands there, and else made a second time.
+        // A Commitment has no code: without a link it is found by the id that stands there, and
+        // else made a second time.
         row.note_unreadable(row.context.unreadable.field(field).map(ToOwned::to_owned));
     }
     let record = row.record(field)?;

@@ -49,22 +49,40 @@ pub(super) struct Row<'a> {
 impl<'r> RowTree<'r> {
     /// The rows that take part: a row that is left out takes those below it along.
     pub(super) fn new(mapping: &Mapping, record: &'r Record, context: &Context<'_>) -> Self {
-        let root = Node { set: ROOT, record: Cow::Borrowed(record), parent: 0, unclear: BTreeSet::new() };
+        let root =
+            Node { set: ROOT, record: Cow::Borrowed(record), parent: 0, unclear: BTreeSet::new() };
         let ids = record.id().into_iter().collect();
-        let mut tree =
-            Self { nodes: vec![root], ids, remarks: Vec::new(), asked_in_vain: RefCell::default(), templates_unclear: RefCell::default() };
+        let mut tree = Self {
+            nodes: vec![root],
+            ids,
+            remarks: Vec::new(),
+            asked_in_vain: RefCell::default(),
+            templates_unclear: RefCell::default(),
+        };
         let mut waiting = VecDeque::from([0]);
         while let Some(parent) = waiting.pop_front() {
             let of = tree.nodes[parent].set;
-            let sets = mapping.mapped.sets.iter().enumerate().filter(|(id, set)| *id != ROOT && set.of == of);
+            let sets = mapping
+                .mapped
+                .sets
+                .iter()
+                .enumerate()
+                .filter(|(id, set)| *id != ROOT && set.of == of);
             for (id, set) in sets {
                 for record in tree.nodes[parent].record.children(&set.relationship) {
                     tree.ids.extend(record.id());
                     let node = tree.nodes.len();
-                    tree.nodes.push(Node { set: id, record: Cow::Owned(record), parent, unclear: BTreeSet::new() });
+                    tree.nodes.push(Node {
+                        set: id,
+                        record: Cow::Owned(record),
+                        parent,
+                        unclear: BTreeSet::new(),
+                    });
                     let row = Row { mapping, tree: &tree, node, context, template_currencies: &[] };
                     let remarks = row.remarks();
-                    let (is_left_out, unclear) = row.observed(|| set.leave_out.as_ref().is_some_and(|condition| row.holds(condition)));
+                    let (is_left_out, unclear) = row.observed(|| {
+                        set.leave_out.as_ref().is_some_and(|condition| row.holds(condition))
+                    });
                     tree.remarks.extend(remarks);
                     if is_left_out && unclear.is_empty() {
                         tree.nodes.pop();
@@ -81,7 +99,12 @@ impl<'r> RowTree<'r> {
 
 impl<'a> Row<'a> {
     /// The root's row.
-    pub(super) fn root(mapping: &'a Mapping, tree: &'a RowTree<'a>, context: &'a Context<'a>, template_currencies: &'a [String]) -> Self {
+    pub(super) fn root(
+        mapping: &'a Mapping,
+        tree: &'a RowTree<'a>,
+        context: &'a Context<'a>,
+        template_currencies: &'a [String],
+    ) -> Self {
         Self { mapping, tree, node: 0, context, template_currencies }
     }
 
@@ -97,7 +120,9 @@ impl<'a> Row<'a> {
 
     /// The rows of a set that lie below this one, at any depth.
     pub(super) fn below(self, set: SetId) -> impl Iterator<Item = Row<'a>> {
-        self.note_unreadable(self.context.unreadable.rows(self.mapping, set).map(ToOwned::to_owned));
+        self.note_unreadable(
+            self.context.unreadable.rows(self.mapping, set).map(ToOwned::to_owned),
+        );
         self.all_of(set).filter(move |row| row.lies_below(self.node))
     }
 
@@ -152,7 +177,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The value of a field; `None` where it is blank, the org does not have it, or it cannot be read, which is noted.
+    /// The value of a field; `None` where it is blank, the org does not have it, or it cannot be
+    /// read, which is noted.
     pub(super) fn field(self, field: &FieldRef) -> Option<&'a Json> {
         if let Some(name) = self.context.unreadable.field(field) {
             self.note_unreadable([name.to_owned()]);
@@ -175,10 +201,15 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The Salesforce row that an object comes from; the row itself where the mapping's own is blank.
+    /// The Salesforce row that an object comes from; the row itself where the mapping's own is
+    /// blank.
     pub(super) fn row_id(self, object: &ObjectMapping) -> Option<SalesforceId> {
-        let named =
-            object.row.as_ref().and_then(|field| self.field(field)).and_then(Json::as_str).and_then(|id| SalesforceId::parse(id).ok());
+        let named = object
+            .row
+            .as_ref()
+            .and_then(|field| self.field(field))
+            .and_then(Json::as_str)
+            .and_then(|id| SalesforceId::parse(id).ok());
         named.or_else(|| self.own_record().id())
     }
 
@@ -202,6 +233,10 @@ impl<'a> Row<'a> {
 
     /// A field as people know it: `Opportunity.Amount`, `Product2.ProductCode`.
     pub(super) fn shown(self, field: &FieldRef) -> String {
-        if field.path.contains('.') { field.path.clone() } else { format!("{}.{}", self.mapping.sobject_of(field), field.path) }
+        if field.path.contains('.') {
+            field.path.clone()
+        } else {
+            format!("{}.{}", self.mapping.sobject_of(field), field.path)
+        }
     }
 }

@@ -1,9 +1,12 @@
-//! A mapping as people read it: each m3ter field, where its value comes from, and what is done to it on the way.
+//! A mapping as people read it: each m3ter field, where its value comes from, and what is done to
+//! it on the way.
 
 use super::Mapping;
 use super::language::{Constant, Expression, Extreme, FieldRef, Operand, Parts, Step, Term};
 use crate::domain::org_schema::OrgSchema;
-use crate::domain::settings::{CommitmentBilling, EndedRule, OverlapRule, PricingChange, RemovedLines};
+use crate::domain::settings::{
+    CommitmentBilling, EndedRule, OverlapRule, PricingChange, RemovedLines,
+};
 
 /// One m3ter field of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +33,8 @@ impl Mapping {
             let rows = &self.mapped.sets[object.rows];
             let of = if rows.name.is_empty() { &self.root } else { &rows.sobject };
             for field in &object.fields {
-                let mut steps: Vec<String> = field.expression.steps.iter().map(|step| self.step(step)).collect();
+                let mut steps: Vec<String> =
+                    field.expression.steps.iter().map(|step| self.step(step)).collect();
                 steps.extend(field.once.then(|| "once".to_owned()));
                 steps.extend(field.clear.then(|| "blank clears".to_owned()));
                 shown.push(ShownField {
@@ -38,7 +42,8 @@ impl Mapping {
                     field: field.spec.name.to_owned(),
                     source: self.source(&field.expression),
                     steps: steps.join(", "),
-                    salesforce_type: schema.map_or_else(String::new, |schema| self.types(&field.expression, schema)),
+                    salesforce_type: schema
+                        .map_or_else(String::new, |schema| self.types(&field.expression, schema)),
                     place: self.files.shown(field.line),
                 });
             }
@@ -72,7 +77,9 @@ impl Mapping {
         expression.collect(&mut refs);
         let mut types: Vec<String> = Vec::new();
         for reference in refs {
-            let found = self.org_field(schema, reference).map_or_else(|_| "not there".to_owned(), |field| field.field_type.clone());
+            let found = self
+                .org_field(schema, reference)
+                .map_or_else(|_| "not there".to_owned(), |field| field.field_type.clone());
             if !types.contains(&found) {
                 types.push(found);
             }
@@ -83,25 +90,44 @@ impl Mapping {
     fn named(&self, field: &FieldRef) -> String {
         let optional = if field.optional { " (optional)" } else { "" };
         let path = &field.path;
-        if path.contains('.') { format!("{path}{optional}") } else { format!("{}.{path}{optional}", self.sobject_of(field)) }
+        if path.contains('.') {
+            format!("{path}{optional}")
+        } else {
+            format!("{}.{path}{optional}", self.sobject_of(field))
+        }
     }
 
     fn source(&self, expression: &Expression) -> String {
         let all = |expressions: &[Expression], between: &str| {
-            expressions.iter().map(|expression| self.with_steps(expression)).collect::<Vec<_>>().join(between)
+            expressions
+                .iter()
+                .map(|expression| self.with_steps(expression))
+                .collect::<Vec<_>>()
+                .join(between)
         };
         let parts = |parts: &Parts| {
-            let parts: Vec<String> = parts.iter().map(|(name, expression)| format!("{name}: {}", self.with_steps(expression))).collect();
+            let parts: Vec<String> = parts
+                .iter()
+                .map(|(name, expression)| format!("{name}: {}", self.with_steps(expression)))
+                .collect();
             parts.join("; ")
         };
         let mut text = match &expression.term {
             Term::Field(field) => self.named(field),
-            Term::OnlyRow(set, field) => format!("{} of the only row of `{}`", self.named(field), self.mapped.sets[*set].name),
+            Term::OnlyRow(set, field) => format!(
+                "{} of the only row of `{}`",
+                self.named(field),
+                self.mapped.sets[*set].name
+            ),
             Term::Constant(constant) => shown_constant(constant),
             Term::First(expressions) => format!("first of {}", all(expressions, " | ")),
             Term::Concat(expressions, _) => all(expressions, " + "),
-            Term::Extreme(Extreme::Earliest, expressions) => format!("earliest of {}", all(expressions, " | ")),
-            Term::Extreme(Extreme::Latest, expressions) => format!("latest of {}", all(expressions, " | ")),
+            Term::Extreme(Extreme::Earliest, expressions) => {
+                format!("earliest of {}", all(expressions, " | "))
+            }
+            Term::Extreme(Extreme::Latest, expressions) => {
+                format!("latest of {}", all(expressions, " | "))
+            }
             Term::Lookup { catalogued, by_product, code } => {
                 let rules = if *by_product { "product rules, else " } else { "" };
                 format!("{rules}{} with the code {}", catalogued.noun(), self.with_steps(code))
@@ -114,17 +140,27 @@ impl Mapping {
             Term::MonthsAfter(field, after) => format!("{after} + {} months", self.named(field)),
             Term::Address(address) => parts(address),
             Term::Named(values, _) => {
-                let values: Vec<String> =
-                    values.iter().map(|value| format!("{}: {}", value.name, self.with_steps(&value.expression))).collect();
+                let values: Vec<String> = values
+                    .iter()
+                    .map(|value| format!("{}: {}", value.name, self.with_steps(&value.expression)))
+                    .collect();
                 values.join("; ")
             }
             Term::BandsText(field) => format!("bands in the text of {}", self.named(field)),
             Term::UnitPrice(price, discount) => {
-                let discount = discount.as_ref().map_or_else(String::new, |discount| format!(" less {} %", self.named(discount)));
+                let discount = discount.as_ref().map_or_else(String::new, |discount| {
+                    format!(" less {} %", self.named(discount))
+                });
                 format!("one band of {}{discount}", self.named(price))
             }
-            Term::Each(set, each) => format!("for each row of `{}`: {}", self.mapped.sets[*set].name, parts(each)),
-            Term::List(entries) => entries.iter().map(|entry| format!("({})", parts(entry))).collect::<Vec<_>>().join(", "),
+            Term::Each(set, each) => {
+                format!("for each row of `{}`: {}", self.mapped.sets[*set].name, parts(each))
+            }
+            Term::List(entries) => entries
+                .iter()
+                .map(|entry| format!("({})", parts(entry)))
+                .collect::<Vec<_>>()
+                .join(", "),
         };
         if expression.when.is_some() {
             text.push_str(", on a condition");
@@ -151,7 +187,10 @@ impl Mapping {
             Step::Split(separator, part) => format!("part {part} at `{separator}`"),
             Step::Trim => "trim".to_owned(),
             Step::Map(entries) => {
-                let entries: Vec<String> = entries.iter().map(|(from, to)| format!("{from} → {}", shown_constant(to))).collect();
+                let entries: Vec<String> = entries
+                    .iter()
+                    .map(|(from, to)| format!("{from} → {}", shown_constant(to)))
+                    .collect();
                 entries.join("; ")
             }
             Step::Upper => "upper".to_owned(),
@@ -165,7 +204,10 @@ impl Mapping {
             Step::AsNumber => "as number".to_owned(),
             Step::AsText => "as text".to_owned(),
             Step::DateIn(zone) => {
-                let zone = zone.as_ref().and_then(|zone| zone.iana_name()).unwrap_or("the mapping's time zone");
+                let zone = zone
+                    .as_ref()
+                    .and_then(|zone| zone.iana_name())
+                    .unwrap_or("the mapping's time zone");
                 format!("date in {zone}")
             }
             Step::AddMonths(months) => format!("+ {} months", operand(months)),

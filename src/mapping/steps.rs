@@ -22,7 +22,12 @@ const OTHERWISE: &str = "*";
 
 impl Row<'_> {
     /// Applies a step; `false` makes the value blank.
-    pub(super) fn apply_step(self, evaluated: &mut Evaluated, step: &Step, spec: Option<&FieldSpec>) -> Result<bool, Finding> {
+    pub(super) fn apply_step(
+        self,
+        evaluated: &mut Evaluated,
+        step: &Step,
+        spec: Option<&FieldSpec>,
+    ) -> Result<bool, Finding> {
         match step {
             Step::Warn(remark) => evaluated.warnings.extend(remark.told(self)),
             Step::Trim => return Ok(change_text(evaluated, |text| Some(trimmed(text).to_owned()))),
@@ -30,7 +35,10 @@ impl Row<'_> {
             Step::Lower => return Ok(change_text(evaluated, |text| Some(text.to_lowercase()))),
             Step::Split(at, part) => {
                 return Ok(change_text(evaluated, |text| {
-                    text.split(at.as_str()).nth(part - 1).map(|part| trimmed(part).to_owned()).filter(|part| !part.is_empty())
+                    text.split(at.as_str())
+                        .nth(part - 1)
+                        .map(|part| trimmed(part).to_owned())
+                        .filter(|part| !part.is_empty())
                 }));
             }
             Step::AsText => evaluated.raw = Raw::Json(Json::String(evaluated.raw.text())),
@@ -40,11 +48,17 @@ impl Row<'_> {
             }
             Step::Truncate(most) => truncate(evaluated, *most, spec),
             Step::Map(entries) => map(evaluated, entries)?,
-            Step::ZeroIsBlank => return Ok(!decimal_of(&evaluated.raw).is_some_and(|number| number.is_zero())),
-            Step::Times(operand) | Step::DividedBy(operand) | Step::PercentOf(operand) | Step::LessPercent(operand) => {
+            Step::ZeroIsBlank => {
+                return Ok(!decimal_of(&evaluated.raw).is_some_and(|number| number.is_zero()));
+            }
+            Step::Times(operand)
+            | Step::DividedBy(operand)
+            | Step::PercentOf(operand)
+            | Step::LessPercent(operand) => {
                 return match self.operand(operand)? {
                     Some(other) => self.compute(evaluated, step, other).map(|()| true),
-                    // Less a percentage that is blank is less nothing; what is multiplied by nothing is nothing known.
+                    // Less a percentage that is blank is less nothing; what is multiplied by
+                    // nothing is nothing known.
                     None => Ok(matches!(step, Step::LessPercent(_))),
                 };
             }
@@ -56,7 +70,10 @@ impl Row<'_> {
                 if let Raw::Json(json) = &evaluated.raw
                     && let Some(instant) = as_instant(json)
                 {
-                    evaluated.raw = Raw::Typed(Value::Date(date_at(instant, zone.as_ref().unwrap_or(self.context.time_zone))));
+                    evaluated.raw = Raw::Typed(Value::Date(date_at(
+                        instant,
+                        zone.as_ref().unwrap_or(self.context.time_zone),
+                    )));
                 }
             }
             Step::AddMonths(operand) | Step::AddDays(operand) => match self.operand(operand)? {
@@ -65,7 +82,8 @@ impl Row<'_> {
             },
             Step::EndExclusive => {
                 let last_day = as_date(&evaluated.raw, self.context.time_zone);
-                let EndExclusive(end) = last_day.and_then(EndExclusive::after).ok_or_else(|| not_a_date(evaluated))?;
+                let EndExclusive(end) =
+                    last_day.and_then(EndExclusive::after).ok_or_else(|| not_a_date(evaluated))?;
                 evaluated.raw = Raw::Typed(Value::Date(end));
             }
         }
@@ -73,11 +91,17 @@ impl Row<'_> {
     }
 
     #[expect(clippy::unused_self, reason = "it reads like its neighbours")]
-    fn compute(self, evaluated: &mut Evaluated, step: &Step, other: Decimal) -> Result<(), Finding> {
+    fn compute(
+        self,
+        evaluated: &mut Evaluated,
+        step: &Step,
+        other: Decimal,
+    ) -> Result<(), Finding> {
         let number = number(evaluated)?;
         let result = match step {
             Step::Times(_) => Some(product(number, other)),
-            // A quotient is rounded by the step that follows; until then it has as many digits as fit.
+            // A quotient is rounded by the step that follows; until then it has as many digits as
+            // fit.
             Step::DividedBy(_) => quotient(number, other),
             Step::PercentOf(_) => Some(percent_of(number, other)),
             _ => Some(less_percent(number, other)),
@@ -98,8 +122,14 @@ impl Row<'_> {
         Ok(())
     }
 
-    fn move_date(self, evaluated: &mut Evaluated, step: &Step, count: Decimal) -> Result<(), Finding> {
-        let date = as_date(&evaluated.raw, self.context.time_zone).ok_or_else(|| not_a_date(evaluated))?;
+    fn move_date(
+        self,
+        evaluated: &mut Evaluated,
+        step: &Step,
+        count: Decimal,
+    ) -> Result<(), Finding> {
+        let date =
+            as_date(&evaluated.raw, self.context.time_zone).ok_or_else(|| not_a_date(evaluated))?;
         let moved = whole(count).and_then(|count| i64::try_from(count).ok()).and_then(|count| {
             let span = match step {
                 Step::AddMonths(_) => Span::new().try_months(count),
@@ -122,7 +152,9 @@ impl Row<'_> {
 
 /// Changes a text; a value that is none stays as it is, and `false` says that nothing is left.
 fn change_text(evaluated: &mut Evaluated, change: impl Fn(&str) -> Option<String>) -> bool {
-    let (Raw::Json(Json::String(text)) | Raw::Typed(Value::Text(text))) = &mut evaluated.raw else { return true };
+    let (Raw::Json(Json::String(text)) | Raw::Typed(Value::Text(text))) = &mut evaluated.raw else {
+        return true;
+    };
     match change(text) {
         Some(changed) => {
             *text = changed;
@@ -143,7 +175,9 @@ fn decimal_of(raw: &Raw) -> Option<Decimal> {
 fn number(evaluated: &Evaluated) -> Result<Decimal, Finding> {
     let source = &evaluated.source;
     match &evaluated.raw {
-        Raw::Json(json) => read_decimal_in_json(json).map_err(|why| no_decimal(source, &evaluated.raw.text(), why)),
+        Raw::Json(json) => {
+            read_decimal_in_json(json).map_err(|why| no_decimal(source, &evaluated.raw.text(), why))
+        }
         Raw::Typed(Value::Number(number)) => Ok(*number),
         Raw::Typed(_) => Err(no_decimal(source, &evaluated.raw.text(), NoDecimal::NotANumber)),
     }
@@ -155,12 +189,16 @@ fn truncate(evaluated: &mut Evaluated, most: Option<usize>, spec: Option<&FieldS
         _ => None,
     };
     let Some(most) = most.or(limit) else { return };
-    let (Raw::Json(Json::String(text)) | Raw::Typed(Value::Text(text))) = &mut evaluated.raw else { return };
+    let (Raw::Json(Json::String(text)) | Raw::Typed(Value::Text(text))) = &mut evaluated.raw else {
+        return;
+    };
     if text.chars().count() > most {
         let kept: String = text.chars().take(most).collect();
         kept.trim_end().clone_into(text);
         let why = match (limit, spec) {
-            (Some(limit), Some(spec)) if limit == most => format!("that m3ter's `{}` holds", spec.name),
+            (Some(limit), Some(spec)) if limit == most => {
+                format!("that m3ter's `{}` holds", spec.name)
+            }
             _ => "that the mapping says".to_owned(),
         };
         let text = format!("`{}` was cut to the {most} characters {why}", evaluated.source);
@@ -170,7 +208,9 @@ fn truncate(evaluated: &mut Evaluated, most: Option<usize>, spec: Option<&FieldS
 
 fn map(evaluated: &mut Evaluated, entries: &[(String, Constant)]) -> Result<(), Finding> {
     let value = evaluated.raw.text();
-    let entry = |wanted: &str| entries.iter().find(|(from, _)| trimmed(from).eq_ignore_ascii_case(trimmed(wanted)));
+    let entry = |wanted: &str| {
+        entries.iter().find(|(from, _)| trimmed(from).eq_ignore_ascii_case(trimmed(wanted)))
+    };
     let Some((_, to)) = entry(&value).or_else(|| entry(OTHERWISE)) else {
         let known: Vec<String> = entries.iter().map(|(from, _)| format!("`{from}`")).collect();
         let shown = personal::shown(&evaluated.source, &value);

@@ -9,7 +9,9 @@ use super::convert::{Problem, Raw, convert};
 use super::evaluate::{Evaluated, Outcome, no_decimal};
 use super::language::{Expression, NamedValue, ObjectMapping, Parts, Replace, SetId, Term};
 use super::row::Row;
-use crate::domain::field::{FieldSpec, FieldType, MOST_LIST_ENTRIES, Minimum, OnDifference, USAGE_FILTER_MODES};
+use crate::domain::field::{
+    FieldSpec, FieldType, MOST_LIST_ENTRIES, Minimum, OnDifference, USAGE_FILTER_MODES,
+};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::read_decimal_in_json;
 use crate::domain::personal;
@@ -34,7 +36,8 @@ pub(super) const ADDRESS_PART: FieldSpec = optional("part", FieldType::Text { ma
 
 pub(super) const UPPER_LIMIT: &str = "upperLimit";
 
-/// `upperLimit` is for rows whose bounds are both inclusive: a band then starts where the one before ends.
+/// `upperLimit` is for rows whose bounds are both inclusive: a band then starts where the one
+/// before ends.
 static BANDS: [FieldSpec; 4] = [
     required("lowerLimit", ZERO_OR_MORE),
     optional("unitPrice", ANY_NUMBER),
@@ -47,8 +50,11 @@ static FEES: [FieldSpec; 4] = [
     required("servicePeriodStartDate", FieldType::DateTime),
     required("servicePeriodEndDate", FieldType::DateTime),
 ];
-static FILTERS: [FieldSpec; 3] =
-    [required("dimensionCode", ANY_TEXT), required("value", ANY_TEXT), required("mode", FieldType::Enum(USAGE_FILTER_MODES))];
+static FILTERS: [FieldSpec; 3] = [
+    required("dimensionCode", ANY_TEXT),
+    required("value", ANY_TEXT),
+    required("mode", FieldType::Enum(USAGE_FILTER_MODES)),
+];
 static IDS: [FieldSpec; 1] = [required("item", FieldType::Id)];
 static WORDS: [FieldSpec; 1] = [required("item", ANY_TEXT)];
 
@@ -73,7 +79,14 @@ pub(super) struct Entry {
 }
 
 impl Row<'_> {
-    pub(super) fn each(self, object: &ObjectMapping, set: SetId, parts: &Parts, spec: Option<&FieldSpec>, depth: usize) -> Outcome {
+    pub(super) fn each(
+        self,
+        object: &ObjectMapping,
+        set: SetId,
+        parts: &Parts,
+        spec: Option<&FieldSpec>,
+        depth: usize,
+    ) -> Outcome {
         let mut entries = Vec::new();
         let mut warnings = Vec::new();
         for row in self.below(set) {
@@ -82,7 +95,13 @@ impl Row<'_> {
         joined(&entries, spec, warnings)
     }
 
-    pub(super) fn list(self, object: &ObjectMapping, entries: &[Parts], spec: Option<&FieldSpec>, depth: usize) -> Outcome {
+    pub(super) fn list(
+        self,
+        object: &ObjectMapping,
+        entries: &[Parts],
+        spec: Option<&FieldSpec>,
+        depth: usize,
+    ) -> Outcome {
         let mut found = Vec::new();
         let mut warnings = Vec::new();
         for parts in entries {
@@ -121,9 +140,10 @@ impl Row<'_> {
                 None => {}
             }
         }
-        let is_filled = parts
-            .iter()
-            .any(|(name, expression)| values.contains_key(name) && (is_all_constant || !matches!(expression.term, Term::Constant(_))));
+        let is_filled = parts.iter().any(|(name, expression)| {
+            values.contains_key(name)
+                && (is_all_constant || !matches!(expression.term, Term::Constant(_)))
+        });
         if !is_filled {
             return Ok(None);
         }
@@ -137,7 +157,11 @@ impl Row<'_> {
             ));
         }
         let is_bounded = parts.iter().any(|(name, _)| *name == UPPER_LIMIT);
-        Ok(Some(Entry { values, is_bounded, source: source.unwrap_or_else(|| "constant".to_owned()) }))
+        Ok(Some(Entry {
+            values,
+            is_bounded,
+            source: source.unwrap_or_else(|| "constant".to_owned()),
+        }))
     }
 
     /// Values by name: a segment needs all of them, custom fields are each for themselves.
@@ -149,7 +173,8 @@ impl Row<'_> {
         spec: Option<&FieldSpec>,
         depth: usize,
     ) -> Outcome {
-        let mut fields = CustomFields { replace: replace == Replace::All, ..CustomFields::default() };
+        let mut fields =
+            CustomFields { replace: replace == Replace::All, ..CustomFields::default() };
         let mut sources: Vec<String> = Vec::new();
         let mut warnings = Vec::new();
         let mut blank = None;
@@ -175,7 +200,11 @@ impl Row<'_> {
             if fields == CustomFields::default() {
                 return Ok(None);
             }
-            return Ok(Some(Evaluated { raw: Raw::Typed(Value::CustomFields(fields)), source, warnings }));
+            return Ok(Some(Evaluated {
+                raw: Raw::Typed(Value::CustomFields(fields)),
+                source,
+                warnings,
+            }));
         }
         match blank {
             _ if fields.set.is_empty() => Ok(None),
@@ -192,7 +221,8 @@ impl Row<'_> {
                     CustomValue::Text(text) => text,
                     CustomValue::Number(number) => number.to_string(),
                 };
-                let segment = fields.set.into_iter().map(|(name, value)| (name, text(value))).collect();
+                let segment =
+                    fields.set.into_iter().map(|(name, value)| (name, text(value))).collect();
                 Ok(Some(Evaluated { raw: Raw::Typed(Value::Segment(segment)), source, warnings }))
             }
         }
@@ -203,7 +233,8 @@ impl Row<'_> {
 fn custom_value(found: &Evaluated) -> Result<CustomValue, Finding> {
     match &found.raw {
         Raw::Json(json) if json.is_number() => {
-            let number = read_decimal_in_json(json).map_err(|why| no_decimal(&found.source, &found.raw.text(), why))?;
+            let number = read_decimal_in_json(json)
+                .map_err(|why| no_decimal(&found.source, &found.raw.text(), why))?;
             Ok(CustomValue::Number(number))
         }
         Raw::Typed(Value::Number(number)) => Ok(CustomValue::Number(*number)),
@@ -212,10 +243,18 @@ fn custom_value(found: &Evaluated) -> Result<CustomValue, Finding> {
 }
 
 /// A value in the type of a field, or why it does not go in.
-pub(super) fn converted(found: Evaluated, spec: &FieldSpec, row: Row<'_>) -> Result<Value, Finding> {
+pub(super) fn converted(
+    found: Evaluated,
+    spec: &FieldSpec,
+    row: Row<'_>,
+) -> Result<Value, Finding> {
     let Evaluated { mut raw, source, .. } = found;
     // A word that is compared, not read: what stands around it is not meant.
-    if let (Raw::Json(Json::String(word)), FieldType::Email | FieldType::Currency | FieldType::Enum(_)) = (&mut raw, spec.field_type) {
+    if let (
+        Raw::Json(Json::String(word)),
+        FieldType::Email | FieldType::Currency | FieldType::Enum(_),
+    ) = (&mut raw, spec.field_type)
+    {
         *word = trimmed(word).to_owned();
     }
     let shown: String = match &raw {
@@ -224,17 +263,29 @@ pub(super) fn converted(found: Evaluated, spec: &FieldSpec, row: Row<'_>) -> Res
         Raw::Json(_) => personal::shown(&source, &raw.text()),
         Raw::Typed(_) => String::new(),
     };
-    let remedy = if source == "constant" { "Correct the mapping".to_owned() } else { format!("Correct `{source}`") };
+    let remedy = if source == "constant" {
+        "Correct the mapping".to_owned()
+    } else {
+        format!("Correct `{source}`")
+    };
     convert(raw, spec, row.context.time_zone).map_err(|problem| match problem {
-        Problem::Invalid(problem) => Finding::new(FindingCode::ValueInvalid, format!("`{source}` is `{shown}`, which {problem}"), remedy),
-        Problem::OutOfRange(problem) => Finding::new(FindingCode::ValueOutOfRange, format!("`{source}` {problem}"), remedy),
+        Problem::Invalid(problem) => Finding::new(
+            FindingCode::ValueInvalid,
+            format!("`{source}` is `{shown}`, which {problem}"),
+            remedy,
+        ),
+        Problem::OutOfRange(problem) => {
+            Finding::new(FindingCode::ValueOutOfRange, format!("`{source}` {problem}"), remedy)
+        }
     })
 }
 
 fn joined(entries: &[Entry], spec: Option<&FieldSpec>, warnings: Vec<Warning>) -> Outcome {
     let Some(source) = entries.first().map(|entry| entry.source.clone()) else { return Ok(None) };
     let value = match spec.map(|spec| spec.field_type) {
-        Some(FieldType::PricingBands) => Value::PricingBands(bands::from_entries(entries, &source)?),
+        Some(FieldType::PricingBands) => {
+            Value::PricingBands(bands::from_entries(entries, &source)?)
+        }
         Some(FieldType::FeeDates) => Value::FeeDates(fees(entries)?),
         Some(FieldType::UsageFilters) => Value::UsageFilters(entries.iter().map(filter).collect()),
         _ => Value::TextList(items(entries, spec, &source)?),
@@ -259,8 +310,17 @@ fn fees(entries: &[Entry]) -> Result<Vec<CommitmentFee>, Finding> {
     let mut fees = Vec::new();
     for entry in entries {
         let part = |name: &str| entry.values.get(name);
-        let (Some(Value::Date(date)), Some(Value::Number(amount)), Some(Value::DateTime(start)), Some(Value::DateTime(end))) =
-            (part("date"), part("amount"), part("servicePeriodStartDate"), part("servicePeriodEndDate"))
+        let (
+            Some(Value::Date(date)),
+            Some(Value::Number(amount)),
+            Some(Value::DateTime(start)),
+            Some(Value::DateTime(end)),
+        ) = (
+            part("date"),
+            part("amount"),
+            part("servicePeriodStartDate"),
+            part("servicePeriodEndDate"),
+        )
         else {
             continue;
         };
@@ -268,22 +328,37 @@ fn fees(entries: &[Entry]) -> Result<Vec<CommitmentFee>, Finding> {
             let source = &entry.source;
             return Err(Finding::new(
                 FindingCode::EndNotAfterStart,
-                format!("The fee of {date} (`{source}`) pays for a period that ends at {end}, before it starts at {start}"),
+                format!(
+                    "The fee of {date} (`{source}`) pays for a period that ends at {end}, before it starts at {start}"
+                ),
                 "Correct the dates of the fee's service period",
             ));
         }
-        fees.push(CommitmentFee { date: *date, amount: *amount, service_period_start: *start, service_period_end: *end });
+        fees.push(CommitmentFee {
+            date: *date,
+            amount: *amount,
+            service_period_start: *start,
+            service_period_end: *end,
+        });
     }
     fees.sort_by_key(|fee| (fee.date, fee.service_period_start));
     Ok(fees)
 }
 
 fn filter(entry: &Entry) -> UsageFilter {
-    UsageFilter { dimension_code: entry.text("dimensionCode"), value: entry.text("value"), mode: entry.text("mode") }
+    UsageFilter {
+        dimension_code: entry.text("dimensionCode"),
+        value: entry.text("value"),
+        mode: entry.text("mode"),
+    }
 }
 
 /// Distinct ids or words.
-fn items(entries: &[Entry], spec: Option<&FieldSpec>, source: &str) -> Result<Vec<String>, Finding> {
+fn items(
+    entries: &[Entry],
+    spec: Option<&FieldSpec>,
+    source: &str,
+) -> Result<Vec<String>, Finding> {
     let mut items: Vec<String> = Vec::new();
     for item in entries.iter().map(|entry| entry.text("item")) {
         if !items.contains(&item) {
@@ -295,11 +370,17 @@ fn items(entries: &[Entry], spec: Option<&FieldSpec>, source: &str) -> Result<Ve
             .iter()
             .find(|item| !words.contains(&item.as_str()))
             .map(|item| format!("holds `{item}`, which is not one of {}", words.join(", "))),
-        _ if items.len() > MOST_LIST_ENTRIES => Some(format!("has {} entries, and m3ter takes {MOST_LIST_ENTRIES}", items.len())),
+        _ if items.len() > MOST_LIST_ENTRIES => {
+            Some(format!("has {} entries, and m3ter takes {MOST_LIST_ENTRIES}", items.len()))
+        }
         _ => None,
     };
     match wrong {
         None => Ok(items),
-        Some(wrong) => Err(Finding::new(FindingCode::ValueInvalid, format!("`{source}` {wrong}"), format!("Correct `{source}`"))),
+        Some(wrong) => Err(Finding::new(
+            FindingCode::ValueInvalid,
+            format!("`{source}` {wrong}"),
+            format!("Correct `{source}`"),
+        )),
     }
 }

@@ -6,7 +6,8 @@ use crate::domain::field::is_entity_code;
 use crate::domain::ids::SalesforceId;
 use crate::domain::text::trimmed;
 
-/// The objects whose ids people type: Account, Opportunity, Contract and Order have the same key prefix in every org.
+/// The objects whose ids people type: Account, Opportunity, Contract and Order have the same key
+/// prefix in every org.
 const STANDARD_KEY_PREFIXES: [&str; 4] = ["001", "006", "800", "801"];
 
 /// A code, and the text that was typed for it.
@@ -20,16 +21,20 @@ pub(super) struct TypedCode {
 
 impl TypedCode {
     fn new(typed: &str, code: String) -> Self {
-        let verbatim = Some(typed.to_owned()).filter(|typed| *typed != code && is_entity_code(typed));
+        let verbatim =
+            Some(typed.to_owned()).filter(|typed| *typed != code && is_entity_code(typed));
         Self { code, verbatim }
     }
 }
 
 impl Row<'_> {
-    /// What a typed code means. Salesforce's reports and its classic addresses show the first 15 characters of an id, which name the
-    /// same record as all 18.
+    /// What a typed code means. Salesforce's reports and its classic addresses show the first 15
+    /// characters of an id, which name the same record as all 18.
     pub(super) fn typed_code(self, typed: &str) -> TypedCode {
-        let is_known = |prefix: &str| STANDARD_KEY_PREFIXES.contains(&prefix) || self.tree.ids.iter().any(|id| id.key_prefix() == prefix);
+        let is_known = |prefix: &str| {
+            STANDARD_KEY_PREFIXES.contains(&prefix)
+                || self.tree.ids.iter().any(|id| id.key_prefix() == prefix)
+        };
         let meant = trimmed(typed);
         let code = completed(meant, is_known).map_or_else(|| meant.to_owned(), |id| id.to_string());
         TypedCode::new(typed, code)
@@ -44,7 +49,8 @@ impl Row<'_> {
     }
 }
 
-/// The record that a text of 15 characters names. A number of 15 digits is somebody's own, and so is what begins like no known object.
+/// The record that a text of 15 characters names. A number of 15 digits is somebody's own, and so
+/// is what begins like no known object.
 fn completed(text: &str, is_known: impl Fn(&str) -> bool) -> Option<SalesforceId> {
     let id = SalesforceId::parse(text).ok().filter(|_| text.len() == 15)?;
     let has_letter = text[3..].bytes().any(|byte| byte.is_ascii_alphabetic());
@@ -68,7 +74,11 @@ mod tests {
             ("PRODUCT12345678", None),
             ("006S90000079-MM", None),
         ] {
-            assert_eq!(completed(typed, is_known).as_ref().map(SalesforceId::as_str), meant, "{typed}");
+            assert_eq!(
+                completed(typed, is_known).as_ref().map(SalesforceId::as_str),
+                meant,
+                "{typed}"
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
-//! What the integration user may see and do, and why a record does not show up: deleted, hidden, or of an object that is not known.
-//! Source: SOQL and SOSL Reference, `UserRecordAccess`; Tooling API, `EntityDefinition`; Object Reference, `UserPermissionAccess`, which
-//! a user may ask about itself without *View Setup and Configuration*.
+//! What the integration user may see and do, and why a record does not show up: deleted, hidden, or
+//! of an object that is not known. Source: SOQL and SOSL Reference, `UserRecordAccess`; Tooling
+//! API, `EntityDefinition`; Object Reference, `UserPermissionAccess`, which a user may ask about
+//! itself without *View Setup and Configuration*.
 
 use serde_json::Value as Json;
 
@@ -25,9 +26,17 @@ pub struct FoundRow {
 
 impl Client {
     /// The API name of the object whose ids begin with three letters or digits.
-    pub async fn sobject_of_key_prefix(&self, prefix: &str, budget: &Budget) -> Result<Option<String>, CalloutError> {
+    pub async fn sobject_of_key_prefix(
+        &self,
+        prefix: &str,
+        budget: &Budget,
+    ) -> Result<Option<String>, CalloutError> {
         let rows = self.query(&key_prefix_query(prefix), budget).await?;
-        Ok(rows.first().and_then(|row| row.value("QualifiedApiName")).and_then(Json::as_str).map(ToOwned::to_owned))
+        Ok(rows
+            .first()
+            .and_then(|row| row.value("QualifiedApiName"))
+            .and_then(Json::as_str)
+            .map(ToOwned::to_owned))
     }
 
     /// The records of an object whose field names a record, in the order in which they were made.
@@ -41,12 +50,14 @@ impl Client {
         if ![sobject, field].iter().all(|name| is_name(name)) {
             return Ok(Vec::new());
         }
-        let soql = format!("SELECT Id FROM {sobject} WHERE {field} = '{value}' ORDER BY CreatedDate, Id LIMIT {MOST_IDS}");
+        let soql = format!(
+            "SELECT Id FROM {sobject} WHERE {field} = '{value}' ORDER BY CreatedDate, Id LIMIT {MOST_IDS}"
+        );
         Ok(self.query(&soql, budget).await?.iter().filter_map(Record::id).collect())
     }
 
-    /// The rows of an object by their ids, as far as the integration user may see them, deleted ones among them. None where Salesforce
-    /// refuses the question.
+    /// The rows of an object by their ids, as far as the integration user may see them, deleted
+    /// ones among them. None where Salesforce refuses the question.
     pub async fn find_rows(
         &self,
         sobject: &str,
@@ -60,18 +71,31 @@ impl Client {
         }
         for ids in ids.chunks(MOST_IDS) {
             let ids: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
-            let soql = format!("SELECT Id, IsDeleted, {parent_field} FROM {sobject} WHERE Id IN ({})", ids.join(", "));
+            let soql = format!(
+                "SELECT Id, IsDeleted, {parent_field} FROM {sobject} WHERE Id IN ({})",
+                ids.join(", ")
+            );
             let rows = match self.query_all(&soql, budget).await {
                 Ok(rows) => rows,
-                // What may not be asked is not known; what cannot be answered for the moment is asked again by the next sync.
-                Err(error) if error.refusal().is_some_and(|refusal| refusal.meaning != Meaning::Passing) => Vec::new(),
+                // What may not be asked is not known; what cannot be answered for the moment is
+                // asked again by the next sync.
+                Err(error)
+                    if error
+                        .refusal()
+                        .is_some_and(|refusal| refusal.meaning != Meaning::Passing) =>
+                {
+                    Vec::new()
+                }
                 Err(error) => return Err(error),
             };
             found.extend(rows.iter().filter_map(|row| {
                 Some(FoundRow {
                     id: row.id()?,
                     is_deleted: row.value("IsDeleted").and_then(Json::as_bool).unwrap_or_default(),
-                    parent: row.value(parent_field).and_then(Json::as_str).and_then(|id| SalesforceId::parse(id).ok()),
+                    parent: row
+                        .value(parent_field)
+                        .and_then(Json::as_str)
+                        .and_then(|id| SalesforceId::parse(id).ok()),
                 })
             }));
         }
@@ -79,22 +103,35 @@ impl Client {
     }
 
     /// Whether the integration user may read the record; `None` where Salesforce cannot tell.
-    pub async fn has_read_access(&self, id: &SalesforceId, budget: &Budget) -> Result<Option<bool>, CalloutError> {
+    pub async fn has_read_access(
+        &self,
+        id: &SalesforceId,
+        budget: &Budget,
+    ) -> Result<Option<bool>, CalloutError> {
         let Some(user) = self.user(budget).await? else { return Ok(None) };
-        let soql = format!("SELECT RecordId, HasReadAccess FROM UserRecordAccess WHERE UserId = '{user}' AND RecordId = '{id}'");
+        let soql = format!(
+            "SELECT RecordId, HasReadAccess FROM UserRecordAccess WHERE UserId = '{user}' AND RecordId = '{id}'"
+        );
         match self.query(&soql, budget).await {
-            Ok(rows) => Ok(rows.first().and_then(|row| row.value("HasReadAccess")).and_then(Json::as_bool)),
+            Ok(rows) => {
+                Ok(rows.first().and_then(|row| row.value("HasReadAccess")).and_then(Json::as_bool))
+            }
             Err(error) if error.refusal().is_some() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether the integration user may change activated Orders and their products; `None` where Salesforce does not say, as in an org
-    /// without Orders.
-    pub async fn may_edit_activated_orders(&self, budget: &Budget) -> Result<Option<bool>, CalloutError> {
+    /// Whether the integration user may change activated Orders and their products; `None` where
+    /// Salesforce does not say, as in an org without Orders.
+    pub async fn may_edit_activated_orders(
+        &self,
+        budget: &Budget,
+    ) -> Result<Option<bool>, CalloutError> {
         const PERMISSION: &str = "PermissionsEditActivatedOrders";
         match self.query(&format!("SELECT {PERMISSION} FROM UserPermissionAccess"), budget).await {
-            Ok(rows) => Ok(rows.first().and_then(|row| row.value(PERMISSION)).and_then(Json::as_bool)),
+            Ok(rows) => {
+                Ok(rows.first().and_then(|row| row.value(PERMISSION)).and_then(Json::as_bool))
+            }
             Err(error) if error.refusal().is_some() => Ok(None),
             Err(error) => Err(error),
         }
@@ -104,7 +141,11 @@ impl Client {
     pub async fn user_name(&self, budget: &Budget) -> Result<Option<String>, CalloutError> {
         let Some(user) = self.user(budget).await? else { return Ok(None) };
         match self.query(&format!("SELECT Username FROM User WHERE Id = '{user}'"), budget).await {
-            Ok(rows) => Ok(rows.first().and_then(|row| row.value("Username")).and_then(Json::as_str).map(ToOwned::to_owned)),
+            Ok(rows) => Ok(rows
+                .first()
+                .and_then(|row| row.value("Username"))
+                .and_then(Json::as_str)
+                .map(ToOwned::to_owned)),
             Err(error) if error.refusal().is_some() => Ok(None),
             Err(error) => Err(error),
         }

@@ -1,5 +1,5 @@
-//! The signed statement of the JWT bearer flow: who logs in, for whom, until when. Source: Salesforce Help, "OAuth 2.0 JWT Bearer
-//! Flow for Server-to-Server Integration".
+//! The signed statement of the JWT bearer flow: who logs in, for whom, until when. Source:
+//! Salesforce Help, "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration".
 
 use std::fmt;
 
@@ -20,10 +20,12 @@ pub struct SigningKey(EncodingKey);
 impl SigningKey {
     /// Reads an RSA key in PEM (PKCS#1 or PKCS#8). The error says nothing of the text.
     pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
-        let key = EncodingKey::from_rsa_pem(pem).map_err(|_| "it holds no RSA private key in PEM without a passphrase".to_owned())?;
+        let key = EncodingKey::from_rsa_pem(pem)
+            .map_err(|_| "it holds no RSA private key in PEM without a passphrase".to_owned())?;
         let key = Self(key);
         // A key that cannot sign would only show at the first login.
-        key.sign(&Claims { iss: "", sub: "", aud: "", exp: 0 }).map_err(|_| "its key cannot be used to sign".to_owned())?;
+        key.sign(&Claims { iss: "", sub: "", aud: "", exp: 0 })
+            .map_err(|_| "its key cannot be used to sign".to_owned())?;
         Ok(key)
     }
 
@@ -47,19 +49,32 @@ struct Claims<'a> {
 }
 
 /// The assertion of a login that begins now.
-pub(super) fn assertion(key: &SigningKey, client_id: &str, username: &str, login: &Url) -> Result<String, jsonwebtoken::errors::Error> {
+pub(super) fn assertion(
+    key: &SigningKey,
+    client_id: &str,
+    username: &str,
+    login: &Url,
+) -> Result<String, jsonwebtoken::errors::Error> {
     let exp = (Timestamp::now() + LIFETIME).as_second();
     key.sign(&Claims { iss: client_id, sub: username, aud: &audience(login), exp })
 }
 
-/// Salesforce wants the login host of the environment, not the org's own: sandboxes and scratch orgs have another one.
+/// Salesforce wants the login host of the environment, not the org's own: sandboxes and scratch
+/// orgs have another one.
 fn audience(login: &Url) -> String {
     let host = login.host_str().unwrap_or_default();
     if is_loopback(login) {
         return login.origin().ascii_serialization();
     }
-    let is_test = host == "test.salesforce.com" || host.contains(".sandbox.") || host.contains(".scratch.") || host.contains("--");
-    if is_test { "https://test.salesforce.com".to_owned() } else { "https://login.salesforce.com".to_owned() }
+    let is_test = host == "test.salesforce.com"
+        || host.contains(".sandbox.")
+        || host.contains(".scratch.")
+        || host.contains("--");
+    if is_test {
+        "https://test.salesforce.com".to_owned()
+    } else {
+        "https://login.salesforce.com".to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +97,10 @@ mod tests {
 
     #[test]
     fn a_key_that_is_none_is_refused_without_showing_it() {
-        let problem = SigningKey::from_pem(b"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----").unwrap_err();
+        let problem = SigningKey::from_pem(
+            b"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----",
+        )
+        .unwrap_err();
         assert!(!problem.contains("hunter2"), "{problem}");
     }
 }

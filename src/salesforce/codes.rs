@@ -1,9 +1,11 @@
-//! What each of Salesforce's error codes means: a closed table, from which follows what is done about an error.
+//! What each of Salesforce's error codes means: a closed table, from which follows what is done
+//! about an error.
 //!
-//! Sources, seen November 2026: SOAP API Developer Guide, "API Faults" (`ExceptionCode`) and "Core Data Types" (`StatusCode`), whose codes
-//! the REST API answers as `errorCode` and collections as `statusCode`; REST API Developer Guide, "Status Codes and Error Responses";
-//! Salesforce Help, "OAuth 2.0 Authorization Errors"; RFC 6749, section 5.2. A code that is not here means what its status means.
-//! docs/errors.md shows the table; a test holds the two together.
+//! Sources, seen November 2026: SOAP API Developer Guide, "API Faults" (`ExceptionCode`) and "Core
+//! Data Types" (`StatusCode`), whose codes the REST API answers as `errorCode` and collections as
+//! `statusCode`; REST API Developer Guide, "Status Codes and Error Responses"; Salesforce Help,
+//! "OAuth 2.0 Authorization Errors"; RFC 6749, section 5.2. A code that is not here means what its
+//! status means. docs/errors.md shows the table; a test holds the two together.
 
 use crate::transport::Meaning;
 
@@ -195,9 +197,13 @@ const OURS: &[&str] = &[
     "unsupported_response_type",
 ];
 
-/// Logins are refused as `invalid_grant` for reasons of several kinds; these words say that it passes.
-const LOGIN_WORDS: [(&str, Meaning); 3] =
-    [("login rate exceeded", Meaning::Limit), ("retry your request", Meaning::Passing), ("temporarily unavailable", Meaning::Passing)];
+/// Logins are refused as `invalid_grant` for reasons of several kinds; these words say that it
+/// passes.
+const LOGIN_WORDS: [(&str, Meaning); 3] = [
+    ("login rate exceeded", Meaning::Limit),
+    ("retry your request", Meaning::Passing),
+    ("temporarily unavailable", Meaning::Passing),
+];
 
 /// What an error means.
 pub(super) fn meaning(status: u16, code: Option<&str>, message: &str) -> Meaning {
@@ -205,7 +211,10 @@ pub(super) fn meaning(status: u16, code: Option<&str>, message: &str) -> Meaning
     let Some((meaning, _)) = known else { return of_status(status) };
     if code == Some("invalid_grant") {
         let message = message.to_ascii_lowercase();
-        return LOGIN_WORDS.iter().find(|(words, _)| message.contains(words)).map_or(*meaning, |(_, meaning)| *meaning);
+        return LOGIN_WORDS
+            .iter()
+            .find(|(words, _)| message.contains(words))
+            .map_or(*meaning, |(_, meaning)| *meaning);
     }
     *meaning
 }
@@ -233,12 +242,20 @@ pub(super) fn advice(status: u16, code: Option<&str>, meaning: Meaning) -> Optio
         (Some("API_DISABLED_FOR_ORG"), _) => {
             "give the integration user the permission API Enabled, and see that the org's edition has API access"
         }
-        (Some("INVALID_QUERY_LOCATOR" | "INVALID_LOCATOR"), _) => "the rows were asked for again from the first one",
-        (Some("ORG_LOCKED" | "TRIAL_EXPIRED"), _) => "the org itself is closed: its owner has to talk to Salesforce",
-        (Some("STORAGE_LIMIT_EXCEEDED" | "EXCEEDED_QUOTA"), _) => "make room in the org's data storage",
+        (Some("INVALID_QUERY_LOCATOR" | "INVALID_LOCATOR"), _) => {
+            "the rows were asked for again from the first one"
+        }
+        (Some("ORG_LOCKED" | "TRIAL_EXPIRED"), _) => {
+            "the org itself is closed: its owner has to talk to Salesforce"
+        }
+        (Some("STORAGE_LIMIT_EXCEEDED" | "EXCEEDED_QUOTA"), _) => {
+            "make room in the org's data storage"
+        }
         (_, Meaning::StaleAddress) => MOVED,
         (_, Meaning::Access) => "see what the integration user and the external client app may do",
-        (_, Meaning::Ours) => "this is a fault of the service or of the mapping: report it with the run's id",
+        (_, Meaning::Ours) => {
+            "this is a fault of the service or of the mapping: report it with the run's id"
+        }
         _ => return None,
     })
 }
@@ -246,7 +263,8 @@ pub(super) fn advice(status: u16, code: Option<&str>, meaning: Meaning) -> Optio
 const VERSION: &str = "set `SALESFORCE_API_VERSION` to a version that the org has";
 
 /// Where an org may have gone.
-pub(super) const MOVED: &str = "see that `SALESFORCE_LOGIN_URL` is the org's My Domain as it is now";
+pub(super) const MOVED: &str =
+    "see that `SALESFORCE_LOGIN_URL` is the org's My Domain as it is now";
 
 #[cfg(test)]
 mod tests {
@@ -258,7 +276,10 @@ mod tests {
     fn each_code_stands_in_the_table_once() {
         let all: Vec<&str> = TABLE.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
-        assert_eq!(TABLE.iter().map(|(meaning, _)| meaning).collect::<BTreeSet<_>>().len(), TABLE.len());
+        assert_eq!(
+            TABLE.iter().map(|(meaning, _)| meaning).collect::<BTreeSet<_>>().len(),
+            TABLE.len()
+        );
     }
 
     #[test]

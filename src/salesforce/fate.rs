@@ -1,4 +1,5 @@
-//! What became of records that are gone. Source: SOAP API Developer Guide, `merge`; Object Reference, `MasterRecordId`.
+//! What became of records that are gone. Source: SOAP API Developer Guide, `merge`; Object
+//! Reference, `MasterRecordId`.
 
 use std::collections::HashMap;
 
@@ -23,7 +24,11 @@ impl Client {
         ids: &[SalesforceId],
         budget: &Budget,
     ) -> Result<HashMap<SalesforceId, Fate>, CalloutError> {
-        let fields = if MERGEABLE.contains(&sobject) { "Id, IsDeleted, MasterRecordId" } else { "Id, IsDeleted" };
+        let fields = if MERGEABLE.contains(&sobject) {
+            "Id, IsDeleted, MasterRecordId"
+        } else {
+            "Id, IsDeleted"
+        };
         let ids: Vec<String> = ids.iter().take(MOST_RECORDS).map(|id| format!("'{id}'")).collect();
         let soql = format!("SELECT {fields} FROM {sobject} WHERE Id IN ({})", ids.join(", "));
         let rows = self.query_all(&soql, budget).await?;
@@ -32,7 +37,10 @@ impl Client {
 }
 
 fn fate(row: &Record) -> Fate {
-    let master = row.value("MasterRecordId").and_then(Json::as_str).and_then(|id| SalesforceId::parse(id).ok());
+    let master = row
+        .value("MasterRecordId")
+        .and_then(Json::as_str)
+        .and_then(|id| SalesforceId::parse(id).ok());
     match (row.value("IsDeleted").and_then(Json::as_bool), master) {
         (Some(true), Some(master)) => Fate::MergedInto(master),
         (Some(true), None) => Fate::Deleted,

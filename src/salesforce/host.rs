@@ -15,9 +15,12 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether the URL is one of Salesforce's: encrypted, under one of its domains, on the usual port, without credentials.
+/// Whether the URL is one of Salesforce's: encrypted, under one of its domains, on the usual port,
+/// without credentials.
 pub fn is_salesforce(url: &Url) -> bool {
-    let is_host = |name: &str| DOMAINS.iter().any(|domain| name.len() > domain.len() && name.ends_with(domain));
+    let is_host = |name: &str| {
+        DOMAINS.iter().any(|domain| name.len() > domain.len() && name.ends_with(domain))
+    };
     url.scheme() == "https"
         && url.port().is_none()
         && url.username().is_empty()
@@ -25,10 +28,11 @@ pub fn is_salesforce(url: &Url) -> bool {
         && matches!(url.host(), Some(Host::Domain(name)) if is_host(name))
 }
 
-/// The instance that a login names, as far as it may be followed: its origin, if it is Salesforce's, or for an emulator on this
-/// machine another port of this machine.
+/// The instance that a login names, as far as it may be followed: its origin, if it is
+/// Salesforce's, or for an emulator on this machine another port of this machine.
 pub(super) fn trusted_instance(instance: &Url, login: &Url) -> Option<Url> {
-    let is_trusted = if is_loopback(login) { is_loopback(instance) } else { is_salesforce(instance) };
+    let is_trusted =
+        if is_loopback(login) { is_loopback(instance) } else { is_salesforce(instance) };
     // A path, a query or credentials in it would become part of every call.
     if is_trusted { Url::parse(&instance.origin().ascii_serialization()).ok() } else { None }
 }
@@ -43,7 +47,11 @@ mod tests {
         let (org, emulator) = (url("https://acme.my.salesforce.com"), url("http://localhost:8081"));
         for (instance, login, trusted) in [
             ("https://acme.my.salesforce.com", &org, Some("https://acme.my.salesforce.com/")),
-            ("https://na1.salesforce.com/services?a=b#c", &org, Some("https://na1.salesforce.com/")),
+            (
+                "https://na1.salesforce.com/services?a=b#c",
+                &org,
+                Some("https://na1.salesforce.com/"),
+            ),
             ("https://acme.my.salesforce.mil", &org, Some("https://acme.my.salesforce.mil/")),
             ("http://acme.my.salesforce.com", &org, None),
             ("https://acme.my.salesforce.com:8443", &org, None),

@@ -1,5 +1,5 @@
-//! `POST /services/oauth2/token`: client credentials or JWT bearer. Source: Salesforce Help, "OAuth 2.0 Client Credentials Flow" and
-//! "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration".
+//! `POST /services/oauth2/token`: client credentials or JWT bearer. Source: Salesforce Help, "OAuth
+//! 2.0 Client Credentials Flow" and "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration".
 
 use std::time::Duration;
 
@@ -18,23 +18,36 @@ pub(super) const OPERATION: &str = "Token";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// Salesforce names no end of a token: it is kept until it is refused.
-pub(super) async fn fetch_token(transport: &Transport, config: &Config, shown: &Shown, budget: &Budget) -> Result<Token, CalloutError> {
+pub(super) async fn fetch_token(
+    transport: &Transport,
+    config: &Config,
+    shown: &Shown,
+    budget: &Budget,
+) -> Result<Token, CalloutError> {
     let mut url = config.login_url.clone();
     url.set_path("/services/oauth2/token");
     let answer = match &config.credentials {
         Credentials::ClientSecret(_) => {
             let request = || {
-                let request = transport.http().post(url.clone()).basic_auth(&config.client_id, Some(shown.expose(0)));
+                let request = transport
+                    .http()
+                    .post(url.clone())
+                    .basic_auth(&config.client_id, Some(shown.expose(0)));
                 request.form(&[("grant_type", "client_credentials")])
             };
             transport.send_login(OPERATION, budget, request).await
         }
         Credentials::SignedAssertion { username, .. } => {
-            let key =
-                SigningKey::from_pem(shown.expose(0).as_bytes()).map_err(|problem| unusable(&format!("the private key: {problem}")))?;
+            let key = SigningKey::from_pem(shown.expose(0).as_bytes())
+                .map_err(|problem| unusable(&format!("the private key: {problem}")))?;
             let assertion = assertion(&key, &config.client_id, username, &config.login_url)
                 .map_err(|_| unusable("the assertion could not be signed"))?;
-            let request = || transport.http().post(url.clone()).form(&[("grant_type", JWT_BEARER), ("assertion", assertion.as_str())]);
+            let request = || {
+                transport
+                    .http()
+                    .post(url.clone())
+                    .form(&[("grant_type", JWT_BEARER), ("assertion", assertion.as_str())])
+            };
             transport.send_login(OPERATION, budget, request).await
         }
     };
@@ -52,16 +65,22 @@ pub(super) fn read_token(body: &Json, config: &Config) -> Result<Token, String> 
     };
     let Some(instance_url) = trusted_instance(&named, &config.login_url) else {
         let host = beginning::word(named.host_str().unwrap_or("?"));
-        return Err(format!("the login names the instance {host}, which is not a host of Salesforce"));
+        return Err(format!(
+            "the login names the instance {host}, which is not a host of Salesforce"
+        ));
     };
     let (organization_id, user_id) = text(body, "id").map_or((None, None), identity);
     if let Some(pinned) = &config.org_id
         && organization_id.as_ref() != Some(pinned)
     {
-        let other = organization_id.map_or_else(|| "an org that it does not name".to_owned(), |id| format!("the org {id}"));
+        let other = organization_id.map_or_else(
+            || "an org that it does not name".to_owned(),
+            |id| format!("the org {id}"),
+        );
         return Err(format!("the login is one of {other}, and SALESFORCE_ORG_ID is {pinned}"));
     }
-    let [organization_id, user_id] = [organization_id, user_id].map(|id| id.map(|id| id.to_string()));
+    let [organization_id, user_id] =
+        [organization_id, user_id].map(|id| id.map(|id| id.to_string()));
     Ok(Token { header, renew_at: None, instance_url: Some(instance_url), organization_id, user_id })
 }
 
@@ -74,10 +93,17 @@ fn identity(url: &str) -> (Option<SalesforceId>, Option<SalesforceId>) {
 
 fn unusable(message: &str) -> CalloutError {
     let kind = CalloutErrorKind::AuthFailed { message: message.to_owned() };
-    CalloutError { vendor: Vendor::Salesforce, operation: OPERATION, attempts: 1, elapsed: Duration::ZERO, kind }
+    CalloutError {
+        vendor: Vendor::Salesforce,
+        operation: OPERATION,
+        attempts: 1,
+        elapsed: Duration::ZERO,
+        kind,
+    }
 }
 
-/// Whatever a login is refused for is a matter of the credentials, and of what they are allowed; unless it passes.
+/// Whatever a login is refused for is a matter of the credentials, and of what they are allowed;
+/// unless it passes.
 fn refused(mut error: CalloutError) -> CalloutError {
     if let Some(refusal) = error.refusal() {
         error.kind = CalloutErrorKind::AuthFailed { message: refusal.in_words() };
@@ -96,7 +122,10 @@ mod tests {
             (org.map(|id| id.to_string()), user.map(|id| id.to_string()))
         };
         let both = ids("https://login.salesforce.com/id/00D000000000001EAA/005000000000001AAA");
-        assert_eq!(both, (Some("00D000000000001EAA".to_owned()), Some("005000000000001AAA".to_owned())));
+        assert_eq!(
+            both,
+            (Some("00D000000000001EAA".to_owned()), Some("005000000000001AAA".to_owned()))
+        );
         assert_eq!(ids("https://login.salesforce.com/id/x/' OR Id != '"), (None, None));
     }
 }

@@ -6,9 +6,12 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Client, refusal, text};
 use crate::domain::record::Record;
-use crate::transport::{Budget, Call, CalloutError, CalloutErrorKind, Meaning, Repeatable, meaning};
+use crate::transport::{
+    Budget, Call, CalloutError, CalloutErrorKind, Meaning, Repeatable, meaning,
+};
 
-/// A URI of at most 16,384 bytes with its headers is taken; a longer query goes as the body of a composite request.
+/// A URI of at most 16,384 bytes with its headers is taken; a longer query goes as the body of a
+/// composite request.
 const LONGEST_QUERY_BYTES: usize = 12_000;
 /// Pages of one query or child relationship: 400,000 rows.
 const MOST_PAGES: usize = 200;
@@ -22,26 +25,45 @@ impl Client {
     }
 
     /// The rows of a SOQL query, deleted ones among them.
-    pub async fn query_all(&self, soql: &str, budget: &Budget) -> Result<Vec<Record>, CalloutError> {
+    pub async fn query_all(
+        &self,
+        soql: &str,
+        budget: &Budget,
+    ) -> Result<Vec<Record>, CalloutError> {
         self.run(Call::read("QueryAll"), "/queryAll", soql, budget).await
     }
 
-    /// A query with all its pages is read in one go or not at all: a cursor ends with its session, and when the user has too many of
-    /// them. Then the query is sent again from its start, and nothing of the first run is kept.
-    async fn run(&self, call: Call, path: &str, soql: &str, budget: &Budget) -> Result<Vec<Record>, CalloutError> {
+    /// A query with all its pages is read in one go or not at all: a cursor ends with its session,
+    /// and when the user has too many of them. Then the query is sent again from its start, and
+    /// nothing of the first run is kept.
+    async fn run(
+        &self,
+        call: Call,
+        path: &str,
+        soql: &str,
+        budget: &Budget,
+    ) -> Result<Vec<Record>, CalloutError> {
         let mut runs = 1;
         loop {
             let first = if soql.len() > LONGEST_QUERY_BYTES && path == "/query" {
                 self.composite_query(call, soql, budget).await?
             } else {
-                self.send(call, budget, |http, url| http.get(url(path)).query(&[("q", soql)])).await?.body
+                self.send(call, budget, |http, url| http.get(url(path)).query(&[("q", soql)]))
+                    .await?
+                    .body
             };
             match self.all_rows(call, first, budget).await {
                 Ok(rows) => return Ok(rows.into_iter().map(Record::new).collect()),
-                Err(error) if runs < MOST_RUNS && is_dead_cursor(&error) && self.transport.wait_before_attempt(runs + 1, budget).await => {
+                Err(error)
+                    if runs < MOST_RUNS
+                        && is_dead_cursor(&error)
+                        && self.transport.wait_before_attempt(runs + 1, budget).await =>
+                {
                     runs += 1;
                 }
-                Err(error) => return Err(CalloutError { attempts: error.attempts.max(runs), ..error }),
+                Err(error) => {
+                    return Err(CalloutError { attempts: error.attempts.max(runs), ..error });
+                }
             }
         }
     }
@@ -56,12 +78,20 @@ impl Client {
         Box::pin(async move {
             for child in row.values_mut() {
                 let total = child.get("totalSize").and_then(Json::as_u64);
-                if child.get("nextRecordsUrl").is_some() || child.get("done") == Some(&Json::Bool(false)) {
+                if child.get("nextRecordsUrl").is_some()
+                    || child.get("done") == Some(&Json::Bool(false))
+                {
                     let records = self.all_rows(call, child.take(), budget).await?;
-                    *child = json!({ "totalSize": records.len(), "done": true, "records": records });
-                } else if let Some(records) = child.get_mut("records").and_then(Json::as_array_mut) {
+                    *child =
+                        json!({ "totalSize": records.len(), "done": true, "records": records });
+                } else if let Some(records) = child.get_mut("records").and_then(Json::as_array_mut)
+                {
                     self.check_count(call, records.len(), total)?;
-                    for record in records.iter_mut().filter_map(Json::as_object_mut).filter(|record| has_children(record)) {
+                    for record in records
+                        .iter_mut()
+                        .filter_map(Json::as_object_mut)
+                        .filter(|record| has_children(record))
+                    {
                         self.complete(call, record, budget).await?;
                     }
                 }
@@ -71,11 +101,17 @@ impl Client {
     }
 
     /// The rows of a page and of all pages after it.
-    async fn all_rows(&self, call: Call, mut page: Json, budget: &Budget) -> Result<Vec<Map<String, Json>>, CalloutError> {
+    async fn all_rows(
+        &self,
+        call: Call,
+        mut page: Json,
+        budget: &Budget,
+    ) -> Result<Vec<Map<String, Json>>, CalloutError> {
         let mut rows = Vec::new();
         let total = page.get("totalSize").and_then(Json::as_u64);
         for _ in 0..MOST_PAGES {
-            let Page { records, next } = read_page(page).map_err(|what| self.unusable(call, what))?;
+            let Page { records, next } =
+                read_page(page).map_err(|what| self.unusable(call, what))?;
             for mut record in records {
                 if has_children(&record) {
                     self.complete(call, &mut record, budget).await?;
@@ -115,11 +151,19 @@ impl Client {
         })
     }
 
-    async fn composite_query(&self, call: Call, soql: &str, budget: &Budget) -> Result<Json, CalloutError> {
-        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", soql).finish();
+    async fn composite_query(
+        &self,
+        call: Call,
+        soql: &str,
+        budget: &Budget,
+    ) -> Result<Json, CalloutError> {
+        let query: String =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("q", soql).finish();
         let target = format!("/services/data/v{}/query?{query}", self.config.api_version);
         let body = json!({ "allOrNone": false, "compositeRequest": [{ "method": "GET", "url": target, "referenceId": "query" }] });
-        let request = |http: &reqwest::Client, url: &dyn Fn(&str) -> url::Url| http.post(url("/composite")).json(&body);
+        let request = |http: &reqwest::Client, url: &dyn Fn(&str) -> url::Url| {
+            http.post(url("/composite")).json(&body)
+        };
         Ok(self.send_and_unwrap(call, budget, request, read_composite).await?.body)
     }
 }
@@ -127,7 +171,9 @@ impl Client {
 /// Whether a further page was refused for what only a new run of the query can help against.
 fn is_dead_cursor(error: &CalloutError) -> bool {
     match &error.kind {
-        CalloutErrorKind::AuthFailed { .. } | CalloutErrorKind::Moved { .. } | CalloutErrorKind::NotSent { .. } => true,
+        CalloutErrorKind::AuthFailed { .. }
+        | CalloutErrorKind::Moved { .. }
+        | CalloutErrorKind::NotSent { .. } => true,
         CalloutErrorKind::Refused(refusal) => refusal.meaning == Meaning::Passing,
         _ => false,
     }
@@ -136,9 +182,16 @@ fn is_dead_cursor(error: &CalloutError) -> bool {
 /// The answer within a composite answer.
 pub(super) fn read_composite(mut answer: Json) -> Result<Json, CalloutErrorKind> {
     let Some(response) = answer.pointer_mut("/compositeResponse/0") else {
-        return Err(CalloutErrorKind::Unavailable { status: Some(200), cause: "a composite answer without a response".to_owned() });
+        return Err(CalloutErrorKind::Unavailable {
+            status: Some(200),
+            cause: "a composite answer without a response".to_owned(),
+        });
     };
-    let status = response.get("httpStatusCode").and_then(Json::as_u64).and_then(|status| u16::try_from(status).ok()).unwrap_or_default();
+    let status = response
+        .get("httpStatusCode")
+        .and_then(Json::as_u64)
+        .and_then(|status| u16::try_from(status).ok())
+        .unwrap_or_default();
     let body = response.get_mut("body").map(Json::take).unwrap_or_default();
     meaning(refusal::read, status, Ok(body))
 }
@@ -152,9 +205,12 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// Reads a page, or says what is wrong with it. Of the next one's URL only the cursor is taken: it leads nowhere else.
+/// Reads a page, or says what is wrong with it. Of the next one's URL only the cursor is taken: it
+/// leads nowhere else.
 pub(super) fn read_page(mut page: Json) -> Result<Page, &'static str> {
-    let Some(Json::Array(records)) = page.get_mut("records").map(Json::take) else { return Err("a query answer without records") };
+    let Some(Json::Array(records)) = page.get_mut("records").map(Json::take) else {
+        return Err("a query answer without records");
+    };
     let record = |record| match record {
         Json::Object(record) => Ok(record),
         _ => Err("a row that is not an object"),
@@ -162,7 +218,8 @@ pub(super) fn read_page(mut page: Json) -> Result<Page, &'static str> {
     let records = records.into_iter().map(record).collect::<Result<_, _>>()?;
     let cursor = |next: &str| {
         let cursor = next.rsplit('/').next().unwrap_or_default();
-        let is_cursor = !cursor.is_empty() && cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let is_cursor = !cursor.is_empty()
+            && cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if is_cursor { Ok(cursor.to_owned()) } else { Err("a cursor that cannot be followed") }
     };
     let next = text(&page, "nextRecordsUrl").map(cursor).transpose()?;

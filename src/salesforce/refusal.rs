@@ -1,4 +1,5 @@
-//! Salesforce's error answers: a list of `{message, errorCode}`, or for a login `{error, error_description}`.
+//! Salesforce's error answers: a list of `{message, errorCode}`, or for a login `{error,
+//! error_description}`.
 
 use serde_json::Value as Json;
 
@@ -45,13 +46,22 @@ mod tests {
     fn an_unknown_column_is_read_with_its_entity() {
         let message = "\nSELECT Id, Foo__c FROM Opportunity\n           ^\nERROR at Row:1:Column:12\nNo such column 'Foo__c' on entity 'Opportunity'. If you are attempting to use a custom field, …";
         let refusal = read(400, &json!([{"message": message, "errorCode": "INVALID_FIELD"}]));
-        assert_eq!((refusal.sobject.as_deref(), refusal.field.as_deref()), (Some("Opportunity"), Some("Foo__c")));
+        assert_eq!(
+            (refusal.sobject.as_deref(), refusal.field.as_deref()),
+            (Some("Opportunity"), Some("Foo__c"))
+        );
         assert!(refusal.message.starts_with("No such column"), "{}", refusal.message);
     }
 
     #[test]
     fn a_login_s_error_is_an_object() {
-        let refusal = read(400, &json!({"error": "invalid_client", "error_description": "invalid client credentials"}));
-        assert_eq!((refusal.code.as_deref(), refusal.message.as_str()), (Some("invalid_client"), "invalid client credentials"));
+        let refusal = read(
+            400,
+            &json!({"error": "invalid_client", "error_description": "invalid client credentials"}),
+        );
+        assert_eq!(
+            (refusal.code.as_deref(), refusal.message.as_str()),
+            (Some("invalid_client"), "invalid client credentials")
+        );
     }
 }

@@ -10,7 +10,8 @@ use crate::transport::{Budget, Call, CalloutError, Meaning, Repeatable, Urgency}
 
 /// Records in one call.
 const MOST_RECORDS: usize = 200;
-/// How often a record is sent that is refused for the moment: what locks it is mostly over within a second.
+/// How often a record is sent that is refused for the moment: what locks it is mostly over within a
+/// second.
 const MOST_ATTEMPTS: u32 = 4;
 
 /// New values for some fields of one record.
@@ -37,20 +38,32 @@ pub struct RowRefused {
 }
 
 impl Client {
-    /// Updates records, each for itself; the outcomes come in the order of the records. Sort them by sObject: Salesforce works in
-    /// runs of one type. Writing the same values again is harmless, so a lost answer is tried again, and so are the records among them
-    /// that were refused for the moment.
-    pub async fn update_collection(&self, records: Vec<RecordUpdate>, budget: &Budget) -> Result<Vec<UpdateOutcome>, CalloutError> {
-        let call = Call { operation: "UpdateCollection", repeatable: Repeatable::Yes, urgency: Urgency::End };
+    /// Updates records, each for itself; the outcomes come in the order of the records. Sort them
+    /// by sObject: Salesforce works in runs of one type. Writing the same values again is harmless,
+    /// so a lost answer is tried again, and so are the records among them that were refused for the
+    /// moment.
+    pub async fn update_collection(
+        &self,
+        records: Vec<RecordUpdate>,
+        budget: &Budget,
+    ) -> Result<Vec<UpdateOutcome>, CalloutError> {
+        let call = Call {
+            operation: "UpdateCollection",
+            repeatable: Repeatable::Yes,
+            urgency: Urgency::End,
+        };
         let mut outcomes = Vec::with_capacity(records.len());
         for records in records.chunks(MOST_RECORDS) {
             let mut read = self.update_once(call, records, budget).await?;
             for attempt in 2..=MOST_ATTEMPTS {
-                let passing: Vec<usize> = (0..records.len()).filter(|row| is_passing(&read[*row])).collect();
-                if passing.is_empty() || !self.transport.wait_before_attempt(attempt, budget).await {
+                let passing: Vec<usize> =
+                    (0..records.len()).filter(|row| is_passing(&read[*row])).collect();
+                if passing.is_empty() || !self.transport.wait_before_attempt(attempt, budget).await
+                {
                     break;
                 }
-                let again: Vec<RecordUpdate> = passing.iter().map(|row| records[*row].clone()).collect();
+                let again: Vec<RecordUpdate> =
+                    passing.iter().map(|row| records[*row].clone()).collect();
                 // The others were written: an error now is none of theirs.
                 let Ok(results) = self.update_once(call, &again, budget).await else { break };
                 for (row, result) in passing.into_iter().zip(results) {
@@ -62,10 +75,18 @@ impl Client {
         Ok(outcomes)
     }
 
-    async fn update_once(&self, call: Call, records: &[RecordUpdate], budget: &Budget) -> Result<Vec<UpdateOutcome>, CalloutError> {
+    async fn update_once(
+        &self,
+        call: Call,
+        records: &[RecordUpdate],
+        budget: &Budget,
+    ) -> Result<Vec<UpdateOutcome>, CalloutError> {
         let body = json!({ "allOrNone": false, "records": records.iter().map(RecordUpdate::to_json).collect::<Vec<_>>() });
-        let answer = self.send(call, budget, |http, url| http.patch(url("/composite/sobjects")).json(&body)).await?;
-        read_outcomes(&answer.body, records.len()).ok_or_else(|| self.unusable(call, "not one result for each record"))
+        let answer = self
+            .send(call, budget, |http, url| http.patch(url("/composite/sobjects")).json(&body))
+            .await?;
+        read_outcomes(&answer.body, records.len())
+            .ok_or_else(|| self.unusable(call, "not one result for each record"))
     }
 }
 
@@ -93,10 +114,14 @@ fn outcome(result: &Json) -> UpdateOutcome {
         return Ok(());
     }
     let error = result.pointer("/errors/0").unwrap_or(&Json::Null);
-    let (message, code) = (text(error, "message").unwrap_or("no reason given"), text(error, "statusCode"));
+    let (message, code) =
+        (text(error, "message").unwrap_or("no reason given"), text(error, "statusCode"));
     let in_words = |text: &str| shown::sentence(&without_emails(text));
     let meaning = codes::meaning(REFUSED_ROW, code, message);
-    Err(RowRefused { reason: format!("{} ({})", in_words(message), in_words(code.unwrap_or("no code"))), meaning })
+    Err(RowRefused {
+        reason: format!("{} ({})", in_words(message), in_words(code.unwrap_or("no code"))),
+        meaning,
+    })
 }
 
 /// The status that a single request for the row would have had.

@@ -1,7 +1,8 @@
-//! The admission of runs: a request becomes a row that is claimed, one that waits for its turn, or none because one like it waits already.
+//! The admission of runs: a request becomes a row that is claimed, one that waits for its turn, or
+//! none because one like it waits already.
 //!
-//! A run begins at once if its process has a place for it and its record is free. How many may wait is bounded, for each caller and for
-//! all; what is beyond leaves nothing behind.
+//! A run begins at once if its process has a place for it and its record is free. How many may wait
+//! is bounded, for each caller and for all; what is beyond leaves nothing behind.
 
 use jiff::Timestamp;
 
@@ -84,8 +85,9 @@ impl QueueFull {
     }
 }
 
-/// Inserts a run, unless its id is there already or its state is one that the record has already. None begins while the service is paused,
-/// and a dry run joins one that waits; none waits beyond the bounds.
+/// Inserts a run, unless its id is there already or its state is one that the record has already.
+/// None begins while the service is paused, and a dry run joins one that waits; none waits beyond
+/// the bounds.
 const INSERT_RUN: &str = "INSERT INTO runs
          (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by,
           state, owner, fence, lease_until_ms, started_at_ms, trace, salesforce_users, awaited_until_ms)
@@ -109,22 +111,30 @@ const FIND_ADMITTED: &str = "SELECT id, owner, fence FROM runs WHERE id = $1
 
 /// The length of the list of users from which on further ones are left out: some hundred of them.
 const LONGEST_USERS: i64 = 2_000;
-/// A run that is awaited almost as long as a joiner waits need not be changed for him, in milliseconds.
+/// A run that is awaited almost as long as a joiner waits need not be changed for him, in
+/// milliseconds.
 const AWAITED_ENOUGH_MS: i64 = 5_000;
 
 /// How often an admission starts over because the run that it met ended meanwhile.
 const ADMISSION_ROUNDS: u32 = 20;
 
 impl Store {
-    /// Saves a run for which the process has a place: claimed at once if its record is free, else as waiting, else not at all because one
-    /// like it waits already or too many do.
+    /// Saves a run for which the process has a place: claimed at once if its record is free, else
+    /// as waiting, else not at all because one like it waits already or too many do.
     pub async fn admit(&self, run: &NewRun, claimant: &Claimant) -> Result<Admission, StoreError> {
         let operation = "save a run";
-        // Mostly the record is free: one message, whose answer is the same if it has to be sent twice.
+        // Mostly the record is free: one message, whose answer is the same if it has to be sent
+        // twice.
         let statements = [INSERT_RUN, "SELECT owner, fence FROM runs WHERE id = $1"];
-        let rows = self.database.write_at_once(operation, &statements, self.inserted(run, Some(claimant))).await?;
+        let rows = self
+            .database
+            .write_at_once(operation, &statements, self.inserted(run, Some(claimant)))
+            .await?;
         match rows.first() {
-            Some(row) if row.optional_text("owner").as_ref() == Some(&claimant.owner) && row.integer("fence") == 1 => {
+            Some(row)
+                if row.optional_text("owner").as_ref() == Some(&claimant.owner)
+                    && row.integer("fence") == 1 =>
+            {
                 Ok(Admission::Claimed(ClaimedRun::first(run)))
             }
             // The first answer was lost for so long that another process has the run by now.
@@ -133,17 +143,26 @@ impl Store {
         }
     }
 
-    /// Saves a run for which the process has no place: as waiting for its turn, or not at all because one like it waits already or too many do.
+    /// Saves a run for which the process has no place: as waiting for its turn, or not at all
+    /// because one like it waits already or too many do.
     pub async fn enqueue(&self, run: &NewRun) -> Result<Admission, StoreError> {
         let operation = "save a run that waits";
-        let rows = self.database.write_at_once(operation, &[INSERT_RUN, FIND_ADMITTED], self.inserted(run, None)).await?;
+        let rows = self
+            .database
+            .write_at_once(operation, &[INSERT_RUN, FIND_ADMITTED], self.inserted(run, None))
+            .await?;
         match rows.first().map(|row| super::run_id(row.text("id"), operation)).transpose()? {
             Some(id) if id == run.id => Ok(Admission::Waits(id)),
             _ => self.admit_in_steps(operation, run, None).await,
         }
     }
 
-    async fn admit_in_steps(&self, operation: &'static str, run: &NewRun, claimant: Option<&Claimant>) -> Result<Admission, StoreError> {
+    async fn admit_in_steps(
+        &self,
+        operation: &'static str,
+        run: &NewRun,
+        claimant: Option<&Claimant>,
+    ) -> Result<Admission, StoreError> {
         let mut transaction = self.database.begin(Access::Write, operation).await?;
         for _ in 0..ADMISSION_ROUNDS {
             if let Some(claimant) = claimant
@@ -152,18 +171,22 @@ impl Store {
                 transaction.commit().await?;
                 return Ok(Admission::Claimed(ClaimedRun::first(run)));
             }
-            // A run that waits at this moment begins later, and so sees the record as it is now, or newer.
+            // A run that waits at this moment begins later, and so sees the record as it is now, or
+            // newer.
             if let Some((waiting, awaited_until_ms)) = find_waiting(&mut transaction, run).await? {
                 join(&mut transaction, waiting, run).await?;
                 wait_for(&mut transaction, waiting, awaited_until_ms, run).await?;
                 transaction.commit().await?;
                 return Ok(Admission::Waits(waiting));
             }
-            // The running one cannot end before this transaction does: it will find who waits for it.
+            // The running one cannot end before this transaction does: it will find who waits for
+            // it.
             let sql = "UPDATE runs SET fence = fence WHERE parent_record_id = $1 AND state = 'running' AND dry_run = 0";
-            let is_running = !run.dry_run && transaction.execute(sql, vec![run.parent_record_id.as_str().into()]).await? > 0;
+            let is_running = !run.dry_run
+                && transaction.execute(sql, vec![run.parent_record_id.as_str().into()]).await? > 0;
             // While the service is paused it waits for that.
-            if claimant.is_none() || is_running || (!run.dry_run && transaction.is_paused().await?) {
+            if claimant.is_none() || is_running || (!run.dry_run && transaction.is_paused().await?)
+            {
                 if transaction.execute(INSERT_RUN, self.inserted(run, None)).await? > 0 {
                     transaction.commit().await?;
                     return Ok(Admission::Waits(run.id));
@@ -187,13 +210,19 @@ impl Store {
     }
 
     /// The bound that a further run would go beyond.
-    async fn full(&self, transaction: &mut Transaction, run: &NewRun) -> Result<Option<QueueFull>, StoreError> {
+    async fn full(
+        &self,
+        transaction: &mut Transaction,
+        run: &NewRun,
+    ) -> Result<Option<QueueFull>, StoreError> {
         let QueueBounds { of_caller, all } = self.bounds;
         let sql = "SELECT
                  (SELECT count(*) FROM runs WHERE state = 'waiting' AND COALESCE(requested_by, '') = $1) AS own,
                  (SELECT count(*) FROM runs WHERE state = 'waiting') AS others";
         let rows = transaction.fetch(sql, vec![caller(run).into()]).await?;
-        let is_reached = |column, bound: u32| rows.first().is_some_and(|row| row.integer(column) >= i64::from(bound));
+        let is_reached = |column, bound: u32| {
+            rows.first().is_some_and(|row| row.integer(column) >= i64::from(bound))
+        };
         Ok(match () {
             () if is_reached("own", of_caller) => Some(QueueFull::OfCaller(of_caller)),
             () if is_reached("others", all) => Some(QueueFull::All(all)),
@@ -237,7 +266,10 @@ fn awaited_until_ms(run: &NewRun) -> i64 {
 }
 
 /// The run that waits for the same, and until when it is awaited.
-async fn find_waiting(transaction: &mut Transaction, run: &NewRun) -> Result<Option<(SyncRunId, i64)>, StoreError> {
+async fn find_waiting(
+    transaction: &mut Transaction,
+    run: &NewRun,
+) -> Result<Option<(SyncRunId, i64)>, StoreError> {
     let sql = "SELECT id, awaited_until_ms FROM runs
          WHERE parent_record_id = $1 AND kind = $2 AND parameters = $3 AND dry_run = $4 AND state = 'waiting'";
     let values = vec![
@@ -247,21 +279,36 @@ async fn find_waiting(transaction: &mut Transaction, run: &NewRun) -> Result<Opt
         run.dry_run.into(),
     ];
     let rows = transaction.fetch(sql, values).await?;
-    let found = rows.first().map(|row| (super::run_id(row.text("id"), "find a waiting run"), row.integer("awaited_until_ms")));
+    let found = rows.first().map(|row| {
+        (super::run_id(row.text("id"), "find a waiting run"), row.integer("awaited_until_ms"))
+    });
     found.map(|(id, awaited_until_ms)| Ok((id?, awaited_until_ms))).transpose()
 }
 
 /// A run is awaited as long as the last one waits who shares it.
-async fn wait_for(transaction: &mut Transaction, waiting: SyncRunId, present_ms: i64, run: &NewRun) -> Result<(), StoreError> {
+async fn wait_for(
+    transaction: &mut Transaction,
+    waiting: SyncRunId,
+    present_ms: i64,
+    run: &NewRun,
+) -> Result<(), StoreError> {
     if awaited_until_ms(run) < present_ms.saturating_add(AWAITED_ENOUGH_MS) {
         return Ok(());
     }
     let sql = "UPDATE runs SET awaited_until_ms = $1 WHERE id = $2 AND state = 'waiting' AND awaited_until_ms < $1";
-    transaction.execute(sql, vec![awaited_until_ms(run).into(), waiting.to_string().into()]).await.map(drop)
+    transaction
+        .execute(sql, vec![awaited_until_ms(run).into(), waiting.to_string().into()])
+        .await
+        .map(drop)
 }
 
-/// Notes who shares a run from now on, if that is somebody else than its first asker. It may begin or end meanwhile: its row stays.
-async fn join(transaction: &mut Transaction, waiting: SyncRunId, run: &NewRun) -> Result<(), StoreError> {
+/// Notes who shares a run from now on, if that is somebody else than its first asker. It may begin
+/// or end meanwhile: its row stays.
+async fn join(
+    transaction: &mut Transaction,
+    waiting: SyncRunId,
+    run: &NewRun,
+) -> Result<(), StoreError> {
     if let Some(user) = &run.salesforce_user {
         let sql = "UPDATE runs SET salesforce_users = CASE WHEN salesforce_users IS NULL THEN $1 ELSE salesforce_users || ' ' || $1 END
              WHERE id = $2 AND (salesforce_users IS NULL OR (salesforce_users NOT LIKE '%' || $1 || '%' AND length(salesforce_users) < $3))";

@@ -27,8 +27,13 @@ pub struct CommitmentAttempt {
 
 impl Store {
     /// Saves an attempt of the run that is held; to be called before the request is sent.
-    pub async fn save_commitment_attempt(&self, held: Held, attempt: &CommitmentAttempt) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin(Access::Write, "save an attempt to create a Commitment").await?;
+    pub async fn save_commitment_attempt(
+        &self,
+        held: Held,
+        attempt: &CommitmentAttempt,
+    ) -> Result<(), StoreError> {
+        let mut transaction =
+            self.database.begin(Access::Write, "save an attempt to create a Commitment").await?;
         transaction.check_fence(held).await?;
         let sql = "INSERT INTO commitment_attempts (run_id, root, row, key, account_id, contract_id, body, attempted_at_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -47,7 +52,10 @@ impl Store {
     }
 
     /// The attempts of one deal whose Commitments have no link, newest first.
-    pub async fn load_commitment_attempts(&self, root: &SalesforceId) -> Result<Vec<CommitmentAttempt>, StoreError> {
+    pub async fn load_commitment_attempts(
+        &self,
+        root: &SalesforceId,
+    ) -> Result<Vec<CommitmentAttempt>, StoreError> {
         let operation = "load the attempts to create a Commitment";
         let sql = "SELECT root, row, key, account_id, contract_id, body, attempted_at_ms FROM commitment_attempts AS attempt
              WHERE root = $1 AND NOT EXISTS (
@@ -64,11 +72,19 @@ fn attempt(row: &Row, operation: &'static str) -> Result<CommitmentAttempt, Stor
     let unreadable = |value: String| StoreError::Unreadable { operation, value };
     let attempted_at_ms = row.integer("attempted_at_ms");
     Ok(CommitmentAttempt {
-        object: ObjectKey { kind: EntityKind::Commitment, row: super::salesforce_id(row.text("row"), operation)?, key: row.text("key") },
+        object: ObjectKey {
+            kind: EntityKind::Commitment,
+            row: super::salesforce_id(row.text("row"), operation)?,
+            key: row.text("key"),
+        },
         root: super::salesforce_id(row.text("root"), operation)?,
         account_id: super::m3ter_id(row.text("account_id"), operation)?,
-        contract_id: row.optional_text("contract_id").map(|id| super::m3ter_id(id, operation)).transpose()?,
+        contract_id: row
+            .optional_text("contract_id")
+            .map(|id| super::m3ter_id(id, operation))
+            .transpose()?,
         body: serde_json::from_str(&row.text("body")).map_err(|_| unreadable(row.text("body")))?,
-        attempted_at: Timestamp::from_millisecond(attempted_at_ms).map_err(|_| unreadable(attempted_at_ms.to_string()))?,
+        attempted_at: Timestamp::from_millisecond(attempted_at_ms)
+            .map_err(|_| unreadable(attempted_at_ms.to_string()))?,
     })
 }

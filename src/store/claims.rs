@@ -1,8 +1,9 @@
 //! Claims: which process works on which run, until when, and who goes on when it does not.
 //!
-//! A claim is one UPDATE that sets the owner, raises the fence and sets the lease, judged by the database's own clock. There are no
-//! locks beyond a transaction: what a process holds is in the row, and ends by itself. A row that another transaction is changing is
-//! passed over, so that one process which stands still in the middle of one keeps nobody from the other runs.
+//! A claim is one UPDATE that sets the owner, raises the fence and sets the lease, judged by the
+//! database's own clock. There are no locks beyond a transaction: what a process holds is in the
+//! row, and ends by itself. A row that another transaction is changing is passed over, so that one
+//! process which stands still in the middle of one keeps nobody from the other runs.
 
 use std::time::Duration;
 
@@ -43,7 +44,8 @@ pub struct ClaimedRun {
     pub task: Option<RunTask>,
     /// The plan that it was asked to carry out, and nothing else.
     pub expected_plan: Option<PlanHash>,
-    /// That plan, once it was found to be what would be written: what is left of it is still to be done.
+    /// That plan, once it was found to be what would be written: what is left of it is still to be
+    /// done.
     pub plan: Option<Plan>,
     /// Whether nothing is to be written to m3ter or Salesforce.
     pub dry_run: bool,
@@ -88,21 +90,40 @@ impl ClaimedRun {
 }
 
 impl Store {
-    /// Renews the leases of some runs; returns those that are still held, whose fences the caller compares. A lease that has run out
-    /// is renewed too, as long as nobody else has claimed the run.
-    pub async fn renew(&self, runs: &[SyncRunId], claimant: &Claimant) -> Result<Vec<Held>, StoreError> {
+    /// Renews the leases of some runs; returns those that are still held, whose fences the caller
+    /// compares. A lease that has run out is renewed too, as long as nobody else has claimed the
+    /// run.
+    pub async fn renew(
+        &self,
+        runs: &[SyncRunId],
+        claimant: &Claimant,
+    ) -> Result<Vec<Held>, StoreError> {
         let operation = "renew the claims of this process";
         let sql = "UPDATE runs SET lease_until_ms = {now} + $1
              WHERE owner = $2 AND state = 'running' AND id IN (SELECT value FROM {texts:$3})
              RETURNING id, fence";
         let runs: Json = runs.iter().map(|run| Json::from(run.to_string())).collect();
-        let rows =
-            self.change(operation, sql, vec![claimant.lease_ms().into(), claimant.owner.as_str().into(), runs.to_string().into()]).await?;
+        let rows = self
+            .change(
+                operation,
+                sql,
+                vec![
+                    claimant.lease_ms().into(),
+                    claimant.owner.as_str().into(),
+                    runs.to_string().into(),
+                ],
+            )
+            .await?;
         rows.iter().map(|row| held(row, operation)).collect()
     }
 
-    /// Takes over one run whose lease has run out, or that was given back; of one record only, if one is named.
-    pub async fn claim_abandoned(&self, record: Option<&SalesforceId>, claimant: &Claimant) -> Result<Option<ClaimedRun>, StoreError> {
+    /// Takes over one run whose lease has run out, or that was given back; of one record only, if
+    /// one is named.
+    pub async fn claim_abandoned(
+        &self,
+        record: Option<&SalesforceId>,
+        claimant: &Claimant,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
         let sql = "UPDATE runs SET owner = $1, fence = fence + 1, lease_until_ms = {now} + $2,
                  takeovers = takeovers + CASE WHEN owner IS NULL THEN 0 ELSE 1 END
              WHERE id = (
@@ -111,14 +132,21 @@ impl Store {
                  ORDER BY lease_until_ms LIMIT 1 {unlocked:runs}
              ) AND state = 'running' AND lease_until_ms <= {now}
              RETURNING *";
-        let values = vec![claimant.owner.as_str().into(), claimant.lease_ms().into(), record.map(SalesforceId::as_str).into()];
+        let values = vec![
+            claimant.owner.as_str().into(),
+            claimant.lease_ms().into(),
+            record.map(SalesforceId::as_str).into(),
+        ];
         self.claim("take over a run", sql, values).await
     }
 
     /// Gives a run back, so that another process can go on with it at once.
     pub async fn release(&self, held: Held) -> Result<(), StoreError> {
         let sql = "UPDATE runs SET owner = NULL, lease_until_ms = 0 WHERE id = $1 AND fence = $2 AND state = 'running'";
-        self.database.execute("give a run back", sql, vec![held.run.to_string().into(), held.fence.into()]).await.map(drop)
+        self.database
+            .execute("give a run back", sql, vec![held.run.to_string().into(), held.fence.into()])
+            .await
+            .map(drop)
     }
 
     pub(super) async fn claim(
@@ -154,10 +182,12 @@ fn held(row: &Row, operation: &'static str) -> Result<Held, StoreError> {
 
 /// A row of `runs` as the process needs it that has just claimed it.
 pub(super) fn claimed(row: &Row, operation: &'static str) -> Result<ClaimedRun, StoreError> {
-    let (task, expected_plan) = RunTask::from_saved(&row.text("kind"), &row.text("parameters")).unzip();
+    let (task, expected_plan) =
+        RunTask::from_saved(&row.text("kind"), &row.text("parameters")).unzip();
     let plan = row.optional_text("plan");
     let unreadable = |text: &String| StoreError::Unreadable { operation, value: text.clone() };
-    let plan = plan.map(|text| Plan::from_saved(&text).ok_or_else(|| unreadable(&text))).transpose()?;
+    let plan =
+        plan.map(|text| Plan::from_saved(&text).ok_or_else(|| unreadable(&text))).transpose()?;
     Ok(ClaimedRun {
         held: held(row, operation)?,
         parent_record_id: super::salesforce_id(row.text("parent_record_id"), operation)?,
@@ -165,13 +195,15 @@ pub(super) fn claimed(row: &Row, operation: &'static str) -> Result<ClaimedRun, 
         expected_plan: expected_plan.flatten(),
         plan,
         dry_run: row.integer("dry_run") != 0,
-        started_at: super::optional_instant(row, "started_at_ms", operation)?.unwrap_or(super::instant(row, "requested_at_ms", operation)?),
+        started_at: super::optional_instant(row, "started_at_ms", operation)?
+            .unwrap_or(super::instant(row, "requested_at_ms", operation)?),
         takeovers: u32::try_from(row.integer("takeovers")).unwrap_or(u32::MAX),
         tries: super::document(row, "tries", operation)?,
         callouts: super::document(row, "callouts", operation)?,
         trace: row.optional_text("trace"),
         requested_by: row.optional_text("requested_by"),
-        awaited_until: Some(super::instant(row, "awaited_until_ms", operation)?).filter(|until| *until > Timestamp::UNIX_EPOCH),
+        awaited_until: Some(super::instant(row, "awaited_until_ms", operation)?)
+            .filter(|until| *until > Timestamp::UNIX_EPOCH),
         is_planned: false,
     })
 }

@@ -1,7 +1,8 @@
 //! The connections of one kind, the one that was used last first.
 //!
-//! sqlx's own pool asks each connection that comes back for a sign of life, which is a round trip, and lends the one that lay idle
-//! longest. Here a connection that came back in order is lent again as it is; any other one goes through the pool.
+//! sqlx's own pool asks each connection that comes back for a sign of life, which is a round trip,
+//! and lends the one that lay idle longest. Here a connection that came back in order is lent again
+//! as it is; any other one goes through the pool.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,16 +48,24 @@ impl<DB: sqlx::Database> Connections<DB> {
     pub(super) async fn lend(&self) -> Result<Lent<DB>, sqlx::Error> {
         let places = Arc::clone(&self.places).acquire_owned();
         let place = tokio::time::timeout(self.pool.options().get_acquire_timeout(), places).await;
-        let place = place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let place =
+            place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
         let idle = self.idle().pop();
         let (connection, taken_at) = match idle {
             Some(idle) => (idle.connection, idle.taken_at),
             None => (self.pool.acquire().await?, Instant::now()),
         };
-        Ok(Lent { connection: Some(connection), taken_at, is_kept: false, lender: self.clone(), _place: place })
+        Ok(Lent {
+            connection: Some(connection),
+            taken_at,
+            is_kept: false,
+            lender: self.clone(),
+            _place: place,
+        })
     }
 
-    /// What lies idle, without those that have for too long: whatever is between here and a server may have forgotten them.
+    /// What lies idle, without those that have for too long: whatever is between here and a server
+    /// may have forgotten them.
     fn idle(&self) -> MutexGuard<'_, Vec<Idle<DB>>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(timeout) = self.pool.options().get_idle_timeout() {
@@ -81,7 +90,11 @@ impl<DB: sqlx::Database> Connections<DB> {
 
 impl<DB: sqlx::Database> Clone for Connections<DB> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), places: Arc::clone(&self.places), idle: Arc::clone(&self.idle) }
+        Self {
+            pool: self.pool.clone(),
+            places: Arc::clone(&self.places),
+            idle: Arc::clone(&self.idle),
+        }
     }
 }
 
@@ -98,7 +111,8 @@ impl<DB: sqlx::Database> Lent<DB> {
         }
     }
 
-    /// Another connection in place of one that is dead; those that lie idle are likely to be dead as well.
+    /// Another connection in place of one that is dead; those that lie idle are likely to be dead
+    /// as well.
     pub(super) async fn replace(&mut self) -> Result<(), sqlx::Error> {
         self.give_up();
         self.connection = None;
@@ -133,7 +147,11 @@ impl<DB: sqlx::Database> Drop for Lent<DB> {
         // Under the lock: what is kept now, `close` finds.
         if !self.lender.pool.is_closed() {
             let (taken_at, kept_at) = (self.taken_at, Instant::now());
-            idle.extend(self.connection.take().map(|connection| Idle { connection, taken_at, kept_at }));
+            idle.extend(self.connection.take().map(|connection| Idle {
+                connection,
+                taken_at,
+                kept_at,
+            }));
         }
     }
 }
@@ -179,7 +197,10 @@ mod tests {
     #[tokio::test]
     async fn what_lay_idle_or_lived_for_too_long_is_closed() {
         let short = Duration::from_millis(10);
-        for options in [SqlitePoolOptions::new().idle_timeout(short), SqlitePoolOptions::new().max_lifetime(short)] {
+        for options in [
+            SqlitePoolOptions::new().idle_timeout(short),
+            SqlitePoolOptions::new().max_lifetime(short),
+        ] {
             let connections = connections(options).await;
             lend_and_keep(&connections).await;
             tokio::time::sleep(2 * short).await;

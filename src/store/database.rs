@@ -1,13 +1,16 @@
-//! The two engines behind one face: `SQLite` and `PostgreSQL` take the same statements, and errors mean the same on both.
+//! The two engines behind one face: `SQLite` and `PostgreSQL` take the same statements, and errors
+//! mean the same on both.
 //!
-//! A statement is written once, with `$1` as its first parameter; what the engines spell differently has a name in braces, see
-//! [`Dialect`]. All columns are text or whole numbers of 64 bits. A [`Transaction`] that is dropped before its commit closes its
-//! connection, which rolls it back: it must never be held across a callout.
+//! A statement is written once, with `$1` as its first parameter; what the engines spell
+//! differently has a name in braces, see [`Dialect`]. All columns are text or whole numbers of 64
+//! bits. A [`Transaction`] that is dropped before its commit closes its connection, which rolls it
+//! back: it must never be held across a callout.
 //!
-//! On `PostgreSQL` a statement is one message, its values written into its text by [`literals`], and BEGIN goes with the first one;
-//! [`Database::write_at_once`] makes one message of a whole transaction. A prepared statement would take two answers of the server, four
-//! with BEGIN and COMMIT around it, because `PgBouncer` in transaction mode gives a client the same server only that long; and no session
-//! has settings or locks of its own.
+//! On `PostgreSQL` a statement is one message, its values written into its text by [`literals`],
+//! and BEGIN goes with the first one; [`Database::write_at_once`] makes one message of a whole
+//! transaction. A prepared statement would take two answers of the server, four with BEGIN and
+//! COMMIT around it, because `PgBouncer` in transaction mode gives a client the same server only
+//! that long; and no session has settings or locks of its own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,23 +20,29 @@ use futures::TryStreamExt as _;
 use sqlx::postgres::{PgQueryResult, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Either, Executor as _, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, Either, Executor as _, PgConnection, Postgres, Row as _, Sqlite,
+    SqliteConnection,
+};
 
 use super::StoreError;
 use super::connections::{Connections, Lent};
 use super::dialect::{Dialect, literals};
 
-/// How long `PostgreSQL` may take for one statement before it counts as away; a statement here takes about a millisecond.
+/// How long `PostgreSQL` may take for one statement before it counts as away; a statement here
+/// takes about a millisecond.
 const STATEMENT_TIME: Duration = Duration::from_secs(5);
-/// The server's own limit for a message that is a whole transaction, below [`STATEMENT_TIME`]: what this process has given up must not be
-/// carried out afterwards. Of a transaction of several messages nothing is, because its COMMIT is not sent.
+/// The server's own limit for a message that is a whole transaction, below [`STATEMENT_TIME`]: what
+/// this process has given up must not be carried out afterwards. Of a transaction of several
+/// messages nothing is, because its COMMIT is not sent.
 const LIMIT_STATEMENTS: &str = "SET LOCAL statement_timeout = '4s'; ";
 /// Answers before it is on the disk.
 const UNSYNCED: &str = "SET LOCAL synchronous_commit = off; ";
 /// How long migrations may take for one statement: an index of a large table.
 pub(super) const MIGRATION_TIME: Duration = Duration::from_mins(15);
-/// A process that is stopped in the middle of a transaction, or whose machine is gone, holds the rows that it has changed no longer than
-/// this: nobody could take over what it worked on. Set for the transaction, because a session is not ours behind `PgBouncer`.
+/// A process that is stopped in the middle of a transaction, or whose machine is gone, holds the
+/// rows that it has changed no longer than this: nobody could take over what it worked on. Set for
+/// the transaction, because a session is not ours behind `PgBouncer`.
 const BEGIN_TO_WRITE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'; ";
 /// Connections that may turn out to be dead, one after the other, before a transaction is given up.
 const DEAD_CONNECTIONS: u32 = 12;
@@ -51,7 +60,8 @@ pub(super) struct Database {
 
 #[derive(Debug, Clone)]
 pub(super) enum Engine {
-    /// One connection that writes, another one that does not wait for the disk, and a few that read.
+    /// One connection that writes, another one that does not wait for the disk, and a few that
+    /// read.
     Sqlite {
         writer: Connections<Sqlite>,
         unsynced: Connections<Sqlite>,
@@ -125,12 +135,18 @@ impl Database {
     }
 
     /// Begins a transaction; `operation` completes "cannot …" in its errors.
-    pub(super) async fn begin(&self, access: Access, operation: &'static str) -> Result<Transaction, StoreError> {
+    pub(super) async fn begin(
+        &self,
+        access: Access,
+        operation: &'static str,
+    ) -> Result<Transaction, StoreError> {
         let mut transaction = self.acquire(access, operation).await?;
         match (&self.engine, access) {
             (Engine::Sqlite { .. }, access) => {
                 transaction.stage = Stage::Open;
-                transaction.run_plain(if access == Access::Read { "BEGIN" } else { "BEGIN IMMEDIATE" }).await?;
+                transaction
+                    .run_plain(if access == Access::Read { "BEGIN" } else { "BEGIN IMMEDIATE" })
+                    .await?;
             }
             (Engine::Postgres(_), Access::Read) => transaction.stage = Stage::New("BEGIN; "),
             (Engine::Postgres(_), _) => transaction.stage = Stage::New(BEGIN_TO_WRITE),
@@ -139,7 +155,12 @@ impl Database {
     }
 
     /// The rows of one statement that reads.
-    pub(super) async fn fetch(&self, operation: &'static str, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn fetch(
+        &self,
+        operation: &'static str,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
         let mut transaction = self.begin_single(Access::Read, operation).await?;
         let rows = transaction.fetch(sql, values).await?;
         transaction.commit().await?;
@@ -147,16 +168,22 @@ impl Database {
     }
 
     /// Carries out one statement that writes; how many rows it changed.
-    pub(super) async fn execute(&self, operation: &'static str, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
+    pub(super) async fn execute(
+        &self,
+        operation: &'static str,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<u64, StoreError> {
         let mut transaction = self.begin_single(Access::Write, operation).await?;
         let changed = transaction.execute(sql, values).await?;
         transaction.commit().await?;
         Ok(changed)
     }
 
-    /// Carries out statements that write as one transaction and one message, whatever each of them answers; the rows of all of them.
-    /// They share their parameters. If a connection of `PostgreSQL` dies they are sent again, although they may have been carried out:
-    /// they must be such that a second time changes nothing.
+    /// Carries out statements that write as one transaction and one message, whatever each of them
+    /// answers; the rows of all of them. They share their parameters. If a connection of
+    /// `PostgreSQL` dies they are sent again, although they may have been carried out: they must be
+    /// such that a second time changes nothing.
     pub(super) async fn write_at_once(
         &self,
         operation: &'static str,
@@ -166,7 +193,8 @@ impl Database {
         self.write_message(Access::Write, operation, statements, values).await
     }
 
-    /// The same without waiting for the disk: a crash of the machine may lose it, with all that was written so after it.
+    /// The same without waiting for the disk: a crash of the machine may lose it, with all that was
+    /// written so after it.
     pub(super) async fn write_unsynced(
         &self,
         operation: &'static str,
@@ -191,7 +219,9 @@ impl Database {
                 format!("BEGIN IMMEDIATE; {statements}; COMMIT")
             }
             // PostgreSQL makes each message a transaction by itself.
-            Engine::Postgres(_) if access == Access::WriteUnsynced => format!("{LIMIT_STATEMENTS}{UNSYNCED}{statements}"),
+            Engine::Postgres(_) if access == Access::WriteUnsynced => {
+                format!("{LIMIT_STATEMENTS}{UNSYNCED}{statements}")
+            }
             Engine::Postgres(_) => format!("{LIMIT_STATEMENTS}{statements}"),
         };
         let answer = transaction.ask(&message, values).await?;
@@ -199,9 +229,14 @@ impl Database {
         Ok(answer.rows)
     }
 
-    /// Begins a transaction of one statement, which is one by itself. Not so one that writes to `PostgreSQL`: whether it was carried out on a
-    /// connection that turns out to be dead, nobody could tell.
-    async fn begin_single(&self, access: Access, operation: &'static str) -> Result<Transaction, StoreError> {
+    /// Begins a transaction of one statement, which is one by itself. Not so one that writes to
+    /// `PostgreSQL`: whether it was carried out on a connection that turns out to be dead, nobody
+    /// could tell.
+    async fn begin_single(
+        &self,
+        access: Access,
+        operation: &'static str,
+    ) -> Result<Transaction, StoreError> {
         match (&self.engine, access) {
             (Engine::Postgres(_), Access::Write) => self.begin(access, operation).await,
             _ => self.acquire(access, operation).await,
@@ -209,21 +244,42 @@ impl Database {
     }
 
     /// A connection on which no transaction is open yet.
-    async fn acquire(&self, access: Access, operation: &'static str) -> Result<Transaction, StoreError> {
-        let connection = self.connection(access).await.map_err(|source| StoreError::from_sqlx(operation, &self.place, source))?;
+    async fn acquire(
+        &self,
+        access: Access,
+        operation: &'static str,
+    ) -> Result<Transaction, StoreError> {
+        let connection = self
+            .connection(access)
+            .await
+            .map_err(|source| StoreError::from_sqlx(operation, &self.place, source))?;
         let stage = match &self.engine {
             Engine::Sqlite { .. } => Stage::Over,
             Engine::Postgres(_) => Stage::New(""),
         };
-        Ok(Transaction { database: self.clone(), connection, operation, stage, statement_time: STATEMENT_TIME })
+        Ok(Transaction {
+            database: self.clone(),
+            connection,
+            operation,
+            stage,
+            statement_time: STATEMENT_TIME,
+        })
     }
 
     async fn connection(&self, access: Access) -> Result<Connection, sqlx::Error> {
         match (&self.engine, access) {
-            (Engine::Sqlite { writer, .. }, Access::Write) => writer.lend().await.map(Connection::Sqlite),
-            (Engine::Sqlite { unsynced, .. }, Access::WriteUnsynced) => unsynced.lend().await.map(Connection::Sqlite),
-            (Engine::Sqlite { readers, .. }, Access::Read) => readers.lend().await.map(Connection::Sqlite),
-            (Engine::Postgres(connections), _) => connections.lend().await.map(Connection::Postgres),
+            (Engine::Sqlite { writer, .. }, Access::Write) => {
+                writer.lend().await.map(Connection::Sqlite)
+            }
+            (Engine::Sqlite { unsynced, .. }, Access::WriteUnsynced) => {
+                unsynced.lend().await.map(Connection::Sqlite)
+            }
+            (Engine::Sqlite { readers, .. }, Access::Read) => {
+                readers.lend().await.map(Connection::Sqlite)
+            }
+            (Engine::Postgres(connections), _) => {
+                connections.lend().await.map(Connection::Postgres)
+            }
         }
     }
 
@@ -242,12 +298,20 @@ impl Database {
 
 impl Transaction {
     /// The rows of a statement.
-    pub(super) async fn fetch(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn fetch(
+        &mut self,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
         Ok(self.ask(sql, values).await?.rows)
     }
 
     /// Carries out a statement; how many rows it changed.
-    pub(super) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
+    pub(super) async fn execute(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<u64, StoreError> {
         Ok(self.ask(sql, values).await?.changed)
     }
 
@@ -260,7 +324,9 @@ impl Transaction {
                 let answer = sqlite_answer(connection, sqlite_query(sql, values)).await;
                 answer.map_err(|source| self.failed(source))
             }
-            Connection::Postgres(_) => self.ask_postgres(literals(&Dialect::Postgres.spell(sql), &values)).await,
+            Connection::Postgres(_) => {
+                self.ask_postgres(literals(&Dialect::Postgres.spell(sql), &values)).await
+            }
         }
     }
 
@@ -269,14 +335,16 @@ impl Transaction {
         match &mut self.connection {
             // Safe: the text is a constant of the store, or a migration.
             Connection::Sqlite(connection) => {
-                let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut **connection).await;
+                let done =
+                    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut **connection).await;
                 done.map(drop).map_err(|source| self.failed(source))
             }
             Connection::Postgres(_) => self.ask_postgres(sql.to_owned()).await.map(drop),
         }
     }
 
-    /// A connection that died while nobody used it is noticed at the first message, where nothing is lost: another one is taken.
+    /// A connection that died while nobody used it is noticed at the first message, where nothing
+    /// is lost: another one is taken.
     async fn ask_postgres(&mut self, sql: String) -> Result<Answer, StoreError> {
         let Stage::New(before) = self.stage else { return self.send(&sql).await };
         let message = format!("{before}{sql}");
@@ -301,8 +369,11 @@ impl Transaction {
     }
 
     async fn send(&mut self, sql: &str) -> Result<Answer, StoreError> {
-        let Connection::Postgres(connection) = &mut self.connection else { unreachable!("only PostgreSQL takes whole messages") };
-        let answer = in_time(self.statement_time, postgres_answer(connection, sql.to_owned())).await;
+        let Connection::Postgres(connection) = &mut self.connection else {
+            unreachable!("only PostgreSQL takes whole messages")
+        };
+        let answer =
+            in_time(self.statement_time, postgres_answer(connection, sql.to_owned())).await;
         answer.map_err(|source| self.failed(source))
     }
 
@@ -355,10 +426,16 @@ impl Drop for Transaction {
     }
 }
 
-async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
     match tokio::time::timeout(limit, work).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the database gave no answer in time"))),
+        Err(_) => Err(sqlx::Error::Io(std::io::Error::new(
+            std::io::ErrorKind::TimedOut,
+            "the database gave no answer in time",
+        ))),
     }
 }
 
@@ -370,7 +447,10 @@ fn sqlite_query(sql: String, values: Vec<Value>) -> Query<'static, Sqlite, Sqlit
     })
 }
 
-async fn sqlite_answer(connection: &mut SqliteConnection, query: Query<'static, Sqlite, SqliteArguments>) -> Result<Answer, sqlx::Error> {
+async fn sqlite_answer(
+    connection: &mut SqliteConnection,
+    query: Query<'static, Sqlite, SqliteArguments>,
+) -> Result<Answer, sqlx::Error> {
     let mut answer = Answer { rows: Vec::new(), changed: 0 };
     let mut parts = connection.fetch_many(query);
     while let Some(part) = parts.try_next().await? {
@@ -382,9 +462,13 @@ async fn sqlite_answer(connection: &mut SqliteConnection, query: Query<'static, 
     Ok(answer)
 }
 
-async fn postgres_answer(connection: &mut PgConnection, sql: String) -> Result<Answer, sqlx::Error> {
+async fn postgres_answer(
+    connection: &mut PgConnection,
+    sql: String,
+) -> Result<Answer, sqlx::Error> {
     let mut answer = Answer { rows: Vec::new(), changed: 0 };
-    // Safe: the texts of statements are made of constants of the store, and `literals` quotes the values.
+    // Safe: the texts of statements are made of constants of the store, and `literals` quotes the
+    // values.
     let mut parts = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(connection);
     while let Some(part) = parts.try_next().await? {
         match part {

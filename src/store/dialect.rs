@@ -4,10 +4,12 @@ use super::database::Value;
 
 /// How an engine spells what the statements name in braces.
 ///
-/// - `{now}`: the database's clock at this moment, also within a transaction, in milliseconds since 1970;
+/// - `{now}`: the database's clock at this moment, also within a transaction, in milliseconds since
+///   1970;
 /// - `{texts:$1}`: the texts of the JSON list `$1` as rows with the column `value`;
 /// - `{objects:$1}`: the objects of the JSON list `$1` likewise, for `value->>'name'`;
-/// - `{unlocked:name}`: of the rows of the table `name` in a SELECT those that no other transaction is changing, to be changed by this one;
+/// - `{unlocked:name}`: of the rows of the table `name` in a SELECT those that no other transaction
+///   is changing, to be changed by this one;
 /// - `{size}`: the bytes that the tables of runs take up; of `SQLite`, the file;
 /// - `{sequence}`: a number that is larger for a row that was inserted later.
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +55,9 @@ impl Dialect {
 
 /// A statement of `PostgreSQL` with its values in place of `$1`, `$2`, …
 ///
-/// Numbers are digits. Texts stand in `E'…'`, whose rules no setting of the server changes, with every quote and backslash doubled; they
-/// cannot hold a NUL, which no text of `PostgreSQL` can. What a value holds is never looked at again.
+/// Numbers are digits. Texts stand in `E'…'`, whose rules no setting of the server changes, with
+/// every quote and backslash doubled; they cannot hold a NUL, which no text of `PostgreSQL` can.
+/// What a value holds is never looked at again.
 pub(super) fn literals(sql: &str, values: &[Value]) -> String {
     let mut text = String::with_capacity(sql.len() + 200);
     let mut rest = sql;

@@ -1,4 +1,5 @@
-//! The ends that end dating made: written before m3ter is asked, so that a process that dies in between loses none.
+//! The ends that end dating made: written before m3ter is asked, so that a process that dies in
+//! between loses none.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,8 @@ use crate::domain::ids::{M3terId, SyncRunId};
 use crate::domain::made_end::{MadeEnd, SaidBy, SaidEnd};
 
 impl Store {
-    /// Remembers ends that the run is about to make; to be called before m3ter is asked for them. Who asked is taken from the run.
+    /// Remembers ends that the run is about to make; to be called before m3ter is asked for them.
+    /// Who asked is taken from the run.
     pub async fn remember_ends(&self, held: Held, ends: &[MadeEnd]) -> Result<(), StoreError> {
         if ends.is_empty() {
             return Ok(());
@@ -25,7 +27,12 @@ impl Store {
                 "formerEnd": end.former_end, "saidEnd": end.said.end, "saidBy": end.said.by.as_str(),
             })
         };
-        let ends: Json = ends.iter().map(|made| (&made.m3ter_id, end(made))).collect::<HashMap<_, _>>().into_values().collect();
+        let ends: Json = ends
+            .iter()
+            .map(|made| (&made.m3ter_id, end(made)))
+            .collect::<HashMap<_, _>>()
+            .into_values()
+            .collect();
         let sql = "INSERT INTO ends (m3ter_id, run_id, entity, record, ended_by, ended_at_ms, end_date, former_end, said_end, said_by)
              SELECT value->>'m3terId', $1, value->>'entity', value->>'record', (SELECT requested_by FROM runs WHERE id = $1),
                  CAST(value->>'at' AS BIGINT), value->>'end', value->>'formerEnd', value->>'saidEnd', value->>'saidBy'
@@ -33,28 +40,40 @@ impl Store {
              ON CONFLICT (m3ter_id, run_id) DO UPDATE
              SET end_date = excluded.end_date, former_end = excluded.former_end, said_end = excluded.said_end,
                  said_by = excluded.said_by, ended_at_ms = excluded.ended_at_ms";
-        transaction.execute(sql, vec![held.run.to_string().into(), ends.to_string().into()]).await?;
+        transaction
+            .execute(sql, vec![held.run.to_string().into(), ends.to_string().into()])
+            .await?;
         transaction.commit().await
     }
 
-    /// What became of the ends that a run set out to make: those that are made are the only ones of their objects, those that are not are
-    /// forgotten. What nobody knows of stays as it is.
-    pub async fn settle_ends(&self, held: Held, made: &[M3terId], not_made: &[M3terId]) -> Result<(), StoreError> {
+    /// What became of the ends that a run set out to make: those that are made are the only ones of
+    /// their objects, those that are not are forgotten. What nobody knows of stays as it is.
+    pub async fn settle_ends(
+        &self,
+        held: Held,
+        made: &[M3terId],
+        not_made: &[M3terId],
+    ) -> Result<(), StoreError> {
         if made.is_empty() && not_made.is_empty() {
             return Ok(());
         }
         let mut transaction = self.database.begin(Access::Write, "settle ends").await?;
         transaction.check_fence(held).await?;
         let run = held.run.to_string();
-        let sql = "DELETE FROM ends WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND run_id <> $2";
+        let sql =
+            "DELETE FROM ends WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND run_id <> $2";
         transaction.execute(sql, vec![ids(made).into(), run.clone().into()]).await?;
-        let sql = "DELETE FROM ends WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND run_id = $2";
+        let sql =
+            "DELETE FROM ends WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND run_id = $2";
         transaction.execute(sql, vec![ids(not_made).into(), run.into()]).await?;
         transaction.commit().await
     }
 
     /// The ends of some objects, by object.
-    pub async fn load_ends(&self, objects: &[M3terId]) -> Result<HashMap<M3terId, Vec<MadeEnd>>, StoreError> {
+    pub async fn load_ends(
+        &self,
+        objects: &[M3terId],
+    ) -> Result<HashMap<M3terId, Vec<MadeEnd>>, StoreError> {
         let operation = "load the ends of objects";
         let sql = "SELECT m3ter_id, run_id, entity, record, ended_by, ended_at_ms, end_date, former_end, said_end, said_by
              FROM ends WHERE m3ter_id IN (SELECT value FROM {texts:$1})";
@@ -67,10 +86,17 @@ impl Store {
     }
 
     /// Forgets ends that Salesforce has taken back; one that was made meanwhile stays.
-    pub async fn forget_ends(&self, held: Held, ends: &[(M3terId, SyncRunId)]) -> Result<(), StoreError> {
+    pub async fn forget_ends(
+        &self,
+        held: Held,
+        ends: &[(M3terId, SyncRunId)],
+    ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "forget ends").await?;
         transaction.check_fence(held).await?;
-        let ends: Json = ends.iter().map(|(object, run)| json!({"m3terId": object, "run": run.to_string()})).collect();
+        let ends: Json = ends
+            .iter()
+            .map(|(object, run)| json!({"m3terId": object, "run": run.to_string()}))
+            .collect();
         let sql = "DELETE FROM ends WHERE EXISTS (
                  SELECT 1 FROM {objects:$1} WHERE ends.m3ter_id = value->>'m3terId' AND ends.run_id = value->>'run'
              )";
@@ -78,8 +104,14 @@ impl Store {
         transaction.commit().await
     }
 
-    /// What counts for one object counts for the one that follows it, such as a Pricing with a new price.
-    pub async fn inherit_ends(&self, held: Held, from: &M3terId, to: &M3terId) -> Result<(), StoreError> {
+    /// What counts for one object counts for the one that follows it, such as a Pricing with a new
+    /// price.
+    pub async fn inherit_ends(
+        &self,
+        held: Held,
+        from: &M3terId,
+        to: &M3terId,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "let an end go on").await?;
         transaction.check_fence(held).await?;
         let sql = "INSERT INTO ends (m3ter_id, run_id, entity, record, ended_by, ended_at_ms, end_date, former_end, said_end, said_by)
@@ -102,7 +134,8 @@ fn end(row: &Row, operation: &'static str) -> Result<MadeEnd, StoreError> {
     let unreadable = |column: &str| StoreError::Unreadable { operation, value: row.text(column) };
     Ok(MadeEnd {
         m3ter_id: super::m3ter_id(row.text("m3ter_id"), operation)?,
-        entity: BillingEntity::from_word(&row.text("entity")).ok_or_else(|| unreadable("entity"))?,
+        entity: BillingEntity::from_word(&row.text("entity"))
+            .ok_or_else(|| unreadable("entity"))?,
         run: super::run_id(row.text("run_id"), operation)?,
         record: super::salesforce_id(row.text("record"), operation)?,
         by: row.optional_text("ended_by"),

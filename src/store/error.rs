@@ -7,7 +7,8 @@ use sqlx::postgres::PgDatabaseError;
 
 use crate::domain::ids::SyncRunId;
 
-/// A failed operation of the store, with its cause as the source. `database` is the file, or host, port and name: never a password.
+/// A failed operation of the store, with its cause as the source. `database` is the file, or host,
+/// port and name: never a password.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another scheme, or none; the rest of the URL may hold a password and is not repeated.
@@ -29,7 +30,10 @@ pub enum StoreError {
     #[error("`{0}` is not a SQLite database")]
     NotADatabase(String),
     /// A file, directory or mount without the right to write, or a server that is a read-only copy.
-    #[error("cannot {operation}: the database `{database}` is read-only; {}", what_must_be_writable(database))]
+    #[error(
+        "cannot {operation}: the database `{database}` is read-only; {}",
+        what_must_be_writable(database)
+    )]
     ReadOnly {
         /// What was tried.
         operation: &'static str,
@@ -101,7 +105,8 @@ pub enum StoreError {
     ClaimLost(SyncRunId),
 }
 
-// Result codes of SQLite (https://www.sqlite.org/rescode.html); the extended ones have them in their lowest byte.
+// Result codes of SQLite (https://www.sqlite.org/rescode.html); the extended ones have them in
+// their lowest byte.
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const READ_ONLY: i32 = 8;
@@ -124,8 +129,12 @@ impl StoreError {
     pub(super) fn from_migration(place: &str, source: MigrateError) -> Self {
         let operation = "bring the tables up to date";
         match source {
-            MigrateError::VersionMissing(migration) => Self::NewerVersion { database: place.to_owned(), migration },
-            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) if Kind::of(&source) != Kind::Other => {
+            MigrateError::VersionMissing(migration) => {
+                Self::NewerVersion { database: place.to_owned(), migration }
+            }
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)
+                if Kind::of(&source) != Kind::Other =>
+            {
                 Self::from_sqlx(operation, place, source)
             }
             source => Self::Migration { database: place.to_owned(), source },
@@ -134,7 +143,13 @@ impl StoreError {
 
     /// Whether the same operation may succeed a little later, without anyone changing the service.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Locked { .. } | Self::DiskFull { .. } | Self::ReadOnly { .. })
+        matches!(
+            self,
+            Self::Unavailable { .. }
+                | Self::Locked { .. }
+                | Self::DiskFull { .. }
+                | Self::ReadOnly { .. }
+        )
     }
 
     /// Whether a rule of the tables was broken that holds two rows apart.
@@ -175,7 +190,9 @@ impl Kind {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Away,
             sqlx::Error::Database(error) => match error.code() {
-                Some(code) if error.try_downcast_ref::<PgDatabaseError>().is_some() => Self::of_postgres(&code),
+                Some(code) if error.try_downcast_ref::<PgDatabaseError>().is_some() => {
+                    Self::of_postgres(&code)
+                }
                 Some(code) => Self::of_sqlite(&code),
                 None => Self::Other,
             },
@@ -193,7 +210,8 @@ impl Kind {
         }
     }
 
-    /// By SQLSTATE (`PostgreSQL` documentation, Appendix A). `PgBouncer` answers 08P01 for a server that it cannot reach.
+    /// By SQLSTATE (`PostgreSQL` documentation, Appendix A). `PgBouncer` answers 08P01 for a server
+    /// that it cannot reach.
     fn of_postgres(code: &str) -> Self {
         match code {
             "40001" | "40P01" | "55P03" | "57014" => Self::Locked,
@@ -208,7 +226,12 @@ impl Kind {
 
 fn what_must_be_writable(database: &str) -> &'static str {
     // Only a server's place has a port in front of its name.
-    let is_server =
-        database.rsplit_once('/').is_some_and(|(host, _)| host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()));
-    if is_server { "the server must take writes" } else { "the file and its directory must be writable" }
+    let is_server = database.rsplit_once('/').is_some_and(|(host, _)| {
+        host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+    });
+    if is_server {
+        "the server must take writes"
+    } else {
+        "the file and its directory must be writable"
+    }
 }

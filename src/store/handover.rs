@@ -1,7 +1,9 @@
-//! Links from one row to another, by a merge that a sync met or by an operator's hand; and links that an operator forgets.
+//! Links from one row to another, by a merge that a sync met or by an operator's hand; and links
+//! that an operator forgets.
 //!
-//! What an operator changes is a run of each record that it concerns: saved in the same transaction, running while it lasts. So no
-//! sync of such a record is under way meanwhile, and the history has it.
+//! What an operator changes is a run of each record that it concerns: saved in the same
+//! transaction, running while it lasts. So no sync of such a record is under way meanwhile, and the
+//! history has it.
 
 use std::collections::BTreeSet;
 
@@ -116,7 +118,8 @@ impl Store {
     /// Links by record or by object, in order.
     pub async fn list_links(&self, filter: &LinkFilter) -> Result<Vec<Link>, StoreError> {
         let operation = "list links";
-        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
+        let sql =
+            "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
              WHERE ($1 IS NULL OR row = $1 OR root = $1) AND ($2 IS NULL OR m3ter_id = $2)
              ORDER BY root, row, kind, key LIMIT $3";
         let values = vec![
@@ -127,23 +130,38 @@ impl Store {
         links(&self.database.fetch(operation, sql, values).await?, operation)
     }
 
-    /// The links by which Accounts wait to be confirmed: of one row or of a record that was synced, or all.
-    pub async fn list_unconfirmed(&self, record: Option<&SalesforceId>) -> Result<Vec<Link>, StoreError> {
+    /// The links by which Accounts wait to be confirmed: of one row or of a record that was synced,
+    /// or all.
+    pub async fn list_unconfirmed(
+        &self,
+        record: Option<&SalesforceId>,
+    ) -> Result<Vec<Link>, StoreError> {
         let operation = "list what waits to be confirmed";
-        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
+        let sql =
+            "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
              WHERE to_confirm = 1 AND ($1 IS NULL OR row = $1 OR root = $1)";
-        links(&self.database.fetch(operation, sql, vec![record.map(SalesforceId::as_str).into()]).await?, operation)
+        links(
+            &self
+                .database
+                .fetch(operation, sql, vec![record.map(SalesforceId::as_str).into()])
+                .await?,
+            operation,
+        )
     }
 
     /// What an order would do, without doing it.
-    pub async fn plan_links(&self, order: &LinkOrder) -> Result<Result<Handover, NotHandedOver>, StoreError> {
+    pub async fn plan_links(
+        &self,
+        order: &LinkOrder,
+    ) -> Result<Result<Handover, NotHandedOver>, StoreError> {
         let mut transaction = self.database.begin(Access::Write, "plan a change of links").await?;
         let planned = plan(&mut transaction, order).await?;
         transaction.roll_back().await?;
         Ok(planned.map(|links| Handover { links, runs: Vec::new() }))
     }
 
-    /// Carries out an order, all or nothing, unless a run of a record that it concerns is under way.
+    /// Carries out an order, all or nothing, unless a run of a record that it concerns is under
+    /// way.
     pub async fn change_links(
         &self,
         order: &LinkOrder,
@@ -158,7 +176,8 @@ impl Store {
                 return Ok(Err(refused));
             }
         };
-        let kept = OperatorOrder { kind: LINKS_RUN, parameters: parameters(order), requested_by, now };
+        let kept =
+            OperatorOrder { kind: LINKS_RUN, parameters: parameters(order), requested_by, now };
         let mut runs = Vec::new();
         for record in concerned(order, &links) {
             let Some(run) = kept.begin(&mut transaction, &record).await? else {
@@ -175,7 +194,9 @@ impl Store {
             }
             LinkOrder::Forget { row, kind } => {
                 let sql = "DELETE FROM links WHERE row = $1 AND ($2 IS NULL OR kind = $2)";
-                transaction.execute(sql, vec![row.as_str().into(), kind.map(EntityKind::name).into()]).await?;
+                transaction
+                    .execute(sql, vec![row.as_str().into(), kind.map(EntityKind::name).into()])
+                    .await?;
             }
             LinkOrder::Confirm { row } => {
                 let sql = "UPDATE links SET to_confirm = 0 WHERE row = $1 AND kind = 'Account' AND to_confirm = 1";
@@ -183,16 +204,26 @@ impl Store {
             }
         }
         for (record, run) in &runs {
-            let of_record = links.iter().filter(|link| link.root == *record || link.object.row == *record);
-            kept.end(&mut transaction, *run, record, of_record.map(|link| told(order, link))).await?;
+            let of_record =
+                links.iter().filter(|link| link.root == *record || link.object.row == *record);
+            kept.end(&mut transaction, *run, record, of_record.map(|link| told(order, link)))
+                .await?;
         }
         transaction.commit().await?;
         Ok(Ok(Handover { links, runs }))
     }
 
-    /// Lets the objects of a kind of one row, in all deals, belong to the row that it was merged into. Their keys are learned anew.
-    pub async fn move_merged(&self, held: Held, kind: EntityKind, from: &SalesforceId, to: &SalesforceId) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin(Access::Write, "move the links of a merged record").await?;
+    /// Lets the objects of a kind of one row, in all deals, belong to the row that it was merged
+    /// into. Their keys are learned anew.
+    pub async fn move_merged(
+        &self,
+        held: Held,
+        kind: EntityKind,
+        from: &SalesforceId,
+        to: &SalesforceId,
+    ) -> Result<(), StoreError> {
+        let mut transaction =
+            self.database.begin(Access::Write, "move the links of a merged record").await?;
         transaction.check_fence(held).await?;
         move_links(&mut transaction, kind, from, to).await?;
         transaction.commit().await
@@ -200,7 +231,10 @@ impl Store {
 }
 
 /// The links that an order concerns, or why it cannot be carried out.
-async fn plan(transaction: &mut Transaction, order: &LinkOrder) -> Result<Result<Vec<Link>, NotHandedOver>, StoreError> {
+async fn plan(
+    transaction: &mut Transaction,
+    order: &LinkOrder,
+) -> Result<Result<Vec<Link>, NotHandedOver>, StoreError> {
     let (row, kind) = match order {
         LinkOrder::Confirm { row } => return plan_confirmation(transaction, row).await,
         LinkOrder::Move { from, .. } => (from, None),
@@ -213,8 +247,13 @@ async fn plan(transaction: &mut Transaction, order: &LinkOrder) -> Result<Result
     if let LinkOrder::Move { from, to } = order {
         let theirs = links_of(transaction, to, None).await?;
         let taken = theirs.iter().find_map(|own| {
-            let is_like = |link: &&Link| link.object.kind == own.object.kind && link.object.key == own.object.key;
-            concerned.iter().find(|link| is_like(link) && link.m3ter_id != own.m3ter_id).map(|link| (own, link))
+            let is_like = |link: &&Link| {
+                link.object.kind == own.object.kind && link.object.key == own.object.key
+            };
+            concerned
+                .iter()
+                .find(|link| is_like(link) && link.m3ter_id != own.m3ter_id)
+                .map(|link| (own, link))
         });
         if let Some((own, link)) = taken {
             return Ok(Err(NotHandedOver::Taken {
@@ -230,28 +269,44 @@ async fn plan(transaction: &mut Transaction, order: &LinkOrder) -> Result<Result
 }
 
 /// The links by which one Account waits to be confirmed as a row's.
-async fn plan_confirmation(transaction: &mut Transaction, row: &SalesforceId) -> Result<Result<Vec<Link>, NotHandedOver>, StoreError> {
+async fn plan_confirmation(
+    transaction: &mut Transaction,
+    row: &SalesforceId,
+) -> Result<Result<Vec<Link>, NotHandedOver>, StoreError> {
     let mut waiting = links_of(transaction, row, Some(EntityKind::Account)).await?;
     waiting.retain(|link| link.relation == LinkRelation::Unconfirmed);
     let Some(first) = waiting.first().map(|link| link.m3ter_id.clone()) else {
         return Ok(Err(NotHandedOver::NothingToConfirm(row.clone())));
     };
     if let Some(other) = waiting.iter().find(|link| link.m3ter_id != first) {
-        return Ok(Err(NotHandedOver::Undecided { row: row.clone(), first, second: other.m3ter_id.clone() }));
+        return Ok(Err(NotHandedOver::Undecided {
+            row: row.clone(),
+            first,
+            second: other.m3ter_id.clone(),
+        }));
     }
     let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
          WHERE m3ter_id = $1 AND relation = 'owned' AND to_confirm = 0 AND row <> $2";
     let owners = transaction.fetch(sql, vec![first.as_str().into(), row.as_str().into()]).await?;
     Ok(match links(&owners, "look at the owners of an Account")?.into_iter().next() {
-        Some(owner) => Err(NotHandedOver::OwnedByAnother { row: row.clone(), owner: owner.object.row, m3ter_id: first }),
+        Some(owner) => Err(NotHandedOver::OwnedByAnother {
+            row: row.clone(),
+            owner: owner.object.row,
+            m3ter_id: first,
+        }),
         None => Ok(waiting),
     })
 }
 
-async fn links_of(transaction: &mut Transaction, row: &SalesforceId, kind: Option<EntityKind>) -> Result<Vec<Link>, StoreError> {
-    let sql =
-        "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links WHERE row = $1 AND ($2 IS NULL OR kind = $2)";
-    let rows = transaction.fetch(sql, vec![row.as_str().into(), kind.map(EntityKind::name).into()]).await?;
+async fn links_of(
+    transaction: &mut Transaction,
+    row: &SalesforceId,
+    kind: Option<EntityKind>,
+) -> Result<Vec<Link>, StoreError> {
+    let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links WHERE row = $1 AND ($2 IS NULL OR kind = $2)";
+    let rows = transaction
+        .fetch(sql, vec![row.as_str().into(), kind.map(EntityKind::name).into()])
+        .await?;
     links(&rows, "look at links")
 }
 
@@ -265,8 +320,14 @@ fn concerned(order: &LinkOrder, links: &[Link]) -> BTreeSet<SalesforceId> {
 }
 
 /// What a link was for stays in a deal that has one of the other row already.
-async fn move_links(transaction: &mut Transaction, kind: EntityKind, from: &SalesforceId, to: &SalesforceId) -> Result<(), StoreError> {
-    let values = || -> Vec<Value> { vec![kind.name().into(), from.as_str().into(), to.as_str().into()] };
+async fn move_links(
+    transaction: &mut Transaction,
+    kind: EntityKind,
+    from: &SalesforceId,
+    to: &SalesforceId,
+) -> Result<(), StoreError> {
+    let values =
+        || -> Vec<Value> { vec![kind.name().into(), from.as_str().into(), to.as_str().into()] };
     let sql = "DELETE FROM links WHERE kind = $1 AND row = $2 AND EXISTS (
              SELECT 1 FROM links AS own WHERE own.root = links.root AND own.row = $3 AND own.kind = links.kind AND own.key = links.key
          )";
@@ -279,7 +340,9 @@ async fn move_links(transaction: &mut Transaction, kind: EntityKind, from: &Sale
 fn parameters(order: &LinkOrder) -> Json {
     match order {
         LinkOrder::Move { from, to } => json!({"move": {"from": from, "to": to}}),
-        LinkOrder::Forget { row, kind } => json!({"forget": {"row": row, "kind": kind.map(EntityKind::name)}}),
+        LinkOrder::Forget { row, kind } => {
+            json!({"forget": {"row": row, "kind": kind.map(EntityKind::name)}})
+        }
         LinkOrder::Confirm { row } => json!({"confirm": {"row": row}}),
     }
 }
@@ -288,13 +351,22 @@ fn parameters(order: &LinkOrder) -> Json {
 fn told(order: &LinkOrder, link: &Link) -> String {
     match order {
         LinkOrder::Move { to, .. } => {
-            format!("The m3ter {} {} of {} was handed over to {to}", link.object.kind, link.m3ter_id, link.object.row)
+            format!(
+                "The m3ter {} {} of {} was handed over to {to}",
+                link.object.kind, link.m3ter_id, link.object.row
+            )
         }
         LinkOrder::Forget { .. } => {
-            format!("That the m3ter {} {} belongs to {} was forgotten", link.object.kind, link.m3ter_id, link.object.row)
+            format!(
+                "That the m3ter {} {} belongs to {} was forgotten",
+                link.object.kind, link.m3ter_id, link.object.row
+            )
         }
         LinkOrder::Confirm { row } => {
-            format!("The m3ter {} {} was confirmed as that of {row}; the next sync writes it", link.object.kind, link.m3ter_id)
+            format!(
+                "The m3ter {} {} was confirmed as that of {row}; the next sync writes it",
+                link.object.kind, link.m3ter_id
+            )
         }
     }
 }

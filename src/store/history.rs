@@ -38,9 +38,12 @@ pub struct RunFilter {
 }
 
 impl RunFilter {
-    /// The filter on the line of an audit log. Codes are words; what is none of ours is not for a log.
+    /// The filter on the line of an audit log. Codes are words; what is none of ours is not for a
+    /// log.
     pub fn in_words(&self) -> String {
-        let is_code = |code: &str| code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        let is_code = |code: &str| {
+            code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        };
         let code = self.error_code.as_deref().map(|code| if is_code(code) { code } else { "?" });
         let parts = [
             self.parent_record_id.as_ref().map(|record| format!("parentRecordId={record}")),
@@ -94,8 +97,9 @@ pub struct HistorySize {
 }
 
 impl RunFilter {
-    /// The filter as conditions about a row of `runs`, with the values of all parameters; `$1` is the limit. What does not matter is
-    /// not in them: `SQLite` uses no index for `$2 IS NULL OR …`.
+    /// The filter as conditions about a row of `runs`, with the values of all parameters; `$1` is
+    /// the limit. What does not matter is not in them: `SQLite` uses no index for `$2 IS NULL OR
+    /// …`.
     pub(super) fn conditions(&self) -> (String, Vec<Value>) {
         let mut conditions = "true".to_owned();
         let mut values: Vec<Value> = vec![i64::from(self.limit).into()];
@@ -139,11 +143,17 @@ impl Store {
     /// One run with everything about it.
     pub async fn load_run(&self, id: SyncRunId) -> Result<Option<SyncRun>, StoreError> {
         let operation = "load a run";
-        let rows = self.database.fetch(operation, "SELECT * FROM runs WHERE id = $1", vec![id.to_string().into()]).await?;
+        let rows = self
+            .database
+            .fetch(operation, "SELECT * FROM runs WHERE id = $1", vec![id.to_string().into()])
+            .await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let mut run = run(row, operation)?;
         run.callouts = Some(super::document(row, "callouts", operation)?);
-        let result: Option<SyncResult> = row.optional_text("result").map(|_| super::document(row, "result", operation)).transpose()?;
+        let result: Option<SyncResult> = row
+            .optional_text("result")
+            .map(|_| super::document(row, "result", operation))
+            .transpose()?;
         let is_over = matches!(run.state, RunState::Ended | RunState::Retrying);
         run.object_results = Some(match &result {
             Some(result) if is_over => result.object_results.clone(),
@@ -152,20 +162,35 @@ impl Store {
         run.result = result.filter(|_| is_over);
         let sql = "SELECT id FROM runs WHERE replay_of = $1 ORDER BY id";
         let replays = self.database.fetch(operation, sql, vec![id.to_string().into()]).await?;
-        run.replays = replays.iter().map(|row| super::run_id(row.text("id"), operation)).collect::<Result<_, _>>()?;
-        let joiners = self.database.fetch(operation, "SELECT name FROM run_joiners WHERE run_id = $1", vec![id.to_string().into()]).await?;
+        run.replays = replays
+            .iter()
+            .map(|row| super::run_id(row.text("id"), operation))
+            .collect::<Result<_, _>>()?;
+        let joiners = self
+            .database
+            .fetch(
+                operation,
+                "SELECT name FROM run_joiners WHERE run_id = $1",
+                vec![id.to_string().into()],
+            )
+            .await?;
         run.requested_by.extend(joiners.iter().map(|row| row.text("name")));
         Ok(Some(run))
     }
 
     /// Which of some records a process syncs at this moment.
-    pub async fn load_records_at_work(&self, records: &[SalesforceId]) -> Result<Vec<SalesforceId>, StoreError> {
+    pub async fn load_records_at_work(
+        &self,
+        records: &[SalesforceId],
+    ) -> Result<Vec<SalesforceId>, StoreError> {
         let operation = "load the records that are being synced";
         let sql = "SELECT DISTINCT parent_record_id FROM runs
              WHERE parent_record_id IN (SELECT value FROM {texts:$1}) AND state = 'running' AND kind = 'sync' AND dry_run = 0";
         let records = serde_json::to_string(records).expect("ids are texts");
         let rows = self.database.fetch(operation, sql, vec![records.into()]).await?;
-        rows.iter().map(|row| super::salesforce_id(row.text("parent_record_id"), operation)).collect()
+        rows.iter()
+            .map(|row| super::salesforce_id(row.text("parent_record_id"), operation))
+            .collect()
     }
 
     /// Runs without their results and callouts, newest first.
@@ -182,16 +207,27 @@ impl Store {
     }
 
     /// The answers of those of some runs whose last try has ended.
-    pub async fn load_answers(&self, runs: &[SyncRunId]) -> Result<HashMap<SyncRunId, SyncResult>, StoreError> {
+    pub async fn load_answers(
+        &self,
+        runs: &[SyncRunId],
+    ) -> Result<HashMap<SyncRunId, SyncResult>, StoreError> {
         let operation = "load the answers of runs";
         let sql = "SELECT id, result FROM runs
              WHERE id IN (SELECT value FROM {texts:$1}) AND state IN ('ended', 'retrying') AND result IS NOT NULL";
         let ids: Json = runs.iter().map(|run| Json::from(run.to_string())).collect();
         let rows = self.database.fetch(operation, sql, vec![ids.to_string().into()]).await?;
-        rows.iter().map(|row| Ok((super::run_id(row.text("id"), operation)?, super::document(row, "result", operation)?))).collect()
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    super::run_id(row.text("id"), operation)?,
+                    super::document(row, "result", operation)?,
+                ))
+            })
+            .collect()
     }
 
-    /// How many runs are not over, in all processes together. Each number is of a partial index: the runs that have ended are not read.
+    /// How many runs are not over, in all processes together. Each number is of a partial index:
+    /// the runs that have ended are not read.
     pub async fn count_open_runs(&self) -> Result<OpenRuns, StoreError> {
         let sql = "SELECT (SELECT count(*) FROM runs WHERE state = 'running') AS running,
                  (SELECT count(*) FROM runs WHERE state = 'waiting') AS waiting,
@@ -204,8 +240,13 @@ impl Store {
                  (SELECT count(*) FROM runs WHERE state = 'retrying' AND started_at_ms IS NULL AND next_try_at_ms <= {now}) AS due_planned,
                  (SELECT coalesce({now} - min(requested_at_ms), 0) FROM runs WHERE state = 'waiting') AS oldest_waiting_ms";
         let rows = self.database.fetch("count the runs that are not over", sql, Vec::new()).await?;
-        let count = |column| rows.first().and_then(|row| u32::try_from(row.integer(column)).ok()).unwrap_or(0);
-        let oldest = rows.first().and_then(|row| u64::try_from(row.integer("oldest_waiting_ms")).ok()).unwrap_or_default();
+        let count = |column| {
+            rows.first().and_then(|row| u32::try_from(row.integer(column)).ok()).unwrap_or(0)
+        };
+        let oldest = rows
+            .first()
+            .and_then(|row| u64::try_from(row.integer("oldest_waiting_ms")).ok())
+            .unwrap_or_default();
         Ok(OpenRuns {
             running: count("running"),
             waiting: count("waiting"),
@@ -249,24 +290,34 @@ impl Store {
         self.database.execute("delete old runs", sql, values).await
     }
 
-    /// How large the history of runs is. It reads an index of all runs that have ended: not for each request.
+    /// How large the history of runs is. It reads an index of all runs that have ended: not for
+    /// each request.
     pub async fn measure_history(&self) -> Result<HistorySize, StoreError> {
-        let sql = "SELECT (SELECT count(*) FROM runs WHERE state = 'ended') AS ended, {size} AS bytes";
+        let sql =
+            "SELECT (SELECT count(*) FROM runs WHERE state = 'ended') AS ended, {size} AS bytes";
         let rows = self.database.fetch("measure the history of runs", sql, Vec::new()).await?;
-        let number = |column| rows.first().and_then(|row| u64::try_from(row.integer(column)).ok()).unwrap_or(0);
+        let number = |column| {
+            rows.first().and_then(|row| u64::try_from(row.integer(column)).ok()).unwrap_or(0)
+        };
         Ok(HistorySize { runs: number("ended"), bytes: number("bytes") })
     }
 
-    async fn load_object_results(&self, id: SyncRunId, fence: i64) -> Result<Vec<ObjectResult>, StoreError> {
+    async fn load_object_results(
+        &self,
+        id: SyncRunId,
+        fence: i64,
+    ) -> Result<Vec<ObjectResult>, StoreError> {
         let operation = "load the results of a run";
         // What an earlier claim saved may be about other objects.
         let sql = "SELECT result FROM run_object_results WHERE run_id = $1 AND fence = $2 ORDER BY position";
-        let rows = self.database.fetch(operation, sql, vec![id.to_string().into(), fence.into()]).await?;
+        let rows =
+            self.database.fetch(operation, sql, vec![id.to_string().into(), fence.into()]).await?;
         rows.iter().map(|row| super::document(row, "result", operation)).collect()
     }
 }
 
-/// What sorts before the ids of all runs that were asked for at a moment or later: a UUID of version 7 begins with the milliseconds since
+/// What sorts before the ids of all runs that were asked for at a moment or later: a UUID of
+/// version 7 begins with the milliseconds since
 /// 1970. A minute earlier, because the clock is read for each of the two.
 pub(super) fn first_id_at(moment: Timestamp) -> String {
     let ms = (moment.as_millisecond() - 60_000).clamp(0, (1 << 48) - 1);
@@ -281,22 +332,39 @@ fn run(row: &Row, operation: &'static str) -> Result<SyncRun, StoreError> {
         sync_run_id: super::run_id(row.text("id"), operation)?,
         parent_record_id: row.text("parent_record_id"),
         kind: row.text("kind"),
-        state: RunState::from_name(&state).ok_or(StoreError::Unreadable { operation, value: state })?,
+        state: RunState::from_name(&state)
+            .ok_or(StoreError::Unreadable { operation, value: state })?,
         dry_run: row.integer("dry_run") != 0,
         requested_at: super::instant(row, "requested_at_ms", operation)?,
         started_at: tries.first().map(|first| first.started_at).or(started_at),
         ended_at: super::optional_instant(row, "ended_at_ms", operation)?,
         sync_status: row.optional_text("sync_status"),
         error_code: row.optional_text("error_code"),
-        attention: row.optional_text("attention").unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect(),
+        attention: row
+            .optional_text("attention")
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(ToOwned::to_owned)
+            .collect(),
         takeovers: u32::try_from(row.integer("takeovers")).unwrap_or(u32::MAX),
         tries,
         next_try_at: super::optional_instant(row, "next_try_at_ms", operation)?,
-        replay_of: row.optional_text("replay_of").map(|id| super::run_id(id, operation)).transpose()?,
+        replay_of: row
+            .optional_text("replay_of")
+            .map(|id| super::run_id(id, operation))
+            .transpose()?,
         replays: Vec::new(),
-        superseded_by: row.optional_text("superseded_by").map(|id| super::run_id(id, operation)).transpose()?,
+        superseded_by: row
+            .optional_text("superseded_by")
+            .map(|id| super::run_id(id, operation))
+            .transpose()?,
         requested_by: row.optional_text("requested_by").into_iter().collect(),
-        salesforce_user_ids: row.optional_text("salesforce_users").unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect(),
+        salesforce_user_ids: row
+            .optional_text("salesforce_users")
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(ToOwned::to_owned)
+            .collect(),
         object_results: None,
         callouts: None,
         result: None,

@@ -31,7 +31,8 @@ pub enum LinkRelation {
     Owned,
     /// Another record's object that this one joins, never updated from it.
     Referred,
-    /// Found by a code that somebody typed, and not updated from the row until an operator confirms that it is the row's. It keeps nobody else from it.
+    /// Found by a code that somebody typed, and not updated from the row until an operator confirms
+    /// that it is the row's. It keeps nobody else from it.
     Unconfirmed,
 }
 
@@ -45,26 +46,46 @@ impl Store {
     }
 
     /// The links of one row of a kind, in any deal.
-    pub async fn load_links_of_row(&self, kind: EntityKind, row: &SalesforceId) -> Result<Vec<Link>, StoreError> {
+    pub async fn load_links_of_row(
+        &self,
+        kind: EntityKind,
+        row: &SalesforceId,
+    ) -> Result<Vec<Link>, StoreError> {
         let operation = "load the links of a row";
         let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links WHERE row = $1 AND kind = $2";
-        let rows = self.database.fetch(operation, sql, vec![row.as_str().into(), kind.name().into()]).await?;
+        let rows = self
+            .database
+            .fetch(operation, sql, vec![row.as_str().into(), kind.name().into()])
+            .await?;
         links(&rows, operation)
     }
 
-    /// Whether any record whose ids begin with `prefix`, or any at all, has a Commitment that this service made or took over.
+    /// Whether any record whose ids begin with `prefix`, or any at all, has a Commitment that this
+    /// service made or took over.
     pub async fn has_made_commitments(&self, prefix: Option<&str>) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS one FROM links WHERE kind = 'Commitment' AND relation = 'owned' AND ($1 IS NULL OR substr(root, 1, 3) = $1) LIMIT 1";
-        Ok(!self.database.fetch("look for a Commitment", sql, vec![prefix.into()]).await?.is_empty())
+        Ok(!self
+            .database
+            .fetch("look for a Commitment", sql, vec![prefix.into()])
+            .await?
+            .is_empty())
     }
 
     /// The links of some rows of a kind, in any deal.
-    pub async fn load_links_of_rows(&self, kind: EntityKind, rows: &[SalesforceId]) -> Result<Vec<Link>, StoreError> {
+    pub async fn load_links_of_rows(
+        &self,
+        kind: EntityKind,
+        rows: &[SalesforceId],
+    ) -> Result<Vec<Link>, StoreError> {
         let operation = "load the links of rows";
-        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
+        let sql =
+            "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
              WHERE row IN (SELECT value FROM {texts:$1}) AND kind = $2";
         let rows = serde_json::to_string(rows).expect("ids are texts");
-        links(&self.database.fetch(operation, sql, vec![rows.into(), kind.name().into()]).await?, operation)
+        links(
+            &self.database.fetch(operation, sql, vec![rows.into(), kind.name().into()]).await?,
+            operation,
+        )
     }
 
     /// The owners of some m3ter objects, in any deal.
@@ -114,7 +135,8 @@ fn link(row: &Row, operation: &'static str) -> Result<Link, StoreError> {
     Ok(Link {
         root: super::salesforce_id(row.text("root"), operation)?,
         object: ObjectKey {
-            kind: EntityKind::from_name(&row.text("kind")).ok_or_else(|| unreadable(row.text("kind")))?,
+            kind: EntityKind::from_name(&row.text("kind"))
+                .ok_or_else(|| unreadable(row.text("kind")))?,
             row: super::salesforce_id(row.text("row"), operation)?,
             key: row.text("key"),
         },
@@ -125,11 +147,15 @@ fn link(row: &Row, operation: &'static str) -> Result<Link, StoreError> {
 }
 
 /// Inserts links or replaces earlier ones; of several for one object the last counts.
-pub(super) async fn insert_links(transaction: &mut Transaction, links: &[Link]) -> Result<(), StoreError> {
+pub(super) async fn insert_links(
+    transaction: &mut Transaction,
+    links: &[Link],
+) -> Result<(), StoreError> {
     if links.is_empty() {
         return Ok(());
     }
-    let by_object: BTreeMap<_, _> = links.iter().map(|link| ((&link.root, &link.object), link)).collect();
+    let by_object: BTreeMap<_, _> =
+        links.iter().map(|link| ((&link.root, &link.object), link)).collect();
     let json = |link: &&Link| {
         json!({
             "root": link.root, "row": link.object.row, "kind": link.object.kind.name(), "key": link.object.key,

@@ -21,11 +21,13 @@ use super::database::{Access, Database, Engine, MIGRATION_TIME};
 pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long a statement waits for another process, or for the one connection that writes; a commit takes about a millisecond.
+/// How long a statement waits for another process, or for the one connection that writes; a commit
+/// takes about a millisecond.
 const LOCK_TIME: Duration = Duration::from_secs(5);
 /// Reads are short and few; each connection is a thread.
 const READERS: u32 = 3;
-/// Connections to `PostgreSQL`, each busy for a few milliseconds at a time; ten processes stay within a server's usual hundred.
+/// Connections to `PostgreSQL`, each busy for a few milliseconds at a time; ten processes stay
+/// within a server's usual hundred.
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// How long a server that cannot be reached is tried before that is the answer.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
@@ -65,23 +67,34 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
         .busy_timeout(LOCK_TIME);
 
     let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(failed)?;
-    // All migrations in one transaction that takes the file's one lock first: another process that starts now finds them done.
+    // All migrations in one transaction that takes the file's one lock first: another process that
+    // starts now finds them done.
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    SQLITE_MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|source| StoreError::from_migration(&place, source))?;
+    SQLITE_MIGRATIONS
+        .run_direct(None, &mut *transaction, false)
+        .await
+        .map_err(|source| StoreError::from_migration(&place, source))?;
     transaction.commit().await.map_err(failed)?;
     // It connects when it is needed.
-    let unsynced = sqlite_pool(1).connect_lazy_with(options.clone().synchronous(SqliteSynchronous::Normal));
-    let readers = sqlite_pool(READERS).connect_with(options.pragma("query_only", "1")).await.map_err(failed)?;
+    let unsynced =
+        sqlite_pool(1).connect_lazy_with(options.clone().synchronous(SqliteSynchronous::Normal));
+    let readers = sqlite_pool(READERS)
+        .connect_with(options.pragma("query_only", "1"))
+        .await
+        .map_err(failed)?;
     let [writer, unsynced, readers] = [writer, unsynced, readers].map(Connections::new);
     Ok(Database::new(Engine::Sqlite { writer, unsynced, readers }, place))
 }
 
-/// Makes a file that is not there yet, for its owner's eyes only: it tells what is billed to whom. `SQLite` gives the files beside it the same
-/// mode, and says better why it could not be made.
+/// Makes a file that is not there yet, for its owner's eyes only: it tells what is billed to whom.
+/// `SQLite` gives the files beside it the same mode, and says better why it could not be made.
 fn make_private(file: &Path) {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && others_may_read(file) => {
-            tracing::warn!("the database `{}` can be read by others than its owner: `chmod 600` it", file.display());
+            tracing::warn!(
+                "the database `{}` can be read by others than its owner: `chmod 600` it",
+                file.display()
+            );
         }
         _ => {}
     }
@@ -105,7 +118,8 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
     let options = postgres_options(url)?;
     let name = options.get_database().unwrap_or_else(|| options.get_username());
     let place: Arc<str> = format!("{}:{}/{name}", options.get_host(), options.get_port()).into();
-    // A dead connection shows at its first message, for which another one is taken: no test beforehand.
+    // A dead connection shows at its first message, for which another one is taken: no test
+    // beforehand.
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(CONNECT_TIME)
@@ -120,16 +134,25 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
 
 /// What a URL says, without parameters that nobody knows: sqlx would log them with their values.
 fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let invalid = |error: url::ParseError| StoreError::InvalidUrl(sqlx::Error::Configuration(error.into()));
+    let invalid =
+        |error: url::ParseError| StoreError::InvalidUrl(sqlx::Error::Configuration(error.into()));
     let mut url = url::Url::parse(url).map_err(invalid)?;
-    let (known, unknown): (Vec<_>, Vec<_>) = url.query_pairs().into_owned().partition(|(name, _)| is_known(name));
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        url.query_pairs().into_owned().partition(|(name, _)| is_known(name));
     if !unknown.is_empty() {
-        tracing::warn!(parameters = unknown.len(), "DATABASE_URL has parameters that are not known; they are left out");
+        tracing::warn!(
+            parameters = unknown.len(),
+            "DATABASE_URL has parameters that are not known; they are left out"
+        );
         url.query_pairs_mut().clear().extend_pairs(known);
     }
     let options = PgConnectOptions::from_str(url.as_str()).map_err(StoreError::InvalidUrl)?;
-    // PgBouncer refuses start parameters that it does not know. Statements hold their values, which no log may show.
-    Ok(options.extra_float_digits(None).application_name("sync-to-m3ter").disable_statement_logging())
+    // PgBouncer refuses start parameters that it does not know. Statements hold their values, which
+    // no log may show.
+    Ok(options
+        .extra_float_digits(None)
+        .application_name("sync-to-m3ter")
+        .disable_statement_logging())
 }
 
 /// The parameters of a URL that sqlx reads.
@@ -157,36 +180,53 @@ fn is_known(parameter: &str) -> bool {
     KNOWN.contains(&parameter) || parameter.starts_with("options[")
 }
 
-/// Connects as another URL says from now on, once that has worked: the connections that there are stay.
+/// Connects as another URL says from now on, once that has worked: the connections that there are
+/// stay.
 pub(super) async fn follow(database: &Database, url: &str) -> Result<(), StoreError> {
     let Engine::Postgres(connections) = &database.engine else { return Ok(()) };
     let options = postgres_options(url)?;
     let failed = |source| StoreError::from_sqlx("open the database", &database.place, source);
-    let trial = tokio::time::timeout(CONNECT_TIME, options.connect()).await.map_err(|_| failed(sqlx::Error::PoolTimedOut))?;
+    let trial = tokio::time::timeout(CONNECT_TIME, options.connect())
+        .await
+        .map_err(|_| failed(sqlx::Error::PoolTimedOut))?;
     let _ = trial.map_err(failed)?.close().await;
     connections.follow(options);
     Ok(())
 }
 
-/// Any number, the same in every version: whoever brings the tables up to date holds the lock with it.
+/// Any number, the same in every version: whoever brings the tables up to date holds the lock with
+/// it.
 const MIGRATION_LOCK: i64 = 0x0073_796e_6332_6d33;
 
-/// Runs the migrations up to version `last`, all or none. sqlx's own way takes a lock of the session, and names its statements: neither
-/// survives `PgBouncer` in transaction mode.
-pub(super) async fn migrate_postgres(database: &Database, migrations: &Migrator, last: i64) -> Result<(), StoreError> {
+/// Runs the migrations up to version `last`, all or none. sqlx's own way takes a lock of the
+/// session, and names its statements: neither survives `PgBouncer` in transaction mode.
+pub(super) async fn migrate_postgres(
+    database: &Database,
+    migrations: &Migrator,
+    last: i64,
+) -> Result<(), StoreError> {
     let mut transaction = database.begin(Access::Write, "bring the tables up to date").await?;
     transaction.statement_time = MIGRATION_TIME;
-    transaction.fetch("SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)", vec![MIGRATION_LOCK.into()]).await?;
+    transaction
+        .fetch("SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)", vec![MIGRATION_LOCK.into()])
+        .await?;
     transaction
         .run_plain(
             "CREATE TABLE IF NOT EXISTS schema_migrations
              (version BIGINT PRIMARY KEY, description TEXT NOT NULL, checksum TEXT NOT NULL, applied_at_ms BIGINT NOT NULL)",
         )
         .await?;
-    let applied = transaction.fetch("SELECT version, checksum FROM schema_migrations", Vec::new()).await?;
-    let applied: Vec<(i64, String)> = applied.iter().map(|row| (row.integer("version"), row.text("checksum"))).collect();
-    if let Some((migration, _)) = applied.iter().find(|(version, _)| !migrations.version_exists(*version)) {
-        return Err(StoreError::NewerVersion { database: database.place.to_string(), migration: *migration });
+    let applied =
+        transaction.fetch("SELECT version, checksum FROM schema_migrations", Vec::new()).await?;
+    let applied: Vec<(i64, String)> =
+        applied.iter().map(|row| (row.integer("version"), row.text("checksum"))).collect();
+    if let Some((migration, _)) =
+        applied.iter().find(|(version, _)| !migrations.version_exists(*version))
+    {
+        return Err(StoreError::NewerVersion {
+            database: database.place.to_string(),
+            migration: *migration,
+        });
     }
     for migration in migrations.iter().filter(|migration| migration.version <= last) {
         let checksum = migration.checksum.iter().fold(String::new(), |mut text, byte| {

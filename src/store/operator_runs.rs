@@ -1,6 +1,8 @@
-//! Runs that tell of what an operator changed by hand, in the transaction of the change: one for each record that it concerns.
+//! Runs that tell of what an operator changed by hand, in the transaction of the change: one for
+//! each record that it concerns.
 //!
-//! They run as long as the transaction does, so that no other run of such a record is under way meanwhile.
+//! They run as long as the transaction does, so that no other run of such a record is under way
+//! meanwhile.
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -25,7 +27,11 @@ pub(super) struct OperatorOrder<'a> {
 
 impl OperatorOrder<'_> {
     /// Begins the run of a record; none if another one of it is under way.
-    pub(super) async fn begin(&self, transaction: &mut Transaction, record: &SalesforceId) -> Result<Option<SyncRunId>, StoreError> {
+    pub(super) async fn begin(
+        &self,
+        transaction: &mut Transaction,
+        record: &SalesforceId,
+    ) -> Result<Option<SyncRunId>, StoreError> {
         let run = SyncRunId(Uuid::now_v7());
         let sql =
             "INSERT INTO runs (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, started_at_ms, requested_by, state, fence)
@@ -55,7 +61,12 @@ impl OperatorOrder<'_> {
         result.sync_run_id = Some(run.to_string());
         let sql = "UPDATE runs SET state = 'ended', ended_at_ms = $1, sync_status = $2, result = $3 WHERE id = $4";
         let text = serde_json::to_string(&result).expect("what is saved has text keys only");
-        let values = vec![self.now.into(), result.sync_status.to_string().into(), text.into(), run.to_string().into()];
+        let values = vec![
+            self.now.into(),
+            result.sync_status.to_string().into(),
+            text.into(),
+            run.to_string().into(),
+        ];
         transaction.execute(sql, values).await.map(drop)
     }
 }

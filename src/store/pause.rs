@@ -1,6 +1,7 @@
 //! The switch for an incident: while the service is paused no run begins, in any process.
 //!
-//! Whatever begins a run asks in the same statement whether the service is paused, so there is nothing that a process has to hear of.
+//! Whatever begins a run asks in the same statement whether the service is paused, so there is
+//! nothing that a process has to hear of.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -52,14 +53,22 @@ impl Store {
         let mut transaction = self.database.begin(Access::Write, operation).await?;
         let sql = "INSERT INTO pauses (id, state, paused_at_ms, paused_by, reason) VALUES ($1, 'paused', $2, $3, $4)
              ON CONFLICT DO NOTHING";
-        let values = vec![Uuid::now_v7().to_string().into(), said.at.into(), said.by.into(), said.reason.unwrap_or_default().into()];
+        let values = vec![
+            Uuid::now_v7().to_string().into(),
+            said.at.into(),
+            said.by.into(),
+            said.reason.unwrap_or_default().into(),
+        ];
         let is_new = transaction.execute(sql, values).await? > 0;
-        let rows = transaction.fetch("SELECT * FROM pauses WHERE state = 'paused'", Vec::new()).await?;
+        let rows =
+            transaction.fetch("SELECT * FROM pauses WHERE state = 'paused'", Vec::new()).await?;
         transaction.commit().await?;
         match rows.first() {
             Some(row) => Ok((pause(row, operation)?, is_new)),
             // It was resumed at the same moment.
-            None => Err(StoreError::Locked { operation, database: self.database.place.to_string() }),
+            None => {
+                Err(StoreError::Locked { operation, database: self.database.place.to_string() })
+            }
         }
     }
 
@@ -69,7 +78,9 @@ impl Store {
         let mut transaction = self.database.begin(Access::Write, operation).await?;
         let sql = "UPDATE pauses SET state = 'resumed', resumed_at_ms = $1, resumed_by = $2, resume_reason = $3 WHERE state = 'paused'
              RETURNING *";
-        let rows = transaction.fetch(sql, vec![said.at.into(), said.by.into(), said.reason.into()]).await?;
+        let rows = transaction
+            .fetch(sql, vec![said.at.into(), said.by.into(), said.reason.into()])
+            .await?;
         transaction.commit().await?;
         rows.first().map(|row| pause(row, operation)).transpose()
     }
@@ -77,7 +88,10 @@ impl Store {
     /// The pause that is in force.
     pub async fn load_pause(&self) -> Result<Option<Pause>, StoreError> {
         let operation = "look whether the service is paused";
-        let rows = self.database.fetch(operation, "SELECT * FROM pauses WHERE state = 'paused'", Vec::new()).await?;
+        let rows = self
+            .database
+            .fetch(operation, "SELECT * FROM pauses WHERE state = 'paused'", Vec::new())
+            .await?;
         rows.first().map(|row| pause(row, operation)).transpose()
     }
 
@@ -93,7 +107,10 @@ impl Store {
 impl Transaction {
     /// Whether the service is paused.
     pub(super) async fn is_paused(&mut self) -> Result<bool, StoreError> {
-        Ok(!self.fetch("SELECT id FROM pauses WHERE state = 'paused'", Vec::new()).await?.is_empty())
+        Ok(!self
+            .fetch("SELECT id FROM pauses WHERE state = 'paused'", Vec::new())
+            .await?
+            .is_empty())
     }
 }
 

@@ -1,7 +1,8 @@
 //! The queue: which runs wait for their turn, and the claims that begin them.
 //!
-//! A process with a free place asks for the heads: of each caller the next run of each class. It chooses one of them and claims it. Both
-//! cost as much as there are callers, not as there are runs.
+//! A process with a free place asks for the heads: of each caller the next run of each class. It
+//! chooses one of them and claims it. Both cost as much as there are callers, not as there are
+//! runs.
 
 use jiff::Timestamp;
 
@@ -58,8 +59,8 @@ pub struct Claimable {
     pub due: bool,
 }
 
-/// Leaves out what is due and what a newer run of the record has done meanwhile, and says which one. A planned run that was never tried
-/// has that one's answer.
+/// Leaves out what is due and what a newer run of the record has done meanwhile, and says which
+/// one. A planned run that was never tried has that one's answer.
 const LEAVE_OUT: &str = "UPDATE runs SET state = 'ended', next_try_at_ms = NULL, superseded_by = newer.id,
          ended_at_ms = COALESCE(runs.ended_at_ms, CASE WHEN runs.requested_at_ms > $1 THEN runs.requested_at_ms ELSE $1 END),
          sync_status = COALESCE(runs.sync_status, newer.sync_status), result = COALESCE(runs.result, newer.result),
@@ -71,8 +72,8 @@ const LEAVE_OUT: &str = "UPDATE runs SET state = 'ended', next_try_at_ms = NULL,
            AND done.parameters = runs.parameters AND done.dry_run = 0 AND done.state = 'ended' AND done.sync_status <> 'Failed'
      )";
 
-/// Whether a waiting run may begin: a dry run always, others if the service is not paused, no run of the record is under way, and none has
-/// waited for it longer.
+/// Whether a waiting run may begin: a dry run always, others if the service is not paused, no run
+/// of the record is under way, and none has waited for it longer.
 macro_rules! may_begin {
     () => {
         "(waiting.dry_run = 1 OR (
@@ -118,7 +119,8 @@ macro_rules! callers_of {
     };
 }
 
-/// One row for each caller and class; `id` is NULL if there is no such run. $1 is the record that is meant, or NULL, $2 the present moment.
+/// One row for each caller and class; `id` is NULL if there is no such run. $1 is the record that
+/// is meant, or NULL, $2 the present moment.
 const WAITING_HEADS: &str = concat!(
     "WITH RECURSIVE callers (caller) AS (",
     callers_of!("state = 'waiting'"),
@@ -178,8 +180,12 @@ const PLANNED_HEADS: &str = concat!(
 );
 
 impl Store {
-    /// What is to be done that no process does; of one record only, if one is named. What is to be tried again is nobody's then.
-    pub async fn load_claimable(&self, record: Option<&SalesforceId>) -> Result<Claimable, StoreError> {
+    /// What is to be done that no process does; of one record only, if one is named. What is to be
+    /// tried again is nobody's then.
+    pub async fn load_claimable(
+        &self,
+        record: Option<&SalesforceId>,
+    ) -> Result<Claimable, StoreError> {
         let sql = "SELECT
                  (SELECT count(*) FROM runs WHERE state = 'running' AND lease_until_ms <= {now} AND ($1 IS NULL OR parent_record_id = $1))
                      AS abandoned,
@@ -188,8 +194,13 @@ impl Store {
                       SELECT count(*) AS runs_of FROM runs WHERE state = 'waiting' GROUP BY COALESCE(requested_by, '')
                   ) AS callers) AS most_of_a_caller,
                  (SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'retrying' AND next_try_at_ms <= {now} LIMIT 1) AS due) AS due";
-        let rows = self.database.fetch("look for work", sql, vec![record.map(SalesforceId::as_str).into()]).await?;
-        let number = |column| rows.first().and_then(|row| u32::try_from(row.integer(column)).ok()).unwrap_or(0);
+        let rows = self
+            .database
+            .fetch("look for work", sql, vec![record.map(SalesforceId::as_str).into()])
+            .await?;
+        let number = |column| {
+            rows.first().and_then(|row| u32::try_from(row.integer(column)).ok()).unwrap_or(0)
+        };
         Ok(Claimable {
             abandoned: number("abandoned") > 0,
             waiting: number("waiting"),
@@ -198,11 +209,23 @@ impl Store {
         })
     }
 
-    /// The next run of each caller and class that may begin at `now`, the one that was asked for first at the beginning; of one record
-    /// only, if one is named, and then none that is tried again.
-    pub async fn load_queue_heads(&self, record: Option<&SalesforceId>, now: Timestamp) -> Result<Vec<QueueHead>, StoreError> {
+    /// The next run of each caller and class that may begin at `now`, the one that was asked for
+    /// first at the beginning; of one record only, if one is named, and then none that is tried
+    /// again.
+    pub async fn load_queue_heads(
+        &self,
+        record: Option<&SalesforceId>,
+        now: Timestamp,
+    ) -> Result<Vec<QueueHead>, StoreError> {
         let operation = "look whose turn it is";
-        let mut rows = self.database.fetch(operation, WAITING_HEADS, vec![record.map(SalesforceId::as_str).into(), now.into()]).await?;
+        let mut rows = self
+            .database
+            .fetch(
+                operation,
+                WAITING_HEADS,
+                vec![record.map(SalesforceId::as_str).into(), now.into()],
+            )
+            .await?;
         if record.is_none() {
             for sql in [RETRY_HEADS, PLANNED_HEADS] {
                 rows.extend(self.database.fetch(operation, sql, vec![now.into()]).await?);
@@ -232,15 +255,26 @@ impl Store {
                     AND waiting.dry_run = 0) AS is_behind,
                  (SELECT count(*) FROM runs WHERE state = 'waiting') AS all_waiting
              FROM runs AS waiting WHERE id = $1 AND state = 'waiting'";
-        let rows = self.database.fetch("look what a run waits for", sql, vec![run.to_string().into()]).await?;
+        let rows = self
+            .database
+            .fetch("look what a run waits for", sql, vec![run.to_string().into()])
+            .await?;
         Ok(rows.first().map(|row| match row.integer("is_behind") {
-            0 => QueueWait::Turn { waiting: u32::try_from(row.integer("all_waiting")).unwrap_or(u32::MAX) },
+            0 => QueueWait::Turn {
+                waiting: u32::try_from(row.integer("all_waiting")).unwrap_or(u32::MAX),
+            },
             _ => QueueWait::Record,
         }))
     }
 
-    /// Begins a run that waits, unless another process has begun it or another run of its record by now.
-    pub async fn claim_waiting(&self, run: SyncRunId, now: Timestamp, claimant: &Claimant) -> Result<Option<ClaimedRun>, StoreError> {
+    /// Begins a run that waits, unless another process has begun it or another run of its record by
+    /// now.
+    pub async fn claim_waiting(
+        &self,
+        run: SyncRunId,
+        now: Timestamp,
+        claimant: &Claimant,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
         let sql = concat!(
             "UPDATE runs SET state = 'running', owner = $1, fence = fence + 1, lease_until_ms = {now} + $2,
                  started_at_ms = CASE WHEN requested_at_ms > $3 THEN requested_at_ms ELSE $3 END
@@ -250,13 +284,23 @@ impl Store {
                AND state = 'waiting'
              RETURNING *"
         );
-        let values = vec![claimant.owner.as_str().into(), claimant.lease_ms().into(), now.into(), run.to_string().into()];
+        let values = vec![
+            claimant.owner.as_str().into(),
+            claimant.lease_ms().into(),
+            now.into(),
+            run.to_string().into(),
+        ];
         self.claim("begin a waiting run", sql, values).await
     }
 
-    /// Begins the next try of a run that is due, unless a newer run of the record has done the same, which ends it. While another run is
-    /// at work at the record it stays due.
-    pub async fn claim_due(&self, run: SyncRunId, now: Timestamp, claimant: &Claimant) -> Result<Option<ClaimedRun>, StoreError> {
+    /// Begins the next try of a run that is due, unless a newer run of the record has done the
+    /// same, which ends it. While another run is at work at the record it stays due.
+    pub async fn claim_due(
+        &self,
+        run: SyncRunId,
+        now: Timestamp,
+        claimant: &Claimant,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
         let operation = "try a run again";
         self.database.execute(operation, LEAVE_OUT, vec![now.into()]).await?;
         let sql = concat!(
@@ -270,7 +314,12 @@ impl Store {
              ) AND state = 'retrying'
              RETURNING *"
         );
-        let values = vec![claimant.owner.as_str().into(), claimant.lease_ms().into(), now.into(), run.to_string().into()];
+        let values = vec![
+            claimant.owner.as_str().into(),
+            claimant.lease_ms().into(),
+            now.into(),
+            run.to_string().into(),
+        ];
         let claimed = self.claim(operation, sql, values).await?;
         Ok(claimed.map(|run| ClaimedRun { is_planned: run.tries.is_empty(), ..run }))
     }

@@ -8,18 +8,30 @@ use super::{Store, StoreError};
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
 impl Store {
-    /// Counts objects that a run is about to end, all or none: refused with how many may still be ended where that would be more than
-    /// `per_hour` within an hour. Another try of the run takes the place of the one before.
-    pub async fn reserve_ends(&self, held: Held, objects: u32, per_hour: u32) -> Result<Result<(), u32>, StoreError> {
-        let mut transaction = self.database.begin(Access::Write, "count what is to be ended").await?;
+    /// Counts objects that a run is about to end, all or none: refused with how many may still be
+    /// ended where that would be more than `per_hour` within an hour. Another try of the run takes
+    /// the place of the one before.
+    pub async fn reserve_ends(
+        &self,
+        held: Held,
+        objects: u32,
+        per_hour: u32,
+    ) -> Result<Result<(), u32>, StoreError> {
+        let mut transaction =
+            self.database.begin(Access::Write, "count what is to be ended").await?;
         transaction.check_fence(held).await?;
         // One process counts at a time.
-        transaction.execute("UPDATE ended_objects SET objects = objects WHERE run_id = ''", Vec::new()).await?;
+        transaction
+            .execute("UPDATE ended_objects SET objects = objects WHERE run_id = ''", Vec::new())
+            .await?;
         let sql = "SELECT CAST(COALESCE(sum(objects), 0) AS BIGINT) AS taken FROM ended_objects
              WHERE at_ms > {now} - $1 AND run_id <> $2";
         let run = held.run.to_string();
         let rows = transaction.fetch(sql, vec![HOUR_MS.into(), run.as_str().into()]).await?;
-        let taken = rows.first().and_then(|row| u32::try_from(row.integer("taken")).ok()).unwrap_or(u32::MAX);
+        let taken = rows
+            .first()
+            .and_then(|row| u32::try_from(row.integer("taken")).ok())
+            .unwrap_or(u32::MAX);
         let left = per_hour.saturating_sub(taken);
         if objects > left {
             transaction.roll_back().await?;
@@ -29,7 +41,12 @@ impl Store {
              ON CONFLICT (run_id) DO UPDATE SET at_ms = excluded.at_ms,
                  objects = CASE WHEN excluded.objects > ended_objects.objects THEN excluded.objects ELSE ended_objects.objects END";
         transaction.execute(sql, vec![run.into(), i64::from(objects).into()]).await?;
-        transaction.execute("DELETE FROM ended_objects WHERE at_ms <= {now} - $1 AND run_id <> ''", vec![HOUR_MS.into()]).await?;
+        transaction
+            .execute(
+                "DELETE FROM ended_objects WHERE at_ms <= {now} - $1 AND run_id <> ''",
+                vec![HOUR_MS.into()],
+            )
+            .await?;
         transaction.commit().await?;
         Ok(Ok(()))
     }

@@ -1,7 +1,8 @@
-//! An operator takes ends of end dating back: they are forgotten, and the next sync follows Salesforce.
+//! An operator takes ends of end dating back: they are forgotten, and the next sync follows
+//! Salesforce.
 //!
-//! It is a run of each record that it concerns, as a change of links is: no end dating of these is under way meanwhile, none that failed
-//! is tried again afterwards, and the history has it.
+//! It is a run of each record that it concerns, as a change of links is: no end dating of these is
+//! under way meanwhile, none that failed is tried again afterwards, and the history has it.
 
 use std::collections::BTreeSet;
 
@@ -40,14 +41,22 @@ pub enum NotReopened {
 
 impl Store {
     /// What would be reopened with a record: all that was ended with it, and all of its own.
-    pub async fn plan_reopening(&self, record: &SalesforceId) -> Result<Result<Reopening, NotReopened>, StoreError> {
+    pub async fn plan_reopening(
+        &self,
+        record: &SalesforceId,
+    ) -> Result<Result<Reopening, NotReopened>, StoreError> {
         let mut transaction = self.database.begin(Access::Read, "look at ends").await?;
         let ends = ends_of(&mut transaction, record).await?;
         transaction.roll_back().await?;
-        Ok(if ends.is_empty() { Err(NotReopened::NothingEnded(record.clone())) } else { Ok(Reopening { ends, runs: Vec::new() }) })
+        Ok(if ends.is_empty() {
+            Err(NotReopened::NothingEnded(record.clone()))
+        } else {
+            Ok(Reopening { ends, runs: Vec::new() })
+        })
     }
 
-    /// Forgets the ends of a record, all or none, unless a run of a record that it concerns is under way.
+    /// Forgets the ends of a record, all or none, unless a run of a record that it concerns is
+    /// under way.
     pub async fn reopen(
         &self,
         record: &SalesforceId,
@@ -60,8 +69,14 @@ impl Store {
             transaction.roll_back().await?;
             return Ok(Err(NotReopened::NothingEnded(record.clone())));
         }
-        let records: BTreeSet<SalesforceId> = ends.iter().map(|end| end.record.clone()).chain([record.clone()]).collect();
-        let order = OperatorOrder { kind: REOPEN_RUN, parameters: json!({"reopen": record}), requested_by, now };
+        let records: BTreeSet<SalesforceId> =
+            ends.iter().map(|end| end.record.clone()).chain([record.clone()]).collect();
+        let order = OperatorOrder {
+            kind: REOPEN_RUN,
+            parameters: json!({"reopen": record}),
+            requested_by,
+            now,
+        };
         let mut runs = Vec::new();
         for concerned in records {
             let Some(run) = order.begin(&mut transaction, &concerned).await? else {
@@ -71,7 +86,10 @@ impl Store {
             give_up_end_datings(&mut transaction, &concerned, run).await?;
             runs.push((concerned, run));
         }
-        let objects: serde_json::Value = ends.iter().map(|end| json!({"m3terId": end.m3ter_id, "run": end.run.to_string()})).collect();
+        let objects: serde_json::Value = ends
+            .iter()
+            .map(|end| json!({"m3terId": end.m3ter_id, "run": end.run.to_string()}))
+            .collect();
         let sql = "DELETE FROM ends WHERE EXISTS (
                  SELECT 1 FROM {objects:$1} WHERE ends.m3ter_id = value->>'m3terId' AND ends.run_id = value->>'run'
              )";
@@ -84,7 +102,10 @@ impl Store {
     }
 }
 
-async fn ends_of(transaction: &mut Transaction, record: &SalesforceId) -> Result<Vec<MadeEnd>, StoreError> {
+async fn ends_of(
+    transaction: &mut Transaction,
+    record: &SalesforceId,
+) -> Result<Vec<MadeEnd>, StoreError> {
     let sql = "SELECT m3ter_id, run_id, entity, record, ended_by, ended_at_ms, end_date, former_end, said_end, said_by
          FROM ends WHERE record = $1 OR m3ter_id IN (SELECT m3ter_id FROM links WHERE (root = $1 OR row = $1) AND relation = 'owned')";
     let rows = transaction.fetch(sql, vec![record.as_str().into()]).await?;
@@ -94,7 +115,11 @@ async fn ends_of(transaction: &mut Transaction, record: &SalesforceId) -> Result
 }
 
 /// What an end dating of a record was to do again by itself is not done any more.
-async fn give_up_end_datings(transaction: &mut Transaction, record: &SalesforceId, run: SyncRunId) -> Result<(), StoreError> {
+async fn give_up_end_datings(
+    transaction: &mut Transaction,
+    record: &SalesforceId,
+    run: SyncRunId,
+) -> Result<(), StoreError> {
     let sql = "UPDATE runs SET state = 'ended', next_try_at_ms = NULL, superseded_by = $2
          WHERE parent_record_id = $1 AND kind = 'endDate' AND state = 'retrying'";
     transaction.execute(sql, vec![record.as_str().into(), run.to_string().into()]).await.map(drop)

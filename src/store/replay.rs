@@ -44,8 +44,8 @@ impl Store {
         if kind == LINKS_RUN || kind == REOPEN_RUN {
             return Ok(None);
         }
-        let (task, expected_plan) =
-            RunTask::from_saved(&kind, &row.text("parameters")).ok_or(StoreError::Unreadable { operation, value: kind })?;
+        let (task, expected_plan) = RunTask::from_saved(&kind, &row.text("parameters"))
+            .ok_or(StoreError::Unreadable { operation, value: kind })?;
         Ok(Some(NewRun {
             id,
             parent_record_id: super::salesforce_id(row.text("parent_record_id"), operation)?,
@@ -65,12 +65,17 @@ impl Store {
     pub async fn plan_replays(&self, filter: &RunFilter) -> Result<Vec<Replay>, StoreError> {
         let operation = "look for the runs to replay";
         let (sql, values) = replayable(filter);
-        self.database.fetch(operation, &sql, values).await?.iter().map(|row| replay(row, operation)).collect()
+        self.database
+            .fetch(operation, &sql, values)
+            .await?
+            .iter()
+            .map(|row| replay(row, operation))
+            .collect()
     }
 
-    /// Plans new runs for the failed ones that `filter` names, one every `spacing` from now: for each record the last one, unless a newer
-    /// run of its kind is there, or one of any kind that was no failure ended since. One that would have been tried again by itself is not
-    /// any more.
+    /// Plans new runs for the failed ones that `filter` names, one every `spacing` from now: for
+    /// each record the last one, unless a newer run of its kind is there, or one of any kind that
+    /// was no failure ended since. One that would have been tried again by itself is not any more.
     pub async fn schedule_replays(
         &self,
         filter: &RunFilter,
@@ -104,8 +109,9 @@ impl Store {
         Ok(planned)
     }
 
-    /// Plans new runs for the syncs that ended with one of these codes and were asked for less than `age` ago, at most so many, one every `spacing` from now:
-    /// of each record the last sync, and each sync once in all, whichever process plans it.
+    /// Plans new runs for the syncs that ended with one of these codes and were asked for less than
+    /// `age` ago, at most so many, one every `spacing` from now: of each record the last sync, and
+    /// each sync once in all, whichever process plans it.
     pub async fn schedule_after_login(
         &self,
         codes: &[&str],
@@ -125,7 +131,8 @@ impl Store {
              ORDER BY id LIMIT $3";
         let codes: Json = codes.iter().copied().map(Json::from).collect();
         let since = Timestamp::now().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
-        let values = vec![codes.to_string().into(), first_id_at(since).into(), i64::from(at_most).into()];
+        let values =
+            vec![codes.to_string().into(), first_id_at(since).into(), i64::from(at_most).into()];
         let failed = self.database.fetch(operation, sql, values).await?;
         let mut planned = Vec::with_capacity(failed.len());
         if failed.is_empty() {
@@ -138,12 +145,24 @@ impl Store {
             if transaction.execute(sql, vec![row.text("id").into()]).await? == 0 {
                 continue;
             }
-            let (id, number) = (SyncRunId(Uuid::now_v7()), i64::try_from(planned.len()).unwrap_or(i64::MAX));
+            let (id, number) =
+                (SyncRunId(Uuid::now_v7()), i64::try_from(planned.len()).unwrap_or(i64::MAX));
             let sql = "INSERT INTO runs (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by, salesforce_users,
                      state, next_try_at_ms, after_login)
                  SELECT $1, parent_record_id, kind, parameters, 0, $2, id, requested_by, salesforce_users, 'retrying', {now} + $3, 1 FROM runs WHERE id = $4";
-            let delay = number.saturating_mul(i64::try_from(spacing.as_millis()).unwrap_or(i64::MAX));
-            transaction.execute(sql, vec![id.to_string().into(), Timestamp::now().into(), delay.into(), row.text("id").into()]).await?;
+            let delay =
+                number.saturating_mul(i64::try_from(spacing.as_millis()).unwrap_or(i64::MAX));
+            transaction
+                .execute(
+                    sql,
+                    vec![
+                        id.to_string().into(),
+                        Timestamp::now().into(),
+                        delay.into(),
+                        row.text("id").into(),
+                    ],
+                )
+                .await?;
             planned.push(id);
         }
         transaction.commit().await?;

@@ -1,8 +1,9 @@
 //! The rows by which replicas share m3ter's request limit; `domain::share` decides what is in them.
 //!
-//! A row is written only as the version that was read, so that nothing that comes late changes what was written since. Each write is one
-//! message: a process that stops in the middle of one keeps nobody waiting. Nobody waits for the disk, but whoever takes on `PostgreSQL`:
-//! if a crash of the server loses what only keeps or gives, the row says more than its replica has.
+//! A row is written only as the version that was read, so that nothing that comes late changes what
+//! was written since. Each write is one message: a process that stops in the middle of one keeps
+//! nobody waiting. Nobody waits for the disk, but whoever takes on `PostgreSQL`: if a crash of the
+//! server loses what only keeps or gives, the row says more than its replica has.
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ const ENTER: &str =
     "INSERT INTO replicas (id, seen_at_ms, share, need, lease_ms) VALUES ($1, {now}, $2, $3, $4) ON CONFLICT (id) DO NOTHING
      RETURNING id";
 /// Earlier versions forget none of those that died.
-const FORGET_EARLIER: &str = "DELETE FROM replicas WHERE lease_ms IS NULL AND seen_at_ms < {now} - $5";
+const FORGET_EARLIER: &str =
+    "DELETE FROM replicas WHERE lease_ms IS NULL AND seen_at_ms < {now} - $5";
 const KEEP: &str = "UPDATE replicas SET share = $2, need = $3, lease_ms = $4,
          seen_at_ms = CASE WHEN {now} > seen_at_ms THEN {now} ELSE seen_at_ms + 1 END
      WHERE id = $1 AND seen_at_ms = $5 AND share >= $2
@@ -38,7 +40,11 @@ impl Store {
         let ms = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
         let held = |row: &super::Row| {
             let lease = ms(row.optional_integer("lease_ms")?);
-            Some(Held { share: number(row.optional_integer("share")?), need: number(row.optional_integer("need")?), lease })
+            Some(Held {
+                share: number(row.optional_integer("share")?),
+                need: number(row.optional_integer("need")?),
+                lease,
+            })
         };
         let rows = rows.iter();
         Ok(rows
@@ -52,14 +58,24 @@ impl Store {
             .collect())
     }
 
-    /// Carries out a step of the replica `id`; `false` if its row is not what it was, or others have taken what there was.
+    /// Carries out a step of the replica `id`; `false` if its row is not what it was, or others
+    /// have taken what there was.
     pub async fn save_share(&self, id: &str, step: &Step) -> Result<bool, StoreError> {
-        let values = |held: &Held| vec![id.into(), i64::from(held.share).into(), i64::from(held.need).into(), in_ms(held.lease).into()];
+        let values = |held: &Held| {
+            vec![
+                id.into(),
+                i64::from(held.share).into(),
+                i64::from(held.need).into(),
+                in_ms(held.lease).into(),
+            ]
+        };
         let rows = match step {
             Step::Enter { held, earlier_for } => {
                 let mut values = values(held);
                 values.push(in_ms(*earlier_for).into());
-                self.database.write_unsynced("enter this replica", &[FORGET_EARLIER, ENTER], values).await?
+                self.database
+                    .write_unsynced("enter this replica", &[FORGET_EARLIER, ENTER], values)
+                    .await?
             }
             Step::Keep { held, version } => {
                 let mut values = values(held);
@@ -68,11 +84,19 @@ impl Store {
             }
             Step::Take { held, version, limit, earlier_version, .. } => {
                 let (operation, mut values) = ("take a larger share", values(held));
-                values.extend([(*version).into(), i64::from(*limit).into(), i64::from(*earlier_version).into()]);
+                values.extend([
+                    (*version).into(),
+                    i64::from(*limit).into(),
+                    i64::from(*earlier_version).into(),
+                ]);
                 match &self.database.engine {
-                    Engine::Postgres(_) => self.database.write_at_once(operation, &[ALONE, TAKE], values).await?,
+                    Engine::Postgres(_) => {
+                        self.database.write_at_once(operation, &[ALONE, TAKE], values).await?
+                    }
                     // Whoever writes is alone, and a machine that crashes takes all replicas along.
-                    Engine::Sqlite { .. } => self.database.write_unsynced(operation, &[TAKE], values).await?,
+                    Engine::Sqlite { .. } => {
+                        self.database.write_unsynced(operation, &[TAKE], values).await?
+                    }
                 }
             }
         };
@@ -83,7 +107,9 @@ impl Store {
     pub async fn forget_replicas(&self, rows: &[ReplicaRow]) -> Result<(), StoreError> {
         for row in rows {
             let sql = "DELETE FROM replicas WHERE id = $1 AND seen_at_ms = $2";
-            self.database.execute("forget a replica", sql, vec![row.id.as_str().into(), row.version.into()]).await?;
+            self.database
+                .execute("forget a replica", sql, vec![row.id.as_str().into(), row.version.into()])
+                .await?;
         }
         Ok(())
     }
@@ -92,12 +118,19 @@ impl Store {
     pub async fn end_replica(&self, id: &str, spent: u32) -> Result<(), StoreError> {
         let operation = "note that this replica ends";
         if spent == 0 {
-            return self.database.execute(operation, "DELETE FROM replicas WHERE id = $1", vec![id.into()]).await.map(drop);
+            return self
+                .database
+                .execute(operation, "DELETE FROM replicas WHERE id = $1", vec![id.into()])
+                .await
+                .map(drop);
         }
         let sql = "UPDATE replicas SET share = CASE WHEN share < $2 THEN share ELSE $2 END, need = 0, lease_ms = 0,
                  seen_at_ms = CASE WHEN {now} > seen_at_ms THEN {now} ELSE seen_at_ms + 1 END
              WHERE id = $1";
-        self.database.execute(operation, sql, vec![id.into(), i64::from(spent).into()]).await.map(drop)
+        self.database
+            .execute(operation, sql, vec![id.into(), i64::from(spent).into()])
+            .await
+            .map(drop)
     }
 }
 

@@ -1,7 +1,8 @@
-//! The runs: one row for each request that is not answered by another run; what its holder writes, to its end.
+//! The runs: one row for each request that is not answered by another run; what its holder writes,
+//! to its end.
 //!
-//! Whatever a holder writes is a transaction that begins with an UPDATE of its run by id, fence and state: it changes no row once
-//! another process has the run, and nothing else is written then.
+//! Whatever a holder writes is a transaction that begins with an UPDATE of its run by id, fence and
+//! state: it changes no row once another process has the run, and nothing else is written then.
 
 use std::collections::BTreeMap;
 
@@ -54,24 +55,42 @@ pub struct EndedTry<'a> {
 
 impl Store {
     /// Saves what a run has done so far, all or none.
-    pub async fn save_progress(&self, held: Held, progress: &Progress<'_>) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin(Access::Write, "save the progress of a run").await?;
+    pub async fn save_progress(
+        &self,
+        held: Held,
+        progress: &Progress<'_>,
+    ) -> Result<(), StoreError> {
+        let mut transaction =
+            self.database.begin(Access::Write, "save the progress of a run").await?;
         let sql = "UPDATE runs SET callouts = $1 WHERE id = $2 AND fence = $3 AND state = 'running' RETURNING id";
         transaction.fenced(held, sql, vec![text(progress.callouts).into()]).await?;
         if !progress.results.is_empty() {
-            let by_position: BTreeMap<u32, &ObjectResult> = progress.results.iter().map(|(position, result)| (*position, result)).collect();
-            let results: Json =
-                by_position.iter().map(|(position, result)| json!({"position": position, "result": text(result)})).collect();
+            let by_position: BTreeMap<u32, &ObjectResult> =
+                progress.results.iter().map(|(position, result)| (*position, result)).collect();
+            let results: Json = by_position
+                .iter()
+                .map(|(position, result)| json!({"position": position, "result": text(result)}))
+                .collect();
             let sql = "INSERT INTO run_object_results (run_id, position, fence, result)
                  SELECT $1, CAST(value->>'position' AS BIGINT), $2, value->>'result' FROM {objects:$3} WHERE true
                  ON CONFLICT (run_id, position) DO UPDATE SET result = excluded.result, fence = excluded.fence";
-            transaction.execute(sql, vec![held.run.to_string().into(), held.fence.into(), results.to_string().into()]).await?;
+            transaction
+                .execute(
+                    sql,
+                    vec![
+                        held.run.to_string().into(),
+                        held.fence.into(),
+                        results.to_string().into(),
+                    ],
+                )
+                .await?;
         }
         insert_links(&mut transaction, progress.links).await?;
         transaction.commit().await
     }
 
-    /// Saves the plan that a run carries out: whoever takes the run over goes on with what is left of it.
+    /// Saves the plan that a run carries out: whoever takes the run over goes on with what is left
+    /// of it.
     pub async fn save_plan(&self, held: Held, plan: &Plan) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "save the plan of a run").await?;
         let sql = "UPDATE runs SET plan = $1 WHERE id = $2 AND fence = $3 AND state = 'running' RETURNING id";
@@ -80,8 +99,14 @@ impl Store {
     }
 
     /// Deletes the links of some objects of a deal, all or none.
-    pub async fn delete_links(&self, held: Held, root: &SalesforceId, objects: &[ObjectKey]) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin(Access::Write, "delete links of a record").await?;
+    pub async fn delete_links(
+        &self,
+        held: Held,
+        root: &SalesforceId,
+        objects: &[ObjectKey],
+    ) -> Result<(), StoreError> {
+        let mut transaction =
+            self.database.begin(Access::Write, "delete links of a record").await?;
         transaction.check_fence(held).await?;
         let sql = "DELETE FROM links WHERE root = $1 AND EXISTS (
                  SELECT 1 FROM {objects:$2}
@@ -93,9 +118,15 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Saves the end of a try, and in the same transaction begins the run that waits for the record, claimed by `next`; if that is `None`
-    /// it waits on for its turn among all. With `next_try_at` in the result the run stays to be tried again.
-    pub async fn end(&self, run: &ClaimedRun, ended: &EndedTry<'_>, next: Option<&Claimant>) -> Result<Option<ClaimedRun>, StoreError> {
+    /// Saves the end of a try, and in the same transaction begins the run that waits for the
+    /// record, claimed by `next`; if that is `None` it waits on for its turn among all. With
+    /// `next_try_at` in the result the run stays to be tried again.
+    pub async fn end(
+        &self,
+        run: &ClaimedRun,
+        ended: &EndedTry<'_>,
+        next: Option<&Claimant>,
+    ) -> Result<Option<ClaimedRun>, StoreError> {
         let operation = "save the end of a run";
         let result = ended.result;
         let state = if result.next_try_at.is_some() { RunState::Retrying } else { RunState::Ended };
@@ -103,8 +134,9 @@ impl Store {
                  tries = $9, callouts = $10, attention = $14, lease_until_ms = 0, plan = CASE WHEN $3 = 'ended' THEN NULL ELSE plan END
              WHERE id = $1 AND fence = $2 AND state = 'running'
              RETURNING id";
-        // A statement sees what was committed before it began: this one also who was admitted to wait while the first one had to wait
-        // for that. It begins a run only if this one has ended under this claim, now or by the same message before.
+        // A statement sees what was committed before it began: this one also who was admitted to
+        // wait while the first one had to wait for that. It begins a run only if this one has ended
+        // under this claim, now or by the same message before.
         let begin_next = "UPDATE runs SET state = 'running', owner = $11, fence = fence + 1,
                  started_at_ms = CASE WHEN requested_at_ms > $4 THEN requested_at_ms ELSE $4 END,
                  lease_until_ms = {now} + $12
@@ -128,7 +160,9 @@ impl Store {
             next.map(|claimant| claimant.owner.clone()).into(),
             next.map_or(0, Claimant::lease_ms).into(),
             run.parent_record_id.as_str().into(),
-            (!result.attention.is_empty()).then(|| format!(" {} ", result.attention.join(" "))).into(),
+            (!result.attention.is_empty())
+                .then(|| format!(" {} ", result.attention.join(" ")))
+                .into(),
         ];
         let rows = self.database.write_at_once(operation, &[end, begin_next], values).await?;
         match rows.as_slice() {
@@ -157,16 +191,26 @@ impl Store {
         let sql = "UPDATE runs SET lease_until_ms = {now} + $1
              WHERE parent_record_id = $2 AND state = 'running' AND dry_run = 0 AND owner = $3 AND fence = 1 AND started_at_ms >= $4
              RETURNING *";
-        let values =
-            vec![claimant.lease_ms().into(), run.parent_record_id.as_str().into(), claimant.owner.as_str().into(), ended.ended_at.into()];
+        let values = vec![
+            claimant.lease_ms().into(),
+            run.parent_record_id.as_str().into(),
+            claimant.owner.as_str().into(),
+            ended.ended_at.into(),
+        ];
         let rows = self.database.write_at_once(operation, &[sql], values).await?;
         rows.first().map(|row| claimed(row, operation)).transpose()
     }
 }
 
 impl Transaction {
-    /// Begins what a holder writes with an UPDATE that checks the claim: id and fence are its last two parameters. Stops on 0 rows.
-    async fn fenced(&mut self, held: Held, sql: &'static str, mut values: Vec<Value>) -> Result<Row, StoreError> {
+    /// Begins what a holder writes with an UPDATE that checks the claim: id and fence are its last
+    /// two parameters. Stops on 0 rows.
+    async fn fenced(
+        &mut self,
+        held: Held,
+        sql: &'static str,
+        mut values: Vec<Value>,
+    ) -> Result<Row, StoreError> {
         values.extend([held.run.to_string().into(), held.fence.into()]);
         let row = self.fetch(sql, values).await?.pop();
         row.ok_or(StoreError::ClaimLost(held.run))

@@ -35,8 +35,13 @@ pub(super) async fn postgres_database() -> String {
 /// The database as it is, without migrations.
 pub(super) async fn unmigrated(url: &str) -> Database {
     let engine = if url.starts_with("sqlite:") {
-        let connections = Connections::new(SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap());
-        Engine::Sqlite { writer: connections.clone(), unsynced: connections.clone(), readers: connections }
+        let connections =
+            Connections::new(SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap());
+        Engine::Sqlite {
+            writer: connections.clone(),
+            unsynced: connections.clone(),
+            readers: connections,
+        }
     } else {
         Engine::Postgres(Connections::new(PgPool::connect(url).await.unwrap()))
     };
@@ -47,8 +52,12 @@ pub(super) async fn unmigrated(url: &str) -> Database {
 pub(super) async fn migrate(url: &str, version: i64) {
     let database = unmigrated(url).await;
     match &database.engine {
-        Engine::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run_to(version, &mut *writer.lend().await.unwrap()).await.unwrap(),
-        Engine::Postgres(_) => migrate_postgres(&database, &POSTGRES_MIGRATIONS, version).await.unwrap(),
+        Engine::Sqlite { writer, .. } => {
+            SQLITE_MIGRATIONS.run_to(version, &mut *writer.lend().await.unwrap()).await.unwrap()
+        }
+        Engine::Postgres(_) => {
+            migrate_postgres(&database, &POSTGRES_MIGRATIONS, version).await.unwrap()
+        }
     }
     database.close().await;
 }

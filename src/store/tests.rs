@@ -126,7 +126,13 @@ fn m3ter(text: &str) -> M3terId {
 }
 
 fn link(kind: EntityKind, m3ter_id: &str, relation: LinkRelation) -> Link {
-    Link { root: record(ROOT), object: object(kind), m3ter_id: m3ter(m3ter_id), relation, source_key: None }
+    Link {
+        root: record(ROOT),
+        object: object(kind),
+        m3ter_id: m3ter(m3ter_id),
+        relation,
+        source_key: None,
+    }
 }
 
 fn instant(ms: i64) -> Timestamp {
@@ -166,9 +172,16 @@ async fn save_links(store: &Store, links: &[Link]) {
     store.save_progress(held, &Progress { links, ..Progress::default() }).await.unwrap();
 }
 
-async fn end(store: &Store, held: Held, result: &SyncResult, next: Option<&Claimant>) -> Result<Option<ClaimedRun>, StoreError> {
+async fn end(
+    store: &Store,
+    held: Held,
+    result: &SyncResult,
+    next: Option<&Claimant>,
+) -> Result<Option<ClaimedRun>, StoreError> {
     let run = ClaimedRun { held, ..ClaimedRun::first(&new_run()) };
-    store.end(&run, &EndedTry { result, tries: &[], callouts: &[], ended_at: instant(800) }, next).await
+    store
+        .end(&run, &EndedTry { result, tries: &[], callouts: &[], ended_at: instant(800) }, next)
+        .await
 }
 
 fn attempt(ms: i64) -> CommitmentAttempt {
@@ -177,7 +190,8 @@ fn attempt(ms: i64) -> CommitmentAttempt {
         root: record(ROOT),
         account_id: m3ter(M3TER_ID),
         contract_id: Some(m3ter(OTHER_M3TER_ID)),
-        body: serde_json::from_str(r#"{"amount":12000.00000000000000001,"currency":"EUR"}"#).unwrap(),
+        body: serde_json::from_str(r#"{"amount":12000.00000000000000001,"currency":"EUR"}"#)
+            .unwrap(),
         attempted_at: instant(ms),
     }
 }
@@ -189,8 +203,11 @@ async fn state_of(store: &Store, run: SyncRunId) -> String {
 async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
     let store = home.store().await;
     let run = new_run();
-    let Admission::Claimed(claimed) = store.admit(&run, &process()).await.unwrap() else { panic!("nothing is in its way") };
-    let created = ObjectResult::new(&object(EntityKind::Plan), Action::Created, "m3ter Identifier: x");
+    let Admission::Claimed(claimed) = store.admit(&run, &process()).await.unwrap() else {
+        panic!("nothing is in its way")
+    };
+    let created =
+        ObjectResult::new(&object(EntityKind::Plan), Action::Created, "m3ter Identifier: x");
     let callout = RunCallout {
         vendor: "m3ter".to_owned(),
         operation: "PostPlan".to_owned(),
@@ -201,14 +218,22 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
         elapsed_ms: 20,
     };
     let results = [(3, created.clone())];
-    let progress = Progress { results: &results, links: &[], callouts: std::slice::from_ref(&callout) };
+    let progress =
+        Progress { results: &results, links: &[], callouts: std::slice::from_ref(&callout) };
     store.save_progress(claimed.held, &progress).await.unwrap();
     store.save_progress(claimed.held, &progress).await.unwrap();
     let so_far = store.load_run(run.id).await.unwrap().unwrap();
-    assert_eq!((so_far.state, so_far.started_at, so_far.ended_at), (RunState::Running, Some(instant(0)), None));
-    assert_eq!((so_far.object_results, so_far.callouts), (Some(vec![created.clone()]), Some(vec![callout.clone()])));
+    assert_eq!(
+        (so_far.state, so_far.started_at, so_far.ended_at),
+        (RunState::Running, Some(instant(0)), None)
+    );
+    assert_eq!(
+        (so_far.object_results, so_far.callouts),
+        (Some(vec![created.clone()]), Some(vec![callout.clone()]))
+    );
 
-    let failure = Failure { code: ErrorCode::M3terUnavailable, reason: "m3ter did not answer".to_owned() };
+    let failure =
+        Failure { code: ErrorCode::M3terUnavailable, reason: "m3ter did not answer".to_owned() };
     let result = SyncResult::failed(&failure, vec![created], Vec::new());
     let only = RunTry {
         started_at: instant(0),
@@ -217,12 +242,26 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
         error_code: result.error_code.clone(),
         message: result.message.clone(),
     };
-    let ended = EndedTry { result: &result, tries: std::slice::from_ref(&only), callouts: &[callout], ended_at: instant(800) };
+    let ended = EndedTry {
+        result: &result,
+        tries: std::slice::from_ref(&only),
+        callouts: &[callout],
+        ended_at: instant(800),
+    };
     assert_eq!(store.end(&claimed, &ended, None).await.unwrap(), None);
     let run = store.load_run(run.id).await.unwrap().unwrap();
-    assert_eq!((run.state, run.ended_at, run.tries), (RunState::Ended, Some(instant(800)), vec![only]));
-    assert_eq!((run.sync_status.as_deref(), run.error_code.as_deref()), (Some("Failed"), Some("M3TER_UNAVAILABLE")));
-    assert_eq!((run.object_results.as_ref(), run.result.as_ref()), (Some(&result.object_results), Some(&result)));
+    assert_eq!(
+        (run.state, run.ended_at, run.tries),
+        (RunState::Ended, Some(instant(800)), vec![only])
+    );
+    assert_eq!(
+        (run.sync_status.as_deref(), run.error_code.as_deref()),
+        (Some("Failed"), Some("M3TER_UNAVAILABLE"))
+    );
+    assert_eq!(
+        (run.object_results.as_ref(), run.result.as_ref()),
+        (Some(&result.object_results), Some(&result))
+    );
     assert!(store.load_run(new_run().id).await.unwrap().is_none());
 }
 
@@ -233,11 +272,17 @@ async fn links_are_replaced_by_object_and_deleted_by_object(home: Home) {
     let mut second_plan = plan.clone();
     second_plan.object.key = "usage".to_owned();
     save_links(&store, &[account_plan.clone(), second_plan.clone(), plan.clone()]).await;
-    assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), [plan.clone(), second_plan.clone(), account_plan.clone()]);
+    assert_eq!(
+        store.load_links(&record(ROOT)).await.unwrap(),
+        [plan.clone(), second_plan.clone(), account_plan.clone()]
+    );
 
     let referred = link(EntityKind::Plan, OTHER_M3TER_ID, LinkRelation::Referred);
     save_links(&store, std::slice::from_ref(&referred)).await;
-    assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), [referred, second_plan.clone(), account_plan]);
+    assert_eq!(
+        store.load_links(&record(ROOT)).await.unwrap(),
+        [referred, second_plan.clone(), account_plan]
+    );
 
     let objects = [object(EntityKind::Plan), object(EntityKind::AccountPlan)];
     store.delete_links(held_run(&store).await, &record(ROOT), &objects).await.unwrap();
@@ -251,7 +296,10 @@ async fn owners_are_found_in_any_deal_and_referring_deals_are_not_owners(home: H
     let elsewhere = Link { root: record("006S900000795MNIAY"), ..owned.clone() };
     let referred = link(EntityKind::Contract, OTHER_M3TER_ID, LinkRelation::Referred);
     save_links(&store, &[owned.clone(), elsewhere.clone(), referred]).await;
-    assert_eq!(store.load_owners(&[m3ter(M3TER_ID), m3ter(OTHER_M3TER_ID)]).await.unwrap(), [owned, elsewhere]);
+    assert_eq!(
+        store.load_owners(&[m3ter(M3TER_ID), m3ter(OTHER_M3TER_ID)]).await.unwrap(),
+        [owned, elsewhere]
+    );
     assert_eq!(store.load_owners(&[]).await.unwrap(), []);
 }
 
@@ -281,7 +329,10 @@ async fn two_processes_write_at_the_same_time_and_nothing_is_lost(home: Home) {
             let held = held_run(&store).await;
             let mut link = link(EntityKind::Plan, M3TER_ID, LinkRelation::Owned);
             link.object.key = number.to_string();
-            store.save_progress(held, &Progress { links: &[link], ..Progress::default() }).await.unwrap();
+            store
+                .save_progress(held, &Progress { links: &[link], ..Progress::default() })
+                .await
+                .unwrap();
             assert!(!store.load_links(&record(ROOT)).await.unwrap().is_empty());
             end(&store, held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
         });
@@ -290,7 +341,11 @@ async fn two_processes_write_at_the_same_time_and_nothing_is_lost(home: Home) {
         writer.unwrap();
     }
     assert_eq!(here.load_links(&record(ROOT)).await.unwrap().len(), 60);
-    assert_eq!(rows(&there, "SELECT count(*) AS ended FROM runs WHERE state = 'ended'").await[0].integer("ended"), 60);
+    assert_eq!(
+        rows(&there, "SELECT count(*) AS ended FROM runs WHERE state = 'ended'").await[0]
+            .integer("ended"),
+        60
+    );
 }
 
 async fn two_processes_start_on_one_empty_database(home: Home) {
@@ -315,15 +370,28 @@ async fn a_database_of_an_older_migration_is_brought_up_to_date_and_keeps_its_ro
     let old = testing::unmigrated(&home.url()).await;
     let sql = "INSERT INTO runs (id, parent_record_id, dry_run, state, started_at_ms) VALUES ($1, $2, $3, $4, 0)";
     let mut runs = Vec::new();
-    for (state, dry_run) in [("ended", false), ("interrupted", false), ("running", false), ("running", false), ("running", true)] {
+    for (state, dry_run) in [
+        ("ended", false),
+        ("interrupted", false),
+        ("running", false),
+        ("running", false),
+        ("running", true),
+    ] {
         let id = SyncRunId(Uuid::now_v7());
-        old.execute("insert", sql, vec![id.to_string().into(), ROOT.into(), dry_run.into(), state.into()]).await.unwrap();
+        old.execute(
+            "insert",
+            sql,
+            vec![id.to_string().into(), ROOT.into(), dry_run.into(), state.into()],
+        )
+        .await
+        .unwrap();
         runs.push(id);
     }
     old.close().await;
 
     let store = home.store().await;
-    // Earlier versions let several runs of a record be under way when they stopped: the latest goes on.
+    // Earlier versions let several runs of a record be under way when they stopped: the latest goes
+    // on.
     let mut states = Vec::new();
     for run in &runs {
         states.push(state_of(&store, *run).await);
@@ -341,14 +409,18 @@ async fn a_database_of_each_older_version_opens_and_knows_its_links_and_runs(hom
         testing::migrate(&home.url(), version).await;
         let old = testing::unmigrated(&home.url()).await;
         let sql = "INSERT INTO links (root, row, kind, key, m3ter_id, relation) VALUES ($1, $2, 'Account', $3, $4, 'owned')";
-        let values = vec![ROOT.into(), LINE.into(), format!("{version:02}").into(), M3TER_ID.into()];
+        let values =
+            vec![ROOT.into(), LINE.into(), format!("{version:02}").into(), M3TER_ID.into()];
         old.execute("insert", sql, values).await.unwrap();
         old.close().await;
     }
     let store = home.store().await;
     let links = store.load_links_of_row(EntityKind::Account, &record(LINE)).await.unwrap();
     let keys: Vec<String> = links.iter().map(|link| link.object.key.clone()).collect();
-    assert_eq!(keys, (2..=testing::last_migration()).map(|version| format!("{version:02}")).collect::<Vec<_>>());
+    assert_eq!(
+        keys,
+        (2..=testing::last_migration()).map(|version| format!("{version:02}")).collect::<Vec<_>>()
+    );
     held_run(&store).await;
 }
 
@@ -356,14 +428,23 @@ async fn the_objects_of_a_row_are_found_by_an_index(home: Home) {
     let store = home.store().await;
     let mut transaction = store.database.begin(Access::Read, "explain").await.unwrap();
     let (sql, column) = match &store.database.engine {
-        Engine::Sqlite { .. } => ("EXPLAIN QUERY PLAN SELECT root FROM links WHERE row = 'r' AND kind = 'Account'", "detail"),
+        Engine::Sqlite { .. } => (
+            "EXPLAIN QUERY PLAN SELECT root FROM links WHERE row = 'r' AND kind = 'Account'",
+            "detail",
+        ),
         Engine::Postgres(_) => {
             // An empty table is read faster without any index.
             transaction.run_plain("SET LOCAL enable_seqscan = off").await.unwrap();
             ("EXPLAIN SELECT root FROM links WHERE row = 'r' AND kind = 'Account'", "QUERY PLAN")
         }
     };
-    let plan: Vec<String> = transaction.fetch(sql, Vec::new()).await.unwrap().iter().map(|row| row.text(column)).collect();
+    let plan: Vec<String> = transaction
+        .fetch(sql, Vec::new())
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.text(column))
+        .collect();
     assert!(plan.iter().any(|step| step.contains("links_row")), "{plan:?}");
 }
 
@@ -398,16 +479,34 @@ async fn writing_is_durable_and_the_log_is_written_ahead() {
 
 #[tokio::test]
 async fn a_url_that_cannot_be_used_is_refused_with_what_to_do() {
-    for url in ["postgres://me:secret@localhost:nine/x", "postgres://me:secret@localhost/x?sslmode=perhaps"] {
-        assert_eq!(opening_fails_with(url).await, "`DATABASE_URL` is not a valid URL of a database", "{url}");
+    for url in [
+        "postgres://me:secret@localhost:nine/x",
+        "postgres://me:secret@localhost/x?sslmode=perhaps",
+    ] {
+        assert_eq!(
+            opening_fails_with(url).await,
+            "`DATABASE_URL` is not a valid URL of a database",
+            "{url}"
+        );
     }
     for url in ["mysql://me:secret@localhost/x", "sync.db", ""] {
-        assert!(opening_fails_with(url).await.starts_with("`DATABASE_URL` must begin with `sqlite:` or `postgres:`"), "{url}");
+        assert!(
+            opening_fails_with(url)
+                .await
+                .starts_with("`DATABASE_URL` must begin with `sqlite:` or `postgres:`"),
+            "{url}"
+        );
     }
     for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite://x.db?mode=memory"] {
-        assert!(opening_fails_with(url).await.starts_with("`DATABASE_URL` must name a file"), "{url}");
+        assert!(
+            opening_fails_with(url).await.starts_with("`DATABASE_URL` must name a file"),
+            "{url}"
+        );
     }
-    assert_eq!(opening_fails_with("sqlite://x.db?cache=everything").await, "`DATABASE_URL` is not a valid URL of a database");
+    assert_eq!(
+        opening_fails_with("sqlite://x.db?cache=everything").await,
+        "`DATABASE_URL` is not a valid URL of a database"
+    );
 }
 
 #[tokio::test]
@@ -415,7 +514,10 @@ async fn a_missing_directory_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("not-there");
     let message = opening_fails_with(&url(&missing.join("new.db"))).await;
-    assert_eq!(message, format!("the directory `{}` of the database file does not exist", missing.display()));
+    assert_eq!(
+        message,
+        format!("the directory `{}` of the database file does not exist", missing.display())
+    );
 }
 
 #[tokio::test]
@@ -424,9 +526,14 @@ async fn a_file_that_is_not_a_database_is_left_alone() {
     let path = directory.path().join("notes.txt");
     let notes = "Dear diary, ".repeat(500);
     std::fs::write(&path, &notes).unwrap();
-    assert_eq!(opening_fails_with(&url(&path)).await, format!("`{}` is not a SQLite database", path.display()));
+    assert_eq!(
+        opening_fails_with(&url(&path)).await,
+        format!("`{}` is not a SQLite database", path.display())
+    );
     assert_eq!(std::fs::read_to_string(&path).unwrap(), notes);
-    assert!(opening_fails_with(&url(directory.path())).await.starts_with("cannot open the database"));
+    assert!(
+        opening_fails_with(&url(directory.path())).await.starts_with("cannot open the database")
+    );
 }
 
 #[tokio::test]
@@ -441,7 +548,10 @@ async fn a_read_only_file_is_named_as_such() {
     std::fs::set_permissions(&path, permissions).unwrap();
     // File permissions do not stop the superuser; the mode does, with the same code from SQLite.
     let message = opening_fails_with(&format!("{}?mode=ro", url(&path))).await;
-    assert!(message.contains("is read-only; the file and its directory must be writable"), "{message}");
+    assert!(
+        message.contains("is read-only; the file and its directory must be writable"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -452,18 +562,27 @@ async fn a_full_disk_is_named_as_such_and_does_not_end_the_store() {
     let mut large = attempt(0);
     large.body = json!({ "description": "x".repeat(100_000) });
     let message = store.save_commitment_attempt(held, &large).await.unwrap_err().to_string();
-    assert!(message.starts_with("cannot save an attempt to create a Commitment: the disk of the database"), "{message}");
+    assert!(
+        message
+            .starts_with("cannot save an attempt to create a Commitment: the disk of the database"),
+        "{message}"
+    );
     limit_pages(&store, "PRAGMA max_page_count = 1000000").await;
     store.save_commitment_attempt(held, &large).await.unwrap();
 }
 
 async fn limit_pages(store: &Store, pragma: &'static str) {
-    let Engine::Sqlite { writer, .. } = &store.database.engine else { unreachable!("the store is a file") };
+    let Engine::Sqlite { writer, .. } = &store.database.engine else {
+        unreachable!("the store is a file")
+    };
     query(pragma).execute(&mut *writer.lend().await.unwrap()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_not_available() {
     let message = opening_fails_with("postgres://me:secret@127.0.0.1:1/billing").await;
-    assert_eq!(message, "cannot open the database: the database `127.0.0.1:1/billing` is not available");
+    assert_eq!(
+        message,
+        "cannot open the database: the database `127.0.0.1:1/billing` is not available"
+    );
 }

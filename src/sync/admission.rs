@@ -1,4 +1,5 @@
-//! The admission of a request: its run begins at once, waits for its turn, or joins one that does the same and has not begun.
+//! The admission of a request: its run begins at once, waits for its turn, or joins one that does
+//! the same and has not begun.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +37,8 @@ pub struct RunRequest {
     pub requested_by: Option<String>,
     /// The Salesforce user as whom it is asked, if the request says so.
     pub salesforce_user: Option<SalesforceId>,
-    /// How long whoever asks waits for the answer: until then the run goes before those that nobody waits for. Zero: not at all.
+    /// How long whoever asks waits for the answer: until then the run goes before those that nobody
+    /// waits for. Zero: not at all.
     pub waits: Duration,
 }
 
@@ -61,7 +63,8 @@ impl RunRequest {
 pub struct StartedRun {
     /// The run's id; that of another request's run if this one shares it.
     pub id: SyncRunId,
-    /// Holds the result once the run has ended. It closes without one only if the process ends; the run goes on elsewhere then.
+    /// Holds the result once the run has ended. It closes without one only if the process ends; the
+    /// run goes on elsewhere then.
     pub ended: watch::Receiver<Option<Arc<SyncResult>>>,
     /// Whether its record will say by itself how the run ended, as far as is known now.
     pub tells_record: bool,
@@ -84,7 +87,8 @@ pub enum StartError {
 }
 
 impl Syncs {
-    /// Records a run and begins it, at once or in its turn, or joins one that does the same and has not begun.
+    /// Records a run and begins it, at once or in its turn, or joins one that does the same and has
+    /// not begun.
     pub async fn start(&self, request: RunRequest) -> Result<StartedRun, StartError> {
         if self.is_stopping() {
             return Err(StartError::ShuttingDown);
@@ -99,27 +103,33 @@ impl Syncs {
             expected_plan: request.expected_plan,
             dry_run: request.mode == SyncMode::DryRun,
             requested_at,
-            awaited_until: Some(request.waits).filter(|waits| !waits.is_zero()).and_then(|waits| requested_at.checked_add(waits).ok()),
+            awaited_until: Some(request.waits)
+                .filter(|waits| !waits.is_zero())
+                .and_then(|waits| requested_at.checked_add(waits).ok()),
             replay_of: request.replay_of,
             requested_by: request.requested_by,
             salesforce_user: request.salesforce_user,
             trace,
         };
         // Nobody closes it.
-        let Ok(_admitting) = self.shared.admitting.acquire().await else { return Err(StartError::ShuttingDown) };
+        let Ok(_admitting) = self.shared.admitting.acquire().await else {
+            return Err(StartError::ShuttingDown);
+        };
         // In a task: a caller that hangs up now does not leave a run behind that nobody works on.
         let starting = self.shared.tasks.spawn(async move { shared.admit(run).await });
         starting.await.unwrap_or(Err(StartError::ShuttingDown))
     }
 }
 
-/// How many runs are recorded at one moment: thousands of requests that come at once would each hold what recording one takes.
+/// How many runs are recorded at one moment: thousands of requests that come at once would each
+/// hold what recording one takes.
 pub(super) const ADMITTED_AT_ONCE: usize = 64;
 
 /// What two dry runs have in common that may be one: record, kind and parameters.
 type DryRunKey = (SalesforceId, &'static str, String);
 
-/// Dry runs of this process that are being recorded: whoever asks for the same meanwhile has their answer, because none has begun to read.
+/// Dry runs of this process that are being recorded: whoever asks for the same meanwhile has their
+/// answer, because none has begun to read.
 #[derive(Default)]
 pub(super) struct DryRuns(Mutex<HashMap<DryRunKey, watch::Receiver<Option<Shareable>>>>);
 
@@ -139,9 +149,14 @@ struct Leader<'a> {
 }
 
 impl DryRuns {
-    /// Whose run is to be waited for; or, where nobody has asked for the same, the right to be waited for.
+    /// Whose run is to be waited for; or, where nobody has asked for the same, the right to be
+    /// waited for.
     fn lead_or_join(&self, run: &NewRun) -> Result<Leader<'_>, watch::Receiver<Option<Shareable>>> {
-        let key = (run.parent_record_id.clone(), run.task.kind(), run.task.parameters(run.expected_plan.as_ref()));
+        let key = (
+            run.parent_record_id.clone(),
+            run.task.kind(),
+            run.task.parameters(run.expected_plan.as_ref()),
+        );
         let mut dry_runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(leading) = dry_runs.get(&key) {
             return Err(leading.clone());
@@ -173,7 +188,11 @@ impl Shared {
             Some(Ok(leader)) => Some(leader),
             Some(Err(mut leading)) => {
                 // Where that one could not be recorded, this one is tried by itself.
-                let shareable = leading.wait_for(Option::is_some).await.ok().and_then(|shareable| shareable.clone());
+                let shareable = leading
+                    .wait_for(Option::is_some)
+                    .await
+                    .ok()
+                    .and_then(|shareable| shareable.clone());
                 match shareable {
                     Some(shareable) => return self.share(shareable, &run).await,
                     None => None,
@@ -196,8 +215,11 @@ impl Shared {
                 return Err(StartError::QueueFull(full));
             }
         };
-        let tells_record = run.task == RunTask::Sync && !run.dry_run && self.knowledge.keeps_status(&run.parent_record_id);
-        let mut started = StartedRun { id, ended: self.waiting.for_answer(id), tells_record, is_paused: false };
+        let tells_record = run.task == RunTask::Sync
+            && !run.dry_run
+            && self.knowledge.keeps_status(&run.parent_record_id);
+        let mut started =
+            StartedRun { id, ended: self.waiting.for_answer(id), tells_record, is_paused: false };
         if let Some(leader) = leader {
             leader.tell(&started, &run);
         }
@@ -206,12 +228,19 @@ impl Shared {
             self.begin(claimed, asked_at, slot);
             return Ok(started);
         }
-        started.is_paused = !run.dry_run && self.store.load_pause().await.map_err(StartError::Store)?.is_some();
+        started.is_paused =
+            !run.dry_run && self.store.load_pause().await.map_err(StartError::Store)?.is_some();
         Ok(started)
     }
 
-    /// A run that waits. A dry run waits for a slot alone: if whoever joins it has one, it begins now.
-    async fn begin_shared(self: &Arc<Self>, id: SyncRunId, run: &NewRun, slot: Option<Slot>) -> Option<(ClaimedRun, Slot)> {
+    /// A run that waits. A dry run waits for a slot alone: if whoever joins it has one, it begins
+    /// now.
+    async fn begin_shared(
+        self: &Arc<Self>,
+        id: SyncRunId,
+        run: &NewRun,
+        slot: Option<Slot>,
+    ) -> Option<(ClaimedRun, Slot)> {
         let Some(slot) = slot else {
             let class = if run.awaited_until.is_some() { Class::Awaited } else { Class::Accepted };
             self.slots.queued(class, &run.requested_by.as_deref().map(Arc::from));
@@ -221,13 +250,20 @@ impl Shared {
             return None;
         }
         // If that fails it has its turn later.
-        let claimed = self.store.claim_waiting(id, now(), self.claims.claimant()).await.ok().flatten();
+        let claimed =
+            self.store.claim_waiting(id, now(), self.claims.claimant()).await.ok().flatten();
         claimed.map(|claimed| (claimed, slot))
     }
 
     /// The answer of another request's run, which has not begun.
-    async fn share(&self, Shareable { run, requested_by, is_awaited }: Shareable, new: &NewRun) -> Result<StartedRun, StartError> {
-        let is_known = requested_by == new.requested_by && new.salesforce_user.is_none() && (is_awaited || new.awaited_until.is_none());
+    async fn share(
+        &self,
+        Shareable { run, requested_by, is_awaited }: Shareable,
+        new: &NewRun,
+    ) -> Result<StartedRun, StartError> {
+        let is_known = requested_by == new.requested_by
+            && new.salesforce_user.is_none()
+            && (is_awaited || new.awaited_until.is_none());
         if !is_known {
             self.store.join(run.id, new).await.map_err(StartError::Store)?;
         }

@@ -1,14 +1,17 @@
 //! Step 5 of a sync: the changeset is applied, as parallel as the dependencies allow.
 //!
-//! Every change runs at once and waits on the board for the objects that it refers to. What m3ter has already is on the board from
-//! the start, so that only a create makes its dependants wait, an update does not.
+//! Every change runs at once and waits on the board for the objects that it refers to. What m3ter
+//! has already is on the board from the start, so that only a create makes its dependants wait, an
+//! update does not.
 
 use std::collections::HashMap;
 
 use futures::future::join_all;
 use tokio::sync::{Semaphore, watch};
 
-use crate::changeset::{Absence, Availability, Change, Changeset, KnownIds, Step, flagged, invalid, not_attempted};
+use crate::changeset::{
+    Absence, Availability, Change, Changeset, KnownIds, Step, flagged, invalid, not_attempted,
+};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
@@ -24,8 +27,9 @@ pub(super) struct Applied {
     pub(super) failure: Option<Failure>,
 }
 
-/// Changes that are written at the same time: more than m3ter's limit lets through in a second, so that nobody waits for a place, and
-/// few enough that a deal of hundreds of lines does not hold the requests of all of them in memory.
+/// Changes that are written at the same time: more than m3ter's limit lets through in a second, so
+/// that nobody waits for a place, and few enough that a deal of hundreds of lines does not hold the
+/// requests of all of them in memory.
 const WRITTEN_AT_ONCE: usize = 64;
 
 /// Where changes find the objects that they refer to, and a place for their own requests.
@@ -37,8 +41,13 @@ struct Board {
 }
 
 /// Applies all changes; the outcomes come in their order.
-pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>, recorder: &Recorder<'_>) -> Vec<Applied> {
-    let object = |change: &Change| (change.desired.key.clone(), watch::Sender::new(change.availability()));
+pub(super) async fn apply(
+    changeset: &Changeset,
+    writer: &Writer<'_>,
+    recorder: &Recorder<'_>,
+) -> Vec<Applied> {
+    let object =
+        |change: &Change| (change.desired.key.clone(), watch::Sender::new(change.availability()));
     let awaited = changeset.makes_room.values().flatten();
     let board = Board {
         objects: changeset.changes.iter().map(object).collect(),
@@ -73,20 +82,30 @@ async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Appli
     let mut applied = match &change.step {
         Step::Unchanged { id } => done(key, Action::Unchanged, id.clone()),
         Step::Flagged { existing } => without_write(flagged(key), existing.as_ref()),
-        Step::Kept { id, finding } => without_write(invalid(key, std::slice::from_ref(finding)), Some(id)),
-        Step::Invalid { findings, existing } => without_write(invalid(key, findings), existing.as_ref()),
-        Step::Create { .. } | Step::Update { .. } | Step::Supersede { .. } => match board.arrivals(change).await {
-            Err((kind, absence)) => Applied { result: not_attempted(key, kind, absence), id: None, failure: None },
-            Ok(known) => match board.write(writer, change, &known).await {
-                Written::Done { id, action, warnings } => {
-                    let mut applied = done(key, action, id);
-                    applied.result.warnings = warnings;
-                    applied
+        Step::Kept { id, finding } => {
+            without_write(invalid(key, std::slice::from_ref(finding)), Some(id))
+        }
+        Step::Invalid { findings, existing } => {
+            without_write(invalid(key, findings), existing.as_ref())
+        }
+        Step::Create { .. } | Step::Update { .. } | Step::Supersede { .. } => {
+            match board.arrivals(change).await {
+                Err((kind, absence)) => {
+                    Applied { result: not_attempted(key, kind, absence), id: None, failure: None }
                 }
-                Written::Refused(finding) => Applied { result: invalid(key, &[finding]), id: None, failure: None },
-                Written::Unsettled(failure) => unsettled(key, failure),
-            },
-        },
+                Ok(known) => match board.write(writer, change, &known).await {
+                    Written::Done { id, action, warnings } => {
+                        let mut applied = done(key, action, id);
+                        applied.result.warnings = warnings;
+                        applied
+                    }
+                    Written::Refused(finding) => {
+                        Applied { result: invalid(key, &[finding]), id: None, failure: None }
+                    }
+                    Written::Unsettled(failure) => unsettled(key, failure),
+                },
+            }
+        }
     };
     let mut warnings = change.warnings.clone();
     warnings.append(&mut applied.result.warnings);
@@ -113,9 +132,12 @@ impl Board {
     async fn arrivals(&self, change: &Change) -> Result<KnownIds, (EntityKind, Absence)> {
         let mut known = KnownIds::new();
         for key in change.desired.dependencies() {
-            let Some(sender) = self.objects.get(key) else { return Err((key.kind, Absence::Failed)) };
+            let Some(sender) = self.objects.get(key) else {
+                return Err((key.kind, Absence::Failed));
+            };
             let mut receiver = sender.subscribe();
-            let availability = receiver.wait_for(|availability| *availability != Availability::ToCome).await;
+            let availability =
+                receiver.wait_for(|availability| *availability != Availability::ToCome).await;
             match availability.as_deref() {
                 Ok(Availability::There(id)) => known.insert(key.clone(), id.clone()),
                 Ok(Availability::Absent(absence)) => return Err((key.kind, *absence)),
@@ -140,10 +162,17 @@ fn without_write(mut result: ObjectResult, existing: Option<&M3terId>) -> Applie
 fn unsettled(key: &ObjectKey, failure: Failure) -> Applied {
     if failure.code == ErrorCode::PlanChanged {
         let remedy = "Ask for a new plan with a dry run, and send it if its changes are right";
-        let finding = Finding::new(FindingCode::PlanChanged, "Another change would be written than the one that was approved", remedy);
+        let finding = Finding::new(
+            FindingCode::PlanChanged,
+            "Another change would be written than the one that was approved",
+            remedy,
+        );
         return Applied { result: invalid(key, &[finding]), id: None, failure: Some(failure) };
     }
-    let finding =
-        Finding::new(FindingCode::OutcomeUnknown, failure.reason.clone(), "Sync again: what was done is found and nothing is made twice");
+    let finding = Finding::new(
+        FindingCode::OutcomeUnknown,
+        failure.reason.clone(),
+        "Sync again: what was done is found and nothing is made twice",
+    );
     Applied { result: invalid(key, &[finding]), id: None, failure: Some(failure) }
 }

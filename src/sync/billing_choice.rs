@@ -1,6 +1,8 @@
-//! How Commitments are billed is for somebody to say: as long as nobody has, none is made or changed.
+//! How Commitments are billed is for somebody to say: as long as nobody has, none is made or
+//! changed.
 //!
-//! An installation that has made Commitments before that was asked for goes on as it did: recorded as paid, with a warning.
+//! An installation that has made Commitments before that was asked for goes on as it did: recorded
+//! as paid, with a warning.
 
 use crate::changeset::{Changeset, Step};
 use crate::domain::desired::DesiredObject;
@@ -26,20 +28,29 @@ impl Walk<'_> {
         let mut guessed: Vec<_> = changeset
             .changes
             .iter_mut()
-            .filter(|change| change.desired.kind() == EntityKind::Commitment && is_written(&change.step) && is_guessed(&change.desired))
+            .filter(|change| {
+                change.desired.kind() == EntityKind::Commitment
+                    && is_written(&change.step)
+                    && is_guessed(&change.desired)
+            })
             .collect();
         if guessed.is_empty() {
             return Ok(());
         }
         let prefix = self.root.key_prefix();
-        let has_made = patience.with(|| self.store.has_made_commitments(Some(prefix))).await.map_err(|error| failure::of_store(&error))?;
+        let has_made = patience
+            .with(|| self.store.has_made_commitments(Some(prefix)))
+            .await
+            .map_err(|error| failure::of_store(&error))?;
         if has_made {
             return Ok(());
         }
         for change in &mut guessed {
             let findings = vec![not_stated(&change.desired, mapping)];
             change.step = Step::Invalid { findings, existing: change.step.known_id().cloned() };
-            change.warnings.retain(|warning| warning.attention != Some(Attention::CommitmentBillingNotStated));
+            change
+                .warnings
+                .retain(|warning| warning.attention != Some(Attention::CommitmentBillingNotStated));
         }
         Ok(())
     }
@@ -47,7 +58,10 @@ impl Walk<'_> {
 
 /// Whether the way it is paid is nobody's word.
 fn is_guessed(desired: &DesiredObject) -> bool {
-    desired.warnings.iter().any(|warning| warning.attention == Some(Attention::CommitmentBillingNotStated))
+    desired
+        .warnings
+        .iter()
+        .any(|warning| warning.attention == Some(Attention::CommitmentBillingNotStated))
 }
 
 fn not_stated(desired: &DesiredObject, mapping: &Mapping) -> Finding {

@@ -9,14 +9,24 @@ use crate::store::Store;
 use crate::sync::matching::load_owners;
 use crate::sync::patience::Patience;
 
-/// The finding about a refusal: m3ter's words as they are, and a remedy that names the blocker's owner.
-pub(super) async fn finding(store: &Store, desired: &DesiredObject, message: &str, patience: Patience) -> Result<Finding, Failure> {
+/// The finding about a refusal: m3ter's words as they are, and a remedy that names the blocker's
+/// owner.
+pub(super) async fn finding(
+    store: &Store,
+    desired: &DesiredObject,
+    message: &str,
+    patience: Patience,
+) -> Result<Finding, Failure> {
     let blocker = match RefusalKind::of(message) {
-        RefusalKind::CommitmentOverlap { blocker } | RefusalKind::AccountPlanOverlap { blocker } => blocker,
+        RefusalKind::CommitmentOverlap { blocker }
+        | RefusalKind::AccountPlanOverlap { blocker } => blocker,
         RefusalKind::Other => {
             let remedy = match overlap::sources(desired.kind(), &named_by(message, desired)) {
                 Some(sources) => format!("Correct {sources}, then sync again"),
-                None => format!("Change what m3ter names in Salesforce or in the mapping of the {}, then sync again", desired.kind()),
+                None => format!(
+                    "Change what m3ter names in Salesforce or in the mapping of the {}, then sync again",
+                    desired.kind()
+                ),
             };
             return Ok(Finding::new(FindingCode::RefusedByM3ter, message, remedy));
         }
@@ -25,7 +35,8 @@ pub(super) async fn finding(store: &Store, desired: &DesiredObject, message: &st
     Ok(overlap::reported_one(desired, message, &blocker, owners.get(&blocker)))
 }
 
-/// The fields that m3ter's message names: the one that it begins with, or else all that stand in it as words of their own.
+/// The fields that m3ter's message names: the one that it begins with, or else all that stand in it
+/// as words of their own.
 fn named_by<'a>(message: &str, desired: &'a DesiredObject) -> Vec<&'a DesiredField> {
     let words: Vec<&str> = message.split(|c: char| !c.is_alphanumeric()).collect();
     let first = words.first().copied().unwrap_or_default();

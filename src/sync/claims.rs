@@ -36,7 +36,8 @@ impl Claims {
         &self.claimant
     }
 
-    /// Notes a run that this process has claimed; `asked_at` is when it asked for it, from where its lease counts.
+    /// Notes a run that this process has claimed; `asked_at` is when it asked for it, from where
+    /// its lease counts.
     pub(super) fn hold(&self, held: Held, asked_at: Instant) -> Lease {
         let lease = Lease::new(asked_at, self.claimant.lease);
         let mut state = self.state();

@@ -1,8 +1,10 @@
-//! One end dating as a walk: find the m3ter Account or Contract of the record, read what it has, end it, say what became of each.
+//! One end dating as a walk: find the m3ter Account or Contract of the record, read what it has,
+//! end it, say what became of each.
 //!
-//! m3ter's own calls do it, and their answer is believed only where it names an object: what it leaves out is read again. The call
-//! for a Contract is described as one about the Contract's Accounts; where such an Account has more of a kind than the Contract, the
-//! Contract's are ended one by one instead, so that nothing else ends.
+//! m3ter's own calls do it, and their answer is believed only where it names an object: what it
+//! leaves out is read again. The call for a Contract is described as one about the Contract's
+//! Accounts; where such an Account has more of a kind than the Contract, the Contract's are ended
+//! one by one instead, so that nothing else ends.
 
 mod memory;
 mod reach;
@@ -73,7 +75,11 @@ impl EndDating<'_> {
         };
         let mut result = match report.failures.first() {
             None => SyncResult::ended(report.results, report.warnings),
-            Some(failure) => SyncResult::failed(&failure::with_limit(failure, self.budget), report.results, report.warnings),
+            Some(failure) => SyncResult::failed(
+                &failure::with_limit(failure, self.budget),
+                report.results,
+                report.warnings,
+            ),
         };
         result.parent_record_id = Some(self.record.to_string());
         result.sync_run_id = Some(self.run.held.run.to_string());
@@ -83,11 +89,15 @@ impl EndDating<'_> {
     }
 
     async fn end(&self) -> Result<Report, Failure> {
-        if self.safety.end_date_needs_plan && self.mode == SyncMode::Apply && self.run.expected_plan.is_none() {
+        if self.safety.end_date_needs_plan
+            && self.mode == SyncMode::Apply
+            && self.run.expected_plan.is_none()
+        {
             let reason = "Nothing ends here without a plan; ask with `dryRun=true` first, and send its `planHash` as `expectedPlan`";
             return Err(Failure { code: ErrorCode::PlanRequired, reason: reason.to_owned() });
         }
-        let (target, organization) = tokio::join!(self.find_target(), self.knowledge.organization(self.budget));
+        let (target, organization) =
+            tokio::join!(self.find_target(), self.knowledge.organization(self.budget));
         let (target, organization) = (target?, organization?);
         let time_zone = target.time_zone.as_ref().unwrap_or(&organization.time_zone);
         let instant = self.order.end_date.instant(time_zone).ok_or_else(|| Failure {
@@ -96,9 +106,11 @@ impl EndDating<'_> {
         })?;
         let end = End::at(instant, organization.time_zone.clone());
         let (reach, ended) = self.fetch_reach(&target, &end).await?;
-        let (meant, spared): (Vec<Billed>, Vec<Billed>) = reach.into_iter().partition(|billed| billed.is_meant);
+        let (meant, spared): (Vec<Billed>, Vec<Billed>) =
+            reach.into_iter().partition(|billed| billed.is_meant);
         let links = self.links_of(meant.iter().chain(&ended)).await?;
-        let rows: BTreeMap<M3terId, SalesforceId> = links.iter().map(|link| (link.m3ter_id.clone(), link.object.row.clone())).collect();
+        let rows: BTreeMap<M3terId, SalesforceId> =
+            links.iter().map(|link| (link.m3ter_id.clone(), link.object.row.clone())).collect();
         let mut report = Report::default();
         let plan = self.plan(&meant, &end, &rows);
         if self.mode == SyncMode::Apply
@@ -123,7 +135,9 @@ impl EndDating<'_> {
         }
         if meant.is_empty() {
             let kinds: Vec<&str> = self.order.entities.iter().map(|entity| entity.word()).collect();
-            report.warnings.push(format!("Nothing runs beyond {instant} among {}", kinds.join(", ")).into());
+            report
+                .warnings
+                .push(format!("Nothing runs beyond {instant} among {}", kinds.join(", ")).into());
             return Ok(report);
         }
         if self.mode == SyncMode::DryRun {
@@ -162,9 +176,14 @@ impl EndDating<'_> {
             Some(_) => meant.iter().map(|billed| billed.entity).collect(),
             None => spared.iter().map(|billed| billed.entity).collect(),
         };
-        let by_call: Vec<&Billed> = meant.iter().filter(|billed| !singly.contains(&billed.entity)).collect();
-        let one_by_one: Vec<&Billed> = meant.iter().filter(|billed| singly.contains(&billed.entity)).collect();
-        let (called, ended) = tokio::join!(self.end_by_call(target, &by_call, end, report), self.end_singly(&one_by_one, end));
+        let by_call: Vec<&Billed> =
+            meant.iter().filter(|billed| !singly.contains(&billed.entity)).collect();
+        let one_by_one: Vec<&Billed> =
+            meant.iter().filter(|billed| singly.contains(&billed.entity)).collect();
+        let (called, ended) = tokio::join!(
+            self.end_by_call(target, &by_call, end, report),
+            self.end_singly(&one_by_one, end)
+        );
         let mut became: BTreeMap<M3terId, Became> = called;
         for (id, outcome) in ended {
             became.insert(id, outcome.unwrap_or_else(|failure| unsettled(failure, report)));
@@ -179,7 +198,13 @@ impl EndDating<'_> {
     }
 
     /// Ends by m3ter's call, and settles what its answer leaves open.
-    async fn end_by_call(&self, target: &Target, meant: &[&Billed], end: &End, report: &mut Report) -> BTreeMap<M3terId, Became> {
+    async fn end_by_call(
+        &self,
+        target: &Target,
+        meant: &[&Billed],
+        end: &End,
+        report: &mut Report,
+    ) -> BTreeMap<M3terId, Became> {
         let mut became = BTreeMap::new();
         let kinds: BTreeSet<BillingEntity> = meant.iter().map(|billed| billed.entity).collect();
         let kinds: Vec<BillingEntity> = kinds.into_iter().collect();
@@ -188,7 +213,10 @@ impl EndDating<'_> {
         }
         let m3ter = &self.knowledge.m3ter;
         let mut failure = None;
-        match m3ter.end_date(&target.owner, end.instant(), &kinds, self.order.children, self.budget).await {
+        match m3ter
+            .end_date(&target.owner, end.instant(), &kinds, self.order.children, self.budget)
+            .await
+        {
             Ok(answer) => {
                 let is_meant = |id: &M3terId| meant.iter().any(|billed| billed.object.id == *id);
                 for (entity, id) in pairs(&answer.updated) {
@@ -198,27 +226,52 @@ impl EndDating<'_> {
                     }
                 }
                 for (entity, id) in pairs(&answer.failed) {
-                    let message = if answer.message.is_empty() { "m3ter could not end it" } else { &answer.message };
+                    let message = if answer.message.is_empty() {
+                        "m3ter could not end it"
+                    } else {
+                        &answer.message
+                    };
                     became.insert(id.clone(), Became::Failed(message.to_owned()));
                     if !is_meant(id) {
-                        report.results.push(failed(entity, id, self.record, message, "See in m3ter what it is and end it there"));
+                        report.results.push(failed(
+                            entity,
+                            id,
+                            self.record,
+                            message,
+                            "See in m3ter what it is and end it there",
+                        ));
                     }
                 }
             }
             Err(error) if error.effect() == Effect::Refused => {
-                let message = error.refusal().map_or_else(|| error.reason(), |refusal| refusal.message.clone());
-                became.extend(meant.iter().map(|billed| (billed.object.id.clone(), Became::Failed(message.clone()))));
+                let message = error
+                    .refusal()
+                    .map_or_else(|| error.reason(), |refusal| refusal.message.clone());
+                became.extend(
+                    meant
+                        .iter()
+                        .map(|billed| (billed.object.id.clone(), Became::Failed(message.clone()))),
+                );
             }
             Err(error) => failure = Some(failure::of_callout(&error)),
         }
-        let open: Vec<&&Billed> = meant.iter().filter(|billed| !became.contains_key(&billed.object.id)).collect();
-        let looked = join_all(open.iter().map(|billed| m3ter.fetch_billing_entity(billed.entity, &billed.object.id, self.budget))).await;
+        let open: Vec<&&Billed> =
+            meant.iter().filter(|billed| !became.contains_key(&billed.object.id)).collect();
+        let looked = join_all(open.iter().map(|billed| {
+            m3ter.fetch_billing_entity(billed.entity, &billed.object.id, self.budget)
+        }))
+        .await;
         for (billed, present) in open.into_iter().zip(looked) {
             let outcome = match (present, &failure) {
-                (Ok(Some(present)), _) if !end.comes_before_that_of(billed.entity, &present) => Became::Ended,
+                (Ok(Some(present)), _) if !end.comes_before_that_of(billed.entity, &present) => {
+                    Became::Ended
+                }
                 (Ok(None), _) => Became::Ended,
                 (_, Some(failure)) => unsettled(failure.clone(), report),
-                (Ok(Some(_)), None) => Became::Failed("m3ter's answer names it neither as ended nor as failed, and it runs on".to_owned()),
+                (Ok(Some(_)), None) => Became::Failed(
+                    "m3ter's answer names it neither as ended nor as failed, and it runs on"
+                        .to_owned(),
+                ),
                 (Err(error), None) => unsettled(failure::of_callout(&error), report),
             };
             became.insert(billed.object.id.clone(), outcome);
@@ -227,9 +280,21 @@ impl EndDating<'_> {
     }
 
     /// Ends exactly these, each by a write of its own.
-    async fn end_singly(&self, meant: &[&Billed], end: &End) -> Vec<(M3terId, Result<Became, Failure>)> {
+    async fn end_singly(
+        &self,
+        meant: &[&Billed],
+        end: &End,
+    ) -> Vec<(M3terId, Result<Became, Failure>)> {
         join_all(meant.iter().map(|billed| async {
-            let outcome = match end_one(&self.knowledge.m3ter, billed.entity, &billed.object, end, self.budget).await {
+            let outcome = match end_one(
+                &self.knowledge.m3ter,
+                billed.entity,
+                &billed.object,
+                end,
+                self.budget,
+            )
+            .await
+            {
                 EndedOne::Done => Ok(Became::Ended),
                 EndedOne::Refused(message) => Ok(Became::Failed(message)),
                 EndedOne::Unsettled(failure) => Err(failure),
@@ -239,7 +304,8 @@ impl EndDating<'_> {
         .await
     }
 
-    /// Whether it may be written: it is what was approved, or not more than is usual, and not too much within an hour.
+    /// Whether it may be written: it is what was approved, or not more than is usual, and not too
+    /// much within an hour.
     async fn approve(&self, plan: &Plan, objects: usize) -> Result<Result<(), Refusal>, Failure> {
         let patience = Patience::of(self.budget);
         match self.run.expected_plan {
@@ -254,9 +320,12 @@ impl EndDating<'_> {
                 }
             }
         }
-        let (Some(per_hour), true) = (self.safety.end_dates_per_hour, objects > 0) else { return Ok(Ok(())) };
+        let (Some(per_hour), true) = (self.safety.end_dates_per_hour, objects > 0) else {
+            return Ok(Ok(()));
+        };
         let objects = u32::try_from(objects).unwrap_or(u32::MAX);
-        let reserved = patience.with(|| self.store.reserve_ends(self.run.held, objects, per_hour)).await;
+        let reserved =
+            patience.with(|| self.store.reserve_ends(self.run.held, objects, per_hour)).await;
         match reserved.map_err(|error| failure::of_store(&error))? {
             Ok(()) => Ok(Ok(())),
             Err(left) => {
@@ -287,11 +356,21 @@ impl EndDating<'_> {
         plan
     }
 
-    fn foresee(&self, billed: &Billed, end: &End, rows: &BTreeMap<M3terId, SalesforceId>) -> ObjectResult {
+    fn foresee(
+        &self,
+        billed: &Billed,
+        end: &End,
+        rows: &BTreeMap<M3terId, SalesforceId>,
+    ) -> ObjectResult {
         let Billed { entity, object, .. } = billed;
         let change = change(billed, end);
         let row = rows.get(&object.id).unwrap_or(self.record);
-        let mut result = ObjectResult::named(entity.object_name(), row, Action::Updated, format!("Would be ended: {change}"));
+        let mut result = ObjectResult::named(
+            entity.object_name(),
+            row,
+            Action::Updated,
+            format!("Would be ended: {change}"),
+        );
         result.m3ter_id = Some(object.id.to_string());
         result.changes = Some(vec![change]);
         if end.comes_before_the_start_of(*entity, object) {
@@ -300,26 +379,46 @@ impl EndDating<'_> {
         result
     }
 
-    fn result(&self, billed: &Billed, became: Became, end: &End, rows: &BTreeMap<M3terId, SalesforceId>) -> ObjectResult {
+    fn result(
+        &self,
+        billed: &Billed,
+        became: Became,
+        end: &End,
+        rows: &BTreeMap<M3terId, SalesforceId>,
+    ) -> ObjectResult {
         let Billed { entity, object, .. } = billed;
         let row = rows.get(&object.id).unwrap_or(self.record);
         match became {
             Became::Ended => {
-                let message = format!("m3ter Identifier: {}, ends {}", object.id, end.shown(*entity));
-                let mut result = ObjectResult::named(entity.object_name(), row, Action::Updated, message);
+                let message =
+                    format!("m3ter Identifier: {}, ends {}", object.id, end.shown(*entity));
+                let mut result =
+                    ObjectResult::named(entity.object_name(), row, Action::Updated, message);
                 result.m3ter_id = Some(object.id.to_string());
                 result
             }
             Became::Failed(message) => {
                 let remedy = if end.comes_before_the_start_of(*entity, object) {
-                    format!("{}; give a later end, or delete it in m3ter if it was never billed", begins_later(object))
+                    format!(
+                        "{}; give a later end, or delete it in m3ter if it was never billed",
+                        begins_later(object)
+                    )
                 } else {
-                    format!("It still ends {}; end it in m3ter, or ask again", object.text("endDate").unwrap_or("never"))
+                    format!(
+                        "It still ends {}; end it in m3ter, or ask again",
+                        object.text("endDate").unwrap_or("never")
+                    )
                 };
                 failed(*entity, &object.id, row, &message, &remedy)
             }
             Became::Unsettled(reason) => {
-                let mut result = failed(*entity, &object.id, row, &reason, "Ask again: what has ended is found and left as it is");
+                let mut result = failed(
+                    *entity,
+                    &object.id,
+                    row,
+                    &reason,
+                    "Ask again: what has ended is found and left as it is",
+                );
                 result.finding_code = Some(FindingCode::OutcomeUnknown.to_string());
                 result
             }
@@ -327,15 +426,25 @@ impl EndDating<'_> {
     }
 
     /// m3ter ended what was not to be expected; whoever reads the result has to know.
-    fn unexpected(&self, entity: BillingEntity, id: &M3terId, owner: &EndingOwner, end: &End) -> ObjectResult {
+    fn unexpected(
+        &self,
+        entity: BillingEntity,
+        id: &M3terId,
+        owner: &EndingOwner,
+        end: &End,
+    ) -> ObjectResult {
         let message = format!("m3ter Identifier: {id}, ends {}", end.shown(entity));
-        let mut result = ObjectResult::named(entity.object_name(), self.record, Action::Updated, message);
+        let mut result =
+            ObjectResult::named(entity.object_name(), self.record, Action::Updated, message);
         result.m3ter_id = Some(id.to_string());
         let owner = match owner {
             EndingOwner::Account(id) => format!("the Account {id}"),
             EndingOwner::Contract(id) => format!("the Contract {id}"),
         };
-        result.warnings.push(format!("m3ter ended it although nothing showed it under {owner}; look at it in m3ter").into());
+        result.warnings.push(
+            format!("m3ter ended it although nothing showed it under {owner}; look at it in m3ter")
+                .into(),
+        );
         result
     }
 
@@ -343,7 +452,10 @@ impl EndDating<'_> {
         let results: Vec<(u32, ObjectResult)> = (0..).zip(report.results.iter().cloned()).collect();
         let callouts = callouts(&self.run.callouts, self.budget.journal());
         let progress = Progress { results: &results, links: &[], callouts: &callouts };
-        if let Err(error) = Patience::of(self.budget).with(|| self.store.save_progress(self.run.held, &progress)).await {
+        if let Err(error) = Patience::of(self.budget)
+            .with(|| self.store.save_progress(self.run.held, &progress))
+            .await
+        {
             failure::of_store(&error);
         }
     }
@@ -358,16 +470,29 @@ fn change(billed: &Billed, end: &End) -> FieldChange {
     }
 }
 
-fn failed(entity: BillingEntity, id: &M3terId, row: &SalesforceId, message: &str, remedy: &str) -> ObjectResult {
+fn failed(
+    entity: BillingEntity,
+    id: &M3terId,
+    row: &SalesforceId,
+    message: &str,
+    remedy: &str,
+) -> ObjectResult {
     let name = entity.object_name();
-    let mut result = ObjectResult::named(name, row, Action::Failed, format!("The {name} {id} was not ended: {message}"));
+    let mut result = ObjectResult::named(
+        name,
+        row,
+        Action::Failed,
+        format!("The {name} {id} was not ended: {message}"),
+    );
     result.m3ter_id = Some(id.to_string());
     result.finding_code = Some(FindingCode::EndDateFailed.to_string());
     result.remedy = Some(remedy.to_owned());
     result
 }
 
-fn pairs(by_entity: &BTreeMap<BillingEntity, Vec<M3terId>>) -> impl Iterator<Item = (BillingEntity, &M3terId)> {
+fn pairs(
+    by_entity: &BTreeMap<BillingEntity, Vec<M3terId>>,
+) -> impl Iterator<Item = (BillingEntity, &M3terId)> {
     by_entity.iter().flat_map(|(entity, ids)| ids.iter().map(move |id| (*entity, id)))
 }
 
@@ -378,5 +503,8 @@ fn unsettled(failure: Failure, report: &mut Report) -> Became {
 }
 
 fn begins_later(object: &ActualObject) -> String {
-    format!("It begins {}, not before the end", object.text("startDate").unwrap_or("at an unknown time"))
+    format!(
+        "It begins {}, not before the end",
+        object.text("startDate").unwrap_or("at an unknown time")
+    )
 }

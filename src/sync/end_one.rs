@@ -1,5 +1,5 @@
-//! Ends one object of m3ter by a versioned PUT of its `endDate`, until it is known what became of it. An end is only ever brought
-//! forward: what has ended by then is left as it is.
+//! Ends one object of m3ter by a versioned PUT of its `endDate`, until it is known what became of
+//! it. An end is only ever brought forward: what has ended by then is left as it is.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -56,32 +56,53 @@ impl End {
 
     /// As the entity's `endDate` has it.
     pub(super) fn shown(&self, entity: BillingEntity) -> String {
-        if entity.ends_on_a_date() { date_at(self.instant, &self.time_zone).to_string() } else { self.instant.to_string() }
+        if entity.ends_on_a_date() {
+            date_at(self.instant, &self.time_zone).to_string()
+        } else {
+            self.instant.to_string()
+        }
     }
 
     /// Whether the object has no end, or a later one.
-    pub(super) fn comes_before_that_of(&self, entity: BillingEntity, object: &ActualObject) -> bool {
+    pub(super) fn comes_before_that_of(
+        &self,
+        entity: BillingEntity,
+        object: &ActualObject,
+    ) -> bool {
         !self.is_at_or_after(entity, object, "endDate").unwrap_or(false)
     }
 
     /// Whether it is the object's own.
     pub(super) fn is_that_of(&self, entity: BillingEntity, object: &ActualObject) -> bool {
         let shown = self.shown(entity);
-        Until::held(entity, object).is_some_and(|held| Until::read(entity, Some(&shown)) == Some(held))
+        Until::held(entity, object)
+            .is_some_and(|held| Until::read(entity, Some(&shown)) == Some(held))
     }
 
     /// Whether the object begins only then or later.
-    pub(super) fn comes_before_the_start_of(&self, entity: BillingEntity, object: &ActualObject) -> bool {
+    pub(super) fn comes_before_the_start_of(
+        &self,
+        entity: BillingEntity,
+        object: &ActualObject,
+    ) -> bool {
         let text = object.text("startDate");
         if entity.ends_on_a_date() {
-            text.and_then(date_in_text).is_some_and(|start| start >= date_at(self.instant, &self.time_zone))
+            text.and_then(date_in_text)
+                .is_some_and(|start| start >= date_at(self.instant, &self.time_zone))
         } else {
-            text.and_then(|text| text.parse::<Timestamp>().ok()).is_some_and(|start| start >= self.instant)
+            text.and_then(|text| text.parse::<Timestamp>().ok())
+                .is_some_and(|start| start >= self.instant)
         }
     }
 
-    /// Whether this end lies at or after a date of the object; `None` where the object has no such date.
-    fn is_at_or_after(&self, entity: BillingEntity, object: &ActualObject, field: &str) -> Option<bool> {
+    /// Whether this end lies at or after a date of the object; `None` where the object has no such
+    /// date.
+    fn is_at_or_after(
+        &self,
+        entity: BillingEntity,
+        object: &ActualObject,
+        field: &str,
+    ) -> Option<bool> {
         let text = object.text(field)?;
         if entity.ends_on_a_date() {
             date_in_text(text).map(|date| date <= date_at(self.instant, &self.time_zone))
@@ -92,13 +113,22 @@ impl End {
 }
 
 /// Ends an object that runs beyond `end`.
-pub(super) async fn end_one(m3ter: &m3ter::Client, entity: BillingEntity, object: &ActualObject, end: &End, budget: &Budget) -> EndedOne {
+pub(super) async fn end_one(
+    m3ter: &m3ter::Client,
+    entity: BillingEntity,
+    object: &ActualObject,
+    end: &End,
+    budget: &Budget,
+) -> EndedOne {
     let mut actual = object.clone();
     let mut last_error: Option<CalloutError> = None;
     for _ in 0..ROUNDS {
         let mut body = replacing_body(entity.kind(), &actual);
         body.insert("endDate".to_owned(), Json::String(end.shown(entity)));
-        let Err(error) = m3ter.update_billing_entity(entity, &actual.id, &body, budget).await else { return EndedOne::Done };
+        let Err(error) = m3ter.update_billing_entity(entity, &actual.id, &body, budget).await
+        else {
+            return EndedOne::Done;
+        };
         if error.effect() == Effect::None {
             return EndedOne::Unsettled(failure::of_callout(&error));
         }
@@ -112,14 +142,20 @@ pub(super) async fn end_one(m3ter: &m3ter::Client, entity: BillingEntity, object
             return EndedOne::Done;
         }
         if error.effect() == Effect::Refused && present.version == actual.version {
-            return EndedOne::Refused(error.refusal().map_or_else(|| error.reason(), |refusal| refusal.message.clone()));
+            return EndedOne::Refused(
+                error.refusal().map_or_else(|| error.reason(), |refusal| refusal.message.clone()),
+            );
         }
         actual = present;
         last_error = Some(error);
     }
     match last_error {
-        Some(error) if error.effect() == Effect::Unknown => EndedOne::Unsettled(failure::of_callout(&error)),
-        _ => EndedOne::Refused(format!("it changed in m3ter while it was ended, {ROUNDS} times in a row")),
+        Some(error) if error.effect() == Effect::Unknown => {
+            EndedOne::Unsettled(failure::of_callout(&error))
+        }
+        _ => EndedOne::Refused(format!(
+            "it changed in m3ter while it was ended, {ROUNDS} times in a row"
+        )),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Ends that end dating made, while a sync writes: one that was made meanwhile stays, and one that Salesforce took back is forgotten.
+//! Ends that end dating made, while a sync writes: one that was made meanwhile stays, and one that
+//! Salesforce took back is forgotten.
 
 use std::borrow::Cow;
 
@@ -17,7 +18,8 @@ use crate::sync::patience::Patience;
 use crate::sync::write::{Writer, Written};
 
 impl Writer<'_> {
-    /// The object as it is to be, now that m3ter has it so: whoever ended it meanwhile is not overruled. What is told goes to `warnings`.
+    /// The object as it is to be, now that m3ter has it so: whoever ended it meanwhile is not
+    /// overruled. What is told goes to `warnings`.
     pub(super) async fn keeping_its_end<'d>(
         &self,
         mut desired: Cow<'d, DesiredObject>,
@@ -25,10 +27,15 @@ impl Writer<'_> {
         warnings: &mut Vec<Warning>,
     ) -> Result<Cow<'d, DesiredObject>, Written> {
         let is_asked_for = desired.fields().iter().any(|field| field.name == "endDate");
-        if BillingEntity::of(desired.kind()).is_none() || !is_asked_for || present.text("endDate").is_none() {
+        if BillingEntity::of(desired.kind()).is_none()
+            || !is_asked_for
+            || present.text("endDate").is_none()
+        {
             return Ok(desired);
         }
-        let loaded = Patience::of(self.budget).with(|| self.store.load_ends(std::slice::from_ref(&present.id))).await;
+        let loaded = Patience::of(self.budget)
+            .with(|| self.store.load_ends(std::slice::from_ref(&present.id)))
+            .await;
         let ends: Ends = loaded.map_err(|error| Written::Unsettled(failure::of_store(&error)))?;
         if !ends.is_empty() {
             warnings.extend(keep_end_of(desired.to_mut(), present, &ends));
@@ -37,22 +44,39 @@ impl Writer<'_> {
     }
 
     /// What stays ended stays so with its new price.
-    pub(super) async fn inherit_end(&self, from: &ActualObject, to: &M3terId, successor: &DesiredObject) -> Result<(), Written> {
+    pub(super) async fn inherit_end(
+        &self,
+        from: &ActualObject,
+        to: &M3terId,
+        successor: &DesiredObject,
+    ) -> Result<(), Written> {
         if successor.value("endDate").is_none() {
             return Ok(());
         }
-        let inherited = Patience::of(self.budget).with(|| self.store.inherit_ends(self.held, &from.id, to)).await;
+        let inherited = Patience::of(self.budget)
+            .with(|| self.store.inherit_ends(self.held, &from.id, to))
+            .await;
         inherited.map_err(|error| Written::Unsettled(failure::of_store(&error)))
     }
 }
 
-/// Forgets the ends that Salesforce has taken back, and tells the audit log. An end that m3ter has no more does not count in any case.
-pub(super) async fn forget_reopened(store: &Store, run: &ClaimedRun, changeset: &Changeset, applied: &[Applied], patience: Patience) {
+/// Forgets the ends that Salesforce has taken back, and tells the audit log. An end that m3ter has
+/// no more does not count in any case.
+pub(super) async fn forget_reopened(
+    store: &Store,
+    run: &ClaimedRun,
+    changeset: &Changeset,
+    applied: &[Applied],
+    patience: Patience,
+) {
     let is_written = |key: &ObjectKey| {
         let mut outcomes = changeset.changes.iter().zip(applied);
         outcomes.any(|(change, outcome)| change.desired.key == *key && outcome.id.is_some())
     };
-    let reopened = changeset.reopened.iter().filter(|reopened| reopened.finding.is_none() && is_written(&reopened.key));
+    let reopened = changeset
+        .reopened
+        .iter()
+        .filter(|reopened| reopened.finding.is_none() && is_written(&reopened.key));
     let mut forgotten: Vec<(M3terId, SyncRunId)> = Vec::new();
     for reopened in reopened {
         let made = &reopened.made;

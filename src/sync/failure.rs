@@ -10,11 +10,17 @@ pub(super) fn of_callout(error: &CalloutError) -> Failure {
     let code = match (&error.kind, error.vendor) {
         (CalloutErrorKind::TimeLimit, _) => ErrorCode::TimeLimitExceeded,
         (CalloutErrorKind::CalloutLimit, _) => ErrorCode::CalloutLimitExceeded,
-        (CalloutErrorKind::AuthFailed { .. }, Vendor::Salesforce) => ErrorCode::SalesforceAuthFailed,
+        (CalloutErrorKind::AuthFailed { .. }, Vendor::Salesforce) => {
+            ErrorCode::SalesforceAuthFailed
+        }
         (CalloutErrorKind::AuthFailed { .. }, Vendor::M3ter) => ErrorCode::M3terAuthFailed,
-        (CalloutErrorKind::LimitExceeded { .. }, Vendor::Salesforce) => ErrorCode::SalesforceLimitExceeded,
+        (CalloutErrorKind::LimitExceeded { .. }, Vendor::Salesforce) => {
+            ErrorCode::SalesforceLimitExceeded
+        }
         (CalloutErrorKind::LimitExceeded { .. }, Vendor::M3ter) => ErrorCode::M3terLimitExceeded,
-        (CalloutErrorKind::Refused(_), Vendor::Salesforce) if error.refusal().is_some() => ErrorCode::SalesforceRefused,
+        (CalloutErrorKind::Refused(_), Vendor::Salesforce) if error.refusal().is_some() => {
+            ErrorCode::SalesforceRefused
+        }
         (_, Vendor::Salesforce) => ErrorCode::SalesforceUnavailable,
         (_, Vendor::M3ter) => ErrorCode::M3terUnavailable,
     };
@@ -24,21 +30,33 @@ pub(super) fn of_callout(error: &CalloutError) -> Failure {
 /// The failure of a spent budget names the budget.
 pub(super) fn with_limit(failure: &Failure, budget: &Budget) -> Failure {
     let reason = match failure.code {
-        ErrorCode::TimeLimitExceeded => format!("The sync did not end within {} s", budget.time_limit().as_secs()),
-        ErrorCode::CalloutLimitExceeded => format!("The sync did not end within {} callouts", thousands(budget.callout_limit())),
+        ErrorCode::TimeLimitExceeded => {
+            format!("The sync did not end within {} s", budget.time_limit().as_secs())
+        }
+        ErrorCode::CalloutLimitExceeded => {
+            format!("The sync did not end within {} callouts", thousands(budget.callout_limit()))
+        }
         _ => return failure.clone(),
     };
     Failure { code: failure.code, reason }
 }
 
 fn thousands(count: u32) -> String {
-    if count < 1_000 { count.to_string() } else { format!("{},{:03}", count / 1_000, count % 1_000) }
+    if count < 1_000 {
+        count.to_string()
+    } else {
+        format!("{},{:03}", count / 1_000, count % 1_000)
+    }
 }
 
-/// The failure that a fault of the store means. What went wrong stands in the log, not in the answer.
+/// The failure that a fault of the store means. What went wrong stands in the log, not in the
+/// answer.
 pub(super) fn of_store(error: &StoreError) -> Failure {
     tracing::error!(error = %ErrorChain(error), "the store did not take a step of a sync");
-    Failure { code: ErrorCode::InternalError, reason: "The service could not use its database; it is safe to sync again".to_owned() }
+    Failure {
+        code: ErrorCode::InternalError,
+        reason: "The service could not use its database; it is safe to sync again".to_owned(),
+    }
 }
 
 /// What would be written now is not what was approved.

@@ -1,4 +1,5 @@
-//! What m3ter still has for a record that no longer asks for it: rows that were removed, moved or hidden, and objects whose row is there.
+//! What m3ter still has for a record that no longer asks for it: rows that were removed, moved or
+//! hidden, and objects whose row is there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -48,8 +49,9 @@ impl RecordRows<'_> {
         self.lines.iter().find(|line| line.key_prefix == row.key_prefix())
     }
 
-    /// The AccountPlans that still run at `now` for rows that the record does not show: those that earlier syncs linked, and, without
-    /// their memory, those under the record's only Contract that nobody has linked.
+    /// The AccountPlans that still run at `now` for rows that the record does not show: those that
+    /// earlier syncs linked, and, without their memory, those under the record's only Contract that
+    /// nobody has linked.
     pub(super) async fn removed_lines(
         &self,
         seen: &Seen<'_>,
@@ -62,27 +64,62 @@ impl RecordRows<'_> {
             return Ok(Vec::new());
         }
         let ids: Vec<M3terId> = unseen.iter().map(|(.., plan)| plan.id.clone()).collect();
-        let owners = Patience::of(budget).with(|| store.load_owners(&ids)).await.map_err(|error| failure::of_store(&error))?;
-        let is_elsewhere = |plan: &ActualObject| owners.iter().any(|link: &Link| link.m3ter_id == plan.id && link.root != *self.root);
+        let owners = Patience::of(budget)
+            .with(|| store.load_owners(&ids))
+            .await
+            .map_err(|error| failure::of_store(&error))?;
+        let is_elsewhere = |plan: &ActualObject| {
+            owners.iter().any(|link: &Link| link.m3ter_id == plan.id && link.root != *self.root)
+        };
         // What another record has linked is that record's.
-        let unseen: Vec<_> = unseen.into_iter().filter(|(_, origin, plan)| *origin == Origin::Linked || !is_elsewhere(plan)).collect();
-        let shown = self.fetch_rows(unseen.iter().map(|(object, ..)| &object.row), salesforce, budget).await?;
+        let unseen: Vec<_> = unseen
+            .into_iter()
+            .filter(|(_, origin, plan)| *origin == Origin::Linked || !is_elsewhere(plan))
+            .collect();
+        let shown = self
+            .fetch_rows(unseen.iter().map(|(object, ..)| &object.row), salesforce, budget)
+            .await?;
         let lines = unseen.into_iter().map(|(object, origin, plan)| {
             let is_part = self.line_object(&object.row).is_some_and(|line| line.cascade_delete);
             let fate = fate(origin, is_part, shown.get(&object.row), |row| self.rows.contains(row));
-            RemovedLine { is_linked_elsewhere: is_elsewhere(plan), object, plan: plan.clone(), origin, fate }
+            RemovedLine {
+                is_linked_elsewhere: is_elsewhere(plan),
+                object,
+                plan: plan.clone(),
+                origin,
+                fate,
+            }
         });
         // Under a Contract that several records share lie the lines of the others as well.
-        let is_others = |line: &RemovedLine| line.origin == Origin::UnderContract && matches!(line.fate, LineFate::Moved(_));
+        let is_others = |line: &RemovedLine| {
+            line.origin == Origin::UnderContract && matches!(line.fate, LineFate::Moved(_))
+        };
         Ok(lines.filter(|line| line.fate != LineFate::Present && !is_others(line)).collect())
     }
 
-    fn unseen<'s>(&self, seen: &'s Seen<'_>, changeset: &Changeset, now: Timestamp) -> Vec<(ObjectKey, Origin, &'s ActualObject)> {
+    fn unseen<'s>(
+        &self,
+        seen: &'s Seen<'_>,
+        changeset: &Changeset,
+        now: Timestamp,
+    ) -> Vec<(ObjectKey, Origin, &'s ActualObject)> {
         let contract = only_contract(changeset);
-        let wanted: HashSet<&SalesforceId> = changeset.changes.iter().map(|change| &change.desired.key.row).chain(self.rows).collect();
-        let runs = |plan: &ActualObject| plan.text("endDate").and_then(|end| end.parse::<Timestamp>().ok()).is_none_or(|end| end > now);
-        let of_kind = || seen.links().iter().filter(|link| link.object.kind == EntityKind::AccountPlan);
-        let is_own = |link: &&Link| link.relation == LinkRelation::Owned && !wanted.contains(&link.object.row);
+        let wanted: HashSet<&SalesforceId> = changeset
+            .changes
+            .iter()
+            .map(|change| &change.desired.key.row)
+            .chain(self.rows)
+            .collect();
+        let runs = |plan: &ActualObject| {
+            plan.text("endDate")
+                .and_then(|end| end.parse::<Timestamp>().ok())
+                .is_none_or(|end| end > now)
+        };
+        let of_kind =
+            || seen.links().iter().filter(|link| link.object.kind == EntityKind::AccountPlan);
+        let is_own = |link: &&Link| {
+            link.relation == LinkRelation::Owned && !wanted.contains(&link.object.row)
+        };
         let linked = of_kind().filter(is_own).filter_map(|link| {
             let plan = seen.object(EntityKind::AccountPlan, &link.m3ter_id)?;
             Some((link.object.clone(), Origin::Linked, plan))
@@ -90,16 +127,24 @@ impl RecordRows<'_> {
         let is_linked: HashSet<&M3terId> = of_kind().map(|link| &link.m3ter_id).collect();
         let under_contract = seen.all(EntityKind::AccountPlan).into_iter().filter_map(|plan| {
             let row = SalesforceId::parse(plan.code()?).ok()?;
-            let is_under = contract.is_some_and(|contract| plan.text("contractId") == Some(contract.as_str()));
-            let is_lost = is_under && !is_linked.contains(&plan.id) && !wanted.contains(&row) && self.line_object(&row).is_some();
-            is_lost.then(|| (ObjectKey::only(EntityKind::AccountPlan, row), Origin::UnderContract, plan))
+            let is_under =
+                contract.is_some_and(|contract| plan.text("contractId") == Some(contract.as_str()));
+            let is_lost = is_under
+                && !is_linked.contains(&plan.id)
+                && !wanted.contains(&row)
+                && self.line_object(&row).is_some();
+            is_lost.then(|| {
+                (ObjectKey::only(EntityKind::AccountPlan, row), Origin::UnderContract, plan)
+            })
         });
-        let mut unseen: Vec<_> = linked.chain(under_contract).filter(|(.., plan)| runs(plan)).collect();
+        let mut unseen: Vec<_> =
+            linked.chain(under_contract).filter(|(.., plan)| runs(plan)).collect();
         unseen.sort_by(|(a, ..), (b, ..)| a.cmp(b));
         unseen
     }
 
-    /// The rows as Salesforce shows them by their ids, deleted ones among them, one query for each object.
+    /// The rows as Salesforce shows them by their ids, deleted ones among them, one query for each
+    /// object.
     async fn fetch_rows<'r>(
         &self,
         rows: impl Iterator<Item = &'r SalesforceId>,
@@ -112,25 +157,40 @@ impl RecordRows<'_> {
                 by_object.entry(&line.sobject).or_insert_with(|| (line, Vec::new())).1.push(row);
             }
         }
-        let queries = by_object.values().map(|(line, ids)| salesforce.find_rows(&line.sobject, &line.parent_field, ids, budget));
-        let found = futures::future::try_join_all(queries).await.map_err(|error| failure::of_callout(&error))?;
-        let shown = |row: salesforce::FoundRow| (row.id, ShownRow { is_deleted: row.is_deleted, parent: row.parent });
+        let queries = by_object.values().map(|(line, ids)| {
+            salesforce.find_rows(&line.sobject, &line.parent_field, ids, budget)
+        });
+        let found = futures::future::try_join_all(queries)
+            .await
+            .map_err(|error| failure::of_callout(&error))?;
+        let shown = |row: salesforce::FoundRow| {
+            (row.id, ShownRow { is_deleted: row.is_deleted, parent: row.parent })
+        };
         Ok(found.into_iter().flatten().map(shown).collect())
     }
 }
 
 /// The Contract of the record, if it has just one and m3ter has that.
 fn only_contract(changeset: &Changeset) -> Option<&M3terId> {
-    let mut contracts = changeset.changes.iter().filter(|change| change.desired.kind() == EntityKind::Contract);
+    let mut contracts =
+        changeset.changes.iter().filter(|change| change.desired.kind() == EntityKind::Contract);
     let only = contracts.next().filter(|_| contracts.next().is_none())?;
     only.step.known_id()
 }
 
-/// What an earlier sync made and the record no longer asks for, although its row may still be there: it bills on until someone ends it.
-pub(super) fn left_behind(seen: &Seen<'_>, desired: &[DesiredObject], rows: &HashSet<SalesforceId>, now: Timestamp) -> Vec<Warning> {
+/// What an earlier sync made and the record no longer asks for, although its row may still be
+/// there: it bills on until someone ends it.
+pub(super) fn left_behind(
+    seen: &Seen<'_>,
+    desired: &[DesiredObject],
+    rows: &HashSet<SalesforceId>,
+    now: Timestamp,
+) -> Vec<Warning> {
     let wanted: HashSet<&ObjectKey> = desired.iter().map(|object| &object.key).collect();
     let today = date_at(now, &TimeZone::UTC);
-    let runs = |object: &ActualObject| object.text("endDate").and_then(date_in_text).is_none_or(|end| end > today);
+    let runs = |object: &ActualObject| {
+        object.text("endDate").and_then(date_in_text).is_none_or(|end| end > today)
+    };
     let left = seen.links().iter().filter(|link| !wanted.contains(&link.object)).filter_map(|link| {
         let object = seen.object(link.object.kind, &link.m3ter_id).filter(|object| runs(object))?;
         let (id, row) = (&object.id, &link.object.row);

@@ -1,4 +1,5 @@
-//! Waiting for a database that is away: a sync that is under way goes on when it is back, within its time.
+//! Waiting for a database that is away: a sync that is under way goes on when it is back, within
+//! its time.
 
 use std::time::Duration;
 
@@ -29,7 +30,9 @@ impl Patience {
     {
         loop {
             match operation().await {
-                Err(error) if error.is_passing() && Instant::now() + PAUSE < self.until => tokio::time::sleep(PAUSE).await,
+                Err(error) if error.is_passing() && Instant::now() + PAUSE < self.until => {
+                    tokio::time::sleep(PAUSE).await
+                }
                 outcome => return outcome,
             }
         }

@@ -1,6 +1,8 @@
-//! Pausing the service: what is asked for is recorded and waits, in all processes, until the service goes on.
+//! Pausing the service: what is asked for is recorded and waits, in all processes, until the
+//! service goes on.
 //!
-//! What runs already goes on to its end, also in another process if this one dies: half of a deal in m3ter is worse than all of it.
+//! What runs already goes on to its end, also in another process if this one dies: half of a deal
+//! in m3ter is worse than all of it.
 
 use super::{Syncs, now};
 use crate::store::{Pause, Said, StoreError};
@@ -16,8 +18,13 @@ impl Syncs {
         Ok(pause)
     }
 
-    /// Lets runs begin again, those that wait in their order; the pause that is over, or `None` if there was none.
-    pub async fn resume(&self, by: Option<&str>, reason: Option<&str>) -> Result<Option<Pause>, StoreError> {
+    /// Lets runs begin again, those that wait in their order; the pause that is over, or `None` if
+    /// there was none.
+    pub async fn resume(
+        &self,
+        by: Option<&str>,
+        reason: Option<&str>,
+    ) -> Result<Option<Pause>, StoreError> {
         let pause = self.shared.store.resume(Said { by, reason, at: now() }).await?;
         if pause.is_some() {
             tracing::info!(target: "audit", operation = "resume", caller = by, reason, "the service goes on");

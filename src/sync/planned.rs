@@ -1,4 +1,5 @@
-//! What a sync would write, before it writes: a dry run ends with it, and a sync that was asked for with a plan is held against it.
+//! What a sync would write, before it writes: a dry run ends with it, and a sync that was asked for
+//! with a plan is held against it.
 
 use crate::changeset::Changeset;
 use crate::changeset::foresight::Surroundings;
@@ -18,7 +19,8 @@ use crate::sync::patience::Patience;
 use crate::sync::removed::Removal;
 use crate::sync::walk::{Report, Walk};
 
-const ASK_AGAIN: &str = "Look at its changes; if they are right, send the `planHash` of this answer as `expectedPlan`";
+const ASK_AGAIN: &str =
+    "Look at its changes; if they are right, send the `planHash` of this answer as `expectedPlan`";
 
 impl Walk<'_> {
     /// Whether the sync is to know what it would write before it writes.
@@ -35,8 +37,10 @@ impl Walk<'_> {
         catalog: &Catalog,
         (settings, overlapping_plans): (&Settings, OverlappingPlans),
     ) -> Result<Changeset, Failure> {
-        let (account_plans, commitments) = (seen.all(EntityKind::AccountPlan), seen.all(EntityKind::Commitment));
-        let ids: Vec<M3terId> = account_plans.iter().chain(&commitments).map(|object| object.id.clone()).collect();
+        let (account_plans, commitments) =
+            (seen.all(EntityKind::AccountPlan), seen.all(EntityKind::Commitment));
+        let ids: Vec<M3terId> =
+            account_plans.iter().chain(&commitments).map(|object| object.id.clone()).collect();
         let mut foreseen = changeset.clone();
         foreseen.foresee_trouble(&Surroundings {
             account_plans,
@@ -51,8 +55,8 @@ impl Walk<'_> {
         Ok(foreseen)
     }
 
-    /// The plan that is carried out, where the sync was asked for with one; its failure where something else would be written, or more
-    /// than is usual.
+    /// The plan that is carried out, where the sync was asked for with one; its failure where
+    /// something else would be written, or more than is usual.
     pub(super) async fn approve(
         &self,
         changeset: &mut Changeset,
@@ -72,7 +76,10 @@ impl Walk<'_> {
                 if let Some(failure) = report.failures.first() {
                     return Err(failure.clone());
                 }
-                if let Some(approved) = approved(&plan, expected, self.run, self.store, Patience::of(self.budget)).await? {
+                if let Some(approved) =
+                    approved(&plan, expected, self.run, self.store, Patience::of(self.budget))
+                        .await?
+                {
                     changeset.leave_out_refused(foreseen);
                     return Ok(Some(approved));
                 }
@@ -80,7 +87,8 @@ impl Walk<'_> {
             }
         };
         report.plan = Some(plan);
-        report.results = refusal.refused(foreseen.foresee().into_iter().chain(removal.foreseen_ends()).collect());
+        report.results = refusal
+            .refused(foreseen.foresee().into_iter().chain(removal.foreseen_ends()).collect());
         Err(refusal.failure())
     }
 }
@@ -117,14 +125,16 @@ impl Refusal {
             Self::PlanChanged => failure::of_changed_plan(),
             Self::Unusual(what) => Failure {
                 code: ErrorCode::UnusualChange,
-                reason: format!("{what}; look at the changes, and send their `planHash` as `expectedPlan` if they are right"),
+                reason: format!(
+                    "{what}; look at the changes, and send their `planHash` as `expectedPlan` if they are right"
+                ),
             },
         }
     }
 }
 
-/// The plan that a run carries out, of which `plan` is what is left; `None` where something else is left. It is saved before the first
-/// write: a later try knows by it what was approved.
+/// The plan that a run carries out, of which `plan` is what is left; `None` where something else is
+/// left. It is saved before the first write: a later try knows by it what was approved.
 pub(super) async fn approved(
     plan: &Plan,
     expected: PlanHash,

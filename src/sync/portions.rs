@@ -1,8 +1,9 @@
 //! A record that one budget is not enough for is synced in portions.
 //!
-//! The run stays one run with one claim. Its caller has an answer after the first portion; then, and after each further one, others have
-//! their turn before it goes on with a new budget. A portion is what another sync of the record would do: it reads both sides and writes what
-//! is still missing. So nothing has to be remembered for whoever takes the run over.
+//! The run stays one run with one claim. Its caller has an answer after the first portion; then,
+//! and after each further one, others have their turn before it goes on with a new budget. A
+//! portion is what another sync of the record would do: it reads both sides and writes what is
+//! still missing. So nothing has to be remembered for whoever takes the run over.
 
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use crate::store::ClaimedRun;
 use crate::transport::{Budget, Class, Lease, Turn};
 use tokio_util::task::TaskTracker;
 
-/// Portions of one run at most: 20,000 callouts, unless somebody says otherwise, are more than a record of 6,000 lines needs.
+/// Portions of one run at most: 20,000 callouts, unless somebody says otherwise, are more than a
+/// record of 6,000 lines needs.
 const MOST_PORTIONS: u32 = 10;
 
 /// What earlier portions of a run have done.
@@ -51,7 +53,11 @@ impl Earlier {
     /// What all portions have done, after this one's objects and warnings.
     pub(super) fn and(&self, results: Vec<ObjectResult>, mut warnings: Vec<Warning>) -> Self {
         let mut results = results;
-        for before in self.results.iter().filter(|result| matches!(result.action, Action::Created | Action::Updated)) {
+        for before in self
+            .results
+            .iter()
+            .filter(|result| matches!(result.action, Action::Created | Action::Updated))
+        {
             let is_same = |result: &&mut ObjectResult| {
                 (&result.object_name, &result.salesforce_id, &result.m3ter_id)
                     == (&before.object_name, &before.salesforce_id, &before.m3ter_id)
@@ -76,16 +82,22 @@ impl Earlier {
         (self.results.clone(), self.warnings.clone())
     }
 
-    /// Whether the run goes on after a portion that failed so: not if nothing was written that brings it nearer to its end.
+    /// Whether the run goes on after a portion that failed so: not if nothing was written that
+    /// brings it nearer to its end.
     pub(super) fn goes_on(&self, failure: &Failure, budget: &Budget) -> bool {
-        let is_spent = matches!(failure.code, ErrorCode::TimeLimitExceeded | ErrorCode::CalloutLimitExceeded);
+        let is_spent =
+            matches!(failure.code, ErrorCode::TimeLimitExceeded | ErrorCode::CalloutLimitExceeded);
         is_spent && budget.has_written() && self.portions < MOST_PORTIONS
     }
 
     /// The failure of a portion after which the run goes on.
     pub(super) fn unfinished(&self, failure: &Failure) -> Failure {
         let done = self.results.iter().filter(|result| result.success).count();
-        let reason = format!("{}; {done} of {} objects are as the record asks, and the sync goes on", failure.reason, self.results.len());
+        let reason = format!(
+            "{}; {done} of {} objects are as the record asks, and the sync goes on",
+            failure.reason,
+            self.results.len()
+        );
         Failure { code: failure.code, reason }
     }
 }
@@ -100,7 +112,8 @@ fn add(warnings: &mut Vec<Warning>, before: &[Warning]) {
 }
 
 impl Shared {
-    /// The result of a run after its last portion; who waits for it is answered after the first one.
+    /// The result of a run after its last portion; who waits for it is answered after the first
+    /// one.
     pub(super) async fn in_portions(
         &self,
         run: &mut ClaimedRun,
@@ -111,7 +124,8 @@ impl Shared {
     ) -> SyncResult {
         let mut earlier = Earlier::default();
         loop {
-            let Portion { result, next } = self.result_of(run, lease, budget, tasks, &earlier).await;
+            let Portion { result, next } =
+                self.result_of(run, lease, budget, tasks, &earlier).await;
             let Some(next) = next else { return result };
             tracing::info!(
                 sync_run_id = %run.held.run, parent_record_id = %run.parent_record_id, error_code = result.error_code,
@@ -123,7 +137,9 @@ impl Shared {
             run.plan = next.plan.or(run.plan.take());
             earlier = next.earlier;
             // Nobody waits for it any more.
-            let class = Some(budget.turn().class).filter(|class| *class != Class::Awaited).unwrap_or(Class::Accepted);
+            let class = Some(budget.turn().class)
+                .filter(|class| *class != Class::Awaited)
+                .unwrap_or(Class::Accepted);
             let turn = Turn { class, ..budget.turn().clone() };
             *slot = None;
             *slot = Some(self.slots.acquire(turn.clone()).await);
@@ -139,8 +155,15 @@ mod tests {
     use crate::domain::ids::SalesforceId;
 
     fn result(kind: EntityKind, action: Action, id: Option<&str>) -> ObjectResult {
-        let key = ObjectKey { kind, row: SalesforceId::parse("001S900000RzsIU").unwrap(), key: String::new() };
-        ObjectResult { m3ter_id: id.map(ToOwned::to_owned), ..ObjectResult::new(&key, action, format!("{action:?}")) }
+        let key = ObjectKey {
+            kind,
+            row: SalesforceId::parse("001S900000RzsIU").unwrap(),
+            key: String::new(),
+        };
+        ObjectResult {
+            m3ter_id: id.map(ToOwned::to_owned),
+            ..ObjectResult::new(&key, action, format!("{action:?}"))
+        }
     }
 
     #[test]
@@ -165,9 +188,15 @@ mod tests {
         let both = first.and(second, vec!["the same".into(), "another".into()]);
         let actions: Vec<Action> = both.results.iter().map(|result| result.action).collect();
         assert_eq!(actions, [Created, Updated, Unchanged, Created, Updated]);
-        assert_eq!((both.results[1].message.as_str(), both.results[1].warnings.len()), ("Updated", 1));
+        assert_eq!(
+            (both.results[1].message.as_str(), both.results[1].warnings.len()),
+            ("Updated", 1)
+        );
         assert_eq!((both.warnings.len(), both.portions), (2, 2));
-        let failure = Failure { code: ErrorCode::TimeLimitExceeded, reason: "It did not end within 100 s".to_owned() };
+        let failure = Failure {
+            code: ErrorCode::TimeLimitExceeded,
+            reason: "It did not end within 100 s".to_owned(),
+        };
         assert_eq!(
             first.unfinished(&failure).reason,
             "It did not end within 100 s; 4 of 5 objects are as the record asks, and the sync goes on"
@@ -191,7 +220,8 @@ mod tests {
             (ErrorCode::M3terUnavailable, 1, true, false),
         ] {
             let earlier = Earlier { portions, ..Earlier::default() };
-            let goes_on = earlier.goes_on(&Failure { code, reason: String::new() }, &budget(has_written));
+            let goes_on =
+                earlier.goes_on(&Failure { code, reason: String::new() }, &budget(has_written));
             assert_eq!(goes_on, expected, "{code:?} after {portions}, written: {has_written}");
         }
     }

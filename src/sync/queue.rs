@@ -1,7 +1,8 @@
-//! Beginning what waits: whenever a slot gets free, the run whose turn it is, of those that wait in the database and those of this
-//! process that wait for another slot.
+//! Beginning what waits: whenever a slot gets free, the run whose turn it is, of those that wait in
+//! the database and those of this process that wait for another slot.
 //!
-//! One task does it, so that a process never chooses twice at once. Of several processes that choose the same run the first one has it.
+//! One task does it, so that a process never chooses twice at once. Of several processes that
+//! choose the same run the first one has it.
 
 use std::sync::Arc;
 
@@ -30,7 +31,10 @@ impl Shared {
                     // The next look finds what waits.
                     tracing::debug!(error = %ErrorChain(error), "no waiting run could be begun");
                 }
-                if !self.slots.end_choosing(*left.as_ref().unwrap_or(&true)) || left.is_err() || self.stopping.is_cancelled() {
+                if !self.slots.end_choosing(*left.as_ref().unwrap_or(&true))
+                    || left.is_err()
+                    || self.stopping.is_cancelled()
+                {
                     break;
                 }
             }
@@ -38,7 +42,10 @@ impl Shared {
     }
 
     /// Begins what may begin; whether something is left that may not yet.
-    async fn begin_next(self: &Arc<Self>, record: Option<&SalesforceId>) -> Result<bool, StoreError> {
+    async fn begin_next(
+        self: &Arc<Self>,
+        record: Option<&SalesforceId>,
+    ) -> Result<bool, StoreError> {
         if self.draining.is_cancelled() {
             // What waits is for the other processes; what this one holds goes on.
             self.slots.choose(&mut Vec::new());
@@ -51,7 +58,9 @@ impl Shared {
             let mut heads = loaded.as_ref().map_or_else(|_| Vec::new(), Clone::clone);
             // A process whose login is refused leaves what is tried again to those whose is not.
             let is_refused = self.knowledge.tokens().iter().any(|tokens| tokens.is_refused());
-            heads.retain(|head| !is_refused || matches!(head.class, QueueClass::Awaited | QueueClass::Accepted));
+            heads.retain(|head| {
+                !is_refused || matches!(head.class, QueueClass::Awaited | QueueClass::Accepted)
+            });
             let (mut chosen, mut begun) = (0, 0);
             while let Some((head, slot)) = self.slots.choose(&mut heads) {
                 chosen += 1;
@@ -97,8 +106,12 @@ impl Shared {
 
     async fn claim(&self, head: &QueueHead) -> Result<Option<ClaimedRun>, StoreError> {
         match head.class {
-            QueueClass::Awaited | QueueClass::Accepted => self.store.claim_waiting(head.run, now(), self.claims.claimant()).await,
-            QueueClass::Retry | QueueClass::Replay => self.store.claim_due(head.run, now(), self.claims.claimant()).await,
+            QueueClass::Awaited | QueueClass::Accepted => {
+                self.store.claim_waiting(head.run, now(), self.claims.claimant()).await
+            }
+            QueueClass::Retry | QueueClass::Replay => {
+                self.store.claim_due(head.run, now(), self.claims.claimant()).await
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Keeps what a sync has done as soon as it is known, off the critical path.
 //!
-//! A task of its own takes what is known from a queue and saves it in batches; the sync waits for it only at its end.
+//! A task of its own takes what is known from a queue and saves it in batches; the sync waits for
+//! it only at its end.
 
 use std::sync::{Arc, OnceLock};
 
@@ -47,7 +48,8 @@ struct Entry {
 }
 
 impl<'a> Recorder<'a> {
-    /// Records what `run` does, in a task of `tasks`. A run that is somebody else's by then loses its lease.
+    /// Records what `run` does, in a task of `tasks`. A run that is somebody else's by then loses
+    /// its lease.
     pub(super) fn new(
         store: &'a Store,
         run: &'a ClaimedRun,
@@ -98,15 +100,24 @@ impl<'a> Recorder<'a> {
         if link.is_none() && applied.result.action == Action::Unchanged {
             return;
         }
-        let entry = Entry { position: u32::try_from(position).unwrap_or(u32::MAX), result: applied.result.for_history(), link };
+        let entry = Entry {
+            position: u32::try_from(position).unwrap_or(u32::MAX),
+            result: applied.result.for_history(),
+            link,
+        };
         // The task ends only after the sender is dropped: a closed queue is impossible here.
         let _ = self.recording.get_or_init(|| self.start()).sender.send(entry).await;
     }
 
     fn relation(&self, change: &Change, result: &ObjectResult) -> LinkRelation {
-        let was_owned = self.linked.iter().any(|link| link.object == change.desired.key && link.relation == LinkRelation::Owned);
+        let was_owned = self
+            .linked
+            .iter()
+            .any(|link| link.object == change.desired.key && link.relation == LinkRelation::Owned);
         match change.desired.on_found {
-            OnFound::Refer if result.action == Action::Unchanged && !was_owned => LinkRelation::Referred,
+            OnFound::Refer if result.action == Action::Unchanged && !was_owned => {
+                LinkRelation::Referred
+            }
             _ if is_to_confirm(&result.warnings) => LinkRelation::Unconfirmed,
             _ => LinkRelation::Owned,
         }

@@ -1,4 +1,5 @@
-//! Lines that were synced and are gone from Salesforce: what they started in m3ter bills on until someone ends it.
+//! Lines that were synced and are gone from Salesforce: what they started in m3ter bills on until
+//! someone ends it.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -45,7 +46,10 @@ impl Removal<'_> {
             Some(removed) => removed,
             None => would_end(line, end),
         };
-        self.lines.iter().map(|line| self.told(line).unwrap_or_else(|| would_end(line, &end))).collect()
+        self.lines
+            .iter()
+            .map(|line| self.told(line).unwrap_or_else(|| would_end(line, &end)))
+            .collect()
     }
 
     /// The object results of what would end.
@@ -64,10 +68,19 @@ impl Removal<'_> {
     /// What would be written.
     pub(super) fn plan(&self) -> Plan {
         let (end, mut plan) = (self.end(), Plan::default());
-        for line in self.lines.iter().filter(|line| self.told(line).is_none() && cannot_end(line, &end).is_none()) {
+        for line in self
+            .lines
+            .iter()
+            .filter(|line| self.told(line).is_none() && cannot_end(line, &end).is_none())
+        {
             // It may have its end already, from a try that was interrupted.
             if end.comes_before_that_of(BillingEntity::AccountPlan, &line.plan) {
-                plan.add(&planned(&line.object, line.plan.id.as_str(), PlannedAction::Update, &change(line, &end)));
+                plan.add(&planned(
+                    &line.object,
+                    line.plan.id.as_str(),
+                    PlannedAction::Update,
+                    &change(line, &end),
+                ));
             }
         }
         plan
@@ -87,7 +100,9 @@ impl Removal<'_> {
             match end_one(m3ter, BillingEntity::AccountPlan, &line.plan, end, budget).await {
                 EndedOne::Done => Removed::Ended(ended(line, end)),
                 EndedOne::Refused(message) => Removed::Result(not_ended(line, &message)),
-                EndedOne::Unsettled(failure) => Removed::Unsettled(not_ended(line, &failure.reason), failure),
+                EndedOne::Unsettled(failure) => {
+                    Removed::Unsettled(not_ended(line, &failure.reason), failure)
+                }
             }
         }))
         .await
@@ -95,7 +110,10 @@ impl Removal<'_> {
 
     /// The end of the day, so that nothing that was used already loses its price.
     fn end(&self) -> End {
-        let tomorrow = date_at(self.now, self.time_zone).tomorrow().ok().and_then(|day| midnight(day, self.time_zone));
+        let tomorrow = date_at(self.now, self.time_zone)
+            .tomorrow()
+            .ok()
+            .and_then(|day| midnight(day, self.time_zone));
         End::at(tomorrow.unwrap_or(self.now), self.time_zone.clone())
     }
 
@@ -103,7 +121,9 @@ impl Removal<'_> {
     fn told(&self, line: &RemovedLine) -> Option<Removed> {
         match &line.fate {
             LineFate::Moved(_) if line.is_linked_elsewhere => Some(Removed::HandedOver),
-            LineFate::Moved(parent) => Some(Removed::Warning(Warning::of(Attention::LineRemoved, moved(line, parent)))),
+            LineFate::Moved(parent) => {
+                Some(Removed::Warning(Warning::of(Attention::LineRemoved, moved(line, parent))))
+            }
             LineFate::NotVisible | LineFate::Present => Some(self.not_visible(line)),
             LineFate::Removed if self.setting == RemovedLines::End => None,
             LineFate::Removed => Some(self.removed(line)),
@@ -142,10 +162,20 @@ impl Removal<'_> {
         self.warned_or_failed(line, FindingCode::RowNotVisible, message, remedy)
     }
 
-    fn warned_or_failed(&self, line: &RemovedLine, code: FindingCode, message: String, remedy: String) -> Removed {
+    fn warned_or_failed(
+        &self,
+        line: &RemovedLine,
+        code: FindingCode,
+        message: String,
+        remedy: String,
+    ) -> Removed {
         match self.setting {
             RemovedLines::Warn => {
-                let attention = if code == FindingCode::RowNotVisible { Attention::RowNotVisible } else { Attention::LineRemoved };
+                let attention = if code == FindingCode::RowNotVisible {
+                    Attention::RowNotVisible
+                } else {
+                    Attention::LineRemoved
+                };
                 Removed::Warning(Warning::of(attention, format!("{code}: {message}. {remedy}")))
             }
             RemovedLines::Fail | RemovedLines::End => {
@@ -182,7 +212,11 @@ fn change(line: &RemovedLine, end: &End) -> FieldChange {
 
 fn would_end(line: &RemovedLine, end: &End) -> Removed {
     let change = change(line, end);
-    let mut result = result(line, Action::Updated, format!("Would be ended, for its line is gone from Salesforce: {change}"));
+    let mut result = result(
+        line,
+        Action::Updated,
+        format!("Would be ended, for its line is gone from Salesforce: {change}"),
+    );
     result.changes = Some(vec![change]);
     Removed::Result(result)
 }
@@ -190,14 +224,23 @@ fn would_end(line: &RemovedLine, end: &End) -> Removed {
 fn ended(line: &RemovedLine, end: &End) -> ObjectResult {
     let mut result = result(line, Action::Updated, format!("m3ter Identifier: {}", line.plan.id));
     let end = end.shown(BillingEntity::AccountPlan);
-    result.warnings.push(format!("Its line is gone from Salesforce: the AccountPlan was ended at {end}").into());
+    result.warnings.push(
+        format!("Its line is gone from Salesforce: the AccountPlan was ended at {end}").into(),
+    );
     result
 }
 
 fn not_ended(line: &RemovedLine, why: &str) -> ObjectResult {
-    let mut result = result(line, Action::Failed, format!("Its line is gone from Salesforce, and it was not ended: {why}"));
+    let mut result = result(
+        line,
+        Action::Failed,
+        format!("Its line is gone from Salesforce, and it was not ended: {why}"),
+    );
     result.finding_code = Some(FindingCode::LineRemoved.to_string());
-    result.remedy = Some(format!("End the AccountPlan {} in m3ter, or delete it there if it has not begun", line.plan.id));
+    result.remedy = Some(format!(
+        "End the AccountPlan {} in m3ter, or delete it there if it has not begun",
+        line.plan.id
+    ));
     result
 }
 

@@ -1,7 +1,9 @@
-//! What stands in the way of a new AccountPlan or Commitment is ended at the new one's start, where the mapping says so.
+//! What stands in the way of a new AccountPlan or Commitment is ended at the new one's start, where
+//! the mapping says so.
 //!
-//! Only an object whose end is the mapping's to decide: one that a sync of this service made or took over, unless the mapping says
-//! any; never one that this record itself still asks for; and only one that began before the new one.
+//! Only an object whose end is the mapping's to decide: one that a sync of this service made or
+//! took over, unless the mapping says any; never one that this record itself still asks for; and
+//! only one that began before the new one.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
@@ -54,12 +56,21 @@ struct Ended {
 }
 
 impl Writer<'_> {
-    /// Ends what is in the way and writes the new object; `None` where m3ter's refusal is to be reported as it is. Nothing ends unless
-    /// everything in the way can.
-    pub(super) async fn replace(&self, desired: &DesiredObject, body: &Map<String, Json>, message: &str) -> Option<Written> {
+    /// Ends what is in the way and writes the new object; `None` where m3ter's refusal is to be
+    /// reported as it is. Nothing ends unless everything in the way can.
+    pub(super) async fn replace(
+        &self,
+        desired: &DesiredObject,
+        body: &Map<String, Json>,
+        message: &str,
+    ) -> Option<Written> {
         let (rule, id) = match RefusalKind::of(message) {
-            RefusalKind::AccountPlanOverlap { blocker } => (self.mapping.settings().account_plan_overlap, blocker),
-            RefusalKind::CommitmentOverlap { blocker } => (self.mapping.settings().commitment_overlap, blocker),
+            RefusalKind::AccountPlanOverlap { blocker } => {
+                (self.mapping.settings().account_plan_overlap, blocker)
+            }
+            RefusalKind::CommitmentOverlap { blocker } => {
+                (self.mapping.settings().commitment_overlap, blocker)
+            }
             RefusalKind::Other => return None,
         };
         if rule == OverlapRule::Report {
@@ -70,11 +81,17 @@ impl Writer<'_> {
             Err(failure) => Some(Written::Unsettled(failure)),
             Ok(InTheWay::Gone) => None,
             Ok(InTheWay::Stays(finding)) => Some(Written::Refused(finding)),
-            Ok(InTheWay::Replaceable(blockers)) => Some(match (desired.kind(), blockers.as_slice()) {
-                (EntityKind::AccountPlan, [only]) => self.replace_account_plan(desired, body, only, &start).await,
-                (EntityKind::Commitment, _) => self.replace_commitments(desired, body, blockers, rule, &start).await,
-                _ => return None,
-            }),
+            Ok(InTheWay::Replaceable(blockers)) => {
+                Some(match (desired.kind(), blockers.as_slice()) {
+                    (EntityKind::AccountPlan, [only]) => {
+                        self.replace_account_plan(desired, body, only, &start).await
+                    }
+                    (EntityKind::Commitment, _) => {
+                        self.replace_commitments(desired, body, blockers, rule, &start).await
+                    }
+                    _ => return None,
+                })
+            }
         }
     }
 
@@ -91,14 +108,23 @@ impl Writer<'_> {
         let m3ter = &self.knowledge.m3ter;
         let callout = |error: CalloutError| failure::of_callout(&error);
         // What is gone meanwhile does not stand in the way: the next sync sees it.
-        let Some(named) = m3ter.fetch(kind, named, self.budget).await.map_err(callout)? else { return Ok(InTheWay::Gone) };
+        let Some(named) = m3ter.fetch(kind, named, self.budget).await.map_err(callout)? else {
+            return Ok(InTheWay::Gone);
+        };
         let Some(new) = Period::of_fields(kind, body) else { return Ok(InTheWay::Gone) };
-        let id = |field: &str| body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok());
+        let id = |field: &str| {
+            body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok())
+        };
         let (account, contract) = (id("accountId"), id("contractId"));
-        // Among which Commitments m3ter refuses is not known: the one that it names tells as much as can be told.
+        // Among which Commitments m3ter refuses is not known: the one that it names tells as much
+        // as can be told.
         let is_of_contract = named.text("contractId") == contract.as_ref().map(M3terId::as_str);
         let filters: Vec<ListFilter> = match kind {
-            EntityKind::AccountPlan => account.map(ListFilter::Account).into_iter().chain([ListFilter::IncludeAll]).collect(),
+            EntityKind::AccountPlan => account
+                .map(ListFilter::Account)
+                .into_iter()
+                .chain([ListFilter::IncludeAll])
+                .collect(),
             _ => account
                 .map(ListFilter::AccountId)
                 .into_iter()
@@ -107,16 +133,25 @@ impl Writer<'_> {
         };
         let clashes = |other: &ActualObject| match kind {
             EntityKind::AccountPlan => other.text("productId") == named.text("productId"),
-            _ => (!is_of_contract || other.text("contractId") == named.text("contractId")) && share_a_product(body, &other.fields),
+            _ => {
+                (!is_of_contract || other.text("contractId") == named.text("contractId"))
+                    && share_a_product(body, &other.fields)
+            }
         };
-        let runs = |other: &ActualObject| Period::of_fields(kind, &other.fields).is_some_and(|runs| runs.meets(new));
+        let runs = |other: &ActualObject| {
+            Period::of_fields(kind, &other.fields).is_some_and(|runs| runs.meets(new))
+        };
         let mut objects = m3ter.list(kind, &filters, self.budget).await.map_err(callout)?;
         objects.retain(|other| other.id != named.id && clashes(other) && runs(other));
         objects.insert(0, named);
 
         let ids: Vec<M3terId> = objects.iter().map(|object| object.id.clone()).collect();
-        let links = Patience::of(self.budget).with(|| self.store.load_owners(&ids)).await.map_err(|error| failure::of_store(&error))?;
-        let is_asked_for = |link: &&Link| link.root == *self.root && self.desired.contains(&link.object);
+        let links = Patience::of(self.budget)
+            .with(|| self.store.load_owners(&ids))
+            .await
+            .map_err(|error| failure::of_store(&error))?;
+        let is_asked_for =
+            |link: &&Link| link.root == *self.root && self.desired.contains(&link.object);
         let blocker = |object: &'_ ActualObject| {
             let of_object = || links.iter().filter(|link| link.m3ter_id == object.id);
             let own = of_object().find(is_asked_for);
@@ -126,25 +161,47 @@ impl Writer<'_> {
         let blockers: Vec<overlap::Blocker<'_>> = objects
             .iter()
             .zip(&facts)
-            .map(|(object, (owner, is_asked_for))| overlap::Blocker { object, owner: owner.as_ref(), is_asked_for: *is_asked_for })
+            .map(|(object, (owner, is_asked_for))| overlap::Blocker {
+                object,
+                owner: owner.as_ref(),
+                is_asked_for: *is_asked_for,
+            })
             .collect();
         Ok(match overlap::finding(desired, new, rule, &blockers, Some(message)) {
             Some(finding) => InTheWay::Stays(finding),
             None => {
                 self.keep_to_plan(&ends_of(kind, &objects, body))?;
                 let whose = |owner: Option<SalesforceId>| {
-                    owner.map_or_else(|| "that no sync of this service made".to_owned(), |row| format!("of the Salesforce record {row}"))
+                    owner.map_or_else(
+                        || "that no sync of this service made".to_owned(),
+                        |row| format!("of the Salesforce record {row}"),
+                    )
                 };
                 let replaced = objects.into_iter().zip(facts);
-                InTheWay::Replaceable(replaced.map(|(object, (owner, _))| Blocker { object, whose: whose(owner) }).collect())
+                InTheWay::Replaceable(
+                    replaced
+                        .map(|(object, (owner, _))| Blocker { object, whose: whose(owner) })
+                        .collect(),
+                )
             }
         })
     }
 
     /// By m3ter's call, which ends the one and creates the other.
-    async fn replace_account_plan(&self, desired: &DesiredObject, body: &Map<String, Json>, blocker: &Blocker, start: &End) -> Written {
+    async fn replace_account_plan(
+        &self,
+        desired: &DesiredObject,
+        body: &Map<String, Json>,
+        blocker: &Blocker,
+        start: &End,
+    ) -> Written {
         let said = blocker.said(desired.kind(), BillingEntity::AccountPlan, start, "replaced");
-        let error = match self.knowledge.m3ter.replace_account_plan(&blocker.object.id, body, self.budget).await {
+        let error = match self
+            .knowledge
+            .m3ter
+            .replace_account_plan(&blocker.object.id, body, self.budget)
+            .await
+        {
             Ok(replacement) => return with_warning(created_as(replacement.new), said),
             Err(error) => error,
         };
@@ -153,15 +210,16 @@ impl Writer<'_> {
             Effect::Refused => Written::Refused(not_replaced(desired, &error, &blocker.object.id)),
             Effect::Unknown => match self.look_up(desired, body, Breadth::Scope).await {
                 Ok(Some(found)) => with_warning(created_as(found), said),
-                // Perhaps the one has ended and the other does not exist: the next sync creates it then, or replaces again.
+                // Perhaps the one has ended and the other does not exist: the next sync creates it
+                // then, or replaces again.
                 Ok(None) => Written::Unsettled(failure::of_callout(&error)),
                 Err(error) => Written::Unsettled(failure::of_callout(&error)),
             },
         }
     }
 
-    /// m3ter has no such call for Commitments: the running ones end, then the new one is created. If m3ter refuses it all the same, they
-    /// run on.
+    /// m3ter has no such call for Commitments: the running ones end, then the new one is created.
+    /// If m3ter refuses it all the same, they run on.
     async fn replace_commitments(
         &self,
         desired: &DesiredObject,
@@ -175,23 +233,40 @@ impl Writer<'_> {
         let mut ended: Vec<Ended> = Vec::new();
         for _ in 0..ROUNDS {
             for blocker in std::mem::take(&mut blockers) {
-                match end_one(&self.knowledge.m3ter, entity, &blocker.object, start, self.budget).await {
-                    EndedOne::Done => ended.push(Ended { said: blocker.said(kind, entity, start, "ended"), object: blocker.object }),
+                match end_one(&self.knowledge.m3ter, entity, &blocker.object, start, self.budget)
+                    .await
+                {
+                    EndedOne::Done => ended.push(Ended {
+                        said: blocker.said(kind, entity, start, "ended"),
+                        object: blocker.object,
+                    }),
                     EndedOne::Unsettled(failure) => return Written::Unsettled(failure),
                     EndedOne::Refused(message) => {
                         let why = format!("m3ter does not end it: {message}");
-                        let finding = kept_one(desired, &refusal(kind, &blocker.object), &blocker.object.id, &why);
+                        let finding = kept_one(
+                            desired,
+                            &refusal(kind, &blocker.object),
+                            &blocker.object.id,
+                            &why,
+                        );
                         return self.take_back(ended, start, finding).await;
                     }
                 }
             }
             let error = match self.post(kind, body).await {
-                Ok(created) => return ended.into_iter().map(|ended| ended.said).fold(created_as(created), with_warning),
+                Ok(created) => {
+                    return ended
+                        .into_iter()
+                        .map(|ended| ended.said)
+                        .fold(created_as(created), with_warning);
+                }
                 Err(error) => error,
             };
             if error.effect() == Effect::Unknown {
                 return match self.look_for_commitment(desired, body, &error).await {
-                    written @ Written::Done { .. } => ended.into_iter().map(|ended| ended.said).fold(written, with_warning),
+                    written @ Written::Done { .. } => {
+                        ended.into_iter().map(|ended| ended.said).fold(written, with_warning)
+                    }
                     other => other,
                 };
             }
@@ -212,10 +287,15 @@ impl Writer<'_> {
                 Ok(InTheWay::Gone) => Vec::new(),
                 Ok(InTheWay::Replaceable(more)) => more,
             };
-            blockers.retain(|blocker| ended.iter().all(|ended| ended.object.id != blocker.object.id));
+            blockers
+                .retain(|blocker| ended.iter().all(|ended| ended.object.id != blocker.object.id));
         }
         let message = "m3ter named another Commitment in the way each time that one had ended";
-        let finding = Finding::new(FindingCode::CommitmentOverlap, message, "Sync again when nobody else is changing the Commitments");
+        let finding = Finding::new(
+            FindingCode::CommitmentOverlap,
+            message,
+            "Sync again when nobody else is changing the Commitments",
+        );
         self.take_back(ended, start, finding).await
     }
 
@@ -229,16 +309,25 @@ impl Writer<'_> {
                 Err(error) => return Written::Unsettled(failure::of_callout(&error)),
             };
             // Somebody else has decided meanwhile.
-            let Some(present) = present.filter(|present| present.text("endDate").and_then(date_in_text) == Some(start.date())) else {
+            let Some(present) = present.filter(|present| {
+                present.text("endDate").and_then(date_in_text) == Some(start.date())
+            }) else {
                 continue;
             };
             let mut body = replacing_body(kind, &present);
             body.insert("endDate".to_owned(), end);
             let until = object.text("endDate").unwrap_or("without end");
             let now = match m3ter.update(kind, &object.id, &body, self.budget).await {
-                Ok(_) => format!("The Commitment {} was ended for it and runs until {until} again", object.id),
+                Ok(_) => format!(
+                    "The Commitment {} was ended for it and runs until {until} again",
+                    object.id
+                ),
                 Err(error) => {
-                    format!("The Commitment {} was ended for it: set its end to {until} again ({})", object.id, error.reason())
+                    format!(
+                        "The Commitment {} was ended for it: set its end to {until} again ({})",
+                        object.id,
+                        error.reason()
+                    )
                 }
             };
             finding.remedy = format!("{}. {now}", finding.remedy);
@@ -260,8 +349,16 @@ impl Writer<'_> {
 
 impl Blocker {
     fn said(&self, kind: EntityKind, entity: BillingEntity, start: &End, verb: &str) -> String {
-        let until = self.object.text("endDate").map_or_else(|| "without end".to_owned(), |end| format!("until {end}"));
-        format!("The {kind} {} {}, which ran {until}, was {verb} at {}", self.object.id, self.whose, start.shown(entity))
+        let until = self
+            .object
+            .text("endDate")
+            .map_or_else(|| "without end".to_owned(), |end| format!("until {end}"));
+        format!(
+            "The {kind} {} {}, which ran {until}, was {verb} at {}",
+            self.object.id,
+            self.whose,
+            start.shown(entity)
+        )
     }
 }
 

@@ -1,4 +1,5 @@
-//! How much of what was done is kept: runs of some days, dry runs of one, and never more than so many.
+//! How much of what was done is kept: runs of some days, dry runs of one, and never more than so
+//! many.
 
 use std::sync::PoisonError;
 use std::time::Duration;

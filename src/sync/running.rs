@@ -1,4 +1,5 @@
-//! Lines of a product that runs already: what m3ter holds is read once more before a line is left out or refused for it.
+//! Lines of a product that runs already: what m3ter holds is read once more before a line is left
+//! out or refused for it.
 
 use std::collections::HashSet;
 
@@ -16,8 +17,9 @@ use crate::sync::leftovers::RemovedLine;
 use crate::sync::matching::Seen;
 use crate::sync::patience::Patience;
 
-/// Leaves out what runs already, and says so; the new AccountPlans that another one is in the way of, unless that one may make way.
-/// What bills a line that is gone is no reason to leave out another one.
+/// Leaves out what runs already, and says so; the new AccountPlans that another one is in the way
+/// of, unless that one may make way. What bills a line that is gone is no reason to leave out
+/// another one.
 pub(super) async fn leave_out_running(
     changeset: &mut Changeset,
     seen: &mut Seen<'_>,
@@ -30,13 +32,18 @@ pub(super) async fn leave_out_running(
         return Ok((Vec::new(), Vec::new()));
     }
     // Lists may lag: an AccountPlan that has just ended is in nobody's way.
-    let blockers: HashSet<M3terId> = blocked.iter().map(|blocked| blocked.blocker.clone()).collect();
-    let plans: HashSet<M3terId> = blocked.iter().filter_map(|blocked| blocked.plan.clone()).collect();
+    let blockers: HashSet<M3terId> =
+        blocked.iter().map(|blocked| blocked.blocker.clone()).collect();
+    let plans: HashSet<M3terId> =
+        blocked.iter().filter_map(|blocked| blocked.plan.clone()).collect();
     seen.fetch_running(blockers, plans).await?;
     let held = held(seen, catalog);
     let is_of_gone = |blocked: &Blocked| gone.iter().any(|line| line.plan.id == blocked.blocker);
-    let may_be_left_out = |blocked: &Blocked| settings.running_lines == RunningLines::LeaveOut && !is_of_gone(blocked);
-    let (candidates, mut refused): (Vec<Blocked>, Vec<Blocked>) = changeset.blocked(&held).into_iter().partition(may_be_left_out);
+    let may_be_left_out = |blocked: &Blocked| {
+        settings.running_lines == RunningLines::LeaveOut && !is_of_gone(blocked)
+    };
+    let (candidates, mut refused): (Vec<Blocked>, Vec<Blocked>) =
+        changeset.blocked(&held).into_iter().partition(may_be_left_out);
     let (warnings, others) = changeset.leave_out_running(candidates, &held);
     refused.extend(others);
     // What the mapping lets make way may make way.
@@ -51,8 +58,13 @@ pub(super) async fn refuse_blocked(
     (store, patience): (&Store, Patience),
 ) -> Result<(), Failure> {
     for blocked in refused {
-        let Some(change) = changeset.changes.iter().find(|change| change.desired.key == blocked.account_plan) else { continue };
-        let finding = blocker::finding(store, &change.desired, &blocked.in_m3ters_words(), patience).await?;
+        let Some(change) =
+            changeset.changes.iter().find(|change| change.desired.key == blocked.account_plan)
+        else {
+            continue;
+        };
+        let finding =
+            blocker::finding(store, &change.desired, &blocked.in_m3ters_words(), patience).await?;
         changeset.refuse_blocked(blocked, &finding);
     }
     Ok(())

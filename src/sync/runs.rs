@@ -25,7 +25,8 @@ use crate::sync::walk::Walk;
 use crate::telemetry::{ErrorChain, metrics, trace};
 use crate::transport::{Budget, Callout, Class, Effect, Journal, Lease, Turn};
 
-/// Processes that may die over a run before it is no longer tried: it may be the run that kills them.
+/// Processes that may die over a run before it is no longer tried: it may be the run that kills
+/// them.
 const MOST_TAKEOVERS: u32 = 3;
 /// Between two tries to save an end while the database is away.
 const SAVE_AGAIN_AFTER: Duration = Duration::from_millis(250);
@@ -43,8 +44,8 @@ enum Work {
 }
 
 impl Shared {
-    /// Works on a run that was claimed at `asked_at`, in a task of its own, and then on those that waited for its record, as long as
-    /// nobody waits for the slot.
+    /// Works on a run that was claimed at `asked_at`, in a task of its own, and then on those that
+    /// waited for its record, as long as nobody waits for the slot.
     pub(super) fn begin(self: &Arc<Self>, run: ClaimedRun, asked_at: Instant, slot: Slot) {
         let shared = Arc::clone(self);
         let lease = self.claims.hold(run.held, asked_at);
@@ -69,7 +70,13 @@ impl Shared {
         });
     }
 
-    async fn work(&self, mut run: ClaimedRun, lease: Lease, mut budget: Budget, slot: &mut Option<Slot>) -> Option<(ClaimedRun, Lease)> {
+    async fn work(
+        &self,
+        mut run: ClaimedRun,
+        lease: Lease,
+        mut budget: Budget,
+        slot: &mut Option<Slot>,
+    ) -> Option<(ClaimedRun, Lease)> {
         // What this run has begun belongs to it: all is saved before the run is given back.
         let tasks = TaskTracker::new();
         let work = tokio::select! {
@@ -106,23 +113,51 @@ impl Shared {
         earlier: &Earlier,
     ) -> Portion {
         if run.takeovers > MOST_TAKEOVERS {
-            let reason =
-                format!("The processes that worked on the sync ended before it did, {} times; see the service's log", run.takeovers);
-            return self.told(run, failed(run, ErrorCode::Interrupted, reason), budget).await.into();
+            let reason = format!(
+                "The processes that worked on the sync ended before it did, {} times; see the service's log",
+                run.takeovers
+            );
+            return self
+                .told(run, failed(run, ErrorCode::Interrupted, reason), budget)
+                .await
+                .into();
         }
         let mode = if run.dry_run { SyncMode::DryRun } else { SyncMode::Apply };
-        let (now, knowledge, store, record) = (now(), &self.knowledge, &self.store, &run.parent_record_id);
+        let (now, knowledge, store, record) =
+            (now(), &self.knowledge, &self.store, &run.parent_record_id);
         let safety = &self.settings.safety;
         let work = async {
             match &run.task {
                 Some(RunTask::Sync) => {
                     let usual = safety.usual;
-                    Walk { knowledge, store, tasks, run, lease, root: record, mode, now, budget, usual, earlier }.to_the_end().await
+                    Walk {
+                        knowledge,
+                        store,
+                        tasks,
+                        run,
+                        lease,
+                        root: record,
+                        mode,
+                        now,
+                        budget,
+                        usual,
+                        earlier,
+                    }
+                    .to_the_end()
+                    .await
                 }
                 Some(RunTask::EndDate(order)) => {
-                    EndDating { knowledge, store, run, record, order, mode, now, budget, safety }.to_the_end().await.into()
+                    EndDating { knowledge, store, run, record, order, mode, now, budget, safety }
+                        .to_the_end()
+                        .await
+                        .into()
                 }
-                None => failed(run, ErrorCode::InternalError, "The run was asked for by another version of the service".to_owned()).into(),
+                None => failed(
+                    run,
+                    ErrorCode::InternalError,
+                    "The run was asked for by another version of the service".to_owned(),
+                )
+                .into(),
             }
         };
         // A panic is a fault of ours; whoever waits gets an answer all the same.
@@ -147,7 +182,13 @@ impl Shared {
     }
 
     /// Saves the end and tells all who wait. Returns the run that begins now.
-    async fn save_end(&self, run: &ClaimedRun, mut result: SyncResult, lease: &Lease, budget: &Budget) -> Option<(ClaimedRun, Lease)> {
+    async fn save_end(
+        &self,
+        run: &ClaimedRun,
+        mut result: SyncResult,
+        lease: &Lease,
+        budget: &Budget,
+    ) -> Option<(ClaimedRun, Lease)> {
         let ended_at = now().max(run.started_at);
         let mut tries = run.tries.clone();
         tries.push(RunTry {
@@ -157,8 +198,12 @@ impl Shared {
             error_code: result.error_code.clone(),
             message: result.message.clone(),
         });
-        let is_tried_again = result.sync_status == SyncStatus::Failed && result.retryable == Some(true) && !run.dry_run;
-        if let Some(delay) = self.settings.retry_after.get(tries.len() - 1).filter(|_| is_tried_again) {
+        let is_tried_again = result.sync_status == SyncStatus::Failed
+            && result.retryable == Some(true)
+            && !run.dry_run;
+        if let Some(delay) =
+            self.settings.retry_after.get(tries.len() - 1).filter(|_| is_tried_again)
+        {
             result.next_try_at = ended_at.checked_add(*delay).ok();
         } else if is_tried_again {
             metrics::run_given_up();
@@ -177,17 +222,28 @@ impl Shared {
         next
     }
 
-    /// Saves the end, however long the database is away; `None` if the run is somebody else's by then.
-    async fn save_end_at_last(&self, run: &ClaimedRun, ended: &EndedTry<'_>, lease: &Lease) -> Option<Option<(ClaimedRun, Lease)>> {
+    /// Saves the end, however long the database is away; `None` if the run is somebody else's by
+    /// then.
+    async fn save_end_at_last(
+        &self,
+        run: &ClaimedRun,
+        ended: &EndedTry<'_>,
+        lease: &Lease,
+    ) -> Option<Option<(ClaimedRun, Lease)>> {
         loop {
             let asked_at = Instant::now();
-            // A process that stops begins nothing. Where others wait as well, who waits for this record comes in his turn.
-            let next = Some(self.claims.claimant()).filter(|_| !self.draining.is_cancelled() && !self.slots.has_queue());
+            // A process that stops begins nothing. Where others wait as well, who waits for this
+            // record comes in his turn.
+            let next = Some(self.claims.claimant())
+                .filter(|_| !self.draining.is_cancelled() && !self.slots.has_queue());
             let error = match self.store.end(run, ended, next).await {
                 Ok(next) => {
-                    // Where the first answer was lost, this process may have begun it by now as one that waited for its turn.
+                    // Where the first answer was lost, this process may have begun it by now as one
+                    // that waited for its turn.
                     let next = next.filter(|next| !self.claims.holds(next.held.run));
-                    return Some(next.map(|next| (next.clone(), self.claims.hold(next.held, asked_at))));
+                    return Some(
+                        next.map(|next| (next.clone(), self.claims.hold(next.held, asked_at))),
+                    );
                 }
                 Err(error) => error,
             };
@@ -212,8 +268,12 @@ impl Shared {
     async fn give_back(&self, run: &ClaimedRun) {
         for _ in 0..RELEASE_TRIES {
             match self.store.release(run.held).await {
-                Ok(()) => return tracing::info!(sync_run_id = %run.held.run, "a run was given back; it goes on elsewhere"),
-                Err(error) => tracing::warn!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "a run could not be given back"),
+                Ok(()) => {
+                    return tracing::info!(sync_run_id = %run.held.run, "a run was given back; it goes on elsewhere");
+                }
+                Err(error) => {
+                    tracing::warn!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "a run could not be given back")
+                }
             }
         }
     }
@@ -233,7 +293,8 @@ pub(super) fn callouts(earlier: &[RunCallout], journal: &Journal) -> Vec<RunCall
         }
         .to_owned(),
         attempts: callout.attempts,
-        started_at: Timestamp::try_from(callout.started_at).map_or(Timestamp::UNIX_EPOCH, to_millisecond),
+        started_at: Timestamp::try_from(callout.started_at)
+            .map_or(Timestamp::UNIX_EPOCH, to_millisecond),
         elapsed_ms: u64::try_from(callout.elapsed.as_millis()).unwrap_or(u64::MAX),
     };
     earlier.iter().cloned().chain(journal.callouts().iter().map(callout)).collect()
@@ -249,7 +310,12 @@ fn note(run: &ClaimedRun, result: &SyncResult) {
     if result.sync_status == SyncStatus::Failed {
         trace::failed(&span);
     }
-    metrics::sync_ended(kind(run), &result.sync_status.to_string(), result.error_code.as_deref(), run.dry_run);
+    metrics::sync_ended(
+        kind(run),
+        &result.sync_status.to_string(),
+        result.error_code.as_deref(),
+        run.dry_run,
+    );
     for code in result.attention.iter().filter_map(|code| Attention::from_code(code)) {
         metrics::attention_asked(code.as_str(), run.dry_run);
     }

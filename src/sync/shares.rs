@@ -1,7 +1,9 @@
-//! Keeps this replica's share of m3ter's request limit: `domain::share` decides, this asks the database and the clock.
+//! Keeps this replica's share of m3ter's request limit: `domain::share` decides, this asks the
+//! database and the clock.
 //!
-//! A beat reads the rows of all replicas in one statement and writes in another one, where something changes. Nothing here is on the way
-//! of a sync: callouts ask the limiter alone, which knows until when its share is good.
+//! A beat reads the rows of all replicas in one statement and writes in another one, where
+//! something changes. Nothing here is on the way of a sync: callouts ask the limiter alone, which
+//! knows until when its share is good.
 
 #[cfg(test)]
 mod simulation;
@@ -17,7 +19,8 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::{ErrorChain, metrics};
 use crate::transport::Limiter;
 
-/// Between two beats while there are others: three of them move what one replica has and another one needs.
+/// Between two beats while there are others: three of them move what one replica has and another
+/// one needs.
 const BEAT_EVERY: Duration = Duration::from_millis(200);
 /// Between two beats of a replica that has all there is.
 const BEAT_ALONE_EVERY: Duration = Duration::from_millis(500);
@@ -25,7 +28,8 @@ const BEAT_ALONE_EVERY: Duration = Duration::from_millis(500);
 const LEASE: Duration = Duration::from_secs(5);
 /// Beats in each lease, if that is short.
 const BEATS_PER_LEASE: u32 = 10;
-/// The part of a lease in which a beat works or has failed: two of them tell of the database while the share still counts.
+/// The part of a lease in which a beat works or has failed: two of them tell of the database while
+/// the share still counts.
 const BEAT_TIME: u32 = 4;
 
 /// What one beat needs.
@@ -48,8 +52,21 @@ pub(super) async fn keep(shared: Arc<Shared>) {
     let (limiter, claimant) = (shared.knowledge.m3ter.limiter(), shared.claims.claimant());
     let Some(limit) = limiter.limit() else { return };
     let leases = Leases { share: LEASE.min(claimant.lease), run: claimant.lease };
-    let share = Share::new(claimant.owner.clone(), limit, leases, limiter.window(), Instant::now().into_std());
-    let mut beats = Beats { store: &shared.store, limiter, id: &claimant.owner, limit, lease: leases.share, share };
+    let share = Share::new(
+        claimant.owner.clone(),
+        limit,
+        leases,
+        limiter.window(),
+        Instant::now().into_std(),
+    );
+    let mut beats = Beats {
+        store: &shared.store,
+        limiter,
+        id: &claimant.owner,
+        limit,
+        lease: leases.share,
+        share,
+    };
     loop {
         let pause = beats.beat_or_fail().await;
         if shared.ended.run_until_cancelled(sleep(pause)).await.is_none() {
@@ -67,7 +84,9 @@ impl Beats<'_> {
         let asked_at = Instant::now();
         match timeout(self.lease / BEAT_TIME, self.beat()).await {
             Ok(Ok(pause)) => return pause,
-            Ok(Err(error)) => tracing::debug!(error = %ErrorChain(&error), "the share of m3ter's limit was not looked at"),
+            Ok(Err(error)) => {
+                tracing::debug!(error = %ErrorChain(&error), "the share of m3ter's limit was not looked at")
+            }
             Err(_) => tracing::debug!("the share of m3ter's limit was not looked at in time"),
         }
         self.share.failed(asked_at.into_std(), Instant::now().into_std());
@@ -80,7 +99,10 @@ impl Beats<'_> {
         let gone = self.share.see(&rows, Instant::now().into_std());
         if !gone.is_empty() {
             self.store.forget_replicas(&gone).await?;
-            tracing::info!(replicas = gone.len(), "the places of replicas that gave no sign of life are free");
+            tracing::info!(
+                replicas = gone.len(),
+                "the places of replicas that gave no sign of life are free"
+            );
             return Ok(Duration::ZERO);
         }
         let need = self.limiter.need();

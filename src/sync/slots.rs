@@ -1,7 +1,9 @@
-//! The slots: how many runs may be under way in this process at once, and whose turn it is when one gets free.
+//! The slots: how many runs may be under way in this process at once, and whose turn it is when one
+//! gets free.
 //!
-//! A run holds a [`Slot`] while it works. What cannot begin waits in the database, and [`Slots::choose`] says which of the heads of that
-//! queue is next: classes by their weights, within a class the callers in turn, within a caller the oldest. A run that keeps its claim but
+//! A run holds a [`Slot`] while it works. What cannot begin waits in the database, and
+//! [`Slots::choose`] says which of the heads of that queue is next: classes by their weights,
+//! within a class the callers in turn, within a caller the oldest. A run that keeps its claim but
 //! lets others go first drops its slot and waits for another one in the same order:
 //!
 //! ```ignore
@@ -9,9 +11,10 @@
 //! slot = slots.acquire(turn).await; // a run that stops must not wait on: select on its lease as well
 //! ```
 //!
-//! A caller may begin another run if it has fewer under way than slots are free. So one caller alone fills half of them, two a third each,
-//! and whoever comes next finds a free one, however long the others take. What nobody asked for at this moment, a retry or a replay, leaves
-//! twice as many free.
+//! A caller may begin another run if it has fewer under way than slots are free. So one caller
+//! alone fills half of them, two a third each, and whoever comes next finds a free one, however
+//! long the others take. What nobody asked for at this moment, a retry or a replay, leaves twice as
+//! many free.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -90,7 +93,8 @@ impl Slots {
         (self.state().taken, self.at_once)
     }
 
-    /// A slot for a run that is asked for now; none if its caller has as many as it may, or others come first.
+    /// A slot for a run that is asked for now; none if its caller has as many as it may, or others
+    /// come first.
     pub(super) fn try_take(self: &Arc<Self>, class: Class, caller: &Caller) -> Option<Slot> {
         let mut state = self.state();
         if state.is_undecided || !state.may_take(self.at_once, class, caller) {
@@ -104,8 +108,8 @@ impl Slots {
         self.state().turns.note(class, caller);
     }
 
-    /// A slot for a run that was under way elsewhere, whose caller is not known yet. It asks for no caller's part: a claim on a record must
-    /// not stand still.
+    /// A slot for a run that was under way elsewhere, whose caller is not known yet. It asks for no
+    /// caller's part: a claim on a record must not stand still.
     pub(super) fn try_take_over(self: &Arc<Self>) -> Option<Slot> {
         let mut state = self.state();
         if state.takeovers == 0 || state.taken >= self.at_once {
@@ -120,7 +124,8 @@ impl Slots {
         self.state().takeovers = 0;
     }
 
-    /// Waits for a slot, in turn with what waits in the database and with others that do this. Dropped, it waits no more.
+    /// Waits for a slot, in turn with what waits in the database and with others that do this.
+    /// Dropped, it waits no more.
     pub(super) async fn acquire(&self, turn: Turn) -> Slot {
         let (sender, receiver) = oneshot::channel();
         {
@@ -155,7 +160,8 @@ impl Slots {
         }
     }
 
-    /// Whether others wait who may have their turn before whoever waits for the record of a run that ends.
+    /// Whether others wait who may have their turn before whoever waits for the record of a run
+    /// that ends.
     pub(super) fn has_queue(&self) -> bool {
         let state = self.state();
         state.has_queue || !state.again.is_empty()
@@ -174,7 +180,8 @@ impl Slots {
         is_free
     }
 
-    /// Ends choosing, with what is left of the queue; `true` if there is to be chosen again, because something changed meanwhile.
+    /// Ends choosing, with what is left of the queue; `true` if there is to be chosen again,
+    /// because something changed meanwhile.
     pub(super) fn end_choosing(&self, has_queue: bool) -> bool {
         let mut state = self.state();
         if state.has_changed {
@@ -184,15 +191,30 @@ impl Slots {
         false
     }
 
-    /// Chooses who is next of the heads of the queue, which leaves them, and gives slots to the runs of this process whose turn comes
-    /// before. `None` if nobody may begin.
-    pub(super) fn choose(self: &Arc<Self>, heads: &mut Vec<QueueHead>) -> Option<(QueueHead, Slot)> {
+    /// Chooses who is next of the heads of the queue, which leaves them, and gives slots to the
+    /// runs of this process whose turn comes before. `None` if nobody may begin.
+    pub(super) fn choose(
+        self: &Arc<Self>,
+        heads: &mut Vec<QueueHead>,
+    ) -> Option<(QueueHead, Slot)> {
         loop {
             let mut state = self.state();
             state.again.retain(|waiting| !waiting.sender.is_closed());
-            let mut candidates: Vec<Candidate> = heads.iter().enumerate().map(|(place, head)| Candidate::of_queue(place, head)).collect();
-            candidates.extend(state.again.iter().enumerate().map(|(place, waiting)| Candidate::again(place, waiting)));
-            candidates.retain(|candidate| state.may_take(self.at_once, candidate.class, &candidate.caller));
+            let mut candidates: Vec<Candidate> = heads
+                .iter()
+                .enumerate()
+                .map(|(place, head)| Candidate::of_queue(place, head))
+                .collect();
+            candidates.extend(
+                state
+                    .again
+                    .iter()
+                    .enumerate()
+                    .map(|(place, waiting)| Candidate::again(place, waiting)),
+            );
+            candidates.retain(|candidate| {
+                state.may_take(self.at_once, candidate.class, &candidate.caller)
+            });
             let chosen = state.turns.next(candidates)?;
             let slot = self.take(&mut state, Some(chosen.caller));
             match chosen.place {
@@ -282,7 +304,9 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let slots = Arc::clone(&self.slots);
         let mut state = slots.state();
-        if self.give_back(&mut state) && (state.has_queue || !state.again.is_empty() || state.takeovers > 0) {
+        if self.give_back(&mut state)
+            && (state.has_queue || !state.again.is_empty() || state.takeovers > 0)
+        {
             state.decide_anew(&slots.changed);
         }
     }
@@ -292,13 +316,26 @@ impl Candidate {
     fn of_queue(place: usize, head: &QueueHead) -> Self {
         let class = class(head.class);
         let asked_at = head.run.0.get_timestamp().map_or((0, 0), |timestamp| timestamp.to_unix());
-        let since = Timestamp::new(i64::try_from(asked_at.0).unwrap_or(0), i32::try_from(asked_at.1).unwrap_or(0));
+        let since = Timestamp::new(
+            i64::try_from(asked_at.0).unwrap_or(0),
+            i32::try_from(asked_at.1).unwrap_or(0),
+        );
         let caller = head.caller.as_deref().map(Arc::from);
-        Self { class, caller, since: since.unwrap_or(Timestamp::UNIX_EPOCH), place: Place::Queue(place) }
+        Self {
+            class,
+            caller,
+            since: since.unwrap_or(Timestamp::UNIX_EPOCH),
+            place: Place::Queue(place),
+        }
     }
 
     fn again(place: usize, waiting: &Again) -> Self {
-        Self { class: waiting.turn.class, caller: waiting.turn.caller.clone(), since: waiting.since, place: Place::Again(place) }
+        Self {
+            class: waiting.turn.class,
+            caller: waiting.turn.caller.clone(),
+            since: waiting.since,
+            place: Place::Again(place),
+        }
     }
 }
 
@@ -317,8 +354,9 @@ const RUN: u64 = 840;
 /// Callers that are remembered; beyond that all count as new, which matters for a moment only.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// Whose turn it is. A class is charged for each run by its weight, and the one that was charged least is next; one that had nothing to do
-/// saves nothing up. Within a class the caller is next whose last turn is longest ago.
+/// Whose turn it is. A class is charged for each run by its weight, and the one that was charged
+/// least is next; one that had nothing to do saves nothing up. Within a class the caller is next
+/// whose last turn is longest ago.
 #[derive(Default)]
 struct Turns {
     charged: [u64; Class::ALL.len()],
@@ -332,7 +370,11 @@ impl Turns {
     /// Who is next; the turn is his.
     fn next(&mut self, candidates: Vec<Candidate>) -> Option<Candidate> {
         let next = candidates.into_iter().min_by_key(|candidate| {
-            let last_turn = self.served.get(&(candidate.class as usize, candidate.caller.clone())).copied().unwrap_or(0);
+            let last_turn = self
+                .served
+                .get(&(candidate.class as usize, candidate.caller.clone()))
+                .copied()
+                .unwrap_or(0);
             (self.charged(candidate.class), candidate.class as usize, last_turn, candidate.since)
         })?;
         self.present = self.charged(next.class);

@@ -1,4 +1,5 @@
-//! A run whose walk did not come to its end lets the record say so all the same, by a query of its own for these fields alone.
+//! A run whose walk did not come to its end lets the record say so all the same, by a query of its
+//! own for these fields alone.
 
 use jiff::Timestamp;
 
@@ -8,8 +9,14 @@ use crate::sync::knowledge::Knowledge;
 use crate::sync::write_back::WriteBack;
 use crate::transport::Budget;
 
-/// Writes onto the record how its sync ended, and notes in the result whether it could; not while Salesforce is away.
-pub(super) async fn tell_record(knowledge: &Knowledge, record: &SalesforceId, result: &mut SyncResult, budget: &Budget) {
+/// Writes onto the record how its sync ended, and notes in the result whether it could; not while
+/// Salesforce is away.
+pub(super) async fn tell_record(
+    knowledge: &Knowledge,
+    record: &SalesforceId,
+    result: &mut SyncResult,
+    budget: &Budget,
+) {
     let Ok(Some(sobject)) = knowledge.sobject_of(record.key_prefix(), budget).await else { return };
     let Some(mapping) = knowledge.mapping(&sobject) else { return };
     let Ok(query) = knowledge.query(mapping, budget).await else { return };
@@ -17,6 +24,10 @@ pub(super) async fn tell_record(knowledge: &Knowledge, record: &SalesforceId, re
     let Ok(rows) = knowledge.salesforce.query(&soql, budget).await else { return };
     let Some(held) = rows.first() else { return };
     let mut write_back = WriteBack::default();
-    write_back.add_status(query.root(), record, query.status.changes(held, result, Timestamp::now()));
+    write_back.add_status(
+        query.root(),
+        record,
+        query.status.changes(held, result, Timestamp::now()),
+    );
     result.status_written = write_back.apply(&knowledge.salesforce, budget, result).await;
 }

@@ -1,5 +1,5 @@
-//! What a process does beside its syncs: it prolongs its leases, looks whether others left something, or something waits or is due, and deletes
-//! what is old.
+//! What a process does beside its syncs: it prolongs its leases, looks whether others left
+//! something, or something waits or is due, and deletes what is old.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +26,14 @@ pub enum Scope {
 const LOOKS_PER_LEASE: u32 = 30;
 /// Renewals in each lease: two may fail before a run is in danger.
 const RENEWALS_PER_LEASE: u32 = 3;
-/// Runs that are taken over after each look: the others are for the other processes, or for the next look.
+/// Runs that are taken over after each look: the others are for the other processes, or for the
+/// next look.
 const TAKEN_OVER_AT_ONCE: u32 = 8;
-/// From which part of a bound on it is told that the queue gets full; it is told again after it had half of that.
+/// From which part of a bound on it is told that the queue gets full; it is told again after it had
+/// half of that.
 const NEARLY_FULL_PERCENT: u64 = 80;
-/// What a sync ended with that a refused login ended. It is run again once logins work, unless that was longer ago than a day: by then
-/// somebody has seen it.
+/// What a sync ended with that a refused login ended. It is run again once logins work, unless that
+/// was longer ago than a day: by then somebody has seen it.
 const LOGIN_REFUSED: [ErrorCode; 2] = [ErrorCode::SalesforceAuthFailed, ErrorCode::M3terAuthFailed];
 const LOGIN_REFUSED_WITHIN: Duration = Duration::from_hours(24);
 /// Such syncs that are planned in one transaction; the others at the next look.
@@ -75,7 +77,8 @@ pub(super) async fn keep_up(shared: Arc<Shared>, scope: Scope) {
 }
 
 impl Upkeep {
-    /// Leases first: what this process holds is renewed before it looks for runs whose leases have run out.
+    /// Leases first: what this process holds is renewed before it looks for runs whose leases have
+    /// run out.
     async fn look(&mut self, renew_every: Duration) {
         let outcome = async {
             if self.renewed.elapsed() >= renew_every {
@@ -108,10 +111,15 @@ impl Upkeep {
             }
             _ => {}
         }
-        if self.is_well && self.scope == Scope::Everything && self.deleted.is_none_or(|deleted| deleted.elapsed() >= DELETE_EVERY) {
+        if self.is_well
+            && self.scope == Scope::Everything
+            && self.deleted.is_none_or(|deleted| deleted.elapsed() >= DELETE_EVERY)
+        {
             self.deleted = Some(Instant::now());
             let shared = Arc::clone(&self.shared);
-            self.shared.tasks.spawn(async move { shared.ended.clone().run_until_cancelled(retention::keep_small(&shared)).await });
+            self.shared.tasks.spawn(async move {
+                shared.ended.clone().run_until_cancelled(retention::keep_small(&shared)).await
+            });
         }
     }
 
@@ -123,23 +131,36 @@ impl Upkeep {
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(async move {
             let budget = Budget::new(shared.limits.time, shared.limits.callouts);
-            shared.ended.clone().run_until_cancelled(shared.knowledge.try_refused_logins(&budget)).await
+            shared
+                .ended
+                .clone()
+                .run_until_cancelled(shared.knowledge.try_refused_logins(&budget))
+                .await
         });
     }
 
-    /// Plans the syncs again that a refused login ended, once both vendors take the credentials. After a restart with new ones nobody knows
-    /// whether the old ones were refused: the store does.
+    /// Plans the syncs again that a refused login ended, once both vendors take the credentials.
+    /// After a restart with new ones nobody knows whether the old ones were refused: the store
+    /// does.
     async fn run_again_after_login(&mut self) -> Result<(), StoreError> {
         let tokens = self.shared.knowledge.tokens();
         self.looks_for_refused |= tokens.map(TokenCache::has_begun_to_work).contains(&true);
-        let is_wanted = self.scope == Scope::Everything && !self.shared.settings.retry_after.is_empty();
+        let is_wanted =
+            self.scope == Scope::Everything && !self.shared.settings.retry_after.is_empty();
         if !is_wanted || !self.looks_for_refused || !tokens.iter().all(|tokens| tokens.works()) {
             return Ok(());
         }
         let codes = LOGIN_REFUSED.map(ErrorCode::as_str);
-        let planned = self.shared.store.schedule_after_login(&codes, LOGIN_REFUSED_WITHIN, PLANNED_AT_ONCE, REPLAY_EVERY).await?;
+        let planned = self
+            .shared
+            .store
+            .schedule_after_login(&codes, LOGIN_REFUSED_WITHIN, PLANNED_AT_ONCE, REPLAY_EVERY)
+            .await?;
         if !planned.is_empty() {
-            tracing::info!(runs = planned.len(), "logins work: syncs that a refused login ended are run again");
+            tracing::info!(
+                runs = planned.len(),
+                "logins work: syncs that a refused login ended are run again"
+            );
         }
         self.looks_for_refused = planned.len() == PLANNED_AT_ONCE as usize;
         Ok(())
@@ -152,10 +173,14 @@ impl Upkeep {
             Scope::Record(record) => Some(record),
         };
         let work = self.shared.store.load_claimable(record).await?;
-        self.shared.slots.found(work.waiting > 0 || work.due, if work.abandoned { TAKEN_OVER_AT_ONCE } else { 0 });
+        self.shared.slots.found(
+            work.waiting > 0 || work.due,
+            if work.abandoned { TAKEN_OVER_AT_ONCE } else { 0 },
+        );
         let bounds = self.shared.settings.queue_bounds();
         let is_reached = |percent: u64| {
-            let reached = |waiting: u32, bound: u32| u64::from(waiting) * 100 >= u64::from(bound) * percent;
+            let reached =
+                |waiting: u32, bound: u32| u64::from(waiting) * 100 >= u64::from(bound) * percent;
             reached(work.waiting, bounds.all) || reached(work.most_of_a_caller, bounds.of_caller)
         };
         if !self.is_nearly_full && is_reached(NEARLY_FULL_PERCENT) {

@@ -1,7 +1,8 @@
 //! Those who wait for the answer of a run, whichever process works on it.
 //!
-//! A run of this process answers them itself. For all others together one statement asks the store, often enough that nobody waits
-//! a tenth of a second too long; `LISTEN` would need a session of its own, which `PgBouncer` does not give.
+//! A run of this process answers them itself. For all others together one statement asks the store,
+//! often enough that nobody waits a tenth of a second too long; `LISTEN` would need a session of
+//! its own, which `PgBouncer` does not give.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,8 @@ use crate::telemetry::ErrorChain;
 
 /// Between two looks at the runs of other processes.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
-/// The same for each of them: a thousand that wait for their turn are not asked for 25 times a second.
+/// The same for each of them: a thousand that wait for their turn are not asked for 25 times a
+/// second.
 const LOOK_EVERY_FOR_EACH: Duration = Duration::from_micros(500);
 
 /// The answer of a run, once there is one.
@@ -33,7 +35,8 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Holds the answer of a run once it is there; closes without one when this process ends first.
     pub(super) fn for_answer(&self, run: SyncRunId) -> watch::Receiver<Answer> {
-        let receiver = self.senders().entry(run).or_insert_with(|| watch::Sender::new(None)).subscribe();
+        let receiver =
+            self.senders().entry(run).or_insert_with(|| watch::Sender::new(None)).subscribe();
         self.added.notify_one();
         receiver
     }
@@ -45,7 +48,8 @@ impl Waiting {
         }
     }
 
-    /// A run that somebody may wait for is no longer this process's: its answer comes from elsewhere.
+    /// A run that somebody may wait for is no longer this process's: its answer comes from
+    /// elsewhere.
     pub(super) fn look_again(&self) {
         self.added.notify_one();
     }
@@ -56,14 +60,20 @@ impl Waiting {
     }
 
     /// Looks for the answers of runs of other processes until `ended`.
-    pub(super) async fn look_elsewhere(&self, store: &Store, claims: &Claims, ended: &CancellationToken) {
+    pub(super) async fn look_elsewhere(
+        &self,
+        store: &Store,
+        claims: &Claims,
+        ended: &CancellationToken,
+    ) {
         loop {
             let runs = self.elsewhere(claims);
             let pause = async {
                 if runs.is_empty() {
                     self.added.notified().await;
                 }
-                let for_all = LOOK_EVERY_FOR_EACH.saturating_mul(u32::try_from(runs.len()).unwrap_or(u32::MAX));
+                let for_all = LOOK_EVERY_FOR_EACH
+                    .saturating_mul(u32::try_from(runs.len()).unwrap_or(u32::MAX));
                 tokio::time::sleep(LOOK_EVERY.max(for_all)).await;
             };
             if ended.run_until_cancelled(pause).await.is_none() {
@@ -74,8 +84,12 @@ impl Waiting {
                 continue;
             }
             match store.load_answers(&runs).await {
-                Ok(answers) => answers.into_iter().for_each(|(run, result)| self.answer(run, Arc::new(result))),
-                Err(error) => tracing::debug!(error = %ErrorChain(&error), "the answers of other processes could not be read"),
+                Ok(answers) => {
+                    answers.into_iter().for_each(|(run, result)| self.answer(run, Arc::new(result)))
+                }
+                Err(error) => {
+                    tracing::debug!(error = %ErrorChain(&error), "the answers of other processes could not be read")
+                }
             }
         }
     }

@@ -1,7 +1,8 @@
 //! One write to m3ter, until it is known what became of it.
 //!
-//! m3ter has no idempotency key. A refused create may mean that the object is there already; an answer that never came may hide a
-//! create that happened. Either is settled by looking, never by sending again blindly.
+//! m3ter has no idempotency key. A refused create may mean that the object is there already; an
+//! answer that never came may hide a create that happened. Either is settled by looking, never by
+//! sending again blindly.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -76,7 +77,8 @@ pub(super) enum Written {
 const UPDATE_ROUNDS: u32 = 3;
 
 /// When a Commitment is looked for whose create gave no answer: three times over five seconds.
-const COMMITMENT_LOOK_UPS: [Duration; 3] = [Duration::from_millis(500), Duration::from_millis(1_500), Duration::from_secs(3)];
+const COMMITMENT_LOOK_UPS: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_millis(1_500), Duration::from_secs(3)];
 
 impl Writer<'_> {
     /// Writes one change; everything that it refers to is in `known`.
@@ -84,9 +86,12 @@ impl Writer<'_> {
         match &change.step {
             Step::Create { .. } => self.create(&change.desired, known).await,
             Step::Update { actual, .. } => {
-                // First the price, then what it bills: the other way round a lost update would not be noticed any more.
+                // First the price, then what it bills: the other way round a lost update would not
+                // be noticed any more.
                 if let Some(first) = change.first_price.as_ref().filter(|first| first.moves()) {
-                    let moved = self.update(&first.desired, first.actual.clone(), known, Action::Updated).await;
+                    let moved = self
+                        .update(&first.desired, first.actual.clone(), known, Action::Updated)
+                        .await;
                     if !matches!(moved, Written::Done { .. }) {
                         return moved;
                     }
@@ -99,15 +104,20 @@ impl Writer<'_> {
                     other => other,
                 }
             }
-            Step::Supersede { actual, from, .. } => self.supersede(&change.desired, actual, *from, known).await,
-            Step::Unchanged { id } => Written::Done { id: id.clone(), action: Action::Unchanged, warnings: Vec::new() },
+            Step::Supersede { actual, from, .. } => {
+                self.supersede(&change.desired, actual, *from, known).await
+            }
+            Step::Unchanged { id } => {
+                Written::Done { id: id.clone(), action: Action::Unchanged, warnings: Vec::new() }
+            }
             Step::Flagged { .. } | Step::Kept { .. } | Step::Invalid { .. } => {
                 unreachable!("a change that writes nothing is not handed to the writer")
             }
         }
     }
 
-    /// Whether something may be written, as far as a plan decides: values may have changed since the plan was looked at.
+    /// Whether something may be written, as far as a plan decides: values may have changed since
+    /// the plan was looked at.
     pub(super) fn keep_to_plan(&self, changes: &Plan) -> Result<(), Failure> {
         match self.plan {
             Some(plan) if !plan.covers(changes) => Err(failure::of_changed_plan()),
@@ -117,7 +127,14 @@ impl Writer<'_> {
 
     fn rereader(&self) -> Rereader<'_> {
         let Circumstances { now, time_zone, .. } = self.circumstances;
-        Rereader { knowledge: self.knowledge, mapping: self.mapping, root: self.root, time_zone, budget: self.budget, read_at: *now }
+        Rereader {
+            knowledge: self.knowledge,
+            mapping: self.mapping,
+            root: self.root,
+            time_zone,
+            budget: self.budget,
+            read_at: *now,
+        }
     }
 
     async fn create(&self, desired: &DesiredObject, known: &KnownIds) -> Written {
@@ -133,7 +150,9 @@ impl Writer<'_> {
         };
         match error.effect() {
             Effect::None => Written::Unsettled(failure::of_callout(&error)),
-            Effect::Refused => self.after_refused_create(desired, &body, known, &error, Action::Unchanged).await,
+            Effect::Refused => {
+                self.after_refused_create(desired, &body, known, &error, Action::Unchanged).await
+            }
             Effect::Unknown => self.after_unknown_create(desired, &body, known, &error).await,
         }
     }
@@ -162,8 +181,14 @@ impl Writer<'_> {
         }
     }
 
-    /// A Commitment has no code that would refuse a second one: it is looked for, and never sent again in this run.
-    pub(super) async fn look_for_commitment(&self, desired: &DesiredObject, body: &Map<String, Json>, error: &CalloutError) -> Written {
+    /// A Commitment has no code that would refuse a second one: it is looked for, and never sent
+    /// again in this run.
+    pub(super) async fn look_for_commitment(
+        &self,
+        desired: &DesiredObject,
+        body: &Map<String, Json>,
+        error: &CalloutError,
+    ) -> Written {
         for pause in COMMITMENT_LOOK_UPS {
             tokio::time::sleep(pause.min(self.budget.remaining())).await;
             match self.look_up(desired, body, Breadth::Scope).await {
@@ -188,14 +213,19 @@ impl Writer<'_> {
             self.knowledge.forget_references();
         }
         let found = match RefusalKind::of(refusal_message(error)) {
-            RefusalKind::CommitmentOverlap { blocker } | RefusalKind::AccountPlanOverlap { blocker } => {
+            RefusalKind::CommitmentOverlap { blocker }
+            | RefusalKind::AccountPlanOverlap { blocker } => {
                 self.own_blocker(desired, body, &blocker).await
             }
-            RefusalKind::Other if desired.code.is_some() => self.look_up(desired, body, Breadth::Scope).await,
+            RefusalKind::Other if desired.code.is_some() => {
+                self.look_up(desired, body, Breadth::Scope).await
+            }
             RefusalKind::Other => Ok(None),
         };
         let found = match found {
-            Ok(None) if names_the_code(error) => self.look_up(desired, body, Breadth::Everything).await,
+            Ok(None) if names_the_code(error) => {
+                self.look_up(desired, body, Breadth::Everything).await
+            }
             found => found,
         };
         match found {
@@ -209,8 +239,20 @@ impl Writer<'_> {
     }
 
     /// Goes on with an object that was there already, unless it is another row's.
-    async fn take_over(&self, desired: &DesiredObject, found: ActualObject, known: &KnownIds, action: Action) -> Written {
-        let owners = match load_owners(self.store, std::slice::from_ref(&found.id), Patience::of(self.budget)).await {
+    async fn take_over(
+        &self,
+        desired: &DesiredObject,
+        found: ActualObject,
+        known: &KnownIds,
+        action: Action,
+    ) -> Written {
+        let owners = match load_owners(
+            self.store,
+            std::slice::from_ref(&found.id),
+            Patience::of(self.budget),
+        )
+        .await
+        {
             Ok(owners) => owners,
             Err(failure) => return Written::Unsettled(failure),
         };
@@ -218,20 +260,26 @@ impl Writer<'_> {
             Some(owner) if *owner != desired.key.row && desired.on_found == OnFound::Adopt => {
                 return Written::Refused(code_in_use(desired, &found, Some(owner)));
             }
-            _ if desired.on_found == OnFound::Refer => return Written::Done { id: found.id, action, warnings: Vec::new() },
+            _ if desired.on_found == OnFound::Refer => {
+                return Written::Done { id: found.id, action, warnings: Vec::new() };
+            }
             _ => {}
         }
         let mut kept = Vec::new();
-        let kept_desired = match self.keeping_its_end(Cow::Borrowed(desired), &found, &mut kept).await {
-            Ok(desired) => desired,
-            Err(written) => return written,
-        };
+        let kept_desired =
+            match self.keeping_its_end(Cow::Borrowed(desired), &found, &mut kept).await {
+                Ok(desired) => desired,
+                Err(written) => return written,
+            };
         let desired = &*kept_desired;
         let (step, mut warnings) = compare(desired, Some(&found), known, self.circumstances);
         warnings.append(&mut kept);
         // A list that lagged did not show it before: nobody has said that it is the row's.
-        let (step, unproven) =
-            if owners.contains_key(&found.id) { (step, None) } else { adoption::hold_back(desired, &found, known, step) };
+        let (step, unproven) = if owners.contains_key(&found.id) {
+            (step, None)
+        } else {
+            adoption::hold_back(desired, &found, known, step)
+        };
         if let Some(unproven) = unproven {
             warnings.push(unproven);
             return Written::Done { id: found.id, action: Action::Unchanged, warnings };
@@ -252,7 +300,13 @@ impl Writer<'_> {
         }
     }
 
-    async fn update(&self, desired: &DesiredObject, mut actual: ActualObject, known: &KnownIds, action: Action) -> Written {
+    async fn update(
+        &self,
+        desired: &DesiredObject,
+        mut actual: ActualObject,
+        known: &KnownIds,
+        action: Action,
+    ) -> Written {
         let kind = desired.kind();
         let mut desired = Cow::Borrowed(desired);
         let mut last_error = None;
@@ -264,7 +318,9 @@ impl Writer<'_> {
                     Err(written) => return written,
                 }
                 // Another deal has brought the latest edit already.
-                if let Step::Unchanged { id } = compare(&desired, Some(&actual), known, self.circumstances).0 {
+                if let Step::Unchanged { id } =
+                    compare(&desired, Some(&actual), known, self.circumstances).0
+                {
                     let action = if action == Action::Created { action } else { Action::Unchanged };
                     return Written::Done { id, action, warnings: Vec::new() };
                 }
@@ -273,10 +329,11 @@ impl Writer<'_> {
                 return Written::Unsettled(failure);
             }
             let body = body::update_body(&desired, &actual, known);
-            let error = match self.knowledge.m3ter.update(kind, &actual.id, &body, self.budget).await {
-                Ok(updated) => return Written::Done { id: updated.id, action, warnings },
-                Err(error) => error,
-            };
+            let error =
+                match self.knowledge.m3ter.update(kind, &actual.id, &body, self.budget).await {
+                    Ok(updated) => return Written::Done { id: updated.id, action, warnings },
+                    Err(error) => error,
+                };
             if error.effect() == Effect::None {
                 return Written::Unsettled(failure::of_callout(&error));
             }
@@ -288,7 +345,8 @@ impl Writer<'_> {
             if error.effect() == Effect::Refused && present.version == actual.version {
                 return self.refused(&desired, &error).await;
             }
-            // It changed meanwhile, or the update that gave no answer happened or did not: compare once more.
+            // It changed meanwhile, or the update that gave no answer happened or did not: compare
+            // once more.
             if present.text("endDate") != actual.text("endDate") {
                 desired = match self.keeping_its_end(desired, &present, &mut warnings).await {
                     Ok(desired) => desired,
@@ -303,18 +361,29 @@ impl Writer<'_> {
             last_error = Some(error);
         }
         match last_error {
-            Some(error) if error.effect() == Effect::Unknown => Written::Unsettled(failure::of_callout(&error)),
+            Some(error) if error.effect() == Effect::Unknown => {
+                Written::Unsettled(failure::of_callout(&error))
+            }
             _ => Written::Refused(Finding::new(
                 FindingCode::ChangedMeanwhile,
-                format!("The {kind} {} changed in m3ter while it was updated, {UPDATE_ROUNDS} times in a row", actual.id),
+                format!(
+                    "The {kind} {} changed in m3ter while it was updated, {UPDATE_ROUNDS} times in a row",
+                    actual.id
+                ),
                 "Sync again when nobody else is changing it",
             )),
         }
     }
 
-    /// Ends the running Pricing and starts another one. The end comes first: the next sync ends a moment without a price,
-    /// two prices for one moment are money.
-    async fn supersede(&self, desired: &DesiredObject, actual: &ActualObject, from: jiff::Timestamp, known: &KnownIds) -> Written {
+    /// Ends the running Pricing and starts another one. The end comes first: the next sync ends a
+    /// moment without a price, two prices for one moment are money.
+    async fn supersede(
+        &self,
+        desired: &DesiredObject,
+        actual: &ActualObject,
+        from: jiff::Timestamp,
+        known: &KnownIds,
+    ) -> Written {
         if let Some(ending) = ending(desired, actual, from) {
             match self.update(&ending, actual.clone(), known, Action::Updated).await {
                 Written::Done { .. } => {}
@@ -327,20 +396,37 @@ impl Writer<'_> {
                 if let Err(written) = self.inherit_end(actual, &id, &successor).await {
                     return written;
                 }
-                warnings.push(format!("The price changed: the Pricing {} ends at {from}, and {id} follows it", actual.id).into());
+                warnings.push(
+                    format!(
+                        "The price changed: the Pricing {} ends at {from}, and {id} follows it",
+                        actual.id
+                    )
+                    .into(),
+                );
                 Written::Done { id, action: Action::Updated, warnings }
             }
             other => other,
         }
     }
 
-    pub(super) async fn post(&self, kind: EntityKind, body: &Map<String, Json>) -> Result<ActualObject, CalloutError> {
+    pub(super) async fn post(
+        &self,
+        kind: EntityKind,
+        body: &Map<String, Json>,
+    ) -> Result<ActualObject, CalloutError> {
         self.knowledge.m3ter.create(kind, body, self.budget).await
     }
 
-    /// The one journalled step: what is about to be sent is saved first, so that a later run can recognise it.
-    async fn journal(&self, desired: &DesiredObject, body: &Map<String, Json>) -> Result<(), Failure> {
-        let id = |field: &str| body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok());
+    /// The one journalled step: what is about to be sent is saved first, so that a later run can
+    /// recognise it.
+    async fn journal(
+        &self,
+        desired: &DesiredObject,
+        body: &Map<String, Json>,
+    ) -> Result<(), Failure> {
+        let id = |field: &str| {
+            body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok())
+        };
         let Some(account_id) = id("accountId") else {
             return Err(Failure {
                 code: ErrorCode::InternalError,
@@ -355,7 +441,9 @@ impl Writer<'_> {
             body: Json::Object(body.clone()),
             attempted_at: self.circumstances.now,
         };
-        let saved = Patience::of(self.budget).with(|| self.store.save_commitment_attempt(self.held, &attempt)).await;
+        let saved = Patience::of(self.budget)
+            .with(|| self.store.save_commitment_attempt(self.held, &attempt))
+            .await;
         saved.map_err(|error| failure::of_store(&error))
     }
 
@@ -367,17 +455,27 @@ impl Writer<'_> {
         breadth: Breadth,
     ) -> Result<Option<ActualObject>, CalloutError> {
         let kind = desired.kind();
-        let id = |field: &str| body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok());
+        let id = |field: &str| {
+            body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok())
+        };
         let code = || desired.code.clone().into_iter().collect::<Vec<_>>();
         let filters = match (kind, breadth) {
             (EntityKind::Account | EntityKind::Contract, _) => vec![ListFilter::Codes(code())],
             (_, Breadth::Everything) => Vec::new(),
-            (EntityKind::Plan, _) => id("accountId").map(ListFilter::AccountId).into_iter().collect(),
-            (EntityKind::Pricing, _) => id("planId").map(ListFilter::PlanId).into_iter().collect(),
-            (EntityKind::AccountPlan, _) => id("accountId").map(ListFilter::Account).into_iter().chain([ListFilter::IncludeAll]).collect(),
-            (EntityKind::Commitment, _) => {
-                id("accountId").map(ListFilter::AccountId).into_iter().chain(id("contractId").map(ListFilter::ContractId)).collect()
+            (EntityKind::Plan, _) => {
+                id("accountId").map(ListFilter::AccountId).into_iter().collect()
             }
+            (EntityKind::Pricing, _) => id("planId").map(ListFilter::PlanId).into_iter().collect(),
+            (EntityKind::AccountPlan, _) => id("accountId")
+                .map(ListFilter::Account)
+                .into_iter()
+                .chain([ListFilter::IncludeAll])
+                .collect(),
+            (EntityKind::Commitment, _) => id("accountId")
+                .map(ListFilter::AccountId)
+                .into_iter()
+                .chain(id("contractId").map(ListFilter::ContractId))
+                .collect(),
         };
         let candidates = self.knowledge.m3ter.list(kind, &filters, self.budget).await?;
         let is_it = |candidate: &ActualObject| match kind {
@@ -394,12 +492,20 @@ impl Writer<'_> {
         body: &Map<String, Json>,
         blocker: &M3terId,
     ) -> Result<Option<ActualObject>, CalloutError> {
-        let Some(found) = self.knowledge.m3ter.fetch(desired.kind(), blocker, self.budget).await? else { return Ok(None) };
+        let Some(found) = self.knowledge.m3ter.fetch(desired.kind(), blocker, self.budget).await?
+        else {
+            return Ok(None);
+        };
         let is_own = match desired.kind() {
             EntityKind::Commitment => {
-                let contract = found.text("contractId") == body.get("contractId").and_then(Json::as_str);
-                let sent_before = self.attempts.iter().filter(|attempt| attempt.object == desired.key);
-                contract && sent_before.filter_map(|attempt| attempt.body.as_object()).any(|sent| is_body_of(sent, &found))
+                let contract =
+                    found.text("contractId") == body.get("contractId").and_then(Json::as_str);
+                let sent_before =
+                    self.attempts.iter().filter(|attempt| attempt.object == desired.key);
+                contract
+                    && sent_before
+                        .filter_map(|attempt| attempt.body.as_object())
+                        .any(|sent| is_body_of(sent, &found))
             }
             _ => desired.code.is_some() && found.code() == desired.code.as_deref(),
         };
@@ -433,9 +539,13 @@ pub(super) fn refusal_message(error: &CalloutError) -> &str {
 }
 
 fn names_the_code(error: &CalloutError) -> bool {
-    error.refusal().is_some_and(|refusal| refusal.status == 409 || refusal.message.to_ascii_lowercase().contains("code"))
+    error.refusal().is_some_and(|refusal| {
+        refusal.status == 409 || refusal.message.to_ascii_lowercase().contains("code")
+    })
 }
 
 fn first(findings: Vec<Finding>) -> Finding {
-    findings.into_iter().next().unwrap_or_else(|| Finding::new(FindingCode::ValueInvalid, "the object cannot be synced", ""))
+    findings.into_iter().next().unwrap_or_else(|| {
+        Finding::new(FindingCode::ValueInvalid, "the object cannot be synced", "")
+    })
 }

@@ -1,6 +1,8 @@
-//! Spans, sent to a collector of `OpenTelemetry` by OTLP over HTTP: requests, syncs and callouts, under the caller's trace.
+//! Spans, sent to a collector of `OpenTelemetry` by OTLP over HTTP: requests, syncs and callouts,
+//! under the caller's trace.
 //!
-//! What they hold is what the log holds: ids of records and runs, names of callers and operations, never a field of a record.
+//! What they hold is what the log holds: ids of records and runs, names of callers and operations,
+//! never a field of a record.
 
 use std::time::Duration;
 
@@ -31,19 +33,43 @@ pub(super) struct Exporter(SdkTracerProvider);
 impl Exporter {
     /// Sends to a collector, from the runtime that this is called in.
     pub(super) fn new(collector: &Collector) -> Result<Self, String> {
-        let url = Url::parse(&collector.endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url = url.ok_or_else(|| "OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address".to_owned())?;
-        let mut headers = collector.headers.as_deref().map(headers).transpose()?.unwrap_or_default();
+        let url = Url::parse(&collector.endpoint)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url
+            .ok_or_else(|| "OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address".to_owned())?;
+        let mut headers =
+            collector.headers.as_deref().map(headers).transpose()?.unwrap_or_default();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-        let client = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).default_headers(headers);
-        let http = client.build().map_err(|error| format!("the client of the collector could not be made: {error}"))?;
+        let client = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .redirect(reqwest::redirect::Policy::none())
+            .default_headers(headers);
+        let http = client
+            .build()
+            .map_err(|error| format!("the client of the collector could not be made: {error}"))?;
         let url = format!("{}/v1/traces", url.as_str().trim_end_matches('/'));
         // `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` count.
-        let name = Resource::builder().build().get(&"service.name".into()).map(|name| name.to_string()).unwrap_or_default();
-        let name = if name.starts_with("unknown_service") { "sync-to-m3ter".to_owned() } else { name };
+        let name = Resource::builder()
+            .build()
+            .get(&"service.name".into())
+            .map(|name| name.to_string())
+            .unwrap_or_default();
+        let name =
+            if name.starts_with("unknown_service") { "sync-to-m3ter".to_owned() } else { name };
         let resource = Resource::builder().with_service_name(name).build();
-        let sender = Sender { http, url, runtime: Handle::current(), resource: ResourceAttributesWithSchema::default() };
-        Ok(Self(SdkTracerProvider::builder().with_batch_exporter(sender).with_resource(resource).build()))
+        let sender = Sender {
+            http,
+            url,
+            runtime: Handle::current(),
+            resource: ResourceAttributesWithSchema::default(),
+        };
+        Ok(Self(
+            SdkTracerProvider::builder()
+                .with_batch_exporter(sender)
+                .with_resource(resource)
+                .build(),
+        ))
     }
 
     /// What hands spans over, and no events: those are the log's.
@@ -55,7 +81,9 @@ impl Exporter {
             .with_target(false)
             .with_tracked_inactivity(false)
             .with_filter(filter_fn(|about| {
-                about.is_span() && *about.level() <= Level::INFO && about.target().starts_with(env!("CARGO_CRATE_NAME"))
+                about.is_span()
+                    && *about.level() <= Level::INFO
+                    && about.target().starts_with(env!("CARGO_CRATE_NAME"))
             }))
             .boxed()
     }
@@ -78,10 +106,13 @@ fn headers(text: &str) -> Result<HeaderMap, String> {
     };
     let pairs = text.split(',').filter(|pair| !pair.trim().is_empty());
     let headers: Option<HeaderMap> = pairs.map(header).collect();
-    headers.ok_or_else(|| "OTEL_EXPORTER_OTLP_HEADERS holds something else than `name=value,name=value`".to_owned())
+    headers.ok_or_else(|| {
+        "OTEL_EXPORTER_OTLP_HEADERS holds something else than `name=value,name=value`".to_owned()
+    })
 }
 
-/// Sends a batch at a time. The SDK asks from a thread of its own; the requests are made where the program's others are.
+/// Sends a batch at a time. The SDK asks from a thread of its own; the requests are made where the
+/// program's others are.
 #[derive(Debug)]
 struct Sender {
     http: reqwest::Client,
@@ -92,15 +123,19 @@ struct Sender {
 
 impl SpanExporter for Sender {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let request = ExportTraceServiceRequest { resource_spans: group_spans_by_resource_and_scope(batch, &self.resource) };
+        let request = ExportTraceServiceRequest {
+            resource_spans: group_spans_by_resource_and_scope(batch, &self.resource),
+        };
         let request = self.http.post(&self.url).body(request.encode_to_vec()).build();
         let http = self.http.clone();
         let exchange = async move { http.execute(request?).await?.error_for_status().map(drop) };
         let outcome = self.runtime.spawn(exchange).await.map_err(|error| error.to_string());
-        outcome.and_then(|outcome| outcome.map_err(|error| error.without_url().to_string())).map_err(|problem| {
-            tracing::warn!(problem, "spans did not reach the collector");
-            OTelSdkError::InternalFailure(problem)
-        })
+        outcome
+            .and_then(|outcome| outcome.map_err(|error| error.without_url().to_string()))
+            .map_err(|problem| {
+                tracing::warn!(problem, "spans did not reach the collector");
+                OTelSdkError::InternalFailure(problem)
+            })
     }
 
     fn set_resource(&mut self, resource: &Resource) {
@@ -115,7 +150,10 @@ mod tests {
     #[test]
     fn headers_are_read_and_never_shown() {
         let read = headers("api-key=a%2Cb+c, x-tenant = 7 ,").unwrap();
-        assert_eq!((&read["api-key"], &read["x-tenant"]), (&HeaderValue::from_static("a,b+c"), &HeaderValue::from_static("7")));
+        assert_eq!(
+            (&read["api-key"], &read["x-tenant"]),
+            (&HeaderValue::from_static("a,b+c"), &HeaderValue::from_static("7"))
+        );
         assert!(!format!("{read:?}").contains("a,b"));
         assert!(!headers("hunter 2=x").unwrap_err().contains("hunter"));
     }

@@ -1,10 +1,13 @@
-//! The numbers that the service counts, for Prometheus. Each has one function here, and no label of it ever holds what a record, a
-//! caller or a vendor wrote: only words of our own, so that their number stays bounded.
+//! The numbers that the service counts, for Prometheus. Each has one function here, and no label of
+//! it ever holds what a record, a caller or a vendor wrote: only words of our own, so that their
+//! number stays bounded.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -109,8 +112,9 @@ pub fn start() {
     });
 }
 
-/// Lets what alerts look at begin at 0: of a number that is first seen at 5, Prometheus knows no increase. `error_codes` are those of
-/// failed syncs, `finding_codes` those of objects, `logins` the operations by which the vendors let the service in.
+/// Lets what alerts look at begin at 0: of a number that is first seen at 5, Prometheus knows no
+/// increase. `error_codes` are those of failed syncs, `finding_codes` those of objects, `logins`
+/// the operations by which the vendors let the service in.
 pub fn begin_at_zero(
     error_codes: impl IntoIterator<Item = &'static str>,
     finding_codes: impl IntoIterator<Item = &'static str>,
@@ -130,7 +134,8 @@ pub fn begin_at_zero(
     }
     for (vendor, operation) in logins {
         for outcome in ["auth_failed", "unavailable", "not_sent"] {
-            counter!(CALLOUTS, "vendor" => vendor, "operation" => operation, "outcome" => outcome).increment(0);
+            counter!(CALLOUTS, "vendor" => vendor, "operation" => operation, "outcome" => outcome)
+                .increment(0);
         }
         counter!(RETRIES, "vendor" => vendor).increment(0);
     }
@@ -165,7 +170,8 @@ pub async fn keep_small(shutdown: CancellationToken) {
 
 /// A request was answered. `operation` is the method and the route, never the path.
 pub fn request_ended(operation: &str, status: u16, elapsed: Duration) {
-    counter!(REQUESTS, "operation" => operation.to_owned(), "status" => status.to_string()).increment(1);
+    counter!(REQUESTS, "operation" => operation.to_owned(), "status" => status.to_string())
+        .increment(1);
     histogram!(REQUEST_DURATION, "operation" => operation.to_owned()).record(elapsed);
 }
 
@@ -201,8 +207,14 @@ pub fn object_ended(object: &str, action: &'static str, dry_run: bool) {
 }
 
 /// An attempt of a callout ended.
-pub fn callout_ended(vendor: &'static str, operation: &'static str, outcome: &'static str, elapsed: Duration) {
-    counter!(CALLOUTS, "vendor" => vendor, "operation" => operation, "outcome" => outcome).increment(1);
+pub fn callout_ended(
+    vendor: &'static str,
+    operation: &'static str,
+    outcome: &'static str,
+    elapsed: Duration,
+) {
+    counter!(CALLOUTS, "vendor" => vendor, "operation" => operation, "outcome" => outcome)
+        .increment(1);
     histogram!(CALLOUT_DURATION, "vendor" => vendor).record(elapsed);
 }
 
@@ -216,8 +228,12 @@ pub fn rate_limit_waited(vendor: &'static str, waited: Duration) {
     histogram!(LIMIT_WAIT, "vendor" => vendor).record(waited);
 }
 
-/// How the limiter toward m3ter stands: the limit, the share and the places of now, if there is a limit; who waits, by class.
-pub fn rate_limit(places: Option<[u32; 3]>, waiting: impl IntoIterator<Item = (&'static str, u32)>) {
+/// How the limiter toward m3ter stands: the limit, the share and the places of now, if there is a
+/// limit; who waits, by class.
+pub fn rate_limit(
+    places: Option<[u32; 3]>,
+    waiting: impl IntoIterator<Item = (&'static str, u32)>,
+) {
     for (of, places) in ["limit", "share", "now"].into_iter().zip(places.into_iter().flatten()) {
         gauge!(LIMIT_PLACES, "of" => of).set(f64::from(places));
     }
@@ -263,7 +279,10 @@ pub fn slots(taken: usize, slots: usize) {
 }
 
 /// Connections and waiting requests of this process: how many there are, and how many there may be.
-pub fn places((connections, most_connections): (usize, usize), (waiting, most_waiting): (usize, usize)) {
+pub fn places(
+    (connections, most_connections): (usize, usize),
+    (waiting, most_waiting): (usize, usize),
+) {
     for (name, count) in [
         (CONNECTIONS, connections),
         (CONNECTIONS_LIMIT, most_connections),
@@ -281,7 +300,8 @@ pub fn unreadable(names: usize) {
     gauge!(UNREADABLE).set(names as f64);
 }
 
-/// The runs that are not over, in all processes together, and how long the oldest one that waits has waited.
+/// The runs that are not over, in all processes together, and how long the oldest one that waits
+/// has waited.
 pub fn queue(states: [(&'static str, u32); 3], oldest_waiting: Duration) {
     gauge!(OLDEST_WAITING).set(oldest_waiting.as_secs_f64());
     for (state, runs) in states {

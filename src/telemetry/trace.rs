@@ -1,7 +1,9 @@
-//! W3C trace context: what a caller calls its own piece of work goes on through a run, whichever process works on it, to both vendors.
+//! W3C trace context: what a caller calls its own piece of work goes on through a run, whichever
+//! process works on it, to both vendors.
 //!
-//! A header that is not as <https://www.w3.org/TR/trace-context/> has it counts as absent. Nothing else of a request is taken over: a
-//! trace holds no more than numbers, and a state that is handed on as it came and never logged.
+//! A header that is not as <https://www.w3.org/TR/trace-context/> has it counts as absent. Nothing
+//! else of a request is taken over: a trace holds no more than numbers, and a state that is handed
+//! on as it came and never logged.
 
 use std::fmt;
 use std::future::Future;
@@ -40,7 +42,8 @@ impl TraceContext {
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut parents = headers.get_all(PARENT).iter();
         let parent = parents.next().filter(|_| parents.next().is_none())?.to_str().ok()?;
-        let states: Option<Vec<&str>> = headers.get_all(STATE).iter().map(|value| value.to_str().ok()).collect();
+        let states: Option<Vec<&str>> =
+            headers.get_all(STATE).iter().map(|value| value.to_str().ok()).collect();
         let state = states.map(|states| states.join(",")).filter(|state| is_state(state));
         Some(Self { state, ..parse_parent(parent)? })
     }
@@ -55,7 +58,9 @@ impl TraceContext {
         if let Ok(parent) = HeaderValue::from_str(&self.parent()) {
             headers.insert(PARENT, parent);
         }
-        if let Some(state) = self.state.as_deref().and_then(|state| HeaderValue::from_str(state).ok()) {
+        if let Some(state) =
+            self.state.as_deref().and_then(|state| HeaderValue::from_str(state).ok())
+        {
             headers.insert(STATE, state);
         }
     }
@@ -80,10 +85,11 @@ impl TraceContext {
     }
 }
 
-/// Begins what a span is about, as a step of the trace of `above`, or as the first one of a new trace; what belongs to the span goes on
-/// from what is returned.
+/// Begins what a span is about, as a step of the trace of `above`, or as the first one of a new
+/// trace; what belongs to the span goes on from what is returned.
 pub fn begin(span: &Span, above: Option<&TraceContext>) -> TraceContext {
-    let context = exported(span, above).unwrap_or_else(|| above.map_or_else(TraceContext::first, TraceContext::next_step));
+    let context = exported(span, above)
+        .unwrap_or_else(|| above.map_or_else(TraceContext::first, TraceContext::next_step));
     span.record("trace_id", context.trace_id());
     context
 }
@@ -91,12 +97,23 @@ pub fn begin(span: &Span, above: Option<&TraceContext>) -> TraceContext {
 /// A span is exported under its parent's trace, with a number that the exporter gives it.
 #[cfg(feature = "otel")]
 fn exported(span: &Span, above: Option<&TraceContext>) -> Option<TraceContext> {
-    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
+    use opentelemetry::trace::{
+        SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+    };
     use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
     if let Some(above) = above {
-        let (trace_id, span_id) = (TraceId::from_bytes(above.trace_id.to_be_bytes()), SpanId::from_bytes(above.span_id.to_be_bytes()));
-        let remote = SpanContext::new(trace_id, span_id, TraceFlags::new(above.flags), true, TraceState::default());
+        let (trace_id, span_id) = (
+            TraceId::from_bytes(above.trace_id.to_be_bytes()),
+            SpanId::from_bytes(above.span_id.to_be_bytes()),
+        );
+        let remote = SpanContext::new(
+            trace_id,
+            span_id,
+            TraceFlags::new(above.flags),
+            true,
+            TraceState::default(),
+        );
         // It fails where nothing is exported.
         let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote));
     }
@@ -151,42 +168,59 @@ impl FromStr for TraceContext {
     type Err = NoTrace;
 
     fn from_str(text: &str) -> Result<Self, NoTrace> {
-        let (parent, state) = text.split_once(' ').map_or((text, None), |(parent, state)| (parent, Some(state)));
+        let (parent, state) =
+            text.split_once(' ').map_or((text, None), |(parent, state)| (parent, Some(state)));
         let state = state.filter(|state| is_state(state)).map(ToOwned::to_owned);
         parse_parent(parent).map(|context| Self { state, ..context }).ok_or(NoTrace)
     }
 }
 
-/// `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`; later versions may have more after that.
+/// `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`; later versions may have more after
+/// that.
 fn parse_parent(text: &str) -> Option<TraceContext> {
     let mut parts = text.splitn(5, '-');
     let version = hexadecimal(parts.next()?, 2)?;
-    let (trace_id, span_id, flags) = (hexadecimal(parts.next()?, 32)?, hexadecimal(parts.next()?, 16)?, hexadecimal(parts.next()?, 2)?);
-    let is_whole = version != 0xff && (version > 0 || parts.next().is_none()) && trace_id != 0 && span_id != 0;
+    let (trace_id, span_id, flags) = (
+        hexadecimal(parts.next()?, 32)?,
+        hexadecimal(parts.next()?, 16)?,
+        hexadecimal(parts.next()?, 2)?,
+    );
+    let is_whole =
+        version != 0xff && (version > 0 || parts.next().is_none()) && trace_id != 0 && span_id != 0;
     // Version 00 knows two flags: sampled, and that the trace's number is random.
     let flags = u8::try_from(flags).ok()? & 0b11;
-    is_whole.then_some(TraceContext { trace_id, span_id: u64::try_from(span_id).ok()?, flags, state: None })
+    is_whole.then_some(TraceContext {
+        trace_id,
+        span_id: u64::try_from(span_id).ok()?,
+        flags,
+        state: None,
+    })
 }
 
 fn hexadecimal(text: &str, digits: usize) -> Option<u128> {
-    let is_plain = text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_plain =
+        text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     u128::from_str_radix(text, 16).ok().filter(|_| is_plain)
 }
 
 /// `vendor=value,other@vendor=value`, of bounded length.
 fn is_state(text: &str) -> bool {
     let is_key = |key: &str| {
-        let is_letter = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@');
+        let is_letter =
+            |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@');
         (1..=256).contains(&key.len()) && key.bytes().all(is_letter)
     };
     let is_value = |value: &str| {
-        (1..=256).contains(&value.len()) && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b',' && byte != b'=')
+        (1..=256).contains(&value.len())
+            && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b',' && byte != b'=')
     };
     let mut members = text.split(',').map(str::trim).filter(|member| !member.is_empty()).peekable();
     text.len() <= LONGEST_STATE
         && members.peek().is_some()
         && members.clone().count() <= MOST_MEMBERS
-        && members.all(|member| member.split_once('=').is_some_and(|(key, value)| is_key(key) && is_value(value)))
+        && members.all(|member| {
+            member.split_once('=').is_some_and(|(key, value)| is_key(key) && is_value(value))
+        })
 }
 
 #[cfg(test)]
@@ -196,12 +230,20 @@ mod tests {
     const PARENT_TEXT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+            })
+            .collect()
     }
 
     #[test]
     fn a_trace_is_read_kept_and_told() {
-        let given = headers(&[("traceparent", PARENT_TEXT), ("tracestate", "rojo=00f067aa0ba902b7,t61@congo=t61rcWkgMzE")]);
+        let given = headers(&[
+            ("traceparent", PARENT_TEXT),
+            ("tracestate", "rojo=00f067aa0ba902b7,t61@congo=t61rcWkgMzE"),
+        ]);
         let context = TraceContext::from_headers(&given).unwrap();
         assert_eq!(context.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(context.to_string().parse(), Ok(context.clone()));
@@ -227,14 +269,34 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
             "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         ] {
-            assert_eq!(TraceContext::from_headers(&headers(&[("traceparent", parent)])), None, "{parent}");
+            assert_eq!(
+                TraceContext::from_headers(&headers(&[("traceparent", parent)])),
+                None,
+                "{parent}"
+            );
         }
         let twice = headers(&[("traceparent", PARENT_TEXT), ("traceparent", PARENT_TEXT)]);
         assert_eq!(TraceContext::from_headers(&twice), None);
         let later = PARENT_TEXT.replacen("00", "01", 1) + "-more";
-        assert!(TraceContext::from_headers(&headers(&[("traceparent", &later)])).is_some(), "a later version");
-        for state in ["x", "=x", "a=b,,c", "A=b", "a=b=c", &format!("a={}", "x".repeat(257)), &"a=b,".repeat(33), &"a=b,".repeat(200)] {
-            let context = TraceContext::from_headers(&headers(&[("traceparent", PARENT_TEXT), ("tracestate", state)])).unwrap();
+        assert!(
+            TraceContext::from_headers(&headers(&[("traceparent", &later)])).is_some(),
+            "a later version"
+        );
+        for state in [
+            "x",
+            "=x",
+            "a=b,,c",
+            "A=b",
+            "a=b=c",
+            &format!("a={}", "x".repeat(257)),
+            &"a=b,".repeat(33),
+            &"a=b,".repeat(200),
+        ] {
+            let context = TraceContext::from_headers(&headers(&[
+                ("traceparent", PARENT_TEXT),
+                ("tracestate", state),
+            ]))
+            .unwrap();
             assert_eq!(context.state, None, "{state}");
         }
     }

@@ -1,9 +1,12 @@
-//! How many places in a window this process uses: its share, less what the vendor's 429s have taught it.
+//! How many places in a window this process uses: its share, less what the vendor's 429s have
+//! taught it.
 //!
-//! Others use the organization's limit too, and nobody says how much. A 429 takes a quarter of the places away, the next one without a
-//! quiet window between them half of what is left, once for each window and never below a tenth of the share. From the end of the pause
-//! on, each window without a 429 gives back a fiftieth of the share: after one 429 all places are there again after 13 seconds. Where
-//! others always use as much, that is a 429 every few seconds, and about seven eighths of what they leave.
+//! Others use the organization's limit too, and nobody says how much. A 429 takes a quarter of the
+//! places away, the next one without a quiet window between them half of what is left, once for
+//! each window and never below a tenth of the share. From the end of the pause on, each window
+//! without a 429 gives back a fiftieth of the share: after one 429 all places are there again after
+//! 13 seconds. Where others always use as much, that is a 429 every few seconds, and about seven
+//! eighths of what they leave.
 
 use std::time::Duration;
 
@@ -65,7 +68,8 @@ impl Allowance {
 
     /// Places in a window now; none only where the share has none.
     pub(super) fn places(&self, now: Instant) -> usize {
-        let places = (u64::from(self.share(now)) * u64::from(self.part(now))).div_ceil(u64::from(WHOLE));
+        let places =
+            (u64::from(self.share(now)) * u64::from(self.part(now))).div_ceil(u64::from(WHOLE));
         usize::try_from(places).unwrap_or(usize::MAX)
     }
 
@@ -78,7 +82,8 @@ impl Allowance {
     /// The vendor refused a callout whose place was taken then; nobody passes until `paused_until`.
     pub(super) fn refused(&mut self, taken_at: Instant, now: Instant, paused_until: Instant) {
         let is_known = self.cut.is_some_and(|cut| taken_at <= cut.at);
-        // The others had the places already that this process was still using: there is nothing to learn.
+        // The others had the places already that this process was still using: there is nothing to
+        // learn.
         let is_explained = self.shrunk_at.is_some_and(|at| taken_at < at + self.window);
         if is_known || is_explained {
             return;
@@ -90,11 +95,15 @@ impl Allowance {
 
     fn part(&self, now: Instant) -> u32 {
         let Some(cut) = self.cut else { return WHOLE };
-        self.quiet_windows(cut, now).saturating_mul(BACK_IN_EACH_WINDOW).saturating_add(cut.part).min(WHOLE)
+        self.quiet_windows(cut, now)
+            .saturating_mul(BACK_IN_EACH_WINDOW)
+            .saturating_add(cut.part)
+            .min(WHOLE)
     }
 
     fn quiet_windows(&self, cut: Cut, now: Instant) -> u32 {
-        let windows = now.saturating_duration_since(cut.back_from).as_nanos() / self.window.as_nanos();
+        let windows =
+            now.saturating_duration_since(cut.back_from).as_nanos() / self.window.as_nanos();
         u32::try_from(windows).unwrap_or(u32::MAX)
     }
 }
@@ -116,7 +125,10 @@ mod tests {
         assert_eq!((allowance.places(start), allowance.grows_at(start)), (50, None));
         assert_eq!(refuse(&mut allowance, start), 38);
         assert_eq!(refuse(&mut allowance, start), 38, "once for what was sent before it");
-        assert_eq!((allowance.places(start + 2 * WINDOW), allowance.grows_at(start + 2 * WINDOW)), (39, Some(start + 3 * WINDOW)));
+        assert_eq!(
+            (allowance.places(start + 2 * WINDOW), allowance.grows_at(start + 2 * WINDOW)),
+            (39, Some(start + 3 * WINDOW))
+        );
         // In the first window after the pause, and again and again.
         let mut at = start;
         let left: Vec<usize> = (0..6)

@@ -12,12 +12,20 @@ pub fn read_body(bytes: &[u8]) -> Result<Json, String> {
     }
     serde_json::from_slice(bytes).map_err(|_| {
         let is_page = bytes.trim_ascii_start().first() == Some(&b'<');
-        if is_page { "an HTML page instead of JSON".to_owned() } else { "an answer that is not JSON".to_owned() }
+        if is_page {
+            "an HTML page instead of JSON".to_owned()
+        } else {
+            "an answer that is not JSON".to_owned()
+        }
     })
 }
 
 /// The body of a success, or what went wrong. The status counts even when the body cannot be read.
-pub fn meaning(errors: ErrorReader, status: u16, body: Result<Json, String>) -> Result<Json, CalloutErrorKind> {
+pub fn meaning(
+    errors: ErrorReader,
+    status: u16,
+    body: Result<Json, String>,
+) -> Result<Json, CalloutErrorKind> {
     if (200..300).contains(&status) {
         return body.map_err(|cause| CalloutErrorKind::Unavailable { status: Some(status), cause });
     }
@@ -27,13 +35,21 @@ pub fn meaning(errors: ErrorReader, status: u16, body: Result<Json, String>) -> 
         Err(cause) => Refusal { message: cause, ..errors(status, &Json::Null) },
     };
     let is_redirect = (300..400).contains(&status);
-    let cause = if is_redirect { "a redirect, which is not followed".to_owned() } else { refusal.in_words() };
+    let cause = if is_redirect {
+        "a redirect, which is not followed".to_owned()
+    } else {
+        refusal.in_words()
+    };
     let status = Some(status);
     Err(match refusal.meaning {
         Meaning::StaleLogin => CalloutErrorKind::AuthFailed { message: cause },
-        Meaning::StaleAddress => CalloutErrorKind::Moved { status, cause: with_advice(cause, is_redirect, &refusal) },
+        Meaning::StaleAddress => {
+            CalloutErrorKind::Moved { status, cause: with_advice(cause, is_redirect, &refusal) }
+        }
         Meaning::Limit => CalloutErrorKind::LimitExceeded { message: cause },
-        Meaning::Passing if is_redirect || matches!(status, Some(408 | 500..)) => CalloutErrorKind::Unavailable { status, cause },
+        Meaning::Passing if is_redirect || matches!(status, Some(408 | 500..)) => {
+            CalloutErrorKind::Unavailable { status, cause }
+        }
         _ if is_unreadable => CalloutErrorKind::Unavailable { status, cause: refusal.message },
         _ => CalloutErrorKind::Refused(Box::new(refusal)),
     })

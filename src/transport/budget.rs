@@ -66,7 +66,10 @@ impl Budget {
     /// The same budget, of which a little is kept back for [`Budget::for_the_end`].
     #[must_use]
     pub fn with_reserve(self) -> Self {
-        let reserve = (LONGEST_RESERVE.min(self.time_limit / RESERVED_PART), MOST_RESERVED.min(self.callout_limit / RESERVED_PART));
+        let reserve = (
+            LONGEST_RESERVE.min(self.time_limit / RESERVED_PART),
+            MOST_RESERVED.min(self.callout_limit / RESERVED_PART),
+        );
         Self { reserve, ..self }
     }
 
@@ -166,7 +169,8 @@ impl Budget {
         self.lease.as_ref().map_or(Duration::MAX, Lease::longest_write)
     }
 
-    /// Lets a callout of this length begin if the lease outlasts it now; it is under way until the guard is dropped.
+    /// Lets a callout of this length begin if the lease outlasts it now; it is under way until the
+    /// guard is dropped.
     pub(super) fn admit(&self, needed: Duration) -> Option<UnderWay> {
         self.lease.as_ref().map_or(Some(UnderWay::WITHOUT_LEASE), |lease| lease.admit_now(needed))
     }
@@ -192,7 +196,9 @@ impl Budget {
         }
         let limit = self.callout_limit - self.reserve.1;
         // One that is refused is none: the end still needs its own.
-        let taken = self.callouts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| (made < limit).then_some(made + 1));
+        let taken = self.callouts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
+            (made < limit).then_some(made + 1)
+        });
         taken.map(|_| remaining).map_err(|_| Spent::Callouts)
     }
 }
@@ -222,15 +228,27 @@ mod tests {
         assert_eq!([budget.take(), budget.take(), budget.take()], [Err(Spent::Callouts); 3]);
         assert_eq!(budget.for_the_end().take(), Ok(Duration::from_secs(100)));
         tokio::time::advance(Duration::from_secs(96)).await;
-        assert_eq!((budget.take(), budget.for_the_end().take()), (Err(Spent::Time), Ok(Duration::from_secs(4))));
-        assert_eq!((budget.for_the_end().take(), budget.callouts_made()), (Err(Spent::Callouts), 41));
+        assert_eq!(
+            (budget.take(), budget.for_the_end().take()),
+            (Err(Spent::Time), Ok(Duration::from_secs(4)))
+        );
+        assert_eq!(
+            (budget.for_the_end().take(), budget.callouts_made()),
+            (Err(Spent::Callouts), 41)
+        );
         // Renewed it is as it was at first, and has counted all.
         budget.wrote();
         let renewed = budget.renewed();
-        assert_eq!((renewed.take(), renewed.callouts_made(), renewed.has_written()), (Ok(Duration::from_secs(95)), 42, false));
+        assert_eq!(
+            (renewed.take(), renewed.callouts_made(), renewed.has_written()),
+            (Ok(Duration::from_secs(95)), 42, false)
+        );
         assert_eq!((budget.has_written(), budget.for_the_end().has_written()), (true, true));
         // Of what is next to nothing there is nothing to keep.
         let small = Budget::new(Duration::from_secs(1), 2).with_reserve();
-        assert_eq!([small.take().is_ok(), small.take().is_ok(), small.take().is_ok()], [true, true, false]);
+        assert_eq!(
+            [small.take().is_ok(), small.take().is_ok(), small.take().is_ok()],
+            [true, true, false]
+        );
     }
 }

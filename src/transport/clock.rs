@@ -21,7 +21,10 @@ impl Default for Clock {
 impl Clock {
     /// Compares the time of an answer with that of its arrival.
     pub(super) fn note(&self, headers: &HeaderMap, now: SystemTime) {
-        let told = headers.get(DATE).and_then(|value| value.to_str().ok()).and_then(|text| httpdate::parse_http_date(text).ok());
+        let told = headers
+            .get(DATE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| httpdate::parse_http_date(text).ok());
         if let (Some(told), Some(now)) = (told.and_then(seconds), seconds(now)) {
             self.0.store(now - told, Ordering::Relaxed);
         }

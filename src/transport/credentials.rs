@@ -1,4 +1,5 @@
-//! Logging in with secrets that may change: with what they are now, and with what let in last where that is refused.
+//! Logging in with secrets that may change: with what they are now, and with what let in last where
+//! that is refused.
 
 use std::time::Duration;
 
@@ -6,11 +7,13 @@ use super::error::{CalloutError, CalloutErrorKind};
 use super::{Budget, Token, Transport};
 use crate::secret::{Accepted, Shown};
 
-/// A clock that is off by less is not worth a word: answers take a moment, and a header has whole seconds.
+/// A clock that is off by less is not worth a word: answers take a moment, and a header has whole
+/// seconds.
 const CLOCK_TOLERANCE_SECONDS: i64 = 30;
 
 impl Transport {
-    /// A token by `log_in`, which gets what to show: what the secrets are `now`; if that is refused or cannot be read, what let in last.
+    /// A token by `log_in`, which gets what to show: what the secrets are `now`; if that is refused
+    /// or cannot be read, what let in last.
     pub async fn log_in_with<F>(
         &self,
         operation: &'static str,
@@ -31,7 +34,13 @@ impl Transport {
             }
             (Err(message), None) => {
                 let kind = CalloutErrorKind::AuthFailed { message };
-                return Err(CalloutError { vendor, operation, attempts: 0, elapsed: Duration::ZERO, kind });
+                return Err(CalloutError {
+                    vendor,
+                    operation,
+                    attempts: 0,
+                    elapsed: Duration::ZERO,
+                    kind,
+                });
             }
         };
         let refused = match log_in(shown.clone()).await {
@@ -51,8 +60,14 @@ impl Transport {
         }
     }
 
-    /// Logs in with secrets that have changed since they let in, while the token of the earlier ones still serves. Whether it did.
-    pub async fn take_in_new_secrets<F>(&self, accepted: &Accepted, now: Result<Shown, String>, log_in: impl FnOnce(Shown) -> F) -> bool
+    /// Logs in with secrets that have changed since they let in, while the token of the earlier
+    /// ones still serves. Whether it did.
+    pub async fn take_in_new_secrets<F>(
+        &self,
+        accepted: &Accepted,
+        now: Result<Shown, String>,
+        log_in: impl FnOnce(Shown) -> F,
+    ) -> bool
     where
         F: Future<Output = Result<Token, CalloutError>>,
     {
@@ -76,14 +91,17 @@ impl Transport {
         }
     }
 
-    /// By how many seconds this machine's clock was ahead of the vendor's at the last answer; `None` if it was right or nobody has told.
+    /// By how many seconds this machine's clock was ahead of the vendor's at the last answer;
+    /// `None` if it was right or nobody has told.
     pub fn clock_ahead_seconds(&self) -> Option<i64> {
         self.inner.clock.get().filter(|ahead| ahead.abs() >= CLOCK_TOLERANCE_SECONDS)
     }
 
     /// A login that a wrong clock may be the cause of says so.
     fn with_clock(&self, mut error: CalloutError) -> CalloutError {
-        if let (CalloutErrorKind::AuthFailed { message }, Some(ahead)) = (&mut error.kind, self.clock_ahead_seconds()) {
+        if let (CalloutErrorKind::AuthFailed { message }, Some(ahead)) =
+            (&mut error.kind, self.clock_ahead_seconds())
+        {
             *message = format!("{message}; {}", clock_in_words(ahead, error.vendor.name()));
         }
         error
@@ -109,7 +127,13 @@ mod tests {
 
     #[test]
     fn a_clock_is_off_in_words() {
-        assert_eq!(clock_in_words(45, "m3ter"), "the clock of this machine is 45 s ahead of m3ter's; set it right");
-        assert_eq!(clock_in_words(-430, "Salesforce"), "the clock of this machine is 7 min behind Salesforce's; set it right");
+        assert_eq!(
+            clock_in_words(45, "m3ter"),
+            "the clock of this machine is 45 s ahead of m3ter's; set it right"
+        );
+        assert_eq!(
+            clock_in_words(-430, "Salesforce"),
+            "the clock of this machine is 7 min behind Salesforce's; set it right"
+        );
     }
 }

@@ -51,7 +51,8 @@ pub enum CalloutErrorKind {
         /// In the vendor's words.
         message: String,
     },
-    /// The address that the login named is not the vendor's any more: it was asked at the wrong place.
+    /// The address that the login named is not the vendor's any more: it was asked at the wrong
+    /// place.
     Moved {
         /// The status, where one came.
         status: Option<u16>,
@@ -83,7 +84,8 @@ pub enum CalloutErrorKind {
     CalloutLimit,
 }
 
-/// What a refusal means for whoever asked. A vendor's client says it of each error code; what is done follows from it.
+/// What a refusal means for whoever asked. A vendor's client says it of each error code; what is
+/// done follows from it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Meaning {
     /// Nothing was done, and the same request may work in a moment.
@@ -127,7 +129,8 @@ pub struct Refusal {
 impl Refusal {
     /// The vendor's words, and what to do.
     pub fn in_words(&self) -> String {
-        self.advice.map_or_else(|| self.message.clone(), |advice| format!("{}; {advice}", self.message))
+        self.advice
+            .map_or_else(|| self.message.clone(), |advice| format!("{}; {advice}", self.message))
     }
 }
 
@@ -160,7 +163,9 @@ impl CalloutError {
     /// The refusal, if the vendor said no, and not for the moment only.
     pub fn refusal(&self) -> Option<&Refusal> {
         match &self.kind {
-            CalloutErrorKind::Refused(refusal) if refusal.meaning != Meaning::Passing => Some(refusal),
+            CalloutErrorKind::Refused(refusal) if refusal.meaning != Meaning::Passing => {
+                Some(refusal)
+            }
             _ => None,
         }
     }
@@ -176,29 +181,51 @@ impl CalloutError {
         let tries = self.tries();
         match &self.kind {
             CalloutErrorKind::AuthFailed { message } => {
-                format!("{vendor} refused the login for {operation} ({message}); check the credentials in the configuration")
+                format!(
+                    "{vendor} refused the login for {operation} ({message}); check the credentials in the configuration"
+                )
             }
             CalloutErrorKind::Refused(refusal) if refusal.meaning == Meaning::Passing => {
-                format!("{vendor} refused {operation} for now, {tries} ({}); it is safe to sync again", refusal.in_words())
+                format!(
+                    "{vendor} refused {operation} for now, {tries} ({}); it is safe to sync again",
+                    refusal.in_words()
+                )
             }
-            CalloutErrorKind::Refused(refusal) => format!("{vendor} refused {operation}: {}", refusal.in_words()),
+            CalloutErrorKind::Refused(refusal) => {
+                format!("{vendor} refused {operation}: {}", refusal.in_words())
+            }
             CalloutErrorKind::Moved { status: None, cause } => {
-                format!("{vendor} is not where it was to carry out {operation}, {tries} ({cause}); it is safe to sync again")
+                format!(
+                    "{vendor} is not where it was to carry out {operation}, {tries} ({cause}); it is safe to sync again"
+                )
             }
             CalloutErrorKind::LimitExceeded { message } => {
-                format!("{vendor} allows no more requests for now: {operation} was {tries} ({message}); it is safe to sync again")
+                format!(
+                    "{vendor} allows no more requests for now: {operation} was {tries} ({message}); it is safe to sync again"
+                )
             }
             CalloutErrorKind::NotSent { cause } => {
-                format!("{vendor} could not be reached for {operation}, {tries} ({cause}); it is safe to sync again")
+                format!(
+                    "{vendor} could not be reached for {operation}, {tries} ({cause}); it is safe to sync again"
+                )
             }
-            CalloutErrorKind::Unavailable { status: Some(status), cause } | CalloutErrorKind::Moved { status: Some(status), cause } => {
-                format!("{vendor} did not carry out {operation}, {tries} (status {status}: {cause}); it is safe to sync again")
+            CalloutErrorKind::Unavailable { status: Some(status), cause }
+            | CalloutErrorKind::Moved { status: Some(status), cause } => {
+                format!(
+                    "{vendor} did not carry out {operation}, {tries} (status {status}: {cause}); it is safe to sync again"
+                )
             }
             CalloutErrorKind::Unavailable { status: None, cause } => {
-                format!("{vendor} gave no answer to {operation}, {tries} ({cause}); it is safe to sync again")
+                format!(
+                    "{vendor} gave no answer to {operation}, {tries} ({cause}); it is safe to sync again"
+                )
             }
-            CalloutErrorKind::TimeLimit => format!("the time of the sync was over before {vendor} could be asked for {operation}"),
-            CalloutErrorKind::CalloutLimit => format!("the callouts of the sync were spent before {vendor} could be asked for {operation}"),
+            CalloutErrorKind::TimeLimit => format!(
+                "the time of the sync was over before {vendor} could be asked for {operation}"
+            ),
+            CalloutErrorKind::CalloutLimit => format!(
+                "the callouts of the sync were spent before {vendor} could be asked for {operation}"
+            ),
         }
     }
 

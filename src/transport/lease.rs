@@ -1,7 +1,8 @@
-//! The right to make callouts, for a limited time: whoever gave it may prolong it, take it away, or ask for a pause.
+//! The right to make callouts, for a limited time: whoever gave it may prolong it, take it away, or
+//! ask for a pause.
 //!
-//! No callout begins without it, and one that writes only if more of it is left than the callout may last. It is counted on the
-//! monotonic clock, which goes on while the process is stopped.
+//! No callout begins without it, and one that writes only if more of it is left than the callout
+//! may last. It is counted on the monotonic clock, which goes on while the process is stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,11 @@ impl UnderWay {
 impl Lease {
     /// A lease of `length` that was asked for at `from`.
     pub fn new(from: Instant, length: Duration) -> Self {
-        Self { state: watch::Sender::new(State::Until(from + length)), under_way: Arc::new(watch::Sender::new(0)), length }
+        Self {
+            state: watch::Sender::new(State::Until(from + length)),
+            under_way: Arc::new(watch::Sender::new(0)),
+            length,
+        }
     }
 
     /// Prolongs it: `from` is when that was asked for.
@@ -82,7 +87,8 @@ impl Lease {
         let _ = self.under_way.subscribe().wait_for(|count| *count == 0).await;
     }
 
-    /// The longest that one callout that writes may last: short enough that a lease which is prolonged in time always allows one.
+    /// The longest that one callout that writes may last: short enough that a lease which is
+    /// prolonged in time always allows one.
     pub(super) fn longest_write(&self) -> Duration {
         self.length / 2
     }
@@ -96,9 +102,13 @@ impl Lease {
         })
     }
 
-    /// Waits until more than `needed` is left, at most so long. Never returns once it is stopped or lost: whoever holds the lease ends
-    /// the work that waits here.
-    pub(super) async fn admit(&self, needed: Duration, at_most: Duration) -> Result<UnderWay, Spent> {
+    /// Waits until more than `needed` is left, at most so long. Never returns once it is stopped or
+    /// lost: whoever holds the lease ends the work that waits here.
+    pub(super) async fn admit(
+        &self,
+        needed: Duration,
+        at_most: Duration,
+    ) -> Result<UnderWay, Spent> {
         let deadline = Instant::now() + at_most;
         let mut states = self.state.subscribe();
         loop {
@@ -166,10 +176,16 @@ mod tests {
         let under_way = lease.admit(SECOND, SECOND).await.unwrap();
         lease.stop();
         assert!(tokio::time::timeout(SECOND, lease.at_rest()).await.is_err());
-        assert!(tokio::time::timeout(SECOND, lease.admit(SECOND, SECOND)).await.is_err(), "nothing begins any more");
+        assert!(
+            tokio::time::timeout(SECOND, lease.admit(SECOND, SECOND)).await.is_err(),
+            "nothing begins any more"
+        );
         drop(under_way);
         lease.at_rest().await;
         lease.renew(Instant::now());
-        assert!(tokio::time::timeout(SECOND, lease.admit(SECOND, SECOND)).await.is_err(), "a renewal does not start it again");
+        assert!(
+            tokio::time::timeout(SECOND, lease.admit(SECOND, SECOND)).await.is_err(),
+            "a renewal does not start it again"
+        );
     }
 }

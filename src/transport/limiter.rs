@@ -1,13 +1,16 @@
 //! The rate limit that this process keeps toward a vendor, and who is next.
 //!
-//! m3ter counts an organization's requests in a second and refuses what is beyond the limit for the rest of it: whoever has rested may
-//! send all of them at once. So no window of a second and a margin holds more places than the limit, and within that a place is given as
-//! early as it may be, to the one whose turn it is. A place counts from the moment in which it is taken: a process that was stopped for a
-//! while finds the places of one second, not one for each moment that it missed. Who has a place sends: callouts under way are bounded
-//! here too, so that nobody waits with a place in hand.
+//! m3ter counts an organization's requests in a second and refuses what is beyond the limit for the
+//! rest of it: whoever has rested may send all of them at once. So no window of a second and a
+//! margin holds more places than the limit, and within that a place is given as early as it may be,
+//! to the one whose turn it is. A place counts from the moment in which it is taken: a process that
+//! was stopped for a while finds the places of one second, not one for each moment that it missed.
+//! Who has a place sends: callouts under way are bounded here too, so that nobody waits with a
+//! place in hand.
 //!
-//! All places at once are for those whose answer somebody waits for. Where none of them waits, or they have had the places of four windows
-//! without a break, places are given evenly: then one gets free every few milliseconds, and whoever comes next need not wait for a second.
+//! All places at once are for those whose answer somebody waits for. Where none of them waits, or
+//! they have had the places of four windows without a break, places are given evenly: then one gets
+//! free every few milliseconds, and whoever comes next need not wait for a second.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,7 +28,8 @@ use super::window::Window;
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a place is left to all others before a class without a weight gets it.
 const LEFT_AFTER: Duration = Duration::from_millis(100);
-/// Those whose answer is waited for may take the places of so many windows at once, each as soon as it has any.
+/// Those whose answer is waited for may take the places of so many windows at once, each as soon as
+/// it has any.
 const BURSTS: usize = 4;
 
 /// Gives places to callouts, and pauses all of them when the vendor asks for it.
@@ -45,7 +49,8 @@ struct State {
     allowance: Option<Allowance>,
     window: Window,
     queue: Queue<oneshot::Sender<()>>,
-    /// Places that were given since callouts wait, without a break, whose answer somebody waits for.
+    /// Places that were given since callouts wait, without a break, whose answer somebody waits
+    /// for.
     given_in_a_row: usize,
     /// From when on the next place may be given, where they are given evenly.
     even_at: Option<Instant>,
@@ -69,13 +74,15 @@ pub struct Need {
 /// How a limiter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// The vendor's limit, this process's share of it, and the places in a window that it uses now; nothing where there is no limit.
+    /// The vendor's limit, this process's share of it, and the places in a window that it uses now;
+    /// nothing where there is no limit.
     pub places: Option<[u32; 3]>,
     /// How many callouts of each class wait.
     pub waiting: [(Class, u32); Class::ALL.len()],
 }
 
-/// A place in a window; the callout is under way until this is dropped. Whoever does not use it leaves it to the others.
+/// A place in a window; the callout is under way until this is dropped. Whoever does not use it
+/// leaves it to the others.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     limiter: &'a Limiter,
@@ -83,7 +90,8 @@ pub(super) struct Place<'a> {
     is_used: bool,
 }
 
-/// One that waits, and whose place in the queue, or the place that it has just been given, is free again when this is dropped.
+/// One that waits, and whose place in the queue, or the place that it has just been given, is free
+/// again when this is dropped.
 struct Waiter<'a> {
     limiter: &'a Limiter,
     seat: Seat,
@@ -105,7 +113,12 @@ impl Limiter {
             paused_until: None,
             next_look: None,
         };
-        Self { limit, state: Mutex::new(state), clock: tokio::sync::Mutex::default(), sooner: Notify::new() }
+        Self {
+            limit,
+            state: Mutex::new(state),
+            clock: tokio::sync::Mutex::default(),
+            sooner: Notify::new(),
+        }
     }
 
     /// Keeps to no limit, but for the pauses that the vendor asks for.
@@ -132,8 +145,9 @@ impl Limiter {
         self.state().window.length()
     }
 
-    /// Keeps to so many places in a window from now on, if there is a limit, and to none from `until` on, also if the process is stopped
-    /// then. What was spent stays spent; with none, nobody passes.
+    /// Keeps to so many places in a window from now on, if there is a limit, and to none from
+    /// `until` on, also if the process is stopped then. What was spent stays spent; with none,
+    /// nobody passes.
     pub fn set_share_until(&self, places: u32, until: Instant) {
         if let Some(allowance) = &mut self.state().allowance {
             allowance.set_share_until(places, until, Instant::now());
@@ -150,19 +164,30 @@ impl Limiter {
     pub fn need(&self) -> Need {
         let state = self.state();
         let (in_window, most_in_window) = state.window.used(Instant::now());
-        Need { in_window: short(in_window), most_in_window: short(most_in_window), waiting: state.queue.len() }
+        Need {
+            in_window: short(in_window),
+            most_in_window: short(most_in_window),
+            waiting: state.queue.len(),
+        }
     }
 
     /// How it stands.
     pub fn standing(&self) -> Standing {
         let state = self.state();
         let places = self.limit.zip(state.allowance.as_ref());
-        let places = places.map(|(limit, allowance)| [limit, allowance.share(Instant::now()), short(allowance.places(Instant::now()))]);
+        let places = places.map(|(limit, allowance)| {
+            [limit, allowance.share(Instant::now()), short(allowance.places(Instant::now()))]
+        });
         Standing { places, waiting: Class::ALL.map(|class| (class, state.queue.waiting(class))) }
     }
 
     /// Waits for a place; `None` if there is none within `at_most`.
-    pub(super) async fn place(&self, turn: &Turn, urgency: Urgency, at_most: Duration) -> Option<Place<'_>> {
+    pub(super) async fn place(
+        &self,
+        turn: &Turn,
+        urgency: Urgency,
+        at_most: Duration,
+    ) -> Option<Place<'_>> {
         let deadline = Instant::now() + at_most;
         loop {
             let mut waiter = self.queue(turn, urgency);
@@ -211,7 +236,8 @@ impl Limiter {
         next
     }
 
-    /// Gives places whenever there are some. One of those who wait does so for all; when it has its own place, another one goes on.
+    /// Gives places whenever there are some. One of those who wait does so for all; when it has its
+    /// own place, another one goes on.
     async fn keep_time(&self) {
         let _clock = self.clock.lock().await;
         loop {
@@ -233,7 +259,8 @@ impl Limiter {
 }
 
 impl State {
-    /// Gives the places that there are now. When there may be another one for those who still wait; `None` if time alone brings none.
+    /// Gives the places that there are now. When there may be another one for those who still wait;
+    /// `None` if time alone brings none.
     fn give(&mut self, now: Instant) -> Option<Instant> {
         let mut next = None;
         while !self.queue.is_empty() && self.under_way < CONCURRENT_CALLOUTS && next.is_none() {
@@ -259,7 +286,8 @@ impl State {
         }
         let length = self.window.length();
         let places = self.allowance.as_ref().map(|allowance| allowance.places(now));
-        let is_even = !self.queue.is_awaited() || places.is_some_and(|places| self.given_in_a_row >= BURSTS * places);
+        let is_even = !self.queue.is_awaited()
+            || places.is_some_and(|places| self.given_in_a_row >= BURSTS * places);
         let free_at = |more| places.map_or(now, |places| self.window.free_at(places, more, now));
         let left_at = free_at(LEFT_AFTER);
         let mut at = if self.queue.has_weight() { free_at(Duration::ZERO) } else { left_at };
@@ -272,7 +300,8 @@ impl State {
         }
         let Some(waiter) = self.queue.next(left_at <= now) else { return Err(left_at) };
         if is_even {
-            self.even_at = places.map(|places| now + length / u32::try_from(places).unwrap_or(u32::MAX).max(1));
+            self.even_at = places
+                .map(|places| now + length / u32::try_from(places).unwrap_or(u32::MAX).max(1));
         }
         if waiter.send(()).is_ok() {
             self.given_in_a_row += 1;
@@ -284,7 +313,8 @@ impl State {
 }
 
 impl<'a> Waiter<'a> {
-    /// Takes the place that was given, unless the share has become smaller meanwhile, or all are paused.
+    /// Takes the place that was given, unless the share has become smaller meanwhile, or all are
+    /// paused.
     fn take(mut self) -> Option<Place<'a>> {
         let limiter = self.limiter;
         let mut state = limiter.state();
@@ -324,7 +354,8 @@ impl Place<'_> {
         self.is_used = true;
     }
 
-    /// The vendor refused the callout for its limit: nobody passes for `pause`, and fewer do for a while.
+    /// The vendor refused the callout for its limit: nobody passes for `pause`, and fewer do for a
+    /// while.
     pub(super) fn refused(&self, pause: Duration) {
         let mut state = self.limiter.state();
         let now = Instant::now();

@@ -1,8 +1,10 @@
 //! The callouts that wait for a place, and which of them is next.
 //!
-//! Between classes it is stride scheduling: each class has come so far, a place moves it on by the less the heavier it is, and the one that
-//! has come least far is next. Whoever had nothing to ask for begins where the others are, and saves nothing up. Within a class callers take
-//! turns, and the runs of a caller among themselves; of a run's callouts the most urgent one is next, and of those the one that came first.
+//! Between classes it is stride scheduling: each class has come so far, a place moves it on by the
+//! less the heavier it is, and the one that has come least far is next. Whoever had nothing to ask
+//! for begins where the others are, and saves nothing up. Within a class callers take turns, and
+//! the runs of a caller among themselves; of a run's callouts the most urgent one is next, and of
+//! those the one that came first.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -123,7 +125,8 @@ impl<W> Queue<W> {
 
     /// How many callouts wait.
     pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.logins.len()).unwrap_or(u32::MAX) + self.classes.iter().map(|class| class.count).sum::<u32>()
+        u32::try_from(self.logins.len()).unwrap_or(u32::MAX)
+            + self.classes.iter().map(|class| class.count).sum::<u32>()
     }
 
     /// How many callouts of a class wait.
@@ -205,10 +208,13 @@ mod tests {
     #[test]
     fn callers_take_turns_and_the_runs_of_each_among_themselves() {
         let mut queue = Queue::default();
-        for (caller, run) in [("a", 1), ("a", 1), ("a", 1), ("a", 2), ("a", 2), ("b", 3), ("b", 3), ("c", 4)] {
+        for (caller, run) in
+            [("a", 1), ("a", 1), ("a", 1), ("a", 2), ("a", 2), ("b", 3), ("b", 3), ("c", 4)]
+        {
             queue.push(&turn(Class::Awaited, caller, run), Urgency::Run, (caller, run));
         }
-        let expected = [("a", 1), ("b", 3), ("c", 4), ("a", 2), ("b", 3), ("a", 1), ("a", 2), ("a", 1)];
+        let expected =
+            [("a", 1), ("b", 3), ("c", 4), ("a", 2), ("b", 3), ("a", 1), ("a", 2), ("a", 1)];
         assert_eq!(rest(&mut queue), expected);
         assert!(queue.is_empty() && !queue.has_weight());
     }
@@ -217,9 +223,12 @@ mod tests {
     fn what_most_waits_for_goes_first_within_its_run_and_a_login_before_all() {
         let mut queue = Queue::default();
         let run = turn(Class::Awaited, "a", 1);
-        for (urgency, name) in
-            [(Urgency::End, "pricing"), (Urgency::Others, "plan"), (Urgency::Others, "plan 2"), (Urgency::Run, "account")]
-        {
+        for (urgency, name) in [
+            (Urgency::End, "pricing"),
+            (Urgency::Others, "plan"),
+            (Urgency::Others, "plan 2"),
+            (Urgency::Run, "account"),
+        ] {
             queue.push(&run, urgency, name);
         }
         queue.push(&turn(Class::Replay, "b", 2), Urgency::Everybody, "login");
@@ -229,13 +238,24 @@ mod tests {
     #[test]
     fn whoever_gives_up_leaves_nothing_behind() {
         let mut queue = Queue::default();
-        let seats: Vec<Seat> =
-            [("a", 1, Urgency::Run), ("a", 1, Urgency::End), ("a", 2, Urgency::Run), ("b", 3, Urgency::Run), ("a", 1, Urgency::Everybody)]
-                .map(|(caller, run, urgency)| queue.push(&turn(Class::Retry, caller, run), urgency, run))
-                .into();
-        assert_eq!([4, 1, 3, 0].map(|seat| queue.remove(&seats[seat])), [Some(1), Some(1), Some(3), Some(1)]);
+        let seats: Vec<Seat> = [
+            ("a", 1, Urgency::Run),
+            ("a", 1, Urgency::End),
+            ("a", 2, Urgency::Run),
+            ("b", 3, Urgency::Run),
+            ("a", 1, Urgency::Everybody),
+        ]
+        .map(|(caller, run, urgency)| queue.push(&turn(Class::Retry, caller, run), urgency, run))
+        .into();
+        assert_eq!(
+            [4, 1, 3, 0].map(|seat| queue.remove(&seats[seat])),
+            [Some(1), Some(1), Some(3), Some(1)]
+        );
         assert_eq!((queue.remove(&seats[0]), queue.waiting(Class::Retry)), (None, 1));
-        assert_eq!((queue.next(false), queue.remove(&seats[2]), queue.is_empty()), (Some(2), None, true));
+        assert_eq!(
+            (queue.next(false), queue.remove(&seats[2]), queue.is_empty()),
+            (Some(2), None, true)
+        );
         assert!(queue.classes.iter().all(|class| class.callers.is_empty()));
     }
 
@@ -245,7 +265,10 @@ mod tests {
         queue.push(&turn(Class::Verification, "a", 1), Urgency::Run, 1);
         assert_eq!((queue.next(false), queue.has_weight()), (None, false));
         queue.push(&turn(Class::Replay, "a", 2), Urgency::End, 2);
-        assert_eq!([queue.next(true), queue.next(true), queue.next(true)], [Some(2), Some(1), None]);
+        assert_eq!(
+            [queue.next(true), queue.next(true), queue.next(true)],
+            [Some(2), Some(1), None]
+        );
     }
 
     /// A callout as the model has it.
@@ -264,37 +287,53 @@ mod tests {
         group: impl Fn(&Model) -> bool,
         key: impl Fn(&Model) -> K,
     ) -> bool {
-        let of_group: Vec<&(usize, Model)> = served.iter().filter(|(_, model)| group(model)).collect();
-        let Some(before) = of_group.iter().rposition(|(_, model)| key(model) == key(now)) else { return true };
+        let of_group: Vec<&(usize, Model)> =
+            served.iter().filter(|(_, model)| group(model)).collect();
+        let Some(before) = of_group.iter().rposition(|(_, model)| key(model) == key(now)) else {
+            return true;
+        };
         let since = of_group[before].0;
         waiting
             .iter()
             .filter(|(pushed, model)| group(model) && *pushed < since && key(model) != key(now))
-            .all(|(_, model)| of_group[before + 1..].iter().any(|(_, served)| key(served) == key(model)))
+            .all(|(_, model)| {
+                of_group[before + 1..].iter().any(|(_, served)| key(served) == key(model))
+            })
     }
 
     #[test]
     fn whatever_comes_classes_get_their_part_and_callers_and_runs_take_turns() {
         for seed in 0..200 {
             let mut random = fastrand::Rng::with_seed(seed);
-            let (mut queue, mut waiting, mut seats) = (Queue::default(), Vec::<(usize, Model)>::new(), Vec::new());
+            let (mut queue, mut waiting, mut seats) =
+                (Queue::default(), Vec::<(usize, Model)>::new(), Vec::new());
             let mut served: Vec<(usize, Model)> = Vec::new();
-            // How many places were given since a class waits without a break, and how many of them to it.
+            // How many places were given since a class waits without a break, and how many of them
+            // to it.
             let mut parts = [(0_u64, 0_u64); 4];
             for step in 0..600 {
                 match random.u8(0..10) {
                     0..5 => {
                         let class = Class::ALL[random.usize(0..4)];
                         let caller = ["a", "b", "c"][random.usize(0..3)];
-                        let urgency = [Urgency::Run, Urgency::Others, Urgency::End][random.usize(0..3)];
-                        let model = Model { turn: turn(class, caller, random.u128(0..3)), urgency, arrival: step };
+                        let urgency =
+                            [Urgency::Run, Urgency::Others, Urgency::End][random.usize(0..3)];
+                        let model = Model {
+                            turn: turn(class, caller, random.u128(0..3)),
+                            urgency,
+                            arrival: step,
+                        };
                         seats.push((queue.push(&model.turn, urgency, model.clone()), step));
                         waiting.push((step, model));
                     }
                     5 if !seats.is_empty() => {
                         let (seat, arrival) = seats.swap_remove(random.usize(0..seats.len()));
                         let is_there = waiting.iter().any(|(_, model)| model.arrival == arrival);
-                        assert_eq!(queue.remove(&seat).is_some(), is_there, "seed {seed}, step {step}");
+                        assert_eq!(
+                            queue.remove(&seat).is_some(),
+                            is_there,
+                            "seed {seed}, step {step}"
+                        );
                         waiting.retain(|(_, model)| model.arrival != arrival);
                     }
                     _ => {
@@ -302,23 +341,48 @@ mod tests {
                             assert!(waiting.is_empty(), "seed {seed}, step {step}");
                             continue;
                         };
-                        let is_waiting = |class: Class| waiting.iter().any(|(_, model)| model.turn.class == class);
-                        for (class, part) in Class::ALL.into_iter().zip(&mut parts).filter(|(class, _)| is_waiting(*class)) {
+                        let is_waiting = |class: Class| {
+                            waiting.iter().any(|(_, model)| model.turn.class == class)
+                        };
+                        for (class, part) in Class::ALL
+                            .into_iter()
+                            .zip(&mut parts)
+                            .filter(|(class, _)| is_waiting(*class))
+                        {
                             part.0 += 1;
                             part.1 += u64::from(class == next.turn.class);
                             let due = part.0 * class.weight().unwrap() / 15;
-                            assert!(part.1 + 2 >= due, "seed {seed}, step {step}: {class:?} has {part:?}");
+                            assert!(
+                                part.1 + 2 >= due,
+                                "seed {seed}, step {step}: {class:?} has {part:?}"
+                            );
                         }
                         let same_class = |model: &Model| model.turn.class == next.turn.class;
-                        let same_caller = |model: &Model| same_class(model) && model.turn.caller == next.turn.caller;
+                        let same_caller = |model: &Model| {
+                            same_class(model) && model.turn.caller == next.turn.caller
+                        };
                         let same_run = |model: &&(usize, Model)| model.1.turn == next.turn;
                         assert!(
-                            in_turn(&served, &next, &waiting, same_class, |model| model.turn.caller.clone()),
+                            in_turn(&served, &next, &waiting, same_class, |model| model
+                                .turn
+                                .caller
+                                .clone()),
                             "seed {seed}, step {step}"
                         );
-                        assert!(in_turn(&served, &next, &waiting, same_caller, |model| model.turn.run), "seed {seed}, step {step}");
-                        let first = waiting.iter().filter(same_run).map(|(_, model)| (model.urgency, model.arrival)).min();
-                        assert_eq!(first, Some((next.urgency, next.arrival)), "seed {seed}, step {step}");
+                        assert!(
+                            in_turn(&served, &next, &waiting, same_caller, |model| model.turn.run),
+                            "seed {seed}, step {step}"
+                        );
+                        let first = waiting
+                            .iter()
+                            .filter(same_run)
+                            .map(|(_, model)| (model.urgency, model.arrival))
+                            .min();
+                        assert_eq!(
+                            first,
+                            Some((next.urgency, next.arrival)),
+                            "seed {seed}, step {step}"
+                        );
                         waiting.retain(|(_, model)| model.arrival != next.arrival);
                         served.push((step, next));
                     }

@@ -8,7 +8,8 @@ use super::send::Repeatable;
 
 /// Attempts in all.
 pub(super) const MOST_ATTEMPTS: u32 = 4;
-/// Attempts beside those that a limit may refuse which others use as well: there is a place in the end, once this process makes room for them.
+/// Attempts beside those that a limit may refuse which others use as well: there is a place in the
+/// end, once this process makes room for them.
 pub(super) const MOST_REFUSED_BY_LIMIT: u32 = 8;
 /// Before the second attempt; doubled for each further one.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
@@ -17,7 +18,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// After a 429 that names no time: m3ter refuses for the rest of the second.
 pub(super) const LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
-/// A vendor that asks to be left alone for longer is asked again all the same, and may say it again: one wrong header stops nothing for good.
+/// A vendor that asks to be left alone for longer is asked again all the same, and may say it
+/// again: one wrong header stops nothing for good.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// Retries that a vendor which was well before may cost at once; a single callout needs three.
@@ -25,7 +27,8 @@ const RETRIES_IN_RESERVE: i64 = 30;
 /// Callouts that succeed before one more retry is there.
 const SUCCESSES_PER_RETRY: i64 = 10;
 
-/// The retries that are left toward one vendor, shared by all syncs: trying again fixes some faults, an outage is made worse.
+/// The retries that are left toward one vendor, shared by all syncs: trying again fixes some
+/// faults, an outage is made worse.
 #[derive(Debug)]
 pub(super) struct Retries {
     /// In parts of [`SUCCESSES_PER_RETRY`].
@@ -61,7 +64,8 @@ pub(super) enum Decision {
     Wait(Duration),
 }
 
-/// Decides after the `attempt`th attempt (from 1) of a call. What may have had an effect is made again only if it can be repeated.
+/// Decides after the `attempt`th attempt (from 1) of a call. What may have had an effect is made
+/// again only if it can be repeated.
 pub(super) fn decide(
     kind: &CalloutErrorKind,
     effect: Effect,
@@ -74,12 +78,18 @@ pub(super) fn decide(
     }
     let backoff = backoff(attempt);
     match kind {
-        CalloutErrorKind::LimitExceeded { .. } => Decision::Wait(retry_after.unwrap_or(LIMIT_PAUSE)),
+        CalloutErrorKind::LimitExceeded { .. } => {
+            Decision::Wait(retry_after.unwrap_or(LIMIT_PAUSE))
+        }
         CalloutErrorKind::NotSent { .. } => Decision::Wait(backoff),
-        CalloutErrorKind::Unavailable { .. } if effect == Effect::Unknown && repeatable != Repeatable::No => {
+        CalloutErrorKind::Unavailable { .. }
+            if effect == Effect::Unknown && repeatable != Repeatable::No =>
+        {
             Decision::Wait(retry_after.unwrap_or(backoff))
         }
-        CalloutErrorKind::Refused(refusal) if refusal.meaning == Meaning::Passing && repeatable == Repeatable::Yes => {
+        CalloutErrorKind::Refused(refusal)
+            if refusal.meaning == Meaning::Passing && repeatable == Repeatable::Yes =>
+        {
             Decision::Wait(retry_after.unwrap_or(backoff))
         }
         _ => Decision::Stop,
@@ -99,7 +109,11 @@ pub(super) fn with_jitter(delay: Duration) -> Duration {
 /// The delay in a `Retry-After` header, seconds or an HTTP date, as far as it is waited for.
 pub fn retry_after(header: &str, now: std::time::SystemTime) -> Option<Duration> {
     let header = header.trim();
-    let delay = header.parse().map(Duration::from_secs).ok().or_else(|| httpdate::parse_http_date(header).ok()?.duration_since(now).ok());
+    let delay = header
+        .parse()
+        .map(Duration::from_secs)
+        .ok()
+        .or_else(|| httpdate::parse_http_date(header).ok()?.duration_since(now).ok());
     delay.map(|delay| delay.min(LONGEST_PAUSE))
 }
 
@@ -114,7 +128,10 @@ mod tests {
         let unsent = CalloutErrorKind::NotSent { cause: String::new() };
         let lost = CalloutErrorKind::Unavailable { status: None, cause: String::new() };
         let refused = CalloutErrorKind::Refused(Box::default());
-        let passing = CalloutErrorKind::Refused(Box::new(Refusal { meaning: Meaning::Passing, ..Refusal::default() }));
+        let passing = CalloutErrorKind::Refused(Box::new(Refusal {
+            meaning: Meaning::Passing,
+            ..Refusal::default()
+        }));
         let wait_ms = |ms| Decision::Wait(Duration::from_millis(ms));
         for (kind, effect, repeatable, attempt, expected) in [
             (&unsent, Effect::None, Repeatable::No, 1, wait_ms(200)),
@@ -129,9 +146,16 @@ mod tests {
             (&passing, Effect::Refused, Repeatable::InSession, 1, Decision::Stop),
             (&passing, Effect::Refused, Repeatable::No, 1, Decision::Stop),
         ] {
-            assert_eq!(decide(kind, effect, repeatable, attempt, None), expected, "{kind:?} {repeatable:?} {attempt}");
+            assert_eq!(
+                decide(kind, effect, repeatable, attempt, None),
+                expected,
+                "{kind:?} {repeatable:?} {attempt}"
+            );
         }
-        assert_eq!(decide(&limited, Effect::None, Repeatable::No, 1, Some(Duration::from_secs(3))), wait_ms(3_000));
+        assert_eq!(
+            decide(&limited, Effect::None, Repeatable::No, 1, Some(Duration::from_secs(3))),
+            wait_ms(3_000)
+        );
     }
 
     #[test]

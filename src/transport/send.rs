@@ -1,4 +1,5 @@
-//! Sending one call: attempts, each within the budget, until there is an answer or a failure that stands.
+//! Sending one call: attempts, each within the budget, until there is an answer or a failure that
+//! stands.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +13,9 @@ use super::answer::{meaning, read_body};
 use super::budget::{Budget, Spent};
 use super::error::{CalloutError, CalloutErrorKind};
 use super::journal::Callout;
-use super::retry::{Decision, LIMIT_PAUSE, MOST_REFUSED_BY_LIMIT, backoff, decide, retry_after, with_jitter};
+use super::retry::{
+    Decision, LIMIT_PAUSE, MOST_REFUSED_BY_LIMIT, backoff, decide, retry_after, with_jitter,
+};
 use super::token::{Token, TokenCache};
 use super::turn::Urgency;
 use super::{ATTEMPT_TIMEOUT, LARGEST_ANSWER_BYTES, Transport, Unwrap};
@@ -93,8 +96,8 @@ impl Failed {
 }
 
 impl Transport {
-    /// Sends a call with the vendor's token, which `log_in` fetches. A token that is refused, or that leads to where the vendor is not
-    /// any more, is replaced once.
+    /// Sends a call with the vendor's token, which `log_in` fetches. A token that is refused, or
+    /// that leads to where the vendor is not any more, is replaced once.
     pub async fn send<L>(
         &self,
         call: Call,
@@ -112,8 +115,12 @@ impl Transport {
         let tokens = &self.inner.token;
         loop {
             let token = tokens.fetch_or(&log_in).await?;
-            let purpose = Purpose::Work { unwrap, may_move: !refreshed && token.instance_url.is_some() };
-            let error = match self.attempts(call, purpose, budget, started, &mut attempts, || request(&token)).await {
+            let purpose =
+                Purpose::Work { unwrap, may_move: !refreshed && token.instance_url.is_some() };
+            let error = match self
+                .attempts(call, purpose, budget, started, &mut attempts, || request(&token))
+                .await
+            {
                 Ok(answer) => {
                     tokens.worked();
                     return Ok(answer);
@@ -133,7 +140,9 @@ impl Transport {
                 return Err(error);
             }
             // What the session had begun is over with it: whoever asked begins anew.
-            if !tokens.drop_refused(&token, error.is_auth_failed()).await || call.repeatable == Repeatable::InSession {
+            if !tokens.drop_refused(&token, error.is_auth_failed()).await
+                || call.repeatable == Repeatable::InSession
+            {
                 return Err(error);
             }
             refreshed = true;
@@ -156,7 +165,8 @@ impl Transport {
         &self.inner.token
     }
 
-    /// Waits before something is tried the `attempt`th time that is decided outside; `false` if there is no time for it, or no retry left.
+    /// Waits before something is tried the `attempt`th time that is decided outside; `false` if
+    /// there is no time for it, or no retry left.
     pub async fn wait_before_attempt(&self, attempt: u32, budget: &Budget) -> bool {
         let delay = backoff(attempt.saturating_sub(1));
         if delay >= budget.remaining() || !self.inner.retries.take() {
@@ -168,14 +178,23 @@ impl Transport {
     }
 
     /// The token, fetched by `log_in` if there is none.
-    pub async fn token<L: Future<Output = Result<Token, CalloutError>>>(&self, log_in: impl Fn() -> L) -> Result<Token, CalloutError> {
+    pub async fn token<L: Future<Output = Result<Token, CalloutError>>>(
+        &self,
+        log_in: impl Fn() -> L,
+    ) -> Result<Token, CalloutError> {
         self.inner.token.fetch_or(log_in).await
     }
 
     /// An error of `call` that is decided outside: an answer of success that cannot be used.
     pub fn unusable(&self, call: Call, status: u16, cause: &str) -> CalloutError {
         let kind = CalloutErrorKind::Unavailable { status: Some(status), cause: cause.to_owned() };
-        CalloutError { vendor: self.inner.vendor, operation: call.operation, attempts: 1, elapsed: Duration::ZERO, kind }
+        CalloutError {
+            vendor: self.inner.vendor,
+            operation: call.operation,
+            attempts: 1,
+            elapsed: Duration::ZERO,
+            kind,
+        }
     }
 
     async fn attempts(
@@ -226,12 +245,19 @@ impl Transport {
             callout.status = failed.status;
             callout.failed = Some(error.effect());
             let is_limit = matches!(error.kind, CalloutErrorKind::LimitExceeded { .. });
-            if is_limit && self.inner.limiter.is_limited() && refused_by_limit < MOST_REFUSED_BY_LIMIT {
+            if is_limit
+                && self.inner.limiter.is_limited()
+                && refused_by_limit < MOST_REFUSED_BY_LIMIT
+            {
                 refused_by_limit += 1;
                 attempt -= 1;
             }
-            let is_elsewhere = matches!((&error.kind, purpose), (CalloutErrorKind::NotSent { .. }, Purpose::Work { may_move: true, .. }));
-            match decide(&error.kind, error.effect(), call.repeatable, attempt, failed.retry_after) {
+            let is_elsewhere = matches!(
+                (&error.kind, purpose),
+                (CalloutErrorKind::NotSent { .. }, Purpose::Work { may_move: true, .. })
+            );
+            match decide(&error.kind, error.effect(), call.repeatable, attempt, failed.retry_after)
+            {
                 _ if is_elsewhere => {
                     budget.note(callout);
                     return Err(error);
@@ -241,7 +267,9 @@ impl Transport {
                     metrics::callout_retried(self.inner.vendor.name());
                 }
                 // Other retries are what makes an outage worse.
-                Decision::Wait(delay) if delay < budget.remaining() && self.inner.retries.take() => {
+                Decision::Wait(delay)
+                    if delay < budget.remaining() && self.inner.retries.take() =>
+                {
                     metrics::callout_retried(self.inner.vendor.name());
                     tokio::time::sleep(with_jitter(delay).min(budget.remaining())).await;
                 }
@@ -261,17 +289,21 @@ impl Transport {
         attempts: &mut u32,
         request: &impl Fn() -> RequestBuilder,
     ) -> Result<Answer, Failed> {
-        let mut request = request().build().map_err(|error| Failed::of(CalloutErrorKind::NotSent { cause: cause(&error) }))?;
+        let mut request = request()
+            .build()
+            .map_err(|error| Failed::of(CalloutErrorKind::NotSent { cause: cause(&error) }))?;
         // What writes begins only if it ends before anybody else may work on the same record.
-        let (longest, needed) = if matches!(purpose, Purpose::Work { .. }) && request.method() != Method::GET {
-            let longest = ATTEMPT_TIMEOUT.min(budget.longest_write());
-            (longest, longest)
-        } else {
-            (ATTEMPT_TIMEOUT, Duration::ZERO)
-        };
+        let (longest, needed) =
+            if matches!(purpose, Purpose::Work { .. }) && request.method() != Method::GET {
+                let longest = ATTEMPT_TIMEOUT.min(budget.longest_write());
+                (longest, longest)
+            } else {
+                (ATTEMPT_TIMEOUT, Duration::ZERO)
+            };
         let asked = Instant::now();
         let (mut place, _under_way) = loop {
-            let place = self.inner.limiter.place(budget.turn(), call.urgency, budget.remaining()).await;
+            let place =
+                self.inner.limiter.place(budget.turn(), call.urgency, budget.remaining()).await;
             let place = place.ok_or_else(|| Failed::of(CalloutErrorKind::TimeLimit))?;
             match budget.admit(needed) {
                 Some(under_way) => break (place, under_way),
@@ -295,11 +327,15 @@ impl Transport {
         }
         let sent = Instant::now();
         let timeout = longest.min(remaining);
-        let outcome = match tokio::time::timeout(timeout, self.exchange(request, purpose)).instrument(span.clone()).await {
+        let outcome = match tokio::time::timeout(timeout, self.exchange(request, purpose))
+            .instrument(span.clone())
+            .await
+        {
             Ok(outcome) => outcome,
-            Err(_) => {
-                Err(Failed::of(CalloutErrorKind::Unavailable { status: None, cause: format!("no answer within {} s", timeout.as_secs()) }))
-            }
+            Err(_) => Err(Failed::of(CalloutErrorKind::Unavailable {
+                status: None,
+                cause: format!("no answer within {} s", timeout.as_secs()),
+            })),
         };
         let status = match &outcome {
             Ok(answer) => Some(answer.status),
@@ -309,16 +345,32 @@ impl Transport {
         if outcome.is_err() {
             trace::failed(&span);
         }
-        metrics::callout_ended(self.inner.vendor.name(), call.operation, outcome_word(&outcome), sent.elapsed());
+        metrics::callout_ended(
+            self.inner.vendor.name(),
+            call.operation,
+            outcome_word(&outcome),
+            sent.elapsed(),
+        );
         tracing::debug!(vendor = %self.inner.vendor, operation = call.operation, status, elapsed_ms = sent.elapsed().as_millis(), "a callout ended");
-        if let Err(Failed { kind: CalloutErrorKind::LimitExceeded { .. }, retry_after, .. }) = &outcome {
+        if let Err(Failed { kind: CalloutErrorKind::LimitExceeded { .. }, retry_after, .. }) =
+            &outcome
+        {
             place.refused(retry_after.unwrap_or(LIMIT_PAUSE));
         }
         outcome
     }
 
-    async fn exchange(&self, request: reqwest::Request, purpose: Purpose) -> Result<Answer, Failed> {
-        let response = self.inner.http.execute(request).await.map_err(|error| Failed::of(unanswered(&error)))?;
+    async fn exchange(
+        &self,
+        request: reqwest::Request,
+        purpose: Purpose,
+    ) -> Result<Answer, Failed> {
+        let response = self
+            .inner
+            .http
+            .execute(request)
+            .await
+            .map_err(|error| Failed::of(unanswered(&error)))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         self.inner.clock.note(&headers, SystemTime::now());
@@ -326,8 +378,10 @@ impl Transport {
             metrics::salesforce_limit(usage);
         }
         let body = collect(response).await.and_then(|bytes| read_body(&bytes));
-        let retry_after =
-            headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, SystemTime::now()));
+        let retry_after = headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| retry_after(value, SystemTime::now()));
         let body = meaning(self.inner.errors, status, body);
         let body = match purpose {
             Purpose::Work { unwrap, .. } => body.and_then(unwrap),
@@ -364,9 +418,16 @@ impl From<Spent> for CalloutErrorKind {
 /// The bytes of the body, as far as they are worth reading.
 async fn collect(mut response: Response) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| format!("the answer broke off: {}", cause(&error)))? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| format!("the answer broke off: {}", cause(&error)))?
+    {
         if bytes.len() + chunk.len() > LARGEST_ANSWER_BYTES {
-            return Err(format!("the answer is larger than {} MiB", LARGEST_ANSWER_BYTES / 1024 / 1024));
+            return Err(format!(
+                "the answer is larger than {} MiB",
+                LARGEST_ANSWER_BYTES / 1024 / 1024
+            ));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -389,5 +450,9 @@ fn cause(error: &reqwest::Error) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    if std::ptr::addr_eq(innermost, std::ptr::from_ref(error)) { "the connection failed".to_owned() } else { innermost.to_string() }
+    if std::ptr::addr_eq(innermost, std::ptr::from_ref(error)) {
+        "the connection failed".to_owned()
+    } else {
+        innermost.to_string()
+    }
 }

@@ -1,6 +1,7 @@
 //! The bearer token of one vendor: fetched once for all who need it, kept until it ends.
 //!
-//! What a login is refused for is kept for a moment as well: many syncs with wrong credentials ask once, not once each.
+//! What a login is refused for is kept for a moment as well: many syncs with wrong credentials ask
+//! once, not once each.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,8 +12,9 @@ use tokio::time::Instant;
 
 use super::error::CalloutError;
 
-/// How long nobody asks again after credentials, or the session that they gave, were refused: long enough that a vendor does not count it as
-/// an attack, short enough that whoever corrects them need not wait.
+/// How long nobody asks again after credentials, or the session that they gave, were refused: long
+/// enough that a vendor does not count it as an attack, short enough that whoever corrects them
+/// need not wait.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 
 /// A token that a vendor issued.
@@ -81,14 +83,17 @@ enum What {
 }
 
 impl TokenCache {
-    /// The token, from `fetch` if there is none that is still good. A login that was refused a moment ago is not made again.
+    /// The token, from `fetch` if there is none that is still good. A login that was refused a
+    /// moment ago is not made again.
     pub async fn fetch_or<F>(&self, fetch: impl FnOnce() -> F) -> Result<Token, CalloutError>
     where
         F: Future<Output = Result<Token, CalloutError>>,
     {
         let mut held = self.held.lock().await;
         let now = Instant::now();
-        if let Some(token) = held.token.as_ref().filter(|token| token.renew_at.is_none_or(|at| at > now)) {
+        if let Some(token) =
+            held.token.as_ref().filter(|token| token.renew_at.is_none_or(|at| at > now))
+        {
             return Ok(token.clone());
         }
         if let Some(Refused { until, what: What::Login(error) }) = &held.refused
@@ -107,7 +112,10 @@ impl TokenCache {
                 if error.is_auth_failed() {
                     self.works.store(false, Ordering::Relaxed);
                     self.is_refused.store(true, Ordering::Relaxed);
-                    held.refused = Some(Refused { until: Instant::now() + REFUSED_FOR, what: What::Login(error.clone()) });
+                    held.refused = Some(Refused {
+                        until: Instant::now() + REFUSED_FOR,
+                        what: What::Login(error.clone()),
+                    });
                 }
                 Err(error)
             }
@@ -121,8 +129,9 @@ impl TokenCache {
         self.worked();
     }
 
-    /// Drops a token that the vendor refused, or that leads nowhere, unless another one has taken its place already. Says whether there is
-    /// any use in another one: not if the same was said of this one a moment ago, although it was new.
+    /// Drops a token that the vendor refused, or that leads nowhere, unless another one has taken
+    /// its place already. Says whether there is any use in another one: not if the same was said of
+    /// this one a moment ago, although it was new.
     pub async fn drop_refused(&self, refused: &Token, is_auth_failed: bool) -> bool {
         let mut held = self.held.lock().await;
         if held.token.as_ref().is_some_and(|token| token.header == refused.header) {
@@ -181,7 +190,13 @@ mod tests {
 
     fn refusal() -> CalloutError {
         let kind = CalloutErrorKind::AuthFailed { message: "no".to_owned() };
-        CalloutError { vendor: Vendor::M3ter, operation: "Token", attempts: 1, elapsed: Duration::ZERO, kind }
+        CalloutError {
+            vendor: Vendor::M3ter,
+            operation: "Token",
+            attempts: 1,
+            elapsed: Duration::ZERO,
+            kind,
+        }
     }
 
     fn token() -> Token {
@@ -204,7 +219,12 @@ mod tests {
         assert!(!cache.has_begun_to_work() && cache.is_refused());
         tokio::time::advance(REFUSED_FOR).await;
         assert!(cache.fetch_or(|| async { Ok(token()) }).await.is_ok());
-        assert!(cache.has_begun_to_work() && !cache.has_begun_to_work() && cache.works() && !cache.is_refused());
+        assert!(
+            cache.has_begun_to_work()
+                && !cache.has_begun_to_work()
+                && cache.works()
+                && !cache.is_refused()
+        );
     }
 
     #[tokio::test(start_paused = true)]

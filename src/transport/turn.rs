@@ -1,4 +1,5 @@
-//! Whose turn a callout is: in which class it is, for which caller and run, and how much waits for its answer.
+//! Whose turn a callout is: in which class it is, for which caller and run, and how much waits for
+//! its answer.
 
 use std::sync::Arc;
 
@@ -21,7 +22,8 @@ pub enum Class {
 
 impl Class {
     /// All of them, the heaviest first.
-    pub const ALL: [Self; 5] = [Self::Awaited, Self::Accepted, Self::Retry, Self::Replay, Self::Verification];
+    pub const ALL: [Self; 5] =
+        [Self::Awaited, Self::Accepted, Self::Retry, Self::Replay, Self::Verification];
 
     /// What it is called where it is counted.
     pub fn word(self) -> &'static str {
@@ -34,8 +36,8 @@ impl Class {
         }
     }
 
-    /// The places that a class gets while all of them wait, as parts of 15; none is 0, so that no class starves. `None`: it gets only
-    /// what nobody else has wanted for a moment.
+    /// The places that a class gets while all of them wait, as parts of 15; none is 0, so that no
+    /// class starves. `None`: it gets only what nobody else has wanted for a moment.
     pub const fn weight(self) -> Option<u64> {
         match self {
             Self::Awaited => Some(8),
@@ -47,7 +49,8 @@ impl Class {
     }
 }
 
-/// Whose turn it is. Within a class the callers take turns, and the runs of a caller among themselves.
+/// Whose turn it is. Within a class the callers take turns, and the runs of a caller among
+/// themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
     /// The class.
@@ -60,10 +63,12 @@ pub struct Turn {
 
 impl Turn {
     /// What is done for no run: the service wants to be ready, or a person at a terminal waits.
-    pub(super) const WITHOUT_RUN: Self = Self { class: Class::Awaited, caller: None, run: Uuid::nil() };
+    pub(super) const WITHOUT_RUN: Self =
+        Self { class: Class::Awaited, caller: None, run: Uuid::nil() };
 }
 
-/// How much waits for the answer of a callout: of a run's callouts, those that more waits for go first.
+/// How much waits for the answer of a callout: of a run's callouts, those that more waits for go
+/// first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
     /// All runs: a login.

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 /// The places that were taken of late.
 #[derive(Debug)]
 pub(super) struct Window {
-    /// A second as the vendor counts it, with a margin: requests do not all take the same time to arrive.
+    /// A second as the vendor counts it, with a margin: requests do not all take the same time to
+    /// arrive.
     length: Duration,
     /// Places that were given and are not taken yet: whoever has one may be stopped before it does.
     given: usize,
@@ -25,15 +26,18 @@ impl Window {
         self.length
     }
 
-    /// When one more fits beside so many `places` into each window, one that is longer by `more`: now, or an instant before which it does
-    /// not.
+    /// When one more fits beside so many `places` into each window, one that is longer by `more`:
+    /// now, or an instant before which it does not.
     pub(super) fn free_at(&self, places: usize, more: Duration, now: Instant) -> Instant {
         let length = self.length + more;
         let over = self.taken.partition_point(|taken| *taken + length <= now);
-        // After the places have become fewer, more of them may be taken than there are: so many must be over first.
+        // After the places have become fewer, more of them may be taken than there are: so many
+        // must be over first.
         match (self.taken.len() - over + self.given).checked_sub(places) {
             None => now,
-            Some(too_many) => self.taken.get(over + too_many).map_or(now + length, |taken| *taken + length),
+            Some(too_many) => {
+                self.taken.get(over + too_many).map_or(now + length, |taken| *taken + length)
+            }
         }
     }
 
@@ -69,7 +73,8 @@ impl Window {
         }
     }
 
-    /// How many places are given, or taken in the window that ends now, and in the fullest one that has ended since it began.
+    /// How many places are given, or taken in the window that ends now, and in the fullest one that
+    /// has ended since it began.
     pub(super) fn used(&self, now: Instant) -> (usize, usize) {
         let (mut most, mut first) = (0, 0);
         for (last, taken) in self.taken.iter().enumerate() {
@@ -80,6 +85,10 @@ impl Window {
                 most = most.max(last + 1 - first);
             }
         }
-        (self.taken.len() - self.taken.partition_point(|taken| *taken + self.length <= now) + self.given, most)
+        (
+            self.taken.len() - self.taken.partition_point(|taken| *taken + self.length <= now)
+                + self.given,
+            most,
+        )
     }
 }

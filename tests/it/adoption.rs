@@ -1,4 +1,5 @@
-//! A typed code that leads to somebody else's Account: it is used, left as it is and not shown, until an operator says that it is the right one.
+//! A typed code that leads to somebody else's Account: it is used, left as it is and not shown,
+//! until an operator says that it is the right one.
 
 use std::time::Duration;
 
@@ -28,18 +29,33 @@ async fn adopt(world: &World, arguments: &[&str]) -> (i32, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
     command.env_clear().env("DATABASE_URL", world.database_url()).arg("adopt").args(arguments);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     (output.status.code().unwrap(), text)
 }
 
 /// It is used, says so, and shows nothing of the other.
 fn assert_held_back(result: &Json, other: &Map<String, Json>) {
-    assert_eq!((&result["syncStatus"], &result["success"]), (&json!("Completed"), &json!(true)), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], &result["success"]),
+        (&json!("Completed"), &json!(true)),
+        "{result:#}"
+    );
     let account = object_result(result, "Account");
-    assert_eq!((&account["action"], &account["m3terId"]), (&json!("unchanged"), &other["id"]), "{account:#}");
-    assert!(result["attention"].as_array().unwrap().contains(&json!("ADOPTION_TO_CONFIRM")), "{result:#}");
+    assert_eq!(
+        (&account["action"], &account["m3terId"]),
+        (&json!("unchanged"), &other["id"]),
+        "{account:#}"
+    );
+    assert!(
+        result["attention"].as_array().unwrap().contains(&json!("ADOPTION_TO_CONFIRM")),
+        "{result:#}"
+    );
     let warnings = account["warnings"].to_string();
-    assert!(warnings.contains("name and e-mail address") && warnings.contains("adopt --confirm"), "{warnings}");
+    assert!(
+        warnings.contains("name and e-mail address") && warnings.contains("adopt --confirm"),
+        "{warnings}"
+    );
     let text = result.to_string();
     for theirs in ["Other Customer", "finance@", "Private Road", "Elsewhere"] {
         assert!(!text.contains(theirs), "{theirs}: {text}");
@@ -84,15 +100,22 @@ async fn an_account_that_only_a_typed_code_leads_to_is_left_as_it_is_until_it_is
     assert!(!result["attention"].to_string().contains("ADOPTION_TO_CONFIRM"), "{result:#}");
     let adopted = world.object("accounts", "code", CODE);
     assert_eq!((&adopted["id"], &adopted["name"]), (&other["id"], &json!("Acme Corporation")));
-    assert_eq!(world.org.vendor().record("Account", ACCOUNT).unwrap()["M3ter_Account_Id__c"], other["id"]);
+    assert_eq!(
+        world.org.vendor().record("Account", ACCOUNT).unwrap()["M3ter_Account_Id__c"],
+        other["id"]
+    );
     assert_all(&world.sync(DEAL).await, "unchanged");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_of_the_same_name_and_address_is_adopted_as_before() {
-    for (name, email) in [(json!("Acme Corporation"), json!("billing@acme.example")), (json!("Acme Corporation"), Json::Null)] {
+    for (name, email) in [
+        (json!("Acme Corporation"), json!("billing@acme.example")),
+        (json!("Acme Corporation"), Json::Null),
+    ] {
         let world = World::new().await;
-        let mut account = json!({"name": name, "code": CODE, "emailAddress": "billing@acme.example"});
+        let mut account =
+            json!({"name": name, "code": CODE, "emailAddress": "billing@acme.example"});
         if email.is_null() {
             account["emailAddress"] = json!("other@acme.example");
         }
@@ -138,7 +161,10 @@ async fn whose_it_is_gets_it_although_another_one_waits() {
     assert_eq!(object_result(&result, "Account")["m3terId"], other["id"], "{result:#}");
     assert_eq!(object_result(&world.sync(DEAL).await, "Account")["findingCode"], "CODE_IN_USE");
     let (code, refused) = adopt(&world, &["--confirm", "--all"]).await;
-    assert!(code != 0 && refused.contains(&format!("belongs to {INITECH}, not to {ACCOUNT}")), "{refused}");
+    assert!(
+        code != 0 && refused.contains(&format!("belongs to {INITECH}, not to {ACCOUNT}")),
+        "{refused}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,11 +174,16 @@ async fn a_file_confirms_many_and_a_wrong_line_none() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("accounts.csv");
     let path = file.display().to_string();
-    std::fs::write(&file, format!("M3ter_Account_Code__c,Id\n{CODE},{ACCOUNT}\nX,nonsense\n")).unwrap();
+    std::fs::write(&file, format!("M3ter_Account_Code__c,Id\n{CODE},{ACCOUNT}\nX,nonsense\n"))
+        .unwrap();
     let (code, refused) = adopt(&world, &["--confirm", &path]).await;
-    assert!(code == 2 && refused.contains("accounts.csv, line 3: `nonsense` is not a"), "{refused}");
+    assert!(
+        code == 2 && refused.contains("accounts.csv, line 3: `nonsense` is not a"),
+        "{refused}"
+    );
     assert_held_back(&world.sync(DEAL).await, &other);
-    std::fs::write(&file, format!("\u{feff}\"Code\",\"Id\"\r\n\"{CODE}\",\"{ACCOUNT}\"\r\n")).unwrap();
+    std::fs::write(&file, format!("\u{feff}\"Code\",\"Id\"\r\n\"{CODE}\",\"{ACCOUNT}\"\r\n"))
+        .unwrap();
     let (code, done) = adopt(&world, &["--confirm", &path]).await;
     assert!(code == 0 && done.contains("was confirmed"), "{done}");
     assert_eq!(object_result(&world.sync(DEAL).await, "Account")["action"], "updated");

@@ -54,7 +54,11 @@ async fn is_run_again_once_logins_work(vendor: &'static str) {
     for result in [&first, &last, &other, &dry_run] {
         assert_eq!(failure(result), Some((failed, false)), "{result:#}");
     }
-    let tried = if vendor == "m3ter" { logins(&world.organization.requests()) } else { logins(&world.org.requests()) };
+    let tried = if vendor == "m3ter" {
+        logins(&world.organization.requests())
+    } else {
+        logins(&world.org.requests())
+    };
     assert!(tried <= 2, "{vendor}: {tried} logins for four syncs");
     world.org.clear_faults();
     world.organization.clear_faults();
@@ -62,7 +66,14 @@ async fn is_run_again_once_logins_work(vendor: &'static str) {
         let again = repeated(&world, result["syncRunId"].as_str().unwrap()).await;
         assert_eq!(again["syncStatus"], "Completed", "{again:#}");
     }
-    assert_eq!((runs_of(&world, DEAL).await, runs_of(&world, FIVE_LINES).await, runs_of(&world, SECOND_SAMPLE).await), (3, 2, 1));
+    assert_eq!(
+        (
+            runs_of(&world, DEAL).await,
+            runs_of(&world, FIVE_LINES).await,
+            runs_of(&world, SECOND_SAMPLE).await
+        ),
+        (3, 2, 1)
+    );
     // What was run again once, and what succeeded, is left alone.
     world.restart(100).await;
     assert_all(&world.sync(DEAL).await, "unchanged");
@@ -71,7 +82,10 @@ async fn is_run_again_once_logins_work(vendor: &'static str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_a_refused_login_ended_is_run_again_once_a_login_works() {
-    tokio::join!(Box::pin(is_run_again_once_logins_work("m3ter")), Box::pin(is_run_again_once_logins_work("Salesforce")));
+    tokio::join!(
+        Box::pin(is_run_again_once_logins_work("m3ter")),
+        Box::pin(is_run_again_once_logins_work("Salesforce"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +95,10 @@ async fn a_restart_with_new_credentials_runs_again_what_the_old_ones_ended() {
     world.organization.clear_requests();
     let failed = world.sync(DEAL).await;
     assert_eq!(failure(&failed), Some(("M3TER_AUTH_FAILED", false)), "{failed:#}");
-    assert!(logins(&world.organization.requests()) <= 2, "the service loads and syncs with one login");
+    assert!(
+        logins(&world.organization.requests()) <= 2,
+        "the service loads and syncs with one login"
+    );
     world.reconfigure(|_| {}).await;
     let again = repeated(&world, failed["syncRunId"].as_str().unwrap()).await;
     assert_eq!(again["syncStatus"], "Completed", "{again:#}");

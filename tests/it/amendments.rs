@@ -17,7 +17,12 @@ const UNKNOWN: &str = "It cannot be told whether this is so";
 
 /// The warnings of the result as a whole with a text in them.
 fn told(result: &Json, part: &str) -> usize {
-    result["warnings"].as_array().unwrap().iter().filter(|warning| warning.as_str().unwrap().contains(part)).count()
+    result["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|warning| warning.as_str().unwrap().contains(part))
+        .count()
 }
 
 fn needs_attention(result: &Json, code: &str) -> bool {
@@ -37,7 +42,8 @@ async fn a_row_that_revises_a_running_subscription_is_left_out_whatever_its_pror
             "SBQQ__EndDate__c": "2027-02-28", "CurrencyIsoCode": "USD", "SBQQ__RevisedSubscription__c": SUBSCRIPTION,
         }),
     );
-    // The row's price, what it is for, and what the revised one's is for: whether the rates differ, or cannot be told.
+    // The row's price, what it is for, and what the revised one's is for: whether the rates differ,
+    // or cannot be told.
     for (price, multiplier, revised, differs, unknown) in [
         (json!(10), json!(null), json!(null), 0, 1),
         (json!(20), json!(null), json!(null), 0, 0),
@@ -51,7 +57,11 @@ async fn a_row_that_revises_a_running_subscription_is_left_out_whatever_its_pror
     ] {
         let row = json!({"SBQQ__NetPrice__c": price, "SBQQ__ProrateMultiplier__c": multiplier});
         org.update("SBQQ__Subscription__c", &revision, &row);
-        org.update("SBQQ__Subscription__c", SUBSCRIPTION, &json!({"SBQQ__ProrateMultiplier__c": revised}));
+        org.update(
+            "SBQQ__Subscription__c",
+            SUBSCRIPTION,
+            &json!({"SBQQ__ProrateMultiplier__c": revised}),
+        );
         for result in [world.dry_run(CONTRACT).await, world.sync(CONTRACT).await] {
             assert_all(&result, "unchanged");
             let seen = (told(&result, DIFFERS), told(&result, UNKNOWN));
@@ -60,16 +70,27 @@ async fn a_row_that_revises_a_running_subscription_is_left_out_whatever_its_pror
         }
     }
     // What is terminated goes, and its row of a new price is one of its own.
-    org.update("SBQQ__Subscription__c", SUBSCRIPTION, &json!({"SBQQ__TerminatedDate__c": "2026-09-01"}));
+    org.update(
+        "SBQQ__Subscription__c",
+        SUBSCRIPTION,
+        &json!({"SBQQ__TerminatedDate__c": "2026-09-01"}),
+    );
     org.update("SBQQ__Subscription__c", &revision, &json!({"SBQQ__NetPrice__c": 24}));
     let foreseen = world.dry_run(CONTRACT).await;
     // The new one is not sent before the other one has ended, however long that takes.
     world.fault("PUT", "/accountplans/*", FaultKind::Delay { ms: 300 });
     let result = world.sync(CONTRACT).await;
     for result in [foreseen, result] {
-        assert_eq!((&result["syncStatus"], told(&result, DIFFERS)), (&json!("Completed"), 0), "{result:#}");
+        assert_eq!(
+            (&result["syncStatus"], told(&result, DIFFERS)),
+            (&json!("Completed"), 0),
+            "{result:#}"
+        );
     }
-    assert_eq!(world.object("accountplans", "code", &revision)["startDate"], "2026-09-01T00:00:00Z");
+    assert_eq!(
+        world.object("accountplans", "code", &revision)["startDate"],
+        "2026-09-01T00:00:00Z"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,19 +100,28 @@ async fn what_takes_no_part_for_another_reason_is_not_told_of_as_a_price() {
     for fields in [json!({"SBQQ__Quantity__c": -5}), json!({"SBQQ__ChargeType__c": "One-Time"})] {
         let mut row = org.record("SBQQ__Subscription__c", SUBSCRIPTION).unwrap();
         row.remove("Id");
-        row.extend([("SBQQ__RevisedSubscription__c".to_owned(), json!(SUBSCRIPTION)), ("SBQQ__NetPrice__c".to_owned(), json!(1))]);
+        row.extend([
+            ("SBQQ__RevisedSubscription__c".to_owned(), json!(SUBSCRIPTION)),
+            ("SBQQ__NetPrice__c".to_owned(), json!(1)),
+        ]);
         row.extend(fields.as_object().unwrap().clone());
         org.insert("SBQQ__Subscription__c", &Json::Object(row));
     }
     let result = world.sync(CONTRACT).await;
-    assert_eq!((&result["syncStatus"], told(&result, DIFFERS)), (&json!("Completed"), 0), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], told(&result, DIFFERS)),
+        (&json!("Completed"), 0),
+        "{result:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_price_that_cpq_may_have_prorated_is_told_of_wherever_it_is_taken() {
     let world = World::new().await;
     let org = world.org.vendor();
-    for (root, line, object) in [(ORDER, ORDER_LINE, "OrderItem"), (DEAL, LINE, "OpportunityLineItem")] {
+    for (root, line, object) in
+        [(ORDER, ORDER_LINE, "OrderItem"), (DEAL, LINE, "OpportunityLineItem")]
+    {
         let without = world.dry_run(root).await;
         assert!(!needs_attention(&without, "PRICE_PRORATED"), "{without:#}");
         org.update(object, line, &json!({"SBQQ__QuoteLine__c": "a0LS90000079QL1MAM"}));
@@ -117,7 +147,13 @@ fn contract_of_the_order(world: &World) -> String {
 }
 
 /// An Order that amends: five more of a product from a day on.
-fn amendment(world: &World, contract: &str, start: &str, product: u8, price: &Json) -> (String, String) {
+fn amendment(
+    world: &World,
+    contract: &str,
+    start: &str,
+    product: u8,
+    price: &Json,
+) -> (String, String) {
     let org = world.org.vendor();
     let order = json!({
         "Name": "Amendment", "AccountId": HOOLI, "ContractId": contract, "Status": "Activated", "EffectiveDate": start,
@@ -137,7 +173,11 @@ fn id(object: &Map<String, Json>) -> &str {
 }
 
 fn warns(result: &Json, name: &str, part: &str) -> bool {
-    object_result(result, name)["warnings"].as_array().unwrap().iter().any(|warning| warning.as_str().unwrap().contains(part))
+    object_result(result, name)["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|warning| warning.as_str().unwrap().contains(part))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,17 +191,36 @@ async fn an_amendment_order_joins_the_contract_of_the_first_order() {
     for result in [&foreseen, &result] {
         assert_eq!(result["syncStatus"], "Completed", "{result:#}");
         assert_eq!(object_result(result, "Contract")["action"], "unchanged", "{result:#}");
-        assert!(warns(result, "Contract", &format!("{ORDER} has the same `Order.ContractId`")), "{result:#}");
+        assert!(
+            warns(result, "Contract", &format!("{ORDER} has the same `Order.ContractId`")),
+            "{result:#}"
+        );
     }
     let first = world.object("contracts", "code", ORDER);
-    assert_eq!(world.objects("contracts").iter().filter(|other| other["accountId"] == first["accountId"]).count(), 1);
+    assert_eq!(
+        world
+            .objects("contracts")
+            .iter()
+            .filter(|other| other["accountId"] == first["accountId"])
+            .count(),
+        1
+    );
     assert_eq!(world.object("accountplans", "code", &line)["contractId"], first["id"]);
-    assert_eq!(world.org.vendor().record("Order", &order).unwrap()["M3ter_Contract_Id__c"], first["id"]);
-    assert_eq!((&first["startDate"], &first["name"]), (&json!("2026-02-01"), &json!("Order 00000101")));
+    assert_eq!(
+        world.org.vendor().record("Order", &order).unwrap()["M3ter_Contract_Id__c"],
+        first["id"]
+    );
+    assert_eq!(
+        (&first["startDate"], &first["name"]),
+        (&json!("2026-02-01"), &json!("Order 00000101"))
+    );
     // It stays there, also when the field changes, and asks Salesforce for nothing more.
     world.org.clear_requests();
     assert_all(&world.sync(&order).await, "unchanged");
-    assert_eq!(world.org.requests().iter().filter(|request| request.path.ends_with("/query")).count(), 1);
+    assert_eq!(
+        world.org.requests().iter().filter(|request| request.path.ends_with("/query")).count(),
+        1
+    );
     world.org.vendor().update("Order", &order, &json!({"ContractId": null}));
     assert_all(&world.sync(&order).await, "unchanged");
     world.org.vendor().update("Order", &order, &json!({"ContractId": contract}));
@@ -183,13 +242,20 @@ async fn an_amendment_order_joins_a_contract_that_has_ended_and_ends_with_it() {
     let (early, line) = amendment(&world, &contract, "2026-06-01", 4, &json!(0.01));
     let (late, beyond) = amendment(&world, &contract, "2026-10-01", 4, &json!(0.02));
     for result in [world.dry_run(&early).await, world.sync(&early).await] {
-        assert_eq!((&result["syncStatus"], needs_attention(&result, "ENDED")), (&json!("Completed"), true), "{result:#}");
+        assert_eq!(
+            (&result["syncStatus"], needs_attention(&result, "ENDED")),
+            (&json!("Completed"), true),
+            "{result:#}"
+        );
     }
     assert_eq!(world.object("accountplans", "code", &line)["endDate"], "2026-09-01T00:00:00Z");
     for result in [world.dry_run(&late).await, world.sync(&late).await] {
         let account_plan = object_result(&result, "AccountPlan");
         assert_eq!(account_plan["findingCode"], "OUTSIDE_CONTRACT_PERIOD", "{result:#}");
-        assert!(account_plan["message"].as_str().unwrap().contains("was ended at 2026-09-01"), "{account_plan:#}");
+        assert!(
+            account_plan["message"].as_str().unwrap().contains("was ended at 2026-09-01"),
+            "{account_plan:#}"
+        );
         assert_eq!(object_result(&result, "Contract")["action"], "unchanged", "{result:#}");
     }
     assert!(world.objects("accountplans").iter().all(|other| other["code"] != beyond.as_str()));
@@ -238,11 +304,17 @@ async fn a_salesforce_contract_that_is_synced_itself_goes_before_its_orders() {
     let named = world.object("contracts", "code", &contract);
     let (order, line) = amendment(&world, &contract, "2026-06-01", 4, &json!(0.01));
     let result = world.sync(&order).await;
-    assert!(warns(&result, "Contract", &format!("`Order.ContractId` names {contract}")), "{result:#}");
+    assert!(
+        warns(&result, "Contract", &format!("`Order.ContractId` names {contract}")),
+        "{result:#}"
+    );
     assert_eq!(world.object("accountplans", "code", &line)["contractId"], named["id"]);
     // What was linked before stays.
     assert_all(&world.sync(ORDER).await, "unchanged");
-    assert_eq!(world.object("accountplans", "code", ORDER_LINE)["contractId"], world.object("contracts", "code", ORDER)["id"]);
+    assert_eq!(
+        world.object("accountplans", "code", ORDER_LINE)["contractId"],
+        world.object("contracts", "code", ORDER)["id"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -256,7 +328,11 @@ async fn a_line_of_the_mapping_turns_joining_off_and_moves_nothing() {
     let order_mapping = include_str!("../../mappings/order.toml");
     let line = "joins_with = { field = \"ContractId\", optional = true }";
     assert!(order_mapping.contains(line));
-    std::fs::write(mappings.path().join("order.toml"), order_mapping.replace(line, "joins_with = false")).unwrap();
+    std::fs::write(
+        mappings.path().join("order.toml"),
+        order_mapping.replace(line, "joins_with = false"),
+    )
+    .unwrap();
     let directory = mappings.path().to_owned();
     world.reconfigure(move |config| config.mappings_dir = Some(directory.clone())).await;
     assert_all(&world.sync(&joined).await, "unchanged");
@@ -267,8 +343,14 @@ async fn a_line_of_the_mapping_turns_joining_off_and_moves_nothing() {
         (&json!("Completed"), &json!("created")),
         "{result:#}"
     );
-    assert_eq!(world.object("accountplans", "code", &line)["contractId"], world.object("contracts", "code", &order)["id"]);
-    assert_eq!(world.object("accountplans", "code", &joined_line)["contractId"], world.object("contracts", "code", ORDER)["id"]);
+    assert_eq!(
+        world.object("accountplans", "code", &line)["contractId"],
+        world.object("contracts", "code", &order)["id"]
+    );
+    assert_eq!(
+        world.object("accountplans", "code", &joined_line)["contractId"],
+        world.object("contracts", "code", ORDER)["id"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,7 +359,11 @@ async fn two_orders_of_one_contract_at_once_come_to_rest() {
     let contract = contract_of_the_order(&world);
     let (order, line) = amendment(&world, &contract, "2026-06-01", 4, &json!(0.01));
     let (first, second) = tokio::join!(world.sync(ORDER), world.sync(&order));
-    assert_eq!((&first["syncStatus"], &second["syncStatus"]), (&json!("Completed"), &json!("Completed")), "{first:#} {second:#}");
+    assert_eq!(
+        (&first["syncStatus"], &second["syncStatus"]),
+        (&json!("Completed"), &json!("Completed")),
+        "{first:#} {second:#}"
+    );
     let of_line = world.object("accountplans", "code", &line)["contractId"].clone();
     let has_joined = of_line == world.object("contracts", "code", ORDER)["id"];
     assert!(has_joined || warns(&second, "Contract", &format!("sync {ORDER} first")), "{second:#}");
@@ -290,8 +376,16 @@ async fn two_orders_of_one_contract_at_once_come_to_rest() {
 /// The results of a row.
 fn of_row(result: &Json, row: &str) -> Vec<(String, String, String)> {
     let text = |object: &Json, field: &str| object[field].as_str().unwrap_or_default().to_owned();
-    let results = result["objectResults"].as_array().unwrap().iter().filter(|object| object["salesforceId"] == row);
-    results.map(|object| (text(object, "objectName"), text(object, "findingCode"), text(object, "message"))).collect()
+    let results = result["objectResults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|object| object["salesforceId"] == row);
+    results
+        .map(|object| {
+            (text(object, "objectName"), text(object, "findingCode"), text(object, "message"))
+        })
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,7 +395,8 @@ async fn a_line_of_a_product_that_runs_already_at_the_same_price_is_left_out() {
     world.sync(ORDER).await;
     let running = world.object("accountplans", "code", ORDER_LINE);
     let (order, line) = amendment(&world, &contract, "2026-06-01", 1, &json!(0.04));
-    for result in [world.dry_run(&order).await, world.sync(&order).await, world.sync(&order).await] {
+    for result in [world.dry_run(&order).await, world.sync(&order).await, world.sync(&order).await]
+    {
         assert_all(&result, "unchanged");
         assert_eq!(actions(&result), ["Account unchanged", "Contract unchanged"], "{result:#}");
         assert!(needs_attention(&result, "RUNS_ALREADY"), "{result:#}");
@@ -320,8 +415,14 @@ async fn a_line_that_asks_for_anything_else_than_what_runs_is_the_overlap_and_ma
     world.org.vendor().update("Order", &order, &json!({"M3ter_Commitment_Amount__c": 100}));
     for (what, fields) in [
         ("another price", json!({"UnitPrice": 0.05})),
-        ("bands", json!({"UnitPrice": 0.04, "M3ter_Price_Bands__c": "0 ; 0.04\n100 ; 0.03", "M3ter_Pricing_Type__c": "Tiered"})),
-        ("a standing charge", json!({"M3ter_Price_Bands__c": null, "M3ter_Pricing_Type__c": null, "M3ter_Standing_Charge__c": 5})),
+        (
+            "bands",
+            json!({"UnitPrice": 0.04, "M3ter_Price_Bands__c": "0 ; 0.04\n100 ; 0.03", "M3ter_Pricing_Type__c": "Tiered"}),
+        ),
+        (
+            "a standing charge",
+            json!({"M3ter_Price_Bands__c": null, "M3ter_Pricing_Type__c": null, "M3ter_Standing_Charge__c": 5}),
+        ),
         ("a minimum spend", json!({"M3ter_Standing_Charge__c": null, "M3ter_Minimum_Spend__c": 5})),
     ] {
         world.org.vendor().update("OrderItem", &line, &fields);
@@ -338,14 +439,30 @@ async fn a_line_that_asks_for_anything_else_than_what_runs_is_the_overlap_and_ma
             let expected = ("AccountPlan".to_owned(), "ACCOUNT_PLAN_OVERLAP".to_owned(), words);
             let results = of_row(result, &line);
             assert!(results.len() == 3 && results.contains(&expected), "{what}: {results:?}");
-            assert!(results.iter().all(|(_, code, _)| code == "ACCOUNT_PLAN_OVERLAP"), "{what}: {results:?}");
+            assert!(
+                results.iter().all(|(_, code, _)| code == "ACCOUNT_PLAN_OVERLAP"),
+                "{what}: {results:?}"
+            );
             let remedy = object_result(result, "AccountPlan")["remedy"].as_str().unwrap();
-            assert!(remedy.contains(&format!("belongs to the Salesforce record {ORDER_LINE}")), "{what}: {remedy}");
+            assert!(
+                remedy.contains(&format!("belongs to the Salesforce record {ORDER_LINE}")),
+                "{what}: {remedy}"
+            );
         }
-        assert_eq!((world.objects("plans").len(), world.objects("pricings").len()), (plans, pricings), "{what}");
+        assert_eq!(
+            (world.objects("plans").len(), world.objects("pricings").len()),
+            (plans, pricings),
+            "{what}"
+        );
         // What is not of that AccountPlan alone is sent, and m3ter says what it says.
         let commitment = object_result(&result, "Commitment");
-        assert!(commitment["message"].as_str().unwrap().starts_with("Commitment would overlap with existing Commitment"), "{commitment}");
+        assert!(
+            commitment["message"]
+                .as_str()
+                .unwrap()
+                .starts_with("Commitment would overlap with existing Commitment"),
+            "{commitment}"
+        );
     }
     // Nothing is in its way any more: what was refused is made.
     world.org.vendor().update("OrderItem", ORDER_LINE, &json!({"EndDate": "2026-05-31"}));
@@ -363,16 +480,28 @@ async fn what_runs_beyond_or_under_another_contract_is_not_the_same() {
     // Under a Contract of its own.
     world.org.vendor().update("Order", &order, &json!({"ContractId": null}));
     let apart = world.dry_run(&order).await;
-    assert_eq!((of_row(&apart, &line).len(), needs_attention(&apart, "RUNS_ALREADY")), (3, false), "{apart:#}");
+    assert_eq!(
+        (of_row(&apart, &line).len(), needs_attention(&apart, "RUNS_ALREADY")),
+        (3, false),
+        "{apart:#}"
+    );
     // Beyond the end of what runs.
     world.org.vendor().update("Order", &order, &json!({"ContractId": contract}));
     world.org.vendor().update("OrderItem", ORDER_LINE, &json!({"EndDate": "2026-12-31"}));
     world.sync(ORDER).await;
     let beyond = world.sync(&order).await;
-    assert_eq!((of_row(&beyond, &line).len(), needs_attention(&beyond, "RUNS_ALREADY")), (3, false), "{beyond:#}");
+    assert_eq!(
+        (of_row(&beyond, &line).len(), needs_attention(&beyond, "RUNS_ALREADY")),
+        (3, false),
+        "{beyond:#}"
+    );
     // Where m3ter runs several of a product at a time each is billed.
     configure(&world, &json!({"allowOverlappingPlans": true}));
     world.org.vendor().update("OrderItem", ORDER_LINE, &json!({"EndDate": null}));
     let billed = world.sync(&order).await;
-    assert_eq!((&billed["syncStatus"], of_row(&billed, &line).len()), (&json!("Completed"), 3), "{billed:#}");
+    assert_eq!(
+        (&billed["syncStatus"], of_row(&billed, &line).len()),
+        (&json!("Completed"), 3),
+        "{billed:#}"
+    );
 }

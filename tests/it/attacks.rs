@@ -1,4 +1,5 @@
-//! What a hostile peer sends: smuggled requests, drips, floods. Nothing gets in, and others are answered meanwhile.
+//! What a hostile peer sends: smuggled requests, drips, floods. Nothing gets in, and others are
+//! answered meanwhile.
 
 use std::time::Duration;
 
@@ -32,7 +33,11 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
 }
 
 pub(crate) fn status(answer: &str) -> u16 {
-    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer:?}"))
+    answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("no answer: {answer:?}"))
 }
 
 fn answers(text: &str) -> usize {
@@ -43,14 +48,28 @@ fn answers(text: &str) -> usize {
 async fn a_smuggled_request_is_never_carried_out() {
     let (guarded, key) = Guarded::new(60_000, &[]).await;
     let address = guarded.world.address();
-    let smuggled = format!("POST /sync-to-m3ter/{DEAL} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nContent-Length: 0\r\n\r\n");
-    let head = format!("POST /sync-to-m3ter/{SECOND_SAMPLE}?dryRun=true HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n");
+    let smuggled = format!(
+        "POST /sync-to-m3ter/{DEAL} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\nContent-Length: 0\r\n\r\n"
+    );
+    let head = format!(
+        "POST /sync-to-m3ter/{SECOND_SAMPLE}?dryRun=true HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n"
+    );
     for (headers, body) in [
-        // Two lengths: a proxy that believes the other one hands on what follows as a request of its own.
-        (format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n", 5 + smuggled.len()), format!("0\r\n\r\n{smuggled}")),
-        (format!("Transfer-Encoding: chunked\r\nContent-Length: {}\r\n\r\n", 5 + smuggled.len()), format!("0\r\n\r\n{smuggled}")),
+        // Two lengths: a proxy that believes the other one hands on what follows as a request of
+        // its own.
+        (
+            format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n", 5 + smuggled.len()),
+            format!("0\r\n\r\n{smuggled}"),
+        ),
+        (
+            format!("Transfer-Encoding: chunked\r\nContent-Length: {}\r\n\r\n", 5 + smuggled.len()),
+            format!("0\r\n\r\n{smuggled}"),
+        ),
         ("Transfer-Encoding: chunked\r\n\r\n".to_owned(), format!("0\r\n\r\n{smuggled}")),
-        (format!("Content-Length: 0\r\nContent-Length: {}\r\n\r\n", smuggled.len()), smuggled.clone()),
+        (
+            format!("Content-Length: 0\r\nContent-Length: {}\r\n\r\n", smuggled.len()),
+            smuggled.clone(),
+        ),
         (format!("Content-Length: +{}\r\n\r\n", smuggled.len()), smuggled.clone()),
         ("Transfer-Encoding: xchunked\r\n\r\n".to_owned(), format!("0\r\n\r\n{smuggled}")),
         ("Transfer-Encoding : chunked\r\n\r\n".to_owned(), format!("0\r\n\r\n{smuggled}")),
@@ -66,7 +85,8 @@ async fn a_smuggled_request_is_never_carried_out() {
     assert!(guarded.world.m3ter_writes().is_empty(), "the smuggled request was carried out");
     // Without tricks the same bytes are two requests.
     let last = smuggled.replace("Content", "Connection: close\r\nContent");
-    let answer = exchange(address, format!("{head}Content-Length: 0\r\n\r\n{last}").as_bytes()).await;
+    let answer =
+        exchange(address, format!("{head}Content-Length: 0\r\n\r\n{last}").as_bytes()).await;
     assert_eq!(answers(&answer), 2);
     assert!(!guarded.world.m3ter_writes().is_empty());
 }
@@ -75,7 +95,9 @@ async fn a_smuggled_request_is_never_carried_out() {
 async fn two_authorizations_are_none() {
     let (guarded, key) = Guarded::new(60_000, &[]).await;
     for other in ["Bearer wrong", "Basic b3BzOng=", &format!("Bearer {key}")] {
-        for (first, second) in [(other, format!("Bearer {key}")), (&format!("Bearer {key}"), other.to_owned())] {
+        for (first, second) in
+            [(other, format!("Bearer {key}")), (&format!("Bearer {key}"), other.to_owned())]
+        {
             let request = format!(
                 "POST /sync-to-m3ter/{DEAL} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: {first}\r\nAuthorization: {second}\r\n\r\n"
             );
@@ -117,8 +139,14 @@ async fn a_slow_drip_is_cut_while_others_are_answered() {
     ));
     let others = async {
         for _ in 0..20 {
-            let request = guarded.world.client().post(guarded.world.url(&format!("/sync-to-m3ter/{DEAL}?dryRun=true"))).bearer_auth(&key);
-            let answered = timeout(Duration::from_secs(5), guarded.world.send(request)).await.expect("others wait");
+            let request = guarded
+                .world
+                .client()
+                .post(guarded.world.url(&format!("/sync-to-m3ter/{DEAL}?dryRun=true")))
+                .bearer_auth(&key);
+            let answered = timeout(Duration::from_secs(5), guarded.world.send(request))
+                .await
+                .expect("others wait");
             assert_eq!(answered.0, 200);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -153,7 +181,8 @@ async fn a_gigabyte_is_refused_at_its_beginning() {
             sent
         };
         let mut answer = [0; 12];
-        let (sent, read) = tokio::join!(sending, timeout(PATIENCE, reading.read_exact(&mut answer)));
+        let (sent, read) =
+            tokio::join!(sending, timeout(PATIENCE, reading.read_exact(&mut answer)));
         read.expect("no answer").unwrap();
         assert_eq!(String::from_utf8_lossy(&answer), format!("HTTP/1.1 {expected}"));
         // What lies in the sockets' buffers has been sent, but not taken in.
@@ -181,7 +210,11 @@ async fn a_caller_that_waits_for_100_continue_is_told_to_go_on() {
     stream.write_all(body.as_bytes()).await.unwrap();
     assert_eq!(status(&read_to_end(&mut stream).await), 200);
     let refused = exchange(guarded.world.address(), head("wrong").as_bytes()).await;
-    assert_eq!((status(&refused), answers(&refused)), (401, 1), "a body that nobody reads is not asked for");
+    assert_eq!(
+        (status(&refused), answers(&refused)),
+        (401, 1),
+        "a body that nobody reads is not asked for"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,7 +226,11 @@ async fn a_peer_that_takes_nothing_of_its_answers_is_cut_off() {
     // It asks until the service takes no more, and ends when that hangs up.
     let asking = async { while stream.write_all(request.as_bytes()).await.is_ok() {} };
     timeout(Duration::from_mins(1), asking).await.expect("the connection was kept");
-    assert!(started.elapsed() > Duration::from_secs(20), "a slow peer has its time: {:?}", started.elapsed());
+    assert!(
+        started.elapsed() > Duration::from_secs(20),
+        "a slow peer has its time: {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,14 +250,22 @@ async fn one_address_does_not_take_all_connections() {
     for stream in &mut greedy[..80] {
         assert_eq!(read_to_end(stream).await, "");
     }
-    // Somebody at that address still hears how the service is, and is served: another of its idle ones goes.
+    // Somebody at that address still hears how the service is, and is served: another of its idle
+    // ones goes.
     for (request, answer) in [("GET /livez", 200), ("GET /openapi.yaml", 200)] {
         let mut stream = from("127.0.0.2").await.unwrap();
-        stream.write_all(format!("{request} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+        stream
+            .write_all(
+                format!("{request} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes(),
+            )
+            .await
+            .unwrap();
         assert_eq!(status(&read_to_end(&mut stream).await), answer);
     }
     let mut other = from("127.0.0.3").await.unwrap();
-    let request = format!("POST /sync-to-m3ter/{DEAL} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\r\n");
+    let request = format!(
+        "POST /sync-to-m3ter/{DEAL} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\r\n"
+    );
     other.write_all(request.as_bytes()).await.unwrap();
     assert_eq!(status(&read_to_end(&mut other).await), 200);
 }

@@ -10,7 +10,11 @@ use crate::support::*;
 async fn a_completed_sync_says_what_somebody_should_look_at() {
     let world = World::new().await;
     let created = world.sync(DEAL).await;
-    assert_eq!(created["counts"], json!({"created": 6, "updated": 0, "unchanged": 0, "skipped": 0, "failed": 0}), "{created:#}");
+    assert_eq!(
+        created["counts"],
+        json!({"created": 6, "updated": 0, "unchanged": 0, "skipped": 0, "failed": 0}),
+        "{created:#}"
+    );
     world.org.vendor().delete("OpportunityLineItem", LINE);
     world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": 0}));
     let result = world.sync(DEAL).await;
@@ -23,7 +27,10 @@ async fn a_completed_sync_says_what_somebody_should_look_at() {
     assert_eq!(result["counts"]["unchanged"], 2, "{result:#}");
     let run = world.get(&format!("/sync-runs/{}", result["syncRunId"].as_str().unwrap())).await.1;
     let run: serde_json::Value = serde_json::from_str(&run).unwrap();
-    assert_eq!((&run["result"]["attention"], &run["result"]["counts"]), (&result["attention"], &result["counts"]));
+    assert_eq!(
+        (&run["result"]["attention"], &run["result"]["counts"]),
+        (&result["attention"], &result["counts"])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,21 +40,30 @@ async fn runs_are_listed_by_what_somebody_should_look_at() {
     world.org.vendor().delete("OpportunityLineItem", LINE);
     let removed = world.sync(DEAL).await;
     let calm = world.sync(FIVE_LINES).await;
-    assert_eq!((&removed["syncStatus"], &calm["attention"]), (&json!("Completed"), &json!([])), "{removed:#}");
+    assert_eq!(
+        (&removed["syncStatus"], &calm["attention"]),
+        (&json!("Completed"), &json!([])),
+        "{removed:#}"
+    );
     let list = |query: &str| {
         let path = format!("/sync-runs?attention={query}");
         let world = &world;
         async move {
             let page: serde_json::Value = serde_json::from_str(&world.get(&path).await.1).unwrap();
             let runs = page["syncRuns"].as_array().unwrap().clone();
-            runs.into_iter().map(|run| (run["syncRunId"].clone(), run["attention"].clone())).collect::<Vec<_>>()
+            runs.into_iter()
+                .map(|run| (run["syncRunId"].clone(), run["attention"].clone()))
+                .collect::<Vec<_>>()
         }
     };
     let expected = vec![(removed["syncRunId"].clone(), removed["attention"].clone())];
     assert_eq!((list("any").await, list("LINE_REMOVED").await), (expected.clone(), expected));
     assert!(list("COMMITMENT_LEFT").await.is_empty());
     let (status, body) = world.get("/sync-runs?attention=LINES").await;
-    assert!(status == 400 && body.contains("INVALID_PARAMETER") && body.contains("`any`"), "{body}");
+    assert!(
+        status == 400 && body.contains("INVALID_PARAMETER") && body.contains("`any`"),
+        "{body}"
+    );
 
     let shown = report(&serde_json::from_value::<SyncResult>(removed.clone()).unwrap());
     assert!(shown.contains("unchanged."), "{shown}");

@@ -14,7 +14,8 @@ use crate::support::*;
 /// An entry of the file of keys, and its key.
 fn entry(name: &str, role: &str, more: &str) -> (String, String) {
     let new = new_key();
-    let entry = format!("[[key]]\nname = \"{name}\"\nrole = \"{role}\"\n{more}\nhash = \"{}\"\n", new.hash);
+    let entry =
+        format!("[[key]]\nname = \"{name}\"\nrole = \"{role}\"\n{more}\nhash = \"{}\"\n", new.hash);
     (entry, new.key.expose_secret().to_owned())
 }
 
@@ -22,7 +23,10 @@ fn entry(name: &str, role: &str, more: &str) -> (String, String) {
 fn stop(program: Child) -> Vec<Json> {
     assert!(Command::new("kill").arg(program.id().to_string()).status().unwrap().success());
     let log = String::from_utf8(program.wait_with_output().unwrap().stderr).unwrap();
-    log.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok()).filter(|line| line["target"] == "audit").collect()
+    log.lines()
+        .filter_map(|line| serde_json::from_str::<Json>(line).ok())
+        .filter(|line| line["target"] == "audit")
+        .collect()
 }
 
 fn text<'a>(line: &'a Json, name: &str) -> &'a str {
@@ -41,13 +45,23 @@ async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_en
     let (old, old_key) = entry("old", "caller", "expires = 2026-01-31");
     let (org, org_key) = entry("other", "caller", "org = \"00D000000000009EAA\"");
     let (slow, slow_key) = entry("slow", "viewer", "requests_per_minute = 1");
-    std::fs::write(directory.path().join("keys.toml"), [&*ops, &dry, &order, &away, &old, &org, &slow].concat()).unwrap();
+    std::fs::write(
+        directory.path().join("keys.toml"),
+        [&*ops, &dry, &order, &away, &old, &org, &slow].concat(),
+    )
+    .unwrap();
     let (program, address) = serve(&world, directory.path());
     let ask = async |method: &str, path: &str, key: &str, body: Option<Json>| {
-        let request = world.client().request(method.parse().unwrap(), format!("{address}{path}")).bearer_auth(key);
+        let request = world
+            .client()
+            .request(method.parse().unwrap(), format!("{address}{path}"))
+            .bearer_auth(key);
         let request = request.header("x-forwarded-for", "203.0.113.7");
-        let request =
-            if let Some(body) = body { request.header("content-type", "application/json").body(body.to_string()) } else { request };
+        let request = if let Some(body) = body {
+            request.header("content-type", "application/json").body(body.to_string())
+        } else {
+            request
+        };
         world.send(request).await.0
     };
     let sync = format!("/sync-to-m3ter/{DEAL}");
@@ -65,9 +79,16 @@ async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_en
             "POST",
             end,
             &ops_key,
-            Some(json!([{ "parentRecordId": DELETED, "endDate": "2026-12-31", "billingEntities": ["CONTRACT"], "applyToChildren": true }])),
+            Some(
+                json!([{ "parentRecordId": DELETED, "endDate": "2026-12-31", "billingEntities": ["CONTRACT"], "applyToChildren": true }]),
+            ),
         ),
-        ("POST", "/sync-runs/replay", &ops_key, Some(json!({ "errorCode": "RECORD_DELETED", "since": "2026-01-01T00:00:00Z" }))),
+        (
+            "POST",
+            "/sync-runs/replay",
+            &ops_key,
+            Some(json!({ "errorCode": "RECORD_DELETED", "since": "2026-01-01T00:00:00Z" })),
+        ),
         ("POST", &format!("{sync}?waitSeconds=0"), &ops_key, None),
         ("POST", &sync, &order_key, None),
         ("POST", &sync, &away_key, None),
@@ -78,7 +99,10 @@ async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_en
     ] {
         statuses.push(ask(method, path, key, body).await);
     }
-    assert_eq!(statuses, [200, 200, 403, 403, 200, 200, 200, 202, 202, 403, 403, 401, 403, 404, 429]);
+    assert_eq!(
+        statuses,
+        [200, 200, 403, 403, 200, 200, 200, 202, 202, 403, 403, 401, 403, 404, 429]
+    );
     // One key goes, another one comes, and a line is broken.
     let (new, new_key) = entry("erp", "caller", "");
     let changed = [
@@ -91,8 +115,11 @@ async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_en
         &slow.replace("viewer", "boss"),
         &new,
     ];
-    std::fs::write(directory.path().join("keys.toml"), changed[..4].iter().chain(&changed[5..]).map(|text| &**text).collect::<String>())
-        .unwrap();
+    std::fs::write(
+        directory.path().join("keys.toml"),
+        changed[..4].iter().chain(&changed[5..]).map(|text| &**text).collect::<String>(),
+    )
+    .unwrap();
     for _ in 0..200 {
         if ask("GET", "/nothing", &new_key, None).await == 404 {
             break;
@@ -101,11 +128,12 @@ async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_en
     }
     let lines = stop(program);
     let of = |line: &Json| {
-        let fields =
-            ["caller", "status", "parameters", "outcome", "reason"].map(|name| line[name].to_string().trim_matches('"').to_owned());
+        let fields = ["caller", "status", "parameters", "outcome", "reason"]
+            .map(|name| line[name].to_string().trim_matches('"').to_owned());
         fields.join("|")
     };
-    let asked: Vec<String> = lines.iter().filter(|line| line["message"] == "asked").map(of).collect();
+    let asked: Vec<String> =
+        lines.iter().filter(|line| line["message"] == "asked").map(of).collect();
     assert_eq!(
         asked[..15],
         [
@@ -126,14 +154,29 @@ async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_en
             "slow|429|||limit",
         ]
     );
-    let ids: Vec<&str> = lines.iter().filter(|line| line["message"] == "asked").map(|line| text(line, "key")).collect();
+    let ids: Vec<&str> = lines
+        .iter()
+        .filter(|line| line["message"] == "asked")
+        .map(|line| text(line, "key"))
+        .collect();
     assert!(ids.iter().all(|id| id.is_empty() || id.len() == 12), "{ids:?}");
-    let change = lines.iter().find(|line| line["message"] == "the API keys were read again").expect("the change is written down");
-    for (field, names) in [("added", "erp caller"), ("removed", "old caller"), ("changed", "dry caller")] {
+    let change = lines
+        .iter()
+        .find(|line| line["message"] == "the API keys were read again")
+        .expect("the change is written down");
+    for (field, names) in
+        [("added", "erp caller"), ("removed", "old caller"), ("changed", "dry caller")]
+    {
         assert!(text(change, field).contains(names), "{change}");
     }
-    assert!(text(change, "removed").contains("slow viewer"), "a broken entry lets nobody in: {change}");
-    let refused = lines.iter().find(|line| line["message"] == "an API key does not count").expect("the broken entry is named");
+    assert!(
+        text(change, "removed").contains("slow viewer"),
+        "a broken entry lets nobody in: {change}"
+    );
+    let refused = lines
+        .iter()
+        .find(|line| line["message"] == "an API key does not count")
+        .expect("the broken entry is named");
     assert!(text(refused, "fault").contains("key `slow`: `boss` is not a role"), "{refused}");
 }
 
@@ -148,18 +191,45 @@ async fn what_is_done_at_a_terminal_is_written_down_with_who_did_it() {
             vec!["end-date", DEAL, "--date", "2026-12-31", "--entities", "CONTRACT", "--dry-run"],
             "dryRun=true endDate=2026-12-31 billingEntities=CONTRACT",
         ),
-        (vec!["runs", "replay", "--error-code", "RECORD_DELETED"], "errorCode=RECORD_DELETED kind=sync maxRuns=50 planned=0"),
+        (
+            vec!["runs", "replay", "--error-code", "RECORD_DELETED"],
+            "errorCode=RECORD_DELETED kind=sync maxRuns=50 planned=0",
+        ),
     ] {
-        let (_, said) = run_with(&world, directory.path(), &arguments, &[("LOG_FORMAT", "json")]).await;
-        let lines: Vec<Json> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let asked = lines.iter().find(|line| line["target"] == "audit" && line["message"] == "asked").unwrap_or_else(|| panic!("{said}"));
-        assert!(text(asked, "caller").starts_with("cli:") && text(asked, "parameters").contains(parameters), "{asked}");
+        let (_, said) =
+            run_with(&world, directory.path(), &arguments, &[("LOG_FORMAT", "json")]).await;
+        let lines: Vec<Json> =
+            said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let asked = lines
+            .iter()
+            .find(|line| line["target"] == "audit" && line["message"] == "asked")
+            .unwrap_or_else(|| panic!("{said}"));
+        assert!(
+            text(asked, "caller").starts_with("cli:")
+                && text(asked, "parameters").contains(parameters),
+            "{asked}"
+        );
         users.push(text(asked, "caller").to_owned());
         if arguments[0] != "runs" {
-            let ended = lines.iter().find(|line| line["target"] == "audit" && line["message"] == "ended").unwrap();
-            assert_eq!((text(ended, "outcome"), text(ended, "sync_run_id")), ("Completed", text(asked, "sync_run_id")));
-            let (_, shown) = run_with(&world, directory.path(), &["runs", "show", text(asked, "sync_run_id")], &[]).await;
-            assert!(shown.contains(&format!("\"{}\"", users[0])), "the run names who asked: {shown}");
+            let ended = lines
+                .iter()
+                .find(|line| line["target"] == "audit" && line["message"] == "ended")
+                .unwrap();
+            assert_eq!(
+                (text(ended, "outcome"), text(ended, "sync_run_id")),
+                ("Completed", text(asked, "sync_run_id"))
+            );
+            let (_, shown) = run_with(
+                &world,
+                directory.path(),
+                &["runs", "show", text(asked, "sync_run_id")],
+                &[],
+            )
+            .await;
+            assert!(
+                shown.contains(&format!("\"{}\"", users[0])),
+                "the run names who asked: {shown}"
+            );
         }
     }
     assert!(users.iter().all(|user| *user == users[0]), "{users:?}");

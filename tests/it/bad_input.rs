@@ -37,7 +37,13 @@ async fn a_body_that_is_not_a_list_of_objects_is_a_400_that_says_where() {
     assert_eq!(answer(&world, &deep).await.0, 400);
     let many = format!("[{}]", vec!["{}"; 201].join(","));
     assert!(answer(&world, &many).await.1["message"].as_str().unwrap().contains("201 elements"));
-    assert!(world.organization.requests().iter().all(|request| request.method == "GET" || request.path == "/oauth/token"));
+    assert!(
+        world
+            .organization
+            .requests()
+            .iter()
+            .all(|request| request.method == "GET" || request.path == "/oauth/token")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,9 +79,15 @@ async fn a_request_without_exactly_one_good_id_is_a_failed_result() {
         let (status, results) = answer(&world, body).await;
         assert_eq!((status, results.as_array().unwrap().len()), (200, 1), "{body}");
         let result = &results[0];
-        assert_eq!((&result["syncStatus"], &result["errorCode"], &result["retryable"]), (&json!("Failed"), &json!(code), &json!(false)));
+        assert_eq!(
+            (&result["syncStatus"], &result["errorCode"], &result["retryable"]),
+            (&json!("Failed"), &json!(code), &json!(false))
+        );
         assert_eq!(result["message"], format!("Sync process failed: {reason}"));
-        assert_eq!((&result["objectResults"], &result["concatenatedResults"]), (&json!([]), &json!("")));
+        assert_eq!(
+            (&result["objectResults"], &result["concatenatedResults"]),
+            (&json!([]), &json!(""))
+        );
     }
     assert_eq!(world.org.requests().len(), before, "no callout was made");
 }
@@ -84,11 +96,21 @@ async fn a_request_without_exactly_one_good_id_is_a_failed_result() {
 async fn several_records_give_as_many_failed_results_and_no_callout() {
     let world = World::new().await;
     let before = world.org.requests().len();
-    let (status, results) = answer(&world, &json!([{"parentRecordId": DEAL}, {"parentRecordId": SECOND_SAMPLE}]).to_string()).await;
+    let (status, results) = answer(
+        &world,
+        &json!([{"parentRecordId": DEAL}, {"parentRecordId": SECOND_SAMPLE}]).to_string(),
+    )
+    .await;
     assert_eq!((status, results.as_array().unwrap().len()), (200, 2));
     for (result, id) in results.as_array().unwrap().iter().zip([DEAL, SECOND_SAMPLE]) {
-        assert_eq!((&result["parentRecordId"], &result["errorCode"]), (&json!(id), &json!("MULTIPLE_REQUESTS")));
-        assert_eq!(result["message"], "Sync process failed: Only one record can be synced per request, but 2 were sent");
+        assert_eq!(
+            (&result["parentRecordId"], &result["errorCode"]),
+            (&json!(id), &json!("MULTIPLE_REQUESTS"))
+        );
+        assert_eq!(
+            result["message"],
+            "Sync process failed: Only one record can be synced per request, but 2 were sent"
+        );
     }
     assert_eq!(world.org.requests().len(), before);
 }
@@ -127,10 +149,17 @@ async fn a_field_that_the_org_lost_is_told_with_its_line_in_the_mapping() {
     let optional = world.dry_run(DEAL).await;
     let contract = object_result(&optional, "Contract");
     assert_eq!(contract["findingCode"], "FIELD_NOT_READABLE", "{optional:#}");
-    assert!(contract["message"].as_str().unwrap().contains("`Opportunity.M3ter_PO_Number__c`"), "{contract:#}");
+    assert!(
+        contract["message"].as_str().unwrap().contains("`Opportunity.M3ter_PO_Number__c`"),
+        "{contract:#}"
+    );
     world.org.vendor().rules(&json!({"hiddenFields": ["Account.M3ter_Billing_Email__c"]})).unwrap();
     let result = world.dry_run(DEAL).await;
-    let line = include_str!("../../mappings/opportunity.toml").lines().position(|line| line.starts_with("emailAddress")).unwrap() + 1;
+    let line = include_str!("../../mappings/opportunity.toml")
+        .lines()
+        .position(|line| line.starts_with("emailAddress"))
+        .unwrap()
+        + 1;
     assert_eq!(result["errorCode"], "MAPPING_INVALID");
     let message = result["message"].as_str().unwrap();
     let expected = format!(
@@ -148,21 +177,67 @@ async fn transport_faults_have_json_bodies_and_their_own_status() {
     let large = "x".repeat(1024 * 1024);
     for (request, expected, code) in [
         (client.post(url("/sync-to-m3ter")).body("[]"), 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (client.post(url("/sync-to-m3ter")).header("content-type", "text/plain").body("[]"), 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (client.post(url("/sync-to-m3ter")).header(json_type.0, json_type.1).body(large), 413, "BODY_TOO_LARGE"),
+        (
+            client.post(url("/sync-to-m3ter")).header("content-type", "text/plain").body("[]"),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        (
+            client.post(url("/sync-to-m3ter")).header(json_type.0, json_type.1).body(large),
+            413,
+            "BODY_TOO_LARGE",
+        ),
         (client.get(url("/sync-to-m3ter")), 405, "METHOD_NOT_ALLOWED"),
         (client.get(url("/nothing")), 404, "NOT_FOUND"),
-        (client.post(url("/sync-to-m3ter?dryrun=true")).header(json_type.0, json_type.1).body("[]"), 400, "INVALID_PARAMETER"),
-        (client.post(url("/sync-to-m3ter?dryRun=yes")).header(json_type.0, json_type.1).body("[]"), 400, "INVALID_PARAMETER"),
-        (client.post(url("/sync-to-m3ter?waitSeconds=106")).header(json_type.0, json_type.1).body("[]"), 400, "INVALID_PARAMETER"),
-        (client.post(url(&format!("/sync-to-m3ter/{DEAL}"))).header(json_type.0, json_type.1).body("{\"a\":1}"), 400, "INVALID_BODY"),
+        (
+            client
+                .post(url("/sync-to-m3ter?dryrun=true"))
+                .header(json_type.0, json_type.1)
+                .body("[]"),
+            400,
+            "INVALID_PARAMETER",
+        ),
+        (
+            client
+                .post(url("/sync-to-m3ter?dryRun=yes"))
+                .header(json_type.0, json_type.1)
+                .body("[]"),
+            400,
+            "INVALID_PARAMETER",
+        ),
+        (
+            client
+                .post(url("/sync-to-m3ter?waitSeconds=106"))
+                .header(json_type.0, json_type.1)
+                .body("[]"),
+            400,
+            "INVALID_PARAMETER",
+        ),
+        (
+            client
+                .post(url(&format!("/sync-to-m3ter/{DEAL}")))
+                .header(json_type.0, json_type.1)
+                .body("{\"a\":1}"),
+            400,
+            "INVALID_BODY",
+        ),
     ] {
         let (status, text) = world.send(request).await;
         let fault: Json = serde_json::from_str(&text).unwrap();
-        assert_eq!((status, &fault["errorCode"], &fault["syncStatus"]), (expected, &json!(code), &json!("Failed")), "{text}");
+        assert_eq!(
+            (status, &fault["errorCode"], &fault["syncStatus"]),
+            (expected, &json!(code), &json!("Failed")),
+            "{text}"
+        );
     }
-    let (_, text) =
-        world.send(client.get(url("/nothing")).header("accept", "application/problem+json").header("x-request-id", "my-id")).await;
+    let (_, text) = world
+        .send(
+            client
+                .get(url("/nothing"))
+                .header("accept", "application/problem+json")
+                .header("x-request-id", "my-id"),
+        )
+        .await;
     let problem: Json = serde_json::from_str(&text).unwrap();
     assert_eq!(
         (&problem["title"], &problem["requestId"], &problem["type"]),
@@ -199,9 +274,30 @@ async fn data_that_does_not_allow_an_object_is_a_finding_with_its_field() {
             "REQUIRED_VALUE_BLANK",
             "`Account.M3ter_Billing_Email__c`",
         ),
-        ("Account", ACCOUNT, json!({"M3ter_Billing_Email__c": "nobody"}), "Account", "VALUE_INVALID", "`Account.M3ter_Billing_Email__c`"),
-        ("Opportunity", DEAL, json!({"End_Date__c": null}), "Contract", "REQUIRED_VALUE_BLANK", "`Opportunity.End_Date__c`"),
-        ("Opportunity", DEAL, json!({"End_Date__c": "2025-06-30"}), "Contract", "END_NOT_AFTER_START", "`Opportunity.End_Date__c`"),
+        (
+            "Account",
+            ACCOUNT,
+            json!({"M3ter_Billing_Email__c": "nobody"}),
+            "Account",
+            "VALUE_INVALID",
+            "`Account.M3ter_Billing_Email__c`",
+        ),
+        (
+            "Opportunity",
+            DEAL,
+            json!({"End_Date__c": null}),
+            "Contract",
+            "REQUIRED_VALUE_BLANK",
+            "`Opportunity.End_Date__c`",
+        ),
+        (
+            "Opportunity",
+            DEAL,
+            json!({"End_Date__c": "2025-06-30"}),
+            "Contract",
+            "END_NOT_AFTER_START",
+            "`Opportunity.End_Date__c`",
+        ),
         (
             "Opportunity",
             DEAL,
@@ -210,7 +306,14 @@ async fn data_that_does_not_allow_an_object_is_a_finding_with_its_field() {
             "VALUE_OUT_OF_RANGE",
             "`Opportunity.M3ter_Commitment_Amount__c`",
         ),
-        ("Opportunity", DEAL, json!({"AccountId": null}), "Account", "REQUIRED_VALUE_BLANK", "`Opportunity.AccountId`"),
+        (
+            "Opportunity",
+            DEAL,
+            json!({"AccountId": null}),
+            "Account",
+            "REQUIRED_VALUE_BLANK",
+            "`Opportunity.AccountId`",
+        ),
         (
             "OpportunityLineItem",
             LINE,
@@ -219,7 +322,14 @@ async fn data_that_does_not_allow_an_object_is_a_finding_with_its_field() {
             "PRICING_BANDS_INVALID",
             "Line 2 of `OpportunityLineItem.M3ter_Price_Bands__c`",
         ),
-        ("OpportunityLineItem", LINE, json!({"M3ter_Price_Bands__c": "0;1\n10;2"}), "Pricing", "PRICING_TYPE_MISSING", "2 price bands"),
+        (
+            "OpportunityLineItem",
+            LINE,
+            json!({"M3ter_Price_Bands__c": "0;1\n10;2"}),
+            "Pricing",
+            "PRICING_TYPE_MISSING",
+            "2 price bands",
+        ),
         (
             "OpportunityLineItem",
             LINE,
@@ -232,7 +342,11 @@ async fn data_that_does_not_allow_an_object_is_a_finding_with_its_field() {
         org.update(sobject, id, &change);
         let result = world.dry_run(DEAL).await;
         let object = object_result(&result, object);
-        assert_eq!((&object["success"], &object["findingCode"]), (&json!(false), &json!(code)), "{change}: {result:#}");
+        assert_eq!(
+            (&object["success"], &object["findingCode"]),
+            (&json!(false), &json!(code)),
+            "{change}: {result:#}"
+        );
         assert!(object["message"].as_str().unwrap().contains(field), "{object:#}");
         assert!(!object["remedy"].as_str().unwrap().is_empty());
         let reset = world.client().post(format!("{}/sandbox/reset", world.org.base_url()));
@@ -245,19 +359,49 @@ async fn every_wrong_request_is_told_what_would_be_right() {
     let world = World::new().await;
     let deal = format!("/sync-to-m3ter/{DEAL}");
     for (method, path, body, status, part) in [
-        ("POST", format!("{deal}?dryRun=true&dryRun=false"), "", 400, "`dryRun` was given more than once"),
+        (
+            "POST",
+            format!("{deal}?dryRun=true&dryRun=false"),
+            "",
+            400,
+            "`dryRun` was given more than once",
+        ),
         ("POST", format!("{deal}?dryRun"), "", 400, "`dryRun` is ``; it takes `true` or `false`"),
-        ("POST", format!("{deal}?dry_run=true"), "", 400, "`dry_run` is not a parameter here; there are `dryRun`"),
+        (
+            "POST",
+            format!("{deal}?dry_run=true"),
+            "",
+            400,
+            "`dry_run` is not a parameter here; there are `dryRun`",
+        ),
         ("POST", format!("{deal}?waitSeconds=-1"), "", 400, "whole seconds from 0 to 105"),
         ("GET", deal.clone(), "", 405, "send POST"),
         ("PUT", "/sync-runs".to_owned(), "", 405, "send GET"),
         ("POST", format!("{deal}/"), "", 404, "`/openapi.yaml` says what there is"),
-        ("GET", "/sync-runs?syncStatus=failed".to_owned(), "", 400, "it takes `Completed`, `Partial Success`, `Failed`"),
-        ("GET", "/sync-runs?limit=1&limit=2".to_owned(), "", 400, "`limit` was given more than once"),
+        (
+            "GET",
+            "/sync-runs?syncStatus=failed".to_owned(),
+            "",
+            400,
+            "it takes `Completed`, `Partial Success`, `Failed`",
+        ),
+        (
+            "GET",
+            "/sync-runs?limit=1&limit=2".to_owned(),
+            "",
+            400,
+            "`limit` was given more than once",
+        ),
         ("GET", "/sync-runs?limit=0".to_owned(), "", 400, "whole numbers from 1 to 200"),
         ("GET", "/sync-runs?since=yesterday".to_owned(), "", 400, "such as `2026-12-31T00:00:00Z`"),
         ("GET", "/sync-runs/abc".to_owned(), "", 404, "There is no run `abc`"),
-        ("POST", "/sync-runs/replay".to_owned(), "{}", 400, "by `errorCode`, `since` or `parentRecordId`"),
+        (
+            "POST",
+            "/sync-runs/replay".to_owned(),
+            "{}",
+            400,
+            "by `errorCode`, `since` or `parentRecordId`",
+        ),
         ("POST", "/sync-runs/replay".to_owned(), "[]", 400, "expected an object"),
         (
             "POST",
@@ -267,12 +411,24 @@ async fn every_wrong_request_is_told_what_would_be_right() {
             "at `maxRuns`: invalid type: string \"5\", expected a whole number",
         ),
         ("POST", "/end-date-billing-entities".to_owned(), "{}", 400, "send a list with one object"),
-        ("POST", "/end-date-billing-entities".to_owned(), r#"[{"billingEntities": "CONTRACT"}]"#, 400, "expected a list"),
+        (
+            "POST",
+            "/end-date-billing-entities".to_owned(),
+            r#"[{"billingEntities": "CONTRACT"}]"#,
+            400,
+            "expected a list",
+        ),
     ] {
-        let request = world.client().request(method.parse().unwrap(), world.url(&path)).header("content-type", "application/json");
+        let request = world
+            .client()
+            .request(method.parse().unwrap(), world.url(&path))
+            .header("content-type", "application/json");
         let (answered, text) = world.send(request.body(body)).await;
         let fault: Json = serde_json::from_str(&text).unwrap();
-        assert!(answered == status && fault["message"].as_str().unwrap().contains(part), "{method} {path} {body}: {text}");
+        assert!(
+            answered == status && fault["message"].as_str().unwrap().contains(part),
+            "{method} {path} {body}: {text}"
+        );
     }
     assert!(world.m3ter_writes().is_empty());
 }

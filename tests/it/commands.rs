@@ -14,11 +14,17 @@ pub(crate) async fn run(world: &World, directory: &Path, arguments: &[&str]) -> 
 }
 
 /// The same, with further variables of the environment.
-pub(crate) async fn run_with(world: &World, directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
+pub(crate) async fn run_with(
+    world: &World,
+    directory: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> (i32, String) {
     let mut command = environment(world, directory, env!("CARGO_BIN_EXE_sync-to-m3ter"));
     command.args(arguments).envs(variables.iter().copied());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     (output.status.code().unwrap(), text)
 }
 
@@ -40,7 +46,12 @@ fn environment(world: &World, directory: &Path, program: &str) -> Command {
 }
 
 /// The same for a person at a terminal who types something.
-async fn at_a_terminal(world: &World, directory: &Path, arguments: &[&str], typed: &str) -> (i32, String) {
+async fn at_a_terminal(
+    world: &World,
+    directory: &Path,
+    arguments: &[&str],
+    typed: &str,
+) -> (i32, String) {
     let program = env!("CARGO_BIN_EXE_sync-to-m3ter");
     let words: Vec<&str> = std::iter::once(program).chain(arguments.iter().copied()).collect();
     // The answer is typed once it is asked for.
@@ -51,9 +62,14 @@ async fn at_a_terminal(world: &World, directory: &Path, arguments: &[&str], type
     std::fs::write(&path, script).unwrap();
     let of_program = environment(world, directory, program);
     let mut command = Command::new("python3");
-    command.envs(of_program.get_envs().filter_map(|(name, value)| Some((name, value?)))).arg(&path).stdin(std::process::Stdio::null());
+    command
+        .envs(of_program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .arg(&path)
+        .stdin(std::process::Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let text = [output.stdout, output.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat();
     (output.status.code().unwrap(), text)
 }
 
@@ -75,12 +91,21 @@ async fn a_mapping_is_shown_with_sources_steps_and_types() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let (code, listed) = run(&world, directory.path(), &["mapping", "list"]).await;
-    assert!(code == 0 && listed.contains("Opportunity") && listed.contains("mappings/opportunity.toml"), "{listed}");
+    assert!(
+        code == 0 && listed.contains("Opportunity") && listed.contains("mappings/opportunity.toml"),
+        "{listed}"
+    );
     let (code, shown) = run(&world, directory.path(), &["mapping", "show", "opportunity"]).await;
     assert_eq!(code, 0, "{shown}");
-    for words in
-        ["Contract of Opportunity", "endDate", "the day after", "plan template with the code", "date", "once", "Account of this sync"]
-    {
+    for words in [
+        "Contract of Opportunity",
+        "endDate",
+        "the day after",
+        "plan template with the code",
+        "date",
+        "once",
+        "Account of this sync",
+    ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     assert!(!shown.contains("Without Salesforce types"), "{shown}");
@@ -100,11 +125,15 @@ async fn a_check_against_the_org_names_what_does_not_fit() {
                 "daysBeforeBillDue = { field = \"Account.M3ter_Payment_Terms_Days__c\", optional = true, zero_is_blank = true }",
                 "daysBeforeBillDue = \"Account.Name\"",
             ),
-            ("minimumSpend = { field = \"M3ter_Minimum_Spend__c\", optional = true }", "minimumSpend = \"Nowhere__c\""),
+            (
+                "minimumSpend = { field = \"M3ter_Minimum_Spend__c\", optional = true }",
+                "minimumSpend = \"Nowhere__c\"",
+            ),
             ("order_by = \"SortOrder NULLS LAST, Id\"", "order_by = \"Product2.Rank__c DESC, Id\""),
         ],
     );
-    let (code, text) = run(&world, directory.path(), &["mapping", "check", "--org", "--mappings-dir", &own]).await;
+    let (code, text) =
+        run(&world, directory.path(), &["mapping", "check", "--org", "--mappings-dir", &own]).await;
     assert_eq!(code, 1, "{text}");
     for words in [
         "`M3ter_Pricing_Type__c`",
@@ -115,7 +144,8 @@ async fn a_check_against_the_org_names_what_does_not_fit() {
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
-    let (code, text) = run(&world, directory.path(), &["mapping", "check", "--mappings-dir", &own]).await;
+    let (code, text) =
+        run(&world, directory.path(), &["mapping", "check", "--mappings-dir", &own]).await;
     assert!(code == 0 && text.contains("is well-formed"), "{text}");
 }
 
@@ -137,11 +167,16 @@ async fn a_check_against_the_org_looks_at_what_is_computed_with_and_at_parts_of_
             ),
         ],
     );
-    let (code, text) = run(&world, directory.path(), &["mapping", "check", "--org", "--mappings-dir", &own]).await;
+    let (code, text) =
+        run(&world, directory.path(), &["mapping", "check", "--org", "--mappings-dir", &own]).await;
     assert_eq!(code, 1, "{text}");
     let said = |severity: &str, field: &str, words: &str| {
-        let line = text.lines().find(|line| line.contains(&format!("`{field}`")) && line.contains(words));
-        assert!(line.is_some_and(|line| line.starts_with(severity)), "{severity} {field} {words}: {text}");
+        let line =
+            text.lines().find(|line| line.contains(&format!("`{field}`")) && line.contains(words));
+        assert!(
+            line.is_some_and(|line| line.starts_with(severity)),
+            "{severity} {field} {words}: {text}"
+        );
     };
     said("red", "CloseDate", "is a date, and has to hold a number to compute with");
     said("yellow", "Product2.Name", "is a string, and has to hold a number");
@@ -173,7 +208,10 @@ async fn a_check_against_m3ter_names_every_code_that_it_does_not_have() {
                 "purchaseOrderNumber = ",
                 &format!(
                     "billGroupingKeyId = {}\npurchaseOrderNumber = ",
-                    constant("bill_grouping_key", "{ field = \"Name\", map = { Acme = \"NO_KEY\" } }")
+                    constant(
+                        "bill_grouping_key",
+                        "{ field = \"Name\", map = { Acme = \"NO_KEY\" } }"
+                    )
                 ),
             ),
             (
@@ -188,12 +226,16 @@ async fn a_check_against_m3ter_names_every_code_that_it_does_not_have() {
                 "daysBeforeBillDue = ",
                 &format!(
                     "parentAccountId = {}\ndaysBeforeBillDue = ",
-                    constant("account", "{ field = \"Account.AccountNumber\", default = \"NO_ACCOUNT\" }")
+                    constant(
+                        "account",
+                        "{ field = \"Account.AccountNumber\", default = \"NO_ACCOUNT\" }"
+                    )
                 ),
             ),
         ],
     );
-    let (code, text) = run(&world, directory.path(), &["mapping", "check", "--org", "--mappings-dir", &own]).await;
+    let (code, text) =
+        run(&world, directory.path(), &["mapping", "check", "--org", "--mappings-dir", &own]).await;
     assert_eq!(code, 1, "{text}");
     for words in [
         "plan with the code `NO_PLAN`",
@@ -219,37 +261,65 @@ async fn a_deal_is_synced_and_ended_from_the_terminal() {
     assert!(code == 0 && text.contains("Completed"), "{text}");
     let ending = ["end-date", DEAL, "--date", "2026-07-01", "--entities", "CONTRACT,accountplan"];
     let (code, text) = run(&world, directory.path(), &[&ending[..], &["--dry-run"]].concat()).await;
-    assert!(code == 0 && text.contains("endDate  2027-01-01 → 2026-07-01") && text.contains("2 to update"), "{text}");
+    assert!(
+        code == 0
+            && text.contains("endDate  2027-01-01 → 2026-07-01")
+            && text.contains("2 to update"),
+        "{text}"
+    );
     // Nobody is at a terminal: it refuses, before anything, unless it is told to.
     world.organization.clear_requests();
     let (code, refused) = run(&world, directory.path(), &ending).await;
-    assert!(code == 2 && refused.contains("nothing was ended. Look with --dry-run") && refused.contains("--yes"), "{refused}");
+    assert!(
+        code == 2
+            && refused.contains("nothing was ended. Look with --dry-run")
+            && refused.contains("--yes"),
+        "{refused}"
+    );
     assert!(world.organization.requests().is_empty());
     let plan = text.lines().find_map(|line| line.strip_prefix("Plan: ")).unwrap().to_owned();
     let (code, text) = run(
         &world,
         directory.path(),
-        &[&ending[..2], &["--date", "2026-08-01"], &ending[4..], &["--expected-plan", plan.as_str()]].concat(),
+        &[
+            &ending[..2],
+            &["--date", "2026-08-01"],
+            &ending[4..],
+            &["--expected-plan", plan.as_str()],
+        ]
+        .concat(),
     )
     .await;
     assert!(code == 1 && text.contains("PLAN_CHANGED"), "{text}");
     assert!(world.m3ter_writes().is_empty());
     // A person is asked.
     let (code, text) = at_a_terminal(&world, directory.path(), &ending, "n\n").await;
-    assert!(code == 1 && text.contains("End these 2 objects? [y/N]") && text.contains("Nothing was ended."), "{text}");
+    assert!(
+        code == 1
+            && text.contains("End these 2 objects? [y/N]")
+            && text.contains("Nothing was ended."),
+        "{text}"
+    );
     assert!(world.m3ter_writes().is_empty());
     let (code, text) = at_a_terminal(&world, directory.path(), &ending, "y\n").await;
     assert!(code == 0 && text.contains("2026-07-01") && text.contains("Completed"), "{text}");
     assert_eq!(world.object("contracts", "code", DEAL)["endDate"], "2026-07-01");
     for (arguments, words) in [
         (["end-date", DEAL, "--date", "soon", "--entities", "CONTRACT"], "is not an end date"),
-        (["end-date", DEAL, "--date", "2026-07-01", "--entities", "BALANCE"], "`BALANCE` is not a billing entity"),
-        (["end-date", "abc", "--date", "2026-07-01", "--entities", "CONTRACT"], "is not a Salesforce record ID"),
+        (
+            ["end-date", DEAL, "--date", "2026-07-01", "--entities", "BALANCE"],
+            "`BALANCE` is not a billing entity",
+        ),
+        (
+            ["end-date", "abc", "--date", "2026-07-01", "--entities", "CONTRACT"],
+            "is not a Salesforce record ID",
+        ),
     ] {
         let (code, text) = run(&world, directory.path(), &arguments).await;
         assert!(code == 2 && text.contains(words), "{text}");
     }
-    let children = ["end-date", DEAL, "--date", "2026-07-01", "--entities", "CONTRACT", "--apply-to-children"];
+    let children =
+        ["end-date", DEAL, "--date", "2026-07-01", "--entities", "CONTRACT", "--apply-to-children"];
     let (code, text) = run(&world, directory.path(), &[&children[..], &["--yes"]].concat()).await;
     assert!(code == 1 && text.contains("APPLY_TO_CHILDREN_WITHOUT_ACCOUNT"), "{text}");
 }
@@ -263,11 +333,17 @@ async fn the_service_is_paused_from_the_terminal() {
     let (code, text) = run(&world, directory.path(), &["pause", "--reason", "wrong prices"]).await;
     assert!(code == 0 && text.contains("The service is paused"), "{text}");
     let (code, text) = run(&world, directory.path(), &["pause", "--reason", "again"]).await;
-    assert!(code == 0 && text.contains("paused already, since") && text.contains("wrong prices"), "{text}");
+    assert!(
+        code == 0 && text.contains("paused already, since") && text.contains("wrong prices"),
+        "{text}"
+    );
     let (code, text) = run(&world, directory.path(), &["sync", DEAL, "--dry-run"]).await;
     assert!(code == 0, "{text}");
     let (code, text) = run(&world, directory.path(), &["sync", DEAL]).await;
-    assert!(code == 1 && text.contains("The service is paused: the run") && text.contains("resume"), "{text}");
+    assert!(
+        code == 1 && text.contains("The service is paused: the run") && text.contains("resume"),
+        "{text}"
+    );
     assert!(world.m3ter_writes().is_empty());
     let (code, text) = run(&world, directory.path(), &["resume"]).await;
     assert!(code == 0 && text.contains("goes on") && text.contains("wrong prices"), "{text}");
@@ -283,29 +359,51 @@ async fn the_health_of_the_service_is_asked_from_the_terminal() {
     let ask = |listens: &str, arguments: &'static [&'static str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
         // A proxy of the environment is not asked for the machine itself.
-        command.env_clear().env("LISTEN_ADDRESS", listens).env("http_proxy", "http://127.0.0.1:1").arg("health").args(arguments);
+        command
+            .env_clear()
+            .env("LISTEN_ADDRESS", listens)
+            .env("http_proxy", "http://127.0.0.1:1")
+            .arg("health")
+            .args(arguments);
         async move {
-            let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-            let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+            let output =
+                tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+            let text = [output.stdout, output.stderr]
+                .map(|bytes| String::from_utf8(bytes).unwrap())
+                .concat();
             (output.status.code().unwrap(), text.trim().to_owned())
         }
     };
     let address = world.address().to_owned();
     let everywhere = address.replace("127.0.0.1", "0.0.0.0");
     for listens in [&address, &everywhere] {
-        assert_eq!(ask(listens, &[]).await, (0, format!("healthy: http://{address}/livez answers 200")));
+        assert_eq!(
+            ask(listens, &[]).await,
+            (0, format!("healthy: http://{address}/livez answers 200"))
+        );
     }
-    assert_eq!(ask(&address, &["--ready"]).await, (0, format!("healthy: http://{address}/readyz answers 200")));
+    assert_eq!(
+        ask(&address, &["--ready"]).await,
+        (0, format!("healthy: http://{address}/readyz answers 200"))
+    );
     let other = SalesforceId::parse("00DS90000000002MAA").unwrap();
     world.reconfigure(move |config| config.salesforce.org_id = Some(other.clone())).await;
     let address = world.address().to_owned();
     assert_eq!(ask(&address, &[]).await.0, 0, "a vendor that is away is no reason for a new start");
     let (code, text) = ask(&address, &["--ready"]).await;
-    assert!(code == 1 && text.starts_with(&format!("unhealthy: http://{address}/readyz answers 503: ")), "{text}");
+    assert!(
+        code == 1 && text.starts_with(&format!("unhealthy: http://{address}/readyz answers 503: ")),
+        "{text}"
+    );
     let free = format!("127.0.0.1:{}", crate::ports::free_port());
     let (code, text) = ask(&free, &[]).await;
-    assert!(code == 1 && text.starts_with(&format!("unhealthy: http://{free}/livez does not answer: ")), "{text}");
-    for (listens, words) in [("here", "LISTEN_ADDRESS is no address"), ("127.0.0.1:0", "the port 0")] {
+    assert!(
+        code == 1 && text.starts_with(&format!("unhealthy: http://{free}/livez does not answer: ")),
+        "{text}"
+    );
+    for (listens, words) in
+        [("here", "LISTEN_ADDRESS is no address"), ("127.0.0.1:0", "the port 0")]
+    {
         let (code, text) = ask(listens, &[]).await;
         assert!(code == 2 && text.contains(words), "{text}");
     }
@@ -315,7 +413,9 @@ async fn the_health_of_the_service_is_asked_from_the_terminal() {
 async fn listed(world: &World, directory: &Path, filter: &[&str]) -> Vec<String> {
     let (code, text) = run(world, directory, &[&["runs", "list"], filter].concat()).await;
     assert_eq!(code, 0, "{text}");
-    let cells = text.lines().filter_map(|line| line.split(['|', '┆', '│']).nth(1).map(|cell| cell.trim().to_owned()));
+    let cells = text
+        .lines()
+        .filter_map(|line| line.split(['|', '┆', '│']).nth(1).map(|cell| cell.trim().to_owned()));
     cells.filter(|cell| cell.len() == 36).collect()
 }
 
@@ -331,12 +431,25 @@ async fn runs_are_listed_and_shown_on_the_terminal() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     assert_eq!(listed(&world, directory, &[]).await, Vec::<String>::new());
-    for (arguments, code) in [(vec!["sync", DEAL], 0), (vec!["sync", DELETED], 1), (vec!["sync", DEAL, "--dry-run"], 0)] {
+    for (arguments, code) in
+        [(vec!["sync", DEAL], 0), (vec!["sync", DELETED], 1), (vec!["sync", DEAL, "--dry-run"], 0)]
+    {
         let (ended, text) = run(&world, directory, &arguments).await;
         assert_eq!(ended, code, "{text}");
     }
     let (code, text) = run(&world, directory, &["runs", "list"]).await;
-    for words in ["Run", "Record", "Asked for at", DEAL, DELETED, "sync (dry run)", "ended", "Completed", "Failed", "RECORD_DELETED"] {
+    for words in [
+        "Run",
+        "Record",
+        "Asked for at",
+        DEAL,
+        DELETED,
+        "sync (dry run)",
+        "ended",
+        "Completed",
+        "Failed",
+        "RECORD_DELETED",
+    ] {
         assert!(code == 0 && text.contains(words), "{words}: {text}");
     }
     let all = listed(&world, directory, &[]).await;
@@ -351,17 +464,35 @@ async fn runs_are_listed_and_shown_on_the_terminal() {
         (vec!["--until", "2026-01-01T00:00:00Z"], vec![]),
         (vec!["--limit", "1"], vec![dry]),
     ] {
-        assert_eq!(listed(&world, directory, &filter).await.iter().collect::<Vec<_>>(), expected, "{filter:?}");
+        assert_eq!(
+            listed(&world, directory, &filter).await.iter().collect::<Vec<_>>(),
+            expected,
+            "{filter:?}"
+        );
     }
     let run_of = shown(&world, directory, completed).await;
-    assert_eq!((&run_of["state"], &run_of["parentRecordId"], &run_of["kind"]), (&json!("ended"), &json!(DEAL), &json!("sync")));
-    assert_eq!((&run_of["result"]["syncStatus"], run_of["objectResults"].as_array().map(Vec::len)), (&json!("Completed"), Some(6)));
+    assert_eq!(
+        (&run_of["state"], &run_of["parentRecordId"], &run_of["kind"]),
+        (&json!("ended"), &json!(DEAL), &json!("sync"))
+    );
+    assert_eq!(
+        (&run_of["result"]["syncStatus"], run_of["objectResults"].as_array().map(Vec::len)),
+        (&json!("Completed"), Some(6))
+    );
     let callouts = run_of["callouts"].as_array().unwrap();
-    assert!(callouts.iter().any(|callout| callout["vendor"] == "m3ter" && callout["operation"] == "PostAccount"), "{callouts:#?}");
+    assert!(
+        callouts
+            .iter()
+            .any(|callout| callout["vendor"] == "m3ter" && callout["operation"] == "PostAccount"),
+        "{callouts:#?}"
+    );
     assert_eq!(shown(&world, directory, failed).await["tries"][0]["errorCode"], "RECORD_DELETED");
     for (arguments, words) in [
         (vec!["runs", "show", "abc"], "there is no run `abc`"),
-        (vec!["runs", "show", "00000000-0000-7000-8000-000000000000"], "there is no run `00000000-0000-7000-8000-000000000000`"),
+        (
+            vec!["runs", "show", "00000000-0000-7000-8000-000000000000"],
+            "there is no run `00000000-0000-7000-8000-000000000000`",
+        ),
         (vec!["runs", "show"], "<SYNC_RUN_ID>"),
         (vec!["runs", "list", "--record", "abc"], "`abc` is not a Salesforce record ID"),
         (vec!["runs", "list", "--status", "completed"], "Partial Success"),
@@ -388,7 +519,12 @@ async fn runs_are_run_again_from_the_terminal() {
 
     let writes = world.m3ter_writes().len();
     let (code, text) = run(&world, directory, &["runs", "replay", completed]).await;
-    assert!(code == 0 && text.contains("unchanged") && text.contains("Completed: Sync process completed successfully"), "{text}");
+    assert!(
+        code == 0
+            && text.contains("unchanged")
+            && text.contains("Completed: Sync process completed successfully"),
+        "{text}"
+    );
     assert_eq!(world.m3ter_writes().len(), writes, "nothing has changed since");
     let (code, text) = run(&world, directory, &["runs", "replay", partly]).await;
     assert!(code == 1 && text.contains("Partial Success"), "{text}");
@@ -398,19 +534,47 @@ async fn runs_are_run_again_from_the_terminal() {
         assert_eq!(shown(&world, directory, first).await["replays"], json!([replay]));
     }
 
-    // Many are left to the running service: they are planned, one each record, and no end dating among them.
+    // Many are left to the running service: they are planned, one each record, and no end dating
+    // among them.
     for (kind, expected) in [("sync", 1), ("endDate", 0)] {
-        let (code, text) = run(&world, directory, &["runs", "replay", "--error-code", "RECORD_DELETED", "--kind", kind, "--dry-run"]).await;
-        assert!(code == 0 && text.starts_with(&format!("{expected} run")) && text.contains("would be run again"), "{text}");
+        let (code, text) = run(
+            &world,
+            directory,
+            &["runs", "replay", "--error-code", "RECORD_DELETED", "--kind", kind, "--dry-run"],
+        )
+        .await;
+        assert!(
+            code == 0
+                && text.starts_with(&format!("{expected} run"))
+                && text.contains("would be run again"),
+            "{text}"
+        );
         assert_eq!(text.contains("RECORD_DELETED"), expected == 1, "{text}");
     }
-    let (code, text) = run(&world, directory, &["runs", "replay", "--error-code", "RECORD_DELETED", "--limit", "10"]).await;
+    let (code, text) = run(
+        &world,
+        directory,
+        &["runs", "replay", "--error-code", "RECORD_DELETED", "--limit", "10"],
+    )
+    .await;
     let planned = text.lines().nth(1).unwrap_or_default();
-    assert!(code == 0 && text.starts_with("1 run will be run again by the running service, one every 400 ms\n"), "{text}");
+    assert!(
+        code == 0
+            && text
+                .starts_with("1 run will be run again by the running service, one every 400 ms\n"),
+        "{text}"
+    );
     let shown_plan = shown(&world, directory, planned).await;
-    assert_eq!((&shown_plan["state"], &shown_plan["replayOf"]), (&json!("retrying"), &json!(failed)));
-    let (code, text) = run(&world, directory, &["runs", "replay", "--error-code", "RECORD_DELETED"]).await;
-    assert!(code == 0 && text.starts_with("0 runs will be run again"), "a newer run of the record is there: {text}");
+    assert_eq!(
+        (&shown_plan["state"], &shown_plan["replayOf"]),
+        (&json!("retrying"), &json!(failed))
+    );
+    let (code, text) =
+        run(&world, directory, &["runs", "replay", "--error-code", "RECORD_DELETED"]).await;
+    assert!(
+        code == 0 && text.starts_with("0 runs will be run again"),
+        "a newer run of the record is there: {text}"
+    );
     for (arguments, words) in [
         (vec!["runs", "replay"], "say which runs: an id, --error-code, --since or --record"),
         (vec!["runs", "replay", "--limit", "10"], "say which runs"),
@@ -428,11 +592,18 @@ async fn runs_are_run_again_from_the_terminal() {
 async fn a_check_says_whether_m3ter_s_organization_allows_overlapping_plans() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
-    let replaces = ("[account_plan]\nrows = \"lines\"\noverlap = \"report\"", "[account_plan]\nrows = \"lines\"\noverlap = \"replace\"");
+    let replaces = (
+        "[account_plan]\nrows = \"lines\"\noverlap = \"report\"",
+        "[account_plan]\nrows = \"lines\"\noverlap = \"replace\"",
+    );
     let own = mappings(directory.path(), &[replaces]);
     let own = [("MAPPINGS_DIR", own.as_str())];
     let (_, text) = run_with(&world, directory.path(), &["check"], &own).await;
-    assert!(text.contains("plans of one product must not overlap") && !text.contains("replaces nothing"), "{text}");
+    assert!(
+        text.contains("plans of one product must not overlap")
+            && !text.contains("replaces nothing"),
+        "{text}"
+    );
     let organization = world.organization.vendor();
     let mut config = organization.request("GET", "/organizationconfig", &Json::Null).unwrap();
     config["allowOverlappingPlans"] = json!(true);
@@ -448,9 +619,16 @@ async fn a_check_says_what_nobody_has_said_about_commitments() {
     let directory = tempfile::tempdir().unwrap();
     let unstated = [("COMMITMENT_BILLING", "")];
     let (_, text) = run_with(&world, directory.path(), &["check"], &unstated).await;
-    let lines: Vec<&str> = text.lines().filter(|line| line.contains("nobody has said how Commitments are billed")).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("nobody has said how Commitments are billed"))
+        .collect();
     assert_eq!(lines.len(), 4, "all mappings with a Commitment: {text}");
-    assert!(lines.iter().all(|line| line.contains("no Commitment is made") && line.contains("COMMITMENT_BILLING=paid_outside")), "{text}");
+    assert!(
+        lines.iter().all(|line| line.contains("no Commitment is made")
+            && line.contains("COMMITMENT_BILLING=paid_outside")),
+        "{text}"
+    );
     run(&world, directory.path(), &["sync", DEAL]).await;
     let (_, text) = run_with(&world, directory.path(), &["check"], &unstated).await;
     let told = |words: &str| text.lines().filter(|line| line.contains(words)).count();

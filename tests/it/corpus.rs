@@ -17,8 +17,13 @@ mod soql;
 /// Panics where the input shows a fault.
 type Check = fn(&[u8]);
 
-const TARGETS: [(&str, Check); 5] =
-    [("requests", requests::check), ("ids", ids::check), ("mappings", mappings::check), ("soql", soql::check), ("answers", answers::check)];
+const TARGETS: [(&str, Check); 5] = [
+    ("requests", requests::check),
+    ("ids", ids::check),
+    ("mappings", mappings::check),
+    ("soql", soql::check),
+    ("answers", answers::check),
+];
 
 /// The inputs of a target, those that once failed among them.
 fn inputs(target: &str) -> Vec<PathBuf> {
@@ -45,7 +50,9 @@ fn every_input_of_the_corpus_still_passes() {
 #[test]
 fn every_target_is_replayed() {
     let manifest = include_str!("../../fuzz/Cargo.toml");
-    let targets: Vec<&str> =
-        manifest.lines().filter_map(|line| line.strip_prefix("path = \"fuzz_targets/")?.strip_suffix(".rs\"")).collect();
+    let targets: Vec<&str> = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("path = \"fuzz_targets/")?.strip_suffix(".rs\""))
+        .collect();
     assert_eq!(targets, TARGETS.map(|(target, _)| target));
 }

@@ -20,11 +20,20 @@ async fn the_first_sample_is_a_completed_sync_of_six_objects() {
         .collect();
     assert_eq!(
         rows,
-        [("Account", ACCOUNT), ("Contract", DEAL), ("Commitment", DEAL), ("Plan", LINE), ("Pricing", LINE), ("AccountPlan", LINE)]
+        [
+            ("Account", ACCOUNT),
+            ("Contract", DEAL),
+            ("Commitment", DEAL),
+            ("Plan", LINE),
+            ("Pricing", LINE),
+            ("AccountPlan", LINE)
+        ]
     );
     let account = world.object("accounts", "code", ACCOUNT);
-    let line =
-        format!("Object: Account, Success: true, Message: m3ter Identifier: {}, Salesforce ID: {ACCOUNT}", account["id"].as_str().unwrap());
+    let line = format!(
+        "Object: Account, Success: true, Message: m3ter Identifier: {}, Salesforce ID: {ACCOUNT}",
+        account["id"].as_str().unwrap()
+    );
     assert_eq!(result["concatenatedResults"].as_str().unwrap().lines().next(), Some(line.as_str()));
     assert_eq!((&result["parentRecordId"], &result["dryRun"]), (&json!(DEAL), &json!(false)));
 }
@@ -33,9 +42,13 @@ async fn the_first_sample_is_a_completed_sync_of_six_objects() {
 async fn everything_in_m3ter_is_as_the_mapping_says() {
     let world = World::new().await;
     world.sync(DEAL).await;
-    let (account, contract) = (world.object("accounts", "code", ACCOUNT), world.object("contracts", "code", DEAL));
-    let (plan, pricing, account_plan) =
-        (world.object("plans", "code", LINE), world.object("pricings", "code", LINE), world.object("accountplans", "code", LINE));
+    let (account, contract) =
+        (world.object("accounts", "code", ACCOUNT), world.object("contracts", "code", DEAL));
+    let (plan, pricing, account_plan) = (
+        world.object("plans", "code", LINE),
+        world.object("pricings", "code", LINE),
+        world.object("accountplans", "code", LINE),
+    );
     let commitment = world.object("commitments", "contractId", contract["id"].as_str().unwrap());
     assert_eq!(
         account["address"],
@@ -47,21 +60,44 @@ async fn everything_in_m3ter_is_as_the_mapping_says() {
         (&contract["startDate"], &contract["endDate"], &contract["purchaseOrderNumber"]),
         (&json!("2026-01-01"), &json!("2027-01-01"), &json!("PO-2026-001"))
     );
-    assert_eq!((commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()), ("12000".to_owned(), "12000".to_owned()));
+    assert_eq!(
+        (commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()),
+        ("12000".to_owned(), "12000".to_owned())
+    );
     assert_eq!(
         (&commitment["accountId"], &commitment["currency"], &commitment["endDate"]),
         (&account["id"], &json!("USD"), &json!("2027-01-01"))
     );
-    assert_eq!((&plan["bespoke"], &plan["accountId"], &plan["name"]), (&json!(true), &account["id"], &json!("API calls")));
-    assert_eq!((&pricing["planId"], &pricing["cumulative"], &pricing["type"]), (&plan["id"], &json!(false), &json!("DEBIT")));
+    assert_eq!(
+        (&plan["bespoke"], &plan["accountId"], &plan["name"]),
+        (&json!(true), &account["id"], &json!("API calls"))
+    );
+    assert_eq!(
+        (&pricing["planId"], &pricing["cumulative"], &pricing["type"]),
+        (&plan["id"], &json!(false), &json!("DEBIT"))
+    );
     let band = &pricing["pricingBands"][0];
     assert_eq!(
-        (band["lowerLimit"].to_string(), band["unitPrice"].to_string(), band["fixedPrice"].to_string()),
+        (
+            band["lowerLimit"].to_string(),
+            band["unitPrice"].to_string(),
+            band["fixedPrice"].to_string()
+        ),
         ("0".to_owned(), "0.05".to_owned(), "0".to_owned())
     );
-    assert_eq!((&account_plan["contractId"], &account_plan["planId"]), (&contract["id"], &plan["id"]));
-    assert_eq!((&account_plan["startDate"], &account_plan["endDate"]), (&json!("2026-01-01T00:00:00Z"), &json!("2027-01-01T00:00:00Z")));
-    assert!(!pricing.contains_key("planTemplateId") && !pricing.contains_key("minimumSpendBillInAdvance") && !plan.contains_key("ordinal"));
+    assert_eq!(
+        (&account_plan["contractId"], &account_plan["planId"]),
+        (&contract["id"], &plan["id"])
+    );
+    assert_eq!(
+        (&account_plan["startDate"], &account_plan["endDate"]),
+        (&json!("2026-01-01T00:00:00Z"), &json!("2027-01-01T00:00:00Z"))
+    );
+    assert!(
+        !pricing.contains_key("planTemplateId")
+            && !pricing.contains_key("minimumSpendBillInAdvance")
+            && !plan.contains_key("ordinal")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,9 +111,16 @@ async fn the_ids_are_written_back_to_salesforce() {
         world.org.vendor().record("OpportunityLineItem", LINE).unwrap(),
     );
     assert_eq!(account["M3ter_Account_Id__c"], id("Account"));
-    assert_eq!((&deal["M3ter_Contract_Id__c"], &deal["M3ter_Commitment_Id__c"]), (&id("Contract"), &id("Commitment")));
     assert_eq!(
-        (&line["M3ter_Plan_Id__c"], &line["M3ter_Pricing_Id__c"], &line["M3ter_Account_Plan_Id__c"]),
+        (&deal["M3ter_Contract_Id__c"], &deal["M3ter_Commitment_Id__c"]),
+        (&id("Contract"), &id("Commitment"))
+    );
+    assert_eq!(
+        (
+            &line["M3ter_Plan_Id__c"],
+            &line["M3ter_Pricing_Id__c"],
+            &line["M3ter_Account_Plan_Id__c"]
+        ),
         (&id("Plan"), &id("Pricing"), &id("AccountPlan"))
     );
 }
@@ -91,7 +134,11 @@ async fn a_repeated_sync_writes_nothing() {
     let result = world.sync(DEAL).await;
     assert_all(&result, "unchanged");
     assert!(world.m3ter_writes().is_empty(), "{:?}", world.m3ter_writes());
-    assert!(world.org.requests().iter().all(|request| request.method == "GET"), "{:?}", world.org.requests());
+    assert!(
+        world.org.requests().iter().all(|request| request.method == "GET"),
+        "{:?}",
+        world.org.requests()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,17 +180,30 @@ async fn five_lines_arrive_with_their_tiers_to_the_last_digit() {
     let bands = |code: &str| {
         let pricing = world.object("pricings", "code", code);
         let bands = pricing["pricingBands"].as_array().unwrap().iter();
-        let texts: Vec<String> = bands.map(|band| format!("{} {} {}", band["lowerLimit"], band["unitPrice"], band["fixedPrice"])).collect();
+        let texts: Vec<String> = bands
+            .map(|band| {
+                format!("{} {} {}", band["lowerLimit"], band["unitPrice"], band["fixedPrice"])
+            })
+            .collect();
         (pricing["cumulative"].as_bool().unwrap(), texts.join(", "))
     };
-    assert_eq!(bands("00kS900000079F1IAI"), (true, "0 0.05 0, 1000000 0.04 0, 10000000 0.03 0".to_owned()));
+    assert_eq!(
+        bands("00kS900000079F1IAI"),
+        (true, "0 0.05 0, 1000000 0.04 0, 10000000 0.03 0".to_owned())
+    );
     assert_eq!(bands("00kS900000079F2IAI"), (false, "0 0.1 25, 500 0.08 25".to_owned()));
     assert_eq!(bands("00kS900000079F4IAI"), (false, "0 0.0000012345 0".to_owned()));
     assert_eq!(bands("00kS900000079F5IAI"), (false, "0 135 0".to_owned()));
     let plan = world.object("plans", "code", "00kS900000079F3IAI");
-    assert_eq!((plan["standingCharge"].to_string(), plan["minimumSpend"].to_string()), ("250".to_owned(), "500".to_owned()));
-    let commitment =
-        world.objects("commitments").into_iter().find(|commitment| commitment.contains_key("overageSurchargePercent")).unwrap();
+    assert_eq!(
+        (plan["standingCharge"].to_string(), plan["minimumSpend"].to_string()),
+        ("250".to_owned(), "500".to_owned())
+    );
+    let commitment = world
+        .objects("commitments")
+        .into_iter()
+        .find(|commitment| commitment.contains_key("overageSurchargePercent"))
+        .unwrap();
     assert_eq!(commitment["overageSurchargePercent"], json!(10));
 }
 
@@ -156,8 +216,16 @@ async fn a_dry_run_shows_every_field_and_writes_nothing() {
     assert_eq!(result["dryRun"], true);
     let commitment = object_result(&result, "Commitment");
     assert_eq!(commitment["message"], "Would be created");
-    let amount = commitment["changes"].as_array().unwrap().iter().find(|change| change["field"] == "amount").unwrap();
-    assert_eq!((&amount["newValue"], &amount["source"]), (&json!("12000"), &json!("Opportunity.M3ter_Commitment_Amount__c")));
+    let amount = commitment["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|change| change["field"] == "amount")
+        .unwrap();
+    assert_eq!(
+        (&amount["newValue"], &amount["source"]),
+        (&json!("12000"), &json!("Opportunity.M3ter_Commitment_Amount__c"))
+    );
     assert!(world.m3ter_writes().is_empty());
     assert!(world.org.requests().iter().all(|request| request.method != "PATCH"));
     assert_eq!(world.objects("accounts").len(), before);
@@ -177,12 +245,25 @@ async fn a_product_without_a_plan_template_fails_its_line_only() {
     assert_eq!(result["syncStatus"], "Partial Success");
     assert_eq!(
         actions(&result),
-        ["Account created", "Contract created", "Commitment created", "Plan failed", "Pricing failed", "AccountPlan failed"]
+        [
+            "Account created",
+            "Contract created",
+            "Commitment created",
+            "Plan failed",
+            "Pricing failed",
+            "AccountPlan failed"
+        ]
     );
     let plan = object_result(&result, "Plan");
     assert_eq!(plan["findingCode"], "CODE_NOT_FOUND");
-    assert_eq!(plan["message"], "m3ter has no plan template with the code `NO_TEMPLATE` from `Product2.ProductCode`");
-    assert_eq!(object_result(&result, "AccountPlan")["message"], "Not attempted because Plan failed");
+    assert_eq!(
+        plan["message"],
+        "m3ter has no plan template with the code `NO_TEMPLATE` from `Product2.ProductCode`"
+    );
+    assert_eq!(
+        object_result(&result, "AccountPlan")["message"],
+        "Not attempted because Plan failed"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,7 +274,8 @@ async fn a_deal_in_another_currency_than_its_template_is_refused_before_any_writ
     for name in ["Commitment", "Plan", "Pricing", "AccountPlan"] {
         assert_eq!(object_result(&result, name)["findingCode"], "CURRENCY_MISMATCH", "{result:#}");
     }
-    let written: Vec<String> = world.m3ter_writes().into_iter().map(|request| request.path).collect();
+    let written: Vec<String> =
+        world.m3ter_writes().into_iter().map(|request| request.path).collect();
     assert_eq!(written, ["/accounts", "/contracts"]);
 }
 
@@ -201,7 +283,10 @@ async fn a_deal_in_another_currency_than_its_template_is_refused_before_any_writ
 async fn the_record_in_the_path_gives_one_result() {
     let world = World::new().await;
     for body in ["", "{}", "null", "  "] {
-        let request = world.client().post(world.url(&format!("/sync-to-m3ter/{DEAL}?dryRun=true"))).body(body);
+        let request = world
+            .client()
+            .post(world.url(&format!("/sync-to-m3ter/{DEAL}?dryRun=true")))
+            .body(body);
         let (status, text) = world.send(request).await;
         let result: Json = serde_json::from_str(&text).unwrap();
         assert_eq!((status, &result["syncStatus"]), (200, &json!("Completed")), "{body:?}: {text}");
@@ -214,12 +299,17 @@ async fn the_record_in_the_path_gives_one_result() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_metered_takes_no_part() {
     let world = World::new().await;
-    let product = world.org.vendor().record("OpportunityLineItem", LINE).unwrap()["Product2Id"].as_str().unwrap().to_owned();
+    let product = world.org.vendor().record("OpportunityLineItem", LINE).unwrap()["Product2Id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     world.org.vendor().update("Product2", &product, &json!({"M3ter_Not_Metered__c": true}));
     let result = world.sync(DEAL).await;
     assert_eq!(actions(&result), ["Account created", "Contract created", "Commitment created"]);
     assert_eq!(
         result["warnings"],
-        json!(["The Opportunity has no lines that take part: nothing will be billed, and nothing will draw down the commitment"])
+        json!([
+            "The Opportunity has no lines that take part: nothing will be billed, and nothing will draw down the commitment"
+        ])
     );
 }

@@ -1,13 +1,15 @@
 //! The published document, and whether an answer of the service is one that it declares.
 //!
-//! All tests that ask the service go through one place, which holds every answer against it; so no test can see one that it lacks.
+//! All tests that ask the service go through one place, which holds every answer against it; so no
+//! test can see one that it lacks.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde_json::{Value as Json, json};
 
-static DOCUMENT: LazyLock<Json> = LazyLock::new(|| serde_yaml_ng::from_str(include_str!("../../openapi.yaml")).unwrap());
+static DOCUMENT: LazyLock<Json> =
+    LazyLock::new(|| serde_yaml_ng::from_str(include_str!("../../openapi.yaml")).unwrap());
 
 pub(crate) fn document() -> &'static Json {
     &DOCUMENT
@@ -33,7 +35,11 @@ pub(crate) fn check_answer_and_note(answer: &Answer<'_>, seen: &mut BTreeSet<Str
     let Answer { method, path, status, content_type, body } = answer;
     let place = format!("{method} {path} {status}");
     if *path == "/openapi.yaml" && *status == 200 {
-        return assert_eq!((*content_type, *body), ("application/yaml", include_str!("../../openapi.yaml")), "the document itself");
+        return assert_eq!(
+            (*content_type, *body),
+            ("application/yaml", include_str!("../../openapi.yaml")),
+            "the document itself"
+        );
     }
     if *method == "HEAD" {
         return assert!(body.is_empty(), "{place}: {body}");
@@ -48,12 +54,16 @@ pub(crate) fn check_answer_and_note(answer: &Answer<'_>, seen: &mut BTreeSet<Str
         }
     };
     let schema = &followed(response)["content"]["application/json"]["schema"];
-    let mut value: Json = serde_json::from_str(body).unwrap_or_else(|_| panic!("{place} is not JSON: {body:?}"));
+    let mut value: Json =
+        serde_json::from_str(body).unwrap_or_else(|_| panic!("{place} is not JSON: {body:?}"));
     if *content_type == "application/problem+json" {
         // The form of RFC 9457 is for who asks for it; it has these beside the declared ones.
         let object = value.as_object_mut().unwrap();
         for name in ["type", "title", "detail"] {
-            assert!(object.remove(name).is_some_and(|value| value.is_string()), "{place} lacks {name}: {body}");
+            assert!(
+                object.remove(name).is_some_and(|value| value.is_string()),
+                "{place} lacks {name}: {body}"
+            );
         }
     } else {
         assert_eq!(*content_type, "application/json", "{place}");
@@ -69,23 +79,33 @@ fn operation(method: &str, path: &str) -> Option<&'static Json> {
     let segments: Vec<&str> = path.split('/').collect();
     let is_it = |template: &&String| {
         let names: Vec<&str> = template.split('/').collect();
-        names.len() == segments.len() && names.iter().zip(&segments).all(|(name, segment)| name.starts_with('{') || name == segment)
+        names.len() == segments.len()
+            && names
+                .iter()
+                .zip(&segments)
+                .all(|(name, segment)| name.starts_with('{') || name == segment)
     };
     let paths = document()["paths"].as_object().unwrap();
-    let template = paths.keys().filter(is_it).min_by_key(|template| template.matches('{').count())?;
+    let template =
+        paths.keys().filter(is_it).min_by_key(|template| template.matches('{').count())?;
     paths[template].get(method.to_ascii_lowercase())
 }
 
 fn followed(value: &Json) -> &Json {
     match value.get("$ref").and_then(Json::as_str) {
-        Some(reference) => document().pointer(reference.strip_prefix('#').unwrap()).unwrap_or_else(|| panic!("{reference} is not there")),
+        Some(reference) => document()
+            .pointer(reference.strip_prefix('#').unwrap())
+            .unwrap_or_else(|| panic!("{reference} is not there")),
         None => value,
     }
 }
 
-/// Fails if `value` has a property that the schema does not declare, lacks a required one, or has another type.
+/// Fails if `value` has a property that the schema does not declare, lacks a required one, or has
+/// another type.
 fn check(schema: &Json, value: &Json, place: &str, seen: &mut BTreeSet<String>) {
-    if let Some(name) = schema.get("$ref").and_then(Json::as_str).and_then(|path| path.rsplit('/').next()) {
+    if let Some(name) =
+        schema.get("$ref").and_then(Json::as_str).and_then(|path| path.rsplit('/').next())
+    {
         return check(followed(schema), value, name, seen);
     }
     match schema["type"].as_str().unwrap_or_else(|| panic!("{place} has no type")) {
@@ -95,14 +115,20 @@ fn check(schema: &Json, value: &Json, place: &str, seen: &mut BTreeSet<String>) 
             }
         }
         "object" => {
-            let object = value.as_object().unwrap_or_else(|| panic!("{place} is no object: {value}"));
+            let object =
+                value.as_object().unwrap_or_else(|| panic!("{place} is no object: {value}"));
             for (name, value) in object {
-                let property = schema["properties"].get(name).unwrap_or_else(|| panic!("{place}.{name} is not declared"));
+                let property = schema["properties"]
+                    .get(name)
+                    .unwrap_or_else(|| panic!("{place}.{name} is not declared"));
                 seen.insert(format!("{place}.{name}"));
                 check(property, value, &format!("{place}.{name}"), seen);
             }
             for name in schema["required"].as_array().into_iter().flatten() {
-                assert!(object.contains_key(name.as_str().unwrap()), "{place} lacks {name}: {value}");
+                assert!(
+                    object.contains_key(name.as_str().unwrap()),
+                    "{place} lacks {name}: {value}"
+                );
             }
         }
         "string" => {
@@ -126,7 +152,10 @@ fn an_answer_that_is_not_declared_is_found() {
     let fault = r#"{"success": false, "syncStatus": "Failed", "message": "", "errorCode": "X", "status": 404, "requestId": "x"}"#;
     let asked = |method, path, status, content_type, body: &str| {
         let body = body.to_owned();
-        std::panic::catch_unwind(move || check_answer(&Answer { method, path, status, content_type, body: &body })).is_ok()
+        std::panic::catch_unwind(move || {
+            check_answer(&Answer { method, path, status, content_type, body: &body })
+        })
+        .is_ok()
     };
     let json = "application/json";
     assert!(asked("POST", "/sync-to-m3ter/abc", 200, json, result));
@@ -140,10 +169,31 @@ fn an_answer_that_is_not_declared_is_found() {
         ("GET", "/nothing", 404, "text/plain", fault.to_owned()),
         ("GET", "/nothing", 404, "application/problem+json", fault.to_owned()),
         ("GET", "/nothing", 404, json, fault.replace("requestId", "requestID")),
-        ("POST", "/sync-to-m3ter/abc", 200, json, result.replace("\"warnings\": []", "\"warnings\": [1]")),
-        ("POST", "/sync-to-m3ter/abc", 200, json, result.replace('}', ", \"nextTryAt\": \"soon\"}")),
-        ("POST", "/sync-to-m3ter/abc", 200, json, result.replace("\"message\": \"\"", "\"message\": null")),
+        (
+            "POST",
+            "/sync-to-m3ter/abc",
+            200,
+            json,
+            result.replace("\"warnings\": []", "\"warnings\": [1]"),
+        ),
+        (
+            "POST",
+            "/sync-to-m3ter/abc",
+            200,
+            json,
+            result.replace('}', ", \"nextTryAt\": \"soon\"}"),
+        ),
+        (
+            "POST",
+            "/sync-to-m3ter/abc",
+            200,
+            json,
+            result.replace("\"message\": \"\"", "\"message\": null"),
+        ),
     ] {
-        assert!(!asked(method, path, status, content_type, &body), "{method} {path} {status} {content_type} {body}");
+        assert!(
+            !asked(method, path, status, content_type, &body),
+            "{method} {path} {status} {content_type} {body}"
+        );
     }
 }

@@ -9,7 +9,12 @@ use crate::support::*;
 /// The report, without the ids that m3ter made up.
 fn shown(result: &Json) -> String {
     let mut result = serde_json::from_value::<SyncResult>(result.clone()).unwrap();
-    assert!(result.plan_hash.take().is_some_and(|plan| report(&result).lines().all(|line| !line.contains(&plan))));
+    assert!(
+        result
+            .plan_hash
+            .take()
+            .is_some_and(|plan| report(&result).lines().all(|line| !line.contains(&plan)))
+    );
     let text = report(&result);
     let mut parts = text.split("(m3ter ");
     let first = parts.next().unwrap().to_owned();
@@ -115,7 +120,11 @@ async fn the_changes_of_an_object_are_there_as_json() {
 async fn a_changed_deal_shows_old_and_new() {
     let world = world().await;
     world.sync(DEAL).await;
-    world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": 15000.0, "End_Date__c": "2026-06-30"}));
+    world.org.vendor().update(
+        "Opportunity",
+        DEAL,
+        &json!({"M3ter_Commitment_Amount__c": 15000.0, "End_Date__c": "2026-06-30"}),
+    );
     world.org.vendor().update("OpportunityLineItem", LINE, &json!({"UnitPrice": 0.06}));
     let result = world.dry_run(DEAL).await;
     insta::assert_snapshot!(shown(&result), @r#"
@@ -145,7 +154,10 @@ async fn a_changed_deal_shows_old_and_new() {
     Dry run: 4 to update, 2 unchanged; nothing was written.
     To look at: DATE_IN_PAST, PRICE_CHANGED_IN_PLACE.
     "#);
-    assert!(world.m3ter_writes().iter().all(|write| write.method == "POST"), "the sync created, the dry run wrote nothing");
+    assert!(
+        world.m3ter_writes().iter().all(|write| write.method == "POST"),
+        "the sync created, the dry run wrote nothing"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,24 +166,51 @@ async fn an_overlap_ahead_is_told_with_whose_it_is() {
     let foreseen = world.dry_run(SECOND_SAMPLE).await;
     let account_plan = object_result(&foreseen, "AccountPlan");
     insta::assert_snapshot!(account_plan["message"].as_str().unwrap(), @"Would fail: AccountPlan would overlap with AccountPlan 544ecdae-54a5-4654-b0fb-b503a7ed58b2 for the same product 21e063b6-2350-4add-a028-3e6ad5b233ed");
-    assert_eq!((&foreseen["syncStatus"], &foreseen["success"]), (&json!("Partial Success"), &json!(false)), "{foreseen:#}");
+    assert_eq!(
+        (&foreseen["syncStatus"], &foreseen["success"]),
+        (&json!("Partial Success"), &json!(false)),
+        "{foreseen:#}"
+    );
     // Among which Commitments m3ter refuses it does not say.
     let commitment = object_result(&foreseen, "Commitment");
-    assert_eq!((&commitment["success"], &commitment["action"]), (&json!(true), &json!("created")), "{commitment:#}");
+    assert_eq!(
+        (&commitment["success"], &commitment["action"]),
+        (&json!(true), &json!("created")),
+        "{commitment:#}"
+    );
     assert_eq!(
         commitment["warnings"].as_array().unwrap().last().unwrap(),
         "The Commitment 293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e, not made by a sync of this service, runs until 2027-01-01: m3ter may refuse this one"
     );
-    assert_eq!(foreseen["attention"].as_array().unwrap().iter().filter(|code| **code == "OVERLAP_FORESEEN").count(), 1, "{foreseen:#}");
+    assert_eq!(
+        foreseen["attention"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|code| **code == "OVERLAP_FORESEEN")
+            .count(),
+        1,
+        "{foreseen:#}"
+    );
     let shown = shown(&foreseen);
-    assert!(shown.contains("would fail") && shown.contains("1 would fail; nothing was written"), "{shown}");
+    assert!(
+        shown.contains("would fail") && shown.contains("1 would fail; nothing was written"),
+        "{shown}"
+    );
     assert!(shown.contains("Would fail: AccountPlan would overlap"), "{shown}");
     // And so it is.
     let result = world.sync(SECOND_SAMPLE).await;
     let refused = object_result(&result, "AccountPlan");
-    assert_eq!((&refused["findingCode"], &refused["remedy"]), (&account_plan["findingCode"], &account_plan["remedy"]), "{refused:#}");
+    assert_eq!(
+        (&refused["findingCode"], &refused["remedy"]),
+        (&account_plan["findingCode"], &account_plan["remedy"]),
+        "{refused:#}"
+    );
     assert_eq!(refused["findingCode"], "ACCOUNT_PLAN_OVERLAP");
-    assert_eq!(format!("Would fail: {}", refused["message"].as_str().unwrap()), account_plan["message"].as_str().unwrap());
+    assert_eq!(
+        format!("Would fail: {}", refused["message"].as_str().unwrap()),
+        account_plan["message"].as_str().unwrap()
+    );
     assert_eq!(object_result(&result, "Commitment")["findingCode"], "COMMITMENT_OVERLAP");
     let remedy = object_result(&result, "Commitment")["remedy"].as_str().unwrap();
     assert!(remedy.contains("`Opportunity.CloseDate` (`startDate` 2026-02-01)"), "{remedy}");
@@ -179,7 +218,10 @@ async fn an_overlap_ahead_is_told_with_whose_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_overlap_that_the_mapping_resolves_is_foretold_too() {
-    let replace = ("[account_plan]\nrows = \"lines\"\noverlap = \"report\"", "[account_plan]\nrows = \"lines\"\noverlap = \"replace_any\"");
+    let replace = (
+        "[account_plan]\nrows = \"lines\"\noverlap = \"report\"",
+        "[account_plan]\nrows = \"lines\"\noverlap = \"replace_any\"",
+    );
     let world = World::with_mapping(Some(&[replace])).await;
     let result = world.dry_run(SECOND_SAMPLE).await;
     let warnings = object_result(&result, "AccountPlan")["warnings"].to_string();
@@ -190,7 +232,11 @@ async fn an_overlap_that_the_mapping_resolves_is_foretold_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commitment_that_nothing_draws_down_and_an_end_that_has_passed_are_told() {
     let world = world().await;
-    world.org.vendor().update("OpportunityLineItem", LINE, &json!({"M3ter_Skip_Account_Plan__c": true}));
+    world.org.vendor().update(
+        "OpportunityLineItem",
+        LINE,
+        &json!({"M3ter_Skip_Account_Plan__c": true}),
+    );
     let drawn = object_result(&world.dry_run(DEAL).await, "Commitment")["warnings"].to_string();
     assert!(drawn.contains("No AccountPlan of this sync draws the Commitment down"), "{drawn}");
     world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2026-01-31"}));
@@ -213,5 +259,8 @@ async fn a_refusal_names_the_salesforce_field_that_m3ter_s_words_are_about() {
     let result = world.sync(DEAL).await;
     let account = object_result(&result, "Account");
     assert_eq!(account["findingCode"], "REFUSED_BY_M3TER");
-    assert_eq!(account["remedy"], "Correct `Account.M3ter_Billing_Email__c` (`emailAddress`), then sync again");
+    assert_eq!(
+        account["remedy"],
+        "Correct `Account.M3ter_Billing_Email__c` (`emailAddress`), then sync again"
+    );
 }

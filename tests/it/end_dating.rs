@@ -1,4 +1,5 @@
-//! Ending what bills, through the front door: what ends, what is spared, and what is said about each.
+//! Ending what bills, through the front door: what ends, what is spared, and what is said about
+//! each.
 
 use serde_json::{Map, Value as Json, json};
 use sync_to_m3ter_sandbox::control::FaultKind;
@@ -6,7 +7,8 @@ use sync_to_m3ter_sandbox::control::FaultKind;
 use crate::support::*;
 
 const MID_YEAR: &str = "2026-07-01";
-const ALL_ENTITIES: [&str; 5] = ["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"];
+const ALL_ENTITIES: [&str; 5] =
+    ["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"];
 /// Globex in Salesforce, in m3ter, and what m3ter has for it that no sync made.
 const GLOBEX: &str = "001S900000RzsIVIAZ";
 const GLOBEX_IN_M3TER: &str = "d82738f3-d1d7-4a13-94a2-757658d64948";
@@ -14,7 +16,9 @@ const LEGACY_ACCOUNT_PLAN: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
 
 impl World {
     pub(crate) async fn end_date(&self, query: &str, request: &Json) -> Json {
-        let (status, mut body) = self.post(&format!("/end-date-billing-entities{query}"), &json!([request]).to_string()).await;
+        let (status, mut body) = self
+            .post(&format!("/end-date-billing-entities{query}"), &json!([request]).to_string())
+            .await;
         assert_eq!(status, 200, "{body}");
         assert_eq!(body.as_array().map(Vec::len), Some(1), "{body}");
         body[0].take()
@@ -29,7 +33,10 @@ fn request(id: &str, entities: &[&str]) -> Json {
 fn ended(result: &Json) -> Vec<(String, String, String)> {
     let text = |object: &Json, field: &str| object[field].as_str().unwrap_or_default().to_owned();
     let results = result["objectResults"].as_array().unwrap();
-    results.iter().map(|object| (text(object, "objectName"), text(object, "action"), text(object, "m3terId"))).collect()
+    results
+        .iter()
+        .map(|object| (text(object, "objectName"), text(object, "action"), text(object, "m3terId")))
+        .collect()
 }
 
 fn names(result: &Json) -> Vec<String> {
@@ -47,23 +54,36 @@ async fn everything_of_a_synced_deal_ends() {
     world.organization.clear_requests();
     let result = world.end_date("", &request(DEAL, &ALL_ENTITIES)).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-    assert_eq!(names(&result), ["Contract updated", "Commitment updated", "Pricing updated", "AccountPlan updated"]);
+    assert_eq!(
+        names(&result),
+        ["Contract updated", "Commitment updated", "Pricing updated", "AccountPlan updated"]
+    );
     let contract = world.object("contracts", "code", DEAL);
     let account_plan = world.object("accountplans", "code", LINE);
     assert_eq!((end_of(&contract), contract["version"].to_string().as_str()), (MID_YEAR, "2"));
     assert_eq!(end_of(&account_plan), "2026-07-01T00:00:00Z");
-    assert_eq!(end_of(&world.object("commitments", "contractId", contract["id"].as_str().unwrap())), MID_YEAR);
+    assert_eq!(
+        end_of(&world.object("commitments", "contractId", contract["id"].as_str().unwrap())),
+        MID_YEAR
+    );
     assert_eq!(end_of(&world.object("pricings", "code", LINE)), "2026-07-01T00:00:00Z");
     // The rows that the objects came from, m3ter's ids, and one write for all of it.
     let first = object_result(&result, "Contract");
     assert_eq!((&first["salesforceId"], &first["m3terId"]), (&json!(DEAL), &contract["id"]));
     assert_eq!(object_result(&result, "AccountPlan")["salesforceId"], LINE);
     let writes: Vec<String> = world.m3ter_writes().into_iter().map(|write| write.path).collect();
-    assert_eq!(writes, [format!("/contracts/{}/enddatebillingentities", contract["id"].as_str().unwrap())]);
+    assert_eq!(
+        writes,
+        [format!("/contracts/{}/enddatebillingentities", contract["id"].as_str().unwrap())]
+    );
     // Asked for again, there is nothing left to do, and nothing is written.
     world.organization.clear_requests();
     let again = world.end_date("", &request(DEAL, &ALL_ENTITIES)).await;
-    assert_eq!((again["syncStatus"].as_str(), names(&again).len()), (Some("Completed"), 0), "{again:#}");
+    assert_eq!(
+        (again["syncStatus"].as_str(), names(&again).len()),
+        (Some("Completed"), 0),
+        "{again:#}"
+    );
     assert!(again["warnings"][1].as_str().unwrap().starts_with("Nothing runs beyond"), "{again:#}");
     assert!(world.m3ter_writes().is_empty());
 }
@@ -85,7 +105,10 @@ async fn a_dry_run_says_what_would_end_and_writes_nothing() {
     world.organization.clear_requests();
     let result = world.end_date("?dryRun=true", &request(DEAL, &ALL_ENTITIES)).await;
     assert_eq!((&result["dryRun"], &result["syncStatus"]), (&json!(true), &json!("Completed")));
-    assert_eq!(names(&result), ["Contract updated", "Commitment updated", "Pricing updated", "AccountPlan updated"]);
+    assert_eq!(
+        names(&result),
+        ["Contract updated", "Commitment updated", "Pricing updated", "AccountPlan updated"]
+    );
     let contract = object_result(&result, "Contract");
     assert_eq!(contract["message"], "Would be ended: endDate 2027-01-01 → 2026-07-01");
     let change = json!({"field": "endDate", "oldValue": "2027-01-01", "newValue": "2026-07-01", "source": "`endDate` of the request"});
@@ -104,11 +127,26 @@ async fn what_m3ter_cannot_end_is_a_failed_object() {
     assert_eq!(names(&result), ["Contract failed", "AccountPlan failed"]);
     let contract = object_result(&result, "Contract");
     assert_eq!(contract["findingCode"], "END_DATE_FAILED");
-    assert!(contract["message"].as_str().unwrap().contains("could not be end-dated"), "{contract:#}");
-    assert!(contract["remedy"].as_str().unwrap().starts_with("It begins 2026-01-01, not before the end"), "{contract:#}");
+    assert!(
+        contract["message"].as_str().unwrap().contains("could not be end-dated"),
+        "{contract:#}"
+    );
+    assert!(
+        contract["remedy"]
+            .as_str()
+            .unwrap()
+            .starts_with("It begins 2026-01-01, not before the end"),
+        "{contract:#}"
+    );
     assert!(result["warnings"][0].as_str().unwrap().contains("lies in the past"), "{result:#}");
     let foreseen = world.end_date("?dryRun=true", &request).await;
-    assert!(object_result(&foreseen, "Contract")["warnings"][0].as_str().unwrap().contains("It begins 2026-01-01"), "{foreseen:#}");
+    assert!(
+        object_result(&foreseen, "Contract")["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("It begins 2026-01-01"),
+        "{foreseen:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +159,9 @@ async fn an_account_ends_with_all_it_has_also_what_no_sync_made() {
     assert!(ids.contains(&LEGACY_ACCOUNT_PLAN.to_owned()), "{result:#}");
     assert!(names(&result).contains(&"CounterPricing updated".to_owned()), "{result:#}");
     for kind in ["contracts", "commitments", "accountplans"] {
-        for object in world.objects(kind).iter().filter(|object| object["accountId"] == GLOBEX_IN_M3TER) {
+        for object in
+            world.objects(kind).iter().filter(|object| object["accountId"] == GLOBEX_IN_M3TER)
+        {
             assert!(end_of(object).starts_with(MID_YEAR), "{kind}: {object:?}");
         }
     }
@@ -167,17 +207,28 @@ async fn what_another_contract_of_the_account_has_is_spared_whatever_m3ter_s_cal
         let world = World::new().await;
         world.sync(SECOND_SAMPLE).await;
         world.organization.vendor().change_rules(&json!({"contractEndDate": scope})).unwrap();
-        let other =
-            json!({"accountId": GLOBEX_IN_M3TER, "name": "Other", "code": "OTHER", "startDate": "2028-01-01", "endDate": "2029-01-01"});
+        let other = json!({"accountId": GLOBEX_IN_M3TER, "name": "Other", "code": "OTHER", "startDate": "2028-01-01", "endDate": "2029-01-01"});
         let other = world.organization.vendor().request("POST", "/contracts", &other).unwrap();
         let commitment = json!({"accountId": GLOBEX_IN_M3TER, "contractId": other["id"], "startDate": "2026-01-01", "endDate": "2029-01-01", "currency": "USD", "amount": 1});
-        let commitment = world.organization.vendor().request("POST", "/commitments", &commitment).unwrap();
+        let commitment =
+            world.organization.vendor().request("POST", "/commitments", &commitment).unwrap();
         let result = world.end_date("", &request(SECOND_SAMPLE, &ALL_ENTITIES)).await;
         assert_eq!(result["syncStatus"], "Completed", "{scope}: {result:#}");
         let ids: Vec<String> = ended(&result).into_iter().map(|(_, _, id)| id).collect();
-        assert!(!ids.iter().any(|id| commitment["id"] == id.as_str() || id == LEGACY_ACCOUNT_PLAN), "{scope}: {result:#}");
-        assert_eq!(end_of(&world.object("commitments", "id", commitment["id"].as_str().unwrap())), "2029-01-01", "{scope}");
-        assert_eq!(end_of(&world.object("accountplans", "id", LEGACY_ACCOUNT_PLAN)), "2027-01-01T00:00:00.000Z", "{scope}");
+        assert!(
+            !ids.iter().any(|id| commitment["id"] == id.as_str() || id == LEGACY_ACCOUNT_PLAN),
+            "{scope}: {result:#}"
+        );
+        assert_eq!(
+            end_of(&world.object("commitments", "id", commitment["id"].as_str().unwrap())),
+            "2029-01-01",
+            "{scope}"
+        );
+        assert_eq!(
+            end_of(&world.object("accountplans", "id", LEGACY_ACCOUNT_PLAN)),
+            "2027-01-01T00:00:00.000Z",
+            "{scope}"
+        );
         assert_eq!(end_of(&world.object("contracts", "code", SECOND_SAMPLE)), MID_YEAR, "{scope}");
     }
 }
@@ -186,10 +237,17 @@ async fn what_another_contract_of_the_account_has_is_spared_whatever_m3ter_s_cal
 async fn a_lost_answer_is_settled_by_looking() {
     let world = World::new().await;
     world.sync(DEAL).await;
-    let path = format!("/contracts/{}/enddatebillingentities", world.object("contracts", "code", DEAL)["id"].as_str().unwrap());
+    let path = format!(
+        "/contracts/{}/enddatebillingentities",
+        world.object("contracts", "code", DEAL)["id"].as_str().unwrap()
+    );
     world.fault("PUT", &path, FaultKind::DropBeforeEffect);
     let result = world.end_date("", &request(DEAL, &["CONTRACT", "ACCOUNTPLAN"])).await;
-    assert_eq!((&result["syncStatus"], &result["errorCode"]), (&json!("Failed"), &json!("M3TER_UNAVAILABLE")), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], &result["errorCode"]),
+        (&json!("Failed"), &json!("M3TER_UNAVAILABLE")),
+        "{result:#}"
+    );
     assert_eq!(result["retryable"], true);
     assert_eq!(names(&result), ["Contract failed", "AccountPlan failed"]);
     world.fault("PUT", &path, FaultKind::DropAfterEffect);
@@ -203,10 +261,18 @@ async fn a_lost_answer_is_settled_by_looking() {
 async fn a_deal_that_joins_a_contract_does_not_end_it() {
     let world = World::new().await;
     world.sync(DEAL).await;
-    world.org.vendor().update("Opportunity", FIVE_LINES, &json!({"M3ter_Contract_Code__c": DEAL, "AccountId": ACCOUNT}));
+    world.org.vendor().update(
+        "Opportunity",
+        FIVE_LINES,
+        &json!({"M3ter_Contract_Code__c": DEAL, "AccountId": ACCOUNT}),
+    );
     world.sync(FIVE_LINES).await;
     let result = world.end_date("", &request(FIVE_LINES, &["CONTRACT"])).await;
-    assert_eq!((&result["syncStatus"], &result["errorCode"]), (&json!("Failed"), &json!("OWNED_BY_ANOTHER_RECORD")), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], &result["errorCode"]),
+        (&json!("Failed"), &json!("OWNED_BY_ANOTHER_RECORD")),
+        "{result:#}"
+    );
     assert!(result["message"].as_str().unwrap().contains(DEAL), "{result:#}");
     assert_eq!(end_of(&world.object("contracts", "code", DEAL)), "2027-01-01");
 }
@@ -235,16 +301,27 @@ async fn each_bad_input_has_its_own_code_and_reaches_nobody() {
         (with("applyToChildren", json!(true)), "APPLY_TO_CHILDREN_WITHOUT_ACCOUNT"),
     ] {
         let result = world.end_date("", &request).await;
-        assert_eq!((&result["syncStatus"], &result["errorCode"]), (&json!("Failed"), &json!(code)), "{request}: {result:#}");
+        assert_eq!(
+            (&result["syncStatus"], &result["errorCode"]),
+            (&json!("Failed"), &json!(code)),
+            "{request}: {result:#}"
+        );
     }
     assert!(world.organization.requests().is_empty(), "{:?}", world.organization.requests());
     let (status, results) = world.post("/end-date-billing-entities", "[]").await;
     assert_eq!((status, &results[0]["errorCode"]), (200, &json!("EMPTY_REQUEST")));
-    let (status, results) = world.post("/end-date-billing-entities", &json!([good(), good()]).to_string()).await;
-    assert_eq!((status, results.as_array().map(Vec::len), &results[1]["errorCode"]), (200, Some(2), &json!("MULTIPLE_REQUESTS")));
-    let (status, fault) = world.post("/end-date-billing-entities", &json!([with("endDatum", json!("x"))]).to_string()).await;
+    let (status, results) =
+        world.post("/end-date-billing-entities", &json!([good(), good()]).to_string()).await;
+    assert_eq!(
+        (status, results.as_array().map(Vec::len), &results[1]["errorCode"]),
+        (200, Some(2), &json!("MULTIPLE_REQUESTS"))
+    );
+    let (status, fault) = world
+        .post("/end-date-billing-entities", &json!([with("endDatum", json!("x"))]).to_string())
+        .await;
     assert_eq!((status, &fault["errorCode"]), (400, &json!("INVALID_BODY")));
-    let (status, _) = world.post("/end-date-billing-entities?dryrun=true", &json!([good()]).to_string()).await;
+    let (status, _) =
+        world.post("/end-date-billing-entities?dryrun=true", &json!([good()]).to_string()).await;
     assert_eq!(status, 400);
 }
 
@@ -258,7 +335,11 @@ async fn a_record_that_was_never_synced_is_said_to_be_so() {
         ("00QS90000000001MAA", "UNSUPPORTED_OBJECT"),
     ] {
         let result = world.end_date("", &request(id, &["CONTRACT"])).await;
-        assert_eq!((&result["syncStatus"], &result["errorCode"]), (&json!("Failed"), &json!(code)), "{id}: {result:#}");
+        assert_eq!(
+            (&result["syncStatus"], &result["errorCode"]),
+            (&json!("Failed"), &json!(code)),
+            "{id}: {result:#}"
+        );
     }
     assert!(world.m3ter_writes().is_empty());
 }

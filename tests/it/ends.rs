@@ -1,4 +1,5 @@
-//! An end that end dating made stays an end: what a sync does afterwards, whatever happened in between.
+//! An end that end dating made stays an end: what a sync does afterwards, whatever happened in
+//! between.
 
 use std::time::Duration;
 
@@ -35,7 +36,10 @@ impl World {
         let contract = self.object("contracts", "code", DEAL);
         let id = contract["id"].as_str().unwrap();
         let day = |object: &serde_json::Map<String, Json>| {
-            object.get("endDate").and_then(Json::as_str).map_or_else(|| "never".to_owned(), |end| end[..10].to_owned())
+            object
+                .get("endDate")
+                .and_then(Json::as_str)
+                .map_or_else(|| "never".to_owned(), |end| end[..10].to_owned())
         };
         [
             day(&contract),
@@ -78,7 +82,11 @@ async fn each_has_its_right_end_whatever_happened_in_between() {
         (Then::Amended, ENDED, vec!["DATE_IN_PAST", "ENDED"]),
         (Then::Renamed, ENDED, vec!["ENDED"]),
         (Then::Extended, ["2027-07-01", "2027-07-01", "never", "2027-07-01"], vec!["REOPENED"]),
-        (Then::ShortenedBeforeTheEnd, ["2026-04-01", "2026-04-01", END, "2026-04-01"], vec!["DATE_IN_PAST"]),
+        (
+            Then::ShortenedBeforeTheEnd,
+            ["2026-04-01", "2026-04-01", END, "2026-04-01"],
+            vec!["DATE_IN_PAST"],
+        ),
         (Then::ShortenedBeyondTheEnd, ENDED, vec!["ENDED"]),
         // Whoever moved the end in m3ter has taken it back.
         (Then::MovedInM3ter, ["2027-01-01", END, END, END], vec!["ENDED"]),
@@ -93,7 +101,12 @@ async fn each_has_its_right_end_whatever_happened_in_between() {
             Then::Nothing => {}
             Then::SyncedTwice => drop(world.sync(DEAL).await),
             Then::Replayed => {
-                let (status, replay) = world.post(&format!("/sync-runs/{}/replay", first["syncRunId"].as_str().unwrap()), "").await;
+                let (status, replay) = world
+                    .post(
+                        &format!("/sync-runs/{}/replay", first["syncRunId"].as_str().unwrap()),
+                        "",
+                    )
+                    .await;
                 assert_eq!(status, 202, "{replay:#}");
             }
             Then::Amended => {
@@ -120,7 +133,11 @@ async fn each_has_its_right_end_whatever_happened_in_between() {
         let foretold = world.dry_run(DEAL).await;
         let result = world.sync(DEAL).await;
         assert_eq!(world.ends(), ends, "{then:?}: {result:#}");
-        assert_eq!((&result["syncStatus"], &result["success"]), (&json!("Completed"), &json!(true)), "{then:?}: {result:#}");
+        assert_eq!(
+            (&result["syncStatus"], &result["success"]),
+            (&json!("Completed"), &json!(true)),
+            "{then:?}: {result:#}"
+        );
         assert_eq!(attention(&result), codes, "{then:?}: {result:#}");
         assert_eq!(attention(&foretold), codes, "{then:?}: {foretold:#}");
         assert_eq!(actions(&foretold), actions(&result), "{then:?}");
@@ -143,9 +160,18 @@ async fn what_stays_ended_is_told_with_what_salesforce_says() {
     let world = World::synced_and_ended().await;
     let result = world.sync(DEAL).await;
     let contract = object_result(&result, "Contract");
-    assert_eq!((&contract["success"], &contract["action"]), (&json!(true), &json!("unchanged")), "{contract:#}");
+    assert_eq!(
+        (&contract["success"], &contract["action"]),
+        (&json!(true), &json!("unchanged")),
+        "{contract:#}"
+    );
     let told = contract["warnings"][0].as_str().unwrap();
-    for part in ["was ended at 2026-07-01", "`Opportunity.End_Date__c` says 2027-01-01", "no later than it said then (2027-01-01)", DEAL] {
+    for part in [
+        "was ended at 2026-07-01",
+        "`Opportunity.End_Date__c` says 2027-01-01",
+        "no later than it said then (2027-01-01)",
+        DEAL,
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     world.change_deal(&json!({"End_Date__c": "2027-06-30"}));
@@ -183,7 +209,11 @@ async fn billing_ends_also_while_salesforce_cannot_be_read() {
     // The end that the last sync brought stands for what was said.
     world.change_deal(&json!({"End_Date__c": "2027-06-30"}));
     let result = world.sync(DEAL).await;
-    assert_eq!((attention(&result), world.ends()[0].as_str()), (vec!["REOPENED"], "2027-07-01"), "{result:#}");
+    assert_eq!(
+        (attention(&result), world.ends()[0].as_str()),
+        (vec!["REOPENED"], "2027-07-01"),
+        "{result:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +244,8 @@ async fn only_what_was_ended_stays_ended() {
 async fn an_end_that_m3ter_refused_is_not_remembered() {
     let world = World::new().await;
     world.sync(DEAL).await;
-    let order = json!({"parentRecordId": DEAL, "endDate": "2025-06-01", "billingEntities": EVERYTHING});
+    let order =
+        json!({"parentRecordId": DEAL, "endDate": "2025-06-01", "billingEntities": EVERYTHING});
     assert_eq!(world.end_date("", &order).await["syncStatus"], "Partial Success");
     assert_all(&world.sync(DEAL).await, "unchanged");
     // Somebody ends the Contract in m3ter, before that: it does not count.
@@ -228,13 +259,19 @@ async fn an_end_that_m3ter_refused_is_not_remembered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_tried_again_after_the_end_leaves_it() {
-    let world = World::with_config(|config| config.runs.retry_after = vec![Duration::from_millis(1_500)]).await;
+    let world =
+        World::with_config(|config| config.runs.retry_after = vec![Duration::from_millis(1_500)])
+            .await;
     world.sync(DEAL).await;
     world.change_deal(&json!({"Name": "Renamed"}));
     let away = FaultKind::Status { status: 503, retry_after: None, message: None };
     world.organization.add_fault(Fault::new("PUT", "/contracts/*", away).times(100));
     let failed = world.sync(DEAL).await;
-    assert_eq!((&failed["syncStatus"], &failed["retryable"]), (&json!("Failed"), &json!(true)), "{failed:#}");
+    assert_eq!(
+        (&failed["syncStatus"], &failed["retryable"]),
+        (&json!("Failed"), &json!(true)),
+        "{failed:#}"
+    );
     world.organization.clear_faults();
     world.ended(DEAL, &EVERYTHING).await;
     let path = format!("/sync-runs/{}", failed["syncRunId"].as_str().unwrap());
@@ -245,7 +282,11 @@ async fn a_run_that_is_tried_again_after_the_end_leaves_it() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    assert_eq!((&run["syncStatus"], &run["attention"]), (&json!("Completed"), &json!(["ENDED"])), "{run:#}");
+    assert_eq!(
+        (&run["syncStatus"], &run["attention"]),
+        (&json!("Completed"), &json!(["ENDED"])),
+        "{run:#}"
+    );
     assert_eq!(world.ends(), [END; 4]);
 }
 
@@ -253,13 +294,16 @@ async fn a_run_that_is_tried_again_after_the_end_leaves_it() {
 async fn a_line_that_is_added_to_what_has_ended_ends_with_it() {
     let world = World::synced_and_ended().await;
     let line = |start: &Json| {
-        let line =
-            json!({"OpportunityId": DEAL, "PricebookEntryId": "01uS90000000002IAA", "Quantity": 1, "UnitPrice": 0.5, "ServiceDate": start});
+        let line = json!({"OpportunityId": DEAL, "PricebookEntryId": "01uS90000000002IAA", "Quantity": 1, "UnitPrice": 0.5, "ServiceDate": start});
         world.org.vendor().insert("OpportunityLineItem", &line)
     };
     let added = line(&json!(null));
     let result = world.sync(DEAL).await;
-    assert_eq!((&result["syncStatus"], attention(&result)), (&json!("Completed"), vec!["DATE_IN_PAST", "ENDED"]), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], attention(&result)),
+        (&json!("Completed"), vec!["DATE_IN_PAST", "ENDED"]),
+        "{result:#}"
+    );
     assert_eq!(world.object("accountplans", "code", &added)["endDate"], "2026-07-01T00:00:00Z");
     // It is no other for the next sync, and goes on with the Contract.
     world.organization.clear_requests();

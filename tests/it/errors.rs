@@ -17,7 +17,9 @@ fn code(text: &str) -> &str {
 
 /// The codes of one section; each has a cause and a remedy.
 fn catalogued(section: &str) -> BTreeSet<String> {
-    let (_, after) = CATALOGUE.split_once(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("there is no section {section}"));
+    let (_, after) = CATALOGUE
+        .split_once(&format!("\n## {section}\n"))
+        .unwrap_or_else(|| panic!("there is no section {section}"));
     let rows = after.split("\n## ").next().unwrap().lines().filter(|line| line.starts_with("| `"));
     let mut codes = BTreeSet::new();
     for row in rows {
@@ -32,7 +34,12 @@ fn catalogued(section: &str) -> BTreeSet<String> {
 fn of_enum(path: &str, name: &str) -> BTreeSet<String> {
     let text = source(path);
     let (_, implementation) = code(&text).split_once(&format!("impl {name} {{")).unwrap();
-    let arms = implementation.split("\n    }\n").next().unwrap().lines().filter_map(|line| line.trim().split_once(" => \""));
+    let arms = implementation
+        .split("\n    }\n")
+        .next()
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.trim().split_once(" => \""));
     arms.map(|(_, text)| text.split('"').next().unwrap().to_owned()).collect()
 }
 
@@ -40,12 +47,16 @@ fn of_enum(path: &str, name: &str) -> BTreeSet<String> {
 fn of_faults() -> BTreeSet<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
     let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let texts = files.map(|path: PathBuf| fs::read_to_string(path).unwrap()).chain([source("src/http.rs")]);
+    let texts =
+        files.map(|path: PathBuf| fs::read_to_string(path).unwrap()).chain([source("src/http.rs")]);
     let mut codes = BTreeSet::new();
     for text in texts {
         for call in code(&text).split("Fault::new(").skip(1) {
             let literal = call.split('"').nth(1).unwrap_or_default();
-            assert!(literal.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'), "a fault's code is no literal: {literal}");
+            assert!(
+                literal.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'),
+                "a fault's code is no literal: {literal}"
+            );
             codes.insert(literal.to_owned());
         }
     }
@@ -64,6 +75,9 @@ fn the_catalogue_has_every_code_and_no_other() {
         let of_page = catalogued(section);
         let missing: Vec<_> = of_code.difference(&of_page).collect();
         let extra: Vec<_> = of_page.difference(&of_code).collect();
-        assert!(missing.is_empty() && extra.is_empty(), "{section}: docs/errors.md lacks {missing:?} and has {extra:?} too many");
+        assert!(
+            missing.is_empty() && extra.is_empty(),
+            "{section}: docs/errors.md lacks {missing:?} and has {extra:?} too many"
+        );
     }
 }

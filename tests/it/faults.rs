@@ -1,4 +1,5 @@
-//! What goes wrong on the way: for each callout each kind of fault, and afterwards each object exists once.
+//! What goes wrong on the way: for each callout each kind of fault, and afterwards each object
+//! exists once.
 
 use serde_json::{Value as Json, json};
 use std::time::Duration;
@@ -18,14 +19,19 @@ const M3TER_CALLOUTS: [(&str, &str); 9] = [
     ("POST", "/pricings"),
     ("POST", "/accountplans"),
 ];
-const SALESFORCE_CALLOUTS: [(&str, &str); 2] = [("GET", "/query"), ("PATCH", "/composite/sobjects")];
+const SALESFORCE_CALLOUTS: [(&str, &str); 2] =
+    [("GET", "/query"), ("PATCH", "/composite/sobjects")];
 
 fn kinds() -> Vec<FaultKind> {
     vec![
         FaultKind::Status { status: 500, retry_after: None, message: None },
         FaultKind::Status { status: 503, retry_after: Some(1), message: None },
         FaultKind::Status { status: 429, retry_after: Some(1), message: None },
-        FaultKind::Status { status: 400, retry_after: None, message: Some("refused for the sake of a test".to_owned()) },
+        FaultKind::Status {
+            status: 400,
+            retry_after: None,
+            message: Some("refused for the sake of a test".to_owned()),
+        },
         FaultKind::Status { status: 403, retry_after: None, message: None },
         FaultKind::Delay { ms: 50 },
         FaultKind::DropBeforeEffect,
@@ -36,7 +42,13 @@ fn kinds() -> Vec<FaultKind> {
 }
 
 /// Syncs a deal with one fault in the way, then without it.
-async fn survives(vendor: &'static str, method: &'static str, path: &'static str, kind: FaultKind, list_lag: Duration) {
+async fn survives(
+    vendor: &'static str,
+    method: &'static str,
+    path: &'static str,
+    kind: FaultKind,
+    list_lag: Duration,
+) {
     let world = World::new().await;
     let case = format!("{vendor} {method} {path} {kind:?} with lists {list_lag:?} behind");
     world.organization.set_list_lag(list_lag);
@@ -47,9 +59,17 @@ async fn survives(vendor: &'static str, method: &'static str, path: &'static str
         world.org.add_fault(fault);
     }
     let first = world.sync(DEAL).await;
-    assert!(["Completed", "Partial Success", "Failed"].contains(&first["syncStatus"].as_str().unwrap()), "{case}: {first:#}");
-    let met = |requests: Vec<sync_to_m3ter_sandbox::control::LoggedRequest>| requests.iter().any(|request| request.fault.is_some());
-    assert!(met(world.organization.requests()) || met(world.org.requests()), "{case}: no request met the fault");
+    assert!(
+        ["Completed", "Partial Success", "Failed"].contains(&first["syncStatus"].as_str().unwrap()),
+        "{case}: {first:#}"
+    );
+    let met = |requests: Vec<sync_to_m3ter_sandbox::control::LoggedRequest>| {
+        requests.iter().any(|request| request.fault.is_some())
+    };
+    assert!(
+        met(world.organization.requests()) || met(world.org.requests()),
+        "{case}: no request met the fault"
+    );
     world.organization.clear_faults();
     world.org.clear_faults();
     world.organization.set_list_lag(Duration::ZERO);
@@ -68,8 +88,15 @@ async fn survives(vendor: &'static str, method: &'static str, path: &'static str
 }
 
 /// Many cases side by side: most of them wait.
-async fn survive_all(vendor: &'static str, callouts: &[(&'static str, &'static str)], list_lag: Duration) {
-    let cases: Vec<_> = callouts.iter().flat_map(|callout| kinds().into_iter().map(move |kind| (*callout, kind))).collect();
+async fn survive_all(
+    vendor: &'static str,
+    callouts: &[(&'static str, &'static str)],
+    list_lag: Duration,
+) {
+    let cases: Vec<_> = callouts
+        .iter()
+        .flat_map(|callout| kinds().into_iter().map(move |kind| (*callout, kind)))
+        .collect();
     let mut running = tokio::task::JoinSet::new();
     for ((method, path), kind) in cases {
         running.spawn(survives(vendor, method, path, kind, list_lag));
@@ -107,7 +134,11 @@ async fn every_fault_of_an_update_is_settled() {
         let first = world.sync(DEAL).await;
         let second = world.sync(DEAL).await;
         assert_eq!(second["syncStatus"], "Completed", "{kind:?}: {first:#}");
-        assert_eq!(world.object("accounts", "code", ACCOUNT)["name"], "Acme Incorporated", "{kind:?}");
+        assert_eq!(
+            world.object("accounts", "code", ACCOUNT)["name"],
+            "Acme Incorporated",
+            "{kind:?}"
+        );
     }
 }
 
@@ -117,7 +148,8 @@ async fn a_lost_response_does_not_create_a_second_commitment() {
     world.fault("POST", "/commitments", FaultKind::DropAfterEffect);
     let result = world.sync(DEAL).await;
     assert_all(&result, "created");
-    let posts = world.m3ter_writes().into_iter().filter(|request| request.path == "/commitments").count();
+    let posts =
+        world.m3ter_writes().into_iter().filter(|request| request.path == "/commitments").count();
     assert_eq!(posts, 1, "a commitment is never sent twice in one run");
 }
 
@@ -131,8 +163,15 @@ async fn a_commitment_that_never_arrived_is_sent_by_the_next_run() {
         (&json!("Failed"), &json!("M3TER_UNAVAILABLE"), &json!(true))
     );
     let message = result["message"].as_str().unwrap();
-    assert!(message.contains("PostCommitment") && message.contains("it is safe to sync again"), "{message}");
-    assert_eq!(object_result(&result, "AccountPlan")["action"], "created", "what does not need it went on");
+    assert!(
+        message.contains("PostCommitment") && message.contains("it is safe to sync again"),
+        "{message}"
+    );
+    assert_eq!(
+        object_result(&result, "AccountPlan")["action"],
+        "created",
+        "what does not need it went on"
+    );
     assert_eq!(object_result(&world.sync(DEAL).await, "Commitment")["action"], "created");
 }
 
@@ -167,7 +206,10 @@ async fn expired_tokens_of_either_side_are_renewed_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vendor_that_is_down_is_a_failed_result_with_the_cause() {
-    for (vendor, path, code) in [("Salesforce", "/query", "SALESFORCE_UNAVAILABLE"), ("m3ter", "/accounts", "M3TER_UNAVAILABLE")] {
+    for (vendor, path, code) in [
+        ("Salesforce", "/query", "SALESFORCE_UNAVAILABLE"),
+        ("m3ter", "/accounts", "M3TER_UNAVAILABLE"),
+    ] {
         let world = World::new().await;
         let fault = Fault::new("GET", path, FaultKind::Html).times(100);
         if vendor == "m3ter" {
@@ -182,7 +224,12 @@ async fn a_vendor_that_is_down_is_a_failed_result_with_the_cause() {
             "{result:#}"
         );
         let message = result["message"].as_str().unwrap();
-        assert!(message.contains(vendor) && message.contains("tried 4 times") && message.contains("an HTML page"), "{message}");
+        assert!(
+            message.contains(vendor)
+                && message.contains("tried 4 times")
+                && message.contains("an HTML page"),
+            "{message}"
+        );
         assert!(world.m3ter_writes().is_empty());
     }
 }
@@ -194,8 +241,16 @@ async fn a_vendor_that_hangs_ends_with_the_time_limit() {
     let hang = Fault::new("POST", "/contracts", FaultKind::Hang).times(100);
     world.organization.add_fault(hang);
     let result = world.sync(DEAL).await;
-    assert_eq!((&result["syncStatus"], &result["retryable"]), (&json!("Failed"), &json!(true)), "{result:#}");
-    assert_eq!(object_result(&result, "Plan")["action"], "created", "what does not need it went on");
+    assert_eq!(
+        (&result["syncStatus"], &result["retryable"]),
+        (&json!("Failed"), &json!(true)),
+        "{result:#}"
+    );
+    assert_eq!(
+        object_result(&result, "Plan")["action"],
+        "created",
+        "what does not need it went on"
+    );
     world.organization.clear_faults();
     assert_eq!(world.sync(DEAL).await["syncStatus"], "Completed");
 }
@@ -207,7 +262,10 @@ async fn a_refused_write_back_is_a_warning() {
     let result = world.sync(DEAL).await;
     assert_all(&result, "created");
     let warnings = object_result(&result, "Contract")["warnings"].to_string();
-    assert!(warnings.contains("M3ter_Contract_Id__c") && warnings.contains("ENTITY_IS_LOCKED"), "{warnings}");
+    assert!(
+        warnings.contains("M3ter_Contract_Id__c") && warnings.contains("ENTITY_IS_LOCKED"),
+        "{warnings}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,10 +279,18 @@ async fn m3ter_s_own_limit_is_waited_for() {
 async fn a_caller_that_stops_waiting_gets_the_run_and_the_sync_goes_on() {
     let world = World::new().await;
     world.fault("POST", "/plans", FaultKind::Delay { ms: 1_500 });
-    let (_, results) = world.post("/sync-to-m3ter?waitSeconds=1", &json!([{"parentRecordId": DEAL}]).to_string()).await;
+    let (_, results) = world
+        .post("/sync-to-m3ter?waitSeconds=1", &json!([{"parentRecordId": DEAL}]).to_string())
+        .await;
     let result = &results[0];
-    assert_eq!((&result["errorCode"], &result["retryable"]), (&json!("TIME_LIMIT_EXCEEDED"), &json!(true)));
-    assert!(result["message"].as_str().unwrap().ends_with("the sync goes on") && result["syncRunId"].is_string());
+    assert_eq!(
+        (&result["errorCode"], &result["retryable"]),
+        (&json!("TIME_LIMIT_EXCEEDED"), &json!(true))
+    );
+    assert!(
+        result["message"].as_str().unwrap().ends_with("the sync goes on")
+            && result["syncRunId"].is_string()
+    );
     // The next sync of the record waits for its turn and finds everything there.
     assert_all(&world.sync(DEAL).await, "unchanged");
 }

@@ -30,15 +30,21 @@ async fn repeats_unchanged(world: &World, deal: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_discount_with_many_digits_gives_the_nearest_double_once() {
     for pricing_change in [IN_PLACE, FROM_DATE, REPORT] {
-        for (price, expected) in [("1800.77777778", "1300.5617283966667"), ("123456.77777778", "89163.22839506333")] {
+        for (price, expected) in
+            [("1800.77777778", "1300.5617283966667"), ("123456.77777778", "89163.22839506333")]
+        {
             let world = World::with_mapping(Some(&[pricing_change])).await;
             let line = exactly(&format!(r#"{{"UnitPrice":{price},"Discount":27.77777777777778}}"#));
             world.org.vendor().update("OpportunityLineItem", LINE, &line);
             let result = world.sync(DEAL).await;
             assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-            let sent = world.m3ter_writes().into_iter().find(|write| write.path == "/pricings").unwrap();
+            let sent =
+                world.m3ter_writes().into_iter().find(|write| write.path == "/pricings").unwrap();
             assert_eq!(sent.body["pricingBands"][0]["unitPrice"].to_string(), expected);
-            assert_eq!(world.object("pricings", "code", LINE)["pricingBands"][0]["unitPrice"].to_string(), expected);
+            assert_eq!(
+                world.object("pricings", "code", LINE)["pricingBands"][0]["unitPrice"].to_string(),
+                expected
+            );
             repeats_unchanged(&world, DEAL).await;
         }
     }
@@ -51,7 +57,8 @@ async fn every_number_with_more_digits_than_m3ter_keeps_is_unchanged_when_it_is_
     let world = World::with_mapping(Some(&mapping)).await;
     let deal = r#"{"M3ter_Commitment_Amount__c":12345678901234.5678,"M3ter_Overage_Surcharge__c":33.333333333333333333}"#;
     world.org.vendor().update("Opportunity", DEAL, &exactly(deal));
-    let bands = "0 ; 0.1234567890123456789\\n10.123456789012345678 ; 0.05 ; 0.1000000000000000055511";
+    let bands =
+        "0 ; 0.1234567890123456789\\n10.123456789012345678 ; 0.05 ; 0.1000000000000000055511";
     let line = format!(
         r#"{{"M3ter_Standing_Charge__c":0.123456789012345678,"M3ter_Minimum_Spend__c":1234567890.12345678,"M3ter_Price_Bands__c":"{bands}","M3ter_Pricing_Type__c":"Tiered"}}"#
     );
@@ -65,13 +72,19 @@ async fn every_number_with_more_digits_than_m3ter_keeps_is_unchanged_when_it_is_
         .unwrap();
     assert_eq!(commitment["amount"].to_string(), "12345678901234.568");
     assert_eq!(commitment["overageSurchargePercent"].to_string(), "33.333333333333336");
-    assert_eq!(world.object("accounts", "code", ACCOUNT)["customFields"]["third"].to_string(), "4115226300411.5225");
+    assert_eq!(
+        world.object("accounts", "code", ACCOUNT)["customFields"]["third"].to_string(),
+        "4115226300411.5225"
+    );
     let plan = world.object("plans", "code", LINE);
     assert_eq!(plan["standingCharge"].to_string(), "0.12345678901234568");
     assert_eq!(plan["minimumSpend"].to_string(), "1234567890.1234567");
     let bands = &world.object("pricings", "code", LINE)["pricingBands"];
     assert_eq!(bands[0]["unitPrice"].to_string(), "0.12345678901234568");
-    assert_eq!((bands[1]["lowerLimit"].to_string(), bands[1]["fixedPrice"].to_string()), ("10.123456789012346".into(), "0.1".into()));
+    assert_eq!(
+        (bands[1]["lowerLimit"].to_string(), bands[1]["fixedPrice"].to_string()),
+        ("10.123456789012346".into(), "0.1".into())
+    );
     repeats_unchanged(&world, DEAL).await;
     assert_all(&world.dry_run(DEAL).await, "unchanged");
     // A database that was lost knows the Commitment again by its amount.
@@ -79,17 +92,32 @@ async fn every_number_with_more_digits_than_m3ter_keeps_is_unchanged_when_it_is_
     world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Id__c": null}));
     world.lose_the_database().await;
     let again = world.sync(DEAL).await;
-    assert_eq!(object_result(&again, "Commitment")["m3terId"], object_result(&result, "Commitment")["m3terId"], "{again:#}");
+    assert_eq!(
+        object_result(&again, "Commitment")["m3terId"],
+        object_result(&result, "Commitment")["m3terId"],
+        "{again:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_program_wrote_with_an_exponent_is_the_same_price() {
     let world = World::with_mapping(Some(&[REPORT])).await;
-    world.org.vendor().update("OpportunityLineItem", LINE, &exactly(r#"{"M3ter_Unit_Price__c":1.0E-7}"#));
+    world.org.vendor().update(
+        "OpportunityLineItem",
+        LINE,
+        &exactly(r#"{"M3ter_Unit_Price__c":1.0E-7}"#),
+    );
     world.sync(DEAL).await;
-    assert_eq!(world.object("pricings", "code", LINE)["pricingBands"][0]["unitPrice"].to_string(), "1e-7");
+    assert_eq!(
+        world.object("pricings", "code", LINE)["pricingBands"][0]["unitPrice"].to_string(),
+        "1e-7"
+    );
     repeats_unchanged(&world, DEAL).await;
-    world.org.vendor().update("OpportunityLineItem", LINE, &exactly(r#"{"M3ter_Unit_Price__c":0.0000001}"#));
+    world.org.vendor().update(
+        "OpportunityLineItem",
+        LINE,
+        &exactly(r#"{"M3ter_Unit_Price__c":0.0000001}"#),
+    );
     repeats_unchanged(&world, DEAL).await;
 }
 
@@ -97,14 +125,29 @@ async fn what_another_program_wrote_with_an_exponent_is_the_same_price() {
 async fn a_number_out_of_reach_is_too_small_or_too_large_and_not_no_number() {
     let world = World::new().await;
     for (value, why, remedy) in [
-        ("1E-30", "which is too small for m3ter", "Enter 0 or a larger number in `OpportunityLineItem.M3ter_Unit_Price__c`"),
-        ("1.7E308", "which is too large for m3ter", "Enter a smaller number in `OpportunityLineItem.M3ter_Unit_Price__c`"),
+        (
+            "1E-30",
+            "which is too small for m3ter",
+            "Enter 0 or a larger number in `OpportunityLineItem.M3ter_Unit_Price__c`",
+        ),
+        (
+            "1.7E308",
+            "which is too large for m3ter",
+            "Enter a smaller number in `OpportunityLineItem.M3ter_Unit_Price__c`",
+        ),
     ] {
-        world.org.vendor().update("OpportunityLineItem", LINE, &exactly(&format!(r#"{{"M3ter_Unit_Price__c":{value}}}"#)));
+        world.org.vendor().update(
+            "OpportunityLineItem",
+            LINE,
+            &exactly(&format!(r#"{{"M3ter_Unit_Price__c":{value}}}"#)),
+        );
         let result = world.dry_run(DEAL).await;
         let pricing = object_result(&result, "Pricing");
         assert_eq!(text(pricing, "findingCode"), "VALUE_OUT_OF_RANGE", "{pricing:#}");
-        assert!(text(pricing, "message").starts_with("`OpportunityLineItem.M3ter_Unit_Price__c` is `1"), "{pricing:#}");
+        assert!(
+            text(pricing, "message").starts_with("`OpportunityLineItem.M3ter_Unit_Price__c` is `1"),
+            "{pricing:#}"
+        );
         assert!(text(pricing, "message").ends_with(why), "{pricing:#}");
         assert_eq!(text(pricing, "remedy"), remedy);
     }
@@ -112,9 +155,13 @@ async fn a_number_out_of_reach_is_too_small_or_too_large_and_not_no_number() {
     world.org.vendor().update("Opportunity", DEAL, &amount);
     let result = world.dry_run(DEAL).await;
     let commitment = object_result(&result, "Commitment");
-    assert!(text(commitment, "message").ends_with("which is too small for m3ter"), "{commitment:#}");
+    assert!(
+        text(commitment, "message").ends_with("which is too small for m3ter"),
+        "{commitment:#}"
+    );
     // A price that is there and a discount that leaves too little of it.
-    let line = exactly(r#"{"M3ter_Unit_Price__c":null,"UnitPrice":3E-28,"Discount":27.77777777777778}"#);
+    let line =
+        exactly(r#"{"M3ter_Unit_Price__c":null,"UnitPrice":3E-28,"Discount":27.77777777777778}"#);
     world.org.vendor().update("OpportunityLineItem", LINE, &line);
     let result = world.dry_run(DEAL).await;
     let pricing = object_result(&result, "Pricing");
@@ -122,7 +169,10 @@ async fn a_number_out_of_reach_is_too_small_or_too_large_and_not_no_number() {
         text(pricing, "message"),
         "`OpportunityLineItem.UnitPrice` less the 27.77777777777778 % of `OpportunityLineItem.Discount` is too small for m3ter"
     );
-    assert_eq!(text(pricing, "remedy"), "Write the discounted price itself into `OpportunityLineItem.M3ter_Unit_Price__c`");
+    assert_eq!(
+        text(pricing, "remedy"),
+        "Write the discounted price itself into `OpportunityLineItem.M3ter_Unit_Price__c`"
+    );
 }
 
 /// The customer of the deals that a test makes: one that m3ter does not have before.
@@ -160,11 +210,17 @@ pub(crate) fn configure(world: &World, change: &Json) {
 }
 
 pub(crate) async fn world_that_reads_the_organization_each_time() -> World {
-    World::with_config(|config| config.runs.organization_config_for = std::time::Duration::ZERO).await
+    World::with_config(|config| config.runs.organization_config_for = std::time::Duration::ZERO)
+        .await
 }
 
 fn codes(result: &Json) -> Vec<&str> {
-    result["objectResults"].as_array().unwrap().iter().filter_map(|object| object["findingCode"].as_str()).collect()
+    result["objectResults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|object| object["findingCode"].as_str())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,7 +253,10 @@ async fn a_clone_that_brought_the_contract_s_code_along_bills_nothing_outside_th
     world.org.vendor().update("Opportunity", &clone, &json!({"M3ter_Contract_Code__c": null}));
     let result = world.sync(&clone).await;
     assert_eq!(codes(&result), [""; 0], "{result:#}");
-    assert_eq!(world.object("accountplans", "code", &cloned_line)["startDate"], "2027-01-01T00:00:00Z");
+    assert_eq!(
+        world.object("accountplans", "code", &cloned_line)["startDate"],
+        "2027-01-01T00:00:00Z"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,7 +275,10 @@ async fn a_deal_that_leaves_a_contract_that_it_joined_gets_one_of_its_own_and_ch
     let result = world.sync(&second).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     assert_eq!(world.object("contracts", "code", "C-300"), joined);
-    assert_eq!(world.object("accountplans", "code", &added)["contractId"], world.object("contracts", "code", &second)["id"]);
+    assert_eq!(
+        world.object("accountplans", "code", &added)["contractId"],
+        world.object("contracts", "code", &second)["id"]
+    );
     repeats_unchanged(&world, &second).await;
     repeats_unchanged(&world, &first).await;
 }
@@ -230,7 +292,8 @@ const ONCE: (&str, &str) = (
 async fn what_a_contract_keeps_in_m3ter_bounds_its_lines_and_its_commitment() {
     let once = World::with_mapping(Some(&[ONCE])).await;
     let flagged = World::new().await;
-    for (world, change) in [(&once, json!({})), (&flagged, json!({"M3ter_Skip_Contract__c": true}))] {
+    for (world, change) in [(&once, json!({})), (&flagged, json!({"M3ter_Skip_Contract__c": true}))]
+    {
         assert_eq!(world.sync(DEAL).await["syncStatus"], "Completed");
         world.org.vendor().update("Opportunity", DEAL, &change);
         world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2100-06-30"}));
@@ -241,10 +304,17 @@ async fn what_a_contract_keeps_in_m3ter_bounds_its_lines_and_its_commitment() {
             assert_eq!(text(object, "findingCode"), "OUTSIDE_CONTRACT_PERIOD", "{result:#}");
             assert!(text(object, "message").contains("to 2100-07-01"), "{object:#}");
             assert!(
-                text(object, "message").ends_with("which runs from 2026-01-01 to 2027-01-01 in m3ter and keeps these dates"),
+                text(object, "message").ends_with(
+                    "which runs from 2026-01-01 to 2027-01-01 in m3ter and keeps these dates"
+                ),
                 "{object:#}"
             );
-            assert!(text(object, "remedy").starts_with("Correct `Opportunity.End_Date__c`, or change the Contract's dates"), "{object:#}");
+            assert!(
+                text(object, "remedy").starts_with(
+                    "Correct `Opportunity.End_Date__c`, or change the Contract's dates"
+                ),
+                "{object:#}"
+            );
         }
         assert!(world.m3ter_writes().is_empty(), "{:#?}", world.m3ter_writes());
         // What is inside may change.
@@ -259,7 +329,11 @@ async fn what_a_contract_keeps_in_m3ter_bounds_its_lines_and_its_commitment() {
     moving.sync(DEAL).await;
     moving.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2100-06-30"}));
     let result = moving.sync(DEAL).await;
-    assert_eq!((&result["syncStatus"], codes(&result)), (&json!("Completed"), Vec::new()), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], codes(&result)),
+        (&json!("Completed"), Vec::new()),
+        "{result:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,19 +341,28 @@ async fn what_was_written_beside_a_contract_that_m3ter_refused_to_change_is_told
     let world = World::new().await;
     world.sync(DEAL).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2027-06-30"}));
-    world.fault("PUT", "/contracts/*", FaultKind::Status { status: 400, retry_after: None, message: Some("no".to_owned()) });
+    world.fault(
+        "PUT",
+        "/contracts/*",
+        FaultKind::Status { status: 400, retry_after: None, message: Some("no".to_owned()) },
+    );
     let result = world.sync(DEAL).await;
     assert_eq!(object_result(&result, "Contract")["success"], false, "{result:#}");
     for kind in ["Commitment", "AccountPlan"] {
         let object = object_result(&result, kind);
         let warnings = object["warnings"].to_string();
         assert!(
-            object["success"] == true && warnings.contains("which runs from 2026-01-01 to 2027-01-01 in m3ter and keeps"),
+            object["success"] == true
+                && warnings.contains("which runs from 2026-01-01 to 2027-01-01 in m3ter and keeps"),
             "{object:#}"
         );
     }
     let mended = world.sync(DEAL).await;
-    assert_eq!((&mended["syncStatus"], mended.to_string().contains("keeps these dates")), (&json!("Completed"), false), "{mended:#}");
+    assert_eq!(
+        (&mended["syncStatus"], mended.to_string().contains("keeps these dates")),
+        (&json!("Completed"), false),
+        "{mended:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,7 +377,12 @@ async fn what_runs_outside_its_contract_already_is_a_warning_and_no_failure() {
     assert_all(&result, "unchanged");
     for kind in ["Commitment", "AccountPlan"] {
         let warnings = object_result(&result, kind)["warnings"].to_string();
-        assert!(warnings.contains("which runs from 2026-01-01 to 2026-10-01 in m3ter and keeps these dates"), "{warnings}");
+        assert!(
+            warnings.contains(
+                "which runs from 2026-01-01 to 2026-10-01 in m3ter and keeps these dates"
+            ),
+            "{warnings}"
+        );
     }
     assert!(world.m3ter_writes().is_empty());
 }
@@ -306,14 +394,24 @@ async fn where_the_organization_allows_overlapping_plans_both_lines_of_a_product
     let lines = [line(&world, &both, 1, 0.05), line(&world, &both, 1, 0.04)];
     let refused = world.dry_run(&both).await;
     assert_eq!(codes(&refused), ["PRODUCT_PERIODS_OVERLAP"; 3], "{refused:#}");
-    assert!(text(object_result(&refused, "Contract"), "message").starts_with("Would be"), "{refused:#}");
+    assert!(
+        text(object_result(&refused, "Contract"), "message").starts_with("Would be"),
+        "{refused:#}"
+    );
     // The switch counts without a restart.
     configure(&world, &json!({"allowOverlappingPlans": true}));
     let result = world.dry_run(&both).await;
-    assert_eq!((&result["syncStatus"], codes(&result)), (&json!("Completed"), Vec::new()), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], codes(&result)),
+        (&json!("Completed"), Vec::new()),
+        "{result:#}"
+    );
     assert_eq!(world.sync(&both).await["syncStatus"], "Completed");
     for (line, price) in lines.iter().zip(["0.05", "0.04"]) {
-        assert_eq!(world.object("pricings", "code", line)["pricingBands"][0]["unitPrice"].to_string(), price);
+        assert_eq!(
+            world.object("pricings", "code", line)["pricingBands"][0]["unitPrice"].to_string(),
+            price
+        );
         assert_eq!(world.object("accountplans", "code", line)["startDate"], "2026-01-01T00:00:00Z");
     }
     repeats_unchanged(&world, &both).await;
@@ -354,14 +452,27 @@ async fn of_two_lines_of_a_product_the_billed_one_stays_whatever_their_order() {
     world.organization.clear_requests();
     let swapped = world.sync(&both).await;
     assert_eq!(codes(&swapped), ["PRODUCT_PERIODS_OVERLAP"; 3], "{swapped:#}");
-    let failed: Vec<_> = swapped["objectResults"].as_array().unwrap().iter().filter(|object| object["success"] == false).collect();
+    let failed: Vec<_> = swapped["objectResults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|object| object["success"] == false)
+        .collect();
     assert!(failed.iter().all(|object| object["salesforceId"] == json!(lines[1])), "{swapped:#}");
-    assert!(text(failed[0], "message").ends_with("and m3ter bills the first one already"), "{swapped:#}");
+    assert!(
+        text(failed[0], "message").ends_with("and m3ter bills the first one already"),
+        "{swapped:#}"
+    );
     assert!(world.m3ter_writes().is_empty(), "{:#?}", world.m3ter_writes());
 }
 
 fn reads_of_the_configuration(world: &World) -> usize {
-    world.organization.requests().iter().filter(|request| request.method == "GET" && request.path == "/organizationconfig").count()
+    world
+        .organization
+        .requests()
+        .iter()
+        .filter(|request| request.method == "GET" && request.path == "/organizationconfig")
+        .count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -380,7 +491,11 @@ async fn the_organization_is_read_once_a_minute_for_all_syncs_and_beside_what_is
     let requests = world.organization.requests();
     let config = requests.iter().find(|request| request.path == "/organizationconfig").unwrap();
     for other in &requests {
-        assert!(config.started_at < other.finished_at.unwrap() && other.started_at < config.finished_at.unwrap(), "{requests:#?}");
+        assert!(
+            config.started_at < other.finished_at.unwrap()
+                && other.started_at < config.finished_at.unwrap(),
+            "{requests:#?}"
+        );
     }
     world.organization.set_latency(std::time::Duration::ZERO);
     // The time zone is as fresh.
@@ -402,7 +517,11 @@ async fn a_sync_that_cannot_read_the_organization_guesses_nothing() {
     };
     world.organization.add_fault(unread);
     let result = world.sync(DEAL).await;
-    assert_eq!((&result["errorCode"], &result["retryable"]), (&json!("M3TER_UNAVAILABLE"), &json!(true)), "{result:#}");
+    assert_eq!(
+        (&result["errorCode"], &result["retryable"]),
+        (&json!("M3TER_UNAVAILABLE"), &json!(true)),
+        "{result:#}"
+    );
     assert!(text(&result, "message").contains("GetOrganizationConfig"), "{result:#}");
     assert!(world.m3ter_writes().is_empty());
     world.organization.clear_faults();
@@ -412,7 +531,9 @@ async fn a_sync_that_cannot_read_the_organization_guesses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_emulated_organization_counts_its_second_as_it_is_told() {
     let world = World::new().await;
-    let limits = |body: &'static str| world.client().put(format!("{}/sandbox/limits", world.organization.base_url())).body(body);
+    let limits = |body: &'static str| {
+        world.client().put(format!("{}/sandbox/limits", world.organization.base_url())).body(body)
+    };
     for (body, status) in [
         (r#"{"requestsPerSecond":50,"counting":"calendar","offsetMs":250}"#, 200),
         (r#"{"requestsPerSecond":50,"counting":"sliding"}"#, 200),
@@ -426,11 +547,34 @@ async fn the_emulated_organization_counts_its_second_as_it_is_told() {
     }
     for counting in ["sliding", "bucket", "calendar"] {
         let body = format!(r#"{{"requestsPerSecond":0,"counting":"{counting}"}}"#);
-        world.send(world.client().put(format!("{}/sandbox/limits", world.organization.base_url())).body(body)).await;
-        let refused = world.client().get(format!("{}/organizations/{ORGANIZATION}/products", world.organization.base_url()));
-        let token = world.client().post(format!("{}/oauth/token", world.organization.base_url())).basic_auth("sandbox", Some("sandbox"));
-        let (_, token) = world.send(token.header("content-type", "application/json").body(r#"{"grant_type":"client_credentials"}"#)).await;
+        world
+            .send(
+                world
+                    .client()
+                    .put(format!("{}/sandbox/limits", world.organization.base_url()))
+                    .body(body),
+            )
+            .await;
+        let refused = world.client().get(format!(
+            "{}/organizations/{ORGANIZATION}/products",
+            world.organization.base_url()
+        ));
+        let token = world
+            .client()
+            .post(format!("{}/oauth/token", world.organization.base_url()))
+            .basic_auth("sandbox", Some("sandbox"));
+        let (_, token) = world
+            .send(
+                token
+                    .header("content-type", "application/json")
+                    .body(r#"{"grant_type":"client_credentials"}"#),
+            )
+            .await;
         let token: Json = serde_json::from_str(&token).unwrap();
-        assert_eq!(world.send(refused.bearer_auth(text(&token, "access_token"))).await.0, 429, "{counting}");
+        assert_eq!(
+            world.send(refused.bearer_auth(text(&token, "access_token"))).await.0,
+            429,
+            "{counting}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The connector's sample records, brought over and used: from its metadata to what m3ter holds, without a hand on the files.
+//! The connector's sample records, brought over and used: from its metadata to what m3ter holds,
+//! without a hand on the files.
 
 use serde_json::{Value as Json, json};
 use sync_to_m3ter::command::mapping::import::{Imported, import_records};
@@ -13,7 +14,8 @@ const QUOTE: &str = "a0QS90000079QUOMA2";
 const QUOTE_LINES: [&str; 2] = ["a0LS90000079QL1MAM", "a0LS90000079QL2MAM"];
 const ORDER_ITEMS: [&str; 2] = ["802S90000079OI1IAM", "802S90000079OI2IAM"];
 
-/// One sample column of rows that all samples have: the rows, their Account, product, start and end, price and name.
+/// One sample column of rows that all samples have: the rows, their Account, product, start and
+/// end, price and name.
 struct Column {
     rows: &'static str,
     account: &'static str,
@@ -126,7 +128,9 @@ async fn world(imported: &[Imported]) -> World {
     for Imported { root, text } in imported {
         std::fs::write(directory.path().join(format!("{root}.toml")), text).unwrap();
     }
-    let world = World::with_config(move |config| config.mappings_dir = Some(directory.path().to_owned())).await;
+    let world =
+        World::with_config(move |config| config.mappings_dir = Some(directory.path().to_owned()))
+            .await;
     for (product, codes) in [
         ("21e063b6-2350-4add-a028-3e6ad5b233ed", ["API calls", "01tS90000000001IAA"]),
         ("00000101-0000-4000-8000-000000000000", ["Storage", "01tS90000000002IAA"]),
@@ -139,11 +143,20 @@ async fn world(imported: &[Imported]) -> World {
         }
     }
     let org = world.org.vendor();
-    org.update("OrderItem", ORDER_ITEMS[1], &json!({"ServiceDate": "2026-03-01", "EndDate": "2026-12-31"}));
+    org.update(
+        "OrderItem",
+        ORDER_ITEMS[1],
+        &json!({"ServiceDate": "2026-03-01", "EndDate": "2026-12-31"}),
+    );
     for line in QUOTE_LINES {
-        org.update("SBQQ__QuoteLine__c", line, &json!({"SBQQ__StartDate__c": "2026-05-01", "SBQQ__EndDate__c": "2027-03-31"}));
+        org.update(
+            "SBQQ__QuoteLine__c",
+            line,
+            &json!({"SBQQ__StartDate__c": "2026-05-01", "SBQQ__EndDate__c": "2027-03-31"}),
+        );
     }
-    // The samples leave no row out: neither a quote's optional line nor what is charged once. And they know no price without a schedule.
+    // The samples leave no row out: neither a quote's optional line nor what is charged once. And
+    // they know no price without a schedule.
     org.delete("SBQQ__QuoteLine__c", "a0LS90000079QL3MAM");
     org.delete("SBQQ__Subscription__c", "a0SS90000079SU4MAM");
     let schedule = json!({"Name": "SCS-9", "SBQQ__Subscription__c": "a0SS90000079SU3MAM", "SBQQ__Type__c": "Slab"});
@@ -166,12 +179,16 @@ async fn the_samples_of_all_roots_sync_their_records_as_they_were_imported() {
         assert_eq!(result["syncStatus"], "Completed", "{result:#}");
         assert_all(&world.sync(record).await, "unchanged");
     }
-    let prices = |code: &str| bands(&world.object("pricings", "code", code), "pricingBands").join(", ");
+    let prices =
+        |code: &str| bands(&world.object("pricings", "code", code), "pricingBands").join(", ");
     assert_eq!(prices("00kS900000079F2IAI"), "0 0.1 0");
     // Bands of child rows: limits below which CPQ's tiers begin, and a flat fee as a fixed price.
     assert_eq!(prices("a0SS90000079SU1MAM"), "0 0.05 0, 250 0.04 0, 500 0.03 0");
     assert_eq!(prices("a0SS90000079SU2MAM"), "0 0 25, 100 0.08 0");
-    assert_eq!((prices(QUOTE_LINES[1]), prices(ORDER_ITEMS[0])), ("0 0.02 0".to_owned(), "0 0.04 0".to_owned()));
+    assert_eq!(
+        (prices(QUOTE_LINES[1]), prices(ORDER_ITEMS[0])),
+        ("0 0.02 0".to_owned(), "0 0.04 0".to_owned())
+    );
     // Custom fields of the Account: a field, a text that is none, a number.
     for (account, city) in [("001S90000079HOOIA2", "Palo Alto"), ("001S90000079INIIA2", "Austin")] {
         let custom = world.object("accounts", "code", account)["customFields"].clone();
@@ -187,7 +204,10 @@ async fn the_samples_of_all_roots_sync_their_records_as_they_were_imported() {
         .collect();
     assert_eq!(of_order.len(), 2, "{of_order:?}");
     let commitment = of_root(&imported, "Order");
-    assert!(commitment.contains("# amount: `ListPrice` is the price before discount"), "{commitment}");
+    assert!(
+        commitment.contains("# amount: `ListPrice` is the price before discount"),
+        "{commitment}"
+    );
 }
 
 #[test]
@@ -199,8 +219,13 @@ fn bands_of_child_rows_and_segments_are_carried_over() {
     ]);
     let imported = import_records(&[("query.json".to_owned(), record.to_string())]).unwrap();
     let text = of_root(&imported, "Deal__c");
-    Mappings::parse(&[MappingSource { name: "x.toml".to_owned(), bytes: text.as_bytes().to_vec() }]).unwrap();
-    let (rows, rest) = text.split_once("parent = \"Deal__r\"\n").unwrap().1.split_once("\n[account]").unwrap();
+    Mappings::parse(&[MappingSource {
+        name: "x.toml".to_owned(),
+        bytes: text.as_bytes().to_vec(),
+    }])
+    .unwrap();
+    let (rows, rest) =
+        text.split_once("parent = \"Deal__r\"\n").unwrap().1.split_once("\n[account]").unwrap();
     let pricing = rest.split_once("\n[pricing]").unwrap().1;
     insta::assert_snapshot!(format!("{}\n\n[pricing]{pricing}", rows.trim()), @r#"
     [rows.above_bands]
@@ -239,9 +264,19 @@ fn bands_that_cannot_be_placed_stand_as_comments() {
         json!({"PricingBandsObject": "Rate__c", "NestedObjectLookup": "A__r.B__r.C__r.Line__r.Id", "unitPrice": "Price__c", "lowerLimit": "From__c"}),
         json!({"PricingBandsObject": "Rate__c", "NestedObjectLookup": "Line__r.Id", "unitPrice": "Price__c"}),
     ] {
-        let imported = import_records(&[("query.json".to_owned(), json!([priced, bands]).to_string())]).unwrap();
+        let imported =
+            import_records(&[("query.json".to_owned(), json!([priced, bands]).to_string())])
+                .unwrap();
         let text = of_root(&imported, "Deal__c");
-        assert!(text.contains("# Not carried over: the record of the bands") && text.contains("#   unitprice = Price__c"), "{text}");
-        Mappings::parse(&[MappingSource { name: "x.toml".to_owned(), bytes: text.as_bytes().to_vec() }]).unwrap();
+        assert!(
+            text.contains("# Not carried over: the record of the bands")
+                && text.contains("#   unitprice = Price__c"),
+            "{text}"
+        );
+        Mappings::parse(&[MappingSource {
+            name: "x.toml".to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        }])
+        .unwrap();
     }
 }

@@ -25,8 +25,11 @@ const KEYS: [(&str, &str, &str); 9] = [
     ("of orders", "operator", "objects = [\"801\"]"),
 ];
 /// Keys that get nowhere: how they are refused, and what the entry has.
-const LOCKED: [(u16, &str); 3] =
-    [(401, "expires = \"2026-01-31\""), (403, "addresses = [\"203.0.113.0/24\"]"), (403, "org = \"00D000000000009EAA\"")];
+const LOCKED: [(u16, &str); 3] = [
+    (401, "expires = \"2026-01-31\""),
+    (403, "addresses = [\"203.0.113.0/24\"]"),
+    (403, "org = \"00D000000000009EAA\""),
+];
 
 /// One operation and who is let in; whoever is not gets 403.
 struct Row {
@@ -41,31 +44,58 @@ fn row(method: &'static str, path: &str, body: &Json, open_to: &'static [&'stati
     Row { method, path: path.to_owned(), body, open_to }
 }
 
-/// What is open to whom. Whatever else the document or the router has is open to an operator without scopes and objects only.
+/// What is open to whom. Whatever else the document or the router has is open to an operator
+/// without scopes and objects only.
 fn table(run: &str) -> Vec<Row> {
     let list = json!([{ "parentRecordId": DEAL }]);
     let ending = json!([{ "parentRecordId": DEAL, "endDate": "2027-01-01", "billingEntities": ["CONTRACT"] }]);
     let one = format!("/sync-to-m3ter/{DEAL}");
-    let (writes, dry_runs): (&[_], &[_]) =
-        (&["caller", "operator", "of opportunities"], &["caller", "operator", "of opportunities", "dry caller", "dry operator"]);
-    let everybody: &[_] =
-        &["caller", "viewer", "operator", "dry caller", "dry operator", "ender", "dry ender", "of opportunities", "of orders"];
+    let (writes, dry_runs): (&[_], &[_]) = (
+        &["caller", "operator", "of opportunities"],
+        &["caller", "operator", "of opportunities", "dry caller", "dry operator"],
+    );
+    let everybody: &[_] = &[
+        "caller",
+        "viewer",
+        "operator",
+        "dry caller",
+        "dry operator",
+        "ender",
+        "dry ender",
+        "of opportunities",
+        "of orders",
+    ];
     vec![
         row("POST", "/sync-to-m3ter", &list, writes),
         row("POST", "/sync-to-m3ter?dryRun=false", &list, writes),
         row("POST", "/sync-to-m3ter?dryRun=true", &list, dry_runs),
         row("POST", &one, &Json::Null, writes),
         row("POST", &format!("{one}?dryRun=true"), &Json::Null, dry_runs),
-        row("POST", "/sync-to-m3ter/", &Json::Null, &["caller", "operator", "of opportunities", "of orders"]),
+        row(
+            "POST",
+            "/sync-to-m3ter/",
+            &Json::Null,
+            &["caller", "operator", "of opportunities", "of orders"],
+        ),
         row(
             "POST",
             "/end-date-billing-entities?dryRun=true",
             &ending,
             &["operator", "dry operator", "ender", "dry ender", "of opportunities"],
         ),
-        row("POST", "/end-date-billing-entities", &ending, &["operator", "ender", "of opportunities"]),
+        row(
+            "POST",
+            "/end-date-billing-entities",
+            &ending,
+            &["operator", "ender", "of opportunities"],
+        ),
         row("GET", "/sync-runs", &Json::Null, &["viewer", "operator", "dry operator"]),
-        row("GET", &format!("/sync-runs?parentRecordId={DEAL}"), &Json::Null, &["viewer", "operator", "dry operator", "of opportunities"]),
+        row(
+            "GET",
+            &format!("/sync-runs?parentRecordId={DEAL}"),
+            &Json::Null,
+            &["viewer", "operator", "dry operator", "of opportunities"],
+        ),
         row("GET", &format!("/sync-runs/{run}"), &Json::Null, everybody),
         row("POST", &format!("/sync-runs/{run}/replay"), &Json::Null, &["operator"]),
         row("POST", "/sync-runs/replay", &json!({ "parentRecordId": DEAL }), &["operator"]),
@@ -79,8 +109,14 @@ fn table(run: &str) -> Vec<Row> {
 
 /// Paths of the document, without a parameter's name.
 fn documented() -> BTreeSet<String> {
-    let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(include_str!("../../openapi.yaml")).unwrap();
-    document["paths"].as_mapping().unwrap().keys().map(|path| path.as_str().unwrap().to_owned()).collect()
+    let document: serde_yaml_ng::Value =
+        serde_yaml_ng::from_str(include_str!("../../openapi.yaml")).unwrap();
+    document["paths"]
+        .as_mapping()
+        .unwrap()
+        .keys()
+        .map(|path| path.as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,17 +130,32 @@ async fn each_path_method_role_and_scope_is_open_as_the_table_says() {
     let locked: Vec<(u16, String)> = {
         let mut locked = Vec::new();
         for (number, (status, more)) in LOCKED.into_iter().enumerate() {
-            locked.push((status, guarded.append_entry(&format!("locked-{number}"), "operator", more)));
+            locked.push((
+                status,
+                guarded.append_entry(&format!("locked-{number}"), "operator", more),
+            ));
         }
         guarded.add_entry("last", "viewer", "").await;
         locked
     };
-    let (status, text) = world.send(world.client().post(world.url(&format!("/sync-to-m3ter/{DEAL}"))).bearer_auth(&operator)).await;
+    let (status, text) = world
+        .send(
+            world
+                .client()
+                .post(world.url(&format!("/sync-to-m3ter/{DEAL}")))
+                .bearer_auth(&operator),
+        )
+        .await;
     assert_eq!(status, 200);
-    let run = serde_json::from_str::<Json>(&text).unwrap()["syncRunId"].as_str().unwrap().to_owned();
+    let run =
+        serde_json::from_str::<Json>(&text).unwrap()["syncRunId"].as_str().unwrap().to_owned();
     let ask = async |method: &str, path: &str, body: &str, key: Option<&str>| {
         let request = world.client().request(method.parse().unwrap(), world.url(path));
-        let request = if body.is_empty() { request } else { request.header("content-type", "application/json").body(body.to_owned()) };
+        let request = if body.is_empty() {
+            request
+        } else {
+            request.header("content-type", "application/json").body(body.to_owned())
+        };
         world.send(if let Some(key) = key { request.bearer_auth(key) } else { request }).await.0
     };
     let table = table(&run);
@@ -113,16 +164,33 @@ async fn each_path_method_role_and_scope_is_open_as_the_table_says() {
         for (name, key) in &keys {
             let status = ask(method, path, body, Some(key)).await;
             assert_ne!(status, 401, "{method} {path} of {name}");
-            assert_eq!(status != 403, open_to.contains(name), "{method} {path} of {name}: {status}");
+            assert_eq!(
+                status != 403,
+                open_to.contains(name),
+                "{method} {path} of {name}: {status}"
+            );
         }
-        assert_eq!(ask(method, path, body, None).await, if is_public { 200 } else { 401 }, "{method} {path} of nobody");
+        assert_eq!(
+            ask(method, path, body, None).await,
+            if is_public { 200 } else { 401 },
+            "{method} {path} of nobody"
+        );
         for (refused, key) in &locked {
-            assert_eq!(ask(method, path, body, Some(key)).await, if is_public { 200 } else { *refused }, "{method} {path}");
+            assert_eq!(
+                ask(method, path, body, Some(key)).await,
+                if is_public { 200 } else { *refused },
+                "{method} {path}"
+            );
         }
     }
     // Everything else is an operator's alone, what the document gains tomorrow included.
-    let named: BTreeSet<(&str, String)> = table.iter().map(|row| (row.method, row.path.split('?').next().unwrap().to_owned())).collect();
-    for path in documented().iter().chain(["/sync-to-m3ter/".to_owned(), "/openapi.yaml".to_owned()].iter()) {
+    let named: BTreeSet<(&str, String)> = table
+        .iter()
+        .map(|row| (row.method, row.path.split('?').next().unwrap().to_owned()))
+        .collect();
+    for path in
+        documented().iter().chain(["/sync-to-m3ter/".to_owned(), "/openapi.yaml".to_owned()].iter())
+    {
         let path = path.replace("{parentRecordId}", DEAL).replace("{syncRunId}", &run);
         assert!(!path.contains('{'), "{path} has a parameter that the table does not know");
         for method in ["GET", "HEAD", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DELETE", "FOO"] {
@@ -132,7 +200,11 @@ async fn each_path_method_role_and_scope_is_open_as_the_table_says() {
             }
             for (name, key) in &keys {
                 let status = ask(method, &path, "", Some(key)).await;
-                assert_eq!(status != 403, *name == "operator", "{method} {path} of {name}: {status}");
+                assert_eq!(
+                    status != 403,
+                    *name == "operator",
+                    "{method} {path} of {name}: {status}"
+                );
             }
             assert_eq!(ask(method, &path, "", None).await, 401, "{method} {path} of nobody");
         }
@@ -146,21 +218,71 @@ async fn a_key_hears_which_of_its_limits_stands_in_the_way() {
     let own = format!("org = \"{ORGANIZATION}\"");
     let sync = format!("/sync-to-m3ter/{DEAL}");
     for (role, more, path, status, part) in [
-        ("caller", "scopes = [\"dry_run\"]", sync.as_str(), 403, "is for dry runs only (scope `dry_run`): send `dryRun=true`"),
-        ("operator", "scopes = [\"end_date\"]", &sync, 403, "is for end dating only (scope `end_date`)"),
-        ("caller", "objects = [\"Order\", \"800\"]", &sync, 403, "is for records of Order, 800 only"),
+        (
+            "caller",
+            "scopes = [\"dry_run\"]",
+            sync.as_str(),
+            403,
+            "is for dry runs only (scope `dry_run`): send `dryRun=true`",
+        ),
+        (
+            "operator",
+            "scopes = [\"end_date\"]",
+            &sync,
+            403,
+            "is for end dating only (scope `end_date`)",
+        ),
+        (
+            "caller",
+            "objects = [\"Order\", \"800\"]",
+            &sync,
+            403,
+            "is for records of Order, 800 only",
+        ),
         ("caller", "objects = [\"opportunity\"]", &format!("{sync}?dryRun=true"), 200, ""),
-        ("caller", "objects = [\"SBQQ__Quote__c\"]", &sync, 403, "is for records of SBQQ__Quote__c only"),
-        ("caller", "org = \"00D000000000009EAA\"", &sync, 403, "is for the org 00D000000000009EAA only"),
+        (
+            "caller",
+            "objects = [\"SBQQ__Quote__c\"]",
+            &sync,
+            403,
+            "is for records of SBQQ__Quote__c only",
+        ),
+        (
+            "caller",
+            "org = \"00D000000000009EAA\"",
+            &sync,
+            403,
+            "is for the org 00D000000000009EAA only",
+        ),
         ("caller", &own, &format!("{sync}?dryRun=true"), 200, ""),
-        ("caller", &own, &format!("{sync}?organizationId=00D000000000009EAA"), 403, "is for the org"),
-        ("caller", "addresses = [\"198.51.100.0/24\"]", &sync, 403, "may not be used from the address 203.0.113.7"),
+        (
+            "caller",
+            &own,
+            &format!("{sync}?organizationId=00D000000000009EAA"),
+            403,
+            "is for the org",
+        ),
+        (
+            "caller",
+            "addresses = [\"198.51.100.0/24\"]",
+            &sync,
+            403,
+            "may not be used from the address 203.0.113.7",
+        ),
         ("caller", "addresses = [\"203.0.113.7\"]", &format!("{sync}?dryRun=true"), 200, ""),
         ("caller", "expires = 2026-01-31", &sync, 401, "has ended (2026-01-31); ask for a new one"),
     ] {
         let key = guarded.append_entry("flow", role, more);
-        guarded.until_answers(&key, "203.0.113.7", |status, text| !matches!(status, 401 | 429) || text.contains("has ended")).await;
-        let request = world.client().post(world.url(path)).bearer_auth(&key).header("x-forwarded-for", "203.0.113.7");
+        guarded
+            .until_answers(&key, "203.0.113.7", |status, text| {
+                !matches!(status, 401 | 429) || text.contains("has ended")
+            })
+            .await;
+        let request = world
+            .client()
+            .post(world.url(path))
+            .bearer_auth(&key)
+            .header("x-forwarded-for", "203.0.113.7");
         let (answered, text) = world.send(request).await;
         assert!(answered == status && text.contains(part), "{more} {path}: {answered} {text}");
         guarded.empty();
@@ -191,12 +313,19 @@ async fn a_change_of_the_file_in_the_middle_of_syncs_loses_nothing_and_lets_nobo
     let brief = guarded.add_entry("brief", "caller", &format!("expires = \"{soon}\"")).await;
     world.fault("POST", "/contracts", FaultKind::Delay { ms: 3_000 });
     let begin = async |key: &str, record: &str| {
-        let request = world.client().post(world.url(&format!("/sync-to-m3ter/{record}?waitSeconds=0"))).bearer_auth(key);
+        let request = world
+            .client()
+            .post(world.url(&format!("/sync-to-m3ter/{record}?waitSeconds=0")))
+            .bearer_auth(key);
         let (status, text) = world.send(request).await;
         assert_eq!(status, 202, "{text}");
         serde_json::from_str::<Json>(&text).unwrap()["syncRunId"].as_str().unwrap().to_owned()
     };
-    let runs = [begin(&flow, DEAL).await, begin(&erp, FIVE_LINES).await, begin(&brief, SECOND_SAMPLE).await];
+    let runs = [
+        begin(&flow, DEAL).await,
+        begin(&erp, FIVE_LINES).await,
+        begin(&brief, SECOND_SAMPLE).await,
+    ];
     // One key is taken out, and a line of another one's entry is broken at the same time.
     let path = guarded.keys_file.display().to_string();
     let text = guarded.text().replace("name = \"erp\"", "name = \"erp");
@@ -205,17 +334,34 @@ async fn a_change_of_the_file_in_the_middle_of_syncs_loses_nothing_and_lets_nobo
     assert!(code == 0 && said.contains("1 key of `flow` taken out"), "{said}");
     guarded.until(&flow, |status| status != 404).await;
     for key in [&flow, &erp] {
-        assert!(matches!(guarded.status("GET", "/nothing", Some(key)).await, 401 | 429), "nobody is in who should not be");
+        assert!(
+            matches!(guarded.status("GET", "/nothing", Some(key)).await, 401 | 429),
+            "nobody is in who should not be"
+        );
     }
     guarded.until(&brief, |status| status == 401).await;
-    assert_eq!(guarded.status("GET", "/nothing", Some(&operator)).await, 404, "the right entry counts");
-    let (_, health) = world.send(world.client().get(world.url("/readyz")).bearer_auth(&operator)).await;
-    assert!(health.contains("An API key does not count") && health.contains("key `erp`") && health.contains("line "), "{health}");
+    assert_eq!(
+        guarded.status("GET", "/nothing", Some(&operator)).await,
+        404,
+        "the right entry counts"
+    );
+    let (_, health) =
+        world.send(world.client().get(world.url("/readyz")).bearer_auth(&operator)).await;
+    assert!(
+        health.contains("An API key does not count")
+            && health.contains("key `erp`")
+            && health.contains("line "),
+        "{health}"
+    );
     let (status, of_nobody) = world.get("/readyz").await;
     assert!(status == 200 && !of_nobody.contains("erp"), "{of_nobody}");
     for run in &runs {
         guarded.until_ended(run, &operator).await;
-        let (_, text) = world.send(world.client().get(world.url(&format!("/sync-runs/{run}"))).bearer_auth(&operator)).await;
+        let (_, text) = world
+            .send(
+                world.client().get(world.url(&format!("/sync-runs/{run}"))).bearer_auth(&operator),
+            )
+            .await;
         assert!(!text.contains(r#""syncStatus":"Failed""#), "{text}");
     }
     assert_eq!(world.objects("contracts").len(), 3, "nothing is lost, and nothing is there twice");
@@ -235,9 +381,15 @@ async fn a_file_that_is_gone_or_anybody_s_is_told_and_locks_out_only_if_that_is_
             if gone {
                 std::fs::remove_file(&guarded.keys_file).unwrap();
             } else {
-                std::fs::set_permissions(&guarded.keys_file, std::fs::Permissions::from_mode(0o666)).unwrap();
+                std::fs::set_permissions(
+                    &guarded.keys_file,
+                    std::fs::Permissions::from_mode(0o666),
+                )
+                .unwrap();
             }
-            let asks = async || world.send(world.client().get(world.url("/readyz")).bearer_auth(&operator)).await;
+            let asks = async || {
+                world.send(world.client().get(world.url("/readyz")).bearer_auth(&operator)).await
+            };
             if lock_out_after.is_some() {
                 guarded.until(&operator, |status| status == 401).await;
                 assert_eq!(asks().await.0, 503, "no replica that lets nobody in is asked");
@@ -247,7 +399,8 @@ async fn a_file_that_is_gone_or_anybody_s_is_told_and_locks_out_only_if_that_is_
                 assert_eq!(asks().await.0, 200);
             }
             guarded.write(&text);
-            std::fs::set_permissions(&guarded.keys_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+            std::fs::set_permissions(&guarded.keys_file, std::fs::Permissions::from_mode(0o600))
+                .unwrap();
             guarded.until(&operator, |status| status == 404).await;
             guarded.until_ready().await;
         }
@@ -261,11 +414,19 @@ async fn keys_are_made_listed_checked_and_revoked_at_the_terminal() {
     let path = directory.path().join("keys.toml").display().to_string();
     let database = world.database_url();
     let variables = [("API_KEYS_FILE", path.as_str()), ("DATABASE_URL", &database)];
-    let keys = |arguments: &str| program(&[&["keys"][..], &arguments.split(' ').collect::<Vec<_>>()].concat(), &variables);
+    let keys = |arguments: &str| {
+        program(&[&["keys"][..], &arguments.split(' ').collect::<Vec<_>>()].concat(), &variables)
+    };
     let new = "new --name flow --role operator --scope dry_run --scope end_date --org 00D000000000001EAA --object Opportunity --object 801 \
                --address 203.0.113.0/24 --requests-per-minute 60 --expires 2099-12-31";
     let (code, key, said) = keys(new);
-    assert!(code == 0 && key.starts_with("s2m_") && said.contains("an API key was made") && said.contains("cli:"), "{said}");
+    assert!(
+        code == 0
+            && key.starts_with("s2m_")
+            && said.contains("an API key was made")
+            && said.contains("cli:"),
+        "{said}"
+    );
     let (code, _, _) = keys("new --name ops --role operator --address 127.0.0.1");
     assert_eq!(code, 0);
     for (arguments, part) in [
@@ -297,7 +458,11 @@ async fn keys_are_made_listed_checked_and_revoked_at_the_terminal() {
             config.access.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
         })
         .await;
-    let request = world.client().get(world.url("/nothing")).bearer_auth(&secret).header("x-forwarded-for", "203.0.113.7");
+    let request = world
+        .client()
+        .get(world.url("/nothing"))
+        .bearer_auth(&secret)
+        .header("x-forwarded-for", "203.0.113.7");
     // The org of the key is not the emulator's: it is known, and turned away.
     assert_eq!(world.send(request).await.0, 403);
     world.restart(100).await;
@@ -310,12 +475,24 @@ async fn keys_are_made_listed_checked_and_revoked_at_the_terminal() {
     assert!(!listed.contains("s2m_") && listed.matches("never").count() == 1, "{listed}");
     // A broken line, a key that has ended: each with its line.
     let text = std::fs::read_to_string(&path).unwrap();
-    let old = format!("[[key]]\nname = \"old\"\nrole = \"caller\"\nexpires = 2026-01-31\nhash = \"{}\"\n", new_key().hash);
-    std::fs::write(&path, format!("{}{old}", text.replace("\"operator\"\naddresses", "\"boss\"\naddresses"))).unwrap();
+    let old = format!(
+        "[[key]]\nname = \"old\"\nrole = \"caller\"\nexpires = 2026-01-31\nhash = \"{}\"\n",
+        new_key().hash
+    );
+    std::fs::write(
+        &path,
+        format!("{}{old}", text.replace("\"operator\"\naddresses", "\"boss\"\naddresses")),
+    )
+    .unwrap();
     let (code, said, _) = keys("check");
     let line = |part: &str| text.lines().position(|line| line == part).unwrap() + 1;
     let wrong = format!("line {}: key `ops`: `boss` is not a role", line("name = \"ops\"") + 1);
-    assert!(code == 1 && said.contains(&wrong) && said.contains("key `old`: it ended with `expires = \"2026-01-31\"`"), "{said}");
+    assert!(
+        code == 1
+            && said.contains(&wrong)
+            && said.contains("key `old`: it ended with `expires = \"2026-01-31\"`"),
+        "{said}"
+    );
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o602)).unwrap();
     let (code, said, _) = keys("check");
     assert!(code == 1 && said.contains("chmod go-w"), "{said}");

@@ -1,4 +1,5 @@
-//! The rest of the mapping language, from the record to what m3ter holds: what the other tests' mappings do not say.
+//! The rest of the mapping language, from the record to what m3ter holds: what the other tests'
+//! mappings do not say.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -20,11 +21,14 @@ fn create(world: &World, path: &str, body: &Json) -> Map<String, Json> {
     world.object(path.trim_start_matches('/'), "code", body["code"].as_str().unwrap())
 }
 
-/// A world with the mapping of this test, whose deal belongs to the Account in m3ter and has a shared plan and a plan group to attach.
+/// A world with the mapping of this test, whose deal belongs to the Account in m3ter and has a
+/// shared plan and a plan group to attach.
 async fn world() -> World {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("usage_deal.toml"), MAPPING).unwrap();
-    let world = World::with_config(move |config| config.mappings_dir = Some(directory.path().to_owned())).await;
+    let world =
+        World::with_config(move |config| config.mappings_dir = Some(directory.path().to_owned()))
+            .await;
     create(
         &world,
         "/plans",
@@ -63,13 +67,19 @@ fn commitment(world: &World) -> Map<String, Json> {
 async fn an_account_is_looked_up_by_its_code_where_the_mapping_makes_none() {
     let (world, result) = synced().await;
     assert!(!actions(&result).iter().any(|action| action.starts_with("Account ")), "{result:#}");
-    assert_eq!((&contract(&world)["accountId"], &commitment(&world)["accountId"]), (&json!(GLOBEX), &json!(GLOBEX)));
+    assert_eq!(
+        (&contract(&world)["accountId"], &commitment(&world)["accountId"]),
+        (&json!(GLOBEX), &json!(GLOBEX))
+    );
     assert_eq!(world.object("plans", "code", USAGE_LINE)["accountId"], GLOBEX);
     world.org.vendor().update("Account", "001S90000079HOOIA2", &json!({"AccountNumber": "nobody"}));
     let missing = object_result(&world.dry_run(USAGE_DEAL).await, "Contract").clone();
     assert_eq!(missing["findingCode"], "CODE_NOT_FOUND");
     assert!(
-        missing["message"].as_str().unwrap().contains("no account with the code `nobody` from `Account__r.AccountNumber`"),
+        missing["message"]
+            .as_str()
+            .unwrap()
+            .contains("no account with the code `nobody` from `Account__r.AccountNumber`"),
         "{missing}"
     );
 }
@@ -77,8 +87,14 @@ async fn an_account_is_looked_up_by_its_code_where_the_mapping_makes_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_and_a_plan_group_that_are_there_are_attached_by_their_codes() {
     let (world, _) = synced().await;
-    let (plan, group) = (world.object("plans", "code", "EVENTS_FOR_ALL"), world.object("plangroups", "code", "SEATS"));
-    let (by_plan, by_group) = (world.object("accountplans", "code", USAGE_LINE), world.object("accountplans", "code", ADD_ON));
+    let (plan, group) = (
+        world.object("plans", "code", "EVENTS_FOR_ALL"),
+        world.object("plangroups", "code", "SEATS"),
+    );
+    let (by_plan, by_group) = (
+        world.object("accountplans", "code", USAGE_LINE),
+        world.object("accountplans", "code", ADD_ON),
+    );
     assert_eq!((&by_plan["planId"], by_plan.get("planGroupId")), (&plan["id"], None));
     assert_eq!((&by_group["planGroupId"], by_group.get("planId")), (&group["id"], None));
 }
@@ -88,7 +104,10 @@ async fn numbers_are_multiplied_and_taken_in_percent_to_the_last_digit() {
     let (world, _) = synced().await;
     let commitment = commitment(&world);
     // 1000 less 12.5 %, and 12.5 % of 1000.
-    assert_eq!((commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()), ("875".to_owned(), "125".to_owned()));
+    assert_eq!(
+        (commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()),
+        ("875".to_owned(), "125".to_owned())
+    );
     assert_eq!(world.object("plans", "code", USAGE_LINE)["standingCharge"].to_string(), "50");
     // 1.05 times 1000.5 is 1050.525; half to even at one decimal.
     world.org.vendor().update("Usage_Deal__c", USAGE_DEAL, &json!({"Annual_Price__c": 1000.5}));
@@ -107,27 +126,46 @@ async fn a_number_that_cannot_be_computed_with_is_a_finding_that_names_the_field
     let result = world.dry_run(USAGE_DEAL).await;
     let contract = object_result(&result, "Contract");
     assert_eq!(contract["findingCode"], "VALUE_INVALID");
-    assert!(contract["message"].as_str().unwrap().contains("`Usage_Deal__c.Region__c` is `north`, which is not a number"), "{contract}");
+    assert!(
+        contract["message"]
+            .as_str()
+            .unwrap()
+            .contains("`Usage_Deal__c.Region__c` is `north`, which is not a number"),
+        "{contract}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_is_cut_to_so_many_characters_with_a_warning_and_a_number_becomes_a_text() {
     let (world, result) = synced().await;
     let contract = contract(&world);
-    assert_eq!((&contract["name"], &contract["purchaseOrderNumber"]), (&json!("Usage of the platform in"), &json!("7")));
+    assert_eq!(
+        (&contract["name"], &contract["purchaseOrderNumber"]),
+        (&json!("Usage of the platform in"), &json!("7"))
+    );
     assert_eq!(contract["customFields"]["region"].to_string(), "47.5");
     let warnings = object_result(&result, "Contract")["warnings"].to_string();
-    assert!(warnings.contains("`Usage_Deal__c.Notes__c` was cut to the 24 characters that the mapping says"), "{warnings}");
+    assert!(
+        warnings.contains(
+            "`Usage_Deal__c.Notes__c` was cut to the 24 characters that the mapping says"
+        ),
+        "{warnings}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_latest_of_several_dates_starts_and_days_are_added() {
     let (world, _) = synced().await;
-    let dates = |object: &Map<String, Json>| (object["startDate"].clone(), object["endDate"].clone());
+    let dates =
+        |object: &Map<String, Json>| (object["startDate"].clone(), object["endDate"].clone());
     assert_eq!(dates(&contract(&world)), (json!("2026-01-01"), json!("2026-04-01")));
     // Signed on the 31st of December in UTC; ten days later.
     assert_eq!(dates(&commitment(&world)), (json!("2026-01-01"), json!("2026-01-10")));
-    world.org.vendor().update("Usage_Deal__c", USAGE_DEAL, &json!({"Signed_At__c": "2026-01-31T12:00:00.000+0000"}));
+    world.org.vendor().update(
+        "Usage_Deal__c",
+        USAGE_DEAL,
+        &json!({"Signed_At__c": "2026-01-31T12:00:00.000+0000"}),
+    );
     world.sync(USAGE_DEAL).await;
     assert_eq!(dates(&contract(&world)), (json!("2026-01-31"), json!("2026-04-01")));
     assert_eq!(dates(&commitment(&world)), (json!("2026-01-31"), json!("2026-02-10")));
@@ -159,7 +197,10 @@ async fn one_band_with_a_price_of_the_overage_is_a_tier() {
     let result = world.sync(USAGE_DEAL).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let pricing = world.object("pricings", "code", METER);
-    assert_eq!((bands(&pricing, "pricingBands"), &pricing["cumulative"]), (vec!["0 0.05 0".to_owned()], &json!(true)));
+    assert_eq!(
+        (bands(&pricing, "pricingBands"), &pricing["cumulative"]),
+        (vec!["0 0.05 0".to_owned()], &json!(true))
+    );
     assert_eq!(bands(&pricing, "overagePricingBands"), ["0 0.09 0", "500 0.08 0"]);
 }
 
@@ -192,20 +233,37 @@ async fn a_rule_attaches_a_shared_plan_and_the_line_makes_no_plan_and_no_pricing
     let missing = world.dry_run(FIVE_LINES).await;
     let by_line = |result: &Json, name: &str| {
         let results = result["objectResults"].as_array().unwrap();
-        results.iter().find(|object| object["objectName"] == name && object["salesforceId"] == "00kS900000079F5IAI").cloned()
+        results
+            .iter()
+            .find(|object| {
+                object["objectName"] == name && object["salesforceId"] == "00kS900000079F5IAI"
+            })
+            .cloned()
     };
     let finding = by_line(&missing, "AccountPlan").unwrap();
     assert_eq!(finding["findingCode"], "CODE_NOT_FOUND", "{finding}");
     let template = "00000404-0000-4000-8000-000000000000";
-    let shared = create(&world, "/plans", &json!({"planTemplateId": template, "name": "For all", "code": "SUPPORT_FOR_ALL"}));
+    let shared = create(
+        &world,
+        "/plans",
+        &json!({"planTemplateId": template, "name": "For all", "code": "SUPPORT_FOR_ALL"}),
+    );
     let result = world.sync(FIVE_LINES).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     assert_eq!((by_line(&result, "Plan"), by_line(&result, "Pricing")), (None, None));
     let account_plan = by_line(&result, "AccountPlan").unwrap();
     let warnings = account_plan["warnings"].to_string();
-    assert!(warnings.contains("The plan `SUPPORT_FOR_ALL` was chosen by the product rule for `Support_Hours`"), "{warnings}");
+    assert!(
+        warnings.contains(
+            "The plan `SUPPORT_FOR_ALL` was chosen by the product rule for `Support_Hours`"
+        ),
+        "{warnings}"
+    );
     assert_eq!(world.object("accountplans", "code", "00kS900000079F5IAI")["planId"], shared["id"]);
-    assert_eq!(world.objects("plans").iter().filter(|plan| plan["code"] == "00kS900000079F5IAI").count(), 0);
+    assert_eq!(
+        world.objects("plans").iter().filter(|plan| plan["code"] == "00kS900000079F5IAI").count(),
+        0
+    );
     assert_eq!(world.object("plans", "code", "00kS900000079F1IAI")["planTemplateId"], API_TEMPLATE);
     assert_all(&world.sync(FIVE_LINES).await, "unchanged");
 }
@@ -227,7 +285,9 @@ async fn a_rule_for_a_currency_is_used_for_deals_in_it_only() {
     let result = world.dry_run(FIVE_LINES).await;
     let plan = |line: &str| {
         let mut results = result["objectResults"].as_array().unwrap().iter();
-        results.find(|object| object["objectName"] == "Plan" && object["salesforceId"] == line).unwrap()
+        results
+            .find(|object| object["objectName"] == "Plan" && object["salesforceId"] == line)
+            .unwrap()
     };
     let template = |line: &str| {
         let mut changes = plan(line)["changes"].as_array().unwrap().iter();
@@ -235,12 +295,17 @@ async fn a_rule_for_a_currency_is_used_for_deals_in_it_only() {
     };
     assert_eq!(template("00kS900000079F1IAI"), general["id"]);
     assert_eq!(template("00kS900000079F2IAI"), "00000401-0000-4000-8000-000000000000");
-    assert!(plan("00kS900000079F2IAI")["warnings"].to_string().contains("No product rule fits"), "{result:#}");
+    assert!(
+        plan("00kS900000079F2IAI")["warnings"].to_string().contains("No product rule fits"),
+        "{result:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_most_specific_rule_is_used_and_a_frequency_counts_more_than_a_currency() {
-    let rule = |asks: &str, code: &str| format!("[[product_rule]]\nproduct = \"API_CALLS\"\n{asks}plan_template = \"{code}\"\n\n");
+    let rule = |asks: &str, code: &str| {
+        format!("[[product_rule]]\nproduct = \"API_CALLS\"\n{asks}plan_template = \"{code}\"\n\n")
+    };
     let (frequency, currency) = ("billing_frequency = \"Annual\"\n", "currency = \"USD\"\n");
     let rules = [
         rule("", "GENERAL"),
@@ -254,7 +319,10 @@ async fn the_most_specific_rule_is_used_and_a_frequency_counts_more_than_a_curre
         let rules: String = rules[..count].iter().rev().map(String::as_str).collect();
         let world = World::with_mapping(Some(&[
             ("[account_plan]\n", &format!("{rules}[account_plan]\n")),
-            ("# billing_frequency = \"Billing_Frequency__c\"", "billing_frequency = \"Opportunity.NextStep\""),
+            (
+                "# billing_frequency = \"Billing_Frequency__c\"",
+                "billing_frequency = \"Opportunity.NextStep\"",
+            ),
         ]))
         .await;
         for code in codes {
@@ -264,25 +332,45 @@ async fn the_most_specific_rule_is_used_and_a_frequency_counts_more_than_a_curre
         world.org.vendor().update("Opportunity", DEAL, &json!({"NextStep": " ANNUAL "}));
         let plan = object_result(&world.dry_run(DEAL).await, "Plan").clone();
         let expected = codes[count - 1];
-        assert!(plan["warnings"].to_string().contains(&format!("The plan template `{expected}` was chosen by the product rule")), "{plan}");
+        assert!(
+            plan["warnings"].to_string().contains(&format!(
+                "The plan template `{expected}` was chosen by the product rule"
+            )),
+            "{plan}"
+        );
         // What the record does not say fits the general rule only.
         world.org.vendor().update("Opportunity", DEAL, &json!({"NextStep": null}));
         let plan = object_result(&world.dry_run(DEAL).await, "Plan").clone();
         let expected = if count == 1 { "GENERAL" } else { "BY_CURRENCY" };
-        assert!(plan["warnings"].to_string().contains(&format!("`{expected}` was chosen")), "{plan}");
+        assert!(
+            plan["warnings"].to_string().contains(&format!("`{expected}` was chosen")),
+            "{plan}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_plan_bills_the_commitment_of_a_deal_whose_only_line_has_it() {
-    let rule = "[[product_rule]]\nproduct = \"API_CALLS\"\nplan = \"API_FOR_ALL\"\n\n[account_plan]\n";
-    let billing = ("# commitment_billing = \"paid_outside\"", "commitment_billing = \"billed_by_plan\"");
+    let rule =
+        "[[product_rule]]\nproduct = \"API_CALLS\"\nplan = \"API_FOR_ALL\"\n\n[account_plan]\n";
+    let billing =
+        ("# commitment_billing = \"paid_outside\"", "commitment_billing = \"billed_by_plan\"");
     let world = World::with_mapping(Some(&[("[account_plan]\n", rule), billing])).await;
-    let shared = create(&world, "/plans", &json!({"planTemplateId": API_TEMPLATE, "name": "For all", "code": "API_FOR_ALL"}));
+    let shared = create(
+        &world,
+        "/plans",
+        &json!({"planTemplateId": API_TEMPLATE, "name": "For all", "code": "API_FOR_ALL"}),
+    );
     let result = world.sync(DEAL).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-    assert_eq!(actions(&result), ["Account created", "Contract created", "Commitment created", "AccountPlan created"]);
+    assert_eq!(
+        actions(&result),
+        ["Account created", "Contract created", "Commitment created", "AccountPlan created"]
+    );
     let contract = world.object("contracts", "code", DEAL);
     let commitment = world.object("commitments", "contractId", contract["id"].as_str().unwrap());
-    assert_eq!((&commitment["billingPlanId"], commitment.get("amountPrePaid")), (&shared["id"], None));
+    assert_eq!(
+        (&commitment["billingPlanId"], commitment.get("amountPrePaid")),
+        (&shared["id"], None)
+    );
 }

@@ -1,4 +1,5 @@
-//! Laws of the comparison, for any objects: nothing differs from itself, and what was applied leaves nothing to do.
+//! Laws of the comparison, for any objects: nothing differs from itself, and what was applied
+//! leaves nothing to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +15,15 @@ use sync_to_m3ter::changeset::{KnownIds, Step};
 use sync_to_m3ter::domain::actual::ActualObject;
 use sync_to_m3ter::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, OnFound};
 use sync_to_m3ter::domain::entity::{EntityKind, ObjectKey};
-use sync_to_m3ter::domain::field::{ADDRESS_PARTS, FieldSpec, FieldType, OnDifference, USAGE_FILTER_MODES};
+use sync_to_m3ter::domain::field::{
+    ADDRESS_PARTS, FieldSpec, FieldType, OnDifference, USAGE_FILTER_MODES,
+};
 use sync_to_m3ter::domain::ids::{M3terId, SalesforceId};
 use sync_to_m3ter::domain::money::double_json;
 use sync_to_m3ter::domain::settings::{EndedRule, PricingChange};
-use sync_to_m3ter::domain::value::{CommitmentFee, CustomFields, CustomValue, PricingBand, UsageFilter, Value};
+use sync_to_m3ter::domain::value::{
+    CommitmentFee, CustomFields, CustomValue, PricingBand, UsageFilter, Value,
+};
 
 const ID: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
 const OWNER: &str = "21e063b6-2350-4add-a028-3e6ad5b233ed";
@@ -45,15 +50,18 @@ fn zero_or_more() -> impl Strategy<Value = Decimal> {
 }
 
 fn date() -> impl Strategy<Value = Date> {
-    (0_i32..3_000_000).prop_map(|days| "0001-01-01".parse::<Date>().unwrap().checked_add(days.days()).unwrap())
+    (0_i32..3_000_000)
+        .prop_map(|days| "0001-01-01".parse::<Date>().unwrap().checked_add(days.days()).unwrap())
 }
 
 fn instant() -> impl Strategy<Value = Timestamp> {
-    (-60_000_000_000_000_i64..200_000_000_000_000).prop_map(|millisecond| Timestamp::from_millisecond(millisecond).unwrap())
+    (-60_000_000_000_000_i64..200_000_000_000_000)
+        .prop_map(|millisecond| Timestamp::from_millisecond(millisecond).unwrap())
 }
 
 fn words(list: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
-    proptest::sample::subsequence(list, 0..=list.len()).prop_map(|words| words.into_iter().map(ToOwned::to_owned).collect())
+    proptest::sample::subsequence(list, 0..=list.len())
+        .prop_map(|words| words.into_iter().map(ToOwned::to_owned).collect())
 }
 
 fn m3ter_id() -> impl Strategy<Value = M3terId> {
@@ -61,11 +69,21 @@ fn m3ter_id() -> impl Strategy<Value = M3terId> {
 }
 
 fn custom_fields() -> impl Strategy<Value = CustomFields> {
-    let value = prop_oneof!["\\PC{0,9}".prop_map(CustomValue::Text), decimal().prop_map(CustomValue::Number)];
+    let value = prop_oneof![
+        "\\PC{0,9}".prop_map(CustomValue::Text),
+        decimal().prop_map(CustomValue::Number)
+    ];
     let names = proptest::collection::btree_map("[a-c]", proptest::option::of(value), 0..4);
     (names, any::<bool>()).prop_map(|(names, replace)| CustomFields {
-        set: names.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
-        clear: names.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.clone()).collect(),
+        set: names
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
+            .collect(),
+        clear: names
+            .iter()
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name.clone())
+            .collect(),
         replace,
     })
 }
@@ -74,45 +92,73 @@ fn custom_fields() -> impl Strategy<Value = CustomFields> {
 fn value(field_type: FieldType) -> BoxedStrategy<Value> {
     match field_type {
         FieldType::Text { .. } => "\\PC{1,40}".prop_map(Value::Text).boxed(),
-        FieldType::Code | FieldType::Currency => "[A-Za-z][A-Za-z0-9_]{0,17}".prop_map(Value::Text).boxed(),
+        FieldType::Code | FieldType::Currency => {
+            "[A-Za-z][A-Za-z0-9_]{0,17}".prop_map(Value::Text).boxed()
+        }
         FieldType::Email => "[a-z]{1,8}@[a-z]{1,8}\\.example".prop_map(Value::Text).boxed(),
         FieldType::Date => date().prop_map(Value::Date).boxed(),
         FieldType::DateTime => instant().prop_map(Value::DateTime).boxed(),
         FieldType::Decimal { .. } => zero_or_more().prop_map(Value::Number).boxed(),
-        FieldType::Integer { minimum, maximum } => (minimum..=maximum).prop_map(|number| Value::Number(number.into())).boxed(),
+        FieldType::Integer { minimum, maximum } => {
+            (minimum..=maximum).prop_map(|number| Value::Number(number.into())).boxed()
+        }
         FieldType::Boolean => any::<bool>().prop_map(Value::Boolean).boxed(),
-        FieldType::Enum(list) => proptest::sample::select(list).prop_map(|word| Value::Text(word.to_owned())).boxed(),
+        FieldType::Enum(list) => {
+            proptest::sample::select(list).prop_map(|word| Value::Text(word.to_owned())).boxed()
+        }
         FieldType::EnumList(list) => words(list).prop_map(Value::TextList).boxed(),
-        FieldType::Address => proptest::collection::btree_map(0..ADDRESS_PARTS.len(), "\\PC{1,20}", 1..=ADDRESS_PARTS.len())
-            .prop_map(|parts| {
-                Value::Address(parts.into_iter().map(|(part, text)| (ADDRESS_PARTS[part].0, text)).collect::<BTreeMap<_, _>>())
-            })
-            .boxed(),
-        FieldType::PricingBands => proptest::collection::btree_map(zero_or_more(), (decimal(), decimal()), 1..6)
-            .prop_map(|bands| {
-                let band = |(lower_limit, (fixed_price, unit_price))| PricingBand { lower_limit, fixed_price, unit_price };
-                Value::PricingBands(bands.into_iter().map(band).collect())
-            })
-            .boxed(),
-        FieldType::FeeDates => proptest::collection::btree_map(date(), (zero_or_more(), instant(), instant()), 0..4)
-            .prop_map(|fees| {
-                let fee = |(date, (amount, service_period_start, service_period_end))| CommitmentFee {
-                    date,
-                    amount,
-                    service_period_start,
-                    service_period_end,
-                };
-                Value::FeeDates(fees.into_iter().map(fee).collect())
-            })
-            .boxed(),
+        FieldType::Address => proptest::collection::btree_map(
+            0..ADDRESS_PARTS.len(),
+            "\\PC{1,20}",
+            1..=ADDRESS_PARTS.len(),
+        )
+        .prop_map(|parts| {
+            Value::Address(
+                parts
+                    .into_iter()
+                    .map(|(part, text)| (ADDRESS_PARTS[part].0, text))
+                    .collect::<BTreeMap<_, _>>(),
+            )
+        })
+        .boxed(),
+        FieldType::PricingBands => {
+            proptest::collection::btree_map(zero_or_more(), (decimal(), decimal()), 1..6)
+                .prop_map(|bands| {
+                    let band = |(lower_limit, (fixed_price, unit_price))| PricingBand {
+                        lower_limit,
+                        fixed_price,
+                        unit_price,
+                    };
+                    Value::PricingBands(bands.into_iter().map(band).collect())
+                })
+                .boxed()
+        }
+        FieldType::FeeDates => {
+            proptest::collection::btree_map(date(), (zero_or_more(), instant(), instant()), 0..4)
+                .prop_map(|fees| {
+                    let fee = |(date, (amount, service_period_start, service_period_end))| {
+                        CommitmentFee { date, amount, service_period_start, service_period_end }
+                    };
+                    Value::FeeDates(fees.into_iter().map(fee).collect())
+                })
+                .boxed()
+        }
         FieldType::UsageFilters => {
             let filter = ("[a-z]{1,6}", "\\PC{1,6}", proptest::sample::select(USAGE_FILTER_MODES));
-            let filter = filter.prop_map(|(dimension_code, value, mode)| UsageFilter { dimension_code, value, mode: mode.to_owned() });
+            let filter = filter.prop_map(|(dimension_code, value, mode)| UsageFilter {
+                dimension_code,
+                value,
+                mode: mode.to_owned(),
+            });
             proptest::collection::vec(filter, 0..4).prop_map(Value::UsageFilters).boxed()
         }
-        FieldType::Segment => proptest::collection::btree_map("[a-z]{1,6}", "\\PC{1,6}", 1..4).prop_map(Value::Segment).boxed(),
+        FieldType::Segment => proptest::collection::btree_map("[a-z]{1,6}", "\\PC{1,6}", 1..4)
+            .prop_map(Value::Segment)
+            .boxed(),
         FieldType::CustomFields => custom_fields().prop_map(Value::CustomFields).boxed(),
-        FieldType::Id => prop_oneof![m3ter_id().prop_map(Value::Id), Just(Value::Object(owner()))].boxed(),
+        FieldType::Id => {
+            prop_oneof![m3ter_id().prop_map(Value::Id), Just(Value::Object(owner()))].boxed()
+        }
         FieldType::IdList => proptest::collection::btree_set(m3ter_id(), 0..4)
             .prop_map(|ids| Value::TextList(ids.iter().map(|id| id.as_str().to_owned()).collect()))
             .boxed(),
@@ -121,12 +167,22 @@ fn value(field_type: FieldType) -> BoxedStrategy<Value> {
 
 /// A field that a mapping may leave out, set, set once or clear.
 fn field(spec: &'static FieldSpec) -> impl Strategy<Value = Option<DesiredField>> {
-    let set = (value(spec.field_type), any::<bool>()).prop_map(|(value, once)| (FieldAction::Set(value), once));
+    let set = (value(spec.field_type), any::<bool>())
+        .prop_map(|(value, once)| (FieldAction::Set(value), once));
     let cleared = prop_oneof![4 => set.clone(), 1 => Just((FieldAction::Clear, false))];
-    let action = if spec.required || spec.on_difference != OnDifference::Update { set.boxed() } else { cleared.boxed() };
+    let action = if spec.required || spec.on_difference != OnDifference::Update {
+        set.boxed()
+    } else {
+        cleared.boxed()
+    };
     proptest::option::weighted(
         0.6,
-        action.prop_map(|(action, once)| DesiredField { name: spec.name, action, once, source: "X.Y".to_owned() }),
+        action.prop_map(|(action, once)| DesiredField {
+            name: spec.name,
+            action,
+            once,
+            source: "X.Y".to_owned(),
+        }),
     )
 }
 
@@ -148,7 +204,8 @@ fn any_object() -> impl Strategy<Value = DesiredObject> {
 
 /// Two states of one object: what m3ter got for the first is what the second one meets.
 fn two_states() -> impl Strategy<Value = (DesiredObject, DesiredObject)> {
-    proptest::sample::select(EntityKind::ALL.to_vec()).prop_flat_map(|kind| (object(kind), object(kind)))
+    proptest::sample::select(EntityKind::ALL.to_vec())
+        .prop_flat_map(|kind| (object(kind), object(kind)))
 }
 
 fn circumstances() -> Circumstances {
@@ -160,16 +217,21 @@ fn circumstances() -> Circumstances {
     }
 }
 
-/// The object as m3ter answers it: over the wire, with what only answers have, and in m3ter's spelling of date-times.
+/// The object as m3ter answers it: over the wire, with what only answers have, and in m3ter's
+/// spelling of date-times.
 fn held(body: &Map<String, Json>, version: i64) -> ActualObject {
     let text = serde_json::to_string(body).unwrap();
     let mut answer: Map<String, Json> = serde_json::from_str(&text).unwrap();
     for (name, value) in &mut answer {
-        if matches!(name.as_str(), "startDate" | "endDate") && value.as_str().is_some_and(|text| text.ends_with('Z')) {
+        if matches!(name.as_str(), "startDate" | "endDate")
+            && value.as_str().is_some_and(|text| text.ends_with('Z'))
+        {
             let instant: Timestamp = value.as_str().unwrap().parse().unwrap();
             *value = json!(instant.strftime("%Y-%m-%dT%H:%M:%S.%3f+00:00").to_string());
         }
-        for band in value.as_array_mut().filter(|_| name.ends_with("ricingBands")).into_iter().flatten() {
+        for band in
+            value.as_array_mut().filter(|_| name.ends_with("ricingBands")).into_iter().flatten()
+        {
             band["id"] = json!(OWNER);
         }
     }
@@ -186,8 +248,11 @@ fn step(desired: &DesiredObject, actual: &ActualObject) -> Step {
 /// The object with those fields of `other` that tell it from another object.
 fn of_the_same_owner(mut object: DesiredObject, other: &DesiredObject) -> DesiredObject {
     let kind = object.kind();
-    let is_identity = |field: &DesiredField| kind.field(field.name).is_some_and(|spec| spec.on_difference == OnDifference::Identity);
-    let owners: Vec<DesiredField> = other.fields().iter().filter(|field| is_identity(field)).cloned().collect();
+    let is_identity = |field: &DesiredField| {
+        kind.field(field.name).is_some_and(|spec| spec.on_difference == OnDifference::Identity)
+    };
+    let owners: Vec<DesiredField> =
+        other.fields().iter().filter(|field| is_identity(field)).cloned().collect();
     if let Intent::Sync(fields) = &mut object.intent {
         fields.retain(|field| !is_identity(field));
         fields.extend(owners);

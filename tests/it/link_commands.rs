@@ -1,4 +1,5 @@
-//! `links list`, `links move` and `links forget`: as processes of their own, beside the running service.
+//! `links list`, `links move` and `links forget`: as processes of their own, beside the running
+//! service.
 
 use serde_json::json;
 
@@ -10,7 +11,8 @@ async fn links(world: &World, arguments: &[&str]) -> (i32, String) {
     // The database's settings are all that it needs.
     command.env_clear().env("DATABASE_URL", world.database_url()).arg("links").args(arguments);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     (output.status.code().unwrap(), text)
 }
 
@@ -27,7 +29,10 @@ async fn links_are_listed_by_record_row_and_object() {
         (vec!["list", "--m3ter-id", account], ACCOUNT, "Pricing"),
     ] {
         let (code, text) = links(&world, &arguments).await;
-        assert!(code == 0 && text.contains(shown) && !text.contains(hidden), "{arguments:?}: {text}");
+        assert!(
+            code == 0 && text.contains(shown) && !text.contains(hidden),
+            "{arguments:?}: {text}"
+        );
     }
     for arguments in [["list", "nonsense"], ["list", "--m3ter-id=nonsense"]] {
         let (code, text) = links(&world, &arguments).await;
@@ -46,18 +51,30 @@ async fn an_account_of_a_record_that_is_gone_is_handed_over_by_hand() {
     world.org.vendor().update("Opportunity", DEAL, &json!({ "AccountId": survivor }));
     world.org.vendor().delete("Account", ACCOUNT);
     world.org.vendor().purge("Account", ACCOUNT);
-    assert_eq!(object_result(&world.sync(DEAL).await, "Account")["findingCode"], "IDENTITY_CHANGED");
+    assert_eq!(
+        object_result(&world.sync(DEAL).await, "Account")["findingCode"],
+        "IDENTITY_CHANGED"
+    );
 
     let (code, foreseen) = links(&world, &["move", ACCOUNT, &survivor, "--dry-run"]).await;
     assert!(code == 0 && foreseen.contains("would be handed over"), "{foreseen}");
-    assert_eq!(object_result(&world.sync(DEAL).await, "Account")["findingCode"], "IDENTITY_CHANGED");
+    assert_eq!(
+        object_result(&world.sync(DEAL).await, "Account")["findingCode"],
+        "IDENTITY_CHANGED"
+    );
 
     let (code, done) = links(&world, &["move", ACCOUNT, &survivor]).await;
-    assert!(code == 0 && done.contains("was handed over") && done.contains("links changed"), "{done}");
+    assert!(
+        code == 0 && done.contains("was handed over") && done.contains("links changed"),
+        "{done}"
+    );
     for _ in 0..2 {
         let result = world.sync(DEAL).await;
         assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-        assert_eq!(object_result(&result, "Account")["m3terId"], object_result(&first, "Account")["m3terId"]);
+        assert_eq!(
+            object_result(&result, "Account")["m3terId"],
+            object_result(&first, "Account")["m3terId"]
+        );
     }
     assert_all(&world.sync(DEAL).await, "unchanged");
     // The history has it, for the deal and for both rows.
@@ -75,14 +92,25 @@ async fn a_row_that_is_forgotten_is_looked_up_anew() {
     let (deal, line) = add_on(&world, STORAGE, &json!({ "M3ter_Contract_Code__c": "C-1OO" }));
     world.sync(&deal).await;
     world.org.vendor().update("Opportunity", &deal, &json!({ "M3ter_Contract_Code__c": "C-100" }));
-    let (code, foreseen) = links(&world, &["forget", &deal, "--kind", "contract", "--dry-run"]).await;
+    let (code, foreseen) =
+        links(&world, &["forget", &deal, "--kind", "contract", "--dry-run"]).await;
     assert!(code == 0 && foreseen.contains("would be forgotten"), "{foreseen}");
-    assert_eq!(object_result(&world.sync(&deal).await, "Contract")["findingCode"], "IDENTITY_CHANGED");
+    assert_eq!(
+        object_result(&world.sync(&deal).await, "Contract")["findingCode"],
+        "IDENTITY_CHANGED"
+    );
     let (code, done) = links(&world, &["forget", &deal, "--kind", "contract"]).await;
     assert!(code == 0 && done.contains("was forgotten"), "{done}");
     let result = world.sync(&deal).await;
-    assert_eq!(object_result(&result, "Contract")["m3terId"], world.object("contracts", "code", "C-100")["id"], "{result:#}");
-    assert_eq!(world.object("accountplans", "code", &line)["contractId"], world.object("contracts", "code", "C-100")["id"]);
+    assert_eq!(
+        object_result(&result, "Contract")["m3terId"],
+        world.object("contracts", "code", "C-100")["id"],
+        "{result:#}"
+    );
+    assert_eq!(
+        world.object("accountplans", "code", &line)["contractId"],
+        world.object("contracts", "code", "C-100")["id"]
+    );
     assert_all(&world.sync(&deal).await, "unchanged");
 }
 
@@ -99,7 +127,10 @@ async fn nonsense_about_links_is_refused_with_what_would_be_right() {
         (vec!["move", ACCOUNT, ACCOUNT], "the same row"),
         (vec!["move", ACCOUNT, DEAL], "different objects"),
         (vec!["move", ACCOUNT, "001"], "`001` is not a Salesforce record ID"),
-        (vec!["move", "001S90000079INIIA2", ACCOUNT], "no link belongs to the row 001S90000079INIIA2"),
+        (
+            vec!["move", "001S90000079INIIA2", ACCOUNT],
+            "no link belongs to the row 001S90000079INIIA2",
+        ),
         (vec!["move", ACCOUNT, &other], "has a m3ter Account of its own already"),
         (vec!["forget", "001S90000079INIIA2"], "no link belongs to the row"),
         (vec!["forget", LINE, "--kind", "Account"], "no link belongs to the row"),

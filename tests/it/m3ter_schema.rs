@@ -1,4 +1,5 @@
-//! Every body that the service sends to m3ter is held against m3ter's own OpenAPI document, where that file is at hand.
+//! Every body that the service sends to m3ter is held against m3ter's own OpenAPI document, where
+//! that file is at hand.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
@@ -8,7 +9,8 @@ use serde_json::{Value as Json, json};
 use sync_to_m3ter::domain::entity::EntityKind;
 use sync_to_m3ter_sandbox::control::LoggedRequest;
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/m3ter-openapi.json");
+const DOCUMENT: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/m3ter-openapi.json");
 
 /// The last segment of what ends several objects at once.
 const END_DATING: &str = "/enddatebillingentities";
@@ -23,24 +25,30 @@ const REQUESTS: [(&str, &str); 7] = [
     ("/accountplans", "AccountPlanRequest"),
 ];
 
-/// Fails the test if the body of a write is not what m3ter's document allows, or names a property that it does not have.
+/// Fails the test if the body of a write is not what m3ter's document allows, or names a property
+/// that it does not have.
 pub(crate) fn check(request: &LoggedRequest) {
     if matches!(request.method.as_str(), "POST" | "PUT") {
         check_body(&request.path, &request.body);
     }
 }
 
-/// Fails the test if a body is not what m3ter's document allows at a path, or names a property that it does not have.
+/// Fails the test if a body is not what m3ter's document allows at a path, or names a property that
+/// it does not have.
 pub(crate) fn check_body(path: &str, body: &Json) {
     let first = path.split('/').nth(1).map(|segment| format!("/{segment}")).unwrap_or_default();
     let resource = if path.ends_with(END_DATING) { END_DATING.to_owned() } else { first };
     let Some((_, name)) = REQUESTS.iter().find(|(known, _)| *known == resource) else { return };
     let Some((document, validators)) = schemas() else { return };
-    let errors: Vec<String> = validators[name].iter_errors(body).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    let errors: Vec<String> = validators[name]
+        .iter_errors(body)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
     assert!(errors.is_empty(), "{path} {body}: {errors:?}");
     let mut properties = HashSet::new();
     collect_properties(document, &document["components"]["schemas"][name], &mut properties);
-    let unknown: Vec<&String> = body.as_object().unwrap().keys().filter(|key| !properties.contains(key.as_str())).collect();
+    let unknown: Vec<&String> =
+        body.as_object().unwrap().keys().filter(|key| !properties.contains(key.as_str())).collect();
     assert!(unknown.is_empty(), "{path} sends {unknown:?}, which m3ter does not know");
 }
 
@@ -49,7 +57,9 @@ fn collect_properties<'a>(document: &'a Json, schema: &'a Json, properties: &mut
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
         collect_properties(document, &document["components"]["schemas"][name], properties);
     }
-    properties.extend(schema["properties"].as_object().into_iter().flat_map(|own| own.keys().map(String::as_str)));
+    properties.extend(
+        schema["properties"].as_object().into_iter().flat_map(|own| own.keys().map(String::as_str)),
+    );
     for part in schema["allOf"].as_array().into_iter().flatten() {
         collect_properties(document, part, properties);
     }
@@ -61,7 +71,8 @@ fn schemas() -> Option<&'static (Json, HashMap<&'static str, Validator>)> {
 }
 
 fn load() -> Option<(Json, HashMap<&'static str, Validator>)> {
-    let mut document: Json = serde_json::from_str(&std::fs::read_to_string(DOCUMENT).ok()?).unwrap();
+    let mut document: Json =
+        serde_json::from_str(&std::fs::read_to_string(DOCUMENT).ok()?).unwrap();
     without_java_patterns(&mut document);
     let validator = |name: &str| {
         let schema = json!({ "$ref": format!("#/components/schemas/{name}"), "components": document["components"] });
@@ -88,7 +99,10 @@ fn without_java_patterns(json: &mut Json) {
 fn every_field_of_m3ter_s_six_objects_can_be_mapped() {
     let Some((document, _)) = schemas() else { return };
     for kind in EntityKind::ALL {
-        let (_, name) = REQUESTS.iter().find(|(path, _)| path.trim_start_matches('/') == kind.plural()).unwrap();
+        let (_, name) = REQUESTS
+            .iter()
+            .find(|(path, _)| path.trim_start_matches('/') == kind.plural())
+            .unwrap();
         let mut properties = HashSet::new();
         collect_properties(document, &document["components"]["schemas"][name], &mut properties);
         // The version comes from what was read, and the ordinal of a plan is deprecated.

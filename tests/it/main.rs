@@ -1,4 +1,5 @@
-//! Tests through the front door: the real server, real sockets, a real SQLite file, the emulated vendors.
+//! Tests through the front door: the real server, real sockets, a real SQLite file, the emulated
+//! vendors.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
 

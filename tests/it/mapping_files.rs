@@ -1,4 +1,5 @@
-//! Mapping files as an admin writes them: every example of the manual is one, and what is broken says where and what to do.
+//! Mapping files as an admin writes them: every example of the manual is one, and what is broken
+//! says where and what to do.
 
 use sync_to_m3ter::app::App;
 use sync_to_m3ter::command::sandbox;
@@ -19,7 +20,8 @@ fn parse(bytes: &[u8]) -> Result<Mappings, Vec<sync_to_m3ter::mapping::MappingFa
 
 #[test]
 fn every_example_of_the_manual_is_a_mapping() {
-    let examples: Vec<&str> = MANUAL.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let examples: Vec<&str> =
+        MANUAL.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(examples.len() >= 6);
     for example in examples {
         if let Err(faults) = parse(example.as_bytes()) {
@@ -44,7 +46,8 @@ const HOSTILE_NAMES: [&str; 12] = [
     "x${y}",
 ];
 
-/// Every place of a file where a name goes into the query: a good file, what stands there, and what a hostile hand puts there.
+/// Every place of a file where a name goes into the query: a good file, what stands there, and what
+/// a hostile hand puts there.
 const NAME_PLACES: [(&str, &str, &str); 41] = [
     (USAGE_DEAL, "root = \"Usage_Deal__c\"", "root = \"@\""),
     (USAGE_DEAL, "relationship = \"Usage_Lines__r\"", "relationship = \"@\""),
@@ -73,7 +76,11 @@ const NAME_PLACES: [(&str, &str, &str); 41] = [
     (OPPORTUNITY, "synced_at = \"M3ter_Synced_At__c\"", "synced_at = \"@\""),
     (OPPORTUNITY, "skip = { field = \"M3ter_Skip_Plan__c\"", "skip = { field = \"@\""),
     (OPPORTUNITY, "joins_by = { field = \"M3ter_Contract_Code__c\"", "joins_by = { field = \"@\""),
-    (OPPORTUNITY, "billing_line = { field = \"M3ter_Bills_Commitment__c\"", "billing_line = { field = \"@\""),
+    (
+        OPPORTUNITY,
+        "billing_line = { field = \"M3ter_Bills_Commitment__c\"",
+        "billing_line = { field = \"@\"",
+    ),
     (OPPORTUNITY, "street = \"Account.BillingStreet\"", "street = \"@\""),
     (OPPORTUNITY, "months = \"M3ter_Term_Months__c\"", "months = \"@\""),
     (OPPORTUNITY, "bands_text = \"M3ter_Price_Bands__c\"", "bands_text = \"@\""),
@@ -100,10 +107,22 @@ const MUTATIONS: [(&str, &str); 65] = [
     ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\npricing_change = \"sometimes\""),
     ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\ncommitment_billing = true"),
     ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nsync_status = \"Status__c\""),
-    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nsync_status = { message = \"Message__c\" }"),
-    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nsync_status = { status = \"Account__r.Status__c\" }"),
-    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nsync_status = { status = \"Status__c\", synced_at = 7 }"),
-    ("root = \"Usage_Deal__c\"", "root = \"Usage_Deal__c\"\nsync_status = { status = \"Status__c\", time = \"At__c\" }"),
+    (
+        "root = \"Usage_Deal__c\"",
+        "root = \"Usage_Deal__c\"\nsync_status = { message = \"Message__c\" }",
+    ),
+    (
+        "root = \"Usage_Deal__c\"",
+        "root = \"Usage_Deal__c\"\nsync_status = { status = \"Account__r.Status__c\" }",
+    ),
+    (
+        "root = \"Usage_Deal__c\"",
+        "root = \"Usage_Deal__c\"\nsync_status = { status = \"Status__c\", synced_at = 7 }",
+    ),
+    (
+        "root = \"Usage_Deal__c\"",
+        "root = \"Usage_Deal__c\"\nsync_status = { status = \"Status__c\", time = \"At__c\" }",
+    ),
     ("only_when = {", "only_when = { is = true, "),
     ("blank = false }", "blank = \"no\" }"),
     ("blank = false }", "}\nonly_wen = 1"),
@@ -152,8 +171,14 @@ const MUTATIONS: [(&str, &str); 65] = [
     ("feeDates = { each = \"fees\"", "feeDates = { each = \"rates\""),
     ("feeDates = { each = \"fees\", date = \"Date__c\",", "feeDates = { each = \"fees\","),
     ("contractId = { this = \"contract\" }", "contractId = { this = \"account\" }"),
-    ("startDate = { same_as = \"account_plan.startDate\" }", "startDate = { same_as = \"pricing.startDate\" }"),
-    ("startDate = { same_as = \"account_plan.startDate\" }", "startDate = { same_as = \"account_plan.nothing\" }"),
+    (
+        "startDate = { same_as = \"account_plan.startDate\" }",
+        "startDate = { same_as = \"pricing.startDate\" }",
+    ),
+    (
+        "startDate = { same_as = \"account_plan.startDate\" }",
+        "startDate = { same_as = \"account_plan.nothing\" }",
+    ),
     ("cumulative = { value = true }", "cumulative = { value = \"true\" }"),
     ("by_product = true", "by_product = \"yes\""),
 ];
@@ -186,18 +211,32 @@ fn broken_files() -> Vec<(String, Vec<u8>)> {
     }
     for (good, from, to) in NAME_PLACES {
         for hostile in HOSTILE_NAMES {
-            broken.push((format!("{to} with {hostile}"), mutated(good, from, &to.replace('@', hostile))));
+            broken.push((
+                format!("{to} with {hostile}"),
+                mutated(good, from, &to.replace('@', hostile)),
+            ));
         }
     }
     broken.push(("not UTF-8".to_owned(), [USAGE_DEAL.as_bytes(), b"\n# \xff\xfe"].concat()));
     broken.push(("huge".to_owned(), vec![b'#'; LARGEST_FILE_BYTES + 1]));
     broken.push(("empty".to_owned(), Vec::new()));
-    broken.push(("deep".to_owned(), format!("root = {}{}", "[".repeat(5_000), "]".repeat(5_000)).into_bytes()));
+    broken.push((
+        "deep".to_owned(),
+        format!("root = {}{}", "[".repeat(5_000), "]".repeat(5_000)).into_bytes(),
+    ));
     broken.push(("a control character".to_owned(), b"root = \"A\x00\"".to_vec()));
     let start = "startDate = { first = [{ field = \"M3ter_Start_Date__c\", optional = true }, \"CloseDate\"] }";
-    let circle = String::from_utf8(mutated(OPPORTUNITY, start, "startDate = { same_as = \"contract.endDate\" }\n")).unwrap();
+    let circle = String::from_utf8(mutated(
+        OPPORTUNITY,
+        start,
+        "startDate = { same_as = \"contract.endDate\" }\n",
+    ))
+    .unwrap();
     // The circle is one only where the end asks for the start.
-    let end = ("startDate = { same_as = \"contract.startDate\" }", "startDate = { same_as = \"commitment.startDate\" }");
+    let end = (
+        "startDate = { same_as = \"contract.startDate\" }",
+        "startDate = { same_as = \"commitment.startDate\" }",
+    );
     broken.push(("a circle".to_owned(), circle.replace(end.0, end.1).into_bytes()));
     let cut = USAGE_DEAL.len() / 2;
     broken.push(("cut off".to_owned(), format!("{}\nname = {{", &USAGE_DEAL[..cut]).into_bytes()));
@@ -212,7 +251,10 @@ fn two_hundred_broken_files_each_say_where_and_what_to_do() {
         let Err(faults) = parse(&bytes) else { panic!("`{what}` was taken") };
         let lines = bytes.split(|byte| *byte == b'\n').count();
         for fault in faults {
-            assert!(fault.file == "own.toml" && (1..=lines).contains(&fault.line), "{what}: {fault}");
+            assert!(
+                fault.file == "own.toml" && (1..=lines).contains(&fault.line),
+                "{what}: {fault}"
+            );
             assert!(!fault.message.is_empty() && !fault.hint.is_empty(), "{what}: {fault:?}");
         }
     }
@@ -223,15 +265,27 @@ async fn no_broken_file_leads_to_a_request() {
     let (org, organization) = (salesforce::start(0).await.unwrap(), m3ter::start(0).await.unwrap());
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("service.db").display().to_string();
-    let mut config = sandbox::config(&org.base_url(), &organization.base_url(), &database, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut config = sandbox::config(
+        &org.base_url(),
+        &organization.base_url(),
+        &database,
+        "127.0.0.1:0".parse().unwrap(),
+    )
+    .unwrap();
     config.mappings_dir = Some(directory.path().to_owned());
     let file = directory.path().join("own.toml");
     // Every third: each way to be broken is among them.
     for (what, bytes) in broken_files().into_iter().step_by(3) {
         std::fs::write(&file, bytes).unwrap();
-        let Err(error) = App::new(&config, Scope::Everything).await else { panic!("a service with `{what}` starts") };
+        let Err(error) = App::new(&config, Scope::Everything).await else {
+            panic!("a service with `{what}` starts")
+        };
         assert!(error.to_string().contains("own.toml:"), "{what}: {error}");
-        assert!(org.requests().is_empty() && organization.requests().is_empty(), "{what}: {:?}", org.requests());
+        assert!(
+            org.requests().is_empty() && organization.requests().is_empty(),
+            "{what}: {:?}",
+            org.requests()
+        );
     }
     // The same service with the good file asks both.
     std::fs::write(&file, USAGE_DEAL).unwrap();
@@ -253,12 +307,19 @@ fn tables_of_the_same_rows_need_keys_and_fields_of_their_own() {
     let (before, rest) = OPPORTUNITY.split_once("[pricing]").unwrap();
     let after = rest.split_once("[account_plan]").unwrap().1;
     let file = |tables: [String; 3]| format!("{before}{}[account_plan]{after}", tables.concat());
-    parse(file([pricing("a", "A__c"), pricing("b", "B__c"), pricing("c", "C__c")]).as_bytes()).unwrap();
+    parse(file([pricing("a", "A__c"), pricing("b", "B__c"), pricing("c", "C__c")]).as_bytes())
+        .unwrap();
     let faults = |tables| parse(file(tables).as_bytes()).unwrap_err();
     let same_key = faults([pricing("a", "A__c"), pricing("b", "B__c"), pricing("b", "C__c")]);
-    assert!(same_key.len() == 1 && same_key[0].message.contains("of the same rows with the same key"), "{same_key:?}");
+    assert!(
+        same_key.len() == 1 && same_key[0].message.contains("of the same rows with the same key"),
+        "{same_key:?}"
+    );
     let same_field = faults([pricing("a", "A__c"), pricing("b", "B__c"), pricing("c", "B__c")]);
-    assert!(same_field.len() == 1 && same_field[0].message.contains("writes its ids to the same field"), "{same_field:?}");
+    assert!(
+        same_field.len() == 1 && same_field[0].message.contains("writes its ids to the same field"),
+        "{same_field:?}"
+    );
 }
 
 #[test]
@@ -267,8 +328,18 @@ fn an_id_is_written_to_the_row_of_its_object_only() {
         ("Opportunity.M3ter_Contract_Id__c", "would write to one field of a row above"),
         ("Product2.M3ter_Plan_Id__c", "leads to another record"),
     ] {
-        let faults = parse(&mutated(OPPORTUNITY, "write_back = \"M3ter_Plan_Id__c\"", &format!("write_back = \"{field}\""))).unwrap_err();
-        assert!(faults.len() == 1 && faults[0].message.contains(message) && faults[0].key == "plan.write_back", "{faults:?}");
+        let faults = parse(&mutated(
+            OPPORTUNITY,
+            "write_back = \"M3ter_Plan_Id__c\"",
+            &format!("write_back = \"{field}\""),
+        ))
+        .unwrap_err();
+        assert!(
+            faults.len() == 1
+                && faults[0].message.contains(message)
+                && faults[0].key == "plan.write_back",
+            "{faults:?}"
+        );
     }
 }
 
@@ -281,8 +352,16 @@ fn a_code_that_m3ter_cannot_have_is_a_fault_of_the_file() {
         "{ field = \"Product2.ProductCode\", map = { A = \"SKU-100\" } }",
         "{ field = \"Product2.ProductCode\", default = \"SKU-100\" }",
     ] {
-        let faults = parse(&mutated(OPPORTUNITY, lookup, &format!("lookup = \"aggregation\", code = {code}"))).unwrap_err();
-        assert!(faults[0].message.contains("m3ter can have no aggregation with the code `SKU-100`"), "{faults:?}");
+        let faults = parse(&mutated(
+            OPPORTUNITY,
+            lookup,
+            &format!("lookup = \"aggregation\", code = {code}"),
+        ))
+        .unwrap_err();
+        assert!(
+            faults[0].message.contains("m3ter can have no aggregation with the code `SKU-100`"),
+            "{faults:?}"
+        );
     }
 }
 
@@ -297,14 +376,22 @@ fn a_readiness_says_what_it_asks_and_what_happens_otherwise() {
         ("{ otherwise = \"warn\" }", "a condition names a field"),
         ("{ field = \"Stage__c\", is = \"Won\" }", "it is not said what happens otherwise"),
         ("\"Won__c\"", "it is not said what happens otherwise"),
-        ("{ field = \"Stage__c\", is = \"Won\", otherwise = \"wait\" }", "`wait` is not one of the choices"),
-        ("{ field = \"Stage__c\", is = \"Won\", otherwise = \"warn\", message = 1 }", "`message` takes a sentence"),
+        (
+            "{ field = \"Stage__c\", is = \"Won\", otherwise = \"wait\" }",
+            "`wait` is not one of the choices",
+        ),
+        (
+            "{ field = \"Stage__c\", is = \"Won\", otherwise = \"warn\", message = 1 }",
+            "`message` takes a sentence",
+        ),
     ] {
         let faults = parse(file(ready).as_bytes()).unwrap_err();
-        assert!(faults.iter().all(|fault| fault.line == 2 && !fault.hint.is_empty()), "{ready}: {faults:#?}");
+        assert!(
+            faults.iter().all(|fault| fault.line == 2 && !fault.hint.is_empty()),
+            "{ready}: {faults:#?}"
+        );
         assert!(faults.iter().any(|fault| fault.message.contains(words)), "{ready}: {faults:#?}");
     }
-    let several =
-        "[{ field = \"Stage__c\", is = \"Won\", otherwise = \"refuse\" }, { any = [\"Signed__c\", \"Paid__c\"], otherwise = \"warn\" }]";
+    let several = "[{ field = \"Stage__c\", is = \"Won\", otherwise = \"refuse\" }, { any = [\"Signed__c\", \"Paid__c\"], otherwise = \"warn\" }]";
     parse(file(several).as_bytes()).unwrap();
 }

@@ -7,7 +7,9 @@ use sync_to_m3ter::mapping::{MappingSource, Mappings};
 /// A record as it is retrieved from the org.
 fn retrieved(name: &str, fields: &[(&str, &str)]) -> (String, String) {
     let value = |(field, value): &(&str, &str)| {
-        format!("    <values>\n        <field>{field}</field>\n        <value xsi:type=\"xsd:string\">{value}</value>\n    </values>\n")
+        format!(
+            "    <values>\n        <field>{field}</field>\n        <value xsi:type=\"xsd:string\">{value}</value>\n    </values>\n"
+        )
     };
     let values = fields.iter().map(value).collect::<Vec<_>>().concat();
     let text = format!(
@@ -90,7 +92,10 @@ fn opportunity_samples() -> Vec<(String, String)> {
 }
 
 fn parse(imported: &Imported) -> Mappings {
-    let source = MappingSource { name: "imported.toml".to_owned(), bytes: imported.text.clone().into_bytes() };
+    let source = MappingSource {
+        name: "imported.toml".to_owned(),
+        bytes: imported.text.clone().into_bytes(),
+    };
     Mappings::parse(&[source]).unwrap_or_else(|faults| panic!("{faults:?}\n{}", imported.text))
 }
 
@@ -98,7 +103,11 @@ fn parse(imported: &Imported) -> Mappings {
 fn the_opportunity_samples_become_a_mapping_without_their_traps() {
     let imported = import_records(&opportunity_samples()).unwrap();
     assert_eq!(imported.len(), 1);
-    assert!(parse(&imported[0]).for_root("Opportunity").is_some_and(|mapping| mapping.file() == "imported.toml"));
+    assert!(
+        parse(&imported[0])
+            .for_root("Opportunity")
+            .is_some_and(|mapping| mapping.file() == "imported.toml")
+    );
     insta::assert_snapshot!(imported[0].text, @r##"
     # Made from the connector's mapping records for Opportunity. Read the comments, then finish it.
 
@@ -203,8 +212,18 @@ fn a_query_s_answer_is_read_too_and_each_root_gets_its_file() {
     for imported in &imported {
         parse(imported);
     }
-    assert!(imported[0].text.contains("relationship = \"SBQQ__Subscriptions__r\""), "{}", imported[0].text);
-    assert!(imported[0].text.contains("endDate = { field = \"SBQQ__EndDate__c\", end_exclusive = true }"), "{}", imported[0].text);
+    assert!(
+        imported[0].text.contains("relationship = \"SBQQ__Subscriptions__r\""),
+        "{}",
+        imported[0].text
+    );
+    assert!(
+        imported[0]
+            .text
+            .contains("endDate = { field = \"SBQQ__EndDate__c\", end_exclusive = true }"),
+        "{}",
+        imported[0].text
+    );
 }
 
 #[test]
@@ -215,7 +234,12 @@ fn values_cannot_break_out_of_the_file() {
     let imported = import_records(&[("query.json".to_owned(), record.to_string())]).unwrap();
     parse(&imported[0]);
     assert!(imported[0].text.contains("path = \"A__c\""), "{}", imported[0].text);
-    assert_eq!(imported[0].text.lines().filter(|line| *line == "[account]").count(), 1, "{}", imported[0].text);
+    assert_eq!(
+        imported[0].text.lines().filter(|line| *line == "[account]").count(),
+        1,
+        "{}",
+        imported[0].text
+    );
 }
 
 #[test]

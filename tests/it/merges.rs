@@ -32,21 +32,34 @@ async fn the_account_of_a_merged_record_goes_on_with_the_survivor() {
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let account = object_result(&result, "Account");
     assert_eq!(account["m3terId"], object_result(&first, "Account")["m3terId"]);
-    assert!(account["warnings"].to_string().contains(&format!("{ACCOUNT} was merged into {survivor}")), "{account:#}");
+    assert!(
+        account["warnings"].to_string().contains(&format!("{ACCOUNT} was merged into {survivor}")),
+        "{account:#}"
+    );
     for name in ["Contract", "Commitment", "Plan", "Pricing", "AccountPlan"] {
         assert_eq!(object_result(&result, name)["action"], "unchanged", "{result:#}");
     }
     assert!(world.m3ter_writes().iter().all(|write| write.method != "POST"), "nothing is made");
-    assert_eq!((accounts_with_code(&world, ACCOUNT), accounts_with_code(&world, survivor.as_str())), (1, 0));
+    assert_eq!(
+        (accounts_with_code(&world, ACCOUNT), accounts_with_code(&world, survivor.as_str())),
+        (1, 0)
+    );
     // The links of all deals have moved, and the survivor is known by itself.
     for record in [DEAL, &other, &survivor] {
         let result = world.sync(record).await;
         assert_all(&result, "unchanged");
         assert_eq!(object_result(&result, "Account")["m3terId"], account["m3terId"]);
-        assert!(!object_result(&result, "Account")["warnings"].to_string().contains("merged"), "{result:#}");
+        assert!(
+            !object_result(&result, "Account")["warnings"].to_string().contains("merged"),
+            "{result:#}"
+        );
     }
     // A deal that comes after the merge.
-    let (new, _) = add_on(&world, STORAGE, &json!({"AccountId": survivor, "CloseDate": "2027-03-01", "End_Date__c": "2027-12-31"}));
+    let (new, _) = add_on(
+        &world,
+        STORAGE,
+        &json!({"AccountId": survivor, "CloseDate": "2027-03-01", "End_Date__c": "2027-12-31"}),
+    );
     assert_eq!(object_result(&world.sync(&new).await, "Account")["m3terId"], account["m3terId"]);
 }
 
@@ -59,7 +72,10 @@ async fn a_survivor_with_the_code_of_the_merged_record_gets_its_account() {
     for record in [&survivor, DEAL] {
         let result = world.sync(record).await;
         assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-        assert_eq!(object_result(&result, "Account")["m3terId"], object_result(&first, "Account")["m3terId"]);
+        assert_eq!(
+            object_result(&result, "Account")["m3terId"],
+            object_result(&first, "Account")["m3terId"]
+        );
     }
     assert_eq!(accounts_with_code(&world, ACCOUNT), 1);
     assert_all(&world.sync(DEAL).await, "unchanged");
@@ -74,7 +90,10 @@ async fn a_record_that_was_merged_twice_is_followed() {
     world.org.vendor().merge(&last, &middle).unwrap();
     let result = world.sync(DEAL).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-    assert_eq!(object_result(&result, "Account")["m3terId"], object_result(&first, "Account")["m3terId"]);
+    assert_eq!(
+        object_result(&result, "Account")["m3terId"],
+        object_result(&first, "Account")["m3terId"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,20 +108,32 @@ async fn two_records_that_both_have_accounts_are_not_guessed_about() {
     let account = object_result(&result, "Account");
     assert_eq!(account["findingCode"], "AMBIGUOUS_MATCH", "{result:#}");
     for named in [&first, &second] {
-        assert!(account["message"].as_str().unwrap().contains(named.as_str().unwrap()), "{account:#}");
+        assert!(
+            account["message"].as_str().unwrap().contains(named.as_str().unwrap()),
+            "{account:#}"
+        );
     }
-    assert!(account["remedy"].as_str().unwrap().contains(&format!("links move {ACCOUNT} {survivor}")), "{account:#}");
+    assert!(
+        account["remedy"].as_str().unwrap().contains(&format!("links move {ACCOUNT} {survivor}")),
+        "{account:#}"
+    );
     assert!(world.m3ter_writes().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_merge_that_salesforce_does_not_tell_of_is_the_likely_cause() {
-    for (fate, has_code, purged) in
-        [("CODE_IN_USE", true, false), ("CODE_IN_USE", true, true), ("IDENTITY_CHANGED", false, false), ("IDENTITY_CHANGED", false, true)]
-    {
+    for (fate, has_code, purged) in [
+        ("CODE_IN_USE", true, false),
+        ("CODE_IN_USE", true, true),
+        ("IDENTITY_CHANGED", false, false),
+        ("IDENTITY_CHANGED", false, true),
+    ] {
         let world = World::new().await;
         world.sync(DEAL).await;
-        let survivor = survivor(&world, &if has_code { json!({ "M3ter_Account_Code__c": ACCOUNT }) } else { json!({}) });
+        let survivor = survivor(
+            &world,
+            &if has_code { json!({ "M3ter_Account_Code__c": ACCOUNT }) } else { json!({}) },
+        );
         world.org.vendor().update("Opportunity", DEAL, &json!({ "AccountId": survivor }));
         world.org.vendor().delete("Account", ACCOUNT);
         if purged {
@@ -113,7 +144,11 @@ async fn a_merge_that_salesforce_does_not_tell_of_is_the_likely_cause() {
         let account = object_result(&result, "Account");
         assert_eq!(account["findingCode"], fate, "{result:#}");
         let remedy = account["remedy"].as_str().unwrap();
-        assert!(remedy.contains("merged") && remedy.contains(&format!("links move {ACCOUNT} {survivor}")), "{remedy}");
+        assert!(
+            remedy.contains("merged")
+                && remedy.contains(&format!("links move {ACCOUNT} {survivor}")),
+            "{remedy}"
+        );
         assert!(world.m3ter_writes().is_empty(), "{result:#}");
     }
 }
@@ -126,7 +161,10 @@ async fn a_merged_record_names_the_one_that_it_was_merged_into() {
     world.org.vendor().merge(&survivor, ACCOUNT).unwrap();
     let result = world.sync(ACCOUNT).await;
     assert_eq!(result["errorCode"], "RECORD_DELETED", "{result:#}");
-    assert!(result["message"].as_str().unwrap().contains(&format!("it was merged into {survivor}")), "{result:#}");
+    assert!(
+        result["message"].as_str().unwrap().contains(&format!("it was merged into {survivor}")),
+        "{result:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,14 @@ use crate::support::*;
 fn names(text: &str) -> BTreeSet<&str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let words = text.split(|c| !is_name(c)).filter(|word| word.starts_with("sync_to_m3ter_"));
-    words.map(|name| ["_bucket", "_sum", "_count"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)).collect()
+    words
+        .map(|name| {
+            ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|ending| name.strip_suffix(ending))
+                .unwrap_or(name)
+        })
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,7 +33,15 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
         config.m3ter.requests_per_second = Some(50);
     })
     .await;
-    world.fault("GET", "/accounts", sync_to_m3ter_sandbox::control::FaultKind::Status { status: 503, retry_after: None, message: None });
+    world.fault(
+        "GET",
+        "/accounts",
+        sync_to_m3ter_sandbox::control::FaultKind::Status {
+            status: 503,
+            retry_after: None,
+            message: None,
+        },
+    );
     assert_all(&world.dry_run(DEAL).await, "created");
     assert_all(&world.sync(DEAL).await, "created");
     world.sync(DELETED).await;
@@ -67,7 +82,8 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
     }
     assert_all(&world.sync(DEAL).await, "unchanged");
     let counted = names(&text);
-    let page = include_str!("../../docs/metrics.md").replace("`…_limit`", "`sync_to_m3ter_salesforce_requests_limit`");
+    let page = include_str!("../../docs/metrics.md")
+        .replace("`…_limit`", "`sync_to_m3ter_salesforce_requests_limit`");
     assert_eq!(names(&page), counted, "docs/metrics.md has each metric");
     let alerts = include_str!("../../deploy/alerts.yaml");
     assert!(names(alerts).is_subset(&counted), "{:?}", names(alerts).difference(&counted));
@@ -76,7 +92,10 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
     let cases = include_str!("../../deploy/alerts.test.yaml");
     for rule in rules {
         let name = rule["alert"].as_str().unwrap();
-        assert!(cases.contains(&format!("alertname: {name}\n")), "{name} has a case in which it fires");
+        assert!(
+            cases.contains(&format!("alertname: {name}\n")),
+            "{name} has a case in which it fires"
+        );
     }
     let (is_well_formed, said) = check_metrics(&text);
     assert!(is_well_formed, "{said}");
@@ -88,13 +107,20 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
 async fn the_sandbox_serves_metrics_on_loopback_where_it_is_told_to() {
     let sandbox = |address: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
-        command.args(["sandbox", "--port", "0", "--salesforce-port", "0", "--m3ter-port", "0"]).env_clear().env("METRICS_ADDRESS", address);
+        command
+            .args(["sandbox", "--port", "0", "--salesforce-port", "0", "--m3ter-port", "0"])
+            .env_clear()
+            .env("METRICS_ADDRESS", address);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         command
     };
     let refused = sandbox("0.0.0.0:9090").output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(refused.status.code() == Some(2) && said.contains("METRICS_ADDRESS takes an address of loopback"), "{said}");
+    assert!(
+        refused.status.code() == Some(2)
+            && said.contains("METRICS_ADDRESS takes an address of loopback"),
+        "{said}"
+    );
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], crate::ports::free_port()));
     let mut running = sandbox(&address.to_string()).stderr(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_mins(1);
@@ -115,7 +141,8 @@ async fn the_sandbox_serves_metrics_on_loopback_where_it_is_told_to() {
 /// What Prometheus' own tool says of a text in its format.
 fn check_metrics(text: &str) -> (bool, String) {
     #[expect(clippy::disallowed_methods, reason = "only the test script knows where the tool is")]
-    let promtool = std::env::var("TEST_PROMTOOL").expect("TEST_PROMTOOL names promtool; scripts/test sets it");
+    let promtool =
+        std::env::var("TEST_PROMTOOL").expect("TEST_PROMTOOL names promtool; scripts/test sets it");
     let mut tool = Command::new(promtool)
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
@@ -125,7 +152,11 @@ fn check_metrics(text: &str) -> (bool, String) {
         .unwrap();
     std::io::Write::write_all(&mut tool.stdin.take().unwrap(), text.as_bytes()).unwrap();
     let output = tool.wait_with_output().unwrap();
-    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout))
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&output.stderr).into_owned()
+            + &String::from_utf8_lossy(&output.stdout),
+    )
 }
 
 /// Whoever asked, and for what, from the log alone.
@@ -149,7 +180,8 @@ async fn the_log_has_one_line_for_each_request_and_sync_and_says_who_asked_for_w
         (status, serde_json::from_str::<Json>(&text).unwrap())
     };
     let sync = format!("/sync-to-m3ter/{DEAL}");
-    let (status, result) = ask("POST", &format!("{sync}?salesforceUserId=005S90000000001"), Some(&flow), "one").await;
+    let (status, result) =
+        ask("POST", &format!("{sync}?salesforceUserId=005S90000000001"), Some(&flow), "one").await;
     assert_eq!((status, result["syncStatus"].as_str()), (200, Some("Completed")), "{result:#}");
     let run = result["syncRunId"].as_str().unwrap();
     for (method, path, key, id, expected) in [
@@ -164,18 +196,40 @@ async fn the_log_has_one_line_for_each_request_and_sync_and_says_who_asked_for_w
     let output = program.wait_with_output().unwrap();
     assert!(output.status.success());
     let log = String::from_utf8(output.stderr).unwrap();
-    let lines: Vec<Json> = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect();
+    let lines: Vec<Json> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect();
     let told = |message: &str, fields: &[&str]| -> Vec<String> {
         let of_message = lines.iter().filter(|line| line["message"] == message);
         let field = |line: &Json, name: &str| match name.strip_prefix("span.") {
             Some(name) => line["span"][name].to_string(),
             None => line[name].to_string(),
         };
-        of_message.map(|line| fields.iter().map(|name| field(line, name)).collect::<Vec<_>>().join(" ").replace('"', "")).collect()
+        of_message
+            .map(|line| {
+                fields
+                    .iter()
+                    .map(|name| field(line, name))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+                    .replace('"', "")
+            })
+            .collect()
     };
     let (route, shown) = ("POST /sync-to-m3ter/{parentRecordId}", "GET /sync-runs/{syncRunId}");
     assert_eq!(
-        told("a request ended", &["span.request_id", "operation", "status", "caller", "parent_record_id", "sync_run_id"]),
+        told(
+            "a request ended",
+            &[
+                "span.request_id",
+                "operation",
+                "status",
+                "caller",
+                "parent_record_id",
+                "sync_run_id"
+            ]
+        ),
         [
             format!("one {route} 200 flow {DEAL} {run}"),
             format!("three {route} 403 billing {DEAL} "),
@@ -183,19 +237,39 @@ async fn the_log_has_one_line_for_each_request_and_sync_and_says_who_asked_for_w
         ]
     );
     assert_eq!(
-        told("asked", &["target", "caller", "role", "client", "operation", "parent_record_id", "sync_run_id", "status", "reason"]),
+        told(
+            "asked",
+            &[
+                "target",
+                "caller",
+                "role",
+                "client",
+                "operation",
+                "parent_record_id",
+                "sync_run_id",
+                "status",
+                "reason"
+            ]
+        ),
         [
             format!("audit flow caller 203.0.113.7 {route} {DEAL} {run} 200 "),
             format!("audit billing viewer 203.0.113.7 {route} {DEAL}  403 role"),
             format!("audit billing viewer 203.0.113.7 {shown}  {run} 200 "),
         ]
     );
-    let user = sync_to_m3ter::domain::ids::SalesforceId::parse("005S90000000001").unwrap().to_string();
+    let user =
+        sync_to_m3ter::domain::ids::SalesforceId::parse("005S90000000001").unwrap().to_string();
     assert_eq!(told("asked", &["salesforce_user"]), [user.as_str(), "null", "null"]);
     // Who is nobody has one line for a minute.
-    assert_eq!(told("asked without a key", &["target", "client", "requests", "outcomes"]), ["audit 203.0.113.7 1 no_key=1"]);
     assert_eq!(
-        told("a sync ended", &["sync_run_id", "parent_record_id", "sync_status", "dry_run", "objects"]),
+        told("asked without a key", &["target", "client", "requests", "outcomes"]),
+        ["audit 203.0.113.7 1 no_key=1"]
+    );
+    assert_eq!(
+        told(
+            "a sync ended",
+            &["sync_run_id", "parent_record_id", "sync_status", "dry_run", "objects"]
+        ),
         [format!("{run} {DEAL} Completed false 6")]
     );
 }
@@ -209,7 +283,9 @@ async fn the_callers_trace_goes_on_to_both_vendors() {
         world.org.clear_requests();
         world.organization.clear_requests();
         let request = world.client().post(world.url(&format!("/sync-to-m3ter/{DEAL}")));
-        world.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+        world.send(
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)),
+        )
     };
     let parent = format!("00-{CALLERS_TRACE}-00f067aa0ba902b7-01");
     sync(&[("traceparent", &parent), ("tracestate", "congo=t61rcWkgMzE")]).await;
@@ -219,7 +295,9 @@ async fn the_callers_trace_goes_on_to_both_vendors() {
         .map(|request| {
             assert_eq!(request.tracestate.as_deref(), Some("congo=t61rcWkgMzE"), "{request:?}");
             let parent = request.traceparent.unwrap();
-            let rest = parent.strip_prefix(&format!("00-{CALLERS_TRACE}-")).unwrap_or_else(|| panic!("{parent}"));
+            let rest = parent
+                .strip_prefix(&format!("00-{CALLERS_TRACE}-"))
+                .unwrap_or_else(|| panic!("{parent}"));
             rest.strip_suffix("-01").unwrap().to_owned()
         })
         .collect();
@@ -229,8 +307,14 @@ async fn the_callers_trace_goes_on_to_both_vendors() {
     // Whatever cannot be a trace is as if it were not there: the run gets one of its own.
     for parent in ["", "00-x", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"] {
         sync(&[("traceparent", parent), ("tracestate", "congo=t61rcWkgMzE")]).await;
-        let traces: BTreeSet<String> = sent().iter().map(|request| request.traceparent.as_deref().unwrap()[..35].to_owned()).collect();
-        assert!(traces.len() == 1 && !traces.iter().any(|trace| trace.contains(CALLERS_TRACE)), "{traces:?}");
+        let traces: BTreeSet<String> = sent()
+            .iter()
+            .map(|request| request.traceparent.as_deref().unwrap()[..35].to_owned())
+            .collect();
+        assert!(
+            traces.len() == 1 && !traces.iter().any(|trace| trace.contains(CALLERS_TRACE)),
+            "{traces:?}"
+        );
         assert!(sent().iter().all(|request| request.tracestate.is_none()));
     }
 }

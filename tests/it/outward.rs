@@ -40,7 +40,9 @@ pub(crate) fn key_pair() -> (String, String) {
     let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
     let public = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap();
-    let pem = |name: &str, der: &[u8]| format!("-----BEGIN {name}-----\n{}\n-----END {name}-----\n", BASE64_STANDARD.encode(der));
+    let pem = |name: &str, der: &[u8]| {
+        format!("-----BEGIN {name}-----\n{}\n-----END {name}-----\n", BASE64_STANDARD.encode(der))
+    };
     (pem("PRIVATE KEY", private.as_ref()), pem("PUBLIC KEY", public.as_ref()))
 }
 
@@ -53,12 +55,20 @@ async fn expire_tokens(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_names_another_host_is_not_followed() {
     let world = World::new().await;
-    for elsewhere in [METADATA, "https://evil.example", "https://acme.my.salesforce.com.evil.example", "https://acme.my.salesforce.com"] {
+    for elsewhere in [
+        METADATA,
+        "https://evil.example",
+        "https://acme.my.salesforce.com.evil.example",
+        "https://acme.my.salesforce.com",
+    ] {
         world.org.vendor().rules(&json!({ "instanceUrl": elsewhere })).unwrap();
         expire_tokens(&world).await;
         let result = world.sync(DEAL).await;
         assert_eq!(result["errorCode"], "SALESFORCE_AUTH_FAILED", "{result:#}");
-        assert!(result["message"].as_str().unwrap().contains("which is not a host of Salesforce"), "{result:#}");
+        assert!(
+            result["message"].as_str().unwrap().contains("which is not a host of Salesforce"),
+            "{result:#}"
+        );
     }
     assert!(world.m3ter_writes().is_empty());
 }
@@ -76,10 +86,15 @@ async fn a_redirect_is_not_followed_and_a_next_page_stays_at_home() {
             expire_tokens(&world).await;
             let result = world.sync(DEAL).await;
             assert_eq!(result["errorCode"], "SALESFORCE_UNAVAILABLE", "{result:#}");
-            assert!(result["message"].as_str().unwrap().contains("a redirect, which is not followed"), "{result:#}");
+            assert!(
+                result["message"].as_str().unwrap().contains("a redirect, which is not followed"),
+                "{result:#}"
+            );
             world.org.clear_faults();
         }
-        for (method, path) in [("GET", "/accounts"), ("POST", "/accounts"), ("POST", "/oauth/token")] {
+        for (method, path) in
+            [("GET", "/accounts"), ("POST", "/accounts"), ("POST", "/oauth/token")]
+        {
             world.organization.add_fault(redirect(method, path, location));
             expire_tokens(&world).await;
             let result = world.sync(DEAL).await;
@@ -97,7 +112,9 @@ async fn a_redirect_is_not_followed_and_a_next_page_stays_at_home() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_of_another_org_is_not_synced() {
     let world = World::new().await;
-    let path = |organization: &str| format!("/sync-to-m3ter/{DEAL}?dryRun=true&organizationId={organization}");
+    let path = |organization: &str| {
+        format!("/sync-to-m3ter/{DEAL}?dryRun=true&organizationId={organization}")
+    };
     for (organization, code) in [
         (ORG, Json::Null),
         (&ORG[..15], Json::Null),
@@ -109,7 +126,11 @@ async fn a_request_of_another_org_is_not_synced() {
         let result: Json = serde_json::from_str(&text).unwrap();
         assert_eq!((status, &result["errorCode"]), (200, &code), "{organization}: {text}");
         let body = json!([{ "parentRecordId": DEAL, "organizationId": organization }]).to_string();
-        assert_eq!(world.post("/sync-to-m3ter?dryRun=true", &body).await.1[0]["errorCode"], code, "{organization}");
+        assert_eq!(
+            world.post("/sync-to-m3ter?dryRun=true", &body).await.1[0]["errorCode"],
+            code,
+            "{organization}"
+        );
     }
     let (_, text) = world.send(world.client().post(world.url(&path("00DS90000000002MAA")))).await;
     let expected = format!(
@@ -120,14 +141,27 @@ async fn a_request_of_another_org_is_not_synced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_of_another_org_than_the_pinned_one_is_not_used() {
-    let mut world = World::with_config(|config| config.salesforce.org_id = Some(SalesforceId::parse(ORG).unwrap())).await;
+    let mut world = World::with_config(|config| {
+        config.salesforce.org_id = Some(SalesforceId::parse(ORG).unwrap())
+    })
+    .await;
     assert_all(&world.dry_run(DEAL).await, "created");
-    world.reconfigure(|config| config.salesforce.org_id = Some(SalesforceId::parse("00DS90000000002MAA").unwrap())).await;
+    world
+        .reconfigure(|config| {
+            config.salesforce.org_id = Some(SalesforceId::parse("00DS90000000002MAA").unwrap())
+        })
+        .await;
     world.org.clear_requests();
     let result = world.sync(DEAL).await;
     assert_eq!(result["errorCode"], "SALESFORCE_AUTH_FAILED", "{result:#}");
-    assert!(result["message"].as_str().unwrap().contains("SALESFORCE_ORG_ID is 00DS90000000002MAA"), "{result:#}");
-    assert!(world.org.requests().iter().all(|request| request.path == "/services/oauth2/token"), "the token was used");
+    assert!(
+        result["message"].as_str().unwrap().contains("SALESFORCE_ORG_ID is 00DS90000000002MAA"),
+        "{result:#}"
+    );
+    assert!(
+        world.org.requests().iter().all(|request| request.path == "/services/oauth2/token"),
+        "the token was used"
+    );
     assert_eq!(world.get("/readyz").await.0, 503);
 }
 
@@ -137,8 +171,10 @@ async fn a_signed_assertion_logs_in_and_a_forged_one_does_not() {
     let (private, public) = key_pair();
     world.org.vendor().rules(&json!({ "jwtPublicKey": public })).unwrap();
     let user = sync_to_m3ter_sandbox::salesforce::INTEGRATION_USERNAME;
-    let credentials =
-        |username: &str, private: &str| Credentials::SignedAssertion { username: username.to_owned(), key: private.to_owned().into() };
+    let credentials = |username: &str, private: &str| Credentials::SignedAssertion {
+        username: username.to_owned(),
+        key: private.to_owned().into(),
+    };
     let good = credentials(user, &private);
     world.reconfigure(move |config| config.salesforce.credentials = good.clone()).await;
     assert_all(&world.dry_run(DEAL).await, "created");
@@ -158,19 +194,42 @@ async fn what_a_record_holds_never_changes_a_query_or_a_path() {
     let world = World::new().await;
     let hostile = "x' OR Id != '&ids=1#/../../%2e%2e?pageSize=1";
     world.org.vendor().update("Product2", "01tS90000000001AAA", &json!({ "ProductCode": hostile }));
-    world.org.vendor().update("Opportunity", DEAL, &json!({ "Name": hostile, "M3ter_PO_Number__c": hostile }));
+    world.org.vendor().update(
+        "Opportunity",
+        DEAL,
+        &json!({ "Name": hostile, "M3ter_PO_Number__c": hostile }),
+    );
     for result in [world.dry_run(DEAL).await, world.sync(DEAL).await] {
         assert_ne!(result["errorCode"], "INTERNAL_ERROR", "{result:#}");
     }
     for request in world.organization.requests() {
-        let names: Vec<String> = url::form_urlencoded::parse(request.query.as_bytes()).map(|(name, _)| name.into_owned()).collect();
-        let known = ["pageSize", "codes", "ids", "accountId", "contractId", "planId", "contract", "account", "includeall", "nextToken"];
-        assert!(names.iter().all(|name| known.contains(&name.as_str())), "{}?{}", request.path, request.query);
+        let names: Vec<String> = url::form_urlencoded::parse(request.query.as_bytes())
+            .map(|(name, _)| name.into_owned())
+            .collect();
+        let known = [
+            "pageSize",
+            "codes",
+            "ids",
+            "accountId",
+            "contractId",
+            "planId",
+            "contract",
+            "account",
+            "includeall",
+            "nextToken",
+        ];
+        assert!(
+            names.iter().all(|name| known.contains(&name.as_str())),
+            "{}?{}",
+            request.path,
+            request.query
+        );
         assert!(!request.path.contains(".."), "{}", request.path);
     }
 }
 
-/// Runs the program with everything secret that there can be, at the finest level of its log, through good and bad times.
+/// Runs the program with everything secret that there can be, at the finest level of its log,
+/// through good and bad times.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
     let world = World::new().await;
@@ -219,19 +278,34 @@ async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
     let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
     for attempt in 0.. {
         #[expect(clippy::disallowed_methods, reason = "the caller's side of the front door")]
-        let ready = world.client().get(url("/readyz")).send().await.is_ok_and(|answer| answer.status().is_success());
+        let ready = world
+            .client()
+            .get(url("/readyz"))
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success());
         if ready {
             break;
         }
-        assert!(attempt < 400, "the program does not get ready: {}", std::fs::read_to_string(file("log")).unwrap());
+        assert!(
+            attempt < 400,
+            "the program does not get ready: {}",
+            std::fs::read_to_string(file("log")).unwrap()
+        );
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    let sync = |query: &str| world.client().post(url(&format!("/sync-to-m3ter/{DEAL}{query}"))).bearer_auth(&key);
+    let sync = |query: &str| {
+        world.client().post(url(&format!("/sync-to-m3ter/{DEAL}{query}"))).bearer_auth(&key)
+    };
     let mut answers = Vec::new();
     // A dry run shows its caller what would change, and keeps none of it.
     let (_, shown) = world.send(sync("?dryRun=true")).await;
     assert!(shown.contains(email), "{shown}");
-    let refused = FaultKind::Status { status: 400, retry_after: None, message: Some(format!("{email} is taken")) };
+    let refused = FaultKind::Status {
+        status: 400,
+        retry_after: None,
+        message: Some(format!("{email} is taken")),
+    };
     world.fault("POST", "/accounts", refused);
     answers.push(world.send(sync("")).await.1);
     answers.push(world.send(sync("")).await.1);
@@ -242,15 +316,26 @@ async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
     answers.push(world.send(sync("")).await.1);
     expire_tokens(&world).await;
     answers.push(world.send(sync("")).await.1);
-    answers.push(world.send(world.client().post(url("/sync-to-m3ter")).basic_auth("ops", Some(&key)).body("x")).await.1);
-    answers.push(world.send(world.client().get(url("/nothing")).bearer_auth(format!("{key}x"))).await.1);
-    let metrics = world.send(world.client().get(format!("http://127.0.0.1:{metrics_port}/metrics"))).await.1;
+    answers.push(
+        world
+            .send(
+                world.client().post(url("/sync-to-m3ter")).basic_auth("ops", Some(&key)).body("x"),
+            )
+            .await
+            .1,
+    );
+    answers.push(
+        world.send(world.client().get(url("/nothing")).bearer_auth(format!("{key}x"))).await.1,
+    );
+    let metrics =
+        world.send(world.client().get(format!("http://127.0.0.1:{metrics_port}/metrics"))).await.1;
     assert!(metrics.contains("outcome=\"refused\""), "{metrics}");
     answers.push(metrics);
     let terminated = Command::new("kill").arg(program.id().to_string()).status().unwrap();
     assert!(terminated.success() && program.wait().unwrap().success());
 
-    let mut outputs: Vec<(String, Vec<u8>)> = answers.into_iter().map(|answer| ("an answer".to_owned(), answer.into_bytes())).collect();
+    let mut outputs: Vec<(String, Vec<u8>)> =
+        answers.into_iter().map(|answer| ("an answer".to_owned(), answer.into_bytes())).collect();
     #[cfg(feature = "otel")]
     outputs.extend(crate::spans::to_search(&spans, &["m3ter PostAccount", DEAL]));
     for entry in std::fs::read_dir(directory.path()).unwrap() {
@@ -275,7 +360,10 @@ async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
     ];
     search(&secrets, &outputs);
     let log = std::fs::read_to_string(file("log")).unwrap();
-    assert!(log.contains("\"level\":\"TRACE\"") && log.contains("\"target\":\"audit\""), "the log was looked through in vain");
+    assert!(
+        log.contains("\"level\":\"TRACE\"") && log.contains("\"target\":\"audit\""),
+        "the log was looked through in vain"
+    );
 }
 
 /// Fails where one of the secrets stands in an output, and shows the place.
@@ -283,7 +371,12 @@ fn search(secrets: &[&str], outputs: &[(String, Vec<u8>)]) {
     for secret in secrets {
         for (name, output) in outputs {
             let found = output.windows(secret.len()).position(|window| window == secret.as_bytes());
-            let place = found.map(|at| String::from_utf8_lossy(&output[at.saturating_sub(300)..(at + 100).min(output.len())]).into_owned());
+            let place = found.map(|at| {
+                String::from_utf8_lossy(
+                    &output[at.saturating_sub(300)..(at + 100).min(output.len())],
+                )
+                .into_owned()
+            });
             assert_eq!(place, None, "`{secret}` stands in {name}");
         }
     }

@@ -1,4 +1,5 @@
-//! Parents of an Account, where the mapping opts in: synced first, linked, up to a depth, circles refused.
+//! Parents of an Account, where the mapping opts in: synced first, linked, up to a depth, circles
+//! refused.
 
 use serde_json::{Value as Json, json};
 
@@ -35,12 +36,21 @@ async fn parents_are_synced_first_and_linked() {
     parent(&world, INITECH, Some(GLOBEX));
     let result = world.sync(DEAL).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-    assert_eq!(of_accounts(&result), pairs(&[(ACCOUNT, "created"), (INITECH, "created"), (GLOBEX, "unchanged")]));
-    let (own, above, top) =
-        (world.object("accounts", "code", ACCOUNT), world.object("accounts", "code", INITECH), world.object("accounts", "code", GLOBEX));
+    assert_eq!(
+        of_accounts(&result),
+        pairs(&[(ACCOUNT, "created"), (INITECH, "created"), (GLOBEX, "unchanged")])
+    );
+    let (own, above, top) = (
+        world.object("accounts", "code", ACCOUNT),
+        world.object("accounts", "code", INITECH),
+        world.object("accounts", "code", GLOBEX),
+    );
     assert_eq!((&own["parentAccountId"], &above["parentAccountId"]), (&above["id"], &top["id"]));
     assert!(!top.contains_key("parentAccountId"));
-    assert_eq!((&above["name"], &above["emailAddress"]), (&json!("Initech"), &json!("billing@initech.example")));
+    assert_eq!(
+        (&above["name"], &above["emailAddress"]),
+        (&json!("Initech"), &json!("billing@initech.example"))
+    );
     // Everything of the deal lies under its own Account.
     assert_eq!(world.object("contracts", "code", DEAL)["accountId"], own["id"]);
     assert_eq!(world.object("accountplans", "code", LINE)["accountId"], own["id"]);
@@ -58,7 +68,11 @@ async fn what_was_synced_without_parents_gets_one_and_nothing_is_made_twice() {
     parent(&world, INITECH, Some(GLOBEX));
     world.lose_the_database().await;
     let result = world.sync(DEAL).await;
-    assert_eq!(of_accounts(&result), pairs(&[(ACCOUNT, "updated"), (INITECH, "created")]), "{result:#}");
+    assert_eq!(
+        of_accounts(&result),
+        pairs(&[(ACCOUNT, "updated"), (INITECH, "created")]),
+        "{result:#}"
+    );
     // One level was asked for: the parent's own parent is none of this sync's business.
     assert!(!world.object("accounts", "code", INITECH).contains_key("parentAccountId"));
     assert_eq!(world.objects("plans").iter().filter(|plan| plan["code"] == LINE).count(), 1);
@@ -74,8 +88,15 @@ async fn a_parent_that_fails_takes_the_account_along() {
     parent(&world, ACCOUNT, Some(INITECH));
     world.org.vendor().update("Account", INITECH, &json!({"M3ter_Billing_Email__c": null}));
     let result = world.sync(DEAL).await;
-    assert_eq!(of_accounts(&result), pairs(&[(ACCOUNT, "failed"), (INITECH, "failed")]), "{result:#}");
-    assert_eq!(object_result(&result, "Account")["message"], "Not attempted because Account failed");
+    assert_eq!(
+        of_accounts(&result),
+        pairs(&[(ACCOUNT, "failed"), (INITECH, "failed")]),
+        "{result:#}"
+    );
+    assert_eq!(
+        object_result(&result, "Account")["message"],
+        "Not attempted because Account failed"
+    );
     assert!(world.m3ter_writes().iter().all(|write| !write.path.starts_with("/accounts")));
 }
 
@@ -85,7 +106,11 @@ async fn a_circle_of_parents_is_refused() {
     parent(&world, ACCOUNT, Some(INITECH));
     parent(&world, INITECH, Some(ACCOUNT));
     for result in [world.dry_run(DEAL).await, world.sync(DEAL).await] {
-        assert_eq!(of_accounts(&result), pairs(&[(ACCOUNT, "failed"), (INITECH, "failed")]), "{result:#}");
+        assert_eq!(
+            of_accounts(&result),
+            pairs(&[(ACCOUNT, "failed"), (INITECH, "failed")]),
+            "{result:#}"
+        );
         assert_eq!(object_result(&result, "Account")["findingCode"], "PARENT_CYCLE");
     }
     assert!(world.m3ter_writes().iter().all(|write| !write.path.starts_with("/accounts")));
@@ -112,10 +137,17 @@ fn levels_that_cannot_be_followed_are_faults_of_the_file() {
     ] {
         let mut text = built_in.replace("[account]\n", &format!("[account]\nparents = {levels}\n"));
         if let Some(name) = name {
-            text = text.replace("name = { field = \"Account.Name\", trim = true, truncate = true }", name);
+            text = text
+                .replace("name = { field = \"Account.Name\", trim = true, truncate = true }", name);
         }
-        let source = sync_to_m3ter::mapping::MappingSource { name: "own.toml".to_owned(), bytes: text.into_bytes() };
+        let source = sync_to_m3ter::mapping::MappingSource {
+            name: "own.toml".to_owned(),
+            bytes: text.into_bytes(),
+        };
         let faults = sync_to_m3ter::mapping::Mappings::parse(&[source]).unwrap_err();
-        assert!(faults.iter().any(|fault| fault.to_string().contains(message)), "{levels}: {faults:?}");
+        assert!(
+            faults.iter().any(|fault| fault.to_string().contains(message)),
+            "{levels}: {faults:?}"
+        );
     }
 }

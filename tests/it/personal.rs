@@ -7,12 +7,20 @@ use crate::support::*;
 
 const JANE: &str = "005S90000000JANIA0";
 
-/// A world in which the deal's owner is a person with a name and an address, and so is what stands in other fields.
+/// A world in which the deal's owner is a person with a name and an address, and so is what stands
+/// in other fields.
 async fn world(replacements: &[(&str, &str)]) -> World {
     let world = World::with_mapping(Some(replacements)).await;
     let org = world.org.vendor();
-    org.insert("User", &json!({"Id": JANE, "Name": "Jane Doe", "Email": "jane@acme.example", "IsActive": true}));
-    org.update("Opportunity", DEAL, &json!({"OwnerId": JANE, "NextStep": "call jane.doe@acme.example about the price"}));
+    org.insert(
+        "User",
+        &json!({"Id": JANE, "Name": "Jane Doe", "Email": "jane@acme.example", "IsActive": true}),
+    );
+    org.update(
+        "Opportunity",
+        DEAL,
+        &json!({"OwnerId": JANE, "NextStep": "call jane.doe@acme.example about the price"}),
+    );
     world
 }
 
@@ -30,11 +38,16 @@ async fn a_guard_names_its_fields_and_not_the_person_in_them() {
         "{ field = \"Owner.Email\", blank = true }",
         "{ field = \"NextStep\", blank = true }",
     ] {
-        let world = world(&[("root = \"Opportunity\"\n", &format!("root = \"Opportunity\"\nonly_when = {guard}\n"))]).await;
+        let world = world(&[(
+            "root = \"Opportunity\"\n",
+            &format!("root = \"Opportunity\"\nonly_when = {guard}\n"),
+        )])
+        .await;
         let result = world.sync(DEAL).await;
         assert_eq!(result["errorCode"], "RECORD_NOT_READY", "{result:#}");
         assert_nobody_is_named(&result);
-        let (_, run) = world.get(&format!("/sync-runs/{}", result["syncRunId"].as_str().unwrap())).await;
+        let (_, run) =
+            world.get(&format!("/sync-runs/{}", result["syncRunId"].as_str().unwrap())).await;
         assert_nobody_is_named(&serde_json::from_str(&run).unwrap());
     }
 }
@@ -65,9 +78,18 @@ async fn a_finding_names_its_field_and_not_the_person_in_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_names_the_fields_of_an_account_and_nothing_of_the_customer() {
-    let world = world(&[("name = { field = \"Account.Name\", trim = true, truncate = true }", "name = \"Owner.Name\"")]).await;
-    for words in ["name is not allowed", "emailAddress must be a well-formed email address", "address jane@acme.example is not allowed"] {
-        let refused = FaultKind::Status { status: 400, retry_after: None, message: Some(words.to_owned()) };
+    let world = world(&[(
+        "name = { field = \"Account.Name\", trim = true, truncate = true }",
+        "name = \"Owner.Name\"",
+    )])
+    .await;
+    for words in [
+        "name is not allowed",
+        "emailAddress must be a well-formed email address",
+        "address jane@acme.example is not allowed",
+    ] {
+        let refused =
+            FaultKind::Status { status: 400, retry_after: None, message: Some(words.to_owned()) };
         world.fault("POST", "/accounts", refused);
         let result = world.sync(DEAL).await;
         let account = object_result(&result, "Account");

@@ -8,8 +8,10 @@ use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
 use crate::support::*;
 
 const FROM_DATE: (&str, &str) = ("pricing_change = \"in_place\"", "pricing_change = \"from_date\"");
-const REPLACE_ANY: (&str, &str) =
-    ("[account_plan]\nrows = \"lines\"\noverlap = \"report\"", "[account_plan]\nrows = \"lines\"\noverlap = \"replace_any\"");
+const REPLACE_ANY: (&str, &str) = (
+    "[account_plan]\nrows = \"lines\"\noverlap = \"report\"",
+    "[account_plan]\nrows = \"lines\"\noverlap = \"replace_any\"",
+);
 const LEGACY_ACCOUNT_PLAN: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
 
 impl World {
@@ -21,7 +23,9 @@ impl World {
     }
 
     async fn ending(&self, query: &str, request: &Json) -> Json {
-        let (status, mut body) = self.post(&format!("/end-date-billing-entities{query}"), &json!([request]).to_string()).await;
+        let (status, mut body) = self
+            .post(&format!("/end-date-billing-entities{query}"), &json!([request]).to_string())
+            .await;
         assert_eq!(status, 200, "{body}");
         body[0].take()
     }
@@ -57,8 +61,13 @@ fn plan(result: &Json) -> &Json {
 }
 
 fn is_changed(result: &Json) {
-    let shown = [&result["success"], &result["syncStatus"], &result["errorCode"], &result["retryable"]];
-    assert_eq!(shown, [&json!(false), &json!("Failed"), &json!("PLAN_CHANGED"), &json!(false)], "{result:#}");
+    let shown =
+        [&result["success"], &result["syncStatus"], &result["errorCode"], &result["retryable"]];
+    assert_eq!(
+        shown,
+        [&json!(false), &json!("Failed"), &json!("PLAN_CHANGED"), &json!(false)],
+        "{result:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +76,11 @@ async fn an_approved_plan_is_what_is_written() {
     let first = world.dry_run(DEAL).await;
     assert_eq!(plan(&first), plan(&world.dry_run(DEAL).await), "nothing has changed");
     let result = world.carry_out(DEAL, plan(&first)).await;
-    assert_eq!((&result["syncStatus"], &result["planHash"]), (&json!("Completed"), &Json::Null), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], &result["planHash"]),
+        (&json!("Completed"), &Json::Null),
+        "{result:#}"
+    );
     world.change_much();
     let second = world.dry_run(DEAL).await;
     assert_ne!(plan(&second), plan(&first));
@@ -79,7 +92,10 @@ async fn an_approved_plan_is_what_is_written() {
         world
             .objects("pricings")
             .iter()
-            .filter(|pricing| pricing.get("code").and_then(Json::as_str).is_some_and(|code| code.starts_with(LINE)))
+            .filter(|pricing| pricing
+                .get("code")
+                .and_then(Json::as_str)
+                .is_some_and(|code| code.starts_with(LINE)))
             .count(),
         2
     );
@@ -104,7 +120,11 @@ async fn an_edit_in_between_writes_nothing_and_shows_the_new_plan() {
     let edits: [(&str, &dyn Fn()); 3] = [
         ("a price in Salesforce", &|| world.price(0.07)),
         ("an amount in Salesforce", &|| {
-            world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": 15000.01}));
+            world.org.vendor().update(
+                "Opportunity",
+                DEAL,
+                &json!({"M3ter_Commitment_Amount__c": 15000.01}),
+            );
         }),
         ("what m3ter has", &|| {
             let mut edited = contract.clone();
@@ -121,16 +141,30 @@ async fn an_edit_in_between_writes_nothing_and_shows_the_new_plan() {
         assert!(world.m3ter_writes().is_empty(), "{what}: {:?}", world.m3ter_writes());
         let contract = object_result(&result, "Contract");
         let shown = [&contract["success"], &contract["action"], &contract["findingCode"]];
-        assert_eq!(shown, [&json!(false), &json!("failed"), &json!("PLAN_CHANGED")], "{what}: {contract:#}");
-        assert!(contract["changes"].as_array().is_some_and(|changes| !changes.is_empty()), "{what}: {contract:#}");
-        assert!(contract["message"].as_str().unwrap().starts_with("Not written. Would be updated: "), "{what}: {contract:#}");
+        assert_eq!(
+            shown,
+            [&json!(false), &json!("failed"), &json!("PLAN_CHANGED")],
+            "{what}: {contract:#}"
+        );
+        assert!(
+            contract["changes"].as_array().is_some_and(|changes| !changes.is_empty()),
+            "{what}: {contract:#}"
+        );
+        assert!(
+            contract["message"].as_str().unwrap().starts_with("Not written. Would be updated: "),
+            "{what}: {contract:#}"
+        );
         assert_eq!(object_result(&result, "Plan")["action"], "unchanged", "{what}");
         approved = plan(&result).clone();
     }
     // The answer itself shows the plan that can be approved.
     assert_eq!(approved, *plan(&world.dry_run(DEAL).await));
     assert_eq!(world.carry_out(DEAL, &approved).await["syncStatus"], "Completed");
-    assert_eq!(world.object("commitments", "contractId", contract["id"].as_str().unwrap())["amount"].to_string(), "15000.01");
+    assert_eq!(
+        world.object("commitments", "contractId", contract["id"].as_str().unwrap())["amount"]
+            .to_string(),
+        "15000.01"
+    );
 }
 
 /// A deal whose approved plan m3ter carries out in part only: the answer of the first try.
@@ -141,10 +175,16 @@ async fn interrupted(path: &str, adjust: impl AsyncFnOnce(&World)) -> (World, Js
     world.change_much();
     let foreseen = world.dry_run(DEAL).await;
     for method in ["POST", "PUT"] {
-        world.organization.add_fault(Fault::new(method, path, FaultKind::DropBeforeEffect).times(1_000));
+        world
+            .organization
+            .add_fault(Fault::new(method, path, FaultKind::DropBeforeEffect).times(1_000));
     }
     let result = world.carry_out(DEAL, plan(&foreseen)).await;
-    assert_eq!((&result["syncStatus"], &result["retryable"]), (&json!("Failed"), &json!(true)), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], &result["retryable"]),
+        (&json!("Failed"), &json!(true)),
+        "{result:#}"
+    );
     adjust(&world).await;
     world.organization.clear_faults();
     world.organization.clear_requests();
@@ -162,7 +202,10 @@ async fn a_later_try_goes_on_with_what_is_left_of_the_plan() {
             "{path}: {run:#}"
         );
         let foreseen = world.dry_run(DEAL).await;
-        assert!(actions(&foreseen).iter().all(|action| action.ends_with("unchanged")), "{path}: {foreseen:#}");
+        assert!(
+            actions(&foreseen).iter().all(|action| action.ends_with("unchanged")),
+            "{path}: {foreseen:#}"
+        );
         world.end().await;
     }
 }
@@ -187,10 +230,20 @@ async fn what_cannot_be_read_is_no_changed_plan() {
     world.sync(DEAL).await;
     world.change_much();
     let foreseen = world.dry_run(DEAL).await;
-    world.organization.add_fault(Fault::new("GET", "/contracts", FaultKind::DropBeforeEffect).times(1_000));
+    world
+        .organization
+        .add_fault(Fault::new("GET", "/contracts", FaultKind::DropBeforeEffect).times(1_000));
     let result = world.carry_out(DEAL, plan(&foreseen)).await;
-    assert_eq!((&result["errorCode"], &result["retryable"]), (&json!("M3TER_UNAVAILABLE"), &json!(true)), "{result:#}");
-    assert_eq!(world.dry_run(DEAL).await["planHash"], Json::Null, "nobody knows what would be written");
+    assert_eq!(
+        (&result["errorCode"], &result["retryable"]),
+        (&json!("M3TER_UNAVAILABLE"), &json!(true)),
+        "{result:#}"
+    );
+    assert_eq!(
+        world.dry_run(DEAL).await["planHash"],
+        Json::Null,
+        "nobody knows what would be written"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,11 +256,19 @@ async fn what_makes_way_for_a_new_object_is_part_of_the_plan() {
     world.change_in_m3ter("accountplans", &edited);
     is_changed(&world.carry_out(SECOND_SAMPLE, plan(&foreseen)).await);
     let mut back = held.clone();
-    back.insert("version".to_owned(), world.object("accountplans", "id", LEGACY_ACCOUNT_PLAN)["version"].clone());
+    back.insert(
+        "version".to_owned(),
+        world.object("accountplans", "id", LEGACY_ACCOUNT_PLAN)["version"].clone(),
+    );
     world.change_in_m3ter("accountplans", &back);
     let result = world.carry_out(SECOND_SAMPLE, plan(&foreseen)).await;
     assert_eq!(object_result(&result, "AccountPlan")["action"], "created", "{result:#}");
-    assert!(world.object("accountplans", "id", LEGACY_ACCOUNT_PLAN)["endDate"].as_str().unwrap().starts_with("2026-02-01"));
+    assert!(
+        world.object("accountplans", "id", LEGACY_ACCOUNT_PLAN)["endDate"]
+            .as_str()
+            .unwrap()
+            .starts_with("2026-02-01")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,8 +279,16 @@ async fn what_was_foreseen_to_be_refused_is_not_tried() {
     let mut gone = world.object("accountplans", "id", LEGACY_ACCOUNT_PLAN);
     let result = world.carry_out(SECOND_SAMPLE, plan(&foreseen)).await;
     let account_plan = object_result(&result, "AccountPlan");
-    assert_eq!((&account_plan["success"], &account_plan["findingCode"]), (&json!(false), &json!("ACCOUNT_PLAN_OVERLAP")), "{result:#}");
-    assert!(world.m3ter_writes().iter().all(|write| write.path != "/accountplans"), "{:?}", world.m3ter_writes());
+    assert_eq!(
+        (&account_plan["success"], &account_plan["findingCode"]),
+        (&json!(false), &json!("ACCOUNT_PLAN_OVERLAP")),
+        "{result:#}"
+    );
+    assert!(
+        world.m3ter_writes().iter().all(|write| write.path != "/accountplans"),
+        "{:?}",
+        world.m3ter_writes()
+    );
     gone.insert("endDate".to_owned(), json!("2026-01-15T00:00:00.000Z"));
     world.change_in_m3ter("accountplans", &gone);
     is_changed(&world.carry_out(SECOND_SAMPLE, plan(&foreseen)).await);
@@ -245,14 +314,22 @@ async fn an_end_dating_ends_what_was_approved_one_by_one() {
         let result = world.ending("", &request(plan(other))).await;
         is_changed(&result);
         assert_eq!(plan(&result), plan(&foreseen));
-        assert_eq!(actions(&result).iter().filter(|action| action.ends_with("failed")).count(), 4, "{result:#}");
+        assert_eq!(
+            actions(&result).iter().filter(|action| action.ends_with("failed")).count(),
+            4,
+            "{result:#}"
+        );
     }
     assert!(world.m3ter_writes().is_empty(), "{:?}", world.m3ter_writes());
     let result = world.ending("", &request(plan(&foreseen))).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     assert_eq!(world.object("contracts", "code", DEAL)["endDate"], "2026-07-01");
     let writes = world.m3ter_writes();
-    assert!(writes.len() == 4 && writes.iter().all(|write| !write.path.ends_with("enddatebillingentities")), "{writes:?}");
+    assert!(
+        writes.len() == 4
+            && writes.iter().all(|write| !write.path.ends_with("enddatebillingentities")),
+        "{writes:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,9 +338,14 @@ async fn a_plan_that_is_none_reaches_nobody() {
     let hash = plan(&world.dry_run(DEAL).await).as_str().unwrap().to_owned();
     world.organization.clear_requests();
     let later = hash.replacen("01", "02", 1);
-    let end = json!({"parentRecordId": DEAL, "endDate": "2026-07-01", "billingEntities": ["CONTRACT"]});
+    let end =
+        json!({"parentRecordId": DEAL, "endDate": "2026-07-01", "billingEntities": ["CONTRACT"]});
     for (plan, query, told) in [
-        ("", "", "`expectedPlan`: `` is not a plan; it takes the `planHash` of a dry run, 66 characters"),
+        (
+            "",
+            "",
+            "`expectedPlan`: `` is not a plan; it takes the `planHash` of a dry run, 66 characters",
+        ),
         ("true", "", "`true` is not a plan"),
         (&hash[..64], "", "is not a plan"),
         (later.as_str(), "", "it is the plan of another version of the service"),
@@ -275,7 +357,10 @@ async fn a_plan_that_is_none_reaches_nobody() {
         let separator = if query.is_empty() { "?" } else { "&" };
         let answers = [
             world.post(&format!("/sync-to-m3ter{query}"), &of_list).await.1[0].take(),
-            world.post(&format!("/sync-to-m3ter/{DEAL}{query}{separator}expectedPlan={plan}"), "").await.1,
+            world
+                .post(&format!("/sync-to-m3ter/{DEAL}{query}{separator}expectedPlan={plan}"), "")
+                .await
+                .1,
             world.ending(query, &ending).await,
         ];
         for answer in answers {
@@ -288,7 +373,9 @@ async fn a_plan_that_is_none_reaches_nobody() {
         }
     }
     assert!(world.organization.requests().is_empty(), "{:?}", world.organization.requests());
-    let (status, fault) = world.post("/sync-to-m3ter", &json!([{"parentRecordId": DEAL, "expectedPlan": 1}]).to_string()).await;
+    let (status, fault) = world
+        .post("/sync-to-m3ter", &json!([{"parentRecordId": DEAL, "expectedPlan": 1}]).to_string())
+        .await;
     assert_eq!((status, &fault["errorCode"]), (400, &json!("INVALID_BODY")), "{fault}");
     // A plan of another record is well formed, and is not this one's.
     is_changed(&world.carry_out(FIVE_LINES, &json!(hash)).await);

@@ -5,7 +5,8 @@ use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
 
 use crate::support::*;
 
-const FROM_DATE: &[(&str, &str)] = &[("pricing_change = \"in_place\"", "pricing_change = \"from_date\"")];
+const FROM_DATE: &[(&str, &str)] =
+    &[("pricing_change = \"in_place\"", "pricing_change = \"from_date\"")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_price_that_end_dating_ended_runs_on_with_everything_else_once_the_deal_does() {
@@ -19,7 +20,11 @@ async fn a_price_that_end_dating_ended_runs_on_with_everything_else_once_the_dea
 
     let foretold = world.dry_run(DEAL).await;
     let change = &object_result(&foretold, "Pricing")["changes"][0];
-    assert_eq!((&change["field"], &change["oldValue"]), (&json!("endDate"), &json!("2026-07-01T00:00:00Z")), "{foretold:#}");
+    assert_eq!(
+        (&change["field"], &change["oldValue"]),
+        (&json!("endDate"), &json!("2026-07-01T00:00:00Z")),
+        "{foretold:#}"
+    );
 
     let result = world.sync(DEAL).await;
     assert_eq!(
@@ -29,7 +34,10 @@ async fn a_price_that_end_dating_ended_runs_on_with_everything_else_once_the_dea
     );
     let pricing = world.object("pricings", "code", LINE);
     let account_plan = world.object("accountplans", "code", LINE);
-    assert_eq!((pricing.get("endDate"), &account_plan["endDate"]), (None, &json!("2027-07-01T00:00:00Z")));
+    assert_eq!(
+        (pricing.get("endDate"), &account_plan["endDate"]),
+        (None, &json!("2027-07-01T00:00:00Z"))
+    );
     assert_all(&world.sync(DEAL).await, "unchanged");
 }
 
@@ -81,7 +89,11 @@ async fn a_price_that_somebody_ended_in_m3ter_keeps_its_end_only_where_another_p
     let following = world.organization.vendor().request("POST", "/pricings", &following).unwrap();
     let kept = world.sync(DEAL).await;
     let told = object_result(&kept, "Pricing");
-    assert_eq!((&kept["syncStatus"], &told["action"]), (&json!("Completed"), &json!("unchanged")), "{kept:#}");
+    assert_eq!(
+        (&kept["syncStatus"], &told["action"]),
+        (&json!("Completed"), &json!("unchanged")),
+        "{kept:#}"
+    );
     assert!(told["warnings"].to_string().contains(following["id"].as_str().unwrap()), "{told:#}");
 }
 
@@ -97,9 +109,15 @@ async fn a_start_that_moves_takes_the_first_price_along() {
         (&json!("Completed"), &json!("updated")),
         "{result:#}"
     );
-    assert!(object_result(&foretold, "Pricing")["message"].as_str().unwrap().contains("startDate"), "{foretold:#}");
+    assert!(
+        object_result(&foretold, "Pricing")["message"].as_str().unwrap().contains("startDate"),
+        "{foretold:#}"
+    );
     let pricing = world.object("pricings", "code", LINE);
-    assert_eq!((world.objects("pricings").len(), &pricing["startDate"], pricing.get("endDate")), (1, &json!("2025-06-01T00:00:00Z"), None));
+    assert_eq!(
+        (world.objects("pricings").len(), &pricing["startDate"], pricing.get("endDate")),
+        (1, &json!("2025-06-01T00:00:00Z"), None)
+    );
     assert_all(&world.sync(DEAL).await, "unchanged");
 
     // With another price beside it the first one moves, ends today, and the second one follows.
@@ -108,8 +126,12 @@ async fn a_start_that_moves_takes_the_first_price_along() {
     let result = world.sync(DEAL).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let first = world.object("pricings", "code", LINE);
-    let second = world.objects("pricings").into_iter().find(|other| other["id"] != first["id"]).unwrap();
-    assert_eq!((&first["startDate"], &first["endDate"]), (&json!("2025-03-01T00:00:00Z"), &second["startDate"]));
+    let second =
+        world.objects("pricings").into_iter().find(|other| other["id"] != first["id"]).unwrap();
+    assert_eq!(
+        (&first["startDate"], &first["endDate"]),
+        (&json!("2025-03-01T00:00:00Z"), &second["startDate"])
+    );
     assert_all(&world.sync(DEAL).await, "unchanged");
 }
 
@@ -120,7 +142,10 @@ async fn a_start_that_moves_takes_the_first_of_several_prices_along() {
     world.sync(DEAL).await;
     world.org.vendor().update("OpportunityLineItem", LINE, &json!({"UnitPrice": 0.06}));
     let changed = world.sync(DEAL).await;
-    assert!(!changed["attention"].to_string().contains("FOREIGN_ID"), "the earlier Pricing is the line's own: {changed:#}");
+    assert!(
+        !changed["attention"].to_string().contains("FOREIGN_ID"),
+        "the earlier Pricing is the line's own: {changed:#}"
+    );
     assert_eq!(world.objects("pricings").len(), 2);
 
     world.org.vendor().update("Opportunity", DEAL, &json!({"CloseDate": "2025-06-01"}));
@@ -129,15 +154,26 @@ async fn a_start_that_moves_takes_the_first_of_several_prices_along() {
     world.organization.add_fault(Fault::new("PUT", "/pricings/*", refused));
     let failed = world.sync(DEAL).await;
     assert_eq!(object_result(&failed, "AccountPlan")["action"], "failed", "{failed:#}");
-    assert_eq!(world.object("accountplans", "code", LINE)["startDate"], "2026-01-01T00:00:00Z", "without its price it does not move");
+    assert_eq!(
+        world.object("accountplans", "code", LINE)["startDate"],
+        "2026-01-01T00:00:00Z",
+        "without its price it does not move"
+    );
 
     let result = world.sync(DEAL).await;
     let told = object_result(&result, "AccountPlan");
-    assert_eq!((&result["syncStatus"], &told["action"]), (&json!("Completed"), &json!("updated")), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], &told["action"]),
+        (&json!("Completed"), &json!("updated")),
+        "{result:#}"
+    );
     let first = world.object("pricings", "code", LINE);
     assert_eq!(first["startDate"], "2025-06-01T00:00:00Z");
     for object in [told, &foretold] {
-        assert!(object["warnings"].to_string().contains(first["id"].as_str().unwrap()), "{object:#}");
+        assert!(
+            object["warnings"].to_string().contains(first["id"].as_str().unwrap()),
+            "{object:#}"
+        );
     }
     assert_eq!(world.objects("pricings").len(), 2);
     assert_all(&world.sync(DEAL).await, "unchanged");

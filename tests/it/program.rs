@@ -16,16 +16,28 @@ pub(crate) fn program(world: &World, directory: &Path) -> Command {
         .env("M3TER_BASE_URL", world.organization.base_url())
         .env("M3TER_ORG_ID", sync_to_m3ter_sandbox::m3ter::ORGANIZATION)
         .env("COMMITMENT_BILLING", "paid_outside")
-        .envs(["SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET", "M3TER_API_KEY", "M3TER_API_SECRET"].map(|name| (name, "sandbox")));
+        .envs(
+            [
+                "SALESFORCE_CLIENT_ID",
+                "SALESFORCE_CLIENT_SECRET",
+                "M3TER_API_KEY",
+                "M3TER_API_SECRET",
+            ]
+            .map(|name| (name, "sandbox")),
+        );
     command
 }
 
-/// The program as a service behind a proxy of this machine, with the keys of the folder, that logs JSON to its standard error; and its
-/// address. It listens.
+/// The program as a service behind a proxy of this machine, with the keys of the folder, that logs
+/// JSON to its standard error; and its address. It listens.
 pub(crate) fn serve(world: &World, directory: &Path) -> (Child, String) {
     let port = crate::ports::free_port();
     let mut child = program(world, directory)
-        .envs([("LOG_FORMAT", "json"), ("LISTEN_ADDRESS", &format!("127.0.0.1:{port}")), ("TRUSTED_PROXIES", "127.0.0.1")])
+        .envs([
+            ("LOG_FORMAT", "json"),
+            ("LISTEN_ADDRESS", &format!("127.0.0.1:{port}")),
+            ("TRUSTED_PROXIES", "127.0.0.1"),
+        ])
         .env("API_KEYS_FILE", directory.join("keys.toml"))
         .env("SHUTDOWN_DRAIN", "0")
         .stdout(Stdio::piped())

@@ -1,4 +1,5 @@
-//! A draft is not billed, what was billed is kept up to date in any status, and a deal without lines says so.
+//! A draft is not billed, what was billed is kept up to date in any status, and a deal without
+//! lines says so.
 
 use serde_json::{Value as Json, json};
 
@@ -14,20 +15,45 @@ fn is_told(result: &Json, words: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_sync_of_a_draft_is_refused_and_a_dry_run_says_so() {
-    for (sobject, id, status) in [("Order", ORDER, "Draft"), ("Contract", CONTRACT, "Draft"), ("Contract", CONTRACT, "In Approval Process")]
-    {
+    for (sobject, id, status) in [
+        ("Order", ORDER, "Draft"),
+        ("Contract", CONTRACT, "Draft"),
+        ("Contract", CONTRACT, "In Approval Process"),
+    ] {
         let world = World::new().await;
         world.org.vendor().update(sobject, id, &json!({"Status": status}));
         let foretold = world.dry_run(id).await;
-        assert!(foretold["syncStatus"] != "Failed" && is_told(&foretold, "would be refused"), "{foretold:#}");
-        assert_eq!(foretold["attention"].as_array().unwrap().iter().filter(|code| *code == "NOT_READY").count(), 1);
+        assert!(
+            foretold["syncStatus"] != "Failed" && is_told(&foretold, "would be refused"),
+            "{foretold:#}"
+        );
+        assert_eq!(
+            foretold["attention"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|code| *code == "NOT_READY")
+                .count(),
+            1
+        );
         let refused = world.sync(id).await;
-        assert_eq!((&refused["syncStatus"], &refused["errorCode"]), (&json!("Failed"), &json!("RECORD_NOT_READY")), "{refused:#}");
-        assert!(refused["message"].as_str().unwrap().contains(&format!("`{sobject}.StatusCode` is")), "{refused:#}");
+        assert_eq!(
+            (&refused["syncStatus"], &refused["errorCode"]),
+            (&json!("Failed"), &json!("RECORD_NOT_READY")),
+            "{refused:#}"
+        );
+        assert!(
+            refused["message"].as_str().unwrap().contains(&format!("`{sobject}.StatusCode` is")),
+            "{refused:#}"
+        );
         assert!(world.m3ter_writes().is_empty());
         world.org.vendor().update(sobject, id, &json!({"Status": "Activated"}));
         let result = world.sync(id).await;
-        assert_eq!((&result["syncStatus"], is_told(&result, "not activated")), (&json!("Completed"), false), "{result:#}");
+        assert_eq!(
+            (&result["syncStatus"], is_told(&result, "not activated")),
+            (&json!("Completed"), false),
+            "{result:#}"
+        );
         world.end().await;
     }
 }
@@ -37,10 +63,21 @@ async fn what_was_synced_is_kept_up_to_date_in_any_status() {
     for (sobject, id) in [("Order", ORDER), ("Contract", CONTRACT)] {
         let world = World::new().await;
         world.sync(id).await;
-        world.org.vendor().update(sobject, id, &json!({"Status": "Draft", "M3ter_Commitment_Amount__c": 7000}));
+        world.org.vendor().update(
+            sobject,
+            id,
+            &json!({"Status": "Draft", "M3ter_Commitment_Amount__c": 7000}),
+        );
         for result in [world.dry_run(id).await, world.sync(id).await] {
-            assert_eq!((&result["syncStatus"], &object_result(&result, "Commitment")["action"]), (&json!("Completed"), &json!("updated")));
-            assert!(is_told(&result, "was synced before") && result["attention"].to_string().contains("NOT_READY"), "{result:#}");
+            assert_eq!(
+                (&result["syncStatus"], &object_result(&result, "Commitment")["action"]),
+                (&json!("Completed"), &json!("updated"))
+            );
+            assert!(
+                is_told(&result, "was synced before")
+                    && result["attention"].to_string().contains("NOT_READY"),
+                "{result:#}"
+            );
         }
         world.end().await;
     }
@@ -51,10 +88,17 @@ async fn a_deal_that_is_not_won_is_synced_with_a_warning() {
     let world = World::new().await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"StageName": "Prospecting"}));
     let result = world.sync(DEAL).await;
-    assert_eq!((&result["syncStatus"], is_told(&result, "not won")), (&json!("Completed"), true), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], is_told(&result, "not won")),
+        (&json!("Completed"), true),
+        "{result:#}"
+    );
     world.org.vendor().update("Opportunity", DEAL, &json!({"StageName": "Closed Won"}));
     let result = world.sync(DEAL).await;
-    assert!(!is_told(&result, "not won") && !result["attention"].to_string().contains("NOT_READY"), "{result:#}");
+    assert!(
+        !is_told(&result, "not won") && !result["attention"].to_string().contains("NOT_READY"),
+        "{result:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +116,11 @@ async fn a_record_without_lines_says_that_nothing_will_be_billed() {
             world.org.vendor().delete(child, line);
         }
         let result = world.sync(id).await;
-        assert!(is_told(&result, "nothing will be billed") && result["attention"].to_string().contains("NO_LINES"), "{result:#}");
+        assert!(
+            is_told(&result, "nothing will be billed")
+                && result["attention"].to_string().contains("NO_LINES"),
+            "{result:#}"
+        );
         world.end().await;
     }
 }
@@ -83,5 +131,9 @@ async fn without_the_line_a_draft_is_synced_as_before() {
     let world = World::with_mapping(Some(&[(line, "")])).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"StageName": "Prospecting"}));
     let result = world.sync(DEAL).await;
-    assert_eq!((&result["syncStatus"], &result["warnings"]), (&json!("Completed"), &json!([])), "{result:#}");
+    assert_eq!(
+        (&result["syncStatus"], &result["warnings"]),
+        (&json!("Completed"), &json!([])),
+        "{result:#}"
+    );
 }

@@ -1,4 +1,5 @@
-//! Not read is not gone: what ends an AccountPlan is a line that Salesforce says is gone, and nothing less.
+//! Not read is not gone: what ends an AccountPlan is a line that Salesforce says is gone, and
+//! nothing less.
 
 use serde_json::{Value as Json, json};
 use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
@@ -16,11 +17,18 @@ const AFTER: &str = "2100-01-01T00:00:00Z";
 /// A world whose mapping of Contracts ends removed lines.
 async fn contracts_that_end() -> World {
     let directory = tempfile::tempdir().unwrap();
-    let text = include_str!("../../mappings/contract.toml").replace("removed_lines = \"warn\"", "removed_lines = \"end\"");
+    let text = include_str!("../../mappings/contract.toml")
+        .replace("removed_lines = \"warn\"", "removed_lines = \"end\"");
     std::fs::write(directory.path().join("contract.toml"), text).unwrap();
-    let world = World::with_config(move |config| config.mappings_dir = Some(directory.path().to_owned())).await;
+    let world =
+        World::with_config(move |config| config.mappings_dir = Some(directory.path().to_owned()))
+            .await;
     for row in [SUBSCRIPTION, "a0SS90000079SU3MAM"] {
-        world.org.vendor().update("SBQQ__Subscription__c", row, &json!({"SBQQ__EndDate__c": LAST_DAY}));
+        world.org.vendor().update(
+            "SBQQ__Subscription__c",
+            row,
+            &json!({"SBQQ__EndDate__c": LAST_DAY}),
+        );
     }
     world.org.vendor().update("Contract", CONTRACT, &json!({"EndDate": LAST_DAY}));
     world
@@ -37,8 +45,16 @@ fn told(result: &Json) -> String {
 
 /// Name, action and finding of what a result says about a row.
 fn about<'a>(result: &'a Json, row: &str) -> Vec<(&'a str, &'a str)> {
-    let results = result["objectResults"].as_array().unwrap().iter().filter(|object| object["salesforceId"] == row);
-    results.map(|object| (object["action"].as_str().unwrap(), object["findingCode"].as_str().unwrap_or_default())).collect()
+    let results = result["objectResults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|object| object["salesforceId"] == row);
+    results
+        .map(|object| {
+            (object["action"].as_str().unwrap(), object["findingCode"].as_str().unwrap_or_default())
+        })
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,16 +67,28 @@ async fn an_answer_that_is_not_whole_is_no_answer() {
     for cut in [
         FaultKind::CutPage { relationship: lines(), rows: 2, done: false, next_records_url: None },
         FaultKind::CutPage { relationship: lines(), rows: 2, done: true, next_records_url: None },
-        FaultKind::CutPage { relationship: lines(), rows: 2, done: false, next_records_url: next() },
+        FaultKind::CutPage {
+            relationship: lines(),
+            rows: 2,
+            done: false,
+            next_records_url: next(),
+        },
         FaultKind::CutPage { relationship: None, rows: 0, done: true, next_records_url: None },
     ] {
         world.organization.clear_requests();
-        let of_the_deal = Fault { contains: Some("FROM Opportunity ".to_owned()), ..Fault::new("GET", "/query", cut.clone()) };
+        let of_the_deal = Fault {
+            contains: Some("FROM Opportunity ".to_owned()),
+            ..Fault::new("GET", "/query", cut.clone())
+        };
         world.org.add_fault(of_the_deal.times(20));
         let result = world.sync(FIVE_LINES).await;
         world.org.clear_faults();
         let failure = (&result["syncStatus"], &result["errorCode"], &result["retryable"]);
-        assert_eq!(failure, (&json!("Failed"), &json!("SALESFORCE_UNAVAILABLE"), &json!(true)), "{cut:?}: {result:#}");
+        assert_eq!(
+            failure,
+            (&json!("Failed"), &json!("SALESFORCE_UNAVAILABLE"), &json!(true)),
+            "{cut:?}: {result:#}"
+        );
         assert!(world.m3ter_writes().is_empty(), "{cut:?}: {:?}", world.m3ter_writes());
     }
     assert_all(&world.sync(FIVE_LINES).await, "unchanged");
@@ -69,7 +97,11 @@ async fn an_answer_that_is_not_whole_is_no_answer() {
 /// Three deals of one customer under one Contract, with two lines each. The lines of each deal.
 fn three_deals_on_one_contract(world: &World) -> Vec<(String, [String; 2])> {
     // Six lines of five products.
-    world.organization.vendor().change_rules(&json!({"accountPlanOverlap": "off", "commitmentOverlap": "off"})).unwrap();
+    world
+        .organization
+        .vendor()
+        .change_rules(&json!({"accountPlanOverlap": "off", "commitmentOverlap": "off"}))
+        .unwrap();
     crate::held::configure(world, &json!({"allowOverlappingPlans": true}));
     let mut deals: Vec<(String, [String; 2])> = Vec::new();
     for number in 0..3_usize {
@@ -116,7 +148,11 @@ async fn each_of_three_deals_on_one_contract_ends_its_own_line_with_and_without_
         for (deal, [gone, _]) in &deals {
             let result = world.sync(deal).await;
             assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-            assert_eq!(about(&result, gone), [("updated", "")], "lost {loses_the_database}: {result:#}");
+            assert_eq!(
+                about(&result, gone),
+                [("updated", "")],
+                "lost {loses_the_database}: {result:#}"
+            );
             assert_eq!(told(&result), "[]", "{result:#}");
         }
         for (_, [gone, kept]) in &deals {
@@ -154,13 +190,17 @@ async fn a_purged_line_that_nobody_remembers_is_told_and_not_ended() {
     world.lose_the_database().await;
     for result in [world.dry_run(FIVE_LINES).await, world.sync(FIVE_LINES).await] {
         assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-        assert!(told(&result).contains("ROW_NOT_VISIBLE") && told(&result).contains(FIVE_LINES_FIRST), "{result:#}");
+        assert!(
+            told(&result).contains("ROW_NOT_VISIBLE") && told(&result).contains(FIVE_LINES_FIRST),
+            "{result:#}"
+        );
     }
     assert_eq!(end_of(&world, FIVE_LINES_FIRST), AFTER);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_only_looks_up_to_its_record_ends_when_it_is_deleted_and_not_when_it_is_hidden() {
+async fn a_line_that_only_looks_up_to_its_record_ends_when_it_is_deleted_and_not_when_it_is_hidden()
+{
     let world = contracts_that_end().await;
     let first = world.sync(CONTRACT).await;
     assert_eq!(first["syncStatus"], "Completed", "{first:#}");
@@ -170,8 +210,16 @@ async fn a_line_that_only_looks_up_to_its_record_ends_when_it_is_deleted_and_not
     world.org.vendor().rules(&json!({"hiddenRecords": [SUBSCRIPTION]})).unwrap();
     let hidden = world.sync(CONTRACT).await;
     assert_eq!(about(&hidden, SUBSCRIPTION), [("failed", "ROW_NOT_VISIBLE")], "{hidden:#}");
-    let result = hidden["objectResults"].as_array().unwrap().iter().find(|object| object["salesforceId"] == SUBSCRIPTION).unwrap();
-    assert!(result["remedy"].as_str().unwrap().contains(&format!("links forget {SUBSCRIPTION}")), "{result:#}");
+    let result = hidden["objectResults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|object| object["salesforceId"] == SUBSCRIPTION)
+        .unwrap();
+    assert!(
+        result["remedy"].as_str().unwrap().contains(&format!("links forget {SUBSCRIPTION}")),
+        "{result:#}"
+    );
     assert_eq!(end_of(&world, SUBSCRIPTION), ended, "nothing ends");
 
     world.org.vendor().rules(&json!({})).unwrap();
@@ -193,19 +241,36 @@ async fn a_line_that_moved_to_another_record_is_that_records() {
             "EndDate": LAST_DAY, "ContractTerm": 12, "CurrencyIsoCode": "USD",
         }),
     );
-    world.org.vendor().update("SBQQ__Subscription__c", SUBSCRIPTION, &json!({"SBQQ__Contract__c": other}));
+    world.org.vendor().update(
+        "SBQQ__Subscription__c",
+        SUBSCRIPTION,
+        &json!({"SBQQ__Contract__c": other}),
+    );
     let left = world.sync(CONTRACT).await;
     assert!(told(&left).contains(&other) && told(&left).contains(SUBSCRIPTION), "{left:#}");
     assert_eq!(end_of(&world, SUBSCRIPTION), AFTER, "it is not this record's to end");
 
     let taken = world.sync(&other).await;
-    let account_plan = taken["objectResults"].as_array().unwrap().iter().find(|object| object["objectName"] == "AccountPlan").unwrap();
+    let account_plan = taken["objectResults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|object| object["objectName"] == "AccountPlan")
+        .unwrap();
     assert_eq!(account_plan["salesforceId"], SUBSCRIPTION, "{taken:#}");
-    assert_eq!(account_plan["m3terId"], world.object("accountplans", "code", SUBSCRIPTION)["id"], "{taken:#}");
+    assert_eq!(
+        account_plan["m3terId"],
+        world.object("accountplans", "code", SUBSCRIPTION)["id"],
+        "{taken:#}"
+    );
     // From now on the first one has nothing to say about it, and never ends it.
     for _ in 0..2 {
         let left = world.sync(CONTRACT).await;
-        assert_eq!((&left["syncStatus"], told(&left).contains(SUBSCRIPTION)), (&json!("Completed"), false), "{left:#}");
+        assert_eq!(
+            (&left["syncStatus"], told(&left).contains(SUBSCRIPTION)),
+            (&json!("Completed"), false),
+            "{left:#}"
+        );
     }
     assert_eq!(end_of(&world, SUBSCRIPTION), AFTER);
 }

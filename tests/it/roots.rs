@@ -1,4 +1,5 @@
-//! The built-in mappings beside the Opportunity's: Order, Contract with CPQ subscriptions, CPQ Quote, and an Account alone.
+//! The built-in mappings beside the Opportunity's: Order, Contract with CPQ subscriptions, CPQ
+//! Quote, and an Account alone.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -17,11 +18,18 @@ const HOOLI: &str = "001S90000079HOOIA2";
 /// Each band as `lowerLimit unitPrice fixedPrice`, digit for digit.
 pub(crate) fn bands(pricing: &Map<String, Json>, field: &str) -> Vec<String> {
     let bands = pricing[field].as_array().unwrap().iter();
-    bands.map(|band| format!("{} {} {}", band["lowerLimit"], band["unitPrice"], band["fixedPrice"])).collect()
+    bands
+        .map(|band| format!("{} {} {}", band["lowerLimit"], band["unitPrice"], band["fixedPrice"]))
+        .collect()
 }
 
 fn warnings(result: &Json) -> String {
-    result["objectResults"].as_array().unwrap().iter().map(|object| object["warnings"].to_string()).collect()
+    result["objectResults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|object| object["warnings"].to_string())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,12 +39,24 @@ async fn an_order_becomes_one_commitment_and_a_plan_for_each_item() {
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     assert_eq!(result["objectResults"].as_array().unwrap().len(), 3 + 3 * 2);
     let contract = world.object("contracts", "code", ORDER);
-    assert_eq!((&contract["name"], &contract["purchaseOrderNumber"]), (&json!("Order 00000101"), &json!("PO-77")));
-    assert_eq!((&contract["startDate"], &contract["endDate"]), (&json!("2026-02-01"), &json!("2027-02-01")));
+    assert_eq!(
+        (&contract["name"], &contract["purchaseOrderNumber"]),
+        (&json!("Order 00000101"), &json!("PO-77"))
+    );
+    assert_eq!(
+        (&contract["startDate"], &contract["endDate"]),
+        (&json!("2026-02-01"), &json!("2027-02-01"))
+    );
     let commitment = world.object("commitments", "contractId", contract["id"].as_str().unwrap());
-    assert_eq!((commitment["amount"].to_string(), &commitment["currency"]), ("6000".to_owned(), &json!("USD")));
+    assert_eq!(
+        (commitment["amount"].to_string(), &commitment["currency"]),
+        ("6000".to_owned(), &json!("USD"))
+    );
     // The price after discount, not the list price; and once per unit, never as a fee beside it.
-    assert_eq!(bands(&world.object("pricings", "code", ORDER_LINES[0]), "pricingBands"), ["0 0.04 0"]);
+    assert_eq!(
+        bands(&world.object("pricings", "code", ORDER_LINES[0]), "pricingBands"),
+        ["0 0.04 0"]
+    );
     let seats = world.object("pricings", "code", ORDER_LINES[1]);
     assert_eq!(
         (bands(&seats, "pricingBands"), &seats["cumulative"]),
@@ -59,7 +79,10 @@ async fn an_order_becomes_one_commitment_and_a_plan_for_each_item() {
 async fn what_takes_back_a_sale_is_refused_and_says_what_to_do() {
     let world = World::new().await;
     let result = world.sync(REDUCTION_ORDER).await;
-    assert_eq!((&result["syncStatus"], &result["errorCode"]), (&json!("Failed"), &json!("RECORD_NOT_READY")));
+    assert_eq!(
+        (&result["syncStatus"], &result["errorCode"]),
+        (&json!("Failed"), &json!("RECORD_NOT_READY"))
+    );
     let message = result["message"].as_str().unwrap();
     assert!(
         message.contains("amend the Order")
@@ -70,14 +93,29 @@ async fn what_takes_back_a_sale_is_refused_and_says_what_to_do() {
     assert!(world.m3ter_writes().is_empty());
     // A dry run may look all the same.
     let dry = world.dry_run(REDUCTION_ORDER).await;
-    assert!(dry["warnings"].to_string().contains("\"A sync that writes would be refused"), "{dry:#}");
+    assert!(
+        dry["warnings"].to_string().contains("\"A sync that writes would be refused"),
+        "{dry:#}"
+    );
 
     world.org.vendor().update("OrderItem", ORDER_LINES[1], &json!({"Quantity": -3}));
     let result = world.sync(ORDER).await;
-    let failed: Vec<&Json> = result["objectResults"].as_array().unwrap().iter().filter(|object| object["success"] == false).collect();
+    let failed: Vec<&Json> = result["objectResults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|object| object["success"] == false)
+        .collect();
     assert_eq!(failed.len(), 3, "{result:#}");
-    assert!(failed.iter().all(|object| object["salesforceId"] == ORDER_LINES[1] && object["findingCode"] == "ROW_REFUSED"));
-    assert!(failed[0]["message"].as_str().unwrap().contains("`OrderItem.Quantity` is `-3`"), "{}", failed[0]);
+    assert!(
+        failed.iter().all(|object| object["salesforceId"] == ORDER_LINES[1]
+            && object["findingCode"] == "ROW_REFUSED")
+    );
+    assert!(
+        failed[0]["message"].as_str().unwrap().contains("`OrderItem.Quantity` is `-3`"),
+        "{}",
+        failed[0]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +124,10 @@ async fn a_contract_s_subscriptions_take_their_bands_from_their_consumption_rate
     let result = world.sync(CONTRACT).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let contract = world.object("contracts", "code", CONTRACT);
-    assert_eq!((&contract["name"], &contract["endDate"]), (&json!("Contract 00000301"), &json!("2027-03-01")));
+    assert_eq!(
+        (&contract["name"], &contract["endDate"]),
+        (&json!("Contract 00000301"), &json!("2027-03-01"))
+    );
     // Bounds of 1 to 250 and 251 to 500 are limits 0 and 250; a slab is a tier.
     let calls = world.object("pricings", "code", SUBSCRIPTIONS[0]);
     assert_eq!(bands(&calls, "pricingBands"), ["0 0.05 0", "250 0.04 0", "500 0.03 0"]);
@@ -95,11 +136,20 @@ async fn a_contract_s_subscriptions_take_their_bands_from_their_consumption_rate
     assert_eq!(bands(&storage, "pricingBands"), ["0 0 25", "100 0.08 0"]);
     assert_eq!((&calls["cumulative"], &storage["cumulative"]), (&json!(true), &json!(false)));
     // Without a schedule: CPQ's net price, with a warning.
-    assert_eq!(bands(&world.object("pricings", "code", SUBSCRIPTIONS[2]), "pricingBands"), ["0 20 0"]);
+    assert_eq!(
+        bands(&world.object("pricings", "code", SUBSCRIPTIONS[2]), "pricingBands"),
+        ["0 20 0"]
+    );
     assert!(warnings(&result).contains("no consumption schedule"), "{result:#}");
     // What was terminated ends there; what is charged once takes no part.
-    assert_eq!(world.object("accountplans", "code", SUBSCRIPTIONS[1])["endDate"], "2026-12-01T00:00:00Z");
-    assert_eq!(world.object("accountplans", "code", SUBSCRIPTIONS[0])["endDate"], "2027-03-01T00:00:00Z");
+    assert_eq!(
+        world.object("accountplans", "code", SUBSCRIPTIONS[1])["endDate"],
+        "2026-12-01T00:00:00Z"
+    );
+    assert_eq!(
+        world.object("accountplans", "code", SUBSCRIPTIONS[0])["endDate"],
+        "2027-03-01T00:00:00Z"
+    );
     assert_eq!(result["objectResults"].as_array().unwrap().len(), 3 + 3 * 3);
     assert_all(&world.sync(CONTRACT).await, "unchanged");
 }
@@ -108,7 +158,11 @@ async fn a_contract_s_subscriptions_take_their_bands_from_their_consumption_rate
 async fn consumption_schedules_that_cannot_be_told_apart_or_have_gaps_are_findings() {
     let world = World::new().await;
     let org = world.org.vendor();
-    org.update("SBQQ__SubscriptionConsumptionRate__c", "a0US90000079RA3MAM", &json!({"SBQQ__LowerBound__c": 502}));
+    org.update(
+        "SBQQ__SubscriptionConsumptionRate__c",
+        "a0US90000079RA3MAM",
+        &json!({"SBQQ__LowerBound__c": 502}),
+    );
     org.insert(
         "SBQQ__SubscriptionConsumptionSchedule__c",
         &json!({"Name": "SCS-9", "SBQQ__Subscription__c": SUBSCRIPTIONS[1], "SBQQ__Type__c": "Slab"}),
@@ -120,12 +174,20 @@ async fn consumption_schedules_that_cannot_be_told_apart_or_have_gaps_are_findin
             .unwrap()
             .iter()
             .find(|object| object["objectName"] == "Pricing" && object["salesforceId"] == line);
-        pricing.map(|pricing| (pricing["findingCode"].clone(), pricing["message"].to_string())).unwrap()
+        pricing
+            .map(|pricing| (pricing["findingCode"].clone(), pricing["message"].to_string()))
+            .unwrap()
     };
     let (code, message) = finding(SUBSCRIPTIONS[0]);
-    assert!(code == "PRICING_BANDS_INVALID" && message.contains("have a gap between 500 and 502"), "{message}");
+    assert!(
+        code == "PRICING_BANDS_INVALID" && message.contains("have a gap between 500 and 502"),
+        "{message}"
+    );
     let (code, message) = finding(SUBSCRIPTIONS[1]);
-    assert!(code == "SEVERAL_ROWS" && message.contains("SBQQ__SubscriptionConsumptionSchedule__c"), "{message}");
+    assert!(
+        code == "SEVERAL_ROWS" && message.contains("SBQQ__SubscriptionConsumptionSchedule__c"),
+        "{message}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,7 +200,10 @@ async fn a_schedule_of_one_tier_without_an_end_is_a_price_from_the_first_unit_on
     org.insert("SBQQ__SubscriptionConsumptionRate__c", &rate);
     let result = world.sync(CONTRACT).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-    assert_eq!(bands(&world.object("pricings", "code", SUBSCRIPTIONS[2]), "pricingBands"), ["0 19.5 0"]);
+    assert_eq!(
+        bands(&world.object("pricings", "code", SUBSCRIPTIONS[2]), "pricingBands"),
+        ["0 19.5 0"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +211,8 @@ async fn a_primary_quote_is_synced_and_an_amendment_points_to_the_contract() {
     let world = World::new().await;
     let result = world.sync(QUOTE).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-    // No commitment without an amount of its own, though the quote has a total; optional lines take no part.
+    // No commitment without an amount of its own, though the quote has a total; optional lines take
+    // no part.
     assert_eq!(
         actions(&result),
         [
@@ -165,13 +231,25 @@ async fn a_primary_quote_is_synced_and_an_amendment_points_to_the_contract() {
         (bands(&calls, "pricingBands"), &calls["cumulative"]),
         (vec!["0 0.05 0".to_owned(), "1000 0.045 0".to_owned()], &json!(true))
     );
-    assert_eq!(bands(&world.object("pricings", "code", QUOTE_LINES[1]), "pricingBands"), ["0 0.02 0"]);
+    assert_eq!(
+        bands(&world.object("pricings", "code", QUOTE_LINES[1]), "pricingBands"),
+        ["0 0.02 0"]
+    );
     assert_eq!(world.object("plans", "code", QUOTE_LINES[0])["name"], "API calls");
-    assert_eq!(world.object("accountplans", "code", QUOTE_LINES[0])["startDate"], "2026-04-01T00:00:00Z");
-    assert_eq!(world.object("accountplans", "code", QUOTE_LINES[1])["startDate"], "2026-05-01T00:00:00Z");
+    assert_eq!(
+        world.object("accountplans", "code", QUOTE_LINES[0])["startDate"],
+        "2026-04-01T00:00:00Z"
+    );
+    assert_eq!(
+        world.object("accountplans", "code", QUOTE_LINES[1])["startDate"],
+        "2026-05-01T00:00:00Z"
+    );
 
     let result = world.sync(AMENDMENT).await;
-    assert!(result["message"].as_str().unwrap().contains("sync the Contract instead"), "{result:#}");
+    assert!(
+        result["message"].as_str().unwrap().contains("sync the Contract instead"),
+        "{result:#}"
+    );
     world.org.vendor().update("SBQQ__Quote__c", QUOTE, &json!({"SBQQ__Primary__c": false}));
     assert_eq!(world.sync(QUOTE).await["errorCode"], "RECORD_NOT_READY");
 }
@@ -182,8 +260,14 @@ async fn an_account_alone_is_synced_and_serves_the_deal_that_comes_later() {
     let result = world.sync(HOOLI).await;
     assert_eq!(actions(&result), ["Account created"]);
     let account = world.object("accounts", "code", HOOLI);
-    assert_eq!((&account["name"], &account["daysBeforeBillDue"], account.get("currency")), (&json!("Hooli"), &json!(45), None));
-    assert_eq!(account["address"], json!({"addressLine1": "1 Loop Road", "locality": "Palo Alto", "country": "United States"}));
+    assert_eq!(
+        (&account["name"], &account["daysBeforeBillDue"], account.get("currency")),
+        (&json!("Hooli"), &json!(45), None)
+    );
+    assert_eq!(
+        account["address"],
+        json!({"addressLine1": "1 Loop Road", "locality": "Palo Alto", "country": "United States"})
+    );
     let later = world.sync(ORDER).await;
     assert_eq!(object_result(&later, "Account")["action"], "unchanged", "{later:#}");
     world.org.vendor().update("Account", HOOLI, &json!({"Name": "Hooli XYZ"}));
@@ -192,7 +276,8 @@ async fn an_account_alone_is_synced_and_serves_the_deal_that_comes_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_org_without_cpq_and_with_one_currency_syncs_the_rest() {
-    let mut world = World::with_mapping(Some(&[("# currency = \"USD\"  ", "currency = \"USD\"  ")])).await;
+    let mut world =
+        World::with_mapping(Some(&[("# currency = \"USD\"  ", "currency = \"USD\"  ")])).await;
     world
         .org
         .vendor()
@@ -205,5 +290,8 @@ async fn an_org_without_cpq_and_with_one_currency_syncs_the_rest() {
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     // The one currency that the plan templates share.
     let contract = world.object("contracts", "code", ORDER);
-    assert_eq!(world.object("commitments", "contractId", contract["id"].as_str().unwrap())["currency"], "USD");
+    assert_eq!(
+        world.object("commitments", "contractId", contract["id"].as_str().unwrap())["currency"],
+        "USD"
+    );
 }

@@ -20,20 +20,31 @@ fn id(short: &str) -> String {
 async fn the_user_who_asks_stands_in_the_run_whatever_the_form_of_the_request() {
     let world = World::new().await;
     let shown = async |run: &Json| {
-        let run: Json = serde_json::from_str(&world.get(&format!("/sync-runs/{}", run.as_str().unwrap())).await.1).unwrap();
+        let run: Json = serde_json::from_str(
+            &world.get(&format!("/sync-runs/{}", run.as_str().unwrap())).await.1,
+        )
+        .unwrap();
         run["salesforceUserIds"].clone()
     };
     let sync = json!([{ "parentRecordId": DEAL, "salesforceUserId": &ONE[..15] }]).to_string();
     let (_, listed) = world.post("/sync-to-m3ter?dryRun=true", &sync).await;
-    let (_, one) = world.post(&format!("/sync-to-m3ter/{DEAL}?dryRun=true&salesforceUserId={}", id(OTHER)), "").await;
+    let (_, one) = world
+        .post(&format!("/sync-to-m3ter/{DEAL}?dryRun=true&salesforceUserId={}", id(OTHER)), "")
+        .await;
     let end = json!([{ "parentRecordId": ACCOUNT, "endDate": "2026-12-31", "billingEntities": ["CONTRACT"], "salesforceUserId": id(ONE) }]);
     let (_, ended) = world.post("/end-date-billing-entities?dryRun=true", &end.to_string()).await;
     let unsaid = world.dry_run(DEAL).await;
-    for (run, user) in [(&listed[0], json!([id(ONE)])), (&one, json!([id(OTHER)])), (&ended[0], json!([id(ONE)])), (&unsaid, Json::Null)] {
+    for (run, user) in [
+        (&listed[0], json!([id(ONE)])),
+        (&one, json!([id(OTHER)])),
+        (&ended[0], json!([id(ONE)])),
+        (&unsaid, Json::Null),
+    ] {
         assert_eq!(shown(&run["syncRunId"]).await, user, "{run:#}");
     }
     let page: Json = serde_json::from_str(&world.get("/sync-runs").await.1).unwrap();
-    let listed: Vec<&Json> = page["syncRuns"].as_array().unwrap().iter().map(|run| &run["salesforceUserIds"]).collect();
+    let listed: Vec<&Json> =
+        page["syncRuns"].as_array().unwrap().iter().map(|run| &run["salesforceUserIds"]).collect();
     assert_eq!(listed, [&Json::Null, &json!([id(ONE)]), &json!([id(OTHER)]), &json!([id(ONE)])]);
 }
 
@@ -44,11 +55,23 @@ async fn what_is_no_user_is_refused_before_anything_is_asked() {
         let body = json!([{ "parentRecordId": DEAL, "salesforceUserId": user }]).to_string();
         let (status, answer) = world.post("/sync-to-m3ter", &body).await;
         let message = answer[0]["message"].as_str().unwrap().to_owned();
-        assert_eq!((status, answer[0]["errorCode"].as_str()), (200, Some("INVALID_USER_ID")), "{message}");
-        assert!(message.contains("`salesforceUserId`") && answer[0]["syncRunId"].is_null(), "{message}");
+        assert_eq!(
+            (status, answer[0]["errorCode"].as_str()),
+            (200, Some("INVALID_USER_ID")),
+            "{message}"
+        );
+        assert!(
+            message.contains("`salesforceUserId`") && answer[0]["syncRunId"].is_null(),
+            "{message}"
+        );
     }
     // An older Flow leaves its variable blank.
-    let (_, answer) = world.post("/sync-to-m3ter", &json!([{ "parentRecordId": DEAL, "salesforceUserId": " " }]).to_string()).await;
+    let (_, answer) = world
+        .post(
+            "/sync-to-m3ter",
+            &json!([{ "parentRecordId": DEAL, "salesforceUserId": " " }]).to_string(),
+        )
+        .await;
     assert_eq!(answer[0]["syncStatus"], "Completed");
 }
 
@@ -69,8 +92,16 @@ async fn users_share_a_run_and_each_stands_in_it() {
     }
     guarded.until_ended(&waiting, &operator).await;
     for (run, users) in [(&running, json!([id(ONE)])), (&waiting, json!([id(ONE), id(OTHER)]))] {
-        let (_, text) = world.send(world.client().get(world.url(&format!("/sync-runs/{run}"))).bearer_auth(&operator)).await;
+        let (_, text) = world
+            .send(
+                world.client().get(world.url(&format!("/sync-runs/{run}"))).bearer_auth(&operator),
+            )
+            .await;
         let shown: Json = serde_json::from_str(&text).unwrap();
-        assert_eq!((&shown["salesforceUserIds"], &shown["requestedBy"]), (&users, &json!(["flow"])), "{text}");
+        assert_eq!(
+            (&shown["salesforceUserIds"], &shown["requestedBy"]),
+            (&users, &json!(["flow"])),
+            "{text}"
+        );
     }
 }

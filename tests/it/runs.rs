@@ -37,8 +37,11 @@ pub(crate) fn outage(world: &World) {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_wait_is_told_where_to_look() {
     let world = World::new().await;
-    let request =
-        world.client().post(world.url("/sync-to-m3ter?waitSeconds=0")).header("content-type", "application/json").body(body(DEAL));
+    let request = world
+        .client()
+        .post(world.url("/sync-to-m3ter?waitSeconds=0"))
+        .header("content-type", "application/json")
+        .body(body(DEAL));
     let (head, accepted) = world.exchange(request).await;
     assert_eq!(head.status, 202);
     let location = head.headers["location"].to_str().unwrap().to_owned();
@@ -51,8 +54,14 @@ async fn who_does_not_wait_is_told_where_to_look() {
     let run = run_in_state(&world, id, "ended").await;
     assert_eq!(run["result"]["syncStatus"], "Completed", "{run:#}");
     assert_eq!(run["objectResults"].as_array().unwrap().len(), 6);
-    assert_eq!((&run["kind"], &run["dryRun"], &run["takeovers"]), (&json!("sync"), &json!(false), &json!(0)));
-    assert_eq!((run["tries"].as_array().unwrap().len(), &run["tries"][0]["syncStatus"]), (1, &json!("Completed")));
+    assert_eq!(
+        (&run["kind"], &run["dryRun"], &run["takeovers"]),
+        (&json!("sync"), &json!(false), &json!(0))
+    );
+    assert_eq!(
+        (run["tries"].as_array().unwrap().len(), &run["tries"][0]["syncStatus"]),
+        (1, &json!("Completed"))
+    );
     let (status, one) = world.post(&format!("/sync-to-m3ter/{DEAL}?waitSeconds=0"), "").await;
     assert!(status == 202 && one["syncRunId"].is_string(), "{one}");
     // A request that never becomes a sync has its answer at once.
@@ -69,16 +78,31 @@ async fn every_callout_of_a_run_is_shown_without_bodies() {
     let run = run(&world, &result["syncRunId"]).await;
     let callouts = run["callouts"].as_array().unwrap();
     let sent: u64 = callouts.iter().map(|callout| callout["attempts"].as_u64().unwrap()).sum();
-    assert_eq!(sent, (world.organization.requests().len() + world.org.requests().len()) as u64, "{run:#}");
+    assert_eq!(
+        sent,
+        (world.organization.requests().len() + world.org.requests().len()) as u64,
+        "{run:#}"
+    );
     let listing = callouts.iter().find(|callout| callout["operation"] == "ListAccounts").unwrap();
     assert_eq!(
         (&listing["vendor"], &listing["status"], &listing["outcome"], &listing["attempts"]),
         (&json!("m3ter"), &json!(200), &json!("done"), &json!(2))
     );
-    assert!(callouts.iter().any(|callout| callout["vendor"] == "Salesforce" && callout["operation"] == "Query"), "{callouts:#?}");
-    let fields: std::collections::BTreeSet<&str> =
-        callouts.iter().flat_map(|callout| callout.as_object().unwrap().keys()).map(String::as_str).collect();
-    assert_eq!(fields.into_iter().collect::<Vec<_>>(), ["attempts", "elapsedMs", "operation", "outcome", "startedAt", "status", "vendor"]);
+    assert!(
+        callouts
+            .iter()
+            .any(|callout| callout["vendor"] == "Salesforce" && callout["operation"] == "Query"),
+        "{callouts:#?}"
+    );
+    let fields: std::collections::BTreeSet<&str> = callouts
+        .iter()
+        .flat_map(|callout| callout.as_object().unwrap().keys())
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        fields.into_iter().collect::<Vec<_>>(),
+        ["attempts", "elapsedMs", "operation", "outcome", "startedAt", "status", "vendor"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,13 +110,19 @@ async fn requests_that_come_while_a_sync_runs_share_one_further_sync() {
     let world = World::new().await;
     world.fault("POST", "/accounts", FaultKind::Delay { ms: 600 });
     let further = async {
-        while !world.organization.requests().iter().any(|request| request.method == "POST" && request.path == "/accounts") {
+        while !world
+            .organization
+            .requests()
+            .iter()
+            .any(|request| request.method == "POST" && request.path == "/accounts")
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         futures::future::join_all((0..20).map(|_| world.sync(DEAL))).await
     };
     let (first, further) = tokio::join!(world.sync(DEAL), further);
-    let ids: std::collections::BTreeSet<String> = further.iter().map(|result| result["syncRunId"].to_string()).collect();
+    let ids: std::collections::BTreeSet<String> =
+        further.iter().map(|result| result["syncRunId"].to_string()).collect();
     assert_eq!(ids.len(), 1, "all share one run");
     assert!(!ids.contains(&first["syncRunId"].to_string()), "which is not the one that had begun");
     assert_all(&first, "created");
@@ -110,7 +140,10 @@ async fn a_failed_run_is_tried_again_by_itself_and_says_when() {
     .await;
     outage(&world);
     let result = world.sync(DEAL).await;
-    assert_eq!((&result["syncStatus"], &result["errorCode"]), (&json!("Failed"), &json!("M3TER_UNAVAILABLE")));
+    assert_eq!(
+        (&result["syncStatus"], &result["errorCode"]),
+        (&json!("Failed"), &json!("M3TER_UNAVAILABLE"))
+    );
     assert!(result["nextTryAt"].is_string(), "{result:#}");
     world.organization.clear_faults();
     let run = run_in_state(&world, &result["syncRunId"], "ended").await;
@@ -150,21 +183,41 @@ async fn one_run_and_many_are_run_again_on_request() {
     let (one, other) = (world.sync(DEAL).await, world.sync(FIVE_LINES).await);
     world.sync(DEAL).await;
     world.organization.clear_faults();
-    let (status, accepted) = world.post(&format!("/sync-runs/{}/replay", one["syncRunId"].as_str().unwrap()), "{}").await;
+    let (status, accepted) = world
+        .post(&format!("/sync-runs/{}/replay", one["syncRunId"].as_str().unwrap()), "{}")
+        .await;
     assert_eq!(status, 202, "{accepted}");
     let replayed = run_in_state(&world, &accepted["syncRunId"], "ended").await;
-    assert_eq!((&replayed["replayOf"], &replayed["result"]["syncStatus"]), (&one["syncRunId"], &json!("Completed")));
+    assert_eq!(
+        (&replayed["replayOf"], &replayed["result"]["syncStatus"]),
+        (&one["syncRunId"], &json!("Completed"))
+    );
     assert_eq!(run(&world, &one["syncRunId"]).await["replays"], json!([accepted["syncRunId"]]));
 
     // The deal was synced since: only the other record is left.
-    let (status, answer) = world.post("/sync-runs/replay", r#"{"errorCode": "M3TER_UNAVAILABLE", "maxRuns": 10}"#).await;
+    let (status, answer) = world
+        .post("/sync-runs/replay", r#"{"errorCode": "M3TER_UNAVAILABLE", "maxRuns": 10}"#)
+        .await;
     assert_eq!((status, &answer["replayed"]), (202, &json!(1)), "{answer}");
     let replayed = run_in_state(&world, &answer["syncRunIds"][0], "ended").await;
-    assert_eq!((&replayed["replayOf"], &replayed["result"]["syncStatus"]), (&other["syncRunId"], &json!("Completed")));
-    for body in ["{}", r#"{"maxRuns": 10}"#, r#"{"errorCode": "X", "maxRuns": 0}"#, r#"{"since": "yesterday"}"#, "[]", r#"{"all": true}"#] {
+    assert_eq!(
+        (&replayed["replayOf"], &replayed["result"]["syncStatus"]),
+        (&other["syncRunId"], &json!("Completed"))
+    );
+    for body in [
+        "{}",
+        r#"{"maxRuns": 10}"#,
+        r#"{"errorCode": "X", "maxRuns": 0}"#,
+        r#"{"since": "yesterday"}"#,
+        "[]",
+        r#"{"all": true}"#,
+    ] {
         assert_eq!(world.post("/sync-runs/replay", body).await.0, 400, "{body}");
     }
-    assert_eq!(world.post("/sync-runs/00000000-0000-7000-8000-000000000000/replay", "").await.0, 404);
+    assert_eq!(
+        world.post("/sync-runs/00000000-0000-7000-8000-000000000000/replay", "").await.0,
+        404
+    );
     assert_eq!(world.get("/sync-runs/abc").await.0, 404);
 }
 
@@ -183,16 +236,22 @@ async fn runs_are_listed_page_by_page() {
     assert_eq!((all["syncRuns"].as_array().unwrap().len(), &all["nextCursor"]), (3, &Json::Null));
     let first = list("?limit=2").await;
     let second = list(&format!("?limit=2&cursor={}", first["nextCursor"].as_str().unwrap())).await;
-    assert_eq!((second["syncRuns"].as_array().unwrap().len(), &second["syncRuns"][0]["syncRunId"]), (1, &all["syncRuns"][2]["syncRunId"]));
+    assert_eq!(
+        (second["syncRuns"].as_array().unwrap().len(), &second["syncRuns"][0]["syncRunId"]),
+        (1, &all["syncRuns"][2]["syncRunId"])
+    );
     assert_eq!(list("?errorCode=RECORD_DELETED").await["syncRuns"].as_array().unwrap().len(), 1);
     assert_eq!(
-        list(&format!("?parentRecordId={DEAL}&syncStatus=Completed&since=2020-01-01T00:00:00Z")).await["syncRuns"]
+        list(&format!("?parentRecordId={DEAL}&syncStatus=Completed&since=2020-01-01T00:00:00Z"))
+            .await["syncRuns"]
             .as_array()
             .unwrap()
             .len(),
         2
     );
-    for query in ["?limit=0", "?limit=x", "?cursor=x", "?since=x", "?parentRecordId=x", "?state=running"] {
+    for query in
+        ["?limit=0", "?limit=x", "?cursor=x", "?since=x", "?parentRecordId=x", "?state=running"]
+    {
         assert_eq!(world.get(&format!("/sync-runs{query}")).await.0, 400, "{query}");
     }
 }

@@ -1,4 +1,5 @@
-//! The connector's sample mappings, each on realistic records from the record to what m3ter holds in the end.
+//! The connector's sample mappings, each on realistic records from the record to what m3ter holds
+//! in the end.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -11,8 +12,13 @@ const CONTRACT: &str = include_str!("mappings/samples/contract.toml");
 const QUOTE: &str = include_str!("mappings/samples/quote.toml");
 const ORDER: &str = include_str!("mappings/samples/order.toml");
 
-const OPPORTUNITY_LINES: [&str; 5] =
-    ["00kS900000079F1IAI", "00kS900000079F2IAI", "00kS900000079F3IAI", "00kS900000079F4IAI", "00kS900000079F5IAI"];
+const OPPORTUNITY_LINES: [&str; 5] = [
+    "00kS900000079F1IAI",
+    "00kS900000079F2IAI",
+    "00kS900000079F3IAI",
+    "00kS900000079F4IAI",
+    "00kS900000079F5IAI",
+];
 const CPQ_CONTRACT: &str = "800S90000079CONIA2";
 const SUBSCRIPTIONS: [&str; 3] = ["a0SS90000079SU1MAM", "a0SS90000079SU2MAM", "a0SS90000079SU3MAM"];
 const CPQ_QUOTE: &str = "a0QS90000079QUOMA2";
@@ -53,10 +59,12 @@ async fn quote() -> World {
     synced(world, CPQ_QUOTE).await
 }
 
-/// Its plan templates have Salesforce's product ids for codes, as the sample looks them up, and a plan of its own bills the commitments.
+/// Its plan templates have Salesforce's product ids for codes, as the sample looks them up, and a
+/// plan of its own bills the commitments.
 async fn order() -> World {
     let world = world_with(ORDER).await;
-    let create = |path: &str, body: Json| world.organization.vendor().request("POST", path, &body).unwrap();
+    let create =
+        |path: &str, body: Json| world.organization.vendor().request("POST", path, &body).unwrap();
     for (product, id, name) in [
         ("21e063b6-2350-4add-a028-3e6ad5b233ed", "01tS90000000001IAA", "API calls by order"),
         ("00000102-0000-4000-8000-000000000000", "01tS90000000003IAA", "Seats by order"),
@@ -66,7 +74,11 @@ async fn order() -> World {
             json!({"productId": product, "name": name, "code": id, "currency": "USD", "standingCharge": 0, "billFrequency": "MONTHLY"}),
         );
     }
-    world.org.vendor().update("OrderItem", ORDER_ITEMS[1], &json!({"ServiceDate": "2026-03-01", "EndDate": "2026-12-31"}));
+    world.org.vendor().update(
+        "OrderItem",
+        ORDER_ITEMS[1],
+        &json!({"ServiceDate": "2026-03-01", "EndDate": "2026-12-31"}),
+    );
     synced(world, SALES_ORDER).await
 }
 
@@ -90,8 +102,18 @@ fn id_of(world: &World, kind: &str, code: &str) -> String {
 
 /// The literals that all samples of a Pricing have.
 fn assert_pricing_literals(pricing: &Map<String, Json>) {
-    assert_eq!((&pricing["cumulative"], &pricing["tiersSpanPlan"], &pricing["type"]), (&json!(false), &json!(false), &json!("DEBIT")));
-    assert!(present(pricing, &["planTemplateId", "minimumSpendBillInAdvance", "minimumSpend", "description"]).is_empty(), "{pricing:?}");
+    assert_eq!(
+        (&pricing["cumulative"], &pricing["tiersSpanPlan"], &pricing["type"]),
+        (&json!(false), &json!(false), &json!("DEBIT"))
+    );
+    assert!(
+        present(
+            pricing,
+            &["planTemplateId", "minimumSpendBillInAdvance", "minimumSpend", "description"]
+        )
+        .is_empty(),
+        "{pricing:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +121,10 @@ async fn the_commitment_of_an_opportunity() {
     let world = opportunity().await;
     let contract = world.object("contracts", "code", FIVE_LINES);
     let commitment = world.object("commitments", "contractId", text(&contract, "id"));
-    assert_eq!((commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()), ("60000".to_owned(), "60000".to_owned()));
+    assert_eq!(
+        (commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()),
+        ("60000".to_owned(), "60000".to_owned())
+    );
     assert_eq!((&commitment["billingInterval"], text(&commitment, "currency")), (&json!(1), "USD"));
     assert_eq!(dates(&commitment), ("2026-03-01", "2027-03-01"));
     assert_eq!(text(&commitment, "overageDescription"), "Initech - everything 2026");
@@ -109,20 +134,37 @@ async fn the_commitment_of_an_opportunity() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plan_of_an_opportunity() {
     let world = opportunity().await;
-    let templates = ["400", "401", "402", "403", "404"].map(|number| format!("00000{number}-0000-4000-8000-000000000000"));
+    let templates = ["400", "401", "402", "403", "404"]
+        .map(|number| format!("00000{number}-0000-4000-8000-000000000000"));
     for (line, template) in OPPORTUNITY_LINES.into_iter().zip(templates) {
         let plan = world.object("plans", "code", line);
-        assert_eq!((text(&plan, "planTemplateId"), &plan["bespoke"]), (template.as_str(), &json!(true)));
+        assert_eq!(
+            (text(&plan, "planTemplateId"), &plan["bespoke"]),
+            (template.as_str(), &json!(true))
+        );
         assert_eq!(text(&plan, "accountId"), id_of(&world, "accounts", "001S90000079INIIA2"));
-        assert!(text(&plan, "name").starts_with("Initech - everything 2026 ") && !plan.contains_key("ordinal"), "{plan:?}");
+        assert!(
+            text(&plan, "name").starts_with("Initech - everything 2026 ")
+                && !plan.contains_key("ordinal"),
+            "{plan:?}"
+        );
     }
-    assert_eq!(world.object("plans", "code", OPPORTUNITY_LINES[1])["name"], "Initech - everything 2026 Storage");
+    assert_eq!(
+        world.object("plans", "code", OPPORTUNITY_LINES[1])["name"],
+        "Initech - everything 2026 Storage"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pricing_of_an_opportunity() {
     let world = opportunity().await;
-    for (line, aggregation) in OPPORTUNITY_LINES.into_iter().zip(["API_CALLS", "STORAGE_GB", "SEATS", "EVENTS", "SUPPORT_HOURS"]) {
+    for (line, aggregation) in OPPORTUNITY_LINES.into_iter().zip([
+        "API_CALLS",
+        "STORAGE_GB",
+        "SEATS",
+        "EVENTS",
+        "SUPPORT_HOURS",
+    ]) {
         let pricing = world.object("pricings", "code", line);
         assert_pricing_literals(&pricing);
         assert_eq!(text(&pricing, "planId"), id_of(&world, "plans", line));
@@ -134,7 +176,8 @@ async fn the_pricing_of_an_opportunity() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pricing_bands_of_an_opportunity() {
     let world = opportunity().await;
-    let prices = OPPORTUNITY_LINES.map(|line| bands(&world.object("pricings", "code", line), "pricingBands").join(", "));
+    let prices = OPPORTUNITY_LINES
+        .map(|line| bands(&world.object("pricings", "code", line), "pricingBands").join(", "));
     assert_eq!(prices, ["0 0.05 0", "0 0.1 0", "0 20 0", "0 0.01 0", "0 150 0"]);
 }
 
@@ -146,7 +189,10 @@ async fn the_account_plan_of_an_opportunity() {
         assert_eq!(text(&account_plan, "planId"), id_of(&world, "plans", line));
         assert_eq!(text(&account_plan, "contractId"), id_of(&world, "contracts", FIVE_LINES));
         assert_eq!(dates(&account_plan), ("2026-03-01T00:00:00Z", "2027-03-01T00:00:00Z"));
-        assert!(present(&account_plan, &["billEpoch", "planGroupId"]).is_empty(), "{account_plan:?}");
+        assert!(
+            present(&account_plan, &["billEpoch", "planGroupId"]).is_empty(),
+            "{account_plan:?}"
+        );
     }
 }
 
@@ -155,21 +201,32 @@ async fn the_plan_of_a_subscription() {
     let world = contract().await;
     for (subscription, name) in SUBSCRIPTIONS.into_iter().zip(["API calls", "Storage", "Seats"]) {
         let plan = world.object("plans", "code", subscription);
-        assert_eq!((text(&plan, "name"), text(&plan, "minimumSpendDescription")), (name, "MinimumSpend"));
+        assert_eq!(
+            (text(&plan, "name"), text(&plan, "minimumSpendDescription")),
+            (name, "MinimumSpend")
+        );
         assert_eq!((&plan["bespoke"], plan.contains_key("ordinal")), (&json!(true), false));
         assert_eq!(text(&plan, "accountId"), id_of(&world, "accounts", "001S90000079UMBIA2"));
     }
-    assert_eq!(world.object("plans", "code", SUBSCRIPTIONS[2])["planTemplateId"], "00000402-0000-4000-8000-000000000000");
+    assert_eq!(
+        world.object("plans", "code", SUBSCRIPTIONS[2])["planTemplateId"],
+        "00000402-0000-4000-8000-000000000000"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pricing_of_a_subscription() {
     let world = contract().await;
-    for (subscription, aggregation) in SUBSCRIPTIONS.into_iter().zip(["API_CALLS", "STORAGE_GB", "SEATS"]) {
+    for (subscription, aggregation) in
+        SUBSCRIPTIONS.into_iter().zip(["API_CALLS", "STORAGE_GB", "SEATS"])
+    {
         let pricing = world.object("pricings", "code", subscription);
         assert_eq!(
             (text(&pricing, "planId"), dates(&pricing)),
-            (id_of(&world, "plans", subscription).as_str(), ("2026-03-01T00:00:00Z", "2027-03-01T00:00:00Z"))
+            (
+                id_of(&world, "plans", subscription).as_str(),
+                ("2026-03-01T00:00:00Z", "2027-03-01T00:00:00Z")
+            )
         );
         assert_eq!(text(&pricing, "aggregationId"), id_of(&world, "aggregations", aggregation));
         assert_pricing_literals(&pricing);
@@ -179,7 +236,8 @@ async fn the_pricing_of_a_subscription() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pricing_bands_of_a_subscription() {
     let world = contract().await;
-    let prices = SUBSCRIPTIONS.map(|line| bands(&world.object("pricings", "code", line), "pricingBands").join(", "));
+    let prices = SUBSCRIPTIONS
+        .map(|line| bands(&world.object("pricings", "code", line), "pricingBands").join(", "));
     assert_eq!(prices, ["0 0.05 0, 250 0.04 0, 500 0.03 0", "0 25 0, 100 0.08 0", "0 20 0"]);
 }
 
@@ -197,9 +255,14 @@ async fn the_account_plan_of_a_subscription() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plan_of_a_quote_line() {
     let world = quote().await;
-    for (line, name, template) in [(QUOTE_LINES[0], "QL-0001", "API_CALLS"), (QUOTE_LINES[1], "QL-0002", "EVENTS")] {
+    for (line, name, template) in
+        [(QUOTE_LINES[0], "QL-0001", "API_CALLS"), (QUOTE_LINES[1], "QL-0002", "EVENTS")]
+    {
         let plan = world.object("plans", "code", line);
-        assert_eq!((text(&plan, "name"), text(&plan, "planTemplateId")), (name, id_of(&world, "plantemplates", template).as_str()));
+        assert_eq!(
+            (text(&plan, "name"), text(&plan, "planTemplateId")),
+            (name, id_of(&world, "plantemplates", template).as_str())
+        );
         assert_eq!((&plan["bespoke"], plan.contains_key("ordinal")), (&json!(true), false));
     }
 }
@@ -219,7 +282,8 @@ async fn the_pricing_of_a_quote_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pricing_bands_of_a_quote_line() {
     let world = quote().await;
-    let prices = QUOTE_LINES.map(|line| bands(&world.object("pricings", "code", line), "pricingBands").join(", "));
+    let prices = QUOTE_LINES
+        .map(|line| bands(&world.object("pricings", "code", line), "pricingBands").join(", "));
     assert_eq!(prices, ["0 0.05 0", "0 0.02 0"]);
 }
 
@@ -238,14 +302,27 @@ async fn the_account_plan_of_a_quote_line() {
 async fn the_commitment_of_an_order_item() {
     let world = order().await;
     let contract = id_of(&world, "contracts", SALES_ORDER);
-    let commitments: Vec<_> =
-        world.objects("commitments").into_iter().filter(|commitment| text(commitment, "contractId") == contract).collect();
+    let commitments: Vec<_> = world
+        .objects("commitments")
+        .into_iter()
+        .filter(|commitment| text(commitment, "contractId") == contract)
+        .collect();
     assert_eq!(commitments.len(), 2);
-    for (start, end, price, product) in [("2026-02-01", "2027-02-01", "0.04", "API_CALLS"), ("2026-03-01", "2027-01-01", "18.5", "SEATS")] {
-        let commitment = commitments.iter().find(|commitment| text(commitment, "startDate") == start).unwrap();
+    for (start, end, price, product) in [
+        ("2026-02-01", "2027-02-01", "0.04", "API_CALLS"),
+        ("2026-03-01", "2027-01-01", "18.5", "SEATS"),
+    ] {
+        let commitment =
+            commitments.iter().find(|commitment| text(commitment, "startDate") == start).unwrap();
         assert_eq!((dates(commitment), text(commitment, "currency")), ((start, end), "USD"));
-        assert_eq!((commitment["amount"].to_string(), commitment["amountFirstBill"].to_string()), (price.to_owned(), price.to_owned()));
-        assert_eq!((&commitment["billingInterval"], &commitment["billingOffset"]), (&json!(1), &json!(0)));
+        assert_eq!(
+            (commitment["amount"].to_string(), commitment["amountFirstBill"].to_string()),
+            (price.to_owned(), price.to_owned())
+        );
+        assert_eq!(
+            (&commitment["billingInterval"], &commitment["billingOffset"]),
+            (&json!(1), &json!(0))
+        );
         assert_eq!(text(commitment, "billingPlanId"), "00000502-0000-4000-8000-000000000000");
         assert_eq!(commitment["productIds"], json!([id_of(&world, "products", product)]));
         assert!(!commitment.contains_key("amountPrePaid"), "{commitment:?}");
@@ -255,11 +332,15 @@ async fn the_commitment_of_an_order_item() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plan_of_an_order_item() {
     let world = order().await;
-    for (item, number, product) in
-        [(ORDER_ITEMS[0], "0000000201", "01tS90000000001IAA"), (ORDER_ITEMS[1], "0000000202", "01tS90000000003IAA")]
-    {
+    for (item, number, product) in [
+        (ORDER_ITEMS[0], "0000000201", "01tS90000000001IAA"),
+        (ORDER_ITEMS[1], "0000000202", "01tS90000000003IAA"),
+    ] {
         let plan = world.object("plans", "code", item);
-        assert_eq!((text(&plan, "name"), text(&plan, "planTemplateId")), (number, id_of(&world, "plantemplates", product).as_str()));
+        assert_eq!(
+            (text(&plan, "name"), text(&plan, "planTemplateId")),
+            (number, id_of(&world, "plantemplates", product).as_str())
+        );
         assert_eq!((&plan["bespoke"], plan.contains_key("ordinal")), (&json!(true), false));
     }
 }
@@ -267,12 +348,16 @@ async fn the_plan_of_an_order_item() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pricing_of_an_order_item() {
     let world = order().await;
-    for (item, aggregation, start) in
-        [(ORDER_ITEMS[0], "API_CALLS", "2026-02-01T00:00:00Z"), (ORDER_ITEMS[1], "SEATS", "2026-03-01T00:00:00Z")]
-    {
+    for (item, aggregation, start) in [
+        (ORDER_ITEMS[0], "API_CALLS", "2026-02-01T00:00:00Z"),
+        (ORDER_ITEMS[1], "SEATS", "2026-03-01T00:00:00Z"),
+    ] {
         let pricing = world.object("pricings", "code", item);
         assert_pricing_literals(&pricing);
-        assert_eq!((text(&pricing, "planId"), dates(&pricing)), (id_of(&world, "plans", item).as_str(), (start, "")));
+        assert_eq!(
+            (text(&pricing, "planId"), dates(&pricing)),
+            (id_of(&world, "plans", item).as_str(), (start, ""))
+        );
         assert_eq!(text(&pricing, "aggregationId"), id_of(&world, "aggregations", aggregation));
     }
 }
@@ -280,18 +365,23 @@ async fn the_pricing_of_an_order_item() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pricing_bands_of_an_order_item() {
     let world = order().await;
-    let prices = ORDER_ITEMS.map(|item| bands(&world.object("pricings", "code", item), "pricingBands").join(", "));
+    let prices = ORDER_ITEMS
+        .map(|item| bands(&world.object("pricings", "code", item), "pricingBands").join(", "));
     assert_eq!(prices, ["0 0.04 0", "0 18.5 0"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_account_plan_of_an_order_item() {
     let world = order().await;
-    for (item, start, end) in
-        [(ORDER_ITEMS[0], "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z"), (ORDER_ITEMS[1], "2026-03-01T00:00:00Z", "2027-01-01T00:00:00Z")]
-    {
+    for (item, start, end) in [
+        (ORDER_ITEMS[0], "2026-02-01T00:00:00Z", "2027-02-01T00:00:00Z"),
+        (ORDER_ITEMS[1], "2026-03-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+    ] {
         let account_plan = world.object("accountplans", "code", item);
-        assert_eq!((text(&account_plan, "planId"), dates(&account_plan)), (id_of(&world, "plans", item).as_str(), (start, end)));
+        assert_eq!(
+            (text(&account_plan, "planId"), dates(&account_plan)),
+            (id_of(&world, "plans", item).as_str(), (start, end))
+        );
         assert_eq!(text(&account_plan, "contractId"), id_of(&world, "contracts", SALES_ORDER));
     }
 }
@@ -302,7 +392,8 @@ async fn a_further_order_item_is_no_overlap_ahead_with_the_commitment_of_another
     // Of the two commitments one is gone, as if its item were new.
     let contract = id_of(&world, "contracts", SALES_ORDER);
     let of_seats = world.objects("commitments").into_iter().find(|commitment| {
-        text(commitment, "contractId") == contract && commitment["productIds"] == json!([id_of(&world, "products", "SEATS")])
+        text(commitment, "contractId") == contract
+            && commitment["productIds"] == json!([id_of(&world, "products", "SEATS")])
     });
     let path = format!("/commitments/{}", text(&of_seats.unwrap(), "id"));
     world.organization.vendor().request("DELETE", &path, &Json::Null).unwrap();

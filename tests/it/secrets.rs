@@ -55,7 +55,10 @@ impl Sealed {
     /// The logins that a vendor was asked for so far, with their statuses.
     fn logins(&self, side: Side) -> Vec<u16> {
         let requests = self.vendor(side).requests().into_iter();
-        requests.filter(|request| request.path.ends_with("/token")).filter_map(|request| request.status).collect()
+        requests
+            .filter(|request| request.path.ends_with("/token"))
+            .filter_map(|request| request.status)
+            .collect()
     }
 
     async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
@@ -69,8 +72,15 @@ impl Sealed {
     }
 
     async fn expire_tokens(&self, side: Side) {
-        let url = if side == Side::Salesforce { self.world.org.base_url() } else { self.world.organization.base_url() };
-        assert_eq!(self.world.send(self.world.client().delete(format!("{url}/sandbox/tokens"))).await.0, 200);
+        let url = if side == Side::Salesforce {
+            self.world.org.base_url()
+        } else {
+            self.world.organization.base_url()
+        };
+        assert_eq!(
+            self.world.send(self.world.client().delete(format!("{url}/sandbox/tokens"))).await.0,
+            200
+        );
     }
 
     async fn ended(&self, run: &str) -> Option<String> {
@@ -92,7 +102,11 @@ async fn a_rotated_secret_takes_the_place_of_the_one_that_still_serves() {
         sealed.vendor(side).set_credentials(&[("sandbox", "new")]);
         sealed.expire_tokens(side).await;
         assert_all(&sealed.world.sync(DEAL).await, "unchanged");
-        assert!(sealed.logins(side).iter().all(|status| *status == 200), "nothing was refused: {:?}", sealed.logins(side));
+        assert!(
+            sealed.logins(side).iter().all(|status| *status == 200),
+            "nothing was refused: {:?}",
+            sealed.logins(side)
+        );
     }
 }
 
@@ -102,11 +116,16 @@ async fn a_new_secret_that_does_not_log_in_leaves_the_old_one_in_use() {
         let sealed = Sealed::new().await;
         assert_all(&sealed.world.sync(DEAL).await, "created");
         std::fs::write(sealed.file(side), "mistyped").unwrap();
-        sealed.until("a login with the mistyped secret", async || sealed.logins(side).len() == 2).await;
+        sealed
+            .until("a login with the mistyped secret", async || sealed.logins(side).len() == 2)
+            .await;
         // The token ends: the old secret gives another one.
         sealed.expire_tokens(side).await;
         assert_all(&sealed.world.sync(DEAL).await, "unchanged");
-        let spoils: [fn(&Path); 2] = [|path| std::fs::write(path, "\n").unwrap(), |path| std::fs::remove_file(path).unwrap()];
+        let spoils: [fn(&Path); 2] = [
+            |path| std::fs::write(path, "\n").unwrap(),
+            |path| std::fs::remove_file(path).unwrap(),
+        ];
         for spoil in spoils {
             spoil(&sealed.file(side));
             sealed.expire_tokens(side).await;
@@ -117,7 +136,8 @@ async fn a_new_secret_that_does_not_log_in_leaves_the_old_one_in_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_the_vendor_rotated_first_is_recovered_from_when_the_file_follows_and_nothing_is_lost() {
+async fn a_secret_that_the_vendor_rotated_first_is_recovered_from_when_the_file_follows_and_nothing_is_lost()
+ {
     for side in [Side::Salesforce, Side::M3ter] {
         let sealed = Sealed::new().await;
         let world = &sealed.world;
@@ -126,12 +146,17 @@ async fn a_secret_that_the_vendor_rotated_first_is_recovered_from_when_the_file_
         let (status, begun) = world.post(&format!("/sync-to-m3ter/{DEAL}?waitSeconds=0"), "").await;
         assert_eq!(status, 202);
         let run = begun["syncRunId"].as_str().unwrap().to_owned();
-        sealed.until("a contract under way", async || !world.m3ter_writes().iter().all(|write| write.path != "/contracts")).await;
+        sealed
+            .until("a contract under way", async || {
+                !world.m3ter_writes().iter().all(|write| write.path != "/contracts")
+            })
+            .await;
         sealed.vendor(side).set_credentials(&[("sandbox", "new")]);
         sealed.expire_tokens(side).await;
         sealed.until("the end of the run", async || sealed.ended(&run).await.is_some()).await;
         let refused = world.sync(FIVE_LINES).await;
-        let code = if side == Side::Salesforce { "SALESFORCE_AUTH_FAILED" } else { "M3TER_AUTH_FAILED" };
+        let code =
+            if side == Side::Salesforce { "SALESFORCE_AUTH_FAILED" } else { "M3TER_AUTH_FAILED" };
         assert_eq!(refused["errorCode"], code, "{refused:#}");
         std::fs::write(sealed.file(side), "new").unwrap();
         // What the refused login ended is run again by itself.
@@ -154,20 +179,30 @@ async fn a_clock_that_is_off_is_named_by_the_refused_login_and_by_the_check() {
     world.org.set_clock_offset(600);
     world.organization.set_clock_offset(-45);
     let (code, said) = run_with(&world, directory.path(), &["check"], &[]).await;
-    assert!(code == 0 && said.contains("the clock of this machine is 10 min behind Salesforce's"), "{said}");
+    assert!(
+        code == 0 && said.contains("the clock of this machine is 10 min behind Salesforce's"),
+        "{said}"
+    );
     assert!(said.contains("s ahead of m3ter's; set it right"), "{said}");
     let (private, public) = crate::outward::key_pair();
     world.org.vendor().rules(&json!({ "jwtPublicKey": public })).unwrap();
     let username = sync_to_m3ter_sandbox::salesforce::INTEGRATION_USERNAME.to_owned();
     world
         .reconfigure(move |config| {
-            config.salesforce.credentials = Credentials::SignedAssertion { username: username.clone(), key: private.clone().into() };
+            config.salesforce.credentials = Credentials::SignedAssertion {
+                username: username.clone(),
+                key: private.clone().into(),
+            };
         })
         .await;
     let refused = world.sync(DEAL).await;
     assert_eq!(refused["errorCode"], "SALESFORCE_AUTH_FAILED");
     let message = refused["message"].as_str().unwrap();
-    assert!(message.contains("expired authorization code") && message.contains("min behind Salesforce's; set it right"), "{message}");
+    assert!(
+        message.contains("expired authorization code")
+            && message.contains("min behind Salesforce's; set it right"),
+        "{message}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +210,8 @@ async fn no_proxy_of_the_environment_gets_what_is_meant_for_this_machine() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     // Nobody listens there: whatever asked it would fail.
-    let proxies = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:9"));
+    let proxies = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"]
+        .map(|name| (name, "http://127.0.0.1:9"));
     let (code, said) = run_with(&world, directory.path(), &["sync", DEAL], &proxies).await;
     assert!(code == 0 && said.contains("Completed"), "{said}");
 }
@@ -188,11 +224,21 @@ async fn no_secret_in_a_wrong_place_is_shown() {
     for variables in [
         &[("M3TER_BASE_URL", "https://me:hunter2@api.m3ter.com")][..],
         &[("DATABASE_URL", "postgres://me:hunter2@db.example/x")],
-        &[("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/x?hunter3=hunter4"), ("RUST_LOG", "trace")],
-        &[("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/x?sslmode=hunter3"), ("RUST_LOG", "trace")],
+        &[
+            ("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/x?hunter3=hunter4"),
+            ("RUST_LOG", "trace"),
+        ],
+        &[
+            ("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/x?sslmode=hunter3"),
+            ("RUST_LOG", "trace"),
+        ],
         &[("DATABASE_URL", "sqlite://x.db?mode=hunter2"), ("RUST_LOG", "trace")],
         &[("DATABASE_URL", "hunter2hunter2hunter2hunter2")],
-        &[("M3TER_ORG_ID", "hunter2"), ("SYNC_TIME_LIMIT", "hunter3"), ("LISTEN_ADDRESS", "hunter4")],
+        &[
+            ("M3TER_ORG_ID", "hunter2"),
+            ("SYNC_TIME_LIMIT", "hunter3"),
+            ("LISTEN_ADDRESS", "hunter4"),
+        ],
         &[("LOG_FORMAT", "hunter2")],
         &[("RUST_LOG", "hunter2=hunter3=hunter4")],
         &[("M3TER_API_SECRET", "hunter2"), ("M3TER_API_SECRET_FILE", folder.as_str())],

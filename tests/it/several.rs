@@ -1,4 +1,5 @@
-//! Several of a kind in one deal, under an Account that no sync made: each is found again, also when nothing is remembered.
+//! Several of a kind in one deal, under an Account that no sync made: each is found again, also
+//! when nothing is remembered.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -20,8 +21,14 @@ async fn world() -> World {
 async fn world_with(mapping: &str) -> World {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("years.toml"), mapping).unwrap();
-    let world = World::with_config(move |config| config.mappings_dir = Some(directory.path().to_owned())).await;
-    world.org.vendor().update("Account", "001S90000079HOOIA2", &json!({"AccountNumber": GLOBEX_CODE}));
+    let world =
+        World::with_config(move |config| config.mappings_dir = Some(directory.path().to_owned()))
+            .await;
+    world.org.vendor().update(
+        "Account",
+        "001S90000079HOOIA2",
+        &json!({"AccountNumber": GLOBEX_CODE}),
+    );
     let shared = json!({"planTemplateId": "00000403-0000-4000-8000-000000000000", "name": "For all", "code": "EVENTS_FOR_ALL"});
     world.organization.vendor().request("POST", "/plans", &shared).unwrap();
     // What Globex has of another deal is not this one's.
@@ -64,11 +71,10 @@ async fn each_contract_of_a_deal_keeps_its_own_commitment_when_nothing_is_rememb
     world.org.vendor().update("Usage_Year__c", YEARS[1], &json!({"Amount__c": 2500}));
     let second = commitment_of(&world, YEARS[1]);
     let result = world.dry_run(USAGE_DEAL).await;
-    let of_second = result["objectResults"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|object| object["objectName"] == "Commitment" && object["salesforceId"] == YEARS[1]);
+    let of_second =
+        result["objectResults"].as_array().unwrap().iter().find(|object| {
+            object["objectName"] == "Commitment" && object["salesforceId"] == YEARS[1]
+        });
     assert_ne!(of_second.unwrap()["m3terId"], commitment_of(&world, YEARS[0])["id"], "{second:?}");
 }
 
@@ -84,15 +90,22 @@ async fn a_line_has_several_prices_each_with_a_key_that_its_code_ends_with() {
         (bands(&calls, "pricingBands"), &calls["cumulative"]),
         (vec!["0 0.05 0".to_owned(), "1000 0.04 0".to_owned()], &json!(true))
     );
-    assert_eq!((bands(&events, "pricingBands"), &events["type"]), (vec!["0 0.05 0".to_owned()], &json!("GLOBAL_CREDIT")));
+    assert_eq!(
+        (bands(&events, "pricingBands"), &events["type"]),
+        (vec!["0 0.05 0".to_owned()], &json!("GLOBAL_CREDIT"))
+    );
     let plan = world.object("plans", "code", USAGE_LINE);
-    assert_eq!((&calls["planId"], &events["planId"], &plan["accountId"]), (&plan["id"], &plan["id"], &json!(GLOBEX)));
+    assert_eq!(
+        (&calls["planId"], &events["planId"], &plan["accountId"]),
+        (&plan["id"], &plan["id"], &json!(GLOBEX))
+    );
     assert_eq!(actions(&result).iter().filter(|action| *action == "Pricing created").count(), 2);
     // One of them changes, the other stays; no database tells which is which.
     world.lose_the_database().await;
     world.org.vendor().update("Usage_Line__c", USAGE_LINE, &json!({"Tier_2_Price__c": 0.03}));
     let result = world.sync(USAGE_DEAL).await;
-    let pricings: Vec<String> = actions(&result).into_iter().filter(|action| action.starts_with("Pricing")).collect();
+    let pricings: Vec<String> =
+        actions(&result).into_iter().filter(|action| action.starts_with("Pricing")).collect();
     assert_eq!(pricings, ["Pricing updated", "Pricing unchanged"], "{result:#}");
 }
 
@@ -100,16 +113,28 @@ async fn a_line_has_several_prices_each_with_a_key_that_its_code_ends_with() {
 async fn plans_and_account_plans_have_custom_fields_and_keep_those_of_others() {
     let world = world().await;
     world.sync(USAGE_DEAL).await;
-    for (kind, expected) in [("plans", json!({"frequency": "annual"})), ("accountplans", json!({"region": "eu"}))] {
+    for (kind, expected) in
+        [("plans", json!({"frequency": "annual"})), ("accountplans", json!({"region": "eu"}))]
+    {
         let mut object = world.object(kind, "code", USAGE_LINE);
         assert_eq!(object["customFields"], expected);
         object["customFields"]["owner"] = json!("finance");
         world.change_in_m3ter(kind, &object);
     }
-    world.org.vendor().update("Usage_Line__c", USAGE_LINE, &json!({"Billing_Frequency__c": "monthly", "Region__c": "us"}));
+    world.org.vendor().update(
+        "Usage_Line__c",
+        USAGE_LINE,
+        &json!({"Billing_Frequency__c": "monthly", "Region__c": "us"}),
+    );
     world.sync(USAGE_DEAL).await;
-    assert_eq!(world.object("plans", "code", USAGE_LINE)["customFields"], json!({"frequency": "monthly", "owner": "finance"}));
-    assert_eq!(world.object("accountplans", "code", USAGE_LINE)["customFields"], json!({"region": "us", "owner": "finance"}));
+    assert_eq!(
+        world.object("plans", "code", USAGE_LINE)["customFields"],
+        json!({"frequency": "monthly", "owner": "finance"})
+    );
+    assert_eq!(
+        world.object("accountplans", "code", USAGE_LINE)["customFields"],
+        json!({"region": "us", "owner": "finance"})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +165,11 @@ async fn lines_of_one_product_for_different_accounts_do_not_stand_in_each_other_
     world
         .organization
         .vendor()
-        .request("POST", "/accounts", &json!({"name": "Second", "code": "SECOND", "emailAddress": "x@second.example"}))
+        .request(
+            "POST",
+            "/accounts",
+            &json!({"name": "Second", "code": "SECOND", "emailAddress": "x@second.example"}),
+        )
         .unwrap();
     world.org.vendor().update("Usage_Line__c", USAGE_LINE, &json!({"Region__c": GLOBEX_CODE}));
     let mut line = world.org.vendor().record("Usage_Line__c", USAGE_LINE).unwrap();
@@ -153,7 +182,8 @@ async fn lines_of_one_product_for_different_accounts_do_not_stand_in_each_other_
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let second = world.object("accounts", "code", "SECOND");
     assert_eq!(world.object("accountplans", "code", &line)["accountId"], second["id"]);
-    // One more for the first Account is in the way of the one that it has; the second one's cannot move there.
+    // One more for the first Account is in the way of the one that it has; the second one's cannot
+    // move there.
     let mut third = world.org.vendor().record("Usage_Line__c", &line).unwrap();
     third.remove("Id");
     third.insert("Region__c".to_owned(), json!(GLOBEX_CODE));
@@ -162,7 +192,13 @@ async fn lines_of_one_product_for_different_accounts_do_not_stand_in_each_other_
     let dry = world.dry_run(USAGE_DEAL).await;
     for (row, code) in [(&third, "PRODUCT_PERIODS_OVERLAP"), (&line, "IDENTITY_CHANGED")] {
         let results = dry["objectResults"].as_array().unwrap().iter();
-        let of_row = results.filter(|result| result["salesforceId"] == **row && result["objectName"] == "AccountPlan");
-        assert_eq!(of_row.map(|result| &result["findingCode"]).collect::<Vec<_>>(), [code], "{dry:#}");
+        let of_row = results.filter(|result| {
+            result["salesforceId"] == **row && result["objectName"] == "AccountPlan"
+        });
+        assert_eq!(
+            of_row.map(|result| &result["findingCode"]).collect::<Vec<_>>(),
+            [code],
+            "{dry:#}"
+        );
     }
 }

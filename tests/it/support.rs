@@ -1,7 +1,7 @@
 //! A world for one test: an org, an organization, the service between them, a database of its own.
 //!
-//! When it goes away it fails the test if an emulator met a request that it did not understand, or if the service sent m3ter a body
-//! that m3ter's own OpenAPI document does not allow.
+//! When it goes away it fails the test if an emulator met a request that it did not understand, or
+//! if the service sent m3ter a body that m3ter's own OpenAPI document does not allow.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -44,7 +44,8 @@ pub(crate) const WITHOUT_TEMPLATE: &str = "006S90000079NOTIA2";
 pub(crate) const IN_EURO: &str = "006S90000079EURIA2";
 
 /// The six kinds as m3ter's paths have them.
-pub(crate) const KINDS: [&str; 6] = ["accounts", "contracts", "commitments", "plans", "pricings", "accountplans"];
+pub(crate) const KINDS: [&str; 6] =
+    ["accounts", "contracts", "commitments", "plans", "pricings", "accountplans"];
 
 pub(crate) struct World {
     pub(crate) org: Emulator<Salesforce>,
@@ -84,7 +85,10 @@ impl World {
         Self::start(replacements, Box::new(|_| {})).await
     }
 
-    async fn start(replacements: Option<&[(&str, &str)]>, adjust: Box<dyn Fn(&mut Config) + Send + Sync>) -> Self {
+    async fn start(
+        replacements: Option<&[(&str, &str)]>,
+        adjust: Box<dyn Fn(&mut Config) + Send + Sync>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mappings_dir = replacements.map(|replacements| {
             let built_in = include_str!("../../mappings/opportunity.toml");
@@ -116,7 +120,13 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let database = self.directory.path().join(database).display().to_string();
-        let mut config = sandbox::config(&self.org.base_url(), &self.organization.base_url(), &database, address).unwrap();
+        let mut config = sandbox::config(
+            &self.org.base_url(),
+            &self.organization.base_url(),
+            &database,
+            address,
+        )
+        .unwrap();
         config.m3ter.requests_per_second = None;
         config.access.requests_per_minute = 1_000_000;
         config.mappings_dir = self.mappings_dir.clone();
@@ -161,11 +171,14 @@ impl World {
         self.until_ready().await;
     }
 
-    /// Stops the service and starts it again on a database that a script makes: that of an earlier version.
+    /// Stops the service and starts it again on a database that a script makes: that of an earlier
+    /// version.
     pub(crate) async fn open_database(&mut self, script: &str) {
         self.stop_service().await;
-        let file =
-            SqliteConnectOptions::new().filename(self.directory.path().join("earlier.db")).create_if_missing(true).foreign_keys(false);
+        let file = SqliteConnectOptions::new()
+            .filename(self.directory.path().join("earlier.db"))
+            .create_if_missing(true)
+            .foreign_keys(false);
         let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
         sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
@@ -173,15 +186,19 @@ impl World {
         self.until_ready().await;
     }
 
-    /// Stops the service and starts it with another configuration, with which it may never get ready.
-    pub(crate) async fn reconfigure(&mut self, adjust: impl Fn(&mut Config) + Send + Sync + 'static) {
+    /// Stops the service and starts it with another configuration, with which it may never get
+    /// ready.
+    pub(crate) async fn reconfigure(
+        &mut self,
+        adjust: impl Fn(&mut Config) + Send + Sync + 'static,
+    ) {
         self.stop_service().await;
         self.adjust = Box::new(adjust);
         self.start_service("service.db", 100).await;
     }
 
-    /// Ends the world before the test ends: where one test has many, the port of an emulator may become another one's, and nothing may
-    /// still ask for the former one there.
+    /// Ends the world before the test ends: where one test has many, the port of an emulator may
+    /// become another one's, and nothing may still ask for the former one there.
     pub(crate) async fn end(mut self) {
         self.stop_service().await;
     }
@@ -208,7 +225,11 @@ impl World {
 
     /// Status and JSON body of a POST with a JSON body.
     pub(crate) async fn post(&self, path: &str, body: &str) -> (u16, Json) {
-        let request = self.http.post(self.url(path)).header("content-type", "application/json").body(body.to_owned());
+        let request = self
+            .http
+            .post(self.url(path))
+            .header("content-type", "application/json")
+            .body(body.to_owned());
         let (status, body) = self.send(request).await;
         (status, serde_json::from_str(&body).unwrap_or_else(|_| panic!("not JSON: {body}")))
     }
@@ -222,7 +243,8 @@ impl World {
         (head.status.as_u16(), body)
     }
 
-    /// Head and body of an answer; that of the service is one that its document declares, or the test fails.
+    /// Head and body of an answer; that of the service is one that its document declares, or the
+    /// test fails.
     pub(crate) async fn exchange(&self, request: reqwest::RequestBuilder) -> (Head, String) {
         let (client, request) = request.build_split();
         let request = request.unwrap();
@@ -232,8 +254,15 @@ impl World {
         let body = response.text().await.unwrap();
         // The emulators and the metrics have addresses of their own, and name no request.
         if url.authority() == self.address() || head.headers.contains_key("x-request-id") {
-            let content_type = head.headers.get("content-type").map_or("", |value| value.to_str().unwrap());
-            let answer = Answer { method: method.as_str(), path: url.path(), status: head.status.as_u16(), content_type, body: &body };
+            let content_type =
+                head.headers.get("content-type").map_or("", |value| value.to_str().unwrap());
+            let answer = Answer {
+                method: method.as_str(),
+                path: url.path(),
+                status: head.status.as_u16(),
+                content_type,
+                body: &body,
+            };
             check_answer_and_note(&answer, &mut self.seen.lock().unwrap());
         }
         (head, body)
@@ -254,7 +283,9 @@ impl World {
     }
 
     async fn sync_with(&self, id: &str, query: &str) -> Json {
-        let (status, mut body) = self.post(&format!("/sync-to-m3ter{query}"), &json!([{ "parentRecordId": id }]).to_string()).await;
+        let (status, mut body) = self
+            .post(&format!("/sync-to-m3ter{query}"), &json!([{ "parentRecordId": id }]).to_string())
+            .await;
         assert_eq!(status, 200, "{body}");
         assert_eq!(body.as_array().map(Vec::len), Some(1), "{body}");
         body[0].take()
@@ -267,8 +298,11 @@ impl World {
 
     /// The one object of a kind whose field has a value.
     pub(crate) fn object(&self, kind: &str, field: &str, value: &str) -> Map<String, Json> {
-        let mut found: Vec<_> =
-            self.objects(kind).into_iter().filter(|object| object.get(field).and_then(Json::as_str) == Some(value)).collect();
+        let mut found: Vec<_> = self
+            .objects(kind)
+            .into_iter()
+            .filter(|object| object.get(field).and_then(Json::as_str) == Some(value))
+            .collect();
         assert_eq!(found.len(), 1, "{kind} with {field} {value}: {found:?}");
         found.remove(0)
     }
@@ -276,17 +310,31 @@ impl World {
     /// Changes an object in m3ter from outside the service.
     pub(crate) fn change_in_m3ter(&self, kind: &str, object: &Map<String, Json>) {
         let mut body = object.clone();
-        for field in ["id", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy", "productId", "amountSpent", "aggregationType"] {
+        for field in [
+            "id",
+            "dtCreated",
+            "dtLastModified",
+            "createdBy",
+            "lastModifiedBy",
+            "productId",
+            "amountSpent",
+            "aggregationType",
+        ] {
             body.remove(field);
         }
         let id = object["id"].as_str().unwrap();
-        self.organization.vendor().request("PUT", &format!("/{kind}/{id}"), &Json::Object(body)).unwrap();
+        self.organization
+            .vendor()
+            .request("PUT", &format!("/{kind}/{id}"), &Json::Object(body))
+            .unwrap();
     }
 
     /// The writes to m3ter since the log was cleared.
     pub(crate) fn m3ter_writes(&self) -> Vec<LoggedRequest> {
-        let is_write =
-            |request: &LoggedRequest| matches!(request.method.as_str(), "POST" | "PUT" | "DELETE") && request.path != "/oauth/token";
+        let is_write = |request: &LoggedRequest| {
+            matches!(request.method.as_str(), "POST" | "PUT" | "DELETE")
+                && request.path != "/oauth/token"
+        };
         self.organization.requests().into_iter().filter(is_write).collect()
     }
 
@@ -303,8 +351,16 @@ impl Drop for World {
         if std::thread::panicking() {
             return;
         }
-        assert_eq!(self.organization.unexpected_requests(), 0, "m3ter met a request that it does not know");
-        assert_eq!(self.org.unexpected_requests(), 0, "Salesforce met a request that it does not know");
+        assert_eq!(
+            self.organization.unexpected_requests(),
+            0,
+            "m3ter met a request that it does not know"
+        );
+        assert_eq!(
+            self.org.unexpected_requests(),
+            0,
+            "Salesforce met a request that it does not know"
+        );
         for request in self.organization.requests() {
             m3ter_schema::check(&request);
         }
@@ -314,18 +370,33 @@ impl Drop for World {
 /// One object result by its name, the first of several.
 pub(crate) fn object_result<'a>(result: &'a Json, name: &str) -> &'a Json {
     let results = result["objectResults"].as_array().unwrap();
-    results.iter().find(|object| object["objectName"] == name).unwrap_or_else(|| panic!("no result for {name}: {result:#}"))
+    results
+        .iter()
+        .find(|object| object["objectName"] == name)
+        .unwrap_or_else(|| panic!("no result for {name}: {result:#}"))
 }
 
 /// Name and action of every object result.
 pub(crate) fn actions(result: &Json) -> Vec<String> {
     let results = result["objectResults"].as_array().unwrap();
-    results.iter().map(|object| format!("{} {}", object["objectName"].as_str().unwrap(), object["action"].as_str().unwrap())).collect()
+    results
+        .iter()
+        .map(|object| {
+            format!(
+                "{} {}",
+                object["objectName"].as_str().unwrap(),
+                object["action"].as_str().unwrap()
+            )
+        })
+        .collect()
 }
 
 /// Asserts that every object result has one action.
 pub(crate) fn assert_all(result: &Json, action: &str) {
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let actions = actions(result);
-    assert!(!actions.is_empty() && actions.iter().all(|text| text.ends_with(action)), "{actions:?}");
+    assert!(
+        !actions.is_empty() && actions.iter().all(|text| text.ends_with(action)),
+        "{actions:?}"
+    );
 }

@@ -1,4 +1,5 @@
-//! What a record holds reaches m3ter as it is, whatever it is, and in an order in which nothing refers to what is not there yet.
+//! What a record holds reaches m3ter as it is, whatever it is, and in an order in which nothing
+//! refers to what is not there yet.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -28,26 +29,28 @@ const OWNER: &str = "21e063b6-2350-4add-a028-3e6ad5b233ed";
 
 /// A decimal, and how Salesforce may write it: plain, or with an exponent.
 fn written_decimal() -> impl Strategy<Value = (Decimal, String)> {
-    (1_i64..=999_999_999_999_999_999, 0_u32..=18, proptest::option::of(-6_i32..=6)).prop_map(|(mantissa, scale, exponent)| {
-        let number = Decimal::new(mantissa, scale);
-        let text = match exponent {
-            None => number.to_string(),
-            // The same number: the point moved one way, the exponent the other.
-            Some(exponent) => {
-                let moved = i64::from(scale) + i64::from(exponent);
-                let digits = mantissa.to_string();
-                match usize::try_from(moved) {
-                    Ok(0) | Err(_) => format!("{digits}E{}", -i64::from(scale)),
-                    Ok(places) => {
-                        let padded = format!("{digits:0>width$}", width = places + 1);
-                        let (whole, fraction) = padded.split_at(padded.len() - places);
-                        format!("{whole}.{fraction}E{exponent}")
+    (1_i64..=999_999_999_999_999_999, 0_u32..=18, proptest::option::of(-6_i32..=6)).prop_map(
+        |(mantissa, scale, exponent)| {
+            let number = Decimal::new(mantissa, scale);
+            let text = match exponent {
+                None => number.to_string(),
+                // The same number: the point moved one way, the exponent the other.
+                Some(exponent) => {
+                    let moved = i64::from(scale) + i64::from(exponent);
+                    let digits = mantissa.to_string();
+                    match usize::try_from(moved) {
+                        Ok(0) | Err(_) => format!("{digits}E{}", -i64::from(scale)),
+                        Ok(places) => {
+                            let padded = format!("{digits:0>width$}", width = places + 1);
+                            let (whole, fraction) = padded.split_at(padded.len() - places);
+                            format!("{whole}.{fraction}E{exponent}")
+                        }
                     }
                 }
-            }
-        };
-        (number, text)
-    })
+            };
+            (number, text)
+        },
+    )
 }
 
 /// A first and a last day.
@@ -59,7 +62,14 @@ fn term() -> impl Strategy<Value = (Date, Date)> {
 }
 
 fn time_zone() -> impl Strategy<Value = TimeZone> {
-    let names = ["UTC", "Europe/London", "America/Los_Angeles", "Asia/Kathmandu", "Pacific/Apia", "America/Sao_Paulo"];
+    let names = [
+        "UTC",
+        "Europe/London",
+        "America/Los_Angeles",
+        "Asia/Kathmandu",
+        "Pacific/Apia",
+        "America/Sao_Paulo",
+    ];
     proptest::sample::select(names.to_vec()).prop_map(|name| TimeZone::get(name).unwrap())
 }
 
@@ -82,21 +92,40 @@ fn mapping() -> &'static Mapping {
     MAPPINGS.get_or_init(|| Mappings::parse(&[]).unwrap()).for_root("Opportunity").unwrap()
 }
 
-/// The bodies that a deal with these values would be created with, by kind, as they go over the wire.
-fn bodies(amount: &str, price: &str, first: Date, last: Date, time_zone: &TimeZone) -> HashMap<EntityKind, Map<String, Json>> {
+/// The bodies that a deal with these values would be created with, by kind, as they go over the
+/// wire.
+fn bodies(
+    amount: &str,
+    price: &str,
+    first: Date,
+    last: Date,
+    time_zone: &TimeZone,
+) -> HashMap<EntityKind, Map<String, Json>> {
     let text = format!(
         "{{\"Id\": \"{DEAL}\", \"Name\": \"Deal\", \"AccountId\": \"{ACCOUNT}\", \"CloseDate\": \"{first}\", \"End_Date__c\": \"{last}\", \"CurrencyIsoCode\": \"USD\", \
          \"M3ter_Commitment_Amount__c\": {amount}, \"Account\": {{\"Id\": \"{ACCOUNT}\", \"Name\": \"Acme\", \"M3ter_Billing_Email__c\": \"a@b.example\"}}, \
          \"OpportunityLineItems\": {{\"totalSize\": 1, \"done\": true, \"records\": [{{\"Id\": \"{LINE}\", \"M3ter_Unit_Price__c\": {price}, \"UnitPrice\": 1, \
          \"Product2\": {{\"Name\": \"API\", \"ProductCode\": \"API\"}}}}]}}}}"
     );
-    let record = Record::new(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")));
+    let record =
+        Record::new(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")));
     let catalog = catalog();
-    let resolution = mapping()
-        .resolve(&record, &Context { catalog: &catalog, time_zone, unreadable: &Unreadable::default(), scales: &Scales::default() });
-    let known: KnownIds = resolution.objects.iter().map(|object| (object.key.clone(), id())).collect();
-    let body = |object| serde_json::from_str(&serde_json::to_string(&create_body(object, &known)).unwrap()).unwrap();
-    let bodies: HashMap<EntityKind, Map<String, Json>> = resolution.objects.iter().map(|object| (object.kind(), body(object))).collect();
+    let resolution = mapping().resolve(
+        &record,
+        &Context {
+            catalog: &catalog,
+            time_zone,
+            unreadable: &Unreadable::default(),
+            scales: &Scales::default(),
+        },
+    );
+    let known: KnownIds =
+        resolution.objects.iter().map(|object| (object.key.clone(), id())).collect();
+    let body = |object| {
+        serde_json::from_str(&serde_json::to_string(&create_body(object, &known)).unwrap()).unwrap()
+    };
+    let bodies: HashMap<EntityKind, Map<String, Json>> =
+        resolution.objects.iter().map(|object| (object.kind(), body(object))).collect();
     assert!(bodies.values().all(|body| !body.is_empty()), "{:#?}", resolution.objects);
     bodies
 }
@@ -133,7 +162,8 @@ proptest! {
     }
 }
 
-/// What a field may hold that somebody can write to: mostly what belongs there, and sometimes anything.
+/// What a field may hold that somebody can write to: mostly what belongs there, and sometimes
+/// anything.
 fn held(sensible: &'static str) -> BoxedStrategy<Json> {
     let sensible: Json = serde_json::from_str(sensible).unwrap();
     let number = written_decimal().prop_map(|(_, text)| serde_json::from_str(&text).unwrap());
@@ -152,7 +182,9 @@ fn held(sensible: &'static str) -> BoxedStrategy<Json> {
 }
 
 /// Fields with what they hold.
-fn fields(names: &'static [(&'static str, &'static str)]) -> impl Strategy<Value = Map<String, Json>> {
+fn fields(
+    names: &'static [(&'static str, &'static str)],
+) -> impl Strategy<Value = Map<String, Json>> {
     let all: Vec<BoxedStrategy<Json>> = names.iter().map(|(_, sensible)| held(sensible)).collect();
     all.prop_map(|values| names.iter().map(|(name, _)| (*name).to_owned()).zip(values).collect())
 }
@@ -190,7 +222,8 @@ const LINE_FIELDS: &[(&str, &str)] = &[
     ("ServiceDate", "null"),
     ("M3ter_End_Date__c", "null"),
 ];
-const PRODUCT_FIELDS: &[(&str, &str)] = &[("Name", "\"API\""), ("ProductCode", "\"API\""), ("M3ter_Aggregation_Code__c", "null")];
+const PRODUCT_FIELDS: &[(&str, &str)] =
+    &[("Name", "\"API\""), ("ProductCode", "\"API\""), ("M3ter_Aggregation_Code__c", "null")];
 
 proptest! {
     #[test]
@@ -242,14 +275,17 @@ struct Deal {
 fn deal() -> impl Strategy<Value = Deal> {
     let flag = || proptest::bool::weighted(0.15);
     let line = (flag(), flag(), flag(), proptest::bool::weighted(0.4));
-    ([flag(), flag(), flag()], proptest::collection::vec(line, 0..=5), written_decimal()).prop_map(|(flags, lines, (_, price))| Deal {
-        flags,
-        lines,
-        price,
-    })
+    ([flag(), flag(), flag()], proptest::collection::vec(line, 0..=5), written_decimal())
+        .prop_map(|(flags, lines, (_, price))| Deal { flags, lines, price })
 }
 
-const PRODUCTS: [&str; 5] = ["01tS90000000001IAA", "01tS90000000002IAA", "01tS90000000003IAA", "01tS90000000004IAA", "01tS90000000005IAA"];
+const PRODUCTS: [&str; 5] = [
+    "01tS90000000001IAA",
+    "01tS90000000002IAA",
+    "01tS90000000003IAA",
+    "01tS90000000004IAA",
+    "01tS90000000005IAA",
+];
 
 fn insert(world: &World, deal: &Deal) -> String {
     let org = world.org.vendor();
@@ -276,24 +312,39 @@ fn insert(world: &World, deal: &Deal) -> String {
     root
 }
 
-/// Which object of m3ter a POST made: the one with its code, or, of Commitments, the one under its Contract.
+/// Which object of m3ter a POST made: the one with its code, or, of Commitments, the one under its
+/// Contract.
 fn made_by(world: &World, path: &str, body: &Json) -> Option<String> {
     let key = if path == "/commitments" { "contractId" } else { "code" };
-    let made = world.objects(path.trim_start_matches('/')).into_iter().find(|object| object.get(key) == body.get(key))?;
+    let made = world
+        .objects(path.trim_start_matches('/'))
+        .into_iter()
+        .find(|object| object.get(key) == body.get(key))?;
     made["id"].as_str().map(ToOwned::to_owned)
 }
 
 /// Nothing is sent that refers to an object whose creation was not answered yet.
 fn assert_order(world: &World) {
-    let creations: Vec<_> = world.m3ter_writes().into_iter().filter(|write| write.method == "POST").collect();
-    let made_at: HashMap<String, u64> =
-        creations.iter().filter_map(|creation| Some((made_by(world, &creation.path, &creation.body)?, creation.finished_at?))).collect();
+    let creations: Vec<_> =
+        world.m3ter_writes().into_iter().filter(|write| write.method == "POST").collect();
+    let made_at: HashMap<String, u64> = creations
+        .iter()
+        .filter_map(|creation| {
+            Some((made_by(world, &creation.path, &creation.body)?, creation.finished_at?))
+        })
+        .collect();
     assert_eq!(made_at.len(), creations.len());
     for write in world.m3ter_writes() {
-        for (field, id) in write.body.as_object().into_iter().flatten().filter(|(field, _)| field.ends_with("Id")) {
+        for (field, id) in
+            write.body.as_object().into_iter().flatten().filter(|(field, _)| field.ends_with("Id"))
+        {
             assert!(!id.is_null(), "{} was sent without its {field}: {write:?}", write.path);
             if let Some(made_at) = id.as_str().and_then(|id| made_at.get(id)) {
-                assert!(*made_at <= write.started_at, "{} was sent before its {field} was there: {write:?}", write.path);
+                assert!(
+                    *made_at <= write.started_at,
+                    "{} was sent before its {field} was there: {write:?}",
+                    write.path
+                );
             }
         }
     }
@@ -301,10 +352,15 @@ fn assert_order(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_deal_is_written_in_an_order_that_respects_what_needs_what() {
-    let world = World::with_mapping(Some(&[("# commitment_billing = \"paid_outside\"", "commitment_billing = \"billed_by_plan\"")])).await;
+    let world = World::with_mapping(Some(&[(
+        "# commitment_billing = \"paid_outside\"",
+        "commitment_billing = \"billed_by_plan\"",
+    )]))
+    .await;
     // Every answer takes a while, so that an object that does not wait shows.
     world.organization.set_latency(std::time::Duration::from_millis(3));
-    let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
     let on_this_runtime = tokio::runtime::Handle::current();
     let outcome = tokio::task::block_in_place(|| {
         runner.run(&deal(), |deal| {
@@ -314,9 +370,13 @@ async fn any_deal_is_written_in_an_order_that_respects_what_needs_what() {
                 let first = world.sync(&root).await;
                 prop_assert_ne!(&first["syncStatus"], "Failed", "{:#}", first);
                 assert_order(&world);
-                for pricing in world.m3ter_writes().iter().filter(|write| write.path == "/pricings") {
+                for pricing in world.m3ter_writes().iter().filter(|write| write.path == "/pricings")
+                {
                     let price: Json = serde_json::from_str(&deal.price).unwrap();
-                    prop_assert_eq!(double_in_json(&pricing.body["pricingBands"][0]["unitPrice"]), double_in_json(&price));
+                    prop_assert_eq!(
+                        double_in_json(&pricing.body["pricingBands"][0]["unitPrice"]),
+                        double_in_json(&price)
+                    );
                 }
                 // What was applied leaves nothing to do.
                 world.organization.clear_requests();

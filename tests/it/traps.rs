@@ -1,4 +1,5 @@
-//! What the connector's samples would do wrong, one test for each: the built-in mappings bill right.
+//! What the connector's samples would do wrong, one test for each: the built-in mappings bill
+//! right.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -29,7 +30,10 @@ async fn world() -> World {
 /// What the syncs created or changed, by kind.
 fn written(world: &World, kind: &str) -> Vec<Map<String, Json>> {
     let path = format!("/{kind}");
-    let writes = world.m3ter_writes().into_iter().filter(|write| write.path == path && write.method == "POST");
+    let writes = world
+        .m3ter_writes()
+        .into_iter()
+        .filter(|write| write.path == path && write.method == "POST");
     let bodies: Vec<_> = writes.map(|write| write.body.as_object().cloned().unwrap()).collect();
     assert!(!bodies.is_empty(), "no {kind} were written");
     bodies
@@ -52,8 +56,14 @@ async fn a_price_is_billed_per_unit_and_not_as_a_fee_beside_it() {
             assert!(!is_both, "{pricing:?}");
         }
     }
-    assert_eq!(bands(&world.object("pricings", "code", "00kS900000079F3IAI"), "pricingBands"), ["0 20 0"]);
-    assert_eq!(bands(&world.object("pricings", "code", "802S90000079OI1IAM"), "pricingBands"), ["0 0.04 0"]);
+    assert_eq!(
+        bands(&world.object("pricings", "code", "00kS900000079F3IAI"), "pricingBands"),
+        ["0 20 0"]
+    );
+    assert_eq!(
+        bands(&world.object("pricings", "code", "802S90000079OI1IAM"), "pricingBands"),
+        ["0 0.04 0"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +78,13 @@ async fn a_price_is_the_line_s_own_and_never_that_of_the_shared_template() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_organization_decides_whether_a_minimum_is_billed_in_advance() {
-    assert_unsent(&world().await, &[("minimumSpendBillInAdvance", &["pricings", "plans"]), ("standingChargeBillInAdvance", &["plans"])]);
+    assert_unsent(
+        &world().await,
+        &[
+            ("minimumSpendBillInAdvance", &["pricings", "plans"]),
+            ("standingChargeBillInAdvance", &["plans"]),
+        ],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +92,12 @@ async fn account_plans_and_the_commitment_are_of_the_deal_s_contract() {
     let world = world().await;
     for (root, lines) in [(FIVE_LINES, 5), (ORDER, 2), (CONTRACT, 3), (QUOTE, 2)] {
         let contract = world.object("contracts", "code", root);
-        let of_contract = |kind: &str| written(&world, kind).into_iter().filter(|body| body["contractId"] == contract["id"]).count();
+        let of_contract = |kind: &str| {
+            written(&world, kind)
+                .into_iter()
+                .filter(|body| body["contractId"] == contract["id"])
+                .count()
+        };
         assert_eq!(of_contract("accountplans"), lines, "{root}");
         assert_eq!(of_contract("commitments"), usize::from(root != QUOTE), "{root}");
     }
@@ -100,12 +121,21 @@ async fn a_commitment_ends_with_its_contract_and_leaves_room_for_the_renewal() {
     let world = world().await;
     for commitment in written(&world, "commitments") {
         let contract = world.object("contracts", "id", commitment["contractId"].as_str().unwrap());
-        assert_eq!((&commitment["startDate"], &commitment["endDate"]), (&contract["startDate"], &contract["endDate"]));
+        assert_eq!(
+            (&commitment["startDate"], &commitment["endDate"]),
+            (&contract["startDate"], &contract["endDate"])
+        );
     }
-    // The renewal of the same customer begins when the first deal ends, under a contract of its own, and nothing overlaps.
+    // The renewal of the same customer begins when the first deal ends, under a contract of its
+    // own, and nothing overlaps.
     let mut renewal = world.org.vendor().record("Opportunity", FIVE_LINES).unwrap();
     renewal.retain(|field, _| field != "Id" && !field.ends_with("_Id__c"));
-    renewal.extend(json!({"Name": "Initech - 2027", "CloseDate": "2027-03-01", "End_Date__c": "2028-02-29"}).as_object().cloned().unwrap());
+    renewal.extend(
+        json!({"Name": "Initech - 2027", "CloseDate": "2027-03-01", "End_Date__c": "2028-02-29"})
+            .as_object()
+            .cloned()
+            .unwrap(),
+    );
     let renewal = world.org.vendor().insert("Opportunity", &Json::Object(renewal));
     let mut line = world.org.vendor().record("OpportunityLineItem", "00kS900000079F1IAI").unwrap();
     line.retain(|field, _| field != "Id" && !field.ends_with("_Id__c"));
@@ -118,7 +148,12 @@ async fn a_commitment_ends_with_its_contract_and_leaves_room_for_the_renewal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_day_of_service_is_billed() {
     let world = world().await;
-    for (root, last_day_and_one) in [(FIVE_LINES, "2027-03-01"), (ORDER, "2027-02-01"), (CONTRACT, "2027-03-01"), (QUOTE, "2027-04-01")] {
+    for (root, last_day_and_one) in [
+        (FIVE_LINES, "2027-03-01"),
+        (ORDER, "2027-02-01"),
+        (CONTRACT, "2027-03-01"),
+        (QUOTE, "2027-04-01"),
+    ] {
         assert_eq!(world.object("contracts", "code", root)["endDate"], last_day_and_one);
     }
     for (line, end) in [
@@ -140,25 +175,40 @@ async fn a_commitment_is_in_the_currency_of_the_deal() {
         &json!({"productId": "21e063b6-2350-4add-a028-3e6ad5b233ed", "name": "Euro", "code": "API_EUR", "currency": "EUR", "standingCharge": 0, "billFrequency": "MONTHLY"}),
     )
     .unwrap();
-    world.org.vendor().update("Product2", "01tS90000000001IAA", &json!({"M3ter_Plan_Template_Code__c": "API_EUR"}));
+    world.org.vendor().update(
+        "Product2",
+        "01tS90000000001IAA",
+        &json!({"M3ter_Plan_Template_Code__c": "API_EUR"}),
+    );
     let result = world.sync(IN_EURO).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let currency = |deal: &str| {
         let contract = world.object("contracts", "code", deal);
-        world.object("commitments", "contractId", contract["id"].as_str().unwrap())["currency"].clone()
+        world.object("commitments", "contractId", contract["id"].as_str().unwrap())["currency"]
+            .clone()
     };
     assert_eq!(currency(IN_EURO), "EUR");
     // In an org with one currency, which cannot be queried, that of the plan templates.
     world.org.vendor().rules(&json!({"multiCurrency": false})).unwrap();
     world.lose_the_database().await;
     let result = world.dry_run(ORDER).await;
-    assert_eq!(result["syncStatus"], "Partial Success", "one product is priced in euro, the other in dollars: {result:#}");
+    assert_eq!(
+        result["syncStatus"], "Partial Success",
+        "one product is priced in euro, the other in dollars: {result:#}"
+    );
     assert_eq!(object_result(&result, "Commitment")["findingCode"], "CURRENCY_MISSING");
-    world.org.vendor().update("Product2", "01tS90000000001IAA", &json!({"M3ter_Plan_Template_Code__c": null}));
+    world.org.vendor().update(
+        "Product2",
+        "01tS90000000001IAA",
+        &json!({"M3ter_Plan_Template_Code__c": null}),
+    );
     let result = world.sync(ORDER).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let contract = world.object("contracts", "code", ORDER);
-    assert_eq!(world.object("commitments", "contractId", contract["id"].as_str().unwrap())["currency"], "USD");
+    assert_eq!(
+        world.object("commitments", "contractId", contract["id"].as_str().unwrap())["currency"],
+        "USD"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,7 +252,10 @@ async fn an_order_is_billed_at_the_price_after_discount_with_one_commitment() {
     let item = world.org.vendor().record("OrderItem", "802S90000079OI1IAM").unwrap();
     assert_eq!((&item["ListPrice"], &item["UnitPrice"]), (&json!(0.05), &json!(0.04)));
     world.sync(ORDER).await;
-    assert_eq!(bands(&world.object("pricings", "code", "802S90000079OI1IAM"), "pricingBands"), ["0 0.04 0"]);
+    assert_eq!(
+        bands(&world.object("pricings", "code", "802S90000079OI1IAM"), "pricingBands"),
+        ["0 0.04 0"]
+    );
     let commitments = written(&world, "commitments");
     assert_eq!((commitments.len(), commitments[0]["amount"].to_string()), (1, "6000".to_owned()));
 }
@@ -214,14 +267,29 @@ async fn codes_come_from_product_codes_and_not_from_ids_or_names() {
     world.org.vendor().update("Product2", product, &json!({"Name": "Anything at all"}));
     world.sync(ORDER).await;
     let plan = world.object("plans", "code", "802S90000079OI1IAM");
-    assert_eq!((&plan["planTemplateId"], &plan["name"]), (&json!("00000400-0000-4000-8000-000000000000"), &json!("Anything at all")));
-    assert_eq!(world.object("pricings", "code", "802S90000079OI1IAM")["aggregationId"], "00000300-0000-4000-8000-000000000000");
-    // A code that an aggregation cannot have is a finding that names the way out: a field of its own.
-    world.org.vendor().update("Product2", product, &json!({"ProductCode": "SKU-100", "M3ter_Plan_Template_Code__c": "API_CALLS"}));
+    assert_eq!(
+        (&plan["planTemplateId"], &plan["name"]),
+        (&json!("00000400-0000-4000-8000-000000000000"), &json!("Anything at all"))
+    );
+    assert_eq!(
+        world.object("pricings", "code", "802S90000079OI1IAM")["aggregationId"],
+        "00000300-0000-4000-8000-000000000000"
+    );
+    // A code that an aggregation cannot have is a finding that names the way out: a field of its
+    // own.
+    world.org.vendor().update(
+        "Product2",
+        product,
+        &json!({"ProductCode": "SKU-100", "M3ter_Plan_Template_Code__c": "API_CALLS"}),
+    );
     let pricing = object_result(&world.dry_run(DEAL).await, "Pricing").clone();
     assert_eq!(pricing["findingCode"], "CODE_INVALID");
     assert!(pricing["remedy"].as_str().unwrap().contains("in a field of its own"), "{pricing}");
-    world.org.vendor().update("Product2", product, &json!({"M3ter_Aggregation_Code__c": "API_CALLS"}));
+    world.org.vendor().update(
+        "Product2",
+        product,
+        &json!({"M3ter_Aggregation_Code__c": "API_CALLS"}),
+    );
     assert_eq!(world.sync(DEAL).await["syncStatus"], "Completed");
 }
 
@@ -235,7 +303,10 @@ async fn a_line_that_was_made_anew_keeps_the_old_one_s_bill_and_says_so() {
     let anew = world.org.vendor().insert("OpportunityLineItem", &Json::Object(line));
     let result = world.sync(DEAL).await;
     let account_plan = object_result(&result, "AccountPlan");
-    assert_eq!((&account_plan["salesforceId"], &account_plan["findingCode"]), (&json!(anew), &json!("ACCOUNT_PLAN_OVERLAP")));
+    assert_eq!(
+        (&account_plan["salesforceId"], &account_plan["findingCode"]),
+        (&json!(anew), &json!("ACCOUNT_PLAN_OVERLAP"))
+    );
     assert!(account_plan["remedy"].as_str().unwrap().contains(LINE), "{account_plan}");
     let warning = result["warnings"].to_string();
     assert!(warning.contains("LINE_REMOVED") && warning.contains(LINE), "{warning}");
@@ -250,20 +321,45 @@ async fn no_ordinal_is_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deal_s_amount_becomes_a_commitment_with_a_warning_and_the_field_of_its_own_wins() {
     let world = World::new().await;
-    world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": null, "Amount": 777.0}));
+    world.org.vendor().update(
+        "Opportunity",
+        DEAL,
+        &json!({"M3ter_Commitment_Amount__c": null, "Amount": 777.0}),
+    );
     let commitment = object_result(&world.dry_run(DEAL).await, "Commitment").clone();
-    let amount = commitment["changes"].as_array().unwrap().iter().find(|change| change["field"] == "amount").unwrap().clone();
-    assert_eq!((&amount["newValue"], &amount["source"]), (&json!("777"), &json!("Opportunity.Amount")));
-    assert!(commitment["warnings"].to_string().contains("sums all lines, services and estimates"), "{commitment}");
+    let amount = commitment["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|change| change["field"] == "amount")
+        .unwrap()
+        .clone();
+    assert_eq!(
+        (&amount["newValue"], &amount["source"]),
+        (&json!("777"), &json!("Opportunity.Amount"))
+    );
+    assert!(
+        commitment["warnings"].to_string().contains("sums all lines, services and estimates"),
+        "{commitment}"
+    );
     world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": 500.0}));
     let commitment = object_result(&world.dry_run(DEAL).await, "Commitment").clone();
-    let amount = commitment["changes"].as_array().unwrap().iter().find(|change| change["field"] == "amount").unwrap().clone();
+    let amount = commitment["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|change| change["field"] == "amount")
+        .unwrap()
+        .clone();
     assert_eq!(amount["newValue"], "500");
     assert!(!commitment["warnings"].to_string().contains("estimates"), "{commitment}");
     // Elsewhere a total is never taken for one.
     for (record, sobject) in [(ORDER, "Order"), (CONTRACT, "Contract")] {
         world.org.vendor().update(sobject, record, &json!({"M3ter_Commitment_Amount__c": null}));
         let result = world.dry_run(record).await;
-        assert!(!actions(&result).iter().any(|action| action.starts_with("Commitment")), "{result:#}");
+        assert!(
+            !actions(&result).iter().any(|action| action.starts_with("Commitment")),
+            "{result:#}"
+        );
     }
 }

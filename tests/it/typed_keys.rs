@@ -1,4 +1,5 @@
-//! Keys that people type: what they mean, what it means that they name nothing, and that one changes.
+//! Keys that people type: what they mean, what it means that they name nothing, and that one
+//! changes.
 
 use serde_json::{Value as Json, json};
 
@@ -8,7 +9,10 @@ use crate::support::*;
 fn product(world: &World) -> (String, String) {
     let line = world.org.vendor().record("OpportunityLineItem", LINE).unwrap();
     let product = line["Product2Id"].as_str().unwrap().to_owned();
-    let code = world.org.vendor().record("Product2", &product).unwrap()["ProductCode"].as_str().unwrap().to_owned();
+    let code = world.org.vendor().record("Product2", &product).unwrap()["ProductCode"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     (product, code)
 }
 
@@ -44,9 +48,14 @@ fn set_code(world: &World, deal: &str, code: &str) {
 async fn characters_that_nobody_sees_around_a_code_are_not_part_of_it() {
     let world = World::new().await;
     let (product, code) = product(&world);
-    for (before, after) in
-        [("", "\u{a0}"), ("", "\t"), ("", "\u{200b}"), ("\u{feff}", ""), ("\u{202a}", "\u{202c}"), ("\u{ad} ", " \u{200e}")]
-    {
+    for (before, after) in [
+        ("", "\u{a0}"),
+        ("", "\t"),
+        ("", "\u{200b}"),
+        ("\u{feff}", ""),
+        ("\u{202a}", "\u{202c}"),
+        ("\u{ad} ", " \u{200e}"),
+    ] {
         let typed = format!("{before}{code}{after}");
         world.org.vendor().update("Product2", &product, &json!({ "ProductCode": typed }));
         let result = world.dry_run(DEAL).await;
@@ -59,7 +68,11 @@ async fn a_character_that_nobody_sees_inside_a_code_is_shown() {
     let world = World::new().await;
     let (product, code) = product(&world);
     let (head, tail) = code.split_at(3);
-    world.org.vendor().update("Product2", &product, &json!({ "ProductCode": format!("{head}\u{200b}{tail}") }));
+    world.org.vendor().update(
+        "Product2",
+        &product,
+        &json!({ "ProductCode": format!("{head}\u{200b}{tail}") }),
+    );
     let plan = object_result(&world.sync(DEAL).await, "Plan").clone();
     assert_eq!(plan["findingCode"], "CODE_NOT_FOUND", "{plan:#}");
     let message = plan["message"].as_str().unwrap();
@@ -72,7 +85,8 @@ async fn a_contract_s_code_with_an_unseen_character_joins_the_contract_that_is_m
     let world = World::new().await;
     set_code(&world, DEAL, "C-100");
     world.sync(DEAL).await;
-    let (deal, line) = add_on(&world, STORAGE, &json!({ "M3ter_Contract_Code__c": "\u{feff}C-100\u{200b} " }));
+    let (deal, line) =
+        add_on(&world, STORAGE, &json!({ "M3ter_Contract_Code__c": "\u{feff}C-100\u{200b} " }));
     let result = world.sync(&deal).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let contract = world.object("contracts", "code", "C-100");
@@ -88,7 +102,10 @@ async fn a_contract_s_code_of_15_characters_is_the_record_with_18() {
     let result = world.sync(&deal).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     assert_eq!(object_result(&result, "Contract")["action"], "unchanged");
-    assert_eq!(world.object("accountplans", "code", &line)["contractId"], world.object("contracts", "code", DEAL)["id"]);
+    assert_eq!(
+        world.object("accountplans", "code", &line)["contractId"],
+        world.object("contracts", "code", DEAL)["id"]
+    );
     assert_eq!(world.objects("contracts").len(), contracts);
 }
 
@@ -97,10 +114,17 @@ async fn a_code_of_15_characters_that_m3ter_has_so_is_meant_so() {
     let world = World::new().await;
     let account = json!({"name": "Old", "code": &ACCOUNT[..15], "emailAddress": "old@example.com"});
     world.organization.vendor().request("POST", "/accounts", &account).unwrap();
-    world.org.vendor().update("Account", ACCOUNT, &json!({ "M3ter_Account_Code__c": &ACCOUNT[..15] }));
+    world.org.vendor().update(
+        "Account",
+        ACCOUNT,
+        &json!({ "M3ter_Account_Code__c": &ACCOUNT[..15] }),
+    );
     let result = world.sync(DEAL).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
-    assert_eq!(object_result(&result, "Account")["m3terId"], world.object("accounts", "code", &ACCOUNT[..15])["id"]);
+    assert_eq!(
+        object_result(&result, "Account")["m3terId"],
+        world.object("accounts", "code", &ACCOUNT[..15])["id"]
+    );
     assert!(world.objects("accounts").iter().all(|account| account["code"] != ACCOUNT));
 }
 
@@ -109,7 +133,11 @@ async fn an_account_s_own_id_of_15_characters_makes_no_second_account() {
     let mut world = World::new().await;
     let first = object_result(&world.sync(DEAL).await, "Account")["m3terId"].clone();
     let accounts = world.objects("accounts").len();
-    world.org.vendor().update("Account", ACCOUNT, &json!({ "M3ter_Account_Code__c": &ACCOUNT[..15] }));
+    world.org.vendor().update(
+        "Account",
+        ACCOUNT,
+        &json!({ "M3ter_Account_Code__c": &ACCOUNT[..15] }),
+    );
     assert_all(&world.sync(DEAL).await, "unchanged");
     world.lose_the_database().await;
     let result = world.sync(DEAL).await;
@@ -143,7 +171,10 @@ async fn a_contract_that_is_named_and_not_there_is_told_of_and_its_correction_as
         assert_eq!(object_result(&result, "AccountPlan")["action"], "unchanged", "{result:#}");
         assert_eq!(object_result(&result, "Plan")["action"], "unchanged");
     }
-    assert_eq!(world.object("accountplans", "code", &line)["contractId"], world.object("contracts", "code", "C-1OO")["id"]);
+    assert_eq!(
+        world.object("accountplans", "code", &line)["contractId"],
+        world.object("contracts", "code", "C-1OO")["id"]
+    );
     set_code(&world, &deal, "C-1OO");
     assert_all(&world.sync(&deal).await, "unchanged");
 }
@@ -159,7 +190,11 @@ async fn a_changed_key_that_names_nothing_is_a_warning_and_the_object_goes_on() 
         let result = world.sync(DEAL).await;
         assert_all(&result, "unchanged");
         assert_eq!(object_result(&result, "Contract")["m3terId"], contract);
-        assert!(warnings(&result, "Contract").contains("now names the Contract `C-777`, which m3ter does not have"), "{result:#}");
+        assert!(
+            warnings(&result, "Contract")
+                .contains("now names the Contract `C-777`, which m3ter does not have"),
+            "{result:#}"
+        );
     }
     assert_eq!(world.objects("contracts").len(), contracts);
 }
@@ -171,7 +206,10 @@ async fn a_contract_that_is_named_by_a_record_s_id_and_not_there_is_not_made() {
     for result in [world.dry_run(&deal).await, world.sync(&deal).await] {
         let contract = object_result(&result, "Contract");
         assert_eq!(contract["findingCode"], "CODE_NOT_FOUND", "{result:#}");
-        assert!(contract["remedy"].as_str().unwrap().contains(&format!("Sync the record {DEAL} first")), "{contract:#}");
+        assert!(
+            contract["remedy"].as_str().unwrap().contains(&format!("Sync the record {DEAL} first")),
+            "{contract:#}"
+        );
         assert_eq!(object_result(&result, "AccountPlan")["action"], "failed");
     }
     assert!(world.objects("contracts").iter().all(|contract| contract["code"] != DEAL));
@@ -185,7 +223,10 @@ async fn a_deal_that_names_itself_makes_its_contract() {
     set_code(&world, DEAL, &DEAL[..15]);
     let result = world.sync(DEAL).await;
     assert_eq!(object_result(&result, "Contract")["action"], "created", "{result:#}");
-    assert_eq!(world.object("contracts", "code", DEAL)["id"], object_result(&result, "Contract")["m3terId"]);
+    assert_eq!(
+        world.object("contracts", "code", DEAL)["id"],
+        object_result(&result, "Contract")["m3terId"]
+    );
     assert_all(&world.sync(DEAL).await, "unchanged");
 }
 
@@ -195,7 +236,11 @@ async fn an_account_s_code_that_names_nothing_is_told_of() {
     world.org.vendor().update("Account", ACCOUNT, &json!({ "M3ter_Account_Code__c": "CUST-7" }));
     let told = warnings(&world.dry_run(DEAL).await, "Account");
     assert!(told.contains("There is no Account `CUST-7`, which `Account.M3ter_Account_Code__c` names, in m3ter yet"), "{told}");
-    world.org.vendor().update("Account", ACCOUNT, &json!({ "M3ter_Account_Code__c": "001S90000079INIIA2" }));
+    world.org.vendor().update(
+        "Account",
+        ACCOUNT,
+        &json!({ "M3ter_Account_Code__c": "001S90000079INIIA2" }),
+    );
     assert_eq!(object_result(&world.sync(DEAL).await, "Account")["findingCode"], "CODE_NOT_FOUND");
 }
 
@@ -211,10 +256,17 @@ async fn an_account_whose_typed_code_names_nothing_is_the_one_that_both_ids_name
         assert_all(&result, "unchanged");
         assert_eq!(object_result(&result, "Account")["m3terId"], first);
         let told = warnings(&result, "Account");
-        assert!(told.contains("`CUST-7`, which m3ter does not have") && !told.contains("not this record's"), "{told}");
+        assert!(
+            told.contains("`CUST-7`, which m3ter does not have")
+                && !told.contains("not this record's"),
+            "{told}"
+        );
     }
     assert_eq!(world.objects("accounts").len(), accounts);
-    assert_eq!(world.org.vendor().record("Account", ACCOUNT).unwrap()["M3ter_Account_Id__c"], first);
+    assert_eq!(
+        world.org.vendor().record("Account", ACCOUNT).unwrap()["M3ter_Account_Id__c"],
+        first
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,7 +292,8 @@ async fn an_unchanged_repeat_asks_m3ter_for_no_codes() {
     world.sync(DEAL).await;
     world.organization.clear_requests();
     assert_all(&world.sync(DEAL).await, "unchanged");
-    let asked: Vec<String> = world.organization.requests().into_iter().map(|request| request.path).collect();
+    let asked: Vec<String> =
+        world.organization.requests().into_iter().map(|request| request.path).collect();
     assert!(asked.iter().all(|path| !path.contains("codes=")), "{asked:?}");
 }
 
@@ -249,7 +302,11 @@ async fn ids_of_another_organization_in_all_write_back_fields_are_overwritten() 
     let world = World::new().await;
     let foreign = "99999999-9999-4999-8999-999999999999";
     world.org.vendor().update("Account", ACCOUNT, &json!({ "M3ter_Account_Id__c": foreign }));
-    world.org.vendor().update("Opportunity", DEAL, &json!({ "M3ter_Contract_Id__c": foreign, "M3ter_Commitment_Id__c": foreign }));
+    world.org.vendor().update(
+        "Opportunity",
+        DEAL,
+        &json!({ "M3ter_Contract_Id__c": foreign, "M3ter_Commitment_Id__c": foreign }),
+    );
     let result = world.sync(DEAL).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     for name in ["Account", "Contract", "Commitment"] {

@@ -13,13 +13,26 @@ async fn a_changed_amount_updates_the_commitment_with_its_version() {
     let result = world.sync(DEAL).await;
     assert_eq!(
         actions(&result),
-        ["Account unchanged", "Contract unchanged", "Commitment updated", "Plan unchanged", "Pricing unchanged", "AccountPlan unchanged"]
+        [
+            "Account unchanged",
+            "Contract unchanged",
+            "Commitment updated",
+            "Plan unchanged",
+            "Pricing unchanged",
+            "AccountPlan unchanged"
+        ]
     );
     let writes = world.m3ter_writes();
-    assert_eq!((writes.len(), writes[0].method.as_str(), &writes[0].body["version"]), (1, "PUT", &json!(1)));
+    assert_eq!(
+        (writes.len(), writes[0].method.as_str(), &writes[0].body["version"]),
+        (1, "PUT", &json!(1))
+    );
     let contract = world.object("contracts", "code", DEAL);
     let commitment = world.object("commitments", "contractId", contract["id"].as_str().unwrap());
-    assert_eq!((commitment["amount"].to_string(), &commitment["version"]), ("15000.5".to_owned(), &json!(2)));
+    assert_eq!(
+        (commitment["amount"].to_string(), &commitment["version"]),
+        ("15000.5".to_owned(), &json!(2))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,14 +59,22 @@ async fn an_update_keeps_what_the_mapping_does_not_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_street_that_became_shorter_leaves_no_line_of_the_former_one() {
     let world = World::new().await;
-    world.org.vendor().update("Account", ACCOUNT, &json!({"BillingStreet": "7 Low Road\nBuilding 3"}));
+    world.org.vendor().update(
+        "Account",
+        ACCOUNT,
+        &json!({"BillingStreet": "7 Low Road\nBuilding 3"}),
+    );
     world.sync(DEAL).await;
     assert_eq!(world.object("accounts", "code", ACCOUNT)["address"]["addressLine2"], "Building 3");
     world.org.vendor().update("Account", ACCOUNT, &json!({"BillingStreet": "1 High Street"}));
     let result = world.sync(DEAL).await;
     assert_eq!(object_result(&result, "Account")["action"], "updated", "{result:#}");
     let address = world.object("accounts", "code", ACCOUNT)["address"].clone();
-    assert_eq!((&address["addressLine1"], address.get("addressLine2")), (&json!("1 High Street"), None), "{address}");
+    assert_eq!(
+        (&address["addressLine1"], address.get("addressLine2")),
+        (&json!("1 High Street"), None),
+        "{address}"
+    );
     assert_all(&world.sync(DEAL).await, "unchanged");
 }
 
@@ -79,7 +100,10 @@ async fn an_object_that_moved_on_in_m3ter_is_compared_again() {
     let result = world.sync(DEAL).await;
     assert_eq!(object_result(&result, "Account")["action"], "updated", "{result:#}");
     let after = world.object("accounts", "code", ACCOUNT);
-    assert_eq!((&after["name"], &after["purchaseOrderNumber"]), (&json!("Acme Incorporated"), &json!("PO-7")));
+    assert_eq!(
+        (&after["name"], &after["purchaseOrderNumber"]),
+        (&json!("Acme Incorporated"), &json!("PO-7"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,8 +114,14 @@ async fn a_changed_price_changes_the_pricing_in_place_with_a_warning() {
     let result = world.sync(DEAL).await;
     let pricing = object_result(&result, "Pricing");
     assert_eq!(pricing["action"], "updated");
-    assert!(pricing["warnings"][0].as_str().unwrap().starts_with("The price has begun at"), "{pricing:#}");
-    assert_eq!(world.object("pricings", "code", LINE)["pricingBands"][0]["unitPrice"].to_string(), "0.06");
+    assert!(
+        pricing["warnings"][0].as_str().unwrap().starts_with("The price has begun at"),
+        "{pricing:#}"
+    );
+    assert_eq!(
+        world.object("pricings", "code", LINE)["pricingBands"][0]["unitPrice"].to_string(),
+        "0.06"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +129,11 @@ async fn an_object_that_was_deleted_in_m3ter_is_made_again() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let id = world.object("accountplans", "code", LINE)["id"].as_str().unwrap().to_owned();
-    world.organization.vendor().request("DELETE", &format!("/accountplans/{id}"), &json!(null)).unwrap();
+    world
+        .organization
+        .vendor()
+        .request("DELETE", &format!("/accountplans/{id}"), &json!(null))
+        .unwrap();
     let result = world.sync(DEAL).await;
     assert_eq!(object_result(&result, "AccountPlan")["action"], "created");
     assert_ne!(world.object("accountplans", "code", LINE)["id"].as_str(), Some(id.as_str()));
@@ -115,8 +149,15 @@ async fn what_the_record_no_longer_asks_for_is_left_alone_and_told() {
     let commitment = world.object("commitments", "contractId", contract["id"].as_str().unwrap());
     let account_plan = world.object("accountplans", "code", LINE);
     // The amount becomes blank, and the product one that is not metered.
-    let product = world.org.vendor().record("OpportunityLineItem", LINE).unwrap()["Product2Id"].as_str().unwrap().to_owned();
-    world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": null, "Amount": null}));
+    let product = world.org.vendor().record("OpportunityLineItem", LINE).unwrap()["Product2Id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    world.org.vendor().update(
+        "Opportunity",
+        DEAL,
+        &json!({"M3ter_Commitment_Amount__c": null, "Amount": null}),
+    );
     world.org.vendor().update("Product2", &product, &json!({"M3ter_Not_Metered__c": true}));
     world.organization.clear_requests();
     for result in [world.dry_run(DEAL).await, world.sync(DEAL).await] {

@@ -1,7 +1,9 @@
-//! What an earlier version left behind is opened by this one: nothing is written again, and nothing is worse than before.
+//! What an earlier version left behind is opened by this one: nothing is written again, and nothing
+//! is worse than before.
 //!
-//! `tests/upgrade/` holds the database, the m3ter organization and the org that commit 0003c2b left after 50 syncs of all five built-in
-//! roots; `tests/upgrade/record.py` recorded them, and records them again for a later version.
+//! `tests/upgrade/` holds the database, the m3ter organization and the org that commit 0003c2b left
+//! after 50 syncs of all five built-in roots; `tests/upgrade/record.py` recorded them, and records
+//! them again for a later version.
 
 use crate::support::*;
 
@@ -14,14 +16,17 @@ fn recorded(file: &str) -> String {
 /// The records that the earlier version synced, in that order.
 fn synced_records() -> Vec<String> {
     let database = recorded("database.sql");
-    let runs = database.lines().filter_map(|line| line.strip_prefix("INSERT INTO \"runs\" VALUES('"));
+    let runs =
+        database.lines().filter_map(|line| line.strip_prefix("INSERT INTO \"runs\" VALUES('"));
     runs.map(|values| values.split('\'').nth(2).unwrap().to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_earlier_version_synced_is_unchanged() {
     let mut world = World::new().await;
-    for (url, state) in [(world.org.base_url(), "salesforce.json"), (world.organization.base_url(), "m3ter.json")] {
+    for (url, state) in
+        [(world.org.base_url(), "salesforce.json"), (world.organization.base_url(), "m3ter.json")]
+    {
         let request = world.client().put(format!("{url}/sandbox/state")).body(recorded(state));
         assert_eq!(world.send(request).await, (200, "{}".to_owned()));
     }
@@ -34,7 +39,11 @@ async fn what_an_earlier_version_synced_is_unchanged() {
         let result = world.sync(record).await;
         assert_all(&result, "unchanged");
     }
-    assert_eq!(world.m3ter_writes().iter().map(|write| (&write.method, &write.path)).collect::<Vec<_>>(), []);
-    let roots: std::collections::BTreeSet<&str> = records.iter().map(|record| &record[..3]).collect();
+    assert_eq!(
+        world.m3ter_writes().iter().map(|write| (&write.method, &write.path)).collect::<Vec<_>>(),
+        []
+    );
+    let roots: std::collections::BTreeSet<&str> =
+        records.iter().map(|record| &record[..3]).collect();
     assert_eq!(roots, ["001", "006", "800", "801", "a0Q"].into());
 }

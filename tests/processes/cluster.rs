@@ -55,7 +55,8 @@ impl Cluster {
         let key = new_key();
         append(&directory.path().join(KEYS_FILE), "tests", Role::Operator, &key.hash).unwrap();
         let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, format!("Bearer {}", key.key.expose_secret()).parse().unwrap());
+        headers
+            .insert(AUTHORIZATION, format!("Bearer {}", key.key.expose_secret()).parse().unwrap());
         let cluster = Self {
             org: salesforce::start(0).await.unwrap(),
             organization: m3ter::start(0).await.unwrap(),
@@ -68,7 +69,8 @@ impl Cluster {
         cluster
     }
 
-    /// For `API_KEYS_FILE`: a file with the one key that every request here shows, where keys are asked for or not.
+    /// For `API_KEYS_FILE`: a file with the one key that every request here shows, where keys are
+    /// asked for or not.
     pub(crate) fn keys_file(&self) -> String {
         self.path(KEYS_FILE).display().to_string()
     }
@@ -86,7 +88,10 @@ impl Cluster {
     }
 
     pub(crate) async fn until_ready(&self, replica: &Replica) {
-        self.until("the replica is ready", async || self.get(replica, "/readyz").await.is_some_and(|(status, _)| status == 200)).await;
+        self.until("the replica is ready", async || {
+            self.get(replica, "/readyz").await.is_some_and(|(status, _)| status == 200)
+        })
+        .await;
     }
 
     /// A replica that need not be ready yet.
@@ -100,14 +105,22 @@ impl Cluster {
     }
 
     /// The same under limits that a shell sets: `ulimit -Sn 128`.
-    pub(crate) fn start_under(&self, limits: &str, settings: &[(&str, &str)], log: Stdio) -> Replica {
+    pub(crate) fn start_under(
+        &self,
+        limits: &str,
+        settings: &[(&str, &str)],
+        log: Stdio,
+    ) -> Replica {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("{limits}; exec {PROGRAM}")]);
         self.start_as(shell, settings, log)
     }
 
     fn start_as(&self, mut program: Command, settings: &[(&str, &str)], log: Stdio) -> Replica {
-        let given = settings.iter().find(|(name, _)| *name == "LISTEN_ADDRESS").map(|(_, address)| (*address).to_owned());
+        let given = settings
+            .iter()
+            .find(|(name, _)| *name == "LISTEN_ADDRESS")
+            .map(|(_, address)| (*address).to_owned());
         let address = given.unwrap_or_else(|| format!("127.0.0.1:{}", crate::ports::free_port()));
         let process = program
             .env_clear()
@@ -144,7 +157,9 @@ impl Cluster {
     /// A record with an account and so many lines of its own, each of another product.
     pub(crate) fn add_deal_of(&self, lines: usize) -> String {
         let number = self.deals.fetch_add(1, Ordering::Relaxed);
-        let products: Vec<String> = (0..lines).map(|line| self.add_product(&format!("PROCESSES_{number}_{line}"))).collect();
+        let products: Vec<String> = (0..lines)
+            .map(|line| self.add_product(&format!("PROCESSES_{number}_{line}")))
+            .collect();
         let org = self.org.vendor();
         let account =
             org.insert("Account", &json!({"Name": "Acme", "CurrencyIsoCode": "USD", "M3ter_Billing_Email__c": "billing@acme.example"}));
@@ -164,16 +179,20 @@ impl Cluster {
         deal
     }
 
-    /// A product with a meter, an aggregation and a plan template, and its price in the org: its id there.
+    /// A product with a meter, an aggregation and a plan template, and its price in the org: its id
+    /// there.
     pub(crate) fn add_product(&self, code: &str) -> String {
         let create = |path: &str, body: Json| {
             let created = self.organization.vendor().request("POST", path, &body).unwrap();
             created["id"].as_str().unwrap().to_owned()
         };
         let product = create("/products", json!({"name": code, "code": code}));
-        let field = json!({"category": "MEASURE", "code": "quantity", "name": "Quantity", "unit": "units"});
-        let meter =
-            create("/meters", json!({"name": code, "code": code, "productId": product, "dataFields": [field], "derivedFields": []}));
+        let field =
+            json!({"category": "MEASURE", "code": "quantity", "name": "Quantity", "unit": "units"});
+        let meter = create(
+            "/meters",
+            json!({"name": code, "code": code, "productId": product, "dataFields": [field], "derivedFields": []}),
+        );
         create(
             "/aggregations",
             json!({"name": code, "code": code, "meterId": meter, "targetField": "quantity", "aggregation": "SUM", "rounding": "NONE",
@@ -184,9 +203,9 @@ impl Cluster {
             json!({"name": code, "code": code, "productId": product, "currency": "USD", "standingCharge": 0, "billFrequency": "MONTHLY"}),
         );
         let org = self.org.vendor();
-        let product = org.insert("Product2", &json!({"Name": code, "ProductCode": code, "IsActive": true}));
-        let price =
-            json!({"Id": entry_of(&product), "Pricebook2Id": PRICE_BOOK, "Product2Id": product, "UnitPrice": 0.05, "IsActive": true});
+        let product =
+            org.insert("Product2", &json!({"Name": code, "ProductCode": code, "IsActive": true}));
+        let price = json!({"Id": entry_of(&product), "Pricebook2Id": PRICE_BOOK, "Product2Id": product, "UnitPrice": 0.05, "IsActive": true});
         org.insert("PricebookEntry", &price);
         product
     }
@@ -228,22 +247,36 @@ impl Cluster {
         let (method, url) = (request.method().clone(), request.url().clone());
         let response = client.execute(request).await.ok()?;
         let status = response.status().as_u16();
-        let content_type = response.headers().get("content-type").map_or_else(String::new, |value| value.to_str().unwrap().to_owned());
+        let content_type = response
+            .headers()
+            .get("content-type")
+            .map_or_else(String::new, |value| value.to_str().unwrap().to_owned());
         let body = response.text().await.ok()?;
-        check_answer(&Answer { method: method.as_str(), path: url.path(), status, content_type: &content_type, body: &body });
+        check_answer(&Answer {
+            method: method.as_str(),
+            path: url.path(),
+            status,
+            content_type: &content_type,
+            body: &body,
+        });
         Some((status, serde_json::from_str(&body).unwrap()))
     }
 
-    /// Status of a POST, whether its answer is the last one of its connection, and how its sync ended.
+    /// Status of a POST, whether its answer is the last one of its connection, and how its sync
+    /// ended.
     pub(crate) async fn ask_once(&self, url: &str) -> (u16, bool, Json) {
         let (client, request) = self.http.post(url).build_split();
         let response = client.execute(request.unwrap()).await.unwrap();
-        let (status, is_last) = (response.status().as_u16(), response.headers().get("connection").is_some_and(|value| value == "close"));
+        let (status, is_last) = (
+            response.status().as_u16(),
+            response.headers().get("connection").is_some_and(|value| value == "close"),
+        );
         let body: Json = serde_json::from_str(&response.text().await.unwrap()).unwrap();
         (status, is_last, body["syncStatus"].clone())
     }
 
-    /// Status and text of what a POST is answered, whatever it is: what stands in between answers as well.
+    /// Status and text of what a POST is answered, whatever it is: what stands in between answers
+    /// as well.
     pub(crate) async fn ask_raw(&self, url: &str) -> Option<(u16, String)> {
         let (client, request) = self.http.post(url).build_split();
         let response = client.execute(request.unwrap()).await.ok()?;
@@ -253,7 +286,8 @@ impl Cluster {
 
     /// Begins a sync without waiting for it; the run's id.
     pub(crate) async fn begin(&self, replica: &Replica, record: &str) -> String {
-        let (status, accepted) = self.post(replica, &format!("/sync-to-m3ter/{record}?waitSeconds=0")).await.unwrap();
+        let (status, accepted) =
+            self.post(replica, &format!("/sync-to-m3ter/{record}?waitSeconds=0")).await.unwrap();
         assert_eq!(status, 202, "{accepted}");
         accepted["syncRunId"].as_str().unwrap().to_owned()
     }
@@ -276,7 +310,8 @@ impl Cluster {
 
     /// How many objects m3ter was asked to create; a login is none.
     pub(crate) fn creations(&self) -> usize {
-        let is_creation = |request: &&LoggedRequest| request.method == "POST" && request.path != "/oauth/token";
+        let is_creation =
+            |request: &&LoggedRequest| request.method == "POST" && request.path != "/oauth/token";
         self.organization.requests().iter().filter(is_creation).count()
     }
 
@@ -291,7 +326,11 @@ impl Cluster {
     /// Plans one fault with one of the vendors, by the path that the request has there.
     pub(crate) fn fault(&self, method: &str, path: &str, times: u32, fault: FaultKind) {
         let fault = Fault::new(method, path, fault).times(times);
-        if is_of_salesforce(path) { self.org.add_fault(fault) } else { self.organization.add_fault(fault) }
+        if is_of_salesforce(path) {
+            self.org.add_fault(fault)
+        } else {
+            self.organization.add_fault(fault)
+        }
     }
 
     pub(crate) fn clear_faults(&self) {
@@ -313,7 +352,8 @@ impl Cluster {
     pub(crate) fn assert_each_object_once(&self, deal: &str, case: &str) {
         let objects = |kind: &str| self.organization.vendor().objects(kind);
         let one = |kind: &str, belongs: &dyn Fn(&Map<String, Json>) -> bool| {
-            let found: Vec<_> = objects(kind).into_iter().filter(|object| belongs(object)).collect();
+            let found: Vec<_> =
+                objects(kind).into_iter().filter(|object| belongs(object)).collect();
             assert_eq!(found.len(), 1, "{case}: {kind} of {deal}: {found:#?}");
             found.into_iter().next().unwrap()
         };
@@ -343,7 +383,10 @@ impl Replica {
 
     /// `STOP`, `CONT`, `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status().unwrap();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.process.id().to_string()])
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 

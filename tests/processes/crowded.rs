@@ -1,4 +1,5 @@
-//! More peers than there are places, and few open files: who has a key is served, and health is always answered.
+//! More peers than there are places, and few open files: who has a key is served, and health is
+//! always answered.
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -37,7 +38,10 @@ async fn connect(from: &str, to: SocketAddr) -> TcpStream {
 /// Status and all that comes with it.
 async fn ask(from: &str, to: SocketAddr, request: &str) -> String {
     let mut stream = connect(from, to).await;
-    stream.write_all(format!("{request}\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("{request}\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
     let mut answer = String::new();
     timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("no answer").unwrap();
     answer
@@ -61,7 +65,12 @@ async fn health_is_answered_beside_a_thousand_requests_that_wait() {
     open_many_files();
     let cluster = Cluster::on_sqlite().await;
     let (keys, log) = (cluster.keys_file(), std::fs::File::create(cluster.path("log")).unwrap());
-    let settings = [("API_KEYS_FILE", keys.as_str()), ("TRUSTED_PROXIES", "127.0.0.1"), ("RUST_LOG", "warn"), ("LOG_FORMAT", "json")];
+    let settings = [
+        ("API_KEYS_FILE", keys.as_str()),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+        ("RUST_LOG", "warn"),
+        ("LOG_FORMAT", "json"),
+    ];
     let replica = cluster.start_with_log(&settings, log.into());
     cluster.until_ready(&replica).await;
     cluster.organization.set_latency(AWAY);
@@ -70,12 +79,26 @@ async fn health_is_answered_beside_a_thousand_requests_that_wait() {
     let mut requests: FuturesUnordered<_> = (0..CROWD).map(|_| cluster.ask_raw(&url)).collect();
     let mut answered = Vec::new();
     while answered.len() < CROWD - MAY_WAIT {
-        answered.push(timeout(PATIENCE, requests.next()).await.expect("it waits although it may not").unwrap());
+        answered.push(
+            timeout(PATIENCE, requests.next())
+                .await
+                .expect("it waits although it may not")
+                .unwrap(),
+        );
     }
     for (status, body) in answered.iter().flatten() {
         let body: Json = serde_json::from_str(body).unwrap();
-        assert!(*status == 200 && body["errorCode"] == "TIME_LIMIT_EXCEEDED" && body["retryable"] == true, "{status} {body:#}");
-        assert!(body["syncRunId"].is_string() && body["message"].as_str().unwrap().contains("the sync goes on"), "{body:#}");
+        assert!(
+            *status == 200
+                && body["errorCode"] == "TIME_LIMIT_EXCEEDED"
+                && body["retryable"] == true,
+            "{status} {body:#}"
+        );
+        assert!(
+            body["syncRunId"].is_string()
+                && body["message"].as_str().unwrap().contains("the sync goes on"),
+            "{body:#}"
+        );
     }
     assert_eq!(answered.iter().flatten().count(), CROWD - MAY_WAIT, "each has an answer");
     let asked = Instant::now();
@@ -92,7 +115,12 @@ async fn health_is_answered_beside_a_thousand_requests_that_wait() {
         answer = requests.next() => panic!("{answer:?}"),
         () = assert_is_well("127.0.0.1", address(&replica)) => {}
     }
-    println!("{:?}, {} MB after {} MB", asked.elapsed(), replica.memory_bytes() >> 20, before >> 20);
+    println!(
+        "{:?}, {} MB after {} MB",
+        asked.elapsed(),
+        replica.memory_bytes() >> 20,
+        before >> 20
+    );
     let log = std::fs::read_to_string(cluster.path("log")).unwrap();
     assert_eq!(log.matches("many requests wait for an answer").count(), 1, "{log}");
 }
@@ -106,7 +134,9 @@ async fn few_open_files_leave_fewer_places_and_idle_connections_give_way() {
     cluster.until_ready(&replica).await;
     let to = address(&replica);
     // 64 places: four addresses with a quarter each, that ask for nothing.
-    let idle = join_all((0..64).map(async |number| connect(&format!("127.0.1.{}", number % 4), to).await)).await;
+    let idle =
+        join_all((0..64).map(async |number| connect(&format!("127.0.1.{}", number % 4), to).await))
+            .await;
     assert_is_well("127.0.2.1", to).await;
     // Whoever has a key is served, and sees that those who did nothing have gone.
     let (status, answer) = cluster.post(&replica, &format!("/sync-to-m3ter/{DEAL}")).await.unwrap();
@@ -125,7 +155,10 @@ async fn few_open_files_leave_fewer_places_and_idle_connections_give_way() {
     assert_eq!(status, 200);
     drop(takers);
     let log = std::fs::read_to_string(cluster.path("log")).unwrap();
-    assert!(log.contains("limit of open files") && log.contains("\"limit\":256,\"connections\":64"), "{log}");
+    assert!(
+        log.contains("limit of open files") && log.contains("\"limit\":256,\"connections\":64"),
+        "{log}"
+    );
     assert!(!log.contains("could not be taken"), "{log}");
 }
 
@@ -138,7 +171,10 @@ async fn a_small_soft_limit_of_open_files_is_raised() {
     let replica = cluster.start_under("ulimit -Sn 128", &settings, log.into());
     cluster.until_ready(&replica).await;
     let to = address(&replica);
-    let _open = join_all((0..1_000).map(async |number| connect(&format!("127.0.1.{}", number % 5), to).await)).await;
+    let _open = join_all(
+        (0..1_000).map(async |number| connect(&format!("127.0.1.{}", number % 5), to).await),
+    )
+    .await;
     assert_is_well("127.0.2.1", to).await;
     let (status, _) = cluster.get(&replica, "/sync-runs").await.unwrap();
     assert_eq!(status, 200);

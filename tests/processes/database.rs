@@ -24,11 +24,15 @@ async fn fifty_running_syncs_outlive_a_restart_of_the_database() {
     cluster
         .until("the replica shows that it is not ready", async || {
             cluster.get(&replica, "/readyz").await.is_some_and(|(status, body)| {
-                status == 503 && body["problems"][0].as_str().is_some_and(|problem| problem.contains("database is not available"))
+                status == 503
+                    && body["problems"][0]
+                        .as_str()
+                        .is_some_and(|problem| problem.contains("database is not available"))
             })
         })
         .await;
-    let (status, fault) = cluster.post(&replica, &format!("/sync-to-m3ter/{}", deals[0])).await.unwrap();
+    let (status, fault) =
+        cluster.post(&replica, &format!("/sync-to-m3ter/{}", deals[0])).await.unwrap();
     assert_eq!((status, &fault["errorCode"]), (503, &json!("DATABASE_UNAVAILABLE")), "{fault}");
     assert!(fault["retryAfterSeconds"].as_u64() > Some(0), "{fault}");
     assert_eq!(cluster.get(&replica, "/livez").await.unwrap().0, 200);
@@ -66,5 +70,9 @@ async fn without_its_database_the_program_does_not_start_and_says_why() {
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("the database `127.0.0.1:1/billing` is not available") && !said.contains("hunter2"), "{said}");
+    assert!(
+        said.contains("the database `127.0.0.1:1/billing` is not available")
+            && !said.contains("hunter2"),
+        "{said}"
+    );
 }

@@ -10,7 +10,8 @@ use sync_to_m3ter_sandbox::control::FaultKind;
 use crate::cluster::{Cluster, DEAL};
 use crate::postgres;
 
-/// The callouts of a new deal's sync with warm logins, as `a_new_deals_sync_makes_these_callouts` finds them.
+/// The callouts of a new deal's sync with warm logins, as `a_new_deals_sync_makes_these_callouts`
+/// finds them.
 const CALLOUTS: [(&str, &str); 11] = [
     ("GET", "/query"),
     ("GET", "/accounts"),
@@ -40,7 +41,8 @@ async fn cluster(engine: Engine) -> Cluster {
     }
 }
 
-/// Kills the process while one callout is under way, starts it again, and looks at what became of the run.
+/// Kills the process while one callout is under way, starts it again, and looks at what became of
+/// the run.
 async fn survives(engine: Engine, method: &'static str, path: &'static str, fault: FaultKind) {
     let case = format!("{engine:?} {method} {path} {}", fault.name());
     let cluster = cluster(engine).await;
@@ -52,23 +54,34 @@ async fn survives(engine: Engine, method: &'static str, path: &'static str, faul
     cluster.clear_faults();
     let replica = cluster.replica(&[]).await;
     let ended = cluster.ended(&replica, &run).await;
-    assert_eq!((&ended["result"]["syncStatus"], &ended["takeovers"]), (&json!("Completed"), &json!(1)), "{case}: {ended:#}");
+    assert_eq!(
+        (&ended["result"]["syncStatus"], &ended["takeovers"]),
+        (&json!("Completed"), &json!(1)),
+        "{case}: {ended:#}"
+    );
     assert_eq!(ended["objectResults"].as_array().unwrap().len(), 6, "{case}");
     cluster.assert_each_object_once(DEAL, &case);
-    assert_eq!((&ended["result"]["statusWritten"], &told(&cluster).0), (&json!(true), &json!("Completed")), "{case}: {ended:#}");
+    assert_eq!(
+        (&ended["result"]["statusWritten"], &told(&cluster).0),
+        (&json!(true), &json!("Completed")),
+        "{case}: {ended:#}"
+    );
 }
 
 /// What the deal says of its last sync: status and message.
 fn told(cluster: &Cluster) -> (Json, Json) {
     let deal = cluster.org.vendor().record("Opportunity", DEAL).unwrap();
-    let [status, message] = ["M3ter_Sync_Status__c", "M3ter_Sync_Message__c"].map(|field| deal.get(field).cloned().unwrap_or_default());
+    let [status, message] = ["M3ter_Sync_Status__c", "M3ter_Sync_Message__c"]
+        .map(|field| deal.get(field).cloned().unwrap_or_default());
     (status, message)
 }
 
 async fn survives_everywhere(engine: Engine) {
-    let cases =
-        CALLOUTS.iter().flat_map(|(method, path)| [FaultKind::Hang, FaultKind::HangAfterEffect].map(|fault| (*method, *path, fault)));
-    let outcomes = stream::iter(cases).map(|(method, path, fault)| survives(engine, method, path, fault));
+    let cases = CALLOUTS.iter().flat_map(|(method, path)| {
+        [FaultKind::Hang, FaultKind::HangAfterEffect].map(|fault| (*method, *path, fault))
+    });
+    let outcomes =
+        stream::iter(cases).map(|(method, path, fault)| survives(engine, method, path, fault));
     outcomes.buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
 }
 
@@ -90,7 +103,8 @@ async fn a_new_deals_sync_makes_these_callouts() {
     cluster.organization.clear_requests();
     let run = cluster.begin(&replica, DEAL).await;
     cluster.ended(&replica, &run).await;
-    let mut made: Vec<(String, String)> = cluster.requests().into_iter().map(|request| (request.method, request.path)).collect();
+    let mut made: Vec<(String, String)> =
+        cluster.requests().into_iter().map(|request| (request.method, request.path)).collect();
     made.sort();
     made.dedup();
     let mut expected = CALLOUTS.map(|(method, path)| (method.to_owned(), path.to_owned())).to_vec();
@@ -109,7 +123,10 @@ async fn another_replica_takes_over_at_most_a_lease_later() {
     first.kill();
     cluster
         .until("the run is taken over", async || {
-            cluster.get(&second, &format!("/sync-runs/{run}")).await.is_some_and(|(_, shown)| shown["takeovers"] == 1)
+            cluster
+                .get(&second, &format!("/sync-runs/{run}"))
+                .await
+                .is_some_and(|(_, shown)| shown["takeovers"] == 1)
         })
         .await;
     // The lease is 3 s; looking for it and being looked at take a moment.
@@ -117,8 +134,11 @@ async fn another_replica_takes_over_at_most_a_lease_later() {
     let ended = cluster.ended(&second, &run).await;
     assert_eq!(ended["result"]["syncStatus"], "Completed", "{ended:#}");
     cluster.assert_each_object_once(DEAL, "taken over");
-    let traces: BTreeSet<String> =
-        cluster.requests().iter().filter_map(|request| Some(request.traceparent.as_ref()?[3..35].to_owned())).collect();
+    let traces: BTreeSet<String> = cluster
+        .requests()
+        .iter()
+        .filter_map(|request| Some(request.traceparent.as_ref()?[3..35].to_owned()))
+        .collect();
     assert_eq!(traces.len(), 1, "the trace goes on in the other replica: {traces:?}");
 }
 
@@ -137,10 +157,21 @@ async fn a_run_that_outlives_four_processes_is_not_tried_a_fifth_time() {
     }
     let replica = cluster.replica(&[("RUN_LEASE", "2")]).await;
     let ended = cluster.ended(&replica, &run.unwrap()).await;
-    assert_eq!((&ended["result"]["syncStatus"], &ended["errorCode"]), (&json!("Failed"), &json!("INTERRUPTED")), "{ended:#}");
-    assert!(ended["result"]["message"].as_str().unwrap().contains("ended before it did, 4 times"), "{ended:#}");
+    assert_eq!(
+        (&ended["result"]["syncStatus"], &ended["errorCode"]),
+        (&json!("Failed"), &json!("INTERRUPTED")),
+        "{ended:#}"
+    );
+    assert!(
+        ended["result"]["message"].as_str().unwrap().contains("ended before it did, 4 times"),
+        "{ended:#}"
+    );
     // Nothing of it came to its end, and the deal says so all the same.
     let (status, message) = told(&cluster);
-    assert_eq!((&ended["result"]["statusWritten"], status), (&json!(true), json!("Failed")), "{ended:#}");
+    assert_eq!(
+        (&ended["result"]["statusWritten"], status),
+        (&json!(true), json!("Failed")),
+        "{ended:#}"
+    );
     assert!(message.as_str().unwrap().starts_with("Failed: INTERRUPTED"), "{message}");
 }

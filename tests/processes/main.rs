@@ -1,6 +1,8 @@
-//! The real program in processes of its own, which are killed, paused, stopped and cut off from their database.
+//! The real program in processes of its own, which are killed, paused, stopped and cut off from
+//! their database.
 //!
-//! Both vendors are emulated in the test's process. Nothing here waits for luck: what is awaited is looked for until a deadline.
+//! Both vendors are emulated in the test's process. Nothing here waits for luck: what is awaited is
+//! looked for until a deadline.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
 

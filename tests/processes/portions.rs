@@ -1,4 +1,5 @@
-//! Records that one budget is not enough for: the run goes on by itself, and whoever has it next goes on where it was.
+//! Records that one budget is not enough for: the run goes on by itself, and whoever has it next
+//! goes on where it was.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +12,11 @@ const LINES: usize = 200;
 /// Of some 640 that a new quote costs.
 const CALLOUTS: &str = "250";
 
-/// A quote with an account of its own and a line for each of many products, each with one price for any number.
+/// A quote with an account of its own and a line for each of many products, each with one price for
+/// any number.
 fn add_quote(cluster: &Cluster) -> String {
-    let products: Vec<String> = (0..LINES).map(|number| cluster.add_product(&format!("PORTIONS_{number}"))).collect();
+    let products: Vec<String> =
+        (0..LINES).map(|number| cluster.add_product(&format!("PORTIONS_{number}"))).collect();
     let org = cluster.org.vendor();
     let account =
         org.insert("Account", &json!({"Name": "Large", "CurrencyIsoCode": "USD", "M3ter_Billing_Email__c": "billing@large.example"}));
@@ -46,7 +49,8 @@ fn add_quote(cluster: &Cluster) -> String {
 fn held(cluster: &Cluster) -> BTreeMap<&'static str, (usize, usize)> {
     let of_kind = |kind: &'static str| {
         let objects = cluster.organization.vendor().objects(kind);
-        let mut codes: Vec<String> = objects.iter().map(|object| object["code"].to_string()).collect();
+        let mut codes: Vec<String> =
+            objects.iter().map(|object| object["code"].to_string()).collect();
         codes.sort_unstable();
         codes.dedup();
         (kind, (objects.len(), codes.len()))
@@ -54,9 +58,15 @@ fn held(cluster: &Cluster) -> BTreeMap<&'static str, (usize, usize)> {
     ["accounts", "contracts", "plans", "pricings", "accountplans"].map(of_kind).into()
 }
 
-fn more(before: &BTreeMap<&'static str, (usize, usize)>, lines: usize) -> BTreeMap<&'static str, (usize, usize)> {
+fn more(
+    before: &BTreeMap<&'static str, (usize, usize)>,
+    lines: usize,
+) -> BTreeMap<&'static str, (usize, usize)> {
     let more = |kind| if matches!(kind, "accounts" | "contracts") { 1 } else { lines };
-    before.iter().map(|(kind, (objects, codes))| (*kind, (objects + more(*kind), codes + more(*kind)))).collect()
+    before
+        .iter()
+        .map(|(kind, (objects, codes))| (*kind, (objects + more(*kind), codes + more(*kind))))
+        .collect()
 }
 
 fn actions(run: &Json) -> BTreeMap<&str, usize> {
@@ -68,16 +78,29 @@ fn actions(run: &Json) -> BTreeMap<&str, usize> {
 }
 
 fn callouts(run: &Json) -> u64 {
-    run["callouts"].as_array().unwrap().iter().map(|callout| callout["attempts"].as_u64().unwrap()).sum()
+    run["callouts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|callout| callout["attempts"].as_u64().unwrap())
+        .sum()
 }
 
 /// The first answer about a quote that goes on.
 async fn first_answer(cluster: &Cluster, replica: &crate::cluster::Replica, quote: &str) -> Json {
     let (status, first) = cluster.post(replica, &format!("/sync-to-m3ter/{quote}")).await.unwrap();
     let told = ["syncStatus", "errorCode", "retryable"].map(|name| first[name].clone());
-    assert_eq!((status, told), (200, [json!("Failed"), json!("CALLOUT_LIMIT_EXCEEDED"), json!(true)]), "{first:#}");
+    assert_eq!(
+        (status, told),
+        (200, [json!("Failed"), json!("CALLOUT_LIMIT_EXCEEDED"), json!(true)]),
+        "{first:#}"
+    );
     let message = first["message"].as_str().unwrap();
-    assert!(message.contains("did not end within 250 callouts; ") && message.ends_with("and the sync goes on"), "{message}");
+    assert!(
+        message.contains("did not end within 250 callouts; ")
+            && message.ends_with("and the sync goes on"),
+        "{message}"
+    );
     assert!(first["counts"]["created"].as_u64().unwrap() > 100, "{}", first["counts"]);
     first
 }
@@ -88,9 +111,18 @@ async fn is_worked_off(cluster: Cluster) {
     let before = held(&cluster);
     let first = first_answer(&cluster, &replica, &quote).await;
     let ended = cluster.ended(&replica, first["syncRunId"].as_str().unwrap()).await;
-    assert_eq!((&ended["result"]["syncStatus"], &ended["takeovers"]), (&json!("Completed"), &json!(0)), "{:#}", ended["result"]);
+    assert_eq!(
+        (&ended["result"]["syncStatus"], &ended["takeovers"]),
+        (&json!("Completed"), &json!(0)),
+        "{:#}",
+        ended["result"]
+    );
     assert_eq!(ended["tries"].as_array().unwrap().len(), 1);
-    assert_eq!(actions(&ended), BTreeMap::from([("created", 2 + 3 * LINES)]), "what the first portion made stays made");
+    assert_eq!(
+        actions(&ended),
+        BTreeMap::from([("created", 2 + 3 * LINES)]),
+        "what the first portion made stays made"
+    );
     assert_eq!(held(&cluster), more(&before, LINES));
     // Three portions at least; what the earlier ones made has to be found in each.
     assert!((600..2_000).contains(&callouts(&ended)), "{} callouts", callouts(&ended));
@@ -114,7 +146,12 @@ async fn a_process_that_dies_between_two_portions_loses_nothing() {
     replica.kill();
     let replica = cluster.replica(&[("SYNC_CALLOUT_LIMIT", CALLOUTS)]).await;
     let ended = cluster.ended(&replica, first["syncRunId"].as_str().unwrap()).await;
-    assert_eq!((&ended["result"]["syncStatus"], &ended["takeovers"]), (&json!("Completed"), &json!(1)), "{:#}", ended["result"]);
+    assert_eq!(
+        (&ended["result"]["syncStatus"], &ended["takeovers"]),
+        (&json!("Completed"), &json!(1)),
+        "{:#}",
+        ended["result"]
+    );
     assert_eq!(ended["objectResults"].as_array().unwrap().len(), 2 + 3 * LINES);
     assert_eq!(held(&cluster), more(&before, LINES));
 }
@@ -126,14 +163,20 @@ async fn a_run_that_writes_nothing_with_a_whole_budget_ends() {
     // A template that is new takes all pages of the list.
     let deal = cluster.add_deal();
     let m3ter = cluster.organization.vendor();
-    let product = m3ter.request("POST", "/products", &json!({"name": "many", "code": "many"})).unwrap()["id"].clone();
+    let product =
+        m3ter.request("POST", "/products", &json!({"name": "many", "code": "many"})).unwrap()["id"]
+            .clone();
     for number in 0..2_000 {
         let template = json!({"name": "many", "code": format!("A_{number}"), "productId": product, "currency": "USD",
             "standingCharge": 0, "billFrequency": "MONTHLY"});
         m3ter.request("POST", "/plantemplates", &template).unwrap();
     }
     let (_, result) = cluster.post(&replica, &format!("/sync-to-m3ter/{deal}")).await.unwrap();
-    assert_eq!((&result["errorCode"], &result["retryable"]), (&json!("CALLOUT_LIMIT_EXCEEDED"), &json!(false)), "{result:#}");
+    assert_eq!(
+        (&result["errorCode"], &result["retryable"]),
+        (&json!("CALLOUT_LIMIT_EXCEEDED"), &json!(false)),
+        "{result:#}"
+    );
     assert!(!result["message"].as_str().unwrap().contains("goes on"), "{}", result["message"]);
     let ended = cluster.ended(&replica, result["syncRunId"].as_str().unwrap()).await;
     assert!((15..=20).contains(&callouts(&ended)), "one portion: {ended:#}");

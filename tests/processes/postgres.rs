@@ -1,4 +1,5 @@
-//! PostgreSQL for these tests: a database on the server of `scripts/test`, or a server of a test's own that it may stop.
+//! PostgreSQL for these tests: a database on the server of `scripts/test`, or a server of a test's
+//! own that it may stop.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,11 @@ use uuid::Uuid;
 
 fn variable(name: &str) -> String {
     #[expect(clippy::disallowed_methods, reason = "only the test script knows where its server is")]
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `scripts/test`, which starts a PostgreSQL server"))
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!(
+            "{name} is not set: run the tests with `scripts/test`, which starts a PostgreSQL server"
+        )
+    })
 }
 
 /// A new, empty database on the shared server: its name, and the URL.
@@ -30,12 +35,15 @@ pub(crate) fn shared_address() -> String {
     url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned()
 }
 
-/// A directory that PostgreSQL's own user may write, where this process is root: PostgreSQL refuses to be that.
+/// A directory that PostgreSQL's own user may write, where this process is root: PostgreSQL refuses
+/// to be that.
 pub(crate) fn directory() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     if is_root() {
-        assert!(Command::new("chown").arg("postgres").arg(directory.path()).status().unwrap().success());
+        assert!(
+            Command::new("chown").arg("postgres").arg(directory.path()).status().unwrap().success()
+        );
     }
     directory
 }
@@ -66,7 +74,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let server = Self { programs: variable("TEST_POSTGRES_BIN").into(), directory: directory(), port: crate::ports::free_port() };
+        let server = Self {
+            programs: variable("TEST_POSTGRES_BIN").into(),
+            directory: directory(),
+            port: crate::ports::free_port(),
+        };
         let data = server.data();
         let created = as_postgres(&server.program("initdb"))
             .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-D"])
@@ -83,13 +95,17 @@ impl Server {
 
     /// As a crash would: without a word to anyone who is connected.
     pub(crate) fn stop(&self) {
-        let stopped = as_postgres(&self.program("pg_ctl")).args(["-m", "immediate", "-w", "stop", "-D"]).arg(self.data()).status();
+        let stopped = as_postgres(&self.program("pg_ctl"))
+            .args(["-m", "immediate", "-w", "stop", "-D"])
+            .arg(self.data())
+            .status();
         assert!(stopped.unwrap().success());
     }
 
     pub(crate) fn start_again(&self) {
         let (port, sockets) = (self.port, self.directory.path().display());
-        let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={sockets}");
+        let options =
+            format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={sockets}");
         let log = self.directory.path().join("log");
         let started = as_postgres(&self.program("pg_ctl"))
             .args(["-w", "-o", &options, "-l"])
@@ -111,6 +127,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = as_postgres(&self.program("pg_ctl")).args(["-m", "immediate", "stop", "-D"]).arg(self.data()).status();
+        let _ = as_postgres(&self.program("pg_ctl"))
+            .args(["-m", "immediate", "stop", "-D"])
+            .arg(self.data())
+            .status();
     }
 }

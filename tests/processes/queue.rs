@@ -12,7 +12,12 @@ use crate::postgres;
 /// The states of all runs.
 async fn states(cluster: &Cluster, replica: &Replica) -> Vec<String> {
     let (_, page) = cluster.get(replica, "/sync-runs?limit=100").await.unwrap();
-    page["syncRuns"].as_array().unwrap().iter().map(|run| run["state"].as_str().unwrap().to_owned()).collect()
+    page["syncRuns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["state"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,11 +30,15 @@ async fn a_process_is_killed_while_many_wait_and_each_ends_once() {
         for deal in &deals {
             runs.push(cluster.begin(&first, deal).await);
         }
-        let count = |states: &[String], state: &str| states.iter().filter(|other| *other == state).count();
+        let count =
+            |states: &[String], state: &str| states.iter().filter(|other| *other == state).count();
         cluster
             .until("some have ended, and many wait", async || {
                 let states = states(&cluster, &first).await;
-                assert!(count(&states, "running") <= 2, "a caller has half of the slots: {states:?}");
+                assert!(
+                    count(&states, "running") <= 2,
+                    "a caller has half of the slots: {states:?}"
+                );
                 count(&states, "ended") >= 3
             })
             .await;
@@ -52,14 +61,19 @@ async fn what_waits_at_a_full_replica_begins_at_an_idle_one_and_its_caller_is_an
     let cluster = Cluster::on(postgres::database().await.1).await;
     let deals: Vec<String> = (0..3).map(|_| cluster.add_deal()).collect();
     let full = cluster.replica(&[("RUNS_AT_ONCE", "1")]).await;
-    cluster.org.add_fault(Fault::new("GET", "/query", FaultKind::Hang).containing(&deals[0]).times(1_000));
+    cluster
+        .org
+        .add_fault(Fault::new("GET", "/query", FaultKind::Hang).containing(&deals[0]).times(1_000));
     let hanging = cluster.begin(&full, &deals[0]).await;
     cluster.until_faulted(1).await;
     let waits = cluster.begin(&full, &deals[1]).await;
-    let state = async |run: &str| cluster.get(&full, &format!("/sync-runs/{run}")).await.unwrap().1["state"].clone();
+    let state = async |run: &str| {
+        cluster.get(&full, &format!("/sync-runs/{run}")).await.unwrap().1["state"].clone()
+    };
     assert_eq!([state(&hanging).await, state(&waits).await], [json!("running"), json!("waiting")]);
     let idle = cluster.replica(&[("RUNS_AT_ONCE", "1")]).await;
-    let (status, answer) = cluster.post(&full, &format!("/sync-to-m3ter/{}", deals[2])).await.unwrap();
+    let (status, answer) =
+        cluster.post(&full, &format!("/sync-to-m3ter/{}", deals[2])).await.unwrap();
     assert_eq!((status, &answer["syncStatus"]), (200, &json!("Completed")), "{answer:#}");
     assert_eq!(cluster.ended(&idle, &waits).await["takeovers"], 0, "it was nobody's before");
     assert_eq!(state(&hanging).await, "running");

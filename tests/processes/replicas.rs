@@ -23,8 +23,10 @@ async fn one_replica_dies_and_one_is_paused_past_its_lease_and_every_object_exis
     let urls: Vec<String> = replicas.iter().map(|replica| replica.url.clone()).collect();
     let mut requests = JoinSet::new();
     for number in 0..200 {
-        let (cluster, url, deal) = (Arc::clone(&cluster), urls[number % 3].clone(), deals[number % 20].clone());
-        requests.spawn(async move { cluster.post_to(&url, &format!("/sync-to-m3ter/{deal}")).await });
+        let (cluster, url, deal) =
+            (Arc::clone(&cluster), urls[number % 3].clone(), deals[number % 20].clone());
+        requests
+            .spawn(async move { cluster.post_to(&url, &format!("/sync-to-m3ter/{deal}")).await });
     }
     let writes = || cluster.creations();
     cluster.until("the syncs are in the middle of their writes", async || writes() >= 30).await;
@@ -36,7 +38,8 @@ async fn one_replica_dies_and_one_is_paused_past_its_lease_and_every_object_exis
         .until("the paused one has lost what it had", async || {
             let (_, page) = cluster.get(&kept, "/sync-runs?limit=200").await.unwrap();
             let runs = page["syncRuns"].as_array().unwrap();
-            runs.iter().any(|run| run["takeovers"].as_u64() > Some(0)) && runs.iter().all(|run| run["state"] == "ended")
+            runs.iter().any(|run| run["takeovers"].as_u64() > Some(0))
+                && runs.iter().all(|run| run["state"] == "ended")
         })
         .await;
     paused.signal("CONT");
@@ -50,7 +53,11 @@ async fn one_replica_dies_and_one_is_paused_past_its_lease_and_every_object_exis
     for replica in [&kept, &paused] {
         let (_, page) = cluster.get(replica, "/sync-runs?limit=200").await.unwrap();
         for run in page["syncRuns"].as_array().unwrap() {
-            assert_eq!((&run["state"], &run["syncStatus"]), (&json!("ended"), &json!("Completed")), "{run:#}");
+            assert_eq!(
+                (&run["state"], &run["syncStatus"]),
+                (&json!("ended"), &json!("Completed")),
+                "{run:#}"
+            );
         }
     }
     for deal in &deals {
@@ -69,7 +76,8 @@ async fn who_waits_on_another_replicas_run_is_answered_within_a_tenth_of_a_secon
         let first = cluster.begin(&here, DEAL).await;
         cluster.until_faulted(1).await;
         // It waits for the first one, in the replica that has not got it.
-        let (status, answer) = cluster.post(&there, &format!("/sync-to-m3ter/{DEAL}")).await.unwrap();
+        let (status, answer) =
+            cluster.post(&there, &format!("/sync-to-m3ter/{DEAL}")).await.unwrap();
         let answered = jiff::Timestamp::now();
         assert_eq!((status, &answer["syncStatus"]), (200, &json!("Completed")), "{answer:#}");
         assert_ne!(answer["syncRunId"], json!(first));
@@ -97,10 +105,15 @@ async fn who_waits_at_a_replica_that_was_paused_is_answered_once_it_goes_on() {
         let (_, page) = cluster.get(&other, "/sync-runs").await.unwrap();
         page["syncRuns"][0].clone()
     };
-    cluster.until("the other one has ended the run", async || run().await["state"] == "ended").await;
+    cluster
+        .until("the other one has ended the run", async || run().await["state"] == "ended")
+        .await;
     paused.signal("CONT");
-    // Nobody asks the paused one for anything more, and the wait of its caller would end after 105 s.
-    let answer = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the answer was there before the pause ended");
+    // Nobody asks the paused one for anything more, and the wait of its caller would end after 105
+    // s.
+    let answer = tokio::time::timeout(Duration::from_secs(20), waiting)
+        .await
+        .expect("the answer was there before the pause ended");
     let (status, answer) = answer.unwrap().unwrap();
     assert_eq!((status, &answer["syncStatus"]), (200, &json!("Completed")), "{answer:#}");
     assert_eq!(answer["syncRunId"], run().await["syncRunId"]);

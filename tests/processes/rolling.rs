@@ -1,4 +1,5 @@
-//! Two replicas behind a real Caddy with the Caddyfile of `deploy/`, under load: restarted one after the other, and killed.
+//! Two replicas behind a real Caddy with the Caddyfile of `deploy/`, under load: restarted one
+//! after the other, and killed.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
@@ -47,9 +48,14 @@ impl Caddy {
         let directory = tempfile::tempdir().unwrap();
         let file = include_str!("../../deploy/Caddyfile");
         assert!(file.contains("sync-1:8080 sync-2:8080"), "{file}");
-        std::fs::write(directory.path().join("Caddyfile"), file.replace("sync-1:8080 sync-2:8080", &upstreams.join(" "))).unwrap();
+        std::fs::write(
+            directory.path().join("Caddyfile"),
+            file.replace("sync-1:8080 sync-2:8080", &upstreams.join(" ")),
+        )
+        .unwrap();
         #[expect(clippy::disallowed_methods, reason = "only the test script knows where Caddy is")]
-        let program = std::env::var("TEST_CADDY").expect("TEST_CADDY names Caddy; scripts/test sets it");
+        let program =
+            std::env::var("TEST_CADDY").expect("TEST_CADDY names Caddy; scripts/test sets it");
         let url = format!("http://127.0.0.1:{}", crate::ports::free_port());
         let process = Command::new(program)
             .args(["run", "--adapter", "caddyfile", "--config", "Caddyfile"])
@@ -91,8 +97,12 @@ impl Behind {
             cluster.until_ready(replica).await;
         }
         let caddy = Caddy::start(&addresses);
-        let is_there =
-            async || cluster.ask_raw(&format!("{}/sync-to-m3ter/none", caddy.url)).await.is_some_and(|(status, _)| status == 200);
+        let is_there = async || {
+            cluster
+                .ask_raw(&format!("{}/sync-to-m3ter/none", caddy.url))
+                .await
+                .is_some_and(|(status, _)| status == 200)
+        };
         cluster.until("Caddy passes requests on", is_there).await;
         Self { cluster, addresses, replicas, caddy }
     }
@@ -118,7 +128,8 @@ impl Behind {
         asked
     }
 
-    /// Fails unless each deal has one run, which ended well, and each object once; a deal whose request was lost may have none of it.
+    /// Fails unless each deal has one run, which ended well, and each object once; a deal whose
+    /// request was lost may have none of it.
     async fn assert_carried_out_once(&self, asked: &[Asked]) {
         for one in asked {
             let path = format!("/sync-runs?parentRecordId={}", one.deal);
@@ -127,7 +138,10 @@ impl Behind {
             match runs.as_slice() {
                 [] if one.is_lost() => continue,
                 [run] => {
-                    let ended = self.cluster.ended(&self.replicas[0], run["syncRunId"].as_str().unwrap()).await;
+                    let ended = self
+                        .cluster
+                        .ended(&self.replicas[0], run["syncRunId"].as_str().unwrap())
+                        .await;
                     assert_eq!(ended["result"]["syncStatus"], "Completed", "{ended:#}");
                 }
                 _ => panic!("{}: {runs:#?}", one.deal),
@@ -139,7 +153,11 @@ impl Behind {
 
 fn start(cluster: &Cluster, address: &str) -> Replica {
     let keys = cluster.keys_file();
-    cluster.start(&[("LISTEN_ADDRESS", address), ("API_KEYS_FILE", &keys), ("TRUSTED_PROXIES", "127.0.0.1")])
+    cluster.start(&[
+        ("LISTEN_ADDRESS", address),
+        ("API_KEYS_FILE", &keys),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,8 +169,16 @@ async fn a_rolling_restart_behind_caddy_loses_no_request_and_carries_out_none_tw
         for (address, replica) in addresses.iter().zip(replicas) {
             tokio::time::sleep(ASK_EVERY * 10).await;
             replica.signal("TERM");
-            cluster.until("it is not ready", async || cluster.get(replica, "/readyz").await.is_none_or(|(status, _)| status == 503)).await;
-            cluster.until("it ends", async || replica.has_exited().is_some_and(|status| status.success())).await;
+            cluster
+                .until("it is not ready", async || {
+                    cluster.get(replica, "/readyz").await.is_none_or(|(status, _)| status == 503)
+                })
+                .await;
+            cluster
+                .until("it ends", async || {
+                    replica.has_exited().is_some_and(|status| status.success())
+                })
+                .await;
             *replica = start(cluster, address);
             // Caddy need not have seen it yet when the other one goes.
             cluster.until_ready(replica).await;
@@ -165,7 +191,9 @@ async fn a_rolling_restart_behind_caddy_loses_no_request_and_carries_out_none_tw
     for one in &asked {
         let (status, body) = one.answer.clone().unwrap_or_default();
         let body: Json = serde_json::from_str(&body).unwrap_or_default();
-        *outcomes.entry(format!("{status} {} {}", body["syncStatus"], body["errorCode"])).or_default() += 1;
+        *outcomes
+            .entry(format!("{status} {} {}", body["syncStatus"], body["errorCode"]))
+            .or_default() += 1;
     }
     println!("{outcomes:?}");
     assert!(asked.len() > 50 && asked.iter().all(|one| !one.is_lost()), "{outcomes:?}");
@@ -192,7 +220,12 @@ async fn a_replica_that_is_killed_behind_caddy_loses_only_what_was_under_way() {
     let lost: Vec<&Asked> = asked.iter().filter(|one| one.is_lost()).collect();
     println!("{} of {} lost", lost.len(), asked.len());
     for one in lost {
-        assert!(one.sent <= killed && one.answered >= began, "{} was lost although it was not under way: {:?}", one.deal, one.answer);
+        assert!(
+            one.sent <= killed && one.answered >= began,
+            "{} was lost although it was not under way: {:?}",
+            one.deal,
+            one.answer
+        );
     }
     behind.assert_carried_out_once(&asked).await;
 }

@@ -12,7 +12,8 @@ use crate::postgres;
 
 const LIMIT: usize = 50;
 /// The widest margin: on a busy machine requests arrive late, and this is not about how late.
-const SETTINGS: [(&str, &str); 2] = [("M3TER_REQUESTS_PER_SECOND", "50"), ("M3TER_WINDOW_MARGIN_MS", "500")];
+const SETTINGS: [(&str, &str); 2] =
+    [("M3TER_REQUESTS_PER_SECOND", "50"), ("M3TER_WINDOW_MARGIN_MS", "500")];
 
 async fn cluster() -> Arc<Cluster> {
     under_limit(Cluster::on(postgres::database().await.1).await)
@@ -26,7 +27,11 @@ fn under_limit(cluster: Cluster) -> Arc<Cluster> {
 }
 
 /// Callers that wait for new deals at a replica.
-fn sync_deals(cluster: &Arc<Cluster>, replica: &Replica, deals: usize) -> JoinSet<Option<(String, String)>> {
+fn sync_deals(
+    cluster: &Arc<Cluster>,
+    replica: &Replica,
+    deals: usize,
+) -> JoinSet<Option<(String, String)>> {
     let mut callers = JoinSet::new();
     for _ in 0..deals {
         let (cluster, url, deal) = (Arc::clone(cluster), replica.url.clone(), cluster.add_deal());
@@ -53,14 +58,19 @@ fn busiest_second(cluster: &Cluster) -> usize {
     assert_eq!(refused, 0, "of {}", requests.len());
     let mut times: Vec<u64> = requests.iter().map(|request| request.started_at).collect();
     times.sort_unstable();
-    let most = (0..times.len()).map(|from| times[from..].partition_point(|at| *at < times[from] + 1_000)).max().unwrap_or(0);
+    let most = (0..times.len())
+        .map(|from| times[from..].partition_point(|at| *at < times[from] + 1_000))
+        .max()
+        .unwrap_or(0);
     assert!(most <= LIMIT, "{most} within a second");
     most
 }
 
 async fn share(cluster: &Cluster, metrics: &str) -> Option<u32> {
     let text = cluster.get_text(metrics).await;
-    let line = text.lines().find_map(|line| line.strip_prefix("sync_to_m3ter_rate_limit_places{of=\"share\"} "))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("sync_to_m3ter_rate_limit_places{of=\"share\"} "))?;
     line.parse().ok()
 }
 
@@ -72,7 +82,11 @@ async fn two_replicas_keep_to_one_limit_and_a_busy_one_has_what_an_idle_one_does
     let busy = cluster.replica(&[&SETTINGS[..], &[("METRICS_ADDRESS", &address)]].concat()).await;
     let other = cluster.replica(&SETTINGS).await;
     let callers = sync_deals(&cluster, &busy, 40);
-    cluster.until("the busy one has nine parts of ten", async || share(&cluster, &metrics).await.is_some_and(|share| share >= 45)).await;
+    cluster
+        .until("the busy one has nine parts of ten", async || {
+            share(&cluster, &metrics).await.is_some_and(|share| share >= 45)
+        })
+        .await;
     assert_completed(&cluster, callers.join_all().await);
     busiest_second(&cluster);
     let (here, there) = (sync_deals(&cluster, &busy, 15), sync_deals(&cluster, &other, 15));
@@ -92,18 +106,26 @@ async fn a_replica_that_is_stopped_counts_until_its_lease_is_over_and_begins_ane
     let (here, there) = (sync_deals(&cluster, &kept, 30), sync_deals(&cluster, &stopped, 30));
     cluster.until("both are in the middle", async || cluster.creations() > 20).await;
     stopped.signal("STOP");
-    cluster.until("the other one has all places", async || share(&cluster, &metrics).await == Some(50)).await;
+    cluster
+        .until("the other one has all places", async || share(&cluster, &metrics).await == Some(50))
+        .await;
     assert_completed(&cluster, here.join_all().await);
     let more = sync_deals(&cluster, &kept, 30);
     cluster.until("the other one is busy", async || cluster.creations() > 20).await;
     stopped.signal("CONT");
     assert_completed(&cluster, more.join_all().await);
     assert_completed(&cluster, there.join_all().await);
-    cluster.until("each has its part again", async || share(&cluster, &metrics).await == Some(25)).await;
+    cluster
+        .until("each has its part again", async || share(&cluster, &metrics).await == Some(25))
+        .await;
     busiest_second(&cluster);
     let (_, page) = cluster.get(&kept, "/sync-runs?limit=200").await.unwrap();
     for run in page["syncRuns"].as_array().unwrap() {
-        assert_eq!((&run["state"], &run["syncStatus"]), (&json!("ended"), &json!("Completed")), "{run:#}");
+        assert_eq!(
+            (&run["state"], &run["syncStatus"]),
+            (&json!("ended"), &json!("Completed")),
+            "{run:#}"
+        );
     }
 }
 
@@ -120,13 +142,18 @@ async fn a_lone_process_that_was_killed_in_the_middle_comes_back_and_ends_its_wo
         cluster.until("it is in the middle", async || cluster.creations() > 20).await;
         killed.kill();
         callers.join_all().await;
-        // What the dead one held is free once its share's lease is over: until then nobody logs in to m3ter.
+        // What the dead one held is free once its share's lease is over: until then nobody logs in
+        // to m3ter.
         let again = cluster.replica(&SETTINGS).await;
         assert_completed(&cluster, sync_deals(&cluster, &again, 5).join_all().await);
         cluster
             .until("all runs have ended", async || {
                 let (_, page) = cluster.get(&again, "/sync-runs?limit=200").await.unwrap();
-                page["syncRuns"].as_array().unwrap().iter().all(|run| run["state"] == "ended" && run["syncStatus"] == "Completed")
+                page["syncRuns"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .all(|run| run["state"] == "ended" && run["syncStatus"] == "Completed")
             })
             .await;
         busiest_second(&cluster);

@@ -1,4 +1,5 @@
-//! The order in which m3ter's limit lets callouts through: first things first within a deal, and whoever somebody waits for.
+//! The order in which m3ter's limit lets callouts through: first things first within a deal, and
+//! whoever somebody waits for.
 
 use serde_json::json;
 use sync_to_m3ter_sandbox::control::LoggedRequest;
@@ -21,9 +22,13 @@ async fn a_deal_makes_its_plans_before_what_refers_to_them() {
     let (_, result) = cluster.post(&replica, &format!("/sync-to-m3ter/{deal}")).await.unwrap();
     assert_eq!(result["syncStatus"], json!("Completed"), "{result:#}");
     let requests = cluster.organization.requests();
-    let last = requests.iter().rposition(|request| creates(request, &["/contracts", "/plans"])).unwrap();
+    let last =
+        requests.iter().rposition(|request| creates(request, &["/contracts", "/plans"])).unwrap();
     // Only what was let through in the same moment may arrive in another order.
-    let early = requests[..last].iter().filter(|request| creates(request, &["/pricings", "/accountplans"])).count();
+    let early = requests[..last]
+        .iter()
+        .filter(|request| creates(request, &["/pricings", "/accountplans"]))
+        .count();
     assert!(early < 10, "{early} places went to what refers to Plans while Plans waited for some");
 }
 
@@ -37,7 +42,12 @@ async fn a_limit_that_others_use_as_well_is_found() {
     let (_, result) = cluster.post(&replica, &format!("/sync-to-m3ter/{deal}")).await.unwrap();
     assert_eq!(result["syncStatus"], json!("Completed"), "{result:#}");
     assert_eq!(result["counts"]["created"], json!(3 + 3 * LINES));
-    let refused = cluster.organization.requests().iter().filter(|request| request.status == Some(429)).count();
+    let refused = cluster
+        .organization
+        .requests()
+        .iter()
+        .filter(|request| request.status == Some(429))
+        .count();
     assert!((1..=150).contains(&refused), "{refused} requests were refused");
 }
 
@@ -47,12 +57,15 @@ async fn a_deal_that_somebody_waits_for_goes_through_beside_a_large_one() {
     let replica = cluster.replica(&LIMIT).await;
     let (large, small) = (cluster.add_deal_of(LINES), cluster.add_deal());
     let run = cluster.begin(&replica, &large).await;
-    let made = |kind| cluster.organization.requests().iter().filter(|request| creates(request, &[kind])).count();
+    let made = |kind| {
+        cluster.organization.requests().iter().filter(|request| creates(request, &[kind])).count()
+    };
     cluster.until("the large deal makes its plans", async || made("/plans") > 0).await;
     let before = cluster.organization.requests().len();
     let (_, result) = cluster.post(&replica, &format!("/sync-to-m3ter/{small}")).await.unwrap();
     assert_eq!(result["syncStatus"], json!("Completed"), "{result:#}");
-    // It has some ten callouts; in a queue by arrival all of the large one's, some 60, would have come before the last of them.
+    // It has some ten callouts; in a queue by arrival all of the large one's, some 60, would have
+    // come before the last of them.
     let between = cluster.organization.requests().len() - before;
     assert!(between <= 30, "{between} requests from the first to the last of the small deal's");
     assert!(made("/accountplans") <= LINES, "the large one is not over");

@@ -1,4 +1,5 @@
-//! The quiet point: everything that was wrong is over, each deal is synced until nothing is written any more, and then the judge looks.
+//! The quiet point: everything that was wrong is over, each deal is synced until nothing is written
+//! any more, and then the judge looks.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,7 +15,8 @@ use crate::world::World;
 
 /// Runs end much earlier, take-overs and their time among it; a machine may be busy.
 const RUNS_END_WITHIN: Duration = Duration::from_secs(30);
-/// A sync that meets what another one left behind may need a second one, and its write-back a third.
+/// A sync that meets what another one left behind may need a second one, and its write-back a
+/// third.
 const MOST_PASSES: usize = 5;
 
 /// The last answer of each deal.
@@ -74,25 +76,45 @@ async fn ended(world: &mut World) -> Vec<Broken> {
                 None => break,
             }
         }
-        let by_id: BTreeMap<&str, &Json> = runs.iter().map(|run| (run["syncRunId"].as_str().unwrap(), run)).collect();
+        let by_id: BTreeMap<&str, &Json> =
+            runs.iter().map(|run| (run["syncRunId"].as_str().unwrap(), run)).collect();
         open = runs.iter().filter(|run| run["state"] != "ended").map(ToString::to_string).collect();
-        open.extend(told.iter().filter(|run| !by_id.contains_key(run.as_str())).map(|run| format!("{run} is not in the list")));
+        open.extend(
+            told.iter()
+                .filter(|run| !by_id.contains_key(run.as_str()))
+                .map(|run| format!("{run} is not in the list")),
+        );
         if open.is_empty() {
             world.count_takeovers(&runs);
             world.forget_runs(&runs);
-            let silent = runs.iter().filter(|run| run.get("syncStatus").is_none() && run["kind"] != "links");
-            let silent: Vec<Broken> =
-                silent.map(|run| Broken::new("every run has an end", format!("it ended without a status: {run}"), &[])).collect();
+            let silent =
+                runs.iter().filter(|run| run.get("syncStatus").is_none() && run["kind"] != "links");
+            let silent: Vec<Broken> = silent
+                .map(|run| {
+                    Broken::new(
+                        "every run has an end",
+                        format!("it ended without a status: {run}"),
+                        &[],
+                    )
+                })
+                .collect();
             return silent;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    open.into_iter().map(|run| Broken::new("every run ends", format!("it has not ended: {run}"), &[])).collect()
+    open.into_iter()
+        .map(|run| Broken::new("every run ends", format!("it has not ended: {run}"), &[]))
+        .collect()
 }
 
-/// Syncs each deal again and again until nothing is written: the last answers, and what was not as it must be.
+/// Syncs each deal again and again until nothing is written: the last answers, and what was not as
+/// it must be.
 async fn settle(world: &mut World) -> (Answers, Vec<Broken>) {
-    let deals: Vec<u32> = world.ids.keys().filter_map(|target| if let Target::Deal(deal) = target { Some(*deal) } else { None }).collect();
+    let deals: Vec<u32> = world
+        .ids
+        .keys()
+        .filter_map(|target| if let Target::Deal(deal) = target { Some(*deal) } else { None })
+        .collect();
     let mut answers = Answers::new();
     let mut broken = Vec::new();
     for pass in 0..MOST_PASSES {
@@ -100,13 +122,25 @@ async fn settle(world: &mut World) -> (Answers, Vec<Broken>) {
         for deal in &deals {
             let id = world.id(Target::Deal(*deal)).unwrap().to_owned();
             clear(world);
-            let dry = if pass == 0 { Some((ask(world, *deal, "?dryRun=true").await, writes(world))) } else { None };
+            let dry = if pass == 0 {
+                Some((ask(world, *deal, "?dryRun=true").await, writes(world)))
+            } else {
+                None
+            };
             clear(world);
             let answer = ask(world, *deal, "").await;
             let writes = writes(world);
             if let Some((dry, dry_writes)) = dry {
-                broken.extend(dry_writes.into_iter().map(|write| Broken::new("a dry run writes nothing", write, &[&id])));
-                broken.extend(foretold::compare(&dry, &answer).into_iter().map(|what| Broken::new("dry runs foretell", what, &[&id])));
+                broken.extend(
+                    dry_writes
+                        .into_iter()
+                        .map(|write| Broken::new("a dry run writes nothing", write, &[&id])),
+                );
+                broken.extend(
+                    foretold::compare(&dry, &answer)
+                        .into_iter()
+                        .map(|what| Broken::new("dry runs foretell", what, &[&id])),
+                );
                 world.tally.count("checked", "dry runs against the sync after");
             }
             broken.extend(rest::astray(world, &id, &writes));
@@ -121,7 +155,11 @@ async fn settle(world: &mut World) -> (Answers, Vec<Broken>) {
         }
         if pass + 1 == MOST_PASSES {
             for (id, writes) in written {
-                broken.push(Broken::new("a further sync writes nothing", format!("{writes:#?}"), &[&id]));
+                broken.push(Broken::new(
+                    "a further sync writes nothing",
+                    format!("{writes:#?}"),
+                    &[&id],
+                ));
             }
         }
     }
@@ -132,7 +170,8 @@ pub(crate) async fn ask(world: &mut World, deal: u32, query: &str) -> Json {
     let id = world.id(Target::Deal(deal)).unwrap().to_owned();
     let url = world.url(usize::try_from(deal).unwrap()).expect("all processes live");
     let path = format!("/sync-to-m3ter/{id}{query}");
-    let (_, answer) = world.cluster.ask(&url, &path, &Json::Null).await.expect("a living process answers");
+    let (_, answer) =
+        world.cluster.ask(&url, &path, &Json::Null).await.expect("a living process answers");
     world.note(&path, &answer);
     answer
 }
@@ -149,6 +188,7 @@ pub(crate) fn writes(world: &World) -> Vec<String> {
             && !request.path.contains("token")
             && request.status.is_none_or(|status| status < 300)
     };
-    let shown = |request: LoggedRequest| format!("{} {} {}", request.method, request.path, request.body);
+    let shown =
+        |request: LoggedRequest| format!("{} {} {}", request.method, request.path, request.body);
     world.cluster.requests().into_iter().filter(is_write).map(shown).collect()
 }

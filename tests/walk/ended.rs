@@ -41,10 +41,14 @@ impl World {
     pub(crate) fn look_at_ends(&mut self) {
         let said = said(self);
         let m3ter = self.cluster.organization.vendor();
-        let objects: Vec<Map<String, Json>> = KINDS.iter().flat_map(|kind| m3ter.objects(path(kind))).collect();
+        let objects: Vec<Map<String, Json>> =
+            KINDS.iter().flat_map(|kind| m3ter.objects(path(kind))).collect();
         for ordered in self.end_datings.iter_mut().filter(|ordered| ordered.later.is_none()) {
-            let of_day = objects.iter().filter(|object| end_of(object).is_some_and(|end| is_about(end, ordered.day)));
-            ordered.ended = of_day.map(|object| object["id"].as_str().unwrap().to_owned()).collect();
+            let of_day = objects
+                .iter()
+                .filter(|object| end_of(object).is_some_and(|end| is_about(end, ordered.day)));
+            ordered.ended =
+                of_day.map(|object| object["id"].as_str().unwrap().to_owned()).collect();
             ordered.later = Some(said.clone());
         }
     }
@@ -59,19 +63,25 @@ pub(crate) fn stays(deal: &Deal<'_>, wanted: &Wanted, object: &Map<String, Json>
         contract.is_some_and(|contract| is_about(end, contract)).then_some(contract).flatten()
     };
     deal.world.end_datings.iter().any(|ordered| {
-        let is_of_it = is_about(end, ordered.day) || of_contract().is_some_and(|contract| is_about(contract, ordered.day));
+        let is_of_it = is_about(end, ordered.day)
+            || of_contract().is_some_and(|contract| is_about(contract, ordered.day));
         is_of_it && ordered.said(wanted.kind, &wanted.row).is_none_or(|said| asked <= said)
     })
 }
 
 /// Whether one of the prices of an AccountPlan was ended so.
 pub(crate) fn is_of_price(deal: &Deal<'_>, prices: &[&Map<String, Json>]) -> bool {
-    let is_ended = |end: Timestamp| deal.world.end_datings.iter().any(|ordered| is_about(end, ordered.day));
+    let is_ended =
+        |end: Timestamp| deal.world.end_datings.iter().any(|ordered| is_about(end, ordered.day));
     is_told(deal) && prices.iter().filter_map(|price| end_of(price)).any(is_ended)
 }
 
 /// An object that bills on although it was ended, and nobody said a later end since.
-pub(crate) fn taken_up_again(deal: &Deal<'_>, wanted: &Wanted, object: &Map<String, Json>) -> Option<Broken> {
+pub(crate) fn taken_up_again(
+    deal: &Deal<'_>,
+    wanted: &Wanted,
+    object: &Map<String, Json>,
+) -> Option<Broken> {
     let id = object["id"].as_str()?;
     if deal.world.reopened.contains(id) || wanted.kind == "Pricing" {
         return None;
@@ -84,7 +94,10 @@ pub(crate) fn taken_up_again(deal: &Deal<'_>, wanted: &Wanted, object: &Map<Stri
             && ordered.ended.iter().any(|ended| ended == id)
             && ordered.said(wanted.kind, &wanted.row).is_some_and(|said| asked <= said)
     })?;
-    let what = format!("{} of {} was ended at {}, and is {object:?}", wanted.kind, wanted.row, ordered.day);
+    let what = format!(
+        "{} of {} was ended at {}, and is {object:?}",
+        wanted.kind, wanted.row, ordered.day
+    );
     Some(Broken::new("an end stays an end", what, &[deal.id, &wanted.row]))
 }
 
@@ -98,7 +111,9 @@ impl Ordered {
 }
 
 fn is_told(deal: &Deal<'_>) -> bool {
-    deal.answer["attention"].as_array().is_some_and(|codes| codes.iter().any(|code| code == "ENDED"))
+    deal.answer["attention"]
+        .as_array()
+        .is_some_and(|codes| codes.iter().any(|code| code == "ENDED"))
 }
 
 fn is_about(one: Timestamp, other: Timestamp) -> bool {
@@ -133,8 +148,12 @@ fn said(world: &World) -> Said {
         if !matches!(target, Target::Deal(_)) {
             continue;
         }
-        if let Asked::Objects(wanted) = model::asked(&sight, sobject, id, &lines, rest::was_synced(world, id)) {
-            let ends = wanted.iter().map(|wanted| ((wanted.kind, wanted.row.clone()), asked(wanted).unwrap_or(Timestamp::MAX)));
+        if let Asked::Objects(wanted) =
+            model::asked(&sight, sobject, id, &lines, rest::was_synced(world, id))
+        {
+            let ends = wanted.iter().map(|wanted| {
+                ((wanted.kind, wanted.row.clone()), asked(wanted).unwrap_or(Timestamp::MAX))
+            });
             said.extend(ends);
         }
     }

@@ -36,29 +36,47 @@ pub(crate) fn is_excused(case: &Case<'_>) -> bool {
 impl Case<'_> {
     /// Something that it needs has no success.
     fn depends_on_a_failure(&self) -> bool {
-        let needs =
-            self.wanted.fields.values().filter_map(|want| if let Want::Of(kind, row) = want { Some((*kind, row.as_str())) } else { None });
+        let needs = self.wanted.fields.values().filter_map(|want| {
+            if let Want::Of(kind, row) = want { Some((*kind, row.as_str())) } else { None }
+        });
         let same_row = ["Plan", "AccountPlan"].map(|kind| (kind, self.wanted.row.as_str()));
         let contract = ("Contract", self.deal.id);
         let failed = |(kind, row): (&str, &str)| {
-            kind != self.wanted.kind && self.deal.result(kind, row).is_none_or(|result| result["success"] != true)
+            kind != self.wanted.kind
+                && self.deal.result(kind, row).is_none_or(|result| result["success"] != true)
         };
         needs.chain(same_row).chain([contract]).any(failed)
     }
 
     fn product(&self, wanted: &Wanted) -> Option<String> {
-        let plan = self.deal.wanted.iter().find(|other| other.kind == "Plan" && other.row == wanted.row)?;
+        let plan = self
+            .deal
+            .wanted
+            .iter()
+            .find(|other| other.kind == "Plan" && other.row == wanted.row)?;
         let Some(Want::Coded(path, code)) = plan.fields.get("planTemplateId") else { return None };
         Some(self.deal.sight.by_code(path, code)?["productId"].as_str()?.to_owned())
     }
 
     fn meets_another_account_plan(&self) -> bool {
         // A Plan and a Pricing that only such an AccountPlan would need are not made.
-        let account_plan = self.deal.wanted.iter().find(|other| other.kind == "AccountPlan" && other.row == self.wanted.row);
-        let Some((start, end)) = account_plan.and_then(|account_plan| self.lasts(account_plan)) else { return false };
-        let account = self.deal.result("Account", &self.account()).and_then(|result| result["m3terId"].as_str()).unwrap_or_default();
+        let account_plan = self
+            .deal
+            .wanted
+            .iter()
+            .find(|other| other.kind == "AccountPlan" && other.row == self.wanted.row);
+        let Some((start, end)) = account_plan.and_then(|account_plan| self.lasts(account_plan))
+        else {
+            return false;
+        };
+        let account = self
+            .deal
+            .result("Account", &self.account())
+            .and_then(|result| result["m3terId"].as_str())
+            .unwrap_or_default();
         let product = self.product(self.wanted).unwrap_or_default();
-        let own = self.deal.object("AccountPlan", &self.wanted.row).map(|object| object["id"].clone());
+        let own =
+            self.deal.object("AccountPlan", &self.wanted.row).map(|object| object["id"].clone());
         self.deal.objects["AccountPlan"].iter().any(|other| {
             Some(&other["id"]) != own.as_ref()
                 && other.get("code") != Some(&Json::from(self.wanted.row.as_str()))
@@ -70,10 +88,19 @@ impl Case<'_> {
     }
 
     fn meets_another_commitment(&self) -> bool {
-        let contract = self.deal.result("Contract", self.deal.id).and_then(|result| result.get("m3terId")).cloned().unwrap_or_default();
-        let own = self.deal.object("Commitment", &self.wanted.row).map(|object| object["id"].clone());
-        let text = |object: &Map<String, Json>, field: &str| object.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
-        let (Some(Want::Day(start)), Some(Want::Day(end))) = (self.wanted.fields.get("startDate"), self.wanted.fields.get("endDate"))
+        let contract = self
+            .deal
+            .result("Contract", self.deal.id)
+            .and_then(|result| result.get("m3terId"))
+            .cloned()
+            .unwrap_or_default();
+        let own =
+            self.deal.object("Commitment", &self.wanted.row).map(|object| object["id"].clone());
+        let text = |object: &Map<String, Json>, field: &str| {
+            object.get(field).and_then(Json::as_str).unwrap_or_default().to_owned()
+        };
+        let (Some(Want::Day(start)), Some(Want::Day(end))) =
+            (self.wanted.fields.get("startDate"), self.wanted.fields.get("endDate"))
         else {
             return false;
         };
@@ -88,14 +115,29 @@ impl Case<'_> {
     /// By the Contract as m3ter has it.
     fn leaves_its_contract(&self) -> bool {
         // An answer names no Contract that could not be written.
-        let by_code = || self.deal.objects["Contract"].iter().find(|contract| contract.get("code") == Some(&Json::from(self.deal.id)));
-        let Some(contract) = self.deal.object("Contract", self.deal.id).or_else(by_code) else { return false };
-        let day = |field: &str| contract.get(field).and_then(Json::as_str).and_then(|text| text.parse::<jiff::civil::Date>().ok());
+        let by_code = || {
+            self.deal.objects["Contract"]
+                .iter()
+                .find(|contract| contract.get("code") == Some(&Json::from(self.deal.id)))
+        };
+        let Some(contract) = self.deal.object("Contract", self.deal.id).or_else(by_code) else {
+            return false;
+        };
+        let day = |field: &str| {
+            contract
+                .get(field)
+                .and_then(Json::as_str)
+                .and_then(|text| text.parse::<jiff::civil::Date>().ok())
+        };
         let (Some(first), Some(last)) = (day("startDate"), day("endDate")) else { return false };
-        let begins = |day: jiff::civil::Date| day.to_zoned_datetime(self.deal.sight.zone.clone()).unwrap().timestamp();
+        let begins = |day: jiff::civil::Date| {
+            day.to_zoned_datetime(self.deal.sight.zone.clone()).unwrap().timestamp()
+        };
         match (self.wanted.fields.get("startDate"), self.wanted.fields.get("endDate")) {
             (Some(Want::Day(start)), Some(Want::Day(end))) => *start < first || *end > last,
-            (Some(Want::Instant(start)), Some(Want::Instant(end))) => *start < begins(first) || *end > begins(last),
+            (Some(Want::Instant(start)), Some(Want::Instant(end))) => {
+                *start < begins(first) || *end > begins(last)
+            }
             (Some(Want::Instant(start)), None) => *start < begins(first),
             _ => false,
         }
@@ -104,19 +146,34 @@ impl Case<'_> {
     /// Another line of the deal has the product in its time.
     fn meets_another_line(&self) -> bool {
         // A Plan and a Pricing that only such an AccountPlan would need are not made.
-        let account_plan = self.deal.wanted.iter().find(|other| other.kind == "AccountPlan" && other.row == self.wanted.row);
-        let Some((start, end)) = account_plan.and_then(|account_plan| self.lasts(account_plan)) else { return false };
+        let account_plan = self
+            .deal
+            .wanted
+            .iter()
+            .find(|other| other.kind == "AccountPlan" && other.row == self.wanted.row);
+        let Some((start, end)) = account_plan.and_then(|account_plan| self.lasts(account_plan))
+        else {
+            return false;
+        };
         let product = self.product(self.wanted);
-        self.deal.wanted.iter().filter(|other| other.kind == "AccountPlan" && other.row != self.wanted.row).any(|other| {
-            self.product(other) == product
-                && self.lasts(other).is_some_and(|(other_start, other_end)| other_start < end && start < other_end)
-        })
+        self.deal
+            .wanted
+            .iter()
+            .filter(|other| other.kind == "AccountPlan" && other.row != self.wanted.row)
+            .any(|other| {
+                self.product(other) == product
+                    && self.lasts(other).is_some_and(|(other_start, other_end)| {
+                        other_start < end && start < other_end
+                    })
+            })
     }
 
-    /// The period of an AccountPlan: what the record leaves blank is as m3ter has it, and without an end it has none.
+    /// The period of an AccountPlan: what the record leaves blank is as m3ter has it, and without
+    /// an end it has none.
     fn lasts(&self, account_plan: &Wanted) -> Option<(Timestamp, Timestamp)> {
-        let held =
-            self.deal.objects["AccountPlan"].iter().find(|object| object.get("code") == Some(&Json::from(account_plan.row.as_str())));
+        let held = self.deal.objects["AccountPlan"]
+            .iter()
+            .find(|object| object.get("code") == Some(&Json::from(account_plan.row.as_str())));
         let of = |field: &str| match account_plan.fields.get(field) {
             Some(Want::Instant(instant)) => Some(*instant),
             _ => held.and_then(|held| self::instant(held, field)),
@@ -125,43 +182,73 @@ impl Case<'_> {
     }
 
     fn names_what_is_not_there(&self) -> bool {
-        let coded =
-            self.wanted.fields.values().filter_map(|want| if let Want::Coded(path, code) = want { Some((*path, code)) } else { None });
-        let mut missing = coded.filter(|(path, code)| self.deal.sight.by_code(path, code).is_none());
-        missing.next().is_some() || self.typed_code().is_some_and(|(path, code)| self.deal.sight.by_code(path, &code).is_none())
+        let coded = self.wanted.fields.values().filter_map(|want| {
+            if let Want::Coded(path, code) = want { Some((*path, code)) } else { None }
+        });
+        let mut missing =
+            coded.filter(|(path, code)| self.deal.sight.by_code(path, code).is_none());
+        missing.next().is_some()
+            || self
+                .typed_code()
+                .is_some_and(|(path, code)| self.deal.sight.by_code(path, &code).is_none())
     }
 
     fn names_what_is_another_s(&self) -> bool {
         let typed = self.typed_code().map_or_else(|| self.wanted.row.clone(), |(_, code)| code);
         let path = crate::world::path(self.wanted.kind);
-        let own = self.deal.result(self.wanted.kind, &self.wanted.row).and_then(|result| result.get("m3terId")).cloned();
-        self.deal.sight.by_code(path, &typed).is_some_and(|object| Some(&object["id"]) != own.as_ref())
+        let own = self
+            .deal
+            .result(self.wanted.kind, &self.wanted.row)
+            .and_then(|result| result.get("m3terId"))
+            .cloned();
+        self.deal
+            .sight
+            .by_code(path, &typed)
+            .is_some_and(|object| Some(&object["id"]) != own.as_ref())
     }
 
     /// Another Account was merged into this one, and m3ter knows both.
     fn was_merged(&self) -> bool {
         let accounts = self.deal.world.ids.values().filter(|(sobject, _)| *sobject == "Account");
         let records = accounts.filter_map(|(_, id)| self.deal.sight.org.record("Account", id));
-        records.into_iter().any(|record| record.get("MasterRecordId") == Some(&Json::from(self.wanted.row.as_str())))
+        records.into_iter().any(|record| {
+            record.get("MasterRecordId") == Some(&Json::from(self.wanted.row.as_str()))
+        })
     }
 
-    /// What m3ter has belongs to another Account, Plan or template; or its key names another object now.
+    /// What m3ter has belongs to another Account, Plan or template; or its key names another object
+    /// now.
     fn has_another_owner(&self) -> bool {
-        let Some(object) = self.deal.object(self.wanted.kind, &self.wanted.row) else { return false };
-        let moved = ["accountId", "planTemplateId", "planId", "aggregationId", "contractId", "currency"].iter().any(|field| {
-            match self.wanted.fields.get(field) {
-                Some(Want::Of(kind, row)) => match self.deal.result(kind, row).and_then(|result| result.get("m3terId")) {
-                    Some(id) => object.get(*field) != Some(id),
-                    // Which object that is cannot be told before the finding of its own is put right: two Accounts were merged, a code is
-                    // another one's, or what m3ter requires of it is blank.
-                    None => self.deal.result(kind, row).is_some_and(|result| result["success"] != true),
-                },
-                Some(Want::Coded(path, code)) => {
-                    self.deal.sight.by_code(path, code).is_some_and(|named| object.get(*field) != Some(&named["id"]))
-                }
-                _ => false,
-            }
-        });
+        let Some(object) = self.deal.object(self.wanted.kind, &self.wanted.row) else {
+            return false;
+        };
+        let moved =
+            ["accountId", "planTemplateId", "planId", "aggregationId", "contractId", "currency"]
+                .iter()
+                .any(|field| {
+                    match self.wanted.fields.get(field) {
+                        Some(Want::Of(kind, row)) => match self
+                            .deal
+                            .result(kind, row)
+                            .and_then(|result| result.get("m3terId"))
+                        {
+                            Some(id) => object.get(*field) != Some(id),
+                            // Which object that is cannot be told before the finding of its own is
+                            // put right: two Accounts were merged, a code is another one's, or what
+                            // m3ter requires of it is blank.
+                            None => self
+                                .deal
+                                .result(kind, row)
+                                .is_some_and(|result| result["success"] != true),
+                        },
+                        Some(Want::Coded(path, code)) => self
+                            .deal
+                            .sight
+                            .by_code(path, code)
+                            .is_some_and(|named| object.get(*field) != Some(&named["id"])),
+                        _ => false,
+                    }
+                });
         let renamed = self
             .typed_code()
             .and_then(|(path, code)| self.deal.sight.by_code(path, &code))
@@ -170,19 +257,35 @@ impl Case<'_> {
     }
 
     fn account(&self) -> String {
-        self.deal.wanted.iter().find(|other| other.kind == "Account").map(|account| account.row.clone()).unwrap_or_default()
+        self.deal
+            .wanted
+            .iter()
+            .find(|other| other.kind == "Account")
+            .map(|account| account.row.clone())
+            .unwrap_or_default()
     }
 
-    /// The code that somebody typed for an Account or a Contract, as an id of 18 characters where it is one of 15.
+    /// The code that somebody typed for an Account or a Contract, as an id of 18 characters where
+    /// it is one of 15.
     fn typed_code(&self) -> Option<(&'static str, String)> {
         let (path, sobject, field) = match self.wanted.kind {
             "Account" => ("accounts", "Account", "M3ter_Account_Code__c"),
-            "Contract" => ("contracts", self.deal.world.ids.values().find(|(_, id)| *id == self.wanted.row)?.0, "M3ter_Contract_Code__c"),
+            "Contract" => (
+                "contracts",
+                self.deal.world.ids.values().find(|(_, id)| *id == self.wanted.row)?.0,
+                "M3ter_Contract_Code__c",
+            ),
             _ => return None,
         };
         let record = self.deal.sight.live(sobject, &self.wanted.row)?;
         let typed = record.get(field)?.as_str()?.trim().to_owned();
-        let whole = self.deal.world.ids.values().map(|(_, id)| id).find(|id| id.len() == 18 && id[..15] == typed);
+        let whole = self
+            .deal
+            .world
+            .ids
+            .values()
+            .map(|(_, id)| id)
+            .find(|id| id.len() == 18 && id[..15] == typed);
         Some((path, whole.cloned().unwrap_or(typed)))
     }
 }

@@ -1,4 +1,5 @@
-//! What must hold at a quiet point: the records as they are, against what m3ter holds and what the answers said.
+//! What must hold at a quiet point: the records as they are, against what m3ter holds and what the
+//! answers said.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -30,12 +31,16 @@ impl Broken {
 
 pub(crate) type Objects = HashMap<&'static str, Vec<Map<String, Json>>>;
 
-pub(crate) const KINDS: [&str; 6] = ["Account", "Contract", "Commitment", "Plan", "Pricing", "AccountPlan"];
+pub(crate) const KINDS: [&str; 6] =
+    ["Account", "Contract", "Commitment", "Plan", "Pricing", "AccountPlan"];
 
 /// All that is wrong.
 pub(crate) fn judge(world: &World, answers: &Answers) -> Vec<Broken> {
     let sight = world.sight();
-    let objects: Objects = KINDS.iter().map(|kind| (*kind, world.cluster.organization.vendor().objects(path(kind)))).collect();
+    let objects: Objects = KINDS
+        .iter()
+        .map(|kind| (*kind, world.cluster.organization.vendor().objects(path(kind))))
+        .collect();
     let lines = world.lines();
     let mut broken = once_in_m3ter(&objects);
     let mut owners: BTreeMap<String, (String, bool)> = BTreeMap::new();
@@ -45,21 +50,36 @@ pub(crate) fn judge(world: &World, answers: &Answers) -> Vec<Broken> {
         let wanted = match model::asked(&sight, sobject, id, &lines, rest::was_synced(world, id)) {
             Asked::Objects(wanted) => wanted,
             Asked::Gone => {
-                let is_told = matches!(answer["errorCode"].as_str(), Some("RECORD_NOT_FOUND" | "RECORD_DELETED"));
+                let is_told = matches!(
+                    answer["errorCode"].as_str(),
+                    Some("RECORD_NOT_FOUND" | "RECORD_DELETED")
+                );
                 if !is_told {
-                    broken.push(Broken::new("a record that is gone is said to be gone", answer.to_string(), &[id]));
+                    broken.push(Broken::new(
+                        "a record that is gone is said to be gone",
+                        answer.to_string(),
+                        &[id],
+                    ));
                 }
                 continue;
             }
             Asked::NotReady(code) => {
                 if answer["errorCode"] != code {
-                    broken.push(Broken::new("what must not be synced is not", answer.to_string(), &[id]));
+                    broken.push(Broken::new(
+                        "what must not be synced is not",
+                        answer.to_string(),
+                        &[id],
+                    ));
                 }
                 continue;
             }
         };
         if answer["syncStatus"] == "Failed" {
-            broken.push(Broken::new("nothing fails when nothing is wrong", format!("{answer:#}"), &[id]));
+            broken.push(Broken::new(
+                "nothing fails when nothing is wrong",
+                format!("{answer:#}"),
+                &[id],
+            ));
             continue;
         }
         let deal = Deal { world, sight: &sight, objects: &objects, wanted: &wanted, answer, id };
@@ -85,7 +105,11 @@ fn once_in_m3ter(objects: &Objects) -> Vec<Broken> {
             };
             if let Some(other) = seen.insert(key, object) {
                 let about = object.get("code").and_then(Json::as_str).unwrap_or_default();
-                broken.push(Broken::new("each object is in m3ter once", format!("{kind}: {other:?} and {object:?}"), &[about]));
+                broken.push(Broken::new(
+                    "each object is in m3ter once",
+                    format!("{kind}: {other:?} and {object:?}"),
+                    &[about],
+                ));
             }
         }
     }
@@ -96,13 +120,23 @@ fn once_in_m3ter(objects: &Objects) -> Vec<Broken> {
 fn foreign(world: &World) -> Vec<Broken> {
     let mut broken = Vec::new();
     for (path, made) in &world.foreign {
-        let now = world.cluster.organization.vendor().objects(path).into_iter().find(|object| object["id"] == made["id"]);
+        let now = world
+            .cluster
+            .organization
+            .vendor()
+            .objects(path)
+            .into_iter()
+            .find(|object| object["id"] == made["id"]);
         let differs = |name: &&String| {
             !(world.has_ended && matches!(name.as_str(), "endDate" | "version" | "dtLastModified"))
                 && now.as_ref().and_then(|now| now.get(*name)) != made.get(*name)
         };
         if made.keys().any(|name| differs(&name)) {
-            broken.push(Broken::new("no foreign object is touched", format!("{made:?} is {now:?}"), &[]));
+            broken.push(Broken::new(
+                "no foreign object is touched",
+                format!("{made:?} is {now:?}"),
+                &[],
+            ));
         }
     }
     broken
@@ -122,7 +156,9 @@ impl Deal<'_> {
     /// What the answer says of one object.
     pub(crate) fn result(&self, kind: &str, row: &str) -> Option<&Json> {
         let results = self.answer["objectResults"].as_array().into_iter().flatten();
-        results.into_iter().find(|result| result["objectName"] == kind && result["salesforceId"] == row)
+        results
+            .into_iter()
+            .find(|result| result["objectName"] == kind && result["salesforceId"] == row)
     }
 
     /// The object that the answer names.
@@ -135,8 +171,13 @@ impl Deal<'_> {
         let mut broken = self.attention();
         broken.extend(amended::joins(self));
         for wanted in self.wanted {
-            broken.extend(self.object(wanted.kind, &wanted.row).and_then(|object| ended::taken_up_again(self, wanted, object)));
-            let mut say = |invariant, what: String| broken.push(Broken::new(invariant, what, &[self.id, &wanted.row]));
+            broken.extend(
+                self.object(wanted.kind, &wanted.row)
+                    .and_then(|object| ended::taken_up_again(self, wanted, object)),
+            );
+            let mut say = |invariant, what: String| {
+                broken.push(Broken::new(invariant, what, &[self.id, &wanted.row]))
+            };
             let place = format!("{} of {}", wanted.kind, wanted.row);
             let Some(result) = self.result(wanted.kind, &wanted.row) else {
                 if amended::runs_already(self, wanted) {
@@ -148,16 +189,24 @@ impl Deal<'_> {
             let code = result["findingCode"].as_str().unwrap_or_default();
             if result["success"] == true && code.is_empty() {
                 // What is blank leaves m3ter's value where there is one already.
-                if wanted.faults.iter().all(|fault| *fault == "REQUIRED_VALUE_BLANK") || self.is_lenient(wanted) {
+                if wanted.faults.iter().all(|fault| *fault == "REQUIRED_VALUE_BLANK")
+                    || self.is_lenient(wanted)
+                {
                     for (invariant, what) in self.check(wanted, result) {
                         let (attention, answer) = (&self.answer["attention"], self.shown());
                         say(
                             invariant,
-                            format!("{place}: {what}\nwanted {:?}\nresult {result:#}\nanswer {attention}\n    {answer}", wanted.fields),
+                            format!(
+                                "{place}: {what}\nwanted {:?}\nresult {result:#}\nanswer {attention}\n    {answer}",
+                                wanted.fields
+                            ),
                         );
                     }
                 } else {
-                    say("what the record does not allow is a finding", format!("{place}: {:?} and no finding: {result:#}", wanted.faults));
+                    say(
+                        "what the record does not allow is a finding",
+                        format!("{place}: {:?} and no finding: {result:#}", wanted.faults),
+                    );
                 }
             } else {
                 self.world.tally.count("excuse", code);
@@ -177,23 +226,34 @@ impl Deal<'_> {
         broken
     }
 
-    /// What somebody should look at although nothing failed: a deal that is not won, a deal without lines.
+    /// What somebody should look at although nothing failed: a deal that is not won, a deal without
+    /// lines.
     fn attention(&self) -> Vec<Broken> {
         if self.sobject() == "Account" {
             return Vec::new();
         }
         let record = self.sight.live(self.sobject(), self.id).unwrap_or_default();
-        let is_won = record.get("IsWon") != Some(&Json::Bool(false)) || self.sobject() != "Opportunity";
-        let is_draft = matches!(record.get("StatusCode").and_then(Json::as_str), Some("Draft" | "InApproval"));
+        let is_won =
+            record.get("IsWon") != Some(&Json::Bool(false)) || self.sobject() != "Opportunity";
+        let is_draft =
+            matches!(record.get("StatusCode").and_then(Json::as_str), Some("Draft" | "InApproval"));
         let has_lines = self.wanted.iter().any(|wanted| wanted.kind == "Plan");
         let mut broken = Vec::new();
-        let is_ended = self.answer["attention"].as_array().is_some_and(|codes| codes.iter().any(|told| told == "ENDED"));
+        let is_ended = self.answer["attention"]
+            .as_array()
+            .is_some_and(|codes| codes.iter().any(|told| told == "ENDED"));
         self.world.tally.add("attention", "ENDED", u64::from(is_ended));
         for (code, is_so) in [("NOT_READY", !is_won || is_draft), ("NO_LINES", !has_lines)] {
-            let is_told = self.answer["attention"].as_array().is_some_and(|codes| codes.iter().any(|told| told == code));
+            let is_told = self.answer["attention"]
+                .as_array()
+                .is_some_and(|codes| codes.iter().any(|told| told == code));
             self.world.tally.add("attention", code, u64::from(is_told));
             if is_told != is_so {
-                let what = format!("`{code}` is {}told: {:#}", if is_told { "" } else { "not " }, self.answer);
+                let what = format!(
+                    "`{code}` is {}told: {:#}",
+                    if is_told { "" } else { "not " },
+                    self.answer
+                );
                 broken.push(Broken::new("what somebody should look at is told", what, &[self.id]));
             }
         }
@@ -210,9 +270,14 @@ impl Deal<'_> {
         if !self.is_lenient(wanted) {
             for (field, want) in &wanted.fields {
                 tally.count("checked", "fields");
-                if !(self.holds(object, field, want) || *field == "endDate" && ended::stays(self, wanted, object)) {
+                if !(self.holds(object, field, want)
+                    || *field == "endDate" && ended::stays(self, wanted, object))
+                {
                     let actual = object.get(*field).cloned().unwrap_or_default();
-                    wrong.push(("each field is what the record says", format!("{field} is {actual}, and should be {want:?}")));
+                    wrong.push((
+                        "each field is what the record says",
+                        format!("{field} is {actual}, and should be {want:?}"),
+                    ));
                 }
             }
         }
@@ -231,15 +296,26 @@ impl Deal<'_> {
         let actual = object.get(field).cloned().unwrap_or_default();
         match want {
             Want::Text(text) => actual == text.as_str(),
-            Want::Number(number) => double(&actual).is_some_and(|actual| actual.to_bits() == number.to_bits()),
+            Want::Number(number) => {
+                double(&actual).is_some_and(|actual| actual.to_bits() == number.to_bits())
+            }
             Want::Flag(flag) => actual == *flag,
             Want::Day(day) => actual == day.to_string(),
-            Want::Instant(instant) => actual.as_str().and_then(|text| text.parse().ok()) == Some(*instant),
+            Want::Instant(instant) => {
+                actual.as_str().and_then(|text| text.parse().ok()) == Some(*instant)
+            }
             Want::Bands(bands) => {
                 let number = |band: &Json, name: &str| double(&band[name]).unwrap_or(f64::NAN);
                 let held = actual.as_array().into_iter().flatten();
-                let held: Vec<_> =
-                    held.map(|band| (number(band, "lowerLimit"), number(band, "unitPrice"), number(band, "fixedPrice"))).collect();
+                let held: Vec<_> = held
+                    .map(|band| {
+                        (
+                            number(band, "lowerLimit"),
+                            number(band, "unitPrice"),
+                            number(band, "fixedPrice"),
+                        )
+                    })
+                    .collect();
                 held == *bands
             }
             Want::Address(parts) => {
@@ -247,13 +323,19 @@ impl Deal<'_> {
                     .map(|line| format!("addressLine{line}"))
                     .filter(|line| !parts.contains_key(line) && parts.contains_key("addressLine1"));
                 parts.iter().all(|(part, text)| actual[part] == text.as_str())
-                    && beyond.into_iter().all(|line| actual[line].as_str().unwrap_or_default().is_empty())
+                    && beyond
+                        .into_iter()
+                        .all(|line| actual[line].as_str().unwrap_or_default().is_empty())
             }
-            Want::Of(kind, row) => match self.result(kind, row).and_then(|result| result.get("m3terId")) {
-                Some(id) => actual == *id,
-                None => true,
-            },
-            Want::Coded(path, code) => self.sight.by_code(path, code).is_some_and(|object| actual == object["id"]),
+            Want::Of(kind, row) => {
+                match self.result(kind, row).and_then(|result| result.get("m3terId")) {
+                    Some(id) => actual == *id,
+                    None => true,
+                }
+            }
+            Want::Coded(path, code) => {
+                self.sight.by_code(path, code).is_some_and(|object| actual == object["id"])
+            }
         }
     }
 
@@ -264,7 +346,10 @@ impl Deal<'_> {
             return None;
         }
         let instant = |object: &Map<String, Json>, field: &str| {
-            object.get(field).and_then(Json::as_str).and_then(|text| text.parse::<jiff::Timestamp>().ok())
+            object
+                .get(field)
+                .and_then(Json::as_str)
+                .and_then(|text| text.parse::<jiff::Timestamp>().ok())
         };
         let mut periods: Vec<_> = self.objects["Pricing"]
             .iter()
@@ -279,10 +364,13 @@ impl Deal<'_> {
             }
         }
         let end = instant(account_plan, "endDate").unwrap_or(jiff::Timestamp::MAX);
-        let of_plan = |pricing: &&Map<String, Json>| pricing.get("planId") == account_plan.get("planId");
+        let of_plan =
+            |pricing: &&Map<String, Json>| pricing.get("planId") == account_plan.get("planId");
         let pricings: Vec<_> = self.objects["Pricing"].iter().filter(of_plan).collect();
         let is_ended = ended::is_of_price(self, &pricings);
-        (priced_until < end && !is_ended).then(|| format!("it runs until {end}, and its price until {priced_until}: {pricings:?}"))
+        (priced_until < end && !is_ended).then(|| {
+            format!("it runs until {end}, and its price until {priced_until}: {pricings:?}")
+        })
     }
 
     /// Why the id in Salesforce is not that of the object.
@@ -297,13 +385,16 @@ impl Deal<'_> {
         };
         let record = self.sight.live(sobject, &wanted.row)?;
         self.world.tally.count("checked", "write-backs");
-        (record.get(field) != result.get("m3terId")).then(|| format!("{sobject}.{field} is {:?}", record.get(field)))
+        (record.get(field) != result.get("m3terId"))
+            .then(|| format!("{sobject}.{field} is {:?}", record.get(field)))
     }
 
     /// The answer in a line for each object.
     fn shown(&self) -> String {
         let names = ["objectName", "salesforceId", "action", "findingCode", "m3terId"];
-        let line = |result: &Json| names.map(|name| result[name].as_str().unwrap_or("-").to_owned()).join(" ");
+        let line = |result: &Json| {
+            names.map(|name| result[name].as_str().unwrap_or("-").to_owned()).join(" ")
+        };
         let results = self.answer["objectResults"].as_array().into_iter().flatten();
         results.map(line).collect::<Vec<_>>().join("\n    ")
     }
@@ -320,15 +411,24 @@ impl Deal<'_> {
     fn owned(&self, owners: &mut BTreeMap<String, (String, bool)>) -> Vec<Broken> {
         let mut broken = Vec::new();
         for wanted in self.wanted.iter().filter(|wanted| wanted.kind != "Account") {
-            let Some(id) = self.object(wanted.kind, &wanted.row).map(|object| object["id"].to_string()) else { continue };
+            let Some(id) =
+                self.object(wanted.kind, &wanted.row).map(|object| object["id"].to_string())
+            else {
+                continue;
+            };
             let joined = wanted.kind == "Contract" && (wanted.joined || wanted.shared.is_some());
-            if let Some((other, other_joined)) = owners.insert(id.clone(), (wanted.row.clone(), joined))
+            if let Some((other, other_joined)) =
+                owners.insert(id.clone(), (wanted.row.clone(), joined))
                 && other != wanted.row
                 && !joined
                 && !other_joined
             {
                 let what = format!("{} {id} is that of {other} and of {}", wanted.kind, wanted.row);
-                broken.push(Broken::new("each object is one record's", what, &[self.id, &other, &wanted.row]));
+                broken.push(Broken::new(
+                    "each object is one record's",
+                    what,
+                    &[self.id, &other, &wanted.row],
+                ));
             }
         }
         broken
@@ -336,8 +436,10 @@ impl Deal<'_> {
 
     /// A Contract that is joined is another record's, whatever this one says.
     fn is_lenient(&self, wanted: &Wanted) -> bool {
-        let is_own =
-            || self.object("Contract", &wanted.row).is_some_and(|object| object.get("code") == Some(&Json::from(wanted.row.as_str())));
+        let is_own = || {
+            self.object("Contract", &wanted.row)
+                .is_some_and(|object| object.get("code") == Some(&Json::from(wanted.row.as_str())))
+        };
         wanted.kind == "Contract" && (wanted.joined || wanted.shared.is_some() && !is_own())
     }
 }

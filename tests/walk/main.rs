@@ -1,6 +1,8 @@
-//! A random walk against a model: what people, vendors and machines do at once, and what must hold whenever it is quiet.
+//! A random walk against a model: what people, vendors and machines do at once, and what must hold
+//! whenever it is quiet.
 //!
-//! `WALK_SECONDS` says how long each store is walked on, `WALK_SEED` where to begin; CONTRIBUTING.md says how to read a failure.
+//! `WALK_SECONDS` says how long each store is walked on, `WALK_SEED` where to begin;
+//! CONTRIBUTING.md says how to read a failure.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
 
@@ -42,7 +44,8 @@ const SECONDS: u64 = 55;
 const SEED_LASTS: Duration = Duration::from_mins(1);
 const ZONES: [&str; 4] = ["UTC", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"];
 
-/// What a walk must have met at least. The opening of each seed brings it about, whatever chance does then.
+/// What a walk must have met at least. The opening of each seed brings it about, whatever chance
+/// does then.
 const FLOORS: [(&str, &str, u64); 45] = [
     ("operation", "sync", 25),
     ("operation", "edit line", 9),
@@ -91,13 +94,17 @@ const FLOORS: [(&str, &str, u64); 45] = [
     ("root", "Account", 4),
 ];
 
-/// Half of the walks end what a removed line made, the others leave it as the built-in mapping does.
+/// Half of the walks end what a removed line made, the others leave it as the built-in mapping
+/// does.
 fn ends_lines(seed: u64) -> bool {
     !seed.is_multiple_of(2)
 }
 
 fn variable(name: &str) -> Option<u64> {
-    #[expect(clippy::disallowed_methods, reason = "whoever walks by hand says how long, and from where")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whoever walks by hand says how long, and from where"
+    )]
     let value = std::env::var(name).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, not `{value}`")))
 }
@@ -134,7 +141,12 @@ async fn walk(store: Store) {
 }
 
 /// One seed until a moment, and to the end of its opening in any case.
-async fn walk_one(store: Store, seed: u64, until: Instant, tally: &Arc<Tally>) -> Result<(), String> {
+async fn walk_one(
+    store: Store,
+    seed: u64,
+    until: Instant,
+    tally: &Arc<Tally>,
+) -> Result<(), String> {
     let zone = ZONES[usize::try_from(seed % 4).unwrap()];
     let mut world = World::new(store, zone, ends_lines(seed), tally).await;
     let mut plan = Plan::new(seed, if store == Store::Sqlite { 1 } else { 3 });
@@ -148,9 +160,13 @@ async fn walk_one(store: Store, seed: u64, until: Instant, tally: &Arc<Tally>) -
         }
         let broken = calm::quiet(&mut world, plan.lies()).await;
         if !broken.is_empty() {
-            let shown: Vec<String> = broken.iter().take(3).map(|broken| history.shortened(&world, broken)).collect();
+            let shown: Vec<String> =
+                broken.iter().take(3).map(|broken| history.shortened(&world, broken)).collect();
             let more = broken.len().saturating_sub(3);
-            let head = format!("{store:?}, WALK_SEED={seed}, zone {zone}, round {round}, after {:?}, and {more} more", began.elapsed());
+            let head = format!(
+                "{store:?}, WALK_SEED={seed}, zone {zone}, round {round}, after {:?}, and {more} more",
+                began.elapsed()
+            );
             return Err(format!("{head}\n{}", shown.join("\n")));
         }
         round += 1;

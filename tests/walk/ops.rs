@@ -165,12 +165,19 @@ impl Op {
     /// The records that it is about; none where it is about all.
     pub(crate) fn targets(&self) -> Vec<Target> {
         match self {
-            Self::Add { target, fields, .. } | Self::Edit { target, fields } => with_named(*target, fields),
+            Self::Add { target, fields, .. } | Self::Edit { target, fields } => {
+                with_named(*target, fields)
+            }
             Self::Clone { of, copy, fields } => [vec![*of], with_named(*copy, fields)].concat(),
-            Self::Delete(target) | Self::Undelete(target) | Self::Purge(target) | Self::HideRecord(target) => vec![*target],
+            Self::Delete(target)
+            | Self::Undelete(target)
+            | Self::Purge(target)
+            | Self::HideRecord(target) => vec![*target],
             Self::Alias { deal, of } => vec![*deal, *of],
             Self::Merge { master, loser } => vec![*master, *loser],
-            Self::Sync { deal, .. } | Self::EndDate { deal, .. } | Self::ReplayFailed { deal, .. } => vec![Target::Deal(*deal)],
+            Self::Sync { deal, .. }
+            | Self::EndDate { deal, .. }
+            | Self::ReplayFailed { deal, .. } => vec![Target::Deal(*deal)],
             Self::ChangeInM3ter { row, .. } | Self::DeleteInM3ter { row, .. } => vec![*row],
             Self::ForeignAccountPlan { line, deal, .. } => vec![*line, *deal],
             _ => Vec::new(),
@@ -179,7 +186,11 @@ impl Op {
 }
 
 fn with_named(target: Target, fields: &Json) -> Vec<Target> {
-    let named = fields.as_object().into_iter().flat_map(|fields| fields.values()).filter_map(|value| named(value.as_str()?));
+    let named = fields
+        .as_object()
+        .into_iter()
+        .flat_map(|fields| fields.values())
+        .filter_map(|value| named(value.as_str()?));
     std::iter::once(target).chain(named.map(|(target, _)| target)).collect()
 }
 

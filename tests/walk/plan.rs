@@ -1,4 +1,5 @@
-//! Which operations a seed stands for. The plan knows numbers, not ids: what it does next never hangs on what was answered.
+//! Which operations a seed stands for. The plan knows numbers, not ids: what it does next never
+//! hangs on what was answered.
 
 mod amendments;
 mod deals;
@@ -104,7 +105,10 @@ impl Plan {
             return ops;
         }
         // A random part is left out, so that what remains happens more often, and in other company.
-        let kept: Vec<(&str, u32)> = KINDS.into_iter().filter(|(name, _)| *name == "sync" || self.rng.u32(0..3) > 0).collect();
+        let kept: Vec<(&str, u32)> = KINDS
+            .into_iter()
+            .filter(|(name, _)| *name == "sync" || self.rng.u32(0..3) > 0)
+            .collect();
         let sum: u32 = kept.iter().map(|(_, weight)| weight).sum();
         let mut ops = Vec::new();
         if self.rng.u32(0..4) == 0 {
@@ -140,7 +144,11 @@ impl Plan {
             "burst" => {
                 let deal = self.deal().number;
                 for replica in 0..self.rng.usize(2..7) {
-                    ops.push(Op::Sync { deal, replica, mode: if replica % 2 == 0 { Mode::Beside } else { Mode::Forget } });
+                    ops.push(Op::Sync {
+                        deal,
+                        replica,
+                        mode: if replica % 2 == 0 { Mode::Beside } else { Mode::Forget },
+                    });
                 }
             }
             "dry" => {
@@ -171,7 +179,10 @@ impl Plan {
                 0 => Op::ListLag(self.rng.u64(200..3_000)),
                 1 => Op::Latency(self.rng.u64(5..60)),
                 2 => Op::Latency(0),
-                _ => Op::Overlaps { commitments: self.rng.bool(), account_plans: self.rng.u32(0..3) > 0 },
+                _ => Op::Overlaps {
+                    commitments: self.rng.bool(),
+                    account_plans: self.rng.u32(0..3) > 0,
+                },
             }),
             "hide" => self.hide(ops),
             "processes" => self.disturb(ops),
@@ -189,14 +200,20 @@ impl Plan {
                 // In the middle of something.
                 let deal = self.deal().number;
                 ops.push(Op::Sync { deal, replica, mode: Mode::Beside });
-                ops.extend([Op::Pause(self.rng.u64(1..60)), Op::Kill(replica), Op::Pause(self.rng.u64(1..300)), Op::Start(replica)]);
+                ops.extend([
+                    Op::Pause(self.rng.u64(1..60)),
+                    Op::Kill(replica),
+                    Op::Pause(self.rng.u64(1..300)),
+                    Op::Start(replica),
+                ]);
             }
         }
     }
 
     /// An Account that was not merged into another one.
     fn account(&mut self) -> u32 {
-        let there: Vec<u32> = (0..self.accounts).filter(|account| !self.merged.contains(account)).collect();
+        let there: Vec<u32> =
+            (0..self.accounts).filter(|account| !self.merged.contains(account)).collect();
         self.pick(&there)
     }
 
@@ -215,8 +232,13 @@ impl Plan {
 
     /// Some deal; rather one that is there.
     fn deal(&mut self) -> Deal {
-        let there: Vec<usize> = (0..self.deals.len()).filter(|index| !self.deals[*index].is_gone).collect();
-        let index = if self.rng.u32(0..20) == 0 { self.rng.usize(0..self.deals.len()) } else { there[self.rng.usize(0..there.len())] };
+        let there: Vec<usize> =
+            (0..self.deals.len()).filter(|index| !self.deals[*index].is_gone).collect();
+        let index = if self.rng.u32(0..20) == 0 {
+            self.rng.usize(0..self.deals.len())
+        } else {
+            there[self.rng.usize(0..there.len())]
+        };
         self.deals[index].clone()
     }
 

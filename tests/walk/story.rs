@@ -19,26 +19,34 @@ impl Story {
         self.0.push((round, op));
     }
 
-    /// What broke, with the operations that touched the records concerned, those with everything among them.
+    /// What broke, with the operations that touched the records concerned, those with everything
+    /// among them.
     pub(crate) fn shortened(&self, world: &World, broken: &Broken) -> String {
-        let mut about: BTreeSet<Target> = broken.about.iter().filter_map(|id| world.target(id)).collect();
+        let mut about: BTreeSet<Target> =
+            broken.about.iter().filter_map(|id| world.target(id)).collect();
         // Who was merged, cloned or named belongs to it.
         for (_, op) in &self.0 {
             let targets = op.targets();
-            if !matches!(op, Op::Sync { .. }) && targets.iter().any(|target| about.contains(target)) {
+            if !matches!(op, Op::Sync { .. }) && targets.iter().any(|target| about.contains(target))
+            {
                 about.extend(targets);
             }
         }
         let concerns = |op: &Op| {
             let targets = op.targets();
-            (targets.is_empty() && !matches!(op, Op::Pause(_))) || targets.iter().any(|target| about.contains(target))
+            (targets.is_empty() && !matches!(op, Op::Pause(_)))
+                || targets.iter().any(|target| about.contains(target))
         };
         let mut text = format!("`{}` does not hold: {}\n", broken.invariant, broken.what);
         for target in &about {
             let _ = writeln!(text, "  {target:?} is {}", world.id(*target).unwrap_or("?"));
         }
-        let lines: Vec<String> =
-            self.0.iter().filter(|(_, op)| concerns(op)).map(|(round, op)| format!("  round {round}: {op:?}")).collect();
+        let lines: Vec<String> = self
+            .0
+            .iter()
+            .filter(|(_, op)| concerns(op))
+            .map(|(round, op)| format!("  round {round}: {op:?}"))
+            .collect();
         let left_out = lines.len().saturating_sub(MOST_LINES);
         if left_out > 0 {
             let _ = writeln!(text, "  … {left_out} earlier operations");

@@ -17,7 +17,13 @@ impl Tally {
     }
 
     pub(crate) fn of(&self, group: &str, name: &str) -> u64 {
-        self.0.lock().unwrap().iter().filter(|((of, called), _)| *of == group && called == name).map(|(_, count)| count).sum()
+        self.0
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|((of, called), _)| *of == group && called == name)
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// One line for each group.
@@ -26,7 +32,10 @@ impl Tally {
         for ((group, name), count) in self.0.lock().unwrap().iter() {
             groups.entry(group).or_default().push(format!("{name} {count}"));
         }
-        let lines: Vec<String> = groups.iter().map(|(group, entries)| format!("  {group}: {}", entries.join(", "))).collect();
+        let lines: Vec<String> = groups
+            .iter()
+            .map(|(group, entries)| format!("  {group}: {}", entries.join(", ")))
+            .collect();
         lines.join("\n")
     }
 
@@ -34,7 +43,8 @@ impl Tally {
     pub(crate) fn below(&self, floors: &[(&'static str, &str, u64)]) -> Vec<String> {
         let short = |(group, name, floor): &(&'static str, &str, u64)| {
             let met = self.of(group, name);
-            (met < *floor).then(|| format!("{group} `{name}` was met {met} times, and {floor} is the least"))
+            (met < *floor)
+                .then(|| format!("{group} `{name}` was met {met} times, and {floor} is the least"))
         };
         floors.iter().filter_map(short).collect()
     }

@@ -1,4 +1,5 @@
-//! The world of one walk: both vendors, a database, processes of the service, and the callers that ask them.
+//! The world of one walk: both vendors, a database, processes of the service, and the callers that
+//! ask them.
 
 mod vendors;
 
@@ -51,7 +52,8 @@ pub(crate) struct World {
     pub(crate) ids: BTreeMap<Target, (&'static str, String)>,
     /// What somebody else made in m3ter: path, id, and the object as it was made.
     pub(crate) foreign: Vec<(&'static str, Map<String, Json>)>,
-    /// What an end dating may have ended: nothing can be said of the end of a foreign object any more.
+    /// What an end dating may have ended: nothing can be said of the end of a foreign object any
+    /// more.
     pub(crate) has_ended: bool,
     /// The end datings that were asked for.
     pub(crate) end_datings: Vec<Ordered>,
@@ -86,7 +88,12 @@ struct Hidden {
 }
 
 impl World {
-    pub(crate) async fn new(store: Store, zone: &'static str, ends_lines: bool, tally: &Arc<Tally>) -> Self {
+    pub(crate) async fn new(
+        store: Store,
+        zone: &'static str,
+        ends_lines: bool,
+        tally: &Arc<Tally>,
+    ) -> Self {
         let (cluster, server, replicas) = match store {
             Store::Sqlite => (Cluster::on_sqlite().await, None, 1),
             Store::Postgres => {
@@ -122,9 +129,11 @@ impl World {
             mappings: tempfile::tempdir().unwrap(),
         };
         if ends_lines {
-            let text = include_str!("../../mappings/opportunity.toml").replace("removed_lines = \"warn\"", "removed_lines = \"end\"");
+            let text = include_str!("../../mappings/opportunity.toml")
+                .replace("removed_lines = \"warn\"", "removed_lines = \"end\"");
             std::fs::write(world.mappings.path().join("opportunity.toml"), text).unwrap();
-            let text = include_str!("../../mappings/contract.toml").replace("removed_lines = \"warn\"", "removed_lines = \"end\"");
+            let text = include_str!("../../mappings/contract.toml")
+                .replace("removed_lines = \"warn\"", "removed_lines = \"end\"");
             std::fs::write(world.mappings.path().join("contract.toml"), text).unwrap();
         }
         for number in 0..=PRODUCTS {
@@ -137,7 +146,12 @@ impl World {
     pub(crate) fn sight(&self) -> Sight<'_> {
         let zone = TimeZone::get(self.zone).unwrap();
         let rows = self.ids.values().cloned().collect();
-        Sight { org: self.cluster.org.vendor(), m3ter: self.cluster.organization.vendor(), zone, rows }
+        Sight {
+            org: self.cluster.org.vendor(),
+            m3ter: self.cluster.organization.vendor(),
+            zone,
+            rows,
+        }
     }
 
     pub(crate) fn id(&self, target: Target) -> Option<&str> {
@@ -146,7 +160,11 @@ impl World {
 
     /// The ids of all lines.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.ids.iter().filter(|(target, _)| matches!(target, Target::Line(_))).map(|(_, (_, id))| id.clone()).collect()
+        self.ids
+            .iter()
+            .filter(|(target, _)| matches!(target, Target::Line(_)))
+            .map(|(_, (_, id))| id.clone())
+            .collect()
     }
 
     /// The record's number, for what is printed.
@@ -167,10 +185,15 @@ impl World {
         match op {
             Op::Sync { deal, replica, mode } => self.sync(*deal, *replica, *mode).await,
             Op::EndDate { deal, replica, date, entities } => {
-                let Some((id, url)) = self.id(Target::Deal(*deal)).map(ToOwned::to_owned).zip(self.url(*replica)) else { return };
+                let Some((id, url)) =
+                    self.id(Target::Deal(*deal)).map(ToOwned::to_owned).zip(self.url(*replica))
+                else {
+                    return;
+                };
                 self.has_ended = true;
                 self.note_end_dating(date);
-                let body = json!([{ "parentRecordId": id, "endDate": date, "billingEntities": entities }]);
+                let body =
+                    json!([{ "parentRecordId": id, "endDate": date, "billingEntities": entities }]);
                 self.ask(url, "/end-date-billing-entities?waitSeconds=20".to_owned(), body);
             }
             Op::Replay { replica } => {
@@ -180,8 +203,16 @@ impl World {
                 }
             }
             Op::ReplayFailed { deal, replica } => {
-                let Some((id, url)) = self.id(Target::Deal(*deal)).map(ToOwned::to_owned).zip(self.url(*replica)) else { return };
-                self.ask(url, "/sync-runs/replay".to_owned(), json!({ "parentRecordId": id, "maxRuns": 5 }));
+                let Some((id, url)) =
+                    self.id(Target::Deal(*deal)).map(ToOwned::to_owned).zip(self.url(*replica))
+                else {
+                    return;
+                };
+                self.ask(
+                    url,
+                    "/sync-runs/replay".to_owned(),
+                    json!({ "parentRecordId": id, "maxRuns": 5 }),
+                );
             }
             Op::Kill(replica) => {
                 if let Some(replica) = self.slot(*replica).take() {
@@ -222,7 +253,11 @@ impl World {
     }
 
     async fn sync(&mut self, deal: u32, replica: usize, mode: Mode) {
-        let Some((id, url)) = self.id(Target::Deal(deal)).map(ToOwned::to_owned).zip(self.url(replica)) else { return };
+        let Some((id, url)) =
+            self.id(Target::Deal(deal)).map(ToOwned::to_owned).zip(self.url(replica))
+        else {
+            return;
+        };
         let query = match mode {
             Mode::Dry => "?dryRun=true",
             Mode::Forget => "?waitSeconds=0",
@@ -236,7 +271,8 @@ impl World {
 
     /// A caller asks beside the walk, and notes what it is told.
     fn ask(&mut self, url: String, path: String, body: Json) {
-        let (cluster, told, tally) = (Arc::clone(&self.cluster), Arc::clone(&self.told), Arc::clone(&self.tally));
+        let (cluster, told, tally) =
+            (Arc::clone(&self.cluster), Arc::clone(&self.told), Arc::clone(&self.tally));
         self.callers.spawn(async move {
             if let Some((status, answer)) = cluster.ask(&url, &path, &body).await {
                 note(&told, &tally, &path, status, &answer);
@@ -255,7 +291,11 @@ impl World {
     pub(crate) fn add_product(&mut self, number: u32, is_metered: bool) {
         let id = self.cluster.add_product(&format!("PRODUCT_{number}"));
         if !is_metered {
-            self.cluster.org.vendor().update("Product2", &id, &json!({ "M3ter_Not_Metered__c": true }));
+            self.cluster.org.vendor().update(
+                "Product2",
+                &id,
+                &json!({ "M3ter_Not_Metered__c": true }),
+            );
         }
         self.ids.insert(Target::Product(number), ("Product2", id));
     }
@@ -268,7 +308,9 @@ impl World {
     /// The address of a living process: the one that is meant, or else another one.
     pub(crate) fn url(&self, replica: usize) -> Option<String> {
         let count = self.replicas.len();
-        (0..count).find_map(|next| self.replicas[(replica + next) % count].as_ref()).map(|replica| replica.url.clone())
+        (0..count)
+            .find_map(|next| self.replicas[(replica + next) % count].as_ref())
+            .map(|replica| replica.url.clone())
     }
 
     async fn start(&mut self, replica: usize) {
@@ -287,10 +329,15 @@ impl World {
         ];
         let directory = self.mappings.path().display().to_string();
         let mapped = [("MAPPINGS_DIR", directory.as_str())];
-        let settings: Vec<(&str, &str)> = settings.into_iter().chain(mapped.into_iter().filter(|_| self.ends_lines)).collect();
+        let settings: Vec<(&str, &str)> =
+            settings.into_iter().chain(mapped.into_iter().filter(|_| self.ends_lines)).collect();
         let started = self.cluster.start(&settings);
         // What is hidden or wrong may keep it from being ready; it takes requests all the same.
-        self.cluster.until("the process listens", async || self.cluster.get(&started, "/livez").await.is_some()).await;
+        self.cluster
+            .until("the process listens", async || {
+                self.cluster.get(&started, "/livez").await.is_some()
+            })
+            .await;
         *self.slot(replica) = Some(started);
     }
 
@@ -305,7 +352,8 @@ impl World {
         }
     }
 
-    /// Starts every process anew where something was hidden from it: an org's describe is believed for a minute.
+    /// Starts every process anew where something was hidden from it: an org's describe is believed
+    /// for a minute.
     pub(crate) async fn look_again(&mut self) {
         if std::mem::take(&mut self.hidden.is_remembered) {
             for replica in 0..self.replicas.len() {
@@ -321,7 +369,11 @@ impl World {
     pub(crate) async fn answered(&mut self) {
         while let Some(ended) = self.callers.join_next().await {
             if let Err(panic) = ended {
-                self.told.lock().unwrap().wrong.push(format!("an answer that openapi.yaml does not declare: {panic:?}"));
+                self.told
+                    .lock()
+                    .unwrap()
+                    .wrong
+                    .push(format!("an answer that openapi.yaml does not declare: {panic:?}"));
             }
         }
     }
@@ -340,7 +392,8 @@ impl World {
     /// Counts the take-overs of runs that were not counted yet.
     pub(crate) fn count_takeovers(&mut self, runs: &[Json]) {
         for run in runs {
-            let (id, takeovers) = (run["syncRunId"].as_str().unwrap().to_owned(), run["takeovers"].as_u64().unwrap());
+            let (id, takeovers) =
+                (run["syncRunId"].as_str().unwrap().to_owned(), run["takeovers"].as_u64().unwrap());
             let before = self.takeovers.insert(id, takeovers).unwrap_or_default();
             self.tally.add("checked", "take-overs", takeovers - before);
         }
@@ -349,10 +402,22 @@ impl World {
     /// Runs that have ended are known to have ended; the last one may still be replayed.
     pub(crate) fn forget_runs(&self, ended: &[Json]) {
         let mut told = self.told.lock().unwrap();
-        let says = |run: &&Json| run["attention"].as_array().is_some_and(|codes| codes.iter().any(|code| code == "CONTRACT_NOT_JOINED"));
-        told.not_joined.extend(ended.iter().filter(says).filter_map(|run| run["parentRecordId"].as_str().map(ToOwned::to_owned)));
+        let says = |run: &&Json| {
+            run["attention"]
+                .as_array()
+                .is_some_and(|codes| codes.iter().any(|code| code == "CONTRACT_NOT_JOINED"))
+        };
+        told.not_joined.extend(
+            ended
+                .iter()
+                .filter(says)
+                .filter_map(|run| run["parentRecordId"].as_str().map(ToOwned::to_owned)),
+        );
         let last = told.runs.last().cloned();
-        told.runs.retain(|run| Some(run) == last.as_ref() || !ended.iter().any(|ended| ended["syncRunId"] == run.as_str()));
+        told.runs.retain(|run| {
+            Some(run) == last.as_ref()
+                || !ended.iter().any(|ended| ended["syncRunId"] == run.as_str())
+        });
     }
 
     /// Nothing is wrong any more with what vendors answer.
@@ -375,7 +440,8 @@ impl World {
         what(&mut self.hidden);
         self.hidden.is_remembered = true;
         let Hidden { fields, objects, records, .. } = &self.hidden;
-        let rules = json!({ "hiddenFields": fields, "hiddenObjects": objects, "hiddenRecords": records });
+        let rules =
+            json!({ "hiddenFields": fields, "hiddenObjects": objects, "hiddenRecords": records });
         self.cluster.org.vendor().rules(&rules).unwrap();
     }
 
@@ -383,17 +449,29 @@ impl World {
     pub(crate) fn object(&self, kind: &str, row: Target) -> Option<Map<String, Json>> {
         let key = (kind.to_owned(), self.id(row)?.to_owned());
         let id = self.told.lock().unwrap().objects.get(&key).cloned()?;
-        self.cluster.organization.vendor().objects(path(kind)).into_iter().find(|object| object["id"] == id.as_str())
+        self.cluster
+            .organization
+            .vendor()
+            .objects(path(kind))
+            .into_iter()
+            .find(|object| object["id"] == id.as_str())
     }
 
     /// Fields with the ids of the records that they name.
     fn resolved(&self, fields: &Json) -> Option<Json> {
         let resolve = |(name, value): (&String, &Json)| {
-            let Some((target, is_short)) = value.as_str().and_then(named) else { return Some((name.clone(), value.clone())) };
+            let Some((target, is_short)) = value.as_str().and_then(named) else {
+                return Some((name.clone(), value.clone()));
+            };
             let id = self.id(target)?;
             Some((name.clone(), json!(if is_short { &id[..15] } else { id })))
         };
-        fields.as_object()?.iter().map(resolve).collect::<Option<Map<String, Json>>>().map(Json::Object)
+        fields
+            .as_object()?
+            .iter()
+            .map(resolve)
+            .collect::<Option<Map<String, Json>>>()
+            .map(Json::Object)
     }
 }
 
@@ -403,10 +481,14 @@ fn note(told: &Mutex<Told>, tally: &Tally, path: &str, status: u16, answer: &Jso
     let mut told = told.lock().unwrap();
     let runs = answer["syncRunIds"].as_array().into_iter().flatten().chain(answer.get("syncRunId"));
     told.runs.extend(runs.filter_map(|run| run.as_str().map(ToOwned::to_owned)));
-    let said =
-        answer["errorCode"].as_str().or_else(|| answer["syncStatus"].as_str()).unwrap_or(if status == 202 { "accepted" } else { "other" });
+    let said = answer["errorCode"]
+        .as_str()
+        .or_else(|| answer["syncStatus"].as_str())
+        .unwrap_or(if status == 202 { "accepted" } else { "other" });
     tally.count("answer", said);
-    if said == "INTERNAL_ERROR" || (status >= 500 && !matches!(said, "DATABASE_UNAVAILABLE" | "SHUTTING_DOWN")) {
+    if said == "INTERNAL_ERROR"
+        || (status >= 500 && !matches!(said, "DATABASE_UNAVAILABLE" | "SHUTTING_DOWN"))
+    {
         told.wrong.push(format!("{path} was answered with {status}: {answer}"));
     }
     for result in answer["objectResults"].as_array().into_iter().flatten() {
@@ -414,7 +496,8 @@ fn note(told: &Mutex<Told>, tally: &Tally, path: &str, status: u16, answer: &Jso
         if let Some(code) = text("findingCode") {
             tally.count("finding", &code);
         }
-        if let (Some(kind), Some(row), Some(id)) = (text("objectName"), text("salesforceId"), text("m3terId"))
+        if let (Some(kind), Some(row), Some(id)) =
+            (text("objectName"), text("salesforceId"), text("m3terId"))
             && answer["dryRun"] == false
         {
             told.objects.insert((kind, row), id);

@@ -1,7 +1,8 @@
 //! Planned faults: what goes wrong, with which request, and how often.
 //!
-//! A fault names requests by method, path and, where that is not enough, by a text in them, such as a part of a query. What it does is
-//! its [`FaultKind`]: the request gets another answer, is carried out in part, or its answer is changed on the way back.
+//! A fault names requests by method, path and, where that is not enough, by a text in them, such as
+//! a part of a query. What it does is its [`FaultKind`]: the request gets another answer, is
+//! carried out in part, or its answer is changed on the way back.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,8 @@ pub struct Fault {
     pub method: String,
     /// The path as the log shows it; one that ends with `*` is a prefix.
     pub path: String,
-    /// A text that the request holds, in its query or its body, as people write it: `FROM Opportunity `.
+    /// A text that the request holds, in its query or its body, as people write it:
+    /// `FROM Opportunity `.
     #[serde(default)]
     pub contains: Option<String>,
     /// Which matching request it begins with, counted from 1 from the moment the fault is planned.
@@ -36,7 +38,12 @@ fn one() -> u32 {
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum FaultKind {
     /// This status is answered and nothing is done.
     Status {
@@ -80,7 +87,8 @@ pub enum FaultKind {
     },
     /// A query's answer holds fewer rows than it says. It is carried out.
     CutPage {
-        /// The child relationship whose rows are cut; the rows of the query itself where none is named.
+        /// The child relationship whose rows are cut; the rows of the query itself where none is
+        /// named.
         relationship: Option<String>,
         /// How many rows are left.
         rows: usize,
@@ -147,16 +155,19 @@ impl FaultKind {
     fn problem(&self) -> Option<String> {
         let (status, headers) = match self {
             Self::Status { status, .. } | Self::Error { status, .. } => (*status, Vec::new()),
-            Self::Answer { status, headers, .. } => {
-                (*status, headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect())
-            }
+            Self::Answer { status, headers, .. } => (
+                *status,
+                headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            ),
             Self::Redirect { location } => (307, vec![("location", location.as_str())]),
             _ => return None,
         };
         if !(200..=599).contains(&status) {
             return Some(format!("`status` is {status}; it must be between 200 and 599"));
         }
-        let is_header = |name: &str, value: &str| HeaderName::try_from(name).is_ok() && HeaderValue::from_str(value).is_ok();
+        let is_header = |name: &str, value: &str| {
+            HeaderName::try_from(name).is_ok() && HeaderValue::from_str(value).is_ok()
+        };
         let (name, value) = headers.into_iter().find(|(name, value)| !is_header(name, value))?;
         Some(format!("`{name}: {value}` cannot be sent as a header"))
     }
@@ -165,7 +176,14 @@ impl FaultKind {
 impl Fault {
     /// A fault of the next request of this method and path.
     pub fn new(method: &str, path: &str, fault: FaultKind) -> Self {
-        Self { method: method.to_owned(), path: path.to_owned(), contains: None, occurrence: 1, times: 1, fault }
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            contains: None,
+            occurrence: 1,
+            times: 1,
+            fault,
+        }
     }
 
     /// The same for so many matching requests in a row.
@@ -192,9 +210,14 @@ impl Fault {
     }
 
     fn names(&self, request: &Asked<'_>) -> bool {
-        let is_path = self.path.strip_suffix('*').map_or(request.path == self.path, |prefix| request.path.starts_with(prefix));
+        let is_path = self
+            .path
+            .strip_suffix('*')
+            .map_or(request.path == self.path, |prefix| request.path.starts_with(prefix));
         let holds = |text: &String| request.texts().any(|asked| asked.contains(text.as_str()));
-        is_path && self.method.eq_ignore_ascii_case(request.method) && self.contains.as_ref().is_none_or(holds)
+        is_path
+            && self.method.eq_ignore_ascii_case(request.method)
+            && self.contains.as_ref().is_none_or(holds)
     }
 }
 
@@ -208,11 +231,13 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Query and body as they were sent, and without the escapes of a URL: a composite request has queries in its body.
+    /// Query and body as they were sent, and without the escapes of a URL: a composite request has
+    /// queries in its body.
     fn texts(&self) -> impl Iterator<Item = String> {
         [self.query.as_bytes(), self.body].into_iter().flat_map(|bytes| {
-            let unescaped: Vec<String> =
-                url::form_urlencoded::parse(bytes).flat_map(|(name, value)| [name.into_owned(), value.into_owned()]).collect();
+            let unescaped: Vec<String> = url::form_urlencoded::parse(bytes)
+                .flat_map(|(name, value)| [name.into_owned(), value.into_owned()])
+                .collect();
             std::iter::once(String::from_utf8_lossy(bytes).into_owned()).chain(unescaped)
         })
     }
@@ -236,7 +261,8 @@ impl Faults {
         let mut met = None;
         for (fault, seen) in self.0.iter_mut().filter(|(fault, _)| fault.names(request)) {
             *seen += 1;
-            if *seen >= fault.occurrence && *seen - fault.occurrence < fault.times && met.is_none() {
+            if *seen >= fault.occurrence && *seen - fault.occurrence < fault.times && met.is_none()
+            {
                 met = Some(fault.fault.clone());
             }
         }

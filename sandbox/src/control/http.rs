@@ -137,7 +137,9 @@ async fn consistency<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer
 async fn limits<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
     let Limits { requests_per_second, counting, offset_ms } = parse(&body)?;
     let counting = match (counting, offset_ms) {
-        (Second::Calendar, offset) => Counting::Calendar { offset: Duration::from_millis(offset.unwrap_or_default()) },
+        (Second::Calendar, offset) => {
+            Counting::Calendar { offset: Duration::from_millis(offset.unwrap_or_default()) }
+        }
         (_, Some(_)) => return Err(Refusal("`offsetMs` is for `calendar` only".to_owned())),
         (Second::Sliding, None) => Counting::Sliding,
         (Second::Bucket, None) => Counting::Bucket,
@@ -173,7 +175,8 @@ async fn expire_tokens<V: Vendor>(State(server): Shared<V>) -> Answer {
 
 async fn credentials<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
     let pairs: Vec<Credential> = parse(&body)?;
-    let pairs: Vec<(&str, &str)> = pairs.iter().map(|pair| (pair.id.as_str(), pair.secret.as_str())).collect();
+    let pairs: Vec<(&str, &str)> =
+        pairs.iter().map(|pair| (pair.id.as_str(), pair.secret.as_str())).collect();
     server.control.set_credentials(&pairs);
     Ok(done())
 }
@@ -186,7 +189,8 @@ async fn clock<V: Vendor>(State(server): Shared<V>, body: Bytes) -> Answer {
 
 async fn act<V: Vendor>(State(server): Shared<V>, uri: Uri, body: Bytes) -> Answer {
     let name = uri.path().trim_start_matches("/sandbox/");
-    let act: Act = serde_json::from_value(json!({ name: parse::<Value>(&body)? })).map_err(|error| Refusal(error.to_string()))?;
+    let act: Act = serde_json::from_value(json!({ name: parse::<Value>(&body)? }))
+        .map_err(|error| Refusal(error.to_string()))?;
     server.vendor.act(act).map_err(Refusal)?;
     Ok(done())
 }

@@ -1,4 +1,5 @@
-//! The vendor's limit of requests in a second, counted in one of the ways in which a vendor may count it.
+//! The vendor's limit of requests in a second, counted in one of the ways in which a vendor may
+//! count it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -94,7 +95,9 @@ mod tests {
     /// How many of so many requests pass at each moment, in milliseconds.
     fn passed(counting: Counting, most: u32, requests: &[(u64, usize)]) -> Vec<usize> {
         let mut limit = RequestLimit::new(Some(most), counting);
-        let at = |(ms, count): &(u64, usize)| (0..*count).filter(|_| limit.admit(Duration::from_millis(*ms))).count();
+        let at = |(ms, count): &(u64, usize)| {
+            (0..*count).filter(|_| limit.admit(Duration::from_millis(*ms))).count()
+        };
         requests.iter().map(at).collect()
     }
 
@@ -102,11 +105,19 @@ mod tests {
     fn each_way_of_counting_lets_as_many_pass_as_its_second_holds() {
         let calendar = |offset_ms| Counting::Calendar { offset: Duration::from_millis(offset_ms) };
         for (counting, requests, expected) in [
-            (calendar(0), &[(900, 60), (999, 1), (1_000, 60), (1_999, 1), (2_000, 1)][..], &[50, 0, 50, 0, 1][..]),
+            (
+                calendar(0),
+                &[(900, 60), (999, 1), (1_000, 60), (1_999, 1), (2_000, 1)][..],
+                &[50, 0, 50, 0, 1][..],
+            ),
             (calendar(300), &[(600, 60), (700, 60), (1_699, 1), (1_700, 1)], &[50, 50, 0, 1]),
             (Counting::Sliding, &[(900, 50), (1_000, 1), (1_899, 1), (1_900, 60)], &[50, 0, 0, 50]),
             (Counting::Sliding, &[(0, 25), (500, 30), (999, 1), (1_000, 30)], &[25, 25, 0, 25]),
-            (Counting::Bucket, &[(0, 60), (19, 1), (20, 2), (1_020, 60), (60_000, 60)], &[50, 0, 1, 50, 50]),
+            (
+                Counting::Bucket,
+                &[(0, 60), (19, 1), (20, 2), (1_020, 60), (60_000, 60)],
+                &[50, 0, 1, 50, 50],
+            ),
         ] {
             assert_eq!(passed(counting, 50, requests), expected, "{counting:?}");
         }

@@ -47,7 +47,9 @@ impl Log {
     }
 
     pub(crate) fn end(&mut self, sequence: u64, finished_at: u64, status: Option<u16>) {
-        if let Some(request) = self.requests.iter_mut().rev().find(|request| request.sequence == sequence) {
+        if let Some(request) =
+            self.requests.iter_mut().rev().find(|request| request.sequence == sequence)
+        {
             request.finished_at = Some(finished_at);
             request.status = status;
         }

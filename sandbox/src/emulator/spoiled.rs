@@ -24,14 +24,19 @@ pub(super) async fn spoiled<V: Vendor>(
     match fault {
         None => Ok(carry_out(request)),
         Some(FaultKind::Status { status, retry_after, message }) => {
-            let mut response = server.vendor.error(planned(status), message.as_deref().unwrap_or(PLANNED));
+            let mut response =
+                server.vendor.error(planned(status), message.as_deref().unwrap_or(PLANNED));
             if let Some(seconds) = retry_after {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             Ok(response)
         }
         Some(FaultKind::Error { status, error_code, message }) => {
-            let body = server.vendor.coded_error(request.uri.path(), &error_code, message.as_deref().unwrap_or(PLANNED));
+            let body = server.vendor.coded_error(
+                request.uri.path(),
+                &error_code,
+                message.as_deref().unwrap_or(PLANNED),
+            );
             Ok(answer(status, &BTreeMap::new(), &body))
         }
         Some(FaultKind::Answer { status, headers, body }) => Ok(answer(status, &headers, &body)),
@@ -54,16 +59,22 @@ pub(super) async fn spoiled<V: Vendor>(
         }
         Some(FaultKind::Html) => {
             drop(carry_out(request));
-            let page = Body::from("<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>");
+            let page = Body::from(
+                "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>",
+            );
             let mut response = Response::new(page);
             *response.status_mut() = StatusCode::BAD_GATEWAY;
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
             Ok(response)
         }
         Some(FaultKind::Truncated) => Ok(truncated(carry_out(request)).await),
-        Some(FaultKind::Redirect { location }) => {
-            Ok(answer(StatusCode::TEMPORARY_REDIRECT.as_u16(), &BTreeMap::from([("location".to_owned(), location)]), &Json::Null))
-        }
+        Some(FaultKind::Redirect { location }) => Ok(answer(
+            StatusCode::TEMPORARY_REDIRECT.as_u16(),
+            &BTreeMap::from([("location".to_owned(), location)]),
+            &Json::Null,
+        )),
         Some(FaultKind::Hang) => {
             server.control.let_go().await;
             Ok(carry_out(request))
@@ -92,7 +103,9 @@ fn answer(status: u16, headers: &BTreeMap<String, String>, body: &Json) -> Respo
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::from_str(value)) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::try_from(name.as_str()), HeaderValue::from_str(value))
+        {
             response.headers_mut().insert(name, value);
         }
     }
@@ -106,23 +119,38 @@ async fn without_rows(
     refusal: &Json,
     carry_out: impl FnOnce(VendorRequest) -> Response<Body>,
 ) -> Response<Body> {
-    let Some((mut body, records)) = serde_json::from_slice::<Json>(&request.body).ok().and_then(|mut body| {
-        let records = body.get_mut("records").and_then(Json::as_array_mut).map(std::mem::take)?;
-        Some((body, records))
-    }) else {
+    let Some((mut body, records)) =
+        serde_json::from_slice::<Json>(&request.body).ok().and_then(|mut body| {
+            let records =
+                body.get_mut("records").and_then(Json::as_array_mut).map(std::mem::take)?;
+            Some((body, records))
+        })
+    else {
         return carry_out(request);
     };
     let refused = || json!({ "success": false, "errors": [refusal] });
-    let is_refused: Vec<bool> = (0..records.len()).map(|row| rows.is_empty() || rows.contains(&row)).collect();
+    let is_refused: Vec<bool> =
+        (0..records.len()).map(|row| rows.is_empty() || rows.contains(&row)).collect();
     if body.get("allOrNone") == Some(&json!(true)) && is_refused.contains(&true) {
         let rolled_back = json!({
             "statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK", "fields": [],
             "message": "Record rolled back because not all records were valid and the request was using AllOrNone header",
         });
-        let row = |is_refused: &bool| if *is_refused { refused() } else { json!({ "success": false, "errors": [rolled_back] }) };
+        let row = |is_refused: &bool| {
+            if *is_refused {
+                refused()
+            } else {
+                json!({ "success": false, "errors": [rolled_back] })
+            }
+        };
         return answer(200, &BTreeMap::new(), &is_refused.iter().map(row).collect());
     }
-    let kept: Vec<Json> = records.into_iter().zip(&is_refused).filter(|(_, is_refused)| !**is_refused).map(|(record, _)| record).collect();
+    let kept: Vec<Json> = records
+        .into_iter()
+        .zip(&is_refused)
+        .filter(|(_, is_refused)| !**is_refused)
+        .map(|(record, _)| record)
+        .collect();
     body["records"] = Json::Array(kept);
     request.body = Bytes::from(body.to_string());
     changed(carry_out(request), |body| {
@@ -160,7 +188,13 @@ impl Cut {
 
     /// Cuts the pages of a child relationship, at any depth.
     fn children(&self, relationship: &str, page: &mut Json) {
-        for row in page.get_mut("records").and_then(Json::as_array_mut).into_iter().flatten().filter_map(Json::as_object_mut) {
+        for row in page
+            .get_mut("records")
+            .and_then(Json::as_array_mut)
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_object_mut)
+        {
             for (name, child) in row.iter_mut() {
                 if name == relationship {
                     self.page(child);
@@ -186,7 +220,9 @@ impl Cut {
 async fn changed(response: Response<Body>, change: impl FnOnce(&mut Json)) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let bytes = to_bytes(body, LARGEST_BODY_BYTES).await.unwrap_or_default();
-    let Ok(mut body) = serde_json::from_slice(&bytes) else { return Response::from_parts(parts, Body::from(bytes)) };
+    let Ok(mut body) = serde_json::from_slice(&bytes) else {
+        return Response::from_parts(parts, Body::from(bytes));
+    };
     change(&mut body);
     parts.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(parts, Body::from(body.to_string()))

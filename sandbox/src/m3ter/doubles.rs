@@ -1,4 +1,5 @@
-//! m3ter's numbers: its API document gives them the format `double`, so that is what it holds and answers.
+//! m3ter's numbers: its API document gives them the format `double`, so that is what it holds and
+//! answers.
 
 use serde_json::{Number, Value as Json};
 
@@ -53,7 +54,8 @@ mod tests {
             ("-0.00", "0"),
             ("1e-400", "0"),
         ] {
-            let body: Json = serde_json::from_str(&format!(r#"{{"bands":[{{"unitPrice":{sent}}}]}}"#)).unwrap();
+            let body: Json =
+                serde_json::from_str(&format!(r#"{{"bands":[{{"unitPrice":{sent}}}]}}"#)).unwrap();
             assert_eq!(held(body).unwrap()["bands"][0]["unitPrice"].to_string(), kept, "{sent}");
         }
         assert!(held(serde_json::from_str("1e400").unwrap()).is_err());

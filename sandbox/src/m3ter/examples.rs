@@ -8,7 +8,8 @@ use super::state::State;
 
 const EXAMPLES: &str = include_str!("examples.json");
 
-/// The resources in an order in which everything that an object refers to comes before it, but for meters and plan templates.
+/// The resources in an order in which everything that an object refers to comes before it, but for
+/// meters and plan templates.
 const ORDER: [&str; 16] = [
     "picklists/billgroupingkeys",
     "picklists/currency",
@@ -33,7 +34,8 @@ pub(super) fn state() -> State {
     holding(examples()).expect("the example records are of emulated resources")
 }
 
-/// An organization that holds the objects of an earlier state; a resource that it does not name has the example records.
+/// An organization that holds the objects of an earlier state; a resource that it does not name has
+/// the example records.
 pub(super) fn restored(state: Json) -> Result<State, String> {
     let Json::Object(state) = doubles::held(state).map_err(|(_, message)| message)? else {
         return Err("a state is an object of lists, by resource".to_owned());
@@ -52,7 +54,12 @@ fn holding(mut objects: Map<String, Json>) -> Result<State, String> {
     let mut state = State::with_organization_config(config);
     for path in ORDER {
         let resource = named(path).expect("the order names emulated resources");
-        for object in objects.remove(path).and_then(|objects| objects.as_array().cloned()).into_iter().flatten() {
+        for object in objects
+            .remove(path)
+            .and_then(|objects| objects.as_array().cloned())
+            .into_iter()
+            .flatten()
+        {
             state.insert_example(resource, object.as_object().cloned().unwrap_or_default());
         }
     }

@@ -73,18 +73,29 @@ const ADDRESS_PARTS: [(&str, usize); 8] = [
 ];
 
 /// Checks a request body against the table of its resource.
-pub(super) fn check(resource: &Resource, body: &Map<String, Json>, reject_unknown: bool) -> Result<(), Refusal> {
+pub(super) fn check(
+    resource: &Resource,
+    body: &Map<String, Json>,
+    reject_unknown: bool,
+) -> Result<(), Refusal> {
     if reject_unknown {
-        let unknown = body.keys().find(|name| *name != "version" && !resource.fields.iter().any(|field| field.name == *name));
+        let unknown = body.keys().find(|name| {
+            *name != "version" && !resource.fields.iter().any(|field| field.name == *name)
+        });
         if let Some(unknown) = unknown {
             return Err(bad_request(format!("Unrecognized property {unknown}")));
         }
     }
     for field in resource.fields {
         match body.get(field.name) {
-            None | Some(Json::Null) if field.required => return Err(bad_request(format!("{} must not be null", field.name))),
+            None | Some(Json::Null) if field.required => {
+                return Err(bad_request(format!("{} must not be null", field.name)));
+            }
             None | Some(Json::Null) => {}
-            Some(value) => field.kind.check(value).map_err(|problem| bad_request(format!("{} {problem}", field.name)))?,
+            Some(value) => field
+                .kind
+                .check(value)
+                .map_err(|problem| bad_request(format!("{} {problem}", field.name)))?,
         }
     }
     Ok(())
@@ -96,28 +107,47 @@ impl FieldType {
         match self {
             Self::Text { least, most } => {
                 let length = text()?.chars().count();
-                holds((least..=most).contains(&length), format!("must be {least} to {most} characters long"))
+                holds(
+                    (least..=most).contains(&length),
+                    format!("must be {least} to {most} characters long"),
+                )
             }
-            Self::CodeA => holds(is_code_a(text()?), "must be 1 to 80 characters without control characters or outer spaces"),
-            Self::CodeB => holds(is_code_b(text()?), "must be letters, digits, _ or $, not begin with a digit, at most 80"),
+            Self::CodeA => holds(
+                is_code_a(text()?),
+                "must be 1 to 80 characters without control characters or outer spaces",
+            ),
+            Self::CodeB => holds(
+                is_code_b(text()?),
+                "must be letters, digits, _ or $, not begin with a digit, at most 80",
+            ),
             Self::Email => {
                 let text = text()?;
-                let is_email =
-                    text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !text.contains(' '));
+                let is_email = text.split_once('@').is_some_and(|(name, host)| {
+                    !name.is_empty() && host.contains('.') && !text.contains(' ')
+                });
                 holds(is_email, "must be a well-formed email address")
             }
-            Self::Date => holds(text()?.parse::<CivilDate>().is_ok() && text()?.len() == 10, "must be a date such as 2026-01-31"),
-            Self::DateTime => holds(text()?.parse::<Timestamp>().is_ok(), "must be a date-time such as 2026-01-31T00:00:00Z"),
+            Self::Date => holds(
+                text()?.parse::<CivilDate>().is_ok() && text()?.len() == 10,
+                "must be a date such as 2026-01-31",
+            ),
+            Self::DateTime => holds(
+                text()?.parse::<Timestamp>().is_ok(),
+                "must be a date-time such as 2026-01-31T00:00:00Z",
+            ),
             Self::Number(minimum) => minimum.check(value),
             Self::Integer { least, most } => holds(
                 value.as_i64().is_some_and(|number| (least..=most).contains(&number)),
                 format!("must be a whole number from {least} to {most}"),
             ),
             Self::Boolean => holds(value.is_boolean(), "must be a boolean"),
-            Self::OneOf(words) => holds(words.contains(&text()?), format!("must be one of {}", words.join(", "))),
+            Self::OneOf(words) => {
+                holds(words.contains(&text()?), format!("must be one of {}", words.join(", ")))
+            }
             Self::ListOf(words) => {
-                let is_list =
-                    value.as_array().is_some_and(|list| list.iter().all(|word| word.as_str().is_some_and(|word| words.contains(&word))));
+                let is_list = value.as_array().is_some_and(|list| {
+                    list.iter().all(|word| word.as_str().is_some_and(|word| words.contains(&word)))
+                });
                 holds(is_list, format!("must be a list of {}", words.join(", ")))
             }
             Self::Address => check_address(value),
@@ -144,14 +174,19 @@ impl FieldType {
                 holds(is_map, "must be a map of strings")
             }
             Self::CustomFields => {
-                let is_map = value
-                    .as_object()
-                    .is_some_and(|map| map.len() <= 100 && map.values().all(|entry| entry.is_string() || entry.is_number()));
+                let is_map = value.as_object().is_some_and(|map| {
+                    map.len() <= 100
+                        && map.values().all(|entry| entry.is_string() || entry.is_number())
+                });
                 holds(is_map, "must be a map of at most 100 strings or numbers")
             }
-            Self::Reference(_) | Self::Id => holds(text()?.len() == 36, "must be 36 characters long"),
+            Self::Reference(_) | Self::Id => {
+                holds(text()?.len() == 36, "must be 36 characters long")
+            }
             Self::IdList(_) => {
-                let is_list = value.as_array().is_some_and(|list| list.len() <= 100 && list.iter().all(Json::is_string));
+                let is_list = value
+                    .as_array()
+                    .is_some_and(|list| list.len() <= 100 && list.iter().all(Json::is_string));
                 holds(is_list, "must be a list of at most 100 ids")
             }
             Self::Any => Ok(()),
@@ -173,23 +208,46 @@ impl Minimum {
 fn check_address(value: &Json) -> Result<(), String> {
     let parts = value.as_object().ok_or("must be an object")?;
     for (name, text) in parts {
-        let (_, most) = ADDRESS_PARTS.iter().find(|(part, _)| part == name).ok_or_else(|| format!("has no part {name}"))?;
-        let text = if text.is_null() { "" } else { text.as_str().ok_or_else(|| format!("{name} must be a string"))? };
-        holds(text.chars().count() <= *most, format!("{name} must be at most {most} characters long"))?;
+        let (_, most) = ADDRESS_PARTS
+            .iter()
+            .find(|(part, _)| part == name)
+            .ok_or_else(|| format!("has no part {name}"))?;
+        let text = if text.is_null() {
+            ""
+        } else {
+            text.as_str().ok_or_else(|| format!("{name} must be a string"))?
+        };
+        holds(
+            text.chars().count() <= *most,
+            format!("{name} must be at most {most} characters long"),
+        )?;
     }
     Ok(())
 }
 
 fn check_bands(value: &Json) -> Result<(), String> {
-    let bands = value.as_array().filter(|bands| !bands.is_empty()).ok_or("must hold at least one band")?;
+    let bands =
+        value.as_array().filter(|bands| !bands.is_empty()).ok_or("must hold at least one band")?;
     for band in bands {
         let band = band.as_object().ok_or("must be a list of objects")?;
-        for (name, minimum) in [("lowerLimit", Minimum::Zero), ("fixedPrice", Minimum::None), ("unitPrice", Minimum::None)] {
+        for (name, minimum) in [
+            ("lowerLimit", Minimum::Zero),
+            ("fixedPrice", Minimum::None),
+            ("unitPrice", Minimum::None),
+        ] {
             let number = band.get(name).ok_or_else(|| format!("{name} must not be null"))?;
             minimum.check(number).map_err(|problem| format!("{name} {problem}"))?;
         }
-        let unknown = band.keys().find(|name| !matches!(name.as_str(), "id" | "lowerLimit" | "fixedPrice" | "unitPrice" | "creditTypeId"));
-        holds(unknown.is_none(), format!("has no property {}", unknown.map_or("", String::as_str)))?;
+        let unknown = band.keys().find(|name| {
+            !matches!(
+                name.as_str(),
+                "id" | "lowerLimit" | "fixedPrice" | "unitPrice" | "creditTypeId"
+            )
+        });
+        holds(
+            unknown.is_none(),
+            format!("has no property {}", unknown.map_or("", String::as_str)),
+        )?;
     }
     Ok(())
 }
@@ -199,10 +257,14 @@ fn check_list(value: &Json, parts: &[(&str, FieldType)]) -> Result<(), String> {
     for entry in value.as_array().ok_or("must be a list")? {
         let entry = entry.as_object().ok_or("must be a list of objects")?;
         for (name, part) in parts {
-            part.check(entry.get(*name).unwrap_or(&Json::Null)).map_err(|problem| format!("{name} {problem}"))?;
+            part.check(entry.get(*name).unwrap_or(&Json::Null))
+                .map_err(|problem| format!("{name} {problem}"))?;
         }
         let unknown = entry.keys().find(|key| !parts.iter().any(|(name, _)| name == key));
-        holds(unknown.is_none(), format!("has no property {}", unknown.map_or("", String::as_str)))?;
+        holds(
+            unknown.is_none(),
+            format!("has no property {}", unknown.map_or("", String::as_str)),
+        )?;
     }
     Ok(())
 }
@@ -218,12 +280,16 @@ pub(super) fn double(value: &Json) -> Option<f64> {
 
 fn is_code_a(code: &str) -> bool {
     let is_plain = |c: char| !c.is_control() && (c == ' ' || !c.is_whitespace());
-    (1..=80).contains(&code.chars().count()) && code.chars().all(is_plain) && code.trim_matches(' ') == code
+    (1..=80).contains(&code.chars().count())
+        && code.chars().all(is_plain)
+        && code.trim_matches(' ') == code
 }
 
 fn is_code_b(code: &str) -> bool {
     let is_start = |c: char| c.is_alphabetic() || c == '_' || c == '$';
-    code.chars().count() <= 80 && code.starts_with(is_start) && code.chars().all(|c| is_start(c) || c.is_ascii_digit())
+    code.chars().count() <= 80
+        && code.starts_with(is_start)
+        && code.chars().all(|c| is_start(c) || c.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ impl Query {
         let mut parameters: HashMap<String, Vec<String>> = HashMap::new();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let values = parameters.entry(name.trim_end_matches("[]").to_owned()).or_default();
-            values.extend(value.split(',').filter(|value| !value.is_empty()).map(ToOwned::to_owned));
+            values
+                .extend(value.split(',').filter(|value| !value.is_empty()).map(ToOwned::to_owned));
         }
         Self(parameters)
     }
@@ -47,27 +48,31 @@ impl Filter {
     fn admits(&self, state: &State, object: &Map<String, Json>, query: &Query) -> bool {
         let text = |field: &str| object.get(field).and_then(Json::as_str);
         match self {
-            Self::Field(parameter, field) => {
-                query.all(parameter).is_none_or(|values| text(field).is_some_and(|actual| values.iter().any(|value| value == actual)))
-            }
+            Self::Field(parameter, field) => query.all(parameter).is_none_or(|values| {
+                text(field).is_some_and(|actual| values.iter().any(|value| value == actual))
+            }),
             Self::ActiveOn => query.one("date").is_none_or(|date| is_active_on(object, date)),
             Self::EndBetween => {
                 let end = text("endDate").unwrap_or("9999");
-                query.one("endDateStart").is_none_or(|start| end >= start) && query.one("endDateEnd").is_none_or(|before| end < before)
+                query.one("endDateStart").is_none_or(|start| end >= start)
+                    && query.one("endDateEnd").is_none_or(|before| end < before)
             }
             Self::DrawnBy => query.one("productId").is_none_or(|product| {
-                object
-                    .get("productIds")
-                    .and_then(Json::as_array)
-                    .is_none_or(|products| products.is_empty() || products.iter().any(|id| id == product))
+                object.get("productIds").and_then(Json::as_array).is_none_or(|products| {
+                    products.is_empty() || products.iter().any(|id| id == product)
+                })
             }),
             Self::ProductOfMeter => query.all("productId").is_none_or(|products| {
-                let product =
-                    object.get("meterId").and_then(|id| state.find("meters", id)).and_then(|meter| meter.get("productId")?.as_str());
+                let product = object
+                    .get("meterId")
+                    .and_then(|id| state.find("meters", id))
+                    .and_then(|meter| meter.get("productId")?.as_str());
                 product.is_some_and(|product| products.iter().any(|wanted| wanted == product))
             }),
             Self::IncludeAll => true,
-            Self::Flag(name) => query.one(name).is_none_or(|value| (value == "true") == (object.get(*name) == Some(&json!(true)))),
+            Self::Flag(name) => query
+                .one(name)
+                .is_none_or(|value| (value == "true") == (object.get(*name) == Some(&json!(true)))),
         }
     }
 }
@@ -75,18 +80,26 @@ impl Filter {
 /// Whether a date, or the day of a date-time, lies in the object's half-open period.
 fn is_active_on(object: &Map<String, Json>, date: &str) -> bool {
     let text = |field: &str| object.get(field).and_then(Json::as_str);
-    let comparable = |field: &str| text(field).map(|value| value.get(..date.len()).unwrap_or(value));
-    comparable("startDate").is_none_or(|start| start <= date) && comparable("endDate").is_none_or(|end| date < end)
+    let comparable =
+        |field: &str| text(field).map(|value| value.get(..date.len()).unwrap_or(value));
+    comparable("startDate").is_none_or(|start| start <= date)
+        && comparable("endDate").is_none_or(|end| date < end)
 }
 
 /// The largest page of an account's children.
 const LARGEST_PAGE_OF_CHILDREN: usize = 200;
 
 /// One page of a resource.
-pub(super) fn list(state: &State, resource: &Resource, query: &str, control: &Control) -> Result<Json, Refusal> {
+pub(super) fn list(
+    state: &State,
+    resource: &Resource,
+    query: &str,
+    control: &Control,
+) -> Result<Json, Refusal> {
     let query = Query::parse(query);
     let known = |name: &str| {
-        matches!(name, "ids" | "pageSize" | "nextToken") || resource.filters.iter().any(|filter| filter.parameters().contains(&name))
+        matches!(name, "ids" | "pageSize" | "nextToken")
+            || resource.filters.iter().any(|filter| filter.parameters().contains(&name))
     };
     if let Some(unknown) = query.0.keys().find(|name| !known(name)) {
         return Err(bad_request(format!("Unknown parameter {unknown}")));
@@ -98,15 +111,25 @@ pub(super) fn list(state: &State, resource: &Resource, query: &str, control: &Co
 }
 
 /// One page of the accounts below an account.
-pub(super) fn children(state: &State, accounts: &Resource, id: &str, query: &str, control: &Control) -> Result<Json, Refusal> {
+pub(super) fn children(
+    state: &State,
+    accounts: &Resource,
+    id: &str,
+    query: &str,
+    control: &Control,
+) -> Result<Json, Refusal> {
     let query = Query::parse(query);
-    if let Some(unknown) = query.0.keys().find(|name| !matches!(name.as_str(), "pageSize" | "nextToken")) {
+    if let Some(unknown) =
+        query.0.keys().find(|name| !matches!(name.as_str(), "pageSize" | "nextToken"))
+    {
         return Err(bad_request(format!("Unknown parameter {unknown}")));
     }
     if state.get(accounts, id).is_none() {
         return Err(not_found(accounts, id));
     }
-    let is_child = |account: &Map<String, Json>| account.get("parentAccountId").is_some_and(|parent| parent == id);
+    let is_child = |account: &Map<String, Json>| {
+        account.get("parentAccountId").is_some_and(|parent| parent == id)
+    };
     page(state, accounts, &query, LARGEST_PAGE_OF_CHILDREN, control, is_child)
 }
 
@@ -123,19 +146,26 @@ fn page(
         Some(Ok(size)) if (1..=largest_page).contains(&size) => size,
         Some(_) => return Err(bad_request(format!("pageSize must be from 1 to {largest_page}"))),
     };
-    let offset = match query.one("nextToken").map(|token| token.strip_prefix("page-").and_then(|offset| offset.parse::<usize>().ok())) {
+    let offset = match query
+        .one("nextToken")
+        .map(|token| token.strip_prefix("page-").and_then(|offset| offset.parse::<usize>().ok()))
+    {
         None => 0,
         Some(Some(offset)) => offset,
         Some(None) => return Err(bad_request("nextToken is not valid")),
     };
     let lag_ms = u64::try_from(control.list_lag().as_millis()).unwrap_or(u64::MAX);
     let instant = control.elapsed_ms().saturating_sub(lag_ms);
-    let visible = |history: &'_ History| if lag_ms == 0 { history.at(u64::MAX).cloned() } else { history.at(instant).cloned() };
+    let visible = |history: &'_ History| {
+        if lag_ms == 0 { history.at(u64::MAX).cloned() } else { history.at(instant).cloned() }
+    };
     let mut matching: Vec<Map<String, Json>> = state
         .histories(resource.path)
         .rev()
         .filter_map(visible)
-        .filter(|object| query.all("ids").is_none_or(|ids| ids.iter().any(|id| object["id"] == id.as_str())))
+        .filter(|object| {
+            query.all("ids").is_none_or(|ids| ids.iter().any(|id| object["id"] == id.as_str()))
+        })
         .filter(|object| belongs(object))
         .filter(|object| resource.filters.iter().all(|filter| filter.admits(state, object, query)))
         .filter(|object| resource.path != "accountplans" || shows_account_plan(object, query))
@@ -155,7 +185,9 @@ fn check_account_plan_filters(query: &Query) -> Result<(), Refusal> {
     if query.one("product").is_some() && query.one("account").is_none() {
         return Err(bad_request("product needs account"));
     }
-    if query.one("includeall") == Some("true") && ["account", "plan", "contract"].iter().all(|name| query.one(name).is_none()) {
+    if query.one("includeall") == Some("true")
+        && ["account", "plan", "contract"].iter().all(|name| query.one(name).is_none())
+    {
         return Err(bad_request("includeall needs account, plan or contract"));
     }
     Ok(())
@@ -167,7 +199,11 @@ fn shows_account_plan(object: &Map<String, Json>, query: &Query) -> bool {
         && query.one("includeall") != Some("true")
         && query.one("date").is_none()
         && query.all("ids").is_none();
-    let instant = |field: &str| object.get(field).and_then(Json::as_str).and_then(|text| text.parse::<Timestamp>().ok());
+    let instant = |field: &str| {
+        object.get(field).and_then(Json::as_str).and_then(|text| text.parse::<Timestamp>().ok())
+    };
     let now = Timestamp::now();
-    !only_active || (instant("startDate").is_none_or(|start| start <= now) && instant("endDate").is_none_or(|end| now < end))
+    !only_active
+        || (instant("startDate").is_none_or(|start| start <= now)
+            && instant("endDate").is_none_or(|end| now < end))
 }

@@ -1,4 +1,5 @@
-//! What ties objects together: ids that must exist, what follows from them, and what must not be deleted.
+//! What ties objects together: ids that must exist, what follows from them, and what must not be
+//! deleted.
 
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
@@ -51,8 +52,13 @@ fn exactly_one(body: &Map<String, Json>, first: &str, second: &str) -> Result<()
 }
 
 fn ends_after_start(body: &Map<String, Json>) -> Result<(), Refusal> {
-    match (given(body, "startDate").and_then(Json::as_str), given(body, "endDate").and_then(Json::as_str)) {
-        (Some(start), Some(end)) if end <= start => Err(bad_request("endDate must be after startDate")),
+    match (
+        given(body, "startDate").and_then(Json::as_str),
+        given(body, "endDate").and_then(Json::as_str),
+    ) {
+        (Some(start), Some(end)) if end <= start => {
+            Err(bad_request("endDate must be after startDate"))
+        }
         _ => Ok(()),
     }
 }
@@ -82,7 +88,10 @@ fn pricing(body: &Map<String, Json>) -> Result<(), Refusal> {
 fn account_plan(state: &State, body: &Map<String, Json>) -> Result<(), Refusal> {
     exactly_one(body, "planId", "planGroupId")?;
     let plan = given(body, "planId").and_then(|id| state.find("plans", id));
-    if plan.and_then(|plan| given(plan, "accountId")).is_some_and(|owner| *owner != body["accountId"]) {
+    if plan
+        .and_then(|plan| given(plan, "accountId"))
+        .is_some_and(|owner| *owner != body["accountId"])
+    {
         return Err(bad_request("A bespoke Plan can be attached to its own Account only"));
     }
     let contract = given(body, "contractId").and_then(|id| state.find("contracts", id));
@@ -93,9 +102,13 @@ fn account_plan(state: &State, body: &Map<String, Json>) -> Result<(), Refusal> 
 }
 
 fn commitment(state: &State, body: &Map<String, Json>) -> Result<(), Refusal> {
-    let surcharge = given(body, "overageSurchargePercent").and_then(super::fields::double).is_some_and(|percent| percent != 0.0);
+    let surcharge = given(body, "overageSurchargePercent")
+        .and_then(super::fields::double)
+        .is_some_and(|percent| percent != 0.0);
     if surcharge && given(body, "separateOverageUsage") == Some(&json!(true)) {
-        return Err(bad_request("separateOverageUsage is not allowed with an overageSurchargePercent"));
+        return Err(bad_request(
+            "separateOverageUsage is not allowed with an overageSurchargePercent",
+        ));
     }
     let contract = given(body, "contractId").and_then(|id| state.find("contracts", id));
     if contract.is_some_and(|contract| contract["accountId"] != body["accountId"]) {
@@ -106,14 +119,19 @@ fn commitment(state: &State, body: &Map<String, Json>) -> Result<(), Refusal> {
 
 /// Adds what only responses carry.
 pub(super) fn derive(state: &State, resource: &Resource, object: &mut Map<String, Json>) {
-    let product_of_plan =
-        |plan: &Map<String, Json>| state.find("plantemplates", &plan["planTemplateId"]).map(|template| template["productId"].clone());
+    let product_of_plan = |plan: &Map<String, Json>| {
+        state
+            .find("plantemplates", &plan["planTemplateId"])
+            .map(|template| template["productId"].clone())
+    };
     let product = match resource.path {
         "plans" => product_of_plan(object),
-        "accountplans" => given(object, "planId").and_then(|id| state.find("plans", id)).and_then(product_of_plan),
-        "aggregations" => {
-            given(object, "meterId").and_then(|id| state.find("meters", id)).and_then(|meter| meter.get("productId").cloned())
+        "accountplans" => {
+            given(object, "planId").and_then(|id| state.find("plans", id)).and_then(product_of_plan)
         }
+        "aggregations" => given(object, "meterId")
+            .and_then(|id| state.find("meters", id))
+            .and_then(|meter| meter.get("productId").cloned()),
         _ => None,
     };
     match resource.path {
@@ -128,10 +146,14 @@ pub(super) fn derive(state: &State, resource: &Resource, object: &mut Map<String
         "pricings" | "counterpricings" => {
             if resource.path == "pricings" {
                 let is_simple = given(object, "aggregationId").is_some();
-                object.insert("aggregationType".to_owned(), json!(if is_simple { "SIMPLE" } else { "COMPOUND" }));
+                object.insert(
+                    "aggregationType".to_owned(),
+                    json!(if is_simple { "SIMPLE" } else { "COMPOUND" }),
+                );
             }
             for bands in ["pricingBands", "overagePricingBands"] {
-                for band in object.get_mut(bands).and_then(Json::as_array_mut).into_iter().flatten() {
+                for band in object.get_mut(bands).and_then(Json::as_array_mut).into_iter().flatten()
+                {
                     if band.get("id").is_none() {
                         band["id"] = json!(Uuid::new_v4().to_string());
                     }

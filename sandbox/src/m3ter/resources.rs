@@ -2,8 +2,8 @@
 
 use super::fields::Field;
 use super::fields::FieldType::{
-    Address, Any, Bands, Boolean, CodeA, CodeB, CustomFields, Date, DateTime, Email, FeeDates, Id, IdList, Integer, ListOf, Number, OneOf,
-    Reference, Segment, Text, UsageFilters,
+    Address, Any, Bands, Boolean, CodeA, CodeB, CustomFields, Date, DateTime, Email, FeeDates, Id,
+    IdList, Integer, ListOf, Number, OneOf, Reference, Segment, Text, UsageFilters,
 };
 use super::fields::Minimum::{self, AboveZero, Zero};
 
@@ -53,8 +53,15 @@ const NAME: Field = required("name", Text { least: 1, most: 200 });
 const DESCRIPTION_200: super::fields::FieldType = Text { least: 0, most: 200 };
 const PO_NUMBER: Field = optional("purchaseOrderNumber", Text { least: 0, most: 100 });
 const CUSTOM_FIELDS: Field = optional("customFields", CustomFields);
-const CHILD_BILLING_MODE: Field = optional("childBillingMode", OneOf(&["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"]));
-const LINE_ITEM_TYPES: &[&str] = &["STANDING_CHARGE", "USAGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"];
+const CHILD_BILLING_MODE: Field =
+    optional("childBillingMode", OneOf(&["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"]));
+const LINE_ITEM_TYPES: &[&str] = &[
+    "STANDING_CHARGE",
+    "USAGE",
+    "MINIMUM_SPEND",
+    "COUNTER_RUNNING_TOTAL_CHARGE",
+    "COUNTER_ADJUSTMENT_DEBIT",
+];
 const ROUNDING: &[&str] = &["UP", "DOWN", "NEAREST", "NONE"];
 
 /// Every resource.
@@ -171,7 +178,10 @@ pub(super) const RESOURCES: &[Resource] = &[
             required("unit", Text { least: 1, most: 50 }),
             required("meterId", Reference("meters")),
             required("targetField", Text { least: 1, most: 80 }),
-            required("aggregation", OneOf(&["SUM", "MIN", "MAX", "COUNT", "LATEST", "MEAN", "UNIQUE", "CUSTOM_SQL"])),
+            required(
+                "aggregation",
+                OneOf(&["SUM", "MIN", "MAX", "COUNT", "LATEST", "MEAN", "UNIQUE", "CUSTOM_SQL"]),
+            ),
             CUSTOM_FIELDS,
             optional("code", CodeB),
             optional("accountingProductId", Reference("products")),
@@ -209,7 +219,10 @@ pub(super) const RESOURCES: &[Resource] = &[
             NAME,
             required("currency", Text { least: 3, most: 3 }),
             required("standingCharge", Number(Zero)),
-            required("billFrequency", OneOf(&["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"])),
+            required(
+                "billFrequency",
+                OneOf(&["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]),
+            ),
             CUSTOM_FIELDS,
             optional("standingChargeDescription", DESCRIPTION_200),
             optional("standingChargeInterval", Integer { least: 1, most: 365 }),
@@ -246,7 +259,10 @@ pub(super) const RESOURCES: &[Resource] = &[
             optional("accountId", Reference("accounts")),
         ],
         largest_page: 100,
-        filters: &[Filter::Field("productId", "productId"), Filter::Field("accountId", "accountId")],
+        filters: &[
+            Filter::Field("productId", "productId"),
+            Filter::Field("accountId", "accountId"),
+        ],
     },
     Resource {
         path: "pricings",
@@ -336,7 +352,11 @@ pub(super) const RESOURCES: &[Resource] = &[
             optional("proRateAdjustmentCredit", Boolean),
         ],
         largest_page: 200,
-        filters: &[Filter::ActiveOn, Filter::Field("planId", "planId"), Filter::Field("planTemplateId", "planTemplateId")],
+        filters: &[
+            Filter::ActiveOn,
+            Filter::Field("planId", "planId"),
+            Filter::Field("planTemplateId", "planTemplateId"),
+        ],
     },
     Resource {
         path: "plangroups",
@@ -356,7 +376,12 @@ pub(super) const RESOURCES: &[Resource] = &[
     Resource {
         path: "picklists/billgroupingkeys",
         name: "BillGroupingKey",
-        fields: &[NAME, optional("code", CodeB), optional("archived", Boolean), required("exclusive", Boolean)],
+        fields: &[
+            NAME,
+            optional("code", CodeB),
+            optional("archived", Boolean),
+            required("exclusive", Boolean),
+        ],
         largest_page: 100,
         filters: &[Filter::Field("codes", "code"), Filter::Flag("archived")],
     },
@@ -368,7 +393,19 @@ pub(super) const RESOURCES: &[Resource] = &[
             optional("code", CodeB),
             optional("archived", Boolean),
             optional("maxDecimalPlaces", Integer { least: 0, most: 5 }),
-            optional("roundingMode", OneOf(&["UP", "DOWN", "CEILING", "FLOOR", "HALF_UP", "HALF_DOWN", "HALF_EVEN", "UNNECESSARY"])),
+            optional(
+                "roundingMode",
+                OneOf(&[
+                    "UP",
+                    "DOWN",
+                    "CEILING",
+                    "FLOOR",
+                    "HALF_UP",
+                    "HALF_DOWN",
+                    "HALF_EVEN",
+                    "UNNECESSARY",
+                ]),
+            ),
         ],
         largest_page: 100,
         filters: &[Filter::Field("codes", "code"), Filter::Flag("archived")],
@@ -380,7 +417,10 @@ pub(super) fn find(path: &str) -> Option<(&'static Resource, Option<&str>)> {
     let path = path.strip_prefix('/')?;
     RESOURCES.iter().find_map(|resource| match path.strip_prefix(resource.path)? {
         "" => Some((resource, None)),
-        rest => rest.strip_prefix('/').filter(|id| !id.is_empty() && !id.contains('/')).map(|id| (resource, Some(id))),
+        rest => rest
+            .strip_prefix('/')
+            .filter(|id| !id.is_empty() && !id.contains('/'))
+            .map(|id| (resource, Some(id))),
     })
 }
 

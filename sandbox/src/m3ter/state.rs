@@ -30,7 +30,11 @@ impl History {
 
     /// The object as it was at an instant, in milliseconds since the start.
     pub(super) fn at(&self, instant_ms: u64) -> Option<&Map<String, Json>> {
-        self.0.iter().rev().find(|(since, _)| *since <= instant_ms).and_then(|(_, object)| object.as_ref())
+        self.0
+            .iter()
+            .rev()
+            .find(|(since, _)| *since <= instant_ms)
+            .and_then(|(_, object)| object.as_ref())
     }
 }
 
@@ -40,7 +44,11 @@ impl State {
     }
 
     /// Puts an example object in place, as it is.
-    pub(super) fn insert_example(&mut self, resource: &'static Resource, fields: Map<String, Json>) {
+    pub(super) fn insert_example(
+        &mut self,
+        resource: &'static Resource,
+        fields: Map<String, Json>,
+    ) {
         let mut object = fields;
         for (name, value) in [
             ("version", json!(1)),
@@ -60,8 +68,18 @@ impl State {
     }
 
     pub(super) fn replace_organization_config(&mut self, body: Json) -> Result<Json, Refusal> {
-        let required = ["timezone", "yearEpoch", "monthEpoch", "weekEpoch", "dayEpoch", "currency", "daysBeforeBillDue"];
-        if let Some(missing) = required.iter().find(|name| body.get(**name).is_none_or(Json::is_null)) {
+        let required = [
+            "timezone",
+            "yearEpoch",
+            "monthEpoch",
+            "weekEpoch",
+            "dayEpoch",
+            "currency",
+            "daysBeforeBillDue",
+        ];
+        if let Some(missing) =
+            required.iter().find(|name| body.get(**name).is_none_or(Json::is_null))
+        {
             return Err(bad_request(format!("{missing} must not be null")));
         }
         if body.get("allowOverlappingPlans").is_some_and(|allowed| !allowed.is_boolean()) {
@@ -90,12 +108,23 @@ impl State {
         self.present(resource.path).find(|object| object["id"] == id)
     }
 
-    pub(super) fn create(&mut self, resource: &'static Resource, body: Json, rules: Rules, now_ms: u64) -> Result<Json, Refusal> {
-        let Json::Object(mut object) = body else { return Err(bad_request("The body must be an object")) };
+    pub(super) fn create(
+        &mut self,
+        resource: &'static Resource,
+        body: Json,
+        rules: Rules,
+        now_ms: u64,
+    ) -> Result<Json, Refusal> {
+        let Json::Object(mut object) = body else {
+            return Err(bad_request("The body must be an object"));
+        };
         object.remove("version");
         self.check(resource, &object, None, rules)?;
         let object = self.complete(resource, object, &Uuid::new_v4().to_string(), 1, None);
-        self.objects.entry(resource.path).or_default().push(History(vec![(now_ms, Some(object.clone()))]));
+        self.objects
+            .entry(resource.path)
+            .or_default()
+            .push(History(vec![(now_ms, Some(object.clone()))]));
         Ok(Json::Object(object))
     }
 
@@ -109,7 +138,9 @@ impl State {
     ) -> Result<Json, Refusal> {
         let present = self.get(resource, id).cloned().ok_or_else(|| not_found(resource, id))?;
         check_version(&body, &Json::Object(present.clone()))?;
-        let Json::Object(object) = body else { return Err(bad_request("The body must be an object")) };
+        let Json::Object(object) = body else {
+            return Err(bad_request("The body must be an object"));
+        };
         self.check(resource, &object, Some(&present), rules)?;
         let version = present["version"].as_i64().unwrap_or_default() + 1;
         let object = self.complete(resource, object, id, version, Some(&present));
@@ -117,7 +148,12 @@ impl State {
         Ok(Json::Object(object))
     }
 
-    pub(super) fn delete(&mut self, resource: &'static Resource, id: &str, now_ms: u64) -> Result<Json, Refusal> {
+    pub(super) fn delete(
+        &mut self,
+        resource: &'static Resource,
+        id: &str,
+        now_ms: u64,
+    ) -> Result<Json, Refusal> {
         let present = self.get(resource, id).cloned().ok_or_else(|| not_found(resource, id))?;
         if let Some(user) = references::user_of(self, resource, id) {
             return Err(bad_request(format!("{} {id} is in use by a {user}", resource.name)));
@@ -127,29 +163,50 @@ impl State {
     }
 
     /// Ends an object as the end-date calls do: its version rises, nothing else changes.
-    pub(super) fn end(&mut self, resource: &Resource, id: &str, end_date: &str, now_ms: u64) -> Result<Json, Refusal> {
+    pub(super) fn end(
+        &mut self,
+        resource: &Resource,
+        id: &str,
+        end_date: &str,
+        now_ms: u64,
+    ) -> Result<Json, Refusal> {
         let mut object = self.get(resource, id).cloned().ok_or_else(|| not_found(resource, id))?;
         object.insert("endDate".to_owned(), json!(end_date));
-        object.insert("version".to_owned(), json!(object["version"].as_i64().unwrap_or_default() + 1));
-        object.insert("dtLastModified".to_owned(), json!(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()));
+        object.insert(
+            "version".to_owned(),
+            json!(object["version"].as_i64().unwrap_or_default() + 1),
+        );
+        object.insert(
+            "dtLastModified".to_owned(),
+            json!(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()),
+        );
         self.write(resource, id, now_ms, Some(object.clone()));
         Ok(Json::Object(object))
     }
 
     /// Takes the last change of an object back.
     pub(super) fn take_back(&mut self, resource: &Resource, id: &str) {
-        let history =
-            self.objects.get_mut(resource.path).into_iter().flatten().find(|history| history.now().is_some_and(|now| now["id"] == id));
+        let history = self
+            .objects
+            .get_mut(resource.path)
+            .into_iter()
+            .flatten()
+            .find(|history| history.now().is_some_and(|now| now["id"] == id));
         if let Some(history) = history {
             history.0.pop();
         }
     }
 
-    fn write(&mut self, resource: &Resource, id: &str, now_ms: u64, object: Option<Map<String, Json>>) {
-        let history = self
-            .objects
-            .get_mut(resource.path)
-            .and_then(|all| all.iter_mut().find(|history| history.now().is_some_and(|now| now["id"] == id)));
+    fn write(
+        &mut self,
+        resource: &Resource,
+        id: &str,
+        now_ms: u64,
+        object: Option<Map<String, Json>>,
+    ) {
+        let history = self.objects.get_mut(resource.path).and_then(|all| {
+            all.iter_mut().find(|history| history.now().is_some_and(|now| now["id"] == id))
+        });
         if let Some(history) = history {
             history.0.push((now_ms, object));
         }
@@ -166,7 +223,10 @@ impl State {
         references::check(self, resource, body, present)?;
         if let Some(code) = body.get("code").filter(|code| !code.is_null()) {
             let own_id = present.map(|object| &object["id"]);
-            if self.present(resource.path).any(|other| other.get("code") == Some(code) && Some(&other["id"]) != own_id) {
+            if self
+                .present(resource.path)
+                .any(|other| other.get("code") == Some(code) && Some(&other["id"]) != own_id)
+            {
                 return Err(bad_request(format!("{} code {code} already exists", resource.name)));
             }
         }
@@ -188,7 +248,10 @@ impl State {
         object.insert("version".to_owned(), json!(version));
         object.insert("dtCreated".to_owned(), before("dtCreated").unwrap_or_else(|| now.clone()));
         object.insert("dtLastModified".to_owned(), now);
-        object.insert("createdBy".to_owned(), before("createdBy").unwrap_or_else(|| json!(SERVICE_USER)));
+        object.insert(
+            "createdBy".to_owned(),
+            before("createdBy").unwrap_or_else(|| json!(SERVICE_USER)),
+        );
         object.insert("lastModifiedBy".to_owned(), json!(SERVICE_USER));
         references::derive(self, resource, &mut object);
         object
@@ -197,7 +260,8 @@ impl State {
     /// All objects by resource, as `GET /sandbox/state` shows them.
     pub(super) fn snapshot(&self) -> Json {
         let by_resource = RESOURCES.iter().map(|resource| {
-            let objects: Vec<Json> = self.present(resource.path).cloned().map(Json::Object).collect();
+            let objects: Vec<Json> =
+                self.present(resource.path).cloned().map(Json::Object).collect();
             (resource.path.to_owned(), Json::Array(objects))
         });
         let mut all: Map<String, Json> = by_resource.collect();
@@ -214,9 +278,10 @@ impl State {
 fn check_version(body: &Json, present: &Json) -> Result<(), Refusal> {
     match body.get("version").and_then(Json::as_i64) {
         None => Err(bad_request("version must not be null")),
-        Some(version) if Some(version) != present["version"].as_i64() => {
-            Err(bad_request(format!("version {version} is stale, the current one is {}", present["version"])))
-        }
+        Some(version) if Some(version) != present["version"].as_i64() => Err(bad_request(format!(
+            "version {version} is stale, the current one is {}",
+            present["version"]
+        ))),
         Some(_) => Ok(()),
     }
 }

@@ -1,4 +1,5 @@
-//! `/composite/sobjects`: up to 200 records at a time. Source: REST API Developer Guide, sObject Collections.
+//! `/composite/sobjects`: up to 200 records at a time. Source: REST API Developer Guide, sObject
+//! Collections.
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value as Json, json};
@@ -18,8 +19,15 @@ struct Outcome {
     created: Option<bool>,
 }
 
-/// POST creates, PATCH changes, PATCH with an object and a field finds by that field and creates what it does not find, DELETE deletes.
-pub(super) fn collection(org: &mut Org, method: &Method, segments: &[&str], query: &str, body: &[u8]) -> Result<Answer, ApiError> {
+/// POST creates, PATCH changes, PATCH with an object and a field finds by that field and creates
+/// what it does not find, DELETE deletes.
+pub(super) fn collection(
+    org: &mut Org,
+    method: &Method,
+    segments: &[&str],
+    query: &str,
+    body: &[u8],
+) -> Result<Answer, ApiError> {
     if *method == Method::DELETE {
         return delete(org, query);
     }
@@ -27,14 +35,19 @@ pub(super) fn collection(org: &mut Org, method: &Method, segments: &[&str], quer
     let key = match segments {
         [] => None,
         [object, field] => Some(upsert::key(org, object, field)?),
-        _ => return Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")),
+        _ => {
+            return Err(ApiError::new(
+                StatusCode::NOT_FOUND,
+                "NOT_FOUND",
+                "The requested resource does not exist",
+            ));
+        }
     };
     let rows = body.get("records").and_then(Json::as_array).cloned().unwrap_or_default();
     check_size(rows.len())?;
     let write = |org: &mut Org, row: &Json| match key {
-        Some((table, column)) => {
-            upsert::by_row(org, table, column, row).map(|Upserted { id, created }| Outcome { id, created: Some(created) })
-        }
+        Some((table, column)) => upsert::by_row(org, table, column, row)
+            .map(|Upserted { id, created }| Outcome { id, created: Some(created) }),
         None if *method == Method::PATCH => change(org, row),
         None => add(org, row),
     };
@@ -42,9 +55,13 @@ pub(super) fn collection(org: &mut Org, method: &Method, segments: &[&str], quer
 }
 
 fn delete(org: &mut Org, query: &str) -> Result<Answer, ApiError> {
-    let parameter =
-        |wanted: &str| url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
-    let ids: Vec<String> = parameter("ids").unwrap_or_default().split(',').map(ToOwned::to_owned).collect();
+    let parameter = |wanted: &str| {
+        url::form_urlencoded::parse(query.as_bytes())
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.into_owned())
+    };
+    let ids: Vec<String> =
+        parameter("ids").unwrap_or_default().split(',').map(ToOwned::to_owned).collect();
     check_size(ids.len())?;
     let write = |org: &mut Org, id: &String| {
         let gone = || WriteError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id");
@@ -71,23 +88,32 @@ fn check_size(records: usize) -> Result<(), ApiError> {
 }
 
 /// One after the other; where it is all or none, one refusal takes back what was done.
-fn all<T>(org: &mut Org, all_or_none: bool, rows: &[T], write: impl Fn(&mut Org, &T) -> Result<Outcome, WriteError>) -> Answer {
+fn all<T>(
+    org: &mut Org,
+    all_or_none: bool,
+    rows: &[T],
+    write: impl Fn(&mut Org, &T) -> Result<Outcome, WriteError>,
+) -> Answer {
     let before = org.checkpoint();
-    let mut outcomes: Vec<Result<Outcome, WriteError>> = rows.iter().map(|row| write(org, row)).collect();
+    let mut outcomes: Vec<Result<Outcome, WriteError>> =
+        rows.iter().map(|row| write(org, row)).collect();
     if all_or_none && outcomes.iter().any(Result::is_err) {
         org.roll_back(before);
         let rolled_back = || {
             let message = "Record rolled back because not all records were valid and the request was using AllOrNone header";
             WriteError::new("ALL_OR_NONE_OPERATION_ROLLED_BACK", message)
         };
-        outcomes = outcomes.into_iter().map(|outcome| outcome.and_then(|_| Err(rolled_back()))).collect();
+        outcomes =
+            outcomes.into_iter().map(|outcome| outcome.and_then(|_| Err(rolled_back()))).collect();
     }
     Answer::ok(outcomes.iter().map(result).collect())
 }
 
 fn table_of(row: &Json) -> Result<&'static Table, WriteError> {
     let name = row.pointer("/attributes/type").and_then(Json::as_str).unwrap_or_default();
-    table(name).ok_or_else(|| WriteError::new("INVALID_TYPE", format!("sObject type '{name}' is not supported.")))
+    table(name).ok_or_else(|| {
+        WriteError::new("INVALID_TYPE", format!("sObject type '{name}' is not supported."))
+    })
 }
 
 fn change(org: &mut Org, row: &Json) -> Result<Outcome, WriteError> {
@@ -110,7 +136,9 @@ fn fields_of(row: &Json) -> Fields {
 fn result(outcome: &Result<Outcome, WriteError>) -> Json {
     match outcome {
         Ok(Outcome { id, created: None }) => json!({ "id": id, "success": true, "errors": [] }),
-        Ok(Outcome { id, created: Some(created) }) => json!({ "id": id, "success": true, "errors": [], "created": created }),
+        Ok(Outcome { id, created: Some(created) }) => {
+            json!({ "id": id, "success": true, "errors": [], "created": created })
+        }
         Err(error) => json!({ "success": false, "errors": [error.as_row()] }),
     }
 }

@@ -1,4 +1,5 @@
-//! `GET /sobjects` and `GET /sobjects/X/describe`. Source: SOAP API Developer Guide, `describeSObjects`.
+//! `GET /sobjects` and `GET /sobjects/X/describe`. Source: SOAP API Developer Guide,
+//! `describeSObjects`.
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +10,8 @@ use super::tables::{Access, Column, Data, Fill, TABLES, Table, table};
 
 /// `GET /sobjects`.
 pub(super) fn global_describe(org: &Org) -> Answer {
-    let sobjects: Vec<Json> = TABLES.iter().filter(|table| org.shows_table(table)).map(summary).collect();
+    let sobjects: Vec<Json> =
+        TABLES.iter().filter(|table| org.shows_table(table)).map(summary).collect();
     Answer::ok(json!({ "encoding": "UTF-8", "maxBatchSize": MOST_RECORDS, "sobjects": sobjects }))
 }
 
@@ -22,8 +24,11 @@ pub(super) fn summary(table: &Table) -> Json {
 }
 
 pub(super) fn describe(org: &Org, table: &'static Table) -> Json {
-    let fields: Vec<Json> =
-        table.columns().filter(|column| org.shows_column(table, column)).map(|column| describe_field(org, table, column)).collect();
+    let fields: Vec<Json> = table
+        .columns()
+        .filter(|column| org.shows_column(table, column))
+        .map(|column| describe_field(org, table, column))
+        .collect();
     let children: Vec<Json> = table
         .children
         .iter()

@@ -13,7 +13,9 @@ use super::ApiError;
 use super::limits;
 use super::numbers;
 use super::org::{Fields, Org, is_id};
-use super::soql::{Aggregate, FieldSet, Filter, Literal, Operator, Path, Query, Selected, Shown, days};
+use super::soql::{
+    Aggregate, FieldSet, Filter, Literal, Operator, Path, Query, Selected, Shown, days,
+};
 use super::tables::{Data, Table, table};
 
 /// Rows of a query with `FIELDS(ALL)` or `FIELDS(CUSTOM)`.
@@ -42,18 +44,26 @@ impl Evaluation<'_> {
             return Ok(rows);
         }
         limits::check_children(query)?;
-        let table = table(&query.from).filter(|table| self.org.shows_table(table)).ok_or_else(|| self.unknown_type(&query.from))?;
+        let table = table(&query.from)
+            .filter(|table| self.org.shows_table(table))
+            .ok_or_else(|| self.unknown_type(&query.from))?;
         self.rows_among(&self.spelled_out(query, table)?, table, |_| true)
     }
 
     /// The query with `FIELDS()` in the fields that it stands for.
     fn spelled_out(&self, query: &Query, table: &'static Table) -> Result<Query, ApiError> {
         let mut query = query.clone();
-        let sets: Vec<FieldSet> =
-            query.select.iter().filter_map(|selected| if let Selected::Fields(set) = selected { Some(*set) } else { None }).collect();
+        let sets: Vec<FieldSet> = query
+            .select
+            .iter()
+            .filter_map(
+                |selected| if let Selected::Fields(set) = selected { Some(*set) } else { None },
+            )
+            .collect();
         let is_unbounded = query.limit.is_none_or(|limit| limit > MOST_OF_FIELDS);
         if sets.iter().any(|set| *set != FieldSet::Standard) && is_unbounded {
-            let problem = format!("The SOQL FIELDS function must have a LIMIT of at most {MOST_OF_FIELDS}");
+            let problem =
+                format!("The SOQL FIELDS function must have a LIMIT of at most {MOST_OF_FIELDS}");
             return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", problem));
         }
         let belongs = |set: FieldSet, name: &str| match set {
@@ -73,7 +83,12 @@ impl Evaluation<'_> {
         Ok(query)
     }
 
-    fn rows_among(&self, query: &Query, table: &'static Table, belongs: impl Fn(&Fields) -> bool) -> Result<Rows, ApiError> {
+    fn rows_among(
+        &self,
+        query: &Query,
+        table: &'static Table,
+        belongs: impl Fn(&Fields) -> bool,
+    ) -> Result<Rows, ApiError> {
         self.check(query, table)?;
         let mut records = Vec::new();
         for record in self.org.visible(table, self.with_deleted).filter(|record| belongs(record)) {
@@ -85,11 +100,18 @@ impl Evaluation<'_> {
             return self.groups(query, table, &records);
         }
         records.sort_by(|one, other| self.compare_by(&query.order, table, one, other));
-        let records: Vec<&Fields> = records.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX)).collect();
+        let records: Vec<&Fields> = records
+            .into_iter()
+            .skip(query.offset)
+            .take(query.limit.unwrap_or(usize::MAX))
+            .collect();
         if query.select.contains(&Selected::Count) {
             return Ok(Rows { records: Vec::new(), count: Some(records.len()) });
         }
-        let records = records.into_iter().map(|record| self.row(query, table, record)).collect::<Result<_, _>>()?;
+        let records = records
+            .into_iter()
+            .map(|record| self.row(query, table, record))
+            .collect::<Result<_, _>>()?;
         Ok(Rows { records, count: None })
     }
 
@@ -102,12 +124,20 @@ impl Evaluation<'_> {
                     self.column(table, path)?;
                     let name = path.names.join(".").to_ascii_lowercase();
                     if named.contains(&name) {
-                        let problem = self.with_place(path.at, &format!("duplicate field selected: {}", path.names.join(".")));
-                        return Err(ApiError::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", problem));
+                        let problem = self.with_place(
+                            path.at,
+                            &format!("duplicate field selected: {}", path.names.join(".")),
+                        );
+                        return Err(ApiError::new(
+                            StatusCode::BAD_REQUEST,
+                            "INVALID_FIELD",
+                            problem,
+                        ));
                     }
                     named.push(name);
                 }
-                Selected::Shown(_, path, Some(_)) | Selected::Aggregate(Aggregate { path, .. }, _) => {
+                Selected::Shown(_, path, Some(_))
+                | Selected::Aggregate(Aggregate { path, .. }, _) => {
                     self.column(table, path)?;
                 }
                 Selected::Children(child) => {
@@ -118,7 +148,11 @@ impl Evaluation<'_> {
         }
         if query.offset > MOST_SKIPPED {
             let problem = format!("Maximum SOQL offset allowed is {MOST_SKIPPED}");
-            return Err(ApiError::new(StatusCode::BAD_REQUEST, "NUMBER_OUTSIDE_VALID_RANGE", problem));
+            return Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "NUMBER_OUTSIDE_VALID_RANGE",
+                problem,
+            ));
         }
         for path in &query.group {
             self.column(table, path)?;
@@ -133,23 +167,36 @@ impl Evaluation<'_> {
 
     fn check_filter(&self, filter: &Filter, table: &'static Table) -> Result<(), ApiError> {
         match filter {
-            Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(|part| self.check_filter(part, table)),
+            Filter::And(parts) | Filter::Or(parts) => {
+                parts.iter().try_for_each(|part| self.check_filter(part, table))
+            }
             Filter::Not(part) => self.check_filter(part, table),
-            Filter::Compare(path, _, literal) => self.check_literals(table, path, std::slice::from_ref(literal)),
+            Filter::Compare(path, _, literal) => {
+                self.check_literals(table, path, std::slice::from_ref(literal))
+            }
             Filter::In(path, literals) => self.check_literals(table, path, literals),
             Filter::InQuery(path, query) => {
                 self.column(table, path)?;
                 let [Selected::Path(_)] = query.select.as_slice() else {
-                    let problem = self.with_place(path.at, "an inner query selects one field, an id or a reference");
+                    let problem = self.with_place(
+                        path.at,
+                        "an inner query selects one field, an id or a reference",
+                    );
                     return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", problem));
                 };
-                let inner = super::tables::table(&query.from).filter(|table| self.org.shows_table(table));
+                let inner =
+                    super::tables::table(&query.from).filter(|table| self.org.shows_table(table));
                 self.check(query, inner.ok_or_else(|| self.unknown_type(&query.from))?)
             }
         }
     }
 
-    fn check_literals(&self, table: &'static Table, path: &Path, literals: &[Literal]) -> Result<(), ApiError> {
+    fn check_literals(
+        &self,
+        table: &'static Table,
+        path: &Path,
+        literals: &[Literal],
+    ) -> Result<(), ApiError> {
         let data = self.column(table, path)?;
         for literal in literals {
             let of_type = |wanted: &str, quotes: &str| {
@@ -160,25 +207,45 @@ impl Evaluation<'_> {
             };
             let problem = match (data, literal) {
                 (_, Literal::Null) => None,
-                (Data::Id | Data::Lookup(..), Literal::Text(text)) if !text.is_empty() && !is_id(text) => {
+                (Data::Id | Data::Lookup(..), Literal::Text(text))
+                    if !text.is_empty() && !is_id(text) =>
+                {
                     Some(format!("invalid ID field: {text}"))
                 }
                 (Data::Date, literal) if !is_of(literal, Written::Date) => of_type("date", "not "),
-                (Data::DateTime, literal) if !is_of(literal, Written::DateTime) => of_type("dateTime", "not "),
-                (Data::Currency | Data::Number | Data::Integer | Data::Percent, literal) if !is_of(literal, Written::Number) => {
+                (Data::DateTime, literal) if !is_of(literal, Written::DateTime) => {
+                    of_type("dateTime", "not ")
+                }
+                (Data::Currency | Data::Number | Data::Integer | Data::Percent, literal)
+                    if !is_of(literal, Written::Number) =>
+                {
                     of_type("double", "not ")
                 }
-                (Data::Checkbox, literal) if !matches!(literal, Literal::Boolean(_)) => of_type("boolean", "not "),
-                (Data::Text(_) | Data::LongText(_) | Data::Email | Data::Picklist(_) | Data::Id | Data::Lookup(..), literal)
-                    if !matches!(literal, Literal::Text(_)) =>
-                {
-                    of_type("string", "")
+                (Data::Checkbox, literal) if !matches!(literal, Literal::Boolean(_)) => {
+                    of_type("boolean", "not ")
                 }
+                (
+                    Data::Text(_)
+                    | Data::LongText(_)
+                    | Data::Email
+                    | Data::Picklist(_)
+                    | Data::Id
+                    | Data::Lookup(..),
+                    literal,
+                ) if !matches!(literal, Literal::Text(_)) => of_type("string", ""),
                 _ => None,
             };
             if let Some(problem) = problem {
-                let code = if matches!(data, Data::Id | Data::Lookup(..)) { "INVALID_QUERY_FILTER_OPERATOR" } else { "INVALID_FIELD" };
-                return Err(ApiError::new(StatusCode::BAD_REQUEST, code, self.with_place(path.at, &problem)));
+                let code = if matches!(data, Data::Id | Data::Lookup(..)) {
+                    "INVALID_QUERY_FILTER_OPERATOR"
+                } else {
+                    "INVALID_FIELD"
+                };
+                return Err(ApiError::new(
+                    StatusCode::BAD_REQUEST,
+                    code,
+                    self.with_place(path.at, &problem),
+                ));
             }
         }
         Ok(())
@@ -186,21 +253,34 @@ impl Evaluation<'_> {
 
     /// The type of the field at the end of a path.
     fn column(&self, table: &'static Table, path: &Path) -> Result<Data, ApiError> {
-        let (last, parents) = path.names.split_last().unwrap_or_else(|| unreachable!("a path has a name"));
+        let (last, parents) =
+            path.names.split_last().unwrap_or_else(|| unreachable!("a path has a name"));
         let mut table = table;
-        let names_own_object = parents.first().is_some_and(|name| name.eq_ignore_ascii_case(table.name) && table.parent(name).is_none());
-        limits::check_parents(parents.len() - usize::from(names_own_object), || self.with_place(path.at, ""))?;
+        let names_own_object = parents.first().is_some_and(|name| {
+            name.eq_ignore_ascii_case(table.name) && table.parent(name).is_none()
+        });
+        limits::check_parents(parents.len() - usize::from(names_own_object), || {
+            self.with_place(path.at, "")
+        })?;
         for name in parents {
             // A query may name its own object before a field.
             let own = name.eq_ignore_ascii_case(table.name);
             table = match table.parent(name) {
-                Some((column, _, parent)) if self.org.shows_column(table, column) && self.org.shows_table(parent) => parent,
+                Some((column, _, parent))
+                    if self.org.shows_column(table, column) && self.org.shows_table(parent) =>
+                {
+                    parent
+                }
                 _ if own => table,
                 _ => {
                     let problem = format!(
                         "Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name."
                     );
-                    return Err(ApiError::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", self.with_place(path.at, &problem)));
+                    return Err(ApiError::new(
+                        StatusCode::BAD_REQUEST,
+                        "INVALID_FIELD",
+                        self.with_place(path.at, &problem),
+                    ));
                 }
             };
         }
@@ -214,7 +294,11 @@ impl Evaluation<'_> {
         })
     }
 
-    fn child(&self, table: &'static Table, query: &Query) -> Result<(&'static str, &'static Table, &'static str), ApiError> {
+    fn child(
+        &self,
+        table: &'static Table,
+        query: &Query,
+    ) -> Result<(&'static str, &'static Table, &'static str), ApiError> {
         let child = table.child(&query.from).filter(|(_, child, _)| self.org.shows_table(child)).ok_or_else(|| {
             let problem = format!("Didn't understand relationship '{}' in FROM part of query call. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name.", query.from);
             ApiError::new(StatusCode::BAD_REQUEST, "INVALID_TYPE", problem)
@@ -231,7 +315,11 @@ impl Evaluation<'_> {
                 Selected::Path(path) => self.select(&mut row, table, record, &path.names),
                 Selected::Children(child) => {
                     let (relationship, child_table, field) = self.child(table, child)?;
-                    let records = self.rows_among(child, child_table, |candidate| candidate.get(field) == record.get("Id"))?.records;
+                    let records = self
+                        .rows_among(child, child_table, |candidate| {
+                            candidate.get(field) == record.get("Id")
+                        })?
+                        .records;
                     let children = if records.is_empty() {
                         Json::Null
                     } else {
@@ -258,18 +346,25 @@ impl Evaluation<'_> {
         let Some((first, rest)) = names.split_first() else { return };
         if rest.is_empty() {
             if let Some(column) = table.column(first) {
-                row.insert(column.name.to_owned(), numbers::shown(column, value(table, column.name, record)));
+                row.insert(
+                    column.name.to_owned(),
+                    numbers::shown(column, value(table, column.name, record)),
+                );
             }
             return;
         }
-        let Some((column, relationship, parent_table)) = table.parent(first) else { return self.select(row, table, record, rest) };
+        let Some((column, relationship, parent_table)) = table.parent(first) else {
+            return self.select(row, table, record, rest);
+        };
         let parent = self.parent(column.name, parent_table, record);
         match parent {
             None => {
                 row.insert(relationship.to_owned(), Json::Null);
             }
             Some(parent) => {
-                let nested = row.entry(relationship).or_insert_with(|| json!({ "attributes": self.attributes(parent_table, parent) }));
+                let nested = row.entry(relationship).or_insert_with(
+                    || json!({ "attributes": self.attributes(parent_table, parent) }),
+                );
                 if let Json::Object(nested) = nested {
                     self.select(nested, parent_table, parent, rest);
                 }
@@ -277,7 +372,12 @@ impl Evaluation<'_> {
         }
     }
 
-    fn parent<'a>(&'a self, field: &str, parent: &'static Table, record: &Fields) -> Option<&'a Fields> {
+    fn parent<'a>(
+        &'a self,
+        field: &str,
+        parent: &'static Table,
+        record: &Fields,
+    ) -> Option<&'a Fields> {
         self.org.find(parent, record.get(field)?.as_str()?)
     }
 
@@ -293,26 +393,44 @@ impl Evaluation<'_> {
             return value(table, first, record);
         }
         match table.parent(first) {
-            Some((column, _, parent_table)) => {
-                self.parent(column.name, parent_table, record).map_or(Json::Null, |parent| self.value(parent_table, parent, rest))
-            }
+            Some((column, _, parent_table)) => self
+                .parent(column.name, parent_table, record)
+                .map_or(Json::Null, |parent| self.value(parent_table, parent, rest)),
             None => self.value(table, record, rest),
         }
     }
 
-    fn holds(&self, filter: &Filter, table: &'static Table, record: &Fields) -> Result<bool, ApiError> {
+    fn holds(
+        &self,
+        filter: &Filter,
+        table: &'static Table,
+        record: &Fields,
+    ) -> Result<bool, ApiError> {
         match filter {
-            Filter::And(parts) => parts.iter().try_fold(true, |all, part| Ok(all && self.holds(part, table, record)?)),
-            Filter::Or(parts) => parts.iter().try_fold(false, |any, part| Ok(any || self.holds(part, table, record)?)),
+            Filter::And(parts) => {
+                parts.iter().try_fold(true, |all, part| Ok(all && self.holds(part, table, record)?))
+            }
+            Filter::Or(parts) => parts
+                .iter()
+                .try_fold(false, |any, part| Ok(any || self.holds(part, table, record)?)),
             Filter::Not(part) => Ok(!self.holds(part, table, record)?),
-            Filter::Compare(path, operator, literal) => Ok(matches(&self.value(table, record, &path.names), *operator, literal)),
+            Filter::Compare(path, operator, literal) => {
+                Ok(matches(&self.value(table, record, &path.names), *operator, literal))
+            }
             Filter::InQuery(path, query) => {
                 let actual = self.value(table, record, &path.names);
-                let inner = super::tables::table(&query.from).ok_or_else(|| self.unknown_type(&query.from))?;
+                let inner = super::tables::table(&query.from)
+                    .ok_or_else(|| self.unknown_type(&query.from))?;
                 let [Selected::Path(selected)] = query.select.as_slice() else { return Ok(false) };
                 for candidate in self.org.visible(inner, self.with_deleted) {
-                    let belongs = query.filter.as_ref().map_or(Ok(true), |filter| self.holds(filter, inner, candidate))?;
-                    if belongs && !actual.is_null() && self.value(inner, candidate, &selected.names) == actual {
+                    let belongs = query
+                        .filter
+                        .as_ref()
+                        .map_or(Ok(true), |filter| self.holds(filter, inner, candidate))?;
+                    if belongs
+                        && !actual.is_null()
+                        && self.value(inner, candidate, &selected.names) == actual
+                    {
                         return Ok(true);
                     }
                 }
@@ -325,9 +443,18 @@ impl Evaluation<'_> {
         }
     }
 
-    fn compare_by(&self, order: &[super::soql::Order], table: &'static Table, one: &Fields, other: &Fields) -> Ordering {
+    fn compare_by(
+        &self,
+        order: &[super::soql::Order],
+        table: &'static Table,
+        one: &Fields,
+        other: &Fields,
+    ) -> Ordering {
         for order in order {
-            let (one, other) = (self.value(table, one, &order.path.names), self.value(table, other, &order.path.names));
+            let (one, other) = (
+                self.value(table, one, &order.path.names),
+                self.value(table, other, &order.path.names),
+            );
             let ordering = match (one.is_null(), other.is_null()) {
                 (true, true) => Ordering::Equal,
                 (true, false) => {
@@ -364,9 +491,17 @@ impl Evaluation<'_> {
 
     /// The message as Salesforce shows it: a part of the query, a mark, the place, the problem.
     fn with_place(&self, at: usize, problem: &str) -> String {
-        let from = self.text[..at.min(self.text.len())].char_indices().rev().nth(20).map_or(0, |(index, _)| index);
+        let from = self.text[..at.min(self.text.len())]
+            .char_indices()
+            .rev()
+            .nth(20)
+            .map_or(0, |(index, _)| index);
         let shown: String = self.text[from..].chars().take(60).collect();
-        format!("\n{shown}\n{}^\nERROR at Row:1:Column:{}\n{problem}", " ".repeat(at.saturating_sub(from)), at + 1)
+        format!(
+            "\n{shown}\n{}^\nERROR at Row:1:Column:{}\n{problem}",
+            " ".repeat(at.saturating_sub(from)),
+            at + 1
+        )
     }
 }
 
@@ -374,7 +509,13 @@ impl Evaluation<'_> {
 fn value(table: &Table, name: &str, record: &Fields) -> Json {
     let column = table.column(name);
     let stored = column.and_then(|column| record.get(column.name)).cloned();
-    let default = || if column.is_some_and(|column| column.data == Data::Checkbox) { Json::Bool(false) } else { Json::Null };
+    let default = || {
+        if column.is_some_and(|column| column.data == Data::Checkbox) {
+            Json::Bool(false)
+        } else {
+            Json::Null
+        }
+    };
     stored.unwrap_or_else(default)
 }
 
@@ -390,7 +531,9 @@ fn matches(actual: &Json, operator: Operator, literal: &Literal) -> bool {
         Literal::Days(literal) => days_ordering(actual, literal) == Some(Ordering::Equal),
     };
     let ordering = || match literal {
-        Literal::Text(text) => actual.as_str().map(|actual| actual.to_lowercase().cmp(&text.to_lowercase())),
+        Literal::Text(text) => {
+            actual.as_str().map(|actual| actual.to_lowercase().cmp(&text.to_lowercase()))
+        }
         Literal::Bare(written) => bare_ordering(actual, written),
         Literal::Days(literal) => days_ordering(actual, literal),
         Literal::Null | Literal::Boolean(_) => None,
@@ -403,7 +546,9 @@ fn matches(actual: &Json, operator: Operator, literal: &Literal) -> bool {
         Operator::Greater => ordering() == Some(Ordering::Greater),
         Operator::GreaterOrEqual => equal || ordering() == Some(Ordering::Greater),
         Operator::Like => match (actual.as_str(), literal) {
-            (Some(actual), Literal::Text(pattern)) => is_like(&actual.to_lowercase(), &pattern.to_lowercase()),
+            (Some(actual), Literal::Text(pattern)) => {
+                is_like(&actual.to_lowercase(), &pattern.to_lowercase())
+            }
             _ => false,
         },
     }
@@ -451,7 +596,9 @@ fn days_ordering(actual: &Json, literal: &str) -> Option<Ordering> {
 /// A number by value, a date or date-time by its text.
 fn bare_ordering(actual: &Json, written: &str) -> Option<Ordering> {
     match actual {
-        Json::Number(number) => Some(number.to_string().parse::<Decimal>().ok()?.cmp(&written.parse().ok()?)),
+        Json::Number(number) => {
+            Some(number.to_string().parse::<Decimal>().ok()?.cmp(&written.parse().ok()?))
+        }
         Json::String(text) => {
             let length = text.len().min(written.len()).min(19);
             Some(text.get(..length)?.cmp(written.get(..length)?))
@@ -462,10 +609,12 @@ fn bare_ordering(actual: &Json, written: &str) -> Option<Ordering> {
 
 fn compare(one: &Json, other: &Json) -> Ordering {
     match (one, other) {
-        (Json::Number(one), Json::Number(other)) => match (one.to_string().parse::<Decimal>(), other.to_string().parse::<Decimal>()) {
-            (Ok(one), Ok(other)) => one.cmp(&other),
-            _ => Ordering::Equal,
-        },
+        (Json::Number(one), Json::Number(other)) => {
+            match (one.to_string().parse::<Decimal>(), other.to_string().parse::<Decimal>()) {
+                (Ok(one), Ok(other)) => one.cmp(&other),
+                _ => Ordering::Equal,
+            }
+        }
         (Json::String(one), Json::String(other)) => one.cmp(other),
         (Json::Bool(one), Json::Bool(other)) => one.cmp(other),
         _ => Ordering::Equal,
@@ -478,10 +627,14 @@ fn is_like(text: &str, pattern: &str) -> bool {
         None => text.is_empty(),
         Some('%') => {
             let rest = &pattern[1..];
-            text.char_indices().map(|(index, _)| index).chain([text.len()]).any(|index| is_like(&text[index..], rest))
+            text.char_indices()
+                .map(|(index, _)| index)
+                .chain([text.len()])
+                .any(|index| is_like(&text[index..], rest))
         }
         Some(expected) => text.chars().next().is_some_and(|first| {
-            (expected == '_' || expected == first) && is_like(&text[first.len_utf8()..], &pattern[expected.len_utf8()..])
+            (expected == '_' || expected == first)
+                && is_like(&text[first.len_utf8()..], &pattern[expected.len_utf8()..])
         }),
     }
 }

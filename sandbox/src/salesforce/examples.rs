@@ -12,9 +12,12 @@ pub(super) fn org() -> Org {
     holding(&examples()).expect("the example records are of emulated objects")
 }
 
-/// An org that holds the records of an earlier state; an object that it does not name has the example records.
+/// An org that holds the records of an earlier state; an object that it does not name has the
+/// example records.
 pub(super) fn restored(state: Json) -> Result<Org, String> {
-    let Json::Object(state) = state else { return Err("a state is an object of lists, by object name".to_owned()) };
+    let Json::Object(state) = state else {
+        return Err("a state is an object of lists, by object name".to_owned());
+    };
     let mut records = examples();
     records.extend(state);
     holding(&records)
@@ -22,7 +25,12 @@ pub(super) fn restored(state: Json) -> Result<Org, String> {
 
 /// The ids of the examples that the integration user may not see.
 pub(super) fn hidden() -> Vec<String> {
-    examples()["hidden"].as_array().into_iter().flatten().filter_map(|id| id.as_str().map(ToOwned::to_owned)).collect()
+    examples()["hidden"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|id| id.as_str().map(ToOwned::to_owned))
+        .collect()
 }
 
 fn examples() -> Map<String, Json> {

@@ -1,4 +1,5 @@
-//! How far one query may reach. Source: SOQL and SOSL Reference, Understanding Relationship Query Limitations.
+//! How far one query may reach. Source: SOQL and SOSL Reference, Understanding Relationship Query
+//! Limitations.
 //!
 //! The page fixes the numbers and not the words; the words of the errors are the emulator's own.
 
@@ -15,11 +16,17 @@ const MOST_LEVELS: usize = 4;
 const MOST_CHILDREN: usize = 20;
 
 /// Refuses a path over too many parents; `place` shows where it stands.
-pub(super) fn check_parents(parents: usize, place: impl FnOnce() -> String) -> Result<(), ApiError> {
+pub(super) fn check_parents(
+    parents: usize,
+    place: impl FnOnce() -> String,
+) -> Result<(), ApiError> {
     if parents <= MOST_PARENTS {
         return Ok(());
     }
-    let message = format!("{}A path can follow at most {MOST_PARENTS} relationships to parents, and this one follows {parents}", place());
+    let message = format!(
+        "{}A path can follow at most {MOST_PARENTS} relationships to parents, and this one follows {parents}",
+        place()
+    );
     Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", message))
 }
 
@@ -27,9 +34,13 @@ pub(super) fn check_parents(parents: usize, place: impl FnOnce() -> String) -> R
 pub(super) fn check_children(query: &Query) -> Result<(), ApiError> {
     let (levels, relationships) = reach(query);
     let problem = if levels > MOST_LEVELS {
-        format!("A query can read at most {MOST_LEVELS} levels of children below its root, and this one reads {levels}")
+        format!(
+            "A query can read at most {MOST_LEVELS} levels of children below its root, and this one reads {levels}"
+        )
     } else if relationships > MOST_CHILDREN {
-        format!("A query can read at most {MOST_CHILDREN} relationships to children, and this one reads {relationships}")
+        format!(
+            "A query can read at most {MOST_CHILDREN} relationships to children, and this one reads {relationships}"
+        )
     } else {
         return Ok(());
     };
@@ -42,7 +53,9 @@ fn reach(query: &Query) -> (usize, usize) {
         Selected::Children(child) => Some(reach(child)),
         _ => None,
     });
-    children.fold((0, 0), |(levels, relationships), (below, inside)| (levels.max(below + 1), relationships + inside + 1))
+    children.fold((0, 0), |(levels, relationships), (below, inside)| {
+        (levels.max(below + 1), relationships + inside + 1)
+    })
 }
 
 #[cfg(test)]
@@ -59,12 +72,20 @@ mod tests {
 
     #[test]
     fn children_go_four_levels_deep_and_are_twenty_at_most() {
-        let refused = |soql: &str| check_children(&parse(soql).unwrap()).err().map(|error| (error.code, error.message));
+        let refused = |soql: &str| {
+            check_children(&parse(soql).unwrap()).err().map(|error| (error.code, error.message))
+        };
         assert_eq!(refused(&nested(MOST_LEVELS)), None);
-        assert!(refused(&nested(MOST_LEVELS + 1)).is_some_and(|(code, message)| code == "MALFORMED_QUERY" && message.contains("reads 5")));
-        let beside = |count: usize| format!("SELECT Id{} FROM X", ", (SELECT Id FROM Y)".repeat(count));
+        assert!(refused(&nested(MOST_LEVELS + 1)).is_some_and(|(code, message)| code
+            == "MALFORMED_QUERY"
+            && message.contains("reads 5")));
+        let beside =
+            |count: usize| format!("SELECT Id{} FROM X", ", (SELECT Id FROM Y)".repeat(count));
         assert_eq!(refused(&beside(MOST_CHILDREN)), None);
-        assert!(refused(&beside(MOST_CHILDREN + 1)).is_some_and(|(_, message)| message.contains("reads 21")));
+        assert!(
+            refused(&beside(MOST_CHILDREN + 1))
+                .is_some_and(|(_, message)| message.contains("reads 21"))
+        );
     }
 
     #[test]
@@ -81,10 +102,18 @@ mod tests {
         for soql in [
             format!("SELECT {} FROM Account", over(MOST_PARENTS + 1)),
             format!("SELECT Id FROM Account ORDER BY {}", over(MOST_PARENTS + 1)),
-            format!("SELECT Id, (SELECT Account.{} FROM Opportunities) FROM Account", over(MOST_PARENTS)),
+            format!(
+                "SELECT Id, (SELECT Account.{} FROM Opportunities) FROM Account",
+                over(MOST_PARENTS)
+            ),
         ] {
             let (code, message) = refused(&soql).unwrap();
-            assert!(code == "MALFORMED_QUERY" && message.contains("ERROR at Row:1:Column:") && message.contains("follows 6"), "{message}");
+            assert!(
+                code == "MALFORMED_QUERY"
+                    && message.contains("ERROR at Row:1:Column:")
+                    && message.contains("follows 6"),
+                "{message}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! How the org writes numbers: a double as Java writes it, whatever it was given. Source: Java, `Double.toString`.
+//! How the org writes numbers: a double as Java writes it, whatever it was given. Source: Java,
+//! `Double.toString`.
 
 use std::io::{self, Write};
 
@@ -36,7 +37,10 @@ fn java(number: f64) -> String {
 /// A body as the org writes it.
 pub(super) fn write(body: &Json) -> String {
     let mut written = Vec::new();
-    let serialized = serde::Serialize::serialize(body, &mut Serializer::with_formatter(&mut written, JavaExponents));
+    let serialized = serde::Serialize::serialize(
+        body,
+        &mut Serializer::with_formatter(&mut written, JavaExponents),
+    );
     serialized.ok().and_then(|()| String::from_utf8(written).ok()).unwrap_or_default()
 }
 
@@ -44,7 +48,11 @@ pub(super) fn write(body: &Json) -> String {
 struct JavaExponents;
 
 impl Formatter for JavaExponents {
-    fn write_number_str<W: ?Sized + Write>(&mut self, writer: &mut W, value: &str) -> io::Result<()> {
+    fn write_number_str<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        value: &str,
+    ) -> io::Result<()> {
         writer.write_all(value.replace("e+", "E").replace('e', "E").as_bytes())
     }
 }

@@ -29,7 +29,8 @@ pub(super) type Fields = Map<String, Json>;
 pub(super) struct Org {
     records: Vec<(&'static str, Fields)>,
     pub(super) rules: Rules,
-    /// The ids of what the integration user may not see: what the rules hide, and the details of it.
+    /// The ids of what the integration user may not see: what the rules hide, and the details of
+    /// it.
     hidden: HashSet<String>,
     created: u64,
 }
@@ -58,7 +59,8 @@ pub(super) struct Rules {
     locked_records: HashSet<String>,
     /// What the integration user may do beyond its fields: `EditActivatedOrders`, `ActivateOrder`.
     permissions: HashSet<String>,
-    /// The public key, in PEM, of the certificate that the app holds: who signs with its private key may log in.
+    /// The public key, in PEM, of the certificate that the app holds: who signs with its private
+    /// key may log in.
     pub(super) jwt_public_key: Option<String>,
     /// What a login names as its instance; else the emulator's own address.
     pub(super) instance_url: Option<String>,
@@ -95,10 +97,15 @@ pub(super) struct WriteError {
 }
 
 impl Org {
-    pub(super) fn new(records: Vec<(&'static str, Fields)>, hidden: impl IntoIterator<Item = String>) -> Self {
+    pub(super) fn new(
+        records: Vec<(&'static str, Fields)>,
+        hidden: impl IntoIterator<Item = String>,
+    ) -> Self {
         let rules = Rules { hidden_records: hidden.into_iter().collect(), ..Rules::default() };
         // The ids of records that an earlier emulator made are not given again.
-        let is_made = |fields: &Fields| fields.get("Id").and_then(Json::as_str).is_some_and(|id| id.get(3..5) == Some(MADE));
+        let is_made = |fields: &Fields| {
+            fields.get("Id").and_then(Json::as_str).is_some_and(|id| id.get(3..5) == Some(MADE))
+        };
         let created = records.iter().filter(|(_, fields)| is_made(fields)).count() as u64;
         let mut org = Self { records, rules, hidden: HashSet::new(), created };
         for index in 0..org.records.len() {
@@ -124,13 +131,18 @@ impl Org {
     }
 
     /// Puts other rules in place; the records that the examples hide stay hidden.
-    pub(super) fn set_rules(&mut self, mut rules: Rules, examples_hide: impl IntoIterator<Item = String>) {
+    pub(super) fn set_rules(
+        &mut self,
+        mut rules: Rules,
+        examples_hide: impl IntoIterator<Item = String>,
+    ) {
         rules.hidden_records.extend(examples_hide);
         self.rules = rules;
         self.note_hidden();
     }
 
-    /// Finds out anew what is hidden: a detail has no sharing of its own, and is seen by whoever sees its master.
+    /// Finds out anew what is hidden: a detail has no sharing of its own, and is seen by whoever
+    /// sees its master.
     fn note_hidden(&mut self) {
         self.hidden.clone_from(&self.rules.hidden_records);
         loop {
@@ -160,7 +172,8 @@ impl Org {
     }
 
     pub(super) fn is_writable(&self, table: &Table, column: &Column, write: Write) -> bool {
-        let is_open = if write == Write::Create { column.is_createable() } else { column.is_updateable() };
+        let is_open =
+            if write == Write::Create { column.is_createable() } else { column.is_updateable() };
         is_open && !self.rules.read_only_fields.contains(&format!("{}.{}", table.name, column.name))
     }
 
@@ -175,8 +188,13 @@ impl Org {
     }
 
     /// The records that the integration user sees.
-    pub(super) fn visible(&self, table: &Table, with_deleted: bool) -> impl Iterator<Item = &Fields> + use<'_> {
-        self.all(table).filter(move |record| !self.is_hidden(record) && (with_deleted || !is_deleted(record)))
+    pub(super) fn visible(
+        &self,
+        table: &Table,
+        with_deleted: bool,
+    ) -> impl Iterator<Item = &Fields> + use<'_> {
+        self.all(table)
+            .filter(move |record| !self.is_hidden(record) && (with_deleted || !is_deleted(record)))
     }
 
     /// The record with this id of 15 or 18 characters.
@@ -185,14 +203,25 @@ impl Org {
     }
 
     fn find_mut(&mut self, table: &Table, id: &str) -> Option<&mut Fields> {
-        self.records.iter_mut().find(|(name, record)| *name == table.name && is_id_of(record, id)).map(|(_, record)| record)
+        self.records
+            .iter_mut()
+            .find(|(name, record)| *name == table.name && is_id_of(record, id))
+            .map(|(_, record)| record)
     }
 
     /// Changes some fields of a record as the integration user.
-    pub(super) fn update(&mut self, table: &'static Table, id: &str, changes: &Fields) -> Result<(), WriteError> {
+    pub(super) fn update(
+        &mut self,
+        table: &'static Table,
+        id: &str,
+        changes: &Fields,
+    ) -> Result<(), WriteError> {
         let record = self.find(table, id).filter(|record| !self.is_hidden(record));
         let Some(record) = record else {
-            return Err(WriteError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"));
+            return Err(WriteError::new(
+                "INVALID_CROSS_REFERENCE_KEY",
+                "invalid cross reference id",
+            ));
         };
         if is_deleted(record) {
             return Err(WriteError::new("ENTITY_IS_DELETED", "entity is deleted"));
@@ -213,7 +242,11 @@ impl Org {
     }
 
     /// Creates a record as the integration user; its id.
-    pub(super) fn create(&mut self, table: &'static Table, fields: &Fields) -> Result<String, WriteError> {
+    pub(super) fn create(
+        &mut self,
+        table: &'static Table,
+        fields: &Fields,
+    ) -> Result<String, WriteError> {
         let checked = self.checked(table, fields, Write::Create)?;
         self.check_complete(table, &checked)?;
         self.check_unique(table, None, &checked)?;
@@ -223,7 +256,9 @@ impl Org {
 
     /// Changes fields without asking whether anybody may: what a test does to the org.
     pub(super) fn overwrite(&mut self, table: &'static Table, id: &str, changes: Fields) {
-        let moves = table.ties().any(|(column, _)| changes.keys().any(|name| name.eq_ignore_ascii_case(column.name)));
+        let moves = table
+            .ties()
+            .any(|(column, _)| changes.keys().any(|name| name.eq_ignore_ascii_case(column.name)));
         let Some(before) = self.find(table, id).cloned() else { return };
         let named = |(name, value): (String, Json)| {
             let column = table.column(&name);
@@ -240,8 +275,11 @@ impl Org {
             };
         }
         let record = record.clone();
-        let other: Vec<String> =
-            changes.into_iter().filter(|(name, value)| before.get(name) != Some(value)).map(|(name, _)| name).collect();
+        let other: Vec<String> = changes
+            .into_iter()
+            .filter(|(name, value)| before.get(name) != Some(value))
+            .map(|(name, _)| name)
+            .collect();
         self.follow(table, &record, &other);
         if moves {
             self.note_hidden();
@@ -251,12 +289,14 @@ impl Org {
     /// Adds a record; its id, made up where `fields` holds none.
     pub(super) fn insert(&mut self, table: &'static Table, fields: Fields) -> String {
         self.created += 1;
-        let id = fields
-            .get("Id")
-            .and_then(Json::as_str)
-            .map_or_else(|| with_checksum(&format!("{}{MADE}{:010}", table.key_prefix, self.created)), ToOwned::to_owned);
-        let mut record: Fields =
-            fields.into_iter().map(|(name, value)| (name.clone(), validity::stored(table.column(&name), value))).collect();
+        let id = fields.get("Id").and_then(Json::as_str).map_or_else(
+            || with_checksum(&format!("{}{MADE}{:010}", table.key_prefix, self.created)),
+            ToOwned::to_owned,
+        );
+        let mut record: Fields = fields
+            .into_iter()
+            .map(|(name, value)| (name.clone(), validity::stored(table.column(&name), value)))
+            .collect();
         record.insert("Id".to_owned(), json!(id));
         self.complete(table, &mut record);
         if has_master_among(table, &record, &self.hidden) {
@@ -270,7 +310,9 @@ impl Org {
 
     /// All records by object, as `GET /sandbox/state` shows them.
     pub(super) fn snapshot(&self) -> Json {
-        let by_object = TABLES.iter().map(|table| (table.name.to_owned(), self.all(table).cloned().map(Json::Object).collect()));
+        let by_object = TABLES.iter().map(|table| {
+            (table.name.to_owned(), self.all(table).cloned().map(Json::Object).collect())
+        });
         Json::Object(by_object.collect())
     }
 }
@@ -299,7 +341,12 @@ fn decimal(value: &Json) -> Option<Decimal> {
 /// Whether a record is a detail of one of these.
 fn has_master_among(table: &Table, record: &Fields, masters: &HashSet<String>) -> bool {
     let mut details = table.columns().filter(|column| column.tie == Tie::Detail);
-    details.any(|column| record.get(column.name).and_then(Json::as_str).is_some_and(|master| masters.contains(master)))
+    details.any(|column| {
+        record
+            .get(column.name)
+            .and_then(Json::as_str)
+            .is_some_and(|master| masters.contains(master))
+    })
 }
 
 /// The time as the API writes it.
@@ -312,7 +359,10 @@ pub(super) fn is_deleted(record: &Fields) -> bool {
 }
 
 fn is_id_of(record: &Fields, id: &str) -> bool {
-    record.get("Id").and_then(Json::as_str).is_some_and(|own| own == id || (id.len() == 15 && own.get(..15) == Some(id)))
+    record
+        .get("Id")
+        .and_then(Json::as_str)
+        .is_some_and(|own| own == id || (id.len() == 15 && own.get(..15) == Some(id)))
 }
 
 /// Whether a text has the form of an id: 15 letters and digits, or 18 with the right ending.

@@ -1,7 +1,8 @@
-//! Pages of a query's rows, and of the rows of each child relationship. Source: REST API Developer Guide, Query.
+//! Pages of a query's rows, and of the rows of each child relationship. Source: REST API Developer
+//! Guide, Query.
 //!
-//! The rows of a child relationship that do not fit stand behind a cursor of their own, in the row that they belong to. A cursor lives
-//! as long as the session that opened it.
+//! The rows of a child relationship that do not fit stand behind a cursor of their own, in the row
+//! that they belong to. A cursor lives as long as the session that opened it.
 
 use std::collections::HashMap;
 
@@ -43,7 +44,10 @@ impl Cursors {
             self.page_children(row, reader);
         }
         let total = rows.len();
-        self.page(Rest { rows, total, page_rows: reader.page_rows, session: reader.session.to_owned() }, reader.version_path)
+        self.page(
+            Rest { rows, total, page_rows: reader.page_rows, session: reader.session.to_owned() },
+            reader.version_path,
+        )
     }
 
     /// The page behind a cursor; `None` where there is no such cursor.
@@ -59,17 +63,31 @@ impl Cursors {
 
     fn page_children(&mut self, row: &mut Json, reader: Reader<'_>) {
         for child in row.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
-            let Some(Json::Array(mut rows)) = child.get_mut("records").map(Json::take) else { continue };
+            let Some(Json::Array(mut rows)) = child.get_mut("records").map(Json::take) else {
+                continue;
+            };
             for row in &mut rows {
                 self.page_children(row, reader);
             }
             let total = rows.len();
-            *child = self.page(Rest { rows, total, page_rows: reader.child_rows, session: reader.session.to_owned() }, reader.version_path);
+            *child = self.page(
+                Rest {
+                    rows,
+                    total,
+                    page_rows: reader.child_rows,
+                    session: reader.session.to_owned(),
+                },
+                reader.version_path,
+            );
         }
     }
 
     /// A page of rows; what does not fit is kept under a cursor.
-    fn page(&mut self, Rest { mut rows, total, page_rows, session }: Rest, version_path: &str) -> Json {
+    fn page(
+        &mut self,
+        Rest { mut rows, total, page_rows, session }: Rest,
+        version_path: &str,
+    ) -> Json {
         if rows.len() <= page_rows {
             return json!({ "totalSize": total, "done": true, "records": rows });
         }

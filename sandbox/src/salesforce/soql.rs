@@ -1,6 +1,7 @@
 //! SOQL as people and clients write it, parsed into a tree. Source: SOQL and SOSL Reference.
 //!
-//! What an org takes and this one does not is refused as such, so that nobody looks for the fault in the query.
+//! What an org takes and this one does not is refused as such, so that nobody looks for the fault
+//! in the query.
 
 pub(super) mod days;
 mod parser;
@@ -159,11 +160,16 @@ pub(super) fn columns(query: &Query) -> Vec<serde_json::Value> {
     let mut of = |selected: &Selected| match selected {
         // A parent's field stands below the parent's name.
         Selected::Path(path) => {
-            let nested = path.names.iter().rev().fold(None, |below, name| Some(column(name, false, below.into_iter().collect())));
+            let nested =
+                path.names.iter().rev().fold(None, |below, name| {
+                    Some(column(name, false, below.into_iter().collect()))
+                });
             nested.unwrap_or_default()
         }
         Selected::Children(child) => column(&child.from, true, columns(child)),
-        Selected::Shown(_, path, alias) => column(alias.as_deref().unwrap_or(&path.names.join(".")), false, Vec::new()),
+        Selected::Shown(_, path, alias) => {
+            column(alias.as_deref().unwrap_or(&path.names.join(".")), false, Vec::new())
+        }
         Selected::Aggregate(_, Some(alias)) => column(alias, true, Vec::new()),
         Selected::Aggregate(_, None) => {
             unnamed += 1;
@@ -188,7 +194,9 @@ mod tests {
         .unwrap();
         assert_eq!((query.select.len(), query.limit, query.offset), (3, Some(3), 1));
         assert!(matches!(&query.filter, Some(Filter::And(parts)) if parts.len() == 3));
-        assert!(matches!(&query.select[2], Selected::Children(child) if child.order.len() == 2 && child.order[0].nulls_last));
+        assert!(
+            matches!(&query.select[2], Selected::Children(child) if child.order.len() == 2 && child.order[0].nulls_last)
+        );
     }
 
     #[test]
@@ -210,7 +218,13 @@ mod tests {
     #[test]
     fn what_lies_too_deep_is_refused() {
         for (before, after) in [("(", ")"), ("NOT ", "")] {
-            let nested = |depth: usize| format!("SELECT Id FROM A WHERE {}Id = null{}", before.repeat(depth), after.repeat(depth));
+            let nested = |depth: usize| {
+                format!(
+                    "SELECT Id FROM A WHERE {}Id = null{}",
+                    before.repeat(depth),
+                    after.repeat(depth)
+                )
+            };
             assert!(parse(&nested(DEEPEST)).is_ok());
             assert!(parse(&nested(100_000)).is_err());
         }
@@ -220,6 +234,8 @@ mod tests {
     #[test]
     fn a_text_literal_keeps_its_escapes() {
         let query = parse(r"SELECT Id FROM Account WHERE Name = 'O\'Neil \\ Sons'").unwrap();
-        assert!(matches!(query.filter, Some(Filter::Compare(_, Operator::Equal, Literal::Text(text))) if text == r"O'Neil \ Sons"));
+        assert!(
+            matches!(query.filter, Some(Filter::Compare(_, Operator::Equal, Literal::Text(text))) if text == r"O'Neil \ Sons")
+        );
     }
 }

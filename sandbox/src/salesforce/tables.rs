@@ -20,7 +20,8 @@ pub(super) struct Table {
     pub(super) key_prefix: &'static str,
     /// Whether `UserRecordAccess` knows it: the objects of the sharing settings.
     pub(super) is_shared: bool,
-    /// In the order of a describe, in groups: some are the same in several objects. What every object has comes on top.
+    /// In the order of a describe, in groups: some are the same in several objects. What every
+    /// object has comes on top.
     fields: &'static [&'static [Column]],
     /// Child relationship, child object, the child's field that points here.
     pub(super) children: &'static [(&'static str, &'static str, &'static str)],
@@ -33,7 +34,8 @@ const OWN_NAME: Column = column("Name", Text(80));
 const IS_DELETED: Column = column("IsDeleted", Checkbox).by_org();
 const OWNER: Column = column("OwnerId", Lookup("Owner", "User")).filled(Fill::User);
 const CURRENCIES: Data = Picklist(&["USD", "EUR", "GBP"]);
-const CURRENCY_ISO_CODE: Column = column("CurrencyIsoCode", CURRENCIES).restricted().filled(Fill::UserCurrency);
+const CURRENCY_ISO_CODE: Column =
+    column("CurrencyIsoCode", CURRENCIES).restricted().filled(Fill::UserCurrency);
 
 /// Who wrote a record and when.
 const AUDIT: &[Column] = &[
@@ -55,8 +57,11 @@ const M3TER_DEAL: &[Column] = &[
 ];
 
 /// What an admin adds to every object that is synced by itself: how that ended.
-const M3TER_STATUS: &[Column] =
-    &[column("M3ter_Sync_Status__c", Text(20)), column("M3ter_Sync_Message__c", LongText(32_768)), column("M3ter_Synced_At__c", DateTime)];
+const M3TER_STATUS: &[Column] = &[
+    column("M3ter_Sync_Status__c", Text(20)),
+    column("M3ter_Sync_Message__c", LongText(32_768)),
+    column("M3ter_Synced_At__c", DateTime),
+];
 
 /// What an admin adds to every object that can be a deal's line.
 const M3TER_LINE: &[Column] = &[
@@ -73,10 +78,14 @@ const M3TER_LINE: &[Column] = &[
 ];
 
 /// What an admin adds to the lines that can have prices of their own.
-const M3TER_PRICES: &[Column] = &[column("M3ter_Unit_Price__c", Number), column("M3ter_Price_Bands__c", LongText(4_000))];
+const M3TER_PRICES: &[Column] =
+    &[column("M3ter_Unit_Price__c", Number), column("M3ter_Price_Bands__c", LongText(4_000))];
 
 /// What an admin adds to the deals whose term is written by hand.
-const M3TER_TERM: &[Column] = &[column("M3ter_Term_Months__c", Number).digits(3, 0), column("M3ter_Contract_Code__c", Text(80))];
+const M3TER_TERM: &[Column] = &[
+    column("M3ter_Term_Months__c", Number).digits(3, 0),
+    column("M3ter_Contract_Code__c", Text(80)),
+];
 
 /// Every object.
 pub(super) const TABLES: &[Table] = &[
@@ -127,9 +136,14 @@ impl Table {
     }
 
     /// The lookup whose relationship is called `name`, and where it leads.
-    pub(super) fn parent(&self, name: &str) -> Option<(&'static Column, &'static str, &'static Table)> {
+    pub(super) fn parent(
+        &self,
+        name: &str,
+    ) -> Option<(&'static Column, &'static str, &'static Table)> {
         self.columns().find_map(|column| match column.data {
-            Lookup(relationship, target) if relationship.eq_ignore_ascii_case(name) => Some((column, relationship, table(target)?)),
+            Lookup(relationship, target) if relationship.eq_ignore_ascii_case(name) => {
+                Some((column, relationship, table(target)?))
+            }
             _ => None,
         })
     }
@@ -144,15 +158,20 @@ impl Table {
 
     /// The fields that tie a record to the one that they name, with that one's object.
     pub(super) fn ties(&self) -> impl Iterator<Item = (&'static Column, &'static str)> + use<> {
-        self.columns().filter(|column| column.tie != Tie::Loose).filter_map(|column| match column.data {
-            Lookup(_, target) => Some((column, target)),
-            _ => None,
+        self.columns().filter(|column| column.tie != Tie::Loose).filter_map(|column| {
+            match column.data {
+                Lookup(_, target) => Some((column, target)),
+                _ => None,
+            }
         })
     }
 
     /// The child relationship called `name`: its name, the child object and the child's field.
     pub(super) fn child(&self, name: &str) -> Option<(&'static str, &'static Table, &'static str)> {
-        let (relationship, child, field) = self.children.iter().find(|(relationship, ..)| relationship.eq_ignore_ascii_case(name))?;
+        let (relationship, child, field) = self
+            .children
+            .iter()
+            .find(|(relationship, ..)| relationship.eq_ignore_ascii_case(name))?;
         Some((relationship, table(child)?, field))
     }
 }

@@ -1,4 +1,5 @@
-//! `/services/oauth2/`: client credentials by HTTP Basic or in the body, JWT bearer, tokens without a stated end.
+//! `/services/oauth2/`: client credentials by HTTP Basic or in the body, JWT bearer, tokens without
+//! a stated end.
 
 use std::collections::HashSet;
 
@@ -38,19 +39,26 @@ const LONGEST_ASSERTION_SECONDS: i64 = 5 * 60;
 
 /// Whether an assertion lets its bearer in, or Salesforce's words against it.
 fn check_assertion(assertion: &str, site: &Site<'_>) -> Result<(), &'static str> {
-    let key = site.public_key.and_then(|pem| DecodingKey::from_rsa_pem(pem.as_bytes()).ok()).ok_or("user hasn't approved this consumer")?;
+    let key = site
+        .public_key
+        .and_then(|pem| DecodingKey::from_rsa_pem(pem.as_bytes()).ok())
+        .ok_or("user hasn't approved this consumer")?;
     // What the claims say is looked at here, so that each fault has its own words.
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    let claims = jsonwebtoken::decode::<Claims>(assertion, &key, &validation).map_err(|_| "invalid assertion")?.claims;
+    let claims = jsonwebtoken::decode::<Claims>(assertion, &key, &validation)
+        .map_err(|_| "invalid assertion")?
+        .claims;
     let left = claims.exp - site.control.now().as_second();
     if claims.iss != CREDENTIAL {
         Err("client identifier invalid")
     } else if claims.sub != INTEGRATION_USERNAME {
         Err("user hasn't approved this consumer")
-    } else if ![site.base_url, "https://login.salesforce.com", "https://test.salesforce.com"].contains(&claims.aud.as_str()) {
+    } else if ![site.base_url, "https://login.salesforce.com", "https://test.salesforce.com"]
+        .contains(&claims.aud.as_str())
+    {
         Err("audience is invalid")
     } else if !(0..=LONGEST_ASSERTION_SECONDS).contains(&left) {
         Err("expired authorization code")
@@ -64,10 +72,14 @@ fn check_assertion(assertion: &str, site: &Site<'_>) -> Result<(), &'static str>
 pub(super) struct Tokens(HashSet<String>);
 
 impl Tokens {
-    /// Answers a login. Errors have a shape of their own here: an object with `error` and `error_description`.
+    /// Answers a login. Errors have a shape of their own here: an object with `error` and
+    /// `error_description`.
     pub(super) fn issue(&mut self, request: &VendorRequest, site: &Site<'_>) -> Answer {
-        let form: Vec<(String, String)> = url::form_urlencoded::parse(&request.body).into_owned().collect();
-        let field = |name: &str| form.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        let form: Vec<(String, String)> =
+            url::form_urlencoded::parse(&request.body).into_owned().collect();
+        let field = |name: &str| {
+            form.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+        };
         match field("grant_type") {
             Some("client_credentials") => {}
             Some("urn:ietf:params:oauth:grant-type:jwt-bearer") => {
@@ -76,19 +88,42 @@ impl Tokens {
                     Err(why) => refuse(StatusCode::BAD_REQUEST, "invalid_grant", why),
                 };
             }
-            Some(_) => return refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant type not supported"),
-            None => return refuse(StatusCode::BAD_REQUEST, "invalid_request", "missing required grant_type"),
+            Some(_) => {
+                return refuse(
+                    StatusCode::BAD_REQUEST,
+                    "unsupported_grant_type",
+                    "grant type not supported",
+                );
+            }
+            None => {
+                return refuse(
+                    StatusCode::BAD_REQUEST,
+                    "invalid_request",
+                    "missing required grant_type",
+                );
+            }
         }
-        let basic =
-            request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Basic "));
-        let basic = basic.and_then(|encoded| BASE64_STANDARD.decode(encoded).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
+        let basic = request
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Basic "));
+        let basic = basic
+            .and_then(|encoded| BASE64_STANDARD.decode(encoded).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok());
         let (id, secret) = match &basic {
             Some(pair) => pair.split_once(':').unwrap_or_default(),
-            None => (field("client_id").unwrap_or_default(), field("client_secret").unwrap_or_default()),
+            None => {
+                (field("client_id").unwrap_or_default(), field("client_secret").unwrap_or_default())
+            }
         };
         let (is_known, is_right) = site.control.knows(id, secret);
         if !is_known {
-            return refuse(StatusCode::BAD_REQUEST, "invalid_client_id", "client identifier invalid");
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                "invalid_client_id",
+                "client identifier invalid",
+            );
         }
         if !is_right {
             return refuse(StatusCode::BAD_REQUEST, "invalid_client", "invalid client credentials");
@@ -107,7 +142,9 @@ impl Tokens {
     }
 
     pub(super) fn revoke(&mut self, request: &VendorRequest) -> Answer {
-        if let Some((_, token)) = url::form_urlencoded::parse(&request.body).find(|(name, _)| name == "token") {
+        if let Some((_, token)) =
+            url::form_urlencoded::parse(&request.body).find(|(name, _)| name == "token")
+        {
             self.0.remove(token.as_ref());
         }
         Answer { status: StatusCode::OK, body: None }

@@ -1,4 +1,5 @@
-//! `POST /composite/tree/X`: records with the records below them, all or none. Source: REST API Developer Guide, sObject Tree.
+//! `POST /composite/tree/X`: records with the records below them, all or none. Source: REST API
+//! Developer Guide, sObject Tree.
 
 use std::collections::BTreeSet;
 
@@ -27,9 +28,12 @@ struct Node {
 /// Creates all records of a tree, or says what is wrong with which and creates none.
 pub(super) fn create(org: &mut Org, object: &str, body: &[u8]) -> Result<Answer, ApiError> {
     let top = table(object).filter(|table| org.shows_table(table));
-    let top = top.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist"))?;
+    let top = top.ok_or_else(|| {
+        ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")
+    })?;
     let body = records::parse(body)?;
-    let mut tree = Flattened { org, nodes: Vec::new(), objects: BTreeSet::new(), references: BTreeSet::new() };
+    let mut tree =
+        Flattened { org, nodes: Vec::new(), objects: BTreeSet::new(), references: BTreeSet::new() };
     if let Err(refusal) = tree.add(&Json::Object(body), top, None, 1) {
         return Ok(refused(&[refusal]));
     }
@@ -46,14 +50,24 @@ pub(super) fn create(org: &mut Org, object: &str, body: &[u8]) -> Result<Answer,
             fields.insert(field.to_owned(), json!(ids[place]));
         }
         let created = if is_orphan { None } else { Some(org.create(table, &fields)) };
-        ids.push(created.and_then(|created| created.map_err(|error| errors.push((reference, error))).ok()));
+        ids.push(
+            created
+                .and_then(|created| created.map_err(|error| errors.push((reference, error))).ok()),
+        );
     }
     if !errors.is_empty() {
         org.roll_back(before);
         return Ok(refused(&errors));
     }
-    let results: Vec<Json> = references.iter().zip(ids).map(|(reference, id)| json!({ "referenceId": reference, "id": id })).collect();
-    Ok(Answer { status: StatusCode::CREATED, body: Some(json!({ "hasErrors": false, "results": results })) })
+    let results: Vec<Json> = references
+        .iter()
+        .zip(ids)
+        .map(|(reference, id)| json!({ "referenceId": reference, "id": id }))
+        .collect();
+    Ok(Answer {
+        status: StatusCode::CREATED,
+        body: Some(json!({ "hasErrors": false, "results": results })),
+    })
 }
 
 /// A tree's records in the order in which they are created, or the first one that no tree may hold.
@@ -73,19 +87,25 @@ impl Flattened<'_> {
         level: usize,
     ) -> Result<(), (String, WriteError)> {
         for row in list.get("records").and_then(Json::as_array).into_iter().flatten() {
-            let text = |pointer: &str| row.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+            let text =
+                |pointer: &str| row.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
             let reference = text("/attributes/referenceId").to_owned();
             let problem = if reference.is_empty() || !self.references.insert(reference.clone()) {
                 Some(("INVALID_INPUT", "Each record needs a reference id of its own".to_owned()))
             } else if !text("/attributes/type").eq_ignore_ascii_case(expected.name) {
-                Some(("INVALID_INPUT", format!("Include {} as the type of this record", expected.name)))
+                Some((
+                    "INVALID_INPUT",
+                    format!("Include {} as the type of this record", expected.name),
+                ))
             } else if level > MOST_LEVELS {
                 Some(("INVALID_INPUT", format!("A tree has at most {MOST_LEVELS} levels")))
             } else if self.nodes.len() == MOST_RECORDS {
                 Some(("INVALID_INPUT", format!("A tree has at most {MOST_RECORDS} records")))
             } else {
                 self.objects.insert(expected.name);
-                (self.objects.len() > MOST_OBJECTS).then(|| ("INVALID_INPUT", format!("A tree has at most {MOST_OBJECTS} objects")))
+                (self.objects.len() > MOST_OBJECTS).then(|| {
+                    ("INVALID_INPUT", format!("A tree has at most {MOST_OBJECTS} objects"))
+                })
             };
             if let Some((code, message)) = problem {
                 return Err((reference, WriteError::new(code, message)));
@@ -93,7 +113,9 @@ impl Flattened<'_> {
             let (mut fields, mut below) = (Fields::new(), Vec::new());
             for (name, value) in row.as_object().into_iter().flatten() {
                 match expected.child(name).filter(|(_, child, _)| self.org.shows_table(child)) {
-                    Some((_, child, field)) if value.get("records").is_some() => below.push((value, child, field)),
+                    Some((_, child, field)) if value.get("records").is_some() => {
+                        below.push((value, child, field))
+                    }
                     _ => {
                         fields.insert(name.clone(), value.clone());
                     }
@@ -110,7 +132,12 @@ impl Flattened<'_> {
 }
 
 fn refused(errors: &[(String, WriteError)]) -> Answer {
-    let results: Vec<Json> =
-        errors.iter().map(|(reference, error)| json!({ "referenceId": reference, "errors": [error.as_row()] })).collect();
-    Answer { status: StatusCode::BAD_REQUEST, body: Some(json!({ "hasErrors": true, "results": results })) }
+    let results: Vec<Json> = errors
+        .iter()
+        .map(|(reference, error)| json!({ "referenceId": reference, "errors": [error.as_row()] }))
+        .collect();
+    Answer {
+        status: StatusCode::BAD_REQUEST,
+        body: Some(json!({ "hasErrors": true, "results": results })),
+    }
 }

@@ -1,4 +1,5 @@
-//! Records by the key of another system. Source: REST API Developer Guide, Insert or Update (Upsert) a Record Using an External ID.
+//! Records by the key of another system. Source: REST API Developer Guide, Insert or Update
+//! (Upsert) a Record Using an External ID.
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value as Json, json};
@@ -14,29 +15,48 @@ pub(super) struct Upserted {
 }
 
 /// The object and its field that is such a key.
-pub(super) fn key(org: &Org, object: &str, field: &str) -> Result<(&'static Table, &'static Column), ApiError> {
-    let missing = || ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist");
+pub(super) fn key(
+    org: &Org,
+    object: &str,
+    field: &str,
+) -> Result<(&'static Table, &'static Column), ApiError> {
+    let missing = || {
+        ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")
+    };
     let table = table(object).filter(|table| org.shows_table(table)).ok_or_else(missing)?;
-    let column = table.column(field).filter(|column| org.shows_column(table, column) && (column.is_external_id || column.name == "Id"));
-    let message = format!("Provided external ID field does not exist or is not accessible: {field}");
+    let column = table.column(field).filter(|column| {
+        org.shows_column(table, column) && (column.is_external_id || column.name == "Id")
+    });
+    let message =
+        format!("Provided external ID field does not exist or is not accessible: {field}");
     Ok((table, column.ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", message))?))
 }
 
 /// `/sobjects/X/FIELD/VALUE`.
-pub(super) fn by_path(org: &mut Org, method: &Method, path: [&str; 3], version_path: &str, body: &[u8]) -> Result<Answer, ApiError> {
+pub(super) fn by_path(
+    org: &mut Org,
+    method: &Method,
+    path: [&str; 3],
+    version_path: &str,
+    body: &[u8],
+) -> Result<Answer, ApiError> {
     let [object, field, value] = path;
     let (table, column) = key(org, object, field)?;
     let value = decoded(value);
     let found = ids(org, table, column, &value);
     if found.len() > 1 {
-        let paths: Vec<String> = found.iter().map(|id| format!("{version_path}/sobjects/{}/{id}", table.name)).collect();
+        let paths: Vec<String> =
+            found.iter().map(|id| format!("{version_path}/sobjects/{}/{id}", table.name)).collect();
         return Ok(Answer { status: StatusCode::MULTIPLE_CHOICES, body: Some(json!(paths)) });
     }
     match (method, found.first()) {
         (&Method::PATCH, found) => {
             let mut fields = records::parse(body)?;
             if fields.keys().any(|name| name.eq_ignore_ascii_case(column.name)) {
-                let message = format!("The {} field should not be specified in the sobject data.", column.name);
+                let message = format!(
+                    "The {} field should not be specified in the sobject data.",
+                    column.name
+                );
                 return Err(ApiError::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", message));
             }
             if found.is_none() {
@@ -44,29 +64,51 @@ pub(super) fn by_path(org: &mut Org, method: &Method, path: [&str; 3], version_p
             }
             let Upserted { id, created } = write(org, table, found.map(String::as_str), &fields)?;
             let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-            Ok(Answer { status, body: Some(json!({ "id": id, "success": true, "errors": [], "created": created })) })
+            Ok(Answer {
+                status,
+                body: Some(json!({ "id": id, "success": true, "errors": [], "created": created })),
+            })
         }
         (&Method::GET, Some(id)) => records::get(org, table, id, ""),
         (&Method::DELETE, Some(id)) => {
             org.delete(table, id);
             Ok(Answer::empty())
         }
-        _ => Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")),
+        _ => Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "NOT_FOUND",
+            "The requested resource does not exist",
+        )),
     }
 }
 
 /// One row of a collection.
-pub(super) fn by_row(org: &mut Org, table: &'static Table, column: &Column, row: &Json) -> Result<Upserted, WriteError> {
+pub(super) fn by_row(
+    org: &mut Org,
+    table: &'static Table,
+    column: &Column,
+    row: &Json,
+) -> Result<Upserted, WriteError> {
     let fields = row.as_object().cloned().unwrap_or_default();
     let value = fields.get(column.name).and_then(Json::as_str).unwrap_or_default();
     if value.is_empty() {
         let message = format!("{} not specified", column.name);
-        return Err(WriteError { fields: vec![column.name.to_owned()], ..WriteError::new("MISSING_ARGUMENT", message) });
+        return Err(WriteError {
+            fields: vec![column.name.to_owned()],
+            ..WriteError::new("MISSING_ARGUMENT", message)
+        });
     }
     let found = ids(org, table, column, value);
     if found.len() > 1 {
-        let message = format!("{}: more than one record found for external id field: [{}]", column.name, found.join(", "));
-        return Err(WriteError { fields: vec![column.name.to_owned()], ..WriteError::new("DUPLICATE_EXTERNAL_ID", message) });
+        let message = format!(
+            "{}: more than one record found for external id field: [{}]",
+            column.name,
+            found.join(", ")
+        );
+        return Err(WriteError {
+            fields: vec![column.name.to_owned()],
+            ..WriteError::new("DUPLICATE_EXTERNAL_ID", message)
+        });
     }
     let mut fields = fields.clone();
     if !found.is_empty() {
@@ -75,9 +117,16 @@ pub(super) fn by_row(org: &mut Org, table: &'static Table, column: &Column, row:
     write(org, table, found.first().map(String::as_str), &fields)
 }
 
-fn write(org: &mut Org, table: &'static Table, found: Option<&str>, fields: &Fields) -> Result<Upserted, WriteError> {
+fn write(
+    org: &mut Org,
+    table: &'static Table,
+    found: Option<&str>,
+    fields: &Fields,
+) -> Result<Upserted, WriteError> {
     match found {
-        Some(id) => org.update(table, id, fields).map(|()| Upserted { id: id.to_owned(), created: false }),
+        Some(id) => {
+            org.update(table, id, fields).map(|()| Upserted { id: id.to_owned(), created: false })
+        }
         None => org.create(table, fields).map(|id| Upserted { id, created: true }),
     }
 }
@@ -85,7 +134,12 @@ fn write(org: &mut Org, table: &'static Table, found: Option<&str>, fields: &Fie
 /// The records whose key is this.
 fn ids(org: &Org, table: &Table, column: &Column, value: &str) -> Vec<String> {
     if column.name == "Id" {
-        return org.find(table, value).filter(|record| !org.is_hidden(record)).map(records::id_of).into_iter().collect();
+        return org
+            .find(table, value)
+            .filter(|record| !org.is_hidden(record))
+            .map(records::id_of)
+            .into_iter()
+            .collect();
     }
     org.visible(table, false)
         .filter(|record| !is_deleted(record) && record.get(column.name) == Some(&json!(value)))
@@ -96,5 +150,7 @@ fn ids(org: &Org, table: &Table, column: &Column, value: &str) -> Vec<String> {
 /// A part of a path without its escapes.
 fn decoded(part: &str) -> String {
     let form = format!("part={}", part.replace('+', "%2B"));
-    url::form_urlencoded::parse(form.as_bytes()).next().map_or_else(String::new, |(_, value)| value.into_owned())
+    url::form_urlencoded::parse(form.as_bytes())
+        .next()
+        .map_or_else(String::new, |(_, value)| value.into_owned())
 }

@@ -14,9 +14,12 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn field_files(directory: &Path) -> Vec<PathBuf> {
-    let entries: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let (below, files): (Vec<_>, Vec<_>) =
-        entries.into_iter().filter(|path| !path.ends_with("node_modules")).partition(|path| path.is_dir());
+    let entries: Vec<PathBuf> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let (below, files): (Vec<_>, Vec<_>) = entries
+        .into_iter()
+        .filter(|path| !path.ends_with("node_modules"))
+        .partition(|path| path.is_dir());
     let own = files.into_iter().filter(|path| path.to_string_lossy().ends_with(".field-meta.xml"));
     below.iter().flat_map(|path| field_files(path)).chain(own).collect()
 }
@@ -24,10 +27,20 @@ fn field_files(directory: &Path) -> Vec<PathBuf> {
 #[tokio::test]
 async fn the_org_has_every_field_that_is_deployed() {
     let org = Org::new().await;
-    let files = field_files(&Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("salesforce"));
+    let files =
+        field_files(&Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("salesforce"));
     assert!(files.len() > 90, "{} fields", files.len());
     for path in files {
-        let object = path.parent().unwrap().parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+        let object = path
+            .parent()
+            .unwrap()
+            .parent()
+            .unwrap()
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
         let xml = fs::read_to_string(&path).unwrap();
         let text = |name: &str| element(&xml, name).unwrap_or_default().trim().to_owned();
         let name = text("fullName");
@@ -44,19 +57,41 @@ async fn the_org_has_every_field_that_is_deployed() {
         }
         .to_lowercase();
         assert_eq!(field["type"], json!(kind), "{object}.{name}");
-        for (element, property) in [("length", "length"), ("precision", "precision"), ("scale", "scale")] {
+        for (element, property) in
+            [("length", "length"), ("precision", "precision"), ("scale", "scale")]
+        {
             if let Ok(number) = text(element).parse::<u32>() {
                 assert_eq!(field[property], json!(number), "{object}.{name}: {property}");
             }
         }
-        assert_eq!(field["externalId"] == json!(true), text("externalId") == "true", "{object}.{name}");
-        assert_eq!(field["nillable"] == json!(false), kind == "boolean" || text("required") == "true", "{object}.{name}");
+        assert_eq!(
+            field["externalId"] == json!(true),
+            text("externalId") == "true",
+            "{object}.{name}"
+        );
+        assert_eq!(
+            field["nillable"] == json!(false),
+            kind == "boolean" || text("required") == "true",
+            "{object}.{name}"
+        );
         if kind == "picklist" {
-            let values: Vec<&str> = xml.split("<value>").skip(1).filter_map(|value| element(value, "fullName")).collect();
-            let known: Vec<&str> =
-                field["picklistValues"].as_array().unwrap().iter().map(|value| value["value"].as_str().unwrap()).collect();
+            let values: Vec<&str> = xml
+                .split("<value>")
+                .skip(1)
+                .filter_map(|value| element(value, "fullName"))
+                .collect();
+            let known: Vec<&str> = field["picklistValues"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|value| value["value"].as_str().unwrap())
+                .collect();
             assert_eq!(known, values, "{object}.{name}");
-            assert_eq!(field["restrictedPicklist"] == json!(true), text("restricted") == "true", "{object}.{name}");
+            assert_eq!(
+                field["restrictedPicklist"] == json!(true),
+                text("restricted") == "true",
+                "{object}.{name}"
+            );
         }
     }
 }

@@ -20,7 +20,14 @@ fn number(value: &Json) -> String {
 }
 
 /// Asserts that a write is refused with a code that names a field.
-async fn assert_refused(org: &Org, method: Method, path: &str, fields: &Json, code: &str, field: &str) {
+async fn assert_refused(
+    org: &Org,
+    method: Method,
+    path: &str,
+    fields: &Json,
+    code: &str,
+    field: &str,
+) {
     let (status, body) = org.ask(method, path, Some(fields)).await;
     assert_eq!((status, &body[0]["errorCode"]), (400, &json!(code)), "{path} {fields}: {body}");
     if !field.is_empty() {
@@ -43,11 +50,17 @@ async fn a_deal_is_made_as_in_an_org() {
     let line = org.create("OpportunityLineItem", line).await;
 
     let entry = org.record("PricebookEntry", &entry).await;
-    assert_eq!((&entry["Name"], &entry["ProductCode"]), (&json!("Seats plus"), &json!("SEATS_PLUS")));
+    assert_eq!(
+        (&entry["Name"], &entry["ProductCode"]),
+        (&json!("Seats plus"), &json!("SEATS_PLUS"))
+    );
     let made = org.record("OpportunityLineItem", &line).await;
-    for (field, value) in
-        [("Name", "New deal Seats plus"), ("ProductCode", "SEATS_PLUS"), ("Product2Id", &product), ("CurrencyIsoCode", "USD")]
-    {
+    for (field, value) in [
+        ("Name", "New deal Seats plus"),
+        ("ProductCode", "SEATS_PLUS"),
+        ("Product2Id", &product),
+        ("CurrencyIsoCode", "USD"),
+    ] {
         assert_eq!(made[field], json!(value), "{field}");
     }
     assert_eq!([number(&made["ListPrice"]), number(&made["TotalPrice"])], ["12.5", "50"]);
@@ -67,33 +80,71 @@ async fn a_deal_is_made_as_in_an_org() {
 
     // The amount is the lines' and no longer anybody's; the stage decides what is won.
     let won = json!({ "StageName": "Closed Won", "Amount": 7 });
-    assert_eq!(org.ask(Method::PATCH, &format!("sobjects/Opportunity/{deal}"), Some(&won)).await.0, 204);
+    assert_eq!(
+        org.ask(Method::PATCH, &format!("sobjects/Opportunity/{deal}"), Some(&won)).await.0,
+        204
+    );
     let twice = json!({ "Quantity": 8 });
-    assert_eq!(org.ask(Method::PATCH, &format!("sobjects/OpportunityLineItem/{line}"), Some(&twice)).await.0, 204);
+    assert_eq!(
+        org.ask(Method::PATCH, &format!("sobjects/OpportunityLineItem/{line}"), Some(&twice))
+            .await
+            .0,
+        204
+    );
     let stored = org.record("Opportunity", &deal).await;
-    assert_eq!((&stored["IsWon"], &stored["IsClosed"], number(&stored["Amount"])), (&json!(true), &json!(true), "100".to_owned()));
+    assert_eq!(
+        (&stored["IsWon"], &stored["IsClosed"], number(&stored["Amount"])),
+        (&json!(true), &json!(true), "100".to_owned())
+    );
     let total = json!({ "TotalPrice": 40 });
-    assert_eq!(org.ask(Method::PATCH, &format!("sobjects/OpportunityLineItem/{line}"), Some(&total)).await.0, 204);
+    assert_eq!(
+        org.ask(Method::PATCH, &format!("sobjects/OpportunityLineItem/{line}"), Some(&total))
+            .await
+            .0,
+        204
+    );
     assert_eq!(number(&org.record("OpportunityLineItem", &line).await["UnitPrice"]), "5");
 
     let code = json!({ "ProductCode": "SEATS_PLUS_2" });
-    assert_eq!(org.ask(Method::PATCH, &format!("sobjects/Product2/{product}"), Some(&code)).await.0, 204);
+    assert_eq!(
+        org.ask(Method::PATCH, &format!("sobjects/Product2/{product}"), Some(&code)).await.0,
+        204
+    );
     assert_eq!(org.record("OpportunityLineItem", &line).await["ProductCode"], "SEATS_PLUS_2");
 }
 
 #[tokio::test]
 async fn an_order_and_a_contract_are_made_as_in_an_org() {
     let org = Org::new().await;
-    let contract = org.create("Contract", json!({ "AccountId": ACCOUNT, "StartDate": "2026-01-31", "ContractTerm": 1 })).await;
+    let contract = org
+        .create(
+            "Contract",
+            json!({ "AccountId": ACCOUNT, "StartDate": "2026-01-31", "ContractTerm": 1 }),
+        )
+        .await;
     let stored = org.record("Contract", &contract).await;
-    for (field, value) in [("Status", "Draft"), ("StatusCode", "Draft"), ("EndDate", "2026-02-27"), ("ContractNumber", "00000302")] {
+    for (field, value) in [
+        ("Status", "Draft"),
+        ("StatusCode", "Draft"),
+        ("EndDate", "2026-02-27"),
+        ("ContractNumber", "00000302"),
+    ] {
         assert_eq!(stored[field], json!(value), "{field}");
     }
     let order = json!({ "AccountId": ACCOUNT, "ContractId": contract, "Status": "Draft", "EffectiveDate": "2026-02-01", "Pricebook2Id": STANDARD_BOOK });
     let order = org.create("Order", order).await;
     let path = format!("sobjects/Order/{order}");
-    assert_refused(&org, Method::PATCH, &path, &json!({ "Status": "Activated" }), "FAILED_ACTIVATION", "Status").await;
-    let item = json!({ "OrderId": order, "PricebookEntryId": ENTRY, "Quantity": 3, "UnitPrice": 0.04 });
+    assert_refused(
+        &org,
+        Method::PATCH,
+        &path,
+        &json!({ "Status": "Activated" }),
+        "FAILED_ACTIVATION",
+        "Status",
+    )
+    .await;
+    let item =
+        json!({ "OrderId": order, "PricebookEntryId": ENTRY, "Quantity": 3, "UnitPrice": 0.04 });
     let item = org.create("OrderItem", item.clone()).await;
     let made = org.record("OrderItem", &item).await;
     assert_eq!(
@@ -107,27 +158,57 @@ async fn an_order_and_a_contract_are_made_as_in_an_org() {
         (&stored["StatusCode"], &stored["OrderNumber"], number(&stored["TotalAmount"])),
         (&json!("Activated"), &json!("00000103"), "0.12".to_owned())
     );
-    let another = json!({ "OrderId": order, "PricebookEntryId": ENTRY, "Quantity": 3, "UnitPrice": 0.04 });
-    assert_refused(&org, Method::POST, "sobjects/OrderItem", &another, "FIELD_INTEGRITY_EXCEPTION", "OrderId").await;
+    let another =
+        json!({ "OrderId": order, "PricebookEntryId": ENTRY, "Quantity": 3, "UnitPrice": 0.04 });
+    assert_refused(
+        &org,
+        Method::POST,
+        "sobjects/OrderItem",
+        &another,
+        "FIELD_INTEGRITY_EXCEPTION",
+        "OrderId",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_activated_order_is_for_those_with_the_permission() {
     let org = Org::new().await;
-    let (order, line) = ("sobjects/Order/801S90000079ORDIA2", "sobjects/OrderItem/802S90000079OI1IAM");
-    let written = [(order, json!({ "M3ter_Contract_Id__c": "x" })), (line, json!({ "M3ter_Plan_Id__c": "x" }))];
+    let (order, line) =
+        ("sobjects/Order/801S90000079ORDIA2", "sobjects/OrderItem/802S90000079OI1IAM");
+    let written = [
+        (order, json!({ "M3ter_Contract_Id__c": "x" })),
+        (line, json!({ "M3ter_Plan_Id__c": "x" })),
+    ];
     for (path, fields) in &written {
-        assert_eq!(org.ask(Method::PATCH, path, Some(fields)).await.0, 204, "the example's user has the permission");
+        assert_eq!(
+            org.ask(Method::PATCH, path, Some(fields)).await.0,
+            204,
+            "the example's user has the permission"
+        );
     }
     org.rules(json!({ "permissions": [] })).await;
     for (path, fields) in &written {
-        assert_refused(&org, Method::PATCH, path, fields, "INSUFFICIENT_ACCESS_OR_READONLY", "").await;
+        assert_refused(&org, Method::PATCH, path, fields, "INSUFFICIENT_ACCESS_OR_READONLY", "")
+            .await;
     }
-    assert_refused(&org, Method::PATCH, order, &json!({ "Status": "Draft" }), "INSUFFICIENT_ACCESS_OR_READONLY", "").await;
+    assert_refused(
+        &org,
+        Method::PATCH,
+        order,
+        &json!({ "Status": "Draft" }),
+        "INSUFFICIENT_ACCESS_OR_READONLY",
+        "",
+    )
+    .await;
     org.rules(json!({ "permissions": ["ActivateOrder"] })).await;
     assert_eq!(org.ask(Method::PATCH, order, Some(&json!({ "Status": "Draft" }))).await.0, 204);
     for (path, fields) in &written {
-        assert_eq!(org.ask(Method::PATCH, path, Some(fields)).await.0, 204, "a draft is open to all");
+        assert_eq!(
+            org.ask(Method::PATCH, path, Some(fields)).await.0,
+            204,
+            "a draft is open to all"
+        );
     }
 }
 
@@ -136,9 +217,18 @@ async fn a_new_record_needs_its_required_fields() {
     let org = Org::new().await;
     let full = [
         ("Account", json!({ "Name": "A" })),
-        ("Opportunity", json!({ "Name": "D", "StageName": "Prospecting", "CloseDate": "2026-01-01" })),
-        ("OpportunityLineItem", json!({ "OpportunityId": DEAL, "PricebookEntryId": ENTRY, "Quantity": 1, "UnitPrice": 1 })),
-        ("Order", json!({ "AccountId": ACCOUNT, "Status": "Draft", "EffectiveDate": "2026-01-01" })),
+        (
+            "Opportunity",
+            json!({ "Name": "D", "StageName": "Prospecting", "CloseDate": "2026-01-01" }),
+        ),
+        (
+            "OpportunityLineItem",
+            json!({ "OpportunityId": DEAL, "PricebookEntryId": ENTRY, "Quantity": 1, "UnitPrice": 1 }),
+        ),
+        (
+            "Order",
+            json!({ "AccountId": ACCOUNT, "Status": "Draft", "EffectiveDate": "2026-01-01" }),
+        ),
         ("Contract", json!({ "AccountId": ACCOUNT })),
         ("Product2", json!({ "Name": "P" })),
         ("SBQQ__QuoteLine__c", json!({ "SBQQ__Quote__c": "a0QS90000079QUOMA2" })),
@@ -147,9 +237,25 @@ async fn a_new_record_needs_its_required_fields() {
         for missing in fields.as_object().unwrap().keys() {
             let mut fields = fields.clone();
             fields.as_object_mut().unwrap().remove(missing);
-            assert_refused(&org, Method::POST, &format!("sobjects/{object}"), &fields, "REQUIRED_FIELD_MISSING", missing).await;
+            assert_refused(
+                &org,
+                Method::POST,
+                &format!("sobjects/{object}"),
+                &fields,
+                "REQUIRED_FIELD_MISSING",
+                missing,
+            )
+            .await;
             fields[missing] = Json::Null;
-            assert_refused(&org, Method::POST, &format!("sobjects/{object}"), &fields, "REQUIRED_FIELD_MISSING", missing).await;
+            assert_refused(
+                &org,
+                Method::POST,
+                &format!("sobjects/{object}"),
+                &fields,
+                "REQUIRED_FIELD_MISSING",
+                missing,
+            )
+            .await;
         }
         org.create(object, fields).await;
     }
@@ -165,47 +271,140 @@ async fn what_an_org_does_not_take_is_refused() {
     };
     let account = |field: &str, value: Json| ("Account", json!({ "Name": "A", field: value }));
     let deal = |field: &str, value: Json| {
-        ("Opportunity", json!({ "Name": "D", "StageName": "Prospecting", "CloseDate": "2026-01-01", field: value }))
+        (
+            "Opportunity",
+            json!({ "Name": "D", "StageName": "Prospecting", "CloseDate": "2026-01-01", field: value }),
+        )
     };
     for ((object, fields), code, field) in [
         (line("Name", json!("L")), "INVALID_FIELD_FOR_INSERT_UPDATE", "Name"),
-        (line("CurrencyIsoCode", json!("USD")), "INVALID_FIELD_FOR_INSERT_UPDATE", "CurrencyIsoCode"),
+        (
+            line("CurrencyIsoCode", json!("USD")),
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            "CurrencyIsoCode",
+        ),
         (line("ListPrice", json!(1)), "INVALID_FIELD_FOR_INSERT_UPDATE", "ListPrice"),
         (line("TotalPrice", json!(1)), "FIELD_INTEGRITY_EXCEPTION", "TotalPrice"),
-        (line("Product2Id", json!("01tS90000000002IAA")), "FIELD_INTEGRITY_EXCEPTION", "PricebookEntryId"),
-        (line("OpportunityId", json!("006S90000079EURIA2")), "FIELD_INTEGRITY_EXCEPTION", "PricebookEntryId"),
+        (
+            line("Product2Id", json!("01tS90000000002IAA")),
+            "FIELD_INTEGRITY_EXCEPTION",
+            "PricebookEntryId",
+        ),
+        (
+            line("OpportunityId", json!("006S90000079EURIA2")),
+            "FIELD_INTEGRITY_EXCEPTION",
+            "PricebookEntryId",
+        ),
         (line("OpportunityId", json!(ACCOUNT)), "MALFORMED_ID", "OpportunityId"),
         (line("OpportunityId", json!("006S90000079DELIA2")), "ENTITY_IS_DELETED", "OpportunityId"),
-        (line("OpportunityId", json!("006S90000079HIDIA2")), "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "OpportunityId"),
+        (
+            line("OpportunityId", json!("006S90000079HIDIA2")),
+            "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+            "OpportunityId",
+        ),
         (line("OpportunityId", json!("006S90000000001AAA")), "MALFORMED_ID", "OpportunityId"),
-        (line("OpportunityId", json!("006S90000000001")), "INVALID_CROSS_REFERENCE_KEY", "OpportunityId"),
-        (line("M3ter_Pricing_Type__c", json!("Other")), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "M3ter_Pricing_Type__c"),
+        (
+            line("OpportunityId", json!("006S90000000001")),
+            "INVALID_CROSS_REFERENCE_KEY",
+            "OpportunityId",
+        ),
+        (
+            line("M3ter_Pricing_Type__c", json!("Other")),
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            "M3ter_Pricing_Type__c",
+        ),
         (line("Quantity", json!("one")), "JSON_PARSER_ERROR", "Quantity"),
         (line("Quantity", json!(1.0e10)), "NUMBER_OUTSIDE_VALID_RANGE", "Quantity"),
         (deal("IsWon", json!(true)), "INVALID_FIELD_FOR_INSERT_UPDATE", "IsWon"),
-        (deal("CreatedDate", json!("2020-01-01T00:00:00Z")), "INVALID_FIELD_FOR_INSERT_UPDATE", "CreatedDate"),
-        (deal("CurrencyIsoCode", json!("CHF")), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "CurrencyIsoCode"),
+        (
+            deal("CreatedDate", json!("2020-01-01T00:00:00Z")),
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            "CreatedDate",
+        ),
+        (
+            deal("CurrencyIsoCode", json!("CHF")),
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            "CurrencyIsoCode",
+        ),
         (deal("Name", json!("N".repeat(121))), "STRING_TOO_LONG", "Name"),
         (deal("Nothing__c", json!(1)), "INVALID_FIELD", "Nothing__c"),
-        (account("M3ter_Billing_Email__c", json!("a@b.example; c@d.example")), "INVALID_EMAIL_ADDRESS", "M3ter_Billing_Email__c"),
-        (account("M3ter_Billing_Email__c", json!("a.b.example")), "INVALID_EMAIL_ADDRESS", "M3ter_Billing_Email__c"),
+        (
+            account("M3ter_Billing_Email__c", json!("a@b.example; c@d.example")),
+            "INVALID_EMAIL_ADDRESS",
+            "M3ter_Billing_Email__c",
+        ),
+        (
+            account("M3ter_Billing_Email__c", json!("a.b.example")),
+            "INVALID_EMAIL_ADDRESS",
+            "M3ter_Billing_Email__c",
+        ),
         (account("ParentId", json!("nobody")), "MALFORMED_ID", "ParentId"),
-        (("Order", json!({ "AccountId": ACCOUNT, "Status": "Activated", "EffectiveDate": "2026-01-01" })), "FAILED_ACTIVATION", "Status"),
-        (("Contract", json!({ "AccountId": ACCOUNT, "EndDate": "2026-01-01" })), "INVALID_FIELD_FOR_INSERT_UPDATE", "EndDate"),
+        (
+            (
+                "Order",
+                json!({ "AccountId": ACCOUNT, "Status": "Activated", "EffectiveDate": "2026-01-01" }),
+            ),
+            "FAILED_ACTIVATION",
+            "Status",
+        ),
+        (
+            ("Contract", json!({ "AccountId": ACCOUNT, "EndDate": "2026-01-01" })),
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            "EndDate",
+        ),
     ] {
-        assert_refused(&org, Method::POST, &format!("sobjects/{object}"), &fields, code, field).await;
+        assert_refused(&org, Method::POST, &format!("sobjects/{object}"), &fields, code, field)
+            .await;
     }
     for (object, id, fields, code, field) in [
         ("Opportunity", DEAL, json!({ "StageName": null }), "REQUIRED_FIELD_MISSING", "StageName"),
-        ("Opportunity", DEAL, json!({ "CurrencyIsoCode": null }), "REQUIRED_FIELD_MISSING", "CurrencyIsoCode"),
-        ("OpportunityLineItem", LINE, json!({ "OpportunityId": DEAL }), "INVALID_FIELD_FOR_INSERT_UPDATE", "OpportunityId"),
-        ("OpportunityLineItem", LINE, json!({ "PricebookEntryId": ENTRY }), "INVALID_FIELD_FOR_INSERT_UPDATE", "PricebookEntryId"),
-        ("Account", ACCOUNT, json!({ "MasterRecordId": ACCOUNT }), "INVALID_FIELD_FOR_INSERT_UPDATE", "MasterRecordId"),
+        (
+            "Opportunity",
+            DEAL,
+            json!({ "CurrencyIsoCode": null }),
+            "REQUIRED_FIELD_MISSING",
+            "CurrencyIsoCode",
+        ),
+        (
+            "OpportunityLineItem",
+            LINE,
+            json!({ "OpportunityId": DEAL }),
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            "OpportunityId",
+        ),
+        (
+            "OpportunityLineItem",
+            LINE,
+            json!({ "PricebookEntryId": ENTRY }),
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            "PricebookEntryId",
+        ),
+        (
+            "Account",
+            ACCOUNT,
+            json!({ "MasterRecordId": ACCOUNT }),
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            "MasterRecordId",
+        ),
     ] {
-        assert_refused(&org, Method::PATCH, &format!("sobjects/{object}/{id}"), &fields, code, field).await;
+        assert_refused(
+            &org,
+            Method::PATCH,
+            &format!("sobjects/{object}/{id}"),
+            &fields,
+            code,
+            field,
+        )
+        .await;
     }
-    // 15 characters name the same record, and what a picklist does not list is taken where it is not restricted.
-    let account = org.create("Account", json!({ "Name": "A", "ParentId": &ACCOUNT[..15], "Industry": "Something else" })).await;
+    // 15 characters name the same record, and what a picklist does not list is taken where it is
+    // not restricted.
+    let account = org
+        .create(
+            "Account",
+            json!({ "Name": "A", "ParentId": &ACCOUNT[..15], "Industry": "Something else" }),
+        )
+        .await;
     assert_eq!(org.record("Account", &account).await["ParentId"], ACCOUNT);
 }
 
@@ -216,23 +415,59 @@ async fn a_price_book_has_standard_prices_first_and_each_price_once() {
     let product = org.create("Product2", json!({ "Name": "P", "IsActive": true })).await;
     let entry = |book: &str, currency: &str| json!({ "Pricebook2Id": book, "Product2Id": product, "UnitPrice": 1, "IsActive": true, "CurrencyIsoCode": currency });
     let path = "sobjects/PricebookEntry";
-    assert_refused(&org, Method::POST, path, &entry(&book, "USD"), "STANDARD_PRICE_NOT_DEFINED", "").await;
+    assert_refused(
+        &org,
+        Method::POST,
+        path,
+        &entry(&book, "USD"),
+        "STANDARD_PRICE_NOT_DEFINED",
+        "",
+    )
+    .await;
     org.create("PricebookEntry", entry(STANDARD_BOOK, "USD")).await;
     org.create("PricebookEntry", entry(&book, "USD")).await;
-    assert_refused(&org, Method::POST, path, &entry(&book, "EUR"), "STANDARD_PRICE_NOT_DEFINED", "").await;
+    assert_refused(
+        &org,
+        Method::POST,
+        path,
+        &entry(&book, "EUR"),
+        "STANDARD_PRICE_NOT_DEFINED",
+        "",
+    )
+    .await;
     assert_refused(&org, Method::POST, path, &entry(&book, "USD"), "DUPLICATE_VALUE", "").await;
-    let cheap = org.column(&format!("SELECT Id FROM PricebookEntry WHERE Pricebook2Id = '{book}'"), "Id").await.remove(0);
-    let line = json!({ "OpportunityId": DEAL, "PricebookEntryId": cheap, "Quantity": 1, "UnitPrice": 1 });
-    assert_refused(&org, Method::POST, "sobjects/OpportunityLineItem", &line, "FIELD_INTEGRITY_EXCEPTION", "PricebookEntryId").await;
+    let cheap = org
+        .column(&format!("SELECT Id FROM PricebookEntry WHERE Pricebook2Id = '{book}'"), "Id")
+        .await
+        .remove(0);
+    let line =
+        json!({ "OpportunityId": DEAL, "PricebookEntryId": cheap, "Quantity": 1, "UnitPrice": 1 });
+    assert_refused(
+        &org,
+        Method::POST,
+        "sobjects/OpportunityLineItem",
+        &line,
+        "FIELD_INTEGRITY_EXCEPTION",
+        "PricebookEntryId",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn every_record_says_who_wrote_it_and_when() {
     let org = Org::new().await;
     let fields = "Id, CreatedDate, CreatedById, LastModifiedDate, LastModifiedById, SystemModstamp";
-    for object in
-        ["Account", "Opportunity", "OpportunityLineItem", "Product2", "PricebookEntry", "Order", "OrderItem", "Contract", "Usage_Fee__c"]
-    {
+    for object in [
+        "Account",
+        "Opportunity",
+        "OpportunityLineItem",
+        "Product2",
+        "PricebookEntry",
+        "Order",
+        "OrderItem",
+        "Contract",
+        "Usage_Fee__c",
+    ] {
         let rows = org.query(&format!("SELECT {fields} FROM {object}")).await;
         for row in rows["records"].as_array().unwrap() {
             for field in fields.split(", ") {
@@ -241,10 +476,22 @@ async fn every_record_says_who_wrote_it_and_when() {
         }
     }
     let before = org.record("Account", ACCOUNT).await;
-    assert_eq!(org.ask(Method::PATCH, &format!("sobjects/Account/{ACCOUNT}"), Some(&json!({ "BillingCity": "Rome" }))).await.0, 204);
+    assert_eq!(
+        org.ask(
+            Method::PATCH,
+            &format!("sobjects/Account/{ACCOUNT}"),
+            Some(&json!({ "BillingCity": "Rome" }))
+        )
+        .await
+        .0,
+        204
+    );
     let after = org.record("Account", ACCOUNT).await;
     assert_eq!(before["CreatedDate"], after["CreatedDate"]);
-    assert!(before["LastModifiedDate"].as_str() < after["LastModifiedDate"].as_str(), "{before} {after}");
+    assert!(
+        before["LastModifiedDate"].as_str() < after["LastModifiedDate"].as_str(),
+        "{before} {after}"
+    );
 }
 
 #[tokio::test]
@@ -272,25 +519,33 @@ async fn describes_say_what_may_be_written() {
         let (object, name) = field.split_once('.').unwrap();
         let describe = org.describe(object).await;
         let known = described(&describe, name);
-        let said = ["createable", "updateable", "nillable", "defaultedOnCreate"].map(|property| known[property] == json!(true));
+        let said = ["createable", "updateable", "nillable", "defaultedOnCreate"]
+            .map(|property| known[property] == json!(true));
         assert_eq!(said, [createable, updateable, nillable, defaulted], "{field}");
     }
     let describe = org.describe("SBQQ__QuoteLine__c").await;
     assert_eq!(described(&describe, "SBQQ__ProductCode__c")["calculated"], true);
-    assert_eq!(described(&org.describe("Account").await, "M3ter_Account_Code__c")["externalId"], true);
+    assert_eq!(
+        described(&org.describe("Account").await, "M3ter_Account_Code__c")["externalId"],
+        true
+    );
 }
 
 #[tokio::test]
 async fn numbers_are_kept_as_doubles_with_all_their_digits() {
     let org = Org::new().await;
     let path = format!("sobjects/OpportunityLineItem/{LINE}");
-    // Longer than the field's scale, which is how it is shown and not how it is kept; then longer than a double.
-    for (written, kept) in
-        [("1800.77777778", "1800.77777778"), ("1300.561728396666626649382716", "1300.5617283966667"), ("1E-7", "0.0000001")]
-    {
+    // Longer than the field's scale, which is how it is shown and not how it is kept; then longer
+    // than a double.
+    for (written, kept) in [
+        ("1800.77777778", "1800.77777778"),
+        ("1300.561728396666626649382716", "1300.5617283966667"),
+        ("1E-7", "0.0000001"),
+    ] {
         let body = serde_json::from_str::<Json>(&format!("{{\"UnitPrice\":{written}}}")).unwrap();
         assert_eq!(org.ask(Method::PATCH, &path, Some(&body)).await.0, 204, "{written}");
-        let stored = org.emulator.vendor().record("OpportunityLineItem", LINE).unwrap()["UnitPrice"].clone();
+        let stored =
+            org.emulator.vendor().record("OpportunityLineItem", LINE).unwrap()["UnitPrice"].clone();
         assert_eq!(number(&stored), kept, "{written}");
         assert!(stored.to_string().len() <= 20, "{stored}");
     }

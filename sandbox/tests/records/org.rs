@@ -21,7 +21,11 @@ impl Org {
     }
 
     pub(super) async fn log_in(&mut self) {
-        let form = [("grant_type", "client_credentials"), ("client_id", "sandbox"), ("client_secret", "sandbox")];
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "sandbox"),
+            ("client_secret", "sandbox"),
+        ];
         let url = format!("{}/services/oauth2/token", self.emulator.base_url());
         let request = self.http.post(url).form(&form).build().unwrap();
         let answer: Json = self.http.execute(request).await.unwrap().json().await.unwrap();
@@ -41,7 +45,11 @@ impl Org {
     /// The body of a read, as it is written.
     pub(super) async fn text(&self, path: &str) -> String {
         let url = format!("{}/services/data/v60.0/{path}", self.emulator.base_url());
-        let response = self.http.execute(self.http.get(url).bearer_auth(&self.token).build().unwrap()).await.unwrap();
+        let response = self
+            .http
+            .execute(self.http.get(url).bearer_auth(&self.token).build().unwrap())
+            .await
+            .unwrap();
         assert_eq!(response.status().as_u16(), 200, "{path}");
         response.text().await.unwrap()
     }
@@ -65,12 +73,18 @@ impl Org {
 
     /// The records of a query, by one of their fields.
     pub(super) async fn column(&self, soql: &str, field: &str) -> Vec<Json> {
-        self.query(soql).await["records"].as_array().unwrap().iter().map(|record| record[field].clone()).collect()
+        self.query(soql).await["records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|record| record[field].clone())
+            .collect()
     }
 
     /// Creates a record; its id.
     pub(super) async fn create(&self, sobject: &str, fields: Json) -> String {
-        let (status, body) = self.ask(Method::POST, &format!("sobjects/{sobject}"), Some(&fields)).await;
+        let (status, body) =
+            self.ask(Method::POST, &format!("sobjects/{sobject}"), Some(&fields)).await;
         assert_eq!(status, 201, "{sobject} {fields}: {body}");
         body["id"].as_str().unwrap().to_owned()
     }
@@ -98,7 +112,8 @@ impl Org {
 
     /// What describe says of an object.
     pub(super) async fn describe(&self, sobject: &str) -> Json {
-        let (status, body) = self.ask(Method::GET, &format!("sobjects/{sobject}/describe"), None).await;
+        let (status, body) =
+            self.ask(Method::GET, &format!("sobjects/{sobject}/describe"), None).await;
         assert_eq!(status, 200, "{sobject}: {body}");
         body
     }

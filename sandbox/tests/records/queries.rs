@@ -21,12 +21,16 @@ async fn numbers_are_read_as_java_writes_them() {
         ("9999999", "9999999.0"),
         ("10000000", "1.0E7"),
     ] {
-        let body = serde_json::from_str(&format!("{{\"M3ter_Unit_Price__c\":{written},\"SortOrder\":7}}")).unwrap();
+        let body =
+            serde_json::from_str(&format!("{{\"M3ter_Unit_Price__c\":{written},\"SortOrder\":7}}"))
+                .unwrap();
         let path = format!("sobjects/OpportunityLineItem/{LINE}");
         assert_eq!(org.ask(Method::PATCH, &path, Some(&body)).await.0, 204, "{written}");
         let fields = "M3ter_Unit_Price__c, SortOrder";
         for path in [
-            format!("query?q=SELECT+M3ter_Unit_Price__c,+SortOrder+FROM+OpportunityLineItem+WHERE+Id='{LINE}'"),
+            format!(
+                "query?q=SELECT+M3ter_Unit_Price__c,+SortOrder+FROM+OpportunityLineItem+WHERE+Id='{LINE}'"
+            ),
             format!(
                 "query?q=SELECT+Id,+(SELECT+{}+FROM+OpportunityLineItems)+FROM+Opportunity+WHERE+Id='{DEAL}'",
                 fields.replace(' ', "+")
@@ -35,13 +39,22 @@ async fn numbers_are_read_as_java_writes_them() {
             format!("{path}?fields={}", fields.replace(' ', "")),
         ] {
             let text = org.text(&path).await;
-            assert!(text.contains(&format!("\"M3ter_Unit_Price__c\":{read},")), "{path}: {read}: {text}");
-            assert!(text.contains("\"SortOrder\":7") && !text.contains("\"SortOrder\":7."), "{path}: {text}");
+            assert!(
+                text.contains(&format!("\"M3ter_Unit_Price__c\":{read},")),
+                "{path}: {read}: {text}"
+            );
+            assert!(
+                text.contains("\"SortOrder\":7") && !text.contains("\"SortOrder\":7."),
+                "{path}: {text}"
+            );
         }
     }
     let url = format!("/services/data/v60.0/sobjects/Opportunity/{DEAL}");
     assert_eq!(org.record("Opportunity", DEAL).await["attributes"]["url"], url);
-    assert_eq!(org.record("Opportunity", DEAL).await["Probability"].to_string(), json!(100.0).to_string());
+    assert_eq!(
+        org.record("Opportunity", DEAL).await["Probability"].to_string(),
+        json!(100.0).to_string()
+    );
 }
 
 /// What a query is answered: how many rows, or the code of the refusal.
@@ -57,13 +70,23 @@ use Answer::{Refused, Rows};
 async fn queries_that_people_write_are_answered_as_an_org_does() {
     let org = Org::new().await;
     for (soql, expected) in [
-        // Dates told from today: the example deals close in 2026, and the org's records are from before today.
-        ("SELECT Id FROM Opportunity WHERE CloseDate > LAST_N_YEARS:50 AND CloseDate < NEXT_N_YEARS:50", Rows(5)),
+        // Dates told from today: the example deals close in 2026, and the org's records are from
+        // before today.
+        (
+            "SELECT Id FROM Opportunity WHERE CloseDate > LAST_N_YEARS:50 AND CloseDate < NEXT_N_YEARS:50",
+            Rows(5),
+        ),
         ("SELECT Id FROM Opportunity WHERE CloseDate < LAST_N_YEARS:50", Rows(0)),
         ("SELECT Id FROM Opportunity WHERE CloseDate >= LAST_N_DAYS:9999", Rows(5)),
-        ("SELECT Id FROM Opportunity WHERE CloseDate = NEXT_N_DAYS:1 AND CloseDate = TODAY", Rows(0)),
+        (
+            "SELECT Id FROM Opportunity WHERE CloseDate = NEXT_N_DAYS:1 AND CloseDate = TODAY",
+            Rows(0),
+        ),
         ("SELECT Id FROM Opportunity WHERE LastModifiedDate > TOMORROW", Rows(0)),
-        ("SELECT Id FROM Opportunity WHERE End_Date__c >= THIS_YEAR OR End_Date__c < THIS_YEAR", Rows(5)),
+        (
+            "SELECT Id FROM Opportunity WHERE End_Date__c >= THIS_YEAR OR End_Date__c < THIS_YEAR",
+            Rows(5),
+        ),
         ("SELECT Id FROM Opportunity WHERE LastModifiedDate > 1999-01-01T00:00:00Z", Rows(5)),
         ("SELECT Id FROM Opportunity WHERE CloseDate = THIS_DECADE", Refused("MALFORMED_QUERY")),
         ("SELECT Id FROM Opportunity WHERE CloseDate = LAST_N_DAYS", Refused("MALFORMED_QUERY")),
@@ -73,12 +96,21 @@ async fn queries_that_people_write_are_answered_as_an_org_does() {
         ("SELECT COUNT(Id) total FROM Opportunity WHERE IsWon = true", Rows(1)),
         ("SELECT StageName, COUNT(Id) FROM Opportunity GROUP BY StageName", Rows(1)),
         ("SELECT AccountId, COUNT(Id) FROM Opportunity GROUP BY AccountId", Rows(3)),
-        ("SELECT AccountId, COUNT(Id) deals FROM Opportunity GROUP BY AccountId HAVING COUNT(Id) > 1 ORDER BY COUNT(Id) DESC", Rows(1)),
-        ("SELECT Account.Name, SUM(Amount) FROM Opportunity GROUP BY Account.Name ORDER BY Account.Name LIMIT 2", Rows(2)),
+        (
+            "SELECT AccountId, COUNT(Id) deals FROM Opportunity GROUP BY AccountId HAVING COUNT(Id) > 1 ORDER BY COUNT(Id) DESC",
+            Rows(1),
+        ),
+        (
+            "SELECT Account.Name, SUM(Amount) FROM Opportunity GROUP BY Account.Name ORDER BY Account.Name LIMIT 2",
+            Rows(2),
+        ),
         ("SELECT MIN(CloseDate), MAX(CloseDate), AVG(Amount) FROM Opportunity", Rows(1)),
         ("SELECT COUNT_DISTINCT(AccountId) FROM Opportunity", Rows(1)),
         ("SELECT Name, COUNT(Id) FROM Opportunity GROUP BY StageName", Refused("MALFORMED_QUERY")),
-        ("SELECT CALENDAR_YEAR(CloseDate), COUNT(Id) FROM Opportunity GROUP BY CALENDAR_YEAR(CloseDate)", Refused("MALFORMED_QUERY")),
+        (
+            "SELECT CALENDAR_YEAR(CloseDate), COUNT(Id) FROM Opportunity GROUP BY CALENDAR_YEAR(CloseDate)",
+            Refused("MALFORMED_QUERY"),
+        ),
         // All fields of an object.
         ("SELECT FIELDS(ALL) FROM Opportunity LIMIT 200", Rows(5)),
         ("SELECT FIELDS(STANDARD) FROM Opportunity", Rows(5)),
@@ -87,25 +119,52 @@ async fn queries_that_people_write_are_answered_as_an_org_does() {
         ("SELECT FIELDS(CUSTOM) FROM Opportunity LIMIT 201", Refused("MALFORMED_QUERY")),
         ("SELECT FIELDS(SOME) FROM Opportunity LIMIT 1", Refused("MALFORMED_QUERY")),
         // A query within a condition.
-        ("SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Opportunity WHERE IsWon = true)", Rows(3)),
+        (
+            "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Opportunity WHERE IsWon = true)",
+            Rows(3),
+        ),
         ("SELECT Id FROM Account WHERE Id NOT IN (SELECT AccountId FROM Opportunity)", Rows(3)),
-        ("SELECT Id FROM Account WHERE Id IN (SELECT AccountId, Name FROM Opportunity)", Refused("MALFORMED_QUERY")),
-        ("SELECT Id FROM Account WHERE Id IN (SELECT Nothing FROM Opportunity)", Refused("INVALID_FIELD")),
+        (
+            "SELECT Id FROM Account WHERE Id IN (SELECT AccountId, Name FROM Opportunity)",
+            Refused("MALFORMED_QUERY"),
+        ),
+        (
+            "SELECT Id FROM Account WHERE Id IN (SELECT Nothing FROM Opportunity)",
+            Refused("INVALID_FIELD"),
+        ),
         // Names for objects, and what is shown otherwise.
-        ("SELECT o.Id, o.Account.Name FROM Opportunity o WHERE o.IsWon = true ORDER BY o.Name", Rows(5)),
-        ("SELECT toLabel(StageName), FORMAT(Amount) shown, convertCurrency(Amount) FROM Opportunity", Rows(5)),
+        (
+            "SELECT o.Id, o.Account.Name FROM Opportunity o WHERE o.IsWon = true ORDER BY o.Name",
+            Rows(5),
+        ),
+        (
+            "SELECT toLabel(StageName), FORMAT(Amount) shown, convertCurrency(Amount) FROM Opportunity",
+            Rows(5),
+        ),
         ("SELECT Id FROM Opportunity USING SCOPE everything WHERE Amount > USD5", Rows(5)),
-        ("SELECT Id FROM Opportunity WHERE Name LIKE 'Acme%' WITH SECURITY_ENFORCED LIMIT 1 FOR VIEW", Rows(1)),
+        (
+            "SELECT Id FROM Opportunity WHERE Name LIKE 'Acme%' WITH SECURITY_ENFORCED LIMIT 1 FOR VIEW",
+            Rows(1),
+        ),
         (r"SELECT Id FROM Account WHERE Name = '\u0041cme Corporation'", Rows(1)),
         ("SELECT Id FROM Opportunity ORDER BY CloseDate DESC NULLS LAST LIMIT 2 OFFSET 1", Rows(2)),
         ("SELECT Id FROM Opportunity OFFSET 2001", Refused("NUMBER_OUTSIDE_VALID_RANGE")),
-        ("SELECT TYPEOF What WHEN Account THEN Name END FROM Opportunity", Refused("MALFORMED_QUERY")),
+        (
+            "SELECT TYPEOF What WHEN Account THEN Name END FROM Opportunity",
+            Refused("MALFORMED_QUERY"),
+        ),
         ("SELECT Id FROM Opportunity WHERE StageName INCLUDES ('a')", Refused("MALFORMED_QUERY")),
         // Literals of the wrong kind.
-        ("SELECT Id FROM Opportunity WHERE CloseDate = 2026-01-01T00:00:00Z", Refused("INVALID_FIELD")),
+        (
+            "SELECT Id FROM Opportunity WHERE CloseDate = 2026-01-01T00:00:00Z",
+            Refused("INVALID_FIELD"),
+        ),
         ("SELECT Id FROM Opportunity WHERE CloseDate = '2026-01-01'", Refused("INVALID_FIELD")),
         ("SELECT Id FROM Opportunity WHERE CloseDate = 2026-01-01", Rows(1)),
-        ("SELECT Id FROM Opportunity WHERE LastModifiedDate > 2026-01-01", Refused("INVALID_FIELD")),
+        (
+            "SELECT Id FROM Opportunity WHERE LastModifiedDate > 2026-01-01",
+            Refused("INVALID_FIELD"),
+        ),
         ("SELECT Id FROM Opportunity WHERE IsWon = 'true'", Refused("INVALID_FIELD")),
         ("SELECT Id FROM Opportunity WHERE Name = 5", Refused("INVALID_FIELD")),
         ("SELECT Id FROM Opportunity WHERE Amount = '5'", Refused("INVALID_FIELD")),
@@ -116,7 +175,10 @@ async fn queries_that_people_write_are_answered_as_an_org_does() {
         // What is no record.
         ("SELECT IsoCode, ConversionRate FROM CurrencyType WHERE IsActive = true", Rows(3)),
         ("SELECT QualifiedApiName FROM EntityDefinition WHERE KeyPrefix = '006'", Rows(1)),
-        ("SELECT QualifiedApiName, Label FROM EntityDefinition WHERE QualifiedApiName = 'Order'", Rows(1)),
+        (
+            "SELECT QualifiedApiName, Label FROM EntityDefinition WHERE QualifiedApiName = 'Order'",
+            Rows(1),
+        ),
         (
             "SELECT QualifiedApiName FROM FieldDefinition WHERE EntityDefinition.QualifiedApiName = 'Product2' AND QualifiedApiName = 'ProductCode'",
             Rows(1),
@@ -145,7 +207,13 @@ async fn queries_that_people_write_are_answered_as_an_org_does() {
         assert_eq!(answer, expected, "{soql}: {body}");
         // Whoever asks for what an org has and this one has not is told so.
         if ["TYPEOF", "INCLUDES", "CALENDAR_YEAR"].iter().any(|word| soql.contains(word)) {
-            assert!(body[0]["message"].as_str().unwrap().contains("the emulated org does not know this part of SOQL"), "{body}");
+            assert!(
+                body[0]["message"]
+                    .as_str()
+                    .unwrap()
+                    .contains("the emulated org does not know this part of SOQL"),
+                "{body}"
+            );
         }
     }
 }
@@ -153,11 +221,14 @@ async fn queries_that_people_write_are_answered_as_an_org_does() {
 #[tokio::test]
 async fn groups_have_their_values_under_the_names_that_the_query_gives_them() {
     let org = Org::new().await;
-    let query =
-        "SELECT Account.Name, COUNT(Id), SUM(Amount) total FROM Opportunity WHERE AccountId = '001S90000079INIIA2' GROUP BY Account.Name";
+    let query = "SELECT Account.Name, COUNT(Id), SUM(Amount) total FROM Opportunity WHERE AccountId = '001S90000079INIIA2' GROUP BY Account.Name";
     let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
     let (_, body) = org.ask(Method::GET, &format!("query?q={query}"), None).await;
     let row = &body["records"][0];
-    assert_eq!((&row["attributes"]["type"], &row["Name"]), (&json!("AggregateResult"), &json!("Initech")), "{body}");
+    assert_eq!(
+        (&row["attributes"]["type"], &row["Name"]),
+        (&json!("AggregateResult"), &json!("Initech")),
+        "{body}"
+    );
     assert!(row["expr0"].as_u64() > Some(1) && row["total"].as_f64() > Some(0.0), "{body}");
 }

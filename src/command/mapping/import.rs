@@ -1,7 +1,8 @@
 //! `mapping import`: the connector's metadata records become mapping files of this service.
 //!
-//! What the records say is carried over where it is right here; what would bill wrongly, and what has no counterpart, stands as a
-//! comment beside it. The result is a file to read and finish, which the service's own parser takes.
+//! What the records say is carried over where it is right here; what would bill wrongly, and what
+//! has no counterpart, stands as a comment beside it. The result is a file to read and finish,
+//! which the service's own parser takes.
 
 mod nested;
 mod objects;
@@ -41,13 +42,19 @@ pub struct Imported {
 pub(super) fn run(import: &Import) -> anyhow::Result<super::Outcome> {
     let mut files = Vec::new();
     for path in &import.files {
-        let text = std::fs::read_to_string(path).with_context(|| format!("`{}` could not be read", path.display()))?;
-        files.push((path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()), text));
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("`{}` could not be read", path.display()))?;
+        files.push((
+            path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            text,
+        ));
     }
     for imported in import_records(&files)? {
         match &import.output {
             None => super::print(&imported.text),
-            Some(directory) => super::print(format_args!("written: {}", write(directory, &imported)?.display())),
+            Some(directory) => {
+                super::print(format_args!("written: {}", write(directory, &imported)?.display()))
+            }
         }
     }
     Ok(super::Outcome::Done)
@@ -56,7 +63,8 @@ pub(super) fn run(import: &Import) -> anyhow::Result<super::Outcome> {
 /// Writes a mapping beside those that are there; none of them is overwritten.
 fn write(directory: &Path, imported: &Imported) -> anyhow::Result<PathBuf> {
     let path = directory.join(format!("{}.toml", imported.root.to_ascii_lowercase()));
-    let mut file = std::fs::File::create_new(&path).with_context(|| format!("`{}` could not be made", path.display()))?;
+    let mut file = std::fs::File::create_new(&path)
+        .with_context(|| format!("`{}` could not be made", path.display()))?;
     std::io::Write::write_all(&mut file, imported.text.as_bytes())?;
     Ok(path)
 }
@@ -73,7 +81,8 @@ pub fn import_records(files: &[(String, String)]) -> anyhow::Result<Vec<Imported
             }
         }
     }
-    // Bands name their own rows, and the way to those that they are the prices of: they go with the root of these, or with the only one.
+    // Bands name their own rows, and the way to those that they are the prices of: they go with the
+    // root of these, or with the only one.
     let roots: Vec<String> = by_root.keys().cloned().collect();
     let mut comments = Vec::new();
     for record in unplaced {
@@ -84,23 +93,35 @@ pub fn import_records(files: &[(String, String)]) -> anyhow::Result<Vec<Imported
             }
             continue;
         }
-        let own = nested::priced_object(&record).or_else(|| record.path("PricingBandsObject").map(ToOwned::to_owned));
+        let own = nested::priced_object(&record)
+            .or_else(|| record.path("PricingBandsObject").map(ToOwned::to_owned));
         let home = roots.iter().find(|root| {
-            by_root[*root]
-                .iter()
-                .any(|(kind, priced)| *kind == Kind::Pricing && own.is_some() && priced.get("PricingObject") == own.as_deref())
+            by_root[*root].iter().any(|(kind, priced)| {
+                *kind == Kind::Pricing
+                    && own.is_some()
+                    && priced.get("PricingObject") == own.as_deref()
+            })
         });
         match (home.or(if roots.len() == 1 { roots.first() } else { None }), Kind::of(&record)) {
-            (Some(root), Some(kind)) => by_root.entry(root.clone()).or_default().push((kind, record)),
+            (Some(root), Some(kind)) => {
+                by_root.entry(root.clone()).or_default().push((kind, record))
+            }
             _ => comments.push(record),
         }
     }
-    anyhow::ensure!(!by_root.is_empty(), "none of the records says which object it starts from (`accountMapping_m3Id`)");
+    anyhow::ensure!(
+        !by_root.is_empty(),
+        "none of the records says which object it starts from (`accountMapping_m3Id`)"
+    );
     let mut imported = Vec::new();
     for (root, records) in by_root {
         let mut text = Source::new(&root, records).toml();
         for record in &comments {
-            let _ = writeln!(text, "\n# Not carried over: the record `{}`, which belongs to no root object:", record.name);
+            let _ = writeln!(
+                text,
+                "\n# Not carried over: the record `{}`, which belongs to no root object:",
+                record.name
+            );
             for (field, value) in record.filled() {
                 let _ = writeln!(text, "#   {field} = {}", value.replace(['\n', '\r'], " "));
             }
@@ -113,7 +134,10 @@ pub fn import_records(files: &[(String, String)]) -> anyhow::Result<Vec<Imported
 
 /// The service's own parser has the last word.
 fn check(root: &str, text: &str) -> anyhow::Result<()> {
-    let source = MappingSource { name: format!("{}.toml", root.to_ascii_lowercase()), bytes: text.as_bytes().to_vec() };
+    let source = MappingSource {
+        name: format!("{}.toml", root.to_ascii_lowercase()),
+        bytes: text.as_bytes().to_vec(),
+    };
     Mappings::parse(&[source]).map(drop).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("what was made of the records is no mapping:\n{}", faults.join("\n"))

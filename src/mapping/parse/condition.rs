@@ -5,15 +5,24 @@ use toml::de::{DeTable, DeValue};
 use super::{Parser, Value, find};
 use crate::domain::money::exact_decimal;
 use crate::domain::settings::Otherwise;
-use crate::mapping::language::{Condition, Constant, FieldRef, Guard, ROOT, Readiness, SetId, Test};
+use crate::mapping::language::{
+    Condition, Constant, FieldRef, Guard, ROOT, Readiness, SetId, Test,
+};
 
-/// What can be asked of a field; a condition has at most one, and without any asks whether a checkbox is on.
-const TESTS: [&str; 9] = ["is", "is_not", "in", "not_in", "blank", "above", "below", "equals", "differs_from"];
+/// What can be asked of a field; a condition has at most one, and without any asks whether a
+/// checkbox is on.
+const TESTS: [&str; 9] =
+    ["is", "is_not", "in", "not_in", "blank", "above", "below", "equals", "differs_from"];
 const HOW: &str = "such as `{ field = \"IsWon\", is = true }`, with one of `is`, `is_not`, `in`, `not_in`, `blank`, `above`, `below`, `equals`, `differs_from`";
 
 impl Parser<'_> {
     /// A field that is on, `{ field = …, is = … }`, or `all` or `any` of several.
-    pub(super) fn condition(&mut self, value: &Value<'_>, key: &str, set: SetId) -> Option<Condition> {
+    pub(super) fn condition(
+        &mut self,
+        value: &Value<'_>,
+        key: &str,
+        set: SetId,
+    ) -> Option<Condition> {
         self.condition_beside(value, key, set, &[])
     }
 
@@ -42,7 +51,13 @@ impl Parser<'_> {
         values.iter().filter_map(|value| ready(self, value)).collect()
     }
 
-    fn guard(&mut self, value: &Value<'_>, key: &str, set: SetId, beside: &[&str]) -> Option<Guard> {
+    fn guard(
+        &mut self,
+        value: &Value<'_>,
+        key: &str,
+        set: SetId,
+        beside: &[&str],
+    ) -> Option<Guard> {
         let condition = self.condition_beside(value, key, set, beside)?;
         let message = value.get_ref().as_table().and_then(|table| find(table, "message"));
         let text = message.and_then(|message| message.get_ref().as_str().map(ToOwned::to_owned));
@@ -52,7 +67,13 @@ impl Parser<'_> {
         Some(Guard { condition, message: text, line: self.line(&value.span()) })
     }
 
-    fn condition_beside(&mut self, value: &Value<'_>, key: &str, set: SetId, beside: &[&str]) -> Option<Condition> {
+    fn condition_beside(
+        &mut self,
+        value: &Value<'_>,
+        key: &str,
+        set: SetId,
+        beside: &[&str],
+    ) -> Option<Condition> {
         let is_on = |field: FieldRef| Condition::Test(field, Test::Is(Constant::Boolean(true)));
         let table = match value.get_ref() {
             DeValue::String(_) => return self.field_ref(value, key, set).map(is_on),
@@ -62,11 +83,14 @@ impl Parser<'_> {
                 return None;
             }
         };
-        for (word, make) in [("all", Condition::All as fn(_) -> _), ("any", Condition::Any as fn(_) -> _)] {
+        for (word, make) in
+            [("all", Condition::All as fn(_) -> _), ("any", Condition::Any as fn(_) -> _)]
+        {
             if let Some(conditions) = find(table, word) {
                 self.check_keys(table, key, &[&[word], beside].concat());
                 let items = self.list(conditions, key);
-                let parsed: Vec<Condition> = items.iter().filter_map(|item| self.condition(item, key, set)).collect();
+                let parsed: Vec<Condition> =
+                    items.iter().filter_map(|item| self.condition(item, key, set)).collect();
                 return (!items.is_empty() && parsed.len() == items.len()).then(|| make(parsed));
             }
         }
@@ -77,7 +101,8 @@ impl Parser<'_> {
         };
         let optional = self.flag(table, key, "optional");
         let field = self.field_ref(field, key, set).map(|field| FieldRef { optional, ..field })?;
-        let tests: Vec<&str> = TESTS.into_iter().filter(|test| find(table, test).is_some()).collect();
+        let tests: Vec<&str> =
+            TESTS.into_iter().filter(|test| find(table, test).is_some()).collect();
         match tests.as_slice() {
             [] => Some(is_on(field)),
             [test] => self.test(test, table, key, set).map(|test| Condition::Test(field, test)),
@@ -95,32 +120,52 @@ impl Parser<'_> {
 
     fn test(&mut self, test: &str, table: &DeTable<'_>, key: &str, set: SetId) -> Option<Test> {
         let value = find(table, test)?;
-        let optional = find(table, "optional").and_then(|value| value.get_ref().as_bool()) == Some(true);
+        let optional =
+            find(table, "optional").and_then(|value| value.get_ref().as_bool()) == Some(true);
         match test {
             "is" => self.constant(value, key, None).map(Test::Is),
             "is_not" => self.constant(value, key, None).map(Test::IsNot),
             "in" | "not_in" => {
                 let items = self.list(value, key);
-                let constants: Vec<Constant> = items.iter().filter_map(|item| self.constant(item, key, None)).collect();
+                let constants: Vec<Constant> =
+                    items.iter().filter_map(|item| self.constant(item, key, None)).collect();
                 let is_whole = !items.is_empty() && constants.len() == items.len();
-                is_whole.then(|| if test == "in" { Test::In(constants) } else { Test::NotIn(constants) })
+                is_whole.then(|| {
+                    if test == "in" { Test::In(constants) } else { Test::NotIn(constants) }
+                })
             }
             "blank" => {
                 let blank = value.get_ref().as_bool();
                 if blank.is_none() {
-                    self.fault(&value.span(), key, "`blank` takes true or false", "`blank = false` holds where the field is filled");
+                    self.fault(
+                        &value.span(),
+                        key,
+                        "`blank` takes true or false",
+                        "`blank = false` holds where the field is filled",
+                    );
                 }
                 blank.map(Test::Blank)
             }
             "above" | "below" => {
                 let number = self.number(value);
                 if number.is_none() {
-                    self.fault(&value.span(), key, format!("`{test}` takes a number"), "without quotes");
+                    self.fault(
+                        &value.span(),
+                        key,
+                        format!("`{test}` takes a number"),
+                        "without quotes",
+                    );
                 }
-                number.map(|number| if test == "above" { Test::Above(number) } else { Test::Below(number) })
+                number.map(
+                    |number| {
+                        if test == "above" { Test::Above(number) } else { Test::Below(number) }
+                    },
+                )
             }
             _ => {
-                let other = self.field_ref(value, key, set).map(|other| FieldRef { optional: other.optional || optional, ..other })?;
+                let other = self
+                    .field_ref(value, key, set)
+                    .map(|other| FieldRef { optional: other.optional || optional, ..other })?;
                 Some(if test == "equals" { Test::Equals(other) } else { Test::DiffersFrom(other) })
             }
         }

@@ -1,7 +1,8 @@
 //! `extends`: a file that holds only what differs from another mapping, laid over that one.
 //!
-//! The objects' tables, `[lines]`, `[rows.NAME]` and `[product_mapping]` are merged key by key. Everything else is a value, and
-//! what stands above takes its place as a whole. `remove` names what goes before anything is laid over it.
+//! The objects' tables, `[lines]`, `[rows.NAME]` and `[product_mapping]` are merged key by key.
+//! Everything else is a value, and what stands above takes its place as a whole. `remove` names
+//! what goes before anything is laid over it.
 
 use std::ops::Range;
 
@@ -27,9 +28,14 @@ pub(in crate::mapping) struct Layer<'s> {
 
 impl<'s> Layer<'s> {
     /// Reads one file as TOML.
-    pub(in crate::mapping) fn read(source: &'s MappingSource, is_built_in: bool) -> Result<Self, MappingFault> {
+    pub(in crate::mapping) fn read(
+        source: &'s MappingSource,
+        is_built_in: bool,
+    ) -> Result<Self, MappingFault> {
         let name = source.name.as_str();
-        let unreadable = |line: usize, message: String, hint: &str| MappingFault::new(name, line, "", message, hint);
+        let unreadable = |line: usize, message: String, hint: &str| {
+            MappingFault::new(name, line, "", message, hint)
+        };
         if source.bytes.len() > LARGEST_FILE_BYTES {
             let message = format!("the file is larger than {} KiB", LARGEST_FILE_BYTES / 1024);
             return Err(unreadable(1, message, "a mapping is a short text; is this another file?"));
@@ -59,21 +65,36 @@ impl<'s> Layer<'s> {
         let (mut chain, mut last) = (vec![self], self);
         while let Some(extends) = find(&last.table, EXTENDS) {
             let fault = |message: String, hint: String| {
-                MappingFault::new(last.name, line_at(last.text, extends.span().start), EXTENDS, message, hint)
+                MappingFault::new(
+                    last.name,
+                    line_at(last.text, extends.span().start),
+                    EXTENDS,
+                    message,
+                    hint,
+                )
             };
             let Some(root) = extends.get_ref().as_str() else {
-                return Err(fault("a text is expected".to_owned(), "name the root object of a mapping, such as `Opportunity`".to_owned()));
+                return Err(fault(
+                    "a text is expected".to_owned(),
+                    "name the root object of a mapping, such as `Opportunity`".to_owned(),
+                ));
             };
-            // Under its own name a file can extend what comes with the service only; an operator's own file goes before that one.
-            let can_be_meant = |other: &&Self| other.is_of(root) && (other.is_built_in || !last.is_of(root));
+            // Under its own name a file can extend what comes with the service only; an operator's
+            // own file goes before that one.
+            let can_be_meant =
+                |other: &&Self| other.is_of(root) && (other.is_built_in || !last.is_of(root));
             let Some(next) = among.iter().rfind(can_be_meant) else {
-                let roots: Vec<&str> = among.iter().filter(|other| other.is_built_in).filter_map(Self::root).collect();
-                let message = format!("there is no other mapping of `{root}`, which this file could extend");
+                let roots: Vec<&str> =
+                    among.iter().filter(|other| other.is_built_in).filter_map(Self::root).collect();
+                let message =
+                    format!("there is no other mapping of `{root}`, which this file could extend");
                 return Err(fault(message, hint_for(root, &roots)));
             };
             if chain.iter().any(|other| std::ptr::eq(*other, next)) {
-                let names: Vec<&str> = chain.iter().map(|other| other.name).chain([next.name]).collect();
-                let message = format!("the files extend each other in a circle: {}", names.join(", "));
+                let names: Vec<&str> =
+                    chain.iter().map(|other| other.name).chain([next.name]).collect();
+                let message =
+                    format!("the files extend each other in a circle: {}", names.join(", "));
                 return Err(fault(message, "let one of them hold the whole mapping".to_owned()));
             }
             chain.push(next);
@@ -93,7 +114,12 @@ impl Parser<'_> {
             above.remove(EXTENDS);
             if let Some(remove) = remove {
                 if index + 1 == chain.len() {
-                    self.fault(&remove.span(), REMOVE, "there is nothing to take out of", "add `extends = \"…\"`, or delete this line");
+                    self.fault(
+                        &remove.span(),
+                        REMOVE,
+                        "there is nothing to take out of",
+                        "add `extends = \"…\"`, or delete this line",
+                    );
                 } else {
                     self.take_out(&mut merged, &remove);
                 }
@@ -115,7 +141,12 @@ impl Parser<'_> {
                 continue;
             };
             if let Err(hint) = taken_out(table, path) {
-                self.fault(&name.span(), REMOVE, format!("what this file extends has no `{path}`"), hint);
+                self.fault(
+                    &name.span(),
+                    REMOVE,
+                    format!("what this file extends has no `{path}`"),
+                    hint,
+                );
             }
         }
     }
@@ -123,7 +154,8 @@ impl Parser<'_> {
 
 /// Takes out what a path leads to; the error says what there is instead.
 fn taken_out(table: &mut DeTable<'_>, path: &str) -> Result<(), String> {
-    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let (first, rest) =
+        path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
     let known: Vec<&str> = table.keys().map(|key| key.get_ref().as_ref()).collect();
     let hint = hint_for(first, &known);
     let Some(rest) = rest else {
@@ -156,18 +188,27 @@ fn lay_over<'s>(below: &mut DeTable<'s>, above: DeTable<'s>, prefix: &str) {
 /// Whether a table is merged key by key.
 fn is_section(path: &str) -> bool {
     let is_rows = path.strip_prefix("rows.").is_some_and(|name| !name.contains('.'));
-    is_rows || ["lines", "rows", "product_mapping"].contains(&path) || OBJECT_TABLES.iter().any(|(name, _)| *name == path)
+    is_rows
+        || ["lines", "rows", "product_mapping"].contains(&path)
+        || OBJECT_TABLES.iter().any(|(name, _)| *name == path)
 }
 
 /// A table whose spans count from another place.
 fn moved<'s>(table: &DeTable<'s>, by: usize) -> DeTable<'s> {
-    table.iter().map(|(key, value)| (Spanned::new(shifted(&key.span(), by), key.get_ref().clone()), moved_value(value, by))).collect()
+    table
+        .iter()
+        .map(|(key, value)| {
+            (Spanned::new(shifted(&key.span(), by), key.get_ref().clone()), moved_value(value, by))
+        })
+        .collect()
 }
 
 fn moved_value<'s>(value: &Value<'s>, by: usize) -> Value<'s> {
     let inner = match value.get_ref() {
         DeValue::Table(table) => DeValue::Table(moved(table, by)),
-        DeValue::Array(items) => DeValue::Array(items.iter().map(|item| moved_value(item, by)).collect()),
+        DeValue::Array(items) => {
+            DeValue::Array(items.iter().map(|item| moved_value(item, by)).collect())
+        }
         plain => plain.clone(),
     };
     Spanned::new(shifted(&value.span(), by), inner)

@@ -1,4 +1,5 @@
-//! `[product_mapping]`, where a row's product stands, and `[[product_rule]]`, what stands for it in m3ter.
+//! `[product_mapping]`, where a row's product stands, and `[[product_rule]]`, what stands for it in
+//! m3ter.
 
 use toml::de::DeTable;
 
@@ -19,13 +20,26 @@ impl Parser<'_> {
             Some(rows) => self.set_named(rows, &dotted(prefix, "rows"))?,
             None => self.sets.iter().position(|set| set.name == "lines").unwrap_or_default(),
         };
-        let expression =
-            |parser: &mut Self, key: &str| find(table, key).and_then(|value| parser.expression(value, &dotted(prefix, key), rows, None));
-        let (billing_frequency, currency) = (expression(self, "billing_frequency"), expression(self, "currency"));
+        let expression = |parser: &mut Self, key: &str| {
+            find(table, key)
+                .and_then(|value| parser.expression(value, &dotted(prefix, key), rows, None))
+        };
+        let (billing_frequency, currency) =
+            (expression(self, "billing_frequency"), expression(self, "currency"));
         if find(table, "product").is_none() {
-            self.fault(&value.span(), "product_mapping.product", "this key is missing", "such as `product = \"Product2.ProductCode\"`");
+            self.fault(
+                &value.span(),
+                "product_mapping.product",
+                "this key is missing",
+                "such as `product = \"Product2.ProductCode\"`",
+            );
         }
-        Some(ProductKeys { rows, product: expression(self, "product")?, billing_frequency, currency })
+        Some(ProductKeys {
+            rows,
+            product: expression(self, "product")?,
+            billing_frequency,
+            currency,
+        })
     }
 
     pub(super) fn product_rules(&mut self, value: &Value<'_>) -> Vec<ProductRule> {
@@ -33,9 +47,14 @@ impl Parser<'_> {
         let mut rules: Vec<ProductRule> = Vec::new();
         for item in items {
             let Some(rule) = self.product_rule(item) else { continue };
-            let is_same = |other: &&ProductRule| same(&other.product, &rule.product) && same_or_none(other, &rule);
+            let is_same = |other: &&ProductRule| {
+                same(&other.product, &rule.product) && same_or_none(other, &rule)
+            };
             if let Some(other) = rules.iter().find(is_same) {
-                let message = format!("line {} has a rule for the same product, billing frequency and currency", other.line);
+                let message = format!(
+                    "line {} has a rule for the same product, billing frequency and currency",
+                    other.line
+                );
                 self.fault(&item.span(), "product_rule", message, "keep one of the two");
             }
             rules.push(rule);
@@ -48,10 +67,17 @@ impl Parser<'_> {
         let table = self.table(value, prefix)?;
         self.check_keys(table, prefix, &RULE);
         let product = self.rule_text(table, "product");
-        let (billing_frequency, currency) = (self.rule_text(table, "billing_frequency"), self.rule_text(table, "currency"));
-        let (template, plan) = (self.rule_text(table, "plan_template"), self.rule_text(table, "plan"));
+        let (billing_frequency, currency) =
+            (self.rule_text(table, "billing_frequency"), self.rule_text(table, "currency"));
+        let (template, plan) =
+            (self.rule_text(table, "plan_template"), self.rule_text(table, "plan"));
         let Some(product) = product else {
-            self.fault(&value.span(), "product_rule.product", "a rule names a product", "such as `product = \"API_CALLS\"`");
+            self.fault(
+                &value.span(),
+                "product_rule.product",
+                "a rule names a product",
+                "such as `product = \"API_CALLS\"`",
+            );
             return None;
         };
         let (target, code) = match (template, plan) {
@@ -76,7 +102,15 @@ impl Parser<'_> {
             );
         }
         let (file, line) = self.files.place(self.line(&value.span()));
-        Some(ProductRule { product, billing_frequency, currency, target, code, file: file.to_owned(), line })
+        Some(ProductRule {
+            product,
+            billing_frequency,
+            currency,
+            target,
+            code,
+            file: file.to_owned(),
+            line,
+        })
     }
 
     /// A text of a rule, trimmed; a blank one is the general case.

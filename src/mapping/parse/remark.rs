@@ -16,7 +16,9 @@ impl Parser<'_> {
     /// The sentence beside a value.
     pub(super) fn remark(&mut self, value: &Value<'_>, key: &str, set: SetId) -> Option<Remark> {
         match value.get_ref() {
-            DeValue::String(message) => Some(Remark { message: message.to_string(), attention: None, when: None }),
+            DeValue::String(message) => {
+                Some(Remark { message: message.to_string(), attention: None, when: None })
+            }
             DeValue::Table(table) => {
                 self.check_keys(table, key, &KEYS);
                 self.remark_in(table, value, key, set)
@@ -29,7 +31,12 @@ impl Parser<'_> {
     }
 
     /// The sentences about the rows of a set: one, or a list.
-    pub(super) fn row_remarks(&mut self, value: &Value<'_>, key: &str, set: SetId) -> Vec<RowRemark> {
+    pub(super) fn row_remarks(
+        &mut self,
+        value: &Value<'_>,
+        key: &str,
+        set: SetId,
+    ) -> Vec<RowRemark> {
         let one = std::slice::from_ref(value);
         let values = if value.get_ref().is_array() { self.list(value, key) } else { one };
         values.iter().filter_map(|value| self.row_remark(value, key, set)).collect()
@@ -46,8 +53,16 @@ impl Parser<'_> {
         Some(RowRemark { remark, unless_equal, line: self.line(&value.span()) })
     }
 
-    fn remark_in(&mut self, table: &DeTable<'_>, value: &Value<'_>, key: &str, set: SetId) -> Option<Remark> {
-        let message = find(table, "message").and_then(|message| message.get_ref().as_str()).map(ToOwned::to_owned);
+    fn remark_in(
+        &mut self,
+        table: &DeTable<'_>,
+        value: &Value<'_>,
+        key: &str,
+        set: SetId,
+    ) -> Option<Remark> {
+        let message = find(table, "message")
+            .and_then(|message| message.get_ref().as_str())
+            .map(ToOwned::to_owned);
         if message.is_none() {
             self.fault(&value.span(), key, "a warning has a `message`", HOW);
         }
@@ -92,7 +107,12 @@ impl Parser<'_> {
         self.check_keys(table, key, &["field", "optional", "per"]);
         let optional = self.flag(table, key, "optional");
         let Some(number) = find(table, "field") else {
-            self.fault(&value.span(), key, "a value that is compared names a `field`", "add `field = \"…\"`");
+            self.fault(
+                &value.span(),
+                key,
+                "a value that is compared names a `field`",
+                "add `field = \"…\"`",
+            );
             return None;
         };
         let number = self.field_ref(number, key, set)?;

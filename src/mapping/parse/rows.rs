@@ -6,7 +6,17 @@ use super::{Parser, Value, dotted, find, is_path};
 use crate::mapping::fault::hint_for;
 use crate::mapping::language::{FieldRef, ROOT, RowSet, SetId};
 
-const SET_KEYS: [&str; 9] = ["of", "relationship", "sobject", "parent", "order_by", "optional", "leave_out", "refuse", "warn"];
+const SET_KEYS: [&str; 9] = [
+    "of",
+    "relationship",
+    "sobject",
+    "parent",
+    "order_by",
+    "optional",
+    "leave_out",
+    "refuse",
+    "warn",
+];
 
 /// Levels below the root that one query may have (SOQL, since API version 58.0).
 const MOST_LEVELS: usize = 4;
@@ -31,7 +41,9 @@ impl Parser<'_> {
             line: 1,
         }];
         let mut waiting: Vec<(String, String, &Value<'_>)> = Vec::new();
-        waiting.extend(find(table, "lines").map(|value| ("lines".to_owned(), "lines".to_owned(), value)));
+        waiting.extend(
+            find(table, "lines").map(|value| ("lines".to_owned(), "lines".to_owned(), value)),
+        );
         if let Some(rows) = find(table, "rows").and_then(|value| self.table(value, "rows")) {
             for (name, value) in rows {
                 let name_text = name.get_ref().to_string();
@@ -63,13 +75,23 @@ impl Parser<'_> {
             return;
         }
         while !waiting.is_empty() {
-            let (ready, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, _, value)| self.parent_set(value).is_some());
+            let (ready, later): (Vec<_>, Vec<_>) =
+                waiting.into_iter().partition(|(_, _, value)| self.parent_set(value).is_some());
             if ready.is_empty() {
                 for (_, key, value) in &later {
                     let named: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
                     let hint = hint_for(named_parent(value).unwrap_or_default(), &named);
-                    let place = value.get_ref().as_table().and_then(|table| find(table, "of")).map_or(value.span(), toml::Spanned::span);
-                    self.fault(&place, &dotted(key, "of"), "the rows lie under rows that lead back to them, or that are not there", hint);
+                    let place = value
+                        .get_ref()
+                        .as_table()
+                        .and_then(|table| find(table, "of"))
+                        .map_or(value.span(), toml::Spanned::span);
+                    self.fault(
+                        &place,
+                        &dotted(key, "of"),
+                        "the rows lie under rows that lead back to them, or that are not there",
+                        hint,
+                    );
                 }
                 return;
             }
@@ -91,9 +113,11 @@ impl Parser<'_> {
         let of = self.parent_set(value).unwrap_or(ROOT);
         let relationship = self.required_name(table, key, "relationship", value.span());
         let sobject = self.required_name(table, key, "sobject", value.span());
-        let parent = find(table, "parent").and_then(|_| self.required_name(table, key, "parent", value.span()));
-        let order =
-            find(table, "order_by").and_then(|value| Some((self.order_by(value, &dotted(key, "order_by"))?, self.line(&value.span()))));
+        let parent = find(table, "parent")
+            .and_then(|_| self.required_name(table, key, "parent", value.span()));
+        let order = find(table, "order_by").and_then(|value| {
+            Some((self.order_by(value, &dotted(key, "order_by"))?, self.line(&value.span())))
+        });
         if self.depth(of) >= MOST_LEVELS {
             self.fault(
                 &value.span(),
@@ -105,7 +129,12 @@ impl Parser<'_> {
         let set = self.sets.len();
         let ordered_by = order.iter().flat_map(|(terms, line)| {
             let fields = terms.split(',').filter_map(|term| term.split_whitespace().next());
-            fields.map(move |path| FieldRef { from: set, path: path.to_owned(), optional: false, line: *line })
+            fields.map(move |path| FieldRef {
+                from: set,
+                path: path.to_owned(),
+                optional: false,
+                line: *line,
+            })
         });
         let ordered_by = ordered_by.collect();
         let row_set = RowSet {
@@ -123,9 +152,14 @@ impl Parser<'_> {
             line: self.line(&value.span()),
         };
         self.sets.push(row_set);
-        let leave_out = find(table, "leave_out").and_then(|value| self.condition(value, &dotted(key, "leave_out"), set));
-        let refuse = find(table, "refuse").map(|value| self.guards(value, &dotted(key, "refuse"), set)).unwrap_or_default();
-        let warn = find(table, "warn").map(|value| self.row_remarks(value, &dotted(key, "warn"), set)).unwrap_or_default();
+        let leave_out = find(table, "leave_out")
+            .and_then(|value| self.condition(value, &dotted(key, "leave_out"), set));
+        let refuse = find(table, "refuse")
+            .map(|value| self.guards(value, &dotted(key, "refuse"), set))
+            .unwrap_or_default();
+        let warn = find(table, "warn")
+            .map(|value| self.row_remarks(value, &dotted(key, "warn"), set))
+            .unwrap_or_default();
         self.sets[set].leave_out = leave_out;
         self.sets[set].refuse = refuse;
         self.sets[set].warn = warn;
@@ -150,14 +184,18 @@ impl Parser<'_> {
             let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
             let is_order = matches!(
                 rest.as_slice(),
-                [] | ["ASC" | "DESC"] | ["NULLS", "FIRST" | "LAST"] | ["ASC" | "DESC", "NULLS", "FIRST" | "LAST"]
+                [] | ["ASC" | "DESC"]
+                    | ["NULLS", "FIRST" | "LAST"]
+                    | ["ASC" | "DESC", "NULLS", "FIRST" | "LAST"]
             );
             is_order.then(|| std::iter::once(first).chain(rest).collect::<Vec<_>>().join(" "))
         };
-        // Written anew: white space of the file, such as a line's end, is nothing that a query has to hold.
+        // Written anew: white space of the file, such as a line's end, is nothing that a query has
+        // to hold.
         let terms: Option<Vec<String>> = text.split(',').map(term).collect();
         let Some(terms) = terms else {
-            let hint = "field names by commas, each with ASC, DESC, NULLS FIRST or NULLS LAST if needed";
+            let hint =
+                "field names by commas, each with ASC, DESC, NULLS FIRST or NULLS LAST if needed";
             self.fault(&value.span(), key, "this is not an order", hint);
             return None;
         };
@@ -171,13 +209,23 @@ impl Parser<'_> {
         if found.is_none() {
             let known: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
             let hint = hint_for(name, &known);
-            self.fault(&value.span(), key, format!("there are no rows `{name}` in this file"), hint);
+            self.fault(
+                &value.span(),
+                key,
+                format!("there are no rows `{name}` in this file"),
+                hint,
+            );
         }
         found
     }
 
     /// A set whose rows lie below those of `above`.
-    pub(super) fn set_below(&mut self, value: &Value<'_>, key: &str, above: SetId) -> Option<SetId> {
+    pub(super) fn set_below(
+        &mut self,
+        value: &Value<'_>,
+        key: &str,
+        above: SetId,
+    ) -> Option<SetId> {
         let set = self.set_named(value, key)?;
         let mut up = set;
         while up != ROOT {

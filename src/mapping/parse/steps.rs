@@ -9,7 +9,8 @@ use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::text::trimmed;
 use crate::mapping::language::{Constant, FieldRef, Operand, SetId, Step};
 
-/// All steps, in the order in which they are applied. Another order is written by nesting: `{ first = [{ … }], … }`.
+/// All steps, in the order in which they are applied. Another order is written by nesting: `{ first
+/// = [{ … }], … }`.
 pub(super) const STEP_KEYS: [&str; 18] = [
     "split",
     "trim",
@@ -35,19 +36,36 @@ pub(super) const STEP_KEYS: [&str; 18] = [
 const MOST_DECIMALS: u32 = 20;
 
 impl Parser<'_> {
-    pub(super) fn steps(&mut self, table: &DeTable<'_>, key: &str, set: SetId, spec: Option<&'static FieldSpec>) -> Vec<Step> {
-        let present: Vec<(&str, &Value<'_>)> = STEP_KEYS.iter().filter_map(|name| Some((*name, find(table, name)?))).collect();
+    pub(super) fn steps(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+        set: SetId,
+        spec: Option<&'static FieldSpec>,
+    ) -> Vec<Step> {
+        let present: Vec<(&str, &Value<'_>)> =
+            STEP_KEYS.iter().filter_map(|name| Some((*name, find(table, name)?))).collect();
         let is_mapped = present.iter().any(|(name, _)| matches!(*name, "map" | "as"));
         if let Some((_, value)) = present.iter().find(|(name, _)| *name == "divided_by")
             && !present.iter().any(|(name, _)| *name == "round")
         {
-            self.fault(&value.span(), key, "a quotient may have no end", "add `round = 2`, or as many decimals as the price has");
+            self.fault(
+                &value.span(),
+                key,
+                "a quotient may have no end",
+                "add `round = 2`, or as many decimals as the price has",
+            );
         }
         let mut steps = Vec::new();
         for (name, value) in present {
             if let Some(kind) = misfit(name, spec).filter(|_| !is_mapped) {
                 let what = spec.map_or("", |spec| spec.name);
-                self.fault(&value.span(), key, format!("`{name}` is for {kind}, and m3ter's `{what}` is none"), "take the step out");
+                self.fault(
+                    &value.span(),
+                    key,
+                    format!("`{name}` is for {kind}, and m3ter's `{what}` is none"),
+                    "take the step out",
+                );
                 continue;
             }
             steps.extend(self.step(name, value, key, set, spec));
@@ -55,11 +73,23 @@ impl Parser<'_> {
         steps
     }
 
-    fn step(&mut self, name: &str, value: &Value<'_>, key: &str, set: SetId, spec: Option<&'static FieldSpec>) -> Option<Step> {
+    fn step(
+        &mut self,
+        name: &str,
+        value: &Value<'_>,
+        key: &str,
+        set: SetId,
+        spec: Option<&'static FieldSpec>,
+    ) -> Option<Step> {
         let flag = |parser: &mut Self, step: Step| match value.get_ref().as_bool() {
             Some(on) => on.then_some(step),
             None => {
-                parser.fault(&value.span(), key, format!("`{name}` takes true or false"), "without quotes");
+                parser.fault(
+                    &value.span(),
+                    key,
+                    format!("`{name}` takes true or false"),
+                    "without quotes",
+                );
                 None
             }
         };
@@ -74,7 +104,12 @@ impl Parser<'_> {
             "times" => self.operand(value, key, set).map(Step::Times),
             "divided_by" => match self.operand(value, key, set)? {
                 Operand::Number(number) if number.is_zero() => {
-                    self.fault(&value.span(), key, "nothing can be divided by 0", "name another divisor");
+                    self.fault(
+                        &value.span(),
+                        key,
+                        "nothing can be divided by 0",
+                        "name another divisor",
+                    );
                     None
                 }
                 operand => Some(Step::DividedBy(operand)),
@@ -84,7 +119,9 @@ impl Parser<'_> {
             "round" => self.round(value, key),
             "date_in" => match value.get_ref().as_str() {
                 Some("mapping") => Some(Step::DateIn(None)),
-                Some(zone) => self.time_zone(&value.span(), key, zone).map(|zone: TimeZone| Step::DateIn(Some(zone))),
+                Some(zone) => self
+                    .time_zone(&value.span(), key, zone)
+                    .map(|zone: TimeZone| Step::DateIn(Some(zone))),
                 None => {
                     self.fault(
                         &value.span(),
@@ -105,9 +142,14 @@ impl Parser<'_> {
 
     fn split(&mut self, value: &Value<'_>, key: &str) -> Option<Step> {
         let table = value.get_ref().as_table();
-        let at = table.and_then(|table| find(table, "at")).and_then(|at| at.get_ref().as_str()).filter(|at| !at.is_empty());
-        let part =
-            table.and_then(|table| find(table, "part")).and_then(|part| self.number(part)).and_then(|part| usize::try_from(part).ok());
+        let at = table
+            .and_then(|table| find(table, "at"))
+            .and_then(|at| at.get_ref().as_str())
+            .filter(|at| !at.is_empty());
+        let part = table
+            .and_then(|table| find(table, "part"))
+            .and_then(|part| self.number(part))
+            .and_then(|part| usize::try_from(part).ok());
         if let Some(table) = table {
             self.check_keys(table, key, &["at", "part"]);
         }
@@ -125,16 +167,38 @@ impl Parser<'_> {
         }
     }
 
-    fn map(&mut self, value: &Value<'_>, key: &str, spec: Option<&'static FieldSpec>) -> Option<Step> {
+    fn map(
+        &mut self,
+        value: &Value<'_>,
+        key: &str,
+        spec: Option<&'static FieldSpec>,
+    ) -> Option<Step> {
         let Some(entries) = value.get_ref().as_table().filter(|entries| !entries.is_empty()) else {
-            self.fault(&value.span(), key, "`map` takes a table of values", "such as `map = { Tiered = true, Volume = false }`");
+            self.fault(
+                &value.span(),
+                key,
+                "`map` takes a table of values",
+                "such as `map = { Tiered = true, Volume = false }`",
+            );
             return None;
         };
-        let map: Vec<(String, Constant)> =
-            entries.iter().filter_map(|(from, to)| Some((from.get_ref().to_string(), self.constant(to, key, spec)?))).collect();
+        let map: Vec<(String, Constant)> = entries
+            .iter()
+            .filter_map(|(from, to)| {
+                Some((from.get_ref().to_string(), self.constant(to, key, spec)?))
+            })
+            .collect();
         for (index, (from, _)) in map.iter().enumerate() {
-            if map[..index].iter().any(|(other, _)| trimmed(other).eq_ignore_ascii_case(trimmed(from))) {
-                self.fault(&value.span(), key, format!("`{from}` stands twice in the map"), "upper and lower case count as the same");
+            if map[..index]
+                .iter()
+                .any(|(other, _)| trimmed(other).eq_ignore_ascii_case(trimmed(from)))
+            {
+                self.fault(
+                    &value.span(),
+                    key,
+                    format!("`{from}` stands twice in the map"),
+                    "upper and lower case count as the same",
+                );
             }
         }
         Some(Step::Map(map))
@@ -146,7 +210,12 @@ impl Parser<'_> {
             DeValue::Integer(_) | DeValue::Float(_) => {
                 let number = self.number(value);
                 if number.is_none() {
-                    self.fault(&value.span(), key, "this number cannot be kept exactly", "write it with fewer digits");
+                    self.fault(
+                        &value.span(),
+                        key,
+                        "this number cannot be kept exactly",
+                        "write it with fewer digits",
+                    );
                 }
                 number.map(Operand::Number)
             }
@@ -162,7 +231,9 @@ impl Parser<'_> {
             }
             _ => (Some(value), None),
         };
-        let decimals = decimals.and_then(|value| self.number(value)).and_then(|number| u32::try_from(number).ok());
+        let decimals = decimals
+            .and_then(|value| self.number(value))
+            .and_then(|number| u32::try_from(number).ok());
         let Some(decimals) = decimals.filter(|decimals| *decimals <= MOST_DECIMALS) else {
             self.fault(
                 &value.span(),
@@ -185,20 +256,38 @@ impl Parser<'_> {
         Some(Step::Round(decimals, mode))
     }
 
-    fn truncate(&mut self, value: &Value<'_>, key: &str, spec: Option<&'static FieldSpec>) -> Option<Step> {
+    fn truncate(
+        &mut self,
+        value: &Value<'_>,
+        key: &str,
+        spec: Option<&'static FieldSpec>,
+    ) -> Option<Step> {
         let has_limit = matches!(spec.map(|spec| spec.field_type), Some(FieldType::Text { .. }));
         match value.get_ref() {
             DeValue::Boolean(true) if has_limit => Some(Step::Truncate(None)),
             DeValue::Boolean(false) => None,
             DeValue::Integer(_) => {
-                let characters = self.number(value).and_then(|number| usize::try_from(number).ok()).filter(|characters| *characters > 0);
+                let characters = self
+                    .number(value)
+                    .and_then(|number| usize::try_from(number).ok())
+                    .filter(|characters| *characters > 0);
                 if characters.is_none() {
-                    self.fault(&value.span(), key, "`truncate` takes true or a number of characters", "1 or more");
+                    self.fault(
+                        &value.span(),
+                        key,
+                        "`truncate` takes true or a number of characters",
+                        "1 or more",
+                    );
                 }
                 characters.map(|characters| Step::Truncate(Some(characters)))
             }
             _ => {
-                self.fault(&value.span(), key, "`truncate = true` is for texts with a limit", "write the number of characters instead");
+                self.fault(
+                    &value.span(),
+                    key,
+                    "`truncate = true` is for texts with a limit",
+                    "write the number of characters instead",
+                );
                 None
             }
         }
@@ -210,10 +299,17 @@ fn misfit(step: &str, spec: Option<&'static FieldSpec>) -> Option<&'static str> 
     let field_type = spec?.field_type;
     let is_number = matches!(field_type, FieldType::Decimal { .. } | FieldType::Integer { .. });
     let is_date = matches!(field_type, FieldType::Date | FieldType::DateTime);
-    let is_text = !is_number && !is_date && field_type != FieldType::Boolean && field_type != FieldType::PricingBands;
+    let is_text = !is_number
+        && !is_date
+        && field_type != FieldType::Boolean
+        && field_type != FieldType::PricingBands;
     match step {
         "split" | "upper" | "lower" | "truncate" if !is_text => Some("texts"),
-        "zero_is_blank" | "times" | "divided_by" | "percent_of" | "less_percent" | "round" if !is_number => Some("numbers"),
+        "zero_is_blank" | "times" | "divided_by" | "percent_of" | "less_percent" | "round"
+            if !is_number =>
+        {
+            Some("numbers")
+        }
         "date_in" | "add_months" | "add_days" | "end_exclusive" if !is_date => Some("dates"),
         _ => None,
     }

@@ -14,7 +14,12 @@ impl Parser<'_> {
         self.check_keys(table, KEY, &KEYS);
         let [status, message, synced_at] = KEYS.map(|key| self.own_field(table, key));
         if find(table, KEYS[0]).is_none() {
-            self.fault(&value.span(), &dotted(KEY, KEYS[0]), "this key is missing", "name the field that gets the status");
+            self.fault(
+                &value.span(),
+                &dotted(KEY, KEYS[0]),
+                "this key is missing",
+                "name the field that gets the status",
+            );
         }
         Some(SyncStatusFields { status: status?, message, synced_at })
     }

@@ -13,12 +13,25 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A run that ended, with a refused login or well.
 async fn ended(store: &Store, run: &NewRun, code: Option<ErrorCode>) {
-    let Admission::Claimed(claimed) = store.admit(run, &process()).await.unwrap() else { panic!("the record is not free") };
+    let Admission::Claimed(claimed) = store.admit(run, &process()).await.unwrap() else {
+        panic!("the record is not free")
+    };
     let result = match code {
-        Some(code) => SyncResult::failed(&Failure { code, reason: "refused".to_owned() }, Vec::new(), Vec::new()),
+        Some(code) => SyncResult::failed(
+            &Failure { code, reason: "refused".to_owned() },
+            Vec::new(),
+            Vec::new(),
+        ),
         None => SyncResult::ended(Vec::new(), Vec::new()),
     };
-    store.end(&claimed, &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: instant(800) }, None).await.unwrap();
+    store
+        .end(
+            &claimed,
+            &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: instant(800) },
+            None,
+        )
+        .await
+        .unwrap();
 }
 
 fn run_of(text: &str) -> NewRun {
@@ -33,9 +46,11 @@ async fn the_last_sync_of_a_record_is_planned_again_once_by_one_process(home: Ho
     let (here, there) = (home.store().await, home.store().await);
     let (first, last) = (run_of(ROOT), run_of(ROOT));
     let other = NewRun { requested_by: Some("flow".to_owned()), ..run_of("006S900000795MNIAY") };
-    for (run, code) in
-        [(&first, ErrorCode::M3terAuthFailed), (&last, ErrorCode::M3terAuthFailed), (&other, ErrorCode::SalesforceAuthFailed)]
-    {
+    for (run, code) in [
+        (&first, ErrorCode::M3terAuthFailed),
+        (&last, ErrorCode::M3terAuthFailed),
+        (&other, ErrorCode::SalesforceAuthFailed),
+    ] {
         ended(&here, run, Some(code)).await;
     }
     let (ours, theirs) = tokio::join!(plan(&here, DAY), plan(&there, DAY));
@@ -53,7 +68,13 @@ async fn the_last_sync_of_a_record_is_planned_again_once_by_one_process(home: Ho
     while let Some(claimed) = claims::begin_first(&here, &process()).await {
         let failure = Failure { code: ErrorCode::M3terAuthFailed, reason: "refused".to_owned() };
         let result = SyncResult::failed(&failure, Vec::new(), Vec::new());
-        here.end(&claimed, &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: instant(900) }, None).await.unwrap();
+        here.end(
+            &claimed,
+            &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: instant(900) },
+            None,
+        )
+        .await
+        .unwrap();
     }
     assert!(plan(&here, DAY).await.is_empty());
 }
@@ -69,12 +90,26 @@ async fn what_succeeded_since_what_is_old_and_what_is_no_sync_is_left_alone(home
         entities: vec![BillingEntity::Contract],
         children: Children::LeftAlone,
     };
-    ended(&store, &NewRun { task: RunTask::EndDate(order), ..run_of("006S90000079FIVIA2") }, refused).await;
+    ended(
+        &store,
+        &NewRun { task: RunTask::EndDate(order), ..run_of("006S90000079FIVIA2") },
+        refused,
+    )
+    .await;
     ended(&store, &run_of("006S90000079DELIA2"), Some(ErrorCode::RecordDeleted)).await;
     assert!(plan(&store, DAY).await.is_empty());
     let last_week = jiff::Timestamp::now() - Duration::from_hours(7 * 24);
-    let old = uuid::Timestamp::from_unix(uuid::NoContext, u64::try_from(last_week.as_second()).unwrap(), 0);
-    ended(&store, &NewRun { id: SyncRunId(Uuid::new_v7(old)), ..run_of("006S90000079EURIA2") }, refused).await;
+    let old = uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        u64::try_from(last_week.as_second()).unwrap(),
+        0,
+    );
+    ended(
+        &store,
+        &NewRun { id: SyncRunId(Uuid::new_v7(old)), ..run_of("006S90000079EURIA2") },
+        refused,
+    )
+    .await;
     assert!(plan(&store, DAY).await.is_empty());
     assert_eq!(plan(&store, DAY * 30).await.len(), 1);
 }

@@ -44,8 +44,12 @@ pub(super) async fn begin_first(store: &Store, claimant: &Claimant) -> Option<Cl
     let soon = Timestamp::now().checked_add(Duration::from_secs(1)).unwrap();
     let head = store.load_queue_heads(None, soon).await.unwrap().into_iter().next()?;
     match head.class {
-        QueueClass::Awaited | QueueClass::Accepted => store.claim_waiting(head.run, instant(900), claimant).await.unwrap(),
-        QueueClass::Retry | QueueClass::Replay => store.claim_due(head.run, instant(900), claimant).await.unwrap(),
+        QueueClass::Awaited | QueueClass::Accepted => {
+            store.claim_waiting(head.run, instant(900), claimant).await.unwrap()
+        }
+        QueueClass::Retry | QueueClass::Replay => {
+            store.claim_due(head.run, instant(900), claimant).await.unwrap()
+        }
     }
 }
 
@@ -54,7 +58,8 @@ fn completed() -> SyncResult {
 }
 
 fn failed_until(next_try_at: Option<Timestamp>) -> SyncResult {
-    let failure = Failure { code: ErrorCode::M3terUnavailable, reason: "m3ter did not answer".to_owned() };
+    let failure =
+        Failure { code: ErrorCode::M3terUnavailable, reason: "m3ter did not answer".to_owned() };
     SyncResult { next_try_at, ..SyncResult::failed(&failure, Vec::new(), Vec::new()) }
 }
 
@@ -64,7 +69,10 @@ async fn one_run_of_a_record_runs_and_one_waits_and_further_ones_join_it(home: H
     claim(&store, &first, &here).await;
     assert_eq!(store.admit(&second, &there).await.unwrap(), Admission::Waits(second.id));
     assert_eq!(store.admit(&third, &here).await.unwrap(), Admission::Waits(second.id));
-    assert!(store.load_run(third.id).await.unwrap().is_none(), "a request that joins leaves no run");
+    assert!(
+        store.load_run(third.id).await.unwrap().is_none(),
+        "a request that joins leaves no run"
+    );
     let other = NewRun { parent_record_id: record("006S900000795MNIAY"), ..new_run() };
     claim(&store, &other, &here).await;
 }
@@ -75,7 +83,10 @@ async fn the_waiting_run_begins_in_the_transaction_that_ends_the_running_one(hom
     let (second, third) = (new_run(), new_run());
     store.admit(&second, &here).await.unwrap();
     let promoted = end(&store, first.held, &completed(), Some(&here)).await.unwrap().unwrap();
-    assert_eq!((promoted.held, promoted.started_at), (Held { run: second.id, fence: 1 }, instant(800)));
+    assert_eq!(
+        (promoted.held, promoted.started_at),
+        (Held { run: second.id, fence: 1 }, instant(800))
+    );
     // It has begun: a further request gets a run of its own.
     assert_eq!(store.admit(&third, &here).await.unwrap(), Admission::Waits(third.id));
     // Whoever stops, or has others waiting as well, leaves it to its turn.
@@ -93,19 +104,36 @@ async fn a_message_that_is_carried_out_twice_does_what_it_did_once(home: Home) {
     store.admit(&second, &here).await.unwrap();
     let begun = end(&store, held, &completed(), Some(&here)).await.unwrap().unwrap();
     store.admit(&third, &here).await.unwrap();
-    assert_eq!(end(&store, held, &completed(), Some(&here)).await.unwrap(), Some(begun.clone()), "the same run, begun once");
-    let states = [state_of(&store, first.id).await, state_of(&store, second.id).await, state_of(&store, third.id).await];
+    assert_eq!(
+        end(&store, held, &completed(), Some(&here)).await.unwrap(),
+        Some(begun.clone()),
+        "the same run, begun once"
+    );
+    let states = [
+        state_of(&store, first.id).await,
+        state_of(&store, second.id).await,
+        state_of(&store, third.id).await,
+    ];
     assert_eq!(states, ["ended", "running", "waiting"]);
     assert_eq!(end(&store, begun.held, &completed(), None).await.unwrap(), None);
     begin_first(&store, &process()).await.unwrap();
-    assert_eq!(end(&store, held, &completed(), Some(&here)).await.unwrap(), None, "what it began is over");
+    assert_eq!(
+        end(&store, held, &completed(), Some(&here)).await.unwrap(),
+        None,
+        "what it began is over"
+    );
     // Whoever has the run by now ends it.
     execute(&store, "UPDATE runs SET lease_until_ms = {now} WHERE state = 'running'").await;
     let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
     assert_eq!(taken.held, Held { run: third.id, fence: 2 });
-    let late = end(&store, Held { run: third.id, fence: 1 }, &completed(), Some(&here)).await.unwrap_err();
+    let late =
+        end(&store, Held { run: third.id, fence: 1 }, &completed(), Some(&here)).await.unwrap_err();
     assert!(matches!(late, StoreError::ClaimLost(run) if run == third.id), "{late}");
-    assert_eq!(store.admit(&third, &here).await.unwrap(), Admission::Waits(third.id), "another process works on it");
+    assert_eq!(
+        store.admit(&third, &here).await.unwrap(),
+        Admission::Waits(third.id),
+        "another process works on it"
+    );
 }
 
 async fn whoever_joins_a_run_is_remembered(home: Home) {
@@ -127,29 +155,51 @@ async fn dry_runs_stand_outside(home: Home) {
     let second = claim(&store, &dry(), &here).await;
     let waiting = new_run();
     store.admit(&waiting, &here).await.unwrap();
-    assert_eq!(end(&store, second.held, &completed(), Some(&here)).await.unwrap(), None, "a dry run passes no turn on");
-    assert_eq!(end(&store, wet.held, &completed(), Some(&here)).await.unwrap().unwrap().held.run, waiting.id);
+    assert_eq!(
+        end(&store, second.held, &completed(), Some(&here)).await.unwrap(),
+        None,
+        "a dry run passes no turn on"
+    );
+    assert_eq!(
+        end(&store, wet.held, &completed(), Some(&here)).await.unwrap().unwrap().held.run,
+        waiting.id
+    );
 }
 
 async fn requests_for_different_things_do_not_share_a_run(home: Home) {
     let (store, here) = (home.store().await, process());
     let ending = |day| {
         let (end_date, children) = (EndDate::parse(day).unwrap(), Children::LeftAlone);
-        NewRun { task: RunTask::EndDate(EndDateOrder { end_date, entities: vec![BillingEntity::Contract], children }), ..new_run() }
+        NewRun {
+            task: RunTask::EndDate(EndDateOrder {
+                end_date,
+                entities: vec![BillingEntity::Contract],
+                children,
+            }),
+            ..new_run()
+        }
     };
     let planned = |plan: &Plan| NewRun { expected_plan: Some(plan.hash()), ..new_run() };
     let (nothing, plan) = (Plan::default(), Plan::from_saved(&"0f".repeat(32)).unwrap());
     let first = claim(&store, &new_run(), &here).await;
-    let waiting = [ending("2026-12-31"), new_run(), ending("2027-12-31"), planned(&nothing), planned(&plan)];
+    let waiting =
+        [ending("2026-12-31"), new_run(), ending("2027-12-31"), planned(&nothing), planned(&plan)];
     for run in &waiting {
         assert_eq!(store.admit(run, &here).await.unwrap(), Admission::Waits(run.id));
     }
-    assert_eq!(store.admit(&ending("2026-12-31"), &here).await.unwrap(), Admission::Waits(waiting[0].id));
+    assert_eq!(
+        store.admit(&ending("2026-12-31"), &here).await.unwrap(),
+        Admission::Waits(waiting[0].id)
+    );
     assert_eq!(store.admit(&planned(&plan), &here).await.unwrap(), Admission::Waits(waiting[4].id));
     let mut held = first.held;
     for run in &waiting {
         let next = end(&store, held, &completed(), Some(&here)).await.unwrap().unwrap();
-        assert_eq!((next.held.run, next.task.as_ref()), (run.id, Some(&run.task)), "in their order");
+        assert_eq!(
+            (next.held.run, next.task.as_ref()),
+            (run.id, Some(&run.task)),
+            "in their order"
+        );
         assert_eq!((next.expected_plan, &next.plan), (run.expected_plan, &None));
         held = next.held;
     }
@@ -158,9 +208,16 @@ async fn requests_for_different_things_do_not_share_a_run(home: Home) {
     execute(&store, "UPDATE runs SET lease_until_ms = {now}").await;
     let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
     assert_eq!(taken.plan, Some(plan.clone()));
-    assert!(matches!(store.save_plan(held, &plan).await, Err(StoreError::ClaimLost(_))), "by its former holder no more");
+    assert!(
+        matches!(store.save_plan(held, &plan).await, Err(StoreError::ClaimLost(_))),
+        "by its former holder no more"
+    );
     end(&store, taken.held, &completed(), None).await.unwrap();
-    assert_eq!(rows(&store, "SELECT count(*) AS kept FROM runs WHERE plan IS NOT NULL").await[0].integer("kept"), 0);
+    assert_eq!(
+        rows(&store, "SELECT count(*) AS kept FROM runs WHERE plan IS NOT NULL").await[0]
+            .integer("kept"),
+        0
+    );
 }
 
 async fn a_thousand_requests_at_once_are_two_runs(home: Home) {
@@ -171,7 +228,10 @@ async fn a_thousand_requests_at_once_are_two_runs(home: Home) {
         requests.spawn(async move { store.admit(&new_run(), &here).await.unwrap() });
     }
     let admissions = requests.join_all().await;
-    assert_eq!(admissions.iter().filter(|admission| matches!(admission, Admission::Claimed(_))).count(), 1);
+    assert_eq!(
+        admissions.iter().filter(|admission| matches!(admission, Admission::Claimed(_))).count(),
+        1
+    );
     assert_eq!(rows(&store, "SELECT count(*) AS runs FROM runs").await[0].integer("runs"), 2);
 }
 
@@ -181,12 +241,21 @@ async fn a_run_is_taken_over_once_its_lease_has_run_out_and_by_one_process_only(
     let claimed = claim(&store, &run, &process()).await;
     assert_eq!(store.claim_abandoned(None, &process()).await.unwrap(), None);
     assert!(!store.load_claimable(None).await.unwrap().abandoned);
-    let results = [(0, ObjectResult::new(&object(EntityKind::Plan), Action::Created, "of the first process"))];
-    store.save_progress(claimed.held, &Progress { results: &results, ..Progress::default() }).await.unwrap();
+    let results = [(
+        0,
+        ObjectResult::new(&object(EntityKind::Plan), Action::Created, "of the first process"),
+    )];
+    store
+        .save_progress(claimed.held, &Progress { results: &results, ..Progress::default() })
+        .await
+        .unwrap();
 
     execute(&store, "UPDATE runs SET lease_until_ms = {now}").await;
     assert!(store.load_claimable(None).await.unwrap().abandoned);
-    assert!(!store.load_claimable(Some(&record("006S900000795MNIAY"))).await.unwrap().abandoned, "it is of another record");
+    assert!(
+        !store.load_claimable(Some(&record("006S900000795MNIAY"))).await.unwrap().abandoned,
+        "it is of another record"
+    );
     let mut takers = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let store = home.store().await;
@@ -196,11 +265,16 @@ async fn a_run_is_taken_over_once_its_lease_has_run_out_and_by_one_process_only(
     assert_eq!(taken.len(), 1);
     assert_eq!((taken[0].held, taken[0].takeovers), (Held { run: run.id, fence: 2 }, 1));
     let shown = store.load_run(run.id).await.unwrap().unwrap();
-    assert_eq!((shown.takeovers, shown.object_results), (1, Some(Vec::new())), "what the first process did is looked at anew");
+    assert_eq!(
+        (shown.takeovers, shown.object_results),
+        (1, Some(Vec::new())),
+        "what the first process did is looked at anew"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_process_that_stands_still_in_the_middle_of_a_transaction_keeps_nobody_from_its_runs_for_long() {
+async fn a_process_that_stands_still_in_the_middle_of_a_transaction_keeps_nobody_from_its_runs_for_long()
+ {
     let home = Home::postgres().await;
     let (still, there) = (home.store().await, home.store().await);
     let stuck = claim(&still, &new_run(), &with_lease(Duration::ZERO)).await.held;
@@ -210,8 +284,16 @@ async fn a_process_that_stands_still_in_the_middle_of_a_transaction_keeps_nobody
     transaction.check_fence(stuck).await.unwrap();
 
     let asked = std::time::Instant::now();
-    assert_eq!(there.claim_abandoned(None, &process()).await.unwrap().unwrap().held.run, other.run, "the other one is not locked");
-    assert_eq!(there.claim_abandoned(None, &process()).await.unwrap(), None, "whoever looks does not wait");
+    assert_eq!(
+        there.claim_abandoned(None, &process()).await.unwrap().unwrap().held.run,
+        other.run,
+        "the other one is not locked"
+    );
+    assert_eq!(
+        there.claim_abandoned(None, &process()).await.unwrap(),
+        None,
+        "whoever looks does not wait"
+    );
     assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     let taken = async {
         loop {
@@ -223,7 +305,10 @@ async fn a_process_that_stands_still_in_the_middle_of_a_transaction_keeps_nobody
     };
     let taken = tokio::time::timeout(Duration::from_secs(5), taken).await.unwrap();
     assert_eq!((taken.held, taken.takeovers), (Held { run: stuck.run, fence: 2 }, 1));
-    assert!(matches!(transaction.commit().await, Err(StoreError::Unavailable { .. })), "what stood still does not count");
+    assert!(
+        matches!(transaction.commit().await, Err(StoreError::Unavailable { .. })),
+        "what stood still does not count"
+    );
 }
 
 async fn whoever_lost_a_run_writes_nothing_more(home: Home) {
@@ -239,15 +324,25 @@ async fn whoever_lost_a_run_writes_nothing_more(home: Home) {
         store.delete_links(lost, &record(ROOT), &[]).await,
         end(&store, lost, &completed(), Some(&process())).await.map(drop),
     ] {
-        assert!(matches!(outcome, Err(StoreError::ClaimLost(run)) if run == lost.run), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(StoreError::ClaimLost(run)) if run == lost.run),
+            "{outcome:?}"
+        );
     }
     assert_eq!(state_of(&store, waiting.id).await, "waiting");
     store.release(lost).await.unwrap();
-    assert!(!store.load_claimable(None).await.unwrap().abandoned, "it was not its own to give back");
+    assert!(
+        !store.load_claimable(None).await.unwrap().abandoned,
+        "it was not its own to give back"
+    );
     assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), []);
     assert_eq!(store.load_commitment_attempts(&record(ROOT)).await.unwrap(), []);
     end(&store, taken, &completed(), None).await.unwrap();
-    assert_eq!(end(&store, taken, &completed(), None).await.unwrap(), None, "its answer may have been lost");
+    assert_eq!(
+        end(&store, taken, &completed(), None).await.unwrap(),
+        None,
+        "its answer may have been lost"
+    );
     let late = end(&store, lost, &completed(), None).await;
     assert!(matches!(late, Err(StoreError::ClaimLost(run)) if run == lost.run), "{late:?}");
 }
@@ -255,7 +350,13 @@ async fn whoever_lost_a_run_writes_nothing_more(home: Home) {
 async fn a_renewal_keeps_a_run_even_after_its_lease_has_run_out_if_nobody_took_it(home: Home) {
     let (store, here) = (home.store().await, process());
     let kept = claim(&store, &new_run(), &here).await.held;
-    let other = claim(&store, &NewRun { parent_record_id: record("006S900000795MNIAY"), ..new_run() }, &here).await.held;
+    let other = claim(
+        &store,
+        &NewRun { parent_record_id: record("006S900000795MNIAY"), ..new_run() },
+        &here,
+    )
+    .await
+    .held;
     execute(&store, "UPDATE runs SET lease_until_ms = {now}").await;
     assert_eq!(store.renew(&[kept.run], &here).await.unwrap(), [kept], "only what is named");
     let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
@@ -278,10 +379,21 @@ async fn a_failed_run_is_due_later_unless_a_newer_one_succeeded(home: Home) {
     assert_eq!(state_of(&store, failed.run).await, "retrying");
     assert_eq!(
         store.count_open_runs().await.unwrap(),
-        OpenRuns { running: 0, waiting: 0, awaited: 0, most_of_a_caller: 0, retrying: 1, due: [0, 0], oldest_waiting: Duration::ZERO }
+        OpenRuns {
+            running: 0,
+            waiting: 0,
+            awaited: 0,
+            most_of_a_caller: 0,
+            retrying: 1,
+            due: [0, 0],
+            oldest_waiting: Duration::ZERO
+        }
     );
     assert_eq!(begin_first(&store, &here).await, None, "it is not yet due");
-    assert!(store.load_answers(&[failed.run]).await.unwrap().contains_key(&failed.run), "whoever waits has the answer of this try");
+    assert!(
+        store.load_answers(&[failed.run]).await.unwrap().contains_key(&failed.run),
+        "whoever waits has the answer of this try"
+    );
 
     execute(&store, "UPDATE runs SET next_try_at_ms = {now} WHERE state = 'retrying'").await;
     let running = claim(&store, &new_run(), &here).await.held;
@@ -297,15 +409,23 @@ async fn a_failed_run_is_due_later_unless_a_newer_one_succeeded(home: Home) {
     assert_eq!(begin_first(&store, &here).await, None);
     let left_out = store.load_run(failed.run).await.unwrap().unwrap();
     assert_eq!((left_out.state, left_out.superseded_by), (RunState::Ended, Some(newer.run)));
-    assert_eq!(left_out.result.map(|result| result.sync_status), Some(SyncStatus::Failed), "its own answer stays");
+    assert_eq!(
+        left_out.result.map(|result| result.sync_status),
+        Some(SyncStatus::Failed),
+        "its own answer stays"
+    );
 }
 
 async fn a_planned_run_that_is_left_out_has_the_answer_of_the_one_that_did_the_same(home: Home) {
     let (store, here) = (home.store().await, process());
     let failed = claim(&store, &new_run(), &here).await.held;
     end(&store, failed, &failed_until(Some(instant(60_000_000_000))), None).await.unwrap();
-    let planned =
-        store.schedule_replays(&RunFilter { limit: 10, ..RunFilter::default() }, Duration::ZERO, None).await.unwrap()[0].run.unwrap();
+    let planned = store
+        .schedule_replays(&RunFilter { limit: 10, ..RunFilter::default() }, Duration::ZERO, None)
+        .await
+        .unwrap()[0]
+        .run
+        .unwrap();
     assert_eq!(store.load_run(failed.run).await.unwrap().unwrap().superseded_by, Some(planned));
     let newer = claim(&store, &new_run(), &here).await.held;
     end(&store, newer, &completed(), None).await.unwrap();
@@ -315,7 +435,11 @@ async fn a_planned_run_that_is_left_out_has_the_answer_of_the_one_that_did_the_s
         (left_out.state, left_out.superseded_by, left_out.sync_status.as_deref()),
         (RunState::Ended, Some(newer.run), Some("Completed"))
     );
-    assert_eq!(left_out.ended_at, Some(left_out.requested_at), "it ended, and not before it was asked for");
+    assert_eq!(
+        left_out.ended_at,
+        Some(left_out.requested_at),
+        "it ended, and not before it was asked for"
+    );
     assert!(left_out.tries.is_empty() && left_out.result.is_some());
 }
 
@@ -331,8 +455,11 @@ async fn a_run_starts_when_it_was_asked_for_at_the_earliest(home: Home) {
 
 async fn a_failed_end_dating_is_due_although_another_one_of_the_record_succeeded(home: Home) {
     let (store, here) = (home.store().await, process());
-    let order =
-        |entity| EndDateOrder { end_date: EndDate::parse("2026-12-31").unwrap(), entities: vec![entity], children: Children::LeftAlone };
+    let order = |entity| EndDateOrder {
+        end_date: EndDate::parse("2026-12-31").unwrap(),
+        entities: vec![entity],
+        children: Children::LeftAlone,
+    };
     let run = |entity| NewRun { task: RunTask::EndDate(order(entity)), ..new_run() };
     let failed = claim(&store, &run(BillingEntity::Contract), &here).await.held;
     end(&store, failed, &failed_until(Some(instant(60_000_000_000))), None).await.unwrap();
@@ -345,18 +472,34 @@ async fn a_failed_end_dating_is_due_although_another_one_of_the_record_succeeded
 async fn a_waiting_run_whose_turn_nobody_has_begins(home: Home) {
     let (store, here) = (home.store().await, process());
     claim(&store, &new_run(), &here).await;
-    let waiting = NewRun { trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 a=b".to_owned()), ..new_run() };
+    let waiting = NewRun {
+        trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 a=b".to_owned()),
+        ..new_run()
+    };
     store.admit(&waiting, &here).await.unwrap();
-    assert_eq!(store.load_queue_heads(None, instant(0)).await.unwrap(), [], "another run of its record is under way");
-    execute(&store, "UPDATE runs SET requested_at_ms = {now} - 60000 WHERE state = 'waiting'").await;
+    assert_eq!(
+        store.load_queue_heads(None, instant(0)).await.unwrap(),
+        [],
+        "another run of its record is under way"
+    );
+    execute(&store, "UPDATE runs SET requested_at_ms = {now} - 60000 WHERE state = 'waiting'")
+        .await;
     let open = store.count_open_runs().await.unwrap();
     assert_eq!(open, OpenRuns { running: 1, waiting: 1, most_of_a_caller: 1, retrying: 0, ..open });
     assert!(open.oldest_waiting >= Duration::from_mins(1), "{open:?}");
     execute(&store, "UPDATE runs SET state = 'ended' WHERE state = 'running'").await;
     assert_eq!(store.load_claimable(None).await.unwrap().waiting, 1);
     let begun = begin_first(&store, &here).await.unwrap();
-    assert_eq!((begun.held.run, begun.trace), (waiting.id, waiting.trace), "its trace was kept meanwhile");
-    assert_eq!(store.claim_waiting(waiting.id, instant(0), &here).await.unwrap(), None, "it has begun");
+    assert_eq!(
+        (begun.held.run, begun.trace),
+        (waiting.id, waiting.trace),
+        "its trace was kept meanwhile"
+    );
+    assert_eq!(
+        store.claim_waiting(waiting.id, instant(0), &here).await.unwrap(),
+        None,
+        "it has begun"
+    );
 }
 
 /// The id of a run that is asked for at a moment.
@@ -370,27 +513,55 @@ async fn runs_are_listed_newest_first_by_what_is_asked(home: Home) {
     let (store, here) = (home.store().await, process());
     let mut ids = Vec::new();
     for number in 0..5 {
-        let run = NewRun { id: id_of(instant(number)), requested_at: instant(number), requested_by: Some("erp".to_owned()), ..new_run() };
+        let run = NewRun {
+            id: id_of(instant(number)),
+            requested_at: instant(number),
+            requested_by: Some("erp".to_owned()),
+            ..new_run()
+        };
         let held = claim(&store, &run, &here).await.held;
-        end(&store, held, &if number % 2 == 0 { completed() } else { failed_until(None) }, None).await.unwrap();
+        end(&store, held, &if number % 2 == 0 { completed() } else { failed_until(None) }, None)
+            .await
+            .unwrap();
         ids.insert(0, run.id);
     }
     let all = RunFilter { limit: 10, ..RunFilter::default() };
     let found = |filter: RunFilter| {
         let store = store.clone();
-        async move { store.list_runs(&filter).await.unwrap().into_iter().map(|run| run.sync_run_id).collect::<Vec<_>>() }
+        async move {
+            store
+                .list_runs(&filter)
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|run| run.sync_run_id)
+                .collect::<Vec<_>>()
+        }
     };
     assert_eq!(found(all.clone()).await, ids);
     assert_eq!(found(RunFilter { limit: 2, before: Some(ids[1]), ..all.clone() }).await, ids[2..4]);
-    assert_eq!(found(RunFilter { error_code: Some("M3TER_UNAVAILABLE".to_owned()), ..all.clone() }).await, [ids[1], ids[3]]);
-    assert_eq!(found(RunFilter { sync_status: Some("Completed".to_owned()), ..all.clone() }).await, [ids[0], ids[2], ids[4]]);
+    assert_eq!(
+        found(RunFilter { error_code: Some("M3TER_UNAVAILABLE".to_owned()), ..all.clone() }).await,
+        [ids[1], ids[3]]
+    );
+    assert_eq!(
+        found(RunFilter { sync_status: Some("Completed".to_owned()), ..all.clone() }).await,
+        [ids[0], ids[2], ids[4]]
+    );
     assert_eq!(found(RunFilter { since: Some(instant(3)), ..all.clone() }).await, ids[..2]);
     assert_eq!(found(RunFilter { since: Some(instant(5)), ..all.clone() }).await, []);
     assert_eq!(found(RunFilter { since: Some(Timestamp::MIN), ..all.clone() }).await, ids);
     assert_eq!(found(RunFilter { until: Some(instant(1)), ..all.clone() }).await, ids[4..]);
-    assert!(found(RunFilter { parent_record_id: Some(record("006S900000795MNIAY")), ..all.clone() }).await.is_empty());
+    assert!(
+        found(RunFilter { parent_record_id: Some(record("006S900000795MNIAY")), ..all.clone() })
+            .await
+            .is_empty()
+    );
     let listed = store.list_runs(&all).await.unwrap();
-    assert_eq!((listed[0].requested_by.as_slice(), listed[0].result.as_ref()), (["erp".to_owned()].as_slice(), None));
+    assert_eq!(
+        (listed[0].requested_by.as_slice(), listed[0].result.as_ref()),
+        (["erp".to_owned()].as_slice(), None)
+    );
 }
 
 async fn old_runs_are_deleted_in_batches_and_links_stay(home: Home) {
@@ -404,7 +575,11 @@ async fn old_runs_are_deleted_in_batches_and_links_stay(home: Home) {
     assert_eq!(store.delete_runs(OldRuns::EndedBefore(instant(800)), 10).await.unwrap(), 0);
     assert_eq!(store.delete_runs(OldRuns::EndedBefore(instant(801)), 2).await.unwrap(), 2);
     assert_eq!(store.delete_runs(OldRuns::EndedBefore(instant(801)), 2).await.unwrap(), 1);
-    assert_eq!(rows(&store, "SELECT count(*) AS runs FROM runs").await[0].integer("runs"), 1, "the one that has not ended");
+    assert_eq!(
+        rows(&store, "SELECT count(*) AS runs FROM runs").await[0].integer("runs"),
+        1,
+        "the one that has not ended"
+    );
     assert_eq!(store.load_commitment_attempts(&record(ROOT)).await.unwrap(), []);
     assert_eq!(store.load_links(&record(ROOT)).await.unwrap().len(), 1);
 }

@@ -1,4 +1,5 @@
-//! Ends that end dating made, on both engines: who remembers them, and until when; and which runs a replay of many takes.
+//! Ends that end dating made, on both engines: who remembers them, and until when; and which runs a
+//! replay of many takes.
 
 use super::*;
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
@@ -43,15 +44,25 @@ async fn of(store: &Store, m3ter_id: &str) -> Vec<MadeEnd> {
 
 /// A run of an end dating that a process holds.
 async fn ending(store: &Store, requested_by: Option<&str>) -> Held {
-    let run = NewRun { task: order(), dry_run: true, requested_by: requested_by.map(ToOwned::to_owned), ..new_run() };
-    let Admission::Claimed(claimed) = store.admit(&run, &process()).await.unwrap() else { unreachable!("dry runs wait for nobody") };
+    let run = NewRun {
+        task: order(),
+        dry_run: true,
+        requested_by: requested_by.map(ToOwned::to_owned),
+        ..new_run()
+    };
+    let Admission::Claimed(claimed) = store.admit(&run, &process()).await.unwrap() else {
+        unreachable!("dry runs wait for nobody")
+    };
     claimed.held
 }
 
 async fn an_end_is_remembered_with_who_made_it_until_it_is_known_not_to_be_made(home: Home) {
     let store = home.store().await;
     let held = ending(&store, Some("o'hara \\ ops")).await;
-    let ends = [made(held, M3TER_ID, Some("2027-01-01")), MadeEnd { former_end: None, ..made(held, OTHER_M3TER_ID, None) }];
+    let ends = [
+        made(held, M3TER_ID, Some("2027-01-01")),
+        MadeEnd { former_end: None, ..made(held, OTHER_M3TER_ID, None) },
+    ];
     store.remember_ends(held, &ends).await.unwrap();
     store.remember_ends(held, &ends).await.unwrap();
     for end in &ends {
@@ -71,7 +82,8 @@ async fn the_last_end_of_an_object_is_the_only_one_once_it_is_made(home: Home) {
     let store = home.store().await;
     let (first, second) = (ending(&store, None).await, ending(&store, None).await);
     store.remember_ends(first, &[made(first, M3TER_ID, None)]).await.unwrap();
-    let earlier = MadeEnd { end: "2026-05-01".to_owned(), at: instant(9), ..made(second, M3TER_ID, None) };
+    let earlier =
+        MadeEnd { end: "2026-05-01".to_owned(), at: instant(9), ..made(second, M3TER_ID, None) };
     store.remember_ends(second, std::slice::from_ref(&earlier)).await.unwrap();
     assert_eq!(of(&store, M3TER_ID).await.len(), 2, "as long as nobody knows, both are");
     // Whoever takes back what it knew does not take back what was made since.
@@ -98,7 +110,8 @@ async fn an_end_is_written_by_whoever_holds_the_run_alone(home: Home) {
 
 async fn a_record_is_reopened_with_all_that_was_ended_and_nothing_is_under_way(home: Home) {
     let store = home.store().await;
-    // One of the record's own, ended with another record; and one that nothing links to it, ended with it.
+    // One of the record's own, ended with another record; and one that nothing links to it, ended
+    // with it.
     save_links(&store, &[link(EntityKind::Contract, OTHER_M3TER_ID, LinkRelation::Owned)]).await;
     let held = ending(&store, None).await;
     let of_other = MadeEnd { record: record(OTHER_ROOT), ..made(held, OTHER_M3TER_ID, None) };
@@ -107,16 +120,30 @@ async fn a_record_is_reopened_with_all_that_was_ended_and_nothing_is_under_way(h
     assert_eq!(store.plan_reopening(&record(OTHER_ROOT)).await.unwrap().unwrap().ends.len(), 1);
 
     let busy = NewRun { parent_record_id: record(OTHER_ROOT), ..new_run() };
-    let Admission::Claimed(running) = store.admit(&busy, &process()).await.unwrap() else { panic!("nothing is in its way") };
-    assert_eq!(store.reopen(&record(ROOT), None, instant(9)).await.unwrap(), Err(NotReopened::Busy(record(OTHER_ROOT))));
-    assert_eq!(store.plan_reopening(&record(ROOT)).await.unwrap().unwrap().ends.len(), 2, "all or none");
+    let Admission::Claimed(running) = store.admit(&busy, &process()).await.unwrap() else {
+        panic!("nothing is in its way")
+    };
+    assert_eq!(
+        store.reopen(&record(ROOT), None, instant(9)).await.unwrap(),
+        Err(NotReopened::Busy(record(OTHER_ROOT)))
+    );
+    assert_eq!(
+        store.plan_reopening(&record(ROOT)).await.unwrap().unwrap().ends.len(),
+        2,
+        "all or none"
+    );
     end(&store, running.held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
 
     // An end dating that was to be tried again would end it once more.
     let failed = NewRun { task: order(), ..new_run() };
-    let Admission::Claimed(claimed) = store.admit(&failed, &process()).await.unwrap() else { panic!("nothing is in its way") };
+    let Admission::Claimed(claimed) = store.admit(&failed, &process()).await.unwrap() else {
+        panic!("nothing is in its way")
+    };
     let failure = Failure { code: ErrorCode::M3terUnavailable, reason: "away".to_owned() };
-    let result = SyncResult { next_try_at: Some(instant(60_000)), ..SyncResult::failed(&failure, Vec::new(), Vec::new()) };
+    let result = SyncResult {
+        next_try_at: Some(instant(60_000)),
+        ..SyncResult::failed(&failure, Vec::new(), Vec::new())
+    };
     end(&store, claimed.held, &result, None).await.unwrap();
     assert_eq!(state_of(&store, failed.id).await, "retrying");
 
@@ -124,30 +151,65 @@ async fn a_record_is_reopened_with_all_that_was_ended_and_nothing_is_under_way(h
     assert_eq!((reopening.ends.len(), reopening.runs.len()), (2, 2));
     for (concerned, run) in &reopening.runs {
         let run = store.load_run(*run).await.unwrap().unwrap();
-        assert_eq!((run.state, run.kind.as_str(), &run.parent_record_id), (RunState::Ended, "reopen", &concerned.to_string()));
-        assert_eq!((run.requested_by, run.result.unwrap().warnings.len()), (vec!["ops".to_owned()], 2));
-        assert!(store.load_request(run.sync_run_id).await.unwrap().is_none(), "what an operator did by hand is done once");
+        assert_eq!(
+            (run.state, run.kind.as_str(), &run.parent_record_id),
+            (RunState::Ended, "reopen", &concerned.to_string())
+        );
+        assert_eq!(
+            (run.requested_by, run.result.unwrap().warnings.len()),
+            (vec!["ops".to_owned()], 2)
+        );
+        assert!(
+            store.load_request(run.sync_run_id).await.unwrap().is_none(),
+            "what an operator did by hand is done once"
+        );
     }
     let given_up = store.load_run(failed.id).await.unwrap().unwrap();
     assert_eq!((given_up.state, given_up.next_try_at), (RunState::Ended, None));
-    assert!(given_up.superseded_by.is_some_and(|run| reopening.runs.iter().any(|(_, own)| *own == run)));
-    assert_eq!(store.reopen(&record(ROOT), None, instant(9)).await.unwrap(), Err(NotReopened::NothingEnded(record(ROOT))));
+    assert!(
+        given_up.superseded_by.is_some_and(|run| reopening.runs.iter().any(|(_, own)| *own == run))
+    );
+    assert_eq!(
+        store.reopen(&record(ROOT), None, instant(9)).await.unwrap(),
+        Err(NotReopened::NothingEnded(record(ROOT)))
+    );
 }
 
 /// A run of a record that has ended.
 async fn ended(store: &Store, record_id: &str, task: RunTask, fails: bool) -> SyncRunId {
     let run = NewRun { task, parent_record_id: record(record_id), ..new_run() };
-    let Admission::Claimed(claimed) = store.admit(&run, &process()).await.unwrap() else { panic!("the record is not free") };
+    let Admission::Claimed(claimed) = store.admit(&run, &process()).await.unwrap() else {
+        panic!("the record is not free")
+    };
     let failure = Failure { code: ErrorCode::RecordNotSynced, reason: "away".to_owned() };
-    let result = if fails { SyncResult::failed(&failure, Vec::new(), Vec::new()) } else { SyncResult::ended(Vec::new(), Vec::new()) };
-    store.end(&claimed, &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: Timestamp::now() }, None).await.unwrap();
+    let result = if fails {
+        SyncResult::failed(&failure, Vec::new(), Vec::new())
+    } else {
+        SyncResult::ended(Vec::new(), Vec::new())
+    };
+    store
+        .end(
+            &claimed,
+            &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: Timestamp::now() },
+            None,
+        )
+        .await
+        .unwrap();
     run.id
 }
 
-async fn a_replay_of_many_takes_the_last_failed_run_of_a_kind_that_nothing_succeeded_after(home: Home) {
+async fn a_replay_of_many_takes_the_last_failed_run_of_a_kind_that_nothing_succeeded_after(
+    home: Home,
+) {
     let store = home.store().await;
     let (end, sync) = (order, || RunTask::Sync);
-    let ids = ["006S900000795MMIAY", "006S900000795MNIAY", "006S90000079FIVIA2", "006S90000079DELIA2", "006S90000079HIDIA2"];
+    let ids = [
+        "006S900000795MMIAY",
+        "006S900000795MNIAY",
+        "006S90000079FIVIA2",
+        "006S90000079DELIA2",
+        "006S90000079HIDIA2",
+    ];
     // An end dating that failed, and a sync since: the end dating is not carried out any more.
     ended(&store, ids[0], end(), true).await;
     ended(&store, ids[0], sync(), false).await;
@@ -163,11 +225,21 @@ async fn a_replay_of_many_takes_the_last_failed_run_of_a_kind_that_nothing_succe
     for (kind, expected) in [("sync", vec![last_sync, only_sync]), ("endDate", vec![last_end])] {
         let filter = RunFilter { kind: Some(kind), limit: 100, ..RunFilter::default() };
         let planned = store.plan_replays(&filter).await.unwrap();
-        assert_eq!(planned.iter().map(|replay| replay.failed).collect::<Vec<_>>(), expected, "{kind}");
-        assert!(planned.iter().all(|replay| replay.run.is_none() && replay.error_code.as_deref() == Some("RECORD_NOT_SYNCED")));
+        assert_eq!(
+            planned.iter().map(|replay| replay.failed).collect::<Vec<_>>(),
+            expected,
+            "{kind}"
+        );
+        assert!(planned.iter().all(|replay| replay.run.is_none()
+            && replay.error_code.as_deref() == Some("RECORD_NOT_SYNCED")));
         assert_eq!(store.plan_replays(&filter).await.unwrap(), planned, "a plan changes nothing");
-        let scheduled = store.schedule_replays(&filter, Duration::from_millis(400), None).await.unwrap();
-        assert_eq!(scheduled.iter().map(|replay| replay.failed).collect::<Vec<_>>(), expected, "{kind}");
+        let scheduled =
+            store.schedule_replays(&filter, Duration::from_millis(400), None).await.unwrap();
+        assert_eq!(
+            scheduled.iter().map(|replay| replay.failed).collect::<Vec<_>>(),
+            expected,
+            "{kind}"
+        );
         for replay in scheduled {
             let run = store.load_run(replay.run.unwrap()).await.unwrap().unwrap();
             assert_eq!((run.replay_of, run.kind.as_str()), (Some(replay.failed), kind));

@@ -36,7 +36,10 @@ async fn all(store: &Store) -> Vec<Link> {
 
 async fn a_link_remembers_its_key_until_it_is_handed_over(home: Home) {
     let store = home.store().await;
-    let [keyed, without] = [account_link(ROOT, LOSER, M3TER_ID, Some("C-1OO 'x'")), account_link(OTHER_ROOT, LOSER, M3TER_ID, None)];
+    let [keyed, without] = [
+        account_link(ROOT, LOSER, M3TER_ID, Some("C-1OO 'x'")),
+        account_link(OTHER_ROOT, LOSER, M3TER_ID, None),
+    ];
     save_links(&store, &[keyed.clone(), without.clone()]).await;
     assert_eq!(store.load_links(&record(ROOT)).await.unwrap(), std::slice::from_ref(&keyed));
     assert_eq!(store.load_links(&record(OTHER_ROOT)).await.unwrap(), [without]);
@@ -65,7 +68,8 @@ async fn the_links_of_a_merged_record_move_in_all_deals(home: Home) {
     let kept = account_link(OTHER_ROOT, SURVIVOR, OTHER_M3TER_ID, Some(SURVIVOR));
     assert_eq!(all(&store).await, [account_link(ROOT, SURVIVOR, M3TER_ID, None), kept, contract]);
     let lost = Held { fence: held.fence + 1, ..held };
-    let refused = store.move_merged(lost, EntityKind::Account, &record(SURVIVOR), &record(LOSER)).await;
+    let refused =
+        store.move_merged(lost, EntityKind::Account, &record(SURVIVOR), &record(LOSER)).await;
     assert!(matches!(refused, Err(StoreError::ClaimLost(_))), "{refused:?}");
 }
 
@@ -82,17 +86,29 @@ async fn an_order_about_links_is_a_run_of_each_record_that_it_concerns(home: Hom
     assert_eq!(records, [LOSER, SURVIVOR, ROOT]);
     for (record, id) in &done.runs {
         let run = store.load_run(*id).await.unwrap().unwrap();
-        assert_eq!((run.state, run.kind.as_str(), &run.parent_record_id), (RunState::Ended, "links", &record.to_string()));
+        assert_eq!(
+            (run.state, run.kind.as_str(), &run.parent_record_id),
+            (RunState::Ended, "links", &record.to_string())
+        );
         assert_eq!(run.requested_by, ["ops"]);
         assert_eq!(store.load_request(*id).await.unwrap(), None, "it is not replayed");
     }
     let told = store.load_run(done.runs[2].1).await.unwrap().unwrap().result.unwrap().warnings;
-    assert_eq!(told, [Warning::from(format!("The m3ter Account {M3TER_ID} of {LOSER} was handed over to {SURVIVOR}"))]);
+    assert_eq!(
+        told,
+        [Warning::from(format!(
+            "The m3ter Account {M3TER_ID} of {LOSER} was handed over to {SURVIVOR}"
+        ))]
+    );
     let forgotten = LinkOrder::Forget { row: record(SURVIVOR), kind: Some(EntityKind::Account) };
     store.change_links(&forgotten, None, instant(0)).await.unwrap().unwrap();
     assert_eq!(all(&store).await, []);
-    let filter = RunFilter { parent_record_id: Some(record(ROOT)), limit: 10, ..RunFilter::default() };
-    assert_eq!(store.list_runs(&filter).await.unwrap().iter().filter(|run| run.kind == "links").count(), 2);
+    let filter =
+        RunFilter { parent_record_id: Some(record(ROOT)), limit: 10, ..RunFilter::default() };
+    assert_eq!(
+        store.list_runs(&filter).await.unwrap().iter().filter(|run| run.kind == "links").count(),
+        2
+    );
 }
 
 async fn an_order_about_links_waits_for_no_run_and_none_goes_on_beside_it(home: Home) {
@@ -101,13 +117,21 @@ async fn an_order_about_links_waits_for_no_run_and_none_goes_on_beside_it(home: 
     save_links(&store, std::slice::from_ref(&link)).await;
     for busy in [ROOT, SURVIVOR] {
         let run = NewRun { parent_record_id: record(busy), ..new_run() };
-        let Admission::Claimed(run) = store.admit(&run, &process()).await.unwrap() else { panic!("nothing is in its way") };
-        assert_eq!(store.change_links(&moved(), None, instant(0)).await.unwrap(), Err(NotHandedOver::Busy(record(busy))));
+        let Admission::Claimed(run) = store.admit(&run, &process()).await.unwrap() else {
+            panic!("nothing is in its way")
+        };
+        assert_eq!(
+            store.change_links(&moved(), None, instant(0)).await.unwrap(),
+            Err(NotHandedOver::Busy(record(busy)))
+        );
         assert_eq!(all(&store).await, std::slice::from_ref(&link));
         end(&store, run.held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
     }
     let filter = RunFilter { limit: 10, ..RunFilter::default() };
-    assert!(store.list_runs(&filter).await.unwrap().iter().all(|run| run.kind != "links"), "what was refused leaves no run behind");
+    assert!(
+        store.list_runs(&filter).await.unwrap().iter().all(|run| run.kind != "links"),
+        "what was refused leaves no run behind"
+    );
     store.change_links(&moved(), None, instant(0)).await.unwrap().unwrap();
     // The record is free again.
     assert!(matches!(store.admit(&new_run(), &process()).await.unwrap(), Admission::Claimed(_)));
@@ -115,11 +139,20 @@ async fn an_order_about_links_waits_for_no_run_and_none_goes_on_beside_it(home: 
 
 async fn what_cannot_be_handed_over_is_refused_and_left_as_it_is(home: Home) {
     let store = home.store().await;
-    assert_eq!(store.change_links(&moved(), None, instant(0)).await.unwrap(), Err(NotHandedOver::NoLinks(record(LOSER))));
-    let links = [account_link(ROOT, LOSER, M3TER_ID, None), account_link(OTHER_ROOT, SURVIVOR, OTHER_M3TER_ID, None)];
+    assert_eq!(
+        store.change_links(&moved(), None, instant(0)).await.unwrap(),
+        Err(NotHandedOver::NoLinks(record(LOSER)))
+    );
+    let links = [
+        account_link(ROOT, LOSER, M3TER_ID, None),
+        account_link(OTHER_ROOT, SURVIVOR, OTHER_M3TER_ID, None),
+    ];
     save_links(&store, &links).await;
     let refused = store.change_links(&moved(), None, instant(0)).await.unwrap().unwrap_err();
-    assert!(matches!(&refused, NotHandedOver::Taken { m3ter_id, .. } if *m3ter_id == m3ter(OTHER_M3TER_ID)), "{refused}");
+    assert!(
+        matches!(&refused, NotHandedOver::Taken { m3ter_id, .. } if *m3ter_id == m3ter(OTHER_M3TER_ID)),
+        "{refused}"
+    );
     assert_eq!(store.plan_links(&moved()).await.unwrap(), Err(refused));
     assert_eq!(all(&store).await.len(), 2);
     let filter = LinkFilter { m3ter_id: Some(m3ter(OTHER_M3TER_ID)), ..LinkFilter::default() };

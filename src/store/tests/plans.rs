@@ -1,4 +1,5 @@
-//! How `SQLite` carries out the statements: what has ended and the links of other deals are many rows.
+//! How `SQLite` carries out the statements: what has ended and the links of other deals are many
+//! rows.
 
 use super::*;
 use crate::store::{OldRuns, QueueBounds, RunFilter};
@@ -7,16 +8,31 @@ use crate::store::{OldRuns, QueueBounds, RunFilter};
 async fn no_statement_reads_all_runs() {
     let (store, _directory) = new_store().await;
     let (process, root) = (process(), record(ROOT));
-    let Admission::Claimed(first) = store.admit(&new_run(), &process).await.unwrap() else { unreachable!("the record is free") };
-    store.admit(&NewRun { requested_by: Some("flow".to_owned()), ..new_run() }, &process).await.unwrap();
+    let Admission::Claimed(first) = store.admit(&new_run(), &process).await.unwrap() else {
+        unreachable!("the record is free")
+    };
     store
-        .save_progress(first.held, &Progress { links: &[link(EntityKind::Account, M3TER_ID, LinkRelation::Owned)], ..Progress::default() })
+        .admit(&NewRun { requested_by: Some("flow".to_owned()), ..new_run() }, &process)
+        .await
+        .unwrap();
+    store
+        .save_progress(
+            first.held,
+            &Progress {
+                links: &[link(EntityKind::Account, M3TER_ID, LinkRelation::Owned)],
+                ..Progress::default()
+            },
+        )
         .await
         .unwrap();
     store.renew(&[first.held.run], &process).await.unwrap();
     let failure = Failure { code: ErrorCode::M3terUnavailable, reason: String::new() };
-    end(&store, first.held, &SyncResult::failed(&failure, Vec::new(), Vec::new()), None).await.unwrap();
-    end(&store, first.held, &SyncResult::ended(Vec::new(), Vec::new()), Some(&process)).await.unwrap();
+    end(&store, first.held, &SyncResult::failed(&failure, Vec::new(), Vec::new()), None)
+        .await
+        .unwrap();
+    end(&store, first.held, &SyncResult::ended(Vec::new(), Vec::new()), Some(&process))
+        .await
+        .unwrap();
     for record in [None, Some(&root)] {
         store.load_claimable(record).await.unwrap();
         store.claim_abandoned(record, &process).await.unwrap();
@@ -42,7 +58,11 @@ async fn no_statement_reads_all_runs() {
     store.load_owners(&[m3ter(M3TER_ID)]).await.unwrap();
     store.load_ends(&[m3ter(M3TER_ID)]).await.unwrap();
     store.plan_reopening(&root).await.unwrap().unwrap_err();
-    for which in [OldRuns::EndedBefore(instant(900)), OldRuns::DryRunsEndedBefore(instant(900)), OldRuns::Any] {
+    for which in [
+        OldRuns::EndedBefore(instant(900)),
+        OldRuns::DryRunsEndedBefore(instant(900)),
+        OldRuns::Any,
+    ] {
         store.delete_runs(which, 10).await.unwrap();
     }
     let all = RunFilter { limit: 10, ..RunFilter::default() };
@@ -55,7 +75,10 @@ async fn no_statement_reads_all_runs() {
         store.list_runs(&filter).await.unwrap();
         store.schedule_replays(&filter, Duration::from_millis(400), None).await.unwrap();
     }
-    store.schedule_after_login(&["M3TER_AUTH_FAILED"], Duration::from_hours(24), 10, Duration::ZERO).await.unwrap();
+    store
+        .schedule_after_login(&["M3TER_AUTH_FAILED"], Duration::from_hours(24), 10, Duration::ZERO)
+        .await
+        .unwrap();
 
     let statements = store.database.statements.lock().unwrap().clone();
     let statements: Vec<&str> = statements.iter().flat_map(|message| message.split("; ")).collect();
@@ -73,17 +96,29 @@ async fn no_statement_reads_all_runs() {
         "runs_failed_last",
     ];
     for statement in statements {
-        let plan = store.database.fetch("explain", &format!("EXPLAIN QUERY PLAN {statement}"), Vec::new()).await.unwrap();
+        let plan = store
+            .database
+            .fetch("explain", &format!("EXPLAIN QUERY PLAN {statement}"), Vec::new())
+            .await
+            .unwrap();
         for step in plan.iter().map(|step| step.text("detail")) {
             let is_small = step.contains("json_each")
                 || step.contains("CONSTANT ROW")
-                || ["SCAN replicas", "SCAN callers", "SCAN own", "SCAN others", "SCAN due"].contains(&step.as_str());
+                || ["SCAN replicas", "SCAN callers", "SCAN own", "SCAN others", "SCAN due"]
+                    .contains(&step.as_str());
             let is_open = open.iter().any(|index| step.ends_with(&format!("INDEX {index}")));
             // The oldest, so many.
-            let is_oldest = step.ends_with("INDEX runs_ended") && statement.contains("ORDER BY ended_at_ms LIMIT");
-            assert!(!step.starts_with("SCAN") || is_small || is_open || is_oldest, "{step}: {statement}");
+            let is_oldest = step.ends_with("INDEX runs_ended")
+                && statement.contains("ORDER BY ended_at_ms LIMIT");
+            assert!(
+                !step.starts_with("SCAN") || is_small || is_open || is_oldest,
+                "{step}: {statement}"
+            );
             let is_page = statement.ends_with(" LIMIT $1");
-            assert!(is_page || !step.ends_with("runs_of_record (parent_record_id=?)"), "{step}: {statement}");
+            assert!(
+                is_page || !step.ends_with("runs_of_record (parent_record_id=?)"),
+                "{step}: {statement}"
+            );
         }
     }
 }

@@ -50,17 +50,28 @@ async fn each_caller_has_one_head_of_each_class(home: Home) {
             first.push((run, None, QueueClass::Accepted));
         }
     }
-    let awaited = enqueue(&store, NewRun { awaited_until: Some(instant(500)), ..by("flow", 30) }).await;
+    let awaited =
+        enqueue(&store, NewRun { awaited_until: Some(instant(500)), ..by("flow", 30) }).await;
     first.push((awaited, Some("flow".to_owned()), QueueClass::Awaited));
     assert_eq!(heads(&store, instant(0)).await, first);
     let one = store.load_queue_heads(Some(&deal(11)), instant(0)).await.unwrap();
-    assert_eq!(one.iter().map(|head| head.caller.as_deref()).collect::<Vec<_>>(), [Some("erp")], "of one record only");
+    assert_eq!(
+        one.iter().map(|head| head.caller.as_deref()).collect::<Vec<_>>(),
+        [Some("erp")],
+        "of one record only"
+    );
 }
 
 async fn a_run_counts_as_awaited_as_long_as_somebody_waits(home: Home) {
     let store = home.store().await;
     let run = enqueue(&store, NewRun { awaited_until: Some(instant(100)), ..by("flow", 1) }).await;
-    let class = async |ms| heads(&store, instant(ms)).await.into_iter().map(|(id, _, class)| (id, class)).collect::<Vec<_>>();
+    let class = async |ms| {
+        heads(&store, instant(ms))
+            .await
+            .into_iter()
+            .map(|(id, _, class)| (id, class))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(class(99).await, [(run, QueueClass::Awaited)]);
     assert_eq!(class(100).await, [(run, QueueClass::Accepted)]);
     // Whoever shares it and waits longer.
@@ -68,20 +79,33 @@ async fn a_run_counts_as_awaited_as_long_as_somebody_waits(home: Home) {
     assert_eq!(store.enqueue(&joins).await.unwrap(), Admission::Waits(run));
     assert_eq!(class(50_000).await, [(run, QueueClass::Awaited)]);
     assert_eq!(store.enqueue(&by("erp", 1)).await.unwrap(), Admission::Waits(run));
-    assert_eq!(class(50_000).await, [(run, QueueClass::Awaited)], "who does not wait takes nothing away");
+    assert_eq!(
+        class(50_000).await,
+        [(run, QueueClass::Awaited)],
+        "who does not wait takes nothing away"
+    );
     let begun = store.claim_waiting(run, instant(10), &process()).await.unwrap().unwrap();
-    assert_eq!((begun.awaited_until, begun.requested_by.as_deref()), (Some(instant(60_000)), Some("flow")));
+    assert_eq!(
+        (begun.awaited_until, begun.requested_by.as_deref()),
+        (Some(instant(60_000)), Some("flow"))
+    );
 }
 
 async fn what_waits_for_a_record_has_no_turn_before_that_is_free_and_goes_in_its_order(home: Home) {
     let (store, here) = (home.store().await, process());
-    let Admission::Claimed(running) = store.admit(&by("flow", 1), &here).await.unwrap() else { panic!("nothing is in its way") };
+    let Admission::Claimed(running) = store.admit(&by("flow", 1), &here).await.unwrap() else {
+        panic!("nothing is in its way")
+    };
     let first = enqueue(&store, by("flow", 1)).await;
     let plan = crate::domain::plan::Plan::default().hash();
     let second = enqueue(&store, NewRun { expected_plan: Some(plan), ..by("erp", 1) }).await;
     assert_eq!(heads(&store, instant(0)).await, []);
     let dry = enqueue(&store, NewRun { dry_run: true, ..by("erp", 1) }).await;
-    assert_eq!(heads(&store, instant(0)).await.iter().map(|head| head.0).collect::<Vec<_>>(), [dry], "a dry run waits for no record");
+    assert_eq!(
+        heads(&store, instant(0)).await.iter().map(|head| head.0).collect::<Vec<_>>(),
+        [dry],
+        "a dry run waits for no record"
+    );
     store.claim_waiting(dry, instant(0), &here).await.unwrap().unwrap();
     assert_eq!(store.claim_waiting(second, instant(0), &here).await.unwrap(), None);
     assert_eq!(store.load_wait(first).await.unwrap(), Some(QueueWait::Record));
@@ -89,7 +113,10 @@ async fn what_waits_for_a_record_has_no_turn_before_that_is_free_and_goes_in_its
     end(&store, running.held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
     assert_eq!(store.load_wait(second).await.unwrap(), Some(QueueWait::Turn { waiting: 2 }));
     for run in [first, second] {
-        assert_eq!(heads(&store, instant(0)).await.iter().map(|head| head.0).collect::<Vec<_>>(), [run]);
+        assert_eq!(
+            heads(&store, instant(0)).await.iter().map(|head| head.0).collect::<Vec<_>>(),
+            [run]
+        );
         let begun = store.claim_waiting(run, instant(0), &here).await.unwrap().unwrap();
         end(&store, begun.held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
     }
@@ -101,10 +128,17 @@ async fn a_pause_leaves_dry_runs_at_the_head_only(home: Home) {
     let dry = enqueue(&store, NewRun { dry_run: true, ..by("flow", 2) }).await;
     let said = crate::store::Said { by: None, reason: Some("prices are wrong"), at: instant(0) };
     store.pause(said).await.unwrap();
-    assert_eq!(heads(&store, instant(0)).await.iter().map(|head| head.0).collect::<Vec<_>>(), [dry]);
+    assert_eq!(
+        heads(&store, instant(0)).await.iter().map(|head| head.0).collect::<Vec<_>>(),
+        [dry]
+    );
     assert_eq!(store.claim_waiting(wet, instant(0), &process()).await.unwrap(), None);
     store.resume(said).await.unwrap();
-    assert_eq!(heads(&store, instant(0)).await.iter().map(|head| head.0).collect::<Vec<_>>(), [wet], "the older one of the two");
+    assert_eq!(
+        heads(&store, instant(0)).await.iter().map(|head| head.0).collect::<Vec<_>>(),
+        [wet],
+        "the older one of the two"
+    );
 }
 
 async fn so_many_runs_may_wait_of_a_caller_and_in_all(home: Home) {
@@ -114,12 +148,21 @@ async fn so_many_runs_may_wait_of_a_caller_and_in_all(home: Home) {
     let refused = by("flow", 3);
     assert_eq!(store.enqueue(&refused).await.unwrap(), Admission::Refused(QueueFull::OfCaller(2)));
     assert!(store.load_run(refused.id).await.unwrap().is_none(), "nothing is recorded");
-    assert_eq!(store.enqueue(&by("flow", 1)).await.unwrap(), Admission::Waits(first), "who joins adds none");
+    assert_eq!(
+        store.enqueue(&by("flow", 1)).await.unwrap(),
+        Admission::Waits(first),
+        "who joins adds none"
+    );
     enqueue(&store, by("erp", 4)).await;
     assert_eq!(store.enqueue(&by("erp", 5)).await.unwrap(), Admission::Refused(QueueFull::All(3)));
     // What begins at once waits for nobody, and what its record lets wait counts.
-    let Admission::Claimed(_) = store.admit(&by("erp", 5), &process()).await.unwrap() else { panic!("nothing is in its way") };
-    assert_eq!(store.admit(&by("erp", 5), &process()).await.unwrap(), Admission::Refused(QueueFull::All(3)));
+    let Admission::Claimed(_) = store.admit(&by("erp", 5), &process()).await.unwrap() else {
+        panic!("nothing is in its way")
+    };
+    assert_eq!(
+        store.admit(&by("erp", 5), &process()).await.unwrap(),
+        Admission::Refused(QueueFull::All(3))
+    );
     store.claim_waiting(first, instant(0), &process()).await.unwrap().unwrap();
     enqueue(&store, by("flow", 3)).await;
 }
@@ -130,7 +173,8 @@ async fn a_run_of_the_queue_is_begun_by_one_process_only(home: Home) {
     let mut takers = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let store = home.store().await;
-        takers.spawn(async move { store.claim_waiting(run, instant(0), &process()).await.unwrap() });
+        takers
+            .spawn(async move { store.claim_waiting(run, instant(0), &process()).await.unwrap() });
     }
     assert_eq!(takers.join_all().await.into_iter().flatten().count(), 1);
 }
@@ -142,11 +186,17 @@ async fn dry_runs_for_the_same_share_the_one_that_waits(home: Home) {
     enqueue(&store, by("flow", 1)).await;
     enqueue(&store, dry("flow", 2)).await;
     assert_eq!(store.enqueue(&dry("erp", 1)).await.unwrap(), Admission::Waits(waiting));
-    assert_eq!(store.admit(&dry("crm", 1), &here).await.unwrap(), Admission::Waits(waiting), "also where there is a place for it");
+    assert_eq!(
+        store.admit(&dry("crm", 1), &here).await.unwrap(),
+        Admission::Waits(waiting),
+        "also where there is a place for it"
+    );
     let shown = store.load_run(waiting).await.unwrap().unwrap();
     assert_eq!(shown.requested_by.len(), 3, "{:?}", shown.requested_by);
     store.claim_waiting(waiting, instant(0), &here).await.unwrap().unwrap();
-    let Admission::Claimed(_) = store.admit(&dry("crm", 1), &here).await.unwrap() else { panic!("the other one reads by now") };
+    let Admission::Claimed(_) = store.admit(&dry("crm", 1), &here).await.unwrap() else {
+        panic!("the other one reads by now")
+    };
 }
 
 async fn what_is_tried_again_and_what_is_replayed_have_their_own_heads(home: Home) {
@@ -157,7 +207,9 @@ async fn what_is_tried_again_and_what_is_replayed_have_their_own_heads(home: Hom
     };
     let mut held = Vec::new();
     for number in 1..=3 {
-        let Admission::Claimed(run) = store.admit(&by("flow", number), &here).await.unwrap() else { panic!("nothing is in its way") };
+        let Admission::Claimed(run) = store.admit(&by("flow", number), &here).await.unwrap() else {
+            panic!("nothing is in its way")
+        };
         let tries = RunTry {
             started_at: instant(0),
             ended_at: instant(800),
@@ -166,14 +218,21 @@ async fn what_is_tried_again_and_what_is_replayed_have_their_own_heads(home: Hom
             message: String::new(),
         };
         let result = fails((number < 3).then_some(instant(number.into())));
-        let ended = EndedTry { result: &result, tries: &[tries], callouts: &[], ended_at: instant(800) };
+        let ended =
+            EndedTry { result: &result, tries: &[tries], callouts: &[], ended_at: instant(800) };
         store.end(&run, &ended, None).await.unwrap();
         held.push(run.held.run);
     }
     let of_third = RunFilter { parent_record_id: Some(deal(3)), limit: 1, ..RunFilter::default() };
-    let planned = store.schedule_replays(&of_third, Duration::ZERO, Some("ops".to_owned())).await.unwrap()[0].run.unwrap();
+    let planned =
+        store.schedule_replays(&of_third, Duration::ZERO, Some("ops".to_owned())).await.unwrap()[0]
+            .run
+            .unwrap();
     let later = Timestamp::now().checked_add(Duration::from_mins(1)).unwrap();
-    let expected = [(held[0], Some("flow".to_owned()), QueueClass::Retry), (planned, Some("ops".to_owned()), QueueClass::Replay)];
+    let expected = [
+        (held[0], Some("flow".to_owned()), QueueClass::Retry),
+        (planned, Some("ops".to_owned()), QueueClass::Replay),
+    ];
     assert_eq!(heads(&store, later).await, expected);
     assert_eq!(heads(&store, instant(0)).await, [], "neither is due");
     let again = store.claim_due(held[0], instant(900), &here).await.unwrap().unwrap();

@@ -1,4 +1,5 @@
-//! The rows by which replicas share a limit: whatever comes at the same time or too late, together they never say more than the limit.
+//! The rows by which replicas share a limit: whatever comes at the same time or too late, together
+//! they never say more than the limit.
 
 use super::*;
 use crate::domain::share::{Held, ReplicaRow, Step};
@@ -30,7 +31,13 @@ async fn row(store: &Store, id: &str) -> ReplicaRow {
 }
 
 async fn shares(store: &Store) -> Vec<(String, u32)> {
-    store.load_replicas().await.unwrap().into_iter().filter_map(|row| Some((row.id, row.held?.share))).collect()
+    store
+        .load_replicas()
+        .await
+        .unwrap()
+        .into_iter()
+        .filter_map(|row| Some((row.id, row.held?.share)))
+        .collect()
 }
 
 /// Enters, and takes so much.
@@ -52,12 +59,19 @@ async fn a_replica_enters_takes_gives_and_ends(home: Home) {
     let given = Held { need: 0, ..held(5) };
     assert!(store.save_share("a", &Step::Keep { held: given, version }).await.unwrap());
     let version = row(&store, "a").await.version;
-    assert!(!store.save_share("a", &Step::Keep { held: held(6), version }).await.unwrap(), "who keeps does not take");
+    assert!(
+        !store.save_share("a", &Step::Keep { held: held(6), version }).await.unwrap(),
+        "who keeps does not take"
+    );
     assert!(store.save_share("b", &take(45, other)).await.unwrap());
     assert_eq!(shares(&store).await, [("a".to_owned(), 5), ("b".to_owned(), 45)]);
     store.end_replica("a", 3).await.unwrap();
     let ended = row(&store, "a").await;
-    assert_eq!(ended.held, Some(Held { share: 3, need: 0, lease: Duration::ZERO }), "what it has spent counts for a window");
+    assert_eq!(
+        ended.held,
+        Some(Held { share: 3, need: 0, lease: Duration::ZERO }),
+        "what it has spent counts for a window"
+    );
     store.forget_replicas(&[ended]).await.unwrap();
     store.end_replica("b", 0).await.unwrap();
     assert_eq!(store.load_replicas().await.unwrap(), []);
@@ -137,7 +151,10 @@ async fn a_row_of_an_earlier_version_counts_as_its_part(home: Home) {
         "INSERT INTO replicas (id, seen_at_ms) VALUES ('earlier', {now}) ON CONFLICT (id) DO UPDATE SET seen_at_ms = excluded.seen_at_ms",
     )
     .await;
-    assert_eq!((row(&store, "earlier").await.held, shares(&store).await), (None, vec![("new".to_owned(), 25)]));
+    assert_eq!(
+        (row(&store, "earlier").await.held, shares(&store).await),
+        (None, vec![("new".to_owned(), 25)])
+    );
 }
 
 async fn a_row_that_has_changed_is_not_forgotten(home: Home) {
@@ -149,5 +166,8 @@ async fn a_row_that_has_changed_is_not_forgotten(home: Home) {
     assert_eq!(shares(&store).await, [("a".to_owned(), 20)]);
     store.forget_replicas(&[row(&store, "a").await]).await.unwrap();
     assert_eq!(shares(&store).await, []);
-    assert!(!store.save_share("a", &take(20, version)).await.unwrap(), "whoever was forgotten enters again");
+    assert!(
+        !store.save_share("a", &take(20, version)).await.unwrap(),
+        "whoever was forgotten enters again"
+    );
 }

@@ -7,35 +7,53 @@ use crate::store::database::Value;
 async fn any_text_and_number_reaches_postgres_as_it_is() {
     let store = Home::postgres().await.store().await;
     let pieces = [
-        "'", "''", "\\", "\\'", "\\\\'", "$1", "$2", "{now}", "E'", "--", "/*", ";", "\n", "\r", "\t", "\u{1}", "é", "\u{2019}", "😀",
-        "%s", "\"",
+        "'", "''", "\\", "\\'", "\\\\'", "$1", "$2", "{now}", "E'", "--", "/*", ";", "\n", "\r",
+        "\t", "\u{1}", "é", "\u{2019}", "😀", "%s", "\"",
     ];
     let mut texts: Vec<String> = pieces.iter().map(|piece| (*piece).to_owned()).collect();
-    texts.extend(["", "'; DROP TABLE runs; --", "\\'; DROP TABLE runs; --", "' || (SELECT 1) || '"].map(ToOwned::to_owned));
+    texts.extend(
+        ["", "'; DROP TABLE runs; --", "\\'; DROP TABLE runs; --", "' || (SELECT 1) || '"]
+            .map(ToOwned::to_owned),
+    );
     for length in 2..200 {
         texts.push((0..length).map(|_| pieces[fastrand::usize(..pieces.len())]).collect());
     }
     for text in &texts {
-        let values = vec![text.as_str().into(), i64::MIN.into(), Value::Text(None), Value::Integer(None)];
+        let values =
+            vec![text.as_str().into(), i64::MIN.into(), Value::Text(None), Value::Integer(None)];
         let sql = "SELECT $1 AS text, $2 AS number, CAST($3 AS TEXT) AS no_text, CAST($4 AS BIGINT) AS no_number";
         let row = store.database.fetch("look", sql, values).await.unwrap().remove(0);
         assert_eq!((row.text("text"), row.integer("number")), (text.clone(), i64::MIN), "{text:?}");
         assert_eq!((row.optional_text("no_text"), row.optional_integer("no_number")), (None, None));
     }
-    let nul = store.database.fetch("look", "SELECT $1 AS text", vec!["a\0b".into()]).await.unwrap().remove(0).text("text");
+    let nul = store
+        .database
+        .fetch("look", "SELECT $1 AS text", vec!["a\0b".into()])
+        .await
+        .unwrap()
+        .remove(0)
+        .text("text");
     assert_eq!(nul, "a\u{fffd}b", "no text of PostgreSQL holds a NUL");
-    let minus = store.database.fetch("look", "SELECT 1 -$1 AS minus", vec![(-5_000_000_000_i64).into()]).await.unwrap().remove(0);
+    let minus = store
+        .database
+        .fetch("look", "SELECT 1 -$1 AS minus", vec![(-5_000_000_000_i64).into()])
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(minus.integer("minus"), 5_000_000_001, "not a comment");
 }
 
 #[tokio::test]
 async fn a_server_that_only_reads_is_named_as_such() {
     let store = Home::postgres().await.store().await;
-    let mut transaction = store.database.begin(Access::Write, "save the links of a record").await.unwrap();
+    let mut transaction =
+        store.database.begin(Access::Write, "save the links of a record").await.unwrap();
     transaction.run_plain("SET TRANSACTION READ ONLY").await.unwrap();
-    let message = transaction.execute("DELETE FROM links", Vec::new()).await.unwrap_err().to_string();
+    let message =
+        transaction.execute("DELETE FROM links", Vec::new()).await.unwrap_err().to_string();
     assert!(
-        message.starts_with("cannot save the links of a record: the database") && message.ends_with("the server must take writes"),
+        message.starts_with("cannot save the links of a record: the database")
+            && message.ends_with("the server must take writes"),
         "{message}"
     );
 }
@@ -47,7 +65,9 @@ async fn connections_that_the_server_ended_are_replaced_without_an_error() {
     let reads = (0..20).map(|_| store.load_links(&root));
     futures::future::try_join_all(reads).await.unwrap();
     let other = sqlx::PgPool::connect(&testing::postgres_url()).await.unwrap();
-    let ended = query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()");
+    let ended = query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
+    );
     let name = store.database.place.rsplit_once('/').unwrap().1.to_owned();
     ended.bind(name).execute(&other).await.unwrap();
     // All at once: none of them waits for a connection that another one has.
@@ -63,7 +83,8 @@ async fn what_takes_longer_than_anybody_waits_is_not_carried_out_later() {
     let held = held_run(&store).await;
     let mut lock = other.begin().await.unwrap();
     query("SELECT id FROM runs FOR UPDATE").execute(&mut *lock).await.unwrap();
-    let error = end(&store, held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap_err();
+    let error =
+        end(&store, held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap_err();
     assert!(matches!(error, StoreError::Locked { .. }), "{error}");
     lock.rollback().await.unwrap();
     // Whatever waited for the lock has it by now.
@@ -90,19 +111,28 @@ async fn another_url_is_followed_once_it_connects() {
     let user = rows(&store, name).await.remove(0).text("name");
     let role = format!("role_{}", uuid::Uuid::new_v4().simple());
     let server = sqlx::PgPool::connect(&url).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE ROLE {role} LOGIN PASSWORD 'new'"))).execute(&server).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE ROLE {role} LOGIN PASSWORD 'new'")))
+        .execute(&server)
+        .await
+        .unwrap();
     let mut other = url::Url::parse(&url).unwrap();
     other.set_port(Some(1)).unwrap();
     let refused = store.follow(other.as_str()).await.unwrap_err().to_string();
     assert!(refused.contains("is not available"), "{refused}");
-    assert_eq!(rows(&store, name).await.remove(0).text("name"), user, "the one from before is used");
+    assert_eq!(
+        rows(&store, name).await.remove(0).text("name"),
+        user,
+        "the one from before is used"
+    );
     let mut other = url::Url::parse(&url).unwrap();
     other.set_username(&role).unwrap();
     other.set_password(Some("new")).unwrap();
     store.follow(other.as_str()).await.unwrap();
-    // What was connected stays; what connects now is the other one. All at once, so that a new connection is needed.
+    // What was connected stays; what connects now is the other one. All at once, so that a new
+    // connection is needed.
     let slow = "SELECT CAST(current_user AS TEXT) AS name FROM pg_sleep(0.5)";
     let asked = futures::future::join_all((0..5).map(|_| rows(&store, slow))).await;
-    let names: std::collections::BTreeSet<String> = asked.into_iter().map(|mut rows| rows.remove(0).text("name")).collect();
+    let names: std::collections::BTreeSet<String> =
+        asked.into_iter().map(|mut rows| rows.remove(0).text("name")).collect();
     assert!(names.contains(&role), "{names:?}");
 }

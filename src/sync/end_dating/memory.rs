@@ -1,7 +1,9 @@
-//! What is remembered of an end: who made it, what was before, and what Salesforce said then. A sync leaves it while that stays so.
+//! What is remembered of an end: who made it, what was before, and what Salesforce said then. A
+//! sync leaves it while that stays so.
 //!
-//! It is written before m3ter is asked. Salesforce is read for it, but nothing waits for Salesforce: where it cannot be read, the end that
-//! m3ter had stands for what it said, which the last sync brought.
+//! It is written before m3ter is asked. Salesforce is read for it, but nothing waits for
+//! Salesforce: where it cannot be read, the end that m3ter had stands for what it said, which the
+//! last sync brought.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -45,7 +47,8 @@ pub(super) struct Remembered {
 }
 
 impl EndDating<'_> {
-    /// Remembers the ends that are about to be made, and those that were made before and nobody remembers.
+    /// Remembers the ends that are about to be made, and those that were made before and nobody
+    /// remembers.
     pub(super) async fn remember(
         &self,
         (meant, ended): (&[Billed], &[Billed]),
@@ -54,18 +57,29 @@ impl EndDating<'_> {
         report: &mut Report,
     ) -> Result<Remembered, Failure> {
         let spoken = self.ask_salesforce(links).await;
-        let ids: Vec<M3terId> = meant.iter().chain(ended).map(|billed| billed.object.id.clone()).collect();
+        let ids: Vec<M3terId> =
+            meant.iter().chain(ended).map(|billed| billed.object.id.clone()).collect();
         let patience = Patience::of(self.budget);
-        let earlier = patience.with(|| self.store.load_ends(&ids)).await.map_err(|error| failure::of_store(&error))?;
-        let mut ends: Vec<MadeEnd> = meant.iter().map(|billed| self.made(billed, end, links, &spoken, &earlier)).collect();
+        let earlier = patience
+            .with(|| self.store.load_ends(&ids))
+            .await
+            .map_err(|error| failure::of_store(&error))?;
+        let mut ends: Vec<MadeEnd> =
+            meant.iter().map(|billed| self.made(billed, end, links, &spoken, &earlier)).collect();
         let is_forgotten = |billed: &&Billed| counting(&earlier, &billed.object).is_none();
         ends.extend(ended.iter().filter(is_forgotten).filter_map(|billed| {
             let made = self.made(billed, end, links, &spoken, &earlier);
-            // What was before is not known any more: only Salesforce can tell that it would bill on.
-            let goes_on = made.until().is_some_and(|end| made.said_until().is_some_and(|said| said > end));
-            (made.said.by == SaidBy::Salesforce && goes_on).then_some(MadeEnd { former_end: None, ..made })
+            // What was before is not known any more: only Salesforce can tell that it would bill
+            // on.
+            let goes_on =
+                made.until().is_some_and(|end| made.said_until().is_some_and(|said| said > end));
+            (made.said.by == SaidBy::Salesforce && goes_on)
+                .then_some(MadeEnd { former_end: None, ..made })
         }));
-        patience.with(|| self.store.remember_ends(self.run.held, &ends)).await.map_err(|error| failure::of_store(&error))?;
+        patience
+            .with(|| self.store.remember_ends(self.run.held, &ends))
+            .await
+            .map_err(|error| failure::of_store(&error))?;
         if !spoken.silent.is_empty() && !ends.is_empty() {
             let records: Vec<&str> = spoken.silent.iter().map(SalesforceId::as_str).collect();
             let text = format!(
@@ -81,11 +95,18 @@ impl EndDating<'_> {
     pub(super) async fn settle(&self, remembered: &Remembered, report: &Report, end: &End) {
         let (mut made, mut not_made, mut unasked) = (Vec::new(), Vec::new(), Vec::new());
         for result in &report.results {
-            let Some(id) = result.m3ter_id.as_deref().and_then(|id| M3terId::parse(id).ok()) else { continue };
+            let Some(id) = result.m3ter_id.as_deref().and_then(|id| M3terId::parse(id).ok()) else {
+                continue;
+            };
             match (result.action, remembered.ids.contains(&id)) {
                 (Action::Updated, true) => made.push(id),
                 (Action::Updated, false) => unasked.push((id, result.object_name.as_str())),
-                (_, true) if result.finding_code.as_deref() == Some(FindingCode::EndDateFailed.as_str()) => not_made.push(id),
+                (_, true)
+                    if result.finding_code.as_deref()
+                        == Some(FindingCode::EndDateFailed.as_str()) =>
+                {
+                    not_made.push(id)
+                }
                 _ => {}
             }
         }
@@ -97,7 +118,9 @@ impl EndDating<'_> {
                 return Ok(());
             }
             let links = patience.with(|| store.load_owners(&ids)).await?;
-            let made = unasked.iter().filter_map(|(id, name)| self.made_unasked(id, name, &links, &remembered.spoken, end));
+            let made = unasked.iter().filter_map(|(id, name)| {
+                self.made_unasked(id, name, &links, &remembered.spoken, end)
+            });
             let made: Vec<MadeEnd> = made.collect();
             patience.with(|| store.remember_ends(held, &made)).await
         };
@@ -106,15 +129,24 @@ impl EndDating<'_> {
         }
     }
 
-    fn made(&self, billed: &Billed, end: &End, links: &[Link], spoken: &Spoken, earlier: &Ends) -> MadeEnd {
+    fn made(
+        &self,
+        billed: &Billed,
+        end: &End,
+        links: &[Link],
+        spoken: &Spoken,
+        earlier: &Ends,
+    ) -> MadeEnd {
         let Billed { entity, object, .. } = billed;
         let former_end = object.text("endDate").map(ToOwned::to_owned);
         let said = match spoken.of(billed, links) {
             Some(said) => SaidEnd { end: said.text(), by: SaidBy::Salesforce },
-            // The end that is there may be one of end dating itself: then what was remembered with it goes on.
-            None => {
-                counting(earlier, object).map_or_else(|| SaidEnd { end: former_end.clone(), by: SaidBy::M3ter }, |made| made.said.clone())
-            }
+            // The end that is there may be one of end dating itself: then what was remembered with
+            // it goes on.
+            None => counting(earlier, object).map_or_else(
+                || SaidEnd { end: former_end.clone(), by: SaidBy::M3ter },
+                |made| made.said.clone(),
+            ),
         };
         MadeEnd {
             m3ter_id: object.id.clone(),
@@ -129,8 +161,16 @@ impl EndDating<'_> {
         }
     }
 
-    /// An end that m3ter made although nobody expected it to: what was before is not known, and what is not said counts as no end.
-    fn made_unasked(&self, id: &M3terId, name: &str, links: &[Link], spoken: &Spoken, end: &End) -> Option<MadeEnd> {
+    /// An end that m3ter made although nobody expected it to: what was before is not known, and
+    /// what is not said counts as no end.
+    fn made_unasked(
+        &self,
+        id: &M3terId,
+        name: &str,
+        links: &[Link],
+        spoken: &Spoken,
+        end: &End,
+    ) -> Option<MadeEnd> {
         let entity = BillingEntity::ALL.into_iter().find(|entity| entity.object_name() == name)?;
         let said = spoken.of_link(id, links);
         Some(MadeEnd {
@@ -142,7 +182,10 @@ impl EndDating<'_> {
             at: self.now,
             end: end.shown(entity),
             former_end: None,
-            said: SaidEnd { by: if said.is_some() { SaidBy::Salesforce } else { SaidBy::M3ter }, end: said.and_then(Until::text) },
+            said: SaidEnd {
+                by: if said.is_some() { SaidBy::Salesforce } else { SaidBy::M3ter },
+                end: said.and_then(Until::text),
+            },
         })
     }
 
@@ -155,7 +198,10 @@ impl EndDating<'_> {
         let (asked, silent) = records.split_at(records.len().min(MOST_RECORDS));
         let mut spoken = Spoken { records: HashMap::new(), silent: silent.to_vec() };
         for records in asked.chunks(READ_AT_ONCE) {
-            let answers = join_all(records.iter().map(|record| tokio::time::timeout_at(until, self.ask_for(record)))).await;
+            let answers = join_all(
+                records.iter().map(|record| tokio::time::timeout_at(until, self.ask_for(record))),
+            )
+            .await;
             for (record, answer) in records.iter().zip(answers) {
                 match answer {
                     Ok(Ok(objects)) => drop(spoken.records.insert(record.clone(), objects)),
@@ -171,27 +217,41 @@ impl EndDating<'_> {
         let noted = |failure: Failure| {
             tracing::warn!(parent_record_id = %record, reason = failure.reason, "what Salesforce says of an end could not be read");
         };
-        let sobject = self.knowledge.sobject_of(record.key_prefix(), self.budget).await.map_err(noted)?;
-        let Some(mapping) = sobject.as_deref().and_then(|sobject| self.knowledge.mapping(sobject)) else { return Ok(Vec::new()) };
-        let (record, query) = fetch_record(self.knowledge, mapping, record, self.budget).await.map_err(noted)?;
+        let sobject =
+            self.knowledge.sobject_of(record.key_prefix(), self.budget).await.map_err(noted)?;
+        let Some(mapping) = sobject.as_deref().and_then(|sobject| self.knowledge.mapping(sobject))
+        else {
+            return Ok(Vec::new());
+        };
+        let (record, query) =
+            fetch_record(self.knowledge, mapping, record, self.budget).await.map_err(noted)?;
         let keys = mapping.keys(&record, &query.unreadable);
         let catalog = self.knowledge.catalog(&keys.codes, self.budget).await.map_err(noted)?;
         let organization = self.knowledge.organization(self.budget).await.map_err(noted)?;
         let time_zone = mapping.settings().time_zone.as_ref().unwrap_or(&organization.time_zone);
-        let context = Context { catalog: &catalog, time_zone, unreadable: &query.unreadable, scales: &query.scales };
+        let context = Context {
+            catalog: &catalog,
+            time_zone,
+            unreadable: &query.unreadable,
+            scales: &query.scales,
+        };
         Ok(mapping.resolve(&record, &context).objects)
     }
 }
 
 impl Spoken {
-    /// What is said of the end of an object: by the record that it is linked to, else by the one that asks for its code.
+    /// What is said of the end of an object: by the record that it is linked to, else by the one
+    /// that asks for its code.
     fn of(&self, billed: &Billed, links: &[Link]) -> Option<Until> {
         let Billed { entity, object, .. } = billed;
         let has_code = |desired: &&DesiredObject| {
-            BillingEntity::of(desired.kind()) == Some(*entity) && object.code().is_some_and(|code| desired.is_code(code))
+            BillingEntity::of(desired.kind()) == Some(*entity)
+                && object.code().is_some_and(|code| desired.is_code(code))
         };
         self.of_link(&object.id, links).or_else(|| {
-            self.records.values().find_map(|objects| objects.iter().find(has_code).and_then(|desired| said_of(objects, desired)))
+            self.records.values().find_map(|objects| {
+                objects.iter().find(has_code).and_then(|desired| said_of(objects, desired))
+            })
         })
     }
 

@@ -1,4 +1,5 @@
-//! What an end reaches: the billing entities of the Account, its children or one Contract, as m3ter holds them before anything ends.
+//! What an end reaches: the billing entities of the Account, its children or one Contract, as m3ter
+//! holds them before anything ends.
 
 use std::collections::HashSet;
 
@@ -16,7 +17,8 @@ use crate::sync::end_one::End;
 use crate::sync::failure;
 use crate::transport::CalloutError;
 
-/// Accounts below the record's that one order reaches; a hierarchy that is larger is ended in parts.
+/// Accounts below the record's that one order reaches; a hierarchy that is larger is ended in
+/// parts.
 const MOST_ACCOUNTS: usize = 500;
 
 /// One billing entity.
@@ -24,7 +26,8 @@ const MOST_ACCOUNTS: usize = 500;
 pub(super) struct Billed {
     pub(super) entity: BillingEntity,
     pub(super) object: ActualObject,
-    /// Whether the order means it. What lies under the same Account and not under the order's Contract is looked at only to be spared.
+    /// Whether the order means it. What lies under the same Account and not under the order's
+    /// Contract is looked at only to be spared.
     pub(super) is_meant: bool,
 }
 
@@ -38,10 +41,16 @@ struct Holdings {
 }
 
 impl EndDating<'_> {
-    /// Everything that runs beyond the end, in the order of results; and what is meant and ends there already.
-    pub(super) async fn fetch_reach(&self, target: &Target, end: &End) -> Result<(Vec<Billed>, Vec<Billed>), Failure> {
+    /// Everything that runs beyond the end, in the order of results; and what is meant and ends
+    /// there already.
+    pub(super) async fn fetch_reach(
+        &self,
+        target: &Target,
+        end: &End,
+    ) -> Result<(Vec<Billed>, Vec<Billed>), Failure> {
         let accounts = self.fetch_accounts(&target.account).await?;
-        let holdings = try_join_all(accounts.iter().map(|account| self.fetch_holdings(account, target)));
+        let holdings =
+            try_join_all(accounts.iter().map(|account| self.fetch_holdings(account, target)));
         let holdings = holdings.await.map_err(|error| failure::of_callout(&error))?;
         let billed = holdings.into_iter().flat_map(|holdings| holdings.billed(target, end));
         let billed = billed.filter(|billed| self.order.entities.contains(&billed.entity));
@@ -58,23 +67,37 @@ impl EndDating<'_> {
         while self.order.children == Children::Included && next < accounts.len() {
             let level = accounts[next..].to_vec();
             next = accounts.len();
-            let children = try_join_all(level.iter().map(|account| self.knowledge.m3ter.list_children(account, self.budget)));
-            for child in children.await.map_err(|error| failure::of_callout(&error))?.into_iter().flatten() {
+            let children = try_join_all(
+                level
+                    .iter()
+                    .map(|account| self.knowledge.m3ter.list_children(account, self.budget)),
+            );
+            for child in
+                children.await.map_err(|error| failure::of_callout(&error))?.into_iter().flatten()
+            {
                 // A circle of parents is walked once.
                 if !accounts.contains(&child.id) {
                     accounts.push(child.id);
                 }
             }
             if accounts.len() > MOST_ACCOUNTS {
-                let reason = format!("The Account has more than {MOST_ACCOUNTS} Accounts below it; end them in parts");
+                let reason = format!(
+                    "The Account has more than {MOST_ACCOUNTS} Accounts below it; end them in parts"
+                );
                 return Err(Failure { code: ErrorCode::CalloutLimitExceeded, reason });
             }
         }
         Ok(accounts)
     }
 
-    async fn fetch_holdings(&self, account: &M3terId, target: &Target) -> Result<Holdings, CalloutError> {
-        let wants = |entities: &[BillingEntity]| entities.iter().any(|entity| self.order.entities.contains(entity));
+    async fn fetch_holdings(
+        &self,
+        account: &M3terId,
+        target: &Target,
+    ) -> Result<Holdings, CalloutError> {
+        let wants = |entities: &[BillingEntity]| {
+            entities.iter().any(|entity| self.order.entities.contains(entity))
+        };
         let m3ter = &self.knowledge.m3ter;
         let list = async |wanted: bool, kind: EntityKind, filters: &[ListFilter]| {
             if wanted { m3ter.list(kind, filters, self.budget).await } else { Ok(Vec::new()) }
@@ -83,20 +106,38 @@ impl EndDating<'_> {
         let of_account = [ListFilter::AccountId(account.clone())];
         let attachments = [ListFilter::Account(account.clone()), ListFilter::IncludeAll];
         let (contracts, account_plans, commitments, plans) = tokio::try_join!(
-            list(wants(&[BillingEntity::Contract]) && target.contract.is_none(), EntityKind::Contract, &of_account),
-            list(prices || wants(&[BillingEntity::AccountPlan]), EntityKind::AccountPlan, &attachments),
+            list(
+                wants(&[BillingEntity::Contract]) && target.contract.is_none(),
+                EntityKind::Contract,
+                &of_account
+            ),
+            list(
+                prices || wants(&[BillingEntity::AccountPlan]),
+                EntityKind::AccountPlan,
+                &attachments
+            ),
             list(wants(&[BillingEntity::Prepayment]), EntityKind::Commitment, &of_account),
             list(prices, EntityKind::Plan, &of_account),
         )?;
         let pricings = try_join_all(plans.iter().map(|plan| self.fetch_prices(&plan.id))).await?;
-        Ok(Holdings { contracts, account_plans, commitments, pricings: pricings.into_iter().flatten().collect() })
+        Ok(Holdings {
+            contracts,
+            account_plans,
+            commitments,
+            pricings: pricings.into_iter().flatten().collect(),
+        })
     }
 
-    async fn fetch_prices(&self, plan: &M3terId) -> Result<Vec<(M3terId, BillingEntity, ActualObject)>, CalloutError> {
+    async fn fetch_prices(
+        &self,
+        plan: &M3terId,
+    ) -> Result<Vec<(M3terId, BillingEntity, ActualObject)>, CalloutError> {
         let m3ter = &self.knowledge.m3ter;
         let usage = async {
             if self.order.entities.contains(&BillingEntity::Pricings) {
-                m3ter.list(EntityKind::Pricing, &[ListFilter::PlanId(plan.clone())], self.budget).await
+                m3ter
+                    .list(EntityKind::Pricing, &[ListFilter::PlanId(plan.clone())], self.budget)
+                    .await
             } else {
                 Ok(Vec::new())
             }
@@ -121,27 +162,49 @@ impl EndDating<'_> {
 impl Holdings {
     fn billed(self, target: &Target, end: &End) -> Vec<Billed> {
         let contract = target.contract.as_ref().map(|contract| contract.id.as_str());
-        let is_under = |object: &ActualObject| contract.is_none_or(|contract| object.text("contractId") == Some(contract));
+        let is_under = |object: &ActualObject| {
+            contract.is_none_or(|contract| object.text("contractId") == Some(contract))
+        };
         // The prices of a Plan end with the order only if nothing else goes on using them.
         let attached = |under: bool| -> HashSet<String> {
             self.account_plans
                 .iter()
-                .filter(|plan| is_under(plan) == under && (under || end.comes_before_that_of(BillingEntity::AccountPlan, plan)))
+                .filter(|plan| {
+                    is_under(plan) == under
+                        && (under || end.comes_before_that_of(BillingEntity::AccountPlan, plan))
+                })
                 .filter_map(|plan| plan.text("planId").map(ToOwned::to_owned))
                 .collect()
         };
         let (under, elsewhere) = (attached(true), attached(false));
-        let is_priced_here = |plan: &M3terId| contract.is_none() || under.contains(plan.as_str()) && !elsewhere.contains(plan.as_str());
+        let is_priced_here = |plan: &M3terId| {
+            contract.is_none()
+                || under.contains(plan.as_str()) && !elsewhere.contains(plan.as_str())
+        };
         let billed = |entity, object, is_meant| Billed { entity, object, is_meant };
-        let of_contract = target.contract.iter().cloned().map(|object| billed(BillingEntity::Contract, object, true));
+        let of_contract = target
+            .contract
+            .iter()
+            .cloned()
+            .map(|object| billed(BillingEntity::Contract, object, true));
         let mut all: Vec<Billed> = of_contract.collect();
-        all.extend(self.contracts.into_iter().map(|object| billed(BillingEntity::Contract, object, true)));
+        all.extend(
+            self.contracts.into_iter().map(|object| billed(BillingEntity::Contract, object, true)),
+        );
         all.extend(self.commitments.into_iter().map(|object| {
             let is_meant = is_under(&object);
             billed(BillingEntity::Prepayment, object, is_meant)
         }));
-        all.extend(self.pricings.iter().map(|(plan, entity, object)| billed(*entity, object.clone(), is_priced_here(plan))));
-        all.extend(self.account_plans.iter().map(|object| billed(BillingEntity::AccountPlan, object.clone(), is_under(object))));
+        all.extend(
+            self.pricings.iter().map(|(plan, entity, object)| {
+                billed(*entity, object.clone(), is_priced_here(plan))
+            }),
+        );
+        all.extend(
+            self.account_plans
+                .iter()
+                .map(|object| billed(BillingEntity::AccountPlan, object.clone(), is_under(object))),
+        );
         all
     }
 }

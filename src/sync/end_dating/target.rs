@@ -1,6 +1,8 @@
-//! Which Account or Contract of m3ter a record means: by its link, or by its natural key where nothing is linked.
+//! Which Account or Contract of m3ter a record means: by its link, or by its natural key where
+//! nothing is linked.
 //!
-//! A wrong answer ends somebody else's billing: what belongs to another record is refused, and so is a choice between two.
+//! A wrong answer ends somebody else's billing: what belongs to another record is refused, and so
+//! is a choice between two.
 
 use jiff::tz::TimeZone;
 
@@ -40,7 +42,10 @@ impl EndDating<'_> {
         if self.order.children == Children::Included && !is_account {
             return Err(Failure {
                 code: ErrorCode::ApplyToChildrenWithoutAccount,
-                reason: format!("`applyToChildren` is for Accounts, and {} is not one", self.record),
+                reason: format!(
+                    "`applyToChildren` is for Accounts, and {} is not one",
+                    self.record
+                ),
             });
         }
         let mapping = sobject.as_deref().and_then(|sobject| self.knowledge.mapping(sobject));
@@ -54,64 +59,111 @@ impl EndDating<'_> {
         self.refuse_foreign(kind, &found).await?;
         if is_account {
             let account = found.id.clone();
-            return Ok(Target { owner: EndingOwner::Account(found.id), account, contract: None, time_zone });
+            return Ok(Target {
+                owner: EndingOwner::Account(found.id),
+                account,
+                contract: None,
+                time_zone,
+            });
         }
         let account = found.text("accountId").and_then(|id| M3terId::parse(id).ok());
         let account = account.ok_or_else(|| Failure {
             code: ErrorCode::M3terUnavailable,
             reason: format!("m3ter answered the Contract {} without its Account", found.id),
         })?;
-        Ok(Target { owner: EndingOwner::Contract(found.id.clone()), account, contract: Some(found), time_zone })
+        Ok(Target {
+            owner: EndingOwner::Contract(found.id.clone()),
+            account,
+            contract: Some(found),
+            time_zone,
+        })
     }
 
     /// What a sync linked to the record, as far as m3ter still has it.
     async fn linked(&self, kind: EntityKind) -> Result<Option<ActualObject>, Failure> {
         let patience = Patience::of(self.budget);
         let links = match kind {
-            EntityKind::Account => patience.with(|| self.store.load_links_of_row(kind, self.record)).await,
+            EntityKind::Account => {
+                patience.with(|| self.store.load_links_of_row(kind, self.record)).await
+            }
             _ => patience.with(|| self.store.load_links(self.record)).await,
         };
         let links = links.map_err(|error| failure::of_store(&error))?;
-        let waits = |link: &&Link| link.object.kind == kind && link.relation == LinkRelation::Unconfirmed;
-        if let Some(link) = links.iter().find(waits).filter(|_| links.iter().all(|link| link.object.kind != kind || waits(&link))) {
+        let waits =
+            |link: &&Link| link.object.kind == kind && link.relation == LinkRelation::Unconfirmed;
+        if let Some(link) = links
+            .iter()
+            .find(waits)
+            .filter(|_| links.iter().all(|link| link.object.kind != kind || waits(&link)))
+        {
             let (row, account) = (&link.object.row, &link.m3ter_id);
             let reason = format!(
                 "m3ter's Account {account} is not confirmed to be that of {row}: `sync-to-m3ter adopt --confirm {row}` says that it is, and it can be ended then"
             );
             return Err(Failure { code: ErrorCode::AdoptionToConfirm, reason });
         }
-        let mut ids: Vec<M3terId> = links.into_iter().filter(|link| link.object.kind == kind).map(|link| link.m3ter_id).collect();
+        let mut ids: Vec<M3terId> = links
+            .into_iter()
+            .filter(|link| link.object.kind == kind)
+            .map(|link| link.m3ter_id)
+            .collect();
         ids.sort();
         ids.dedup();
-        let answers = futures::future::try_join_all(ids.iter().map(|id| self.knowledge.m3ter.fetch(kind, id, self.budget))).await;
-        let found: Vec<ActualObject> = answers.map_err(|error| failure::of_callout(&error))?.into_iter().flatten().collect();
+        let answers = futures::future::try_join_all(
+            ids.iter().map(|id| self.knowledge.m3ter.fetch(kind, id, self.budget)),
+        )
+        .await;
+        let found: Vec<ActualObject> =
+            answers.map_err(|error| failure::of_callout(&error))?.into_iter().flatten().collect();
         self.only(kind, found)
     }
 
     /// What m3ter has under the record's code.
-    async fn by_natural_key(&self, kind: EntityKind, mapping: Option<&Mapping>) -> Result<ActualObject, Failure> {
+    async fn by_natural_key(
+        &self,
+        kind: EntityKind,
+        mapping: Option<&Mapping>,
+    ) -> Result<ActualObject, Failure> {
         let (account_codes, codes) = match (mapping, kind) {
             (Some(mapping), _) => {
-                let (record, query) = fetch_record(self.knowledge, mapping, self.record, self.budget).await?;
+                let (record, query) =
+                    fetch_record(self.knowledge, mapping, self.record, self.budget).await?;
                 let keys = mapping.keys(&record, &query.unreadable);
-                let codes = |keys: Vec<NaturalKey>| keys.iter().flat_map(NaturalKey::codes).collect::<Vec<_>>();
+                let codes = |keys: Vec<NaturalKey>| {
+                    keys.iter().flat_map(NaturalKey::codes).collect::<Vec<_>>()
+                };
                 let accounts = codes(keys.accounts);
-                if kind == EntityKind::Account { (Vec::new(), accounts) } else { (accounts, codes(keys.contracts)) }
+                if kind == EntityKind::Account {
+                    (Vec::new(), accounts)
+                } else {
+                    (accounts, codes(keys.contracts))
+                }
             }
-            // Without a mapping an Account's code is its id, as in those that come with the service.
+            // Without a mapping an Account's code is its id, as in those that come with the
+            // service.
             (None, EntityKind::Account) => (Vec::new(), vec![self.record.to_string()]),
             (None, _) => {
                 return Err(Failure {
                     code: ErrorCode::UnsupportedObject,
-                    reason: format!("There is no mapping for the object of {}, and no sync linked it to a m3ter Contract", self.record),
+                    reason: format!(
+                        "There is no mapping for the object of {}, and no sync linked it to a m3ter Contract",
+                        self.record
+                    ),
                 });
             }
         };
-        let (found, accounts) = tokio::join!(self.with_codes(kind, &codes), self.with_codes(EntityKind::Account, &account_codes));
-        let Some(found) = self.only(kind, found?)? else { return Err(self.not_synced(kind, &codes)) };
+        let (found, accounts) = tokio::join!(
+            self.with_codes(kind, &codes),
+            self.with_codes(EntityKind::Account, &account_codes)
+        );
+        let Some(found) = self.only(kind, found?)? else {
+            return Err(self.not_synced(kind, &codes));
+        };
         let accounts = accounts?;
         let owner = found.text("accountId");
-        if !account_codes.is_empty() && !accounts.iter().any(|account| Some(account.id.as_str()) == owner) {
+        if !account_codes.is_empty()
+            && !accounts.iter().any(|account| Some(account.id.as_str()) == owner)
+        {
             let reason = format!(
                 "m3ter's Contract {} has the record's code, and belongs to the Account {}, which is not the record's",
                 found.id,
@@ -122,35 +174,57 @@ impl EndDating<'_> {
         Ok(found)
     }
 
-    async fn with_codes(&self, kind: EntityKind, codes: &[String]) -> Result<Vec<ActualObject>, Failure> {
+    async fn with_codes(
+        &self,
+        kind: EntityKind,
+        codes: &[String],
+    ) -> Result<Vec<ActualObject>, Failure> {
         if codes.is_empty() {
             return Ok(Vec::new());
         }
         let filters = [ListFilter::Codes(codes.to_vec())];
-        self.knowledge.m3ter.list(kind, &filters, self.budget).await.map_err(|error| failure::of_callout(&error))
+        self.knowledge
+            .m3ter
+            .list(kind, &filters, self.budget)
+            .await
+            .map_err(|error| failure::of_callout(&error))
     }
 
-    fn only(&self, kind: EntityKind, mut found: Vec<ActualObject>) -> Result<Option<ActualObject>, Failure> {
+    fn only(
+        &self,
+        kind: EntityKind,
+        mut found: Vec<ActualObject>,
+    ) -> Result<Option<ActualObject>, Failure> {
         match found.as_slice() {
             [] | [_] => Ok(found.pop()),
             [first, second, ..] => {
-                let reason = format!("{} could mean two m3ter {kind} objects: {} and {}", self.record, first.id, second.id);
+                let reason = format!(
+                    "{} could mean two m3ter {kind} objects: {} and {}",
+                    self.record, first.id, second.id
+                );
                 Err(Failure { code: ErrorCode::AmbiguousRecord, reason })
             }
         }
     }
 
-    /// An Account of another row, or a Contract that another record made and this one only joins, is ended where it belongs.
+    /// An Account of another row, or a Contract that another record made and this one only joins,
+    /// is ended where it belongs.
     async fn refuse_foreign(&self, kind: EntityKind, found: &ActualObject) -> Result<(), Failure> {
         let owners = Patience::of(self.budget)
             .with(|| self.store.load_owners(std::slice::from_ref(&found.id)))
             .await
             .map_err(|error| failure::of_store(&error))?;
-        let row = |link: &Link| -> SalesforceId { if kind == EntityKind::Account { link.object.row.clone() } else { link.root.clone() } };
-        let owners: Vec<SalesforceId> = owners.iter().filter(|link| link.object.kind == kind).map(row).collect();
+        let row = |link: &Link| -> SalesforceId {
+            if kind == EntityKind::Account { link.object.row.clone() } else { link.root.clone() }
+        };
+        let owners: Vec<SalesforceId> =
+            owners.iter().filter(|link| link.object.kind == kind).map(row).collect();
         match owners.first() {
             Some(owner) if !owners.contains(self.record) => {
-                let reason = format!("m3ter's {kind} {} belongs to the Salesforce record {owner}; end it there", found.id);
+                let reason = format!(
+                    "m3ter's {kind} {} belongs to the Salesforce record {owner}; end it there",
+                    found.id
+                );
                 Err(Failure { code: ErrorCode::OwnedByAnotherRecord, reason })
             }
             _ => Ok(()),
@@ -158,8 +232,12 @@ impl EndDating<'_> {
     }
 
     fn not_synced(&self, kind: EntityKind, codes: &[String]) -> Failure {
-        let code = codes.first().map_or_else(String::new, |code| format!(" under the code `{code}`"));
-        let reason = format!("m3ter has no {kind} of {}: no sync linked one, and there is none{code}", self.record);
+        let code =
+            codes.first().map_or_else(String::new, |code| format!(" under the code `{code}`"));
+        let reason = format!(
+            "m3ter has no {kind} of {}: no sync linked one, and there is none{code}",
+            self.record
+        );
         Failure { code: ErrorCode::RecordNotSynced, reason }
     }
 }

@@ -1,4 +1,5 @@
-//! What is read once more before something is decided by it: lists may lag behind what somebody has just done.
+//! What is read once more before something is decided by it: lists may lag behind what somebody has
+//! just done.
 
 use std::collections::HashSet;
 
@@ -13,12 +14,22 @@ use crate::sync::failure;
 
 impl Seen<'_> {
     /// Reads some AccountPlans each by itself, and the Pricings of some Plans.
-    pub(in crate::sync) async fn fetch_running(&mut self, account_plans: HashSet<M3terId>, plans: HashSet<M3terId>) -> Result<(), Failure> {
+    pub(in crate::sync) async fn fetch_running(
+        &mut self,
+        account_plans: HashSet<M3terId>,
+        plans: HashSet<M3terId>,
+    ) -> Result<(), Failure> {
         let (m3ter, budget) = (&self.knowledge.m3ter, self.budget);
-        let filters: Vec<[ListFilter; 1]> = plans.into_iter().map(|plan| [ListFilter::PlanId(plan)]).collect();
-        let again = try_join_all(account_plans.iter().map(|id| m3ter.fetch(EntityKind::AccountPlan, id, budget)));
-        let pricings = try_join_all(filters.iter().map(|filter| m3ter.list(EntityKind::Pricing, filter, budget)));
-        let (again, pricings) = try_join(again, pricings).await.map_err(|error| failure::of_callout(&error))?;
+        let filters: Vec<[ListFilter; 1]> =
+            plans.into_iter().map(|plan| [ListFilter::PlanId(plan)]).collect();
+        let again = try_join_all(
+            account_plans.iter().map(|id| m3ter.fetch(EntityKind::AccountPlan, id, budget)),
+        );
+        let pricings = try_join_all(
+            filters.iter().map(|filter| m3ter.list(EntityKind::Pricing, filter, budget)),
+        );
+        let (again, pricings) =
+            try_join(again, pricings).await.map_err(|error| failure::of_callout(&error))?;
         for (id, found) in account_plans.iter().zip(again) {
             if found.is_none()
                 && let Some(seen) = self.objects.get_mut(&EntityKind::AccountPlan)

@@ -1,5 +1,5 @@
-//! Ends that end dating made, for what a record would move beyond them. Only then they are read, after what m3ter has: whoever ends an
-//! object writes down the end before.
+//! Ends that end dating made, for what a record would move beyond them. Only then they are read,
+//! after what m3ter has: whoever ends an object writes down the end before.
 
 use std::collections::HashMap;
 
@@ -25,16 +25,23 @@ impl Seen<'_> {
         let found = |key: &ObjectKey| identified.get(key)?.as_ref().ok()?.as_ref();
         let joined: Vec<ObjectKey> = desired
             .iter()
-            .filter(|object| found(&object.key).is_some_and(|actual| self.is_referred(object, actual)))
+            .filter(|object| {
+                found(&object.key).is_some_and(|actual| self.is_referred(object, actual))
+            })
             .map(|object| object.key.clone())
             .collect();
-        let held = |key: &ObjectKey| Some(Held { actual: found(key)?, is_joined: joined.contains(key) });
+        let held =
+            |key: &ObjectKey| Some(Held { actual: found(key)?, is_joined: joined.contains(key) });
         if !may_be_ended(desired, held, &circumstances.time_zone) {
             return Ok(Vec::new());
         }
         let has_end = |object: &&DesiredObject| BillingEntity::of(object.kind()).is_some();
-        let ids: Vec<M3terId> =
-            desired.iter().filter(has_end).filter_map(|object| found(&object.key)).map(|actual| actual.id.clone()).collect();
+        let ids: Vec<M3terId> = desired
+            .iter()
+            .filter(has_end)
+            .filter_map(|object| found(&object.key))
+            .map(|actual| actual.id.clone())
+            .collect();
         let ends = self.load_ends(&ids).await?;
         let endings = Endings {
             ends: &ends,

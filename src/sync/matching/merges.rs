@@ -1,6 +1,8 @@
-//! Accounts whose record was merged into another one: the m3ter Account goes on with the record that is left.
+//! Accounts whose record was merged into another one: the m3ter Account goes on with the record
+//! that is left.
 //!
-//! Salesforce is asked only where a code belongs to another record, or a deal has another Account than before.
+//! Salesforce is asked only where a code belongs to another record, or a deal has another Account
+//! than before.
 
 use std::collections::{HashMap, HashSet};
 
@@ -49,20 +51,28 @@ impl Seen<'_> {
         if suspects.is_empty() {
             return Ok(());
         }
-        let rows: HashSet<SalesforceId> = accounts(desired).map(|(_, object)| object.key.row.clone()).collect();
+        let rows: HashSet<SalesforceId> =
+            accounts(desired).map(|(_, object)| object.key.row.clone()).collect();
         let Some(fates) = self.fetch_fates(&suspects, &rows).await? else { return Ok(()) };
         for Suspect { position, owner, theirs, evidence } in suspects {
             let object = &desired[position];
             let fate = fates.get(&owner).unwrap_or(&Fate::NotShown);
-            // Of several Accounts it cannot be told which one a record that is gone was merged into.
-            if evidence == Evidence::Deal && rows.len() > 1 && matches!(fate, Fate::Deleted | Fate::NotShown) {
+            // Of several Accounts it cannot be told which one a record that is gone was merged
+            // into.
+            if evidence == Evidence::Deal
+                && rows.len() > 1
+                && matches!(fate, Fate::Deleted | Fate::NotShown)
+            {
                 continue;
             }
             let own = match identified.get(&object.key) {
                 Some(Ok(own)) => own.as_ref(),
                 _ => self.elsewhere(object).or_else(|| self.with_own_id(object)),
             };
-            match hand_over(&Claim { desired: object, owner: &owner, theirs: &theirs, own, evidence }, fate) {
+            match hand_over(
+                &Claim { desired: object, owner: &owner, theirs: &theirs, own, evidence },
+                fate,
+            ) {
                 Handover::Stays => {}
                 Handover::Undecided(finding) => {
                     known.remove(&object.key);
@@ -70,7 +80,10 @@ impl Seen<'_> {
                 }
                 Handover::Moves => {
                     let (key, id) = (object.key.clone(), theirs.id.clone());
-                    let text = format!("{owner} was merged into {}: its m3ter Account {id} goes on here", key.row);
+                    let text = format!(
+                        "{owner} was merged into {}: its m3ter Account {id} goes on here",
+                        key.row
+                    );
                     desired[position].warnings.push(text.into());
                     self.merged.push((owner, key.row.clone()));
                     known.insert(key.clone(), id);
@@ -81,28 +94,55 @@ impl Seen<'_> {
         Ok(())
     }
 
-    async fn suspects(&self, desired: &[DesiredObject], identified: &HashMap<ObjectKey, Identified>) -> Result<Vec<Suspect>, Failure> {
-        let rows: HashSet<&SalesforceId> = accounts(desired).map(|(_, object)| &object.key.row).collect();
+    async fn suspects(
+        &self,
+        desired: &[DesiredObject],
+        identified: &HashMap<ObjectKey, Identified>,
+    ) -> Result<Vec<Suspect>, Failure> {
+        let rows: HashSet<&SalesforceId> =
+            accounts(desired).map(|(_, object)| &object.key.row).collect();
         // What waits to be confirmed is nobody's to hand over.
-        let is_known = |link: &Link| link.object.kind == EntityKind::Account && link.relation != LinkRelation::Unconfirmed;
+        let is_known = |link: &Link| {
+            link.object.kind == EntityKind::Account && link.relation != LinkRelation::Unconfirmed
+        };
         let is_left = |link: &&Link| is_known(link) && !rows.contains(&link.object.row);
-        let left: Vec<(&Link, &ActualObject)> =
-            self.links.iter().filter(is_left).filter_map(|link| Some((link, self.object(EntityKind::Account, &link.m3ter_id)?))).collect();
+        let left: Vec<(&Link, &ActualObject)> = self
+            .links
+            .iter()
+            .filter(is_left)
+            .filter_map(|link| Some((link, self.object(EntityKind::Account, &link.m3ter_id)?)))
+            .collect();
         let mut suspects = Vec::new();
         for (position, object) in accounts(desired) {
-            if matches!(identified.get(&object.key), Some(Err(finding)) if finding.code == FindingCode::CodeInUse) {
-                let found =
-                    self.all(EntityKind::Account).into_iter().find(|account| account.code().is_some_and(|code| object.is_code(code)));
+            if matches!(identified.get(&object.key), Some(Err(finding)) if finding.code == FindingCode::CodeInUse)
+            {
+                let found = self
+                    .all(EntityKind::Account)
+                    .into_iter()
+                    .find(|account| account.code().is_some_and(|code| object.is_code(code)));
                 let Some(theirs) = found.cloned() else { continue };
-                let owners = load_owners(self.store, std::slice::from_ref(&theirs.id), Patience::of(self.budget)).await?;
-                if let Some(owner) = owners.get(&theirs.id).filter(|owner| owner.key_prefix() == ACCOUNT_KEY_PREFIX) {
-                    suspects.push(Suspect { position, owner: owner.clone(), theirs, evidence: Evidence::Code });
+                let owners = load_owners(
+                    self.store,
+                    std::slice::from_ref(&theirs.id),
+                    Patience::of(self.budget),
+                )
+                .await?;
+                if let Some(owner) =
+                    owners.get(&theirs.id).filter(|owner| owner.key_prefix() == ACCOUNT_KEY_PREFIX)
+                {
+                    suspects.push(Suspect {
+                        position,
+                        owner: owner.clone(),
+                        theirs,
+                        evidence: Evidence::Code,
+                    });
                 }
                 continue;
             }
             let is_linked = self.linked(object).is_some();
             for (link, theirs) in &left {
-                // A deal that has long been synced under its present Account is of interest only if it has something under the other one.
+                // A deal that has long been synced under its present Account is of interest only if
+                // it has something under the other one.
                 if !is_linked || self.has_contract_under(theirs) {
                     suspects.push(Suspect {
                         position,
@@ -125,26 +165,35 @@ impl Seen<'_> {
     }
 
     fn with_own_id(&self, object: &DesiredObject) -> Option<&ActualObject> {
-        self.all(EntityKind::Account).into_iter().find(|account| account.code() == Some(object.key.row.as_str()))
+        self.all(EntityKind::Account)
+            .into_iter()
+            .find(|account| account.code() == Some(object.key.row.as_str()))
     }
 
-    /// What became of the owners; who was merged more than once is followed to one of `rows`. `None` where Salesforce does not say.
+    /// What became of the owners; who was merged more than once is followed to one of `rows`.
+    /// `None` where Salesforce does not say.
     async fn fetch_fates(
         &self,
         suspects: &[Suspect],
         rows: &HashSet<SalesforceId>,
     ) -> Result<Option<HashMap<SalesforceId, Fate>>, Failure> {
         let mut fates: HashMap<SalesforceId, Fate> = HashMap::new();
-        let mut ask: HashSet<SalesforceId> = suspects.iter().map(|suspect| suspect.owner.clone()).collect();
+        let mut ask: HashSet<SalesforceId> =
+            suspects.iter().map(|suspect| suspect.owner.clone()).collect();
         for _ in 0..MERGES_IN_A_ROW {
             let ids: Vec<SalesforceId> = ask.drain().collect();
-            let answer = match self.knowledge.salesforce.fetch_fates("Account", &ids, self.budget).await {
-                Ok(answer) => answer,
-                Err(error) if error.refusal().is_some() => return Ok(None),
-                Err(error) => return Err(failure::of_callout(&error)),
-            };
+            let answer =
+                match self.knowledge.salesforce.fetch_fates("Account", &ids, self.budget).await {
+                    Ok(answer) => answer,
+                    Err(error) if error.refusal().is_some() => return Ok(None),
+                    Err(error) => return Err(failure::of_callout(&error)),
+                };
             let masters = answer.values().filter_map(|fate| match fate {
-                Fate::MergedInto(master) if !rows.contains(master) && !fates.contains_key(master) => Some(master.clone()),
+                Fate::MergedInto(master)
+                    if !rows.contains(master) && !fates.contains_key(master) =>
+                {
+                    Some(master.clone())
+                }
                 _ => None,
             });
             ask = masters.collect();

@@ -17,8 +17,11 @@ pub(super) struct Referred<'a> {
 
 impl<'a> Referred<'a> {
     pub(super) fn new(desired: &'a [DesiredObject], known: &'a KnownIds) -> Self {
-        let of = |kind: EntityKind| desired.iter().filter(move |object| object.kind() == kind).map(|object| &object.key);
-        let only_contract = of(EntityKind::Contract).next().filter(|_| of(EntityKind::Contract).nth(1).is_none());
+        let of = |kind: EntityKind| {
+            desired.iter().filter(move |object| object.kind() == kind).map(|object| &object.key)
+        };
+        let only_contract =
+            of(EntityKind::Contract).next().filter(|_| of(EntityKind::Contract).nth(1).is_none());
         Self { known, own_account: of(EntityKind::Account).next(), only_contract }
     }
 
@@ -31,7 +34,8 @@ impl<'a> Referred<'a> {
         }
     }
 
-    /// The Account that it names; what cannot be resolved names none, and lies under the deal's own.
+    /// The Account that it names; what cannot be resolved names none, and lies under the deal's
+    /// own.
     pub(super) fn account(&self, object: &DesiredObject) -> Option<M3terId> {
         match object.value("accountId") {
             Some(_) => self.named(object, "accountId"),
@@ -51,7 +55,8 @@ impl<'a> Referred<'a> {
     }
 }
 
-/// The Plan that a Pricing belongs to: the one of its row, also where the Pricing itself cannot be resolved.
+/// The Plan that a Pricing belongs to: the one of its row, also where the Pricing itself cannot be
+/// resolved.
 fn plan_of(pricing: &DesiredObject) -> ObjectKey {
     match pricing.value("planId") {
         Some(Value::Object(key)) => key.clone(),

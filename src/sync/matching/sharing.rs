@@ -1,7 +1,9 @@
-//! Contracts that records of one field's value share: who else has the value, and which Contracts m3ter has for them.
+//! Contracts that records of one field's value share: who else has the value, and which Contracts
+//! m3ter has for them.
 //!
-//! Asked beside the look-up of codes, and only for a record that has a value and no Contract of its own yet. Salesforce says who belongs
-//! together; links say what m3ter has for them, and codes where the database is new.
+//! Asked beside the look-up of codes, and only for a record that has a value and no Contract of its
+//! own yet. Salesforce says who belongs together; links say what m3ter has for them, and codes
+//! where the database is new.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -26,7 +28,8 @@ use crate::sync::knowledge::Knowledge;
 use crate::sync::patience::Patience;
 use crate::transport::Budget;
 
-/// How long whoever was made first is waited for while it is synced: as long as a deal takes, with time left for this one.
+/// How long whoever was made first is waited for while it is synced: as long as a deal takes, with
+/// time left for this one.
 const WAITED_AT_MOST: Duration = Duration::from_secs(20);
 const LOOKED_EVERY: Duration = Duration::from_millis(100);
 
@@ -42,7 +45,8 @@ pub(in crate::sync) async fn fetch_shared(
     let mut shared = Shared::new();
     for key in keys.iter().filter(|key| links.iter().all(|link| link.object != key.object)) {
         let mut sharing = fetch_sharing((knowledge, store, budget), key).await?;
-        // Of two that are synced at once the one that was made first makes the Contract, and the other one joins it.
+        // Of two that are synced at once the one that was made first makes the Contract, and the
+        // other one joins it.
         if wait_for(&sharing.not_synced, store, budget).await? {
             sharing = fetch_sharing((knowledge, store, budget), key).await?;
         }
@@ -51,9 +55,13 @@ pub(in crate::sync) async fn fetch_shared(
     Ok(shared)
 }
 
-/// Waits until none of some records is being synced; whether there was one. Only records that were made before this one are waited for,
-/// so that no two wait for each other.
-async fn wait_for(records: &[SalesforceId], store: &Store, budget: &Budget) -> Result<bool, Failure> {
+/// Waits until none of some records is being synced; whether there was one. Only records that were
+/// made before this one are waited for, so that no two wait for each other.
+async fn wait_for(
+    records: &[SalesforceId],
+    store: &Store,
+    budget: &Budget,
+) -> Result<bool, Failure> {
     let until = Instant::now() + WAITED_AT_MOST.min(budget.remaining() / 2);
     let mut has_waited = false;
     while !records.is_empty() && Instant::now() < until {
@@ -67,7 +75,10 @@ async fn wait_for(records: &[SalesforceId], store: &Store, budget: &Budget) -> R
     Ok(has_waited)
 }
 
-async fn fetch_sharing((knowledge, store, budget): (&Knowledge, &Store, &Budget), key: &SharedKey) -> Result<Sharing, Failure> {
+async fn fetch_sharing(
+    (knowledge, store, budget): (&Knowledge, &Store, &Budget),
+    key: &SharedKey,
+) -> Result<Sharing, Failure> {
     let of_callout = |error| failure::of_callout(&error);
     let named = std::slice::from_ref(&key.value);
     let (siblings, of_named) = tokio::join!(
@@ -76,15 +87,21 @@ async fn fetch_sharing((knowledge, store, budget): (&Knowledge, &Store, &Budget)
     );
     let siblings = siblings.map_err(of_callout)?;
     let own = siblings.iter().position(|row| *row == key.object.row);
-    let others: Vec<SalesforceId> = siblings.iter().filter(|row| **row != key.object.row).cloned().collect();
+    let others: Vec<SalesforceId> =
+        siblings.iter().filter(|row| **row != key.object.row).cloned().collect();
     let mut held = of_named?;
     if !others.is_empty() {
         held.extend(fetch_contracts((knowledge, store, budget), &others).await?);
     }
     let has_one = |row: &SalesforceId| held.iter().any(|(owner, _)| owner == row);
-    let not_synced = siblings[..own.unwrap_or_default()].iter().filter(|row| !has_one(row)).cloned().collect();
+    let not_synced =
+        siblings[..own.unwrap_or_default()].iter().filter(|row| !has_one(row)).cloned().collect();
     let ids: Vec<M3terId> = held.iter().map(|(_, contract)| contract.id.clone()).collect();
-    let ends = if ids.is_empty() { Ok(Ends::new()) } else { Patience::of(budget).with(|| store.load_ends(&ids)).await };
+    let ends = if ids.is_empty() {
+        Ok(Ends::new())
+    } else {
+        Patience::of(budget).with(|| store.load_ends(&ids)).await
+    };
     let ends = ends.map_err(|error| failure::of_store(&error))?;
     Ok(Sharing { field: key.shown(), value: Some(key.value.clone()), held, ends, not_synced })
 }
@@ -95,27 +112,40 @@ async fn fetch_contracts(
     rows: &[SalesforceId],
 ) -> Result<Vec<(SalesforceId, ActualObject)>, Failure> {
     let of_callout = |error| failure::of_callout(&error);
-    let links = Patience::of(budget).with(|| store.load_links_of_rows(EntityKind::Contract, rows)).await;
+    let links =
+        Patience::of(budget).with(|| store.load_links_of_rows(EntityKind::Contract, rows)).await;
     let links = links.map_err(|error| failure::of_store(&error))?;
     let linked: Vec<M3terId> = links.iter().map(|link| link.m3ter_id.clone()).collect();
     let is_linked = |row: &SalesforceId| links.iter().any(|link| link.object.row == *row);
-    let codes: Vec<String> = rows.iter().filter(|row| !is_linked(row)).map(ToString::to_string).collect();
+    let codes: Vec<String> =
+        rows.iter().filter(|row| !is_linked(row)).map(ToString::to_string).collect();
     let m3ter = &knowledge.m3ter;
     let list = |filter: ListFilter, is_empty: bool| async move {
-        if is_empty { Ok(Vec::new()) } else { m3ter.list(EntityKind::Contract, &[filter], budget).await }
+        if is_empty {
+            Ok(Vec::new())
+        } else {
+            m3ter.list(EntityKind::Contract, &[filter], budget).await
+        }
     };
     let (no_links, no_codes) = (linked.is_empty(), codes.is_empty());
-    let (by_id, by_code) = tokio::join!(list(ListFilter::Ids(linked.clone()), no_links), list(ListFilter::Codes(codes), no_codes));
+    let (by_id, by_code) = tokio::join!(
+        list(ListFilter::Ids(linked.clone()), no_links),
+        list(ListFilter::Codes(codes), no_codes)
+    );
     let (mut by_id, by_code) = (by_id.map_err(of_callout)?, by_code.map_err(of_callout)?);
     // Lists may lag behind what a sync has just made.
     let unlisted = linked.iter().filter(|id| by_id.iter().all(|contract| contract.id != **id));
-    for fetched in join_all(unlisted.map(|id| m3ter.fetch(EntityKind::Contract, id, budget))).await {
+    for fetched in join_all(unlisted.map(|id| m3ter.fetch(EntityKind::Contract, id, budget))).await
+    {
         by_id.extend(fetched.map_err(of_callout)?);
     }
     let contract_of = |row: &SalesforceId| {
         let mut own = links.iter().filter(|link| link.object.row == *row);
-        let linked = own.find_map(|link| by_id.iter().find(|contract| contract.id == link.m3ter_id));
-        linked.or_else(|| by_code.iter().find(|contract| contract.code() == Some(row.as_str()))).cloned()
+        let linked =
+            own.find_map(|link| by_id.iter().find(|contract| contract.id == link.m3ter_id));
+        linked
+            .or_else(|| by_code.iter().find(|contract| contract.code() == Some(row.as_str())))
+            .cloned()
     };
     Ok(rows.iter().filter_map(|row| Some((row.clone(), contract_of(row)?))).collect())
 }
@@ -124,10 +154,15 @@ impl Seen<'_> {
     /// Reads the Accounts of shared Contracts that the look-up of codes came too early for.
     pub(in crate::sync) async fn fetch_accounts_of(&mut self, shared: &Shared) {
         let contracts = shared.values().flat_map(|sharing| &sharing.held);
-        let accounts: HashSet<M3terId> = contracts.filter_map(|(_, contract)| M3terId::parse(contract.text("accountId")?).ok()).collect();
-        let unknown: Vec<M3terId> = accounts.into_iter().filter(|id| !self.has(EntityKind::Account, id)).collect();
+        let accounts: HashSet<M3terId> = contracts
+            .filter_map(|(_, contract)| M3terId::parse(contract.text("accountId")?).ok())
+            .collect();
+        let unknown: Vec<M3terId> =
+            accounts.into_iter().filter(|id| !self.has(EntityKind::Account, id)).collect();
         let (m3ter, budget) = (&self.knowledge.m3ter, self.budget);
-        for account in join_all(unknown.iter().map(|id| m3ter.fetch(EntityKind::Account, id, budget))).await {
+        for account in
+            join_all(unknown.iter().map(|id| m3ter.fetch(EntityKind::Account, id, budget))).await
+        {
             self.take(EntityKind::Account, account.map(|account| account.into_iter().collect()));
         }
     }
@@ -135,16 +170,20 @@ impl Seen<'_> {
     /// Who has joined a Contract by a field keeps it, whatever the field holds now.
     pub(super) fn keep_joined(&self, desired: &mut [DesiredObject]) {
         let is_joined = |object: &DesiredObject| {
-            let link = self.link(&object.key).filter(|link| link.relation == LinkRelation::Referred);
+            let link =
+                self.link(&object.key).filter(|link| link.relation == LinkRelation::Referred);
             // Under a typed code the link remembers that one.
-            object.kind() == EntityKind::Contract && link.is_some_and(|link| link.source_key.as_deref() == Some(object.key.row.as_str()))
+            object.kind() == EntityKind::Contract
+                && link
+                    .is_some_and(|link| link.source_key.as_deref() == Some(object.key.row.as_str()))
         };
         for object in desired.iter_mut().filter(|object| is_joined(object)) {
             object.on_found = OnFound::Refer;
         }
     }
 
-    /// Lets each Contract that m3ter does not have be the one that other records of the same value have.
+    /// Lets each Contract that m3ter does not have be the one that other records of the same value
+    /// have.
     pub(super) fn join_shared(
         &mut self,
         desired: &mut [DesiredObject],

@@ -1,7 +1,8 @@
-//! Replicas at random: they start, stop, die and end, the database loses answers, comes late or is away, and each has a real limiter.
+//! Replicas at random: they start, stop, die and end, the database loses answers, comes late or is
+//! away, and each has a real limiter.
 //!
-//! One clock for all, which goes on while a replica is stopped; everything else of a seed is always the same. `SEEDS` says which are
-//! tried: a failure names its seed, to be tried alone.
+//! One clock for all, which goes on while a replica is stopped; everything else of a seed is always
+//! the same. `SEEDS` says which are tried: a failure names its seed, to be tried alone.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -101,12 +102,21 @@ impl Database {
         let now = self.now();
         match message {
             Message::Read => {
-                let age = |row: &ReplicaRow| Duration::from_millis(u64::try_from(now - row.version - 1).unwrap_or(0));
-                Answer::Rows(self.rows.values().map(|row| ReplicaRow { age: age(row), ..row.clone() }).collect())
+                let age = |row: &ReplicaRow| {
+                    Duration::from_millis(u64::try_from(now - row.version - 1).unwrap_or(0))
+                };
+                Answer::Rows(
+                    self.rows
+                        .values()
+                        .map(|row| ReplicaRow { age: age(row), ..row.clone() })
+                        .collect(),
+                )
             }
             Message::Save(step) => Answer::Saved(self.save(id, step)),
             Message::Forget(rows) => {
-                self.rows.retain(|id, row| !rows.iter().any(|gone| gone.id == *id && gone.version == row.version));
+                self.rows.retain(|id, row| {
+                    !rows.iter().any(|gone| gone.id == *id && gone.version == row.version)
+                });
                 Answer::Done
             }
             Message::End(0) => {
@@ -136,16 +146,23 @@ impl Database {
         let is = |held: &Held, version: i64, may: &dyn Fn(u32) -> bool| {
             self.rows
                 .get(id)
-                .is_some_and(|row| row.version == version && row.held.is_some_and(|held| may(held.share)))
+                .is_some_and(|row| {
+                    row.version == version && row.held.is_some_and(|held| may(held.share))
+                })
                 .then_some((*held, now.max(version + 1)))
         };
         let written = match step {
             Step::Enter { held, .. } => (!self.rows.contains_key(id)).then_some((*held, now)),
             Step::Keep { held, version } => is(held, *version, &|share| share >= held.share),
-            Step::Take { held, version, limit, .. } => is(held, *version, &|_| others + held.share <= *limit),
+            Step::Take { held, version, limit, .. } => {
+                is(held, *version, &|_| others + held.share <= *limit)
+            }
         };
         if let Some((held, version)) = written {
-            self.rows.insert(id.to_owned(), ReplicaRow { id: id.to_owned(), version, age: Duration::ZERO, held: Some(held) });
+            self.rows.insert(
+                id.to_owned(),
+                ReplicaRow { id: id.to_owned(), version, age: Duration::ZERO, held: Some(held) },
+            );
         }
         written.is_some()
     }
@@ -231,7 +248,9 @@ impl World {
             each(self);
             let now = Instant::now();
             if !self.database.is_away {
-                let (due, late) = std::mem::take(&mut self.database.late).into_iter().partition(|(at, ..)| *at <= now);
+                let (due, late) = std::mem::take(&mut self.database.late)
+                    .into_iter()
+                    .partition(|(at, ..)| *at <= now);
                 self.database.late = late;
                 let due: Vec<(Instant, String, Message)> = due;
                 for (_, id, message) in due {
@@ -266,7 +285,8 @@ impl World {
         if self.chance(1_000) {
             self.database.away_until = now + self.ms(for_ms);
         }
-        let was_away = std::mem::replace(&mut self.database.is_away, now < self.database.away_until);
+        let was_away =
+            std::mem::replace(&mut self.database.is_away, now < self.database.away_until);
         if was_away && !self.database.is_away && self.chance(2) {
             // Somebody has waited for it.
             self.start();
@@ -290,7 +310,8 @@ impl World {
             let is_stopped = replica.stopped_until.is_some_and(|until| until > now);
             if self.random.bool() && !is_stopped && !self.database.is_away {
                 replica.limiter.set_share_until(0, now);
-                self.database.carry_out(&replica.id, &Message::End(replica.limiter.need().in_window));
+                self.database
+                    .carry_out(&replica.id, &Message::End(replica.limiter.need().in_window));
             }
         }
     }
@@ -311,7 +332,8 @@ impl World {
         while replica.waiting > 0 && replica.limiter.passes().await {
             replica.waiting -= 1;
             if replica.is_alone && now >= replica.leased_until {
-                // The one case in which there may be more: nobody tells it from one that the database is away for all.
+                // The one case in which there may be more: nobody tells it from one that the
+                // database is away for all.
                 continue;
             }
             while self.taken.front().is_some_and(|taken| *taken + replica.limiter.window() <= now) {
@@ -341,7 +363,8 @@ impl World {
             Doing::Sent { message, asked_at } => {
                 let is_lost = self.has_faults && self.chance(30);
                 let is_cut_off = replica.cut_off_until.is_some_and(|until| until > now);
-                let answer = if self.database.is_away || is_cut_off || is_lost && self.random.bool() {
+                let answer = if self.database.is_away || is_cut_off || is_lost && self.random.bool()
+                {
                     if self.chance(3) {
                         let at = now + self.ms(0..8_000);
                         self.database.late.push((at, replica.id.clone(), message.clone()));
@@ -351,15 +374,23 @@ impl World {
                     let answer = self.database.carry_out(&replica.id, &message);
                     (!is_lost).then_some(answer)
                 };
-                self.tell(&replica.id, format_args!("{message:?} asked at {:?}: {answer:?}", asked_at - self.began));
+                self.tell(
+                    &replica.id,
+                    format_args!("{message:?} asked at {:?}: {answer:?}", asked_at - self.began),
+                );
                 let (late_by, most) = (self.ms(0..2_000), LEASES.share / super::BEAT_TIME);
                 let is_slow = self.has_faults && self.chance(20);
                 replica.next = if is_slow { now + late_by.min(most) } else { at_once };
-                replica.doing = Doing::Awaiting { message, asked_at, answer: answer.filter(|_| !is_slow || late_by < most) };
+                replica.doing = Doing::Awaiting {
+                    message,
+                    asked_at,
+                    answer: answer.filter(|_| !is_slow || late_by < most),
+                };
             }
             Doing::Awaiting { message, asked_at, answer } => {
                 let need = replica.limiter.need();
-                let need = need.in_window.max(need.most_in_window) + need.waiting.max(replica.waiting);
+                let need =
+                    need.in_window.max(need.most_in_window) + need.waiting.max(replica.waiting);
                 replica.next = now + BEAT_EVERY;
                 match (message, answer) {
                     (_, None) => replica.share.failed(asked_at.into_std(), now.into_std()),
@@ -367,14 +398,20 @@ impl World {
                         let gone = replica.share.see(&rows, now.into_std());
                         if gone.is_empty() {
                             let places = replica.share.give(&rows, need);
-                            replica.limiter.set_share_until(places.count, Instant::from_std(places.until));
+                            replica
+                                .limiter
+                                .set_share_until(places.count, Instant::from_std(places.until));
                             let spent = replica.limiter.need().in_window;
-                            if let Some(step) = replica.share.step(&rows, need, spent, now.into_std()) {
-                                replica.doing = Doing::Sent { message: Message::Save(step), asked_at: now };
+                            if let Some(step) =
+                                replica.share.step(&rows, need, spent, now.into_std())
+                            {
+                                replica.doing =
+                                    Doing::Sent { message: Message::Save(step), asked_at: now };
                                 replica.next = at_once;
                             }
                         } else {
-                            replica.doing = Doing::Sent { message: Message::Forget(gone), asked_at: now };
+                            replica.doing =
+                                Doing::Sent { message: Message::Forget(gone), asked_at: now };
                             replica.next = at_once;
                         }
                         replica.rows = rows;
@@ -387,7 +424,14 @@ impl World {
                     _ => {}
                 }
                 let places = replica.share.places();
-                self.tell(&replica.id, format_args!("may use {} until {:?}", places.count, Instant::from_std(places.until) - self.began));
+                self.tell(
+                    &replica.id,
+                    format_args!(
+                        "may use {} until {:?}",
+                        places.count,
+                        Instant::from_std(places.until) - self.began
+                    ),
+                );
                 replica.limiter.set_share_until(places.count, Instant::from_std(places.until));
             }
         }
@@ -405,7 +449,11 @@ impl World {
 
     fn shares(&self) -> Vec<u32> {
         let now = Instant::now().into_std();
-        self.replicas.iter().map(|replica| replica.share.places()).map(|places| if places.until > now { places.count } else { 0 }).collect()
+        self.replicas
+            .iter()
+            .map(|replica| replica.share.places())
+            .map(|places| if places.until > now { places.count } else { 0 })
+            .collect()
     }
 }
 
@@ -418,7 +466,12 @@ async fn no_window_of_all_replicas_is_too_full_and_no_place_is_lost() {
         world.calm_down();
         world.go_on(AT_REST, |_| {}).await;
         let shares = world.shares();
-        assert_eq!(shares.iter().sum::<u32>(), LIMIT, "seed {seed}: {shares:?}, {:#?}", world.database.rows);
+        assert_eq!(
+            shares.iter().sum::<u32>(),
+            LIMIT,
+            "seed {seed}: {shares:?}, {:#?}",
+            world.database.rows
+        );
         let most = shares.iter().max().unwrap() - shares.iter().min().unwrap();
         assert!(most <= 1, "seed {seed}: nobody needs more than another one: {shares:?}");
         // One of them is busy now.

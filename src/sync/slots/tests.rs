@@ -31,7 +31,11 @@ fn a_caller_may_have_as_many_runs_under_way_as_slots_are_free() {
     let slots = Slots::new(64);
     let retries = take_all(&slots, Class::Retry, "flow");
     assert_eq!(retries.len(), 22, "they leave more free");
-    assert_eq!(take_all(&slots, Class::Awaited, "flow").len(), 10, "for what somebody asks for now");
+    assert_eq!(
+        take_all(&slots, Class::Awaited, "flow").len(),
+        10,
+        "for what somebody asks for now"
+    );
 }
 
 #[test]
@@ -40,7 +44,10 @@ fn a_new_request_comes_after_those_that_wait_for_the_slot_that_got_free() {
     let slot = slots.try_take(Class::Awaited, &caller("flow")).unwrap();
     slots.queued(Class::Accepted, &caller("flow"));
     drop(slot);
-    assert!(slots.try_take(Class::Awaited, &caller("erp")).is_none(), "it is not known yet who is next");
+    assert!(
+        slots.try_take(Class::Awaited, &caller("erp")).is_none(),
+        "it is not known yet who is next"
+    );
     assert!(slots.begin_choosing() && slots.has_queue());
     let mut heads = vec![head("flow", QueueClass::Accepted)];
     let (_, slot) = slots.choose(&mut heads).unwrap();
@@ -69,7 +76,8 @@ fn share(heads: &[(&str, QueueClass)], runs: usize) -> Vec<usize> {
     let slots = Slots::new(1);
     let mut had = vec![0; heads.len()];
     for _ in 0..runs {
-        let mut offered: Vec<QueueHead> = heads.iter().map(|(name, class)| head(name, *class)).collect();
+        let mut offered: Vec<QueueHead> =
+            heads.iter().map(|(name, class)| head(name, *class)).collect();
         let ids: Vec<SyncRunId> = offered.iter().map(|head| head.run).collect();
         let (chosen, slot) = slots.choose(&mut offered).unwrap();
         had[ids.iter().position(|id| *id == chosen.run).unwrap()] += 1;
@@ -81,17 +89,24 @@ fn share(heads: &[(&str, QueueClass)], runs: usize) -> Vec<usize> {
 #[test]
 fn classes_have_their_weights_and_callers_of_a_class_their_turns() {
     use QueueClass::{Accepted, Awaited, Replay, Retry};
-    assert_eq!(share(&[("flow", Awaited), ("flow", Accepted), ("flow", Retry), ("flow", Replay)], 150), [80, 40, 20, 10]);
+    assert_eq!(
+        share(&[("flow", Awaited), ("flow", Accepted), ("flow", Retry), ("flow", Replay)], 150),
+        [80, 40, 20, 10]
+    );
     assert_eq!(share(&[("flow", Accepted), ("flow", Retry)], 30), [20, 10]);
     // However many callers a class has, it has its part, and each of them the same of it.
-    assert_eq!(share(&[("a", Awaited), ("b", Accepted), ("c", Accepted), ("d", Accepted)], 90), [60, 10, 10, 10]);
+    assert_eq!(
+        share(&[("a", Awaited), ("b", Accepted), ("c", Accepted), ("d", Accepted)], 90),
+        [60, 10, 10, 10]
+    );
 }
 
 #[test]
 fn a_newcomer_is_next_and_nobody_saves_turns_up() {
     let slots = Slots::new(1);
     let next = |names: &[&str]| {
-        let mut heads: Vec<QueueHead> = names.iter().map(|name| head(name, QueueClass::Accepted)).collect();
+        let mut heads: Vec<QueueHead> =
+            names.iter().map(|name| head(name, QueueClass::Accepted)).collect();
         let (chosen, slot) = slots.choose(&mut heads).unwrap();
         slot.unused();
         chosen.caller.unwrap()
@@ -100,7 +115,10 @@ fn a_newcomer_is_next_and_nobody_saves_turns_up() {
         assert_eq!(next(&["flow"]), "flow");
     }
     assert_eq!(next(&["flow", "erp"]), "erp");
-    assert_eq!([next(&["flow", "erp"]), next(&["flow", "erp"]), next(&["flow", "erp"])], ["flow", "erp", "flow"]);
+    assert_eq!(
+        [next(&["flow", "erp"]), next(&["flow", "erp"]), next(&["flow", "erp"])],
+        ["flow", "erp", "flow"]
+    );
 }
 
 #[tokio::test]

@@ -68,7 +68,10 @@ async fn no_second_has_more_than_the_limit_and_all_pass_in_their_order() {
         passed.push(waiting.await.unwrap());
     }
     assert!(passed.is_sorted(), "whoever came first passes first: {passed:?}");
-    let most = passed.iter().map(|from| passed.iter().filter(|at| (*from..*from + WINDOW).contains(*at)).count()).max();
+    let most = passed
+        .iter()
+        .map(|from| passed.iter().filter(|at| (*from..*from + WINDOW).contains(*at)).count())
+        .max();
     assert_eq!(most, Some(50));
     // As early as they may be: all of a window at once, and the next ones when it is over.
     assert_eq!((passed[49], passed[199]), (Duration::ZERO, 3 * WINDOW));
@@ -111,8 +114,8 @@ async fn places_are_given_as_early_as_no_window_is_too_full() {
     }
 }
 
-/// m3ter does not say how it counts its second. Whoever asks without a pause is not refused in any way of counting, though requests
-/// arrive with the delays that the margin is for.
+/// m3ter does not say how it counts its second. Whoever asks without a pause is not refused in any
+/// way of counting, though requests arrive with the delays that the margin is for.
 #[tokio::test(start_paused = true)]
 async fn no_request_is_refused_however_the_vendor_counts_its_second() {
     let limiter = limited(50);
@@ -128,7 +131,9 @@ async fn no_request_is_refused_however_the_vendor_counts_its_second() {
         arrivals.push(started.elapsed() + Duration::from_micros(random.u64(0..20_000)));
     }
     arrivals.sort_unstable();
-    let calendars = (0..1_000).step_by(50).map(|offset_ms| Counting::Calendar { offset: Duration::from_millis(offset_ms) });
+    let calendars = (0..1_000)
+        .step_by(50)
+        .map(|offset_ms| Counting::Calendar { offset: Duration::from_millis(offset_ms) });
     for counting in calendars.chain([Counting::Sliding, Counting::Bucket]) {
         let mut limit = RequestLimit::new(Some(50), counting);
         let refused = arrivals.iter().filter(|at| !limit.admit(**at)).count();
@@ -169,10 +174,17 @@ async fn a_pause_holds_everybody_and_whoever_cannot_wait_so_long_is_told_so() {
 }
 
 /// Waits for a place in a task, uses it and says who it was for.
-fn spawn(limiter: &Arc<Limiter>, class: Class, caller: &str, run: u128, order: &Arc<Mutex<Vec<(Class, String)>>>) {
+fn spawn(
+    limiter: &Arc<Limiter>,
+    class: Class,
+    caller: &str,
+    run: u128,
+    order: &Arc<Mutex<Vec<(Class, String)>>>,
+) {
     let (limiter, order, caller) = (Arc::clone(limiter), Arc::clone(order), caller.to_owned());
     tokio::spawn(async move {
-        let turn = Turn { class, caller: Some(caller.as_str().into()), run: uuid::Uuid::from_u128(run) };
+        let turn =
+            Turn { class, caller: Some(caller.as_str().into()), run: uuid::Uuid::from_u128(run) };
         let place = limiter.place(&turn, Urgency::Run, Duration::from_mins(10)).await;
         place.unwrap().used();
         order.lock().unwrap().push((class, caller));
@@ -193,7 +205,10 @@ async fn a_caller_with_many_callouts_keeps_no_other_one_waiting() {
     assert_eq!(order.len(), 30);
     for caller in ["one", "old"] {
         let position = order.iter().position(|(_, served)| served == caller);
-        assert!(position.is_some_and(|position| (10..20).contains(&position)), "{caller} has a place in the next window: {position:?}");
+        assert!(
+            position.is_some_and(|position| (10..20).contains(&position)),
+            "{caller} has a place in the next window: {position:?}"
+        );
     }
 }
 
@@ -229,7 +244,8 @@ async fn whoever_gives_up_passes_its_place_on() {
 async fn a_place_counts_from_when_it_is_taken() {
     let limiter = Arc::new(limited(10));
     assert_eq!(burst(&limiter).await, 10);
-    let mut waiting: Vec<_> = (0..20).map(|_| Box::pin(limiter.wait(Duration::from_mins(1)))).collect();
+    let mut waiting: Vec<_> =
+        (0..20).map(|_| Box::pin(limiter.wait(Duration::from_mins(1)))).collect();
     for waiting in &mut waiting {
         assert!(futures::poll!(waiting).is_pending());
     }
@@ -249,7 +265,9 @@ async fn nobody_has_a_place_and_waits_all_the_same() {
     let limiter = limited(50);
     let mut places = Vec::new();
     for _ in 0..2 {
-        while let Some(mut place) = limiter.place(&Turn::WITHOUT_RUN, Urgency::Run, Duration::ZERO).await {
+        while let Some(mut place) =
+            limiter.place(&Turn::WITHOUT_RUN, Urgency::Run, Duration::ZERO).await
+        {
             place.used();
             places.push(place);
         }
@@ -282,13 +300,19 @@ async fn the_need_is_that_of_the_last_window() {
 }
 
 /// Keeps so many callouts of a class waiting from now on; says how many have passed.
-pub(super) fn saturate(limiter: &Arc<Limiter>, class: Class, callouts: u128) -> Arc<Mutex<Vec<Instant>>> {
+pub(super) fn saturate(
+    limiter: &Arc<Limiter>,
+    class: Class,
+    callouts: u128,
+) -> Arc<Mutex<Vec<Instant>>> {
     let passed: Arc<Mutex<Vec<Instant>>> = Arc::default();
     for run in 0..callouts {
         let (limiter, passed) = (Arc::clone(limiter), Arc::clone(&passed));
         tokio::spawn(async move {
             let turn = Turn { class, caller: Some("many".into()), run: uuid::Uuid::from_u128(run) };
-            while let Some(mut place) = limiter.place(&turn, Urgency::Run, Duration::from_mins(10)).await {
+            while let Some(mut place) =
+                limiter.place(&turn, Urgency::Run, Duration::from_mins(10)).await
+            {
                 place.used();
                 passed.lock().unwrap().push(Instant::now());
             }
@@ -304,7 +328,11 @@ async fn waits(limiter: &Limiter, callouts: usize) -> Vec<Duration> {
     for run in 0..callouts {
         tokio::time::sleep(Duration::from_millis(random.u64(100..2_000))).await;
         let asked = Instant::now();
-        let turn = Turn { class: Class::Awaited, caller: Some("one".into()), run: uuid::Uuid::from_u128(1_000 + run as u128) };
+        let turn = Turn {
+            class: Class::Awaited,
+            caller: Some("one".into()),
+            run: uuid::Uuid::from_u128(1_000 + run as u128),
+        };
         limiter.place(&turn, Urgency::Run, Duration::from_mins(1)).await.unwrap().used();
         waits.push(asked.elapsed());
     }
@@ -319,7 +347,10 @@ async fn beside_others_that_take_all_there_is_a_callout_waits_for_one_place_and_
         // Those that somebody waits for may take what there is at once, for a while.
         tokio::time::sleep(6 * WINDOW).await;
         let waits = waits(&limiter, 50).await;
-        assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(45)), "{class:?}: {waits:?}");
+        assert!(
+            waits.iter().all(|wait| *wait <= Duration::from_millis(45)),
+            "{class:?}: {waits:?}"
+        );
         let passed = passed.lock().unwrap();
         let places = passed.len() + waits.len();
         let expected = (passed[passed.len() - 1] - passed[0]).as_millis() * 47 / 1_000;
@@ -350,7 +381,8 @@ async fn beside_others(others_per_second: u64, seconds: u64) -> (usize, usize, V
     let mut other_at = Duration::ZERO;
     let (mut passed, mut refused, mut places) = (0, 0, Vec::new());
     while started.elapsed() < Duration::from_secs(seconds) {
-        let mut place = limiter.place(&Turn::WITHOUT_RUN, Urgency::Run, Duration::from_mins(1)).await.unwrap();
+        let mut place =
+            limiter.place(&Turn::WITHOUT_RUN, Urgency::Run, Duration::from_mins(1)).await.unwrap();
         place.used();
         while others_per_second > 0 && other_at <= started.elapsed() {
             vendor.admit(other_at);
@@ -373,7 +405,10 @@ async fn others_that_use_the_limit_too_are_made_room_for() {
     assert_eq!((refused, places.iter().min()), (0, Some(&50)), "alone");
     for (others, at_least, most_refused) in [(10, 32, 20), (25, 19, 30), (40, 6, 60)] {
         let (passed, refused, places) = beside_others(others, 120).await;
-        assert!(passed >= at_least * 120 && refused <= most_refused, "{others} a second: {passed} passed, {refused} refused");
+        assert!(
+            passed >= at_least * 120 && refused <= most_refused,
+            "{others} a second: {passed} passed, {refused} refused"
+        );
         assert!(places.iter().all(|places| (5..=50).contains(places)));
     }
 }

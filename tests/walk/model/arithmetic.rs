@@ -28,7 +28,10 @@ impl Exact {
         if places >= 0 {
             return Some(Self { digits, scale: places.unsigned_abs() });
         }
-        Some(Self { digits: digits.checked_mul(10_i128.checked_pow(places.unsigned_abs())?)?, scale: 0 })
+        Some(Self {
+            digits: digits.checked_mul(10_i128.checked_pow(places.unsigned_abs())?)?,
+            scale: 0,
+        })
     }
 
     pub(crate) fn of(value: &Json) -> Option<Self> {
@@ -79,7 +82,8 @@ pub(crate) fn midnight(date: Date, zone: &TimeZone) -> Timestamp {
 /// Lower limit, price of a unit, fixed price.
 pub(crate) type Band = (f64, f64, f64);
 
-/// The bands of a text, `from;price[;fixed]` on each line; `None` where they cannot be read, do not begin at 0 or do not rise.
+/// The bands of a text, `from;price[;fixed]` on each line; `None` where they cannot be read, do not
+/// begin at 0 or do not rise.
 pub(crate) fn bands(text: &str) -> Option<Vec<Band>> {
     let number = |part: &str| Exact::parse(part.trim()).map(Exact::double);
     let band = |line: &str| {
@@ -90,15 +94,18 @@ pub(crate) fn bands(text: &str) -> Option<Vec<Band>> {
             _ => None,
         }
     };
-    let mut bands: Vec<Band> = text.lines().filter(|line| !line.trim().is_empty()).map(band).collect::<Option<_>>()?;
+    let mut bands: Vec<Band> =
+        text.lines().filter(|line| !line.trim().is_empty()).map(band).collect::<Option<_>>()?;
     bands.sort_by(|one, other| one.0.total_cmp(&other.0));
     let rises = bands.windows(2).all(|pair| pair[0].0 < pair[1].0);
     (bands.first().is_some_and(|(from, ..)| *from == 0.0) && rises).then_some(bands)
 }
 
-/// A street of several lines as m3ter's lines of an address; only streets whose lines fit are computed.
+/// A street of several lines as m3ter's lines of an address; only streets whose lines fit are
+/// computed.
 pub(crate) fn street_lines(street: &str) -> Vec<String> {
-    let lines: Vec<String> = street.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<String> =
+        street.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
     assert!(
         lines.len() <= 4 && lines.iter().all(|line| line.chars().count() <= 50),
         "a street that the model does not compute: {street:?}"
@@ -109,15 +116,23 @@ pub(crate) fn street_lines(street: &str) -> Vec<String> {
 #[test]
 fn the_model_computes_as_people_do() {
     let exact = |text: &str| Exact::parse(text).unwrap();
-    for (price, percent, rest) in
-        [("0.05", "0", 0.05), ("1300.99", "12.5", 1_138.366_25), ("0.000123", "33.33", 0.000_082_004_1), ("1E-5", "50", 5e-6)]
-    {
-        assert_eq!(exact(price).less_percent(exact(percent)).unwrap().double().to_bits(), f64::to_bits(rest), "{price} less {percent} %");
+    for (price, percent, rest) in [
+        ("0.05", "0", 0.05),
+        ("1300.99", "12.5", 1_138.366_25),
+        ("0.000123", "33.33", 0.000_082_004_1),
+        ("1E-5", "50", 5e-6),
+    ] {
+        assert_eq!(
+            exact(price).less_percent(exact(percent)).unwrap().double().to_bits(),
+            f64::to_bits(rest),
+            "{price} less {percent} %"
+        );
     }
     let date = |text: &str| text.parse::<Date>().unwrap();
     assert_eq!(day_after(date("2026-12-31")), date("2027-01-01"));
     assert_eq!(months_after(date("2026-08-31"), 6), date("2027-02-28"));
-    let midnight_in = |zone: &str| midnight(date("2026-07-01"), &TimeZone::get(zone).unwrap()).to_string();
+    let midnight_in =
+        |zone: &str| midnight(date("2026-07-01"), &TimeZone::get(zone).unwrap()).to_string();
     assert_eq!(midnight_in("America/New_York"), "2026-07-01T04:00:00Z");
     assert_eq!(midnight_in("Asia/Kathmandu"), "2026-06-30T18:15:00Z");
     assert_eq!(bands("100;0.04;2\n0;0.05"), Some(vec![(0.0, 0.05, 0.0), (100.0, 0.04, 2.0)]));

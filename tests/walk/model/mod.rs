@@ -1,5 +1,5 @@
-//! What m3ter should hold of a record, by a person's reading of docs/mapping.md and of the built-in mappings: the service's code is
-//! not asked, and nothing of it is used.
+//! What m3ter should hold of a record, by a person's reading of docs/mapping.md and of the built-in
+//! mappings: the service's code is not asked, and nothing of it is used.
 
 mod arithmetic;
 mod cpq;
@@ -19,7 +19,8 @@ pub(crate) use arithmetic::{Band, double};
 
 pub(crate) type Fields = Map<String, Json>;
 
-/// How an Order is called that lies within the term of the one that it amends, and was first synced after it.
+/// How an Order is called that lies within the term of the one that it amends, and was first synced
+/// after it.
 pub(crate) const AMENDS: &str = "Amends";
 
 /// Both vendors as they are, with all that is hidden from the service.
@@ -61,13 +62,21 @@ pub(crate) struct Wanted {
     pub(crate) faults: BTreeSet<&'static str>,
     /// It may be another record's, which this one joins and does not change.
     pub(crate) joined: bool,
-    /// So may a Contract of an Order that names a Salesforce Contract, unless it has one of its own.
+    /// So may a Contract of an Order that names a Salesforce Contract, unless it has one of its
+    /// own.
     pub(crate) shared: Option<String>,
 }
 
 impl Wanted {
     pub(crate) fn new(kind: &'static str, row: &str) -> Self {
-        Self { kind, row: row.to_owned(), fields: BTreeMap::new(), faults: BTreeSet::new(), joined: false, shared: None }
+        Self {
+            kind,
+            row: row.to_owned(),
+            fields: BTreeMap::new(),
+            faults: BTreeSet::new(),
+            joined: false,
+            shared: None,
+        }
     }
 
     /// Sets a field, where there is a value.
@@ -102,16 +111,25 @@ pub(crate) enum Asked {
     Objects(Vec<Wanted>),
 }
 
-pub(crate) fn asked(sight: &Sight<'_>, sobject: &str, id: &str, lines: &[String], was_synced: bool) -> Asked {
+pub(crate) fn asked(
+    sight: &Sight<'_>,
+    sobject: &str,
+    id: &str,
+    lines: &[String],
+    was_synced: bool,
+) -> Asked {
     let Some(record) = sight.live(sobject, id) else { return Asked::Gone };
     // Its first sync waits until somebody activated it; what was synced before is kept up to date.
-    let is_draft = matches!(record.get("StatusCode").and_then(Json::as_str), Some("Draft" | "InApproval"));
+    let is_draft =
+        matches!(record.get("StatusCode").and_then(Json::as_str), Some("Draft" | "InApproval"));
     if matches!(sobject, "Order" | "Contract") && is_draft && !was_synced {
         return Asked::NotReady("RECORD_NOT_READY");
     }
     Asked::Objects(match sobject {
         "Opportunity" => opportunity::opportunity(sight, &record, lines),
-        "Order" if shared::is_on(&record, "IsReductionOrder") => return Asked::NotReady("RECORD_NOT_READY"),
+        "Order" if shared::is_on(&record, "IsReductionOrder") => {
+            return Asked::NotReady("RECORD_NOT_READY");
+        }
         "Order" => opportunity::order(sight, &record, lines),
         "Contract" => cpq::contract_of_subscriptions(sight, &record, lines),
         "SBQQ__Quote__c" if !cpq::is_ready(&record) => return Asked::NotReady("RECORD_NOT_READY"),
@@ -124,10 +142,15 @@ pub(crate) fn asked(sight: &Sight<'_>, sobject: &str, id: &str, lines: &[String]
 impl Sight<'_> {
     /// A record that is not deleted.
     pub(crate) fn live(&self, sobject: &str, id: &str) -> Option<Fields> {
-        self.org.record(sobject, id).filter(|record| record.get("IsDeleted") != Some(&Json::Bool(true)))
+        self.org
+            .record(sobject, id)
+            .filter(|record| record.get("IsDeleted") != Some(&Json::Bool(true)))
     }
 
     pub(crate) fn by_code(&self, path: &str, code: &str) -> Option<Fields> {
-        self.m3ter.objects(path).into_iter().find(|object| object.get("code").and_then(Json::as_str) == Some(code))
+        self.m3ter
+            .objects(path)
+            .into_iter()
+            .find(|object| object.get("code").and_then(Json::as_str) == Some(code))
     }
 }

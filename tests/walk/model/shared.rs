@@ -50,13 +50,17 @@ pub(super) fn account(sight: &Sight<'_>, id: &str) -> Wanted {
     let days = number(&record, "M3ter_Payment_Terms_Days__c").filter(|days| !days.is_zero());
     wanted.set("daysBeforeBillDue", days.map(|days| Want::Number(days.double())));
     let mut address = BTreeMap::new();
-    let lines = text(&record, "BillingStreet").map(|street| street_lines(&street)).unwrap_or_default();
+    let lines =
+        text(&record, "BillingStreet").map(|street| street_lines(&street)).unwrap_or_default();
     for (line, text) in lines.into_iter().enumerate() {
         address.insert(format!("addressLine{}", line + 1), text);
     }
-    for (part, field) in
-        [("locality", "BillingCity"), ("region", "BillingState"), ("postCode", "BillingPostalCode"), ("country", "BillingCountry")]
-    {
+    for (part, field) in [
+        ("locality", "BillingCity"),
+        ("region", "BillingState"),
+        ("postCode", "BillingPostalCode"),
+        ("country", "BillingCountry"),
+    ] {
         if let Some(text) = text(&record, field) {
             address.insert(part.to_owned(), text);
         }
@@ -80,7 +84,13 @@ impl Period {
     }
 }
 
-pub(super) fn contract(deal: &Fields, id: &str, account: &Wanted, called: Option<String>, period: Period) -> Wanted {
+pub(super) fn contract(
+    deal: &Fields,
+    id: &str,
+    account: &Wanted,
+    called: Option<String>,
+    period: Period,
+) -> Wanted {
     let mut contract = Wanted::new("Contract", id);
     contract.flag(deal, "M3ter_Skip_Contract__c");
     contract.joined = text(deal, "M3ter_Contract_Code__c").is_some();
@@ -93,7 +103,13 @@ pub(super) fn contract(deal: &Fields, id: &str, account: &Wanted, called: Option
 }
 
 /// None where the amount is blank or 0.
-pub(super) fn commitment(deal: &Fields, id: &str, account: &Wanted, committed: Option<Exact>, period: Period) -> Option<Wanted> {
+pub(super) fn commitment(
+    deal: &Fields,
+    id: &str,
+    account: &Wanted,
+    committed: Option<Exact>,
+    period: Period,
+) -> Option<Wanted> {
     let committed = committed.filter(|committed| !committed.is_zero())?;
     let mut commitment = Wanted::new("Commitment", id);
     commitment.flag(deal, "M3ter_Skip_Commitment__c");
@@ -123,7 +139,8 @@ pub(super) struct Line<'a> {
 impl Line<'_> {
     /// Plan, Pricing and AccountPlan; the Pricing without a price yet.
     pub(super) fn objects(&self, period: Period) -> [Wanted; 3] {
-        let code = |field: &str| text(self.product, field).or_else(|| text(self.product, "ProductCode"));
+        let code =
+            |field: &str| text(self.product, field).or_else(|| text(self.product, "ProductCode"));
         let own_code = || Some(Want::Text(self.id.to_owned()));
         let account = || Some(Want::Of("Account", self.account.row.clone()));
         let mut plan = Wanted::new("Plan", self.id);
@@ -131,7 +148,10 @@ impl Line<'_> {
         plan.require("name", name(text(self.product, "Name")));
         plan.set("standingCharge", amount(self.fields, "M3ter_Standing_Charge__c"));
         plan.set("minimumSpend", amount(self.fields, "M3ter_Minimum_Spend__c"));
-        plan.require("planTemplateId", code("M3ter_Plan_Template_Code__c").map(|code| Want::Coded("plantemplates", code)));
+        plan.require(
+            "planTemplateId",
+            code("M3ter_Plan_Template_Code__c").map(|code| Want::Coded("plantemplates", code)),
+        );
         plan.set("accountId", account());
         plan.set("code", own_code());
         let mut account_plan = Wanted::new("AccountPlan", self.id);
@@ -147,7 +167,10 @@ impl Line<'_> {
         let mut pricing = Wanted::new("Pricing", self.id);
         pricing.flag(self.fields, "M3ter_Skip_Pricing__c");
         pricing.set("planId", Some(Want::Of("Plan", self.id.to_owned())));
-        pricing.require("aggregationId", code("M3ter_Aggregation_Code__c").map(|code| Want::Coded("aggregations", code)));
+        pricing.require(
+            "aggregationId",
+            code("M3ter_Aggregation_Code__c").map(|code| Want::Coded("aggregations", code)),
+        );
         pricing.set("code", own_code());
         pricing.set("type", Some(Want::Text("DEBIT".to_owned())));
         pricing.set("tiersSpanPlan", Some(Want::Flag(false)));
@@ -168,7 +191,11 @@ impl Line<'_> {
             }
             None => own.or(price).map(one_band),
         };
-        set_bands(pricing, found, text(self.fields, "M3ter_Pricing_Type__c").map(|kind| kind == "Tiered"));
+        set_bands(
+            pricing,
+            found,
+            text(self.fields, "M3ter_Pricing_Type__c").map(|kind| kind == "Tiered"),
+        );
     }
 }
 

@@ -8,7 +8,8 @@ use crate::model::AMENDS;
 use crate::ops::{Mode, Op, Target};
 
 impl Plan {
-    /// Two Orders of one Salesforce Contract; the later one sells more of what the first one sold, and another product.
+    /// Two Orders of one Salesforce Contract; the later one sells more of what the first one sold,
+    /// and another product.
     pub(super) fn sold_and_amended(&mut self, account: u32, ops: &mut Vec<Op>) {
         let sold = self.new_deal(&ORDER, account, 2, ops);
         let sold = self.deals.iter().find(|deal| deal.number == sold).unwrap().clone();
@@ -44,7 +45,10 @@ impl Plan {
             "ContractTerm": 12, "CurrencyIsoCode": "USD",
         });
         ops.push(Op::Add { target: Target::Row(contract), sobject: "Contract", fields });
-        ops.push(Op::Edit { target: Target::Deal(order.number), fields: json!({ "ContractId": format!("@row:{contract}") }) });
+        ops.push(Op::Edit {
+            target: Target::Deal(order.number),
+            fields: json!({ "ContractId": format!("@row:{contract}") }),
+        });
         contract
     }
 

@@ -22,13 +22,33 @@ impl Plan {
     pub(super) fn new_account_deal(&mut self, account: u32, ops: &mut Vec<Op>) -> u32 {
         let number = self.number();
         ops.push(Op::Alias { deal: Target::Deal(number), of: Target::Account(account) });
-        self.deals.push(Deal { number, root: None, account, lines: Vec::new(), since: self.round, is_gone: false });
+        self.deals.push(Deal {
+            number,
+            root: None,
+            account,
+            lines: Vec::new(),
+            since: self.round,
+            is_gone: false,
+        });
         number
     }
 
-    pub(super) fn new_deal(&mut self, root: &'static Root, account: u32, lines: u32, ops: &mut Vec<Op>) -> u32 {
+    pub(super) fn new_deal(
+        &mut self,
+        root: &'static Root,
+        account: u32,
+        lines: u32,
+        ops: &mut Vec<Op>,
+    ) -> u32 {
         let number = self.number();
-        let mut deal = Deal { number, root: Some(root), account, lines: Vec::new(), since: self.round, is_gone: false };
+        let mut deal = Deal {
+            number,
+            root: Some(root),
+            account,
+            lines: Vec::new(),
+            since: self.round,
+            is_gone: false,
+        };
         let year = deal.year();
         let mut fields = root.ready();
         fields["Name"] = json!(format!("Deal {number}"));
@@ -37,7 +57,9 @@ impl Plan {
         fields[root.start] = json!(format!("{year}-{:02}-01", self.rng.u8(1..7)));
         match root.end {
             None => fields["ContractTerm"] = json!(self.rng.u32(4..12)),
-            Some(_) if root.has_term_and_code && self.rng.u32(0..4) == 0 => fields["M3ter_Term_Months__c"] = json!(self.rng.u32(6..15)),
+            Some(_) if root.has_term_and_code && self.rng.u32(0..4) == 0 => {
+                fields["M3ter_Term_Months__c"] = json!(self.rng.u32(6..15))
+            }
             Some(end) => fields[end] = json!(format!("{year}-12-31")),
         }
         if self.rng.u32(0..3) > 0 {
@@ -71,7 +93,13 @@ impl Plan {
     }
 
     /// A consumption schedule with its rates, as CPQ bounds them.
-    fn new_schedule(&mut self, root: &Root, (schedules, rates): (&'static str, &'static str), line: u32, ops: &mut Vec<Op>) {
+    fn new_schedule(
+        &mut self,
+        root: &Root,
+        (schedules, rates): (&'static str, &'static str),
+        line: u32,
+        ops: &mut Vec<Op>,
+    ) {
         let (to_line, to_schedule) = root.schedule_parents();
         let schedule = self.number();
         let kind = self.pick(&["Slab", "Range"]);
@@ -101,8 +129,12 @@ impl Plan {
         let year = deal.year();
         let last_day = format!("{year}-{:02}-28", self.rng.u8(8..13));
         let fields = match self.rng.u32(0..12) {
-            0 if root.sobject != QUOTE.sobject => json!({ "Name": format!("  Deal {} as of {} ", deal.number, self.rng.u32(0..1_000)) }),
-            0 | 1 => json!({ root.start: format!("{year}-{:02}-{:02}", self.rng.u8(1..7), self.rng.u8(1..29)) }),
+            0 if root.sobject != QUOTE.sobject => {
+                json!({ "Name": format!("  Deal {} as of {} ", deal.number, self.rng.u32(0..1_000)) })
+            }
+            0 | 1 => {
+                json!({ root.start: format!("{year}-{:02}-{:02}", self.rng.u8(1..7), self.rng.u8(1..29)) })
+            }
             2 | 3 => match root.end {
                 Some(end) => self.one(end, json!(last_day), 8),
                 None => json!({ "ContractTerm": self.rng.u32(3..14) }),
@@ -130,13 +162,23 @@ impl Plan {
                 let percent = self.pick(&["0", "10", "12.5", "33.333"]);
                 self.one("M3ter_Overage_Surcharge__c", serde_json::from_str(percent).unwrap(), 5)
             }
-            10 => json!({ self.pick(&["M3ter_Skip_Contract__c", "M3ter_Skip_Commitment__c"]): self.rng.u32(0..3) == 0 }),
+            10 => {
+                json!({ self.pick(&["M3ter_Skip_Contract__c", "M3ter_Skip_Commitment__c"]): self.rng.u32(0..3) == 0 })
+            }
             // What no sync may do: an end before the start, a quote that is none, a reduction.
             _ => match root.sobject {
-                "SBQQ__Quote__c" => json!({ "SBQQ__Type__c": self.pick(&["Quote", "Quote", "Amendment", "Renewal"]) }),
-                "Order" | "Contract" if self.rng.bool() => json!({ "Status": self.pick(&["Draft", "Activated", "Activated"]) }),
-                "Opportunity" if self.rng.bool() => json!({ "StageName": self.pick(&["Negotiation/Review", "Closed Won"]) }),
-                "Order" if self.rng.bool() => json!({ "IsReductionOrder": self.rng.u32(0..3) == 0 }),
+                "SBQQ__Quote__c" => {
+                    json!({ "SBQQ__Type__c": self.pick(&["Quote", "Quote", "Amendment", "Renewal"]) })
+                }
+                "Order" | "Contract" if self.rng.bool() => {
+                    json!({ "Status": self.pick(&["Draft", "Activated", "Activated"]) })
+                }
+                "Opportunity" if self.rng.bool() => {
+                    json!({ "StageName": self.pick(&["Negotiation/Review", "Closed Won"]) })
+                }
+                "Order" if self.rng.bool() => {
+                    json!({ "IsReductionOrder": self.rng.u32(0..3) == 0 })
+                }
                 _ => match root.end {
                     Some(end) => json!({ end: format!("{}-01-01", year - 1) }),
                     None => json!({ "ContractTerm": 0 }),
@@ -175,8 +217,14 @@ impl Plan {
                 self.one("M3ter_Unit_Price__c", price, 2)
             }
             6 | 7 if has_prices => {
-                let bands =
-                    self.pick(&["0;0.05\n100;0.04\n1000;0.031;7", "0;1.005", "1000;0.001\n0;0.002", "0;0.1\n0;0.2", "10;0.1", "0;1,5"]);
+                let bands = self.pick(&[
+                    "0;0.05\n100;0.04\n1000;0.031;7",
+                    "0;1.005",
+                    "1000;0.001\n0;0.002",
+                    "0;0.1\n0;0.2",
+                    "10;0.1",
+                    "0;1,5",
+                ]);
                 let mut fields = self.one("M3ter_Price_Bands__c", json!(bands), 3);
                 if self.rng.u32(0..4) > 0 {
                     fields["M3ter_Pricing_Type__c"] = json!(self.pick(&["Tiered", "Volume"]));
@@ -187,7 +235,9 @@ impl Plan {
                 let kind = self.pick(&["One-Time", "Recurring", "Usage", "Usage"]);
                 self.one("SBQQ__ChargeType__c", json!(kind), 2)
             }
-            7 if root.sobject == QUOTE.sobject => json!({ "SBQQ__Optional__c": self.rng.u32(0..3) == 0 }),
+            7 if root.sobject == QUOTE.sobject => {
+                json!({ "SBQQ__Optional__c": self.rng.u32(0..3) == 0 })
+            }
             7 => {
                 let day = self.day(year..year + 1);
                 self.one("SBQQ__TerminatedDate__c", json!(day), 2)
@@ -216,8 +266,14 @@ impl Plan {
         let number = self.rng.u32(0..1_000);
         let fields = match self.rng.u32(0..7) {
             0 => json!({ "Name": format!("Customer {} {number}", deal.account) }),
-            1 => self.one("M3ter_Billing_Email__c", json!(format!("billing{number}@customer.example")), 12),
-            2 => json!({ "BillingStreet": self.pick(&["1 High Street", "7 Low Road\nBuilding 3", "House\n2 Mid Lane\nFloor 4"]) }),
+            1 => self.one(
+                "M3ter_Billing_Email__c",
+                json!(format!("billing{number}@customer.example")),
+                12,
+            ),
+            2 => {
+                json!({ "BillingStreet": self.pick(&["1 High Street", "7 Low Road\nBuilding 3", "House\n2 Mid Lane\nFloor 4"]) })
+            }
             3 => self.one("BillingPostalCode", json!(format!("N{number}")), 4),
             4 => self.one("BillingState", json!("Kent"), 2),
             5 => self.one("M3ter_Payment_Terms_Days__c", json!(number % 90), 4),
@@ -249,7 +305,8 @@ impl Plan {
         let of = self.deal();
         let Some(root) = of.root.filter(|_| self.deals.len() < MOST_DEALS) else { return };
         let number = self.number();
-        let mut copy = Deal { number, lines: Vec::new(), since: self.round, is_gone: false, ..of.clone() };
+        let mut copy =
+            Deal { number, lines: Vec::new(), since: self.round, is_gone: false, ..of.clone() };
         let year = copy.year();
         let mut fields = json!({ root.start: format!("{year}-01-01") });
         if let Some(end) = root.end {
@@ -280,7 +337,12 @@ impl Plan {
                 self.mark(deal.number, true);
             }
             _ => {
-                let gone = self.deals.iter().filter(|deal| deal.is_gone).map(|deal| deal.number).collect::<Vec<_>>();
+                let gone = self
+                    .deals
+                    .iter()
+                    .filter(|deal| deal.is_gone)
+                    .map(|deal| deal.number)
+                    .collect::<Vec<_>>();
                 if !gone.is_empty() {
                     let deal = self.pick(&gone);
                     ops.push(Op::Undelete(Target::Deal(deal)));

@@ -9,8 +9,9 @@ use super::{Deal, Plan};
 use crate::ops::{Mode, Op, Target};
 
 impl Plan {
-    /// While it is quiet, and mostly into an Account that m3ter does not know yet: of two that it knows, a person has to decide. The
-    /// first sync then is that of a deal whose links tell of the Account.
+    /// While it is quiet, and mostly into an Account that m3ter does not know yet: of two that it
+    /// knows, a person has to decide. The first sync then is that of a deal whose links tell of the
+    /// Account.
     pub(super) fn merge_accounts(&mut self, ops: &mut Vec<Op>) {
         let deal = self.deal();
         let master = if self.rng.u32(0..4) == 0 { self.account() } else { self.new_account(ops) };
@@ -20,33 +21,47 @@ impl Plan {
     }
 
     pub(super) fn merge_into(&mut self, master: u32, deal: &Deal, ops: &mut Vec<Op>) {
-        ops.push(Op::Merge { master: Target::Account(master), loser: Target::Account(deal.account) });
+        ops.push(Op::Merge {
+            master: Target::Account(master),
+            loser: Target::Account(deal.account),
+        });
         ops.push(Op::Sync { deal: deal.number, replica: self.replica(), mode: Mode::Wait });
         self.merged.push(deal.account);
-        for moved in self.deals.iter_mut().filter(|moved| moved.account == deal.account && moved.root.is_some()) {
+        for moved in self
+            .deals
+            .iter_mut()
+            .filter(|moved| moved.account == deal.account && moved.root.is_some())
+        {
             moved.account = master;
         }
     }
 
-    /// Keys that people type: another deal's Contract, an own id, what names nothing, nothing; and m3ter's ids, spoiled.
+    /// Keys that people type: another deal's Contract, an own id, what names nothing, nothing; and
+    /// m3ter's ids, spoiled.
     pub(super) fn type_keys(&mut self, ops: &mut Vec<Op>) {
         let deal = self.deal();
         let round = self.round;
-        let others = self
-            .deals
-            .iter()
-            .filter(|other| other.account == deal.account && other.number < deal.number && other.since + 1 < round && other.root.is_some());
+        let others = self.deals.iter().filter(|other| {
+            other.account == deal.account
+                && other.number < deal.number
+                && other.since + 1 < round
+                && other.root.is_some()
+        });
         let others: Vec<u32> = others.map(|other| other.number).collect();
         let (target, field) = match self.rng.u32(0..3) {
             0 => (Target::Account(deal.account), "M3ter_Account_Code__c"),
-            1 if deal.root.is_some_and(|root| root.has_term_and_code) => (Target::Deal(deal.number), "M3ter_Contract_Code__c"),
+            1 if deal.root.is_some_and(|root| root.has_term_and_code) => {
+                (Target::Deal(deal.number), "M3ter_Contract_Code__c")
+            }
             _ => return self.spoil_ids(ops),
         };
         let of_account = field == "M3ter_Account_Code__c";
         let code = match self.rng.u32(0..7) {
             0 if of_account => json!(format!("@account:{}", self.rng.u32(0..self.accounts))),
             0 if !others.is_empty() => json!(format!("@deal:{}", self.pick(&others))),
-            1 if !of_account && !others.is_empty() => json!(format!("@deal15:{}", self.pick(&others))),
+            1 if !of_account && !others.is_empty() => {
+                json!(format!("@deal15:{}", self.pick(&others)))
+            }
             1 | 2 if of_account => json!(format!("@account15:{}", deal.account)),
             2 => json!(format!("@deal15:{}", deal.number)),
             3 if of_account => json!(format!("A-{}", deal.account)),
@@ -109,8 +124,10 @@ impl Plan {
         let deal = self.deal();
         let year = deal.year();
         let date = self.day(year..year + 1);
-        let mut entities: Vec<&'static str> =
-            ["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS"].into_iter().filter(|_| self.rng.bool()).collect();
+        let mut entities: Vec<&'static str> = ["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS"]
+            .into_iter()
+            .filter(|_| self.rng.bool())
+            .collect();
         if entities.is_empty() {
             entities.push("PRICINGS");
         }
@@ -141,7 +158,8 @@ impl Plan {
         lies
     }
 
-    /// Those that every walk tells: a hidden amount, a hidden start, half the lines, a hidden subscription, a list that lags.
+    /// Those that every walk tells: a hidden amount, a hidden start, half the lines, a hidden
+    /// subscription, a list that lags.
     fn first_lies(&self) -> Vec<(Vec<Op>, u32)> {
         let (deal, contract) = (&self.deals[0], &self.deals[3]);
         let relationship = Some("OpportunityLineItems".to_owned());
@@ -158,7 +176,12 @@ impl Plan {
     fn a_lie_at_rest(&mut self) -> (Vec<Op>, u32) {
         let deal = self.deal();
         let lines = deal.root.map(|root| root.lines.to_owned());
-        let cut = |relationship, rows, done| FaultKind::CutPage { relationship, rows, done, next_records_url: None };
+        let cut = |relationship, rows, done| FaultKind::CutPage {
+            relationship,
+            rows,
+            done,
+            next_records_url: None,
+        };
         let query = |kind| Op::Fault(Fault::new("GET", "/query", kind).times(20));
         let ops = match self.rng.u32(0..9) {
             0 => vec![query(cut(lines, self.rng.usize(0..2), self.rng.bool()))],
@@ -167,7 +190,11 @@ impl Plan {
             2 => vec![Op::Behind(self.rng.u64(1_000..60_000))],
             3 => {
                 let path = self.pick(&["/commitments", "/accountplans", "/contracts", "/pricings"]);
-                let empty = FaultKind::Answer { status: 200, headers: BTreeMap::new(), body: json!({ "data": [] }) };
+                let empty = FaultKind::Answer {
+                    status: 200,
+                    headers: BTreeMap::new(),
+                    body: json!({ "data": [] }),
+                };
                 vec![Op::Behind(0), Op::Fault(Fault::new("GET", path, empty).times(9))]
             }
             4 => vec![query(FaultKind::Truncated)],
@@ -199,7 +226,11 @@ impl Plan {
         match self.rng.u32(0..6) {
             0 => Op::HideRecord(Target::Account(account)),
             1 => Op::HideRecord(Target::Deal(deal)),
-            2 => Op::HideObject(self.pick(&["Product2", "OpportunityLineItem", "SBQQ__SubscriptionConsumptionRate__c"])),
+            2 => Op::HideObject(self.pick(&[
+                "Product2",
+                "OpportunityLineItem",
+                "SBQQ__SubscriptionConsumptionRate__c",
+            ])),
             _ => Op::HideField(self.pick(&FIELDS)),
         }
     }

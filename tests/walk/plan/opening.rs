@@ -14,15 +14,28 @@ impl Plan {
         for _ in 0..ACCOUNTS {
             self.new_account(&mut ops);
         }
-        for (root, account) in [(&OPPORTUNITY, 0), (&ORDER, 0), (&OPPORTUNITY, 1), (&CONTRACT, 2), (&QUOTE, 3), (&OPPORTUNITY, 4)] {
+        for (root, account) in [
+            (&OPPORTUNITY, 0),
+            (&ORDER, 0),
+            (&OPPORTUNITY, 1),
+            (&CONTRACT, 2),
+            (&QUOTE, 3),
+            (&OPPORTUNITY, 4),
+        ] {
             let deal = self.new_deal(root, account, 2 + account % 2, &mut ops);
             ops.push(Op::Sync { deal, replica: self.replica(), mode: Mode::Beside });
         }
         let (first, contract) = (self.deals[0].clone(), self.deals[3].clone());
         let term = json!({ "StartDate": format!("{}-01-01", first.year()), "ContractTerm": 24 });
         ops.extend([
-            Op::Edit { target: Target::Deal(first.number), fields: json!({ "M3ter_Commitment_Amount__c": 1_234.5 }) },
-            Op::Edit { target: Target::Line(first.lines[0].0), fields: json!({ "M3ter_End_Date__c": format!("{}-12-30", first.year()) }) },
+            Op::Edit {
+                target: Target::Deal(first.number),
+                fields: json!({ "M3ter_Commitment_Amount__c": 1_234.5 }),
+            },
+            Op::Edit {
+                target: Target::Line(first.lines[0].0),
+                fields: json!({ "M3ter_End_Date__c": format!("{}-12-30", first.year()) }),
+            },
             Op::Edit { target: Target::Deal(contract.number), fields: term },
         ]);
         let deal = self.new_account_deal(1, &mut ops);
@@ -51,7 +64,12 @@ impl Plan {
             FaultKind::Delay { ms: 100 },
             FaultKind::HangAfterEffect,
             FaultKind::error(400, "QUERY_TIMEOUT"),
-            FaultKind::CutPage { relationship: Some("OpportunityLineItems".to_owned()), rows: 0, done: false, next_records_url: None },
+            FaultKind::CutPage {
+                relationship: Some("OpportunityLineItems".to_owned()),
+                rows: 0,
+                done: false,
+                next_records_url: None,
+            },
         ];
         let mut ops = Vec::new();
         let first = self.deals[0].clone();
@@ -60,20 +78,32 @@ impl Plan {
             let (method, path) = if is_of_query { ("GET", "/query") } else { ("PUT", "/*") };
             let price = self.price();
             ops.extend([
-                Op::Edit { target: Target::Line(first.lines[0].0), fields: json!({ "UnitPrice": price }) },
+                Op::Edit {
+                    target: Target::Line(first.lines[0].0),
+                    fields: json!({ "UnitPrice": price }),
+                },
                 Op::Fault(Fault::new(method, path, kind)),
                 Op::Sync { deal: first.number, replica: self.replica(), mode: Mode::Wait },
             ]);
         }
-        let refuse = FaultKind::RefuseRows { rows: Vec::new(), status_code: "UNABLE_TO_LOCK_ROW".to_owned(), message: None };
+        let refuse = FaultKind::RefuseRows {
+            rows: Vec::new(),
+            status_code: "UNABLE_TO_LOCK_ROW".to_owned(),
+            message: None,
+        };
         ops.push(Op::Fault(Fault::new("PATCH", "/composite/sobjects", refuse)));
         let deal = self.new_deal(&OPPORTUNITY, 1, 2, &mut ops);
         ops.push(Op::Sync { deal, replica: self.replica(), mode: Mode::Wait });
-        // What somebody ended or changed in m3ter, an end dating, a dry run, and once more what was done last.
+        // What somebody ended or changed in m3ter, an end dating, a dry run, and once more what was
+        // done last.
         let row = Target::Line(first.lines[0].0);
         let year = first.year();
         ops.extend([
-            Op::ChangeInM3ter { row, kind: "Pricing", fields: json!({ "endDate": format!("{year}-10-01T00:00:00Z") }) },
+            Op::ChangeInM3ter {
+                row,
+                kind: "Pricing",
+                fields: json!({ "endDate": format!("{year}-10-01T00:00:00Z") }),
+            },
             Op::Sync { deal: first.number, replica: 0, mode: Mode::Dry },
             Op::EndDate {
                 deal: self.deals[1].number,
@@ -92,8 +122,14 @@ impl Plan {
         // Codes that were typed afterwards, and name nothing.
         let typed = self.deals[5].clone();
         ops.extend([
-            Op::Edit { target: Target::Deal(typed.number), fields: json!({ "M3ter_Contract_Code__c": "C-TYPED" }) },
-            Op::Edit { target: Target::Account(typed.account), fields: json!({ "M3ter_Account_Code__c": "A-TYPED" }) },
+            Op::Edit {
+                target: Target::Deal(typed.number),
+                fields: json!({ "M3ter_Contract_Code__c": "C-TYPED" }),
+            },
+            Op::Edit {
+                target: Target::Account(typed.account),
+                fields: json!({ "M3ter_Account_Code__c": "A-TYPED" }),
+            },
             Op::Sync { deal: typed.number, replica: self.replica(), mode: Mode::Wait },
         ]);
         let (master, merged) = (self.new_account(&mut ops), self.deals[2].clone());
@@ -102,29 +138,54 @@ impl Plan {
         let [blank, backwards, bands, outside, flagged, twice] =
             [2, 1, 2, 1, 1, 2].map(|lines| self.new_deal(&OPPORTUNITY, account, lines, &mut ops));
         let draft = self.new_deal(&ORDER, account, 1, &mut ops);
-        let (reduction, amendment) = (self.new_deal(&ORDER, account, 1, &mut ops), self.new_deal(&QUOTE, account, 1, &mut ops));
+        let (reduction, amendment) = (
+            self.new_deal(&ORDER, account, 1, &mut ops),
+            self.new_deal(&QUOTE, account, 1, &mut ops),
+        );
         let year = |deal: u32| 2024 + deal % 6 * 2;
         let line = |plan: &Self, deal: u32, index: usize| {
-            Target::Line(plan.deals.iter().find(|other| other.number == deal).unwrap().lines[index].0)
+            Target::Line(
+                plan.deals.iter().find(|other| other.number == deal).unwrap().lines[index].0,
+            )
         };
         let edit = |target, fields| Op::Edit { target, fields };
         ops.extend([
             edit(Target::Deal(blank), json!({ "End_Date__c": null, "M3ter_Term_Months__c": null })),
             edit(Target::Deal(backwards), json!({ "End_Date__c": "2000-01-01" })),
             edit(line(self, bands, 0), json!({ "M3ter_Price_Bands__c": "10;0.1" })),
-            edit(line(self, bands, 1), json!({ "M3ter_Price_Bands__c": "0;0.1\n9;0.2", "M3ter_Pricing_Type__c": null })),
-            edit(Target::Deal(outside), json!({ "M3ter_Start_Date__c": format!("{}-02-01", year(outside)) })),
-            edit(line(self, outside, 0), json!({ "ServiceDate": format!("{}-01-01", year(outside)) })),
-            edit(Target::Deal(flagged), json!({ "M3ter_Skip_Commitment__c": true, "M3ter_Commitment_Amount__c": 500 })),
+            edit(
+                line(self, bands, 1),
+                json!({ "M3ter_Price_Bands__c": "0;0.1\n9;0.2", "M3ter_Pricing_Type__c": null }),
+            ),
+            edit(
+                Target::Deal(outside),
+                json!({ "M3ter_Start_Date__c": format!("{}-02-01", year(outside)) }),
+            ),
+            edit(
+                line(self, outside, 0),
+                json!({ "ServiceDate": format!("{}-01-01", year(outside)) }),
+            ),
+            edit(
+                Target::Deal(flagged),
+                json!({ "M3ter_Skip_Commitment__c": true, "M3ter_Commitment_Amount__c": 500 }),
+            ),
             edit(line(self, reduction, 0), json!({ "Quantity": -1 })),
             edit(Target::Deal(draft), json!({ "Status": "Draft" })),
             edit(Target::Deal(flagged), json!({ "StageName": "Negotiation/Review" })),
             edit(Target::Deal(amendment), json!({ "SBQQ__Type__c": "Amendment" })),
-            Op::Clone { of: line(self, twice, 0), copy: Target::Line(9_001), fields: json!({ "OpportunityId": format!("@deal:{twice}") }) },
+            Op::Clone {
+                of: line(self, twice, 0),
+                copy: Target::Line(9_001),
+                fields: json!({ "OpportunityId": format!("@deal:{twice}") }),
+            },
             // The key of a customer that was never synced.
-            edit(Target::Deal(twice), json!({ "M3ter_Contract_Code__c": format!("@account:{}", account) })),
+            edit(
+                Target::Deal(twice),
+                json!({ "M3ter_Contract_Code__c": format!("@account:{}", account) }),
+            ),
         ]);
-        for deal in [blank, backwards, bands, outside, flagged, twice, reduction, amendment, draft] {
+        for deal in [blank, backwards, bands, outside, flagged, twice, reduction, amendment, draft]
+        {
             ops.push(Op::Sync { deal, replica: self.replica(), mode: Mode::Wait });
         }
         self.sold_and_amended(account, &mut ops);
@@ -132,7 +193,11 @@ impl Plan {
         let (copy, first) = (self.number(), self.deals[0].clone());
         ops.push(Op::Delete(Target::Line(first.lines[1].0)));
         ops.push(Op::Sync { deal: first.number, replica: self.replica(), mode: Mode::Wait });
-        ops.push(Op::Clone { of: Target::Deal(first.number), copy: Target::Deal(copy), fields: json!({}) });
+        ops.push(Op::Clone {
+            of: Target::Deal(first.number),
+            copy: Target::Deal(copy),
+            fields: json!({}),
+        });
         ops.push(Op::Clone {
             of: Target::Line(first.lines[0].0),
             copy: Target::Line(9_002),
@@ -142,17 +207,23 @@ impl Plan {
         ops
     }
 
-    /// Processes die in the middle of new deals; Commitments whose answers are lost, with lists that lag.
+    /// Processes die in the middle of new deals; Commitments whose answers are lost, with lists
+    /// that lag.
     fn with_deaths(&mut self) -> Vec<Op> {
         let mut ops = Vec::new();
-        for (path, fault) in
-            [("/contracts", FaultKind::HangAfterEffect), ("/commitments", FaultKind::HangAfterEffect), ("/plans", FaultKind::Hang)]
-        {
+        for (path, fault) in [
+            ("/contracts", FaultKind::HangAfterEffect),
+            ("/commitments", FaultKind::HangAfterEffect),
+            ("/plans", FaultKind::Hang),
+        ] {
             let replica = self.replica();
             let account = self.account();
             let deal = self.new_deal(&OPPORTUNITY, account, 2, &mut ops);
             ops.extend([
-                Op::Edit { target: Target::Deal(deal), fields: json!({ "M3ter_Commitment_Amount__c": 700 }) },
+                Op::Edit {
+                    target: Target::Deal(deal),
+                    fields: json!({ "M3ter_Commitment_Amount__c": 700 }),
+                },
                 Op::Fault(Fault::new("POST", path, fault)),
                 Op::Sync { deal, replica, mode: Mode::Beside },
                 Op::UntilMet,
@@ -165,7 +236,10 @@ impl Plan {
         ops.push(Op::ListLag(1_000));
         let deal = self.new_deal(&ORDER, 4, 1, &mut ops);
         ops.extend([
-            Op::Edit { target: Target::Deal(deal), fields: json!({ "M3ter_Commitment_Amount__c": 900 }) },
+            Op::Edit {
+                target: Target::Deal(deal),
+                fields: json!({ "M3ter_Commitment_Amount__c": 900 }),
+            },
             Op::Fault(Fault::new("POST", "/commitments", FaultKind::DropAfterEffect)),
             Op::Sync { deal, replica: 0, mode: Mode::Beside },
             Op::UntilMet,

@@ -74,7 +74,10 @@ pub(crate) static CONTRACT: Root = Root {
     line_start: "SBQQ__StartDate__c",
     line_end: "SBQQ__EndDate__c",
     lines: "SBQQ__Subscriptions__r",
-    schedules: Some(("SBQQ__SubscriptionConsumptionSchedule__c", "SBQQ__SubscriptionConsumptionRate__c")),
+    schedules: Some((
+        "SBQQ__SubscriptionConsumptionSchedule__c",
+        "SBQQ__SubscriptionConsumptionRate__c",
+    )),
 };
 
 pub(crate) static QUOTE: Root = Root {

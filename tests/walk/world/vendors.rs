@@ -30,15 +30,23 @@ impl World {
                 }
             }
             Op::Clone { of, copy, fields } => {
-                let Some(((sobject, id), changes)) = record(self, of).zip(self.resolved(fields)) else { return true };
+                let Some(((sobject, id), changes)) = record(self, of).zip(self.resolved(fields))
+                else {
+                    return true;
+                };
                 let Some(mut fields) = org.record(sobject, &id) else { return true };
                 // What the org gives each record itself.
-                fields.retain(|name, _| !matches!(name.as_str(), "Id" | "IsDeleted" | "MasterRecordId") && !is_numbered(sobject, name));
+                fields.retain(|name, _| {
+                    !matches!(name.as_str(), "Id" | "IsDeleted" | "MasterRecordId")
+                        && !is_numbered(sobject, name)
+                });
                 fields.extend(changes.as_object().cloned().unwrap_or_default());
                 self.ids.insert(*copy, (sobject, org.insert(sobject, &Json::Object(fields))));
             }
             Op::Edit { target, fields } => {
-                if let Some(((sobject, id), fields)) = record(self, target).zip(self.resolved(fields)) {
+                if let Some(((sobject, id), fields)) =
+                    record(self, target).zip(self.resolved(fields))
+                {
                     org.update(sobject, &id, &fields);
                 }
             }
@@ -58,7 +66,9 @@ impl World {
                 }
             }
             Op::Merge { master, loser } => {
-                if let Some(((_, master), (_, loser))) = record(self, master).zip(record(self, loser)) {
+                if let Some(((_, master), (_, loser))) =
+                    record(self, master).zip(record(self, loser))
+                {
                     let _ = org.merge(&master, &loser);
                 }
             }
@@ -83,13 +93,17 @@ impl World {
             self.met_before = self.met();
         }
         match op {
-            Op::Fault(fault) if is_of_salesforce(&fault.path) || fault.path.starts_with("/services") => {
+            Op::Fault(fault)
+                if is_of_salesforce(&fault.path) || fault.path.starts_with("/services") =>
+            {
                 cluster.org.add_fault(fault.clone());
             }
             Op::Fault(fault) => cluster.organization.add_fault(fault.clone()),
             Op::ListLag(ms) => {
-                // A Commitment that m3ter would not refuse a second time is looked for over five seconds, and at once by a take-over.
-                let most = if self.refuses_commitments { u64::MAX } else { LAG_WITHOUT_REFUSALS_MS };
+                // A Commitment that m3ter would not refuse a second time is looked for over five
+                // seconds, and at once by a take-over.
+                let most =
+                    if self.refuses_commitments { u64::MAX } else { LAG_WITHOUT_REFUSALS_MS };
                 cluster.organization.set_list_lag(Duration::from_millis((*ms).min(most)));
             }
             Op::Behind(ms) => {
@@ -105,9 +119,10 @@ impl World {
                 if !commitments {
                     cluster.organization.set_list_lag(Duration::ZERO);
                 }
-                let word = |refused: bool, scope: &str| if refused { scope.to_owned() } else { "off".to_owned() };
-                let rules =
-                    json!({ "commitmentOverlap": word(*commitments, "contract"), "accountPlanOverlap": word(*account_plans, "account") });
+                let word = |refused: bool, scope: &str| {
+                    if refused { scope.to_owned() } else { "off".to_owned() }
+                };
+                let rules = json!({ "commitmentOverlap": word(*commitments, "contract"), "accountPlanOverlap": word(*account_plans, "account") });
                 m3ter.change_rules(&rules).unwrap();
             }
             Op::ChangeInM3ter { row, kind, fields } => {
@@ -115,7 +130,8 @@ impl World {
                     object.extend(fields.as_object().cloned().unwrap_or_default());
                     let id = object["id"].as_str().unwrap().to_owned();
                     self.reopened.insert(id.clone());
-                    let changed = m3ter.request("PUT", &format!("/{}/{id}", path(kind)), &written(object));
+                    let changed =
+                        m3ter.request("PUT", &format!("/{}/{id}", path(kind)), &written(object));
                     if let Some(unmapped) = fields.get("customFields").filter(|_| changed.is_ok()) {
                         self.unmapped.insert((kind, id), unmapped.clone());
                     }
@@ -123,25 +139,36 @@ impl World {
             }
             Op::DeleteInM3ter { row, kind } => {
                 if let Some(object) = self.object(kind, *row) {
-                    let _ = m3ter.request("DELETE", &format!("/{}/{}", path(kind), object["id"].as_str().unwrap()), &Json::Null);
+                    let _ = m3ter.request(
+                        "DELETE",
+                        &format!("/{}/{}", path(kind), object["id"].as_str().unwrap()),
+                        &Json::Null,
+                    );
                 }
             }
-            Op::ForeignAccountPlan { line, deal, start, end } => self.add_foreign_account_plan(*line, *deal, start, end),
+            Op::ForeignAccountPlan { line, deal, start, end } => {
+                self.add_foreign_account_plan(*line, *deal, start, end)
+            }
             _ => return false,
         }
         true
     }
 
     fn add_foreign_account_plan(&mut self, line: Target, deal: Target, start: &str, end: &str) {
-        let Some((contract, plan)) = self.object("Contract", deal).zip(self.object("Plan", line)) else { return };
+        let Some((contract, plan)) = self.object("Contract", deal).zip(self.object("Plan", line))
+        else {
+            return;
+        };
         let cluster = Arc::clone(&self.cluster);
         let m3ter = cluster.organization.vendor();
         let code = format!("foreign-{}", self.foreign.len());
         let bespoke = json!({"planTemplateId": plan["planTemplateId"], "name": "Foreign", "code": code, "bespoke": true, "accountId": contract["accountId"]});
         let Ok(own_plan) = m3ter.request("POST", "/plans", &bespoke) else { return };
-        let attached =
-            json!({"accountId": contract["accountId"], "planId": own_plan["id"], "code": code, "startDate": start, "endDate": end});
-        for (path, object) in [("plans", Ok(own_plan.clone())), ("accountplans", m3ter.request("POST", "/accountplans", &attached))] {
+        let attached = json!({"accountId": contract["accountId"], "planId": own_plan["id"], "code": code, "startDate": start, "endDate": end});
+        for (path, object) in [
+            ("plans", Ok(own_plan.clone())),
+            ("accountplans", m3ter.request("POST", "/accountplans", &attached)),
+        ] {
             if let Ok(object) = object {
                 self.foreign.push((path, object.as_object().cloned().unwrap()));
             }
@@ -151,12 +178,22 @@ impl World {
 
 /// A field that the org numbers itself.
 fn is_numbered(sobject: &str, field: &str) -> bool {
-    matches!(field, "OrderNumber" | "ContractNumber" | "OrderItemNumber") || (field == "Name" && sobject.starts_with("SBQQ__"))
+    matches!(field, "OrderNumber" | "ContractNumber" | "OrderItemNumber")
+        || (field == "Name" && sobject.starts_with("SBQQ__"))
 }
 
 /// An object without what only answers carry.
 fn written(mut object: Map<String, Json>) -> Json {
-    for field in ["id", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy", "productId", "amountSpent", "aggregationType"] {
+    for field in [
+        "id",
+        "dtCreated",
+        "dtLastModified",
+        "createdBy",
+        "lastModifiedBy",
+        "productId",
+        "amountSpent",
+        "aggregationType",
+    ] {
         object.remove(field);
     }
     object.retain(|_, value| !value.is_null());

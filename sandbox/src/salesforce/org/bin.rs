@@ -9,9 +9,12 @@ use super::super::tables::{Table, table};
 use super::{Fields, Org, is_deleted, is_id_of};
 
 impl Org {
-    /// Moves a record to the recycle bin, and with it what is deleted with it. Whether there was one to delete.
+    /// Moves a record to the recycle bin, and with it what is deleted with it. Whether there was
+    /// one to delete.
     pub(crate) fn delete(&mut self, table: &'static Table, id: &str) -> bool {
-        let Some(id) = self.find(table, id).filter(|record| !is_deleted(record)).map(id_of) else { return false };
+        let Some(id) = self.find(table, id).filter(|record| !is_deleted(record)).map(id_of) else {
+            return false;
+        };
         let going = self.below(table.name, id.clone());
         self.mark(&going, |record| {
             record.insert("IsDeleted".to_owned(), json!(true));
@@ -20,9 +23,12 @@ impl Org {
         true
     }
 
-    /// Takes a record out of the recycle bin, and with it what was deleted with it. Whether it was there.
+    /// Takes a record out of the recycle bin, and with it what was deleted with it. Whether it was
+    /// there.
     pub(crate) fn undelete(&mut self, table: &'static Table, id: &str) -> bool {
-        let Some(id) = self.find(table, id).filter(|record| is_deleted(record)).map(id_of) else { return false };
+        let Some(id) = self.find(table, id).filter(|record| is_deleted(record)).map(id_of) else {
+            return false;
+        };
         let coming = self.below(table.name, id.clone());
         self.mark(&coming, |record| {
             record.remove("IsDeleted");
@@ -32,7 +38,8 @@ impl Org {
         true
     }
 
-    /// Removes a record for good, and with it what is deleted with it: not even `queryAll` shows it. Whether there was one.
+    /// Removes a record for good, and with it what is deleted with it: not even `queryAll` shows
+    /// it. Whether there was one.
     pub(crate) fn purge(&mut self, table: &'static Table, id: &str) -> bool {
         let Some(id) = self.find(table, id).map(id_of) else { return false };
         self.delete(table, &id);
@@ -54,7 +61,9 @@ impl Org {
             let known = found.len();
             for (name, record) in &self.records {
                 let ties = table(name).into_iter().flat_map(Table::ties);
-                let mut masters = ties.filter_map(|(column, target)| Some((target, record.get(column.name)?.as_str()?.to_owned())));
+                let mut masters = ties.filter_map(|(column, target)| {
+                    Some((target, record.get(column.name)?.as_str()?.to_owned()))
+                });
                 if masters.any(|master| found.contains(&master)) {
                     found.insert((*name, id_of(record)));
                 }
@@ -66,7 +75,11 @@ impl Org {
     }
 
     fn mark(&mut self, records: &HashSet<(&'static str, String)>, change: impl Fn(&mut Fields)) {
-        for (_, record) in self.records.iter_mut().filter(|(name, record)| records.contains(&(*name, id_of(record)))) {
+        for (_, record) in self
+            .records
+            .iter_mut()
+            .filter(|(name, record)| records.contains(&(*name, id_of(record))))
+        {
             change(record);
         }
     }

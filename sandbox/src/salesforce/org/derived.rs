@@ -1,5 +1,5 @@
-//! What the org computes: fields that are filled in, that follow another record, or that sum up the records below.
-//! Source: Object Reference for the Salesforce Platform.
+//! What the org computes: fields that are filled in, that follow another record, or that sum up the
+//! records below. Source: Object Reference for the Salesforce Platform.
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -22,7 +22,13 @@ struct Sum {
 }
 
 const SUMS: [Sum; 2] = [
-    Sum { of: "OpportunityLineItem", via: "OpportunityId", field: "TotalPrice", total: "Amount", flag: Some("HasOpportunityLineItem") },
+    Sum {
+        of: "OpportunityLineItem",
+        via: "OpportunityId",
+        field: "TotalPrice",
+        total: "Amount",
+        flag: Some("HasOpportunityLineItem"),
+    },
     Sum { of: "OrderItem", via: "OrderId", field: "TotalPrice", total: "TotalAmount", flag: None },
 ];
 
@@ -67,14 +73,22 @@ impl Org {
         changes.insert("LastModifiedById".to_owned(), json!(INTEGRATION_USER));
     }
 
-    fn filled(&self, table: &'static Table, name: &str, fill: Fill, record: &Fields) -> Option<Json> {
+    fn filled(
+        &self,
+        table: &'static Table,
+        name: &str,
+        fill: Fill,
+        record: &Fields,
+    ) -> Option<Json> {
         match fill {
             Fill::Nothing => None,
             Fill::Text(text) => Some(json!(text)),
             Fill::User => Some(json!(INTEGRATION_USER)),
             Fill::UserCurrency => Some(self.user_currency()),
             Fill::Numbered(prefix, digits) => {
-                let numbers = self.all(table).filter_map(|record| record.get(name)?.as_str()?.strip_prefix(prefix)?.parse::<u64>().ok());
+                let numbers = self.all(table).filter_map(|record| {
+                    record.get(name)?.as_str()?.strip_prefix(prefix)?.parse::<u64>().ok()
+                });
                 let next = numbers.max().unwrap_or_default() + 1;
                 Some(json!(format!("{prefix}{next:0digits$}")))
             }
@@ -87,7 +101,9 @@ impl Org {
 
     pub(super) fn user_currency(&self) -> Json {
         let user = table("User").and_then(|users| self.find(users, INTEGRATION_USER));
-        user.and_then(|user| user.get("DefaultCurrencyIsoCode")).cloned().unwrap_or_else(|| json!("USD"))
+        user.and_then(|user| user.get("DefaultCurrencyIsoCode"))
+            .cloned()
+            .unwrap_or_else(|| json!("USD"))
     }
 
     /// What follows from changes within one record.
@@ -100,32 +116,54 @@ impl Org {
                 if let Some(stage) = changes.get("StageName") {
                     derived.extend(self.of_stage(stage));
                 }
-                let probability = derived.get("Probability").filter(|_| !changes.contains_key("Probability")).or_else(|| at("Probability"));
-                if let (Some(amount), Some(percent)) = (at("Amount").and_then(decimal), probability.and_then(decimal)) {
-                    derived.insert("ExpectedRevenue".to_owned(), number(amount * percent / Decimal::ONE_HUNDRED));
+                let probability = derived
+                    .get("Probability")
+                    .filter(|_| !changes.contains_key("Probability"))
+                    .or_else(|| at("Probability"));
+                if let (Some(amount), Some(percent)) =
+                    (at("Amount").and_then(decimal), probability.and_then(decimal))
+                {
+                    derived.insert(
+                        "ExpectedRevenue".to_owned(),
+                        number(amount * percent / Decimal::ONE_HUNDRED),
+                    );
                 }
             }
             "OpportunityLineItem" => {
                 if before.is_empty() {
                     let name = |field: &str, via: &str| {
                         let target = table.target(via)?;
-                        self.find(target, changes.get(via)?.as_str()?)?.get(field)?.as_str().map(ToOwned::to_owned)
+                        self.find(target, changes.get(via)?.as_str()?)?
+                            .get(field)?
+                            .as_str()
+                            .map(ToOwned::to_owned)
                     };
                     let names = [name("Name", "OpportunityId"), name("Name", "Product2Id")];
                     let names: Vec<String> = names.into_iter().flatten().collect();
-                    derived.insert("Name".to_owned(), json!(names.join(" ").chars().take(376).collect::<String>()));
+                    derived.insert(
+                        "Name".to_owned(),
+                        json!(names.join(" ").chars().take(376).collect::<String>()),
+                    );
                 }
                 if any_of(&["Quantity", "UnitPrice", "TotalPrice", "Discount"]) {
                     derived.extend(line_price(&at, changes));
                 }
             }
-            "OrderItem" if any_of(&["Quantity", "UnitPrice"]) => derived.extend(line_price(&at, changes)),
+            "OrderItem" if any_of(&["Quantity", "UnitPrice"]) => {
+                derived.extend(line_price(&at, changes))
+            }
             "Contract" if any_of(&["StartDate", "ContractTerm"]) => {
                 let end = term_end(at("StartDate"), at("ContractTerm"));
-                derived.insert("EndDate".to_owned(), end.map_or(Json::Null, |end| json!(end.to_string())));
+                derived.insert(
+                    "EndDate".to_owned(),
+                    end.map_or(Json::Null, |end| json!(end.to_string())),
+                );
             }
             "Lead" => {
-                let names: Vec<&str> = ["FirstName", "LastName"].iter().filter_map(|name| at(name)?.as_str()).collect();
+                let names: Vec<&str> = ["FirstName", "LastName"]
+                    .iter()
+                    .filter_map(|name| at(name)?.as_str())
+                    .collect();
                 derived.insert("Name".to_owned(), json!(names.join(" ")));
             }
             _ => {}
@@ -133,13 +171,17 @@ impl Org {
         if table.column("StatusCode").is_some()
             && let Some(status) = changes.get("Status").and_then(Json::as_str)
         {
-            derived.insert("StatusCode".to_owned(), json!(if status == "In Approval Process" { "InApproval" } else { status }));
+            derived.insert(
+                "StatusCode".to_owned(),
+                json!(if status == "In Approval Process" { "InApproval" } else { status }),
+            );
         }
         derived
     }
 
     fn of_stage(&self, stage: &Json) -> Fields {
-        let found = table("OpportunityStage").and_then(|stages| self.all(stages).find(|known| known.get("ApiName") == Some(stage)));
+        let found = table("OpportunityStage")
+            .and_then(|stages| self.all(stages).find(|known| known.get("ApiName") == Some(stage)));
         let names = [
             ("IsWon", "IsWon"),
             ("IsClosed", "IsClosed"),
@@ -147,38 +189,60 @@ impl Org {
             ("ForecastCategoryName", "ForecastCategoryName"),
             ("DefaultProbability", "Probability"),
         ];
-        let of_known = |known: &Fields| names.iter().filter_map(|(from, to)| Some(((*to).to_owned(), known.get(*from)?.clone()))).collect();
-        let of_unknown =
-            || [("IsWon", false), ("IsClosed", false)].map(|(name, value)| (name.to_owned(), json!(value))).into_iter().collect();
+        let of_known = |known: &Fields| {
+            names
+                .iter()
+                .filter_map(|(from, to)| Some(((*to).to_owned(), known.get(*from)?.clone())))
+                .collect()
+        };
+        let of_unknown = || {
+            [("IsWon", false), ("IsClosed", false)]
+                .map(|(name, value)| (name.to_owned(), json!(value)))
+                .into_iter()
+                .collect()
+        };
         found.map_or_else(of_unknown, of_known)
     }
 
-    /// Brings up to date what other records show of this one; `changed` names its fields that are new or other than before.
+    /// Brings up to date what other records show of this one; `changed` names its fields that are
+    /// new or other than before.
     pub(super) fn follow(&mut self, table: &'static Table, record: &Fields, changed: &[String]) {
         for (other, column, field) in followers(table, changed) {
             let value = record.get(field).cloned().unwrap_or_default();
             let own = json!(id_of(record));
             let Fill::Follow(via, _) = column.fill else { continue };
-            for (_, follower) in self.records.iter_mut().filter(|(name, follower)| *name == other.name && follower.get(via) == Some(&own)) {
+            for (_, follower) in self
+                .records
+                .iter_mut()
+                .filter(|(name, follower)| *name == other.name && follower.get(via) == Some(&own))
+            {
                 follower.insert(column.name.to_owned(), value.clone());
             }
         }
         self.count_in(table, record, changed);
     }
 
-    /// Brings the sums above a record up to date, and the price book of a deal or order that has its first line.
+    /// Brings the sums above a record up to date, and the price book of a deal or order that has
+    /// its first line.
     pub(super) fn count_in(&mut self, table: &'static Table, record: &Fields, changed: &[String]) {
-        for sum in SUMS.iter().filter(|sum| sum.of == table.name && changed.iter().any(|name| name == sum.field)) {
+        for sum in SUMS
+            .iter()
+            .filter(|sum| sum.of == table.name && changed.iter().any(|name| name == sum.field))
+        {
             self.sum_up(sum, table, record);
         }
         let book = |org: &Self, via: &str| {
             let entries = super::super::tables::table("PricebookEntry")?;
             org.find(entries, record.get(via)?.as_str()?)?.get("Pricebook2Id").cloned()
         };
-        for sum in SUMS.iter().filter(|sum| sum.of == table.name && changed.iter().any(|name| name == "PricebookEntryId")) {
-            if let (Some(book), Some(target), Some(parent)) =
-                (book(self, "PricebookEntryId"), table.target(sum.via), record.get(sum.via).and_then(Json::as_str))
-                && let Some(parent) = self.find_mut(target, parent)
+        for sum in SUMS.iter().filter(|sum| {
+            sum.of == table.name && changed.iter().any(|name| name == "PricebookEntryId")
+        }) {
+            if let (Some(book), Some(target), Some(parent)) = (
+                book(self, "PricebookEntryId"),
+                table.target(sum.via),
+                record.get(sum.via).and_then(Json::as_str),
+            ) && let Some(parent) = self.find_mut(target, parent)
             {
                 parent.entry("Pricebook2Id").or_insert(book);
             }
@@ -196,10 +260,16 @@ impl Org {
     pub(super) fn note_lines(&mut self) {
         for sum in &SUMS {
             let (Some(flag), Some(table)) = (sum.flag, table(sum.of)) else { continue };
-            let parents: Vec<Json> =
-                self.all(table).filter(|line| !is_deleted(line)).filter_map(|line| line.get(sum.via).cloned()).collect();
+            let parents: Vec<Json> = self
+                .all(table)
+                .filter(|line| !is_deleted(line))
+                .filter_map(|line| line.get(sum.via).cloned())
+                .collect();
             for parent in parents {
-                if let Some(parent) = table.target(sum.via).and_then(|target| self.find_mut(target, parent.as_str().unwrap_or_default())) {
+                if let Some(parent) = table
+                    .target(sum.via)
+                    .and_then(|target| self.find_mut(target, parent.as_str().unwrap_or_default()))
+                {
                     parent.insert(flag.to_owned(), json!(true));
                 }
             }
@@ -207,7 +277,10 @@ impl Org {
     }
 
     fn sum_up(&mut self, sum: &Sum, table: &'static Table, record: &Fields) {
-        let (Some(target), Some(parent)) = (table.target(sum.via), record.get(sum.via).cloned()) else { return };
+        let (Some(target), Some(parent)) = (table.target(sum.via), record.get(sum.via).cloned())
+        else {
+            return;
+        };
         let below: Vec<Option<Decimal>> = self
             .all(table)
             .filter(|record| record.get(sum.via) == Some(&parent) && !is_deleted(record))
@@ -225,8 +298,12 @@ impl Org {
     }
 }
 
-/// The fields that follow one of these fields of an object: their object, they themselves, and the field.
-fn followers(table: &Table, changed: &[String]) -> Vec<(&'static Table, &'static super::Column, &'static str)> {
+/// The fields that follow one of these fields of an object: their object, they themselves, and the
+/// field.
+fn followers(
+    table: &Table,
+    changed: &[String],
+) -> Vec<(&'static Table, &'static super::Column, &'static str)> {
     let mut found = Vec::new();
     for other in TABLES {
         for column in other.columns() {
@@ -266,11 +343,15 @@ fn line_price<'a>(at: &impl Fn(&str) -> Option<&'a Json>, changes: &Fields) -> F
 /// The last day of a term of months.
 fn term_end(start: Option<&Json>, months: Option<&Json>) -> Option<Date> {
     let start: Date = start?.as_str()?.parse().ok()?;
-    let months: i32 = months?.to_string().parse::<Decimal>().ok()?.trunc().to_string().parse().ok()?;
+    let months: i32 =
+        months?.to_string().parse::<Decimal>().ok()?.trunc().to_string().parse().ok()?;
     start.checked_add(months.months()).ok()?.checked_sub(1.day()).ok()
 }
 
 fn number(value: Decimal) -> Json {
     let text = value.normalize().to_string();
-    validity::stored(table("Order").and_then(|table| table.column("TotalAmount")), text.parse().map_or(Json::Null, Json::Number))
+    validity::stored(
+        table("Order").and_then(|table| table.column("TotalAmount")),
+        text.parse().map_or(Json::Null, Json::Number),
+    )
 }

@@ -1,5 +1,6 @@
-//! Which writes of the integration user the org takes: known fields, values of their types, references to records that are there.
-//! Source: SOAP API Developer Guide, status codes; Object Reference, field properties.
+//! Which writes of the integration user the org takes: known fields, values of their types,
+//! references to records that are there. Source: SOAP API Developer Guide, status codes; Object
+//! Reference, field properties.
 
 use serde_json::Value as Json;
 
@@ -14,12 +15,22 @@ pub(crate) enum Write {
 }
 
 impl Org {
-    /// The fields as they are stored, if the integration user may write each of them with such a value.
-    pub(crate) fn checked(&self, table: &'static Table, changes: &Fields, write: Write) -> Result<Fields, WriteError> {
+    /// The fields as they are stored, if the integration user may write each of them with such a
+    /// value.
+    pub(crate) fn checked(
+        &self,
+        table: &'static Table,
+        changes: &Fields,
+        write: Write,
+    ) -> Result<Fields, WriteError> {
         let mut checked = Fields::new();
-        for (name, value) in changes.iter().filter(|(name, _)| *name != "attributes" && !name.eq_ignore_ascii_case("id")) {
+        for (name, value) in changes
+            .iter()
+            .filter(|(name, _)| *name != "attributes" && !name.eq_ignore_ascii_case("id"))
+        {
             let by_key = self.by_key(table, name, value)?;
-            let (name, value) = by_key.as_ref().map_or((name.as_str(), value), |(name, id)| (*name, id));
+            let (name, value) =
+                by_key.as_ref().map_or((name.as_str(), value), |(name, id)| (*name, id));
             let column = table.column(name).filter(|column| self.shows_column(table, column));
             let Some(column) = column else {
                 let message = format!("No such column '{name}' on sobject of type {}", table.name);
@@ -28,10 +39,16 @@ impl Org {
             let read = read_text(column, value);
             let value = read.as_ref().unwrap_or(value);
             if !self.is_writable(table, column, write) {
-                let message = format!("Unable to create/update fields: {name}. Please check the security settings of this field.");
+                let message = format!(
+                    "Unable to create/update fields: {name}. Please check the security settings of this field."
+                );
                 return Err(WriteError::of_field("INVALID_FIELD_FOR_INSERT_UPDATE", name, message));
             }
-            if value.is_null() && write == Write::Update && !column.is_nillable() && column.data != Data::Checkbox {
+            if value.is_null()
+                && write == Write::Update
+                && !column.is_nillable()
+                && column.data != Data::Checkbox
+            {
                 return Err(missing(&[column.name]));
             }
             check_value(column, value)?;
@@ -41,25 +58,55 @@ impl Org {
         Ok(checked)
     }
 
-    /// A reference that is written as the key of another system: the field, and the id of the record with that key.
-    fn by_key(&self, table: &'static Table, name: &str, value: &Json) -> Result<Option<(&'static str, Json)>, WriteError> {
-        let (Some((column, _, target)), Some(key)) = (table.parent(name), value.as_object()) else { return Ok(None) };
+    /// A reference that is written as the key of another system: the field, and the id of the
+    /// record with that key.
+    fn by_key(
+        &self,
+        table: &'static Table,
+        name: &str,
+        value: &Json,
+    ) -> Result<Option<(&'static str, Json)>, WriteError> {
+        let (Some((column, _, target)), Some(key)) = (table.parent(name), value.as_object()) else {
+            return Ok(None);
+        };
         let mut keys = key.iter().filter(|(name, _)| *name != "attributes");
         let (Some((key, value)), None) = (keys.next(), keys.next()) else {
-            return Err(WriteError::of_field("INVALID_FIELD", name, format!("{name} takes one external id field")));
+            return Err(WriteError::of_field(
+                "INVALID_FIELD",
+                name,
+                format!("{name} takes one external id field"),
+            ));
         };
         let found = target.column(key).filter(|key| key.is_external_id).and_then(|key| {
-            self.visible(target, false).find(|record| record.get(key.name) == Some(value)).map(|record| record["Id"].clone())
+            self.visible(target, false)
+                .find(|record| record.get(key.name) == Some(value))
+                .map(|record| record["Id"].clone())
         });
-        let message = format!("Foreign key external ID: {value} not found for field {key} in entity {}", target.name);
-        found.map(|id| Some((column.name, id))).ok_or_else(|| WriteError::of_field("INVALID_FIELD", column.name, message))
+        let message = format!(
+            "Foreign key external ID: {value} not found for field {key} in entity {}",
+            target.name
+        );
+        found
+            .map(|id| Some((column.name, id)))
+            .ok_or_else(|| WriteError::of_field("INVALID_FIELD", column.name, message))
     }
 
     /// Refuses a new record that lacks what it must have.
-    pub(crate) fn check_complete(&self, table: &'static Table, fields: &Fields) -> Result<(), WriteError> {
-        let is_blank = |name: &str| fields.get(name).is_none_or(|value| value.is_null() || value.as_str().is_some_and(str::is_empty));
-        let required = table.columns().filter(|column| column.is_required && self.is_writable(table, column, Write::Create));
-        let mut blank: Vec<&str> = required.map(|column| column.name).filter(|name| is_blank(name)).collect();
+    pub(crate) fn check_complete(
+        &self,
+        table: &'static Table,
+        fields: &Fields,
+    ) -> Result<(), WriteError> {
+        let is_blank = |name: &str| {
+            fields
+                .get(name)
+                .is_none_or(|value| value.is_null() || value.as_str().is_some_and(str::is_empty))
+        };
+        let required = table
+            .columns()
+            .filter(|column| column.is_required && self.is_writable(table, column, Write::Create));
+        let mut blank: Vec<&str> =
+            required.map(|column| column.name).filter(|name| is_blank(name)).collect();
         if table.name == "OpportunityLineItem" && is_blank("UnitPrice") && is_blank("TotalPrice") {
             blank.push("UnitPrice");
         }
@@ -67,35 +114,63 @@ impl Org {
     }
 
     /// Refuses a key of another system that another record has.
-    pub(crate) fn check_unique(&self, table: &'static Table, id: Option<&str>, fields: &Fields) -> Result<(), WriteError> {
+    pub(crate) fn check_unique(
+        &self,
+        table: &'static Table,
+        id: Option<&str>,
+        fields: &Fields,
+    ) -> Result<(), WriteError> {
         for column in table.columns().filter(|column| column.is_external_id) {
-            let Some(value) = fields.get(column.name).filter(|value| !value.is_null()) else { continue };
-            let others = self.all(table).filter(|record| !is_deleted(record) && record.get("Id").and_then(Json::as_str) != id);
-            if let Some(other) = others.into_iter().find(|record| record.get(column.name) == Some(value)) {
+            let Some(value) = fields.get(column.name).filter(|value| !value.is_null()) else {
+                continue;
+            };
+            let others = self.all(table).filter(|record| {
+                !is_deleted(record) && record.get("Id").and_then(Json::as_str) != id
+            });
+            if let Some(other) =
+                others.into_iter().find(|record| record.get(column.name) == Some(value))
+            {
                 let other = other["Id"].as_str().unwrap_or_default();
-                let message = format!("duplicate value found: {} duplicates value on record with id: {other}", column.name);
+                let message = format!(
+                    "duplicate value found: {} duplicates value on record with id: {other}",
+                    column.name
+                );
                 return Err(WriteError::of_field("DUPLICATE_VALUE", column.name, message));
             }
         }
         Ok(())
     }
 
-    /// A value as it is stored: a reference with 18 characters, to a record that the user may refer to.
+    /// A value as it is stored: a reference with 18 characters, to a record that the user may refer
+    /// to.
     fn referred(&self, own: &Table, column: &Column, value: &Json) -> Result<Json, WriteError> {
-        let (Data::Lookup(_, target), Some(id)) = (column.data, value.as_str()) else { return Ok(value.clone()) };
+        let (Data::Lookup(_, target), Some(id)) = (column.data, value.as_str()) else {
+            return Ok(value.clone());
+        };
         let name = column.name;
-        let target = table(target).unwrap_or_else(|| unreachable!("{}.{name} refers to an emulated object", own.name));
+        let target = table(target)
+            .unwrap_or_else(|| unreachable!("{}.{name} refers to an emulated object", own.name));
         if !is_id(id) || !id.starts_with(target.key_prefix) {
-            return Err(WriteError::of_field("MALFORMED_ID", name, format!("{name}: id value of incorrect type: {id}")));
+            return Err(WriteError::of_field(
+                "MALFORMED_ID",
+                name,
+                format!("{name}: id value of incorrect type: {id}"),
+            ));
         }
         match self.find(target, id) {
-            None => Err(WriteError::of_field("INVALID_CROSS_REFERENCE_KEY", name, "invalid cross reference id".to_owned())),
+            None => Err(WriteError::of_field(
+                "INVALID_CROSS_REFERENCE_KEY",
+                name,
+                "invalid cross reference id".to_owned(),
+            )),
             Some(record) if self.is_hidden(record) => Err(WriteError::of_field(
                 "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
                 name,
                 "insufficient access rights on cross-reference id".to_owned(),
             )),
-            Some(record) if is_deleted(record) => Err(WriteError::of_field("ENTITY_IS_DELETED", name, "entity is deleted".to_owned())),
+            Some(record) if is_deleted(record) => {
+                Err(WriteError::of_field("ENTITY_IS_DELETED", name, "entity is deleted".to_owned()))
+            }
             Some(record) => Ok(record["Id"].clone()),
         }
     }
@@ -103,29 +178,54 @@ impl Org {
 
 fn missing(names: &[&str]) -> WriteError {
     let message = format!("Required fields are missing: [{}]", names.join(", "));
-    WriteError { fields: names.iter().map(|name| (*name).to_owned()).collect(), ..WriteError::new("REQUIRED_FIELD_MISSING", message) }
+    WriteError {
+        fields: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..WriteError::new("REQUIRED_FIELD_MISSING", message)
+    }
 }
 
 fn check_value(column: &Column, value: &Json) -> Result<(), WriteError> {
     let name = column.name;
-    let wrong_type = || WriteError::of_field("JSON_PARSER_ERROR", name, format!("Cannot deserialize the value of {name}: {value}"));
+    let wrong_type = || {
+        WriteError::of_field(
+            "JSON_PARSER_ERROR",
+            name,
+            format!("Cannot deserialize the value of {name}: {value}"),
+        )
+    };
     let too_long = |text: &str, most: usize| {
         let message = format!("{name}: data value too large: {text} (max length={most})");
-        if text.chars().count() > most { Err(WriteError::of_field("STRING_TOO_LONG", name, message)) } else { Ok(()) }
+        if text.chars().count() > most {
+            Err(WriteError::of_field("STRING_TOO_LONG", name, message))
+        } else {
+            Ok(())
+        }
     };
     if value.is_null() {
         return Ok(());
     }
     match column.data {
-        Data::Text(most) | Data::LongText(most) => too_long(value.as_str().ok_or_else(wrong_type)?, most),
+        Data::Text(most) | Data::LongText(most) => {
+            too_long(value.as_str().ok_or_else(wrong_type)?, most)
+        }
         Data::Checkbox if !value.is_boolean() => Err(wrong_type()),
-        Data::Currency | Data::Number | Data::Percent | Data::Integer => check_number(column, value).ok_or_else(wrong_type)?,
-        Data::Date if value.as_str().is_none_or(|date| date.parse::<jiff::civil::Date>().is_err()) => Err(wrong_type()),
+        Data::Currency | Data::Number | Data::Percent | Data::Integer => {
+            check_number(column, value).ok_or_else(wrong_type)?
+        }
+        Data::Date
+            if value.as_str().is_none_or(|date| date.parse::<jiff::civil::Date>().is_err()) =>
+        {
+            Err(wrong_type())
+        }
         Data::Email => {
             let text = value.as_str().ok_or_else(wrong_type)?;
             too_long(text, 80)?;
             let message = format!("{name}: invalid email address: {text}");
-            if is_email(text) { Ok(()) } else { Err(WriteError::of_field("INVALID_EMAIL_ADDRESS", name, message)) }
+            if is_email(text) {
+                Ok(())
+            } else {
+                Err(WriteError::of_field("INVALID_EMAIL_ADDRESS", name, message))
+            }
         }
         Data::Picklist(values) => {
             let text = value.as_str().ok_or_else(wrong_type)?;
@@ -141,7 +241,8 @@ fn check_value(column: &Column, value: &Json) -> Result<(), WriteError> {
     }
 }
 
-/// A number or a checkbox that came as text, as the Salesforce CLI sends what it was given on its command line.
+/// A number or a checkbox that came as text, as the Salesforce CLI sends what it was given on its
+/// command line.
 fn read_text(column: &Column, value: &Json) -> Option<Json> {
     let text = value.as_str()?;
     match column.data {
@@ -151,16 +252,23 @@ fn read_text(column: &Column, value: &Json) -> Option<Json> {
     }
 }
 
-/// `None` where the value is no number. What is behind the point is kept, however long it is: a field's scale is how it is shown.
-/// Source: Salesforce Help 000387302.
+/// `None` where the value is no number. What is behind the point is kept, however long it is: a
+/// field's scale is how it is shown. Source: Salesforce Help 000387302.
 fn check_number(column: &Column, value: &Json) -> Option<Result<(), WriteError>> {
     let Json::Number(number) = value else { return None };
     let (precision, scale) = column.digits;
     let limit = 10_f64.powi(i32::try_from(precision - scale).unwrap_or(i32::MAX));
     let double: f64 = number.to_string().parse().ok()?;
-    let fits = double.abs() < limit && (column.data != Data::Integer || decimal(value).is_some_and(|number| number.is_integer()));
-    let message = format!("{}: value outside of valid range on numeric field: {number}", column.name);
-    Some(if fits { Ok(()) } else { Err(WriteError::of_field("NUMBER_OUTSIDE_VALID_RANGE", column.name, message)) })
+    let fits = double.abs() < limit
+        && (column.data != Data::Integer
+            || decimal(value).is_some_and(|number| number.is_integer()));
+    let message =
+        format!("{}: value outside of valid range on numeric field: {number}", column.name);
+    Some(if fits {
+        Ok(())
+    } else {
+        Err(WriteError::of_field("NUMBER_OUTSIDE_VALID_RANGE", column.name, message))
+    })
 }
 
 /// One address: letters, digits and a few signs, an `@`, and a host of at least two labels.
@@ -168,7 +276,10 @@ fn is_email(text: &str) -> bool {
     let Some((local, host)) = text.split_once('@') else { return false };
     let is_local = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     let is_label = |label: &str| {
-        !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-') && !label.starts_with('-') && !label.ends_with('-')
+        !label.is_empty()
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
     };
     (1..=64).contains(&local.chars().count())
         && local.chars().all(is_local)
@@ -179,10 +290,13 @@ fn is_email(text: &str) -> bool {
         && host.split('.').all(is_label)
 }
 
-/// A number as it is stored: a double, in the spelling that it came in where that is short enough to be the double's own.
+/// A number as it is stored: a double, in the spelling that it came in where that is short enough
+/// to be the double's own.
 pub(super) fn stored(column: Option<&Column>, value: Json) -> Json {
     let Json::Number(number) = &value else { return value };
-    if column.is_none_or(|column| !column.is_number()) || digits(&number.to_string()) <= EXACT_DIGITS {
+    if column.is_none_or(|column| !column.is_number())
+        || digits(&number.to_string()) <= EXACT_DIGITS
+    {
         return value;
     }
     let double = number.to_string().parse().ok().and_then(serde_json::Number::from_f64);

@@ -1,6 +1,8 @@
-//! Date literals: days that are told from today. Source: SOQL and SOSL Reference, Date Formats and Date Literals.
+//! Date literals: days that are told from today. Source: SOQL and SOSL Reference, Date Formats and
+//! Date Literals.
 //!
-//! Weeks begin on Sunday, and the fiscal year is the calendar's, as in an org that changed neither. The user's time zone is UTC.
+//! Weeks begin on Sunday, and the fiscal year is the calendar's, as in an org that changed neither.
+//! The user's time zone is UTC.
 
 use jiff::civil::{Date, Weekday, date};
 use jiff::{Span, ToSpan as _};
@@ -13,19 +15,25 @@ pub(super) fn is_known(word: &str) -> bool {
 /// The first day, and the first one after the last.
 pub(crate) fn range(literal: &str, today: Date) -> Option<(Date, Date)> {
     let (name, number) = match literal.split_once(':') {
-        Some((name, number)) => (name, Some(number.parse::<i64>().ok().filter(|number| (1..=10_000).contains(number))?)),
+        Some((name, number)) => {
+            (name, Some(number.parse::<i64>().ok().filter(|number| (1..=10_000).contains(number))?))
+        }
         None => (literal, None),
     };
     let name = name.replace("FISCAL_", "");
-    let days = |from: i64, to: i64| Some((today.checked_add(from.days()).ok()?, today.checked_add(to.days()).ok()?));
+    let days = |from: i64, to: i64| {
+        Some((today.checked_add(from.days()).ok()?, today.checked_add(to.days()).ok()?))
+    };
     if let Some(number) = number {
         return match name.as_str() {
             "LAST_N_DAYS" => days(-number, 1),
             "NEXT_N_DAYS" => days(1, number + 1),
             "N_DAYS_AGO" => days(-number, 1 - number),
             _ => {
-                let (when, unit) =
-                    name.strip_prefix("LAST_N_").map(|unit| (-1, unit)).or_else(|| Some((1, name.strip_prefix("NEXT_N_")?)))?;
+                let (when, unit) = name
+                    .strip_prefix("LAST_N_")
+                    .map(|unit| (-1, unit))
+                    .or_else(|| Some((1, name.strip_prefix("NEXT_N_")?)))?;
                 let unit = Unit::named(unit.strip_suffix('S')?)?;
                 let here = unit.first(today);
                 if when < 0 {
@@ -122,9 +130,21 @@ mod tests {
             ("NEXT_N_YEARS:1", "2027-01-01", "2028-01-01"),
         ] {
             let range = range(literal, today).unwrap();
-            assert_eq!((range.0.to_string(), range.1.to_string()), (from.to_owned(), to.to_owned()), "{literal}");
+            assert_eq!(
+                (range.0.to_string(), range.1.to_string()),
+                (from.to_owned(), to.to_owned()),
+                "{literal}"
+            );
         }
-        for unknown in ["NOW", "LAST_N_DAYS", "LAST_N_DAYS:x", "LAST_N_DAYS:0", "THIS_DECADE", "SOME_YEAR", "TODAY:1"] {
+        for unknown in [
+            "NOW",
+            "LAST_N_DAYS",
+            "LAST_N_DAYS:x",
+            "LAST_N_DAYS:0",
+            "THIS_DECADE",
+            "SOME_YEAR",
+            "TODAY:1",
+        ] {
             assert!(range(unknown, today).is_none(), "{unknown}");
         }
     }

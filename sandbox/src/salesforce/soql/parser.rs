@@ -2,7 +2,10 @@
 
 use super::days;
 use super::tokens::{Token, tokens};
-use super::{Aggregate, FieldSet, Filter, Function, Literal, Malformed, Operator, Order, Path, Query, Selected, Shown};
+use super::{
+    Aggregate, FieldSet, Filter, Function, Literal, Malformed, Operator, Order, Path, Query,
+    Selected, Shown,
+};
 
 /// Parses a whole query.
 pub fn parse(text: &str) -> Result<Query, Malformed> {
@@ -20,7 +23,10 @@ struct Parser {
 }
 
 /// The words that may follow the name of an object.
-const CLAUSES: [&str; 13] = ["USING", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "ALL", "AND", "OR", "NULLS"];
+const CLAUSES: [&str; 13] = [
+    "USING", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FOR", "ALL", "AND",
+    "OR", "NULLS",
+];
 
 /// Conditions and queries in each other; no query that means anything has as many.
 pub(super) const DEEPEST: usize = 50;
@@ -91,7 +97,8 @@ impl Parser {
     fn path(&mut self) -> Result<Path, Malformed> {
         let at = self.at();
         let is_name = |name: &str| {
-            name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };
         match self.peek() {
             Token::Word(word) if word.split('.').all(is_name) => {
@@ -104,7 +111,10 @@ impl Parser {
     }
 
     /// What `parse` reads one level deeper, as long as that is not too deep.
-    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, Malformed>) -> Result<T, Malformed> {
+    fn nested<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<T, Malformed> {
         if self.depth == DEEPEST {
             return Err(self.unexpected());
         }
@@ -131,7 +141,11 @@ impl Parser {
             self.word()?;
         }
         let filter = if self.accept("WHERE") { Some(self.filter()?) } else { None };
-        if self.accept("WITH") && !["SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE"].iter().any(|mode| self.accept(mode)) {
+        if self.accept("WITH")
+            && !["SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE"]
+                .iter()
+                .any(|mode| self.accept(mode))
+        {
             return Err(self.unknown());
         }
         let mut group = Vec::new();
@@ -192,18 +206,32 @@ impl Parser {
             }
             return Ok(Selected::Path(path));
         }
-        if self.is_keyword("COUNT") && matches!(self.tokens.get(self.position + 2), Some((Token::Symbol(")"), _))) {
+        if self.is_keyword("COUNT")
+            && matches!(self.tokens.get(self.position + 2), Some((Token::Symbol(")"), _)))
+        {
             self.position += 3;
             return Ok(Selected::Count);
         }
         if self.accept("FIELDS") {
             self.expect_symbol("(")?;
-            let sets = [("ALL", FieldSet::All), ("STANDARD", FieldSet::Standard), ("CUSTOM", FieldSet::Custom)];
-            let set = sets.into_iter().find(|(name, _)| self.accept(name)).ok_or_else(|| self.unexpected())?.1;
+            let sets = [
+                ("ALL", FieldSet::All),
+                ("STANDARD", FieldSet::Standard),
+                ("CUSTOM", FieldSet::Custom),
+            ];
+            let set = sets
+                .into_iter()
+                .find(|(name, _)| self.accept(name))
+                .ok_or_else(|| self.unexpected())?
+                .1;
             self.expect_symbol(")")?;
             return Ok(Selected::Fields(set));
         }
-        let shown = [("toLabel", Shown::Label), ("FORMAT", Shown::Formatted), ("convertCurrency", Shown::Converted)];
+        let shown = [
+            ("toLabel", Shown::Label),
+            ("FORMAT", Shown::Formatted),
+            ("convertCurrency", Shown::Converted),
+        ];
         if let Some((_, shown)) = shown.into_iter().find(|(name, _)| self.accept(name)) {
             self.expect_symbol("(")?;
             let path = self.path()?;
@@ -223,7 +251,10 @@ impl Parser {
             ("MIN", Function::Least),
             ("MAX", Function::Greatest),
         ];
-        let Some((_, function)) = functions.into_iter().find(|(name, _)| self.is_keyword(name)) else { return Err(self.unknown()) };
+        let Some((_, function)) = functions.into_iter().find(|(name, _)| self.is_keyword(name))
+        else {
+            return Err(self.unknown());
+        };
         self.position += 1;
         self.expect_symbol("(")?;
         let path = self.path()?;
@@ -333,7 +364,9 @@ impl Parser {
             "null" => Ok(Literal::Null),
             "true" => Ok(Literal::Boolean(true)),
             "false" => Ok(Literal::Boolean(false)),
-            _ if word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) => Ok(Literal::Bare(word)),
+            _ if word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) => {
+                Ok(Literal::Bare(word))
+            }
             // An amount of a currency: `USD5000`.
             _ if word.len() > 3
                 && word.is_char_boundary(3)
@@ -384,7 +417,10 @@ impl Query {
                 Selected::Children(_) | Selected::Count | Selected::Fields(_) => {}
             }
         }
-        self.group.iter_mut().chain(self.order.iter_mut().map(|order| &mut order.path)).for_each(forget);
+        self.group
+            .iter_mut()
+            .chain(self.order.iter_mut().map(|order| &mut order.path))
+            .for_each(forget);
         self.filter.iter_mut().for_each(|filter| filter.each_path(&forget));
     }
 }
@@ -392,7 +428,9 @@ impl Query {
 impl Filter {
     fn each_path(&mut self, change: &impl Fn(&mut Path)) {
         match self {
-            Self::And(parts) | Self::Or(parts) => parts.iter_mut().for_each(|part| part.each_path(change)),
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter_mut().for_each(|part| part.each_path(change))
+            }
             Self::Not(part) => part.each_path(change),
             Self::Compare(path, ..) | Self::In(path, _) | Self::InQuery(path, _) => change(path),
         }

@@ -18,10 +18,15 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, Malformed> {
         if first.is_whitespace() {
             at += first.len_utf8();
         } else if first == '\'' {
-            let (literal, length) = quoted(&text[at..]).ok_or_else(|| Malformed { at, met: "'".to_owned(), is_of_soql: false })?;
+            let (literal, length) = quoted(&text[at..]).ok_or_else(|| Malformed {
+                at,
+                met: "'".to_owned(),
+                is_of_soql: false,
+            })?;
             tokens.push((Token::Text(literal), at));
             at += length;
-        } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| text[at..].starts_with(**symbol)) {
+        } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| text[at..].starts_with(**symbol))
+        {
             tokens.push((Token::Symbol(symbol), at));
             at += symbol.len();
         } else {
@@ -51,8 +56,12 @@ fn quoted(text: &str) -> Option<(String, usize)> {
                 't' | 'T' => '\t',
                 escaped @ ('\'' | '"' | '\\' | '_' | '%') => escaped,
                 'u' => {
-                    let code: String = characters.by_ref().take(4).map(|(_, digit)| digit).collect();
-                    u32::from_str_radix(&code, 16).ok().filter(|_| code.len() == 4).and_then(char::from_u32)?
+                    let code: String =
+                        characters.by_ref().take(4).map(|(_, digit)| digit).collect();
+                    u32::from_str_radix(&code, 16)
+                        .ok()
+                        .filter(|_| code.len() == 4)
+                        .and_then(char::from_u32)?
                 }
                 _ => return None,
             }),

@@ -86,7 +86,17 @@ pub(super) const fn column(name: &'static str, data: Data) -> Column {
         _ => (0, 0),
     };
     let (tie, access, fill) = (Tie::Loose, Access::Open, Fill::Nothing);
-    Column { name, data, tie, access, fill, is_required: false, is_restricted: false, is_external_id: false, digits }
+    Column {
+        name,
+        data,
+        tie,
+        access,
+        fill,
+        is_required: false,
+        is_restricted: false,
+        is_external_id: false,
+        digits,
+    }
 }
 
 impl Column {
@@ -150,7 +160,10 @@ impl Column {
     /// Whether the org has a value for it where a client gives none.
     pub(crate) fn is_defaulted(&self) -> bool {
         self.data == Data::Checkbox
-            || matches!(self.fill, Fill::Text(_) | Fill::User | Fill::UserCurrency | Fill::Numbered(..))
+            || matches!(
+                self.fill,
+                Fill::Text(_) | Fill::User | Fill::UserCurrency | Fill::Numbered(..)
+            )
             || self.name == "CurrencyIsoCode"
             || (matches!(self.data, Data::DateTime) && self.access == Access::Org)
     }

@@ -1,11 +1,15 @@
-//! The objects of Salesforce CPQ: quotes and subscriptions with their consumption schedules and rates.
+//! The objects of Salesforce CPQ: quotes and subscriptions with their consumption schedules and
+//! rates.
 
 use super::Data::{Checkbox, Currency, Date, Lookup, Number, Picklist, Text};
 use super::Fill::Numbered;
 use super::column::column;
-use super::{CURRENCY_ISO_CODE, Column, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_STATUS, OWNER, Table};
+use super::{
+    CURRENCY_ISO_CODE, Column, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_STATUS, OWNER, Table,
+};
 
-const CHARGE_TYPE: Column = column("SBQQ__ChargeType__c", Picklist(&["One-Time", "Recurring", "Usage"]));
+const CHARGE_TYPE: Column =
+    column("SBQQ__ChargeType__c", Picklist(&["One-Time", "Recurring", "Usage"]));
 const SCHEDULE_TYPE: Column = column("SBQQ__Type__c", Picklist(&["Slab", "Range"]));
 const PRICING_METHOD: Column = column("SBQQ__PricingMethod__c", Picklist(&["PerUnit", "FlatFee"]));
 /// The names of the records are numbers that the org gives.
@@ -77,7 +81,11 @@ pub(super) const QUOTE_LINE: Table = Table {
         ],
         M3TER_LINE,
     ],
-    children: &[("SBQQ__QuoteLineConsumptionSchedules__r", "SBQQ__QuoteLineConsumptionSchedule__c", "SBQQ__QuoteLine__c")],
+    children: &[(
+        "SBQQ__QuoteLineConsumptionSchedules__r",
+        "SBQQ__QuoteLineConsumptionSchedule__c",
+        "SBQQ__QuoteLine__c",
+    )],
 };
 
 pub(super) const QUOTE_LINE_SCHEDULE: Table = Table {
@@ -91,7 +99,11 @@ pub(super) const QUOTE_LINE_SCHEDULE: Table = Table {
         column("SBQQ__QuoteLine__c", Lookup("SBQQ__QuoteLine__r", "SBQQ__QuoteLine__c")).detail(),
         SCHEDULE_TYPE,
     ]],
-    children: &[("SBQQ__QuoteLineConsumptionRates__r", "SBQQ__QuoteLineConsumptionRate__c", "SBQQ__QuoteLineConsumptionSchedule__c")],
+    children: &[(
+        "SBQQ__QuoteLineConsumptionRates__r",
+        "SBQQ__QuoteLineConsumptionRate__c",
+        "SBQQ__QuoteLineConsumptionSchedule__c",
+    )],
 };
 
 pub(super) const QUOTE_LINE_RATE: Table = Table {
@@ -104,7 +116,10 @@ pub(super) const QUOTE_LINE_RATE: Table = Table {
         IS_DELETED,
         column(
             "SBQQ__QuoteLineConsumptionSchedule__c",
-            Lookup("SBQQ__QuoteLineConsumptionSchedule__r", "SBQQ__QuoteLineConsumptionSchedule__c"),
+            Lookup(
+                "SBQQ__QuoteLineConsumptionSchedule__r",
+                "SBQQ__QuoteLineConsumptionSchedule__c",
+            ),
         )
         .detail(),
         column("SBQQ__LowerBound__c", Number),
@@ -138,11 +153,18 @@ pub(super) const SUBSCRIPTION: Table = Table {
             START,
             END,
             column("SBQQ__TerminatedDate__c", Date),
-            column("SBQQ__RevisedSubscription__c", Lookup("SBQQ__RevisedSubscription__r", "SBQQ__Subscription__c")),
+            column(
+                "SBQQ__RevisedSubscription__c",
+                Lookup("SBQQ__RevisedSubscription__r", "SBQQ__Subscription__c"),
+            ),
         ],
         M3TER_LINE,
     ],
-    children: &[("SBQQ__SubscriptionConsumptionSchedules__r", "SBQQ__SubscriptionConsumptionSchedule__c", "SBQQ__Subscription__c")],
+    children: &[(
+        "SBQQ__SubscriptionConsumptionSchedules__r",
+        "SBQQ__SubscriptionConsumptionSchedule__c",
+        "SBQQ__Subscription__c",
+    )],
 };
 
 pub(super) const SUBSCRIPTION_SCHEDULE: Table = Table {
@@ -153,7 +175,8 @@ pub(super) const SUBSCRIPTION_SCHEDULE: Table = Table {
         ID,
         numbered("SCS-", 4),
         IS_DELETED,
-        column("SBQQ__Subscription__c", Lookup("SBQQ__Subscription__r", "SBQQ__Subscription__c")).detail(),
+        column("SBQQ__Subscription__c", Lookup("SBQQ__Subscription__r", "SBQQ__Subscription__c"))
+            .detail(),
         SCHEDULE_TYPE,
     ]],
     children: &[(
@@ -173,7 +196,10 @@ pub(super) const SUBSCRIPTION_RATE: Table = Table {
         IS_DELETED,
         column(
             "SBQQ__SubscriptionConsumptionSchedule__c",
-            Lookup("SBQQ__SubscriptionConsumptionSchedule__r", "SBQQ__SubscriptionConsumptionSchedule__c"),
+            Lookup(
+                "SBQQ__SubscriptionConsumptionSchedule__r",
+                "SBQQ__SubscriptionConsumptionSchedule__c",
+            ),
         )
         .detail(),
         column("SBQQ__LowerBound__c", Number),

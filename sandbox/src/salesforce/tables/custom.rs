@@ -1,6 +1,9 @@
-//! Objects that an admin made: a deal of the customer's own with lines, rates, yearly commitments and fees.
+//! Objects that an admin made: a deal of the customer's own with lines, rates, yearly commitments
+//! and fees.
 
-use super::Data::{Checkbox, Currency, Date, DateTime, LongText, Lookup, Number, Percent, Picklist, Text};
+use super::Data::{
+    Checkbox, Currency, Date, DateTime, LongText, Lookup, Number, Percent, Picklist, Text,
+};
 use super::column::column;
 use super::{CURRENCY_ISO_CODE, ID, IS_DELETED, OWN_NAME, OWNER, Table};
 

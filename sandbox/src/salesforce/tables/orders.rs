@@ -3,7 +3,10 @@
 use super::Data::{Checkbox, Currency, Date, Integer, LongText, Lookup, Number, Picklist, Text};
 use super::Fill::{Copy, Follow, Numbered};
 use super::column::column;
-use super::{CURRENCIES, CURRENCY_ISO_CODE, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_PRICES, M3TER_STATUS, M3TER_TERM, OWNER, Table};
+use super::{
+    CURRENCIES, CURRENCY_ISO_CODE, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_PRICES,
+    M3TER_STATUS, M3TER_TERM, OWNER, Table,
+};
 
 pub(super) const ORDER: Table = Table {
     name: "Order",
@@ -50,9 +53,16 @@ pub(super) const ORDER_ITEM: Table = Table {
             IS_DELETED,
             column("OrderItemNumber", Text(30)).by_org().filled(Numbered("", 10)),
             column("OrderId", Lookup("Order", "Order")).detail(),
-            column("CurrencyIsoCode", CURRENCIES).restricted().by_org().filled(Copy("OrderId", "CurrencyIsoCode")),
-            column("PricebookEntryId", Lookup("PricebookEntry", "PricebookEntry")).once().required(),
-            column("Product2Id", Lookup("Product2", "Product2")).once().filled(Copy("PricebookEntryId", "Product2Id")),
+            column("CurrencyIsoCode", CURRENCIES)
+                .restricted()
+                .by_org()
+                .filled(Copy("OrderId", "CurrencyIsoCode")),
+            column("PricebookEntryId", Lookup("PricebookEntry", "PricebookEntry"))
+                .once()
+                .required(),
+            column("Product2Id", Lookup("Product2", "Product2"))
+                .once()
+                .filled(Copy("PricebookEntryId", "Product2Id")),
             column("ProductCode", Text(255)).by_org().filled(Follow("Product2Id", "ProductCode")),
             column("OriginalOrderItemId", Lookup("OriginalOrderItem", "OrderItem")).once(),
             column("Quantity", Number).digits(18, 2).required(),
@@ -64,7 +74,10 @@ pub(super) const ORDER_ITEM: Table = Table {
             column("EndDate", Date),
             // What CPQ adds to its lines.
             column("SBQQ__QuoteLine__c", Lookup("SBQQ__QuoteLine__r", "SBQQ__QuoteLine__c")),
-            column("SBQQ__Subscription__c", Lookup("SBQQ__Subscription__r", "SBQQ__Subscription__c")),
+            column(
+                "SBQQ__Subscription__c",
+                Lookup("SBQQ__Subscription__r", "SBQQ__Subscription__c"),
+            ),
             column("SBQQ__BillingFrequency__c", Picklist(&["Monthly", "Quarterly", "Annual"])),
         ],
         M3TER_PRICES,
@@ -87,7 +100,8 @@ pub(super) const CONTRACT: Table = Table {
             column("ContractNumber", Text(30)).by_org().filled(Numbered("", 8)),
             column("AccountId", Lookup("Account", "Account")).required(),
             column("Pricebook2Id", Lookup("Pricebook2", "Pricebook2")),
-            column("Status", Picklist(&["Draft", "In Approval Process", "Activated"])).filled(super::Fill::Text("Draft")),
+            column("Status", Picklist(&["Draft", "In Approval Process", "Activated"]))
+                .filled(super::Fill::Text("Draft")),
             column("StatusCode", Picklist(&["Draft", "InApproval", "Activated"])).by_org(),
             column("StartDate", Date),
             // The day before the term's end: the org computes it.
@@ -99,5 +113,8 @@ pub(super) const CONTRACT: Table = Table {
         M3TER_DEAL,
         M3TER_STATUS,
     ],
-    children: &[("Orders", "Order", "ContractId"), ("SBQQ__Subscriptions__r", "SBQQ__Subscription__c", "SBQQ__Contract__c")],
+    children: &[
+        ("Orders", "Order", "ContractId"),
+        ("SBQQ__Subscriptions__r", "SBQQ__Subscription__c", "SBQQ__Contract__c"),
+    ],
 };

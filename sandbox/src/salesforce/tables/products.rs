@@ -51,7 +51,10 @@ pub(super) const PRICE_BOOK_ENTRY: Table = Table {
         ID,
         IS_DELETED,
         column("CurrencyIsoCode", CURRENCIES).restricted().once().filled(super::Fill::UserCurrency),
-        column("Pricebook2Id", Lookup("Pricebook2", "Pricebook2")).deleted_with_it().once().required(),
+        column("Pricebook2Id", Lookup("Pricebook2", "Pricebook2"))
+            .deleted_with_it()
+            .once()
+            .required(),
         column("Product2Id", Lookup("Product2", "Product2")).deleted_with_it().once().required(),
         column("Name", Text(255)).by_org().filled(Follow("Product2Id", "Name")),
         column("ProductCode", Text(255)).by_org().filled(Follow("Product2Id", "ProductCode")),

@@ -1,15 +1,18 @@
 //! Customers and deals. Source: Object Reference for the Salesforce Platform.
 
-use super::Data::{Checkbox, Currency, Date, Email, Integer, LongText, Lookup, Number, Percent, Picklist, Text};
+use super::Data::{
+    Checkbox, Currency, Date, Email, Integer, LongText, Lookup, Number, Percent, Picklist, Text,
+};
 use super::Fill::{Copy, Follow};
 use super::column::column;
 use super::{
-    CURRENCIES, CURRENCY_ISO_CODE, Column, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_PRICES, M3TER_STATUS, M3TER_TERM, NAME, OWNER,
-    Table,
+    CURRENCIES, CURRENCY_ISO_CODE, Column, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_PRICES,
+    M3TER_STATUS, M3TER_TERM, NAME, OWNER, Table,
 };
 
 const FORECAST: super::Data = Picklist(&["Omitted", "Pipeline", "BestCase", "Forecast", "Closed"]);
-const FORECAST_NAME: super::Data = Picklist(&["Omitted", "Pipeline", "Best Case", "Commit", "Closed"]);
+const FORECAST_NAME: super::Data =
+    Picklist(&["Omitted", "Pipeline", "Best Case", "Commit", "Closed"]);
 const PHONE: Column = column("Phone", Text(40));
 
 pub(super) const ACCOUNT: Table = Table {
@@ -27,14 +30,35 @@ pub(super) const ACCOUNT: Table = Table {
             column("MasterRecordId", Lookup("MasterRecord", "Account")).by_org(),
             column("AccountNumber", Text(40)),
             column("ParentId", Lookup("Parent", "Account")),
-            column("Type", Picklist(&["Prospect", "Customer - Direct", "Customer - Channel", "Channel Partner / Reseller", "Other"])),
+            column(
+                "Type",
+                Picklist(&[
+                    "Prospect",
+                    "Customer - Direct",
+                    "Customer - Channel",
+                    "Channel Partner / Reseller",
+                    "Other",
+                ]),
+            ),
             column(
                 "Industry",
-                Picklist(&["Banking", "Consulting", "Education", "Energy", "Manufacturing", "Media", "Retail", "Technology"]),
+                Picklist(&[
+                    "Banking",
+                    "Consulting",
+                    "Education",
+                    "Energy",
+                    "Manufacturing",
+                    "Media",
+                    "Retail",
+                    "Technology",
+                ]),
             ),
             column("Website", Text(255)),
             column("Description", LongText(32_000)),
-            column("AccountSource", Picklist(&["Web", "Phone Inquiry", "Partner Referral", "Other"])),
+            column(
+                "AccountSource",
+                Picklist(&["Web", "Phone Inquiry", "Partner Referral", "Other"]),
+            ),
             column("AnnualRevenue", Currency).digits(18, 0),
             column("NumberOfEmployees", Integer),
             column("BillingStreet", LongText(255)),
@@ -77,7 +101,11 @@ pub(super) const OPPORTUNITY: Table = Table {
             OWNER,
             column("AccountId", Lookup("Account", "Account")).deleted_with_it(),
             column("Pricebook2Id", Lookup("Pricebook2", "Pricebook2")),
-            column("StageName", Picklist(&["Prospecting", "Negotiation/Review", "Closed Won", "Closed Lost"])).required(),
+            column(
+                "StageName",
+                Picklist(&["Prospecting", "Negotiation/Review", "Closed Won", "Closed Lost"]),
+            )
+            .required(),
             column("CloseDate", Date).required(),
             // From the stage, as long as nobody sets it.
             column("Probability", Percent).digits(3, 0),
@@ -89,7 +117,14 @@ pub(super) const OPPORTUNITY: Table = Table {
             column("Amount", Currency),
             column("ExpectedRevenue", Currency).by_org(),
             column("HasOpportunityLineItem", Checkbox).by_org(),
-            column("Type", Picklist(&["New Customer", "Existing Customer - Upgrade", "Existing Customer - Replacement"])),
+            column(
+                "Type",
+                Picklist(&[
+                    "New Customer",
+                    "Existing Customer - Upgrade",
+                    "Existing Customer - Replacement",
+                ]),
+            ),
             column("LeadSource", Picklist(&["Web", "Phone Inquiry", "Partner Referral", "Other"])),
             column("Description", LongText(32_000)),
             column("NextStep", Text(255)),
@@ -116,9 +151,16 @@ pub(super) const OPPORTUNITY_LINE_ITEM: Table = Table {
             column("Name", Text(376)).by_org(),
             IS_DELETED,
             column("OpportunityId", Lookup("Opportunity", "Opportunity")).detail(),
-            column("CurrencyIsoCode", CURRENCIES).restricted().by_org().filled(Copy("OpportunityId", "CurrencyIsoCode")),
-            column("PricebookEntryId", Lookup("PricebookEntry", "PricebookEntry")).once().required(),
-            column("Product2Id", Lookup("Product2", "Product2")).once().filled(Copy("PricebookEntryId", "Product2Id")),
+            column("CurrencyIsoCode", CURRENCIES)
+                .restricted()
+                .by_org()
+                .filled(Copy("OpportunityId", "CurrencyIsoCode")),
+            column("PricebookEntryId", Lookup("PricebookEntry", "PricebookEntry"))
+                .once()
+                .required(),
+            column("Product2Id", Lookup("Product2", "Product2"))
+                .once()
+                .filled(Copy("PricebookEntryId", "Product2Id")),
             column("ProductCode", Text(255)).by_org().filled(Follow("Product2Id", "ProductCode")),
             column("ListPrice", Currency).by_org().filled(Copy("PricebookEntryId", "UnitPrice")),
             column("Quantity", Number).digits(12, 2).required(),
@@ -173,8 +215,11 @@ pub(super) const LEAD: Table = Table {
         column("MasterRecordId", Lookup("MasterRecord", "Lead")).by_org(),
         column("Company", Text(255)).required(),
         column("Email", Email),
-        column("Status", Picklist(&["Open - Not Contacted", "Working - Contacted", "Closed - Converted"]))
-            .filled(super::Fill::Text("Open - Not Contacted")),
+        column(
+            "Status",
+            Picklist(&["Open - Not Contacted", "Working - Contacted", "Closed - Converted"]),
+        )
+        .filled(super::Fill::Text("Open - Not Contacted")),
     ]],
     children: &[],
 };

@@ -1,4 +1,5 @@
-//! The org itself, who works in it, and its settings. Source: Object Reference for the Salesforce Platform.
+//! The org itself, who works in it, and its settings. Source: Object Reference for the Salesforce
+//! Platform.
 
 use super::Data::{Checkbox, DateTime, Email, Text};
 use super::column::column;

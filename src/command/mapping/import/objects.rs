@@ -56,8 +56,14 @@ sync_status = { status = "M3ter_Sync_Status__c", message = "M3ter_Sync_Message__
 const GUESS: &str = "# A guess: the records do not name the relationship to the rows.\n";
 
 /// What the connector's records say beside fields of m3ter.
-const KEYS: [&str; 6] =
-    ["hardcoded", "accountmapping_m3id", "accountmapping", "nestedmapping_pricingbands", "nestedobjectlookup", "language"];
+const KEYS: [&str; 6] = [
+    "hardcoded",
+    "accountmapping_m3id",
+    "accountmapping",
+    "nestedmapping_pricingbands",
+    "nestedobjectlookup",
+    "language",
+];
 
 impl Kind {
     pub(super) fn of(record: &MetadataRecord) -> Option<Self> {
@@ -68,7 +74,8 @@ impl Kind {
         KINDS.into_iter().find(|(kind, _)| *kind == self).map_or("", |(_, field)| field)
     }
 
-    /// The object that a sync with this record starts from: the one that the path to the Account goes through.
+    /// The object that a sync with this record starts from: the one that the path to the Account
+    /// goes through.
     pub(super) fn root(self, record: &MetadataRecord) -> Option<String> {
         let own = record.path(self.object_field())?;
         if self == Self::Account {
@@ -78,7 +85,9 @@ impl Kind {
         Some(match path.split_once('.') {
             None => own.to_owned(),
             Some(("SBQQ__Contract__r", _)) => "Contract".to_owned(),
-            Some((parent, _)) => parent.strip_suffix("__r").map_or_else(|| parent.to_owned(), |name| format!("{name}__c")),
+            Some((parent, _)) => parent
+                .strip_suffix("__r")
+                .map_or_else(|| parent.to_owned(), |name| format!("{name}__c")),
         })
     }
 
@@ -152,8 +161,13 @@ impl Source {
 
     /// The path from the root to the Account, as the records have it.
     fn account_path(&self) -> String {
-        let paths = self.records.iter().filter_map(|(_, record)| record.path("accountMapping_m3Id"));
-        paths.map(|path| path.split_once('.').map_or(path, |(_, rest)| rest)).next().unwrap_or("Account").to_owned()
+        let paths =
+            self.records.iter().filter_map(|(_, record)| record.path("accountMapping_m3Id"));
+        paths
+            .map(|path| path.split_once('.').map_or(path, |(_, rest)| rest))
+            .next()
+            .unwrap_or("Account")
+            .to_owned()
     }
 
     pub(super) fn toml(&self) -> String {
@@ -162,12 +176,20 @@ impl Source {
             self.root, self.root
         );
         if let Some((sobject, parent)) = self.lines() {
-            let known = RELATIONSHIPS.iter().find(|(object, _)| *object == sobject).map(|(_, name)| (*name).to_owned());
+            let known = RELATIONSHIPS
+                .iter()
+                .find(|(object, _)| *object == sobject)
+                .map(|(_, name)| (*name).to_owned());
             let remark = if known.is_none() { GUESS } else { "" };
             let relationship = known.unwrap_or_else(|| guessed_relationship(&sobject));
-            let _ = write!(text, "\n[lines]\n{remark}relationship = \"{relationship}\"\nsobject = \"{sobject}\"\nparent = \"{parent}\"\n");
+            let _ = write!(
+                text,
+                "\n[lines]\n{remark}relationship = \"{relationship}\"\nsobject = \"{sobject}\"\nparent = \"{parent}\"\n"
+            );
         }
-        for ChildRows { name, of, relationship, sobject, parent, is_guess } in self.band_rows().into_iter().flatten() {
+        for ChildRows { name, of, relationship, sobject, parent, is_guess } in
+            self.band_rows().into_iter().flatten()
+        {
             let remark = if is_guess { GUESS } else { "" };
             let of = if of == "root" { String::new() } else { format!("of = \"{of}\"\n") };
             let _ = write!(
@@ -175,7 +197,14 @@ impl Source {
                 "\n[rows.{name}]\n{of}{remark}relationship = \"{relationship}\"\nsobject = \"{sobject}\"\nparent = \"{parent}\"\n"
             );
         }
-        for kind in [Kind::Account, Kind::Contract, Kind::Commitment, Kind::Plan, Kind::Pricing, Kind::AccountPlan] {
+        for kind in [
+            Kind::Account,
+            Kind::Contract,
+            Kind::Commitment,
+            Kind::Plan,
+            Kind::Pricing,
+            Kind::AccountPlan,
+        ] {
             let Some((name, entity)) = kind.table() else { continue };
             let record = self.record(kind);
             if record.is_none() && !matches!(kind, Kind::Account | Kind::Contract) {
@@ -191,18 +220,28 @@ impl Source {
             }
         }
         for pair in self.records.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
-            let _ = writeln!(text, "\n# Not carried over: the record `{}`, for which there is another one of its kind.", pair[1].1.name);
+            let _ = writeln!(
+                text,
+                "\n# Not carried over: the record `{}`, for which there is another one of its kind.",
+                pair[1].1.name
+            );
         }
         text
     }
 
     fn table(&self, kind: Kind, entity: EntityKind, record: Option<&MetadataRecord>) -> Table {
         let mut table = Table::default();
-        // The paths of an Account's record start at the Account, and those of this file at the root.
-        let is_of_account =
-            kind == Kind::Account && record.and_then(|record| record.path("AccountObject")).is_some_and(|own| own != self.root);
-        let prefix = if is_of_account { format!("{}.", self.account_path()) } else { String::new() };
-        let is_line = record.is_some_and(|record| record.get("accountMapping_m3Id").is_some_and(|path| path.contains('.')));
+        // The paths of an Account's record start at the Account, and those of this file at the
+        // root.
+        let is_of_account = kind == Kind::Account
+            && record
+                .and_then(|record| record.path("AccountObject"))
+                .is_some_and(|own| own != self.root);
+        let prefix =
+            if is_of_account { format!("{}.", self.account_path()) } else { String::new() };
+        let is_line = record.is_some_and(|record| {
+            record.get("accountMapping_m3Id").is_some_and(|path| path.contains('.'))
+        });
         if kind != Kind::Account {
             table.set("rows", if is_line { "\"lines\"" } else { "\"root\"" });
         }
@@ -216,11 +255,17 @@ impl Source {
             }
             // `Custom_Fields__c`, `Segments__c`: whatever stands between the words.
             let plain = field.replace('_', "");
-            let spec =
-                entity.fields().iter().find(|spec| spec.name.eq_ignore_ascii_case(if plain == "segments" { "segment" } else { &plain }));
+            let spec = entity.fields().iter().find(|spec| {
+                spec.name.eq_ignore_ascii_case(if plain == "segments" { "segment" } else { &plain })
+            });
             match spec {
                 Some(FieldSpec { name, field_type: FieldType::CustomFields, .. }) => {
-                    table.carry(name, named_values(field, value, &prefix, |name| !name.trim().is_empty() && name.chars().count() <= 80));
+                    table.carry(
+                        name,
+                        named_values(field, value, &prefix, |name| {
+                            !name.trim().is_empty() && name.chars().count() <= 80
+                        }),
+                    );
                 }
                 Some(FieldSpec { name, field_type: FieldType::Segment, .. }) => {
                     table.carry(name, named_values(field, value, &prefix, is_identifier_code));
@@ -228,13 +273,26 @@ impl Source {
                 Some(spec) if record.is_some_and(|record| record.is_hardcoded(field)) => {
                     add_field(kind, spec, value, value, Written::Literal, &mut table);
                 }
-                Some(spec) => add_field(kind, spec, value, &format!("{prefix}{value}"), Written::Path, &mut table),
+                Some(spec) => add_field(
+                    kind,
+                    spec,
+                    value,
+                    &format!("{prefix}{value}"),
+                    Written::Path,
+                    &mut table,
+                ),
                 None => table.note(format!("Not carried over: {field} = {value}")),
             }
         }
         if kind == Kind::Commitment && is_line {
             table.note("productIds: commitments of several rows run at the same time; each draws down by its own product");
-            table.set("productIds", format!("{{ list = [{{ lookup = \"product\", code = \"{}\" }}] }}", self.product_code()));
+            table.set(
+                "productIds",
+                format!(
+                    "{{ list = [{{ lookup = \"product\", code = \"{}\" }}] }}",
+                    self.product_code()
+                ),
+            );
         }
         self.complete(kind, &mut table);
         table
@@ -255,7 +313,9 @@ impl Source {
         match kind {
             Kind::Account => {
                 table.set("rows", "\"root\"");
-                let row = account.strip_suffix("__r").map_or_else(|| format!("{account}Id"), |name| format!("{name}__c"));
+                let row = account
+                    .strip_suffix("__r")
+                    .map_or_else(|| format!("{account}Id"), |name| format!("{name}__c"));
                 table.set("row", format!("\"{row}\""));
                 table.set("sobject", "\"Account\"");
             }
@@ -289,7 +349,11 @@ impl Source {
         match kind {
             Kind::Account => {
                 missing("name", format!("\"{account}.Name\""), "not among the records");
-                missing("code", format!("{{ field = \"{account}.Id\", once = true }}"), "not among the records");
+                missing(
+                    "code",
+                    format!("{{ field = \"{account}.Id\", once = true }}"),
+                    "not among the records",
+                );
                 missing(
                     "emailAddress",
                     format!("\"{account}.M3ter_Billing_Email__c\""),
@@ -298,10 +362,12 @@ impl Source {
             }
             Kind::Contract => {
                 let dated = |field: &str| {
-                    let own = self
-                        .record(Kind::Commitment)
-                        .filter(|record| record.get("accountMapping_m3Id").is_some_and(|path| !path.contains('.')));
-                    own.filter(|record| !record.is_hardcoded(field)).and_then(|record| record.path(field)).map(ToOwned::to_owned)
+                    let own = self.record(Kind::Commitment).filter(|record| {
+                        record.get("accountMapping_m3Id").is_some_and(|path| !path.contains('.'))
+                    });
+                    own.filter(|record| !record.is_hardcoded(field))
+                        .and_then(|record| record.path(field))
+                        .map(ToOwned::to_owned)
                 };
                 let (name, first_day, last_day) = match self.root.as_str() {
                     "Order" => ("OrderNumber", "EffectiveDate", "EndDate"),
@@ -311,9 +377,17 @@ impl Source {
                     _ => ("Name", "M3ter_Start_Date__c", "End_Date__c"),
                 };
                 missing("name", format!("\"{name}\""), "not among the records");
-                missing("code", "{ field = \"Id\", once = true }".to_owned(), "not among the records");
+                missing(
+                    "code",
+                    "{ field = \"Id\", once = true }".to_owned(),
+                    "not among the records",
+                );
                 let start = dated("startDate").unwrap_or_else(|| first_day.to_owned());
-                missing("startDate", format!("\"{start}\""), "not among the records: name the first day of service");
+                missing(
+                    "startDate",
+                    format!("\"{start}\""),
+                    "not among the records: name the first day of service",
+                );
                 let end = dated("endDate").unwrap_or_else(|| last_day.to_owned());
                 missing(
                     "endDate",
@@ -324,17 +398,31 @@ impl Source {
             Kind::Commitment => {
                 missing("amount", "\"Amount\"".to_owned(), "the record has none");
                 missing("currency", "{ first = [{ field = \"CurrencyIsoCode\", optional = true }, { setting = \"currency\" }, { templates = \"currency\" }], once = true }".to_owned(), "from the record, the setting or the plan templates");
-                missing("startDate", "{ same_as = \"contract.startDate\" }".to_owned(), "the Contract's");
-                missing("endDate", "{ same_as = \"contract.endDate\" }".to_owned(), "the Contract's");
+                missing(
+                    "startDate",
+                    "{ same_as = \"contract.startDate\" }".to_owned(),
+                    "the Contract's",
+                );
+                missing(
+                    "endDate",
+                    "{ same_as = \"contract.endDate\" }".to_owned(),
+                    "the Contract's",
+                );
             }
             Kind::Plan => {
                 missing(
                     "planTemplateId",
-                    format!("{{ lookup = \"plan_template\", code = \"{product_code}\", once = true }}"),
+                    format!(
+                        "{{ lookup = \"plan_template\", code = \"{product_code}\", once = true }}"
+                    ),
                     "the record has none",
                 );
                 missing("name", "\"Name\"".to_owned(), "the record has none");
-                missing("code", "{ field = \"Id\", once = true }".to_owned(), "the record has none");
+                missing(
+                    "code",
+                    "{ field = \"Id\", once = true }".to_owned(),
+                    "the record has none",
+                );
             }
             Kind::Pricing => {
                 missing(
@@ -342,16 +430,36 @@ impl Source {
                     format!("{{ lookup = \"plan\", code = \"{product_code}\" }}"),
                     "no Plan is among the records: the one with this code is priced",
                 );
-                missing("aggregationId", format!("{{ lookup = \"aggregation\", code = \"{product_code}\" }}"), "the record has none");
-                missing("startDate", "{ same_as = \"account_plan.startDate\" }".to_owned(), "the AccountPlan's");
+                missing(
+                    "aggregationId",
+                    format!("{{ lookup = \"aggregation\", code = \"{product_code}\" }}"),
+                    "the record has none",
+                );
+                missing(
+                    "startDate",
+                    "{ same_as = \"account_plan.startDate\" }".to_owned(),
+                    "the AccountPlan's",
+                );
                 self.bands(table);
             }
             Kind::AccountPlan => {
                 if !has_plan_group {
-                    missing("planId", format!("{{ lookup = \"plan\", code = \"{product_code}\" }}"), "the record has none");
+                    missing(
+                        "planId",
+                        format!("{{ lookup = \"plan\", code = \"{product_code}\" }}"),
+                        "the record has none",
+                    );
                 }
-                missing("startDate", "{ same_as = \"contract.startDate\" }".to_owned(), "the Contract's");
-                missing("endDate", "{ same_as = \"contract.endDate\" }".to_owned(), "the Contract's");
+                missing(
+                    "startDate",
+                    "{ same_as = \"contract.startDate\" }".to_owned(),
+                    "the Contract's",
+                );
+                missing(
+                    "endDate",
+                    "{ same_as = \"contract.endDate\" }".to_owned(),
+                    "the Contract's",
+                );
             }
             Kind::PricingBands => {}
         }
@@ -362,7 +470,8 @@ impl Source {
         let (pricing, bands) = (self.record(Kind::Pricing)?, self.record(Kind::PricingBands)?);
         let is_line = pricing.get("accountMapping_m3Id").is_some_and(|path| path.contains('.'));
         let is_own = pricing.get("PricingObject") == bands.get("PricingBandsObject");
-        child_rows(bands, if is_line { "lines" } else { "root" }).filter(|rows| !is_own && !rows.is_empty())
+        child_rows(bands, if is_line { "lines" } else { "root" })
+            .filter(|rows| !is_own && !rows.is_empty())
     }
 
     fn bands(&self, table: &mut Table) {
@@ -371,10 +480,16 @@ impl Source {
         match self.record(Kind::PricingBands) {
             Some(bands) => {
                 let is_placed = rows.is_some() || bands.get("PricingBandsObject") == own;
-                let carried = if is_placed { pricing_bands(bands, rows.as_deref()) } else { Carried::default() };
+                let carried = if is_placed {
+                    pricing_bands(bands, rows.as_deref())
+                } else {
+                    Carried::default()
+                };
                 if carried.expression.is_none() {
                     table.note("Not carried over: the record of the bands, which do not say where they come from. It says:");
-                    bands.filled().for_each(|(field, value)| table.note(format!("  {field} = {value}")));
+                    bands
+                        .filled()
+                        .for_each(|(field, value)| table.note(format!("  {field} = {value}")));
                 }
                 table.carry("pricingBands", carried);
             }
@@ -391,16 +506,28 @@ enum Written {
     Path,
 }
 
-/// Carries over the value of one field, or says why not; `path` is the value as a path from the root's row.
-fn add_field(kind: Kind, spec: &FieldSpec, value: &str, path: &str, written: Written, table: &mut Table) {
+/// Carries over the value of one field, or says why not; `path` is the value as a path from the
+/// root's row.
+fn add_field(
+    kind: Kind,
+    spec: &FieldSpec,
+    value: &str,
+    path: &str,
+    written: Written,
+    table: &mut Table,
+) {
     let name = spec.name;
     let is_literal = written == Written::Literal;
     if table.has(name) {
-        table.note(format!("{name}: the record has `{value}`; here it is the object of the same sync"));
+        table.note(format!(
+            "{name}: the record has `{value}`; here it is the object of the same sync"
+        ));
         return;
     }
     if kind == Kind::Commitment && value == "ListPrice" {
-        table.note(format!("{name}: `ListPrice` is the price before discount; `UnitPrice` is what was agreed"));
+        table.note(format!(
+            "{name}: `ListPrice` is the price before discount; `UnitPrice` is what was agreed"
+        ));
     }
     if name.ends_with("Id") && value.ends_with("ProductName__c") {
         table.note(format!("{name}: a product's name can change, and then m3ter has no such code; its product code does not"));
@@ -421,8 +548,12 @@ fn add_field(kind: Kind, spec: &FieldSpec, value: &str, path: &str, written: Wri
         (_, "currency") if is_literal => {
             table.note(format!("Not carried over: currency = {value}; it comes from the record, or from the setting `currency`"));
         }
-        (_, name) if name.ends_with("Description") && matches!(value, "Description" | "NextStep") => {
-            table.note(format!("Not carried over: {name} = {value}: internal notes on the customer's bill"));
+        (_, name)
+            if name.ends_with("Description") && matches!(value, "Description" | "NextStep") =>
+        {
+            table.note(format!(
+                "Not carried over: {name} = {value}: internal notes on the customer's bill"
+            ));
         }
         _ => match converted(spec, path, is_literal) {
             Some(expression) => table.set(name, expression),
@@ -436,11 +567,20 @@ fn converted(spec: &FieldSpec, value: &str, is_literal: bool) -> Option<String> 
     let once = if spec.name == "code" { ", once = true" } else { "" };
     if is_literal {
         return match spec.field_type {
-            FieldType::Boolean => value.to_ascii_lowercase().parse::<bool>().ok().map(|value| format!("{{ value = {value} }}")),
-            FieldType::Decimal { .. } | FieldType::Integer { .. } => {
-                value.parse::<rust_decimal::Decimal>().ok().map(|value| format!("{{ value = {value} }}"))
-            }
-            FieldType::Text { .. } | FieldType::Enum(_) | FieldType::Email | FieldType::Code | FieldType::Id => {
+            FieldType::Boolean => value
+                .to_ascii_lowercase()
+                .parse::<bool>()
+                .ok()
+                .map(|value| format!("{{ value = {value} }}")),
+            FieldType::Decimal { .. } | FieldType::Integer { .. } => value
+                .parse::<rust_decimal::Decimal>()
+                .ok()
+                .map(|value| format!("{{ value = {value} }}")),
+            FieldType::Text { .. }
+            | FieldType::Enum(_)
+            | FieldType::Email
+            | FieldType::Code
+            | FieldType::Id => {
                 // JSON's texts are TOML's as well, on one line.
                 Some(format!("{{ value = {} }}", serde_json::Value::from(value)))
             }
@@ -452,14 +592,27 @@ fn converted(spec: &FieldSpec, value: &str, is_literal: bool) -> Option<String> 
         return None;
     }
     match (spec.field_type, spec.name) {
-        (FieldType::Id, "planTemplateId") => Some(format!("{{ lookup = \"plan_template\", code = \"{path}\", once = true }}")),
-        (FieldType::Id, "aggregationId") => Some(format!("{{ lookup = \"aggregation\", code = \"{path}\" }}")),
+        (FieldType::Id, "planTemplateId") => {
+            Some(format!("{{ lookup = \"plan_template\", code = \"{path}\", once = true }}"))
+        }
+        (FieldType::Id, "aggregationId") => {
+            Some(format!("{{ lookup = \"aggregation\", code = \"{path}\" }}"))
+        }
         (FieldType::Id, "planId") => Some(format!("{{ lookup = \"plan\", code = \"{path}\" }}")),
-        (FieldType::Id, "planGroupId") => Some(format!("{{ lookup = \"plan_group\", code = \"{path}\" }}")),
-        (FieldType::Id, "compoundAggregationId") => Some(format!("{{ lookup = \"compound_aggregation\", code = \"{path}\" }}")),
-        (FieldType::Id | FieldType::IdList | FieldType::PricingBands | FieldType::Address, _) => None,
-        // The connector sent Salesforce's last day as it was, and m3ter's ends are exclusive: a day was lost.
-        (FieldType::Date | FieldType::DateTime, "endDate") => Some(format!("{{ field = \"{path}\", end_exclusive = true }}")),
+        (FieldType::Id, "planGroupId") => {
+            Some(format!("{{ lookup = \"plan_group\", code = \"{path}\" }}"))
+        }
+        (FieldType::Id, "compoundAggregationId") => {
+            Some(format!("{{ lookup = \"compound_aggregation\", code = \"{path}\" }}"))
+        }
+        (FieldType::Id | FieldType::IdList | FieldType::PricingBands | FieldType::Address, _) => {
+            None
+        }
+        // The connector sent Salesforce's last day as it was, and m3ter's ends are exclusive: a day
+        // was lost.
+        (FieldType::Date | FieldType::DateTime, "endDate") => {
+            Some(format!("{{ field = \"{path}\", end_exclusive = true }}"))
+        }
         _ if once.is_empty() => Some(format!("\"{path}\"")),
         _ => Some(format!("{{ field = \"{path}\"{once} }}")),
     }
@@ -469,7 +622,9 @@ fn converted(spec: &FieldSpec, value: &str, is_literal: bool) -> Option<String> 
 pub(super) fn spelled(path: &str) -> String {
     let part = |part: &str| match part {
         "id" => "Id".to_owned(),
-        part => part.strip_suffix("__C").map_or_else(|| part.to_owned(), |name| format!("{name}__c")),
+        part => {
+            part.strip_suffix("__C").map_or_else(|| part.to_owned(), |name| format!("{name}__c"))
+        }
     };
     path.split('.').map(part).collect::<Vec<_>>().join(".")
 }

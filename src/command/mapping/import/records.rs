@@ -1,4 +1,5 @@
-//! The connector's metadata records, as retrieved XML or as a query's JSON: fields by name, without namespace and suffix.
+//! The connector's metadata records, as retrieved XML or as a query's JSON: fields by name, without
+//! namespace and suffix.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,10 @@ pub(super) struct MetadataRecord {
 impl MetadataRecord {
     /// The value of a field; `None` where it is absent or blank.
     pub(super) fn get(&self, field: &str) -> Option<&str> {
-        self.fields.get(&field.to_ascii_lowercase()).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.fields
+            .get(&field.to_ascii_lowercase())
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     /// The value of a field that names something in the org; `None` where it is no path of names.
@@ -28,31 +32,44 @@ impl MetadataRecord {
 
     /// All filled fields.
     pub(super) fn filled(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields.iter().map(|(name, value)| (name.as_str(), value.trim())).filter(|(_, value)| !value.is_empty())
+        self.fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.trim()))
+            .filter(|(_, value)| !value.is_empty())
     }
 
     /// Whether the value of a field is a literal rather than a path.
     pub(super) fn is_hardcoded(&self, field: &str) -> bool {
         // The samples have stray spaces, also inside a name.
-        let plain = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
-        self.get("hardcoded").is_some_and(|list| list.split(',').any(|name| plain(name) == plain(field)))
+        let plain = |text: &str| {
+            text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase()
+        };
+        self.get("hardcoded")
+            .is_some_and(|list| list.split(',').any(|name| plain(name) == plain(field)))
     }
 
     fn insert(&mut self, field: &str, value: &str) {
         let plain = field.strip_prefix("m3__").unwrap_or(field);
-        let plain = plain.strip_suffix("__c").or_else(|| plain.strip_suffix("__C")).unwrap_or(plain);
+        let plain =
+            plain.strip_suffix("__c").or_else(|| plain.strip_suffix("__C")).unwrap_or(plain);
         self.fields.insert(plain.to_ascii_lowercase(), value.to_owned());
     }
 }
 
 /// Whether a text is names by dots, as Salesforce has them.
 pub(super) fn is_path(text: &str) -> bool {
-    text.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+    text.split('.').all(|part| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
 }
 
 /// The records of one file.
 pub(super) fn read(name: &str, text: &str) -> anyhow::Result<Vec<MetadataRecord>> {
-    if text.trim_start().starts_with('<') { Ok(vec![from_xml(name, text)?]) } else { from_json(name, text) }
+    if text.trim_start().starts_with('<') {
+        Ok(vec![from_xml(name, text)?])
+    } else {
+        from_json(name, text)
+    }
 }
 
 /// A `CustomMetadata` file: `<values><field>…</field><value>…</value></values>` for each field.
@@ -76,7 +93,9 @@ fn from_xml(name: &str, text: &str) -> anyhow::Result<MetadataRecord> {
             Event::GeneralRef(reference) => {
                 let name = reference.xml10_content().into_owned();
                 let resolved = reference.resolve_char_ref()?.map(String::from);
-                let resolved = resolved.or_else(|| quick_xml::escape::resolve_xml_entity(&name).map(ToOwned::to_owned)).unwrap_or_default();
+                let resolved = resolved
+                    .or_else(|| quick_xml::escape::resolve_xml_entity(&name).map(ToOwned::to_owned))
+                    .unwrap_or_default();
                 push(&path, &resolved, &mut field, &mut value);
             }
             Event::End(_) => match path.pop().as_deref() {
@@ -99,13 +118,20 @@ fn push(path: &[String], text: &str, field: &mut String, value: &mut String) {
     }
 }
 
-/// A query's answer: `{"records": […]}`, the command line's `{"result": {"records": […]}}`, or the list alone.
+/// A query's answer: `{"records": […]}`, the command line's `{"result": {"records": […]}}`, or the
+/// list alone.
 fn from_json(name: &str, text: &str) -> anyhow::Result<Vec<MetadataRecord>> {
-    let json: Json = serde_json::from_str(text).with_context(|| format!("{name} is neither XML nor JSON"))?;
-    let records = json.as_array().or_else(|| json.get("records")?.as_array()).or_else(|| json.pointer("/result/records")?.as_array());
+    let json: Json =
+        serde_json::from_str(text).with_context(|| format!("{name} is neither XML nor JSON"))?;
+    let records = json
+        .as_array()
+        .or_else(|| json.get("records")?.as_array())
+        .or_else(|| json.pointer("/result/records")?.as_array());
     let records = records.with_context(|| format!("{name} holds no list of records"))?;
     let record = |(index, record): (usize, &Json)| {
-        let own = ["DeveloperName", "QualifiedApiName", "MasterLabel"].iter().find_map(|field| record.get(field)?.as_str());
+        let own = ["DeveloperName", "QualifiedApiName", "MasterLabel"]
+            .iter()
+            .find_map(|field| record.get(field)?.as_str());
         let mut read = MetadataRecord {
             name: own.map_or_else(|| format!("{name}, record {}", index + 1), ToOwned::to_owned),
             ..MetadataRecord::default()
