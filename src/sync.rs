@@ -6,10 +6,13 @@
 //! store.
 
 mod admission;
+mod applied;
 mod apply;
 mod billing_choice;
 mod blocker;
+mod callouts;
 mod claims;
+mod context;
 mod end_dating;
 mod end_one;
 mod ends;
@@ -19,7 +22,6 @@ mod leftovers;
 mod matching;
 mod organization;
 mod organization_config;
-mod patience;
 mod pause;
 mod planned;
 mod portions;
@@ -29,7 +31,9 @@ mod read_again;
 mod recorder;
 mod removed;
 mod replace;
+mod report;
 mod retention;
+mod retrying_store;
 mod running;
 mod runs;
 mod safety;

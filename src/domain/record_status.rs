@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn failed(code: ErrorCode, reason: &str) -> SyncResult {
-        SyncResult::failed(&Failure { code, reason: reason.to_owned() }, Vec::new(), Vec::new())
+        SyncResult::failed(&Failure::new(code, reason), Vec::new(), Vec::new())
     }
 
     /// The names of what is written onto a record.

@@ -15,7 +15,7 @@ use super::places::{Places, WaitingRequest};
 use super::wait::{RETRY_AFTER_SECONDS, record_id, user_id};
 use crate::callers::{Caller, KeyLimits, Reason, Refusal};
 use crate::domain::ids::SalesforceId;
-use crate::domain::outcome::{ErrorCode, Failure};
+use crate::domain::outcome::ErrorCode;
 use crate::sync::{SyncMode, Syncs};
 
 /// Whoever asks; nobody where no gate stands before the handler.
@@ -107,7 +107,7 @@ impl Asker {
         let sobject = syncs
             .object_of(record)
             .await
-            .map_err(|Failure { code, reason }| Denied::Failed(code, reason))?;
+            .map_err(|failure| Denied::Failed(failure.code, failure.reason))?;
         if sobject.is_some_and(|sobject| limits.covers_object(&sobject)) {
             return Ok(());
         }
@@ -151,7 +151,7 @@ impl Asker {
         syncs
             .check_organization(named)
             .await
-            .map_err(|Failure { code, reason }| Denied::Failed(code, reason))
+            .map_err(|failure| Denied::Failed(failure.code, failure.reason))
     }
 }
 

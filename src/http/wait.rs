@@ -178,7 +178,7 @@ pub(super) fn failed(
     id: Option<&str>,
     mode: SyncMode,
 ) -> SyncResult {
-    let mut result = SyncResult::failed(&Failure { code, reason }, Vec::new(), Vec::new());
+    let mut result = SyncResult::failed(&Failure::new(code, reason), Vec::new(), Vec::new());
     result.parent_record_id = id.map(shown::echo);
     result.dry_run = mode == SyncMode::DryRun;
     note_outcome(&result);

@@ -232,8 +232,7 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
         (Some(vec![created.clone()]), Some(vec![callout.clone()]))
     );
 
-    let failure =
-        Failure { code: ErrorCode::M3terUnavailable, reason: "m3ter did not answer".to_owned() };
+    let failure = Failure::new(ErrorCode::M3terUnavailable, "m3ter did not answer");
     let result = SyncResult::failed(&failure, vec![created], Vec::new());
     let only = RunTry {
         started_at: instant(0),

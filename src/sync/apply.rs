@@ -13,19 +13,10 @@ use crate::changeset::{
     Absence, Availability, Change, Changeset, KnownIds, Step, flagged, invalid, not_attempted,
 };
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::M3terId;
-use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult};
+use crate::domain::outcome::{Action, Failure};
+use crate::sync::applied::Applied;
 use crate::sync::recorder::Recorder;
 use crate::sync::write::{Writer, Written};
-
-/// What became of one change.
-#[derive(Debug)]
-pub(super) struct Applied {
-    pub(super) result: ObjectResult,
-    pub(super) id: Option<M3terId>,
-    pub(super) failure: Option<Failure>,
-}
 
 /// Changes that are written at the same time: more than m3ter's limit lets through in a second, so
 /// that nobody waits for a place, and few enough that a deal of hundreds of lines does not hold the
@@ -80,29 +71,27 @@ pub(super) async fn apply(
 async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Applied {
     let key = &change.desired.key;
     let mut applied = match &change.step {
-        Step::Unchanged { id } => done(key, Action::Unchanged, id.clone()),
-        Step::Flagged { existing } => without_write(flagged(key), existing.as_ref()),
+        Step::Unchanged { id } => Applied::done(key, Action::Unchanged, id.clone(), Vec::new()),
+        Step::Flagged { existing } => Applied::without_write(flagged(key), existing.as_ref()),
         Step::Kept { id, finding } => {
-            without_write(invalid(key, std::slice::from_ref(finding)), Some(id))
+            Applied::without_write(invalid(key, std::slice::from_ref(finding)), Some(id))
         }
         Step::Invalid { findings, existing } => {
-            without_write(invalid(key, findings), existing.as_ref())
+            Applied::without_write(invalid(key, findings), existing.as_ref())
         }
         Step::Create { .. } | Step::Update { .. } | Step::Supersede { .. } => {
             match board.arrivals(change).await {
                 Err((kind, absence)) => {
-                    Applied { result: not_attempted(key, kind, absence), id: None, failure: None }
+                    Applied::without_write(not_attempted(key, kind, absence), None)
                 }
                 Ok(known) => match board.write(writer, change, &known).await {
-                    Written::Done { id, action, warnings } => {
-                        let mut applied = done(key, action, id);
-                        applied.result.warnings = warnings;
-                        applied
+                    Ok(Written::Done { id, action, warnings }) => {
+                        Applied::done(key, action, id, warnings)
                     }
-                    Written::Refused(finding) => {
-                        Applied { result: invalid(key, &[finding]), id: None, failure: None }
+                    Ok(Written::Refused(finding)) => {
+                        Applied::without_write(invalid(key, &[finding]), None)
                     }
-                    Written::Unsettled(failure) => unsettled(key, failure),
+                    Err(failure) => Applied::unsettled(key, failure),
                 },
             }
         }
@@ -115,7 +104,12 @@ async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Appli
 
 impl Board {
     /// Writes once there is a place; until then nothing of the request is there.
-    async fn write(&self, writer: &Writer<'_>, change: &Change, known: &KnownIds) -> Written {
+    async fn write(
+        &self,
+        writer: &Writer<'_>,
+        change: &Change,
+        known: &KnownIds,
+    ) -> Result<Written, Failure> {
         let _place = self.places.acquire().await;
         Box::pin(writer.write(change, known)).await
     }
@@ -146,33 +140,4 @@ impl Board {
         }
         Ok(known)
     }
-}
-
-fn done(key: &ObjectKey, action: Action, id: M3terId) -> Applied {
-    let mut result = ObjectResult::new(key, action, format!("m3ter Identifier: {id}"));
-    result.m3ter_id = Some(id.to_string());
-    Applied { result, id: Some(id), failure: None }
-}
-
-fn without_write(mut result: ObjectResult, existing: Option<&M3terId>) -> Applied {
-    result.m3ter_id = existing.map(ToString::to_string);
-    Applied { result, id: None, failure: None }
-}
-
-fn unsettled(key: &ObjectKey, failure: Failure) -> Applied {
-    if failure.code == ErrorCode::PlanChanged {
-        let remedy = "Ask for a new plan with a dry run, and send it if its changes are right";
-        let finding = Finding::new(
-            FindingCode::PlanChanged,
-            "Another change would be written than the one that was approved",
-            remedy,
-        );
-        return Applied { result: invalid(key, &[finding]), id: None, failure: Some(failure) };
-    }
-    let finding = Finding::new(
-        FindingCode::OutcomeUnknown,
-        failure.reason.clone(),
-        "Sync again: what was done is found and nothing is made twice",
-    );
-    Applied { result: invalid(key, &[finding]), id: None, failure: Some(failure) }
 }

@@ -12,48 +12,39 @@ use crate::domain::outcome::Failure;
 use crate::domain::value::Value;
 use crate::domain::warning::Attention;
 use crate::mapping::Mapping;
-use crate::sync::failure;
-use crate::sync::patience::Patience;
-use crate::sync::walk::Walk;
+use crate::sync::context::RunContext;
 
-impl Walk<'_> {
-    /// Turns Commitments that would be written by a guess into findings.
-    pub(super) async fn keep_billing_unguessed(
-        &self,
-        mapping: &Mapping,
-        changeset: &mut Changeset,
-        patience: Patience,
-    ) -> Result<(), Failure> {
-        let is_written = |step: &Step| matches!(step, Step::Create { .. } | Step::Update { .. });
-        let mut guessed: Vec<_> = changeset
-            .changes
-            .iter_mut()
-            .filter(|change| {
-                change.desired.kind() == EntityKind::Commitment
-                    && is_written(&change.step)
-                    && is_guessed(&change.desired)
-            })
-            .collect();
-        if guessed.is_empty() {
-            return Ok(());
-        }
-        let prefix = self.root.key_prefix();
-        let has_made = patience
-            .with(|| self.store.has_made_commitments(Some(prefix)))
-            .await
-            .map_err(|error| failure::of_store(&error))?;
-        if has_made {
-            return Ok(());
-        }
-        for change in &mut guessed {
-            let findings = vec![not_stated(&change.desired, mapping)];
-            change.step = Step::Invalid { findings, existing: change.step.known_id().cloned() };
-            change
-                .warnings
-                .retain(|warning| warning.attention != Some(Attention::CommitmentBillingNotStated));
-        }
-        Ok(())
+/// Turns Commitments that would be written by a guess into findings.
+pub(super) async fn keep_billing_unguessed(
+    context: &RunContext<'_>,
+    mapping: &Mapping,
+    changeset: &mut Changeset,
+) -> Result<(), Failure> {
+    let is_written = |step: &Step| matches!(step, Step::Create { .. } | Step::Update { .. });
+    let mut guessed: Vec<_> = changeset
+        .changes
+        .iter_mut()
+        .filter(|change| {
+            change.desired.kind() == EntityKind::Commitment
+                && is_written(&change.step)
+                && is_guessed(&change.desired)
+        })
+        .collect();
+    if guessed.is_empty() {
+        return Ok(());
     }
+    let prefix = Some(context.record.key_prefix());
+    if context.store.with(|store| store.has_made_commitments(prefix)).await? {
+        return Ok(());
+    }
+    for change in &mut guessed {
+        let findings = vec![not_stated(&change.desired, mapping)];
+        change.step = Step::Invalid { findings, existing: change.step.known_id().cloned() };
+        change
+            .warnings
+            .retain(|warning| warning.attention != Some(Attention::CommitmentBillingNotStated));
+    }
+    Ok(())
 }
 
 /// Whether the way it is paid is nobody's word.

@@ -5,17 +5,14 @@ use crate::domain::desired::{DesiredField, DesiredObject};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::outcome::Failure;
 use crate::m3ter::RefusalKind;
-use crate::store::Store;
-use crate::sync::matching::load_owners;
-use crate::sync::patience::Patience;
+use crate::sync::context::RunContext;
 
 /// The finding about a refusal: m3ter's words as they are, and a remedy that names the blocker's
 /// owner.
 pub(super) async fn finding(
-    store: &Store,
+    context: &RunContext<'_>,
     desired: &DesiredObject,
     message: &str,
-    patience: Patience,
 ) -> Result<Finding, Failure> {
     let blocker = match RefusalKind::of(message) {
         RefusalKind::CommitmentOverlap { blocker }
@@ -31,7 +28,7 @@ pub(super) async fn finding(
             return Ok(Finding::new(FindingCode::RefusedByM3ter, message, remedy));
         }
     };
-    let owners = load_owners(store, std::slice::from_ref(&blocker), patience).await?;
+    let owners = context.load_owners(std::slice::from_ref(&blocker)).await?;
     Ok(overlap::reported_one(desired, message, &blocker, owners.get(&blocker)))
 }
 

@@ -13,7 +13,6 @@ mod target;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use jiff::Timestamp;
 
 use crate::domain::actual::ActualObject;
 use crate::domain::ending::{BillingEntity, EndDateOrder};
@@ -23,28 +22,21 @@ use crate::domain::outcome::{Action, ErrorCode, Failure, FieldChange, ObjectResu
 use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
 use crate::domain::warning::{Attention, Warning};
 use crate::m3ter::EndingOwner;
-use crate::store::{ClaimedRun, Link, Progress, Store};
+use crate::store::{Link, Progress};
+use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, end_one};
-use crate::sync::failure;
-use crate::sync::knowledge::Knowledge;
-use crate::sync::patience::Patience;
 use crate::sync::planned::{Refusal, approved};
-use crate::sync::runs::callouts;
+use crate::sync::report::Report;
 use crate::sync::{Safety, SyncMode};
-use crate::transport::{Budget, Effect};
-use reach::Billed;
-use target::Target;
+use crate::transport::Effect;
+use memory::{Remembered, remember};
+use reach::{Billed, fetch_reach};
+use target::{Target, find_target};
 
 /// What one end dating works with.
 pub(super) struct EndDating<'a> {
-    pub(super) knowledge: &'a Knowledge,
-    pub(super) store: &'a Store,
-    pub(super) run: &'a ClaimedRun,
-    pub(super) record: &'a SalesforceId,
+    pub(super) context: RunContext<'a>,
     pub(super) order: &'a EndDateOrder,
-    pub(super) mode: SyncMode,
-    pub(super) now: Timestamp,
-    pub(super) budget: &'a Budget,
     pub(super) safety: &'a Safety,
 }
 
@@ -56,80 +48,60 @@ enum Became {
     Unsettled(String),
 }
 
-/// Object results and warnings on the way to the answer.
-#[derive(Default)]
-struct Report {
-    results: Vec<ObjectResult>,
-    warnings: Vec<Warning>,
-    failures: Vec<Failure>,
-    /// What would be written, where that is to be told.
-    plan: Option<Plan>,
-}
-
 impl EndDating<'_> {
     /// Walks to the end, whatever it meets.
     pub(super) async fn to_the_end(&self) -> SyncResult {
-        let report = match self.end().await {
-            Ok(report) => report,
-            Err(failure) => Report { failures: vec![failure], ..Report::default() },
-        };
-        let mut result = match report.failures.first() {
-            None => SyncResult::ended(report.results, report.warnings),
-            Some(failure) => SyncResult::failed(
-                &failure::with_limit(failure, self.budget),
-                report.results,
-                report.warnings,
-            ),
-        };
-        result.parent_record_id = Some(self.record.to_string());
-        result.sync_run_id = Some(self.run.held.run.to_string());
-        result.dry_run = self.mode == SyncMode::DryRun;
-        result.plan_hash = report.plan.map(|plan| plan.hash().to_string());
-        result
+        let mut report = Report::default();
+        let ended_by = self.end(&mut report).await.err();
+        let failure = report.failure(ended_by, self.context.budget);
+        report.answer(&self.context, failure.as_ref())
     }
 
-    async fn end(&self) -> Result<Report, Failure> {
-        if self.safety.end_date_needs_plan
-            && self.mode == SyncMode::Apply
-            && self.run.expected_plan.is_none()
+    async fn end(&self, report: &mut Report) -> Result<(), Failure> {
+        let RunContext { run, knowledge, mode, now, budget, .. } = self.context;
+        if self.safety.end_date_needs_plan && mode == SyncMode::Apply && run.expected_plan.is_none()
         {
             let reason = "Nothing ends here without a plan; ask with `dryRun=true` first, and send its `planHash` as `expectedPlan`";
-            return Err(Failure { code: ErrorCode::PlanRequired, reason: reason.to_owned() });
+            return Err(Failure::new(ErrorCode::PlanRequired, reason));
         }
-        let (target, organization) =
-            tokio::join!(self.find_target(), self.knowledge.organization(self.budget));
+        let (target, organization) = tokio::join!(
+            find_target(&self.context, self.order.children),
+            knowledge.organization(budget)
+        );
         let (target, organization) = (target?, organization?);
         let time_zone = target.time_zone.as_ref().unwrap_or(&organization.time_zone);
-        let instant = self.order.end_date.instant(time_zone).ok_or_else(|| Failure {
-            code: ErrorCode::InvalidEndDate,
-            reason: format!("`{}` is not a date that m3ter can hold", self.order.end_date),
+        let instant = self.order.end_date.instant(time_zone).ok_or_else(|| {
+            let reason = format!("`{}` is not a date that m3ter can hold", self.order.end_date);
+            Failure::new(ErrorCode::InvalidEndDate, reason)
         })?;
         let end = End::at(instant, organization.time_zone.clone());
-        let (reach, ended) = self.fetch_reach(&target, &end).await?;
+        let (reach, ended) = fetch_reach(&self.context, self.order, &target, &end).await?;
         let (meant, spared): (Vec<Billed>, Vec<Billed>) =
             reach.into_iter().partition(|billed| billed.is_meant);
         let links = self.links_of(meant.iter().chain(&ended)).await?;
         let rows: BTreeMap<M3terId, SalesforceId> =
             links.iter().map(|link| (link.m3ter_id.clone(), link.object.row.clone())).collect();
-        let mut report = Report::default();
         let plan = self.plan(&meant, &end, &rows);
-        if self.mode == SyncMode::Apply
+        let foreseen = || -> Vec<ObjectResult> {
+            meant.iter().map(|billed| self.foresee(billed, &end, &rows)).collect()
+        };
+        if mode == SyncMode::Apply
             && let Err(refusal) = self.approve(&plan, meant.len()).await?
         {
-            let results = meant.iter().map(|billed| self.foresee(billed, &end, &rows)).collect();
-            report.results = refusal.refused(results);
+            report.results = refusal.refused(foreseen());
             report.plan = Some(plan);
-            report.failures.push(refusal.failure());
-            return Ok(report);
+            return Err(refusal.failure());
         }
-        report.plan = Some(plan).filter(|_| self.mode == SyncMode::DryRun);
-        let remembered = match self.mode {
+        report.plan = Some(plan).filter(|_| mode == SyncMode::DryRun);
+        let remembered = match mode {
             SyncMode::Apply if !(meant.is_empty() && ended.is_empty()) => {
-                Some(self.remember((&meant, &ended), &links, &end, &mut report).await?)
+                let remembered = remember(&self.context, (&meant, &ended), &links, &end);
+                Some(remembered.await?)
             }
             _ => None,
         };
-        if instant < self.now {
+        report.warnings.extend(remembered.as_ref().and_then(Remembered::warning));
+        if instant < now {
             let text = format!("The end {instant} lies in the past; bills may exist beyond it");
             report.warnings.push(Warning::of(Attention::DateInPast, text));
         }
@@ -138,28 +110,27 @@ impl EndDating<'_> {
             report
                 .warnings
                 .push(format!("Nothing runs beyond {instant} among {}", kinds.join(", ")).into());
-            return Ok(report);
+            return Ok(());
         }
-        if self.mode == SyncMode::DryRun {
-            report.results = meant.iter().map(|billed| self.foresee(billed, &end, &rows)).collect();
+        if mode == SyncMode::DryRun {
+            report.results = foreseen();
         } else {
-            self.apply(&target, &meant, &spared, &end, &rows, &mut report).await;
-            self.save(&report).await;
+            self.apply(&target, &meant, &spared, &end, &rows, report).await;
+            self.save(report).await;
             if let Some(remembered) = &remembered {
-                self.settle(remembered, &report, &end).await;
+                remembered.settle(&self.context, &report.results, &end).await;
             }
         }
         report
             .warnings
             .push("A later sync leaves these ends while Salesforce says no later ones than now; change them there as well".into());
-        Ok(report)
+        Ok(())
     }
 
     /// The links of the records that made the objects.
     async fn links_of(&self, objects: impl Iterator<Item = &Billed>) -> Result<Vec<Link>, Failure> {
         let ids: Vec<M3terId> = objects.map(|billed| billed.object.id.clone()).collect();
-        let links = Patience::of(self.budget).with(|| self.store.load_owners(&ids)).await;
-        links.map_err(|error| failure::of_store(&error))
+        self.context.store.with(|store| store.load_owners(&ids)).await
     }
 
     async fn apply(
@@ -172,7 +143,7 @@ impl EndDating<'_> {
         report: &mut Report,
     ) {
         // Exactly what was approved ends: m3ter's call may reach what nobody has seen.
-        let singly: BTreeSet<BillingEntity> = match self.run.expected_plan {
+        let singly: BTreeSet<BillingEntity> = match self.context.run.expected_plan {
             Some(_) => meant.iter().map(|billed| billed.entity).collect(),
             None => spared.iter().map(|billed| billed.entity).collect(),
         };
@@ -211,10 +182,10 @@ impl EndDating<'_> {
         if kinds.is_empty() {
             return became;
         }
-        let m3ter = &self.knowledge.m3ter;
+        let RunContext { m3ter, record, budget, .. } = self.context;
         let mut failure = None;
         match m3ter
-            .end_date(&target.owner, end.instant(), &kinds, self.order.children, self.budget)
+            .end_date(&target.owner, end.instant(), &kinds, self.order.children, budget)
             .await
         {
             Ok(answer) => {
@@ -236,7 +207,7 @@ impl EndDating<'_> {
                         report.results.push(failed(
                             entity,
                             id,
-                            self.record,
+                            record,
                             message,
                             "See in m3ter what it is and end it there",
                         ));
@@ -253,14 +224,15 @@ impl EndDating<'_> {
                         .map(|billed| (billed.object.id.clone(), Became::Failed(message.clone()))),
                 );
             }
-            Err(error) => failure = Some(failure::of_callout(&error)),
+            Err(error) => failure = Some(Failure::from(error)),
         }
         let open: Vec<&&Billed> =
             meant.iter().filter(|billed| !became.contains_key(&billed.object.id)).collect();
-        let looked = join_all(open.iter().map(|billed| {
-            m3ter.fetch_billing_entity(billed.entity, &billed.object.id, self.budget)
-        }))
-        .await;
+        let looked =
+            join_all(open.iter().map(|billed| {
+                m3ter.fetch_billing_entity(billed.entity, &billed.object.id, budget)
+            }))
+            .await;
         for (billed, present) in open.into_iter().zip(looked) {
             let outcome = match (present, &failure) {
                 (Ok(Some(present)), _) if !end.comes_before_that_of(billed.entity, &present) => {
@@ -272,7 +244,7 @@ impl EndDating<'_> {
                     "m3ter's answer names it neither as ended nor as failed, and it runs on"
                         .to_owned(),
                 ),
-                (Err(error), None) => unsettled(failure::of_callout(&error), report),
+                (Err(error), None) => unsettled(error.into(), report),
             };
             became.insert(billed.object.id.clone(), outcome);
         }
@@ -285,21 +257,14 @@ impl EndDating<'_> {
         meant: &[&Billed],
         end: &End,
     ) -> Vec<(M3terId, Result<Became, Failure>)> {
+        let RunContext { m3ter, budget, .. } = self.context;
         join_all(meant.iter().map(|billed| async {
-            let outcome = match end_one(
-                &self.knowledge.m3ter,
-                billed.entity,
-                &billed.object,
-                end,
-                self.budget,
-            )
-            .await
-            {
-                EndedOne::Done => Ok(Became::Ended),
-                EndedOne::Refused(message) => Ok(Became::Failed(message)),
-                EndedOne::Unsettled(failure) => Err(failure),
-            };
-            (billed.object.id.clone(), outcome)
+            let ended = end_one(m3ter, billed.entity, &billed.object, end, budget).await;
+            let became = ended.map(|ended| match ended {
+                EndedOne::Done => Became::Ended,
+                EndedOne::Refused(message) => Became::Failed(message),
+            });
+            (billed.object.id.clone(), became)
         }))
         .await
     }
@@ -307,10 +272,9 @@ impl EndDating<'_> {
     /// Whether it may be written: it is what was approved, or not more than is usual, and not too
     /// much within an hour.
     async fn approve(&self, plan: &Plan, objects: usize) -> Result<Result<(), Refusal>, Failure> {
-        let patience = Patience::of(self.budget);
-        match self.run.expected_plan {
+        match self.context.run.expected_plan {
             Some(expected) => {
-                if approved(plan, expected, self.run, self.store, patience).await?.is_none() {
+                if approved(&self.context, plan, expected).await?.is_none() {
                     return Ok(Err(Refusal::PlanChanged));
                 }
             }
@@ -324,17 +288,15 @@ impl EndDating<'_> {
             return Ok(Ok(()));
         };
         let objects = u32::try_from(objects).unwrap_or(u32::MAX);
+        let held = self.context.held();
         let reserved =
-            patience.with(|| self.store.reserve_ends(self.run.held, objects, per_hour)).await;
-        match reserved.map_err(|error| failure::of_store(&error))? {
-            Ok(()) => Ok(Ok(())),
-            Err(left) => {
-                let reason = format!(
-                    "{objects} objects would end, and of the {per_hour} that may end within an hour (END_DATES_PER_HOUR) {left} are left; wait, or raise it"
-                );
-                Err(Failure { code: ErrorCode::EndDateLimitExceeded, reason })
-            }
-        }
+            self.context.store.with(|store| store.reserve_ends(held, objects, per_hour)).await?;
+        reserved.map(Ok).map_err(|left| {
+            let reason = format!(
+                "{objects} objects would end, and of the {per_hour} that may end within an hour (END_DATES_PER_HOUR) {left} are left; wait, or raise it"
+            );
+            Failure::new(ErrorCode::EndDateLimitExceeded, reason)
+        })
     }
 
     /// What would be written.
@@ -344,7 +306,7 @@ impl EndDating<'_> {
             let change = change(billed, end);
             plan.add(&PlannedChange {
                 kind: billed.entity.object_name(),
-                row: rows.get(&billed.object.id).unwrap_or(self.record).as_str(),
+                row: rows.get(&billed.object.id).unwrap_or(self.context.record).as_str(),
                 key: "",
                 m3ter_id: billed.object.id.as_str(),
                 action: PlannedAction::Update,
@@ -364,7 +326,7 @@ impl EndDating<'_> {
     ) -> ObjectResult {
         let Billed { entity, object, .. } = billed;
         let change = change(billed, end);
-        let row = rows.get(&object.id).unwrap_or(self.record);
+        let row = rows.get(&object.id).unwrap_or(self.context.record);
         let mut result = ObjectResult::named(
             entity.object_name(),
             row,
@@ -387,7 +349,7 @@ impl EndDating<'_> {
         rows: &BTreeMap<M3terId, SalesforceId>,
     ) -> ObjectResult {
         let Billed { entity, object, .. } = billed;
-        let row = rows.get(&object.id).unwrap_or(self.record);
+        let row = rows.get(&object.id).unwrap_or(self.context.record);
         match became {
             Became::Ended => {
                 let message =
@@ -434,8 +396,12 @@ impl EndDating<'_> {
         end: &End,
     ) -> ObjectResult {
         let message = format!("m3ter Identifier: {id}, ends {}", end.shown(entity));
-        let mut result =
-            ObjectResult::named(entity.object_name(), self.record, Action::Updated, message);
+        let mut result = ObjectResult::named(
+            entity.object_name(),
+            self.context.record,
+            Action::Updated,
+            message,
+        );
         result.m3ter_id = Some(id.to_string());
         let owner = match owner {
             EndingOwner::Account(id) => format!("the Account {id}"),
@@ -448,16 +414,13 @@ impl EndDating<'_> {
         result
     }
 
+    /// Saves what was done as far as it can be; the end of the run holds it once more.
     async fn save(&self, report: &Report) {
         let results: Vec<(u32, ObjectResult)> = (0..).zip(report.results.iter().cloned()).collect();
-        let callouts = callouts(&self.run.callouts, self.budget.journal());
+        let callouts = self.context.callouts();
         let progress = Progress { results: &results, links: &[], callouts: &callouts };
-        if let Err(error) = Patience::of(self.budget)
-            .with(|| self.store.save_progress(self.run.held, &progress))
-            .await
-        {
-            failure::of_store(&error);
-        }
+        let held = self.context.held();
+        let _ = self.context.store.with(|store| store.save_progress(held, &progress)).await;
     }
 }
 

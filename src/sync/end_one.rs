@@ -15,7 +15,6 @@ use crate::domain::made_end::Until;
 use crate::domain::outcome::Failure;
 use crate::domain::value::date_in_text;
 use crate::m3ter;
-use crate::sync::failure;
 use crate::transport::{Budget, CalloutError, Effect};
 
 /// The first moment that is not billed any more, as m3ter's two kinds of date have it.
@@ -33,8 +32,6 @@ pub(super) enum EndedOne {
     Done,
     /// m3ter said no, in these words.
     Refused(String),
-    /// There is no definite answer.
-    Unsettled(Failure),
 }
 
 /// How often the end starts over because the object changed meanwhile.
@@ -112,14 +109,14 @@ impl End {
     }
 }
 
-/// Ends an object that runs beyond `end`.
+/// Ends an object that runs beyond `end`; a failure where there is no definite answer.
 pub(super) async fn end_one(
     m3ter: &m3ter::Client,
     entity: BillingEntity,
     object: &ActualObject,
     end: &End,
     budget: &Budget,
-) -> EndedOne {
+) -> Result<EndedOne, Failure> {
     let mut actual = object.clone();
     let mut last_error: Option<CalloutError> = None;
     for _ in 0..ROUNDS {
@@ -127,35 +124,30 @@ pub(super) async fn end_one(
         body.insert("endDate".to_owned(), Json::String(end.shown(entity)));
         let Err(error) = m3ter.update_billing_entity(entity, &actual.id, &body, budget).await
         else {
-            return EndedOne::Done;
+            return Ok(EndedOne::Done);
         };
         if error.effect() == Effect::None {
-            return EndedOne::Unsettled(failure::of_callout(&error));
+            return Err(error.into());
         }
-        let present = match m3ter.fetch_billing_entity(entity, &actual.id, budget).await {
-            Ok(Some(present)) => present,
-            // What is gone does not bill.
-            Ok(None) => return EndedOne::Done,
-            Err(error) => return EndedOne::Unsettled(failure::of_callout(&error)),
+        // What is gone does not bill.
+        let Some(present) = m3ter.fetch_billing_entity(entity, &actual.id, budget).await? else {
+            return Ok(EndedOne::Done);
         };
         if !end.comes_before_that_of(entity, &present) {
-            return EndedOne::Done;
+            return Ok(EndedOne::Done);
         }
         if error.effect() == Effect::Refused && present.version == actual.version {
-            return EndedOne::Refused(
-                error.refusal().map_or_else(|| error.reason(), |refusal| refusal.message.clone()),
-            );
+            let message = error.refusal().map(|refusal| refusal.message.clone());
+            return Ok(EndedOne::Refused(message.unwrap_or_else(|| error.reason())));
         }
         actual = present;
         last_error = Some(error);
     }
     match last_error {
-        Some(error) if error.effect() == Effect::Unknown => {
-            EndedOne::Unsettled(failure::of_callout(&error))
-        }
-        _ => EndedOne::Refused(format!(
+        Some(error) if error.effect() == Effect::Unknown => Err(error.into()),
+        _ => Ok(EndedOne::Refused(format!(
             "it changed in m3ter while it was ended, {ROUNDS} times in a row"
-        )),
+        ))),
     }
 }
 

@@ -4,75 +4,60 @@
 use std::borrow::Cow;
 
 use crate::changeset::Changeset;
-use crate::changeset::ended::{Ends, keep_end_of};
+use crate::changeset::ended::keep_end_of;
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
 use crate::domain::ending::BillingEntity;
 use crate::domain::entity::ObjectKey;
 use crate::domain::ids::{M3terId, SyncRunId};
+use crate::domain::outcome::Failure;
 use crate::domain::warning::Warning;
-use crate::store::{ClaimedRun, Store};
-use crate::sync::apply::Applied;
-use crate::sync::failure;
-use crate::sync::patience::Patience;
-use crate::sync::write::{Writer, Written};
+use crate::sync::context::RunContext;
 
-impl Writer<'_> {
-    /// The object as it is to be, now that m3ter has it so: whoever ended it meanwhile is not
-    /// overruled. What is told goes to `warnings`.
-    pub(super) async fn keeping_its_end<'d>(
-        &self,
-        mut desired: Cow<'d, DesiredObject>,
-        present: &ActualObject,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Cow<'d, DesiredObject>, Written> {
-        let is_asked_for = desired.fields().iter().any(|field| field.name == "endDate");
-        if BillingEntity::of(desired.kind()).is_none()
-            || !is_asked_for
-            || present.text("endDate").is_none()
-        {
-            return Ok(desired);
-        }
-        let loaded = Patience::of(self.budget)
-            .with(|| self.store.load_ends(std::slice::from_ref(&present.id)))
-            .await;
-        let ends: Ends = loaded.map_err(|error| Written::Unsettled(failure::of_store(&error)))?;
-        if !ends.is_empty() {
-            warnings.extend(keep_end_of(desired.to_mut(), present, &ends));
-        }
-        Ok(desired)
+/// The object as it is to be, now that m3ter has it so: whoever ended it meanwhile is not
+/// overruled. What is told goes to `warnings`.
+pub(super) async fn keeping_its_end<'d>(
+    context: &RunContext<'_>,
+    mut desired: Cow<'d, DesiredObject>,
+    present: &ActualObject,
+    warnings: &mut Vec<Warning>,
+) -> Result<Cow<'d, DesiredObject>, Failure> {
+    let is_asked_for = desired.fields().iter().any(|field| field.name == "endDate");
+    if BillingEntity::of(desired.kind()).is_none()
+        || !is_asked_for
+        || present.text("endDate").is_none()
+    {
+        return Ok(desired);
     }
-
-    /// What stays ended stays so with its new price.
-    pub(super) async fn inherit_end(
-        &self,
-        from: &ActualObject,
-        to: &M3terId,
-        successor: &DesiredObject,
-    ) -> Result<(), Written> {
-        if successor.value("endDate").is_none() {
-            return Ok(());
-        }
-        let inherited = Patience::of(self.budget)
-            .with(|| self.store.inherit_ends(self.held, &from.id, to))
-            .await;
-        inherited.map_err(|error| Written::Unsettled(failure::of_store(&error)))
+    let ids = std::slice::from_ref(&present.id);
+    let ends = context.store.with(|store| store.load_ends(ids)).await?;
+    if !ends.is_empty() {
+        warnings.extend(keep_end_of(desired.to_mut(), present, &ends));
     }
+    Ok(desired)
 }
 
-/// Forgets the ends that Salesforce has taken back, and tells the audit log. An end that m3ter has
-/// no more does not count in any case.
+/// What stays ended stays so with its new price.
+pub(super) async fn inherit_end(
+    context: &RunContext<'_>,
+    from: &ActualObject,
+    to: &M3terId,
+    successor: &DesiredObject,
+) -> Result<(), Failure> {
+    if successor.value("endDate").is_none() {
+        return Ok(());
+    }
+    context.store.with(|store| store.inherit_ends(context.held(), &from.id, to)).await
+}
+
+/// Forgets the ends that Salesforce has taken back, of the objects that are written, and tells the
+/// audit log. An end that m3ter has no more does not count in any case.
 pub(super) async fn forget_reopened(
-    store: &Store,
-    run: &ClaimedRun,
+    context: &RunContext<'_>,
     changeset: &Changeset,
-    applied: &[Applied],
-    patience: Patience,
+    is_written: impl Fn(&ObjectKey) -> bool,
 ) {
-    let is_written = |key: &ObjectKey| {
-        let mut outcomes = changeset.changes.iter().zip(applied);
-        outcomes.any(|(change, outcome)| change.desired.key == *key && outcome.id.is_some())
-    };
+    let run = context.run;
     let reopened = changeset
         .reopened
         .iter()
@@ -87,9 +72,7 @@ pub(super) async fn forget_reopened(
         );
         forgotten.push((made.m3ter_id.clone(), made.run));
     }
-    if !forgotten.is_empty()
-        && let Err(error) = patience.with(|| store.forget_ends(run.held, &forgotten)).await
-    {
-        failure::of_store(&error);
+    if !forgotten.is_empty() {
+        let _ = context.store.with(|store| store.forget_ends(run.held, &forgotten)).await;
     }
 }

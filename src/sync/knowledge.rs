@@ -17,9 +17,8 @@ use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::mapping::{Mapping, Mappings, Query, remembered_name};
 use crate::store::Store;
-use crate::sync::failure;
 use crate::sync::organization_config::OrganizationConfigs;
-use crate::sync::patience::Patience;
+use crate::sync::retrying_store::RetryingStore;
 use crate::telemetry::metrics;
 use crate::transport::{Budget, TokenCache};
 use crate::{m3ter, salesforce};
@@ -145,11 +144,7 @@ impl Knowledge {
         {
             return Ok(Some(known.clone()));
         }
-        let sobject = self
-            .salesforce
-            .sobject_of_key_prefix(prefix, budget)
-            .await
-            .map_err(|error| failure::of_callout(&error))?;
+        let sobject = self.salesforce.sobject_of_key_prefix(prefix, budget).await?;
         if let Some(name) = &sobject {
             self.key_prefixes
                 .write()
@@ -185,9 +180,9 @@ impl Knowledge {
                 .unwrap_or_else(PoisonError::into_inner)
                 .insert(mapping.root().to_owned());
         }
-        let mut query = mapping.query(&schema).map_err(|faults| Failure {
-            code: ErrorCode::MappingInvalid,
-            reason: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        let mut query = mapping.query(&schema).map_err(|faults| {
+            let reason = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            Failure::new(ErrorCode::MappingInvalid, reason)
         })?;
         query.unreadable =
             mapping.unreadable(&schema, &self.shown_before(mapping, &schema, budget).await?);
@@ -214,23 +209,15 @@ impl Knowledge {
         schema: &OrgSchema,
         budget: &Budget,
     ) -> Result<BTreeSet<String>, Failure> {
-        let org = self
-            .salesforce
-            .organization(budget)
-            .await
-            .map_err(|error| failure::of_callout(&error))?;
+        let org = self.salesforce.organization(budget).await?;
         let org = org.map(|org| org.to_string()).unwrap_or_default();
-        let patience = Patience::of(budget);
-        let before = patience
-            .with(|| self.store.load_shown_names(&org))
-            .await
-            .map_err(|error| failure::of_store(&error))?;
+        let store = RetryingStore::new(&self.store, budget);
+        let before = store.with(|store| store.load_shown_names(&org)).await?;
         let shown: BTreeSet<String> =
             mapping.shown_names(schema).iter().map(|name| remembered_name(name)).collect();
         let new: BTreeSet<String> = shown.difference(&before).cloned().collect();
         if !new.is_empty() {
-            let saved = patience.with(|| self.store.save_shown_names(&org, &new)).await;
-            saved.map_err(|error| failure::of_store(&error))?;
+            store.with(|store| store.save_shown_names(&org, &new)).await?;
         }
         Ok(before)
     }
@@ -282,12 +269,7 @@ impl Knowledge {
         &self,
         budget: &Budget,
     ) -> Result<Arc<HashMap<String, PlanTemplate>>, Failure> {
-        let templates = self
-            .m3ter
-            .fetch_plan_templates(budget)
-            .await
-            .map_err(|error| failure::of_callout(&error))?;
-        let templates = Arc::new(templates);
+        let templates = Arc::new(self.m3ter.fetch_plan_templates(budget).await?);
         *self.plan_templates.write().unwrap_or_else(PoisonError::into_inner) =
             Some(Arc::clone(&templates));
         Ok(templates)
@@ -314,7 +296,7 @@ impl Knowledge {
         let others =
             codes.iter().filter(|(catalogued, _)| **catalogued != Catalogued::PlanTemplate);
         let ids = others.map(|(catalogued, codes)| async move {
-            Ok((*catalogued, self.ids_of(*catalogued, codes, budget).await?))
+            Ok::<_, Failure>((*catalogued, self.ids_of(*catalogued, codes, budget).await?))
         });
         let (plan_templates, ids) = tokio::join!(templates, futures::future::try_join_all(ids));
         Ok(Catalog { plan_templates: plan_templates?, ids: ids?.into_iter().collect() })
@@ -343,11 +325,7 @@ impl Knowledge {
         if unknown.is_empty() {
             return Ok(found);
         }
-        let fetched = self
-            .m3ter
-            .fetch_ids(catalogued, &unknown, budget)
-            .await
-            .map_err(|error| failure::of_callout(&error))?;
+        let fetched = self.m3ter.fetch_ids(catalogued, &unknown, budget).await?;
         let now = Instant::now();
         let mut remembered = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.extend(
@@ -400,9 +378,7 @@ pub(crate) async fn describe(
         let described = futures::future::try_join_all(
             missing.iter().map(|sobject| salesforce.describe(sobject, budget)),
         );
-        for (name, sobject) in
-            missing.iter().zip(described.await.map_err(|error| failure::of_callout(&error))?)
-        {
+        for (name, sobject) in missing.iter().zip(described.await?) {
             // An object that the org does not show is one without fields: the mapping says which of
             // them it misses.
             schema.insert(sobject.unwrap_or_else(|| crate::domain::org_schema::SObject {

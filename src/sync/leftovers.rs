@@ -18,11 +18,10 @@ use crate::domain::value::date_in_text;
 use crate::domain::warning::{Attention, Warning};
 use crate::mapping::LineObject;
 use crate::salesforce;
-use crate::store::{Link, LinkRelation, Store};
-use crate::sync::failure;
+use crate::store::{Link, LinkRelation};
+use crate::sync::context::RunContext;
 use crate::sync::matching::Seen;
-use crate::sync::patience::Patience;
-use crate::transport::Budget;
+use crate::transport::CalloutError;
 
 /// A row that the record does not show, and the AccountPlan that bills for it.
 #[derive(Debug, Clone)]
@@ -37,7 +36,6 @@ pub(super) struct RemovedLine {
 
 /// What tells the rows of a record from others.
 pub(super) struct RecordRows<'a> {
-    pub(super) root: &'a SalesforceId,
     /// All rows that were read of the record, its Accounts among them.
     pub(super) rows: &'a HashSet<SalesforceId>,
     /// The objects of rows below the record.
@@ -49,36 +47,32 @@ impl RecordRows<'_> {
         self.lines.iter().find(|line| line.key_prefix == row.key_prefix())
     }
 
-    /// The AccountPlans that still run at `now` for rows that the record does not show: those that
+    /// The AccountPlans that still run for rows that the record does not show: those that
     /// earlier syncs linked, and, without their memory, those under the record's only Contract that
     /// nobody has linked.
     pub(super) async fn removed_lines(
         &self,
+        context: &RunContext<'_>,
         seen: &Seen<'_>,
         changeset: &Changeset,
-        now: Timestamp,
-        (salesforce, store, budget): (&salesforce::Client, &Store, &Budget),
     ) -> Result<Vec<RemovedLine>, Failure> {
-        let unseen = self.unseen(seen, changeset, now);
+        let unseen = self.unseen(seen, changeset, context.now);
         if unseen.is_empty() {
             return Ok(Vec::new());
         }
         let ids: Vec<M3terId> = unseen.iter().map(|(.., plan)| plan.id.clone()).collect();
-        let owners = Patience::of(budget)
-            .with(|| store.load_owners(&ids))
-            .await
-            .map_err(|error| failure::of_store(&error))?;
+        let owners = context.store.with(|store| store.load_owners(&ids)).await?;
         let is_elsewhere = |plan: &ActualObject| {
-            owners.iter().any(|link: &Link| link.m3ter_id == plan.id && link.root != *self.root)
+            owners
+                .iter()
+                .any(|link: &Link| link.m3ter_id == plan.id && link.root != *context.record)
         };
         // What another record has linked is that record's.
         let unseen: Vec<_> = unseen
             .into_iter()
             .filter(|(_, origin, plan)| *origin == Origin::Linked || !is_elsewhere(plan))
             .collect();
-        let shown = self
-            .fetch_rows(unseen.iter().map(|(object, ..)| &object.row), salesforce, budget)
-            .await?;
+        let shown = self.fetch_rows(context, unseen.iter().map(|(object, ..)| &object.row)).await?;
         let lines = unseen.into_iter().map(|(object, origin, plan)| {
             let is_part = self.line_object(&object.row).is_some_and(|line| line.cascade_delete);
             let fate = fate(origin, is_part, shown.get(&object.row), |row| self.rows.contains(row));
@@ -147,10 +141,10 @@ impl RecordRows<'_> {
     /// object.
     async fn fetch_rows<'r>(
         &self,
+        context: &RunContext<'_>,
         rows: impl Iterator<Item = &'r SalesforceId>,
-        salesforce: &salesforce::Client,
-        budget: &Budget,
-    ) -> Result<HashMap<SalesforceId, ShownRow>, Failure> {
+    ) -> Result<HashMap<SalesforceId, ShownRow>, CalloutError> {
+        let RunContext { salesforce, budget, .. } = *context;
         let mut by_object: BTreeMap<&str, (&LineObject, Vec<&SalesforceId>)> = BTreeMap::new();
         for row in rows {
             if let Some(line) = self.line_object(row) {
@@ -160,9 +154,7 @@ impl RecordRows<'_> {
         let queries = by_object.values().map(|(line, ids)| {
             salesforce.find_rows(&line.sobject, &line.parent_field, ids, budget)
         });
-        let found = futures::future::try_join_all(queries)
-            .await
-            .map_err(|error| failure::of_callout(&error))?;
+        let found = futures::future::try_join_all(queries).await?;
         let shown = |row: salesforce::FoundRow| {
             (row.id, ShownRow { is_deleted: row.is_deleted, parent: row.parent })
         };

@@ -30,19 +30,15 @@ use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::settings::PricingChange;
 use crate::m3ter::ListFilter;
-use crate::store::{CommitmentAttempt, Link, LinkRelation, Store};
-use crate::sync::failure;
-use crate::sync::knowledge::Knowledge;
-use crate::sync::patience::Patience;
-use crate::transport::{Budget, CalloutError};
+use crate::store::{CommitmentAttempt, Link, LinkRelation};
+use crate::sync::context::RunContext;
+use crate::transport::CalloutError;
 use referred::Referred;
 pub(super) use sharing::{Shared, fetch_shared};
 
 /// What this sync has seen of m3ter so far.
 pub(super) struct Seen<'a> {
-    knowledge: &'a Knowledge,
-    store: &'a Store,
-    budget: &'a Budget,
+    context: RunContext<'a>,
     links: Vec<Link>,
     /// All objects that a list or a GET gave, by kind; the newest version of each.
     objects: HashMap<EntityKind, HashMap<M3terId, ActualObject>>,
@@ -60,16 +56,9 @@ pub(super) struct Seen<'a> {
 type Identified = Result<Option<ActualObject>, Finding>;
 
 impl<'a> Seen<'a> {
-    pub(super) fn new(
-        knowledge: &'a Knowledge,
-        store: &'a Store,
-        budget: &'a Budget,
-        links: Vec<Link>,
-    ) -> Self {
+    pub(super) fn new(context: RunContext<'a>, links: Vec<Link>) -> Self {
         Self {
-            knowledge,
-            store,
-            budget,
+            context,
             links,
             objects: HashMap::new(),
             unread: HashMap::new(),
@@ -261,7 +250,7 @@ impl<'a> Seen<'a> {
     }
 
     async fn fetch_lists(&mut self, lists: Vec<(EntityKind, Vec<ListFilter>)>) {
-        let (m3ter, budget) = (&self.knowledge.m3ter, self.budget);
+        let RunContext { m3ter, budget, .. } = self.context;
         let answers =
             join_all(lists.iter().map(|(kind, filters)| m3ter.list(*kind, filters, budget))).await;
         for ((kind, _), answer) in lists.into_iter().zip(answers) {
@@ -283,7 +272,7 @@ impl<'a> Seen<'a> {
                 }
             }
             Err(error) => {
-                self.unread.entry(kind).or_insert_with(|| failure::of_callout(&error));
+                self.unread.entry(kind).or_insert_with(|| error.into());
             }
         }
     }
@@ -300,10 +289,9 @@ impl<'a> Seen<'a> {
             })
             .map(|link| (link.object.kind, link.m3ter_id.clone()))
             .collect();
-        let answers = join_all(
-            unlisted.iter().map(|(kind, id)| self.knowledge.m3ter.fetch(*kind, id, self.budget)),
-        )
-        .await;
+        let RunContext { m3ter, budget, .. } = self.context;
+        let answers =
+            join_all(unlisted.iter().map(|(kind, id)| m3ter.fetch(*kind, id, budget))).await;
         let mut lost = false;
         for ((kind, id), answer) in unlisted.into_iter().zip(answers) {
             match answer {
@@ -499,7 +487,7 @@ impl<'a> Seen<'a> {
         if ids.is_empty() {
             return Ok(Owners::new());
         }
-        load_owners(self.store, &ids, Patience::of(self.budget)).await
+        self.context.load_owners(&ids).await
     }
 
     fn change(
@@ -580,19 +568,6 @@ impl<'a> Seen<'a> {
             "Sync again",
         )
     }
-}
-
-/// The rows that m3ter objects are linked to.
-pub(super) async fn load_owners(
-    store: &Store,
-    ids: &[M3terId],
-    patience: Patience,
-) -> Result<Owners, Failure> {
-    let links = patience
-        .with(|| store.load_owners(ids))
-        .await
-        .map_err(|error| failure::of_store(&error))?;
-    Ok(links.into_iter().map(|link| (link.m3ter_id, link.object.row)).collect())
 }
 
 /// Whether it is worth knowing if m3ter has the object: one that is flagged or invalid matters only

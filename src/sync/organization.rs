@@ -3,7 +3,7 @@
 //! A refreshed Salesforce sandbox keeps the ids of its records and may still point at production:
 //! only the org's own id tells.
 
-use super::{Syncs, failure};
+use super::Syncs;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::transport::Budget;
@@ -22,7 +22,7 @@ impl Syncs {
     /// Compares the org that a request names with that of the login. A login that does not name its
     /// org fits none.
     pub async fn check_organization(&self, named: &str) -> Result<(), Failure> {
-        let wrong = |reason| Failure { code: ErrorCode::WrongOrganization, reason };
+        let wrong = |reason: String| Failure::new(ErrorCode::WrongOrganization, reason);
         let Some(named) = SalesforceId::parse(named).ok().filter(|id| id.key_prefix() == "00D")
         else {
             return Err(wrong(
@@ -31,18 +31,17 @@ impl Syncs {
         };
         let limits = self.shared.limits;
         let budget = Budget::new(limits.time, limits.callouts);
-        match self.shared.knowledge.salesforce.organization(&budget).await {
-            Ok(Some(own)) if own == named => Ok(()),
-            Ok(Some(own)) => {
+        match self.shared.knowledge.salesforce.organization(&budget).await? {
+            Some(own) if own == named => Ok(()),
+            Some(own) => {
                 let reason = format!(
                     "The request comes from the org {named}, and this service is for the org {own}; nothing was synced"
                 );
                 Err(wrong(reason))
             }
-            Ok(None) => Err(wrong(format!(
+            None => Err(wrong(format!(
                 "Salesforce does not say whether this service is for the org {named}; nothing was synced"
             ))),
-            Err(error) => Err(failure::of_callout(&error)),
         }
     }
 }

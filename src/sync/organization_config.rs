@@ -12,7 +12,6 @@ use tokio::time::{Instant, timeout};
 
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::{Client, OrganizationConfig};
-use crate::sync::failure;
 use crate::transport::Budget;
 
 /// The last answer; whoever has the lock reads the next one.
@@ -34,9 +33,9 @@ impl OrganizationConfigs {
         budget: &Budget,
     ) -> Result<OrganizationConfig, Failure> {
         let asked = Instant::now();
-        let no_time = || Failure {
-            code: ErrorCode::TimeLimitExceeded,
-            reason: "m3ter's OrganizationConfig was not read in time".to_owned(),
+        let no_time = || {
+            let reason = "m3ter's OrganizationConfig was not read in time";
+            Failure::new(ErrorCode::TimeLimitExceeded, reason)
         };
         let mut last =
             timeout(budget.remaining(), self.last.lock()).await.map_err(|_| no_time())?;
@@ -52,10 +51,7 @@ impl OrganizationConfigs {
             _ => {}
         }
         let begun = Instant::now();
-        let config = m3ter
-            .fetch_organization_config(budget)
-            .await
-            .map_err(|error| failure::of_callout(&error));
+        let config = m3ter.fetch_organization_config(budget).await.map_err(Failure::from);
         *last = Some((if config.is_ok() { begun } else { Instant::now() }, config.clone()));
         config
     }

@@ -4,6 +4,7 @@
 use crate::changeset::Changeset;
 use crate::changeset::foresight::Surroundings;
 use crate::changeset::running::Blocked;
+use crate::changeset::unusual::Usual;
 use crate::domain::catalog::Catalog;
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::FindingCode;
@@ -11,86 +12,80 @@ use crate::domain::ids::M3terId;
 use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult};
 use crate::domain::plan::{Plan, PlanHash};
 use crate::domain::settings::{OverlappingPlans, Settings};
-use crate::store::{ClaimedRun, Store};
 use crate::sync::SyncMode;
-use crate::sync::failure;
-use crate::sync::matching::{Seen, load_owners};
-use crate::sync::patience::Patience;
+use crate::sync::context::RunContext;
+use crate::sync::matching::Seen;
 use crate::sync::removed::Removal;
-use crate::sync::walk::{Report, Walk};
+use crate::sync::report::Report;
 
 const ASK_AGAIN: &str =
     "Look at its changes; if they are right, send the `planHash` of this answer as `expectedPlan`";
 
-impl Walk<'_> {
-    /// Whether the sync is to know what it would write before it writes.
-    pub(super) fn looks_ahead(&self) -> bool {
-        self.mode == SyncMode::DryRun || self.run.expected_plan.is_some() || self.usual.is_limited()
-    }
+/// Whether a sync is to know what it would write before it writes.
+pub(super) fn looks_ahead(context: &RunContext<'_>, usual: Usual) -> bool {
+    context.mode == SyncMode::DryRun || context.run.expected_plan.is_some() || usual.is_limited()
+}
 
-    /// The changeset with what m3ter will refuse, and what would end for it.
-    pub(super) async fn foresee(
-        &self,
-        changeset: &Changeset,
-        refused: &[Blocked],
-        seen: &Seen<'_>,
-        catalog: &Catalog,
-        (settings, overlapping_plans): (&Settings, OverlappingPlans),
-    ) -> Result<Changeset, Failure> {
-        let (account_plans, commitments) =
-            (seen.all(EntityKind::AccountPlan), seen.all(EntityKind::Commitment));
-        let ids: Vec<M3terId> =
-            account_plans.iter().chain(&commitments).map(|object| object.id.clone()).collect();
-        let mut foreseen = changeset.clone();
-        foreseen.foresee_trouble(&Surroundings {
-            account_plans,
-            commitments,
-            plans: seen.all(EntityKind::Plan),
-            templates: catalog.plan_templates.values().collect(),
-            owners: &load_owners(self.store, &ids, Patience::of(self.budget)).await?,
-            settings,
-            overlapping_plans,
-        });
-        foreseen.foresee_unused(refused);
-        Ok(foreseen)
-    }
+/// The changeset with what m3ter will refuse, and what would end for it.
+pub(super) async fn foresee(
+    context: &RunContext<'_>,
+    changeset: &Changeset,
+    refused: &[Blocked],
+    seen: &Seen<'_>,
+    catalog: &Catalog,
+    (settings, overlapping_plans): (&Settings, OverlappingPlans),
+) -> Result<Changeset, Failure> {
+    let (account_plans, commitments) =
+        (seen.all(EntityKind::AccountPlan), seen.all(EntityKind::Commitment));
+    let ids: Vec<M3terId> =
+        account_plans.iter().chain(&commitments).map(|object| object.id.clone()).collect();
+    let mut foreseen = changeset.clone();
+    foreseen.foresee_trouble(&Surroundings {
+        account_plans,
+        commitments,
+        plans: seen.all(EntityKind::Plan),
+        templates: catalog.plan_templates.values().collect(),
+        owners: &context.load_owners(&ids).await?,
+        settings,
+        overlapping_plans,
+    });
+    foreseen.foresee_unused(refused);
+    Ok(foreseen)
+}
 
-    /// The plan that is carried out, where the sync was asked for with one; its failure where
-    /// something else would be written, or more than is usual.
-    pub(super) async fn approve(
-        &self,
-        changeset: &mut Changeset,
-        foreseen: &Changeset,
-        removal: &Removal<'_>,
-        report: &mut Report<'_>,
-    ) -> Result<Option<Plan>, Failure> {
-        let mut plan = foreseen.plan();
-        plan.extend(removal.plan());
-        let refusal = match self.run.expected_plan {
-            None => match self.usual.exceeded(foreseen, removal.ends()) {
-                None => return Ok(None),
-                Some(what) => Refusal::Unusual(what),
-            },
-            Some(expected) => {
-                // Of what could not be read nobody knows whether it is as it was.
-                if let Some(failure) = report.failures.first() {
-                    return Err(failure.clone());
-                }
-                if let Some(approved) =
-                    approved(&plan, expected, self.run, self.store, Patience::of(self.budget))
-                        .await?
-                {
-                    changeset.leave_out_refused(foreseen);
-                    return Ok(Some(approved));
-                }
-                Refusal::PlanChanged
+/// The plan that is carried out, where the sync was asked for with one; its failure where something
+/// else would be written, or more than is usual.
+pub(super) async fn approve(
+    context: &RunContext<'_>,
+    usual: Usual,
+    changeset: &mut Changeset,
+    foreseen: &Changeset,
+    removal: &Removal<'_>,
+    report: &mut Report,
+) -> Result<Option<Plan>, Failure> {
+    let mut plan = foreseen.plan();
+    plan.extend(removal.plan());
+    let refusal = match context.run.expected_plan {
+        None => match usual.exceeded(foreseen, removal.ends()) {
+            None => return Ok(None),
+            Some(what) => Refusal::Unusual(what),
+        },
+        Some(expected) => {
+            // Of what could not be read nobody knows whether it is as it was.
+            if let Some(failure) = report.failures.first() {
+                return Err(failure.clone());
             }
-        };
-        report.plan = Some(plan);
-        report.results = refusal
-            .refused(foreseen.foresee().into_iter().chain(removal.foreseen_ends()).collect());
-        Err(refusal.failure())
-    }
+            if let Some(approved) = approved(context, &plan, expected).await? {
+                changeset.leave_out_refused(foreseen);
+                return Ok(Some(approved));
+            }
+            Refusal::PlanChanged
+        }
+    };
+    report.plan = Some(plan);
+    report.results =
+        refusal.refused(foreseen.foresee().into_iter().chain(removal.foreseen_ends()).collect());
+    Err(refusal.failure())
 }
 
 /// Why nothing of a run is written.
@@ -122,31 +117,34 @@ impl Refusal {
 
     pub(super) fn failure(&self) -> Failure {
         match self {
-            Self::PlanChanged => failure::of_changed_plan(),
-            Self::Unusual(what) => Failure {
-                code: ErrorCode::UnusualChange,
-                reason: format!(
+            Self::PlanChanged => plan_changed(),
+            Self::Unusual(what) => Failure::new(
+                ErrorCode::UnusualChange,
+                format!(
                     "{what}; look at the changes, and send their `planHash` as `expectedPlan` if they are right"
                 ),
-            },
+            ),
         }
     }
+}
+
+/// What would be written now is not what was approved.
+pub(super) fn plan_changed() -> Failure {
+    let reason = "What would be written is not what `expectedPlan` says, in Salesforce or in m3ter something changed; look at the changes, and send their `planHash` if they are right";
+    Failure::new(ErrorCode::PlanChanged, reason)
 }
 
 /// The plan that a run carries out, of which `plan` is what is left; `None` where something else is
 /// left. It is saved before the first write: a later try knows by it what was approved.
 pub(super) async fn approved(
+    context: &RunContext<'_>,
     plan: &Plan,
     expected: PlanHash,
-    run: &ClaimedRun,
-    store: &Store,
-    patience: Patience,
 ) -> Result<Option<Plan>, Failure> {
-    match &run.plan {
+    match &context.run.plan {
         Some(approved) => Ok(approved.covers(plan).then(|| approved.clone())),
         None if plan.hash() == expected => {
-            let saved = patience.with(|| store.save_plan(run.held, plan)).await;
-            saved.map_err(|error| failure::of_store(&error))?;
+            context.store.with(|store| store.save_plan(context.held(), plan)).await?;
             Ok(Some(plan.clone()))
         }
         None => Ok(None),

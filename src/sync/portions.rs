@@ -98,7 +98,7 @@ impl Earlier {
             failure.reason,
             self.results.len()
         );
-        Failure { code: failure.code, reason }
+        Failure::new(failure.code, reason)
     }
 }
 
@@ -193,10 +193,7 @@ mod tests {
             ("Updated", 1)
         );
         assert_eq!((both.warnings.len(), both.portions), (2, 2));
-        let failure = Failure {
-            code: ErrorCode::TimeLimitExceeded,
-            reason: "It did not end within 100 s".to_owned(),
-        };
+        let failure = Failure::new(ErrorCode::TimeLimitExceeded, "It did not end within 100 s");
         assert_eq!(
             first.unfinished(&failure).reason,
             "It did not end within 100 s; 4 of 5 objects are as the record asks, and the sync goes on"
@@ -220,8 +217,7 @@ mod tests {
             (ErrorCode::M3terUnavailable, 1, true, false),
         ] {
             let earlier = Earlier { portions, ..Earlier::default() };
-            let goes_on =
-                earlier.goes_on(&Failure { code, reason: String::new() }, &budget(has_written));
+            let goes_on = earlier.goes_on(&Failure::new(code, ""), &budget(has_written));
             assert_eq!(goes_on, expected, "{code:?} after {portions}, written: {has_written}");
         }
     }

@@ -3,40 +3,61 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
+use crate::domain::desired::DesiredObject;
 use crate::domain::fate::Fate;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::record::Record;
-use crate::mapping::{Mapping, Query};
-use crate::sync::failure;
-use crate::sync::knowledge::Knowledge;
-use crate::transport::{Budget, CalloutError};
+use crate::mapping::{Context, Mapping, Query};
+use crate::sync::context::RunContext;
+use crate::transport::CalloutError;
 
 /// Reads the record. A field that the org has lost since its describe is looked at once more before
 /// the mapping is blamed.
 pub(super) async fn fetch_record(
-    knowledge: &Knowledge,
+    context: &RunContext<'_>,
     mapping: &Mapping,
     id: &SalesforceId,
-    budget: &Budget,
 ) -> Result<(Record, Arc<Query>), Failure> {
+    let RunContext { knowledge, salesforce, budget, .. } = *context;
     let mut query = knowledge.query(mapping, budget).await?;
-    let rows = match knowledge.salesforce.query(&query.soql(id), budget).await {
+    let rows = match salesforce.query(&query.soql(id), budget).await {
         Err(error) if names_unknown_field(&error) => {
             knowledge.forget_query(mapping);
             query = knowledge.query(mapping, budget).await?;
-            knowledge.salesforce.query(&query.soql(id), budget).await
+            salesforce.query(&query.soql(id), budget).await
         }
         rows => rows,
     };
     match rows {
         Ok(rows) => match rows.into_iter().next() {
             Some(record) => Ok((record, query)),
-            None => Err(why_missing(knowledge, mapping.root(), id, budget).await),
+            None => Err(why_missing(context, mapping.root(), id).await),
         },
-        Err(error) if names_unknown_field(&error) => Err(mapping_invalid(mapping, &error)),
-        Err(error) => Err(failure::of_callout(&error)),
+        Err(error) if names_unknown_field(&error) => Err(mapping_invalid(mapping, error)),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// Reads the record, and what it asks for now.
+pub(super) async fn fetch_desired(
+    context: &RunContext<'_>,
+    mapping: &Mapping,
+    id: &SalesforceId,
+    time_zone: &TimeZone,
+) -> Result<Vec<DesiredObject>, Failure> {
+    let (record, query) = fetch_record(context, mapping, id).await?;
+    let keys = mapping.keys(&record, &query.unreadable);
+    let catalog = context.knowledge.catalog(&keys.codes, context.budget).await?;
+    let context = Context {
+        catalog: &catalog,
+        time_zone,
+        unreadable: &query.unreadable,
+        scales: &query.scales,
+    };
+    Ok(mapping.resolve(&record, &context).objects)
 }
 
 fn names_unknown_field(error: &CalloutError) -> bool {
@@ -45,8 +66,8 @@ fn names_unknown_field(error: &CalloutError) -> bool {
     })
 }
 
-fn mapping_invalid(mapping: &Mapping, error: &CalloutError) -> Failure {
-    let Some(refusal) = error.refusal() else { return failure::of_callout(error) };
+fn mapping_invalid(mapping: &Mapping, error: CalloutError) -> Failure {
+    let Some(refusal) = error.refusal() else { return error.into() };
     let reason = match (&refusal.sobject, &refusal.field) {
         (Some(sobject), Some(field)) => {
             let place = mapping
@@ -62,47 +83,39 @@ fn mapping_invalid(mapping: &Mapping, error: &CalloutError) -> Failure {
             refusal.message
         ),
     };
-    Failure { code: ErrorCode::MappingInvalid, reason }
+    Failure::new(ErrorCode::MappingInvalid, reason).caused_by(error)
 }
 
 /// Why a query for an id gave no row. Salesforce hides what a user may not see, so it cannot always
 /// tell.
-async fn why_missing(
-    knowledge: &Knowledge,
-    sobject: &str,
-    id: &SalesforceId,
-    budget: &Budget,
-) -> Failure {
+async fn why_missing(context: &RunContext<'_>, sobject: &str, id: &SalesforceId) -> Failure {
+    let RunContext { salesforce, budget, .. } = *context;
     let (deleted, access, user) = tokio::join!(
-        knowledge.salesforce.fetch_fates(sobject, std::slice::from_ref(id), budget),
-        knowledge.salesforce.has_read_access(id, budget),
-        knowledge.salesforce.user_name(budget),
+        salesforce.fetch_fates(sobject, std::slice::from_ref(id), budget),
+        salesforce.has_read_access(id, budget),
+        salesforce.user_name(budget),
     );
     let deleted = deleted.map(|fates| fates.get(id).cloned().filter(|fate| *fate != Fate::Alive));
     // For whoever reads the log: a caller has no use for the name of a login.
     let user = user.ok().flatten().unwrap_or_default();
     tracing::info!(parent_record_id = %id, user, "Salesforce does not show the record");
-    match (deleted, access) {
-        (Err(error), _) | (Ok(None), Err(error)) => failure::of_callout(&error),
-        (Ok(Some(Fate::MergedInto(master))), _) => Failure {
-            code: ErrorCode::RecordDeleted,
-            reason: format!(
+    let (code, reason) = match (deleted, access) {
+        (Err(error), _) | (Ok(None), Err(error)) => return error.into(),
+        (Ok(Some(Fate::MergedInto(master))), _) => (
+            ErrorCode::RecordDeleted,
+            format!(
                 "The record {id} was deleted: it was merged into {master}; sync that one instead"
             ),
-        },
-        (Ok(Some(_)), _) => Failure {
-            code: ErrorCode::RecordDeleted,
-            reason: format!("The record {id} was deleted"),
-        },
-        (Ok(None), Ok(Some(false))) => Failure {
-            code: ErrorCode::RecordNotAccessible,
-            reason: format!("The record {id} is not accessible to the integration user"),
-        },
-        (Ok(None), Ok(_)) => Failure {
-            code: ErrorCode::RecordNotFound,
-            reason: format!(
-                "The record {id} does not exist or is not accessible to the integration user"
-            ),
-        },
-    }
+        ),
+        (Ok(Some(_)), _) => (ErrorCode::RecordDeleted, format!("The record {id} was deleted")),
+        (Ok(None), Ok(Some(false))) => (
+            ErrorCode::RecordNotAccessible,
+            format!("The record {id} is not accessible to the integration user"),
+        ),
+        (Ok(None), Ok(_)) => (
+            ErrorCode::RecordNotFound,
+            format!("The record {id} does not exist or is not accessible to the integration user"),
+        ),
+    };
+    Failure::new(code, reason)
 }

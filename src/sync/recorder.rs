@@ -13,22 +13,21 @@ use crate::changeset::Change;
 use crate::changeset::adoption::is_to_confirm;
 use crate::domain::desired::OnFound;
 use crate::domain::outcome::{Action, ObjectResult};
-use crate::store::{ClaimedRun, Link, LinkRelation, Progress, Store, StoreError};
-use crate::sync::apply::Applied;
-use crate::sync::patience::Patience;
-use crate::sync::runs::callouts;
+use crate::store::{Link, LinkRelation, Progress, StoreError};
+use crate::sync::applied::Applied;
+use crate::sync::callouts::callouts;
+use crate::sync::context::RunContext;
+use crate::sync::retrying_store::RetryingStore;
 use crate::telemetry::ErrorChain;
-use crate::transport::{Budget, Lease};
+use crate::transport::Lease;
 
 /// What waits to be saved at most; a sync that is further ahead waits for the store.
 const QUEUED_ENTRIES: usize = 256;
 
 /// Takes what is to be saved.
 pub(super) struct Recorder<'a> {
-    store: &'a Store,
-    run: &'a ClaimedRun,
+    context: RunContext<'a>,
     lease: &'a Lease,
-    budget: &'a Budget,
     tasks: &'a TaskTracker,
     /// What the links of earlier syncs say, so that an unchanged object costs no write.
     linked: Vec<Link>,
@@ -48,25 +47,25 @@ struct Entry {
 }
 
 impl<'a> Recorder<'a> {
-    /// Records what `run` does, in a task of `tasks`. A run that is somebody else's by then loses
+    /// Records what the run does, in a task of `tasks`. A run that is somebody else's by then loses
     /// its lease.
     pub(super) fn new(
-        store: &'a Store,
-        run: &'a ClaimedRun,
+        context: RunContext<'a>,
         lease: &'a Lease,
-        linked: Vec<Link>,
-        budget: &'a Budget,
         tasks: &'a TaskTracker,
+        linked: Vec<Link>,
     ) -> Self {
-        Self { store, run, lease, budget, tasks, linked, recording: OnceLock::new() }
+        Self { context, lease, tasks, linked, recording: OnceLock::new() }
     }
 
     fn start(&self) -> Recording {
         let (sender, mut receiver) = mpsc::channel::<Entry>(QUEUED_ENTRIES);
-        let (store, lease) = (self.store.clone(), self.lease.clone());
-        let (held, earlier) = (self.run.held, self.run.callouts.clone());
-        let (journal, patience) = (Arc::clone(self.budget.journal()), Patience::of(self.budget));
+        let RunContext { run, store: RetryingStore { store, until }, budget, .. } = self.context;
+        let (store, lease, journal) =
+            (store.clone(), self.lease.clone(), Arc::clone(budget.journal()));
+        let (held, earlier) = (run.held, run.callouts.clone());
         let task = self.tasks.spawn(async move {
+            let store = RetryingStore { store: &store, until };
             let mut all_saved = true;
             let mut batch = Vec::new();
             while receiver.recv_many(&mut batch, QUEUED_ENTRIES).await > 0 {
@@ -74,7 +73,7 @@ impl<'a> Recorder<'a> {
                 let results: Vec<(u32, ObjectResult)> = batch.drain(..).map(|entry| (entry.position, entry.result)).collect();
                 let callouts = callouts(&earlier, &journal);
                 let progress = Progress { results: &results, links: &links, callouts: &callouts };
-                if let Err(error) = patience.with(|| store.save_progress(held, &progress)).await {
+                if let Err(error) = store.retry(|store| store.save_progress(held, &progress)).await {
                     if matches!(error, StoreError::ClaimLost(_)) {
                         lease.lose();
                     }
@@ -90,7 +89,7 @@ impl<'a> Recorder<'a> {
     /// Notes what became of one object.
     pub(super) async fn object_ended(&self, position: usize, change: &Change, applied: &Applied) {
         let link = applied.id.as_ref().filter(|_| applied.result.success).map(|id| Link {
-            root: self.run.parent_record_id.clone(),
+            root: self.context.record.clone(),
             object: change.desired.key.clone(),
             m3ter_id: id.clone(),
             relation: self.relation(change, &applied.result),

@@ -14,10 +14,9 @@ use crate::domain::outcome::{Action, Failure, FieldChange, ObjectResult};
 use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::settings::RemovedLines;
 use crate::domain::warning::{Attention, Warning};
-use crate::m3ter;
+use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, end_one};
 use crate::sync::leftovers::RemovedLine;
-use crate::transport::Budget;
 
 /// What is to happen about removed lines.
 pub(super) struct Removal<'a> {
@@ -87,7 +86,8 @@ impl Removal<'_> {
     }
 
     /// Ends what the setting says to end, and tells of the rest.
-    pub(super) async fn apply(&self, m3ter: &m3ter::Client, budget: &Budget) -> Vec<Removed> {
+    pub(super) async fn apply(&self, context: &RunContext<'_>) -> Vec<Removed> {
+        let RunContext { m3ter, budget, .. } = *context;
         let end = &self.end();
         futures::future::join_all(self.lines.iter().map(|line| async move {
             if let Some(removed) = self.told(line).or_else(|| cannot_end(line, end)) {
@@ -98,11 +98,9 @@ impl Removal<'_> {
                 return Removed::Ended(ended(line, end));
             }
             match end_one(m3ter, BillingEntity::AccountPlan, &line.plan, end, budget).await {
-                EndedOne::Done => Removed::Ended(ended(line, end)),
-                EndedOne::Refused(message) => Removed::Result(not_ended(line, &message)),
-                EndedOne::Unsettled(failure) => {
-                    Removed::Unsettled(not_ended(line, &failure.reason), failure)
-                }
+                Ok(EndedOne::Done) => Removed::Ended(ended(line, end)),
+                Ok(EndedOne::Refused(message)) => Removed::Result(not_ended(line, &message)),
+                Err(failure) => Removed::Unsettled(not_ended(line, &failure.reason), failure),
             }
         }))
         .await

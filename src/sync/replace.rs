@@ -24,9 +24,8 @@ use crate::domain::settings::OverlapRule;
 use crate::domain::value::date_in_text;
 use crate::m3ter::{ListFilter, RefusalKind};
 use crate::store::Link;
+use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, end_one};
-use crate::sync::failure;
-use crate::sync::patience::Patience;
 use crate::sync::write::{Breadth, Writer, Written, created_as, refusal_message};
 use crate::transport::{CalloutError, Effect};
 
@@ -63,36 +62,32 @@ impl Writer<'_> {
         desired: &DesiredObject,
         body: &Map<String, Json>,
         message: &str,
-    ) -> Option<Written> {
+    ) -> Result<Option<Written>, Failure> {
+        let settings = self.mapping.settings();
         let (rule, id) = match RefusalKind::of(message) {
-            RefusalKind::AccountPlanOverlap { blocker } => {
-                (self.mapping.settings().account_plan_overlap, blocker)
-            }
-            RefusalKind::CommitmentOverlap { blocker } => {
-                (self.mapping.settings().commitment_overlap, blocker)
-            }
-            RefusalKind::Other => return None,
+            RefusalKind::AccountPlanOverlap { blocker } => (settings.account_plan_overlap, blocker),
+            RefusalKind::CommitmentOverlap { blocker } => (settings.commitment_overlap, blocker),
+            RefusalKind::Other => return Ok(None),
         };
         if rule == OverlapRule::Report {
-            return None;
+            return Ok(None);
         }
-        let start = self.start(desired.kind(), body)?;
-        match self.in_the_way(desired, body, &id, rule, message).await {
-            Err(failure) => Some(Written::Unsettled(failure)),
-            Ok(InTheWay::Gone) => None,
-            Ok(InTheWay::Stays(finding)) => Some(Written::Refused(finding)),
-            Ok(InTheWay::Replaceable(blockers)) => {
-                Some(match (desired.kind(), blockers.as_slice()) {
-                    (EntityKind::AccountPlan, [only]) => {
-                        self.replace_account_plan(desired, body, only, &start).await
-                    }
-                    (EntityKind::Commitment, _) => {
-                        self.replace_commitments(desired, body, blockers, rule, &start).await
-                    }
-                    _ => return None,
-                })
+        let Some(start) = self.start(desired.kind(), body) else { return Ok(None) };
+        let blockers = match self.in_the_way(desired, body, &id, rule, message).await? {
+            InTheWay::Gone => return Ok(None),
+            InTheWay::Stays(finding) => return Ok(Some(Written::Refused(finding))),
+            InTheWay::Replaceable(blockers) => blockers,
+        };
+        let written = match (desired.kind(), blockers.as_slice()) {
+            (EntityKind::AccountPlan, [only]) => {
+                self.replace_account_plan(desired, body, only, &start).await?
             }
-        }
+            (EntityKind::Commitment, _) => {
+                self.replace_commitments(desired, body, blockers, rule, &start).await?
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(written))
     }
 
     /// Everything in the way of a new object, of which m3ter names one.
@@ -105,10 +100,9 @@ impl Writer<'_> {
         message: &str,
     ) -> Result<InTheWay, Failure> {
         let kind = desired.kind();
-        let m3ter = &self.knowledge.m3ter;
-        let callout = |error: CalloutError| failure::of_callout(&error);
+        let RunContext { m3ter, record, store, budget, .. } = self.context;
         // What is gone meanwhile does not stand in the way: the next sync sees it.
-        let Some(named) = m3ter.fetch(kind, named, self.budget).await.map_err(callout)? else {
+        let Some(named) = m3ter.fetch(kind, named, budget).await? else {
             return Ok(InTheWay::Gone);
         };
         let Some(new) = Period::of_fields(kind, body) else { return Ok(InTheWay::Gone) };
@@ -141,17 +135,14 @@ impl Writer<'_> {
         let runs = |other: &ActualObject| {
             Period::of_fields(kind, &other.fields).is_some_and(|runs| runs.meets(new))
         };
-        let mut objects = m3ter.list(kind, &filters, self.budget).await.map_err(callout)?;
+        let mut objects = m3ter.list(kind, &filters, budget).await?;
         objects.retain(|other| other.id != named.id && clashes(other) && runs(other));
         objects.insert(0, named);
 
         let ids: Vec<M3terId> = objects.iter().map(|object| object.id.clone()).collect();
-        let links = Patience::of(self.budget)
-            .with(|| self.store.load_owners(&ids))
-            .await
-            .map_err(|error| failure::of_store(&error))?;
+        let links = store.with(|store| store.load_owners(&ids)).await?;
         let is_asked_for =
-            |link: &&Link| link.root == *self.root && self.desired.contains(&link.object);
+            |link: &&Link| link.root == *record && self.desired.contains(&link.object);
         let blocker = |object: &'_ ActualObject| {
             let of_object = || links.iter().filter(|link| link.m3ter_id == object.id);
             let own = of_object().find(is_asked_for);
@@ -194,26 +185,23 @@ impl Writer<'_> {
         body: &Map<String, Json>,
         blocker: &Blocker,
         start: &End,
-    ) -> Written {
+    ) -> Result<Written, Failure> {
+        let RunContext { m3ter, budget, .. } = self.context;
         let said = blocker.said(desired.kind(), BillingEntity::AccountPlan, start, "replaced");
-        let error = match self
-            .knowledge
-            .m3ter
-            .replace_account_plan(&blocker.object.id, body, self.budget)
-            .await
-        {
-            Ok(replacement) => return with_warning(created_as(replacement.new), said),
+        let error = match m3ter.replace_account_plan(&blocker.object.id, body, budget).await {
+            Ok(replacement) => return Ok(with_warning(created_as(replacement.new), said)),
             Err(error) => error,
         };
         match error.effect() {
-            Effect::None => Written::Unsettled(failure::of_callout(&error)),
-            Effect::Refused => Written::Refused(not_replaced(desired, &error, &blocker.object.id)),
-            Effect::Unknown => match self.look_up(desired, body, Breadth::Scope).await {
-                Ok(Some(found)) => with_warning(created_as(found), said),
+            Effect::None => Err(error.into()),
+            Effect::Refused => {
+                Ok(Written::Refused(not_replaced(desired, &error, &blocker.object.id)))
+            }
+            Effect::Unknown => match self.look_up(desired, body, Breadth::Scope).await? {
+                Some(found) => Ok(with_warning(created_as(found), said)),
                 // Perhaps the one has ended and the other does not exist: the next sync creates it
                 // then, or replaces again.
-                Ok(None) => Written::Unsettled(failure::of_callout(&error)),
-                Err(error) => Written::Unsettled(failure::of_callout(&error)),
+                None => Err(error.into()),
             },
         }
     }
@@ -227,20 +215,18 @@ impl Writer<'_> {
         blockers: Vec<Blocker>,
         rule: OverlapRule,
         start: &End,
-    ) -> Written {
+    ) -> Result<Written, Failure> {
         let (kind, entity) = (EntityKind::Commitment, BillingEntity::Prepayment);
+        let RunContext { m3ter, budget, .. } = self.context;
         let mut blockers = blockers;
         let mut ended: Vec<Ended> = Vec::new();
         for _ in 0..ROUNDS {
             for blocker in std::mem::take(&mut blockers) {
-                match end_one(&self.knowledge.m3ter, entity, &blocker.object, start, self.budget)
-                    .await
-                {
+                match end_one(m3ter, entity, &blocker.object, start, budget).await? {
                     EndedOne::Done => ended.push(Ended {
                         said: blocker.said(kind, entity, start, "ended"),
                         object: blocker.object,
                     }),
-                    EndedOne::Unsettled(failure) => return Written::Unsettled(failure),
                     EndedOne::Refused(message) => {
                         let why = format!("m3ter does not end it: {message}");
                         let finding = kept_one(
@@ -254,38 +240,29 @@ impl Writer<'_> {
                 }
             }
             let error = match self.post(kind, body).await {
-                Ok(created) => {
-                    return ended
-                        .into_iter()
-                        .map(|ended| ended.said)
-                        .fold(created_as(created), with_warning);
-                }
+                Ok(created) => return Ok(with_all(created_as(created), ended)),
                 Err(error) => error,
             };
-            if error.effect() == Effect::Unknown {
-                return match self.look_for_commitment(desired, body, &error).await {
-                    written @ Written::Done { .. } => {
-                        ended.into_iter().map(|ended| ended.said).fold(written, with_warning)
-                    }
-                    other => other,
-                };
-            }
-            if error.effect() == Effect::None {
-                return Written::Unsettled(failure::of_callout(&error));
+            match error.effect() {
+                Effect::None => return Err(error.into()),
+                Effect::Unknown => {
+                    let written = self.look_for_commitment(desired, body, error).await?;
+                    return Ok(with_all(written, ended));
+                }
+                Effect::Refused => {}
             }
             let message = refusal_message(&error).to_owned();
             let RefusalKind::CommitmentOverlap { blocker: next } = RefusalKind::of(&message) else {
-                return match self.refused(desired, &error).await {
+                return match self.refused(desired, &error).await? {
                     Written::Refused(finding) => self.take_back(ended, start, finding).await,
-                    other => other,
+                    done @ Written::Done { .. } => Ok(done),
                 };
             };
             // A list that lagged did not show it, or m3ter looks further than the Contract.
-            blockers = match self.in_the_way(desired, body, &next, rule, &message).await {
-                Err(failure) => return Written::Unsettled(failure),
-                Ok(InTheWay::Stays(finding)) => return self.take_back(ended, start, finding).await,
-                Ok(InTheWay::Gone) => Vec::new(),
-                Ok(InTheWay::Replaceable(more)) => more,
+            blockers = match self.in_the_way(desired, body, &next, rule, &message).await? {
+                InTheWay::Stays(finding) => return self.take_back(ended, start, finding).await,
+                InTheWay::Gone => Vec::new(),
+                InTheWay::Replaceable(more) => more,
             };
             blockers
                 .retain(|blocker| ended.iter().all(|ended| ended.object.id != blocker.object.id));
@@ -300,14 +277,17 @@ impl Writer<'_> {
     }
 
     /// Lets Commitments run until when they did before: what they ended for was not made.
-    async fn take_back(&self, ended: Vec<Ended>, start: &End, mut finding: Finding) -> Written {
-        let (kind, m3ter) = (EntityKind::Commitment, &self.knowledge.m3ter);
+    async fn take_back(
+        &self,
+        ended: Vec<Ended>,
+        start: &End,
+        mut finding: Finding,
+    ) -> Result<Written, Failure> {
+        let kind = EntityKind::Commitment;
+        let RunContext { m3ter, budget, .. } = self.context;
         for Ended { object, .. } in ended {
             let end = object.fields.get("endDate").cloned().unwrap_or_default();
-            let present = match m3ter.fetch(kind, &object.id, self.budget).await {
-                Ok(present) => present,
-                Err(error) => return Written::Unsettled(failure::of_callout(&error)),
-            };
+            let present = m3ter.fetch(kind, &object.id, budget).await?;
             // Somebody else has decided meanwhile.
             let Some(present) = present.filter(|present| {
                 present.text("endDate").and_then(date_in_text) == Some(start.date())
@@ -317,7 +297,7 @@ impl Writer<'_> {
             let mut body = replacing_body(kind, &present);
             body.insert("endDate".to_owned(), end);
             let until = object.text("endDate").unwrap_or("without end");
-            let now = match m3ter.update(kind, &object.id, &body, self.budget).await {
+            let now = match m3ter.update(kind, &object.id, &body, budget).await {
                 Ok(_) => format!(
                     "The Commitment {} was ended for it and runs until {until} again",
                     object.id
@@ -332,7 +312,7 @@ impl Writer<'_> {
             };
             finding.remedy = format!("{}. {now}", finding.remedy);
         }
-        Written::Refused(finding)
+        Ok(Written::Refused(finding))
     }
 
     /// When the new object begins.
@@ -375,6 +355,10 @@ fn ends_of(kind: EntityKind, objects: &[ActualObject], body: &Map<String, Json>)
 
 fn not_replaced(desired: &DesiredObject, error: &CalloutError, blocker: &M3terId) -> Finding {
     kept_one(desired, refusal_message(error), blocker, "m3ter refused to replace it")
+}
+
+fn with_all(written: Written, ended: Vec<Ended>) -> Written {
+    ended.into_iter().map(|ended| ended.said).fold(written, with_warning)
 }
 
 fn with_warning(written: Written, warning: String) -> Written {

@@ -11,11 +11,10 @@ use crate::domain::ids::M3terId;
 use crate::domain::outcome::Failure;
 use crate::domain::settings::{OverlapRule, RunningLines, Settings};
 use crate::domain::warning::Warning;
-use crate::store::Store;
 use crate::sync::blocker;
+use crate::sync::context::RunContext;
 use crate::sync::leftovers::RemovedLine;
 use crate::sync::matching::Seen;
-use crate::sync::patience::Patience;
 
 /// Leaves out what runs already, and says so; the new AccountPlans that another one is in the way
 /// of, unless that one may make way. What bills a line that is gone is no reason to leave out
@@ -53,9 +52,9 @@ pub(super) async fn leave_out_running(
 
 /// Refuses new AccountPlans in m3ter's words, and what would be made for them alone.
 pub(super) async fn refuse_blocked(
+    context: &RunContext<'_>,
     changeset: &mut Changeset,
     refused: &[Blocked],
-    (store, patience): (&Store, Patience),
 ) -> Result<(), Failure> {
     for blocked in refused {
         let Some(change) =
@@ -64,7 +63,7 @@ pub(super) async fn refuse_blocked(
             continue;
         };
         let finding =
-            blocker::finding(store, &change.desired, &blocked.in_m3ters_words(), patience).await?;
+            blocker::finding(context, &change.desired, &blocked.in_m3ters_words()).await?;
         changeset.refuse_blocked(blocked, &finding);
     }
     Ok(())

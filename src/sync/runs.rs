@@ -5,25 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, field};
 
-use super::{Shared, now, to_millisecond};
+use super::{Shared, now};
 use crate::domain::finding::FindingCode;
 use crate::domain::outcome::{ErrorCode, Failure, SyncResult, SyncStatus};
-use crate::domain::run::{RunCallout, RunTask, RunTry};
+use crate::domain::run::{RunTask, RunTry};
 use crate::domain::warning::Attention;
 use crate::store::{ClaimedRun, EndedTry, StoreError};
-use crate::sync::SyncMode;
+use crate::sync::callouts::callouts;
+use crate::sync::context::RunContext;
 use crate::sync::end_dating::EndDating;
 use crate::sync::portions::{Earlier, Portion};
 use crate::sync::slots::Slot;
 use crate::sync::tell::tell_record;
 use crate::sync::walk::Walk;
 use crate::telemetry::{ErrorChain, metrics, trace};
-use crate::transport::{Budget, Callout, Class, Effect, Journal, Lease, Turn};
+use crate::transport::{Budget, Class, Lease, Turn};
 
 /// Processes that may die over a run before it is no longer tried: it may be the run that kills
 /// them.
@@ -122,35 +122,15 @@ impl Shared {
                 .await
                 .into();
         }
-        let mode = if run.dry_run { SyncMode::DryRun } else { SyncMode::Apply };
-        let (now, knowledge, store, record) =
-            (now(), &self.knowledge, &self.store, &run.parent_record_id);
+        let context = RunContext::new(run, &self.knowledge, &self.store, budget, now());
         let safety = &self.settings.safety;
         let work = async {
             match &run.task {
                 Some(RunTask::Sync) => {
-                    let usual = safety.usual;
-                    Walk {
-                        knowledge,
-                        store,
-                        tasks,
-                        run,
-                        lease,
-                        root: record,
-                        mode,
-                        now,
-                        budget,
-                        usual,
-                        earlier,
-                    }
-                    .to_the_end()
-                    .await
+                    Walk { context, tasks, lease, usual: safety.usual, earlier }.to_the_end().await
                 }
                 Some(RunTask::EndDate(order)) => {
-                    EndDating { knowledge, store, run, record, order, mode, now, budget, safety }
-                        .to_the_end()
-                        .await
-                        .into()
+                    EndDating { context, order, safety }.to_the_end().await.into()
                 }
                 None => failed(
                     run,
@@ -279,27 +259,6 @@ impl Shared {
     }
 }
 
-/// All callouts of a run: those of who worked on it before, and those of now.
-pub(super) fn callouts(earlier: &[RunCallout], journal: &Journal) -> Vec<RunCallout> {
-    let callout = |callout: &Callout| RunCallout {
-        vendor: callout.vendor.to_string(),
-        operation: callout.operation.to_owned(),
-        status: callout.status,
-        outcome: match callout.failed {
-            None => "done",
-            Some(Effect::Refused) => "refused",
-            Some(Effect::None) => "notDone",
-            Some(Effect::Unknown) => "unknown",
-        }
-        .to_owned(),
-        attempts: callout.attempts,
-        started_at: Timestamp::try_from(callout.started_at)
-            .map_or(Timestamp::UNIX_EPOCH, to_millisecond),
-        elapsed_ms: u64::try_from(callout.elapsed.as_millis()).unwrap_or(u64::MAX),
-    };
-    earlier.iter().cloned().chain(journal.callouts().iter().map(callout)).collect()
-}
-
 /// Counts a sync that ended, and its objects.
 fn note(run: &ClaimedRun, result: &SyncResult) {
     let span = Span::current();
@@ -347,6 +306,6 @@ fn failed(run: &ClaimedRun, code: ErrorCode, reason: String) -> SyncResult {
         parent_record_id: Some(run.parent_record_id.to_string()),
         sync_run_id: Some(run.held.run.to_string()),
         dry_run: run.dry_run,
-        ..SyncResult::failed(&Failure { code, reason }, Vec::new(), Vec::new())
+        ..SyncResult::failed(&Failure::new(code, reason), Vec::new(), Vec::new())
     }
 }

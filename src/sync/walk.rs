@@ -1,9 +1,12 @@
 //! One sync as a walk: read, resolve, fetch, compare, apply, write back, finish.
 
 use std::collections::HashSet;
+use std::mem::take;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+
+use tokio_util::task::TaskTracker;
 
 use crate::changeset::Changeset;
 use crate::changeset::compare::Circumstances;
@@ -13,58 +16,45 @@ use crate::domain::catalog::Catalog;
 use crate::domain::desired::{DesiredObject, Resolution};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
-use crate::domain::outcome::{ErrorCode, Failure, ObjectResult, SyncResult};
+use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::plan::Plan;
 use crate::domain::record::Record;
 use crate::domain::settings::{Otherwise, OverlappingPlans, Settings};
 use crate::domain::warning::{Attention, Warning};
 use crate::mapping::{Context, Mapping, NaturalKeys, Query};
-use crate::store::{ClaimedRun, CommitmentAttempt, Link, LinkRelation, Progress, Store};
+use crate::store::{CommitmentAttempt, Link, LinkRelation, Progress};
 use crate::sync::SyncMode;
 use crate::sync::apply::apply;
+use crate::sync::billing_choice::keep_billing_unguessed;
+use crate::sync::context::RunContext;
 use crate::sync::ends::forget_reopened;
-use crate::sync::failure;
-use crate::sync::knowledge::Knowledge;
 use crate::sync::leftovers::{RecordRows, RemovedLine, left_behind};
-use crate::sync::matching::{Seen, Shared, fetch_shared, load_owners};
-use crate::sync::patience::Patience;
+use crate::sync::matching::{Seen, Shared, fetch_shared};
+use crate::sync::planned::{approve, foresee, looks_ahead};
 use crate::sync::portions::{Earlier, Next, Portion};
 use crate::sync::read::fetch_record;
 use crate::sync::recorder::Recorder;
 use crate::sync::removed::{Removal, Removed};
+use crate::sync::report::Report;
 use crate::sync::running::{leave_out_running, refuse_blocked};
-use crate::sync::runs::callouts;
 use crate::sync::write::Writer;
 use crate::sync::write_back::WriteBack;
-use crate::transport::{Budget, Lease};
-use tokio_util::task::TaskTracker;
+use crate::transport::Lease;
 
 /// What one sync works with.
 pub(super) struct Walk<'a> {
-    pub(super) knowledge: &'a Knowledge,
-    pub(super) store: &'a Store,
+    pub(super) context: RunContext<'a>,
     pub(super) tasks: &'a TaskTracker,
-    pub(super) run: &'a ClaimedRun,
     pub(super) lease: &'a Lease,
-    pub(super) root: &'a SalesforceId,
-    pub(super) mode: SyncMode,
-    pub(super) now: Timestamp,
-    pub(super) budget: &'a Budget,
     /// What it may change without a plan.
     pub(super) usual: Usual,
     /// What earlier portions of the run have done.
     pub(super) earlier: &'a Earlier,
 }
 
-/// Object results and warnings on the way to the answer, and what is left to be done at the end,
-/// however it came.
+/// What is left to be done at the end of a sync, however it comes.
 #[derive(Default)]
-pub(super) struct Report<'a> {
-    pub(super) results: Vec<ObjectResult>,
-    warnings: Vec<Warning>,
-    pub(super) failures: Vec<Failure>,
-    /// What would be written, where that is to be told.
-    pub(super) plan: Option<Plan>,
+struct Closing<'a> {
     /// The plan that is carried out.
     approved: Option<Plan>,
     /// The record, if it could be read, with the query that did.
@@ -84,46 +74,30 @@ impl<'a> Walk<'a> {
     /// Walks to the end, whatever it meets, and lets the record say how it ended, unless it goes
     /// on.
     pub(super) async fn to_the_end(&self) -> Portion {
-        let mut report = Report::default();
-        let failure = self.sync(&mut report).await.err();
-        let Report { results, warnings, failures, plan, approved, read, mut write_back, recorder } =
-            report;
-        let earlier = self.earlier.and(results, warnings);
-        let (results, warnings) = earlier.told();
-        let failure = failure
-            .iter()
-            .chain(&failures)
-            .next()
-            .map(|failure| failure::with_limit(failure, self.budget));
-        let goes_on = self.mode == SyncMode::Apply
-            && failure.as_ref().is_some_and(|failure| earlier.goes_on(failure, self.budget));
-        let mut result = match failure {
-            None => SyncResult::ended(results, warnings),
-            Some(failure) if goes_on => {
-                SyncResult::failed(&earlier.unfinished(&failure), results, warnings)
-            }
-            Some(failure) => SyncResult::failed(&failure, results, warnings),
-        };
+        let RunContext { record, mode, salesforce, budget, .. } = self.context;
+        let (mut report, mut closing) = (Report::default(), Closing::default());
+        let ended_by = self.sync(&mut report, &mut closing).await.err();
+        let Closing { approved, read, mut write_back, recorder } = closing;
+        let failure = report.failure(ended_by, budget);
+        let earlier = self.earlier.and(take(&mut report.results), take(&mut report.warnings));
+        (report.results, report.warnings) = earlier.told();
+        let goes_on = mode == SyncMode::Apply
+            && failure.as_ref().is_some_and(|failure| earlier.goes_on(failure, budget));
+        let failure =
+            failure.map(|failure| if goes_on { earlier.unfinished(&failure) } else { failure });
+        let mut result = report.answer(&self.context, failure.as_ref());
         // The same call finds it done later, whatever the code says of others.
         result.retryable = result.retryable.map(|retryable| retryable || goes_on);
-        result.parent_record_id = Some(self.root.to_string());
-        result.sync_run_id = Some(self.run.held.run.to_string());
-        result.dry_run = self.mode == SyncMode::DryRun;
-        // Where something could not be read nobody knows what would be written.
-        let is_known = failures.is_empty();
-        result.plan_hash = plan.filter(|_| is_known).map(|plan| plan.hash().to_string());
-        if self.mode == SyncMode::Apply {
+        if mode == SyncMode::Apply {
             let status = read.filter(|(_, query)| query.status.status.is_some());
-            if let Some((record, query)) = status.as_ref().filter(|_| !goes_on) {
+            if let Some((row, query)) = status.as_ref().filter(|_| !goes_on) {
                 write_back.add_status(
                     query.root(),
-                    self.root,
-                    query.status.changes(record, &result, Timestamp::now()),
+                    record,
+                    query.status.changes(row, &result, Timestamp::now()),
                 );
             }
-            let is_written = write_back
-                .apply(&self.knowledge.salesforce, &self.budget.for_the_end(), &mut result)
-                .await;
+            let is_written = write_back.apply(salesforce, &budget.for_the_end(), &mut result).await;
             result.status_written = status.is_some() && is_written;
         }
         if let Some(recorder) = recorder
@@ -135,29 +109,25 @@ impl<'a> Walk<'a> {
         Portion { result, next: goes_on.then_some(Next { earlier, plan: approved }) }
     }
 
-    async fn sync(&self, report: &mut Report<'a>) -> Result<(), Failure> {
+    async fn sync(&self, report: &mut Report, closing: &mut Closing<'a>) -> Result<(), Failure> {
+        let RunContext { record: root, mode, now, knowledge, store, budget, .. } = self.context;
         let mapping = self.find_mapping().await?;
-        let patience = Patience::of(self.budget);
         let linked = async {
-            let links = patience
-                .with(|| self.store.load_links(self.root))
-                .await
-                .map_err(|error| failure::of_store(&error))?;
-            let mut seen = Seen::new(self.knowledge, self.store, self.budget, links.clone());
+            let links = store.with(|store| store.load_links(root)).await?;
+            let mut seen = Seen::new(self.context, links.clone());
             let is_new = links.iter().all(|link| link.object.kind != EntityKind::Commitment);
-            let attempts = async {
-                if is_new { self.load_attempts(patience).await.map(Some) } else { Ok(None) }
-            };
+            let attempts =
+                async { if is_new { self.load_attempts().await.map(Some) } else { Ok(None) } };
             let ((), attempts) = tokio::join!(seen.fetch_linked(), attempts);
-            Ok((links, seen, attempts?))
+            Ok::<_, Failure>((links, seen, attempts?))
         };
         let (record, linked, organization) = tokio::join!(
-            fetch_record(self.knowledge, mapping, self.root, self.budget),
+            fetch_record(&self.context, mapping, root),
             Box::pin(linked),
-            self.knowledge.organization(self.budget),
+            knowledge.organization(budget),
         );
         // Whatever else failed: a record that was read is to say so.
-        let (record, query) = report.read.insert(record?);
+        let (record, query) = closing.read.insert(record?);
         let (record, query) = (&*record, &**query);
         let ((links, mut seen, attempts), organization) = (linked?, organization?);
 
@@ -177,7 +147,7 @@ impl<'a> Walk<'a> {
         let not_ready = self.readiness(guarded, unready, links.is_empty())?;
 
         let Settings { pricing_change, ended, .. } = *mapping.settings();
-        let circumstances = Circumstances { now: self.now, time_zone, pricing_change, ended };
+        let circumstances = Circumstances { now, time_zone, pricing_change, ended };
         let is_linked = |object: &DesiredObject| links.iter().any(|link| link.object == object.key);
         let attempts = match attempts {
             Some(attempts) => attempts,
@@ -188,16 +158,17 @@ impl<'a> Walk<'a> {
             {
                 Vec::new()
             }
-            None => self.load_attempts(patience).await?,
+            None => self.load_attempts().await?,
         };
         let desired: HashSet<ObjectKey> = objects.iter().map(|object| object.key.clone()).collect();
         report.warnings.extend(warnings);
-        report.warnings.extend(left_behind(&seen, &objects, &rows, self.now));
+        report.warnings.extend(left_behind(&seen, &objects, &rows, now));
         report.warnings.extend(not_ready);
         let mut changeset =
             Box::pin(seen.compare(objects, &attempts, &shared, &circumstances)).await?;
-        self.keep_billing_unguessed(mapping, &mut changeset, patience).await?;
-        if self.looks_ahead() {
+        keep_billing_unguessed(&self.context, mapping, &mut changeset).await?;
+        let looks_ahead = looks_ahead(&self.context, self.usual);
+        if looks_ahead {
             seen.fetch_neighbours(&changeset).await;
         }
         report.failures.extend(seen.failures());
@@ -212,9 +183,8 @@ impl<'a> Walk<'a> {
             );
         }
         changeset.make_nothing_for_what_cannot_be_read();
-        let record_rows = RecordRows { root: self.root, rows: &rows, lines: &query.lines };
-        let vendor = (&self.knowledge.salesforce, self.store, self.budget);
-        let removed_lines = record_rows.removed_lines(&seen, &changeset, self.now, vendor).await?;
+        let record_rows = RecordRows { rows: &rows, lines: &query.lines };
+        let removed_lines = record_rows.removed_lines(&self.context, &seen, &changeset).await?;
         let mut refused = Vec::new();
         if organization.overlapping_plans == OverlappingPlans::Refused {
             let running = leave_out_running(
@@ -228,52 +198,50 @@ impl<'a> Walk<'a> {
             report.warnings.extend(left_out);
             refused = others;
         }
-        let time_zone = &circumstances.time_zone;
         let removal = Removal {
             setting: mapping.settings().removed_lines,
             lines: &removed_lines,
-            now: self.now,
-            time_zone,
+            now,
+            time_zone: &circumstances.time_zone,
         };
 
         let rules = (mapping.settings(), organization.overlapping_plans);
-        let foreseen = if self.looks_ahead() {
-            Some(self.foresee(&changeset, &refused, &seen, &catalog, rules).await?)
+        let foreseen = if looks_ahead {
+            Some(foresee(&self.context, &changeset, &refused, &seen, &catalog, rules).await?)
         } else {
             None
         };
-        if let Some(foreseen) = foreseen.as_ref().filter(|_| self.mode == SyncMode::DryRun) {
+        if let Some(foreseen) = foreseen.as_ref().filter(|_| mode == SyncMode::DryRun) {
             let mut plan = foreseen.plan();
             plan.extend(removal.plan());
             report.plan = Some(plan);
             report.results = foreseen.foresee();
-            report.note_removed(removal.foresee(), &removed_lines);
+            note_removed(report, removal.foresee(), &removed_lines);
             return Ok(());
         }
-        refuse_blocked(&mut changeset, &refused, (self.store, patience)).await?;
+        refuse_blocked(&self.context, &mut changeset, &refused).await?;
         let plan = match &foreseen {
-            Some(foreseen) => self.approve(&mut changeset, foreseen, &removal, report).await?,
+            Some(foreseen) => {
+                let context = &self.context;
+                approve(context, self.usual, &mut changeset, foreseen, &removal, report).await?
+            }
             None => None,
         };
         let writer = Writer {
-            knowledge: self.knowledge,
-            store: self.store,
-            budget: self.budget,
+            context: self.context,
             circumstances: &circumstances,
-            held: self.run.held,
-            root: self.root,
             desired: &desired,
             mapping,
             organization_time_zone: &organization.time_zone,
             attempts: &attempts,
             plan: plan.as_ref(),
         };
-        report.approved.clone_from(&plan);
-        self.correct_links(&seen, patience).await?;
-        self.apply(&changeset, &writer, links, report).await;
-        let removed = removal.apply(&self.knowledge.m3ter, self.budget).await;
-        let settled = report.note_removed(removed, &removed_lines);
-        self.settle(&settled, patience).await
+        closing.approved.clone_from(&plan);
+        self.correct_links(&seen).await?;
+        self.apply(&changeset, &writer, links, report, closing).await;
+        let removed = removal.apply(&self.context).await;
+        let settled = note_removed(report, removed, &removed_lines);
+        self.settle(&settled).await
     }
 
     /// What is to be told of a record that is not ready, unless it is refused: by its mapping's
@@ -291,9 +259,9 @@ impl<'a> Walk<'a> {
             _ => None,
         };
         let told = |text: String| Ok(Some(Warning::of(Attention::NotReady, text)));
-        match (refused, unready, self.mode) {
+        match (refused, unready, self.context.mode) {
             (Some(reason), _, SyncMode::Apply) => {
-                Err(Failure { code: ErrorCode::RecordNotReady, reason })
+                Err(Failure::new(ErrorCode::RecordNotReady, reason))
             }
             (Some(reason), _, SyncMode::DryRun) => {
                 told(format!("A sync that writes would be refused: {reason}"))
@@ -309,47 +277,39 @@ impl<'a> Walk<'a> {
     }
 
     /// Forgets what m3ter has no more, and remembers who has what merged records had.
-    async fn correct_links(&self, seen: &Seen<'_>, patience: Patience) -> Result<(), Failure> {
+    async fn correct_links(&self, seen: &Seen<'_>) -> Result<(), Failure> {
+        let RunContext { record, store, .. } = self.context;
+        let held = self.context.held();
         let gone = seen.gone_links();
         if !gone.is_empty() {
-            let deleted =
-                patience.with(|| self.store.delete_links(self.run.held, self.root, &gone)).await;
-            deleted.map_err(|error| failure::of_store(&error))?;
+            store.with(|store| store.delete_links(held, record, &gone)).await?;
         }
         for (from, to) in seen.merged() {
-            let moved = patience
-                .with(|| self.store.move_merged(self.run.held, EntityKind::Account, from, to))
-                .await;
-            moved.map_err(|error| failure::of_store(&error))?;
+            store.with(|store| store.move_merged(held, EntityKind::Account, from, to)).await?;
         }
         Ok(())
     }
 
     /// Remembers which lines are over for this record: an AccountPlan that it has ended is not its
     /// to end again, whoever opens it anew, and one that was handed over is another record's.
-    async fn settle(&self, settled: &Settled, patience: Patience) -> Result<(), Failure> {
-        let (run, store) = (self.run.held, self.store);
+    async fn settle(&self, settled: &Settled) -> Result<(), Failure> {
+        let RunContext { record, store, .. } = self.context;
+        let held = self.context.held();
         if !settled.ended.is_empty() {
-            let callouts = callouts(&self.run.callouts, self.budget.journal());
-            let relation = LinkRelation::Referred;
+            let callouts = self.context.callouts();
             let link = |(object, m3ter_id): &(ObjectKey, M3terId)| Link {
-                root: self.root.clone(),
+                root: record.clone(),
                 object: object.clone(),
                 m3ter_id: m3ter_id.clone(),
-                relation,
+                relation: LinkRelation::Referred,
                 source_key: None,
             };
             let links: Vec<Link> = settled.ended.iter().map(link).collect();
             let progress = Progress { results: &[], links: &links, callouts: &callouts };
-            patience
-                .with(|| store.save_progress(run, &progress))
-                .await
-                .map_err(|error| failure::of_store(&error))?;
+            store.with(|store| store.save_progress(held, &progress)).await?;
         }
         if !settled.handed_over.is_empty() {
-            let deleted =
-                patience.with(|| store.delete_links(run, self.root, &settled.handed_over)).await;
-            deleted.map_err(|error| failure::of_store(&error))?;
+            store.with(|store| store.delete_links(held, record, &settled.handed_over)).await?;
         }
         Ok(())
     }
@@ -362,9 +322,9 @@ impl<'a> Walk<'a> {
         keys: &NaturalKeys,
     ) -> Result<(Catalog, Shared), Failure> {
         let (catalog, by_codes, shared) = tokio::join!(
-            self.knowledge.catalog(&keys.codes, self.budget),
+            self.context.knowledge.catalog(&keys.codes, self.context.budget),
             seen.fetch_codes(&keys.accounts, &keys.contracts),
-            fetch_shared((self.knowledge, self.store, self.budget), links, &keys.shared),
+            fetch_shared(&self.context, links, &keys.shared),
         );
         let (catalog, shared) = (catalog?, shared?);
         by_codes?;
@@ -373,9 +333,9 @@ impl<'a> Walk<'a> {
     }
 
     /// What earlier tries set out to create, for the Commitments that no link tells of.
-    async fn load_attempts(&self, patience: Patience) -> Result<Vec<CommitmentAttempt>, Failure> {
-        let attempts = patience.with(|| self.store.load_commitment_attempts(self.root)).await;
-        attempts.map_err(|error| failure::of_store(&error))
+    async fn load_attempts(&self) -> Result<Vec<CommitmentAttempt>, Failure> {
+        let RunContext { record, store, .. } = self.context;
+        store.with(|store| store.load_commitment_attempts(record)).await
     }
 
     async fn apply(
@@ -383,12 +343,16 @@ impl<'a> Walk<'a> {
         changeset: &Changeset,
         writer: &Writer<'_>,
         links: Vec<Link>,
-        report: &mut Report<'a>,
+        report: &mut Report,
+        closing: &mut Closing<'a>,
     ) {
-        let recorder =
-            Recorder::new(self.store, self.run, self.lease, links, self.budget, self.tasks);
+        let recorder = Recorder::new(self.context, self.lease, self.tasks, links);
         let mut applied = apply(changeset, writer, &recorder).await;
-        forget_reopened(self.store, self.run, changeset, &applied, Patience::of(self.budget)).await;
+        forget_reopened(&self.context, changeset, |key| {
+            let mut outcomes = changeset.changes.iter().zip(&applied);
+            outcomes.any(|(change, outcome)| change.desired.key == *key && outcome.id.is_some())
+        })
+        .await;
         let is_refused = |key: &ObjectKey| {
             let of_key = changeset
                 .changes
@@ -407,12 +371,10 @@ impl<'a> Walk<'a> {
         // Whose they are is worth a look, and no failure.
         let owners = match strays.as_slice() {
             [] => Owners::new(),
-            strays => {
-                load_owners(self.store, strays, Patience::of(self.budget)).await.unwrap_or_default()
-            }
+            strays => self.context.load_owners(strays).await.unwrap_or_default(),
         };
-        report.write_back = WriteBack::of_ids(&changeset.changes, &mut applied, &owners);
-        report.recorder = Some(recorder);
+        closing.write_back = WriteBack::of_ids(&changeset.changes, &mut applied, &owners);
+        closing.recorder = Some(recorder);
         let mut results = Vec::with_capacity(applied.len());
         for outcome in applied {
             report.failures.extend(outcome.failure);
@@ -422,40 +384,37 @@ impl<'a> Walk<'a> {
     }
 
     async fn find_mapping(&self) -> Result<&Mapping, Failure> {
-        let prefix = self.root.key_prefix();
-        let sobject = self.knowledge.sobject_of(prefix, self.budget).await?;
-        let unsupported = |reason| Failure { code: ErrorCode::UnsupportedObject, reason };
-        match sobject {
+        let RunContext { record, knowledge, budget, .. } = self.context;
+        let prefix = record.key_prefix();
+        let unsupported = |reason| Failure::new(ErrorCode::UnsupportedObject, reason);
+        match knowledge.sobject_of(prefix, budget).await? {
             None => Err(unsupported(format!(
                 "There is no mapping for records whose IDs begin with `{prefix}`, and the org has no such object"
             ))),
-            Some(sobject) => self
-                .knowledge
+            Some(sobject) => knowledge
                 .mapping(&sobject)
                 .ok_or_else(|| unsupported(format!("There is no mapping for `{sobject}` records"))),
         }
     }
 }
 
-impl Report<'_> {
-    /// Notes what became of removed lines; those that are over for this record.
-    fn note_removed(&mut self, removed: Vec<Removed>, lines: &[RemovedLine]) -> Settled {
-        let mut settled = Settled::default();
-        for (removed, line) in removed.into_iter().zip(lines) {
-            match removed {
-                Removed::Warning(warning) => self.warnings.push(warning),
-                Removed::Result(result) => self.results.push(result),
-                Removed::Ended(result) => {
-                    self.results.push(result);
-                    settled.ended.push((line.object.clone(), line.plan.id.clone()));
-                }
-                Removed::Unsettled(result, failure) => {
-                    self.results.push(result);
-                    self.failures.push(failure);
-                }
-                Removed::HandedOver => settled.handed_over.push(line.object.clone()),
+/// Notes what became of removed lines; those that are over for this record.
+fn note_removed(report: &mut Report, removed: Vec<Removed>, lines: &[RemovedLine]) -> Settled {
+    let mut settled = Settled::default();
+    for (removed, line) in removed.into_iter().zip(lines) {
+        match removed {
+            Removed::Warning(warning) => report.warnings.push(warning),
+            Removed::Result(result) => report.results.push(result),
+            Removed::Ended(result) => {
+                report.results.push(result);
+                settled.ended.push((line.object.clone(), line.plan.id.clone()));
             }
+            Removed::Unsettled(result, failure) => {
+                report.results.push(result);
+                report.failures.push(failure);
+            }
+            Removed::HandedOver => settled.handed_over.push(line.object.clone()),
         }
-        settled
     }
+    settled
 }

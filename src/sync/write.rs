@@ -22,28 +22,24 @@ use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::M3terId;
 use crate::domain::outcome::{Action, ErrorCode, Failure};
 use crate::domain::plan::Plan;
 use crate::domain::warning::Warning;
 use crate::m3ter::{ListFilter, RefusalKind};
 use crate::mapping::Mapping;
-use crate::store::{CommitmentAttempt, Held, Store};
-use crate::sync::knowledge::Knowledge;
-use crate::sync::matching::load_owners;
-use crate::sync::patience::Patience;
-use crate::sync::read_again::Rereader;
-use crate::sync::{blocker, failure};
-use crate::transport::{Budget, CalloutError, Effect};
+use crate::store::CommitmentAttempt;
+use crate::sync::blocker;
+use crate::sync::context::RunContext;
+use crate::sync::ends::{inherit_end, keeping_its_end};
+use crate::sync::planned::plan_changed;
+use crate::sync::read_again::{may_be_outdated, read_again};
+use crate::transport::{CalloutError, Effect};
 
 /// The writing side of one sync.
 pub(super) struct Writer<'a> {
-    pub(super) knowledge: &'a Knowledge,
-    pub(super) store: &'a Store,
-    pub(super) budget: &'a Budget,
+    pub(super) context: RunContext<'a>,
     pub(super) circumstances: &'a Circumstances,
-    pub(super) held: Held,
-    pub(super) root: &'a SalesforceId,
     /// The objects that this record asks for: what one of them has is never ended for another one.
     pub(super) desired: &'a HashSet<ObjectKey>,
     pub(super) mapping: &'a Mapping,
@@ -69,8 +65,6 @@ pub(super) enum Written {
     },
     /// m3ter said no.
     Refused(Finding),
-    /// There is no definite answer.
-    Unsettled(Failure),
 }
 
 /// How often an update starts over because the object changed meanwhile.
@@ -81,35 +75,24 @@ const COMMITMENT_LOOK_UPS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_millis(1_500), Duration::from_secs(3)];
 
 impl Writer<'_> {
-    /// Writes one change; everything that it refers to is in `known`.
-    pub(super) async fn write(&self, change: &Change, known: &KnownIds) -> Written {
+    /// Writes one change; everything that it refers to is in `known`. A failure where there is no
+    /// definite answer.
+    pub(super) async fn write(
+        &self,
+        change: &Change,
+        known: &KnownIds,
+    ) -> Result<Written, Failure> {
         match &change.step {
             Step::Create { .. } => self.create(&change.desired, known).await,
-            Step::Update { actual, .. } => {
-                // First the price, then what it bills: the other way round a lost update would not
-                // be noticed any more.
-                if let Some(first) = change.first_price.as_ref().filter(|first| first.moves()) {
-                    let moved = self
-                        .update(&first.desired, first.actual.clone(), known, Action::Updated)
-                        .await;
-                    if !matches!(moved, Written::Done { .. }) {
-                        return moved;
-                    }
-                }
-                match self.update(&change.desired, actual.clone(), known, Action::Updated).await {
-                    Written::Done { id, action, mut warnings } => {
-                        warnings.extend(change.first_price.as_ref().map(FirstPrice::told));
-                        Written::Done { id, action, warnings }
-                    }
-                    other => other,
-                }
-            }
+            Step::Update { actual, .. } => self.update_in_order(change, actual, known).await,
             Step::Supersede { actual, from, .. } => {
                 self.supersede(&change.desired, actual, *from, known).await
             }
-            Step::Unchanged { id } => {
-                Written::Done { id: id.clone(), action: Action::Unchanged, warnings: Vec::new() }
-            }
+            Step::Unchanged { id } => Ok(Written::Done {
+                id: id.clone(),
+                action: Action::Unchanged,
+                warnings: Vec::new(),
+            }),
             Step::Flagged { .. } | Step::Kept { .. } | Step::Invalid { .. } => {
                 unreachable!("a change that writes nothing is not handed to the writer")
             }
@@ -120,40 +103,26 @@ impl Writer<'_> {
     /// the plan was looked at.
     pub(super) fn keep_to_plan(&self, changes: &Plan) -> Result<(), Failure> {
         match self.plan {
-            Some(plan) if !plan.covers(changes) => Err(failure::of_changed_plan()),
+            Some(plan) if !plan.covers(changes) => Err(plan_changed()),
             _ => Ok(()),
         }
     }
 
-    fn rereader(&self) -> Rereader<'_> {
-        let Circumstances { now, time_zone, .. } = self.circumstances;
-        Rereader {
-            knowledge: self.knowledge,
-            mapping: self.mapping,
-            root: self.root,
-            time_zone,
-            budget: self.budget,
-            read_at: *now,
-        }
-    }
-
-    async fn create(&self, desired: &DesiredObject, known: &KnownIds) -> Written {
+    async fn create(&self, desired: &DesiredObject, known: &KnownIds) -> Result<Written, Failure> {
         let body = body::create_body(desired, known);
-        if desired.kind() == EntityKind::Commitment
-            && let Err(failure) = self.journal(desired, &body).await
-        {
-            return Written::Unsettled(failure);
+        if desired.kind() == EntityKind::Commitment {
+            self.journal(desired, &body).await?;
         }
         let error = match self.post(desired.kind(), &body).await {
-            Ok(created) => return created_as(created),
+            Ok(created) => return Ok(created_as(created)),
             Err(error) => error,
         };
         match error.effect() {
-            Effect::None => Written::Unsettled(failure::of_callout(&error)),
+            Effect::None => Err(error.into()),
             Effect::Refused => {
                 self.after_refused_create(desired, &body, known, &error, Action::Unchanged).await
             }
-            Effect::Unknown => self.after_unknown_create(desired, &body, known, &error).await,
+            Effect::Unknown => self.after_unknown_create(desired, &body, known, error).await,
         }
     }
 
@@ -163,21 +132,20 @@ impl Writer<'_> {
         desired: &DesiredObject,
         body: &Map<String, Json>,
         known: &KnownIds,
-        error: &CalloutError,
-    ) -> Written {
+        error: CalloutError,
+    ) -> Result<Written, Failure> {
         if desired.kind() == EntityKind::Commitment {
             return self.look_for_commitment(desired, body, error).await;
         }
-        match self.look_up(desired, body, Breadth::Scope).await {
-            Err(error) => Written::Unsettled(failure::of_callout(&error)),
-            Ok(Some(found)) => self.take_over(desired, found, known, Action::Created).await,
-            Ok(None) => match self.post(desired.kind(), body).await {
-                Ok(created) => created_as(created),
-                Err(again) if again.effect() == Effect::Refused => {
-                    self.after_refused_create(desired, body, known, &again, Action::Created).await
-                }
-                Err(again) => Written::Unsettled(failure::of_callout(&again)),
-            },
+        if let Some(found) = self.look_up(desired, body, Breadth::Scope).await? {
+            return self.take_over(desired, found, known, Action::Created).await;
+        }
+        match self.post(desired.kind(), body).await {
+            Ok(created) => Ok(created_as(created)),
+            Err(again) if again.effect() == Effect::Refused => {
+                self.after_refused_create(desired, body, known, &again, Action::Created).await
+            }
+            Err(again) => Err(again.into()),
         }
     }
 
@@ -187,17 +155,15 @@ impl Writer<'_> {
         &self,
         desired: &DesiredObject,
         body: &Map<String, Json>,
-        error: &CalloutError,
-    ) -> Written {
+        error: CalloutError,
+    ) -> Result<Written, Failure> {
         for pause in COMMITMENT_LOOK_UPS {
-            tokio::time::sleep(pause.min(self.budget.remaining())).await;
-            match self.look_up(desired, body, Breadth::Scope).await {
-                Ok(Some(found)) => return created_as(found),
-                Ok(None) => {}
-                Err(error) => return Written::Unsettled(failure::of_callout(&error)),
+            tokio::time::sleep(pause.min(self.context.budget.remaining())).await;
+            if let Some(found) = self.look_up(desired, body, Breadth::Scope).await? {
+                return Ok(created_as(found));
             }
         }
-        Written::Unsettled(failure::of_callout(error))
+        Err(error.into())
     }
 
     /// m3ter said no: because the object is there already, or because of what it holds.
@@ -208,33 +174,29 @@ impl Writer<'_> {
         known: &KnownIds,
         error: &CalloutError,
         action: Action,
-    ) -> Written {
+    ) -> Result<Written, Failure> {
         if matches!(desired.kind(), EntityKind::Plan | EntityKind::Pricing) {
-            self.knowledge.forget_references();
+            self.context.knowledge.forget_references();
         }
-        let found = match RefusalKind::of(refusal_message(error)) {
+        let mut found = match RefusalKind::of(refusal_message(error)) {
             RefusalKind::CommitmentOverlap { blocker }
             | RefusalKind::AccountPlanOverlap { blocker } => {
-                self.own_blocker(desired, body, &blocker).await
+                self.own_blocker(desired, body, &blocker).await?
             }
             RefusalKind::Other if desired.code.is_some() => {
-                self.look_up(desired, body, Breadth::Scope).await
+                self.look_up(desired, body, Breadth::Scope).await?
             }
-            RefusalKind::Other => Ok(None),
+            RefusalKind::Other => None,
         };
-        let found = match found {
-            Ok(None) if names_the_code(error) => {
-                self.look_up(desired, body, Breadth::Everything).await
-            }
-            found => found,
-        };
-        match found {
-            Err(error) => Written::Unsettled(failure::of_callout(&error)),
-            Ok(Some(found)) => self.take_over(desired, found, known, action).await,
-            Ok(None) => match self.replace(desired, body, refusal_message(error)).await {
-                Some(written) => written,
-                None => self.refused(desired, error).await,
-            },
+        if found.is_none() && names_the_code(error) {
+            found = self.look_up(desired, body, Breadth::Everything).await?;
+        }
+        if let Some(found) = found {
+            return self.take_over(desired, found, known, action).await;
+        }
+        match self.replace(desired, body, refusal_message(error)).await? {
+            Some(written) => Ok(written),
+            None => self.refused(desired, error).await,
         }
     }
 
@@ -245,33 +207,21 @@ impl Writer<'_> {
         found: ActualObject,
         known: &KnownIds,
         action: Action,
-    ) -> Written {
-        let owners = match load_owners(
-            self.store,
-            std::slice::from_ref(&found.id),
-            Patience::of(self.budget),
-        )
-        .await
-        {
-            Ok(owners) => owners,
-            Err(failure) => return Written::Unsettled(failure),
-        };
+    ) -> Result<Written, Failure> {
+        let owners = self.context.load_owners(std::slice::from_ref(&found.id)).await?;
         match owners.get(&found.id) {
             Some(owner) if *owner != desired.key.row && desired.on_found == OnFound::Adopt => {
-                return Written::Refused(code_in_use(desired, &found, Some(owner)));
+                return Ok(Written::Refused(code_in_use(desired, &found, Some(owner))));
             }
             _ if desired.on_found == OnFound::Refer => {
-                return Written::Done { id: found.id, action, warnings: Vec::new() };
+                return Ok(Written::Done { id: found.id, action, warnings: Vec::new() });
             }
             _ => {}
         }
         let mut kept = Vec::new();
-        let kept_desired =
-            match self.keeping_its_end(Cow::Borrowed(desired), &found, &mut kept).await {
-                Ok(desired) => desired,
-                Err(written) => return written,
-            };
-        let desired = &*kept_desired;
+        let desired =
+            keeping_its_end(&self.context, Cow::Borrowed(desired), &found, &mut kept).await?;
+        let desired = &*desired;
         let (step, mut warnings) = compare(desired, Some(&found), known, self.circumstances);
         warnings.append(&mut kept);
         // A list that lagged did not show it before: nobody has said that it is the row's.
@@ -282,22 +232,41 @@ impl Writer<'_> {
         };
         if let Some(unproven) = unproven {
             warnings.push(unproven);
-            return Written::Done { id: found.id, action: Action::Unchanged, warnings };
+            return Ok(Written::Done { id: found.id, action: Action::Unchanged, warnings });
         }
-        match step {
+        Ok(match step {
             Step::Invalid { findings, .. } => Written::Refused(first(findings)),
             Step::Update { actual, .. } | Step::Supersede { actual, .. } => {
                 let action = if action == Action::Created { action } else { Action::Updated };
-                match Box::pin(self.update(desired, actual, known, action)).await {
-                    Written::Done { id, action, warnings: more } => {
-                        warnings.extend(more);
-                        Written::Done { id, action, warnings }
-                    }
-                    other => other,
-                }
+                let updated = Box::pin(self.update(desired, actual, known, action)).await?;
+                updated.with_earlier(warnings)
             }
             _ => Written::Done { id: found.id, action, warnings },
+        })
+    }
+
+    /// First the price, then what it bills: the other way round a lost update would not be noticed
+    /// any more.
+    async fn update_in_order(
+        &self,
+        change: &Change,
+        actual: &ActualObject,
+        known: &KnownIds,
+    ) -> Result<Written, Failure> {
+        let first_price = change.first_price.as_ref();
+        if let Some(first) = first_price.filter(|first| first.moves()) {
+            let moved =
+                self.update(&first.desired, first.actual.clone(), known, Action::Updated).await?;
+            if matches!(moved, Written::Refused(_)) {
+                return Ok(moved);
+            }
         }
+        let mut written =
+            self.update(&change.desired, actual.clone(), known, Action::Updated).await?;
+        if let Written::Done { warnings, .. } = &mut written {
+            warnings.extend(first_price.map(FirstPrice::told));
+        }
+        Ok(written)
     }
 
     async fn update(
@@ -306,41 +275,38 @@ impl Writer<'_> {
         mut actual: ActualObject,
         known: &KnownIds,
         action: Action,
-    ) -> Written {
+    ) -> Result<Written, Failure> {
+        let RunContext { m3ter, budget, .. } = self.context;
         let kind = desired.kind();
         let mut desired = Cow::Borrowed(desired);
         let mut last_error = None;
         let mut warnings = Vec::new();
         for _ in 0..UPDATE_ROUNDS {
-            if self.rereader().may_be_outdated(&desired, &actual) {
-                match self.rereader().read(&desired).await {
+            if may_be_outdated(&self.context, &desired, &actual) {
+                let time_zone = &self.circumstances.time_zone;
+                match read_again(&self.context, self.mapping, time_zone, &desired).await? {
                     Ok(present) => desired = Cow::Owned(present),
-                    Err(written) => return written,
+                    Err(finding) => return Ok(Written::Refused(finding)),
                 }
                 // Another deal has brought the latest edit already.
                 if let Step::Unchanged { id } =
                     compare(&desired, Some(&actual), known, self.circumstances).0
                 {
                     let action = if action == Action::Created { action } else { Action::Unchanged };
-                    return Written::Done { id, action, warnings: Vec::new() };
+                    return Ok(Written::Done { id, action, warnings: Vec::new() });
                 }
             }
-            if let Err(failure) = self.keep_to_plan(&of_update(&desired, &actual, known)) {
-                return Written::Unsettled(failure);
-            }
+            self.keep_to_plan(&of_update(&desired, &actual, known))?;
             let body = body::update_body(&desired, &actual, known);
-            let error =
-                match self.knowledge.m3ter.update(kind, &actual.id, &body, self.budget).await {
-                    Ok(updated) => return Written::Done { id: updated.id, action, warnings },
-                    Err(error) => error,
-                };
+            let error = match m3ter.update(kind, &actual.id, &body, budget).await {
+                Ok(updated) => return Ok(Written::Done { id: updated.id, action, warnings }),
+                Err(error) => error,
+            };
             if error.effect() == Effect::None {
-                return Written::Unsettled(failure::of_callout(&error));
+                return Err(error.into());
             }
-            let present = match self.knowledge.m3ter.fetch(kind, &actual.id, self.budget).await {
-                Ok(Some(present)) => present,
-                Ok(None) => return self.refused(&desired, &error).await,
-                Err(error) => return Written::Unsettled(failure::of_callout(&error)),
+            let Some(present) = m3ter.fetch(kind, &actual.id, budget).await? else {
+                return self.refused(&desired, &error).await;
             };
             if error.effect() == Effect::Refused && present.version == actual.version {
                 return self.refused(&desired, &error).await;
@@ -348,30 +314,25 @@ impl Writer<'_> {
             // It changed meanwhile, or the update that gave no answer happened or did not: compare
             // once more.
             if present.text("endDate") != actual.text("endDate") {
-                desired = match self.keeping_its_end(desired, &present, &mut warnings).await {
-                    Ok(desired) => desired,
-                    Err(written) => return written,
-                };
+                desired = keeping_its_end(&self.context, desired, &present, &mut warnings).await?;
             }
             match compare(&desired, Some(&present), known, self.circumstances).0 {
-                Step::Unchanged { id } => return Written::Done { id, action, warnings },
-                Step::Invalid { findings, .. } => return Written::Refused(first(findings)),
+                Step::Unchanged { id } => return Ok(Written::Done { id, action, warnings }),
+                Step::Invalid { findings, .. } => return Ok(Written::Refused(first(findings))),
                 _ => actual = present,
             }
             last_error = Some(error);
         }
         match last_error {
-            Some(error) if error.effect() == Effect::Unknown => {
-                Written::Unsettled(failure::of_callout(&error))
-            }
-            _ => Written::Refused(Finding::new(
+            Some(error) if error.effect() == Effect::Unknown => Err(error.into()),
+            _ => Ok(Written::Refused(Finding::new(
                 FindingCode::ChangedMeanwhile,
                 format!(
                     "The {kind} {} changed in m3ter while it was updated, {UPDATE_ROUNDS} times in a row",
                     actual.id
                 ),
                 "Sync again when nobody else is changing it",
-            )),
+            ))),
         }
     }
 
@@ -383,19 +344,17 @@ impl Writer<'_> {
         actual: &ActualObject,
         from: jiff::Timestamp,
         known: &KnownIds,
-    ) -> Written {
+    ) -> Result<Written, Failure> {
         if let Some(ending) = ending(desired, actual, from) {
-            match self.update(&ending, actual.clone(), known, Action::Updated).await {
-                Written::Done { .. } => {}
-                other => return other,
+            let ended = self.update(&ending, actual.clone(), known, Action::Updated).await?;
+            if matches!(ended, Written::Refused(_)) {
+                return Ok(ended);
             }
         }
         let successor = successor(desired, from);
-        match self.create(&successor, known).await {
+        match self.create(&successor, known).await? {
             Written::Done { id, mut warnings, .. } => {
-                if let Err(written) = self.inherit_end(actual, &id, &successor).await {
-                    return written;
-                }
+                inherit_end(&self.context, actual, &id, &successor).await?;
                 warnings.push(
                     format!(
                         "The price changed: the Pricing {} ends at {from}, and {id} follows it",
@@ -403,9 +362,9 @@ impl Writer<'_> {
                     )
                     .into(),
                 );
-                Written::Done { id, action: Action::Updated, warnings }
+                Ok(Written::Done { id, action: Action::Updated, warnings })
             }
-            other => other,
+            refused @ Written::Refused(_) => Ok(refused),
         }
     }
 
@@ -414,7 +373,7 @@ impl Writer<'_> {
         kind: EntityKind,
         body: &Map<String, Json>,
     ) -> Result<ActualObject, CalloutError> {
-        self.knowledge.m3ter.create(kind, body, self.budget).await
+        self.context.m3ter.create(kind, body, self.context.budget).await
     }
 
     /// The one journalled step: what is about to be sent is saved first, so that a later run can
@@ -428,23 +387,19 @@ impl Writer<'_> {
             body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok())
         };
         let Some(account_id) = id("accountId") else {
-            return Err(Failure {
-                code: ErrorCode::InternalError,
-                reason: "A Commitment without an Account was about to be sent".to_owned(),
-            });
+            let reason = "A Commitment without an Account was about to be sent";
+            return Err(Failure::new(ErrorCode::InternalError, reason));
         };
         let attempt = CommitmentAttempt {
-            root: self.root.clone(),
+            root: self.context.record.clone(),
             object: desired.key.clone(),
             account_id,
             contract_id: id("contractId"),
             body: Json::Object(body.clone()),
-            attempted_at: self.circumstances.now,
+            attempted_at: self.context.now,
         };
-        let saved = Patience::of(self.budget)
-            .with(|| self.store.save_commitment_attempt(self.held, &attempt))
-            .await;
-        saved.map_err(|error| failure::of_store(&error))
+        let held = self.context.held();
+        self.context.store.with(|store| store.save_commitment_attempt(held, &attempt)).await
     }
 
     /// The object under the natural key of what was sent.
@@ -477,7 +432,7 @@ impl Writer<'_> {
                 .chain(id("contractId").map(ListFilter::ContractId))
                 .collect(),
         };
-        let candidates = self.knowledge.m3ter.list(kind, &filters, self.budget).await?;
+        let candidates = self.context.m3ter.list(kind, &filters, self.context.budget).await?;
         let is_it = |candidate: &ActualObject| match kind {
             EntityKind::Commitment => is_body_of(body, candidate),
             _ => candidate.code().is_some_and(|code| desired.is_code(code)),
@@ -492,8 +447,8 @@ impl Writer<'_> {
         body: &Map<String, Json>,
         blocker: &M3terId,
     ) -> Result<Option<ActualObject>, CalloutError> {
-        let Some(found) = self.knowledge.m3ter.fetch(desired.kind(), blocker, self.budget).await?
-        else {
+        let RunContext { m3ter, budget, .. } = self.context;
+        let Some(found) = m3ter.fetch(desired.kind(), blocker, budget).await? else {
             return Ok(None);
         };
         let is_own = match desired.kind() {
@@ -512,11 +467,25 @@ impl Writer<'_> {
         Ok(is_own.then_some(found))
     }
 
-    pub(super) async fn refused(&self, desired: &DesiredObject, error: &CalloutError) -> Written {
-        let message = refusal_message(error);
-        match blocker::finding(self.store, desired, message, Patience::of(self.budget)).await {
-            Ok(finding) => Written::Refused(finding),
-            Err(failure) => Written::Unsettled(failure),
+    pub(super) async fn refused(
+        &self,
+        desired: &DesiredObject,
+        error: &CalloutError,
+    ) -> Result<Written, Failure> {
+        let finding = blocker::finding(&self.context, desired, refusal_message(error)).await?;
+        Ok(Written::Refused(finding))
+    }
+}
+
+impl Written {
+    /// The same, after these warnings.
+    fn with_earlier(self, mut earlier: Vec<Warning>) -> Self {
+        match self {
+            Self::Done { id, action, warnings } => {
+                earlier.extend(warnings);
+                Self::Done { id, action, warnings: earlier }
+            }
+            refused @ Self::Refused(_) => refused,
         }
     }
 }

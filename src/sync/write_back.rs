@@ -17,7 +17,7 @@ use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::SyncResult;
 use crate::domain::warning::{Attention, Warning};
 use crate::salesforce::{self, RecordUpdate};
-use crate::sync::apply::Applied;
+use crate::sync::applied::Applied;
 use crate::transport::{Budget, CalloutError, CalloutErrorKind, Meaning};
 
 /// What becomes of what could not be written for the moment.

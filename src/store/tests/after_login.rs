@@ -17,11 +17,7 @@ async fn ended(store: &Store, run: &NewRun, code: Option<ErrorCode>) {
         panic!("the record is not free")
     };
     let result = match code {
-        Some(code) => SyncResult::failed(
-            &Failure { code, reason: "refused".to_owned() },
-            Vec::new(),
-            Vec::new(),
-        ),
+        Some(code) => SyncResult::failed(&Failure::new(code, "refused"), Vec::new(), Vec::new()),
         None => SyncResult::ended(Vec::new(), Vec::new()),
     };
     store
@@ -66,7 +62,7 @@ async fn the_last_sync_of_a_record_is_planned_again_once_by_one_process(home: Ho
     assert_eq!(repeated, [(last.id, Vec::new()), (other.id, vec!["flow".to_owned()])]);
     // One that is refused again is not planned for ever.
     while let Some(claimed) = claims::begin_first(&here, &process()).await {
-        let failure = Failure { code: ErrorCode::M3terAuthFailed, reason: "refused".to_owned() };
+        let failure = Failure::new(ErrorCode::M3terAuthFailed, "refused");
         let result = SyncResult::failed(&failure, Vec::new(), Vec::new());
         here.end(
             &claimed,

@@ -58,8 +58,7 @@ fn completed() -> SyncResult {
 }
 
 fn failed_until(next_try_at: Option<Timestamp>) -> SyncResult {
-    let failure =
-        Failure { code: ErrorCode::M3terUnavailable, reason: "m3ter did not answer".to_owned() };
+    let failure = Failure::new(ErrorCode::M3terUnavailable, "m3ter did not answer");
     SyncResult { next_try_at, ..SyncResult::failed(&failure, Vec::new(), Vec::new()) }
 }
 

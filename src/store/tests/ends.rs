@@ -139,7 +139,7 @@ async fn a_record_is_reopened_with_all_that_was_ended_and_nothing_is_under_way(h
     let Admission::Claimed(claimed) = store.admit(&failed, &process()).await.unwrap() else {
         panic!("nothing is in its way")
     };
-    let failure = Failure { code: ErrorCode::M3terUnavailable, reason: "away".to_owned() };
+    let failure = Failure::new(ErrorCode::M3terUnavailable, "away");
     let result = SyncResult {
         next_try_at: Some(instant(60_000)),
         ..SyncResult::failed(&failure, Vec::new(), Vec::new())
@@ -181,7 +181,7 @@ async fn ended(store: &Store, record_id: &str, task: RunTask, fails: bool) -> Sy
     let Admission::Claimed(claimed) = store.admit(&run, &process()).await.unwrap() else {
         panic!("the record is not free")
     };
-    let failure = Failure { code: ErrorCode::RecordNotSynced, reason: "away".to_owned() };
+    let failure = Failure::new(ErrorCode::RecordNotSynced, "away");
     let result = if fails {
         SyncResult::failed(&failure, Vec::new(), Vec::new())
     } else {

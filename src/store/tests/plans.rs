@@ -26,7 +26,7 @@ async fn no_statement_reads_all_runs() {
         .await
         .unwrap();
     store.renew(&[first.held.run], &process).await.unwrap();
-    let failure = Failure { code: ErrorCode::M3terUnavailable, reason: String::new() };
+    let failure = Failure::new(ErrorCode::M3terUnavailable, "");
     end(&store, first.held, &SyncResult::failed(&failure, Vec::new(), Vec::new()), None)
         .await
         .unwrap();

@@ -202,7 +202,7 @@ async fn dry_runs_for_the_same_share_the_one_that_waits(home: Home) {
 async fn what_is_tried_again_and_what_is_replayed_have_their_own_heads(home: Home) {
     let (store, here) = (home.store().await, process());
     let fails = |next_try_at| {
-        let failure = Failure { code: ErrorCode::M3terUnavailable, reason: String::new() };
+        let failure = Failure::new(ErrorCode::M3terUnavailable, "");
         SyncResult { next_try_at, ..SyncResult::failed(&failure, Vec::new(), Vec::new()) }
     };
     let mut held = Vec::new();

@@ -7,14 +7,13 @@ use futures::future::try_join_all;
 
 use super::target::Target;
 use crate::domain::actual::ActualObject;
-use crate::domain::ending::{BillingEntity, Children};
+use crate::domain::ending::{BillingEntity, Children, EndDateOrder};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::ListFilter;
-use crate::sync::end_dating::EndDating;
+use crate::sync::context::RunContext;
 use crate::sync::end_one::End;
-use crate::sync::failure;
 use crate::transport::CalloutError;
 
 /// Accounts below the record's that one order reaches; a hierarchy that is larger is ended in
@@ -40,123 +39,118 @@ struct Holdings {
     pricings: Vec<(M3terId, BillingEntity, ActualObject)>,
 }
 
-impl EndDating<'_> {
-    /// Everything that runs beyond the end, in the order of results; and what is meant and ends
-    /// there already.
-    pub(super) async fn fetch_reach(
-        &self,
-        target: &Target,
-        end: &End,
-    ) -> Result<(Vec<Billed>, Vec<Billed>), Failure> {
-        let accounts = self.fetch_accounts(&target.account).await?;
-        let holdings =
-            try_join_all(accounts.iter().map(|account| self.fetch_holdings(account, target)));
-        let holdings = holdings.await.map_err(|error| failure::of_callout(&error))?;
-        let billed = holdings.into_iter().flat_map(|holdings| holdings.billed(target, end));
-        let billed = billed.filter(|billed| self.order.entities.contains(&billed.entity));
-        let (mut reach, mut ended): (Vec<Billed>, Vec<Billed>) =
-            billed.partition(|billed| end.comes_before_that_of(billed.entity, &billed.object));
-        reach.sort_by_key(|billed| billed.entity);
-        ended.retain(|billed| billed.is_meant && end.is_that_of(billed.entity, &billed.object));
-        Ok((reach, ended))
-    }
+/// Everything that runs beyond the end, in the order of results; and what is meant and ends there
+/// already.
+pub(super) async fn fetch_reach(
+    context: &RunContext<'_>,
+    order: &EndDateOrder,
+    target: &Target,
+    end: &End,
+) -> Result<(Vec<Billed>, Vec<Billed>), Failure> {
+    let accounts = fetch_accounts(context, order, &target.account).await?;
+    let holdings = try_join_all(
+        accounts.iter().map(|account| fetch_holdings(context, order, account, target)),
+    );
+    let billed = holdings.await?.into_iter().flat_map(|holdings| holdings.billed(target, end));
+    let billed = billed.filter(|billed| order.entities.contains(&billed.entity));
+    let (mut reach, mut ended): (Vec<Billed>, Vec<Billed>) =
+        billed.partition(|billed| end.comes_before_that_of(billed.entity, &billed.object));
+    reach.sort_by_key(|billed| billed.entity);
+    ended.retain(|billed| billed.is_meant && end.is_that_of(billed.entity, &billed.object));
+    Ok((reach, ended))
+}
 
-    async fn fetch_accounts(&self, account: &M3terId) -> Result<Vec<M3terId>, Failure> {
-        let mut accounts = vec![account.clone()];
-        let mut next = 0;
-        while self.order.children == Children::Included && next < accounts.len() {
-            let level = accounts[next..].to_vec();
-            next = accounts.len();
-            let children = try_join_all(
-                level
-                    .iter()
-                    .map(|account| self.knowledge.m3ter.list_children(account, self.budget)),
-            );
-            for child in
-                children.await.map_err(|error| failure::of_callout(&error))?.into_iter().flatten()
-            {
-                // A circle of parents is walked once.
-                if !accounts.contains(&child.id) {
-                    accounts.push(child.id);
-                }
-            }
-            if accounts.len() > MOST_ACCOUNTS {
-                let reason = format!(
-                    "The Account has more than {MOST_ACCOUNTS} Accounts below it; end them in parts"
-                );
-                return Err(Failure { code: ErrorCode::CalloutLimitExceeded, reason });
+async fn fetch_accounts(
+    context: &RunContext<'_>,
+    order: &EndDateOrder,
+    account: &M3terId,
+) -> Result<Vec<M3terId>, Failure> {
+    let RunContext { m3ter, budget, .. } = *context;
+    let mut accounts = vec![account.clone()];
+    let mut next = 0;
+    while order.children == Children::Included && next < accounts.len() {
+        let level = accounts[next..].to_vec();
+        next = accounts.len();
+        let children =
+            try_join_all(level.iter().map(|account| m3ter.list_children(account, budget)));
+        for child in children.await?.into_iter().flatten() {
+            // A circle of parents is walked once.
+            if !accounts.contains(&child.id) {
+                accounts.push(child.id);
             }
         }
-        Ok(accounts)
+        if accounts.len() > MOST_ACCOUNTS {
+            let reason = format!(
+                "The Account has more than {MOST_ACCOUNTS} Accounts below it; end them in parts"
+            );
+            return Err(Failure::new(ErrorCode::CalloutLimitExceeded, reason));
+        }
     }
+    Ok(accounts)
+}
 
-    async fn fetch_holdings(
-        &self,
-        account: &M3terId,
-        target: &Target,
-    ) -> Result<Holdings, CalloutError> {
-        let wants = |entities: &[BillingEntity]| {
-            entities.iter().any(|entity| self.order.entities.contains(entity))
-        };
-        let m3ter = &self.knowledge.m3ter;
-        let list = async |wanted: bool, kind: EntityKind, filters: &[ListFilter]| {
-            if wanted { m3ter.list(kind, filters, self.budget).await } else { Ok(Vec::new()) }
-        };
-        let prices = wants(&[BillingEntity::Pricings, BillingEntity::CounterPricings]);
-        let of_account = [ListFilter::AccountId(account.clone())];
-        let attachments = [ListFilter::Account(account.clone()), ListFilter::IncludeAll];
-        let (contracts, account_plans, commitments, plans) = tokio::try_join!(
-            list(
-                wants(&[BillingEntity::Contract]) && target.contract.is_none(),
-                EntityKind::Contract,
-                &of_account
-            ),
-            list(
-                prices || wants(&[BillingEntity::AccountPlan]),
-                EntityKind::AccountPlan,
-                &attachments
-            ),
-            list(wants(&[BillingEntity::Prepayment]), EntityKind::Commitment, &of_account),
-            list(prices, EntityKind::Plan, &of_account),
-        )?;
-        let pricings = try_join_all(plans.iter().map(|plan| self.fetch_prices(&plan.id))).await?;
-        Ok(Holdings {
-            contracts,
-            account_plans,
-            commitments,
-            pricings: pricings.into_iter().flatten().collect(),
-        })
-    }
+async fn fetch_holdings(
+    context: &RunContext<'_>,
+    order: &EndDateOrder,
+    account: &M3terId,
+    target: &Target,
+) -> Result<Holdings, CalloutError> {
+    let RunContext { m3ter, budget, .. } = *context;
+    let wants =
+        |entities: &[BillingEntity]| entities.iter().any(|entity| order.entities.contains(entity));
+    let list = async |wanted: bool, kind: EntityKind, filters: &[ListFilter]| {
+        if wanted { m3ter.list(kind, filters, budget).await } else { Ok(Vec::new()) }
+    };
+    let prices = wants(&[BillingEntity::Pricings, BillingEntity::CounterPricings]);
+    let of_account = [ListFilter::AccountId(account.clone())];
+    let attachments = [ListFilter::Account(account.clone()), ListFilter::IncludeAll];
+    let (contracts, account_plans, commitments, plans) = tokio::try_join!(
+        list(
+            wants(&[BillingEntity::Contract]) && target.contract.is_none(),
+            EntityKind::Contract,
+            &of_account
+        ),
+        list(prices || wants(&[BillingEntity::AccountPlan]), EntityKind::AccountPlan, &attachments),
+        list(wants(&[BillingEntity::Prepayment]), EntityKind::Commitment, &of_account),
+        list(prices, EntityKind::Plan, &of_account),
+    )?;
+    let pricings =
+        try_join_all(plans.iter().map(|plan| fetch_prices(context, order, &plan.id))).await?;
+    Ok(Holdings {
+        contracts,
+        account_plans,
+        commitments,
+        pricings: pricings.into_iter().flatten().collect(),
+    })
+}
 
-    async fn fetch_prices(
-        &self,
-        plan: &M3terId,
-    ) -> Result<Vec<(M3terId, BillingEntity, ActualObject)>, CalloutError> {
-        let m3ter = &self.knowledge.m3ter;
-        let usage = async {
-            if self.order.entities.contains(&BillingEntity::Pricings) {
-                m3ter
-                    .list(EntityKind::Pricing, &[ListFilter::PlanId(plan.clone())], self.budget)
-                    .await
-            } else {
-                Ok(Vec::new())
-            }
-        };
-        let counters = async {
-            if self.order.entities.contains(&BillingEntity::CounterPricings) {
-                m3ter.list_counter_pricings(plan, self.budget).await
-            } else {
-                Ok(Vec::new())
-            }
-        };
-        let (usage, counters) = tokio::try_join!(usage, counters)?;
-        let of_plan = |entity| move |pricing| (plan.clone(), entity, pricing);
-        Ok(usage
-            .into_iter()
-            .map(of_plan(BillingEntity::Pricings))
-            .chain(counters.into_iter().map(of_plan(BillingEntity::CounterPricings)))
-            .collect())
-    }
+async fn fetch_prices(
+    context: &RunContext<'_>,
+    order: &EndDateOrder,
+    plan: &M3terId,
+) -> Result<Vec<(M3terId, BillingEntity, ActualObject)>, CalloutError> {
+    let RunContext { m3ter, budget, .. } = *context;
+    let usage = async {
+        if order.entities.contains(&BillingEntity::Pricings) {
+            m3ter.list(EntityKind::Pricing, &[ListFilter::PlanId(plan.clone())], budget).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
+    let counters = async {
+        if order.entities.contains(&BillingEntity::CounterPricings) {
+            m3ter.list_counter_pricings(plan, budget).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
+    let (usage, counters) = tokio::try_join!(usage, counters)?;
+    let of_plan = |entity| move |pricing| (plan.clone(), entity, pricing);
+    Ok(usage
+        .into_iter()
+        .map(of_plan(BillingEntity::Pricings))
+        .chain(counters.into_iter().map(of_plan(BillingEntity::CounterPricings)))
+        .collect())
 }
 
 impl Holdings {

@@ -10,7 +10,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::Failure;
 use crate::m3ter::ListFilter;
-use crate::sync::failure;
+use crate::sync::context::RunContext;
 
 impl Seen<'_> {
     /// Reads some AccountPlans each by itself, and the Pricings of some Plans.
@@ -19,7 +19,7 @@ impl Seen<'_> {
         account_plans: HashSet<M3terId>,
         plans: HashSet<M3terId>,
     ) -> Result<(), Failure> {
-        let (m3ter, budget) = (&self.knowledge.m3ter, self.budget);
+        let RunContext { m3ter, budget, .. } = self.context;
         let filters: Vec<[ListFilter; 1]> =
             plans.into_iter().map(|plan| [ListFilter::PlanId(plan)]).collect();
         let again = try_join_all(
@@ -28,8 +28,7 @@ impl Seen<'_> {
         let pricings = try_join_all(
             filters.iter().map(|filter| m3ter.list(EntityKind::Pricing, filter, budget)),
         );
-        let (again, pricings) =
-            try_join(again, pricings).await.map_err(|error| failure::of_callout(&error))?;
+        let (again, pricings) = try_join(again, pricings).await?;
         for (id, found) in account_plans.iter().zip(again) {
             if found.is_none()
                 && let Some(seen) = self.objects.get_mut(&EntityKind::AccountPlan)

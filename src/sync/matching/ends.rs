@@ -5,14 +5,12 @@ use std::collections::HashMap;
 
 use super::{Identified, Seen};
 use crate::changeset::compare::Circumstances;
-use crate::changeset::ended::{Endings, Ends, Held, Reopened, keep_ends, may_be_ended};
+use crate::changeset::ended::{Endings, Held, Reopened, keep_ends, may_be_ended};
 use crate::domain::desired::DesiredObject;
 use crate::domain::ending::BillingEntity;
 use crate::domain::entity::ObjectKey;
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::Failure;
-use crate::sync::failure;
-use crate::sync::patience::Patience;
 
 impl Seen<'_> {
     /// Lets objects keep the ends that end dating made; those that Salesforce takes back.
@@ -42,7 +40,7 @@ impl Seen<'_> {
             .filter_map(|object| found(&object.key))
             .map(|actual| actual.id.clone())
             .collect();
-        let ends = self.load_ends(&ids).await?;
+        let ends = self.context.store.with(|store| store.load_ends(&ids)).await?;
         let endings = Endings {
             ends: &ends,
             rule: circumstances.ended,
@@ -51,10 +49,5 @@ impl Seen<'_> {
             now: circumstances.now,
         };
         Ok(keep_ends(desired, held, &endings))
-    }
-
-    async fn load_ends(&self, ids: &[M3terId]) -> Result<Ends, Failure> {
-        let ends = Patience::of(self.budget).with(|| self.store.load_ends(ids)).await;
-        ends.map_err(|error| failure::of_store(&error))
     }
 }

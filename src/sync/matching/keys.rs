@@ -13,8 +13,6 @@ use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::m3ter::ListFilter;
 use crate::store::{Link, LinkRelation};
-use crate::sync::failure;
-use crate::sync::patience::Patience;
 
 impl Seen<'_> {
     /// Reads Accounts and Contracts by code, where no link tells which they are or the code is
@@ -35,14 +33,13 @@ impl Seen<'_> {
         // An Account is shared: another deal's link tells of it as well.
         let unlinked = accounts.iter().filter(|key| self.link(&key.object).is_none());
         let rows: BTreeSet<SalesforceId> = unlinked.map(|key| key.object.row.clone()).collect();
-        let (store, patience) = (self.store, Patience::of(self.budget));
+        let store = self.context.store;
         let elsewhere =
             try_join_all(rows.iter().map(|row| {
-                patience.with(move || store.load_links_of_row(EntityKind::Account, row))
+                store.with(move |store| store.load_links_of_row(EntityKind::Account, row))
             }));
         let ((), elsewhere) = tokio::join!(self.fetch_lists(lists), elsewhere);
-        self.elsewhere =
-            elsewhere.map_err(|error| failure::of_store(&error))?.into_iter().flatten().collect();
+        self.elsewhere = elsewhere?.into_iter().flatten().collect();
         let is_found = |row: &SalesforceId| {
             let keys = accounts.iter().filter(|key| key.object.row == *row);
             let codes: BTreeSet<String> = keys.flat_map(NaturalKey::codes).collect();

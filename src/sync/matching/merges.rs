@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Identified, Seen, load_owners};
+use super::{Identified, Seen};
 use crate::changeset::KnownIds;
 use crate::changeset::merge::{Claim, Evidence, Handover, hand_over};
 use crate::domain::actual::ActualObject;
@@ -17,8 +17,7 @@ use crate::domain::finding::FindingCode;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::Failure;
 use crate::store::{Link, LinkRelation};
-use crate::sync::failure;
-use crate::sync::patience::Patience;
+use crate::sync::context::RunContext;
 
 /// A record that was merged into one that was merged itself, and so on: so often at most.
 const MERGES_IN_A_ROW: usize = 4;
@@ -121,12 +120,7 @@ impl Seen<'_> {
                     .into_iter()
                     .find(|account| account.code().is_some_and(|code| object.is_code(code)));
                 let Some(theirs) = found.cloned() else { continue };
-                let owners = load_owners(
-                    self.store,
-                    std::slice::from_ref(&theirs.id),
-                    Patience::of(self.budget),
-                )
-                .await?;
+                let owners = self.context.load_owners(std::slice::from_ref(&theirs.id)).await?;
                 if let Some(owner) =
                     owners.get(&theirs.id).filter(|owner| owner.key_prefix() == ACCOUNT_KEY_PREFIX)
                 {
@@ -177,17 +171,17 @@ impl Seen<'_> {
         suspects: &[Suspect],
         rows: &HashSet<SalesforceId>,
     ) -> Result<Option<HashMap<SalesforceId, Fate>>, Failure> {
+        let RunContext { salesforce, budget, .. } = self.context;
         let mut fates: HashMap<SalesforceId, Fate> = HashMap::new();
         let mut ask: HashSet<SalesforceId> =
             suspects.iter().map(|suspect| suspect.owner.clone()).collect();
         for _ in 0..MERGES_IN_A_ROW {
             let ids: Vec<SalesforceId> = ask.drain().collect();
-            let answer =
-                match self.knowledge.salesforce.fetch_fates("Account", &ids, self.budget).await {
-                    Ok(answer) => answer,
-                    Err(error) if error.refusal().is_some() => return Ok(None),
-                    Err(error) => return Err(failure::of_callout(&error)),
-                };
+            let answer = match salesforce.fetch_fates("Account", &ids, budget).await {
+                Ok(answer) => answer,
+                Err(error) if error.refusal().is_some() => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
             let masters = answer.values().filter_map(|fate| match fate {
                 Fate::MergedInto(master)
                     if !rows.contains(master) && !fates.contains_key(master) =>

@@ -22,11 +22,8 @@ use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::value::Value;
 use crate::m3ter::ListFilter;
-use crate::store::{Link, LinkRelation, Store};
-use crate::sync::failure;
-use crate::sync::knowledge::Knowledge;
-use crate::sync::patience::Patience;
-use crate::transport::Budget;
+use crate::store::{Link, LinkRelation};
+use crate::sync::context::RunContext;
 
 /// How long whoever was made first is waited for while it is synced: as long as a deal takes, with
 /// time left for this one.
@@ -38,17 +35,17 @@ pub(in crate::sync) type Shared = HashMap<ObjectKey, Sharing>;
 
 /// Reads who shares the Contracts of a record that has none yet.
 pub(in crate::sync) async fn fetch_shared(
-    (knowledge, store, budget): (&Knowledge, &Store, &Budget),
+    context: &RunContext<'_>,
     links: &[Link],
     keys: &[SharedKey],
 ) -> Result<Shared, Failure> {
     let mut shared = Shared::new();
     for key in keys.iter().filter(|key| links.iter().all(|link| link.object != key.object)) {
-        let mut sharing = fetch_sharing((knowledge, store, budget), key).await?;
+        let mut sharing = fetch_sharing(context, key).await?;
         // Of two that are synced at once the one that was made first makes the Contract, and the
         // other one joins it.
-        if wait_for(&sharing.not_synced, store, budget).await? {
-            sharing = fetch_sharing((knowledge, store, budget), key).await?;
+        if wait_for(context, &sharing.not_synced).await? {
+            sharing = fetch_sharing(context, key).await?;
         }
         shared.insert(key.object.clone(), sharing);
     }
@@ -57,16 +54,11 @@ pub(in crate::sync) async fn fetch_shared(
 
 /// Waits until none of some records is being synced; whether there was one. Only records that were
 /// made before this one are waited for, so that no two wait for each other.
-async fn wait_for(
-    records: &[SalesforceId],
-    store: &Store,
-    budget: &Budget,
-) -> Result<bool, Failure> {
-    let until = Instant::now() + WAITED_AT_MOST.min(budget.remaining() / 2);
+async fn wait_for(context: &RunContext<'_>, records: &[SalesforceId]) -> Result<bool, Failure> {
+    let until = Instant::now() + WAITED_AT_MOST.min(context.budget.remaining() / 2);
     let mut has_waited = false;
     while !records.is_empty() && Instant::now() < until {
-        let at_work = Patience::of(budget).with(|| store.load_records_at_work(records)).await;
-        if at_work.map_err(|error| failure::of_store(&error))?.is_empty() {
+        if context.store.with(|store| store.load_records_at_work(records)).await?.is_empty() {
             break;
         }
         has_waited = true;
@@ -75,51 +67,43 @@ async fn wait_for(
     Ok(has_waited)
 }
 
-async fn fetch_sharing(
-    (knowledge, store, budget): (&Knowledge, &Store, &Budget),
-    key: &SharedKey,
-) -> Result<Sharing, Failure> {
-    let of_callout = |error| failure::of_callout(&error);
-    let named = std::slice::from_ref(&key.value);
+async fn fetch_sharing(context: &RunContext<'_>, key: &SharedKey) -> Result<Sharing, Failure> {
+    let RunContext { salesforce, store, budget, .. } = *context;
     let (siblings, of_named) = tokio::join!(
-        knowledge.salesforce.find_by_reference(&key.sobject, &key.field, &key.value, budget),
-        fetch_contracts((knowledge, store, budget), named),
+        salesforce.find_by_reference(&key.sobject, &key.field, &key.value, budget),
+        fetch_contracts(context, std::slice::from_ref(&key.value)),
     );
-    let siblings = siblings.map_err(of_callout)?;
+    let siblings = siblings?;
     let own = siblings.iter().position(|row| *row == key.object.row);
     let others: Vec<SalesforceId> =
         siblings.iter().filter(|row| **row != key.object.row).cloned().collect();
     let mut held = of_named?;
     if !others.is_empty() {
-        held.extend(fetch_contracts((knowledge, store, budget), &others).await?);
+        held.extend(fetch_contracts(context, &others).await?);
     }
     let has_one = |row: &SalesforceId| held.iter().any(|(owner, _)| owner == row);
     let not_synced =
         siblings[..own.unwrap_or_default()].iter().filter(|row| !has_one(row)).cloned().collect();
     let ids: Vec<M3terId> = held.iter().map(|(_, contract)| contract.id.clone()).collect();
     let ends = if ids.is_empty() {
-        Ok(Ends::new())
+        Ends::new()
     } else {
-        Patience::of(budget).with(|| store.load_ends(&ids)).await
+        store.with(|store| store.load_ends(&ids)).await?
     };
-    let ends = ends.map_err(|error| failure::of_store(&error))?;
     Ok(Sharing { field: key.shown(), value: Some(key.value.clone()), held, ends, not_synced })
 }
 
 /// The Contracts that m3ter has for records, in their order.
 async fn fetch_contracts(
-    (knowledge, store, budget): (&Knowledge, &Store, &Budget),
+    context: &RunContext<'_>,
     rows: &[SalesforceId],
 ) -> Result<Vec<(SalesforceId, ActualObject)>, Failure> {
-    let of_callout = |error| failure::of_callout(&error);
-    let links =
-        Patience::of(budget).with(|| store.load_links_of_rows(EntityKind::Contract, rows)).await;
-    let links = links.map_err(|error| failure::of_store(&error))?;
+    let RunContext { m3ter, store, budget, .. } = *context;
+    let links = store.with(|store| store.load_links_of_rows(EntityKind::Contract, rows)).await?;
     let linked: Vec<M3terId> = links.iter().map(|link| link.m3ter_id.clone()).collect();
     let is_linked = |row: &SalesforceId| links.iter().any(|link| link.object.row == *row);
     let codes: Vec<String> =
         rows.iter().filter(|row| !is_linked(row)).map(ToString::to_string).collect();
-    let m3ter = &knowledge.m3ter;
     let list = |filter: ListFilter, is_empty: bool| async move {
         if is_empty {
             Ok(Vec::new())
@@ -132,12 +116,12 @@ async fn fetch_contracts(
         list(ListFilter::Ids(linked.clone()), no_links),
         list(ListFilter::Codes(codes), no_codes)
     );
-    let (mut by_id, by_code) = (by_id.map_err(of_callout)?, by_code.map_err(of_callout)?);
+    let (mut by_id, by_code) = (by_id?, by_code?);
     // Lists may lag behind what a sync has just made.
     let unlisted = linked.iter().filter(|id| by_id.iter().all(|contract| contract.id != **id));
     for fetched in join_all(unlisted.map(|id| m3ter.fetch(EntityKind::Contract, id, budget))).await
     {
-        by_id.extend(fetched.map_err(of_callout)?);
+        by_id.extend(fetched?);
     }
     let contract_of = |row: &SalesforceId| {
         let mut own = links.iter().filter(|link| link.object.row == *row);
@@ -159,7 +143,7 @@ impl Seen<'_> {
             .collect();
         let unknown: Vec<M3terId> =
             accounts.into_iter().filter(|id| !self.has(EntityKind::Account, id)).collect();
-        let (m3ter, budget) = (&self.knowledge.m3ter, self.budget);
+        let RunContext { m3ter, budget, .. } = self.context;
         for account in
             join_all(unknown.iter().map(|id| m3ter.fetch(EntityKind::Account, id, budget))).await
         {

@@ -1,0 +1,57 @@
+//! What became of one change.
+
+use crate::changeset::invalid;
+use crate::domain::entity::ObjectKey;
+use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::ids::M3terId;
+use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult};
+use crate::domain::warning::Warning;
+
+/// What became of one change.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub(super) result: ObjectResult,
+    /// The object, where m3ter has it as the record asks for.
+    pub(super) id: Option<M3terId>,
+    /// Why nobody knows whether it has.
+    pub(super) failure: Option<Failure>,
+}
+
+impl Applied {
+    /// m3ter holds the object as the record asks for.
+    pub(super) fn done(
+        key: &ObjectKey,
+        action: Action,
+        id: M3terId,
+        warnings: Vec<Warning>,
+    ) -> Self {
+        let mut result = ObjectResult::new(key, action, format!("m3ter Identifier: {id}"));
+        result.m3ter_id = Some(id.to_string());
+        result.warnings = warnings;
+        Self { result, id: Some(id), failure: None }
+    }
+
+    /// Nothing was written; m3ter may have the object all the same.
+    pub(super) fn without_write(mut result: ObjectResult, existing: Option<&M3terId>) -> Self {
+        result.m3ter_id = existing.map(ToString::to_string);
+        Self { result, id: None, failure: None }
+    }
+
+    /// There is no definite answer.
+    pub(super) fn unsettled(key: &ObjectKey, failure: Failure) -> Self {
+        let finding = if failure.code == ErrorCode::PlanChanged {
+            Finding::new(
+                FindingCode::PlanChanged,
+                "Another change would be written than the one that was approved",
+                "Ask for a new plan with a dry run, and send it if its changes are right",
+            )
+        } else {
+            Finding::new(
+                FindingCode::OutcomeUnknown,
+                failure.reason.clone(),
+                "Sync again: what was done is found and nothing is made twice",
+            )
+        };
+        Self { result: invalid(key, &[finding]), id: None, failure: Some(failure) }
+    }
+}

@@ -1,0 +1,69 @@
+//! What every step of a run works with.
+
+use jiff::Timestamp;
+
+use crate::changeset::identity::Owners;
+use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::outcome::Failure;
+use crate::domain::run::RunCallout;
+use crate::store::{ClaimedRun, Held, Store};
+use crate::sync::SyncMode;
+use crate::sync::callouts::callouts;
+use crate::sync::knowledge::Knowledge;
+use crate::sync::retrying_store::RetryingStore;
+use crate::transport::Budget;
+use crate::{m3ter, salesforce};
+
+/// One run: what was asked for, both vendors, the database, and what may be spent.
+#[derive(Clone, Copy)]
+pub(super) struct RunContext<'a> {
+    pub(super) run: &'a ClaimedRun,
+    /// The record that the run is about.
+    pub(super) record: &'a SalesforceId,
+    pub(super) mode: SyncMode,
+    /// When the work on it began: one moment for all that is decided by the time.
+    pub(super) now: Timestamp,
+    pub(super) knowledge: &'a Knowledge,
+    pub(super) salesforce: &'a salesforce::Client,
+    pub(super) m3ter: &'a m3ter::Client,
+    pub(super) store: RetryingStore<'a>,
+    pub(super) budget: &'a Budget,
+}
+
+impl<'a> RunContext<'a> {
+    pub(super) fn new(
+        run: &'a ClaimedRun,
+        knowledge: &'a Knowledge,
+        store: &'a Store,
+        budget: &'a Budget,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            run,
+            record: &run.parent_record_id,
+            mode: if run.dry_run { SyncMode::DryRun } else { SyncMode::Apply },
+            now,
+            knowledge,
+            salesforce: &knowledge.salesforce,
+            m3ter: &knowledge.m3ter,
+            store: RetryingStore::new(store, budget),
+            budget,
+        }
+    }
+
+    /// The claim under which this process works on the run.
+    pub(super) fn held(&self) -> Held {
+        self.run.held
+    }
+
+    /// All callouts of the run until now.
+    pub(super) fn callouts(&self) -> Vec<RunCallout> {
+        callouts(&self.run.callouts, self.budget.journal())
+    }
+
+    /// The rows that m3ter objects are linked to.
+    pub(super) async fn load_owners(&self, ids: &[M3terId]) -> Result<Owners, Failure> {
+        let links = self.store.with(|store| store.load_owners(ids)).await?;
+        Ok(links.into_iter().map(|link| (link.m3ter_id, link.object.row)).collect())
+    }
+}
