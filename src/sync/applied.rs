@@ -18,6 +18,16 @@ pub(super) struct Applied {
 }
 
 impl Applied {
+    /// Whether m3ter has the object as the record asks for.
+    pub(super) fn is_there(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Whether it is certain that it has not.
+    pub(super) fn is_refused(&self) -> bool {
+        self.id.is_none() && self.failure.is_none()
+    }
+
     /// m3ter holds the object as the record asks for.
     pub(super) fn done(
         key: &ObjectKey,

@@ -1,17 +1,18 @@
 //! What every step of a run works with.
 
 use jiff::Timestamp;
+use tokio_util::task::TaskTracker;
 
 use crate::changeset::identity::Owners;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::run::RunCallout;
-use crate::store::{ClaimedRun, Held, Store};
+use crate::store::{ClaimedRun, Held};
 use crate::sync::SyncMode;
 use crate::sync::callouts::callouts;
 use crate::sync::knowledge::Knowledge;
 use crate::sync::retrying_store::RetryingStore;
-use crate::transport::Budget;
+use crate::transport::{Budget, Lease};
 use crate::{m3ter, salesforce};
 
 /// One run: what was asked for, both vendors, the database, and what may be spent.
@@ -28,29 +29,13 @@ pub(super) struct RunContext<'a> {
     pub(super) m3ter: &'a m3ter::Client,
     pub(super) store: RetryingStore<'a>,
     pub(super) budget: &'a Budget,
+    /// Under which callouts are made; who finds that the run is somebody else's says so here.
+    pub(super) lease: &'a Lease,
+    /// What the run begins and does not wait for.
+    pub(super) tasks: &'a TaskTracker,
 }
 
-impl<'a> RunContext<'a> {
-    pub(super) fn new(
-        run: &'a ClaimedRun,
-        knowledge: &'a Knowledge,
-        store: &'a Store,
-        budget: &'a Budget,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            run,
-            record: &run.parent_record_id,
-            mode: if run.dry_run { SyncMode::DryRun } else { SyncMode::Apply },
-            now,
-            knowledge,
-            salesforce: &knowledge.salesforce,
-            m3ter: &knowledge.m3ter,
-            store: RetryingStore::new(store, budget),
-            budget,
-        }
-    }
-
+impl RunContext<'_> {
     /// The claim under which this process works on the run.
     pub(super) fn held(&self) -> Held {
         self.run.held

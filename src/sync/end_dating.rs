@@ -23,9 +23,9 @@ use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
 use crate::domain::warning::{Attention, Warning};
 use crate::m3ter::EndingOwner;
 use crate::store::{Link, Progress};
+use crate::sync::approval::{Refusal, approved};
 use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, end_one};
-use crate::sync::planned::{Refusal, approved};
 use crate::sync::report::Report;
 use crate::sync::{Safety, SyncMode};
 use crate::transport::Effect;
@@ -49,8 +49,8 @@ enum Became {
 }
 
 impl EndDating<'_> {
-    /// Walks to the end, whatever it meets.
-    pub(super) async fn to_the_end(&self) -> SyncResult {
+    /// Goes to the end, whatever it meets.
+    pub(super) async fn run(&self) -> SyncResult {
         let mut report = Report::default();
         let ended_by = self.end(&mut report).await.err();
         let failure = report.failure(ended_by, self.context.budget);

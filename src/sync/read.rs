@@ -14,13 +14,20 @@ use crate::mapping::{Context, Mapping, Query};
 use crate::sync::context::RunContext;
 use crate::transport::CalloutError;
 
+/// A record, and the query that brought it.
+#[derive(Debug)]
+pub(super) struct ReadRecord {
+    pub(super) record: Record,
+    pub(super) query: Arc<Query>,
+}
+
 /// Reads the record. A field that the org has lost since its describe is looked at once more before
 /// the mapping is blamed.
 pub(super) async fn fetch_record(
     context: &RunContext<'_>,
     mapping: &Mapping,
     id: &SalesforceId,
-) -> Result<(Record, Arc<Query>), Failure> {
+) -> Result<ReadRecord, Failure> {
     let RunContext { knowledge, salesforce, budget, .. } = *context;
     let mut query = knowledge.query(mapping, budget).await?;
     let rows = match salesforce.query(&query.soql(id), budget).await {
@@ -33,7 +40,7 @@ pub(super) async fn fetch_record(
     };
     match rows {
         Ok(rows) => match rows.into_iter().next() {
-            Some(record) => Ok((record, query)),
+            Some(record) => Ok(ReadRecord { record, query }),
             None => Err(why_missing(context, mapping.root(), id).await),
         },
         Err(error) if names_unknown_field(&error) => Err(mapping_invalid(mapping, error)),
@@ -48,7 +55,7 @@ pub(super) async fn fetch_desired(
     id: &SalesforceId,
     time_zone: &TimeZone,
 ) -> Result<Vec<DesiredObject>, Failure> {
-    let (record, query) = fetch_record(context, mapping, id).await?;
+    let ReadRecord { record, query } = fetch_record(context, mapping, id).await?;
     let keys = mapping.keys(&record, &query.unreadable);
     let catalog = context.knowledge.catalog(&keys.codes, context.budget).await?;
     let context = Context {

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_util::task::TaskTracker;
 
 use crate::changeset::Change;
 use crate::changeset::adoption::is_to_confirm;
@@ -19,7 +18,6 @@ use crate::sync::callouts::callouts;
 use crate::sync::context::RunContext;
 use crate::sync::retrying_store::RetryingStore;
 use crate::telemetry::ErrorChain;
-use crate::transport::Lease;
 
 /// What waits to be saved at most; a sync that is further ahead waits for the store.
 const QUEUED_ENTRIES: usize = 256;
@@ -27,8 +25,6 @@ const QUEUED_ENTRIES: usize = 256;
 /// Takes what is to be saved.
 pub(super) struct Recorder<'a> {
     context: RunContext<'a>,
-    lease: &'a Lease,
-    tasks: &'a TaskTracker,
     /// What the links of earlier syncs say, so that an unchanged object costs no write.
     linked: Vec<Link>,
     /// Begun by the first entry: a sync that changes nothing has none.
@@ -47,24 +43,19 @@ struct Entry {
 }
 
 impl<'a> Recorder<'a> {
-    /// Records what the run does, in a task of `tasks`. A run that is somebody else's by then loses
+    /// Records what the run does, in a task of its own. A run that is somebody else's by then loses
     /// its lease.
-    pub(super) fn new(
-        context: RunContext<'a>,
-        lease: &'a Lease,
-        tasks: &'a TaskTracker,
-        linked: Vec<Link>,
-    ) -> Self {
-        Self { context, lease, tasks, linked, recording: OnceLock::new() }
+    pub(super) fn new(context: RunContext<'a>, linked: Vec<Link>) -> Self {
+        Self { context, linked, recording: OnceLock::new() }
     }
 
     fn start(&self) -> Recording {
         let (sender, mut receiver) = mpsc::channel::<Entry>(QUEUED_ENTRIES);
-        let RunContext { run, store: RetryingStore { store, until }, budget, .. } = self.context;
-        let (store, lease, journal) =
-            (store.clone(), self.lease.clone(), Arc::clone(budget.journal()));
+        let RunContext { run, store: RetryingStore { store, until }, budget, lease, tasks, .. } =
+            self.context;
+        let (store, lease, journal) = (store.clone(), lease.clone(), Arc::clone(budget.journal()));
         let (held, earlier) = (run.held, run.callouts.clone());
-        let task = self.tasks.spawn(async move {
+        let task = tasks.spawn(async move {
             let store = RetryingStore { store: &store, until };
             let mut all_saved = true;
             let mut batch = Vec::new();

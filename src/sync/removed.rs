@@ -8,8 +8,9 @@ use crate::changeset::lines::{LineFate, Origin};
 use crate::changeset::planned::planned;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::ending::BillingEntity;
+use crate::domain::entity::ObjectKey;
 use crate::domain::finding::FindingCode;
-use crate::domain::ids::SalesforceId;
+use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{Action, Failure, FieldChange, ObjectResult};
 use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::settings::RemovedLines;
@@ -17,6 +18,7 @@ use crate::domain::warning::{Attention, Warning};
 use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, end_one};
 use crate::sync::leftovers::RemovedLine;
+use crate::sync::report::Report;
 
 /// What is to happen about removed lines.
 pub(super) struct Removal<'a> {
@@ -24,6 +26,15 @@ pub(super) struct Removal<'a> {
     pub(super) lines: &'a [RemovedLine],
     pub(super) now: Timestamp,
     pub(super) time_zone: &'a TimeZone,
+}
+
+/// Removed lines that are over for the record.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    /// Those that it has ended.
+    pub(super) ended: Vec<(ObjectKey, M3terId)>,
+    /// Those that are another record's.
+    pub(super) handed_over: Vec<ObjectKey>,
 }
 
 /// What became of one removed line.
@@ -184,6 +195,31 @@ impl Removal<'_> {
             }
         }
     }
+}
+
+/// Reports what became of removed lines; those that are over for the record.
+pub(super) fn note_removed(
+    report: &mut Report,
+    removed: Vec<Removed>,
+    lines: &[RemovedLine],
+) -> Settled {
+    let mut settled = Settled::default();
+    for (removed, line) in removed.into_iter().zip(lines) {
+        match removed {
+            Removed::Warning(warning) => report.warnings.push(warning),
+            Removed::Result(result) => report.results.push(result),
+            Removed::Ended(result) => {
+                report.results.push(result);
+                settled.ended.push((line.object.clone(), line.plan.id.clone()));
+            }
+            Removed::Unsettled(result, failure) => {
+                report.results.push(result);
+                report.failures.push(failure);
+            }
+            Removed::HandedOver => settled.handed_over.push(line.object.clone()),
+        }
+    }
+    settled
 }
 
 /// An end before its start is never sent: m3ter may take it, and what it bills then nobody knows.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, field};
 
-use super::{Shared, now};
+use super::{Shared, SyncMode, now};
 use crate::domain::finding::FindingCode;
 use crate::domain::outcome::{ErrorCode, Failure, SyncResult, SyncStatus};
 use crate::domain::run::{RunTask, RunTry};
@@ -18,10 +18,12 @@ use crate::store::{ClaimedRun, EndedTry, StoreError};
 use crate::sync::callouts::callouts;
 use crate::sync::context::RunContext;
 use crate::sync::end_dating::EndDating;
+use crate::sync::job::SyncJob;
 use crate::sync::portions::{Earlier, Portion};
+use crate::sync::report::Report;
+use crate::sync::retrying_store::RetryingStore;
 use crate::sync::slots::Slot;
 use crate::sync::tell::tell_record;
-use crate::sync::walk::Walk;
 use crate::telemetry::{ErrorChain, metrics, trace};
 use crate::transport::{Budget, Class, Lease, Turn};
 
@@ -112,53 +114,51 @@ impl Shared {
         tasks: &TaskTracker,
         earlier: &Earlier,
     ) -> Portion {
+        let knowledge = &self.knowledge;
+        let context = RunContext {
+            run,
+            record: &run.parent_record_id,
+            mode: if run.dry_run { SyncMode::DryRun } else { SyncMode::Apply },
+            now: now(),
+            knowledge,
+            salesforce: &knowledge.salesforce,
+            m3ter: &knowledge.m3ter,
+            store: RetryingStore::new(&self.store, budget),
+            budget,
+            lease,
+            tasks,
+        };
         if run.takeovers > MOST_TAKEOVERS {
             let reason = format!(
                 "The processes that worked on the sync ended before it did, {} times; see the service's log",
                 run.takeovers
             );
-            return self
-                .told(run, failed(run, ErrorCode::Interrupted, reason), budget)
-                .await
-                .into();
+            return told(&context, &Failure::new(ErrorCode::Interrupted, reason)).await.into();
         }
-        let context = RunContext::new(run, &self.knowledge, &self.store, budget, now());
         let safety = &self.settings.safety;
         let work = async {
             match &run.task {
                 Some(RunTask::Sync) => {
-                    Walk { context, tasks, lease, usual: safety.usual, earlier }.to_the_end().await
+                    SyncJob { context, usual: safety.usual, earlier }.run().await
                 }
                 Some(RunTask::EndDate(order)) => {
-                    EndDating { context, order, safety }.to_the_end().await.into()
+                    EndDating { context, order, safety }.run().await.into()
                 }
-                None => failed(
-                    run,
-                    ErrorCode::InternalError,
-                    "The run was asked for by another version of the service".to_owned(),
-                )
-                .into(),
+                None => {
+                    let reason = "The run was asked for by another version of the service";
+                    let failure = Failure::new(ErrorCode::InternalError, reason);
+                    Report::default().answer(&context, Some(&failure)).into()
+                }
             }
         };
         // A panic is a fault of ours; whoever waits gets an answer all the same.
         match AssertUnwindSafe(work).catch_unwind().await {
-            Ok(result) => result,
+            Ok(portion) => portion,
             Err(_) => {
                 let reason = format!("An internal error occurred (request {})", run.held.run);
-                self.told(run, failed(run, ErrorCode::InternalError, reason), budget).await.into()
+                told(&context, &Failure::new(ErrorCode::InternalError, reason)).await.into()
             }
         }
-    }
-
-    /// The result of a sync that did not come to its end, after its record was told.
-    async fn told(&self, run: &ClaimedRun, mut result: SyncResult, budget: &Budget) -> SyncResult {
-        if run.task == Some(RunTask::Sync) && !run.dry_run {
-            let budget = budget.for_the_end();
-            let telling = tell_record(&self.knowledge, &run.parent_record_id, &mut result, &budget);
-            // Whatever ended the sync may end this as well; there is an answer all the same.
-            let _ = AssertUnwindSafe(telling).catch_unwind().await;
-        }
-        result
     }
 
     /// Saves the end and tells all who wait. Returns the run that begins now.
@@ -259,6 +259,18 @@ impl Shared {
     }
 }
 
+/// The result of a sync that did not come to its end, after its record was told.
+async fn told(context: &RunContext<'_>, failure: &Failure) -> SyncResult {
+    let mut result = Report::default().answer(context, Some(failure));
+    if context.run.task == Some(RunTask::Sync) && context.mode == SyncMode::Apply {
+        let budget = context.budget.for_the_end();
+        let context = RunContext { budget: &budget, ..*context };
+        // Whatever ended the sync may end this as well; there is an answer all the same.
+        let _ = AssertUnwindSafe(tell_record(&context, &mut result)).catch_unwind().await;
+    }
+    result
+}
+
 /// Counts a sync that ended, and its objects.
 fn note(run: &ClaimedRun, result: &SyncResult) {
     let span = Span::current();
@@ -299,13 +311,4 @@ fn turn(run: &ClaimedRun) -> Turn {
 
 fn kind(run: &ClaimedRun) -> &'static str {
     run.task.as_ref().map_or("unknown", RunTask::kind)
-}
-
-fn failed(run: &ClaimedRun, code: ErrorCode, reason: String) -> SyncResult {
-    SyncResult {
-        parent_record_id: Some(run.parent_record_id.to_string()),
-        sync_run_id: Some(run.held.run.to_string()),
-        dry_run: run.dry_run,
-        ..SyncResult::failed(&Failure::new(code, reason), Vec::new(), Vec::new())
-    }
 }

@@ -3,25 +3,19 @@
 
 use jiff::Timestamp;
 
-use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::SyncResult;
-use crate::sync::knowledge::Knowledge;
+use crate::sync::context::RunContext;
 use crate::sync::write_back::WriteBack;
-use crate::transport::Budget;
 
 /// Writes onto the record how its sync ended, and notes in the result whether it could; not while
 /// Salesforce is away.
-pub(super) async fn tell_record(
-    knowledge: &Knowledge,
-    record: &SalesforceId,
-    result: &mut SyncResult,
-    budget: &Budget,
-) {
+pub(super) async fn tell_record(context: &RunContext<'_>, result: &mut SyncResult) {
+    let RunContext { record, knowledge, salesforce, budget, .. } = *context;
     let Ok(Some(sobject)) = knowledge.sobject_of(record.key_prefix(), budget).await else { return };
     let Some(mapping) = knowledge.mapping(&sobject) else { return };
     let Ok(query) = knowledge.query(mapping, budget).await else { return };
     let Some(soql) = query.status_soql(record) else { return };
-    let Ok(rows) = knowledge.salesforce.query(&soql, budget).await else { return };
+    let Ok(rows) = salesforce.query(&soql, budget).await else { return };
     let Some(held) = rows.first() else { return };
     let mut write_back = WriteBack::default();
     write_back.add_status(
@@ -29,5 +23,5 @@ pub(super) async fn tell_record(
         record,
         query.status.changes(held, result, Timestamp::now()),
     );
-    result.status_written = write_back.apply(&knowledge.salesforce, budget, result).await;
+    result.status_written = write_back.apply(salesforce, budget, result).await;
 }

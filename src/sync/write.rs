@@ -29,10 +29,10 @@ use crate::domain::warning::Warning;
 use crate::m3ter::{ListFilter, RefusalKind};
 use crate::mapping::Mapping;
 use crate::store::CommitmentAttempt;
+use crate::sync::approval::plan_changed;
 use crate::sync::blocker;
 use crate::sync::context::RunContext;
 use crate::sync::ends::{inherit_end, keeping_its_end};
-use crate::sync::planned::plan_changed;
 use crate::sync::read_again::{may_be_outdated, read_again};
 use crate::transport::{CalloutError, Effect};
 

@@ -101,7 +101,7 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// `src/sync/walk.rs` and `src/sync.rs` belong to `sync`.
+/// `src/sync/job.rs` and `src/sync.rs` belong to `sync`.
 fn module(path: &Path) -> String {
     path.iter().nth(1).unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned()
 }

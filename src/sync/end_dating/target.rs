@@ -17,7 +17,7 @@ use crate::m3ter::{EndingOwner, ListFilter};
 use crate::mapping::Mapping;
 use crate::store::{Link, LinkRelation};
 use crate::sync::context::RunContext;
-use crate::sync::read::fetch_record;
+use crate::sync::read::{ReadRecord, fetch_record};
 use crate::transport::CalloutError;
 
 /// Whose billing is ended.
@@ -124,7 +124,7 @@ async fn by_natural_key(
     let record = context.record;
     let (account_codes, codes) = match (mapping, kind) {
         (Some(mapping), _) => {
-            let (record, query) = fetch_record(context, mapping, record).await?;
+            let ReadRecord { record, query } = fetch_record(context, mapping, record).await?;
             let keys = mapping.keys(&record, &query.unreadable);
             let codes =
                 |keys: Vec<NaturalKey>| keys.iter().flat_map(NaturalKey::codes).collect::<Vec<_>>();

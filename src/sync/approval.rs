@@ -1,68 +1,27 @@
-//! What a sync would write, before it writes: a dry run ends with it, and a sync that was asked for
-//! with a plan is held against it.
+//! Whether a run may write what it would: it is what was approved, and not more than is usual.
 
 use crate::changeset::Changeset;
-use crate::changeset::foresight::Surroundings;
-use crate::changeset::running::Blocked;
 use crate::changeset::unusual::Usual;
-use crate::domain::catalog::Catalog;
-use crate::domain::entity::EntityKind;
 use crate::domain::finding::FindingCode;
-use crate::domain::ids::M3terId;
 use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult};
 use crate::domain::plan::{Plan, PlanHash};
-use crate::domain::settings::{OverlappingPlans, Settings};
-use crate::sync::SyncMode;
 use crate::sync::context::RunContext;
-use crate::sync::matching::Seen;
-use crate::sync::removed::Removal;
+use crate::sync::plan::SyncPlan;
 use crate::sync::report::Report;
 
 const ASK_AGAIN: &str =
     "Look at its changes; if they are right, send the `planHash` of this answer as `expectedPlan`";
-
-/// Whether a sync is to know what it would write before it writes.
-pub(super) fn looks_ahead(context: &RunContext<'_>, usual: Usual) -> bool {
-    context.mode == SyncMode::DryRun || context.run.expected_plan.is_some() || usual.is_limited()
-}
-
-/// The changeset with what m3ter will refuse, and what would end for it.
-pub(super) async fn foresee(
-    context: &RunContext<'_>,
-    changeset: &Changeset,
-    refused: &[Blocked],
-    seen: &Seen<'_>,
-    catalog: &Catalog,
-    (settings, overlapping_plans): (&Settings, OverlappingPlans),
-) -> Result<Changeset, Failure> {
-    let (account_plans, commitments) =
-        (seen.all(EntityKind::AccountPlan), seen.all(EntityKind::Commitment));
-    let ids: Vec<M3terId> =
-        account_plans.iter().chain(&commitments).map(|object| object.id.clone()).collect();
-    let mut foreseen = changeset.clone();
-    foreseen.foresee_trouble(&Surroundings {
-        account_plans,
-        commitments,
-        plans: seen.all(EntityKind::Plan),
-        templates: catalog.plan_templates.values().collect(),
-        owners: &context.load_owners(&ids).await?,
-        settings,
-        overlapping_plans,
-    });
-    foreseen.foresee_unused(refused);
-    Ok(foreseen)
-}
 
 /// The plan that is carried out, where the sync was asked for with one; its failure where something
 /// else would be written, or more than is usual.
 pub(super) async fn approve(
     context: &RunContext<'_>,
     usual: Usual,
-    changeset: &mut Changeset,
+    sync_plan: &mut SyncPlan<'_>,
     foreseen: &Changeset,
-    removal: &Removal<'_>,
     report: &mut Report,
 ) -> Result<Option<Plan>, Failure> {
+    let removal = sync_plan.removal();
     let mut plan = foreseen.plan();
     plan.extend(removal.plan());
     let refusal = match context.run.expected_plan {
@@ -76,7 +35,7 @@ pub(super) async fn approve(
                 return Err(failure.clone());
             }
             if let Some(approved) = approved(context, &plan, expected).await? {
-                changeset.leave_out_refused(foreseen);
+                sync_plan.changeset.leave_out_refused(foreseen);
                 return Ok(Some(approved));
             }
             Refusal::PlanChanged

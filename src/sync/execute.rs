@@ -1,0 +1,123 @@
+//! Step 5 of a sync and what belongs to it: the plan is approved, links are put right, what differs
+//! is written, and lines that are gone end.
+
+use crate::changeset::identity::Owners;
+use crate::changeset::unusual::Usual;
+use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::outcome::Failure;
+use crate::store::{Link, LinkRelation, Progress};
+use crate::sync::applied::Applied;
+use crate::sync::apply::apply;
+use crate::sync::approval::approve;
+use crate::sync::closing::Closing;
+use crate::sync::context::RunContext;
+use crate::sync::ends::forget_reopened;
+use crate::sync::matching::Seen;
+use crate::sync::plan::SyncPlan;
+use crate::sync::preview::{foresee, looks_ahead};
+use crate::sync::recorder::Recorder;
+use crate::sync::removed::{Settled, note_removed};
+use crate::sync::report::Report;
+use crate::sync::running::refuse_blocked;
+use crate::sync::write::Writer;
+use crate::sync::write_back::WriteBack;
+
+/// Carries out a plan, unless it is not the one that was approved, or more than is usual.
+pub(super) async fn execute<'a>(
+    context: RunContext<'a>,
+    mut plan: SyncPlan<'a>,
+    usual: Usual,
+    report: &mut Report,
+    closing: &mut Closing<'a>,
+) -> Result<(), Failure> {
+    let foreseen =
+        if looks_ahead(&context, usual) { Some(foresee(&context, &plan).await?) } else { None };
+    refuse_blocked(&context, &mut plan.changeset, &plan.blocked).await?;
+    if let Some(foreseen) = &foreseen {
+        closing.approved = approve(&context, usual, &mut plan, foreseen, report).await?;
+    }
+    correct_links(&context, &plan.seen).await?;
+    write(context, &mut plan, report, closing).await;
+    let removed = plan.removal().apply(&context).await;
+    let settled = note_removed(report, removed, &plan.removed_lines);
+    settle(&context, &settled).await
+}
+
+/// Forgets what m3ter has no more, and remembers who has what merged records had.
+async fn correct_links(context: &RunContext<'_>, seen: &Seen<'_>) -> Result<(), Failure> {
+    let (held, store) = (context.held(), context.store);
+    let gone = seen.gone_links();
+    if !gone.is_empty() {
+        store.with(|store| store.delete_links(held, context.record, &gone)).await?;
+    }
+    for (from, to) in seen.merged() {
+        store.with(|store| store.move_merged(held, EntityKind::Account, from, to)).await?;
+    }
+    Ok(())
+}
+
+async fn write<'a>(
+    context: RunContext<'a>,
+    plan: &mut SyncPlan<'a>,
+    report: &mut Report,
+    closing: &mut Closing<'a>,
+) {
+    let recorder = Recorder::new(context, std::mem::take(&mut plan.links));
+    let changeset = &plan.changeset;
+    let writer = Writer {
+        context,
+        circumstances: &plan.circumstances,
+        desired: &plan.desired,
+        mapping: plan.mapping,
+        organization_time_zone: &plan.organization_time_zone,
+        attempts: &plan.attempts,
+        plan: closing.approved.as_ref(),
+    };
+    let mut applied = apply(changeset, &writer, &recorder).await;
+    let outcome = |applied: &[Applied], key: &ObjectKey, is_it: fn(&Applied) -> bool| {
+        let mut outcomes = changeset.changes.iter().zip(applied);
+        outcomes.any(|(change, outcome)| change.desired.key == *key && is_it(outcome))
+    };
+    forget_reopened(&context, changeset, |key| outcome(&applied, key, Applied::is_there)).await;
+    let is_refused = |key: &ObjectKey| outcome(&applied, key, Applied::is_refused);
+    let outside = changeset.outside_unchanged(is_refused, &plan.circumstances.time_zone);
+    for (outcome, warning) in applied.iter_mut().zip(outside).filter(|(it, _)| it.is_there()) {
+        outcome.result.warnings.extend(warning);
+    }
+    let strays = WriteBack::strays(&changeset.changes, &applied);
+    // Whose they are is worth a look, and no failure.
+    let owners = match strays.as_slice() {
+        [] => Owners::new(),
+        strays => context.load_owners(strays).await.unwrap_or_default(),
+    };
+    closing.write_back = WriteBack::of_ids(&changeset.changes, &mut applied, &owners);
+    closing.recorder = Some(recorder);
+    for outcome in applied {
+        report.failures.extend(outcome.failure);
+        report.results.push(outcome.result);
+    }
+}
+
+/// Remembers which lines are over for this record: an AccountPlan that it has ended is not its to
+/// end again, whoever opens it anew, and one that was handed over is another record's.
+async fn settle(context: &RunContext<'_>, settled: &Settled) -> Result<(), Failure> {
+    let (held, store) = (context.held(), context.store);
+    if !settled.ended.is_empty() {
+        let callouts = context.callouts();
+        let links = settled.ended.iter().map(|(object, m3ter_id)| Link {
+            root: context.record.clone(),
+            object: object.clone(),
+            m3ter_id: m3ter_id.clone(),
+            relation: LinkRelation::Referred,
+            source_key: None,
+        });
+        let links: Vec<Link> = links.collect();
+        let progress = Progress { results: &[], links: &links, callouts: &callouts };
+        store.with(|store| store.save_progress(held, &progress)).await?;
+    }
+    if !settled.handed_over.is_empty() {
+        let over = &settled.handed_over;
+        store.with(|store| store.delete_links(held, context.record, over)).await?;
+    }
+    Ok(())
+}

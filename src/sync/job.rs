@@ -1,0 +1,58 @@
+//! One sync, as a walk: load, plan, preview or execute, and close, whatever came before.
+
+use std::mem::take;
+
+use crate::changeset::unusual::Usual;
+use crate::domain::outcome::Failure;
+use crate::sync::SyncMode;
+use crate::sync::closing::Closing;
+use crate::sync::context::RunContext;
+use crate::sync::execute::execute;
+use crate::sync::load::load;
+use crate::sync::plan::plan;
+use crate::sync::portions::{Earlier, Next, Portion};
+use crate::sync::preview::{looks_ahead, preview};
+use crate::sync::report::Report;
+
+/// What one sync works with.
+pub(super) struct SyncJob<'a> {
+    pub(super) context: RunContext<'a>,
+    /// What it may change without a plan.
+    pub(super) usual: Usual,
+    /// What earlier portions of the run have done.
+    pub(super) earlier: &'a Earlier,
+}
+
+impl<'a> SyncJob<'a> {
+    /// Goes to the end, whatever it meets, and lets the record say how it ended, unless the run
+    /// goes on.
+    pub(super) async fn run(&self) -> Portion {
+        let RunContext { mode, budget, .. } = self.context;
+        let (mut report, mut closing) = (Report::default(), Closing::default());
+        let ended_by = self.sync(&mut report, &mut closing).await.err();
+        let failure = report.failure(ended_by, budget);
+        let earlier = self.earlier.and(take(&mut report.results), take(&mut report.warnings));
+        (report.results, report.warnings) = earlier.told();
+        let goes_on = mode == SyncMode::Apply
+            && failure.as_ref().is_some_and(|failure| earlier.goes_on(failure, budget));
+        let failure =
+            failure.map(|failure| if goes_on { earlier.unfinished(&failure) } else { failure });
+        let mut result = report.answer(&self.context, failure.as_ref());
+        // The same call finds it done later, whatever the code says of others.
+        result.retryable = result.retryable.map(|retryable| retryable || goes_on);
+        let approved = closing.approved.take();
+        closing.close(&self.context, &mut result, goes_on).await;
+        Portion { result, next: goes_on.then_some(Next { earlier, plan: approved }) }
+    }
+
+    async fn sync(&self, report: &mut Report, closing: &mut Closing<'a>) -> Result<(), Failure> {
+        let context = self.context;
+        let looks_ahead = looks_ahead(&context, self.usual);
+        let loaded = load(context, &mut closing.read).await?;
+        let plan = plan(&context, loaded, looks_ahead, report).await?;
+        match context.mode {
+            SyncMode::DryRun => preview(&context, &plan, report).await,
+            SyncMode::Apply => execute(context, plan, self.usual, report, closing).await,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Step 2 of a sync: what is read before anything is decided.
+//!
+//! The record is read beside what earlier syncs linked and what m3ter has set; then what its codes
+//! mean is looked up.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::domain::catalog::Catalog;
+use crate::domain::desired::Resolution;
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::SalesforceId;
+use crate::domain::outcome::{ErrorCode, Failure};
+use crate::m3ter::OrganizationConfig;
+use crate::mapping::{Context, Mapping, NaturalKeys};
+use crate::store::{CommitmentAttempt, Link};
+use crate::sync::context::RunContext;
+use crate::sync::matching::{Seen, Shared, fetch_shared};
+use crate::sync::read::{ReadRecord, fetch_record};
+
+/// What a sync has read.
+pub(super) struct Loaded<'a> {
+    pub(super) mapping: &'a Mapping,
+    pub(super) read: Arc<ReadRecord>,
+    /// All Salesforce rows of the record.
+    pub(super) rows: HashSet<SalesforceId>,
+    /// What m3ter has set.
+    pub(super) organization: OrganizationConfig,
+    /// What earlier syncs of the record linked.
+    pub(super) links: Vec<Link>,
+    /// Read already where no Commitment is linked yet.
+    pub(super) attempts: Option<Vec<CommitmentAttempt>>,
+    /// What m3ter has under the codes of the record.
+    pub(super) catalog: Catalog,
+    /// Whose Contract the record may join.
+    pub(super) shared: Shared,
+    pub(super) seen: Seen<'a>,
+}
+
+/// What earlier syncs left behind.
+struct Linked<'a> {
+    links: Vec<Link>,
+    attempts: Option<Vec<CommitmentAttempt>>,
+    seen: Seen<'a>,
+}
+
+/// Reads everything. The record goes to `kept` as soon as it is there: whatever else fails, it is
+/// to say so.
+pub(super) async fn load<'a>(
+    context: RunContext<'a>,
+    kept: &mut Option<Arc<ReadRecord>>,
+) -> Result<Loaded<'a>, Failure> {
+    let mapping = find_mapping(&context).await?;
+    let (read, linked, organization) = tokio::join!(
+        fetch_record(&context, mapping, context.record),
+        Box::pin(load_linked(context)),
+        context.knowledge.organization(context.budget),
+    );
+    let read = Arc::new(read?);
+    *kept = Some(Arc::clone(&read));
+    let (Linked { links, attempts, mut seen }, organization) = (linked?, organization?);
+    let keys = mapping.keys(&read.record, &read.query.unreadable);
+    let (catalog, shared) = Box::pin(look_up(&context, &mut seen, &links, &keys)).await?;
+    let rows = keys.rows.into_iter().collect();
+    Ok(Loaded { mapping, read, rows, organization, links, attempts, catalog, shared, seen })
+}
+
+async fn find_mapping<'a>(context: &RunContext<'a>) -> Result<&'a Mapping, Failure> {
+    let RunContext { record, knowledge, budget, .. } = *context;
+    let prefix = record.key_prefix();
+    let unsupported = |reason| Failure::new(ErrorCode::UnsupportedObject, reason);
+    match knowledge.sobject_of(prefix, budget).await? {
+        None => Err(unsupported(format!(
+            "There is no mapping for records whose IDs begin with `{prefix}`, and the org has no such object"
+        ))),
+        Some(sobject) => knowledge
+            .mapping(&sobject)
+            .ok_or_else(|| unsupported(format!("There is no mapping for `{sobject}` records"))),
+    }
+}
+
+async fn load_linked(context: RunContext<'_>) -> Result<Linked<'_>, Failure> {
+    let links = context.store.with(|store| store.load_links(context.record)).await?;
+    let mut seen = Seen::new(context, links.clone());
+    let is_new = links.iter().all(|link| link.object.kind != EntityKind::Commitment);
+    let attempts =
+        async { if is_new { load_attempts(&context).await.map(Some) } else { Ok(None) } };
+    let ((), attempts) = tokio::join!(seen.fetch_linked(), attempts);
+    Ok(Linked { links, attempts: attempts?, seen })
+}
+
+/// What earlier tries set out to create, for the Commitments that no link tells of.
+async fn load_attempts(context: &RunContext<'_>) -> Result<Vec<CommitmentAttempt>, Failure> {
+    context.store.with(|store| store.load_commitment_attempts(context.record)).await
+}
+
+/// What m3ter has under the codes of the record, and whose Contract it may join.
+async fn look_up(
+    context: &RunContext<'_>,
+    seen: &mut Seen<'_>,
+    links: &[Link],
+    keys: &NaturalKeys,
+) -> Result<(Catalog, Shared), Failure> {
+    let (catalog, by_codes, shared) = tokio::join!(
+        context.knowledge.catalog(&keys.codes, context.budget),
+        seen.fetch_codes(&keys.accounts, &keys.contracts),
+        fetch_shared(context, links, &keys.shared),
+    );
+    let (catalog, shared) = (catalog?, shared?);
+    by_codes?;
+    seen.fetch_accounts_of(&shared).await;
+    Ok((catalog, shared))
+}
+
+impl Loaded<'_> {
+    /// In which a Salesforce date begins.
+    pub(super) fn time_zone(&self) -> &TimeZone {
+        self.mapping.settings().time_zone.as_ref().unwrap_or(&self.organization.time_zone)
+    }
+
+    /// What the record asks for.
+    pub(super) fn resolve(&self) -> Resolution {
+        let context = Context {
+            catalog: &self.catalog,
+            time_zone: self.time_zone(),
+            unreadable: &self.read.query.unreadable,
+            scales: &self.read.query.scales,
+        };
+        self.mapping.resolve(&self.read.record, &context)
+    }
+
+    /// What earlier tries set out to create, where one of the Commitments of the record is not
+    /// linked.
+    pub(super) async fn attempts(
+        &mut self,
+        context: &RunContext<'_>,
+        resolution: &Resolution,
+    ) -> Result<Vec<CommitmentAttempt>, Failure> {
+        if let Some(attempts) = self.attempts.take() {
+            return Ok(attempts);
+        }
+        let mut commitments =
+            resolution.objects.iter().filter(|object| object.kind() == EntityKind::Commitment);
+        if commitments.all(|object| self.links.iter().any(|link| link.object == object.key)) {
+            return Ok(Vec::new());
+        }
+        load_attempts(context).await
+    }
+}

@@ -1,0 +1,170 @@
+//! Steps 3 and 4 of a sync: what the record asks for, compared with what m3ter holds. Reads what
+//! the comparison turns out to need; writes nothing.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::changeset::Changeset;
+use crate::changeset::compare::Circumstances;
+use crate::changeset::running::Blocked;
+use crate::domain::catalog::Catalog;
+use crate::domain::desired::Resolution;
+use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::outcome::{ErrorCode, Failure};
+use crate::domain::settings::{Otherwise, OverlappingPlans, Settings};
+use crate::domain::warning::{Attention, Warning};
+use crate::mapping::Mapping;
+use crate::store::{CommitmentAttempt, Link};
+use crate::sync::SyncMode;
+use crate::sync::billing_choice::keep_billing_unguessed;
+use crate::sync::context::RunContext;
+use crate::sync::leftovers::{RecordRows, RemovedLine, left_behind};
+use crate::sync::load::Loaded;
+use crate::sync::matching::Seen;
+use crate::sync::removed::Removal;
+use crate::sync::report::Report;
+use crate::sync::running::leave_out_running;
+
+/// What a sync would do, and what doing it needs.
+pub(super) struct SyncPlan<'a> {
+    pub(super) mapping: &'a Mapping,
+    pub(super) changeset: Changeset,
+    /// New AccountPlans that another one is in the way of.
+    pub(super) blocked: Vec<Blocked>,
+    pub(super) removed_lines: Vec<RemovedLine>,
+    /// The objects that the record asks for.
+    pub(super) desired: HashSet<ObjectKey>,
+    pub(super) circumstances: Circumstances,
+    /// In which m3ter's calendar dates begin.
+    pub(super) organization_time_zone: TimeZone,
+    pub(super) overlapping_plans: OverlappingPlans,
+    pub(super) attempts: Vec<CommitmentAttempt>,
+    pub(super) links: Vec<Link>,
+    pub(super) catalog: Catalog,
+    pub(super) seen: Seen<'a>,
+}
+
+/// Compares. What is around the objects is read as well where somebody `looks_ahead`.
+pub(super) async fn plan<'a>(
+    context: &RunContext<'a>,
+    mut loaded: Loaded<'a>,
+    looks_ahead: bool,
+    report: &mut Report,
+) -> Result<SyncPlan<'a>, Failure> {
+    let resolution = loaded.resolve();
+    let not_ready = not_ready(&resolution, loaded.links.is_empty(), context.mode)?;
+    let attempts = loaded.attempts(context, &resolution).await?;
+    let circumstances = circumstances(&loaded, context.now);
+    let Loaded { mapping, read, rows, organization, links, catalog, shared, mut seen, .. } = loaded;
+    let Resolution { objects, warnings, .. } = resolution;
+    let desired = objects.iter().map(|object| object.key.clone()).collect();
+    report.warnings.extend(warnings);
+    report.warnings.extend(left_behind(&seen, &objects, &rows, context.now));
+    report.warnings.extend(not_ready);
+
+    let mut changeset = Box::pin(seen.compare(objects, &attempts, &shared, &circumstances)).await?;
+    keep_billing_unguessed(context, mapping, &mut changeset).await?;
+    if looks_ahead {
+        seen.fetch_neighbours(&changeset).await;
+    }
+    report.failures.extend(seen.failures());
+    let overlapping_plans = organization.overlapping_plans;
+    keep_to_rules(&mut changeset, &seen, &catalog, &circumstances.time_zone, overlapping_plans);
+
+    let record_rows = RecordRows { rows: &rows, lines: &read.query.lines };
+    let removed_lines = record_rows.removed_lines(context, &seen, &changeset).await?;
+    let mut blocked = Vec::new();
+    if overlapping_plans == OverlappingPlans::Refused {
+        let settings = mapping.settings();
+        let running =
+            leave_out_running(&mut changeset, &mut seen, &catalog, settings, &removed_lines);
+        let (left_out, others) = Box::pin(running).await?;
+        report.warnings.extend(left_out);
+        blocked = others;
+    }
+    Ok(SyncPlan {
+        mapping,
+        changeset,
+        blocked,
+        removed_lines,
+        desired,
+        circumstances,
+        organization_time_zone: organization.time_zone,
+        overlapping_plans,
+        attempts,
+        links,
+        catalog,
+        seen,
+    })
+}
+
+/// What is to be told of a record that is not ready, unless it is refused: by its mapping's
+/// `only_when`, or by `ready_when` before its first sync. What is in m3ter already is kept up to
+/// date in any status: a contract that ends must still end there.
+fn not_ready(
+    Resolution { guarded, unready, .. }: &Resolution,
+    is_new: bool,
+    mode: SyncMode,
+) -> Result<Option<Warning>, Failure> {
+    let refused = match (guarded, unready) {
+        (Some(reason), _) => Some(reason),
+        (None, Some((reason, Otherwise::Refuse))) if is_new => Some(reason),
+        _ => None,
+    };
+    let text = match (refused, unready, mode) {
+        (Some(reason), _, SyncMode::Apply) => {
+            return Err(Failure::new(ErrorCode::RecordNotReady, reason.clone()));
+        }
+        (Some(reason), _, SyncMode::DryRun) => {
+            format!("A sync that writes would be refused: {reason}")
+        }
+        (None, Some((reason, Otherwise::Refuse)), _) => {
+            format!("{reason}. It was synced before, and is kept up to date")
+        }
+        (None, Some((reason, Otherwise::Warn)), _) => {
+            format!("{reason}. It is synced all the same")
+        }
+        (None, None, _) => return Ok(None),
+    };
+    Ok(Some(Warning::of(Attention::NotReady, text)))
+}
+
+fn circumstances(loaded: &Loaded<'_>, now: Timestamp) -> Circumstances {
+    let Settings { pricing_change, ended, .. } = *loaded.mapping.settings();
+    Circumstances { now, time_zone: loaded.time_zone().clone(), pricing_change, ended }
+}
+
+/// Refuses what does not fit to what m3ter holds, to the other lines, or to what can be read.
+fn keep_to_rules(
+    changeset: &mut Changeset,
+    seen: &Seen<'_>,
+    catalog: &Catalog,
+    time_zone: &TimeZone,
+    overlapping_plans: OverlappingPlans,
+) {
+    let held = [EntityKind::Contract, EntityKind::Commitment, EntityKind::AccountPlan]
+        .into_iter()
+        .flat_map(|kind| seen.all(kind));
+    changeset.keep_to_contracts(held, time_zone);
+    if overlapping_plans == OverlappingPlans::Refused {
+        changeset.keep_one_plan_for_each_product(
+            catalog.plan_templates.values(),
+            seen.all(EntityKind::AccountPlan),
+        );
+    }
+    changeset.make_nothing_for_what_cannot_be_read();
+}
+
+impl SyncPlan<'_> {
+    /// What is to happen about removed lines.
+    pub(super) fn removal(&self) -> Removal<'_> {
+        Removal {
+            setting: self.mapping.settings().removed_lines,
+            lines: &self.removed_lines,
+            now: self.circumstances.now,
+            time_zone: &self.circumstances.time_zone,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What a sync would write, before it writes: a dry run ends with it.
+
+use crate::changeset::Changeset;
+use crate::changeset::foresight::Surroundings;
+use crate::changeset::unusual::Usual;
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::M3terId;
+use crate::domain::outcome::Failure;
+use crate::sync::SyncMode;
+use crate::sync::context::RunContext;
+use crate::sync::plan::SyncPlan;
+use crate::sync::removed::note_removed;
+use crate::sync::report::Report;
+
+/// Whether a sync is to know what it would write before it writes.
+pub(super) fn looks_ahead(context: &RunContext<'_>, usual: Usual) -> bool {
+    context.mode == SyncMode::DryRun || context.run.expected_plan.is_some() || usual.is_limited()
+}
+
+/// Reports what would be written.
+pub(super) async fn preview(
+    context: &RunContext<'_>,
+    plan: &SyncPlan<'_>,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let foreseen = foresee(context, plan).await?;
+    let removal = plan.removal();
+    let mut would_write = foreseen.plan();
+    would_write.extend(removal.plan());
+    report.plan = Some(would_write);
+    report.results = foreseen.foresee();
+    note_removed(report, removal.foresee(), &plan.removed_lines);
+    Ok(())
+}
+
+/// The changeset with what m3ter will refuse, and what would end for it.
+pub(super) async fn foresee(
+    context: &RunContext<'_>,
+    plan: &SyncPlan<'_>,
+) -> Result<Changeset, Failure> {
+    let seen = &plan.seen;
+    let (account_plans, commitments) =
+        (seen.all(EntityKind::AccountPlan), seen.all(EntityKind::Commitment));
+    let ids: Vec<M3terId> =
+        account_plans.iter().chain(&commitments).map(|object| object.id.clone()).collect();
+    let mut foreseen = plan.changeset.clone();
+    foreseen.foresee_trouble(&Surroundings {
+        account_plans,
+        commitments,
+        plans: seen.all(EntityKind::Plan),
+        templates: plan.catalog.plan_templates.values().collect(),
+        owners: &context.load_owners(&ids).await?,
+        settings: plan.mapping.settings(),
+        overlapping_plans: plan.overlapping_plans,
+    });
+    foreseen.foresee_unused(&plan.blocked);
+    Ok(foreseen)
+}
