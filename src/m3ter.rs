@@ -32,7 +32,7 @@ use crate::transport::{
 };
 
 pub use ending::{EndingOwner, Endings, Replacement};
-pub use list::ListFilter;
+pub use list::{ListQuery, OwnerIds};
 pub use refusal::RefusalKind;
 
 /// What a second is longer by, as the limit is kept, unless somebody says otherwise: requests do

@@ -5,6 +5,7 @@
 //! another process. It must never run inside the task of a request, nor hold a transaction of the
 //! store.
 
+mod actual;
 mod admission;
 mod applied;
 mod apply;
@@ -14,17 +15,20 @@ mod blocker;
 mod callouts;
 mod claims;
 mod closing;
+mod compare;
 mod context;
 mod end_dating;
 mod end_one;
 mod ends;
 mod execute;
 mod failure;
+mod fetch;
+mod identify;
 mod job;
 mod knowledge;
 mod leftovers;
 mod load;
-mod matching;
+mod merges;
 mod organization;
 mod organization_config;
 mod pause;
@@ -35,6 +39,7 @@ mod queue;
 mod read;
 mod read_again;
 mod recorder;
+mod referred;
 mod removed;
 mod replace;
 mod report;
@@ -44,6 +49,7 @@ mod running;
 mod runs;
 mod safety;
 mod shares;
+mod sharing;
 mod slots;
 mod tell;
 mod upkeep;

@@ -1,6 +1,6 @@
-//! Lists: filters, and all pages of an answer.
+//! Lists: what is asked for, and all pages of an answer.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use url::Url;
 
 use super::{Client, below, operation};
@@ -16,84 +16,156 @@ const MOST_PAGES: usize = 200;
 /// Ids or codes in one request: a page holds them all, and the URL stays below 8 KiB.
 pub(super) const MOST_VALUES: usize = 100;
 
-/// One filter of a list. Not every entity has every one; source: m3ter API reference, List
-/// operations.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListFilter {
-    /// Objects with these ids: any entity.
-    Ids(Vec<M3terId>),
-    /// Objects with these codes: Accounts and Contracts.
-    Codes(Vec<String>),
-    /// Objects of an Account: Contracts, Commitments and (bespoke) Plans.
-    AccountId(M3terId),
-    /// Commitments of a Contract.
-    ContractId(M3terId),
-    /// Pricings of a Plan.
-    PlanId(M3terId),
-    /// AccountPlans of an Account; only those active now, unless `IncludeAll` stands beside it.
-    Account(M3terId),
-    /// AccountPlans of a Contract.
-    Contract(M3terId),
-    /// AccountPlans of the past and the future as well.
-    IncludeAll,
+/// A list of objects of one kind. Source: m3ter API reference, List operations.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ListQuery {
+    kind: EntityKind,
+    selection: Selection,
 }
 
-impl ListFilter {
-    /// Arrays go out as repeated parameters: a code may hold a comma.
-    fn parameters(&self) -> Vec<(&'static str, &str)> {
-        match self {
-            Self::Ids(ids) => ids.iter().map(|id| ("ids", id.as_str())).collect(),
-            Self::Codes(codes) => codes.iter().map(|code| ("codes", code.as_str())).collect(),
-            Self::AccountId(id) => vec![("accountId", id.as_str())],
-            Self::ContractId(id) => vec![("contractId", id.as_str())],
-            Self::PlanId(id) => vec![("planId", id.as_str())],
-            Self::Account(id) => vec![("account", id.as_str())],
-            Self::Contract(id) => vec![("contract", id.as_str())],
-            Self::IncludeAll => vec![("includeall", "true")],
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Selection {
+    All,
+    Ids(Vec<M3terId>),
+    Codes(Vec<String>),
+    Under(OwnerIds),
+}
+
+/// What an object lies under, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct OwnerIds {
+    /// The Account of a Contract, a Commitment, a (bespoke) Plan or an AccountPlan.
+    pub account: Option<M3terId>,
+    /// The Contract of a Commitment; of an AccountPlan where the Account is not known.
+    pub contract: Option<M3terId>,
+    /// The Plan of a Pricing.
+    pub plan: Option<M3terId>,
+}
+
+impl OwnerIds {
+    /// An Account.
+    pub fn account(id: M3terId) -> Self {
+        Self { account: Some(id), ..Self::default() }
+    }
+
+    /// A Contract.
+    pub fn contract(id: M3terId) -> Self {
+        Self { contract: Some(id), ..Self::default() }
+    }
+
+    /// A Plan.
+    pub fn plan(id: M3terId) -> Self {
+        Self { plan: Some(id), ..Self::default() }
+    }
+
+    /// Those that an object names, read or about to be written.
+    pub fn of(fields: &Map<String, Json>) -> Self {
+        let id = |field: &str| M3terId::parse(fields.get(field)?.as_str()?).ok();
+        Self { account: id("accountId"), contract: id("contractId"), plan: id("planId") }
+    }
+
+    /// Those by which m3ter lists a kind.
+    fn of_list(self, kind: EntityKind) -> Self {
+        let Self { account, contract, plan } = self;
+        let none = Self::default();
+        match kind {
+            EntityKind::Account => none,
+            EntityKind::Contract | EntityKind::Plan => Self { account, ..none },
+            EntityKind::Commitment => Self { account, contract, ..none },
+            EntityKind::Pricing => Self { plan, ..none },
+            EntityKind::AccountPlan if account.is_some() => Self { account, ..none },
+            EntityKind::AccountPlan => Self { contract, ..none },
         }
     }
 
-    /// The same filter in parts that fit into one request each.
+    /// As m3ter spells them. An AccountPlan of the past or the future is listed only where that is
+    /// asked for.
+    fn parameters(&self, kind: EntityKind) -> Vec<(&'static str, &str)> {
+        let (account, contract, all) = match kind {
+            EntityKind::AccountPlan => ("account", "contract", Some(("includeall", "true"))),
+            _ => ("accountId", "contractId", None),
+        };
+        let owners = [(account, &self.account), (contract, &self.contract), ("planId", &self.plan)];
+        let given = owners.into_iter().filter_map(|(name, id)| Some((name, id.as_ref()?.as_str())));
+        given.chain(all).collect()
+    }
+}
+
+impl ListQuery {
+    /// All objects of a kind.
+    pub fn all(kind: EntityKind) -> Self {
+        Self { kind, selection: Selection::All }
+    }
+
+    /// The objects with these ids.
+    pub fn ids(kind: EntityKind, ids: Vec<M3terId>) -> Self {
+        Self { kind, selection: Selection::Ids(ids) }
+    }
+
+    /// The objects with these codes: Accounts or Contracts.
+    pub fn codes(kind: EntityKind, codes: Vec<String>) -> Self {
+        Self { kind, selection: Selection::Codes(codes) }
+    }
+
+    /// The objects that lie under something, also those of the past and the future.
+    pub fn under(kind: EntityKind, owners: OwnerIds) -> Self {
+        Self { kind, selection: Selection::Under(owners.of_list(kind)) }
+    }
+
+    /// What kind is asked for.
+    pub fn kind(&self) -> EntityKind {
+        self.kind
+    }
+
+    /// Arrays go out as repeated parameters: a code may hold a comma.
+    fn parameters(&self) -> Vec<(&'static str, &str)> {
+        match &self.selection {
+            Selection::All => Vec::new(),
+            Selection::Ids(ids) => ids.iter().map(|id| ("ids", id.as_str())).collect(),
+            Selection::Codes(codes) => codes.iter().map(|code| ("codes", code.as_str())).collect(),
+            Selection::Under(owners) => owners.parameters(self.kind),
+        }
+    }
+
+    /// The same query in parts that fit into one request each.
     fn parts(&self) -> Vec<Self> {
-        match self {
-            Self::Ids(ids) => ids.chunks(MOST_VALUES).map(|ids| Self::Ids(ids.to_vec())).collect(),
-            Self::Codes(codes) => {
-                codes.chunks(MOST_VALUES).map(|codes| Self::Codes(codes.to_vec())).collect()
+        let part = |selection| Self { kind: self.kind, selection };
+        match &self.selection {
+            Selection::Ids(ids) => {
+                ids.chunks(MOST_VALUES).map(|ids| part(Selection::Ids(ids.to_vec()))).collect()
             }
-            other => vec![other.clone()],
+            Selection::Codes(codes) => codes
+                .chunks(MOST_VALUES)
+                .map(|codes| part(Selection::Codes(codes.to_vec())))
+                .collect(),
+            Selection::All | Selection::Under(_) => vec![self.clone()],
         }
     }
 }
 
 impl Client {
-    /// All objects of a kind that the filters admit; none asks for all there are.
+    /// All objects that a query asks for.
     pub async fn list(
         &self,
-        kind: EntityKind,
-        filters: &[ListFilter],
+        query: &ListQuery,
         budget: &Budget,
     ) -> Result<Vec<ActualObject>, CalloutError> {
-        let Some((first, rest)) = filters.split_first() else {
-            return self.list_page_by_page(kind, &[], budget).await;
-        };
-        let parts = first.parts().into_iter().map(|part| {
-            let filters: Vec<ListFilter> =
-                std::iter::once(part).chain(rest.iter().cloned()).collect();
-            async move { self.list_page_by_page(kind, &filters, budget).await }
-        });
+        let parts = query
+            .parts()
+            .into_iter()
+            .map(|part| async move { self.list_page_by_page(&part, budget).await });
         Ok(futures::future::try_join_all(parts).await?.into_iter().flatten().collect())
     }
 
     async fn list_page_by_page(
         &self,
-        kind: EntityKind,
-        filters: &[ListFilter],
+        query: &ListQuery,
         budget: &Budget,
     ) -> Result<Vec<ActualObject>, CalloutError> {
-        let parameters: Vec<(&str, &str)> =
-            filters.iter().flat_map(ListFilter::parameters).collect();
-        let call = Call::read(operation::list(kind));
-        let objects = self.fetch_all(call.operation, &[kind.plural()], &parameters, budget).await?;
+        let call = Call::read(operation::list(query.kind));
+        let objects = self
+            .fetch_all(call.operation, &[query.kind.plural()], &query.parameters(), budget)
+            .await?;
         let unreadable = || self.transport.unusable(call, 200, "an object without id and version");
         objects
             .into_iter()
@@ -182,4 +254,36 @@ fn page(url: &Url, parameters: &[(&str, &str)], next_token: Option<&str>) -> Url
         .extend_pairs(parameters)
         .extend_pairs(next_token.map(|token| ("nextToken", token)));
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_listed_by_what_it_lies_under() {
+        let id =
+            |digit: u32| M3terId::parse(&format!("293b2bca-fa87-4036-9a0b-e0f1d3cd8c9{digit}"));
+        let [account, contract, plan] = [1, 2, 3].map(|digit| id(digit).ok());
+        let all = OwnerIds { account, contract, plan };
+        let without_account = OwnerIds { account: None, ..all.clone() };
+        for (kind, owners, expected) in [
+            (EntityKind::Account, &all, ""),
+            (EntityKind::Contract, &all, "accountId=1"),
+            (EntityKind::Plan, &all, "accountId=1"),
+            (EntityKind::Commitment, &all, "accountId=1 contractId=2"),
+            (EntityKind::Pricing, &all, "planId=3"),
+            (EntityKind::AccountPlan, &all, "account=1 includeall=true"),
+            (EntityKind::AccountPlan, &without_account, "contract=2 includeall=true"),
+        ] {
+            let query = ListQuery::under(kind, owners.clone());
+            let shown = query.parameters().into_iter().map(|(name, value)| {
+                format!(
+                    "{name}={}",
+                    value.strip_prefix("293b2bca-fa87-4036-9a0b-e0f1d3cd8c9").unwrap_or(value)
+                )
+            });
+            assert_eq!(shown.collect::<Vec<_>>().join(" "), expected, "{kind}");
+        }
+    }
 }

@@ -1,10 +1,12 @@
-//! Ends that end dating made, while a sync writes: one that was made meanwhile stays, and one that
-//! Salesforce took back is forgotten.
+//! Ends that end dating made, in a sync. They are read for what a record would move beyond them,
+//! after what m3ter has: whoever ends an object writes down the end before. One that was made while
+//! a sync writes stays, and one that Salesforce took back is forgotten.
 
 use std::borrow::Cow;
 
 use crate::changeset::Changeset;
-use crate::changeset::ended::keep_end_of;
+use crate::changeset::compare::Circumstances;
+use crate::changeset::ended::{self, Endings, Held, Reopened, keep_end_of, may_be_ended};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
 use crate::domain::ending::BillingEntity;
@@ -12,7 +14,47 @@ use crate::domain::entity::ObjectKey;
 use crate::domain::ids::{M3terId, SyncRunId};
 use crate::domain::outcome::Failure;
 use crate::domain::warning::Warning;
+use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
+use crate::sync::identify::Identities;
+
+/// Lets objects keep the ends that end dating made; those that Salesforce takes back.
+pub(super) async fn keep_ends(
+    context: &RunContext<'_>,
+    state: &ActualState,
+    desired: &mut [DesiredObject],
+    identities: &Identities,
+    circumstances: &Circumstances,
+) -> Result<Vec<Reopened>, Failure> {
+    let is_joined = |object: &&DesiredObject| {
+        let actual = identities.actual(&object.key);
+        actual.is_some_and(|actual| state.is_referred(object, actual))
+    };
+    let joined: Vec<ObjectKey> =
+        desired.iter().filter(is_joined).map(|object| object.key.clone()).collect();
+    let held = |key: &ObjectKey| {
+        Some(Held { actual: identities.actual(key)?, is_joined: joined.contains(key) })
+    };
+    if !may_be_ended(desired, held, &circumstances.time_zone) {
+        return Ok(Vec::new());
+    }
+    let has_end = |object: &&DesiredObject| BillingEntity::of(object.kind()).is_some();
+    let ids: Vec<M3terId> = desired
+        .iter()
+        .filter(has_end)
+        .filter_map(|object| identities.actual(&object.key))
+        .map(|actual| actual.id.clone())
+        .collect();
+    let ends = context.store.with(|store| store.load_ends(&ids)).await?;
+    let endings = Endings {
+        ends: &ends,
+        rule: circumstances.ended,
+        pricing_change: circumstances.pricing_change,
+        time_zone: &circumstances.time_zone,
+        now: circumstances.now,
+    };
+    Ok(ended::keep_ends(desired, held, &endings))
+}
 
 /// The object as it is to be, now that m3ter has it so: whoever ended it meanwhile is not
 /// overruled. What is told goes to `warnings`.

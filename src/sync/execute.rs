@@ -6,13 +6,13 @@ use crate::changeset::unusual::Usual;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::outcome::Failure;
 use crate::store::{Link, LinkRelation, Progress};
+use crate::sync::actual::ActualState;
 use crate::sync::applied::Applied;
 use crate::sync::apply::apply;
 use crate::sync::approval::approve;
 use crate::sync::closing::Closing;
 use crate::sync::context::RunContext;
 use crate::sync::ends::forget_reopened;
-use crate::sync::matching::Seen;
 use crate::sync::plan::SyncPlan;
 use crate::sync::preview::{foresee, looks_ahead};
 use crate::sync::recorder::Recorder;
@@ -36,21 +36,21 @@ pub(super) async fn execute<'a>(
     if let Some(foreseen) = &foreseen {
         closing.approved = approve(&context, usual, &mut plan, foreseen, report).await?;
     }
-    correct_links(&context, &plan.seen).await?;
-    write(context, &mut plan, report, closing).await;
+    correct_links(&context, &plan.state).await?;
+    write(context, &plan, report, closing).await;
     let removed = plan.removal().apply(&context).await;
     let settled = note_removed(report, removed, &plan.removed_lines);
     settle(&context, &settled).await
 }
 
 /// Forgets what m3ter has no more, and remembers who has what merged records had.
-async fn correct_links(context: &RunContext<'_>, seen: &Seen<'_>) -> Result<(), Failure> {
+async fn correct_links(context: &RunContext<'_>, state: &ActualState) -> Result<(), Failure> {
     let (held, store) = (context.held(), context.store);
-    let gone = seen.gone_links();
+    let gone = state.gone_links();
     if !gone.is_empty() {
         store.with(|store| store.delete_links(held, context.record, &gone)).await?;
     }
-    for (from, to) in seen.merged() {
+    for (from, to) in state.merged() {
         store.with(|store| store.move_merged(held, EntityKind::Account, from, to)).await?;
     }
     Ok(())
@@ -58,11 +58,11 @@ async fn correct_links(context: &RunContext<'_>, seen: &Seen<'_>) -> Result<(), 
 
 async fn write<'a>(
     context: RunContext<'a>,
-    plan: &mut SyncPlan<'a>,
+    plan: &SyncPlan<'a>,
     report: &mut Report,
     closing: &mut Closing<'a>,
 ) {
-    let recorder = Recorder::new(context, std::mem::take(&mut plan.links));
+    let recorder = Recorder::new(context, plan.state.links());
     let changeset = &plan.changeset;
     let writer = Writer {
         context,

@@ -1,7 +1,7 @@
 //! What m3ter still has for a record that no longer asks for it: rows that were removed, moved or
-//! hidden, and objects whose row is there.
+//! hidden, and objects whose row is there. Pure: the rows were looked at before.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -13,15 +13,11 @@ use crate::domain::dates::date_at;
 use crate::domain::desired::DesiredObject;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
-use crate::domain::outcome::Failure;
 use crate::domain::value::date_in_text;
 use crate::domain::warning::{Attention, Warning};
 use crate::mapping::LineObject;
-use crate::salesforce;
 use crate::store::{Link, LinkRelation};
-use crate::sync::context::RunContext;
-use crate::sync::matching::Seen;
-use crate::transport::CalloutError;
+use crate::sync::actual::ActualState;
 
 /// A row that the record does not show, and the AccountPlan that bills for it.
 #[derive(Debug, Clone)]
@@ -34,6 +30,14 @@ pub(super) struct RemovedLine {
     pub(super) is_linked_elsewhere: bool,
 }
 
+/// An AccountPlan that bills for a row which the record does not show.
+#[derive(Debug)]
+pub(super) struct Unseen<'s> {
+    pub(super) object: ObjectKey,
+    pub(super) origin: Origin,
+    pub(super) plan: &'s ActualObject,
+}
+
 /// What tells the rows of a record from others.
 pub(super) struct RecordRows<'a> {
     /// All rows that were read of the record, its Accounts among them.
@@ -43,60 +47,20 @@ pub(super) struct RecordRows<'a> {
 }
 
 impl RecordRows<'_> {
-    fn line_object(&self, row: &SalesforceId) -> Option<&LineObject> {
+    /// Of which object a row below the record is.
+    pub(super) fn line_object(&self, row: &SalesforceId) -> Option<&LineObject> {
         self.lines.iter().find(|line| line.key_prefix == row.key_prefix())
     }
 
-    /// The AccountPlans that still run for rows that the record does not show: those that
-    /// earlier syncs linked, and, without their memory, those under the record's only Contract that
-    /// nobody has linked.
-    pub(super) async fn removed_lines(
+    /// The AccountPlans that still run for rows that the record does not show: those that earlier
+    /// syncs linked, and, without their memory, those under the record's only Contract that nobody
+    /// has linked.
+    pub(super) fn unseen<'s>(
         &self,
-        context: &RunContext<'_>,
-        seen: &Seen<'_>,
-        changeset: &Changeset,
-    ) -> Result<Vec<RemovedLine>, Failure> {
-        let unseen = self.unseen(seen, changeset, context.now);
-        if unseen.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<M3terId> = unseen.iter().map(|(.., plan)| plan.id.clone()).collect();
-        let owners = context.store.with(|store| store.load_owners(&ids)).await?;
-        let is_elsewhere = |plan: &ActualObject| {
-            owners
-                .iter()
-                .any(|link: &Link| link.m3ter_id == plan.id && link.root != *context.record)
-        };
-        // What another record has linked is that record's.
-        let unseen: Vec<_> = unseen
-            .into_iter()
-            .filter(|(_, origin, plan)| *origin == Origin::Linked || !is_elsewhere(plan))
-            .collect();
-        let shown = self.fetch_rows(context, unseen.iter().map(|(object, ..)| &object.row)).await?;
-        let lines = unseen.into_iter().map(|(object, origin, plan)| {
-            let is_part = self.line_object(&object.row).is_some_and(|line| line.cascade_delete);
-            let fate = fate(origin, is_part, shown.get(&object.row), |row| self.rows.contains(row));
-            RemovedLine {
-                is_linked_elsewhere: is_elsewhere(plan),
-                object,
-                plan: plan.clone(),
-                origin,
-                fate,
-            }
-        });
-        // Under a Contract that several records share lie the lines of the others as well.
-        let is_others = |line: &RemovedLine| {
-            line.origin == Origin::UnderContract && matches!(line.fate, LineFate::Moved(_))
-        };
-        Ok(lines.filter(|line| line.fate != LineFate::Present && !is_others(line)).collect())
-    }
-
-    fn unseen<'s>(
-        &self,
-        seen: &'s Seen<'_>,
+        state: &'s ActualState,
         changeset: &Changeset,
         now: Timestamp,
-    ) -> Vec<(ObjectKey, Origin, &'s ActualObject)> {
+    ) -> Vec<Unseen<'s>> {
         let contract = only_contract(changeset);
         let wanted: HashSet<&SalesforceId> = changeset
             .changes
@@ -110,16 +74,16 @@ impl RecordRows<'_> {
                 .is_none_or(|end| end > now)
         };
         let of_kind =
-            || seen.links().iter().filter(|link| link.object.kind == EntityKind::AccountPlan);
+            || state.links().iter().filter(|link| link.object.kind == EntityKind::AccountPlan);
         let is_own = |link: &&Link| {
             link.relation == LinkRelation::Owned && !wanted.contains(&link.object.row)
         };
         let linked = of_kind().filter(is_own).filter_map(|link| {
-            let plan = seen.object(EntityKind::AccountPlan, &link.m3ter_id)?;
-            Some((link.object.clone(), Origin::Linked, plan))
+            let plan = state.object(EntityKind::AccountPlan, &link.m3ter_id)?;
+            Some(Unseen { object: link.object.clone(), origin: Origin::Linked, plan })
         });
         let is_linked: HashSet<&M3terId> = of_kind().map(|link| &link.m3ter_id).collect();
-        let under_contract = seen.all(EntityKind::AccountPlan).into_iter().filter_map(|plan| {
+        let under_contract = state.all(EntityKind::AccountPlan).into_iter().filter_map(|plan| {
             let row = SalesforceId::parse(plan.code()?).ok()?;
             let is_under =
                 contract.is_some_and(|contract| plan.text("contractId") == Some(contract.as_str()));
@@ -127,38 +91,33 @@ impl RecordRows<'_> {
                 && !is_linked.contains(&plan.id)
                 && !wanted.contains(&row)
                 && self.line_object(&row).is_some();
-            is_lost.then(|| {
-                (ObjectKey::only(EntityKind::AccountPlan, row), Origin::UnderContract, plan)
-            })
+            let object = ObjectKey::only(EntityKind::AccountPlan, row);
+            is_lost.then_some(Unseen { object, origin: Origin::UnderContract, plan })
         });
-        let mut unseen: Vec<_> =
-            linked.chain(under_contract).filter(|(.., plan)| runs(plan)).collect();
-        unseen.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        let mut unseen: Vec<Unseen<'_>> =
+            linked.chain(under_contract).filter(|unseen| runs(unseen.plan)).collect();
+        unseen.sort_by(|a, b| a.object.cmp(&b.object));
         unseen
     }
 
-    /// The rows as Salesforce shows them by their ids, deleted ones among them, one query for each
-    /// object.
-    async fn fetch_rows<'r>(
+    /// Those that are gone from the record, as Salesforce shows their rows.
+    pub(super) fn removed_lines(
         &self,
-        context: &RunContext<'_>,
-        rows: impl Iterator<Item = &'r SalesforceId>,
-    ) -> Result<HashMap<SalesforceId, ShownRow>, CalloutError> {
-        let RunContext { salesforce, budget, .. } = *context;
-        let mut by_object: BTreeMap<&str, (&LineObject, Vec<&SalesforceId>)> = BTreeMap::new();
-        for row in rows {
-            if let Some(line) = self.line_object(row) {
-                by_object.entry(&line.sobject).or_insert_with(|| (line, Vec::new())).1.push(row);
-            }
-        }
-        let queries = by_object.values().map(|(line, ids)| {
-            salesforce.find_rows(&line.sobject, &line.parent_field, ids, budget)
+        unseen: Vec<Unseen<'_>>,
+        shown: &HashMap<SalesforceId, ShownRow>,
+        elsewhere: &HashSet<M3terId>,
+    ) -> Vec<RemovedLine> {
+        let lines = unseen.into_iter().map(|Unseen { object, origin, plan }| {
+            let is_part = self.line_object(&object.row).is_some_and(|line| line.cascade_delete);
+            let fate = fate(origin, is_part, shown.get(&object.row), |row| self.rows.contains(row));
+            let is_linked_elsewhere = elsewhere.contains(&plan.id);
+            RemovedLine { object, plan: plan.clone(), origin, fate, is_linked_elsewhere }
         });
-        let found = futures::future::try_join_all(queries).await?;
-        let shown = |row: salesforce::FoundRow| {
-            (row.id, ShownRow { is_deleted: row.is_deleted, parent: row.parent })
+        // Under a Contract that several records share lie the lines of the others as well.
+        let is_others = |line: &RemovedLine| {
+            line.origin == Origin::UnderContract && matches!(line.fate, LineFate::Moved(_))
         };
-        Ok(found.into_iter().flatten().map(shown).collect())
+        lines.filter(|line| line.fate != LineFate::Present && !is_others(line)).collect()
     }
 }
 
@@ -173,7 +132,7 @@ fn only_contract(changeset: &Changeset) -> Option<&M3terId> {
 /// What an earlier sync made and the record no longer asks for, although its row may still be
 /// there: it bills on until someone ends it.
 pub(super) fn left_behind(
-    seen: &Seen<'_>,
+    state: &ActualState,
     desired: &[DesiredObject],
     rows: &HashSet<SalesforceId>,
     now: Timestamp,
@@ -183,8 +142,8 @@ pub(super) fn left_behind(
     let runs = |object: &ActualObject| {
         object.text("endDate").and_then(date_in_text).is_none_or(|end| end > today)
     };
-    let left = seen.links().iter().filter(|link| !wanted.contains(&link.object)).filter_map(|link| {
-        let object = seen.object(link.object.kind, &link.m3ter_id).filter(|object| runs(object))?;
+    let left = state.links().iter().filter(|link| !wanted.contains(&link.object)).filter_map(|link| {
+        let object = state.object(link.object.kind, &link.m3ter_id).filter(|object| runs(object))?;
         let (id, row) = (&object.id, &link.object.row);
         match link.object.kind {
             EntityKind::Commitment => Some(Warning::of(Attention::CommitmentLeft, format!(

@@ -9,16 +9,18 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::domain::catalog::Catalog;
-use crate::domain::desired::Resolution;
+use crate::domain::desired::{Resolution, SharedKey};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::OrganizationConfig;
 use crate::mapping::{Context, Mapping, NaturalKeys};
-use crate::store::{CommitmentAttempt, Link};
+use crate::store::CommitmentAttempt;
+use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
-use crate::sync::matching::{Seen, Shared, fetch_shared};
+use crate::sync::fetch::{fetch_accounts, fetch_codes, fetch_linked};
 use crate::sync::read::{ReadRecord, fetch_record};
+use crate::sync::sharing::{Shared, accounts_of, fetch_shared};
 
 /// What a sync has read.
 pub(super) struct Loaded<'a> {
@@ -28,22 +30,20 @@ pub(super) struct Loaded<'a> {
     pub(super) rows: HashSet<SalesforceId>,
     /// What m3ter has set.
     pub(super) organization: OrganizationConfig,
-    /// What earlier syncs of the record linked.
-    pub(super) links: Vec<Link>,
     /// Read already where no Commitment is linked yet.
     pub(super) attempts: Option<Vec<CommitmentAttempt>>,
     /// What m3ter has under the codes of the record.
     pub(super) catalog: Catalog,
     /// Whose Contract the record may join.
     pub(super) shared: Shared,
-    pub(super) seen: Seen<'a>,
+    /// What m3ter holds of the record.
+    pub(super) state: ActualState,
 }
 
 /// What earlier syncs left behind.
-struct Linked<'a> {
-    links: Vec<Link>,
+struct Linked {
+    state: ActualState,
     attempts: Option<Vec<CommitmentAttempt>>,
-    seen: Seen<'a>,
 }
 
 /// Reads everything. The record goes to `kept` as soon as it is there: whatever else fails, it is
@@ -55,16 +55,16 @@ pub(super) async fn load<'a>(
     let mapping = find_mapping(&context).await?;
     let (read, linked, organization) = tokio::join!(
         fetch_record(&context, mapping, context.record),
-        Box::pin(load_linked(context)),
+        Box::pin(load_linked(&context)),
         context.knowledge.organization(context.budget),
     );
     let read = Arc::new(read?);
     *kept = Some(Arc::clone(&read));
-    let (Linked { links, attempts, mut seen }, organization) = (linked?, organization?);
+    let (Linked { mut state, attempts }, organization) = (linked?, organization?);
     let keys = mapping.keys(&read.record, &read.query.unreadable);
-    let (catalog, shared) = Box::pin(look_up(&context, &mut seen, &links, &keys)).await?;
+    let (catalog, shared) = Box::pin(look_up(&context, &mut state, &keys)).await?;
     let rows = keys.rows.into_iter().collect();
-    Ok(Loaded { mapping, read, rows, organization, links, attempts, catalog, shared, seen })
+    Ok(Loaded { mapping, read, rows, organization, attempts, catalog, shared, state })
 }
 
 async fn find_mapping<'a>(context: &RunContext<'a>) -> Result<&'a Mapping, Failure> {
@@ -81,14 +81,13 @@ async fn find_mapping<'a>(context: &RunContext<'a>) -> Result<&'a Mapping, Failu
     }
 }
 
-async fn load_linked(context: RunContext<'_>) -> Result<Linked<'_>, Failure> {
+async fn load_linked(context: &RunContext<'_>) -> Result<Linked, Failure> {
     let links = context.store.with(|store| store.load_links(context.record)).await?;
-    let mut seen = Seen::new(context, links.clone());
     let is_new = links.iter().all(|link| link.object.kind != EntityKind::Commitment);
-    let attempts =
-        async { if is_new { load_attempts(&context).await.map(Some) } else { Ok(None) } };
-    let ((), attempts) = tokio::join!(seen.fetch_linked(), attempts);
-    Ok(Linked { links, attempts: attempts?, seen })
+    let mut state = ActualState::new(links);
+    let attempts = async { if is_new { load_attempts(context).await.map(Some) } else { Ok(None) } };
+    let ((), attempts) = tokio::join!(fetch_linked(context, &mut state), attempts);
+    Ok(Linked { state, attempts: attempts? })
 }
 
 /// What earlier tries set out to create, for the Commitments that no link tells of.
@@ -99,18 +98,19 @@ async fn load_attempts(context: &RunContext<'_>) -> Result<Vec<CommitmentAttempt
 /// What m3ter has under the codes of the record, and whose Contract it may join.
 async fn look_up(
     context: &RunContext<'_>,
-    seen: &mut Seen<'_>,
-    links: &[Link],
+    state: &mut ActualState,
     keys: &NaturalKeys,
 ) -> Result<(Catalog, Shared), Failure> {
+    let open: Vec<&SharedKey> =
+        keys.shared.iter().filter(|key| !state.has_link(&key.object)).collect();
     let (catalog, by_codes, shared) = tokio::join!(
         context.knowledge.catalog(&keys.codes, context.budget),
-        seen.fetch_codes(&keys.accounts, &keys.contracts),
-        fetch_shared(context, links, &keys.shared),
+        fetch_codes(context, state, &keys.accounts, &keys.contracts),
+        fetch_shared(context, &open),
     );
     let (catalog, shared) = (catalog?, shared?);
     by_codes?;
-    seen.fetch_accounts_of(&shared).await;
+    fetch_accounts(context, state, accounts_of(&shared)).await;
     Ok((catalog, shared))
 }
 
@@ -143,7 +143,7 @@ impl Loaded<'_> {
         }
         let mut commitments =
             resolution.objects.iter().filter(|object| object.kind() == EntityKind::Commitment);
-        if commitments.all(|object| self.links.iter().any(|link| link.object == object.key)) {
+        if commitments.all(|object| self.state.has_link(&object.key)) {
             return Ok(Vec::new());
         }
         load_attempts(context).await

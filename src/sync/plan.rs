@@ -16,14 +16,16 @@ use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::settings::{Otherwise, OverlappingPlans, Settings};
 use crate::domain::warning::{Attention, Warning};
 use crate::mapping::Mapping;
-use crate::store::{CommitmentAttempt, Link};
+use crate::store::CommitmentAttempt;
 use crate::sync::SyncMode;
+use crate::sync::actual::ActualState;
 use crate::sync::billing_choice::keep_billing_unguessed;
+use crate::sync::compare::compare_all;
 use crate::sync::context::RunContext;
+use crate::sync::fetch::fetch_neighbours;
 use crate::sync::leftovers::{RecordRows, RemovedLine, left_behind};
 use crate::sync::load::Loaded;
-use crate::sync::matching::Seen;
-use crate::sync::removed::Removal;
+use crate::sync::removed::{Removal, find_removed_lines};
 use crate::sync::report::Report;
 use crate::sync::running::leave_out_running;
 
@@ -41,9 +43,9 @@ pub(super) struct SyncPlan<'a> {
     pub(super) organization_time_zone: TimeZone,
     pub(super) overlapping_plans: OverlappingPlans,
     pub(super) attempts: Vec<CommitmentAttempt>,
-    pub(super) links: Vec<Link>,
     pub(super) catalog: Catalog,
-    pub(super) seen: Seen<'a>,
+    /// What m3ter holds of the record.
+    pub(super) state: ActualState,
 }
 
 /// Compares. What is around the objects is read as well where somebody `looks_ahead`.
@@ -54,32 +56,32 @@ pub(super) async fn plan<'a>(
     report: &mut Report,
 ) -> Result<SyncPlan<'a>, Failure> {
     let resolution = loaded.resolve();
-    let not_ready = not_ready(&resolution, loaded.links.is_empty(), context.mode)?;
+    let not_ready = not_ready(&resolution, loaded.state.links().is_empty(), context.mode)?;
     let attempts = loaded.attempts(context, &resolution).await?;
     let circumstances = circumstances(&loaded, context.now);
-    let Loaded { mapping, read, rows, organization, links, catalog, shared, mut seen, .. } = loaded;
+    let Loaded { mapping, read, rows, organization, catalog, shared, mut state, .. } = loaded;
     let Resolution { objects, warnings, .. } = resolution;
     let desired = objects.iter().map(|object| object.key.clone()).collect();
     report.warnings.extend(warnings);
-    report.warnings.extend(left_behind(&seen, &objects, &rows, context.now));
+    report.warnings.extend(left_behind(&state, &objects, &rows, context.now));
     report.warnings.extend(not_ready);
 
-    let mut changeset = Box::pin(seen.compare(objects, &attempts, &shared, &circumstances)).await?;
+    let compared = compare_all(context, &mut state, objects, &attempts, &shared, &circumstances);
+    let mut changeset = Box::pin(compared).await?;
     keep_billing_unguessed(context, mapping, &mut changeset).await?;
     if looks_ahead {
-        seen.fetch_neighbours(&changeset).await;
+        fetch_neighbours(context, &mut state, &changeset).await;
     }
-    report.failures.extend(seen.failures());
+    report.failures.extend(state.failures());
     let overlapping_plans = organization.overlapping_plans;
-    keep_to_rules(&mut changeset, &seen, &catalog, &circumstances.time_zone, overlapping_plans);
+    keep_to_rules(&mut changeset, &state, &catalog, &circumstances.time_zone, overlapping_plans);
 
     let record_rows = RecordRows { rows: &rows, lines: &read.query.lines };
-    let removed_lines = record_rows.removed_lines(context, &seen, &changeset).await?;
+    let removed_lines = find_removed_lines(context, &record_rows, &state, &changeset).await?;
     let mut blocked = Vec::new();
     if overlapping_plans == OverlappingPlans::Refused {
-        let settings = mapping.settings();
-        let running =
-            leave_out_running(&mut changeset, &mut seen, &catalog, settings, &removed_lines);
+        let rules = (mapping.settings(), &catalog);
+        let running = leave_out_running(context, &mut changeset, &mut state, rules, &removed_lines);
         let (left_out, others) = Box::pin(running).await?;
         report.warnings.extend(left_out);
         blocked = others;
@@ -94,9 +96,8 @@ pub(super) async fn plan<'a>(
         organization_time_zone: organization.time_zone,
         overlapping_plans,
         attempts,
-        links,
         catalog,
-        seen,
+        state,
     })
 }
 
@@ -139,19 +140,19 @@ fn circumstances(loaded: &Loaded<'_>, now: Timestamp) -> Circumstances {
 /// Refuses what does not fit to what m3ter holds, to the other lines, or to what can be read.
 fn keep_to_rules(
     changeset: &mut Changeset,
-    seen: &Seen<'_>,
+    state: &ActualState,
     catalog: &Catalog,
     time_zone: &TimeZone,
     overlapping_plans: OverlappingPlans,
 ) {
     let held = [EntityKind::Contract, EntityKind::Commitment, EntityKind::AccountPlan]
         .into_iter()
-        .flat_map(|kind| seen.all(kind));
+        .flat_map(|kind| state.all(kind));
     changeset.keep_to_contracts(held, time_zone);
     if overlapping_plans == OverlappingPlans::Refused {
         changeset.keep_one_plan_for_each_product(
             catalog.plan_templates.values(),
-            seen.all(EntityKind::AccountPlan),
+            state.all(EntityKind::AccountPlan),
         );
     }
     changeset.make_nothing_for_what_cannot_be_read();

@@ -38,16 +38,16 @@ pub(super) async fn foresee(
     context: &RunContext<'_>,
     plan: &SyncPlan<'_>,
 ) -> Result<Changeset, Failure> {
-    let seen = &plan.seen;
+    let state = &plan.state;
     let (account_plans, commitments) =
-        (seen.all(EntityKind::AccountPlan), seen.all(EntityKind::Commitment));
+        (state.all(EntityKind::AccountPlan), state.all(EntityKind::Commitment));
     let ids: Vec<M3terId> =
         account_plans.iter().chain(&commitments).map(|object| object.id.clone()).collect();
     let mut foreseen = plan.changeset.clone();
     foreseen.foresee_trouble(&Surroundings {
         account_plans,
         commitments,
-        plans: seen.all(EntityKind::Plan),
+        plans: state.all(EntityKind::Plan),
         templates: plan.catalog.plan_templates.values().collect(),
         owners: &context.load_owners(&ids).await?,
         settings: plan.mapping.settings(),

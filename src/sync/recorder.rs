@@ -3,6 +3,7 @@
 //! A task of its own takes what is known from a queue and saves it in batches; the sync waits for
 //! it only at its end.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
@@ -11,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::changeset::Change;
 use crate::changeset::adoption::is_to_confirm;
 use crate::domain::desired::OnFound;
+use crate::domain::entity::ObjectKey;
 use crate::domain::outcome::{Action, ObjectResult};
 use crate::store::{Link, LinkRelation, Progress, StoreError};
 use crate::sync::applied::Applied;
@@ -26,7 +28,7 @@ const QUEUED_ENTRIES: usize = 256;
 pub(super) struct Recorder<'a> {
     context: RunContext<'a>,
     /// What the links of earlier syncs say, so that an unchanged object costs no write.
-    linked: Vec<Link>,
+    linked: HashMap<ObjectKey, Link>,
     /// Begun by the first entry: a sync that changes nothing has none.
     recording: OnceLock<Recording>,
 }
@@ -45,7 +47,8 @@ struct Entry {
 impl<'a> Recorder<'a> {
     /// Records what the run does, in a task of its own. A run that is somebody else's by then loses
     /// its lease.
-    pub(super) fn new(context: RunContext<'a>, linked: Vec<Link>) -> Self {
+    pub(super) fn new(context: RunContext<'a>, links: &[Link]) -> Self {
+        let linked = links.iter().map(|link| (link.object.clone(), link.clone())).collect();
         Self { context, linked, recording: OnceLock::new() }
     }
 
@@ -86,7 +89,7 @@ impl<'a> Recorder<'a> {
             relation: self.relation(change, &applied.result),
             source_key: change.remembered_key.clone(),
         });
-        let link = link.filter(|link| !self.linked.contains(link));
+        let link = link.filter(|link| self.linked.get(&link.object) != Some(link));
         if link.is_none() && applied.result.action == Action::Unchanged {
             return;
         }
@@ -100,10 +103,8 @@ impl<'a> Recorder<'a> {
     }
 
     fn relation(&self, change: &Change, result: &ObjectResult) -> LinkRelation {
-        let was_owned = self
-            .linked
-            .iter()
-            .any(|link| link.object == change.desired.key && link.relation == LinkRelation::Owned);
+        let before = self.linked.get(&change.desired.key);
+        let was_owned = before.is_some_and(|link| link.relation == LinkRelation::Owned);
         match change.desired.on_found {
             OnFound::Refer if result.action == Action::Unchanged && !was_owned => {
                 LinkRelation::Referred

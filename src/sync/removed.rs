@@ -1,10 +1,14 @@
 //! Lines that were synced and are gone from Salesforce: what they started in m3ter bills on until
 //! someone ends it.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use futures::future::{join_all, try_join_all};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::changeset::lines::{LineFate, Origin};
+use crate::changeset::Changeset;
+use crate::changeset::lines::{LineFate, Origin, ShownRow};
 use crate::changeset::planned::planned;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::ending::BillingEntity;
@@ -15,10 +19,59 @@ use crate::domain::outcome::{Action, Failure, FieldChange, ObjectResult};
 use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::settings::RemovedLines;
 use crate::domain::warning::{Attention, Warning};
+use crate::mapping::LineObject;
+use crate::salesforce::FoundRow;
+use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, end_one};
-use crate::sync::leftovers::RemovedLine;
+use crate::sync::leftovers::{RecordRows, RemovedLine};
 use crate::sync::report::Report;
+use crate::transport::CalloutError;
+
+/// The lines that are gone from the record and still bill. Salesforce is asked for their rows by
+/// their ids.
+pub(super) async fn find_removed_lines(
+    context: &RunContext<'_>,
+    rows: &RecordRows<'_>,
+    state: &ActualState,
+    changeset: &Changeset,
+) -> Result<Vec<RemovedLine>, Failure> {
+    let mut unseen = rows.unseen(state, changeset, context.now);
+    if unseen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<M3terId> = unseen.iter().map(|unseen| unseen.plan.id.clone()).collect();
+    let owners = context.store.with(|store| store.load_owners(&ids)).await?;
+    let others = owners.into_iter().filter(|link| link.root != *context.record);
+    let elsewhere: HashSet<M3terId> = others.map(|link| link.m3ter_id).collect();
+    // What another record has linked is that record's.
+    unseen.retain(|unseen| unseen.origin == Origin::Linked || !elsewhere.contains(&unseen.plan.id));
+    let shown = fetch_rows(context, rows, unseen.iter().map(|unseen| &unseen.object.row)).await?;
+    Ok(rows.removed_lines(unseen, &shown, &elsewhere))
+}
+
+/// The rows as Salesforce shows them by their ids, deleted ones among them, one query for each
+/// object.
+async fn fetch_rows<'r>(
+    context: &RunContext<'_>,
+    record_rows: &RecordRows<'_>,
+    rows: impl Iterator<Item = &'r SalesforceId>,
+) -> Result<HashMap<SalesforceId, ShownRow>, CalloutError> {
+    let RunContext { salesforce, budget, .. } = *context;
+    let mut by_object: BTreeMap<&str, (&LineObject, Vec<&SalesforceId>)> = BTreeMap::new();
+    for row in rows {
+        if let Some(line) = record_rows.line_object(row) {
+            by_object.entry(&line.sobject).or_insert_with(|| (line, Vec::new())).1.push(row);
+        }
+    }
+    let queries = by_object
+        .values()
+        .map(|(line, ids)| salesforce.find_rows(&line.sobject, &line.parent_field, ids, budget));
+    let found = try_join_all(queries).await?;
+    let shown =
+        |row: FoundRow| (row.id, ShownRow { is_deleted: row.is_deleted, parent: row.parent });
+    Ok(found.into_iter().flatten().map(shown).collect())
+}
 
 /// What is to happen about removed lines.
 pub(super) struct Removal<'a> {
@@ -100,7 +153,7 @@ impl Removal<'_> {
     pub(super) async fn apply(&self, context: &RunContext<'_>) -> Vec<Removed> {
         let RunContext { m3ter, budget, .. } = *context;
         let end = &self.end();
-        futures::future::join_all(self.lines.iter().map(|line| async move {
+        join_all(self.lines.iter().map(|line| async move {
             if let Some(removed) = self.told(line).or_else(|| cannot_end(line, end)) {
                 return removed;
             }

@@ -22,7 +22,7 @@ use crate::domain::outcome::{Action, Failure};
 use crate::domain::plan::Plan;
 use crate::domain::settings::OverlapRule;
 use crate::domain::value::date_in_text;
-use crate::m3ter::{ListFilter, RefusalKind};
+use crate::m3ter::{ListQuery, OwnerIds, RefusalKind};
 use crate::store::Link;
 use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, end_one};
@@ -106,25 +106,14 @@ impl Writer<'_> {
             return Ok(InTheWay::Gone);
         };
         let Some(new) = Period::of_fields(kind, body) else { return Ok(InTheWay::Gone) };
-        let id = |field: &str| {
-            body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok())
-        };
-        let (account, contract) = (id("accountId"), id("contractId"));
+        let mut owners = OwnerIds::of(body);
         // Among which Commitments m3ter refuses is not known: the one that it names tells as much
         // as can be told.
-        let is_of_contract = named.text("contractId") == contract.as_ref().map(M3terId::as_str);
-        let filters: Vec<ListFilter> = match kind {
-            EntityKind::AccountPlan => account
-                .map(ListFilter::Account)
-                .into_iter()
-                .chain([ListFilter::IncludeAll])
-                .collect(),
-            _ => account
-                .map(ListFilter::AccountId)
-                .into_iter()
-                .chain(contract.filter(|_| is_of_contract).map(ListFilter::ContractId))
-                .collect(),
-        };
+        let is_of_contract =
+            named.text("contractId") == owners.contract.as_ref().map(M3terId::as_str);
+        if !is_of_contract {
+            owners.contract = None;
+        }
         let clashes = |other: &ActualObject| match kind {
             EntityKind::AccountPlan => other.text("productId") == named.text("productId"),
             _ => {
@@ -135,7 +124,7 @@ impl Writer<'_> {
         let runs = |other: &ActualObject| {
             Period::of_fields(kind, &other.fields).is_some_and(|runs| runs.meets(new))
         };
-        let mut objects = m3ter.list(kind, &filters, budget).await?;
+        let mut objects = m3ter.list(&ListQuery::under(kind, owners), budget).await?;
         objects.retain(|other| other.id != named.id && clashes(other) && runs(other));
         objects.insert(0, named);
 

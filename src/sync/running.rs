@@ -11,22 +11,23 @@ use crate::domain::ids::M3terId;
 use crate::domain::outcome::Failure;
 use crate::domain::settings::{OverlapRule, RunningLines, Settings};
 use crate::domain::warning::Warning;
+use crate::sync::actual::ActualState;
 use crate::sync::blocker;
 use crate::sync::context::RunContext;
+use crate::sync::fetch::fetch_running;
 use crate::sync::leftovers::RemovedLine;
-use crate::sync::matching::Seen;
 
 /// Leaves out what runs already, and says so; the new AccountPlans that another one is in the way
 /// of, unless that one may make way. What bills a line that is gone is no reason to leave out
 /// another one.
 pub(super) async fn leave_out_running(
+    context: &RunContext<'_>,
     changeset: &mut Changeset,
-    seen: &mut Seen<'_>,
-    catalog: &Catalog,
-    settings: &Settings,
+    state: &mut ActualState,
+    (settings, catalog): (&Settings, &Catalog),
     gone: &[RemovedLine],
 ) -> Result<(Vec<Warning>, Vec<Blocked>), Failure> {
-    let blocked = changeset.blocked(&held(seen, catalog));
+    let blocked = changeset.blocked(&held(state, catalog));
     if blocked.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -35,8 +36,8 @@ pub(super) async fn leave_out_running(
         blocked.iter().map(|blocked| blocked.blocker.clone()).collect();
     let plans: HashSet<M3terId> =
         blocked.iter().filter_map(|blocked| blocked.plan.clone()).collect();
-    seen.fetch_running(blockers, plans).await?;
-    let held = held(seen, catalog);
+    fetch_running(context, state, blockers, plans).await?;
+    let held = held(state, catalog);
     let is_of_gone = |blocked: &Blocked| gone.iter().any(|line| line.plan.id == blocked.blocker);
     let may_be_left_out = |blocked: &Blocked| {
         settings.running_lines == RunningLines::LeaveOut && !is_of_gone(blocked)
@@ -69,11 +70,11 @@ pub(super) async fn refuse_blocked(
     Ok(())
 }
 
-fn held<'a>(seen: &'a Seen<'_>, catalog: &'a Catalog) -> Held<'a> {
+fn held<'a>(state: &'a ActualState, catalog: &'a Catalog) -> Held<'a> {
     Held {
-        account_plans: seen.all(EntityKind::AccountPlan),
-        plans: seen.all(EntityKind::Plan),
-        pricings: seen.all(EntityKind::Pricing),
+        account_plans: state.all(EntityKind::AccountPlan),
+        plans: state.all(EntityKind::Plan),
+        pricings: state.all(EntityKind::Pricing),
         templates: catalog.plan_templates.values().collect(),
     }
 }

@@ -26,7 +26,7 @@ use crate::domain::ids::M3terId;
 use crate::domain::outcome::{Action, ErrorCode, Failure};
 use crate::domain::plan::Plan;
 use crate::domain::warning::Warning;
-use crate::m3ter::{ListFilter, RefusalKind};
+use crate::m3ter::{ListQuery, OwnerIds, RefusalKind};
 use crate::mapping::Mapping;
 use crate::store::CommitmentAttempt;
 use crate::sync::approval::plan_changed;
@@ -383,10 +383,8 @@ impl Writer<'_> {
         desired: &DesiredObject,
         body: &Map<String, Json>,
     ) -> Result<(), Failure> {
-        let id = |field: &str| {
-            body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok())
-        };
-        let Some(account_id) = id("accountId") else {
+        let OwnerIds { account, contract, .. } = OwnerIds::of(body);
+        let Some(account_id) = account else {
             let reason = "A Commitment without an Account was about to be sent";
             return Err(Failure::new(ErrorCode::InternalError, reason));
         };
@@ -394,7 +392,7 @@ impl Writer<'_> {
             root: self.context.record.clone(),
             object: desired.key.clone(),
             account_id,
-            contract_id: id("contractId"),
+            contract_id: contract,
             body: Json::Object(body.clone()),
             attempted_at: self.context.now,
         };
@@ -410,29 +408,14 @@ impl Writer<'_> {
         breadth: Breadth,
     ) -> Result<Option<ActualObject>, CalloutError> {
         let kind = desired.kind();
-        let id = |field: &str| {
-            body.get(field).and_then(Json::as_str).and_then(|id| M3terId::parse(id).ok())
-        };
-        let code = || desired.code.clone().into_iter().collect::<Vec<_>>();
-        let filters = match (kind, breadth) {
-            (EntityKind::Account | EntityKind::Contract, _) => vec![ListFilter::Codes(code())],
-            (_, Breadth::Everything) => Vec::new(),
-            (EntityKind::Plan, _) => {
-                id("accountId").map(ListFilter::AccountId).into_iter().collect()
+        let query = match (kind, breadth) {
+            (EntityKind::Account | EntityKind::Contract, _) => {
+                ListQuery::codes(kind, desired.code.clone().into_iter().collect())
             }
-            (EntityKind::Pricing, _) => id("planId").map(ListFilter::PlanId).into_iter().collect(),
-            (EntityKind::AccountPlan, _) => id("accountId")
-                .map(ListFilter::Account)
-                .into_iter()
-                .chain([ListFilter::IncludeAll])
-                .collect(),
-            (EntityKind::Commitment, _) => id("accountId")
-                .map(ListFilter::AccountId)
-                .into_iter()
-                .chain(id("contractId").map(ListFilter::ContractId))
-                .collect(),
+            (_, Breadth::Everything) => ListQuery::all(kind),
+            (_, Breadth::Scope) => ListQuery::under(kind, OwnerIds::of(body)),
         };
-        let candidates = self.context.m3ter.list(kind, &filters, self.context.budget).await?;
+        let candidates = self.context.m3ter.list(&query, self.context.budget).await?;
         let is_it = |candidate: &ActualObject| match kind {
             EntityKind::Commitment => is_body_of(body, candidate),
             _ => candidate.code().is_some_and(|code| desired.is_code(code)),

@@ -11,7 +11,7 @@ use crate::domain::ending::{BillingEntity, Children, EndDateOrder};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::{ErrorCode, Failure};
-use crate::m3ter::ListFilter;
+use crate::m3ter::{ListQuery, OwnerIds};
 use crate::sync::context::RunContext;
 use crate::sync::end_one::End;
 use crate::transport::CalloutError;
@@ -98,21 +98,18 @@ async fn fetch_holdings(
     let RunContext { m3ter, budget, .. } = *context;
     let wants =
         |entities: &[BillingEntity]| entities.iter().any(|entity| order.entities.contains(entity));
-    let list = async |wanted: bool, kind: EntityKind, filters: &[ListFilter]| {
-        if wanted { m3ter.list(kind, filters, budget).await } else { Ok(Vec::new()) }
-    };
     let prices = wants(&[BillingEntity::Pricings, BillingEntity::CounterPricings]);
-    let of_account = [ListFilter::AccountId(account.clone())];
-    let attachments = [ListFilter::Account(account.clone()), ListFilter::IncludeAll];
+    let list = async |wanted: bool, kind: EntityKind| {
+        if !wanted {
+            return Ok(Vec::new());
+        }
+        m3ter.list(&ListQuery::under(kind, OwnerIds::account(account.clone())), budget).await
+    };
     let (contracts, account_plans, commitments, plans) = tokio::try_join!(
-        list(
-            wants(&[BillingEntity::Contract]) && target.contract.is_none(),
-            EntityKind::Contract,
-            &of_account
-        ),
-        list(prices || wants(&[BillingEntity::AccountPlan]), EntityKind::AccountPlan, &attachments),
-        list(wants(&[BillingEntity::Prepayment]), EntityKind::Commitment, &of_account),
-        list(prices, EntityKind::Plan, &of_account),
+        list(wants(&[BillingEntity::Contract]) && target.contract.is_none(), EntityKind::Contract),
+        list(prices || wants(&[BillingEntity::AccountPlan]), EntityKind::AccountPlan),
+        list(wants(&[BillingEntity::Prepayment]), EntityKind::Commitment),
+        list(prices, EntityKind::Plan),
     )?;
     let pricings =
         try_join_all(plans.iter().map(|plan| fetch_prices(context, order, &plan.id))).await?;
@@ -132,7 +129,8 @@ async fn fetch_prices(
     let RunContext { m3ter, budget, .. } = *context;
     let usage = async {
         if order.entities.contains(&BillingEntity::Pricings) {
-            m3ter.list(EntityKind::Pricing, &[ListFilter::PlanId(plan.clone())], budget).await
+            let of_plan = OwnerIds::plan(plan.clone());
+            m3ter.list(&ListQuery::under(EntityKind::Pricing, of_plan), budget).await
         } else {
             Ok(Vec::new())
         }

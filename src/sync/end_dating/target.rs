@@ -13,7 +13,7 @@ use crate::domain::ending::Children;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure};
-use crate::m3ter::{EndingOwner, ListFilter};
+use crate::m3ter::{EndingOwner, ListQuery};
 use crate::mapping::Mapping;
 use crate::store::{Link, LinkRelation};
 use crate::sync::context::RunContext;
@@ -174,7 +174,7 @@ async fn with_codes(
     if codes.is_empty() {
         return Ok(Vec::new());
     }
-    context.m3ter.list(kind, &[ListFilter::Codes(codes.to_vec())], context.budget).await
+    context.m3ter.list(&ListQuery::codes(kind, codes.to_vec()), context.budget).await
 }
 
 fn only(

@@ -11,8 +11,6 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::{Identified, Seen};
-use crate::changeset::KnownIds;
 use crate::changeset::ended::Ends;
 use crate::changeset::shared_contract::{Choice, Sharing, choose};
 use crate::domain::actual::ActualObject;
@@ -21,9 +19,12 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::value::Value;
-use crate::m3ter::ListFilter;
-use crate::store::{Link, LinkRelation};
+use crate::m3ter::ListQuery;
+use crate::store::LinkRelation;
+use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
+use crate::sync::identify::Identities;
+use crate::transport::CalloutError;
 
 /// How long whoever was made first is waited for while it is synced: as long as a deal takes, with
 /// time left for this one.
@@ -31,16 +32,15 @@ const WAITED_AT_MOST: Duration = Duration::from_secs(20);
 const LOOKED_EVERY: Duration = Duration::from_millis(100);
 
 /// What is known of each shared Contract, by the object that would join it.
-pub(in crate::sync) type Shared = HashMap<ObjectKey, Sharing>;
+pub(super) type Shared = HashMap<ObjectKey, Sharing>;
 
-/// Reads who shares the Contracts of a record that has none yet.
-pub(in crate::sync) async fn fetch_shared(
+/// Reads who shares Contracts of a record that it has not yet.
+pub(super) async fn fetch_shared(
     context: &RunContext<'_>,
-    links: &[Link],
-    keys: &[SharedKey],
+    keys: &[&SharedKey],
 ) -> Result<Shared, Failure> {
     let mut shared = Shared::new();
-    for key in keys.iter().filter(|key| links.iter().all(|link| link.object != key.object)) {
+    for key in keys {
         let mut sharing = fetch_sharing(context, key).await?;
         // Of two that are synced at once the one that was made first makes the Contract, and the
         // other one joins it.
@@ -104,17 +104,13 @@ async fn fetch_contracts(
     let is_linked = |row: &SalesforceId| links.iter().any(|link| link.object.row == *row);
     let codes: Vec<String> =
         rows.iter().filter(|row| !is_linked(row)).map(ToString::to_string).collect();
-    let list = |filter: ListFilter, is_empty: bool| async move {
-        if is_empty {
-            Ok(Vec::new())
-        } else {
-            m3ter.list(EntityKind::Contract, &[filter], budget).await
-        }
+    let list = |query: ListQuery, is_empty: bool| async move {
+        if is_empty { Ok(Vec::new()) } else { m3ter.list(&query, budget).await }
     };
     let (no_links, no_codes) = (linked.is_empty(), codes.is_empty());
     let (by_id, by_code) = tokio::join!(
-        list(ListFilter::Ids(linked.clone()), no_links),
-        list(ListFilter::Codes(codes), no_codes)
+        list(ListQuery::ids(EntityKind::Contract, linked.clone()), no_links),
+        list(ListQuery::codes(EntityKind::Contract, codes), no_codes)
     );
     let (mut by_id, by_code) = (by_id?, by_code?);
     // Lists may lag behind what a sync has just made.
@@ -134,66 +130,50 @@ async fn fetch_contracts(
     Ok(rows.iter().filter_map(|row| Some((row.clone(), contract_of(row)?))).collect())
 }
 
-impl Seen<'_> {
-    /// Reads the Accounts of shared Contracts that the look-up of codes came too early for.
-    pub(in crate::sync) async fn fetch_accounts_of(&mut self, shared: &Shared) {
-        let contracts = shared.values().flat_map(|sharing| &sharing.held);
-        let accounts: HashSet<M3terId> = contracts
-            .filter_map(|(_, contract)| M3terId::parse(contract.text("accountId")?).ok())
-            .collect();
-        let unknown: Vec<M3terId> =
-            accounts.into_iter().filter(|id| !self.has(EntityKind::Account, id)).collect();
-        let RunContext { m3ter, budget, .. } = self.context;
-        for account in
-            join_all(unknown.iter().map(|id| m3ter.fetch(EntityKind::Account, id, budget))).await
-        {
-            self.take(EntityKind::Account, account.map(|account| account.into_iter().collect()));
-        }
-    }
+/// The Accounts of the Contracts, which the look-up of codes came too early for.
+pub(super) fn accounts_of(shared: &Shared) -> HashSet<M3terId> {
+    let contracts = shared.values().flat_map(|sharing| &sharing.held);
+    contracts.filter_map(|(_, contract)| M3terId::parse(contract.text("accountId")?).ok()).collect()
+}
 
-    /// Who has joined a Contract by a field keeps it, whatever the field holds now.
-    pub(super) fn keep_joined(&self, desired: &mut [DesiredObject]) {
-        let is_joined = |object: &DesiredObject| {
-            let link =
-                self.link(&object.key).filter(|link| link.relation == LinkRelation::Referred);
-            // Under a typed code the link remembers that one.
-            object.kind() == EntityKind::Contract
-                && link
-                    .is_some_and(|link| link.source_key.as_deref() == Some(object.key.row.as_str()))
+/// Who has joined a Contract by a field keeps it, whatever the field holds now.
+pub(super) fn keep_joined(desired: &mut [DesiredObject], state: &ActualState) {
+    let is_joined = |object: &DesiredObject| {
+        let link = state.link(&object.key).filter(|link| link.relation == LinkRelation::Referred);
+        // Under a typed code the link remembers that one.
+        object.kind() == EntityKind::Contract
+            && link.is_some_and(|link| link.source_key.as_deref() == Some(object.key.row.as_str()))
+    };
+    for object in desired.iter_mut().filter(|object| is_joined(object)) {
+        object.on_found = OnFound::Refer;
+    }
+}
+
+/// Lets each Contract that m3ter does not have be the one that other records of the same value
+/// have.
+pub(super) fn join_shared(
+    desired: &mut [DesiredObject],
+    shared: &Shared,
+    state: &mut ActualState,
+    identities: &mut Identities,
+) {
+    for object in desired.iter_mut().filter(|object| matches!(object.intent, Intent::Sync(_))) {
+        let Some(sharing) = shared.get(&object.key) else { continue };
+        if !matches!(identities.get(&object.key), Some(Ok(None))) {
+            continue;
+        }
+        let account = match object.value("accountId") {
+            Some(Value::Object(key)) => identities.known().get(key),
+            Some(Value::Id(id)) => Some(id),
+            _ => None,
         };
-        for object in desired.iter_mut().filter(|object| is_joined(object)) {
-            object.on_found = OnFound::Refer;
-        }
-    }
-
-    /// Lets each Contract that m3ter does not have be the one that other records of the same value
-    /// have.
-    pub(super) fn join_shared(
-        &mut self,
-        desired: &mut [DesiredObject],
-        shared: &Shared,
-        identified: &mut HashMap<ObjectKey, Identified>,
-        known: &mut KnownIds,
-    ) {
-        for object in desired.iter_mut().filter(|object| matches!(object.intent, Intent::Sync(_))) {
-            let Some(sharing) = shared.get(&object.key) else { continue };
-            if !matches!(identified.get(&object.key), Some(Ok(None))) {
-                continue;
-            }
-            let account = match object.value("accountId") {
-                Some(Value::Object(key)) => known.get(key),
-                Some(Value::Id(id)) => Some(id),
-                _ => None,
-            };
-            match choose(object, sharing, account) {
-                Choice::OwnOne(warning) => object.warnings.extend(warning),
-                Choice::Joins(contract, warning) => {
-                    object.on_found = OnFound::Refer;
-                    object.warnings.push(warning);
-                    known.insert(object.key.clone(), contract.id.clone());
-                    identified.insert(object.key.clone(), Ok(Some(contract.clone())));
-                    self.take(EntityKind::Contract, Ok(vec![contract.clone()]));
-                }
+        match choose(object, sharing, account) {
+            Choice::OwnOne(warning) => object.warnings.extend(warning),
+            Choice::Joins(contract, warning) => {
+                object.on_found = OnFound::Refer;
+                object.warnings.push(warning);
+                state.take(EntityKind::Contract, Ok::<_, CalloutError>([contract.clone()]));
+                identities.set(object.key.clone(), Ok(Some(contract.clone())));
             }
         }
     }
