@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::to_millisecond;
 use crate::domain::run::RunCallout;
+use crate::sync::clock::to_millisecond;
 use crate::transport::{Callout, Effect, Journal};
 
 /// All callouts of a run: those of who worked on it before, and those of now.

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use crate::domain::outcome::SyncResult;
 use crate::domain::plan::Plan;
 use crate::domain::warning::{Attention, Warning};
-use crate::sync::SyncMode;
 use crate::sync::context::RunContext;
 use crate::sync::read::ReadRecord;
 use crate::sync::recorder::Recorder;
+use crate::sync::settings::SyncMode;
 use crate::sync::write_back::WriteBack;
 
 /// What a sync leaves to its end, as far as it came.

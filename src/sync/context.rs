@@ -8,10 +8,10 @@ use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::run::RunCallout;
 use crate::store::{ClaimedRun, Held};
-use crate::sync::SyncMode;
 use crate::sync::callouts::callouts;
 use crate::sync::knowledge::Knowledge;
 use crate::sync::retrying_store::RetryingStore;
+use crate::sync::settings::SyncMode;
 use crate::transport::{Budget, Lease};
 use crate::{m3ter, salesforce};
 

@@ -27,7 +27,7 @@ use crate::sync::approval::{Refusal, approved};
 use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, end_one};
 use crate::sync::report::Report;
-use crate::sync::{Safety, SyncMode};
+use crate::sync::settings::{Safety, SyncMode};
 use crate::transport::Effect;
 use memory::{Remembered, remember};
 use reach::{Billed, fetch_reach};

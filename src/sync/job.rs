@@ -4,7 +4,6 @@ use std::mem::take;
 
 use crate::changeset::unusual::Usual;
 use crate::domain::outcome::Failure;
-use crate::sync::SyncMode;
 use crate::sync::closing::Closing;
 use crate::sync::context::RunContext;
 use crate::sync::execute::execute;
@@ -13,6 +12,7 @@ use crate::sync::plan::plan;
 use crate::sync::portions::{Earlier, Next, Portion};
 use crate::sync::preview::{looks_ahead, preview};
 use crate::sync::report::Report;
+use crate::sync::settings::SyncMode;
 
 /// What one sync works with.
 pub(super) struct SyncJob<'a> {

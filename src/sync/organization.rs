@@ -3,9 +3,9 @@
 //! A refreshed Salesforce sandbox keeps the ids of its records and may still point at production:
 //! only the org's own id tells.
 
-use super::Syncs;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
+use crate::sync::syncs::Syncs;
 use crate::transport::Budget;
 
 impl Syncs {

@@ -4,8 +4,9 @@
 //! What runs already goes on to its end, also in another process if this one dies: half of a deal
 //! in m3ter is worse than all of it.
 
-use super::{Syncs, now};
 use crate::store::{Pause, Said, StoreError};
+use crate::sync::clock::now;
+use crate::sync::syncs::Syncs;
 
 impl Syncs {
     /// Lets no run begin any more; the pause that is in force, which may be an earlier one.

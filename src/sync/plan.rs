@@ -17,7 +17,6 @@ use crate::domain::settings::{Otherwise, OverlappingPlans, Settings};
 use crate::domain::warning::{Attention, Warning};
 use crate::mapping::Mapping;
 use crate::store::CommitmentAttempt;
-use crate::sync::SyncMode;
 use crate::sync::actual::ActualState;
 use crate::sync::billing_choice::keep_billing_unguessed;
 use crate::sync::compare::compare_all;
@@ -28,6 +27,7 @@ use crate::sync::load::Loaded;
 use crate::sync::removed::{Removal, find_removed_lines};
 use crate::sync::report::Report;
 use crate::sync::running::leave_out_running;
+use crate::sync::settings::SyncMode;
 
 /// What a sync would do, and what doing it needs.
 pub(super) struct SyncPlan<'a> {

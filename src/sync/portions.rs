@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use super::Shared;
-use super::slots::Slot;
 use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult, SyncResult};
 use crate::domain::plan::Plan;
 use crate::domain::warning::Warning;
 use crate::store::ClaimedRun;
+use crate::sync::shared::Shared;
+use crate::sync::slots::Slot;
 use crate::transport::{Budget, Class, Lease, Turn};
 use tokio_util::task::TaskTracker;
 

@@ -6,11 +6,11 @@ use crate::changeset::unusual::Usual;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::Failure;
-use crate::sync::SyncMode;
 use crate::sync::context::RunContext;
 use crate::sync::plan::SyncPlan;
 use crate::sync::removed::note_removed;
 use crate::sync::report::Report;
+use crate::sync::settings::SyncMode;
 
 /// Whether a sync is to know what it would write before it writes.
 pub(super) fn looks_ahead(context: &RunContext<'_>, usual: Usual) -> bool {

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::upkeep::Scope;
-use super::{Shared, now};
 use crate::domain::ids::SalesforceId;
 use crate::store::{ClaimedRun, QueueClass, QueueHead, StoreError};
+use crate::sync::clock::now;
+use crate::sync::shared::Shared;
+use crate::sync::upkeep::Scope;
 use crate::telemetry::ErrorChain;
 
 /// Rounds in which others had all that was chosen, before it is left to them until the next look.

@@ -3,8 +3,8 @@
 use crate::domain::outcome::{ErrorCode, Failure, ObjectResult, SyncResult};
 use crate::domain::plan::Plan;
 use crate::domain::warning::Warning;
-use crate::sync::SyncMode;
 use crate::sync::context::RunContext;
+use crate::sync::settings::SyncMode;
 use crate::transport::Budget;
 
 /// Object results and warnings until now.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Shared;
 use crate::store::{OldRuns, StoreError};
+use crate::sync::shared::Shared;
 use crate::telemetry::ErrorChain;
 
 /// Runs that are deleted in one transaction, and the pause after it: requests go first.

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Shared;
 use crate::domain::share::{Leases, Places, Share, Step};
 use crate::store::{Store, StoreError};
+use crate::sync::shared::Shared;
 use crate::telemetry::{ErrorChain, metrics};
 use crate::transport::Limiter;
 

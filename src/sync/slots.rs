@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 
 use crate::store::{QueueClass, QueueHead};
+use crate::sync::clock::now;
 use crate::transport::{Class, Turn};
 
 /// Who asked for a run; all without a name count as one.
@@ -130,7 +131,7 @@ impl Slots {
         let (sender, receiver) = oneshot::channel();
         {
             let mut state = self.state();
-            state.again.push(Again { turn, since: super::now(), sender });
+            state.again.push(Again { turn, since: now(), sender });
             state.decide_anew(&self.changed);
         }
         match receiver.await {

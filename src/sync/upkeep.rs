@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{REPLAY_EVERY, Shared, retention};
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::ErrorCode;
 use crate::store::StoreError;
+use crate::sync::retention;
+use crate::sync::shared::Shared;
 use crate::telemetry::ErrorChain;
 use crate::transport::{Budget, TokenCache};
+
+/// Between the runs of a replay of many: half of what m3ter's limit allows is left to the others.
+pub const REPLAY_EVERY: Duration = Duration::from_millis(400);
 
 /// How much of the work of all processes this one takes part in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,94 @@
+//! What all runs of this process share.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::mapping::Mappings;
+use crate::store::{HistorySize, Store};
+use crate::sync::claims::Claims;
+use crate::sync::dry_runs::DryRuns;
+use crate::sync::knowledge::Knowledge;
+use crate::sync::settings::{RunSettings, SyncLimits};
+use crate::sync::slots::Slots;
+use crate::sync::waiting::Waiting;
+use crate::{m3ter, salesforce};
+
+/// How many runs are recorded at one moment: thousands of requests that come at once would each
+/// hold what recording one takes.
+const ADMITTED_AT_ONCE: usize = 64;
+
+/// Whether syncs can be started with a prospect of success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// Logged in on both sides, plan templates loaded.
+    Ready,
+    /// What is still missing, one sentence each.
+    NotReady(Vec<String>),
+}
+
+/// What is under way in this process, and what it needs.
+pub(super) struct Shared {
+    pub(super) store: Store,
+    pub(super) tasks: TaskTracker,
+    pub(super) knowledge: Knowledge,
+    pub(super) limits: SyncLimits,
+    pub(super) settings: RunSettings,
+    pub(super) readiness: Mutex<Readiness>,
+    pub(super) claims: Claims,
+    pub(super) waiting: Waiting,
+    pub(super) slots: Arc<Slots>,
+    pub(super) dry_runs: DryRuns,
+    /// Places for runs that are being recorded.
+    pub(super) admitting: Semaphore,
+    /// How large the history was when it was measured last.
+    pub(super) history: Mutex<Option<HistorySize>>,
+    /// This process begins only what it is asked for: another one begins what waits.
+    pub(super) draining: CancellationToken,
+    /// No run begins any more in this process.
+    pub(super) stopping: CancellationToken,
+    /// Nothing is held any more, or nothing can be waited for.
+    pub(super) ended: CancellationToken,
+}
+
+impl Shared {
+    pub(super) fn new(
+        salesforce: salesforce::Client,
+        m3ter: m3ter::Client,
+        mappings: Mappings,
+        store: Store,
+        limits: SyncLimits,
+        settings: RunSettings,
+        tasks: TaskTracker,
+    ) -> Self {
+        let readiness = Readiness::NotReady(vec![
+            "The service has not spoken to Salesforce and m3ter yet".to_owned(),
+        ]);
+        let knowledge = Knowledge::new(
+            salesforce,
+            m3ter,
+            mappings,
+            store.clone(),
+            settings.organization_config_for,
+        );
+        Self {
+            store: store.bounded(settings.queue_bounds()),
+            tasks,
+            knowledge,
+            limits,
+            readiness: Mutex::new(readiness),
+            claims: Claims::new(settings.lease),
+            waiting: Waiting::default(),
+            slots: Slots::new(settings.at_once),
+            settings,
+            dry_runs: DryRuns::default(),
+            admitting: Semaphore::new(ADMITTED_AT_ONCE),
+            history: Mutex::default(),
+            draining: CancellationToken::new(),
+            stopping: CancellationToken::new(),
+            ended: CancellationToken::new(),
+        }
+    }
+}
