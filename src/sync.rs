@@ -62,6 +62,7 @@ mod upkeep;
 mod waiting;
 mod write;
 mod write_back;
+mod written;
 
 pub use crate::changeset::unusual::Usual;
 pub use crate::store::{

@@ -16,7 +16,8 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::outcome::{Action, Failure};
 use crate::sync::applied::Applied;
 use crate::sync::recorder::Recorder;
-use crate::sync::write::{Writer, Written};
+use crate::sync::write::Writer;
+use crate::sync::written::Written;
 
 /// Changes that are written at the same time: more than m3ter's limit lets through in a second, so
 /// that nobody waits for a place, and few enough that a deal of hundreds of lines does not hold the

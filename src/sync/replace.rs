@@ -26,7 +26,8 @@ use crate::m3ter::{ListQuery, OwnerIds, RefusalKind};
 use crate::store::Link;
 use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, end_one};
-use crate::sync::write::{Breadth, Writer, Written, created_as, refusal_message};
+use crate::sync::write::{Breadth, Writer, refusal_message};
+use crate::sync::written::Written;
 use crate::transport::{CalloutError, Effect};
 
 /// How often a Commitment is sent that m3ter refuses for another one each time.
@@ -178,7 +179,7 @@ impl Writer<'_> {
         let RunContext { m3ter, budget, .. } = self.context;
         let said = blocker.said(desired.kind(), BillingEntity::AccountPlan, start, "replaced");
         let error = match m3ter.replace_account_plan(&blocker.object.id, body, budget).await {
-            Ok(replacement) => return Ok(with_warning(created_as(replacement.new), said)),
+            Ok(replacement) => return Ok(with_warning(Written::created(replacement.new), said)),
             Err(error) => error,
         };
         match error.effect() {
@@ -187,7 +188,7 @@ impl Writer<'_> {
                 Ok(Written::Refused(not_replaced(desired, &error, &blocker.object.id)))
             }
             Effect::Unknown => match self.look_up(desired, body, Breadth::Scope).await? {
-                Some(found) => Ok(with_warning(created_as(found), said)),
+                Some(found) => Ok(with_warning(Written::created(found), said)),
                 // Perhaps the one has ended and the other does not exist: the next sync creates it
                 // then, or replaces again.
                 None => Err(error.into()),
@@ -229,7 +230,7 @@ impl Writer<'_> {
                 }
             }
             let error = match self.post(kind, body).await {
-                Ok(created) => return Ok(with_all(created_as(created), ended)),
+                Ok(created) => return Ok(with_all(Written::created(created), ended)),
                 Err(error) => error,
             };
             match error.effect() {

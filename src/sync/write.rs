@@ -25,7 +25,6 @@ use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::{Action, ErrorCode, Failure};
 use crate::domain::plan::Plan;
-use crate::domain::warning::Warning;
 use crate::m3ter::{ListQuery, OwnerIds, RefusalKind};
 use crate::mapping::Mapping;
 use crate::store::CommitmentAttempt;
@@ -34,6 +33,7 @@ use crate::sync::blocker;
 use crate::sync::context::RunContext;
 use crate::sync::ends::{inherit_end, keeping_its_end};
 use crate::sync::read_again::{may_be_outdated, read_again};
+use crate::sync::written::Written;
 use crate::transport::{CalloutError, Effect};
 
 /// The writing side of one sync.
@@ -49,22 +49,6 @@ pub(super) struct Writer<'a> {
     pub(super) attempts: &'a [CommitmentAttempt],
     /// The plan that the run was asked to carry out: nothing else is written then.
     pub(super) plan: Option<&'a Plan>,
-}
-
-/// What became of a write.
-#[derive(Debug)]
-pub(super) enum Written {
-    /// m3ter holds the object as the record asks for.
-    Done {
-        /// Its id.
-        id: M3terId,
-        /// What was done.
-        action: Action,
-        /// What a person should know.
-        warnings: Vec<Warning>,
-    },
-    /// m3ter said no.
-    Refused(Finding),
 }
 
 /// How often an update starts over because the object changed meanwhile.
@@ -114,7 +98,7 @@ impl Writer<'_> {
             self.journal(desired, &body).await?;
         }
         let error = match self.post(desired.kind(), &body).await {
-            Ok(created) => return Ok(created_as(created)),
+            Ok(created) => return Ok(Written::created(created)),
             Err(error) => error,
         };
         match error.effect() {
@@ -141,7 +125,7 @@ impl Writer<'_> {
             return self.take_over(desired, found, known, Action::Created).await;
         }
         match self.post(desired.kind(), body).await {
-            Ok(created) => Ok(created_as(created)),
+            Ok(created) => Ok(Written::created(created)),
             Err(again) if again.effect() == Effect::Refused => {
                 self.after_refused_create(desired, body, known, &again, Action::Created).await
             }
@@ -160,7 +144,7 @@ impl Writer<'_> {
         for pause in COMMITMENT_LOOK_UPS {
             tokio::time::sleep(pause.min(self.context.budget.remaining())).await;
             if let Some(found) = self.look_up(desired, body, Breadth::Scope).await? {
-                return Ok(created_as(found));
+                return Ok(Written::created(found));
             }
         }
         Err(error.into())
@@ -460,19 +444,6 @@ impl Writer<'_> {
     }
 }
 
-impl Written {
-    /// The same, after these warnings.
-    fn with_earlier(self, mut earlier: Vec<Warning>) -> Self {
-        match self {
-            Self::Done { id, action, warnings } => {
-                earlier.extend(warnings);
-                Self::Done { id, action, warnings: earlier }
-            }
-            refused @ Self::Refused(_) => refused,
-        }
-    }
-}
-
 /// How far an object is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Breadth {
@@ -480,10 +451,6 @@ pub(super) enum Breadth {
     Scope,
     /// Everywhere, page by page: a code that m3ter calls taken and no list under the owner shows.
     Everything,
-}
-
-pub(super) fn created_as(created: ActualObject) -> Written {
-    Written::Done { id: created.id, action: Action::Created, warnings: Vec::new() }
 }
 
 pub(super) fn refusal_message(error: &CalloutError) -> &str {
