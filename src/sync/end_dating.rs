@@ -40,6 +40,22 @@ pub(super) struct EndDating<'a> {
     pub(super) safety: &'a Safety,
 }
 
+/// What an end dating has read.
+struct Loaded {
+    target: Target,
+    end: End,
+    /// What is to end.
+    meant: Vec<Billed>,
+    /// What lies beside it and is to go on.
+    spared: Vec<Billed>,
+    /// What is meant and ends there already.
+    ended: Vec<Billed>,
+    /// The links of the records that made the objects.
+    links: Vec<Link>,
+    /// The rows of the objects.
+    rows: BTreeMap<M3terId, SalesforceId>,
+}
+
 /// What became of one billing entity.
 enum Became {
     Ended,
@@ -58,12 +74,53 @@ impl EndDating<'_> {
     }
 
     async fn end(&self, report: &mut Report) -> Result<(), Failure> {
-        let RunContext { run, knowledge, mode, now, budget, .. } = self.context;
+        let RunContext { run, mode, now, .. } = self.context;
         if self.safety.end_date_needs_plan && mode == SyncMode::Apply && run.expected_plan.is_none()
         {
             let reason = "Nothing ends here without a plan; ask with `dryRun=true` first, and send its `planHash` as `expectedPlan`";
             return Err(Failure::new(ErrorCode::PlanRequired, reason));
         }
+        let loaded = self.load().await?;
+        let remembered = match mode {
+            SyncMode::DryRun => {
+                report.plan = Some(self.plan(&loaded));
+                None
+            }
+            SyncMode::Apply => {
+                self.approve(&loaded, report).await?;
+                self.remember(&loaded).await?
+            }
+        };
+        report.warnings.extend(remembered.as_ref().and_then(Remembered::warning));
+        let instant = loaded.end.instant();
+        if instant < now {
+            let text = format!("The end {instant} lies in the past; bills may exist beyond it");
+            report.warnings.push(Warning::of(Attention::DateInPast, text));
+        }
+        if loaded.meant.is_empty() {
+            let kinds: Vec<&str> = self.order.entities.iter().map(|entity| entity.word()).collect();
+            let text = format!("Nothing runs beyond {instant} among {}", kinds.join(", "));
+            report.warnings.push(text.into());
+            return Ok(());
+        }
+        match mode {
+            SyncMode::DryRun => report.results = self.foresee_all(&loaded),
+            SyncMode::Apply => {
+                self.apply(&loaded, report).await;
+                self.save(report).await;
+                if let Some(remembered) = &remembered {
+                    remembered.settle(&self.context, &report.results, &loaded.end).await;
+                }
+            }
+        }
+        report
+            .warnings
+            .push("A later sync leaves these ends while Salesforce says no later ones than now; change them there as well".into());
+        Ok(())
+    }
+
+    async fn load(&self) -> Result<Loaded, Failure> {
+        let RunContext { knowledge, store, budget, .. } = self.context;
         let (target, organization) = tokio::join!(
             find_target(&self.context, self.order.children),
             knowledge.organization(budget)
@@ -74,83 +131,35 @@ impl EndDating<'_> {
             let reason = format!("`{}` is not a date that m3ter can hold", self.order.end_date);
             Failure::new(ErrorCode::InvalidEndDate, reason)
         })?;
-        let end = End::at(instant, organization.time_zone.clone());
+        let end = End::at(instant, organization.time_zone);
         let (reach, ended) = fetch_reach(&self.context, self.order, &target, &end).await?;
         let (meant, spared): (Vec<Billed>, Vec<Billed>) =
             reach.into_iter().partition(|billed| billed.is_meant);
-        let links = self.links_of(meant.iter().chain(&ended)).await?;
-        let rows: BTreeMap<M3terId, SalesforceId> =
+        let ids: Vec<M3terId> =
+            meant.iter().chain(&ended).map(|billed| billed.object.id.clone()).collect();
+        let links = store.with(|store| store.load_owners(&ids)).await?;
+        let rows =
             links.iter().map(|link| (link.m3ter_id.clone(), link.object.row.clone())).collect();
-        let plan = self.plan(&meant, &end, &rows);
-        let foreseen = || -> Vec<ObjectResult> {
-            meant.iter().map(|billed| self.foresee(billed, &end, &rows)).collect()
-        };
-        if mode == SyncMode::Apply
-            && let Err(refusal) = self.approve(&plan, meant.len()).await?
-        {
-            report.results = refusal.refused(foreseen());
-            report.plan = Some(plan);
-            return Err(refusal.failure());
-        }
-        report.plan = Some(plan).filter(|_| mode == SyncMode::DryRun);
-        let remembered = match mode {
-            SyncMode::Apply if !(meant.is_empty() && ended.is_empty()) => {
-                let remembered = remember(&self.context, (&meant, &ended), &links, &end);
-                Some(remembered.await?)
-            }
-            _ => None,
-        };
-        report.warnings.extend(remembered.as_ref().and_then(Remembered::warning));
-        if instant < now {
-            let text = format!("The end {instant} lies in the past; bills may exist beyond it");
-            report.warnings.push(Warning::of(Attention::DateInPast, text));
-        }
-        if meant.is_empty() {
-            let kinds: Vec<&str> = self.order.entities.iter().map(|entity| entity.word()).collect();
-            report
-                .warnings
-                .push(format!("Nothing runs beyond {instant} among {}", kinds.join(", ")).into());
-            return Ok(());
-        }
-        if mode == SyncMode::DryRun {
-            report.results = foreseen();
-        } else {
-            self.apply(&target, &meant, &spared, &end, &rows, report).await;
-            self.save(report).await;
-            if let Some(remembered) = &remembered {
-                remembered.settle(&self.context, &report.results, &end).await;
-            }
-        }
-        report
-            .warnings
-            .push("A later sync leaves these ends while Salesforce says no later ones than now; change them there as well".into());
-        Ok(())
+        Ok(Loaded { target, end, meant, spared, ended, links, rows })
     }
 
-    /// The links of the records that made the objects.
-    async fn links_of(&self, objects: impl Iterator<Item = &Billed>) -> Result<Vec<Link>, Failure> {
-        let ids: Vec<M3terId> = objects.map(|billed| billed.object.id.clone()).collect();
-        self.context.store.with(|store| store.load_owners(&ids)).await
+    async fn remember(&self, loaded: &Loaded) -> Result<Option<Remembered>, Failure> {
+        let Loaded { meant, ended, links, end, .. } = loaded;
+        if meant.is_empty() && ended.is_empty() {
+            return Ok(None);
+        }
+        remember(&self.context, (meant, ended), links, end).await.map(Some)
     }
 
-    async fn apply(
-        &self,
-        target: &Target,
-        meant: &[Billed],
-        spared: &[Billed],
-        end: &End,
-        rows: &BTreeMap<M3terId, SalesforceId>,
-        report: &mut Report,
-    ) {
+    async fn apply(&self, loaded: &Loaded, report: &mut Report) {
+        let Loaded { target, end, meant, spared, rows, .. } = loaded;
         // Exactly what was approved ends: m3ter's call may reach what nobody has seen.
         let singly: BTreeSet<BillingEntity> = match self.context.run.expected_plan {
             Some(_) => meant.iter().map(|billed| billed.entity).collect(),
             None => spared.iter().map(|billed| billed.entity).collect(),
         };
-        let by_call: Vec<&Billed> =
-            meant.iter().filter(|billed| !singly.contains(&billed.entity)).collect();
-        let one_by_one: Vec<&Billed> =
-            meant.iter().filter(|billed| singly.contains(&billed.entity)).collect();
+        let (one_by_one, by_call): (Vec<&Billed>, Vec<&Billed>) =
+            meant.iter().partition(|billed| singly.contains(&billed.entity));
         let (called, ended) = tokio::join!(
             self.end_by_call(target, &by_call, end, report),
             self.end_singly(&one_by_one, end)
@@ -269,29 +278,30 @@ impl EndDating<'_> {
         .await
     }
 
-    /// Whether it may be written: it is what was approved, or not more than is usual, and not too
-    /// much within an hour.
-    async fn approve(&self, plan: &Plan, objects: usize) -> Result<Result<(), Refusal>, Failure> {
-        match self.context.run.expected_plan {
-            Some(expected) => {
-                if approved(&self.context, plan, expected).await?.is_none() {
-                    return Ok(Err(Refusal::PlanChanged));
-                }
-            }
-            None => {
-                if let Some(what) = self.safety.usual.too_many_ends(objects) {
-                    return Ok(Err(Refusal::Unusual(what)));
-                }
-            }
+    /// Lets nothing end that is not what was approved, or is more than is usual, or too much within
+    /// an hour.
+    async fn approve(&self, loaded: &Loaded, report: &mut Report) -> Result<(), Failure> {
+        let (plan, objects) = (self.plan(loaded), loaded.meant.len());
+        let refusal = match self.context.run.expected_plan {
+            Some(expected) => match approved(&self.context, &plan, expected).await? {
+                Some(_) => None,
+                None => Some(Refusal::PlanChanged),
+            },
+            None => self.safety.usual.too_many_ends(objects).map(Refusal::Unusual),
+        };
+        if let Some(refusal) = refusal {
+            report.results = refusal.refused(self.foresee_all(loaded));
+            report.plan = Some(plan);
+            return Err(refusal.failure());
         }
         let (Some(per_hour), true) = (self.safety.end_dates_per_hour, objects > 0) else {
-            return Ok(Ok(()));
+            return Ok(());
         };
         let objects = u32::try_from(objects).unwrap_or(u32::MAX);
         let held = self.context.held();
         let reserved =
             self.context.store.with(|store| store.reserve_ends(held, objects, per_hour)).await?;
-        reserved.map(Ok).map_err(|left| {
+        reserved.map_err(|left| {
             let reason = format!(
                 "{objects} objects would end, and of the {per_hour} that may end within an hour (END_DATES_PER_HOUR) {left} are left; wait, or raise it"
             );
@@ -300,7 +310,7 @@ impl EndDating<'_> {
     }
 
     /// What would be written.
-    fn plan(&self, meant: &[Billed], end: &End, rows: &BTreeMap<M3terId, SalesforceId>) -> Plan {
+    fn plan(&self, Loaded { meant, end, rows, .. }: &Loaded) -> Plan {
         let mut plan = Plan::default();
         for billed in meant {
             let change = change(billed, end);
@@ -316,6 +326,10 @@ impl EndDating<'_> {
             });
         }
         plan
+    }
+
+    fn foresee_all(&self, Loaded { meant, end, rows, .. }: &Loaded) -> Vec<ObjectResult> {
+        meant.iter().map(|billed| self.foresee(billed, end, rows)).collect()
     }
 
     fn foresee(
