@@ -102,12 +102,19 @@ impl Changeset {
         })
     }
 
+    fn commitment_ahead(&self, change: &Change, surroundings: &Surroundings<'_>) -> Option<Ahead> {
+        let ahead = self.commitment_in_the_way(change, surroundings).unwrap_or_default();
+        let undrawn = self.nothing_draws_down(change);
+        Some(Ahead { warnings: undrawn.into_iter().chain(ahead.warnings).collect(), ..ahead })
+    }
+
     /// Among which Commitments m3ter refuses one is not known: here it is those of the Contract,
     /// for a product.
-    fn commitment_ahead(&self, change: &Change, surroundings: &Surroundings<'_>) -> Option<Ahead> {
-        if let Some(warning) = self.nothing_draws_down(change) {
-            return Some(Ahead { warnings: vec![warning], ..Ahead::default() });
-        }
+    fn commitment_in_the_way(
+        &self,
+        change: &Change,
+        surroundings: &Surroundings<'_>,
+    ) -> Option<Ahead> {
         let contract = match (&change.step, change.desired.value("contractId")) {
             (Step::Update { actual, .. }, _) => actual.text("contractId"),
             // One that is still to come has no other Commitments.

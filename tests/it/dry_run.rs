@@ -217,6 +217,22 @@ async fn an_overlap_ahead_is_told_with_whose_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_the_way_of_a_commitment_that_nothing_draws_down_is_told_as_well() {
+    let world = World::new().await;
+    world.org.vendor().update(
+        "OpportunityLineItem",
+        "00kS9000001Nxy5IAC",
+        &json!({"M3ter_Skip_Account_Plan__c": true}),
+    );
+    let foreseen = world.dry_run(SECOND_SAMPLE).await;
+    let told = object_result(&foreseen, "Commitment")["warnings"].to_string();
+    assert!(told.contains("No AccountPlan of this sync draws the Commitment down"), "{told}");
+    assert!(told.contains("m3ter may refuse this one"), "{told}");
+    let result = world.sync(SECOND_SAMPLE).await;
+    assert_eq!(object_result(&result, "Commitment")["findingCode"], "COMMITMENT_OVERLAP");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_overlap_that_the_mapping_resolves_is_foretold_too() {
     let replace = (
         "[account_plan]\nrows = \"lines\"\noverlap = \"report\"",
