@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::ended;
 use crate::judge::{Broken, Deal};
 use crate::model::{AMENDS, Want, Wanted, double};
 
@@ -54,7 +55,8 @@ pub(crate) fn runs_already(deal: &Deal<'_>, wanted: &Wanted) -> bool {
             && find("Pricing", "planId", id).is_some_and(|running| {
                 deal.holds(running, "pricingBands", &pricing.fields["pricingBands"])
             })
-            && within(account_plan, other)
+            // Both end where an end dating ended their Contract.
+            && (within(account_plan, other) || ended::stays(deal, account_plan, other))
     };
     let is_so = is_told && deal.objects["AccountPlan"].iter().any(|other| bills_it(&other));
     deal.world.tally.add("checked", "lines that run already", u64::from(is_so));

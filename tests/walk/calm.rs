@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 use sync_to_m3ter_sandbox::control::LoggedRequest;
 
+use crate::completed::{self, Changes};
 use crate::foretold;
 use crate::judge::{Broken, judge};
 use crate::ops::{Op, Target};
@@ -37,6 +38,8 @@ pub(crate) async fn quiet(world: &mut World, lies: Vec<(Vec<Op>, u32)>) -> Vec<B
     world.look_at_ends();
     let wrong = std::mem::take(&mut world.told.lock().unwrap().wrong);
     broken.extend(wrong.into_iter().map(|what| Broken::new("answer", what, &[])));
+    broken.extend(rest::others_lines(world));
+    broken.extend(completed::stays_done(world).await);
     let (answers, unrest) = settle(world).await;
     broken.extend(unrest);
     broken.extend(judge(world, &answers));
@@ -48,6 +51,8 @@ pub(crate) async fn quiet(world: &mut World, lies: Vec<(Vec<Op>, u32)>) -> Vec<B
         world.look_again().await;
     }
     world.tally.count("checked", "quiet points");
+    // The lies were no changes.
+    world.changes = Changes::default();
     broken
 }
 
@@ -86,19 +91,19 @@ async fn ended(world: &mut World) -> Vec<Broken> {
         );
         if open.is_empty() {
             world.count_takeovers(&runs);
-            world.forget_runs(&runs);
+            let mut told = world.told.lock().unwrap();
+            told.forget_runs(&runs);
+            let mut broken = told.broken_promises(&world.tally, &runs);
             let silent =
                 runs.iter().filter(|run| run.get("syncStatus").is_none() && run["kind"] != "links");
-            let silent: Vec<Broken> = silent
-                .map(|run| {
-                    Broken::new(
-                        "every run has an end",
-                        format!("it ended without a status: {run}"),
-                        &[],
-                    )
-                })
-                .collect();
-            return silent;
+            broken.extend(silent.map(|run| {
+                Broken::new(
+                    "every run has an end",
+                    format!("it ended without a status: {run}"),
+                    &[],
+                )
+            }));
+            return broken;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::judge::Deal;
+use crate::keys;
 use crate::model::{Want, Wanted};
 
 /// One object that is not as its record asks, and the code that says why.
@@ -27,7 +28,8 @@ pub(crate) fn is_excused(case: &Case<'_>) -> bool {
         "DEPENDENCY_FAILED" | "REFUSED_BY_M3TER" => case.depends_on_a_failure(),
         "CODE_NOT_FOUND" => case.names_what_is_not_there(),
         "CODE_IN_USE" => case.names_what_is_another_s(),
-        "AMBIGUOUS_MATCH" => case.was_merged(),
+        // m3ter knows both.
+        "AMBIGUOUS_MATCH" => keys::was_merged(case.deal, &case.wanted.row),
         "IDENTITY_CHANGED" => case.has_another_owner(),
         _ => false,
     }
@@ -188,13 +190,13 @@ impl Case<'_> {
         let mut missing =
             coded.filter(|(path, code)| self.deal.sight.by_code(path, code).is_none());
         missing.next().is_some()
-            || self
-                .typed_code()
-                .is_some_and(|(path, code)| self.deal.sight.by_code(path, &code).is_none())
+            || keys::typed(self.deal, self.wanted)
+                .is_some_and(|typed| self.deal.sight.by_code(typed.path, &typed.code).is_none())
     }
 
     fn names_what_is_another_s(&self) -> bool {
-        let typed = self.typed_code().map_or_else(|| self.wanted.row.clone(), |(_, code)| code);
+        let typed = keys::typed(self.deal, self.wanted)
+            .map_or_else(|| self.wanted.row.clone(), |typed| typed.code);
         let path = crate::world::path(self.wanted.kind);
         let own = self
             .deal
@@ -205,15 +207,6 @@ impl Case<'_> {
             .sight
             .by_code(path, &typed)
             .is_some_and(|object| Some(&object["id"]) != own.as_ref())
-    }
-
-    /// Another Account was merged into this one, and m3ter knows both.
-    fn was_merged(&self) -> bool {
-        let accounts = self.deal.world.ids.values().filter(|(sobject, _)| *sobject == "Account");
-        let records = accounts.filter_map(|(_, id)| self.deal.sight.org.record("Account", id));
-        records.into_iter().any(|record| {
-            record.get("MasterRecordId") == Some(&Json::from(self.wanted.row.as_str()))
-        })
     }
 
     /// What m3ter has belongs to another Account, Plan or template; or its key names another object
@@ -249,9 +242,8 @@ impl Case<'_> {
                         _ => false,
                     }
                 });
-        let renamed = self
-            .typed_code()
-            .and_then(|(path, code)| self.deal.sight.by_code(path, &code))
+        let renamed = keys::typed(self.deal, self.wanted)
+            .and_then(|typed| self.deal.sight.by_code(typed.path, &typed.code))
             .is_some_and(|named| named["id"] != object["id"]);
         moved || renamed
     }
@@ -263,30 +255,6 @@ impl Case<'_> {
             .find(|other| other.kind == "Account")
             .map(|account| account.row.clone())
             .unwrap_or_default()
-    }
-
-    /// The code that somebody typed for an Account or a Contract, as an id of 18 characters where
-    /// it is one of 15.
-    fn typed_code(&self) -> Option<(&'static str, String)> {
-        let (path, sobject, field) = match self.wanted.kind {
-            "Account" => ("accounts", "Account", "M3ter_Account_Code__c"),
-            "Contract" => (
-                "contracts",
-                self.deal.world.ids.values().find(|(_, id)| *id == self.wanted.row)?.0,
-                "M3ter_Contract_Code__c",
-            ),
-            _ => return None,
-        };
-        let record = self.deal.sight.live(sobject, &self.wanted.row)?;
-        let typed = record.get(field)?.as_str()?.trim().to_owned();
-        let whole = self
-            .deal
-            .world
-            .ids
-            .values()
-            .map(|(_, id)| id)
-            .find(|id| id.len() == 18 && id[..15] == typed);
-        Some((path, whole.cloned().unwrap_or(typed)))
     }
 }
 

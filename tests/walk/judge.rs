@@ -9,6 +9,7 @@ use crate::amended;
 use crate::calm::Answers;
 use crate::ended;
 use crate::excuses::{Case, is_excused};
+use crate::keys;
 use crate::model::{self, Asked, Sight, Want, Wanted, double};
 use crate::ops::Target;
 use crate::plan::roots::Root;
@@ -227,7 +228,7 @@ impl Deal<'_> {
     }
 
     /// What somebody should look at although nothing failed: a deal that is not won, a deal without
-    /// lines.
+    /// lines, a Commitment that is no longer asked for.
     fn attention(&self) -> Vec<Broken> {
         if self.sobject() == "Account" {
             return Vec::new();
@@ -243,7 +244,11 @@ impl Deal<'_> {
             .as_array()
             .is_some_and(|codes| codes.iter().any(|told| told == "ENDED"));
         self.world.tally.add("attention", "ENDED", u64::from(is_ended));
-        for (code, is_so) in [("NOT_READY", !is_won || is_draft), ("NO_LINES", !has_lines)] {
+        for (code, is_so) in [
+            ("NOT_READY", !is_won || is_draft),
+            ("NO_LINES", !has_lines),
+            ("COMMITMENT_LEFT", self.leaves_its_commitment()),
+        ] {
             let is_told = self.answer["attention"]
                 .as_array()
                 .is_some_and(|codes| codes.iter().any(|told| told == code));
@@ -258,6 +263,21 @@ impl Deal<'_> {
             }
         }
         broken
+    }
+
+    /// Whether the Commitment that it once had runs on although the record asks for none.
+    fn leaves_its_commitment(&self) -> bool {
+        let today = jiff::Timestamp::now().to_string();
+        let runs_on = |object: &Map<String, Json>| {
+            let end = object.get("endDate").and_then(Json::as_str);
+            end.is_none_or(|end| end > &today[..10])
+        };
+        let once = self.world.ledger.get(&("Commitment".to_owned(), self.id.to_owned()));
+        let held = |id: &String| {
+            self.objects["Commitment"].iter().find(|object| object["id"] == id.as_str())
+        };
+        self.wanted.iter().all(|wanted| wanted.kind != "Commitment")
+            && once.and_then(held).is_some_and(runs_on)
     }
 
     fn check(&self, wanted: &Wanted, result: &Json) -> Vec<(&'static str, String)> {
@@ -285,6 +305,9 @@ impl Deal<'_> {
             && let Some(why) = self.is_unpriced(wanted, object)
         {
             wrong.push(("no AccountPlan bills on without a price", why));
+        }
+        if let Some(why) = keys::is_astray(self, wanted, object, result) {
+            wrong.push(("a typed code leads where it says, or somebody is told", why));
         }
         if let Some(why) = self.write_back(wanted, result) {
             wrong.push(("write-backs point to the right objects", why));

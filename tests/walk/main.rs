@@ -11,12 +11,14 @@ mod calm;
 #[expect(dead_code, reason = "the walk has deals of its own")]
 #[path = "../processes/cluster.rs"]
 mod cluster;
+mod completed;
 #[path = "../it/document.rs"]
 mod document;
 mod ended;
 mod excuses;
 mod foretold;
 mod judge;
+mod keys;
 mod model;
 mod ops;
 mod plan;
@@ -28,6 +30,7 @@ mod postgres;
 mod rest;
 mod story;
 mod tally;
+mod told;
 mod world;
 
 use std::sync::Arc;
@@ -46,7 +49,7 @@ const ZONES: [&str; 4] = ["UTC", "America/New_York", "Asia/Kathmandu", "Australi
 
 /// What a walk must have met at least. The opening of each seed brings it about, whatever chance
 /// does then.
-const FLOORS: [(&str, &str, u64); 45] = [
+const FLOORS: [(&str, &str, u64); 49] = [
     ("operation", "sync", 25),
     ("operation", "edit line", 9),
     ("operation", "clone", 3),
@@ -64,8 +67,11 @@ const FLOORS: [(&str, &str, u64); 45] = [
     ("checked", "lies at rest", 8),
     ("checked", "objects", 100),
     ("checked", "quiet points", 4),
+    ("checked", "promised tries", 1),
     ("checked", "take-overs", 1),
+    ("checked", "typed keys", 2),
     ("checked", "amendments", 1),
+    ("checked", "completed syncs", 2),
     ("checked", "lines that run already", 1),
     ("checked", "write-backs", 100),
     ("fault", "status", 1),
@@ -87,6 +93,7 @@ const FLOORS: [(&str, &str, u64); 45] = [
     ("finding", "ROW_REFUSED", 1),
     ("attention", "NOT_READY", 1),
     ("attention", "ENDED", 1),
+    ("attention", "COMMITMENT_LEFT", 1),
     ("root", "Opportunity", 8),
     ("root", "Order", 4),
     ("root", "Contract", 4),

@@ -5,6 +5,7 @@ mod amendments;
 mod deals;
 mod faults;
 mod keys;
+mod neighbours;
 mod opening;
 pub(crate) mod roots;
 
@@ -269,11 +270,13 @@ impl Plan {
     }
 
     fn price(&mut self) -> Json {
-        let number = match self.rng.u32(0..5) {
+        let number = match self.rng.u32(0..6) {
             0 => format!("{}", self.rng.u32(1..2_000)),
             1 => format!("{}.{:02}", self.rng.u32(0..900), self.rng.u32(1..100)),
             2 => format!("0.{:06}", self.rng.u32(1..999_999)),
             3 => format!("0.{:09}", self.rng.u32(1..999_999_999)),
+            // Those that hardly differ are still not the same.
+            4 => format!("0.05{:07}", self.rng.u32(1..100)),
             _ => format!("0.0{}", self.rng.u32(1..999)),
         };
         serde_json::from_str(&number).unwrap()

@@ -199,6 +199,18 @@ pub(crate) fn astray(world: &World, deal: &str, changed: &[String]) -> Vec<Broke
     broken
 }
 
+/// Lines of another record of which the answer to a sync said that it wrote them.
+pub(crate) fn others_lines(world: &World) -> Vec<Broken> {
+    let written = std::mem::take(&mut world.told.lock().unwrap().written);
+    let owner = |row: &str| deal_of(world, row).filter(|owner| owner != row);
+    let astray = written.iter().filter_map(|(record, row)| {
+        let owner = owner(row).filter(|owner| owner != record)?;
+        let what = format!("the sync of {record} wrote what {row} made, a line of {owner}");
+        Some(Broken::new("no other deal's object is touched", what, &[record, row]))
+    });
+    astray.collect()
+}
+
 /// Whether Salesforce gives fewer rows than it counts.
 fn is_cut(ops: &[Op]) -> bool {
     ops.iter().any(

@@ -3,7 +3,7 @@
 
 mod vendors;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,12 +13,14 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::cluster::{Cluster, Replica};
+use crate::completed::Changes;
 use crate::ended::Ordered;
 use crate::model::Sight;
 use crate::ops::{Mode, Op, Target, named};
 use crate::plan::PRODUCTS;
 use crate::postgres::Server;
 use crate::tally::Tally;
+use crate::told::Told;
 
 /// Seconds; the vendor's answers come at once, so a run has time enough.
 const RUN_LEASE: &str = "2";
@@ -28,19 +30,6 @@ const SYNC_TIME_LIMIT: &str = "12";
 pub(crate) enum Store {
     Sqlite,
     Postgres,
-}
-
-/// What callers were told, while they go on beside the walk.
-#[derive(Debug, Default)]
-pub(crate) struct Told {
-    /// The runs that were accepted.
-    pub(crate) runs: Vec<String>,
-    /// m3ter's id of a kind and a row, as the last answer said.
-    pub(crate) objects: HashMap<(String, String), String>,
-    /// Records of which some run said that they have a Contract of their own.
-    pub(crate) not_joined: BTreeSet<String>,
-    /// What no caller may be told.
-    pub(crate) wrong: Vec<String>,
 }
 
 pub(crate) struct World {
@@ -63,6 +52,8 @@ pub(crate) struct World {
     pub(crate) reopened: BTreeSet<String>,
     /// m3ter's id of each kind and row, as it was at the last quiet point.
     pub(crate) ledger: BTreeMap<(String, String), String>,
+    /// What was changed since the last quiet point.
+    pub(crate) changes: Changes,
     /// What somebody wrote into fields that no mapping names: kind and id, and the value.
     pub(crate) unmapped: BTreeMap<(&'static str, String), Json>,
     replicas: Vec<Option<Replica>>,
@@ -117,6 +108,7 @@ impl World {
             ends_lines,
             reopened: BTreeSet::new(),
             ledger: BTreeMap::new(),
+            changes: Changes::default(),
             unmapped: BTreeMap::new(),
             replicas: (0..replicas).map(|_| None).collect(),
             callers: JoinSet::new(),
@@ -175,9 +167,13 @@ impl World {
     /// Does one thing. What a shortened history has no more is passed over.
     pub(crate) async fn carry_out(&mut self, op: &Op) {
         self.tally.count("operation", op.name());
+        self.changes.now += 1;
+        let changed = self.record_changed_by(op);
         if !self.in_salesforce(op) && !self.in_m3ter(op) {
             self.with_processes(op).await;
         }
+        let changed = changed.or_else(|| self.record_changed_by(op));
+        self.note_change(op, changed);
     }
 
     /// What is asked of the service, and what becomes of its processes and of its database.
@@ -273,9 +269,14 @@ impl World {
     fn ask(&mut self, url: String, path: String, body: Json) {
         let (cluster, told, tally) =
             (Arc::clone(&self.cluster), Arc::clone(&self.told), Arc::clone(&self.tally));
+        let asked = self.changes.now;
         self.callers.spawn(async move {
             if let Some((status, answer)) = cluster.ask(&url, &path, &body).await {
-                note(&told, &tally, &path, status, &answer);
+                let mut told = told.lock().unwrap();
+                told.note(&tally, &path, status, &answer);
+                if path.starts_with("/sync-to-m3ter/") {
+                    told.note_sync(asked, &answer);
+                }
             } else {
                 tally.count("answer", "none");
             }
@@ -284,7 +285,7 @@ impl World {
 
     /// Notes what the walk itself was told.
     pub(crate) fn note(&self, path: &str, answer: &Json) {
-        note(&self.told, &self.tally, path, 200, answer);
+        self.told.lock().unwrap().note(&self.tally, path, 200, answer);
     }
 
     /// A product that both vendors know.
@@ -399,27 +400,6 @@ impl World {
         }
     }
 
-    /// Runs that have ended are known to have ended; the last one may still be replayed.
-    pub(crate) fn forget_runs(&self, ended: &[Json]) {
-        let mut told = self.told.lock().unwrap();
-        let says = |run: &&Json| {
-            run["attention"]
-                .as_array()
-                .is_some_and(|codes| codes.iter().any(|code| code == "CONTRACT_NOT_JOINED"))
-        };
-        told.not_joined.extend(
-            ended
-                .iter()
-                .filter(says)
-                .filter_map(|run| run["parentRecordId"].as_str().map(ToOwned::to_owned)),
-        );
-        let last = told.runs.last().cloned();
-        told.runs.retain(|run| {
-            Some(run) == last.as_ref()
-                || !ended.iter().any(|ended| ended["syncRunId"] == run.as_str())
-        });
-    }
-
     /// Nothing is wrong any more with what vendors answer.
     pub(crate) fn calm_down(&mut self) {
         self.show();
@@ -472,36 +452,6 @@ impl World {
             .map(resolve)
             .collect::<Option<Map<String, Json>>>()
             .map(Json::Object)
-    }
-}
-
-/// What a caller keeps in mind of an answer.
-fn note(told: &Mutex<Told>, tally: &Tally, path: &str, status: u16, answer: &Json) {
-    let answer = if answer.is_array() { &answer[0] } else { answer };
-    let mut told = told.lock().unwrap();
-    let runs = answer["syncRunIds"].as_array().into_iter().flatten().chain(answer.get("syncRunId"));
-    told.runs.extend(runs.filter_map(|run| run.as_str().map(ToOwned::to_owned)));
-    let said = answer["errorCode"]
-        .as_str()
-        .or_else(|| answer["syncStatus"].as_str())
-        .unwrap_or(if status == 202 { "accepted" } else { "other" });
-    tally.count("answer", said);
-    if said == "INTERNAL_ERROR"
-        || (status >= 500 && !matches!(said, "DATABASE_UNAVAILABLE" | "SHUTTING_DOWN"))
-    {
-        told.wrong.push(format!("{path} was answered with {status}: {answer}"));
-    }
-    for result in answer["objectResults"].as_array().into_iter().flatten() {
-        let text = |name: &str| result[name].as_str().map(ToOwned::to_owned);
-        if let Some(code) = text("findingCode") {
-            tally.count("finding", &code);
-        }
-        if let (Some(kind), Some(row), Some(id)) =
-            (text("objectName"), text("salesforceId"), text("m3terId"))
-            && answer["dryRun"] == false
-        {
-            told.objects.insert((kind, row), id);
-        }
     }
 }
 

@@ -132,6 +132,8 @@ impl Plan {
             },
             Op::Sync { deal: typed.number, replica: self.replica(), mode: Mode::Wait },
         ]);
+        // Of those that have a Commitment in m3ter the one that lasts longest.
+        let committed = self.deals[8..11].iter().max_by_key(|deal| deal.year()).unwrap().number;
         let (master, merged) = (self.new_account(&mut ops), self.deals[2].clone());
         self.merge_into(master, &merged, &mut ops);
         let account = self.new_account(&mut ops);
@@ -171,6 +173,7 @@ impl Plan {
             ),
             edit(line(self, reduction, 0), json!({ "Quantity": -1 })),
             edit(Target::Deal(draft), json!({ "Status": "Draft" })),
+            edit(Target::Deal(committed), json!({ "M3ter_Commitment_Amount__c": 0 })),
             edit(Target::Deal(flagged), json!({ "StageName": "Negotiation/Review" })),
             edit(Target::Deal(amendment), json!({ "SBQQ__Type__c": "Amendment" })),
             Op::Clone {
@@ -189,21 +192,10 @@ impl Plan {
             ops.push(Op::Sync { deal, replica: self.replica(), mode: Mode::Wait });
         }
         self.sold_and_amended(account, &mut ops);
-        // The same deal once more: its AccountPlans are in the way.
-        let (copy, first) = (self.number(), self.deals[0].clone());
+        let first = self.deals[0].clone();
         ops.push(Op::Delete(Target::Line(first.lines[1].0)));
         ops.push(Op::Sync { deal: first.number, replica: self.replica(), mode: Mode::Wait });
-        ops.push(Op::Clone {
-            of: Target::Deal(first.number),
-            copy: Target::Deal(copy),
-            fields: json!({}),
-        });
-        ops.push(Op::Clone {
-            of: Target::Line(first.lines[0].0),
-            copy: Target::Line(9_002),
-            fields: json!({ "OpportunityId": format!("@deal:{copy}") }),
-        });
-        ops.push(Op::Sync { deal: copy, replica: self.replica(), mode: Mode::Wait });
+        self.beside(&first, &mut ops);
         ops
     }
 
