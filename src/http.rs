@@ -1,7 +1,7 @@
 //! The HTTP face: one file for each endpoint, faults in one shape.
 //!
-//! It names `domain` and `sync` only. A handler starts a sync and waits for its result; it never
-//! runs one.
+//! A handler takes what a request says as types, which are read where they are defined and answer
+//! what is wrong with it. It starts a sync and waits for its result; it never runs one.
 
 mod body;
 mod end_date;
@@ -17,14 +17,16 @@ mod notes;
 mod pause;
 mod permit;
 mod places;
+mod query;
+mod record;
 mod reopen;
+mod reply;
 mod request_id;
 pub mod server;
 mod strangers;
 mod sync_record;
 mod sync_runs;
 mod sync_to_m3ter;
-mod wait;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath};
 use axum::http::{StatusCode, Uri, header};
@@ -46,14 +48,11 @@ pub use strangers::Strangers;
 /// The OpenAPI document, as it stands in the repository.
 pub const OPENAPI: &str = include_str!("../openapi.yaml");
 
-/// A request with 200 ids has 10 KiB; nothing that is larger means anything here.
-const LARGEST_BODY_BYTES: usize = 256 * 1024;
-
 /// All endpoints, behind the gate. Whoever waits for an answer has one of `places` for it.
 pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places) -> Router {
     Router::new()
         .route("/sync-to-m3ter", post(sync_to_m3ter::handler))
-        .route("/sync-to-m3ter/", post(sync_record::without_id))
+        .route("/sync-to-m3ter/", post(sync_record::handler))
         .route("/sync-to-m3ter/{parentRecordId}", post(sync_record::handler))
         .route("/end-date-billing-entities", post(end_date::handler))
         .route("/reopen-billing-entities/{parentRecordId}", post(reopen::handler))
@@ -85,7 +84,7 @@ pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places
         .layer(Extension(access.callers.clone()))
         .layer(middleware::from_fn_with_state(syncs.clone(), permit::in_its_org))
         .layer(middleware::from_fn_with_state(Gate::new(access), gate::pass))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY_BYTES))
+        .layer(DefaultBodyLimit::max(gate::MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             Fault::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -6,7 +6,7 @@
 use serde_json::Value as Json;
 use sync_to_m3ter::domain::ending::{BillingEntity, EndDate};
 use sync_to_m3ter::domain::ids::SalesforceId;
-use sync_to_m3ter::domain::outcome::ErrorCode;
+use sync_to_m3ter::domain::outcome::Failure;
 use sync_to_m3ter::http::fuzzing::{self, Refused};
 
 /// No sentence about a request is longer, whatever the request holds.
@@ -87,12 +87,12 @@ fn end_date(body: &[u8]) {
                 named.dedup();
                 assert_eq!(named, order.entities);
             }
-            Err((_, reason)) => check_sentence(reason),
+            Err(failure) => check_sentence(&failure.reason),
         }
     }
 }
 
-fn check_id(asked: Result<&SalesforceId, &(ErrorCode, String)>, element: &Json) {
+fn check_id(asked: Result<&SalesforceId, &Failure>, element: &Json) {
     match asked {
         Ok(id) => {
             let sent = element["parentRecordId"].as_str().expect("an id").trim();
@@ -101,7 +101,7 @@ fn check_id(asked: Result<&SalesforceId, &(ErrorCode, String)>, element: &Json) 
                 "{sent} became {id}"
             );
         }
-        Err((_, reason)) => check_sentence(reason),
+        Err(failure) => check_sentence(&failure.reason),
     }
 }
 

@@ -1,6 +1,5 @@
-//! The body and the query of a sync request; what is wrong with them is said with its place.
+//! The body of a request; what is wrong with it is said with its place.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -12,166 +11,41 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::fault::Fault;
-use super::wait::LONGEST_WAIT_SECONDS;
+use super::record::RecordRequest;
 use crate::domain::shown;
-use crate::sync::SyncMode;
 
 /// Elements that a Flow sends at most at once.
-const MOST_REQUESTS: usize = 200;
+const MAX_REQUESTS: usize = 200;
 
-/// One element of the request list.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct SyncRequest {
-    /// The Salesforce id; null, absent and blank are answered by a result.
-    #[serde(default)]
-    pub(super) parent_record_id: Option<String>,
-    /// The org that the request comes from, if it says so.
-    #[serde(default)]
-    pub(super) organization_id: Option<String>,
-    /// The user of the org as whom it is asked, if it says so.
-    #[serde(default)]
-    pub(super) salesforce_user_id: Option<String>,
-    /// The `planHash` of a dry run: nothing else is written.
-    #[serde(default)]
-    pub(super) expected_plan: Option<String>,
-}
+/// A list of requests, each about one record.
+#[derive(Debug)]
+pub(super) struct RequestList<T>(pub(super) Vec<T>);
 
-/// Where a request comes from, as far as it says so.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Origin {
-    /// The org.
-    pub(super) organization: Option<String>,
-    /// The user of the org as whom it is asked.
-    pub(super) salesforce_user: Option<String>,
-}
+impl<S: Sync, T: RecordRequest> FromRequest<S> for RequestList<T> {
+    type Rejection = Fault;
 
-/// The query parameters of both sync operations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SyncParameters {
-    pub(super) mode: SyncMode,
-    pub(super) wait_seconds: u64,
-}
-
-impl SyncRequest {
-    pub(super) fn origin(&self) -> Origin {
-        Origin {
-            organization: self.organization_id.clone(),
-            salesforce_user: self.salesforce_user_id.clone(),
-        }
+    async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
+        parse_requests(&json_bytes(request, Presence::Required).await?).map(Self)
     }
 }
 
-impl SyncParameters {
-    /// Reads the query string; unknown names are refused, for a misspelled `dryRun` would write.
-    pub(super) fn parse(query: Option<&str>) -> Result<Self, Fault> {
-        Self::parse_with(query, |_, _| false, "`dryRun` and `waitSeconds`")
-    }
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Object<T> {
+    type Rejection = Fault;
 
-    /// The same, and what else is said about the one record.
-    pub(super) fn parse_of_record(query: Option<&str>) -> Result<(Self, SyncRequest), Fault> {
-        let mut request = SyncRequest {
-            parent_record_id: None,
-            organization_id: None,
-            salesforce_user_id: None,
-            expected_plan: None,
-        };
-        let take = |name: &str, value: &str| {
-            let place = match name {
-                "organizationId" => &mut request.organization_id,
-                "salesforceUserId" => &mut request.salesforce_user_id,
-                "expectedPlan" => &mut request.expected_plan,
-                _ => return false,
-            };
-            *place = Some(value.to_owned());
-            true
-        };
-        let known =
-            "`dryRun`, `waitSeconds`, `organizationId`, `salesforceUserId` and `expectedPlan`";
-        let parameters = Self::parse_with(query, take, known)?;
-        Ok((parameters, request))
-    }
-
-    fn parse_with(
-        query: Option<&str>,
-        mut take: impl FnMut(&str, &str) -> bool,
-        known: &str,
-    ) -> Result<Self, Fault> {
-        let refuse =
-            |message: String| Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message);
-        let mut parameters = Self { mode: SyncMode::Apply, wait_seconds: LONGEST_WAIT_SECONDS };
-        for (name, value) in query_parameters(query)? {
-            match name.as_ref() {
-                "dryRun" => parameters.mode = mode_of(&value)?,
-                "waitSeconds" => {
-                    let seconds = value
-                        .parse()
-                        .ok()
-                        .filter(|seconds| (0..=LONGEST_WAIT_SECONDS).contains(seconds));
-                    let message = || {
-                        let value = shown::word(&value);
-                        format!(
-                            "`waitSeconds` is `{value}`; it takes whole seconds from 0 to {LONGEST_WAIT_SECONDS}"
-                        )
-                    };
-                    parameters.wait_seconds = seconds.ok_or_else(|| refuse(message()))?;
-                }
-                name if take(name, &value) => {}
-                other => {
-                    return Err(refuse(format!(
-                        "`{}` is not a parameter here; there are {known}",
-                        shown::word(other)
-                    )));
-                }
-            }
-        }
-        Ok(parameters)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
+        parse(&json_bytes(request, Presence::Required).await?)
     }
 }
 
-/// Whether something is only to be said, where that is the only parameter.
-pub(super) fn dry_run_parameter(query: Option<&str>) -> Result<SyncMode, Fault> {
-    let mut mode = SyncMode::Apply;
-    for (name, value) in query_parameters(query)? {
-        if name != "dryRun" {
-            let message =
-                format!("`{}` is not a parameter here; there is `dryRun`", shown::word(&name));
-            return Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message));
-        }
-        mode = mode_of(&value)?;
-    }
-    Ok(mode)
-}
+/// Nothing, or an object of JSON with nothing in it.
+#[derive(Debug)]
+pub(super) struct NoBody;
 
-fn mode_of(value: &str) -> Result<SyncMode, Fault> {
-    match value {
-        "true" => Ok(SyncMode::DryRun),
-        "false" => Ok(SyncMode::Apply),
-        other => {
-            let message =
-                format!("`dryRun` is `{}`; it takes `true` or `false`", shown::word(other));
-            Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message))
-        }
-    }
-}
+impl<S: Sync> FromRequest<S> for NoBody {
+    type Rejection = Fault;
 
-/// The name and the value of a parameter.
-type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
-
-/// The parameters of a query. One that is there twice is refused: `dryRun=true&dryRun=false` must
-/// not write.
-pub(super) fn query_parameters(query: Option<&str>) -> Result<Vec<Parameter<'_>>, Fault> {
-    let parameters: Vec<_> =
-        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
-    let mut names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_ref()).collect();
-    names.sort_unstable();
-    match names.windows(2).find(|names| names[0] == names[1]) {
-        None => Ok(parameters),
-        Some(names) => {
-            let message =
-                format!("`{}` was given more than once; send it once", shown::word(names[0]));
-            Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message))
-        }
+    async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
+        check_nothing(&json_bytes(request, Presence::Optional).await?).map(|()| Self)
     }
 }
 
@@ -217,30 +91,28 @@ pub(super) async fn json_bytes(request: Request, presence: Presence) -> Result<B
     }
 }
 
-/// The request list; `example` shows whoever sends something else what it looks like.
-pub(super) fn parse_requests<T: DeserializeOwned>(
-    bytes: &[u8],
-    example: &str,
-) -> Result<Vec<T>, Fault> {
+/// The requests in a body; whoever sends something else hears what a list looks like.
+pub(super) fn parse_requests<T: RecordRequest>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
+    let no_list = |what: &str| {
+        invalid_body(format!("The body is {what}; send a list with one object: {}", T::EXAMPLE))
+    };
     if bytes.trim_ascii().is_empty() {
-        return Err(invalid(format!("The body is empty; send a list with one object: {example}")));
+        return Err(no_list("empty"));
     }
     if bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(invalid(format!(
-            "The body is an object; send a list with one object: {example}"
-        )));
+        return Err(no_list("an object"));
     }
     let requests: Vec<Object<T>> = parse(bytes)?;
-    if requests.len() > MOST_REQUESTS {
-        return Err(invalid(format!(
-            "The list has {} elements; at most {MOST_REQUESTS} are answered",
+    if requests.len() > MAX_REQUESTS {
+        return Err(invalid_body(format!(
+            "The list has {} elements; at most {MAX_REQUESTS} are answered",
             requests.len()
         )));
     }
     Ok(requests.into_iter().map(|Object(request)| request).collect())
 }
 
-/// An object of JSON. Without it a list would be taken too, its elements for the properties in the
+/// An object of JSON. Without this type a list would be taken too, its elements for the properties in the
 /// order that they are declared in.
 pub(super) struct Object<T>(pub(super) T);
 
@@ -293,14 +165,15 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
         };
         let place =
             if path == "." { String::new() } else { format!("at `{}`: ", shown::word(&path)) };
-        invalid(format!("The body is not what is expected: {place}{}", shown::sentence(&text)))
+        invalid_body(format!("The body is not what is expected: {place}{}", shown::sentence(&text)))
     })?;
     deserializer
         .end()
-        .map_err(|error| invalid(format!("The body goes on after its end: {error}")))?;
+        .map_err(|error| invalid_body(format!("The body goes on after its end: {error}")))?;
     Ok(parsed)
 }
 
-fn invalid(message: String) -> Fault {
+/// A body that does not hold what it must.
+pub(super) fn invalid_body(message: impl Into<String>) -> Fault {
     Fault::new(StatusCode::BAD_REQUEST, "INVALID_BODY", message)
 }

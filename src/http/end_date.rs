@@ -2,18 +2,19 @@
 //! by a list of as many results.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
-use tokio::time::Instant;
 
-use super::body::{Origin, Presence, SyncParameters, json_bytes, parse_requests};
+use super::body::RequestList;
 use super::fault::Fault;
 use super::notes;
-use super::permit::{Asker, Denied, asker};
-use super::wait::{Reply, answer_of, expected_plan, failed, shown_parameters, time_of};
+use super::permit::{Asker, Denied};
+use super::query::SyncParameters;
+use super::record::{RecordRequest, RequestedRecord, expected_plan, shown_parameters};
+use super::reply::{Reply, only, run};
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
-use crate::domain::outcome::ErrorCode;
+use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::run::RunTask;
 use crate::domain::shown;
 use crate::sync::{RunRequest, Syncs};
@@ -24,7 +25,7 @@ use crate::sync::{RunRequest, Syncs};
 pub(super) struct EndDateRequest {
     /// The Salesforce id of an Account, or of a record that was synced to a Contract.
     #[serde(default)]
-    pub(super) parent_record_id: Option<String>,
+    parent_record_id: Option<String>,
     /// A date or a date-time.
     #[serde(default)]
     end_date: Option<String>,
@@ -44,125 +45,89 @@ pub(super) struct EndDateRequest {
     expected_plan: Option<String>,
 }
 
-/// What such a list looks like, for whoever sends something else.
-const EXAMPLE: &str = r#"[{"parentRecordId": "…", "endDate": "2026-12-31", "billingEntities": ["CONTRACT", "ACCOUNTPLAN"]}]"#;
+impl RecordRequest for EndDateRequest {
+    const EXAMPLE: &'static str = r#"[{"parentRecordId": "…", "endDate": "2026-12-31", "billingEntities": ["CONTRACT", "ACCOUNTPLAN"]}]"#;
+
+    fn record(&self) -> RequestedRecord<'_> {
+        RequestedRecord {
+            id: self.parent_record_id.as_deref(),
+            organization: self.organization_id.as_deref(),
+            salesforce_user: self.salesforce_user_id.as_deref(),
+        }
+    }
+}
 
 pub(super) async fn handler(
     State(syncs): State<Syncs>,
-    request: Request,
+    asker: Asker,
+    parameters: SyncParameters,
+    requests: RequestList<EndDateRequest>,
 ) -> Result<Response, Fault> {
-    let (arrived, asker) = (Instant::now(), asker(&request));
-    let parameters = SyncParameters::parse(request.uri().query())?;
-    let requests = read(&json_bytes(request, Presence::Required).await?)?;
-    let results = match requests.as_slice() {
-        [] => vec![failed(
-            ErrorCode::EmptyRequest,
-            "The request holds no record; send exactly one".to_owned(),
-            None,
-            parameters.mode,
-        )],
-        [only] => return answer(&syncs, only, parameters, asker, arrived).await.map(Reply::list),
-        several => {
-            let reason = format!(
-                "Only one record can be end-dated per request, but {} were sent",
-                several.len()
-            );
-            let result = |request: &EndDateRequest| {
-                failed(
-                    ErrorCode::MultipleRequests,
-                    reason.clone(),
-                    request.parent_record_id.as_deref(),
-                    parameters.mode,
-                )
-            };
-            several.iter().map(result).collect()
+    let mode = parameters.mode;
+    match only(requests, mode) {
+        Ok(request) => {
+            let answer = Box::pin(end_date(&syncs, &asker, &request, parameters)).await;
+            answer.or_else(|denied| denied.reply(request.record().id, mode)).map(Reply::list)
         }
-    };
-    Ok(Json(results).into_response())
+        Err(results) => Ok(Json(results).into_response()),
+    }
 }
 
-async fn answer(
+async fn end_date(
     syncs: &Syncs,
+    asker: &Asker,
     request: &EndDateRequest,
     parameters: SyncParameters,
-    asker: Asker,
-    arrived: Instant,
-) -> Result<Reply, Fault> {
-    let id = request.parent_record_id.as_deref();
-    let origin = Origin {
-        organization: request.organization_id.clone(),
-        salesforce_user: request.salesforce_user_id.clone(),
-    };
-    let record = Box::pin(asker.record(syncs, id, &origin, parameters.mode)).await;
-    let read = record.and_then(|(record, user)| {
-        let ordered = order(request).and_then(|order| {
-            Ok((order, expected_plan(request.expected_plan.as_deref(), parameters.mode)?))
-        });
-        let (order, plan) = ordered.map_err(|(code, reason)| Denied::Failed(code, reason))?;
-        Ok((record, user, order, plan))
-    });
-    match read {
-        Err(Denied::Refused(fault)) => Err(fault),
-        Err(Denied::Failed(code, reason)) => {
-            Ok(Reply::Result(Box::new(failed(code, reason, id, parameters.mode))))
+) -> Result<Reply, Denied> {
+    let mode = parameters.mode;
+    let permitted = asker.permit(syncs, request.record(), mode).await?;
+    let order = request.order()?;
+    let expected_plan = expected_plan(request.expected_plan.as_deref(), mode)?;
+    notes::set_parameters(format!("{} {order}", shown_parameters(mode, expected_plan.as_ref())));
+    let wait = asker.wait(parameters.wait_seconds);
+    let task = RunTask::EndDate(order);
+    let request = RunRequest { task, expected_plan, waits: wait.time(), ..permitted };
+    Ok(run(syncs, request, wait).await?)
+}
+
+impl EndDateRequest {
+    /// What is asked for, or the first thing that is wrong with it.
+    pub(super) fn order(&self) -> Result<EndDateOrder, Failure> {
+        let end_date = self.end_date.as_deref().filter(|text| !text.trim().is_empty());
+        let end_date = end_date
+            .ok_or_else(|| Failure::new(ErrorCode::MissingEndDate, "`endDate` is required"))?;
+        let end_date = EndDate::parse(end_date)
+            .map_err(|invalid| Failure::new(ErrorCode::InvalidEndDate, invalid.to_string()))?;
+        let words = self.billing_entities.as_deref().unwrap_or_default();
+        if words.is_empty() {
+            let reason =
+                format!("`billingEntities` is empty; name at least one of {}", known_entities());
+            return Err(Failure::new(ErrorCode::MissingBillingEntities, reason));
         }
-        Ok((record, salesforce_user, order, expected_plan)) => {
-            notes::set_parameters(format!(
-                "{} {order}",
-                shown_parameters(parameters.mode, expected_plan.as_ref())
-            ));
-            let waiting = asker.wait(parameters.wait_seconds);
-            let request = RunRequest {
-                task: RunTask::EndDate(order),
-                expected_plan,
-                requested_by: asker.name(),
-                salesforce_user,
-                waits: time_of(waiting.as_ref(), parameters),
-                ..RunRequest::sync(record.clone(), parameters.mode)
-            };
-            let started = syncs.start(request).await;
-            answer_of(syncs, started, &record, parameters, waiting, arrived).await
-        }
+        let entities = words.iter().map(|word| entity(word.as_deref().unwrap_or_default()));
+        let mut entities: Vec<BillingEntity> = entities.collect::<Result<_, _>>()?;
+        entities.sort_unstable();
+        entities.dedup();
+        let children = if self.apply_to_children == Some(true) {
+            Children::Included
+        } else {
+            Children::LeftAlone
+        };
+        Ok(EndDateOrder { end_date, entities, children })
     }
 }
 
-/// The list of records in a body.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<EndDateRequest>, Fault> {
-    parse_requests(bytes, EXAMPLE)
+fn entity(word: &str) -> Result<BillingEntity, Failure> {
+    BillingEntity::from_word(word).ok_or_else(|| {
+        let reason = format!(
+            "`{}` is not a billing entity; there are {}",
+            shown::word(word),
+            known_entities()
+        );
+        Failure::new(ErrorCode::UnknownBillingEntity, reason)
+    })
 }
 
-/// What is asked for, or the first thing that is wrong with it.
-pub(super) fn order(request: &EndDateRequest) -> Result<EndDateOrder, (ErrorCode, String)> {
-    let end_date = request.end_date.as_deref().filter(|text| !text.trim().is_empty());
-    let end_date =
-        end_date.ok_or_else(|| (ErrorCode::MissingEndDate, "`endDate` is required".to_owned()))?;
-    let end_date = EndDate::parse(end_date)
-        .map_err(|invalid| (ErrorCode::InvalidEndDate, invalid.to_string()))?;
-    let known = || BillingEntity::ALL.map(|entity| format!("`{entity}`")).join(", ");
-    let words = request.billing_entities.as_deref().unwrap_or_default();
-    if words.is_empty() {
-        return Err((
-            ErrorCode::MissingBillingEntities,
-            format!("`billingEntities` is empty; name at least one of {}", known()),
-        ));
-    }
-    let mut entities = Vec::new();
-    for word in words {
-        let word = word.as_deref().unwrap_or_default();
-        let entity = BillingEntity::from_word(word).ok_or_else(|| {
-            (
-                ErrorCode::UnknownBillingEntity,
-                format!("`{}` is not a billing entity; there are {}", shown::word(word), known()),
-            )
-        })?;
-        entities.push(entity);
-    }
-    entities.sort_unstable();
-    entities.dedup();
-    let children = if request.apply_to_children == Some(true) {
-        Children::Included
-    } else {
-        Children::LeftAlone
-    };
-    Ok(EndDateOrder { end_date, entities, children })
+fn known_entities() -> String {
+    BillingEntity::ALL.map(|entity| format!("`{entity}`")).join(", ")
 }

@@ -1,9 +1,21 @@
 //! A fault of the transport: what External Services read has the same names as a result, RFC 9457
 //! is there for who asks for it.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value as Json, json};
+
+use crate::sync::{QueueFull, StartError, StoreError};
+use crate::telemetry::ErrorChain;
+
+/// When a caller should come again after a 503.
+pub(super) const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// When a caller should come again whose run could not be recorded because too many wait: some of
+/// theirs have ended by then.
+const FULL_RETRY_AFTER_SECONDS: u32 = 10;
 
 /// The credentials that are taken, in the words of RFC 9110.
 const CHALLENGES: [&str; 2] =
@@ -17,6 +29,8 @@ pub(super) struct Fault {
     message: String,
     retry_after_seconds: Option<u32>,
     challenge: bool,
+    /// What the log has of it, and no caller reads.
+    source: Option<Arc<StoreError>>,
 }
 
 /// A fault on its way out; the middleware adds the request's id and chooses the form.
@@ -25,7 +39,14 @@ pub(super) struct PendingFault(Fault);
 
 impl Fault {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after_seconds: None, challenge: false }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            retry_after_seconds: None,
+            challenge: false,
+            source: None,
+        }
     }
 
     /// What there is to say about it.
@@ -45,7 +66,53 @@ impl Fault {
     }
 }
 
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        let message = format!("The request was not carried out: {}; try again", error.in_words());
+        let fault = Fault::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE", message)
+            .retry_after(RETRY_AFTER_SECONDS);
+        Self { source: Some(Arc::new(error)), ..fault }
+    }
+}
+
+impl From<StartError> for Fault {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::ShuttingDown => Fault::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "SHUTTING_DOWN",
+                "The service is shutting down; try again",
+            )
+            .retry_after(RETRY_AFTER_SECONDS),
+            StartError::QueueFull(full) => {
+                let whose = match full {
+                    QueueFull::OfCaller(bound) => {
+                        format!(
+                            "{bound} runs of this caller wait for their turn, as many as one caller may have waiting"
+                        )
+                    }
+                    QueueFull::All(bound) => {
+                        format!("{bound} runs wait for their turn, as many as may")
+                    }
+                };
+                let message =
+                    format!("{whose} (RUNS_WAITING); nothing was recorded, send it again later");
+                Fault::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_RUNS", message)
+                    .retry_after(FULL_RETRY_AFTER_SECONDS)
+            }
+            StartError::Store(cause) => cause.into(),
+        }
+    }
+}
+
 impl PendingFault {
+    /// Tells the log what the caller is not told.
+    pub(super) fn log(&self) {
+        if let Some(error) = &self.0.source {
+            tracing::error!(error = %ErrorChain(error), "a request could not use the database");
+        }
+    }
+
     /// The response with the body that the caller reads.
     pub(super) fn write(
         self,
@@ -53,7 +120,7 @@ impl PendingFault {
         request_id: &str,
         as_problem: bool,
     ) -> Response {
-        let Fault { status, code, message, retry_after_seconds, challenge } = self.0;
+        let Fault { status, code, message, retry_after_seconds, challenge, .. } = self.0;
         let mut body = json!({
             "success": false, "syncStatus": "Failed", "message": message, "errorCode": code,
             "status": status.as_u16(), "requestId": request_id,

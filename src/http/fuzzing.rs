@@ -2,12 +2,16 @@
 //!
 //! The functions are those of the handlers. Nothing of the service uses this.
 
-use super::body::{SyncParameters, check_nothing};
+use super::body::{Object, check_nothing, parse, parse_requests};
+use super::end_date::EndDateRequest;
 use super::fault::Fault;
-use super::{end_date, sync_runs, sync_to_m3ter, wait};
+use super::record::{RecordRequest as _, expected_plan};
+use super::sync_record::RecordQuery;
+use super::sync_runs::{self, ReplayRequest};
+use super::sync_to_m3ter::SyncRequest;
 use crate::domain::ending::EndDateOrder;
 use crate::domain::ids::SalesforceId;
-use crate::domain::outcome::ErrorCode;
+use crate::domain::outcome::Failure;
 use crate::sync::{RunFilter, SyncMode};
 
 /// A request that is answered by a fault.
@@ -22,7 +26,7 @@ pub struct Refused {
 }
 
 /// One element of a request list: what it asks for, or the reason of a failed result.
-pub type Asked<T> = Result<T, (ErrorCode, String)>;
+pub type Asked<T> = Result<T, Failure>;
 
 impl From<Fault> for Refused {
     fn from(fault: Fault) -> Self {
@@ -33,20 +37,14 @@ impl From<Fault> for Refused {
 
 /// The body of `POST /sync-to-m3ter`.
 pub fn sync(body: &[u8]) -> Result<Vec<Asked<SalesforceId>>, Refused> {
-    let requests = sync_to_m3ter::read(body)?;
-    Ok(requests
-        .iter()
-        .map(|request| wait::record_id(request.parent_record_id.as_deref()))
-        .collect())
+    let requests: Vec<SyncRequest> = parse_requests(body)?;
+    Ok(requests.iter().map(|request| request.record().record_id()).collect())
 }
 
 /// The body of `POST /end-date-billing-entities`.
 pub fn end_date(body: &[u8]) -> Result<Vec<Asked<(SalesforceId, EndDateOrder)>>, Refused> {
-    let requests = end_date::read(body)?;
-    let asked = |request: &end_date::EndDateRequest| {
-        let record = wait::record_id(request.parent_record_id.as_deref())?;
-        Ok((record, end_date::order(request)?))
-    };
+    let requests: Vec<EndDateRequest> = parse_requests(body)?;
+    let asked = |request: &EndDateRequest| Ok((request.record().record_id()?, request.order()?));
     Ok(requests.iter().map(asked).collect())
 }
 
@@ -58,8 +56,8 @@ pub fn nothing(body: &[u8]) -> Result<(), Refused> {
 /// The query of a sync: what is to be done, how long the caller waits in seconds, and the org that
 /// asks.
 pub fn parameters(query: &str) -> Result<(SyncMode, u64, Option<String>), Refused> {
-    let (parameters, request) = SyncParameters::parse_of_record(Some(query))?;
-    let _ = wait::expected_plan(request.expected_plan.as_deref(), parameters.mode);
+    let RecordQuery { parameters, request } = RecordQuery::parse(Some(query))?;
+    let _ = expected_plan(request.expected_plan.as_deref(), parameters.mode);
     Ok((parameters.mode, parameters.wait_seconds, request.organization_id))
 }
 
@@ -70,5 +68,6 @@ pub fn run_filter(query: &str) -> Result<RunFilter, Refused> {
 
 /// The body of `POST /sync-runs/replay`.
 pub fn replay(body: &[u8]) -> Result<RunFilter, Refused> {
-    Ok(sync_runs::read_replay(body)?)
+    let Object::<ReplayRequest>(request) = parse(body)?;
+    Ok(request.filter()?)
 }

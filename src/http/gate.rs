@@ -20,11 +20,10 @@ use futures::StreamExt as _;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 
-use super::fault::Fault;
+use super::fault::{Fault, RETRY_AFTER_SECONDS};
 use super::forwarded::{client_address, network};
 use super::permit::forbidden;
 use super::server::{NoPlace, Peer};
-use super::wait::RETRY_AFTER_SECONDS;
 use super::{home, notes};
 use crate::callers::{Access, Caller, Permission, Reason, Refusal, Rejected};
 use crate::domain::ids::SalesforceId;
@@ -36,6 +35,8 @@ const BURST: u32 = 200;
 const GUESSES_PER_MINUTE: u32 = 10;
 /// Addresses that are remembered before those that did nothing wrong lately are forgotten.
 const REMEMBERED: usize = 10_000;
+/// A request with 200 ids has 10 KiB; nothing that is larger means anything here.
+pub(super) const MAX_BODY_BYTES: usize = 256 * 1024;
 /// A body of 256 KiB takes no longer on the slowest line that a backend has.
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// How much of a refused body is taken in, and for how long, before the answer.
@@ -273,7 +274,7 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
 /// The request with its whole body in memory: of bounded size, in bounded time.
 async fn with_body(request: Request) -> Result<Request, Fault> {
     let (parts, body) = request.into_parts();
-    let is_announced_too_large = body.size_hint().lower() > super::LARGEST_BODY_BYTES as u64;
+    let is_announced_too_large = body.size_hint().lower() > MAX_BODY_BYTES as u64;
     let waits = parts.headers.contains_key(header::EXPECT);
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
@@ -283,8 +284,8 @@ async fn with_body(request: Request) -> Result<Request, Fault> {
             let chunk = chunk.map_err(|_| {
                 Fault::new(StatusCode::BAD_REQUEST, "INVALID_BODY", "The body could not be read")
             })?;
-            if bytes.len() + chunk.len() > super::LARGEST_BODY_BYTES {
-                return Ok(Fit::TooLarge);
+            if bytes.len() + chunk.len() > MAX_BODY_BYTES {
+                return Ok::<_, Fault>(Fit::TooLarge);
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -298,8 +299,7 @@ async fn with_body(request: Request) -> Result<Request, Fault> {
         Fit::Whole => Ok(Request::from_parts(parts, Body::from(bytes))),
         Fit::TooLarge => {
             drain(chunks, waits).await;
-            let message =
-                format!("The body is larger than {} KiB", super::LARGEST_BODY_BYTES / 1024);
+            let message = format!("The body is larger than {} KiB", MAX_BODY_BYTES / 1024);
             Err(Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message))
         }
     }

@@ -1,20 +1,18 @@
 //! `POST /pause`, `POST /resume` and `GET /pauses`: the switch for an incident, for operators.
 
 use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::extract::{FromRequest, Request, State};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::body::{Object, Presence, json_bytes, parse};
+use super::body::{Object, Presence, invalid_body, json_bytes, parse};
 use super::fault::Fault;
 use super::notes;
-use super::permit::asker;
-use super::wait::database_unavailable;
+use super::permit::Asker;
 use crate::domain::shown;
 use crate::sync::{Pause, Syncs};
 
 /// Characters of a reason.
-const LONGEST_REASON: usize = 500;
+const MAX_REASON_CHARACTERS: usize = 500;
 
 /// Why.
 #[derive(Debug, Default, Deserialize)]
@@ -46,48 +44,60 @@ pub(super) struct PauseList {
     pauses: Vec<Pause>,
 }
 
+/// Why the service is paused: no pause without a reason.
+#[derive(Debug)]
+pub(super) struct PauseReason(String);
+
+/// Why it goes on, if somebody says so.
+#[derive(Debug)]
+pub(super) struct ResumeReason(Option<String>);
+
+impl<S: Sync> FromRequest<S> for PauseReason {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
+        let reason = reason(&json_bytes(request, Presence::Required).await?)?;
+        let missing =
+            "`reason` is missing; say why, for whoever reads it later: {\"reason\": \"…\"}";
+        reason.map(Self).ok_or_else(|| invalid_body(missing))
+    }
+}
+
+impl<S: Sync> FromRequest<S> for ResumeReason {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
+        reason(&json_bytes(request, Presence::Optional).await?).map(Self)
+    }
+}
+
 /// `POST /pause`: no run begins any more.
 pub(super) async fn pause(
     State(syncs): State<Syncs>,
-    request: Request,
+    asker: Asker,
+    PauseReason(reason): PauseReason,
 ) -> Result<Json<PauseAnswer>, Fault> {
-    let asker = asker(&request);
-    let reason = reason(&json_bytes(request, Presence::Required).await?)?;
-    let missing = || {
-        invalid(
-            "`reason` is missing; say why, for whoever reads it later: {\"reason\": \"…\"}"
-                .to_owned(),
-        )
-    };
-    let reason = reason.ok_or_else(missing)?;
     notes::set_parameters(format!("reason={reason}"));
-    let pause = syncs
-        .pause(asker.name().as_deref(), &reason)
-        .await
-        .map_err(|error| database_unavailable(&error))?;
+    let pause = syncs.pause(asker.name().as_deref(), &reason).await?;
     Ok(Json(PauseAnswer { paused: true, pause: Some(pause) }))
 }
 
 /// `POST /resume`: runs begin again.
 pub(super) async fn resume(
     State(syncs): State<Syncs>,
-    request: Request,
+    asker: Asker,
+    ResumeReason(reason): ResumeReason,
 ) -> Result<Json<PauseAnswer>, Fault> {
-    let asker = asker(&request);
-    let reason = reason(&json_bytes(request, Presence::Optional).await?)?;
     notes::set_parameters(
         reason.as_ref().map_or_else(String::new, |reason| format!("reason={reason}")),
     );
-    let pause = syncs
-        .resume(asker.name().as_deref(), reason.as_deref())
-        .await
-        .map_err(|error| database_unavailable(&error))?;
+    let pause = syncs.resume(asker.name().as_deref(), reason.as_deref()).await?;
     Ok(Json(PauseAnswer { paused: false, pause }))
 }
 
 /// `GET /pauses`: the newest first.
 pub(super) async fn list(State(syncs): State<Syncs>) -> Result<Json<PauseList>, Fault> {
-    let pauses = syncs.pauses().await.map_err(|error| database_unavailable(&error))?;
+    let pauses = syncs.pauses().await?;
     Ok(Json(PauseList { paused: pauses.iter().any(|pause| pause.resumed_at.is_none()), pauses }))
 }
 
@@ -99,14 +109,10 @@ fn reason(bytes: &[u8]) -> Result<Option<String>, Fault> {
     let Object(PauseRequest { reason }) = parse(bytes)?;
     let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     match reason {
-        Some(reason) if reason.chars().count() > LONGEST_REASON => {
-            Err(invalid(format!("`reason` has more than {LONGEST_REASON} characters; shorten it")))
-        }
+        Some(reason) if reason.chars().count() > MAX_REASON_CHARACTERS => Err(invalid_body(
+            format!("`reason` has more than {MAX_REASON_CHARACTERS} characters; shorten it"),
+        )),
         // Whoever reads it reads it at a terminal, or in the log.
         reason => Ok(reason.map(|reason| shown::sentence(&reason))),
     }
-}
-
-fn invalid(message: String) -> Fault {
-    Fault::new(StatusCode::BAD_REQUEST, "INVALID_BODY", message)
 }

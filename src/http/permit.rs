@@ -1,44 +1,74 @@
 //! Whether a key may ask for a run of this record: what the gate cannot tell, because it looks at
 //! neither parameters nor bodies.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tokio::time::Instant;
 
-use super::body::Origin;
-use super::fault::Fault;
+use super::fault::{Fault, RETRY_AFTER_SECONDS};
 use super::notes;
-use super::places::{Places, WaitingRequest};
-use super::wait::{RETRY_AFTER_SECONDS, record_id, user_id};
+use super::places::Places;
+use super::record::RequestedRecord;
+use super::reply::{Reply, Wait, failed};
 use crate::callers::{Caller, KeyLimits, Reason, Refusal};
 use crate::domain::ids::SalesforceId;
-use crate::domain::outcome::ErrorCode;
-use crate::sync::{SyncMode, Syncs};
+use crate::domain::outcome::{ErrorCode, Failure};
+use crate::sync::{RunRequest, SyncMode, Syncs};
 
 /// Whoever asks; nobody where no gate stands before the handler.
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
     caller: Option<Caller>,
     places: Option<Places>,
+    arrived: Instant,
 }
 
 /// Why no run begins.
 #[derive(Debug)]
 pub(super) enum Denied {
     /// It is an answer about the record.
-    Failed(ErrorCode, String),
-    /// The key does not allow it.
+    Failed(Failure),
+    /// The key does not allow it, or the service cannot do it now.
     Refused(Fault),
 }
 
-/// Whoever sent a request.
-pub(super) fn asker(request: &Request) -> Asker {
-    Asker {
-        caller: request.extensions().get().cloned(),
-        places: request.extensions().get().cloned(),
+impl Denied {
+    /// What is answered about the record.
+    pub(super) fn reply(self, id: Option<&str>, mode: SyncMode) -> Result<Reply, Fault> {
+        match self {
+            Self::Failed(failure) => Ok(Reply::Result(Box::new(failed(&failure, id, mode)))),
+            Self::Refused(fault) => Err(fault),
+        }
+    }
+}
+
+impl From<Failure> for Denied {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Fault> for Denied {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self {
+            caller: parts.extensions.get().cloned(),
+            places: parts.extensions.get().cloned(),
+            arrived: Instant::now(),
+        })
     }
 }
 
@@ -48,27 +78,27 @@ impl Asker {
         self.caller.as_ref().map(|caller| caller.name.to_string())
     }
 
-    /// Room to wait for an answer for so many seconds; `None` if as many wait as may, or for 0.
-    pub(super) fn wait(&self, seconds: u64) -> Option<WaitingRequest> {
-        let places = self.places.as_ref().filter(|_| seconds > 0)?;
-        places.wait(
-            &self.caller.as_ref().map_or_else(|| "".into(), |caller| Arc::clone(&caller.name)),
-        )
+    /// Waits for an answer for so many seconds, if there is room to.
+    pub(super) fn wait(&self, seconds: u64) -> Wait {
+        let places = self.places.as_ref().filter(|_| seconds > 0);
+        let name =
+            self.caller.as_ref().map_or_else(|| "".into(), |caller| Arc::clone(&caller.name));
+        let place = places.and_then(|places| places.wait(&name));
+        Wait::new(seconds, self.arrived, place)
     }
 
     fn limits(&self) -> Option<(&Caller, &KeyLimits)> {
         self.caller.as_ref().map(|caller| (caller, &*caller.limits))
     }
 
-    /// The record that is asked for and the Salesforce user who asks, if the key covers it, and the
-    /// request comes from the org that the service is for or says nothing of it.
-    pub(super) async fn record(
+    /// A run of the record that is asked for, if the key covers it, and the request comes from the
+    /// org that the service is for or says nothing of it.
+    pub(super) async fn permit(
         &self,
         syncs: &Syncs,
-        id: Option<&str>,
-        origin: &Origin,
+        requested: RequestedRecord<'_>,
         mode: SyncMode,
-    ) -> Result<(SalesforceId, Option<SalesforceId>), Denied> {
+    ) -> Result<RunRequest, Denied> {
         if let Some((caller, limits)) = self.limits()
             && mode == SyncMode::Apply
             && !limits.may_write()
@@ -79,16 +109,12 @@ impl Asker {
             );
             return Err(refused(Reason::Scope, message));
         }
-        let record = record_id(id).map_err(|(code, reason)| Denied::Failed(code, reason))?;
-        let user = user_id(origin.salesforce_user.as_deref())
-            .map_err(|(code, reason)| Denied::Failed(code, reason))?;
+        let record = requested.record_id()?;
+        let salesforce_user = requested.user_id()?;
         self.check_object(syncs, &record).await?;
-        self.check_organization(
-            syncs,
-            origin.organization.as_deref().filter(|id| !id.trim().is_empty()),
-        )
-        .await?;
-        Ok((record, user))
+        self.check_organization(syncs, requested.organization()).await?;
+        let requested_by = self.name();
+        Ok(RunRequest { requested_by, salesforce_user, ..RunRequest::sync(record, mode) })
     }
 
     /// Whether the key's objects cover a record.
@@ -104,10 +130,7 @@ impl Asker {
         };
         // An object's name is asked of Salesforce once for its key prefix, and of nobody for the
         // usual ones.
-        let sobject = syncs
-            .object_of(record)
-            .await
-            .map_err(|failure| Denied::Failed(failure.code, failure.reason))?;
+        let sobject = syncs.object_of(record).await?;
         if sobject.is_some_and(|sobject| limits.covers_object(&sobject)) {
             return Ok(());
         }
@@ -148,10 +171,7 @@ impl Asker {
         {
             return Err(Denied::Refused(of_another_org(caller, org)));
         }
-        syncs
-            .check_organization(named)
-            .await
-            .map_err(|failure| Denied::Failed(failure.code, failure.reason))
+        Ok(syncs.check_organization(named).await?)
     }
 }
 

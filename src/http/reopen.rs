@@ -2,21 +2,21 @@
 //! next sync follows Salesforce.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::body::{Presence, check_nothing, dry_run_parameter, json_bytes};
+use super::body::NoBody;
 use super::fault::Fault;
 use super::notes;
-use super::permit::asker;
-use super::wait::not_started;
+use super::permit::Asker;
+use super::query::DryRun;
+use super::record::PathId;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::made_end::MadeEnd;
 use crate::domain::shown;
-use crate::sync::{NotReopened, SyncMode, Syncs};
+use crate::sync::{NotReopened, Reopening, SyncMode, Syncs};
 
 /// When to ask again while a run is under way.
 const BUSY_SECONDS: u32 = 10;
@@ -51,25 +51,16 @@ struct ReopenedEntity {
 
 pub(super) async fn handler(
     State(syncs): State<Syncs>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
+    asker: Asker,
+    DryRun(mode): DryRun,
+    PathId(id): PathId,
+    _: NoBody,
 ) -> Result<Json<ReopenAnswer>, Fault> {
-    let asker = asker(&request);
-    let mode = dry_run_parameter(request.uri().query())?;
-    let id = id.map_or_else(
-        |_| request.uri().path().rsplit('/').next().unwrap_or_default().to_owned(),
-        |Path(id)| id,
-    );
-    check_nothing(&json_bytes(request, Presence::Optional).await?)?;
-    let record = SalesforceId::parse(&id).map_err(|invalid| {
+    let record = SalesforceId::parse(id.as_deref().unwrap_or_default()).map_err(|invalid| {
         Fault::new(StatusCode::NOT_FOUND, "NOTHING_ENDED", invalid.to_string())
     })?;
     notes::set_record(&record);
-    let reopening = syncs
-        .reopen(&record, mode, asker.name())
-        .await
-        .map_err(|error| not_started(&error))?
-        .map_err(|reason| refused(&reason))?;
+    let reopening = syncs.reopen(&record, mode, asker.name()).await??;
     notes::set_outcome(format!(
         "{} {}",
         if mode == SyncMode::DryRun { "dry run of" } else { "reopened" },
@@ -78,41 +69,51 @@ pub(super) async fn handler(
     if let Some((_, run)) = reopening.runs.iter().find(|(concerned, _)| *concerned == record) {
         notes::set_run(run);
     }
-    Ok(Json(ReopenAnswer {
-        parent_record_id: record,
-        dry_run: mode == SyncMode::DryRun,
-        reopened: reopening.ends.into_iter().map(reopened).collect(),
-        sync_run_ids: reopening.runs.into_iter().map(|(_, run)| run).collect(),
-    }))
+    Ok(Json(ReopenAnswer::new(record, mode, reopening)))
 }
 
-fn reopened(end: MadeEnd) -> ReopenedEntity {
-    ReopenedEntity {
-        object_name: end.entity.object_name(),
-        m3ter_id: end.m3ter_id.to_string(),
-        end_date: end.end,
-        former_end_date: end.former_end,
-        salesforce_end_date: end.said.end,
-        parent_record_id: end.record,
-        sync_run_id: end.run,
-        ended_at: end.at,
-        ended_by: end.by,
+impl ReopenAnswer {
+    fn new(record: SalesforceId, mode: SyncMode, reopening: Reopening) -> Self {
+        Self {
+            parent_record_id: record,
+            dry_run: mode == SyncMode::DryRun,
+            reopened: reopening.ends.into_iter().map(ReopenedEntity::from).collect(),
+            sync_run_ids: reopening.runs.into_iter().map(|(_, run)| run).collect(),
+        }
     }
 }
 
-fn refused(refused: &NotReopened) -> Fault {
-    let sentence = shown::sentence(&refused.to_string());
-    match refused {
-        NotReopened::NothingEnded(_) => Fault::new(
-            StatusCode::NOT_FOUND,
-            "NOTHING_ENDED",
-            format!("Nothing is to be reopened: {sentence}"),
-        ),
-        NotReopened::Busy(_) => Fault::new(
-            StatusCode::CONFLICT,
-            "RECORD_BUSY",
-            format!("Nothing was reopened: {sentence}"),
-        )
-        .retry_after(BUSY_SECONDS),
+impl From<MadeEnd> for ReopenedEntity {
+    fn from(end: MadeEnd) -> Self {
+        Self {
+            object_name: end.entity.object_name(),
+            m3ter_id: end.m3ter_id.to_string(),
+            end_date: end.end,
+            former_end_date: end.former_end,
+            salesforce_end_date: end.said.end,
+            parent_record_id: end.record,
+            sync_run_id: end.run,
+            ended_at: end.at,
+            ended_by: end.by,
+        }
+    }
+}
+
+impl From<NotReopened> for Fault {
+    fn from(refused: NotReopened) -> Self {
+        let sentence = shown::sentence(&refused.to_string());
+        match refused {
+            NotReopened::NothingEnded(_) => Fault::new(
+                StatusCode::NOT_FOUND,
+                "NOTHING_ENDED",
+                format!("Nothing is to be reopened: {sentence}"),
+            ),
+            NotReopened::Busy(_) => Fault::new(
+                StatusCode::CONFLICT,
+                "RECORD_BUSY",
+                format!("Nothing was reopened: {sentence}"),
+            )
+            .retry_after(BUSY_SECONDS),
+        }
     }
 }

@@ -52,6 +52,7 @@ pub(super) async fn with_request_id(
     let (mut response, notes) =
         notes::collect(trace.within(next.run(request))).instrument(span.clone()).await;
     if let Some(fault) = response.extensions_mut().remove::<PendingFault>() {
+        span.in_scope(|| fault.log());
         response = fault.write(response, &id, as_problem);
     }
     if let Ok(value) = HeaderValue::from_str(&id) {

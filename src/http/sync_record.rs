@@ -1,41 +1,60 @@
 //! `POST /sync-to-m3ter/{parentRecordId}`: one record, one result; the easy form for a Flow.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
-use axum::response::Response;
-use tokio::time::Instant;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 
-use super::body::{Presence, SyncParameters, SyncRequest, check_nothing, json_bytes};
+use super::body::NoBody;
 use super::fault::Fault;
-use super::permit::asker;
-use super::wait::{Reply, answer_for};
+use super::permit::Asker;
+use super::query::SyncParameters;
+use super::record::PathId;
+use super::reply::Reply;
+use super::sync_to_m3ter::{SyncRequest, answer};
 use crate::sync::Syncs;
+
+/// What the query says of the sync, and of who asks for it.
+#[derive(Debug)]
+pub(super) struct RecordQuery {
+    pub(super) parameters: SyncParameters,
+    /// All but the record.
+    pub(super) request: SyncRequest,
+}
+
+impl RecordQuery {
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Fault> {
+        let mut request = SyncRequest::default();
+        let take = |name: &str, value: &str| {
+            let place = match name {
+                "organizationId" => &mut request.organization_id,
+                "salesforceUserId" => &mut request.salesforce_user_id,
+                "expectedPlan" => &mut request.expected_plan,
+                _ => return false,
+            };
+            *place = Some(value.to_owned());
+            true
+        };
+        let known =
+            "`dryRun`, `waitSeconds`, `organizationId`, `salesforceUserId` and `expectedPlan`";
+        let parameters = SyncParameters::parse_with(query, take, known)?;
+        Ok(Self { parameters, request })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RecordQuery {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+        Self::parse(parts.uri.query())
+    }
+}
 
 pub(super) async fn handler(
     State(syncs): State<Syncs>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Response, Fault> {
-    // A path that is not UTF-8 is not an id either; it is shown as it came.
-    let id = id.map_or_else(
-        |_| request.uri().path().rsplit('/').next().unwrap_or_default().to_owned(),
-        |Path(id)| id,
-    );
-    answer(&syncs, Some(&id), request).await
-}
-
-/// `POST /sync-to-m3ter/`: the id is empty.
-pub(super) async fn without_id(
-    State(syncs): State<Syncs>,
-    request: Request,
-) -> Result<Response, Fault> {
-    answer(&syncs, None, request).await
-}
-
-async fn answer(syncs: &Syncs, id: Option<&str>, request: Request) -> Result<Response, Fault> {
-    let (arrived, caller) = (Instant::now(), asker(&request));
-    let (parameters, asked) = SyncParameters::parse_of_record(request.uri().query())?;
-    check_nothing(&json_bytes(request, Presence::Optional).await?)?;
-    let asked = SyncRequest { parent_record_id: id.map(ToOwned::to_owned), ..asked };
-    answer_for(syncs, &asked, parameters, caller, arrived).await.map(Reply::one)
+    asker: Asker,
+    PathId(id): PathId,
+    RecordQuery { parameters, request }: RecordQuery,
+    _: NoBody,
+) -> Result<Reply, Fault> {
+    let request = SyncRequest { parent_record_id: id, ..request };
+    answer(&syncs, &asker, &request, parameters).await
 }

@@ -1,19 +1,19 @@
 //! `GET /sync-runs`, `GET /sync-runs/{syncRunId}` and the two operations that run syncs again.
 
-use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::body::{
-    Object, Presence, check_nothing, dry_run_parameter, json_bytes, parse, query_parameters,
-};
-use super::fault::Fault;
+use super::body::{NoBody, Object};
+use super::fault::{Fault, RETRY_AFTER_SECONDS};
 use super::notes;
-use super::permit::{Denied, asker};
-use super::wait::{AcceptedRun, RETRY_AFTER_SECONDS, database_unavailable, not_started};
+use super::permit::{Asker, Denied};
+use super::query::{DryRun, invalid_parameter, query_parameters, unknown};
+use super::reply::AcceptedRun;
 use crate::callers::{Caller, Permission};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::run::{RunTask, SyncRun};
@@ -25,10 +25,10 @@ use crate::sync::{Replay, RunFilter, SyncMode, Syncs};
 const STATUSES: [&str; 3] = ["Completed", "Partial Success", "Failed"];
 /// A page of runs, and the most that one has.
 const RUNS_ON_A_PAGE: u32 = 50;
-const MOST_RUNS_ON_A_PAGE: u32 = 200;
+const MAX_RUNS_ON_A_PAGE: u32 = 200;
 /// Runs that are repeated by one request, unless it says otherwise, and at most.
 const REPLAYS: u32 = 100;
-const MOST_REPLAYS: u32 = 1_000;
+const MAX_REPLAYS: u32 = 1_000;
 
 /// One page of runs.
 #[derive(Debug, Serialize)]
@@ -39,10 +39,22 @@ pub(super) struct SyncRunPage {
     next_cursor: Option<String>,
 }
 
+/// Which runs a page shows.
+#[derive(Debug)]
+pub(super) struct RunQuery(RunFilter);
+
+impl<S: Sync> FromRequestParts<S> for RunQuery {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+        read_filter(parts.uri.query()).map(Self)
+    }
+}
+
 /// Which failed runs are run again.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ReplayRequest {
+pub(super) struct ReplayRequest {
     #[serde(default)]
     parent_record_id: Option<String>,
     #[serde(default)]
@@ -90,44 +102,36 @@ struct ReplayedRun {
 pub(super) async fn show(
     State(syncs): State<Syncs>,
     Extension(caller): Extension<Caller>,
+    asker: Asker,
     Path(id): Path<String>,
-    request: Request,
 ) -> Result<Json<SyncRun>, Fault> {
     let mut run = find(&syncs, &id).await?;
-    let is_open = caller.may(Permission::ReadRuns).is_ok()
-        || run.requested_by.iter().any(|name| *name == *caller.name);
-    if is_open && let Ok(record) = SalesforceId::parse(&run.parent_record_id) {
-        match asker(&request).check_object(&syncs, &record).await {
-            Ok(()) => {
-                if caller.may(Permission::ReadRuns).is_err() {
-                    // Who else shares it is nothing to a caller.
-                    run.requested_by.retain(|name| *name == *caller.name);
-                }
-                return Ok(Json(run));
-            }
-            Err(Denied::Refused(_)) => {}
-            Err(Denied::Failed(_, reason)) => return Err(not_told(&reason)),
-        }
+    let reads_all = caller.may(Permission::ReadRuns).is_ok();
+    let is_own = run.requested_by.iter().any(|name| *name == *caller.name);
+    let record = SalesforceId::parse(&run.parent_record_id).ok();
+    let record = record.filter(|_| reads_all || is_own).ok_or_else(|| not_found(&id))?;
+    asker.check_object(&syncs, &record).await.map_err(|denied| match denied {
+        Denied::Refused(_) => not_found(&id),
+        Denied::Failed(_) => not_told(denied),
+    })?;
+    if !reads_all {
+        // Who else shares it is nothing to a caller.
+        run.requested_by.retain(|name| *name == *caller.name);
     }
-    Err(not_found(&id))
+    Ok(Json(run))
 }
 
 /// `GET /sync-runs`: newest first.
 pub(super) async fn list(
     State(syncs): State<Syncs>,
-    request: Request,
+    asker: Asker,
+    RunQuery(mut filter): RunQuery,
 ) -> Result<Json<SyncRunPage>, Fault> {
-    let mut filter = read_filter(request.uri().query())?;
-    match asker(&request).check_list(&syncs, filter.parent_record_id.as_ref()).await {
-        Ok(()) => {}
-        Err(Denied::Refused(fault)) => return Err(fault),
-        Err(Denied::Failed(_, reason)) => return Err(not_told(&reason)),
-    }
+    asker.check_list(&syncs, filter.parent_record_id.as_ref()).await.map_err(not_told)?;
     // One more than the page has shows whether there is another page.
     let page = filter.limit;
     filter.limit += 1;
-    let mut sync_runs =
-        syncs.list_runs(&filter).await.map_err(|error| database_unavailable(&error))?;
+    let mut sync_runs = syncs.list_runs(&filter).await?;
     let has_more = sync_runs.len() > page as usize;
     sync_runs.truncate(page as usize);
     let next_cursor = sync_runs.last().filter(|_| has_more).map(|run| run.sync_run_id.to_string());
@@ -140,42 +144,15 @@ pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
     for (name, value) in query_parameters(query)? {
         match name.as_ref() {
             "parentRecordId" => filter.parent_record_id = Some(record(&value)?),
-            "syncStatus" if STATUSES.contains(&value.as_ref()) => {
-                filter.sync_status = Some(value.into_owned())
-            }
-            "syncStatus" => {
-                let message = format!(
-                    "`syncStatus` is `{}`; it takes `{}`",
-                    shown::word(&value),
-                    STATUSES.join("`, `")
-                );
-                return Err(invalid(message));
-            }
+            "syncStatus" => filter.sync_status = Some(status(&value)?),
             "errorCode" => filter.error_code = Some(value.into_owned()),
-            "attention" => {
-                let attention = AttentionFilter::parse(&value).ok_or_else(|| {
-                    let message = format!(
-                        "`attention` is `{}`; it takes `any` or a code of `attention`, as docs/errors.md lists them",
-                        shown::word(&value)
-                    );
-                    invalid(message)
-                })?;
-                filter.attention = Some(attention);
-            }
+            "attention" => filter.attention = Some(attention(&value)?),
             "since" => filter.since = Some(instant("since", &value)?),
-            "limit" => filter.limit = limit("limit", value.parse().ok(), MOST_RUNS_ON_A_PAGE)?,
-            "cursor" => {
-                let cursor = SyncRunId::parse(&value);
-                filter.before = Some(cursor.ok_or_else(|| {
-                    invalid(format!("`cursor` is `{}`, which is not a cursor; use `nextCursor` of the page before", shown::word(&value)))
-                })?);
-            }
+            "limit" => filter.limit = limit("limit", value.parse().ok(), MAX_RUNS_ON_A_PAGE)?,
+            "cursor" => filter.before = Some(cursor(&value)?),
             other => {
-                let known = "`parentRecordId`, `syncStatus`, `errorCode`, `attention`, `since`, `limit` and `cursor`";
-                return Err(invalid(format!(
-                    "`{}` is not a parameter here; there are {known}",
-                    shown::word(other)
-                )));
+                let known = "there are `parentRecordId`, `syncStatus`, `errorCode`, `attention`, `since`, `limit` and `cursor`";
+                return Err(unknown(other, known));
             }
         }
     }
@@ -185,87 +162,84 @@ pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
 /// `POST /sync-runs/{syncRunId}/replay`: the same again, as a run of its own.
 pub(super) async fn replay(
     State(syncs): State<Syncs>,
+    asker: Asker,
     Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Fault> {
-    let asker = asker(&request);
-    check_nothing(&json_bytes(request, Presence::Optional).await?)?;
+    _: NoBody,
+) -> Result<AcceptedRun, Fault> {
     let id = find(&syncs, &id).await?.sync_run_id;
-    let started = syncs.replay(id, asker.name()).await.map_err(|error| not_started(&error))?;
+    let started = syncs.replay(id, asker.name()).await?;
     let (record, run) = started.ok_or_else(|| not_found(&id.to_string()))?;
     notes::set_record(&record);
-    notes::set_run(&run.id);
     notes::set_parameters(format!("replayOf={id}"));
-    notes::set_outcome("accepted".to_owned());
-    Ok(AcceptedRun::new(run.id, &record).into_response())
+    Ok(AcceptedRun::new(run.id, &record))
 }
 
 /// `POST /sync-runs/replay`: the failed runs that a filter names, one after the other.
 pub(super) async fn replay_many(
     State(syncs): State<Syncs>,
-    request: Request,
+    asker: Asker,
+    DryRun(mode): DryRun,
+    Object(request): Object<ReplayRequest>,
 ) -> Result<Response, Fault> {
-    let asker = asker(&request);
-    let mode = dry_run_parameter(request.uri().query())?;
-    let filter = read_replay(&json_bytes(request, Presence::Required).await?)?;
+    let filter = request.filter()?;
     notes::set_parameters(filter.in_words());
-    let replays = syncs
-        .replay_many(&filter, mode, asker.name())
-        .await
-        .map_err(|error| not_started(&error))?;
-    notes::set_outcome(format!(
-        "{} {}",
-        if mode == SyncMode::DryRun { "dry run of" } else { "planned" },
-        replays.len()
-    ));
+    let replays = syncs.replay_many(&filter, mode, asker.name()).await?;
+    let (status, done) = match mode {
+        SyncMode::DryRun => (StatusCode::OK, "dry run of"),
+        SyncMode::Apply => (StatusCode::ACCEPTED, "planned"),
+    };
+    notes::set_outcome(format!("{done} {}", replays.len()));
     let answer = ReplayAnswer {
         replayed: replays.len(),
         sync_run_ids: replays.iter().filter_map(|replay| replay.run).collect(),
         dry_run: mode == SyncMode::DryRun,
-        runs: replays.into_iter().map(replayed).collect(),
+        runs: replays.into_iter().map(ReplayedRun::from).collect(),
     };
-    let status = if mode == SyncMode::DryRun { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(answer)).into_response())
 }
 
-fn replayed(replay: Replay) -> ReplayedRun {
-    let order = match &replay.task {
-        Some(RunTask::EndDate(order)) => Some(order),
-        _ => None,
-    };
-    ReplayedRun {
-        replay_of: replay.failed,
-        sync_run_id: replay.run,
-        parent_record_id: replay.parent_record_id,
-        kind: replay.task.as_ref().map_or("unknown", RunTask::kind),
-        requested_at: replay.requested_at,
-        error_code: replay.error_code,
-        end_date: order.map(|order| order.end_date.to_string()),
-        billing_entities: order
-            .map(|order| order.entities.iter().map(|entity| entity.word()).collect()),
+impl From<Replay> for ReplayedRun {
+    fn from(replay: Replay) -> Self {
+        let order = match &replay.task {
+            Some(RunTask::EndDate(order)) => Some(order),
+            _ => None,
+        };
+        Self {
+            replay_of: replay.failed,
+            sync_run_id: replay.run,
+            parent_record_id: replay.parent_record_id,
+            kind: replay.task.as_ref().map_or("unknown", RunTask::kind),
+            requested_at: replay.requested_at,
+            error_code: replay.error_code,
+            end_date: order.map(|order| order.end_date.to_string()),
+            billing_entities: order
+                .map(|order| order.entities.iter().map(|entity| entity.word()).collect()),
+        }
     }
 }
 
-/// Which runs are run again, from a body.
-pub(super) fn read_replay(bytes: &[u8]) -> Result<RunFilter, Fault> {
-    let Object::<ReplayRequest>(request) = parse(bytes)?;
-    let filter = RunFilter {
-        parent_record_id: request.parent_record_id.as_deref().map(record).transpose()?,
-        error_code: request.error_code,
-        since: request.since.as_deref().map(|text| instant("since", text)).transpose()?,
-        until: request.until.as_deref().map(|text| instant("until", text)).transpose()?,
-        kind: Some(replayed_kind(request.kind.as_deref())?),
-        limit: limit("maxRuns", Some(request.max_runs.unwrap_or(REPLAYS)), MOST_REPLAYS)?,
-        ..RunFilter::default()
-    };
-    let is_limited =
-        filter.parent_record_id.is_some() || filter.error_code.is_some() || filter.since.is_some();
-    if !is_limited {
-        return Err(invalid(
-            "Say which runs: by `errorCode`, `since` or `parentRecordId`".to_owned(),
-        ));
+impl ReplayRequest {
+    /// Which runs are run again.
+    pub(super) fn filter(self) -> Result<RunFilter, Fault> {
+        let filter = RunFilter {
+            parent_record_id: self.parent_record_id.as_deref().map(record).transpose()?,
+            error_code: self.error_code,
+            since: self.since.as_deref().map(|text| instant("since", text)).transpose()?,
+            until: self.until.as_deref().map(|text| instant("until", text)).transpose()?,
+            kind: Some(replayed_kind(self.kind.as_deref())?),
+            limit: limit("maxRuns", Some(self.max_runs.unwrap_or(REPLAYS)), MAX_REPLAYS)?,
+            ..RunFilter::default()
+        };
+        let is_limited = filter.parent_record_id.is_some()
+            || filter.error_code.is_some()
+            || filter.since.is_some();
+        if !is_limited {
+            return Err(invalid_parameter(
+                "Say which runs: by `errorCode`, `since` or `parentRecordId`",
+            ));
+        }
+        Ok(filter)
     }
-    Ok(filter)
 }
 
 /// Syncs, unless end datings are asked for: whoever repeats many runs does not mean to end billing.
@@ -273,7 +247,7 @@ fn replayed_kind(kind: Option<&str>) -> Result<&'static str, Fault> {
     match kind {
         None | Some("sync") => Ok("sync"),
         Some("endDate") => Ok("endDate"),
-        Some(other) => Err(invalid(format!(
+        Some(other) => Err(invalid_parameter(format!(
             "`kind` is `{}`; it takes `sync` or `endDate`",
             shown::word(other)
         ))),
@@ -283,24 +257,45 @@ fn replayed_kind(kind: Option<&str>) -> Result<&'static str, Fault> {
 async fn find(syncs: &Syncs, id: &str) -> Result<SyncRun, Fault> {
     let run = SyncRunId::parse(id).ok_or_else(|| not_found(id))?;
     notes::set_run(&run);
-    syncs.run(run).await.map_err(|error| database_unavailable(&error))?.ok_or_else(|| not_found(id))
-}
-
-impl AcceptedRun {
-    /// The response: where the run can be looked up.
-    pub(super) fn into_response(self) -> Response {
-        let location = format!("/sync-runs/{}", self.sync_run_id);
-        (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(self)).into_response()
-    }
+    syncs.run(run).await?.ok_or_else(|| not_found(id))
 }
 
 fn record(text: &str) -> Result<SalesforceId, Fault> {
-    SalesforceId::parse(text).map_err(|error| invalid(error.to_string()))
+    SalesforceId::parse(text).map_err(|error| invalid_parameter(error.to_string()))
+}
+
+fn status(text: &str) -> Result<String, Fault> {
+    if STATUSES.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(invalid_parameter(format!(
+        "`syncStatus` is `{}`; it takes `{}`",
+        shown::word(text),
+        STATUSES.join("`, `")
+    )))
+}
+
+fn attention(text: &str) -> Result<AttentionFilter, Fault> {
+    AttentionFilter::parse(text).ok_or_else(|| {
+        invalid_parameter(format!(
+            "`attention` is `{}`; it takes `any` or a code of `attention`, as docs/errors.md lists them",
+            shown::word(text)
+        ))
+    })
+}
+
+fn cursor(text: &str) -> Result<SyncRunId, Fault> {
+    SyncRunId::parse(text).ok_or_else(|| {
+        invalid_parameter(format!(
+            "`cursor` is `{}`, which is not a cursor; use `nextCursor` of the page before",
+            shown::word(text)
+        ))
+    })
 }
 
 fn instant(name: &str, text: &str) -> Result<Timestamp, Fault> {
     text.parse().map_err(|_| {
-        invalid(format!(
+        invalid_parameter(format!(
             "`{name}` is `{}`; it takes a date-time such as `2026-12-31T00:00:00Z`",
             shown::word(text)
         ))
@@ -310,15 +305,15 @@ fn instant(name: &str, text: &str) -> Result<Timestamp, Fault> {
 fn limit(name: &str, given: Option<u32>, most: u32) -> Result<u32, Fault> {
     given
         .filter(|limit| (1..=most).contains(limit))
-        .ok_or_else(|| invalid(format!("`{name}` takes whole numbers from 1 to {most}")))
-}
-
-fn invalid(message: String) -> Fault {
-    Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message)
+        .ok_or_else(|| invalid_parameter(format!("`{name}` takes whole numbers from 1 to {most}")))
 }
 
 /// Whether a run may be shown depends on its object, which only Salesforce can tell.
-fn not_told(reason: &str) -> Fault {
+fn not_told(denied: Denied) -> Fault {
+    let reason = match denied {
+        Denied::Refused(fault) => return fault,
+        Denied::Failed(failure) => failure.reason,
+    };
     let message = format!(
         "The API key is for some objects only, and which one this is about is not known: {reason}"
     );

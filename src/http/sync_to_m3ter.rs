@@ -2,57 +2,85 @@
 //! requests.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use tokio::time::Instant;
+use serde::Deserialize;
 
-use super::body::{Presence, SyncParameters, SyncRequest, json_bytes, parse_requests};
+use super::body::RequestList;
 use super::fault::Fault;
-use super::permit::asker;
-use super::wait::{Reply, answer_for, failed};
-use crate::domain::outcome::ErrorCode;
-use crate::sync::Syncs;
+use super::notes;
+use super::permit::{Asker, Denied};
+use super::query::SyncParameters;
+use super::record::{RecordRequest, RequestedRecord, expected_plan, shown_parameters};
+use super::reply::{Reply, only, run};
+use crate::sync::{RunRequest, Syncs};
 
-/// What a request list looks like, for whoever sends something else.
-const EXAMPLE: &str = r#"[{"parentRecordId": "…"}]"#;
+/// One element of the request list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SyncRequest {
+    /// The Salesforce id; null, absent and blank are answered by a result.
+    #[serde(default)]
+    pub(super) parent_record_id: Option<String>,
+    /// The org that the request comes from, if it says so.
+    #[serde(default)]
+    pub(super) organization_id: Option<String>,
+    /// The user of the org as whom it is asked, if it says so.
+    #[serde(default)]
+    pub(super) salesforce_user_id: Option<String>,
+    /// The `planHash` of a dry run: nothing else is written.
+    #[serde(default)]
+    pub(super) expected_plan: Option<String>,
+}
+
+impl RecordRequest for SyncRequest {
+    const EXAMPLE: &'static str = r#"[{"parentRecordId": "…"}]"#;
+
+    fn record(&self) -> RequestedRecord<'_> {
+        RequestedRecord {
+            id: self.parent_record_id.as_deref(),
+            organization: self.organization_id.as_deref(),
+            salesforce_user: self.salesforce_user_id.as_deref(),
+        }
+    }
+}
 
 pub(super) async fn handler(
     State(syncs): State<Syncs>,
-    request: Request,
+    asker: Asker,
+    parameters: SyncParameters,
+    requests: RequestList<SyncRequest>,
 ) -> Result<Response, Fault> {
-    let (arrived, asker) = (Instant::now(), asker(&request));
-    let parameters = SyncParameters::parse(request.uri().query())?;
-    let requests = read(&json_bytes(request, Presence::Required).await?)?;
-    let results = match requests.as_slice() {
-        [] => vec![failed(
-            ErrorCode::EmptyRequest,
-            "The request holds no record; send exactly one".to_owned(),
-            None,
-            parameters.mode,
-        )],
-        [only] => {
-            return answer_for(&syncs, only, parameters, asker, arrived).await.map(Reply::list);
-        }
-        several => {
-            let reason = format!(
-                "Only one record can be synced per request, but {} were sent",
-                several.len()
-            );
-            let result = |request: &SyncRequest| {
-                failed(
-                    ErrorCode::MultipleRequests,
-                    reason.clone(),
-                    request.parent_record_id.as_deref(),
-                    parameters.mode,
-                )
-            };
-            several.iter().map(result).collect()
-        }
-    };
-    Ok(Json(results).into_response())
+    match only(requests, parameters.mode) {
+        Ok(request) => answer(&syncs, &asker, &request, parameters).await.map(Reply::list),
+        Err(results) => Ok(Json(results).into_response()),
+    }
 }
 
-/// The list of records in a body.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<SyncRequest>, Fault> {
-    parse_requests(bytes, EXAMPLE)
+/// The answer about one record: of its sync, or why there was none.
+pub(super) async fn answer(
+    syncs: &Syncs,
+    asker: &Asker,
+    request: &SyncRequest,
+    parameters: SyncParameters,
+) -> Result<Reply, Fault> {
+    let answer = Box::pin(sync(syncs, asker, request, parameters)).await;
+    answer.or_else(|denied| denied.reply(request.record().id, parameters.mode))
+}
+
+async fn sync(
+    syncs: &Syncs,
+    asker: &Asker,
+    request: &SyncRequest,
+    parameters: SyncParameters,
+) -> Result<Reply, Denied> {
+    let mode = parameters.mode;
+    // Of what is refused as well.
+    notes::set_parameters(shown_parameters(mode, None));
+    let permitted = asker.permit(syncs, request.record(), mode).await?;
+    let expected_plan = expected_plan(request.expected_plan.as_deref(), mode)?;
+    notes::set_parameters(shown_parameters(mode, expected_plan.as_ref()));
+    let wait = asker.wait(parameters.wait_seconds);
+    let request = RunRequest { expected_plan, waits: wait.time(), ..permitted };
+    Ok(run(syncs, request, wait).await?)
 }

@@ -262,6 +262,42 @@ async fn an_id_in_the_path_that_is_none_is_a_failed_result() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_is_answered_in_this_order_of_properties() {
+    let world = World::new().await;
+    let result = |message: &str, code: &str, id: &str| {
+        format!(
+            r#"{{"success":false,"syncStatus":"Failed","message":"Sync process failed: {message}","errorCode":"{code}","retryable":false,{id}"dryRun":true,"statusWritten":false,"objectResults":[],"concatenatedResults":"","warnings":[],"attention":[],"counts":{{"created":0,"updated":0,"unchanged":0,"skipped":0,"failed":0}}}}"#
+        )
+    };
+    let missing = result("`parentRecordId` is required", "MISSING_RECORD_ID", "");
+    let entity = result(
+        "`X` is not a billing entity; there are `CONTRACT`, `PREPAYMENT`, `PRICINGS`, `COUNTER_PRICINGS`, `ACCOUNTPLAN`",
+        "UNKNOWN_BILLING_ENTITY",
+        &format!(r#""parentRecordId":"{DEAL}","#),
+    );
+    let user = result(
+        "`salesforceUserId` is `006`, which is not the ID of a Salesforce user (they begin with 005)",
+        "INVALID_USER_ID",
+        &format!(r#""parentRecordId":"{DEAL}","#),
+    );
+    let end_date = json!([{"parentRecordId": DEAL, "endDate": "2026-12-31", "billingEntities": ["CONTRACT", "X"]}]);
+    for (path, body, expected) in [
+        ("/sync-to-m3ter/?dryRun=true".to_owned(), String::new(), missing.clone()),
+        ("/sync-to-m3ter?dryRun=true".to_owned(), "[{}]".to_owned(), format!("[{missing}]")),
+        (format!("/sync-to-m3ter/{DEAL}?dryRun=true&salesforceUserId=006"), String::new(), user),
+        (
+            "/end-date-billing-entities?dryRun=true".to_owned(),
+            end_date.to_string(),
+            format!("[{entity}]"),
+        ),
+    ] {
+        let request =
+            world.client().post(world.url(&path)).header("content-type", "application/json");
+        assert_eq!(world.send(request.body(body)).await, (200, expected), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn data_that_does_not_allow_an_object_is_a_finding_with_its_field() {
     let world = World::new().await;
     let org = world.org.vendor();
