@@ -40,7 +40,7 @@ use crate::domain::desired::DesiredObject;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
-use crate::domain::outcome::{Action, FieldChange, ObjectResult};
+use crate::domain::outcome::{Action, FieldChange, Message, ObjectOutcome};
 use crate::domain::warning::Warning;
 
 /// The ids of this sync's objects that m3ter has already.
@@ -206,62 +206,56 @@ impl Change {
         matches!(self.step, Step::Create { .. } | Step::Update { .. } | Step::Supersede { .. })
     }
 
-    /// The result that a dry run gives for the object, unless one that it needs stands in its way.
-    pub fn foresee(&self) -> ObjectResult {
+    /// The outcome that a dry run tells of the object, unless one that it needs stands in its way.
+    pub fn foresee(&self) -> ObjectOutcome {
         let key = &self.desired.key;
-        let mut result = match &self.step {
+        let outcome = match &self.step {
             Step::Create { changes } => {
-                let mut result = ObjectResult::new(key, Action::Created, "Would be created");
-                result.changes = Some(changes.clone());
-                result
+                with_changes(key, Action::Created, "Would be created".into(), changes)
             }
             Step::Update { changes, .. } => {
-                let mut result = ObjectResult::new(
-                    key,
-                    Action::Updated,
-                    format!("Would be updated: {}", list(changes)),
-                );
-                result.changes = Some(changes.clone());
-                result
+                let message = Message::with_detail("Would be updated", list(changes));
+                with_changes(key, Action::Updated, message, changes)
             }
             Step::Supersede { changes, from, .. } => {
-                let message = format!(
-                    "Would be updated: ended at {from}, and started anew with {}",
-                    list(changes)
-                );
-                let mut result = ObjectResult::new(key, Action::Updated, message);
-                result.changes = Some(changes.clone());
-                result
+                let started = format!("ended at {from}, and started anew with {}", list(changes));
+                let message = Message::with_detail("Would be updated", started);
+                with_changes(key, Action::Updated, message, changes)
             }
-            Step::Unchanged { .. } => {
-                let mut result = ObjectResult::new(key, Action::Unchanged, "Unchanged");
-                result.changes = Some(Vec::new());
-                result
-            }
+            Step::Unchanged { .. } => with_changes(key, Action::Unchanged, "Unchanged".into(), &[]),
             Step::Flagged { .. } => flagged(key),
             Step::Kept { finding, .. } => invalid(key, std::slice::from_ref(finding)),
             Step::Invalid { findings, .. } => invalid(key, findings),
         };
-        if let Some(refusal) = &self.refusal_ahead {
-            let message = format!("Would fail: {}", refusal.message);
-            result = ObjectResult {
-                message,
-                changes: result.changes,
+        let mut outcome = match &self.refusal_ahead {
+            None => outcome,
+            Some(refusal) => ObjectOutcome {
+                message: Message::with_detail("Would fail", &refusal.message),
+                changes: outcome.changes,
                 ..invalid(key, std::slice::from_ref(refusal))
-            };
-        }
-        result.m3ter_id = self.step.known_id().map(ToString::to_string);
-        result.warnings.clone_from(&self.warnings);
+            },
+        };
+        outcome.m3ter_id = self.step.known_id().cloned();
+        outcome.warnings.clone_from(&self.warnings);
         if matches!(self.step, Step::Update { .. }) {
-            result.warnings.extend(self.first_price.as_ref().map(FirstPrice::told));
+            outcome.warnings.extend(self.first_price.as_ref().map(FirstPrice::told));
         }
-        result
+        outcome
     }
 }
 
+fn with_changes(
+    key: &ObjectKey,
+    action: Action,
+    message: Message,
+    changes: &[FieldChange],
+) -> ObjectOutcome {
+    ObjectOutcome { changes: Some(changes.to_vec()), ..ObjectOutcome::new(key, action, message) }
+}
+
 impl Changeset {
-    /// The result that a dry run gives for every object, in order.
-    pub fn foresee(&self) -> Vec<ObjectResult> {
+    /// The outcomes that a dry run tells of every object, in order.
+    pub fn foresee(&self) -> Vec<ObjectOutcome> {
         self.changes
             .iter()
             .map(|change| match self.obstacle(change).filter(|_| change.refusal_ahead.is_none()) {
@@ -288,36 +282,38 @@ impl Changeset {
     }
 }
 
-/// The result of an object that needs one that is not there.
-pub fn not_attempted(key: &ObjectKey, needed: EntityKind, absence: Absence) -> ObjectResult {
-    let why = match absence {
-        Absence::Failed => "failed",
-        Absence::Flagged => "was flagged to not sync",
+/// The outcome of an object that needs one that is not there.
+pub fn not_attempted(key: &ObjectKey, needed: EntityKind, absence: Absence) -> ObjectOutcome {
+    let (why, remedy) = match absence {
+        Absence::Failed => ("failed", format!("Fix the {needed} first; see its result")),
+        Absence::Flagged => (
+            "was flagged to not sync",
+            format!("Let the {needed} sync as well, or create it in m3ter"),
+        ),
     };
-    let mut result =
-        ObjectResult::new(key, Action::Failed, format!("Not attempted because {needed} {why}"));
-    result.finding_code = Some(FindingCode::DependencyFailed.to_string());
-    result.remedy = Some(match absence {
-        Absence::Failed => format!("Fix the {needed} first; see its result"),
-        Absence::Flagged => format!("Let the {needed} sync as well, or create it in m3ter"),
-    });
-    result
+    let message = format!("Not attempted because {needed} {why}");
+    ObjectOutcome {
+        finding: Some(FindingCode::DependencyFailed),
+        remedy: Some(remedy),
+        ..ObjectOutcome::new(key, Action::Failed, message)
+    }
 }
 
-/// The result of an object whose flag is off.
-pub fn flagged(key: &ObjectKey) -> ObjectResult {
+/// The outcome of an object whose flag is off.
+pub fn flagged(key: &ObjectKey) -> ObjectOutcome {
     let message = format!(
         "The object {} for the record {} was flagged to not sync.",
         key.kind.plural(),
         key.row
     );
-    let mut result = ObjectResult::new(key, Action::Skipped, message);
-    result.finding_code = Some(FindingCode::Flagged.to_string());
-    result
+    ObjectOutcome {
+        finding: Some(FindingCode::Flagged),
+        ..ObjectOutcome::new(key, Action::Skipped, message)
+    }
 }
 
-/// The result of an object that the data does not allow; all findings in one.
-pub fn invalid(key: &ObjectKey, findings: &[Finding]) -> ObjectResult {
+/// The outcome of an object that the data does not allow; all findings in one.
+pub fn invalid(key: &ObjectKey, findings: &[Finding]) -> ObjectOutcome {
     let sentences = |pick: fn(&Finding) -> &str| {
         let mut distinct: Vec<&str> = Vec::new();
         for sentence in findings.iter().map(pick) {
@@ -327,10 +323,12 @@ pub fn invalid(key: &ObjectKey, findings: &[Finding]) -> ObjectResult {
         }
         distinct.join(" ")
     };
-    let mut result = ObjectResult::new(key, Action::Failed, sentences(|finding| &finding.message));
-    result.finding_code = findings.first().map(|finding| finding.code.to_string());
-    result.remedy = Some(sentences(|finding| &finding.remedy)).filter(|remedy| !remedy.is_empty());
-    result
+    let message = sentences(|finding| &finding.message);
+    ObjectOutcome {
+        finding: findings.first().map(|finding| finding.code),
+        remedy: Some(sentences(|finding| &finding.remedy)).filter(|remedy| !remedy.is_empty()),
+        ..ObjectOutcome::new(key, Action::Failed, message)
+    }
 }
 
 fn list(changes: &[FieldChange]) -> String {

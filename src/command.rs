@@ -26,7 +26,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::outcome::{SyncResult, SyncStatus};
+use crate::domain::answer::SyncResult;
+use crate::domain::outcome::SyncStatus;
 use crate::sync::StartedRun;
 
 /// How a command ended, as the process's exit code.

@@ -4,6 +4,7 @@
 //! another module of the crate.
 
 pub mod actual;
+pub mod answer;
 pub mod catalog;
 pub mod dates;
 pub mod desired;

@@ -5,6 +5,7 @@
 
 mod body;
 mod end_date;
+mod failed_request;
 mod fault;
 mod forwarded;
 #[doc(hidden)]
@@ -42,6 +43,7 @@ use crate::sync::Syncs;
 use fault::Fault;
 use gate::Gate;
 
+pub use failed_request::RequestCode;
 pub use places::{Places, STANDING, Use};
 pub use strangers::Strangers;
 

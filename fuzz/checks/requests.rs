@@ -6,7 +6,6 @@
 use serde_json::Value as Json;
 use sync_to_m3ter::domain::ending::{BillingEntity, EndDate};
 use sync_to_m3ter::domain::ids::SalesforceId;
-use sync_to_m3ter::domain::outcome::Failure;
 use sync_to_m3ter::http::fuzzing::{self, Refused};
 
 /// No sentence about a request is longer, whatever the request holds.
@@ -87,12 +86,12 @@ fn end_date(body: &[u8]) {
                 named.dedup();
                 assert_eq!(named, order.entities);
             }
-            Err(failure) => check_sentence(&failure.reason),
+            Err(reason) => check_sentence(reason),
         }
     }
 }
 
-fn check_id(asked: Result<&SalesforceId, &Failure>, element: &Json) {
+fn check_id(asked: Result<&SalesforceId, &String>, element: &Json) {
     match asked {
         Ok(id) => {
             let sent = element["parentRecordId"].as_str().expect("an id").trim();
@@ -101,7 +100,7 @@ fn check_id(asked: Result<&SalesforceId, &Failure>, element: &Json) {
                 "{sent} became {id}"
             );
         }
-        Err(failure) => check_sentence(&failure.reason),
+        Err(reason) => check_sentence(reason),
     }
 }
 

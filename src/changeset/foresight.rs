@@ -499,8 +499,11 @@ mod tests {
                 assert_eq!(finding.code, FindingCode::AccountPlanOverlap);
                 let result = change.foresee();
                 assert!(
-                    !result.success
-                        && result.message.starts_with("Would fail: AccountPlan would overlap"),
+                    !result.is_success()
+                        && result
+                            .message
+                            .to_string()
+                            .starts_with("Would fail: AccountPlan would overlap"),
                     "{result:?}"
                 );
             }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use comfy_table::Table;
 
-use crate::domain::outcome::{Action, Counts, FieldChange, ObjectResult, SyncResult};
+use crate::domain::answer::{Counts, ObjectResult, SyncResult};
+use crate::domain::outcome::{Action, FieldChange};
 
 /// The whole report, without a line break at its end.
 pub fn report(result: &SyncResult) -> String {
@@ -54,21 +55,11 @@ fn table(result: &SyncResult) -> Table {
         table.add_row([
             object.object_name.as_str(),
             &object.salesforce_id,
-            done(object.action),
+            object.action.as_str(),
             &message,
         ]);
     }
     table
-}
-
-fn done(action: Action) -> &'static str {
-    match action {
-        Action::Created => "created",
-        Action::Updated => "updated",
-        Action::Unchanged => "unchanged",
-        Action::Skipped => "skipped",
-        Action::Failed => "failed",
-    }
 }
 
 /// One object with its changes in columns: field, old → new, source.

@@ -108,7 +108,7 @@ impl Filter {
 }
 
 fn attention(text: &str) -> Result<AttentionFilter, String> {
-    let codes = || Attention::ALL.map(Attention::as_str).join(", ");
+    let codes = || Attention::codes().join(", ");
     AttentionFilter::parse(text).ok_or_else(|| format!("it takes any, or one of {}", codes()))
 }
 

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::dates::midnight;
+use super::entity::{EntityKind, ObjectKind};
 use super::shown;
 use super::text::trimmed;
 
@@ -51,15 +52,20 @@ impl BillingEntity {
         Self::ALL.into_iter().find(|entity| entity.word().eq_ignore_ascii_case(trimmed(word)))
     }
 
+    /// The kind of object that it is in results.
+    pub fn object_kind(self) -> ObjectKind {
+        match self {
+            Self::Contract => EntityKind::Contract.into(),
+            Self::Prepayment => EntityKind::Commitment.into(),
+            Self::Pricings => EntityKind::Pricing.into(),
+            Self::CounterPricings => ObjectKind::CounterPricing,
+            Self::AccountPlan => EntityKind::AccountPlan.into(),
+        }
+    }
+
     /// The name in results, as in `objectName`.
     pub fn object_name(self) -> &'static str {
-        match self {
-            Self::Contract => "Contract",
-            Self::Prepayment => "Commitment",
-            Self::Pricings => "Pricing",
-            Self::CounterPricings => "CounterPricing",
-            Self::AccountPlan => "AccountPlan",
-        }
+        self.object_kind().name()
     }
 
     /// m3ter's path segment.

@@ -70,6 +70,31 @@ impl fmt::Display for EntityKind {
     }
 }
 
+/// What a result is about: one of the six kinds, or what only end dating knows of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ObjectKind {
+    /// One of the six.
+    Entity(EntityKind),
+    /// The counter pricing of a bespoke plan.
+    CounterPricing,
+}
+
+impl ObjectKind {
+    /// The name in results, as in `objectName`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Entity(kind) => kind.name(),
+            Self::CounterPricing => "CounterPricing",
+        }
+    }
+}
+
+impl From<EntityKind> for ObjectKind {
+    fn from(kind: EntityKind) -> Self {
+        Self::Entity(kind)
+    }
+}
+
 /// Which object of a deal: its kind, the Salesforce row it comes from, and a key where one row has
 /// several of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,8 +1,6 @@
 //! What is wrong with the data: a value that goes into the result, not a failure of the program.
 
-use std::fmt;
-
-use strum::VariantArray as _;
+use strum::{Display, IntoStaticStr, VariantArray};
 
 use super::personal::without_emails;
 use super::text::visible;
@@ -28,7 +26,8 @@ impl Finding {
 }
 
 /// The stable code of a finding, as in `findingCode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum FindingCode {
     /// m3ter requires the value and the Salesforce field is blank.
     RequiredValueBlank,
@@ -106,53 +105,6 @@ pub enum FindingCode {
 impl FindingCode {
     /// The code's spelling in answers.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RequiredValueBlank => "REQUIRED_VALUE_BLANK",
-            Self::ValueInvalid => "VALUE_INVALID",
-            Self::ValueOutOfRange => "VALUE_OUT_OF_RANGE",
-            Self::EndNotAfterStart => "END_NOT_AFTER_START",
-            Self::OutsideContractPeriod => "OUTSIDE_CONTRACT_PERIOD",
-            Self::ProductPeriodsOverlap => "PRODUCT_PERIODS_OVERLAP",
-            Self::CurrencyMissing => "CURRENCY_MISSING",
-            Self::CurrencyMismatch => "CURRENCY_MISMATCH",
-            Self::CodeNotFound => "CODE_NOT_FOUND",
-            Self::CodeInvalid => "CODE_INVALID",
-            Self::CodeInUse => "CODE_IN_USE",
-            Self::AmbiguousMatch => "AMBIGUOUS_MATCH",
-            Self::IdentityChanged => "IDENTITY_CHANGED",
-            Self::CommitmentBillingNotStated => "COMMITMENT_BILLING_NOT_STATED",
-            Self::BillingPlanUnclear => "BILLING_PLAN_UNCLEAR",
-            Self::PricingTypeMissing => "PRICING_TYPE_MISSING",
-            Self::PricingBandsInvalid => "PRICING_BANDS_INVALID",
-            Self::PricingChanged => "PRICING_CHANGED",
-            Self::Flagged => "FLAGGED",
-            Self::DependencyFailed => "DEPENDENCY_FAILED",
-            Self::CommitmentOverlap => "COMMITMENT_OVERLAP",
-            Self::AccountPlanOverlap => "ACCOUNT_PLAN_OVERLAP",
-            Self::RefusedByM3ter => "REFUSED_BY_M3TER",
-            Self::ChangedMeanwhile => "CHANGED_MEANWHILE",
-            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
-            Self::SeveralRows => "SEVERAL_ROWS",
-            Self::RowRefused => "ROW_REFUSED",
-            Self::LineRemoved => "LINE_REMOVED",
-            Self::FieldNotReadable => "FIELD_NOT_READABLE",
-            Self::RowNotVisible => "ROW_NOT_VISIBLE",
-            Self::EndDateFailed => "END_DATE_FAILED",
-            Self::Ended => "ENDED",
-            Self::PlanChanged => "PLAN_CHANGED",
-            Self::UnusualChange => "UNUSUAL_CHANGE",
-            Self::ParentCycle => "PARENT_CYCLE",
-        }
-    }
-
-    /// The code with this spelling.
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::VARIANTS.iter().copied().find(|known| known.as_str() == code)
-    }
-}
-
-impl fmt::Display for FindingCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.into()
     }
 }

@@ -1,155 +1,87 @@
-//! The answer about one record: the result that callers read.
+//! What a run brought about: the words in which a sync tells of itself.
 //!
-//! The names and words are the contract of `POST /sync-to-m3ter`; `openapi.yaml` describes the same
-//! shape.
+//! `answer` renders them for callers and for the history of runs.
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, IntoStaticStr, VariantArray};
 
-use super::entity::{EntityKind, ObjectKey};
-use super::ids::SalesforceId;
-use super::personal::without_emails;
+use super::entity::{ObjectKey, ObjectKind};
+use super::finding::FindingCode;
+use super::ids::{M3terId, SalesforceId};
+use super::plan::PlanHash;
 use super::warning::{Attention, Warning};
 
-/// The answer about one requested record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SyncResult {
-    /// Whether every object result is a success.
-    pub success: bool,
-    /// `Completed`, `Partial Success` or `Failed`.
-    pub sync_status: SyncStatus,
-    /// One sentence about the whole.
-    pub message: String,
-    /// On `Failed`: which failure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_code: Option<String>,
-    /// On `Failed`: whether the same call may succeed later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retryable: Option<bool>,
-    /// On `Failed`: when the run is tried again by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_try_at: Option<jiff::Timestamp>,
-    /// The id that was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent_record_id: Option<String>,
-    /// The recorded run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sync_run_id: Option<String>,
-    /// Whether nothing was to be written.
-    pub dry_run: bool,
-    /// In a dry run, and where a plan was refused: the hash of what would be written, to be given
-    /// back as `expectedPlan`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan_hash: Option<String>,
-    /// Whether the record's own status fields say now how this sync ended.
-    #[serde(default)]
-    pub status_written: bool,
+/// How a run ended, with everything that it did.
+#[derive(Debug, Clone, Default)]
+pub struct RunOutcome {
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// Whether it goes on by itself although its caller has an answer.
+    pub goes_on: bool,
     /// One for each object, in the order Account, Contract, Commitment, Plan, Pricing, AccountPlan.
-    pub object_results: Vec<ObjectResult>,
-    /// One line for each object result.
-    pub concatenated_results: String,
-    /// What a person should know; never changes success or status.
+    pub objects: Vec<ObjectOutcome>,
+    /// What a person should know of the whole.
     pub warnings: Vec<Warning>,
-    /// What somebody should look at, of the warnings here and of the object results.
-    #[serde(default)]
-    pub attention: Vec<String>,
-    /// How many object results have each action.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub counts: Option<Counts>,
-}
-
-/// How many objects there are of each action.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Made, or in a dry run to be made.
-    pub created: usize,
-    /// Changed, or to be changed.
-    pub updated: usize,
-    /// As the record asks for.
-    pub unchanged: usize,
-    /// With their flag off.
-    pub skipped: usize,
-    /// Not as the record asks for.
-    pub failed: usize,
-}
-
-impl Counts {
-    /// Counts object results.
-    pub fn of(results: &[ObjectResult]) -> Self {
-        let mut counts = Self::default();
-        for result in results {
-            *match result.action {
-                Action::Created => &mut counts.created,
-                Action::Updated => &mut counts.updated,
-                Action::Unchanged => &mut counts.unchanged,
-                Action::Skipped => &mut counts.skipped,
-                Action::Failed => &mut counts.failed,
-            } += 1;
-        }
-        counts
-    }
+    /// What would be written, where that is to be told.
+    pub plan: Option<PlanHash>,
+    /// Whether the record's own status fields say now how this sync ended.
+    pub status_written: bool,
 }
 
 /// The status of a whole sync, spelled as on the original's page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr, Serialize, Deserialize)]
 pub enum SyncStatus {
-    /// Every object result is a success.
+    /// Every object is as the record asks.
     Completed,
-    /// At least one object result is not.
+    /// At least one object is not.
     #[serde(rename = "Partial Success")]
+    #[strum(serialize = "Partial Success")]
     PartialSuccess,
     /// Validation or a system failure.
     Failed,
 }
 
-impl fmt::Display for SyncStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Completed => "Completed",
-            Self::PartialSuccess => "Partial Success",
-            Self::Failed => "Failed",
-        })
-    }
-}
-
-/// The answer about one m3ter object.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ObjectResult {
-    /// `Account`, `Contract`, `Commitment`, `Plan`, `Pricing` or `AccountPlan`.
-    pub object_name: String,
-    /// Whether m3ter now holds what the record asks for.
-    pub success: bool,
-    /// What happened.
-    pub message: String,
-    /// The row that the object comes from.
-    pub salesforce_id: String,
+/// What became of one m3ter object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectOutcome {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// The row that it comes from.
+    pub row: SalesforceId,
     /// What was done, or in a dry run would be.
     pub action: Action,
-    /// The object's id in m3ter, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub m3ter_id: Option<String>,
-    /// The stable code of what is wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finding_code: Option<String>,
+    /// What happened.
+    pub message: Message,
+    /// Its id in m3ter, if it has one.
+    pub m3ter_id: Option<M3terId>,
+    /// What is wrong.
+    pub finding: Option<FindingCode>,
     /// What to do about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
     /// What a person should know although nothing is wrong.
     pub warnings: Vec<Warning>,
     /// In a dry run: field by field, what would change.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<FieldChange>>,
 }
 
+/// What happened to an object, as a sentence; what may tell who a person is stands apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// What happened.
+    pub what: String,
+    /// What follows it after a colon: values, or a sentence that may hold some.
+    pub detail: Option<String>,
+}
+
 /// What was done with an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Action {
     /// It was not there before.
     Created,
@@ -163,16 +95,125 @@ pub enum Action {
     Failed,
 }
 
+impl RunOutcome {
+    /// A run that reached its end.
+    pub fn ended(objects: Vec<ObjectOutcome>, warnings: Vec<Warning>) -> Self {
+        Self { objects, warnings, ..Self::default() }
+    }
+
+    /// A run that failed before it did anything.
+    pub fn failed(failure: Failure) -> Self {
+        Self { failure: Some(failure), ..Self::default() }
+    }
+
+    /// Completed, in part or not at all.
+    pub fn status(&self) -> SyncStatus {
+        if self.failure.is_some() {
+            SyncStatus::Failed
+        } else if self.objects.iter().all(ObjectOutcome::is_success) {
+            SyncStatus::Completed
+        } else {
+            SyncStatus::PartialSuccess
+        }
+    }
+
+    /// The code of its failure, if it failed.
+    pub fn error_code(&self) -> Option<&'static str> {
+        self.failure.as_ref().map(|failure| failure.code.as_str())
+    }
+
+    /// Whether it failed, and the same call may succeed later: of a run that goes on, it finds
+    /// later what was done.
+    pub fn is_retryable(&self) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.code.retryable() || self.goes_on)
+    }
+
+    /// All warnings, those of the objects first.
+    pub fn all_warnings(&self) -> impl Iterator<Item = &Warning> {
+        self.objects.iter().flat_map(|object| &object.warnings).chain(&self.warnings)
+    }
+
+    /// What somebody should look at.
+    pub fn attention(&self) -> BTreeSet<Attention> {
+        self.all_warnings().filter_map(|warning| warning.attention).collect()
+    }
+
+    /// Adds what a person should know of the object at a position, or of the whole.
+    pub fn warn(&mut self, position: Option<usize>, warning: Warning) {
+        let of_object = position.and_then(|position| self.objects.get_mut(position));
+        of_object.map_or(&mut self.warnings, |object| &mut object.warnings).push(warning);
+    }
+}
+
+impl SyncStatus {
+    /// As answers spell it.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl ObjectOutcome {
+    /// An outcome of the object `key` without finding, id, warnings or changes.
+    pub fn new(key: &ObjectKey, action: Action, message: impl Into<Message>) -> Self {
+        Self::of_kind(key.kind.into(), &key.row, action, message)
+    }
+
+    /// An outcome of an object of whatever kind, which may be none of the six.
+    pub fn of_kind(
+        kind: ObjectKind,
+        row: &SalesforceId,
+        action: Action,
+        message: impl Into<Message>,
+    ) -> Self {
+        Self {
+            kind,
+            row: row.clone(),
+            action,
+            message: message.into(),
+            m3ter_id: None,
+            finding: None,
+            remedy: None,
+            warnings: Vec::new(),
+            changes: None,
+        }
+    }
+
+    /// Whether m3ter now holds what the record asks for.
+    pub fn is_success(&self) -> bool {
+        !matches!(self.action, Action::Skipped | Action::Failed)
+    }
+}
+
+impl Message {
+    /// A sentence that goes on after a colon.
+    pub fn with_detail(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { what: what.into(), detail: Some(detail.into()) }
+    }
+}
+
+impl From<String> for Message {
+    fn from(what: String) -> Self {
+        Self { what, detail: None }
+    }
+}
+
+impl From<&str> for Message {
+    fn from(what: &str) -> Self {
+        what.to_owned().into()
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        self.detail.as_ref().map_or(Ok(()), |detail| write!(f, ": {detail}"))
+    }
+}
+
 impl Action {
     /// As answers spell it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Updated => "updated",
-            Self::Unchanged => "unchanged",
-            Self::Skipped => "skipped",
-            Self::Failed => "failed",
-        }
+        self.into()
     }
 }
 
@@ -228,26 +269,11 @@ impl Error for Failure {
 }
 
 /// The stable code of a failure, as in `errorCode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
-    /// More than one record in a request.
-    MultipleRequests,
-    /// No record in a request.
-    EmptyRequest,
-    /// `parentRecordId` null, absent or blank.
-    MissingRecordId,
-    /// `parentRecordId` is not an id.
-    InvalidRecordId,
-    /// `salesforceUserId` is not the id of a user.
-    InvalidUserId,
-    /// `endDate` null, absent or blank.
-    MissingEndDate,
     /// `endDate` is neither a date nor a date-time.
     InvalidEndDate,
-    /// `billingEntities` null, absent or empty.
-    MissingBillingEntities,
-    /// A word of `billingEntities` is not known.
-    UnknownBillingEntity,
     /// `applyToChildren` for a record that is no Account.
     ApplyToChildrenWithoutAccount,
     /// m3ter has no Account or Contract of the record to end.
@@ -258,8 +284,6 @@ pub enum ErrorCode {
     AdoptionToConfirm,
     /// Two Accounts or Contracts could be meant.
     AmbiguousRecord,
-    /// `expectedPlan` is no plan, or stands where none is taken.
-    InvalidExpectedPlan,
     /// What would be written is not what `expectedPlan` says.
     PlanChanged,
     /// Nothing is ended here without an `expectedPlan`.
@@ -312,46 +336,7 @@ pub enum ErrorCode {
 impl ErrorCode {
     /// The code's spelling in answers.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MultipleRequests => "MULTIPLE_REQUESTS",
-            Self::EmptyRequest => "EMPTY_REQUEST",
-            Self::MissingRecordId => "MISSING_RECORD_ID",
-            Self::InvalidRecordId => "INVALID_RECORD_ID",
-            Self::InvalidUserId => "INVALID_USER_ID",
-            Self::MissingEndDate => "MISSING_END_DATE",
-            Self::InvalidEndDate => "INVALID_END_DATE",
-            Self::MissingBillingEntities => "MISSING_BILLING_ENTITIES",
-            Self::UnknownBillingEntity => "UNKNOWN_BILLING_ENTITY",
-            Self::ApplyToChildrenWithoutAccount => "APPLY_TO_CHILDREN_WITHOUT_ACCOUNT",
-            Self::RecordNotSynced => "RECORD_NOT_SYNCED",
-            Self::OwnedByAnotherRecord => "OWNED_BY_ANOTHER_RECORD",
-            Self::AdoptionToConfirm => "ADOPTION_TO_CONFIRM",
-            Self::AmbiguousRecord => "AMBIGUOUS_RECORD",
-            Self::InvalidExpectedPlan => "INVALID_EXPECTED_PLAN",
-            Self::PlanChanged => "PLAN_CHANGED",
-            Self::PlanRequired => "PLAN_REQUIRED",
-            Self::EndDateLimitExceeded => "END_DATE_LIMIT_EXCEEDED",
-            Self::UnusualChange => "UNUSUAL_CHANGE",
-            Self::ServicePaused => "SERVICE_PAUSED",
-            Self::UnsupportedObject => "UNSUPPORTED_OBJECT",
-            Self::RecordNotFound => "RECORD_NOT_FOUND",
-            Self::RecordDeleted => "RECORD_DELETED",
-            Self::RecordNotAccessible => "RECORD_NOT_ACCESSIBLE",
-            Self::RecordNotReady => "RECORD_NOT_READY",
-            Self::MappingInvalid => "MAPPING_INVALID",
-            Self::SalesforceAuthFailed => "SALESFORCE_AUTH_FAILED",
-            Self::SalesforceUnavailable => "SALESFORCE_UNAVAILABLE",
-            Self::SalesforceRefused => "SALESFORCE_REFUSED",
-            Self::SalesforceLimitExceeded => "SALESFORCE_LIMIT_EXCEEDED",
-            Self::M3terAuthFailed => "M3TER_AUTH_FAILED",
-            Self::M3terUnavailable => "M3TER_UNAVAILABLE",
-            Self::M3terLimitExceeded => "M3TER_LIMIT_EXCEEDED",
-            Self::TimeLimitExceeded => "TIME_LIMIT_EXCEEDED",
-            Self::CalloutLimitExceeded => "CALLOUT_LIMIT_EXCEEDED",
-            Self::Interrupted => "INTERRUPTED",
-            Self::WrongOrganization => "WRONG_ORGANIZATION",
-            Self::InternalError => "INTERNAL_ERROR",
-        }
+        self.into()
     }
 
     /// Whether the same call may succeed later without anyone changing anything.
@@ -366,190 +351,5 @@ impl ErrorCode {
                 | Self::ServicePaused
                 | Self::InternalError
         )
-    }
-}
-
-/// In the place of a value that is not kept.
-const HIDDEN: &str = "(not kept)";
-
-/// The sentence of `Completed` and of `Partial Success`.
-pub const COMPLETED_MESSAGE: &str = "Sync process completed successfully";
-
-impl SyncResult {
-    /// The result of a sync that reached its end.
-    pub fn ended(object_results: Vec<ObjectResult>, warnings: Vec<Warning>) -> Self {
-        let success = object_results.iter().all(|result| result.success);
-        Self {
-            success,
-            sync_status: if success { SyncStatus::Completed } else { SyncStatus::PartialSuccess },
-            message: COMPLETED_MESSAGE.to_owned(),
-            error_code: None,
-            retryable: None,
-            next_try_at: None,
-            parent_record_id: None,
-            sync_run_id: None,
-            dry_run: false,
-            plan_hash: None,
-            status_written: false,
-            concatenated_results: concatenate(&object_results),
-            attention: attention(&object_results, &warnings),
-            counts: Some(Counts::of(&object_results)),
-            object_results,
-            warnings,
-        }
-    }
-
-    /// The result of a sync that failed, with what was done before.
-    pub fn failed(
-        failure: &Failure,
-        object_results: Vec<ObjectResult>,
-        warnings: Vec<Warning>,
-    ) -> Self {
-        Self {
-            success: false,
-            sync_status: SyncStatus::Failed,
-            message: format!("Sync process failed: {}", failure.reason),
-            error_code: Some(failure.code.as_str().to_owned()),
-            retryable: Some(failure.code.retryable()),
-            ..Self::ended(object_results, warnings)
-        }
-    }
-
-    /// Adds what a person should know of the object result at a position, or of the whole.
-    pub fn warn(&mut self, position: Option<usize>, warning: Warning) {
-        let of_object = position.and_then(|position| self.object_results.get_mut(position));
-        of_object.map_or(&mut self.warnings, |object| &mut object.warnings).push(warning);
-        self.attention = attention(&self.object_results, &self.warnings);
-    }
-
-    /// The result as it is kept: without what tells who a person is. An Account may be one: what
-    /// would change in it is left out.
-    #[must_use]
-    pub fn for_history(&self) -> Self {
-        let mut kept = self.clone();
-        for result in &mut kept.object_results {
-            *result = result.for_history();
-        }
-        kept.message = without_emails(&kept.message);
-        kept.warnings = kept.warnings.iter().map(Warning::for_history).collect();
-        kept.concatenated_results = concatenate(&kept.object_results);
-        kept
-    }
-}
-
-impl ObjectResult {
-    /// A result about the object `key` without finding, id, warnings or changes.
-    pub fn new(key: &ObjectKey, action: Action, message: impl Into<String>) -> Self {
-        Self::named(key.kind.name(), &key.row, action, message)
-    }
-
-    /// A result about an object of whatever kind, which may be none of the six.
-    pub fn named(
-        object_name: &str,
-        row: &SalesforceId,
-        action: Action,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            object_name: object_name.to_owned(),
-            success: !matches!(action, Action::Skipped | Action::Failed),
-            message: message.into(),
-            salesforce_id: row.as_str().to_owned(),
-            action,
-            m3ter_id: None,
-            finding_code: None,
-            remedy: None,
-            warnings: Vec::new(),
-            changes: None,
-        }
-    }
-
-    /// The result as it is kept, without what tells who a person is.
-    #[must_use]
-    pub fn for_history(&self) -> Self {
-        let mut kept = self.clone();
-        if let Some(changes) =
-            kept.changes.as_mut().filter(|_| self.kind() == Some(EntityKind::Account))
-        {
-            for change in changes {
-                change.old_value = change.old_value.take().map(|_| HIDDEN.to_owned());
-                change.new_value = change.new_value.take().map(|_| HIDDEN.to_owned());
-            }
-            if let Some((what, _)) = kept.message.split_once(':') {
-                kept.message = what.to_owned();
-            }
-        }
-        kept.message = without_emails(&kept.message);
-        kept.remedy = kept.remedy.map(|remedy| without_emails(&remedy));
-        kept.warnings = kept.warnings.iter().map(Warning::for_history).collect();
-        kept
-    }
-
-    /// The kind of object that the result is about.
-    pub fn kind(&self) -> Option<EntityKind> {
-        EntityKind::from_name(&self.object_name)
-    }
-}
-
-fn attention(results: &[ObjectResult], warnings: &[Warning]) -> Vec<String> {
-    let all = results.iter().flat_map(|result| &result.warnings).chain(warnings);
-    let codes: BTreeSet<&str> =
-        all.filter_map(|warning| warning.attention.map(Attention::as_str)).collect();
-    codes.into_iter().map(ToOwned::to_owned).collect()
-}
-
-fn concatenate(results: &[ObjectResult]) -> String {
-    let mut text = String::new();
-    for result in results {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        let ObjectResult { object_name, success, message, salesforce_id, .. } = result;
-        let _ = write!(
-            text,
-            "Object: {object_name}, Success: {success}, Message: {message}, Salesforce ID: {salesforce_id}"
-        );
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ids::SalesforceId;
-
-    #[test]
-    fn what_tells_who_a_person_is_is_not_kept() {
-        let key = |kind| ObjectKey {
-            kind,
-            row: SalesforceId::parse("001S900000RzsIU").unwrap(),
-            key: String::new(),
-        };
-        let change = FieldChange {
-            field: "name".to_owned(),
-            old_value: None,
-            new_value: Some("Jane Doe".to_owned()),
-            source: "Account.Name".to_owned(),
-        };
-        let mut account = ObjectResult::new(
-            &key(EntityKind::Account),
-            Action::Updated,
-            "Would be updated: name → Jane Doe",
-        );
-        account.changes = Some(vec![change.clone()]);
-        account.warnings.push("jane@acme.example is new".into());
-        let mut contract =
-            ObjectResult::new(&key(EntityKind::Contract), Action::Failed, "no: jane@acme.example");
-        contract.changes = Some(vec![FieldChange { new_value: Some("12.5".to_owned()), ..change }]);
-        let kept = SyncResult::ended(vec![account, contract], vec!["ask bob@acme.example".into()])
-            .for_history();
-        let text = serde_json::to_string(&kept).unwrap();
-        assert!(!text.contains("Jane") && !text.contains("acme.example"), "{text}");
-        assert!(
-            text.contains("Would be updated")
-                && text.contains("12.5")
-                && text.contains("Account.Name"),
-            "{text}"
-        );
     }
 }

@@ -4,15 +4,14 @@
 //! not written again: compared are the status and the first line of the message, which holds codes
 //! and names, and nothing that two runs of the same outcome differ in.
 
-use std::collections::BTreeSet;
-
 use jiff::{Timestamp, Unit};
 use serde_json::{Map, Value as Json};
 
+use super::entity::ObjectKind;
+use super::finding::FindingCode;
 use super::ids::SalesforceId;
-use super::outcome::{Action, ObjectResult, SyncResult, SyncStatus};
+use super::outcome::{Action, ObjectOutcome, RunOutcome, SyncStatus};
 use super::record::Record;
-use super::warning::{Attention, Warning};
 
 /// Names that the first line repeats of one kind of object.
 const MOST_NAMES: usize = 10;
@@ -54,7 +53,7 @@ impl StatusFields {
     pub fn changes(
         &self,
         record: &Record,
-        result: &SyncResult,
+        outcome: &RunOutcome,
         now: Timestamp,
     ) -> Map<String, Json> {
         let mut changes = Map::new();
@@ -62,20 +61,20 @@ impl StatusFields {
         let held = |field: &StatusField| {
             record.value(&field.name).and_then(Json::as_str).unwrap_or_default().trim()
         };
-        let new_status = result.sync_status.to_string();
+        let status_now = outcome.status();
+        let new_status = status_now.to_string();
         let is_other_status = held(status) != new_status;
-        let message = self.message.as_ref().map(|field| (field, message(result, field.length)));
+        let message = self.message.as_ref().map(|field| (field, message(outcome, field.length)));
         let first_line = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
         let is_other_outcome = message
             .as_ref()
             .is_some_and(|(field, text)| first_line(held(field)) != first_line(text));
-        let has_changed_m3ter = result
-            .object_results
+        let has_changed_m3ter = outcome
+            .objects
             .iter()
             .any(|object| matches!(object.action, Action::Created | Action::Updated));
         // A failed sync that changed nothing in m3ter did not reach it.
-        let is_later =
-            has_changed_m3ter || is_other_status && result.sync_status != SyncStatus::Failed;
+        let is_later = has_changed_m3ter || is_other_status && status_now != SyncStatus::Failed;
         let synced_at = self.synced_at.as_ref().filter(|_| is_later);
         if !is_other_status && !is_other_outcome && synced_at.is_none() {
             return changes;
@@ -93,13 +92,13 @@ impl StatusFields {
 }
 
 /// The message about an outcome in so many characters; 0 is any number.
-fn message(result: &SyncResult, length: usize) -> String {
-    let result = result.for_history();
-    let status = result.sync_status.to_string();
-    let codes = codes(&result);
+fn message(outcome: &RunOutcome, length: usize) -> String {
+    let outcome = outcome.for_history();
+    let status = outcome.status().to_string();
+    let codes = codes(&outcome);
     let mut lines =
         vec![if codes.is_empty() { status } else { format!("{status}: {}", codes.join("; ")) }];
-    for sentence in sentences(&result) {
+    for sentence in sentences(&outcome) {
         if !lines.contains(&sentence) {
             lines.push(sentence);
         }
@@ -113,66 +112,58 @@ fn message(result: &SyncResult, length: usize) -> String {
 }
 
 /// What is compared beside the status: codes, with the fields and codes that they are about.
-fn codes(result: &SyncResult) -> Vec<String> {
-    if let Some(code) = result.error_code.as_deref() {
+fn codes(outcome: &RunOutcome) -> Vec<String> {
+    if let Some(failure) = &outcome.failure {
         // What a failure that passes had reached differs from run to run.
-        let is_passing = result.retryable == Some(true);
-        return vec![with_names(
-            code,
-            std::iter::once(result.message.as_str()).filter(|_| !is_passing),
-        )];
+        let is_passing = outcome.is_retryable();
+        let sentences: Vec<String> =
+            (!is_passing).then(|| failure.sentence()).into_iter().collect();
+        return vec![with_names(failure.code.as_str(), &sentences)];
     }
-    let mut outcomes: Vec<(&str, &str)> = Vec::new();
-    for object in failed(result) {
-        let outcome = (object.object_name.as_str(), code(object));
+    let mut outcomes: Vec<(ObjectKind, &str)> = Vec::new();
+    for object in failed(outcome) {
+        let outcome = (object.kind, code(object));
         if !outcomes.contains(&outcome) {
             outcomes.push(outcome);
         }
     }
-    let of_objects = outcomes.into_iter().map(|(object, word)| {
-        let alike =
-            failed(result).filter(|other| other.object_name == object && code(other) == word);
-        format!("{object} {}", with_names(word, alike.map(|object| object.message.as_str())))
+    let of_objects = outcomes.into_iter().map(|(kind, word)| {
+        let alike = failed(outcome).filter(|other| (other.kind, code(other)) == (kind, word));
+        let sentences: Vec<String> = alike.map(|object| object.message.to_string()).collect();
+        format!("{} {}", kind.name(), with_names(word, &sentences))
     });
     // The next sync does not say again what only this one did.
-    let lasting: BTreeSet<Attention> = warnings(result)
-        .filter_map(|warning| warning.attention)
-        .filter(|code| code.lasts())
-        .collect();
-    of_objects.chain(lasting.iter().map(Attention::to_string)).collect()
+    let lasting = outcome.attention().into_iter().filter(|attention| attention.lasts());
+    of_objects.chain(lasting.map(|attention| attention.to_string())).collect()
 }
 
 /// What a person reads below that.
-fn sentences(result: &SyncResult) -> Vec<String> {
-    let failure = result.error_code.iter().map(|_| stable(&result.message));
-    let objects = failed(result).map(|object| {
-        let words = [Some(object.message.as_str()), object.remedy.as_deref()]
-            .into_iter()
-            .flatten()
-            .map(stable);
-        format!("{}: {}", object.object_name, words.collect::<Vec<_>>().join(". "))
+fn sentences(outcome: &RunOutcome) -> Vec<String> {
+    let failure = outcome.failure.iter().map(|failure| stable(&failure.sentence()));
+    let objects = failed(outcome).map(|object| {
+        let words = [Some(object.message.to_string()), object.remedy.clone()];
+        let words: Vec<String> = words.iter().flatten().map(|words| stable(words)).collect();
+        format!("{}: {}", object.kind.name(), words.join(". "))
     });
-    let watched = warnings(result)
+    let watched = outcome
+        .all_warnings()
         .filter_map(|warning| Some(format!("{}: {}", warning.attention?, stable(warning))));
     failure.chain(objects).chain(watched).collect()
 }
 
-fn failed(result: &SyncResult) -> impl Iterator<Item = &ObjectResult> {
-    result.object_results.iter().filter(|object| !object.success)
+fn failed(outcome: &RunOutcome) -> impl Iterator<Item = &ObjectOutcome> {
+    outcome.objects.iter().filter(|object| !object.is_success())
 }
 
-fn warnings(result: &SyncResult) -> impl Iterator<Item = &Warning> {
-    result.object_results.iter().flat_map(|object| &object.warnings).chain(&result.warnings)
-}
-
-fn code(object: &ObjectResult) -> &str {
-    object.finding_code.as_deref().unwrap_or_else(|| object.action.as_str())
+/// What is wrong with an object.
+fn code(object: &ObjectOutcome) -> &'static str {
+    object.finding.map_or_else(|| object.action.as_str(), FindingCode::as_str)
 }
 
 /// A code with the names that sentences hold in backticks: of fields, or of what they hold.
-fn with_names<'a>(code: &str, sentences: impl Iterator<Item = &'a str>) -> String {
+fn with_names(code: &str, sentences: &[String]) -> String {
     let mut names: Vec<&str> = Vec::new();
-    for quoted in sentences.flat_map(|sentence| sentence.split('`').skip(1).step_by(2)) {
+    for quoted in sentences.iter().flat_map(|sentence| sentence.split('`').skip(1).step_by(2)) {
         let is_name =
             !quoted.is_empty() && !quoted.contains(char::is_whitespace) && !passes(quoted, true);
         if is_name && !names.contains(&quoted) && names.len() < MOST_NAMES {
@@ -220,9 +211,12 @@ fn passes(word: &str, is_quoted: bool) -> bool {
 mod tests {
     use serde_json::json;
 
+    use strum::VariantArray as _;
+
     use super::*;
     use crate::domain::entity::{EntityKind, ObjectKey};
     use crate::domain::outcome::{ErrorCode, Failure};
+    use crate::domain::warning::{Attention, Warning};
 
     const NOW: &str = "2026-05-01T10:00:00.25Z";
 
@@ -241,28 +235,28 @@ mod tests {
         )
     }
 
-    fn object(kind: EntityKind, action: Action, message: &str, code: &str) -> ObjectResult {
+    fn object(kind: EntityKind, action: Action, message: &str, code: &str) -> ObjectOutcome {
         let key = ObjectKey {
             kind,
             row: SalesforceId::parse("001S900000RzsIU").unwrap(),
             key: String::new(),
         };
-        let mut result = ObjectResult::new(&key, action, message);
-        result.finding_code = Some(code.to_owned()).filter(|code| !code.is_empty());
-        result
+        let finding = FindingCode::VARIANTS.iter().copied().find(|known| known.as_str() == code);
+        assert_eq!(finding.is_none(), code.is_empty(), "{code}");
+        ObjectOutcome { finding, ..ObjectOutcome::new(&key, action, message) }
     }
 
-    fn ended(objects: Vec<ObjectResult>) -> SyncResult {
-        SyncResult::ended(objects, Vec::new())
+    fn ended(objects: Vec<ObjectOutcome>) -> RunOutcome {
+        RunOutcome::ended(objects, Vec::new())
     }
 
-    fn failed(code: ErrorCode, reason: &str) -> SyncResult {
-        SyncResult::failed(&Failure::new(code, reason), Vec::new(), Vec::new())
+    fn failed(code: ErrorCode, reason: &str) -> RunOutcome {
+        RunOutcome::failed(Failure::new(code, reason))
     }
 
     /// The names of what is written onto a record.
-    fn written(record: &Record, result: &SyncResult) -> String {
-        let changes = fields(32_768).changes(record, result, NOW.parse().unwrap());
+    fn written(record: &Record, outcome: &RunOutcome) -> String {
+        let changes = fields(32_768).changes(record, outcome, NOW.parse().unwrap());
         let mut names: Vec<&str> =
             changes.keys().map(|name| name.trim_end_matches("__c")).collect();
         names.sort_unstable();
@@ -372,7 +366,7 @@ mod tests {
             "Completed: LINE_REMOVED\nFOREIGN_ID: `A.B__c` held …; it was overwritten\nLINE_REMOVED: The line … is gone"
         );
         let mut half = away("m3ter is away");
-        half.object_results.push(object(Account, Created, "m3ter Identifier: 1", ""));
+        half.objects.push(object(Account, Created, "m3ter Identifier: 1", ""));
         assert_eq!(
             written(&record("Failed", "Failed: M3TER_UNAVAILABLE"), &half),
             "At Message Status"

@@ -4,15 +4,15 @@
 //! What serialises here is what `GET /sync-runs/{syncRunId}` answers; `openapi.yaml` describes the
 //! same shape.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use strum::{Display, EnumString, IntoStaticStr};
 
+use super::answer::{ObjectResult, SyncResult};
 use super::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use super::ids::SyncRunId;
-use super::outcome::{ObjectResult, SyncResult, SyncStatus};
+use super::outcome::SyncStatus;
 use super::plan::PlanHash;
 
 /// What a run does with its record, with everything that a process that takes it over needs to
@@ -91,8 +91,11 @@ impl RunTask {
 }
 
 /// Where a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr,
+)]
 #[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
 pub enum RunState {
     /// Another run of the record goes first.
     Waiting,
@@ -107,25 +110,7 @@ pub enum RunState {
 impl RunState {
     /// The name in the store and in answers.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Retrying => "retrying",
-            Self::Ended => "ended",
-        }
-    }
-
-    /// The state with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Waiting, Self::Running, Self::Retrying, Self::Ended]
-            .into_iter()
-            .find(|state| state.as_str() == name)
-    }
-}
-
-impl fmt::Display for RunState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.into()
     }
 }
 

@@ -5,8 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
-
-use super::personal::without_emails;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// A sentence beside a result; it never changes success or status. It is written as its text alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,12 +21,6 @@ impl Warning {
     /// A sentence that asks for somebody's attention.
     pub fn of(attention: Attention, text: impl Into<String>) -> Self {
         Self { attention: Some(attention), text: text.into() }
-    }
-
-    /// The warning as it is kept: without e-mail addresses.
-    #[must_use]
-    pub fn for_history(&self) -> Self {
-        Self { attention: self.attention, text: without_emails(&self.text) }
     }
 }
 
@@ -71,8 +64,21 @@ impl fmt::Display for Warning {
 
 /// What somebody should look at although the sync is `Completed`. docs/errors.md says what to do
 /// about each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Attention {
     /// An AccountPlan bills on whose row takes no part in the sync any more.
     AccountPlanLeft,
@@ -128,64 +134,17 @@ pub enum Attention {
 }
 
 impl Attention {
-    /// All of them, in the order of their codes.
-    pub const ALL: [Self; 25] = [
-        Self::AccountPlanLeft,
-        Self::AdoptionToConfirm,
-        Self::CodeNotFound,
-        Self::CommitmentBillingNotStated,
-        Self::CommitmentLeft,
-        Self::CommitmentNotDrawn,
-        Self::ContractNotJoined,
-        Self::DateInPast,
-        Self::Ended,
-        Self::FieldNotReadable,
-        Self::ForeignId,
-        Self::LineRemoved,
-        Self::NotReady,
-        Self::NotRemembered,
-        Self::NoLines,
-        Self::OutsideContractPeriod,
-        Self::OverlapForeseen,
-        Self::PriceChangedInPlace,
-        Self::PriceIsZero,
-        Self::PriceProrated,
-        Self::Reopened,
-        Self::RowNotVisible,
-        Self::RunsAlready,
-        Self::UsageUnpriced,
-        Self::WriteBackFailed,
-    ];
+    /// The codes of all, sorted.
+    pub fn codes() -> Vec<&'static str> {
+        let mut codes: Vec<&str> =
+            Self::VARIANTS.iter().map(|attention| attention.as_str()).collect();
+        codes.sort_unstable();
+        codes
+    }
 
     /// The code's spelling in answers.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AccountPlanLeft => "ACCOUNT_PLAN_LEFT",
-            Self::AdoptionToConfirm => "ADOPTION_TO_CONFIRM",
-            Self::CodeNotFound => "CODE_NOT_FOUND",
-            Self::CommitmentBillingNotStated => "COMMITMENT_BILLING_NOT_STATED",
-            Self::CommitmentLeft => "COMMITMENT_LEFT",
-            Self::CommitmentNotDrawn => "COMMITMENT_NOT_DRAWN",
-            Self::ContractNotJoined => "CONTRACT_NOT_JOINED",
-            Self::DateInPast => "DATE_IN_PAST",
-            Self::Ended => "ENDED",
-            Self::FieldNotReadable => "FIELD_NOT_READABLE",
-            Self::ForeignId => "FOREIGN_ID",
-            Self::LineRemoved => "LINE_REMOVED",
-            Self::NoLines => "NO_LINES",
-            Self::NotReady => "NOT_READY",
-            Self::NotRemembered => "NOT_REMEMBERED",
-            Self::OutsideContractPeriod => "OUTSIDE_CONTRACT_PERIOD",
-            Self::OverlapForeseen => "OVERLAP_FORESEEN",
-            Self::PriceChangedInPlace => "PRICE_CHANGED_IN_PLACE",
-            Self::PriceIsZero => "PRICE_IS_ZERO",
-            Self::PriceProrated => "PRICE_PRORATED",
-            Self::Reopened => "REOPENED",
-            Self::RowNotVisible => "ROW_NOT_VISIBLE",
-            Self::RunsAlready => "RUNS_ALREADY",
-            Self::UsageUnpriced => "USAGE_UNPRICED",
-            Self::WriteBackFailed => "WRITE_BACK_FAILED",
-        }
+        self.into()
     }
 
     /// Whether it tells of how things are, so that the next sync of the same record says it again,
@@ -219,11 +178,6 @@ impl Attention {
             | Self::WriteBackFailed => false,
         }
     }
-
-    /// The code with this spelling.
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|attention| attention.as_str() == code)
-    }
 }
 
 /// Which results are meant by what somebody should look at of them.
@@ -238,13 +192,7 @@ pub enum AttentionFilter {
 impl AttentionFilter {
     /// `any`, or one of the codes.
     pub fn parse(text: &str) -> Option<Self> {
-        if text == "any" { Some(Self::Any) } else { Attention::from_code(text).map(Self::Code) }
-    }
-}
-
-impl fmt::Display for Attention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        if text == "any" { Some(Self::Any) } else { text.parse().ok().map(Self::Code) }
     }
 }
 
@@ -253,12 +201,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_spelled_alike_everywhere_and_sorted() {
-        for attention in Attention::ALL {
-            assert_eq!(serde_json::to_value(attention).unwrap(), attention.as_str());
-            assert_eq!(Attention::from_code(attention.as_str()), Some(attention));
+    fn a_code_is_read_as_it_is_spelled() {
+        for attention in Attention::VARIANTS {
+            assert_eq!(attention.as_str().parse(), Ok(*attention));
         }
-        assert!(Attention::ALL.is_sorted_by_key(|attention| attention.as_str()));
+        assert_eq!(Attention::codes()[..2], ["ACCOUNT_PLAN_LEFT", "ADOPTION_TO_CONFIRM"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use super::body::RequestList;
+use super::failed_request::{FailedRequest, RequestCode};
 use super::fault::Fault;
 use super::notes;
 use super::permit::{Asker, Denied};
@@ -92,17 +93,18 @@ async fn end_date(
 
 impl EndDateRequest {
     /// What is asked for, or the first thing that is wrong with it.
-    pub(super) fn order(&self) -> Result<EndDateOrder, Failure> {
+    pub(super) fn order(&self) -> Result<EndDateOrder, FailedRequest> {
         let end_date = self.end_date.as_deref().filter(|text| !text.trim().is_empty());
-        let end_date = end_date
-            .ok_or_else(|| Failure::new(ErrorCode::MissingEndDate, "`endDate` is required"))?;
+        let end_date = end_date.ok_or_else(|| {
+            FailedRequest::new(RequestCode::MissingEndDate, "`endDate` is required")
+        })?;
         let end_date = EndDate::parse(end_date)
             .map_err(|invalid| Failure::new(ErrorCode::InvalidEndDate, invalid.to_string()))?;
         let words = self.billing_entities.as_deref().unwrap_or_default();
         if words.is_empty() {
             let reason =
                 format!("`billingEntities` is empty; name at least one of {}", known_entities());
-            return Err(Failure::new(ErrorCode::MissingBillingEntities, reason));
+            return Err(FailedRequest::new(RequestCode::MissingBillingEntities, reason));
         }
         let entities = words.iter().map(|word| entity(word.as_deref().unwrap_or_default()));
         let mut entities: Vec<BillingEntity> = entities.collect::<Result<_, _>>()?;
@@ -117,14 +119,14 @@ impl EndDateRequest {
     }
 }
 
-fn entity(word: &str) -> Result<BillingEntity, Failure> {
+fn entity(word: &str) -> Result<BillingEntity, FailedRequest> {
     BillingEntity::from_word(word).ok_or_else(|| {
         let reason = format!(
             "`{}` is not a billing entity; there are {}",
             shown::word(word),
             known_entities()
         );
-        Failure::new(ErrorCode::UnknownBillingEntity, reason)
+        FailedRequest::new(RequestCode::UnknownBillingEntity, reason)
     })
 }
 

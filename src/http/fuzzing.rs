@@ -5,13 +5,12 @@
 use super::body::{Object, check_nothing, parse, parse_requests};
 use super::end_date::EndDateRequest;
 use super::fault::Fault;
-use super::record::{RecordRequest as _, expected_plan};
+use super::record::{RecordRequest, expected_plan};
 use super::sync_record::RecordQuery;
 use super::sync_runs::{self, ReplayRequest};
 use super::sync_to_m3ter::SyncRequest;
 use crate::domain::ending::EndDateOrder;
 use crate::domain::ids::SalesforceId;
-use crate::domain::outcome::Failure;
 use crate::sync::{RunFilter, SyncMode};
 
 /// A request that is answered by a fault.
@@ -26,7 +25,7 @@ pub struct Refused {
 }
 
 /// One element of a request list: what it asks for, or the reason of a failed result.
-pub type Asked<T> = Result<T, Failure>;
+pub type Asked<T> = Result<T, String>;
 
 impl From<Fault> for Refused {
     fn from(fault: Fault) -> Self {
@@ -38,14 +37,20 @@ impl From<Fault> for Refused {
 /// The body of `POST /sync-to-m3ter`.
 pub fn sync(body: &[u8]) -> Result<Vec<Asked<SalesforceId>>, Refused> {
     let requests: Vec<SyncRequest> = parse_requests(body)?;
-    Ok(requests.iter().map(|request| request.record().record_id()).collect())
+    Ok(requests.iter().map(|request| record_id(request)).collect())
 }
 
 /// The body of `POST /end-date-billing-entities`.
 pub fn end_date(body: &[u8]) -> Result<Vec<Asked<(SalesforceId, EndDateOrder)>>, Refused> {
     let requests: Vec<EndDateRequest> = parse_requests(body)?;
-    let asked = |request: &EndDateRequest| Ok((request.record().record_id()?, request.order()?));
+    let asked = |request: &EndDateRequest| {
+        Ok((record_id(request)?, request.order().map_err(|request| request.reason)?))
+    };
     Ok(requests.iter().map(asked).collect())
+}
+
+fn record_id(request: &impl RecordRequest) -> Asked<SalesforceId> {
+    request.record().record_id().map_err(|request| request.reason)
 }
 
 /// The body of `POST /sync-to-m3ter/{parentRecordId}`.

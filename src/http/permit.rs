@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tokio::time::Instant;
 
+use super::failed_request::FailedRequest;
 use super::fault::{Fault, RETRY_AFTER_SECONDS};
 use super::notes;
 use super::places::Places;
@@ -33,7 +34,7 @@ pub(super) struct Asker {
 #[derive(Debug)]
 pub(super) enum Denied {
     /// It is an answer about the record.
-    Failed(Failure),
+    Failed(FailedRequest),
     /// The key does not allow it, or the service cannot do it now.
     Refused(Fault),
 }
@@ -42,15 +43,21 @@ impl Denied {
     /// What is answered about the record.
     pub(super) fn reply(self, id: Option<&str>, mode: SyncMode) -> Result<Reply, Fault> {
         match self {
-            Self::Failed(failure) => Ok(Reply::Result(Box::new(failed(&failure, id, mode)))),
+            Self::Failed(request) => Ok(Reply::Result(Box::new(failed(&request, id, mode)))),
             Self::Refused(fault) => Err(fault),
         }
     }
 }
 
+impl From<FailedRequest> for Denied {
+    fn from(request: FailedRequest) -> Self {
+        Self::Failed(request)
+    }
+}
+
 impl From<Failure> for Denied {
     fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+        Self::Failed(failure.into())
     }
 }
 
@@ -171,7 +178,8 @@ impl Asker {
         {
             return Err(Denied::Refused(of_another_org(caller, org)));
         }
-        Ok(syncs.check_organization(named).await?)
+        syncs.check_organization(named).await?;
+        Ok(())
     }
 }
 

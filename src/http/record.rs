@@ -4,9 +4,9 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use super::failed_request::{FailedRequest, RequestCode};
 use super::notes;
 use crate::domain::ids::SalesforceId;
-use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::plan::{InvalidPlanHash, PlanHash};
 use crate::domain::shown;
 use crate::sync::SyncMode;
@@ -53,18 +53,19 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
 
 impl RequestedRecord<'_> {
     /// The record's ID, or what is wrong with it.
-    pub(super) fn record_id(&self) -> Result<SalesforceId, Failure> {
+    pub(super) fn record_id(&self) -> Result<SalesforceId, FailedRequest> {
         let id = given(self.id).ok_or_else(|| {
-            Failure::new(ErrorCode::MissingRecordId, "`parentRecordId` is required")
+            FailedRequest::new(RequestCode::MissingRecordId, "`parentRecordId` is required")
         })?;
-        let record = SalesforceId::parse(id)
-            .map_err(|invalid| Failure::new(ErrorCode::InvalidRecordId, invalid.to_string()))?;
+        let record = SalesforceId::parse(id).map_err(|invalid| {
+            FailedRequest::new(RequestCode::InvalidRecordId, invalid.to_string())
+        })?;
         notes::set_record(&record);
         Ok(record)
     }
 
     /// The Salesforce user who asks, if the request names one.
-    pub(super) fn user_id(&self) -> Result<Option<SalesforceId>, Failure> {
+    pub(super) fn user_id(&self) -> Result<Option<SalesforceId>, FailedRequest> {
         let Some(id) = given(self.salesforce_user) else { return Ok(None) };
         let user = SalesforceId::parse(id).ok().filter(|id| id.key_prefix() == USER_PREFIX);
         let user = user.ok_or_else(|| {
@@ -72,7 +73,7 @@ impl RequestedRecord<'_> {
                 "`salesforceUserId` is `{}`, which is not the ID of a Salesforce user (they begin with {USER_PREFIX})",
                 shown::word(id)
             );
-            Failure::new(ErrorCode::InvalidUserId, reason)
+            FailedRequest::new(RequestCode::InvalidUserId, reason)
         })?;
         notes::set_salesforce_user(&user);
         Ok(Some(user))
@@ -94,9 +95,9 @@ fn given(text: Option<&str>) -> Option<&str> {
 pub(super) fn expected_plan(
     text: Option<&str>,
     mode: SyncMode,
-) -> Result<Option<PlanHash>, Failure> {
+) -> Result<Option<PlanHash>, FailedRequest> {
     let Some(text) = text else { return Ok(None) };
-    let invalid = |reason: String| Failure::new(ErrorCode::InvalidExpectedPlan, reason);
+    let invalid = |reason: String| FailedRequest::new(RequestCode::InvalidExpectedPlan, reason);
     if mode == SyncMode::DryRun {
         return Err(invalid(
             "`expectedPlan` is for a call that writes; with `dryRun=true` the answer has the `planHash` for it".to_owned(),

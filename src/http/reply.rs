@@ -10,12 +10,14 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::body::RequestList;
+use super::failed_request::{FailedRequest, RequestCode};
 use super::fault::Fault;
 use super::notes;
 use super::places::WaitingRequest;
 use super::record::RecordRequest;
+use crate::domain::answer::{AnsweredRun, SyncResult};
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::outcome::{ErrorCode, Failure, SyncResult};
+use crate::domain::outcome::{ErrorCode, Failure, RunOutcome};
 use crate::domain::shown;
 use crate::sync::{QueueWait, RunRequest, StartedRun, SyncMode, Syncs};
 
@@ -112,12 +114,13 @@ pub(super) fn only<T: RecordRequest>(
     }
     if requests.is_empty() {
         let reason = "The request holds no record; send exactly one";
-        return Err(vec![failed(&Failure::new(ErrorCode::EmptyRequest, reason), None, mode)]);
+        let none = FailedRequest::new(RequestCode::EmptyRequest, reason);
+        return Err(vec![failed(&none, None, mode)]);
     }
     let reason =
         format!("Only one record can be synced per request, but {} were sent", requests.len());
-    let failure = Failure::new(ErrorCode::MultipleRequests, reason);
-    Err(requests.iter().map(|request| failed(&failure, request.record().id, mode)).collect())
+    let several = FailedRequest::new(RequestCode::MultipleRequests, reason);
+    Err(requests.iter().map(|request| failed(&several, request.record().id, mode)).collect())
 }
 
 /// Begins a run, and waits for its answer as long as the caller does.
@@ -129,12 +132,10 @@ pub(super) async fn run(syncs: &Syncs, request: RunRequest, wait: Wait) -> Resul
         return Ok(Reply::Accepted(AcceptedRun::new(run.id, &record)));
     }
     let result = match ended(syncs, &mut run, wait).await {
-        Ok(result) => {
-            note_outcome(&result);
-            result.as_ref().clone()
-        }
-        Err(failure) => unfinished(&failure, &run, &record, mode),
+        Ok(result) => result.as_ref().clone(),
+        Err(failure) => unfinished(failure, &run, &record, mode),
     };
+    note_outcome(&result);
     Ok(Reply::Result(Box::new(result)))
 }
 
@@ -188,27 +189,33 @@ async fn why_not_begun(syncs: &Syncs, run: SyncRunId) -> String {
 
 /// The answer about a run that has none of its own yet.
 fn unfinished(
-    failure: &Failure,
+    failure: Failure,
     run: &StartedRun,
     record: &SalesforceId,
     mode: SyncMode,
 ) -> SyncResult {
     // What the caller would write now would be older than what the run writes at its end.
     let goes_on = matches!(failure.code, ErrorCode::TimeLimitExceeded | ErrorCode::ServicePaused);
-    SyncResult {
-        sync_run_id: Some(run.id.to_string()),
-        status_written: goes_on && run.tells_record,
-        ..failed(failure, Some(record.as_str()), mode)
-    }
+    let outcome =
+        RunOutcome { status_written: goes_on && run.tells_record, ..RunOutcome::failed(failure) };
+    let answered = AnsweredRun {
+        parent_record_id: Some(record.to_string()),
+        sync_run_id: Some(run.id),
+        dry_run: mode == SyncMode::DryRun,
+        next_try_at: None,
+    };
+    SyncResult::new(&outcome, answered)
 }
 
-/// The result of a request that is answered without a sync.
-pub(super) fn failed(failure: &Failure, id: Option<&str>, mode: SyncMode) -> SyncResult {
-    let result = SyncResult {
+/// The result of a request that is answered without a run.
+pub(super) fn failed(request: &FailedRequest, id: Option<&str>, mode: SyncMode) -> SyncResult {
+    let answered = AnsweredRun {
         parent_record_id: id.map(shown::echo),
         dry_run: mode == SyncMode::DryRun,
-        ..SyncResult::failed(failure, Vec::new(), Vec::new())
+        ..AnsweredRun::default()
     };
+    let FailedRequest { code, is_retryable, reason } = request;
+    let result = SyncResult::refused(code, *is_retryable, reason, answered);
     note_outcome(&result);
     result
 }

@@ -312,7 +312,7 @@ fn limit(name: &str, given: Option<u32>, most: u32) -> Result<u32, Fault> {
 fn not_told(denied: Denied) -> Fault {
     let reason = match denied {
         Denied::Refused(fault) => return fault,
-        Denied::Failed(failure) => failure.reason,
+        Denied::Failed(request) => request.reason,
     };
     let message = format!(
         "The API key is for some objects only, and which one this is about is not known: {reason}"

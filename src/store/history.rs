@@ -9,8 +9,8 @@ use serde_json::Value as Json;
 
 use super::database::{Row, Value};
 use super::{Store, StoreError};
+use crate::domain::answer::{ObjectResult, SyncResult};
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::outcome::{ObjectResult, SyncResult};
 use crate::domain::run::{RunState, SyncRun};
 use crate::domain::warning::AttentionFilter;
 
@@ -332,8 +332,7 @@ fn run(row: &Row, operation: &'static str) -> Result<SyncRun, StoreError> {
         sync_run_id: super::run_id(row.text("id"), operation)?,
         parent_record_id: row.text("parent_record_id"),
         kind: row.text("kind"),
-        state: RunState::from_name(&state)
-            .ok_or(StoreError::Unreadable { operation, value: state })?,
+        state: state.parse().map_err(|_| StoreError::Unreadable { operation, value: state })?,
         dry_run: row.integer("dry_run") != 0,
         requested_at: super::instant(row, "requested_at_ms", operation)?,
         started_at: tries.first().map(|first| first.started_at).or(started_at),

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::database::Transaction;
+use crate::domain::answer::{AnsweredRun, SyncResult};
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::outcome::SyncResult;
+use crate::domain::outcome::RunOutcome;
 
 /// What an operator wants, and who it is.
 pub(super) struct OperatorOrder<'a> {
@@ -56,9 +57,13 @@ impl OperatorOrder<'_> {
         record: &SalesforceId,
         told: impl Iterator<Item = String>,
     ) -> Result<(), StoreError> {
-        let mut result = SyncResult::ended(Vec::new(), told.map(Into::into).collect());
-        result.parent_record_id = Some(record.to_string());
-        result.sync_run_id = Some(run.to_string());
+        let outcome = RunOutcome::ended(Vec::new(), told.map(Into::into).collect());
+        let answered = AnsweredRun {
+            parent_record_id: Some(record.to_string()),
+            sync_run_id: Some(run),
+            ..AnsweredRun::default()
+        };
+        let result = SyncResult::new(&outcome, answered);
         let sql = "UPDATE runs SET state = 'ended', ended_at_ms = $1, sync_status = $2, result = $3 WHERE id = $4";
         let text = serde_json::to_string(&result).expect("what is saved has text keys only");
         let values = vec![

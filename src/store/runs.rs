@@ -14,9 +14,9 @@ use super::claims::{Claimant, ClaimedRun, claimed};
 use super::database::{Access, Row, Transaction, Value};
 use super::links::{Link, insert_links};
 use super::{Store, StoreError};
+use crate::domain::answer::{ObjectResult, SyncResult};
 use crate::domain::entity::ObjectKey;
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::outcome::{ObjectResult, SyncResult};
 use crate::domain::plan::Plan;
 use crate::domain::run::{RunCallout, RunState, RunTry};
 

@@ -21,9 +21,10 @@ use uuid::Uuid;
 
 use super::database::{Access, Engine, Row};
 use super::*;
+use crate::domain::answer::{AnsweredRun, ObjectResult, SyncResult};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::SyncRunId;
-use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult, SyncResult};
+use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectOutcome, RunOutcome};
 use crate::domain::run::{RunCallout, RunState, RunTask, RunTry};
 
 const ROOT: &str = "006S900000795MMIAY";
@@ -184,6 +185,18 @@ async fn end(
         .await
 }
 
+fn completed() -> SyncResult {
+    SyncResult::new(&RunOutcome::ended(Vec::new(), Vec::new()), AnsweredRun::default())
+}
+
+fn failed_by(failure: Failure) -> SyncResult {
+    SyncResult::new(&RunOutcome::failed(failure), AnsweredRun::default())
+}
+
+fn created(message: &str) -> ObjectOutcome {
+    ObjectOutcome::new(&object(EntityKind::Plan), Action::Created, message)
+}
+
 fn attempt(ms: i64) -> CommitmentAttempt {
     CommitmentAttempt {
         object: object(EntityKind::Commitment),
@@ -206,8 +219,8 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
     let Admission::Claimed(claimed) = store.admit(&run, &process()).await.unwrap() else {
         panic!("nothing is in its way")
     };
-    let created =
-        ObjectResult::new(&object(EntityKind::Plan), Action::Created, "m3ter Identifier: x");
+    let made = created("m3ter Identifier: x");
+    let created = ObjectResult::new(&made);
     let callout = RunCallout {
         vendor: "m3ter".to_owned(),
         operation: "PostPlan".to_owned(),
@@ -229,11 +242,13 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
     );
     assert_eq!(
         (so_far.object_results, so_far.callouts),
-        (Some(vec![created.clone()]), Some(vec![callout.clone()]))
+        (Some(vec![created]), Some(vec![callout.clone()]))
     );
 
     let failure = Failure::new(ErrorCode::M3terUnavailable, "m3ter did not answer");
-    let result = SyncResult::failed(&failure, vec![created], Vec::new());
+    let outcome =
+        RunOutcome { failure: Some(failure), ..RunOutcome::ended(vec![made], Vec::new()) };
+    let result = SyncResult::new(&outcome, AnsweredRun::default());
     let only = RunTry {
         started_at: instant(0),
         ended_at: instant(800),
@@ -333,7 +348,7 @@ async fn two_processes_write_at_the_same_time_and_nothing_is_lost(home: Home) {
                 .await
                 .unwrap();
             assert!(!store.load_links(&record(ROOT)).await.unwrap().is_empty());
-            end(&store, held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
+            end(&store, held, &completed(), None).await.unwrap();
         });
     }
     while let Some(writer) = writers.join_next().await {

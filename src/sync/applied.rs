@@ -4,13 +4,13 @@ use crate::changeset::invalid;
 use crate::domain::entity::ObjectKey;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
-use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult};
+use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectOutcome};
 use crate::domain::warning::Warning;
 
 /// What became of one change.
 #[derive(Debug)]
 pub(super) struct Applied {
-    pub(super) result: ObjectResult,
+    pub(super) result: ObjectOutcome,
     /// The object, where m3ter has it as the record asks for.
     pub(super) id: Option<M3terId>,
     /// Why nobody knows whether it has.
@@ -35,15 +35,18 @@ impl Applied {
         id: M3terId,
         warnings: Vec<Warning>,
     ) -> Self {
-        let mut result = ObjectResult::new(key, action, format!("m3ter Identifier: {id}"));
-        result.m3ter_id = Some(id.to_string());
-        result.warnings = warnings;
+        let message = format!("m3ter Identifier: {id}");
+        let result = ObjectOutcome {
+            m3ter_id: Some(id.clone()),
+            warnings,
+            ..ObjectOutcome::new(key, action, message)
+        };
         Self { result, id: Some(id), failure: None }
     }
 
     /// Nothing was written; m3ter may have the object all the same.
-    pub(super) fn without_write(mut result: ObjectResult, existing: Option<&M3terId>) -> Self {
-        result.m3ter_id = existing.map(ToString::to_string);
+    pub(super) fn without_write(mut result: ObjectOutcome, existing: Option<&M3terId>) -> Self {
+        result.m3ter_id = existing.cloned();
         Self { result, id: None, failure: None }
     }
 

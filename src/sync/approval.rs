@@ -3,7 +3,7 @@
 use crate::changeset::Changeset;
 use crate::changeset::unusual::Usual;
 use crate::domain::finding::FindingCode;
-use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult};
+use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectOutcome};
 use crate::domain::plan::{Plan, PlanHash};
 use crate::sync::context::RunContext;
 use crate::sync::plan::SyncPlan;
@@ -57,16 +57,16 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// The objects of the run, none of them written.
-    pub(super) fn refused(&self, results: Vec<ObjectResult>) -> Vec<ObjectResult> {
+    pub(super) fn refused(&self, results: Vec<ObjectOutcome>) -> Vec<ObjectOutcome> {
         let code = match self {
             Self::PlanChanged => FindingCode::PlanChanged,
             Self::Unusual(_) => FindingCode::UnusualChange,
         };
-        let not_written = |mut result: ObjectResult| {
+        let not_written = |mut result: ObjectOutcome| {
             if matches!(result.action, Action::Created | Action::Updated) {
-                (result.success, result.action) = (false, Action::Failed);
-                result.message = format!("Not written. {}", result.message);
-                result.finding_code = Some(code.to_string());
+                result.action = Action::Failed;
+                result.message.what = format!("Not written. {}", result.message.what);
+                result.finding = Some(code);
                 result.remedy = Some(ASK_AGAIN.to_owned());
             }
             result

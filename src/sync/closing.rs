@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::domain::outcome::SyncResult;
+use crate::domain::outcome::RunOutcome;
 use crate::domain::plan::Plan;
 use crate::domain::warning::{Attention, Warning};
 use crate::sync::context::RunContext;
@@ -27,27 +27,22 @@ pub(super) struct Closing<'a> {
 impl Closing<'_> {
     /// Writes the ids onto the record, and how the sync ended, unless it goes on; waits until all
     /// is saved.
-    pub(super) async fn close(
-        mut self,
-        context: &RunContext<'_>,
-        result: &mut SyncResult,
-        goes_on: bool,
-    ) {
+    pub(super) async fn close(mut self, context: &RunContext<'_>, outcome: &mut RunOutcome) {
         if context.mode == SyncMode::Apply {
             let read = self.read.filter(|read| read.query.status.status.is_some());
-            if let Some(read) = read.as_ref().filter(|_| !goes_on) {
-                let fields = read.query.status.changes(&read.record, result, Timestamp::now());
+            if let Some(read) = read.as_ref().filter(|_| !outcome.goes_on) {
+                let fields = read.query.status.changes(&read.record, outcome, Timestamp::now());
                 self.write_back.add_status(read.query.root(), context.record, fields);
             }
             let budget = context.budget.for_the_end();
-            let is_written = self.write_back.apply(context.salesforce, &budget, result).await;
-            result.status_written = read.is_some() && is_written;
+            let is_written = self.write_back.apply(context.salesforce, &budget, outcome).await;
+            outcome.status_written = read.is_some() && is_written;
         }
         if let Some(recorder) = self.recorder
             && !recorder.finish().await
         {
             let text = "Some links could not be saved; the next sync looks the objects up again";
-            result.warn(None, Warning::of(Attention::NotRemembered, text));
+            outcome.warn(None, Warning::of(Attention::NotRemembered, text));
         }
     }
 }

@@ -15,10 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 
 use crate::domain::actual::ActualObject;
+use crate::domain::answer::ObjectResult;
 use crate::domain::ending::{BillingEntity, EndDateOrder};
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::{M3terId, SalesforceId};
-use crate::domain::outcome::{Action, ErrorCode, Failure, FieldChange, ObjectResult, SyncResult};
+use crate::domain::outcome::{
+    Action, ErrorCode, Failure, FieldChange, Message, ObjectOutcome, RunOutcome,
+};
 use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
 use crate::domain::warning::{Attention, Warning};
 use crate::m3ter::EndingOwner;
@@ -66,11 +69,11 @@ enum Became {
 
 impl EndDating<'_> {
     /// Goes to the end, whatever it meets.
-    pub(super) async fn run(&self) -> SyncResult {
+    pub(super) async fn run(&self) -> RunOutcome {
         let mut report = Report::default();
         let ended_by = self.end(&mut report).await.err();
         let failure = report.failure(ended_by, self.context.budget);
-        report.answer(&self.context, failure.as_ref())
+        report.outcome(failure)
     }
 
     async fn end(&self, report: &mut Report) -> Result<(), Failure> {
@@ -172,7 +175,7 @@ impl EndDating<'_> {
             let became = became.remove(&billed.object.id)?;
             Some(self.result(billed, became, end, rows))
         });
-        let mut results: Vec<ObjectResult> = results.collect();
+        let mut results: Vec<ObjectOutcome> = results.collect();
         results.append(&mut report.results);
         report.results = results;
     }
@@ -328,7 +331,7 @@ impl EndDating<'_> {
         plan
     }
 
-    fn foresee_all(&self, Loaded { meant, end, rows, .. }: &Loaded) -> Vec<ObjectResult> {
+    fn foresee_all(&self, Loaded { meant, end, rows, .. }: &Loaded) -> Vec<ObjectOutcome> {
         meant.iter().map(|billed| self.foresee(billed, end, rows)).collect()
     }
 
@@ -337,17 +340,12 @@ impl EndDating<'_> {
         billed: &Billed,
         end: &End,
         rows: &BTreeMap<M3terId, SalesforceId>,
-    ) -> ObjectResult {
+    ) -> ObjectOutcome {
         let Billed { entity, object, .. } = billed;
         let change = change(billed, end);
         let row = rows.get(&object.id).unwrap_or(self.context.record);
-        let mut result = ObjectResult::named(
-            entity.object_name(),
-            row,
-            Action::Updated,
-            format!("Would be ended: {change}"),
-        );
-        result.m3ter_id = Some(object.id.to_string());
+        let message = Message::with_detail("Would be ended", change.to_string());
+        let mut result = updated(*entity, &object.id, row, message);
         result.changes = Some(vec![change]);
         if end.comes_before_the_start_of(*entity, object) {
             result.warnings.push(begins_later(object).into());
@@ -361,17 +359,14 @@ impl EndDating<'_> {
         became: Became,
         end: &End,
         rows: &BTreeMap<M3terId, SalesforceId>,
-    ) -> ObjectResult {
+    ) -> ObjectOutcome {
         let Billed { entity, object, .. } = billed;
         let row = rows.get(&object.id).unwrap_or(self.context.record);
         match became {
             Became::Ended => {
                 let message =
                     format!("m3ter Identifier: {}, ends {}", object.id, end.shown(*entity));
-                let mut result =
-                    ObjectResult::named(entity.object_name(), row, Action::Updated, message);
-                result.m3ter_id = Some(object.id.to_string());
-                result
+                updated(*entity, &object.id, row, message)
             }
             Became::Failed(message) => {
                 let remedy = if end.comes_before_the_start_of(*entity, object) {
@@ -395,7 +390,7 @@ impl EndDating<'_> {
                     &reason,
                     "Ask again: what has ended is found and left as it is",
                 );
-                result.finding_code = Some(FindingCode::OutcomeUnknown.to_string());
+                result.finding = Some(FindingCode::OutcomeUnknown);
                 result
             }
         }
@@ -408,15 +403,9 @@ impl EndDating<'_> {
         id: &M3terId,
         owner: &EndingOwner,
         end: &End,
-    ) -> ObjectResult {
+    ) -> ObjectOutcome {
         let message = format!("m3ter Identifier: {id}, ends {}", end.shown(entity));
-        let mut result = ObjectResult::named(
-            entity.object_name(),
-            self.context.record,
-            Action::Updated,
-            message,
-        );
-        result.m3ter_id = Some(id.to_string());
+        let mut result = updated(entity, id, self.context.record, message);
         let owner = match owner {
             EndingOwner::Account(id) => format!("the Account {id}"),
             EndingOwner::Contract(id) => format!("the Contract {id}"),
@@ -430,7 +419,9 @@ impl EndDating<'_> {
 
     /// Saves what was done as far as it can be; the end of the run holds it once more.
     async fn save(&self, report: &Report) {
-        let results: Vec<(u32, ObjectResult)> = (0..).zip(report.results.iter().cloned()).collect();
+        let results: Vec<(u32, ObjectResult)> = (0..)
+            .zip(report.results.iter().map(|result| ObjectResult::new(&result.for_history())))
+            .collect();
         let callouts = self.context.callouts();
         let progress = Progress { results: &results, links: &[], callouts: &callouts };
         let held = self.context.held();
@@ -453,18 +444,27 @@ fn failed(
     row: &SalesforceId,
     message: &str,
     remedy: &str,
-) -> ObjectResult {
-    let name = entity.object_name();
-    let mut result = ObjectResult::named(
-        name,
-        row,
-        Action::Failed,
-        format!("The {name} {id} was not ended: {message}"),
-    );
-    result.m3ter_id = Some(id.to_string());
-    result.finding_code = Some(FindingCode::EndDateFailed.to_string());
-    result.remedy = Some(remedy.to_owned());
-    result
+) -> ObjectOutcome {
+    let message =
+        Message::with_detail(format!("The {} {id} was not ended", entity.object_name()), message);
+    ObjectOutcome {
+        m3ter_id: Some(id.clone()),
+        finding: Some(FindingCode::EndDateFailed),
+        remedy: Some(remedy.to_owned()),
+        ..ObjectOutcome::of_kind(entity.object_kind(), row, Action::Failed, message)
+    }
+}
+
+fn updated(
+    entity: BillingEntity,
+    id: &M3terId,
+    row: &SalesforceId,
+    message: impl Into<Message>,
+) -> ObjectOutcome {
+    ObjectOutcome {
+        m3ter_id: Some(id.clone()),
+        ..ObjectOutcome::of_kind(entity.object_kind(), row, Action::Updated, message)
+    }
 }
 
 fn pairs(

@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use crate::changeset::unusual::Usual;
-use crate::domain::outcome::Failure;
+use crate::domain::outcome::{Failure, RunOutcome};
 use crate::sync::closing::Closing;
 use crate::sync::context::RunContext;
 use crate::sync::execute::execute;
@@ -37,12 +37,10 @@ impl<'a> SyncJob<'a> {
             && failure.as_ref().is_some_and(|failure| earlier.goes_on(failure, budget));
         let failure =
             failure.map(|failure| if goes_on { earlier.unfinished(&failure) } else { failure });
-        let mut result = report.answer(&self.context, failure.as_ref());
-        // The same call finds it done later, whatever the code says of others.
-        result.retryable = result.retryable.map(|retryable| retryable || goes_on);
+        let mut outcome = RunOutcome { goes_on, ..report.outcome(failure) };
         let approved = closing.approved.take();
-        closing.close(&self.context, &mut result, goes_on).await;
-        Portion { result, next: goes_on.then_some(Next { earlier, plan: approved }) }
+        closing.close(&self.context, &mut outcome).await;
+        Portion { outcome, next: goes_on.then_some(Next { earlier, plan: approved }) }
     }
 
     async fn sync(&self, report: &mut Report, closing: &mut Closing<'a>) -> Result<(), Failure> {

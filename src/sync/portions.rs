@@ -7,10 +7,12 @@
 
 use std::sync::Arc;
 
-use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectResult, SyncResult};
+use crate::domain::answer::SyncResult;
+use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectOutcome, RunOutcome};
 use crate::domain::plan::Plan;
 use crate::domain::warning::Warning;
 use crate::store::ClaimedRun;
+use crate::sync::report::answered;
 use crate::sync::shared::Shared;
 use crate::sync::slots::Slot;
 use crate::transport::{Budget, Class, Lease, Turn};
@@ -24,13 +26,13 @@ const MOST_PORTIONS: u32 = 10;
 #[derive(Debug, Default)]
 pub(super) struct Earlier {
     portions: u32,
-    results: Vec<ObjectResult>,
+    results: Vec<ObjectOutcome>,
     warnings: Vec<Warning>,
 }
 
 /// How a portion ended.
 pub(super) struct Portion {
-    pub(super) result: SyncResult,
+    pub(super) outcome: RunOutcome,
     /// What the next portion is to know, if there is one.
     pub(super) next: Option<Next>,
 }
@@ -42,25 +44,25 @@ pub(super) struct Next {
     pub(super) plan: Option<Plan>,
 }
 
-impl From<SyncResult> for Portion {
+impl From<RunOutcome> for Portion {
     /// The last one.
-    fn from(result: SyncResult) -> Self {
-        Self { result, next: None }
+    fn from(outcome: RunOutcome) -> Self {
+        Self { outcome, next: None }
     }
 }
 
 impl Earlier {
     /// What all portions have done, after this one's objects and warnings.
-    pub(super) fn and(&self, results: Vec<ObjectResult>, mut warnings: Vec<Warning>) -> Self {
+    pub(super) fn and(&self, results: Vec<ObjectOutcome>, mut warnings: Vec<Warning>) -> Self {
         let mut results = results;
         for before in self
             .results
             .iter()
             .filter(|result| matches!(result.action, Action::Created | Action::Updated))
         {
-            let is_same = |result: &&mut ObjectResult| {
-                (&result.object_name, &result.salesforce_id, &result.m3ter_id)
-                    == (&before.object_name, &before.salesforce_id, &before.m3ter_id)
+            let is_same = |result: &&mut ObjectOutcome| {
+                (result.kind, &result.row, &result.m3ter_id)
+                    == (before.kind, &before.row, &before.m3ter_id)
             };
             match results.iter_mut().find(is_same) {
                 // What one portion has made or changed, the next one finds as it is to be.
@@ -78,7 +80,7 @@ impl Earlier {
     }
 
     /// The objects and warnings of all portions.
-    pub(super) fn told(&self) -> (Vec<ObjectResult>, Vec<Warning>) {
+    pub(super) fn told(&self) -> (Vec<ObjectOutcome>, Vec<Warning>) {
         (self.results.clone(), self.warnings.clone())
     }
 
@@ -92,7 +94,7 @@ impl Earlier {
 
     /// The failure of a portion after which the run goes on.
     pub(super) fn unfinished(&self, failure: &Failure) -> Failure {
-        let done = self.results.iter().filter(|result| result.success).count();
+        let done = self.results.iter().filter(|result| result.is_success()).count();
         let reason = format!(
             "{}; {done} of {} objects are as the record asks, and the sync goes on",
             failure.reason,
@@ -112,7 +114,7 @@ fn add(warnings: &mut Vec<Warning>, before: &[Warning]) {
 }
 
 impl Shared {
-    /// The result of a run after its last portion; who waits for it is answered after the first
+    /// The outcome of a run after its last portion; who waits for it is answered after the first
     /// one.
     pub(super) async fn in_portions(
         &self,
@@ -121,18 +123,19 @@ impl Shared {
         budget: &mut Budget,
         tasks: &TaskTracker,
         slot: &mut Option<Slot>,
-    ) -> SyncResult {
+    ) -> RunOutcome {
         let mut earlier = Earlier::default();
         loop {
-            let Portion { result, next } =
-                self.result_of(run, lease, budget, tasks, &earlier).await;
-            let Some(next) = next else { return result };
+            let Portion { outcome, next } =
+                self.outcome_of(run, lease, budget, tasks, &earlier).await;
+            let Some(next) = next else { return outcome };
             tracing::info!(
-                sync_run_id = %run.held.run, parent_record_id = %run.parent_record_id, error_code = result.error_code,
+                sync_run_id = %run.held.run, parent_record_id = %run.parent_record_id, error_code = outcome.error_code(),
                 portion = next.earlier.portions, callouts = budget.callouts_made(), "a sync goes on in another portion"
             );
             if next.earlier.portions == 1 && !self.settings.answers_at_the_end {
-                self.waiting.answer(run.held.run, Arc::new(result));
+                let answer = SyncResult::new(&outcome, answered(run, None));
+                self.waiting.answer(run.held.run, Arc::new(answer));
             }
             run.plan = next.plan.or(run.plan.take());
             earlier = next.earlier;
@@ -152,17 +155,19 @@ impl Shared {
 mod tests {
     use super::*;
     use crate::domain::entity::{EntityKind, ObjectKey};
-    use crate::domain::ids::SalesforceId;
+    use crate::domain::ids::{M3terId, SalesforceId};
 
-    fn result(kind: EntityKind, action: Action, id: Option<&str>) -> ObjectResult {
+    fn result(kind: EntityKind, action: Action, id: Option<&str>) -> ObjectOutcome {
         let key = ObjectKey {
             kind,
             row: SalesforceId::parse("001S900000RzsIU").unwrap(),
             key: String::new(),
         };
-        ObjectResult {
-            m3ter_id: id.map(ToOwned::to_owned),
-            ..ObjectResult::new(&key, action, format!("{action:?}"))
+        ObjectOutcome {
+            m3ter_id: id.map(|digit| {
+                M3terId::parse(&format!("{digit}1e063b6-2350-4add-a028-3e6ad5b233ed")).unwrap()
+            }),
+            ..ObjectOutcome::new(&key, action, format!("{action:?}"))
         }
     }
 
@@ -189,7 +194,7 @@ mod tests {
         let actions: Vec<Action> = both.results.iter().map(|result| result.action).collect();
         assert_eq!(actions, [Created, Updated, Unchanged, Created, Updated]);
         assert_eq!(
-            (both.results[1].message.as_str(), both.results[1].warnings.len()),
+            (both.results[1].message.what.as_str(), both.results[1].warnings.len()),
             ("Updated", 1)
         );
         assert_eq!((both.warnings.len(), both.portions), (2, 2));

@@ -11,9 +11,10 @@ use tokio::task::JoinHandle;
 
 use crate::changeset::Change;
 use crate::changeset::adoption::is_to_confirm;
+use crate::domain::answer::ObjectResult;
 use crate::domain::desired::OnFound;
 use crate::domain::entity::ObjectKey;
-use crate::domain::outcome::{Action, ObjectResult};
+use crate::domain::outcome::{Action, ObjectOutcome};
 use crate::store::{Link, LinkRelation, Progress, StoreError};
 use crate::sync::applied::Applied;
 use crate::sync::callouts::callouts;
@@ -82,7 +83,7 @@ impl<'a> Recorder<'a> {
 
     /// Notes what became of one object.
     pub(super) async fn object_ended(&self, position: usize, change: &Change, applied: &Applied) {
-        let link = applied.id.as_ref().filter(|_| applied.result.success).map(|id| Link {
+        let link = applied.id.as_ref().filter(|_| applied.result.is_success()).map(|id| Link {
             root: self.context.record.clone(),
             object: change.desired.key.clone(),
             m3ter_id: id.clone(),
@@ -95,14 +96,14 @@ impl<'a> Recorder<'a> {
         }
         let entry = Entry {
             position: u32::try_from(position).unwrap_or(u32::MAX),
-            result: applied.result.for_history(),
+            result: ObjectResult::new(&applied.result.for_history()),
             link,
         };
         // The task ends only after the sender is dropped: a closed queue is impossible here.
         let _ = self.recording.get_or_init(|| self.start()).sender.send(entry).await;
     }
 
-    fn relation(&self, change: &Change, result: &ObjectResult) -> LinkRelation {
+    fn relation(&self, change: &Change, result: &ObjectOutcome) -> LinkRelation {
         let before = self.linked.get(&change.desired.key);
         let was_owned = before.is_some_and(|link| link.relation == LinkRelation::Owned);
         match change.desired.on_found {

@@ -15,7 +15,7 @@ use crate::domain::ending::BillingEntity;
 use crate::domain::entity::ObjectKey;
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::{M3terId, SalesforceId};
-use crate::domain::outcome::{Action, Failure, FieldChange, ObjectResult};
+use crate::domain::outcome::{Action, Failure, FieldChange, ObjectOutcome};
 use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::settings::RemovedLines;
 use crate::domain::warning::{Attention, Warning};
@@ -93,10 +93,10 @@ pub(super) struct Settled {
 /// What became of one removed line.
 pub(super) enum Removed {
     Warning(Warning),
-    Result(ObjectResult),
+    Result(ObjectOutcome),
     /// It ended; the record decides no more about what is left of the line.
-    Ended(ObjectResult),
-    Unsettled(ObjectResult, Failure),
+    Ended(ObjectOutcome),
+    Unsettled(ObjectOutcome, Failure),
     /// Another record has the line and what it bills: this one forgets it.
     HandedOver,
 }
@@ -116,7 +116,7 @@ impl Removal<'_> {
     }
 
     /// The object results of what would end.
-    pub(super) fn foreseen_ends(&self) -> impl Iterator<Item = ObjectResult> {
+    pub(super) fn foreseen_ends(&self) -> impl Iterator<Item = ObjectOutcome> {
         self.foresee().into_iter().filter_map(|removed| match removed {
             Removed::Result(result) => Some(result),
             _ => None,
@@ -242,7 +242,7 @@ impl Removal<'_> {
             }
             RemovedLines::Fail | RemovedLines::End => {
                 let mut result = result(line, Action::Failed, message);
-                result.finding_code = Some(code.to_string());
+                result.finding = Some(code);
                 result.remedy = Some(remedy);
                 Removed::Result(result)
             }
@@ -308,7 +308,7 @@ fn would_end(line: &RemovedLine, end: &End) -> Removed {
     Removed::Result(result)
 }
 
-fn ended(line: &RemovedLine, end: &End) -> ObjectResult {
+fn ended(line: &RemovedLine, end: &End) -> ObjectOutcome {
     let mut result = result(line, Action::Updated, format!("m3ter Identifier: {}", line.plan.id));
     let end = end.shown(BillingEntity::AccountPlan);
     result.warnings.push(
@@ -317,13 +317,13 @@ fn ended(line: &RemovedLine, end: &End) -> ObjectResult {
     result
 }
 
-fn not_ended(line: &RemovedLine, why: &str) -> ObjectResult {
+fn not_ended(line: &RemovedLine, why: &str) -> ObjectOutcome {
     let mut result = result(
         line,
         Action::Failed,
         format!("Its line is gone from Salesforce, and it was not ended: {why}"),
     );
-    result.finding_code = Some(FindingCode::LineRemoved.to_string());
+    result.finding = Some(FindingCode::LineRemoved);
     result.remedy = Some(format!(
         "End the AccountPlan {} in m3ter, or delete it there if it has not begun",
         line.plan.id
@@ -331,8 +331,8 @@ fn not_ended(line: &RemovedLine, why: &str) -> ObjectResult {
     result
 }
 
-fn result(line: &RemovedLine, action: Action, message: String) -> ObjectResult {
-    let mut result = ObjectResult::new(&line.object, action, message);
-    result.m3ter_id = Some(line.plan.id.to_string());
+fn result(line: &RemovedLine, action: Action, message: String) -> ObjectOutcome {
+    let mut result = ObjectOutcome::new(&line.object, action, message);
+    result.m3ter_id = Some(line.plan.id.clone());
     result
 }

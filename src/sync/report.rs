@@ -1,16 +1,18 @@
 //! What a run has to tell, on the way to the answer.
 
-use crate::domain::outcome::{ErrorCode, Failure, ObjectResult, SyncResult};
+use jiff::Timestamp;
+
+use crate::domain::answer::AnsweredRun;
+use crate::domain::outcome::{ErrorCode, Failure, ObjectOutcome, RunOutcome};
 use crate::domain::plan::Plan;
 use crate::domain::warning::Warning;
-use crate::sync::context::RunContext;
-use crate::sync::settings::SyncMode;
+use crate::store::ClaimedRun;
 use crate::transport::Budget;
 
 /// Object results and warnings until now.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    pub(super) results: Vec<ObjectResult>,
+    pub(super) results: Vec<ObjectOutcome>,
     pub(super) warnings: Vec<Warning>,
     /// What the run went on after: reads that gave no answer, writes of which nobody knows.
     pub(super) failures: Vec<Failure>,
@@ -26,21 +28,25 @@ impl Report {
         Some(naming_the_limit(failure, budget))
     }
 
-    /// The answer about the record.
-    pub(super) fn answer(self, context: &RunContext<'_>, failure: Option<&Failure>) -> SyncResult {
-        let result = match failure {
-            None => SyncResult::ended(self.results, self.warnings),
-            Some(failure) => SyncResult::failed(failure, self.results, self.warnings),
-        };
+    /// How the run ended.
+    pub(super) fn outcome(self, failure: Option<Failure>) -> RunOutcome {
         // Where something could not be read nobody knows what would be written.
         let plan = self.plan.filter(|_| self.failures.is_empty());
-        SyncResult {
-            parent_record_id: Some(context.record.to_string()),
-            sync_run_id: Some(context.run.held.run.to_string()),
-            dry_run: context.mode == SyncMode::DryRun,
-            plan_hash: plan.map(|plan| plan.hash().to_string()),
-            ..result
+        RunOutcome {
+            failure,
+            plan: plan.map(|plan| plan.hash()),
+            ..RunOutcome::ended(self.results, self.warnings)
         }
+    }
+}
+
+/// What the answer of a run is about.
+pub(super) fn answered(run: &ClaimedRun, next_try_at: Option<Timestamp>) -> AnsweredRun {
+    AnsweredRun {
+        parent_record_id: Some(run.parent_record_id.to_string()),
+        sync_run_id: Some(run.held.run),
+        dry_run: run.dry_run,
+        next_try_at,
     }
 }
 

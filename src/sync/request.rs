@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::domain::answer::SyncResult;
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::outcome::SyncResult;
+
 use crate::domain::plan::PlanHash;
 use crate::domain::run::RunTask;
 use crate::store::{QueueFull, StoreError};

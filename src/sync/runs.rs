@@ -9,10 +9,9 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, field};
 
-use crate::domain::finding::FindingCode;
-use crate::domain::outcome::{ErrorCode, Failure, SyncResult, SyncStatus};
+use crate::domain::answer::SyncResult;
+use crate::domain::outcome::{ErrorCode, Failure, RunOutcome, SyncStatus};
 use crate::domain::run::{RunTask, RunTry};
-use crate::domain::warning::Attention;
 use crate::store::{ClaimedRun, EndedTry, StoreError};
 use crate::sync::callouts::callouts;
 use crate::sync::clock::now;
@@ -20,7 +19,7 @@ use crate::sync::context::RunContext;
 use crate::sync::end_dating::EndDating;
 use crate::sync::job::SyncJob;
 use crate::sync::portions::{Earlier, Portion};
-use crate::sync::report::Report;
+use crate::sync::report::answered;
 use crate::sync::retrying_store::RetryingStore;
 use crate::sync::settings::SyncMode;
 use crate::sync::shared::Shared;
@@ -39,8 +38,8 @@ const RELEASE_TRIES: u32 = 3;
 
 /// How the work on a run ended.
 enum Work {
-    /// With an answer.
-    Ended(Box<SyncResult>),
+    /// It came to its end.
+    Ended(Box<RunOutcome>),
     /// Somebody else has the run.
     Lost,
     /// This process stops; the run goes on elsewhere.
@@ -85,13 +84,13 @@ impl Shared {
         let tasks = TaskTracker::new();
         let work = tokio::select! {
             biased;
-            result = self.in_portions(&mut run, &lease, &mut budget, &tasks, slot) => Work::Ended(Box::new(result)),
+            outcome = self.in_portions(&mut run, &lease, &mut budget, &tasks, slot) => Work::Ended(Box::new(outcome)),
             () = lease.lost() => Work::Lost,
             () = lease.at_rest() => Work::Stopped,
         };
         tasks.close();
         let next = match work {
-            Work::Ended(result) => self.save_end(&run, *result, &lease, &budget).await,
+            Work::Ended(outcome) => self.save_end(&run, &outcome, &lease, &budget).await,
             Work::Lost => {
                 tracing::warn!(sync_run_id = %run.held.run, "another process has taken over a run of this one");
                 None
@@ -108,7 +107,7 @@ impl Shared {
     }
 
     /// Works on a run until its budget is spent.
-    pub(super) async fn result_of(
+    pub(super) async fn outcome_of(
         &self,
         run: &ClaimedRun,
         lease: &Lease,
@@ -135,7 +134,7 @@ impl Shared {
                 "The processes that worked on the sync ended before it did, {} times; see the service's log",
                 run.takeovers
             );
-            return told(&context, &Failure::new(ErrorCode::Interrupted, reason)).await.into();
+            return told(&context, Failure::new(ErrorCode::Interrupted, reason)).await.into();
         }
         let safety = &self.settings.safety;
         let work = async {
@@ -149,7 +148,7 @@ impl Shared {
                 None => {
                     let reason = "The run was asked for by another version of the service";
                     let failure = Failure::new(ErrorCode::InternalError, reason);
-                    Report::default().answer(&context, Some(&failure)).into()
+                    RunOutcome::failed(failure).into()
                 }
             }
         };
@@ -158,7 +157,7 @@ impl Shared {
             Ok(portion) => portion,
             Err(_) => {
                 let reason = format!("An internal error occurred (request {})", run.held.run);
-                told(&context, &Failure::new(ErrorCode::InternalError, reason)).await.into()
+                told(&context, Failure::new(ErrorCode::InternalError, reason)).await.into()
             }
         }
     }
@@ -167,11 +166,19 @@ impl Shared {
     async fn save_end(
         &self,
         run: &ClaimedRun,
-        mut result: SyncResult,
+        outcome: &RunOutcome,
         lease: &Lease,
         budget: &Budget,
     ) -> Option<(ClaimedRun, Lease)> {
         let ended_at = now().max(run.started_at);
+        let is_tried_again = outcome.is_retryable() && !run.dry_run;
+        let delay = self.settings.retry_after.get(run.tries.len()).filter(|_| is_tried_again);
+        if is_tried_again && delay.is_none() {
+            metrics::run_given_up();
+        }
+        let about = answered(run, delay.and_then(|delay| ended_at.checked_add(*delay).ok()));
+        let kept = SyncResult::new(&outcome.for_history(), about.clone());
+        let result = SyncResult::new(outcome, about);
         let mut tries = run.tries.clone();
         tries.push(RunTry {
             started_at: run.started_at,
@@ -180,22 +187,11 @@ impl Shared {
             error_code: result.error_code.clone(),
             message: result.message.clone(),
         });
-        let is_tried_again = result.sync_status == SyncStatus::Failed
-            && result.retryable == Some(true)
-            && !run.dry_run;
-        if let Some(delay) =
-            self.settings.retry_after.get(tries.len() - 1).filter(|_| is_tried_again)
-        {
-            result.next_try_at = ended_at.checked_add(*delay).ok();
-        } else if is_tried_again {
-            metrics::run_given_up();
-        }
         let callouts = callouts(&run.callouts, budget.journal());
-        let kept = result.for_history();
         let ended = EndedTry { result: &kept, tries: &tries, callouts: &callouts, ended_at };
         let next = self.save_end_at_last(run, &ended, lease).await?;
         let run_id = run.held.run;
-        note(run, &result);
+        note(run, outcome);
         tracing::info!(
             sync_run_id = %run_id, parent_record_id = %run.parent_record_id, dry_run = run.dry_run, sync_status = %result.sync_status,
             error_code = result.error_code, objects = result.object_results.len(), callouts = budget.callouts_made(), "a sync ended"
@@ -261,41 +257,37 @@ impl Shared {
     }
 }
 
-/// The result of a sync that did not come to its end, after its record was told.
-async fn told(context: &RunContext<'_>, failure: &Failure) -> SyncResult {
-    let mut result = Report::default().answer(context, Some(failure));
+/// The outcome of a sync that did not come to its end, after its record was told.
+async fn told(context: &RunContext<'_>, failure: Failure) -> RunOutcome {
+    let mut outcome = RunOutcome::failed(failure);
     if context.run.task == Some(RunTask::Sync) && context.mode == SyncMode::Apply {
         let budget = context.budget.for_the_end();
         let context = RunContext { budget: &budget, ..*context };
         // Whatever ended the sync may end this as well; there is an answer all the same.
-        let _ = AssertUnwindSafe(tell_record(&context, &mut result)).catch_unwind().await;
+        let _ = AssertUnwindSafe(tell_record(&context, &mut outcome)).catch_unwind().await;
     }
-    result
+    outcome
 }
 
 /// Counts a sync that ended, and its objects.
-fn note(run: &ClaimedRun, result: &SyncResult) {
+fn note(run: &ClaimedRun, outcome: &RunOutcome) {
     let span = Span::current();
-    if let Some(status) = trace::for_export(|| result.sync_status.to_string()) {
+    let (status, error_code) = (outcome.status().as_str(), outcome.error_code());
+    if let Some(status) = trace::for_export(|| status) {
         span.record("sync_status", status);
-        span.record("error_code", result.error_code.as_deref());
+        span.record("error_code", error_code);
     }
-    if result.sync_status == SyncStatus::Failed {
+    if outcome.status() == SyncStatus::Failed {
         trace::failed(&span);
     }
-    metrics::sync_ended(
-        kind(run),
-        &result.sync_status.to_string(),
-        result.error_code.as_deref(),
-        run.dry_run,
-    );
-    for code in result.attention.iter().filter_map(|code| Attention::from_code(code)) {
-        metrics::attention_asked(code.as_str(), run.dry_run);
+    metrics::sync_ended(kind(run), status, error_code, run.dry_run);
+    for attention in outcome.attention() {
+        metrics::attention_asked(attention.as_str(), run.dry_run);
     }
-    for object in &result.object_results {
-        metrics::object_ended(&object.object_name, object.action.as_str(), run.dry_run);
-        if let Some(code) = object.finding_code.as_deref().and_then(FindingCode::from_code) {
-            metrics::finding_told(code.as_str(), run.dry_run);
+    for object in &outcome.objects {
+        metrics::object_ended(object.kind.name(), object.action.as_str(), run.dry_run);
+        if let Some(finding) = object.finding {
+            metrics::finding_told(finding.as_str(), run.dry_run);
         }
     }
 }

@@ -3,13 +3,13 @@
 
 use jiff::Timestamp;
 
-use crate::domain::outcome::SyncResult;
+use crate::domain::outcome::RunOutcome;
 use crate::sync::context::RunContext;
 use crate::sync::write_back::WriteBack;
 
-/// Writes onto the record how its sync ended, and notes in the result whether it could; not while
+/// Writes onto the record how its sync ended, and notes in the outcome whether it could; not while
 /// Salesforce is away.
-pub(super) async fn tell_record(context: &RunContext<'_>, result: &mut SyncResult) {
+pub(super) async fn tell_record(context: &RunContext<'_>, outcome: &mut RunOutcome) {
     let RunContext { record, knowledge, salesforce, budget, .. } = *context;
     let Ok(Some(sobject)) = knowledge.sobject_of(record.key_prefix(), budget).await else { return };
     let Some(mapping) = knowledge.mapping(&sobject) else { return };
@@ -21,7 +21,7 @@ pub(super) async fn tell_record(context: &RunContext<'_>, result: &mut SyncResul
     write_back.add_status(
         query.root(),
         record,
-        query.status.changes(held, result, Timestamp::now()),
+        query.status.changes(held, outcome, Timestamp::now()),
     );
-    result.status_written = write_back.apply(salesforce, budget, result).await;
+    outcome.status_written = write_back.apply(salesforce, budget, outcome).await;
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::answer::SyncResult;
 use crate::domain::ids::SyncRunId;
-use crate::domain::outcome::SyncResult;
 use crate::store::Store;
 use crate::sync::claims::Claims;
 use crate::telemetry::ErrorChain;

@@ -14,7 +14,7 @@ use crate::changeset::identity::Owners;
 use crate::changeset::{Change, Step};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
-use crate::domain::outcome::SyncResult;
+use crate::domain::outcome::RunOutcome;
 use crate::domain::warning::{Attention, Warning};
 use crate::salesforce::{self, RecordUpdate};
 use crate::sync::applied::Applied;
@@ -133,13 +133,13 @@ impl WriteBack {
         }
     }
 
-    /// Writes it all, with a warning in the result for what was refused; whether no status was
+    /// Writes it all, with a warning in the outcome for what was refused; whether no status was
     /// among that.
     pub(super) async fn apply(
         self,
         salesforce: &salesforce::Client,
         budget: &Budget,
-        result: &mut SyncResult,
+        outcome: &mut RunOutcome,
     ) -> bool {
         let mut is_status_written = true;
         if self.rows.is_empty() {
@@ -154,9 +154,9 @@ impl WriteBack {
                 .collect();
             RecordUpdate { sobject: sobject.clone(), id: id.clone(), fields }
         };
-        let outcomes = update_all(salesforce, self.rows.iter().map(update).collect(), budget).await;
-        for (((sobject, id), row), outcome) in self.rows.iter().zip(outcomes) {
-            let (ids, status) = match outcome {
+        let written = update_all(salesforce, self.rows.iter().map(update).collect(), budget).await;
+        for (((sobject, id), row), written) in self.rows.iter().zip(written) {
+            let (ids, status) = match written {
                 Ok(()) => continue,
                 // Salesforce does not say which of the fields it is that a rule refuses.
                 Err(refused)
@@ -180,7 +180,7 @@ impl WriteBack {
                     names(sobject, &row.ids),
                     refused.told()
                 );
-                result.warn(Some(row.position), Warning::of(Attention::WriteBackFailed, text));
+                outcome.warn(Some(row.position), Warning::of(Attention::WriteBackFailed, text));
             }
             if let (Err(refused), false) = (status, row.status.is_empty()) {
                 is_status_written = false;
@@ -189,7 +189,7 @@ impl WriteBack {
                     names(sobject, &row.status),
                     refused.told()
                 );
-                result.warn(None, Warning::of(Attention::WriteBackFailed, text));
+                outcome.warn(None, Warning::of(Attention::WriteBackFailed, text));
             }
         }
         is_status_written

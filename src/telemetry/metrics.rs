@@ -176,9 +176,14 @@ pub fn request_ended(operation: &str, status: u16, elapsed: Duration) {
 }
 
 /// A sync ended, or one try of it.
-pub fn sync_ended(kind: &'static str, status: &str, error_code: Option<&str>, dry_run: bool) {
-    let error_code = error_code.unwrap_or_default().to_owned();
-    counter!(SYNCS, "kind" => kind, "status" => status.to_owned(), "error_code" => error_code, "dry_run" => flag(dry_run)).increment(1);
+pub fn sync_ended(
+    kind: &'static str,
+    status: &'static str,
+    error_code: Option<&'static str>,
+    dry_run: bool,
+) {
+    let error_code = error_code.unwrap_or_default();
+    counter!(SYNCS, "kind" => kind, "status" => status, "error_code" => error_code, "dry_run" => flag(dry_run)).increment(1);
 }
 
 /// A sync ended of which somebody should look at something. `code` is one of a closed list.
@@ -202,8 +207,9 @@ pub fn run_refused(bound: &'static str) {
 }
 
 /// An object has its result.
-pub fn object_ended(object: &str, action: &'static str, dry_run: bool) {
-    counter!(OBJECTS, "object" => object.to_owned(), "action" => action, "dry_run" => flag(dry_run)).increment(1);
+pub fn object_ended(object: &'static str, action: &'static str, dry_run: bool) {
+    counter!(OBJECTS, "object" => object, "action" => action, "dry_run" => flag(dry_run))
+        .increment(1);
 }
 
 /// An attempt of a callout ended.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sync_to_m3ter::command::report::report;
-use sync_to_m3ter::domain::outcome::SyncResult;
+use sync_to_m3ter::domain::answer::SyncResult;
 
 use crate::support::*;
 

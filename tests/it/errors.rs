@@ -4,6 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use strum::VariantArray;
+use sync_to_m3ter::domain::finding::FindingCode;
+use sync_to_m3ter::domain::outcome::ErrorCode;
+use sync_to_m3ter::domain::warning::Attention;
+use sync_to_m3ter::http::RequestCode;
+
 const CATALOGUE: &str = include_str!("../../docs/errors.md");
 
 fn source(path: &str) -> String {
@@ -30,17 +36,13 @@ fn catalogued(section: &str) -> BTreeSet<String> {
     codes
 }
 
-/// The texts that the variants of an enum become.
-fn of_enum(path: &str, name: &str) -> BTreeSet<String> {
-    let text = source(path);
-    let (_, implementation) = code(&text).split_once(&format!("impl {name} {{")).unwrap();
-    let arms = implementation
-        .split("\n    }\n")
-        .next()
-        .unwrap()
-        .lines()
-        .filter_map(|line| line.trim().split_once(" => \""));
-    arms.map(|(_, text)| text.split('"').next().unwrap().to_owned()).collect()
+/// How the variants of an enum are spelled.
+fn of_enum<T: VariantArray + Copy + Into<&'static str>>() -> BTreeSet<String> {
+    let spelled = |code: &T| {
+        let text: &'static str = (*code).into();
+        text.to_owned()
+    };
+    T::VARIANTS.iter().map(spelled).collect()
 }
 
 /// The codes of all faults that the HTTP face can answer.
@@ -65,10 +67,12 @@ fn of_faults() -> BTreeSet<String> {
 
 #[test]
 fn the_catalogue_has_every_code_and_no_other() {
+    let mut of_results = of_enum::<ErrorCode>();
+    of_results.extend(of_enum::<RequestCode>());
     for (section, of_code) in [
-        ("`errorCode` of a result", of_enum("src/domain/outcome.rs", "ErrorCode")),
-        ("`findingCode` of an object result", of_enum("src/domain/finding.rs", "FindingCode")),
-        ("`attention` of a result", of_enum("src/domain/warning.rs", "Attention")),
+        ("`errorCode` of a result", of_results),
+        ("`findingCode` of an object result", of_enum::<FindingCode>()),
+        ("`attention` of a result", of_enum::<Attention>()),
         ("`errorCode` of a fault", of_faults()),
     ] {
         assert!(of_code.len() > 10, "{section}: {of_code:?}");

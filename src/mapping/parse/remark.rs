@@ -79,9 +79,9 @@ impl Parser<'_> {
 
     fn attention(&mut self, value: &Value<'_>, key: &str) -> Option<Attention> {
         let code = value.get_ref().as_str().unwrap_or_default();
-        let attention = Attention::from_code(code);
+        let attention = code.parse().ok();
         if attention.is_none() {
-            let hint = hint_for(code, &Attention::ALL.map(Attention::as_str));
+            let hint = hint_for(code, &Attention::codes());
             self.fault(&value.span(), key, format!("`{code}` is not a code of `attention`"), hint);
         }
         attention

@@ -17,8 +17,8 @@ async fn ended(store: &Store, run: &NewRun, code: Option<ErrorCode>) {
         panic!("the record is not free")
     };
     let result = match code {
-        Some(code) => SyncResult::failed(&Failure::new(code, "refused"), Vec::new(), Vec::new()),
-        None => SyncResult::ended(Vec::new(), Vec::new()),
+        Some(code) => failed_by(Failure::new(code, "refused")),
+        None => completed(),
     };
     store
         .end(
@@ -63,7 +63,7 @@ async fn the_last_sync_of_a_record_is_planned_again_once_by_one_process(home: Ho
     // One that is refused again is not planned for ever.
     while let Some(claimed) = claims::begin_first(&here, &process()).await {
         let failure = Failure::new(ErrorCode::M3terAuthFailed, "refused");
-        let result = SyncResult::failed(&failure, Vec::new(), Vec::new());
+        let result = failed_by(failure);
         here.end(
             &claimed,
             &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: instant(900) },

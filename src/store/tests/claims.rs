@@ -53,13 +53,9 @@ pub(super) async fn begin_first(store: &Store, claimant: &Claimant) -> Option<Cl
     }
 }
 
-fn completed() -> SyncResult {
-    SyncResult::ended(Vec::new(), Vec::new())
-}
-
 fn failed_until(next_try_at: Option<Timestamp>) -> SyncResult {
     let failure = Failure::new(ErrorCode::M3terUnavailable, "m3ter did not answer");
-    SyncResult { next_try_at, ..SyncResult::failed(&failure, Vec::new(), Vec::new()) }
+    SyncResult { next_try_at, ..failed_by(failure) }
 }
 
 async fn one_run_of_a_record_runs_and_one_waits_and_further_ones_join_it(home: Home) {
@@ -240,10 +236,7 @@ async fn a_run_is_taken_over_once_its_lease_has_run_out_and_by_one_process_only(
     let claimed = claim(&store, &run, &process()).await;
     assert_eq!(store.claim_abandoned(None, &process()).await.unwrap(), None);
     assert!(!store.load_claimable(None).await.unwrap().abandoned);
-    let results = [(
-        0,
-        ObjectResult::new(&object(EntityKind::Plan), Action::Created, "of the first process"),
-    )];
+    let results = [(0, ObjectResult::new(&created("of the first process")))];
     store
         .save_progress(claimed.held, &Progress { results: &results, ..Progress::default() })
         .await

@@ -132,7 +132,7 @@ async fn a_record_is_reopened_with_all_that_was_ended_and_nothing_is_under_way(h
         2,
         "all or none"
     );
-    end(&store, running.held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
+    end(&store, running.held, &completed(), None).await.unwrap();
 
     // An end dating that was to be tried again would end it once more.
     let failed = NewRun { task: order(), ..new_run() };
@@ -140,10 +140,7 @@ async fn a_record_is_reopened_with_all_that_was_ended_and_nothing_is_under_way(h
         panic!("nothing is in its way")
     };
     let failure = Failure::new(ErrorCode::M3terUnavailable, "away");
-    let result = SyncResult {
-        next_try_at: Some(instant(60_000)),
-        ..SyncResult::failed(&failure, Vec::new(), Vec::new())
-    };
+    let result = SyncResult { next_try_at: Some(instant(60_000)), ..failed_by(failure) };
     end(&store, claimed.held, &result, None).await.unwrap();
     assert_eq!(state_of(&store, failed.id).await, "retrying");
 
@@ -182,11 +179,7 @@ async fn ended(store: &Store, record_id: &str, task: RunTask, fails: bool) -> Sy
         panic!("the record is not free")
     };
     let failure = Failure::new(ErrorCode::RecordNotSynced, "away");
-    let result = if fails {
-        SyncResult::failed(&failure, Vec::new(), Vec::new())
-    } else {
-        SyncResult::ended(Vec::new(), Vec::new())
-    };
+    let result = if fails { failed_by(failure) } else { completed() };
     store
         .end(
             &claimed,

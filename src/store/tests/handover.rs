@@ -125,7 +125,7 @@ async fn an_order_about_links_waits_for_no_run_and_none_goes_on_beside_it(home: 
             Err(NotHandedOver::Busy(record(busy)))
         );
         assert_eq!(all(&store).await, std::slice::from_ref(&link));
-        end(&store, run.held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
+        end(&store, run.held, &completed(), None).await.unwrap();
     }
     let filter = RunFilter { limit: 10, ..RunFilter::default() };
     assert!(

@@ -27,12 +27,8 @@ async fn no_statement_reads_all_runs() {
         .unwrap();
     store.renew(&[first.held.run], &process).await.unwrap();
     let failure = Failure::new(ErrorCode::M3terUnavailable, "");
-    end(&store, first.held, &SyncResult::failed(&failure, Vec::new(), Vec::new()), None)
-        .await
-        .unwrap();
-    end(&store, first.held, &SyncResult::ended(Vec::new(), Vec::new()), Some(&process))
-        .await
-        .unwrap();
+    end(&store, first.held, &failed_by(failure), None).await.unwrap();
+    end(&store, first.held, &completed(), Some(&process)).await.unwrap();
     for record in [None, Some(&root)] {
         store.load_claimable(record).await.unwrap();
         store.claim_abandoned(record, &process).await.unwrap();

@@ -110,7 +110,7 @@ async fn what_waits_for_a_record_has_no_turn_before_that_is_free_and_goes_in_its
     assert_eq!(store.claim_waiting(second, instant(0), &here).await.unwrap(), None);
     assert_eq!(store.load_wait(first).await.unwrap(), Some(QueueWait::Record));
     assert_eq!(store.load_wait(dry).await.unwrap(), None, "it has begun");
-    end(&store, running.held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
+    end(&store, running.held, &completed(), None).await.unwrap();
     assert_eq!(store.load_wait(second).await.unwrap(), Some(QueueWait::Turn { waiting: 2 }));
     for run in [first, second] {
         assert_eq!(
@@ -118,7 +118,7 @@ async fn what_waits_for_a_record_has_no_turn_before_that_is_free_and_goes_in_its
             [run]
         );
         let begun = store.claim_waiting(run, instant(0), &here).await.unwrap().unwrap();
-        end(&store, begun.held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
+        end(&store, begun.held, &completed(), None).await.unwrap();
     }
 }
 
@@ -203,7 +203,7 @@ async fn what_is_tried_again_and_what_is_replayed_have_their_own_heads(home: Hom
     let (store, here) = (home.store().await, process());
     let fails = |next_try_at| {
         let failure = Failure::new(ErrorCode::M3terUnavailable, "");
-        SyncResult { next_try_at, ..SyncResult::failed(&failure, Vec::new(), Vec::new()) }
+        SyncResult { next_try_at, ..failed_by(failure) }
     };
     let mut held = Vec::new();
     for number in 1..=3 {

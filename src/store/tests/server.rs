@@ -83,14 +83,13 @@ async fn what_takes_longer_than_anybody_waits_is_not_carried_out_later() {
     let held = held_run(&store).await;
     let mut lock = other.begin().await.unwrap();
     query("SELECT id FROM runs FOR UPDATE").execute(&mut *lock).await.unwrap();
-    let error =
-        end(&store, held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap_err();
+    let error = end(&store, held, &completed(), None).await.unwrap_err();
     assert!(matches!(error, StoreError::Locked { .. }), "{error}");
     lock.rollback().await.unwrap();
     // Whatever waited for the lock has it by now.
     query("SELECT id FROM runs FOR UPDATE").execute(&other).await.unwrap();
     assert_eq!(state_of(&store, held.run).await, "running");
-    end(&store, held, &SyncResult::ended(Vec::new(), Vec::new()), None).await.unwrap();
+    end(&store, held, &completed(), None).await.unwrap();
     assert_eq!(state_of(&store, held.run).await, "ended");
 }
 

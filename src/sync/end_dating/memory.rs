@@ -15,10 +15,11 @@ use super::reach::Billed;
 use crate::changeset::ended::{Ends, counting, said_of};
 use crate::domain::desired::DesiredObject;
 use crate::domain::ending::BillingEntity;
+use crate::domain::entity::ObjectKind;
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::made_end::{MadeEnd, SaidBy, SaidEnd, Until};
-use crate::domain::outcome::{Action, Failure, ObjectResult};
+use crate::domain::outcome::{Action, Failure, ObjectOutcome};
 use crate::domain::warning::Warning;
 use crate::store::Link;
 use crate::sync::context::RunContext;
@@ -90,22 +91,17 @@ impl Remembered {
     pub(super) async fn settle(
         &self,
         context: &RunContext<'_>,
-        results: &[ObjectResult],
+        results: &[ObjectOutcome],
         end: &End,
     ) {
         let (mut made, mut not_made, mut unasked) = (Vec::new(), Vec::new(), Vec::new());
         for result in results {
-            let Some(id) = result.m3ter_id.as_deref().and_then(|id| M3terId::parse(id).ok()) else {
-                continue;
-            };
+            let Some(id) = result.m3ter_id.clone() else { continue };
             match (result.action, self.ids.contains(&id)) {
                 (Action::Updated, true) => made.push(id),
-                (Action::Updated, false) => unasked.push((id, result.object_name.as_str())),
-                (_, true)
-                    if result.finding_code.as_deref()
-                        == Some(FindingCode::EndDateFailed.as_str()) =>
-                {
-                    not_made.push(id)
+                (Action::Updated, false) => unasked.push((id, result.kind)),
+                (_, true) if result.finding == Some(FindingCode::EndDateFailed) => {
+                    not_made.push(id);
                 }
                 _ => {}
             }
@@ -118,7 +114,7 @@ impl Remembered {
     async fn remember_unasked(
         &self,
         context: &RunContext<'_>,
-        unasked: &[(M3terId, &str)],
+        unasked: &[(M3terId, ObjectKind)],
         end: &End,
     ) -> Result<(), Failure> {
         if unasked.is_empty() {
@@ -128,7 +124,7 @@ impl Remembered {
         let links = context.store.with(|store| store.load_owners(&ids)).await?;
         let made = unasked
             .iter()
-            .filter_map(|(id, name)| made_unasked(context, id, name, &links, &self.spoken, end));
+            .filter_map(|(id, kind)| made_unasked(context, id, *kind, &links, &self.spoken, end));
         let made: Vec<MadeEnd> = made.collect();
         context.store.with(|store| store.remember_ends(context.held(), &made)).await
     }
@@ -171,12 +167,12 @@ fn made(
 fn made_unasked(
     context: &RunContext<'_>,
     id: &M3terId,
-    name: &str,
+    kind: ObjectKind,
     links: &[Link],
     spoken: &Spoken,
     end: &End,
 ) -> Option<MadeEnd> {
-    let entity = BillingEntity::ALL.into_iter().find(|entity| entity.object_name() == name)?;
+    let entity = BillingEntity::ALL.into_iter().find(|entity| entity.object_kind() == kind)?;
     let said = spoken.of_link(id, links);
     Some(MadeEnd {
         m3ter_id: id.clone(),
