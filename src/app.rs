@@ -80,7 +80,7 @@ impl App {
         );
         tasks.spawn({
             let syncs = syncs.clone();
-            async move { syncs.keep_up(scope).await }
+            async move { syncs.maintain(scope).await }
         });
         Ok(Self {
             syncs,

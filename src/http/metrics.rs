@@ -155,7 +155,7 @@ impl Door {
             rate_limit.places,
             rate_limit.waiting.map(|(class, callouts)| (class.word(), callouts)),
         );
-        let (held, awaited) = self.syncs.standing();
+        let (held, awaited) = self.syncs.gauges();
         metrics::standing(held, awaited, self.syncs.readiness().await == Readiness::Ready);
         let (connections, waiting) = (self.places.connections(), self.places.waiting());
         metrics::places((connections.used, connections.limit), (waiting.used, waiting.limit));

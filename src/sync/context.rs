@@ -9,7 +9,7 @@ use crate::domain::outcome::Failure;
 use crate::domain::run::RunCallout;
 use crate::store::{ClaimedRun, Held};
 use crate::sync::callouts::callouts;
-use crate::sync::knowledge::Knowledge;
+use crate::sync::metadata_cache::MetadataCache;
 use crate::sync::retrying_store::RetryingStore;
 use crate::sync::settings::SyncMode;
 use crate::transport::{Budget, Lease};
@@ -24,7 +24,7 @@ pub(super) struct RunContext<'a> {
     pub(super) mode: SyncMode,
     /// When the work on it began: one moment for all that is decided by the time.
     pub(super) now: Timestamp,
-    pub(super) knowledge: &'a Knowledge,
+    pub(super) knowledge: &'a MetadataCache,
     pub(super) salesforce: &'a salesforce::Client,
     pub(super) m3ter: &'a m3ter::Client,
     pub(super) store: RetryingStore<'a>,

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 /// Portions of one run at most: 20,000 callouts, unless somebody says otherwise, are more than a
 /// record of 6,000 lines needs.
-const MOST_PORTIONS: u32 = 10;
+const MAX_PORTIONS: u32 = 10;
 
 /// What earlier portions of a run have done.
 #[derive(Debug, Default)]
@@ -89,7 +89,7 @@ impl Earlier {
     pub(super) fn goes_on(&self, failure: &Failure, budget: &Budget) -> bool {
         let is_spent =
             matches!(failure.code, ErrorCode::TimeLimitExceeded | ErrorCode::CalloutLimitExceeded);
-        is_spent && budget.has_written() && self.portions < MOST_PORTIONS
+        is_spent && budget.has_written() && self.portions < MAX_PORTIONS
     }
 
     /// The failure of a portion after which the run goes on.

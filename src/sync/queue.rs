@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use crate::domain::ids::SalesforceId;
 use crate::store::{ClaimedRun, QueueClass, QueueHead, StoreError};
 use crate::sync::clock::now;
+use crate::sync::maintenance::Scope;
 use crate::sync::shared::Shared;
-use crate::sync::upkeep::Scope;
 use crate::telemetry::ErrorChain;
 
 /// Rounds in which others had all that was chosen, before it is left to them until the next look.
-const MOST_MISSED: u32 = 3;
+const MAX_MISSED: u32 = 3;
 
 impl Shared {
     /// Goes on until this process begins nothing any more.
@@ -83,7 +83,7 @@ impl Shared {
             }
             loaded?;
             missed = if chosen > 0 && begun == 0 { missed + 1 } else { 0 };
-            if chosen == 0 || missed == MOST_MISSED {
+            if chosen == 0 || missed == MAX_MISSED {
                 return Ok(missed > 0 || !heads.is_empty());
             }
         }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::store::{NotReopened, Reopening, Replay, RunFilter};
 use crate::sync::clock::now;
+use crate::sync::maintenance::REPLAY_EVERY;
 use crate::sync::request::{RunRequest, StartError, StartedRun};
 use crate::sync::settings::SyncMode;
 use crate::sync::syncs::Syncs;
-use crate::sync::upkeep::REPLAY_EVERY;
 
 impl Syncs {
     /// Runs the same again as a run of its own that names the first one; its record, and the run.

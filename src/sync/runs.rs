@@ -30,7 +30,7 @@ use crate::transport::{Budget, Class, Lease, Turn};
 
 /// Processes that may die over a run before it is no longer tried: it may be the run that kills
 /// them.
-const MOST_TAKEOVERS: u32 = 3;
+const MAX_TAKEOVERS: u32 = 3;
 /// Between two tries to save an end while the database is away.
 const SAVE_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Tries to give a run back; after that its lease runs out.
@@ -129,7 +129,7 @@ impl Shared {
             lease,
             tasks,
         };
-        if run.takeovers > MOST_TAKEOVERS {
+        if run.takeovers > MAX_TAKEOVERS {
             let reason = format!(
                 "The processes that worked on the sync ended before it did, {} times; see the service's log",
                 run.takeovers

@@ -10,7 +10,7 @@ use crate::mapping::Mappings;
 use crate::store::{HistorySize, Store};
 use crate::sync::claims::Claims;
 use crate::sync::dry_runs::DryRuns;
-use crate::sync::knowledge::Knowledge;
+use crate::sync::metadata_cache::MetadataCache;
 use crate::sync::settings::{RunSettings, SyncLimits};
 use crate::sync::slots::Slots;
 use crate::sync::waiting::Waiting;
@@ -33,7 +33,7 @@ pub enum Readiness {
 pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) tasks: TaskTracker,
-    pub(super) knowledge: Knowledge,
+    pub(super) knowledge: MetadataCache,
     pub(super) limits: SyncLimits,
     pub(super) settings: RunSettings,
     pub(super) readiness: Mutex<Readiness>,
@@ -66,7 +66,7 @@ impl Shared {
         let readiness = Readiness::NotReady(vec![
             "The service has not spoken to Salesforce and m3ter yet".to_owned(),
         ]);
-        let knowledge = Knowledge::new(
+        let knowledge = MetadataCache::new(
             salesforce,
             m3ter,
             mappings,

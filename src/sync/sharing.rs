@@ -28,7 +28,7 @@ use crate::transport::CalloutError;
 
 /// How long whoever was made first is waited for while it is synced: as long as a deal takes, with
 /// time left for this one.
-const WAITED_AT_MOST: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 const LOOKED_EVERY: Duration = Duration::from_millis(100);
 
 /// What is known of each shared Contract, by the object that would join it.
@@ -55,7 +55,7 @@ pub(super) async fn fetch_shared(
 /// Waits until none of some records is being synced; whether there was one. Only records that were
 /// made before this one are waited for, so that no two wait for each other.
 async fn wait_for(context: &RunContext<'_>, records: &[SalesforceId]) -> Result<bool, Failure> {
-    let until = Instant::now() + WAITED_AT_MOST.min(context.budget.remaining() / 2);
+    let until = Instant::now() + MAX_WAIT.min(context.budget.remaining() / 2);
     let mut has_waited = false;
     while !records.is_empty() && Instant::now() < until {
         if context.store.with(|store| store.load_records_at_work(records)).await?.is_empty() {

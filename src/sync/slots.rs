@@ -90,7 +90,7 @@ impl Slots {
     }
 
     /// How many are taken, and how many there are.
-    pub(super) fn standing(&self) -> (usize, usize) {
+    pub(super) fn gauges(&self) -> (usize, usize) {
         (self.state().taken, self.at_once)
     }
 
@@ -353,7 +353,7 @@ pub(super) fn class(class: QueueClass) -> Class {
 /// What a class is charged for a run, times its weight; all weights divide it.
 const RUN: u64 = 840;
 /// Callers that are remembered; beyond that all count as new, which matters for a moment only.
-const MOST_REMEMBERED: usize = 10_000;
+const MAX_REMEMBERED: usize = 10_000;
 
 /// Whose turn it is. A class is charged for each run by its weight, and the one that was charged
 /// least is next; one that had nothing to do saves nothing up. Within a class the caller is next
@@ -386,7 +386,7 @@ impl Turns {
     /// Notes that a caller had a turn.
     fn note(&mut self, class: Class, caller: &Caller) {
         self.charged[class as usize] = self.charged(class) + RUN / class.weight().unwrap_or(1);
-        if self.served.len() >= MOST_REMEMBERED {
+        if self.served.len() >= MAX_REMEMBERED {
             self.served.clear();
         }
         self.count += 1;

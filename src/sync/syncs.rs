@@ -10,10 +10,10 @@ use crate::domain::ids::SyncRunId;
 use crate::domain::run::SyncRun;
 use crate::mapping::Mappings;
 use crate::store::{HistorySize, OpenRuns, QueueBounds, QueueWait, RunFilter, Store, StoreError};
+use crate::sync::maintenance::Scope;
 use crate::sync::settings::{RunSettings, SyncLimits};
 use crate::sync::shared::{Readiness, Shared};
-use crate::sync::upkeep::Scope;
-use crate::sync::{shares, upkeep};
+use crate::sync::{maintenance, shares};
 use crate::transport::{Budget, Standing};
 use crate::{m3ter, salesforce};
 
@@ -84,7 +84,7 @@ impl Syncs {
     }
 
     /// How many runs this process holds a lease of, and how many its callers wait for.
-    pub fn standing(&self) -> (usize, usize) {
+    pub fn gauges(&self) -> (usize, usize) {
         (self.shared.claims.count(), self.shared.waiting.count())
     }
 
@@ -95,7 +95,7 @@ impl Syncs {
 
     /// How many runs are under way in this process, and how many may be.
     pub fn slots(&self) -> (usize, usize) {
-        self.shared.slots.standing()
+        self.shared.slots.gauges()
     }
 
     /// How many runs may wait, in all processes together.
@@ -137,10 +137,10 @@ impl Syncs {
 
     /// Prolongs leases, goes on with what other processes left, looks for the answers of their
     /// runs, and keeps a share of m3ter's limit, until [`Syncs::stop`].
-    pub async fn keep_up(&self, scope: Scope) {
+    pub async fn maintain(&self, scope: Scope) {
         let shared = &self.shared;
         tokio::join!(
-            upkeep::keep_up(Arc::clone(shared), scope.clone()),
+            maintenance::maintain(Arc::clone(shared), scope.clone()),
             Box::pin(shares::keep(Arc::clone(shared))),
             Box::pin(shared.take_turns(&scope)),
             shared.waiting.look_elsewhere(&shared.store, &shared.claims, &shared.ended)

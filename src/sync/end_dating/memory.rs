@@ -29,7 +29,7 @@ use crate::sync::read::fetch_desired;
 /// How long Salesforce is asked what it says.
 const ASKED_FOR: Duration = Duration::from_secs(15);
 /// Records that are read, and how many at once: an Account may have many deals.
-const MOST_RECORDS: usize = 100;
+const MAX_RECORDS: usize = 100;
 const READ_AT_ONCE: usize = 8;
 
 /// What the records say that objects come from.
@@ -196,7 +196,7 @@ async fn ask_salesforce(context: &RunContext<'_>, links: &[Link]) -> Spoken {
     records.insert(context.record);
     let until = Instant::now() + ASKED_FOR.min(context.budget.remaining() / 3);
     let records: Vec<SalesforceId> = records.into_iter().cloned().collect();
-    let (asked, silent) = records.split_at(records.len().min(MOST_RECORDS));
+    let (asked, silent) = records.split_at(records.len().min(MAX_RECORDS));
     let mut spoken = Spoken { records: HashMap::new(), silent: silent.to_vec() };
     for records in asked.chunks(READ_AT_ONCE) {
         let answers = join_all(

@@ -18,7 +18,7 @@ use crate::transport::CalloutError;
 
 /// Accounts below the record's that one order reaches; a hierarchy that is larger is ended in
 /// parts.
-const MOST_ACCOUNTS: usize = 500;
+const MAX_ACCOUNTS: usize = 500;
 
 /// One billing entity.
 #[derive(Debug, Clone)]
@@ -79,9 +79,9 @@ async fn fetch_accounts(
                 accounts.push(child.id);
             }
         }
-        if accounts.len() > MOST_ACCOUNTS {
+        if accounts.len() > MAX_ACCOUNTS {
             let reason = format!(
-                "The Account has more than {MOST_ACCOUNTS} Accounts below it; end them in parts"
+                "The Account has more than {MAX_ACCOUNTS} Accounts below it; end them in parts"
             );
             return Err(Failure::new(ErrorCode::CalloutLimitExceeded, reason));
         }

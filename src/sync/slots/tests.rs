@@ -26,7 +26,7 @@ fn a_caller_may_have_as_many_runs_under_way_as_slots_are_free() {
         let held = ["flow", "erp", "crm"].map(|name| take_all(&slots, Class::Accepted, name));
         assert_eq!(held.each_ref().map(Vec::len), expected, "{at_once}");
         drop(held);
-        assert_eq!(slots.standing().0, 0);
+        assert_eq!(slots.gauges().0, 0);
     }
     let slots = Slots::new(64);
     let retries = take_all(&slots, Class::Retry, "flow");
@@ -145,7 +145,7 @@ async fn a_run_that_lets_others_go_first_has_its_turn_among_them() {
     assert!(!again.is_finished() && slots.begin_choosing());
     assert!(slots.choose(&mut heads).is_none(), "the slot went to the run that waited");
     drop(again.await.unwrap());
-    assert_eq!(slots.standing(), (0, 1));
+    assert_eq!(slots.gauges(), (0, 1));
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_run_that_does_not_wait_for_its_slot_any_more_leaves_it_to_others() {
     drop(waiting);
     assert!(slots.begin_choosing());
     assert!(slots.choose(&mut Vec::new()).is_none());
-    assert_eq!(slots.standing(), (0, 1));
+    assert_eq!(slots.gauges(), (0, 1));
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_take_over_asks_for_a_free_slot_only_and_comes_first() {
         slot.pass_to(caller("flow"));
         held.push(slot);
     }
-    assert_eq!(slots.standing(), (4, 4));
+    assert_eq!(slots.gauges(), (4, 4));
     slots.found(false, 2);
     assert!(slots.try_take_over().is_none(), "no slot is free");
     held.pop();

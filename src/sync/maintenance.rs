@@ -46,7 +46,7 @@ const PLANNED_AT_ONCE: u32 = 200;
 const DELETE_EVERY: Duration = Duration::from_mins(10);
 
 /// When what was done last.
-struct Upkeep {
+struct Maintenance {
     shared: Arc<Shared>,
     scope: Scope,
     renewed: Instant,
@@ -60,12 +60,12 @@ struct Upkeep {
 }
 
 /// Goes on until the process has nothing left to hold.
-pub(super) async fn keep_up(shared: Arc<Shared>, scope: Scope) {
+pub(super) async fn maintain(shared: Arc<Shared>, scope: Scope) {
     let lease = shared.settings.lease;
     let mut looks = tokio::time::interval(lease / LOOKS_PER_LEASE);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let ended = shared.ended.clone();
-    let mut upkeep = Upkeep {
+    let mut maintenance = Maintenance {
         shared,
         scope,
         renewed: Instant::now(),
@@ -76,11 +76,11 @@ pub(super) async fn keep_up(shared: Arc<Shared>, scope: Scope) {
         is_nearly_full: false,
     };
     while ended.run_until_cancelled(looks.tick()).await.is_some() {
-        upkeep.look(lease / RENEWALS_PER_LEASE).await;
+        maintenance.look(lease / RENEWALS_PER_LEASE).await;
     }
 }
 
-impl Upkeep {
+impl Maintenance {
     /// Leases first: what this process holds is renewed before it looks for runs whose leases have
     /// run out.
     async fn look(&mut self, renew_every: Duration) {

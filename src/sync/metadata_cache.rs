@@ -31,7 +31,7 @@ const FOUND_CODES_FOR: Duration = Duration::from_mins(10);
 const DESCRIBED_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// The vendors and what is known about them.
-pub(super) struct Knowledge {
+pub(super) struct MetadataCache {
     pub(super) salesforce: salesforce::Client,
     pub(super) m3ter: m3ter::Client,
     store: Store,
@@ -51,7 +51,7 @@ pub(super) struct Knowledge {
 const STANDARD_KEY_PREFIXES: [(&str, &str); 4] =
     [("001", "Account"), ("006", "Opportunity"), ("800", "Contract"), ("801", "Order")];
 
-impl Knowledge {
+impl MetadataCache {
     pub(super) fn new(
         salesforce: salesforce::Client,
         m3ter: m3ter::Client,
