@@ -129,14 +129,16 @@ impl App {
                 strangers.clone(),
                 places.clone(),
             );
+            let strangers = strangers.clone();
             let (own_places, shutdown) = (
                 Places::new(places.connections().limit / 4, Vec::new()),
                 Shutdown::at_once(closing),
             );
             self.tasks.spawn(async move {
-                if let Err(error) =
-                    http::server::serve(listener, router, own_places, shutdown, LAST_STEPS).await
-                {
+                let serving = http::server::serve(
+                    listener, router, own_places, strangers, shutdown, LAST_STEPS,
+                );
+                if let Err(error) = serving.await {
                     tracing::error!(%error, "the metrics are not served any more");
                 }
             });
@@ -176,9 +178,15 @@ impl App {
             strangers.clone(),
             places.clone(),
         );
-        let served =
-            http::server::serve(listener, router, places, shutdown.clone(), grace + LAST_STEPS)
-                .await;
+        let served = http::server::serve(
+            listener,
+            router,
+            places,
+            strangers.clone(),
+            shutdown.clone(),
+            grace + LAST_STEPS,
+        )
+        .await;
         shutdown.draining.cancel();
         shutdown.closing.cancel();
         loading.abort();

@@ -161,3 +161,54 @@ pub fn planned<'a>(
         new: change.new_value.as_deref(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use serde_json::json;
+
+    use super::*;
+    use crate::changeset::compare::{Circumstances, compare};
+    use crate::changeset::testing::{actual, pricing, set};
+    use crate::domain::settings::{EndedRule, PricingChange};
+    use crate::domain::value::PricingBand;
+
+    /// The plan of a price that changes, asked for at an instant.
+    fn plan_at(now: &str, pricing_change: PricingChange) -> String {
+        let band = PricingBand {
+            lower_limit: 0.into(),
+            fixed_price: 0.into(),
+            unit_price: "0.06".parse().unwrap(),
+        };
+        let desired = pricing(vec![set("pricingBands", Value::PricingBands(vec![band]))]);
+        let held = actual(json!({"code": "00k", "startDate": "2026-01-01T00:00:00Z",
+            "pricingBands": [{"id": "b", "lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.05}]}));
+        let circumstances = Circumstances {
+            now: now.parse().unwrap(),
+            time_zone: TimeZone::get("Europe/Berlin").unwrap(),
+            pricing_change,
+            ended: EndedRule::Follow,
+        };
+        let (step, warnings) = compare(&desired, Some(&held), &KnownIds::new(), &circumstances);
+        let change = Change {
+            desired,
+            step,
+            warnings,
+            remembered_key: None,
+            first_price: None,
+            refusal_ahead: None,
+            makes_way: Vec::new(),
+        };
+        change.plan().hash().to_string()
+    }
+
+    #[test]
+    fn a_plan_with_a_date_that_is_relative_to_today_is_of_its_day() {
+        let of = |now| plan_at(now, PricingChange::FromDate);
+        let noon = of("2026-06-15T12:00:00Z");
+        assert_eq!(of("2026-06-15T21:59:59Z"), noon, "the same day in Berlin");
+        assert_ne!(of("2026-06-15T22:00:00Z"), noon, "the next day in Berlin");
+        let in_place = |now| plan_at(now, PricingChange::InPlace);
+        assert_eq!(in_place("2026-06-15T12:00:00Z"), in_place("2026-06-16T12:00:00Z"));
+    }
+}

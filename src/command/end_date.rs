@@ -96,7 +96,7 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
         let foreseen = result_of(run, &format!("looking at {record}")).await?;
         print(report::report(&foreseen));
         let plan = foreseen.plan_hash.as_deref().and_then(|plan| plan.parse::<PlanHash>().ok());
-        let count = foreseen.object_results.len();
+        let count = foreseen.object_results.iter().filter(|result| result.success).count();
         let (Some(plan), true) = (plan, count > 0) else {
             app.end().await?;
             return Ok(if foreseen.sync_status == SyncStatus::Completed {

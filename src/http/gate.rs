@@ -146,14 +146,21 @@ impl Gate {
         }
     }
 
-    /// Whoever asks what takes no key, if they are known all the same.
+    /// Whoever asks what takes no key, if they are known all the same. A key that does not count
+    /// is noted: they are answered as if they had shown none.
     fn known(&self, headers: &HeaderMap, uri: &Uri, client: IpAddr) -> Option<Caller> {
-        match &self.inner.access.callers {
-            Some(callers) => callers
-                .authenticate(headers.get(header::AUTHORIZATION)?.to_str().ok()?, client)
-                .ok(),
-            None => home::is_at_home(headers, uri).then(Caller::local),
+        let Some(callers) = &self.inner.access.callers else {
+            return home::is_at_home(headers, uri).then(Caller::local);
+        };
+        let value = headers.get(header::AUTHORIZATION)?;
+        match value.to_str().ok().map(|value| callers.authenticate(value, client)) {
+            Some(Ok(caller)) => return Some(caller),
+            Some(Err(Rejected::Known(_, refusal))) => {
+                notes::set_rejected(refusal.reason.as_str());
+            }
+            Some(Err(Rejected::Unknown)) | None => notes::set_rejected(Reason::WrongKey.as_str()),
         }
+        None
     }
 
     /// Turns away whoever has a key that does not let in now, or from there. It counts toward the

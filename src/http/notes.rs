@@ -24,6 +24,8 @@ pub(super) struct Notes {
     pub(super) outcome: String,
     /// Why it was refused.
     pub(super) reason: &'static str,
+    /// Why the key that came along does not count, where none is needed.
+    pub(super) rejected: &'static str,
     pub(super) salesforce_user: Option<String>,
 }
 
@@ -92,4 +94,9 @@ pub(super) fn set_outcome(outcome: String) {
 /// Why the request is refused.
 pub(super) fn set_reason(reason: &'static str) {
     change(|notes| notes.reason = reason);
+}
+
+/// Why the key does not count that came with a request that needs none.
+pub(super) fn set_rejected(reason: &'static str) {
+    change(|notes| notes.rejected = reason);
 }

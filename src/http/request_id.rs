@@ -114,12 +114,16 @@ fn tell(
     let (code, elapsed_ms) = (status.as_u16(), elapsed.as_millis());
     if notes.caller.is_none() {
         // The questions how the service is come every few seconds. Only those are told that it
-        // cannot say yes to.
-        if status != StatusCode::OK || !matches!(operation, "GET /livez" | "GET /readyz") {
-            let outcome = match notes.reason {
-                "" if status.is_server_error() => "unavailable",
-                "" => "answered",
-                reason => reason,
+        // cannot say yes to, or that come with a key that does not count.
+        let is_routine = status == StatusCode::OK
+            && notes.rejected.is_empty()
+            && matches!(operation, "GET /livez" | "GET /readyz");
+        if !is_routine {
+            let outcome = match (notes.reason, notes.rejected) {
+                ("", "") if status.is_server_error() => "unavailable",
+                ("", "") => "answered",
+                ("", rejected) => rejected,
+                (reason, _) => reason,
             };
             strangers.note(notes.client.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), outcome);
         }

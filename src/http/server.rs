@@ -7,6 +7,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::places::{Connection, Places};
+use super::strangers::Strangers;
 
 /// The head of a request comes within this, also that of the next one on an idle connection.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -69,11 +71,12 @@ pub(super) struct Peer(pub(super) SocketAddr);
 pub(super) struct NoPlace;
 
 /// Serves until `shutdown` closes; then no new connection is taken, and those there get `grace` to
-/// end.
+/// end. What is refused before there is a request is counted with the `strangers`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     places: Places,
+    strangers: Strangers,
     shutdown: Shutdown,
     grace: Duration,
 ) -> std::io::Result<()> {
@@ -95,11 +98,13 @@ pub async fn serve(
                 stream,
                 address,
                 router.clone(),
+                strangers.clone(),
                 shutdown.clone(),
                 held,
             ))),
             None => {
-                tracing::debug!(client = %address.ip(), "a connection was closed: there are too many")
+                strangers.note(address.ip(), "no_place");
+                tracing::debug!(client = %address.ip(), "a connection was closed: there are too many");
             }
         }
     }
@@ -119,6 +124,7 @@ async fn connection(
     stream: TcpStream,
     address: SocketAddr,
     router: Router,
+    strangers: Strangers,
     shutdown: Shutdown,
     held: Connection,
 ) {
@@ -127,7 +133,9 @@ async fn connection(
     }
     let taken = Instant::now();
     let (held, draining) = (&held, &shutdown.draining);
+    let has_asked = AtomicBool::new(false);
     let service = service_fn(|mut request: Request<Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
         let (router, under_way) = (router.clone(), held.begin());
         request.extensions_mut().insert(Peer(address));
         async move {
@@ -189,11 +197,28 @@ async fn connection(
     match tokio::time::timeout(CONNECTION_AGE + LONGEST_REQUEST, ending).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::debug!(client = %address.ip(), %error, "a connection ended early")
+            if let Some(reason) = refused(&error, has_asked.load(Ordering::Relaxed)) {
+                strangers.note(address.ip(), reason);
+            }
+            tracing::debug!(client = %address.ip(), %error, "a connection ended early");
         }
         Err(_) => {
             tracing::debug!(client = %address.ip(), "a connection was cut: its last request did not end")
         }
+    }
+}
+
+/// Why a connection was refused before it had a whole request; `None` where the peer has gone, or
+/// was idle after its last one.
+fn refused(error: &hyper::Error, has_asked: bool) -> Option<&'static str> {
+    if error.is_parse_too_large() {
+        Some("head_too_large")
+    } else if error.is_parse() {
+        Some("malformed")
+    } else if error.is_timeout() && !has_asked {
+        Some("head_too_slow")
+    } else {
+        None
     }
 }
 

@@ -4,7 +4,8 @@
 //! m3ter's own calls do it, and their answer is believed only where it names an object: what it
 //! leaves out is read again. The call for a Contract is described as one about the Contract's
 //! Accounts; where such an Account has more of a kind than the Contract, the Contract's are ended
-//! one by one instead, so that nothing else ends.
+//! one by one instead, so that nothing else ends. The same where something of a kind has not begun
+//! by the end: m3ter does not say whether its call would give it an end before its start.
 
 mod memory;
 mod reach;
@@ -14,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
-use crate::domain::actual::ActualObject;
 use crate::domain::answer::ObjectResult;
 use crate::domain::ending::{BillingEntity, EndDateOrder};
 use crate::domain::finding::FindingCode;
@@ -28,13 +28,16 @@ use crate::m3ter::EndingOwner;
 use crate::store::{Link, Progress};
 use crate::sync::approval::{Refusal, approved};
 use crate::sync::context::RunContext;
-use crate::sync::end_one::{End, EndedOne, end_one};
+use crate::sync::end_one::{End, EndedOne, begins_later, end_one};
 use crate::sync::report::Report;
 use crate::sync::settings::{Safety, SyncMode};
 use crate::transport::Effect;
 use memory::{Remembered, remember};
 use reach::{Billed, fetch_reach};
 use target::{Target, find_target};
+
+/// What to do about an object that begins only with the end or after it.
+const LATER_END: &str = "Give an end after its start, or delete it in m3ter if it was never billed";
 
 /// What one end dating works with.
 pub(super) struct EndDating<'a> {
@@ -49,6 +52,8 @@ struct Loaded {
     end: End,
     /// What is to end.
     meant: Vec<Billed>,
+    /// What is meant and begins only then or later: it is left as it is.
+    not_begun: Vec<Billed>,
     /// What lies beside it and is to go on.
     spared: Vec<Billed>,
     /// What is meant and ends there already.
@@ -100,16 +105,20 @@ impl EndDating<'_> {
             let text = format!("The end {instant} lies in the past; bills may exist beyond it");
             report.warnings.push(Warning::of(Attention::DateInPast, text));
         }
-        if loaded.meant.is_empty() {
+        if loaded.meant.is_empty() && loaded.not_begun.is_empty() {
             let kinds: Vec<&str> = self.order.entities.iter().map(|entity| entity.word()).collect();
             let text = format!("Nothing runs beyond {instant} among {}", kinds.join(", "));
             report.warnings.push(text.into());
+        }
+        if loaded.meant.is_empty() {
+            report.results = self.not_begun(&loaded);
             return Ok(());
         }
         match mode {
             SyncMode::DryRun => report.results = self.foresee_all(&loaded),
             SyncMode::Apply => {
                 self.apply(&loaded, report).await;
+                report.results.extend(self.not_begun(&loaded));
                 self.save(report).await;
                 if let Some(remembered) = &remembered {
                     remembered.settle(&self.context, &report.results, &loaded.end).await;
@@ -138,12 +147,15 @@ impl EndDating<'_> {
         let (reach, ended) = fetch_reach(&self.context, self.order, &target, &end).await?;
         let (meant, spared): (Vec<Billed>, Vec<Billed>) =
             reach.into_iter().partition(|billed| billed.is_meant);
-        let ids: Vec<M3terId> =
-            meant.iter().chain(&ended).map(|billed| billed.object.id.clone()).collect();
+        let (not_begun, meant): (Vec<Billed>, Vec<Billed>) = meant
+            .into_iter()
+            .partition(|billed| end.comes_before_the_start_of(billed.entity, &billed.object));
+        let objects = meant.iter().chain(&not_begun).chain(&ended);
+        let ids: Vec<M3terId> = objects.map(|billed| billed.object.id.clone()).collect();
         let links = store.with(|store| store.load_owners(&ids)).await?;
         let rows =
             links.iter().map(|link| (link.m3ter_id.clone(), link.object.row.clone())).collect();
-        Ok(Loaded { target, end, meant, spared, ended, links, rows })
+        Ok(Loaded { target, end, meant, not_begun, spared, ended, links, rows })
     }
 
     async fn remember(&self, loaded: &Loaded) -> Result<Option<Remembered>, Failure> {
@@ -155,11 +167,12 @@ impl EndDating<'_> {
     }
 
     async fn apply(&self, loaded: &Loaded, report: &mut Report) {
-        let Loaded { target, end, meant, spared, rows, .. } = loaded;
-        // Exactly what was approved ends: m3ter's call may reach what nobody has seen.
+        let Loaded { target, end, meant, not_begun, spared, rows, .. } = loaded;
+        // Exactly what was approved ends: m3ter's call may reach what nobody has seen. And of a
+        // kind of which something is to be kept, it would reach that.
         let singly: BTreeSet<BillingEntity> = match self.context.run.expected_plan {
             Some(_) => meant.iter().map(|billed| billed.entity).collect(),
-            None => spared.iter().map(|billed| billed.entity).collect(),
+            None => spared.iter().chain(not_begun).map(|billed| billed.entity).collect(),
         };
         let (one_by_one, by_call): (Vec<&Billed>, Vec<&Billed>) =
             meant.iter().partition(|billed| singly.contains(&billed.entity));
@@ -331,8 +344,23 @@ impl EndDating<'_> {
         plan
     }
 
-    fn foresee_all(&self, Loaded { meant, end, rows, .. }: &Loaded) -> Vec<ObjectOutcome> {
-        meant.iter().map(|billed| self.foresee(billed, end, rows)).collect()
+    fn foresee_all(&self, loaded: &Loaded) -> Vec<ObjectOutcome> {
+        let Loaded { meant, end, rows, .. } = loaded;
+        let ahead = meant.iter().map(|billed| self.foresee(billed, end, rows));
+        ahead.chain(self.not_begun(loaded)).collect()
+    }
+
+    /// What is said of objects that begin only then or later, by a dry run as well.
+    fn not_begun(&self, Loaded { not_begun, rows, .. }: &Loaded) -> Vec<ObjectOutcome> {
+        let told = |Billed { entity, object, .. }: &Billed| {
+            let row = rows.get(&object.id).unwrap_or(self.context.record);
+            let mut outcome = failed(*entity, &object.id, row, &begins_later(object), LATER_END);
+            if self.context.mode == SyncMode::DryRun {
+                outcome.message = Message::with_detail("Would fail", begins_later(object));
+            }
+            outcome
+        };
+        not_begun.iter().map(told).collect()
     }
 
     fn foresee(
@@ -347,9 +375,6 @@ impl EndDating<'_> {
         let message = Message::with_detail("Would be ended", change.to_string());
         let mut result = updated(*entity, &object.id, row, message);
         result.changes = Some(vec![change]);
-        if end.comes_before_the_start_of(*entity, object) {
-            result.warnings.push(begins_later(object).into());
-        }
         result
     }
 
@@ -369,17 +394,10 @@ impl EndDating<'_> {
                 updated(*entity, &object.id, row, message)
             }
             Became::Failed(message) => {
-                let remedy = if end.comes_before_the_start_of(*entity, object) {
-                    format!(
-                        "{}; give a later end, or delete it in m3ter if it was never billed",
-                        begins_later(object)
-                    )
-                } else {
-                    format!(
-                        "It still ends {}; end it in m3ter, or ask again",
-                        object.text("endDate").unwrap_or("never")
-                    )
-                };
+                let remedy = format!(
+                    "It still ends {}; end it in m3ter, or ask again",
+                    object.text("endDate").unwrap_or("never")
+                );
                 failed(*entity, &object.id, row, &message, &remedy)
             }
             Became::Unsettled(reason) => {
@@ -477,11 +495,4 @@ fn unsettled(failure: Failure, report: &mut Report) -> Became {
     let reason = failure.reason.clone();
     report.failures.push(failure);
     Became::Unsettled(reason)
-}
-
-fn begins_later(object: &ActualObject) -> String {
-    format!(
-        "It begins {}, not before the end",
-        object.text("startDate").unwrap_or("at an unknown time")
-    )
 }

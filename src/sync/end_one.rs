@@ -1,5 +1,6 @@
 //! Ends one object of m3ter by a versioned PUT of its `endDate`, until it is known what became of
-//! it. An end is only ever brought forward: what has ended by then is left as it is.
+//! it. An end is only ever brought forward: what has ended by then is left as it is. None is sent
+//! that is not after the object's start: what m3ter would bill then nobody knows.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -76,7 +77,7 @@ impl End {
             .is_some_and(|held| Until::read(entity, Some(&shown)) == Some(held))
     }
 
-    /// Whether the object begins only then or later.
+    /// Whether the object begins only then or later: then it has no time to end.
     pub(super) fn comes_before_the_start_of(
         &self,
         entity: BillingEntity,
@@ -120,6 +121,9 @@ pub(super) async fn end_one(
     let mut actual = object.clone();
     let mut last_error: Option<CalloutError> = None;
     for _ in 0..ROUNDS {
+        if end.comes_before_the_start_of(entity, &actual) {
+            return Ok(EndedOne::Refused(begins_later(&actual)));
+        }
         let mut body = replacing_body(entity.kind(), &actual);
         body.insert("endDate".to_owned(), Json::String(end.shown(entity)));
         let Err(error) = m3ter.update_billing_entity(entity, &actual.id, &body, budget).await
@@ -149,6 +153,12 @@ pub(super) async fn end_one(
             "it changed in m3ter while it was ended, {ROUNDS} times in a row"
         ))),
     }
+}
+
+/// Why an end is not sent.
+pub(super) fn begins_later(object: &ActualObject) -> String {
+    let start = object.text("startDate").unwrap_or("at an unknown time");
+    format!("it begins {start}, not before the end")
 }
 
 impl BillingEntity {

@@ -336,3 +336,36 @@ fn result(line: &RemovedLine, action: Action, message: String) -> ObjectOutcome 
     result.m3ter_id = Some(line.plan.id.clone());
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::actual::ActualObject;
+    use crate::domain::entity::{EntityKind, ObjectKey};
+
+    #[test]
+    fn a_plan_that_ends_a_removed_line_is_of_its_day() {
+        let row = SalesforceId::parse("00kS9000001Nxy5").unwrap();
+        let plan = json!({"id": "544ecdae-54a5-4654-b0fb-b503a7ed58b2", "version": 1, "startDate": "2026-01-01T00:00:00Z"});
+        let lines = [RemovedLine {
+            object: ObjectKey::only(EntityKind::AccountPlan, row),
+            plan: ActualObject::from_json(plan).unwrap(),
+            origin: Origin::Linked,
+            fate: LineFate::Removed,
+            is_linked_elsewhere: false,
+        }];
+        let hash_at = |now: &str| {
+            let removal = Removal {
+                setting: RemovedLines::End,
+                lines: &lines,
+                now: now.parse().unwrap(),
+                time_zone: &TimeZone::UTC,
+            };
+            removal.plan().hash()
+        };
+        assert_eq!(hash_at("2026-06-15T00:00:00Z"), hash_at("2026-06-15T23:59:59Z"));
+        assert_ne!(hash_at("2026-06-15T23:59:59Z"), hash_at("2026-06-16T00:00:00Z"));
+    }
+}

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value as Json, json};
 use sync_to_m3ter::callers::new_key;
 
+use crate::attacks::{exchange, status};
 use crate::commands::run_with;
 use crate::program::serve;
 use crate::support::*;
@@ -178,6 +179,46 @@ async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_en
         .find(|line| line["message"] == "an API key does not count")
         .expect("the broken entry is named");
     assert!(text(refused, "fault").contains("key `slow`: `boss` is not a role"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_has_its_reason_also_where_no_key_is_needed_and_before_there_is_a_request() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (ops, ops_key) = entry("ops", "operator", "");
+    let (old, old_key) = entry("old", "caller", "expires = 2026-01-31");
+    std::fs::write(directory.path().join("keys.toml"), [&*ops, &old].concat()).unwrap();
+    let (program, address) = serve(&world, directory.path());
+    for (path, key) in [
+        ("/livez", Some(&ops_key)),
+        ("/livez", None),
+        ("/livez", Some(&old_key)),
+        ("/livez", Some(&"wrong".to_owned())),
+        ("/readyz", Some(&old_key)),
+        ("/readyz", Some(&"wrong".to_owned())),
+    ] {
+        let request = world.client().get(format!("{address}{path}"));
+        let request = if let Some(key) = key { request.bearer_auth(key) } else { request };
+        assert!(matches!(world.send(request).await.0, 200 | 503));
+    }
+    let socket = address.trim_start_matches("http://");
+    let too_large = format!("GET /livez HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    let (too_large, malformed, too_slow) = tokio::join!(
+        exchange(socket, too_large.as_bytes()),
+        exchange(socket, b"what is this\r\n\r\n"),
+        exchange(socket, b"GET /livez HTTP/1.1\r\nHost:"),
+    );
+    assert_eq!((status(&too_large), status(&malformed), too_slow.as_str()), (431, 400, ""));
+    let lines = stop(program);
+    let told: Vec<(&str, u64, &str)> = lines
+        .iter()
+        .filter(|line| line["message"] == "asked without a key")
+        .map(|line| {
+            (text(line, "client"), line["requests"].as_u64().unwrap(), text(line, "outcomes"))
+        })
+        .collect();
+    let outcomes = "expired=2 head_too_large=1 head_too_slow=1 malformed=1 wrong_key=2";
+    assert_eq!(told, [("127.0.0.1", 7, outcomes)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

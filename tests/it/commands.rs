@@ -46,7 +46,7 @@ fn environment(world: &World, directory: &Path, program: &str) -> Command {
 }
 
 /// The same for a person at a terminal who types something.
-async fn at_a_terminal(
+pub(crate) async fn at_a_terminal(
     world: &World,
     directory: &Path,
     arguments: &[&str],

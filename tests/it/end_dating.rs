@@ -1,6 +1,8 @@
 //! Ending what bills, through the front door: what ends, what is spared, and what is said about
 //! each.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json, json};
 use sync_to_m3ter_sandbox::control::FaultKind;
 
@@ -120,9 +122,15 @@ async fn a_dry_run_says_what_would_end_and_writes_nothing() {
 async fn what_m3ter_cannot_end_is_a_failed_object() {
     let world = World::new().await;
     world.sync(DEAL).await;
-    let mut request = request(DEAL, &["CONTRACT", "ACCOUNTPLAN"]);
-    request["endDate"] = json!("2025-12-31T00:00:00.000+0000");
-    let result = world.end_date("", &request).await;
+    let contract = world.object("contracts", "code", DEAL);
+    let path = format!("/contracts/{}/enddatebillingentities", contract["id"].as_str().unwrap());
+    let body = json!({
+        "statusMessage": "Some billing entities could not be end-dated",
+        "updatedEntities": {},
+        "failedEntities": {"CONTRACT": [contract["id"]]},
+    });
+    world.fault("PUT", &path, FaultKind::Answer { status: 200, headers: BTreeMap::new(), body });
+    let result = world.end_date("", &request(DEAL, &["CONTRACT", "ACCOUNTPLAN"])).await;
     assert_eq!(result["syncStatus"], "Partial Success", "{result:#}");
     assert_eq!(names(&result), ["Contract failed", "AccountPlan failed"]);
     let contract = object_result(&result, "Contract");
@@ -131,22 +139,112 @@ async fn what_m3ter_cannot_end_is_a_failed_object() {
         contract["message"].as_str().unwrap().contains("could not be end-dated"),
         "{contract:#}"
     );
-    assert!(
-        contract["remedy"]
-            .as_str()
-            .unwrap()
-            .starts_with("It begins 2026-01-01, not before the end"),
-        "{contract:#}"
-    );
-    assert!(result["warnings"][0].as_str().unwrap().contains("lies in the past"), "{result:#}");
-    let foreseen = world.end_date("?dryRun=true", &request).await;
-    assert!(
-        object_result(&foreseen, "Contract")["warnings"][0]
-            .as_str()
-            .unwrap()
-            .contains("It begins 2026-01-01"),
-        "{foreseen:#}"
-    );
+    let remedy = contract["remedy"].as_str().unwrap();
+    assert!(remedy.starts_with("It still ends 2027-01-01"), "{contract:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_before_the_start_is_not_sent() {
+    let world = World::new().await;
+    world.sync(DEAL).await;
+    world.organization.clear_requests();
+    let mut request = request(DEAL, &["CONTRACT", "ACCOUNTPLAN"]);
+    for end in ["2025-12-31T00:00:00.000+0000", "2026-01-01"] {
+        request["endDate"] = json!(end);
+        for (query, message) in [
+            ("?dryRun=true", "Would fail: it begins 2026-01-01, not before the end".to_owned()),
+            ("", "was not ended: it begins 2026-01-01, not before the end".to_owned()),
+        ] {
+            let result = world.end_date(query, &request).await;
+            assert_eq!(
+                (&result["syncStatus"], &result["success"]),
+                (&json!("Partial Success"), &json!(false)),
+                "{result:#}"
+            );
+            assert_eq!(names(&result), ["Contract failed", "AccountPlan failed"]);
+            let contract = object_result(&result, "Contract");
+            assert_eq!(contract["findingCode"], "END_DATE_FAILED");
+            assert!(contract["message"].as_str().unwrap().ends_with(&message), "{contract:#}");
+            assert_eq!(
+                contract["remedy"],
+                "Give an end after its start, or delete it in m3ter if it was never billed"
+            );
+            assert!(result["warnings"][0].as_str().unwrap().contains("lies in the past"));
+        }
+    }
+    assert!(world.m3ter_writes().is_empty(), "{:?}", world.m3ter_writes());
+}
+
+/// m3ter's call for a Contract goes by kinds: it could reach what begins later.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_begins_later_is_left_as_it_is_while_the_rest_ends() {
+    for with_plan in [false, true] {
+        let world = World::new().await;
+        world.sync(DEAL).await;
+        let (contract, plan) =
+            (world.object("contracts", "code", DEAL), world.object("plans", "code", LINE));
+        let of_contract = |more: Json| {
+            let mut body =
+                json!({"accountId": contract["accountId"], "contractId": contract["id"]});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let m3ter = world.organization.vendor();
+        let commitment = of_contract(
+            json!({"startDate": "2027-01-01", "endDate": "2028-01-01", "currency": "USD", "amount": 1}),
+        );
+        let commitment = m3ter.request("POST", "/commitments", &commitment).unwrap();
+        let account_plan = of_contract(
+            json!({"planId": plan["id"], "code": "NEXT", "startDate": "2027-01-01T00:00:00Z"}),
+        );
+        let account_plan = m3ter.request("POST", "/accountplans", &account_plan).unwrap();
+        let later = [&commitment["id"], &account_plan["id"]].map(|id| id.as_str().unwrap());
+        let mut order = request(DEAL, &ALL_ENTITIES);
+        let foretold = world.end_date("?dryRun=true", &order).await;
+        if with_plan {
+            order["expectedPlan"] = foretold["planHash"].clone();
+        }
+        world.organization.clear_requests();
+        let result = world.end_date("", &order).await;
+        assert_eq!(names(&foretold), names(&result));
+        assert_eq!(
+            names(&result),
+            [
+                "Contract updated",
+                "Commitment updated",
+                "Pricing updated",
+                "AccountPlan updated",
+                "Commitment failed",
+                "AccountPlan failed"
+            ]
+        );
+        assert_eq!(result["syncStatus"], "Partial Success", "{result:#}");
+        let results = result["objectResults"].as_array().unwrap();
+        for (object, id) in results[4..].iter().zip(later) {
+            assert_eq!(
+                (&object["m3terId"], &object["findingCode"]),
+                (&json!(id), &json!("END_DATE_FAILED"))
+            );
+            assert!(
+                object["message"].as_str().unwrap().contains("it begins 2027-01-01"),
+                "{object:#}"
+            );
+        }
+        for (kind, id, end) in
+            [("commitments", later[0], "2028-01-01"), ("accountplans", later[1], "never")]
+        {
+            let object = world.object(kind, "id", id);
+            assert_eq!((end_of(&object), &object["version"]), (end, &json!(1)), "{kind}");
+        }
+        assert_eq!(end_of(&world.object("accountplans", "code", LINE)), "2026-07-01T00:00:00Z");
+        // None of the calls could have reached them.
+        for write in world.m3ter_writes() {
+            let kinds = write.body["billingEntities"].to_string();
+            assert!(!later.iter().any(|id| write.path.contains(id)), "{write:?}");
+            assert!(!kinds.contains("PREPAYMENT") && !kinds.contains("ACCOUNTPLAN"), "{write:?}");
+        }
+        world.end().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,6 +56,7 @@ mod record_status;
 mod refusals;
 mod removed_lines;
 mod roots;
+mod run_commands;
 mod running_user;
 mod runs;
 mod safety;

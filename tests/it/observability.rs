@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret as _;
 use serde_json::Value as Json;
+use strum::VariantArray as _;
 use sync_to_m3ter::callers::{Role, append, new_key};
+use sync_to_m3ter::domain::finding::FindingCode;
+use sync_to_m3ter::domain::outcome::ErrorCode;
 
-use crate::program::serve;
+use crate::program::{serve, serve_with};
 use crate::support::*;
 
 /// The names of metrics in a text, without the endings that a histogram adds.
@@ -96,11 +99,68 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
             cases.contains(&format!("alertname: {name}\n")),
             "{name} has a case in which it fires"
         );
+        assert!(
+            cases.contains(&format!("alertname: {name}, exp_alerts: [] }}")),
+            "{name} has a case in which it is silent"
+        );
     }
     let (is_well_formed, said) = check_metrics(&text);
     assert!(is_well_formed, "{said}");
     assert_eq!(world.get("/metrics").await.0, 404, "not where callers are");
     assert_eq!(world.send(world.client().get(format!("http://{metrics}/sync-runs"))).await.0, 404);
+}
+
+/// In a process of its own: what other tests do counts there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_alerts_look_at_begins_at_0_and_a_pause_is_seen() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let key = new_key();
+    append(&directory.path().join("keys.toml"), "ops", Role::Operator, &key.hash).unwrap();
+    let metrics = format!("127.0.0.1:{}", crate::ports::free_port());
+    let (mut program, address) =
+        serve_with(&world, directory.path(), &[("METRICS_ADDRESS", &metrics)]);
+    let scrape =
+        async || world.send(world.client().get(format!("http://{metrics}/metrics"))).await.1;
+    let text = scrape().await;
+    let of_codes = ErrorCode::VARIANTS.iter().flat_map(|code| {
+        ["sync", "endDate"].map(|kind| {
+            format!("syncs_total{{kind=\"{kind}\",status=\"Failed\",error_code=\"{}\",dry_run=\"false\"}}", code.as_str())
+        })
+    });
+    let of_findings = FindingCode::VARIANTS
+        .iter()
+        .map(|code| format!("findings_total{{code=\"{code}\",dry_run=\"false\"}}"));
+    let of_refusals = ["401", "429"]
+        .map(|status| format!("requests_total{{operation=\"refused\",status=\"{status}\"}}"));
+    for series in of_codes.chain(of_findings).chain(of_refusals).chain(["paused".to_owned()]) {
+        let line = format!("sync_to_m3ter_{series} 0\n");
+        assert!(text.contains(&line), "{line} is not in\n{text}");
+    }
+    let post = async |path: &str, key: &str| {
+        let request = world.client().post(format!("{address}{path}")).bearer_auth(key);
+        let request = request.header("content-type", "application/json");
+        world.send(request.body(r#"{"reason": "wrong prices"}"#)).await.0
+    };
+    let until = async |line: &str| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let text = scrape().await;
+            if text.contains(line) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{line} is not in\n{text}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let key = key.key.expose_secret();
+    assert_eq!((post("/pause", "wrong").await, post("/pause", key).await), (401, 200));
+    until("sync_to_m3ter_paused 1\n").await;
+    until("sync_to_m3ter_requests_total{operation=\"refused\",status=\"401\"} 1\n").await;
+    assert_eq!(post("/resume", key).await, 200);
+    until("sync_to_m3ter_paused 0\n").await;
+    program.kill().unwrap();
+    program.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

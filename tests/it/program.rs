@@ -31,6 +31,15 @@ pub(crate) fn program(world: &World, directory: &Path) -> Command {
 /// The program as a service behind a proxy of this machine, with the keys of the folder, that logs
 /// JSON to its standard error; and its address. It listens.
 pub(crate) fn serve(world: &World, directory: &Path) -> (Child, String) {
+    serve_with(world, directory, &[])
+}
+
+/// The same with more settings.
+pub(crate) fn serve_with(
+    world: &World,
+    directory: &Path,
+    settings: &[(&str, &str)],
+) -> (Child, String) {
     let port = crate::ports::free_port();
     let mut child = program(world, directory)
         .envs([
@@ -40,6 +49,7 @@ pub(crate) fn serve(world: &World, directory: &Path) -> (Child, String) {
         ])
         .env("API_KEYS_FILE", directory.join("keys.toml"))
         .env("SHUTDOWN_DRAIN", "0")
+        .envs(settings.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -137,3 +137,21 @@ async fn without_the_line_a_draft_is_synced_as_before() {
         "{result:#}"
     );
 }
+
+/// The way back that CHANGELOG names.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overlay_without_readiness_syncs_a_draft_order_as_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let overlay = "extends = \"Order\"\nremove = [\"ready_when\"]\n";
+    std::fs::write(directory.path().join("order.toml"), overlay).unwrap();
+    let world =
+        World::with_config(move |config| config.mappings_dir = Some(directory.path().to_owned()))
+            .await;
+    world.org.vendor().update("Order", ORDER, &json!({"Status": "Draft"}));
+    for (result, action) in
+        [(world.dry_run(ORDER).await, "created"), (world.sync(ORDER).await, "created")]
+    {
+        assert_all(&result, action);
+        assert!(!result["attention"].to_string().contains("NOT_READY"), "{result:#}");
+    }
+}

@@ -274,3 +274,31 @@ async fn a_line_that_moved_to_another_record_is_that_records() {
     }
     assert_eq!(end_of(&world, SUBSCRIPTION), AFTER);
 }
+
+/// An end before the start is never sent, by this either.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_not_begun_when_its_line_goes_is_told_and_not_ended() {
+    let world = World::with_mapping(Some(END)).await;
+    world.org.vendor().update("Opportunity", FIVE_LINES, &json!({"End_Date__c": LAST_DAY}));
+    let starts = json!({"ServiceDate": "2090-01-01"});
+    world.org.vendor().update("OpportunityLineItem", FIVE_LINES_FIRST, &starts);
+    assert_eq!(world.sync(FIVE_LINES).await["syncStatus"], "Completed");
+    let before = world.object("accountplans", "code", FIVE_LINES_FIRST);
+    assert!(before["startDate"].as_str().unwrap().starts_with("2090-01-01"), "{before:?}");
+    world.org.vendor().delete("OpportunityLineItem", FIVE_LINES_FIRST);
+    world.organization.clear_requests();
+    for result in [world.dry_run(FIVE_LINES).await, world.sync(FIVE_LINES).await] {
+        assert_eq!(result["syncStatus"], "Partial Success", "{result:#}");
+        assert_eq!(about(&result, FIVE_LINES_FIRST), [("failed", "LINE_REMOVED")], "{result:#}");
+        let results = result["objectResults"].as_array().unwrap();
+        let line =
+            results.iter().find(|object| object["salesforceId"] == FIVE_LINES_FIRST).unwrap();
+        assert!(
+            line["message"].as_str().unwrap().ends_with("it was not ended: it has not begun")
+                && line["remedy"].as_str().unwrap().contains("or delete it there"),
+            "{line:#}"
+        );
+    }
+    assert!(world.m3ter_writes().is_empty(), "{:?}", world.m3ter_writes());
+    assert_eq!(world.object("accountplans", "code", FIVE_LINES_FIRST), before);
+}

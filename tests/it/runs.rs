@@ -255,3 +255,58 @@ async fn runs_are_listed_page_by_page() {
         assert_eq!(world.get(&format!("/sync-runs{query}")).await.0, 400, "{query}");
     }
 }
+
+/// The instants in a value, by the names under which they stand.
+fn instants<'a>(value: &'a Json, found: &mut Vec<(&'a str, &'a str)>) {
+    match value {
+        Json::Object(fields) => {
+            for (name, value) in fields {
+                match value.as_str() {
+                    Some(text) if name.ends_with("At") => found.push((name, text)),
+                    _ => instants(value, found),
+                }
+            }
+        }
+        Json::Array(values) => values.iter().for_each(|value| instants(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_instants_of_a_run_are_in_milliseconds() {
+    let world = World::with_config(|config| {
+        config.runs.retry_after = vec![Duration::from_millis(200)];
+    })
+    .await;
+    outage(&world);
+    let failed = world.sync(DEAL).await;
+    assert!(failed["nextTryAt"].is_string(), "{failed:#}");
+    world.organization.clear_faults();
+    let id = failed["syncRunId"].clone();
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    let shown = loop {
+        let shown = run(&world, &id).await;
+        if shown["state"] == "ended" && shown["syncStatus"] == "Completed" {
+            break shown;
+        }
+        assert!(std::time::Instant::now() < deadline, "{shown:#}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let (_, list) = world.get("/sync-runs").await;
+    let list: Json = serde_json::from_str(&list).unwrap();
+    for value in [&failed, &shown, &list] {
+        let mut found = Vec::new();
+        instants(value, &mut found);
+        assert!(!found.is_empty(), "{value:#}");
+        for (name, text) in found {
+            let instant: jiff::Timestamp = text.parse().unwrap();
+            assert_eq!(instant.subsec_nanosecond() % 1_000_000, 0, "{name}: {text}");
+        }
+    }
+    let mut found = Vec::new();
+    instants(&shown, &mut found);
+    for name in ["requestedAt", "startedAt", "endedAt"] {
+        assert!(found.iter().any(|(known, _)| *known == name), "{name}: {shown:#}");
+    }
+    assert_eq!(shown["tries"].as_array().unwrap().len(), 2, "{shown:#}");
+}

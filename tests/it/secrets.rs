@@ -171,6 +171,48 @@ async fn a_secret_that_the_vendor_rotated_first_is_recovered_from_when_the_file_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_private_key_that_changes_while_the_service_runs_signs_the_next_login() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("key.pem");
+    let ((first, first_public), (second, second_public)) =
+        (crate::outward::key_pair(), crate::outward::key_pair());
+    std::fs::write(&file, &first).unwrap();
+    let mut world = World::new().await;
+    let trusts = |world: &World, public: &str| {
+        world.org.vendor().rules(&json!({ "jwtPublicKey": public })).unwrap();
+    };
+    trusts(&world, &first_public);
+    let of_file = file.clone();
+    world
+        .reconfigure(move |config| {
+            config.salesforce.credentials = Credentials::SignedAssertion {
+                username: sync_to_m3ter_sandbox::salesforce::INTEGRATION_USERNAME.to_owned(),
+                key: Secret::in_file("SALESFORCE_PRIVATE_KEY_FILE", of_file.clone()),
+            };
+        })
+        .await;
+    let sealed = Sealed { world, directory };
+    sealed.world.org.clear_requests();
+    assert_all(&sealed.world.sync(DEAL).await, "created");
+    // The org trusts the new one alone, and the token still serves.
+    trusts(&sealed.world, &second_public);
+    std::fs::write(&file, &second).unwrap();
+    sealed
+        .until("a login signed with the new key", async || {
+            sealed.logins(Side::Salesforce).last() == Some(&200)
+        })
+        .await;
+    sealed.expire_tokens(Side::Salesforce).await;
+    assert_all(&sealed.world.sync(DEAL).await, "unchanged");
+    // One that is no key is told, and the one before goes on.
+    std::fs::write(&file, "no key").unwrap();
+    sealed.expire_tokens(Side::Salesforce).await;
+    assert_all(&sealed.world.sync(DEAL).await, "unchanged");
+    let logins = sealed.logins(Side::Salesforce);
+    assert!(logins.iter().all(|status| *status == 200), "nothing was refused: {logins:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_off_is_named_by_the_refused_login_and_by_the_check() {
     let mut world = World::new().await;
     let directory = tempfile::tempdir().unwrap();

@@ -212,3 +212,37 @@ fn a_collector_that_is_no_address_is_told() {
             .contains("OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_headers_for_a_collector_may_stand_in_a_file() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("headers");
+    std::fs::write(&file, "api-key=of%20the%20file,x-tenant=acme\n").unwrap();
+    let (sender, mut shown) = tokio::sync::mpsc::channel(100);
+    let take = async move |headers: axum::http::HeaderMap| {
+        let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+        let _ = sender.try_send((header("api-key"), header("x-tenant")));
+        StatusCode::OK
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        axum::serve(listener, Router::new().route("/v1/traces", post(take))).await.unwrap()
+    });
+    let with_headers = |file: &std::path::Path| {
+        let mut command = command(&world, directory.path(), &address);
+        command.args(["sync", DEAL]).env("OTEL_EXPORTER_OTLP_HEADERS_FILE", file);
+        command.stderr(Stdio::piped());
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    let output = with_headers(&file).await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(shown.recv().await.unwrap(), ("of the file".to_owned(), "acme".to_owned()));
+    let output = with_headers(&directory.path().join("nowhere")).await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.code() == Some(2) && said.contains("OTEL_EXPORTER_OTLP_HEADERS_FILE"),
+        "{said}"
+    );
+}

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json, json};
 
+use super::fields::is_before;
 use super::resources::{Resource, named};
 use super::state::State;
 use super::{OverlapScope, Refusal, Rules, bad_request, not_found};
@@ -215,14 +216,6 @@ fn day_of(state: &State, instant: Timestamp) -> String {
     let name = state.organization_config()["timezone"].as_str().unwrap_or("UTC");
     let time_zone = TimeZone::get(name).unwrap_or(TimeZone::UTC);
     instant.to_zoned_datetime(time_zone).date().to_string()
-}
-
-/// Whether one date or date-time lies before another one of the same kind.
-fn is_before(one: &str, other: &str) -> bool {
-    match (one.parse::<Timestamp>(), other.parse::<Timestamp>()) {
-        (Ok(one), Ok(other)) => one < other,
-        _ => one < other,
-    }
 }
 
 fn text(object: &Map<String, Json>, field: &str) -> String {

@@ -278,6 +278,14 @@ pub(super) fn double(value: &Json) -> Option<f64> {
     value.as_number()?.to_string().parse().ok()
 }
 
+/// Whether one date or date-time lies before another one of the same kind.
+pub(super) fn is_before(one: &str, other: &str) -> bool {
+    match (one.parse::<Timestamp>(), other.parse::<Timestamp>()) {
+        (Ok(one), Ok(other)) => one < other,
+        _ => one < other,
+    }
+}
+
 fn is_code_a(code: &str) -> bool {
     let is_plain = |c: char| !c.is_control() && (c == ' ' || !c.is_whitespace());
     (1..=80).contains(&code.chars().count())
