@@ -114,7 +114,7 @@ impl Flattened<'_> {
             for (name, value) in row.as_object().into_iter().flatten() {
                 match expected.child(name).filter(|(_, child, _)| self.org.shows_table(child)) {
                     Some((_, child, field)) if value.get("records").is_some() => {
-                        below.push((value, child, field))
+                        below.push((value, child, field));
                     }
                     _ => {
                         fields.insert(name.clone(), value.clone());

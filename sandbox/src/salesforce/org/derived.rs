@@ -150,7 +150,7 @@ impl Org {
                 }
             }
             "OrderItem" if any_of(&["Quantity", "UnitPrice"]) => {
-                derived.extend(line_price(&at, changes))
+                derived.extend(line_price(&at, changes));
             }
             "Contract" if any_of(&["StartDate", "ContractTerm"]) => {
                 let end = term_end(at("StartDate"), at("ContractTerm"));

@@ -429,7 +429,9 @@ impl Filter {
     fn each_path(&mut self, change: &impl Fn(&mut Path)) {
         match self {
             Self::And(parts) | Self::Or(parts) => {
-                parts.iter_mut().for_each(|part| part.each_path(change))
+                for part in parts {
+                    part.each_path(change);
+                }
             }
             Self::Not(part) => part.each_path(change),
             Self::Compare(path, ..) | Self::In(path, _) | Self::InQuery(path, _) => change(path),
