@@ -160,6 +160,56 @@ async fn few_open_files_leave_fewer_places_and_idle_connections_give_way() {
         "{log}"
     );
     assert!(!log.contains("could not be taken"), "{log}");
+    assert!(log.contains("connections run short: idle ones give way"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_half_of_the_places_what_cannot_be_recorded_is_refused() {
+    let cluster = Cluster::on_sqlite().await;
+    let (keys, log) = (cluster.keys_file(), std::fs::File::create(cluster.path("log")).unwrap());
+    // 64 places, of which 32 are for requests that wait; four runs of a caller may wait.
+    let settings = [
+        ("API_KEYS_FILE", keys.as_str()),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+        ("RUNS_AT_ONCE", "1"),
+        ("RUNS_WAITING", "8"),
+        ("RUST_LOG", "warn"),
+    ];
+    let replica = cluster.start_under("ulimit -n 256", &settings, log.into());
+    cluster.until_ready(&replica).await;
+    let deals: Vec<String> = (0..6).map(|_| cluster.add_deal()).collect();
+    cluster.organization.set_latency(AWAY);
+    let url = format!("{}/sync-to-m3ter/{DEAL}", replica.url);
+    let mut requests: FuturesUnordered<_> = (0..40).map(|_| cluster.ask_raw(&url)).collect();
+    // Of 32 one caller may have 26.
+    for _ in 0..40 - 26 {
+        let answer =
+            timeout(PATIENCE, requests.next()).await.expect("it waits although it may not");
+        assert_eq!(answer.flatten().unwrap().0, 200);
+    }
+    let mut answers = Vec::new();
+    for deal in &deals {
+        let path = format!("/sync-to-m3ter/{deal}");
+        let asked = cluster.post(&replica, &path);
+        answers.push(timeout(PATIENCE, asked).await.expect("nobody waits").unwrap());
+    }
+    let codes: Vec<(u16, &str)> = answers
+        .iter()
+        .map(|(status, body)| (*status, body["errorCode"].as_str().unwrap_or_default()))
+        .collect();
+    let recorded = codes.iter().take_while(|code| **code == (200, "TIME_LIMIT_EXCEEDED")).count();
+    assert!((1..=4).contains(&recorded), "{codes:?}");
+    assert!(codes[recorded..].iter().all(|code| *code == (429, "TOO_MANY_RUNS")), "{codes:?}");
+    let (status, list) = cluster.get(&replica, "/sync-runs").await.unwrap();
+    let runs = list["syncRuns"].as_array().unwrap();
+    let is_recorded = |deal: &&String| runs.iter().any(|run| run["parentRecordId"] == **deal);
+    assert_eq!((status, deals.iter().filter(is_recorded).count()), (200, recorded), "{list:#}");
+    let log = || std::fs::read_to_string(cluster.path("log")).unwrap();
+    cluster
+        .until("the full queue is told", async || {
+            log().contains("almost as many runs wait as may (RUNS_WAITING)")
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

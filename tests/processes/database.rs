@@ -1,11 +1,14 @@
 //! The database goes away in the middle of everything, and comes back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::cluster::Cluster;
 use crate::postgres::Server;
+
+/// Requests to m3ter in a second.
+const LIMIT: usize = 50;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_running_syncs_outlive_a_restart_of_the_database() {
@@ -49,6 +52,74 @@ async fn fifty_running_syncs_outlive_a_restart_of_the_database() {
         cluster.assert_each_object_once(deal, "after a restart of the database");
     }
     assert_eq!(cluster.get(&replica, "/readyz").await.unwrap().0, 200);
+}
+
+/// The share of m3ter's limit is in memory: no callout waits for the database to get its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn callouts_get_their_places_while_the_database_is_away() {
+    let server = Server::start();
+    let cluster = Cluster::on(server.url()).await;
+    let deals: Vec<String> = (0..30).map(|_| cluster.add_deal()).collect();
+    cluster.organization.set_requests_per_second(Some(LIMIT.try_into().unwrap()));
+    // The widest margin: on a busy machine requests arrive late, and this is not about how late.
+    let limit = LIMIT.to_string();
+    let settings = [
+        ("M3TER_REQUESTS_PER_SECOND", limit.as_str()),
+        ("M3TER_WINDOW_MARGIN_MS", "500"),
+        ("RUN_LEASE", "60"),
+        ("SYNC_RETRY_MINUTES", "0.02,0.02,0.05"),
+    ];
+    let replica = cluster.replica(&settings).await;
+    cluster.organization.set_latency(Duration::from_millis(100));
+    let mut runs = Vec::new();
+    for deal in &deals {
+        runs.push(cluster.begin(&replica, deal).await);
+    }
+    cluster.until("the syncs write", async || cluster.creations() >= 20).await;
+    server.stop();
+    let (since, before) = (Instant::now(), cluster.organization.requests().len());
+    let more = 2 * LIMIT;
+    cluster
+        .until("callouts go on without the database", async || {
+            cluster.organization.requests().len() >= before + more
+        })
+        .await;
+    // A share that waited for the database would be over after its lease of five seconds.
+    assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
+    server.start_again();
+    for (run, deal) in runs.iter().zip(&deals) {
+        let ended = cluster.ended(&replica, run).await;
+        assert_eq!(ended["result"]["syncStatus"], "Completed", "{ended:#}");
+        cluster.assert_each_object_once(deal, "after callouts without the database");
+    }
+    let requests = cluster.organization.requests();
+    assert!(requests.iter().all(|request| request.status != Some(429)), "the limit was exceeded");
+}
+
+/// `verify-full` asks who signed the server's certificate, and for whom.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_prove_who_it_is_is_refused_and_said_why() {
+    let server = Server::start_with_certificate();
+    let open = |host: &str, authority: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"))
+            .args(["links", "list"])
+            .env_clear()
+            .env("DATABASE_URL", server.verified_url(host, authority))
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    };
+    let (code, said) = open("localhost", "authority");
+    assert_eq!(code, Some(0), "{said}");
+    for (host, authority, words) in [
+        ("127.0.0.1", "authority", "not valid for name"),
+        ("localhost", "stranger", "UnknownIssuer"),
+    ] {
+        let (code, said) = open(host, authority);
+        assert!(code == Some(2) && said.contains(words), "{host} {authority}: {said}");
+        assert!(said.contains(&format!("`{host}:")), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

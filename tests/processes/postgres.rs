@@ -74,6 +74,89 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        let server = Self::created();
+        server.start_again();
+        server
+    }
+
+    /// One that takes encrypted connections, with a certificate for `localhost` alone, signed by
+    /// the authority in `authority`. In `stranger` is another authority.
+    pub(crate) fn start_with_certificate() -> Self {
+        let server = Self::created();
+        let at = |name: &str| server.directory.path().join(name);
+        let openssl = |arguments: &[&str]| {
+            let mut command = as_postgres(Path::new("openssl"));
+            command.current_dir(server.directory.path()).stderr(Stdio::null());
+            assert!(command.args(arguments).status().unwrap().success(), "{arguments:?}");
+        };
+        for (name, key) in [("authority", "authority.key"), ("stranger", "stranger.key")] {
+            openssl(&[
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                &format!("/CN={name}"),
+                "-keyout",
+                key,
+                "-out",
+                name,
+            ]);
+        }
+        std::fs::write(at("names"), "subjectAltName=DNS:localhost\n").unwrap();
+        openssl(&[
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=localhost",
+            "-keyout",
+            "server.key",
+            "-out",
+            "request",
+        ]);
+        openssl(&[
+            "x509",
+            "-req",
+            "-in",
+            "request",
+            "-CA",
+            "authority",
+            "-CAkey",
+            "authority.key",
+            "-CAcreateserial",
+            "-days",
+            "2",
+            "-extfile",
+            "names",
+            "-out",
+            "certificate",
+        ]);
+        let settings = format!(
+            "ssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n",
+            at("certificate").display(),
+            at("server.key").display()
+        );
+        let mut file =
+            std::fs::OpenOptions::new().append(true).open(server.data().join("postgresql.conf"));
+        std::io::Write::write_all(file.as_mut().unwrap(), settings.as_bytes()).unwrap();
+        server.start_again();
+        server
+    }
+
+    /// Where it is, by a name of its machine, and the file of an authority.
+    pub(crate) fn verified_url(&self, host: &str, authority: &str) -> String {
+        let (port, directory) = (self.port, self.directory.path().display());
+        format!(
+            "postgres://postgres@{host}:{port}/postgres?sslmode=verify-full&sslrootcert={directory}/{authority}"
+        )
+    }
+
+    fn created() -> Self {
         let server = Self {
             programs: variable("TEST_POSTGRES_BIN").into(),
             directory: directory(),
@@ -85,7 +168,6 @@ impl Server {
             .arg(&data)
             .status();
         assert!(created.unwrap().success());
-        server.start_again();
         server
     }
 
