@@ -159,7 +159,7 @@ impl Plan {
     }
 
     /// Those that every walk tells: a hidden amount, a hidden start, half the lines, a hidden
-    /// subscription, a list that lags.
+    /// subscription, a list that lags, one that is empty.
     fn first_lies(&self) -> Vec<(Vec<Op>, u32)> {
         let (deal, contract) = (&self.deals[0], &self.deals[3]);
         let relationship = Some("OpportunityLineItems".to_owned());
@@ -170,6 +170,7 @@ impl Plan {
             (vec![Op::Fault(Fault::new("GET", "/query", half).times(20))], deal.number),
             (vec![Op::HideRecord(Target::Line(contract.lines[0].0))], contract.number),
             (vec![Op::Behind(60_000)], deal.number),
+            (empty_list("/commitments"), deal.number),
         ]
     }
 
@@ -190,12 +191,7 @@ impl Plan {
             2 => vec![Op::Behind(self.rng.u64(1_000..60_000))],
             3 => {
                 let path = self.pick(&["/commitments", "/accountplans", "/contracts", "/pricings"]);
-                let empty = FaultKind::Answer {
-                    status: 200,
-                    headers: BTreeMap::new(),
-                    body: json!({ "data": [] }),
-                };
-                vec![Op::Behind(0), Op::Fault(Fault::new("GET", path, empty).times(9))]
+                empty_list(path)
             }
             4 => vec![query(FaultKind::Truncated)],
             _ => vec![self.lie(deal.number, deal.account)],
@@ -234,4 +230,11 @@ impl Plan {
             _ => Op::HideField(self.pick(&FIELDS)),
         }
     }
+}
+
+/// A list of m3ter that shows nothing, while it refuses no second Commitment.
+fn empty_list(path: &str) -> Vec<Op> {
+    let empty =
+        FaultKind::Answer { status: 200, headers: BTreeMap::new(), body: json!({ "data": [] }) };
+    vec![Op::Behind(0), Op::Fault(Fault::new("GET", path, empty).times(9))]
 }
