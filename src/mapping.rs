@@ -8,19 +8,22 @@ mod address;
 mod bands;
 mod condition;
 mod convert;
-mod evaluate;
+mod evaluated;
 mod fault;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod language;
+mod lookup;
+mod mapped;
+mod object;
 mod org;
 mod org_values;
-mod parents;
 mod parse;
 mod product;
 mod query;
 mod readability;
+mod reading;
 mod remark;
 mod resolve;
 mod row;
@@ -28,32 +31,24 @@ mod rules;
 mod show;
 mod steps;
 mod structure;
+mod term;
 mod typed_key;
+mod unreadable;
 
 use std::collections::{BTreeMap, HashSet};
 
 pub use fault::MappingFault;
+pub use files::MappingSource;
+pub use mapped::Mapping;
 pub use org::{OrgRemark, Severity};
 pub use query::{LineObject, Query};
-pub use readability::{Unreadable, remembered_name};
-pub use remark::Scales;
-pub use resolve::{Context, NaturalKeys};
+pub use reading::{NaturalKeys, Reading};
+pub use row::{Context, Scales};
 pub use show::ShownField;
+pub use unreadable::{Unreadable, remembered_name};
 
-use crate::domain::entity::EntityKind;
-use crate::domain::settings::{CommitmentBilling, Settings};
-use files::Files;
-use language::{FieldRef, Mapped, ProductRule};
+use crate::domain::settings::CommitmentBilling;
 use parse::{Layer, Parsed};
-
-/// A mapping file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MappingSource {
-    /// The name that messages show.
-    pub name: String,
-    /// What it holds, as it was read.
-    pub bytes: Vec<u8>,
-}
 
 /// A file that is larger is not a mapping; whoever reads one needs to read no further.
 pub const LARGEST_FILE_BYTES: usize = parse::LARGEST_FILE_BYTES;
@@ -61,19 +56,6 @@ pub const LARGEST_FILE_BYTES: usize = parse::LARGEST_FILE_BYTES;
 /// All mappings, by root object.
 #[derive(Debug, Clone)]
 pub struct Mappings(BTreeMap<String, Mapping>);
-
-/// The mapping of one root object.
-#[derive(Debug, Clone)]
-pub struct Mapping {
-    files: Files,
-    /// Not replaced by a file of the operator's own.
-    is_built_in: bool,
-    root: String,
-    settings: Settings,
-    mapped: Mapped,
-    /// The file's own, then those of files for all mappings.
-    product_rules: Vec<ProductRule>,
-}
 
 /// The mappings that come with the service: root object, file, text.
 const BUILT_IN: [(&str, &str, &str); 5] = [
@@ -98,9 +80,7 @@ impl Mappings {
     /// Lets each mapping that does not say how Commitments are billed have what the configuration
     /// says.
     pub fn state_billing(&mut self, billing: Option<CommitmentBilling>) {
-        for mapping in self.0.values_mut() {
-            mapping.settings.commitment_billing = mapping.settings.commitment_billing.or(billing);
-        }
+        self.0.values_mut().for_each(|mapping| mapping.state_billing(billing));
     }
 
     /// The built-in mappings with those of `sources` beside or in place of them; all faults of all
@@ -124,21 +104,11 @@ impl Mappings {
                 Ok(Parsed::Rules(rules)) => shared_rules.extend(rules),
                 Ok(Parsed::Mapping(mapping)) => {
                     let root = mapping.root.to_ascii_lowercase();
-                    let is_own = !layer.is_built_in;
-                    if let Some(other) = is_own
-                        .then(|| own_roots.insert(root.clone(), mapping.file().to_owned()))
-                        .flatten()
-                    {
-                        let message = format!("`{}` is mapped in {other} already", mapping.root);
-                        faults.push(MappingFault::new(
-                            mapping.file(),
-                            1,
-                            "root",
-                            message,
-                            "keep one file for each root object",
-                        ));
-                    }
-                    mappings.insert(root, Mapping { is_built_in: !is_own, ..*mapping });
+                    let is_built_in = layer.is_built_in;
+                    let other = (!is_built_in)
+                        .then(|| own_roots.insert(root.clone(), mapping.file().to_owned()));
+                    faults.extend(other.flatten().map(|other| mapped_twice(&mapping, &other)));
+                    mappings.insert(root, Mapping { is_built_in, ..*mapping });
                 }
             }
         }
@@ -177,61 +147,7 @@ impl Mappings {
     }
 }
 
-impl Mapping {
-    /// The root object's API name.
-    pub fn root(&self) -> &str {
-        &self.root
-    }
-
-    /// The file's name.
-    pub fn file(&self) -> &str {
-        self.files.own()
-    }
-
-    /// The files that its own one extends, the nearest first.
-    pub fn extended(&self) -> Vec<&str> {
-        self.files.extended().collect()
-    }
-
-    /// Whether it came with the service: an org that lacks its objects need not have them.
-    pub fn is_built_in(&self) -> bool {
-        self.is_built_in
-    }
-
-    /// Whether it is said how Commitments are billed: by the mapping's setting, by the
-    /// configuration, by the fields of each Commitment itself, or because there are none.
-    pub fn states_billing(&self) -> bool {
-        let mut commitments =
-            self.mapped.objects.iter().filter(|object| object.kind == EntityKind::Commitment);
-        self.settings.commitment_billing.is_some() || commitments.all(rules::states_payment)
-    }
-
-    /// The file in which an operator says something else than the mapping does.
-    pub fn file_to_state_in(&self) -> String {
-        if self.is_built_in {
-            format!("a file in `MAPPINGS_DIR` that begins with `extends = \"{}\"`", self.root)
-        } else {
-            format!("the mapping `{}`", self.file())
-        }
-    }
-
-    /// The settings at the file's head.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// Where the mapping names a field of an object, as Salesforce's error message has them.
-    pub fn locate_field(&self, sobject: &str, field: &str) -> Option<(&str, usize)> {
-        let is_it = |reference: &&FieldRef| {
-            let last = reference.path.rsplit('.').next().unwrap_or_default();
-            last.eq_ignore_ascii_case(field)
-                && (reference.path.contains('.')
-                    || self.sobject_of(reference).eq_ignore_ascii_case(sobject))
-        };
-        self.mapped
-            .field_refs()
-            .into_iter()
-            .find(is_it)
-            .map(|reference| self.files.place(reference.line))
-    }
+fn mapped_twice(mapping: &Mapping, other: &str) -> MappingFault {
+    let message = format!("`{}` is mapped in {other} already", mapping.root);
+    MappingFault::new(mapping.file(), 1, "root", message, "keep one file for each root object")
 }

@@ -76,6 +76,31 @@ pub enum FieldType {
     IdList,
 }
 
+impl FieldType {
+    /// Whether it holds a number.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Decimal { .. } | Self::Integer { .. })
+    }
+
+    /// Whether it holds a date or an instant.
+    pub fn is_date(self) -> bool {
+        matches!(self, Self::Date | Self::DateTime)
+    }
+
+    /// Whether it holds more than one value, each with a name or a place of its own.
+    pub fn is_structure(self) -> bool {
+        matches!(
+            self,
+            Self::Address
+                | Self::PricingBands
+                | Self::FeeDates
+                | Self::UsageFilters
+                | Self::Segment
+                | Self::CustomFields
+        )
+    }
+}
+
 /// The lower limit of a decimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Minimum {
@@ -292,6 +317,17 @@ impl EntityKind {
     /// The field that m3ter calls `name`.
     pub fn field(self, name: &str) -> Option<&'static FieldSpec> {
         self.fields().iter().find(|field| field.name == name)
+    }
+
+    /// The pairs of fields of which m3ter takes exactly one.
+    pub fn exactly_one_of(self) -> &'static [[&'static str; 2]] {
+        match self {
+            Self::Pricing => {
+                &[["planId", "planTemplateId"], ["aggregationId", "compoundAggregationId"]]
+            }
+            Self::AccountPlan => &[["planId", "planGroupId"]],
+            Self::Account | Self::Contract | Self::Commitment | Self::Plan => &[],
+        }
     }
 
     /// Whether m3ter answers with the field but takes it in no request.

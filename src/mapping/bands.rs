@@ -8,8 +8,6 @@ use crate::domain::personal;
 use crate::domain::text::{is_blank, trimmed};
 use crate::domain::value::PricingBand;
 
-use super::structure::{Entry, UPPER_LIMIT};
-
 /// Bands in one text; far above any price list, below what a text field of 4,000 characters holds.
 const MOST_BANDS: usize = 1_000;
 
@@ -70,77 +68,58 @@ pub(super) fn single_band(unit_price: Decimal, field: &str) -> Result<Vec<Pricin
     )
 }
 
-/// The bands of rows or of a list. Where the mapping names an upper limit, rows have two inclusive
-/// bounds: each band then starts where the one before ends.
-pub(super) fn from_entries(entries: &[Entry], field: &str) -> Result<Vec<PricingBand>, Finding> {
-    let is_bounded = entries.iter().any(|entry| entry.is_bounded);
-    let mut entries: Vec<(Decimal, Option<Decimal>, PricingBand)> = entries
-        .iter()
-        .map(|entry| {
-            let number = |part: &str| entry.number(part).unwrap_or_default();
-            let lower_limit = number("lowerLimit");
-            let band = PricingBand {
-                lower_limit,
-                fixed_price: number("fixedPrice"),
-                unit_price: number("unitPrice"),
-            };
-            (lower_limit, entry.number(UPPER_LIMIT), band)
-        })
-        .collect();
-    entries.sort_by_key(|(lower, ..)| *lower);
+/// The bands of rows or of a list, each with its upper limit. Where the mapping names one, rows have
+/// two inclusive bounds: each band then starts where the one before ends.
+pub(super) fn from_entries(
+    mut entries: Vec<(PricingBand, Option<Decimal>)>,
+    is_bounded: bool,
+    field: &str,
+) -> Result<Vec<PricingBand>, Finding> {
+    entries.sort_by_key(|(band, _)| band.lower_limit);
     if is_bounded {
-        close_bounds(&mut entries, field)?;
+        close_bounds(&mut entries).map_err(|what| {
+            Finding::new(
+                FindingCode::PricingBandsInvalid,
+                format!("The bounds of `{field}` {what}"),
+                "Let each tier begin right after the one before, and only the last one be without an upper bound",
+            )
+        })?;
     }
-    checked(entries.into_iter().map(|(.., band)| band).collect(), field)
+    checked(entries.into_iter().map(|(band, _)| band).collect(), field)
 }
 
 /// From bounds that are both inclusive (1 to 250, 251 to 500) to limits from which a band applies
 /// (0, 250).
-fn close_bounds(
-    entries: &mut [(Decimal, Option<Decimal>, PricingBand)],
-    field: &str,
-) -> Result<(), Finding> {
-    let wrong = |what: String| {
-        Err(Finding::new(
-            FindingCode::PricingBandsInvalid,
-            format!("The bounds of `{field}` {what}"),
-            "Let each tier begin right after the one before, and only the last one be without an upper bound",
-        ))
-    };
-    let mut before: Option<Decimal> = None;
-    for index in 0..entries.len() {
-        let (lower, upper, _) = entries[index];
-        match before {
+fn close_bounds(entries: &mut [(PricingBand, Option<Decimal>)]) -> Result<(), String> {
+    let (count, mut before) = (entries.len(), None);
+    for (index, (band, upper)) in entries.iter_mut().enumerate() {
+        let lower = band.lower_limit;
+        band.lower_limit = match before {
             None if lower > Decimal::ONE => {
-                return wrong(format!("begin at {lower} instead of 0 or 1"));
+                return Err(format!("begin at {lower} instead of 0 or 1"));
             }
-            None => entries[index].2.lower_limit = Decimal::ZERO,
-            Some(end) if lower == end || lower == end + Decimal::ONE => {
-                entries[index].2.lower_limit = end
-            }
+            None => Decimal::ZERO,
+            Some(end) if lower == end || lower == end + Decimal::ONE => end,
             Some(end) if lower > end => {
-                return wrong(format!(
-                    "have a gap between {} and {}",
-                    end.normalize(),
-                    lower.normalize()
-                ));
+                let (end, lower) = (end.normalize(), lower.normalize());
+                return Err(format!("have a gap between {end} and {lower}"));
             }
             Some(end) => {
-                return wrong(format!(
+                return Err(format!(
                     "overlap: a tier begins at {lower}, and the one before ends at {end}"
                 ));
             }
-        }
-        match upper {
+        };
+        match *upper {
             Some(upper) if upper < lower => {
-                return wrong(format!("have a tier from {lower} to {upper}"));
+                return Err(format!("have a tier from {lower} to {upper}"));
             }
-            None if index + 1 < entries.len() => {
-                return wrong(format!(
+            None if index + 1 < count => {
+                return Err(format!(
                     "have a tier from {lower} without an end that is not the last"
                 ));
             }
-            _ => before = upper,
+            upper => before = upper,
         }
     }
     Ok(())
@@ -148,31 +127,27 @@ fn close_bounds(
 
 fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>, Finding> {
     bands.sort_by_key(|band| band.lower_limit);
-    let problem = match bands.first() {
-        None => Some("holds no band".to_owned()),
-        Some(first) if !first.lower_limit.is_zero() => {
-            Some(format!("begins at {} instead of 0", first.lower_limit))
-        }
-        Some(_) => {
-            let negative = bands
-                .iter()
-                .find(|band| band.unit_price.is_sign_negative() && !band.unit_price.is_zero());
-            // Two limits that m3ter cannot tell from each other are one.
-            let limit = |band: &PricingBand| nearest_double(band.lower_limit);
-            let twice = bands.windows(2).find(|pair| limit(&pair[0]) >= limit(&pair[1]));
-            negative
-                .map(|band| format!("has the negative unit price {}", band.unit_price))
-                .or_else(|| twice.map(|pair| format!("has two bands from {}", pair[0].lower_limit)))
-        }
-    };
-    match problem {
-        None => Ok(bands),
-        Some(problem) => Err(Finding::new(
-            FindingCode::PricingBandsInvalid,
-            format!("`{field}` {problem}"),
-            "Let the first band begin at 0 and each limit stand once; in a text, write `lowerLimit ; unitPrice [; fixedPrice]` on each line",
-        )),
+    let Some(problem) = problem_of(&bands) else { return Ok(bands) };
+    Err(Finding::new(
+        FindingCode::PricingBandsInvalid,
+        format!("`{field}` {problem}"),
+        "Let the first band begin at 0 and each limit stand once; in a text, write `lowerLimit ; unitPrice [; fixedPrice]` on each line",
+    ))
+}
+
+fn problem_of(bands: &[PricingBand]) -> Option<String> {
+    let Some(first) = bands.first() else { return Some("holds no band".to_owned()) };
+    if !first.lower_limit.is_zero() {
+        return Some(format!("begins at {} instead of 0", first.lower_limit));
     }
+    let is_negative = |price: Decimal| price.is_sign_negative() && !price.is_zero();
+    if let Some(band) = bands.iter().find(|band| is_negative(band.unit_price)) {
+        return Some(format!("has the negative unit price {}", band.unit_price));
+    }
+    // Two limits that m3ter cannot tell from each other are one.
+    let limit = |band: &PricingBand| nearest_double(band.lower_limit);
+    let twice = bands.windows(2).find(|pair| limit(&pair[0]) >= limit(&pair[1]))?;
+    Some(format!("has two bands from {}", twice[0].lower_limit))
 }
 
 fn unreadable(field: &str, line: usize, text: &str, why: NoDecimal) -> Finding {

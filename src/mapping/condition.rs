@@ -6,82 +6,75 @@ use std::collections::BTreeSet;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
-use super::convert::text;
+use super::convert::{folded, text};
 use super::language::{Condition, Constant, FieldRef, Test};
 use super::row::Row;
 use crate::domain::ids::SalesforceId;
 use crate::domain::money::{decimal_in_json, double_in_json, nearest_double};
 use crate::domain::personal;
-use crate::domain::text::trimmed;
 
-impl Row<'_> {
-    pub(super) fn holds(self, condition: &Condition) -> bool {
-        match condition {
-            Condition::All(conditions) => !self.one_is(conditions, false),
-            Condition::Any(conditions) => self.one_is(conditions, true),
-            Condition::Test(field, test) => self.passes(field, test),
+impl Condition {
+    /// Whether it holds for a row.
+    pub(super) fn holds(&self, row: Row<'_>) -> bool {
+        match self {
+            Self::All(conditions) => !one_is(conditions, false, row),
+            Self::Any(conditions) => one_is(conditions, true, row),
+            Self::Test(field, test) => test.passes(row.field(field), row),
         }
     }
 
-    /// Whether one of the conditions holds for certain, or does not. Only where none decides, what
-    /// cannot be read matters.
-    fn one_is(self, conditions: &[Condition], expected: bool) -> bool {
-        let mut unclear = BTreeSet::new();
-        for condition in conditions {
-            let (holds, names) = self.observed(|| self.holds(condition));
-            if holds == expected && names.is_empty() {
-                return true;
-            }
-            unclear.extend(names);
-        }
-        self.note_unreadable(unclear);
-        false
+    /// It as people read it: the fields that it asks, with what they hold.
+    pub(super) fn shown(&self, row: Row<'_>) -> String {
+        shown_values(self.fields(), row)
     }
+}
 
-    fn passes(self, field: &FieldRef, test: &Test) -> bool {
-        let value = self.field(field);
+/// Whether one of the conditions holds for certain, or does not. Only where none decides, what
+/// cannot be read matters.
+fn one_is(conditions: &[Condition], expected: bool, row: Row<'_>) -> bool {
+    let mut unclear = BTreeSet::new();
+    for condition in conditions {
+        let (holds, names) = row.observed(|| condition.holds(row));
+        if holds == expected && names.is_empty() {
+            return true;
+        }
+        unclear.extend(names);
+    }
+    row.note_unreadable(unclear);
+    false
+}
+
+impl Test {
+    fn passes(&self, value: Option<&Json>, row: Row<'_>) -> bool {
         let stands = |ordering, limit: &Decimal| {
             value.and_then(|value| compared(value, *limit)) == Some(ordering)
         };
-        let equals = |other: &FieldRef| match (value, self.field(other)) {
-            (Some(value), Some(other)) => same(value, other),
-            (value, other) => value.is_none() && other.is_none(),
-        };
-        match test {
-            Test::Is(constant) => is(value, constant),
-            Test::IsNot(constant) => !is(value, constant),
-            Test::In(constants) => constants.iter().any(|constant| is(value, constant)),
-            Test::NotIn(constants) => !constants.iter().any(|constant| is(value, constant)),
-            Test::Blank(blank) => value.is_none() == *blank,
-            Test::Above(limit) => stands(Ordering::Greater, limit),
-            Test::Below(limit) => stands(Ordering::Less, limit),
-            Test::Equals(other) => equals(other),
-            Test::DiffersFrom(other) => !equals(other),
+        match self {
+            Self::Is(constant) => is(value, constant),
+            Self::IsNot(constant) => !is(value, constant),
+            Self::In(constants) => constants.iter().any(|constant| is(value, constant)),
+            Self::NotIn(constants) => !constants.iter().any(|constant| is(value, constant)),
+            Self::Blank(blank) => value.is_none() == *blank,
+            Self::Above(limit) => stands(Ordering::Greater, limit),
+            Self::Below(limit) => stands(Ordering::Less, limit),
+            Self::Equals(other) => equal(value, row.field(other)),
+            Self::DiffersFrom(other) => !equal(value, row.field(other)),
         }
     }
+}
 
-    /// A condition as people read it: the fields that it asks, with what they hold.
-    pub(super) fn shown_condition(self, condition: &Condition) -> String {
-        let mut refs = Vec::new();
-        condition.collect(&mut refs);
-        self.shown_values(refs)
-    }
-
-    /// Fields with what they hold.
-    pub(super) fn shown_values<'f>(self, fields: impl IntoIterator<Item = &'f FieldRef>) -> String {
-        let texts: Vec<String> = fields
-            .into_iter()
-            .map(|field| match self.field(field) {
-                Some(value) => format!(
-                    "`{}` is `{}`",
-                    self.shown(field),
-                    personal::shown(&field.path, &text(value))
-                ),
-                None => format!("`{}` is blank", self.shown(field)),
-            })
-            .collect();
-        texts.join(" and ")
-    }
+/// Fields with what they hold.
+pub(super) fn shown_values<'f>(
+    fields: impl IntoIterator<Item = &'f FieldRef>,
+    row: Row<'_>,
+) -> String {
+    let shown = |field: &FieldRef| match row.field(field) {
+        Some(value) => {
+            format!("`{}` is `{}`", field.name, personal::shown(&field.path, &text(value)))
+        }
+        None => format!("`{}` is blank", field.name),
+    };
+    fields.into_iter().map(shown).collect::<Vec<_>>().join(" and ")
 }
 
 /// How a number stands to a limit, also one that is too small or too large to be kept.
@@ -105,6 +98,13 @@ fn is(value: Option<&Json>, constant: &Constant) -> bool {
     }
 }
 
+fn equal(one: Option<&Json>, other: Option<&Json>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => same(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
 fn same(one: &Json, other: &Json) -> bool {
     match (decimal_in_json(one), decimal_in_json(other)) {
         (Some(one), Some(other)) => one == other,
@@ -121,11 +121,6 @@ fn same_record(one: &str, other: &str) -> bool {
     one.len() != other.len()
         && SalesforceId::parse(one)
             .is_ok_and(|one| SalesforceId::parse(other).is_ok_and(|other| one == other))
-}
-
-/// As texts are compared: trimmed, without regard to case.
-pub(super) fn folded(text: &str) -> String {
-    trimmed(text).to_lowercase()
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! From what Salesforce answered to what m3ter's field takes, with its limits.
 
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
@@ -47,135 +51,112 @@ impl Raw {
 }
 
 /// The value in the type of the field.
-pub(super) fn convert(raw: Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Result<Value, Problem> {
-    let json = match raw {
-        Raw::Typed(Value::Number(number))
-            if !matches!(
-                spec.field_type,
-                FieldType::Decimal { .. } | FieldType::Integer { .. }
-            ) =>
-        {
-            Json::String(number.to_string())
-        }
+pub(super) fn convert(raw: &Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Result<Value, Problem> {
+    let json = match (raw, spec.field_type) {
+        (Raw::Json(json), _) => Cow::Borrowed(json),
         // What a step computed has the field's limits to keep like what was read.
-        Raw::Typed(Value::Number(number)) => exact_json(number),
-        Raw::Typed(value @ (Value::Text(_) | Value::Boolean(_))) => value.to_json(),
-        Raw::Typed(value @ Value::Date(_))
-            if !matches!(spec.field_type, FieldType::Date | FieldType::DateTime) =>
-        {
-            value.to_json()
+        (
+            Raw::Typed(Value::Number(number)),
+            FieldType::Decimal { .. } | FieldType::Integer { .. },
+        ) => Cow::Owned(exact_json(*number)),
+        (Raw::Typed(Value::Number(number)), _) => Cow::Owned(Json::String(number.to_string())),
+        (Raw::Typed(Value::Date(date)), FieldType::DateTime) => return day(*date, time_zone),
+        (Raw::Typed(Value::Date(date)), FieldType::Date) => return Ok(Value::Date(*date)),
+        (Raw::Typed(value @ (Value::Text(_) | Value::Boolean(_) | Value::Date(_))), _) => {
+            Cow::Owned(value.to_json())
         }
-        Raw::Typed(Value::Date(date)) if spec.field_type == FieldType::DateTime => {
-            return midnight(date, time_zone).map(Value::DateTime).ok_or_else(|| {
-                Problem::OutOfRange("is not a date that m3ter can hold".to_owned())
-            });
-        }
-        Raw::Typed(value) => return Ok(value),
-        Raw::Json(json) => json,
+        (Raw::Typed(value), _) => return Ok(value.clone()),
     };
-    let invalid = |what: &str| Problem::Invalid(format!("is not {what}"));
+    scalar(&json, spec, time_zone)
+}
+
+fn scalar(json: &Json, spec: &FieldSpec, time_zone: &TimeZone) -> Result<Value, Problem> {
     match spec.field_type {
-        FieldType::Text { max } => {
-            let text = text(&json);
-            let characters = text.chars().count();
-            if characters > max {
-                return Err(Problem::OutOfRange(format!(
-                    "has {characters} characters, and m3ter's `{}` holds {max}",
-                    spec.name
-                )));
-            }
-            Ok(Value::Text(text))
-        }
+        FieldType::Text { max } => limited(text(json), max, spec),
         FieldType::Code => {
-            let code = text(&json);
-            if is_entity_code(&code) {
-                Ok(Value::Text(code))
-            } else {
-                Err(invalid("a code that m3ter allows (1 to 80 characters, no outer spaces)"))
-            }
+            let what = "a code that m3ter allows (1 to 80 characters, no outer spaces)";
+            word(json, is_entity_code, what)
         }
-        FieldType::Email => {
-            let email = text(&json);
-            if is_email(&email) {
-                Ok(Value::Text(email))
-            } else {
-                Err(invalid("an e-mail address"))
-            }
-        }
-        FieldType::Currency => {
-            let code = text(&json);
-            if is_identifier_code(&code) {
-                Ok(Value::Text(code))
-            } else {
-                Err(invalid("the code of a currency"))
-            }
-        }
-        FieldType::Id => M3terId::parse(&text(&json))
+        FieldType::Email => word(json, is_email, "an e-mail address"),
+        FieldType::Currency => word(json, is_identifier_code, "the code of a currency"),
+        FieldType::Id => M3terId::parse(&text(json))
             .map(Value::Id)
-            .map_err(|_| invalid("the id of a m3ter object")),
-        FieldType::Date | FieldType::DateTime => {
-            let instant = as_instant(&json);
-            let date = json.as_str().filter(|text| text.len() == 10).and_then(date_in_text);
-            match (spec.field_type, date, instant) {
-                (FieldType::DateTime, _, Some(instant)) => Ok(Value::DateTime(instant)),
-                (FieldType::DateTime, Some(date), _) => {
-                    convert(Raw::Typed(Value::Date(date)), spec, time_zone)
-                }
-                (_, Some(date), _) => Ok(Value::Date(date)),
-                (_, _, Some(instant)) => Ok(Value::Date(date_at(instant, time_zone))),
-                _ => Err(invalid("a date")),
-            }
+            .map_err(|_| is_not("the id of a m3ter object")),
+        FieldType::Date => {
+            json_date(json, time_zone).map(Value::Date).ok_or_else(|| is_not("a date"))
         }
-        FieldType::Decimal { minimum } => {
-            let number = number_in(&json)?;
-            if !minimum.allows(number) {
-                return Err(Problem::OutOfRange(format!(
-                    "is {number}, which m3ter's `{}` does not take",
-                    spec.name
-                )));
-            }
-            Ok(Value::Number(number))
-        }
-        FieldType::Integer { minimum, maximum } => {
-            let number = whole(number_in(&json)?).ok_or_else(|| invalid("a whole number"))?;
-            if number < Decimal::from(minimum) || number > Decimal::from(maximum) {
-                return Err(Problem::OutOfRange(format!(
-                    "is {number}, and m3ter's `{}` takes {minimum} to {maximum}",
-                    spec.name
-                )));
-            }
-            Ok(Value::Number(number))
-        }
+        FieldType::DateTime => match (as_instant(json), plain_date(json)) {
+            (Some(instant), _) => Ok(Value::DateTime(instant)),
+            (None, Some(date)) => day(date, time_zone),
+            (None, None) => Err(is_not("a date")),
+        },
+        FieldType::Decimal { .. } | FieldType::Integer { .. } => number(json, spec),
         FieldType::Boolean => {
-            json.as_bool().map(Value::Boolean).ok_or_else(|| invalid("true or false"))
+            json.as_bool().map(Value::Boolean).ok_or_else(|| is_not("true or false"))
         }
         FieldType::Enum(words) => {
-            let word = text(&json);
-            if words.contains(&word.as_str()) {
-                Ok(Value::Text(word))
-            } else {
-                Err(Problem::Invalid(format!("is not one of {}", words.join(", "))))
-            }
+            let is_one = |word: &str| words.contains(&word);
+            word(json, is_one, &format!("one of {}", words.join(", ")))
         }
-        FieldType::EnumList(_) | FieldType::IdList => {
-            convert_list(&json, spec).map(Value::TextList)
-        }
+        FieldType::EnumList(_) | FieldType::IdList => list(json, spec),
         FieldType::Address
         | FieldType::PricingBands
         | FieldType::FeeDates
         | FieldType::UsageFilters
         | FieldType::Segment
-        | FieldType::CustomFields => Err(invalid("of the right kind")),
+        | FieldType::CustomFields => Err(is_not("of the right kind")),
     }
 }
 
-fn number_in(json: &Json) -> Result<Decimal, Problem> {
-    read_decimal_in_json(json).map_err(|why| match why {
+fn is_not(what: &str) -> Problem {
+    Problem::Invalid(format!("is not {what}"))
+}
+
+fn word(json: &Json, is_one: impl Fn(&str) -> bool, what: &str) -> Result<Value, Problem> {
+    let word = text(json);
+    if is_one(&word) { Ok(Value::Text(word)) } else { Err(is_not(what)) }
+}
+
+fn limited(text: String, max: usize, spec: &FieldSpec) -> Result<Value, Problem> {
+    let characters = text.chars().count();
+    if characters <= max {
+        return Ok(Value::Text(text));
+    }
+    let name = spec.name;
+    Err(Problem::OutOfRange(format!(
+        "has {characters} characters, and m3ter's `{name}` holds {max}"
+    )))
+}
+
+/// The beginning of a day.
+fn day(date: Date, time_zone: &TimeZone) -> Result<Value, Problem> {
+    let instant = midnight(date, time_zone).map(Value::DateTime);
+    instant.ok_or_else(|| Problem::OutOfRange("is not a date that m3ter can hold".to_owned()))
+}
+
+fn number(json: &Json, spec: &FieldSpec) -> Result<Value, Problem> {
+    let number = read_decimal_in_json(json).map_err(|why| match why {
         NoDecimal::NotANumber => Problem::Invalid(why.to_string()),
         NoDecimal::TooSmall | NoDecimal::TooLarge => {
             Problem::OutOfRange(format!("is `{}`, which {why}", text(json)))
         }
-    })
+    })?;
+    let (name, outside) = (spec.name, |problem| Err(Problem::OutOfRange(problem)));
+    match spec.field_type {
+        FieldType::Integer { minimum, maximum } => {
+            let number = whole(number).ok_or_else(|| is_not("a whole number"))?;
+            if number < Decimal::from(minimum) || number > Decimal::from(maximum) {
+                return outside(format!(
+                    "is {number}, and m3ter's `{name}` takes {minimum} to {maximum}"
+                ));
+            }
+            Ok(Value::Number(number))
+        }
+        FieldType::Decimal { minimum } if !minimum.allows(number) => {
+            outside(format!("is {number}, which m3ter's `{name}` does not take"))
+        }
+        _ => Ok(Value::Number(number)),
+    }
 }
 
 /// The whole number that is the same double: 2.9999999999999999999999 is 3, and nobody wrote its
@@ -186,55 +167,54 @@ pub(super) fn whole(number: Decimal) -> Option<Decimal> {
     (nearest_double(whole) == nearest_double(number)).then(|| whole.normalize())
 }
 
-/// The words or ids of a text.
-fn convert_list(json: &Json, spec: &FieldSpec) -> Result<Vec<String>, Problem> {
-    let list = listed(json);
-    let wrong = match spec.field_type {
-        FieldType::EnumList(words) => {
-            list.iter().find(|word| !words.contains(&word.as_str())).map(|other| {
-                Problem::Invalid(format!(
-                    "holds `{other}`, which is not one of {}",
-                    words.join(", ")
-                ))
-            })
-        }
-        _ if list.iter().any(|id| M3terId::parse(id).is_err()) => {
-            Some(Problem::Invalid("is not a list of ids of m3ter objects".to_owned()))
-        }
-        _ if list.len() > MOST_LIST_ENTRIES => Some(Problem::OutOfRange(format!(
+/// The same as a count.
+pub(super) fn count(number: Decimal) -> Option<i64> {
+    whole(number).and_then(|number| number.try_into().ok())
+}
+
+/// The words or ids of a text: by commas, semicolons (as Salesforce joins picklist values) or
+/// lines.
+fn list(json: &Json, spec: &FieldSpec) -> Result<Value, Problem> {
+    let text = text(json);
+    let entries = text.split([',', ';', '\n']).map(trimmed).filter(|entry| !entry.is_empty());
+    let list: Vec<String> = entries.map(ToOwned::to_owned).collect();
+    let is_id = |id: &String| M3terId::parse(id).is_ok();
+    match spec.field_type {
+        FieldType::EnumList(words) => match other_than(&list, words) {
+            Some(problem) => Err(Problem::Invalid(problem)),
+            None => Ok(Value::TextList(list)),
+        },
+        _ if !list.iter().all(is_id) => Err(is_not("a list of ids of m3ter objects")),
+        _ if list.len() > MOST_LIST_ENTRIES => Err(Problem::OutOfRange(format!(
             "has {} entries, and m3ter's `{}` holds {MOST_LIST_ENTRIES}",
             list.len(),
             spec.name
         ))),
-        _ => None,
-    };
-    wrong.map_or(Ok(list), Err)
+        _ => Ok(Value::TextList(list)),
+    }
+}
+
+/// What is wrong with a list that may hold certain words only.
+pub(super) fn other_than(list: &[String], words: &[&str]) -> Option<String> {
+    let other = list.iter().find(|word| !words.contains(&word.as_str()))?;
+    Some(format!("holds `{other}`, which is not one of {}", words.join(", ")))
 }
 
 /// Why a constant of a file cannot go into a field.
 pub(super) fn constant_problem(constant: &Constant, spec: &FieldSpec) -> Option<String> {
-    let fits = matches!(
-        (spec.field_type, constant),
-        (FieldType::Boolean, Constant::Boolean(_))
-            | (FieldType::Decimal { .. } | FieldType::Integer { .. }, Constant::Number(_))
-            | (
-                FieldType::Text { .. }
-                    | FieldType::Code
-                    | FieldType::Email
-                    | FieldType::Currency
-                    | FieldType::Date
-                    | FieldType::DateTime
-                    | FieldType::Enum(_)
-                    | FieldType::EnumList(_)
-                    | FieldType::Id
-                    | FieldType::IdList,
-                Constant::Text(_)
-            )
-    );
+    let fits = match constant {
+        Constant::Boolean(_) => spec.field_type == FieldType::Boolean,
+        Constant::Number(_) => spec.field_type.is_number(),
+        Constant::Text(_) => {
+            !spec.field_type.is_number()
+                && !spec.field_type.is_structure()
+                && spec.field_type != FieldType::Boolean
+        }
+    };
     if !fits {
         return Some(format!("m3ter's `{}` takes {}", spec.name, expected(spec.field_type)));
     }
-    match convert(Raw::Json(constant.to_json()), spec, &TimeZone::UTC) {
+    match convert(&Raw::Json(constant.to_json()), spec, &TimeZone::UTC) {
         Ok(_) => None,
         Err(Problem::Invalid(problem) | Problem::OutOfRange(problem)) => {
             Some(format!("the value {problem}"))
@@ -270,32 +250,28 @@ impl Constant {
 }
 
 /// An instant as Salesforce writes it: `2026-01-31T09:30:00.000+0000`.
-pub(super) fn as_instant(json: &Json) -> Option<jiff::Timestamp> {
+pub(super) fn as_instant(json: &Json) -> Option<Timestamp> {
     json.as_str()
         .filter(|text| text.len() > 10)
         .and_then(|text| text.replace("+0000", "Z").parse().ok())
 }
 
+fn plain_date(json: &Json) -> Option<Date> {
+    json.as_str().filter(|text| text.len() == 10).and_then(date_in_text)
+}
+
+fn json_date(json: &Json, time_zone: &TimeZone) -> Option<Date> {
+    as_instant(json).map(|instant| date_at(instant, time_zone)).or_else(|| plain_date(json))
+}
+
 /// The calendar date of a value: a date, or that of an instant in a time zone.
-pub(super) fn as_date(raw: &Raw, time_zone: &TimeZone) -> Option<jiff::civil::Date> {
+pub(super) fn as_date(raw: &Raw, time_zone: &TimeZone) -> Option<Date> {
     match raw {
         Raw::Typed(Value::Date(date)) => Some(*date),
         Raw::Typed(Value::DateTime(instant)) => Some(date_at(*instant, time_zone)),
         Raw::Typed(_) => None,
-        Raw::Json(json) => match as_instant(json) {
-            Some(instant) => Some(date_at(instant, time_zone)),
-            None => json.as_str().filter(|text| text.len() == 10).and_then(date_in_text),
-        },
+        Raw::Json(json) => json_date(json, time_zone),
     }
-}
-
-/// The entries of a text: by commas, semicolons (as Salesforce joins picklist values) or lines.
-fn listed(json: &Json) -> Vec<String> {
-    text(json)
-        .split([',', ';', '\n'])
-        .map(|part| trimmed(part).to_owned())
-        .filter(|part| !part.is_empty())
-        .collect()
 }
 
 /// A scalar as text; a number as people write it: Salesforce answers 7 as `7.0` and ten million as
@@ -309,6 +285,11 @@ pub(super) fn text(json: &Json) -> String {
         }
         json => json.to_string(),
     }
+}
+
+/// As texts are compared: trimmed, without regard to case.
+pub(super) fn folded(text: &str) -> String {
+    trimmed(text).to_lowercase()
 }
 
 #[cfg(test)]

@@ -2,6 +2,15 @@
 //!
 //! Their lines are counted through, as if they were one text, so that a line says its file too.
 
+/// A mapping file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappingSource {
+    /// The name that messages show.
+    pub name: String,
+    /// What it holds, as it was read.
+    pub bytes: Vec<u8>,
+}
+
 /// The names of the files, each with the number of lines before it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Files(Vec<(usize, String)>);

@@ -31,10 +31,10 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Option<Mapping>, Vec<MappingFau
 /// object of its own name.
 pub fn org_of(mapping: &Mapping) -> OrgSchema {
     let mut objects: BTreeMap<String, SObject> = BTreeMap::new();
-    for (id, set) in mapping.mapped.sets.iter().enumerate() {
+    for (id, set) in mapping.sets.iter().enumerate() {
         object(&mut objects, &set.sobject);
         if id != ROOT {
-            let above = object(&mut objects, &mapping.mapped.sets[set.of].sobject);
+            let above = object(&mut objects, &mapping.sets[set.of].sobject);
             above.child_relationships.push(ChildRelationship {
                 name: set.relationship.clone(),
                 sobject: set.sobject.clone(),
@@ -42,7 +42,7 @@ pub fn org_of(mapping: &Mapping) -> OrgSchema {
             });
         }
     }
-    for reference in mapping.mapped.field_refs() {
+    for reference in mapping.fields() {
         let mut sobject = mapping.sobject_of(reference).to_owned();
         let mut names = reference.path.split('.').peekable();
         while let Some(name) = names.next() {
@@ -82,14 +82,13 @@ pub fn paths_of(mapping: &Mapping) -> Vec<(Vec<String>, String)> {
     let place = |mut set: SetId| {
         let mut relationships = Vec::new();
         while set != ROOT {
-            relationships.insert(0, mapping.mapped.sets[set].relationship.clone());
-            set = mapping.mapped.sets[set].of;
+            relationships.insert(0, mapping.sets[set].relationship.clone());
+            set = mapping.sets[set].of;
         }
         relationships
     };
     mapping
-        .mapped
-        .field_refs()
+        .fields()
         .into_iter()
         .map(|reference| (place(reference.from), reference.path.clone()))
         .collect()

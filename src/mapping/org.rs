@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Mapping;
-use super::language::{FieldRef, SyncStatusFields, Term};
+use super::fault::MappingFault;
+use super::language::FieldRef;
+use super::mapped::{Mapping, SyncStatusFields};
+use super::term::Term;
 use crate::domain::entity::EntityKind;
-use crate::domain::org_schema::OrgSchema;
+use crate::domain::org_schema::{OrgField, OrgSchema};
 
 /// One line about a mapping and the org.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,27 @@ pub enum Severity {
     Red,
 }
 
+impl OrgRemark {
+    pub(super) fn red(message: String) -> Self {
+        Self { severity: Severity::Red, message }
+    }
+
+    pub(super) fn yellow(message: String) -> Self {
+        Self { severity: Severity::Yellow, message }
+    }
+
+    /// The same remarks, each once.
+    pub(super) fn once(remarks: Vec<Self>) -> Vec<Self> {
+        let mut once: Vec<Self> = Vec::new();
+        for remark in remarks {
+            if !once.contains(&remark) {
+                once.push(remark);
+            }
+        }
+        once
+    }
+}
+
 impl Mapping {
     /// What an admin should know about the fields that the mapping names. `shown_before` is what
     /// the org is remembered to have shown.
@@ -40,106 +63,95 @@ impl Mapping {
                 "`{absent}` is not in the org or not visible: no {} can be synced",
                 self.root
             );
-            return vec![OrgRemark { severity: Severity::Yellow, message }];
+            return vec![OrgRemark::yellow(message)];
         }
-        let mut remarks = Vec::new();
-        let mut remark = |severity, message| {
-            let remark = OrgRemark { severity, message };
-            if !remarks.contains(&remark) {
-                remarks.push(remark);
-            }
-        };
-        let mut package_fields: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
-        for reference in self.mapped.field_refs() {
-            let shown = self.org_field(schema, reference);
-            let name = reference.path.rsplit('.').next().unwrap_or_default();
-            if name.starts_with("M3ter_") && !self.mapped.tells_of_a_sync(reference) {
-                let owner = reference.path.rsplit_once('.').map_or_else(
-                    || self.sobject_of(reference).to_owned(),
-                    |(parents, _)| parents.to_owned(),
-                );
-                let (visible, hidden) = package_fields.entry(owner).or_default();
-                if shown.is_ok() {
-                    visible.push(name.to_owned())
-                } else {
-                    hidden.push(name.to_owned())
-                }
-            }
-            match shown {
-                Err(missing) if !reference.optional => {
-                    let place = self.files.shown(reference.line);
-                    remark(
-                        Severity::Red,
-                        format!(
-                            "`{missing}` ({place}) does not exist in the org or is not visible to the integration user"
-                        ),
-                    );
-                }
-                Err(_) | Ok(_) => {}
-            }
-        }
-        for name in self.unreadable(schema, shown_before).names() {
-            let message = format!(
+        let mut remarks = self.missing_fields(schema);
+        remarks.extend(self.unreadable(schema, shown_before).names().into_iter().map(|name| {
+            OrgRemark::red(format!(
                 "`{name}` could be read before and cannot be read now: what it feeds is not written; check the permission set, or `mapping forget-field {name}`"
-            );
-            remark(Severity::Red, message);
-        }
-        for (object, fields) in self.never_shown(schema, shown_before) {
-            let fields: Vec<String> =
-                fields.into_iter().map(|field| format!("`{field}`")).collect();
-            let message = format!(
-                "{object} does not show {}, which count as blank: not in the org, or hidden?",
-                fields.join(", ")
-            );
-            remark(Severity::Yellow, message);
-        }
-        for (owner, (visible, hidden)) in package_fields {
-            if !visible.is_empty() && !hidden.is_empty() {
-                let hidden = hidden.join(", ");
-                remark(
-                    Severity::Red,
-                    format!(
-                        "{owner} shows some M3ter_ fields and hides {hidden}: a hidden skip flag counts as off; check the permission set"
-                    ),
-                );
-            }
-        }
-        for fault in self.query(schema).err().into_iter().flatten().filter(|fault| {
-            self.mapped
-                .sets
-                .iter()
-                .any(|set| self.files.place(set.line) == (fault.file.as_str(), fault.line))
-        }) {
-            remark(Severity::Red, fault.message);
-        }
-        for reference in self.mapped.objects.iter().filter_map(|object| object.write_back.as_ref())
-        {
-            let field = self.org_field(schema, reference).ok();
-            if let Some(field) = field.filter(|field| !field.updateable) {
-                let name = &field.name;
-                remark(
-                    Severity::Red,
-                    format!(
-                        "`{name}` cannot be written by the integration user: m3ter's ids are not written back"
-                    ),
-                );
-            }
-        }
-        if let Some(message) = self.untold(schema) {
-            remark(Severity::Yellow, message);
-        }
+            ))
+        }));
+        remarks.extend(self.never_shown(schema, shown_before).into_iter().map(
+            |(object, fields)| {
+                let fields: Vec<String> =
+                    fields.into_iter().map(|field| format!("`{field}`")).collect();
+                OrgRemark::yellow(format!(
+                    "{object} does not show {}, which count as blank: not in the org, or hidden?",
+                    fields.join(", ")
+                ))
+            },
+        ));
+        remarks.extend(self.hidden_package_fields(schema));
+        let faults = self.query(schema).err().into_iter().flatten();
+        let is_of_rows = |fault: &MappingFault| {
+            let mut places = self.sets.iter().map(|set| self.files.place(set.line));
+            places.any(|place| place == (fault.file.as_str(), fault.line))
+        };
+        remarks.extend(faults.filter(is_of_rows).map(|fault| OrgRemark::red(fault.message)));
+        remarks.extend(self.not_written_back(schema));
+        remarks.extend(self.untold(schema).map(OrgRemark::yellow));
         if !self.has_end(schema) {
-            let message = "The org has none of the fields that a Contract's end comes from; no deal can be synced".to_owned();
-            remark(Severity::Red, message);
+            let message = "The org has none of the fields that a Contract's end comes from; no deal can be synced";
+            remarks.push(OrgRemark::red(message.to_owned()));
         }
-        remarks
+        OrgRemark::once(remarks)
+    }
+
+    fn missing_fields(&self, schema: &OrgSchema) -> Vec<OrgRemark> {
+        let required = self.fields().into_iter().filter(|field| !field.optional);
+        let remark = |field: &FieldRef| {
+            let missing = self.org_field(schema, field).err()?;
+            let place = self.files.shown(field.line);
+            Some(OrgRemark::red(format!(
+                "`{missing}` ({place}) does not exist in the org or is not visible to the integration user"
+            )))
+        };
+        required.filter_map(remark).collect()
+    }
+
+    /// Objects of which the org shows some fields of the package and hides others.
+    fn hidden_package_fields(&self, schema: &OrgSchema) -> Vec<OrgRemark> {
+        let mut package: BTreeMap<&str, (bool, Vec<&str>)> = BTreeMap::new();
+        for field in self.fields() {
+            let name = field.last();
+            if name.starts_with("M3ter_") && !self.tells_of_a_sync(field) {
+                let parents = field.path.rsplit_once('.').map(|(parents, _)| parents);
+                let owner = parents.unwrap_or_else(|| self.sobject_of(field));
+                let (is_shown, hidden) = package.entry(owner).or_default();
+                match self.org_field(schema, field) {
+                    Ok(_) => *is_shown = true,
+                    Err(_) => hidden.push(name),
+                }
+            }
+        }
+        package.retain(|_, (is_shown, hidden)| *is_shown && !hidden.is_empty());
+        let remark = |(owner, (_, hidden)): (&str, (bool, Vec<&str>))| {
+            let hidden = hidden.join(", ");
+            OrgRemark::red(format!(
+                "{owner} shows some M3ter_ fields and hides {hidden}: a hidden skip flag counts as off; check the permission set"
+            ))
+        };
+        package.into_iter().map(remark).collect()
+    }
+
+    /// Fields for m3ter's ids that cannot be written.
+    fn not_written_back(&self, schema: &OrgSchema) -> Vec<OrgRemark> {
+        let fields = self.objects.iter().filter_map(|object| object.write_back.as_ref());
+        let shown = fields.filter_map(|field| self.org_field(schema, field).ok());
+        let remark = |field: &OrgField| {
+            OrgRemark::red(format!(
+                "`{}` cannot be written by the integration user: m3ter's ids are not written back",
+                field.name
+            ))
+        };
+        shown.filter(|field| !field.updateable).map(remark).collect()
     }
 
     /// Which fields for the outcome of a sync cannot be kept; nothing where the org has none of
     /// them.
     fn untold(&self, schema: &OrgSchema) -> Option<String> {
         let named: Vec<&FieldRef> =
-            self.mapped.sync_status.iter().flat_map(SyncStatusFields::refs).collect();
+            self.sync_status.iter().flat_map(SyncStatusFields::fields).collect();
         let is_there = |reference: &&&FieldRef| self.org_field(schema, reference).is_ok();
         let is_kept = |reference: &&FieldRef| {
             self.org_field(schema, reference).is_ok_and(|field| field.updateable)
@@ -160,12 +172,12 @@ impl Mapping {
 
     /// Whether at least one source of the Contract's end is there.
     fn has_end(&self, schema: &OrgSchema) -> bool {
-        let end =
-            self.mapped.object(EntityKind::Contract).and_then(|contract| contract.field("endDate"));
-        let Some(end) = end else { return true };
-        let mut refs: Vec<&FieldRef> = Vec::new();
-        end.expression.collect(&mut refs);
-        matches!(end.expression.term, Term::Constant(_))
-            || refs.iter().any(|reference| self.org_field(schema, reference).is_ok())
+        let contract = self.object(EntityKind::Contract);
+        let Some(end) = contract.and_then(|contract| contract.field("endDate")) else {
+            return true;
+        };
+        let end = &end.cell.expression;
+        matches!(end.term, Term::Constant(_))
+            || end.fields().into_iter().any(|field| self.org_field(schema, field).is_ok())
     }
 }

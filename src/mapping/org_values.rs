@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Mapping;
-use super::language::{Constant, Expression, FieldRef, Step, Term};
+use super::language::{Constant, FieldRef};
+use super::mapped::Mapping;
 use super::org::{OrgRemark, Severity};
-use super::structure::parts_of;
+use super::steps::Step;
+use super::term::{Expression, Term};
 use crate::domain::catalog::Catalogued;
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::org_schema::{OrgField, OrgSchema};
@@ -16,10 +17,11 @@ impl Mapping {
     /// What an admin should know about the values behind the fields.
     pub fn value_report(&self, schema: &OrgSchema) -> Vec<OrgRemark> {
         let mut remarks = Vec::new();
-        for field in self.mapped.objects.iter().flat_map(|object| &object.fields) {
-            self.look_at_values(&field.expression, Some(field.spec), schema, &mut remarks);
+        for field in self.objects.iter().flat_map(|object| &object.fields) {
+            let expression = &field.cell.expression;
+            self.look_at_values(expression, Some(field.spec), schema, &mut remarks);
         }
-        remarks
+        OrgRemark::once(remarks)
     }
 
     /// The codes that the file itself names, which m3ter should have.
@@ -28,8 +30,8 @@ impl Mapping {
         for rule in &self.product_rules {
             codes.entry(rule.target).or_default().insert(rule.code.clone());
         }
-        for field in self.mapped.objects.iter().flat_map(|object| &object.fields) {
-            looked_up(&field.expression, &mut codes);
+        for field in self.objects.iter().flat_map(|object| &object.fields) {
+            add_named(&field.cell.expression, &mut codes);
         }
         codes
     }
@@ -44,141 +46,71 @@ impl Mapping {
         if let Term::Field(reference) = &expression.term
             && let Ok(field) = self.org_field(schema, reference)
         {
-            let map = expression.steps.iter().find_map(|step| match step {
-                Step::Map(entries) => Some(entries),
-                _ => None,
-            });
-            if let Some(map) = map {
-                let is_mapped = |value: &&String| {
-                    !map.iter().any(|(from, _)| trimmed(from).eq_ignore_ascii_case(trimmed(value)))
-                };
-                let outside: Vec<&str> =
-                    field.picklist_values.iter().filter(is_mapped).map(String::as_str).collect();
-                if !outside.is_empty() {
-                    let values = outside
-                        .iter()
-                        .map(|value| format!("`{value}`"))
-                        .collect::<Vec<_>>()
-                        .join(", ");
-                    self.remark(
-                        reference,
-                        Severity::Yellow,
-                        &format!("can be {values}, which the map does not have"),
-                        remarks,
-                    );
-                }
-            } else if expression.steps.is_empty()
-                && let Some(wanted) = spec.and_then(|spec| unfit(field, spec.field_type))
-            {
-                self.remark(
-                    reference,
-                    Severity::Red,
-                    &format!("is a {}, and m3ter takes {wanted}", field.field_type),
-                    remarks,
-                );
-            }
+            let problem = of_value(field, &expression.steps, spec);
+            remarks.extend(problem.map(|(severity, what)| self.remark(reference, severity, &what)));
         }
-        self.look_at_numbers(expression, schema, remarks);
-        for (inner, spec) in inner_values(expression, spec) {
-            self.look_at_values(inner, spec, schema, remarks);
-        }
-    }
-
-    /// Fields that are computed with have to be numbers, whatever the value becomes.
-    fn look_at_numbers(
-        &self,
-        expression: &Expression,
-        schema: &OrgSchema,
-        remarks: &mut Vec<OrgRemark>,
-    ) {
-        let of_term = match &expression.term {
-            Term::UnitPrice(price, discount) => std::iter::once(price).chain(discount).collect(),
-            Term::MonthsAfter(months, _) => vec![months],
-            _ => Vec::new(),
-        };
-        let of_steps = expression.steps.iter().filter_map(Step::operand_field);
-        for reference in of_term.into_iter().chain(of_steps) {
+        // Fields that are computed with have to be numbers, whatever the value becomes.
+        let operands = expression.steps.iter().filter_map(Step::operand_field);
+        for reference in expression.term.numbers().into_iter().chain(operands) {
             if let Ok(field) = self.org_field(schema, reference)
                 && !is_number(field)
             {
                 // What stands in a text may be a number.
                 let severity = if is_open(field) { Severity::Yellow } else { Severity::Red };
-                self.remark(
-                    reference,
-                    severity,
-                    &format!("is a {}, and has to hold a number to compute with", field.field_type),
-                    remarks,
-                );
+                let what =
+                    format!("is a {}, and has to hold a number to compute with", field.field_type);
+                remarks.push(self.remark(reference, severity, &what));
             }
         }
+        for (inner, spec) in expression.term.inner(spec) {
+            self.look_at_values(inner, spec, schema, remarks);
+        }
     }
 
-    fn remark(
-        &self,
-        reference: &FieldRef,
-        severity: Severity,
-        what: &str,
-        remarks: &mut Vec<OrgRemark>,
-    ) {
+    fn remark(&self, reference: &FieldRef, severity: Severity, what: &str) -> OrgRemark {
         let message = format!("`{}` ({}) {what}", reference.path, self.files.shown(reference.line));
-        let remark = OrgRemark { severity, message };
-        if !remarks.contains(&remark) {
-            remarks.push(remark);
-        }
+        OrgRemark { severity, message }
     }
 }
 
-/// The codes of all look-ups in an expression.
-fn looked_up(expression: &Expression, codes: &mut BTreeMap<Catalogued, BTreeSet<String>>) {
-    if let Term::Lookup { catalogued, code, .. } = &expression.term {
-        let named = constants(code).into_iter().map(|code| trimmed(code).to_owned());
-        codes.entry(*catalogued).or_default().extend(named);
+/// What a field can hold and what becomes of it do not go together.
+fn of_value(
+    field: &OrgField,
+    steps: &[Step],
+    spec: Option<&FieldSpec>,
+) -> Option<(Severity, String)> {
+    let map = steps.iter().find_map(|step| match step {
+        Step::Map(entries) => Some(entries),
+        _ => None,
+    });
+    if let Some(map) = map {
+        let values = outside(field, map);
+        return (!values.is_empty()).then(|| {
+            let what = format!("can be {}, which the map does not have", values.join(", "));
+            (Severity::Yellow, what)
+        });
     }
-    expression.inner().into_iter().for_each(|inner| looked_up(inner, codes));
+    let wanted =
+        spec.filter(|_| steps.is_empty()).and_then(|spec| unfit(field, spec.field_type))?;
+    Some((Severity::Red, format!("is a {}, and m3ter takes {wanted}", field.field_type)))
 }
 
-/// The texts of the file itself that an expression can give: constants, defaults, and what a map
-/// ends with.
-pub(super) fn constants(expression: &Expression) -> Vec<&str> {
-    fn texts(constant: &Constant) -> Option<&str> {
-        match constant {
-            Constant::Text(text) => Some(text.as_str()),
-            _ => None,
-        }
-    }
-    let mut found: Vec<&str> = expression.default.iter().filter_map(texts).collect();
-    match (&expression.term, expression.steps.as_slice()) {
-        (Term::Constant(constant), []) => found.extend(texts(constant)),
-        (Term::First(expressions), []) => {
-            expressions.iter().for_each(|inner| found.extend(constants(inner)))
-        }
-        (_, [.., Step::Map(entries)]) => {
-            found.extend(entries.iter().filter_map(|(_, to)| texts(to)))
-        }
-        // What else is done to a text makes another one of it.
-        _ => {}
-    }
-    found
-}
-
-/// The expressions directly inside one, each with the m3ter field or part of a list that it feeds.
-/// What is looked up or put together is of another type than what it becomes.
-fn inner_values<'e>(
-    expression: &'e Expression,
-    spec: Option<&'e FieldSpec>,
-) -> Vec<(&'e Expression, Option<&'e FieldSpec>)> {
-    let parts = parts_of(spec.map(|spec| spec.field_type));
-    let fed = |(name, inner): &'e (&'static str, Expression)| {
-        (inner, parts.iter().find(|part| part.name == *name))
+/// The values of a picklist that a map does not have.
+fn outside(field: &OrgField, map: &[(String, Constant)]) -> Vec<String> {
+    let is_in = |value: &String| {
+        map.iter().any(|(from, _)| trimmed(from).eq_ignore_ascii_case(trimmed(value)))
     };
-    match &expression.term {
-        Term::First(expressions) | Term::Extreme(_, expressions) => {
-            expressions.iter().map(|inner| (inner, spec)).collect()
-        }
-        Term::Each(_, each) => each.iter().map(fed).collect(),
-        Term::List(entries) => entries.iter().flatten().map(fed).collect(),
-        _ => expression.inner().into_iter().map(|inner| (inner, None)).collect(),
+    let outside = field.picklist_values.iter().filter(|value| !is_in(value));
+    outside.map(|value| format!("`{value}`")).collect()
+}
+
+/// Adds the codes of all look-ups in an expression.
+fn add_named(expression: &Expression, codes: &mut BTreeMap<Catalogued, BTreeSet<String>>) {
+    if let Term::Lookup(lookup) = &expression.term {
+        let named = lookup.code.constants().into_iter().map(|code| trimmed(code).to_owned());
+        codes.entry(lookup.catalogued).or_default().extend(named);
     }
+    expression.inner().for_each(|inner| add_named(inner, codes));
 }
 
 /// Texts and formulas may hold anything: what is in them shows when a record is synced.

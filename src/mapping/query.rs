@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::Mapping;
+use jiff::tz::TimeZone;
+
 use super::fault::MappingFault;
-use super::language::{FieldRef, ROOT, RowSet, SetId};
-use super::readability::Unreadable;
-use super::remark::Scales;
+use super::language::{FieldRef, ROOT, RowRemark, RowSet, SetId};
+use super::mapped::Mapping;
+use super::row::{Context, Scales};
+use super::unreadable::Unreadable;
 use crate::domain::ids::SalesforceId;
 use crate::domain::org_schema::{OrgField, OrgSchema};
 use crate::domain::record_status::{StatusField, StatusFields};
@@ -57,6 +59,11 @@ impl Query {
         })
     }
 
+    /// What its answers are read with.
+    pub fn context<'c>(&'c self, time_zone: &'c TimeZone) -> Context<'c> {
+        Context { time_zone, unreadable: &self.unreadable, scales: &self.scales }
+    }
+
     /// The object whose records it asks for.
     pub fn root(&self) -> &str {
         &self.root
@@ -68,11 +75,11 @@ impl Mapping {
     /// none.
     pub fn undescribed(&self, schema: &OrgSchema) -> Vec<String> {
         let mut missing = BTreeSet::new();
-        let starts = self.mapped.sets.iter().map(|set| set.sobject.as_str());
+        let starts = self.sets.iter().map(|set| set.sobject.as_str());
         missing.extend(
             starts.filter(|sobject| schema.sobject(sobject).is_none()).map(ToOwned::to_owned),
         );
-        for reference in self.mapped.field_refs() {
+        for reference in self.fields() {
             let mut sobject = self.sobject_of(reference).to_owned();
             let parents: Vec<&str> = reference.path.split('.').collect();
             for parent in &parents[..parents.len() - 1] {
@@ -92,75 +99,91 @@ impl Mapping {
 
     /// The query, from what the org shows. A field that is not optional and not shown is a fault.
     pub fn query(&self, schema: &OrgSchema) -> Result<Query, Vec<MappingFault>> {
-        let mut faults = Vec::new();
         let is_present: Vec<bool> =
-            (0..self.mapped.sets.len()).map(|set| self.is_present(schema, set)).collect();
-        let mut fields: Vec<Vec<String>> =
-            self.mapped.sets.iter().map(|_| vec!["Id".to_owned()]).collect();
-        for reference in
-            self.mapped.field_refs().into_iter().filter(|reference| is_present[reference.from])
-        {
-            let fields = &mut fields[reference.from];
-            match self.org_field(schema, reference) {
-                Ok(_) if fields.iter().any(|field| field.eq_ignore_ascii_case(&reference.path)) => {
-                }
-                Ok(_) => fields.push(reference.path.clone()),
-                Err(_) if reference.optional => {}
-                Err(missing) => faults.push(self.missing_field(reference, &missing)),
-            }
-        }
-        let required =
-            |(id, set): (SetId, &RowSet)| is_present[set.of] && (is_present[id] || !set.optional);
-        for (_, set) in self.mapped.sets.iter().enumerate().skip(1).filter(|entry| required(*entry))
-        {
-            let above = &self.mapped.sets[set.of].sobject;
-            let shown = schema.sobject(above).and_then(|above| above.child(&set.relationship));
-            if !shown.is_some_and(|sobject| sobject.eq_ignore_ascii_case(&set.sobject)) {
-                let (relationship, place) = (&set.relationship, self.files.shown(set.line));
-                let message = match shown {
-                    Some(other) => format!(
-                        "`{above}.{relationship}` ({place}) leads to `{other}`, not to `{}`",
-                        set.sobject
-                    ),
-                    None => {
-                        format!(
-                            "`{above}.{relationship}` ({place}) does not exist in the org or is not visible to the integration user"
-                        )
-                    }
-                };
-                let (file, line) = self.files.place(set.line);
-                faults.push(MappingFault::new(
-                    file,
-                    line,
-                    "",
-                    message,
-                    "name a child relationship of the org's describe",
-                ));
+            (0..self.sets.len()).map(|set| self.is_present(schema, set)).collect();
+        let (fields, mut faults) = self.asked(schema, &is_present);
+        for set in self.sets_below() {
+            let RowSet { of, optional, .. } = self.sets[set];
+            if is_present[of] && (is_present[set] || !optional) {
+                faults.extend(self.missing_rows(schema, &self.sets[set]));
             }
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        let lines = (0..self.mapped.sets.len())
-            .filter(|set| is_present[*set])
-            .filter_map(|set| self.line_object(schema, set))
-            .collect();
-        let select = self.select(ROOT, &fields, &is_present);
-        let status = self.status_fields(schema);
+        let present = self.sets_below().filter(|set| is_present[*set]);
         Ok(Query {
-            select,
+            select: self.select(ROOT, &fields, &is_present),
             root: self.root.clone(),
-            lines,
-            status,
+            lines: present.filter_map(|set| self.line_object(schema, set)).collect(),
+            status: self.status_fields(schema),
             unreadable: Unreadable::default(),
             scales: self.scales(schema),
         })
     }
 
+    /// The fields to ask for of each row set, and those that are not there.
+    fn asked(
+        &self,
+        schema: &OrgSchema,
+        is_present: &[bool],
+    ) -> (Vec<Vec<String>>, Vec<MappingFault>) {
+        let mut asked = vec![vec!["Id".to_owned()]; self.sets.len()];
+        let mut faults = Vec::new();
+        for field in self.fields().into_iter().filter(|field| is_present[field.from]) {
+            let asked = &mut asked[field.from];
+            match self.org_field(schema, field) {
+                Ok(_) if asked.iter().any(|path| path.eq_ignore_ascii_case(&field.path)) => {}
+                Ok(_) => asked.push(field.path.clone()),
+                Err(_) if field.optional => {}
+                Err(missing) => {
+                    let hint = "add the field, show it to the integration user, or write `optional = true`";
+                    faults.push(self.missing(&missing, field.line, hint));
+                }
+            }
+        }
+        (asked, faults)
+    }
+
+    /// What is wrong with the relationship that leads to rows.
+    fn missing_rows(&self, schema: &OrgSchema, set: &RowSet) -> Option<MappingFault> {
+        let RowSet { of, relationship, sobject, line, .. } = set;
+        let above = &self.sets[*of].sobject;
+        let hint = "name a child relationship of the org's describe";
+        let name = format!("{above}.{relationship}");
+        match schema.sobject(above).and_then(|above| above.child(relationship)) {
+            Some(shown) if shown.eq_ignore_ascii_case(sobject) => None,
+            Some(other) => {
+                let place = self.files.shown(*line);
+                let message = format!("`{name}` ({place}) leads to `{other}`, not to `{sobject}`");
+                let (file, line) = self.files.place(*line);
+                Some(MappingFault::new(file, line, "", message, hint))
+            }
+            None => Some(self.missing(&name, *line, hint)),
+        }
+    }
+
+    fn missing(&self, name: &str, line: usize, hint: &str) -> MappingFault {
+        let message = format!(
+            "`{name}` ({}) does not exist in the org or is not visible to the integration user",
+            self.files.shown(line)
+        );
+        let (file, line) = self.files.place(line);
+        MappingFault::new(file, line, "", message, hint)
+    }
+
+    /// The decimals of the fields that rates are compared by.
+    fn scales(&self, schema: &OrgSchema) -> Scales {
+        let remarks = self.sets.iter().flat_map(|set| &set.warn);
+        let scale =
+            |field: &FieldRef| Some((field.id(), self.org_field(schema, field).ok()?.scale?));
+        Scales(remarks.flat_map(RowRemark::rate_fields).filter_map(scale).collect())
+    }
+
     /// The fields for the outcome of a sync that the integration user may read and write; none
     /// where the status itself is not one.
     fn status_fields(&self, schema: &OrgSchema) -> StatusFields {
-        let Some(named) = &self.mapped.sync_status else { return StatusFields::default() };
+        let Some(named) = &self.sync_status else { return StatusFields::default() };
         let field = |reference: &FieldRef| {
             let shown = self.org_field(schema, reference).ok().filter(|field| field.updateable)?;
             Some(StatusField { name: shown.name.clone(), length: shown.length })
@@ -177,12 +200,8 @@ impl Mapping {
 
     /// The object of a row set below the root; none where its ids cannot be told from others.
     fn line_object(&self, schema: &OrgSchema, set: SetId) -> Option<LineObject> {
-        let RowSet { of, relationship, sobject, .. } = &self.mapped.sets[set];
-        if set == ROOT {
-            return None;
-        }
-        let tie =
-            schema.sobject(&self.mapped.sets[*of].sobject)?.child_relationship(relationship)?;
+        let RowSet { of, relationship, sobject, .. } = &self.sets[set];
+        let tie = schema.sobject(&self.sets[*of].sobject)?.child_relationship(relationship)?;
         let above_cascades =
             *of == ROOT || self.line_object(schema, *of).is_some_and(|above| above.cascade_delete);
         Some(LineObject {
@@ -196,30 +215,25 @@ impl Mapping {
     /// The fields of a row set, then the queries of the sets below it.
     fn select(&self, set: SetId, fields: &[Vec<String>], is_present: &[bool]) -> String {
         let mut select = fields[set].join(", ");
-        let below = self
-            .mapped
-            .sets
-            .iter()
-            .enumerate()
-            .filter(|(id, below)| *id != ROOT && below.of == set && is_present[*id]);
-        for (id, RowSet { relationship, order_by, .. }) in below {
-            let _ = write!(
-                select,
-                ", (SELECT {} FROM {relationship} ORDER BY {order_by})",
-                self.select(id, fields, is_present)
-            );
+        for below in self.sets_below().filter(|below| is_present[*below]) {
+            let RowSet { of, relationship, order_by, .. } = &self.sets[below];
+            if *of == set {
+                let inner = self.select(below, fields, is_present);
+                let _ =
+                    write!(select, ", (SELECT {inner} FROM {relationship} ORDER BY {order_by})");
+            }
         }
         select
     }
 
     /// Whether the org shows the relationship that leads to a set, and all above it.
     pub(super) fn is_present(&self, schema: &OrgSchema, set: SetId) -> bool {
-        let RowSet { of, relationship, sobject, .. } = &self.mapped.sets[set];
+        let RowSet { of, relationship, sobject, .. } = &self.sets[set];
         set == ROOT
             || schema.sobject(sobject).is_some_and(|described| !described.fields.is_empty())
                 && self.is_present(schema, *of)
                 && schema
-                    .sobject(&self.mapped.sets[*of].sobject)
+                    .sobject(&self.sets[*of].sobject)
                     .and_then(|above| above.child(relationship))
                     .is_some_and(|shown| shown.eq_ignore_ascii_case(sobject))
     }
@@ -230,13 +244,8 @@ impl Mapping {
         if schema.sobject(&self.root).is_none_or(|root| root.fields.is_empty()) {
             return Some(self.root.clone());
         }
-        let missing = self
-            .mapped
-            .sets
-            .iter()
-            .enumerate()
-            .find(|(id, set)| !set.optional && !self.is_present(schema, *id));
-        missing.map(|(_, set)| format!("{}.{}", self.mapped.sets[set.of].sobject, set.relationship))
+        let is_missing = |set: &SetId| !self.sets[*set].optional && !self.is_present(schema, *set);
+        self.sets_below().find(is_missing).map(|set| self.relationship_name(set))
     }
 
     /// The field at the end of a path, or the name that the org does not show, with its object
@@ -257,20 +266,5 @@ impl Mapping {
             sobject = described.parent(name).ok_or_else(missing)?;
         }
         Err(reference.path.clone())
-    }
-
-    /// The object that a path starts at.
-    pub(super) fn sobject_of(&self, reference: &FieldRef) -> &str {
-        &self.mapped.sets[reference.from].sobject
-    }
-
-    fn missing_field(&self, reference: &FieldRef, missing: &str) -> MappingFault {
-        let place = self.files.shown(reference.line);
-        let message = format!(
-            "`{missing}` ({place}) does not exist in the org or is not visible to the integration user"
-        );
-        let (file, line) = self.files.place(reference.line);
-        let hint = "add the field, show it to the integration user, or write `optional = true`";
-        MappingFault::new(file, line, "", message, hint)
     }
 }

@@ -1,73 +1,23 @@
-//! Not readable is not blank: what the org has shown before and does not show now.
-//!
-//! Salesforce leaves a field that the integration user may not read out of its describe, and
-//! refuses it in a query. A lost permission says nothing about the deal: whatever such a field
-//! feeds is not written, and the answer names the field. A field that the org has never shown
-//! counts as blank.
+//! What a mapping reads of an org, and which of it the org shows, has shown before, or has never
+//! shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Mapping;
-use super::language::{FieldRef, ROOT, SetId};
-use super::row::Row;
-use crate::domain::finding::{Finding, FindingCode};
+use super::language::{FieldRef, SetId};
+use super::mapped::Mapping;
+use super::unreadable::{Unreadable, remembered_name};
 use crate::domain::org_schema::OrgSchema;
-
-/// Fields and child relationships that a mapping names and that cannot be read, each as
-/// `Object.Name`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unreadable {
-    fields: BTreeMap<(SetId, String), String>,
-    sets: BTreeMap<SetId, String>,
-}
-
-impl Unreadable {
-    /// The names, each once.
-    pub fn names(&self) -> BTreeSet<&str> {
-        self.fields.values().chain(self.sets.values()).map(String::as_str).collect()
-    }
-
-    /// The name that keeps a field from being read.
-    pub(super) fn field(&self, field: &FieldRef) -> Option<&str> {
-        if self.fields.is_empty() {
-            return None;
-        }
-        self.fields.get(&(field.from, field.path.to_ascii_lowercase())).map(String::as_str)
-    }
-
-    /// The relationship that keeps rows of a set from being read: its own, or one above.
-    pub(super) fn rows(&self, mapping: &Mapping, mut set: SetId) -> Option<&str> {
-        while set != ROOT {
-            if let Some(name) = self.sets.get(&set) {
-                return Some(name);
-            }
-            set = mapping.mapped.sets[set].of;
-        }
-        None
-    }
-}
-
-/// The name as it is remembered: Salesforce's names have no case.
-pub fn remembered_name(name: &str) -> String {
-    name.to_ascii_lowercase()
-}
 
 impl Mapping {
     /// What the mapping reads and the org shows: fields, the relationships on the way to them,
     /// child relationships.
     pub fn shown_names(&self, schema: &OrgSchema) -> BTreeSet<String> {
         let mut shown = BTreeSet::new();
-        for reference in self
-            .mapped
-            .field_refs()
-            .into_iter()
-            .filter(|reference| self.is_present(schema, reference.from))
-        {
+        for reference in self.present_fields(schema) {
             let (on_the_way, _) = self.names_on_the_way(schema, reference);
             shown.extend(on_the_way);
         }
-        let sets =
-            (0..self.mapped.sets.len()).filter(|set| *set != ROOT && self.is_present(schema, *set));
+        let sets = self.sets_below().filter(|set| self.is_present(schema, *set));
         shown.extend(sets.map(|set| self.relationship_name(set)));
         shown
     }
@@ -77,23 +27,14 @@ impl Mapping {
     pub fn unreadable(&self, schema: &OrgSchema, shown_before: &BTreeSet<String>) -> Unreadable {
         let was_shown = |name: &String| shown_before.contains(&remembered_name(name));
         let mut unreadable = Unreadable::default();
-        for reference in self
-            .mapped
-            .field_refs()
-            .into_iter()
-            .filter(|reference| self.is_present(schema, reference.from))
-        {
+        for reference in self.present_fields(schema) {
             if let (_, Some(missing)) = self.names_on_the_way(schema, reference)
                 && was_shown(&missing)
             {
-                unreadable
-                    .fields
-                    .insert((reference.from, reference.path.to_ascii_lowercase()), missing);
+                unreadable.fields.insert(reference.id(), missing);
             }
         }
-        for set in
-            (0..self.mapped.sets.len()).filter(|set| *set != ROOT && !self.is_present(schema, *set))
-        {
+        for set in self.sets_below().filter(|set| !self.is_present(schema, *set)) {
             let name = self.relationship_name(set);
             if was_shown(&name) {
                 unreadable.sets.insert(set, name);
@@ -110,12 +51,9 @@ impl Mapping {
         shown_before: &BTreeSet<String>,
     ) -> BTreeMap<String, BTreeSet<String>> {
         let mut never: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let present = |reference: &&FieldRef| {
-            reference.optional
-                && self.is_present(schema, reference.from)
-                && !self.mapped.tells_of_a_sync(reference)
-        };
-        for reference in self.mapped.field_refs().into_iter().filter(present) {
+        let is_of_a_deal =
+            |reference: &&FieldRef| reference.optional && !self.tells_of_a_sync(reference);
+        for reference in self.present_fields(schema).into_iter().filter(is_of_a_deal) {
             if let (_, Some(missing)) = self.names_on_the_way(schema, reference)
                 && !shown_before.contains(&remembered_name(&missing))
                 && let Some((object, field)) = missing.split_once('.')
@@ -126,9 +64,16 @@ impl Mapping {
         never
     }
 
-    fn relationship_name(&self, set: SetId) -> String {
-        let rows = &self.mapped.sets[set];
-        format!("{}.{}", self.mapped.sets[rows.of].sobject, rows.relationship)
+    /// The fields of the rows that the org shows.
+    fn present_fields(&self, schema: &OrgSchema) -> Vec<&FieldRef> {
+        let is_present = |reference: &&FieldRef| self.is_present(schema, reference.from);
+        self.fields().into_iter().filter(is_present).collect()
+    }
+
+    /// The relationship that leads to rows below the root.
+    pub(super) fn relationship_name(&self, set: SetId) -> String {
+        let rows = &self.sets[set];
+        format!("{}.{}", self.sets[rows.of].sobject, rows.relationship)
     }
 
     /// The names on a path as far as the org shows them, and the first one that it does not show.
@@ -157,55 +102,6 @@ impl Mapping {
             }
         }
         (shown, None)
-    }
-}
-
-/// The finding about an object that a field feeds which cannot be read.
-pub(super) fn not_readable(name: &str) -> Finding {
-    Finding::new(
-        FindingCode::FieldNotReadable,
-        format!(
-            "`{name}` could be read before and cannot be read now; what it feeds is left as it is"
-        ),
-        format!(
-            "Let the integration user read `{name}` again, by the permission set `M3ter Sync Integration` or one of your own. If it was deleted on purpose, run `sync-to-m3ter mapping forget-field {name}`"
-        ),
-    )
-}
-
-impl Row<'_> {
-    /// Computes something, and says which names that cannot be read it asked for. They are not
-    /// noted beyond that.
-    pub(super) fn observed<T>(self, compute: impl FnOnce() -> T) -> (T, BTreeSet<String>) {
-        let before = self.tree.asked_in_vain.take();
-        let value = compute();
-        (value, self.tree.asked_in_vain.replace(before))
-    }
-
-    /// Notes names that cannot be read as asked for.
-    pub(super) fn note_unreadable(self, names: impl IntoIterator<Item = String>) {
-        self.tree.asked_in_vain.borrow_mut().extend(names);
-    }
-
-    /// Computes something, or says what keeps it from being computed.
-    pub(super) fn readable<T>(
-        self,
-        compute: impl FnOnce() -> Result<T, Finding>,
-    ) -> Result<T, Finding> {
-        let (outcome, names) = self.observed(compute);
-        match names.first() {
-            Some(name) => Err(not_readable(name)),
-            None => outcome,
-        }
-    }
-
-    /// Whether something holds for certain. What depends on a field that cannot be read does not,
-    /// and the field is noted.
-    pub(super) fn holds_for_certain(self, compute: impl FnOnce() -> bool) -> bool {
-        let (holds, names) = self.observed(compute);
-        let is_certain = names.is_empty();
-        self.note_unreadable(names);
-        holds && is_certain
     }
 }
 
@@ -238,13 +134,11 @@ mod tests {
         let mut fields = record.as_object().cloned().unwrap();
         fields.insert("Id".to_owned(), json!("001S900000RzsIUIAZ"));
         let catalog = Catalog::default();
-        let context = Context {
-            catalog: &catalog,
-            time_zone: &TimeZone::UTC,
-            unreadable: &unreadable,
-            scales: &Scales::default(),
-        };
-        let resolution = mapping.resolve(&Record::new(fields), &context);
+        let scales = Scales::default();
+        let context =
+            Context { time_zone: &TimeZone::UTC, unreadable: &unreadable, scales: &scales };
+        let record = Record::new(fields);
+        let resolution = mapping.read(&record, context).resolve(&catalog);
         match &resolution.objects[0].intent {
             Intent::Sync(_) => Vec::new(),
             Intent::Invalid(findings) => findings

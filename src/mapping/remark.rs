@@ -4,47 +4,13 @@
 //! for one that takes no part. Rows may compare two rates: a rate is as exact as the decimals that
 //! Salesforce keeps of its fields, and no more.
 
-use std::collections::BTreeMap;
-
 use rust_decimal::Decimal;
 
-use super::Mapping;
-use super::language::{Condition, FieldRef, SetId};
+use super::condition::shown_values;
+use super::language::{FieldRef, Remark, RowRemark};
 use super::row::Row;
 use crate::domain::money::decimal_in_json;
-use crate::domain::org_schema::OrgSchema;
-use crate::domain::warning::{Attention, Warning};
-
-/// A sentence with the condition under which it is told.
-#[derive(Debug, Clone)]
-pub(super) struct Remark {
-    pub(super) message: String,
-    /// The code under which lists and metrics count it.
-    pub(super) attention: Option<Attention>,
-    /// Told only where it holds.
-    pub(super) when: Option<Condition>,
-}
-
-/// What is told of a row.
-#[derive(Debug, Clone)]
-pub(super) struct RowRemark {
-    pub(super) remark: Remark,
-    /// Told only where the two differ, or where that cannot be told.
-    pub(super) unless_equal: Option<[Rate; 2]>,
-    /// The line of the file.
-    pub(super) line: usize,
-}
-
-/// A number for so many units of another one.
-#[derive(Debug, Clone)]
-pub(super) struct Rate {
-    pub(super) number: FieldRef,
-    pub(super) per: Option<FieldRef>,
-}
-
-/// How many decimals the org keeps of each field.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scales(BTreeMap<(SetId, String), u32>);
+use crate::domain::warning::Warning;
 
 /// How two rates stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,28 +27,13 @@ struct Rounded {
     half: Decimal,
 }
 
-impl Mapping {
-    /// The decimals of the fields that rates are compared by.
-    pub(super) fn scales(&self, schema: &OrgSchema) -> Scales {
-        let remarks = self.mapped.sets.iter().flat_map(|set| &set.warn);
-        let fields = remarks.flat_map(RowRemark::rate_fields);
-        let scale = |field: &FieldRef| {
-            Some((
-                (field.from, field.path.to_ascii_lowercase()),
-                self.org_field(schema, field).ok()?.scale?,
-            ))
-        };
-        Scales(fields.filter_map(scale).collect())
-    }
-}
-
 impl Remark {
     /// The sentence, as long as it is to be told of a row.
     pub(super) fn told(&self, row: Row<'_>) -> Option<Warning> {
         let is_told = self
             .when
             .as_ref()
-            .is_none_or(|condition| row.holds_for_certain(|| row.holds(condition)));
+            .is_none_or(|condition| row.holds_for_certain(|| condition.holds(row)));
         is_told.then(|| self.warning(self.message.clone()))
     }
 
@@ -92,61 +43,36 @@ impl Remark {
 }
 
 impl RowRemark {
-    pub(super) fn rate_fields(&self) -> impl Iterator<Item = &FieldRef> {
-        self.unless_equal
-            .iter()
-            .flatten()
-            .flat_map(|rate| std::iter::once(&rate.number).chain(&rate.per))
+    /// The sentence about a row, if there is one. What cannot be read is told of the objects that
+    /// hang on it.
+    pub(super) fn told(&self, row: Row<'_>) -> Option<Warning> {
+        row.observed(|| self.sentence(row)).0
     }
 
-    /// The sentence about a row, if there is one.
-    fn told(&self, row: Row<'_>) -> Option<Warning> {
-        self.remark.told(row)?;
-        let (id, place) = (row.own_record().id()?, row.mapping.files.shown(self.line));
-        let message = &self.remark.message;
-        let Some([one, other]) = &self.unless_equal else {
+    fn sentence(&self, row: Row<'_>) -> Option<Warning> {
+        let told = self.remark.told(row)?;
+        let (id, place, message) = (row.own_record().id()?, &self.place, &told.text);
+        let Some(rates) = &self.unless_equal else {
             return Some(self.remark.warning(format!("{message} ({id}; {place})")));
         };
-        let shown = row.shown_values(self.rate_fields());
-        match row.compare(one, other) {
-            Standing::Equal => None,
-            Standing::Different => {
-                Some(self.remark.warning(format!("{message} ({id}: {shown}; {place})")))
-            }
-            Standing::Unknown => Some(self.remark.warning(format!(
-                "It cannot be told whether this is so: {message} ({id}: {shown}; {place})"
-            ))),
-        }
+        let shown = shown_values(self.rate_fields(), row);
+        let [one, other] = rates.each_ref().map(|rate| {
+            (rounded(&rate.number, row), rate.per.as_ref().and_then(|per| rounded(per, row)))
+        });
+        let unknown = match compare(one, other) {
+            Standing::Equal => return None,
+            Standing::Different => "",
+            Standing::Unknown => "It cannot be told whether this is so: ",
+        };
+        Some(self.remark.warning(format!("{unknown}{message} ({id}: {shown}; {place})")))
     }
 }
 
-impl Row<'_> {
-    /// What the mapping has to say about the row itself.
-    pub(super) fn remarks(self) -> Vec<Warning> {
-        // What cannot be read is told of the objects that hang on it.
-        self.observed(|| {
-            self.mapping.mapped.sets[self.set()]
-                .warn
-                .iter()
-                .filter_map(|remark| remark.told(self))
-                .collect()
-        })
-        .0
-    }
-
-    fn compare(self, one: &Rate, other: &Rate) -> Standing {
-        let (a, b) = (self.rounded(&one.number), self.rounded(&other.number));
-        let per = |rate: &Rate| rate.per.as_ref().and_then(|field| self.rounded(field));
-        compare((a, per(one)), (b, per(other)))
-    }
-
-    fn rounded(self, field: &FieldRef) -> Option<Rounded> {
-        let number = self.field(field).and_then(decimal_in_json)?.normalize();
-        let scale = self.context.scales.0.get(&(field.from, field.path.to_ascii_lowercase()));
-        let half =
-            scale.and_then(|scale| Decimal::try_new(5, (*scale).max(number.scale()) + 1).ok());
-        Some(Rounded { number, half: half.unwrap_or_default() })
-    }
+fn rounded(field: &FieldRef, row: Row<'_>) -> Option<Rounded> {
+    let number = row.field(field).and_then(decimal_in_json)?.normalize();
+    let scale = row.around().context.scales.0.get(&field.id());
+    let half = scale.and_then(|scale| Decimal::try_new(5, (*scale).max(number.scale()) + 1).ok());
+    Some(Rounded { number, half: half.unwrap_or_default() })
 }
 
 /// Compares two numbers, each with what it is for. Where neither says that, the numbers are equal

@@ -1,242 +1,340 @@
-//! The rows of one record: the root, its children and theirs, as far as the mapping reads them.
+//! The rows of one record: the root, its children and theirs, as far as they take part; what was
+//! computed of each, and what could not be read.
 
-use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 
+use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
-use super::Mapping;
-use super::language::{FieldRef, Guard, ObjectMapping, ROOT, SetId};
-use super::resolve::Context;
-use crate::domain::entity::{EntityKind, ObjectKey};
+use super::evaluated::{Evaluated, Outcome};
+use super::language::{FieldRef, ROOT, RowSet, SetId, Slot};
+use super::product::ProductRule;
+use super::unreadable::{Unreadable, not_readable};
+use crate::domain::catalog::Catalog;
+use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
-use crate::domain::record::Record;
-use crate::domain::warning::Warning;
+use crate::domain::record::RecordRow;
+
+/// What a record is read with.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// In which a Salesforce date begins.
+    pub time_zone: &'a TimeZone,
+    /// What the mapping names and cannot be read.
+    pub unreadable: &'a Unreadable,
+    /// How many decimals the org keeps of what is compared.
+    pub scales: &'a Scales,
+}
+
+/// How many decimals the org keeps of each field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scales(pub(super) BTreeMap<(SetId, String), u32>);
+
+/// What the rows of a record are evaluated with, beside themselves.
+pub(super) struct Around<'r> {
+    pub(super) context: Context<'r>,
+    pub(super) sets: &'r [RowSet],
+    /// The mapping's setting.
+    pub(super) currency: Option<&'r str>,
+    /// The rows that say their product; none where no rule asks for it.
+    pub(super) product_rows: Option<SetId>,
+    pub(super) rules: &'r [ProductRule],
+    /// Where what a reference leads to is kept, by its position.
+    pub(super) links: &'r [Option<Slot>],
+    /// None until m3ter was asked for what the rows name by code.
+    pub(super) catalog: Option<&'r Catalog>,
+}
 
 /// All rows of a record; the root is the first.
 pub(super) struct RowTree<'r> {
+    pub(super) around: Around<'r>,
     nodes: Vec<Node<'r>>,
     /// The ids of all rows, also of those that take no part.
     pub(super) ids: Vec<SalesforceId>,
-    /// What is to be told of rows.
-    pub(super) remarks: Vec<Warning>,
     /// Names that cannot be read and that what is being computed has asked for.
-    pub(super) asked_in_vain: RefCell<BTreeSet<String>>,
-    /// Those that the currencies of the plan templates hang on.
-    pub(super) templates_unclear: RefCell<BTreeSet<String>>,
+    asked_in_vain: RefCell<BTreeSet<String>>,
 }
 
 struct Node<'r> {
     set: SetId,
-    record: Cow<'r, Record>,
+    record: RecordRow<'r>,
     parent: usize,
+    children: Range<usize>,
     /// Names that cannot be read and that decide whether the row takes part.
     unclear: BTreeSet<String>,
+    /// The position of the rule for the row's product.
+    rule: OnceCell<Box<Kept<usize>>>,
+    slots: Vec<OnceCell<Box<Kept<Evaluated>>>>,
+}
+
+/// A value that several ask for, with the names that could not be read for it.
+struct Kept<T> {
+    outcome: Result<Option<T>, Finding>,
+    asked_in_vain: BTreeSet<String>,
 }
 
 /// One row with everything that its values may come from.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
-    pub(super) mapping: &'a Mapping,
-    pub(super) tree: &'a RowTree<'a>,
-    pub(super) node: usize,
-    pub(super) context: &'a Context<'a>,
-    /// The currencies of the plan templates of all lines.
-    pub(super) template_currencies: &'a [String],
+    tree: &'a RowTree<'a>,
+    node: usize,
 }
 
 impl<'r> RowTree<'r> {
-    /// The rows that take part: a row that is left out takes those below it along.
-    pub(super) fn new(mapping: &Mapping, record: &'r Record, context: &Context<'_>) -> Self {
-        let root =
-            Node { set: ROOT, record: Cow::Borrowed(record), parent: 0, unclear: BTreeSet::new() };
-        let ids = record.id().into_iter().collect();
-        let mut tree = Self {
-            nodes: vec![root],
-            ids,
-            remarks: Vec::new(),
-            asked_in_vain: RefCell::default(),
-            templates_unclear: RefCell::default(),
-        };
-        let mut waiting = VecDeque::from([0]);
-        while let Some(parent) = waiting.pop_front() {
-            let of = tree.nodes[parent].set;
-            let sets = mapping
-                .mapped
-                .sets
-                .iter()
-                .enumerate()
-                .filter(|(id, set)| *id != ROOT && set.of == of);
-            for (id, set) in sets {
-                for record in tree.nodes[parent].record.children(&set.relationship) {
-                    tree.ids.extend(record.id());
-                    let node = tree.nodes.len();
-                    tree.nodes.push(Node {
-                        set: id,
-                        record: Cow::Owned(record),
-                        parent,
-                        unclear: BTreeSet::new(),
-                    });
-                    let row = Row { mapping, tree: &tree, node, context, template_currencies: &[] };
-                    let remarks = row.remarks();
-                    let (is_left_out, unclear) = row.observed(|| {
-                        set.leave_out.as_ref().is_some_and(|condition| row.holds(condition))
-                    });
-                    tree.remarks.extend(remarks);
-                    if is_left_out && unclear.is_empty() {
-                        tree.nodes.pop();
-                    } else {
-                        tree.nodes[node].unclear = unclear;
-                        waiting.push_back(node);
-                    }
-                }
-            }
-        }
+    /// The root, whose rows below are added.
+    pub(super) fn new(record: RecordRow<'r>, around: Around<'r>) -> Self {
+        let mut tree =
+            Self { around, nodes: Vec::new(), ids: Vec::new(), asked_in_vain: RefCell::default() };
+        tree.push(ROOT, record, 0);
         tree
+    }
+
+    /// Adds a row below another one.
+    pub(super) fn push(&mut self, set: SetId, record: RecordRow<'r>, parent: usize) {
+        self.ids.extend(record.id());
+        let slots = self.around.sets[set].slots;
+        self.nodes.push(Node {
+            set,
+            record,
+            parent,
+            children: 0..0,
+            unclear: BTreeSet::new(),
+            rule: OnceCell::new(),
+            slots: (0..slots).map(|_| OnceCell::new()).collect(),
+        });
+    }
+
+    /// The row that was added last.
+    pub(super) fn last(&self) -> Row<'_> {
+        Row { tree: self, node: self.nodes.len() - 1 }
+    }
+
+    /// Takes the row that was added last out again.
+    pub(super) fn pop(&mut self) {
+        self.nodes.pop();
+    }
+
+    /// Names that cannot be read and that decide whether the row that was added last takes part.
+    pub(super) fn note_unclear(&mut self, names: BTreeSet<String>) {
+        if let Some(last) = self.nodes.last_mut() {
+            last.unclear = names;
+        }
+    }
+
+    /// What was added since is below a row.
+    pub(super) fn close(&mut self, parent: usize, first: usize) {
+        self.nodes[parent].children = first..self.nodes.len();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(super) fn root(&self) -> Row<'_> {
+        self.at(0)
+    }
+
+    pub(super) fn at(&self, node: usize) -> Row<'_> {
+        Row { tree: self, node }
+    }
+
+    /// The record of a row, as long as the answer lives.
+    pub(super) fn record(&self, node: usize) -> (SetId, RecordRow<'r>) {
+        (self.nodes[node].set, self.nodes[node].record)
+    }
+
+    /// All rows of a set.
+    pub(super) fn all_of(&self, set: SetId) -> impl Iterator<Item = Row<'_>> {
+        let is_of_set = move |node: &usize| self.nodes[*node].set == set;
+        (0..self.nodes.len()).filter(is_of_set).map(|node| self.at(node))
     }
 }
 
 impl<'a> Row<'a> {
-    /// The root's row.
-    pub(super) fn root(
-        mapping: &'a Mapping,
-        tree: &'a RowTree<'a>,
-        context: &'a Context<'a>,
-        template_currencies: &'a [String],
-    ) -> Self {
-        Self { mapping, tree, node: 0, context, template_currencies }
+    pub(super) fn around(self) -> &'a Around<'a> {
+        &self.tree.around
     }
 
-    pub(super) fn at(self, node: usize) -> Self {
-        Self { node, ..self }
+    pub(super) fn time_zone(self) -> &'a TimeZone {
+        self.around().context.time_zone
     }
 
-    /// All rows of a set.
-    pub(super) fn all_of(self, set: SetId) -> impl Iterator<Item = Row<'a>> {
-        let is_of_set = move |(node, of): (usize, &Node<'_>)| (of.set == set).then_some(node);
-        self.tree.nodes.iter().enumerate().filter_map(is_of_set).map(move |node| self.at(node))
+    /// The ids of all rows of the record.
+    pub(super) fn all_ids(self) -> &'a [SalesforceId] {
+        &self.tree.ids
+    }
+
+    fn node(self) -> &'a Node<'a> {
+        &self.tree.nodes[self.node]
+    }
+
+    pub(super) fn set(self) -> &'a RowSet {
+        &self.around().sets[self.node().set]
+    }
+
+    pub(super) fn own_record(self) -> RecordRow<'a> {
+        self.node().record
+    }
+
+    /// This row, the one above it, and so on to the root.
+    pub(super) fn upwards(self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self), |row| {
+            (row.node != 0).then(|| row.tree.at(row.node().parent))
+        })
+    }
+
+    /// All rows of a set, wherever they lie.
+    pub(super) fn all_of(self, set: SetId) -> impl Iterator<Item = Self> {
+        self.tree.all_of(set)
     }
 
     /// The rows of a set that lie below this one, at any depth.
-    pub(super) fn below(self, set: SetId) -> impl Iterator<Item = Row<'a>> {
-        self.note_unreadable(
-            self.context.unreadable.rows(self.mapping, set).map(ToOwned::to_owned),
-        );
-        self.all_of(set).filter(move |row| row.lies_below(self.node))
-    }
-
-    fn lies_below(self, above: usize) -> bool {
-        let mut node = self.node;
-        while node != 0 {
-            node = self.tree.nodes[node].parent;
-            if node == above {
-                return true;
+    pub(super) fn below(self, set: SetId) -> Vec<Self> {
+        let around = self.around();
+        self.note_unreadable(around.context.unreadable.rows(around.sets, set).map(str::to_owned));
+        let (mut found, mut waiting) = (Vec::new(), VecDeque::from([self.node]));
+        while let Some(node) = waiting.pop_front() {
+            for child in self.tree.nodes[node].children.clone() {
+                if self.tree.nodes[child].set == set {
+                    found.push(self.tree.at(child));
+                }
+                waiting.push_back(child);
             }
         }
-        above == 0 && self.node != 0
-    }
-
-    pub(super) fn set(self) -> SetId {
-        self.tree.nodes[self.node].set
-    }
-
-    pub(super) fn own_record(self) -> &'a Record {
-        &self.tree.nodes[self.node].record
+        found
     }
 
     /// The row of a set on the way from this one up to the root, this one among them.
     pub(super) fn up_to(self, set: SetId) -> Option<Self> {
-        let mut node = self.node;
-        loop {
-            if self.tree.nodes[node].set == set {
-                return Some(self.at(node));
-            }
-            if node == 0 {
-                return None;
-            }
-            node = self.tree.nodes[node].parent;
-        }
+        self.upwards().find(|row| row.node().set == set)
     }
 
     /// The record that a path starts at; none for rows that do not lie above this one.
-    pub(super) fn record(self, field: &FieldRef) -> Option<&'a Record> {
+    pub(super) fn record(self, field: &FieldRef) -> Option<RecordRow<'a>> {
         self.up_to(field.from).map(Self::own_record)
-    }
-
-    /// The names that cannot be read and that decide whether this row takes part, or one above it.
-    pub(super) fn unclear(self) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
-        let mut node = self.node;
-        loop {
-            names.extend(self.tree.nodes[node].unclear.iter().cloned());
-            if node == 0 {
-                return names;
-            }
-            node = self.tree.nodes[node].parent;
-        }
     }
 
     /// The value of a field; `None` where it is blank, the org does not have it, or it cannot be
     /// read, which is noted.
     pub(super) fn field(self, field: &FieldRef) -> Option<&'a Json> {
-        if let Some(name) = self.context.unreadable.field(field) {
+        if let Some(name) = self.around().context.unreadable.field(field) {
             self.note_unreadable([name.to_owned()]);
             return None;
         }
         self.record(field)?.value(&field.path)
     }
 
-    /// The guards that refuse this row or one above it.
-    pub(super) fn refusals(self) -> Vec<&'a Guard> {
-        let mut refusals = Vec::new();
-        let mut row = self;
-        loop {
-            let set = &row.mapping.mapped.sets[row.set()];
-            refusals.extend(set.refuse.iter().filter(|guard| row.holds(&guard.condition)));
-            if row.node == 0 {
-                return refusals;
-            }
-            row = row.at(row.tree.nodes[row.node].parent);
+    /// The record whose id a field holds.
+    pub(super) fn id_in(self, field: &FieldRef) -> Option<SalesforceId> {
+        self.field(field)?.as_str().and_then(|id| SalesforceId::parse(id).ok())
+    }
+
+    /// The names that cannot be read and that decide whether this row takes part, or one above it.
+    pub(super) fn unclear(self) -> BTreeSet<String> {
+        self.upwards().flat_map(|row| row.node().unclear.iter().cloned()).collect()
+    }
+
+    /// What is kept in a slot of this row or of one above it: computed when it is first asked for.
+    pub(super) fn kept(self, slot: Slot, compute: impl FnOnce(Self) -> Outcome) -> Outcome {
+        let Some(row) = self.up_to(slot.set) else { return Ok(None) };
+        row.keep(&row.node().slots[slot.index], || compute(row))
+    }
+
+    /// What was computed into a slot before whatever asks for it.
+    pub(super) fn finished(self, slot: Slot) -> Outcome {
+        self.kept(slot, Self::missing)
+    }
+
+    /// What the reference at a position leads to.
+    pub(super) fn linked(self, link: usize) -> Outcome {
+        self.around().links[link].map_or(Ok(None), |slot| self.finished(slot))
+    }
+
+    /// The row of it.
+    pub(super) fn linked_row(self, link: usize) -> Option<Self> {
+        self.up_to(self.around().links[link]?.set)
+    }
+
+    /// Keeps the position of the rule for the product of this row.
+    pub(super) fn keep_rule(
+        self,
+        compute: impl FnOnce() -> Result<Option<usize>, Finding>,
+    ) -> Result<Option<usize>, Finding> {
+        self.keep(&self.node().rule, compute)
+    }
+
+    /// The rule for the product of this row or of the one above that says it.
+    pub(super) fn product_rule(self) -> Result<Option<&'a ProductRule>, Finding> {
+        let around = self.around();
+        let Some(row) = around.product_rows.and_then(|set| self.up_to(set)) else {
+            return Ok(None);
+        };
+        let rule = row.keep_rule(|| row.missing())?;
+        Ok(rule.map(|index| &around.rules[index]))
+    }
+
+    /// What was not computed: it hangs on m3ter, which may not have been asked yet.
+    fn missing<T>(self) -> Result<Option<T>, Finding> {
+        if self.around().catalog.is_none() { Err(not_asked_yet()) } else { Ok(None) }
+    }
+
+    /// Keeps what was computed, unless m3ter was not asked yet and it failed.
+    fn keep<T: Clone>(
+        self,
+        slot: &OnceCell<Box<Kept<T>>>,
+        compute: impl FnOnce() -> Result<Option<T>, Finding>,
+    ) -> Result<Option<T>, Finding> {
+        if let Some(kept) = slot.get() {
+            self.note_unreadable(kept.asked_in_vain.iter().cloned());
+            return kept.outcome.clone();
+        }
+        let (outcome, asked_in_vain) = self.observed(compute);
+        self.note_unreadable(asked_in_vain.iter().cloned());
+        if outcome.is_ok() || self.around().catalog.is_some() {
+            let kept = Kept { outcome: outcome.clone(), asked_in_vain };
+            let _ = slot.set(Box::new(kept));
+        }
+        outcome
+    }
+
+    /// Computes something, and says which names that cannot be read it asked for. They are not
+    /// noted beyond that.
+    pub(super) fn observed<T>(self, compute: impl FnOnce() -> T) -> (T, BTreeSet<String>) {
+        let before = self.tree.asked_in_vain.take();
+        let value = compute();
+        (value, self.tree.asked_in_vain.replace(before))
+    }
+
+    /// Notes names that cannot be read as asked for.
+    pub(super) fn note_unreadable(self, names: impl IntoIterator<Item = String>) {
+        self.tree.asked_in_vain.borrow_mut().extend(names);
+    }
+
+    /// Computes something, or says what keeps it from being computed.
+    pub(super) fn readable<T>(
+        self,
+        compute: impl FnOnce() -> Result<T, Finding>,
+    ) -> Result<T, Finding> {
+        let (outcome, names) = self.observed(compute);
+        match names.first() {
+            Some(name) => Err(not_readable(name)),
+            None => outcome,
         }
     }
 
-    /// The Salesforce row that an object comes from; the row itself where the mapping's own is
-    /// blank.
-    pub(super) fn row_id(self, object: &ObjectMapping) -> Option<SalesforceId> {
-        let named = object
-            .row
-            .as_ref()
-            .and_then(|field| self.field(field))
-            .and_then(Json::as_str)
-            .and_then(|id| SalesforceId::parse(id).ok());
-        named.or_else(|| self.own_record().id())
+    /// Whether something holds for certain. What depends on a field that cannot be read does not,
+    /// and the field is noted.
+    pub(super) fn holds_for_certain(self, compute: impl FnOnce() -> bool) -> bool {
+        let (holds, names) = self.observed(compute);
+        let is_certain = names.is_empty();
+        self.note_unreadable(names);
+        holds && is_certain
     }
+}
 
-    /// The mapping of a kind that this row refers to, with the row of it.
-    pub(super) fn target(self, kind: EntityKind) -> Option<(Self, &'a ObjectMapping)> {
-        let object = self.mapping.mapped.reachable(kind, self.set()).into_iter().next()?;
-        Some((self.up_to(object.rows)?, object))
-    }
-
-    /// The object of a kind that this row refers to.
-    pub(super) fn object_key(self, kind: EntityKind) -> Option<ObjectKey> {
-        let (row, object) = self.target(kind)?;
-        row.key_of(object)
-    }
-
-    /// The key of the object that a mapping makes of this row.
-    pub(super) fn key_of(self, object: &ObjectMapping) -> Option<ObjectKey> {
-        let key = self.own_key(object).unwrap_or_default();
-        self.row_id(object).map(|row| ObjectKey { kind: object.kind, row, key })
-    }
-
-    /// A field as people know it: `Opportunity.Amount`, `Product2.ProductCode`.
-    pub(super) fn shown(self, field: &FieldRef) -> String {
-        if field.path.contains('.') {
-            field.path.clone()
-        } else {
-            format!("{}.{}", self.mapping.sobject_of(field), field.path)
-        }
-    }
+/// Why something cannot be known before m3ter was asked; nobody is told.
+pub(super) fn not_asked_yet() -> Finding {
+    Finding::new(FindingCode::CodeNotFound, "m3ter was not asked yet", "Ask m3ter")
 }

@@ -1,158 +1,220 @@
-//! What is done to a value on its way.
+//! What is done to a value on its way: each step, how people read it, and what it does. How it is
+//! written is in `parse::steps`.
 
 use jiff::Span;
-use rust_decimal::Decimal;
+use jiff::tz::TimeZone;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value as Json;
 
 use super::bands::{less_percent, percent_of};
-use super::convert::{Raw, as_date, as_instant, whole};
-use super::evaluate::{Evaluated, no_decimal, not_a_date};
-use super::language::{Constant, Step};
+use super::convert::{Raw, as_instant, count};
+use super::evaluated::{Evaluated, number_in};
+use super::language::{Condition, Constant, FieldRef, Remark};
 use super::row::Row;
 use crate::domain::dates::{EndExclusive, date_at};
-use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::{NoDecimal, decimal_in_json, product, quotient, read_decimal_in_json};
+use crate::domain::money::{NoDecimal, decimal_in_json, product, quotient};
 use crate::domain::personal;
 use crate::domain::text::trimmed;
 use crate::domain::value::Value;
 
+/// What is done to a value.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// The part at a place, counted from 1, of a text that is cut at a separator.
+    Split(String, usize),
+    Trim,
+    /// One value for another.
+    Map(Vec<(String, Constant)>),
+    Upper,
+    Lower,
+    ZeroIsBlank,
+    Compute(Op, Operand),
+    Round(u32, RoundingStrategy),
+    /// A text of digits becomes a number, or a number a text.
+    AsNumber,
+    AsText,
+    /// The date of an instant in a time zone; that of the mapping where none is named.
+    DateIn(Option<TimeZone>),
+    /// A date so many units later.
+    Shift(Unit, Operand),
+    /// An inclusive last day becomes the first day after it.
+    EndExclusive,
+    /// To so many characters, or to as many as m3ter's field holds, with a warning.
+    Truncate {
+        to: Option<usize>,
+        field: Option<(&'static str, usize)>,
+    },
+    /// A sentence for whoever reads the result.
+    Warn(Remark),
+}
+
+/// What is computed of a number and another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    Times,
+    /// A quotient is rounded by the step that follows; until then it has as many digits as fit.
+    DividedBy,
+    /// So many percent of the other number.
+    PercentOf,
+    /// Less so many percent.
+    LessPercent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Months,
+    Days,
+}
+
+/// What a number or a date is computed with.
+#[derive(Debug, Clone)]
+pub(super) enum Operand {
+    Number(Decimal),
+    Field(FieldRef),
+}
+
 /// The entry of a map that stands for all other values.
 const OTHERWISE: &str = "*";
 
-impl Row<'_> {
-    /// Applies a step; `false` makes the value blank.
-    pub(super) fn apply_step(
-        self,
-        evaluated: &mut Evaluated,
-        step: &Step,
-        spec: Option<&FieldSpec>,
-    ) -> Result<bool, Finding> {
-        match step {
-            Step::Warn(remark) => evaluated.warnings.extend(remark.told(self)),
-            Step::Trim => return Ok(change_text(evaluated, |text| Some(trimmed(text).to_owned()))),
-            Step::Upper => return Ok(change_text(evaluated, |text| Some(text.to_uppercase()))),
-            Step::Lower => return Ok(change_text(evaluated, |text| Some(text.to_lowercase()))),
-            Step::Split(at, part) => {
-                return Ok(change_text(evaluated, |text| {
-                    text.split(at.as_str())
-                        .nth(part - 1)
-                        .map(|part| trimmed(part).to_owned())
-                        .filter(|part| !part.is_empty())
-                }));
+impl Step {
+    /// The field that the step computes with, where that is no number of the file.
+    pub(super) fn operand_field(&self) -> Option<&FieldRef> {
+        match self {
+            Self::Compute(_, Operand::Field(field)) | Self::Shift(_, Operand::Field(field)) => {
+                Some(field)
             }
-            Step::AsText => evaluated.raw = Raw::Json(Json::String(evaluated.raw.text())),
-            Step::AsNumber => {
-                let number = number(evaluated)?;
-                evaluated.raw = Raw::Typed(Value::Number(number));
+            _ => None,
+        }
+    }
+
+    /// The condition under which the step does anything.
+    pub(super) fn when(&self) -> Option<&Condition> {
+        if let Self::Warn(remark) = self { remark.when.as_ref() } else { None }
+    }
+
+    /// The step as people read it.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Split(separator, part) => format!("part {part} at `{separator}`"),
+            Self::Trim => "trim".to_owned(),
+            Self::Map(entries) => {
+                let entry = |(from, to): &(String, Constant)| format!("{from} → {}", to.shown());
+                entries.iter().map(entry).collect::<Vec<_>>().join("; ")
             }
-            Step::Truncate(most) => truncate(evaluated, *most, spec),
-            Step::Map(entries) => map(evaluated, entries)?,
-            Step::ZeroIsBlank => {
-                return Ok(!decimal_of(&evaluated.raw).is_some_and(|number| number.is_zero()));
+            Self::Upper => "upper".to_owned(),
+            Self::Lower => "lower".to_owned(),
+            Self::ZeroIsBlank => "0 is blank".to_owned(),
+            Self::Compute(Op::Times, by) => format!("× {}", by.shown()),
+            Self::Compute(Op::DividedBy, by) => format!("÷ {}", by.shown()),
+            Self::Compute(Op::PercentOf, of) => format!("% of {}", of.shown()),
+            Self::Compute(Op::LessPercent, by) => format!("less {} %", by.shown()),
+            Self::Round(places, _) => format!("round to {places}"),
+            Self::AsNumber => "as number".to_owned(),
+            Self::AsText => "as text".to_owned(),
+            Self::DateIn(zone) => {
+                let zone = zone.as_ref().and_then(TimeZone::iana_name);
+                format!("date in {}", zone.unwrap_or("the mapping's time zone"))
             }
-            Step::Times(operand)
-            | Step::DividedBy(operand)
-            | Step::PercentOf(operand)
-            | Step::LessPercent(operand) => {
-                return match self.operand(operand)? {
-                    Some(other) => self.compute(evaluated, step, other).map(|()| true),
-                    // Less a percentage that is blank is less nothing; what is multiplied by
-                    // nothing is nothing known.
-                    None => Ok(matches!(step, Step::LessPercent(_))),
-                };
+            Self::Shift(Unit::Months, months) => format!("+ {} months", months.shown()),
+            Self::Shift(Unit::Days, days) => format!("+ {} days", days.shown()),
+            Self::EndExclusive => "the day after".to_owned(),
+            Self::Truncate { to: None, .. } => "truncate".to_owned(),
+            Self::Truncate { to: Some(most), .. } => format!("truncate to {most}"),
+            Self::Warn(_) => "warn".to_owned(),
+        }
+    }
+
+    /// Applies it; `false` makes the value blank.
+    pub(super) fn apply(&self, value: &mut Evaluated, row: Row<'_>) -> Result<bool, Finding> {
+        match self {
+            Self::Split(at, part) => {
+                return Ok(change_text(value, |text| part_of(text, at, *part)));
             }
-            Step::Round(decimals, mode) => {
-                let rounded = number(evaluated)?.round_dp_with_strategy(*decimals, *mode);
-                evaluated.raw = Raw::Typed(Value::Number(rounded));
+            Self::Trim => return Ok(change_text(value, |text| Some(trimmed(text).to_owned()))),
+            Self::Map(entries) => value.raw = Raw::Json(mapped(value, entries)?.to_json()),
+            Self::Upper => return Ok(change_text(value, |text| Some(text.to_uppercase()))),
+            Self::Lower => return Ok(change_text(value, |text| Some(text.to_lowercase()))),
+            Self::ZeroIsBlank => return Ok(!is_zero(&value.raw)),
+            Self::Compute(op, operand) => match operand.number(row)? {
+                Some(other) => compute(value, *op, other)?,
+                // Less a percentage that is blank is less nothing; what is multiplied by nothing
+                // is nothing known.
+                None => return Ok(*op == Op::LessPercent),
+            },
+            Self::Round(decimals, mode) => {
+                let rounded = value.number()?.round_dp_with_strategy(*decimals, *mode);
+                value.raw = Raw::Typed(Value::Number(rounded));
             }
-            Step::DateIn(zone) => {
-                if let Raw::Json(json) = &evaluated.raw
+            Self::AsNumber => value.raw = Raw::Typed(Value::Number(value.number()?)),
+            Self::AsText => value.raw = Raw::Json(Json::String(value.raw.text())),
+            Self::DateIn(zone) => {
+                if let Raw::Json(json) = &value.raw
                     && let Some(instant) = as_instant(json)
                 {
-                    evaluated.raw = Raw::Typed(Value::Date(date_at(
-                        instant,
-                        zone.as_ref().unwrap_or(self.context.time_zone),
-                    )));
+                    let date = date_at(instant, zone.as_ref().unwrap_or(row.time_zone()));
+                    value.raw = Raw::Typed(Value::Date(date));
                 }
             }
-            Step::AddMonths(operand) | Step::AddDays(operand) => match self.operand(operand)? {
+            Self::Shift(unit, operand) => match operand.number(row)? {
+                Some(by) => shift(value, *unit, by, row.time_zone())?,
                 None => return Ok(false),
-                Some(count) => self.move_date(evaluated, step, count)?,
             },
-            Step::EndExclusive => {
-                let last_day = as_date(&evaluated.raw, self.context.time_zone);
-                let EndExclusive(end) =
-                    last_day.and_then(EndExclusive::after).ok_or_else(|| not_a_date(evaluated))?;
-                evaluated.raw = Raw::Typed(Value::Date(end));
+            Self::EndExclusive => {
+                let end = EndExclusive::after(value.date(row.time_zone())?);
+                let EndExclusive(end) = end.ok_or_else(|| value.not_a_date())?;
+                value.raw = Raw::Typed(Value::Date(end));
             }
+            Self::Truncate { to, field } => truncate(value, *to, *field),
+            Self::Warn(remark) => value.warnings.extend(remark.told(row)),
         }
         Ok(true)
     }
+}
 
-    #[expect(clippy::unused_self, reason = "it reads like its neighbours")]
-    fn compute(
-        self,
-        evaluated: &mut Evaluated,
-        step: &Step,
-        other: Decimal,
-    ) -> Result<(), Finding> {
-        let number = number(evaluated)?;
-        let result = match step {
-            Step::Times(_) => Some(product(number, other)),
-            // A quotient is rounded by the step that follows; until then it has as many digits as
-            // fit.
-            Step::DividedBy(_) => quotient(number, other),
-            Step::PercentOf(_) => Some(percent_of(number, other)),
-            _ => Some(less_percent(number, other)),
-        };
-        let source = &evaluated.source;
-        let result = result.unwrap_or(Err(NoDecimal::NotANumber)).map_err(|why| {
-            let why = match why {
-                NoDecimal::NotANumber => "the divisor is 0".to_owned(),
-                why => format!("the result {why}"),
-            };
-            Finding::new(
-                FindingCode::ValueOutOfRange,
-                format!("`{source}` cannot be computed with {other}: {why}"),
-                format!("Correct `{source}`, or the field that it is computed with"),
-            )
-        })?;
-        evaluated.raw = Raw::Typed(Value::Number(result.normalize()));
-        Ok(())
+impl Operand {
+    fn shown(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Field(field) => field.shown(),
+        }
     }
 
-    fn move_date(
-        self,
-        evaluated: &mut Evaluated,
-        step: &Step,
-        count: Decimal,
-    ) -> Result<(), Finding> {
-        let date =
-            as_date(&evaluated.raw, self.context.time_zone).ok_or_else(|| not_a_date(evaluated))?;
-        let moved = whole(count).and_then(|count| i64::try_from(count).ok()).and_then(|count| {
-            let span = match step {
-                Step::AddMonths(_) => Span::new().try_months(count),
-                _ => Span::new().try_days(count),
-            };
-            date.checked_add(span.ok()?).ok()
-        });
-        let source = &evaluated.source;
-        let moved = moved.ok_or_else(|| {
-            Finding::new(
-                FindingCode::ValueOutOfRange,
-                format!("`{source}` cannot be moved by {count}: a whole number that leaves a date of the calendar is expected"),
-                format!("Correct `{source}`, or the number that is added"),
-            )
-        })?;
-        evaluated.raw = Raw::Typed(Value::Date(moved));
-        Ok(())
+    /// The number that a step computes with; `None` where the field is blank.
+    fn number(&self, row: Row<'_>) -> Result<Option<Decimal>, Finding> {
+        match self {
+            Self::Number(number) => Ok(Some(*number)),
+            Self::Field(field) => row.field(field).map(|json| number_in(field, json)).transpose(),
+        }
     }
 }
 
+impl FieldRef {
+    /// The field as a list of the mapping's fields shows it.
+    pub(super) fn shown(&self) -> String {
+        format!("{}{}", self.name, if self.optional { " (optional)" } else { "" })
+    }
+}
+
+impl Constant {
+    /// The constant as a list of the mapping's fields shows it.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => format!("`{text}`"),
+            Self::Number(number) => number.to_string(),
+            Self::Boolean(boolean) => boolean.to_string(),
+        }
+    }
+}
+
+fn part_of(text: &str, at: &str, part: usize) -> Option<String> {
+    let part = trimmed(text.split(at).nth(part - 1)?);
+    (!part.is_empty()).then(|| part.to_owned())
+}
+
 /// Changes a text; a value that is none stays as it is, and `false` says that nothing is left.
-fn change_text(evaluated: &mut Evaluated, change: impl Fn(&str) -> Option<String>) -> bool {
-    let (Raw::Json(Json::String(text)) | Raw::Typed(Value::Text(text))) = &mut evaluated.raw else {
+fn change_text(value: &mut Evaluated, change: impl Fn(&str) -> Option<String>) -> bool {
+    let (Raw::Json(Json::String(text)) | Raw::Typed(Value::Text(text))) = &mut value.raw else {
         return true;
     };
     match change(text) {
@@ -164,62 +226,91 @@ fn change_text(evaluated: &mut Evaluated, change: impl Fn(&str) -> Option<String
     }
 }
 
-fn decimal_of(raw: &Raw) -> Option<Decimal> {
-    match raw {
+fn is_zero(raw: &Raw) -> bool {
+    let number = match raw {
         Raw::Json(json) => decimal_in_json(json),
         Raw::Typed(Value::Number(number)) => Some(*number),
         Raw::Typed(_) => None,
-    }
-}
-
-fn number(evaluated: &Evaluated) -> Result<Decimal, Finding> {
-    let source = &evaluated.source;
-    match &evaluated.raw {
-        Raw::Json(json) => {
-            read_decimal_in_json(json).map_err(|why| no_decimal(source, &evaluated.raw.text(), why))
-        }
-        Raw::Typed(Value::Number(number)) => Ok(*number),
-        Raw::Typed(_) => Err(no_decimal(source, &evaluated.raw.text(), NoDecimal::NotANumber)),
-    }
-}
-
-fn truncate(evaluated: &mut Evaluated, most: Option<usize>, spec: Option<&FieldSpec>) {
-    let limit = match spec {
-        Some(FieldSpec { field_type: FieldType::Text { max }, .. }) => Some(*max),
-        _ => None,
     };
-    let Some(most) = most.or(limit) else { return };
-    let (Raw::Json(Json::String(text)) | Raw::Typed(Value::Text(text))) = &mut evaluated.raw else {
+    number.is_some_and(|number| number.is_zero())
+}
+
+fn compute(value: &mut Evaluated, op: Op, other: Decimal) -> Result<(), Finding> {
+    let number = value.number()?;
+    let result = match op {
+        Op::Times => Some(product(number, other)),
+        Op::DividedBy => quotient(number, other),
+        Op::PercentOf => Some(percent_of(number, other)),
+        Op::LessPercent => Some(less_percent(number, other)),
+    };
+    let result = result.unwrap_or(Err(NoDecimal::NotANumber)).map_err(|why| {
+        let source = &value.source;
+        let why = match why {
+            NoDecimal::NotANumber => "the divisor is 0".to_owned(),
+            why => format!("the result {why}"),
+        };
+        Finding::new(
+            FindingCode::ValueOutOfRange,
+            format!("`{source}` cannot be computed with {other}: {why}"),
+            format!("Correct `{source}`, or the field that it is computed with"),
+        )
+    })?;
+    value.raw = Raw::Typed(Value::Number(result.normalize()));
+    Ok(())
+}
+
+fn shift(value: &mut Evaluated, unit: Unit, by: Decimal, zone: &TimeZone) -> Result<(), Finding> {
+    let date = value.date(zone)?;
+    let span = count(by).and_then(|count| match unit {
+        Unit::Months => Span::new().try_months(count).ok(),
+        Unit::Days => Span::new().try_days(count).ok(),
+    });
+    let shifted = span.and_then(|span| date.checked_add(span).ok()).ok_or_else(|| {
+        let source = &value.source;
+        Finding::new(
+            FindingCode::ValueOutOfRange,
+            format!("`{source}` cannot be moved by {by}: a whole number that leaves a date of the calendar is expected"),
+            format!("Correct `{source}`, or the number that is added"),
+        )
+    })?;
+    value.raw = Raw::Typed(Value::Date(shifted));
+    Ok(())
+}
+
+fn truncate(value: &mut Evaluated, to: Option<usize>, field: Option<(&str, usize)>) {
+    let Some(most) = to.or(field.map(|(_, most)| most)) else { return };
+    let (Raw::Json(Json::String(text)) | Raw::Typed(Value::Text(text))) = &mut value.raw else {
         return;
     };
     if text.chars().count() > most {
         let kept: String = text.chars().take(most).collect();
         kept.trim_end().clone_into(text);
-        let why = match (limit, spec) {
-            (Some(limit), Some(spec)) if limit == most => {
-                format!("that m3ter's `{}` holds", spec.name)
-            }
+        let why = match field {
+            Some((name, limit)) if limit == most => format!("that m3ter's `{name}` holds"),
             _ => "that the mapping says".to_owned(),
         };
-        let text = format!("`{}` was cut to the {most} characters {why}", evaluated.source);
-        evaluated.warnings.push(text.into());
+        let text = format!("`{}` was cut to the {most} characters {why}", value.source);
+        value.warnings.push(text.into());
     }
 }
 
-fn map(evaluated: &mut Evaluated, entries: &[(String, Constant)]) -> Result<(), Finding> {
-    let value = evaluated.raw.text();
+fn mapped<'e>(
+    value: &Evaluated,
+    entries: &'e [(String, Constant)],
+) -> Result<&'e Constant, Finding> {
+    let text = value.raw.text();
     let entry = |wanted: &str| {
         entries.iter().find(|(from, _)| trimmed(from).eq_ignore_ascii_case(trimmed(wanted)))
     };
-    let Some((_, to)) = entry(&value).or_else(|| entry(OTHERWISE)) else {
-        let known: Vec<String> = entries.iter().map(|(from, _)| format!("`{from}`")).collect();
-        let shown = personal::shown(&evaluated.source, &value);
-        return Err(Finding::new(
-            FindingCode::ValueInvalid,
-            format!("`{}` is `{shown}`, which the mapping does not know", evaluated.source),
-            format!("Choose {}, or add the value to the mapping", known.join(" or ")),
-        ));
-    };
-    evaluated.raw = Raw::Json(to.to_json());
-    Ok(())
+    if let Some((_, to)) = entry(&text).or_else(|| entry(OTHERWISE)) {
+        return Ok(to);
+    }
+    let source = value.source.to_string();
+    let known: Vec<String> = entries.iter().map(|(from, _)| format!("`{from}`")).collect();
+    let shown = personal::shown(&source, &text);
+    Err(Finding::new(
+        FindingCode::ValueInvalid,
+        format!("`{source}` is `{shown}`, which the mapping does not know"),
+        format!("Choose {}, or add the value to the mapping", known.join(" or ")),
+    ))
 }

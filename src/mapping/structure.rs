@@ -1,22 +1,20 @@
-//! Values that are more than a scalar: lists of structures, segments and custom fields.
+//! Values that are more than a scalar: lists of entries, each with its parts, segments and custom
+//! fields.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
+use rust_decimal::Decimal;
 
 use super::bands;
-use super::convert::{Problem, Raw, convert};
-use super::evaluate::{Evaluated, Outcome, no_decimal};
-use super::language::{Expression, NamedValue, ObjectMapping, Parts, Replace, SetId, Term};
-use super::row::Row;
+use super::convert::{Raw, other_than};
+use super::evaluated::{Evaluated, Outcome, Source};
 use crate::domain::field::{
     FieldSpec, FieldType, MOST_LIST_ENTRIES, Minimum, OnDifference, USAGE_FILTER_MODES,
 };
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::read_decimal_in_json;
-use crate::domain::personal;
-use crate::domain::text::trimmed;
-use crate::domain::value::{CommitmentFee, CustomFields, CustomValue, UsageFilter, Value};
+use crate::domain::value::{
+    CommitmentFee, CustomFields, CustomValue, PricingBand, UsageFilter, Value,
+};
 use crate::domain::warning::Warning;
 
 const fn required(name: &'static str, field_type: FieldType) -> FieldSpec {
@@ -59,242 +57,52 @@ static IDS: [FieldSpec; 1] = [required("item", FieldType::Id)];
 static WORDS: [FieldSpec; 1] = [required("item", ANY_TEXT)];
 
 /// The parts of each entry of a list; none where the field holds no list.
-pub(super) fn parts_of(field_type: Option<FieldType>) -> &'static [FieldSpec] {
-    match field_type {
-        Some(FieldType::PricingBands) => &BANDS,
-        Some(FieldType::FeeDates) => &FEES,
-        Some(FieldType::UsageFilters) => &FILTERS,
-        Some(FieldType::IdList) => &IDS,
-        Some(FieldType::EnumList(_)) => &WORDS,
+pub(super) fn parts_of(field: &FieldSpec) -> &'static [FieldSpec] {
+    match field.field_type {
+        FieldType::PricingBands => &BANDS,
+        FieldType::FeeDates => &FEES,
+        FieldType::UsageFilters => &FILTERS,
+        FieldType::IdList => &IDS,
+        FieldType::EnumList(_) => &WORDS,
         _ => &[],
     }
 }
 
 /// One entry of a list on its way: its parts as far as they are filled, and where it came from.
+#[derive(Default)]
 pub(super) struct Entry {
-    values: BTreeMap<&'static str, Value>,
-    /// The mapping names an upper limit, whether this entry has one or not.
-    pub(super) is_bounded: bool,
-    pub(super) source: String,
+    pub(super) values: BTreeMap<&'static str, Value>,
+    pub(super) source: Option<Source>,
 }
 
-impl Row<'_> {
-    pub(super) fn each(
-        self,
-        object: &ObjectMapping,
-        set: SetId,
-        parts: &Parts,
-        spec: Option<&FieldSpec>,
-        depth: usize,
-    ) -> Outcome {
-        let mut entries = Vec::new();
-        let mut warnings = Vec::new();
-        for row in self.below(set) {
-            entries.extend(row.entry(object, parts, spec, depth, &mut warnings)?);
+/// The entries of a list as the value of its field. `is_bounded`: an upper limit is named, whether
+/// an entry has one or not.
+pub(super) fn joined(
+    entries: &[Entry],
+    field: &FieldSpec,
+    is_bounded: bool,
+    warnings: Vec<Warning>,
+) -> Outcome {
+    let Some(first) = entries.first() else { return Ok(None) };
+    let source = first.source();
+    let value = match field.field_type {
+        FieldType::PricingBands => {
+            let bands = entries.iter().map(Entry::band).collect();
+            Value::PricingBands(bands::from_entries(bands, is_bounded, &source.to_string())?)
         }
-        joined(&entries, spec, warnings)
-    }
-
-    pub(super) fn list(
-        self,
-        object: &ObjectMapping,
-        entries: &[Parts],
-        spec: Option<&FieldSpec>,
-        depth: usize,
-    ) -> Outcome {
-        let mut found = Vec::new();
-        let mut warnings = Vec::new();
-        for parts in entries {
-            found.extend(self.entry(object, parts, spec, depth, &mut warnings)?);
-        }
-        joined(&found, spec, warnings)
-    }
-
-    /// One entry; none where everything in it that could be filled is blank.
-    fn entry(
-        self,
-        object: &ObjectMapping,
-        parts: &Parts,
-        spec: Option<&FieldSpec>,
-        depth: usize,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Option<Entry>, Finding> {
-        let specs = parts_of(spec.map(|spec| spec.field_type));
-        let mut values = BTreeMap::new();
-        let mut source: Option<String> = None;
-        let mut blank: Option<(&FieldSpec, &Expression)> = None;
-        let mut is_all_constant = true;
-        for (name, expression) in parts {
-            let Some(part) = specs.iter().find(|part| part.name == *name) else { continue };
-            let is_constant = matches!(expression.term, Term::Constant(_));
-            is_all_constant &= is_constant;
-            match self.evaluate_at(object, expression, Some(part), depth)? {
-                Some(found) => {
-                    if !is_constant || source.is_none() && is_all_constant {
-                        source.get_or_insert_with(|| found.source.clone());
-                    }
-                    warnings.extend(found.warnings.iter().cloned());
-                    values.insert(part.name, converted(found, part, self)?);
-                }
-                None if part.required => blank = Some((part, expression)),
-                None => {}
-            }
-        }
-        let is_filled = parts.iter().any(|(name, expression)| {
-            values.contains_key(name)
-                && (is_all_constant || !matches!(expression.term, Term::Constant(_)))
-        });
-        if !is_filled {
-            return Ok(None);
-        }
-        if let Some((part, expression)) = blank {
-            let fields = self.shown_fields(expression);
-            let what = spec.map_or("", |spec| spec.name);
-            return Err(Finding::new(
-                FindingCode::RequiredValueBlank,
-                format!("An entry of `{what}` has no `{}`: {fields} is blank", part.name),
-                format!("Fill {fields}, or clear the whole entry"),
-            ));
-        }
-        let is_bounded = parts.iter().any(|(name, _)| *name == UPPER_LIMIT);
-        Ok(Some(Entry {
-            values,
-            is_bounded,
-            source: source.unwrap_or_else(|| "constant".to_owned()),
-        }))
-    }
-
-    /// Values by name: a segment needs all of them, custom fields are each for themselves.
-    pub(super) fn named_values(
-        self,
-        object: &ObjectMapping,
-        values: &[NamedValue],
-        replace: Replace,
-        spec: Option<&FieldSpec>,
-        depth: usize,
-    ) -> Outcome {
-        let mut fields =
-            CustomFields { replace: replace == Replace::All, ..CustomFields::default() };
-        let mut sources: Vec<String> = Vec::new();
-        let mut warnings = Vec::new();
-        let mut blank = None;
-        for NamedValue { name, expression, clear } in values {
-            match self.evaluate_at(object, expression, None, depth)? {
-                Some(found) => {
-                    if !sources.contains(&found.source) {
-                        sources.push(found.source.clone());
-                    }
-                    fields.set.insert(name.clone(), custom_value(&found)?);
-                    warnings.extend(found.warnings);
-                }
-                None => {
-                    blank.get_or_insert((name, expression));
-                    if *clear {
-                        fields.clear.insert(name.clone());
-                    }
-                }
-            }
-        }
-        let source = sources.join(", ");
-        if spec.is_some_and(|spec| spec.field_type == FieldType::CustomFields) {
-            if fields == CustomFields::default() {
-                return Ok(None);
-            }
-            return Ok(Some(Evaluated {
-                raw: Raw::Typed(Value::CustomFields(fields)),
-                source,
-                warnings,
-            }));
-        }
-        match blank {
-            _ if fields.set.is_empty() => Ok(None),
-            Some((name, expression)) => {
-                let blank = self.shown_fields(expression);
-                Err(Finding::new(
-                    FindingCode::RequiredValueBlank,
-                    format!("The segment has no value for `{name}`: {blank} is blank"),
-                    format!("Fill {blank}, or clear all fields of the segment"),
-                ))
-            }
-            None => {
-                let text = |value: CustomValue| match value {
-                    CustomValue::Text(text) => text,
-                    CustomValue::Number(number) => number.to_string(),
-                };
-                let segment =
-                    fields.set.into_iter().map(|(name, value)| (name, text(value))).collect();
-                Ok(Some(Evaluated { raw: Raw::Typed(Value::Segment(segment)), source, warnings }))
-            }
-        }
-    }
-}
-
-/// A number as a number, everything else as text.
-fn custom_value(found: &Evaluated) -> Result<CustomValue, Finding> {
-    match &found.raw {
-        Raw::Json(json) if json.is_number() => {
-            let number = read_decimal_in_json(json)
-                .map_err(|why| no_decimal(&found.source, &found.raw.text(), why))?;
-            Ok(CustomValue::Number(number))
-        }
-        Raw::Typed(Value::Number(number)) => Ok(CustomValue::Number(*number)),
-        raw => Ok(CustomValue::Text(raw.text())),
-    }
-}
-
-/// A value in the type of a field, or why it does not go in.
-pub(super) fn converted(
-    found: Evaluated,
-    spec: &FieldSpec,
-    row: Row<'_>,
-) -> Result<Value, Finding> {
-    let Evaluated { mut raw, source, .. } = found;
-    // A word that is compared, not read: what stands around it is not meant.
-    if let (
-        Raw::Json(Json::String(word)),
-        FieldType::Email | FieldType::Currency | FieldType::Enum(_),
-    ) = (&mut raw, spec.field_type)
-    {
-        *word = trimmed(word).to_owned();
-    }
-    let shown: String = match &raw {
-        // It may be a person's name, in the wrong field.
-        _ if spec.field_type == FieldType::Email => personal::NOT_SHOWN.to_owned(),
-        Raw::Json(_) => personal::shown(&source, &raw.text()),
-        Raw::Typed(_) => String::new(),
-    };
-    let remedy = if source == "constant" {
-        "Correct the mapping".to_owned()
-    } else {
-        format!("Correct `{source}`")
-    };
-    convert(raw, spec, row.context.time_zone).map_err(|problem| match problem {
-        Problem::Invalid(problem) => Finding::new(
-            FindingCode::ValueInvalid,
-            format!("`{source}` is `{shown}`, which {problem}"),
-            remedy,
-        ),
-        Problem::OutOfRange(problem) => {
-            Finding::new(FindingCode::ValueOutOfRange, format!("`{source}` {problem}"), remedy)
-        }
-    })
-}
-
-fn joined(entries: &[Entry], spec: Option<&FieldSpec>, warnings: Vec<Warning>) -> Outcome {
-    let Some(source) = entries.first().map(|entry| entry.source.clone()) else { return Ok(None) };
-    let value = match spec.map(|spec| spec.field_type) {
-        Some(FieldType::PricingBands) => {
-            Value::PricingBands(bands::from_entries(entries, &source)?)
-        }
-        Some(FieldType::FeeDates) => Value::FeeDates(fees(entries)?),
-        Some(FieldType::UsageFilters) => Value::UsageFilters(entries.iter().map(filter).collect()),
-        _ => Value::TextList(items(entries, spec, &source)?),
+        FieldType::FeeDates => Value::FeeDates(fees(entries)?),
+        FieldType::UsageFilters => Value::UsageFilters(entries.iter().map(filter).collect()),
+        _ => Value::TextList(items(entries, field, &source)?),
     };
     Ok(Some(Evaluated { raw: Raw::Typed(value), source, warnings }))
 }
 
 impl Entry {
-    pub(super) fn number(&self, part: &str) -> Option<rust_decimal::Decimal> {
+    fn source(&self) -> Source {
+        self.source.clone().unwrap_or(Source::Constant)
+    }
+
+    fn number(&self, part: &str) -> Option<Decimal> {
         match self.values.get(part) {
             Some(Value::Number(number)) => Some(*number),
             _ => None,
@@ -303,6 +111,16 @@ impl Entry {
 
     fn text(&self, part: &str) -> String {
         self.values.get(part).map(|value| Raw::Typed(value.clone()).text()).unwrap_or_default()
+    }
+
+    fn band(&self) -> (PricingBand, Option<Decimal>) {
+        let number = |part: &str| self.number(part).unwrap_or_default();
+        let band = PricingBand {
+            lower_limit: number("lowerLimit"),
+            fixed_price: number("fixedPrice"),
+            unit_price: number("unitPrice"),
+        };
+        (band, self.number(UPPER_LIMIT))
     }
 }
 
@@ -325,7 +143,7 @@ fn fees(entries: &[Entry]) -> Result<Vec<CommitmentFee>, Finding> {
             continue;
         };
         if start > end {
-            let source = &entry.source;
+            let source = entry.source();
             return Err(Finding::new(
                 FindingCode::EndNotAfterStart,
                 format!(
@@ -354,22 +172,15 @@ fn filter(entry: &Entry) -> UsageFilter {
 }
 
 /// Distinct ids or words.
-fn items(
-    entries: &[Entry],
-    spec: Option<&FieldSpec>,
-    source: &str,
-) -> Result<Vec<String>, Finding> {
+fn items(entries: &[Entry], field: &FieldSpec, source: &Source) -> Result<Vec<String>, Finding> {
     let mut items: Vec<String> = Vec::new();
     for item in entries.iter().map(|entry| entry.text("item")) {
         if !items.contains(&item) {
             items.push(item);
         }
     }
-    let wrong = match spec.map(|spec| spec.field_type) {
-        Some(FieldType::EnumList(words)) => items
-            .iter()
-            .find(|item| !words.contains(&item.as_str()))
-            .map(|item| format!("holds `{item}`, which is not one of {}", words.join(", "))),
+    let wrong = match field.field_type {
+        FieldType::EnumList(words) => other_than(&items, words),
         _ if items.len() > MOST_LIST_ENTRIES => {
             Some(format!("has {} entries, and m3ter takes {MOST_LIST_ENTRIES}", items.len()))
         }
@@ -382,5 +193,69 @@ fn items(
             format!("`{source}` {wrong}"),
             format!("Correct `{source}`"),
         )),
+    }
+}
+
+/// Values by name, where they came from, and the first that is blank.
+#[derive(Default)]
+pub(super) struct Named {
+    fields: CustomFields,
+    sources: Vec<Source>,
+    warnings: Vec<Warning>,
+    blank: Option<(String, String)>,
+}
+
+impl Named {
+    /// Adds a value: a number as a number, everything else as text.
+    pub(super) fn add(&mut self, name: &str, found: Evaluated) -> Result<(), Finding> {
+        let value = match &found.raw {
+            Raw::Json(json) if json.is_number() => CustomValue::Number(found.number()?),
+            Raw::Typed(Value::Number(number)) => CustomValue::Number(*number),
+            raw => CustomValue::Text(raw.text()),
+        };
+        self.fields.set.insert(name.to_owned(), value);
+        self.warnings.extend(found.warnings);
+        found.source.add_to(&mut self.sources);
+        Ok(())
+    }
+
+    /// Notes a name whose fields are blank, which may remove it.
+    pub(super) fn leave_blank(&mut self, name: &str, clear: bool, fields: impl Fn() -> String) {
+        self.blank.get_or_insert_with(|| (name.to_owned(), fields()));
+        if clear {
+            self.fields.clear.insert(name.to_owned());
+        }
+    }
+
+    /// A segment needs all of its values.
+    pub(super) fn segment(self) -> Outcome {
+        let values = self.fields.set;
+        match self.blank {
+            _ if values.is_empty() => Ok(None),
+            Some((name, fields)) => Err(Finding::new(
+                FindingCode::RequiredValueBlank,
+                format!("The segment has no value for `{name}`: {fields} is blank"),
+                format!("Fill {fields}, or clear all fields of the segment"),
+            )),
+            None => {
+                let text = |value: CustomValue| match value {
+                    CustomValue::Text(text) => text,
+                    CustomValue::Number(number) => number.to_string(),
+                };
+                let values = values.into_iter().map(|(name, value)| (name, text(value)));
+                let raw = Raw::Typed(Value::Segment(values.collect()));
+                let source = Source::Several(self.sources);
+                Ok(Some(Evaluated { raw, source, warnings: self.warnings }))
+            }
+        }
+    }
+
+    /// Custom fields are each for themselves.
+    pub(super) fn custom_fields(self, replace: bool) -> Option<Evaluated> {
+        let fields = CustomFields { replace, ..self.fields };
+        let is_empty = fields == CustomFields::default();
+        let (raw, source) =
+            (Raw::Typed(Value::CustomFields(fields)), Source::Several(self.sources));
+        (!is_empty).then_some(Evaluated { raw, source, warnings: self.warnings })
     }
 }

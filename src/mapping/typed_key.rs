@@ -1,6 +1,5 @@
 //! Codes as people type them, and what they mean.
 
-use super::row::Row;
 use crate::domain::catalog::Catalogued;
 use crate::domain::field::is_entity_code;
 use crate::domain::ids::SalesforceId;
@@ -27,25 +26,26 @@ impl TypedCode {
     }
 }
 
-impl Row<'_> {
-    /// What a typed code means. Salesforce's reports and its classic addresses show the first 15
-    /// characters of an id, which name the same record as all 18.
-    pub(super) fn typed_code(self, typed: &str) -> TypedCode {
-        let is_known = |prefix: &str| {
-            STANDARD_KEY_PREFIXES.contains(&prefix)
-                || self.tree.ids.iter().any(|id| id.key_prefix() == prefix)
-        };
-        let meant = trimmed(typed);
-        let code = completed(meant, is_known).map_or_else(|| meant.to_owned(), |id| id.to_string());
-        TypedCode::new(typed, code)
-    }
+/// What a typed code means in a record with these rows. Salesforce's reports and its classic
+/// addresses show the first 15 characters of an id, which name the same record as all 18.
+pub(super) fn typed_code(typed: &str, rows: &[SalesforceId]) -> TypedCode {
+    let is_known = |prefix: &str| {
+        STANDARD_KEY_PREFIXES.contains(&prefix) || rows.iter().any(|id| id.key_prefix() == prefix)
+    };
+    let meant = trimmed(typed);
+    let code = completed(meant, is_known).map_or_else(|| meant.to_owned(), |id| id.to_string());
+    TypedCode::new(typed, code)
+}
 
-    /// What a code that is looked up means: only Accounts and Plans have ids of records as codes.
-    pub(super) fn looked_up_code(self, catalogued: Catalogued, typed: &str) -> TypedCode {
-        match catalogued {
-            Catalogued::Account | Catalogued::Plan => self.typed_code(typed),
-            _ => TypedCode::new(typed, trimmed(typed).to_owned()),
-        }
+/// What a code that is looked up means: only Accounts and Plans have ids of records as codes.
+pub(super) fn looked_up_code(
+    catalogued: Catalogued,
+    typed: &str,
+    rows: &[SalesforceId],
+) -> TypedCode {
+    match catalogued {
+        Catalogued::Account | Catalogued::Plan => typed_code(typed, rows),
+        _ => TypedCode::new(typed, trimmed(typed).to_owned()),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::OrganizationConfig;
-use crate::mapping::{Context, Mapping, NaturalKeys};
+use crate::mapping::{Mapping, NaturalKeys};
 use crate::store::CommitmentAttempt;
 use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
@@ -34,6 +34,8 @@ pub(super) struct Loaded<'a> {
     pub(super) attempts: Option<Vec<CommitmentAttempt>>,
     /// What m3ter has under the codes of the record.
     pub(super) catalog: Catalog,
+    /// What the record asks for; the plan takes it.
+    pub(super) resolution: Resolution,
     /// Whose Contract the record may join.
     pub(super) shared: Shared,
     /// What m3ter holds of the record.
@@ -61,10 +63,13 @@ pub(super) async fn load<'a>(
     let read = Arc::new(read?);
     *kept = Some(Arc::clone(&read));
     let (Linked { mut state, attempts }, organization) = (linked?, organization?);
-    let keys = mapping.keys(&read.record, &read.query.unreadable);
+    let time_zone = mapping.time_zone(&organization.time_zone);
+    let reading = mapping.read(&read.record, read.query.context(time_zone));
+    let keys = reading.keys();
     let (catalog, shared) = Box::pin(look_up(&context, &mut state, &keys)).await?;
+    let resolution = reading.resolve(&catalog);
     let rows = keys.rows.into_iter().collect();
-    Ok(Loaded { mapping, read, rows, organization, attempts, catalog, shared, state })
+    Ok(Loaded { mapping, read, rows, organization, attempts, catalog, resolution, shared, state })
 }
 
 async fn find_mapping<'a>(context: &RunContext<'a>) -> Result<&'a Mapping, Failure> {
@@ -117,18 +122,7 @@ async fn look_up(
 impl Loaded<'_> {
     /// In which a Salesforce date begins.
     pub(super) fn time_zone(&self) -> &TimeZone {
-        self.mapping.settings().time_zone.as_ref().unwrap_or(&self.organization.time_zone)
-    }
-
-    /// What the record asks for.
-    pub(super) fn resolve(&self) -> Resolution {
-        let context = Context {
-            catalog: &self.catalog,
-            time_zone: self.time_zone(),
-            unreadable: &self.read.query.unreadable,
-            scales: &self.read.query.scales,
-        };
-        self.mapping.resolve(&self.read.record, &context)
+        self.mapping.time_zone(&self.organization.time_zone)
     }
 
     /// What earlier tries set out to create, where one of the Commitments of the record is not

@@ -55,7 +55,7 @@ pub(super) async fn plan<'a>(
     looks_ahead: bool,
     report: &mut Report,
 ) -> Result<SyncPlan<'a>, Failure> {
-    let resolution = loaded.resolve();
+    let resolution = std::mem::take(&mut loaded.resolution);
     let not_ready = not_ready(&resolution, loaded.state.links().is_empty(), context.mode)?;
     let attempts = loaded.attempts(context, &resolution).await?;
     let circumstances = circumstances(&loaded, context.now);

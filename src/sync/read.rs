@@ -10,7 +10,7 @@ use crate::domain::fate::Fate;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::record::Record;
-use crate::mapping::{Context, Mapping, Query};
+use crate::mapping::{Mapping, Query};
 use crate::sync::context::RunContext;
 use crate::transport::CalloutError;
 
@@ -56,15 +56,10 @@ pub(super) async fn fetch_desired(
     time_zone: &TimeZone,
 ) -> Result<Vec<DesiredObject>, Failure> {
     let ReadRecord { record, query } = fetch_record(context, mapping, id).await?;
-    let keys = mapping.keys(&record, &query.unreadable);
-    let catalog = context.knowledge.catalog(&keys.codes, context.budget).await?;
-    let context = Context {
-        catalog: &catalog,
-        time_zone,
-        unreadable: &query.unreadable,
-        scales: &query.scales,
-    };
-    Ok(mapping.resolve(&record, &context).objects)
+    let reading = mapping.read(&record, query.context(time_zone));
+    let codes = reading.keys().codes;
+    let catalog = context.knowledge.catalog(&codes, context.budget).await?;
+    Ok(reading.resolve(&catalog).objects)
 }
 
 fn names_unknown_field(error: &CalloutError) -> bool {

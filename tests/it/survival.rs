@@ -15,7 +15,7 @@ use sync_to_m3ter::changeset::KnownIds;
 use sync_to_m3ter::changeset::body::create_body;
 use sync_to_m3ter::domain::catalog::{Catalog, Catalogued, PlanTemplate};
 use sync_to_m3ter::domain::dates::date_at;
-use sync_to_m3ter::domain::desired::Intent;
+use sync_to_m3ter::domain::desired::{Intent, Resolution};
 use sync_to_m3ter::domain::entity::EntityKind;
 use sync_to_m3ter::domain::ids::M3terId;
 use sync_to_m3ter::domain::money::{double_in_json, is_held_as};
@@ -92,6 +92,15 @@ fn mapping() -> &'static Mapping {
     MAPPINGS.get_or_init(|| Mappings::parse(&[]).unwrap()).for_root("Opportunity").unwrap()
 }
 
+/// What the built-in mapping makes of a record.
+fn resolved(record: &Record, catalog: &Catalog, time_zone: &TimeZone) -> Resolution {
+    let (unreadable, scales) = (Unreadable::default(), Scales::default());
+    let context = Context { time_zone, unreadable: &unreadable, scales: &scales };
+    let reading = mapping().read(record, context);
+    reading.keys();
+    reading.resolve(catalog)
+}
+
 /// The bodies that a deal with these values would be created with, by kind, as they go over the
 /// wire.
 fn bodies(
@@ -110,15 +119,7 @@ fn bodies(
     let record =
         Record::new(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")));
     let catalog = catalog();
-    let resolution = mapping().resolve(
-        &record,
-        &Context {
-            catalog: &catalog,
-            time_zone,
-            unreadable: &Unreadable::default(),
-            scales: &Scales::default(),
-        },
-    );
+    let resolution = resolved(&record, &catalog, time_zone);
     let known: KnownIds =
         resolution.objects.iter().map(|object| (object.key.clone(), id())).collect();
     let body = |object| {
@@ -242,9 +243,7 @@ proptest! {
             ("OpportunityLineItems".to_owned(), json!({"totalSize": 1, "done": true, "records": [line]})),
         ]);
         let record = Record::new(record);
-        mapping().keys(&record, &Unreadable::default());
-        let catalog = catalog();
-        let resolution = mapping().resolve(&record, &Context { catalog: &catalog, time_zone: &zone, unreadable: &Unreadable::default(), scales: &Scales::default() });
+        let resolution = resolved(&record, &catalog(), &zone);
         let known: KnownIds = resolution.objects.iter().map(|object| (object.key.clone(), id())).collect();
         prop_assert!(resolution.objects.len() >= 5, "each object is there, with fields or with findings");
         for object in &resolution.objects {

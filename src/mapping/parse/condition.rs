@@ -2,12 +2,10 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Parser, Value, find};
-use crate::domain::money::exact_decimal;
+use super::parser::{Parser, Place, Value, find, is_on, number};
 use crate::domain::settings::Otherwise;
-use crate::mapping::language::{
-    Condition, Constant, FieldRef, Guard, ROOT, Readiness, SetId, Test,
-};
+use crate::mapping::language::{Condition, Constant, FieldRef, Guard, ROOT, Test};
+use crate::mapping::mapped::Readiness;
 
 /// What can be asked of a field; a condition has at most one, and without any asks whether a
 /// checkbox is on.
@@ -17,167 +15,127 @@ const HOW: &str = "such as `{ field = \"IsWon\", is = true }`, with one of `is`,
 
 impl Parser<'_> {
     /// A field that is on, `{ field = …, is = … }`, or `all` or `any` of several.
-    pub(super) fn condition(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        set: SetId,
-    ) -> Option<Condition> {
-        self.condition_beside(value, key, set, &[])
+    pub(super) fn condition(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Condition> {
+        self.condition_beside(value, place, &[])
     }
 
     /// One guard, or a list of them: conditions with a message of their own.
-    pub(super) fn guards(&mut self, value: &Value<'_>, key: &str, set: SetId) -> Vec<Guard> {
-        let one = std::slice::from_ref(value);
-        let values = if value.get_ref().is_array() { self.list(value, key) } else { one };
-        values.iter().filter_map(|value| self.guard(value, key, set, &["message"])).collect()
+    pub(super) fn guards(&mut self, value: &Value<'_>, place: Place<'_>) -> Vec<Guard> {
+        let guards = self.one_or_more(value, place.key).iter();
+        guards.filter_map(|value| self.guard(value, place, &["message"])).collect()
     }
 
     /// Conditions of the record, each with what happens where it does not hold.
     pub(super) fn readiness(&mut self, value: &Value<'_>, key: &str) -> Vec<Readiness> {
-        let one = std::slice::from_ref(value);
-        let values = if value.get_ref().is_array() { self.list(value, key) } else { one };
-        let ready = |parser: &mut Self, value: &Value<'_>| {
-            let guard = parser.guard(value, key, ROOT, &["message", "otherwise"]);
-            let words = [("refuse", Otherwise::Refuse), ("warn", Otherwise::Warn)];
-            let table = value.get_ref().as_table();
-            let otherwise = table.and_then(|table| parser.choice(table, "otherwise", &words));
-            if table.is_none_or(|table| find(table, "otherwise").is_none()) {
-                let hint = "`otherwise = \"refuse\"` refuses the first sync, `otherwise = \"warn\"` syncs with a warning";
-                parser.fault(&value.span(), key, "it is not said what happens otherwise", hint);
-            }
-            Some(Readiness { guard: guard?, otherwise: otherwise? })
-        };
-        values.iter().filter_map(|value| ready(self, value)).collect()
+        let all = self.one_or_more(value, key).iter();
+        all.filter_map(|value| self.ready(value, Place::new(key, ROOT))).collect()
     }
 
-    fn guard(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        set: SetId,
-        beside: &[&str],
-    ) -> Option<Guard> {
-        let condition = self.condition_beside(value, key, set, beside)?;
+    fn ready(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Readiness> {
+        let guard = self.guard(value, place, &["message", "otherwise"]);
+        let words = [("refuse", Otherwise::Refuse), ("warn", Otherwise::Warn)];
+        let table = value.get_ref().as_table();
+        let otherwise = table.and_then(|table| self.choice(table, "otherwise", &words));
+        if table.is_none_or(|table| find(table, "otherwise").is_none()) {
+            let hint = "`otherwise = \"refuse\"` refuses the first sync, `otherwise = \"warn\"` syncs with a warning";
+            self.note(value, place.key, "it is not said what happens otherwise", hint);
+        }
+        Some(Readiness { guard: guard?, otherwise: otherwise? })
+    }
+
+    fn guard(&mut self, value: &Value<'_>, place: Place<'_>, beside: &[&str]) -> Option<Guard> {
+        let condition = self.condition_beside(value, place, beside)?;
         let message = value.get_ref().as_table().and_then(|table| find(table, "message"));
         let text = message.and_then(|message| message.get_ref().as_str().map(ToOwned::to_owned));
         if let (Some(message), None) = (message, &text) {
-            self.fault(&message.span(), key, "`message` takes a sentence", "put it in quotes");
+            self.note(message, place.key, "`message` takes a sentence", "put it in quotes");
         }
-        Some(Guard { condition, message: text, line: self.line(&value.span()) })
+        Some(Guard { condition, message: text, place: self.place(value) })
     }
 
     fn condition_beside(
         &mut self,
         value: &Value<'_>,
-        key: &str,
-        set: SetId,
+        place: Place<'_>,
         beside: &[&str],
     ) -> Option<Condition> {
-        let is_on = |field: FieldRef| Condition::Test(field, Test::Is(Constant::Boolean(true)));
-        let table = match value.get_ref() {
-            DeValue::String(_) => return self.field_ref(value, key, set).map(is_on),
-            DeValue::Table(table) => table,
-            _ => {
-                self.fault(&value.span(), key, "this is not a condition", HOW);
-                return None;
+        let key = place.key;
+        match value.get_ref() {
+            DeValue::String(_) => self.field_ref(value, place).map(is_true),
+            DeValue::Table(table) => {
+                if let Some(all) = find(table, "all") {
+                    self.check_keys(table, key, &[&["all"], beside].concat());
+                    return self.conditions(all, place).map(Condition::All);
+                }
+                if let Some(any) = find(table, "any") {
+                    self.check_keys(table, key, &[&["any"], beside].concat());
+                    return self.conditions(any, place).map(Condition::Any);
+                }
+                self.check_keys(table, key, &[&TESTS[..], &["field", "optional"], beside].concat());
+                self.tested(table, value, place)
             }
-        };
-        for (word, make) in
-            [("all", Condition::All as fn(_) -> _), ("any", Condition::Any as fn(_) -> _)]
-        {
-            if let Some(conditions) = find(table, word) {
-                self.check_keys(table, key, &[&[word], beside].concat());
-                let items = self.list(conditions, key);
-                let parsed: Vec<Condition> =
-                    items.iter().filter_map(|item| self.condition(item, key, set)).collect();
-                return (!items.is_empty() && parsed.len() == items.len()).then(|| make(parsed));
-            }
+            _ => self.fault(value, key, "this is not a condition", HOW),
         }
-        self.check_keys(table, key, &[&TESTS[..], &["field", "optional"], beside].concat());
+    }
+
+    fn conditions(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Vec<Condition>> {
+        self.all(value, place.key, |parser, item| parser.condition(item, place))
+    }
+
+    fn tested(
+        &mut self,
+        table: &DeTable<'_>,
+        value: &Value<'_>,
+        place: Place<'_>,
+    ) -> Option<Condition> {
         let Some(field) = find(table, "field") else {
-            self.fault(&value.span(), key, "a condition names a field", HOW);
-            return None;
+            return self.fault(value, place.key, "a condition names a field", HOW);
         };
-        let optional = self.flag(table, key, "optional");
-        let field = self.field_ref(field, key, set).map(|field| FieldRef { optional, ..field })?;
+        let optional = self.flag(table, place.key, "optional");
+        let field = FieldRef { optional, ..self.field_ref(field, place)? };
         let tests: Vec<&str> =
             TESTS.into_iter().filter(|test| find(table, test).is_some()).collect();
         match tests.as_slice() {
-            [] => Some(is_on(field)),
-            [test] => self.test(test, table, key, set).map(|test| Condition::Test(field, test)),
+            [] => Some(is_true(field)),
+            [test] => self.test(test, table, place).map(|test| Condition::Test(field, test)),
             _ => {
-                self.fault(
-                    &value.span(),
-                    key,
-                    format!("a condition asks one thing, here are {}", tests.len()),
-                    "join several with `all` or `any`",
-                );
-                None
+                let message = format!("a condition asks one thing, here are {}", tests.len());
+                self.fault(value, place.key, message, "join several with `all` or `any`")
             }
         }
     }
 
-    fn test(&mut self, test: &str, table: &DeTable<'_>, key: &str, set: SetId) -> Option<Test> {
-        let value = find(table, test)?;
-        let optional =
-            find(table, "optional").and_then(|value| value.get_ref().as_bool()) == Some(true);
+    fn test(&mut self, test: &str, table: &DeTable<'_>, place: Place<'_>) -> Option<Test> {
+        let (value, plain, key) = (find(table, test)?, place.inside(), place.key);
+        let constants =
+            |parser: &mut Self| parser.all(value, key, |parser, item| parser.constant(item, plain));
         match test {
-            "is" => self.constant(value, key, None).map(Test::Is),
-            "is_not" => self.constant(value, key, None).map(Test::IsNot),
-            "in" | "not_in" => {
-                let items = self.list(value, key);
-                let constants: Vec<Constant> =
-                    items.iter().filter_map(|item| self.constant(item, key, None)).collect();
-                let is_whole = !items.is_empty() && constants.len() == items.len();
-                is_whole.then(|| {
-                    if test == "in" { Test::In(constants) } else { Test::NotIn(constants) }
-                })
-            }
+            "is" => self.constant(value, plain).map(Test::Is),
+            "is_not" => self.constant(value, plain).map(Test::IsNot),
+            "in" => constants(self).map(Test::In),
+            "not_in" => constants(self).map(Test::NotIn),
             "blank" => {
-                let blank = value.get_ref().as_bool();
-                if blank.is_none() {
-                    self.fault(
-                        &value.span(),
-                        key,
-                        "`blank` takes true or false",
-                        "`blank = false` holds where the field is filled",
-                    );
-                }
-                blank.map(Test::Blank)
+                let hint = "`blank = false` holds where the field is filled";
+                let blank = value.get_ref().as_bool().map(Test::Blank);
+                blank.or_else(|| self.fault(value, key, "`blank` takes true or false", hint))
             }
             "above" | "below" => {
-                let number = self.number(value);
-                if number.is_none() {
-                    self.fault(
-                        &value.span(),
-                        key,
-                        format!("`{test}` takes a number"),
-                        "without quotes",
-                    );
-                }
-                number.map(
-                    |number| {
-                        if test == "above" { Test::Above(number) } else { Test::Below(number) }
-                    },
-                )
+                let of = if test == "above" { Test::Above } else { Test::Below };
+                let message = || format!("`{test}` takes a number");
+                let limit = number(value).map(of);
+                limit.or_else(|| self.fault(value, key, message(), "without quotes"))
             }
             _ => {
-                let other = self
-                    .field_ref(value, key, set)
-                    .map(|other| FieldRef { optional: other.optional || optional, ..other })?;
-                Some(if test == "equals" { Test::Equals(other) } else { Test::DiffersFrom(other) })
+                let of = if test == "equals" { Test::Equals } else { Test::DiffersFrom };
+                let other = self.field_ref(value, place)?;
+                let optional = other.optional || is_on(table, "optional");
+                Some(of(FieldRef { optional, ..other }))
             }
         }
     }
+}
 
-    /// A number, exactly.
-    #[expect(clippy::unused_self, reason = "it reads like its neighbours")]
-    pub(super) fn number(&self, value: &Value<'_>) -> Option<rust_decimal::Decimal> {
-        match value.get_ref() {
-            DeValue::Integer(number) if number.radix() == 10 => exact_decimal(number.as_str()),
-            DeValue::Float(number) => exact_decimal(number.as_str()),
-            _ => None,
-        }
-    }
+/// A checkbox that is on.
+fn is_true(field: FieldRef) -> Condition {
+    Condition::Test(field, Test::Is(Constant::Boolean(true)))
 }

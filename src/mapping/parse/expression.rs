@@ -1,20 +1,21 @@
 //! The value of one key: a path, or a table that says where the value comes from and what is done
-//! to it.
+//! to it. What a term is worth for a row is in `mapping::term`.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{OBJECT_TABLES, Parser, Value, find, is_path};
+use super::layers::OBJECT_TABLES;
+use super::parser::{MAX_PARTS, Parser, Place, To, Value, find, is_on, is_path, number};
+use super::steps::STEP_KEYS;
 use crate::domain::catalog::Catalogued;
 use crate::domain::entity::EntityKind;
 use crate::domain::field::{FieldSpec, FieldType};
-use crate::domain::money::exact_decimal;
 use crate::domain::text::trimmed;
-use crate::mapping::fault::hint_for;
-use crate::mapping::language::{Constant, Expression, Extreme, FieldRef, ROOT, SetId, Term};
-use crate::mapping::org_values::constants;
-use crate::mapping::parse::steps::STEP_KEYS;
+use crate::mapping::convert::constant_problem;
+use crate::mapping::language::{Constant, FieldRef, ROOT};
+use crate::mapping::structure::parts_of;
+use crate::mapping::term::{Expression, Extreme, Lookup, Term, UnitPrice};
 
 /// The keys that say where a value comes from; a table has exactly one.
 const SOURCES: [&str; 16] = [
@@ -38,47 +39,34 @@ const SOURCES: [&str; 16] = [
 /// The keys that stand beside any source.
 const BESIDE: [&str; 5] = ["optional", "once", "clear", "when", "default"];
 /// The keys that belong to one source.
-const BELONGING: [(&str, &[&str]); 6] = [
+const BELONGING: [(&str, &[&str]); 5] = [
     ("field", &["only_row_of"]),
     ("lookup", &["code", "by_product"]),
     ("concat", &["separator"]),
     ("months", &["after"]),
     ("unit_price", &["discount_percent"]),
-    ("each", &[]),
 ];
 
 impl Parser<'_> {
     /// A value, checked against the m3ter field that it feeds.
-    pub(super) fn expression(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        set: SetId,
-        spec: Option<&'static FieldSpec>,
-    ) -> Option<Expression> {
-        let field_type = spec.map(|spec| spec.field_type);
-        match (value.get_ref(), field_type) {
+    pub(super) fn expression(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Expression> {
+        match (value.get_ref(), place.spec.map(|spec| spec.field_type)) {
             (DeValue::String(_), _) => {
-                let field = self.field_ref(value, key, set)?;
-                self.no_structure(value, key, spec)?;
+                let field = self.field_ref(value, place)?;
+                self.no_structure(value, place)?;
                 Some(Expression::plain(Term::Field(field)))
             }
             (DeValue::Table(table), Some(FieldType::Address)) => {
-                Some(self.address(table, &value.span(), key, set))
+                Some(self.address(table, value, place))
             }
             (DeValue::Table(table), Some(FieldType::Segment | FieldType::CustomFields)) => {
-                Some(self.named_values(table, &value.span(), key, set, spec))
+                Some(self.named_values(table, value, place))
             }
-            (DeValue::Table(table), _) => self.tabular(table, &value.span(), key, set, spec),
+            (DeValue::Table(table), _) => self.tabular(table, value, place),
             (other, _) => {
                 let hint = "a field path in quotes, or a table such as `{ value = … }`";
-                self.fault(
-                    &value.span(),
-                    key,
-                    format!("a {} cannot stand here", other.type_str()),
-                    hint,
-                );
-                None
+                let message = format!("a {} cannot stand here", other.type_str());
+                self.fault(value, place.key, message, hint)
             }
         }
     }
@@ -86,249 +74,176 @@ impl Parser<'_> {
     fn tabular(
         &mut self,
         table: &DeTable<'_>,
-        span: &Range<usize>,
-        key: &str,
-        set: SetId,
-        spec: Option<&'static FieldSpec>,
+        value: &Value<'_>,
+        place: Place<'_>,
     ) -> Option<Expression> {
-        let sources: Vec<&str> =
-            SOURCES.into_iter().filter(|source| find(table, source).is_some()).collect();
-        let [source] = sources.as_slice() else {
-            let known: Vec<&str> = SOURCES.into_iter().chain(BESIDE).chain(STEP_KEYS).collect();
-            if sources.is_empty()
-                && table.keys().any(|name| !known.contains(&name.get_ref().as_ref()))
-            {
-                self.check_keys(table, key, &known);
-            } else {
-                let hint =
-                    format!("one of {}", SOURCES.map(|source| format!("`{source}`")).join(", "));
-                self.fault(
-                    span,
-                    key,
-                    format!("exactly one source is expected, there are {}", sources.len()),
-                    hint,
-                );
-            }
-            return None;
-        };
-        let belonging =
-            BELONGING.iter().find(|(owner, _)| owner == source).map_or(&[][..], |(_, keys)| *keys);
-        let parts = if *source == "each" { self.part_names(spec) } else { Vec::new() };
+        let source = self.source(table, value, place.key)?;
+        let belonging = BELONGING.iter().find(|(owner, _)| *owner == source);
+        let parts = place.spec.filter(|_| source == "each").map_or(&[][..], parts_of);
         let known: Vec<&str> = [source]
             .into_iter()
-            .copied()
             .chain(BESIDE)
             .chain(STEP_KEYS)
-            .chain(belonging.iter().copied())
-            .chain(parts)
+            .chain(belonging.iter().flat_map(|(_, keys)| keys.iter().copied()))
+            .chain(parts.iter().map(|part| part.name))
             .collect();
-        self.check_keys(table, key, &known);
+        self.check_keys(table, place.key, &known);
         for flag in ["optional", "once", "clear"] {
-            self.flag(table, key, flag);
+            self.flag(table, place.key, flag);
         }
-        let value = find(table, source)?;
-        let term = self.term(source, value, table, key, set, spec);
-        let when = find(table, "when").map(|value| self.condition(value, key, set));
-        let default = find(table, "default").map(|value| self.constant(value, key, spec));
-        let steps = self.steps(table, key, set, spec);
-        Some(Expression {
-            term: term?,
-            when: when.map_or(Some(None), |when| when.map(Some))?,
-            steps,
-            default: default.flatten(),
-        })
+        let term = self.term(source, table, place);
+        let when = find(table, "when").map(|value| self.condition(value, place));
+        let default = find(table, "default").and_then(|value| self.constant(value, place));
+        let steps = self.steps(table, place);
+        let when = when.map_or(Some(None), |when| when.map(Some))?;
+        Some(Expression { term: term?, when, steps, default })
     }
 
-    fn term(
+    /// The one key that says where a value comes from.
+    fn source(
         &mut self,
-        source: &str,
-        value: &Value<'_>,
         table: &DeTable<'_>,
+        value: &Value<'_>,
         key: &str,
-        set: SetId,
-        spec: Option<&'static FieldSpec>,
-    ) -> Option<Term> {
-        let optional =
-            find(table, "optional").and_then(|value| value.get_ref().as_bool()) == Some(true);
-        let path = |parser: &mut Self, value: &Value<'_>, set: SetId| {
-            parser.field_ref(value, key, set).map(|field| FieldRef { optional, ..field })
-        };
-        match source {
-            "bands_text" | "unit_price" => {
-                if spec.is_some_and(|spec| spec.field_type != FieldType::PricingBands) {
-                    self.fault(
-                        &value.span(),
-                        key,
-                        format!("`{source}` makes pricing bands, which this field does not hold"),
-                        "use `field`",
-                    );
-                    return None;
-                }
-            }
-            "each" | "list" => return self.structure(source, value, table, key, set, spec),
-            "first" => {}
-            _ => self.no_structure(value, key, spec)?,
+    ) -> Option<&'static str> {
+        let sources: Vec<&str> =
+            SOURCES.into_iter().filter(|source| find(table, source).is_some()).collect();
+        if let [source] = sources.as_slice() {
+            return Some(source);
+        }
+        let known: Vec<&str> = SOURCES.into_iter().chain(BESIDE).chain(STEP_KEYS).collect();
+        let is_known = |name: &str| known.contains(&name);
+        if sources.is_empty() && !table.keys().all(|name| is_known(name.get_ref())) {
+            self.check_keys(table, key, &known);
+            return None;
+        }
+        let hint = format!("one of {}", SOURCES.map(|source| format!("`{source}`")).join(", "));
+        let message = format!("exactly one source is expected, there are {}", sources.len());
+        self.fault(value, key, message, hint)
+    }
+
+    fn term(&mut self, source: &str, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
+        let value = find(table, source)?;
+        let key = place.key;
+        if matches!(source, "bands_text" | "unit_price") {
+            self.only_bands(source, value, place)?;
+        } else if !matches!(source, "first" | "each" | "list") {
+            self.no_structure(value, place)?;
         }
         match source {
-            "field" => match find(table, "only_row_of") {
-                None => path(self, value, set).map(Term::Field),
-                Some(below) => {
-                    let below = self.set_below(below, key, set)?;
-                    path(self, value, below).map(|field| Term::OnlyRow(below, field))
-                }
-            },
-            "value" => self.constant(value, key, spec).map(Term::Constant),
-            "first" => self.expressions(value, key, set, spec).map(Term::First),
-            "concat" => {
-                let separator = find(table, "separator")
-                    .map(|value| (value.span(), value.get_ref().as_str().map(ToOwned::to_owned)));
-                if let Some((span, None)) = &separator {
-                    self.fault(span, key, "`separator` takes a text", "put it in quotes");
-                }
-                let parts = self.expressions(value, key, set, None)?;
-                Some(Term::Concat(parts, separator.and_then(|(_, text)| text)))
-            }
-            "earliest" | "latest" => {
-                if !spec.is_none_or(|spec| {
-                    matches!(spec.field_type, FieldType::Date | FieldType::DateTime)
-                }) {
-                    self.fault(
-                        &value.span(),
-                        key,
-                        format!("`{source}` gives a date, which this field does not hold"),
-                        "use `first`",
-                    );
-                    return None;
-                }
-                let which = if source == "earliest" { Extreme::Earliest } else { Extreme::Latest };
-                self.expressions(value, key, set, spec).map(|dates| Term::Extreme(which, dates))
-            }
-            "lookup" => self.lookup(value, table, key, set, spec),
-            "this" => self.this(value, key, spec),
-            "same_as" => self.same_as(value, key),
+            "field" => self.field(value, table, place),
+            "value" => self.constant(value, place).map(Term::Constant),
+            "first" => self.expressions(value, place).map(Term::First),
+            "concat" => self.concat(value, table, place),
+            "earliest" => self.extreme(Extreme::Earliest, source, value, place),
+            "latest" => self.extreme(Extreme::Latest, source, value, place),
+            "lookup" => self.lookup(value, table, place),
+            "this" => self.this(value, place),
+            "same_as" => self.same_as(value, place),
             "setting" => self.word(value, key, &[("currency", Term::CurrencySetting)]),
             "templates" => self.word(value, key, &[("currency", Term::TemplatesCurrency)]),
-            "months" => {
-                let field = path(self, value, set)?;
-                let after = find(table, "after")
-                    .and_then(|after| after.get_ref().as_str())
-                    .unwrap_or("startDate");
-                let Some(after) = EntityKind::Contract
-                    .field(after)
-                    .filter(|spec| spec.field_type == FieldType::Date)
-                else {
-                    self.fault(
-                        &value.span(),
-                        key,
-                        "`after` names a date of the same object",
-                        "use `startDate`",
-                    );
-                    return None;
-                };
-                Some(Term::MonthsAfter(field, after.name))
-            }
-            "bands_text" => path(self, value, set).map(Term::BandsText),
-            _ => {
-                let price = path(self, value, set)?;
-                let discount = match find(table, "discount_percent") {
-                    None => None,
-                    // A discount that the org does not have or show is none.
-                    Some(discount) => {
-                        Some(FieldRef { optional: true, ..self.field_ref(discount, key, set)? })
-                    }
-                };
-                Some(Term::UnitPrice(price, discount))
-            }
+            "months" => self.months(value, table, place),
+            "bands_text" => self.path(value, table, place).map(Term::BandsText),
+            "each" => self.each(value, table, place),
+            "list" => self.entries(value, place),
+            _ => self.unit_price(value, table, place),
         }
     }
 
-    fn expressions(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        set: SetId,
-        spec: Option<&'static FieldSpec>,
-    ) -> Option<Vec<Expression>> {
-        let items = self.list(value, key);
-        let expressions: Vec<Expression> =
-            items.iter().filter_map(|item| self.expression(item, key, set, spec)).collect();
-        (!items.is_empty() && expressions.len() == items.len()).then_some(expressions)
+    fn only_bands(&mut self, source: &str, value: &Value<'_>, place: Place<'_>) -> Option<()> {
+        if place.spec.is_none_or(|spec| spec.field_type == FieldType::PricingBands) {
+            return Some(());
+        }
+        let message = format!("`{source}` makes pricing bands, which this field does not hold");
+        self.fault(value, place.key, message, "use `field`")
     }
 
-    fn lookup(
+    /// The path of a source, beside which the table says whether the org need have the field.
+    fn path(
         &mut self,
         value: &Value<'_>,
         table: &DeTable<'_>,
-        key: &str,
-        set: SetId,
-        spec: Option<&'static FieldSpec>,
+        place: Place<'_>,
+    ) -> Option<FieldRef> {
+        let field = self.field_ref(value, place)?;
+        Some(FieldRef { optional: is_on(table, "optional"), ..field })
+    }
+
+    fn field(&mut self, value: &Value<'_>, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
+        let Some(below) = find(table, "only_row_of") else {
+            return self.path(value, table, place).map(Term::Field);
+        };
+        let below = self.set_below(below, place)?;
+        let field = self.path(value, table, Place { set: below.set, ..place })?;
+        Some(Term::OnlyRow(below, field))
+    }
+
+    fn expressions(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Vec<Expression>> {
+        self.all(value, place.key, |parser, item| parser.expression(item, place))
+    }
+
+    fn concat(&mut self, value: &Value<'_>, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
+        let separator = find(table, "separator");
+        let text = separator.and_then(|separator| separator.get_ref().as_str());
+        if let (Some(separator), None) = (separator, text) {
+            self.note(separator, place.key, "`separator` takes a text", "put it in quotes");
+        }
+        let parts = self.expressions(value, place.inside())?;
+        Some(Term::Concat(parts, text.map(ToOwned::to_owned)))
+    }
+
+    fn extreme(
+        &mut self,
+        which: Extreme,
+        source: &str,
+        value: &Value<'_>,
+        place: Place<'_>,
     ) -> Option<Term> {
-        let catalogued = self.word(
-            value,
-            key,
-            &Catalogued::ALL.map(|catalogued| (catalogued.word(), catalogued)),
-        )?;
-        if let Some(spec) = spec {
-            let fits = catalogued_in(spec.name);
-            if !fits.contains(&catalogued) {
-                let hint = match fits {
-                    [] => format!("`{}` takes no id by code; use `field` or `value`", spec.name),
-                    fits => format!(
-                        "use {}",
-                        fits.iter()
-                            .map(|fit| format!("`{}`", fit.word()))
-                            .collect::<Vec<_>>()
-                            .join(" or ")
-                    ),
-                };
-                self.fault(
-                    &value.span(),
-                    key,
-                    format!("`{}` does not hold the id of a {}", spec.name, catalogued.noun()),
-                    hint,
-                );
-                return None;
-            }
+        if !place.spec.is_none_or(|spec| spec.field_type.is_date()) {
+            let message = format!("`{source}` gives a date, which this field does not hold");
+            return self.fault(value, place.key, message, "use `first`");
+        }
+        self.expressions(value, place).map(|dates| Term::Extreme(which, dates))
+    }
+
+    fn lookup(&mut self, value: &Value<'_>, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
+        let key = place.key;
+        let known = Catalogued::ALL.map(|catalogued| (catalogued.word(), catalogued));
+        let catalogued = self.word(value, key, &known)?;
+        if let Some(spec) = place.spec
+            && !catalogued_in(spec.name).contains(&catalogued)
+        {
+            let message =
+                format!("`{}` does not hold the id of a {}", spec.name, catalogued.noun());
+            return self.fault(value, key, message, hint_to_look_up(spec));
         }
         let by_product = self.flag(table, key, "by_product");
         if by_product && catalogued != Catalogued::PlanTemplate {
-            self.fault(
-                &value.span(),
-                key,
-                "product rules choose plan templates",
-                "use `lookup = \"plan_template\"` beside `by_product`",
-            );
+            let hint = "use `lookup = \"plan_template\"` beside `by_product`";
+            self.note(value, key, "product rules choose plan templates", hint);
         }
         let Some(code) = find(table, "code") else {
-            self.fault(
-                &value.span(),
-                key,
-                "`lookup` needs a `code` beside it",
-                "`code = \"Product2.ProductCode\"`, for example",
-            );
-            return None;
+            let hint = "`code = \"Product2.ProductCode\"`, for example";
+            return self.fault(value, key, "`lookup` needs a `code` beside it", hint);
         };
-        let parsed = self.expression(code, key, set, None)?;
-        for named in
-            constants(&parsed).into_iter().filter(|named| !catalogued.allows(trimmed(named)))
-        {
-            let (message, hint) = (
-                format!("m3ter can have no {} with the code `{named}`", catalogued.noun()),
-                catalogued.code_rule(),
-            );
-            self.fault(&code.span(), key, message, format!("it {hint}"));
+        let parsed = self.expression(code, place.inside())?;
+        for named in parsed.constants() {
+            if !catalogued.allows(trimmed(named)) {
+                let message =
+                    format!("m3ter can have no {} with the code `{named}`", catalogued.noun());
+                self.note(code, key, message, format!("it {}", catalogued.code_rule()));
+            }
         }
-        Some(Term::Lookup { catalogued, by_product, code: Box::new(parsed) })
+        if by_product && catalogued == Catalogued::PlanTemplate {
+            self.refer(To::ProductRule, place.set);
+        }
+        let slot = self.sets[place.set].slot(place.set);
+        Some(Term::Lookup(Lookup { catalogued, by_product, code: Box::new(parsed), slot }))
     }
 
-    fn this(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        spec: Option<&'static FieldSpec>,
-    ) -> Option<Term> {
-        let kind = self.word(value, key, &OBJECT_TABLES)?;
-        let fits = match spec.map(|spec| spec.name) {
+    fn this(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Term> {
+        let kind = self.word(value, place.key, &OBJECT_TABLES)?;
+        let fits = match place.spec.map(|spec| spec.name) {
             Some("accountId" | "parentAccountId") => kind == EntityKind::Account,
             Some("contractId") => kind == EntityKind::Contract,
             Some("planId" | "billingPlanId") => kind == EntityKind::Plan,
@@ -336,130 +251,118 @@ impl Parser<'_> {
             None => true,
         };
         if !fits {
-            self.fault(
-                &value.span(),
-                key,
-                format!("this field does not hold the id of a {kind} of this sync"),
-                "name the object that the field refers to",
-            );
-            return None;
+            let message = format!("this field does not hold the id of a {kind} of this sync");
+            let hint = "name the object that the field refers to";
+            return self.fault(value, place.key, message, hint);
         }
-        Some(Term::This(kind))
+        Some(Term::This(kind, self.refer(To::Object(kind), place.set)))
     }
 
-    fn same_as(&mut self, value: &Value<'_>, key: &str) -> Option<Term> {
-        let named = value.get_ref().as_str().and_then(|text| text.split_once('.')).and_then(
-            |(object, field)| {
-                let (_, kind) = OBJECT_TABLES.iter().find(|(name, _)| *name == object)?;
-                Some((*kind, kind.field(field)?.name))
-            },
-        );
-        if named.is_none() {
-            self.fault(
-                &value.span(),
-                key,
-                "`same_as` names a field of another object",
-                "such as `contract.endDate`",
-            );
-        }
-        named.map(|(kind, field)| Term::SameAs(kind, field))
+    fn same_as(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Term> {
+        let named = value.get_ref().as_str().and_then(|text| text.split_once('.'));
+        let named = named.and_then(|(object, field)| {
+            let (_, kind) = OBJECT_TABLES.iter().find(|(name, _)| *name == object)?;
+            Some((*kind, kind.field(field)?.name))
+        });
+        let Some((kind, field)) = named else {
+            let message = "`same_as` names a field of another object";
+            return self.fault(value, place.key, message, "such as `contract.endDate`");
+        };
+        Some(Term::SameAs(kind, field, self.refer(To::Field(kind, field), place.set)))
     }
 
-    pub(super) fn word<T: Clone>(
+    fn months(&mut self, value: &Value<'_>, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
+        let field = self.path(value, table, place)?;
+        let after = find(table, "after").and_then(|after| after.get_ref().as_str());
+        let after = EntityKind::Contract.field(after.unwrap_or("startDate"));
+        let Some(after) = after.filter(|spec| spec.field_type == FieldType::Date) else {
+            let message = "`after` names a date of the same object";
+            return self.fault(value, place.key, message, "use `startDate`");
+        };
+        let link = self.refer(To::Own(after.name), place.set);
+        Some(Term::MonthsAfter(field, after.name, link))
+    }
+
+    fn unit_price(
         &mut self,
         value: &Value<'_>,
-        key: &str,
-        words: &[(&str, T)],
-    ) -> Option<T> {
-        let text = value.get_ref().as_str().unwrap_or_default();
-        let found =
-            words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| meaning.clone());
-        if found.is_none() {
-            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            self.fault(
-                &value.span(),
-                key,
-                format!("`{text}` is not known here"),
-                hint_for(text, &known),
-            );
+        table: &DeTable<'_>,
+        place: Place<'_>,
+    ) -> Option<Term> {
+        let price = self.path(value, table, place)?;
+        let discount = match find(table, "discount_percent") {
+            // A discount that the org does not have or show is none.
+            Some(discount) => Some(FieldRef { optional: true, ..self.field_ref(discount, place)? }),
+            None => None,
+        };
+        let undiscounted = Arc::clone(&self.undiscounted);
+        if discount.is_none() {
+            undiscounted.get_or_init(|| Arc::clone(&price.name));
         }
-        found
+        Some(Term::UnitPrice(Box::new(UnitPrice { price, discount, undiscounted })))
     }
 
-    pub(super) fn constant(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        spec: Option<&'static FieldSpec>,
-    ) -> Option<Constant> {
+    pub(super) fn constant(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Constant> {
         let constant = match value.get_ref() {
             DeValue::String(text) => Some(Constant::Text(text.to_string())),
-            DeValue::Integer(number) if number.radix() == 10 => {
-                exact_decimal(number.as_str()).map(Constant::Number)
-            }
-            DeValue::Float(number) => exact_decimal(number.as_str()).map(Constant::Number),
             DeValue::Boolean(boolean) => Some(Constant::Boolean(*boolean)),
-            _ => None,
+            _ => number(value).map(Constant::Number),
         };
-        let problem = match (&constant, spec) {
+        let problem = match (&constant, place.spec) {
             (None, _) => Some("a text, a number or a boolean is expected".to_owned()),
-            (Some(constant), Some(spec)) => {
-                crate::mapping::convert::constant_problem(constant, spec)
-            }
+            (Some(constant), Some(spec)) => constant_problem(constant, spec),
             (Some(_), None) => None,
         };
-        if let Some(problem) = problem {
-            self.fault(
-                &value.span(),
-                key,
-                problem,
-                "write a constant that m3ter's field takes: a text in quotes, a number or true and false without",
-            );
-            return None;
+        match problem {
+            None => constant,
+            Some(problem) => {
+                let hint = "write a constant that m3ter's field takes: a text in quotes, a number or true and false without";
+                self.fault(value, place.key, problem, hint)
+            }
         }
-        constant
     }
 
     /// A path, or `{ field = "…", optional = true }`. A row's path through its parent becomes one
     /// of the parent.
-    pub(super) fn field_ref(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        set: SetId,
-    ) -> Option<FieldRef> {
+    pub(super) fn field_ref(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<FieldRef> {
         let (text, optional) = match value.get_ref() {
             DeValue::Table(table) => {
-                self.check_keys(table, key, &["field", "optional"]);
-                let optional = self.flag(table, key, "optional");
-                (
-                    find(table, "field")
-                        .and_then(|field| field.get_ref().as_str())
-                        .map(ToOwned::to_owned),
-                    optional,
-                )
+                self.check_keys(table, place.key, &["field", "optional"]);
+                let optional = self.flag(table, place.key, "optional");
+                (find(table, "field").and_then(|field| field.get_ref().as_str()), optional)
             }
-            value => (value.as_str().map(ToOwned::to_owned), false),
+            value => (value.as_str(), false),
         };
         let Some(mut path) = text.filter(|text| is_path(text)) else {
-            self.fault(
-                &value.span(),
-                key,
-                "this is not a field path",
-                "an API name, with parents by dots, such as `Account.Name`",
-            );
-            return None;
+            let hint = "an API name, with parents by dots, such as `Account.Name`";
+            return self.fault(value, place.key, "this is not a field path", hint);
         };
-        let mut from = set;
+        let mut from = place.set;
         while from != ROOT
             && let Some(parent) = &self.sets[from].parent
             && let Some((first, rest)) = path.split_once('.')
             && first.eq_ignore_ascii_case(parent)
         {
-            path = String::from(rest);
+            path = rest;
             from = self.sets[from].of;
         }
-        Some(FieldRef { from, path, optional, line: self.line(&value.span()) })
+        let path = self.path_above(path);
+        let line = self.line(value);
+        Some(FieldRef { optional, ..FieldRef::new(from, &self.sets[from].sobject, path, line) })
+    }
+
+    /// The path of the same field of a parent, where a parent's table is parsed.
+    fn path_above(&mut self, path: &str) -> String {
+        let Some(above) = &mut self.above else { return path.to_owned() };
+        let of_account = match above.account.as_str() {
+            "" => Some(path),
+            account => path.strip_prefix(account).and_then(|rest| rest.strip_prefix('.')),
+        };
+        let path = of_account.map_or_else(|| path.to_owned(), |rest| above.path(above.level, rest));
+        if path.split('.').count() > MAX_PARTS {
+            above.too_long = Some(path.clone());
+        }
+        path
     }
 }
 
@@ -477,4 +380,13 @@ fn catalogued_in(field: &str) -> &'static [Catalogued] {
         name if name.ends_with("ccountingProductId") => &[Catalogued::Product],
         _ => &[],
     }
+}
+
+fn hint_to_look_up(spec: &FieldSpec) -> String {
+    let fits = catalogued_in(spec.name).iter().map(|fit| format!("`{}`", fit.word()));
+    let fits: Vec<String> = fits.collect();
+    if fits.is_empty() {
+        return format!("`{}` takes no id by code; use `field` or `value`", spec.name);
+    }
+    format!("use {}", fits.join(" or "))
 }

@@ -9,9 +9,23 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{LARGEST_FILE_BYTES, OBJECT_TABLES, Parser, Value, dotted, find, line_at};
-use crate::mapping::MappingSource;
+use super::parser::{Parser, Value, dotted, find, line_at};
+use crate::domain::entity::EntityKind;
 use crate::mapping::fault::{MappingFault, hint_for};
+use crate::mapping::files::MappingSource;
+
+/// A file that is larger is not a mapping.
+pub(in crate::mapping) const LARGEST_FILE_BYTES: usize = 256 * 1024;
+
+/// The tables of a file, in the order of results.
+pub(super) const OBJECT_TABLES: [(&str, EntityKind); 6] = [
+    ("account", EntityKind::Account),
+    ("contract", EntityKind::Contract),
+    ("commitment", EntityKind::Commitment),
+    ("plan", EntityKind::Plan),
+    ("pricing", EntityKind::Pricing),
+    ("account_plan", EntityKind::AccountPlan),
+];
 
 pub(super) const EXTENDS: &str = "extends";
 pub(super) const REMOVE: &str = "remove";
@@ -64,43 +78,45 @@ impl<'s> Layer<'s> {
     pub(super) fn chain<'l>(&'l self, among: &'l [Self]) -> Result<Vec<&'l Self>, MappingFault> {
         let (mut chain, mut last) = (vec![self], self);
         while let Some(extends) = find(&last.table, EXTENDS) {
-            let fault = |message: String, hint: String| {
-                MappingFault::new(
-                    last.name,
-                    line_at(last.text, extends.span().start),
-                    EXTENDS,
-                    message,
-                    hint,
-                )
-            };
-            let Some(root) = extends.get_ref().as_str() else {
-                return Err(fault(
-                    "a text is expected".to_owned(),
-                    "name the root object of a mapping, such as `Opportunity`".to_owned(),
-                ));
-            };
-            // Under its own name a file can extend what comes with the service only; an operator's
-            // own file goes before that one.
-            let can_be_meant =
-                |other: &&Self| other.is_of(root) && (other.is_built_in || !last.is_of(root));
-            let Some(next) = among.iter().rfind(can_be_meant) else {
-                let roots: Vec<&str> =
-                    among.iter().filter(|other| other.is_built_in).filter_map(Self::root).collect();
-                let message =
-                    format!("there is no other mapping of `{root}`, which this file could extend");
-                return Err(fault(message, hint_for(root, &roots)));
-            };
-            if chain.iter().any(|other| std::ptr::eq(*other, next)) {
-                let names: Vec<&str> =
-                    chain.iter().map(|other| other.name).chain([next.name]).collect();
-                let message =
-                    format!("the files extend each other in a circle: {}", names.join(", "));
-                return Err(fault(message, "let one of them hold the whole mapping".to_owned()));
-            }
-            chain.push(next);
-            last = next;
+            let next = last.extended(extends.get_ref().as_str(), among, &chain);
+            last = next.map_err(|(message, hint)| {
+                let line = line_at(last.text, extends.span().start);
+                MappingFault::new(last.name, line, EXTENDS, message, hint)
+            })?;
+            chain.push(last);
         }
         Ok(chain)
+    }
+
+    /// The file that it extends, or why there is none, with a hint.
+    fn extended<'l>(
+        &self,
+        root: Option<&str>,
+        among: &'l [Self],
+        chain: &[&Self],
+    ) -> Result<&'l Self, (String, String)> {
+        let Some(root) = root else {
+            let hint = "name the root object of a mapping, such as `Opportunity`";
+            return Err(("a text is expected".to_owned(), hint.to_owned()));
+        };
+        // Under its own name a file can extend what comes with the service only; an operator's own
+        // file goes before that one.
+        let can_be_meant =
+            |other: &&Self| other.is_of(root) && (other.is_built_in || !self.is_of(root));
+        let Some(next) = among.iter().rfind(can_be_meant) else {
+            let built_in = among.iter().filter(|other| other.is_built_in);
+            let roots: Vec<&str> = built_in.filter_map(Self::root).collect();
+            let message =
+                format!("there is no other mapping of `{root}`, which this file could extend");
+            return Err((message, hint_for(root, &roots)));
+        };
+        if chain.iter().any(|other| std::ptr::eq(*other, next)) {
+            let names: Vec<&str> =
+                chain.iter().copied().chain([next]).map(|other| other.name).collect();
+            let message = format!("the files extend each other in a circle: {}", names.join(", "));
+            return Err((message, "let one of them hold the whole mapping".to_owned()));
+        }
+        Ok(next)
     }
 }
 
@@ -114,12 +130,8 @@ impl Parser<'_> {
             above.remove(EXTENDS);
             if let Some(remove) = remove {
                 if index + 1 == chain.len() {
-                    self.fault(
-                        &remove.span(),
-                        REMOVE,
-                        "there is nothing to take out of",
-                        "add `extends = \"…\"`, or delete this line",
-                    );
+                    let hint = "add `extends = \"…\"`, or delete this line";
+                    self.note(&remove, REMOVE, "there is nothing to take out of", hint);
                 } else {
                     self.take_out(&mut merged, &remove);
                 }
@@ -132,21 +144,14 @@ impl Parser<'_> {
     fn take_out(&mut self, table: &mut DeTable<'_>, remove: &Value<'_>) {
         for name in self.list(remove, REMOVE) {
             let Some(path) = name.get_ref().as_str() else {
-                self.fault(
-                    &name.span(),
-                    REMOVE,
-                    "a text is expected",
-                    "name a table or a key of one, such as `commitment` or `account.address`",
-                );
+                let hint =
+                    "name a table or a key of one, such as `commitment` or `account.address`";
+                self.note(name, REMOVE, "a text is expected", hint);
                 continue;
             };
             if let Err(hint) = taken_out(table, path) {
-                self.fault(
-                    &name.span(),
-                    REMOVE,
-                    format!("what this file extends has no `{path}`"),
-                    hint,
-                );
+                let message = format!("what this file extends has no `{path}`");
+                self.note(name, REMOVE, message, hint);
             }
         }
     }

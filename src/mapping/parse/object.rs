@@ -1,13 +1,16 @@
 //! The table of one kind of m3ter object, or a list of such tables.
 
+use std::sync::Arc;
+
 use toml::de::{DeTable, DeValue};
 
-use super::{OVERLAP_KEY, Parser, Value, dotted, find};
+use super::parser::{Above, Parser, Place, Value, dotted, find, is_on};
 use crate::domain::entity::EntityKind;
 use crate::domain::field::FieldType;
 use crate::mapping::fault::hint_for;
-use crate::mapping::language::{FieldMapping, FieldRef, ObjectMapping, ROOT, Replace, SetId, Term};
-use crate::mapping::parents::{MOST_LEVELS, with_parents};
+use crate::mapping::language::{Condition, FieldRef, ROOT, SetId};
+use crate::mapping::mapped::{Cell, FieldMapping, ObjectMapping, Shared};
+use crate::mapping::term::{Expression, Replace, Term};
 
 /// What stands in an object's table beside m3ter's fields.
 const OBJECT_KEYS: [&str; 11] = [
@@ -20,21 +23,49 @@ const OBJECT_KEYS: [&str; 11] = [
     "write_back",
     "joins_by",
     JOINS_WITH_KEY,
-    "billing_line",
+    BILLING_LINE_KEY,
     "custom_fields",
 ];
 
 /// The key of a Contract's table that names the field by which records share one.
 const JOINS_WITH_KEY: &str = "joins_with";
 
+/// The key of a Commitment's table that says whose Plan bills it.
+const BILLING_LINE_KEY: &str = "billing_line";
+
 /// The key of an Account's table that says how many levels of its parents are synced.
 const PARENTS_KEY: &str = "parents";
 
-/// Of these fields m3ter takes exactly one, and a table without either can make nothing.
-const EXACTLY_ONE: [(EntityKind, [&str; 2]); 2] = [
-    (EntityKind::Pricing, ["planId", "planTemplateId"]),
-    (EntityKind::Pricing, ["aggregationId", "compoundAggregationId"]),
-];
+/// The key of a Commitment's and an AccountPlan's table that says what happens about one that
+/// stands in the way.
+pub(super) const OVERLAP_KEY: &str = "overlap";
+
+/// Levels that a mapping can go up: SOQL follows five relationships, and the Account is one of
+/// them.
+const MAX_LEVELS: usize = 4;
+
+/// Salesforce's own names: the lookup, and the relationship.
+const PARENT_ID: &str = "ParentId";
+const PARENT: &str = "Parent";
+
+/// The table of an object.
+#[derive(Clone, Copy)]
+struct Table<'t> {
+    value: &'t Value<'t>,
+    table: &'t DeTable<'t>,
+    name: &'t str,
+    kind: EntityKind,
+    rows: SetId,
+}
+
+impl Above {
+    /// A path from the rows to a field of the Account so many levels above.
+    pub(super) fn path(&self, level: usize, name: &str) -> String {
+        let account = (!self.account.is_empty()).then_some(self.account.as_str());
+        let parents = std::iter::repeat_n(PARENT, level);
+        account.into_iter().chain(parents).chain([name]).collect::<Vec<_>>().join(".")
+    }
+}
 
 impl Parser<'_> {
     /// `[plan]`, or several `[[plan]]`.
@@ -44,41 +75,21 @@ impl Parser<'_> {
         file: &DeTable<'_>,
         name: &str,
         kind: EntityKind,
-    ) -> Vec<ObjectMapping> {
-        let one = std::slice::from_ref(value);
-        let values = if value.get_ref().is_array() { self.list(value, name) } else { one };
-        let objects: Vec<ObjectMapping> =
-            values.iter().filter_map(|value| self.object(value, file, name, kind)).collect();
+    ) {
         let levels = match value.get_ref().as_table().and_then(|table| find(table, PARENTS_KEY)) {
             Some(levels) if kind == EntityKind::Account => {
                 self.levels(levels, &dotted(name, PARENTS_KEY))
             }
             _ => 0,
         };
-        if levels == 0 {
-            return objects;
-        }
-        let mut chain = Vec::new();
-        for own in objects {
-            if own.field("parentAccountId").is_some() {
-                self.fault(
-                    &value.span(),
-                    name,
-                    "`parents` links the parent by itself",
-                    "take out `parentAccountId` or `parents`",
-                );
-            }
-            match with_parents(&own, levels, self.line(&value.span())) {
-                Ok(objects) => chain.extend(objects),
-                Err(problem) => self.fault(
-                    &value.span(),
-                    &dotted(name, PARENTS_KEY),
-                    problem,
-                    "go up fewer levels",
-                ),
+        for value in self.one_or_more(value, name) {
+            let Some(object) = self.object(value, file, name, kind) else { continue };
+            if levels > 0 {
+                self.with_parents(object, levels, value, file, name);
+            } else {
+                self.objects.push(object);
             }
         }
-        chain
     }
 
     /// How many levels of parents are synced.
@@ -87,16 +98,49 @@ impl Parser<'_> {
             DeValue::Integer(number) => number.as_str().parse().ok(),
             _ => None,
         };
-        let levels = levels.filter(|levels| (1..=MOST_LEVELS).contains(levels));
-        if levels.is_none() {
-            self.fault(
-                &value.span(),
-                key,
-                "this is no number of levels",
-                format!("use a whole number from 1 to {MOST_LEVELS}"),
-            );
+        levels.filter(|levels| (1..=MAX_LEVELS).contains(levels)).unwrap_or_else(|| {
+            let hint = format!("use a whole number from 1 to {MAX_LEVELS}");
+            self.note(value, key, "this is no number of levels", hint);
+            0
+        })
+    }
+
+    /// Parents of an Account, by opt-in: the same table once more for each level, read from the
+    /// record above, and each Account linked to the one above it. A CRM hierarchy is not a billing
+    /// hierarchy, so nothing is linked unless the mapping says how many levels up it goes.
+    fn with_parents(
+        &mut self,
+        own: ObjectMapping,
+        levels: usize,
+        value: &Value<'_>,
+        file: &DeTable<'_>,
+        name: &str,
+    ) {
+        if own.field("parentAccountId").is_some() {
+            let hint = "take out `parentAccountId` or `parents`";
+            self.note(value, name, "`parents` links the parent by itself", hint);
         }
-        levels.unwrap_or_default()
+        let (rows, account) = (own.rows, relationship_of(own.row.as_ref()));
+        let mut object = own;
+        for level in 1..=levels {
+            let above = Above { account: account.clone(), level, too_long: None };
+            let parent = self.parent_of(rows, above.path(level - 1, PARENT_ID), value);
+            object.fields.extend(link_to(parent.clone()));
+            self.objects.push(object);
+            self.above = Some(above);
+            let next = self.object(value, file, name, EntityKind::Account);
+            if let Some(path) = self.above.take().and_then(|above| above.too_long) {
+                let message = format!("`{path}` would follow more than five relationships");
+                return self.note(value, &dotted(name, PARENTS_KEY), message, "go up fewer levels");
+            }
+            let Some(next) = next else { return };
+            object = ObjectMapping { level, row: Some(parent), ..next };
+        }
+        self.objects.push(object);
+    }
+
+    fn parent_of(&self, rows: SetId, path: String, value: &Value<'_>) -> FieldRef {
+        FieldRef::new(rows, &self.sets[rows].sobject, path, self.line(value))
     }
 
     fn object(
@@ -108,92 +152,27 @@ impl Parser<'_> {
     ) -> Option<ObjectMapping> {
         let table = self.table(value, name)?;
         let rows = find(table, "rows")
-            .map_or(Some(ROOT), |rows| self.set_named(rows, &dotted(name, "rows")))
+            .and_then(|rows| self.set_named(rows, &dotted(name, "rows")))
             .unwrap_or(ROOT);
-        let field_ref = |parser: &mut Self, key: &str| {
-            find(table, key).and_then(|value| parser.field_ref(value, &dotted(name, key), rows))
-        };
-        let row = field_ref(self, "row");
+        let of = Table { value, table, name, kind, rows };
+        let row = self.above.is_none().then(|| self.own_field_ref(of, "row")).flatten();
         // Whether the org has it is seen in the record: a field that is not there is not written.
-        let write_back =
-            field_ref(self, "write_back").map(|field| FieldRef { optional: true, ..field });
-        let joins_by = field_ref(self, "joins_by");
-        let joins_with = find(table, JOINS_WITH_KEY)
-            .and_then(|value| self.joins_with(value, &dotted(name, JOINS_WITH_KEY), rows, kind));
-        let condition = |parser: &mut Self, key: &str, set: SetId| {
-            find(table, key).and_then(|value| parser.condition(value, &dotted(name, key), set))
+        let write_back = self.own_field_ref(of, "write_back");
+        let write_back = write_back.map(|field| FieldRef { optional: true, ..field });
+        let joins_by = self.own_field_ref(of, "joins_by");
+        let joins_with = self.joins_with(of);
+        let skip = self.own_condition(of, "skip", rows);
+        let leave_out = self.own_condition(of, "leave_out", rows);
+        let billing_line = if kind == EntityKind::Commitment {
+            self.own_condition(of, BILLING_LINE_KEY, self.rows_of_plans(file))
+        } else {
+            None
         };
-        let (skip, leave_out) = (condition(self, "skip", rows), condition(self, "leave_out", rows));
-        let billing_line = match kind {
-            EntityKind::Commitment => {
-                let plan_rows = self.rows_of_plans(file);
-                condition(self, "billing_line", plan_rows)
-            }
-            _ => None,
-        };
-        let sobject = find(table, "sobject")
-            .and_then(|_| self.required_name(table, name, "sobject", value.span()));
-        let key = find(table, "key")
-            .and_then(|value| self.expression(value, &dotted(name, "key"), rows, None));
-        let choices = [("merge", Replace::Named), ("replace", Replace::All)];
-        let custom_fields = find(table, "custom_fields")
-            .and_then(|value| self.word(value, &dotted(name, "custom_fields"), &choices));
-        let mut fields = Vec::new();
-        for (field, value) in table {
-            let field_name = field.get_ref().as_ref();
-            let has_overlap = matches!(kind, EntityKind::Commitment | EntityKind::AccountPlan);
-            let has_parents = kind == EntityKind::Account && field_name == PARENTS_KEY;
-            if OBJECT_KEYS.contains(&field_name)
-                || has_parents
-                || has_overlap && field_name == OVERLAP_KEY
-            {
-                if field_name == "billing_line" && kind != EntityKind::Commitment {
-                    self.fault(
-                        &field.span(),
-                        &dotted(name, field_name),
-                        "only a Commitment has a billing line",
-                        "take it out",
-                    );
-                }
-                continue;
-            }
-            let Some(spec) = kind.field(field_name) else {
-                let known: Vec<&str> =
-                    kind.fields().iter().map(|field| field.name).chain(OBJECT_KEYS).collect();
-                self.fault(
-                    &field.span(),
-                    &dotted(name, field_name),
-                    format!("{kind} has no such field in m3ter"),
-                    hint_for(field_name, &known),
-                );
-                continue;
-            };
-            let full = dotted(name, field_name);
-            if let Some(mut expression) = self.expression(value, &full, rows, Some(spec)) {
-                if let (Term::Named(_, replace), Some(wanted), FieldType::CustomFields) =
-                    (&mut expression.term, custom_fields, spec.field_type)
-                {
-                    *replace = wanted;
-                }
-                // In a table of names every name is a value.
-                let names = matches!(spec.field_type, FieldType::Segment | FieldType::CustomFields);
-                let flag = |flag: &str| match value.get_ref() {
-                    DeValue::Table(table) if !names => {
-                        find(table, flag).and_then(|value| value.get_ref().as_bool()) == Some(true)
-                    }
-                    _ => false,
-                };
-                let (once, clear) = (flag("once"), flag("clear"));
-                fields.push(FieldMapping {
-                    spec,
-                    expression,
-                    once,
-                    clear,
-                    line: self.line(&field.span()),
-                });
-            }
-        }
-        self.check_required(table, value, name, kind);
+        let sobject =
+            find(table, "sobject").and_then(|_| self.required_name(table, name, "sobject", value));
+        let key = self.key(of);
+        let fields = self.fields(of);
+        self.check_required(of);
         Some(ObjectMapping {
             kind,
             rows,
@@ -208,23 +187,37 @@ impl Parser<'_> {
             billing_line,
             fields,
             level: 0,
-            line: self.line(&value.span()),
+            slot: None,
+            plan_rows: None,
+            line: self.line(value),
         })
     }
 
+    fn own_field_ref(&mut self, of: Table<'_>, key: &str) -> Option<FieldRef> {
+        self.field_ref(find(of.table, key)?, Place::new(&dotted(of.name, key), of.rows))
+    }
+
+    fn own_condition(&mut self, of: Table<'_>, key: &str, set: SetId) -> Option<Condition> {
+        self.condition(find(of.table, key)?, Place::new(&dotted(of.name, key), set))
+    }
+
+    fn key(&mut self, of: Table<'_>) -> Option<Cell> {
+        let value = find(of.table, "key")?;
+        self.owner = Some(Shared::Object(self.objects.len()));
+        let expression = self.expression(value, Place::new(&dotted(of.name, "key"), of.rows));
+        self.owner = None;
+        let slot = Some(self.sets[of.rows].slot(of.rows));
+        expression.map(|expression| Cell { expression, slot })
+    }
+
     /// The field by which records share a Contract; `false` for none.
-    fn joins_with(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        rows: SetId,
-        kind: EntityKind,
-    ) -> Option<FieldRef> {
+    fn joins_with(&mut self, of: Table<'_>) -> Option<FieldRef> {
+        let value = find(of.table, JOINS_WITH_KEY)?;
         if value.get_ref().as_bool() == Some(false) {
             return None;
         }
-        let field = self.field_ref(value, key, rows)?;
-        let problem = match (kind, rows) {
+        let field = self.own_field_ref(of, JOINS_WITH_KEY)?;
+        let problem = match (of.kind, of.rows) {
             (EntityKind::Contract, ROOT) if !field.path.contains('.') => return Some(field),
             (EntityKind::Contract, ROOT) => {
                 "the field is one of the record itself: a look-up such as `ContractId`"
@@ -234,38 +227,70 @@ impl Parser<'_> {
             }
             _ => "only a Contract can be shared by a field",
         };
-        self.fault(&value.span(), key, problem, "name a look-up of the record, or write `false`");
-        None
+        let hint = "name a look-up of the record, or write `false`";
+        self.fault(value, &dotted(of.name, JOINS_WITH_KEY), problem, hint)
     }
 
-    fn check_required(
-        &mut self,
-        table: &DeTable<'_>,
-        value: &Value<'_>,
-        name: &str,
-        kind: EntityKind,
-    ) {
-        let has = |field: &str| find(table, field).is_some();
-        for spec in kind.fields().iter().filter(|spec| spec.required && !has(spec.name)) {
-            let hint = format!("add `{} = …`", spec.name);
-            self.fault(
-                &value.span(),
-                &dotted(name, spec.name),
-                format!("m3ter requires this field of a {kind}"),
-                hint,
-            );
+    /// The values of m3ter's fields.
+    fn fields(&mut self, of: Table<'_>) -> Vec<FieldMapping> {
+        let choices = [("merge", Replace::Named), ("replace", Replace::All)];
+        let custom_fields = find(of.table, "custom_fields")
+            .and_then(|value| self.word(value, &dotted(of.name, "custom_fields"), &choices));
+        self.undiscounted = Arc::default();
+        let mut fields = Vec::new();
+        for (name, value) in of.table {
+            let (text, key) = (name.get_ref().as_ref(), dotted(of.name, name.get_ref()));
+            if of.holds_beside(text) {
+                if text == BILLING_LINE_KEY && of.kind != EntityKind::Commitment {
+                    self.note(name, &key, "only a Commitment has a billing line", "take it out");
+                }
+                continue;
+            }
+            let Some(spec) = of.kind.field(text) else {
+                let names = of.kind.fields().iter().map(|field| field.name);
+                let hint = hint_for(text, &names.chain(OBJECT_KEYS).collect::<Vec<_>>());
+                self.note(name, &key, format!("{} has no such field in m3ter", of.kind), hint);
+                continue;
+            };
+            self.owner = Some(Shared::Field(self.objects.len(), fields.len()));
+            let known = self.references.len();
+            let place = Place { spec: Some(spec), ..Place::new(&key, of.rows) };
+            let Some(mut expression) = self.expression(value, place) else {
+                self.references.truncate(known);
+                continue;
+            };
+            if let (Term::CustomFields(_, replace), Some(wanted)) =
+                (&mut expression.term, custom_fields)
+            {
+                *replace = wanted;
+            }
+            // In a table of names every name is a value.
+            let table = value.get_ref().as_table().filter(|_| {
+                !matches!(spec.field_type, FieldType::Segment | FieldType::CustomFields)
+            });
+            let flag = |flag: &str| table.is_some_and(|table| is_on(table, flag));
+            let cell = Cell { expression, slot: None };
+            let (once, clear, line) = (flag("once"), flag("clear"), self.line(name));
+            fields.push(FieldMapping { spec, cell, once, clear, line });
         }
-        for (_, [one, other]) in EXACTLY_ONE
-            .iter()
-            .filter(|(of, fields)| *of == kind && !fields.iter().any(|field| has(field)))
-        {
-            let hint = format!("add `{one} = …` or `{other} = …`");
-            self.fault(
-                &value.span(),
-                name,
-                format!("m3ter requires `{one}` or `{other}` of a {kind}"),
-                hint,
-            );
+        self.owner = None;
+        fields
+    }
+
+    fn check_required(&mut self, of: Table<'_>) {
+        let Table { value, name, kind, .. } = of;
+        let has = |field: &str| find(of.table, field).is_some();
+        for spec in kind.fields().iter().filter(|spec| spec.required && !has(spec.name)) {
+            let message = format!("m3ter requires this field of a {kind}");
+            let hint = format!("add `{} = …`", spec.name);
+            self.note(value, &dotted(name, spec.name), message, hint);
+        }
+        for [one, other] in kind.exactly_one_of() {
+            // A Pricing without either can never be made. Of an AccountPlan the records tell.
+            if kind == EntityKind::Pricing && !has(one) && !has(other) {
+                let message = format!("m3ter requires `{one}` or `{other}` of a {kind}");
+                self.note(value, name, message, format!("add `{one} = …` or `{other} = …`"));
+            }
         }
     }
 
@@ -281,4 +306,32 @@ impl Parser<'_> {
             first.and_then(|table| find(table, "rows")).and_then(|rows| rows.get_ref().as_str());
         named.and_then(|name| self.sets.iter().position(|set| set.name == name)).unwrap_or(ROOT)
     }
+}
+
+impl Table<'_> {
+    /// Whether a key of the table is none of m3ter's fields.
+    fn holds_beside(self, key: &str) -> bool {
+        OBJECT_KEYS.contains(&key)
+            || match self.kind {
+                EntityKind::Account => key == PARENTS_KEY,
+                EntityKind::Commitment | EntityKind::AccountPlan => key == OVERLAP_KEY,
+                _ => false,
+            }
+    }
+}
+
+/// The relationship from the rows to the Account; blank where it is the row itself.
+fn relationship_of(row: Option<&FieldRef>) -> String {
+    let Some(row) = row else { return String::new() };
+    match row.path.strip_suffix("__c") {
+        Some(name) => format!("{name}__r"),
+        None => row.path.strip_suffix("Id").unwrap_or(&row.path).to_owned(),
+    }
+}
+
+/// The link from an Account to its parent.
+fn link_to(parent: FieldRef) -> Option<FieldMapping> {
+    let (spec, line) = (EntityKind::Account.field("parentAccountId")?, parent.line);
+    let cell = Cell { expression: Expression::plain(Term::AccountAt(parent)), slot: None };
+    Some(FieldMapping { spec, cell, once: false, clear: false, line })
 }

@@ -3,59 +3,46 @@
 
 use toml::de::DeTable;
 
-use super::{Parser, Value, dotted, find};
+use super::parser::{Parser, Place, Value, dotted, find};
 use crate::domain::catalog::Catalogued;
 use crate::domain::text::trimmed;
-use crate::mapping::language::{ProductKeys, ProductRule};
+use crate::mapping::mapped::{ProductKeys, Shared};
+use crate::mapping::product::ProductRule;
 
+const PREFIX: &str = "product_mapping";
 const KEYS: [&str; 4] = ["rows", "product", "billing_frequency", "currency"];
+const RULE_PREFIX: &str = "product_rule";
 const RULE: [&str; 5] = ["product", "billing_frequency", "currency", "plan_template", "plan"];
 
 impl Parser<'_> {
     pub(super) fn product_keys(&mut self, value: &Value<'_>) -> Option<ProductKeys> {
-        let prefix = "product_mapping";
-        let table = self.table(value, prefix)?;
-        self.check_keys(table, prefix, &KEYS);
+        let table = self.table(value, PREFIX)?;
+        self.check_keys(table, PREFIX, &KEYS);
         let rows = match find(table, "rows") {
-            Some(rows) => self.set_named(rows, &dotted(prefix, "rows"))?,
+            Some(rows) => self.set_named(rows, &dotted(PREFIX, "rows"))?,
             None => self.sets.iter().position(|set| set.name == "lines").unwrap_or_default(),
         };
-        let expression = |parser: &mut Self, key: &str| {
-            find(table, key)
-                .and_then(|value| parser.expression(value, &dotted(prefix, key), rows, None))
-        };
-        let (billing_frequency, currency) =
-            (expression(self, "billing_frequency"), expression(self, "currency"));
+        self.owner = Some(Shared::ProductRule);
+        let [product, billing_frequency, currency] = ["product", "billing_frequency", "currency"]
+            .map(|key| self.expression(find(table, key)?, Place::new(&dotted(PREFIX, key), rows)));
+        self.owner = None;
         if find(table, "product").is_none() {
-            self.fault(
-                &value.span(),
-                "product_mapping.product",
-                "this key is missing",
-                "such as `product = \"Product2.ProductCode\"`",
-            );
+            let hint = "such as `product = \"Product2.ProductCode\"`";
+            self.note(value, "product_mapping.product", "this key is missing", hint);
         }
-        Some(ProductKeys {
-            rows,
-            product: expression(self, "product")?,
-            billing_frequency,
-            currency,
-        })
+        Some(ProductKeys { rows, product: product?, billing_frequency, currency })
     }
 
     pub(super) fn product_rules(&mut self, value: &Value<'_>) -> Vec<ProductRule> {
-        let items = self.list(value, "product_rule");
         let mut rules: Vec<ProductRule> = Vec::new();
-        for item in items {
+        for item in self.list(value, RULE_PREFIX) {
             let Some(rule) = self.product_rule(item) else { continue };
-            let is_same = |other: &&ProductRule| {
-                same(&other.product, &rule.product) && same_or_none(other, &rule)
-            };
-            if let Some(other) = rules.iter().find(is_same) {
+            if let Some(other) = rules.iter().find(|other| asked(other) == asked(&rule)) {
                 let message = format!(
                     "line {} has a rule for the same product, billing frequency and currency",
                     other.line
                 );
-                self.fault(&item.span(), "product_rule", message, "keep one of the two");
+                self.note(item, RULE_PREFIX, message, "keep one of the two");
             }
             rules.push(rule);
         }
@@ -63,71 +50,41 @@ impl Parser<'_> {
     }
 
     fn product_rule(&mut self, value: &Value<'_>) -> Option<ProductRule> {
-        let prefix = "product_rule";
-        let table = self.table(value, prefix)?;
-        self.check_keys(table, prefix, &RULE);
-        let product = self.rule_text(table, "product");
-        let (billing_frequency, currency) =
-            (self.rule_text(table, "billing_frequency"), self.rule_text(table, "currency"));
-        let (template, plan) =
-            (self.rule_text(table, "plan_template"), self.rule_text(table, "plan"));
+        let table = self.table(value, RULE_PREFIX)?;
+        self.check_keys(table, RULE_PREFIX, &RULE);
+        let [product, billing_frequency, currency, template, plan] =
+            RULE.map(|key| self.rule_text(table, key));
         let Some(product) = product else {
-            self.fault(
-                &value.span(),
-                "product_rule.product",
-                "a rule names a product",
-                "such as `product = \"API_CALLS\"`",
-            );
-            return None;
+            let hint = "such as `product = \"API_CALLS\"`";
+            return self.fault(value, "product_rule.product", "a rule names a product", hint);
         };
         let (target, code) = match (template, plan) {
             (Some(code), None) => (Catalogued::PlanTemplate, code),
             (None, Some(code)) => (Catalogued::Plan, code),
             _ => {
-                self.fault(
-                    &value.span(),
-                    prefix,
-                    "a rule names a plan template or a plan",
-                    "add either `plan_template = \"…\"` or `plan = \"…\"`",
-                );
-                return None;
+                let hint = "add either `plan_template = \"…\"` or `plan = \"…\"`";
+                let message = "a rule names a plan template or a plan";
+                return self.fault(value, RULE_PREFIX, message, hint);
             }
         };
         if !target.allows(&code) {
-            self.fault(
-                &value.span(),
-                prefix,
-                format!("m3ter cannot have a {} with the code `{code}`", target.noun()),
-                "1 to 80 characters, no outer spaces",
-            );
+            let message = format!("m3ter cannot have a {} with the code `{code}`", target.noun());
+            self.note(value, RULE_PREFIX, message, "1 to 80 characters, no outer spaces");
         }
-        let (file, line) = self.files.place(self.line(&value.span()));
-        Some(ProductRule {
-            product,
-            billing_frequency,
-            currency,
-            target,
-            code,
-            file: file.to_owned(),
-            line,
-        })
+        let (file, line) = self.files.place(self.line(value));
+        let file = file.to_owned();
+        Some(ProductRule { product, billing_frequency, currency, target, code, file, line })
     }
 
     /// A text of a rule, trimmed; a blank one is the general case.
     fn rule_text(&mut self, table: &DeTable<'_>, key: &str) -> Option<String> {
-        let (_, text) = find(table, key).and_then(|_| self.text_setting(table, key))?;
-        Some(trimmed(&text).to_owned()).filter(|text| !text.is_empty())
+        let text = trimmed(self.text_setting(table, key)?);
+        (!text.is_empty()).then(|| text.to_owned())
     }
 }
 
-fn same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
-}
-
-fn same_or_none(one: &ProductRule, other: &ProductRule) -> bool {
-    let equal = |one: &Option<String>, other: &Option<String>| match (one, other) {
-        (Some(one), Some(other)) => same(one, other),
-        (one, other) => one.is_none() && other.is_none(),
-    };
-    equal(&one.billing_frequency, &other.billing_frequency) && equal(&one.currency, &other.currency)
+/// What a rule asks for, without regard to case.
+fn asked(rule: &ProductRule) -> [Option<String>; 3] {
+    let folded = |text: &Option<String>| text.as_ref().map(|text| text.to_lowercase());
+    [Some(rule.product.to_lowercase()), folded(&rule.billing_frequency), folded(&rule.currency)]
 }

@@ -1,13 +1,14 @@
-//! What is done to a value, in one fixed order whatever the order in the file.
+//! What is done to a value, in one fixed order whatever the order in the file: how each step is
+//! written. What it does is in `mapping::steps`.
 
-use jiff::tz::TimeZone;
 use rust_decimal::RoundingStrategy;
 use toml::de::{DeTable, DeValue};
 
-use super::{Parser, Value, find};
+use super::parser::{Parser, Place, Value, find, number};
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::text::trimmed;
-use crate::mapping::language::{Constant, FieldRef, Operand, SetId, Step};
+use crate::mapping::language::Constant;
+use crate::mapping::steps::{Op, Operand, Step, Unit};
 
 /// All steps, in the order in which they are applied. Another order is written by nesting: `{ first
 /// = [{ … }], … }`.
@@ -33,193 +34,114 @@ pub(super) const STEP_KEYS: [&str; 18] = [
 ];
 
 /// Digits after the point that a number keeps at most.
-const MOST_DECIMALS: u32 = 20;
+const MAX_DECIMALS: u32 = 20;
 
 impl Parser<'_> {
-    pub(super) fn steps(
-        &mut self,
-        table: &DeTable<'_>,
-        key: &str,
-        set: SetId,
-        spec: Option<&'static FieldSpec>,
-    ) -> Vec<Step> {
+    pub(super) fn steps(&mut self, table: &DeTable<'_>, place: Place<'_>) -> Vec<Step> {
         let present: Vec<(&str, &Value<'_>)> =
             STEP_KEYS.iter().filter_map(|name| Some((*name, find(table, name)?))).collect();
-        let is_mapped = present.iter().any(|(name, _)| matches!(*name, "map" | "as"));
-        if let Some((_, value)) = present.iter().find(|(name, _)| *name == "divided_by")
-            && !present.iter().any(|(name, _)| *name == "round")
-        {
-            self.fault(
-                &value.span(),
-                key,
-                "a quotient may have no end",
-                "add `round = 2`, or as many decimals as the price has",
-            );
+        let step = |wanted: &str| present.iter().find(|(name, _)| *name == wanted);
+        let is_mapped = step("map").or(step("as")).is_some();
+        if let (Some((_, value)), None) = (step("divided_by"), step("round")) {
+            let hint = "add `round = 2`, or as many decimals as the price has";
+            self.note(value, place.key, "a quotient may have no end", hint);
         }
         let mut steps = Vec::new();
         for (name, value) in present {
-            if let Some(kind) = misfit(name, spec).filter(|_| !is_mapped) {
-                let what = spec.map_or("", |spec| spec.name);
-                self.fault(
-                    &value.span(),
-                    key,
-                    format!("`{name}` is for {kind}, and m3ter's `{what}` is none"),
-                    "take the step out",
-                );
+            if let Some((what, kind)) = misfit(name, place.spec).filter(|_| !is_mapped) {
+                let message = format!("`{name}` is for {kind}, and m3ter's `{what}` is none");
+                self.note(value, place.key, message, "take the step out");
                 continue;
             }
-            steps.extend(self.step(name, value, key, set, spec));
+            steps.extend(self.step(name, value, place));
         }
         steps
     }
 
-    fn step(
-        &mut self,
-        name: &str,
-        value: &Value<'_>,
-        key: &str,
-        set: SetId,
-        spec: Option<&'static FieldSpec>,
-    ) -> Option<Step> {
-        let flag = |parser: &mut Self, step: Step| match value.get_ref().as_bool() {
-            Some(on) => on.then_some(step),
-            None => {
-                parser.fault(
-                    &value.span(),
-                    key,
-                    format!("`{name}` takes true or false"),
-                    "without quotes",
-                );
-                None
-            }
+    fn step(&mut self, name: &str, value: &Value<'_>, place: Place<'_>) -> Option<Step> {
+        let key = place.key;
+        let flag =
+            |parser: &mut Self, step: Step| parser.boolean(value, key, name)?.then_some(step);
+        let compute = |parser: &mut Self, op: Op| {
+            parser.operand(value, place).map(|operand| Step::Compute(op, operand))
+        };
+        let shift = |parser: &mut Self, unit: Unit| {
+            parser.operand(value, place).map(|operand| Step::Shift(unit, operand))
         };
         match name {
             "split" => self.split(value, key),
             "trim" => flag(self, Step::Trim),
-            "map" => self.map(value, key, spec),
+            "map" => self.map(value, place),
             "upper" => flag(self, Step::Upper),
             "lower" => flag(self, Step::Lower),
             "as" => self.word(value, key, &[("number", Step::AsNumber), ("text", Step::AsText)]),
             "zero_is_blank" => flag(self, Step::ZeroIsBlank),
-            "times" => self.operand(value, key, set).map(Step::Times),
-            "divided_by" => match self.operand(value, key, set)? {
-                Operand::Number(number) if number.is_zero() => {
-                    self.fault(
-                        &value.span(),
-                        key,
-                        "nothing can be divided by 0",
-                        "name another divisor",
-                    );
-                    None
+            "times" => compute(self, Op::Times),
+            "divided_by" => match compute(self, Op::DividedBy)? {
+                Step::Compute(_, Operand::Number(number)) if number.is_zero() => {
+                    self.fault(value, key, "nothing can be divided by 0", "name another divisor")
                 }
-                operand => Some(Step::DividedBy(operand)),
+                step => Some(step),
             },
-            "percent_of" => self.operand(value, key, set).map(Step::PercentOf),
-            "less_percent" => self.operand(value, key, set).map(Step::LessPercent),
+            "percent_of" => compute(self, Op::PercentOf),
+            "less_percent" => compute(self, Op::LessPercent),
             "round" => self.round(value, key),
-            "date_in" => match value.get_ref().as_str() {
-                Some("mapping") => Some(Step::DateIn(None)),
-                Some(zone) => self
-                    .time_zone(&value.span(), key, zone)
-                    .map(|zone: TimeZone| Step::DateIn(Some(zone))),
-                None => {
-                    self.fault(
-                        &value.span(),
-                        key,
-                        "`date_in` takes a time zone",
-                        "such as `\"Europe/London\"`, or `\"mapping\"` for the mapping's own",
-                    );
-                    None
-                }
-            },
-            "add_months" => self.operand(value, key, set).map(Step::AddMonths),
-            "add_days" => self.operand(value, key, set).map(Step::AddDays),
+            "date_in" => self.date_in(value, key),
+            "add_months" => shift(self, Unit::Months),
+            "add_days" => shift(self, Unit::Days),
             "end_exclusive" => flag(self, Step::EndExclusive),
-            "truncate" => self.truncate(value, key, spec),
-            _ => self.remark(value, key, set).map(Step::Warn),
+            "truncate" => self.truncate(value, place),
+            _ => self.remark(value, place).map(Step::Warn),
         }
     }
 
     fn split(&mut self, value: &Value<'_>, key: &str) -> Option<Step> {
         let table = value.get_ref().as_table();
-        let at = table
-            .and_then(|table| find(table, "at"))
-            .and_then(|at| at.get_ref().as_str())
-            .filter(|at| !at.is_empty());
-        let part = table
-            .and_then(|table| find(table, "part"))
-            .and_then(|part| self.number(part))
-            .and_then(|part| usize::try_from(part).ok());
+        let part = |name: &str| table.and_then(|table| find(table, name));
+        let at = part("at").and_then(|at| at.get_ref().as_str()).filter(|at| !at.is_empty());
+        let number = part("part").and_then(number).and_then(|part| usize::try_from(part).ok());
         if let Some(table) = table {
             self.check_keys(table, key, &["at", "part"]);
         }
-        match (at, part.filter(|part| *part > 0)) {
+        match (at, number.filter(|part| *part > 0)) {
             (Some(at), Some(part)) => Some(Step::Split(at.to_owned(), part)),
             _ => {
-                self.fault(
-                    &value.span(),
-                    key,
-                    "`split` takes a separator and the number of a part",
-                    "such as `split = { at = \"-\", part = 1 }`",
-                );
-                None
+                let message = "`split` takes a separator and the number of a part";
+                self.fault(value, key, message, "such as `split = { at = \"-\", part = 1 }`")
             }
         }
     }
 
-    fn map(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        spec: Option<&'static FieldSpec>,
-    ) -> Option<Step> {
+    fn map(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Step> {
         let Some(entries) = value.get_ref().as_table().filter(|entries| !entries.is_empty()) else {
-            self.fault(
-                &value.span(),
-                key,
-                "`map` takes a table of values",
-                "such as `map = { Tiered = true, Volume = false }`",
-            );
-            return None;
+            let hint = "such as `map = { Tiered = true, Volume = false }`";
+            return self.fault(value, place.key, "`map` takes a table of values", hint);
         };
         let map: Vec<(String, Constant)> = entries
             .iter()
-            .filter_map(|(from, to)| {
-                Some((from.get_ref().to_string(), self.constant(to, key, spec)?))
-            })
+            .filter_map(|(from, to)| Some((from.get_ref().to_string(), self.constant(to, place)?)))
             .collect();
         for (index, (from, _)) in map.iter().enumerate() {
-            if map[..index]
-                .iter()
-                .any(|(other, _)| trimmed(other).eq_ignore_ascii_case(trimmed(from)))
-            {
-                self.fault(
-                    &value.span(),
-                    key,
-                    format!("`{from}` stands twice in the map"),
-                    "upper and lower case count as the same",
-                );
+            let is_same =
+                |other: &(String, _)| trimmed(&other.0).eq_ignore_ascii_case(trimmed(from));
+            if map[..index].iter().any(is_same) {
+                let message = format!("`{from}` stands twice in the map");
+                self.note(value, place.key, message, "upper and lower case count as the same");
             }
         }
         Some(Step::Map(map))
     }
 
     /// A number, or the path of a field that holds one.
-    fn operand(&mut self, value: &Value<'_>, key: &str, set: SetId) -> Option<Operand> {
+    fn operand(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Operand> {
         match value.get_ref() {
             DeValue::Integer(_) | DeValue::Float(_) => {
-                let number = self.number(value);
-                if number.is_none() {
-                    self.fault(
-                        &value.span(),
-                        key,
-                        "this number cannot be kept exactly",
-                        "write it with fewer digits",
-                    );
-                }
-                number.map(Operand::Number)
+                let message = "this number cannot be kept exactly";
+                let number = number(value).map(Operand::Number);
+                number
+                    .or_else(|| self.fault(value, place.key, message, "write it with fewer digits"))
             }
-            _ => self.field_ref(value, key, set).map(|field: FieldRef| Operand::Field(field)),
+            _ => self.field_ref(value, place).map(Operand::Field),
         }
     }
 
@@ -231,17 +153,11 @@ impl Parser<'_> {
             }
             _ => (Some(value), None),
         };
-        let decimals = decimals
-            .and_then(|value| self.number(value))
-            .and_then(|number| u32::try_from(number).ok());
-        let Some(decimals) = decimals.filter(|decimals| *decimals <= MOST_DECIMALS) else {
-            self.fault(
-                &value.span(),
-                key,
-                format!("`round` takes 0 to {MOST_DECIMALS} decimals"),
-                "such as `round = 2` or `round = { decimals = 2, mode = \"half_even\" }`",
-            );
-            return None;
+        let decimals = decimals.and_then(number).and_then(|number| u32::try_from(number).ok());
+        let Some(decimals) = decimals.filter(|decimals| *decimals <= MAX_DECIMALS) else {
+            let message = format!("`round` takes 0 to {MAX_DECIMALS} decimals");
+            let hint = "such as `round = 2` or `round = { decimals = 2, mode = \"half_even\" }`";
+            return self.fault(value, key, message, hint);
         };
         let modes = [
             ("half_up", RoundingStrategy::MidpointAwayFromZero),
@@ -256,61 +172,57 @@ impl Parser<'_> {
         Some(Step::Round(decimals, mode))
     }
 
-    fn truncate(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        spec: Option<&'static FieldSpec>,
-    ) -> Option<Step> {
-        let has_limit = matches!(spec.map(|spec| spec.field_type), Some(FieldType::Text { .. }));
+    fn date_in(&mut self, value: &Value<'_>, key: &str) -> Option<Step> {
+        match value.get_ref().as_str() {
+            Some("mapping") => Some(Step::DateIn(None)),
+            Some(_) => self.time_zone(value, key).map(|zone| Step::DateIn(Some(zone))),
+            None => {
+                let hint = "such as `\"Europe/London\"`, or `\"mapping\"` for the mapping's own";
+                self.fault(value, key, "`date_in` takes a time zone", hint)
+            }
+        }
+    }
+
+    fn truncate(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Step> {
+        let field = place.spec.and_then(|spec| match spec.field_type {
+            FieldType::Text { max } => Some((spec.name, max)),
+            _ => None,
+        });
         match value.get_ref() {
-            DeValue::Boolean(true) if has_limit => Some(Step::Truncate(None)),
+            DeValue::Boolean(true) if field.is_some() => Some(Step::Truncate { to: None, field }),
             DeValue::Boolean(false) => None,
             DeValue::Integer(_) => {
-                let characters = self
-                    .number(value)
-                    .and_then(|number| usize::try_from(number).ok())
-                    .filter(|characters| *characters > 0);
-                if characters.is_none() {
-                    self.fault(
-                        &value.span(),
-                        key,
-                        "`truncate` takes true or a number of characters",
-                        "1 or more",
-                    );
-                }
-                characters.map(|characters| Step::Truncate(Some(characters)))
+                let to = number(value).and_then(|number| usize::try_from(number).ok());
+                let to = to.filter(|to| *to > 0);
+                let message = "`truncate` takes true or a number of characters";
+                to.map(|to| Step::Truncate { to: Some(to), field })
+                    .or_else(|| self.fault(value, place.key, message, "1 or more"))
             }
             _ => {
-                self.fault(
-                    &value.span(),
-                    key,
-                    "`truncate = true` is for texts with a limit",
-                    "write the number of characters instead",
-                );
-                None
+                let message = "`truncate = true` is for texts with a limit";
+                self.fault(value, place.key, message, "write the number of characters instead")
             }
         }
     }
 }
 
-/// What a step is for, where the field does not hold that.
-fn misfit(step: &str, spec: Option<&'static FieldSpec>) -> Option<&'static str> {
-    let field_type = spec?.field_type;
-    let is_number = matches!(field_type, FieldType::Decimal { .. } | FieldType::Integer { .. });
-    let is_date = matches!(field_type, FieldType::Date | FieldType::DateTime);
+/// The m3ter field that a step does not fit, and what the step is for.
+fn misfit(step: &str, spec: Option<&'static FieldSpec>) -> Option<(&'static str, &'static str)> {
+    let FieldSpec { name, field_type, .. } = *spec?;
+    let (is_number, is_date) = (field_type.is_number(), field_type.is_date());
     let is_text = !is_number
         && !is_date
         && field_type != FieldType::Boolean
         && field_type != FieldType::PricingBands;
-    match step {
-        "split" | "upper" | "lower" | "truncate" if !is_text => Some("texts"),
+    let kind = match step {
+        "split" | "upper" | "lower" | "truncate" if !is_text => "texts",
         "zero_is_blank" | "times" | "divided_by" | "percent_of" | "less_percent" | "round"
             if !is_number =>
         {
-            Some("numbers")
+            "numbers"
         }
-        "date_in" | "add_months" | "add_days" | "end_exclusive" if !is_date => Some("dates"),
-        _ => None,
-    }
+        "date_in" | "add_months" | "add_days" | "end_exclusive" if !is_date => "dates",
+        _ => return None,
+    };
+    Some((name, kind))
 }

@@ -228,7 +228,7 @@ async fn ask_for(
         return Ok(Vec::new());
     };
     let organization = knowledge.organization(budget).await?;
-    let time_zone = mapping.settings().time_zone.as_ref().unwrap_or(&organization.time_zone);
+    let time_zone = mapping.time_zone(&organization.time_zone);
     fetch_desired(context, mapping, record, time_zone).await
 }
 

@@ -125,7 +125,9 @@ async fn by_natural_key(
     let (account_codes, codes) = match (mapping, kind) {
         (Some(mapping), _) => {
             let ReadRecord { record, query } = fetch_record(context, mapping, record).await?;
-            let keys = mapping.keys(&record, &query.unreadable);
+            let organization = context.knowledge.organization(context.budget).await?;
+            let time_zone = mapping.time_zone(&organization.time_zone);
+            let keys = mapping.read(&record, query.context(time_zone)).keys();
             let codes =
                 |keys: Vec<NaturalKey>| keys.iter().flat_map(NaturalKey::codes).collect::<Vec<_>>();
             let accounts = codes(keys.accounts);

@@ -1,0 +1,198 @@
+//! A value on its way from a record to an object: what it is, where it came from, and what a person
+//! should know.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde_json::Value as Json;
+
+use super::convert::{Problem, Raw, as_date, convert, text};
+use super::language::{Constant, FieldRef};
+use crate::domain::entity::EntityKind;
+use crate::domain::field::{FieldSpec, FieldType};
+use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::money::{NoDecimal, read_decimal_in_json};
+use crate::domain::personal;
+use crate::domain::text::trimmed;
+use crate::domain::value::Value;
+use crate::domain::warning::Warning;
+
+/// A value, where it came from, and what a person should know.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Evaluated {
+    pub(super) raw: Raw,
+    pub(super) source: Source,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// `None` where the source is blank.
+pub(super) type Outcome = Result<Option<Evaluated>, Finding>;
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A Salesforce field, by its name.
+    Field(Arc<str>),
+    Constant,
+    Default,
+    CurrencySetting,
+    PlanTemplates,
+    /// An object of this sync.
+    This(EntityKind),
+    /// A product rule, as it is shown.
+    Rule(String),
+    OneBand,
+    Several(Vec<Source>),
+}
+
+impl Source {
+    /// What several values came from, each once; a constant if there are none.
+    pub(super) fn of_all(mut sources: Vec<Self>) -> Self {
+        match sources.len() {
+            0 => Self::Constant,
+            1 => sources.remove(0),
+            _ => Self::Several(sources),
+        }
+    }
+
+    /// Adds one to those of a value that is put together.
+    pub(super) fn add_to(self, sources: &mut Vec<Self>) {
+        if !sources.contains(&self) {
+            sources.push(self);
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(name) => f.write_str(name),
+            Self::Constant => f.write_str("constant"),
+            Self::Default => f.write_str("default"),
+            Self::CurrencySetting => f.write_str("setting `currency`"),
+            Self::PlanTemplates => f.write_str("the plan templates of the lines"),
+            Self::This(kind) => write!(f, "{kind} of this sync"),
+            Self::Rule(rule) => f.write_str(rule),
+            Self::OneBand => f.write_str("one band"),
+            Self::Several(sources) => {
+                for (index, source) in sources.iter().enumerate() {
+                    let before = if index == 0 { "" } else { ", " };
+                    write!(f, "{before}{source}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Evaluated {
+    pub(super) fn new(raw: Raw, source: Source) -> Self {
+        Self { raw, source, warnings: Vec::new() }
+    }
+
+    pub(super) fn typed(value: Value, source: Source) -> Self {
+        Self::new(Raw::Typed(value), source)
+    }
+
+    /// What a field of Salesforce holds.
+    pub(super) fn of_field(field: &FieldRef, json: &Json) -> Self {
+        Self::new(Raw::Json(json.clone()), Source::Field(Arc::clone(&field.name)))
+    }
+
+    /// What was made of what a field of Salesforce holds.
+    pub(super) fn made_of(field: &FieldRef, value: Value) -> Self {
+        Self::typed(value, Source::Field(Arc::clone(&field.name)))
+    }
+
+    /// A literal of the file.
+    pub(super) fn of_constant(constant: &Constant, source: Source) -> Self {
+        Self::new(Raw::Json(constant.to_json()), source)
+    }
+
+    /// The value as a number.
+    pub(super) fn number(&self) -> Result<Decimal, Finding> {
+        let number = match &self.raw {
+            Raw::Json(json) => read_decimal_in_json(json),
+            Raw::Typed(Value::Number(number)) => Ok(*number),
+            Raw::Typed(_) => Err(NoDecimal::NotANumber),
+        };
+        number.map_err(|why| no_decimal(&self.source.to_string(), &self.raw.text(), why))
+    }
+
+    /// The value as a date.
+    pub(super) fn date(&self, time_zone: &TimeZone) -> Result<Date, Finding> {
+        as_date(&self.raw, time_zone).ok_or_else(|| self.not_a_date())
+    }
+
+    pub(super) fn not_a_date(&self) -> Finding {
+        let source = &self.source;
+        Finding::new(
+            FindingCode::ValueInvalid,
+            format!("`{source}` is not a date"),
+            format!("Enter a date in `{source}`"),
+        )
+    }
+
+    /// The value in the type of a m3ter field, or why it does not go in.
+    pub(super) fn into_field(
+        self,
+        spec: &FieldSpec,
+        time_zone: &TimeZone,
+    ) -> Result<Value, Finding> {
+        let Self { mut raw, source, .. } = self;
+        // A word that is compared, not read: what stands around it is not meant.
+        if let (
+            Raw::Json(Json::String(word)),
+            FieldType::Email | FieldType::Currency | FieldType::Enum(_),
+        ) = (&mut raw, spec.field_type)
+            && trimmed(word).len() < word.len()
+        {
+            *word = trimmed(word).to_owned();
+        }
+        // It may be a person's name, in the wrong field.
+        let is_personal = spec.field_type == FieldType::Email;
+        convert(&raw, spec, time_zone).map_err(|problem| {
+            let remedy = match source {
+                Source::Constant => "Correct the mapping".to_owned(),
+                _ => format!("Correct `{source}`"),
+            };
+            match problem {
+                Problem::Invalid(problem) => {
+                    let shown = match &raw {
+                        _ if is_personal => personal::NOT_SHOWN.to_owned(),
+                        Raw::Json(json) => personal::shown(&source.to_string(), &text(json)),
+                        Raw::Typed(_) => String::new(),
+                    };
+                    let message = format!("`{source}` is `{shown}`, which {problem}");
+                    Finding::new(FindingCode::ValueInvalid, message, remedy)
+                }
+                Problem::OutOfRange(problem) => {
+                    let message = format!("`{source}` {problem}");
+                    Finding::new(FindingCode::ValueOutOfRange, message, remedy)
+                }
+            }
+        })
+    }
+}
+
+/// The number that a field of Salesforce holds.
+pub(super) fn number_in(field: &FieldRef, json: &Json) -> Result<Decimal, Finding> {
+    read_decimal_in_json(json).map_err(|why| no_decimal(&field.name, &text(json), why))
+}
+
+/// The finding about a value that is no number, or none that m3ter can take.
+pub(super) fn no_decimal(source: &str, text: &str, why: NoDecimal) -> Finding {
+    let (code, remedy) = match why {
+        NoDecimal::NotANumber => (FindingCode::ValueInvalid, "a number"),
+        NoDecimal::TooSmall => (FindingCode::ValueOutOfRange, "0 or a larger number"),
+        NoDecimal::TooLarge => (FindingCode::ValueOutOfRange, "a smaller number"),
+    };
+    Finding::new(
+        code,
+        format!("`{source}` is `{}`, which {why}", personal::shown(source, text)),
+        format!("Enter {remedy} in `{source}`"),
+    )
+}

@@ -1,0 +1,608 @@
+//! Where a value comes from: each term with its fields, how people read it, and its value for a row.
+//! How it is written is in `parse::expression`.
+
+use std::sync::{Arc, OnceLock};
+
+use jiff::civil::Date;
+
+use super::address::address;
+use super::bands::{bands_in_text, less_percent, single_band};
+use super::convert::{Raw, count, text};
+use super::evaluated::{Evaluated, Outcome, Source, number_in};
+use super::language::{Condition, Constant, FieldRef, ROOT, SetId, Slot};
+use super::lookup::{codes, look_up, shared_plan_rule, template_by_rule};
+use super::row::Row;
+use super::steps::Step;
+use super::structure::{Entry, Named, UPPER_LIMIT, joined};
+use crate::domain::catalog::Catalogued;
+use crate::domain::dates::EndExclusive;
+use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::field::FieldSpec;
+use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::money::decimal_in_json;
+use crate::domain::personal;
+use crate::domain::text::is_blank;
+use crate::domain::value::Value;
+use crate::domain::warning::Warning;
+
+/// An expression with what is done to its value.
+#[derive(Debug, Clone)]
+pub(super) struct Expression {
+    pub(super) term: Term,
+    /// Blank where it does not hold.
+    pub(super) when: Option<Condition>,
+    /// In the order in which they are applied.
+    pub(super) steps: Vec<Step>,
+    /// Where all that gave nothing.
+    pub(super) default: Option<Constant>,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Term {
+    Field(FieldRef),
+    /// The field of the only row of a set below this row.
+    OnlyRow(SetName, FieldRef),
+    Constant(Constant),
+    /// The first that is not blank.
+    First(Vec<Expression>),
+    /// Texts one after the other.
+    Concat(Vec<Expression>, Option<String>),
+    /// The earliest of several dates, or the latest.
+    Extreme(Extreme, Vec<Expression>),
+    /// A code that becomes an id.
+    Lookup(Lookup),
+    /// An object of the same sync.
+    This(EntityKind, LinkId),
+    /// The Account of the same sync whose Salesforce id a field holds.
+    AccountAt(FieldRef),
+    /// The value of another object's field, from the same record or row.
+    SameAs(EntityKind, &'static str, LinkId),
+    /// The mapping's `currency`.
+    CurrencySetting,
+    /// The one currency that the plan templates of all lines share.
+    TemplatesCurrency,
+    /// So many months after another field of the same object.
+    MonthsAfter(FieldRef, &'static str, LinkId),
+    /// Street lines and the other parts of an address.
+    Address(Vec<(&'static str, Expression)>),
+    /// A value for each dimension.
+    Segment(Vec<NamedValue>),
+    /// Values by names of the customer's own.
+    CustomFields(Vec<NamedValue>, Replace),
+    /// Bands, one on each line of a text.
+    BandsText(FieldRef),
+    UnitPrice(Box<UnitPrice>),
+    /// A list of structures, one for each row of a set below this row.
+    Each(&'static FieldSpec, SetName, Parts),
+    /// A list of structures, each written out.
+    List(&'static FieldSpec, Vec<Parts>),
+}
+
+/// The position of a reference among those of a mapping, by which it is found where it leads.
+pub(super) type LinkId = usize;
+
+/// Where the currency that all plan templates share is kept: with the root.
+pub(super) const TEMPLATES: Slot = Slot { set: ROOT, index: 0 };
+
+/// A row set with its name in the file.
+#[derive(Debug, Clone)]
+pub(super) struct SetName {
+    pub(super) set: SetId,
+    pub(super) name: String,
+}
+
+/// A code that becomes an id; for a plan template, by the product rules first where the mapping
+/// says so.
+#[derive(Debug, Clone)]
+pub(super) struct Lookup {
+    pub(super) catalogued: Catalogued,
+    pub(super) by_product: bool,
+    pub(super) code: Box<Expression>,
+    /// Where the code is kept: it is what m3ter was asked for.
+    pub(super) slot: Slot,
+}
+
+/// One band from a price, less a percentage.
+#[derive(Debug, Clone)]
+pub(super) struct UnitPrice {
+    pub(super) price: FieldRef,
+    pub(super) discount: Option<FieldRef>,
+    /// The first field of the object's mapping that gives a price without a discount.
+    pub(super) undiscounted: Arc<OnceLock<Arc<str>>>,
+}
+
+/// The parts of one structure.
+pub(super) type Parts = Vec<Part>;
+
+/// A part of a structure, as m3ter describes it.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) spec: &'static FieldSpec,
+    pub(super) expression: Expression,
+}
+
+/// A value under a name.
+#[derive(Debug, Clone)]
+pub(super) struct NamedValue {
+    pub(super) name: String,
+    pub(super) expression: Expression,
+    /// A blank source removes it.
+    pub(super) clear: bool,
+}
+
+/// Whether names that a mapping does not have are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replace {
+    All,
+    Named,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extreme {
+    Earliest,
+    Latest,
+}
+
+impl Term {
+    /// The fields that the term itself reads.
+    fn own_fields(&self) -> Vec<&FieldRef> {
+        match self {
+            Self::Field(field)
+            | Self::OnlyRow(_, field)
+            | Self::BandsText(field)
+            | Self::AccountAt(field) => vec![field],
+            _ => self.numbers(),
+        }
+    }
+
+    /// Those of them that are computed with.
+    pub(super) fn numbers(&self) -> Vec<&FieldRef> {
+        match self {
+            Self::MonthsAfter(field, ..) => vec![field],
+            Self::UnitPrice(price) => {
+                std::iter::once(&price.price).chain(&price.discount).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The expressions directly inside one that feeds `spec`, each with the m3ter field or part of
+    /// a list that it feeds. What is looked up or put together is of another type than what it
+    /// becomes.
+    pub(super) fn inner<'e>(
+        &'e self,
+        spec: Option<&'e FieldSpec>,
+    ) -> Vec<(&'e Expression, Option<&'e FieldSpec>)> {
+        let part = |part: &'e Part| (&part.expression, Some(part.spec));
+        match self {
+            Self::First(inner) | Self::Extreme(_, inner) => {
+                inner.iter().map(|inner| (inner, spec)).collect()
+            }
+            Self::Concat(inner, _) => inner.iter().map(|inner| (inner, None)).collect(),
+            Self::Lookup(lookup) => vec![(&lookup.code, None)],
+            Self::Address(parts) => parts.iter().map(|(_, inner)| (inner, None)).collect(),
+            Self::Segment(values) | Self::CustomFields(values, _) => {
+                values.iter().map(|value| (&value.expression, None)).collect()
+            }
+            Self::Each(.., parts) => parts.iter().map(part).collect(),
+            Self::List(_, entries) => entries.iter().flatten().map(part).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The term as people read it.
+    fn shown(&self) -> String {
+        let all = |inner: &[Expression], between: &str| {
+            inner.iter().map(Expression::with_steps_shown).collect::<Vec<_>>().join(between)
+        };
+        match self {
+            Self::Field(field) => field.shown(),
+            Self::OnlyRow(set, field) => {
+                format!("{} of the only row of `{}`", field.shown(), set.name)
+            }
+            Self::Constant(constant) => constant.shown(),
+            Self::First(inner) => format!("first of {}", all(inner, " | ")),
+            Self::Concat(inner, _) => all(inner, " + "),
+            Self::Extreme(Extreme::Earliest, inner) => format!("earliest of {}", all(inner, " | ")),
+            Self::Extreme(Extreme::Latest, inner) => format!("latest of {}", all(inner, " | ")),
+            Self::Lookup(Lookup { catalogued, by_product, code, .. }) => {
+                let rules = if *by_product { "product rules, else " } else { "" };
+                let what = catalogued.noun();
+                format!("{rules}{what} with the code {}", code.with_steps_shown())
+            }
+            Self::AccountAt(field) => format!("Account of {}", field.shown()),
+            Self::This(kind, _) => format!("{kind} of this sync"),
+            Self::SameAs(kind, field, _) => format!("{kind}.{field}"),
+            Self::CurrencySetting => "setting `currency`".to_owned(),
+            Self::TemplatesCurrency => "the currency of the lines' plan templates".to_owned(),
+            Self::MonthsAfter(field, after, _) => format!("{after} + {} months", field.shown()),
+            Self::Address(parts) => joined_parts(parts.iter().map(|(name, inner)| (*name, inner))),
+            Self::Segment(values) | Self::CustomFields(values, _) => {
+                joined_parts(values.iter().map(|value| (value.name.as_str(), &value.expression)))
+            }
+            Self::BandsText(field) => format!("bands in the text of {}", field.shown()),
+            Self::UnitPrice(price) => {
+                let discount = price.discount.as_ref();
+                let discount = discount.map(|discount| format!(" less {} %", discount.shown()));
+                format!("one band of {}{}", price.price.shown(), discount.unwrap_or_default())
+            }
+            Self::Each(_, set, each) => {
+                format!("for each row of `{}`: {}", set.name, shown_parts(each))
+            }
+            Self::List(_, entries) => {
+                let entry = |entry: &Parts| format!("({})", shown_parts(entry));
+                entries.iter().map(entry).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+}
+
+fn shown_parts(parts: &Parts) -> String {
+    joined_parts(parts.iter().map(|part| (part.spec.name, &part.expression)))
+}
+
+fn joined_parts<'e>(parts: impl Iterator<Item = (&'e str, &'e Expression)>) -> String {
+    parts
+        .map(|(name, expression)| format!("{name}: {}", expression.with_steps_shown()))
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+impl Expression {
+    /// An expression without anything beside its source.
+    pub(super) fn plain(term: Term) -> Self {
+        Self { term, when: None, steps: Vec::new(), default: None }
+    }
+
+    /// The expressions directly inside this one.
+    pub(super) fn inner(&self) -> impl Iterator<Item = &Self> {
+        self.term.inner(None).into_iter().map(|(inner, _)| inner)
+    }
+
+    /// The fields that it reads.
+    pub(super) fn fields(&self) -> Vec<&FieldRef> {
+        let mut fields = self.term.own_fields();
+        fields.extend(self.inner().flat_map(Self::fields));
+        fields.extend(self.when.iter().flat_map(Condition::fields));
+        fields.extend(self.steps.iter().filter_map(Step::operand_field));
+        fields.extend(self.steps.iter().filter_map(Step::when).flat_map(Condition::fields));
+        fields
+    }
+
+    /// Their names, for a sentence about what is blank.
+    pub(super) fn names(&self) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.fields().into_iter().map(|field| format!("`{}`", field.name)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.join(" or ")
+    }
+
+    /// The texts of the file itself that it can give: constants, defaults, and what a map ends with.
+    pub(super) fn constants(&self) -> Vec<&str> {
+        fn text(constant: &Constant) -> Option<&str> {
+            if let Constant::Text(text) = constant { Some(text) } else { None }
+        }
+        let mut found: Vec<&str> = self.default.iter().filter_map(text).collect();
+        match (&self.term, self.steps.as_slice()) {
+            (Term::Constant(constant), []) => found.extend(text(constant)),
+            (Term::First(inner), []) => found.extend(inner.iter().flat_map(Self::constants)),
+            (_, [.., Step::Map(entries)]) => {
+                found.extend(entries.iter().filter_map(|(_, to)| text(to)));
+            }
+            // What else is done to a text makes another one of it.
+            _ => {}
+        }
+        found
+    }
+
+    /// It as people read it, without what is done to its value.
+    pub(super) fn shown(&self) -> String {
+        let when = if self.when.is_some() { ", on a condition" } else { "" };
+        let default = self.default.as_ref().map(|default| format!(", else {}", default.shown()));
+        format!("{}{when}{}", self.term.shown(), default.unwrap_or_default())
+    }
+
+    fn with_steps_shown(&self) -> String {
+        let steps: Vec<String> = self.steps.iter().map(Step::shown).collect();
+        if steps.is_empty() {
+            self.shown()
+        } else {
+            format!("{} [{}]", self.shown(), steps.join(", "))
+        }
+    }
+
+    /// The codes that it looks up for a row.
+    pub(super) fn codes(&self, row: Row<'_>) -> Vec<(Catalogued, String)> {
+        if self.when.as_ref().is_some_and(|condition| !condition.holds(row)) {
+            return Vec::new();
+        }
+        match &self.term {
+            Term::Lookup(lookup) => {
+                let code = lookup.code(row).ok().flatten();
+                code.map_or_else(Vec::new, |code| codes(lookup.catalogued, &code, row))
+            }
+            Term::This(EntityKind::Plan, link) => {
+                let plan = row.linked_row(*link).and_then(|row| shared_plan_rule(row).ok()?);
+                plan.into_iter().map(|rule| (rule.target, rule.code.clone())).collect()
+            }
+            Term::First(inner) => {
+                let mut codes = inner.iter().map(|inner| inner.codes(row));
+                codes.find(|codes| !codes.is_empty()).unwrap_or_default()
+            }
+            Term::Each(_, set, parts) => {
+                let of_row = |row| parts.iter().flat_map(move |part| part.expression.codes(row));
+                row.below(set.set).into_iter().flat_map(of_row).collect()
+            }
+            _ => self.inner().flat_map(|inner| inner.codes(row)).collect(),
+        }
+    }
+
+    /// The value for a row.
+    pub(super) fn evaluate(&self, row: Row<'_>) -> Outcome {
+        let is_asked = self.when.as_ref().is_none_or(|condition| condition.holds(row));
+        let found = if is_asked { self.without_default(row)? } else { None };
+        let default = || {
+            let default = self.default.as_ref()?;
+            Some(Evaluated::of_constant(default, Source::Default))
+        };
+        Ok(found.or_else(default))
+    }
+
+    fn without_default(&self, row: Row<'_>) -> Outcome {
+        let Some(mut value) = self.term.evaluate(row)? else { return Ok(None) };
+        for step in &self.steps {
+            if !step.apply(&mut value, row)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(value))
+    }
+}
+
+impl Term {
+    fn evaluate(&self, row: Row<'_>) -> Outcome {
+        let field = |field| row.field(field).map(|json| Evaluated::of_field(field, json));
+        match self {
+            Self::Field(of) => Ok(field(of)),
+            Self::OnlyRow(set, field) => only_row(row, set.set, field),
+            Self::Constant(constant) => {
+                Ok(Some(Evaluated::of_constant(constant, Source::Constant)))
+            }
+            Self::First(inner) => first(inner, row),
+            Self::Concat(parts, separator) => concat(parts, separator.as_deref(), row),
+            Self::Extreme(which, dates) => extreme(*which, dates, row),
+            Self::Lookup(lookup) => match lookup.code(row)? {
+                Some(code) => look_up(lookup.catalogued, lookup.by_product, code, row),
+                None => Ok(None),
+            },
+            Self::This(_, link) | Self::SameAs(.., link) => row.linked(*link),
+            Self::AccountAt(of) => Ok(row.id_in(of).map(|id| {
+                let account = ObjectKey::only(EntityKind::Account, id);
+                Evaluated::made_of(of, Value::Object(account))
+            })),
+            Self::CurrencySetting => Ok(row.around().currency.map(|currency| {
+                Evaluated::typed(Value::Text(currency.to_owned()), Source::CurrencySetting)
+            })),
+            Self::TemplatesCurrency => row.finished(TEMPLATES),
+            Self::MonthsAfter(months, _, link) => months_after(months, *link, row),
+            Self::Address(parts) => put_together(parts, row),
+            Self::Segment(values) => named(values, row)?.segment(),
+            Self::CustomFields(values, replace) => {
+                Ok(named(values, row)?.custom_fields(*replace == Replace::All))
+            }
+            Self::BandsText(of) => {
+                let Some(json) = row.field(of) else { return Ok(None) };
+                let bands = bands_in_text(&text(json), &of.name)?;
+                Ok(Some(Evaluated::made_of(of, Value::PricingBands(bands))))
+            }
+            Self::UnitPrice(price) => price.evaluate(row),
+            Self::Each(list, set, parts) => {
+                entries(list, row.below(set.set).into_iter().map(|row| (row, parts)))
+            }
+            Self::List(list, all) => entries(list, all.iter().map(|parts| (row, parts))),
+        }
+    }
+}
+
+impl Lookup {
+    /// The code for a row: the one that the rule for its product chooses, or its own.
+    fn code(&self, row: Row<'_>) -> Outcome {
+        row.kept(self.slot, |row| {
+            let by_rule = if self.by_product { template_by_rule(row)? } else { None };
+            if by_rule.is_some() { Ok(by_rule) } else { self.code.evaluate(row) }
+        })
+    }
+}
+
+impl UnitPrice {
+    /// One price from 0 on, less a discount in percent.
+    fn evaluate(&self, row: Row<'_>) -> Outcome {
+        let Some(json) = row.field(&self.price) else { return Ok(None) };
+        let mut price = number_in(&self.price, json)?;
+        let discount = self.discount.as_ref();
+        if let Some((field, json)) = discount.and_then(|field| Some((field, row.field(field)?))) {
+            let percent = number_in(field, json)?;
+            price = less_percent(price, percent).map_err(|why| {
+                let (shown, discount) = (&self.price.name, &field.name);
+                let percent = percent.normalize();
+                let message = format!("`{shown}` less the {percent} % of `{discount}` {why}");
+                let remedy = match self.undiscounted.get() {
+                    Some(other) => format!("Write the discounted price itself into `{other}`"),
+                    None => format!(
+                        "Write the discounted price itself into `{shown}`, and clear `{discount}`"
+                    ),
+                };
+                Finding::new(FindingCode::ValueOutOfRange, message, remedy)
+            })?;
+        }
+        let bands = single_band(price, &self.price.name)?;
+        Ok(Some(Evaluated::made_of(&self.price, Value::PricingBands(bands))))
+    }
+}
+
+/// The field of the only row of a set; several rows do not say which one is meant.
+fn only_row(row: Row<'_>, set: SetId, field: &FieldRef) -> Outcome {
+    let rows = row.below(set);
+    if let [first, second, ..] = rows.as_slice() {
+        let id = |row: &Row<'_>| {
+            row.own_record().id().map_or_else(|| "a row".to_owned(), |id| id.to_string())
+        };
+        let (sobject, first, second) = (&first.set().sobject, id(first), id(second));
+        return Err(Finding::new(
+            FindingCode::SeveralRows,
+            format!("There are several `{sobject}` ({first}, {second}), and one is expected"),
+            "Keep one of them, or map each to an object of its own",
+        ));
+    }
+    let value = rows.first().and_then(|row| row.field(field));
+    Ok(value.map(|json| Evaluated::of_field(field, json)))
+}
+
+fn first(inner: &[Expression], row: Row<'_>) -> Outcome {
+    for expression in inner {
+        if let Some(found) = expression.evaluate(row)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn concat(parts: &[Expression], separator: Option<&str>, row: Row<'_>) -> Outcome {
+    let (mut texts, mut sources, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    for part in parts {
+        match part.evaluate(row)? {
+            Some(found) => {
+                texts.push(found.raw.text());
+                warnings.extend(found.warnings);
+                if found.source != Source::Constant {
+                    found.source.add_to(&mut sources);
+                }
+            }
+            // Without a separator the text has one form; a part that is missing would leave a
+            // torso.
+            None if separator.is_none() => return Ok(None),
+            None => {}
+        }
+    }
+    let text = texts.join(separator.unwrap_or_default());
+    let source = Source::of_all(sources);
+    Ok((!is_blank(&text)).then(|| Evaluated { raw: Raw::Json(text.into()), source, warnings }))
+}
+
+fn extreme(which: Extreme, dates: &[Expression], row: Row<'_>) -> Outcome {
+    let mut chosen: Option<(Date, Evaluated)> = None;
+    for expression in dates {
+        let Some(found) = expression.evaluate(row)? else { continue };
+        let date = found.date(row.time_zone())?;
+        let is_better = chosen.as_ref().is_none_or(|(best, _)| match which {
+            Extreme::Earliest => date < *best,
+            Extreme::Latest => date > *best,
+        });
+        if is_better {
+            chosen = Some((date, found));
+        }
+    }
+    Ok(chosen.map(|(_, found)| found))
+}
+
+fn months_after(field: &FieldRef, start: LinkId, row: Row<'_>) -> Outcome {
+    let Some(json) = row.field(field) else { return Ok(None) };
+    let months = decimal_in_json(json).and_then(count);
+    let months = months.filter(|months| (1..=1_200).contains(months)).ok_or_else(|| {
+        let name = &field.name;
+        let shown = personal::shown(name, &text(json));
+        Finding::new(
+            FindingCode::ValueInvalid,
+            format!("`{name}` is `{shown}`, which is no term in months"),
+            format!("Enter whole months from 1 in `{name}`"),
+        )
+    })?;
+    let start = row.linked(start)?.and_then(|start| start.date(row.time_zone()).ok());
+    let end = start.and_then(|start| EndExclusive::months_from(start, months));
+    Ok(end.map(|EndExclusive(end)| Evaluated::made_of(field, Value::Date(end))))
+}
+
+fn put_together(parts: &[(&'static str, Expression)], row: Row<'_>) -> Outcome {
+    let (mut street, mut others, mut source) = (None, Vec::new(), None);
+    for (part, expression) in parts {
+        let Some(found) = expression.evaluate(row)? else { continue };
+        let text = found.raw.text();
+        if *part == "street" {
+            street = Some(text);
+        } else {
+            others.push((*part, text));
+        }
+        source.get_or_insert(found.source);
+    }
+    let Some(source) = source else { return Ok(None) };
+    let (parts, warnings) = address(street.as_deref(), &others);
+    Ok(Some(Evaluated { raw: Raw::Typed(Value::Address(parts)), source, warnings }))
+}
+
+/// The entries of a list, each with its row and its parts.
+fn entries<'p, 'r>(list: &FieldSpec, all: impl Iterator<Item = (Row<'r>, &'p Parts)>) -> Outcome {
+    let (mut found, mut warnings, mut is_bounded) = (Vec::new(), Vec::new(), false);
+    for (row, parts) in all {
+        is_bounded |= parts.iter().any(|part| part.spec.name == UPPER_LIMIT);
+        found.extend(entry(list, parts, row, &mut warnings)?);
+    }
+    joined(&found, list, is_bounded, warnings)
+}
+
+/// One entry; none where everything in it that could be filled is blank.
+fn entry(
+    list: &FieldSpec,
+    parts: &Parts,
+    row: Row<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<Entry>, Finding> {
+    let is_constant = |part: &Part| matches!(part.expression.term, Term::Constant(_));
+    let (all_constant, mut constant_so_far) = (parts.iter().all(is_constant), true);
+    let (mut entry, mut is_filled, mut blank) = (Entry::default(), false, None);
+    for part in parts {
+        constant_so_far &= is_constant(part);
+        let Some(found) = part.expression.evaluate(row)? else {
+            if part.spec.required {
+                blank = Some(part);
+            }
+            continue;
+        };
+        is_filled |= all_constant || !is_constant(part);
+        if constant_so_far || !is_constant(part) {
+            entry.source.get_or_insert_with(|| found.source.clone());
+        }
+        warnings.extend(found.warnings.iter().cloned());
+        entry.values.insert(part.spec.name, found.into_field(part.spec, row.time_zone())?);
+    }
+    match blank {
+        _ if !is_filled => Ok(None),
+        None => Ok(Some(entry)),
+        Some(part) => {
+            let fields = part.expression.names();
+            Err(Finding::new(
+                FindingCode::RequiredValueBlank,
+                format!(
+                    "An entry of `{}` has no `{}`: {fields} is blank",
+                    list.name, part.spec.name
+                ),
+                format!("Fill {fields}, or clear the whole entry"),
+            ))
+        }
+    }
+}
+
+/// Values by name.
+fn named(values: &[NamedValue], row: Row<'_>) -> Result<Named, Finding> {
+    let mut named = Named::default();
+    for NamedValue { name, expression, clear } in values {
+        match expression.evaluate(row)? {
+            Some(found) => named.add(name, found)?,
+            None => named.leave_blank(name, *clear, || expression.names()),
+        }
+    }
+    Ok(named)
+}
