@@ -65,7 +65,12 @@ pub(crate) fn stays(deal: &Deal<'_>, wanted: &Wanted, object: &Map<String, Json>
     deal.world.end_datings.iter().any(|ordered| {
         let is_of_it = is_about(end, ordered.day)
             || of_contract().is_some_and(|contract| is_about(contract, ordered.day));
-        is_of_it && ordered.said(wanted.kind, &wanted.row).is_none_or(|said| asked <= said)
+        is_of_it
+            && ordered
+                .said(wanted.kind, &wanted.row)
+                .into_iter()
+                .max()
+                .is_none_or(|said| asked <= said)
     })
 }
 
@@ -92,7 +97,11 @@ pub(crate) fn taken_up_again(
         let is_later = end.duration_since(ordered.day) > A_DAY;
         is_later
             && ordered.ended.iter().any(|ended| ended == id)
-            && ordered.said(wanted.kind, &wanted.row).is_some_and(|said| asked <= said)
+            && ordered
+                .said(wanted.kind, &wanted.row)
+                .into_iter()
+                .min()
+                .is_some_and(|said| asked <= said)
     })?;
     let what = format!(
         "{} of {} was ended at {}, and is {object:?}",
@@ -102,11 +111,12 @@ pub(crate) fn taken_up_again(
 }
 
 impl Ordered {
-    /// The latest end that the record said about the time of the end dating.
-    fn said(&self, kind: &'static str, row: &str) -> Option<Timestamp> {
+    /// The ends that the record said about the time of the end dating: it was carried out at one of
+    /// them.
+    fn said(&self, kind: &'static str, row: &str) -> Vec<Timestamp> {
         let key = (kind, row.to_owned());
         let later = self.later.as_ref().and_then(|later| later.get(&key));
-        self.said.get(&key).into_iter().chain(later).max().copied()
+        self.said.get(&key).into_iter().chain(later).copied().collect()
     }
 }
 
