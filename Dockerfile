@@ -1,9 +1,9 @@
 # syntax=docker/dockerfile:1
-# The service in a small image that runs as nobody and writes to /data alone: `docker run --read-only` is fine.
-# `scripts/run-dockerfile` carries out these steps without a Docker engine, and asks the result how it is.
+# The service in a small image that runs as an unprivileged user and writes only to /data: `docker run --read-only` works.
+# `scripts/run-dockerfile` carries out these steps without a Docker engine, and checks the health of the result.
 
 FROM rust:1.95-slim-bookworm AS build
-# aws-lc (the cryptography of TLS), SQLite and the allocator are C.
+# aws-lc (the cryptography for TLS), SQLite and the allocator are written in C.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends cmake g++ make \
     && rm -rf /var/lib/apt/lists/*
@@ -14,7 +14,7 @@ COPY sandbox/Cargo.toml sandbox/Cargo.toml
 COPY sandbox/src sandbox/src
 COPY mappings mappings
 COPY migrations migrations
-# `dev` is built in a third of the time, to try the image.
+# To try the image: `dev` builds in a third of the time.
 ARG PROFILE=release
 # `otel` sends spans to a collector.
 ARG FEATURES=
@@ -23,8 +23,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo install --locked --profile "$PROFILE" --features "$FEATURES" --path . --bin sync-to-m3ter --root /image
 RUN install -d -o 65532 -g 65532 /image/data
 
-# The C library, and the certificates that both vendors are trusted by; no shell and no package manager. It has no versions: a build takes
-# the newest one for the fixes that are in it.
+# The C library, and the root certificates for both vendors; no shell and no package manager. It has no version tags: a build takes the
+# newest one, with its fixes.
 FROM gcr.io/distroless/cc-debian12:nonroot
 ARG VERSION=dev
 ARG REVISION=unknown
@@ -35,16 +35,16 @@ LABEL org.opencontainers.image.title="sync-to-m3ter" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=build /image/bin/sync-to-m3ter /usr/local/bin/sync-to-m3ter
 COPY --from=build --chown=65532:65532 /image/data /data
-# As a number: Kubernetes cannot tell by a name that it is not root.
+# As a number: from a name, Kubernetes cannot tell that it is not root.
 USER 65532:65532
 WORKDIR /data
 VOLUME /data
-# On all addresses the service starts only with API_KEYS_FILE.
+# The service listens on all addresses, so it starts only with API_KEYS_FILE.
 ENV LISTEN_ADDRESS=0.0.0.0:8080 \
     DATABASE_URL=sqlite:///data/sync-to-m3ter.db \
     LOG_FORMAT=json
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# Whether the process answers: a vendor that is away is no reason to start it anew.
+# Only whether the process answers: a vendor that is down is no reason to restart it.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=10s --retries=3 CMD ["/usr/local/bin/sync-to-m3ter", "health"]
 ENTRYPOINT ["/usr/local/bin/sync-to-m3ter"]
