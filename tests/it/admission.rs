@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use serde_json::{Value as Json, json};
+use sqlx::{Connection as _, SqliteConnection};
 use sync_to_m3ter::app::App;
 use sync_to_m3ter::callers::{Callers, Role};
 use sync_to_m3ter::command::sandbox;
@@ -342,8 +343,16 @@ async fn dry_runs_for_the_same_that_come_at_once_are_one_run() {
             ..request
         })
     };
-    // All are asked for before the first one's row is saved: none has begun to read.
-    let started = futures::future::join_all((0..20).map(ask)).await;
+    // All are asked for before the first one's row can be saved: none has begun to read.
+    let mut writer = SqliteConnection::connect(&format!("sqlite://{database}")).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut writer).await.unwrap();
+    let mut started = futures::future::join_all((0..20).map(ask));
+    for _ in 0..100 {
+        assert!(futures::poll!(&mut started).is_pending());
+        tokio::task::yield_now().await;
+    }
+    writer.close().await.unwrap();
+    let started = started.await;
     let mut runs = HashSet::new();
     for run in started {
         let mut run = run.unwrap();
