@@ -420,7 +420,7 @@ impl Reader<'_> {
                 path.display()
             )),
             Err(error) => {
-                self.problems.push(format!("METRICS_TOKEN_FILE `{}`: {error}", path.display()))
+                self.problems.push(format!("METRICS_TOKEN_FILE `{}`: {error}", path.display()));
             }
         }
         Some(path)

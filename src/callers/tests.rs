@@ -271,7 +271,7 @@ fn a_file_that_cannot_be_read_leaves_the_keys_until_they_are_locked_out() {
         (Box::new(|path| std::fs::write(path, "broken").unwrap()), "line 1"),
         (
             Box::new(|path| {
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o620)).unwrap()
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o620)).unwrap();
             }),
             "chmod go-w",
         ),

@@ -605,7 +605,7 @@ mod tests {
             match (expected, &objects[1].intent) {
                 (Some(end), Intent::Sync(_)) => assert_eq!(end_of(&objects[1]), end, "{case}"),
                 (None, Intent::Invalid(findings)) => {
-                    assert_eq!(findings[0].code, FindingCode::OutsideContractPeriod, "{case}")
+                    assert_eq!(findings[0].code, FindingCode::OutsideContractPeriod, "{case}");
                 }
                 other => panic!("{case}: {other:?}"),
             }

@@ -52,7 +52,7 @@ impl Changeset {
             .iter()
             .map(|change| match change.desired.kind() {
                 EntityKind::AccountPlan => self.account_plan_ahead(change, surroundings),
-                EntityKind::Commitment => self.commitment_ahead(change, surroundings),
+                EntityKind::Commitment => Some(self.commitment_ahead(change, surroundings)),
                 _ => None,
             })
             .map(Option::unwrap_or_default)
@@ -102,10 +102,10 @@ impl Changeset {
         })
     }
 
-    fn commitment_ahead(&self, change: &Change, surroundings: &Surroundings<'_>) -> Option<Ahead> {
+    fn commitment_ahead(&self, change: &Change, surroundings: &Surroundings<'_>) -> Ahead {
         let ahead = self.commitment_in_the_way(change, surroundings).unwrap_or_default();
         let undrawn = self.nothing_draws_down(change);
-        Some(Ahead { warnings: undrawn.into_iter().chain(ahead.warnings).collect(), ..ahead })
+        Ahead { warnings: undrawn.into_iter().chain(ahead.warnings).collect(), ..ahead }
     }
 
     /// Among which Commitments m3ter refuses one is not known: here it is those of the Contract,

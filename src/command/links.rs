@@ -140,7 +140,7 @@ pub(super) async fn change(
     };
     match order {
         LinkOrder::Move { from, to } => {
-            print(format_args!("{these} {would} handed over from {from} to {to}"))
+            print(format_args!("{these} {would} handed over from {from} to {to}"));
         }
         LinkOrder::Confirm { row } => print(format_args!(
             "{these} {would} confirmed; the next sync of {row} writes the Account"

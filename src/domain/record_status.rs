@@ -188,9 +188,9 @@ fn stable(sentence: &str) -> String {
             let is_edge = |c: char| !c.is_alphanumeric() && c != '-' && c != '_';
             let core = word.trim_matches(is_edge);
             if passes(core, is_quoted) {
-                text.push_str(&word.replacen(core, LEFT_OUT, 1))
+                text.push_str(&word.replacen(core, LEFT_OUT, 1));
             } else {
-                text.push_str(word)
+                text.push_str(word);
             }
         }
     }

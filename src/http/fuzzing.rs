@@ -37,7 +37,7 @@ impl From<Fault> for Refused {
 /// The body of `POST /sync-to-m3ter`.
 pub fn sync(body: &[u8]) -> Result<Vec<Asked<SalesforceId>>, Refused> {
     let requests: Vec<SyncRequest> = parse_requests(body)?;
-    Ok(requests.iter().map(|request| record_id(request)).collect())
+    Ok(requests.iter().map(record_id).collect())
 }
 
 /// The body of `POST /end-date-billing-entities`.

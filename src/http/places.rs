@@ -513,7 +513,9 @@ mod tests {
         let mut seated: Vec<Connection> =
             (0..4).map(|number| enter(&places, &format!("192.0.2.{number}"))).collect();
         let set_idle = |seated: &[Connection], since| {
-            seated.iter().for_each(|connection| connection.set_idle_since(since))
+            for connection in &seated {
+                connection.set_idle_since(since);
+            }
         };
         set_idle(&seated, None);
         let standing: Vec<Connection> = (0..2 * STANDING)

@@ -203,7 +203,7 @@ async fn connection(
             tracing::debug!(client = %address.ip(), %error, "a connection ended early");
         }
         Err(_) => {
-            tracing::debug!(client = %address.ip(), "a connection was cut: its last request did not end")
+            tracing::debug!(client = %address.ip(), "a connection was cut: its last request did not end");
         }
     }
 }

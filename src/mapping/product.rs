@@ -23,6 +23,7 @@ pub(super) struct ProductRule {
 }
 
 /// A row's product, billing frequency and currency.
+#[expect(clippy::struct_field_names, reason = "a row says its product by a code")]
 pub(super) struct Product {
     pub(super) product: String,
     pub(super) billing_frequency: Option<String>,

@@ -53,10 +53,10 @@ pub(super) async fn migrate(url: &str, version: i64) {
     let database = unmigrated(url).await;
     match &database.engine {
         Engine::Sqlite { writer, .. } => {
-            SQLITE_MIGRATIONS.run_to(version, &mut *writer.lend().await.unwrap()).await.unwrap()
+            SQLITE_MIGRATIONS.run_to(version, &mut *writer.lend().await.unwrap()).await.unwrap();
         }
         Engine::Postgres(_) => {
-            migrate_postgres(&database, &POSTGRES_MIGRATIONS, version).await.unwrap()
+            migrate_postgres(&database, &POSTGRES_MIGRATIONS, version).await.unwrap();
         }
     }
     database.close().await;

@@ -41,6 +41,7 @@ impl<'a> Referred<'a> {
     }
 
     /// The Plan of a Pricing: the one of its row, also where the Pricing itself cannot be resolved.
+    #[expect(clippy::unused_self, reason = "it is asked as the Contract is")]
     pub(super) fn plan(&self, pricing: &DesiredObject, known: &KnownIds) -> Option<M3terId> {
         let of_row = || ObjectKey { kind: EntityKind::Plan, ..pricing.key.clone() };
         match pricing.value("planId") {

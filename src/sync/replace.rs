@@ -357,6 +357,6 @@ fn with_warning(written: Written, warning: String) -> Written {
             warnings.push(warning.into());
             Written::Done { id, action: Action::Created, warnings }
         }
-        other => other,
+        refused @ Written::Refused(..) => refused,
     }
 }

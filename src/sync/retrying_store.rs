@@ -50,7 +50,7 @@ impl<'a> RetryingStore<'a> {
         loop {
             match operation(self.store).await {
                 Err(error) if error.is_passing() && Instant::now() + PAUSE < self.until => {
-                    tokio::time::sleep(PAUSE).await
+                    tokio::time::sleep(PAUSE).await;
                 }
                 outcome => return outcome,
             }

@@ -250,7 +250,7 @@ impl Shared {
                     return tracing::info!(sync_run_id = %run.held.run, "a run was given back; it goes on elsewhere");
                 }
                 Err(error) => {
-                    tracing::warn!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "a run could not be given back")
+                    tracing::warn!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "a run could not be given back");
                 }
             }
         }

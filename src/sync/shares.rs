@@ -85,7 +85,7 @@ impl Beats<'_> {
         match timeout(self.lease / BEAT_TIME, self.beat()).await {
             Ok(Ok(pause)) => return pause,
             Ok(Err(error)) => {
-                tracing::debug!(error = %ErrorChain(&error), "the share of m3ter's limit was not looked at")
+                tracing::debug!(error = %ErrorChain(&error), "the share of m3ter's limit was not looked at");
             }
             Err(_) => tracing::debug!("the share of m3ter's limit was not looked at in time"),
         }

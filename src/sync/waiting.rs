@@ -85,10 +85,12 @@ impl Waiting {
             }
             match store.load_answers(&runs).await {
                 Ok(answers) => {
-                    answers.into_iter().for_each(|(run, result)| self.answer(run, Arc::new(result)))
+                    for (run, result) in answers {
+                        self.answer(run, Arc::new(result));
+                    }
                 }
                 Err(error) => {
-                    tracing::debug!(error = %ErrorChain(&error), "the answers of other processes could not be read")
+                    tracing::debug!(error = %ErrorChain(&error), "the answers of other processes could not be read");
                 }
             }
         }

@@ -35,7 +35,6 @@ fn text<'a>(line: &'a Json, name: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::too_many_lines, reason = "one table")]
 async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_ended_or_why_not() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();

@@ -153,7 +153,7 @@ fn an_answer_that_is_not_declared_is_found() {
     let asked = |method, path, status, content_type, body: &str| {
         let body = body.to_owned();
         std::panic::catch_unwind(move || {
-            check_answer(&Answer { method, path, status, content_type, body: &body })
+            check_answer(&Answer { method, path, status, content_type, body: &body });
         })
         .is_ok()
     };

@@ -142,13 +142,13 @@ async fn a_request_of_another_org_is_not_synced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_of_another_org_than_the_pinned_one_is_not_used() {
     let mut world = World::with_config(|config| {
-        config.salesforce.org_id = Some(SalesforceId::parse(ORG).unwrap())
+        config.salesforce.org_id = Some(SalesforceId::parse(ORG).unwrap());
     })
     .await;
     assert_all(&world.dry_run(DEAL).await, "created");
     world
         .reconfigure(|config| {
-            config.salesforce.org_id = Some(SalesforceId::parse("00DS90000000002MAA").unwrap())
+            config.salesforce.org_id = Some(SalesforceId::parse("00DS90000000002MAA").unwrap());
         })
         .await;
     world.org.clear_requests();

@@ -339,7 +339,11 @@ async fn comes_to(world: &World, at: At, meaning: Meaning, code: &str, times: u3
             world.org.add_fault(lost);
         }
         At::WriteBack | At::Row => {
-            world.org.vendor().update("Opportunity", DEAL, &json!({ "M3ter_Contract_Id__c": null }))
+            world.org.vendor().update(
+                "Opportunity",
+                DEAL,
+                &json!({ "M3ter_Contract_Id__c": null }),
+            );
         }
         At::Login => expire_tokens(world).await,
         _ => {}

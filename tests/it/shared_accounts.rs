@@ -20,7 +20,7 @@ async fn two_deals() -> World {
 /// first stands still at a request.
 async fn overtaken_at(world: &World, method: &str, path: &str) {
     let set = |email: &str| {
-        world.org.vendor().update("Account", ACCOUNT, &json!({"M3ter_Billing_Email__c": email}))
+        world.org.vendor().update("Account", ACCOUNT, &json!({"M3ter_Billing_Email__c": email}));
     };
     set("first@example.com");
     world.fault(method, path, FaultKind::Delay { ms: 1_500 });

@@ -29,7 +29,7 @@ pub(crate) async fn collector() -> (String, Arc<Mutex<Vec<Bytes>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        axum::serve(listener, Router::new().route("/v1/traces", post(take))).await.unwrap()
+        axum::serve(listener, Router::new().route("/v1/traces", post(take))).await.unwrap();
     });
     (format!("http://{address}"), sent)
 }
@@ -228,7 +228,7 @@ async fn the_headers_for_a_collector_may_stand_in_a_file() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
-        axum::serve(listener, Router::new().route("/v1/traces", post(take))).await.unwrap()
+        axum::serve(listener, Router::new().route("/v1/traces", post(take))).await.unwrap();
     });
     let with_headers = |file: &std::path::Path| {
         let mut command = command(&world, directory.path(), &address);

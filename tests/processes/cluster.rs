@@ -327,9 +327,9 @@ impl Cluster {
     pub(crate) fn fault(&self, method: &str, path: &str, times: u32, fault: FaultKind) {
         let fault = Fault::new(method, path, fault).times(times);
         if is_of_salesforce(path) {
-            self.org.add_fault(fault)
+            self.org.add_fault(fault);
         } else {
-            self.organization.add_fault(fault)
+            self.organization.add_fault(fault);
         }
     }
 

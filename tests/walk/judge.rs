@@ -177,7 +177,7 @@ impl Deal<'_> {
                     .and_then(|object| ended::taken_up_again(self, wanted, object)),
             );
             let mut say = |invariant, what: String| {
-                broken.push(Broken::new(invariant, what, &[self.id, &wanted.row]))
+                broken.push(Broken::new(invariant, what, &[self.id, &wanted.row]));
             };
             let place = format!("{} of {}", wanted.kind, wanted.row);
             let Some(result) = self.result(wanted.kind, &wanted.row) else {

@@ -53,7 +53,7 @@ pub(super) fn run(import: &Import) -> anyhow::Result<super::Outcome> {
         match &import.output {
             None => super::print(&imported.text),
             Some(directory) => {
-                super::print(format_args!("written: {}", write(directory, &imported)?.display()))
+                super::print(format_args!("written: {}", write(directory, &imported)?.display()));
             }
         }
     }
@@ -104,7 +104,7 @@ pub fn import_records(files: &[(String, String)]) -> anyhow::Result<Vec<Imported
         });
         match (home.or(if roots.len() == 1 { roots.first() } else { None }), Kind::of(&record)) {
             (Some(root), Some(kind)) => {
-                by_root.entry(root.clone()).or_default().push((kind, record))
+                by_root.entry(root.clone()).or_default().push((kind, record));
             }
             _ => comments.push(record),
         }

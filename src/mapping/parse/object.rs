@@ -49,6 +49,7 @@ const PARENT_ID: &str = "ParentId";
 const PARENT: &str = "Parent";
 
 /// The table of an object.
+#[expect(clippy::struct_field_names, reason = "a table of TOML is called so")]
 #[derive(Clone, Copy)]
 struct Table<'t> {
     value: &'t Value<'t>,

@@ -58,7 +58,7 @@ impl Plan {
         match root.end {
             None => fields["ContractTerm"] = json!(self.rng.u32(4..12)),
             Some(_) if root.has_term_and_code && self.rng.u32(0..4) == 0 => {
-                fields["M3ter_Term_Months__c"] = json!(self.rng.u32(6..15))
+                fields["M3ter_Term_Months__c"] = json!(self.rng.u32(6..15));
             }
             Some(end) => fields[end] = json!(format!("{year}-12-31")),
         }

@@ -147,7 +147,7 @@ impl World {
                 }
             }
             Op::ForeignAccountPlan { line, deal, start, end } => {
-                self.add_foreign_account_plan(*line, *deal, start, end)
+                self.add_foreign_account_plan(*line, *deal, start, end);
             }
             _ => return false,
         }
