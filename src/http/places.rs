@@ -513,7 +513,7 @@ mod tests {
         let mut seated: Vec<Connection> =
             (0..4).map(|number| enter(&places, &format!("192.0.2.{number}"))).collect();
         let set_idle = |seated: &[Connection], since| {
-            for connection in &seated {
+            for connection in seated {
                 connection.set_idle_since(since);
             }
         };
