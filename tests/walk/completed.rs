@@ -104,9 +104,9 @@ pub(crate) async fn stays_done(world: &mut World) -> Vec<Broken> {
             _ => None,
         })
         .collect();
-    let changed = |record: &str| changes.records.get(record).copied().unwrap_or(changes.all);
+    let last_change = |record: &str| changes.records.get(record).copied().unwrap_or(changes.all);
     for (deal, id) in deals {
-        let is_current = |done: &&Completed| done.asked > changed(&id).max(changes.all);
+        let is_current = |done: &&Completed| done.asked > last_change(&id).max(changes.all);
         let Some(done) = completed.get(&id).filter(is_current) else { continue };
         world.tally.count("checked", "completed syncs");
         let answer = ask(world, deal, "?dryRun=true").await;
@@ -115,7 +115,7 @@ pub(crate) async fn stays_done(world: &mut World) -> Vec<Broken> {
             let row = result["salesforceId"].as_str().unwrap_or_default();
             matches!(result["action"].as_str(), Some("created" | "updated"))
                 && done.objects.contains(&object)
-                && done.asked > changed(row)
+                && done.asked > last_change(row)
         };
         for result in answer["objectResults"].as_array().into_iter().flatten().filter(is_open) {
             broken.push(Broken::new(
