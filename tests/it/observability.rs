@@ -70,7 +70,7 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
         "sync_to_m3ter_queue{state=\"running\"} 1",
         "sync_to_m3ter_queue{state=\"waiting\"} 1",
         "sync_to_m3ter_queue{state=\"retrying\"} 0",
-        "sync_to_m3ter_runs_given_up_total 0",
+        "sync_to_m3ter_runs_given_up_total ",
         "sync_to_m3ter_syncs_total{kind=\"sync\",status=\"Failed\",error_code=\"INTERRUPTED\",dry_run=\"false\"} 0",
         "sync_to_m3ter_callouts_total{vendor=\"m3ter\",operation=\"GenerateToken\",outcome=\"auth_failed\"} 0",
         "sync_to_m3ter_findings_total{code=\"REQUIRED_VALUE_BLANK\",dry_run=\"false\"} 0",
@@ -120,6 +120,8 @@ async fn what_alerts_look_at_begins_at_0_and_a_pause_is_seen() {
     let metrics = format!("127.0.0.1:{}", crate::ports::free_port());
     let (mut program, address) =
         serve_with(&world, directory.path(), &[("METRICS_ADDRESS", &metrics)]);
+    // What answers serves its metrics as well.
+    assert_eq!(world.send(world.client().get(format!("{address}/livez"))).await.0, 200);
     let scrape =
         async || world.send(world.client().get(format!("http://{metrics}/metrics"))).await.1;
     let text = scrape().await;
@@ -133,7 +135,11 @@ async fn what_alerts_look_at_begins_at_0_and_a_pause_is_seen() {
         .map(|code| format!("findings_total{{code=\"{code}\",dry_run=\"false\"}}"));
     let of_refusals = ["401", "429"]
         .map(|status| format!("requests_total{{operation=\"refused\",status=\"{status}\"}}"));
-    for series in of_codes.chain(of_findings).chain(of_refusals).chain(["paused".to_owned()]) {
+    for series in of_codes
+        .chain(of_findings)
+        .chain(of_refusals)
+        .chain(["paused", "runs_given_up_total"].map(ToOwned::to_owned))
+    {
         let line = format!("sync_to_m3ter_{series} 0\n");
         assert!(text.contains(&line), "{line} is not in\n{text}");
     }
