@@ -77,6 +77,21 @@ pub struct Change {
     pub makes_way: Vec<MadeWay>,
 }
 
+impl Change {
+    /// What comparing an object brought out; what is known by then of the others is added later.
+    pub fn new(desired: DesiredObject, step: Step, warnings: Vec<Warning>) -> Self {
+        Self {
+            desired,
+            step,
+            warnings,
+            remembered_key: None,
+            first_price: None,
+            refusal_ahead: None,
+            makes_way: Vec::new(),
+        }
+    }
+}
+
 /// What has to be done with one object.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {

@@ -280,3 +280,21 @@ fn json_response(status: StatusCode, body: &Json) -> Response<Body> {
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
+
+/// The fields that only answers carry: whoever writes an object back leaves them out.
+const ANSWERED: [&str; 8] = [
+    "id",
+    "dtCreated",
+    "dtLastModified",
+    "createdBy",
+    "lastModifiedBy",
+    "productId",
+    "amountSpent",
+    "aggregationType",
+];
+
+/// An object as it is written back.
+pub fn written_back(mut object: Map<String, Json>) -> Map<String, Json> {
+    object.retain(|name, _| !ANSWERED.contains(&name.as_str()));
+    object
+}

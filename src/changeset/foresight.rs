@@ -340,15 +340,7 @@ mod tests {
     }
 
     fn change(desired: DesiredObject, step: Step) -> Change {
-        Change {
-            desired,
-            step,
-            warnings: Vec::new(),
-            remembered_key: None,
-            first_price: None,
-            refusal_ahead: None,
-            makes_way: Vec::new(),
-        }
+        Change::new(desired, step, Vec::new())
     }
 
     /// The AccountPlan of a line from March to June: new, or as m3ter has it now, from when on.

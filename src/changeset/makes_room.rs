@@ -77,17 +77,12 @@ mod tests {
             None => Step::Create { changes: Vec::new() },
             Some(_) => Step::Update { actual: actual_with_id(ID, json!({})), changes: Vec::new() },
         };
-        let change = |(row, (now, _)): (&&str, &Line)| Change {
-            desired: DesiredObject {
+        let change = |(row, (now, _)): (&&str, &Line)| {
+            let desired = DesiredObject {
                 key: ObjectKey::only(EntityKind::AccountPlan, SalesforceId::parse(row).unwrap()),
                 ..account(vec![set("code", crate::domain::value::Value::Text((*row).to_owned()))])
-            },
-            step: step(*now),
-            warnings: Vec::new(),
-            remembered_key: None,
-            first_price: None,
-            refusal_ahead: None,
-            makes_way: Vec::new(),
+            };
+            Change::new(desired, step(*now), Vec::new())
         };
         let changes: Vec<Change> = ROWS.iter().zip(lines).map(change).collect();
         let period = |(from, to): (u8, u8)| -> Period { (month(from), Some(month(to))) };

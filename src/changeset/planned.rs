@@ -190,15 +190,7 @@ mod tests {
             ended: EndedRule::Follow,
         };
         let (step, warnings) = compare(&desired, Some(&held), &KnownIds::new(), &circumstances);
-        let change = Change {
-            desired,
-            step,
-            warnings,
-            remembered_key: None,
-            first_price: None,
-            refusal_ahead: None,
-            makes_way: Vec::new(),
-        };
+        let change = Change::new(desired, step, warnings);
         change.plan().hash().to_string()
     }
 

@@ -207,15 +207,7 @@ mod tests {
     }
 
     fn change(desired: DesiredObject, step: Step) -> Change {
-        Change {
-            desired,
-            step,
-            warnings: Vec::new(),
-            remembered_key: None,
-            first_price: None,
-            refusal_ahead: None,
-            makes_way: Vec::new(),
-        }
+        Change::new(desired, step, Vec::new())
     }
 
     fn instant(text: &str) -> Value {

@@ -401,15 +401,8 @@ mod tests {
     }
 
     fn new(kind: EntityKind, fields: Vec<DesiredField>) -> Change {
-        Change {
-            desired: DesiredObject { key: key(kind), ..account(fields) },
-            step: Step::Create { changes: Vec::new() },
-            warnings: Vec::new(),
-            remembered_key: None,
-            first_price: None,
-            refusal_ahead: None,
-            makes_way: Vec::new(),
-        }
+        let desired = DesiredObject { key: key(kind), ..account(fields) };
+        Change::new(desired, Step::Create { changes: Vec::new() }, Vec::new())
     }
 
     /// A line from June to the end of the year.

@@ -382,15 +382,7 @@ mod tests {
                 }
                 actual => compare(&desired, actual, &known, &circumstances).0,
             };
-            Change {
-                desired,
-                step,
-                warnings: Vec::new(),
-                remembered_key: None,
-                first_price: None,
-                refusal_ahead: None,
-                makes_way: Vec::new(),
-            }
+            Change::new(desired, step, Vec::new())
         };
         let mut changes: Vec<Change> =
             contract.into_iter().map(|contract| change(contract, held_contract)).collect();

@@ -158,15 +158,7 @@ mod tests {
             ended: EndedRule::Follow,
         };
         let step = compare(&desired, held.map(actual).as_ref(), &KnownIds::new(), &circumstances).0;
-        Change {
-            desired,
-            step,
-            warnings: Vec::new(),
-            remembered_key: None,
-            first_price: None,
-            refusal_ahead: None,
-            makes_way: Vec::new(),
-        }
+        Change::new(desired, step, Vec::new())
     }
 
     fn priced(bands: &[(i64, &str)]) -> Vec<DesiredField> {

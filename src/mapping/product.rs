@@ -23,9 +23,8 @@ pub(super) struct ProductRule {
 }
 
 /// A row's product, billing frequency and currency.
-#[expect(clippy::struct_field_names, reason = "a row says its product by a code")]
 pub(super) struct Product {
-    pub(super) product: String,
+    pub(super) code: String,
     pub(super) billing_frequency: Option<String>,
     pub(super) currency: Option<String>,
 }
@@ -35,7 +34,7 @@ impl ProductRule {
         let fits = |own: &Option<String>, asked: &Option<String>| {
             own.is_none() || own.as_deref().map(folded) == *asked
         };
-        folded(&self.product) == asked.product
+        folded(&self.product) == asked.code
             && fits(&self.billing_frequency, &asked.billing_frequency)
             && fits(&self.currency, &asked.currency)
     }

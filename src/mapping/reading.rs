@@ -154,10 +154,10 @@ fn chosen(
         let found = expression.map(|expression| expression.evaluate(row)).transpose()?.flatten();
         Ok(found.map(|found| folded(&found.raw.text())).filter(|text| !text.is_empty()))
     };
-    let Some(product) = text(Some(&keys.product))? else { return Ok(None) };
+    let Some(code) = text(Some(&keys.product))? else { return Ok(None) };
     let billing_frequency = text(keys.billing_frequency.as_ref())?;
     let currency = text(keys.currency.as_ref())?;
-    Ok(ProductRule::choose(rules, &Product { product, billing_frequency, currency }))
+    Ok(ProductRule::choose(rules, &Product { code, billing_frequency, currency }))
 }
 
 #[cfg(test)]

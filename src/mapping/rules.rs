@@ -88,7 +88,7 @@ fn pricing_type(pricing: &mut Resolved<'_>) {
         if let Intent::Sync(fields) = &mut pricing.object.intent {
             fields.retain(|field| field.name != "cumulative");
         }
-        pricing.set("cumulative", Value::Boolean(false), Source::OneBand);
+        pricing.set("cumulative", Value::Boolean(false), &Source::OneBand);
     } else if count > 1 && !has_type {
         pricing.find(Finding::new(
             FindingCode::PricingTypeMissing,

@@ -168,15 +168,7 @@ fn change(
     };
     warnings.extend(more);
     warnings.extend(verdict.warning);
-    Change {
-        desired: object,
-        step,
-        warnings,
-        remembered_key: verdict.remembered,
-        first_price: None,
-        refusal_ahead: None,
-        makes_way: Vec::new(),
-    }
+    Change { remembered_key: verdict.remembered, ..Change::new(object, step, warnings) }
 }
 
 fn compare_with(

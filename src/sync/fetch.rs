@@ -17,7 +17,7 @@ use crate::m3ter::{ListQuery, OwnerIds};
 use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
 use crate::sync::identify::{Identities, matters};
-use crate::sync::referred::Referred;
+use crate::sync::referred::{Referred, plan_of};
 use crate::transport::CalloutError;
 
 async fn fetch_lists(
@@ -219,11 +219,10 @@ pub(super) async fn fetch_pricings(
     desired: &[DesiredObject],
     identities: &Identities,
 ) {
-    let referred = Referred::new(desired);
     let is_open = |object: &&DesiredObject| {
         object.kind() == EntityKind::Pricing && matters(object) && state.is_open(object)
     };
-    let plan = |object: &DesiredObject| referred.plan(object, identities.known());
+    let plan = |object: &DesiredObject| plan_of(object, identities.known());
     let plans = desired.iter().filter(is_open).filter_map(plan).collect();
     fetch_pricings_of(context, state, plans).await;
 }

@@ -13,7 +13,7 @@ use crate::domain::finding::Finding;
 use crate::domain::ids::M3terId;
 use crate::store::CommitmentAttempt;
 use crate::sync::actual::ActualState;
-use crate::sync::referred::Referred;
+use crate::sync::referred::{Referred, plan_of};
 
 /// The outcome of identifying one desired object.
 pub(super) type Identified = Result<Option<ActualObject>, Finding>;
@@ -106,7 +106,7 @@ impl Evidence<'_> {
                 Some(account) => by_code(Some(("accountId", account)))?,
                 None => None,
             },
-            EntityKind::Pricing => match referred.plan(object, known) {
+            EntityKind::Pricing => match plan_of(object, known) {
                 Some(plan) => by_code(Some(("planId", plan)))?,
                 None => None,
             },

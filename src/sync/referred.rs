@@ -39,15 +39,14 @@ impl<'a> Referred<'a> {
             None => known.get(self.only_contract?).cloned(),
         }
     }
+}
 
-    /// The Plan of a Pricing: the one of its row, also where the Pricing itself cannot be resolved.
-    #[expect(clippy::unused_self, reason = "it is asked as the Contract is")]
-    pub(super) fn plan(&self, pricing: &DesiredObject, known: &KnownIds) -> Option<M3terId> {
-        let of_row = || ObjectKey { kind: EntityKind::Plan, ..pricing.key.clone() };
-        match pricing.value("planId") {
-            Some(plan @ (Value::Object(_) | Value::Id(_))) => named(plan, known),
-            _ => known.get(&of_row()).cloned(),
-        }
+/// The Plan of a Pricing: the one of its row, also where the Pricing itself cannot be resolved.
+pub(super) fn plan_of(pricing: &DesiredObject, known: &KnownIds) -> Option<M3terId> {
+    let of_row = || ObjectKey { kind: EntityKind::Plan, ..pricing.key.clone() };
+    match pricing.value("planId") {
+        Some(plan @ (Value::Object(_) | Value::Id(_))) => named(plan, known),
+        _ => known.get(&of_row()).cloned(),
     }
 }
 

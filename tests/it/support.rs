@@ -309,19 +309,7 @@ impl World {
 
     /// Changes an object in m3ter from outside the service.
     pub(crate) fn change_in_m3ter(&self, kind: &str, object: &Map<String, Json>) {
-        let mut body = object.clone();
-        for field in [
-            "id",
-            "dtCreated",
-            "dtLastModified",
-            "createdBy",
-            "lastModifiedBy",
-            "productId",
-            "amountSpent",
-            "aggregationType",
-        ] {
-            body.remove(field);
-        }
+        let body = m3ter::written_back(object.clone());
         let id = object["id"].as_str().unwrap();
         self.organization
             .vendor()

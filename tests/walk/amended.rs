@@ -36,8 +36,7 @@ pub(crate) fn runs_already(deal: &Deal<'_>, wanted: &Wanted) -> bool {
         && deal.answer["attention"]
             .as_array()
             .is_some_and(|codes| codes.iter().any(|code| code == "RUNS_ALREADY"));
-    let of_line =
-        |kind: &str| deal.wanted.iter().find(|other| other.kind == kind && other.row == wanted.row);
+    let of_line = |kind: &str| deal.wanted_of(kind, &wanted.row);
     let (Some(plan), Some(pricing), Some(account_plan)) =
         (of_line("Plan"), of_line("Pricing"), of_line("AccountPlan"))
     else {

@@ -51,26 +51,13 @@ impl Case<'_> {
     }
 
     fn product(&self, wanted: &Wanted) -> Option<String> {
-        let plan = self
-            .deal
-            .wanted
-            .iter()
-            .find(|other| other.kind == "Plan" && other.row == wanted.row)?;
+        let plan = self.deal.wanted_of("Plan", &wanted.row)?;
         let Some(Want::Coded(path, code)) = plan.fields.get("planTemplateId") else { return None };
         Some(self.deal.sight.by_code(path, code)?["productId"].as_str()?.to_owned())
     }
 
     fn meets_another_account_plan(&self) -> bool {
-        // A Plan and a Pricing that only such an AccountPlan would need are not made.
-        let account_plan = self
-            .deal
-            .wanted
-            .iter()
-            .find(|other| other.kind == "AccountPlan" && other.row == self.wanted.row);
-        let Some((start, end)) = account_plan.and_then(|account_plan| self.lasts(account_plan))
-        else {
-            return false;
-        };
+        let Some((start, end)) = self.account_plan_lasts() else { return false };
         let account = self
             .deal
             .result("Account", &self.account())
@@ -147,16 +134,7 @@ impl Case<'_> {
 
     /// Another line of the deal has the product in its time.
     fn meets_another_line(&self) -> bool {
-        // A Plan and a Pricing that only such an AccountPlan would need are not made.
-        let account_plan = self
-            .deal
-            .wanted
-            .iter()
-            .find(|other| other.kind == "AccountPlan" && other.row == self.wanted.row);
-        let Some((start, end)) = account_plan.and_then(|account_plan| self.lasts(account_plan))
-        else {
-            return false;
-        };
+        let Some((start, end)) = self.account_plan_lasts() else { return false };
         let product = self.product(self.wanted);
         self.deal
             .wanted
@@ -168,6 +146,12 @@ impl Case<'_> {
                         other_start < end && start < other_end
                     })
             })
+    }
+
+    /// The period of the AccountPlan of the object's row. A Plan and a Pricing that only an
+    /// AccountPlan in the way would need are not made.
+    fn account_plan_lasts(&self) -> Option<(Timestamp, Timestamp)> {
+        self.lasts(self.deal.wanted_of("AccountPlan", &self.wanted.row)?)
     }
 
     /// The period of an AccountPlan: what the record leaves blank is as m3ter has it, and without

@@ -153,7 +153,12 @@ pub(crate) struct Deal<'a> {
     pub(crate) id: &'a str,
 }
 
-impl Deal<'_> {
+impl<'a> Deal<'a> {
+    /// What the record asks for of one kind and row.
+    pub(crate) fn wanted_of(&self, kind: &str, row: &str) -> Option<&'a Wanted> {
+        self.wanted.iter().find(|wanted| wanted.kind == kind && wanted.row == row)
+    }
+
     /// What the answer says of one object.
     pub(crate) fn result(&self, kind: &str, row: &str) -> Option<&Json> {
         let results = self.answer["objectResults"].as_array().into_iter().flatten();

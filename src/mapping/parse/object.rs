@@ -49,11 +49,10 @@ const PARENT_ID: &str = "ParentId";
 const PARENT: &str = "Parent";
 
 /// The table of an object.
-#[expect(clippy::struct_field_names, reason = "a table of TOML is called so")]
 #[derive(Clone, Copy)]
 struct Table<'t> {
     value: &'t Value<'t>,
-    table: &'t DeTable<'t>,
+    entries: &'t DeTable<'t>,
     name: &'t str,
     kind: EntityKind,
     rows: SetId,
@@ -155,7 +154,7 @@ impl Parser<'_> {
         let rows = find(table, "rows")
             .and_then(|rows| self.set_named(rows, &dotted(name, "rows")))
             .unwrap_or(ROOT);
-        let of = Table { value, table, name, kind, rows };
+        let of = Table { value, entries: table, name, kind, rows };
         let row = self.above.is_none().then(|| self.own_field_ref(of, "row")).flatten();
         // Whether the org has it is seen in the record: a field that is not there is not written.
         let write_back = self.own_field_ref(of, "write_back");
@@ -195,15 +194,15 @@ impl Parser<'_> {
     }
 
     fn own_field_ref(&mut self, of: Table<'_>, key: &str) -> Option<FieldRef> {
-        self.field_ref(find(of.table, key)?, Place::new(&dotted(of.name, key), of.rows))
+        self.field_ref(find(of.entries, key)?, Place::new(&dotted(of.name, key), of.rows))
     }
 
     fn own_condition(&mut self, of: Table<'_>, key: &str, set: SetId) -> Option<Condition> {
-        self.condition(find(of.table, key)?, Place::new(&dotted(of.name, key), set))
+        self.condition(find(of.entries, key)?, Place::new(&dotted(of.name, key), set))
     }
 
     fn key(&mut self, of: Table<'_>) -> Option<Cell> {
-        let value = find(of.table, "key")?;
+        let value = find(of.entries, "key")?;
         self.owner = Some(Shared::Object(self.objects.len()));
         let expression = self.expression(value, Place::new(&dotted(of.name, "key"), of.rows));
         self.owner = None;
@@ -213,7 +212,7 @@ impl Parser<'_> {
 
     /// The field by which records share a Contract; `false` for none.
     fn joins_with(&mut self, of: Table<'_>) -> Option<FieldRef> {
-        let value = find(of.table, JOINS_WITH_KEY)?;
+        let value = find(of.entries, JOINS_WITH_KEY)?;
         if value.get_ref().as_bool() == Some(false) {
             return None;
         }
@@ -235,11 +234,11 @@ impl Parser<'_> {
     /// The values of m3ter's fields.
     fn fields(&mut self, of: Table<'_>) -> Vec<FieldMapping> {
         let choices = [("merge", Replace::Named), ("replace", Replace::All)];
-        let custom_fields = find(of.table, "custom_fields")
+        let custom_fields = find(of.entries, "custom_fields")
             .and_then(|value| self.word(value, &dotted(of.name, "custom_fields"), &choices));
         self.undiscounted = Arc::default();
         let mut fields = Vec::new();
-        for (name, value) in of.table {
+        for (name, value) in of.entries {
             let (text, key) = (name.get_ref().as_ref(), dotted(of.name, name.get_ref()));
             if of.holds_beside(text) {
                 if text == BILLING_LINE_KEY && of.kind != EntityKind::Commitment {
@@ -280,7 +279,7 @@ impl Parser<'_> {
 
     fn check_required(&mut self, of: Table<'_>) {
         let Table { value, name, kind, .. } = of;
-        let has = |field: &str| find(of.table, field).is_some();
+        let has = |field: &str| find(of.entries, field).is_some();
         for spec in kind.fields().iter().filter(|spec| spec.required && !has(spec.name)) {
             let message = format!("m3ter requires this field of a {kind}");
             let hint = format!("add `{} = …`", spec.name);

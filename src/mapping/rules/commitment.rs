@@ -80,10 +80,10 @@ fn bill_by(plan: Value, commitment: &mut Resolved<'_>) {
         Value::Object(_) => Source::This(EntityKind::Plan),
         _ => Source::Rule("product rule".to_owned()),
     };
-    commitment.set("billingPlanId", plan, source);
+    commitment.set("billingPlanId", plan, &source);
     for (name, number) in [("billingInterval", Decimal::ONE), ("billingOffset", Decimal::ZERO)] {
         if commitment.table.field(name).is_none() {
-            commitment.set(name, Value::Number(number), Source::Constant);
+            commitment.set(name, Value::Number(number), &Source::Constant);
         }
     }
 }

@@ -41,8 +41,7 @@ impl Resolved<'_> {
     }
 
     /// Gives a field a value that the mapping does not.
-    #[expect(clippy::needless_pass_by_value, reason = "a value comes with its own source")]
-    pub(super) fn set(&mut self, name: &'static str, value: Value, source: Source) {
+    pub(super) fn set(&mut self, name: &'static str, value: Value, source: &Source) {
         if let Intent::Sync(fields) = &mut self.object.intent {
             let (action, source) = (FieldAction::Set(value), source.to_string());
             fields.push(DesiredField { name, action, once: false, source });

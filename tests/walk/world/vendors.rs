@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
+use sync_to_m3ter_sandbox::m3ter::written_back;
 
 use super::{World, path};
 use crate::cluster::is_of_salesforce;
@@ -182,20 +183,9 @@ fn is_numbered(sobject: &str, field: &str) -> bool {
         || (field == "Name" && sobject.starts_with("SBQQ__"))
 }
 
-/// An object without what only answers carry.
-fn written(mut object: Map<String, Json>) -> Json {
-    for field in [
-        "id",
-        "dtCreated",
-        "dtLastModified",
-        "createdBy",
-        "lastModifiedBy",
-        "productId",
-        "amountSpent",
-        "aggregationType",
-    ] {
-        object.remove(field);
-    }
+/// An object as it is written back, without what is blank.
+fn written(object: Map<String, Json>) -> Json {
+    let mut object = written_back(object);
     object.retain(|_, value| !value.is_null());
     Json::Object(object)
 }
