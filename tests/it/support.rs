@@ -3,6 +3,11 @@
 //! When it goes away it fails the test if an emulator met a request that it did not understand, or
 //! if the service sent m3ter a body that m3ter's own OpenAPI document does not allow.
 
+pub(crate) mod document;
+pub(crate) mod m3ter_schema;
+pub(crate) mod ports;
+pub(crate) mod program;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -24,8 +29,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::document::{Answer, check_answer_and_note};
-use crate::m3ter_schema;
+use document::{Answer, check_answer_and_note};
 
 /// The deal that syncs to all six objects; its account and its line.
 /// A busy machine may take its time.

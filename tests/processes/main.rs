@@ -10,14 +10,14 @@ mod bouncer;
 mod cluster;
 mod crowded;
 mod database;
-#[path = "../it/document.rs"]
+#[path = "../it/support/document.rs"]
 mod document;
 mod ended;
 mod killed;
 mod outage;
 mod plans;
 mod portions;
-#[path = "../it/ports.rs"]
+#[path = "../it/support/ports.rs"]
 mod ports;
 mod postgres;
 mod queue;

@@ -4,7 +4,7 @@
     tests/upgrade/record.py PROGRAM FOLDER
 
 starts PROGRAM's sandbox and, beside it, its service on a database of its own, syncs 50 records of all five built-in roots, and writes
-`database.sql`, `m3ter.json` and `salesforce.json` into FOLDER. `tests/it/upgrades.rs` opens them with the present version.
+`database.sql`, `m3ter.json` and `salesforce.json` into FOLDER. `tests/it/operations/upgrades.rs` opens them with the present version.
 """
 import json, os, pathlib, sqlite3, subprocess, sys, tempfile, time, urllib.request
 

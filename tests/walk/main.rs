@@ -12,7 +12,7 @@ mod calm;
 #[path = "../processes/cluster.rs"]
 mod cluster;
 mod completed;
-#[path = "../it/document.rs"]
+#[path = "../it/support/document.rs"]
 mod document;
 mod ended;
 mod excuses;
@@ -22,7 +22,7 @@ mod keys;
 mod model;
 mod ops;
 mod plan;
-#[path = "../it/ports.rs"]
+#[path = "../it/support/ports.rs"]
 mod ports;
 #[expect(dead_code, reason = "the walk has a server of its own")]
 #[path = "../processes/postgres.rs"]

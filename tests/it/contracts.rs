@@ -1,0 +1,6 @@
+//! Documents that must say what the service does, and inputs that nobody wrote.
+
+mod error_catalogue;
+mod fuzz_corpus;
+mod openapi;
+mod schemathesis;

@@ -1,0 +1,122 @@
+//! The published document, held against what the service answers.
+
+use serde_json::Value as Json;
+use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
+
+use crate::support::document::document;
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_declared_property_is_answered() {
+    let world = World::new().await;
+    world.dry_run(DEAL).await;
+    world.sync(DEAL).await;
+    world.org.vendor().update(
+        "Opportunity",
+        DEAL,
+        &serde_json::json!({"M3ter_Commitment_Amount__c": 5}),
+    );
+    world.dry_run(DEAL).await;
+    world.sync(SECOND_SAMPLE).await;
+    world.sync(DELETED).await;
+    let status = FaultKind::Status { status: 500, retry_after: None, message: None };
+    world.organization.add_fault(Fault::new("GET", "/accounts", status).times(100));
+    world.sync(FIVE_LINES).await;
+    world.organization.clear_faults();
+    world
+        .post(
+            &format!("/sync-to-m3ter/{FIVE_LINES}?dryRun=true&salesforceUserId=005S90000000001"),
+            "",
+        )
+        .await;
+    world.get("/sync-runs?limit=1").await;
+    let (_, page) = world.get("/sync-runs?syncStatus=Failed&limit=1").await;
+    let page: Json = serde_json::from_str(&page).unwrap();
+    let failed = page["syncRuns"][0]["syncRunId"].as_str().unwrap();
+    world.post("/sync-runs/replay", r#"{"errorCode": "M3TER_UNAVAILABLE"}"#).await;
+    let (status, accepted) = world.post(&format!("/sync-runs/{failed}/replay"), "").await;
+    assert_eq!(status, 202);
+    world.get(&format!("/sync-runs/{}", accepted["syncRunId"].as_str().unwrap())).await;
+    world.get(&format!("/sync-runs/{failed}")).await;
+    let (status, replays) =
+        world.post("/sync-runs/replay", r#"{"errorCode": "RECORD_DELETED"}"#).await;
+    assert_eq!((status, &replays["replayed"]), (202, &serde_json::json!(1)));
+    world.post("/sync-to-m3ter", "x").await;
+    world.post("/pause", r#"{"reason": "a test"}"#).await;
+    world.post("/resume", r#"{"reason": "it is over"}"#).await;
+    world.get("/pauses").await;
+    world.get("/readyz").await;
+    let order = |record: &str| {
+        serde_json::json!([{"parentRecordId": record, "endDate": "2026-07-01", "billingEntities": ["CONTRACT"]}]).to_string()
+    };
+    world.post("/end-date-billing-entities", &order(WITHOUT_TEMPLATE)).await;
+    world
+        .post(
+            "/sync-runs/replay?dryRun=true",
+            r#"{"errorCode": "RECORD_NOT_SYNCED", "kind": "endDate"}"#,
+        )
+        .await;
+    // Without keys, who asks has a name too.
+    world.post("/end-date-billing-entities", &order(SECOND_SAMPLE)).await;
+    world.post(&format!("/reopen-billing-entities/{SECOND_SAMPLE}"), "").await;
+    let seen = world.seen();
+    for (name, schema) in document()["components"]["schemas"].as_object().unwrap() {
+        let is_request = name.ends_with("Request");
+        for property in schema["properties"].as_object().unwrap().keys().filter(|_| !is_request) {
+            let name = format!("{name}.{property}");
+            let not_answered = ["Fault.retryAfterSeconds"];
+            assert!(
+                seen.contains(&name) || not_answered.contains(&name.as_str()),
+                "no answer had {name}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_declared_operation_is_served_and_the_document_too() {
+    let world = World::new().await;
+    let document = document();
+    let result = world.sync(DELETED).await;
+    let run = result["syncRunId"].as_str().unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let path = path.replace("{parentRecordId}", "abc").replace("{syncRunId}", run);
+        for method in operations.as_object().unwrap().keys() {
+            let method = reqwest::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let request = world
+                .client()
+                .request(method.clone(), world.url(&path))
+                .header("content-type", "application/json");
+            let (status, body) = world.send(request).await;
+            assert!(status != 405 && !body.contains("\"NOT_FOUND\""), "{path}: {status} {body}");
+            let (status, body) = world.send(world.client().delete(world.url(&path))).await;
+            assert!(
+                status == 405 && body.contains(&format!("send {method}")),
+                "{path}: {status} {body}"
+            );
+        }
+    }
+    let (status, served) = world.get("/openapi.yaml").await;
+    assert_eq!((status, served.as_str()), (200, include_str!("../../../openapi.yaml")));
+}
+
+#[test]
+fn the_document_is_one_that_external_services_read() {
+    let document = document();
+    assert_eq!(document["openapi"], "3.0.3");
+    let text = include_str!("../../../openapi.yaml");
+    for forbidden in
+        ["oneOf", "anyOf", "not:", "nullable", "additionalProperties", "problem+json", "enum:"]
+    {
+        assert!(!text.contains(forbidden), "{forbidden}");
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        for (property, value) in schema["properties"].as_object().unwrap() {
+            let is_plain = property.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                && !matches!(property.as_str(), "type" | "limit" | "order" | "number" | "date");
+            assert!(is_plain, "{name}.{property}");
+            let is_named = value["type"] != "object" && value["items"]["type"] != "object";
+            assert!(is_named, "{name}.{property} is an object without a name");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What an operator runs, sees and relies on: commands, secrets, logs, limits.
+
+mod audit;
+pub(crate) mod commands;
+mod deployment;
+mod links;
+mod metrics_and_logs;
+mod outbound;
+mod personal_data;
+mod runs;
+mod safety;
+mod secrets;
+#[cfg(feature = "otel")]
+mod spans;
+mod upgrades;

@@ -1,0 +1,33 @@
+//! What a sync does, from the record to what m3ter holds.
+
+mod activated_orders;
+mod admission;
+mod adoption;
+mod amendments;
+mod any_deal;
+mod approved_plans;
+mod commitment_billing;
+mod comparison_laws;
+mod deal;
+mod dry_run;
+mod end_dating;
+mod faults;
+mod hidden_fields;
+mod identity;
+mod kept_ends;
+mod m3ter_state;
+mod merged_accounts;
+mod overlaps;
+mod parent_accounts;
+mod price_ends;
+mod readiness;
+mod record_status;
+pub(crate) mod refused_login;
+mod removed_lines;
+mod reopened_ends;
+mod salesforce_refusals;
+mod several_of_a_kind;
+mod shared_accounts;
+pub(crate) mod typed_keys;
+mod updates;
+mod warnings;
