@@ -2,8 +2,8 @@
 //! Salesforce row.
 //!
 //! Open one [`Store`] per process and clone it. Each method is one short transaction, durable when
-//! it returns. Instants are given by the caller. The interface has no transaction to hold, so none
-//! can be open during a callout.
+//! it returns. Leases and turns are judged by the database's clock, which all processes share. The
+//! interface has no transaction to hold, so none can be open during a callout.
 //!
 //! Kept in one `SQLite` file (write-ahead log, full sync, one connection that writes and a few that
 //! read), or in `PostgreSQL`, which several processes share: the same tables and statements. What
@@ -24,28 +24,28 @@ mod links;
 mod open;
 mod operator_runs;
 mod pause;
+mod postgres;
 mod queue;
 mod quota;
 mod reopen;
 mod replay;
 mod replicas;
+mod row;
 mod runs;
 mod shown;
+mod sqlite;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod transaction;
+mod value;
 
-use jiff::Timestamp;
-use serde::de::DeserializeOwned;
-
-use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
-
-use database::{Database, Row};
+use database::Database;
 
 pub use admission::{Admission, NewRun, QueueBounds, QueueFull};
 pub use attempts::CommitmentAttempt;
-pub use claims::{Claimant, ClaimedRun};
+pub use claims::{Claimant, ClaimedRun, Held};
 pub use error::StoreError;
 pub use handover::{Handover, LinkFilter, LinkOrder, NotHandedOver};
 pub use history::{HistorySize, OldRuns, OpenRuns, RunFilter};
@@ -54,7 +54,7 @@ pub use pause::{Pause, Said};
 pub use queue::{Claimable, QueueClass, QueueHead, QueueWait};
 pub use reopen::{NotReopened, Reopening};
 pub use replay::Replay;
-pub use runs::{EndedTry, Held, Progress};
+pub use runs::{EndedTry, Progress};
 
 /// An open database; a clone is another handle to it.
 #[derive(Debug, Clone)]
@@ -86,39 +86,4 @@ impl Store {
     pub async fn close(self) {
         self.database.close().await;
     }
-}
-
-fn salesforce_id(text: String, operation: &'static str) -> Result<SalesforceId, StoreError> {
-    SalesforceId::parse(&text).map_err(|_| StoreError::Unreadable { operation, value: text })
-}
-
-fn m3ter_id(text: String, operation: &'static str) -> Result<M3terId, StoreError> {
-    M3terId::parse(&text).map_err(|_| StoreError::Unreadable { operation, value: text })
-}
-
-fn run_id(text: String, operation: &'static str) -> Result<SyncRunId, StoreError> {
-    SyncRunId::parse(&text).ok_or(StoreError::Unreadable { operation, value: text })
-}
-
-fn instant(row: &Row, column: &str, operation: &'static str) -> Result<Timestamp, StoreError> {
-    let ms = row.integer(column);
-    Timestamp::from_millisecond(ms)
-        .map_err(|_| StoreError::Unreadable { operation, value: ms.to_string() })
-}
-
-fn optional_instant(
-    row: &Row,
-    column: &str,
-    operation: &'static str,
-) -> Result<Option<Timestamp>, StoreError> {
-    row.optional_integer(column).map(|_| instant(row, column, operation)).transpose()
-}
-
-fn document<T: DeserializeOwned>(
-    row: &Row,
-    column: &str,
-    operation: &'static str,
-) -> Result<T, StoreError> {
-    let text = row.text(column);
-    serde_json::from_str(&text).map_err(|_| StoreError::Unreadable { operation, value: text })
 }

@@ -56,7 +56,8 @@ mod tests {
 
     use super::*;
     use crate::changeset::testing::{account, actual_with_id, set};
-    use crate::changeset::{Change, product_overlap::Period};
+    use crate::changeset::Change;
+    use crate::changeset::attached::Period;
     use crate::domain::desired::DesiredObject;
     use crate::domain::entity::EntityKind;
     use crate::domain::ids::SalesforceId;

@@ -6,8 +6,9 @@
 
 use jiff::Timestamp;
 
-use super::claims::{Claimant, ClaimedRun};
-use super::database::{Access, Transaction, Value};
+use super::claims::{Claimant, ClaimedRun, Held};
+use super::transaction::{Access, Transaction};
+use super::value::Value;
 use super::{Store, StoreError};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::plan::PlanHash;
@@ -38,6 +39,28 @@ pub struct NewRun {
     pub salesforce_user: Option<SalesforceId>,
     /// The trace that it belongs to.
     pub trace: Option<String>,
+}
+
+impl NewRun {
+    /// The run as whoever claims it with the row that it becomes.
+    pub(super) fn claimed(&self) -> ClaimedRun {
+        ClaimedRun {
+            held: Held { run: self.id, fence: 1 },
+            parent_record_id: self.parent_record_id.clone(),
+            task: Some(self.task.clone()),
+            expected_plan: self.expected_plan,
+            plan: None,
+            dry_run: self.dry_run,
+            started_at: self.requested_at,
+            takeovers: 0,
+            tries: Vec::new(),
+            callouts: Vec::new(),
+            trace: self.trace.clone(),
+            requested_by: self.requested_by.clone(),
+            awaited_until: self.awaited_until,
+            is_planned: false,
+        }
+    }
 }
 
 /// What became of a request for a run.
@@ -130,17 +153,15 @@ impl Store {
             .database
             .write_at_once(operation, &statements, self.inserted(run, Some(claimant)))
             .await?;
-        match rows.first() {
-            Some(row)
-                if row.optional_text("owner").as_ref() == Some(&claimant.owner)
-                    && row.integer("fence") == 1 =>
-            {
-                Ok(Admission::Claimed(ClaimedRun::first(run)))
-            }
-            // The first answer was lost for so long that another process has the run by now.
-            Some(_) => Ok(Admission::Waits(run.id)),
-            None => self.admit_in_steps(operation, run, Some(claimant)).await,
+        let Some(row) = rows.first() else {
+            return self.admit_in_steps(operation, run, Some(claimant)).await;
+        };
+        let owner: Option<String> = row.optional("owner")?;
+        if owner.as_ref() == Some(&claimant.owner) && row.get::<i64>("fence")? == 1 {
+            return Ok(Admission::Claimed(run.claimed()));
         }
+        // The first answer was lost for so long that another process has the run by now.
+        Ok(Admission::Waits(run.id))
     }
 
     /// Saves a run for which the process has no place: as waiting for its turn, or not at all
@@ -151,7 +172,7 @@ impl Store {
             .database
             .write_at_once(operation, &[INSERT_RUN, FIND_ADMITTED], self.inserted(run, None))
             .await?;
-        match rows.first().map(|row| super::run_id(row.text("id"), operation)).transpose()? {
+        match rows.first().map(|row| row.get::<SyncRunId>("id")).transpose()? {
             Some(id) if id == run.id => Ok(Admission::Waits(id)),
             _ => self.admit_in_steps(operation, run, None).await,
         }
@@ -169,7 +190,7 @@ impl Store {
                 && transaction.execute(INSERT_RUN, self.inserted(run, Some(claimant))).await? > 0
             {
                 transaction.commit().await?;
-                return Ok(Admission::Claimed(ClaimedRun::first(run)));
+                return Ok(Admission::Claimed(run.claimed()));
             }
             // A run that waits at this moment begins later, and so sees the record as it is now, or
             // newer.
@@ -220,14 +241,14 @@ impl Store {
                  (SELECT count(*) FROM runs WHERE state = 'waiting' AND COALESCE(requested_by, '') = $1) AS own,
                  (SELECT count(*) FROM runs WHERE state = 'waiting') AS others";
         let rows = transaction.fetch(sql, vec![caller(run).into()]).await?;
-        let is_reached = |column, bound: u32| {
-            rows.first().is_some_and(|row| row.integer(column) >= i64::from(bound))
-        };
-        Ok(match () {
-            () if is_reached("own", of_caller) => Some(QueueFull::OfCaller(of_caller)),
-            () if is_reached("others", all) => Some(QueueFull::All(all)),
-            () => None,
-        })
+        let Some(row) = rows.first() else { return Ok(None) };
+        if row.get::<i64>("own")? >= i64::from(of_caller) {
+            return Ok(Some(QueueFull::OfCaller(of_caller)));
+        }
+        if row.get::<i64>("others")? >= i64::from(all) {
+            return Ok(Some(QueueFull::All(all)));
+        }
+        Ok(None)
     }
 
     /// The parameters of [`INSERT_RUN`].
@@ -279,10 +300,8 @@ async fn find_waiting(
         run.dry_run.into(),
     ];
     let rows = transaction.fetch(sql, values).await?;
-    let found = rows.first().map(|row| {
-        (super::run_id(row.text("id"), "find a waiting run"), row.integer("awaited_until_ms"))
-    });
-    found.map(|(id, awaited_until_ms)| Ok((id?, awaited_until_ms))).transpose()
+    let found = rows.first().map(|row| Ok((row.get("id")?, row.get("awaited_until_ms")?)));
+    found.transpose()
 }
 
 /// A run is awaited as long as the last one waits who shares it.

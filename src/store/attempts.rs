@@ -1,7 +1,8 @@
 //! The journal of Commitments: what was about to be sent to m3ter.
 
-use super::database::{Access, Row};
-use super::runs::Held;
+use super::claims::Held;
+use super::row::Row;
+use super::transaction::Access;
 use super::{Store, StoreError};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
@@ -64,27 +65,21 @@ impl Store {
              )
              ORDER BY attempted_at_ms DESC, {sequence} DESC";
         let rows = self.database.fetch(operation, sql, vec![root.as_str().into()]).await?;
-        rows.iter().map(|row| attempt(row, operation)).collect()
+        rows.iter().map(attempt).collect()
     }
 }
 
-fn attempt(row: &Row, operation: &'static str) -> Result<CommitmentAttempt, StoreError> {
-    let unreadable = |value: String| StoreError::Unreadable { operation, value };
-    let attempted_at_ms = row.integer("attempted_at_ms");
+fn attempt(row: &Row) -> Result<CommitmentAttempt, StoreError> {
     Ok(CommitmentAttempt {
         object: ObjectKey {
             kind: EntityKind::Commitment,
-            row: super::salesforce_id(row.text("row"), operation)?,
-            key: row.text("key"),
+            row: row.get("row")?,
+            key: row.get("key")?,
         },
-        root: super::salesforce_id(row.text("root"), operation)?,
-        account_id: super::m3ter_id(row.text("account_id"), operation)?,
-        contract_id: row
-            .optional_text("contract_id")
-            .map(|id| super::m3ter_id(id, operation))
-            .transpose()?,
-        body: serde_json::from_str(&row.text("body")).map_err(|_| unreadable(row.text("body")))?,
-        attempted_at: Timestamp::from_millisecond(attempted_at_ms)
-            .map_err(|_| unreadable(attempted_at_ms.to_string()))?,
+        root: row.get("root")?,
+        account_id: row.get("account_id")?,
+        contract_id: row.optional("contract_id")?,
+        body: row.document("body")?,
+        attempted_at: row.get("attempted_at_ms")?,
     })
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::admission::NewRun;
-use super::database::{Access, Row};
-use super::runs::Held;
+use super::row::Row;
+use super::transaction::Access;
+use super::value::Value;
 use super::{Store, StoreError};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::plan::{Plan, PlanHash};
@@ -31,6 +31,15 @@ impl Claimant {
     pub(super) fn lease_ms(&self) -> i64 {
         i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX)
     }
+}
+
+/// Which run a holder has, and by which claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The run.
+    pub run: SyncRunId,
+    /// How often it was claimed until then.
+    pub fence: i64,
 }
 
 /// A run that a process holds, with what it needs to know to work on it.
@@ -67,28 +76,6 @@ pub struct ClaimedRun {
     pub is_planned: bool,
 }
 
-impl ClaimedRun {
-    /// A run that was claimed when it was saved.
-    pub(super) fn first(run: &NewRun) -> Self {
-        Self {
-            held: Held { run: run.id, fence: 1 },
-            parent_record_id: run.parent_record_id.clone(),
-            task: Some(run.task.clone()),
-            expected_plan: run.expected_plan,
-            plan: None,
-            dry_run: run.dry_run,
-            started_at: run.requested_at,
-            takeovers: 0,
-            tries: Vec::new(),
-            callouts: Vec::new(),
-            trace: run.trace.clone(),
-            requested_by: run.requested_by.clone(),
-            awaited_until: run.awaited_until,
-            is_planned: false,
-        }
-    }
-}
-
 impl Store {
     /// Renews the leases of some runs; returns those that are still held, whose fences the caller
     /// compares. A lease that has run out is renewed too, as long as nobody else has claimed the
@@ -114,7 +101,7 @@ impl Store {
                 ],
             )
             .await?;
-        rows.iter().map(|row| held(row, operation)).collect()
+        rows.iter().map(held).collect()
     }
 
     /// Takes over one run whose lease has run out, or that was given back; of one record only, if
@@ -153,10 +140,10 @@ impl Store {
         &self,
         operation: &'static str,
         sql: &'static str,
-        values: Vec<super::database::Value>,
+        values: Vec<Value>,
     ) -> Result<Option<ClaimedRun>, StoreError> {
         match self.change(operation, sql, values).await {
-            Ok(rows) => rows.first().map(|row| claimed(row, operation)).transpose(),
+            Ok(rows) => rows.first().map(claimed).transpose(),
             // Someone else began a run of the record at the same moment.
             Err(error) if error.is_conflict() => Ok(None),
             Err(error) => Err(error),
@@ -167,7 +154,7 @@ impl Store {
         &self,
         operation: &'static str,
         sql: &'static str,
-        values: Vec<super::database::Value>,
+        values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
         let mut transaction = self.database.begin(Access::Write, operation).await?;
         let rows = transaction.fetch(sql, values).await?;
@@ -176,34 +163,31 @@ impl Store {
     }
 }
 
-fn held(row: &Row, operation: &'static str) -> Result<Held, StoreError> {
-    Ok(Held { run: super::run_id(row.text("id"), operation)?, fence: row.integer("fence") })
+fn held(row: &Row) -> Result<Held, StoreError> {
+    Ok(Held { run: row.get("id")?, fence: row.get("fence")? })
 }
 
 /// A row of `runs` as the process needs it that has just claimed it.
-pub(super) fn claimed(row: &Row, operation: &'static str) -> Result<ClaimedRun, StoreError> {
-    let (task, expected_plan) =
-        RunTask::from_saved(&row.text("kind"), &row.text("parameters")).unzip();
-    let plan = row.optional_text("plan");
-    let unreadable = |text: &String| StoreError::Unreadable { operation, value: text.clone() };
-    let plan =
-        plan.map(|text| Plan::from_saved(&text).ok_or_else(|| unreadable(&text))).transpose()?;
+pub(super) fn claimed(row: &Row) -> Result<ClaimedRun, StoreError> {
+    let (kind, parameters): (String, String) = (row.get("kind")?, row.get("parameters")?);
+    let (task, expected_plan) = RunTask::from_saved(&kind, &parameters).unzip();
+    let plan = |text: String| Plan::from_saved(&text).ok_or_else(|| row.unreadable(text));
+    let started_at: Option<Timestamp> = row.optional("started_at_ms")?;
+    let awaited_until: Timestamp = row.get("awaited_until_ms")?;
     Ok(ClaimedRun {
-        held: held(row, operation)?,
-        parent_record_id: super::salesforce_id(row.text("parent_record_id"), operation)?,
+        held: held(row)?,
+        parent_record_id: row.get("parent_record_id")?,
         task,
         expected_plan: expected_plan.flatten(),
-        plan,
-        dry_run: row.integer("dry_run") != 0,
-        started_at: super::optional_instant(row, "started_at_ms", operation)?
-            .unwrap_or(super::instant(row, "requested_at_ms", operation)?),
-        takeovers: u32::try_from(row.integer("takeovers")).unwrap_or(u32::MAX),
-        tries: super::document(row, "tries", operation)?,
-        callouts: super::document(row, "callouts", operation)?,
-        trace: row.optional_text("trace"),
-        requested_by: row.optional_text("requested_by"),
-        awaited_until: Some(super::instant(row, "awaited_until_ms", operation)?)
-            .filter(|until| *until > Timestamp::UNIX_EPOCH),
+        plan: row.optional("plan")?.map(plan).transpose()?,
+        dry_run: row.is_set("dry_run")?,
+        started_at: started_at.unwrap_or(row.get("requested_at_ms")?),
+        takeovers: row.get("takeovers")?,
+        tries: row.document("tries")?,
+        callouts: row.document("callouts")?,
+        trace: row.optional("trace")?,
+        requested_by: row.optional("requested_by")?,
+        awaited_until: Some(awaited_until).filter(|until| *until > Timestamp::UNIX_EPOCH),
         is_planned: false,
     })
 }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use serde_json::{Value as Json, json};
 
-use super::database::{Access, Row};
-use super::runs::Held;
+use super::claims::Held;
+use super::row::Row;
+use super::transaction::Access;
 use super::{Store, StoreError};
 use crate::domain::ending::BillingEntity;
 use crate::domain::ids::{M3terId, SyncRunId};
@@ -79,7 +80,7 @@ impl Store {
              FROM ends WHERE m3ter_id IN (SELECT value FROM {texts:$1})";
         let rows = self.database.fetch(operation, sql, vec![ids(objects).into()]).await?;
         let mut by_object: HashMap<M3terId, Vec<MadeEnd>> = HashMap::new();
-        for end in ends(&rows, operation)? {
+        for end in ends(&rows)? {
             by_object.entry(end.m3ter_id.clone()).or_default().push(end);
         }
         Ok(by_object)
@@ -126,25 +127,23 @@ fn ids(ids: &[M3terId]) -> String {
     serde_json::to_string(ids).expect("ids are texts")
 }
 
-pub(super) fn ends(rows: &[Row], operation: &'static str) -> Result<Vec<MadeEnd>, StoreError> {
-    rows.iter().map(|row| end(row, operation)).collect()
+pub(super) fn ends(rows: &[Row]) -> Result<Vec<MadeEnd>, StoreError> {
+    rows.iter().map(end).collect()
 }
 
-fn end(row: &Row, operation: &'static str) -> Result<MadeEnd, StoreError> {
-    let unreadable = |column: &str| StoreError::Unreadable { operation, value: row.text(column) };
+fn end(row: &Row) -> Result<MadeEnd, StoreError> {
     Ok(MadeEnd {
-        m3ter_id: super::m3ter_id(row.text("m3ter_id"), operation)?,
-        entity: BillingEntity::from_word(&row.text("entity"))
-            .ok_or_else(|| unreadable("entity"))?,
-        run: super::run_id(row.text("run_id"), operation)?,
-        record: super::salesforce_id(row.text("record"), operation)?,
-        by: row.optional_text("ended_by"),
-        at: super::instant(row, "ended_at_ms", operation)?,
-        end: row.text("end_date"),
-        former_end: row.optional_text("former_end"),
+        m3ter_id: row.get("m3ter_id")?,
+        entity: row.parsed("entity", BillingEntity::from_word)?,
+        run: row.get("run_id")?,
+        record: row.get("record")?,
+        by: row.optional("ended_by")?,
+        at: row.get("ended_at_ms")?,
+        end: row.get("end_date")?,
+        former_end: row.optional("former_end")?,
         said: SaidEnd {
-            end: row.optional_text("said_end"),
-            by: SaidBy::from_word(&row.text("said_by")).ok_or_else(|| unreadable("said_by"))?,
+            end: row.optional("said_end")?,
+            by: row.parsed("said_by", SaidBy::from_word)?,
         },
     })
 }

@@ -169,6 +169,11 @@ impl StoreError {
     }
 }
 
+/// Whether the server cannot be reached, is stopping or starting, or has gone away.
+pub(super) fn is_away(error: &sqlx::Error) -> bool {
+    Kind::of(error) == Kind::Away
+}
+
 /// What an error of a database is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {

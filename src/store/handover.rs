@@ -10,10 +10,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
-use super::database::{Access, Transaction, Value};
+use super::claims::Held;
 use super::links::links;
 use super::operator_runs::OperatorOrder;
-use super::runs::Held;
+use super::transaction::{Access, Transaction};
+use super::value::Value;
 use super::{Link, LinkRelation, Store, StoreError};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
@@ -127,7 +128,7 @@ impl Store {
             filter.m3ter_id.as_ref().map(M3terId::as_str).into(),
             MOST_SHOWN.into(),
         ];
-        links(&self.database.fetch(operation, sql, values).await?, operation)
+        links(&self.database.fetch(operation, sql, values).await?)
     }
 
     /// The links by which Accounts wait to be confirmed: of one row or of a record that was synced,
@@ -140,13 +141,8 @@ impl Store {
         let sql =
             "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
              WHERE to_confirm = 1 AND ($1 IS NULL OR row = $1 OR root = $1)";
-        links(
-            &self
-                .database
-                .fetch(operation, sql, vec![record.map(SalesforceId::as_str).into()])
-                .await?,
-            operation,
-        )
+        let values = vec![record.map(SalesforceId::as_str).into()];
+        links(&self.database.fetch(operation, sql, values).await?)
     }
 
     /// What an order would do, without doing it.
@@ -288,7 +284,7 @@ async fn plan_confirmation(
     let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
          WHERE m3ter_id = $1 AND relation = 'owned' AND to_confirm = 0 AND row <> $2";
     let owners = transaction.fetch(sql, vec![first.as_str().into(), row.as_str().into()]).await?;
-    Ok(match links(&owners, "look at the owners of an Account")?.into_iter().next() {
+    Ok(match links(&owners)?.into_iter().next() {
         Some(owner) => Err(NotHandedOver::OwnedByAnother {
             row: row.clone(),
             owner: owner.object.row,
@@ -307,7 +303,7 @@ async fn links_of(
     let rows = transaction
         .fetch(sql, vec![row.as_str().into(), kind.map(EntityKind::name).into()])
         .await?;
-    links(&rows, "look at links")
+    links(&rows)
 }
 
 /// The records whose syncs must not be under way: those that were synced, and the rows themselves.

@@ -7,11 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::database::{Row, Value};
+use super::row::Row;
+use super::value::Value;
 use super::{Store, StoreError};
 use crate::domain::answer::{ObjectResult, SyncResult};
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::run::{RunState, SyncRun};
+use crate::domain::run::{RunState, RunTry, SyncRun};
 use crate::domain::warning::AttentionFilter;
 
 /// Which runs are meant; what is `None` does not matter.
@@ -58,7 +59,7 @@ impl RunFilter {
 }
 
 /// How many runs are not over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OpenRuns {
     /// Some process works on it, or has died over it.
     pub running: u32,
@@ -88,7 +89,7 @@ pub enum OldRuns {
 }
 
 /// How much is kept of runs that have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HistorySize {
     /// So many.
     pub runs: u64,
@@ -148,24 +149,19 @@ impl Store {
             .fetch(operation, "SELECT * FROM runs WHERE id = $1", vec![id.to_string().into()])
             .await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let mut run = run(row, operation)?;
-        run.callouts = Some(super::document(row, "callouts", operation)?);
-        let result: Option<SyncResult> = row
-            .optional_text("result")
-            .map(|_| super::document(row, "result", operation))
-            .transpose()?;
+        let mut run = run(row)?;
+        run.callouts = Some(row.document("callouts")?);
+        let result: Option<String> = row.optional("result")?;
+        let result: Option<SyncResult> = result.map(|_| row.document("result")).transpose()?;
         let is_over = matches!(run.state, RunState::Ended | RunState::Retrying);
         run.object_results = Some(match &result {
             Some(result) if is_over => result.object_results.clone(),
-            _ => self.load_object_results(id, row.integer("fence")).await?,
+            _ => self.load_object_results(id, row.get("fence")?).await?,
         });
         run.result = result.filter(|_| is_over);
         let sql = "SELECT id FROM runs WHERE replay_of = $1 ORDER BY id";
         let replays = self.database.fetch(operation, sql, vec![id.to_string().into()]).await?;
-        run.replays = replays
-            .iter()
-            .map(|row| super::run_id(row.text("id"), operation))
-            .collect::<Result<_, _>>()?;
+        run.replays = replays.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
         let joiners = self
             .database
             .fetch(
@@ -174,7 +170,9 @@ impl Store {
                 vec![id.to_string().into()],
             )
             .await?;
-        run.requested_by.extend(joiners.iter().map(|row| row.text("name")));
+        for joiner in &joiners {
+            run.requested_by.push(joiner.get("name")?);
+        }
         Ok(Some(run))
     }
 
@@ -188,9 +186,7 @@ impl Store {
              WHERE parent_record_id IN (SELECT value FROM {texts:$1}) AND state = 'running' AND kind = 'sync' AND dry_run = 0";
         let records = serde_json::to_string(records).expect("ids are texts");
         let rows = self.database.fetch(operation, sql, vec![records.into()]).await?;
-        rows.iter()
-            .map(|row| super::salesforce_id(row.text("parent_record_id"), operation))
-            .collect()
+        rows.iter().map(|row| row.get("parent_record_id")).collect()
     }
 
     /// Runs without their results and callouts, newest first.
@@ -203,7 +199,7 @@ impl Store {
              FROM runs WHERE {conditions} ORDER BY id DESC LIMIT $1"
         );
         let rows = self.database.fetch(operation, &sql, values).await?;
-        rows.iter().map(|row| run(row, operation)).collect()
+        rows.iter().map(run).collect()
     }
 
     /// The answers of those of some runs whose last try has ended.
@@ -216,14 +212,7 @@ impl Store {
              WHERE id IN (SELECT value FROM {texts:$1}) AND state IN ('ended', 'retrying') AND result IS NOT NULL";
         let ids: Json = runs.iter().map(|run| Json::from(run.to_string())).collect();
         let rows = self.database.fetch(operation, sql, vec![ids.to_string().into()]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok((
-                    super::run_id(row.text("id"), operation)?,
-                    super::document(row, "result", operation)?,
-                ))
-            })
-            .collect()
+        rows.iter().map(|row| Ok((row.get("id")?, row.document("result")?))).collect()
     }
 
     /// How many runs are not over, in all processes together. Each number is of a partial index:
@@ -240,21 +229,17 @@ impl Store {
                  (SELECT count(*) FROM runs WHERE state = 'retrying' AND started_at_ms IS NULL AND next_try_at_ms <= {now}) AS due_planned,
                  (SELECT coalesce({now} - min(requested_at_ms), 0) FROM runs WHERE state = 'waiting') AS oldest_waiting_ms";
         let rows = self.database.fetch("count the runs that are not over", sql, Vec::new()).await?;
-        let count = |column| {
-            rows.first().and_then(|row| u32::try_from(row.integer(column)).ok()).unwrap_or(0)
-        };
-        let oldest = rows
-            .first()
-            .and_then(|row| u64::try_from(row.integer("oldest_waiting_ms")).ok())
-            .unwrap_or_default();
+        let Some(row) = rows.first() else { return Ok(OpenRuns::default()) };
+        // The clock of whoever asked may be ahead of the database's.
+        let oldest_ms = u64::try_from(row.get::<i64>("oldest_waiting_ms")?).unwrap_or(0);
         Ok(OpenRuns {
-            running: count("running"),
-            waiting: count("waiting"),
-            awaited: count("awaited"),
-            most_of_a_caller: count("most_of_a_caller"),
-            retrying: count("retrying"),
-            due: [count("due_again"), count("due_planned")],
-            oldest_waiting: Duration::from_millis(oldest),
+            running: row.get("running")?,
+            waiting: row.get("waiting")?,
+            awaited: row.get("awaited")?,
+            most_of_a_caller: row.get("most_of_a_caller")?,
+            retrying: row.get("retrying")?,
+            due: [row.get("due_again")?, row.get("due_planned")?],
+            oldest_waiting: Duration::from_millis(oldest_ms),
         })
     }
 
@@ -296,10 +281,8 @@ impl Store {
         let sql =
             "SELECT (SELECT count(*) FROM runs WHERE state = 'ended') AS ended, {size} AS bytes";
         let rows = self.database.fetch("measure the history of runs", sql, Vec::new()).await?;
-        let number = |column| {
-            rows.first().and_then(|row| u64::try_from(row.integer(column)).ok()).unwrap_or(0)
-        };
-        Ok(HistorySize { runs: number("ended"), bytes: number("bytes") })
+        let Some(row) = rows.first() else { return Ok(HistorySize::default()) };
+        Ok(HistorySize { runs: row.get("ended")?, bytes: row.get("bytes")? })
     }
 
     async fn load_object_results(
@@ -312,7 +295,7 @@ impl Store {
         let sql = "SELECT result FROM run_object_results WHERE run_id = $1 AND fence = $2 ORDER BY position";
         let rows =
             self.database.fetch(operation, sql, vec![id.to_string().into(), fence.into()]).await?;
-        rows.iter().map(|row| super::document(row, "result", operation)).collect()
+        rows.iter().map(|row| row.document("result")).collect()
     }
 }
 
@@ -324,48 +307,38 @@ pub(super) fn first_id_at(moment: Timestamp) -> String {
     format!("{:08x}-{:04x}", ms >> 16, ms & 0xffff)
 }
 
-fn run(row: &Row, operation: &'static str) -> Result<SyncRun, StoreError> {
-    let state = row.text("state");
-    let tries: Vec<crate::domain::run::RunTry> = super::document(row, "tries", operation)?;
-    let started_at = super::optional_instant(row, "started_at_ms", operation)?;
+fn run(row: &Row) -> Result<SyncRun, StoreError> {
+    let tries: Vec<RunTry> = row.document("tries")?;
+    let started_at: Option<Timestamp> = row.optional("started_at_ms")?;
+    let requested_by: Option<String> = row.optional("requested_by")?;
     Ok(SyncRun {
-        sync_run_id: super::run_id(row.text("id"), operation)?,
-        parent_record_id: row.text("parent_record_id"),
-        kind: row.text("kind"),
-        state: state.parse().map_err(|_| StoreError::Unreadable { operation, value: state })?,
-        dry_run: row.integer("dry_run") != 0,
-        requested_at: super::instant(row, "requested_at_ms", operation)?,
+        sync_run_id: row.get("id")?,
+        parent_record_id: row.get("parent_record_id")?,
+        kind: row.get("kind")?,
+        state: row.parsed("state", |word| word.parse().ok())?,
+        dry_run: row.is_set("dry_run")?,
+        requested_at: row.get("requested_at_ms")?,
         started_at: tries.first().map(|first| first.started_at).or(started_at),
-        ended_at: super::optional_instant(row, "ended_at_ms", operation)?,
-        sync_status: row.optional_text("sync_status"),
-        error_code: row.optional_text("error_code"),
-        attention: row
-            .optional_text("attention")
-            .unwrap_or_default()
-            .split_whitespace()
-            .map(ToOwned::to_owned)
-            .collect(),
-        takeovers: u32::try_from(row.integer("takeovers")).unwrap_or(u32::MAX),
+        ended_at: row.optional("ended_at_ms")?,
+        sync_status: row.optional("sync_status")?,
+        error_code: row.optional("error_code")?,
+        attention: words(row, "attention")?,
+        takeovers: row.get("takeovers")?,
         tries,
-        next_try_at: super::optional_instant(row, "next_try_at_ms", operation)?,
-        replay_of: row
-            .optional_text("replay_of")
-            .map(|id| super::run_id(id, operation))
-            .transpose()?,
+        next_try_at: row.optional("next_try_at_ms")?,
+        replay_of: row.optional("replay_of")?,
         replays: Vec::new(),
-        superseded_by: row
-            .optional_text("superseded_by")
-            .map(|id| super::run_id(id, operation))
-            .transpose()?,
-        requested_by: row.optional_text("requested_by").into_iter().collect(),
-        salesforce_user_ids: row
-            .optional_text("salesforce_users")
-            .unwrap_or_default()
-            .split_whitespace()
-            .map(ToOwned::to_owned)
-            .collect(),
+        superseded_by: row.optional("superseded_by")?,
+        requested_by: requested_by.into_iter().collect(),
+        salesforce_user_ids: words(row, "salesforce_users")?,
         object_results: None,
         callouts: None,
         result: None,
     })
+}
+
+/// The words of a text, of which there may be none.
+fn words(row: &Row, column: &str) -> Result<Vec<String>, StoreError> {
+    let text: Option<String> = row.optional(column)?;
+    Ok(text.unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect())
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Store, StoreError, instant};
+use super::{Store, StoreError};
 
 impl Store {
     /// Notes when keys were used last: the id of each, its name, the instant. An earlier one than
@@ -35,8 +35,6 @@ impl Store {
             .database
             .fetch(operation, "SELECT key, last_used_at_ms FROM key_uses", Vec::new())
             .await?;
-        rows.iter()
-            .map(|row| Ok((row.text("key"), instant(row, "last_used_at_ms", operation)?)))
-            .collect()
+        rows.iter().map(|row| Ok((row.get("key")?, row.get("last_used_at_ms")?))).collect()
     }
 }

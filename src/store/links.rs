@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::database::{Row, Transaction};
+use super::row::Row;
+use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
@@ -42,7 +43,7 @@ impl Store {
         let operation = "load the links of a record";
         let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links WHERE root = $1";
         let rows = self.database.fetch(operation, sql, vec![root.as_str().into()]).await?;
-        links(&rows, operation)
+        links(&rows)
     }
 
     /// The links of one row of a kind, in any deal.
@@ -57,7 +58,7 @@ impl Store {
             .database
             .fetch(operation, sql, vec![row.as_str().into(), kind.name().into()])
             .await?;
-        links(&rows, operation)
+        links(&rows)
     }
 
     /// Whether any record whose ids begin with `prefix`, or any at all, has a Commitment that this
@@ -82,10 +83,7 @@ impl Store {
             "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
              WHERE row IN (SELECT value FROM {texts:$1}) AND kind = $2";
         let rows = serde_json::to_string(rows).expect("ids are texts");
-        links(
-            &self.database.fetch(operation, sql, vec![rows.into(), kind.name().into()]).await?,
-            operation,
-        )
+        links(&self.database.fetch(operation, sql, vec![rows.into(), kind.name().into()]).await?)
     }
 
     /// The owners of some m3ter objects, in any deal.
@@ -94,7 +92,7 @@ impl Store {
         let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
              WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND relation = 'owned' AND to_confirm = 0";
         let ids = serde_json::to_string(ids).expect("ids are texts");
-        links(&self.database.fetch(operation, sql, vec![ids.into()]).await?, operation)
+        links(&self.database.fetch(operation, sql, vec![ids.into()]).await?)
     }
 }
 
@@ -118,31 +116,30 @@ impl LinkRelation {
     }
 }
 
-pub(super) fn links(rows: &[Row], operation: &'static str) -> Result<Vec<Link>, StoreError> {
-    let mut links = rows.iter().map(|row| link(row, operation)).collect::<Result<Vec<_>, _>>()?;
+pub(super) fn links(rows: &[Row]) -> Result<Vec<Link>, StoreError> {
+    let mut links = rows.iter().map(link).collect::<Result<Vec<_>, _>>()?;
     links.sort_by(|a, b| a.object.cmp(&b.object).then_with(|| a.root.cmp(&b.root)));
     Ok(links)
 }
 
-fn link(row: &Row, operation: &'static str) -> Result<Link, StoreError> {
-    let unreadable = |value: String| StoreError::Unreadable { operation, value };
-    let relation = match row.text("relation").as_str() {
-        "owned" if row.integer("to_confirm") != 0 => LinkRelation::Unconfirmed,
-        "owned" => LinkRelation::Owned,
-        "referred" => LinkRelation::Referred,
-        other => return Err(unreadable(other.to_owned())),
-    };
+fn link(row: &Row) -> Result<Link, StoreError> {
+    let is_to_confirm = row.is_set("to_confirm")?;
+    let relation = row.parsed("relation", |word| match word {
+        "owned" if is_to_confirm => Some(LinkRelation::Unconfirmed),
+        "owned" => Some(LinkRelation::Owned),
+        "referred" => Some(LinkRelation::Referred),
+        _ => None,
+    })?;
     Ok(Link {
-        root: super::salesforce_id(row.text("root"), operation)?,
+        root: row.get("root")?,
         object: ObjectKey {
-            kind: EntityKind::from_name(&row.text("kind"))
-                .ok_or_else(|| unreadable(row.text("kind")))?,
-            row: super::salesforce_id(row.text("row"), operation)?,
-            key: row.text("key"),
+            kind: row.parsed("kind", EntityKind::from_name)?,
+            row: row.get("row")?,
+            key: row.get("key")?,
         },
-        m3ter_id: super::m3ter_id(row.text("m3ter_id"), operation)?,
+        m3ter_id: row.get("m3ter_id")?,
         relation,
-        source_key: row.optional_text("source_key"),
+        source_key: row.optional("source_key")?,
     })
 }
 

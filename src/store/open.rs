@@ -16,7 +16,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::StoreError;
 use super::connections::Connections;
-use super::database::{Access, Database, Engine, MIGRATION_TIME};
+use super::database::{Database, Engine};
+use super::transaction::Access;
 
 pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -206,7 +207,7 @@ pub(super) async fn migrate_postgres(
     last: i64,
 ) -> Result<(), StoreError> {
     let mut transaction = database.begin(Access::Write, "bring the tables up to date").await?;
-    transaction.statement_time = MIGRATION_TIME;
+    transaction.allow_long_statements();
     transaction
         .fetch("SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)", vec![MIGRATION_LOCK.into()])
         .await?;
@@ -218,8 +219,10 @@ pub(super) async fn migrate_postgres(
         .await?;
     let applied =
         transaction.fetch("SELECT version, checksum FROM schema_migrations", Vec::new()).await?;
-    let applied: Vec<(i64, String)> =
-        applied.iter().map(|row| (row.integer("version"), row.text("checksum"))).collect();
+    let applied: Vec<(i64, String)> = applied
+        .iter()
+        .map(|row| Ok((row.get("version")?, row.get("checksum")?)))
+        .collect::<Result<_, StoreError>>()?;
     if let Some((migration, _)) =
         applied.iter().find(|(version, _)| !migrations.version_exists(*version))
     {

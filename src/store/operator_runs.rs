@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::database::Transaction;
+use super::transaction::Transaction;
 use crate::domain::answer::{AnsweredRun, SyncResult};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::outcome::RunOutcome;

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::database::{Access, Row, Transaction};
+use super::row::Row;
+use super::transaction::{Access, Transaction};
 use super::{Store, StoreError};
 
 /// Pauses that are shown at once, the newest.
@@ -64,7 +65,7 @@ impl Store {
             transaction.fetch("SELECT * FROM pauses WHERE state = 'paused'", Vec::new()).await?;
         transaction.commit().await?;
         match rows.first() {
-            Some(row) => Ok((pause(row, operation)?, is_new)),
+            Some(row) => Ok((pause(row)?, is_new)),
             // It was resumed at the same moment.
             None => {
                 Err(StoreError::Locked { operation, database: self.database.place.to_string() })
@@ -82,7 +83,7 @@ impl Store {
             .fetch(sql, vec![said.at.into(), said.by.into(), said.reason.into()])
             .await?;
         transaction.commit().await?;
-        rows.first().map(|row| pause(row, operation)).transpose()
+        rows.first().map(pause).transpose()
     }
 
     /// The pause that is in force.
@@ -92,7 +93,7 @@ impl Store {
             .database
             .fetch(operation, "SELECT * FROM pauses WHERE state = 'paused'", Vec::new())
             .await?;
-        rows.first().map(|row| pause(row, operation)).transpose()
+        rows.first().map(pause).transpose()
     }
 
     /// The last pauses, the newest first.
@@ -100,7 +101,7 @@ impl Store {
         let operation = "list pauses";
         let sql = "SELECT * FROM pauses ORDER BY id DESC LIMIT $1";
         let rows = self.database.fetch(operation, sql, vec![MOST_SHOWN.into()]).await?;
-        rows.iter().map(|row| pause(row, operation)).collect()
+        rows.iter().map(pause).collect()
     }
 }
 
@@ -114,13 +115,13 @@ impl Transaction {
     }
 }
 
-fn pause(row: &Row, operation: &'static str) -> Result<Pause, StoreError> {
+fn pause(row: &Row) -> Result<Pause, StoreError> {
     Ok(Pause {
-        paused_at: super::instant(row, "paused_at_ms", operation)?,
-        paused_by: row.optional_text("paused_by"),
-        reason: row.text("reason"),
-        resumed_at: super::optional_instant(row, "resumed_at_ms", operation)?,
-        resumed_by: row.optional_text("resumed_by"),
-        resume_reason: row.optional_text("resume_reason"),
+        paused_at: row.get("paused_at_ms")?,
+        paused_by: row.optional("paused_by")?,
+        reason: row.get("reason")?,
+        resumed_at: row.optional("resumed_at_ms")?,
+        resumed_by: row.optional("resumed_by")?,
+        resume_reason: row.optional("resume_reason")?,
     })
 }

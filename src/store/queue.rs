@@ -47,7 +47,7 @@ pub enum QueueWait {
 }
 
 /// What is to be done that no process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Claimable {
     /// Runs are running by the word of a process whose lease has run out, or were given back.
     pub abandoned: bool,
@@ -198,14 +198,12 @@ impl Store {
             .database
             .fetch("look for work", sql, vec![record.map(SalesforceId::as_str).into()])
             .await?;
-        let number = |column| {
-            rows.first().and_then(|row| u32::try_from(row.integer(column)).ok()).unwrap_or(0)
-        };
+        let Some(row) = rows.first() else { return Ok(Claimable::default()) };
         Ok(Claimable {
-            abandoned: number("abandoned") > 0,
-            waiting: number("waiting"),
-            most_of_a_caller: number("most_of_a_caller"),
-            due: number("due") > 0 && record.is_none(),
+            abandoned: row.is_set("abandoned")?,
+            waiting: row.get("waiting")?,
+            most_of_a_caller: row.get("most_of_a_caller")?,
+            due: row.is_set("due")? && record.is_none(),
         })
     }
 
@@ -233,15 +231,15 @@ impl Store {
         }
         let mut heads = Vec::with_capacity(rows.len());
         for row in rows {
-            let Some(run) = row.optional_text("id") else { continue };
-            let class = match row.text("class").as_str() {
+            let Some(run) = row.optional("id")? else { continue };
+            let class = match row.get::<String>("class")?.as_str() {
                 "awaited" => QueueClass::Awaited,
                 "accepted" => QueueClass::Accepted,
                 "retry" => QueueClass::Retry,
                 _ => QueueClass::Replay,
             };
-            let caller = Some(row.text("caller")).filter(|caller| !caller.is_empty());
-            heads.push(QueueHead { run: super::run_id(run, operation)?, caller, class });
+            let caller = Some(row.get("caller")?).filter(|caller: &String| !caller.is_empty());
+            heads.push(QueueHead { run, caller, class });
         }
         heads.sort_by_key(|head| head.run);
         Ok(heads)
@@ -259,11 +257,11 @@ impl Store {
             .database
             .fetch("look what a run waits for", sql, vec![run.to_string().into()])
             .await?;
-        Ok(rows.first().map(|row| match row.integer("is_behind") {
-            0 => QueueWait::Turn {
-                waiting: u32::try_from(row.integer("all_waiting")).unwrap_or(u32::MAX),
-            },
-            _ => QueueWait::Record,
+        let Some(row) = rows.first() else { return Ok(None) };
+        Ok(Some(if row.is_set("is_behind")? {
+            QueueWait::Record
+        } else {
+            QueueWait::Turn { waiting: row.get("all_waiting")? }
         }))
     }
 

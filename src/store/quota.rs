@@ -1,7 +1,7 @@
 //! How many objects end dating may end within an hour, counted by all processes together.
 
-use super::database::Access;
-use super::runs::Held;
+use super::claims::Held;
+use super::transaction::Access;
 use super::{Store, StoreError};
 
 /// The time over which ends are counted.
@@ -28,10 +28,7 @@ impl Store {
              WHERE at_ms > {now} - $1 AND run_id <> $2";
         let run = held.run.to_string();
         let rows = transaction.fetch(sql, vec![HOUR_MS.into(), run.as_str().into()]).await?;
-        let taken = rows
-            .first()
-            .and_then(|row| u32::try_from(row.integer("taken")).ok())
-            .unwrap_or(u32::MAX);
+        let taken = rows.first().map(|row| row.get("taken")).transpose()?.unwrap_or(u32::MAX);
         let left = per_hour.saturating_sub(taken);
         if objects > left {
             transaction.roll_back().await?;

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::database::{Access, Transaction};
 use super::ends::ends;
 use super::operator_runs::OperatorOrder;
+use super::transaction::{Access, Transaction};
 use super::{Store, StoreError};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::made_end::MadeEnd;
@@ -109,7 +109,7 @@ async fn ends_of(
     let sql = "SELECT m3ter_id, run_id, entity, record, ended_by, ended_at_ms, end_date, former_end, said_end, said_by
          FROM ends WHERE record = $1 OR m3ter_id IN (SELECT m3ter_id FROM links WHERE (root = $1 OR row = $1) AND relation = 'owned')";
     let rows = transaction.fetch(sql, vec![record.as_str().into()]).await?;
-    let mut ends = ends(&rows, "look at ends")?;
+    let mut ends = ends(&rows)?;
     ends.sort_by(|a, b| (a.entity, &a.m3ter_id, a.at).cmp(&(b.entity, &b.m3ter_id, b.at)));
     Ok(ends)
 }

@@ -7,10 +7,12 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::admission::NewRun;
-use super::database::{Access, Row, Value};
 use super::handover::LINKS_RUN;
 use super::history::{RunFilter, first_id_at};
 use super::reopen::REOPEN_RUN;
+use super::row::Row;
+use super::transaction::Access;
+use super::value::Value;
 use super::{Store, StoreError};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::run::RunTask;
@@ -39,22 +41,22 @@ impl Store {
         let sql = "SELECT id, parent_record_id, kind, parameters, dry_run, requested_at_ms, requested_by FROM runs WHERE id = $1";
         let rows = self.database.fetch(operation, sql, vec![id.to_string().into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let kind = row.text("kind");
+        let kind: String = row.get("kind")?;
         // What an operator did by hand is done once.
         if kind == LINKS_RUN || kind == REOPEN_RUN {
             return Ok(None);
         }
-        let (task, expected_plan) = RunTask::from_saved(&kind, &row.text("parameters"))
-            .ok_or(StoreError::Unreadable { operation, value: kind })?;
+        let (task, expected_plan) = RunTask::from_saved(&kind, &row.get::<String>("parameters")?)
+            .ok_or_else(|| row.unreadable(kind))?;
         Ok(Some(NewRun {
             id,
-            parent_record_id: super::salesforce_id(row.text("parent_record_id"), operation)?,
+            parent_record_id: row.get("parent_record_id")?,
             task,
             expected_plan,
-            dry_run: row.integer("dry_run") != 0,
-            requested_at: super::instant(row, "requested_at_ms", operation)?,
+            dry_run: row.is_set("dry_run")?,
+            requested_at: row.get("requested_at_ms")?,
             replay_of: None,
-            requested_by: row.optional_text("requested_by"),
+            requested_by: row.optional("requested_by")?,
             salesforce_user: None,
             awaited_until: None,
             trace: None,
@@ -65,12 +67,7 @@ impl Store {
     pub async fn plan_replays(&self, filter: &RunFilter) -> Result<Vec<Replay>, StoreError> {
         let operation = "look for the runs to replay";
         let (sql, values) = replayable(filter);
-        self.database
-            .fetch(operation, &sql, values)
-            .await?
-            .iter()
-            .map(|row| replay(row, operation))
-            .collect()
+        self.database.fetch(operation, &sql, values).await?.iter().map(replay).collect()
     }
 
     /// Plans new runs for the failed ones that `filter` names, one every `spacing` from now: for
@@ -89,9 +86,10 @@ impl Store {
         let spacing_ms = i64::try_from(spacing.as_millis()).unwrap_or(i64::MAX);
         let mut planned = Vec::with_capacity(failed.len());
         for (number, row) in (0_i64..).zip(&failed) {
+            let failed: String = row.get("id")?;
             let id = SyncRunId(Uuid::now_v7());
             let sql = "UPDATE runs SET state = 'ended', next_try_at_ms = NULL, superseded_by = $2 WHERE id = $1 AND state = 'retrying'";
-            transaction.execute(sql, vec![row.text("id").into(), id.to_string().into()]).await?;
+            transaction.execute(sql, vec![failed.as_str().into(), id.to_string().into()]).await?;
             let sql = "INSERT INTO runs
                      (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by, state, next_try_at_ms)
                  SELECT $1, parent_record_id, kind, parameters, 0, $2, id, $3, 'retrying', {now} + $4 FROM runs WHERE id = $5";
@@ -100,10 +98,10 @@ impl Store {
                 Timestamp::now().into(),
                 requested_by.clone().into(),
                 number.saturating_mul(spacing_ms).into(),
-                row.text("id").into(),
+                failed.into(),
             ];
             transaction.execute(sql, values).await?;
-            planned.push(Replay { run: Some(id), ..replay(row, operation)? });
+            planned.push(Replay { run: Some(id), ..replay(row)? });
         }
         transaction.commit().await?;
         Ok(planned)
@@ -142,7 +140,8 @@ impl Store {
         for row in &failed {
             // Of several processes that found it the first one has it.
             let sql = "UPDATE runs SET after_login = 1 WHERE id = $1 AND after_login = 0";
-            if transaction.execute(sql, vec![row.text("id").into()]).await? == 0 {
+            let failed: String = row.get("id")?;
+            if transaction.execute(sql, vec![failed.as_str().into()]).await? == 0 {
                 continue;
             }
             let (id, number) =
@@ -159,7 +158,7 @@ impl Store {
                         id.to_string().into(),
                         Timestamp::now().into(),
                         delay.into(),
-                        row.text("id").into(),
+                        failed.into(),
                     ],
                 )
                 .await?;
@@ -188,13 +187,14 @@ fn replayable(filter: &RunFilter) -> (String, Vec<Value>) {
     (sql, values)
 }
 
-fn replay(row: &Row, operation: &'static str) -> Result<Replay, StoreError> {
+fn replay(row: &Row) -> Result<Replay, StoreError> {
+    let (kind, parameters): (String, String) = (row.get("kind")?, row.get("parameters")?);
     Ok(Replay {
-        failed: super::run_id(row.text("id"), operation)?,
-        parent_record_id: super::salesforce_id(row.text("parent_record_id"), operation)?,
-        task: RunTask::from_saved(&row.text("kind"), &row.text("parameters")).map(|(task, _)| task),
-        error_code: row.optional_text("error_code"),
-        requested_at: super::instant(row, "requested_at_ms", operation)?,
+        failed: row.get("id")?,
+        parent_record_id: row.get("parent_record_id")?,
+        task: RunTask::from_saved(&kind, &parameters).map(|(task, _)| task),
+        error_code: row.optional("error_code")?,
+        requested_at: row.get("requested_at_ms")?,
         run: None,
     })
 }

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::database::Engine;
+use super::row::Row;
 use super::{Store, StoreError};
 use crate::domain::share::{Held, ReplicaRow, Step};
 
@@ -36,26 +37,7 @@ impl Store {
     pub async fn load_replicas(&self) -> Result<Vec<ReplicaRow>, StoreError> {
         let sql = "SELECT id, seen_at_ms, {now} - seen_at_ms AS age_ms, share, need, lease_ms FROM replicas ORDER BY id";
         let rows = self.database.fetch("look at the replicas", sql, Vec::new()).await?;
-        let number = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
-        let ms = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-        let held = |row: &super::Row| {
-            let lease = ms(row.optional_integer("lease_ms")?);
-            Some(Held {
-                share: number(row.optional_integer("share")?),
-                need: number(row.optional_integer("need")?),
-                lease,
-            })
-        };
-        let rows = rows.iter();
-        Ok(rows
-            .map(|row| ReplicaRow {
-                id: row.text("id"),
-                version: row.integer("seen_at_ms"),
-                // No more than it is: both instants are cut to milliseconds.
-                age: ms(row.integer("age_ms") - 1),
-                held: held(row),
-            })
-            .collect())
+        rows.iter().map(replica).collect()
     }
 
     /// Carries out a step of the replica `id`; `false` if its row is not what it was, or others
@@ -136,4 +118,18 @@ impl Store {
 
 fn in_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn replica(row: &Row) -> Result<ReplicaRow, StoreError> {
+    let ms = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    let (share, need) = (row.optional("share")?, row.optional("need")?);
+    let lease = row.optional("lease_ms")?.map(ms);
+    let held = share.zip(need).zip(lease);
+    Ok(ReplicaRow {
+        id: row.get("id")?,
+        version: row.get("seen_at_ms")?,
+        // No more than it is: both instants are cut to milliseconds.
+        age: ms(row.get::<i64>("age_ms")? - 1),
+        held: held.map(|((share, need), lease)| Held { share, need, lease }),
+    })
 }

@@ -10,24 +10,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::claims::{Claimant, ClaimedRun, claimed};
-use super::database::{Access, Row, Transaction, Value};
+use super::claims::{Claimant, ClaimedRun, Held, claimed};
 use super::links::{Link, insert_links};
+use super::row::Row;
+use super::transaction::{Access, Transaction};
+use super::value::Value;
 use super::{Store, StoreError};
 use crate::domain::answer::{ObjectResult, SyncResult};
 use crate::domain::entity::ObjectKey;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::plan::Plan;
 use crate::domain::run::{RunCallout, RunState, RunTry};
-
-/// Which run a holder has, and by which claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    /// The run.
-    pub run: SyncRunId,
-    /// How often it was claimed until then.
-    pub fence: i64,
-}
 
 /// What a run has done since the last time.
 #[derive(Debug, Default)]
@@ -166,8 +159,8 @@ impl Store {
         ];
         let rows = self.database.write_at_once(operation, &[end, begin_next], values).await?;
         match rows.as_slice() {
-            [ended, begun @ ..] if ended.text("id") == run.held.run.to_string() => {
-                begun.first().map(|row| claimed(row, operation)).transpose()
+            [ended, begun @ ..] if ended.get::<SyncRunId>("id")? == run.held.run => {
+                begun.first().map(claimed).transpose()
             }
             _ => self.ended_before(run, ended, next).await,
         }
@@ -198,7 +191,7 @@ impl Store {
             ended.ended_at.into(),
         ];
         let rows = self.database.write_at_once(operation, &[sql], values).await?;
-        rows.first().map(|row| claimed(row, operation)).transpose()
+        rows.first().map(claimed).transpose()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::database::Access;
+use super::transaction::Access;
 use super::{Store, StoreError};
 
 impl Store {
@@ -11,7 +11,7 @@ impl Store {
     pub async fn load_shown_names(&self, org: &str) -> Result<BTreeSet<String>, StoreError> {
         let sql = "SELECT name FROM shown_names WHERE org = $1";
         let rows = self.database.fetch("load what an org has shown", sql, vec![org.into()]).await?;
-        Ok(rows.iter().map(|row| row.text("name")).collect())
+        rows.iter().map(|row| row.get("name")).collect()
     }
 
     /// Remembers names that an org shows.

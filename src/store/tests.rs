@@ -1,4 +1,4 @@
-//! The store on real files.
+//! The store on real databases.
 
 mod after_login;
 mod claims;
@@ -19,11 +19,13 @@ use sqlx::{SqlitePool, query};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::database::{Access, Engine, Row};
+use super::database::Engine;
+use super::row::Row;
+use super::transaction::Access;
 use super::*;
 use crate::domain::answer::{AnsweredRun, ObjectResult, SyncResult};
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::ids::SyncRunId;
+use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
 use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectOutcome, RunOutcome};
 use crate::domain::run::{RunCallout, RunState, RunTask, RunTry};
 
@@ -179,7 +181,7 @@ async fn end(
     result: &SyncResult,
     next: Option<&Claimant>,
 ) -> Result<Option<ClaimedRun>, StoreError> {
-    let run = ClaimedRun { held, ..ClaimedRun::first(&new_run()) };
+    let run = ClaimedRun { held, ..new_run().claimed() };
     store
         .end(&run, &EndedTry { result, tries: &[], callouts: &[], ended_at: instant(800) }, next)
         .await
@@ -357,7 +359,8 @@ async fn two_processes_write_at_the_same_time_and_nothing_is_lost(home: Home) {
     assert_eq!(here.load_links(&record(ROOT)).await.unwrap().len(), 60);
     assert_eq!(
         rows(&there, "SELECT count(*) AS ended FROM runs WHERE state = 'ended'").await[0]
-            .integer("ended"),
+            .get::<i64>("ended")
+            .unwrap(),
         60
     );
 }
@@ -457,7 +460,7 @@ async fn the_objects_of_a_row_are_found_by_an_index(home: Home) {
         .await
         .unwrap()
         .iter()
-        .map(|row| row.text(column))
+        .map(|row| row.get::<String>(column).unwrap())
         .collect();
     assert!(plan.iter().any(|step| step.contains("links_row")), "{plan:?}");
 }
@@ -486,7 +489,10 @@ async fn writing_is_durable_and_the_log_is_written_ahead() {
     let sql = "SELECT (SELECT journal_mode FROM pragma_journal_mode) AS journal, (SELECT synchronous FROM pragma_synchronous) AS sync";
     let row = transaction.fetch(sql, Vec::new()).await.unwrap().remove(0);
     transaction.commit().await.unwrap();
-    assert_eq!((row.text("journal"), row.integer("sync")), ("wal".to_owned(), 2));
+    assert_eq!(
+        (row.get::<String>("journal").unwrap(), row.get::<i64>("sync").unwrap()),
+        ("wal".to_owned(), 2)
+    );
     let mut transaction = store.database.begin(Access::Read, "look").await.unwrap();
     assert!(transaction.execute("DELETE FROM links", Vec::new()).await.is_err());
 }

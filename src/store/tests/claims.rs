@@ -210,7 +210,8 @@ async fn requests_for_different_things_do_not_share_a_run(home: Home) {
     end(&store, taken.held, &completed(), None).await.unwrap();
     assert_eq!(
         rows(&store, "SELECT count(*) AS kept FROM runs WHERE plan IS NOT NULL").await[0]
-            .integer("kept"),
+            .get::<i64>("kept")
+            .unwrap(),
         0
     );
 }
@@ -227,7 +228,10 @@ async fn a_thousand_requests_at_once_are_two_runs(home: Home) {
         admissions.iter().filter(|admission| matches!(admission, Admission::Claimed(_))).count(),
         1
     );
-    assert_eq!(rows(&store, "SELECT count(*) AS runs FROM runs").await[0].integer("runs"), 2);
+    assert_eq!(
+        rows(&store, "SELECT count(*) AS runs FROM runs").await[0].get::<i64>("runs").unwrap(),
+        2
+    );
 }
 
 async fn a_run_is_taken_over_once_its_lease_has_run_out_and_by_one_process_only(home: Home) {
@@ -568,7 +572,7 @@ async fn old_runs_are_deleted_in_batches_and_links_stay(home: Home) {
     assert_eq!(store.delete_runs(OldRuns::EndedBefore(instant(801)), 2).await.unwrap(), 2);
     assert_eq!(store.delete_runs(OldRuns::EndedBefore(instant(801)), 2).await.unwrap(), 1);
     assert_eq!(
-        rows(&store, "SELECT count(*) AS runs FROM runs").await[0].integer("runs"),
+        rows(&store, "SELECT count(*) AS runs FROM runs").await[0].get::<i64>("runs").unwrap(),
         1,
         "the one that has not ended"
     );

@@ -97,7 +97,7 @@ async fn no_statement_reads_all_runs() {
             .fetch("explain", &format!("EXPLAIN QUERY PLAN {statement}"), Vec::new())
             .await
             .unwrap();
-        for step in plan.iter().map(|step| step.text("detail")) {
+        for step in plan.iter().map(|step| step.get::<String>("detail").unwrap()) {
             let is_small = step.contains("json_each")
                 || step.contains("CONSTANT ROW")
                 || ["SCAN replicas", "SCAN callers", "SCAN own", "SCAN others", "SCAN due"]

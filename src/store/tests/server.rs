@@ -1,7 +1,7 @@
 //! What only a server does.
 
 use super::*;
-use crate::store::database::Value;
+use crate::store::value::Value;
 
 #[tokio::test]
 async fn any_text_and_number_reaches_postgres_as_it_is() {
@@ -23,8 +23,15 @@ async fn any_text_and_number_reaches_postgres_as_it_is() {
             vec![text.as_str().into(), i64::MIN.into(), Value::Text(None), Value::Integer(None)];
         let sql = "SELECT $1 AS text, $2 AS number, CAST($3 AS TEXT) AS no_text, CAST($4 AS BIGINT) AS no_number";
         let row = store.database.fetch("look", sql, values).await.unwrap().remove(0);
-        assert_eq!((row.text("text"), row.integer("number")), (text.clone(), i64::MIN), "{text:?}");
-        assert_eq!((row.optional_text("no_text"), row.optional_integer("no_number")), (None, None));
+        assert_eq!(
+            (row.get::<String>("text").unwrap(), row.get::<i64>("number").unwrap()),
+            (text.clone(), i64::MIN),
+            "{text:?}"
+        );
+        assert_eq!(
+            (row.optional::<String>("no_text").unwrap(), row.optional::<i64>("no_number").unwrap()),
+            (None, None)
+        );
     }
     let nul = store
         .database
@@ -32,7 +39,8 @@ async fn any_text_and_number_reaches_postgres_as_it_is() {
         .await
         .unwrap()
         .remove(0)
-        .text("text");
+        .get::<String>("text")
+        .unwrap();
     assert_eq!(nul, "a\u{fffd}b", "no text of PostgreSQL holds a NUL");
     let minus = store
         .database
@@ -40,7 +48,7 @@ async fn any_text_and_number_reaches_postgres_as_it_is() {
         .await
         .unwrap()
         .remove(0);
-    assert_eq!(minus.integer("minus"), 5_000_000_001, "not a comment");
+    assert_eq!(minus.get::<i64>("minus").unwrap(), 5_000_000_001, "not a comment");
 }
 
 #[tokio::test]
@@ -99,7 +107,7 @@ async fn a_connection_that_must_be_encrypted_is() {
     let url = url.split_once('?').map_or(url.as_str(), |(url, _)| url);
     let store = Store::open(&format!("{url}?sslmode=require")).await.unwrap();
     let row = rows(&store, "SELECT CAST(ssl AS INT)::BIGINT AS encrypted FROM pg_stat_ssl WHERE pid = pg_backend_pid()").await.remove(0);
-    assert_eq!(row.integer("encrypted"), 1);
+    assert_eq!(row.get::<i64>("encrypted").unwrap(), 1);
 }
 
 #[tokio::test]
@@ -107,7 +115,7 @@ async fn another_url_is_followed_once_it_connects() {
     let url = testing::postgres_database().await;
     let store = Store::open(&url).await.unwrap();
     let name = "SELECT CAST(current_user AS TEXT) AS name";
-    let user = rows(&store, name).await.remove(0).text("name");
+    let user = rows(&store, name).await.remove(0).get::<String>("name").unwrap();
     let role = format!("role_{}", uuid::Uuid::new_v4().simple());
     let server = sqlx::PgPool::connect(&url).await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE ROLE {role} LOGIN PASSWORD 'new'")))
@@ -119,7 +127,7 @@ async fn another_url_is_followed_once_it_connects() {
     let refused = store.follow(other.as_str()).await.unwrap_err().to_string();
     assert!(refused.contains("is not available"), "{refused}");
     assert_eq!(
-        rows(&store, name).await.remove(0).text("name"),
+        rows(&store, name).await.remove(0).get::<String>("name").unwrap(),
         user,
         "the one from before is used"
     );
@@ -132,6 +140,6 @@ async fn another_url_is_followed_once_it_connects() {
     let slow = "SELECT CAST(current_user AS TEXT) AS name FROM pg_sleep(0.5)";
     let asked = futures::future::join_all((0..5).map(|_| rows(&store, slow))).await;
     let names: std::collections::BTreeSet<String> =
-        asked.into_iter().map(|mut rows| rows.remove(0).text("name")).collect();
+        asked.into_iter().map(|mut rows| rows.remove(0).get::<String>("name").unwrap()).collect();
     assert!(names.contains(&role), "{names:?}");
 }

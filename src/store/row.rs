@@ -1,0 +1,180 @@
+//! What a statement answers, whatever the engine.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
+
+use super::StoreError;
+use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
+
+/// A row of an answer: its columns are text or whole numbers of 64 bits, and are read by name as
+/// what they stand for.
+pub(super) struct Row {
+    columns: Columns,
+    /// Completes "cannot …" in errors.
+    operation: &'static str,
+}
+
+enum Columns {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// What a statement, or a message of several, answers.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) rows: Vec<Row>,
+    /// How many rows were changed.
+    pub(super) changed: u64,
+    operation: &'static str,
+}
+
+impl Answer {
+    pub(super) fn empty(operation: &'static str) -> Self {
+        Self { rows: Vec::new(), changed: 0, operation }
+    }
+
+    pub(super) fn push_sqlite(&mut self, row: SqliteRow) {
+        let operation = self.operation;
+        self.rows.push(Row { columns: Columns::Sqlite(row), operation });
+    }
+
+    pub(super) fn push_postgres(&mut self, row: PgRow) {
+        let operation = self.operation;
+        self.rows.push(Row { columns: Columns::Postgres(row), operation });
+    }
+}
+
+impl Row {
+    /// The value of a column that always has one.
+    pub(super) fn get<T: Column>(&self, name: &str) -> Result<T, StoreError> {
+        self.optional(name)?.ok_or_else(|| self.unreadable(format!("nothing in `{name}`")))
+    }
+
+    /// The value of a column that may have none.
+    pub(super) fn optional<T: Column>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        T::read(self, name)
+    }
+
+    /// Whether a number is not 0.
+    pub(super) fn is_set(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.get::<i64>(name)? != 0)
+    }
+
+    /// What the JSON in a column says.
+    pub(super) fn document<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
+        self.parsed(name, |text| serde_json::from_str(text).ok())
+    }
+
+    /// What `parse` makes of the text in a column.
+    pub(super) fn parsed<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        let text: String = self.get(name)?;
+        parse(&text).ok_or_else(|| self.unreadable(text))
+    }
+
+    /// A value that this version never writes.
+    pub(super) fn unreadable(&self, value: String) -> StoreError {
+        StoreError::Unreadable { operation: self.operation, value }
+    }
+
+    fn plain<T>(&self, name: &str) -> Result<Option<T>, StoreError>
+    where
+        T: for<'r> Decode<'r, Sqlite>
+            + Type<Sqlite>
+            + for<'r> Decode<'r, Postgres>
+            + Type<Postgres>,
+    {
+        let value = match &self.columns {
+            Columns::Sqlite(row) => row.try_get::<Option<T>, _>(name),
+            Columns::Postgres(row) => row.try_get::<Option<T>, _>(name),
+        };
+        value.map_err(|error| self.unreadable(error.to_string()))
+    }
+
+    fn read_text<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(text) = self.plain::<String>(name)? else { return Ok(None) };
+        parse(&text).map(Some).ok_or_else(|| self.unreadable(text))
+    }
+
+    fn read_integer<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(i64) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(integer) = self.plain::<i64>(name)? else { return Ok(None) };
+        parse(integer).map(Some).ok_or_else(|| self.unreadable(integer.to_string()))
+    }
+}
+
+/// What a column can be read as.
+pub(super) trait Column: Sized {
+    /// `None` where the column has no value.
+    fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError>;
+}
+
+impl Column for String {
+    fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError> {
+        row.plain(name)
+    }
+}
+
+impl Column for i64 {
+    fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError> {
+        row.plain(name)
+    }
+}
+
+impl Column for u32 {
+    fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError> {
+        row.read_integer(name, |integer| integer.try_into().ok())
+    }
+}
+
+impl Column for u64 {
+    fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError> {
+        row.read_integer(name, |integer| integer.try_into().ok())
+    }
+}
+
+/// In milliseconds since 1970.
+impl Column for Timestamp {
+    fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError> {
+        row.read_integer(name, |ms| Self::from_millisecond(ms).ok())
+    }
+}
+
+impl Column for SalesforceId {
+    fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError> {
+        row.read_text(name, |text| Self::parse(text).ok())
+    }
+}
+
+impl Column for M3terId {
+    fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError> {
+        row.read_text(name, |text| Self::parse(text).ok())
+    }
+}
+
+impl Column for SyncRunId {
+    fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError> {
+        row.read_text(name, Self::parse)
+    }
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Row")
+    }
+}

@@ -1,0 +1,56 @@
+//! The values of a statement's parameters.
+
+/// A value of a parameter: text, or a whole number of 64 bits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Text(Option<String>),
+    Integer(Option<i64>),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl From<Option<&str>> for Value {
+    fn from(text: Option<&str>) -> Self {
+        Self::Text(text.map(ToOwned::to_owned))
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(integer: i64) -> Self {
+        Self::Integer(Some(integer))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Self::Integer(Some(i64::from(truth)))
+    }
+}
+
+impl From<Option<jiff::Timestamp>> for Value {
+    fn from(instant: Option<jiff::Timestamp>) -> Self {
+        Self::Integer(instant.map(jiff::Timestamp::as_millisecond))
+    }
+}
+
+impl From<jiff::Timestamp> for Value {
+    fn from(instant: jiff::Timestamp) -> Self {
+        Self::Integer(Some(instant.as_millisecond()))
+    }
+}
