@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use super::given;
+use super::variables::given;
 use crate::secret::Secret;
 
 /// Where runs, results and links are kept unless something else is said.
-pub const DEFAULT_DATABASE_URL: &str = "sqlite://sync-to-m3ter.db";
+const DEFAULT_DATABASE_URL: &str = "sqlite://sync-to-m3ter.db";
 
 /// The URL, and the file that it was read from.
 pub(super) fn read(

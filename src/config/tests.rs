@@ -1,8 +1,12 @@
 //! The configuration, as variables say it.
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
 
 use super::*;
+use crate::sync::Safety;
 
 fn config(changes: &[(&str, &str)]) -> Result<Config, ConfigProblems> {
     let mut variables = HashMap::from([

@@ -1,5 +1,4 @@
-//! The shape of the code: which module may name which, what the core must not do, how long a file
-//! may be.
+//! The shape of the code: which module may name which, what the core must not do, how long a file may be.
 //!
 //! The table is the map in ARCHITECTURE.md.
 
@@ -76,7 +75,7 @@ const IMPURE: [&str; 7] =
 const PURE: [&str; 3] = ["domain", "mapping", "changeset"];
 
 /// A file that is longer wants to be two.
-const MOST_LINES: usize = 650;
+const MAX_LINES: usize = 650;
 
 fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -108,7 +107,7 @@ fn module(path: &Path) -> String {
 
 /// The code before the tests of a file.
 fn code(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod tests").next().unwrap()
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap()
 }
 
 #[test]
@@ -177,11 +176,12 @@ fn the_architecture_shows_the_same_map() {
 #[test]
 fn the_readme_lists_every_variable() {
     let readme = include_str!("../../README.md");
-    let config = [
-        code(include_str!("../../src/config.rs")),
-        code(include_str!("../../src/config/database.rs")),
-    ]
-    .concat();
+    let config: String = sources("src/config")
+        .iter()
+        .filter(|(path, _)| !path.ends_with("tests.rs"))
+        .map(|(_, text)| code(text))
+        .chain([include_str!("../../src/config.rs")])
+        .collect();
     // Those of PostgreSQL's own client are its.
     let variables: BTreeSet<&str> = config
         .split('"')
@@ -230,7 +230,7 @@ fn no_file_is_too_long() {
         .flat_map(sources)
     {
         let lines = text.lines().count();
-        assert!(lines <= MOST_LINES, "{} has {lines} lines", path.display());
+        assert!(lines <= MAX_LINES, "{} has {lines} lines", path.display());
     }
 }
 
