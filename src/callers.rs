@@ -6,12 +6,14 @@
 //! hash needs neither salt nor slowness: nobody can run through the keys, and a stolen file opens
 //! nothing. A key itself is never kept, logged or shown again.
 
+mod caller;
 mod edit;
 mod entry;
 mod file;
 mod key;
 mod limits;
 mod role;
+mod shown;
 mod uses;
 mod watch;
 
@@ -26,6 +28,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+pub use caller::Caller;
 pub use edit::{append, append_entry, revoke};
 pub use entry::{KeyEntry, parse_org};
 pub use file::{KeyFault, KeysFileError};
@@ -50,40 +53,6 @@ pub struct Access {
     pub trusted_proxies: Vec<IpNet>,
     /// Requests that one caller may make in a minute, if its key says nothing else.
     pub requests_per_minute: u32,
-}
-
-/// Whoever stands behind a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The key's name.
-    pub name: Arc<str>,
-    /// What it may do at most.
-    pub role: Role,
-    /// The beginning of the key's hash, which tells it from others of its name; empty without keys.
-    pub key: Arc<str>,
-    /// What it may do less than its role.
-    pub limits: Arc<KeyLimits>,
-}
-
-impl Caller {
-    /// Whoever reaches loopback where no keys are asked for.
-    pub fn local() -> Self {
-        Self { name: "local".into(), role: Role::Operator, key: "".into(), limits: Arc::default() }
-    }
-
-    /// Whether an operation is open to the caller, as far as it can be told without its record.
-    pub fn may(&self, permission: Permission) -> Result<(), Refusal> {
-        let Self { name, role, limits, .. } = self;
-        if !role.may(permission) {
-            let message =
-                format!("The API key `{name}` has the role `{role}`, which does not cover this");
-            return Err(Refusal { reason: Reason::Role, message });
-        }
-        limits.allow(permission).map_err(|what| {
-            let reason = if limits.scopes.is_empty() { Reason::Object } else { Reason::Scope };
-            Refusal { reason, message: format!("The API key `{name}` {what}") }
-        })
-    }
 }
 
 /// Why nobody is let in, although somebody may be known.
@@ -257,15 +226,6 @@ impl Callers {
             if stored.hash.is(&hash) { Some(stored.caller.clone()) } else { found }
         })
     }
-}
-
-/// What a message repeats of a word that somebody put into the file: not what may be a key.
-fn harmless(word: &str) -> String {
-    const LONGEST: usize = 24;
-    if word.contains("s2m_") || word.chars().count() > LONGEST {
-        return "…".to_owned();
-    }
-    crate::domain::shown::word(word)
 }
 
 #[cfg(test)]

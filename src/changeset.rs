@@ -5,6 +5,7 @@
 //! ends with it. Nothing here does I/O or reads a clock.
 
 pub mod adoption;
+mod attached;
 pub mod body;
 pub mod compare;
 pub mod ended;
@@ -31,17 +32,17 @@ pub mod unusual;
 use std::collections::HashMap;
 use std::fmt;
 
-use ended::Reopened;
-use planned::MadeWay;
-use price_start::FirstPrice;
+use jiff::Timestamp;
 
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
+use crate::domain::made_end::{MadeEnd, Until};
 use crate::domain::outcome::{Action, FieldChange, Message, ObjectOutcome};
-use crate::domain::warning::Warning;
+use crate::domain::settings::PricingChange;
+use crate::domain::warning::{Attention, Warning};
 
 /// The ids of this sync's objects that m3ter has already.
 pub type KnownIds = HashMap<ObjectKey, M3terId>;
@@ -92,6 +93,45 @@ impl Change {
     }
 }
 
+/// The first Pricing of a row, and what it becomes.
+#[derive(Debug, Clone)]
+pub struct FirstPrice {
+    /// As it was read.
+    pub actual: ActualObject,
+    /// It with its new start only.
+    pub desired: DesiredObject,
+    /// When it starts from now on.
+    pub start: Timestamp,
+    /// Whether that is written, or only reported.
+    pub pricing_change: PricingChange,
+}
+
+/// An object that ends when a new one begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeWay {
+    /// Its kind.
+    pub kind: EntityKind,
+    /// Its id.
+    pub id: M3terId,
+    /// When it ends now, in m3ter's spelling.
+    pub ends: Option<String>,
+    /// When it would end.
+    pub would_end: String,
+}
+
+/// A later end in Salesforce than when end dating ended the object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reopened {
+    /// The object.
+    pub key: ObjectKey,
+    /// The end that is taken back.
+    pub made: MadeEnd,
+    /// The end that Salesforce says.
+    pub asked: Until,
+    /// Why it is not, where that is left to an operator.
+    pub finding: Option<Finding>,
+}
+
 /// What has to be done with one object.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
@@ -112,7 +152,7 @@ pub enum Step {
         /// The object that runs now.
         actual: ActualObject,
         /// The instant between the two, in m3ter's spelling.
-        from: jiff::Timestamp,
+        from: Timestamp,
         /// The fields that differ.
         changes: Vec<FieldChange>,
     },
@@ -266,6 +306,32 @@ fn with_changes(
     changes: &[FieldChange],
 ) -> ObjectOutcome {
     ObjectOutcome { changes: Some(changes.to_vec()), ..ObjectOutcome::new(key, action, message) }
+}
+
+impl FirstPrice {
+    /// Whether it is written.
+    pub fn moves(&self) -> bool {
+        self.pricing_change != PricingChange::Report
+    }
+
+    /// What is to be told beside the AccountPlan.
+    pub fn told(&self) -> Warning {
+        let (id, start) = (&self.actual.id, self.start);
+        match self.pricing_change {
+            PricingChange::Report => {
+                let begins = self.actual.text("startDate").unwrap_or("later");
+                Warning::of(
+                    Attention::UsageUnpriced,
+                    format!(
+                        "Usage between {start} and {begins} has no price: the Pricing {id} starts then, and the mapping says to report that only"
+                    ),
+                )
+            }
+            PricingChange::InPlace | PricingChange::FromDate => {
+                format!("The Pricing {id}, the first price, starts at {start} with it").into()
+            }
+        }
+    }
 }
 
 impl Changeset {

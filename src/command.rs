@@ -14,6 +14,7 @@ pub mod runs;
 pub mod sandbox;
 pub mod serve;
 pub mod sync;
+mod table;
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -21,7 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use comfy_table::{ContentArrangement, Table};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -74,15 +74,6 @@ pub fn user() -> String {
         (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
     });
     name.map_or_else(|| format!("cli:uid-{uid}"), |name| format!("cli:{name}"))
-}
-
-/// An empty table with a header, as wide as the terminal.
-fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
-    let mut table = Table::new();
-    table
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header.into_iter().collect::<Vec<_>>());
-    table
 }
 
 /// Says why a command could not be tried.

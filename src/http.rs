@@ -48,7 +48,7 @@ pub use places::{Places, STANDING, Use};
 pub use strangers::Strangers;
 
 /// The OpenAPI document, as it stands in the repository.
-pub const OPENAPI: &str = include_str!("../openapi.yaml");
+const OPENAPI: &str = include_str!("../openapi.yaml");
 
 /// All endpoints, behind the gate. Whoever waits for an answer has one of `places` for it.
 pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places) -> Router {

@@ -3,6 +3,9 @@
 //! All entities share one engine: a list, a GET, a POST and a PUT differ in their path and their
 //! operation's name only. Source: m3ter API reference, <https://docs.m3ter.com/reference>.
 
+mod address;
+mod catalog;
+mod config;
 mod ending;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -11,7 +14,6 @@ mod login;
 mod operation;
 mod refusal;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -19,18 +21,20 @@ use serde_json::{Map, Value as Json};
 use url::Url;
 
 use crate::domain::actual::ActualObject;
-use crate::domain::catalog::{Catalogued, PlanTemplate};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::personal::without_emails;
 use crate::domain::settings::OverlappingPlans;
 use crate::domain::shown;
-use crate::secret::{Accepted, Secret, Shown};
+use crate::secret::{Accepted, Shown};
 use crate::transport::{
     Answer, Budget, Call, CalloutError, Limiter, Meaning, Refusal, Token, TokenCache, Transport,
     Urgency, Vendor,
 };
 
+use address::below;
+
+pub use config::Config;
 pub use ending::{EndingOwner, Endings, Replacement};
 pub use list::{ListQuery, OwnerIds};
 pub use refusal::RefusalKind;
@@ -38,35 +42,6 @@ pub use refusal::RefusalKind;
 /// What a second is longer by, as the limit is kept, unless somebody says otherwise: requests do
 /// not all take the same time to arrive.
 pub const WINDOW_MARGIN: Duration = Duration::from_millis(20);
-
-/// Where m3ter is and who asks.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// `https://api.m3ter.com`, or an emulator.
-    pub base_url: Url,
-    /// The organization's id.
-    pub org_id: M3terId,
-    /// The service user's access key id.
-    pub api_key: Secret,
-    /// Its secret.
-    pub api_secret: Secret,
-    /// The organization's limit, which all processes share; `None` lifts it.
-    pub requests_per_second: Option<u32>,
-    /// What a second is longer by, as the limit is kept.
-    pub window_margin: Duration,
-}
-
-impl Config {
-    /// What a login shows now: the access key and its secret belong together.
-    fn shown(&self) -> Result<Shown, String> {
-        Shown::read(&[&self.api_key, &self.api_secret])
-    }
-
-    /// Whether one of them is in a file, which may change.
-    pub fn may_change(&self) -> bool {
-        self.api_key.is_in_a_file() || self.api_secret.is_in_a_file()
-    }
-}
 
 /// The client; a clone shares its connections, token and rate limit.
 #[derive(Debug, Clone)]
@@ -202,73 +177,6 @@ impl Client {
         self.object(call, answer)
     }
 
-    /// All plan templates, by code; those without one cannot be meant by any.
-    pub async fn fetch_plan_templates(
-        &self,
-        budget: &Budget,
-    ) -> Result<HashMap<String, PlanTemplate>, CalloutError> {
-        let templates =
-            self.fetch_all("ListPlanTemplates", &["plantemplates"], &[], budget).await?;
-        Ok(templates.iter().filter_map(read_template).collect())
-    }
-
-    /// The ids of what has these codes, by code. Where m3ter cannot ask for codes, the list is read
-    /// until all are found.
-    pub async fn fetch_ids(
-        &self,
-        catalogued: Catalogued,
-        codes: &[String],
-        budget: &Budget,
-    ) -> Result<HashMap<String, M3terId>, CalloutError> {
-        let (operation, path, can_ask): (_, &[&str], _) = match catalogued {
-            Catalogued::PlanTemplate => ("ListPlanTemplates", &["plantemplates"], false),
-            Catalogued::Plan => ("ListPlans", &["plans"], false),
-            Catalogued::PlanGroup => ("ListPlanGroups", &["plangroups"], false),
-            Catalogued::Product => ("ListProducts", &["products"], false),
-            Catalogued::Aggregation => ("ListAggregations", &["aggregations"], true),
-            Catalogued::CompoundAggregation => {
-                ("ListCompoundAggregations", &["compoundaggregations"], true)
-            }
-            Catalogued::BillGroupingKey => {
-                ("ListBillGroupingKeys", &["picklists", "billgroupingkeys"], true)
-            }
-            Catalogued::Account => ("ListAccounts", &["accounts"], true),
-        };
-        let mut found = HashMap::new();
-        let mut take = |json: &Json| {
-            let (id, code) =
-                (json.get("id").and_then(Json::as_str), json.get("code").and_then(Json::as_str));
-            if let (Some(Ok(id)), Some(code)) = (id.map(M3terId::parse), code)
-                && codes.iter().any(|wanted| wanted == code)
-            {
-                found.insert(code.to_owned(), id);
-            }
-            found.len() == codes.len()
-        };
-        if can_ask {
-            for codes in codes.chunks(list::MOST_VALUES) {
-                let parameters: Vec<(&str, &str)> =
-                    codes.iter().map(|code| ("codes", code.as_str())).collect();
-                for json in self.fetch_all(operation, path, &parameters, budget).await? {
-                    take(&json);
-                }
-            }
-        } else {
-            self.fetch_until(operation, path, budget, |json| take(json)).await?;
-        }
-        Ok(found)
-    }
-
-    /// The codes of the organization's currencies.
-    pub async fn fetch_currencies(&self, budget: &Budget) -> Result<Vec<String>, CalloutError> {
-        let currencies =
-            self.fetch_all("ListCurrencies", &["picklists", "currency"], &[], budget).await?;
-        Ok(currencies
-            .iter()
-            .filter_map(|json| json.get("code")?.as_str().map(ToOwned::to_owned))
-            .collect())
-    }
-
     /// What the organization has set: time zone, currency, overlapping plans.
     pub async fn fetch_organization_config(
         &self,
@@ -306,26 +214,6 @@ impl Client {
             self.transport.unusable(call, answer.status, "an answer without id and version")
         })
     }
-}
-
-/// The URL with further path segments, each escaped.
-fn below(url: &Url, segments: &[&str]) -> Url {
-    let mut url = url.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(segments);
-    }
-    url
-}
-
-/// A plan template with its code; one without cannot be meant by any.
-fn read_template(json: &Json) -> Option<(String, PlanTemplate)> {
-    let text = |field: &str| json.get(field)?.as_str();
-    let template = PlanTemplate {
-        id: M3terId::parse(text("id")?).ok()?,
-        product_id: M3terId::parse(text("productId")?).ok()?,
-        currency: text("currency")?.to_owned(),
-    };
-    Some((text("code")?.to_owned(), template))
 }
 
 fn read_error(status: u16, body: &Json) -> Refusal {

@@ -2,8 +2,10 @@
 //! REST API Developer Guide.
 
 mod access;
+mod answer;
 mod assertion;
 pub mod codes;
+mod config;
 mod describe;
 mod fate;
 #[doc(hidden)]
@@ -14,11 +16,10 @@ mod query;
 mod refusal;
 mod update;
 
-use serde_json::Value as Json;
 use url::Url;
 
 use crate::domain::ids::SalesforceId;
-use crate::secret::{Accepted, Secret, Shown};
+use crate::secret::{Accepted, Shown};
 use crate::transport::{
     Answer, Budget, Call, CalloutError, CalloutErrorKind, Limiter, Token, TokenCache, Transport,
     Unwrap, Vendor,
@@ -26,51 +27,9 @@ use crate::transport::{
 
 pub use access::FoundRow;
 pub use assertion::SigningKey;
+pub use config::{Config, Credentials};
 pub use host::{is_loopback, is_salesforce};
 pub use update::{RecordUpdate, RowRefused, UpdateOutcome};
-
-/// Where the org is and who asks.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The org's My Domain, `https://<domain>.my.salesforce.com`.
-    pub login_url: Url,
-    /// The consumer key of the External Client App.
-    pub client_id: String,
-    /// How it proves who it is.
-    pub credentials: Credentials,
-    /// The only org whose login is used.
-    pub org_id: Option<SalesforceId>,
-    /// `60.0`.
-    pub api_version: String,
-}
-
-/// How the service proves who it is.
-#[derive(Debug, Clone)]
-pub enum Credentials {
-    /// Client credentials: the app's secret; the org decides which user runs it.
-    ClientSecret(Secret),
-    /// JWT bearer: a statement about a user, signed with a key whose certificate the app holds.
-    SignedAssertion {
-        /// The integration user's name in the org.
-        username: String,
-        /// The key, in PEM.
-        key: Secret,
-    },
-}
-
-impl Credentials {
-    /// What a login shows now.
-    fn read(&self) -> Result<Shown, String> {
-        let (Self::ClientSecret(secret) | Self::SignedAssertion { key: secret, .. }) = self;
-        Shown::read(&[secret])
-    }
-
-    /// Whether it is in a file, which may change.
-    pub fn may_change(&self) -> bool {
-        let (Self::ClientSecret(secret) | Self::SignedAssertion { key: secret, .. }) = self;
-        secret.is_in_a_file()
-    }
-}
 
 /// The client; a clone shares its connections and token.
 #[derive(Debug, Clone)]
@@ -190,8 +149,4 @@ fn with_address(mut error: CalloutError) -> CalloutError {
         *cause = format!("{cause}; {}", codes::MOVED);
     }
     error
-}
-
-fn text<'a>(json: &'a Json, field: &str) -> Option<&'a str> {
-    json.get(field)?.as_str()
 }

@@ -11,6 +11,7 @@
 
 mod admission;
 mod attempts;
+mod bounds;
 mod claims;
 mod connections;
 mod database;
@@ -43,8 +44,9 @@ mod value;
 
 use database::Database;
 
-pub use admission::{Admission, NewRun, QueueBounds, QueueFull};
+pub use admission::{Admission, NewRun, QueueFull};
 pub use attempts::CommitmentAttempt;
+pub use bounds::QueueBounds;
 pub use claims::{Claimant, ClaimedRun, Held};
 pub use error::StoreError;
 pub use handover::{Handover, LinkFilter, LinkOrder, NotHandedOver};

@@ -71,7 +71,9 @@ pub fn start(
     };
     #[cfg(feature = "otel")]
     let (telemetry, layers) = {
-        let exporter = collector.map(export::Exporter::new).transpose()?;
+        let exporter = collector
+            .map(|to| export::Exporter::new(&to.endpoint, to.headers.as_deref()))
+            .transpose()?;
         trace::exported_from_now_on(exporter.is_some());
         let layers: Vec<_> =
             std::iter::once(lines).chain(exporter.as_ref().map(export::Exporter::layer)).collect();

@@ -7,6 +7,7 @@
 mod allowance;
 mod answer;
 mod budget;
+mod call;
 mod clock;
 mod credentials;
 mod error;
@@ -24,31 +25,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
-use serde_json::Value as Json;
 
-pub use answer::{meaning, read_body};
-pub use budget::{Budget, Spent};
+pub use answer::{ErrorReader, Unwrap, meaning, read_body};
+pub use budget::Budget;
+pub use call::{Answer, Call, Repeatable};
 pub use credentials::{clock_in_words, login_budget};
-pub use error::{CalloutError, CalloutErrorKind, Effect, Meaning, Refusal, Vendor};
+pub use error::{CalloutError, CalloutErrorKind, Effect, Meaning, Refusal, Spent, Vendor};
 pub use journal::{Callout, Journal};
 pub use lease::Lease;
 pub use limiter::{Limiter, Need, Standing};
 pub use retry::retry_after;
-pub use send::{Answer, Call, Repeatable};
 pub use token::{Token, TokenCache};
 pub use turn::{Class, Turn, Urgency};
 
 /// A connection is there or not well within this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// One attempt; m3ter's own SDKs wait 60 s, but a sync has 100 s for everything.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Callouts under way to one vendor: the Commitment and the Pricings and AccountPlans of a deal of
-/// 20 lines go out together, and m3ter takes 50 requests a second, so more would only wait. One
-/// beyond waits without a place of the limiter.
-const CONCURRENT_CALLOUTS: usize = 64;
-/// The largest answer that is read: far above a page of 200 objects, far below what memory holds.
-const LARGEST_ANSWER_BYTES: usize = 32 * 1024 * 1024;
-
 /// The way to one vendor.
 #[derive(Debug, Clone)]
 pub struct Transport {
@@ -76,13 +67,6 @@ fn is_loopback(url: &url::Url) -> bool {
     }
 }
 
-/// How a vendor's client reads an error answer: what it says, and what it means. A body that cannot
-/// be read is `null`.
-pub type ErrorReader = fn(status: u16, body: &Json) -> Refusal;
-/// What a vendor's client finds in an answer of success: another one within it, perhaps of an
-/// error.
-pub type Unwrap = fn(body: Json) -> Result<Json, CalloutErrorKind>;
-
 impl Transport {
     /// A way to `vendor`; `errors` reads the vendor's error bodies. `base_url` decides whether TLS
     /// has to be set up.
@@ -100,7 +84,7 @@ impl Transport {
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(CONCURRENT_CALLOUTS)
+            .pool_max_idle_per_host(limiter::CONCURRENT_CALLOUTS)
             .tcp_nodelay(true);
         if is_loopback(base_url) {
             // No proxy of the environment stands between this machine and itself, or gets what is

@@ -10,8 +10,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -20,53 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
 
-use crate::control::{self, Act, Asked, Control, FaultKind, LoggedRequest, lock};
-use spoiled::spoiled;
-
-/// The most that a request may hold.
-const LARGEST_BODY_BYTES: usize = 8 * 1024 * 1024;
-
-/// What tells one vendor from the other.
-pub(crate) trait Vendor: Send + Sync + 'static {
-    /// Carries out one request.
-    fn answer(&self, request: VendorRequest, control: &Control) -> Response<Body>;
-    /// The path as logs and faults name it.
-    fn logged_path(&self, path: &str) -> String;
-    /// An error in the vendor's own shape.
-    fn error(&self, status: StatusCode, message: &str) -> Response<Body>;
-    /// The body of an error with a code, as the vendor words it at this path.
-    fn coded_error(&self, path: &str, code: &str, message: &str) -> Json;
-    /// All records.
-    fn state(&self) -> Json;
-    /// The records of an earlier `state` in place of the present ones; a kind that it does not name
-    /// has the example records.
-    fn restore(&self, state: Json) -> Result<(), String>;
-    /// The example records again.
-    fn reset(&self);
-    /// Changes what the vendor leaves open.
-    fn set_rules(&self, rules: Json) -> Result<(), String>;
-    /// Lets all tokens expire.
-    fn expire_tokens(&self);
-    /// Does what a user does in the browser, and no request can.
-    fn act(&self, _act: Act) -> Result<(), String> {
-        Err("only the emulated org knows this".to_owned())
-    }
-}
-
-/// A request whose body has arrived.
-#[derive(Debug)]
-pub(crate) struct VendorRequest {
-    pub(crate) method: Method,
-    pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-/// A vendor with its controls.
-pub(crate) struct Server<V> {
-    pub(crate) vendor: V,
-    pub(crate) control: Control,
-}
+use crate::control::{self, Asked, Control, FaultKind, LoggedRequest, lock};
+use crate::vendor::{Server, Vendor, VendorRequest};
+use spoiled::{Dropped, MAX_BODY_BYTES, spoiled};
 
 /// A running emulator. It stops when this is dropped.
 pub struct Emulator<V> {
@@ -153,24 +109,12 @@ async fn serve<V: Vendor>(stream: TcpStream, server: Arc<Server<V>>, controls: R
         .await;
 }
 
-/// The connection is closed without an answer.
-#[derive(Debug)]
-struct Dropped;
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a fault closed the connection")
-    }
-}
-
-impl std::error::Error for Dropped {}
-
 async fn answer<V: Vendor>(
     server: &Server<V>,
     request: Request<hyper::body::Incoming>,
 ) -> Result<Response<Body>, Dropped> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(Body::new(body), LARGEST_BODY_BYTES).await.map_err(|_| Dropped)?;
+    let body = to_bytes(Body::new(body), MAX_BODY_BYTES).await.map_err(|_| Dropped)?;
     let control = &server.control;
     let path = server.vendor.logged_path(parts.uri.path());
     let query = parts.uri.query().unwrap_or_default();

@@ -9,6 +9,7 @@ pub mod control;
 mod emulator;
 pub mod m3ter;
 pub mod salesforce;
+mod vendor;
 
 pub use emulator::Emulator;
 

@@ -20,9 +20,13 @@ mod fields;
 mod lists;
 mod overlaps;
 mod references;
+mod refusal;
+mod resource;
 mod resources;
+mod rules;
 mod state;
 mod tokens;
+mod writes;
 
 use std::sync::Mutex;
 
@@ -32,8 +36,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use crate::control::{Control, lock};
-use crate::emulator::{self, Emulator, Vendor, VendorRequest};
-use resources::Resource;
+use crate::emulator::{self, Emulator};
+use crate::vendor::{Vendor, VendorRequest};
+use refusal::{Refusal, bad_request, not_found};
+use rules::Rules;
 use state::State;
 use tokens::Tokens;
 
@@ -51,44 +57,6 @@ pub struct M3ter {
     rules: Mutex<Rules>,
 }
 
-/// What m3ter leaves open.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct Rules {
-    /// Whether a property that the API does not know is refused.
-    reject_unknown_properties: bool,
-    /// Among which Commitments an overlap is refused.
-    commitment_overlap: OverlapScope,
-    /// Whether AccountPlans of one account and product may overlap.
-    account_plan_overlap: OverlapScope,
-    /// What the end-date call of a Contract reaches: what carries the Contract, or all that its
-    /// Account has.
-    contract_end_date: OverlapScope,
-}
-
-/// Among which objects of an account an overlap is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum OverlapScope {
-    /// Those under the same Contract.
-    Contract,
-    /// All of the account.
-    Account,
-    /// None.
-    Off,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            reject_unknown_properties: true,
-            commitment_overlap: OverlapScope::Contract,
-            account_plan_overlap: OverlapScope::Account,
-            contract_end_date: OverlapScope::Contract,
-        }
-    }
-}
-
 /// Starts the emulator on a loopback port; 0 takes a free one.
 pub async fn start(port: u16) -> std::io::Result<Emulator<M3ter>> {
     let vendor = |_: &str| M3ter {
@@ -97,13 +65,6 @@ pub async fn start(port: u16) -> std::io::Result<Emulator<M3ter>> {
         rules: Mutex::default(),
     };
     emulator::start(port, Some(REQUESTS_PER_SECOND), vendor).await
-}
-
-/// A request that m3ter refuses: status and message.
-type Refusal = (StatusCode, String);
-
-fn bad_request(message: impl Into<String>) -> Refusal {
-    (StatusCode::BAD_REQUEST, message.into())
 }
 
 impl M3ter {
@@ -200,10 +161,6 @@ impl M3ter {
             control,
         )
     }
-}
-
-fn not_found(resource: &Resource, id: &str) -> Refusal {
-    (StatusCode::NOT_FOUND, format!("{} {id} was not found", resource.name))
 }
 
 fn unknown(method: &Method, path: &str, control: &Control) -> Refusal {

@@ -4,10 +4,12 @@
 //! What the integration user may not see is played as Salesforce plays it: a hidden field or object
 //! is one that does not exist, a hidden record is absent.
 
+mod answer;
 mod collections;
 mod describe;
 mod evaluate;
 mod examples;
+mod identity;
 mod limits;
 mod numbers;
 mod org;
@@ -28,18 +30,15 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 
 use crate::control::{Act, Control, lock};
-use crate::emulator::{self, Emulator, Vendor, VendorRequest};
+use crate::emulator::{self, Emulator};
+use crate::vendor::{Vendor, VendorRequest};
+use answer::{Answer, ApiError};
 use evaluate::Evaluation;
-use org::{Org, Rules, WriteError};
+use org::{Org, Rules, id_of};
 use paging::{Cursors, Reader};
 use tokens::{Site, Tokens};
 
-/// The id of the org.
-pub const ORGANIZATION: &str = "00DS90000000001MAA";
-/// The id of the integration user.
-pub const INTEGRATION_USER: &str = "005S90000000001IAA";
-/// The name of the integration user.
-pub const INTEGRATION_USERNAME: &str = "integration@sandbox.example";
+pub use identity::{INTEGRATION_USER, INTEGRATION_USERNAME, ORGANIZATION};
 
 /// Daily API requests of the org, as `Sforce-Limit-Info` tells them.
 const DAILY_REQUESTS: u32 = 100_000;
@@ -66,56 +65,6 @@ pub async fn start(port: u16) -> std::io::Result<Emulator<Salesforce>> {
     emulator::start(port, None, vendor).await
 }
 
-/// An answer of success: a status and, mostly, a body.
-struct Answer {
-    status: StatusCode,
-    body: Option<Json>,
-}
-
-impl Answer {
-    fn ok(body: Json) -> Self {
-        Self { status: StatusCode::OK, body: Some(body) }
-    }
-
-    fn empty() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: None }
-    }
-}
-
-/// An error in the REST API's shape: a list of one.
-#[derive(Debug)]
-struct ApiError {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    fields: Vec<String>,
-}
-
-impl ApiError {
-    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), fields: Vec::new() }
-    }
-
-    fn body(&self) -> Json {
-        let mut error = json!({ "message": self.message, "errorCode": self.code });
-        if !self.fields.is_empty() {
-            error["fields"] = json!(self.fields);
-        }
-        json!([error])
-    }
-}
-
-impl From<WriteError> for ApiError {
-    fn from(error: WriteError) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            code: error.code,
-            message: error.message,
-            fields: error.fields,
-        }
-    }
-}
-
 impl Salesforce {
     /// Changes fields of a record without asking whether anybody may: what a user of the org does
     /// between two syncs.
@@ -137,7 +86,7 @@ impl Salesforce {
         let holds = |record: &&Map<String, Json>| {
             !org::is_deleted(record) && record.get(field).and_then(Json::as_str) == Some(value)
         };
-        org.all(table).filter(holds).map(|record| records::id_of(record).clone()).collect()
+        org.all(table).filter(holds).map(|record| id_of(record).clone()).collect()
     }
 
     /// Moves a record to the recycle bin.

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::caller::Caller;
 use super::key::{KeyHash, StoredKey};
-use super::limits::parse_network;
-use super::{Caller, KeyLimits, Role, Scope, harmless};
+use super::limits::{KeyLimits, Scope, parse_network};
+use super::role::Role;
+use super::shown::harmless;
 
 const LONGEST_NAME: usize = 64;
 /// More requests in a minute than one process answers.

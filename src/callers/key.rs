@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 
-use super::Caller;
+use super::caller::Caller;
 
 /// By which people and secret scanners recognise a key.
 const PREFIX: &str = "s2m_";

@@ -13,7 +13,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use super::{Permission, harmless};
+use super::role::Permission;
+use super::shown::harmless;
 use crate::domain::ids::SalesforceId;
 
 /// What a key may do less than its role; each field that is empty takes nothing away.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::shown::harmless;
+
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -68,7 +70,7 @@ impl FromStr for Role {
             "operator" => Ok(Self::Operator),
             other => Err(format!(
                 "`{}` is not a role; there are `caller`, `viewer` and `operator`",
-                super::harmless(other)
+                harmless(other)
             )),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::Caller;
+use super::caller::Caller;
 
 /// When a key was used.
 #[derive(Debug, Clone, PartialEq, Eq)]

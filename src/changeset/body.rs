@@ -7,6 +7,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::KnownIds;
+use super::successor::is_successor;
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction};
 use crate::domain::entity::EntityKind;
@@ -67,7 +68,7 @@ pub(super) fn updatable_fields<'a>(
     actual: &ActualObject,
 ) -> impl Iterator<Item = &'a DesiredField> {
     let kind = desired.kind();
-    let is_successor = super::compare::is_successor(desired, actual);
+    let is_successor = is_successor(desired, actual);
     desired.fields().iter().filter(move |field| {
         let is_fixed = field.once || is_successor && field.name == "startDate";
         !is_fixed

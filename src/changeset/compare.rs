@@ -321,27 +321,6 @@ fn shown_start(actual: &ActualObject) -> &str {
     actual.text("startDate").unwrap_or("an unknown time")
 }
 
-/// The code of the Pricing that follows the one with the desired code from an instant on.
-pub fn successor_code(desired: &DesiredObject, from: Timestamp) -> Option<String> {
-    desired.code.as_ref().map(|code| format!("{code}@{}", from.strftime("%Y-%m-%d")))
-}
-
-/// Whether `code` is that of a Pricing that followed the desired one.
-pub(super) fn is_successor_code(desired: &DesiredObject, code: &str) -> bool {
-    desired.kind() == EntityKind::Pricing
-        && desired
-            .code
-            .as_ref()
-            .and_then(|own| code.strip_prefix(own.as_str()))
-            .and_then(|rest| rest.strip_prefix('@'))
-            .is_some()
-}
-
-/// Whether `actual` is a Pricing that followed the desired one; it starts where that one ended.
-pub(super) fn is_successor(desired: &DesiredObject, actual: &ActualObject) -> bool {
-    actual.code().is_some_and(|code| is_successor_code(desired, code))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::body::updatable_fields;
 use super::compare::PRICE_FIELDS;
 use super::price_end::{have_one_plan, lasting_of};
-use super::{Changeset, Step};
+use super::{Changeset, Reopened, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::midnight;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent};
@@ -50,19 +50,6 @@ pub struct Held<'a> {
     pub actual: &'a ActualObject,
     /// Whether another record made it, so that this one does not write it.
     pub is_joined: bool,
-}
-
-/// A later end in Salesforce than when end dating ended the object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reopened {
-    /// The object.
-    pub key: ObjectKey,
-    /// The end that is taken back.
-    pub made: MadeEnd,
-    /// The end that Salesforce says.
-    pub asked: Until,
-    /// Why it is not, where that is left to an operator.
-    pub finding: Option<Finding>,
 }
 
 /// Whether anything of a record can be about an end that end dating made: an end that would move

@@ -5,8 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::identity::Owners;
 use super::overlap::{self, Blocker, Period, share_a_product};
-use super::planned::MadeWay;
-use super::{Change, Changeset, Step};
+use super::{Change, Changeset, MadeWay, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::catalog::PlanTemplate;
 use crate::domain::entity::EntityKind;

@@ -9,8 +9,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value as Json};
 
+use super::KnownIds;
 use super::body::resolved;
-use super::{KnownIds, compare};
+use super::successor::is_successor_code;
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, OnFound};
 use crate::domain::entity::EntityKind;
@@ -37,9 +38,7 @@ pub fn by_code<'a>(
         scope.is_none_or(|(field, id)| object.text(field) == Some(id.as_str()))
     };
     let has_code = |object: &&ActualObject| {
-        object
-            .code()
-            .is_some_and(|actual| actual == code || compare::is_successor_code(desired, actual))
+        object.code().is_some_and(|actual| actual == code || is_successor_code(desired, actual))
     };
     let as_typed = |object: &&ActualObject| {
         object.code().is_some() && object.code() == desired.verbatim.as_deref()

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::Step;
-use super::product_overlap::{Attached, intersect};
+use super::attached::{Attached, intersect};
 use crate::domain::entity::ObjectKey;
 
 /// The AccountPlans that must be written first, by the one that waits for them. Nobody waits in a
@@ -55,9 +55,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::changeset::testing::{account, actual_with_id, set};
     use crate::changeset::Change;
     use crate::changeset::attached::Period;
+    use crate::changeset::testing::{account, actual_with_id, set};
     use crate::domain::desired::DesiredObject;
     use crate::domain::entity::EntityKind;
     use crate::domain::ids::SalesforceId;

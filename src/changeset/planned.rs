@@ -4,27 +4,14 @@
 use super::body::updatable_fields;
 use super::compare::{creation, field_change, shown_value};
 use super::successor::{ending, successor};
-use super::{Change, Changeset, KnownIds, Step};
+use super::{Change, Changeset, KnownIds, MadeWay, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
-use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::entity::ObjectKey;
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::FieldChange;
 use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
 use crate::domain::value::Value;
-
-/// An object that ends when a new one begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MadeWay {
-    /// Its kind.
-    pub kind: EntityKind,
-    /// Its id.
-    pub id: M3terId,
-    /// When it ends now, in m3ter's spelling.
-    pub ends: Option<String>,
-    /// When it would end.
-    pub would_end: String,
-}
 
 impl MadeWay {
     /// What is written for it.

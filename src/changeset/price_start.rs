@@ -4,14 +4,14 @@
 
 use jiff::Timestamp;
 
-use super::compare::is_successor;
+use super::FirstPrice;
 use super::price_end::have_one_plan;
+use super::successor::is_successor;
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::settings::PricingChange;
 use crate::domain::value::Value;
-use crate::domain::warning::{Attention, Warning};
 
 /// A start that moves to an earlier day, with a Pricing that followed another one.
 #[derive(Debug)]
@@ -22,19 +22,6 @@ pub struct EarlierStart<'a> {
     pricing: &'a DesiredObject,
     held: &'a ActualObject,
     start: Timestamp,
-}
-
-/// The first Pricing of a row, and what it becomes.
-#[derive(Debug, Clone)]
-pub struct FirstPrice {
-    /// As it was read.
-    pub actual: ActualObject,
-    /// It with its new start only.
-    pub desired: DesiredObject,
-    /// When it starts from now on.
-    pub start: Timestamp,
-    /// Whether that is written, or only reported.
-    pub pricing_change: PricingChange,
 }
 
 impl EarlierStart<'_> {
@@ -64,32 +51,6 @@ impl EarlierStart<'_> {
         };
         let desired = DesiredObject { intent: Intent::Sync(vec![start]), ..self.pricing.clone() };
         Some(FirstPrice { actual, desired, start: self.start, pricing_change })
-    }
-}
-
-impl FirstPrice {
-    /// Whether it is written.
-    pub fn moves(&self) -> bool {
-        self.pricing_change != PricingChange::Report
-    }
-
-    /// What is to be told beside the AccountPlan.
-    pub fn told(&self) -> Warning {
-        let (id, start) = (&self.actual.id, self.start);
-        match self.pricing_change {
-            PricingChange::Report => {
-                let begins = self.actual.text("startDate").unwrap_or("later");
-                Warning::of(
-                    Attention::UsageUnpriced,
-                    format!(
-                        "Usage between {start} and {begins} has no price: the Pricing {id} starts then, and the mapping says to report that only"
-                    ),
-                )
-            }
-            PricingChange::InPlace | PricingChange::FromDate => {
-                format!("The Pricing {id}, the first price, starts at {start} with it").into()
-            }
-        }
     }
 }
 

@@ -7,9 +7,9 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
+use super::attached::{Attached, Period, intersect};
 use super::body::create_body;
 use super::makes_room::makes_room;
 use super::terms::written;
@@ -21,33 +21,6 @@ use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::value::Value;
-
-/// An AccountPlan with what it must not share with another one: the Account, and the product for a
-/// time.
-pub(super) struct Attached<'a> {
-    pub(super) change: &'a Change,
-    pub(super) account: String,
-    pub(super) product: &'a str,
-    /// As m3ter will have it after this sync.
-    pub(super) period: Period,
-    /// As m3ter has it.
-    pub(super) now: Option<Period>,
-    is_held: bool,
-}
-
-#[cfg(test)]
-impl<'a> Attached<'a> {
-    /// One of an Account and a product.
-    pub(super) fn testing(change: &'a Change, now: Option<Period>, period: Period) -> Self {
-        Self { change, account: String::new(), product: "", period, now, is_held: now.is_some() }
-    }
-}
-
-impl Attached<'_> {
-    fn row(&self) -> &SalesforceId {
-        &self.change.desired.key.row
-    }
-}
 
 impl Changeset {
     /// Refuses each line of a product that another line has at the same time. `held` are the
@@ -161,9 +134,6 @@ impl Changeset {
     }
 }
 
-/// From an instant to another one, or without end.
-pub(super) type Period = (Timestamp, Option<Timestamp>);
-
 /// The time that m3ter will bill it after this sync: what a blank or unreadable field leaves as it
 /// is counts as m3ter has it.
 fn period(change: &Change, held: Option<&ActualObject>) -> Option<Period> {
@@ -180,10 +150,6 @@ fn bounds(account_plan: &Map<String, Json>) -> Option<Period> {
         account_plan.get(field).and_then(Json::as_str).and_then(|text| text.parse().ok())
     };
     Some((instant("startDate")?, instant("endDate")))
-}
-
-pub(super) fn intersect(one: Period, other: Period) -> bool {
-    one.1.is_none_or(|end| other.0 < end) && other.1.is_none_or(|end| one.0 < end)
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::compare::successor_code;
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent};
+use crate::domain::entity::EntityKind;
 use crate::domain::value::Value;
 
 /// The running Pricing with the end that it gets, unless it has that already. A start that moves
@@ -40,6 +40,27 @@ pub fn successor(desired: &DesiredObject, from: Timestamp) -> DesiredObject {
         fields.extend(successor.code.clone().map(|code| set("code", Value::Text(code))));
     }
     successor
+}
+
+/// The code of the Pricing that follows the one with the desired code from an instant on.
+fn successor_code(desired: &DesiredObject, from: Timestamp) -> Option<String> {
+    desired.code.as_ref().map(|code| format!("{code}@{}", from.strftime("%Y-%m-%d")))
+}
+
+/// Whether `code` is that of a Pricing that followed the desired one.
+pub(super) fn is_successor_code(desired: &DesiredObject, code: &str) -> bool {
+    desired.kind() == EntityKind::Pricing
+        && desired
+            .code
+            .as_ref()
+            .and_then(|own| code.strip_prefix(own.as_str()))
+            .and_then(|rest| rest.strip_prefix('@'))
+            .is_some()
+}
+
+/// Whether `actual` is a Pricing that followed the desired one; it starts where that one ended.
+pub(super) fn is_successor(desired: &DesiredObject, actual: &ActualObject) -> bool {
+    actual.code().is_some_and(|code| is_successor_code(desired, code))
 }
 
 fn set(name: &'static str, value: Value) -> DesiredField {

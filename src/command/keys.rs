@@ -10,7 +10,8 @@ use ipnet::IpNet;
 use jiff::{Timestamp, ToSpan as _};
 use secrecy::ExposeSecret as _;
 
-use super::{Outcome, print, table, unusable};
+use super::table::table;
+use super::{Outcome, print, unusable};
 use crate::callers::{
     Callers, Expiry, KeyEntry, KeyLimits, ListedKey, Role, RootObject, Scope, append_entry,
     new_key, parse_network, parse_org, revoke,

@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::{Outcome, print, table, unusable, user};
+use super::table::table;
+use super::{Outcome, print, unusable, user};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::store::{Handover, Link, LinkFilter, LinkOrder, NotHandedOver, Store};

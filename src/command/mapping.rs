@@ -138,7 +138,7 @@ async fn show(
     let mut header = vec!["Object", "m3ter field", "Source", "Steps", "Salesforce type"];
     header.extend((!extended.is_empty()).then_some("Line"));
     let columns = header.len();
-    let mut table = super::table(header);
+    let mut table = super::table::table(header);
     for field in mapping.shown(schema.as_ref().ok()) {
         let row = [
             field.object,
@@ -248,7 +248,7 @@ fn word(severity: Severity) -> &'static str {
 
 fn list(directory: &Directory) -> anyhow::Result<Outcome> {
     let mappings = load_mappings(directory.mappings_dir.as_deref())?;
-    let mut table = super::table(["Root object", "File"]);
+    let mut table = super::table::table(["Root object", "File"]);
     for mapping in mappings.iter() {
         table.add_row([mapping.root(), mapping.file()]);
     }

@@ -3,7 +3,8 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Outcome, audit, print, table, unusable, user};
+use super::table::table;
+use super::{Outcome, audit, print, unusable, user};
 use crate::domain::ids::SalesforceId;
 use crate::domain::made_end::MadeEnd;
 use crate::store::{NotReopened, Store};

@@ -43,7 +43,7 @@ pub fn report(result: &SyncResult) -> String {
 }
 
 fn table(result: &SyncResult) -> Table {
-    let mut table = super::table(["Object", "Salesforce ID", "Action", "Message"]);
+    let mut table = super::table::table(["Object", "Salesforce ID", "Action", "Message"]);
     for object in &result.object_results {
         let mut message = object.message.clone();
         if let Some(remedy) = &object.remedy {

@@ -4,7 +4,8 @@ use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 
-use super::{Outcome, audit, print, run_to_its_end, table, unusable, user};
+use super::table::table;
+use super::{Outcome, audit, print, run_to_its_end, unusable, user};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::ids::{SalesforceId, SyncRunId};

@@ -290,7 +290,7 @@ impl ReplicaRow {
 /// Divides the limit by need, the same for everybody who asks: each replica has five (or an equal
 /// part, if that is less) places, needs are filled evenly, and what nobody needs goes to those who
 /// have least.
-pub fn fair_shares(limit: u32, needs: &[u32]) -> Vec<u32> {
+fn fair_shares(limit: u32, needs: &[u32]) -> Vec<u32> {
     let least = LEAST.min(limit / u32::try_from(needs.len()).unwrap_or(u32::MAX).max(1));
     let wanted: Vec<u32> = needs.iter().map(|need| *need.max(&least).min(&limit)).collect();
     let is_scarce = wanted.iter().fold(0, |all: u32, wanted| all.saturating_add(*wanted)) > limit;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Client, below};
+use super::Client;
+use super::address::below;
 use crate::domain::actual::ActualObject;
 use crate::domain::ending::{BillingEntity, Children};
 use crate::domain::ids::M3terId;

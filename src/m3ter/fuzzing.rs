@@ -4,7 +4,8 @@
 
 use serde_json::Value as Json;
 
-use super::{list, login, read_error, read_template};
+use super::catalog::read_template;
+use super::{list, login, read_error};
 use crate::domain::catalog::PlanTemplate;
 use crate::transport::{CalloutErrorKind, Token, meaning, read_body};
 

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value as Json};
 use url::Url;
 
-use super::{Client, below, operation};
+use super::address::below;
+use super::{Client, operation};
 use crate::domain::actual::ActualObject;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
-use super::{Config, below};
+use super::address::below;
+use super::config::Config;
 use crate::secret::Shown;
 use crate::transport::{Answer, Budget, CalloutError, CalloutErrorKind, Token, Transport, Vendor};
 

@@ -3,8 +3,9 @@
 
 use serde_json::Value as Json;
 
+use super::Client;
 use super::access::is_name;
-use super::{Client, text};
+use super::answer::text;
 use crate::domain::org_schema::{ChildRelationship, OrgField, SObject};
 use crate::transport::{Budget, Call, CalloutError};
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use url::Url;
 
+use super::answer::text;
 use super::assertion::{SigningKey, assertion};
+use super::config::{Config, Credentials};
 use super::host::trusted_instance;
-use super::{Config, Credentials, text};
 use crate::domain::ids::SalesforceId;
 use crate::domain::shown as beginning;
 use crate::secret::Shown;

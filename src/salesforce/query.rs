@@ -4,7 +4,8 @@ use std::pin::Pin;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Client, refusal, text};
+use super::answer::text;
+use super::{Client, refusal};
 use crate::domain::record::Record;
 use crate::transport::{
     Budget, Call, CalloutError, CalloutErrorKind, Meaning, Repeatable, meaning,

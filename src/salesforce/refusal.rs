@@ -3,7 +3,8 @@
 
 use serde_json::Value as Json;
 
-use super::{codes, text};
+use super::answer::text;
+use super::codes;
 use crate::domain::personal::without_emails;
 use crate::domain::shown;
 use crate::transport::Refusal;

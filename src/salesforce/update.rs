@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Client, codes, text};
+use super::answer::text;
+use super::{Client, codes};
 use crate::domain::ids::SalesforceId;
 use crate::domain::personal::without_emails;
 use crate::domain::shown;

@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 
+use super::bounds::QueueBounds;
 use super::claims::{Claimant, ClaimedRun, Held};
 use super::transaction::{Access, Transaction};
 use super::value::Value;
@@ -73,20 +74,6 @@ pub enum Admission {
     Waits(SyncRunId),
     /// As many wait as may.
     Refused(QueueFull),
-}
-
-/// How many runs may wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueueBounds {
-    /// Of one caller; those without a name count as one.
-    pub of_caller: u32,
-    /// Of all.
-    pub all: u32,
-}
-
-impl QueueBounds {
-    /// For commands that admit nothing.
-    pub(super) const NONE: Self = Self { of_caller: u32::MAX, all: u32::MAX };
 }
 
 /// Which bound is reached, and what it is.

@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 
 use crate::changeset::Changeset;
+use crate::changeset::Reopened;
 use crate::changeset::compare::Circumstances;
-use crate::changeset::ended::{self, Endings, Held, Reopened, keep_end_of, may_be_ended};
+use crate::changeset::ended::{self, Endings, Held, keep_end_of, may_be_ended};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
 use crate::domain::ending::BillingEntity;

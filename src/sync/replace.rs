@@ -8,9 +8,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
+use crate::changeset::MadeWay;
 use crate::changeset::body::replacing_body;
 use crate::changeset::overlap::{self, Period, kept_one, refusal, share_a_product};
-use crate::changeset::planned::MadeWay;
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::midnight;
 use crate::domain::desired::DesiredObject;

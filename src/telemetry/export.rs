@@ -21,8 +21,6 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::{Layer, Registry};
 use url::Url;
 
-use super::Collector;
-
 /// A collector is near; spans that it does not take within this are dropped.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -31,15 +29,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Exporter(SdkTracerProvider);
 
 impl Exporter {
-    /// Sends to a collector, from the runtime that this is called in.
-    pub(super) fn new(collector: &Collector) -> Result<Self, String> {
-        let url = Url::parse(&collector.endpoint)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"));
+    /// Sends to a collector, which sees the headers that `shows` lists, from the runtime that this is called in.
+    pub(super) fn new(endpoint: &str, shows: Option<&str>) -> Result<Self, String> {
+        let url = Url::parse(endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = url
             .ok_or_else(|| "OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address".to_owned())?;
-        let mut headers =
-            collector.headers.as_deref().map(headers).transpose()?.unwrap_or_default();
+        let mut headers = shows.map(headers).transpose()?.unwrap_or_default();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         let client = reqwest::Client::builder()
             .timeout(PATIENCE)

@@ -2,8 +2,14 @@
 
 use serde_json::Value as Json;
 
-use super::ErrorReader;
 use super::error::{CalloutErrorKind, Meaning, Refusal};
+
+/// How a vendor's client reads an error answer: what it says, and what it means. A body that cannot
+/// be read is `null`.
+pub type ErrorReader = fn(status: u16, body: &Json) -> Refusal;
+/// What a vendor's client finds in an answer of success: another one within it, perhaps of an
+/// error.
+pub type Unwrap = fn(body: Json) -> Result<Json, CalloutErrorKind>;
 
 /// The body as JSON, `null` for none; for anything else a few words about it.
 pub fn read_body(bytes: &[u8]) -> Result<Json, String> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{Id, Span};
 
+use super::error::Spent;
 use super::journal::{Callout, Journal};
 use super::lease::{Lease, UnderWay};
 use super::turn::Turn;
@@ -33,15 +34,6 @@ pub struct Budget {
     turn: Turn,
     trace: Option<(Span, TraceContext)>,
     journal: Arc<Journal>,
-}
-
-/// Which part of a budget is spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spent {
-    /// The time.
-    Time,
-    /// The callouts.
-    Callouts,
 }
 
 impl Budget {

@@ -43,6 +43,24 @@ pub struct CalloutError {
     pub kind: CalloutErrorKind,
 }
 
+/// Which part of a budget is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// The time.
+    Time,
+    /// The callouts.
+    Callouts,
+}
+
+impl From<Spent> for CalloutErrorKind {
+    fn from(spent: Spent) -> Self {
+        match spent {
+            Spent::Time => Self::TimeLimit,
+            Spent::Callouts => Self::CalloutLimit,
+        }
+    }
+}
+
 /// What went wrong with a callout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CalloutErrorKind {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::budget::Spent;
+use super::error::Spent;
 
 /// A lease; a clone is the same one.
 #[derive(Debug, Clone)]

@@ -18,12 +18,15 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use super::CONCURRENT_CALLOUTS;
 use super::allowance::Allowance;
 use super::queue::{Queue, Seat};
 use super::turn::{Class, Turn, Urgency};
 use super::window::Window;
 
+/// Callouts under way to one vendor: the Commitment and the Pricings and AccountPlans of a deal of
+/// 20 lines go out together, and m3ter takes 50 requests a second, so more would only wait. One
+/// beyond waits without a place of the limiter.
+pub(super) const CONCURRENT_CALLOUTS: usize = 64;
 /// What the vendor counts its limit in.
 const SECOND: Duration = Duration::from_secs(1);
 /// How long a place is left to all others before a class without a weight gets it.

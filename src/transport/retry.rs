@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use super::call::Repeatable;
 use super::error::{CalloutErrorKind, Effect, Meaning};
-use super::send::Repeatable;
 
 /// Attempts in all.
 pub(super) const MOST_ATTEMPTS: u32 = 4;

@@ -3,14 +3,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, RequestBuilder, Response};
-use serde_json::Value as Json;
 use tokio::time::Instant;
 use tracing::{Instrument as _, field};
 
-use super::answer::{meaning, read_body};
-use super::budget::{Budget, Spent};
+use super::Transport;
+use super::answer::{Unwrap, meaning, read_body};
+use super::budget::Budget;
+use super::call::{Answer, Call, Repeatable};
 use super::error::{CalloutError, CalloutErrorKind};
 use super::journal::Callout;
 use super::retry::{
@@ -18,56 +19,14 @@ use super::retry::{
 };
 use super::token::{Token, TokenCache};
 use super::turn::Urgency;
-use super::{ATTEMPT_TIMEOUT, LARGEST_ANSWER_BYTES, Transport, Unwrap};
 use crate::telemetry::{metrics, trace};
 
+/// One attempt; m3ter's own SDKs wait 60 s, but a sync has 100 s for everything.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest answer that is read: far above a page of 200 objects, far below what memory holds.
+const LARGEST_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// What Salesforce tells of the org's own limit, with every answer.
 const LIMIT_INFO: &str = "sforce-limit-info";
-
-/// Whether a call may be carried out twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repeatable {
-    /// It reads, or it writes the same thing again.
-    Yes,
-    /// It reads on in what the session has begun: as long as that lasts.
-    InSession,
-    /// A second time might make a second object.
-    No,
-}
-
-/// One call of a vendor's operation.
-#[derive(Debug, Clone, Copy)]
-pub struct Call {
-    /// The operation, as the vendor names it.
-    pub operation: &'static str,
-    /// Whether it may be carried out twice.
-    pub repeatable: Repeatable,
-    /// How much waits for its answer.
-    pub urgency: Urgency,
-}
-
-impl Call {
-    /// One that reads what the run goes on with.
-    pub fn read(operation: &'static str) -> Self {
-        Self { operation, repeatable: Repeatable::Yes, urgency: Urgency::Run }
-    }
-
-    /// One that might make a second object if it were carried out twice.
-    pub fn write(operation: &'static str, urgency: Urgency) -> Self {
-        Self { operation, repeatable: Repeatable::No, urgency }
-    }
-}
-
-/// An answer of success.
-#[derive(Debug)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body; `null` for none.
-    pub body: Json,
-}
 
 /// A failed attempt, before it is known whether it stands.
 struct Failed {
@@ -403,15 +362,6 @@ fn outcome_word(outcome: &Result<Answer, Failed>) -> &'static str {
         Err(CalloutErrorKind::LimitExceeded { .. }) => "limit_exceeded",
         Err(CalloutErrorKind::NotSent { .. }) => "not_sent",
         Err(_) => "unavailable",
-    }
-}
-
-impl From<Spent> for CalloutErrorKind {
-    fn from(spent: Spent) -> Self {
-        match spent {
-            Spent::Time => Self::TimeLimit,
-            Spent::Callouts => Self::CalloutLimit,
-        }
     }
 }
 

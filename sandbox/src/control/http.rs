@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{Act, Counting, Fault};
-use crate::emulator::{Server, Vendor};
+use crate::vendor::{Server, Vendor};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

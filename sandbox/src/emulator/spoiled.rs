@@ -1,6 +1,7 @@
 //! What a planned fault makes of a request and of its answer.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::pending;
 use std::time::Duration;
 
@@ -8,11 +9,26 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Value as Json, json};
 
-use super::{Dropped, LARGEST_BODY_BYTES, Server, Vendor, VendorRequest};
 use crate::control::FaultKind;
+use crate::vendor::{Server, Vendor, VendorRequest};
+
+/// The most that a request may hold.
+pub(super) const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// What is said where a plan gives no words.
 const PLANNED: &str = "a fault was planned here";
+
+/// The connection is closed without an answer.
+#[derive(Debug)]
+pub(super) struct Dropped;
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fault closed the connection")
+    }
+}
+
+impl std::error::Error for Dropped {}
 
 /// Carries the request out, unless its fault has something else in mind.
 pub(super) async fn spoiled<V: Vendor>(
@@ -219,7 +235,7 @@ impl Cut {
 /// The answer with another body, where it has a JSON one.
 async fn changed(response: Response<Body>, change: impl FnOnce(&mut Json)) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
-    let bytes = to_bytes(body, LARGEST_BODY_BYTES).await.unwrap_or_default();
+    let bytes = to_bytes(body, MAX_BODY_BYTES).await.unwrap_or_default();
     let Ok(mut body) = serde_json::from_slice(&bytes) else {
         return Response::from_parts(parts, Body::from(bytes));
     };
@@ -231,7 +247,7 @@ async fn changed(response: Response<Body>, change: impl FnOnce(&mut Json)) -> Re
 /// The answer with its full content length and only half of its bytes; then the connection breaks.
 async fn truncated(response: Response<Body>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
-    let body = to_bytes(body, LARGEST_BODY_BYTES).await.unwrap_or_default();
+    let body = to_bytes(body, MAX_BODY_BYTES).await.unwrap_or_default();
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     let chunks = [Ok(body.slice(..body.len() / 2)), Err(std::io::Error::other(Dropped))];
     Response::from_parts(parts, Body::from_stream(futures_util::stream::iter(chunks)))

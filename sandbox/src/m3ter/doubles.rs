@@ -3,7 +3,7 @@
 
 use serde_json::{Number, Value as Json};
 
-use super::{Refusal, bad_request};
+use super::refusal::{Refusal, bad_request};
 
 /// The value with each number in it as the nearest double, in its shortest form.
 pub(super) fn held(value: Json) -> Result<Json, Refusal> {

@@ -13,9 +13,11 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json, json};
 
 use super::fields::is_before;
-use super::resources::{Resource, named};
+use super::refusal::{Refusal, bad_request, not_found};
+use super::resource::Resource;
+use super::resources::named;
+use super::rules::{OverlapScope, Rules};
 use super::state::State;
-use super::{OverlapScope, Refusal, Rules, bad_request, not_found};
 
 /// The kinds of billing entity, as requests and answers name them, and their resources.
 const BILLING_ENTITIES: [(&str, &str); 5] = [

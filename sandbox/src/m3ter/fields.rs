@@ -4,62 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::Date as CivilDate;
 use serde_json::{Map, Value as Json};
 
-use super::resources::Resource;
-use super::{Refusal, bad_request};
-
-/// One field of a request.
-#[derive(Debug)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) kind: FieldType,
-    pub(super) required: bool,
-}
-
-/// The type and the limits of a field.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum FieldType {
-    Text {
-        least: usize,
-        most: usize,
-    },
-    /// 1 to 80 characters, no control characters, plain spaces inside only.
-    CodeA,
-    /// Letters, `_`, `$` and digits, none first; at most 80.
-    CodeB,
-    Email,
-    Date,
-    DateTime,
-    Number(Minimum),
-    Integer {
-        least: i64,
-        most: i64,
-    },
-    Boolean,
-    OneOf(&'static [&'static str]),
-    ListOf(&'static [&'static str]),
-    Address,
-    Bands,
-    FeeDates,
-    UsageFilters,
-    Segment,
-    CustomFields,
-    /// The id of an object of another resource.
-    Reference(&'static str),
-    /// Ids of objects of another resource.
-    IdList(&'static str),
-    /// An id of something that is not emulated.
-    Id,
-    /// Whatever JSON.
-    Any,
-}
-
-/// The lower limit of a number.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Minimum {
-    None,
-    Zero,
-    AboveZero,
-}
+use super::refusal::{Refusal, bad_request};
+use super::resource::{FieldType, Minimum, Resource};
 
 const ADDRESS_PARTS: [(&str, usize); 8] = [
     ("addressLine1", 50),

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::resources::{Filter, Resource};
+use super::refusal::{Refusal, bad_request, not_found};
+use super::resource::{Filter, Resource};
 use super::state::{History, State};
-use super::{Refusal, bad_request, not_found};
 use crate::control::Control;
 
 /// The query of a list, each parameter with all its values: repeated or joined by commas.

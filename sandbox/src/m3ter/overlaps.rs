@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::resources::Resource;
+use super::refusal::{Refusal, bad_request};
+use super::resource::Resource;
+use super::rules::{OverlapScope, Rules};
 use super::state::State;
-use super::{OverlapScope, Refusal, Rules, bad_request};
 
 /// Refuses an object that runs at the same time as another one that it excludes.
 pub(super) fn check(

@@ -4,10 +4,11 @@
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-use super::fields::{FieldType, is_before};
-use super::resources::{RESOURCES, Resource};
+use super::fields::{double, is_before};
+use super::refusal::{Refusal, bad_request};
+use super::resource::{FieldType, Resource};
+use super::resources::RESOURCES;
 use super::state::State;
-use super::{Refusal, bad_request};
 
 /// Checks that everything an object refers to exists, and the rules that span several fields.
 pub(super) fn check(
@@ -102,7 +103,7 @@ fn account_plan(state: &State, body: &Map<String, Json>) -> Result<(), Refusal> 
 
 fn commitment(state: &State, body: &Map<String, Json>) -> Result<(), Refusal> {
     let surcharge = given(body, "overageSurchargePercent")
-        .and_then(super::fields::double)
+        .and_then(double)
         .is_some_and(|percent| percent != 0.0);
     if surcharge && given(body, "separateOverageUsage") == Some(&json!(true)) {
         return Err(bad_request(

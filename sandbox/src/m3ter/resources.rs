@@ -1,56 +1,22 @@
 //! The resources of the Config API, as one table: a further one is a further entry.
 
-use super::fields::Field;
-use super::fields::FieldType::{
+use super::resource::FieldType::{
     Address, Any, Bands, Boolean, CodeA, CodeB, CustomFields, Date, DateTime, Email, FeeDates, Id,
     IdList, Integer, ListOf, Number, OneOf, Reference, Segment, Text, UsageFilters,
 };
-use super::fields::Minimum::{self, AboveZero, Zero};
+use super::resource::Minimum::{self, AboveZero, Zero};
+use super::resource::{Field, FieldType, Filter, Resource};
 
-/// One resource.
-#[derive(Debug)]
-pub(super) struct Resource {
-    /// The path below the organization, without the leading slash.
-    pub(super) path: &'static str,
-    /// The entity's name, as in messages.
-    pub(super) name: &'static str,
-    /// What a request may hold.
-    pub(super) fields: &'static [Field],
-    /// The largest `pageSize`.
-    pub(super) largest_page: usize,
-    /// The filters of its list beside `ids`, `pageSize` and `nextToken`.
-    pub(super) filters: &'static [Filter],
-}
-
-/// One filter of a list.
-#[derive(Debug)]
-pub(super) enum Filter {
-    /// Objects whose field is one of the values.
-    Field(&'static str, &'static str),
-    /// Objects that are active on a date.
-    ActiveOn,
-    /// Ends at or after, ends before: `endDateStart` and `endDateEnd`.
-    EndBetween,
-    /// Commitments that a product may draw down.
-    DrawnBy,
-    /// `includeall`: also inactive ones.
-    IncludeAll,
-    /// A flag that must be as given.
-    Flag(&'static str),
-    /// Aggregations whose meter belongs to a product.
-    ProductOfMeter,
-}
-
-const fn required(name: &'static str, kind: super::fields::FieldType) -> Field {
+const fn required(name: &'static str, kind: FieldType) -> Field {
     Field { name, kind, required: true }
 }
 
-const fn optional(name: &'static str, kind: super::fields::FieldType) -> Field {
+const fn optional(name: &'static str, kind: FieldType) -> Field {
     Field { name, kind, required: false }
 }
 
 const NAME: Field = required("name", Text { least: 1, most: 200 });
-const DESCRIPTION_200: super::fields::FieldType = Text { least: 0, most: 200 };
+const DESCRIPTION_200: FieldType = Text { least: 0, most: 200 };
 const PO_NUMBER: Field = optional("purchaseOrderNumber", Text { least: 0, most: 100 });
 const CUSTOM_FIELDS: Field = optional("customFields", CustomFields);
 const CHILD_BILLING_MODE: Field =

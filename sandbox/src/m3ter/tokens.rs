@@ -10,9 +10,9 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::{Refusal, bad_request};
+use super::refusal::{Refusal, bad_request};
 use crate::control::Control;
-use crate::emulator::VendorRequest;
+use crate::vendor::VendorRequest;
 
 /// The documented lifetime of a token, in seconds.
 const LIFETIME_SECONDS: u64 = 18_000;

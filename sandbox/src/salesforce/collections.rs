@@ -4,13 +4,12 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 
+use super::answer::{Answer, ApiError};
+use super::limits::MAX_RECORDS;
 use super::org::{Fields, Org, WriteError, is_id};
+use super::records;
 use super::tables::{Table, table};
 use super::upsert::{self, Upserted};
-use super::{Answer, ApiError, records};
-
-/// Records in one call.
-pub(super) const MOST_RECORDS: usize = 200;
 
 /// What became of one record.
 struct Outcome {
@@ -80,10 +79,10 @@ fn delete(org: &mut Org, query: &str) -> Result<Answer, ApiError> {
 }
 
 fn check_size(records: usize) -> Result<(), ApiError> {
-    if records <= MOST_RECORDS {
+    if records <= MAX_RECORDS {
         return Ok(());
     }
-    let message = format!("The maximum number of records allowed is {MOST_RECORDS}");
+    let message = format!("The maximum number of records allowed is {MAX_RECORDS}");
     Err(ApiError::new(StatusCode::BAD_REQUEST, "EXCEEDED_MAX_SIZE_REQUEST", message))
 }
 

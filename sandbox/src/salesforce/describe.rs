@@ -3,8 +3,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Answer;
-use super::collections::MOST_RECORDS;
+use super::answer::Answer;
+use super::limits::MAX_RECORDS;
 use super::org::{Org, Write};
 use super::tables::{Access, Column, Data, Fill, TABLES, Table, table};
 
@@ -12,7 +12,7 @@ use super::tables::{Access, Column, Data, Fill, TABLES, Table, table};
 pub(super) fn global_describe(org: &Org) -> Answer {
     let sobjects: Vec<Json> =
         TABLES.iter().filter(|table| org.shows_table(table)).map(summary).collect();
-    Answer::ok(json!({ "encoding": "UTF-8", "maxBatchSize": MOST_RECORDS, "sobjects": sobjects }))
+    Answer::ok(json!({ "encoding": "UTF-8", "maxBatchSize": MAX_RECORDS, "sobjects": sobjects }))
 }
 
 pub(super) fn summary(table: &Table) -> Json {

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
 
-use super::ApiError;
+use super::answer::ApiError;
 use super::limits;
 use super::numbers;
 use super::org::{Fields, Org, is_id};
@@ -96,7 +96,7 @@ impl Evaluation<'_> {
                 records.push(record);
             }
         }
-        if aggregates::are_asked_for(query) {
+        if query.is_of_groups() {
             return self.groups(query, table, &records);
         }
         records.sort_by(|one, other| self.compare_by(&query.order, table, one, other));
@@ -157,7 +157,7 @@ impl Evaluation<'_> {
         for path in &query.group {
             self.column(table, path)?;
         }
-        if !aggregates::are_asked_for(query) {
+        if !query.is_of_groups() {
             for order in &query.order {
                 self.column(table, &order.path)?;
             }

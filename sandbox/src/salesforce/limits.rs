@@ -1,13 +1,15 @@
-//! How far one query may reach. Source: SOQL and SOSL Reference, Understanding Relationship Query
-//! Limitations.
+//! How much one call may hold, and how far one query may reach. Source: SOQL and SOSL Reference,
+//! Understanding Relationship Query Limitations.
 //!
 //! The page fixes the numbers and not the words; the words of the errors are the emulator's own.
 
 use axum::http::StatusCode;
 
-use super::ApiError;
+use super::answer::ApiError;
 use super::soql::{Query, Selected};
 
+/// Records in one call.
+pub(super) const MAX_RECORDS: usize = 200;
 /// Relationships from a child to its parents in one path.
 const MOST_PARENTS: usize = 5;
 /// Levels of children below the root, since API version 58.0.

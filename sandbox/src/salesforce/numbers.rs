@@ -24,6 +24,29 @@ pub(super) fn double(number: f64) -> Json {
     java(number).parse().map_or(Json::Null, Json::Number)
 }
 
+/// A number as it is stored: a double, in the spelling that it came in where that is short enough
+/// to be the double's own.
+pub(super) fn stored(column: Option<&Column>, value: Json) -> Json {
+    let Json::Number(number) = &value else { return value };
+    if column.is_none_or(|column| !column.is_number())
+        || digits(&number.to_string()) <= EXACT_DIGITS
+    {
+        return value;
+    }
+    let double = number.to_string().parse().ok().and_then(serde_json::Number::from_f64);
+    double.map_or(value, Json::Number)
+}
+
+/// Digits that a double keeps whatever they are.
+const EXACT_DIGITS: usize = 15;
+
+/// How many digits of a number count.
+fn digits(number: &str) -> usize {
+    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_matches('0').len()
+}
+
 fn java(number: f64) -> String {
     if number == 0.0 || (1e-3..1e7).contains(&number.abs()) {
         return format!("{number:?}");

@@ -13,10 +13,9 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::records::id_of;
+use super::numbers::stored;
 use super::tables::{Column, TABLES, Table, Tie, table};
 pub(super) use orders::{ACTIVATE_ORDERS, EDIT_ACTIVATED_ORDERS};
-pub(super) use validity::Write;
 
 /// What follows the key prefix in the ids that the emulator makes up.
 const MADE: &str = "SB";
@@ -86,6 +85,13 @@ impl Default for Rules {
             child_page_rows: None,
         }
     }
+}
+
+/// What is being done to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Write {
+    Create,
+    Update,
 }
 
 /// Why a record was not written: status code and message, with the fields concerned.
@@ -262,7 +268,7 @@ impl Org {
         let Some(before) = self.find(table, id).cloned() else { return };
         let named = |(name, value): (String, Json)| {
             let column = table.column(&name);
-            (column.map_or(name, |column| column.name.to_owned()), validity::stored(column, value))
+            (column.map_or(name, |column| column.name.to_owned()), stored(column, value))
         };
         let mut changes: Fields = changes.into_iter().map(named).collect();
         self.revised(table, &before, &mut changes);
@@ -295,7 +301,7 @@ impl Org {
         );
         let mut record: Fields = fields
             .into_iter()
-            .map(|(name, value)| (name.clone(), validity::stored(table.column(&name), value)))
+            .map(|(name, value)| (name.clone(), stored(table.column(&name), value)))
             .collect();
         record.insert("Id".to_owned(), json!(id));
         self.complete(table, &mut record);
@@ -352,6 +358,10 @@ fn has_master_among(table: &Table, record: &Fields, masters: &HashSet<String>) -
 /// The time as the API writes it.
 fn now() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()
+}
+
+pub(super) fn id_of(record: &Fields) -> String {
+    record.get("Id").and_then(Json::as_str).unwrap_or_default().to_owned()
 }
 
 pub(super) fn is_deleted(record: &Fields) -> bool {

@@ -3,11 +3,11 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 
+use super::answer::{Answer, ApiError};
 use super::describe::{describe, summary};
 use super::numbers;
 use super::org::{Fields, Org, is_deleted, is_id};
 use super::tables::{Column, Data, Table, table};
-use super::{Answer, ApiError};
 
 /// `/sobjects/X…`.
 pub(super) fn sobject(
@@ -117,8 +117,4 @@ fn create(org: &mut Org, table: &'static Table, fields: &Fields) -> Result<Answe
         status: StatusCode::CREATED,
         body: Some(json!({ "id": id, "success": true, "errors": [] })),
     })
-}
-
-pub(super) fn id_of(record: &Fields) -> String {
-    record.get("Id").and_then(Json::as_str).unwrap_or_default().to_owned()
 }

@@ -49,6 +49,14 @@ pub struct Aggregate {
     pub path: Path,
 }
 
+impl Query {
+    /// Whether its rows are groups.
+    pub(super) fn is_of_groups(&self) -> bool {
+        !self.group.is_empty()
+            || self.select.iter().any(|selected| matches!(selected, Selected::Aggregate(..)))
+    }
+}
+
 impl Aggregate {
     /// As a `HAVING` or `ORDER BY` names it, however it is spelled.
     pub fn name(&self) -> String {

@@ -7,85 +7,13 @@ mod orders;
 mod products;
 mod sales;
 mod setup;
+mod shared;
+mod table;
 
 pub(super) use column::{Access, Column, Data, Fill, Tie};
+pub(super) use table::Table;
 
-use Data::{Checkbox, Currency, DateTime, Id, LongText, Lookup, Number, Percent, Picklist, Text};
-use column::column;
-
-/// One sObject.
-#[derive(Debug)]
-pub(super) struct Table {
-    pub(super) name: &'static str,
-    pub(super) key_prefix: &'static str,
-    /// Whether `UserRecordAccess` knows it: the objects of the sharing settings.
-    pub(super) is_shared: bool,
-    /// In the order of a describe, in groups: some are the same in several objects. What every
-    /// object has comes on top.
-    fields: &'static [&'static [Column]],
-    /// Child relationship, child object, the child's field that points here.
-    pub(super) children: &'static [(&'static str, &'static str, &'static str)],
-}
-
-const ID: Column = column("Id", Id).by_org();
-const NAME: Column = column("Name", Text(255)).required();
-/// The name of a record of a custom object whose records need none.
-const OWN_NAME: Column = column("Name", Text(80));
-const IS_DELETED: Column = column("IsDeleted", Checkbox).by_org();
-const OWNER: Column = column("OwnerId", Lookup("Owner", "User")).filled(Fill::User);
-const CURRENCIES: Data = Picklist(&["USD", "EUR", "GBP"]);
-const CURRENCY_ISO_CODE: Column =
-    column("CurrencyIsoCode", CURRENCIES).restricted().filled(Fill::UserCurrency);
-
-/// Who wrote a record and when.
-const AUDIT: &[Column] = &[
-    column("CreatedDate", DateTime).by_org(),
-    column("CreatedById", Lookup("CreatedBy", "User")).by_org().filled(Fill::User),
-    column("LastModifiedDate", DateTime).by_org(),
-    column("LastModifiedById", Lookup("LastModifiedBy", "User")).by_org().filled(Fill::User),
-    column("SystemModstamp", DateTime).by_org(),
-];
-
-/// What an admin adds to every object that can be a deal.
-const M3TER_DEAL: &[Column] = &[
-    column("M3ter_Commitment_Amount__c", Currency),
-    column("M3ter_Overage_Surcharge__c", Percent).digits(7, 2),
-    column("M3ter_Skip_Contract__c", Checkbox),
-    column("M3ter_Skip_Commitment__c", Checkbox),
-    column("M3ter_Contract_Id__c", Text(36)),
-    column("M3ter_Commitment_Id__c", Text(36)),
-];
-
-/// What an admin adds to every object that is synced by itself: how that ended.
-const M3TER_STATUS: &[Column] = &[
-    column("M3ter_Sync_Status__c", Text(20)),
-    column("M3ter_Sync_Message__c", LongText(32_768)),
-    column("M3ter_Synced_At__c", DateTime),
-];
-
-/// What an admin adds to every object that can be a deal's line.
-const M3TER_LINE: &[Column] = &[
-    column("M3ter_Pricing_Type__c", Picklist(&["Tiered", "Volume"])).restricted(),
-    column("M3ter_Standing_Charge__c", Currency),
-    column("M3ter_Minimum_Spend__c", Currency),
-    column("M3ter_Bills_Commitment__c", Checkbox),
-    column("M3ter_Skip_Plan__c", Checkbox),
-    column("M3ter_Skip_Pricing__c", Checkbox),
-    column("M3ter_Skip_Account_Plan__c", Checkbox),
-    column("M3ter_Plan_Id__c", Text(36)),
-    column("M3ter_Pricing_Id__c", Text(36)),
-    column("M3ter_Account_Plan_Id__c", Text(36)),
-];
-
-/// What an admin adds to the lines that can have prices of their own.
-const M3TER_PRICES: &[Column] =
-    &[column("M3ter_Unit_Price__c", Number), column("M3ter_Price_Bands__c", LongText(4_000))];
-
-/// What an admin adds to the deals whose term is written by hand.
-const M3TER_TERM: &[Column] = &[
-    column("M3ter_Term_Months__c", Number).digits(3, 0),
-    column("M3ter_Contract_Code__c", Text(80)),
-];
+use Data::Lookup;
 
 /// Every object.
 pub(super) const TABLES: &[Table] = &[
@@ -125,16 +53,6 @@ pub(super) fn table(name: &str) -> Option<&'static Table> {
 }
 
 impl Table {
-    /// All fields.
-    pub(super) fn columns(&self) -> impl Iterator<Item = &'static Column> + use<> {
-        self.fields.iter().flat_map(|group| group.iter()).chain(AUDIT)
-    }
-
-    /// The field called `name`, without regard to case.
-    pub(super) fn column(&self, name: &str) -> Option<&'static Column> {
-        self.columns().find(|column| column.name.eq_ignore_ascii_case(name))
-    }
-
     /// The lookup whose relationship is called `name`, and where it leads.
     pub(super) fn parent(
         &self,

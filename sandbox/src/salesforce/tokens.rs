@@ -12,10 +12,11 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::{Answer, INTEGRATION_USER, INTEGRATION_USERNAME, ORGANIZATION};
+use super::answer::Answer;
+use super::identity::{INTEGRATION_USER, INTEGRATION_USERNAME, ORGANIZATION};
 use crate::CREDENTIAL;
 use crate::control::Control;
-use crate::emulator::VendorRequest;
+use crate::vendor::VendorRequest;
 
 /// What a login depends on.
 pub(super) struct Site<'a> {

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
 
-use super::collections::MOST_RECORDS;
+use super::answer::{Answer, ApiError};
+use super::limits::MAX_RECORDS;
 use super::org::{Fields, Org, WriteError};
+use super::records;
 use super::tables::{Table, table};
-use super::{Answer, ApiError, records};
 
 /// Levels of records, the top one among them.
 const MOST_LEVELS: usize = 5;
@@ -99,8 +100,8 @@ impl Flattened<'_> {
                 ))
             } else if level > MOST_LEVELS {
                 Some(("INVALID_INPUT", format!("A tree has at most {MOST_LEVELS} levels")))
-            } else if self.nodes.len() == MOST_RECORDS {
-                Some(("INVALID_INPUT", format!("A tree has at most {MOST_RECORDS} records")))
+            } else if self.nodes.len() == MAX_RECORDS {
+                Some(("INVALID_INPUT", format!("A tree has at most {MAX_RECORDS} records")))
             } else {
                 self.objects.insert(expected.name);
                 (self.objects.len() > MOST_OBJECTS).then(|| {

@@ -4,9 +4,10 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 
-use super::org::{Fields, Org, WriteError, is_deleted};
+use super::answer::{Answer, ApiError};
+use super::org::{Fields, Org, WriteError, id_of, is_deleted};
+use super::records;
 use super::tables::{Column, Table, table};
-use super::{Answer, ApiError, records};
 
 /// A record that was found or made.
 pub(super) struct Upserted {
@@ -137,13 +138,13 @@ fn ids(org: &Org, table: &Table, column: &Column, value: &str) -> Vec<String> {
         return org
             .find(table, value)
             .filter(|record| !org.is_hidden(record))
-            .map(records::id_of)
+            .map(id_of)
             .into_iter()
             .collect();
     }
     org.visible(table, false)
         .filter(|record| !is_deleted(record) && record.get(column.name) == Some(&json!(value)))
-        .map(records::id_of)
+        .map(id_of)
         .collect()
 }
 

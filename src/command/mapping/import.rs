@@ -4,6 +4,7 @@
 //! has no counterpart, stands as a comment beside it. The result is a file to read and finish,
 //! which the service's own parser takes.
 
+mod names;
 mod nested;
 mod objects;
 mod records;

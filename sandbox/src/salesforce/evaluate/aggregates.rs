@@ -5,18 +5,12 @@ use std::cmp::Ordering;
 use axum::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
-use super::super::ApiError;
+use super::super::answer::ApiError;
 use super::super::numbers;
 use super::super::org::Fields;
 use super::super::soql::{Aggregate, Filter, Function, Query, Selected};
 use super::super::tables::Table;
 use super::{Evaluation, Rows, compare, matches};
-
-/// Whether the rows of a query are groups.
-pub(super) fn are_asked_for(query: &Query) -> bool {
-    !query.group.is_empty()
-        || query.select.iter().any(|selected| matches!(selected, Selected::Aggregate(..)))
-}
 
 /// The rows that share the values of the fields that a query groups by.
 struct Group<'r> {

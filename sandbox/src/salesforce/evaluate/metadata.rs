@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
-use super::super::ApiError;
+use super::super::answer::ApiError;
 use super::super::org::{ACTIVATE_ORDERS, EDIT_ACTIVATED_ORDERS, Fields};
 use super::super::soql::{Filter, Literal, Operator, Query, Selected};
 use super::super::tables::{Column, TABLES, Table};

@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::super::records::id_of;
 use super::super::tables::{Table, table};
-use super::{Fields, Org, is_deleted, is_id_of};
+use super::{Fields, Org, id_of, is_deleted, is_id_of};
 
 impl Org {
     /// Moves a record to the recycle bin, and with it what is deleted with it. Whether there was

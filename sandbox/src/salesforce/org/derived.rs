@@ -6,10 +6,10 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
 
-use super::super::INTEGRATION_USER;
-use super::super::records::id_of;
+use super::super::identity::INTEGRATION_USER;
+use super::super::numbers::stored;
 use super::super::tables::{Fill, TABLES, Table, table};
-use super::{Fields, Org, decimal, is_deleted, now, validity};
+use super::{Fields, Org, decimal, id_of, is_deleted, now};
 
 /// A sum that a record shows of those below it.
 struct Sum {
@@ -350,7 +350,7 @@ fn term_end(start: Option<&Json>, months: Option<&Json>) -> Option<Date> {
 
 fn number(value: Decimal) -> Json {
     let text = value.normalize().to_string();
-    validity::stored(
+    stored(
         table("Order").and_then(|table| table.column("TotalAmount")),
         text.parse().map_or(Json::Null, Json::Number),
     )

@@ -3,9 +3,8 @@
 
 use serde_json::json;
 
-use super::super::records::id_of;
 use super::super::tables::{Data, Table, table};
-use super::{Org, WriteError, is_deleted, now};
+use super::{Org, WriteError, id_of, is_deleted, now};
 
 impl Org {
     /// Merges one record into another: what names the loser names the master from then on, and the

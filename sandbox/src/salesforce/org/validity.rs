@@ -5,19 +5,12 @@
 use serde_json::Value as Json;
 
 use super::super::tables::{Column, Data, Table, table};
-use super::{Fields, Org, WriteError, decimal, is_deleted, is_id};
-
-/// What is being done to a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Write {
-    Create,
-    Update,
-}
+use super::{Fields, Org, Write, WriteError, decimal, is_deleted, is_id};
 
 impl Org {
     /// The fields as they are stored, if the integration user may write each of them with such a
     /// value.
-    pub(crate) fn checked(
+    pub(super) fn checked(
         &self,
         table: &'static Table,
         changes: &Fields,
@@ -288,27 +281,4 @@ fn is_email(text: &str) -> bool {
         && !local.contains("..")
         && host.contains('.')
         && host.split('.').all(is_label)
-}
-
-/// A number as it is stored: a double, in the spelling that it came in where that is short enough
-/// to be the double's own.
-pub(super) fn stored(column: Option<&Column>, value: Json) -> Json {
-    let Json::Number(number) = &value else { return value };
-    if column.is_none_or(|column| !column.is_number())
-        || digits(&number.to_string()) <= EXACT_DIGITS
-    {
-        return value;
-    }
-    let double = number.to_string().parse().ok().and_then(serde_json::Number::from_f64);
-    double.map_or(value, Json::Number)
-}
-
-/// Digits that a double keeps whatever they are.
-const EXACT_DIGITS: usize = 15;
-
-/// How many digits of a number count.
-fn digits(number: &str) -> usize {
-    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    digits.trim_matches('0').len()
 }

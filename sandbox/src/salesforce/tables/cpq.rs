@@ -1,12 +1,14 @@
 //! The objects of Salesforce CPQ: quotes and subscriptions with their consumption schedules and
 //! rates.
 
-use super::Data::{Checkbox, Currency, Date, Lookup, Number, Picklist, Text};
-use super::Fill::Numbered;
+use super::column::Column;
+use super::column::Data::{Checkbox, Currency, Date, Lookup, Number, Picklist, Text};
+use super::column::Fill::Numbered;
 use super::column::column;
-use super::{
-    CURRENCY_ISO_CODE, Column, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_STATUS, OWNER, Table,
+use super::shared::{
+    CURRENCY_ISO_CODE, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_STATUS, OWNER,
 };
+use super::table::Table;
 
 const CHARGE_TYPE: Column =
     column("SBQQ__ChargeType__c", Picklist(&["One-Time", "Recurring", "Usage"]));

@@ -1,11 +1,12 @@
 //! Objects that an admin made: a deal of the customer's own with lines, rates, yearly commitments
 //! and fees.
 
-use super::Data::{
+use super::column::Data::{
     Checkbox, Currency, Date, DateTime, LongText, Lookup, Number, Percent, Picklist, Text,
 };
 use super::column::column;
-use super::{CURRENCY_ISO_CODE, ID, IS_DELETED, OWN_NAME, OWNER, Table};
+use super::shared::{CURRENCY_ISO_CODE, ID, IS_DELETED, OWN_NAME, OWNER};
+use super::table::Table;
 
 pub(super) const USAGE_DEAL: Table = Table {
     name: "Usage_Deal__c",

@@ -1,12 +1,15 @@
 //! Orders and contracts. Source: Object Reference for the Salesforce Platform.
 
-use super::Data::{Checkbox, Currency, Date, Integer, LongText, Lookup, Number, Picklist, Text};
-use super::Fill::{Copy, Follow, Numbered};
-use super::column::column;
-use super::{
-    CURRENCIES, CURRENCY_ISO_CODE, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_PRICES,
-    M3TER_STATUS, M3TER_TERM, OWNER, Table,
+use super::column::Data::{
+    Checkbox, Currency, Date, Integer, LongText, Lookup, Number, Picklist, Text,
 };
+use super::column::Fill::{Copy, Follow, Numbered};
+use super::column::column;
+use super::shared::{
+    CURRENCIES, CURRENCY_ISO_CODE, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_PRICES,
+    M3TER_STATUS, M3TER_TERM, OWNER,
+};
+use super::table::Table;
 
 pub(super) const ORDER: Table = Table {
     name: "Order",
@@ -29,7 +32,7 @@ pub(super) const ORDER: Table = Table {
             column("StatusCode", Picklist(&["Draft", "Activated"])).by_org(),
             column("EffectiveDate", Date).required(),
             column("EndDate", Date),
-            column("ActivatedDate", super::Data::DateTime),
+            column("ActivatedDate", super::column::Data::DateTime),
             column("Type", Picklist(&["New", "Amendment", "Renewal"])),
             column("Description", LongText(32_000)),
             column("PoNumber", Text(80)),
@@ -101,13 +104,13 @@ pub(super) const CONTRACT: Table = Table {
             column("AccountId", Lookup("Account", "Account")).required(),
             column("Pricebook2Id", Lookup("Pricebook2", "Pricebook2")),
             column("Status", Picklist(&["Draft", "In Approval Process", "Activated"]))
-                .filled(super::Fill::Text("Draft")),
+                .filled(super::column::Fill::Text("Draft")),
             column("StatusCode", Picklist(&["Draft", "InApproval", "Activated"])).by_org(),
             column("StartDate", Date),
             // The day before the term's end: the org computes it.
             column("EndDate", Date).by_org(),
             column("ContractTerm", Integer),
-            column("ActivatedDate", super::Data::DateTime).by_org(),
+            column("ActivatedDate", super::column::Data::DateTime).by_org(),
             column("Description", LongText(32_000)),
         ],
         M3TER_DEAL,

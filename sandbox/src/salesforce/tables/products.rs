@@ -1,9 +1,10 @@
 //! Products and what they cost. Source: Object Reference for the Salesforce Platform.
 
-use super::Data::{Checkbox, Currency, LongText, Lookup, Picklist, Text};
-use super::Fill::Follow;
+use super::column::Data::{Checkbox, Currency, LongText, Lookup, Picklist, Text};
+use super::column::Fill::Follow;
 use super::column::column;
-use super::{CURRENCIES, CURRENCY_ISO_CODE, ID, IS_DELETED, NAME, Table};
+use super::shared::{CURRENCIES, CURRENCY_ISO_CODE, ID, IS_DELETED, NAME};
+use super::table::Table;
 
 pub(super) const PRODUCT: Table = Table {
     name: "Product2",
@@ -50,7 +51,10 @@ pub(super) const PRICE_BOOK_ENTRY: Table = Table {
     fields: &[&[
         ID,
         IS_DELETED,
-        column("CurrencyIsoCode", CURRENCIES).restricted().once().filled(super::Fill::UserCurrency),
+        column("CurrencyIsoCode", CURRENCIES)
+            .restricted()
+            .once()
+            .filled(super::column::Fill::UserCurrency),
         column("Pricebook2Id", Lookup("Pricebook2", "Pricebook2"))
             .deleted_with_it()
             .once()

@@ -1,17 +1,20 @@
 //! Customers and deals. Source: Object Reference for the Salesforce Platform.
 
-use super::Data::{
+use super::column::Column;
+use super::column::Data::{
     Checkbox, Currency, Date, Email, Integer, LongText, Lookup, Number, Percent, Picklist, Text,
 };
-use super::Fill::{Copy, Follow};
+use super::column::Fill::{Copy, Follow};
 use super::column::column;
-use super::{
-    CURRENCIES, CURRENCY_ISO_CODE, Column, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_PRICES,
-    M3TER_STATUS, M3TER_TERM, NAME, OWNER, Table,
+use super::shared::{
+    CURRENCIES, CURRENCY_ISO_CODE, ID, IS_DELETED, M3TER_DEAL, M3TER_LINE, M3TER_PRICES,
+    M3TER_STATUS, M3TER_TERM, NAME, OWNER,
 };
+use super::table::Table;
 
-const FORECAST: super::Data = Picklist(&["Omitted", "Pipeline", "BestCase", "Forecast", "Closed"]);
-const FORECAST_NAME: super::Data =
+const FORECAST: super::column::Data =
+    Picklist(&["Omitted", "Pipeline", "BestCase", "Forecast", "Closed"]);
+const FORECAST_NAME: super::column::Data =
     Picklist(&["Omitted", "Pipeline", "Best Case", "Commit", "Closed"]);
 const PHONE: Column = column("Phone", Text(40));
 
@@ -219,7 +222,7 @@ pub(super) const LEAD: Table = Table {
             "Status",
             Picklist(&["Open - Not Contacted", "Working - Contacted", "Closed - Converted"]),
         )
-        .filled(super::Fill::Text("Open - Not Contacted")),
+        .filled(super::column::Fill::Text("Open - Not Contacted")),
     ]],
     children: &[],
 };

@@ -1,9 +1,10 @@
 //! The org itself, who works in it, and its settings. Source: Object Reference for the Salesforce
 //! Platform.
 
-use super::Data::{Checkbox, DateTime, Email, Text};
+use super::column::Data::{Checkbox, DateTime, Email, Text};
 use super::column::column;
-use super::{CURRENCIES, ID, NAME, Table};
+use super::shared::{CURRENCIES, ID, NAME};
+use super::table::Table;
 
 pub(super) const USER: Table = Table {
     name: "User",

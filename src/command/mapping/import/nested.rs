@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::objects::{RELATIONSHIPS, spelled};
+use super::names::{RELATIONSHIPS, guessed_relationship, spelled};
 use super::records::{MetadataRecord, is_path};
 
 /// Rows below those that are priced: SOQL reads four levels, and the priced rows may be the first.
@@ -99,7 +99,7 @@ pub(super) fn child_rows(bands: &MetadataRecord, of: &str) -> Option<Vec<ChildRo
             .find(|(object, _)| *object == sobject)
             .map(|(_, name)| (*name).to_owned());
         let is_guess = known.is_none();
-        let relationship = known.unwrap_or_else(|| super::objects::guessed_relationship(&sobject));
+        let relationship = known.unwrap_or_else(|| guessed_relationship(&sobject));
         levels.push(ChildRows {
             name,
             of: of.to_owned(),
