@@ -359,6 +359,18 @@ impl Drop for World {
     }
 }
 
+/// Asserts that an object has these values in these fields, whatever else it has.
+macro_rules! assert_fields {
+    ($object:expr, $fields:tt $(, $($message:tt)+)?) => {{
+        let (object, expected) = (&$object, serde_json::json!($fields));
+        let names = expected.as_object().into_iter().flat_map(serde_json::Map::keys);
+        let actual: serde_json::Map<String, serde_json::Value> =
+            names.map(|name| (name.clone(), object[name.as_str()].clone())).collect();
+        assert_eq!(serde_json::Value::Object(actual), expected $(, $($message)+)?);
+    }};
+}
+pub(crate) use assert_fields;
+
 /// One object result by its name, the first of several.
 pub(crate) fn object_result<'a>(result: &'a Json, name: &str) -> &'a Json {
     let results = result["objectResults"].as_array().unwrap();

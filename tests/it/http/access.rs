@@ -214,11 +214,10 @@ async fn no_key_and_a_wrong_key_get_nowhere() {
         );
         assert_eq!(head.status, 401);
         let fault: Json = serde_json::from_str(&answer).unwrap();
-        assert_eq!(
-            (&fault["errorCode"], &fault["syncStatus"]),
-            (&json!("UNAUTHORIZED"), &json!("Failed")),
-            "{authorization:?}"
-        );
+        assert_fields!(fault, {
+            "errorCode": "UNAUTHORIZED",
+            "syncStatus": "Failed",
+        }, "{authorization:?}");
     }
     for path in ["/nothing", "/sync-runs", "/sync-to-m3ter", "/metrics"] {
         assert_eq!(guarded.status("GET", path, None).await, 401, "{path}");

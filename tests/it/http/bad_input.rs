@@ -27,10 +27,12 @@ async fn a_body_that_is_not_a_list_of_objects_is_a_400_that_says_where() {
         let (status, fault) = answer(&world, body).await;
         let message = fault["message"].as_str().unwrap();
         assert!(status == 400 && message.contains(part), "{body}: {status} {message}");
-        assert_eq!(
-            (&fault["success"], &fault["syncStatus"], &fault["errorCode"], &fault["status"]),
-            (&json!(false), &json!("Failed"), &json!("INVALID_BODY"), &json!(400))
-        );
+        assert_fields!(fault, {
+            "success": false,
+            "syncStatus": "Failed",
+            "errorCode": "INVALID_BODY",
+            "status": 400,
+        });
         assert!(!fault["requestId"].as_str().unwrap().is_empty());
     }
     let deep = "[".repeat(10_000);
@@ -79,15 +81,9 @@ async fn a_request_without_exactly_one_good_id_is_a_failed_result() {
         let (status, results) = answer(&world, body).await;
         assert_eq!((status, results.as_array().unwrap().len()), (200, 1), "{body}");
         let result = &results[0];
-        assert_eq!(
-            (&result["syncStatus"], &result["errorCode"], &result["retryable"]),
-            (&json!("Failed"), &json!(code), &json!(false))
-        );
+        assert_fields!(result, { "syncStatus": "Failed", "errorCode": code, "retryable": false });
         assert_eq!(result["message"], format!("Sync process failed: {reason}"));
-        assert_eq!(
-            (&result["objectResults"], &result["concatenatedResults"]),
-            (&json!([]), &json!(""))
-        );
+        assert_fields!(result, { "objectResults": [], "concatenatedResults": "" });
     }
     assert_eq!(world.org.requests().len(), before, "no callout was made");
 }
@@ -103,10 +99,7 @@ async fn several_records_give_as_many_failed_results_and_no_callout() {
     .await;
     assert_eq!((status, results.as_array().unwrap().len()), (200, 2));
     for (result, id) in results.as_array().unwrap().iter().zip([DEAL, SECOND_SAMPLE]) {
-        assert_eq!(
-            (&result["parentRecordId"], &result["errorCode"]),
-            (&json!(id), &json!("MULTIPLE_REQUESTS"))
-        );
+        assert_fields!(result, { "parentRecordId": id, "errorCode": "MULTIPLE_REQUESTS" });
         assert_eq!(
             result["message"],
             "Sync process failed: Only one record can be synced per request, but 2 were sent"
@@ -136,7 +129,10 @@ async fn a_record_that_cannot_be_read_says_why() {
         ),
     ] {
         let result = world.sync(id).await;
-        assert_eq!((&result["errorCode"], &result["message"]), (&json!(code), &json!(format!("Sync process failed: {reason}"))));
+        assert_fields!(result, {
+            "errorCode": code,
+            "message": format!("Sync process failed: {reason}"),
+        });
     }
     assert!(world.m3ter_writes().is_empty());
 }
@@ -239,10 +235,11 @@ async fn transport_faults_have_json_bodies_and_their_own_status() {
         )
         .await;
     let problem: Json = serde_json::from_str(&text).unwrap();
-    assert_eq!(
-        (&problem["title"], &problem["requestId"], &problem["type"]),
-        (&json!("Not Found"), &json!("my-id"), &json!("urn:sync-to-m3ter:not-found"))
-    );
+    assert_fields!(problem, {
+        "title": "Not Found",
+        "requestId": "my-id",
+        "type": "urn:sync-to-m3ter:not-found",
+    });
     assert!(world.m3ter_writes().is_empty());
 }
 
@@ -378,11 +375,7 @@ async fn data_that_does_not_allow_an_object_is_a_finding_with_its_field() {
         org.update(sobject, id, &change);
         let result = world.dry_run(DEAL).await;
         let object = object_result(&result, object);
-        assert_eq!(
-            (&object["success"], &object["findingCode"]),
-            (&json!(false), &json!(code)),
-            "{change}: {result:#}"
-        );
+        assert_fields!(object, { "success": false, "findingCode": code }, "{change}: {result:#}");
         assert!(object["message"].as_str().unwrap().contains(field), "{object:#}");
         assert!(!object["remedy"].as_str().unwrap().is_empty());
         let reset = world.client().post(format!("{}/sandbox/reset", world.org.base_url()));

@@ -98,10 +98,6 @@ async fn users_share_a_run_and_each_stands_in_it() {
             )
             .await;
         let shown: Json = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            (&shown["salesforceUserIds"], &shown["requestedBy"]),
-            (&users, &json!(["flow"])),
-            "{text}"
-        );
+        assert_fields!(shown, { "salesforceUserIds": users, "requestedBy": ["flow"] }, "{text}");
     }
 }

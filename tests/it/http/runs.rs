@@ -54,10 +54,7 @@ async fn who_does_not_wait_is_told_where_to_look() {
     let run = run_in_state(&world, id, "ended").await;
     assert_eq!(run["result"]["syncStatus"], "Completed", "{run:#}");
     assert_eq!(run["objectResults"].as_array().unwrap().len(), 6);
-    assert_eq!(
-        (&run["kind"], &run["dryRun"], &run["takeovers"]),
-        (&json!("sync"), &json!(false), &json!(0))
-    );
+    assert_fields!(run, { "kind": "sync", "dryRun": false, "takeovers": 0 });
     assert_eq!(
         (run["tries"].as_array().unwrap().len(), &run["tries"][0]["syncStatus"]),
         (1, &json!("Completed"))
@@ -84,10 +81,7 @@ async fn every_callout_of_a_run_is_shown_without_bodies() {
         "{run:#}"
     );
     let listing = callouts.iter().find(|callout| callout["operation"] == "ListAccounts").unwrap();
-    assert_eq!(
-        (&listing["vendor"], &listing["status"], &listing["outcome"], &listing["attempts"]),
-        (&json!("m3ter"), &json!(200), &json!("done"), &json!(2))
-    );
+    assert_fields!(listing, { "vendor": "m3ter", "status": 200, "outcome": "done", "attempts": 2 });
     assert!(
         callouts
             .iter()
@@ -140,10 +134,7 @@ async fn a_failed_run_is_tried_again_by_itself_and_says_when() {
     .await;
     outage(&world);
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["errorCode"]),
-        (&json!("Failed"), &json!("M3TER_UNAVAILABLE"))
-    );
+    assert_fields!(result, { "syncStatus": "Failed", "errorCode": "M3TER_UNAVAILABLE" });
     assert!(result["nextTryAt"].is_string(), "{result:#}");
     world.organization.clear_faults();
     let run = run_in_state(&world, &result["syncRunId"], "ended").await;

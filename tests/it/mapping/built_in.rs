@@ -39,14 +39,8 @@ async fn an_order_becomes_one_commitment_and_a_plan_for_each_item() {
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     assert_eq!(result["objectResults"].as_array().unwrap().len(), 3 + 3 * 2);
     let contract = world.object("contracts", "code", ORDER);
-    assert_eq!(
-        (&contract["name"], &contract["purchaseOrderNumber"]),
-        (&json!("Order 00000101"), &json!("PO-77"))
-    );
-    assert_eq!(
-        (&contract["startDate"], &contract["endDate"]),
-        (&json!("2026-02-01"), &json!("2027-02-01"))
-    );
+    assert_fields!(contract, { "name": "Order 00000101", "purchaseOrderNumber": "PO-77" });
+    assert_fields!(contract, { "startDate": "2026-02-01", "endDate": "2027-02-01" });
     let commitment = world.object("commitments", "contractId", contract["id"].as_str().unwrap());
     assert_eq!(
         (commitment["amount"].to_string(), &commitment["currency"]),
@@ -64,10 +58,11 @@ async fn an_order_becomes_one_commitment_and_a_plan_for_each_item() {
     );
     assert_eq!(world.object("plans", "code", ORDER_LINES[1])["name"], "Seats");
     let account_plan = world.object("accountplans", "code", ORDER_LINES[1]);
-    assert_eq!(
-        (&account_plan["contractId"], &account_plan["startDate"], &account_plan["endDate"]),
-        (&contract["id"], &json!("2026-02-01T00:00:00Z"), &json!("2027-02-01T00:00:00Z"))
-    );
+    assert_fields!(account_plan, {
+        "contractId": contract["id"],
+        "startDate": "2026-02-01T00:00:00Z",
+        "endDate": "2027-02-01T00:00:00Z",
+    });
     assert_eq!(
         world.org.vendor().record("OrderItem", ORDER_LINES[0]).unwrap()["M3ter_Plan_Id__c"],
         world.object("plans", "code", ORDER_LINES[0])["id"]
@@ -79,10 +74,7 @@ async fn an_order_becomes_one_commitment_and_a_plan_for_each_item() {
 async fn what_takes_back_a_sale_is_refused_and_says_what_to_do() {
     let world = World::new().await;
     let result = world.sync(REDUCTION_ORDER).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["errorCode"]),
-        (&json!("Failed"), &json!("RECORD_NOT_READY"))
-    );
+    assert_fields!(result, { "syncStatus": "Failed", "errorCode": "RECORD_NOT_READY" });
     let message = result["message"].as_str().unwrap();
     assert!(
         message.contains("amend the Order")
@@ -124,10 +116,7 @@ async fn a_contract_s_subscriptions_take_their_bands_from_their_consumption_rate
     let result = world.sync(CONTRACT).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let contract = world.object("contracts", "code", CONTRACT);
-    assert_eq!(
-        (&contract["name"], &contract["endDate"]),
-        (&json!("Contract 00000301"), &json!("2027-03-01"))
-    );
+    assert_fields!(contract, { "name": "Contract 00000301", "endDate": "2027-03-01" });
     // Bounds of 1 to 250 and 251 to 500 are limits 0 and 250; a slab is a tier.
     let calls = world.object("pricings", "code", SUBSCRIPTIONS[0]);
     assert_eq!(bands(&calls, "pricingBands"), ["0 0.05 0", "250 0.04 0", "500 0.03 0"]);

@@ -121,10 +121,10 @@ async fn a_commitment_ends_with_its_contract_and_leaves_room_for_the_renewal() {
     let world = world().await;
     for commitment in written(&world, "commitments") {
         let contract = world.object("contracts", "id", commitment["contractId"].as_str().unwrap());
-        assert_eq!(
-            (&commitment["startDate"], &commitment["endDate"]),
-            (&contract["startDate"], &contract["endDate"])
-        );
+        assert_fields!(commitment, {
+            "startDate": contract["startDate"],
+            "endDate": contract["endDate"],
+        });
     }
     // The renewal of the same customer begins when the first deal ends, under a contract of its
     // own, and nothing overlaps.
@@ -250,7 +250,7 @@ async fn no_note_of_a_sales_person_comes_on_a_bill() {
 async fn an_order_is_billed_at_the_price_after_discount_with_one_commitment() {
     let world = World::new().await;
     let item = world.org.vendor().record("OrderItem", "802S90000079OI1IAM").unwrap();
-    assert_eq!((&item["ListPrice"], &item["UnitPrice"]), (&json!(0.05), &json!(0.04)));
+    assert_fields!(item, { "ListPrice": 0.05, "UnitPrice": 0.04 });
     world.sync(ORDER).await;
     assert_eq!(
         bands(&world.object("pricings", "code", "802S90000079OI1IAM"), "pricingBands"),
@@ -267,10 +267,10 @@ async fn codes_come_from_product_codes_and_not_from_ids_or_names() {
     world.org.vendor().update("Product2", product, &json!({"Name": "Anything at all"}));
     world.sync(ORDER).await;
     let plan = world.object("plans", "code", "802S90000079OI1IAM");
-    assert_eq!(
-        (&plan["planTemplateId"], &plan["name"]),
-        (&json!("00000400-0000-4000-8000-000000000000"), &json!("Anything at all"))
-    );
+    assert_fields!(plan, {
+        "planTemplateId": "00000400-0000-4000-8000-000000000000",
+        "name": "Anything at all",
+    });
     assert_eq!(
         world.object("pricings", "code", "802S90000079OI1IAM")["aggregationId"],
         "00000300-0000-4000-8000-000000000000"
@@ -303,10 +303,7 @@ async fn a_line_that_was_made_anew_keeps_the_old_one_s_bill_and_says_so() {
     let anew = world.org.vendor().insert("OpportunityLineItem", &Json::Object(line));
     let result = world.sync(DEAL).await;
     let account_plan = object_result(&result, "AccountPlan");
-    assert_eq!(
-        (&account_plan["salesforceId"], &account_plan["findingCode"]),
-        (&json!(anew), &json!("ACCOUNT_PLAN_OVERLAP"))
-    );
+    assert_fields!(account_plan, { "salesforceId": anew, "findingCode": "ACCOUNT_PLAN_OVERLAP" });
     assert!(account_plan["remedy"].as_str().unwrap().contains(LINE), "{account_plan}");
     let warning = result["warnings"].to_string();
     assert!(warning.contains("LINE_REMOVED") && warning.contains(LINE), "{warning}");
@@ -334,10 +331,7 @@ async fn the_deal_s_amount_becomes_a_commitment_with_a_warning_and_the_field_of_
         .find(|change| change["field"] == "amount")
         .unwrap()
         .clone();
-    assert_eq!(
-        (&amount["newValue"], &amount["source"]),
-        (&json!("777"), &json!("Opportunity.Amount"))
-    );
+    assert_fields!(amount, { "newValue": "777", "source": "Opportunity.Amount" });
     assert!(
         commitment["warnings"].to_string().contains("sums all lines, services and estimates"),
         "{commitment}"

@@ -102,10 +102,7 @@ fn id_of(world: &World, kind: &str, code: &str) -> String {
 
 /// The literals that all samples of a Pricing have.
 fn assert_pricing_literals(pricing: &Map<String, Json>) {
-    assert_eq!(
-        (&pricing["cumulative"], &pricing["tiersSpanPlan"], &pricing["type"]),
-        (&json!(false), &json!(false), &json!("DEBIT"))
-    );
+    assert_fields!(pricing, { "cumulative": false, "tiersSpanPlan": false, "type": "DEBIT" });
     assert!(
         present(
             pricing,
@@ -319,10 +316,7 @@ async fn the_commitment_of_an_order_item() {
             (commitment["amount"].to_string(), commitment["amountFirstBill"].to_string()),
             (price.to_owned(), price.to_owned())
         );
-        assert_eq!(
-            (&commitment["billingInterval"], &commitment["billingOffset"]),
-            (&json!(1), &json!(0))
-        );
+        assert_fields!(commitment, { "billingInterval": 1, "billingOffset": 0 });
         assert_eq!(text(commitment, "billingPlanId"), "00000502-0000-4000-8000-000000000000");
         assert_eq!(commitment["productIds"], json!([id_of(&world, "products", product)]));
         assert!(!commitment.contains_key("amountPrePaid"), "{commitment:?}");

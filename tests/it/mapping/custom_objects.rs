@@ -44,14 +44,8 @@ async fn rows_from_two_places_and_four_levels_become_everything_that_m3ter_has_f
     let result = world.sync(DEAL).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
     let contract = world.object("contracts", "code", &format!("{DEAL}-main"));
-    assert_eq!(
-        (&contract["name"], &contract["description"]),
-        (&json!("Hooli / EU-WEST"), &json!("eu, 12.35"))
-    );
-    assert_eq!(
-        (&contract["startDate"], &contract["endDate"]),
-        (&json!("2026-01-01"), &json!("2028-01-01"))
-    );
+    assert_fields!(contract, { "name": "Hooli / EU-WEST", "description": "eu, 12.35" });
+    assert_fields!(contract, { "startDate": "2026-01-01", "endDate": "2028-01-01" });
     assert_eq!(
         contract["usageFilters"],
         json!([{"dimensionCode": "region", "value": "eu-west", "mode": "INCLUDE"}])

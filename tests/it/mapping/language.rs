@@ -139,10 +139,7 @@ async fn a_number_that_cannot_be_computed_with_is_a_finding_that_names_the_field
 async fn a_text_is_cut_to_so_many_characters_with_a_warning_and_a_number_becomes_a_text() {
     let (world, result) = synced().await;
     let contract = contract(&world);
-    assert_eq!(
-        (&contract["name"], &contract["purchaseOrderNumber"]),
-        (&json!("Usage of the platform in"), &json!("7"))
-    );
+    assert_fields!(contract, { "name": "Usage of the platform in", "purchaseOrderNumber": "7" });
     assert_eq!(contract["customFields"]["region"].to_string(), "47.5");
     let warnings = object_result(&result, "Contract")["warnings"].to_string();
     assert!(

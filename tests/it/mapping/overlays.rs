@@ -58,10 +58,7 @@ async fn a_deal_is_synced_as_the_overlay_says_and_for_the_rest_as_the_built_in_m
     let (account, contract) =
         (world.object("accounts", "code", ACCOUNT), world.object("contracts", "code", DEAL));
     assert_eq!((account.get("address"), &account["daysBeforeBillDue"]), (None, &json!(30)));
-    assert_eq!(
-        (&contract["endDate"], &contract["purchaseOrderNumber"]),
-        (&json!("2027-12-31"), &json!("PO-2026-001"))
-    );
+    assert_fields!(contract, { "endDate": "2027-12-31", "purchaseOrderNumber": "PO-2026-001" });
     assert_all(&world.sync(DEAL).await, "unchanged");
 }
 

@@ -60,10 +60,7 @@ async fn a_commitment_can_be_billed_by_the_plan_of_the_deal() {
         .find(|commitment| commitment.contains_key("billingPlanId"))
         .unwrap();
     assert_eq!(commitment["billingPlanId"], world.object("plans", "code", LINE)["id"]);
-    assert_eq!(
-        (&commitment["billingInterval"], &commitment["billingOffset"]),
-        (&json!(1), &json!(0))
-    );
+    assert_fields!(commitment, { "billingInterval": 1, "billingOffset": 0 });
     assert!(!commitment.contains_key("amountPrePaid"));
     let result = world.sync(FIVE_LINES).await;
     assert_eq!(object_result(&result, "Commitment")["findingCode"], "BILLING_PLAN_UNCLEAR");
@@ -75,10 +72,10 @@ async fn days_begin_in_the_time_zone_of_the_mapping() {
     let world = World::with_mapping(Some(&[(setting, "time_zone = \"America/New_York\"")])).await;
     world.sync(DEAL).await;
     let account_plan = world.object("accountplans", "code", LINE);
-    assert_eq!(
-        (&account_plan["startDate"], &account_plan["endDate"]),
-        (&json!("2026-01-01T05:00:00Z"), &json!("2027-01-01T05:00:00Z"))
-    );
+    assert_fields!(account_plan, {
+        "startDate": "2026-01-01T05:00:00Z",
+        "endDate": "2027-01-01T05:00:00Z",
+    });
     assert_eq!(world.object("contracts", "code", DEAL)["startDate"], "2026-01-01");
 }
 

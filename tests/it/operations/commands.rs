@@ -471,10 +471,7 @@ async fn runs_are_listed_and_shown_on_the_terminal() {
         );
     }
     let run_of = shown(&world, directory, completed).await;
-    assert_eq!(
-        (&run_of["state"], &run_of["parentRecordId"], &run_of["kind"]),
-        (&json!("ended"), &json!(DEAL), &json!("sync"))
-    );
+    assert_fields!(run_of, { "state": "ended", "parentRecordId": DEAL, "kind": "sync" });
     assert_eq!(
         (&run_of["result"]["syncStatus"], run_of["objectResults"].as_array().map(Vec::len)),
         (&json!("Completed"), Some(6))
@@ -565,10 +562,7 @@ async fn runs_are_run_again_from_the_terminal() {
         "{text}"
     );
     let shown_plan = shown(&world, directory, planned).await;
-    assert_eq!(
-        (&shown_plan["state"], &shown_plan["replayOf"]),
-        (&json!("retrying"), &json!(failed))
-    );
+    assert_fields!(shown_plan, { "state": "retrying", "replayOf": failed });
     let (code, text) =
         run(&world, directory, &["runs", "replay", "--error-code", "RECORD_DELETED"]).await;
     assert!(

@@ -156,11 +156,7 @@ async fn a_caller_with_hundreds_of_runs_keeps_nobody_waiting() {
     busy.let_go();
     for run in &runs {
         let ended = busy.until_ended(run).await;
-        assert_eq!(
-            (&ended["errorCode"], &ended["takeovers"]),
-            (&Json::Null, &json!(0)),
-            "{ended:#}"
-        );
+        assert_fields!(ended, { "errorCode": null, "takeovers": 0 }, "{ended:#}");
     }
 }
 
@@ -299,11 +295,7 @@ async fn dry_runs_for_the_same_that_wait_read_once() {
     let run = runs.into_iter().next().unwrap();
     busy.let_go();
     let ended = busy.until_ended(&run).await;
-    assert_eq!(
-        (&ended["requestedBy"], &ended["dryRun"]),
-        (&json!(["flow", "erp", "ops"]), &json!(true)),
-        "{ended:#}"
-    );
+    assert_fields!(ended, { "requestedBy": ["flow", "erp", "ops"], "dryRun": true }, "{ended:#}");
     // Whoever shares a run may look at it.
     let shown = busy
         .world()

@@ -36,17 +36,9 @@ async fn adopt(world: &World, arguments: &[&str]) -> (i32, String) {
 
 /// It is used, says so, and shows nothing of the other.
 fn assert_held_back(result: &Json, other: &Map<String, Json>) {
-    assert_eq!(
-        (&result["syncStatus"], &result["success"]),
-        (&json!("Completed"), &json!(true)),
-        "{result:#}"
-    );
+    assert_fields!(result, { "syncStatus": "Completed", "success": true }, "{result:#}");
     let account = object_result(result, "Account");
-    assert_eq!(
-        (&account["action"], &account["m3terId"]),
-        (&json!("unchanged"), &other["id"]),
-        "{account:#}"
-    );
+    assert_fields!(account, { "action": "unchanged", "m3terId": other["id"] }, "{account:#}");
     assert!(
         result["attention"].as_array().unwrap().contains(&json!("ADOPTION_TO_CONFIRM")),
         "{result:#}"
@@ -99,7 +91,7 @@ async fn an_account_that_only_a_typed_code_leads_to_is_left_as_it_is_until_it_is
     assert_eq!(object_result(&result, "Account")["action"], "updated", "{result:#}");
     assert!(!result["attention"].to_string().contains("ADOPTION_TO_CONFIRM"), "{result:#}");
     let adopted = world.object("accounts", "code", CODE);
-    assert_eq!((&adopted["id"], &adopted["name"]), (&other["id"], &json!("Acme Corporation")));
+    assert_fields!(adopted, { "id": other["id"], "name": "Acme Corporation" });
     assert_eq!(
         world.org.vendor().record("Account", ACCOUNT).unwrap()["M3ter_Account_Id__c"],
         other["id"]

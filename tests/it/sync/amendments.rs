@@ -210,10 +210,7 @@ async fn an_amendment_order_joins_the_contract_of_the_first_order() {
         world.org.vendor().record("Order", &order).unwrap()["M3ter_Contract_Id__c"],
         first["id"]
     );
-    assert_eq!(
-        (&first["startDate"], &first["name"]),
-        (&json!("2026-02-01"), &json!("Order 00000101"))
-    );
+    assert_fields!(first, { "startDate": "2026-02-01", "name": "Order 00000101" });
     // It stays there, also when the field changes, and asks Salesforce for nothing more.
     world.org.clear_requests();
     assert_all(&world.sync(&order).await, "unchanged");

@@ -76,11 +76,7 @@ async fn an_approved_plan_is_what_is_written() {
     let first = world.dry_run(DEAL).await;
     assert_eq!(plan(&first), plan(&world.dry_run(DEAL).await), "nothing has changed");
     let result = world.carry_out(DEAL, plan(&first)).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["planHash"]),
-        (&json!("Completed"), &Json::Null),
-        "{result:#}"
-    );
+    assert_fields!(result, { "syncStatus": "Completed", "planHash": null }, "{result:#}");
     world.change_much();
     let second = world.dry_run(DEAL).await;
     assert_ne!(plan(&second), plan(&first));
@@ -180,11 +176,7 @@ async fn interrupted(path: &str, adjust: impl AsyncFnOnce(&World)) -> (World, Js
             .add_fault(Fault::new(method, path, FaultKind::DropBeforeEffect).times(1_000));
     }
     let result = world.carry_out(DEAL, plan(&foreseen)).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["retryable"]),
-        (&json!("Failed"), &json!(true)),
-        "{result:#}"
-    );
+    assert_fields!(result, { "syncStatus": "Failed", "retryable": true }, "{result:#}");
     adjust(&world).await;
     world.organization.clear_faults();
     world.organization.clear_requests();
@@ -234,11 +226,7 @@ async fn what_cannot_be_read_is_no_changed_plan() {
         .organization
         .add_fault(Fault::new("GET", "/contracts", FaultKind::DropBeforeEffect).times(1_000));
     let result = world.carry_out(DEAL, plan(&foreseen)).await;
-    assert_eq!(
-        (&result["errorCode"], &result["retryable"]),
-        (&json!("M3TER_UNAVAILABLE"), &json!(true)),
-        "{result:#}"
-    );
+    assert_fields!(result, { "errorCode": "M3TER_UNAVAILABLE", "retryable": true }, "{result:#}");
     assert_eq!(
         world.dry_run(DEAL).await["planHash"],
         Json::Null,
@@ -279,11 +267,10 @@ async fn what_was_foreseen_to_be_refused_is_not_tried() {
     let mut gone = world.object("accountplans", "id", LEGACY_ACCOUNT_PLAN);
     let result = world.carry_out(SECOND_SAMPLE, plan(&foreseen)).await;
     let account_plan = object_result(&result, "AccountPlan");
-    assert_eq!(
-        (&account_plan["success"], &account_plan["findingCode"]),
-        (&json!(false), &json!("ACCOUNT_PLAN_OVERLAP")),
-        "{result:#}"
-    );
+    assert_fields!(account_plan, {
+        "success": false,
+        "findingCode": "ACCOUNT_PLAN_OVERLAP",
+    }, "{result:#}");
     assert!(
         world.m3ter_writes().iter().all(|write| write.path != "/accountplans"),
         "{:?}",
@@ -364,11 +351,10 @@ async fn a_plan_that_is_none_reaches_nobody() {
             world.ending(query, &ending).await,
         ];
         for answer in answers {
-            assert_eq!(
-                (&answer["syncStatus"], &answer["errorCode"]),
-                (&json!("Failed"), &json!("INVALID_EXPECTED_PLAN")),
-                "{plan}: {answer:#}"
-            );
+            assert_fields!(answer, {
+                "syncStatus": "Failed",
+                "errorCode": "INVALID_EXPECTED_PLAN",
+            }, "{plan}: {answer:#}");
             assert!(answer["message"].as_str().unwrap().contains(told), "{plan}: {answer:#}");
         }
     }

@@ -8,10 +8,11 @@ use crate::support::*;
 async fn the_first_sample_is_a_completed_sync_of_six_objects() {
     let world = World::new().await;
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["success"], &result["syncStatus"], &result["message"]),
-        (&json!(true), &json!("Completed"), &json!("Sync process completed successfully"))
-    );
+    assert_fields!(result, {
+        "success": true,
+        "syncStatus": "Completed",
+        "message": "Sync process completed successfully",
+    });
     let rows: Vec<(&str, &str)> = result["objectResults"]
         .as_array()
         .unwrap()
@@ -35,7 +36,7 @@ async fn the_first_sample_is_a_completed_sync_of_six_objects() {
         account["id"].as_str().unwrap()
     );
     assert_eq!(result["concatenatedResults"].as_str().unwrap().lines().next(), Some(line.as_str()));
-    assert_eq!((&result["parentRecordId"], &result["dryRun"]), (&json!(DEAL), &json!(false)));
+    assert_fields!(result, { "parentRecordId": DEAL, "dryRun": false });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,28 +55,24 @@ async fn everything_in_m3ter_is_as_the_mapping_says() {
         account["address"],
         json!({"addressLine1": "1 Main Street", "addressLine2": "Building 7", "locality": "Springfield", "region": "Oregon", "postCode": "97475", "country": "United States"})
     );
-    assert_eq!((&account["daysBeforeBillDue"], &account["currency"]), (&json!(30), &json!("USD")));
+    assert_fields!(account, { "daysBeforeBillDue": 30, "currency": "USD" });
     // The last day of service is part of the term; m3ter's end is not.
-    assert_eq!(
-        (&contract["startDate"], &contract["endDate"], &contract["purchaseOrderNumber"]),
-        (&json!("2026-01-01"), &json!("2027-01-01"), &json!("PO-2026-001"))
-    );
+    assert_fields!(contract, {
+        "startDate": "2026-01-01",
+        "endDate": "2027-01-01",
+        "purchaseOrderNumber": "PO-2026-001",
+    });
     assert_eq!(
         (commitment["amount"].to_string(), commitment["amountPrePaid"].to_string()),
         ("12000".to_owned(), "12000".to_owned())
     );
-    assert_eq!(
-        (&commitment["accountId"], &commitment["currency"], &commitment["endDate"]),
-        (&account["id"], &json!("USD"), &json!("2027-01-01"))
-    );
-    assert_eq!(
-        (&plan["bespoke"], &plan["accountId"], &plan["name"]),
-        (&json!(true), &account["id"], &json!("API calls"))
-    );
-    assert_eq!(
-        (&pricing["planId"], &pricing["cumulative"], &pricing["type"]),
-        (&plan["id"], &json!(false), &json!("DEBIT"))
-    );
+    assert_fields!(commitment, {
+        "accountId": account["id"],
+        "currency": "USD",
+        "endDate": "2027-01-01",
+    });
+    assert_fields!(plan, { "bespoke": true, "accountId": account["id"], "name": "API calls" });
+    assert_fields!(pricing, { "planId": plan["id"], "cumulative": false, "type": "DEBIT" });
     let band = &pricing["pricingBands"][0];
     assert_eq!(
         (
@@ -85,14 +82,11 @@ async fn everything_in_m3ter_is_as_the_mapping_says() {
         ),
         ("0".to_owned(), "0.05".to_owned(), "0".to_owned())
     );
-    assert_eq!(
-        (&account_plan["contractId"], &account_plan["planId"]),
-        (&contract["id"], &plan["id"])
-    );
-    assert_eq!(
-        (&account_plan["startDate"], &account_plan["endDate"]),
-        (&json!("2026-01-01T00:00:00Z"), &json!("2027-01-01T00:00:00Z"))
-    );
+    assert_fields!(account_plan, { "contractId": contract["id"], "planId": plan["id"] });
+    assert_fields!(account_plan, {
+        "startDate": "2026-01-01T00:00:00Z",
+        "endDate": "2027-01-01T00:00:00Z",
+    });
     assert!(
         !pricing.contains_key("planTemplateId")
             && !pricing.contains_key("minimumSpendBillInAdvance")
@@ -155,10 +149,11 @@ async fn a_repeated_sync_writes_nothing_when_nothing_is_remembered() {
 async fn the_second_sample_is_a_partial_success_with_the_page_s_messages() {
     let world = World::new().await;
     let result = world.sync(SECOND_SAMPLE).await;
-    assert_eq!(
-        (&result["success"], &result["syncStatus"], &result["message"]),
-        (&json!(false), &json!("Partial Success"), &json!("Sync process completed successfully"))
-    );
+    assert_fields!(result, {
+        "success": false,
+        "syncStatus": "Partial Success",
+        "message": "Sync process completed successfully",
+    });
     let expected = "\
 Object: Account, Success: true, Message: m3ter Identifier: d82738f3-d1d7-4a13-94a2-757658d64948, Salesforce ID: 001S900000RzsIVIAZ
 Object: Contract, Success: true, Message: m3ter Identifier: 83df45e7-78ea-4211-8d12-6220b7c7ca86, Salesforce ID: 006S900000795MNIAY
@@ -222,10 +217,10 @@ async fn a_dry_run_shows_every_field_and_writes_nothing() {
         .iter()
         .find(|change| change["field"] == "amount")
         .unwrap();
-    assert_eq!(
-        (&amount["newValue"], &amount["source"]),
-        (&json!("12000"), &json!("Opportunity.M3ter_Commitment_Amount__c"))
-    );
+    assert_fields!(amount, {
+        "newValue": "12000",
+        "source": "Opportunity.M3ter_Commitment_Amount__c",
+    });
     assert!(world.m3ter_writes().is_empty());
     assert!(world.org.requests().iter().all(|request| request.method != "PATCH"));
     assert_eq!(world.objects("accounts").len(), before);

@@ -166,18 +166,10 @@ async fn an_overlap_ahead_is_told_with_whose_it_is() {
     let foreseen = world.dry_run(SECOND_SAMPLE).await;
     let account_plan = object_result(&foreseen, "AccountPlan");
     insta::assert_snapshot!(account_plan["message"].as_str().unwrap(), @"Would fail: AccountPlan would overlap with AccountPlan 544ecdae-54a5-4654-b0fb-b503a7ed58b2 for the same product 21e063b6-2350-4add-a028-3e6ad5b233ed");
-    assert_eq!(
-        (&foreseen["syncStatus"], &foreseen["success"]),
-        (&json!("Partial Success"), &json!(false)),
-        "{foreseen:#}"
-    );
+    assert_fields!(foreseen, { "syncStatus": "Partial Success", "success": false }, "{foreseen:#}");
     // Among which Commitments m3ter refuses it does not say.
     let commitment = object_result(&foreseen, "Commitment");
-    assert_eq!(
-        (&commitment["success"], &commitment["action"]),
-        (&json!(true), &json!("created")),
-        "{commitment:#}"
-    );
+    assert_fields!(commitment, { "success": true, "action": "created" }, "{commitment:#}");
     assert_eq!(
         commitment["warnings"].as_array().unwrap().last().unwrap(),
         "The Commitment 293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e, not made by a sync of this service, runs until 2027-01-01: m3ter may refuse this one"
@@ -201,11 +193,10 @@ async fn an_overlap_ahead_is_told_with_whose_it_is() {
     // And so it is.
     let result = world.sync(SECOND_SAMPLE).await;
     let refused = object_result(&result, "AccountPlan");
-    assert_eq!(
-        (&refused["findingCode"], &refused["remedy"]),
-        (&account_plan["findingCode"], &account_plan["remedy"]),
-        "{refused:#}"
-    );
+    assert_fields!(refused, {
+        "findingCode": account_plan["findingCode"],
+        "remedy": account_plan["remedy"],
+    }, "{refused:#}");
     assert_eq!(refused["findingCode"], "ACCOUNT_PLAN_OVERLAP");
     assert_eq!(
         format!("Would fail: {}", refused["message"].as_str().unwrap()),

@@ -71,7 +71,7 @@ async fn everything_of_a_synced_deal_ends() {
     assert_eq!(end_of(&world.object("pricings", "code", LINE)), "2026-07-01T00:00:00Z");
     // The rows that the objects came from, m3ter's ids, and one write for all of it.
     let first = object_result(&result, "Contract");
-    assert_eq!((&first["salesforceId"], &first["m3terId"]), (&json!(DEAL), &contract["id"]));
+    assert_fields!(first, { "salesforceId": DEAL, "m3terId": contract["id"] });
     assert_eq!(object_result(&result, "AccountPlan")["salesforceId"], LINE);
     let writes: Vec<String> = world.m3ter_writes().into_iter().map(|write| write.path).collect();
     assert_eq!(
@@ -106,7 +106,7 @@ async fn a_dry_run_says_what_would_end_and_writes_nothing() {
     world.sync(DEAL).await;
     world.organization.clear_requests();
     let result = world.end_date("?dryRun=true", &request(DEAL, &ALL_ENTITIES)).await;
-    assert_eq!((&result["dryRun"], &result["syncStatus"]), (&json!(true), &json!("Completed")));
+    assert_fields!(result, { "dryRun": true, "syncStatus": "Completed" });
     assert_eq!(
         names(&result),
         ["Contract updated", "Commitment updated", "Pricing updated", "AccountPlan updated"]
@@ -156,11 +156,10 @@ async fn an_end_before_the_start_is_not_sent() {
             ("", "was not ended: it begins 2026-01-01, not before the end".to_owned()),
         ] {
             let result = world.end_date(query, &request).await;
-            assert_eq!(
-                (&result["syncStatus"], &result["success"]),
-                (&json!("Partial Success"), &json!(false)),
-                "{result:#}"
-            );
+            assert_fields!(result, {
+                "syncStatus": "Partial Success",
+                "success": false,
+            }, "{result:#}");
             assert_eq!(names(&result), ["Contract failed", "AccountPlan failed"]);
             let contract = object_result(&result, "Contract");
             assert_eq!(contract["findingCode"], "END_DATE_FAILED");
@@ -221,10 +220,7 @@ async fn what_begins_later_is_left_as_it_is_while_the_rest_ends() {
         assert_eq!(result["syncStatus"], "Partial Success", "{result:#}");
         let results = result["objectResults"].as_array().unwrap();
         for (object, id) in results[4..].iter().zip(later) {
-            assert_eq!(
-                (&object["m3terId"], &object["findingCode"]),
-                (&json!(id), &json!("END_DATE_FAILED"))
-            );
+            assert_fields!(object, { "m3terId": id, "findingCode": "END_DATE_FAILED" });
             assert!(
                 object["message"].as_str().unwrap().contains("it begins 2027-01-01"),
                 "{object:#}"
@@ -341,11 +337,10 @@ async fn a_lost_answer_is_settled_by_looking() {
     );
     world.fault("PUT", &path, FaultKind::DropBeforeEffect);
     let result = world.end_date("", &request(DEAL, &["CONTRACT", "ACCOUNTPLAN"])).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["errorCode"]),
-        (&json!("Failed"), &json!("M3TER_UNAVAILABLE")),
-        "{result:#}"
-    );
+    assert_fields!(result, {
+        "syncStatus": "Failed",
+        "errorCode": "M3TER_UNAVAILABLE",
+    }, "{result:#}");
     assert_eq!(result["retryable"], true);
     assert_eq!(names(&result), ["Contract failed", "AccountPlan failed"]);
     world.fault("PUT", &path, FaultKind::DropAfterEffect);
@@ -366,11 +361,10 @@ async fn a_deal_that_joins_a_contract_does_not_end_it() {
     );
     world.sync(FIVE_LINES).await;
     let result = world.end_date("", &request(FIVE_LINES, &["CONTRACT"])).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["errorCode"]),
-        (&json!("Failed"), &json!("OWNED_BY_ANOTHER_RECORD")),
-        "{result:#}"
-    );
+    assert_fields!(result, {
+        "syncStatus": "Failed",
+        "errorCode": "OWNED_BY_ANOTHER_RECORD",
+    }, "{result:#}");
     assert!(result["message"].as_str().unwrap().contains(DEAL), "{result:#}");
     assert_eq!(end_of(&world.object("contracts", "code", DEAL)), "2027-01-01");
 }
@@ -399,11 +393,10 @@ async fn each_bad_input_has_its_own_code_and_reaches_nobody() {
         (with("applyToChildren", json!(true)), "APPLY_TO_CHILDREN_WITHOUT_ACCOUNT"),
     ] {
         let result = world.end_date("", &request).await;
-        assert_eq!(
-            (&result["syncStatus"], &result["errorCode"]),
-            (&json!("Failed"), &json!(code)),
-            "{request}: {result:#}"
-        );
+        assert_fields!(result, {
+            "syncStatus": "Failed",
+            "errorCode": code,
+        }, "{request}: {result:#}");
     }
     assert!(world.organization.requests().is_empty(), "{:?}", world.organization.requests());
     let (status, results) = world.post("/end-date-billing-entities", "[]").await;
@@ -433,11 +426,7 @@ async fn a_record_that_was_never_synced_is_said_to_be_so() {
         ("00QS90000000001MAA", "UNSUPPORTED_OBJECT"),
     ] {
         let result = world.end_date("", &request(id, &["CONTRACT"])).await;
-        assert_eq!(
-            (&result["syncStatus"], &result["errorCode"]),
-            (&json!("Failed"), &json!(code)),
-            "{id}: {result:#}"
-        );
+        assert_fields!(result, { "syncStatus": "Failed", "errorCode": code }, "{id}: {result:#}");
     }
     assert!(world.m3ter_writes().is_empty());
 }

@@ -158,10 +158,11 @@ async fn a_commitment_that_never_arrived_is_sent_by_the_next_run() {
     let world = World::new().await;
     world.fault("POST", "/commitments", FaultKind::DropBeforeEffect);
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["errorCode"], &result["retryable"]),
-        (&json!("Failed"), &json!("M3TER_UNAVAILABLE"), &json!(true))
-    );
+    assert_fields!(result, {
+        "syncStatus": "Failed",
+        "errorCode": "M3TER_UNAVAILABLE",
+        "retryable": true,
+    });
     let message = result["message"].as_str().unwrap();
     assert!(
         message.contains("PostCommitment") && message.contains("it is safe to sync again"),
@@ -218,11 +219,11 @@ async fn a_vendor_that_is_down_is_a_failed_result_with_the_cause() {
             world.org.add_fault(fault);
         }
         let result = world.sync(DEAL).await;
-        assert_eq!(
-            (&result["syncStatus"], &result["errorCode"], &result["retryable"]),
-            (&json!("Failed"), &json!(code), &json!(true)),
-            "{result:#}"
-        );
+        assert_fields!(result, {
+            "syncStatus": "Failed",
+            "errorCode": code,
+            "retryable": true,
+        }, "{result:#}");
         let message = result["message"].as_str().unwrap();
         assert!(
             message.contains(vendor)
@@ -241,11 +242,7 @@ async fn a_vendor_that_hangs_ends_with_the_time_limit() {
     let hang = Fault::new("POST", "/contracts", FaultKind::Hang).times(100);
     world.organization.add_fault(hang);
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["retryable"]),
-        (&json!("Failed"), &json!(true)),
-        "{result:#}"
-    );
+    assert_fields!(result, { "syncStatus": "Failed", "retryable": true }, "{result:#}");
     assert_eq!(
         object_result(&result, "Plan")["action"],
         "created",
@@ -283,10 +280,7 @@ async fn a_caller_that_stops_waiting_gets_the_run_and_the_sync_goes_on() {
         .post("/sync-to-m3ter?waitSeconds=1", &json!([{"parentRecordId": DEAL}]).to_string())
         .await;
     let result = &results[0];
-    assert_eq!(
-        (&result["errorCode"], &result["retryable"]),
-        (&json!("TIME_LIMIT_EXCEEDED"), &json!(true))
-    );
+    assert_fields!(result, { "errorCode": "TIME_LIMIT_EXCEEDED", "retryable": true });
     assert!(
         result["message"].as_str().unwrap().ends_with("the sync goes on")
             && result["syncRunId"].is_string()

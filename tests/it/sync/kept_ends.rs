@@ -133,11 +133,10 @@ async fn each_has_its_right_end_whatever_happened_in_between() {
         let foretold = world.dry_run(DEAL).await;
         let result = world.sync(DEAL).await;
         assert_eq!(world.ends(), ends, "{then:?}: {result:#}");
-        assert_eq!(
-            (&result["syncStatus"], &result["success"]),
-            (&json!("Completed"), &json!(true)),
-            "{then:?}: {result:#}"
-        );
+        assert_fields!(result, {
+            "syncStatus": "Completed",
+            "success": true,
+        }, "{then:?}: {result:#}");
         assert_eq!(attention(&result), codes, "{then:?}: {result:#}");
         assert_eq!(attention(&foretold), codes, "{then:?}: {foretold:#}");
         assert_eq!(actions(&foretold), actions(&result), "{then:?}");
@@ -160,11 +159,7 @@ async fn what_stays_ended_is_told_with_what_salesforce_says() {
     let world = World::synced_and_ended().await;
     let result = world.sync(DEAL).await;
     let contract = object_result(&result, "Contract");
-    assert_eq!(
-        (&contract["success"], &contract["action"]),
-        (&json!(true), &json!("unchanged")),
-        "{contract:#}"
-    );
+    assert_fields!(contract, { "success": true, "action": "unchanged" }, "{contract:#}");
     let told = contract["warnings"][0].as_str().unwrap();
     for part in [
         "was ended at 2026-07-01",
@@ -267,11 +262,7 @@ async fn a_run_that_is_tried_again_after_the_end_leaves_it() {
     let away = FaultKind::Status { status: 503, retry_after: None, message: None };
     world.organization.add_fault(Fault::new("PUT", "/contracts/*", away).times(100));
     let failed = world.sync(DEAL).await;
-    assert_eq!(
-        (&failed["syncStatus"], &failed["retryable"]),
-        (&json!("Failed"), &json!(true)),
-        "{failed:#}"
-    );
+    assert_fields!(failed, { "syncStatus": "Failed", "retryable": true }, "{failed:#}");
     world.organization.clear_faults();
     world.ended(DEAL, &EVERYTHING).await;
     let path = format!("/sync-runs/{}", failed["syncRunId"].as_str().unwrap());
@@ -282,11 +273,7 @@ async fn a_run_that_is_tried_again_after_the_end_leaves_it() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    assert_eq!(
-        (&run["syncStatus"], &run["attention"]),
-        (&json!("Completed"), &json!(["ENDED"])),
-        "{run:#}"
-    );
+    assert_fields!(run, { "syncStatus": "Completed", "attention": ["ENDED"] }, "{run:#}");
     assert_eq!(world.ends(), [END; 4]);
 }
 

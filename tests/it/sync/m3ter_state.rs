@@ -517,11 +517,7 @@ async fn a_sync_that_cannot_read_the_organization_guesses_nothing() {
     };
     world.organization.add_fault(unread);
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["errorCode"], &result["retryable"]),
-        (&json!("M3TER_UNAVAILABLE"), &json!(true)),
-        "{result:#}"
-    );
+    assert_fields!(result, { "errorCode": "M3TER_UNAVAILABLE", "retryable": true }, "{result:#}");
     assert!(text(&result, "message").contains("GetOrganizationConfig"), "{result:#}");
     assert!(world.m3ter_writes().is_empty());
     world.organization.clear_faults();

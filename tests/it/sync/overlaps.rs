@@ -83,10 +83,10 @@ async fn what_no_sync_made_is_reported_unless_the_mapping_says_any() {
     assert_eq!(end(&world, "accountplans", LEGACY_ACCOUNT_PLAN), "2026-02-01T00:00:00Z");
     assert_eq!(end(&world, "commitments", LEGACY_COMMITMENT), "2026-02-01");
     let plan = world.object("accountplans", "code", SECOND_LINE);
-    assert_eq!(
-        (&plan["startDate"], &plan["endDate"]),
-        (&json!("2026-02-01T00:00:00Z"), &json!("2027-02-01T00:00:00Z"))
-    );
+    assert_fields!(plan, {
+        "startDate": "2026-02-01T00:00:00Z",
+        "endDate": "2027-02-01T00:00:00Z",
+    });
     // What replaced it is this deal's own: a repeated sync writes nothing.
     world.organization.clear_requests();
     world.sync(SECOND_SAMPLE).await;

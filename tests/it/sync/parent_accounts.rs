@@ -47,10 +47,7 @@ async fn parents_are_synced_first_and_linked() {
     );
     assert_eq!((&own["parentAccountId"], &above["parentAccountId"]), (&above["id"], &top["id"]));
     assert!(!top.contains_key("parentAccountId"));
-    assert_eq!(
-        (&above["name"], &above["emailAddress"]),
-        (&json!("Initech"), &json!("billing@initech.example"))
-    );
+    assert_fields!(above, { "name": "Initech", "emailAddress": "billing@initech.example" });
     // Everything of the deal lies under its own Account.
     assert_eq!(world.object("contracts", "code", DEAL)["accountId"], own["id"]);
     assert_eq!(world.object("accountplans", "code", LINE)["accountId"], own["id"]);

@@ -20,11 +20,10 @@ async fn a_price_that_end_dating_ended_runs_on_with_everything_else_once_the_dea
 
     let foretold = world.dry_run(DEAL).await;
     let change = &object_result(&foretold, "Pricing")["changes"][0];
-    assert_eq!(
-        (&change["field"], &change["oldValue"]),
-        (&json!("endDate"), &json!("2026-07-01T00:00:00Z")),
-        "{foretold:#}"
-    );
+    assert_fields!(change, {
+        "field": "endDate",
+        "oldValue": "2026-07-01T00:00:00Z",
+    }, "{foretold:#}");
 
     let result = world.sync(DEAL).await;
     assert_eq!(
@@ -128,10 +127,7 @@ async fn a_start_that_moves_takes_the_first_price_along() {
     let first = world.object("pricings", "code", LINE);
     let second =
         world.objects("pricings").into_iter().find(|other| other["id"] != first["id"]).unwrap();
-    assert_eq!(
-        (&first["startDate"], &first["endDate"]),
-        (&json!("2025-03-01T00:00:00Z"), &second["startDate"])
-    );
+    assert_fields!(first, { "startDate": "2025-03-01T00:00:00Z", "endDate": second["startDate"] });
     assert_all(&world.sync(DEAL).await, "unchanged");
 }
 

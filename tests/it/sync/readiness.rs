@@ -37,11 +37,10 @@ async fn the_first_sync_of_a_draft_is_refused_and_a_dry_run_says_so() {
             1
         );
         let refused = world.sync(id).await;
-        assert_eq!(
-            (&refused["syncStatus"], &refused["errorCode"]),
-            (&json!("Failed"), &json!("RECORD_NOT_READY")),
-            "{refused:#}"
-        );
+        assert_fields!(refused, {
+            "syncStatus": "Failed",
+            "errorCode": "RECORD_NOT_READY",
+        }, "{refused:#}");
         assert!(
             refused["message"].as_str().unwrap().contains(&format!("`{sobject}.StatusCode` is")),
             "{refused:#}"
@@ -131,11 +130,7 @@ async fn without_the_line_a_draft_is_synced_as_before() {
     let world = World::with_mapping(Some(&[(line, "")])).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"StageName": "Prospecting"}));
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["warnings"]),
-        (&json!("Completed"), &json!([])),
-        "{result:#}"
-    );
+    assert_fields!(result, { "syncStatus": "Completed", "warnings": [] }, "{result:#}");
 }
 
 /// The way back that CHANGELOG names.

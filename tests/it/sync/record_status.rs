@@ -130,19 +130,14 @@ async fn a_failure_is_told_once_and_the_retry_that_succeeds_puts_it_right() {
     outage(&world);
     world.org.clear_requests();
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["errorCode"], &result["statusWritten"]),
-        (&json!("M3TER_UNAVAILABLE"), &json!(true)),
-        "{result:#}"
-    );
+    assert_fields!(result, {
+        "errorCode": "M3TER_UNAVAILABLE",
+        "statusWritten": true,
+    }, "{result:#}");
     assert_eq!(outcome(&world), ("Failed".to_owned(), "Failed: M3TER_UNAVAILABLE".to_owned()));
     world.organization.clear_faults();
     let run = run_in_state(&world, &result["syncRunId"], "ended").await;
-    assert_eq!(
-        (&run["result"]["syncStatus"], &run["result"]["statusWritten"]),
-        (&json!("Completed"), &json!(true)),
-        "{run:#}"
-    );
+    assert_fields!(run["result"], { "syncStatus": "Completed", "statusWritten": true }, "{run:#}");
     assert_eq!(outcome(&world).0, "Completed");
     let statuses: Vec<Json> =
         written(&world, DEAL).iter().filter_map(|record| record.get(STATUS).cloned()).collect();
@@ -196,18 +191,11 @@ async fn what_the_org_lacks_or_hides_keeps_nothing_from_being_done() {
     rules(&world, &json!({ "hiddenFields": fields }));
     let result = world.sync(DEAL).await;
     assert_all(&result, "created");
-    assert_eq!(
-        (&result["statusWritten"], &result["warnings"]),
-        (&json!(false), &json!([])),
-        "{result:#}"
-    );
+    assert_fields!(result, { "statusWritten": false, "warnings": [] }, "{result:#}");
     // Never there: nothing is said of it.
     world.lose_the_database().await;
     let result = world.sync(FIVE_LINES).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["statusWritten"], &result["warnings"]),
-        (&json!("Completed"), &json!(false), &json!([]))
-    );
+    assert_fields!(result, { "syncStatus": "Completed", "statusWritten": false, "warnings": [] });
     // One of them: the others are kept.
     rules(&world, &json!({ "hiddenFields": [fields[1]], "readOnlyFields": [fields[2]] }));
     world.lose_the_database().await;
@@ -296,11 +284,10 @@ async fn runs_that_end_early_are_told_of_as_well() {
     let world = World::with_mapping(Some(&[("root = \"Opportunity\"", only_when)])).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({ "StageName": "Prospecting" }));
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["errorCode"], &result["statusWritten"]),
-        (&json!("RECORD_NOT_READY"), &json!(true)),
-        "{result:#}"
-    );
+    assert_fields!(result, {
+        "errorCode": "RECORD_NOT_READY",
+        "statusWritten": true,
+    }, "{result:#}");
     assert_eq!(outcome(&world).1, "Failed: RECORD_NOT_READY (Opportunity.IsWon, false)");
     world.end().await;
 
@@ -309,18 +296,13 @@ async fn runs_that_end_early_are_told_of_as_well() {
     world.restart(4).await;
     world.fault("GET", "/accounts", FaultKind::Hang);
     let (_, result) = world.post(&format!("/sync-to-m3ter/{DEAL}?waitSeconds=1"), "").await;
-    assert_eq!(
-        (&result["errorCode"], &result["statusWritten"]),
-        (&json!("TIME_LIMIT_EXCEEDED"), &json!(true)),
-        "{result:#}"
-    );
+    assert_fields!(result, {
+        "errorCode": "TIME_LIMIT_EXCEEDED",
+        "statusWritten": true,
+    }, "{result:#}");
     let run = run_in_state(&world, &result["syncRunId"], "ended").await;
     // The last callout had all the time that was not kept back.
-    assert_eq!(
-        (&run["result"]["syncStatus"], &run["result"]["statusWritten"]),
-        (&json!("Failed"), &json!(true)),
-        "{run:#}"
-    );
+    assert_fields!(run["result"], { "syncStatus": "Failed", "statusWritten": true }, "{run:#}");
     assert_eq!(outcome(&world).1, format!("Failed: {}", run["errorCode"].as_str().unwrap()));
     // What cannot be reached cannot be told.
     world.org.add_fault(Fault {
@@ -332,11 +314,7 @@ async fn runs_that_end_early_are_told_of_as_well() {
         )
     });
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["statusWritten"]),
-        (&json!("Failed"), &json!(false)),
-        "{result:#}"
-    );
+    assert_fields!(result, { "syncStatus": "Failed", "statusWritten": false }, "{result:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -354,11 +332,7 @@ async fn only_syncs_of_the_record_itself_are_told_of() {
     world.org.clear_requests();
     let body = json!([{ "parentRecordId": DEAL, "endDate": "2099-01-01", "billingEntities": ["CONTRACT"] }]).to_string();
     let (_, results) = world.post("/end-date-billing-entities", &body).await;
-    assert_eq!(
-        (&results[0]["success"], &results[0]["statusWritten"]),
-        (&json!(true), &json!(false)),
-        "{results:#}"
-    );
+    assert_fields!(results[0], { "success": true, "statusWritten": false }, "{results:#}");
     assert_eq!((told(&world, "Opportunity", DEAL), write_backs(&world)), (before, 0));
     world.end().await;
 

@@ -42,17 +42,12 @@ async fn a_later_end_waits_for_an_operator_where_the_mapping_says_so() {
     extend(&world);
     world.organization.clear_requests();
     for result in [world.dry_run(DEAL).await, world.sync(DEAL).await] {
-        assert_eq!(
-            (&result["syncStatus"], &result["attention"]),
-            (&json!("Partial Success"), &json!(["ENDED"])),
-            "{result:#}"
-        );
+        assert_fields!(result, {
+            "syncStatus": "Partial Success",
+            "attention": ["ENDED"],
+        }, "{result:#}");
         let contract = object_result(&result, "Contract");
-        assert_eq!(
-            (&contract["action"], &contract["findingCode"]),
-            (&json!("failed"), &json!("ENDED")),
-            "{contract:#}"
-        );
+        assert_fields!(contract, { "action": "failed", "findingCode": "ENDED" }, "{contract:#}");
         assert!(
             contract["message"]
                 .as_str()
@@ -95,18 +90,10 @@ async fn a_later_end_waits_for_an_operator_where_the_mapping_says_so() {
         &world.get(&format!("/sync-runs/{}", reopened["syncRunIds"][0].as_str().unwrap())).await.1,
     )
     .unwrap();
-    assert_eq!(
-        (&run["kind"], &run["syncStatus"]),
-        (&json!("reopen"), &json!("Completed")),
-        "{run:#}"
-    );
+    assert_fields!(run, { "kind": "reopen", "syncStatus": "Completed" }, "{run:#}");
 
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["attention"]),
-        (&json!("Completed"), &json!([])),
-        "{result:#}"
-    );
+    assert_fields!(result, { "syncStatus": "Completed", "attention": [] }, "{result:#}");
     assert_eq!(end_of_contract(&world), "2027-07-01");
     for (path, expected, code) in [
         (path.as_str(), 404, "NOTHING_ENDED"),
@@ -137,11 +124,7 @@ async fn a_record_is_reopened_from_a_terminal_beside_the_service() {
     );
     assert!(text.contains("reopened=4") && text.contains("cli:"), "{text}");
     let result = world.sync(DEAL).await;
-    assert_eq!(
-        (&result["syncStatus"], &result["attention"]),
-        (&json!("Completed"), &json!([])),
-        "{result:#}"
-    );
+    assert_fields!(result, { "syncStatus": "Completed", "attention": [] }, "{result:#}");
     assert_eq!(end_of_contract(&world), "2027-01-01");
     for (argument, expected) in
         [(DEAL, "no end dating is remembered"), ("nonsense", "`nonsense` is not a")]
@@ -165,23 +148,13 @@ async fn a_replay_of_many_ends_nothing_unless_it_is_asked_to() {
         (200, &json!(1), &json!([])),
         "{foretold:#}"
     );
-    assert_eq!(
-        (
-            &run["replayOf"],
-            &run["kind"],
-            &run["endDate"],
-            &run["parentRecordId"],
-            &run["errorCode"]
-        ),
-        (
-            &not_synced["syncRunId"],
-            &json!("endDate"),
-            &json!("2026-07-01"),
-            &json!(DEAL),
-            &json!("RECORD_NOT_SYNCED")
-        ),
-        "{foretold:#}"
-    );
+    assert_fields!(run, {
+        "replayOf": not_synced["syncRunId"],
+        "kind": "endDate",
+        "endDate": "2026-07-01",
+        "parentRecordId": DEAL,
+        "errorCode": "RECORD_NOT_SYNCED",
+    }, "{foretold:#}");
     world.sync(DEAL).await;
     // The deal was synced since: nobody means the end dating any more, and of syncs none has
     // failed.

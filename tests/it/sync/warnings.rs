@@ -27,10 +27,7 @@ async fn a_completed_sync_says_what_somebody_should_look_at() {
     assert_eq!(result["counts"]["unchanged"], 2, "{result:#}");
     let run = world.get(&format!("/sync-runs/{}", result["syncRunId"].as_str().unwrap())).await.1;
     let run: serde_json::Value = serde_json::from_str(&run).unwrap();
-    assert_eq!(
-        (&run["result"]["attention"], &run["result"]["counts"]),
-        (&result["attention"], &result["counts"])
-    );
+    assert_fields!(run["result"], { "attention": result["attention"], "counts": result["counts"] });
 }
 
 #[tokio::test(flavor = "multi_thread")]
