@@ -46,18 +46,21 @@ impl Identities {
         let links = evidence.state.links().iter();
         let mut taken: HashSet<M3terId> = links.map(|link| link.m3ter_id.clone()).collect();
         let referred = Referred::new(desired);
-        let of_kind = kinds
-            .iter()
-            .flat_map(|kind| desired.iter().filter(move |object| object.kind() == *kind));
-        for object in of_kind {
-            let identified = match evidence.state.linked(object) {
-                Some(linked) => Ok(Some(linked.clone())),
-                None => evidence.by_natural_key(object, &referred, &self.known, &taken),
-            };
-            if let Ok(Some(actual)) = &identified {
-                taken.insert(actual.id.clone());
+        for kind in kinds {
+            let candidates = evidence.state.all(*kind);
+            for object in desired.iter().filter(|object| object.kind() == *kind) {
+                let identified = match evidence.state.linked(object) {
+                    Some(linked) => Ok(Some(linked.clone())),
+                    None => {
+                        let known = &self.known;
+                        evidence.by_natural_key(object, &candidates, &referred, known, &taken)
+                    }
+                };
+                if let Ok(Some(actual)) = &identified {
+                    taken.insert(actual.id.clone());
+                }
+                self.set(object.key.clone(), identified);
             }
-            self.set(object.key.clone(), identified);
         }
     }
 
@@ -86,21 +89,21 @@ impl Identities {
 }
 
 impl Evidence<'_> {
-    fn by_natural_key(
-        &self,
+    fn by_natural_key<'s>(
+        &'s self,
         object: &DesiredObject,
+        candidates: &[&'s ActualObject],
         referred: &Referred<'_>,
         known: &KnownIds,
         taken: &HashSet<M3terId>,
     ) -> Identified {
-        let candidates = self.state.all(object.kind());
         let by_code = |scope: Option<(&str, M3terId)>| {
             let scope = scope.as_ref().map(|(field, id)| (*field, id));
-            identity::by_code(object, &candidates, scope, self.owners)
+            identity::by_code(object, candidates, scope, self.owners)
         };
         let found = match object.kind() {
             EntityKind::Account | EntityKind::Contract => {
-                by_code(None)?.or_else(|| self.under_own_id(object, &candidates))
+                by_code(None)?.or_else(|| self.under_own_id(object, candidates))
             }
             EntityKind::Plan | EntityKind::AccountPlan => match referred.account(object, known) {
                 Some(account) => by_code(Some(("accountId", account)))?,
@@ -119,7 +122,7 @@ impl Evidence<'_> {
                     .collect();
                 let contract = referred.contract(object, known);
                 let evidence = CommitmentEvidence {
-                    candidates: &candidates,
+                    candidates,
                     contract: contract.as_ref(),
                     attempts: &attempts,
                     owners: self.owners,

@@ -216,7 +216,7 @@ fn edges(files: &Files) -> Edges<'_> {
         .map(|(module, named)| {
             let mut names: BTreeMap<&Module, BTreeSet<String>> = BTreeMap::new();
             for path in &named.paths {
-                let defined = absolute(files, module, path).and_then(|path| home(files, path));
+                let defined = absolute(files, module, path).and_then(|path| home(files, &path));
                 if let Some((other, item)) = defined.filter(|(other, _)| *other != module) {
                     names.entry(other).or_default().insert(item);
                 }
@@ -255,7 +255,7 @@ fn absolute(files: &Files, module: &[String], path: &[String]) -> Option<Vec<Str
 }
 
 /// The module in which an item is defined, and its name; none if the path ends at a module.
-fn home(files: &Files, path: Vec<String>) -> Option<(&Module, String)> {
+fn home<'a>(files: &'a Files, path: &[String]) -> Option<(&'a Module, String)> {
     let length = (0..=path.len()).rev().find(|length| files.contains_key(&path[..*length]))?;
     let (module, named) = files.get_key_value(&path[..length])?;
     let (item, rest) = path[length..].split_first()?;
@@ -263,7 +263,7 @@ fn home(files: &Files, path: Vec<String>) -> Option<(&Module, String)> {
         Some(used) => {
             let mut path = absolute(files, module, used)?;
             path.extend_from_slice(rest);
-            home(files, path)
+            home(files, &path)
         }
         None => Some((module, item.clone())),
     }
