@@ -14,6 +14,7 @@ pub mod fate;
 pub mod field;
 pub mod finding;
 pub mod ids;
+pub mod instant;
 pub mod made_end;
 pub mod money;
 pub mod org_schema;

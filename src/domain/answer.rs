@@ -17,6 +17,7 @@ use super::outcome::{
 };
 use super::personal::without_emails;
 use super::warning::{Attention, Warning};
+use crate::domain::instant;
 
 /// The answer about one requested record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,7 @@ pub struct SyncResult {
     pub retryable: Option<bool>,
     /// On `Failed`: when the run is tried again by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "instant::serialize_option")]
     pub next_try_at: Option<Timestamp>,
     /// The id that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -374,7 +376,7 @@ mod tests {
         let text = serde_json::to_string(&answer).unwrap();
         assert_eq!(
             text,
-            r#"{"success":false,"syncStatus":"Failed","message":"Sync process failed: m3ter did not answer","errorCode":"M3TER_UNAVAILABLE","retryable":true,"nextTryAt":"2026-12-31T00:00:00Z","parentRecordId":"006S900000795MMIAY","syncRunId":"0197e0c8-0000-7000-8000-000000000000","dryRun":true,"statusWritten":true,"objectResults":[{"objectName":"Account","success":true,"message":"Would be created","salesforceId":"001S900000RzsIUIAZ","action":"created","m3terId":"21e063b6-2350-4add-a028-3e6ad5b233ed","warnings":["The price is 0"],"changes":[{"field":"name","newValue":"Acme","source":"Account.Name"}]},{"objectName":"CounterPricing","success":false,"message":"m3ter said no","salesforceId":"001S900000RzsIUIAZ","action":"failed","findingCode":"REFUSED_BY_M3TER","remedy":"Fix it","warnings":[]}],"concatenatedResults":"Object: Account, Success: true, Message: Would be created, Salesforce ID: 001S900000RzsIUIAZ\nObject: CounterPricing, Success: false, Message: m3ter said no, Salesforce ID: 001S900000RzsIUIAZ","warnings":["One is left","Another"],"attention":["COMMITMENT_LEFT","PRICE_IS_ZERO"],"counts":{"created":1,"updated":0,"unchanged":0,"skipped":0,"failed":1}}"#
+            r#"{"success":false,"syncStatus":"Failed","message":"Sync process failed: m3ter did not answer","errorCode":"M3TER_UNAVAILABLE","retryable":true,"nextTryAt":"2026-12-31T00:00:00.000Z","parentRecordId":"006S900000795MMIAY","syncRunId":"0197e0c8-0000-7000-8000-000000000000","dryRun":true,"statusWritten":true,"objectResults":[{"objectName":"Account","success":true,"message":"Would be created","salesforceId":"001S900000RzsIUIAZ","action":"created","m3terId":"21e063b6-2350-4add-a028-3e6ad5b233ed","warnings":["The price is 0"],"changes":[{"field":"name","newValue":"Acme","source":"Account.Name"}]},{"objectName":"CounterPricing","success":false,"message":"m3ter said no","salesforceId":"001S900000RzsIUIAZ","action":"failed","findingCode":"REFUSED_BY_M3TER","remedy":"Fix it","warnings":[]}],"concatenatedResults":"Object: Account, Success: true, Message: Would be created, Salesforce ID: 001S900000RzsIUIAZ\nObject: CounterPricing, Success: false, Message: m3ter said no, Salesforce ID: 001S900000RzsIUIAZ","warnings":["One is left","Another"],"attention":["COMMITMENT_LEFT","PRICE_IS_ZERO"],"counts":{"created":1,"updated":0,"unchanged":0,"skipped":0,"failed":1}}"#
         );
         assert_eq!(
             serde_json::to_string(&serde_json::from_str::<SyncResult>(&text).unwrap()).unwrap(),

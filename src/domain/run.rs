@@ -14,6 +14,7 @@ use super::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use super::ids::SyncRunId;
 use super::outcome::SyncStatus;
 use super::plan::PlanHash;
+use crate::domain::instant;
 
 /// What a run does with its record, with everything that a process that takes it over needs to
 /// know.
@@ -119,8 +120,10 @@ impl RunState {
 #[serde(rename_all = "camelCase")]
 pub struct RunTry {
     /// When it began.
+    #[serde(serialize_with = "instant::serialize")]
     pub started_at: Timestamp,
     /// When it ended.
+    #[serde(serialize_with = "instant::serialize")]
     pub ended_at: Timestamp,
     /// How.
     pub sync_status: SyncStatus,
@@ -147,6 +150,7 @@ pub struct RunCallout {
     /// How often it was sent.
     pub attempts: u32,
     /// When the first attempt began.
+    #[serde(serialize_with = "instant::serialize")]
     pub started_at: Timestamp,
     /// From the first attempt to the last answer.
     pub elapsed_ms: u64,
@@ -167,12 +171,15 @@ pub struct SyncRun {
     /// Whether nothing is to be written.
     pub dry_run: bool,
     /// When it was asked for.
+    #[serde(serialize_with = "instant::serialize")]
     pub requested_at: Timestamp,
     /// When its first try began.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "instant::serialize_option")]
     pub started_at: Option<Timestamp>,
     /// When its last try ended.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "instant::serialize_option")]
     pub ended_at: Option<Timestamp>,
     /// The status of the last try that ended.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,6 +195,7 @@ pub struct SyncRun {
     pub tries: Vec<RunTry>,
     /// When it is tried again by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "instant::serialize_option")]
     pub next_try_at: Option<Timestamp>,
     /// The run that this one repeats.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,6 +14,7 @@ use super::permit::Asker;
 use super::query::DryRun;
 use super::record::PathId;
 use crate::domain::ids::{SalesforceId, SyncRunId};
+use crate::domain::instant;
 use crate::domain::made_end::MadeEnd;
 use crate::domain::shown;
 use crate::sync::{NotReopened, Reopening, SyncMode, Syncs};
@@ -44,6 +45,7 @@ struct ReopenedEntity {
     salesforce_end_date: Option<String>,
     parent_record_id: SalesforceId,
     sync_run_id: SyncRunId,
+    #[serde(serialize_with = "instant::serialize")]
     ended_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_by: Option<String>,

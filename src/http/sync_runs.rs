@@ -16,6 +16,7 @@ use super::query::{DryRun, invalid_parameter, query_parameters, unknown};
 use super::reply::AcceptedRun;
 use crate::callers::{Caller, Permission};
 use crate::domain::ids::{SalesforceId, SyncRunId};
+use crate::domain::instant;
 use crate::domain::run::{RunTask, SyncRun};
 use crate::domain::shown;
 use crate::domain::warning::AttentionFilter;
@@ -88,6 +89,7 @@ struct ReplayedRun {
     sync_run_id: Option<SyncRunId>,
     parent_record_id: SalesforceId,
     kind: &'static str,
+    #[serde(serialize_with = "instant::serialize")]
     requested_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<String>,

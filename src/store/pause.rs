@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::row::Row;
 use super::transaction::{Access, Transaction};
 use super::{Store, StoreError};
+use crate::domain::instant;
 
 /// Pauses that are shown at once, the newest.
 const MOST_SHOWN: i64 = 50;
@@ -19,6 +20,7 @@ const MOST_SHOWN: i64 = 50;
 #[serde(rename_all = "camelCase")]
 pub struct Pause {
     /// When no run began any more.
+    #[serde(serialize_with = "instant::serialize")]
     pub paused_at: Timestamp,
     /// Who said so, where callers have names.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,6 +29,7 @@ pub struct Pause {
     pub reason: String,
     /// When runs began again; absent while the service is paused.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "instant::serialize_option")]
     pub resumed_at: Option<Timestamp>,
     /// Who said so.
     #[serde(skip_serializing_if = "Option::is_none")]
