@@ -24,7 +24,7 @@ const MEMORY_LIMIT_MB: f64 = 64.0;
 pub(crate) async fn measure(figures: &mut Figures) {
     println!("{REQUESTS} requests wait for one record of a vendor that does not answer");
     let seen = ask_beside_a_crowd(Setup::default()).await;
-    let before = match baseline::program() {
+    let before = match baseline::before_turns() {
         Some(program) => {
             let seen = ask_beside_a_crowd(Setup { program, ..Setup::default() }).await;
             format!("before {:.0} ms, {:.0} MB", seen.slowest_ms, seen.memory_mb)

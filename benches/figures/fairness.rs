@@ -31,7 +31,7 @@ pub(crate) async fn measure(figures: &mut Figures) {
         LATENCY.as_millis()
     );
     let seen = beside_a_busy_caller(Setup::default()).await;
-    let before = match baseline::program() {
+    let before = match baseline::before_turns() {
         Some(program) => {
             let seen = beside_a_busy_caller(Setup { program, ..Setup::default() }).await;
             format!(

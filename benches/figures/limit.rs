@@ -69,7 +69,7 @@ pub(crate) async fn measure(figures: &mut Figures) {
     let settings = [("M3TER_REQUESTS_PER_SECOND", limit.as_str())];
     let today =
         Deals::new(World::of(Setup { settings: &settings, ..Setup::default() }).await).await;
-    let before = match baseline::program() {
+    let before = match baseline::before_turns() {
         Some(program) => Some(
             Deals::new(World::of(Setup { program, settings: &settings, ..Setup::default() }).await)
                 .await,

@@ -17,6 +17,7 @@ mod fairness;
 mod limit;
 mod overhead;
 mod postgres;
+mod processor;
 mod quote;
 mod replicas;
 mod restart;
@@ -29,13 +30,14 @@ use std::fmt;
 use std::process::ExitCode;
 
 /// The parts, and which of them need `PostgreSQL`.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "round-trips",
     "limit",
     "quote",
     "crowd",
     "fairness",
     "overhead",
+    "processor",
     "throughput",
     "coalescing",
     "takeover",
@@ -111,6 +113,7 @@ fn main() -> ExitCode {
                 ("crowd", _) => crowd::measure(&mut figures).await,
                 ("fairness", _) => fairness::measure(&mut figures).await,
                 ("overhead", Some(server)) => overhead::measure(&mut figures, server).await,
+                ("processor", Some(server)) => processor::measure(&mut figures, server).await,
                 ("throughput", Some(server)) => throughput::measure(&mut figures, server).await,
                 ("coalescing", Some(server)) => coalescing::measure(&mut figures, server).await,
                 ("takeover", Some(server)) => takeover::measure(&mut figures, server).await,

@@ -253,6 +253,21 @@ impl Service {
         self.status_mb("VmHWM:")
     }
 
+    /// The processor time that it has taken, in milliseconds, to a hundredth of a second.
+    pub(crate) fn processor_ms(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))
+            .expect("a running process");
+        // The name of the program, in brackets, may hold anything.
+        let (_, fields) = stat.rsplit_once(')').expect("a name in brackets");
+        let ticks: f64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|ticks| ticks.parse::<f64>().expect("a number"))
+            .sum();
+        ticks * 10.0
+    }
+
     fn status_mb(&self, name: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))
             .expect("a running process");
