@@ -94,7 +94,8 @@ async fn beside(figures: &mut Figures, server: &Server, program: PathBuf) {
 async fn growth(figures: &mut Figures) {
     let (mut new, mut repeated) = (Vec::new(), Vec::new());
     for lines in [LARGE, 2 * LARGE] {
-        let world = World::start().await;
+        // In one portion.
+        let world = World::with(None, &[("SYNC_CALLOUT_LIMIT", "20000")]).await;
         let products = world.add_products(lines);
         let deal = world.add_deal(&products);
         for measured in [&mut new, &mut repeated] {

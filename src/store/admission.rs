@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::bounds::QueueBounds;
 use super::claims::{Claimant, ClaimedRun, Held};
+use super::links::links;
 use super::transaction::{Access, Transaction};
 use super::value::Value;
 use super::{Store, StoreError};
@@ -60,6 +61,7 @@ impl NewRun {
             requested_by: self.requested_by.clone(),
             awaited_until: self.awaited_until,
             is_planned: false,
+            links: None,
         }
     }
 }
@@ -104,8 +106,8 @@ const INSERT_RUN: &str = "INSERT INTO runs
      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $11 = 0 THEN 0 ELSE {now} + $12 END, CAST($13 AS BIGINT), $14, $15, $16
      WHERE CASE
          WHEN $9 = 'waiting' THEN
-             (SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'waiting' AND COALESCE(requested_by, '') = $17 LIMIT $18) AS own) < $18
-             AND (SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'waiting' LIMIT $19) AS others) < $19
+             (SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'waiting' AND COALESCE(requested_by, '') = $17 LIMIT $18 + 0) AS own) < $18
+             AND (SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'waiting' LIMIT $19 + 0) AS others) < $19
          WHEN $5 = 1 THEN NOT EXISTS (
              SELECT 1 FROM runs WHERE parent_record_id = $2 AND kind = $3 AND parameters = $4 AND dry_run = 1 AND state = 'waiting'
          )
@@ -125,6 +127,11 @@ const LONGEST_USERS: i64 = 2_000;
 /// milliseconds.
 const AWAITED_ENOUGH_MS: i64 = 5_000;
 
+/// The links of the record, for [`links`], where the run is the one that was inserted.
+const LINKS: &str =
+    "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
+     WHERE root = $2 AND EXISTS (SELECT 1 FROM runs WHERE id = $1)";
+
 /// How often an admission starts over because the run that it met ended meanwhile.
 const ADMISSION_ROUNDS: u32 = 20;
 
@@ -134,18 +141,19 @@ impl Store {
     pub async fn admit(&self, run: &NewRun, claimant: &Claimant) -> Result<Admission, StoreError> {
         let operation = "save a run";
         // Mostly the record is free: one message, whose answer is the same if it has to be sent
-        // twice.
-        let statements = [INSERT_RUN, "SELECT owner, fence FROM runs WHERE id = $1"];
+        // twice. What the run reads of its record first comes along.
+        let statements = [INSERT_RUN, "SELECT owner, fence FROM runs WHERE id = $1", LINKS];
         let rows = self
             .database
             .write_at_once(operation, &statements, self.inserted(run, Some(claimant)))
             .await?;
-        let Some(row) = rows.first() else {
+        let Some((row, linked)) = rows.split_first() else {
             return self.admit_in_steps(operation, run, Some(claimant)).await;
         };
         let owner: Option<String> = row.optional("owner")?;
         if owner.as_ref() == Some(&claimant.owner) && row.get::<i64>("fence")? == 1 {
-            return Ok(Admission::Claimed(run.claimed()));
+            let links = Some(links(linked)?);
+            return Ok(Admission::Claimed(ClaimedRun { links, ..run.claimed() }));
         }
         // The first answer was lost for so long that another process has the run by now.
         Ok(Admission::Waits(run.id))

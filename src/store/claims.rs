@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
+use super::links::Link;
 use super::row::Row;
 use super::transaction::Access;
 use super::value::Value;
@@ -74,6 +75,8 @@ pub struct ClaimedRun {
     pub awaited_until: Option<Timestamp>,
     /// Whether it was planned with others to be run again and has not been tried before.
     pub is_planned: bool,
+    /// The links of its record as they were when it was claimed; `None`: they were not read.
+    pub links: Option<Vec<Link>>,
 }
 
 impl Store {
@@ -189,5 +192,6 @@ pub(super) fn claimed(row: &Row) -> Result<ClaimedRun, StoreError> {
         requested_by: row.optional("requested_by")?,
         awaited_until: Some(awaited_until).filter(|until| *until > Timestamp::UNIX_EPOCH),
         is_planned: false,
+        links: None,
     })
 }

@@ -29,8 +29,8 @@ pub struct Progress<'a> {
     pub results: &'a [(u32, ObjectResult)],
     /// What belongs together from now on.
     pub links: &'a [Link],
-    /// All callouts of the run.
-    pub callouts: &'a [RunCallout],
+    /// All callouts of the run; `None` leaves those that are saved.
+    pub callouts: Option<&'a [RunCallout]>,
 }
 
 /// How a try of a run ended.
@@ -55,8 +55,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction =
             self.database.begin(Access::Write, "save the progress of a run").await?;
-        let sql = "UPDATE runs SET callouts = $1 WHERE id = $2 AND fence = $3 AND state = 'running' RETURNING id";
-        transaction.fenced(held, sql, vec![text(progress.callouts).into()]).await?;
+        match progress.callouts {
+            Some(callouts) => {
+                let sql = "UPDATE runs SET callouts = $1 WHERE id = $2 AND fence = $3 AND state = 'running' RETURNING id";
+                transaction.fenced(held, sql, vec![text(callouts).into()]).await?;
+            }
+            None => transaction.check_fence(held).await?,
+        }
         if !progress.results.is_empty() {
             let by_position: BTreeMap<u32, &ObjectResult> =
                 progress.results.iter().map(|(position, result)| (*position, result)).collect();

@@ -441,7 +441,7 @@ impl EndDating<'_> {
             .zip(report.results.iter().map(|result| ObjectResult::new(&result.for_history())))
             .collect();
         let callouts = self.context.callouts();
-        let progress = Progress { results: &results, links: &[], callouts: &callouts };
+        let progress = Progress { results: &results, links: &[], callouts: Some(&callouts) };
         let held = self.context.held();
         let _ = self.context.store.with(|store| store.save_progress(held, &progress)).await;
     }

@@ -103,7 +103,6 @@ async fn write<'a>(
 async fn settle(context: &RunContext<'_>, settled: &Settled) -> Result<(), Failure> {
     let (held, store) = (context.held(), context.store);
     if !settled.ended.is_empty() {
-        let callouts = context.callouts();
         let links = settled.ended.iter().map(|(object, m3ter_id)| Link {
             root: context.record.clone(),
             object: object.clone(),
@@ -112,7 +111,7 @@ async fn settle(context: &RunContext<'_>, settled: &Settled) -> Result<(), Failu
             source_key: None,
         });
         let links: Vec<Link> = links.collect();
-        let progress = Progress { results: &[], links: &links, callouts: &callouts };
+        let progress = Progress { results: &[], links: &links, callouts: None };
         store.with(|store| store.save_progress(held, &progress)).await?;
     }
     if !settled.handed_over.is_empty() {

@@ -87,7 +87,10 @@ async fn find_mapping<'a>(context: &RunContext<'a>) -> Result<&'a Mapping, Failu
 }
 
 async fn load_linked(context: &RunContext<'_>) -> Result<Linked, Failure> {
-    let links = context.store.with(|store| store.load_links(context.record)).await?;
+    let links = match &context.run.links {
+        Some(links) => links.clone(),
+        None => context.store.with(|store| store.load_links(context.record)).await?,
+    };
     let is_new = links.iter().all(|link| link.object.kind != EntityKind::Commitment);
     let mut state = ActualState::new(links);
     let attempts = async { if is_new { load_attempts(context).await.map(Some) } else { Ok(None) } };

@@ -5,9 +5,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::changeset::Change;
 use crate::changeset::adoption::is_to_confirm;
@@ -24,6 +26,8 @@ use crate::telemetry::ErrorChain;
 
 /// What waits to be saved at most; a sync that is further ahead waits for the store.
 const QUEUED_ENTRIES: usize = 256;
+/// All callouts so far are one text: they are saved at most so often, and at the end of the run.
+const CALLOUTS_EACH: Duration = Duration::from_secs(1);
 
 /// Takes what is to be saved.
 pub(super) struct Recorder<'a> {
@@ -61,13 +65,18 @@ impl<'a> Recorder<'a> {
         let (held, earlier) = (run.held, run.callouts.clone());
         let task = tasks.spawn(async move {
             let store = RetryingStore { store: &store, until };
-            let mut all_saved = true;
+            let (mut all_saved, mut saved_at) = (true, None);
             let mut batch = Vec::new();
             while receiver.recv_many(&mut batch, QUEUED_ENTRIES).await > 0 {
                 let links: Vec<Link> = batch.iter().filter_map(|entry| entry.link.clone()).collect();
                 let results: Vec<(u32, ObjectResult)> = batch.drain(..).map(|entry| (entry.position, entry.result)).collect();
-                let callouts = callouts(&earlier, &journal);
-                let progress = Progress { results: &results, links: &links, callouts: &callouts };
+                let is_time = saved_at.is_none_or(|at: Instant| at.elapsed() >= CALLOUTS_EACH);
+                let callouts = is_time.then(|| callouts(&earlier, &journal));
+                if is_time {
+                    saved_at = Some(Instant::now());
+                }
+                let progress =
+                    Progress { results: &results, links: &links, callouts: callouts.as_deref() };
                 if let Err(error) = store.retry(|store| store.save_progress(held, &progress)).await {
                     if matches!(error, StoreError::ClaimLost(_)) {
                         lease.lose();
