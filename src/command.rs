@@ -1,12 +1,14 @@
 //! The commands of the program, one file each.
 
 pub mod adopt;
+pub mod changes;
 pub mod check;
 pub mod end_date;
 pub mod health;
 pub mod keys;
 pub mod links;
 pub mod mapping;
+pub mod output;
 pub mod pause;
 pub mod reopen;
 pub mod report;

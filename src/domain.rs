@@ -6,6 +6,7 @@
 pub mod actual;
 pub mod answer;
 pub mod catalog;
+pub mod change;
 pub mod dates;
 pub mod desired;
 pub mod ending;

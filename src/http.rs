@@ -4,6 +4,7 @@
 //! what is wrong with it. It starts a sync and waits for its result; it never runs one.
 
 mod body;
+mod changes;
 mod end_date;
 mod failed_request;
 mod fault;
@@ -58,6 +59,7 @@ pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places
         .route("/sync-to-m3ter/{parentRecordId}", post(sync_record::handler))
         .route("/end-date-billing-entities", post(end_date::handler))
         .route("/reopen-billing-entities/{parentRecordId}", post(reopen::handler))
+        .route("/changes", get(changes::list))
         .route("/sync-runs", get(sync_runs::list))
         .route("/sync-runs/replay", post(sync_runs::replay_many))
         .route("/sync-runs/{syncRunId}", get(sync_runs::show))
@@ -103,7 +105,8 @@ pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places
 async fn not_allowed(path: MatchedPath) -> Fault {
     let reads = matches!(
         path.as_str(),
-        "/sync-runs"
+        "/changes"
+            | "/sync-runs"
             | "/sync-runs/{syncRunId}"
             | "/pauses"
             | "/openapi.yaml"

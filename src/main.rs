@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sync_to_m3ter::command::{
     self, Outcome,
+    changes::ChangesCommand,
     health::HealthQuestion,
     keys::KeysCommand,
     links::LinksCommand,
@@ -69,6 +70,12 @@ enum Command {
     /// List the Accounts of m3ter that only a typed code leads to, and say that they are the right
     /// ones; needs the database's settings only.
     Adopt(command::adopt::Adoption),
+    /// Look at what was changed in m3ter, from what to what; needs the database's settings only.
+    #[command(subcommand)]
+    Changes(ChangesCommand),
+    /// Remove the values of what was changed for a record from the history: that something was
+    /// changed, when and by whom stays; needs the database's settings only.
+    Erase(command::changes::Erasing),
     /// In an incident: let no run begin, in any replica, until `resume`; needs the database's
     /// settings only.
     Pause(Pausing),
@@ -142,6 +149,8 @@ fn main() -> ExitCode {
         Command::Links(_)
             | Command::Reopen(_)
             | Command::Adopt(_)
+            | Command::Changes(_)
+            | Command::Erase(_)
             | Command::Pause(_)
             | Command::Resume(_)
     );
@@ -183,6 +192,12 @@ fn main() -> ExitCode {
             (Command::Resume(resuming), _) => {
                 async { command::pause::resume(&database()?, &command::user(), &resuming).await }
                     .await
+            }
+            (Command::Changes(command), _) => {
+                async { command::changes::run(&database()?, command).await }.await
+            }
+            (Command::Erase(erasing), _) => {
+                async { command::changes::erase(&database()?, &erasing).await }.await
             }
             (Command::Adopt(adoption), _) => {
                 async { command::adopt::run(&database()?, adoption).await }.await

@@ -35,6 +35,7 @@ mod metadata_cache;
 mod organization;
 mod organization_config;
 mod pause;
+mod pending;
 mod plan;
 mod portions;
 mod preview;
@@ -59,6 +60,8 @@ mod sharing;
 mod slots;
 mod syncs;
 mod tell;
+mod unsettled;
+mod update;
 mod waiting;
 mod write;
 mod write_back;
@@ -66,8 +69,8 @@ mod written;
 
 pub use crate::changeset::unusual::Usual;
 pub use crate::store::{
-    HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull, QueueWait, Reopening,
-    Replay, RunFilter, StoreError,
+    ChangeFilter, HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull, QueueWait,
+    Reopening, Replay, RunFilter, StoreError,
 };
 pub use crate::transport::Standing;
 pub use maintenance::{REPLAY_EVERY, Scope};

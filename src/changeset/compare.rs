@@ -13,8 +13,8 @@ use super::{KnownIds, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent};
-use crate::domain::entity::EntityKind;
-use crate::domain::field::{ADDRESS_PARTS, OnDifference};
+use crate::domain::entity::{EntityKind, ObjectKind};
+use crate::domain::field::{ADDRESS_PARTS, FieldType, OnDifference};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::{double_in_json, double_text};
 use crate::domain::outcome::FieldChange;
@@ -275,6 +275,21 @@ fn shown_actual(field: &DesiredField, actual: &Json) -> String {
         }
         _ => shown_json(actual),
     }
+}
+
+/// What a field of an object holds, as [`FieldChange`] shows it; `None` where it has no value.
+pub fn shown_field(kind: ObjectKind, actual: &ActualObject, name: &str) -> Option<String> {
+    let present = actual.fields.get(name).filter(|value| !value.is_null())?;
+    let field_type = match kind {
+        ObjectKind::Entity(kind) => kind.field(name).map(|spec| spec.field_type),
+        ObjectKind::CounterPricing => None,
+    };
+    Some(match field_type {
+        Some(FieldType::PricingBands) => {
+            held_bands(present).map_or_else(|| shown_json(present), |bands| shown_bands(&bands))
+        }
+        _ => shown_json(present),
+    })
 }
 
 /// The filled parts, in the order in which an address is written.

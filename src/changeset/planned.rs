@@ -1,13 +1,14 @@
 //! What a changeset would write, as a plan: a dry run answers with its hash, and a sync that was
 //! asked for with one writes nothing else.
 
-use super::body::updatable_fields;
+use super::body::{resolved, updatable_fields};
 use super::compare::{creation, field_change, shown_value};
 use super::successor::{ending, successor};
 use super::{Change, Changeset, KnownIds, MadeWay, Step};
 use crate::domain::actual::ActualObject;
-use crate::domain::desired::DesiredObject;
+use crate::domain::desired::{DesiredField, DesiredObject, FieldAction};
 use crate::domain::entity::ObjectKey;
+use crate::domain::field::OnDifference;
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::FieldChange;
 use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
@@ -74,7 +75,8 @@ impl Change {
             Step::Supersede { actual, from, .. } => {
                 let mut plan = of_create(&successor(&self.desired, *from));
                 if let Some(ending) = ending(&self.desired, actual, *from) {
-                    plan.extend(of_update(&ending, actual, &KnownIds::new()));
+                    let changes = updated_fields(&ending, actual, &KnownIds::new());
+                    plan.extend(of_update(&ending, &actual.id, &changes));
                 }
                 plan
             }
@@ -88,19 +90,50 @@ impl Change {
             .as_ref()
             .filter(|first| first.moves() && matches!(self.step, Step::Update { .. }))
         {
-            plan.extend(of_update(&first.desired, &first.actual, &KnownIds::new()));
+            let changes = updated_fields(&first.desired, &first.actual, &KnownIds::new());
+            plan.extend(of_update(&first.desired, &first.actual.id, &changes));
         }
         self.makes_way.iter().for_each(|made_way| plan.extend(made_way.plan()));
         plan
     }
 }
 
-/// What an update of `actual` to the desired fields writes.
-pub fn of_update(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds) -> Plan {
-    let changes: Vec<FieldChange> = updatable_fields(desired, actual)
-        .filter_map(|field| field_change(field, actual, known))
-        .collect();
-    of_changes(desired, &actual.id, changes.iter())
+/// The fields that an update of `actual` to the desired fields changes.
+pub fn updated_fields(
+    desired: &DesiredObject,
+    actual: &ActualObject,
+    known: &KnownIds,
+) -> Vec<FieldChange> {
+    let changed = |field| field_change(field, actual, known);
+    updatable_fields(desired, actual).filter_map(changed).collect()
+}
+
+/// The fields of a new object, with the ids of the objects that it refers to.
+pub fn of_creation(desired: &DesiredObject, known: &KnownIds) -> Vec<FieldChange> {
+    let resolved = |field: &DesiredField| match &field.action {
+        FieldAction::Set(value) => {
+            DesiredField { action: FieldAction::Set(resolved(value, known)), ..field.clone() }
+        }
+        FieldAction::Clear => field.clone(),
+    };
+    creation(&desired.fields().iter().map(resolved).collect::<Vec<_>>())
+}
+
+/// What an object that was there holds once it is as the record asks for: what a later sync would
+/// correct.
+pub fn of_taking_over(desired: &DesiredObject) -> Vec<FieldChange> {
+    let holds = |field: &&DesiredField| {
+        let refers = matches!(&field.action, FieldAction::Set(Value::Object(_)));
+        let spec = desired.kind().field(field.name);
+        let is_corrected = spec.is_some_and(|spec| spec.on_difference == OnDifference::Update);
+        is_corrected && !field.once && !refers
+    };
+    creation(&desired.fields().iter().filter(holds).cloned().collect::<Vec<_>>())
+}
+
+/// What an update that changes these fields writes.
+pub fn of_update(desired: &DesiredObject, id: &M3terId, changes: &[FieldChange]) -> Plan {
+    of_changes(desired, id, changes.iter())
 }
 
 fn of_create(desired: &DesiredObject) -> Plan {

@@ -31,6 +31,12 @@ pub(super) fn settings(variables: &mut Variables<'_>) -> RunSettings {
     let drain = shutdown_drain(variables, grace);
     let days =
         variables.number("RUN_RETENTION", 90, 0..=36_500, "days, or 0 to keep runs for ever");
+    let change_days = variables.number(
+        "CHANGE_RETENTION",
+        730,
+        0..=36_500,
+        "days, or 0 to keep changes for ever",
+    );
     let rows = variables.number(
         "RUN_HISTORY_ROWS",
         default.history_rows.unwrap_or(0),
@@ -42,13 +48,19 @@ pub(super) fn settings(variables: &mut Variables<'_>) -> RunSettings {
         at_once: variables.number("RUNS_AT_ONCE", default.at_once, 1..=10_000, "runs"),
         waiting: variables.number("RUNS_WAITING", default.waiting, 1..=1_000_000, "runs"),
         retry_after: retry_after(variables).unwrap_or(default.retry_after),
-        retention: Some(Duration::from_hours(days * 24)).filter(|retention| !retention.is_zero()),
+        retention: kept_for(days),
+        change_retention: kept_for(change_days),
         history_rows: Some(rows).filter(|rows| *rows > 0),
         shutdown_grace: Duration::from_secs(grace),
         shutdown_drain: Duration::from_secs(drain),
         safety: safety(variables),
         ..default
     }
+}
+
+/// Nothing where it is kept for ever.
+fn kept_for(days: u64) -> Option<Duration> {
+    Some(Duration::from_hours(days * 24)).filter(|retention| !retention.is_zero())
 }
 
 fn shutdown_drain(variables: &mut Variables<'_>, grace: u64) -> u64 {

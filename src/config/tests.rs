@@ -224,6 +224,9 @@ fn the_history_has_a_bound_and_dry_runs_are_kept_a_day() {
         (kept.retention, kept.dry_run_retention, kept.history_rows),
         (None, Duration::from_hours(24), Some(500_000))
     );
+    assert_eq!(kept.change_retention, Some(Duration::from_hours(730 * 24)));
+    let forever = config(&[("CHANGE_RETENTION", "0")]).unwrap().runs;
+    assert_eq!(forever.change_retention, None);
     assert_eq!(runs("0").unwrap().history_rows, None);
     assert_eq!(runs("1000").unwrap().history_rows, Some(1_000));
     assert!(runs("-1").is_err());

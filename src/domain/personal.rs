@@ -18,7 +18,7 @@ pub fn shown(path: &str, value: &str) -> String {
 }
 
 /// Whether the field at the end of a path tells who a person is, as far as its name says so.
-fn is_of_a_person(path: &str) -> bool {
+pub(super) fn is_of_a_person(path: &str) -> bool {
     let names: Vec<String> = path.split('.').map(str::to_lowercase).collect();
     let Some((field, parents)) = names.split_last() else { return false };
     let is_person = |parent: &String| {

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use strum::{Display, EnumString, IntoStaticStr};
 
 use super::answer::{ObjectResult, SyncResult};
+use super::change::ObjectChange;
 use super::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use super::ids::SyncRunId;
 use super::outcome::SyncStatus;
@@ -156,7 +157,7 @@ pub struct RunCallout {
     pub elapsed_ms: u64,
 }
 
-/// A run as callers see it. A list leaves out `objectResults`, `callouts` and `result`.
+/// A run as callers see it. A list leaves out `objectResults`, `callouts`, `changes` and `result`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncRun {
@@ -217,6 +218,9 @@ pub struct SyncRun {
     /// Its callouts, of all tries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callouts: Option<Vec<RunCallout>>,
+    /// What it changed in m3ter, of all tries, newest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<ObjectChange>>,
     /// The answer of its last try.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<SyncResult>,

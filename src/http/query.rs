@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use jiff::Timestamp;
 
 use super::fault::Fault;
+use crate::domain::ids::SalesforceId;
 use crate::domain::shown;
 use crate::sync::SyncMode;
 
@@ -120,4 +122,26 @@ pub(super) fn unknown(name: &str, known: &str) -> Fault {
 /// A parameter with a wrong value.
 pub(super) fn invalid_parameter(message: impl Into<String>) -> Fault {
     Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message)
+}
+
+/// A record's id.
+pub(super) fn record_of(text: &str) -> Result<SalesforceId, Fault> {
+    SalesforceId::parse(text).map_err(|error| invalid_parameter(error.to_string()))
+}
+
+/// A moment, of the parameter with this name.
+pub(super) fn instant_of(name: &str, text: &str) -> Result<Timestamp, Fault> {
+    text.parse().map_err(|_| {
+        invalid_parameter(format!(
+            "`{name}` is `{}`; it takes a date-time such as `2026-12-31T00:00:00Z`",
+            shown::word(text)
+        ))
+    })
+}
+
+/// The size of a page, of the parameter with this name.
+pub(super) fn limit_of(name: &str, given: Option<u32>, most: u32) -> Result<u32, Fault> {
+    given
+        .filter(|limit| (1..=most).contains(limit))
+        .ok_or_else(|| invalid_parameter(format!("`{name}` takes whole numbers from 1 to {most}")))
 }

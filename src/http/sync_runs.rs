@@ -12,7 +12,9 @@ use super::body::{NoBody, Object};
 use super::fault::{Fault, RETRY_AFTER_SECONDS};
 use super::notes;
 use super::permit::{Asker, Denied};
-use super::query::{DryRun, invalid_parameter, query_parameters, unknown};
+use super::query::{
+    DryRun, instant_of, invalid_parameter, limit_of, query_parameters, record_of, unknown,
+};
 use super::reply::AcceptedRun;
 use crate::callers::{Caller, Permission};
 use crate::domain::ids::{SalesforceId, SyncRunId};
@@ -119,6 +121,9 @@ pub(super) async fn show(
     if !reads_all {
         // Who else shares it is nothing to a caller.
         run.requested_by.retain(|name| *name == *caller.name);
+        for change in run.changes.iter_mut().flatten() {
+            change.requested_by = change.requested_by.take().filter(|name| *name == *caller.name);
+        }
     }
     Ok(Json(run))
 }
@@ -145,12 +150,12 @@ pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
     let mut filter = RunFilter { limit: RUNS_ON_A_PAGE, ..RunFilter::default() };
     for (name, value) in query_parameters(query)? {
         match name.as_ref() {
-            "parentRecordId" => filter.parent_record_id = Some(record(&value)?),
+            "parentRecordId" => filter.parent_record_id = Some(record_of(&value)?),
             "syncStatus" => filter.sync_status = Some(status(&value)?),
             "errorCode" => filter.error_code = Some(value.into_owned()),
             "attention" => filter.attention = Some(attention(&value)?),
-            "since" => filter.since = Some(instant("since", &value)?),
-            "limit" => filter.limit = limit("limit", value.parse().ok(), MAX_RUNS_ON_A_PAGE)?,
+            "since" => filter.since = Some(instant_of("since", &value)?),
+            "limit" => filter.limit = limit_of("limit", value.parse().ok(), MAX_RUNS_ON_A_PAGE)?,
             "cursor" => filter.before = Some(cursor(&value)?),
             other => {
                 let known = "there are `parentRecordId`, `syncStatus`, `errorCode`, `attention`, `since`, `limit` and `cursor`";
@@ -224,12 +229,12 @@ impl ReplayRequest {
     /// Which runs are run again.
     pub(super) fn filter(self) -> Result<RunFilter, Fault> {
         let filter = RunFilter {
-            parent_record_id: self.parent_record_id.as_deref().map(record).transpose()?,
+            parent_record_id: self.parent_record_id.as_deref().map(record_of).transpose()?,
             error_code: self.error_code,
-            since: self.since.as_deref().map(|text| instant("since", text)).transpose()?,
-            until: self.until.as_deref().map(|text| instant("until", text)).transpose()?,
+            since: self.since.as_deref().map(|text| instant_of("since", text)).transpose()?,
+            until: self.until.as_deref().map(|text| instant_of("until", text)).transpose()?,
             kind: Some(replayed_kind(self.kind.as_deref())?),
-            limit: limit("maxRuns", Some(self.max_runs.unwrap_or(REPLAYS)), MAX_REPLAYS)?,
+            limit: limit_of("maxRuns", Some(self.max_runs.unwrap_or(REPLAYS)), MAX_REPLAYS)?,
             ..RunFilter::default()
         };
         let is_limited = filter.parent_record_id.is_some()
@@ -262,10 +267,6 @@ async fn find(syncs: &Syncs, id: &str) -> Result<SyncRun, Fault> {
     syncs.run(run).await?.ok_or_else(|| not_found(id))
 }
 
-fn record(text: &str) -> Result<SalesforceId, Fault> {
-    SalesforceId::parse(text).map_err(|error| invalid_parameter(error.to_string()))
-}
-
 fn status(text: &str) -> Result<String, Fault> {
     if STATUSES.contains(&text) {
         return Ok(text.to_owned());
@@ -295,23 +296,8 @@ fn cursor(text: &str) -> Result<SyncRunId, Fault> {
     })
 }
 
-fn instant(name: &str, text: &str) -> Result<Timestamp, Fault> {
-    text.parse().map_err(|_| {
-        invalid_parameter(format!(
-            "`{name}` is `{}`; it takes a date-time such as `2026-12-31T00:00:00Z`",
-            shown::word(text)
-        ))
-    })
-}
-
-fn limit(name: &str, given: Option<u32>, most: u32) -> Result<u32, Fault> {
-    given
-        .filter(|limit| (1..=most).contains(limit))
-        .ok_or_else(|| invalid_parameter(format!("`{name}` takes whole numbers from 1 to {most}")))
-}
-
 /// Whether a run may be shown depends on its object, which only Salesforce can tell.
-fn not_told(denied: Denied) -> Fault {
+pub(super) fn not_told(denied: Denied) -> Fault {
     let reason = match denied {
         Denied::Refused(fault) => return fault,
         Denied::Failed(request) => request.reason,

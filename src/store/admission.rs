@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::bounds::QueueBounds;
 use super::claims::{Claimant, ClaimedRun, Held};
-use super::links::links;
+use super::links::{RecordLinks, links};
 use super::transaction::{Access, Transaction};
 use super::value::Value;
 use super::{Store, StoreError};
@@ -127,6 +127,10 @@ const LONGEST_USERS: i64 = 2_000;
 /// milliseconds.
 const AWAITED_ENOUGH_MS: i64 = 5_000;
 
+/// Who has the run, and whether earlier runs of the record left changes open.
+const OWNER: &str = "SELECT owner, fence, (SELECT count(*) FROM changes WHERE root = $2 AND changes.state = 'open') AS open_changes
+     FROM runs WHERE id = $1";
+
 /// The links of the record, for [`links`], where the run is the one that was inserted.
 const LINKS: &str =
     "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
@@ -142,7 +146,7 @@ impl Store {
         let operation = "save a run";
         // Mostly the record is free: one message, whose answer is the same if it has to be sent
         // twice. What the run reads of its record first comes along.
-        let statements = [INSERT_RUN, "SELECT owner, fence FROM runs WHERE id = $1", LINKS];
+        let statements = [INSERT_RUN, OWNER, LINKS];
         let rows = self
             .database
             .write_at_once(operation, &statements, self.inserted(run, Some(claimant)))
@@ -152,8 +156,9 @@ impl Store {
         };
         let owner: Option<String> = row.optional("owner")?;
         if owner.as_ref() == Some(&claimant.owner) && row.get::<i64>("fence")? == 1 {
-            let links = Some(links(linked)?);
-            return Ok(Admission::Claimed(ClaimedRun { links, ..run.claimed() }));
+            let has_open_changes = row.is_set("open_changes")?;
+            let links = RecordLinks { links: links(linked)?, has_open_changes };
+            return Ok(Admission::Claimed(ClaimedRun { links: Some(links), ..run.claimed() }));
         }
         // The first answer was lost for so long that another process has the run by now.
         Ok(Admission::Waits(run.id))

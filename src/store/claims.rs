@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::links::Link;
+use super::links::RecordLinks;
 use super::row::Row;
 use super::transaction::Access;
 use super::value::Value;
@@ -76,7 +76,7 @@ pub struct ClaimedRun {
     /// Whether it was planned with others to be run again and has not been tried before.
     pub is_planned: bool,
     /// The links of its record as they were when it was claimed; `None`: they were not read.
-    pub links: Option<Vec<Link>>,
+    pub links: Option<RecordLinks>,
 }
 
 impl Store {

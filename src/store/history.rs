@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
+use super::changes::ChangeFilter;
 use super::row::Row;
-use super::value::Value;
+use super::value::{Value, first_id_at};
 use super::{Store, StoreError};
 use crate::domain::answer::{ObjectResult, SyncResult};
 use crate::domain::ids::{SalesforceId, SyncRunId};
@@ -159,6 +160,8 @@ impl Store {
             _ => self.load_object_results(id, row.get("fence")?).await?,
         });
         run.result = result.filter(|_| is_over);
+        let changes = ChangeFilter { run: Some(id), limit: u32::MAX, ..ChangeFilter::default() };
+        run.changes = Some(self.list_changes(&changes).await?);
         let sql = "SELECT id FROM runs WHERE replay_of = $1 ORDER BY id";
         let replays = self.database.fetch(operation, sql, vec![id.to_string().into()]).await?;
         run.replays = replays.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
@@ -299,14 +302,6 @@ impl Store {
     }
 }
 
-/// What sorts before the ids of all runs that were asked for at a moment or later: a UUID of
-/// version 7 begins with the milliseconds since
-/// 1970. A minute earlier, because the clock is read for each of the two.
-pub(super) fn first_id_at(moment: Timestamp) -> String {
-    let ms = (moment.as_millisecond() - 60_000).clamp(0, (1 << 48) - 1);
-    format!("{:08x}-{:04x}", ms >> 16, ms & 0xffff)
-}
-
 fn run(row: &Row) -> Result<SyncRun, StoreError> {
     let tries: Vec<RunTry> = row.document("tries")?;
     let started_at: Option<Timestamp> = row.optional("started_at_ms")?;
@@ -322,7 +317,7 @@ fn run(row: &Row) -> Result<SyncRun, StoreError> {
         ended_at: row.optional("ended_at_ms")?,
         sync_status: row.optional("sync_status")?,
         error_code: row.optional("error_code")?,
-        attention: words(row, "attention")?,
+        attention: row.words("attention")?,
         takeovers: row.get("takeovers")?,
         tries,
         next_try_at: row.optional("next_try_at_ms")?,
@@ -330,15 +325,10 @@ fn run(row: &Row) -> Result<SyncRun, StoreError> {
         replays: Vec::new(),
         superseded_by: row.optional("superseded_by")?,
         requested_by: requested_by.into_iter().collect(),
-        salesforce_user_ids: words(row, "salesforce_users")?,
+        salesforce_user_ids: row.words("salesforce_users")?,
         object_results: None,
         callouts: None,
+        changes: None,
         result: None,
     })
-}
-
-/// The words of a text, of which there may be none.
-fn words(row: &Row, column: &str) -> Result<Vec<String>, StoreError> {
-    let text: Option<String> = row.optional(column)?;
-    Ok(text.unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect())
 }

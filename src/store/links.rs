@@ -25,6 +25,16 @@ pub struct Link {
     pub source_key: Option<String>,
 }
 
+/// What a run knows of its record before it has read anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordLinks {
+    /// The links of the deal, in the order of results.
+    pub links: Vec<Link>,
+    /// Whether earlier runs left changes of which nobody knows whether they were made. Of a record
+    /// without links it may not be told.
+    pub has_open_changes: bool,
+}
+
 /// How a deal stands to a m3ter object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkRelation {
@@ -44,6 +54,17 @@ impl Store {
         let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links WHERE root = $1";
         let rows = self.database.fetch(operation, sql, vec![root.as_str().into()]).await?;
         links(&rows)
+    }
+
+    /// The same, with what else a run knows of its record first.
+    pub async fn load_record_links(&self, root: &SalesforceId) -> Result<RecordLinks, StoreError> {
+        let operation = "load the links of a record";
+        let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm,
+                 (SELECT count(*) FROM changes WHERE changes.root = $1 AND state = 'open') AS open_changes
+             FROM links WHERE root = $1";
+        let rows = self.database.fetch(operation, sql, vec![root.as_str().into()]).await?;
+        let has_open_changes = rows.first().map(|row| row.is_set("open_changes")).transpose()?;
+        Ok(RecordLinks { links: links(&rows)?, has_open_changes: has_open_changes == Some(true) })
     }
 
     /// The links of one row of a kind, in any deal.

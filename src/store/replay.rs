@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::admission::NewRun;
 use super::handover::LINKS_RUN;
-use super::history::{RunFilter, first_id_at};
+use super::history::RunFilter;
 use super::reopen::REOPEN_RUN;
 use super::row::Row;
 use super::transaction::Access;
-use super::value::Value;
+use super::value::{Value, first_id_at};
 use super::{Store, StoreError};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::run::RunTask;

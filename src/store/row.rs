@@ -65,6 +65,12 @@ impl Row {
         Ok(self.get::<i64>(name)? != 0)
     }
 
+    /// The words of a text, of which there may be none.
+    pub(super) fn words(&self, name: &str) -> Result<Vec<String>, StoreError> {
+        let text: Option<String> = self.optional(name)?;
+        Ok(text.unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect())
+    }
+
     /// What the JSON in a column says.
     pub(super) fn document<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
         self.parsed(name, |text| serde_json::from_str(text).ok())

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
+use super::changes::{Changes, save_changes};
 use super::claims::{Claimant, ClaimedRun, Held, claimed};
 use super::links::{Link, insert_links};
 use super::row::Row;
@@ -29,6 +30,8 @@ pub struct Progress<'a> {
     pub results: &'a [(u32, ObjectResult)],
     /// What belongs together from now on.
     pub links: &'a [Link],
+    /// What was changed in m3ter, or is about to be.
+    pub changes: Changes<'a>,
     /// All callouts of the run; `None` leaves those that are saved.
     pub callouts: Option<&'a [RunCallout]>,
 }
@@ -84,6 +87,7 @@ impl Store {
                 .await?;
         }
         insert_links(&mut transaction, progress.links).await?;
+        save_changes(&mut transaction, held, &progress.changes).await?;
         transaction.commit().await
     }
 

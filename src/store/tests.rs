@@ -233,8 +233,11 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
         elapsed_ms: 20,
     };
     let results = [(3, created.clone())];
-    let progress =
-        Progress { results: &results, links: &[], callouts: Some(std::slice::from_ref(&callout)) };
+    let progress = Progress {
+        results: &results,
+        callouts: Some(std::slice::from_ref(&callout)),
+        ..Progress::default()
+    };
     store.save_progress(claimed.held, &progress).await.unwrap();
     store.save_progress(claimed.held, &progress).await.unwrap();
     let so_far = store.load_run(run.id).await.unwrap().unwrap();

@@ -22,6 +22,8 @@ pub(super) struct ActualState {
     gone: HashSet<M3terId>,
     /// What earlier syncs of the record linked.
     links: Vec<Link>,
+    /// Whether it is open what became of changes that earlier runs of the record set out to make.
+    has_open_changes: bool,
     /// Where the link of an object is among them.
     positions: HashMap<ObjectKey, usize>,
     /// Links of this record's Accounts in other deals.
@@ -36,6 +38,16 @@ impl ActualState {
         let position = |(position, link): (usize, &Link)| (link.object.clone(), position);
         let positions = links.iter().enumerate().map(position).collect();
         Self { links, positions, ..Self::default() }
+    }
+
+    /// The same, knowing whether earlier runs of the record left changes open.
+    pub(super) fn with_open_changes(self, has_open_changes: bool) -> Self {
+        Self { has_open_changes, ..self }
+    }
+
+    /// Whether it is open what became of changes that earlier runs of the record set out to make.
+    pub(super) fn has_open_changes(&self) -> bool {
+        self.has_open_changes
     }
 
     /// Takes what a read gave.
@@ -122,6 +134,11 @@ impl ActualState {
     /// Whether an earlier sync of the record linked an object, whatever became of that.
     pub(super) fn has_link(&self, key: &ObjectKey) -> bool {
         self.positions.contains_key(key)
+    }
+
+    /// What other deals have linked of the record's Accounts.
+    pub(super) fn linked_elsewhere(&self) -> impl Iterator<Item = &M3terId> {
+        self.elsewhere.iter().map(|link| &link.m3ter_id)
     }
 
     /// Links to objects that m3ter no longer has.

@@ -1,6 +1,7 @@
 //! What became of one change.
 
 use crate::changeset::invalid;
+use crate::domain::change::NewChange;
 use crate::domain::entity::ObjectKey;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
@@ -15,6 +16,8 @@ pub(super) struct Applied {
     pub(super) id: Option<M3terId>,
     /// Why nobody knows whether it has.
     pub(super) failure: Option<Failure>,
+    /// What was changed by making it.
+    pub(super) created: Option<NewChange>,
 }
 
 impl Applied {
@@ -41,13 +44,13 @@ impl Applied {
             warnings,
             ..ObjectOutcome::new(key, action, message)
         };
-        Self { result, id: Some(id), failure: None }
+        Self { result, id: Some(id), failure: None, created: None }
     }
 
     /// Nothing was written; m3ter may have the object all the same.
     pub(super) fn without_write(mut result: ObjectOutcome, existing: Option<&M3terId>) -> Self {
         result.m3ter_id = existing.cloned();
-        Self { result, id: None, failure: None }
+        Self { result, id: None, failure: None, created: None }
     }
 
     /// There is no definite answer.
@@ -65,6 +68,6 @@ impl Applied {
                 "Sync again: what was done is found and nothing is made twice",
             )
         };
-        Self { result: invalid(key, &[finding]), id: None, failure: Some(failure) }
+        Self { result: invalid(key, &[finding]), id: None, failure: Some(failure), created: None }
     }
 }

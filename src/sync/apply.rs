@@ -15,7 +15,6 @@ use crate::changeset::{
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::outcome::{Action, Failure};
 use crate::sync::applied::Applied;
-use crate::sync::recorder::Recorder;
 use crate::sync::write::Writer;
 use crate::sync::written::Written;
 
@@ -33,11 +32,7 @@ struct Board {
 }
 
 /// Applies all changes; the outcomes come in their order.
-pub(super) async fn apply(
-    changeset: &Changeset,
-    writer: &Writer<'_>,
-    recorder: &Recorder<'_>,
-) -> Vec<Applied> {
+pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>) -> Vec<Applied> {
     let object =
         |change: &Change| (change.desired.key.clone(), watch::Sender::new(change.availability()));
     let awaited = changeset.makes_room.values().flatten();
@@ -62,7 +57,7 @@ pub(super) async fn apply(
                 };
                 sender.send_replace(availability);
             }
-            recorder.object_ended(position, change, &applied).await;
+            writer.recorder.object_ended(position, change, &applied).await;
             applied
         }
     }))
@@ -87,7 +82,9 @@ async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Appli
                 }
                 Ok(known) => match board.write(writer, change, &known).await {
                     Ok(Written::Done { id, action, warnings }) => {
-                        Applied::done(key, action, id, warnings)
+                        let created = (action == Action::Created)
+                            .then(|| writer.recorder.creation(&change.desired, &known, &id));
+                        Applied { created, ..Applied::done(key, action, id, warnings) }
                     }
                     Ok(Written::Refused(finding)) => {
                         Applied::without_write(invalid(key, &[finding]), None)

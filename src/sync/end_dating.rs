@@ -7,6 +7,7 @@
 //! one by one instead, so that nothing else ends. The same where something of a kind has not begun
 //! by the end: m3ter does not say whether its call would give it an end before its start.
 
+mod changed;
 mod memory;
 mod reach;
 mod target;
@@ -19,9 +20,7 @@ use crate::domain::answer::ObjectResult;
 use crate::domain::ending::{BillingEntity, EndDateOrder};
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::{M3terId, SalesforceId};
-use crate::domain::outcome::{
-    Action, ErrorCode, Failure, FieldChange, Message, ObjectOutcome, RunOutcome,
-};
+use crate::domain::outcome::{Action, ErrorCode, Failure, Message, ObjectOutcome, RunOutcome};
 use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
 use crate::domain::warning::{Attention, Warning};
 use crate::m3ter::EndingOwner;
@@ -31,7 +30,9 @@ use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, begins_later, end_one};
 use crate::sync::report::Report;
 use crate::sync::settings::{Safety, SyncMode};
+use crate::sync::unsettled::settle_open_ends;
 use crate::transport::Effect;
+use changed::{Changed, intend};
 use memory::{Remembered, remember};
 use reach::{Billed, fetch_reach};
 use target::{Target, find_target};
@@ -96,9 +97,11 @@ impl EndDating<'_> {
             }
             SyncMode::Apply => {
                 self.approve(&loaded, report).await?;
-                self.remember(&loaded).await?
+                Some(self.remember(&loaded).await?)
             }
         };
+        let (remembered, changed) = remembered.unzip();
+        let remembered = remembered.flatten();
         report.warnings.extend(remembered.as_ref().and_then(Remembered::warning));
         let instant = loaded.end.instant();
         if instant < now {
@@ -120,6 +123,9 @@ impl EndDating<'_> {
                 self.apply(&loaded, report).await;
                 report.results.extend(self.not_begun(&loaded));
                 self.save(report).await;
+                if let Some(changed) = &changed {
+                    changed.settle(&self.context, &report.results, &loaded.end).await;
+                }
                 if let Some(remembered) = &remembered {
                     remembered.settle(&self.context, &report.results, &loaded.end).await;
                 }
@@ -158,12 +164,21 @@ impl EndDating<'_> {
         Ok(Loaded { target, end, meant, not_begun, spared, ended, links, rows })
     }
 
-    async fn remember(&self, loaded: &Loaded) -> Result<Option<Remembered>, Failure> {
-        let Loaded { meant, ended, links, end, .. } = loaded;
-        if meant.is_empty() && ended.is_empty() {
-            return Ok(None);
+    /// Remembers what is about to end, before m3ter is asked: what Salesforce says of it, and what
+    /// changes.
+    async fn remember(&self, loaded: &Loaded) -> Result<(Option<Remembered>, Changed), Failure> {
+        let Loaded { meant, ended, links, end, target, rows, .. } = loaded;
+        if self.context.run.held.fence > 1 {
+            settle_open_ends(&self.context).await?;
         }
-        remember(&self.context, (meant, ended), links, end).await.map(Some)
+        if meant.is_empty() && ended.is_empty() {
+            return Ok((None, Changed::default()));
+        }
+        let (remembered, changed) = tokio::try_join!(
+            remember(&self.context, (meant, ended), links, end),
+            intend(&self.context, meant, (&target.account, rows), end)
+        )?;
+        Ok((Some(remembered), changed))
     }
 
     async fn apply(&self, loaded: &Loaded, report: &mut Report) {
@@ -329,7 +344,7 @@ impl EndDating<'_> {
     fn plan(&self, Loaded { meant, end, rows, .. }: &Loaded) -> Plan {
         let mut plan = Plan::default();
         for billed in meant {
-            let change = change(billed, end);
+            let change = billed.change(end);
             plan.add(&PlannedChange {
                 kind: billed.entity.object_name(),
                 row: rows.get(&billed.object.id).unwrap_or(self.context.record).as_str(),
@@ -370,7 +385,7 @@ impl EndDating<'_> {
         rows: &BTreeMap<M3terId, SalesforceId>,
     ) -> ObjectOutcome {
         let Billed { entity, object, .. } = billed;
-        let change = change(billed, end);
+        let change = billed.change(end);
         let row = rows.get(&object.id).unwrap_or(self.context.record);
         let message = Message::with_detail("Would be ended", change.to_string());
         let mut result = updated(*entity, &object.id, row, message);
@@ -441,18 +456,10 @@ impl EndDating<'_> {
             .zip(report.results.iter().map(|result| ObjectResult::new(&result.for_history())))
             .collect();
         let callouts = self.context.callouts();
-        let progress = Progress { results: &results, links: &[], callouts: Some(&callouts) };
+        let progress =
+            Progress { results: &results, callouts: Some(&callouts), ..Progress::default() };
         let held = self.context.held();
         let _ = self.context.store.with(|store| store.save_progress(held, &progress)).await;
-    }
-}
-
-fn change(billed: &Billed, end: &End) -> FieldChange {
-    FieldChange {
-        field: "endDate".to_owned(),
-        old_value: billed.object.text("endDate").map(ToOwned::to_owned),
-        new_value: Some(end.shown(billed.entity)),
-        source: "`endDate` of the request".to_owned(),
     }
 }
 

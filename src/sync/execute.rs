@@ -5,6 +5,7 @@ use crate::changeset::identity::Owners;
 use crate::changeset::unusual::Usual;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::outcome::Failure;
+use crate::domain::plan::Plan;
 use crate::store::{Link, LinkRelation, Progress};
 use crate::sync::actual::ActualState;
 use crate::sync::applied::Applied;
@@ -19,6 +20,7 @@ use crate::sync::recorder::Recorder;
 use crate::sync::removed::{Settled, note_removed};
 use crate::sync::report::Report;
 use crate::sync::running::refuse_blocked;
+use crate::sync::unsettled::settle_open;
 use crate::sync::write::Writer;
 use crate::sync::write_back::WriteBack;
 
@@ -37,8 +39,13 @@ pub(super) async fn execute<'a>(
         closing.approved = approve(&context, usual, &mut plan, foreseen, report).await?;
     }
     correct_links(&context, &plan.state).await?;
-    write(context, &plan, report, closing).await;
-    let removed = plan.removal().apply(&context).await;
+    if plan.state.has_open_changes() {
+        settle_open(&context, &plan.state, &plan.changeset).await?;
+    }
+    let recorder =
+        closing.recorder.insert(Recorder::new(context, &plan.state, plan.mapping.root()));
+    closing.write_back = write(context, &plan, closing.approved.as_ref(), recorder, report).await;
+    let removed = plan.removal().apply(&context, recorder).await;
     let settled = note_removed(report, removed, &plan.removed_lines);
     settle(&context, &settled).await
 }
@@ -59,10 +66,10 @@ async fn correct_links(context: &RunContext<'_>, state: &ActualState) -> Result<
 async fn write<'a>(
     context: RunContext<'a>,
     plan: &SyncPlan<'a>,
+    approved: Option<&Plan>,
+    recorder: &Recorder<'a>,
     report: &mut Report,
-    closing: &mut Closing<'a>,
-) {
-    let recorder = Recorder::new(context, plan.state.links());
+) -> WriteBack {
     let changeset = &plan.changeset;
     let writer = Writer {
         context,
@@ -71,9 +78,10 @@ async fn write<'a>(
         mapping: plan.mapping,
         organization_time_zone: &plan.organization_time_zone,
         attempts: &plan.attempts,
-        plan: closing.approved.as_ref(),
+        plan: approved,
+        recorder,
     };
-    let mut applied = apply(changeset, &writer, &recorder).await;
+    let mut applied = apply(changeset, &writer).await;
     let outcome = |applied: &[Applied], key: &ObjectKey, is_it: fn(&Applied) -> bool| {
         let mut outcomes = changeset.changes.iter().zip(applied);
         outcomes.any(|(change, outcome)| change.desired.key == *key && is_it(outcome))
@@ -90,12 +98,12 @@ async fn write<'a>(
         [] => Owners::new(),
         strays => context.load_owners(strays).await.unwrap_or_default(),
     };
-    closing.write_back = WriteBack::of_ids(&changeset.changes, &mut applied, &owners);
-    closing.recorder = Some(recorder);
+    let write_back = WriteBack::of_ids(&changeset.changes, &mut applied, &owners);
     for outcome in applied {
         report.failures.extend(outcome.failure);
         report.results.push(outcome.result);
     }
+    write_back
 }
 
 /// Remembers which lines are over for this record: an AccountPlan that it has ended is not its to
@@ -111,7 +119,7 @@ async fn settle(context: &RunContext<'_>, settled: &Settled) -> Result<(), Failu
             source_key: None,
         });
         let links: Vec<Link> = links.collect();
-        let progress = Progress { results: &[], links: &links, callouts: None };
+        let progress = Progress { links: &links, ..Progress::default() };
         store.with(|store| store.save_progress(held, &progress)).await?;
     }
     if !settled.handed_over.is_empty() {

@@ -15,7 +15,7 @@ use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::OrganizationConfig;
 use crate::mapping::{Mapping, NaturalKeys};
-use crate::store::CommitmentAttempt;
+use crate::store::{CommitmentAttempt, RecordLinks};
 use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
 use crate::sync::fetch::{fetch_accounts, fetch_codes, fetch_linked};
@@ -87,12 +87,14 @@ async fn find_mapping<'a>(context: &RunContext<'a>) -> Result<&'a Mapping, Failu
 }
 
 async fn load_linked(context: &RunContext<'_>) -> Result<Linked, Failure> {
-    let links = match &context.run.links {
+    let RecordLinks { links, has_open_changes } = match &context.run.links {
         Some(links) => links.clone(),
-        None => context.store.with(|store| store.load_links(context.record)).await?,
+        None => context.store.with(|store| store.load_record_links(context.record)).await?,
     };
     let is_new = links.iter().all(|link| link.object.kind != EntityKind::Commitment);
-    let mut state = ActualState::new(links);
+    // Who takes a run over may find no link of it, and changes all the same.
+    let has_open_changes = has_open_changes || context.run.held.fence > 1;
+    let mut state = ActualState::new(links).with_open_changes(has_open_changes);
     let attempts = async { if is_new { load_attempts(context).await.map(Some) } else { Ok(None) } };
     let ((), attempts) = tokio::join!(fetch_linked(context, &mut state), attempts);
     Ok(Linked { state, attempts: attempts? })

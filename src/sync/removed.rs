@@ -12,7 +12,7 @@ use crate::changeset::lines::{LineFate, Origin, ShownRow};
 use crate::changeset::planned::planned;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::ending::BillingEntity;
-use crate::domain::entity::ObjectKey;
+use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{Action, Failure, FieldChange, ObjectOutcome};
@@ -23,8 +23,10 @@ use crate::mapping::LineObject;
 use crate::salesforce::FoundRow;
 use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
-use crate::sync::end_one::{End, EndedOne, end_one};
+use crate::sync::end_one::{End, EndedOne};
 use crate::sync::leftovers::{RecordRows, RemovedLine};
+use crate::sync::pending::end_remembered;
+use crate::sync::recorder::Recorder;
 use crate::sync::report::Report;
 use crate::transport::CalloutError;
 
@@ -150,8 +152,11 @@ impl Removal<'_> {
     }
 
     /// Ends what the setting says to end, and tells of the rest.
-    pub(super) async fn apply(&self, context: &RunContext<'_>) -> Vec<Removed> {
-        let RunContext { m3ter, budget, .. } = *context;
+    pub(super) async fn apply(
+        &self,
+        context: &RunContext<'_>,
+        recorder: &Recorder<'_>,
+    ) -> Vec<Removed> {
         let end = &self.end();
         join_all(self.lines.iter().map(|line| async move {
             if let Some(removed) = self.told(line).or_else(|| cannot_end(line, end)) {
@@ -161,7 +166,14 @@ impl Removal<'_> {
             if !end.comes_before_that_of(BillingEntity::AccountPlan, &line.plan) {
                 return Removed::Ended(ended(line, end));
             }
-            match end_one(m3ter, BillingEntity::AccountPlan, &line.plan, end, budget).await {
+            let change = recorder.change_of(
+                EntityKind::AccountPlan,
+                &line.object.row,
+                &line.plan.id,
+                vec![change(line, end)],
+            );
+            let plan = (BillingEntity::AccountPlan, &line.plan);
+            match end_remembered(context, recorder, change, plan, end).await {
                 Ok(EndedOne::Done) => Removed::Ended(ended(line, end)),
                 Ok(EndedOne::Refused(message)) => Removed::Result(not_ended(line, &message)),
                 Err(failure) => Removed::Unsettled(not_ended(line, &failure.reason), failure),
@@ -343,7 +355,6 @@ mod tests {
 
     use super::*;
     use crate::domain::actual::ActualObject;
-    use crate::domain::entity::{EntityKind, ObjectKey};
 
     #[test]
     fn a_plan_that_ends_a_removed_line_is_of_its_day() {

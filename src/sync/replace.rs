@@ -12,20 +12,22 @@ use crate::changeset::MadeWay;
 use crate::changeset::body::replacing_body;
 use crate::changeset::overlap::{self, Period, kept_one, refusal, share_a_product};
 use crate::domain::actual::ActualObject;
+use crate::domain::change::NewChange;
 use crate::domain::dates::midnight;
 use crate::domain::desired::DesiredObject;
 use crate::domain::ending::BillingEntity;
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
-use crate::domain::outcome::{Action, Failure};
+use crate::domain::outcome::{Action, Failure, FieldChange};
 use crate::domain::plan::Plan;
 use crate::domain::settings::OverlapRule;
 use crate::domain::value::date_in_text;
 use crate::m3ter::{ListQuery, OwnerIds, RefusalKind};
 use crate::store::Link;
 use crate::sync::context::RunContext;
-use crate::sync::end_one::{End, EndedOne, end_one};
+use crate::sync::end_one::{End, EndedOne};
+use crate::sync::pending::{Pending, end_remembered};
 use crate::sync::write::{Breadth, Writer, refusal_message};
 use crate::sync::written::Written;
 use crate::transport::{CalloutError, Effect};
@@ -36,6 +38,7 @@ const ROUNDS: usize = 3;
 /// What is to be ended, and whose it is.
 struct Blocker {
     object: ActualObject,
+    row: Option<SalesforceId>,
     whose: String,
 }
 
@@ -51,7 +54,7 @@ enum InTheWay {
 
 /// A Commitment that was ended for a new one.
 struct Ended {
-    object: ActualObject,
+    blocker: Blocker,
     said: String,
 }
 
@@ -152,8 +155,8 @@ impl Writer<'_> {
             Some(finding) => InTheWay::Stays(finding),
             None => {
                 self.keep_to_plan(&ends_of(kind, &objects, body))?;
-                let whose = |owner: Option<SalesforceId>| {
-                    owner.map_or_else(
+                let whose = |owner: &Option<SalesforceId>| {
+                    owner.as_ref().map_or_else(
                         || "that no sync of this service made".to_owned(),
                         |row| format!("of the Salesforce record {row}"),
                     )
@@ -161,7 +164,7 @@ impl Writer<'_> {
                 let replaced = objects.into_iter().zip(facts);
                 InTheWay::Replaceable(
                     replaced
-                        .map(|(object, (owner, _))| Blocker { object, whose: whose(owner) })
+                        .map(|(object, (row, _))| Blocker { object, whose: whose(&row), row })
                         .collect(),
                 )
             }
@@ -178,22 +181,49 @@ impl Writer<'_> {
     ) -> Result<Written, Failure> {
         let RunContext { m3ter, budget, .. } = self.context;
         let said = blocker.said(desired.kind(), BillingEntity::AccountPlan, start, "replaced");
-        let error = match m3ter.replace_account_plan(&blocker.object.id, body, budget).await {
-            Ok(replacement) => return Ok(with_warning(Written::created(replacement.new), said)),
-            Err(error) => error,
-        };
-        match error.effect() {
-            Effect::None => Err(error.into()),
-            Effect::Refused => {
-                Ok(Written::Refused(not_replaced(desired, &error, &blocker.object.id)))
+        let mut pending = Pending::new(self.recorder);
+        let change = self.ending(desired.kind(), blocker, start.shown(BillingEntity::AccountPlan));
+        pending.intend(change, &blocker.object).await?;
+        let replaced = m3ter.replace_account_plan(&blocker.object.id, body, budget).await;
+        let written = match replaced {
+            Ok(replacement) => {
+                pending.is_made();
+                Ok(with_warning(Written::created(replacement.new), said))
             }
-            Effect::Unknown => match self.look_up(desired, body, Breadth::Scope).await? {
-                Some(found) => Ok(with_warning(Written::created(found), said)),
-                // Perhaps the one has ended and the other does not exist: the next sync creates it
-                // then, or replaces again.
-                None => Err(error.into()),
+            Err(error) => {
+                pending.answered(error.effect());
+                match error.effect() {
+                    Effect::None => Err(error.into()),
+                    Effect::Refused => {
+                        Ok(Written::Refused(not_replaced(desired, &error, &blocker.object.id)))
+                    }
+                    Effect::Unknown => match self.look_up(desired, body, Breadth::Scope).await {
+                        Ok(Some(found)) => Ok(with_warning(Written::created(found), said)),
+                        // Perhaps the one has ended and the other does not exist: the next sync
+                        // creates it then, or replaces again.
+                        Ok(None) => Err(error.into()),
+                        Err(again) => Err(again.into()),
+                    },
+                }
+            }
+        };
+        pending.end(matches!(written, Ok(Written::Done { .. }))).await;
+        written
+    }
+
+    /// The change that lets an object end for another one.
+    fn ending(&self, kind: EntityKind, blocker: &Blocker, end: String) -> NewChange {
+        let change = FieldChange {
+            field: "endDate".to_owned(),
+            old_value: blocker.object.text("endDate").map(ToOwned::to_owned),
+            new_value: Some(end),
+            source: match kind {
+                EntityKind::AccountPlan => "setting `account_plan_overlap`".to_owned(),
+                _ => "setting `commitment_overlap`".to_owned(),
             },
-        }
+        };
+        let row = blocker.row.as_ref().unwrap_or(self.context.record);
+        self.recorder.change_of(kind, row, &blocker.object.id, vec![change])
     }
 
     /// m3ter has no such call for Commitments: the running ones end, then the new one is created.
@@ -207,16 +237,15 @@ impl Writer<'_> {
         start: &End,
     ) -> Result<Written, Failure> {
         let (kind, entity) = (EntityKind::Commitment, BillingEntity::Prepayment);
-        let RunContext { m3ter, budget, .. } = self.context;
         let mut blockers = blockers;
         let mut ended: Vec<Ended> = Vec::new();
         for _ in 0..ROUNDS {
             for blocker in std::mem::take(&mut blockers) {
-                match end_one(m3ter, entity, &blocker.object, start, budget).await? {
-                    EndedOne::Done => ended.push(Ended {
-                        said: blocker.said(kind, entity, start, "ended"),
-                        object: blocker.object,
-                    }),
+                let change = self.ending(kind, &blocker, start.shown(entity));
+                let (context, object) = (&self.context, (entity, &blocker.object));
+                match end_remembered(context, self.recorder, change, object, start).await? {
+                    EndedOne::Done => ended
+                        .push(Ended { said: blocker.said(kind, entity, start, "ended"), blocker }),
                     EndedOne::Refused(message) => {
                         let why = format!("m3ter does not end it: {message}");
                         let finding = kept_one(
@@ -254,8 +283,9 @@ impl Writer<'_> {
                 InTheWay::Gone => Vec::new(),
                 InTheWay::Replaceable(more) => more,
             };
-            blockers
-                .retain(|blocker| ended.iter().all(|ended| ended.object.id != blocker.object.id));
+            blockers.retain(|blocker| {
+                ended.iter().all(|ended| ended.blocker.object.id != blocker.object.id)
+            });
         }
         let message = "m3ter named another Commitment in the way each time that one had ended";
         let finding = Finding::new(
@@ -275,7 +305,8 @@ impl Writer<'_> {
     ) -> Result<Written, Failure> {
         let kind = EntityKind::Commitment;
         let RunContext { m3ter, budget, .. } = self.context;
-        for Ended { object, .. } in ended {
+        for Ended { blocker, .. } in ended {
+            let object = &blocker.object;
             let end = object.fields.get("endDate").cloned().unwrap_or_default();
             let present = m3ter.fetch(kind, &object.id, budget).await?;
             // Somebody else has decided meanwhile.
@@ -287,7 +318,23 @@ impl Writer<'_> {
             let mut body = replacing_body(kind, &present);
             body.insert("endDate".to_owned(), end);
             let until = object.text("endDate").unwrap_or("without end");
-            let now = match m3ter.update(kind, &object.id, &body, budget).await {
+            let mut pending = Pending::new(self.recorder);
+            let change = FieldChange {
+                field: "endDate".to_owned(),
+                old_value: present.text("endDate").map(ToOwned::to_owned),
+                new_value: object.text("endDate").map(ToOwned::to_owned),
+                source: "the end before".to_owned(),
+            };
+            let row = blocker.row.as_ref().unwrap_or(self.context.record);
+            let change = self.recorder.change_of(kind, row, &object.id, vec![change]);
+            pending.intend(change, &present).await?;
+            let taken_back = m3ter.update(kind, &object.id, &body, budget).await;
+            match &taken_back {
+                Ok(_) => pending.is_made(),
+                Err(error) => pending.answered(error.effect()),
+            }
+            pending.end(false).await;
+            let now = match taken_back {
                 Ok(_) => format!(
                     "The Commitment {} was ended for it and runs until {until} again",
                     object.id

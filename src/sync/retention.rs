@@ -1,5 +1,5 @@
 //! How much of what was done is kept: runs of some days, dry runs of one, and never more than so
-//! many.
+//! many; changes of some years.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -16,10 +16,34 @@ const DELETE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Deletes what is older than it may be, and what is too much, and measures what is left.
 pub(super) async fn keep_small(shared: &Shared) {
+    match delete_changes(shared).await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(deleted, "old changes were deleted"),
+        Err(error) => {
+            tracing::warn!(error = %ErrorChain(&error), "old changes could not be deleted");
+        }
+    }
     match delete(shared).await {
         Ok(0) => {}
         Ok(deleted) => tracing::info!(deleted, "old runs were deleted"),
         Err(error) => tracing::warn!(error = %ErrorChain(&error), "old runs could not be deleted"),
+    }
+}
+
+/// What was changed is asked for longer than what ran: it is outside of the bound on runs.
+async fn delete_changes(shared: &Shared) -> Result<u64, StoreError> {
+    let kept = shared.settings.change_retention;
+    let Some(moment) = kept.and_then(|age| Timestamp::now().checked_sub(age).ok()) else {
+        return Ok(0);
+    };
+    let mut deleted = 0;
+    loop {
+        let count = shared.store.delete_changes(moment, DELETED_AT_ONCE).await?;
+        deleted += count;
+        if count < u64::from(DELETED_AT_ONCE) {
+            return Ok(deleted);
+        }
+        tokio::time::sleep(DELETE_PAUSE).await;
     }
 }
 

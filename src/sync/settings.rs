@@ -36,6 +36,8 @@ pub struct RunSettings {
     /// How long dry runs are kept, whatever the others are: they write nothing that anybody would
     /// ask about later.
     pub dry_run_retention: Duration,
+    /// How long changes are kept, however long runs are; `None`: for ever.
+    pub change_retention: Option<Duration>,
     /// How many ended runs are kept at most, of all kinds; `None`: as many as there are.
     pub history_rows: Option<u64>,
     /// How many runs may be under way in this process at once; a caller may have as many as are
@@ -65,6 +67,7 @@ impl Default for RunSettings {
             retry_after: [1, 5, 15, 60].map(Duration::from_mins).to_vec(),
             retention: Some(Duration::from_hours(90 * 24)),
             dry_run_retention: Duration::from_hours(24),
+            change_retention: Some(Duration::from_hours(730 * 24)),
             history_rows: Some(500_000),
             at_once: 64,
             waiting: 10_000,

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+use crate::domain::change::ObjectChange;
 use crate::domain::ids::SyncRunId;
 use crate::domain::run::SyncRun;
 use crate::mapping::Mappings;
-use crate::store::{HistorySize, OpenRuns, QueueBounds, QueueWait, RunFilter, Store, StoreError};
+use crate::store::{
+    ChangeFilter, HistorySize, OpenRuns, QueueBounds, QueueWait, RunFilter, Store, StoreError,
+};
 use crate::sync::maintenance::Scope;
 use crate::sync::settings::{RunSettings, SyncLimits};
 use crate::sync::shared::{Readiness, Shared};
@@ -133,6 +136,14 @@ impl Syncs {
     /// Runs without their results and callouts, newest first.
     pub async fn list_runs(&self, filter: &RunFilter) -> Result<Vec<SyncRun>, StoreError> {
         self.shared.store.list_runs(filter).await
+    }
+
+    /// What was changed in m3ter, newest first.
+    pub async fn list_changes(
+        &self,
+        filter: &ChangeFilter,
+    ) -> Result<Vec<ObjectChange>, StoreError> {
+        self.shared.store.list_changes(filter).await
     }
 
     /// Prolongs leases, goes on with what other processes left, looks for the answers of their

@@ -14,7 +14,6 @@ use serde_json::{Map, Value as Json};
 use crate::changeset::adoption;
 use crate::changeset::compare::{Circumstances, compare};
 use crate::changeset::identity::{code_in_use, is_body_of};
-use crate::changeset::planned::of_update;
 use crate::changeset::successor::{ending, successor};
 use crate::changeset::{Change, FirstPrice, KnownIds, Step, body};
 use crate::domain::actual::ActualObject;
@@ -31,7 +30,7 @@ use crate::sync::approval::plan_changed;
 use crate::sync::blocker;
 use crate::sync::context::RunContext;
 use crate::sync::ends::{inherit_end, keeping_its_end};
-use crate::sync::read_again::{may_be_outdated, read_again};
+use crate::sync::recorder::Recorder;
 use crate::sync::written::Written;
 use crate::transport::{CalloutError, Effect};
 
@@ -48,10 +47,9 @@ pub(super) struct Writer<'a> {
     pub(super) attempts: &'a [CommitmentAttempt],
     /// The plan that the run was asked to carry out: nothing else is written then.
     pub(super) plan: Option<&'a Plan>,
+    /// Where what is changed is remembered.
+    pub(super) recorder: &'a Recorder<'a>,
 }
-
-/// How often an update starts over because the object changed meanwhile.
-const UPDATE_ROUNDS: u32 = 3;
 
 /// When a Commitment is looked for whose create gave no answer: three times over five seconds.
 const COMMITMENT_LOOK_UPS: [Duration; 3] =
@@ -252,73 +250,6 @@ impl Writer<'_> {
         Ok(written)
     }
 
-    async fn update(
-        &self,
-        desired: &DesiredObject,
-        mut actual: ActualObject,
-        known: &KnownIds,
-        action: Action,
-    ) -> Result<Written, Failure> {
-        let RunContext { m3ter, budget, .. } = self.context;
-        let kind = desired.kind();
-        let mut desired = Cow::Borrowed(desired);
-        let mut last_error = None;
-        let mut warnings = Vec::new();
-        for _ in 0..UPDATE_ROUNDS {
-            if may_be_outdated(&self.context, &desired, &actual) {
-                let time_zone = &self.circumstances.time_zone;
-                match read_again(&self.context, self.mapping, time_zone, &desired).await? {
-                    Ok(present) => desired = Cow::Owned(present),
-                    Err(finding) => return Ok(Written::Refused(finding)),
-                }
-                // Another deal has brought the latest edit already.
-                if let Step::Unchanged { id } =
-                    compare(&desired, Some(&actual), known, self.circumstances).0
-                {
-                    let action = if action == Action::Created { action } else { Action::Unchanged };
-                    return Ok(Written::Done { id, action, warnings: Vec::new() });
-                }
-            }
-            self.keep_to_plan(&of_update(&desired, &actual, known))?;
-            let body = body::update_body(&desired, &actual, known);
-            let error = match m3ter.update(kind, &actual.id, &body, budget).await {
-                Ok(updated) => return Ok(Written::Done { id: updated.id, action, warnings }),
-                Err(error) => error,
-            };
-            if error.effect() == Effect::None {
-                return Err(error.into());
-            }
-            let Some(present) = m3ter.fetch(kind, &actual.id, budget).await? else {
-                return self.refused(&desired, &error).await;
-            };
-            if error.effect() == Effect::Refused && present.version == actual.version {
-                return self.refused(&desired, &error).await;
-            }
-            // It changed meanwhile, or the update that gave no answer happened or did not: compare
-            // once more.
-            if present.text("endDate") != actual.text("endDate") {
-                desired = keeping_its_end(&self.context, desired, &present, &mut warnings).await?;
-            }
-            match compare(&desired, Some(&present), known, self.circumstances).0 {
-                Step::Unchanged { id } => return Ok(Written::Done { id, action, warnings }),
-                Step::Invalid { findings, .. } => return Ok(Written::Refused(first(findings))),
-                _ => actual = present,
-            }
-            last_error = Some(error);
-        }
-        match last_error {
-            Some(error) if error.effect() == Effect::Unknown => Err(error.into()),
-            _ => Ok(Written::Refused(Finding::new(
-                FindingCode::ChangedMeanwhile,
-                format!(
-                    "The {kind} {} changed in m3ter while it was updated, {UPDATE_ROUNDS} times in a row",
-                    actual.id
-                ),
-                "Sync again when nobody else is changing it",
-            ))),
-        }
-    }
-
     /// Ends the running Pricing and starts another one. The end comes first: the next sync ends a
     /// moment without a price, two prices for one moment are money.
     async fn supersede(
@@ -337,6 +268,7 @@ impl Writer<'_> {
         let successor = successor(desired, from);
         match self.create(&successor, known).await? {
             Written::Done { id, mut warnings, .. } => {
+                self.recorder.created(&successor, known, &id).await;
                 inherit_end(&self.context, actual, &id, &successor).await?;
                 warnings.push(
                     format!(
@@ -462,7 +394,7 @@ fn names_the_code(error: &CalloutError) -> bool {
     })
 }
 
-fn first(findings: Vec<Finding>) -> Finding {
+pub(super) fn first(findings: Vec<Finding>) -> Finding {
     findings.into_iter().next().unwrap_or_else(|| {
         Finding::new(FindingCode::ValueInvalid, "the object cannot be synced", "")
     })

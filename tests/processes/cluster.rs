@@ -414,6 +414,6 @@ pub(crate) fn is_of_salesforce(path: &str) -> bool {
 }
 
 /// The id of a product's entry in the standard price book.
-fn entry_of(product: &str) -> String {
+pub(crate) fn entry_of(product: &str) -> String {
     product.replacen("01t", "01u", 1)
 }

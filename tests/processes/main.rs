@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
 
 mod bouncer;
+mod changes;
 mod cluster;
 mod crowded;
 mod database;

@@ -2,7 +2,7 @@
 //! rows.
 
 use super::*;
-use crate::store::{OldRuns, QueueBounds, RunFilter};
+use crate::store::{ChangeFilter, OldRuns, QueueBounds, RunFilter};
 
 #[tokio::test]
 async fn no_statement_reads_all_runs() {
@@ -71,6 +71,19 @@ async fn no_statement_reads_all_runs() {
         store.list_runs(&filter).await.unwrap();
         store.schedule_replays(&filter, Duration::from_millis(400), None).await.unwrap();
     }
+    for filter in [
+        ChangeFilter { run: Some(first.held.run), ..ChangeFilter::default() },
+        ChangeFilter { record: Some(root.clone()), ..ChangeFilter::default() },
+        ChangeFilter { m3ter_id: Some(m3ter(M3TER_ID)), ..ChangeFilter::default() },
+        ChangeFilter { account: Some(m3ter(M3TER_ID)), ..ChangeFilter::default() },
+        ChangeFilter { since: Some(instant(0)), limit: 10, ..ChangeFilter::default() },
+    ] {
+        store.list_changes(&filter).await.unwrap();
+    }
+    store.load_record_links(&root).await.unwrap();
+    store.load_open_changes(&root).await.unwrap();
+    store.delete_changes(instant(0), 10).await.unwrap();
+    store.erase(&root).await.unwrap();
     store
         .schedule_after_login(&["M3TER_AUTH_FAILED"], Duration::from_hours(24), 10, Duration::ZERO)
         .await
@@ -90,6 +103,7 @@ async fn no_statement_reads_all_runs() {
         "runs_leased",
         "runs_retrying",
         "runs_failed_last",
+        "runs_dry_ended",
     ];
     for statement in statements {
         let plan = store

@@ -10,7 +10,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::ending::{BillingEntity, Children, EndDateOrder};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
-use crate::domain::outcome::{ErrorCode, Failure};
+use crate::domain::outcome::{ErrorCode, Failure, FieldChange};
 use crate::m3ter::{ListQuery, OwnerIds};
 use crate::sync::context::RunContext;
 use crate::sync::end_one::End;
@@ -28,6 +28,18 @@ pub(super) struct Billed {
     /// Whether the order means it. What lies under the same Account and not under the order's
     /// Contract is looked at only to be spared.
     pub(super) is_meant: bool,
+}
+
+impl Billed {
+    /// What ending it changes.
+    pub(super) fn change(&self, end: &End) -> FieldChange {
+        FieldChange {
+            field: "endDate".to_owned(),
+            old_value: self.object.text("endDate").map(ToOwned::to_owned),
+            new_value: Some(end.shown(self.entity)),
+            source: "`endDate` of the request".to_owned(),
+        }
+    }
 }
 
 /// What one Account has.

@@ -59,6 +59,12 @@ async fn every_declared_property_is_answered() {
     // Without keys, who asks has a name too.
     world.post("/end-date-billing-entities", &order(SECOND_SAMPLE)).await;
     world.post(&format!("/reopen-billing-entities/{SECOND_SAMPLE}"), "").await;
+    // A change of a value that was there, and one that a Salesforce user asked for.
+    let (_, synced) =
+        world.post(&format!("/sync-to-m3ter/{DEAL}?salesforceUserId=005S90000000001"), "").await;
+    world.get(&format!("/sync-runs/{}", synced["syncRunId"].as_str().unwrap())).await;
+    world.get("/changes?limit=1").await;
+    world.get("/changes?field=amount").await;
     let seen = world.seen();
     for (name, schema) in document()["components"]["schemas"].as_object().unwrap() {
         let is_request = name.ends_with("Request");

@@ -90,6 +90,7 @@ fn table(run: &str) -> Vec<Row> {
             &["operator", "ender", "of opportunities"],
         ),
         row("GET", "/sync-runs", &Json::Null, &["viewer", "operator", "dry operator"]),
+        row("GET", "/changes", &Json::Null, &["viewer", "operator", "dry operator"]),
         row(
             "GET",
             &format!("/sync-runs?parentRecordId={DEAL}"),

@@ -1,0 +1,117 @@
+//! `GET /changes`: what was changed in m3ter, across runs.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use serde::Serialize;
+
+use super::fault::Fault;
+use super::permit::Asker;
+use super::query::{instant_of, invalid_parameter, limit_of, query_parameters, record_of, unknown};
+use super::sync_runs::not_told;
+use crate::domain::change::{ChangeId, ObjectChange};
+use crate::domain::ids::{M3terId, SyncRunId};
+use crate::domain::shown;
+use crate::sync::{ChangeFilter, Syncs};
+
+/// A page of changes, and the most that one has.
+const CHANGES_ON_A_PAGE: u32 = 50;
+const MAX_CHANGES_ON_A_PAGE: u32 = 200;
+
+/// One page of changes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ChangePage {
+    changes: Vec<ObjectChange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// Which changes a page shows.
+#[derive(Debug)]
+pub(super) struct ChangeQuery(ChangeFilter);
+
+impl<S: Sync> FromRequestParts<S> for ChangeQuery {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+        read_filter(parts.uri.query()).map(Self)
+    }
+}
+
+/// `GET /changes`: newest first.
+pub(super) async fn list(
+    State(syncs): State<Syncs>,
+    asker: Asker,
+    ChangeQuery(mut filter): ChangeQuery,
+) -> Result<Json<ChangePage>, Fault> {
+    asker.check_list(&syncs, filter.record.as_ref()).await.map_err(not_told)?;
+    // One more than the page has shows whether there is another page.
+    let page = filter.limit;
+    filter.limit += 1;
+    let mut changes = syncs.list_changes(&filter).await?;
+    let has_more = changes.len() > page as usize;
+    changes.truncate(page as usize);
+    let next_cursor = changes.last().filter(|_| has_more).map(|change| change.change_id.clone());
+    Ok(Json(ChangePage { changes, next_cursor }))
+}
+
+/// Which changes a page shows, from the query string.
+pub(super) fn read_filter(query: Option<&str>) -> Result<ChangeFilter, Fault> {
+    let mut filter = ChangeFilter { limit: CHANGES_ON_A_PAGE, ..ChangeFilter::default() };
+    for (name, value) in query_parameters(query)? {
+        match name.as_ref() {
+            "parentRecordId" => filter.record = Some(record_of(&value)?),
+            "syncRunId" => filter.run = Some(run_of(&value)?),
+            "accountId" => filter.account = Some(m3ter_id_of("accountId", &value)?),
+            "m3terId" => filter.m3ter_id = Some(m3ter_id_of("m3terId", &value)?),
+            "field" => filter.field = Some(field_of(&value)?),
+            "requestedBy" => filter.requested_by = Some(value.into_owned()),
+            "since" => filter.since = Some(instant_of("since", &value)?),
+            "until" => filter.until = Some(instant_of("until", &value)?),
+            "limit" => {
+                filter.limit = limit_of("limit", value.parse().ok(), MAX_CHANGES_ON_A_PAGE)?;
+            }
+            "cursor" => filter.before = Some(cursor(&value)?),
+            other => {
+                let known = "there are `parentRecordId`, `syncRunId`, `accountId`, `m3terId`, `field`, `requestedBy`, `since`, `until`, `limit` and `cursor`";
+                return Err(unknown(other, known));
+            }
+        }
+    }
+    Ok(filter)
+}
+
+fn run_of(text: &str) -> Result<SyncRunId, Fault> {
+    SyncRunId::parse(text).ok_or_else(|| {
+        invalid_parameter(format!(
+            "`syncRunId` is `{}`, which is not the ID of a run",
+            shown::word(text)
+        ))
+    })
+}
+
+fn m3ter_id_of(name: &str, text: &str) -> Result<M3terId, Fault> {
+    M3terId::parse(text)
+        .map_err(|invalid| invalid_parameter(format!("`{name}` is not an ID of m3ter: {invalid}")))
+}
+
+/// A name of m3ter's has no spaces, and there is none that is empty.
+fn field_of(text: &str) -> Result<String, Fault> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(text.to_owned());
+    }
+    Err(invalid_parameter(format!(
+        "`field` is `{}`; it takes a field of m3ter such as `endDate`",
+        shown::word(text)
+    )))
+}
+
+fn cursor(text: &str) -> Result<ChangeId, Fault> {
+    ChangeId::parse(text).ok_or_else(|| {
+        invalid_parameter(format!(
+            "`cursor` is `{}`, which is not a cursor; use `nextCursor` of the page before",
+            shown::word(text)
+        ))
+    })
+}
