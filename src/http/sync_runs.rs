@@ -101,21 +101,38 @@ struct ReplayedRun {
     billing_entities: Option<Vec<&'static str>>,
 }
 
+/// The run that a path names.
+pub(super) struct RunInPath(SyncRunId);
+
+impl<S: Send + Sync> FromRequestParts<S> for RunInPath {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        // A path that is not UTF-8 names no run either; it is shown as it came.
+        let id = Path::<String>::from_request_parts(parts, state).await.map_or_else(
+            |_| parts.uri.path().split('/').nth(2).unwrap_or_default().to_owned(),
+            |Path(id)| id,
+        );
+        SyncRunId::parse(&id).map(Self).ok_or_else(|| not_found(&id))
+    }
+}
+
 /// `GET /sync-runs/{syncRunId}`. Who may not read all runs may read those that they asked for; of
 /// the others they do not even hear that there are any.
 pub(super) async fn show(
     State(syncs): State<Syncs>,
     Extension(caller): Extension<Caller>,
     asker: Asker,
-    Path(id): Path<String>,
+    RunInPath(id): RunInPath,
 ) -> Result<Json<SyncRun>, Fault> {
-    let mut run = find(&syncs, &id).await?;
+    let mut run = find(&syncs, id).await?;
     let reads_all = caller.may(Permission::ReadRuns).is_ok();
     let is_own = run.requested_by.iter().any(|name| *name == *caller.name);
     let record = SalesforceId::parse(&run.parent_record_id).ok();
-    let record = record.filter(|_| reads_all || is_own).ok_or_else(|| not_found(&id))?;
+    let record =
+        record.filter(|_| reads_all || is_own).ok_or_else(|| not_found(&id.to_string()))?;
     asker.check_object(&syncs, &record).await.map_err(|denied| match denied {
-        Denied::Refused(_) => not_found(&id),
+        Denied::Refused(_) => not_found(&id.to_string()),
         Denied::Failed(_) => not_told(denied),
     })?;
     if !reads_all {
@@ -170,10 +187,10 @@ pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
 pub(super) async fn replay(
     State(syncs): State<Syncs>,
     asker: Asker,
-    Path(id): Path<String>,
+    RunInPath(id): RunInPath,
     _: NoBody,
 ) -> Result<AcceptedRun, Fault> {
-    let id = find(&syncs, &id).await?.sync_run_id;
+    let id = find(&syncs, id).await?.sync_run_id;
     let started = syncs.replay(id, asker.name()).await?;
     let (record, run) = started.ok_or_else(|| not_found(&id.to_string()))?;
     notes::set_record(&record);
@@ -261,10 +278,9 @@ fn replayed_kind(kind: Option<&str>) -> Result<&'static str, Fault> {
     }
 }
 
-async fn find(syncs: &Syncs, id: &str) -> Result<SyncRun, Fault> {
-    let run = SyncRunId::parse(id).ok_or_else(|| not_found(id))?;
-    notes::set_run(&run);
-    syncs.run(run).await?.ok_or_else(|| not_found(id))
+async fn find(syncs: &Syncs, id: SyncRunId) -> Result<SyncRun, Fault> {
+    notes::set_run(&id);
+    syncs.run(id).await?.ok_or_else(|| not_found(&id.to_string()))
 }
 
 fn status(text: &str) -> Result<String, Fault> {

@@ -185,7 +185,7 @@ impl Shared {
             ended_at,
             sync_status: result.sync_status,
             error_code: result.error_code.clone(),
-            message: result.message.clone(),
+            message: kept.message.clone(),
         });
         let callouts = callouts(&run.callouts, budget.journal());
         let ended = EndedTry { result: &kept, tries: &tries, callouts: &callouts, ended_at };

@@ -53,6 +53,24 @@ async fn a_guard_names_its_fields_and_not_the_person_in_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_kept_without_the_addresses_that_its_answer_names() {
+    let guard = "{ field = \"NextStep\", blank = true, message = \"Ask jane@acme.example first\" }";
+    let world = world(&[(
+        "root = \"Opportunity\"\n",
+        &format!("root = \"Opportunity\"\nonly_when = {guard}\n"),
+    )])
+    .await;
+    let result = world.sync(DEAL).await;
+    assert_eq!(result["errorCode"], "RECORD_NOT_READY", "{result:#}");
+    assert!(result["message"].as_str().unwrap().contains("jane@acme.example"), "{result:#}");
+    let (_, run) =
+        world.get(&format!("/sync-runs/{}", result["syncRunId"].as_str().unwrap())).await;
+    let run: Json = serde_json::from_str(&run).unwrap();
+    assert_eq!(run["tries"].as_array().map(Vec::len), Some(1), "{run:#}");
+    assert_nobody_is_named(&run);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_finding_names_its_field_and_not_the_person_in_it() {
     for (field, reads) in [
         (
