@@ -2,5 +2,6 @@
 
 mod error_catalogue;
 mod fuzz_corpus;
+mod messages;
 mod openapi;
 mod schemathesis;
