@@ -139,7 +139,7 @@ impl App {
                     listener, router, own_places, strangers, shutdown, LAST_STEPS,
                 );
                 if let Err(error) = serving.await {
-                    tracing::error!(%error, "the metrics are not served any more");
+                    tracing::error!(%error, "the metrics are no longer served");
                 }
             });
         }
@@ -165,7 +165,7 @@ impl App {
                 syncs.drain();
                 tracing::info!(
                     drain_s = drain.as_secs(),
-                    "the service stops: it is not ready, and takes requests for a moment"
+                    "the service is stopping: it reports not ready, and still accepts requests for a moment"
                 );
                 shutdown.closing.run_until_cancelled(tokio::time::sleep(drain)).await;
                 shutdown.closing.cancel();
@@ -212,7 +212,7 @@ impl App {
     async fn close(self) {
         self.tasks.close();
         if tokio::time::timeout(LAST_STEPS, self.tasks.wait()).await.is_err() {
-            tracing::warn!(tasks = self.tasks.len(), "the service stops although not all is done");
+            tracing::warn!(tasks = self.tasks.len(), "shutting down with tasks still active");
         }
         // A server that does not answer does not keep the process.
         let _ = tokio::time::timeout(LAST_STEPS, self.store.close()).await;
@@ -234,7 +234,7 @@ async fn keep_uses(callers: &Callers, store: &Store) {
     let rows: Vec<_> =
         uses.iter().map(|used| (used.key.to_string(), used.name.to_string(), used.at)).collect();
     if let Err(error) = store.save_key_uses(&rows).await {
-        tracing::debug!(error = %ErrorChain(&error), "it could not be written down when API keys were used");
+        tracing::debug!(error = %ErrorChain(&error), "the last use of API keys could not be saved");
         callers.return_uses(uses);
     }
 }

@@ -47,7 +47,7 @@ pub const REQUESTS_PER_MINUTE: u32 = 600;
 /// How callers are told apart.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// The keys; `None`: whoever reaches loopback is an operator.
+    /// The keys. `None`: anyone who reaches loopback is an operator.
     pub callers: Option<Callers>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -121,14 +121,14 @@ impl Callers {
         let caller = self.present(authorization).ok_or(Rejected::Unknown)?;
         let name = &caller.name;
         let refusal = if self.is_locked_out() {
-            let message = "The file of API keys could not be read for too long; nobody is let in until it can be";
+            let message = "The file of API keys has been unreadable for too long; every key is refused until it can be read";
             Refusal { reason: Reason::LockedOut, message: message.to_owned() }
         } else if let Some(expires) =
             caller.limits.expires.as_ref().filter(|_| caller.limits.is_over(Timestamp::now()))
         {
             Refusal {
                 reason: Reason::Expired,
-                message: format!("The API key `{name}` has ended ({expires}); ask for a new one"),
+                message: format!("The API key `{name}` expired on {expires}; ask for a new one"),
             }
         } else if !caller.limits.covers_address(client) {
             let message = format!(
@@ -180,15 +180,15 @@ impl Callers {
         file::others_may_read(&self.path)
     }
 
-    /// What an operator has to look at, one sentence each.
+    /// What an operator should look at, one sentence each.
     pub fn problems(&self) -> Vec<String> {
         let keys = self.held();
         let unreadable = keys.unreadable.iter().map(|problem| {
             let minutes = keys.read_at.elapsed().as_secs() / 60;
-            format!("The API keys could not be read for {minutes} min, and those from before count: {problem}")
+            format!("The file of API keys has been unreadable for {minutes} min, so the last valid keys still apply: {problem}")
         });
         let wrong = keys.faults.iter().filter(|fault| !fault.is_expiry);
-        unreadable.chain(wrong.map(|fault| format!("An API key does not count: {fault}"))).collect()
+        unreadable.chain(wrong.map(|fault| format!("An API key is ignored: {fault}"))).collect()
     }
 
     /// Whether the file could not be read for so long that nobody is let in.

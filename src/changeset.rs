@@ -1,6 +1,6 @@
 //! What m3ter should hold compared with what it holds: an ordered set of changes.
 //!
-//! `identity` decides which actual object a desired one is, `compare` what has to happen to it,
+//! `identity` decides which actual object a desired one is, `compare` what must happen to it,
 //! `body` what is sent. The changeset can be printed and read before anything is written; a dry run
 //! ends with it. Nothing here does I/O or reads a clock.
 
@@ -323,12 +323,13 @@ impl FirstPrice {
                 Warning::of(
                     Attention::UsageUnpriced,
                     format!(
-                        "Usage between {start} and {begins} has no price: the Pricing {id} starts then, and the mapping says to report that only"
+                        "Usage between {start} and {begins} has no price: the Pricing {id} only starts then, and the mapping says only to report that"
                     ),
                 )
             }
             PricingChange::InPlace | PricingChange::FromDate => {
-                format!("The Pricing {id}, the first price, starts at {start} with it").into()
+                format!("The Pricing {id}, the first price, is moved to start at {start} with it")
+                    .into()
             }
         }
     }
@@ -367,10 +368,9 @@ impl Changeset {
 pub fn not_attempted(key: &ObjectKey, needed: EntityKind, absence: Absence) -> ObjectOutcome {
     let (why, remedy) = match absence {
         Absence::Failed => ("failed", format!("Fix the {needed} first; see its result")),
-        Absence::Flagged => (
-            "was flagged to not sync",
-            format!("Let the {needed} sync as well, or create it in m3ter"),
-        ),
+        Absence::Flagged => {
+            ("was flagged to not sync", format!("Sync the {needed} as well, or create it in m3ter"))
+        }
     };
     let message = format!("Not attempted because {needed} {why}");
     ObjectOutcome {

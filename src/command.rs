@@ -53,12 +53,12 @@ impl From<Outcome> for std::process::ExitCode {
     }
 }
 
-/// Writes a line to standard output; a reader that went away is no error.
+/// Writes a line to standard output. A closed pipe is not an error.
 fn print(line: impl fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Whoever sits at the terminal, as runs and the audit log name them: `cli:alice`. The user of the
+/// The user at the terminal, as runs and the audit log name them: `cli:alice`. The user of the
 /// login counts, also behind `sudo`.
 pub fn user() -> String {
     let login = std::fs::read_to_string("/proc/self/loginuid")
@@ -116,7 +116,7 @@ async fn run_to_its_end(app: App, run: StartedRun, doing: &str) -> anyhow::Resul
         let id = run.id;
         app.end().await?;
         print(format_args!(
-            "The service is paused: the run {id} waits, and goes on by itself after `sync-to-m3ter resume`"
+            "The service is paused: the run {id} is waiting, and starts by itself after `sync-to-m3ter resume`"
         ));
         return Ok(Outcome::Failed);
     }

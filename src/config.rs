@@ -30,7 +30,7 @@ pub struct Config {
     pub listen_address: SocketAddr,
     /// Where Prometheus finds the metrics; without one, nothing is counted.
     pub metrics_address: Option<SocketAddr>,
-    /// What Prometheus has to show there; `None`: nothing.
+    /// The token that Prometheus must send; `None`: none.
     pub metrics_token_file: Option<PathBuf>,
     /// Who may call.
     pub access: Access,
@@ -88,7 +88,7 @@ impl Config {
         let commitment_billing = variables.parsed(
             "COMMITMENT_BILLING",
             CommitmentBilling::from_word,
-            "takes `paid_outside` (committed amounts are recorded as paid) or `billed_by_plan` (a Plan of the deal bills them), and has neither",
+            "takes `paid_outside` (committed amounts are recorded as paid) or `billed_by_plan` (a Plan of the deal bills them)",
         );
         let limits = runs::limits(variables);
         let runs = runs::settings(variables);

@@ -51,7 +51,7 @@ pub use strangers::Strangers;
 /// The OpenAPI document, as it stands in the repository.
 const OPENAPI: &str = include_str!("../openapi.yaml");
 
-/// All endpoints, behind the gate. Whoever waits for an answer has one of `places` for it.
+/// All endpoints, behind the gate. A request that waits for an answer holds one of `places`.
 pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places) -> Router {
     Router::new()
         .route("/sync-to-m3ter", post(sync_to_m3ter::handler))
@@ -78,7 +78,7 @@ pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places
                 StatusCode::NOT_FOUND,
                 "NOT_FOUND",
                 format!(
-                    "There is nothing at `{}`; `/openapi.yaml` says what there is",
+                    "There is nothing at `{}`; see `/openapi.yaml`",
                     shown::sentence(uri.path())
                 ),
             )

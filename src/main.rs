@@ -40,12 +40,12 @@ enum Command {
     Sandbox(Ports),
     /// Sync one record from the terminal.
     Sync {
-        /// The Salesforce id of the record, with 15 or 18 characters.
+        /// The Salesforce ID of the record, with 15 or 18 characters.
         record_id: String,
-        /// Only say what would be written.
+        /// Only show what would be written.
         #[arg(long)]
         dry_run: bool,
-        /// The plan that a dry run showed: write that, or nothing.
+        /// Write exactly the plan that a dry run showed, or nothing.
         #[arg(long, conflicts_with = "dry_run")]
         expected_plan: Option<PlanHash>,
     },
@@ -79,13 +79,13 @@ enum Command {
     /// In an incident: let no run begin, in any replica, until `resume`; needs the database's
     /// settings only.
     Pause(Pausing),
-    /// Let runs begin again, those that waited first.
+    /// Let runs begin again, those that have waited longest first.
     Resume(Resuming),
-    /// Look whether everything is in place: configuration, mappings, logins, fields, currency and
+    /// Check that everything is in place: configuration, mappings, logins, fields, currency and
     /// time zone.
     Check,
-    /// Ask the service that runs on this machine, at `LISTEN_ADDRESS`, whether it is well: the exit
-    /// code is 0 or 1.
+    /// Check the health of the service on this machine, at `LISTEN_ADDRESS`. The exit code is 0
+    /// or 1.
     Health(HealthQuestion),
 }
 
@@ -101,7 +101,7 @@ fn main() -> ExitCode {
     let format = match variable("LOG_FORMAT").as_deref() {
         None | Some("" | "text") => LogFormat::Text,
         Some("json") => LogFormat::Json,
-        Some(_) => return complain("LOG_FORMAT is neither `text` nor `json`", Outcome::Unusable),
+        Some(_) => return complain("LOG_FORMAT must be `text` or `json`", Outcome::Unusable),
     };
     let default_filter = match command {
         Command::Serve | Command::Sandbox(_) => "info",

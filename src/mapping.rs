@@ -148,6 +148,6 @@ impl Mappings {
 }
 
 fn mapped_twice(mapping: &Mapping, other: &str) -> MappingFault {
-    let message = format!("`{}` is mapped in {other} already", mapping.root);
+    let message = format!("`{}` is already mapped in {other}", mapping.root);
     MappingFault::new(mapping.file(), 1, "root", message, "keep one file for each root object")
 }

@@ -1,7 +1,7 @@
 //! The syncs: each brings one Salesforce record into m3ter, in a task of its own.
 //!
 //! [`Syncs::start`] commits the run's row and returns at once; the run begins then, or in its turn.
-//! Whoever asked may wait on the receiver or go away, the sync goes on either way, if need be in
+//! The caller may wait on the receiver or drop it; the sync continues either way, if necessary in
 //! another process. It must never run inside the task of a request, nor hold a transaction of the
 //! store.
 

@@ -62,8 +62,9 @@ pub fn start(
     format: LogFormat,
     collector: Option<&Collector>,
 ) -> Result<Telemetry, String> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .map_err(|_| "RUST_LOG is no filter such as `info` or `warn,audit=info`".to_owned())?;
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|_| {
+        "RUST_LOG is not a valid filter, such as `info` or `warn,audit=info`".to_owned()
+    })?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Text => lines.with_target(false).with_filter(filter).boxed(),
@@ -84,7 +85,7 @@ pub fn start(
     tracing_subscriber::registry().with(layers).try_init().map_err(|error| error.to_string())?;
     if cfg!(not(feature = "otel")) && collector.is_some() {
         tracing::warn!(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and this program was built without the feature `otel`: no spans are sent"
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this program was built without the feature `otel`: no spans are sent"
         );
     }
     Ok(telemetry)
@@ -95,7 +96,7 @@ impl Telemetry {
     pub fn end(self) {
         #[cfg(feature = "otel")]
         if let Some(Err(problem)) = self.exporter.map(|exporter| exporter.end()) {
-            tracing::warn!(problem, "the last spans did not reach the collector");
+            tracing::warn!(problem, "the last spans could not be sent to the collector");
         }
     }
 }

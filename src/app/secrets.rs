@@ -41,7 +41,7 @@ pub(super) async fn follow(mut secrets: Secrets, shutdown: CancellationToken) {
             match store.follow(known).await {
                 Ok(()) => tracing::info!(target: "audit", "a new DATABASE_URL is used"),
                 Err(error) => {
-                    tracing::error!(error = %ErrorChain(&error), "a new DATABASE_URL does not connect; the one from before is used");
+                    tracing::error!(error = %ErrorChain(&error), "the new DATABASE_URL does not connect; still using the old one");
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::limits::{KeyLimits, Reason, Refusal};
 use super::role::{Permission, Role};
 
-/// Whoever stands behind a key.
+/// The holder of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The key's name.

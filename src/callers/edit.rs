@@ -1,4 +1,4 @@
-//! Changing the file of keys: a key more, a key less. Whoever reads it meanwhile sees the file
+//! Adds and removes keys in the file. A concurrent reader sees the file
 //! before or after.
 
 use std::io::Write as _;
@@ -71,7 +71,7 @@ pub fn revoke(path: &Path, name: &str, id: Option<&str>) -> Result<usize, KeysFi
             blocks.iter().filter_map(|block| identity(&text[block.clone()]).0).collect();
         there.dedup();
         let there = if there.is_empty() {
-            "none that `[[key]]` begins".to_owned()
+            "no entry that begins with `[[key]]`".to_owned()
         } else {
             format!("`{}`", there.join("`, `"))
         };

@@ -73,11 +73,11 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
 fn check_scopes(role: Role, scopes: &[Scope]) -> Result<(), String> {
     match role {
         Role::Viewer if !scopes.is_empty() => {
-            Err("a `viewer` starts nothing that a scope could narrow; leave `scopes` out"
+            Err("a `viewer` cannot start anything, so scopes have no effect; leave `scopes` out"
                 .to_owned())
         }
         Role::Caller if scopes.contains(&Scope::EndDate) => Err(
-            "only an `operator` ends anything; give the key with the scope `end_date` this role"
+            "only an `operator` may end billing; give the key with the scope `end_date` this role"
                 .to_owned(),
         ),
         _ => Ok(()),
@@ -176,7 +176,7 @@ impl Reader {
             }
             other => {
                 return Err(format!(
-                    "`{}` is not a field of a key; there are {FIELDS}",
+                    "`{}` is not a field of a key; the fields are {FIELDS}",
                     harmless(other)
                 ));
             }
@@ -194,7 +194,7 @@ impl Reader {
         let values = value.as_array().filter(|values| !values.is_empty());
         let values = values.ok_or_else(|| {
             format!(
-                "`{field}` takes a list such as {}; leave it out where it takes nothing away",
+                "`{field}` takes a list such as {}; leave it out if it should not restrict the key",
                 example(field)
             )
         })?;

@@ -25,7 +25,7 @@ pub enum KeysFileError {
     Io(PathBuf, std::io::Error),
     /// Others than its owner may write to it.
     #[error(
-        "`{0}` can be written to by others than its owner, who could let themselves in: `chmod go-w` it"
+        "`{0}` is writable by others than its owner, who could give themselves a key: run `chmod go-w` on it"
     )]
     OthersMayWrite(PathBuf),
     /// It holds what no such file holds. The text of the file is never shown.
@@ -35,7 +35,7 @@ pub enum KeysFileError {
     #[error("{0}")]
     NotMade(String),
     /// No key has the name.
-    #[error("`{path}` has no key `{wanted}`; there are {there}")]
+    #[error("`{path}` has no key `{wanted}`; it has {there}")]
     Unknown {
         /// The file.
         path: PathBuf,
@@ -119,7 +119,7 @@ pub(super) fn parse(path: &Path, text: &str, now: Timestamp) -> Result<Parsed, K
                     _ => reader.fault(
                         value.span().start,
                         None,
-                        "only `[[key]]` tables stand in a file of keys".to_owned(),
+                        "a file of keys has only `[[key]]` tables".to_owned(),
                     ),
                 }
             }
@@ -279,7 +279,7 @@ impl Reader<'_> {
             return self.fault(
                 at,
                 name,
-                "this key stands in the file twice; take one of the two out".to_owned(),
+                "this key is in the file twice; remove one of the two".to_owned(),
             );
         }
         self.seen.push(key.clone());
@@ -295,9 +295,8 @@ impl Reader<'_> {
         if let Some(expires) =
             key.caller.limits.expires.as_ref().filter(|expires| expires.at <= self.now)
         {
-            let message = format!(
-                "it ended with `expires = \"{expires}\"` and lets nobody in; take it out, or make a new one"
-            );
+            let message =
+                format!("it expired (`expires = \"{expires}\"`); remove it, or make a new key");
             self.fault(at, name, message);
             if let Some(fault) = self.parsed.faults.last_mut() {
                 fault.is_expiry = true;

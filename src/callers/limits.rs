@@ -46,7 +46,7 @@ pub enum Scope {
 /// An object whose records a key may name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootObject {
-    /// The three characters that its ids begin with.
+    /// The three characters that its IDs begin with.
     KeyPrefix(String),
     /// Its API name.
     Name(String),
@@ -115,7 +115,7 @@ impl KeyLimits {
                 }
                 if !self.objects.is_empty() {
                     return Err(format!(
-                        "is for {} only, and this is not about one record",
+                        "is limited to {}, and this request is not about one record",
                         self.objects_in_words()
                     ));
                 }
@@ -200,7 +200,7 @@ impl FromStr for Scope {
             "dry_run" | "dry-run" => Ok(Self::DryRun),
             "end_date" | "end-date" => Ok(Self::EndDate),
             other => Err(format!(
-                "`{}` is not a scope; there are `dry_run` and `end_date`",
+                "`{}` is not a scope; the scopes are `dry_run` and `end_date`",
                 harmless(other)
             )),
         }
@@ -230,7 +230,7 @@ impl FromStr for RootObject {
         }
         let shown = harmless(text);
         Err(format!(
-            "`{shown}` is not an object; write its API name such as `Opportunity`, or the three characters that its ids begin with"
+            "`{shown}` is not an object; write its API name such as `Opportunity`, or the three characters that its IDs begin with"
         ))
     }
 }

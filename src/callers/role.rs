@@ -69,7 +69,7 @@ impl FromStr for Role {
             "viewer" => Ok(Self::Viewer),
             "operator" => Ok(Self::Operator),
             other => Err(format!(
-                "`{}` is not a role; there are `caller`, `viewer` and `operator`",
+                "`{}` is not a role; the roles are `caller`, `viewer` and `operator`",
                 harmless(other)
             )),
         }

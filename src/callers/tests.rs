@@ -91,7 +91,7 @@ fn a_key_works_as_bearer_and_as_basic_until_it_is_revoked() {
     callers.reload().unwrap();
     assert_eq!(callers.authenticate(&bearer(&new), ANYWHERE), Err(Rejected::Unknown));
     let unknown = revoke(&path, "flow", None).unwrap_err().to_string();
-    assert!(unknown.contains("has no key `flow`; there are `ops`"), "{unknown}");
+    assert!(unknown.contains("has no key `flow`; it has `ops`"), "{unknown}");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn what_is_wrong_is_said_with_its_line_and_only_what_is_right_counts() {
     for (text, part) in [
         (
             good.replace("role =", "rolle ="),
-            "line 3: key `flow`: `rolle` is not a field of a key; there are `name`",
+            "line 3: key `flow`: `rolle` is not a field of a key; the fields are `name`",
         ),
         (good.replace("role = \"caller\"\n", ""), "line 1: key `flow`: `role` is missing"),
         (good.replace("\"caller\"", "\"admin\""), "line 3: key `flow`: `admin` is not a role"),
@@ -115,7 +115,7 @@ fn what_is_wrong_is_said_with_its_line_and_only_what_is_right_counts() {
         (good.replace("name = \"flow\"", "name"), "line 2: "),
         (
             entry("flow", "caller", &one, "scopes = [\"dry_run\",\n  \"all\"]\n"),
-            "line 6: key `flow`: `all` is not a scope; there are `dry_run` and `end_date`",
+            "line 6: key `flow`: `all` is not a scope; the scopes are `dry_run` and `end_date`",
         ),
         (
             entry("flow", "caller", &one, "scopes = \"dry_run\"\n"),
@@ -123,13 +123,16 @@ fn what_is_wrong_is_said_with_its_line_and_only_what_is_right_counts() {
         ),
         (
             entry("flow", "caller", &one, "scopes = []\n"),
-            "leave it out where it takes nothing away",
+            "leave it out if it should not restrict the key",
         ),
         (
             entry("flow", "caller", &one, "scopes = [\"end_date\"]\n"),
-            "line 1: key `flow`: only an `operator` ends anything",
+            "line 1: key `flow`: only an `operator` may end billing",
         ),
-        (entry("flow", "viewer", &one, "scopes = [\"dry_run\"]\n"), "a `viewer` starts nothing"),
+        (
+            entry("flow", "viewer", &one, "scopes = [\"dry_run\"]\n"),
+            "a `viewer` cannot start anything",
+        ),
         (
             entry("flow", "caller", &one, "addresses = [\"10.0.0.0/33\"]\n"),
             "line 5: key `flow`: `10.0.0.0/33` is neither an address",
@@ -181,7 +184,7 @@ fn what_is_wrong_is_said_with_its_line_and_only_what_is_right_counts() {
     let (keys, faults) = read(&format!("{good}{good}"));
     assert!(
         keys == ["flow caller"]
-            && faults[0].contains("line 5: key `flow`: this key stands in the file twice"),
+            && faults[0].contains("line 5: key `flow`: this key is in the file twice"),
         "{faults:?}"
     );
     let (keys, faults) = read(&format!("{good}{}{good}", entry("ops", "operator", &one, "")));

@@ -102,7 +102,7 @@ impl Callers {
         {
             Ok(hangup) => hangup,
             Err(error) => {
-                return tracing::error!(%error, "the API keys are not kept up with: SIGHUP cannot be received");
+                return tracing::error!(%error, "changes of API keys are not noticed on SIGHUP: the signal cannot be received");
             }
         };
         let mut looks = Looks::default();
@@ -144,9 +144,9 @@ impl Callers {
                     || looks.told_at.is_none_or(|at| at.elapsed() >= REMIND_EVERY)
                 {
                     let so_far = if self.is_locked_out() {
-                        "nobody is let in"
+                        "every key is refused"
                     } else {
-                        "those from before stay valid"
+                        "the old ones stay valid"
                     };
                     tracing::error!(
                         problem,
@@ -164,9 +164,9 @@ impl Callers {
         for fault in &self.held().faults {
             let name = fault.name.as_deref().unwrap_or_default();
             if fault.is_expiry {
-                tracing::warn!(caller = name, fault = fault.to_string(), "an API key has ended");
+                tracing::warn!(caller = name, fault = fault.to_string(), "an API key has expired");
             } else {
-                tracing::error!(target: "audit", caller = name, fault = fault.to_string(), "an API key does not count");
+                tracing::error!(target: "audit", caller = name, fault = fault.to_string(), "an API key is ignored");
             }
         }
     }

@@ -46,8 +46,8 @@ pub fn hold_back(
         .code_source()
         .map_or_else(|| "The record".to_owned(), |source| format!("`{source}`"));
     let text = format!(
-        "{source} names the Account `{code}`, which is {id} in m3ter and which no sync has linked; its {} there is another than in Salesforce. It is used and \
-         left as it is. If it is this customer's, `sync-to-m3ter adopt --confirm {row}` says so, and the next sync writes it; if not, correct the code",
+        "{source} names the Account `{code}` ({id} in m3ter), which no sync has linked and whose {} differs from Salesforce. It is used, but not changed. \
+         If it belongs to this customer, run `sync-to-m3ter adopt --confirm {row}`, and the next sync updates it; if not, correct the code",
         differing.join(" and ")
     );
     (

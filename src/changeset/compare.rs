@@ -1,4 +1,4 @@
-//! Desired × actual → what has to be done.
+//! Compares desired with actual: what must be done.
 //!
 //! Only mapped fields are compared. An owner that differs means another object, which m3ter cannot
 //! move: a finding, and nothing is sent. A price that differs is changed as the mapping's
@@ -115,7 +115,7 @@ fn moved_owners(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds
                     field.source,
                     change.new_value.as_deref().unwrap_or("another"),
                 ),
-                format!("Set it back in Salesforce, or end the {kind} in m3ter and start a new one under another row"),
+                format!("Change it back in Salesforce, or end the {kind} in m3ter and start a new one under another row"),
             ))
         })
         .collect()
@@ -141,7 +141,7 @@ fn compare_price(
         }
         PricingChange::InPlace => {
             let text = format!(
-                "The price has begun at {} and was changed for usage since then as well: {listed}",
+                "The price has applied since {} and was changed for all usage since then: {listed}",
                 shown_start(actual)
             );
             (
@@ -168,7 +168,7 @@ fn compare_price(
             let finding = Finding::new(
                 FindingCode::PricingChanged,
                 format!(
-                    "The price differs from m3ter's and the mapping says to report that only: {listed}"
+                    "The price differs from m3ter's, and the mapping says only to report that: {listed}"
                 ),
                 "Change the Pricing in m3ter, or set `pricing_change` to `in_place` or `from_date`",
             );
@@ -192,12 +192,12 @@ fn moved_dates(changes: &[FieldChange], circumstances: &Circumstances) -> Vec<Wa
                     Some(format!("It would end in the past ({end})"))
                 }
                 ("endDate", _, Some(end)) if end < today => Some(format!(
-                    "The end moved into the past ({}); bills may exist beyond it",
+                    "The end moved into the past ({}); usage after it may already have been billed",
                     change.new_value.as_deref().unwrap_or_default()
                 )),
-                ("startDate", Some(old), Some(new)) if old <= today => {
-                    Some(format!("The start moved from {old} to {new} although it had begun"))
-                }
+                ("startDate", Some(old), Some(new)) if old <= today => Some(format!(
+                    "The start moved from {old} to {new}, although the old start had passed"
+                )),
                 _ => None,
             }
         })
@@ -439,7 +439,7 @@ mod tests {
         let begun = held_price("2026-01-01T00:00:00Z");
         let (in_place, warnings) = step(&price("0.06"), &begun, PricingChange::InPlace);
         assert!(matches!(in_place, Step::Update { .. }));
-        insta::assert_snapshot!(warnings.join("\n"), @"The price has begun at 2026-01-01T00:00:00Z and was changed for usage since then as well: pricingBands [from 0: 0.05] → [from 0: 0.06]");
+        insta::assert_snapshot!(warnings.join("\n"), @"The price has applied since 2026-01-01T00:00:00Z and was changed for all usage since then: pricingBands [from 0: 0.05] → [from 0: 0.06]");
         let (from_date, _) = step(&price("0.06"), &begun, PricingChange::FromDate);
         assert!(
             matches!(from_date, Step::Supersede { from, .. } if from.to_string() == "2026-06-15T00:00:00Z"),

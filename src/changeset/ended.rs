@@ -277,7 +277,7 @@ impl Endings<'_> {
 
     fn stays(&self, object: &DesiredObject, made: &MadeEnd, asked: Until) -> String {
         format!(
-            "{}, and stays so: {} says {asked}, no later than {}. {}",
+            "{}, and stays ended: {} says {asked}, which is no later than {}. {}",
             was_ended(object, made),
             source_of(object),
             then(made),
@@ -290,11 +290,11 @@ impl Endings<'_> {
         match self.rule {
             EndedRule::Follow => {
                 format!(
-                    "To let it bill on, give a later one in Salesforce, or let an operator reopen it (`sync-to-m3ter reopen {root}`)"
+                    "To continue billing, enter a later end in Salesforce, or have an operator reopen it (`sync-to-m3ter reopen {root}`)"
                 )
             }
             EndedRule::Operator => format!(
-                "To let it bill on, let an operator reopen it (`sync-to-m3ter reopen {root}`)"
+                "To continue billing, have an operator reopen it (`sync-to-m3ter reopen {root}`)"
             ),
         }
     }
@@ -310,7 +310,7 @@ impl Endings<'_> {
                 then(made)
             ),
             format!(
-                "If it is to bill on, let an operator reopen it (`sync-to-m3ter reopen {root}`) and sync again; else take the later end back"
+                "To continue billing, have an operator reopen it (`sync-to-m3ter reopen {root}`) and sync again; otherwise remove the later end"
             ),
         )
     }
@@ -334,7 +334,7 @@ impl Endings<'_> {
                 made.end,
                 made.run
             ),
-            format!("Take it out of the record if it is not sold any more. {}", self.advice(made)),
+            format!("Remove it from the record if it is no longer sold. {}", self.advice(made)),
         )
     }
 }

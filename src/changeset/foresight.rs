@@ -218,7 +218,7 @@ impl Changeset {
         (!is_drawn).then(|| {
             Warning::of(
                 Attention::CommitmentNotDrawn,
-                "No AccountPlan of this sync draws the Commitment down: none has its Contract",
+                "Nothing draws the Commitment down: no AccountPlan of this sync is under its Contract",
             )
         })
     }
@@ -524,6 +524,6 @@ mod tests {
         };
         insta::assert_snapshot!(told(OverlapRule::Report), @"The AccountPlan 00000000-0000-4000-8000-000000000001 belongs to the Salesforce record 00kS900000079F4IAI. The AccountPlan 00000000-0000-4000-8000-000000000002 was not made by a sync of this service; end them in m3ter before this one starts, or change `Opportunity.Name` (`startDate` 2026-03-01T00:00:00Z) and `Opportunity.Name` (`endDate` 2026-06-01T00:00:00Z) of 006S900000795MMIAY");
         insta::assert_snapshot!(told(OverlapRule::Replace), @"The AccountPlan 00000000-0000-4000-8000-000000000002 was not replaced: it was not made by a sync of this service. End it in m3ter, or change the dates of 006S900000795MMIAY");
-        insta::assert_snapshot!(told(OverlapRule::ReplaceAny), @"The AccountPlan 00000000-0000-4000-8000-000000000002 was not replaced: it begins 2026-05-01T00:00:00Z, not before the new one, and cannot end at the new one's start. End it in m3ter, or change the dates of 006S900000795MMIAY");
+        insta::assert_snapshot!(told(OverlapRule::ReplaceAny), @"The AccountPlan 00000000-0000-4000-8000-000000000002 was not replaced: it begins 2026-05-01T00:00:00Z, which is not before the new one starts, so it cannot end then. End it in m3ter, or change the dates of 006S900000795MMIAY");
     }
 }

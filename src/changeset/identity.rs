@@ -64,7 +64,7 @@ pub fn by_code<'a>(
                 first.id,
                 second.id
             ),
-            "Give one of them another code in m3ter, then sync again",
+            "Give one of them a different code in m3ter, then sync again",
         )),
     }
 }
@@ -100,7 +100,7 @@ pub fn code_in_use(
             found.id
         ),
         format!(
-            "Give the {} of {} a code of its own, or give the one in m3ter another code, then sync again",
+            "Give the {} of {} a different code, or change the code of the one in m3ter, then sync again",
             desired.kind(),
             desired.key.row
         ),
@@ -122,7 +122,7 @@ pub struct CommitmentEvidence<'a> {
     pub taken: &'a HashSet<M3terId>,
 }
 
-/// The Commitment of this deal, if one of `evidence` proves to be it.
+/// The Commitment of this deal, if one of `evidence` is it.
 pub fn commitment<'a>(
     desired: &DesiredObject,
     evidence: &CommitmentEvidence<'a>,

@@ -58,7 +58,7 @@ pub fn hand_over(claim: &Claim<'_>, fate: &Fate) -> Handover {
                     theirs.id, own.id
                 ),
                 format!(
-                    "Decide which of the two goes on, and end in m3ter what the other one has; then let the one that goes on be {row}'s: `sync-to-m3ter links forget {row} --kind Account` and `sync-to-m3ter links move {owner} {row}` for {}, or `sync-to-m3ter links forget {owner} --kind Account` for {}",
+                    "Decide which of the two to keep, and end the other one's billing in m3ter. Then link the one you keep to {row}: `sync-to-m3ter links forget {row} --kind Account` and `sync-to-m3ter links move {owner} {row}` for {}, or `sync-to-m3ter links forget {owner} --kind Account` for {}",
                     theirs.id, own.id
                 ),
             )),
@@ -89,12 +89,12 @@ pub fn hand_over(claim: &Claim<'_>, fate: &Fate) -> Handover {
 }
 
 fn gone(fate: &Fate) -> &'static str {
-    if *fate == Fate::Deleted { "was deleted" } else { "Salesforce does not show any more" }
+    if *fate == Fate::Deleted { "was deleted" } else { "Salesforce no longer shows" }
 }
 
 fn remedy(owner: &SalesforceId, row: &SalesforceId, theirs: &ActualObject) -> String {
     format!(
-        "Most likely it was merged into {row}: if so, `sync-to-m3ter links move {owner} {row}` hands the m3ter Account {} over; then sync again",
+        "It was probably merged into {row}. If so, run `sync-to-m3ter links move {owner} {row}` to hand over the m3ter Account {}, then sync again",
         theirs.id
     )
 }

@@ -92,7 +92,7 @@ impl Blocker<'_> {
     /// Why it cannot end when the new one begins, if it cannot.
     fn stays(&self, kind: EntityKind, rule: OverlapRule, new: Period) -> Option<String> {
         if let Some(owner) = self.owner.filter(|_| self.is_asked_for) {
-            return Some(format!("it is that of {owner}, which this record asks for as well"));
+            return Some(format!("it belongs to {owner}, which this record also asks for"));
         }
         match rule {
             OverlapRule::Report => return Some("the mapping says to report it".to_owned()),
@@ -106,7 +106,7 @@ impl Blocker<'_> {
         (!begins_before).then(|| {
             let begins = self.object.text("startDate").unwrap_or("at an unknown time");
             format!(
-                "it begins {begins}, not before the new one, and cannot end at the new one's start"
+                "it begins {begins}, which is not before the new one starts, so it cannot end then"
             )
         })
     }

@@ -89,7 +89,7 @@ pub fn take_back(
     for end in early {
         let pricing = &mut objects[end.position];
         let told = format!(
-            "The Pricing {} ended at {} while its AccountPlan bills {}",
+            "The Pricing {} ended at {}, but its AccountPlan bills {}",
             end.held.id, end.ended, end.runs_on
         );
         if let Some(successor) = end.successor(pricings) {
@@ -107,7 +107,7 @@ pub fn take_back(
                 *intent = Intent::Invalid(vec![Finding::new(
                     FindingCode::PricingChanged,
                     format!(
-                        "{told}: usage since then has no price, and the mapping says to report that only"
+                        "{told}: usage since then has no price, and the mapping says only to report that"
                     ),
                     "Remove the end of the Pricing in m3ter, or set `pricing_change` to `in_place` or `from_date`",
                 )]);
@@ -121,7 +121,7 @@ pub fn take_back(
                     source,
                 });
                 pricing.warnings.push(
-                    format!("{told}: its end is removed, so that usage since then has its price")
+                    format!("{told}: the end is removed, so that usage since then is priced")
                         .into(),
                 );
             }

@@ -115,7 +115,7 @@ impl Changeset {
             blocked.into_iter().partition(|blocked| self.is_same(blocked, held));
         let warnings = same.iter().map(|Blocked { account_plan, blocker, .. }| {
             let text = format!(
-                "The line {} is left out: the AccountPlan {blocker} bills its product already, under the same Contract and at the same price",
+                "The line {} is left out: the AccountPlan {blocker} already bills its product under the same Contract and at the same price",
                 account_plan.row
             );
             Warning::of(Attention::RunsAlready, text)

@@ -70,12 +70,12 @@ pub fn choose<'a>(
             let date = |field: &str| contract.text(field).unwrap_or("an unknown date").to_owned();
             let why = if contract.text("accountId") == account.map(M3terId::as_str) {
                 format!(
-                    "its term from {} to {} does not hold this record's period",
+                    "its term from {} to {} does not contain this record's period",
                     date("startDate"),
                     date("endDate")
                 )
             } else {
-                "it lies under another Account".to_owned()
+                "it is under another Account".to_owned()
             };
             let whose = if Some(row) == sharing.value.as_ref() {
                 format!("which `{field}` names")
@@ -83,12 +83,12 @@ pub fn choose<'a>(
                 format!("which has the same `{field}`")
             };
             Some(format!(
-                "The record {} makes a Contract of its own and does not join {} of {row}, {whose}: {why}; a commitment of one is not drawn down by the other",
+                "The record {} gets its own Contract and does not join {} of {row}, {whose}: {why}; usage under one does not draw down a commitment of the other",
                 desired.key.row, contract.id
             ))
         }
         (None, Some(first)) => Some(format!(
-            "The record {} makes a Contract of its own: {first}, which was made before it and has the same `{field}`, has none in m3ter; to bring both under one, sync {first} first",
+            "The record {} gets its own Contract: {first}, which was made before it and has the same `{field}`, has none in m3ter; to bring both under one, sync {first} first",
             desired.key.row
         )),
         (None, None) => None,

@@ -288,7 +288,7 @@ fn leaves(
                     "{runs}, outside the term of the Contract `{code}` in m3ter ({id}), which this deal joins and which runs from {start} to {end}"
                 ),
                 format!(
-                    "If the record was cloned, {named} came along with the copy: clear it, or enter the code of the right Contract; else correct `{source}`, or extend the Contract where it was made"
+                    "If the record was cloned, {named} was copied along: clear it, or enter the code of the right Contract. Otherwise correct `{source}`, or extend the Contract where it was made"
                 ),
             )
         }
@@ -499,7 +499,7 @@ mod tests {
             matches!(change.step, Step::Unchanged { .. }) && change.warnings.len() == 1,
             "{change:?}"
         );
-        insta::assert_snapshot!(change.warnings[0], @"The Commitment runs from 2026-01-01 to 2027-01-01 (`Opportunity.Name`), outside the term of the Contract `001` in m3ter (83df45e7-78ea-4211-8d12-6220b7c7ca86), which this deal joins and which runs from 2026-01-01 to 2026-12-01. If the record was cloned, the Contract's code came along with the copy: clear it, or enter the code of the right Contract; else correct `Opportunity.Name`, or extend the Contract where it was made");
+        insta::assert_snapshot!(change.warnings[0], @"The Commitment runs from 2026-01-01 to 2027-01-01 (`Opportunity.Name`), outside the term of the Contract `001` in m3ter (83df45e7-78ea-4211-8d12-6220b7c7ca86), which this deal joins and which runs from 2026-01-01 to 2026-12-01. If the record was cloned, the Contract's code was copied along: clear it, or enter the code of the right Contract. Otherwise correct `Opportunity.Name`, or extend the Contract where it was made");
         // So it is where the record itself gives both these dates.
         let own = || {
             contract(

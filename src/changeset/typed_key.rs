@@ -70,7 +70,7 @@ pub fn of_existing(
                 other.id
             );
             let remedy = format!(
-                "Set it back to `{before}`; or, if `{code}` is right, let `sync-to-m3ter links forget {} --kind {kind}` forget {id}, and sync again: what m3ter can move goes over, and the rest is told",
+                "Change it back to `{before}`. Or, if `{code}` is right, run `sync-to-m3ter links forget {} --kind {kind}` so that {id} is forgotten, and sync again: what m3ter can move is moved, and the rest is reported",
                 desired.key.row
             );
             KeyVerdict {
@@ -82,7 +82,7 @@ pub fn of_existing(
         None => {
             let near = near(code, candidates);
             let text = format!(
-                "{source} now names the {kind} `{code}`, which m3ter does not have{near}; the {kind} {id} (`{before}`) goes on"
+                "{source} now names the {kind} `{code}`, which m3ter does not have{near}; the {kind} {id} (`{before}`) is kept"
             );
             KeyVerdict {
                 remembered: Some(before),
@@ -123,7 +123,7 @@ pub fn of_missing(desired: &DesiredObject, candidates: &[&ActualObject]) -> KeyV
         let finding = Finding::new(
             FindingCode::CodeNotFound,
             format!(
-                "m3ter has no {kind} `{code}`, which {source} names; it is the id of a Salesforce record"
+                "m3ter has no {kind} `{code}`, which {source} names; it is the ID of a Salesforce record"
             ),
             format!("Sync the record {record} first, or correct {source}"),
         );
@@ -131,7 +131,7 @@ pub fn of_missing(desired: &DesiredObject, candidates: &[&ActualObject]) -> KeyV
     }
     let near = near(code, candidates);
     let text = format!(
-        "There is no {kind} `{code}`, which {source} names, in m3ter yet: this makes it{near}"
+        "m3ter does not have the {kind} `{code}` that {source} names: it will be created{near}"
     );
     KeyVerdict { warning: Some(Warning::of(Attention::CodeNotFound, text)), ..present }
 }
@@ -225,14 +225,14 @@ mod tests {
                 Some("the nearest one is `C-100`"),
                 None,
             ),
+            ("X-7", EntityKind::Contract, OnFound::Refer, Some("it will be created"), None),
             (
                 "X-7",
-                EntityKind::Contract,
-                OnFound::Refer,
-                Some("in m3ter yet: this makes it"),
+                EntityKind::Account,
+                OnFound::Adopt,
+                Some("m3ter does not have the Account `X-7`"),
                 None,
             ),
-            ("X-7", EntityKind::Account, OnFound::Adopt, Some("There is no Account `X-7`"), None),
             (
                 "006S900000795MNIAY",
                 EntityKind::Contract,

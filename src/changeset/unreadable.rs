@@ -1,4 +1,4 @@
-//! What comes of a field that cannot be read now, beside the object that it feeds.
+//! What else a field that cannot be read affects, besides the object that reads it.
 
 use super::{Change, Changeset, Step};
 use crate::domain::entity::EntityKind;

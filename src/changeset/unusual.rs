@@ -58,7 +58,7 @@ impl Usual {
     fn too_many_prices(self, changed: usize, there: usize) -> Option<String> {
         let most = self.price_percent.filter(|most| changed * 100 > there * *most as usize)?;
         Some(format!(
-            "It would change {changed} of {there} prices (UNUSUAL_PRICE_PERCENT allows {most} of 100)"
+            "It would change {changed} of {there} prices (UNUSUAL_PRICE_PERCENT allows {most} %)"
         ))
     }
 }

@@ -14,17 +14,17 @@ use crate::store::{LinkOrder, Store};
 /// Which Accounts.
 #[derive(Debug, Clone, Args)]
 pub struct Adoption {
-    /// The id of an Account or of a record that was synced; or a CSV file with ids in its column
+    /// The ID of an Account or of a record that was synced; or a CSV file with IDs in its column
     /// `Id`, or in its first one.
     #[arg(conflicts_with = "all")]
     target: Option<String>,
-    /// Say that they are the right ones: the next sync writes them.
+    /// Confirm that they are the right ones: the next sync writes them.
     #[arg(long)]
     confirm: bool,
-    /// All that wait to be confirmed.
+    /// All that are waiting to be confirmed.
     #[arg(long)]
     all: bool,
-    /// What is not to be done yet.
+    /// Whether to only show the change.
     #[command(flatten)]
     dry_run: DryRun,
 }
@@ -36,7 +36,7 @@ pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outco
         Err(problem) => return Ok(unusable(problem)),
     };
     if adoption.confirm && records.is_none() && !adoption.all {
-        return Ok(unusable("say which: the id of a record, a CSV file, or --all"));
+        return Ok(unusable("say which: the ID of a record, a CSV file, or --all"));
     }
     let store = Store::open(database_url).await?;
     let mut waiting = Vec::new();
@@ -67,12 +67,12 @@ pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outco
         );
     }
     if adoption.all && all_done {
-        print("Nothing else waits to be confirmed");
+        print("Nothing else is waiting to be confirmed");
     }
     if !unknown.is_empty() {
         let these = unknown.join(", ");
         return Ok(unusable(format_args!(
-            "nothing waits to be confirmed for {these}: sync a record of it first, and not as a dry run; what was confirmed before stays so"
+            "nothing is waiting to be confirmed for {these}: first sync a record of it (not as a dry run). What was confirmed stays confirmed"
         )));
     }
     Ok(if all_done { Outcome::Done } else { Outcome::Unusable })
@@ -84,7 +84,7 @@ fn read(target: &str) -> Result<Vec<SalesforceId>, String> {
     if !path.is_file() {
         return SalesforceId::parse(target)
             .map(|id| vec![id])
-            .map_err(|invalid| format!("{invalid}, and no file either"));
+            .map_err(|invalid| format!("{invalid}, nor is it a file"));
     }
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("{target} could not be read: {error}"))?;
@@ -107,5 +107,5 @@ fn read(target: &str) -> Result<Vec<SalesforceId>, String> {
                 .map_err(|invalid| format!("{target}, line {}: {invalid}", number + 1))
         })
         .collect();
-    ids.and_then(|ids| if ids.is_empty() { Err(format!("{target} holds no id")) } else { Ok(ids) })
+    ids.and_then(|ids| if ids.is_empty() { Err(format!("{target} has no ID")) } else { Ok(ids) })
 }

@@ -118,7 +118,7 @@ impl Report {
         }
         let valid = callers.list().iter().filter(|key| !key.is_over).count();
         let severity = if valid == 0 { Severity::Red } else { Severity::Green };
-        self.line(severity, "API keys", &format!("{valid} let somebody in"));
+        self.line(severity, "API keys", &format!("{valid} valid"));
     }
 
     async fn m3ter(&mut self, client: &m3ter::Client, budget: &Budget) -> Option<Organization> {
@@ -186,12 +186,12 @@ impl Report {
         let settings = mapping.settings();
         if !mapping.states_billing() {
             let so_far = if has_made {
-                "Commitments go on as recorded as already paid"
+                "Commitments are still recorded as prepaid"
             } else {
                 "no Commitment is made"
             };
             let message = format!(
-                "nobody has said how Commitments are billed, and until then {so_far}: set `COMMITMENT_BILLING=paid_outside` (they are recorded as paid) or `COMMITMENT_BILLING=billed_by_plan` (a Plan bills them), or add the line `commitment_billing = \"paid_outside\"` to {}",
+                "`COMMITMENT_BILLING` is not set, so {so_far}: set `COMMITMENT_BILLING=paid_outside` (they are recorded as paid) or `COMMITMENT_BILLING=billed_by_plan` (a Plan bills them), or add the line `commitment_billing = \"paid_outside\"` to {}",
                 mapping.file_to_state_in()
             );
             self.line(Severity::Yellow, mapping.file(), &message);
@@ -210,7 +210,7 @@ impl Report {
             self.line(
                 Severity::Red,
                 mapping.file(),
-                &format!("`time_zone` is {own}, and m3ter's organization bills in {theirs}: days would begin at another hour"),
+                &format!("`time_zone` is {own}, and m3ter's organization bills in {theirs}: days would begin at different hours"),
             );
         }
         if let Some(currency) = settings
@@ -245,11 +245,7 @@ impl Report {
                     self.line(remark.severity, mapping.root(), &remark.message);
                 }
                 if remarks.iter().all(|remark| remark.severity != Severity::Red) {
-                    self.line(
-                        Severity::Green,
-                        mapping.root(),
-                        "all fields that a sync needs are there",
-                    );
+                    self.line(Severity::Green, mapping.root(), "has all fields that a sync needs");
                 }
                 if mapping.root() == ORDER && mapping.absent(&schema).is_none() {
                     self.activated_orders(salesforce, budget).await;
@@ -265,7 +261,7 @@ impl Report {
             Ok(Some(false)) => self.line(
                 Severity::Red,
                 ORDER,
-                "the integration user lacks *Edit Activated Orders*: neither m3ter's ids nor the outcome of a sync is written to an activated Order; \
+                "the integration user lacks *Edit Activated Orders*: neither m3ter's IDs nor the outcome of a sync is written to an activated Order; \
                  assign the permission set `M3ter Sync Integration`, which grants it with *Activate Orders*",
             ),
             Ok(None) => self.line(Severity::Yellow, ORDER, "Salesforce does not say whether activated Orders can be written back to"),

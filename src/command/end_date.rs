@@ -17,9 +17,9 @@ use crate::sync::{RunRequest, Scope, StartError, StartedRun, SyncMode};
 /// What ends, and when.
 #[derive(Debug, Clone, Args)]
 pub struct Ending {
-    /// The Salesforce id of an Account, or of a record that was synced to a Contract.
+    /// The Salesforce ID of an Account, or of a record that was synced to a Contract.
     pub record_id: String,
-    /// The first moment that is not billed any more: 2026-12-31, or 2026-12-31T00:00:00Z.
+    /// The first moment that is no longer billed: 2026-12-31, or 2026-12-31T00:00:00Z.
     #[arg(long)]
     pub date: String,
     /// What ends, by commas: CONTRACT, ACCOUNTPLAN, PREPAYMENT, PRICINGS, `COUNTER_PRICINGS`.
@@ -28,10 +28,10 @@ pub struct Ending {
     /// For an Account: also what the Accounts below it have.
     #[arg(long)]
     pub apply_to_children: bool,
-    /// Only say what would end.
+    /// Only show what would end.
     #[arg(long)]
     pub dry_run: bool,
-    /// The plan that a dry run showed: end that, or nothing. Nothing is asked then.
+    /// End exactly the plan that a dry run showed, or nothing; does not ask.
     #[arg(long, conflicts_with = "dry_run")]
     pub expected_plan: Option<PlanHash>,
     /// End it without asking: for scripts.
@@ -40,7 +40,7 @@ pub struct Ending {
 }
 
 /// What is said where nobody can be asked.
-const NOBODY_TO_ASK: &str = "`end-date` shows what would end and asks, and nobody is at a terminal here: nothing was ended. Look with --dry-run, then give its plan with --expected-plan, or end without asking with --yes";
+const NOBODY_TO_ASK: &str = "`end-date` asks before it ends anything, and this is not a terminal: nothing was ended. Use --dry-run and pass its plan with --expected-plan, or end without asking with --yes";
 
 /// Ends the billing of one record and prints what came of it.
 pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
@@ -59,7 +59,7 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
             None => {
                 let known = BillingEntity::ALL.map(BillingEntity::word).join(", ");
                 return Ok(unusable(format_args!(
-                    "`{word}` is not a billing entity; there are {known}"
+                    "`{word}` is not a billing entity; they are {known}"
                 )));
             }
         }

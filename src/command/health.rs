@@ -1,5 +1,5 @@
-//! `health`: asks the service of this machine how it is, for whoever watches a container: no shell
-//! and no `curl` is needed there.
+//! `health`: checks the service on this machine. For container health checks, which have no shell
+//! and no `curl`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -10,14 +10,15 @@ use serde_json::Value as Json;
 use super::{Outcome, print, unusable};
 use crate::telemetry::ErrorChain;
 
-/// Far above what `/readyz` takes when the database is slow, below the patience of whoever watches.
+/// Longer than `/readyz` takes when the database is slow, shorter than a container health check
+/// waits.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is asked.
+/// What to ask.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct HealthQuestion {
     /// Ask `/readyz`, whether syncs can be started, in place of `/livez`, whether the process
-    /// answers. A vendor that is away is no reason to start a container anew.
+    /// answers. An unavailable vendor is not a reason to restart a container.
     #[arg(long)]
     pub ready: bool,
 }
@@ -27,7 +28,7 @@ pub struct HealthQuestion {
 pub async fn run(listens: SocketAddr, question: HealthQuestion) -> anyhow::Result<Outcome> {
     if listens.port() == 0 {
         return Ok(unusable(
-            "LISTEN_ADDRESS has the port 0, which is another one each time: nobody knows where to ask",
+            "LISTEN_ADDRESS has port 0, which means a different port each time, so the service cannot be found",
         ));
     }
     let url = format!(

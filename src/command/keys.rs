@@ -30,13 +30,13 @@ pub enum KeysCommand {
     /// make the new one, hand it out, then take the old one out of the file with `keys revoke NAME
     /// --key ID`.
     New(Box<NewKeyArguments>),
-    /// List the keys of the file: what each may do, when it ends, when it was used last.
+    /// List the keys of the file: what each may do, when it expires, when it was last used.
     List(KeysFile),
-    /// Take a name's keys out of the file; the running service follows within a second.
+    /// Remove a name's keys from the file; the running service notices within a second.
     Revoke {
-        /// Whose.
+        /// Whose keys.
         name: String,
-        /// Only the one with this id, as `keys list` shows it.
+        /// Only the one with this ID, as `keys list` shows it.
         #[arg(long)]
         key: Option<String>,
         /// The file.
@@ -58,7 +58,7 @@ pub struct KeysFile {
 /// Whose key it is, and what it may do.
 #[derive(Debug, Clone, Args)]
 pub struct NewKeyArguments {
-    /// Who will use it; it stands in the logs.
+    /// Who will use it; the logs show it.
     #[arg(long)]
     name: String,
     /// `caller` (starts syncs), `viewer` (reads runs) or `operator` (everything).
@@ -67,7 +67,7 @@ pub struct NewKeyArguments {
     /// What it may do only: `dry_run`, `end_date`, or both.
     #[arg(long = "scope")]
     scopes: Vec<Scope>,
-    /// The only org that it is good for: 00D….
+    /// The only org that it is valid for: 00D….
     #[arg(long, value_parser = parse_org)]
     org: Option<SalesforceId>,
     /// The only objects of a record that it may name: `Opportunity`, or the three characters that
@@ -80,7 +80,7 @@ pub struct NewKeyArguments {
     /// Requests that it may make in a minute, in place of `CALLER_REQUESTS_PER_MINUTE`.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     requests_per_minute: Option<u32>,
-    /// The last day in UTC on which it counts, or the instant at which it ends.
+    /// The last day in UTC on which it is valid, or the instant at which it expires.
     #[arg(long)]
     expires: Option<Expiry>,
     /// The file to add the key to; without one, the entry to add is printed.
@@ -102,7 +102,7 @@ pub async fn run(
             tracing::info!(target: "audit", caller = user, removed = name, keys = taken, file = %file.display(), "API keys were revoked");
             let keys = if taken == 1 { "key" } else { "keys" };
             print(format_args!(
-                "{taken} {keys} of `{name}` taken out of {}; running services follow within a second",
+                "{taken} {keys} of `{name}` removed from {}; running services notice within a second",
                 file.display()
             ));
             Ok(Outcome::Done)
@@ -128,7 +128,7 @@ fn new(arguments: NewKeyArguments, user: &str) -> anyhow::Result<Outcome> {
     if let Some(expires) = limits.expires.as_ref().filter(|expires| expires.at <= Timestamp::now())
     {
         return Ok(unusable(format_args!(
-            "the key was not made: --expires {expires} lies in the past"
+            "the key was not made: --expires {expires} is in the past"
         )));
     }
     let new = new_key();
@@ -165,8 +165,7 @@ async fn list(
         Some(url) => match last_uses(url).await {
             Ok(used) => Some(used),
             Err(problem) => {
-                let _ =
-                    writeln!(std::io::stderr(), "When keys were used last is not known: {problem}");
+                let _ = writeln!(std::io::stderr(), "The last use of keys is unknown: {problem}");
                 None
             }
         },
@@ -193,7 +192,7 @@ async fn list(
     }
     print(shown);
     for fault in callers.faults().iter().filter(|fault| !fault.is_expiry) {
-        print(format_args!("does not count: {fault}"));
+        print(format_args!("is ignored: {fault}"));
     }
     Ok(Outcome::Done)
 }
@@ -242,13 +241,13 @@ fn check(file: PathBuf) -> Outcome {
     {
         let ends = caller.limits.expires.as_ref().map(ToString::to_string).unwrap_or_default();
         print(format_args!(
-            "yellow  key `{}` ({}) ends soon: {ends}; make its successor with `keys new`",
+            "yellow  key `{}` ({}) expires soon: {ends}; make a new one with `keys new`",
             caller.name, caller.key
         ));
     }
     if callers.others_may_read() {
         print(format_args!(
-            "yellow  `{shown}` can be read by everybody on this machine: `chmod o-r` it"
+            "yellow  `{shown}` is readable by everybody on this machine: `chmod o-r` it"
         ));
     }
     let valid = list.iter().filter(|key| !key.is_over).count();

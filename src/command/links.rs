@@ -14,24 +14,24 @@ use crate::store::{Handover, Link, LinkFilter, LinkOrder, NotHandedOver, Store};
 pub enum LinksCommand {
     /// List links: of one record or row, to one m3ter object, or all (1,000 at most).
     List {
-        /// The Salesforce id of a record that was synced, or of a row of one.
+        /// The Salesforce ID of a record that was synced, or of a row of one.
         record: Option<String>,
-        /// The id of an object in m3ter.
+        /// The ID of an object in m3ter.
         #[arg(long)]
         m3ter_id: Option<String>,
     },
-    /// Let what belongs to one row belong to another one: after a merge that Salesforce does not
-    /// tell of.
+    /// Hand over what belongs to one row to another row, after a merge that Salesforce does not
+    /// report.
     Move {
         /// The row that has it.
         from: String,
         /// The row that gets it.
         to: String,
-        /// What is not to be done yet.
+        /// Whether to only show the change.
         #[command(flatten)]
         dry_run: DryRun,
     },
-    /// Forget what belongs to a row: its next sync looks it up anew by its key. Nothing changes in
+    /// Forget what belongs to a row. Its next sync looks it up again by its key. Nothing changes in
     /// m3ter.
     Forget {
         /// The row.
@@ -39,16 +39,16 @@ pub enum LinksCommand {
         /// Only its object of this kind.
         #[arg(long, ignore_case = true, value_parser = EntityKind::ALL.map(EntityKind::name))]
         kind: Option<String>,
-        /// What is not to be done yet.
+        /// Whether to only show the change.
         #[command(flatten)]
         dry_run: DryRun,
     },
 }
 
-/// Whether something is only said.
+/// Whether to only show the change.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DryRun {
-    /// Only say what would be changed.
+    /// Only show what would be changed.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -147,7 +147,7 @@ pub(super) async fn change(
             "{these} {would} confirmed; the next sync of {row} writes the Account"
         )),
         LinkOrder::Forget { row, .. } => print(format_args!(
-            "{these} {would} forgotten; the next sync of {row} looks the objects up anew"
+            "{these} {would} forgotten; the next sync of {row} looks the objects up again"
         )),
     }
     if !dry_run {
@@ -173,12 +173,12 @@ fn advice(refused: &NotHandedOver) -> String {
         }
         NotHandedOver::NothingToConfirm(_) => {
             format!(
-                "{refused}: `sync-to-m3ter adopt` lists those that wait, after a sync that is no dry run"
+                "{refused}: `sync-to-m3ter adopt` lists those that are waiting, after a sync that is not a dry run"
             )
         }
         NotHandedOver::Undecided { row, .. } => {
             format!(
-                "{refused}: sync the records anew that name it (`sync-to-m3ter adopt {row}`), or forget them"
+                "{refused}: sync the records that name it again (`sync-to-m3ter adopt {row}`), or forget them"
             )
         }
         NotHandedOver::OwnedByAnother { .. } => {
@@ -196,7 +196,7 @@ fn advice(refused: &NotHandedOver) -> String {
 }
 
 pub(super) fn show(links: &[Link]) {
-    let mut table = table(["Record", "Row", "Kind", "Key", "m3ter id", "Relation", "Named"]);
+    let mut table = table(["Record", "Row", "Kind", "Key", "m3ter ID", "Relation", "Named"]);
     for link in links {
         table.add_row([
             link.root.to_string(),

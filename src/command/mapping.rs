@@ -22,7 +22,7 @@ use crate::{m3ter, salesforce};
 pub enum MappingCommand {
     /// List the mappings that a service with these settings would use.
     List(Directory),
-    /// Show a mapping as it counts, as a table: each m3ter field, its source, what is done to it,
+    /// Show the effective mapping as a table: each m3ter field, its source, what is done to it,
     /// and its Salesforce type where the org can be reached. Where it extends another one, also the
     /// file and line of each field.
     Show {
@@ -38,9 +38,9 @@ pub enum MappingCommand {
         /// The root object, such as Opportunity.
         root: String,
     },
-    /// Look for faults in mapping files, all at once.
+    /// Check mapping files, and report all faults at once.
     Check(Check),
-    /// Make mapping files of the connector's metadata records.
+    /// Make mapping files from the connector's metadata records.
     Import(import::Import),
     /// Give up a field or child relationship that was deleted in Salesforce on purpose: it counts
     /// as blank from then on.
@@ -103,7 +103,7 @@ fn export(root: &str) -> Outcome {
     let Some(text) = Mappings::built_in(root) else {
         let known: Vec<&str> = Mappings::built_in_roots().collect();
         return super::unusable(format_args!(
-            "No mapping of `{root}` comes with the service; there are {}",
+            "There is no built-in mapping for `{root}`, only for {}",
             known.join(", ")
         ));
     };
@@ -121,7 +121,7 @@ async fn show(
     let Some(mapping) = mappings.for_root(root) else {
         let known: Vec<&str> = mappings.iter().map(Mapping::root).collect();
         return Ok(super::unusable(format_args!(
-            "There is no mapping for `{root}`; there are {}",
+            "There is no mapping for `{root}`, only for {}",
             known.join(", ")
         )));
     };
@@ -233,7 +233,7 @@ async fn forget_field(name: &str, database_url: &str) -> anyhow::Result<Outcome>
     let caller = super::user();
     tracing::info!(target: "audit", caller, operation = "mapping forget-field", field = name, "forgotten");
     print(format_args!(
-        "`{name}` is forgotten: if the org does not show it, it counts as blank. A running service notices within a minute."
+        "`{name}` is forgotten: if the org does not show it, it is treated as blank. A running service notices within a minute."
     ));
     Ok(Outcome::Done)
 }

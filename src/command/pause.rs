@@ -14,7 +14,7 @@ pub struct Pausing {
     pub reason: String,
 }
 
-/// Why the service goes on.
+/// Why the service is resumed.
 #[derive(Debug, Clone, Args)]
 pub struct Resuming {
     /// Why, for whoever reads it later.
@@ -26,7 +26,7 @@ pub struct Resuming {
 pub async fn pause(database_url: &str, by: &str, pausing: &Pausing) -> anyhow::Result<Outcome> {
     let reason = pausing.reason.trim();
     if reason.is_empty() {
-        return Ok(unusable("--reason is blank; say why, for whoever reads it later"));
+        return Ok(unusable("--reason is blank; say why, for those who read it later"));
     }
     let store = Store::open(database_url).await?;
     let paused =
@@ -36,7 +36,7 @@ pub async fn pause(database_url: &str, by: &str, pausing: &Pausing) -> anyhow::R
     if is_new {
         tracing::info!(target: "audit", operation = "pause", caller = by, reason, "the service is paused");
         print(
-            "The service is paused: what is asked for is recorded and waits, dry runs go on, and what runs goes on to its end",
+            "The service is paused: new requests are recorded and wait, dry runs still work, and runs that have begun continue to their end",
         );
     } else {
         print(format_args!("The service is paused already, {}", told(&pause)));
@@ -52,9 +52,9 @@ pub async fn resume(database_url: &str, by: &str, resuming: &Resuming) -> anyhow
     store.close().await;
     match resumed? {
         Some(pause) => {
-            tracing::info!(target: "audit", operation = "resume", caller = by, reason, "the service goes on");
+            tracing::info!(target: "audit", operation = "resume", caller = by, reason, "the service is resumed");
             print(format_args!(
-                "The service goes on, with what waited first; it was paused {}",
+                "The service has resumed, and starts with what was waiting; it was paused {}",
                 told(&pause)
             ));
         }

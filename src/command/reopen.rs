@@ -12,9 +12,9 @@ use crate::store::{NotReopened, Store};
 /// What is reopened.
 #[derive(Debug, Clone, Args)]
 pub struct Reopened {
-    /// The Salesforce id of the record that was end-dated, or of one whose objects were ended.
+    /// The Salesforce ID of the record that was end-dated, or of one whose objects were ended.
     pub record_id: String,
-    /// Only say what would be forgotten.
+    /// Only show what would be forgotten.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -74,7 +74,7 @@ fn advice(refused: &NotReopened) -> String {
 fn show(ends: &[MadeEnd]) {
     let mut table = table([
         "Kind",
-        "m3ter id",
+        "m3ter ID",
         "Ended at",
         "Before",
         "Salesforce said",

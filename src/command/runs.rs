@@ -19,10 +19,10 @@ use crate::sync::{REPLAY_EVERY, Scope};
 pub enum RunsCommand {
     /// List runs, newest first.
     List {
-        /// That ended so.
+        /// Only runs that ended with this status.
         #[arg(long, value_parser = ["Completed", "Partial Success", "Failed"])]
         status: Option<String>,
-        /// Of which somebody should look at something: `any`, or a code of `attention`.
+        /// Only runs that somebody should look at: `any`, or a code of `attention`.
         #[arg(long, value_parser = attention)]
         attention: Option<AttentionFilter>,
         /// Which runs.
@@ -31,18 +31,19 @@ pub enum RunsCommand {
     },
     /// Show one run: its results, its callouts, its tries.
     Show {
-        /// The run's id.
+        /// The run's ID.
         sync_run_id: String,
     },
-    /// Run one run again, or all failed syncs that a filter names and that nothing succeeded after.
+    /// Run one run again, or all failed syncs that a filter names and that no later run has made
+    /// good.
     Replay {
-        /// The run's id; none: those that the filter names, by the running service.
+        /// The run's ID; none: those that the filter names, by the running service.
         #[arg(conflicts_with_all = ["record", "error_code", "since", "until", "limit", "kind", "dry_run"])]
         sync_run_id: Option<String>,
         /// What they did: end datings are repeated only if they are asked for.
         #[arg(long, value_parser = ["sync", "endDate"], default_value = "sync")]
         kind: String,
-        /// Only say which runs would be run again.
+        /// Only show which runs would be run again.
         #[arg(long)]
         dry_run: bool,
         /// Which runs.
@@ -211,7 +212,7 @@ async fn replay_many(
         Err(problem) => return Ok(unusable(problem)),
     };
     if filter.error_code.is_none() && filter.since.is_none() && filter.parent_record_id.is_none() {
-        return Ok(unusable("say which runs: an id, --error-code, --since or --record"));
+        return Ok(unusable("say which runs: an ID, --error-code, --since or --record"));
     }
     let store = Store::open(&config.database_url).await?;
     let planned = if dry_run {

@@ -47,7 +47,7 @@ pub async fn run(
         Some(Ok(address)) if SocketAddr::ip(&address).is_loopback() => Some(address),
         Some(_) => {
             return Ok(unusable(
-                "METRICS_ADDRESS takes an address of loopback in the sandbox, with a port, such as 127.0.0.1:9090",
+                "In the sandbox, METRICS_ADDRESS must be a loopback address with a port, such as 127.0.0.1:9090",
             ));
         }
     };

@@ -17,7 +17,7 @@ pub async fn run(config: Config) -> anyhow::Result<Outcome> {
         .with_context(|| format!("cannot listen on {}", config.listen_address))?;
     if config.access.callers.is_none() {
         tracing::warn!(
-            "no API keys are asked for: everybody on this machine is an operator; API_KEYS_FILE changes that"
+            "no API keys are required: everybody on this machine is an operator; set API_KEYS_FILE to change that"
         );
     }
     print(format_args!("sync-to-m3ter listens on http://{}", listener.local_addr()?));

@@ -7,7 +7,7 @@ use crate::domain::ids::SalesforceId;
 use crate::domain::plan::PlanHash;
 use crate::sync::{RunRequest, Scope, SyncMode};
 
-/// Syncs one record and prints what came of it.
+/// Syncs one record and prints the result.
 pub async fn run(
     mut config: Config,
     record: &str,

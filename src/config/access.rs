@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::variables::Variables;
 use crate::callers::{Access, Callers, REQUESTS_PER_MINUTE};
 
-/// A week: whoever wants more wants none.
+/// A week. To wait longer makes no sense; use 0.
 const MAX_LOCKOUT_MINUTES: u64 = 7 * 24 * 60;
 
 pub(super) fn read(variables: &mut Variables<'_>) -> Access {
@@ -34,7 +34,7 @@ fn callers(variables: &mut Variables<'_>) -> Option<Callers> {
         "KEYS_LOCKOUT_MINUTES",
         0,
         0..=MAX_LOCKOUT_MINUTES,
-        "minutes, or 0 to lock nobody out",
+        "minutes, or 0 to keep the last valid keys",
     );
     let lock_out_after = Some(Duration::from_mins(minutes)).filter(|time| !time.is_zero());
     callers.map(|callers| callers.locking_out_after(lock_out_after))
@@ -46,11 +46,12 @@ fn trusted_proxies(variables: &mut Variables<'_>) -> Vec<IpNet> {
     for text in list.split(',').map(str::trim) {
         match network(text) {
             Some(network) => proxies.push(network),
-            None => variables.problem("TRUSTED_PROXIES holds something that is neither an address nor a network such as 10.0.0.0/8"),
+            None => variables
+                .problem("TRUSTED_PROXIES must hold addresses or networks, such as 10.0.0.0/8"),
         }
     }
     if !proxies.is_empty() && !variables.is_set("API_KEYS_FILE") {
-        variables.problem("TRUSTED_PROXIES is set and API_KEYS_FILE is not: without keys nothing that comes through a proxy is answered (`sync-to-m3ter keys new` makes keys)");
+        variables.problem("TRUSTED_PROXIES is set but API_KEYS_FILE is not: without keys, requests through a proxy are refused (`sync-to-m3ter keys new` makes keys)");
     }
     proxies
 }

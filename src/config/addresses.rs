@@ -8,11 +8,12 @@ use super::variables::{Variable, Variables, given};
 /// Characters of the token for the metrics: what nobody guesses.
 const MIN_TOKEN_CHARACTERS: usize = 16;
 
-/// Where the service listens, for whoever asks for nothing else of the configuration.
+/// Where the service listens, for commands that need nothing else of the configuration.
 pub fn listen_address(variable: Variable<'_>) -> Result<SocketAddr, String> {
     let text = given(variable, "LISTEN_ADDRESS").unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-    text.parse()
-        .map_err(|_| "LISTEN_ADDRESS is no address with a port such as 127.0.0.1:8080".to_owned())
+    text.parse().map_err(|_| {
+        "LISTEN_ADDRESS must be an address with a port, such as 127.0.0.1:8080".to_owned()
+    })
 }
 
 /// The same: loopback, where callers cannot be told apart.
@@ -36,7 +37,7 @@ pub(super) fn for_prometheus(variables: &mut Variables<'_>) -> Option<SocketAddr
         .unwrap_or_default();
     let is_guarded = is_open || variables.is_set("METRICS_TOKEN_FILE");
     let Ok(address) = text.parse::<SocketAddr>() else {
-        variables.problem("METRICS_ADDRESS is no address with a port such as 127.0.0.1:9090");
+        variables.problem("METRICS_ADDRESS must be an address with a port, such as 127.0.0.1:9090");
         return None;
     };
     if !address.ip().is_loopback() && !is_guarded {

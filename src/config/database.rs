@@ -49,7 +49,7 @@ pub fn known_database(variable: &dyn Fn(&str) -> Option<String>) -> Option<Resul
     (is_said || is_there()).then(|| database_url(variable))
 }
 
-/// A server of another machine has to prove that it is the one that is meant: it gets a password
+/// A server on another machine must prove its identity, because it gets a password
 /// and all that is billed.
 fn check_proof(url: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
     let Some(url) =
@@ -60,7 +60,7 @@ fn check_proof(url: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<(
     let allowed = match given(variable, "DATABASE_UNVERIFIED").as_deref() {
         None | Some("refuse") => false,
         Some("allow") => true,
-        Some(_) => return Err("DATABASE_UNVERIFIED is neither `refuse` nor `allow`".to_owned()),
+        Some(_) => return Err("DATABASE_UNVERIFIED must be `refuse` or `allow`".to_owned()),
     };
     let parameter = |names: &[&str]| {
         url.query_pairs()
@@ -78,7 +78,7 @@ fn check_proof(url: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<(
     if is_verified || allowed || host.is_none_or(|host| is_this_machine(&host)) {
         return Ok(());
     }
-    Err("DATABASE_URL leads to another machine, and nothing proves that the server is the one that is meant: add `sslmode=verify-full` (with \
+    Err("DATABASE_URL leads to another machine whose identity is not verified: add `sslmode=verify-full` (with \
          `sslrootcert=<file>` unless a public authority signed its certificate), or set DATABASE_UNVERIFIED=allow"
         .to_owned())
 }

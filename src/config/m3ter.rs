@@ -34,6 +34,6 @@ pub(super) fn read(variables: &mut Variables<'_>) -> Option<Config> {
 fn org_id(variables: &mut Variables<'_>) -> Option<M3terId> {
     let name = "M3TER_ORG_ID";
     variables.required(name)?;
-    let hint = "is not an organization's id (a UUID)";
+    let hint = "is not an organization ID (a UUID)";
     variables.parsed(name, |text| M3terId::parse(text).ok(), hint)
 }

@@ -88,7 +88,7 @@ fn retry_after(variables: &mut Variables<'_>) -> Option<Vec<Duration>> {
         delays.filter(|delays| delays.len() <= MAX_TRIES)
     };
     let hint = format!(
-        "takes up to {MAX_TRIES} numbers of minutes such as `1,5,15,60`, or 0 to switch it off, and has something else"
+        "takes up to {MAX_TRIES} numbers of minutes such as `1,5,15,60`, or 0 to switch it off"
     );
     variables.parsed("SYNC_RETRY_MINUTES", delays, &hint)
 }

@@ -35,7 +35,7 @@ fn login_url(variables: &mut Variables<'_>) -> Option<Url> {
         return Some(url);
     }
     variables.problem(format!(
-        "{name} is not a host of Salesforce such as https://acme.my.salesforce.com"
+        "{name} must be a Salesforce host, such as https://acme.my.salesforce.com"
     ));
     None
 }
@@ -57,7 +57,7 @@ fn credentials(variables: &mut Variables<'_>) -> Option<Credentials> {
         _ => {
             let which = if has_secret { "one of the two, not both" } else { "one of the two" };
             variables.problem(format!(
-                "Salesforce takes SALESFORCE_CLIENT_SECRET (or SALESFORCE_CLIENT_SECRET_FILE), or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY_FILE; set {which}"
+                "The Salesforce login needs SALESFORCE_CLIENT_SECRET (or SALESFORCE_CLIENT_SECRET_FILE), or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY_FILE; set {which}"
             ));
             None
         }
@@ -69,7 +69,7 @@ fn signing_key(path: &str) -> Result<Secret, String> {
     let key = Secret::in_file("SALESFORCE_PRIVATE_KEY_FILE", path.into());
     if std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o044 != 0) {
         tracing::warn!(
-            "SALESFORCE_PRIVATE_KEY_FILE `{path}` can be read by others than its owner: `chmod 600` it"
+            "SALESFORCE_PRIVATE_KEY_FILE `{path}` is readable by others than its owner: `chmod 600` it"
         );
     }
     SigningKey::from_pem(key.read()?.expose_secret().as_bytes())
@@ -93,7 +93,7 @@ fn api_version(variables: &mut Variables<'_>) -> Option<String> {
     variables.parsed(
         name,
         |version| is_known_version(version).then(|| version.to_owned()),
-        "takes 58.0 or later, and has something else",
+        "must be 58.0 or later",
     )
 }
 

@@ -96,15 +96,15 @@ fn all_problems_are_told_together() {
     .unwrap_err();
     insta::assert_snapshot!(problems, @r"
     the configuration has problems:
-      - TRUSTED_PROXIES holds something that is neither an address nor a network such as 10.0.0.0/8
-      - TRUSTED_PROXIES is set and API_KEYS_FILE is not: without keys nothing that comes through a proxy is answered (`sync-to-m3ter keys new` makes keys)
+      - TRUSTED_PROXIES must hold addresses or networks, such as 10.0.0.0/8
+      - TRUSTED_PROXIES is set but API_KEYS_FILE is not: without keys, requests through a proxy are refused (`sync-to-m3ter keys new` makes keys)
       - LISTEN_ADDRESS is 0.0.0.0:8080, which others can reach: set API_KEYS_FILE (`sync-to-m3ter keys new` makes keys), or use 127.0.0.1 or [::1]
-      - SYNC_TIME_LIMIT takes 1 to 110 seconds, and has something else
+      - SYNC_TIME_LIMIT takes 1 to 110 seconds
       - SALESFORCE_LOGIN_URL must begin with https:// (http:// is for loopback only)
       - SALESFORCE_CLIENT_ID is not set
-      - Salesforce takes SALESFORCE_CLIENT_SECRET (or SALESFORCE_CLIENT_SECRET_FILE), or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY_FILE; set one of the two, not both
+      - The Salesforce login needs SALESFORCE_CLIENT_SECRET (or SALESFORCE_CLIENT_SECRET_FILE), or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY_FILE; set one of the two, not both
       - SALESFORCE_ORG_ID is not an organization ID (00D…, 15 or 18 characters)
-      - M3TER_ORG_ID is not an organization's id (a UUID)
+      - M3TER_ORG_ID is not an organization ID (a UUID)
     ");
 }
 
@@ -201,7 +201,7 @@ fn the_metrics_are_for_this_machine_unless_it_is_said_otherwise() {
         (vec![open, ("METRICS_TOKEN_FILE", token.as_str())], None),
         (vec![open], Some("METRICS_ADDRESS is 0.0.0.0:9090, which others can reach")),
         (vec![open, ("METRICS_OPEN", "false")], Some("which others can reach")),
-        (vec![open, ("METRICS_OPEN", "yes")], Some("METRICS_OPEN takes")),
+        (vec![open, ("METRICS_OPEN", "yes")], Some("METRICS_OPEN must be")),
         (vec![open, ("METRICS_TOKEN_FILE", "/dev/null")], Some("holds no token")),
         (vec![open, ("METRICS_TOKEN_FILE", folder.as_str())], Some("METRICS_TOKEN_FILE")),
     ] {
@@ -252,27 +252,11 @@ fn limits_are_off_unless_they_are_set_and_right() {
         Ok(true)
     );
     for (name, wrong, told) in [
-        (
-            "END_DATES_PER_HOUR",
-            "0",
-            "END_DATES_PER_HOUR takes 1 to 1000000 objects, and has something else",
-        ),
-        (
-            "END_DATES_PER_HOUR",
-            "many",
-            "END_DATES_PER_HOUR takes 1 to 1000000 objects, and has something else",
-        ),
-        ("UNUSUAL_ENDS", "-1", "UNUSUAL_ENDS takes 0 to 1000000 objects, and has something else"),
-        (
-            "UNUSUAL_PRICE_PERCENT",
-            "101",
-            "UNUSUAL_PRICE_PERCENT takes 0 to 100 percent, and has something else",
-        ),
-        (
-            "END_DATE_NEEDS_PLAN",
-            "yes",
-            "END_DATE_NEEDS_PLAN takes `true` or `false`, and has something else",
-        ),
+        ("END_DATES_PER_HOUR", "0", "END_DATES_PER_HOUR must be 1 to 1000000 objects"),
+        ("END_DATES_PER_HOUR", "many", "END_DATES_PER_HOUR must be 1 to 1000000 objects"),
+        ("UNUSUAL_ENDS", "-1", "UNUSUAL_ENDS must be 0 to 1000000 objects"),
+        ("UNUSUAL_PRICE_PERCENT", "101", "UNUSUAL_PRICE_PERCENT must be 0 to 100 percent"),
+        ("END_DATE_NEEDS_PLAN", "yes", "END_DATE_NEEDS_PLAN must be `true` or `false`"),
     ] {
         assert_eq!(safety(name, wrong), Err(ConfigProblems(vec![told.to_owned()])));
     }

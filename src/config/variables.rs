@@ -100,8 +100,7 @@ impl Variables<'_> {
         range: RangeInclusive<T>,
         unit: &str,
     ) -> Option<T> {
-        let hint =
-            format!("takes {} to {} {unit}, and has something else", range.start(), range.end());
+        let hint = format!("must be {} to {} {unit}", range.start(), range.end());
         let parse = |text: &str| text.parse::<T>().ok().filter(|number| range.contains(number));
         self.parsed(name, parse, &hint)
     }
@@ -109,14 +108,13 @@ impl Variables<'_> {
     /// `true` or `false`, which it is without being set.
     pub(super) fn switch(&mut self, name: &str) -> bool {
         let parse = |text: &str| text.parse().ok();
-        self.parsed(name, parse, "takes `true` or `false`, and has something else")
-            .unwrap_or_default()
+        self.parsed(name, parse, "must be `true` or `false`").unwrap_or_default()
     }
 
     /// An address that secrets are sent to: encrypted, or on this machine.
     pub(super) fn url(&mut self, name: &str, text: &str) -> Option<Url> {
         let Ok(url) = Url::parse(text) else {
-            self.problem(format!("{name} is no URL"));
+            self.problem(format!("{name} is not a URL"));
             return None;
         };
         if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {

@@ -88,14 +88,14 @@ impl fmt::Display for SalesforceId {
     }
 }
 
-/// The id of an object in m3ter: a UUID in the API's own spelling.
+/// The ID of an object in m3ter: a UUID in the API's own spelling.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct M3terId(String);
 
 /// The text cannot be a m3ter id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a m3ter id")]
+#[error("`{0}` is not a m3ter ID")]
 pub struct InvalidM3terId(pub String);
 
 impl M3terId {

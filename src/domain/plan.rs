@@ -30,7 +30,7 @@ pub struct PlanHash([u8; HASH_BYTES]);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlanHash {
     /// It has another form.
-    #[error("`{0}` is not a plan; it takes the `planHash` of a dry run, {length} characters from 0 to 9 and a to f", length = HASH_BYTES * 2)]
+    #[error("`{0}` is not a plan; pass the `planHash` of a dry run, {length} characters from 0 to 9 and a to f", length = HASH_BYTES * 2)]
     Malformed(String),
     /// It was made by other rules.
     #[error("it is the plan of another version of the service; ask for a new one with a dry run")]
@@ -273,7 +273,7 @@ mod tests {
             text.replacen("01", "02", 1).parse::<PlanHash>(),
             Err(InvalidPlanHash::OfAnotherVersion)
         );
-        // Written down once: whoever changes the rules has to count the version up.
+        // Written down once. If you change the rules, increase the version.
         insta::assert_snapshot!(text, @"0139876c7d6a39335d1dd131d3e7b80e06edb1e68985211bd68cab51a07514ba80");
     }
 }

@@ -49,7 +49,7 @@ impl<S: Sync> FromRequest<S> for NoBody {
     }
 }
 
-/// Whether a body has to be there.
+/// Whether a body is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
     /// JSON, with its content type.
@@ -105,7 +105,7 @@ pub(super) fn parse_requests<T: RecordRequest>(bytes: &[u8]) -> Result<Vec<T>, F
     let requests: Vec<Object<T>> = parse(bytes)?;
     if requests.len() > MAX_REQUESTS {
         return Err(invalid_body(format!(
-            "The list has {} elements; at most {MAX_REQUESTS} are answered",
+            "The list has {} elements; at most {MAX_REQUESTS} are allowed",
             requests.len()
         )));
     }
@@ -165,11 +165,11 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
         };
         let place =
             if path == "." { String::new() } else { format!("at `{}`: ", shown::word(&path)) };
-        invalid_body(format!("The body is not what is expected: {place}{}", shown::sentence(&text)))
+        invalid_body(format!("The body is not as expected: {place}{}", shown::sentence(&text)))
     })?;
     deserializer
         .end()
-        .map_err(|error| invalid_body(format!("The body goes on after its end: {error}")))?;
+        .map_err(|error| invalid_body(format!("The body has trailing characters: {error}")))?;
     Ok(parsed)
 }
 

@@ -24,7 +24,7 @@ use crate::sync::{RunRequest, Syncs};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct EndDateRequest {
-    /// The Salesforce id of an Account, or of a record that was synced to a Contract.
+    /// The Salesforce ID of an Account, or of a record that was synced to a Contract.
     #[serde(default)]
     parent_record_id: Option<String>,
     /// A date or a date-time.
@@ -122,7 +122,7 @@ impl EndDateRequest {
 fn entity(word: &str) -> Result<BillingEntity, FailedRequest> {
     BillingEntity::from_word(word).ok_or_else(|| {
         let reason = format!(
-            "`{}` is not a billing entity; there are {}",
+            "`{}` is not a billing entity; they are {}",
             shown::word(word),
             known_entities()
         );

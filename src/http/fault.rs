@@ -88,11 +88,11 @@ impl From<StartError> for Fault {
                 let whose = match full {
                     QueueFull::OfCaller(bound) => {
                         format!(
-                            "{bound} runs of this caller wait for their turn, as many as one caller may have waiting"
+                            "{bound} runs of this caller are waiting, which is the limit for one caller"
                         )
                     }
                     QueueFull::All(bound) => {
-                        format!("{bound} runs wait for their turn, as many as may")
+                        format!("{bound} runs are waiting, which is the limit")
                     }
                 };
                 let message =

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use ipnet::IpNet;
 
 const HEADER: &str = "x-forwarded-for";
-/// Proxies in a row; what is further to the left was written by whoever liked to.
+/// Proxies in a row. Anything further left could have been written by anyone.
 const MOST_HOPS: usize = 16;
 
 /// The address that the last trusted proxy saw. Each proxy appends the address that it got the

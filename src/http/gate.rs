@@ -71,7 +71,7 @@ impl Gate {
             if home::is_at_home(headers, uri) {
                 return Ok(Caller::local());
             }
-            let message = "Without API keys, only requests to `localhost` are answered, and none from the pages of other sites";
+            let message = "Without API keys, only requests to `localhost` are answered, and none from pages of other sites";
             return Err(turned_away(home::NOT_AT_HOME, message));
         };
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -138,7 +138,7 @@ impl Gate {
         match home::proxy_of(headers, uri, version) {
             Some(sign) if self.inner.access.callers.is_none() => {
                 let message = format!(
-                    "Without API keys, what comes through a proxy is not answered, and this request has {sign}: set `API_KEYS_FILE`"
+                    "Without API keys, requests through a proxy are refused, and this one has {sign}: set `API_KEYS_FILE`"
                 );
                 Err(turned_away(home::PROXIED, message))
             }
@@ -186,7 +186,7 @@ impl Gate {
         );
         counted(&limiter, &caller.name).map_err(|early| {
             notes::set_reason(Reason::Limit.as_str());
-            let message = format!("`{}` asks more often than {limit} times a minute", caller.name);
+            let message = format!("`{}` sent more than {limit} requests in a minute", caller.name);
             too_many(&message, early.wait_time_from(DefaultClock::default().now()))
         })
     }
@@ -207,7 +207,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Counts a request of a key. The clock is read before the count: whoever was kept from running in
+/// Counts a request of a key. The clock is read before the count: a task that was suspended in
 /// between, by a busy machine or a stop of the process, judges by a time long past. So a refusal
 /// counts only if it is repeated with the time of now.
 fn counted<K: Hash + Eq + Clone>(
@@ -250,7 +250,7 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     let admitted = has_place
         .and_then(|()| gate.check_proxy(headers, uri, request.version()))
         .and_then(|()| match permission {
-            // Whoever shows a good key hears more.
+            // A caller with a valid key is told more.
             None => Ok(gate.known(headers, uri, client)),
             Some(permission) => gate.admit(headers, uri, client, permission).map(Some),
         });
@@ -342,7 +342,7 @@ fn turned_away(reason: &'static str, message: impl Into<String>) -> Fault {
 /// What is told to whoever came when all connections were taken.
 fn no_place() -> Fault {
     notes::set_reason("no_place");
-    let message = "The service has as many connections as it may; try again";
+    let message = "The service has no free connections; try again";
     Fault::new(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_CONNECTIONS", message)
         .retry_after(RETRY_AFTER_SECONDS)
 }

@@ -20,8 +20,8 @@ pub(super) async fn livez() -> Json<Health> {
     Json(Health { status: "ok", problems: Vec::new() })
 }
 
-/// Both logins worked and what every sync needs is loaded. What is missing hears only whoever shows
-/// a key.
+/// Both logins worked and what every sync needs is loaded. Only callers
+/// with a key are told what is missing.
 pub(super) async fn readyz(
     State(syncs): State<Syncs>,
     Extension(callers): Extension<Option<Callers>>,
@@ -42,15 +42,16 @@ pub(super) async fn readyz(
                 problems.extend(of_keys(&callers, caller.role));
             }
             if let Ok(Some(_)) = syncs.paused().await {
-                problems.push("The service is paused: what is asked for is recorded and waits; dry runs go on".to_owned());
+                problems.push(
+                    "The service is paused: requests are recorded and wait; dry runs still work"
+                        .to_owned(),
+                );
             }
             (StatusCode::OK, Json(Health { status: "ok", problems }))
         }
         Readiness::NotReady(_) if caller.is_none() => {
-            let problems = vec![
-                "The service is not ready; its log says why, and so does this with an API key"
-                    .to_owned(),
-            ];
+            let problems =
+                vec!["The service is not ready; see its log, or ask with an API key".to_owned()];
             (StatusCode::SERVICE_UNAVAILABLE, Json(Health { status: "unavailable", problems }))
         }
         Readiness::NotReady(problems) => {
@@ -65,10 +66,13 @@ fn of_keys(callers: &Callers, role: Role) -> Vec<String> {
     if problems.is_empty() || role == Role::Operator {
         return problems;
     }
-    vec!["Something is wrong with the API keys; the log says what, and so does this with an operator's key".to_owned()]
+    vec![
+        "Something is wrong with the API keys; see the log, or ask with an operator's key"
+            .to_owned(),
+    ]
 }
 
-/// What cannot be read in Salesforce; which fields these are hears only whoever shows a key.
+/// What cannot be read in Salesforce; only callers with a key are told which fields these are.
 fn unreadable(syncs: &Syncs, with_names: bool) -> Vec<String> {
     let names = syncs.unreadable();
     match (names.is_empty(), with_names) {
@@ -76,13 +80,13 @@ fn unreadable(syncs: &Syncs, with_names: bool) -> Vec<String> {
         (false, true) => {
             let problem = |name| {
                 format!(
-                    "`{name}` could be read in Salesforce before and cannot be read now; what it feeds is not written"
+                    "`{name}` could be read in Salesforce before and cannot be read now; what depends on it is not written"
                 )
             };
             names.into_iter().map(problem).collect()
         }
         (false, false) => vec![
-            "Some fields cannot be read in Salesforce; with an API key this names them".to_owned(),
+            "Some Salesforce fields cannot be read; ask with an API key to see which".to_owned(),
         ],
     }
 }

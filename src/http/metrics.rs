@@ -1,7 +1,7 @@
 //! `GET /metrics`, on an address of its own: for Prometheus, whom the internet must not reach.
 //!
-//! It shows a token, where there is one. Without one, on loopback, whoever is at home is answered,
-//! and elsewhere everybody, which the operator has asked for.
+//! Prometheus sends a token, if one is configured. Without one, requests from this machine are
+//! answered, and elsewhere everybody, which the operator has asked for.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;

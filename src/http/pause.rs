@@ -112,7 +112,7 @@ fn reason(bytes: &[u8]) -> Result<Option<String>, Fault> {
         Some(reason) if reason.chars().count() > MAX_REASON_CHARACTERS => Err(invalid_body(
             format!("`reason` has more than {MAX_REASON_CHARACTERS} characters; shorten it"),
         )),
-        // Whoever reads it reads it at a terminal, or in the log.
+        // It is read at a terminal or in the log.
         reason => Ok(reason.map(|reason| shown::sentence(&reason))),
     }
 }

@@ -205,7 +205,7 @@ pub(super) async fn in_its_org(
         }
         Err(failure) => {
             let message = format!(
-                "The API key `{}` is for one org only, and which one this service is for is not known: {}",
+                "The API key `{}` is limited to one org, and it is not known which org this service is for: {}",
                 caller.name, failure.reason
             );
             Fault::new(StatusCode::SERVICE_UNAVAILABLE, "ORG_NOT_KNOWN", message)

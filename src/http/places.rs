@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::forwarded::network;
 
-/// Beyond the places, for whoever asks how the service is. Twice as many are taken for a moment,
+/// Beyond the places, for health checks. Twice as many are taken for a moment,
 /// until those that give way have gone.
 pub const STANDING: usize = 32;
 /// One network has no more than this part of the places, unless it is a trusted proxy's.
@@ -31,7 +31,7 @@ const PART_OF_WAITING: usize = 2;
 const TIMES_THE_ROOM: usize = 4;
 /// A connection that has been idle for less is in use: its next request may be on its way.
 const IDLE_FOR: Duration = Duration::from_secs(1);
-/// How long a request waits for a place, as long as nobody else comes who has to stand.
+/// How long a request waits for a place if no other request has to wait for one.
 const PLACE_TIME: Duration = Duration::from_secs(5);
 /// Between two looks for somebody who has become idle.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -139,7 +139,7 @@ impl Places {
             tracing::warn!(
                 used = used.used,
                 limit = used.limit,
-                "connections run short: idle ones give way"
+                "connections are running short: closing idle ones"
             );
         }
         let (id, leaves) = (open.next, CancellationToken::new());
@@ -169,7 +169,7 @@ impl Places {
             tracing::warn!(
                 used = used.used,
                 limit = used.limit,
-                "many requests wait for an answer: further ones may be answered at once, while their runs go on"
+                "many requests are waiting for an answer: further ones may be answered at once, while their runs continue"
             );
         }
         let of_caller = waiting.by_caller.get(caller).copied().unwrap_or(0);

@@ -91,7 +91,7 @@ fn given(text: Option<&str>) -> Option<&str> {
 }
 
 /// The plan that is to be carried out, or what is wrong with it. One that is blank is not taken for
-/// none: whoever sends it means one.
+/// none: a caller that sends one means it.
 pub(super) fn expected_plan(
     text: Option<&str>,
     mode: SyncMode,

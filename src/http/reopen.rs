@@ -108,7 +108,7 @@ impl From<NotReopened> for Fault {
             NotReopened::NothingEnded(_) => Fault::new(
                 StatusCode::NOT_FOUND,
                 "NOTHING_ENDED",
-                format!("Nothing is to be reopened: {sentence}"),
+                format!("There is nothing to reopen: {sentence}"),
             ),
             NotReopened::Busy(_) => Fault::new(
                 StatusCode::CONFLICT,

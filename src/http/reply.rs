@@ -147,12 +147,12 @@ async fn ended(
 ) -> Result<Arc<SyncResult>, Failure> {
     let goes_on = |reason: String| Failure::new(ErrorCode::TimeLimitExceeded, reason);
     if run.is_paused {
-        let reason = "The service is paused by its operator; the run is recorded, and begins by itself when the service goes on";
+        let reason = "The service is paused by its operator; the run is recorded, and begins by itself after the pause";
         return Err(Failure::new(ErrorCode::ServicePaused, reason));
     }
     if wait.place.is_none() {
         return Err(goes_on(
-            "As many requests wait for an answer as may; the sync goes on".to_owned(),
+            "Too many requests are waiting for an answer; the sync goes on".to_owned(),
         ));
     }
     let ended = tokio::time::timeout_at(wait.until, run.ended.wait_for(Option::is_some)).await;
@@ -163,7 +163,7 @@ async fn ended(
             Err(Failure::new(ErrorCode::InternalError, reason))
         }
         Ok(Err(_)) => Err(goes_on(
-            "The service stopped before the sync ended; the sync goes on when the service is there again, or in another replica".to_owned(),
+            "The service stopped before the sync ended; the sync goes on in another replica, or when the service is back".to_owned(),
         )),
         Err(_) => {
             let why = Box::pin(why_not_begun(syncs, run.id)).await;
@@ -179,9 +179,9 @@ async fn ended(
 async fn why_not_begun(syncs: &Syncs, run: SyncRunId) -> String {
     match syncs.wait_of(run).await {
         Ok(Some(QueueWait::Turn { waiting })) => {
-            format!(": it waits for its turn (runs that wait: {waiting})")
+            format!(": it is waiting for its turn ({waiting} runs are waiting)")
         }
-        Ok(Some(QueueWait::Record)) => ": it waits for another run of its record".to_owned(),
+        Ok(Some(QueueWait::Record)) => ": it is waiting for another run of its record".to_owned(),
         // It has begun, or the database is away, which is no reason for another answer.
         Ok(None) | Err(_) => String::new(),
     }

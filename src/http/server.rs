@@ -87,7 +87,7 @@ pub async fn serve(
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be taken");
+                    tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
@@ -114,7 +114,7 @@ pub async fn serve(
         tracing::warn!(
             grace_s = grace.as_secs(),
             open = open.len(),
-            "connections were cut that did not end in time"
+            "closed connections that did not end in time"
         );
     }
     Ok(())
@@ -129,7 +129,7 @@ async fn connection(
     held: Connection,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection keeps its delay");
+        tracing::debug!(%error, "could not set TCP_NODELAY on a connection");
     }
     let taken = Instant::now();
     let (held, draining) = (&held, &shutdown.draining);

@@ -175,7 +175,7 @@ pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
             "limit" => filter.limit = limit_of("limit", value.parse().ok(), MAX_RUNS_ON_A_PAGE)?,
             "cursor" => filter.before = Some(cursor(&value)?),
             other => {
-                let known = "there are `parentRecordId`, `syncStatus`, `errorCode`, `attention`, `since`, `limit` and `cursor`";
+                let known = "the parameters are `parentRecordId`, `syncStatus`, `errorCode`, `attention`, `since`, `limit` and `cursor`";
                 return Err(unknown(other, known));
             }
         }
@@ -306,7 +306,7 @@ fn attention(text: &str) -> Result<AttentionFilter, Fault> {
 fn cursor(text: &str) -> Result<SyncRunId, Fault> {
     SyncRunId::parse(text).ok_or_else(|| {
         invalid_parameter(format!(
-            "`cursor` is `{}`, which is not a cursor; use `nextCursor` of the page before",
+            "`cursor` is `{}`, which is not a cursor; use the `nextCursor` of the previous page",
             shown::word(text)
         ))
     })
@@ -319,16 +319,14 @@ pub(super) fn not_told(denied: Denied) -> Fault {
         Denied::Failed(request) => request.reason,
     };
     let message = format!(
-        "The API key is for some objects only, and which one this is about is not known: {reason}"
+        "The API key is limited to some objects, and it is not known which object this is about: {reason}"
     );
     Fault::new(StatusCode::SERVICE_UNAVAILABLE, "OBJECT_NOT_KNOWN", message)
         .retry_after(RETRY_AFTER_SECONDS)
 }
 
 fn not_found(id: &str) -> Fault {
-    let message = format!(
-        "There is no run `{}`; runs that have ended are deleted after a while",
-        shown::word(id)
-    );
+    let message =
+        format!("There is no run `{}`; finished runs are deleted after a while", shown::word(id));
     Fault::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", message)
 }

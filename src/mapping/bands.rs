@@ -81,7 +81,7 @@ pub(super) fn from_entries(
             Finding::new(
                 FindingCode::PricingBandsInvalid,
                 format!("The bounds of `{field}` {what}"),
-                "Let each tier begin right after the one before, and only the last one be without an upper bound",
+                "Begin each tier right after the previous one, and leave only the last one without an upper bound",
             )
         })?;
     }
@@ -106,7 +106,7 @@ fn close_bounds(entries: &mut [(PricingBand, Option<Decimal>)]) -> Result<(), St
             }
             Some(end) => {
                 return Err(format!(
-                    "overlap: a tier begins at {lower}, and the one before ends at {end}"
+                    "overlap: a tier begins at {lower}, and the previous one ends at {end}"
                 ));
             }
         };
@@ -131,7 +131,7 @@ fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>,
     Err(Finding::new(
         FindingCode::PricingBandsInvalid,
         format!("`{field}` {problem}"),
-        "Let the first band begin at 0 and each limit stand once; in a text, write `lowerLimit ; unitPrice [; fixedPrice]` on each line",
+        "Begin the first band at 0 and use each limit once; in a text, write `lowerLimit ; unitPrice [; fixedPrice]` on each line",
     ))
 }
 

@@ -81,7 +81,7 @@ fn scalar(json: &Json, spec: &FieldSpec, time_zone: &TimeZone) -> Result<Value, 
         FieldType::Currency => word(json, is_identifier_code, "the code of a currency"),
         FieldType::Id => M3terId::parse(&text(json))
             .map(Value::Id)
-            .map_err(|_| is_not("the id of a m3ter object")),
+            .map_err(|_| is_not("the ID of a m3ter object")),
         FieldType::Date => {
             json_date(json, time_zone).map(Value::Date).ok_or_else(|| is_not("a date"))
         }
@@ -123,9 +123,7 @@ fn limited(text: String, max: usize, spec: &FieldSpec) -> Result<Value, Problem>
         return Ok(Value::Text(text));
     }
     let name = spec.name;
-    Err(Problem::OutOfRange(format!(
-        "has {characters} characters, and m3ter's `{name}` holds {max}"
-    )))
+    Err(Problem::OutOfRange(format!("has {characters} characters; m3ter's `{name}` takes {max}")))
 }
 
 /// The beginning of a day.
@@ -184,7 +182,7 @@ fn list(json: &Json, spec: &FieldSpec) -> Result<Value, Problem> {
             Some(problem) => Err(Problem::Invalid(problem)),
             None => Ok(Value::TextList(list)),
         },
-        _ if !list.iter().all(is_id) => Err(is_not("a list of ids of m3ter objects")),
+        _ if !list.iter().all(is_id) => Err(is_not("a list of IDs of m3ter objects")),
         _ if list.len() > MOST_LIST_ENTRIES => Err(Problem::OutOfRange(format!(
             "has {} entries, and m3ter's `{}` holds {MOST_LIST_ENTRIES}",
             list.len(),

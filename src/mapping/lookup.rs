@@ -39,7 +39,7 @@ pub(super) fn look_up(
     }
     if by_product && row.around().product_rows.is_some() && !matches!(source, Source::Rule(_)) {
         let text = format!(
-            "No product rule fits: the code `{code}` from `{source}` chose the plan template"
+            "No product rule applies: the plan template is the one with the code `{code}` from `{source}`"
         );
         warnings.push(text.into());
     }
@@ -62,8 +62,8 @@ fn not_allowed(catalogued: Catalogued, code: &str, source: &Source) -> Finding {
     let (what, rule) = (catalogued.noun(), catalogued.code_rule());
     Finding::new(
         FindingCode::CodeInvalid,
-        format!("`{code}` in `{source}` can be no code of a m3ter {what}, which {rule}"),
-        format!("Enter the {what}'s code in a field of its own that the mapping reads first"),
+        format!("`{code}` in `{source}` cannot be the code of a m3ter {what}, which {rule}"),
+        format!("Enter the {what}'s code in a separate field that the mapping reads first"),
     )
 }
 

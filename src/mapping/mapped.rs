@@ -21,7 +21,7 @@ pub struct Mapping {
     pub(super) is_built_in: bool,
     pub(super) root: String,
     pub(super) settings: Settings,
-    /// What has to hold of the root before anything is written.
+    /// What the root must meet before anything is written.
     pub(super) only_when: Vec<Guard>,
     pub(super) ready_when: Vec<Readiness>,
     /// The currency of the whole deal, against which plan templates are checked.

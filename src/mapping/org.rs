@@ -68,19 +68,18 @@ impl Mapping {
         let mut remarks = self.missing_fields(schema);
         remarks.extend(self.unreadable(schema, shown_before).names().into_iter().map(|name| {
             OrgRemark::red(format!(
-                "`{name}` could be read before and cannot be read now: what it feeds is not written; check the permission set, or `mapping forget-field {name}`"
+                "`{name}` could be read before and cannot be read now: what depends on it is not written; check the permission set, or `mapping forget-field {name}`"
             ))
         }));
-        remarks.extend(self.never_shown(schema, shown_before).into_iter().map(
-            |(object, fields)| {
-                let fields: Vec<String> =
-                    fields.into_iter().map(|field| format!("`{field}`")).collect();
-                OrgRemark::yellow(format!(
-                    "{object} does not show {}, which count as blank: not in the org, or hidden?",
-                    fields.join(", ")
-                ))
-            },
-        ));
+        remarks
+            .extend(self.never_shown(schema, shown_before).into_iter().map(|(object, fields)| {
+            let fields: Vec<String> =
+                fields.into_iter().map(|field| format!("`{field}`")).collect();
+            OrgRemark::yellow(format!(
+                "{object} does not show {}, which are treated as blank: not in the org, or hidden?",
+                fields.join(", ")
+            ))
+        }));
         remarks.extend(self.hidden_package_fields(schema));
         let faults = self.query(schema).err().into_iter().flatten();
         let is_of_rows = |fault: &MappingFault| {
@@ -128,7 +127,7 @@ impl Mapping {
         let remark = |(owner, (_, hidden)): (&str, (bool, Vec<&str>))| {
             let hidden = hidden.join(", ");
             OrgRemark::red(format!(
-                "{owner} shows some M3ter_ fields and hides {hidden}: a hidden skip flag counts as off; check the permission set"
+                "{owner} shows some M3ter_ fields and hides {hidden}: a hidden skip checkbox is treated as off; check the permission set"
             ))
         };
         package.into_iter().map(remark).collect()
@@ -140,7 +139,7 @@ impl Mapping {
         let shown = fields.filter_map(|field| self.org_field(schema, field).ok());
         let remark = |field: &OrgField| {
             OrgRemark::red(format!(
-                "`{}` cannot be written by the integration user: m3ter's ids are not written back",
+                "The integration user cannot write `{}`: m3ter's IDs are not written back",
                 field.name
             ))
         };
@@ -166,7 +165,7 @@ impl Mapping {
             .collect();
         (!lacking.is_empty()).then(|| {
             let lacking = lacking.join(", ");
-            format!("{lacking} cannot be written by the integration user: a record does not tell how its last sync ended; check the permission set")
+            format!("The integration user cannot write {lacking}, so records do not show how their last sync ended; check the permission set")
         })
     }
 

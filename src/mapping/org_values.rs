@@ -58,7 +58,7 @@ impl Mapping {
                 // What stands in a text may be a number.
                 let severity = if is_open(field) { Severity::Yellow } else { Severity::Red };
                 let what =
-                    format!("is a {}, and has to hold a number to compute with", field.field_type);
+                    format!("is a {}, and must be a number to compute with", field.field_type);
                 remarks.push(self.remark(reference, severity, &what));
             }
         }

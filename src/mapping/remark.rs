@@ -62,7 +62,7 @@ impl RowRemark {
         let unknown = match compare(one, other) {
             Standing::Equal => return None,
             Standing::Different => "",
-            Standing::Unknown => "It cannot be told whether this is so: ",
+            Standing::Unknown => "This may or may not apply: ",
         };
         Some(self.remark.warning(format!("{unknown}{message} ({id}: {shown}; {place})")))
     }

@@ -194,8 +194,10 @@ fn key_is_blank(kind: EntityKind, key: &Expression) -> Finding {
     let names = key.names();
     Finding::new(
         FindingCode::RequiredValueBlank,
-        format!("The {kind}'s key, which tells it from others of the same row, is blank: {names}"),
-        format!("Fill {names}"),
+        format!(
+            "The {kind}'s key, which distinguishes it from others of the same row, is blank: {names}"
+        ),
+        format!("Fill in {names}"),
     )
 }
 
@@ -225,7 +227,7 @@ fn blank(kind: EntityKind, field: &str, names: &str) -> Finding {
     let (source, remedy) = if names.is_empty() {
         ("its source", "Fill in the source field, or change the mapping".to_owned())
     } else {
-        (names, format!("Fill {names}"))
+        (names, format!("Fill in {names}"))
     };
     Finding::new(
         FindingCode::RequiredValueBlank,
@@ -288,6 +290,6 @@ fn unfulfilled(root: Row<'_>, guard: &Guard) -> Option<String> {
     let (shown, place) = (guard.condition.shown(root), &guard.place);
     Some(match &guard.message {
         Some(message) => format!("{message} ({shown}; {place})"),
-        None => format!("The record is not to be synced as long as {shown} ({place})"),
+        None => format!("The record must not be synced as long as {shown} ({place})"),
     })
 }

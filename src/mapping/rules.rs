@@ -46,7 +46,7 @@ fn no_lines(objects: &[Resolved<'_>], warnings: &[Warning], deal: Deal<'_>) -> O
         ""
     };
     let root = &deal.mapping.root;
-    let text = format!("The {root} has no lines that take part: nothing will be billed{also}");
+    let text = format!("The {root} has no lines to bill: nothing will be billed{also}");
     Some(Warning::of(Attention::NoLines, text))
 }
 
@@ -92,7 +92,7 @@ fn pricing_type(pricing: &mut Resolved<'_>) {
     } else if count > 1 && !has_type {
         pricing.find(Finding::new(
             FindingCode::PricingTypeMissing,
-            format!("There are {count} price bands, and neither tiered nor volume is said"),
+            format!("There are {count} price bands, but the pricing type (tiered or volume) is missing"),
             "Choose Tiered or Volume in the field that the mapping reads `cumulative` from (`M3ter_Pricing_Type__c`)",
         ));
     }
@@ -120,13 +120,13 @@ fn only_what_m3ter_takes(resolved: &mut Resolved<'_>) {
     if is_true("separateOverageUsage") && surcharge {
         wrong.push(invalid(
             "m3ter takes `separateOverageUsage` only without an `overageSurchargePercent`",
-            "Leave one of the two out",
+            "Leave one of the two blank",
         ));
     }
     if has("billingPlanId") && has("feeDates") {
         wrong.push(invalid(
-            "m3ter bills a commitment by `billingPlanId` or by `feeDates`, and the record gives both",
-            "Leave one of the two out",
+            "m3ter bills a commitment by `billingPlanId` or by `feeDates`, and the record has both",
+            "Leave one of the two blank",
         ));
     }
     for finding in wrong {
@@ -142,7 +142,7 @@ fn not_one_of([one, other]: [&str; 2], resolved: &Resolved<'_>) -> Option<Findin
     match (has(one), has(other)) {
         (true, true) => Some(Finding::new(
             FindingCode::ValueInvalid,
-            format!("m3ter takes either `{one}` or `{other}`, and the record gives both"),
+            format!("m3ter takes either `{one}` or `{other}`, and the record has both"),
             format!("Leave one of {names} blank"),
         )),
         (false, false) => Some(Finding::new(
@@ -151,7 +151,7 @@ fn not_one_of([one, other]: [&str; 2], resolved: &Resolved<'_>) -> Option<Findin
                 "m3ter requires `{one}` or `{other}` of a {}, and {names} is blank",
                 resolved.table.kind
             ),
-            format!("Fill {names}"),
+            format!("Fill in {names}"),
         )),
         _ => None,
     }
@@ -174,7 +174,7 @@ fn each_for_itself(objects: &mut [Resolved<'_>]) {
                 let message =
                     format!("The {kind} of the row {other} has the code `{code}` as well");
                 let remedy =
-                    "Let the code come from a field that each row has for itself, or add a `key`";
+                    "Take the code from a field that is different in each row, or add a `key`";
                 resolved.find(Finding::new(FindingCode::CodeInUse, message, remedy));
             }
         }
@@ -191,7 +191,7 @@ fn own_key(resolved: &mut Resolved<'_>, keys: &mut HashSet<ObjectKey>) {
         if count == 2 {
             let (kind, row) = (resolved.table.kind.plural(), &resolved.object.key.row);
             let message = format!("Two {kind} of the row {row} have the same key `{shown}`");
-            let remedy = "Give each a key of its own";
+            let remedy = "Give each a different key";
             resolved.find(Finding::new(FindingCode::AmbiguousMatch, message, remedy));
         }
         resolved.object.key.key = format!("{shown}#{count}");

@@ -269,7 +269,7 @@ fn shift(value: &mut Evaluated, unit: Unit, by: Decimal, zone: &TimeZone) -> Res
         let source = &value.source;
         Finding::new(
             FindingCode::ValueOutOfRange,
-            format!("`{source}` cannot be moved by {by}: a whole number that leaves a date of the calendar is expected"),
+            format!("`{source}` cannot be moved by {by}: it must be a whole number, and the result a valid date"),
             format!("Correct `{source}`, or the number that is added"),
         )
     })?;

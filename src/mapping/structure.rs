@@ -235,7 +235,7 @@ impl Named {
             Some((name, fields)) => Err(Finding::new(
                 FindingCode::RequiredValueBlank,
                 format!("The segment has no value for `{name}`: {fields} is blank"),
-                format!("Fill {fields}, or clear all fields of the segment"),
+                format!("Fill in {fields}, or clear all fields of the segment"),
             )),
             None => {
                 let text = |value: CustomValue| match value {

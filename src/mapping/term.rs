@@ -517,8 +517,8 @@ fn months_after(field: &FieldRef, start: LinkId, row: Row<'_>) -> Outcome {
         let shown = personal::shown(name, &text(json));
         Finding::new(
             FindingCode::ValueInvalid,
-            format!("`{name}` is `{shown}`, which is no term in months"),
-            format!("Enter whole months from 1 in `{name}`"),
+            format!("`{name}` is `{shown}`, which is not a term in months"),
+            format!("Enter a whole number of months, 1 or more, in `{name}`"),
         )
     })?;
     let start = row.linked(start)?.and_then(|start| start.date(row.time_zone()).ok());
@@ -589,7 +589,7 @@ fn entry(
                     "An entry of `{}` has no `{}`: {fields} is blank",
                     list.name, part.spec.name
                 ),
-                format!("Fill {fields}, or clear the whole entry"),
+                format!("Fill in {fields}, or clear the whole entry"),
             ))
         }
     }

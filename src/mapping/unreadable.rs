@@ -54,7 +54,7 @@ pub(super) fn not_readable(name: &str) -> Finding {
     Finding::new(
         FindingCode::FieldNotReadable,
         format!(
-            "`{name}` could be read before and cannot be read now; what it feeds is left as it is"
+            "`{name}` could be read before and cannot be read now; what depends on it is left as it is"
         ),
         format!(
             "Let the integration user read `{name}` again, by the permission set `M3ter Sync Integration` or one of your own. If it was deleted on purpose, run `sync-to-m3ter mapping forget-field {name}`"

@@ -5,7 +5,7 @@
 //! Data Types" (`StatusCode`), whose codes the REST API answers as `errorCode` and collections as
 //! `statusCode`; REST API Developer Guide, "Status Codes and Error Responses"; Salesforce Help,
 //! "OAuth 2.0 Authorization Errors"; RFC 6749, section 5.2. A code that is not here means what its
-//! status means. docs/errors.md shows the table; a test holds the two together.
+//! status means. docs/errors.md shows the table; a test keeps the two in step.
 
 use crate::transport::Meaning;
 
@@ -240,21 +240,23 @@ pub(super) fn advice(status: u16, code: Option<&str>, meaning: Meaning) -> Optio
         (Some("UNSUPPORTED_API_VERSION" | "INVALID_VERSION"), _) => VERSION,
         (None, Meaning::Lasting) if status == 410 => VERSION,
         (Some("API_DISABLED_FOR_ORG"), _) => {
-            "give the integration user the permission API Enabled, and see that the org's edition has API access"
+            "give the integration user the permission *API Enabled*, and check that the org's edition has API access"
         }
         (Some("INVALID_QUERY_LOCATOR" | "INVALID_LOCATOR"), _) => {
             "the rows were asked for again from the first one"
         }
         (Some("ORG_LOCKED" | "TRIAL_EXPIRED"), _) => {
-            "the org itself is closed: its owner has to talk to Salesforce"
+            "the org itself is closed: its owner must contact Salesforce"
         }
         (Some("STORAGE_LIMIT_EXCEEDED" | "EXCEEDED_QUOTA"), _) => {
             "make room in the org's data storage"
         }
         (_, Meaning::StaleAddress) => MOVED,
-        (_, Meaning::Access) => "see what the integration user and the external client app may do",
+        (_, Meaning::Access) => {
+            "check what the integration user and the External Client App may do"
+        }
         (_, Meaning::Ours) => {
-            "this is a fault of the service or of the mapping: report it with the run's id"
+            "this is a fault of the service or of the mapping: report it with the run's ID"
         }
         _ => return None,
     })
@@ -263,8 +265,7 @@ pub(super) fn advice(status: u16, code: Option<&str>, meaning: Meaning) -> Optio
 const VERSION: &str = "set `SALESFORCE_API_VERSION` to a version that the org has";
 
 /// Where an org may have gone.
-pub(super) const MOVED: &str =
-    "see that `SALESFORCE_LOGIN_URL` is the org's My Domain as it is now";
+pub(super) const MOVED: &str = "check that `SALESFORCE_LOGIN_URL` is the org's current My Domain";
 
 #[cfg(test)]
 mod tests {

@@ -134,7 +134,7 @@ impl Store {
     pub async fn release(&self, held: Held) -> Result<(), StoreError> {
         let sql = "UPDATE runs SET owner = NULL, lease_until_ms = 0 WHERE id = $1 AND fence = $2 AND state = 'running'";
         self.database
-            .execute("give a run back", sql, vec![held.run.to_string().into(), held.fence.into()])
+            .execute("hand over a run", sql, vec![held.run.to_string().into(), held.fence.into()])
             .await
             .map(drop)
     }

@@ -113,7 +113,7 @@ impl Store {
         from: &M3terId,
         to: &M3terId,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin(Access::Write, "let an end go on").await?;
+        let mut transaction = self.database.begin(Access::Write, "keep an end").await?;
         transaction.check_fence(held).await?;
         let sql = "INSERT INTO ends (m3ter_id, run_id, entity, record, ended_by, ended_at_ms, end_date, former_end, said_end, said_by)
              SELECT $1, run_id, entity, record, ended_by, ended_at_ms, end_date, former_end, said_end, said_by FROM ends WHERE m3ter_id = $2

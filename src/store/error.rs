@@ -49,7 +49,7 @@ pub enum StoreError {
         database: String,
     },
     /// Another process holds a lock for too long.
-    #[error("cannot {operation}: another process keeps the database `{database}` locked")]
+    #[error("cannot {operation}: another process holds a lock on the database `{database}`")]
     Locked {
         /// What was tried.
         operation: &'static str,

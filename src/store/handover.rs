@@ -74,7 +74,7 @@ pub enum NotHandedOver {
     #[error("no link belongs to the row {0}, or none of that kind")]
     NoLinks(SalesforceId),
     /// The other row has such an object already.
-    #[error("{row} has a m3ter {kind} of its own already, {m3ter_id}, and {from} has {theirs}")]
+    #[error("{row} already has its own m3ter {kind}, {m3ter_id}, and {from} has {theirs}")]
     Taken {
         /// The row that was to get the links.
         row: SalesforceId,
@@ -88,7 +88,7 @@ pub enum NotHandedOver {
         theirs: M3terId,
     },
     /// No Account of the row waits for it.
-    #[error("no m3ter Account waits to be confirmed as that of {0}")]
+    #[error("no m3ter Account is waiting to be confirmed for {0}")]
     NothingToConfirm(SalesforceId),
     /// Several Accounts could be meant.
     #[error("two m3ter Accounts wait to be confirmed as that of {row}: {first} and {second}")]
@@ -111,7 +111,7 @@ pub enum NotHandedOver {
         m3ter_id: M3terId,
     },
     /// A run of a record that it concerns is under way.
-    #[error("a run of the record {0} is under way")]
+    #[error("a run of the record {0} is in progress")]
     Busy(SalesforceId),
 }
 
@@ -354,7 +354,7 @@ fn told(order: &LinkOrder, link: &Link) -> String {
         }
         LinkOrder::Forget { .. } => {
             format!(
-                "That the m3ter {} {} belongs to {} was forgotten",
+                "The link from the m3ter {} {} to {} was forgotten",
                 link.object.kind, link.m3ter_id, link.object.row
             )
         }

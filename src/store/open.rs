@@ -93,7 +93,7 @@ fn make_private(file: &Path) {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && others_may_read(file) => {
             tracing::warn!(
-                "the database `{}` can be read by others than its owner: `chmod 600` it",
+                "the database `{}` is readable by others than its owner: `chmod 600` it",
                 file.display()
             );
         }
@@ -143,7 +143,7 @@ fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
     if !unknown.is_empty() {
         tracing::warn!(
             parameters = unknown.len(),
-            "DATABASE_URL has parameters that are not known; they are left out"
+            "DATABASE_URL has unknown parameters; they are ignored"
         );
         url.query_pairs_mut().clear().extend_pairs(known);
     }

@@ -1,7 +1,7 @@
 //! The switch for an incident: while the service is paused no run begins, in any process.
 //!
 //! Whatever begins a run asks in the same statement whether the service is paused, so there is
-//! nothing that a process has to hear of.
+//! nothing that a process must be told.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -78,7 +78,7 @@ impl Store {
 
     /// Lets the service go on; the pause that is over by that, or `None` if there was none.
     pub async fn resume(&self, said: Said<'_>) -> Result<Option<Pause>, StoreError> {
-        let operation = "let the service go on";
+        let operation = "resume the service";
         let mut transaction = self.database.begin(Access::Write, operation).await?;
         let sql = "UPDATE pauses SET state = 'resumed', resumed_at_ms = $1, resumed_by = $2, resume_reason = $3 WHERE state = 'paused'
              RETURNING *";

@@ -35,7 +35,7 @@ pub enum NotReopened {
     #[error("no end dating is remembered of the record {0}")]
     NothingEnded(SalesforceId),
     /// A run of a record that it concerns is under way.
-    #[error("a run of the record {0} is under way")]
+    #[error("a run of the record {0} is in progress")]
     Busy(SalesforceId),
 }
 
@@ -127,7 +127,7 @@ async fn give_up_end_datings(
 
 fn forgotten(end: &MadeEnd) -> String {
     format!(
-        "That the m3ter {} {} was ended at {} by the end dating {} was forgotten: the next sync follows Salesforce",
+        "The end of the m3ter {} {} at {} (end dating {}) was forgotten: the next sync follows Salesforce",
         end.entity.object_name(),
         end.m3ter_id,
         end.end,

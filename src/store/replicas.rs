@@ -12,7 +12,7 @@ use super::row::Row;
 use super::{Store, StoreError};
 use crate::domain::share::{Held, ReplicaRow, Step};
 
-/// Whoever takes is alone until it has written; reading goes on.
+/// Only one replica at a time can take; reads are not blocked.
 const ALONE: &str = "LOCK TABLE replicas IN SHARE ROW EXCLUSIVE MODE";
 
 const ENTER: &str =

@@ -91,8 +91,8 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Saves the plan that a run carries out: whoever takes the run over goes on with what is left
-    /// of it.
+    /// Saves the plan that a run carries out: a process that takes the run over continues with
+    /// what is left of it.
     pub async fn save_plan(&self, held: Held, plan: &Plan) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "save the plan of a run").await?;
         let sql = "UPDATE runs SET plan = $1 WHERE id = $2 AND fence = $3 AND state = 'running' RETURNING id";

@@ -53,13 +53,13 @@ impl Applied {
         Self { result, id: None, failure: None, created: None }
     }
 
-    /// There is no definite answer.
+    /// No definite answer arrived.
     pub(super) fn unsettled(key: &ObjectKey, failure: Failure) -> Self {
         let finding = if failure.code == ErrorCode::PlanChanged {
             Finding::new(
                 FindingCode::PlanChanged,
                 "Another change would be written than the one that was approved",
-                "Ask for a new plan with a dry run, and send it if its changes are right",
+                "Make a new plan with a dry run, and send it if its changes are right",
             )
         } else {
             Finding::new(

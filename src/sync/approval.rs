@@ -89,7 +89,7 @@ impl Refusal {
 
 /// What would be written now is not what was approved.
 pub(super) fn plan_changed() -> Failure {
-    let reason = "What would be written is not what `expectedPlan` says, in Salesforce or in m3ter something changed; look at the changes, and send their `planHash` if they are right";
+    let reason = "What would be written is not what `expectedPlan` stands for: something changed in Salesforce or m3ter. Look at the changes, and send their `planHash` if they are right";
     Failure::new(ErrorCode::PlanChanged, reason)
 }
 

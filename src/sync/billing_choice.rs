@@ -65,7 +65,7 @@ fn not_stated(desired: &DesiredObject, mapping: &Mapping) -> Finding {
     Finding::new(
         FindingCode::CommitmentBillingNotStated,
         format!(
-            "Nobody has said how Commitments are billed. `paid_outside` records the {amount} as paid already: m3ter bills only usage beyond it. `billed_by_plan` lets a Plan of the deal bill the {amount}"
+            "Nothing says how Commitments are billed. `paid_outside` records the {amount} as prepaid: m3ter bills only usage beyond it. `billed_by_plan` has a Plan of the deal bill the {amount}"
         ),
         format!(
             "Set `COMMITMENT_BILLING` to one of the two for the whole service, or `commitment_billing` in {}, then sync again",

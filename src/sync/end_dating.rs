@@ -86,7 +86,7 @@ impl EndDating<'_> {
         let RunContext { run, mode, now, .. } = self.context;
         if self.safety.end_date_needs_plan && mode == SyncMode::Apply && run.expected_plan.is_none()
         {
-            let reason = "Nothing ends here without a plan; ask with `dryRun=true` first, and send its `planHash` as `expectedPlan`";
+            let reason = "Nothing is ended without a plan here; ask with `dryRun=true` first, and send its `planHash` as `expectedPlan`";
             return Err(Failure::new(ErrorCode::PlanRequired, reason));
         }
         let loaded = self.load().await?;
@@ -105,12 +105,14 @@ impl EndDating<'_> {
         report.warnings.extend(remembered.as_ref().and_then(Remembered::warning));
         let instant = loaded.end.instant();
         if instant < now {
-            let text = format!("The end {instant} lies in the past; bills may exist beyond it");
+            let text = format!(
+                "The end {instant} is in the past; usage after it may already have been billed"
+            );
             report.warnings.push(Warning::of(Attention::DateInPast, text));
         }
         if loaded.meant.is_empty() && loaded.not_begun.is_empty() {
             let kinds: Vec<&str> = self.order.entities.iter().map(|entity| entity.word()).collect();
-            let text = format!("Nothing runs beyond {instant} among {}", kinds.join(", "));
+            let text = format!("Of {}, nothing runs beyond {instant}", kinds.join(", "));
             report.warnings.push(text.into());
         }
         if loaded.meant.is_empty() {
@@ -133,7 +135,7 @@ impl EndDating<'_> {
         }
         report
             .warnings
-            .push("A later sync leaves these ends while Salesforce says no later ones than now; change them there as well".into());
+            .push("Later syncs keep these ends as long as Salesforce does not move its own ends later; change them there as well".into());
         Ok(())
     }
 
@@ -249,7 +251,7 @@ impl EndDating<'_> {
                             id,
                             record,
                             message,
-                            "See in m3ter what it is and end it there",
+                            "Look it up in m3ter and end it there",
                         ));
                     }
                 }
@@ -281,7 +283,7 @@ impl EndDating<'_> {
                 (Ok(None), _) => Became::Ended,
                 (_, Some(failure)) => unsettled(failure.clone(), report),
                 (Ok(Some(_)), None) => Became::Failed(
-                    "m3ter's answer names it neither as ended nor as failed, and it runs on"
+                    "m3ter's answer names it neither as ended nor as failed, and it is still running"
                         .to_owned(),
                 ),
                 (Err(error), None) => unsettled(error.into(), report),
@@ -334,7 +336,7 @@ impl EndDating<'_> {
             self.context.store.with(|store| store.reserve_ends(held, objects, per_hour)).await?;
         reserved.map_err(|left| {
             let reason = format!(
-                "{objects} objects would end, and of the {per_hour} that may end within an hour (END_DATES_PER_HOUR) {left} are left; wait, or raise it"
+                "{objects} objects would end, but only {left} of the {per_hour} per hour (END_DATES_PER_HOUR) are left; wait, or raise the limit"
             );
             Failure::new(ErrorCode::EndDateLimitExceeded, reason)
         })

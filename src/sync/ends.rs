@@ -57,7 +57,7 @@ pub(super) async fn keep_ends(
     Ok(ended::keep_ends(desired, held, &endings))
 }
 
-/// The object as it is to be, now that m3ter has it so: whoever ended it meanwhile is not
+/// The desired object, now that m3ter has it: an end that was made meanwhile is not
 /// overruled. What is told goes to `warnings`.
 pub(super) async fn keeping_its_end<'d>(
     context: &RunContext<'_>,

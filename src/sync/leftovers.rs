@@ -147,11 +147,11 @@ pub(super) fn left_behind(
         let (id, row) = (&object.id, &link.object.row);
         match link.object.kind {
             EntityKind::Commitment => Some(Warning::of(Attention::CommitmentLeft, format!(
-                "The Commitment {id} of {row} is no longer asked for, as its amount is blank or its row takes no part, and stands in m3ter; end it there if it is not owed"
+                "The record no longer asks for the Commitment {id} of {row}, because its amount is blank or its row is left out. It is still in m3ter; end it there if it is not owed"
             ))),
             // Of rows that are gone, the setting for removed lines decides.
             EntityKind::AccountPlan if rows.contains(row) => Some(Warning::of(Attention::AccountPlanLeft, format!(
-                "The AccountPlan {id} of {row} is no longer asked for, as its row takes no part, and bills on in m3ter; end it there if the line is no longer sold"
+                "The record no longer asks for the AccountPlan {id} of {row}, because its row is left out. It still bills in m3ter; end it there if the line is no longer sold"
             ))),
             _ => None,
         }

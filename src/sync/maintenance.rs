@@ -111,7 +111,7 @@ impl Maintenance {
             }
             Err(error) if self.is_well => {
                 self.is_well = false;
-                tracing::error!(error = %ErrorChain(&error), "the database does not answer; no callout begins once a lease is uncertain");
+                tracing::error!(error = %ErrorChain(&error), "the database does not answer; no callout is made once a lease may have expired");
             }
             _ => {}
         }
@@ -163,7 +163,7 @@ impl Maintenance {
         if !planned.is_empty() {
             tracing::info!(
                 runs = planned.len(),
-                "logins work: syncs that a refused login ended are run again"
+                "logins work again: rerunning syncs that failed because of a refused login"
             );
         }
         self.looks_for_refused = planned.len() == PLANNED_AT_ONCE as usize;
@@ -194,7 +194,7 @@ impl Maintenance {
                 limit = bounds.all,
                 of_a_caller = work.most_of_a_caller,
                 limit_of_a_caller = bounds.of_caller,
-                "almost as many runs wait as may (RUNS_WAITING); beyond that requests are refused with 429"
+                "the queue of waiting runs is almost full (RUNS_WAITING); beyond it requests are refused with 429"
             );
         }
         self.is_nearly_full &= is_reached(NEARLY_FULL_PERCENT / 2);

@@ -68,7 +68,7 @@ pub(super) async fn follow_merges(
             Handover::Moves => {
                 let row = object.key.row.clone();
                 let text = format!(
-                    "{owner} was merged into {row}: its m3ter Account {} goes on here",
+                    "{owner} was merged into {row}: its m3ter Account {} is kept",
                     theirs.id
                 );
                 object.warnings.push(text.into());

@@ -96,7 +96,7 @@ impl MetadataCache {
         };
         let (salesforce, m3ter) = tokio::join!(salesforce, m3ter);
         for error in [salesforce, m3ter].into_iter().filter_map(Result::err) {
-            tracing::debug!(reason = error.reason(), "a login is refused still");
+            tracing::debug!(reason = error.reason(), "a login is still refused");
         }
     }
 
@@ -125,7 +125,7 @@ impl MetadataCache {
                 tracing::info!(
                     mapping = mapping.file(),
                     reason = failure.reason,
-                    "a built-in mapping is not of use in this org"
+                    "a built-in mapping cannot be used in this org"
                 );
                 Ok(())
             }

@@ -28,7 +28,7 @@ impl Syncs {
     ) -> Result<Option<Pause>, StoreError> {
         let pause = self.shared.store.resume(Said { by, reason, at: now() }).await?;
         if pause.is_some() {
-            tracing::info!(target: "audit", operation = "resume", caller = by, reason, "the service goes on");
+            tracing::info!(target: "audit", operation = "resume", caller = by, reason, "the service is resumed");
         }
         Ok(pause)
     }

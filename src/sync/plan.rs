@@ -125,7 +125,7 @@ fn not_ready(
             format!("{reason}. It was synced before, and is kept up to date")
         }
         (None, Some((reason, Otherwise::Warn)), _) => {
-            format!("{reason}. It is synced all the same")
+            format!("{reason}. It is synced anyway")
         }
         (None, None, _) => return Ok(None),
     };

@@ -3,7 +3,7 @@
 //! The run stays one run with one claim. Its caller has an answer after the first portion; then,
 //! and after each further one, others have their turn before it goes on with a new budget. A
 //! portion is what another sync of the record would do: it reads both sides and writes what is
-//! still missing. So nothing has to be remembered for whoever takes the run over.
+//! still missing. So nothing must be remembered for the process that takes the run over.
 
 use std::sync::Arc;
 
@@ -131,7 +131,7 @@ impl Shared {
             let Some(next) = next else { return outcome };
             tracing::info!(
                 sync_run_id = %run.held.run, parent_record_id = %run.parent_record_id, error_code = outcome.error_code(),
-                portion = next.earlier.portions, callouts = budget.callouts_made(), "a sync goes on in another portion"
+                portion = next.earlier.portions, callouts = budget.callouts_made(), "a sync continues in another portion"
             );
             if next.earlier.portions == 1 && !self.settings.answers_at_the_end {
                 let answer = SyncResult::new(&outcome, answered(run, None));

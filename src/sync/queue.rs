@@ -99,7 +99,7 @@ impl Shared {
                 self.slots.nothing_to_take_over();
                 return claimed.map(drop);
             };
-            tracing::warn!(sync_run_id = %run.held.run, takeovers = run.takeovers, "this process goes on with a run of another one");
+            tracing::warn!(sync_run_id = %run.held.run, takeovers = run.takeovers, "this process has taken over a run of another process");
             self.begin(run, asked_at, slot);
         }
         Ok(())

@@ -51,7 +51,7 @@ fn moved_on(record: &SalesforceId, object: &DesiredObject) -> Finding {
     Finding::new(
         FindingCode::ChangedMeanwhile,
         format!(
-            "The record {record} asks for the {} of {} no longer: Salesforce changed while it was synced",
+            "The record {record} no longer asks for the {} of {}: Salesforce changed during the sync",
             object.kind(),
             object.key.row
         ),

@@ -228,10 +228,10 @@ impl Removal<'_> {
             ));
         }
         let message = format!(
-            "Salesforce does not show the line {row}, which was synced before, and does not say that it was deleted: the integration user may no longer see it. Its AccountPlan {plan} bills on in m3ter"
+            "Salesforce does not show the line {row}, which was synced before, and does not say that it was deleted: the integration user may no longer see it. Its AccountPlan {plan} still bills in m3ter"
         );
         let remedy = format!(
-            "Give the integration user access to the line; if it is no longer sold, end the AccountPlan {plan} in m3ter, or let it be forgotten with `sync-to-m3ter links forget {row}`"
+            "Give the integration user access to the line; if it is no longer sold, end the AccountPlan {plan} in m3ter, or have the service forget it with `sync-to-m3ter links forget {row}`"
         );
         self.warned_or_failed(line, FindingCode::RowNotVisible, message, remedy)
     }
@@ -314,7 +314,7 @@ fn would_end(line: &RemovedLine, end: &End) -> Removed {
     let mut result = result(
         line,
         Action::Updated,
-        format!("Would be ended, for its line is gone from Salesforce: {change}"),
+        format!("Would be ended, because its line is gone from Salesforce: {change}"),
     );
     result.changes = Some(vec![change]);
     Removed::Result(result)
@@ -333,7 +333,7 @@ fn not_ended(line: &RemovedLine, why: &str) -> ObjectOutcome {
     let mut result = result(
         line,
         Action::Failed,
-        format!("Its line is gone from Salesforce, and it was not ended: {why}"),
+        format!("Its line is gone from Salesforce, but it was not ended: {why}"),
     );
     result.finding = Some(FindingCode::LineRemoved);
     result.remedy = Some(format!(

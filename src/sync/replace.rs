@@ -287,7 +287,7 @@ impl Writer<'_> {
                 ended.iter().all(|ended| ended.blocker.object.id != blocker.object.id)
             });
         }
-        let message = "m3ter named another Commitment in the way each time that one had ended";
+        let message = "Each time a Commitment had been ended, m3ter named another one in the way";
         let finding = Finding::new(
             FindingCode::CommitmentOverlap,
             message,
@@ -336,7 +336,7 @@ impl Writer<'_> {
             pending.end(false).await;
             let now = match taken_back {
                 Ok(_) => format!(
-                    "The Commitment {} was ended for it and runs until {until} again",
+                    "The Commitment {} was ended for it, and its end was set back to {until}",
                     object.id
                 ),
                 Err(error) => {

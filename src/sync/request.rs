@@ -30,7 +30,7 @@ pub struct RunRequest {
     pub requested_by: Option<String>,
     /// The Salesforce user as whom it is asked, if the request says so.
     pub salesforce_user: Option<SalesforceId>,
-    /// How long whoever asks waits for the answer: until then the run goes before those that nobody
+    /// How long the caller waits for the answer. Until then the run comes before those that nobody
     /// waits for. Zero: not at all.
     pub waits: Duration,
 }
@@ -54,7 +54,7 @@ impl RunRequest {
 /// A run whose row is committed and which goes on: in this process, or in another one.
 #[derive(Debug, Clone)]
 pub struct StartedRun {
-    /// The run's id; that of another request's run if this one shares it.
+    /// The run's ID; that of another request's run if this one shares it.
     pub id: SyncRunId,
     /// Holds the result once the run has ended. It closes without one only if the process ends; the
     /// run goes on elsewhere then.

@@ -33,7 +33,7 @@ use crate::transport::{Budget, Class, Lease, Turn};
 const MAX_TAKEOVERS: u32 = 3;
 /// Between two tries to save an end while the database is away.
 const SAVE_AGAIN_AFTER: Duration = Duration::from_millis(250);
-/// Tries to give a run back; after that its lease runs out.
+/// Tries to hand over a run; after that its lease runs out.
 const RELEASE_TRIES: u32 = 3;
 
 /// How the work on a run ended.
@@ -131,7 +131,7 @@ impl Shared {
         };
         if run.takeovers > MAX_TAKEOVERS {
             let reason = format!(
-                "The processes that worked on the sync ended before it did, {} times; see the service's log",
+                "The service stopped {} times during this sync; see its log",
                 run.takeovers
             );
             return told(&context, Failure::new(ErrorCode::Interrupted, reason)).await.into();
@@ -247,10 +247,10 @@ impl Shared {
         for _ in 0..RELEASE_TRIES {
             match self.store.release(run.held).await {
                 Ok(()) => {
-                    return tracing::info!(sync_run_id = %run.held.run, "a run was given back; it goes on elsewhere");
+                    return tracing::info!(sync_run_id = %run.held.run, "a run was handed over; another process continues it");
                 }
                 Err(error) => {
-                    tracing::warn!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "a run could not be given back");
+                    tracing::warn!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "a run could not be handed over");
                 }
             }
         }

@@ -64,7 +64,7 @@ impl Shared {
         tasks: TaskTracker,
     ) -> Self {
         let readiness = Readiness::NotReady(vec![
-            "The service has not spoken to Salesforce and m3ter yet".to_owned(),
+            "The service has not connected to Salesforce and m3ter yet".to_owned(),
         ]);
         let knowledge = MetadataCache::new(
             salesforce,

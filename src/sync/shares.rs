@@ -85,9 +85,9 @@ impl Beats<'_> {
         match timeout(self.lease / BEAT_TIME, self.beat()).await {
             Ok(Ok(pause)) => return pause,
             Ok(Err(error)) => {
-                tracing::debug!(error = %ErrorChain(&error), "the share of m3ter's limit was not looked at");
+                tracing::debug!(error = %ErrorChain(&error), "the share of m3ter's limit could not be updated");
             }
-            Err(_) => tracing::debug!("the share of m3ter's limit was not looked at in time"),
+            Err(_) => tracing::debug!("the share of m3ter's limit was not updated in time"),
         }
         self.share.failed(asked_at.into_std(), Instant::now().into_std());
         self.use_places(self.share.places());
@@ -101,7 +101,7 @@ impl Beats<'_> {
             self.store.forget_replicas(&gone).await?;
             tracing::info!(
                 replicas = gone.len(),
-                "the places of replicas that gave no sign of life are free"
+                "the places of replicas that have died are free again"
             );
             return Ok(Duration::ZERO);
         }

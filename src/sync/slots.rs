@@ -11,9 +11,9 @@
 //! slot = slots.acquire(turn).await; // a run that stops must not wait on: select on its lease as well
 //! ```
 //!
-//! A caller may begin another run if it has fewer under way than slots are free. So one caller
-//! alone fills half of them, two a third each, and whoever comes next finds a free one, however
-//! long the others take. What nobody asked for at this moment, a retry or a replay, leaves twice as
+//! A caller may begin another run if it has fewer under way than slots are free. So a lone
+//! caller fills half of them, two a third each, and the next caller finds a free one, however long
+//! the others take. What nobody asked for at this moment, a retry or a replay, leaves twice as
 //! many free.
 
 use std::collections::HashMap;
@@ -48,7 +48,7 @@ pub(super) struct Slot {
 struct State {
     under_way: HashMap<Caller, usize>,
     taken: usize,
-    /// Runs wait that could not begin: whoever comes now may have to come after them.
+    /// There are waiting runs that could not begin. A new run may have to wait behind them.
     has_queue: bool,
     /// A slot is free, and it is not known yet who is next.
     is_undecided: bool,

@@ -176,7 +176,7 @@ impl Syncs {
             if tokio::time::timeout(grace / 2, shared.claims.none_left()).await.is_err() {
                 tracing::warn!(
                     runs = shared.claims.count(),
-                    "the service stops although runs have not; they go on when their leases have run out"
+                    "shutting down with runs still active; they continue elsewhere when their leases expire"
                 );
             }
         }

@@ -176,7 +176,7 @@ impl WriteBack {
             };
             if let (Err(refused), false) = (ids, row.ids.is_empty()) {
                 let text = format!(
-                    "The m3ter id could not be written to {}: {}",
+                    "The m3ter ID could not be written to {}: {}",
                     names(sobject, &row.ids),
                     refused.told()
                 );

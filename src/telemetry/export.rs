@@ -32,8 +32,9 @@ impl Exporter {
     /// Sends to a collector, which sees the headers that `shows` lists, from the runtime that this is called in.
     pub(super) fn new(endpoint: &str, shows: Option<&str>) -> Result<Self, String> {
         let url = Url::parse(endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url = url
-            .ok_or_else(|| "OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address".to_owned())?;
+        let url = url.ok_or_else(|| {
+            "OTEL_EXPORTER_OTLP_ENDPOINT is not an http or https address".to_owned()
+        })?;
         let mut headers = shows.map(headers).transpose()?.unwrap_or_default();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         let client = reqwest::Client::builder()
@@ -102,7 +103,7 @@ fn headers(text: &str) -> Result<HeaderMap, String> {
     let pairs = text.split(',').filter(|pair| !pair.trim().is_empty());
     let headers: Option<HeaderMap> = pairs.map(header).collect();
     headers.ok_or_else(|| {
-        "OTEL_EXPORTER_OTLP_HEADERS holds something else than `name=value,name=value`".to_owned()
+        "OTEL_EXPORTER_OTLP_HEADERS must have the form `name=value,name=value`".to_owned()
     })
 }
 
@@ -128,7 +129,7 @@ impl SpanExporter for Sender {
         outcome
             .and_then(|outcome| outcome.map_err(|error| error.without_url().to_string()))
             .map_err(|problem| {
-                tracing::warn!(problem, "spans did not reach the collector");
+                tracing::warn!(problem, "spans could not be sent to the collector");
                 OTelSdkError::InternalFailure(problem)
             })
     }

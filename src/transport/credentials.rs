@@ -29,7 +29,7 @@ impl Transport {
         let shown = match (now, &earlier) {
             (Ok(now), _) => now,
             (Err(problem), Some(earlier)) => {
-                tracing::error!(%vendor, problem, "a secret cannot be read; the one from before is used");
+                tracing::error!(%vendor, problem, "a secret cannot be read; still using the old one");
                 earlier.clone()
             }
             (Err(message), None) => {
@@ -113,7 +113,7 @@ pub fn clock_in_words(ahead_seconds: i64, vendor: &str) -> String {
     let seconds = ahead_seconds.unsigned_abs();
     let time = if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds / 60) };
     let way = if ahead_seconds > 0 { "ahead of" } else { "behind" };
-    format!("the clock of this machine is {time} {way} {vendor}'s; set it right")
+    format!("the clock of this machine is {time} {way} {vendor}'s; correct it")
 }
 
 /// The budget of a login that no sync waits for.
@@ -129,11 +129,11 @@ mod tests {
     fn a_clock_is_off_in_words() {
         assert_eq!(
             clock_in_words(45, "m3ter"),
-            "the clock of this machine is 45 s ahead of m3ter's; set it right"
+            "the clock of this machine is 45 s ahead of m3ter's; correct it"
         );
         assert_eq!(
             clock_in_words(-430, "Salesforce"),
-            "the clock of this machine is 7 min behind Salesforce's; set it right"
+            "the clock of this machine is 7 min behind Salesforce's; correct it"
         );
     }
 }

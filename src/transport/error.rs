@@ -114,7 +114,7 @@ pub enum Meaning {
     StaleAddress,
     /// Requests are limited, and the limit is spent.
     Limit,
-    /// Somebody has to give a right, or to switch something on.
+    /// Somebody must grant a permission, or enable something.
     Access,
     /// The record, or what is written to it, is not as the vendor wants it.
     #[default]
@@ -214,7 +214,7 @@ impl CalloutError {
             }
             CalloutErrorKind::Moved { status: None, cause } => {
                 format!(
-                    "{vendor} is not where it was to carry out {operation}, {tries} ({cause}); it is safe to sync again"
+                    "{vendor} has moved: it could not be reached for {operation}, {tries} ({cause}); it is safe to sync again"
                 )
             }
             CalloutErrorKind::LimitExceeded { message } => {
@@ -239,10 +239,10 @@ impl CalloutError {
                 )
             }
             CalloutErrorKind::TimeLimit => format!(
-                "the time of the sync was over before {vendor} could be asked for {operation}"
+                "the time limit of the sync was reached before {operation} could be sent to {vendor}"
             ),
             CalloutErrorKind::CalloutLimit => format!(
-                "the callouts of the sync were spent before {vendor} could be asked for {operation}"
+                "the callout limit of the sync was reached before {operation} could be sent to {vendor}"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! The right to make callouts, for a limited time: whoever gave it may prolong it, take it away, or
+//! The right to make callouts for a limited time. The giver may extend it, revoke it, or
 //! ask for a pause.
 //!
 //! No callout begins without it, and one that writes only if more of it is left than the callout

@@ -1,7 +1,7 @@
 //! The rate limit that this process keeps toward a vendor, and who is next.
 //!
 //! m3ter counts an organization's requests in a second and refuses what is beyond the limit for the
-//! rest of it: whoever has rested may send all of them at once. So no window of a second and a
+//! rest of it: a rested service may send all of them at once. So no window of a second and a
 //! margin holds more places than the limit, and within that a place is given as early as it may be,
 //! to the one whose turn it is. A place counts from the moment in which it is taken: a process that
 //! was stopped for a while finds the places of one second, not one for each moment that it missed.

@@ -98,7 +98,7 @@ impl Transport {
                 tokens.refused_although_new(&token, error.is_auth_failed()).await;
                 return Err(error);
             }
-            // What the session had begun is over with it: whoever asked begins anew.
+            // Whatever the session had begun ends with it; the caller starts again.
             if !tokens.drop_refused(&token, error.is_auth_failed()).await
                 || call.repeatable == Repeatable::InSession
             {

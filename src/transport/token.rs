@@ -47,7 +47,7 @@ impl Token {
     }
 }
 
-/// Holds the token; whoever finds none fetches it while the others wait.
+/// Holds the token. The first task that finds none fetches it while the others wait.
 #[derive(Debug, Default)]
 pub struct TokenCache {
     held: Mutex<Held>,

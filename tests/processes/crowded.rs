@@ -122,7 +122,7 @@ async fn health_is_answered_beside_a_thousand_requests_that_wait() {
         before >> 20
     );
     let log = std::fs::read_to_string(cluster.path("log")).unwrap();
-    assert_eq!(log.matches("many requests wait for an answer").count(), 1, "{log}");
+    assert_eq!(log.matches("many requests are waiting for an answer").count(), 1, "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,8 +159,8 @@ async fn few_open_files_leave_fewer_places_and_idle_connections_give_way() {
         log.contains("limit of open files") && log.contains("\"limit\":256,\"connections\":64"),
         "{log}"
     );
-    assert!(!log.contains("could not be taken"), "{log}");
-    assert!(log.contains("connections run short: idle ones give way"), "{log}");
+    assert!(!log.contains("could not be accepted"), "{log}");
+    assert!(log.contains("connections are running short: closing idle ones"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,7 +207,7 @@ async fn beyond_half_of_the_places_what_cannot_be_recorded_is_refused() {
     let log = || std::fs::read_to_string(cluster.path("log")).unwrap();
     cluster
         .until("the full queue is told", async || {
-            log().contains("almost as many runs wait as may (RUNS_WAITING)")
+            log().contains("the queue of waiting runs is almost full (RUNS_WAITING)")
         })
         .await;
 }
@@ -229,5 +229,5 @@ async fn a_small_soft_limit_of_open_files_is_raised() {
     let (status, _) = cluster.get(&replica, "/sync-runs").await.unwrap();
     assert_eq!(status, 200);
     let log = std::fs::read_to_string(cluster.path("log")).unwrap();
-    assert!(!log.contains("open files") && !log.contains("could not be taken"), "{log}");
+    assert!(!log.contains("open files") && !log.contains("could not be accepted"), "{log}");
 }

@@ -163,7 +163,7 @@ async fn a_run_that_outlives_four_processes_is_not_tried_a_fifth_time() {
         "{ended:#}"
     );
     assert!(
-        ended["result"]["message"].as_str().unwrap().contains("ended before it did, 4 times"),
+        ended["result"]["message"].as_str().unwrap().contains("stopped 4 times during this sync"),
         "{ended:#}"
     );
     // Nothing of it came to its end, and the deal says so all the same.

@@ -120,7 +120,7 @@ pub fn import_records(files: &[(String, String)]) -> anyhow::Result<Vec<Imported
         for record in &comments {
             let _ = writeln!(
                 text,
-                "\n# Not carried over: the record `{}`, which belongs to no root object:",
+                "\n# Not imported: the record `{}`, which does not belong to a root object:",
                 record.name
             );
             for (field, value) in record.filled() {
@@ -141,6 +141,6 @@ fn check(root: &str, text: &str) -> anyhow::Result<()> {
     };
     Mappings::parse(&[source]).map(drop).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("what was made of the records is no mapping:\n{}", faults.join("\n"))
+        anyhow::anyhow!("what was made of the records is not a mapping:\n{}", faults.join("\n"))
     })
 }

@@ -38,7 +38,7 @@ impl Parser<'_> {
         let otherwise = table.and_then(|table| self.choice(table, "otherwise", &words));
         if table.is_none_or(|table| find(table, "otherwise").is_none()) {
             let hint = "`otherwise = \"refuse\"` refuses the first sync, `otherwise = \"warn\"` syncs with a warning";
-            self.note(value, place.key, "it is not said what happens otherwise", hint);
+            self.note(value, place.key, "what happens otherwise is missing", hint);
         }
         Some(Readiness { guard: guard?, otherwise: otherwise? })
     }
@@ -99,7 +99,7 @@ impl Parser<'_> {
             [] => Some(is_true(field)),
             [test] => self.test(test, table, place).map(|test| Condition::Test(field, test)),
             _ => {
-                let message = format!("a condition asks one thing, here are {}", tests.len());
+                let message = format!("a condition has one test, this one has {}", tests.len());
                 self.fault(value, place.key, message, "join several with `all` or `any`")
             }
         }

@@ -65,7 +65,7 @@ impl Parser<'_> {
             (DeValue::Table(table), _) => self.tabular(table, value, place),
             (other, _) => {
                 let hint = "a field path in quotes, or a table such as `{ value = … }`";
-                let message = format!("a {} cannot stand here", other.type_str());
+                let message = format!("a {} is not allowed here", other.type_str());
                 self.fault(value, place.key, message, hint)
             }
         }
@@ -118,7 +118,7 @@ impl Parser<'_> {
             return None;
         }
         let hint = format!("one of {}", SOURCES.map(|source| format!("`{source}`")).join(", "));
-        let message = format!("exactly one source is expected, there are {}", sources.len());
+        let message = format!("exactly one source is expected, found {}", sources.len());
         self.fault(value, key, message, hint)
     }
 
@@ -214,7 +214,7 @@ impl Parser<'_> {
             && !catalogued_in(spec.name).contains(&catalogued)
         {
             let message =
-                format!("`{}` does not hold the id of a {}", spec.name, catalogued.noun());
+                format!("`{}` does not hold the ID of a {}", spec.name, catalogued.noun());
             return self.fault(value, key, message, hint_to_look_up(spec));
         }
         let by_product = self.flag(table, key, "by_product");
@@ -230,7 +230,7 @@ impl Parser<'_> {
         for named in parsed.constants() {
             if !catalogued.allows(trimmed(named)) {
                 let message =
-                    format!("m3ter can have no {} with the code `{named}`", catalogued.noun());
+                    format!("m3ter cannot have a {} with the code `{named}`", catalogued.noun());
                 self.note(code, key, message, format!("it {}", catalogued.code_rule()));
             }
         }
@@ -251,7 +251,7 @@ impl Parser<'_> {
             None => true,
         };
         if !fits {
-            let message = format!("this field does not hold the id of a {kind} of this sync");
+            let message = format!("this field does not hold the ID of a {kind} of this sync");
             let hint = "name the object that the field refers to";
             return self.fault(value, place.key, message, hint);
         }
@@ -386,7 +386,7 @@ fn hint_to_look_up(spec: &FieldSpec) -> String {
     let fits = catalogued_in(spec.name).iter().map(|fit| format!("`{}`", fit.word()));
     let fits: Vec<String> = fits.collect();
     if fits.is_empty() {
-        return format!("`{}` takes no id by code; use `field` or `value`", spec.name);
+        return format!("`{}` takes no ID by code; use `field` or `value`", spec.name);
     }
     format!("use {}", fits.join(" or "))
 }

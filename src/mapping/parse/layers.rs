@@ -114,7 +114,7 @@ impl<'s> Layer<'s> {
             let names: Vec<&str> =
                 chain.iter().copied().chain([next]).map(|other| other.name).collect();
             let message = format!("the files extend each other in a circle: {}", names.join(", "));
-            return Err((message, "let one of them hold the whole mapping".to_owned()));
+            return Err((message, "put the whole mapping in one of them".to_owned()));
         }
         Ok(next)
     }
@@ -131,7 +131,7 @@ impl Parser<'_> {
             if let Some(remove) = remove {
                 if index + 1 == chain.len() {
                     let hint = "add `extends = \"…\"`, or delete this line";
-                    self.note(&remove, REMOVE, "there is nothing to take out of", hint);
+                    self.note(&remove, REMOVE, "there is nothing to remove from", hint);
                 } else {
                     self.take_out(&mut merged, &remove);
                 }
@@ -168,7 +168,7 @@ fn taken_out(table: &mut DeTable<'_>, path: &str) -> Result<(), String> {
     };
     match table.get_mut(first).map(Spanned::get_mut) {
         Some(DeValue::Table(inner)) => taken_out(inner, rest),
-        Some(_) => Err(format!("`{first}` is taken out as a whole")),
+        Some(_) => Err(format!("`{first}` can only be removed as a whole")),
         None => Err(hint),
     }
 }

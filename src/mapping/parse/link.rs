@@ -1,4 +1,4 @@
-//! What has to hold between the tables of a file: references lead somewhere, and never in a circle.
+//! What must hold between the tables of a file: references exist, and never form a circle.
 //! What they lead to gets a place beside its rows, and a turn before what comes from it.
 
 use std::collections::BTreeSet;
@@ -72,7 +72,7 @@ impl Parser<'_> {
                 self.check_reference(mapping, table, reference.to, &key, field.line);
             }
             if sources.of(this).contains(&this) {
-                let hint = "let one of the fields read a Salesforce field";
+                let hint = "have one of the fields read a Salesforce field";
                 let message = "the value comes from itself in a circle";
                 self.fault_at(field.line, &key, message, hint);
             }
@@ -104,13 +104,13 @@ impl Parser<'_> {
             [] if mapping.object(kind).is_some() => {
                 let rows = &mapping.sets[table.rows].name;
                 (
-                    format!("it refers to {what}, whose rows do not lie above `{rows}`"),
+                    format!("it refers to {what}, whose rows are not above `{rows}`"),
                     "refer to an object of the same rows or of rows above them",
                 )
             }
             [_] | [] => (
                 format!("it refers to {what}, which the file does not map"),
-                "map it, or take the reference out",
+                "map it, or remove the reference",
             ),
             _ => (
                 format!("it refers to {what}, of which one row has several"),
@@ -156,7 +156,7 @@ impl Parser<'_> {
             )
         } else if leads_away {
             (
-                "the id is written to the row, and this path leads to another record".to_owned(),
+                "the ID is written to the row, and this path leads to another record".to_owned(),
                 "name a field of the row, or the record by `row` and `sobject`",
             )
         } else {
@@ -182,7 +182,7 @@ impl Parser<'_> {
                     self.files.place(other.line).1,
                     object.kind
                 );
-                let hint = "add `key = { value = \"…\" }` with a value of its own to one of them";
+                let hint = "add `key = { value = \"…\" }` with a different value to one of them";
                 self.fault_at(object.line, name, message, hint);
             }
             let writes_same = |other: &&ObjectMapping| {
@@ -192,10 +192,10 @@ impl Parser<'_> {
             };
             if let Some(other) = others().find(writes_same) {
                 let message = format!(
-                    "line {} writes its ids to the same field of the same rows",
+                    "line {} writes its IDs to the same field of the same rows",
                     self.files.place(other.line).1
                 );
-                let hint = "let each have a field of its own";
+                let hint = "give each a different field";
                 self.fault_at(object.line, &dotted(name, "write_back"), message, hint);
             }
         }

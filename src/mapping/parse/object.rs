@@ -100,7 +100,7 @@ impl Parser<'_> {
         };
         levels.filter(|levels| (1..=MAX_LEVELS).contains(levels)).unwrap_or_else(|| {
             let hint = format!("use a whole number from 1 to {MAX_LEVELS}");
-            self.note(value, key, "this is no number of levels", hint);
+            self.note(value, key, "this is not a number of levels", hint);
             0
         })
     }
@@ -117,7 +117,7 @@ impl Parser<'_> {
         name: &str,
     ) {
         if own.field("parentAccountId").is_some() {
-            let hint = "take out `parentAccountId` or `parents`";
+            let hint = "remove `parentAccountId` or `parents`";
             self.note(value, name, "`parents` links the parent by itself", hint);
         }
         let (rows, account) = (own.rows, relationship_of(own.row.as_ref()));
@@ -242,7 +242,7 @@ impl Parser<'_> {
             let (text, key) = (name.get_ref().as_ref(), dotted(of.name, name.get_ref()));
             if of.holds_beside(text) {
                 if text == BILLING_LINE_KEY && of.kind != EntityKind::Commitment {
-                    self.note(name, &key, "only a Commitment has a billing line", "take it out");
+                    self.note(name, &key, "only a Commitment has a billing line", "remove it");
                 }
                 continue;
             }

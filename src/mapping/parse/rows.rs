@@ -81,7 +81,7 @@ impl Parser<'_> {
         let of = value.get_ref().as_table().and_then(|table| find(table, "of")).unwrap_or(value);
         let named: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
         let hint = hint_for(named_parent(value).unwrap_or_default(), &named);
-        let message = "the rows lie under rows that lead back to them, or that are not there";
+        let message = "the rows are under rows that lead back to them, or that do not exist";
         self.note(of, &dotted(key, "of"), message, hint);
     }
 
@@ -103,7 +103,7 @@ impl Parser<'_> {
         let line = order.map_or(0, |value| self.line(value));
         if self.levels_above(of) >= MAX_LEVELS {
             let hint = format!("one query of Salesforce takes {MAX_LEVELS} levels of children");
-            self.note(value, key, "these rows lie too deep", hint);
+            self.note(value, key, "these rows are too deep", hint);
         }
         let terms = order_by.iter().flat_map(|terms| terms.split(','));
         let ordered_by = terms
@@ -184,7 +184,7 @@ impl Parser<'_> {
             }
         }
         let above = self.sets[place.set].name.clone();
-        let message = format!("the rows `{name}` do not lie below `{above}`");
+        let message = format!("the rows `{name}` are not below `{above}`");
         self.fault(value, place.key, message, format!("name rows whose `of` leads to `{above}`"))
     }
 }

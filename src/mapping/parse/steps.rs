@@ -44,13 +44,13 @@ impl Parser<'_> {
         let is_mapped = step("map").or(step("as")).is_some();
         if let (Some((_, value)), None) = (step("divided_by"), step("round")) {
             let hint = "add `round = 2`, or as many decimals as the price has";
-            self.note(value, place.key, "a quotient may have no end", hint);
+            self.note(value, place.key, "a quotient may have infinitely many digits", hint);
         }
         let mut steps = Vec::new();
         for (name, value) in present {
             if let Some((what, kind)) = misfit(name, place.spec).filter(|_| !is_mapped) {
-                let message = format!("`{name}` is for {kind}, and m3ter's `{what}` is none");
-                self.note(value, place.key, message, "take the step out");
+                let message = format!("`{name}` is for {kind}, which m3ter's `{what}` is not");
+                self.note(value, place.key, message, "remove the step");
                 continue;
             }
             steps.extend(self.step(name, value, place));
@@ -125,8 +125,8 @@ impl Parser<'_> {
             let is_same =
                 |other: &(String, _)| trimmed(&other.0).eq_ignore_ascii_case(trimmed(from));
             if map[..index].iter().any(is_same) {
-                let message = format!("`{from}` stands twice in the map");
-                self.note(value, place.key, message, "upper and lower case count as the same");
+                let message = format!("`{from}` is in the map twice");
+                self.note(value, place.key, message, "upper and lower case are the same here");
             }
         }
         Some(Step::Map(map))

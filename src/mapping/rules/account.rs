@@ -42,7 +42,7 @@ pub(super) fn is_named(objects: &mut [Resolved<'_>], deal: Deal<'_>) {
     let finding = Finding::new(
         FindingCode::RequiredValueBlank,
         format!("The record has no account: `{name}` is blank"),
-        format!("Fill `{name}`"),
+        format!("Fill in `{name}`"),
     );
     for account in of_kind(objects, EntityKind::Account) {
         // What is missing in the account follows from this one.

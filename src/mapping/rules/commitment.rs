@@ -52,7 +52,7 @@ fn has_no_amount(row: Row<'_>, table: &ObjectMapping) -> bool {
 fn pay(commitment: &mut Resolved<'_>, plans: &HashSet<ObjectKey>, deal: Deal<'_>) {
     let billing = deal.mapping.settings.commitment_billing;
     if billing.is_none() {
-        let text = "The commitment is recorded as already paid, because nobody has said how it is billed; set `COMMITMENT_BILLING`, or `commitment_billing` in the mapping";
+        let text = "The commitment is recorded as prepaid, because nothing says how it is billed; set `COMMITMENT_BILLING`, or `commitment_billing` in the mapping";
         let warning = Warning::of(Attention::CommitmentBillingNotStated, text);
         commitment.object.warnings.push(warning);
     }

@@ -198,7 +198,7 @@ async fn requests_for_different_things_do_not_share_a_run(home: Home) {
         assert_eq!((next.expected_plan, &next.plan), (run.expected_plan, &None));
         held = next.held;
     }
-    // What was approved is known to whoever takes the run over, until it has ended.
+    // What was approved is known to the process that takes the run over, until it has ended.
     store.save_plan(held, &plan).await.unwrap();
     execute(&store, "UPDATE runs SET lease_until_ms = {now}").await;
     let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();

@@ -80,7 +80,7 @@ impl Remembered {
         }
         let records: Vec<&str> = self.spoken.silent.iter().map(SalesforceId::as_str).collect();
         let text = format!(
-            "What Salesforce says now of {} could not be read: the ends that m3ter had until now stand for it",
+            "Salesforce's current ends of {} could not be read; the ends that m3ter had are remembered instead",
             records.join(", ")
         );
         Some(text.into())

@@ -19,7 +19,7 @@ async fn a_body_that_is_not_a_list_of_objects_is_a_400_that_says_where() {
         ("[{\"parentRecordId\": 6}]", "at `[0].parentRecordId`"),
         ("[{\"parentRecordID\": \"006S900000795MMIAY\"}]", "unknown field `parentRecordID`"),
         ("[{\"parentRecordId\": \"a\", \"parentRecordId\": \"b\"}]", "duplicate field"),
-        ("[{\"parentRecordId\": \"006S900000795MMIAY\"}] x", "goes on after its end"),
+        ("[{\"parentRecordId\": \"006S900000795MMIAY\"}] x", "has trailing characters"),
         ("[1, [2, [3, [4]]]]", "at `[0]`"),
         ("null", "invalid type: null, expected a list"),
         ("[[\"006S900000795MMIAY\"]]", "at `[0]`: invalid type: sequence, expected an object"),
@@ -289,7 +289,7 @@ async fn a_refused_request_is_answered_in_this_order_of_properties() {
     };
     let missing = result("`parentRecordId` is required", "MISSING_RECORD_ID", "");
     let entity = result(
-        "`X` is not a billing entity; there are `CONTRACT`, `PREPAYMENT`, `PRICINGS`, `COUNTER_PRICINGS`, `ACCOUNTPLAN`",
+        "`X` is not a billing entity; they are `CONTRACT`, `PREPAYMENT`, `PRICINGS`, `COUNTER_PRICINGS`, `ACCOUNTPLAN`",
         "UNKNOWN_BILLING_ENTITY",
         &format!(r#""parentRecordId":"{DEAL}","#),
     );

@@ -303,7 +303,7 @@ fn a_service_without_keys_says_at_its_start_who_is_an_operator_and_keeps_its_fil
         }
     });
     std::fs::set_permissions(directory.path().join("s.db"), Permissions::from_mode(0o644)).unwrap();
-    until_it_says(program(directory.path()), "can be read by others than its owner", || {});
+    until_it_says(program(directory.path()), "is readable by others than its owner", || {});
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn a_file_of_keys_that_others_may_write_is_refused_and_a_private_key_that_they_m
         .env_remove("SALESFORCE_CLIENT_SECRET")
         .env("SALESFORCE_USERNAME", "x")
         .env("SALESFORCE_PRIVATE_KEY_FILE", &key);
-    until_it_says(command, "can be read by others than its owner", || {});
+    until_it_says(command, "is readable by others than its owner", || {});
 }
 
 #[tokio::test(flavor = "multi_thread")]

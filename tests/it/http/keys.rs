@@ -271,7 +271,7 @@ async fn a_key_hears_which_of_its_limits_stands_in_the_way() {
             "may not be used from the address 203.0.113.7",
         ),
         ("caller", "addresses = [\"203.0.113.7\"]", &format!("{sync}?dryRun=true"), 200, ""),
-        ("caller", "expires = 2026-01-31", &sync, 401, "has ended (2026-01-31); ask for a new one"),
+        ("caller", "expires = 2026-01-31", &sync, 401, "expired on 2026-01-31; ask for a new one"),
     ] {
         let key = guarded.append_entry("flow", role, more);
         guarded
@@ -349,7 +349,7 @@ async fn a_change_of_the_file_in_the_middle_of_syncs_loses_nothing_and_lets_nobo
     let (_, health) =
         world.send(world.client().get(world.url("/readyz")).bearer_auth(&operator)).await;
     assert!(
-        health.contains("An API key does not count")
+        health.contains("An API key is ignored")
             && health.contains("key `erp`")
             && health.contains("line "),
         "{health}"
@@ -437,7 +437,7 @@ async fn keys_are_made_listed_checked_and_revoked_at_the_terminal() {
         ("new --name x --role caller --org 001000000000001", "not an organization ID"),
         ("new --name x --role caller --object O'Hara", "is not an object"),
         ("new --name x --role caller --expires soon", "is not a day"),
-        ("new --name x --role caller --expires 2026-01-01", "lies in the past"),
+        ("new --name x --role caller --expires 2026-01-01", "is in the past"),
         ("new --name ops --role viewer", "the name has another role further up"),
         ("revoke nobody", "has no key `nobody`; there are `flow`, `ops`"),
         ("revoke ops --key 000000000000", "has no key `ops 000000000000`"),

@@ -284,7 +284,7 @@ async fn codes_come_from_product_codes_and_not_from_ids_or_names() {
     );
     let pricing = object_result(&world.dry_run(DEAL).await, "Pricing").clone();
     assert_eq!(pricing["findingCode"], "CODE_INVALID");
-    assert!(pricing["remedy"].as_str().unwrap().contains("in a field of its own"), "{pricing}");
+    assert!(pricing["remedy"].as_str().unwrap().contains("in a separate field"), "{pricing}");
     world.org.vendor().update(
         "Product2",
         product,

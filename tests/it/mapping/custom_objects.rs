@@ -108,7 +108,7 @@ async fn rows_from_two_places_and_four_levels_become_everything_that_m3ter_has_f
         .iter()
         .find(|object| object["objectName"] == "Plan" && object["salesforceId"] == ADD_ON);
     assert!(
-        add_on_plan.unwrap()["warnings"].to_string().contains("No product rule fits"),
+        add_on_plan.unwrap()["warnings"].to_string().contains("No product rule applies"),
         "{result:#}"
     );
     assert_all(&world.sync(DEAL).await, "unchanged");

@@ -317,7 +317,7 @@ fn tables_of_the_same_rows_need_keys_and_fields_of_their_own() {
     );
     let same_field = faults([pricing("a", "A__c"), pricing("b", "B__c"), pricing("c", "B__c")]);
     assert!(
-        same_field.len() == 1 && same_field[0].message.contains("writes its ids to the same field"),
+        same_field.len() == 1 && same_field[0].message.contains("writes its IDs to the same field"),
         "{same_field:?}"
     );
 }
@@ -374,8 +374,8 @@ fn a_readiness_says_what_it_asks_and_what_happens_otherwise() {
     };
     for (ready, words) in [
         ("{ otherwise = \"warn\" }", "a condition names a field"),
-        ("{ field = \"Stage__c\", is = \"Won\" }", "it is not said what happens otherwise"),
-        ("\"Won__c\"", "it is not said what happens otherwise"),
+        ("{ field = \"Stage__c\", is = \"Won\" }", "what happens otherwise is missing"),
+        ("\"Won__c\"", "what happens otherwise is missing"),
         (
             "{ field = \"Stage__c\", is = \"Won\", otherwise = \"wait\" }",
             "`wait` is not one of the choices",

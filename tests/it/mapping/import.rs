@@ -113,7 +113,7 @@ fn the_opportunity_samples_become_a_mapping_without_their_traps() {
 
     root = "Opportunity"
 
-    # How the last sync ended, told on the record itself where the org has the fields. Without this line nothing is told.
+    # Where the record shows how its last sync ended, if the org has the fields. Without this line nothing is written.
     sync_status = { status = "M3ter_Sync_Status__c", message = "M3ter_Sync_Message__c", synced_at = "M3ter_Synced_At__c" }
 
     [lines]
@@ -146,10 +146,10 @@ fn the_opportunity_samples_become_a_mapping_without_their_traps() {
 
     [commitment]
     # contractId: the records leave it blank, and then no AccountPlan draws the Commitment down
-    # Not carried over: commitmentFeeDescription = Description: internal notes on the customer's bill
-    # Not carried over: currency = USD; it comes from the record, or from the setting `currency`
-    # Not carried over: endDate = 2099-10-10 00:00:00, the same for every deal; the Contract's end is taken
-    # Not carried over: overageSurchargePercent = Probability, a surcharge of 100 % on every won deal
+    # Not imported: commitmentFeeDescription = Description: internal notes on the customer's bill
+    # Not imported: currency = USD; it comes from the record, or from the setting `currency`
+    # Not imported: endDate = 2099-10-10 00:00:00, the same for every deal; the Contract's end is taken
+    # Not imported: overageSurchargePercent = Probability, a surcharge of 100 % on every won deal
     # currency: from the record, the setting or the plan templates
     # endDate: the Contract's
     rows = "root"
@@ -163,7 +163,7 @@ fn the_opportunity_samples_become_a_mapping_without_their_traps() {
     endDate = { same_as = "contract.endDate" }
 
     [plan]
-    # Not carried over: ordinal = 1
+    # Not imported: ordinal = 1
     rows = "lines"
     accountId = { this = "account" }
     bespoke = { value = true }
@@ -172,9 +172,9 @@ fn the_opportunity_samples_become_a_mapping_without_their_traps() {
     planTemplateId = { lookup = "plan_template", code = "ProductCode", once = true }
 
     [pricing]
-    # Not carried over: minimumSpendBillInAdvance = FALSE, which would override the organization's setting
-    # Not carried over: planTemplateId = ProductCode, which would price the shared template for every customer
-    # Not carried over: fixedPrice = UnitPrice, which would bill the price once more as a fee
+    # Not imported: minimumSpendBillInAdvance = FALSE, which would override the organization's setting
+    # Not imported: planTemplateId = ProductCode, which would price the shared template for every customer
+    # Not imported: fixedPrice = UnitPrice, which would bill the price once more as a fee
     rows = "lines"
     planId = { this = "plan" }
     aggregationId = { lookup = "aggregation", code = "ProductCode" }
@@ -245,7 +245,7 @@ fn values_cannot_break_out_of_the_file() {
 #[test]
 fn what_is_no_record_is_refused_with_its_name() {
     for (text, message) in [
-        ("<Flow/>", "is XML and no CustomMetadata record"),
+        ("<Flow/>", "is XML, but not a CustomMetadata record"),
         ("<CustomMetadata><values></CustomMetadata>", "is not well-formed XML"),
         ("soon", "is neither XML nor JSON"),
         ("{}", "holds no list of records"),

@@ -243,8 +243,8 @@ fn bands_of_child_rows_and_segments_are_carried_over() {
     parent = "Meter__r"
 
     [pricing]
-    # Not carried over: segments, "list" = [1]
-    # Not carried over: segments, "not a code" = "X__c"
+    # Not imported: segments, "list" = [1]
+    # Not imported: segments, "not a code" = "X__c"
     # planId: no Plan is among the records: the one with this code is priced
     rows = "lines"
     aggregationId = { lookup = "aggregation", code = "Code__c" }
@@ -269,7 +269,7 @@ fn bands_that_cannot_be_placed_stand_as_comments() {
                 .unwrap();
         let text = of_root(&imported, "Deal__c");
         assert!(
-            text.contains("# Not carried over: the record of the bands")
+            text.contains("# Not imported: the record of the bands")
                 && text.contains("#   unitprice = Price__c"),
             "{text}"
         );

@@ -293,7 +293,7 @@ async fn a_rule_for_a_currency_is_used_for_deals_in_it_only() {
     assert_eq!(template("00kS900000079F1IAI"), general["id"]);
     assert_eq!(template("00kS900000079F2IAI"), "00000401-0000-4000-8000-000000000000");
     assert!(
-        plan("00kS900000079F2IAI")["warnings"].to_string().contains("No product rule fits"),
+        plan("00kS900000079F2IAI")["warnings"].to_string().contains("No product rule applies"),
         "{result:#}"
     );
 }

@@ -255,7 +255,7 @@ const FAULTS: [Faulty; 14] = [
         &[("a.toml", "extends = \"Order\"\nremove = [\"root.a\"]")],
         "a.toml",
         2,
-        "`root` is taken out as a whole",
+        "`root` can only be removed as a whole",
     ),
     (
         &[("a.toml", "extends = \"Order\"\nremove = \"plan\"")],
@@ -268,7 +268,7 @@ const FAULTS: [Faulty; 14] = [
         &[("a.toml", "root = \"A\"\nremove = [\"plan\"]\n[account]\nname = \"Name\"")],
         "a.toml",
         2,
-        "there is nothing to take out of",
+        "there is nothing to remove from",
     ),
     (
         &[("a.toml", "extends = \"Order\""), ("b.toml", "extends = \"order\"")],

@@ -175,7 +175,7 @@ async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_en
     );
     let refused = lines
         .iter()
-        .find(|line| line["message"] == "an API key does not count")
+        .find(|line| line["message"] == "an API key is ignored")
         .expect("the broken entry is named");
     assert!(text(refused, "fault").contains("key `slow`: `boss` is not a role"), "{refused}");
 }

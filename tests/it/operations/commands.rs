@@ -272,7 +272,7 @@ async fn a_deal_is_synced_and_ended_from_the_terminal() {
     let (code, refused) = run(&world, directory.path(), &ending).await;
     assert!(
         code == 2
-            && refused.contains("nothing was ended. Look with --dry-run")
+            && refused.contains("nothing was ended. Use --dry-run")
             && refused.contains("--yes"),
         "{refused}"
     );
@@ -402,7 +402,7 @@ async fn the_health_of_the_service_is_asked_from_the_terminal() {
         "{text}"
     );
     for (listens, words) in
-        [("here", "LISTEN_ADDRESS is no address"), ("127.0.0.1:0", "the port 0")]
+        [("here", "LISTEN_ADDRESS must be an address"), ("127.0.0.1:0", "port 0")]
     {
         let (code, text) = ask(listens, &[]).await;
         assert!(code == 2 && text.contains(words), "{text}");
@@ -570,7 +570,7 @@ async fn runs_are_run_again_from_the_terminal() {
         "a newer run of the record is there: {text}"
     );
     for (arguments, words) in [
-        (vec!["runs", "replay"], "say which runs: an id, --error-code, --since or --record"),
+        (vec!["runs", "replay"], "say which runs: an ID, --error-code, --since or --record"),
         (vec!["runs", "replay", "--limit", "10"], "say which runs"),
         (vec!["runs", "replay", "abc"], "there is no run `abc`"),
         (vec!["runs", "replay", completed, "--error-code", "X"], "cannot be used with"),
@@ -613,10 +613,8 @@ async fn a_check_says_what_nobody_has_said_about_commitments() {
     let directory = tempfile::tempdir().unwrap();
     let unstated = [("COMMITMENT_BILLING", "")];
     let (_, text) = run_with(&world, directory.path(), &["check"], &unstated).await;
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| line.contains("nobody has said how Commitments are billed"))
-        .collect();
+    let lines: Vec<&str> =
+        text.lines().filter(|line| line.contains("`COMMITMENT_BILLING` is not set")).collect();
     assert_eq!(lines.len(), 4, "all mappings with a Commitment: {text}");
     assert!(
         lines.iter().all(|line| line.contains("no Commitment is made")
@@ -626,6 +624,6 @@ async fn a_check_says_what_nobody_has_said_about_commitments() {
     run(&world, directory.path(), &["sync", DEAL]).await;
     let (_, text) = run_with(&world, directory.path(), &["check"], &unstated).await;
     let told = |words: &str| text.lines().filter(|line| line.contains(words)).count();
-    assert_eq!((told("Commitments go on"), told("no Commitment is made")), (1, 3), "{text}");
+    assert_eq!((told("Commitments are still"), told("no Commitment is made")), (1, 3), "{text}");
     assert!(!run(&world, directory.path(), &["check"]).await.1.contains("nobody has said"));
 }

@@ -184,7 +184,7 @@ async fn the_sandbox_serves_metrics_on_loopback_where_it_is_told_to() {
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(
         refused.status.code() == Some(2)
-            && said.contains("METRICS_ADDRESS takes an address of loopback"),
+            && said.contains("METRICS_ADDRESS must be a loopback address"),
         "{said}"
     );
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], crate::support::ports::free_port()));

@@ -98,7 +98,7 @@ async fn so_many_objects_end_within_an_hour_and_no_more() {
         refused["message"]
             .as_str()
             .unwrap()
-            .contains("of the 5 that may end within an hour (END_DATES_PER_HOUR) 5 are left"),
+            .contains("only 5 of the 5 per hour (END_DATES_PER_HOUR) are left"),
         "{refused:#}"
     );
     assert!(world.m3ter_writes().is_empty());
@@ -191,7 +191,7 @@ async fn a_paused_service_records_what_is_asked_for_and_begins_it_later() {
     assert_eq!(
         object_result(&world.dry_run(DEAL).await, "Contract")["action"],
         "updated",
-        "dry runs go on"
+        "dry runs still work"
     );
     world.organization.clear_requests();
     let waits = world.sync(DEAL).await;

@@ -209,7 +209,7 @@ fn a_collector_that_is_no_address_is_told() {
     assert!(
         String::from_utf8(output.stderr)
             .unwrap()
-            .contains("OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address")
+            .contains("OTEL_EXPORTER_OTLP_ENDPOINT is not an http or https address")
     );
 }
 

@@ -216,7 +216,7 @@ async fn beyond_the_bound_of_runs_that_wait_nothing_is_recorded() {
     };
     for query in ["?waitSeconds=0", "", "?dryRun=true"] {
         let message = refused(&busy.flow, &deals[3], query).await;
-        assert!(message.starts_with("2 runs of this caller wait for their turn"), "{message}");
+        assert!(message.starts_with("2 runs of this caller are waiting"), "{message}");
     }
     // Who asks for what waits already adds nothing.
     assert_eq!(busy.accept(&busy.flow, &deals[1]).await, waiting);
@@ -256,8 +256,8 @@ async fn whoever_has_waited_for_a_run_that_has_not_begun_hears_what_it_waits_for
     busy.accept(&busy.flow, &deals[0]).await;
     busy.until_hanging(1).await;
     for (deal, why) in [
-        (0, "it waits for another run of its record"),
-        (1, "it waits for its turn (runs that wait: 2)"),
+        (0, "it is waiting for another run of its record"),
+        (1, "it is waiting for its turn (2 runs are waiting)"),
     ] {
         let (status, answer) = busy.ask(&busy.erp, &deals[deal], "?waitSeconds=1").await;
         assert_eq!(

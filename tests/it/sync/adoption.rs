@@ -85,7 +85,7 @@ async fn an_account_that_only_a_typed_code_leads_to_is_left_as_it_is_until_it_is
     let (code, done) = adopt(&world, &["--confirm", ACCOUNT]).await;
     assert!(code == 0 && done.contains("were confirmed"), "{done}");
     let (code, again) = adopt(&world, &["--confirm", ACCOUNT]).await;
-    assert!(code == 2 && again.contains("nothing waits to be confirmed"), "{again}");
+    assert!(code == 2 && again.contains("nothing is waiting to be confirmed"), "{again}");
 
     let result = world.sync(&add_on).await;
     assert_eq!(object_result(&result, "Account")["action"], "updated", "{result:#}");

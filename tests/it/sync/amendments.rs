@@ -12,8 +12,8 @@ const HOOLI: &str = "001S90000079HOOIA2";
 const CONTRACT: &str = "800S90000079CONIA2";
 /// Twelve months at 20.00.
 const SUBSCRIPTION: &str = "a0SS90000079SU3MAM";
-const DIFFERS: &str = "another rate than the subscription that it revises";
-const UNKNOWN: &str = "It cannot be told whether this is so";
+const DIFFERS: &str = "a different rate from the subscription that it revises";
+const UNKNOWN: &str = "This may or may not apply";
 
 /// The warnings of the result as a whole with a text in them.
 fn told(result: &Json, part: &str) -> usize {

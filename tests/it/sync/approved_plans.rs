@@ -331,7 +331,7 @@ async fn a_plan_that_is_none_reaches_nobody() {
         (
             "",
             "",
-            "`expectedPlan`: `` is not a plan; it takes the `planHash` of a dry run, 66 characters",
+            "`expectedPlan`: `` is not a plan; pass the `planHash` of a dry run, 66 characters",
         ),
         ("true", "", "`true` is not a plan"),
         (&hash[..64], "", "is not a plan"),

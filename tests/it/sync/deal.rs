@@ -304,7 +304,7 @@ async fn what_is_not_metered_takes_no_part() {
     assert_eq!(
         result["warnings"],
         json!([
-            "The Opportunity has no lines that take part: nothing will be billed, and nothing will draw down the commitment"
+            "The Opportunity has no lines to bill: nothing will be billed, and nothing will draw down the commitment"
         ])
     );
 }

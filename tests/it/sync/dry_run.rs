@@ -217,7 +217,7 @@ async fn what_is_in_the_way_of_a_commitment_that_nothing_draws_down_is_told_as_w
     );
     let foreseen = world.dry_run(SECOND_SAMPLE).await;
     let told = object_result(&foreseen, "Commitment")["warnings"].to_string();
-    assert!(told.contains("No AccountPlan of this sync draws the Commitment down"), "{told}");
+    assert!(told.contains("Nothing draws the Commitment down"), "{told}");
     assert!(told.contains("m3ter may refuse this one"), "{told}");
     let result = world.sync(SECOND_SAMPLE).await;
     assert_eq!(object_result(&result, "Commitment")["findingCode"], "COMMITMENT_OVERLAP");
@@ -245,7 +245,7 @@ async fn a_commitment_that_nothing_draws_down_and_an_end_that_has_passed_are_tol
         &json!({"M3ter_Skip_Account_Plan__c": true}),
     );
     let drawn = object_result(&world.dry_run(DEAL).await, "Commitment")["warnings"].to_string();
-    assert!(drawn.contains("No AccountPlan of this sync draws the Commitment down"), "{drawn}");
+    assert!(drawn.contains("Nothing draws the Commitment down"), "{drawn}");
     world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2026-01-31"}));
     let ended = object_result(&world.dry_run(DEAL).await, "Contract")["warnings"].to_string();
     assert!(ended.contains("It would end in the past (2026-02-01)"), "{ended}");

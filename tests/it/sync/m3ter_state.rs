@@ -245,7 +245,7 @@ async fn a_clone_that_brought_the_contract_s_code_along_bills_nothing_outside_th
             let of =
                 format!("outside the term of the Contract `C-200` in m3ter ({}), which this deal joins", contract["id"].as_str().unwrap());
             assert_eq!(text(object, "message"), format!("{runs}, {of} and which runs from 2026-01-01 to 2027-01-01"), "{object:#}");
-            assert!(text(object, "remedy").contains("`Opportunity.M3ter_Contract_Code__c` came along with the copy"), "{object:#}");
+            assert!(text(object, "remedy").contains("`Opportunity.M3ter_Contract_Code__c` was copied along"), "{object:#}");
         }
         assert_eq!((count(&world, "commitments"), count(&world, "accountplans")), before);
     }

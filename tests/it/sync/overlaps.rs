@@ -281,7 +281,7 @@ async fn a_commitment_that_ended_for_one_that_m3ter_refuses_all_the_same_runs_on
     assert!(text(refused, "message").ends_with(&later), "{refused:#}");
     assert!(
         text(refused, "remedy").contains(&format!(
-            "The Commitment {commitment} was ended for it and runs until 2026-10-01 again"
+            "The Commitment {commitment} was ended for it, and its end was set back to 2026-10-01"
         )),
         "{refused:#}"
     );

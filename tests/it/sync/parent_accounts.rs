@@ -127,9 +127,9 @@ fn levels_that_cannot_be_followed_are_faults_of_the_file() {
     let built_in = include_str!("../../../mappings/opportunity.toml");
     let deep = "name = { field = \"Account.Owner.Manager.Name\", trim = true, truncate = true }";
     for (levels, name, message) in [
-        ("0", None, "this is no number of levels; use a whole number from 1 to 4"),
-        ("5", None, "this is no number of levels"),
-        ("\"2\"", None, "this is no number of levels"),
+        ("0", None, "this is not a number of levels; use a whole number from 1 to 4"),
+        ("5", None, "this is not a number of levels"),
+        ("\"2\"", None, "this is not a number of levels"),
         ("4", Some(deep), "would follow more than five relationships; go up fewer levels"),
     ] {
         let mut text = built_in.replace("[account]\n", &format!("[account]\nparents = {levels}\n"));

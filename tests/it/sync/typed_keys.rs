@@ -155,7 +155,7 @@ async fn a_contract_that_is_named_and_not_there_is_told_of_and_its_correction_as
     for result in [world.dry_run(&deal).await, world.sync(&deal).await] {
         let told = warnings(&result, "Contract");
         assert!(
-            told.contains("There is no Contract `C-1OO`, which `Opportunity.M3ter_Contract_Code__c` names, in m3ter yet"),
+            told.contains("m3ter does not have the Contract `C-1OO` that `Opportunity.M3ter_Contract_Code__c` names"),
             "{result:#}"
         );
         assert!(told.contains("the nearest one is `C-100`"), "{told}");
@@ -235,7 +235,12 @@ async fn an_account_s_code_that_names_nothing_is_told_of() {
     let world = World::new().await;
     world.org.vendor().update("Account", ACCOUNT, &json!({ "M3ter_Account_Code__c": "CUST-7" }));
     let told = warnings(&world.dry_run(DEAL).await, "Account");
-    assert!(told.contains("There is no Account `CUST-7`, which `Account.M3ter_Account_Code__c` names, in m3ter yet"), "{told}");
+    assert!(
+        told.contains(
+            "m3ter does not have the Account `CUST-7` that `Account.M3ter_Account_Code__c` names"
+        ),
+        "{told}"
+    );
     world.org.vendor().update(
         "Account",
         ACCOUNT,

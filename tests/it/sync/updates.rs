@@ -164,7 +164,7 @@ async fn what_the_record_no_longer_asks_for_is_left_alone_and_told() {
         for id in [&commitment["id"], &account_plan["id"]] {
             assert!(warnings.contains(&format!("{} of ", id.as_str().unwrap())), "{warnings}");
         }
-        assert!(warnings.contains("is no longer asked for, as its amount is blank"), "{warnings}");
+        assert!(warnings.contains("because its amount is blank"), "{warnings}");
     }
     assert!(world.m3ter_writes().is_empty());
     // What was asked for again is the same as before.

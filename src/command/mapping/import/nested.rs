@@ -38,7 +38,7 @@ pub(super) fn named_values(
 ) -> Carried {
     let mut carried = Carried::default();
     let Ok(Json::Object(names)) = serde_json::from_str::<Json>(text) else {
-        carried.comments.push(format!("Not carried over: {field} = {text}, which is no JSON with a Salesforce field for each name"));
+        carried.comments.push(format!("Not imported: {field} = {text}, which is not JSON with a Salesforce field for each name"));
         return carried;
     };
     let mut values = Vec::new();
@@ -54,10 +54,9 @@ pub(super) fn named_values(
         };
         match expression.filter(|_| is_name(name)) {
             Some(expression) => values.push(format!("{} = {expression}", key(name))),
-            None => carried.comments.push(format!(
-                "Not carried over: {field}, {} = {value}",
-                Json::from(name.as_str())
-            )),
+            None => carried
+                .comments
+                .push(format!("Not imported: {field}, {} = {value}", Json::from(name.as_str()))),
         }
     }
     carried.expression = (!values.is_empty()).then(|| format!("{{ {} }}", values.join(", ")));
@@ -160,7 +159,7 @@ pub(super) fn pricing_bands(bands: &MetadataRecord, rows: Option<&[ChildRows]>) 
     if fixed.is_some() && fixed == unit {
         let value = bands.get("fixedPrice").unwrap_or_default();
         carried.comments.push(format!(
-            "Not carried over: fixedPrice = {value}, which would bill the price once more as a fee"
+            "Not imported: fixedPrice = {value}, which would bill the price once more as a fee"
         ));
         fixed = None;
     }
@@ -193,7 +192,7 @@ pub(super) fn pricing_bands(bands: &MetadataRecord, rows: Option<&[ChildRows]>) 
     let (mut unit, mut fixed) = (unit, fixed);
     if is_cpq && unit.as_deref() == Some("\"SBQQ__Price__c\"") && fixed.is_none() {
         carried.comments.push(
-            "fixedPrice: a flat fee of CPQ is a fixed price, and no price per unit".to_owned(),
+            "fixedPrice: a flat fee of CPQ is a fixed price, not a price per unit".to_owned(),
         );
         let price = |test: &str| {
             format!(

@@ -33,7 +33,7 @@ const KINDS: [(Kind, &str); 7] = [
 
 /// What every mapping that comes with the service says, too: the records have no word for it.
 const SYNC_STATUS: &str = r#"
-# How the last sync ended, told on the record itself where the org has the fields. Without this line nothing is told.
+# Where the record shows how its last sync ended, if the org has the fields. Without this line nothing is written.
 sync_status = { status = "M3ter_Sync_Status__c", message = "M3ter_Sync_Message__c", synced_at = "M3ter_Synced_At__c" }"#;
 
 /// What stands above a name that the records do not have.
@@ -206,7 +206,7 @@ impl Source {
         for pair in self.records.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
             let _ = writeln!(
                 text,
-                "\n# Not carried over: the record `{}`, for which there is another one of its kind.",
+                "\n# Not imported: the record `{}`, for which there is another one of its kind.",
                 pair[1].1.name
             );
         }
@@ -265,7 +265,7 @@ impl Source {
                     Written::Path,
                     &mut table,
                 ),
-                None => table.note(format!("Not carried over: {field} = {value}")),
+                None => table.note(format!("Not imported: {field} = {value}")),
             }
         }
         if kind == Kind::Commitment && is_line {
@@ -470,7 +470,7 @@ impl Source {
                     Carried::default()
                 };
                 if carried.expression.is_none() {
-                    table.note("Not carried over: the record of the bands, which do not say where they come from. It says:");
+                    table.note("Not imported: the record of the bands, which do not say where they come from. It says:");
                     bands
                         .filled()
                         .for_each(|(field, value)| table.note(format!("  {field} = {value}")));
@@ -518,30 +518,32 @@ fn add_field(
     }
     match (kind, name) {
         (Kind::Pricing, "planTemplateId") => {
-            table.note(format!("Not carried over: planTemplateId = {value}, which would price the shared template for every customer"));
+            table.note(format!("Not imported: planTemplateId = {value}, which would price the shared template for every customer"));
         }
         (Kind::Pricing, "minimumSpendBillInAdvance") if is_literal => {
-            table.note(format!("Not carried over: {name} = {value}, which would override the organization's setting"));
+            table.note(format!(
+                "Not imported: {name} = {value}, which would override the organization's setting"
+            ));
         }
         (_, "overageSurchargePercent") if value.eq_ignore_ascii_case("Probability") => {
-            table.note("Not carried over: overageSurchargePercent = Probability, a surcharge of 100 % on every won deal");
+            table.note("Not imported: overageSurchargePercent = Probability, a surcharge of 100 % on every won deal");
         }
         (_, "endDate") if is_literal => {
-            table.note(format!("Not carried over: endDate = {value}, the same for every deal; the Contract's end is taken"));
+            table.note(format!("Not imported: endDate = {value}, the same for every deal; the Contract's end is taken"));
         }
         (_, "currency") if is_literal => {
-            table.note(format!("Not carried over: currency = {value}; it comes from the record, or from the setting `currency`"));
+            table.note(format!("Not imported: currency = {value}; it comes from the record, or from the setting `currency`"));
         }
         (_, name)
             if name.ends_with("Description") && matches!(value, "Description" | "NextStep") =>
         {
             table.note(format!(
-                "Not carried over: {name} = {value}: internal notes on the customer's bill"
+                "Not imported: {name} = {value}: internal notes on the customer's bill"
             ));
         }
         _ => match converted(spec, path, is_literal) {
             Some(expression) => table.set(name, expression),
-            None => table.note(format!("Not carried over: {name} = {value}")),
+            None => table.note(format!("Not imported: {name} = {value}")),
         },
     }
 }

@@ -106,7 +106,7 @@ fn from_xml(name: &str, text: &str) -> anyhow::Result<MetadataRecord> {
             _ => {}
         }
     }
-    anyhow::ensure!(is_metadata, "{name} is XML and no CustomMetadata record");
+    anyhow::ensure!(is_metadata, "{name} is XML, but not a CustomMetadata record");
     Ok(record)
 }
 
