@@ -155,8 +155,8 @@ impl App {
             })
         });
         let grace = self.grace.saturating_sub(self.drain);
-        // Whoever waits for a sync is answered when it has ended or was given back: connections end
-        // after the runs.
+        // A request that waits for a sync is answered when it has ended or was handed over:
+        // connections end after the runs.
         let stopping = self.tasks.spawn({
             let (syncs, shutdown, drain, grace) =
                 (self.syncs.clone(), shutdown.clone(), self.drain, grace);

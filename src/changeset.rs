@@ -273,7 +273,7 @@ impl Change {
                 with_changes(key, Action::Updated, message, changes)
             }
             Step::Supersede { changes, from, .. } => {
-                let started = format!("ended at {from}, and started anew with {}", list(changes));
+                let started = format!("ended at {from}, and started again with {}", list(changes));
                 let message = Message::with_detail("Would be updated", started);
                 with_changes(key, Action::Updated, message, changes)
             }

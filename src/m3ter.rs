@@ -211,7 +211,7 @@ impl Client {
 
     fn object(&self, call: Call, answer: Answer) -> Result<ActualObject, CalloutError> {
         ActualObject::from_json(answer.body).ok_or_else(|| {
-            self.transport.unusable(call, answer.status, "an answer without id and version")
+            self.transport.unusable(call, answer.status, "an answer without ID and version")
         })
     }
 }

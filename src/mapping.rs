@@ -50,7 +50,7 @@ pub use unreadable::{Unreadable, remembered_name};
 use crate::domain::settings::CommitmentBilling;
 use parse::{Layer, Parsed};
 
-/// A file that is larger is not a mapping; whoever reads one needs to read no further.
+/// A file that is larger is not a mapping, and need not be read any further.
 pub const LARGEST_FILE_BYTES: usize = parse::LARGEST_FILE_BYTES;
 
 /// All mappings, by root object.

@@ -145,7 +145,7 @@ const deployed = new Set([...fields.keys()].map((name) => name.split(".")[1]));
 for (const path of files().filter((path) => path.endsWith(".cls"))) {
   for (const [name] of read(path).matchAll(/\b\w+__c\b/g)) {
     if (!deployed.has(name)) {
-      problems.push(`${path}: ${name} is no field that salesforce/ deploys`);
+      problems.push(`${path}: ${name} is not a field that salesforce/ deploys`);
     }
   }
 }

@@ -70,7 +70,7 @@ function checkFlow(path) {
     const [name, actionName] = [text(action, "name"), text(action, "actionName")];
     const apex = text(action, "actionType") === "apex" ? apexAction(actionName) : undefined;
     if (!apex) {
-      say(`${name} calls ${actionName}, which is no class with an invocable method`);
+      say(`${name} calls ${actionName}, which is not a class with an invocable method`);
       continue;
     }
     if (text(action, "nameSegment") !== actionName) {

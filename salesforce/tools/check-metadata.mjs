@@ -75,7 +75,7 @@ function checkValue(element, type, place) {
     return;
   }
   if (type.flags & ts.TypeFlags.Number) {
-    return value !== "" && Number.isFinite(Number(value)) ? undefined : problems.push(`${place} is no number: ${value}`);
+    return value !== "" && Number.isFinite(Number(value)) ? undefined : problems.push(`${place} is not a number: ${value}`);
   }
   if (type.flags & ts.TypeFlags.BooleanLike || (type.isUnion?.() && type.types.every((each) => each.flags & ts.TypeFlags.BooleanLike))) {
     return ["true", "false"].includes(value) ? undefined : problems.push(`${place} is neither true nor false: ${value}`);
@@ -90,7 +90,7 @@ function checkValue(element, type, place) {
     return element.children.length === 0 ? undefined : problems.push(`${place} holds elements in place of a text`);
   }
   if (checker.typeToString(type) === "Date") {
-    return Number.isNaN(Date.parse(value)) ? problems.push(`${place} is no date: ${value}`) : undefined;
+    return Number.isNaN(Date.parse(value)) ? problems.push(`${place} is not a date: ${value}`) : undefined;
   }
   return check(element, type, place);
 }
@@ -101,7 +101,7 @@ for (const path of files().filter((path) => path.endsWith("-meta.xml"))) {
   const root = parse(path);
   const symbol = exported.get(root.name);
   if (!symbol || !LAYOUT[root.name]) {
-    problems.push(`${path}: ${root.name} is no type that this check knows`);
+    problems.push(`${path}: ${root.name} is not a type that this check knows`);
     continue;
   }
   const [folder, ending] = LAYOUT[root.name];

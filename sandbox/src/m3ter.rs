@@ -238,7 +238,7 @@ fn json_response(status: StatusCode, body: &Json) -> Response<Body> {
     response
 }
 
-/// The fields that only answers carry: whoever writes an object back leaves them out.
+/// The fields that only answers carry: a client that writes an object back leaves them out.
 const ANSWERED: [&str; 8] = [
     "id",
     "dtCreated",

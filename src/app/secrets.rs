@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub(super) struct Secrets {
     pub(super) salesforce: Option<salesforce::Client>,
     pub(super) m3ter: Option<m3ter::Client>,
-    /// The file, the URL that was read from it last, and whoever connects with it.
+    /// The file, the URL that was last read from it, and the store that connects with it.
     pub(super) database: Option<(Secret, String, Store)>,
 }
 

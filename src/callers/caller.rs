@@ -1,4 +1,4 @@
-//! Whoever stands behind a key, and what it may do.
+//! The holder of a key, and what it may do.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whoever reaches loopback where no keys are asked for.
+    /// Anyone who reaches loopback where no keys are required.
     pub fn local() -> Self {
         Self { name: "local".into(), role: Role::Operator, key: "".into(), limits: Arc::default() }
     }

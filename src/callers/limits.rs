@@ -89,7 +89,7 @@ pub enum Reason {
 pub struct Refusal {
     /// For the audit log.
     pub reason: Reason,
-    /// For whoever asked.
+    /// For the caller.
     pub message: String,
 }
 

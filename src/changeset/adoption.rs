@@ -3,7 +3,7 @@
 //! Where nobody has linked it and its name or e-mail address is another, the code may be a wrong
 //! one, and to write would change where somebody else's bills go. The Account serves the record all
 //! the same, and is left as it is until a person says that it is the one. What it holds is not
-//! shown: whoever asks may know the code and nothing else of that customer.
+//! shown: the caller may know the code and nothing else of that customer.
 
 use super::compare::field_change;
 use super::typed_key::names_another;

@@ -498,8 +498,8 @@ mod tests {
         let held = actual(json!({"startDate": "2026-01-01", "endDate": "2027-01-01"}));
         let (_, warnings) = step(&desired, &held, PricingChange::InPlace);
         insta::assert_snapshot!(warnings.join("\n"), @r"
-        The start moved from 2026-01-01 to 2026-02-01 although it had begun
-        The end moved into the past (2026-05-01); bills may exist beyond it
+        The start moved from 2026-01-01 to 2026-02-01, although the old start had passed
+        The end moved into the past (2026-05-01); usage after it may already have been billed
         ");
     }
 }

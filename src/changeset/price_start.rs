@@ -134,7 +134,7 @@ mod tests {
             moved.desired.fields(),
             [DesiredField { source: "the start of its AccountPlan".to_owned(), ..at(earlier) }]
         );
-        assert!(moved.moves() && moved.told().contains("starts at"), "{}", moved.told());
+        assert!(moved.moves() && moved.told().contains("is moved to start at"), "{}", moved.told());
         let reported = FirstPrice { pricing_change: PricingChange::Report, ..moved };
         assert!(
             !reported.moves() && reported.told().contains("has no price"),

@@ -3,7 +3,7 @@
 //!
 //! That of the record which the field names decides, if it was synced itself; else that of the
 //! record of the same object that was made first, as long as the new one's period lies within it.
-//! Nobody joins a Contract of another Account, and whoever has one keeps it.
+//! No record joins a Contract of another Account, and a record that has one keeps it.
 
 use jiff::civil::Date;
 

@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(told(&["0.06", "0.05"]), None, "half of them");
         assert_eq!(
             told(&["0.06", "0.07", "0.05"]).as_deref(),
-            Some("It would change 2 of 3 prices (UNUSUAL_PRICE_PERCENT allows 50 of 100)")
+            Some("It would change 2 of 3 prices (UNUSUAL_PRICE_PERCENT allows 50 %)")
         );
     }
 }

@@ -9,7 +9,7 @@ use crate::store::{Pause, Said, Store};
 /// Why the service is paused.
 #[derive(Debug, Clone, Args)]
 pub struct Pausing {
-    /// Why, for whoever reads it later.
+    /// Why, for those who read it later.
     #[arg(long)]
     pub reason: String,
 }
@@ -17,7 +17,7 @@ pub struct Pausing {
 /// Why the service is resumed.
 #[derive(Debug, Clone, Args)]
 pub struct Resuming {
-    /// Why, for whoever reads it later.
+    /// Why, for those who read it later.
     #[arg(long)]
     pub reason: Option<String>,
 }

@@ -33,7 +33,7 @@ pub(super) fn for_callers(variables: &mut Variables<'_>) -> Option<SocketAddr> {
 pub(super) fn for_prometheus(variables: &mut Variables<'_>) -> Option<SocketAddr> {
     let text = variables.optional("METRICS_ADDRESS")?;
     let is_open = variables
-        .parsed("METRICS_OPEN", |text| text.parse().ok(), "takes `true` or `false`")
+        .parsed("METRICS_OPEN", |text| text.parse().ok(), "must be `true` or `false`")
         .unwrap_or_default();
     let is_guarded = is_open || variables.is_set("METRICS_TOKEN_FILE");
     let Ok(address) = text.parse::<SocketAddr>() else {

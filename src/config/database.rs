@@ -34,7 +34,7 @@ pub(super) fn read(
     Ok((url, file))
 }
 
-/// Where the database is, for whoever needs nothing else of the configuration.
+/// Where the database is, for commands that need nothing else of the configuration.
 pub fn database_url(variable: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     read(variable).map(|(url, _)| url)
 }
@@ -147,7 +147,7 @@ mod tests {
         assert!(
             problem("postgres://db.example/x", &[("DATABASE_UNVERIFIED", "yes")])
                 .unwrap()
-                .contains("neither `refuse` nor `allow`")
+                .contains("must be `refuse` or `allow`")
         );
     }
 }

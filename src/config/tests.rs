@@ -99,7 +99,7 @@ fn all_problems_are_told_together() {
       - TRUSTED_PROXIES must hold addresses or networks, such as 10.0.0.0/8
       - TRUSTED_PROXIES is set but API_KEYS_FILE is not: without keys, requests through a proxy are refused (`sync-to-m3ter keys new` makes keys)
       - LISTEN_ADDRESS is 0.0.0.0:8080, which others can reach: set API_KEYS_FILE (`sync-to-m3ter keys new` makes keys), or use 127.0.0.1 or [::1]
-      - SYNC_TIME_LIMIT takes 1 to 110 seconds
+      - SYNC_TIME_LIMIT must be 1 to 110 seconds
       - SALESFORCE_LOGIN_URL must begin with https:// (http:// is for loopback only)
       - SALESFORCE_CLIENT_ID is not set
       - The Salesforce login needs SALESFORCE_CLIENT_SECRET (or SALESFORCE_CLIENT_SECRET_FILE), or SALESFORCE_USERNAME with SALESFORCE_PRIVATE_KEY_FILE; set one of the two, not both

@@ -27,7 +27,7 @@ pub struct SyncResult {
     pub success: bool,
     /// `Completed`, `Partial Success` or `Failed`.
     pub sync_status: SyncStatus,
-    /// One sentence about the whole.
+    /// One sentence about the whole sync.
     pub message: String,
     /// On `Failed`: which failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +45,7 @@ pub struct SyncResult {
     /// The recorded run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync_run_id: Option<String>,
-    /// Whether nothing was to be written.
+    /// Whether this was a dry run, which writes nothing.
     pub dry_run: bool,
     /// In a dry run, and where a plan was refused: the hash of what would be written, to be given
     /// back as `expectedPlan`.
@@ -120,7 +120,7 @@ pub struct AnsweredRun {
     pub parent_record_id: Option<String>,
     /// The recorded run, if there is one.
     pub sync_run_id: Option<SyncRunId>,
-    /// Whether nothing was to be written.
+    /// Whether this was a dry run, which writes nothing.
     pub dry_run: bool,
     /// When the run is tried again by itself.
     pub next_try_at: Option<Timestamp>,

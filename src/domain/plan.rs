@@ -33,7 +33,7 @@ pub enum InvalidPlanHash {
     #[error("`{0}` is not a plan; pass the `planHash` of a dry run, {length} characters from 0 to 9 and a to f", length = HASH_BYTES * 2)]
     Malformed(String),
     /// It was made by other rules.
-    #[error("it is the plan of another version of the service; ask for a new one with a dry run")]
+    #[error("it is the plan of another version of the service; make a new one with a dry run")]
     OfAnotherVersion,
 }
 

@@ -46,7 +46,7 @@ pub enum OverlapRule {
     Report,
     /// It ends when the new one begins, if a sync of this service made it or took it over.
     Replace,
-    /// It ends when the new one begins, whoever made it.
+    /// It ends when the new one begins, no matter who made it.
     ReplaceAny,
 }
 

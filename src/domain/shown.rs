@@ -5,7 +5,7 @@ use super::text::visible;
 
 /// Characters of a word.
 const WORD: usize = 40;
-/// Characters of what is handed back to whoever sent it.
+/// Characters of what is repeated to its sender.
 const ECHO: usize = 100;
 /// Characters of a sentence.
 const SENTENCE: usize = 1_000;

@@ -91,7 +91,7 @@ pub(super) async fn json_bytes(request: Request, presence: Presence) -> Result<B
     }
 }
 
-/// The requests in a body; whoever sends something else hears what a list looks like.
+/// The requests in a body; a caller that sends something else is told what a list looks like.
 pub(super) fn parse_requests<T: RecordRequest>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
     let no_list = |what: &str| {
         invalid_body(format!("The body is {what}; send a list with one object: {}", T::EXAMPLE))

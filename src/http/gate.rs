@@ -163,7 +163,7 @@ impl Gate {
         None
     }
 
-    /// Turns away whoever has a key that does not let in now, or from there. It counts toward the
+    /// Turns away a key that is not valid now, or not from there. It counts toward the
     /// key's limit: its log lines have a bound.
     fn reject(&self, caller: &Caller, refusal: &Refusal) -> Fault {
         notes::set_caller(caller);
@@ -339,7 +339,7 @@ fn turned_away(reason: &'static str, message: impl Into<String>) -> Fault {
     Fault::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)
 }
 
-/// What is told to whoever came when all connections were taken.
+/// The answer to a caller that came when all connections were taken.
 fn no_place() -> Fault {
     notes::set_reason("no_place");
     let message = "The service has no free connections; try again";

@@ -28,7 +28,7 @@ pub(super) async fn readyz(
     caller: Option<Extension<Caller>>,
 ) -> (StatusCode, Json<Health>) {
     let readiness = match syncs.readiness().await {
-        // Whoever asks for a sync here is turned away: another replica may have keys.
+        // A request for a sync is turned away here: another replica may have keys.
         Readiness::Ready if callers.as_ref().is_some_and(Callers::is_locked_out) => {
             Readiness::NotReady(Vec::new())
         }

@@ -37,11 +37,11 @@ const TOKEN_FRESH: Duration = Duration::from_secs(1);
 /// Who is answered.
 #[derive(Debug, Clone)]
 pub enum Scrapers {
-    /// Whoever asks on this machine, by its name.
+    /// Anyone who asks on this machine, by its name.
     OnThisMachine,
-    /// Whoever shows the token of this file.
+    /// Anyone who sends the token of this file.
     WithToken(PathBuf),
-    /// Whoever reaches the address.
+    /// Anyone who reaches the address.
     Anybody,
 }
 
@@ -142,7 +142,7 @@ impl Door {
         token
     }
 
-    /// All numbers. Whoever asks while they are gathered waits for the same.
+    /// All numbers. A request that comes while they are gathered waits for the same.
     async fn text(&self) -> Bytes {
         let mut last = self.last.lock().await;
         if let Some((gathered_at, text)) = &*last

@@ -58,7 +58,7 @@ impl<S: Sync> FromRequest<S> for PauseReason {
     async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
         let reason = reason(&json_bytes(request, Presence::Required).await?)?;
         let missing =
-            "`reason` is missing; say why, for whoever reads it later: {\"reason\": \"…\"}";
+            "`reason` is missing; say why, for those who read it later: {\"reason\": \"…\"}";
         reason.map(Self).ok_or_else(|| invalid_body(missing))
     }
 }

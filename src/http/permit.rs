@@ -22,7 +22,7 @@ use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::sync::{RunRequest, SyncMode, Syncs};
 
-/// Whoever asks; nobody where no gate stands before the handler.
+/// The caller; nobody where there is no gate before the handler.
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
     caller: Option<Caller>,

@@ -16,7 +16,7 @@ const USER_PREFIX: &str = "005";
 
 /// A request about one record, an element of a list.
 pub(super) trait RecordRequest: DeserializeOwned {
-    /// What a list of one looks like, for whoever sends something else.
+    /// What a list of one looks like, for callers that send something else.
     const EXAMPLE: &'static str;
 
     /// The record, and who asks for it.

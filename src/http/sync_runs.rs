@@ -266,7 +266,7 @@ impl ReplayRequest {
     }
 }
 
-/// Syncs, unless end datings are asked for: whoever repeats many runs does not mean to end billing.
+/// Syncs, unless end datings are asked for: to repeat many runs does not mean to end billing.
 fn replayed_kind(kind: Option<&str>) -> Result<&'static str, Fault> {
     match kind {
         None | Some("sync") => Ok("sync"),

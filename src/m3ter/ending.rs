@@ -178,7 +178,7 @@ impl Client {
         budget: &Budget,
     ) -> Result<Vec<ActualObject>, CalloutError> {
         let call = Call::read(operation);
-        let unreadable = || self.transport.unusable(call, 200, "an object without id and version");
+        let unreadable = || self.transport.unusable(call, 200, "an object without ID and version");
         let objects = self.fetch_all(operation, path, parameters, budget).await?;
         objects
             .into_iter()

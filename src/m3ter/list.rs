@@ -167,7 +167,7 @@ impl Client {
         let objects = self
             .fetch_all(call.operation, &[query.kind.plural()], &query.parameters(), budget)
             .await?;
-        let unreadable = || self.transport.unusable(call, 200, "an object without id and version");
+        let unreadable = || self.transport.unusable(call, 200, "an object without ID and version");
         objects
             .into_iter()
             .map(|json| ActualObject::from_json(json).ok_or_else(unreadable))

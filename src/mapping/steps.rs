@@ -45,7 +45,7 @@ pub(super) enum Step {
         to: Option<usize>,
         field: Option<(&'static str, usize)>,
     },
-    /// A sentence for whoever reads the result.
+    /// A sentence for the reader of the result.
     Warn(Remark),
 }
 

@@ -243,7 +243,7 @@ pub(super) fn advice(status: u16, code: Option<&str>, meaning: Meaning) -> Optio
             "give the integration user the permission *API Enabled*, and check that the org's edition has API access"
         }
         (Some("INVALID_QUERY_LOCATOR" | "INVALID_LOCATOR"), _) => {
-            "the rows were asked for again from the first one"
+            "the query was sent again from its start"
         }
         (Some("ORG_LOCKED" | "TRIAL_EXPIRED"), _) => {
             "the org itself is closed: its owner must contact Salesforce"

@@ -91,7 +91,7 @@ pub enum NotHandedOver {
     #[error("no m3ter Account is waiting to be confirmed for {0}")]
     NothingToConfirm(SalesforceId),
     /// Several Accounts could be meant.
-    #[error("two m3ter Accounts wait to be confirmed as that of {row}: {first} and {second}")]
+    #[error("two m3ter Accounts are waiting to be confirmed for {row}: {first} and {second}")]
     Undecided {
         /// The row.
         row: SalesforceId,
@@ -360,7 +360,7 @@ fn told(order: &LinkOrder, link: &Link) -> String {
         }
         LinkOrder::Confirm { row } => {
             format!(
-                "The m3ter {} {} was confirmed as that of {row}; the next sync writes it",
+                "The m3ter {} {} was confirmed for {row}; the next sync writes it",
                 link.object.kind, link.m3ter_id
             )
         }

@@ -233,7 +233,7 @@ impl Store {
                  (SELECT coalesce({now} - min(requested_at_ms), 0) FROM runs WHERE state = 'waiting') AS oldest_waiting_ms";
         let rows = self.database.fetch("count the runs that are not over", sql, Vec::new()).await?;
         let Some(row) = rows.first() else { return Ok(OpenRuns::default()) };
-        // The clock of whoever asked may be ahead of the database's.
+        // The clock of the process that asked may be ahead of the database's.
         let oldest_ms = u64::try_from(row.get::<i64>("oldest_waiting_ms")?).unwrap_or(0);
         Ok(OpenRuns {
             running: row.get("running")?,

@@ -215,7 +215,7 @@ impl Store {
         record: Option<&SalesforceId>,
         now: Timestamp,
     ) -> Result<Vec<QueueHead>, StoreError> {
-        let operation = "look whose turn it is";
+        let operation = "look up whose turn it is";
         let mut rows = self
             .database
             .fetch(
@@ -255,7 +255,7 @@ impl Store {
              FROM runs AS waiting WHERE id = $1 AND state = 'waiting'";
         let rows = self
             .database
-            .fetch("look what a run waits for", sql, vec![run.to_string().into()])
+            .fetch("look up what a run waits for", sql, vec![run.to_string().into()])
             .await?;
         let Some(row) = rows.first() else { return Ok(None) };
         Ok(Some(if row.is_set("is_behind")? {

@@ -431,7 +431,7 @@ impl EndDating<'_> {
         }
     }
 
-    /// m3ter ended what was not to be expected; whoever reads the result has to know.
+    /// m3ter ended something unexpected; the reader of the result must know.
     fn unexpected(
         &self,
         entity: BillingEntity,

@@ -14,7 +14,7 @@ use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::{Client, OrganizationConfig};
 use crate::transport::Budget;
 
-/// The last answer; whoever has the lock reads the next one.
+/// The last answer; the task that has the lock reads the next one.
 pub(super) struct OrganizationConfigs {
     believed_for: Duration,
     last: Mutex<Option<(Instant, Result<OrganizationConfig, Failure>)>>,

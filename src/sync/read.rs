@@ -98,7 +98,7 @@ async fn why_missing(context: &RunContext<'_>, sobject: &str, id: &SalesforceId)
         salesforce.user_name(budget),
     );
     let deleted = deleted.map(|fates| fates.get(id).cloned().filter(|fate| *fate != Fate::Alive));
-    // For whoever reads the log: a caller has no use for the name of a login.
+    // For the log only: a caller has no use for the name of a login.
     let user = user.ok().flatten().unwrap_or_default();
     tracing::info!(parent_record_id = %id, user, "Salesforce does not show the record");
     let (code, reason) = match (deleted, access) {

@@ -72,7 +72,7 @@ pub enum StartError {
     #[error("the service is shutting down")]
     ShuttingDown,
     /// As many runs wait as may; nothing was recorded.
-    #[error("too many runs wait for their turn")]
+    #[error("too many runs are waiting for their turn")]
     QueueFull(QueueFull),
     /// The run's row could not be committed.
     #[error("the run could not be recorded")]

@@ -146,13 +146,13 @@ impl Shared {
                     EndDating { context, order, safety }.run().await.into()
                 }
                 None => {
-                    let reason = "The run was asked for by another version of the service";
+                    let reason = "The run was requested by another version of the service";
                     let failure = Failure::new(ErrorCode::InternalError, reason);
                     RunOutcome::failed(failure).into()
                 }
             }
         };
-        // A panic is a fault of ours; whoever waits gets an answer all the same.
+        // A panic is a fault of ours; those who wait get an answer anyway.
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(portion) => portion,
             Err(_) => {

@@ -33,7 +33,7 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// A trace that begins here. No flag is set: whoever began it records it nowhere.
+    /// A trace that begins here. No flag is set: its beginner records it nowhere.
     fn first() -> Self {
         Self { trace_id: fastrand::u128(1..), span_id: fastrand::u64(1..), flags: 0, state: None }
     }

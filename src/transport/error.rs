@@ -102,7 +102,7 @@ pub enum CalloutErrorKind {
     CalloutLimit,
 }
 
-/// What a refusal means for whoever asked. A vendor's client says it of each error code; what is
+/// What a refusal means for the caller. A vendor's client says it of each error code; what is
 /// done follows from it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Meaning {

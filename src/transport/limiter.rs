@@ -40,7 +40,7 @@ const BURSTS: usize = 4;
 pub struct Limiter {
     limit: Option<u32>,
     state: Mutex<State>,
-    /// Whoever has it looks at the clock for all who wait.
+    /// The task that has it looks at the clock for all that wait.
     clock: tokio::sync::Mutex<()>,
     /// The next look is due earlier than it was.
     sooner: Notify,

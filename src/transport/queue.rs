@@ -141,7 +141,7 @@ impl<W> Waiting<W> {
         let (run, mut callouts) = runs.pop_front()?;
         let (_, waiter) = callouts.pop_first()?;
         self.count -= 1;
-        // Whoever was served goes behind all others.
+        // The one that was served goes behind all others.
         if !callouts.is_empty() {
             runs.push_back((run, callouts));
         }

@@ -116,7 +116,7 @@ pub enum FaultKind {
         /// The other address.
         location: String,
     },
-    /// Nothing is done, and no answer comes, unless whoever tests lets it go.
+    /// Nothing is done, and no answer comes, until the test releases it.
     Hang,
     /// The request is carried out, and no answer ever comes.
     HangAfterEffect,

@@ -18,7 +18,7 @@ pub(super) struct Cursors {
     opened: usize,
 }
 
-/// What lies behind a cursor. It can be asked for again.
+/// What lies behind a cursor. It can be requested again.
 #[derive(Debug, Clone)]
 struct Rest {
     rows: Vec<Json>,

@@ -230,7 +230,7 @@ impl Parser<'_> {
         for named in parsed.constants() {
             if !catalogued.allows(trimmed(named)) {
                 let message =
-                    format!("m3ter cannot have a {} with the code `{named}`", catalogued.noun());
+                    format!("m3ter cannot have any {} with the code `{named}`", catalogued.noun());
                 self.note(code, key, message, format!("it {}", catalogued.code_rule()));
             }
         }

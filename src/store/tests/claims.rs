@@ -117,7 +117,7 @@ async fn a_message_that_is_carried_out_twice_does_what_it_did_once(home: Home) {
         None,
         "what it began is over"
     );
-    // Whoever has the run by now ends it.
+    // The process that has the run by now ends it.
     execute(&store, "UPDATE runs SET lease_until_ms = {now} WHERE state = 'running'").await;
     let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
     assert_eq!(taken.held, Held { run: third.id, fence: 2 });

@@ -141,7 +141,7 @@ async fn by_natural_key(
         (None, EntityKind::Account) => (Vec::new(), vec![record.to_string()]),
         (None, _) => {
             let reason = format!(
-                "There is no mapping for the object of {record}, and no sync linked it to a m3ter Contract"
+                "There is no mapping for the object that {record} belongs to, and no sync linked it to a m3ter Contract"
             );
             return Err(Failure::new(ErrorCode::UnsupportedObject, reason));
         }

@@ -437,14 +437,14 @@ fn all_messages_are_seen_as_a_whole() {
             if !part[0].function.is_empty() {
                 let _ = writeln!(list, "  {}", part[0].function);
             }
-            let mut last = "";
+            let mut before = "";
             for entry in part.iter().filter(|entry| !entry.text.is_empty()) {
                 if !entry.is_code {
                     let _ = writeln!(list, "      {}", entry.text);
-                } else if entry.text != last {
+                } else if entry.text != before {
                     let _ = writeln!(list, "    # {}", entry.text);
                 }
-                last = &entry.text;
+                before = &entry.text;
             }
         }
     }

@@ -436,7 +436,7 @@ async fn every_wrong_request_is_told_what_would_be_right() {
         ("GET", "/changes?syncRunId=x".to_owned(), "", 400, "not the ID of a run"),
         ("GET", "/changes?record=x".to_owned(), "", 400, "`parentRecordId`"),
         ("PUT", "/sync-runs".to_owned(), "", 405, "send GET"),
-        ("POST", format!("{deal}/"), "", 404, "`/openapi.yaml` says what there is"),
+        ("POST", format!("{deal}/"), "", 404, "; see `/openapi.yaml`"),
         (
             "GET",
             "/sync-runs?syncStatus=failed".to_owned(),

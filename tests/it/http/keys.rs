@@ -276,7 +276,7 @@ async fn a_key_hears_which_of_its_limits_stands_in_the_way() {
         let key = guarded.append_entry("flow", role, more);
         guarded
             .until_answers(&key, "203.0.113.7", |status, text| {
-                !matches!(status, 401 | 429) || text.contains("has ended")
+                !matches!(status, 401 | 429) || text.contains("expired on")
             })
             .await;
         let request = world
@@ -332,7 +332,7 @@ async fn a_change_of_the_file_in_the_middle_of_syncs_loses_nothing_and_lets_nobo
     let text = guarded.text().replace("name = \"erp\"", "name = \"erp");
     guarded.write(&text);
     let (code, said, _) = program(&["keys", "revoke", "flow"], &[("API_KEYS_FILE", &path)]);
-    assert!(code == 0 && said.contains("1 key of `flow` taken out"), "{said}");
+    assert!(code == 0 && said.contains("1 key of `flow` removed"), "{said}");
     guarded.until(&flow, |status| status != 404).await;
     for key in [&flow, &erp] {
         assert!(
@@ -432,14 +432,14 @@ async fn keys_are_made_listed_checked_and_revoked_at_the_terminal() {
     assert_eq!(code, 0);
     for (arguments, part) in [
         ("new --name x --role caller --scope all", "`all` is not a scope"),
-        ("new --name x --role caller --scope end_date", "only an `operator` ends anything"),
+        ("new --name x --role caller --scope end_date", "only an `operator` may end billing"),
         ("new --name x --role caller --address 10.0.0.0/40", "neither an address nor a network"),
         ("new --name x --role caller --org 001000000000001", "not an organization ID"),
         ("new --name x --role caller --object O'Hara", "is not an object"),
         ("new --name x --role caller --expires soon", "is not a day"),
         ("new --name x --role caller --expires 2026-01-01", "is in the past"),
         ("new --name ops --role viewer", "the name has another role further up"),
-        ("revoke nobody", "has no key `nobody`; there are `flow`, `ops`"),
+        ("revoke nobody", "has no key `nobody`; it has `flow`, `ops`"),
         ("revoke ops --key 000000000000", "has no key `ops 000000000000`"),
     ] {
         let before = std::fs::read_to_string(&path).unwrap();
@@ -491,7 +491,7 @@ async fn keys_are_made_listed_checked_and_revoked_at_the_terminal() {
     assert!(
         code == 1
             && said.contains(&wrong)
-            && said.contains("key `old`: it ended with `expires = \"2026-01-31\"`"),
+            && said.contains("key `old`: it expired (`expires = \"2026-01-31\"`)"),
         "{said}"
     );
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o602)).unwrap();

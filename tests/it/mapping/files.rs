@@ -359,7 +359,7 @@ fn a_code_that_m3ter_cannot_have_is_a_fault_of_the_file() {
         ))
         .unwrap_err();
         assert!(
-            faults[0].message.contains("m3ter can have no aggregation with the code `SKU-100`"),
+            faults[0].message.contains("m3ter cannot have any aggregation with the code `SKU-100`"),
             "{faults:?}"
         );
     }

@@ -274,7 +274,7 @@ const FAULTS: [Faulty; 14] = [
         &[("a.toml", "extends = \"Order\""), ("b.toml", "extends = \"order\"")],
         "b.toml",
         1,
-        "`Order` is mapped in a.toml already",
+        "`Order` is already mapped in a.toml",
     ),
 ];
 
@@ -352,7 +352,7 @@ async fn a_built_in_mapping_is_exported_as_it_is_and_an_effective_one_shown_with
     let (code, unknown) = run(&world, directory.path(), &["mapping", "export", "Lead"]).await;
     assert!(
         code == 2
-            && unknown.contains("there are Account, Contract, Opportunity, Order, SBQQ__Quote__c"),
+            && unknown.contains("only for Account, Contract, Opportunity, Order, SBQQ__Quote__c"),
         "{unknown}"
     );
     let own = directory.path().join("own.toml");

@@ -178,10 +178,10 @@ async fn a_check_against_the_org_looks_at_what_is_computed_with_and_at_parts_of_
             "{severity} {field} {words}: {text}"
         );
     };
-    said("red", "CloseDate", "is a date, and has to hold a number to compute with");
-    said("yellow", "Product2.Name", "is a string, and has to hold a number");
-    said("red", "M3ter_Skip_Plan__c", "is a boolean, and has to hold a number");
-    said("red", "M3ter_End_Date__c", "is a date, and has to hold a number");
+    said("red", "CloseDate", "is a date, and must be a number to compute with");
+    said("yellow", "Product2.Name", "is a string, and must be a number");
+    said("red", "M3ter_Skip_Plan__c", "is a boolean, and must be a number");
+    said("red", "M3ter_End_Date__c", "is a date, and must be a number");
     said("red", "ServiceDate", "is a date, and m3ter takes a number");
     // The mappings that come with the service have nothing of the kind.
     let (code, text) = run(&world, directory.path(), &["mapping", "check", "--org"]).await;
@@ -346,7 +346,7 @@ async fn the_service_is_paused_from_the_terminal() {
     );
     assert!(world.m3ter_writes().is_empty());
     let (code, text) = run(&world, directory.path(), &["resume"]).await;
-    assert!(code == 0 && text.contains("goes on") && text.contains("wrong prices"), "{text}");
+    assert!(code == 0 && text.contains("has resumed") && text.contains("wrong prices"), "{text}");
     let (code, text) = run(&world, directory.path(), &["sync", DEAL]).await;
     assert!(code == 0 && text.contains("Completed"), "{text}");
     let (code, text) = run(&world, directory.path(), &["resume"]).await;

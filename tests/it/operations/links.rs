@@ -131,7 +131,7 @@ async fn nonsense_about_links_is_refused_with_what_would_be_right() {
             vec!["move", "001S90000079INIIA2", ACCOUNT],
             "no link belongs to the row 001S90000079INIIA2",
         ),
-        (vec!["move", ACCOUNT, &other], "has a m3ter Account of its own already"),
+        (vec!["move", ACCOUNT, &other], "already has its own m3ter Account"),
         (vec!["forget", "001S90000079INIIA2"], "no link belongs to the row"),
         (vec!["forget", LINE, "--kind", "Account"], "no link belongs to the row"),
         (vec!["forget", LINE, "--kind", "Invoice"], "Invoice"),

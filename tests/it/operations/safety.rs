@@ -115,7 +115,10 @@ async fn so_many_objects_end_within_an_hour_and_no_more() {
     let foreseen = world.end_all(SECOND_SAMPLE, true, None).await;
     let refused = world.end_all(SECOND_SAMPLE, false, Some(&foreseen["planHash"])).await;
     assert_eq!(code(&refused), failed("END_DATE_LIMIT_EXCEEDED", false).each_ref(), "{refused:#}");
-    assert!(refused["message"].as_str().unwrap().contains("1 are left"), "{refused:#}");
+    assert!(
+        refused["message"].as_str().unwrap().contains("only 1 of the 5 per hour"),
+        "{refused:#}"
+    );
     assert!(world.m3ter_writes().is_empty(), "{:?}", world.m3ter_writes());
 }
 
@@ -137,7 +140,7 @@ async fn an_unusual_change_waits_for_its_plan() {
             json!({"End_Date__c": "2026-06-30"}),
             "It would end or lower 3 objects (UNUSUAL_ENDS allows 2)",
         ),
-        (Json::Null, "It would change 1 of 1 prices (UNUSUAL_PRICE_PERCENT allows 50 of 100)"),
+        (Json::Null, "It would change 1 of 1 prices (UNUSUAL_PRICE_PERCENT allows 50 %)"),
     ] {
         if field.is_null() {
             world.org.vendor().update("OpportunityLineItem", LINE, &json!({"UnitPrice": 0.5}));

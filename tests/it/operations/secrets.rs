@@ -225,7 +225,7 @@ async fn a_clock_that_is_off_is_named_by_the_refused_login_and_by_the_check() {
         code == 0 && said.contains("the clock of this machine is 10 min behind Salesforce's"),
         "{said}"
     );
-    assert!(said.contains("s ahead of m3ter's; set it right"), "{said}");
+    assert!(said.contains("s ahead of m3ter's; correct it"), "{said}");
     let (private, public) = crate::operations::outbound::key_pair();
     world.org.vendor().rules(&json!({ "jwtPublicKey": public })).unwrap();
     let username = sync_to_m3ter_sandbox::salesforce::INTEGRATION_USERNAME.to_owned();
@@ -242,7 +242,7 @@ async fn a_clock_that_is_off_is_named_by_the_refused_login_and_by_the_check() {
     let message = refused["message"].as_str().unwrap();
     assert!(
         message.contains("expired authorization code")
-            && message.contains("min behind Salesforce's; set it right"),
+            && message.contains("min behind Salesforce's; correct it"),
         "{message}"
     );
 }

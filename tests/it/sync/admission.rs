@@ -223,7 +223,7 @@ async fn beyond_the_bound_of_runs_that_wait_nothing_is_recorded() {
     busy.accept(&busy.erp, &deals[4]).await;
     busy.accept(&busy.erp, &deals[5]).await;
     let message = refused(&busy.ops, &deals[6], "").await;
-    assert!(message.starts_with("4 runs wait for their turn"), "{message}");
+    assert!(message.starts_with("4 runs are waiting"), "{message}");
     let list = busy.world().client().get(busy.world().url("/sync-runs")).bearer_auth(&busy.ops);
     let list: Json = serde_json::from_str(&busy.world().send(list).await.1).unwrap();
     assert_eq!(list["syncRuns"].as_array().unwrap().len(), 5, "{list:#}");

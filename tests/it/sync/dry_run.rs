@@ -132,23 +132,23 @@ async fn a_changed_deal_shows_old_and_new() {
 
     Contract of 006S900000795MMIAY (m3ter …): would be updated
         endDate  2100-01-01 → 2026-07-01  Opportunity.End_Date__c
-        ! The end moved into the past (2026-07-01); bills may exist beyond it
+        ! The end moved into the past (2026-07-01); usage after it may already have been billed
 
     Commitment of 006S900000795MMIAY (m3ter …): would be updated
         amount         12000 → 15000            Opportunity.M3ter_Commitment_Amount__c
         endDate        2100-01-01 → 2026-07-01  Opportunity.End_Date__c
         amountPrePaid  12000 → 15000            Opportunity.M3ter_Commitment_Amount__c
-        ! The end moved into the past (2026-07-01); bills may exist beyond it
+        ! The end moved into the past (2026-07-01); usage after it may already have been billed
 
     Plan of 00kS900000079M1IAI (m3ter …): unchanged
 
     Pricing of 00kS900000079M1IAI (m3ter …): would be updated
         pricingBands  [from 0: 0.05] → [from 0: 0.06]  OpportunityLineItem.UnitPrice
-        ! The price has begun at 2026-01-01T00:00:00Z and was changed for usage since then as well: pricingBands [from 0: 0.05] → [from 0: 0.06]
+        ! The price has applied since 2026-01-01T00:00:00Z and was changed for all usage since then: pricingBands [from 0: 0.05] → [from 0: 0.06]
 
     AccountPlan of 00kS900000079M1IAI (m3ter …): would be updated
         endDate  2100-01-01T00:00:00Z → 2026-07-01T00:00:00Z  Opportunity.End_Date__c
-        ! The end moved into the past (2026-07-01T00:00:00Z); bills may exist beyond it
+        ! The end moved into the past (2026-07-01T00:00:00Z); usage after it may already have been billed
 
     Completed: Sync process completed successfully
     Dry run: 4 to update, 2 unchanged; nothing was written.

@@ -174,5 +174,5 @@ async fn a_code_of_a_record_that_lives_stays_its_own() {
     let other = survivor(&world, &json!({ "M3ter_Account_Code__c": ACCOUNT }));
     let account = object_result(&world.sync(&other).await, "Account").clone();
     assert_eq!(account["findingCode"], "CODE_IN_USE", "{account:#}");
-    assert!(account["remedy"].as_str().unwrap().contains("a code of its own"), "{account:#}");
+    assert!(account["remedy"].as_str().unwrap().contains("a different code"), "{account:#}");
 }

@@ -138,7 +138,7 @@ async fn what_begins_with_the_new_one_or_later_is_not_replaced() {
     assert_eq!(account_plan["findingCode"], "ACCOUNT_PLAN_OVERLAP", "{account_plan:#}");
     assert!(
         text(account_plan, "remedy")
-            .contains("it begins 2026-01-01T00:00:00Z, not before the new one"),
+            .contains("it begins 2026-01-01T00:00:00Z, which is not before the new one starts"),
         "{account_plan:#}"
     );
     assert_eq!(world.object("accountplans", "code", LINE)["endDate"], "2027-01-01T00:00:00Z");

@@ -326,5 +326,5 @@ async fn a_second_deal_that_names_nothing_near_is_told_so_without_a_guess() {
     world.sync(DEAL).await;
     let (deal, _) = add_on(&world, SEATS, &json!({ "M3ter_Contract_Code__c": "FRAME-2026" }));
     let told = warnings(&world.dry_run(&deal).await, "Contract");
-    assert!(told.contains("this makes it") && !told.contains("nearest"), "{told}");
+    assert!(told.contains("it will be created") && !told.contains("nearest"), "{told}");
 }

@@ -113,7 +113,7 @@ async fn a_changed_price_changes_the_pricing_in_place_with_a_warning() {
     let pricing = object_result(&result, "Pricing");
     assert_eq!(pricing["action"], "updated");
     assert!(
-        pricing["warnings"][0].as_str().unwrap().starts_with("The price has begun at"),
+        pricing["warnings"][0].as_str().unwrap().starts_with("The price has applied since"),
         "{pricing:#}"
     );
     assert_eq!(
@@ -167,7 +167,7 @@ async fn what_the_record_no_longer_asks_for_is_left_alone_and_told() {
         assert!(warnings.contains("because its amount is blank"), "{warnings}");
     }
     assert!(world.m3ter_writes().is_empty());
-    // What was asked for again is the same as before.
+    // What was requested again is the same as before.
     world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": 12000.0}));
     world.org.vendor().update("Product2", &product, &json!({"M3ter_Not_Metered__c": false}));
     let result = world.sync(DEAL).await;

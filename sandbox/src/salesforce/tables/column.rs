@@ -44,16 +44,16 @@ pub(crate) enum Tie {
     Loose,
     /// Deleted with it, and seen by its own sharing.
     Deleted,
-    /// Master-detail: deleted with it, and seen by whoever sees it.
+    /// Master-detail: deleted with it, and seen by everyone who sees it.
     Detail,
 }
 
 /// Who sets a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Whoever may edit the record.
+    /// Anyone who may edit the record.
     Open,
-    /// Whoever creates the record, and nobody later.
+    /// The user who creates the record, and nobody later.
     Once,
     /// The org itself.
     Org,
