@@ -26,11 +26,12 @@ const SERVICES = [
   },
 ];
 const METHODS = ["get", "put", "post", "patch", "delete"];
+const FAULT = "#/components/responses/Fault";
 
 const source = parseYaml(readFileSync(join(REPOSITORY, "openapi.yaml"), "utf8"));
 const files = new Map(
   SERVICES.flatMap((service) => {
-    const wanted = stringify(trimmed(source, service), { lineWidth: 140, aliasDuplicateObjects: false });
+    const wanted = written(trimmed(source, service));
     return [
       [service.document, `# Made from openapi.yaml by tools/trim-openapi.mjs; change that, then run it again.\n${wanted}`],
       [
@@ -65,7 +66,7 @@ function trimmed(document, { operations: names, credential }) {
   for (const [path, item] of Object.entries(document.paths)) {
     const operations = METHODS.filter((method) => names.includes(item[method]?.operationId)).map((method) => {
       const { security: _, ...operation } = item[method];
-      return [method, operation];
+      return [method, { ...operation, responses: withDefault(operation.responses) }];
     });
     if (operations.length > 0) {
       paths[path] = { ...(item.parameters && { parameters: item.parameters }), ...Object.fromEntries(operations) };
@@ -85,6 +86,22 @@ function trimmed(document, { operations: names, credential }) {
     paths,
     components: components(document, paths),
   };
+}
+
+/** One output for all faults: an External Service makes one of each status. */
+function withDefault(responses) {
+  const own = Object.entries(responses).filter(([, response]) => response.$ref !== FAULT);
+  return { ...Object.fromEntries(own), default: { $ref: FAULT } };
+}
+
+/** The text of a document, read alike by YAML 1.1, which makes a date of what is not quoted and an octal number of 010. */
+function written(document) {
+  const text = stringify(document, { version: "1.1", lineWidth: 140, aliasDuplicateObjects: false, directives: false });
+  const readings = ["1.1", "1.2"].map((version) => JSON.stringify(parseYaml(text, { version })));
+  if (readings.some((reading) => reading !== JSON.stringify(document))) {
+    report([`a document for an External Service is not read alike by YAML 1.1 and 1.2`]);
+  }
+  return text;
 }
 
 /** Every component that the paths lead to, in the order of the document. */

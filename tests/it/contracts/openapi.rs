@@ -106,6 +106,25 @@ async fn every_declared_operation_is_served_and_the_document_too() {
     assert_eq!((status, served.as_str()), (200, include_str!("../../../openapi.yaml")));
 }
 
+/// Generators of clients read the body of a proxy's 502 as the answer that `default` promises.
+#[test]
+fn each_operation_lists_the_statuses_of_its_faults() {
+    for (path, operations) in document()["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let statuses: Vec<&str> =
+                operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
+            assert!(!statuses.contains(&"502"), "{method} {path}: a proxy's");
+            for status in
+                ["400", "401", "403", "404", "405", "408", "413", "415", "429", "500", "503"]
+            {
+                assert!(statuses.contains(&status), "{method} {path} lacks {status}");
+            }
+            let is_status = |status: &&str| status.parse::<u16>().is_ok();
+            assert!(statuses.iter().all(is_status), "{method} {path}: {statuses:?}");
+        }
+    }
+}
+
 #[test]
 fn the_document_is_one_that_external_services_read() {
     let document = document();

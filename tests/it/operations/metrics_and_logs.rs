@@ -88,6 +88,16 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
     let page = include_str!("../../../docs/metrics.md")
         .replace("`…_limit`", "`sync_to_m3ter_salesforce_requests_limit`");
     assert_eq!(names(&page), counted, "docs/metrics.md has each metric");
+    let dashboard = include_str!("../../../deploy/grafana-dashboard.json");
+    let unknown: Vec<&str> = names(dashboard).difference(&counted).copied().collect();
+    assert!(unknown.is_empty(), "the dashboard shows {unknown:?}, which are not counted");
+    let dashboard: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().unwrap() {
+            let expression = target["expr"].as_str().unwrap();
+            assert!(!names(expression).is_empty(), "{} shows {expression}", panel["title"]);
+        }
+    }
     let alerts = include_str!("../../../deploy/alerts.yaml");
     assert!(names(alerts).is_subset(&counted), "{:?}", names(alerts).difference(&counted));
     let rules: serde_json::Value = serde_yaml_ng::from_str(alerts).unwrap();
@@ -103,6 +113,24 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
             cases.contains(&format!("alertname: {name}, exp_alerts: [] }}")),
             "{name} has a case in which it is silent"
         );
+        assert_eq!(
+            rule["annotations"]["runbook_url"],
+            format!("docs/alerts.md#{}", name.to_lowercase()),
+            "{name} leads to its section"
+        );
+    }
+    // A heading there for each alert, and no other; each section has the same three points.
+    let guide = include_str!("../../../docs/alerts.md");
+    let unknown: Vec<&str> = names(guide).difference(&counted).copied().collect();
+    assert!(unknown.is_empty(), "docs/alerts.md names {unknown:?}, which are not counted");
+    let sections: Vec<&str> = guide.split("\n## ").skip(1).collect();
+    let named: Vec<&str> = sections.iter().filter_map(|section| section.lines().next()).collect();
+    let alerts: Vec<&str> = rules.iter().filter_map(|rule| rule["alert"].as_str()).collect();
+    assert_eq!(named, alerts, "docs/alerts.md has each alert, in the order of the rules");
+    for section in sections {
+        for point in ["\n- **Meaning.** ", "\n- **Look.** ", "\n- **Do.** "] {
+            assert!(section.contains(point), "{point} is not in {section}");
+        }
     }
     let (is_well_formed, said) = check_metrics(&text);
     assert!(is_well_formed, "{said}");

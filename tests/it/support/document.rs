@@ -45,9 +45,11 @@ pub(crate) fn check_answer_and_note(answer: &Answer<'_>, seen: &mut BTreeSet<Str
         return assert!(body.is_empty(), "{place}: {body}");
     }
     let declared = operation(method, path).map(|operation| &operation["responses"]);
-    let response = match declared.and_then(|responses| responses.get(status.to_string())) {
-        Some(response) => response,
-        // Whatever else is answered, also where there is no operation, is a fault.
+    let response = match declared {
+        Some(responses) => responses
+            .get(status.to_string())
+            .unwrap_or_else(|| panic!("{place} is not declared: {body}")),
+        // Where there is no operation, the answer is a fault.
         None => {
             assert!(*status >= 400, "{place} is not declared: {body}");
             &json!({"$ref": "#/components/responses/Fault"})
@@ -163,6 +165,7 @@ fn an_answer_that_is_not_declared_is_found() {
     for (method, path, status, content_type, body) in [
         ("POST", "/sync-to-m3ter", 200, json, result.to_owned()),
         ("POST", "/sync-to-m3ter/abc", 201, json, result.to_owned()),
+        ("POST", "/sync-to-m3ter/abc", 418, json, fault.replace("404", "418")),
         ("GET", "/nothing", 200, json, fault.to_owned()),
         ("GET", "/nothing", 404, json, String::new()),
         ("GET", "/nothing", 405, json, fault.to_owned()),
