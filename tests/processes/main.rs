@@ -23,6 +23,7 @@ mod ports;
 mod postgres;
 mod queue;
 mod replicas;
+mod restored;
 mod rolling;
 mod shares;
 mod stopping;

@@ -35,6 +35,13 @@ pub(crate) fn shared_address() -> String {
     url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned()
 }
 
+/// A shell that finds PostgreSQL's own programs.
+pub(crate) fn shell() -> Command {
+    let mut shell = Command::new("sh");
+    shell.env("PATH", format!("{}:/usr/bin:/bin", variable("TEST_POSTGRES_BIN")));
+    shell
+}
+
 /// A directory that PostgreSQL's own user may write, where this process is root: PostgreSQL refuses
 /// to be that.
 pub(crate) fn directory() -> TempDir {
