@@ -35,13 +35,13 @@ pub fn by_own_id<'a>(
 }
 
 /// Judges the key of an object that m3ter has. `remembered` is what its link remembers of an
-/// earlier key, if it has one that does; `candidates` are the objects of its kind that were read,
-/// those under the present key among them.
-pub fn of_existing(
+/// earlier key, if it has one that does; `candidates` lists the objects of its kind that were read,
+/// those under the present key among them, where they matter.
+pub fn of_existing<'a>(
     desired: &DesiredObject,
     actual: &ActualObject,
     remembered: Link<'_>,
-    candidates: &[&ActualObject],
+    candidates: impl Fn() -> Vec<&'a ActualObject>,
 ) -> KeyVerdict {
     let Some(code) = &desired.code else { return KeyVerdict::default() };
     let present = KeyVerdict { remembered: Some(code.clone()), ..KeyVerdict::default() };
@@ -60,6 +60,7 @@ pub fn of_existing(
     let source = desired
         .code_source()
         .map_or_else(|| "The record".to_owned(), |source| format!("`{source}`"));
+    let candidates = candidates();
     let other = candidates.iter().find(|object| {
         object.id != actual.id && object.code().is_some_and(|code| desired.is_code(code))
     });
@@ -80,7 +81,7 @@ pub fn of_existing(
             }
         }
         None => {
-            let near = near(code, candidates);
+            let near = near(code, &candidates);
             let text = format!(
                 "{source} now names the {kind} `{code}`, which m3ter does not have{near}; the {kind} {id} (`{before}`) is kept"
             );
@@ -106,7 +107,10 @@ pub enum Link<'a> {
 
 /// Judges the key of an object that m3ter does not have. Only what names an object that somebody
 /// else made can miss it.
-pub fn of_missing(desired: &DesiredObject, candidates: &[&ActualObject]) -> KeyVerdict {
+pub fn of_missing<'a>(
+    desired: &DesiredObject,
+    candidates: impl Fn() -> Vec<&'a ActualObject>,
+) -> KeyVerdict {
     let remembered = desired.code.clone();
     let present = KeyVerdict { remembered, ..KeyVerdict::default() };
     let Some(code) = desired.code.as_deref().filter(|code| names_another(desired, code)) else {
@@ -129,7 +133,7 @@ pub fn of_missing(desired: &DesiredObject, candidates: &[&ActualObject]) -> KeyV
         );
         return KeyVerdict { finding: Some(finding), ..present };
     }
-    let near = near(code, candidates);
+    let near = near(code, &candidates());
     let text = format!(
         "m3ter does not have the {kind} `{code}` that {source} names: it will be created{near}"
     );
@@ -198,7 +202,7 @@ mod tests {
             (Link::None, "C-200", &alone, "C-1OO", true, None),
             (Link::None, &own, &alone, &own, false, None),
         ] {
-            let verdict = of_existing(&named(present), &linked, link, candidates);
+            let verdict = of_existing(&named(present), &linked, link, || candidates.clone());
             let told = (
                 verdict.remembered.as_deref(),
                 verdict.warning.is_some(),
@@ -253,7 +257,7 @@ mod tests {
             ("X-7", EntityKind::Contract, OnFound::Adopt, None, None),
             ("X-7", EntityKind::Plan, OnFound::Adopt, None, None),
         ] {
-            let verdict = of_missing(&synced(code, kind, on_found), &[&other]);
+            let verdict = of_missing(&synced(code, kind, on_found), || vec![&other]);
             assert_eq!(
                 verdict.finding.as_ref().map(|finding| finding.code),
                 finding,

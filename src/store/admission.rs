@@ -202,9 +202,12 @@ impl Store {
             }
             // The running one cannot end before this transaction does: it will find who waits for
             // it.
-            let sql = "UPDATE runs SET fence = fence WHERE parent_record_id = $1 AND state = 'running' AND dry_run = 0";
+            let sql = "SELECT id FROM runs WHERE parent_record_id = $1 AND state = 'running' AND dry_run = 0 {locked}";
             let is_running = !run.dry_run
-                && transaction.execute(sql, vec![run.parent_record_id.as_str().into()]).await? > 0;
+                && !transaction
+                    .fetch(sql, vec![run.parent_record_id.as_str().into()])
+                    .await?
+                    .is_empty();
             // While the service is paused it waits for that.
             if claimant.is_none() || is_running || (!run.dry_run && transaction.is_paused().await?)
             {

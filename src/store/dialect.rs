@@ -6,6 +6,8 @@
 //! - `{objects:$1}`: the objects of the JSON list `$1` likewise, for `value->>'name'`;
 //! - `{unlocked:name}`: of the rows of the table `name` in a SELECT those that no other transaction
 //!   is changing, to be changed by this one;
+//! - `{locked}`: behind a SELECT of a transaction that writes: its rows stay as they are until the
+//!   transaction ends;
 //! - `{size}`: the bytes that the tables of runs take up; of `SQLite`, the file;
 //! - `{sequence}`: a number that is larger for a row that was inserted later.
 
@@ -18,6 +20,7 @@ pub(super) enum Word<'a> {
     Texts(&'a str),
     Objects(&'a str),
     Unlocked(&'a str),
+    Locked,
     Size,
     Sequence,
 }
@@ -42,6 +45,7 @@ fn word(name: &str) -> Word<'_> {
         ("texts", parameter) => Word::Texts(parameter),
         ("objects", parameter) => Word::Objects(parameter),
         ("unlocked", table) => Word::Unlocked(table),
+        ("locked", _) => Word::Locked,
         ("size", _) => Word::Size,
         ("sequence", _) => Word::Sequence,
         (other, _) => unreachable!("no statement has the word {other}"),

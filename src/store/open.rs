@@ -27,6 +27,9 @@ pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/pos
 const LOCK_TIME: Duration = Duration::from_secs(5);
 /// Reads are short and few; each connection is a thread.
 const READERS: u32 = 3;
+/// What each connection keeps of the file, as `SQLite` spells 512 KiB. What it no longer has is
+/// still in the cache of the operating system.
+const PAGE_CACHE: &str = "-512";
 /// Connections to `PostgreSQL`, each busy for a few milliseconds at a time; ten processes stay
 /// within a server's usual hundred.
 const POSTGRES_CONNECTIONS: u32 = 10;
@@ -65,7 +68,8 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(LOCK_TIME);
+        .busy_timeout(LOCK_TIME)
+        .pragma("cache_size", PAGE_CACHE);
 
     let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(failed)?;
     // All migrations in one transaction that takes the file's one lock first: another process that

@@ -199,6 +199,7 @@ fn word(word: Word<'_>) -> Cow<'static, str> {
         Word::Objects(list) => {
             format!("json_array_elements(CAST({list} AS json)) AS each(value)").into()
         }
+        Word::Locked => "FOR NO KEY UPDATE".into(),
         Word::Unlocked(table) => format!("FOR UPDATE OF {table} SKIP LOCKED").into(),
         Word::Size => "CAST(pg_total_relation_size('runs') + pg_total_relation_size('run_object_results') AS BIGINT)".into(),
         Word::Sequence => "sequence".into(),

@@ -1,8 +1,9 @@
 //! The runs: one row for each request that is not answered by another run; what its holder writes,
 //! to its end.
 //!
-//! Whatever a holder writes is a transaction that begins with an UPDATE of its run by id, fence and
-//! state: it changes no row once another process has the run, and nothing else is written then.
+//! Whatever a holder writes is a transaction that begins with a look at its run by id, fence and
+//! state, which holds it: it finds no row once another process has the run, and nothing else is
+//! written then.
 
 use std::collections::BTreeMap;
 
@@ -205,8 +206,8 @@ impl Store {
 }
 
 impl Transaction {
-    /// Begins what a holder writes with an UPDATE that checks the claim: id and fence are its last
-    /// two parameters. Stops on 0 rows.
+    /// Begins what a holder writes with a statement that checks the claim: id and fence are its
+    /// last two parameters. Stops on 0 rows.
     async fn fenced(
         &mut self,
         held: Held,
@@ -218,9 +219,10 @@ impl Transaction {
         row.ok_or(StoreError::ClaimLost(held.run))
     }
 
-    /// The same where the run itself does not change.
+    /// The same where the run itself does not change. An UPDATE would write its row again, which is
+    /// long in a large deal.
     pub(super) async fn check_fence(&mut self, held: Held) -> Result<(), StoreError> {
-        let sql = "UPDATE runs SET fence = fence WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING id";
+        let sql = "SELECT id FROM runs WHERE id = $1 AND fence = $2 AND state = 'running' {locked}";
         self.fenced(held, sql, Vec::new()).await.map(drop)
     }
 }

@@ -106,7 +106,7 @@ fn word(word: Word<'_>) -> Cow<'static, str> {
         Word::Now => "CAST(unixepoch('subsec') * 1000 AS INTEGER)".into(),
         Word::Texts(list) | Word::Objects(list) => format!("json_each({list})").into(),
         // Only one connection writes there at a time.
-        Word::Unlocked(_) => "".into(),
+        Word::Unlocked(_) | Word::Locked => "".into(),
         Word::Size => {
             "(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())".into()
         }

@@ -161,7 +161,11 @@ impl ActualState {
         let decides = |link: &&Link| {
             link.relation != LinkRelation::Unconfirmed && !self.gone.contains(&link.m3ter_id)
         };
-        self.links.get(*self.positions.get(key)?).filter(decides)
+        self.own_link(key).filter(decides)
+    }
+
+    fn own_link(&self, key: &ObjectKey) -> Option<&Link> {
+        self.links.get(*self.positions.get(key)?)
     }
 
     /// The m3ter object that a desired one is linked to, if m3ter still has it. What a record only
@@ -220,7 +224,8 @@ impl ActualState {
                 && link.m3ter_id == actual.id
                 && link.relation != LinkRelation::Unconfirmed
         };
-        self.links.iter().chain(&self.elsewhere).any(tells) || self.was_handed_to(&object.key.row)
+        self.own_link(&object.key).into_iter().chain(&self.elsewhere).any(tells)
+            || self.was_handed_to(&object.key.row)
     }
 
     /// Whether the row has what a record had that was merged into it.
@@ -235,8 +240,7 @@ impl ActualState {
         actual: &ActualObject,
     ) -> Option<&Link> {
         let is_it = |link: &&Link| link.object == object.key && link.m3ter_id == actual.id;
-        let own = self.positions.get(&object.key).and_then(|position| self.links.get(*position));
-        own.filter(is_it).or_else(|| self.elsewhere.iter().find(is_it))
+        self.own_link(&object.key).filter(is_it).or_else(|| self.elsewhere.iter().find(is_it))
     }
 
     /// Whether an object was made by another record, and this one only joins it.

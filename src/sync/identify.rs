@@ -155,15 +155,15 @@ pub(super) fn judge_key(
     object: &DesiredObject,
     identified: Option<&Identified>,
 ) -> KeyVerdict {
-    let candidates = state.all(object.kind());
+    let candidates = || state.all(object.kind());
     let verdict = match identified {
         Some(Ok(Some(actual))) => typed_key::of_existing(
             object,
             actual,
             remembered_key(state, object, actual),
-            &candidates,
+            candidates,
         ),
-        Some(Ok(None)) => typed_key::of_missing(object, &candidates),
+        Some(Ok(None)) => typed_key::of_missing(object, candidates),
         _ => KeyVerdict::default(),
     };
     match object.intent {
