@@ -32,6 +32,12 @@ use crate::domain::answer::SyncResult;
 use crate::domain::outcome::SyncStatus;
 use crate::sync::StartedRun;
 
+/// The version of the program; a release names its commit too (`scripts/release`).
+pub const VERSION: &str = match option_env!("RELEASE_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
 /// How a command ended, as the process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

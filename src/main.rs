@@ -25,7 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Brings a Salesforce deal into m3ter, the usage-based billing platform.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version = command::VERSION, about)]
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,

@@ -26,6 +26,7 @@ mod replicas;
 mod restored;
 mod rolling;
 mod shares;
+mod starting;
 mod stopping;
 mod strangers;
 mod turns;
