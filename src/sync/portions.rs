@@ -138,6 +138,8 @@ impl Shared {
                 self.waiting.answer(run.held.run, Arc::new(answer));
             }
             run.plan = next.plan.or(run.plan.take());
+            // This portion has linked more than the run had when it was claimed.
+            run.links = None;
             earlier = next.earlier;
             // Nobody waits for it any more.
             let class = Some(budget.turn().class)
