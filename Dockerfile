@@ -14,6 +14,7 @@ COPY sandbox/Cargo.toml sandbox/Cargo.toml
 COPY sandbox/src sandbox/src
 COPY mappings mappings
 COPY migrations migrations
+COPY templates templates
 # To try the image: `release` and `dev` build much faster.
 ARG PROFILE=dist
 # `otel` sends spans to a collector.

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::callers::{Access, Callers};
 use crate::config::Config;
+use crate::console;
 use crate::domain::finding::FindingCode;
 use crate::domain::outcome::ErrorCode;
 use crate::http::{self, Places, Strangers, metrics::Scrapers, server::Shutdown};
@@ -35,6 +36,7 @@ pub struct App {
     tasks: TaskTracker,
     secrets: Secrets,
     access: Access,
+    console: bool,
     metrics_address: Option<SocketAddr>,
     metrics_token_file: Option<PathBuf>,
     grace: Duration,
@@ -88,6 +90,7 @@ impl App {
             tasks,
             secrets,
             access: config.access.clone(),
+            console: config.console,
             metrics_address: config.metrics_address,
             metrics_token_file: config.metrics_token_file.clone(),
             grace: config.runs.shutdown_grace,
@@ -177,6 +180,7 @@ impl App {
             self.access.clone(),
             strangers.clone(),
             places.clone(),
+            self.console.then(|| console::console(self.syncs.clone())),
         );
         let served = http::server::serve(
             listener,

@@ -118,7 +118,20 @@ impl Callers {
 
     /// Who stands behind the value of an `Authorization` header, from where it came.
     pub fn authenticate(&self, authorization: &str, client: IpAddr) -> Result<Caller, Rejected> {
-        let caller = self.present(authorization).ok_or(Rejected::Unknown)?;
+        self.admit(self.present(authorization).ok_or(Rejected::Unknown)?, client)
+    }
+
+    /// Who has the key with this id and name, which was presented before, from where it is used
+    /// now.
+    pub fn readmit(&self, key: &str, name: &str, client: IpAddr) -> Result<Caller, Rejected> {
+        let is_it =
+            |stored: &&StoredKey| *stored.caller.key == *key && *stored.caller.name == *name;
+        let caller = self.held().valid.iter().find(is_it).map(|stored| stored.caller.clone());
+        self.admit(caller.ok_or(Rejected::Unknown)?, client)
+    }
+
+    /// Whether whoever was recognised may come in now, and from there.
+    fn admit(&self, caller: Caller, client: IpAddr) -> Result<Caller, Rejected> {
         let name = &caller.name;
         let refusal = if self.is_locked_out() {
             let message = "The file of API keys has been unreadable for too long; every key is refused until it can be read";

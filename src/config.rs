@@ -38,6 +38,8 @@ pub struct Config {
     pub database_url: String,
     /// The file that it was read from, which may change.
     pub database_url_file: Option<Secret>,
+    /// Whether people may look at the service in a browser.
+    pub console: bool,
     /// A directory with mapping files of the operator's own.
     pub mappings_dir: Option<PathBuf>,
     /// How Commitments are billed where a mapping does not say it.
@@ -84,6 +86,16 @@ impl Config {
         let metrics_address = addresses::for_prometheus(variables);
         let database = database::read(variables.variable);
         let database = variables.noted(database);
+        let console = variables.parsed(
+            "CONSOLE",
+            |text| {
+                [("on", true), ("off", false)]
+                    .iter()
+                    .find(|(word, _)| *word == text)
+                    .map(|(_, is_on)| *is_on)
+            },
+            "takes `on` or `off`, and has something else",
+        );
         let mappings_dir = variables.optional("MAPPINGS_DIR").map(PathBuf::from);
         let commitment_billing = variables.parsed(
             "COMMITMENT_BILLING",
@@ -102,6 +114,7 @@ impl Config {
             access,
             database_url,
             database_url_file,
+            console: console.unwrap_or(true),
             mappings_dir,
             commitment_billing,
             limits,

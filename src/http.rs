@@ -5,29 +5,30 @@
 
 mod body;
 mod changes;
-mod end_date;
+pub(crate) mod end_date;
 mod failed_request;
-mod fault;
+pub(crate) mod fault;
 mod forwarded;
 #[doc(hidden)]
 pub mod fuzzing;
-mod gate;
+pub(crate) mod gate;
 mod health;
-mod home;
+pub(crate) mod home;
 pub mod metrics;
-mod notes;
+pub(crate) mod notes;
+mod pages;
 mod pause;
-mod permit;
+pub(crate) mod permit;
 mod places;
 mod query;
-mod record;
+pub(crate) mod record;
 mod reopen;
 mod reply;
 mod request_id;
 pub mod server;
 mod strangers;
 mod sync_record;
-mod sync_runs;
+pub(crate) mod sync_runs;
 mod sync_to_m3ter;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath};
@@ -45,6 +46,7 @@ use fault::Fault;
 use gate::Gate;
 
 pub use failed_request::RequestCode;
+pub use pages::{Console, FaultShown};
 pub use places::{Places, STANDING, Use};
 pub use strangers::Strangers;
 
@@ -52,8 +54,16 @@ pub use strangers::Strangers;
 const OPENAPI: &str = include_str!("../openapi.yaml");
 
 /// All endpoints, behind the gate. A request that waits for an answer holds one of `places`.
-pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places) -> Router {
+pub fn router(
+    syncs: Syncs,
+    access: Access,
+    strangers: Strangers,
+    places: Places,
+    console: Option<Console>,
+) -> Router {
+    let pages = console.as_ref().map(|console| console.routes.clone()).unwrap_or_default();
     Router::new()
+        .merge(pages)
         .route("/sync-to-m3ter", post(sync_to_m3ter::handler))
         .route("/sync-to-m3ter/", post(sync_record::handler))
         .route("/sync-to-m3ter/{parentRecordId}", post(sync_record::handler))
@@ -97,7 +107,7 @@ pub fn router(syncs: Syncs, access: Access, strangers: Strangers, places: Places
             )
             .into_response()
         }))
-        .layer(middleware::from_fn_with_state(strangers, request_id::with_request_id))
+        .layer(middleware::from_fn_with_state((strangers, console), request_id::with_request_id))
         .with_state(syncs)
 }
 

@@ -5,6 +5,7 @@ pub mod callers;
 pub mod changeset;
 pub mod command;
 pub mod config;
+pub mod console;
 pub mod domain;
 pub mod http;
 pub mod m3ter;

@@ -51,6 +51,11 @@ impl Client {
         Ok(Self { transport, config, accepted: Accepted::default() })
     }
 
+    /// Where the org's pages are.
+    pub fn address(&self) -> &url::Url {
+        &self.config.login_url
+    }
+
     /// What is known about the credentials.
     pub fn tokens(&self) -> &TokenCache {
         self.transport.tokens()

@@ -16,6 +16,7 @@ mod changes;
 mod claims;
 mod connections;
 mod database;
+mod day;
 mod dialect;
 mod ends;
 mod error;
@@ -34,6 +35,7 @@ mod replay;
 mod replicas;
 mod row;
 mod runs;
+mod sessions;
 mod shown;
 mod sqlite;
 #[cfg(test)]
@@ -50,6 +52,7 @@ pub use attempts::CommitmentAttempt;
 pub use bounds::QueueBounds;
 pub use changes::{ChangeFate, ChangeFilter, Changes};
 pub use claims::{Claimant, ClaimedRun, Held};
+pub use day::HourOfRuns;
 pub use error::StoreError;
 pub use handover::{Handover, LinkFilter, LinkOrder, NotHandedOver};
 pub use history::{HistorySize, OldRuns, OpenRuns, RunFilter};
@@ -59,6 +62,7 @@ pub use queue::{Claimable, QueueClass, QueueHead, QueueWait};
 pub use reopen::{NotReopened, Reopening};
 pub use replay::Replay;
 pub use runs::{EndedTry, Progress};
+pub use sessions::{Session, SessionLimits};
 
 /// An open database; a clone is another handle to it.
 #[derive(Debug, Clone)]

@@ -34,6 +34,7 @@ mod merges;
 mod metadata_cache;
 mod organization;
 mod organization_config;
+mod overview;
 mod pause;
 mod pending;
 mod plan;
@@ -53,6 +54,7 @@ mod retention;
 mod retrying_store;
 mod running;
 mod runs;
+mod sessions;
 mod settings;
 mod shared;
 mod shares;
@@ -79,3 +81,7 @@ pub use request::{RunRequest, StartError, StartedRun};
 pub use settings::{RunSettings, Safety, SyncLimits, SyncMode};
 pub use shared::Readiness;
 pub use syncs::Syncs;
+
+// What people look at.
+pub use crate::store::{HourOfRuns, Link, LinkRelation, Session, SessionLimits};
+pub use overview::{Concern, Vendors};

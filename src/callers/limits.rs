@@ -153,6 +153,21 @@ impl KeyLimits {
         self.expires.as_ref().is_some_and(|expires| expires.at <= now)
     }
 
+    /// What it may do less than its role, on one line.
+    pub fn in_words(&self) -> String {
+        let list =
+            |values: Vec<String>| Some(values.join(", ")).filter(|values| !values.is_empty());
+        let parts = [
+            list(self.scopes.iter().map(ToString::to_string).collect()),
+            list(self.objects.iter().map(ToString::to_string).collect()),
+            self.org.as_ref().map(|org| format!("org {org}")),
+            list(self.addresses.iter().map(ToString::to_string).collect())
+                .map(|addresses| format!("from {addresses}")),
+            self.requests_per_minute.map(|requests| format!("{requests} a minute")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
     /// `Opportunity, 801`.
     pub fn objects_in_words(&self) -> String {
         self.objects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

@@ -185,7 +185,7 @@ async fn list(
             caller.name.to_string(),
             caller.role.to_string(),
             caller.key.to_string(),
-            in_words(limits),
+            limits.in_words(),
             ends.unwrap_or_default(),
             last.unwrap_or_else(|| "?".to_owned()),
         ]);
@@ -205,20 +205,6 @@ async fn last_uses(
     let used = store.load_key_uses().await.map_err(in_words);
     store.close().await;
     used
-}
-
-/// What a key may do less than its role, on one line.
-fn in_words(limits: &KeyLimits) -> String {
-    let list = |values: Vec<String>| Some(values.join(", ")).filter(|values| !values.is_empty());
-    let parts = [
-        list(limits.scopes.iter().map(ToString::to_string).collect()),
-        list(limits.objects.iter().map(ToString::to_string).collect()),
-        limits.org.as_ref().map(|org| format!("org {org}")),
-        list(limits.addresses.iter().map(ToString::to_string).collect())
-            .map(|addresses| format!("from {addresses}")),
-        limits.requests_per_minute.map(|requests| format!("{requests} a minute")),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn check(file: PathBuf) -> Outcome {

@@ -78,7 +78,7 @@ pub async fn run(
     config.metrics_address = metrics_address;
     let app = App::new(&config, Scope::Everything).await?;
     print(format_args!(
-        "The service:     http://{address}\nSalesforce:      {}   (client id and secret: sandbox)\nm3ter:           {}   (organization {}, key and secret: sandbox)\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"006S900000795MMIAY\"}}]'\n\nStop with Ctrl-C.",
+        "Look at it:      http://{address}/console\nThe service:     http://{address}\nSalesforce:      {}   (client id and secret: sandbox)\nm3ter:           {}   (organization {}, key and secret: sandbox)\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"006S900000795MMIAY\"}}]'\n\nStop with Ctrl-C.",
         org.base_url(),
         organization.base_url(),
         emulated::m3ter::ORGANIZATION,
@@ -106,6 +106,7 @@ pub fn config(
         },
         database_url: format!("sqlite://{database}"),
         database_url_file: None,
+        console: true,
         mappings_dir: None,
         commitment_billing: Some(CommitmentBilling::PaidOutside),
         limits: SyncLimits { time: Duration::from_secs(100), callouts: 2_000 },

@@ -21,29 +21,29 @@ use crate::domain::shown;
 use crate::sync::{RunRequest, Syncs};
 
 /// One element of the request list. Null, absent and blank values are answered by a result.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct EndDateRequest {
+pub(crate) struct EndDateRequest {
     /// The Salesforce ID of an Account, or of a record that was synced to a Contract.
     #[serde(default)]
-    parent_record_id: Option<String>,
+    pub(crate) parent_record_id: Option<String>,
     /// A date or a date-time.
     #[serde(default)]
-    end_date: Option<String>,
+    pub(crate) end_date: Option<String>,
     /// Words of m3ter's.
     #[serde(default)]
-    billing_entities: Option<Vec<Option<String>>>,
+    pub(crate) billing_entities: Option<Vec<Option<String>>>,
     /// The org that the request comes from, if it says so.
     #[serde(default)]
-    organization_id: Option<String>,
+    pub(crate) organization_id: Option<String>,
     /// The user of the org as whom it is asked, if it says so.
     #[serde(default)]
-    salesforce_user_id: Option<String>,
+    pub(crate) salesforce_user_id: Option<String>,
     #[serde(default)]
-    apply_to_children: Option<bool>,
+    pub(crate) apply_to_children: Option<bool>,
     /// The `planHash` of a dry run: nothing else is ended.
     #[serde(default)]
-    expected_plan: Option<String>,
+    pub(crate) expected_plan: Option<String>,
 }
 
 impl RecordRequest for EndDateRequest {
@@ -93,7 +93,7 @@ async fn end_date(
 
 impl EndDateRequest {
     /// What is asked for, or the first thing that is wrong with it.
-    pub(super) fn order(&self) -> Result<EndDateOrder, FailedRequest> {
+    pub(crate) fn order(&self) -> Result<EndDateOrder, FailedRequest> {
         let end_date = self.end_date.as_deref().filter(|text| !text.trim().is_empty());
         let end_date = end_date.ok_or_else(|| {
             FailedRequest::new(RequestCode::MissingEndDate, "`endDate` is required")

@@ -30,10 +30,10 @@ pub enum RequestCode {
 
 /// Why a request is answered by a failed result without a run.
 #[derive(Debug)]
-pub(super) struct FailedRequest {
-    pub(super) code: &'static str,
+pub(crate) struct FailedRequest {
+    pub(crate) code: &'static str,
     pub(super) is_retryable: bool,
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 impl FailedRequest {

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value as Json, json};
 
+use super::pages::FaultShown;
 use crate::sync::{QueueFull, StartError, StoreError};
 use crate::telemetry::ErrorChain;
 
@@ -23,7 +24,7 @@ const CHALLENGES: [&str; 2] =
 
 /// A request that never became a sync.
 #[derive(Debug, Clone)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -38,7 +39,7 @@ pub(super) struct Fault {
 pub(super) struct PendingFault(Fault);
 
 impl Fault {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
             code,
@@ -50,7 +51,7 @@ impl Fault {
     }
 
     /// What there is to say about it.
-    pub(super) fn into_parts(self) -> (StatusCode, &'static str, String) {
+    pub(crate) fn into_parts(self) -> (StatusCode, &'static str, String) {
         (self.status, self.code, self.message)
     }
 
@@ -111,6 +112,26 @@ impl PendingFault {
         if let Some(error) = &self.0.source {
             tracing::error!(error = %ErrorChain(error), "a request could not use the database");
         }
+    }
+
+    /// The response that a person reads in a browser, which would ask for a password if it were
+    /// challenged.
+    pub(super) fn write_page(
+        self,
+        mut response: Response,
+        request_id: &str,
+        page: fn(&FaultShown<'_>) -> String,
+    ) -> Response {
+        let Fault { status, message, retry_after_seconds, .. } = self.0;
+        let shown = FaultShown { status, message: &message, request_id };
+        *response.body_mut() = axum::body::Body::from(page(&shown));
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, html);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        if let Some(seconds) = retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 
     /// The response with the body that the caller reads.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
@@ -22,10 +22,11 @@ use governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 
 use super::fault::{Fault, RETRY_AFTER_SECONDS};
 use super::forwarded::{client_address, network};
+use super::pages::is_of_console;
 use super::permit::forbidden;
 use super::server::{NoPlace, Peer};
 use super::{home, notes};
-use crate::callers::{Access, Caller, Permission, Reason, Refusal, Rejected};
+use crate::callers::{Access, Caller, Callers, Permission, Reason, Refusal, Rejected};
 use crate::domain::ids::SalesforceId;
 
 /// A Flow over 200 records asks 200 times at once. Who may ask more often in a second than that may
@@ -45,7 +46,7 @@ const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 /// The gate; a clone is another handle.
 #[derive(Debug, Clone)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     inner: Arc<Inner>,
 }
 
@@ -112,6 +113,61 @@ impl Gate {
         }
     }
 
+    /// Whoever types a key into a form: it counts as one that a request brings along.
+    pub(crate) fn sign_in(&self, key: &str, client: IpAddr) -> Result<Caller, Fault> {
+        let value = HeaderValue::from_str(&format!("Bearer {}", key.trim()));
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::AUTHORIZATION,
+            value.unwrap_or_else(|_| HeaderValue::from_static("Bearer ?")),
+        );
+        let caller = self.identify(&headers, &Uri::default(), client)?;
+        notes::set_caller(&caller);
+        self.count(&caller)?;
+        caller.may(Permission::ReadRuns).map_err(|refusal| forbidden(&refusal))?;
+        self.note_use(&caller);
+        Ok(caller)
+    }
+
+    /// Whoever came in with a key before, if the key still lets them in; `None` if it does not.
+    pub(crate) fn readmit(&self, key: &str, name: &str, client: IpAddr) -> Option<Caller> {
+        let callers = self.inner.access.callers.as_ref()?;
+        match callers.readmit(key, name, client) {
+            Ok(caller) => Some(caller),
+            Err(Rejected::Known(_, refusal)) => {
+                notes::set_rejected(refusal.reason.as_str());
+                None
+            }
+            Err(Rejected::Unknown) => None,
+        }
+    }
+
+    /// Whether callers have keys.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.inner.access.callers.is_some()
+    }
+
+    /// The keys, where callers have any.
+    pub(crate) fn keys(&self) -> Option<&Callers> {
+        self.inner.access.callers.as_ref()
+    }
+
+    /// Notes that a key was used.
+    pub(crate) fn note_use(&self, caller: &Caller) {
+        if let Some(callers) = &self.inner.access.callers {
+            callers.note_use(caller);
+        }
+    }
+
+    /// A person's browser, which shows no key: without keys, whoever is at home; else nobody who is
+    /// known yet.
+    fn welcome(&self, headers: &HeaderMap, uri: &Uri) -> Result<Option<Caller>, Fault> {
+        if self.has_keys() {
+            return Ok(None);
+        }
+        self.identify(headers, uri, IpAddr::V6(Ipv6Addr::LOCALHOST)).map(Some)
+    }
+
     fn admit(
         &self,
         headers: &HeaderMap,
@@ -126,9 +182,7 @@ impl Gate {
             return Err(turned_away(home::OTHER_SITE, "A page of another site sent this request"));
         }
         caller.may(permission).map_err(|refusal| forbidden(&refusal))?;
-        if let Some(callers) = &self.inner.access.callers {
-            callers.note_use(&caller);
-        }
+        self.note_use(&caller);
         Ok(caller)
     }
 
@@ -235,6 +289,10 @@ fn needed(method: &Method, path: Option<&str>) -> Option<Permission> {
     })
 }
 
+/// The address that a request came from, as far as the proxies in front are trusted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client(pub(crate) IpAddr);
+
 /// Lets a request through, or answers it.
 pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let peer = request
@@ -246,10 +304,13 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
     let path = request.extensions().get::<MatchedPath>().cloned();
     let (headers, uri) = (request.headers(), request.uri());
     let permission = needed(request.method(), path.as_ref().map(MatchedPath::as_str));
+    let is_for_people = path.as_ref().is_some_and(|path| is_of_console(path.as_str()));
     let has_place = request.extensions().get::<NoPlace>().map_or(Ok(()), |NoPlace| Err(no_place()));
     let admitted = has_place
         .and_then(|()| gate.check_proxy(headers, uri, request.version()))
         .and_then(|()| match permission {
+            // The console asks who it is by itself.
+            _ if is_for_people => gate.welcome(headers, uri),
             // A caller with a valid key is told more.
             None => Ok(gate.known(headers, uri, client)),
             Some(permission) => gate.admit(headers, uri, client, permission).map(Some),
@@ -269,7 +330,10 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
             return fault.into_response();
         }
     }
-    if permission.is_none() {
+    if is_for_people {
+        request.extensions_mut().insert(gate);
+        request.extensions_mut().insert(Client(client));
+    } else if permission.is_none() {
         return next.run(request).await;
     }
     match with_body(request).await {

@@ -16,7 +16,7 @@ pub(super) const NOT_AT_HOME: &str = "not_at_home";
 /// It came through a proxy.
 pub(super) const PROXIED: &str = "proxied";
 /// A page of another site sent it.
-pub(super) const OTHER_SITE: &str = "other_site";
+pub(crate) const OTHER_SITE: &str = "other_site";
 
 const FETCH_SITE: &str = "sec-fetch-site";
 /// What proxies tell of whom they ask for, beside `X-Forwarded-*`.
@@ -67,7 +67,7 @@ pub(super) fn is_at_home(headers: &HeaderMap, uri: &Uri) -> bool {
 
 /// Whether a page of another site sent the request. A browser that remembers a key sends it along
 /// for any page.
-pub(super) fn is_of_another_site(headers: &HeaderMap) -> bool {
+pub(crate) fn is_of_another_site(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let is_own = |origin: Option<&str>| {
         origin.is_some() && origin.map(str::to_ascii_lowercase) == host.map(str::to_ascii_lowercase)
@@ -92,7 +92,7 @@ fn is_foreign_fetch(headers: &HeaderMap) -> bool {
 }
 
 /// `localhost:8080`, `127.0.0.1`, `[::1]:8080`.
-fn is_loopback_authority(authority: &str) -> bool {
+pub(crate) fn is_loopback_authority(authority: &str) -> bool {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => rest.split_once(']').unwrap_or_default(),
         None => authority.find(':').map_or((authority, ""), |colon| authority.split_at(colon)),

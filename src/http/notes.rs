@@ -27,6 +27,8 @@ pub(super) struct Notes {
     /// Why the key that came along does not count, where none is needed.
     pub(super) rejected: &'static str,
     pub(super) salesforce_user: Option<String>,
+    /// Whether it comes again and again by itself, so that nothing is to be said of it.
+    pub(super) is_routine: bool,
 }
 
 impl Notes {
@@ -57,46 +59,51 @@ fn change(change: impl FnOnce(&mut Notes)) {
     let _ = NOTES.try_with(|notes| change(&mut notes.borrow_mut()));
 }
 
-pub(super) fn set_caller(caller: &Caller) {
+pub(crate) fn set_caller(caller: &Caller) {
     change(|notes| notes.caller = Some(caller.clone()));
 }
 
-pub(super) fn set_client(client: IpAddr) {
+pub(crate) fn set_client(client: IpAddr) {
     change(|notes| notes.client = Some(client));
 }
 
 /// The record that the request is about: a valid id, for nothing else may stand in a log.
-pub(super) fn set_record(record: &crate::domain::ids::SalesforceId) {
+pub(crate) fn set_record(record: &crate::domain::ids::SalesforceId) {
     change(|notes| notes.record = Some(record.to_string()));
 }
 
 /// The Salesforce user who asks: a valid id.
-pub(super) fn set_salesforce_user(user: &crate::domain::ids::SalesforceId) {
+pub(crate) fn set_salesforce_user(user: &crate::domain::ids::SalesforceId) {
     change(|notes| notes.salesforce_user = Some(user.to_string()));
 }
 
+/// The request comes by itself: a page that keeps up to date, or what a page is made of.
+pub(crate) fn set_routine() {
+    change(|notes| notes.is_routine = true);
+}
+
 /// The run that the request began or asks for.
-pub(super) fn set_run(run: &impl Display) {
+pub(crate) fn set_run(run: &impl Display) {
     change(|notes| notes.run = Some(run.to_string()));
 }
 
 /// What was asked for, for the audit log: values that were read and checked, never a text as it
 /// came.
-pub(super) fn set_parameters(parameters: String) {
+pub(crate) fn set_parameters(parameters: String) {
     change(|notes| notes.parameters = parameters);
 }
 
 /// How what was asked for ended.
-pub(super) fn set_outcome(outcome: String) {
+pub(crate) fn set_outcome(outcome: String) {
     change(|notes| notes.outcome = outcome);
 }
 
 /// Why the request is refused.
-pub(super) fn set_reason(reason: &'static str) {
+pub(crate) fn set_reason(reason: &'static str) {
     change(|notes| notes.reason = reason);
 }
 
 /// Why the key does not count that came with a request that needs none.
-pub(super) fn set_rejected(reason: &'static str) {
+pub(crate) fn set_rejected(reason: &'static str) {
     change(|notes| notes.rejected = reason);
 }

@@ -24,7 +24,7 @@ use crate::sync::{RunRequest, SyncMode, Syncs};
 
 /// The caller; nobody where there is no gate before the handler.
 #[derive(Debug, Clone)]
-pub(super) struct Asker {
+pub(crate) struct Asker {
     caller: Option<Caller>,
     places: Option<Places>,
     arrived: Instant,
@@ -32,7 +32,7 @@ pub(super) struct Asker {
 
 /// Why no run begins.
 #[derive(Debug)]
-pub(super) enum Denied {
+pub(crate) enum Denied {
     /// It is an answer about the record.
     Failed(FailedRequest),
     /// The key does not allow it, or the service cannot do it now.
@@ -81,7 +81,7 @@ impl<S: Sync> FromRequestParts<S> for Asker {
 
 impl Asker {
     /// The name that a run remembers.
-    pub(super) fn name(&self) -> Option<String> {
+    pub(crate) fn name(&self) -> Option<String> {
         self.caller.as_ref().map(|caller| caller.name.to_string())
     }
 
@@ -100,7 +100,7 @@ impl Asker {
 
     /// A run of the record that is asked for, if the key covers it, and the request comes from the
     /// org that the service is for or says nothing of it.
-    pub(super) async fn permit(
+    pub(crate) async fn permit(
         &self,
         syncs: &Syncs,
         requested: RequestedRecord<'_>,
@@ -125,7 +125,7 @@ impl Asker {
     }
 
     /// Whether the key's objects cover a record.
-    pub(super) async fn check_object(
+    pub(crate) async fn check_object(
         &self,
         syncs: &Syncs,
         record: &SalesforceId,
@@ -150,7 +150,7 @@ impl Asker {
     }
 
     /// Whether the key may list runs: one that is for some objects has to name a record.
-    pub(super) async fn check_list(
+    pub(crate) async fn check_list(
         &self,
         syncs: &Syncs,
         record: Option<&SalesforceId>,
@@ -184,7 +184,7 @@ impl Asker {
 }
 
 /// Lets a key that is for one org in only if the service is for it, whatever is asked for.
-pub(super) async fn in_its_org(
+pub(crate) async fn in_its_org(
     State(syncs): State<Syncs>,
     request: Request,
     next: Next,
@@ -225,7 +225,7 @@ fn refused(reason: Reason, message: String) -> Denied {
 }
 
 /// What a known key is told that does not allow something.
-pub(super) fn forbidden(refusal: &Refusal) -> Fault {
+pub(crate) fn forbidden(refusal: &Refusal) -> Fault {
     notes::set_reason(refusal.reason.as_str());
     Fault::new(StatusCode::FORBIDDEN, "FORBIDDEN", refusal.message.clone())
 }

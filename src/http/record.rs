@@ -25,13 +25,13 @@ pub(super) trait RecordRequest: DeserializeOwned {
 
 /// The record that a request names, and who asks for it, as they came.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RequestedRecord<'a> {
+pub(crate) struct RequestedRecord<'a> {
     /// The Salesforce ID of the record.
-    pub(super) id: Option<&'a str>,
+    pub(crate) id: Option<&'a str>,
     /// The ID of the org that the request comes from, if it says so.
-    pub(super) organization: Option<&'a str>,
+    pub(crate) organization: Option<&'a str>,
     /// The ID of the user of the org as whom it is asked, if it says so.
-    pub(super) salesforce_user: Option<&'a str>,
+    pub(crate) salesforce_user: Option<&'a str>,
 }
 
 /// The ID at the end of a path, as it came; `None` for an empty one.
@@ -92,7 +92,7 @@ fn given(text: Option<&str>) -> Option<&str> {
 
 /// The plan that is to be carried out, or what is wrong with it. One that is blank is not taken for
 /// none: a caller that sends one means it.
-pub(super) fn expected_plan(
+pub(crate) fn expected_plan(
     text: Option<&str>,
     mode: SyncMode,
 ) -> Result<Option<PlanHash>, FailedRequest> {
@@ -109,7 +109,7 @@ pub(super) fn expected_plan(
 }
 
 /// How the audit log has what is asked for.
-pub(super) fn shown_parameters(mode: SyncMode, expected_plan: Option<&PlanHash>) -> String {
+pub(crate) fn shown_parameters(mode: SyncMode, expected_plan: Option<&PlanHash>) -> String {
     let plan = expected_plan.map_or_else(String::new, |plan| format!(" expectedPlan={plan}"));
     format!("dryRun={}{plan}", mode == SyncMode::DryRun)
 }

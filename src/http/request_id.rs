@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::fault::PendingFault;
 use super::notes::{self, Notes};
+use super::pages::{Console, is_of_console};
 use super::strangers::Strangers;
 use crate::telemetry::metrics;
 use crate::telemetry::trace::{self, TraceContext};
@@ -23,7 +24,7 @@ const LONGEST: usize = 64;
 const NO_ROUTE: &str = "none";
 
 pub(super) async fn with_request_id(
-    State(strangers): State<Strangers>,
+    State((strangers, console)): State<(Strangers, Option<Console>)>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -34,6 +35,7 @@ pub(super) async fn with_request_id(
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     let id = given.filter(is_plain).map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned);
+    let console = console.filter(|_| is_of_console(request.uri().path()));
     let accepted = request
         .headers()
         .get(header::ACCEPT)
@@ -53,12 +55,18 @@ pub(super) async fn with_request_id(
         notes::collect(trace.within(next.run(request))).instrument(span.clone()).await;
     if let Some(fault) = response.extensions_mut().remove::<PendingFault>() {
         span.in_scope(|| fault.log());
-        response = fault.write(response, &id, as_problem);
+        response = match &console {
+            Some(console) => fault.write_page(response, &id, console.fault_page),
+            None => fault.write(response, &id, as_problem),
+        };
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
     guard(response.headers_mut());
+    if let Some(console) = console {
+        (console.guard)(response.headers_mut());
+    }
     let status = response.status().as_u16();
     if let Some(status) = trace::for_export(|| status) {
         span.record("http.response.status_code", status);
@@ -95,7 +103,7 @@ fn operation(method: &Method, route: Option<&str>) -> String {
 
 /// Answers hold customers' data: no cache keeps them, and no browser takes them for something else.
 pub(super) fn guard(headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
@@ -112,6 +120,9 @@ fn tell(
     let (record, run) =
         (notes.record.as_deref().unwrap_or_default(), notes.run.as_deref().unwrap_or_default());
     let (code, elapsed_ms) = (status.as_u16(), elapsed.as_millis());
+    if notes.is_routine && !status.is_server_error() {
+        return tracing::debug!(operation, status = code, elapsed_ms, caller, "a request ended");
+    }
     if notes.caller.is_none() {
         // The questions how the service is come every few seconds. Only those are told that it
         // cannot say yes to, or that come with a key that does not count.

@@ -36,10 +36,10 @@ const MAX_REPLAYS: u32 = 1_000;
 /// One page of runs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SyncRunPage {
-    sync_runs: Vec<SyncRun>,
+pub(crate) struct SyncRunPage {
+    pub(crate) sync_runs: Vec<SyncRun>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// Which runs a page shows.
@@ -57,19 +57,19 @@ impl<S: Sync> FromRequestParts<S> for RunQuery {
 /// Which failed runs are run again.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct ReplayRequest {
+pub(crate) struct ReplayRequest {
     #[serde(default)]
-    parent_record_id: Option<String>,
+    pub(crate) parent_record_id: Option<String>,
     #[serde(default)]
-    error_code: Option<String>,
+    pub(crate) error_code: Option<String>,
     #[serde(default)]
-    since: Option<String>,
+    pub(crate) since: Option<String>,
     #[serde(default)]
-    until: Option<String>,
+    pub(crate) until: Option<String>,
     #[serde(default)]
-    max_runs: Option<u32>,
+    pub(crate) max_runs: Option<u32>,
     #[serde(default)]
-    kind: Option<String>,
+    pub(crate) kind: Option<String>,
 }
 
 /// How many runs are run again.
@@ -102,7 +102,7 @@ struct ReplayedRun {
 }
 
 /// The run that a path names.
-pub(super) struct RunInPath(SyncRunId);
+pub(crate) struct RunInPath(pub(crate) SyncRunId);
 
 impl<S: Send + Sync> FromRequestParts<S> for RunInPath {
     type Rejection = Fault;
@@ -125,13 +125,23 @@ pub(super) async fn show(
     asker: Asker,
     RunInPath(id): RunInPath,
 ) -> Result<Json<SyncRun>, Fault> {
-    let mut run = find(&syncs, id).await?;
+    visible(&syncs, &caller, &asker, id).await.map(Json)
+}
+
+/// A run, if whoever asks may see it.
+pub(crate) async fn visible(
+    syncs: &Syncs,
+    caller: &Caller,
+    asker: &Asker,
+    id: SyncRunId,
+) -> Result<SyncRun, Fault> {
+    let mut run = find(syncs, id).await?;
     let reads_all = caller.may(Permission::ReadRuns).is_ok();
     let is_own = run.requested_by.iter().any(|name| *name == *caller.name);
     let record = SalesforceId::parse(&run.parent_record_id).ok();
     let record =
         record.filter(|_| reads_all || is_own).ok_or_else(|| not_found(&id.to_string()))?;
-    asker.check_object(&syncs, &record).await.map_err(|denied| match denied {
+    asker.check_object(syncs, &record).await.map_err(|denied| match denied {
         Denied::Refused(_) => not_found(&id.to_string()),
         Denied::Failed(_) => not_told(denied),
     })?;
@@ -142,16 +152,25 @@ pub(super) async fn show(
             change.requested_by = change.requested_by.take().filter(|name| *name == *caller.name);
         }
     }
-    Ok(Json(run))
+    Ok(run)
 }
 
 /// `GET /sync-runs`: newest first.
 pub(super) async fn list(
     State(syncs): State<Syncs>,
     asker: Asker,
-    RunQuery(mut filter): RunQuery,
+    RunQuery(filter): RunQuery,
 ) -> Result<Json<SyncRunPage>, Fault> {
-    asker.check_list(&syncs, filter.parent_record_id.as_ref()).await.map_err(not_told)?;
+    page(&syncs, &asker, filter).await.map(Json)
+}
+
+/// A page of runs, if whoever asks may see them.
+pub(crate) async fn page(
+    syncs: &Syncs,
+    asker: &Asker,
+    mut filter: RunFilter,
+) -> Result<SyncRunPage, Fault> {
+    asker.check_list(syncs, filter.parent_record_id.as_ref()).await.map_err(not_told)?;
     // One more than the page has shows whether there is another page.
     let page = filter.limit;
     filter.limit += 1;
@@ -159,11 +178,11 @@ pub(super) async fn list(
     let has_more = sync_runs.len() > page as usize;
     sync_runs.truncate(page as usize);
     let next_cursor = sync_runs.last().filter(|_| has_more).map(|run| run.sync_run_id.to_string());
-    Ok(Json(SyncRunPage { sync_runs, next_cursor }))
+    Ok(SyncRunPage { sync_runs, next_cursor })
 }
 
 /// Which runs a page shows, from the query string.
-pub(super) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
+pub(crate) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
     let mut filter = RunFilter { limit: RUNS_ON_A_PAGE, ..RunFilter::default() };
     for (name, value) in query_parameters(query)? {
         match name.as_ref() {
@@ -244,7 +263,7 @@ impl From<Replay> for ReplayedRun {
 
 impl ReplayRequest {
     /// Which runs are run again.
-    pub(super) fn filter(self) -> Result<RunFilter, Fault> {
+    pub(crate) fn filter(self) -> Result<RunFilter, Fault> {
         let filter = RunFilter {
             parent_record_id: self.parent_record_id.as_deref().map(record_of).transpose()?,
             error_code: self.error_code,
@@ -278,7 +297,7 @@ fn replayed_kind(kind: Option<&str>) -> Result<&'static str, Fault> {
     }
 }
 
-async fn find(syncs: &Syncs, id: SyncRunId) -> Result<SyncRun, Fault> {
+pub(crate) async fn find(syncs: &Syncs, id: SyncRunId) -> Result<SyncRun, Fault> {
     notes::set_run(&id);
     syncs.run(id).await?.ok_or_else(|| not_found(&id.to_string()))
 }
@@ -325,7 +344,7 @@ pub(super) fn not_told(denied: Denied) -> Fault {
         .retry_after(RETRY_AFTER_SECONDS)
 }
 
-fn not_found(id: &str) -> Fault {
+pub(crate) fn not_found(id: &str) -> Fault {
     let message =
         format!("There is no run `{}`; finished runs are deleted after a while", shown::word(id));
     Fault::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", message)

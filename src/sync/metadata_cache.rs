@@ -35,7 +35,7 @@ pub(super) struct MetadataCache {
     pub(super) salesforce: salesforce::Client,
     pub(super) m3ter: m3ter::Client,
     store: Store,
-    mappings: Mappings,
+    pub(super) mappings: Mappings,
     /// By root, with when the org was described.
     queries: RwLock<HashMap<String, (Arc<Query>, Instant)>>,
     /// Roots of mappings whose objects the org does not show at all.

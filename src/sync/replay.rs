@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::store::{NotReopened, Reopening, Replay, RunFilter};
+use crate::domain::run::RunTask;
+use crate::store::{NotReopened, Reopening, Replay, RunFilter, StoreError};
 use crate::sync::clock::now;
 use crate::sync::maintenance::REPLAY_EVERY;
 use crate::sync::request::{RunRequest, StartError, StartedRun};
@@ -34,6 +35,11 @@ impl Syncs {
             waits: Duration::ZERO,
         });
         Ok(Some((record, started.await?)))
+    }
+
+    /// What a run was asked to do; `None` if there is no such run, or nobody can ask for it again.
+    pub async fn task_of(&self, id: SyncRunId) -> Result<Option<RunTask>, StoreError> {
+        Ok(self.shared.store.load_request(id).await?.map(|request| request.task))
     }
 
     /// Runs the failed runs that `filter` names again, a few each second, by any process; a dry run

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 mod bad_input;
+mod console;
 mod exposure;
 pub(crate) mod hostile_clients;
 mod keys;

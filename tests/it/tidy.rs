@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module, and the modules of this crate that it may name.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("mapping", &["domain"]),
     ("changeset", &["domain"]),
@@ -35,12 +35,14 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
         ],
     ),
     ("http", &["callers", "domain", "sync", "telemetry"]),
+    ("console", &["callers", "domain", "http", "mapping", "sync"]),
     ("config", &["callers", "domain", "sync", "salesforce", "secret", "m3ter"]),
     (
         "app",
         &[
             "callers",
             "config",
+            "console",
             "domain",
             "mapping",
             "store",

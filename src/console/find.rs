@@ -1,0 +1,120 @@
+//! A record by whatever somebody has of it: its id, its address in Salesforce, a m3ter id, a code.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+
+use super::answer;
+use super::session::Visitor;
+use super::shell::Shell;
+use crate::callers::Permission;
+use crate::domain::ids::{SalesforceId, SyncRunId};
+use crate::domain::shown;
+use crate::http::fault::Fault;
+use crate::http::permit::Asker;
+use crate::sync::Syncs;
+
+/// Longer than any address.
+const MAX_CHARACTERS: usize = 2_000;
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    q: String,
+}
+
+#[derive(Template)]
+#[template(path = "console/found.html")]
+struct FoundPage {
+    shell: Shell,
+    sought: String,
+    found: Vec<(String, String, String)>,
+}
+
+/// `GET /console/find`.
+pub(super) async fn show(
+    State(syncs): State<Syncs>,
+    visitor: Visitor,
+    asker: Asker,
+    Query(Asked { q }): Query<Asked>,
+) -> Result<Response, Fault> {
+    visitor.needs(Permission::ReadRuns)?;
+    let sought = q.trim();
+    if sought.chars().count() > MAX_CHARACTERS {
+        let message = "What is looked for is too long; paste one id or one address";
+        return Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message));
+    }
+    if let Some(run) = SyncRunId::parse(sought)
+        && syncs.run(run).await?.is_some()
+    {
+        return Ok(Redirect::to(&format!("/console/runs/{run}")).into_response());
+    }
+    let id = in_address(sought);
+    let mut found = Vec::new();
+    if !sought.is_empty() {
+        let text = id.as_ref().map_or(sought, SalesforceId::as_str);
+        for link in syncs.find_links(text).await? {
+            if asker.check_object(&syncs, &link.root).await.is_ok() {
+                found.push((
+                    link.root.to_string(),
+                    link.object.to_string(),
+                    link.m3ter_id.to_string(),
+                ));
+            }
+        }
+    }
+    let mut roots: Vec<&str> = found.iter().map(|(root, ..)| root.as_str()).collect();
+    roots.dedup();
+    // The record itself, unless what is named is a row of others only.
+    let only = match (&id, roots.as_slice()) {
+        (Some(id), []) => Some(id.to_string()),
+        (Some(id), roots) if roots.contains(&id.as_str()) => Some(id.to_string()),
+        (_, [only]) => Some((*only).to_owned()),
+        _ => None,
+    };
+    if let Some(record) = only {
+        return Ok(Redirect::to(&format!("/console/records/{record}")).into_response());
+    }
+    let status =
+        if found.is_empty() && !sought.is_empty() { StatusCode::NOT_FOUND } else { StatusCode::OK };
+    let page = FoundPage {
+        shell: Shell::new(&visitor, "records", "Find a record"),
+        sought: shown::sentence(sought),
+        found,
+    };
+    answer::with_status(status, &page)
+}
+
+/// The id itself, or the first one in an address of Salesforce.
+fn in_address(text: &str) -> Option<SalesforceId> {
+    if let Ok(id) = SalesforceId::parse(text) {
+        return Some(id);
+    }
+    let url = url::Url::parse(text).ok()?;
+    let query: Vec<String> = url.query_pairs().map(|(_, value)| value.into_owned()).collect();
+    let mut parts = url.path_segments()?.map(ToOwned::to_owned).chain(query);
+    parts.find_map(|part| SalesforceId::parse(&part).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_salesforce_names_its_record() {
+        for text in [
+            "006S900000795MM",
+            " 006S900000795MMIAY ",
+            "https://acme.lightning.force.com/lightning/r/Opportunity/006S900000795MMIAY/view",
+            "https://acme.my.salesforce.com/006S900000795MM",
+            "https://acme.my.salesforce.com/one/one.app?id=006S900000795MMIAY#/x",
+        ] {
+            assert_eq!(in_address(text).unwrap().as_str(), "006S900000795MMIAY", "{text}");
+        }
+        for text in ["", "Acme", "https://acme.example/", "006S900000795MMIAZ"] {
+            assert_eq!(in_address(text), None, "{text}");
+        }
+    }
+}

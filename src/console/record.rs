@@ -1,0 +1,273 @@
+//! A record: is it in m3ter, what of it, and why not; a preview, a sync, and the end of billing.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use jiff::Timestamp;
+
+use super::answer;
+use super::form::{Form, once};
+use super::runs::RunRow;
+use super::session::Visitor;
+use super::shell::Shell;
+use super::words::{Mark, row_url};
+use crate::callers::Permission;
+use crate::domain::ending::BillingEntity;
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::SalesforceId;
+use crate::domain::plan::PlanHash;
+use crate::domain::run::{RunTask, SyncRun};
+use crate::http::end_date::EndDateRequest;
+use crate::http::fault::Fault;
+use crate::http::notes;
+use crate::http::permit::{Asker, Denied};
+use crate::http::record::{RequestedRecord, shown_parameters};
+use crate::http::sync_runs;
+use crate::sync::{Link, LinkRelation, RunFilter, RunRequest, SyncMode, Syncs};
+
+const RUNS: u32 = 20;
+
+#[derive(Template)]
+#[template(path = "console/record.html")]
+struct RecordPage {
+    shell: Shell,
+    once: String,
+    record: String,
+    url: String,
+    mark: Mark,
+    sentence: String,
+    details: Vec<String>,
+    last: Option<String>,
+    heads: Vec<Node>,
+    of_lines: Vec<Line>,
+    runs: Vec<RunRow>,
+    may_preview: bool,
+    may_end: bool,
+}
+
+/// An object in the tree.
+struct Node {
+    kind: &'static str,
+    key: String,
+    m3ter_id: String,
+    relation: &'static str,
+    row: String,
+}
+
+/// A line: its row, its page in Salesforce, and its objects.
+type Line = (String, String, Vec<Node>);
+
+#[derive(Template)]
+#[template(path = "console/end.html")]
+struct EndPage {
+    shell: Shell,
+    once: String,
+    record: String,
+    entities: Vec<(&'static str, bool)>,
+    is_account: bool,
+}
+
+/// `GET /console/records/{parentRecordId}`.
+pub(super) async fn show(
+    State(syncs): State<Syncs>,
+    visitor: Visitor,
+    asker: Asker,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    visitor.needs(Permission::ReadRuns)?;
+    let record = parse(&id)?;
+    notes::set_record(&record);
+    asker.check_object(&syncs, &record).await?;
+    let filter =
+        RunFilter { parent_record_id: Some(record.clone()), limit: RUNS, ..RunFilter::default() };
+    let runs = sync_runs::page(&syncs, &asker, filter).await?.sync_runs;
+    let links = syncs.links_of(&record).await?;
+    let last = runs.iter().find(|run| !run.dry_run && run.kind == "sync" && run.ended_at.is_some());
+    let last = match last {
+        Some(run) => syncs.run(run.sync_run_id).await?,
+        None => None,
+    };
+    let (mark, sentence, details) = standing(last.as_ref(), &links);
+    let now = Timestamp::now();
+    let (heads, of_lines) = tree(&syncs, &links);
+    let page = RecordPage {
+        shell: Shell::new(&visitor, "records", format!("Record {record}")),
+        once: once(),
+        url: row_url(&syncs, record.as_str()),
+        record: record.to_string(),
+        mark,
+        sentence,
+        details,
+        last: last.map(|run| run.sync_run_id.to_string()),
+        heads,
+        of_lines,
+        runs: runs.iter().map(|run| RunRow::new(run, now)).collect(),
+        may_preview: visitor.may(Permission::Sync),
+        may_end: visitor.may(Permission::EndDate),
+    };
+    answer::page(&headers, &page)
+}
+
+/// `POST /console/records/{parentRecordId}/preview`: a dry run, whose page shows the differences.
+pub(super) async fn preview(
+    State(syncs): State<Syncs>,
+    visitor: Visitor,
+    asker: Asker,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Response, Fault> {
+    visitor.needs(Permission::Sync)?;
+    begin(&syncs, &asker, &id, &form, Next::preview(RunTask::Sync)).await
+}
+
+/// `GET /console/records/{parentRecordId}/end`: what is to end, and when.
+pub(super) async fn ask_end(
+    State(syncs): State<Syncs>,
+    visitor: Visitor,
+    asker: Asker,
+    Path(id): Path<String>,
+) -> Result<Response, Fault> {
+    visitor.needs(Permission::EndDate)?;
+    let record = parse(&id)?;
+    asker.check_object(&syncs, &record).await?;
+    let chosen = |entity: BillingEntity| {
+        matches!(entity, BillingEntity::Contract | BillingEntity::AccountPlan)
+    };
+    let page = EndPage {
+        shell: Shell::new(&visitor, "records", format!("End billing of {record}")),
+        once: once(),
+        is_account: record.key_prefix() == "001",
+        record: record.to_string(),
+        entities: BillingEntity::ALL.map(|entity| (entity.word(), chosen(entity))).to_vec(),
+    };
+    answer::with_status(StatusCode::OK, &page)
+}
+
+/// `POST /console/records/{parentRecordId}/end`: a dry run, whose page shows what would end.
+pub(super) async fn end(
+    State(syncs): State<Syncs>,
+    visitor: Visitor,
+    asker: Asker,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Response, Fault> {
+    visitor.needs(Permission::EndDate)?;
+    let request = EndDateRequest {
+        end_date: form.given("endDate"),
+        billing_entities: Some(form.all("entity").into_iter().map(Some).collect()),
+        apply_to_children: Some(form.text("children") == "yes"),
+        ..EndDateRequest::default()
+    };
+    let order = request.order().map_err(|failed| Fault::from(Denied::from(failed)))?;
+    begin(&syncs, &asker, &id, &form, Next::preview(RunTask::EndDate(order))).await
+}
+
+/// A run that is to begin.
+pub(super) struct Next {
+    pub(super) mode: SyncMode,
+    pub(super) task: RunTask,
+    pub(super) plan: Option<PlanHash>,
+}
+
+impl Next {
+    fn preview(task: RunTask) -> Self {
+        Self { mode: SyncMode::DryRun, task, plan: None }
+    }
+}
+
+/// Begins a run, and leads to its page.
+pub(super) async fn begin(
+    syncs: &Syncs,
+    asker: &Asker,
+    id: &str,
+    form: &Form,
+    Next { mode, task, plan }: Next,
+) -> Result<Response, Fault> {
+    let requested = RequestedRecord { id: Some(id), organization: None, salesforce_user: None };
+    let permitted = asker.permit(syncs, requested, mode).await?;
+    form.take(syncs).await?;
+    let order = match &task {
+        RunTask::Sync => String::new(),
+        RunTask::EndDate(order) => format!(" {order}"),
+    };
+    notes::set_parameters(format!("{}{order}", shown_parameters(mode, plan.as_ref())));
+    let request = RunRequest { task, expected_plan: plan, mode, ..permitted };
+    let started = syncs.start(request).await?;
+    notes::set_run(&started.id);
+    notes::set_outcome("accepted".to_owned());
+    Ok(Redirect::to(&format!("/console/runs/{}", started.id)).into_response())
+}
+
+fn parse(id: &str) -> Result<SalesforceId, Fault> {
+    SalesforceId::parse(id).map_err(|invalid| {
+        Fault::new(StatusCode::NOT_FOUND, "INVALID_RECORD_ID", invalid.to_string())
+    })
+}
+
+/// Whether the record is in m3ter, and why not, in the words of its last sync.
+fn standing(last: Option<&SyncRun>, links: &[Link]) -> (Mark, String, Vec<String>) {
+    let Some(result) = last.and_then(|run| run.result.as_ref()) else {
+        let sentence = if links.is_empty() {
+            "No sync of this record is known. A preview shows what one would write."
+        } else {
+            "m3ter has objects of this record; the runs that made them are deleted by now."
+        };
+        return (Mark::of_status(""), sentence.to_owned(), Vec::new());
+    };
+    let wrong = result.object_results.iter().filter(|object| !object.success);
+    let details = wrong
+        .map(|object| {
+            let remedy =
+                object.remedy.as_deref().map(|text| format!(" {text}.")).unwrap_or_default();
+            format!(
+                "{} of {}: {}.{remedy}",
+                object.object_name, object.salesforce_id, object.message
+            )
+            .replace("..", ".")
+        })
+        .collect();
+    let status = result.sync_status.as_str();
+    let sentence = match status {
+        "Completed" => "m3ter holds every object as the record asked at its last sync.".to_owned(),
+        "Partial Success" => {
+            "m3ter holds a part of it. These objects are not as the record asks:".to_owned()
+        }
+        _ => result.message.clone(),
+    };
+    (Mark::of_status(status), sentence, details)
+}
+
+/// Account, Contract and Commitments above; below, each line with what it bills.
+fn tree(syncs: &Syncs, links: &[Link]) -> (Vec<Node>, Vec<Line>) {
+    let mut heads = Vec::new();
+    let mut of_lines: Vec<Line> = Vec::new();
+    for link in links {
+        let node = Node {
+            kind: link.object.kind.name(),
+            key: link.object.key.clone(),
+            m3ter_id: link.m3ter_id.to_string(),
+            relation: match link.relation {
+                LinkRelation::Owned => "",
+                relation => relation.as_str(),
+            },
+            row: link.object.row.to_string(),
+        };
+        if matches!(
+            link.object.kind,
+            EntityKind::Account | EntityKind::Contract | EntityKind::Commitment
+        ) {
+            heads.push(node);
+            continue;
+        }
+        match of_lines.iter_mut().find(|(row, ..)| *row == node.row) {
+            Some((_, _, nodes)) => nodes.push(node),
+            None => {
+                let url = row_url(syncs, &node.row);
+                of_lines.push((node.row.clone(), url, vec![node]));
+            }
+        }
+    }
+    (heads, of_lines)
+}

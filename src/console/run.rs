@@ -1,0 +1,251 @@
+//! One run: what became of each object, where the time went, and what can be done next.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use jiff::Timestamp;
+
+use super::answer;
+use super::form::{Form, once};
+use super::record::{self, Next};
+use super::session::Visitor;
+use super::shell::Shell;
+use super::waterfall::{self, Bar};
+use super::words::{Mark, When, kind, row_url, time};
+use crate::callers::{Caller, Permission};
+use crate::domain::answer::ObjectResult;
+use crate::domain::outcome::FieldChange;
+use crate::domain::run::{RunState, RunTask, RunTry, SyncRun};
+use crate::http::fault::Fault;
+use crate::http::notes;
+use crate::http::permit::Asker;
+use crate::http::sync_runs::{self, RunInPath};
+use crate::sync::{QueueWait, SyncMode, Syncs};
+
+/// Between two looks of the page of a run that goes on.
+const LIVE_MS: u32 = 1_000;
+/// Bars of the waterfall: the first ones of a run of thousands say where the time goes.
+const MAX_BARS: usize = 250;
+
+#[derive(Template)]
+#[template(path = "console/run.html")]
+struct RunPage {
+    shell: Shell,
+    once: String,
+    id: String,
+    record: String,
+    record_url: String,
+    mark: Mark,
+    what: String,
+    message: Option<String>,
+    facts: Vec<(&'static str, String)>,
+    requested: When,
+    next_try: Option<When>,
+    waits_for: Option<String>,
+    objects: Vec<ShownObject>,
+    warnings: Vec<String>,
+    tries: Vec<(Mark, RunTry, When)>,
+    bars: Vec<Bar>,
+    more_bars: usize,
+    total: String,
+    related: Vec<(&'static str, String)>,
+    is_over: bool,
+    may_replay: bool,
+    /// The plan that can be applied from here.
+    plan: Option<String>,
+}
+
+pub(super) struct ShownObject {
+    pub(super) name: String,
+    pub(super) mark: Mark,
+    pub(super) message: String,
+    pub(super) row: String,
+    pub(super) row_url: String,
+    pub(super) m3ter_id: Option<String>,
+    pub(super) finding: Option<String>,
+    pub(super) remedy: Option<String>,
+    pub(super) warnings: Vec<String>,
+    pub(super) changes: Vec<FieldChange>,
+}
+
+/// `GET /console/runs/{syncRunId}`.
+pub(super) async fn show(
+    State(syncs): State<Syncs>,
+    visitor: Visitor,
+    Extension(caller): Extension<Caller>,
+    asker: Asker,
+    RunInPath(id): RunInPath,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    visitor.needs(Permission::ReadRun)?;
+    let run = sync_runs::visible(&syncs, &caller, &asker, id).await?;
+    let waits_for = match run.state {
+        RunState::Waiting => syncs.wait_of(run.sync_run_id).await?.map(|wait| match wait {
+            QueueWait::Turn { waiting } => format!("Its turn: {waiting} runs wait."),
+            QueueWait::Record => "Another run of this record.".to_owned(),
+        }),
+        _ => None,
+    };
+    let page = RunPage::new(&syncs, &visitor, &run, waits_for);
+    answer::page(&headers, &page)
+}
+
+/// `POST /console/runs/{syncRunId}/replay`.
+pub(super) async fn replay(
+    State(syncs): State<Syncs>,
+    visitor: Visitor,
+    asker: Asker,
+    RunInPath(id): RunInPath,
+    form: Form,
+) -> Result<Response, Fault> {
+    visitor.needs(Permission::Operate)?;
+    let run = sync_runs::find(&syncs, id).await?.sync_run_id;
+    form.take(&syncs).await?;
+    let started = syncs.replay(run, asker.name()).await?;
+    let (record, started) = started.ok_or_else(|| sync_runs::not_found(&id.to_string()))?;
+    notes::set_record(&record);
+    notes::set_parameters(format!("replayOf={run}"));
+    notes::set_outcome("accepted".to_owned());
+    Ok(Redirect::to(&format!("/console/runs/{}", started.id)).into_response())
+}
+
+/// `POST /console/runs/{syncRunId}/apply`: exactly what this dry run has shown.
+pub(super) async fn apply(
+    State(syncs): State<Syncs>,
+    visitor: Visitor,
+    Extension(caller): Extension<Caller>,
+    asker: Asker,
+    RunInPath(id): RunInPath,
+    form: Form,
+) -> Result<Response, Fault> {
+    let run = sync_runs::visible(&syncs, &caller, &asker, id).await?;
+    let plan = run.result.as_ref().filter(|_| run.dry_run && run.state == RunState::Ended);
+    let plan = plan.and_then(|result| result.plan_hash.as_deref()?.parse().ok());
+    let task = syncs.task_of(run.sync_run_id).await?;
+    let (Some(plan), Some(task)) = (plan, task) else {
+        let message =
+            "This run has shown nothing that could be applied; make a preview of the record first";
+        return Err(Fault::new(StatusCode::CONFLICT, "PLAN_REQUIRED", message));
+    };
+    visitor.needs(needed(&task))?;
+    let next = Next { mode: SyncMode::Apply, task, plan: Some(plan) };
+    record::begin(&syncs, &asker, &run.parent_record_id, &form, next).await
+}
+
+fn needed(task: &RunTask) -> Permission {
+    match task {
+        RunTask::Sync => Permission::Sync,
+        RunTask::EndDate(_) => Permission::EndDate,
+    }
+}
+
+impl RunPage {
+    fn new(syncs: &Syncs, visitor: &Visitor, run: &SyncRun, waits_for: Option<String>) -> Self {
+        let now = Timestamp::now();
+        let is_over = matches!(run.state, RunState::Ended | RunState::Retrying);
+        let shell =
+            Shell::new(visitor, "runs", format!("{} of {}", kind(run), run.parent_record_id));
+        let callouts = run.callouts.as_deref().unwrap_or_default();
+        let (mut bars, all_ms) = waterfall::bars(callouts);
+        let more_bars = bars.len().saturating_sub(MAX_BARS);
+        bars.truncate(MAX_BARS);
+        let objects = run.object_results.as_deref().unwrap_or_default();
+        let result = run.result.as_ref();
+        let plan = result
+            .filter(|_| run.dry_run && run.state == RunState::Ended)
+            .filter(|_| visitor.may(applied_with(run)) && visitor.caller.limits.may_write())
+            .and_then(|result| result.plan_hash.clone());
+        Self {
+            shell: if run.state == RunState::Ended { shell } else { shell.live(LIVE_MS) },
+            once: once_of(run),
+            id: run.sync_run_id.to_string(),
+            record: run.parent_record_id.clone(),
+            record_url: row_url(syncs, &run.parent_record_id),
+            mark: Mark::of_run(run),
+            what: kind(run),
+            message: result
+                .map(|result| result.message.clone())
+                .or_else(|| run.tries.last().map(|last| last.message.clone())),
+            facts: facts(run, callouts.len()),
+            requested: When::new(run.requested_at, now),
+            next_try: run.next_try_at.map(|at| When::new(at, now)),
+            waits_for,
+            objects: objects.iter().map(|object| ShownObject::new(syncs, object)).collect(),
+            warnings: result
+                .map(|result| result.warnings.iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
+            tries: run
+                .tries
+                .iter()
+                .map(|a_try| {
+                    let mark = Mark::of_status(a_try.sync_status.as_str());
+                    (mark, a_try.clone(), When::new(a_try.started_at, now))
+                })
+                .collect(),
+            bars,
+            more_bars,
+            total: time(u64::try_from(all_ms).unwrap_or_default()),
+            related: related(run),
+            is_over,
+            may_replay: is_over
+                && visitor.may(Permission::Operate)
+                && matches!(run.kind.as_str(), "sync" | "endDate"),
+            plan,
+        }
+    }
+}
+
+impl ShownObject {
+    pub(super) fn new(syncs: &Syncs, object: &ObjectResult) -> Self {
+        Self {
+            name: object.object_name.clone(),
+            mark: Mark::of_action(object.action.as_str()),
+            message: object.message.clone(),
+            row: object.salesforce_id.clone(),
+            row_url: row_url(syncs, &object.salesforce_id),
+            m3ter_id: object.m3ter_id.clone(),
+            finding: object.finding_code.clone(),
+            remedy: object.remedy.clone(),
+            warnings: object.warnings.iter().map(ToString::to_string).collect(),
+            changes: object.changes.clone().unwrap_or_default(),
+        }
+    }
+}
+
+fn applied_with(run: &SyncRun) -> Permission {
+    if run.kind == "sync" { Permission::Sync } else { Permission::EndDate }
+}
+
+/// A page that looks again is the same until something has changed: it has no form, or the number
+/// of one that is taken for a run that is over.
+fn once_of(run: &SyncRun) -> String {
+    if run.state == RunState::Ended { once() } else { String::new() }
+}
+
+fn facts(run: &SyncRun, callouts: usize) -> Vec<(&'static str, String)> {
+    let took = run.started_at.zip(run.ended_at).map(|(begun, ended)| {
+        time(u64::try_from(ended.duration_since(begun).as_millis()).unwrap_or_default())
+    });
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    [
+        ("Asked for by", some(run.requested_by.join(", "))),
+        ("As the Salesforce user", some(run.salesforce_user_ids.join(", "))),
+        ("Took", took),
+        ("Callouts", Some(callouts.to_string())),
+        ("Error code", run.error_code.clone()),
+        ("To look at", some(run.attention.join(", "))),
+        ("Takeovers", Some(run.takeovers).filter(|n| *n > 0).map(|n| n.to_string())),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
+}
+
+fn related(run: &SyncRun) -> Vec<(&'static str, String)> {
+    let repeats = run.replay_of.iter().map(|id| ("Repeats", id.to_string()));
+    let done = run.superseded_by.iter().map(|id| ("Done by", id.to_string()));
+    let again = run.replays.iter().map(|id| ("Repeated by", id.to_string()));
+    repeats.chain(done).chain(again).collect()
+}
