@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod changes;
 pub mod check;
 pub mod end_date;
+mod given;
 pub mod health;
 pub mod keys;
 pub mod links;
@@ -16,7 +17,6 @@ pub mod runs;
 pub mod sandbox;
 pub mod serve;
 pub mod sync;
-mod table;
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -28,9 +28,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::answer::SyncResult;
+use crate::domain::answer::{Counts, SyncResult};
 use crate::domain::outcome::SyncStatus;
 use crate::sync::StartedRun;
+
+use self::output::{Output, print};
 
 /// The version of the program; a release names its commit too (`scripts/release`).
 pub const VERSION: &str = match option_env!("RELEASE_VERSION") {
@@ -43,10 +45,16 @@ pub const VERSION: &str = match option_env!("RELEASE_VERSION") {
 pub enum Outcome {
     /// 0: what was asked for is done.
     Done,
-    /// 1: it was tried, and not all of it is done.
+    /// 1: it was tried, and it failed.
     Failed,
     /// 2: it could not be tried.
     Unusable,
+    /// 3: a part of it is done, and a person must look at the rest.
+    Partial,
+    /// 4: it failed, and the same may succeed later.
+    TryAgain,
+    /// 5: a dry run with `--exit-code` found something to write.
+    Differs,
 }
 
 impl From<Outcome> for std::process::ExitCode {
@@ -55,13 +63,32 @@ impl From<Outcome> for std::process::ExitCode {
             Outcome::Done => 0,
             Outcome::Failed => 1,
             Outcome::Unusable => 2,
+            Outcome::Partial => 3,
+            Outcome::TryAgain => 4,
+            Outcome::Differs => 5,
         })
     }
 }
 
-/// Writes a line to standard output. A closed pipe is not an error.
-fn print(line: impl fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+impl Outcome {
+    /// The outcome of a sync or an end dating.
+    fn of(result: &SyncResult) -> Self {
+        match result.sync_status {
+            SyncStatus::Completed => Self::Done,
+            SyncStatus::PartialSuccess => Self::Partial,
+            SyncStatus::Failed if result.retryable == Some(true) => Self::TryAgain,
+            SyncStatus::Failed => Self::Failed,
+        }
+    }
+
+    /// The outcome of a dry run that is to tell whether something would be written.
+    fn of_comparison(result: &SyncResult) -> Self {
+        let counts = result.counts.unwrap_or_else(|| Counts::of(&result.object_results));
+        match Self::of(result) {
+            Self::Done if counts.created + counts.updated > 0 => Self::Differs,
+            outcome => outcome,
+        }
+    }
 }
 
 /// The user at the terminal, as runs and the audit log name them: `cli:alice`. The user of the
@@ -117,7 +144,13 @@ async fn result_of(mut run: StartedRun, doing: &str) -> anyhow::Result<Arc<SyncR
 }
 
 /// Waits for a run, prints its result, and lets the service end.
-async fn run_to_its_end(app: App, run: StartedRun, doing: &str) -> anyhow::Result<Outcome> {
+async fn run_to_its_end(
+    app: App,
+    run: StartedRun,
+    doing: &str,
+    output: Output,
+    outcome_of: fn(&SyncResult) -> Outcome,
+) -> anyhow::Result<Outcome> {
     if run.is_paused {
         let id = run.id;
         app.end().await?;
@@ -129,8 +162,8 @@ async fn run_to_its_end(app: App, run: StartedRun, doing: &str) -> anyhow::Resul
     let result = result_of(run, doing).await;
     app.end().await?;
     let result = result?;
-    print(report::report(&result));
-    Ok(if result.sync_status == SyncStatus::Completed { Outcome::Done } else { Outcome::Failed })
+    report::print_result(&result, output)?;
+    Ok(outcome_of(&result))
 }
 
 /// One line that is written over, where a person looks on.

@@ -16,16 +16,27 @@ use sync_to_m3ter::command::{
     sandbox::Ports,
 };
 use sync_to_m3ter::config::{self, Config};
-use sync_to_m3ter::domain::plan::PlanHash;
-use sync_to_m3ter::sync::SyncMode;
 use sync_to_m3ter::telemetry::{self, Collector, LogFormat};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What the help of the program ends with.
+const AFTER_HELP: &str = "Try it without settings: sync-to-m3ter sandbox
+
+Exit codes:
+  0  done; of a sync: Completed
+  1  it failed
+  2  it could not be tried: a setting, an argument, the database
+  3  Partial Success: some objects are not in m3ter
+  4  it failed, and the same may succeed later
+  5  a dry run with --exit-code found something to write
+
+README.md has all environment variables, docs/command-line.md the forms of output.";
+
 /// Brings a Salesforce deal into m3ter, the usage-based billing platform.
 #[derive(Debug, Parser)]
-#[command(version = command::VERSION, about)]
+#[command(version = command::VERSION, about, after_help = AFTER_HELP)]
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
@@ -39,16 +50,7 @@ enum Command {
     /// example records.
     Sandbox(Ports),
     /// Sync one record from the terminal.
-    Sync {
-        /// The Salesforce ID of the record, with 15 or 18 characters.
-        record_id: String,
-        /// Only show what would be written.
-        #[arg(long)]
-        dry_run: bool,
-        /// Write exactly the plan that a dry run showed, or nothing.
-        #[arg(long, conflicts_with = "dry_run")]
-        expected_plan: Option<PlanHash>,
-    },
+    Sync(command::sync::Syncing),
     /// Make API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -145,6 +147,9 @@ fn main() -> ExitCode {
     };
     drop(inside);
     let needs_the_database_only = matches!(
+        &command,
+        Command::Runs(command) if !command.runs_here()
+    ) || matches!(
         command,
         Command::Links(_)
             | Command::Reopen(_)
@@ -169,14 +174,18 @@ fn main() -> ExitCode {
             }
             (_, Some(Err(problems))) => Err(problems.into()),
             (Command::Serve, Some(Ok(config))) => command::serve::run(config).await,
-            (Command::Sync { record_id, dry_run, expected_plan }, Some(Ok(config))) => {
-                let mode = if dry_run { SyncMode::DryRun } else { SyncMode::Apply };
-                command::sync::run(config, &record_id, mode, expected_plan).await
+            (Command::Sync(syncing), Some(Ok(config))) => {
+                command::sync::run(config, &syncing).await
             }
             (Command::EndDate(ending), Some(Ok(config))) => {
                 command::end_date::run(config, &ending).await
             }
-            (Command::Runs(command), Some(Ok(config))) => command::runs::run(config, command).await,
+            (Command::Runs(command), Some(Ok(config))) => {
+                command::runs::replay(&config, command).await
+            }
+            (Command::Runs(command), None) => {
+                async { command::runs::run(&database()?, command).await }.await
+            }
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
             (Command::Sandbox(ports), _) => command::sandbox::run(ports, &variable).await,
             (Command::Links(command), _) => {

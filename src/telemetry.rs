@@ -65,7 +65,8 @@ pub fn start(
     let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|_| {
         "RUST_LOG is not a valid filter, such as `info` or `warn,audit=info`".to_owned()
     })?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let lines = match format {
         LogFormat::Text => lines.with_target(false).with_filter(filter).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),

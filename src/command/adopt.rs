@@ -7,7 +7,8 @@ use std::path::Path;
 use clap::Args;
 
 use super::links::{DryRun, change, show};
-use super::{Outcome, print, unusable};
+use super::output::Form;
+use super::{Outcome, given, print, unusable};
 use crate::domain::ids::SalesforceId;
 use crate::store::{LinkOrder, Store};
 
@@ -27,6 +28,9 @@ pub struct Adoption {
     /// Whether to only show the change.
     #[command(flatten)]
     dry_run: DryRun,
+    /// In which form they are listed.
+    #[command(flatten)]
+    form: Form,
 }
 
 /// Lists or confirms.
@@ -55,7 +59,7 @@ pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outco
     }
     store.close().await;
     if !adoption.confirm {
-        show(&waiting);
+        show(&waiting, adoption.form)?;
         return Ok(Outcome::Done);
     }
     let rows: BTreeSet<SalesforceId> = waiting.into_iter().map(|link| link.object.row).collect();
@@ -82,7 +86,7 @@ pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outco
 fn read(target: &str) -> Result<Vec<SalesforceId>, String> {
     let path = Path::new(target);
     if !path.is_file() {
-        return SalesforceId::parse(target)
+        return given::record(target)
             .map(|id| vec![id])
             .map_err(|invalid| format!("{invalid}, nor is it a file"));
     }

@@ -4,10 +4,10 @@
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::output::{self, Output};
-use super::{Outcome, audit, print, unusable};
+use super::output::{self, Column, Form};
+use super::{Outcome, audit, given, print, unusable};
 use crate::domain::change::{ChangeId, ChangedField, ObjectChange};
-use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
+use crate::domain::ids::{M3terId, SyncRunId};
 use crate::store::{ChangeFilter, Store};
 
 /// What to do with changes.
@@ -38,11 +38,11 @@ pub struct Wanted {
     /// By this run.
     #[arg(long)]
     pub run: Option<String>,
-    /// At this time or later: 2026-12-31T00:00:00Z.
-    #[arg(long)]
+    /// At this time or later: 2026-12-31T00:00:00Z, 2026-12-31, yesterday, or 1d (a day ago).
+    #[arg(long, value_parser = given::instant)]
     pub since: Option<Timestamp>,
     /// Before this time.
-    #[arg(long)]
+    #[arg(long, value_parser = given::instant)]
     pub until: Option<Timestamp>,
     /// At most so many.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -51,8 +51,8 @@ pub struct Wanted {
     #[arg(long)]
     pub cursor: Option<String>,
     /// In which form.
-    #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
+    #[command(flatten)]
+    pub form: Form,
 }
 
 /// Whose values are removed.
@@ -72,7 +72,7 @@ pub async fn run(database_url: &str, command: ChangesCommand) -> anyhow::Result<
 /// Removes the values of what was changed for a record. That it was changed, when and by whom
 /// stays.
 pub async fn erase(database_url: &str, erasing: &Erasing) -> anyhow::Result<Outcome> {
-    let record = match SalesforceId::parse(&erasing.record_id) {
+    let record = match given::record(&erasing.record_id) {
         Ok(record) => record,
         Err(invalid) => return Ok(unusable(invalid)),
     };
@@ -87,8 +87,24 @@ pub async fn erase(database_url: &str, erasing: &Erasing) -> anyhow::Result<Outc
     Ok(Outcome::Done)
 }
 
+const COLUMNS: [Column; 13] = [
+    Column::time("At"),
+    Column::word("Record").rank(3),
+    Column::word("Object"),
+    Column::word("Salesforce row").rank(4),
+    Column::word("m3ter id").rank(6),
+    Column::word("Account").rank(8),
+    Column::word("Action").rank(1),
+    Column::word("Field"),
+    Column::text("Old"),
+    Column::text("New"),
+    Column::text("Source").rank(5),
+    Column::text("Asked for by").rank(2),
+    Column::word("Run").rank(7),
+];
+
 async fn list(database_url: &str, wanted: Wanted) -> anyhow::Result<Outcome> {
-    let output = wanted.output;
+    let form = wanted.form;
     let filter = match wanted.filter() {
         Ok(filter) => filter,
         Err(problem) => return Ok(unusable(problem)),
@@ -100,22 +116,7 @@ async fn list(database_url: &str, wanted: Wanted) -> anyhow::Result<Outcome> {
     let mut changes = changes?;
     let has_more = changes.len() > filter.limit as usize;
     changes.truncate(filter.limit as usize);
-    let columns = [
-        "At",
-        "Record",
-        "Object",
-        "Salesforce row",
-        "m3ter id",
-        "Account",
-        "Action",
-        "Field",
-        "Old",
-        "New",
-        "Source",
-        "Asked for by",
-        "Run",
-    ];
-    output::list(output, columns, &changes, rows)?;
+    output::list(form, &COLUMNS, &changes, rows)?;
     if let Some(last) = changes.last().filter(|_| has_more) {
         tracing::warn!("there are more: --cursor {}", last.change_id);
     }
@@ -170,7 +171,7 @@ impl Wanted {
             let id = id.as_deref().map(M3terId::parse).transpose();
             id.map_err(|invalid| invalid.to_string())
         };
-        let record = self.record.as_deref().map(SalesforceId::parse).transpose();
+        let record = self.record.as_deref().map(given::record).transpose();
         let run = self.run.as_deref().map(|run| {
             SyncRunId::parse(run).ok_or_else(|| format!("`{run}` is not the ID of a run"))
         });

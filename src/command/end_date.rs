@@ -4,12 +4,11 @@ use std::io::{IsTerminal as _, Write as _};
 
 use clap::Args;
 
-use super::{Outcome, audit, print, report, result_of, run_to_its_end, unusable, user};
+use super::output::Output;
+use super::{Outcome, audit, given, print, report, result_of, run_to_its_end, unusable, user};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
-use crate::domain::ids::SalesforceId;
-use crate::domain::outcome::SyncStatus;
 use crate::domain::plan::PlanHash;
 use crate::domain::run::RunTask;
 use crate::sync::{RunRequest, Scope, StartError, StartedRun, SyncMode};
@@ -17,7 +16,8 @@ use crate::sync::{RunRequest, Scope, StartError, StartedRun, SyncMode};
 /// What ends, and when.
 #[derive(Debug, Clone, Args)]
 pub struct Ending {
-    /// The Salesforce ID of an Account, or of a record that was synced to a Contract.
+    /// The Salesforce ID of an Account, or of a record that was synced to a Contract; or the address
+    /// of its page.
     pub record_id: String,
     /// The first moment that is no longer billed: 2026-12-31, or 2026-12-31T00:00:00Z.
     #[arg(long)]
@@ -37,6 +37,9 @@ pub struct Ending {
     /// End it without asking: for scripts.
     #[arg(long)]
     pub yes: bool,
+    /// In which form the result is shown; `json` is the answer of the API.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 /// What is said where nobody can be asked.
@@ -44,7 +47,7 @@ const NOBODY_TO_ASK: &str = "`end-date` asks before it ends anything, and this i
 
 /// Ends the billing of one record and prints what came of it.
 pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
-    let record = match SalesforceId::parse(&ending.record_id) {
+    let record = match given::record(&ending.record_id) {
         Ok(record) => record,
         Err(invalid) => return Ok(unusable(invalid)),
     };
@@ -94,16 +97,12 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
     if asks {
         let run = start(SyncMode::DryRun, None).await?;
         let foreseen = result_of(run, &format!("looking at {record}")).await?;
-        print(report::report(&foreseen));
+        report::print_result(&foreseen, Output::Table)?;
         let plan = foreseen.plan_hash.as_deref().and_then(|plan| plan.parse::<PlanHash>().ok());
         let count = foreseen.object_results.iter().filter(|result| result.success).count();
         let (Some(plan), true) = (plan, count > 0) else {
             app.end().await?;
-            return Ok(if foreseen.sync_status == SyncStatus::Completed {
-                Outcome::Done
-            } else {
-                Outcome::Failed
-            });
+            return Ok(Outcome::of(&foreseen));
         };
         let these =
             if count == 1 { "this object".to_owned() } else { format!("these {count} objects") };
@@ -115,7 +114,8 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
         expected_plan = Some(plan);
     }
     let run = start(mode, expected_plan).await?;
-    run_to_its_end(app, run, &format!("ending {record}")).await
+    let doing = format!("ending {record}");
+    run_to_its_end(app, run, &doing, ending.output, Outcome::of).await
 }
 
 /// Whether the person at the terminal says yes.

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use jiff::{Timestamp, ToSpan as _};
 use secrecy::ExposeSecret as _;
 
-use super::table::table;
+use super::output::{self, Column, Form};
 use super::{Outcome, print, unusable};
 use crate::callers::{
     Callers, Expiry, KeyEntry, KeyLimits, ListedKey, Role, RootObject, Scope, append_entry,
@@ -31,7 +31,14 @@ pub enum KeysCommand {
     /// --key ID`.
     New(Box<NewKeyArguments>),
     /// List the keys of the file: what each may do, when it expires, when it was last used.
-    List(KeysFile),
+    List {
+        /// The file.
+        #[command(flatten)]
+        file: KeysFile,
+        /// In which form.
+        #[command(flatten)]
+        form: Form,
+    },
     /// Remove a name's keys from the file; the running service notices within a second.
     Revoke {
         /// Whose keys.
@@ -96,7 +103,7 @@ pub async fn run(
 ) -> anyhow::Result<Outcome> {
     match command {
         KeysCommand::New(arguments) => new(*arguments, user),
-        KeysCommand::List(KeysFile { file }) => list(file, database_url).await,
+        KeysCommand::List { file: KeysFile { file }, form } => list(file, form, database_url).await,
         KeysCommand::Revoke { name, key, file: KeysFile { file } } => {
             let taken = revoke(&file, &name, key.as_deref()).context("nothing was revoked")?;
             tracing::info!(target: "audit", caller = user, removed = name, keys = taken, file = %file.display(), "API keys were revoked");
@@ -156,8 +163,18 @@ fn new(arguments: NewKeyArguments, user: &str) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+const COLUMNS: [Column; 6] = [
+    Column::word("Name"),
+    Column::word("Role"),
+    Column::word("Key"),
+    Column::text("May do only").rank(2),
+    Column::word("Ends"),
+    Column::time("Used last").rank(1),
+];
+
 async fn list(
     file: PathBuf,
+    form: Form,
     database_url: Option<Result<String, String>>,
 ) -> anyhow::Result<Outcome> {
     let callers = Callers::from_file(file).context("the file of keys cannot be used")?;
@@ -171,7 +188,7 @@ async fn list(
         },
         None => None,
     };
-    let mut shown = table(["Name", "Role", "Key", "May do only", "Ends", "Used last"]);
+    let mut rows = Vec::new();
     for ListedKey { caller, is_over } in callers.list() {
         let limits = &caller.limits;
         let ends = limits
@@ -181,7 +198,7 @@ async fn list(
         let last = used.as_ref().map(|used| {
             used.get(&*caller.key).map_or_else(|| "never".to_owned(), ToString::to_string)
         });
-        shown.add_row([
+        rows.push(vec![
             caller.name.to_string(),
             caller.role.to_string(),
             caller.key.to_string(),
@@ -190,9 +207,9 @@ async fn list(
             last.unwrap_or_else(|| "?".to_owned()),
         ]);
     }
-    print(shown);
+    output::list_rows(form, &COLUMNS, &rows)?;
     for fault in callers.faults().iter().filter(|fault| !fault.is_expiry) {
-        print(format_args!("is ignored: {fault}"));
+        let _ = writeln!(std::io::stderr(), "is ignored: {fault}");
     }
     Ok(Outcome::Done)
 }

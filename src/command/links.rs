@@ -3,10 +3,10 @@
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::table::table;
-use super::{Outcome, print, unusable, user};
+use super::output::{self, Column, Form};
+use super::{Outcome, given, print, unusable, user};
 use crate::domain::entity::EntityKind;
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::M3terId;
 use crate::store::{Handover, Link, LinkFilter, LinkOrder, NotHandedOver, Store};
 
 /// What to do with links.
@@ -19,6 +19,9 @@ pub enum LinksCommand {
         /// The ID of an object in m3ter.
         #[arg(long)]
         m3ter_id: Option<String>,
+        /// In which form.
+        #[command(flatten)]
+        form: Form,
     },
     /// Hand over what belongs to one row to another row, after a merge that Salesforce does not
     /// report.
@@ -56,14 +59,14 @@ pub struct DryRun {
 /// Carries out one of the commands.
 pub async fn run(database_url: &str, command: LinksCommand) -> anyhow::Result<Outcome> {
     match command {
-        LinksCommand::List { record, m3ter_id } => {
-            list(database_url, record.as_deref(), m3ter_id.as_deref()).await
+        LinksCommand::List { record, m3ter_id, form } => {
+            list(database_url, record.as_deref(), m3ter_id.as_deref(), form).await
         }
         LinksCommand::Move { from, to, dry_run } => match read_move(&from, &to) {
             Ok(order) => change(database_url, &order, dry_run).await,
             Err(problem) => Ok(unusable(problem)),
         },
-        LinksCommand::Forget { row, kind, dry_run } => match SalesforceId::parse(&row) {
+        LinksCommand::Forget { row, kind, dry_run } => match given::record(&row) {
             Ok(row) => {
                 change(
                     database_url,
@@ -82,7 +85,7 @@ fn named(kind: &str) -> Option<EntityKind> {
 }
 
 fn read_move(from: &str, to: &str) -> Result<LinkOrder, String> {
-    let parse = |id: &str| SalesforceId::parse(id).map_err(|invalid| invalid.to_string());
+    let parse = |id: &str| given::record(id).map_err(|invalid| invalid.to_string());
     let (from, to) = (parse(from)?, parse(to)?);
     if from == to {
         return Err(format!("{from} and {to} are the same row"));
@@ -99,19 +102,18 @@ async fn list(
     database_url: &str,
     record: Option<&str>,
     m3ter_id: Option<&str>,
+    form: Form,
 ) -> anyhow::Result<Outcome> {
-    let filter = match (
-        record.map(SalesforceId::parse).transpose(),
-        m3ter_id.map(M3terId::parse).transpose(),
-    ) {
-        (Ok(record), Ok(m3ter_id)) => LinkFilter { record, m3ter_id },
-        (Err(invalid), _) => return Ok(unusable(invalid)),
-        (_, Err(invalid)) => return Ok(unusable(invalid)),
-    };
+    let filter =
+        match (record.map(given::record).transpose(), m3ter_id.map(M3terId::parse).transpose()) {
+            (Ok(record), Ok(m3ter_id)) => LinkFilter { record, m3ter_id },
+            (Err(invalid), _) => return Ok(unusable(invalid)),
+            (_, Err(invalid)) => return Ok(unusable(invalid)),
+        };
     let store = Store::open(database_url).await?;
     let links = store.list_links(&filter).await?;
     store.close().await;
-    show(&links);
+    show(&links, form)?;
     Ok(Outcome::Done)
 }
 
@@ -131,7 +133,7 @@ pub(super) async fn change(
         Ok(handover) => handover,
         Err(refused) => return Ok(unusable(advice(&refused))),
     };
-    show(&links);
+    show(&links, Form::default())?;
     let count = links.len();
     let these = if count == 1 { "This link" } else { "These links" };
     let would = match (dry_run, count) {
@@ -195,10 +197,19 @@ fn advice(refused: &NotHandedOver) -> String {
     }
 }
 
-pub(super) fn show(links: &[Link]) {
-    let mut table = table(["Record", "Row", "Kind", "Key", "m3ter ID", "Relation", "Named"]);
-    for link in links {
-        table.add_row([
+const COLUMNS: [Column; 7] = [
+    Column::word("Record").rank(2),
+    Column::word("Row"),
+    Column::word("Kind"),
+    Column::word("Key").rank(3),
+    Column::word("m3ter ID"),
+    Column::word("Relation").rank(1),
+    Column::text("Named").rank(4),
+];
+
+pub(super) fn show(links: &[Link], form: Form) -> anyhow::Result<()> {
+    let rows = links.iter().map(|link| {
+        vec![
             link.root.to_string(),
             link.object.row.to_string(),
             link.object.kind.to_string(),
@@ -206,7 +217,7 @@ pub(super) fn show(links: &[Link]) {
             link.m3ter_id.to_string(),
             link.relation.as_str().to_owned(),
             link.source_key.clone().unwrap_or_default(),
-        ]);
-    }
-    print(table);
+        ]
+    });
+    output::list_rows(form, &COLUMNS, &rows.collect::<Vec<_>>())
 }

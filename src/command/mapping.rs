@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::output::{self, Column, Form, Output};
 use super::{Outcome, print};
 use crate::app::{load_mappings, mapping_source};
 use crate::config::{Config, ConfigProblems};
@@ -21,7 +22,14 @@ use crate::{m3ter, salesforce};
 #[derive(Debug, Subcommand)]
 pub enum MappingCommand {
     /// List the mappings that a service with these settings would use.
-    List(Directory),
+    List {
+        /// Where the mappings are that are used.
+        #[command(flatten)]
+        directory: Directory,
+        /// In which form.
+        #[command(flatten)]
+        form: Form,
+    },
     /// Show the effective mapping as a table: each m3ter field, its source, what is done to it,
     /// and its Salesforce type where the org can be reached. Where it extends another one, also the
     /// file and line of each field.
@@ -31,6 +39,9 @@ pub enum MappingCommand {
         /// Where the mappings are that are used.
         #[command(flatten)]
         directory: Directory,
+        /// In which form.
+        #[command(flatten)]
+        form: Form,
     },
     /// Print the mapping that comes with the service, comments and all. A file of your own may hold
     /// only what differs from it.
@@ -85,8 +96,10 @@ pub async fn run(
     database: anyhow::Result<String>,
 ) -> anyhow::Result<Outcome> {
     match command {
-        MappingCommand::List(directory) => list(&directory),
-        MappingCommand::Show { root, directory } => show(&root, &directory, config.ok()).await,
+        MappingCommand::List { directory, form } => list(&directory, form),
+        MappingCommand::Show { root, directory, form } => {
+            show(&root, &directory, config.ok(), form).await
+        }
         MappingCommand::Export { root } => Ok(export(&root)),
         MappingCommand::Check(check) if check.org => {
             check_with_org(&check.directory, config?).await
@@ -111,10 +124,20 @@ fn export(root: &str) -> Outcome {
     Outcome::Done
 }
 
+const FIELD_COLUMNS: [Column; 6] = [
+    Column::word("Object"),
+    Column::word("m3ter field"),
+    Column::text("Source"),
+    Column::text("Steps").rank(2),
+    Column::word("Salesforce type").rank(3),
+    Column::word("Line").rank(1),
+];
+
 async fn show(
     root: &str,
     directory: &Directory,
     config: Option<Config>,
+    form: Form,
 ) -> anyhow::Result<Outcome> {
     let mut mappings = load_mappings(directory.mappings_dir.as_deref())?;
     mappings.state_billing(config.as_ref().and_then(|config| config.commitment_billing));
@@ -135,10 +158,8 @@ async fn show(
         None => Err("the service's settings are not complete".to_owned()),
     };
     let extended = mapping.extended();
-    let mut header = vec!["Object", "m3ter field", "Source", "Steps", "Salesforce type"];
-    header.extend((!extended.is_empty()).then_some("Line"));
-    let columns = header.len();
-    let mut table = super::table::table(header);
+    let columns = if extended.is_empty() { &FIELD_COLUMNS[..5] } else { &FIELD_COLUMNS[..] };
+    let mut rows = Vec::new();
     for field in mapping.shown(schema.as_ref().ok()) {
         let row = [
             field.object,
@@ -148,10 +169,15 @@ async fn show(
             field.salesforce_type,
             field.place,
         ];
-        table.add_row(row.into_iter().take(columns));
+        rows.push(row.into_iter().take(columns.len()).collect());
     }
     let files: Vec<&str> = std::iter::once(mapping.file()).chain(extended).collect();
-    print(format_args!("{} ({})\n{table}", mapping.root(), files.join(", which extends ")));
+    if form.output != Output::Table {
+        output::list_rows(form, columns, &rows)?;
+        return Ok(Outcome::Done);
+    }
+    print(format_args!("{} ({})", mapping.root(), files.join(", which extends ")));
+    output::list_rows(form, columns, &rows)?;
     for (choice, word) in mapping.shown_choices() {
         print(format_args!("{choice}: {word}"));
     }
@@ -246,13 +272,12 @@ fn word(severity: Severity) -> &'static str {
     }
 }
 
-fn list(directory: &Directory) -> anyhow::Result<Outcome> {
+fn list(directory: &Directory, form: Form) -> anyhow::Result<Outcome> {
     let mappings = load_mappings(directory.mappings_dir.as_deref())?;
-    let mut table = super::table::table(["Root object", "File"]);
-    for mapping in mappings.iter() {
-        table.add_row([mapping.root(), mapping.file()]);
-    }
-    print(table);
+    let rows =
+        mappings.iter().map(|mapping| vec![mapping.root().to_owned(), mapping.file().to_owned()]);
+    let columns = [Column::word("Root object"), Column::word("File")];
+    output::list_rows(form, &columns, &rows.collect::<Vec<_>>())?;
     Ok(Outcome::Done)
 }
 

@@ -3,9 +3,8 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::table::table;
-use super::{Outcome, audit, print, unusable, user};
-use crate::domain::ids::SalesforceId;
+use super::output::{self, Column, Form};
+use super::{Outcome, audit, given, print, unusable, user};
 use crate::domain::made_end::MadeEnd;
 use crate::store::{NotReopened, Store};
 
@@ -17,12 +16,15 @@ pub struct Reopened {
     /// Only show what would be forgotten.
     #[arg(long)]
     pub dry_run: bool,
+    /// In which form the ends are listed.
+    #[command(flatten)]
+    pub form: Form,
 }
 
 /// Forgets the ends of a record, so that its next sync follows Salesforce. Beside running services,
 /// and without asking m3ter or Salesforce.
 pub async fn run(database_url: &str, reopened: &Reopened) -> anyhow::Result<Outcome> {
-    let record = match SalesforceId::parse(&reopened.record_id) {
+    let record = match given::record(&reopened.record_id) {
         Ok(record) => record,
         Err(invalid) => return Ok(unusable(invalid)),
     };
@@ -37,7 +39,7 @@ pub async fn run(database_url: &str, reopened: &Reopened) -> anyhow::Result<Outc
         Ok(reopening) => reopening,
         Err(refused) => return Ok(unusable(advice(&refused))),
     };
-    show(&reopening.ends);
+    show(&reopening.ends, reopened.form)?;
     let these = if reopening.ends.len() == 1 { "This end" } else { "These ends" };
     if reopened.dry_run {
         print(format_args!("{these} would be forgotten; the next sync would follow Salesforce"));
@@ -71,20 +73,21 @@ fn advice(refused: &NotReopened) -> String {
     }
 }
 
-fn show(ends: &[MadeEnd]) {
-    let mut table = table([
-        "Kind",
-        "m3ter ID",
-        "Ended at",
-        "Before",
-        "Salesforce said",
-        "By",
-        "On",
-        "Record",
-        "Run",
-    ]);
-    for end in ends {
-        table.add_row([
+const COLUMNS: [Column; 9] = [
+    Column::word("Kind"),
+    Column::word("m3ter ID"),
+    Column::word("Ended at"),
+    Column::word("Before").rank(3),
+    Column::word("Salesforce said").rank(2),
+    Column::word("By").rank(1),
+    Column::time("On").rank(4),
+    Column::word("Record").rank(5),
+    Column::word("Run").rank(6),
+];
+
+fn show(ends: &[MadeEnd], form: Form) -> anyhow::Result<()> {
+    let rows = ends.iter().map(|end| {
+        vec![
             end.entity.object_name().to_owned(),
             end.m3ter_id.to_string(),
             end.end.clone(),
@@ -94,7 +97,7 @@ fn show(ends: &[MadeEnd]) {
             end.at.to_string(),
             end.record.to_string(),
             end.run.to_string(),
-        ]);
-    }
-    print(table);
+        ]
+    });
+    output::list_rows(form, &COLUMNS, &rows.collect::<Vec<_>>())
 }

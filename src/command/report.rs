@@ -3,27 +3,56 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::Table;
+use anstyle::AnsiColor;
 
+use super::output::{Column, Form, Output, Screen, list_rows, print};
 use crate::domain::answer::{Counts, ObjectResult, SyncResult};
-use crate::domain::outcome::{Action, FieldChange};
+use crate::domain::outcome::{Action, FieldChange, SyncStatus};
 
-/// The whole report, without a line break at its end.
+/// Prints a result in a form.
+pub(super) fn print_result(result: &SyncResult, output: Output) -> anyhow::Result<()> {
+    match output {
+        Output::Table => print(on_screen(result, Screen::of_stdout())),
+        Output::Json => print(serde_json::to_string(result)?),
+        Output::Csv => {
+            let form = Form { output, utc: true };
+            list_rows(form, &COLUMNS, &rows(result))?;
+        }
+    }
+    Ok(())
+}
+
+/// The whole report as a file gets it, without a line break at its end.
 pub fn report(result: &SyncResult) -> String {
+    on_screen(result, Screen::PIPE)
+}
+
+fn on_screen(result: &SyncResult, screen: Screen) -> String {
     let mut text = String::new();
     if result.dry_run {
         for object in &result.object_results {
-            foreseen(&mut text, object);
+            foreseen(&mut text, object, screen);
         }
     } else if !result.object_results.is_empty() {
-        let _ = writeln!(text, "{}", table(result));
+        let _ = writeln!(text, "{}", screen.table(&COLUMNS, &rows(result), false));
     }
     for warning in &result.warnings {
         let _ = writeln!(text, "! {warning}");
     }
     let code = result.error_code.as_ref().map_or_else(String::new, |code| format!(" [{code}]"));
-    let _ = write!(text, "{}: {}{code}", result.sync_status, result.message);
+    let status = screen.paint(
+        match result.sync_status {
+            SyncStatus::Completed => AnsiColor::Green,
+            SyncStatus::PartialSuccess => AnsiColor::Yellow,
+            SyncStatus::Failed => AnsiColor::Red,
+        },
+        &result.sync_status.to_string(),
+    );
     let counts = result.counts.unwrap_or_else(|| Counts::of(&result.object_results));
+    let _ = match missing(result).filter(|_| !result.dry_run) {
+        Some(missing) => write!(text, "{status}: {missing}{code}"),
+        None => write!(text, "{status}: {}{code}", result.message),
+    };
     if result.dry_run {
         let _ = write!(
             text,
@@ -42,8 +71,35 @@ pub fn report(result: &SyncResult) -> String {
     text
 }
 
-fn table(result: &SyncResult) -> Table {
-    let mut table = super::table::table(["Object", "Salesforce ID", "Action", "Message"]);
+/// What a partial success lacks: the sentence of the API speaks of the process, not of the objects.
+fn missing(result: &SyncResult) -> Option<String> {
+    if result.sync_status != SyncStatus::PartialSuccess {
+        return None;
+    }
+    let all = result.object_results.len();
+    let missing: Vec<String> = result
+        .object_results
+        .iter()
+        .filter(|object| !object.success)
+        .map(|object| format!("{} of {}", object.object_name, object.salesforce_id))
+        .collect();
+    let objects = if all == 1 { "object" } else { "objects" };
+    Some(format!(
+        "{} of {all} {objects} as the record asks; not so: {}",
+        all - missing.len(),
+        missing.join(", ")
+    ))
+}
+
+const COLUMNS: [Column; 4] = [
+    Column::word("Object"),
+    Column::word("Salesforce ID"),
+    Column::status("Action"),
+    Column::text("Message"),
+];
+
+fn rows(result: &SyncResult) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
     for object in &result.object_results {
         let mut message = object.message.clone();
         if let Some(remedy) = &object.remedy {
@@ -52,18 +108,18 @@ fn table(result: &SyncResult) -> Table {
         for warning in &object.warnings {
             let _ = write!(message, "\n! {warning}");
         }
-        table.add_row([
-            object.object_name.as_str(),
-            &object.salesforce_id,
-            object.action.as_str(),
-            &message,
+        rows.push(vec![
+            object.object_name.clone(),
+            object.salesforce_id.clone(),
+            object.action.as_str().to_owned(),
+            message,
         ]);
     }
-    table
+    rows
 }
 
 /// One object with its changes in columns: field, old → new, source.
-fn foreseen(text: &mut String, object: &ObjectResult) {
+fn foreseen(text: &mut String, object: &ObjectResult, screen: Screen) {
     let verb = match object.action {
         Action::Created => "would be created",
         Action::Updated => "would be updated",
@@ -72,22 +128,31 @@ fn foreseen(text: &mut String, object: &ObjectResult) {
         Action::Failed => "would fail",
     };
     let id = object.m3ter_id.as_ref().map_or_else(String::new, |id| format!(" (m3ter {id})"));
+    let verb = match object.action {
+        Action::Created => screen.paint(AnsiColor::Green, verb),
+        Action::Updated | Action::Skipped => screen.paint(AnsiColor::Yellow, verb),
+        Action::Failed => screen.paint(AnsiColor::Red, verb),
+        Action::Unchanged => verb.to_owned(),
+    };
     let _ = writeln!(text, "{} of {}{id}: {verb}", object.object_name, object.salesforce_id);
     let changes = object.changes.as_deref().unwrap_or_default();
-    let lines: Vec<(&str, String, &str)> = changes
+    let lines: Vec<(&str, &FieldChange, &str)> = changes
         .iter()
-        .map(|change| (change.field.as_str(), shown(change, object.action), change.source.as_str()))
+        .map(|change| (change.field.as_str(), change, change.source.as_str()))
         .collect();
     let field_width =
         lines.iter().map(|(field, ..)| field.chars().count()).max().unwrap_or_default();
     let value_width = lines
         .iter()
-        .map(|(_, value, _)| value.chars().count())
+        .map(|(_, change, _)| shown(change, object.action, Screen::PIPE).chars().count())
         .filter(|width| *width <= WIDEST)
         .max()
         .unwrap_or_default();
-    for (field, value, source) in lines {
-        let _ = writeln!(text, "    {field:field_width$}  {value:value_width$}  {source}");
+    for (field, change, source) in lines {
+        let width = shown(change, object.action, Screen::PIPE).chars().count();
+        let value = shown(change, object.action, screen);
+        let gap = " ".repeat(value_width.saturating_sub(width));
+        let _ = writeln!(text, "    {field:field_width$}  {value}{gap}  {source}");
     }
     if matches!(object.action, Action::Skipped | Action::Failed) {
         let code =
@@ -106,11 +171,14 @@ fn foreseen(text: &mut String, object: &ObjectResult) {
 /// A value that is wider pushes its source to the right instead of all the others.
 const WIDEST: usize = 60;
 
-fn shown(change: &FieldChange, action: Action) -> String {
-    let new = change.new_value.as_deref().unwrap_or("nothing");
+fn shown(change: &FieldChange, action: Action, screen: Screen) -> String {
+    let new = screen.paint(AnsiColor::Green, change.new_value.as_deref().unwrap_or("nothing"));
     match (&change.old_value, action) {
-        (None, Action::Created) => new.to_owned(),
-        (old, _) => format!("{} → {new}", old.as_deref().unwrap_or("nothing")),
+        (None, Action::Created) => new,
+        (old, _) => {
+            let old = screen.paint(AnsiColor::Red, old.as_deref().unwrap_or("nothing"));
+            format!("{old} → {new}")
+        }
     }
 }
 

@@ -1,18 +1,19 @@
 //! `runs`: what the service has done, and doing it again, from a terminal.
 
 use clap::{Args, Subcommand};
-use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
 
-use super::table::table;
-use super::{Outcome, audit, print, run_to_its_end, unusable, user};
+use super::output::{self, Column, Form, Output, Screen};
+use super::{Outcome, audit, given, print, report, run_to_its_end, unusable, user};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::run::RunTask;
+use crate::domain::run::{RunTask, SyncRun};
 use crate::domain::warning::{Attention, AttentionFilter};
 use crate::store::{Replay, RunFilter, Store};
 use crate::sync::{REPLAY_EVERY, Scope};
+
+/// What runs end with.
+const STATUSES: [&str; 3] = ["Completed", "Partial Success", "Failed"];
 
 /// What to do with runs.
 #[derive(Debug, Clone, Subcommand)]
@@ -20,7 +21,7 @@ pub enum RunsCommand {
     /// List runs, newest first.
     List {
         /// Only runs that ended with this status.
-        #[arg(long, value_parser = ["Completed", "Partial Success", "Failed"])]
+        #[arg(long, ignore_case = true, value_parser = STATUSES)]
         status: Option<String>,
         /// Only runs that somebody should look at: `any`, or a code of `attention`.
         #[arg(long, value_parser = attention)]
@@ -28,16 +29,22 @@ pub enum RunsCommand {
         /// Which runs.
         #[command(flatten)]
         filter: Filter,
+        /// In which form.
+        #[command(flatten)]
+        form: Form,
     },
     /// Show one run: its results, its callouts, its tries.
     Show {
-        /// The run's ID.
+        /// The run's ID, a beginning of it that no other run has, or `latest`.
         sync_run_id: String,
+        /// In which form; in a pipe it is JSON.
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
     },
     /// Run one run again, or all failed syncs that a filter names and that no later run has made
     /// good.
     Replay {
-        /// The run's ID; none: those that the filter names, by the running service.
+        /// The run's ID, a beginning of it, or `latest`; none: those that the filter names, by the running service.
         #[arg(conflicts_with_all = ["record", "error_code", "since", "until", "limit", "kind", "dry_run"])]
         sync_run_id: Option<String>,
         /// What they did: end datings are repeated only if they are asked for.
@@ -49,6 +56,9 @@ pub enum RunsCommand {
         /// Which runs.
         #[command(flatten)]
         filter: Filter,
+        /// In which form.
+        #[command(flatten)]
+        form: Form,
     },
 }
 
@@ -61,28 +71,38 @@ pub struct Filter {
     /// That failed with this code.
     #[arg(long)]
     pub error_code: Option<String>,
-    /// Asked for at this time or later: 2026-12-31T00:00:00Z.
-    #[arg(long)]
+    /// Asked for at this time or later: 2026-12-31T00:00:00Z, 2026-12-31, yesterday, or 1d (a day ago).
+    #[arg(long, value_parser = given::instant)]
     pub since: Option<Timestamp>,
     /// Asked for before this time.
-    #[arg(long)]
+    #[arg(long, value_parser = given::instant)]
     pub until: Option<Timestamp>,
     /// At most so many.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub limit: u32,
 }
 
-/// Carries out one of the commands.
-pub async fn run(config: Config, command: RunsCommand) -> anyhow::Result<Outcome> {
+impl RunsCommand {
+    /// Whether this process runs a run again, which needs all settings; the rest needs the
+    /// database's only.
+    pub fn runs_here(&self) -> bool {
+        matches!(self, Self::Replay { sync_run_id: Some(_), .. })
+    }
+}
+
+/// Carries out a command that needs the database only.
+pub async fn run(database_url: &str, command: RunsCommand) -> anyhow::Result<Outcome> {
     match command {
-        RunsCommand::List { status, attention, filter } => {
-            list(&config, status, attention, filter).await
+        RunsCommand::List { status, attention, filter, form } => {
+            let status = status
+                .and_then(|typed| STATUSES.into_iter().find(|one| one.eq_ignore_ascii_case(&typed)))
+                .map(str::to_owned);
+            list(database_url, status, attention, filter, form).await
         }
-        RunsCommand::Show { sync_run_id } => show(&config, &sync_run_id).await,
-        RunsCommand::Replay { sync_run_id: Some(id), .. } => replay(&config, &id).await,
-        RunsCommand::Replay { sync_run_id: None, kind, dry_run, filter } => {
+        RunsCommand::Show { sync_run_id, output } => show(database_url, &sync_run_id, output).await,
+        RunsCommand::Replay { kind, dry_run, filter, form, .. } => {
             let kind = if kind == "endDate" { "endDate" } else { "sync" };
-            replay_many(&config, kind, dry_run, filter).await
+            replay_many(database_url, kind, dry_run, filter, form).await
         }
     }
 }
@@ -92,7 +112,7 @@ impl Filter {
         let record = self
             .record
             .as_deref()
-            .map(SalesforceId::parse)
+            .map(given::record)
             .transpose()
             .map_err(|invalid| invalid.to_string())?;
         Ok(RunFilter {
@@ -114,73 +134,96 @@ fn attention(text: &str) -> Result<AttentionFilter, String> {
     AttentionFilter::parse(text).ok_or_else(|| format!("it takes any, or one of {}", codes()))
 }
 
+const COLUMNS: [Column; 10] = [
+    Column::word("Run"),
+    Column::word("Record"),
+    Column::word("Kind").rank(4),
+    Column::word("State").rank(5),
+    Column::time("Asked for at").rank(1),
+    Column::status("Status"),
+    Column::word("Error code").rank(2),
+    Column::text("Attention").rank(3),
+    Column::word("Tries").rank(7),
+    Column::text("Asked for by").rank(6),
+];
+
 async fn list(
-    config: &Config,
+    database_url: &str,
     status: Option<String>,
     attention: Option<AttentionFilter>,
     filter: Filter,
+    form: Form,
 ) -> anyhow::Result<Outcome> {
     let filter = match filter.read() {
         Ok(filter) => RunFilter { sync_status: status, attention, ..filter },
         Err(problem) => return Ok(unusable(problem)),
     };
-    let store = Store::open(&config.database_url).await?;
+    let store = Store::open(database_url).await?;
     let runs = store.list_runs(&filter).await?;
     store.close().await;
-    let mut table = Table::new();
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header([
-        "Run",
-        "Record",
-        "Kind",
-        "State",
-        "Asked for at",
-        "Status",
-        "Error code",
-        "Attention",
-        "Tries",
-        "Asked for by",
-    ]);
-    for run in runs {
-        let kind = if run.dry_run { format!("{} (dry run)", run.kind) } else { run.kind };
-        table.add_row([
-            run.sync_run_id.to_string(),
-            run.parent_record_id,
-            kind,
-            run.state.to_string(),
-            run.requested_at.to_string(),
-            run.sync_status.unwrap_or_default(),
-            run.error_code.unwrap_or_default(),
-            run.attention.join(", "),
-            run.tries.len().to_string(),
-            run.requested_by
-                .into_iter()
-                .chain(run.salesforce_user_ids)
-                .collect::<Vec<_>>()
-                .join(", "),
-        ]);
-    }
-    print(table);
+    output::list(form, &COLUMNS, &runs, |run| vec![row(run)])?;
     Ok(Outcome::Done)
 }
 
-async fn show(config: &Config, id: &str) -> anyhow::Result<Outcome> {
-    let store = Store::open(&config.database_url).await?;
-    let run = match SyncRunId::parse(id) {
-        Some(id) => store.load_run(id).await?,
-        None => None,
+fn row(run: &SyncRun) -> [String; 10] {
+    let kind = if run.dry_run { format!("{} (dry run)", run.kind) } else { run.kind.clone() };
+    let asked_by = run.requested_by.iter().chain(&run.salesforce_user_ids);
+    [
+        run.sync_run_id.to_string(),
+        run.parent_record_id.clone(),
+        kind,
+        run.state.to_string(),
+        run.requested_at.to_string(),
+        run.sync_status.clone().unwrap_or_default(),
+        run.error_code.clone().unwrap_or_default(),
+        run.attention.join(", "),
+        run.tries.len().to_string(),
+        asked_by.cloned().collect::<Vec<_>>().join(", "),
+    ]
+}
+
+async fn show(database_url: &str, id: &str, output: Output) -> anyhow::Result<Outcome> {
+    let store = Store::open(database_url).await?;
+    let run = match given::run(&store, id).await? {
+        Ok(id) => store.load_run(id).await?,
+        Err(problem) => {
+            store.close().await;
+            return Ok(unusable(problem));
+        }
     };
     store.close().await;
     let Some(run) = run else { return Ok(unusable(format_args!("there is no run `{id}`"))) };
-    print(serde_json::to_string_pretty(&run)?);
+    let screen = Screen::of_stdout();
+    if output == Output::Csv {
+        output::list(Form { output, utc: true }, &COLUMNS, &[run], |run| vec![row(run)])?;
+    } else if output == Output::Json || !screen.is_terminal() {
+        print(serde_json::to_string_pretty(&run)?);
+    } else {
+        for (column, cell) in COLUMNS.iter().zip(row(&run)).filter(|(_, cell)| !cell.is_empty()) {
+            print(format_args!("{:<14}{cell}", column.title()));
+        }
+        if let Some(result) = &run.result {
+            print("");
+            report::print_result(result, Output::Table)?;
+        }
+    }
     Ok(Outcome::Done)
 }
 
-async fn replay(config: &Config, id: &str) -> anyhow::Result<Outcome> {
+/// Runs one run again, in this process.
+pub async fn replay(config: &Config, command: RunsCommand) -> anyhow::Result<Outcome> {
+    let RunsCommand::Replay { sync_run_id: Some(id), form: Form { output, .. }, .. } = command
+    else {
+        return run(&config.database_url, command).await;
+    };
+    let id = id.as_str();
     let store = Store::open(&config.database_url).await?;
-    let request = match SyncRunId::parse(id) {
-        Some(id) => store.load_request(id).await?,
-        None => None,
+    let request = match given::run(&store, id).await? {
+        Ok(id) => store.load_request(id).await?,
+        Err(problem) => {
+            store.close().await;
+            return Ok(unusable(problem));
+        }
     };
     store.close().await;
     let Some(request) = request else {
@@ -195,17 +238,19 @@ async fn replay(config: &Config, id: &str) -> anyhow::Result<Outcome> {
                 &run.id.to_string(),
                 &format!("replayOf={}", request.id),
             );
-            run_to_its_end(app, run, &format!("running {record} again")).await
+            let doing = format!("running {record} again");
+            run_to_its_end(app, run, &doing, output, Outcome::of).await
         }
         None => Ok(unusable(format_args!("there is no run `{id}`"))),
     }
 }
 
 async fn replay_many(
-    config: &Config,
+    database_url: &str,
     kind: &'static str,
     dry_run: bool,
     filter: Filter,
+    form: Form,
 ) -> anyhow::Result<Outcome> {
     let filter = match filter.read() {
         Ok(filter) => RunFilter { kind: Some(kind), ..filter },
@@ -214,7 +259,7 @@ async fn replay_many(
     if filter.error_code.is_none() && filter.since.is_none() && filter.parent_record_id.is_none() {
         return Ok(unusable("say which runs: an ID, --error-code, --since or --record"));
     }
-    let store = Store::open(&config.database_url).await?;
+    let store = Store::open(database_url).await?;
     let planned = if dry_run {
         store.plan_replays(&filter).await
     } else {
@@ -227,8 +272,10 @@ async fn replay_many(
     let planned = planned?;
     let runs = if planned.len() == 1 { "run" } else { "runs" };
     if dry_run {
-        print(format_args!("{} {runs} would be run again", planned.len()));
-        show_replays(&planned);
+        if form.output == Output::Table {
+            print(format_args!("{} {runs} would be run again", planned.len()));
+        }
+        show_replays(&planned, form)?;
         return Ok(Outcome::Done);
     }
     print(format_args!(
@@ -242,24 +289,29 @@ async fn replay_many(
     Ok(Outcome::Done)
 }
 
-fn show_replays(replays: &[Replay]) {
-    let mut table =
-        table(["Failed run", "Record", "Kind", "Asked for at", "Error code", "Ends at"]);
-    for replay in replays {
+const REPLAY_COLUMNS: [Column; 6] = [
+    Column::word("Failed run"),
+    Column::word("Record"),
+    Column::word("Kind").rank(3),
+    Column::time("Asked for at").rank(1),
+    Column::word("Error code"),
+    Column::word("Ends at").rank(2),
+];
+
+fn show_replays(replays: &[Replay], form: Form) -> anyhow::Result<()> {
+    let rows = replays.iter().map(|replay| {
         let end = match &replay.task {
             Some(RunTask::EndDate(order)) => order.end_date.to_string(),
             _ => String::new(),
         };
-        table.add_row([
+        vec![
             replay.failed.to_string(),
             replay.parent_record_id.to_string(),
             replay.task.as_ref().map_or("unknown", RunTask::kind).to_owned(),
             replay.requested_at.to_string(),
             replay.error_code.clone().unwrap_or_default(),
             end,
-        ]);
-    }
-    if !replays.is_empty() {
-        print(table);
-    }
+        ]
+    });
+    output::list_rows(form, &REPLAY_COLUMNS, &rows.collect::<Vec<_>>())
 }

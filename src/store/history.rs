@@ -205,6 +205,15 @@ impl Store {
         rows.iter().map(run).collect()
     }
 
+    /// The runs whose ids begin with these hexadecimal digits and hyphens, two of them at most: enough to tell whether it is one.
+    pub async fn find_runs(&self, beginning: &str) -> Result<Vec<SyncRunId>, StoreError> {
+        let sql = "SELECT id FROM runs WHERE id LIKE $1 ORDER BY id LIMIT 2";
+        // No letter of an id means something to LIKE.
+        let rows =
+            self.database.fetch("find a run", sql, vec![format!("{beginning}%").into()]).await?;
+        rows.iter().map(|row| row.get("id")).collect()
+    }
+
     /// The answers of those of some runs whose last try has ended.
     pub async fn load_answers(
         &self,

@@ -7,6 +7,7 @@ mod deployment;
 mod links;
 mod metrics_and_logs;
 mod outbound;
+mod output;
 mod personal_data;
 mod runs;
 mod safety;

@@ -53,7 +53,9 @@ pub(crate) async fn at_a_terminal(
     typed: &str,
 ) -> (i32, String) {
     let program = env!("CARGO_BIN_EXE_sync-to-m3ter");
-    let words: Vec<&str> = std::iter::once(program).chain(arguments.iter().copied()).collect();
+    // A new terminal has no width.
+    let sized = ["sh", "-c", "stty cols 100 && exec \"$@\"", "sh", program];
+    let words: Vec<&str> = sized.into_iter().chain(arguments.iter().copied()).collect();
     // The answer is typed once it is asked for.
     let script = format!(
         "import os, pty, sys\nasked = [b'']\ndef read(fd):\n    data = os.read(fd, 1024)\n    asked[0] += data\n    if asked[0].rstrip().endswith(b'[y/N]'):\n        asked[0] = b''\n        os.write(fd, {typed:?}.encode())\n    return data\nsys.exit(os.waitstatus_to_exitcode(pty.spawn({words:?}, read, lambda fd: b'')))\n"
@@ -413,10 +415,7 @@ async fn the_health_of_the_service_is_asked_from_the_terminal() {
 async fn listed(world: &World, directory: &Path, filter: &[&str]) -> Vec<String> {
     let (code, text) = run(world, directory, &[&["runs", "list"], filter].concat()).await;
     assert_eq!(code, 0, "{text}");
-    let cells = text
-        .lines()
-        .filter_map(|line| line.split(['|', '┆', '│']).nth(1).map(|cell| cell.trim().to_owned()));
-    cells.filter(|cell| cell.len() == 36).collect()
+    text.lines().filter_map(|line| line.split('\t').next().map(str::to_owned)).collect()
 }
 
 async fn shown(world: &World, directory: &Path, id: &str) -> Json {
@@ -437,7 +436,7 @@ async fn runs_are_listed_and_shown_on_the_terminal() {
         let (ended, text) = run(&world, directory, &arguments).await;
         assert_eq!(ended, code, "{text}");
     }
-    let (code, text) = run(&world, directory, &["runs", "list"]).await;
+    let (code, text) = run(&world, directory, &["runs", "list", "--output", "csv"]).await;
     for words in [
         "Run",
         "Record",
@@ -458,6 +457,14 @@ async fn runs_are_listed_and_shown_on_the_terminal() {
         (vec!["--record", DEAL], vec![dry, completed]),
         (vec!["--record", &DEAL[..15]], vec![dry, completed]),
         (vec!["--status", "Failed"], vec![failed]),
+        (vec!["--status", "failed"], vec![failed]),
+        (vec!["--since", "yesterday"], vec![dry, failed, completed]),
+        (vec!["--since", "1d"], vec![dry, failed, completed]),
+        (vec!["--until", "1d"], vec![]),
+        (
+            vec!["--record", &format!("https://acme.lightning.force.com/lightning/r/{DEAL}/view")],
+            vec![dry, completed],
+        ),
         (vec!["--error-code", "RECORD_DELETED"], vec![failed]),
         (vec!["--error-code", "M3TER_UNAVAILABLE"], vec![]),
         (vec!["--since", "2026-01-01T00:00:00Z"], vec![dry, failed, completed]),
@@ -483,17 +490,20 @@ async fn runs_are_listed_and_shown_on_the_terminal() {
             .any(|callout| callout["vendor"] == "m3ter" && callout["operation"] == "PostAccount"),
         "{callouts:#?}"
     );
+    assert_eq!(shown(&world, directory, "latest").await["syncRunId"], json!(dry));
+    assert_eq!(shown(&world, directory, &completed[..35]).await["syncRunId"], json!(completed));
     assert_eq!(shown(&world, directory, failed).await["tries"][0]["errorCode"], "RECORD_DELETED");
     for (arguments, words) in [
         (vec!["runs", "show", "abc"], "there is no run `abc`"),
+        (vec!["runs", "show", "0"], "several runs have ids that begin with `0`"),
         (
             vec!["runs", "show", "00000000-0000-7000-8000-000000000000"],
             "there is no run `00000000-0000-7000-8000-000000000000`",
         ),
         (vec!["runs", "show"], "<SYNC_RUN_ID>"),
         (vec!["runs", "list", "--record", "abc"], "`abc` is not a Salesforce record ID"),
-        (vec!["runs", "list", "--status", "completed"], "Partial Success"),
-        (vec!["runs", "list", "--since", "yesterday"], "--since"),
+        (vec!["runs", "list", "--status", "ended"], "Partial Success"),
+        (vec!["runs", "list", "--since", "someday"], "how long ago: 90m, 36h, 1d, 2w"),
         (vec!["runs", "list", "--limit", "0"], "1..=1000"),
         (vec!["runs", "list", "--state", "ended"], "--state"),
     ] {
@@ -508,7 +518,7 @@ async fn runs_are_run_again_from_the_terminal() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     let (code, text) = run(&world, directory, &["sync", WITHOUT_TEMPLATE]).await;
-    assert!(code == 1 && text.contains("Partial Success"), "{text}");
+    assert!(code == 3 && text.contains("Partial Success"), "{text}");
     run(&world, directory, &["sync", DELETED]).await;
     run(&world, directory, &["sync", DEAL]).await;
     let all = listed(&world, directory, &[]).await;
@@ -524,7 +534,7 @@ async fn runs_are_run_again_from_the_terminal() {
     );
     assert_eq!(world.m3ter_writes().len(), writes, "nothing has changed since");
     let (code, text) = run(&world, directory, &["runs", "replay", partly]).await;
-    assert!(code == 1 && text.contains("Partial Success"), "{text}");
+    assert!(code == 3 && text.contains("Partial Success"), "{text}");
     let again = listed(&world, directory, &["--limit", "2"]).await;
     for (replay, first) in again.iter().zip([partly, completed]) {
         assert_eq!(shown(&world, directory, replay).await["replayOf"], json!(first));

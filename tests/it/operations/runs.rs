@@ -12,7 +12,7 @@ async fn a_dry_run_that_foresees_a_refusal_fails_and_says_so_by_its_exit_code() 
     let directory = tempfile::tempdir().unwrap();
     let (code, text) = run(&world, directory.path(), &["sync", SECOND_SAMPLE, "--dry-run"]).await;
     assert!(
-        code == 1
+        code == 3
             && text.contains("Partial Success")
             && text.contains("1 would fail; nothing was written"),
         "{code}: {text}"
@@ -35,7 +35,7 @@ async fn what_begins_later_is_told_on_the_terminal_and_not_counted_among_what_wo
     };
     let (code, text) = at_a_terminal(&world, directory.path(), &end("2026-07-01"), "y\n").await;
     assert!(
-        code == 1
+        code == 3
             && text.contains("Would fail: it begins 2027-01-01, not before the end")
             && text.contains("End these 2 objects? [y/N]")
             && text.contains("Objects: 2 updated, 1 failed."),
@@ -44,7 +44,7 @@ async fn what_begins_later_is_told_on_the_terminal_and_not_counted_among_what_wo
     assert_eq!(world.object("contracts", "code", DEAL)["endDate"], "2026-07-01");
     // Where nothing could end, nobody is asked.
     let (code, text) = at_a_terminal(&world, directory.path(), &end("2025-07-01"), "y\n").await;
-    assert!(code == 1 && text.contains("Would fail") && !text.contains("[y/N]"), "{text}");
+    assert!(code == 3 && text.contains("Would fail") && !text.contains("[y/N]"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -286,7 +286,8 @@ async fn no_secret_in_a_wrong_place_is_shown() {
         &[("M3TER_API_SECRET", "hunter2"), ("M3TER_API_SECRET_FILE", folder.as_str())],
         &[("M3TER_API_SECRET", ""), ("M3TER_API_SECRET_FILE", folder.as_str())],
     ] {
-        let (code, said) = run_with(&world, directory.path(), &["runs", "list"], variables).await;
+        let (code, said) =
+            run_with(&world, directory.path(), &["runs", "replay", "abc"], variables).await;
         assert!(code == 2 && !said.contains("hunter"), "{variables:?}: {code} {said}");
         let name = variables[0].0;
         let is_connected = said.contains("127.0.0.1:1/x");

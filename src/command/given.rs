@@ -1,0 +1,126 @@
+//! What a person types or pastes: records, instants, runs.
+
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, civil};
+use url::Url;
+
+use crate::domain::ids::{InvalidSalesforceId, SalesforceId, SyncRunId};
+use crate::store::{RunFilter, Store};
+
+/// A record: its id, or the address of its page in Salesforce.
+pub(super) fn record(text: &str) -> Result<SalesforceId, InvalidSalesforceId> {
+    let address = Url::parse(text.trim()).ok().filter(|url| url.host().is_some());
+    let Some(address) = address else { return SalesforceId::parse(text) };
+    let is_id = |word: &&str| word.bytes().any(|byte| byte.is_ascii_digit());
+    address[url::Position::BeforePath..]
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .filter(is_id)
+        .find_map(|word| SalesforceId::parse(word).ok())
+        .map_or_else(|| SalesforceId::parse(text), Ok)
+}
+
+/// An instant: `2026-12-31T00:00:00Z`, a day in UTC, `today`, `yesterday`, or how long ago, such as
+/// `90m`, `36h`, `1d` or `2w`.
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
+    instant_before(text.trim(), Timestamp::now()).ok_or_else(|| {
+        "it takes an instant such as 2026-12-31T00:00:00Z, a day in UTC such as 2026-12-31, `today`, `yesterday`, or how long ago: 90m, 36h, 1d, 2w".to_owned()
+    })
+}
+
+fn instant_before(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let start_of = |day: civil::Date| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok();
+    let today = TimeZone::UTC.to_datetime(now).date();
+    match text {
+        "today" => return start_of(today),
+        "yesterday" => return start_of(today.yesterday().ok()?),
+        _ => {}
+    }
+    if let Ok(instant) = text.parse() {
+        return Some(instant);
+    }
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let minutes_of = match unit {
+        "m" => Some(1),
+        "h" => Some(60),
+        "d" => Some(24 * 60),
+        "w" => Some(7 * 24 * 60),
+        _ => None,
+    };
+    match minutes_of.filter(|_| is_number) {
+        Some(minutes) => {
+            let ago = number.parse::<i64>().ok()?.checked_mul(minutes)?;
+            now.checked_sub(Span::new().try_minutes(ago).ok()?).ok()
+        }
+        None => start_of(text.parse().ok()?),
+    }
+}
+
+/// A run: its id, a beginning of it that no other run has, or `latest`.
+pub(super) async fn run(store: &Store, text: &str) -> anyhow::Result<Result<SyncRunId, String>> {
+    if let Some(id) = SyncRunId::parse(text) {
+        return Ok(Ok(id));
+    }
+    if text == "latest" {
+        let newest = store.list_runs(&RunFilter { limit: 1, ..RunFilter::default() }).await?;
+        let newest = newest.first().map(|run| run.sync_run_id);
+        return Ok(newest.ok_or_else(|| "there is no run yet".to_owned()));
+    }
+    let none = || format!("there is no run `{text}`");
+    let is_beginning = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if text.is_empty() || !is_beginning {
+        return Ok(Err(none()));
+    }
+    Ok(match store.find_runs(&text.to_ascii_lowercase()).await?.as_slice() {
+        [] => Err(none()),
+        [one] => Ok(*one),
+        _ => Err(format!("several runs have ids that begin with `{text}`; give more of it")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pasted_address_names_its_record() {
+        for text in [
+            "006S900000795MM",
+            "https://acme.lightning.force.com/lightning/r/Opportunity/006S900000795MMIAY/view",
+            "https://acme.my.salesforce.com/006S900000795MM",
+            "https://acme.my.salesforce.com/one/one.app#/sObject/006S900000795MMIAY/view?a=b",
+            "https://acme15letters00.lightning.force.com/lightning/r/006S900000795MMIAY/view",
+        ] {
+            assert_eq!(record(text).unwrap().as_str(), "006S900000795MMIAY", "{text}");
+        }
+        for text in ["https://acme.my.salesforce.com/home", "abc", "https://006S900000795MM/x"] {
+            assert!(record(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_instant_is_given_as_people_say_it() {
+        let now: Timestamp = "2026-11-28T12:30:00Z".parse().unwrap();
+        for (text, instant) in [
+            ("2026-11-27T18:00:00Z", Some("2026-11-27T18:00:00Z")),
+            ("2026-11-27T18:00:00+02:00", Some("2026-11-27T16:00:00Z")),
+            ("2026-11-27", Some("2026-11-27T00:00:00Z")),
+            ("today", Some("2026-11-28T00:00:00Z")),
+            ("yesterday", Some("2026-11-27T00:00:00Z")),
+            ("90m", Some("2026-11-28T11:00:00Z")),
+            ("36h", Some("2026-11-27T00:30:00Z")),
+            ("1d", Some("2026-11-27T12:30:00Z")),
+            ("2w", Some("2026-11-14T12:30:00Z")),
+            ("-1d", None),
+            ("d", None),
+            ("", None),
+            ("ü", None),
+            ("someday", None),
+            ("99999999999d", None),
+            ("2026-02-30", None),
+        ] {
+            let expected = instant.map(|instant| instant.parse::<Timestamp>().unwrap());
+            assert_eq!(instant_before(text, now), expected, "{text}");
+        }
+    }
+}
