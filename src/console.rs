@@ -4,6 +4,7 @@
 //! A page never writes. A form does, with a token of its session, from a page of this site, once.
 
 mod answer;
+mod changes;
 mod find;
 mod form;
 mod keys;

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use jiff::Timestamp;
 
 use super::answer;
+use super::changes::{ChangeRow, Term, terms};
 use super::form::{Form, once};
 use super::runs::RunRow;
 use super::session::Visitor;
@@ -24,9 +25,12 @@ use crate::http::notes;
 use crate::http::permit::{Asker, Denied};
 use crate::http::record::{RequestedRecord, shown_parameters};
 use crate::http::sync_runs;
-use crate::sync::{Link, LinkRelation, RunFilter, RunRequest, SyncMode, Syncs};
+use crate::sync::{ChangeFilter, Link, LinkRelation, RunFilter, RunRequest, SyncMode, Syncs};
 
 const RUNS: u32 = 20;
+/// Changes that tell the terms of objects, and those that are shown.
+const MAX_CHANGES: u32 = 200;
+const SHOWN_CHANGES: usize = 30;
 
 #[derive(Template)]
 #[template(path = "console/record.html")]
@@ -42,6 +46,8 @@ struct RecordPage {
     heads: Vec<Node>,
     of_lines: Vec<Line>,
     runs: Vec<RunRow>,
+    changes: Vec<ChangeRow>,
+    terms: Vec<Term>,
     may_preview: bool,
     may_end: bool,
 }
@@ -89,6 +95,13 @@ pub(super) async fn show(
         Some(run) => syncs.run(run.sync_run_id).await?,
         None => None,
     };
+    let filter = ChangeFilter {
+        record: Some(record.clone()),
+        limit: MAX_CHANGES,
+        ..ChangeFilter::default()
+    };
+    let changes = syncs.list_changes(&filter).await?;
+    let terms = terms(&changes);
     let (mark, sentence, details) = standing(last.as_ref(), &links);
     let now = Timestamp::now();
     let (heads, of_lines) = tree(&syncs, &links);
@@ -104,6 +117,12 @@ pub(super) async fn show(
         heads,
         of_lines,
         runs: runs.iter().map(|run| RunRow::new(run, now)).collect(),
+        terms,
+        changes: changes
+            .into_iter()
+            .take(SHOWN_CHANGES)
+            .map(|change| ChangeRow::new(change, now))
+            .collect(),
         may_preview: visitor.may(Permission::Sync),
         may_end: visitor.may(Permission::EndDate),
     };

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use jiff::Timestamp;
 
 use super::answer;
+use super::changes::ChangeRow;
 use super::form::{Form, once};
 use super::record::{self, Next};
 use super::session::Visitor;
@@ -22,12 +23,14 @@ use crate::http::fault::Fault;
 use crate::http::notes;
 use crate::http::permit::Asker;
 use crate::http::sync_runs::{self, RunInPath};
-use crate::sync::{QueueWait, SyncMode, Syncs};
+use crate::sync::{ChangeFilter, QueueWait, SyncMode, Syncs};
 
 /// Between two looks of the page of a run that goes on.
 const LIVE_MS: u32 = 1_000;
 /// Bars of the waterfall: the first ones of a run of thousands say where the time goes.
 const MAX_BARS: usize = 250;
+/// Changes that are shown.
+const MAX_CHANGES: u32 = 100;
 
 #[derive(Template)]
 #[template(path = "console/run.html")]
@@ -51,6 +54,7 @@ struct RunPage {
     more_bars: usize,
     total: String,
     related: Vec<(&'static str, String)>,
+    changes: Vec<ChangeRow>,
     is_over: bool,
     may_replay: bool,
     /// The plan that can be applied from here.
@@ -88,7 +92,14 @@ pub(super) async fn show(
         }),
         _ => None,
     };
-    let page = RunPage::new(&syncs, &visitor, &run, waits_for);
+    let now = Timestamp::now();
+    let filter =
+        ChangeFilter { run: Some(run.sync_run_id), limit: MAX_CHANGES, ..ChangeFilter::default() };
+    // Who may read only a run of their own reads no changes either, as at the API.
+    let reads_all = visitor.may(Permission::ReadRuns);
+    let changes = if reads_all { syncs.list_changes(&filter).await? } else { Vec::new() };
+    let changes = changes.into_iter().map(|change| ChangeRow::new(change, now)).collect();
+    let page = RunPage::new(&syncs, &visitor, &run, waits_for, changes);
     answer::page(&headers, &page)
 }
 
@@ -142,7 +153,13 @@ fn needed(task: &RunTask) -> Permission {
 }
 
 impl RunPage {
-    fn new(syncs: &Syncs, visitor: &Visitor, run: &SyncRun, waits_for: Option<String>) -> Self {
+    fn new(
+        syncs: &Syncs,
+        visitor: &Visitor,
+        run: &SyncRun,
+        waits_for: Option<String>,
+        changes: Vec<ChangeRow>,
+    ) -> Self {
         let now = Timestamp::now();
         let is_over = matches!(run.state, RunState::Ended | RunState::Retrying);
         let shell =
@@ -188,6 +205,7 @@ impl RunPage {
             more_bars,
             total: time(u64::try_from(all_ms).unwrap_or_default()),
             related: related(run),
+            changes,
             is_over,
             may_replay: is_over
                 && visitor.may(Permission::Operate)

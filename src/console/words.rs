@@ -73,6 +73,7 @@ impl Mark {
     pub(super) fn of_action(action: &str) -> Self {
         match action {
             "created" => Self::new("created", "+", "ok"),
+            "adopted" => Self::new("adopted", "→", "ok"),
             "updated" => Self::new("updated", "~", "ok"),
             "unchanged" => Self::new("unchanged", "=", "idle"),
             "skipped" => Self::new("skipped", "–", "part"),
