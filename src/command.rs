@@ -111,6 +111,11 @@ pub fn user() -> String {
     name.map_or_else(|| format!("cli:uid-{uid}"), |name| format!("cli:{name}"))
 }
 
+/// Says what is not part of what was asked for.
+fn remark(text: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Says why a command could not be tried.
 fn unusable(problem: impl fmt::Display) -> Outcome {
     let _ = writeln!(std::io::stderr(), "{problem}");

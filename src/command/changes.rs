@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::output::{self, Column, Form};
-use super::{Outcome, audit, given, print, unusable};
+use super::{Outcome, audit, given, print, remark, unusable};
 use crate::domain::change::{ChangeId, ChangedField, ObjectChange};
 use crate::domain::ids::{M3terId, SyncRunId};
 use crate::store::{ChangeFilter, Store};
@@ -118,7 +118,7 @@ async fn list(database_url: &str, wanted: Wanted) -> anyhow::Result<Outcome> {
     changes.truncate(filter.limit as usize);
     output::list(form, &COLUMNS, &changes, rows)?;
     if let Some(last) = changes.last().filter(|_| has_more) {
-        tracing::warn!("there are more: --cursor {}", last.change_id);
+        remark(format_args!("There are older ones: --cursor {}", last.change_id));
     }
     Ok(Outcome::Done)
 }

@@ -7,7 +7,9 @@ use super::output::{self, Column, Form, Output, Screen};
 use super::{Outcome, audit, given, print, report, run_to_its_end, unusable, user};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::run::{RunTask, SyncRun};
+use crate::domain::answer::Counts;
+use crate::domain::ids::SyncRunId;
+use crate::domain::run::{RunState, RunTask, SyncRun};
 use crate::domain::warning::{Attention, AttentionFilter};
 use crate::store::{Replay, RunFilter, Store};
 use crate::sync::{REPLAY_EVERY, Scope};
@@ -19,20 +21,7 @@ const STATUSES: [&str; 3] = ["Completed", "Partial Success", "Failed"];
 #[derive(Debug, Clone, Subcommand)]
 pub enum RunsCommand {
     /// List runs, newest first.
-    List {
-        /// Only runs that ended with this status.
-        #[arg(long, ignore_case = true, value_parser = STATUSES)]
-        status: Option<String>,
-        /// Only runs that somebody should look at: `any`, or a code of `attention`.
-        #[arg(long, value_parser = attention)]
-        attention: Option<AttentionFilter>,
-        /// Which runs.
-        #[command(flatten)]
-        filter: Filter,
-        /// In which form.
-        #[command(flatten)]
-        form: Form,
-    },
+    List(Wanted),
     /// Show one run: its results, its callouts, its tries.
     Show {
         /// The run's ID, a beginning of it that no other run has, or `latest`.
@@ -60,6 +49,39 @@ pub enum RunsCommand {
         #[command(flatten)]
         form: Form,
     },
+}
+
+/// Which runs are listed, and in which form.
+#[derive(Debug, Clone, Args)]
+pub struct Wanted {
+    /// Only runs that ended with this status.
+    #[arg(long, ignore_case = true, value_parser = STATUSES)]
+    status: Option<String>,
+    /// Only runs that failed or succeeded in part, and that no later run has made good: one for each
+    /// record.
+    #[arg(long)]
+    unresolved: bool,
+    /// Only runs in this state.
+    #[arg(long, value_parser = RunState::WORDS)]
+    state: Option<String>,
+    /// Only runs that did this.
+    #[arg(long, value_parser = RunFilter::KINDS)]
+    kind: Option<String>,
+    /// Only runs that this caller asked for: the name of an API key, or `cli:alice`.
+    #[arg(long)]
+    caller: Option<String>,
+    /// Only runs that somebody should look at: `any`, or a code of `attention`.
+    #[arg(long, value_parser = attention)]
+    attention: Option<AttentionFilter>,
+    /// Which runs.
+    #[command(flatten)]
+    filter: Filter,
+    /// Only runs older than this one: where the page before ended.
+    #[arg(long)]
+    cursor: Option<String>,
+    /// In which form.
+    #[command(flatten)]
+    form: Form,
 }
 
 /// Which runs.
@@ -93,12 +115,7 @@ impl RunsCommand {
 /// Carries out a command that needs the database only.
 pub async fn run(database_url: &str, command: RunsCommand) -> anyhow::Result<Outcome> {
     match command {
-        RunsCommand::List { status, attention, filter, form } => {
-            let status = status
-                .and_then(|typed| STATUSES.into_iter().find(|one| one.eq_ignore_ascii_case(&typed)))
-                .map(str::to_owned);
-            list(database_url, status, attention, filter, form).await
-        }
+        RunsCommand::List(wanted) => list(database_url, wanted).await,
         RunsCommand::Show { sync_run_id, output } => show(database_url, &sync_run_id, output).await,
         RunsCommand::Replay { kind, dry_run, filter, form, .. } => {
             let kind = if kind == "endDate" { "endDate" } else { "sync" };
@@ -117,14 +134,31 @@ impl Filter {
             .map_err(|invalid| invalid.to_string())?;
         Ok(RunFilter {
             parent_record_id: record,
-            kind: None,
-            sync_status: None,
             error_code: self.error_code,
-            attention: None,
             since: self.since,
             until: self.until,
-            before: None,
             limit: self.limit,
+            ..RunFilter::default()
+        })
+    }
+}
+
+impl Wanted {
+    fn read(self) -> Result<RunFilter, String> {
+        let status = self.status.as_deref();
+        let known = |typed: &str| STATUSES.into_iter().find(|one| one.eq_ignore_ascii_case(typed));
+        let before = self.cursor.as_deref().map(|cursor| {
+            SyncRunId::parse(cursor).ok_or_else(|| format!("`{cursor}` is not a cursor"))
+        });
+        Ok(RunFilter {
+            sync_status: status.and_then(known).map(str::to_owned),
+            unresolved: self.unresolved,
+            state: self.state.as_deref().and_then(|state| state.parse().ok()),
+            kind: self.kind.and_then(|kind| RunFilter::KINDS.into_iter().find(|it| *it == kind)),
+            requested_by: self.caller,
+            attention: self.attention,
+            before: before.transpose()?,
+            ..self.filter.read()?
         })
     }
 }
@@ -134,7 +168,7 @@ fn attention(text: &str) -> Result<AttentionFilter, String> {
     AttentionFilter::parse(text).ok_or_else(|| format!("it takes any, or one of {}", codes()))
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 13] = [
     Column::word("Run"),
     Column::word("Record"),
     Column::word("Kind").rank(4),
@@ -142,44 +176,64 @@ const COLUMNS: [Column; 10] = [
     Column::time("Asked for at").rank(1),
     Column::status("Status"),
     Column::word("Error code").rank(2),
+    Column::text("Message").rank(8),
+    Column::text("Objects").rank(10),
     Column::text("Attention").rank(3),
+    Column::word("Took").rank(9),
     Column::word("Tries").rank(7),
     Column::text("Asked for by").rank(6),
 ];
 
-async fn list(
-    database_url: &str,
-    status: Option<String>,
-    attention: Option<AttentionFilter>,
-    filter: Filter,
-    form: Form,
-) -> anyhow::Result<Outcome> {
-    let filter = match filter.read() {
-        Ok(filter) => RunFilter { sync_status: status, attention, ..filter },
+async fn list(database_url: &str, wanted: Wanted) -> anyhow::Result<Outcome> {
+    let form = wanted.form;
+    let filter = match wanted.read() {
+        Ok(filter) => filter,
         Err(problem) => return Ok(unusable(problem)),
     };
     let store = Store::open(database_url).await?;
-    let runs = store.list_runs(&filter).await?;
+    let runs = store.list_runs(&filter).await;
     store.close().await;
-    output::list(form, &COLUMNS, &runs, |run| vec![row(run)])?;
+    output::list(form, &COLUMNS, &runs?, |run| vec![row(run)])?;
     Ok(Outcome::Done)
 }
 
-fn row(run: &SyncRun) -> [String; 10] {
+fn row(run: &SyncRun) -> [String; 13] {
     let kind = if run.dry_run { format!("{} (dry run)", run.kind) } else { run.kind.clone() };
     let asked_by = run.requested_by.iter().chain(&run.salesforce_user_ids);
+    let state = match (run.lease_until, run.next_try_at) {
+        (Some(lease), _) => format!("{}, lease until {lease}", run.state),
+        (None, Some(next)) => format!("{} at {next}", run.state),
+        (None, None) => run.state.to_string(),
+    };
     [
         run.sync_run_id.to_string(),
         run.parent_record_id.clone(),
         kind,
-        run.state.to_string(),
+        state,
         run.requested_at.to_string(),
         run.sync_status.clone().unwrap_or_default(),
         run.error_code.clone().unwrap_or_default(),
+        run.message.clone().unwrap_or_default(),
+        run.counts.map(in_words).unwrap_or_default(),
         run.attention.join(", "),
+        run.duration_ms.map(|ms| format!("{ms} ms")).unwrap_or_default(),
         run.tries.len().to_string(),
         asked_by.cloned().collect::<Vec<_>>().join(", "),
     ]
+}
+
+/// `1 created, 5 unchanged`.
+fn in_words(counts: Counts) -> String {
+    let Counts { created, updated, unchanged, skipped, failed } = counts;
+    let counted = [
+        (created, "created"),
+        (updated, "updated"),
+        (unchanged, "unchanged"),
+        (skipped, "skipped"),
+        (failed, "failed"),
+    ];
+    let told = counted.iter().filter(|(count, _)| *count > 0);
+    told.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
 }
 
 async fn show(database_url: &str, id: &str, output: Output) -> anyhow::Result<Outcome> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use strum::{Display, EnumString, IntoStaticStr};
 
-use super::answer::{ObjectResult, SyncResult};
+use super::answer::{Counts, ObjectResult, SyncResult};
 use super::change::ObjectChange;
 use super::ending::{BillingEntity, Children, EndDate, EndDateOrder};
 use super::ids::SyncRunId;
@@ -110,6 +110,9 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// All of them, as answers spell them.
+    pub const WORDS: [&'static str; 4] = ["waiting", "running", "retrying", "ended"];
+
     /// The name in the store and in answers.
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -212,6 +215,20 @@ pub struct SyncRun {
     /// The Salesforce users as whom it was asked for, by their ids, as far as requests said so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub salesforce_user_ids: Vec<String>,
+    /// What its last try that ended says, in one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// How long its tries that ended took together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<i64>,
+    /// How many objects of its last try that ended have each action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+    /// While it is running: until when its process has it. If that is over, the process has died or
+    /// is stuck, and another one takes the run over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "instant::serialize_option")]
+    pub lease_until: Option<Timestamp>,
     /// What became of its objects so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_results: Option<Vec<ObjectResult>>,
@@ -224,6 +241,13 @@ pub struct SyncRun {
     /// The answer of its last try.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<SyncResult>,
+}
+
+impl SyncRun {
+    /// Whether a try of it has ended, and none goes on.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, RunState::Ended | RunState::Retrying)
+    }
 }
 
 #[cfg(test)]

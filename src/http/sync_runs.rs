@@ -19,7 +19,7 @@ use super::reply::AcceptedRun;
 use crate::callers::{Caller, Permission};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::instant;
-use crate::domain::run::{RunTask, SyncRun};
+use crate::domain::run::{RunState, RunTask, SyncRun};
 use crate::domain::shown;
 use crate::domain::warning::AttentionFilter;
 use crate::sync::{Replay, RunFilter, SyncMode, Syncs};
@@ -187,14 +187,20 @@ pub(crate) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
     for (name, value) in query_parameters(query)? {
         match name.as_ref() {
             "parentRecordId" => filter.parent_record_id = Some(record_of(&value)?),
+            "state" => filter.state = Some(state(&value)?),
+            "kind" => filter.kind = Some(kind(&value)?),
+            "dryRun" => filter.dry_run = Some(truth("dryRun", &value)?),
+            "requestedBy" => filter.requested_by = Some(value.into_owned()),
+            "unresolved" => filter.unresolved = truth("unresolved", &value)?,
             "syncStatus" => filter.sync_status = Some(status(&value)?),
             "errorCode" => filter.error_code = Some(value.into_owned()),
             "attention" => filter.attention = Some(attention(&value)?),
             "since" => filter.since = Some(instant_of("since", &value)?),
+            "until" => filter.until = Some(instant_of("until", &value)?),
             "limit" => filter.limit = limit_of("limit", value.parse().ok(), MAX_RUNS_ON_A_PAGE)?,
             "cursor" => filter.before = Some(cursor(&value)?),
             other => {
-                let known = "the parameters are `parentRecordId`, `syncStatus`, `errorCode`, `attention`, `since`, `limit` and `cursor`";
+                let known = "the parameters are `parentRecordId`, `state`, `kind`, `dryRun`, `requestedBy`, `unresolved`, `syncStatus`, `errorCode`, `attention`, `since`, `until`, `limit` and `cursor`";
                 return Err(unknown(other, known));
             }
         }
@@ -306,11 +312,25 @@ fn status(text: &str) -> Result<String, Fault> {
     if STATUSES.contains(&text) {
         return Ok(text.to_owned());
     }
-    Err(invalid_parameter(format!(
-        "`syncStatus` is `{}`; it takes `{}`",
-        shown::word(text),
-        STATUSES.join("`, `")
-    )))
+    Err(not_among("syncStatus", text, &STATUSES))
+}
+
+fn state(text: &str) -> Result<RunState, Fault> {
+    text.parse().map_err(|_| not_among("state", text, &RunState::WORDS))
+}
+
+fn kind(text: &str) -> Result<&'static str, Fault> {
+    let known = RunFilter::KINDS.into_iter().find(|kind| *kind == text);
+    known.ok_or_else(|| not_among("kind", text, &RunFilter::KINDS))
+}
+
+fn truth(name: &str, text: &str) -> Result<bool, Fault> {
+    text.parse().map_err(|_| not_among(name, text, &["true", "false"]))
+}
+
+fn not_among(name: &str, text: &str, words: &[&str]) -> Fault {
+    let words = words.join("`, `");
+    invalid_parameter(format!("`{name}` is `{}`; it takes `{words}`", shown::word(text)))
 }
 
 fn attention(text: &str) -> Result<AttentionFilter, Fault> {

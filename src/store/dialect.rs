@@ -8,6 +8,7 @@
 //!   is changing, to be changed by this one;
 //! - `{locked}`: behind a SELECT of a transaction that writes: its rows stay as they are until the
 //!   transaction ends;
+//! - `{json:name}`: the JSON text in the column `name`, for `{json:name}->>'member'`;
 //! - `{size}`: the bytes that the tables of runs take up; of `SQLite`, the file;
 //! - `{sequence}`: a number that is larger for a row that was inserted later.
 
@@ -21,6 +22,7 @@ pub(super) enum Word<'a> {
     Objects(&'a str),
     Unlocked(&'a str),
     Locked,
+    Json(&'a str),
     Size,
     Sequence,
 }
@@ -46,6 +48,7 @@ fn word(name: &str) -> Word<'_> {
         ("objects", parameter) => Word::Objects(parameter),
         ("unlocked", table) => Word::Unlocked(table),
         ("locked", _) => Word::Locked,
+        ("json", column) => Word::Json(column),
         ("size", _) => Word::Size,
         ("sequence", _) => Word::Sequence,
         (other, _) => unreachable!("no statement has the word {other}"),

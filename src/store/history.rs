@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::changes::ChangeFilter;
+use super::handover::LINKS_RUN;
+use super::reopen::REOPEN_RUN;
 use super::row::Row;
 use super::value::{Value, first_id_at};
 use super::{Store, StoreError};
@@ -21,8 +23,17 @@ use crate::domain::warning::AttentionFilter;
 pub struct RunFilter {
     /// Of this record.
     pub parent_record_id: Option<SalesforceId>,
-    /// That did this: `sync`, `endDate`.
+    /// That are there.
+    pub state: Option<RunState>,
+    /// That did this: one of [`RunFilter::KINDS`].
     pub kind: Option<&'static str>,
+    /// Whether they wrote nothing.
+    pub dry_run: Option<bool>,
+    /// Asked for by this caller, first or after others.
+    pub requested_by: Option<String>,
+    /// That failed, or succeeded in part, and no later run of the record did better: of each record
+    /// and kind the last one.
+    pub unresolved: bool,
     /// Whose last try ended so.
     pub sync_status: Option<String>,
     /// Whose last try ended with this code.
@@ -40,6 +51,9 @@ pub struct RunFilter {
 }
 
 impl RunFilter {
+    /// What runs do: two that callers ask for, and two that operators do by hand.
+    pub const KINDS: [&'static str; 4] = ["sync", "endDate", LINKS_RUN, REOPEN_RUN];
+
     /// The filter on the line of an audit log. Codes are words; what is none of ours is not for a
     /// log.
     pub fn in_words(&self) -> String {
@@ -119,7 +133,9 @@ impl RunFilter {
         }
         let wanted = [
             ("parent_record_id =", self.parent_record_id.as_ref().map(|id| id.as_str().into())),
+            ("state =", self.state.map(|state| state.as_str().into())),
             ("kind =", self.kind.map(Value::from)),
+            ("dry_run =", self.dry_run.map(Value::from)),
             ("sync_status =", status),
             ("error_code =", self.error_code.as_deref().map(Value::from)),
             ("requested_at_ms >=", self.since.map(Value::from)),
@@ -136,6 +152,24 @@ impl RunFilter {
         if let Some(AttentionFilter::Code(code)) = self.attention {
             values.push(format!("% {} %", code.as_str().replace('_', "!_")).into());
             let _ = write!(conditions, " AND attention LIKE ${} ESCAPE '!'", values.len());
+        }
+        if let Some(caller) = &self.requested_by {
+            values.push(caller.as_str().into());
+            let at = values.len();
+            let _ = write!(
+                conditions,
+                " AND (requested_by = ${at} OR EXISTS (SELECT 1 FROM run_joiners WHERE run_joiners.run_id = runs.id AND name = ${at}))"
+            );
+        }
+        if self.unresolved {
+            // The first is what the index has.
+            conditions.push_str(
+                " AND sync_status IN ('Failed', 'Partial Success') AND dry_run = 0 AND NOT EXISTS (
+                     SELECT 1 FROM runs AS later
+                     WHERE later.parent_record_id = runs.parent_record_id AND later.id > runs.id AND later.kind = runs.kind
+                         AND later.dry_run = 0 AND later.sync_status IS NOT NULL
+                 )",
+            );
         }
         (conditions, values)
     }
@@ -154,7 +188,8 @@ impl Store {
         run.callouts = Some(row.document("callouts")?);
         let result: Option<String> = row.optional("result")?;
         let result: Option<SyncResult> = result.map(|_| row.document("result")).transpose()?;
-        let is_over = matches!(run.state, RunState::Ended | RunState::Retrying);
+        let is_over = run.is_over();
+        run.counts = result.as_ref().filter(|_| is_over).and_then(|result| result.counts);
         run.object_results = Some(match &result {
             Some(result) if is_over => result.object_results.clone(),
             _ => self.load_object_results(id, row.get("fence")?).await?,
@@ -198,11 +233,18 @@ impl Store {
         let (conditions, values) = filter.conditions();
         let sql = format!(
             "SELECT id, parent_record_id, kind, state, dry_run, requested_at_ms, started_at_ms, ended_at_ms, sync_status, error_code,
-                 attention, takeovers, tries, next_try_at_ms, replay_of, superseded_by, requested_by, salesforce_users
+                 attention, takeovers, tries, next_try_at_ms, replay_of, superseded_by, requested_by, salesforce_users, lease_until_ms,
+                 {{json:result}}->>'counts' AS counts
              FROM runs WHERE {conditions} ORDER BY id DESC LIMIT $1"
         );
         let rows = self.database.fetch(operation, &sql, values).await?;
-        rows.iter().map(run).collect()
+        let listed = |row: &Row| {
+            let counts: Option<String> = row.optional("counts")?;
+            let counts = counts.map(|_| row.document("counts")).transpose()?;
+            let run = run(row)?;
+            Ok(SyncRun { counts: counts.filter(|_| run.is_over()), ..run })
+        };
+        rows.iter().map(listed).collect()
     }
 
     /// The runs whose ids begin with these hexadecimal digits and hyphens, two of them at most: enough to tell whether it is one.
@@ -315,11 +357,19 @@ fn run(row: &Row) -> Result<SyncRun, StoreError> {
     let tries: Vec<RunTry> = row.document("tries")?;
     let started_at: Option<Timestamp> = row.optional("started_at_ms")?;
     let requested_by: Option<String> = row.optional("requested_by")?;
+    let state: RunState = row.parsed("state", |word| word.parse().ok())?;
+    let took = |ended: &RunTry| ended.ended_at.duration_since(ended.started_at).as_millis();
+    let took_ms: i128 = tries.iter().map(took).sum();
+    let lease_until: Option<Timestamp> = row.optional("lease_until_ms")?;
     Ok(SyncRun {
+        message: tries.last().map(|last| last.message.clone()),
+        duration_ms: (!tries.is_empty()).then(|| i64::try_from(took_ms).unwrap_or(i64::MAX)),
+        counts: None,
+        lease_until: lease_until.filter(|_| state == RunState::Running),
         sync_run_id: row.get("id")?,
         parent_record_id: row.get("parent_record_id")?,
         kind: row.get("kind")?,
-        state: row.parsed("state", |word| word.parse().ok())?,
+        state,
         dry_run: row.is_set("dry_run")?,
         requested_at: row.get("requested_at_ms")?,
         started_at: tries.first().map(|first| first.started_at).or(started_at),

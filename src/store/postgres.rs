@@ -201,6 +201,7 @@ fn word(word: Word<'_>) -> Cow<'static, str> {
         }
         Word::Locked => "FOR NO KEY UPDATE".into(),
         Word::Unlocked(table) => format!("FOR UPDATE OF {table} SKIP LOCKED").into(),
+        Word::Json(column) => format!("CAST({column} AS json)").into(),
         Word::Size => "CAST(pg_total_relation_size('runs') + pg_total_relation_size('run_object_results') AS BIGINT)".into(),
         Word::Sequence => "sequence".into(),
     }

@@ -107,6 +107,7 @@ fn word(word: Word<'_>) -> Cow<'static, str> {
         Word::Texts(list) | Word::Objects(list) => format!("json_each({list})").into(),
         // Only one connection writes there at a time.
         Word::Unlocked(_) | Word::Locked => "".into(),
+        Word::Json(column) => column.to_owned().into(),
         Word::Size => {
             "(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())".into()
         }

@@ -9,6 +9,7 @@ mod metrics_and_logs;
 mod outbound;
 mod output;
 mod personal_data;
+mod questions;
 mod runs;
 mod safety;
 mod secrets;

@@ -66,11 +66,12 @@ async fn no_statement_reads_all_runs() {
         RunFilter { parent_record_id: Some(root.clone()), ..all.clone() },
         RunFilter { sync_status: Some("Failed".to_owned()), ..all.clone() },
         RunFilter { error_code: Some("M3TER_UNAVAILABLE".to_owned()), ..all.clone() },
-        RunFilter { since: Some(instant(0)), ..all },
+        RunFilter { since: Some(instant(0)), ..all.clone() },
     ] {
         store.list_runs(&filter).await.unwrap();
         store.schedule_replays(&filter, Duration::from_millis(400), None).await.unwrap();
     }
+    store.list_runs(&RunFilter { unresolved: true, ..all }).await.unwrap();
     for filter in [
         ChangeFilter { run: Some(first.held.run), ..ChangeFilter::default() },
         ChangeFilter { record: Some(root.clone()), ..ChangeFilter::default() },
@@ -103,6 +104,7 @@ async fn no_statement_reads_all_runs() {
         "runs_leased",
         "runs_retrying",
         "runs_failed_last",
+        "runs_not_completed",
         "runs_dry_ended",
     ];
     for statement in statements {

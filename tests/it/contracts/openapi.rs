@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
 
+use crate::http::runs::run_in_state;
 use crate::support::document::document;
 use crate::support::*;
 
@@ -65,6 +66,10 @@ async fn every_declared_property_is_answered() {
     world.get(&format!("/sync-runs/{}", synced["syncRunId"].as_str().unwrap())).await;
     world.get("/changes?limit=1").await;
     world.get("/changes?field=amount").await;
+    // One that is running.
+    world.fault("GET", "/accounts", FaultKind::Delay { ms: 60_000 });
+    let (_, begun) = world.post(&format!("/sync-to-m3ter/{DEAL}?waitSeconds=0"), "").await;
+    run_in_state(&world, &begun["syncRunId"], "running").await;
     let seen = world.seen();
     for (name, schema) in document()["components"]["schemas"].as_object().unwrap() {
         let is_request = name.ends_with("Request");

@@ -241,7 +241,7 @@ async fn runs_are_listed_page_by_page() {
         2
     );
     for query in
-        ["?limit=0", "?limit=x", "?cursor=x", "?since=x", "?parentRecordId=x", "?state=running"]
+        ["?limit=0", "?limit=x", "?cursor=x", "?since=x", "?parentRecordId=x", "?state=asleep"]
     {
         assert_eq!(world.get(&format!("/sync-runs{query}")).await.0, 400, "{query}");
     }

@@ -505,7 +505,7 @@ async fn runs_are_listed_and_shown_on_the_terminal() {
         (vec!["runs", "list", "--status", "ended"], "Partial Success"),
         (vec!["runs", "list", "--since", "someday"], "how long ago: 90m, 36h, 1d, 2w"),
         (vec!["runs", "list", "--limit", "0"], "1..=1000"),
-        (vec!["runs", "list", "--state", "ended"], "--state"),
+        (vec!["runs", "list", "--state", "asleep"], "--state"),
     ] {
         let (code, text) = run(&world, directory, &arguments).await;
         assert!(code == 2 && text.contains(words), "{arguments:?}: {text}");

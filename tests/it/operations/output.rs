@@ -19,7 +19,7 @@ async fn a_terminal_gets_a_table_a_pipe_gets_lines_and_programs_get_json_and_csv
     let list = ["runs", "list"];
     let (code, piped) = run(&world, directory, &list).await;
     let cells: Vec<&str> = piped.trim_end().split('\t').collect();
-    assert!(code == 0 && cells.len() == 10 && cells[..2] == [id, DEAL], "{piped}");
+    assert!(code == 0 && cells.len() == 13 && cells[..2] == [id, DEAL], "{piped}");
     assert!(cells[4].parse::<jiff::Timestamp>().is_ok(), "{piped}");
     let (_, forced) = run_with(&world, directory, &list, &[("CLICOLOR_FORCE", "1")]).await;
     assert!(forced.contains("\u{1b}[32mCompleted\u{1b}["), "{forced:?}");
@@ -27,7 +27,7 @@ async fn a_terminal_gets_a_table_a_pipe_gets_lines_and_programs_get_json_and_csv
     let listed: Json = serde_json::from_str(&json).unwrap();
     assert_eq!(listed["syncRunId"], id, "{json}");
 
-    // 100 columns do not hold all ten, and break neither id.
+    // 100 columns do not hold all of them, and break neither id.
     let (code, shown) = at_a_terminal(&world, directory, &list, "").await;
     assert!(code == 0 && shown.contains(id) && shown.contains(DEAL), "{shown}");
     assert!(shown.contains(" ago") && !shown.contains("Tries"), "{shown}");

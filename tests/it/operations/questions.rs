@@ -1,0 +1,146 @@
+//! What a billing team asks, each question answered by the command that docs/operations.md names.
+
+use serde_json::{Value as Json, json};
+use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
+
+use crate::http::runs::{outage, run_in_state};
+use crate::operations::commands::run_with;
+use crate::support::*;
+
+/// The lines of JSON that a command prints about what the service of a world has done.
+async fn ask(world: &World, arguments: &[&str]) -> Vec<Json> {
+    let directory = tempfile::tempdir().unwrap();
+    let database = world.database_url();
+    let arguments = [arguments, &["--output", "json"]].concat();
+    let variables = [("DATABASE_URL", database.as_str())];
+    let (code, text) = run_with(world, directory.path(), &arguments, &variables).await;
+    assert_eq!(code, 0, "{arguments:?}: {text}");
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn records(runs: &[Json]) -> Vec<&str> {
+    runs.iter().map(|run| run["parentRecordId"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_it_change_last_week_and_from_what_to_what() {
+    let world = World::new().await;
+    world.sync(DEAL).await;
+    let edit = json!({"M3ter_Commitment_Amount__c": 500, "End_Date__c": "2027-12-30"});
+    world.org.vendor().update("Opportunity", DEAL, &edit);
+    world.sync(DEAL).await;
+    let changes =
+        ask(&world, &["changes", "list", "--since", "2026-01-01T00:00:00Z", "--field", "amount"])
+            .await;
+    let values: Vec<(&Json, &Json)> = changes
+        .iter()
+        .map(|change| (&change["fields"][0]["oldValue"], &change["fields"][0]["newValue"]))
+        .collect();
+    assert_eq!(values[0].1, "500");
+    assert_eq!(values[0].0, values[1].1, "{changes:#?}");
+    assert!(ask(&world, &["changes", "list", "--until", "2026-01-01T00:00:00Z"]).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asked_for_it() {
+    let world = World::new().await;
+    let path = format!("/sync-to-m3ter/{DEAL}?salesforceUserId=005S90000000001");
+    let (_, synced) = world.post(&path, "").await;
+    let caller = {
+        let (_, run) =
+            world.get(&format!("/sync-runs/{}", synced["syncRunId"].as_str().unwrap())).await;
+        let run: Json = serde_json::from_str(&run).unwrap();
+        run["requestedBy"][0].as_str().unwrap().to_owned()
+    };
+    for list in [["runs", "list"], ["changes", "list"]] {
+        let found =
+            ask(&world, &[&list[..], &["--caller", &caller, "--record", DEAL]].concat()).await;
+        assert!(!found.is_empty(), "{list:?}");
+        for one in &found {
+            assert_eq!(one["salesforceUserIds"], json!(["005S90000000001IAA"]), "{one:#}");
+        }
+        assert!(ask(&world, &[&list[..], &["--caller", "somebody"]].concat()).await.is_empty());
+    }
+    // Who shared a run asked for it as well.
+    let listed = ask(&world, &["runs", "list", "--record", DEAL]).await;
+    assert_eq!(listed[0]["requestedBy"], json!([caller]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn which_deals_failed_tonight_why_and_still_so() {
+    let world = World::new().await;
+    outage(&world);
+    let failed = world.sync(DEAL).await;
+    world.sync(FIVE_LINES).await;
+    world.sync(DELETED).await;
+    world.sync(DELETED).await;
+    world.organization.clear_faults();
+    world.sync(FIVE_LINES).await;
+    world.dry_run(DELETED).await;
+    let tonight = ["--since", "2026-01-01T00:00:00Z"];
+    let all = ask(&world, &[&["runs", "list", "--status", "Failed"][..], &tonight].concat()).await;
+    assert!(records(&all).len() > 3, "{all:#?}");
+    let still = [&["runs", "list", "--unresolved", "--status", "Failed"][..], &tonight].concat();
+    let still = ask(&world, &still).await;
+    assert_eq!(
+        records(&still),
+        [DELETED, DEAL],
+        "one for each deal, and what is solved is not there"
+    );
+    assert_fields!(still[1], {
+        "errorCode": "M3TER_UNAVAILABLE",
+        "message": failed["message"],
+        "syncRunId": failed["syncRunId"],
+    });
+    assert!(still[1]["durationMs"].is_number(), "{:#}", still[1]);
+    // Page by page.
+    let (older, page) = (still[0]["syncRunId"].as_str().unwrap(), ["runs", "list", "--unresolved"]);
+    let next = ask(&world, &[&page[..], &["--cursor", older]].concat()).await;
+    assert_eq!(records(&next), [DEAL]);
+    // The API says the same.
+    let (_, page) = world.get("/sync-runs?unresolved=true&syncStatus=Failed").await;
+    let page: Json = serde_json::from_str(&page).unwrap();
+    assert_eq!(page["syncRuns"], json!(still));
+    let (_, none) = world.get("/sync-runs?unresolved=true&until=2026-01-01T00:00:00Z").await;
+    assert!(none.contains("\"syncRuns\":[]"), "{none}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn which_deals_are_half_in_m3ter() {
+    let world = World::new().await;
+    world.sync(DEAL).await;
+    let half = world.sync(SECOND_SAMPLE).await;
+    world.sync(WITHOUT_TEMPLATE).await;
+    world.sync(SECOND_SAMPLE).await;
+    let found = ask(&world, &["runs", "list", "--unresolved", "--status", "Partial Success"]).await;
+    assert_eq!(records(&found), [SECOND_SAMPLE, WITHOUT_TEMPLATE]);
+    let failed = found[0]["counts"]["failed"].as_u64().unwrap();
+    assert!(failed > 0, "{found:#?}");
+    assert_eq!(half["counts"]["failed"], failed);
+    let run = found[0]["syncRunId"].as_str().unwrap();
+    let (_, shown) = world.get(&format!("/sync-runs/{run}")).await;
+    let shown: Json = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["counts"], found[0]["counts"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn is_anything_stuck() {
+    let world = World::new().await;
+    let hang = Fault::new("GET", "/accounts", FaultKind::Delay { ms: 60_000 });
+    world.organization.add_fault(hang.times(1));
+    let begin = async |record: &str| {
+        let path = format!("/sync-to-m3ter/{record}?waitSeconds=0");
+        world.post(&path, "").await.1["syncRunId"].clone()
+    };
+    let running = begin(DEAL).await;
+    run_in_state(&world, &running, "running").await;
+    let waiting = begin(DEAL).await;
+    let in_state = async |state: &str| ask(&world, &["runs", "list", "--state", state]).await;
+    let [found, behind] = [in_state("running").await, in_state("waiting").await];
+    assert_eq!((found.len(), &found[0]["syncRunId"]), (1, &running), "{found:#?}");
+    assert!(found[0]["leaseUntil"].as_str().unwrap() > found[0]["startedAt"].as_str().unwrap());
+    assert_eq!((behind.len(), &behind[0]["syncRunId"]), (1, &waiting), "{behind:#?}");
+    assert!(in_state("retrying").await.is_empty());
+    assert_eq!(ask(&world, &["runs", "list", "--kind", "sync"]).await.len(), 2);
+    assert!(ask(&world, &["runs", "list", "--kind", "endDate"]).await.is_empty());
+}
