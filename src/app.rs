@@ -20,7 +20,7 @@ use crate::console;
 use crate::domain::finding::FindingCode;
 use crate::domain::outcome::ErrorCode;
 use crate::http::{self, Places, Strangers, metrics::Scrapers, server::Shutdown};
-use crate::mapping::{LARGEST_FILE_BYTES, MappingFault, MappingSource, Mappings};
+use crate::mapping::{MAX_FILE_BYTES, MappingFault, MappingSource, Mappings};
 use crate::store::Store;
 use crate::sync::{Readiness, Scope, Syncs};
 use crate::telemetry::{ErrorChain, metrics};
@@ -109,7 +109,7 @@ impl App {
         let closing = &shutdown.closing;
         let places = Places::new(descriptors::connections(), self.access.trusted_proxies.clone());
         let strangers = Strangers::default();
-        self.tasks.spawn(strangers.clone().keep_telling(closing.clone()));
+        self.tasks.spawn(strangers.clone().log_every_minute(closing.clone()));
         if let Some(address) = self.metrics_address {
             metrics::start();
             metrics::begin_at_zero(
@@ -201,7 +201,7 @@ impl App {
             keep_uses(callers, &self.store).await;
         }
         let _ = stopping.await;
-        strangers.tell();
+        strangers.log();
         self.close().await;
         served.context("the server stopped")
     }
@@ -281,7 +281,7 @@ pub fn mapping_source(path: &Path) -> anyhow::Result<MappingSource> {
         .with_context(|| format!("the mapping `{}` could not be read", path.display()))?;
     let mut bytes = Vec::new();
     // One byte more than a mapping may have is enough to refuse it.
-    let read = file.take(LARGEST_FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
+    let read = file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
     read.with_context(|| format!("the mapping `{}` could not be read", path.display()))?;
     Ok(MappingSource { name: path.display().to_string(), bytes })
 }

@@ -13,7 +13,7 @@ mod file;
 mod key;
 mod limits;
 mod role;
-mod shown;
+mod safe_word;
 mod uses;
 mod watch;
 

@@ -9,13 +9,12 @@ mod attached;
 pub mod body;
 pub mod compare;
 pub mod ended;
-pub mod foresight;
 pub mod identity;
 pub mod lines;
-mod makes_room;
 pub mod merge;
 pub mod overlap;
 pub mod planned;
+pub mod preview;
 pub mod price_end;
 pub mod price_start;
 mod product_overlap;
@@ -28,6 +27,7 @@ mod testing;
 pub mod typed_key;
 mod unreadable;
 pub mod unusual;
+mod write_order;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -54,7 +54,7 @@ pub struct Changeset {
     pub changes: Vec<Change>,
     /// AccountPlans that leave a time to another one, by the one that needs it: m3ter takes that
     /// one only after them.
-    pub makes_room: HashMap<ObjectKey, Vec<ObjectKey>>,
+    pub write_order: HashMap<ObjectKey, Vec<ObjectKey>>,
     /// Ends of end dating that Salesforce takes back.
     pub reopened: Vec<Reopened>,
 }
@@ -293,7 +293,7 @@ impl Change {
         outcome.m3ter_id = self.step.known_id().cloned();
         outcome.warnings.clone_from(&self.warnings);
         if matches!(self.step, Step::Update { .. }) {
-            outcome.warnings.extend(self.first_price.as_ref().map(FirstPrice::told));
+            outcome.warnings.extend(self.first_price.as_ref().map(FirstPrice::describe));
         }
         outcome
     }
@@ -315,7 +315,7 @@ impl FirstPrice {
     }
 
     /// What is to be told beside the AccountPlan.
-    pub fn told(&self) -> Warning {
+    pub fn describe(&self) -> Warning {
         let (id, start) = (&self.actual.id, self.start);
         match self.pricing_change {
             PricingChange::Report => {

@@ -3,6 +3,7 @@
 //! A handler takes what a request says as types, which are read where they are defined and answer
 //! what is wrong with it. It starts a sync and waits for its result; it never runs one.
 
+pub(crate) mod auth;
 mod body;
 mod changes;
 pub(crate) mod end_date;
@@ -11,11 +12,10 @@ pub(crate) mod fault;
 mod forwarded;
 #[doc(hidden)]
 pub mod fuzzing;
-pub(crate) mod gate;
 mod health;
-pub(crate) mod home;
+pub(crate) mod local;
+pub(crate) mod log_fields;
 pub mod metrics;
-pub(crate) mod notes;
 mod pages;
 mod pause;
 pub(crate) mod permit;
@@ -40,10 +40,10 @@ use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::callers::Access;
-use crate::domain::shown;
+use crate::domain::excerpt;
 use crate::sync::Syncs;
+use auth::Auth;
 use fault::Fault;
-use gate::Gate;
 
 pub use failed_request::RequestCode;
 pub use pages::{Console, FaultShown};
@@ -53,7 +53,7 @@ pub use strangers::Strangers;
 /// The OpenAPI document, as it stands in the repository.
 const OPENAPI: &str = include_str!("../openapi.yaml");
 
-/// All endpoints, behind the gate. A request that waits for an answer holds one of `places`.
+/// All endpoints, behind authentication. A request that waits for an answer holds one of `places`.
 pub fn router(
     syncs: Syncs,
     access: Access,
@@ -89,7 +89,7 @@ pub fn router(
                 "NOT_FOUND",
                 format!(
                     "There is nothing at `{}`; see `/openapi.yaml`",
-                    shown::sentence(uri.path())
+                    excerpt::sentence(uri.path())
                 ),
             )
         })
@@ -97,8 +97,8 @@ pub fn router(
         .layer(Extension(places))
         .layer(Extension(access.callers.clone()))
         .layer(middleware::from_fn_with_state(syncs.clone(), permit::in_its_org))
-        .layer(middleware::from_fn_with_state(Gate::new(access), gate::pass))
-        .layer(DefaultBodyLimit::max(gate::MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(Auth::new(access), auth::pass))
+        .layer(DefaultBodyLimit::max(auth::MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             Fault::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

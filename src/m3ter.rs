@@ -22,11 +22,11 @@ use url::Url;
 
 use crate::domain::actual::ActualObject;
 use crate::domain::entity::EntityKind;
+use crate::domain::excerpt;
 use crate::domain::ids::M3terId;
 use crate::domain::personal::without_emails;
 use crate::domain::settings::OverlappingPlans;
-use crate::domain::shown;
-use crate::secret::{Accepted, Shown};
+use crate::secret::{Accepted, ReadSecrets};
 use crate::transport::{
     Answer, Budget, Call, CalloutError, Limiter, Meaning, Refusal, Token, TokenCache, Transport,
     Urgency, Vendor,
@@ -107,14 +107,14 @@ impl Client {
     }
 
     async fn fetch_token(&self, budget: &Budget) -> Result<Token, CalloutError> {
-        let log_in = |shown: Shown| async move {
+        let log_in = |shown: ReadSecrets| async move {
             login::fetch_token(&self.transport, &self.config, &shown, budget).await
         };
         // Apart from the future of each callout that may need it.
         Box::pin(self.transport.log_in_with(
             login::OPERATION,
             &self.accepted,
-            self.config.shown(),
+            self.config.read(),
             log_in,
         ))
         .await
@@ -122,10 +122,10 @@ impl Client {
 
     /// Logs in with a key or a secret whose file has changed, while the earlier one still serves.
     pub async fn take_in_new_secrets(&self, budget: &Budget) -> bool {
-        let log_in = |shown: Shown| async move {
+        let log_in = |shown: ReadSecrets| async move {
             login::fetch_token(&self.transport, &self.config, &shown, budget).await
         };
-        self.transport.take_in_new_secrets(&self.accepted, self.config.shown(), log_in).await
+        self.transport.take_in_new_secrets(&self.accepted, self.config.read(), log_in).await
     }
 
     /// By how many seconds this machine's clock is ahead of m3ter's, if that matters.
@@ -190,7 +190,7 @@ impl Client {
             self.transport.unusable(
                 call,
                 status,
-                &format!("the time zone `{}` is not known", shown::word(&name)),
+                &format!("the time zone `{}` is not known", excerpt::word(&name)),
             )
         })
     }
@@ -220,7 +220,7 @@ fn read_error(status: u16, body: &Json) -> Refusal {
     let message = body.get("message").and_then(Json::as_str);
     let message = message.map_or_else(
         || format!("status {status} without a message"),
-        |text| shown::sentence(&without_emails(text)),
+        |text| excerpt::sentence(&without_emails(text)),
     );
     let meaning = match status {
         401 | 403 => Meaning::StaleLogin,

@@ -44,14 +44,14 @@ pub use org::{OrgRemark, Severity};
 pub use query::{LineObject, Query};
 pub use reading::{NaturalKeys, Reading};
 pub use row::{Context, Scales};
-pub use show::ShownField;
+pub use show::FieldDescription;
 pub use unreadable::{Unreadable, remembered_name};
 
 use crate::domain::settings::CommitmentBilling;
 use parse::{Layer, Parsed};
 
 /// A file that is larger is not a mapping, and need not be read any further.
-pub const LARGEST_FILE_BYTES: usize = parse::LARGEST_FILE_BYTES;
+pub const MAX_FILE_BYTES: usize = parse::MAX_FILE_BYTES;
 
 /// All mappings, by root object.
 #[derive(Debug, Clone)]

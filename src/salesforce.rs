@@ -7,19 +7,19 @@ mod assertion;
 pub mod codes;
 mod config;
 mod describe;
-mod fate;
 #[doc(hidden)]
 pub mod fuzzing;
 mod host;
 mod login;
 mod query;
+mod record_states;
 mod refusal;
 mod update;
 
 use url::Url;
 
 use crate::domain::ids::SalesforceId;
-use crate::secret::{Accepted, Shown};
+use crate::secret::{Accepted, ReadSecrets};
 use crate::transport::{
     Answer, Budget, Call, CalloutError, CalloutErrorKind, Limiter, Token, TokenCache, Transport,
     Unwrap, Vendor,
@@ -79,7 +79,7 @@ impl Client {
     }
 
     async fn fetch_token(&self, budget: &Budget) -> Result<Token, CalloutError> {
-        let log_in = |shown: Shown| async move {
+        let log_in = |shown: ReadSecrets| async move {
             login::fetch_token(&self.transport, &self.config, &shown, budget).await
         };
         // Apart from the future of each callout that may need it.
@@ -94,7 +94,7 @@ impl Client {
 
     /// Logs in with a secret whose file has changed, while the earlier one still serves.
     pub async fn take_in_new_secrets(&self, budget: &Budget) -> bool {
-        let log_in = |shown: Shown| async move {
+        let log_in = |shown: ReadSecrets| async move {
             login::fetch_token(&self.transport, &self.config, &shown, budget).await
         };
         self.transport

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// A private key has some kilobytes; what is larger is another file.
-const LARGEST_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// A secret; a clone is another handle to it.
 #[derive(Debug, Clone)]
@@ -59,8 +59,8 @@ fn read(path: &Path) -> Result<SecretString, String> {
         return Err("is a directory; name the file in it".to_owned());
     }
     let mut bytes = Vec::new();
-    file.take(LARGEST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > LARGEST_BYTES {
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err("is larger than 64 KiB; it holds the secret alone".to_owned());
     }
     let text = String::from_utf8(bytes).map_err(|_| "is not text in UTF-8".to_owned())?;
@@ -73,21 +73,21 @@ fn read(path: &Path) -> Result<SecretString, String> {
 
 /// What somebody logs in with: one or several secrets that belong together.
 #[derive(Debug, Clone)]
-pub struct Shown(Vec<SecretString>);
+pub struct ReadSecrets(Vec<SecretString>);
 
-impl Shown {
+impl ReadSecrets {
     /// What the secrets are now.
     pub fn read(secrets: &[&Secret]) -> Result<Self, String> {
         secrets.iter().map(|secret| secret.read()).collect::<Result<_, _>>().map(Self)
     }
 
-    /// One of them, in the order of [`Shown::read`].
+    /// One of them, in the order of [`ReadSecrets::read`].
     pub fn expose(&self, position: usize) -> &str {
         self.0[position].expose_secret()
     }
 }
 
-impl PartialEq for Shown {
+impl PartialEq for ReadSecrets {
     fn eq(&self, other: &Self) -> bool {
         self.0.len() == other.0.len()
             && self
@@ -100,39 +100,39 @@ impl PartialEq for Shown {
 
 /// What let in last; a clone is another handle to it.
 #[derive(Debug, Clone, Default)]
-pub struct Accepted(Arc<Mutex<Held>>);
+pub struct Accepted(Arc<Mutex<LoginSecrets>>);
 
 #[derive(Debug, Default)]
-struct Held {
-    accepted: Option<Shown>,
+struct LoginSecrets {
+    accepted: Option<ReadSecrets>,
     /// Refused lately, while something else let in.
-    refused: Option<Shown>,
+    refused: Option<ReadSecrets>,
 }
 
 impl Accepted {
     /// What let in last.
-    pub fn get(&self) -> Option<Shown> {
+    pub fn get(&self) -> Option<ReadSecrets> {
         self.held().accepted.clone()
     }
 
     /// Notes that this let in.
-    pub fn accept(&self, shown: Shown) {
-        *self.held() = Held { accepted: Some(shown), refused: None };
+    pub fn accept(&self, shown: ReadSecrets) {
+        *self.held() = LoginSecrets { accepted: Some(shown), refused: None };
     }
 
     /// Notes that this did not.
-    pub fn refuse(&self, shown: Shown) {
+    pub fn refuse(&self, shown: ReadSecrets) {
         self.held().refused = Some(shown);
     }
 
     /// Whether this is something that nobody has tried yet, in place of what lets in.
-    pub fn is_untried(&self, shown: &Shown) -> bool {
+    pub fn is_untried(&self, shown: &ReadSecrets) -> bool {
         let held = self.held();
         held.accepted.as_ref().is_some_and(|accepted| accepted != shown)
             && held.refused.as_ref() != Some(shown)
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, LoginSecrets> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn only_what_nobody_has_tried_is_tried_in_place_of_what_lets_in() {
-        let shown = |text: &str| Shown::read(&[&Secret::from(text.to_owned())]).unwrap();
+        let shown = |text: &str| ReadSecrets::read(&[&Secret::from(text.to_owned())]).unwrap();
         let accepted = Accepted::default();
         assert!(
             !accepted.is_untried(&shown("a")),

@@ -36,7 +36,7 @@ mod replicas;
 mod row;
 mod runs;
 mod sessions;
-mod shown;
+mod shown_names;
 mod sqlite;
 #[cfg(test)]
 mod testing;
@@ -51,7 +51,7 @@ pub use admission::{Admission, NewRun, QueueFull};
 pub use attempts::CommitmentAttempt;
 pub use bounds::QueueBounds;
 pub use changes::{ChangeFate, ChangeFilter, Changes};
-pub use claims::{Claimant, ClaimedRun, Held};
+pub use claims::{Claim, Claimant, ClaimedRun};
 pub use day::HourOfRuns;
 pub use error::StoreError;
 pub use handover::{Handover, LinkFilter, LinkOrder, NotHandedOver};

@@ -43,6 +43,7 @@ mod preview;
 mod queue;
 mod read;
 mod read_again;
+mod record_status;
 mod recorder;
 mod referred;
 mod removed;
@@ -61,7 +62,6 @@ mod shares;
 mod sharing;
 mod slots;
 mod syncs;
-mod tell;
 mod unsettled;
 mod update;
 mod waiting;
@@ -74,7 +74,7 @@ pub use crate::store::{
     ChangeFilter, HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull, QueueWait,
     Reopening, Replay, RunFilter, StoreError,
 };
-pub use crate::transport::Standing;
+pub use crate::transport::LimiterGauges;
 pub use maintenance::{REPLAY_EVERY, Scope};
 pub(crate) use metadata_cache::describe;
 pub use request::{RunRequest, StartError, StartedRun};

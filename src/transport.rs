@@ -33,7 +33,7 @@ pub use credentials::{clock_in_words, login_budget};
 pub use error::{CalloutError, CalloutErrorKind, Effect, Meaning, Refusal, Spent, Vendor};
 pub use journal::{Callout, Journal};
 pub use lease::Lease;
-pub use limiter::{Limiter, Need, Standing};
+pub use limiter::{Limiter, LimiterGauges, Need};
 pub use retry::retry_after;
 pub use token::{Token, TokenCache};
 pub use turn::{Class, Turn, Urgency};

@@ -16,10 +16,10 @@ use tokio::time::Instant;
 use url::Url;
 
 /// No more of a vendor's words is passed on.
-const LONGEST_MESSAGE: usize = 5_000;
+const MAX_MESSAGE: usize = 5_000;
 /// No answer makes the service wait for longer, or trust a token for longer.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
+const MAX_PAUSE: Duration = Duration::from_mins(5);
+const MAX_LIFETIME: Duration = Duration::from_hours(24);
 
 pub(crate) fn check(input: &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
@@ -28,7 +28,7 @@ pub(crate) fn check(input: &[u8]) {
     let (status, header) = head.split_once(' ').unwrap_or((&head, ""));
     let status = status.parse().unwrap_or(200);
     if let Some(delay) = retry_after(header, SystemTime::now()) {
-        assert!(delay <= LONGEST_PAUSE, "{delay:?} for {header:?}");
+        assert!(delay <= MAX_PAUSE, "{delay:?} for {header:?}");
     }
     for (vendor, answer) in [
         (Vendor::M3ter, m3ter::fuzzing::answer(status, body)),
@@ -72,14 +72,14 @@ fn failed(vendor: Vendor, status: u16, kind: CalloutErrorKind) {
             );
             let _ = RefusalKind::of(&refusal.message);
             let words = [&refusal.code, &refusal.sobject, &refusal.field];
-            assert!(words.into_iter().flatten().all(|word| word.len() <= LONGEST_MESSAGE));
+            assert!(words.into_iter().flatten().all(|word| word.len() <= MAX_MESSAGE));
         }
         _ => panic!("{kind:?} for {status}"),
     }
     let error =
         CalloutError { vendor, operation: "Any", attempts: 1, elapsed: Duration::ZERO, kind };
     let reason = error.reason();
-    assert!(!reason.is_empty() && reason.len() <= LONGEST_MESSAGE, "{} bytes", reason.len());
+    assert!(!reason.is_empty() && reason.len() <= MAX_MESSAGE, "{} bytes", reason.len());
     assert!(!has_email(&reason) && !reason.contains(char::is_control), "{reason:?}");
 }
 
@@ -151,12 +151,12 @@ fn salesforce(json: &Json, bytes: usize) {
             elapsed: Duration::ZERO,
             kind,
         };
-        assert!(error.reason().len() <= LONGEST_MESSAGE && !has_email(&error.reason()));
+        assert!(error.reason().len() <= MAX_MESSAGE && !has_email(&error.reason()));
     }
     for records in 0..3 {
         let outcomes = salesforce::fuzzing::outcomes(json, records).unwrap_or_default();
         let is_harmless = |refused: &salesforce::RowRefused| {
-            refused.reason.len() <= LONGEST_MESSAGE && !has_email(&refused.reason)
+            refused.reason.len() <= MAX_MESSAGE && !has_email(&refused.reason)
         };
         assert!(outcomes.iter().all(|outcome| outcome.as_ref().err().is_none_or(is_harmless)));
     }
@@ -168,5 +168,5 @@ fn salesforce(json: &Json, bytes: usize) {
 /// A token goes into a header as it is, and is not written out anywhere.
 fn check_token(token: &Token) {
     assert!(token.header.is_sensitive() && token.header.as_bytes().starts_with(b"Bearer "));
-    assert!(token.renew_at.is_none_or(|at| at <= Instant::now() + LONGEST_LIFETIME));
+    assert!(token.renew_at.is_none_or(|at| at <= Instant::now() + MAX_LIFETIME));
 }

@@ -33,7 +33,7 @@ pub(crate) fn check(input: &[u8]) {
             // A mapping that is taken can be shown and held against an org that has all of it, and
             // one that has nothing.
             let org = fuzzing::org_of(&mapping);
-            assert!(!mapping.shown(Some(&org)).is_empty(), "a mapping maps something");
+            assert!(!mapping.describe(Some(&org)).is_empty(), "a mapping maps something");
             mapping.org_report(&org, &std::collections::BTreeSet::new());
             mapping.org_report(
                 &sync_to_m3ter::domain::org_schema::OrgSchema::default(),

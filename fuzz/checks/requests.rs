@@ -9,7 +9,7 @@ use sync_to_m3ter::domain::ids::SalesforceId;
 use sync_to_m3ter::http::fuzzing::{self, Refused};
 
 /// No sentence about a request is longer, whatever the request holds.
-const LONGEST_MESSAGE: usize = 2_000;
+const MAX_MESSAGE: usize = 2_000;
 
 pub(crate) fn check(input: &[u8]) {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
@@ -122,7 +122,7 @@ fn check_refused(refused: &Refused) {
 
 fn check_sentence(sentence: &str) {
     assert!(
-        !sentence.is_empty() && sentence.chars().count() <= LONGEST_MESSAGE,
+        !sentence.is_empty() && sentence.chars().count() <= MAX_MESSAGE,
         "{} bytes: {sentence}",
         sentence.len()
     );

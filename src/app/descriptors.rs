@@ -9,16 +9,16 @@ const WANTED: u64 = 4_096;
 /// For callouts, the database and files: so many, or half of what there is.
 const RESERVED: u64 = 256;
 /// Connections, where open files set no limit. Each takes one.
-const MOST_CONNECTIONS: u64 = 1_024;
+const MAX_CONNECTIONS: u64 = 1_024;
 /// With fewer nobody is served.
-const FEWEST_CONNECTIONS: u64 = 8;
+const MIN_CONNECTIONS: u64 = 8;
 
 /// How many connections there may be, after the soft limit of open files was raised.
 pub(super) fn connections() -> usize {
     let limit = raised();
     let connections = within(limit);
-    if connections < MOST_CONNECTIONS {
-        let wanted = MOST_CONNECTIONS + RESERVED + standing();
+    if connections < MAX_CONNECTIONS {
+        let wanted = MAX_CONNECTIONS + RESERVED + standing();
         tracing::warn!(
             limit,
             connections,
@@ -48,7 +48,7 @@ fn raised() -> u64 {
 
 fn within(limit: u64) -> u64 {
     let left = limit - RESERVED.min(limit / 2);
-    left.saturating_sub(standing()).clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS)
+    left.saturating_sub(standing()).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
 }
 
 /// Connections that are taken beyond the places.

@@ -9,11 +9,11 @@ use super::caller::Caller;
 use super::key::{KeyHash, StoredKey};
 use super::limits::{KeyLimits, Scope, parse_network};
 use super::role::Role;
-use super::shown::harmless;
+use super::safe_word::safe_word;
 
-const LONGEST_NAME: usize = 64;
+const MAX_NAME: usize = 64;
 /// More requests in a minute than one process answers.
-const MOST_REQUESTS: i64 = 1_000_000;
+const MAX_REQUESTS: i64 = 1_000_000;
 const FIELDS: &str = "`name`, `role`, `hash`, `scopes`, `org`, `objects`, `addresses`, `requests_per_minute` and `expires`";
 
 /// A key that is to be added to a file.
@@ -63,10 +63,10 @@ impl KeyEntry {
 /// Names stand in logs and in HTTP Basic, which ends a name at a colon.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_plain) {
+    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_plain) {
         return Ok(());
     }
-    Err(format!("a name has 1 to {LONGEST_NAME} letters, digits, `-`, `_` and `.`"))
+    Err(format!("a name has 1 to {MAX_NAME} letters, digits, `-`, `_` and `.`"))
 }
 
 /// A scope that a role leaves nothing of is a mistake about one of the two.
@@ -161,10 +161,10 @@ impl Reader {
                     .as_integer()
                     .and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok());
                 let number = number
-                    .filter(|number| (1..=MOST_REQUESTS).contains(number))
+                    .filter(|number| (1..=MAX_REQUESTS).contains(number))
                     .and_then(|number| u32::try_from(number).ok());
                 let number = number.ok_or_else(|| {
-                    format!("`requests_per_minute` takes a whole number from 1 to {MOST_REQUESTS}")
+                    format!("`requests_per_minute` takes a whole number from 1 to {MAX_REQUESTS}")
                 })?;
                 self.limits.requests_per_minute = Some(number);
             }
@@ -177,7 +177,7 @@ impl Reader {
             other => {
                 return Err(format!(
                     "`{}` is not a field of a key; the fields are {FIELDS}",
-                    harmless(other)
+                    safe_word(other)
                 ));
             }
         }
@@ -226,6 +226,6 @@ pub fn parse_org(text: &str) -> Result<crate::domain::ids::SalesforceId, String>
     let id =
         crate::domain::ids::SalesforceId::parse(text).ok().filter(|id| id.key_prefix() == "00D");
     id.ok_or_else(|| {
-        format!("`{}` is not an organization ID (00D…, 15 or 18 characters)", harmless(text))
+        format!("`{}` is not an organization ID (00D…, 15 or 18 characters)", safe_word(text))
     })
 }

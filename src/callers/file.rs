@@ -13,7 +13,7 @@ use super::entry::{self, check_name};
 use super::key::StoredKey;
 
 /// Thousands of keys; a file that is larger is another one.
-const LARGEST_FILE_BYTES: u64 = 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Who else may write to the file could make a key of their own.
 const OTHERS_MAY_WRITE: u32 = 0o022;
 
@@ -86,7 +86,7 @@ pub(super) fn read(path: &Path) -> Result<String, KeysFileError> {
     if metadata.is_dir() {
         return Err(failed(std::io::Error::other("it is a directory, not a file")));
     }
-    if metadata.len() > LARGEST_FILE_BYTES {
+    if metadata.len() > MAX_FILE_BYTES {
         return Err(failed(std::io::Error::other("it is larger than 1 MiB")));
     }
     if metadata.permissions().mode() & OTHERS_MAY_WRITE != 0 {

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::role::Permission;
-use super::shown::harmless;
+use super::safe_word::safe_word;
 use crate::domain::ids::SalesforceId;
 
 /// What a key may do less than its role; each field that is empty takes nothing away.
@@ -216,7 +216,7 @@ impl FromStr for Scope {
             "end_date" | "end-date" => Ok(Self::EndDate),
             other => Err(format!(
                 "`{}` is not a scope; the scopes are `dry_run` and `end_date`",
-                harmless(other)
+                safe_word(other)
             )),
         }
     }
@@ -243,7 +243,7 @@ impl FromStr for RootObject {
         {
             return Ok(Self::Name(text.to_owned()));
         }
-        let shown = harmless(text);
+        let shown = safe_word(text);
         Err(format!(
             "`{shown}` is not an object; write its API name such as `Opportunity`, or the three characters that its IDs begin with"
         ))
@@ -261,7 +261,7 @@ impl FromStr for Expiry {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let malformed = || {
-            let shown = harmless(text);
+            let shown = safe_word(text);
             format!(
                 "`{shown}` is not a day such as `2027-01-31`, the last one in UTC, nor an instant such as `2027-01-31T18:00:00Z`"
             )
@@ -281,7 +281,10 @@ pub fn parse_network(text: &str) -> Result<IpNet, String> {
     let network =
         text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     network.ok_or_else(|| {
-        format!("`{}` is neither an address nor a network such as `203.0.113.0/24`", harmless(text))
+        format!(
+            "`{}` is neither an address nor a network such as `203.0.113.0/24`",
+            safe_word(text)
+        )
     })
 }
 

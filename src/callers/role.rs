@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::shown::harmless;
+use super::safe_word::safe_word;
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,7 +70,7 @@ impl FromStr for Role {
             "operator" => Ok(Self::Operator),
             other => Err(format!(
                 "`{}` is not a role; the roles are `caller`, `viewer` and `operator`",
-                harmless(other)
+                safe_word(other)
             )),
         }
     }

@@ -106,7 +106,7 @@ impl Callers {
             }
         };
         let mut looks = Looks::default();
-        self.tell_faults();
+        self.log_faults();
         let mut wait = Duration::ZERO;
         loop {
             let looked = tokio::select! {
@@ -122,11 +122,11 @@ impl Callers {
             } else {
                 RELOAD_INTERVAL
             };
-            self.tell(looked, &mut looks);
+            self.log(looked, &mut looks);
         }
     }
 
-    fn tell(&self, looked: Result<Reload, KeysFileError>, looks: &mut Looks) {
+    fn log(&self, looked: Result<Reload, KeysFileError>, looks: &mut Looks) {
         let age = self.held().read_at.elapsed();
         metrics::keys_file(age, self.held().faults.iter().filter(|fault| !fault.is_expiry).count());
         match looked {
@@ -136,7 +136,7 @@ impl Callers {
                 let [added, removed, changed] =
                     [added, removed, changed].map(|names| names.join(", "));
                 tracing::info!(target: "audit", keys, added, removed, changed, "the API keys were read again");
-                self.tell_faults();
+                self.log_faults();
             }
             Err(problem) => {
                 let problem = problem.to_string();
@@ -160,7 +160,7 @@ impl Callers {
     }
 
     /// Names the entries that do not count.
-    fn tell_faults(&self) {
+    fn log_faults(&self) {
         for fault in &self.held().faults {
             let name = fault.name.as_deref().unwrap_or_default();
             if fault.is_expiry {

@@ -25,7 +25,7 @@ use crate::domain::warning::{Attention, Warning};
 
 /// What the comparison needs to know beside the two objects.
 #[derive(Debug, Clone)]
-pub struct Circumstances {
+pub struct CompareContext {
     /// The instant of the sync.
     pub now: Timestamp,
     /// In which a day begins.
@@ -45,7 +45,7 @@ pub fn compare(
     desired: &DesiredObject,
     actual: Option<&ActualObject>,
     known: &KnownIds,
-    circumstances: &Circumstances,
+    compare_context: &CompareContext,
 ) -> (Step, Vec<Warning>) {
     let existing = actual.map(|actual| actual.id.clone());
     match (&desired.intent, actual) {
@@ -55,10 +55,12 @@ pub fn compare(
         }
         (Intent::Sync(fields), None) => {
             let changes = creation(fields);
-            let warnings = moved_dates(&changes, circumstances);
+            let warnings = moved_dates(&changes, compare_context);
             (Step::Create { changes }, warnings)
         }
-        (Intent::Sync(_), Some(actual)) => compare_existing(desired, actual, known, circumstances),
+        (Intent::Sync(_), Some(actual)) => {
+            compare_existing(desired, actual, known, compare_context)
+        }
     }
 }
 
@@ -76,7 +78,7 @@ fn compare_existing(
     desired: &DesiredObject,
     actual: &ActualObject,
     known: &KnownIds,
-    circumstances: &Circumstances,
+    compare_context: &CompareContext,
 ) -> (Step, Vec<Warning>) {
     let findings = moved_owners(desired, actual, known);
     if !findings.is_empty() {
@@ -90,9 +92,9 @@ fn compare_existing(
     }
     let is_price = |change: &FieldChange| PRICE_FIELDS.contains(&change.field.as_str());
     if desired.kind() == EntityKind::Pricing && changes.iter().any(is_price) {
-        return compare_price(actual, changes, circumstances);
+        return compare_price(actual, changes, compare_context);
     }
-    let warnings = moved_dates(&changes, circumstances);
+    let warnings = moved_dates(&changes, compare_context);
     (Step::Update { actual: actual.clone(), changes }, warnings)
 }
 
@@ -124,25 +126,25 @@ fn moved_owners(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds
 fn compare_price(
     actual: &ActualObject,
     changes: Vec<FieldChange>,
-    circumstances: &Circumstances,
+    compare_context: &CompareContext,
 ) -> (Step, Vec<Warning>) {
     let start = instant(actual, "startDate");
-    let has_begun = start.is_some_and(|start| start <= circumstances.now);
+    let has_begun = start.is_some_and(|start| start <= compare_context.now);
     let listed = super::list(&changes);
-    match circumstances.pricing_change {
+    match compare_context.pricing_change {
         PricingChange::InPlace | PricingChange::FromDate if !has_begun => {
             (Step::Update { actual: actual.clone(), changes }, Vec::new())
         }
         // A start that moves alone changes no price: the Pricing moves with its AccountPlan, and no
         // other one follows it.
         PricingChange::FromDate if changes.iter().all(|change| change.field == "startDate") => {
-            let warnings = moved_dates(&changes, circumstances);
+            let warnings = moved_dates(&changes, compare_context);
             (Step::Update { actual: actual.clone(), changes }, warnings)
         }
         PricingChange::InPlace => {
             let text = format!(
                 "The price has applied since {} and was changed for all usage since then: {listed}",
-                shown_start(actual)
+                render_start(actual)
             );
             (
                 Step::Update { actual: actual.clone(), changes },
@@ -151,12 +153,12 @@ fn compare_price(
         }
         PricingChange::FromDate => {
             let today = midnight(
-                date_at(circumstances.now, &circumstances.time_zone),
-                &circumstances.time_zone,
+                date_at(compare_context.now, &compare_context.time_zone),
+                &compare_context.time_zone,
             );
             // A pricing that an interrupted sync has ended already is followed from its end, so
             // that no usage is unpriced.
-            let ended = instant(actual, "endDate").filter(|end| *end <= circumstances.now);
+            let ended = instant(actual, "endDate").filter(|end| *end <= compare_context.now);
             match ended.or(today) {
                 Some(from) if start.is_none_or(|start| start < from) => {
                     (Step::Supersede { actual: actual.clone(), from, changes }, Vec::new())
@@ -181,8 +183,8 @@ fn compare_price(
 }
 
 /// Warnings about dates that move into time that may have been billed.
-fn moved_dates(changes: &[FieldChange], circumstances: &Circumstances) -> Vec<Warning> {
-    let today = date_at(circumstances.now, &circumstances.time_zone);
+fn moved_dates(changes: &[FieldChange], compare_context: &CompareContext) -> Vec<Warning> {
+    let today = date_at(compare_context.now, &compare_context.time_zone);
     let date = |text: &Option<String>| text.as_deref().and_then(date_in_text);
     changes
         .iter()
@@ -211,7 +213,7 @@ pub(super) fn creation(fields: &[DesiredField]) -> Vec<FieldChange> {
         FieldAction::Set(value) => Some(FieldChange {
             field: field.name.to_owned(),
             old_value: None,
-            new_value: Some(shown_value(value)),
+            new_value: Some(render_value(value)),
             source: field.source.clone(),
         }),
         FieldAction::Clear => None,
@@ -235,7 +237,7 @@ pub(super) fn field_change(
             if present.is_none() && value.means_nothing() {
                 return None;
             }
-            Some(shown_value(&value))
+            Some(render_value(&value))
         }
         FieldAction::Clear => {
             present?;
@@ -244,36 +246,36 @@ pub(super) fn field_change(
     };
     Some(FieldChange {
         field: field.name.to_owned(),
-        old_value: present.map(|present| shown_actual(field, present)),
+        old_value: present.map(|present| render_actual(field, present)),
         new_value,
         source: field.source.clone(),
     })
 }
 
 /// A value as people read it.
-pub fn shown_value(value: &Value) -> String {
+pub fn render_value(value: &Value) -> String {
     match value {
         Value::Object(key) => format!("the {} of {}", key.kind, key.row),
         Value::PricingBands(bands) => {
-            shown_bands(&bands.iter().map(|band| band.held()).collect::<Vec<_>>())
+            render_bands(&bands.iter().map(|band| band.held()).collect::<Vec<_>>())
         }
         Value::Address(parts) => {
-            shown_address(parts.iter().map(|(part, text)| (*part, text.as_str())))
+            render_address(parts.iter().map(|(part, text)| (*part, text.as_str())))
         }
-        value => shown_json(&value.to_json()),
+        value => render_json(&value.to_json()),
     }
 }
 
-fn shown_actual(field: &DesiredField, actual: &Json) -> String {
+fn render_actual(field: &DesiredField, actual: &Json) -> String {
     match &field.action {
         FieldAction::Set(Value::PricingBands(_)) => {
-            held_bands(actual).map_or_else(|| shown_json(actual), |bands| shown_bands(&bands))
+            held_bands(actual).map_or_else(|| render_json(actual), |bands| render_bands(&bands))
         }
         FieldAction::Set(Value::Address(_)) => {
             let parts = actual.as_object().into_iter().flatten();
-            shown_address(parts.filter_map(|(part, text)| Some((part.as_str(), text.as_str()?))))
+            render_address(parts.filter_map(|(part, text)| Some((part.as_str(), text.as_str()?))))
         }
-        _ => shown_json(actual),
+        _ => render_json(actual),
     }
 }
 
@@ -286,21 +288,21 @@ pub fn shown_field(kind: ObjectKind, actual: &ActualObject, name: &str) -> Optio
     };
     Some(match field_type {
         Some(FieldType::PricingBands) => {
-            held_bands(present).map_or_else(|| shown_json(present), |bands| shown_bands(&bands))
+            held_bands(present).map_or_else(|| render_json(present), |bands| render_bands(&bands))
         }
-        _ => shown_json(present),
+        _ => render_json(present),
     })
 }
 
 /// The filled parts, in the order in which an address is written.
-fn shown_address<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+fn render_address<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let position = |part: &str| ADDRESS_PARTS.iter().position(|(name, _)| *name == part);
     let mut parts: Vec<(&str, &str)> = parts.filter(|(_, text)| !text.is_empty()).collect();
     parts.sort_by_key(|(part, _)| position(part));
     parts.into_iter().map(|(_, text)| visible(text)).collect::<Vec<_>>().join(", ")
 }
 
-fn shown_bands(bands: &[HeldBand]) -> String {
+fn render_bands(bands: &[HeldBand]) -> String {
     let texts: Vec<String> = bands
         .iter()
         .map(|band| {
@@ -320,7 +322,7 @@ fn shown_bands(bands: &[HeldBand]) -> String {
 }
 
 /// A number is shown in one spelling, whatever m3ter's or Salesforce's is.
-fn shown_json(json: &Json) -> String {
+fn render_json(json: &Json) -> String {
     match json {
         Json::String(text) => visible(text).into_owned(),
         Json::Number(_) => double_in_json(json).map_or_else(|| json.to_string(), double_text),
@@ -332,7 +334,7 @@ fn instant(actual: &ActualObject, field: &str) -> Option<Timestamp> {
     actual.text(field)?.parse().ok()
 }
 
-fn shown_start(actual: &ActualObject) -> &str {
+fn render_start(actual: &ActualObject) -> &str {
     actual.text("startDate").unwrap_or("an unknown time")
 }
 
@@ -345,8 +347,8 @@ mod tests {
     use crate::changeset::testing::{account, actual, pricing, set};
     use crate::domain::value::PricingBand;
 
-    fn circumstances(pricing_change: PricingChange) -> Circumstances {
-        Circumstances {
+    fn compare_context(pricing_change: PricingChange) -> CompareContext {
+        CompareContext {
             now: "2026-06-15T12:00:00Z".parse().unwrap(),
             time_zone: TimeZone::UTC,
             pricing_change,
@@ -359,7 +361,7 @@ mod tests {
         actual: &ActualObject,
         pricing_change: PricingChange,
     ) -> (Step, Vec<Warning>) {
-        compare(desired, Some(actual), &KnownIds::new(), &circumstances(pricing_change))
+        compare(desired, Some(actual), &KnownIds::new(), &compare_context(pricing_change))
     }
 
     #[test]
@@ -368,7 +370,7 @@ mod tests {
             &account(vec![set("name", Value::Text("Acme".into()))]),
             None,
             &KnownIds::new(),
-            &circumstances(PricingChange::InPlace),
+            &compare_context(PricingChange::InPlace),
         );
         assert!(matches!(step, Step::Create { changes } if changes.len() == 1));
     }

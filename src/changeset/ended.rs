@@ -45,7 +45,7 @@ pub struct Endings<'a> {
 
 /// An object as m3ter has it.
 #[derive(Debug, Clone, Copy)]
-pub struct Held<'a> {
+pub struct HeldObject<'a> {
     /// As it was read.
     pub actual: &'a ActualObject,
     /// Whether another record made it, so that this one does not write it.
@@ -56,16 +56,16 @@ pub struct Held<'a> {
 /// later, or a price that has one.
 pub fn may_be_ended<'a>(
     objects: &[DesiredObject],
-    held: impl Fn(&ObjectKey) -> Option<Held<'a>>,
+    held: impl Fn(&ObjectKey) -> Option<HeldObject<'a>>,
     time_zone: &TimeZone,
 ) -> bool {
     objects.iter().any(|object| {
         let Some(entity) = BillingEntity::of(object.kind()) else { return false };
         match held(&object.key) {
-            Some(Held { actual, .. }) if entity == BillingEntity::Pricings => {
+            Some(HeldObject { actual, .. }) if entity == BillingEntity::Pricings => {
                 actual.text("endDate").is_some()
             }
-            Some(Held { actual, is_joined: false }) => asked(object, actual)
+            Some(HeldObject { actual, is_joined: false }) => asked(object, actual)
                 .zip(Until::held(entity, actual))
                 .is_some_and(|(asked, end)| asked > end),
             Some(_) => false,
@@ -84,7 +84,7 @@ pub fn may_be_ended<'a>(
 /// What is told goes to the objects; what Salesforce takes back is answered.
 pub fn keep_ends<'a>(
     objects: &mut [DesiredObject],
-    held: impl Fn(&ObjectKey) -> Option<Held<'a>>,
+    held: impl Fn(&ObjectKey) -> Option<HeldObject<'a>>,
     endings: &Endings<'_>,
 ) -> Vec<Reopened> {
     let mut reopened: Vec<Reopened> = Vec::new();
@@ -101,7 +101,7 @@ pub fn keep_ends<'a>(
     };
     for position in of_kind(objects, &[EntityKind::Contract]) {
         let object = &mut objects[position];
-        if let Some(Held { actual, is_joined: false }) = held(&object.key) {
+        if let Some(HeldObject { actual, is_joined: false }) = held(&object.key) {
             reopened.extend(
                 asked(object, actual).and_then(|asked| endings.keep(object, actual, asked, false)),
             );
@@ -130,7 +130,7 @@ pub fn keep_ends<'a>(
         }
     }
     for position in of_kind(objects, &[EntityKind::Pricing]) {
-        let Some(Held { actual, .. }) = held(&objects[position].key) else { continue };
+        let Some(HeldObject { actual, .. }) = held(&objects[position].key) else { continue };
         let own = asked(&objects[position], actual);
         let Some(asked) =
             own.or_else(|| lasting_of(objects, &objects[position], |key| Some(held(key)?.actual)))
@@ -501,7 +501,7 @@ mod tests {
         };
         let found = |key: &ObjectKey| {
             let (_, actual) = held.iter().find(|(kind, _)| *kind == key.kind)?;
-            Some(Held { actual, is_joined: false })
+            Some(HeldObject { actual, is_joined: false })
         };
         keep_ends(objects, found, &endings)
     }

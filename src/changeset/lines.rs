@@ -15,7 +15,7 @@ pub struct ShownRow {
 
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LineFate {
+pub enum LineState {
     /// It is gone from the record.
     Removed,
     /// It belongs to another record now.
@@ -40,22 +40,22 @@ pub enum Origin {
 /// `is_part` says that rows of its kind are parts of the record, visible and deleted with it
 /// (`cascadeDelete`): then its absence alone says that it is gone, also once it is purged from the
 /// recycle bin. Others only look up to the record and may be hidden one by one.
-pub fn fate(
+pub fn line_state(
     origin: Origin,
     is_part: bool,
     shown: Option<&ShownRow>,
     is_of_record: impl Fn(&SalesforceId) -> bool,
-) -> LineFate {
+) -> LineState {
     let is_gone_for_certain = is_part && origin == Origin::Linked;
     match shown {
-        None if is_gone_for_certain => LineFate::Removed,
-        None => LineFate::NotVisible,
+        None if is_gone_for_certain => LineState::Removed,
+        None => LineState::NotVisible,
         Some(row) => match (&row.parent, row.is_deleted) {
-            (Some(parent), true) if is_of_record(parent) => LineFate::Removed,
-            (Some(parent), false) if is_of_record(parent) => LineFate::Present,
-            (_, true) if is_gone_for_certain => LineFate::Removed,
-            (Some(parent), _) => LineFate::Moved(parent.clone()),
-            (None, _) => LineFate::NotVisible,
+            (Some(parent), true) if is_of_record(parent) => LineState::Removed,
+            (Some(parent), false) if is_of_record(parent) => LineState::Present,
+            (_, true) if is_gone_for_certain => LineState::Removed,
+            (Some(parent), _) => LineState::Moved(parent.clone()),
+            (None, _) => LineState::NotVisible,
         },
     }
 }
@@ -74,32 +74,32 @@ mod tests {
         let row = |parent: Option<&SalesforceId>, is_deleted| {
             Some(ShownRow { is_deleted, parent: parent.cloned() })
         };
-        let moved = LineFate::Moved(other.clone());
+        let moved = LineState::Moved(other.clone());
         for (shown, linked_part, linked_look_up, part_under_contract, look_up_under_contract) in [
             (
                 None,
-                LineFate::Removed,
-                LineFate::NotVisible,
-                LineFate::NotVisible,
-                LineFate::NotVisible,
+                LineState::Removed,
+                LineState::NotVisible,
+                LineState::NotVisible,
+                LineState::NotVisible,
             ),
             (
                 row(Some(&own), true),
-                LineFate::Removed,
-                LineFate::Removed,
-                LineFate::Removed,
-                LineFate::Removed,
+                LineState::Removed,
+                LineState::Removed,
+                LineState::Removed,
+                LineState::Removed,
             ),
             (
                 row(Some(&own), false),
-                LineFate::Present,
-                LineFate::Present,
-                LineFate::Present,
-                LineFate::Present,
+                LineState::Present,
+                LineState::Present,
+                LineState::Present,
+                LineState::Present,
             ),
             (
                 row(Some(&other), true),
-                LineFate::Removed,
+                LineState::Removed,
                 moved.clone(),
                 moved.clone(),
                 moved.clone(),
@@ -107,17 +107,17 @@ mod tests {
             (row(Some(&other), false), moved.clone(), moved.clone(), moved.clone(), moved.clone()),
             (
                 row(None, false),
-                LineFate::NotVisible,
-                LineFate::NotVisible,
-                LineFate::NotVisible,
-                LineFate::NotVisible,
+                LineState::NotVisible,
+                LineState::NotVisible,
+                LineState::NotVisible,
+                LineState::NotVisible,
             ),
             (
                 row(None, true),
-                LineFate::Removed,
-                LineFate::NotVisible,
-                LineFate::NotVisible,
-                LineFate::NotVisible,
+                LineState::Removed,
+                LineState::NotVisible,
+                LineState::NotVisible,
+                LineState::NotVisible,
             ),
         ] {
             let fates = [
@@ -126,7 +126,9 @@ mod tests {
                 (Origin::UnderContract, true),
                 (Origin::UnderContract, false),
             ]
-            .map(|(origin, is_part)| fate(origin, is_part, shown.as_ref(), |row| *row == own));
+            .map(|(origin, is_part)| {
+                line_state(origin, is_part, shown.as_ref(), |row| *row == own)
+            });
             assert_eq!(
                 fates,
                 [linked_part, linked_look_up, part_under_contract, look_up_under_contract],

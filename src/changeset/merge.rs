@@ -4,9 +4,9 @@
 use crate::changeset::identity::code_in_use;
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
-use crate::domain::fate::Fate;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
+use crate::domain::record_state::RecordState;
 
 /// A m3ter Account that may have become the desired one's.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +44,12 @@ pub enum Handover {
 }
 
 /// Judges a claim by what became of the owner.
-pub fn hand_over(claim: &Claim<'_>, fate: &Fate) -> Handover {
+pub fn hand_over(claim: &Claim<'_>, record_state: &RecordState) -> Handover {
     let Claim { desired, owner, theirs, own, evidence } = claim;
     let row = &desired.key.row;
     let other = own.filter(|own| own.id != theirs.id);
-    match (fate, evidence) {
-        (Fate::MergedInto(master), _) if master == row => match other {
+    match (record_state, evidence) {
+        (RecordState::MergedInto(master), _) if master == row => match other {
             None => Handover::Moves,
             Some(own) => Handover::Undecided(Finding::new(
                 FindingCode::AmbiguousMatch,
@@ -63,33 +63,33 @@ pub fn hand_over(claim: &Claim<'_>, fate: &Fate) -> Handover {
                 ),
             )),
         },
-        (Fate::Deleted | Fate::NotShown, Evidence::Code) => {
+        (RecordState::Deleted | RecordState::NotShown, Evidence::Code) => {
             let finding = code_in_use(desired, theirs, Some(owner));
             let remedy = remedy(owner, row, theirs);
             Handover::Undecided(Finding {
-                message: format!("{}, which {}", finding.message, gone(fate)),
+                message: format!("{}, which {}", finding.message, gone(record_state)),
                 remedy,
                 ..finding
             })
         }
-        (Fate::Deleted | Fate::NotShown, Evidence::Deal) if other.is_none() => {
+        (RecordState::Deleted | RecordState::NotShown, Evidence::Deal) if other.is_none() => {
             Handover::Undecided(Finding::new(
                 FindingCode::IdentityChanged,
                 format!(
                     "Until now this was a deal of {owner}, which {}, and m3ter's Account {} belongs to it",
-                    gone(fate),
+                    gone(record_state),
                     theirs.id
                 ),
                 remedy(owner, row, theirs),
             ))
         }
-        (Fate::Alive | Fate::MergedInto(_), _)
-        | (Fate::Deleted | Fate::NotShown, Evidence::Deal) => Handover::Stays,
+        (RecordState::Alive | RecordState::MergedInto(_), _)
+        | (RecordState::Deleted | RecordState::NotShown, Evidence::Deal) => Handover::Stays,
     }
 }
 
-fn gone(fate: &Fate) -> &'static str {
-    if *fate == Fate::Deleted { "was deleted" } else { "Salesforce no longer shows" }
+fn gone(record_state: &RecordState) -> &'static str {
+    if *record_state == RecordState::Deleted { "was deleted" } else { "Salesforce no longer shows" }
 }
 
 fn remedy(owner: &SalesforceId, row: &SalesforceId, theirs: &ActualObject) -> String {
@@ -112,28 +112,28 @@ mod tests {
         let own = actual_with_id("544ecdae-54a5-4654-b0fb-b503a7ed58b2", json!({"code": "002"}));
         let owner = SalesforceId::parse("001S90000079HOOIA2").unwrap();
         let desired = account(Vec::new());
-        let merged = Fate::MergedInto(row());
-        let elsewhere = Fate::MergedInto(owner.clone());
+        let merged = RecordState::MergedInto(row());
+        let elsewhere = RecordState::MergedInto(owner.clone());
         let (code, deal) = (Evidence::Code, Evidence::Deal);
-        for (fate, evidence, own, expected) in [
+        for (record_state, evidence, own, expected) in [
             (&merged, code, None, "moves"),
             (&merged, deal, None, "moves"),
             (&merged, code, Some(&theirs), "moves"),
             (&merged, code, Some(&own), "AMBIGUOUS_MATCH"),
             (&merged, deal, Some(&own), "AMBIGUOUS_MATCH"),
-            (&Fate::Alive, code, None, "stays"),
-            (&Fate::Alive, deal, None, "stays"),
+            (&RecordState::Alive, code, None, "stays"),
+            (&RecordState::Alive, deal, None, "stays"),
             (&elsewhere, code, None, "stays"),
             (&elsewhere, deal, None, "stays"),
-            (&Fate::Deleted, code, None, "CODE_IN_USE"),
-            (&Fate::NotShown, code, Some(&own), "CODE_IN_USE"),
-            (&Fate::Deleted, deal, None, "IDENTITY_CHANGED"),
-            (&Fate::NotShown, deal, None, "IDENTITY_CHANGED"),
-            (&Fate::NotShown, deal, Some(&own), "stays"),
+            (&RecordState::Deleted, code, None, "CODE_IN_USE"),
+            (&RecordState::NotShown, code, Some(&own), "CODE_IN_USE"),
+            (&RecordState::Deleted, deal, None, "IDENTITY_CHANGED"),
+            (&RecordState::NotShown, deal, None, "IDENTITY_CHANGED"),
+            (&RecordState::NotShown, deal, Some(&own), "stays"),
         ] {
             let handover = hand_over(
                 &Claim { desired: &desired, owner: &owner, theirs: &theirs, own, evidence },
-                fate,
+                record_state,
             );
             let told = match &handover {
                 Handover::Moves => "moves",
@@ -146,7 +146,7 @@ mod tests {
                     finding.code.as_str()
                 }
             };
-            assert_eq!(told, expected, "{fate:?} {evidence:?} {own:?}");
+            assert_eq!(told, expected, "{record_state:?} {evidence:?} {own:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 
-use super::compare::shown_value;
+use super::compare::render_value;
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::midnight;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction};
@@ -250,7 +250,7 @@ pub fn sources(kind: EntityKind, fields: &[&DesiredField]) -> Option<String> {
                 "`{}` (`{}` {})",
                 field.source,
                 field.name,
-                personal::shown(&field.source, &shown_value(value))
+                personal::redacted(&field.source, &render_value(value))
             )
         }
         FieldAction::Clear => format!("`{}` (`{}` nothing)", field.source, field.name),

@@ -2,7 +2,7 @@
 //! asked for with one writes nothing else.
 
 use super::body::{resolved, updatable_fields};
-use super::compare::{creation, field_change, shown_value};
+use super::compare::{creation, field_change, render_value};
 use super::successor::{ending, successor};
 use super::{Change, Changeset, KnownIds, MadeWay, Step};
 use crate::domain::actual::ActualObject;
@@ -155,7 +155,7 @@ fn of_changes<'a>(
         let of_sync = desired
             .value(&change.field)
             .filter(|value| matches!(value, Value::Object(_)))
-            .map(shown_value);
+            .map(render_value);
         let mut planned = planned(&desired.key, id.as_str(), PlannedAction::Update, change);
         planned.new = of_sync.as_deref().or(planned.new);
         plan.add(&planned);
@@ -188,7 +188,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::changeset::compare::{Circumstances, compare};
+    use crate::changeset::compare::{CompareContext, compare};
     use crate::changeset::testing::{actual, pricing, set};
     use crate::domain::settings::{EndedRule, PricingChange};
     use crate::domain::value::PricingBand;
@@ -203,13 +203,13 @@ mod tests {
         let desired = pricing(vec![set("pricingBands", Value::PricingBands(vec![band]))]);
         let held = actual(json!({"code": "00k", "startDate": "2026-01-01T00:00:00Z",
             "pricingBands": [{"id": "b", "lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.05}]}));
-        let circumstances = Circumstances {
+        let compare_context = CompareContext {
             now: now.parse().unwrap(),
             time_zone: TimeZone::get("Europe/Berlin").unwrap(),
             pricing_change,
             ended: EndedRule::Follow,
         };
-        let (step, warnings) = compare(&desired, Some(&held), &KnownIds::new(), &circumstances);
+        let (step, warnings) = compare(&desired, Some(&held), &KnownIds::new(), &compare_context);
         let change = Change::new(desired, step, warnings);
         change.plan().hash().to_string()
     }

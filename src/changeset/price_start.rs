@@ -134,12 +134,16 @@ mod tests {
             moved.desired.fields(),
             [DesiredField { source: "the start of its AccountPlan".to_owned(), ..at(earlier) }]
         );
-        assert!(moved.moves() && moved.told().contains("is moved to start at"), "{}", moved.told());
+        assert!(
+            moved.moves() && moved.describe().contains("is moved to start at"),
+            "{}",
+            moved.describe()
+        );
         let reported = FirstPrice { pricing_change: PricingChange::Report, ..moved };
         assert!(
-            !reported.moves() && reported.told().contains("has no price"),
+            !reported.moves() && reported.describe().contains("has no price"),
             "{}",
-            reported.told()
+            reported.describe()
         );
         // The only price is compared as any other, a first price that begins early enough stays,
         // and so does all where nothing moves.

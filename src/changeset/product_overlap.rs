@@ -11,8 +11,8 @@ use serde_json::{Map, Value as Json};
 
 use super::attached::{Attached, Period, intersect};
 use super::body::create_body;
-use super::makes_room::makes_room;
 use super::terms::written;
+use super::write_order::write_order;
 use super::{Change, Changeset, KnownIds};
 use crate::domain::actual::ActualObject;
 use crate::domain::catalog::PlanTemplate;
@@ -65,14 +65,14 @@ impl Changeset {
                 None => kept.push(one),
             }
         }
-        let makes_room = makes_room(&kept);
+        let write_order = write_order(&kept);
         for (row, finding) in clashes {
             let of_line = |change: &&mut Change| {
                 change.desired.key.row == row && change.desired.kind() >= EntityKind::Plan
             };
             self.changes.iter_mut().filter(of_line).for_each(|change| change.refuse(&finding));
         }
-        self.makes_room = makes_room;
+        self.write_order = write_order;
     }
 
     fn attached<'a>(

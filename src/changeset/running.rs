@@ -23,7 +23,7 @@ use crate::domain::warning::{Attention, Warning};
 
 /// What m3ter holds beside the objects of the changeset.
 #[derive(Debug)]
-pub struct Held<'a> {
+pub struct HeldObjects<'a> {
     /// AccountPlans of the Account, as far as they were read.
     pub account_plans: Vec<&'a ActualObject>,
     /// Plans of the Account, as far as they were read.
@@ -67,11 +67,11 @@ const CHARGES: [&str; 2] = ["standingCharge", "minimumSpend"];
 
 impl Changeset {
     /// The new AccountPlans that another row's one is in the way of, the first of several.
-    pub fn blocked(&self, held: &Held<'_>) -> Vec<Blocked> {
+    pub fn blocked(&self, held: &HeldObjects<'_>) -> Vec<Blocked> {
         self.changes.iter().filter_map(|change| self.blocked_by(change, held)).collect()
     }
 
-    fn blocked_by(&self, change: &Change, held: &Held<'_>) -> Option<Blocked> {
+    fn blocked_by(&self, change: &Change, held: &HeldObjects<'_>) -> Option<Blocked> {
         let desired = &change.desired;
         if desired.kind() != EntityKind::AccountPlan || !matches!(change.step, Step::Create { .. })
         {
@@ -109,7 +109,7 @@ impl Changeset {
     pub fn leave_out_running(
         &mut self,
         blocked: Vec<Blocked>,
-        held: &Held<'_>,
+        held: &HeldObjects<'_>,
     ) -> (Vec<Warning>, Vec<Blocked>) {
         let (same, others): (Vec<Blocked>, Vec<Blocked>) =
             blocked.into_iter().partition(|blocked| self.is_same(blocked, held));
@@ -199,7 +199,7 @@ impl Changeset {
     }
 
     /// Whether a line would bill what its blocker bills.
-    fn is_same(&self, blocked: &Blocked, held: &Held<'_>) -> bool {
+    fn is_same(&self, blocked: &Blocked, held: &HeldObjects<'_>) -> bool {
         let Some(desired) = self.change(&blocked.account_plan).map(|change| &change.desired) else {
             return false;
         };
@@ -220,7 +220,7 @@ impl Changeset {
         &self,
         desired: &DesiredObject,
         blocker: &ActualObject,
-        held: &Held<'_>,
+        held: &HeldObjects<'_>,
     ) -> bool {
         let plan_id = blocker.text("planId");
         let Some(plan) = self.plan_of(desired) else {
@@ -274,7 +274,7 @@ impl Changeset {
         })
     }
 
-    fn product(&self, account_plan: &DesiredObject, held: &Held<'_>) -> Option<M3terId> {
+    fn product(&self, account_plan: &DesiredObject, held: &HeldObjects<'_>) -> Option<M3terId> {
         let of_held = |id: &M3terId| {
             held.plans
                 .iter()
@@ -572,7 +572,7 @@ mod tests {
                 product_id: id(PRODUCT),
                 currency: "USD".to_owned(),
             };
-            let held = Held {
+            let held = HeldObjects {
                 account_plans: vec![&running],
                 plans: vec![&plan],
                 pricings: vec![&pricing],

@@ -324,7 +324,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::changeset::compare::{Circumstances, compare, compare_referred};
+    use crate::changeset::compare::{CompareContext, compare, compare_referred};
     use crate::changeset::testing::{account, actual_with_id, commitment, row, set};
     use crate::domain::desired::DesiredField;
     use crate::domain::settings::{EndedRule, PricingChange};
@@ -364,7 +364,7 @@ mod tests {
         commitment: DesiredObject,
         held: Option<&ActualObject>,
     ) -> Change {
-        let circumstances = Circumstances {
+        let compare_context = CompareContext {
             now: "2026-06-15T12:00:00Z".parse().unwrap(),
             time_zone: TimeZone::UTC,
             pricing_change: PricingChange::InPlace,
@@ -380,7 +380,7 @@ mod tests {
                 Some(actual) if desired.on_found == OnFound::Refer => {
                     compare_referred(&desired, actual, &known)
                 }
-                actual => compare(&desired, actual, &known, &circumstances).0,
+                actual => compare(&desired, actual, &known, &compare_context).0,
             };
             Change::new(desired, step, Vec::new())
         };

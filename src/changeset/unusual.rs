@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::changeset::KnownIds;
-    use crate::changeset::compare::{Circumstances, compare};
+    use crate::changeset::compare::{CompareContext, compare};
     use crate::changeset::testing::{actual, pricing, set};
     use crate::domain::desired::{DesiredField, DesiredObject};
     use crate::domain::settings::{EndedRule, PricingChange};
@@ -151,13 +151,14 @@ mod tests {
     fn change(kind: EntityKind, fields: Vec<DesiredField>, held: Option<Json>) -> Change {
         let mut desired: DesiredObject = pricing(fields);
         desired.key.kind = kind;
-        let circumstances = Circumstances {
+        let compare_context = CompareContext {
             now: "2026-06-15T12:00:00Z".parse().unwrap(),
             time_zone: TimeZone::UTC,
             pricing_change: PricingChange::InPlace,
             ended: EndedRule::Follow,
         };
-        let step = compare(&desired, held.map(actual).as_ref(), &KnownIds::new(), &circumstances).0;
+        let step =
+            compare(&desired, held.map(actual).as_ref(), &KnownIds::new(), &compare_context).0;
         Change::new(desired, step, Vec::new())
     }
 

@@ -11,7 +11,7 @@ use super::output::{self, Column, Form, Output};
 use super::{Outcome, print};
 use crate::app::{load_mappings, mapping_source};
 use crate::config::{Config, ConfigProblems};
-use crate::domain::catalog::Catalogued;
+use crate::domain::catalog::CatalogKind;
 use crate::mapping::{Mapping, MappingFault, Mappings, OrgRemark, Severity, remembered_name};
 use crate::store::Store;
 use crate::sync::describe;
@@ -160,7 +160,7 @@ async fn show(
     let extended = mapping.extended();
     let columns = if extended.is_empty() { &FIELD_COLUMNS[..5] } else { &FIELD_COLUMNS[..] };
     let mut rows = Vec::new();
-    for field in mapping.shown(schema.as_ref().ok()) {
+    for field in mapping.describe(schema.as_ref().ok()) {
         let row = [
             field.object,
             field.field,
@@ -178,7 +178,7 @@ async fn show(
     }
     print(format_args!("{} ({})", mapping.root(), files.join(", which extends ")));
     output::list_rows(form, columns, &rows)?;
-    for (choice, word) in mapping.shown_choices() {
+    for (choice, word) in mapping.render_choices() {
         print(format_args!("{choice}: {word}"));
     }
     if let Err(reason) = schema {
@@ -203,10 +203,10 @@ async fn check_with_org(directory: &Directory, config: Config) -> anyhow::Result
                 remarks
             }
         };
-        for (catalogued, codes) in mapping.named_codes() {
-            remarks.extend(codes.intersection(&missing[&catalogued]).map(|code| OrgRemark {
+        for (catalog_kind, codes) in mapping.named_codes() {
+            remarks.extend(codes.intersection(&missing[&catalog_kind]).map(|code| OrgRemark {
                 severity: Severity::Red,
-                message: format!("m3ter has no {} with the code `{code}`", catalogued.noun()),
+                message: format!("m3ter has no {} with the code `{code}`", catalog_kind.noun()),
             }));
         }
         for OrgRemark { severity, message } in &remarks {
@@ -225,14 +225,14 @@ async fn missing_codes(
     m3ter: &m3ter::Client,
     mappings: &Mappings,
     budget: &Budget,
-) -> anyhow::Result<BTreeMap<Catalogued, BTreeSet<String>>> {
-    let mut missing: BTreeMap<Catalogued, BTreeSet<String>> = BTreeMap::new();
-    for (catalogued, codes) in mappings.iter().flat_map(Mapping::named_codes) {
-        missing.entry(catalogued).or_default().extend(codes);
+) -> anyhow::Result<BTreeMap<CatalogKind, BTreeSet<String>>> {
+    let mut missing: BTreeMap<CatalogKind, BTreeSet<String>> = BTreeMap::new();
+    for (catalog_kind, codes) in mappings.iter().flat_map(Mapping::named_codes) {
+        missing.entry(catalog_kind).or_default().extend(codes);
     }
-    for (catalogued, codes) in missing.iter_mut().filter(|(_, codes)| !codes.is_empty()) {
+    for (catalog_kind, codes) in missing.iter_mut().filter(|(_, codes)| !codes.is_empty()) {
         let named: Vec<String> = codes.iter().cloned().collect();
-        let found = m3ter.fetch_ids(*catalogued, &named, budget).await?;
+        let found = m3ter.fetch_ids(*catalog_kind, &named, budget).await?;
         codes.retain(|code| !found.contains_key(code));
     }
     Ok(missing)

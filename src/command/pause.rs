@@ -39,7 +39,7 @@ pub async fn pause(database_url: &str, by: &str, pausing: &Pausing) -> anyhow::R
             "The service is paused: new requests are recorded and wait, dry runs still work, and runs that have begun continue to their end",
         );
     } else {
-        print(format_args!("The service is paused already, {}", told(&pause)));
+        print(format_args!("The service is paused already, {}", describe(&pause)));
     }
     Ok(Outcome::Done)
 }
@@ -55,7 +55,7 @@ pub async fn resume(database_url: &str, by: &str, resuming: &Resuming) -> anyhow
             tracing::info!(target: "audit", operation = "resume", caller = by, reason, "the service is resumed");
             print(format_args!(
                 "The service has resumed, and starts with what was waiting; it was paused {}",
-                told(&pause)
+                describe(&pause)
             ));
         }
         None => print("The service is not paused"),
@@ -63,7 +63,7 @@ pub async fn resume(database_url: &str, by: &str, resuming: &Resuming) -> anyhow
     Ok(Outcome::Done)
 }
 
-fn told(pause: &Pause) -> String {
+fn describe(pause: &Pause) -> String {
     let by = pause.paused_by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
     format!("since {}{by}: {}", pause.paused_at, pause.reason)
 }

@@ -144,13 +144,13 @@ fn foreseen(text: &mut String, object: &ObjectResult, screen: Screen) {
         lines.iter().map(|(field, ..)| field.chars().count()).max().unwrap_or_default();
     let value_width = lines
         .iter()
-        .map(|(_, change, _)| shown(change, object.action, Screen::PIPE).chars().count())
-        .filter(|width| *width <= WIDEST)
+        .map(|(_, change, _)| render_change(change, object.action, Screen::PIPE).chars().count())
+        .filter(|width| *width <= MAX_WIDTH)
         .max()
         .unwrap_or_default();
     for (field, change, source) in lines {
-        let width = shown(change, object.action, Screen::PIPE).chars().count();
-        let value = shown(change, object.action, screen);
+        let width = render_change(change, object.action, Screen::PIPE).chars().count();
+        let value = render_change(change, object.action, screen);
         let gap = " ".repeat(value_width.saturating_sub(width));
         let _ = writeln!(text, "    {field:field_width$}  {value}{gap}  {source}");
     }
@@ -169,9 +169,9 @@ fn foreseen(text: &mut String, object: &ObjectResult, screen: Screen) {
 }
 
 /// A value that is wider pushes its source to the right instead of all the others.
-const WIDEST: usize = 60;
+const MAX_WIDTH: usize = 60;
 
-fn shown(change: &FieldChange, action: Action, screen: Screen) -> String {
+fn render_change(change: &FieldChange, action: Action, screen: Screen) -> String {
     let new = screen.paint(AnsiColor::Green, change.new_value.as_deref().unwrap_or("nothing"));
     match (&change.old_value, action) {
         (None, Action::Created) => new,

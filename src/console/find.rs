@@ -10,10 +10,10 @@ use super::answer;
 use super::session::Visitor;
 use super::shell::Shell;
 use crate::callers::Permission;
+use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::shown;
 use crate::http::fault::Fault;
-use crate::http::permit::Asker;
+use crate::http::permit::Requester;
 use crate::sync::Syncs;
 
 /// Longer than any address.
@@ -37,7 +37,7 @@ struct FoundPage {
 pub(super) async fn show(
     State(syncs): State<Syncs>,
     visitor: Visitor,
-    asker: Asker,
+    asker: Requester,
     Query(Asked { q }): Query<Asked>,
 ) -> Result<Response, Fault> {
     visitor.needs(Permission::ReadRuns)?;
@@ -81,7 +81,7 @@ pub(super) async fn show(
         if found.is_empty() && !sought.is_empty() { StatusCode::NOT_FOUND } else { StatusCode::OK };
     let page = FoundPage {
         shell: Shell::new(&visitor, "records", "Find a record"),
-        sought: shown::sentence(sought),
+        sought: excerpt::sentence(sought),
         found,
     };
     answer::with_status(status, &page)

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use crate::http::fault::Fault;
-use crate::http::notes;
+use crate::http::log_fields;
 use crate::sync::Syncs;
 
 /// The browser's own secret, also before anybody has signed in.
@@ -38,7 +38,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         let bytes = Bytes::from_request(request, state).await.map_err(unreadable)?;
         let form = Self(url::form_urlencoded::parse(&bytes).into_owned().collect());
         if verify_slices_are_equal(form.text("token").as_bytes(), token.as_bytes()).is_err() {
-            notes::set_reason("no_form_token");
+            log_fields::set_reason("no_form_token");
             let message = "This form is from an earlier session, and nothing was done. Open the page again and send it from there";
             return Err(Fault::new(StatusCode::FORBIDDEN, "FORBIDDEN", message));
         }

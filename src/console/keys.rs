@@ -12,8 +12,8 @@ use super::session::Visitor;
 use super::shell::Shell;
 use super::words::When;
 use crate::callers::{Callers, ListedKey, Permission};
+use crate::http::auth::Auth;
 use crate::http::fault::Fault;
-use crate::http::gate::Gate;
 use crate::sync::Syncs;
 
 #[derive(Template)]
@@ -38,7 +38,7 @@ struct ShownKey {
 /// `GET /console/keys`.
 pub(super) async fn show(
     State(syncs): State<Syncs>,
-    Extension(gate): Extension<Gate>,
+    Extension(auth): Extension<Auth>,
     visitor: Visitor,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
@@ -57,7 +57,7 @@ pub(super) async fn show(
             is_over,
         }
     };
-    let keys = gate.keys();
+    let keys = auth.keys();
     let page = KeysPage {
         shell: Shell::new(&visitor, "keys", "API keys"),
         has_keys: keys.is_some(),

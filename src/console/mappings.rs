@@ -10,7 +10,7 @@ use super::session::Visitor;
 use super::shell::Shell;
 use crate::callers::Permission;
 use crate::http::fault::Fault;
-use crate::mapping::{Mapping, ShownField};
+use crate::mapping::{FieldDescription, Mapping};
 use crate::sync::Syncs;
 
 #[derive(Template)]
@@ -25,7 +25,7 @@ struct ShownMapping {
     root: String,
     file: String,
     extends: String,
-    fields: Vec<ShownField>,
+    fields: Vec<FieldDescription>,
     choices: [(&'static str, &'static str); 6],
 }
 
@@ -50,8 +50,8 @@ impl ShownMapping {
             root: mapping.root().to_owned(),
             file: mapping.file().to_owned(),
             extends: mapping.extended().join(", "),
-            fields: mapping.shown(None),
-            choices: mapping.shown_choices(),
+            fields: mapping.describe(None),
+            choices: mapping.render_choices(),
         }
     }
 }

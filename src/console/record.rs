@@ -21,9 +21,9 @@ use crate::domain::plan::PlanHash;
 use crate::domain::run::{RunTask, SyncRun};
 use crate::http::end_date::EndDateRequest;
 use crate::http::fault::Fault;
-use crate::http::notes;
-use crate::http::permit::{Asker, Denied};
-use crate::http::record::{RequestedRecord, shown_parameters};
+use crate::http::log_fields;
+use crate::http::permit::{Denied, Requester};
+use crate::http::record::{RequestedRecord, render_parameters};
 use crate::http::sync_runs;
 use crate::sync::{ChangeFilter, Link, LinkRelation, RunFilter, RunRequest, SyncMode, Syncs};
 
@@ -78,13 +78,13 @@ struct EndPage {
 pub(super) async fn show(
     State(syncs): State<Syncs>,
     visitor: Visitor,
-    asker: Asker,
+    asker: Requester,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     visitor.needs(Permission::ReadRuns)?;
     let record = parse(&id)?;
-    notes::set_record(&record);
+    log_fields::set_record(&record);
     asker.check_object(&syncs, &record).await?;
     let filter =
         RunFilter { parent_record_id: Some(record.clone()), limit: RUNS, ..RunFilter::default() };
@@ -133,7 +133,7 @@ pub(super) async fn show(
 pub(super) async fn preview(
     State(syncs): State<Syncs>,
     visitor: Visitor,
-    asker: Asker,
+    asker: Requester,
     Path(id): Path<String>,
     form: Form,
 ) -> Result<Response, Fault> {
@@ -145,7 +145,7 @@ pub(super) async fn preview(
 pub(super) async fn ask_end(
     State(syncs): State<Syncs>,
     visitor: Visitor,
-    asker: Asker,
+    asker: Requester,
     Path(id): Path<String>,
 ) -> Result<Response, Fault> {
     visitor.needs(Permission::EndDate)?;
@@ -168,7 +168,7 @@ pub(super) async fn ask_end(
 pub(super) async fn end(
     State(syncs): State<Syncs>,
     visitor: Visitor,
-    asker: Asker,
+    asker: Requester,
     Path(id): Path<String>,
     form: Form,
 ) -> Result<Response, Fault> {
@@ -199,7 +199,7 @@ impl Next {
 /// Begins a run, and leads to its page.
 pub(super) async fn begin(
     syncs: &Syncs,
-    asker: &Asker,
+    asker: &Requester,
     id: &str,
     form: &Form,
     Next { mode, task, plan }: Next,
@@ -211,11 +211,11 @@ pub(super) async fn begin(
         RunTask::Sync => String::new(),
         RunTask::EndDate(order) => format!(" {order}"),
     };
-    notes::set_parameters(format!("{}{order}", shown_parameters(mode, plan.as_ref())));
+    log_fields::set_parameters(format!("{}{order}", render_parameters(mode, plan.as_ref())));
     let request = RunRequest { task, expected_plan: plan, mode, ..permitted };
     let started = syncs.start(request).await?;
-    notes::set_run(&started.id);
-    notes::set_outcome("accepted".to_owned());
+    log_fields::set_run(&started.id);
+    log_fields::set_outcome("accepted".to_owned());
     Ok(Redirect::to(&format!("/console/runs/{}", started.id)).into_response())
 }
 

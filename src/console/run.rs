@@ -20,8 +20,8 @@ use crate::domain::answer::ObjectResult;
 use crate::domain::outcome::FieldChange;
 use crate::domain::run::{RunState, RunTask, RunTry, SyncRun};
 use crate::http::fault::Fault;
-use crate::http::notes;
-use crate::http::permit::Asker;
+use crate::http::log_fields;
+use crate::http::permit::Requester;
 use crate::http::sync_runs::{self, RunInPath};
 use crate::sync::{ChangeFilter, QueueWait, SyncMode, Syncs};
 
@@ -79,7 +79,7 @@ pub(super) async fn show(
     State(syncs): State<Syncs>,
     visitor: Visitor,
     Extension(caller): Extension<Caller>,
-    asker: Asker,
+    asker: Requester,
     RunInPath(id): RunInPath,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
@@ -107,7 +107,7 @@ pub(super) async fn show(
 pub(super) async fn replay(
     State(syncs): State<Syncs>,
     visitor: Visitor,
-    asker: Asker,
+    asker: Requester,
     RunInPath(id): RunInPath,
     form: Form,
 ) -> Result<Response, Fault> {
@@ -116,9 +116,9 @@ pub(super) async fn replay(
     form.take(&syncs).await?;
     let started = syncs.replay(run, asker.name()).await?;
     let (record, started) = started.ok_or_else(|| sync_runs::not_found(&id.to_string()))?;
-    notes::set_record(&record);
-    notes::set_parameters(format!("replayOf={run}"));
-    notes::set_outcome("accepted".to_owned());
+    log_fields::set_record(&record);
+    log_fields::set_parameters(format!("replayOf={run}"));
+    log_fields::set_outcome("accepted".to_owned());
     Ok(Redirect::to(&format!("/console/runs/{}", started.id)).into_response())
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn apply(
     State(syncs): State<Syncs>,
     visitor: Visitor,
     Extension(caller): Extension<Caller>,
-    asker: Asker,
+    asker: Requester,
     RunInPath(id): RunInPath,
     form: Form,
 ) -> Result<Response, Fault> {

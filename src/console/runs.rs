@@ -14,8 +14,8 @@ use super::words::{Mark, When, kind};
 use crate::callers::Permission;
 use crate::domain::run::SyncRun;
 use crate::http::fault::Fault;
-use crate::http::notes;
-use crate::http::permit::Asker;
+use crate::http::log_fields;
+use crate::http::permit::Requester;
 use crate::http::sync_runs::{self, ReplayRequest};
 use crate::sync::{SyncMode, Syncs};
 
@@ -69,7 +69,7 @@ struct ReplayPage {
 pub(super) async fn show(
     State(syncs): State<Syncs>,
     visitor: Visitor,
-    asker: Asker,
+    asker: Requester,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
@@ -106,7 +106,7 @@ pub(super) async fn show(
 pub(super) async fn replay(
     State(syncs): State<Syncs>,
     visitor: Visitor,
-    asker: Asker,
+    asker: Requester,
     form: Form,
 ) -> Result<Response, Fault> {
     visitor.needs(Permission::Operate)?;
@@ -117,17 +117,17 @@ pub(super) async fn replay(
         ..ReplayRequest::default()
     };
     let filter = request.filter()?;
-    notes::set_parameters(filter.in_words());
+    log_fields::set_parameters(filter.in_words());
     let is_confirmed = form.text("confirmed") == "yes";
     if is_confirmed {
         form.take(&syncs).await?;
         let replays = syncs.replay_many(&filter, SyncMode::Apply, asker.name()).await?;
-        notes::set_outcome(format!("planned {}", replays.len()));
+        log_fields::set_outcome(format!("planned {}", replays.len()));
         return Ok(Redirect::to("/console/runs").into_response());
     }
     let now = Timestamp::now();
     let replays = syncs.replay_many(&filter, SyncMode::DryRun, asker.name()).await?;
-    notes::set_outcome(format!("dry run of {}", replays.len()));
+    log_fields::set_outcome(format!("dry run of {}", replays.len()));
     let runs = replays.into_iter().map(|replay| {
         let when = When::new(replay.requested_at, now);
         let code = replay.error_code.unwrap_or_default();

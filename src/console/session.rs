@@ -20,9 +20,9 @@ use serde::Deserialize;
 use super::answer;
 use super::form::{Form, Token, hash};
 use crate::callers::{Caller, Permission};
+use crate::http::auth::{Auth, Client};
 use crate::http::fault::Fault;
-use crate::http::gate::{Client, Gate};
-use crate::http::{home, notes, permit};
+use crate::http::{local, log_fields, permit};
 use crate::sync::{SessionLimits, Syncs};
 
 const COOKIE: &str = "sync_to_m3ter_session";
@@ -86,7 +86,7 @@ struct SignInPage<'a> {
 /// Lets whoever has a session in, and asks all others to sign in.
 pub(super) async fn enter(
     State(syncs): State<Syncs>,
-    Extension(gate): Extension<Gate>,
+    Extension(auth): Extension<Auth>,
     Extension(Client(client)): Extension<Client>,
     mut request: Request,
     next: Next,
@@ -95,14 +95,14 @@ pub(super) async fn enter(
     let is_sign_in = path == "/console/sign-in";
     let is_live = request.headers().contains_key(LIVE);
     if is_live || path.starts_with("/console/assets/") {
-        notes::set_routine();
+        log_fields::set_routine();
     }
     if path.starts_with("/console/assets/") {
         return Ok(next.run(request).await);
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !reads && home::is_of_another_site(request.headers()) {
-        notes::set_reason(home::OTHER_SITE);
+    if !reads && local::is_of_another_site(request.headers()) {
+        log_fields::set_reason(local::OTHER_SITE);
         let message = "A page of another site sent this form; nothing was done";
         return Err(Fault::new(StatusCode::FORBIDDEN, "FORBIDDEN", message));
     }
@@ -111,13 +111,13 @@ pub(super) async fn enter(
     let visitor = match request.extensions_mut().remove::<Caller>() {
         Some(caller) => Some(Visitor { caller, has_signed_in: false, token: token.clone() }),
         None => match &brought {
-            Some(token) => known(&syncs, &gate, client, token, is_live).await?,
+            Some(token) => known(&syncs, &auth, client, token, is_live).await?,
             None => None,
         },
     };
     match visitor {
         Some(visitor) => {
-            notes::set_caller(&visitor.caller);
+            log_fields::set_caller(&visitor.caller);
             request.extensions_mut().insert(visitor.caller.clone());
             request.extensions_mut().insert(visitor);
         }
@@ -151,17 +151,17 @@ pub(super) async fn ask(
 /// `POST /console/sign-in`.
 pub(super) async fn sign_in(
     State(syncs): State<Syncs>,
-    Extension(gate): Extension<Gate>,
+    Extension(auth): Extension<Auth>,
     Extension(Client(client)): Extension<Client>,
     Extension(token): Extension<Token>,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Fault> {
     let next = next_page(form.text("next"));
-    if !gate.has_keys() {
+    if !auth.has_keys() {
         return Ok(Redirect::to(next).into_response());
     }
-    let caller = match gate.sign_in(form.text("key"), client) {
+    let caller = match auth.sign_in(form.text("key"), client) {
         Ok(caller) => caller,
         Err(fault) => {
             let (status, _, message) = fault.into_parts();
@@ -171,7 +171,7 @@ pub(super) async fn sign_in(
     };
     let token = new_token();
     syncs.begin_session(&hash(&token), &caller.key, &caller.name, LIMITS).await?;
-    notes::set_outcome("signed in".to_owned());
+    log_fields::set_outcome("signed in".to_owned());
     let mut answer = Redirect::to(next).into_response();
     let secure = is_secure(&headers);
     answer.headers_mut().insert(header::SET_COOKIE, set_cookie(&token, secure));
@@ -186,7 +186,7 @@ pub(super) async fn sign_out(
     _: Form,
 ) -> Result<Response, Fault> {
     syncs.end_session(&hash(&visitor.token)).await?;
-    notes::set_outcome("signed out".to_owned());
+    log_fields::set_outcome("signed out".to_owned());
     let mut answer = Redirect::to("/console/sign-in").into_response();
     let secure = is_secure(&headers);
     answer.headers_mut().insert(header::SET_COOKIE, set_cookie(&new_token(), secure));
@@ -196,32 +196,32 @@ pub(super) async fn sign_out(
 /// Who has this token, if the session is not over and its key still lets in.
 async fn known(
     syncs: &Syncs,
-    gate: &Gate,
+    auth: &Auth,
     client: std::net::IpAddr,
     token: &str,
     is_live: bool,
 ) -> Result<Option<Visitor>, Fault> {
     let id = hash(token);
     let Some(session) = syncs.session(&id, LIMITS).await? else { return Ok(None) };
-    let Some(caller) = gate.readmit(&session.key, &session.name, client) else {
+    let Some(caller) = auth.readmit(&session.key, &session.name, client) else {
         return Ok(None);
     };
     let unused = Timestamp::now().duration_since(session.used_at).unsigned_abs();
     if !is_live && unused >= NOTED_EVERY {
         syncs.use_session(&id).await?;
-        gate.note_use(&caller);
+        auth.note_use(&caller);
     }
     Ok(Some(Visitor { caller, has_signed_in: true, token: token.to_owned() }))
 }
 
 fn ended() -> Fault {
-    notes::set_reason("no_session");
+    log_fields::set_reason("no_session");
     let message = "Your session has ended, and nothing was done. Sign in again";
     Fault::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
 }
 
 fn to_sign_in(request: &Request, had_session: bool) -> Response {
-    notes::set_routine();
+    log_fields::set_routine();
     let page = request.uri().path_and_query().map_or("/console", |page| page.as_str());
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("next", page);
@@ -258,7 +258,7 @@ fn cookie(headers: &HeaderMap) -> Option<String> {
 
 fn is_secure(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    !home::is_loopback_authority(host)
+    !local::is_loopback_authority(host)
 }
 
 fn set_cookie(token: &str, secure: bool) -> HeaderValue {

@@ -8,7 +8,7 @@ use super::ids::M3terId;
 
 /// What a code is looked up in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Catalogued {
+pub enum CatalogKind {
     /// What a Plan is made from.
     PlanTemplate,
     /// A Plan that many Accounts may share.
@@ -27,7 +27,7 @@ pub enum Catalogued {
     Account,
 }
 
-impl Catalogued {
+impl CatalogKind {
     /// All of them.
     pub const ALL: [Self; 8] = [
         Self::PlanTemplate,
@@ -95,27 +95,27 @@ pub struct Catalog {
     /// All plan templates.
     pub plan_templates: Arc<HashMap<String, PlanTemplate>>,
     /// The other objects that were looked up and found.
-    pub ids: HashMap<Catalogued, HashMap<String, M3terId>>,
+    pub ids: HashMap<CatalogKind, HashMap<String, M3terId>>,
 }
 
 impl Catalog {
     /// The id under a code.
-    pub fn id(&self, catalogued: Catalogued, code: &str) -> Option<M3terId> {
-        match catalogued {
-            Catalogued::PlanTemplate => {
+    pub fn id(&self, catalog_kind: CatalogKind, code: &str) -> Option<M3terId> {
+        match catalog_kind {
+            CatalogKind::PlanTemplate => {
                 self.plan_templates.get(code).map(|template| template.id.clone())
             }
-            _ => self.ids.get(&catalogued)?.get(code).cloned(),
+            _ => self.ids.get(&catalog_kind)?.get(code).cloned(),
         }
     }
 
     /// All codes that are known.
-    pub fn codes(&self, catalogued: Catalogued) -> Vec<&str> {
-        match catalogued {
-            Catalogued::PlanTemplate => self.plan_templates.keys().map(String::as_str).collect(),
+    pub fn codes(&self, catalog_kind: CatalogKind) -> Vec<&str> {
+        match catalog_kind {
+            CatalogKind::PlanTemplate => self.plan_templates.keys().map(String::as_str).collect(),
             _ => self
                 .ids
-                .get(&catalogued)
+                .get(&catalog_kind)
                 .into_iter()
                 .flat_map(HashMap::keys)
                 .map(String::as_str)

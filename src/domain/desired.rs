@@ -16,9 +16,9 @@ pub struct Resolution {
     /// Sentences about the deal as a whole.
     pub warnings: Vec<Warning>,
     /// Why the mapping's guard keeps the record from being written; a dry run may go on.
-    pub guarded: Option<String>,
+    pub not_allowed: Option<String>,
     /// Why the record is not ready, and what follows.
-    pub unready: Option<(String, Otherwise)>,
+    pub not_ready: Option<(String, Otherwise)>,
 }
 
 /// One m3ter object that a record asks for.
@@ -69,7 +69,7 @@ pub struct SharedKey {
 
 impl SharedKey {
     /// The field as people know it: `Order.ContractId`.
-    pub fn shown(&self) -> String {
+    pub fn render(&self) -> String {
         format!("{}.{}", self.sobject, self.field)
     }
 }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::dates::midnight;
 use super::entity::{EntityKind, ObjectKind};
-use super::shown;
+use super::excerpt;
 use super::text::trimmed;
 
 /// A kind of m3ter object that can be ended, in the order of results.
@@ -111,7 +111,7 @@ impl EndDate {
     /// Parses `YYYY-MM-DD` or a date-time with its offset, also as Salesforce writes it (`…+0000`).
     pub fn parse(text: &str) -> Result<Self, InvalidEndDate> {
         let text = trimmed(text);
-        let invalid = || InvalidEndDate(shown::word(text));
+        let invalid = || InvalidEndDate(excerpt::word(text));
         let is_date =
             text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
         if is_date {

@@ -150,9 +150,9 @@ pub const ADDRESS_PARTS: [(&str, Option<usize>); 8] = [
 /// How a usage filter works.
 pub const USAGE_FILTER_MODES: &[&str] = &["INCLUDE", "EXCLUDE"];
 /// Custom fields that one object holds at most.
-pub const MOST_CUSTOM_FIELDS: usize = 100;
+pub const MAX_CUSTOM_FIELDS: usize = 100;
 /// Entries of a list of ids at most.
-pub const MOST_LIST_ENTRIES: usize = 100;
+pub const MAX_LIST_ENTRIES: usize = 100;
 
 const CHILD_BILLING_MODES: &[&str] = &["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"];
 const LINE_ITEM_TYPES: &[&str] = &[
@@ -177,7 +177,7 @@ const fn optional(name: &'static str, field_type: FieldType) -> FieldSpec {
 const CUSTOM_FIELDS: FieldSpec = optional("customFields", FieldType::CustomFields);
 
 impl FieldSpec {
-    const fn kept(mut self) -> Self {
+    const fn kept_on_difference(mut self) -> Self {
         self.on_difference = OnDifference::Keep;
         self
     }
@@ -190,10 +190,10 @@ impl FieldSpec {
 
 const ACCOUNT: &[FieldSpec] = &[
     required("name", FieldType::Text { max: 200 }),
-    required("code", FieldType::Code).kept(),
+    required("code", FieldType::Code).kept_on_difference(),
     required("emailAddress", FieldType::Email),
     optional("address", FieldType::Address),
-    optional("currency", FieldType::Currency).kept(),
+    optional("currency", FieldType::Currency).kept_on_difference(),
     optional("daysBeforeBillDue", FieldType::Integer { minimum: 1, maximum: 2_147_483_647 }),
     optional("parentAccountId", FieldType::Id),
     optional("purchaseOrderNumber", FieldType::Text { max: 100 }),
@@ -207,7 +207,7 @@ const ACCOUNT: &[FieldSpec] = &[
 const CONTRACT: &[FieldSpec] = &[
     required("accountId", FieldType::Id).identity(),
     required("name", FieldType::Text { max: 200 }),
-    optional("code", FieldType::Code).kept(),
+    optional("code", FieldType::Code).kept_on_difference(),
     required("startDate", FieldType::Date),
     required("endDate", FieldType::Date),
     optional("description", FieldType::Text { max: 500 }),
@@ -249,8 +249,8 @@ const COMMITMENT: &[FieldSpec] = &[
 const PLAN: &[FieldSpec] = &[
     required("planTemplateId", FieldType::Id).identity(),
     required("name", FieldType::Text { max: 200 }),
-    required("code", FieldType::Code).kept(),
-    optional("bespoke", FieldType::Boolean).kept(),
+    required("code", FieldType::Code).kept_on_difference(),
+    optional("bespoke", FieldType::Boolean).kept_on_difference(),
     optional("accountId", FieldType::Id).identity(),
     optional("standingCharge", ZERO_OR_MORE),
     optional("standingChargeDescription", DESCRIPTION),
@@ -268,7 +268,7 @@ const PRICING: &[FieldSpec] = &[
     optional("planTemplateId", FieldType::Id).identity(),
     optional("aggregationId", FieldType::Id).identity(),
     optional("compoundAggregationId", FieldType::Id).identity(),
-    optional("code", FieldType::Code).kept(),
+    optional("code", FieldType::Code).kept_on_difference(),
     optional("segment", FieldType::Segment).identity(),
     optional("type", FieldType::Enum(&["DEBIT", "PRODUCT_CREDIT", "GLOBAL_CREDIT"])),
     optional("cumulative", FieldType::Boolean),
@@ -289,7 +289,7 @@ const ACCOUNT_PLAN: &[FieldSpec] = &[
     optional("planId", FieldType::Id).identity(),
     optional("planGroupId", FieldType::Id).identity(),
     optional("contractId", FieldType::Id),
-    optional("code", FieldType::Code).kept(),
+    optional("code", FieldType::Code).kept_on_difference(),
     required("startDate", FieldType::DateTime),
     optional("endDate", FieldType::DateTime),
     optional("billEpoch", FieldType::Date),

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::shown;
+use super::excerpt;
 use super::text::trimmed;
 
 /// A Salesforce record id in its 18-character form.
@@ -27,7 +27,7 @@ impl SalesforceId {
     /// it.
     pub fn parse(text: &str) -> Result<Self, InvalidSalesforceId> {
         let text = trimmed(text);
-        let invalid = || InvalidSalesforceId(shown::word(text));
+        let invalid = || InvalidSalesforceId(excerpt::word(text));
         if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) || !matches!(text.len(), 15 | 18)
         {
             return Err(invalid());
@@ -105,7 +105,7 @@ impl M3terId {
         if text.len() == 36 && Uuid::try_parse(text).is_ok() {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidM3terId(shown::word(text)))
+            Err(InvalidM3terId(excerpt::word(text)))
         }
     }
 

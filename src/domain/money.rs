@@ -12,7 +12,7 @@ use serde_json::{Number, Value};
 use super::text::trimmed;
 
 /// The digits that a decimal always holds.
-const MOST_DIGITS: i64 = 28;
+const MAX_DIGITS: i64 = 28;
 /// The digits that a double always keeps: a decimal that would hold fewer of a number is refused.
 const DIGITS_OF_A_DOUBLE: i64 = 15;
 
@@ -159,7 +159,7 @@ fn nearest_decimal(is_negative: bool, digits: &[u8], point: i64) -> Result<Decim
     let digits = &digits[leading..];
     let significant =
         digits.iter().rposition(|digit| *digit != 0).map_or(0, |last| length(&digits[..=last]));
-    let most = MOST_DIGITS.min(i64::from(Decimal::MAX_SCALE) + point);
+    let most = MAX_DIGITS.min(i64::from(Decimal::MAX_SCALE) + point);
     if most < significant.min(DIGITS_OF_A_DOUBLE) {
         return Err(NoDecimal::TooSmall);
     }

@@ -9,7 +9,7 @@ pub const NOT_SHOWN: &str = "(not shown)";
 
 /// A value of a Salesforce field as a sentence repeats it: its beginning, or nothing of it where
 /// the field is one of a person.
-pub fn shown(path: &str, value: &str) -> String {
+pub fn redacted(path: &str, value: &str) -> String {
     if is_of_a_person(path) {
         return NOT_SHOWN.to_owned();
     }
@@ -81,11 +81,11 @@ mod tests {
             ("LastName", "Doe", NOT_SHOWN),
             ("Opportunity.Description", "ask jane@acme.example", "ask (an e-mail address)"),
         ] {
-            assert_eq!(shown(path, value), expected, "{path}");
+            assert_eq!(redacted(path, value), expected, "{path}");
         }
         let long = format!("{}jane@acme.example", "x".repeat(50));
-        assert!(!shown("X", &format!("{} jane@acme.example", "x".repeat(50))).contains("jane"));
-        assert!(!shown("X", &long).contains("acme"));
+        assert!(!redacted("X", &format!("{} jane@acme.example", "x".repeat(50))).contains("jane"));
+        assert!(!redacted("X", &long).contains("acme"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::shown;
+use super::excerpt;
 use super::text::trimmed;
 
 /// The rules by which hashes are made; another number where the same changes have another hash.
@@ -147,7 +147,7 @@ impl FromStr for PlanHash {
     fn from_str(text: &str) -> Result<Self, InvalidPlanHash> {
         let text = trimmed(text);
         let bytes = from_hex(text).and_then(|bytes| <[u8; HASH_BYTES]>::try_from(bytes).ok());
-        match bytes.ok_or_else(|| InvalidPlanHash::Malformed(shown::word(text)))? {
+        match bytes.ok_or_else(|| InvalidPlanHash::Malformed(excerpt::word(text)))? {
             bytes if bytes[0] == VERSION => Ok(Self(bytes)),
             _ => Err(InvalidPlanHash::OfAnotherVersion),
         }

@@ -14,7 +14,7 @@ use super::outcome::{Action, ObjectOutcome, RunOutcome, SyncStatus};
 use super::record::Record;
 
 /// Names that the first line repeats of one kind of object.
-const MOST_NAMES: usize = 10;
+const MAX_NAMES: usize = 10;
 /// What stands for a part of a sentence that is left out.
 const LEFT_OUT: &str = "…";
 
@@ -166,7 +166,7 @@ fn with_names(code: &str, sentences: &[String]) -> String {
     for quoted in sentences.iter().flat_map(|sentence| sentence.split('`').skip(1).step_by(2)) {
         let is_name =
             !quoted.is_empty() && !quoted.contains(char::is_whitespace) && !passes(quoted, true);
-        if is_name && !names.contains(&quoted) && names.len() < MOST_NAMES {
+        if is_name && !names.contains(&quoted) && names.len() < MAX_NAMES {
             names.push(quoted);
         }
     }

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// Places that an idle replica keeps: what comes next need not wait until somebody gives.
-const LEAST: u32 = 5;
+const MIN_SHARE: u32 = 5;
 /// Needs are written in steps of this part of the limit: not each callout is worth a write.
 const STEPS: u32 = 10;
 /// Writes in each lease, also of a replica whose row stays as it is: two may fail before its share
@@ -33,12 +33,12 @@ pub struct ReplicaRow {
     /// How long ago that was at least, by the clock of the database.
     pub age: Duration,
     /// What it holds; `None` of an earlier version, which uses the limit divided by the replicas.
-    pub held: Option<Held>,
+    pub held: Option<HeldShare>,
 }
 
 /// What a row says that its replica holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldShare {
     /// Places in a window.
     pub share: u32,
     /// Places that it could use.
@@ -54,7 +54,7 @@ pub enum Step {
     /// The row is not there: it begins without places.
     Enter {
         /// What the row says.
-        held: Held,
+        held: HeldShare,
         /// How long a row of an earlier version counts.
         earlier_for: Duration,
     },
@@ -62,7 +62,7 @@ pub enum Step {
     /// late: it need not be durable.
     Keep {
         /// What the row says from now on.
-        held: Held,
+        held: HeldShare,
         /// What it must be now.
         version: i64,
     },
@@ -70,7 +70,7 @@ pub enum Step {
     /// others must not find these places free after a crash of the database.
     Take {
         /// What the row says from now on.
-        held: Held,
+        held: HeldShare,
         /// What it must be now.
         version: i64,
         /// What all rows together may say afterwards.
@@ -207,7 +207,7 @@ impl Share {
     pub fn step(&self, rows: &[ReplicaRow], need: u32, spent: u32, now: Instant) -> Option<Step> {
         let need = self.in_steps(need);
         let Some((version, held)) = self.row(rows) else {
-            let held = Held { share: 0, need, lease: self.leases.share };
+            let held = HeldShare { share: 0, need, lease: self.leases.share };
             return Some(Step::Enter { held, earlier_for: self.leases.run });
         };
         let earlier_version = self.limit / self.replicas;
@@ -220,11 +220,11 @@ impl Share {
         // What is in the window is still spent.
         let share = |places: u32| places.max(spent.min(held.share));
         if places > self.places {
-            let held = Held { share: share(places), need, lease: self.leases.share };
+            let held = HeldShare { share: share(places), need, lease: self.leases.share };
             return Some(Step::Take { held, version, limit: self.limit, earlier_version, places });
         }
         let next =
-            Held { share: share(self.places).min(held.share), need, lease: self.leases.share };
+            HeldShare { share: share(self.places).min(held.share), need, lease: self.leases.share };
         let is_due = now >= self.written + self.leases.share / WRITES_PER_LEASE;
         let tells = next.share != held.share || next.need != held.need && self.replicas > 1;
         (is_due || tells).then_some(Step::Keep { held: next, version })
@@ -258,7 +258,7 @@ impl Share {
     }
 
     /// Version and content of its own row.
-    fn row(&self, rows: &[ReplicaRow]) -> Option<(i64, Held)> {
+    fn row(&self, rows: &[ReplicaRow]) -> Option<(i64, HeldShare)> {
         rows.iter().find(|row| row.id == self.id).and_then(|row| Some((row.version, row.held?)))
     }
 
@@ -291,7 +291,7 @@ impl ReplicaRow {
 /// part, if that is less) places, needs are filled evenly, and what nobody needs goes to those who
 /// have least.
 fn fair_shares(limit: u32, needs: &[u32]) -> Vec<u32> {
-    let least = LEAST.min(limit / u32::try_from(needs.len()).unwrap_or(u32::MAX).max(1));
+    let least = MIN_SHARE.min(limit / u32::try_from(needs.len()).unwrap_or(u32::MAX).max(1));
     let wanted: Vec<u32> = needs.iter().map(|need| *need.max(&least).min(&limit)).collect();
     let is_scarce = wanted.iter().fold(0, |all: u32, wanted| all.saturating_add(*wanted)) > limit;
     let bounds =
@@ -349,7 +349,7 @@ mod tests {
     fn a_row_goes_after_its_lease_and_a_window_and_a_new_process_believes_half_of_its_age() {
         const SECOND: Duration = Duration::from_secs(1);
         let row = |id: &str, age, lease| {
-            let held = Held { share: 20, need: 0, lease };
+            let held = HeldShare { share: 20, need: 0, lease };
             ReplicaRow { id: id.to_owned(), version: 1, age, held: Some(held) }
         };
         let now = Instant::now();
@@ -386,14 +386,14 @@ mod tests {
         const SECOND: Duration = Duration::from_secs(1);
         let start = Instant::now();
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
-        let other = Held { share: 5, need: 0, lease: 5 * SECOND };
+        let other = HeldShare { share: 5, need: 0, lease: 5 * SECOND };
         let row = |id: &str, held| ReplicaRow {
             id: id.to_owned(),
             version: 1,
             age: SECOND,
             held: Some(held),
         };
-        let rows = [row("other", other), row("this", Held { share: 0, ..other })];
+        let rows = [row("other", other), row("this", HeldShare { share: 0, ..other })];
         let holds_45 = || {
             let mut share = Share::new(
                 "this".to_owned(),
@@ -435,7 +435,7 @@ mod tests {
                 (0..random.usize(1..12)).map(|_| random.u32(0..limit + 2)).collect();
             let shares = fair_shares(limit, &needs);
             assert_eq!(shares.iter().sum::<u32>(), limit, "{limit} for {needs:?}");
-            let least = LEAST.min(limit / u32::try_from(needs.len()).unwrap());
+            let least = MIN_SHARE.min(limit / u32::try_from(needs.len()).unwrap());
             assert!(
                 shares.iter().all(|share| *share >= least),
                 "{limit} for {needs:?}: {shares:?}"

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::fault::Fault;
 use super::record::RecordRequest;
-use crate::domain::shown;
+use crate::domain::excerpt;
 
 /// Elements that a Flow sends at most at once.
 const MAX_REQUESTS: usize = 200;
@@ -65,7 +65,7 @@ pub(super) async fn json_bytes(request: Request, presence: Presence) -> Result<B
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .map(str::to_ascii_lowercase);
-    // The gate has read it already: whole, small enough and in time.
+    // `auth.rs` has read it already: whole, small enough and in time.
     let bytes = Bytes::from_request(request, &()).await;
     let bytes = bytes.map_err(|rejection| {
         Fault::new(rejection.status(), "INVALID_BODY", "The body could not be read")
@@ -84,7 +84,7 @@ pub(super) async fn json_bytes(request: Request, presence: Presence) -> Result<B
         (Some(false), _) => {
             let message = format!(
                 "The content type is `{}`; send `application/json`",
-                shown::word(&content_type.unwrap_or_default())
+                excerpt::word(&content_type.unwrap_or_default())
             );
             Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
         }
@@ -164,8 +164,8 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
             None => text,
         };
         let place =
-            if path == "." { String::new() } else { format!("at `{}`: ", shown::word(&path)) };
-        invalid_body(format!("The body is not as expected: {place}{}", shown::sentence(&text)))
+            if path == "." { String::new() } else { format!("at `{}`: ", excerpt::word(&path)) };
+        invalid_body(format!("The body is not as expected: {place}{}", excerpt::sentence(&text)))
     })?;
     deserializer
         .end()

@@ -6,12 +6,12 @@ use axum::http::request::Parts;
 use serde::Serialize;
 
 use super::fault::Fault;
-use super::permit::Asker;
+use super::permit::Requester;
 use super::query::{instant_of, invalid_parameter, limit_of, query_parameters, record_of, unknown};
 use super::sync_runs::not_told;
 use crate::domain::change::{ChangeId, ObjectChange};
+use crate::domain::excerpt;
 use crate::domain::ids::{M3terId, SyncRunId};
-use crate::domain::shown;
 use crate::sync::{ChangeFilter, Syncs};
 
 /// A page of changes, and the most that one has.
@@ -42,7 +42,7 @@ impl<S: Sync> FromRequestParts<S> for ChangeQuery {
 /// `GET /changes`: newest first.
 pub(super) async fn list(
     State(syncs): State<Syncs>,
-    asker: Asker,
+    asker: Requester,
     ChangeQuery(mut filter): ChangeQuery,
 ) -> Result<Json<ChangePage>, Fault> {
     asker.check_list(&syncs, filter.record.as_ref()).await.map_err(not_told)?;
@@ -86,7 +86,7 @@ fn run_of(text: &str) -> Result<SyncRunId, Fault> {
     SyncRunId::parse(text).ok_or_else(|| {
         invalid_parameter(format!(
             "`syncRunId` is `{}`, which is not the ID of a run",
-            shown::word(text)
+            excerpt::word(text)
         ))
     })
 }
@@ -103,7 +103,7 @@ fn field_of(text: &str) -> Result<String, Fault> {
     }
     Err(invalid_parameter(format!(
         "`field` is `{}`; it takes a field of m3ter such as `endDate`",
-        shown::word(text)
+        excerpt::word(text)
     )))
 }
 
@@ -111,7 +111,7 @@ fn cursor(text: &str) -> Result<ChangeId, Fault> {
     ChangeId::parse(text).ok_or_else(|| {
         invalid_parameter(format!(
             "`cursor` is `{}`, which is not a cursor; use `nextCursor` of the page before",
-            shown::word(text)
+            excerpt::word(text)
         ))
     })
 }

@@ -9,15 +9,15 @@ use serde::Deserialize;
 use super::body::RequestList;
 use super::failed_request::{FailedRequest, RequestCode};
 use super::fault::Fault;
-use super::notes;
-use super::permit::{Asker, Denied};
+use super::log_fields;
+use super::permit::{Denied, Requester};
 use super::query::SyncParameters;
-use super::record::{RecordRequest, RequestedRecord, expected_plan, shown_parameters};
+use super::record::{RecordRequest, RequestedRecord, expected_plan, render_parameters};
 use super::reply::{Reply, only, run};
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
+use crate::domain::excerpt;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::run::RunTask;
-use crate::domain::shown;
 use crate::sync::{RunRequest, Syncs};
 
 /// One element of the request list. Null, absent and blank values are answered by a result.
@@ -60,7 +60,7 @@ impl RecordRequest for EndDateRequest {
 
 pub(super) async fn handler(
     State(syncs): State<Syncs>,
-    asker: Asker,
+    asker: Requester,
     parameters: SyncParameters,
     requests: RequestList<EndDateRequest>,
 ) -> Result<Response, Fault> {
@@ -76,7 +76,7 @@ pub(super) async fn handler(
 
 async fn end_date(
     syncs: &Syncs,
-    asker: &Asker,
+    asker: &Requester,
     request: &EndDateRequest,
     parameters: SyncParameters,
 ) -> Result<Reply, Denied> {
@@ -84,7 +84,10 @@ async fn end_date(
     let permitted = asker.permit(syncs, request.record(), mode).await?;
     let order = request.order()?;
     let expected_plan = expected_plan(request.expected_plan.as_deref(), mode)?;
-    notes::set_parameters(format!("{} {order}", shown_parameters(mode, expected_plan.as_ref())));
+    log_fields::set_parameters(format!(
+        "{} {order}",
+        render_parameters(mode, expected_plan.as_ref())
+    ));
     let wait = asker.wait(parameters.wait_seconds);
     let task = RunTask::EndDate(order);
     let request = RunRequest { task, expected_plan, waits: wait.time(), ..permitted };
@@ -123,7 +126,7 @@ fn entity(word: &str) -> Result<BillingEntity, FailedRequest> {
     BillingEntity::from_word(word).ok_or_else(|| {
         let reason = format!(
             "`{}` is not a billing entity; they are {}",
-            shown::word(word),
+            excerpt::word(word),
             known_entities()
         );
         FailedRequest::new(RequestCode::UnknownBillingEntity, reason)

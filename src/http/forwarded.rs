@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 const HEADER: &str = "x-forwarded-for";
 /// Proxies in a row. Anything further left could have been written by anyone.
-const MOST_HOPS: usize = 16;
+const MAX_HOPS: usize = 16;
 
 /// The address that the last trusted proxy saw. Each proxy appends the address that it got the
 /// request from: what stands further to the left than the first address that is no trusted proxy's
@@ -18,7 +18,7 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet
     let mut address = peer.to_canonical();
     let values: Vec<&str> =
         headers.get_all(HEADER).iter().map(|value| value.to_str().unwrap_or_default()).collect();
-    for hop in values.iter().rev().flat_map(|value| value.rsplit(',')).take(MOST_HOPS) {
+    for hop in values.iter().rev().flat_map(|value| value.rsplit(',')).take(MAX_HOPS) {
         if !is_trusted(address) {
             break;
         }

@@ -18,7 +18,7 @@ use axum::routing::get;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::home;
+use super::local;
 use super::places::Places;
 use super::request_id::guard;
 use super::server::Peer;
@@ -84,7 +84,7 @@ async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Re
                 .get::<Peer>()
                 .map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.0.ip());
             door.strangers.note(client.to_canonical(), refusal);
-            if refusal == home::NOT_AT_HOME {
+            if refusal == local::NOT_LOCAL {
                 StatusCode::FORBIDDEN.into_response()
             } else {
                 (
@@ -103,9 +103,7 @@ impl Door {
     async fn refusal(&self, headers: &HeaderMap, uri: &Uri) -> Option<&'static str> {
         match &self.scrapers {
             Scrapers::Anybody => None,
-            Scrapers::OnThisMachine => {
-                (!home::is_at_home(headers, uri)).then_some(home::NOT_AT_HOME)
-            }
+            Scrapers::OnThisMachine => (!local::is_local(headers, uri)).then_some(local::NOT_LOCAL),
             Scrapers::WithToken(file) => {
                 let Some(shown) = headers.get(header::AUTHORIZATION) else { return Some("no_key") };
                 let shown = shown
@@ -156,7 +154,7 @@ impl Door {
             rate_limit.waiting.map(|(class, callouts)| (class.word(), callouts)),
         );
         let (held, awaited) = self.syncs.gauges();
-        metrics::standing(held, awaited, self.syncs.readiness().await == Readiness::Ready);
+        metrics::gauges(held, awaited, self.syncs.readiness().await == Readiness::Ready);
         let (connections, waiting) = (self.places.connections(), self.places.waiting());
         metrics::places((connections.used, connections.limit), (waiting.used, waiting.limit));
         // While the database is away the last numbers stand, and `ready` is 0.

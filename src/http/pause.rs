@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::body::{Object, Presence, invalid_body, json_bytes, parse};
 use super::fault::Fault;
-use super::notes;
-use super::permit::Asker;
-use crate::domain::shown;
+use super::log_fields;
+use super::permit::Requester;
+use crate::domain::excerpt;
 use crate::sync::{Pause, Syncs};
 
 /// Characters of a reason.
@@ -74,10 +74,10 @@ impl<S: Sync> FromRequest<S> for ResumeReason {
 /// `POST /pause`: no run begins any more.
 pub(super) async fn pause(
     State(syncs): State<Syncs>,
-    asker: Asker,
+    asker: Requester,
     PauseReason(reason): PauseReason,
 ) -> Result<Json<PauseAnswer>, Fault> {
-    notes::set_parameters(format!("reason={reason}"));
+    log_fields::set_parameters(format!("reason={reason}"));
     let pause = syncs.pause(asker.name().as_deref(), &reason).await?;
     Ok(Json(PauseAnswer { paused: true, pause: Some(pause) }))
 }
@@ -85,10 +85,10 @@ pub(super) async fn pause(
 /// `POST /resume`: runs begin again.
 pub(super) async fn resume(
     State(syncs): State<Syncs>,
-    asker: Asker,
+    asker: Requester,
     ResumeReason(reason): ResumeReason,
 ) -> Result<Json<PauseAnswer>, Fault> {
-    notes::set_parameters(
+    log_fields::set_parameters(
         reason.as_ref().map_or_else(String::new, |reason| format!("reason={reason}")),
     );
     let pause = syncs.resume(asker.name().as_deref(), reason.as_deref()).await?;
@@ -113,6 +113,6 @@ fn reason(bytes: &[u8]) -> Result<Option<String>, Fault> {
             format!("`reason` has more than {MAX_REASON_CHARACTERS} characters; shorten it"),
         )),
         // It is read at a terminal or in the log.
-        reason => Ok(reason.map(|reason| shown::sentence(&reason))),
+        reason => Ok(reason.map(|reason| excerpt::sentence(&reason))),
     }
 }

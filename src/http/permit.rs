@@ -1,4 +1,4 @@
-//! Whether a key may ask for a run of this record: what the gate cannot tell, because it looks at
+//! Whether a key may ask for a run of this record: what `auth.rs` cannot tell, because it looks at
 //! neither parameters nor bodies.
 
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::failed_request::FailedRequest;
 use super::fault::{Fault, RETRY_AFTER_SECONDS};
-use super::notes;
+use super::log_fields;
 use super::places::Places;
 use super::record::RequestedRecord;
 use super::reply::{Reply, Wait, failed};
@@ -24,7 +24,7 @@ use crate::sync::{RunRequest, SyncMode, Syncs};
 
 /// The caller; nobody where there is no gate before the handler.
 #[derive(Debug, Clone)]
-pub(crate) struct Asker {
+pub(crate) struct Requester {
     caller: Option<Caller>,
     places: Option<Places>,
     arrived: Instant,
@@ -67,7 +67,7 @@ impl From<Fault> for Denied {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Asker {
+impl<S: Sync> FromRequestParts<S> for Requester {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -79,7 +79,7 @@ impl<S: Sync> FromRequestParts<S> for Asker {
     }
 }
 
-impl Asker {
+impl Requester {
     /// The name that a run remembers.
     pub(crate) fn name(&self) -> Option<String> {
         self.caller.as_ref().map(|caller| caller.name.to_string())
@@ -226,6 +226,6 @@ fn refused(reason: Reason, message: String) -> Denied {
 
 /// What a known key is told that does not allow something.
 pub(crate) fn forbidden(refusal: &Refusal) -> Fault {
-    notes::set_reason(refusal.reason.as_str());
+    log_fields::set_reason(refusal.reason.as_str());
     Fault::new(StatusCode::FORBIDDEN, "FORBIDDEN", refusal.message.clone())
 }

@@ -36,7 +36,7 @@ const PLACE_TIME: Duration = Duration::from_secs(5);
 /// Between two looks for somebody who has become idle.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Between two lines of the log about the same shortage.
-const TELL_EVERY: Duration = Duration::from_mins(1);
+const LOG_EVERY: Duration = Duration::from_mins(1);
 
 /// The places of one listener; a clone is another handle.
 #[derive(Debug, Clone)]
@@ -54,14 +54,14 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Open {
-    connections: HashMap<u64, Seat>,
+    connections: HashMap<u64, OpenConnection>,
     next: u64,
     told: Option<Instant>,
 }
 
 /// What is known of one connection.
 #[derive(Debug)]
-struct Seat {
+struct OpenConnection {
     network: IpAddr,
     is_exempt: bool,
     has_place: bool,
@@ -109,7 +109,7 @@ impl Places {
 
     /// Connections that have a place.
     pub fn connections(&self) -> Use {
-        Use { used: lock(&self.0.open).seated(), limit: self.0.most }
+        Use { used: lock(&self.0.open).with_place(), limit: self.0.most }
     }
 
     /// Requests that wait for an answer.
@@ -134,7 +134,7 @@ impl Places {
             }
             self.make_room(&open, network, is_exempt);
         }
-        let used = Use { used: open.seated() + usize::from(has_place), limit: self.0.most };
+        let used = Use { used: open.with_place() + usize::from(has_place), limit: self.0.most };
         if used.is_tight() && is_time(&mut open.told) {
             tracing::warn!(
                 used = used.used,
@@ -144,14 +144,14 @@ impl Places {
         }
         let (id, leaves) = (open.next, CancellationToken::new());
         open.next += 1;
-        let seat = Seat {
+        let connection = OpenConnection {
             network,
             is_exempt,
             has_place,
             idle_since: Some(Instant::now()),
             leaves: leaves.clone(),
         };
-        open.connections.insert(id, seat);
+        open.connections.insert(id, connection);
         Some(Connection {
             places: self.clone(),
             id,
@@ -190,79 +190,88 @@ impl Places {
     }
 
     fn has_room(&self, open: &Open, network: IpAddr, is_exempt: bool) -> bool {
-        open.seated() < self.0.most
-            && (is_exempt || open.seated_of(network) < self.most_of_a_network())
+        open.with_place() < self.0.most
+            && (is_exempt || open.with_place_of(network) < self.most_of_a_network())
     }
 
     /// Asks an idle connection to give way: one of the network itself, if that has as many as it
     /// may. No more leave than stand.
     fn make_room(&self, open: &Open, network: IpAddr, is_exempt: bool) {
-        let of_itself = !is_exempt && open.seated_of(network) >= self.most_of_a_network();
+        let of_itself = !is_exempt && open.with_place_of(network) >= self.most_of_a_network();
         let leaving = open
             .connections
             .values()
-            .filter(|seat| seat.has_place && seat.leaves.is_cancelled())
+            .filter(|connection| connection.has_place && connection.leaves.is_cancelled())
             .count();
         if leaving <= open.standing() {
-            open.let_an_idle_one_go(|seat| {
-                seat.has_place && (!of_itself || seat.network == network)
+            open.let_an_idle_one_go(|connection| {
+                connection.has_place && (!of_itself || connection.network == network)
             });
         }
     }
 }
 
 impl Open {
-    fn seated(&self) -> usize {
-        self.connections.values().filter(|seat| seat.has_place).count()
+    fn with_place(&self) -> usize {
+        self.connections.values().filter(|connection| connection.has_place).count()
     }
 
-    fn seated_of(&self, network: IpAddr) -> usize {
-        self.connections.values().filter(|seat| seat.has_place && seat.network == network).count()
+    fn with_place_of(&self, network: IpAddr) -> usize {
+        self.connections
+            .values()
+            .filter(|connection| connection.has_place && connection.network == network)
+            .count()
     }
 
     fn standing(&self) -> usize {
-        self.connections.len() - self.seated()
+        self.connections.len() - self.with_place()
     }
 
     /// Of the network that has most idle ones, the one that has been idle longest, once it has been
     /// so for a while: nobody else goes in its place. A proxy's comes last: it may be sending the
     /// next request.
-    fn let_an_idle_one_go(&self, may_go: impl Fn(&Seat) -> bool) {
-        let idle_for = |seat: &Seat| seat.idle_since.map(|since| since.elapsed());
+    fn let_an_idle_one_go(&self, may_go: impl Fn(&OpenConnection) -> bool) {
+        let idle_for =
+            |connection: &OpenConnection| connection.idle_since.map(|since| since.elapsed());
         let first = self.first_to_go(
-            |seat| may_go(seat) && seat.idle_since.is_some(),
-            |id, seat| (!seat.is_exempt, (idle_for(seat), Reverse(id))),
+            |connection| may_go(connection) && connection.idle_since.is_some(),
+            |id, connection| (!connection.is_exempt, (idle_for(connection), Reverse(id))),
         );
-        if let Some(seat) = first.filter(|seat| idle_for(seat) >= Some(IDLE_FOR)) {
-            seat.leaves.cancel();
+        if let Some(connection) = first.filter(|connection| idle_for(connection) >= Some(IDLE_FOR))
+        {
+            connection.leaves.cancel();
         }
     }
 
     /// Of the network of which most stand, the one that has stood longest, also if a request of it
     /// waits for a place.
     fn let_one_go_that_stands(&self) {
-        if let Some(seat) = self.first_to_go(|seat| !seat.has_place, |id, _| (true, Reverse(id))) {
-            seat.leaves.cancel();
+        if let Some(connection) =
+            self.first_to_go(|connection| !connection.has_place, |id, _| (true, Reverse(id)))
+        {
+            connection.leaves.cancel();
         }
     }
 
     fn first_to_go<Rank: Ord>(
         &self,
-        may_go: impl Fn(&Seat) -> bool,
-        rank: impl Fn(u64, &Seat) -> (bool, Rank),
-    ) -> Option<&Seat> {
+        may_go: impl Fn(&OpenConnection) -> bool,
+        rank: impl Fn(u64, &OpenConnection) -> (bool, Rank),
+    ) -> Option<&OpenConnection> {
         let candidates = || {
-            self.connections.iter().filter(|(_, seat)| may_go(seat) && !seat.leaves.is_cancelled())
+            self.connections
+                .iter()
+                .filter(|(_, connection)| may_go(connection) && !connection.leaves.is_cancelled())
         };
         let mut of_network: HashMap<IpAddr, usize> = HashMap::new();
-        for (_, seat) in candidates() {
-            *of_network.entry(seat.network).or_default() += 1;
+        for (_, connection) in candidates() {
+            *of_network.entry(connection.network).or_default() += 1;
         }
-        let first = candidates().max_by_key(|(id, seat)| {
-            let (first, rank) = rank(**id, seat);
-            (first, of_network.get(&seat.network).copied(), rank)
+        let first = candidates().max_by_key(|(id, connection)| {
+            let (first, rank) = rank(**id, connection);
+            (first, of_network.get(&connection.network).copied(), rank)
         });
-        first.map(|(_, seat)| seat)
+        first.map(|(_, connection)| connection)
     }
 }
 
@@ -292,7 +301,7 @@ impl Connection {
         lock(&self.places.0.open)
             .connections
             .get(&self.id)
-            .is_none_or(|seat| seat.idle_since.is_some())
+            .is_none_or(|connection| connection.idle_since.is_some())
     }
 
     /// Whether it has a place, or gets one that is free.
@@ -301,13 +310,13 @@ impl Connection {
         let Some((has_place, network, is_exempt)) = open
             .connections
             .get(&self.id)
-            .map(|seat| (seat.has_place, seat.network, seat.is_exempt))
+            .map(|connection| (connection.has_place, connection.network, connection.is_exempt))
         else {
             return false;
         };
         let has_place = has_place || self.places.has_room(&open, network, is_exempt);
-        if let Some(seat) = open.connections.get_mut(&self.id) {
-            seat.has_place = has_place;
+        if let Some(connection) = open.connections.get_mut(&self.id) {
+            connection.has_place = has_place;
         }
         has_place
     }
@@ -334,14 +343,14 @@ impl Connection {
 
     fn make_room(&self) {
         let open = lock(&self.places.0.open);
-        if let Some(seat) = open.connections.get(&self.id) {
-            self.places.make_room(&open, seat.network, seat.is_exempt);
+        if let Some(connection) = open.connections.get(&self.id) {
+            self.places.make_room(&open, connection.network, connection.is_exempt);
         }
     }
 
     fn set_idle_since(&self, since: Option<Instant>) {
-        if let Some(seat) = lock(&self.places.0.open).connections.get_mut(&self.id) {
-            seat.idle_since = since;
+        if let Some(connection) = lock(&self.places.0.open).connections.get_mut(&self.id) {
+            connection.idle_since = since;
         }
         if since.is_some() {
             self.places.0.freed.notify_waiters();
@@ -387,7 +396,7 @@ impl Drop for WaitingRequest {
 }
 
 fn is_time(told: &mut Option<Instant>) -> bool {
-    let is_time = told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+    let is_time = told.is_none_or(|told| told.elapsed() >= LOG_EVERY);
     if is_time {
         *told = Some(Instant::now());
     }

@@ -8,8 +8,8 @@ use axum::http::request::Parts;
 use jiff::Timestamp;
 
 use super::fault::Fault;
+use crate::domain::excerpt;
 use crate::domain::ids::SalesforceId;
-use crate::domain::shown;
 use crate::sync::SyncMode;
 
 /// Salesforce gives up at 120 s; the sync itself at 100 s.
@@ -80,7 +80,7 @@ fn mode_of(value: &str) -> Result<SyncMode, Fault> {
         "false" => Ok(SyncMode::Apply),
         other => Err(invalid_parameter(format!(
             "`dryRun` is `{}`; it takes `true` or `false`",
-            shown::word(other)
+            excerpt::word(other)
         ))),
     }
 }
@@ -90,7 +90,7 @@ fn seconds_of(value: &str) -> Result<u64, Fault> {
     seconds.ok_or_else(|| {
         invalid_parameter(format!(
             "`waitSeconds` is `{}`; it takes whole seconds from 0 to {MAX_WAIT_SECONDS}",
-            shown::word(value)
+            excerpt::word(value)
         ))
     })
 }
@@ -109,14 +109,14 @@ pub(super) fn query_parameters(query: Option<&str>) -> Result<Vec<Parameter<'_>>
         None => Ok(parameters),
         Some(names) => Err(invalid_parameter(format!(
             "`{}` was given more than once; send it once",
-            shown::word(names[0])
+            excerpt::word(names[0])
         ))),
     }
 }
 
 /// A parameter that an operation does not have; `known` says which it has.
 pub(super) fn unknown(name: &str, known: &str) -> Fault {
-    invalid_parameter(format!("`{}` is not a parameter here; {known}", shown::word(name)))
+    invalid_parameter(format!("`{}` is not a parameter here; {known}", excerpt::word(name)))
 }
 
 /// A parameter with a wrong value.
@@ -134,7 +134,7 @@ pub(super) fn instant_of(name: &str, text: &str) -> Result<Timestamp, Fault> {
     text.parse().map_err(|_| {
         invalid_parameter(format!(
             "`{name}` is `{}`; it takes a date-time such as `2026-12-31T00:00:00Z`",
-            shown::word(text)
+            excerpt::word(text)
         ))
     })
 }

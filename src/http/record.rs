@@ -5,10 +5,10 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::failed_request::{FailedRequest, RequestCode};
-use super::notes;
+use super::log_fields;
+use crate::domain::excerpt;
 use crate::domain::ids::SalesforceId;
 use crate::domain::plan::{InvalidPlanHash, PlanHash};
-use crate::domain::shown;
 use crate::sync::SyncMode;
 
 /// IDs of users begin so.
@@ -60,7 +60,7 @@ impl RequestedRecord<'_> {
         let record = SalesforceId::parse(id).map_err(|invalid| {
             FailedRequest::new(RequestCode::InvalidRecordId, invalid.to_string())
         })?;
-        notes::set_record(&record);
+        log_fields::set_record(&record);
         Ok(record)
     }
 
@@ -71,11 +71,11 @@ impl RequestedRecord<'_> {
         let user = user.ok_or_else(|| {
             let reason = format!(
                 "`salesforceUserId` is `{}`, which is not the ID of a Salesforce user (they begin with {USER_PREFIX})",
-                shown::word(id)
+                excerpt::word(id)
             );
             FailedRequest::new(RequestCode::InvalidUserId, reason)
         })?;
-        notes::set_salesforce_user(&user);
+        log_fields::set_salesforce_user(&user);
         Ok(Some(user))
     }
 
@@ -109,7 +109,7 @@ pub(crate) fn expected_plan(
 }
 
 /// How the audit log has what is asked for.
-pub(crate) fn shown_parameters(mode: SyncMode, expected_plan: Option<&PlanHash>) -> String {
+pub(crate) fn render_parameters(mode: SyncMode, expected_plan: Option<&PlanHash>) -> String {
     let plan = expected_plan.map_or_else(String::new, |plan| format!(" expectedPlan={plan}"));
     format!("dryRun={}{plan}", mode == SyncMode::DryRun)
 }

@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::body::NoBody;
 use super::fault::Fault;
-use super::notes;
-use super::permit::Asker;
+use super::log_fields;
+use super::permit::Requester;
 use super::query::DryRun;
 use super::record::PathId;
+use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::instant;
 use crate::domain::made_end::MadeEnd;
-use crate::domain::shown;
 use crate::sync::{NotReopened, Reopening, SyncMode, Syncs};
 
 /// When to ask again while a run is under way.
@@ -53,7 +53,7 @@ struct ReopenedEntity {
 
 pub(super) async fn handler(
     State(syncs): State<Syncs>,
-    asker: Asker,
+    asker: Requester,
     DryRun(mode): DryRun,
     PathId(id): PathId,
     _: NoBody,
@@ -61,15 +61,15 @@ pub(super) async fn handler(
     let record = SalesforceId::parse(id.as_deref().unwrap_or_default()).map_err(|invalid| {
         Fault::new(StatusCode::NOT_FOUND, "NOTHING_ENDED", invalid.to_string())
     })?;
-    notes::set_record(&record);
+    log_fields::set_record(&record);
     let reopening = syncs.reopen(&record, mode, asker.name()).await??;
-    notes::set_outcome(format!(
+    log_fields::set_outcome(format!(
         "{} {}",
         if mode == SyncMode::DryRun { "dry run of" } else { "reopened" },
         reopening.ends.len()
     ));
     if let Some((_, run)) = reopening.runs.iter().find(|(concerned, _)| *concerned == record) {
-        notes::set_run(run);
+        log_fields::set_run(run);
     }
     Ok(Json(ReopenAnswer::new(record, mode, reopening)))
 }
@@ -103,7 +103,7 @@ impl From<MadeEnd> for ReopenedEntity {
 
 impl From<NotReopened> for Fault {
     fn from(refused: NotReopened) -> Self {
-        let sentence = shown::sentence(&refused.to_string());
+        let sentence = excerpt::sentence(&refused.to_string());
         match refused {
             NotReopened::NothingEnded(_) => Fault::new(
                 StatusCode::NOT_FOUND,

@@ -12,13 +12,13 @@ use tokio::time::Instant;
 use super::body::RequestList;
 use super::failed_request::{FailedRequest, RequestCode};
 use super::fault::Fault;
-use super::notes;
+use super::log_fields;
 use super::places::WaitingRequest;
 use super::record::RecordRequest;
 use crate::domain::answer::{AnsweredRun, SyncResult};
+use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::outcome::{ErrorCode, Failure, RunOutcome};
-use crate::domain::shown;
 use crate::sync::{QueueWait, RunRequest, StartedRun, SyncMode, Syncs};
 
 /// What is answered about one record.
@@ -69,8 +69,8 @@ impl Reply {
 
 impl AcceptedRun {
     pub(super) fn new(run: SyncRunId, record: &SalesforceId) -> Self {
-        notes::set_run(&run);
-        notes::set_outcome("accepted".to_owned());
+        log_fields::set_run(&run);
+        log_fields::set_outcome("accepted".to_owned());
         Self { sync_run_id: run, parent_record_id: record.to_string() }
     }
 
@@ -127,7 +127,7 @@ pub(super) fn only<T: RecordRequest>(
 pub(super) async fn run(syncs: &Syncs, request: RunRequest, wait: Wait) -> Result<Reply, Fault> {
     let (record, mode) = (request.record.clone(), request.mode);
     let mut run = syncs.start(request).await?;
-    notes::set_run(&run.id);
+    log_fields::set_run(&run.id);
     if wait.seconds == 0 {
         return Ok(Reply::Accepted(AcceptedRun::new(run.id, &record)));
     }
@@ -210,7 +210,7 @@ fn unfinished(
 /// The result of a request that is answered without a run.
 pub(super) fn failed(request: &FailedRequest, id: Option<&str>, mode: SyncMode) -> SyncResult {
     let answered = AnsweredRun {
-        parent_record_id: id.map(shown::echo),
+        parent_record_id: id.map(excerpt::echo),
         dry_run: mode == SyncMode::DryRun,
         ..AnsweredRun::default()
     };
@@ -223,5 +223,5 @@ pub(super) fn failed(request: &FailedRequest, id: Option<&str>, mode: SyncMode) 
 /// Tells the audit log how what was asked for ended.
 fn note_outcome(result: &SyncResult) {
     let code = result.error_code.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
-    notes::set_outcome(format!("{}{code}", result.sync_status));
+    log_fields::set_outcome(format!("{}{code}", result.sync_status));
 }

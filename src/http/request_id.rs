@@ -12,14 +12,14 @@ use tracing::{Instrument as _, field};
 use uuid::Uuid;
 
 use super::fault::PendingFault;
-use super::notes::{self, Notes};
+use super::log_fields::{self, LogFields};
 use super::pages::{Console, is_of_console};
 use super::strangers::Strangers;
 use crate::telemetry::metrics;
 use crate::telemetry::trace::{self, TraceContext};
 
 const HEADER: &str = "x-request-id";
-const LONGEST: usize = 64;
+const MAX_LENGTH: usize = 64;
 /// The operation where nothing is.
 const NO_ROUTE: &str = "none";
 
@@ -31,7 +31,7 @@ pub(super) async fn with_request_id(
     let started = Instant::now();
     let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
     let is_plain = |id: &&str| {
-        (1..=LONGEST).contains(&id.len())
+        (1..=MAX_LENGTH).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     let id = given.filter(is_plain).map_or_else(|| Uuid::new_v4().to_string(), ToOwned::to_owned);
@@ -52,7 +52,7 @@ pub(super) async fn with_request_id(
     );
     let trace = trace::begin(&span, TraceContext::from_headers(request.headers()).as_ref());
     let (mut response, notes) =
-        notes::collect(trace.within(next.run(request))).instrument(span.clone()).await;
+        log_fields::collect(trace.within(next.run(request))).instrument(span.clone()).await;
     if let Some(fault) = response.extensions_mut().remove::<PendingFault>() {
         span.in_scope(|| fault.log());
         response = match &console {
@@ -80,7 +80,7 @@ pub(super) async fn with_request_id(
         status,
         elapsed,
     );
-    span.in_scope(|| tell(&strangers, &operation, &notes, response.status(), elapsed));
+    span.in_scope(|| log_request(&strangers, &operation, &notes, response.status(), elapsed));
     response
 }
 
@@ -109,10 +109,10 @@ pub(super) fn guard(headers: &mut HeaderMap) {
 
 /// What the log says of a request: a line each of those who are known, and of all others what an
 /// address asked in a minute.
-fn tell(
+fn log_request(
     strangers: &Strangers,
     operation: &str,
-    notes: &Notes,
+    notes: &LogFields,
     status: StatusCode,
     elapsed: Duration,
 ) {

@@ -31,13 +31,13 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// The same where connections run short.
 const SHORT_HEAD_TIME: Duration = Duration::from_secs(5);
 /// Headers with a key, a trace and what proxies add; larger ones are refused with 431.
-const LARGEST_HEAD_BYTES: usize = 16 * 1024;
-const MOST_HEADERS: usize = 64;
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+const MAX_HEADERS: usize = 64;
 /// The first answer after this is the last one of its connection, so that no peer holds one for
 /// ever.
 const CONNECTION_AGE: Duration = Duration::from_mins(15);
 /// The longest request, with a margin for its answer.
-const LONGEST_REQUEST: Duration = Duration::from_secs(150);
+const MAX_REQUEST: Duration = Duration::from_secs(150);
 /// A peer that takes nothing of its answers for so long has gone, or never wanted them.
 const WRITE_TIME: Duration = Duration::from_secs(30);
 /// Between two looks whether a connection that gives way has anything under way.
@@ -169,8 +169,8 @@ async fn connection(
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(head_time)
-        .max_buf_size(LARGEST_HEAD_BYTES)
-        .max_headers(MOST_HEADERS);
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIME));
     let serving = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
@@ -194,7 +194,7 @@ async fn connection(
             }
         }
     };
-    match tokio::time::timeout(CONNECTION_AGE + LONGEST_REQUEST, ending).await {
+    match tokio::time::timeout(CONNECTION_AGE + MAX_REQUEST, ending).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             if let Some(reason) = refused(&error, has_asked.load(Ordering::Relaxed)) {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::forwarded::network;
 
 /// Networks that get a line of their own in a minute; all others share one.
-const MOST_NETWORKS: usize = 100;
+const MAX_NETWORKS: usize = 100;
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// The requests of this minute; a clone is another handle.
@@ -57,7 +57,7 @@ impl Strangers {
         let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Tallies { by_network, others } = &mut *tallies;
         let network = network(client);
-        let is_full = by_network.len() >= MOST_NETWORKS;
+        let is_full = by_network.len() >= MAX_NETWORKS;
         let tally = match by_network.get_mut(&network) {
             Some(tally) => tally,
             None if is_full => others,
@@ -67,14 +67,14 @@ impl Strangers {
     }
 
     /// Writes the lines of each minute when it ends, until `shutdown`.
-    pub async fn keep_telling(self, shutdown: CancellationToken) {
+    pub async fn log_every_minute(self, shutdown: CancellationToken) {
         while shutdown.run_until_cancelled(tokio::time::sleep(MINUTE)).await.is_some() {
-            self.tell();
+            self.log();
         }
     }
 
     /// Writes the lines of those who asked since the last time.
-    pub fn tell(&self) {
+    pub fn log(&self) {
         for (client, requests, outcomes) in self.take() {
             tracing::info!(target: "audit", client, requests, outcomes, "asked without a key");
         }
@@ -89,7 +89,7 @@ impl Strangers {
         networks.sort_unstable_by_key(|(network, _)| *network);
         let mut lines: Vec<_> = networks
             .iter()
-            .map(|(network, tally)| (shown(*network), tally.count(), tally.to_string()))
+            .map(|(network, tally)| (render_network(*network), tally.count(), tally.to_string()))
             .collect();
         if others.count() > 0 {
             lines.push(("others".to_owned(), others.count(), others.to_string()));
@@ -98,7 +98,7 @@ impl Strangers {
     }
 }
 
-fn shown(network: IpAddr) -> String {
+fn render_network(network: IpAddr) -> String {
     match network {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("{address}/64"),
@@ -126,9 +126,9 @@ mod tests {
         }
         strangers.note("10.0.0.7".parse().unwrap(), "answered");
         let lines = strangers.take();
-        assert_eq!(lines.len(), MOST_NETWORKS + 1);
+        assert_eq!(lines.len(), MAX_NETWORKS + 1);
         assert_eq!(lines[7], ("10.0.0.7".to_owned(), 3, "answered=1 no_key=2".to_owned()));
-        assert_eq!(lines[MOST_NETWORKS], ("others".to_owned(), 800, "no_key=800".to_owned()));
+        assert_eq!(lines[MAX_NETWORKS], ("others".to_owned(), 800, "no_key=800".to_owned()));
         assert!(strangers.take().is_empty(), "a minute is told once");
     }
 
@@ -144,7 +144,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_minute_is_told_when_it_ends() {
         let (strangers, shutdown) = (Strangers::default(), CancellationToken::new());
-        let telling = tokio::spawn(strangers.clone().keep_telling(shutdown.clone()));
+        let telling = tokio::spawn(strangers.clone().log_every_minute(shutdown.clone()));
         strangers.note(IpAddr::from([192, 0, 2, 1]), "answered");
         let is_told = |strangers: &Strangers| strangers.0.lock().unwrap().by_network.is_empty();
         tokio::time::sleep(Duration::from_secs(59)).await;

@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 
 use super::body::NoBody;
 use super::fault::Fault;
-use super::permit::Asker;
+use super::permit::Requester;
 use super::query::SyncParameters;
 use super::record::PathId;
 use super::reply::Reply;
@@ -50,7 +50,7 @@ impl<S: Sync> FromRequestParts<S> for RecordQuery {
 
 pub(super) async fn handler(
     State(syncs): State<Syncs>,
-    asker: Asker,
+    asker: Requester,
     PathId(id): PathId,
     RecordQuery { parameters, request }: RecordQuery,
     _: NoBody,

@@ -17,10 +17,11 @@ use super::query::{
 };
 use super::reply::AcceptedRun;
 use crate::callers::{Caller, Permission};
+use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::instant;
 use crate::domain::run::{RunState, RunTask, SyncRun};
-use crate::domain::shown;
+
 use crate::domain::warning::AttentionFilter;
 use crate::sync::{Replay, RunFilter, SyncMode, Syncs};
 
@@ -298,7 +299,7 @@ fn replayed_kind(kind: Option<&str>) -> Result<&'static str, Fault> {
         Some("endDate") => Ok("endDate"),
         Some(other) => Err(invalid_parameter(format!(
             "`kind` is `{}`; it takes `sync` or `endDate`",
-            shown::word(other)
+            excerpt::word(other)
         ))),
     }
 }
@@ -330,14 +331,14 @@ fn truth(name: &str, text: &str) -> Result<bool, Fault> {
 
 fn not_among(name: &str, text: &str, words: &[&str]) -> Fault {
     let words = words.join("`, `");
-    invalid_parameter(format!("`{name}` is `{}`; it takes `{words}`", shown::word(text)))
+    invalid_parameter(format!("`{name}` is `{}`; it takes `{words}`", excerpt::word(text)))
 }
 
 fn attention(text: &str) -> Result<AttentionFilter, Fault> {
     AttentionFilter::parse(text).ok_or_else(|| {
         invalid_parameter(format!(
             "`attention` is `{}`; it takes `any` or a code of `attention`, as docs/errors.md lists them",
-            shown::word(text)
+            excerpt::word(text)
         ))
     })
 }
@@ -346,7 +347,7 @@ fn cursor(text: &str) -> Result<SyncRunId, Fault> {
     SyncRunId::parse(text).ok_or_else(|| {
         invalid_parameter(format!(
             "`cursor` is `{}`, which is not a cursor; use the `nextCursor` of the previous page",
-            shown::word(text)
+            excerpt::word(text)
         ))
     })
 }
@@ -366,6 +367,6 @@ pub(super) fn not_told(denied: Denied) -> Fault {
 
 pub(crate) fn not_found(id: &str) -> Fault {
     let message =
-        format!("There is no run `{}`; finished runs are deleted after a while", shown::word(id));
+        format!("There is no run `{}`; finished runs are deleted after a while", excerpt::word(id));
     Fault::new(StatusCode::NOT_FOUND, "RUN_NOT_FOUND", message)
 }

@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::body::RequestList;
 use super::fault::Fault;
-use super::notes;
-use super::permit::{Asker, Denied};
+use super::log_fields;
+use super::permit::{Denied, Requester};
 use super::query::SyncParameters;
-use super::record::{RecordRequest, RequestedRecord, expected_plan, shown_parameters};
+use super::record::{RecordRequest, RequestedRecord, expected_plan, render_parameters};
 use super::reply::{Reply, only, run};
 use crate::sync::{RunRequest, Syncs};
 
@@ -47,7 +47,7 @@ impl RecordRequest for SyncRequest {
 
 pub(super) async fn handler(
     State(syncs): State<Syncs>,
-    asker: Asker,
+    asker: Requester,
     parameters: SyncParameters,
     requests: RequestList<SyncRequest>,
 ) -> Result<Response, Fault> {
@@ -60,7 +60,7 @@ pub(super) async fn handler(
 /// The answer about one record: of its sync, or why there was none.
 pub(super) async fn answer(
     syncs: &Syncs,
-    asker: &Asker,
+    asker: &Requester,
     request: &SyncRequest,
     parameters: SyncParameters,
 ) -> Result<Reply, Fault> {
@@ -70,16 +70,16 @@ pub(super) async fn answer(
 
 async fn sync(
     syncs: &Syncs,
-    asker: &Asker,
+    asker: &Requester,
     request: &SyncRequest,
     parameters: SyncParameters,
 ) -> Result<Reply, Denied> {
     let mode = parameters.mode;
     // Of what is refused as well.
-    notes::set_parameters(shown_parameters(mode, None));
+    log_fields::set_parameters(render_parameters(mode, None));
     let permitted = asker.permit(syncs, request.record(), mode).await?;
     let expected_plan = expected_plan(request.expected_plan.as_deref(), mode)?;
-    notes::set_parameters(shown_parameters(mode, expected_plan.as_ref()));
+    log_fields::set_parameters(render_parameters(mode, expected_plan.as_ref()));
     let wait = asker.wait(parameters.wait_seconds);
     let request = RunRequest { expected_plan, waits: wait.time(), ..permitted };
     Ok(run(syncs, request, wait).await?)

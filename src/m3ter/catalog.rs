@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::Value as Json;
 
 use super::{Client, list};
-use crate::domain::catalog::{Catalogued, PlanTemplate};
+use crate::domain::catalog::{CatalogKind, PlanTemplate};
 use crate::domain::ids::M3terId;
 use crate::transport::{Budget, CalloutError};
 
@@ -25,23 +25,23 @@ impl Client {
     /// until all are found.
     pub async fn fetch_ids(
         &self,
-        catalogued: Catalogued,
+        catalogued: CatalogKind,
         codes: &[String],
         budget: &Budget,
     ) -> Result<HashMap<String, M3terId>, CalloutError> {
         let (operation, path, can_ask): (_, &[&str], _) = match catalogued {
-            Catalogued::PlanTemplate => ("ListPlanTemplates", &["plantemplates"], false),
-            Catalogued::Plan => ("ListPlans", &["plans"], false),
-            Catalogued::PlanGroup => ("ListPlanGroups", &["plangroups"], false),
-            Catalogued::Product => ("ListProducts", &["products"], false),
-            Catalogued::Aggregation => ("ListAggregations", &["aggregations"], true),
-            Catalogued::CompoundAggregation => {
+            CatalogKind::PlanTemplate => ("ListPlanTemplates", &["plantemplates"], false),
+            CatalogKind::Plan => ("ListPlans", &["plans"], false),
+            CatalogKind::PlanGroup => ("ListPlanGroups", &["plangroups"], false),
+            CatalogKind::Product => ("ListProducts", &["products"], false),
+            CatalogKind::Aggregation => ("ListAggregations", &["aggregations"], true),
+            CatalogKind::CompoundAggregation => {
                 ("ListCompoundAggregations", &["compoundaggregations"], true)
             }
-            Catalogued::BillGroupingKey => {
+            CatalogKind::BillGroupingKey => {
                 ("ListBillGroupingKeys", &["picklists", "billgroupingkeys"], true)
             }
-            Catalogued::Account => ("ListAccounts", &["accounts"], true),
+            CatalogKind::Account => ("ListAccounts", &["accounts"], true),
         };
         let mut found = HashMap::new();
         let mut take = |json: &Json| {
@@ -55,7 +55,7 @@ impl Client {
             found.len() == codes.len()
         };
         if can_ask {
-            for codes in codes.chunks(list::MOST_VALUES) {
+            for codes in codes.chunks(list::MAX_VALUES) {
                 let parameters: Vec<(&str, &str)> =
                     codes.iter().map(|code| ("codes", code.as_str())).collect();
                 for json in self.fetch_all(operation, path, &parameters, budget).await? {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::domain::ids::M3terId;
-use crate::secret::{Secret, Shown};
+use crate::secret::{ReadSecrets, Secret};
 
 /// Where m3ter is and who asks.
 #[derive(Debug, Clone)]
@@ -26,8 +26,8 @@ pub struct Config {
 
 impl Config {
     /// What a login shows now: the access key and its secret belong together.
-    pub(super) fn shown(&self) -> Result<Shown, String> {
-        Shown::read(&[&self.api_key, &self.api_secret])
+    pub(super) fn read(&self) -> Result<ReadSecrets, String> {
+        ReadSecrets::read(&[&self.api_key, &self.api_secret])
     }
 
     /// Whether one of them is in a file, which may change.

@@ -13,9 +13,9 @@ use crate::transport::{Budget, Call, CalloutError};
 /// The largest page that every list allows.
 const PAGE_SIZE: &str = "100";
 /// Pages of one list: 20,000 objects, more than an organization has of what a sync lists whole.
-const MOST_PAGES: usize = 200;
+const MAX_PAGES: usize = 200;
 /// Ids or codes in one request: a page holds them all, and the URL stays below 8 KiB.
-pub(super) const MOST_VALUES: usize = 100;
+pub(super) const MAX_VALUES: usize = 100;
 
 /// A list of objects of one kind. Source: m3ter API reference, List operations.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -133,10 +133,10 @@ impl ListQuery {
         let part = |selection| Self { kind: self.kind, selection };
         match &self.selection {
             Selection::Ids(ids) => {
-                ids.chunks(MOST_VALUES).map(|ids| part(Selection::Ids(ids.to_vec()))).collect()
+                ids.chunks(MAX_VALUES).map(|ids| part(Selection::Ids(ids.to_vec()))).collect()
             }
             Selection::Codes(codes) => codes
-                .chunks(MOST_VALUES)
+                .chunks(MAX_VALUES)
                 .map(|codes| part(Selection::Codes(codes.to_vec())))
                 .collect(),
             Selection::All | Selection::Under(_) => vec![self.clone()],
@@ -184,7 +184,7 @@ impl Client {
     ) -> Result<Vec<Json>, CalloutError> {
         let mut objects = Vec::new();
         let mut next_token: Option<String> = None;
-        for _ in 0..MOST_PAGES {
+        for _ in 0..MAX_PAGES {
             let (data, next) =
                 self.fetch_page(operation, path, parameters, next_token.as_deref(), budget).await?;
             objects.extend(data);
@@ -205,7 +205,7 @@ impl Client {
         mut is_enough: impl FnMut(&Json) -> bool,
     ) -> Result<(), CalloutError> {
         let mut next_token: Option<String> = None;
-        for _ in 0..MOST_PAGES {
+        for _ in 0..MAX_PAGES {
             let (data, next) =
                 self.fetch_page(operation, path, &[], next_token.as_deref(), budget).await?;
             next_token = next;
@@ -233,7 +233,7 @@ impl Client {
 
     fn too_many_pages(&self, operation: &'static str) -> CalloutError {
         let call = Call::read(operation);
-        self.transport.unusable(call, 200, &format!("a list of more than {MOST_PAGES} pages"))
+        self.transport.unusable(call, 200, &format!("a list of more than {MAX_PAGES} pages"))
     }
 }
 

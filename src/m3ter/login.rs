@@ -8,19 +8,19 @@ use tokio::time::Instant;
 
 use super::address::below;
 use super::config::Config;
-use crate::secret::Shown;
+use crate::secret::ReadSecrets;
 use crate::transport::{Answer, Budget, CalloutError, CalloutErrorKind, Token, Transport, Vendor};
 
 pub(super) const OPERATION: &str = "GenerateToken";
 /// A token is replaced this long before its end, so that none ends on its way.
 const MARGIN: Duration = Duration::from_mins(5);
 /// A token that is said to live longer is replaced all the same.
-const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
+const MAX_LIFETIME: Duration = Duration::from_hours(24);
 
 pub(super) async fn fetch_token(
     transport: &Transport,
     config: &Config,
-    shown: &Shown,
+    shown: &ReadSecrets,
     budget: &Budget,
 ) -> Result<Token, CalloutError> {
     let url = below(&config.base_url, &["oauth", "token"]);
@@ -39,7 +39,7 @@ pub(super) async fn fetch_token(
 pub(super) fn read_token(body: &Json) -> Option<Token> {
     let header = body.get("access_token").and_then(Json::as_str).and_then(Token::bearer)?;
     let lifetime = Duration::from_secs(body.get("expires_in").and_then(Json::as_u64).unwrap_or(0))
-        .min(LONGEST_LIFETIME);
+        .min(MAX_LIFETIME);
     // A lifetime shorter than the margin is halved instead: a token that is replaced at once would
     // never be used.
     let renew_in = lifetime.checked_sub(MARGIN).unwrap_or(lifetime / 2);

@@ -9,12 +9,12 @@ use crate::domain::text::{is_blank, trimmed};
 use crate::domain::value::PricingBand;
 
 /// Bands in one text; far above any price list, below what a text field of 4,000 characters holds.
-const MOST_BANDS: usize = 1_000;
+const MAX_BANDS: usize = 1_000;
 
 /// The bands of a text: `lowerLimit ; unitPrice [; fixedPrice]` on each line, decimal point, no
 /// thousands separator.
 pub(super) fn bands_in_text(text: &str, field: &str) -> Result<Vec<PricingBand>, Finding> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !is_blank(line)).take(MOST_BANDS);
+    let lines = text.lines().enumerate().filter(|(_, line)| !is_blank(line)).take(MAX_BANDS);
     let bands = lines
         .map(|(index, line)| band(line).map_err(|why| unreadable(field, index + 1, line, why)))
         .collect::<Result<_, _>>()?;
@@ -151,7 +151,7 @@ fn problem_of(bands: &[PricingBand]) -> Option<String> {
 }
 
 fn unreadable(field: &str, line: usize, text: &str, why: NoDecimal) -> Finding {
-    let shown = personal::shown(field, trimmed(text));
+    let shown = personal::redacted(field, trimmed(text));
     let what = match why {
         NoDecimal::NotANumber => "is not a band".to_owned(),
         NoDecimal::TooSmall | NoDecimal::TooLarge => format!("has a number that {why}"),

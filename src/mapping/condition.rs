@@ -24,8 +24,8 @@ impl Condition {
     }
 
     /// It as people read it: the fields that it asks, with what they hold.
-    pub(super) fn shown(&self, row: Row<'_>) -> String {
-        shown_values(self.fields(), row)
+    pub(super) fn render(&self, row: Row<'_>) -> String {
+        render_values(self.fields(), row)
     }
 }
 
@@ -64,13 +64,13 @@ impl Test {
 }
 
 /// Fields with what they hold.
-pub(super) fn shown_values<'f>(
+pub(super) fn render_values<'f>(
     fields: impl IntoIterator<Item = &'f FieldRef>,
     row: Row<'_>,
 ) -> String {
     let shown = |field: &FieldRef| match row.field(field) {
         Some(value) => {
-            format!("`{}` is `{}`", field.name, personal::shown(&field.path, &text(value)))
+            format!("`{}` is `{}`", field.name, personal::redacted(&field.path, &text(value)))
         }
         None => format!("`{}` is blank", field.name),
     };

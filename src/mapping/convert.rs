@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::language::Constant;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::field::{
-    FieldSpec, FieldType, MOST_LIST_ENTRIES, is_email, is_entity_code, is_identifier_code,
+    FieldSpec, FieldType, MAX_LIST_ENTRIES, is_email, is_entity_code, is_identifier_code,
 };
 use crate::domain::ids::M3terId;
 use crate::domain::money::{
@@ -183,8 +183,8 @@ fn list(json: &Json, spec: &FieldSpec) -> Result<Value, Problem> {
             None => Ok(Value::TextList(list)),
         },
         _ if !list.iter().all(is_id) => Err(is_not("a list of IDs of m3ter objects")),
-        _ if list.len() > MOST_LIST_ENTRIES => Err(Problem::OutOfRange(format!(
-            "has {} entries, and m3ter's `{}` holds {MOST_LIST_ENTRIES}",
+        _ if list.len() > MAX_LIST_ENTRIES => Err(Problem::OutOfRange(format!(
+            "has {} entries, and m3ter's `{}` holds {MAX_LIST_ENTRIES}",
             list.len(),
             spec.name
         ))),

@@ -163,7 +163,7 @@ impl Evaluated {
                 Problem::Invalid(problem) => {
                     let shown = match &raw {
                         _ if is_personal => personal::NOT_SHOWN.to_owned(),
-                        Raw::Json(json) => personal::shown(&source.to_string(), &text(json)),
+                        Raw::Json(json) => personal::redacted(&source.to_string(), &text(json)),
                         Raw::Typed(_) => String::new(),
                     };
                     let message = format!("`{source}` is `{shown}`, which {problem}");
@@ -192,7 +192,7 @@ pub(super) fn no_decimal(source: &str, text: &str, why: NoDecimal) -> Finding {
     };
     Finding::new(
         code,
-        format!("`{source}` is `{}`, which {why}", personal::shown(source, text)),
+        format!("`{source}` is `{}`, which {why}", personal::redacted(source, text)),
         format!("Enter {remedy} in `{source}`"),
     )
 }

@@ -49,7 +49,7 @@ impl Files {
     }
 
     /// A line as messages name it.
-    pub(super) fn shown(&self, line: usize) -> String {
+    pub(super) fn describe_line(&self, line: usize) -> String {
         let (file, line) = self.place(line);
         format!("{file}, line {line}")
     }
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!((text.as_str(), starts), ("a\nb\n\nc\n\n", vec![0, 5, 7]));
         let places: Vec<(&str, usize)> = (1..=5).map(|line| files.place(line)).collect();
         assert_eq!(places, [("own", 1), ("own", 2), ("own", 3), ("base", 1), ("last", 1)]);
-        assert_eq!((files.own(), files.shown(4)), ("own", "base, line 1".to_owned()));
+        assert_eq!((files.own(), files.describe_line(4)), ("own", "base, line 1".to_owned()));
         assert_eq!(files.extended().collect::<Vec<_>>(), ["base", "last"]);
     }
 }

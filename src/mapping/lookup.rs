@@ -5,7 +5,7 @@ use super::evaluated::{Evaluated, Outcome, Source};
 use super::product::ProductRule;
 use super::row::{Row, not_asked_yet};
 use super::typed_key::looked_up_code;
-use crate::domain::catalog::Catalogued;
+use crate::domain::catalog::CatalogKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::text::nearest;
 use crate::domain::value::Value;
@@ -13,29 +13,29 @@ use crate::domain::warning::Warning;
 
 /// The codes under which m3ter may have what a text names.
 pub(super) fn codes(
-    catalogued: Catalogued,
+    catalog_kind: CatalogKind,
     found: &Evaluated,
     row: Row<'_>,
-) -> Vec<(Catalogued, String)> {
-    let typed = looked_up_code(catalogued, &found.raw.text(), row.all_ids());
-    typed.verbatim.into_iter().chain([typed.code]).map(|code| (catalogued, code)).collect()
+) -> Vec<(CatalogKind, String)> {
+    let typed = looked_up_code(catalog_kind, &found.raw.text(), row.all_ids());
+    typed.verbatim.into_iter().chain([typed.code]).map(|code| (catalog_kind, code)).collect()
 }
 
 /// The id under a code.
 pub(super) fn look_up(
-    catalogued: Catalogued,
+    catalog_kind: CatalogKind,
     by_product: bool,
     found: Evaluated,
     row: Row<'_>,
 ) -> Outcome {
     let Evaluated { raw, source, mut warnings } = found;
     let Some(catalog) = row.around().catalog else { return Err(not_asked_yet()) };
-    let typed = looked_up_code(catalogued, &raw.text(), row.all_ids());
+    let typed = looked_up_code(catalog_kind, &raw.text(), row.all_ids());
     // What m3ter has as it was typed is meant so.
-    let verbatim = typed.verbatim.and_then(|typed| catalog.id(catalogued, &typed));
+    let verbatim = typed.verbatim.and_then(|typed| catalog.id(catalog_kind, &typed));
     let code = typed.code;
-    if !catalogued.allows(&code) {
-        return Err(not_allowed(catalogued, &code, &source));
+    if !catalog_kind.allows(&code) {
+        return Err(not_allowed(catalog_kind, &code, &source));
     }
     if by_product && row.around().product_rows.is_some() && !matches!(source, Source::Rule(_)) {
         let text = format!(
@@ -43,11 +43,11 @@ pub(super) fn look_up(
         );
         warnings.push(text.into());
     }
-    match verbatim.or_else(|| catalog.id(catalogued, &code)) {
+    match verbatim.or_else(|| catalog.id(catalog_kind, &code)) {
         Some(id) => Ok(Some(Evaluated { raw: Raw::Typed(Value::Id(id)), source, warnings })),
         None => {
-            let what = catalogued.noun();
-            let hint = nearest(&code, catalog.codes(catalogued))
+            let what = catalog_kind.noun();
+            let hint = nearest(&code, catalog.codes(catalog_kind))
                 .map_or_else(String::new, |near| format!("; the nearest one is `{near}`"));
             Err(Finding::new(
                 FindingCode::CodeNotFound,
@@ -58,8 +58,8 @@ pub(super) fn look_up(
     }
 }
 
-fn not_allowed(catalogued: Catalogued, code: &str, source: &Source) -> Finding {
-    let (what, rule) = (catalogued.noun(), catalogued.code_rule());
+fn not_allowed(catalog_kind: CatalogKind, code: &str, source: &Source) -> Finding {
+    let (what, rule) = (catalog_kind.noun(), catalog_kind.code_rule());
     Finding::new(
         FindingCode::CodeInvalid,
         format!("`{code}` in `{source}` cannot be the code of a m3ter {what}, which {rule}"),
@@ -69,7 +69,7 @@ fn not_allowed(catalogued: Catalogued, code: &str, source: &Source) -> Finding {
 
 /// The code of the plan template that the rule for a row's product chooses.
 pub(super) fn template_by_rule(row: Row<'_>) -> Outcome {
-    let rule = row.product_rule()?.filter(|rule| rule.target == Catalogued::PlanTemplate);
+    let rule = row.product_rule()?.filter(|rule| rule.target == CatalogKind::PlanTemplate);
     Ok(rule.map(|rule| {
         let raw = Raw::Json(rule.code.clone().into());
         let text = format!("The plan template `{}` was chosen by the {rule}", rule.code);
@@ -79,14 +79,14 @@ pub(super) fn template_by_rule(row: Row<'_>) -> Outcome {
 
 /// The rule that attaches a plan of m3ter in place of a row's own Plan.
 pub(super) fn shared_plan_rule(row: Row<'_>) -> Result<Option<&ProductRule>, Finding> {
-    Ok(row.product_rule()?.filter(|rule| rule.target == Catalogued::Plan))
+    Ok(row.product_rule()?.filter(|rule| rule.target == CatalogKind::Plan))
 }
 
 /// The plan that a rule attaches in place of a row's own Plan.
 pub(super) fn shared_plan(row: Row<'_>) -> Outcome {
     let Some(rule) = shared_plan_rule(row)? else { return Ok(None) };
     let Some(catalog) = row.around().catalog else { return Err(not_asked_yet()) };
-    let id = catalog.id(Catalogued::Plan, &rule.code).ok_or_else(|| {
+    let id = catalog.id(CatalogKind::Plan, &rule.code).ok_or_else(|| {
         Finding::new(
             FindingCode::CodeNotFound,
             format!("m3ter has no plan with the code `{}` from the {rule}", rule.code),

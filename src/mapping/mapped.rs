@@ -129,7 +129,7 @@ impl Cell {
     /// The value for a row, computed once if it is asked for more than once.
     pub(super) fn of(&self, row: Row<'_>) -> Outcome {
         match self.slot {
-            Some(slot) => row.kept(slot, |row| self.expression.evaluate(row)),
+            Some(slot) => row.cached(slot, |row| self.expression.evaluate(row)),
             None => self.expression.evaluate(row),
         }
     }
@@ -249,7 +249,7 @@ impl Mapping {
     }
 
     /// Whether a field says how a sync ended, and nothing about the deal.
-    pub(super) fn tells_of_a_sync(&self, field: &FieldRef) -> bool {
+    pub(super) fn is_sync_status(&self, field: &FieldRef) -> bool {
         let mut own = self.sync_status.iter().flat_map(SyncStatusFields::fields);
         own.any(|own| std::ptr::eq(own, field))
     }

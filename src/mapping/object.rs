@@ -41,7 +41,7 @@ pub(super) fn this(row: Row<'_>, object: &ObjectMapping) -> Outcome {
         Ok(shared.or_else(own))
     };
     match object.slot {
-        Some(slot) => row.kept(slot, this),
+        Some(slot) => row.cached(slot, this),
         None => this(row),
     }
 }

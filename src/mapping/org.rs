@@ -88,7 +88,7 @@ impl Mapping {
         };
         remarks.extend(faults.filter(is_of_rows).map(|fault| OrgRemark::red(fault.message)));
         remarks.extend(self.not_written_back(schema));
-        remarks.extend(self.untold(schema).map(OrgRemark::yellow));
+        remarks.extend(self.unreported_status_fields(schema).map(OrgRemark::yellow));
         if !self.has_end(schema) {
             let message = "The org has none of the fields that a Contract's end comes from; no deal can be synced";
             remarks.push(OrgRemark::red(message.to_owned()));
@@ -100,7 +100,7 @@ impl Mapping {
         let required = self.fields().into_iter().filter(|field| !field.optional);
         let remark = |field: &FieldRef| {
             let missing = self.org_field(schema, field).err()?;
-            let place = self.files.shown(field.line);
+            let place = self.files.describe_line(field.line);
             Some(OrgRemark::red(format!(
                 "`{missing}` ({place}) does not exist in the org or is not visible to the integration user"
             )))
@@ -113,7 +113,7 @@ impl Mapping {
         let mut package: BTreeMap<&str, (bool, Vec<&str>)> = BTreeMap::new();
         for field in self.fields() {
             let name = field.last();
-            if name.starts_with("M3ter_") && !self.tells_of_a_sync(field) {
+            if name.starts_with("M3ter_") && !self.is_sync_status(field) {
                 let parents = field.path.rsplit_once('.').map(|(parents, _)| parents);
                 let owner = parents.unwrap_or_else(|| self.sobject_of(field));
                 let (is_shown, hidden) = package.entry(owner).or_default();
@@ -148,7 +148,7 @@ impl Mapping {
 
     /// Which fields for the outcome of a sync cannot be kept; nothing where the org has none of
     /// them.
-    fn untold(&self, schema: &OrgSchema) -> Option<String> {
+    fn unreported_status_fields(&self, schema: &OrgSchema) -> Option<String> {
         let named: Vec<&FieldRef> =
             self.sync_status.iter().flat_map(SyncStatusFields::fields).collect();
         let is_there = |reference: &&&FieldRef| self.org_field(schema, reference).is_ok();

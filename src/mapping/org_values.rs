@@ -8,7 +8,7 @@ use super::mapped::Mapping;
 use super::org::{OrgRemark, Severity};
 use super::steps::Step;
 use super::term::{Expression, Term};
-use crate::domain::catalog::Catalogued;
+use crate::domain::catalog::CatalogKind;
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::org_schema::{OrgField, OrgSchema};
 use crate::domain::text::trimmed;
@@ -25,8 +25,8 @@ impl Mapping {
     }
 
     /// The codes that the file itself names, which m3ter should have.
-    pub fn named_codes(&self) -> BTreeMap<Catalogued, BTreeSet<String>> {
-        let mut codes: BTreeMap<Catalogued, BTreeSet<String>> = BTreeMap::new();
+    pub fn named_codes(&self) -> BTreeMap<CatalogKind, BTreeSet<String>> {
+        let mut codes: BTreeMap<CatalogKind, BTreeSet<String>> = BTreeMap::new();
         for rule in &self.product_rules {
             codes.entry(rule.target).or_default().insert(rule.code.clone());
         }
@@ -68,7 +68,8 @@ impl Mapping {
     }
 
     fn remark(&self, reference: &FieldRef, severity: Severity, what: &str) -> OrgRemark {
-        let message = format!("`{}` ({}) {what}", reference.path, self.files.shown(reference.line));
+        let message =
+            format!("`{}` ({}) {what}", reference.path, self.files.describe_line(reference.line));
         OrgRemark { severity, message }
     }
 }
@@ -105,10 +106,10 @@ fn outside(field: &OrgField, map: &[(String, Constant)]) -> Vec<String> {
 }
 
 /// Adds the codes of all look-ups in an expression.
-fn add_named(expression: &Expression, codes: &mut BTreeMap<Catalogued, BTreeSet<String>>) {
+fn add_named(expression: &Expression, codes: &mut BTreeMap<CatalogKind, BTreeSet<String>>) {
     if let Term::Lookup(lookup) = &expression.term {
         let named = lookup.code.constants().into_iter().map(|code| trimmed(code).to_owned());
-        codes.entry(lookup.catalogued).or_default().extend(named);
+        codes.entry(lookup.catalog_kind).or_default().extend(named);
     }
     expression.inner().for_each(|inner| add_named(inner, codes));
 }

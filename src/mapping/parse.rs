@@ -16,7 +16,7 @@ mod sync_status;
 use toml::de::DeTable;
 
 use self::layers::{EXTENDS, OBJECT_TABLES, REMOVE};
-pub(super) use self::layers::{LARGEST_FILE_BYTES, Layer};
+pub(super) use self::layers::{Layer, MAX_FILE_BYTES};
 use self::object::OVERLAP_KEY;
 use self::parser::{Parser, Place, find, head};
 use super::fault::MappingFault;

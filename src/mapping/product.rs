@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::convert::folded;
-use crate::domain::catalog::Catalogued;
+use crate::domain::catalog::CatalogKind;
 
 /// Which plan template or plan stands for a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) struct ProductRule {
     pub(super) billing_frequency: Option<String>,
     pub(super) currency: Option<String>,
     /// The code of a plan template, or of a plan that is attached as it is.
-    pub(super) target: Catalogued,
+    pub(super) target: CatalogKind,
     pub(super) code: String,
     pub(super) file: String,
     pub(super) line: usize,

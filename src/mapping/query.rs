@@ -154,7 +154,7 @@ impl Mapping {
         match schema.sobject(above).and_then(|above| above.child(relationship)) {
             Some(shown) if shown.eq_ignore_ascii_case(sobject) => None,
             Some(other) => {
-                let place = self.files.shown(*line);
+                let place = self.files.describe_line(*line);
                 let message = format!("`{name}` ({place}) leads to `{other}`, not to `{sobject}`");
                 let (file, line) = self.files.place(*line);
                 Some(MappingFault::new(file, line, "", message, hint))
@@ -166,7 +166,7 @@ impl Mapping {
     fn missing(&self, name: &str, line: usize, hint: &str) -> MappingFault {
         let message = format!(
             "`{name}` ({}) does not exist in the org or is not visible to the integration user",
-            self.files.shown(line)
+            self.files.describe_line(line)
         );
         let (file, line) = self.files.place(line);
         MappingFault::new(file, line, "", message, hint)

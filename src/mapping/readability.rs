@@ -52,7 +52,7 @@ impl Mapping {
     ) -> BTreeMap<String, BTreeSet<String>> {
         let mut never: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let is_of_a_deal =
-            |reference: &&FieldRef| reference.optional && !self.tells_of_a_sync(reference);
+            |reference: &&FieldRef| reference.optional && !self.is_sync_status(reference);
         for reference in self.present_fields(schema).into_iter().filter(is_of_a_deal) {
             if let (_, Some(missing)) = self.names_on_the_way(schema, reference)
                 && !shown_before.contains(&remembered_name(&missing))

@@ -10,7 +10,7 @@ use super::object::{natural_key, row_id, shared_key, this};
 use super::product::{Product, ProductRule};
 use super::row::{Context, Row, RowTree};
 use super::term::Expression;
-use crate::domain::catalog::Catalogued;
+use crate::domain::catalog::CatalogKind;
 use crate::domain::desired::{NaturalKey, SharedKey};
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::Finding;
@@ -36,7 +36,7 @@ pub struct NaturalKeys {
     /// By what they are shared with other records.
     pub shared: Vec<SharedKey>,
     /// The codes that become ids, those that m3ter's rules forbid left out.
-    pub codes: BTreeMap<Catalogued, BTreeSet<String>>,
+    pub codes: BTreeMap<CatalogKind, BTreeSet<String>>,
     /// All Salesforce rows of the record, also those that take no part.
     pub rows: Vec<SalesforceId>,
 }
@@ -65,7 +65,7 @@ impl Reading<'_> {
             for record in record.children(&rows.relationship) {
                 self.tree.push(set, record, parent);
                 let row = self.tree.last();
-                self.remarks.extend(rows.warn.iter().filter_map(|remark| remark.told(row)));
+                self.remarks.extend(rows.warn.iter().filter_map(|remark| remark.describe(row)));
                 let (is_left_out, unclear) = row.observed(|| {
                     rows.leave_out.as_ref().is_some_and(|condition| condition.holds(row))
                 });
@@ -137,8 +137,10 @@ impl NaturalKeys {
         }
         for field in &object.fields {
             let codes = field.cell.expression.codes(row).into_iter();
-            for (catalogued, code) in codes.filter(|(catalogued, code)| catalogued.allows(code)) {
-                self.codes.entry(catalogued).or_default().insert(code);
+            for (catalog_kind, code) in
+                codes.filter(|(catalog_kind, code)| catalog_kind.allows(code))
+            {
+                self.codes.entry(catalog_kind).or_default().insert(code);
             }
         }
     }
@@ -167,7 +169,7 @@ mod tests {
     use jiff::tz::TimeZone;
     use serde_json::json;
 
-    use crate::domain::catalog::{Catalog, Catalogued};
+    use crate::domain::catalog::{Catalog, CatalogKind};
     use crate::domain::ids::M3terId;
     use crate::domain::record::Record;
     use crate::domain::value::Value;
@@ -199,14 +201,14 @@ endDate = "End__c"
         let context = Context { time_zone: &time_zone, unreadable: &unreadable, scales: &scales };
         let reading = mapping.read(&record, context);
         let keys = reading.keys();
-        assert_eq!(keys.codes[&Catalogued::Account], ["Acme 2026-01-30".to_owned()].into());
+        assert_eq!(keys.codes[&CatalogKind::Account], ["Acme 2026-01-30".to_owned()].into());
         assert_eq!(keys.contracts[0].code, "2026-01-30");
 
         let id = M3terId::parse("5a9d3b1e-0c0a-4f0e-8d1f-2b3c4d5e6f70").unwrap();
-        let codes = keys.codes[&Catalogued::Account].iter();
+        let codes = keys.codes[&CatalogKind::Account].iter();
         let found: HashMap<String, M3terId> =
             codes.map(|code| (code.clone(), id.clone())).collect();
-        let ids = HashMap::from([(Catalogued::Account, found)]);
+        let ids = HashMap::from([(CatalogKind::Account, found)]);
         let catalog = Catalog { ids, ..Catalog::default() };
         let contract = &reading.resolve(&catalog).objects[0];
         assert_eq!(contract.value("accountId"), Some(&Value::Id(id)), "{:?}", contract.intent);

@@ -6,7 +6,7 @@
 
 use rust_decimal::Decimal;
 
-use super::condition::shown_values;
+use super::condition::render_values;
 use super::language::{FieldRef, Remark, RowRemark};
 use super::row::Row;
 use crate::domain::money::decimal_in_json;
@@ -29,7 +29,7 @@ struct Rounded {
 
 impl Remark {
     /// The sentence, as long as it is to be told of a row.
-    pub(super) fn told(&self, row: Row<'_>) -> Option<Warning> {
+    pub(super) fn describe(&self, row: Row<'_>) -> Option<Warning> {
         let is_told = self
             .when
             .as_ref()
@@ -45,17 +45,17 @@ impl Remark {
 impl RowRemark {
     /// The sentence about a row, if there is one. What cannot be read is told of the objects that
     /// hang on it.
-    pub(super) fn told(&self, row: Row<'_>) -> Option<Warning> {
+    pub(super) fn describe(&self, row: Row<'_>) -> Option<Warning> {
         row.observed(|| self.sentence(row)).0
     }
 
     fn sentence(&self, row: Row<'_>) -> Option<Warning> {
-        let told = self.remark.told(row)?;
+        let told = self.remark.describe(row)?;
         let (id, place, message) = (row.own_record().id()?, &self.place, &told.text);
         let Some(rates) = &self.unless_equal else {
             return Some(self.remark.warning(format!("{message} ({id}; {place})")));
         };
-        let shown = shown_values(self.rate_fields(), row);
+        let shown = render_values(self.rate_fields(), row);
         let [one, other] = rates.each_ref().map(|rate| {
             (rounded(&rate.number, row), rate.per.as_ref().and_then(|per| rounded(per, row)))
         });

@@ -41,8 +41,9 @@ impl<'r> Reading<'r> {
         let deal = Deal { mapping: self.mapping, root, catalog, template_currencies: &currencies };
         rules::apply(&mut objects, &mut warnings, deal);
         let objects = objects.into_iter().map(|resolved| resolved.object).collect();
-        let (guarded, unready) = (guarded(self.mapping, root), unready(self.mapping, root));
-        Resolution { objects, warnings, guarded, unready }
+        let (not_allowed, not_ready) =
+            (not_allowed(self.mapping, root), not_ready(self.mapping, root));
+        Resolution { objects, warnings, not_allowed, not_ready }
     }
 
     /// The distinct currencies of the lines' plan templates; the only one is kept for the terms
@@ -50,7 +51,7 @@ impl<'r> Reading<'r> {
     fn template_currencies(&self, catalog: &Catalog) -> Vec<String> {
         let root = self.tree.root();
         let mut currencies = BTreeSet::new();
-        let only = root.kept(TEMPLATES, |_| {
+        let only = root.cached(TEMPLATES, |_| {
             for plan in self.mapping.of_kind(EntityKind::Plan) {
                 let Some(template) = plan.field("planTemplateId") else { continue };
                 for row in self.tree.all_of(plan.rows) {
@@ -208,7 +209,7 @@ fn refusals(row: Row<'_>) -> impl Iterator<Item = Finding> {
         .flat_map(|row| row.set().refuse.iter().filter(move |guard| guard.condition.holds(row)));
     guards.map(move |guard| {
         let message = guard.message.as_deref().unwrap_or("The mapping refuses such a row");
-        let shown = guard.condition.shown(row);
+        let shown = guard.condition.render(row);
         let remedy = format!("Change the row, or the mapping ({})", guard.place);
         Finding::new(FindingCode::RowRefused, format!("{message} ({shown})"), remedy)
     })
@@ -258,7 +259,7 @@ fn write_back(row: Row<'_>, object: &ObjectMapping, id: SalesforceId) -> Option<
 }
 
 /// Why the mapping's `only_when` does not hold.
-fn guarded(mapping: &Mapping, root: Row<'_>) -> Option<String> {
+fn not_allowed(mapping: &Mapping, root: Row<'_>) -> Option<String> {
     let guards = &mapping.only_when;
     guards
         .iter()
@@ -267,13 +268,13 @@ fn guarded(mapping: &Mapping, root: Row<'_>) -> Option<String> {
 }
 
 /// Why the mapping's `ready_when` does not hold; what refuses goes before what warns.
-fn unready(mapping: &Mapping, root: Row<'_>) -> Option<(String, Otherwise)> {
+fn not_ready(mapping: &Mapping, root: Row<'_>) -> Option<(String, Otherwise)> {
     let why = |Readiness { guard, otherwise }: &Readiness| {
         let reason = unclear(root, guard).or_else(|| unfulfilled(root, guard))?;
         Some((reason, *otherwise))
     };
-    let unready = mapping.ready_when.iter().filter_map(why);
-    unready.min_by_key(|(_, otherwise)| *otherwise != Otherwise::Refuse)
+    let not_ready = mapping.ready_when.iter().filter_map(why);
+    not_ready.min_by_key(|(_, otherwise)| *otherwise != Otherwise::Refuse)
 }
 
 /// What cannot be read of a condition.
@@ -287,7 +288,7 @@ fn unfulfilled(root: Row<'_>, guard: &Guard) -> Option<String> {
     if guard.condition.holds(root) {
         return None;
     }
-    let (shown, place) = (guard.condition.shown(root), &guard.place);
+    let (shown, place) = (guard.condition.render(root), &guard.place);
     Some(match &guard.message {
         Some(message) => format!("{message} ({shown}; {place})"),
         None => format!("The record must not be synced as long as {shown} ({place})"),

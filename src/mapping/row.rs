@@ -65,12 +65,12 @@ struct Node<'r> {
     /// Names that cannot be read and that decide whether the row takes part.
     unclear: BTreeSet<String>,
     /// The position of the rule for the row's product.
-    rule: OnceCell<Box<Kept<usize>>>,
-    slots: Vec<OnceCell<Box<Kept<Evaluated>>>>,
+    rule: OnceCell<Box<Cached<usize>>>,
+    slots: Vec<OnceCell<Box<Cached<Evaluated>>>>,
 }
 
 /// A value that several ask for, with the names that could not be read for it.
-struct Kept<T> {
+struct Cached<T> {
     outcome: Result<Option<T>, Finding>,
     asked_in_vain: BTreeSet<String>,
 }
@@ -237,14 +237,14 @@ impl<'a> Row<'a> {
     }
 
     /// What is kept in a slot of this row or of one above it: computed when it is first asked for.
-    pub(super) fn kept(self, slot: Slot, compute: impl FnOnce(Self) -> Outcome) -> Outcome {
+    pub(super) fn cached(self, slot: Slot, compute: impl FnOnce(Self) -> Outcome) -> Outcome {
         let Some(row) = self.up_to(slot.set) else { return Ok(None) };
-        row.keep(&row.node().slots[slot.index], || compute(row))
+        row.cache(&row.node().slots[slot.index], || compute(row))
     }
 
     /// What was computed into a slot before whatever asks for it.
     pub(super) fn finished(self, slot: Slot) -> Outcome {
-        self.kept(slot, Self::missing)
+        self.cached(slot, Self::missing)
     }
 
     /// What the reference at a position leads to.
@@ -262,7 +262,7 @@ impl<'a> Row<'a> {
         self,
         compute: impl FnOnce() -> Result<Option<usize>, Finding>,
     ) -> Result<Option<usize>, Finding> {
-        self.keep(&self.node().rule, compute)
+        self.cache(&self.node().rule, compute)
     }
 
     /// The rule for the product of this row or of the one above that says it.
@@ -281,9 +281,9 @@ impl<'a> Row<'a> {
     }
 
     /// Keeps what was computed, unless m3ter was not asked yet and it failed.
-    fn keep<T: Clone>(
+    fn cache<T: Clone>(
         self,
-        slot: &OnceCell<Box<Kept<T>>>,
+        slot: &OnceCell<Box<Cached<T>>>,
         compute: impl FnOnce() -> Result<Option<T>, Finding>,
     ) -> Result<Option<T>, Finding> {
         if let Some(kept) = slot.get() {
@@ -293,7 +293,7 @@ impl<'a> Row<'a> {
         let (outcome, asked_in_vain) = self.observed(compute);
         self.note_unreadable(asked_in_vain.iter().cloned());
         if outcome.is_ok() || self.around().catalog.is_some() {
-            let kept = Kept { outcome: outcome.clone(), asked_in_vain };
+            let kept = Cached { outcome: outcome.clone(), asked_in_vain };
             let _ = slot.set(Box::new(kept));
         }
         outcome

@@ -11,7 +11,7 @@ use crate::domain::settings::{
 
 /// One m3ter field of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShownField {
+pub struct FieldDescription {
     /// The object in m3ter.
     pub object: String,
     /// Its field.
@@ -28,24 +28,24 @@ pub struct ShownField {
 
 impl Mapping {
     /// All fields in the order of the file; the types from the org's describe, where it was read.
-    pub fn shown(&self, schema: Option<&OrgSchema>) -> Vec<ShownField> {
+    pub fn describe(&self, schema: Option<&OrgSchema>) -> Vec<FieldDescription> {
         let mut shown = Vec::new();
         for object in &self.objects {
             let rows = &self.sets[object.rows];
             let of = if rows.name.is_empty() { &self.root } else { &rows.sobject };
             for FieldMapping { spec, cell, once, clear, line } in &object.fields {
                 let expression = &cell.expression;
-                let mut steps: Vec<String> = expression.steps.iter().map(Step::shown).collect();
+                let mut steps: Vec<String> = expression.steps.iter().map(Step::render).collect();
                 steps.extend(once.then(|| "once".to_owned()));
                 steps.extend(clear.then(|| "blank clears".to_owned()));
-                shown.push(ShownField {
+                shown.push(FieldDescription {
                     object: format!("{} of {of}", object.kind),
                     field: spec.name.to_owned(),
-                    source: expression.shown(),
+                    source: expression.render(),
                     steps: steps.join(", "),
                     salesforce_type: schema
                         .map_or_else(String::new, |schema| self.types(expression, schema)),
-                    place: self.files.shown(*line),
+                    place: self.files.describe_line(*line),
                 });
             }
         }
@@ -53,7 +53,7 @@ impl Mapping {
     }
 
     /// The choices that decide about money, each with its word as it counts.
-    pub fn shown_choices(&self) -> [(&'static str, &'static str); 6] {
+    pub fn render_choices(&self) -> [(&'static str, &'static str); 6] {
         fn word<T: PartialEq>(words: &[(&'static str, T)], chosen: &T) -> &'static str {
             words.iter().find(|(_, choice)| choice == chosen).map_or("", |(word, _)| word)
         }

@@ -94,21 +94,21 @@ impl Step {
     }
 
     /// The step as people read it.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn render(&self) -> String {
         match self {
             Self::Split(separator, part) => format!("part {part} at `{separator}`"),
             Self::Trim => "trim".to_owned(),
             Self::Map(entries) => {
-                let entry = |(from, to): &(String, Constant)| format!("{from} → {}", to.shown());
+                let entry = |(from, to): &(String, Constant)| format!("{from} → {}", to.render());
                 entries.iter().map(entry).collect::<Vec<_>>().join("; ")
             }
             Self::Upper => "upper".to_owned(),
             Self::Lower => "lower".to_owned(),
             Self::ZeroIsBlank => "0 is blank".to_owned(),
-            Self::Compute(Op::Times, by) => format!("× {}", by.shown()),
-            Self::Compute(Op::DividedBy, by) => format!("÷ {}", by.shown()),
-            Self::Compute(Op::PercentOf, of) => format!("% of {}", of.shown()),
-            Self::Compute(Op::LessPercent, by) => format!("less {} %", by.shown()),
+            Self::Compute(Op::Times, by) => format!("× {}", by.render()),
+            Self::Compute(Op::DividedBy, by) => format!("÷ {}", by.render()),
+            Self::Compute(Op::PercentOf, of) => format!("% of {}", of.render()),
+            Self::Compute(Op::LessPercent, by) => format!("less {} %", by.render()),
             Self::Round(places, _) => format!("round to {places}"),
             Self::AsNumber => "as number".to_owned(),
             Self::AsText => "as text".to_owned(),
@@ -116,8 +116,8 @@ impl Step {
                 let zone = zone.as_ref().and_then(TimeZone::iana_name);
                 format!("date in {}", zone.unwrap_or("the mapping's time zone"))
             }
-            Self::Shift(Unit::Months, months) => format!("+ {} months", months.shown()),
-            Self::Shift(Unit::Days, days) => format!("+ {} days", days.shown()),
+            Self::Shift(Unit::Months, months) => format!("+ {} months", months.render()),
+            Self::Shift(Unit::Days, days) => format!("+ {} days", days.render()),
             Self::EndExclusive => "the day after".to_owned(),
             Self::Truncate { to: None, .. } => "truncate".to_owned(),
             Self::Truncate { to: Some(most), .. } => format!("truncate to {most}"),
@@ -166,17 +166,17 @@ impl Step {
                 value.raw = Raw::Typed(Value::Date(end));
             }
             Self::Truncate { to, field } => truncate(value, *to, *field),
-            Self::Warn(remark) => value.warnings.extend(remark.told(row)),
+            Self::Warn(remark) => value.warnings.extend(remark.describe(row)),
         }
         Ok(true)
     }
 }
 
 impl Operand {
-    fn shown(&self) -> String {
+    fn render(&self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
-            Self::Field(field) => field.shown(),
+            Self::Field(field) => field.render(),
         }
     }
 
@@ -191,14 +191,14 @@ impl Operand {
 
 impl FieldRef {
     /// The field as a list of the mapping's fields shows it.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn render(&self) -> String {
         format!("{}{}", self.name, if self.optional { " (optional)" } else { "" })
     }
 }
 
 impl Constant {
     /// The constant as a list of the mapping's fields shows it.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn render(&self) -> String {
         match self {
             Self::Text(text) => format!("`{text}`"),
             Self::Number(number) => number.to_string(),
@@ -307,7 +307,7 @@ fn mapped<'e>(
     }
     let source = value.source.to_string();
     let known: Vec<String> = entries.iter().map(|(from, _)| format!("`{from}`")).collect();
-    let shown = personal::shown(&source, &text);
+    let shown = personal::redacted(&source, &text);
     Err(Finding::new(
         FindingCode::ValueInvalid,
         format!("`{source}` is `{shown}`, which the mapping does not know"),

@@ -9,7 +9,7 @@ use super::bands;
 use super::convert::{Raw, other_than};
 use super::evaluated::{Evaluated, Outcome, Source};
 use crate::domain::field::{
-    FieldSpec, FieldType, MOST_LIST_ENTRIES, Minimum, OnDifference, USAGE_FILTER_MODES,
+    FieldSpec, FieldType, MAX_LIST_ENTRIES, Minimum, OnDifference, USAGE_FILTER_MODES,
 };
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::value::{
@@ -181,8 +181,8 @@ fn items(entries: &[Entry], field: &FieldSpec, source: &Source) -> Result<Vec<St
     }
     let wrong = match field.field_type {
         FieldType::EnumList(words) => other_than(&items, words),
-        _ if items.len() > MOST_LIST_ENTRIES => {
-            Some(format!("has {} entries, and m3ter takes {MOST_LIST_ENTRIES}", items.len()))
+        _ if items.len() > MAX_LIST_ENTRIES => {
+            Some(format!("has {} entries, and m3ter takes {MAX_LIST_ENTRIES}", items.len()))
         }
         _ => None,
     };

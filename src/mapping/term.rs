@@ -14,7 +14,7 @@ use super::lookup::{codes, look_up, shared_plan_rule, template_by_rule};
 use super::row::Row;
 use super::steps::Step;
 use super::structure::{Entry, Named, UPPER_LIMIT, joined};
-use crate::domain::catalog::Catalogued;
+use crate::domain::catalog::CatalogKind;
 use crate::domain::dates::EndExclusive;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::field::FieldSpec;
@@ -96,7 +96,7 @@ pub(super) struct SetName {
 /// says so.
 #[derive(Debug, Clone)]
 pub(super) struct Lookup {
-    pub(super) catalogued: Catalogued,
+    pub(super) catalog_kind: CatalogKind,
     pub(super) by_product: bool,
     pub(super) code: Box<Expression>,
     /// Where the code is kept: it is what m3ter was asked for.
@@ -192,59 +192,59 @@ impl Term {
     }
 
     /// The term as people read it.
-    fn shown(&self) -> String {
+    fn render(&self) -> String {
         let all = |inner: &[Expression], between: &str| {
-            inner.iter().map(Expression::with_steps_shown).collect::<Vec<_>>().join(between)
+            inner.iter().map(Expression::render_with_steps).collect::<Vec<_>>().join(between)
         };
         match self {
-            Self::Field(field) => field.shown(),
+            Self::Field(field) => field.render(),
             Self::OnlyRow(set, field) => {
-                format!("{} of the only row of `{}`", field.shown(), set.name)
+                format!("{} of the only row of `{}`", field.render(), set.name)
             }
-            Self::Constant(constant) => constant.shown(),
+            Self::Constant(constant) => constant.render(),
             Self::First(inner) => format!("first of {}", all(inner, " | ")),
             Self::Concat(inner, _) => all(inner, " + "),
             Self::Extreme(Extreme::Earliest, inner) => format!("earliest of {}", all(inner, " | ")),
             Self::Extreme(Extreme::Latest, inner) => format!("latest of {}", all(inner, " | ")),
-            Self::Lookup(Lookup { catalogued, by_product, code, .. }) => {
+            Self::Lookup(Lookup { catalog_kind, by_product, code, .. }) => {
                 let rules = if *by_product { "product rules, else " } else { "" };
-                let what = catalogued.noun();
-                format!("{rules}{what} with the code {}", code.with_steps_shown())
+                let what = catalog_kind.noun();
+                format!("{rules}{what} with the code {}", code.render_with_steps())
             }
-            Self::AccountAt(field) => format!("Account of {}", field.shown()),
+            Self::AccountAt(field) => format!("Account of {}", field.render()),
             Self::This(kind, _) => format!("{kind} of this sync"),
             Self::SameAs(kind, field, _) => format!("{kind}.{field}"),
             Self::CurrencySetting => "setting `currency`".to_owned(),
             Self::TemplatesCurrency => "the currency of the lines' plan templates".to_owned(),
-            Self::MonthsAfter(field, after, _) => format!("{after} + {} months", field.shown()),
+            Self::MonthsAfter(field, after, _) => format!("{after} + {} months", field.render()),
             Self::Address(parts) => joined_parts(parts.iter().map(|(name, inner)| (*name, inner))),
             Self::Segment(values) | Self::CustomFields(values, _) => {
                 joined_parts(values.iter().map(|value| (value.name.as_str(), &value.expression)))
             }
-            Self::BandsText(field) => format!("bands in the text of {}", field.shown()),
+            Self::BandsText(field) => format!("bands in the text of {}", field.render()),
             Self::UnitPrice(price) => {
                 let discount = price.discount.as_ref();
-                let discount = discount.map(|discount| format!(" less {} %", discount.shown()));
-                format!("one band of {}{}", price.price.shown(), discount.unwrap_or_default())
+                let discount = discount.map(|discount| format!(" less {} %", discount.render()));
+                format!("one band of {}{}", price.price.render(), discount.unwrap_or_default())
             }
             Self::Each(_, set, each) => {
-                format!("for each row of `{}`: {}", set.name, shown_parts(each))
+                format!("for each row of `{}`: {}", set.name, render_parts(each))
             }
             Self::List(_, entries) => {
-                let entry = |entry: &Parts| format!("({})", shown_parts(entry));
+                let entry = |entry: &Parts| format!("({})", render_parts(entry));
                 entries.iter().map(entry).collect::<Vec<_>>().join(", ")
             }
         }
     }
 }
 
-fn shown_parts(parts: &Parts) -> String {
+fn render_parts(parts: &Parts) -> String {
     joined_parts(parts.iter().map(|part| (part.spec.name, &part.expression)))
 }
 
 fn joined_parts<'e>(parts: impl Iterator<Item = (&'e str, &'e Expression)>) -> String {
     parts
-        .map(|(name, expression)| format!("{name}: {}", expression.with_steps_shown()))
+        .map(|(name, expression)| format!("{name}: {}", expression.render_with_steps()))
         .collect::<Vec<_>>()
         .join("; ")
 }
@@ -300,30 +300,30 @@ impl Expression {
     }
 
     /// It as people read it, without what is done to its value.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn render(&self) -> String {
         let when = if self.when.is_some() { ", on a condition" } else { "" };
-        let default = self.default.as_ref().map(|default| format!(", else {}", default.shown()));
-        format!("{}{when}{}", self.term.shown(), default.unwrap_or_default())
+        let default = self.default.as_ref().map(|default| format!(", else {}", default.render()));
+        format!("{}{when}{}", self.term.render(), default.unwrap_or_default())
     }
 
-    fn with_steps_shown(&self) -> String {
-        let steps: Vec<String> = self.steps.iter().map(Step::shown).collect();
+    fn render_with_steps(&self) -> String {
+        let steps: Vec<String> = self.steps.iter().map(Step::render).collect();
         if steps.is_empty() {
-            self.shown()
+            self.render()
         } else {
-            format!("{} [{}]", self.shown(), steps.join(", "))
+            format!("{} [{}]", self.render(), steps.join(", "))
         }
     }
 
     /// The codes that it looks up for a row.
-    pub(super) fn codes(&self, row: Row<'_>) -> Vec<(Catalogued, String)> {
+    pub(super) fn codes(&self, row: Row<'_>) -> Vec<(CatalogKind, String)> {
         if self.when.as_ref().is_some_and(|condition| !condition.holds(row)) {
             return Vec::new();
         }
         match &self.term {
             Term::Lookup(lookup) => {
                 let code = lookup.code(row).ok().flatten();
-                code.map_or_else(Vec::new, |code| codes(lookup.catalogued, &code, row))
+                code.map_or_else(Vec::new, |code| codes(lookup.catalog_kind, &code, row))
             }
             Term::This(EntityKind::Plan, link) => {
                 let plan = row.linked_row(*link).and_then(|row| shared_plan_rule(row).ok()?);
@@ -376,7 +376,7 @@ impl Term {
             Self::Concat(parts, separator) => concat(parts, separator.as_deref(), row),
             Self::Extreme(which, dates) => extreme(*which, dates, row),
             Self::Lookup(lookup) => match lookup.code(row)? {
-                Some(code) => look_up(lookup.catalogued, lookup.by_product, code, row),
+                Some(code) => look_up(lookup.catalog_kind, lookup.by_product, code, row),
                 None => Ok(None),
             },
             Self::This(_, link) | Self::SameAs(.., link) => row.linked(*link),
@@ -411,7 +411,7 @@ impl Term {
 impl Lookup {
     /// The code for a row: the one that the rule for its product chooses, or its own.
     fn code(&self, row: Row<'_>) -> Outcome {
-        row.kept(self.slot, |row| {
+        row.cached(self.slot, |row| {
             let by_rule = if self.by_product { template_by_rule(row)? } else { None };
             if by_rule.is_some() { Ok(by_rule) } else { self.code.evaluate(row) }
         })
@@ -514,7 +514,7 @@ fn months_after(field: &FieldRef, start: LinkId, row: Row<'_>) -> Outcome {
     let months = decimal_in_json(json).and_then(count);
     let months = months.filter(|months| (1..=1_200).contains(months)).ok_or_else(|| {
         let name = &field.name;
-        let shown = personal::shown(name, &text(json));
+        let shown = personal::redacted(name, &text(json));
         Finding::new(
             FindingCode::ValueInvalid,
             format!("`{name}` is `{shown}`, which is not a term in months"),

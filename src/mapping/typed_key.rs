@@ -1,6 +1,6 @@
 //! Codes as people type them, and what they mean.
 
-use crate::domain::catalog::Catalogued;
+use crate::domain::catalog::CatalogKind;
 use crate::domain::field::is_entity_code;
 use crate::domain::ids::SalesforceId;
 use crate::domain::text::trimmed;
@@ -39,12 +39,12 @@ pub(super) fn typed_code(typed: &str, rows: &[SalesforceId]) -> TypedCode {
 
 /// What a code that is looked up means: only Accounts and Plans have ids of records as codes.
 pub(super) fn looked_up_code(
-    catalogued: Catalogued,
+    catalog_kind: CatalogKind,
     typed: &str,
     rows: &[SalesforceId],
 ) -> TypedCode {
-    match catalogued {
-        Catalogued::Account | Catalogued::Plan => typed_code(typed, rows),
+    match catalog_kind {
+        CatalogKind::Account | CatalogKind::Plan => typed_code(typed, rows),
         _ => TypedCode::new(typed, trimmed(typed).to_owned()),
     }
 }

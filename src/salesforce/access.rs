@@ -11,7 +11,7 @@ use crate::domain::record::Record;
 use crate::transport::{Budget, CalloutError, Meaning};
 
 /// Ids in one query: far below the longest address that Salesforce takes.
-const MOST_IDS: usize = 200;
+const MAX_IDS: usize = 200;
 
 /// A row that was asked for by its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Client {
             return Ok(Vec::new());
         }
         let soql = format!(
-            "SELECT Id FROM {sobject} WHERE {field} = '{value}' ORDER BY CreatedDate, Id LIMIT {MOST_IDS}"
+            "SELECT Id FROM {sobject} WHERE {field} = '{value}' ORDER BY CreatedDate, Id LIMIT {MAX_IDS}"
         );
         Ok(self.query(&soql, budget).await?.iter().filter_map(Record::id).collect())
     }
@@ -69,7 +69,7 @@ impl Client {
         if ![sobject, parent_field].iter().all(|name| is_name(name)) {
             return Ok(found);
         }
-        for ids in ids.chunks(MOST_IDS) {
+        for ids in ids.chunks(MAX_IDS) {
             let ids: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
             let soql = format!(
                 "SELECT Id, IsDeleted, {parent_field} FROM {sobject} WHERE Id IN ({})",

@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::domain::ids::SalesforceId;
-use crate::secret::{Secret, Shown};
+use crate::secret::{ReadSecrets, Secret};
 
 /// Where the org is and who asks.
 #[derive(Debug, Clone)]
@@ -36,9 +36,9 @@ pub enum Credentials {
 
 impl Credentials {
     /// What a login shows now.
-    pub(super) fn read(&self) -> Result<Shown, String> {
+    pub(super) fn read(&self) -> Result<ReadSecrets, String> {
         let (Self::ClientSecret(secret) | Self::SignedAssertion { key: secret, .. }) = self;
-        Shown::read(&[secret])
+        ReadSecrets::read(&[secret])
     }
 
     /// Whether it is in a file, which may change.

@@ -10,9 +10,9 @@ use super::answer::text;
 use super::assertion::{SigningKey, assertion};
 use super::config::{Config, Credentials};
 use super::host::trusted_instance;
+use crate::domain::excerpt as beginning;
 use crate::domain::ids::SalesforceId;
-use crate::domain::shown as beginning;
-use crate::secret::Shown;
+use crate::secret::ReadSecrets;
 use crate::transport::{Answer, Budget, CalloutError, CalloutErrorKind, Token, Transport, Vendor};
 
 pub(super) const OPERATION: &str = "Token";
@@ -22,7 +22,7 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 pub(super) async fn fetch_token(
     transport: &Transport,
     config: &Config,
-    shown: &Shown,
+    shown: &ReadSecrets,
     budget: &Budget,
 ) -> Result<Token, CalloutError> {
     let mut url = config.login_url.clone();

@@ -13,11 +13,11 @@ use crate::transport::{
 
 /// A URI of at most 16,384 bytes with its headers is taken; a longer query goes as the body of a
 /// composite request.
-const LONGEST_QUERY_BYTES: usize = 12_000;
+const MAX_QUERY_BYTES: usize = 12_000;
 /// Pages of one query or child relationship: 400,000 rows.
-const MOST_PAGES: usize = 200;
+const MAX_PAGES: usize = 200;
 /// How often a query is sent whose further pages cannot be read.
-const MOST_RUNS: u32 = 3;
+const MAX_RUNS: u32 = 3;
 
 impl Client {
     /// The rows of a SOQL query.
@@ -46,7 +46,7 @@ impl Client {
     ) -> Result<Vec<Record>, CalloutError> {
         let mut runs = 1;
         loop {
-            let first = if soql.len() > LONGEST_QUERY_BYTES && path == "/query" {
+            let first = if soql.len() > MAX_QUERY_BYTES && path == "/query" {
                 self.composite_query(call, soql, budget).await?
             } else {
                 self.send(call, budget, |http, url| http.get(url(path)).query(&[("q", soql)]))
@@ -56,7 +56,7 @@ impl Client {
             match self.all_rows(call, first, budget).await {
                 Ok(rows) => return Ok(rows.into_iter().map(Record::new).collect()),
                 Err(error)
-                    if runs < MOST_RUNS
+                    if runs < MAX_RUNS
                         && is_dead_cursor(&error)
                         && self.transport.wait_before_attempt(runs + 1, budget).await =>
                 {
@@ -110,7 +110,7 @@ impl Client {
     ) -> Result<Vec<Map<String, Json>>, CalloutError> {
         let mut rows = Vec::new();
         let total = page.get("totalSize").and_then(Json::as_u64);
-        for _ in 0..MOST_PAGES {
+        for _ in 0..MAX_PAGES {
             let Page { records, next } =
                 read_page(page).map_err(|what| self.unusable(call, what))?;
             for mut record in records {
@@ -125,7 +125,7 @@ impl Client {
             };
             page = self.next_page(call, &cursor, budget).await?;
         }
-        Err(self.unusable(call, &format!("a query of more than {MOST_PAGES} pages")))
+        Err(self.unusable(call, &format!("a query of more than {MAX_PAGES} pages")))
     }
 
     /// A part must not pass for the whole: what was not read would be taken for what is not there.

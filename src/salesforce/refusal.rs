@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use super::answer::text;
 use super::codes;
+use crate::domain::excerpt;
 use crate::domain::personal::without_emails;
-use crate::domain::shown;
 use crate::transport::Refusal;
 
 pub(super) fn read(status: u16, body: &Json) -> Refusal {
@@ -15,11 +15,11 @@ pub(super) fn read(status: u16, body: &Json) -> Refusal {
     let message = text(error, "message")
         .or_else(|| text(error, "error_description"))
         .map_or_else(|| format!("status {status} without a message"), last_line);
-    let message = shown::sentence(&without_emails(&message));
+    let message = excerpt::sentence(&without_emails(&message));
     let (sobject, field) = named_field(text(error, "message").unwrap_or_default());
     let meaning = codes::meaning(status, code, &message);
     let advice = codes::advice(status, code, meaning);
-    let code = code.map(|code| shown::word(&without_emails(code)));
+    let code = code.map(|code| excerpt::word(&without_emails(code)));
     Refusal { status, code, message, sobject, field, meaning, advice }
 }
 
@@ -32,7 +32,7 @@ fn last_line(message: &str) -> String {
 fn named_field(message: &str) -> (Option<String>, Option<String>) {
     let quoted_after = |words: &str| {
         let (_, rest) = message.split_once(words)?;
-        rest.split_once('\'').map(|(name, _)| shown::sentence(name))
+        rest.split_once('\'').map(|(name, _)| excerpt::sentence(name))
     };
     (quoted_after("on entity '"), quoted_after("No such column '"))
 }

@@ -4,16 +4,16 @@ use serde_json::{Map, Value as Json, json};
 
 use super::answer::text;
 use super::{Client, codes};
+use crate::domain::excerpt;
 use crate::domain::ids::SalesforceId;
 use crate::domain::personal::without_emails;
-use crate::domain::shown;
 use crate::transport::{Budget, Call, CalloutError, Meaning, Repeatable, Urgency};
 
 /// Records in one call.
-const MOST_RECORDS: usize = 200;
+const MAX_RECORDS: usize = 200;
 /// How often a record is sent that is refused for the moment: what locks it is mostly over within a
 /// second.
-const MOST_ATTEMPTS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 
 /// New values for some fields of one record.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,9 +54,9 @@ impl Client {
             urgency: Urgency::End,
         };
         let mut outcomes = Vec::with_capacity(records.len());
-        for records in records.chunks(MOST_RECORDS) {
+        for records in records.chunks(MAX_RECORDS) {
             let mut read = self.update_once(call, records, budget).await?;
-            for attempt in 2..=MOST_ATTEMPTS {
+            for attempt in 2..=MAX_ATTEMPTS {
                 let passing: Vec<usize> =
                     (0..records.len()).filter(|row| is_passing(&read[*row])).collect();
                 if passing.is_empty() || !self.transport.wait_before_attempt(attempt, budget).await
@@ -117,7 +117,7 @@ fn outcome(result: &Json) -> UpdateOutcome {
     let error = result.pointer("/errors/0").unwrap_or(&Json::Null);
     let (message, code) =
         (text(error, "message").unwrap_or("no reason given"), text(error, "statusCode"));
-    let in_words = |text: &str| shown::sentence(&without_emails(text));
+    let in_words = |text: &str| excerpt::sentence(&without_emails(text));
     let meaning = codes::meaning(REFUSED_ROW, code, message);
     Err(RowRefused {
         reason: format!("{} ({})", in_words(message), in_words(code.unwrap_or("no code"))),

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 
 use super::bounds::QueueBounds;
-use super::claims::{Claimant, ClaimedRun, Held};
+use super::claims::{Claim, Claimant, ClaimedRun};
 use super::links::{RecordLinks, links};
 use super::transaction::{Access, Transaction};
 use super::value::Value;
@@ -47,7 +47,7 @@ impl NewRun {
     /// The run as whoever claims it with the row that it becomes.
     pub(super) fn claimed(&self) -> ClaimedRun {
         ClaimedRun {
-            held: Held { run: self.id, fence: 1 },
+            claim: Claim { run: self.id, fence: 1 },
             parent_record_id: self.parent_record_id.clone(),
             task: Some(self.task.clone()),
             expected_plan: self.expected_plan,
@@ -122,7 +122,7 @@ const FIND_ADMITTED: &str = "SELECT id, owner, fence FROM runs WHERE id = $1
      WHERE parent_record_id = $2 AND kind = $3 AND parameters = $4 AND dry_run = $5 AND state = 'waiting' AND id <> $1";
 
 /// The length of the list of users from which on further ones are left out: some hundred of them.
-const LONGEST_USERS: i64 = 2_000;
+const MAX_USERS_BYTES: i64 = 2_000;
 /// A run that is awaited almost as long as a joiner waits need not be changed for him, in
 /// milliseconds.
 const AWAITED_ENOUGH_MS: i64 = 5_000;
@@ -334,7 +334,7 @@ async fn join(
     if let Some(user) = &run.salesforce_user {
         let sql = "UPDATE runs SET salesforce_users = CASE WHEN salesforce_users IS NULL THEN $1 ELSE salesforce_users || ' ' || $1 END
              WHERE id = $2 AND (salesforce_users IS NULL OR (salesforce_users NOT LIKE '%' || $1 || '%' AND length(salesforce_users) < $3))";
-        let values = vec![user.as_str().into(), waiting.to_string().into(), LONGEST_USERS.into()];
+        let values = vec![user.as_str().into(), waiting.to_string().into(), MAX_USERS_BYTES.into()];
         transaction.execute(sql, values).await?;
     }
     let Some(name) = &run.requested_by else { return Ok(()) };

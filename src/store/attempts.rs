@@ -1,6 +1,6 @@
 //! The journal of Commitments: what was about to be sent to m3ter.
 
-use super::claims::Held;
+use super::claims::Claim;
 use super::row::Row;
 use super::transaction::Access;
 use super::{Store, StoreError};
@@ -30,16 +30,16 @@ impl Store {
     /// Saves an attempt of the run that is held; to be called before the request is sent.
     pub async fn save_commitment_attempt(
         &self,
-        held: Held,
+        claim: Claim,
         attempt: &CommitmentAttempt,
     ) -> Result<(), StoreError> {
         let mut transaction =
             self.database.begin(Access::Write, "save an attempt to create a Commitment").await?;
-        transaction.check_fence(held).await?;
+        transaction.check_fence(claim).await?;
         let sql = "INSERT INTO commitment_attempts (run_id, root, row, key, account_id, contract_id, body, attempted_at_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let values = vec![
-            held.run.to_string().into(),
+            claim.run.to_string().into(),
             attempt.root.as_str().into(),
             attempt.object.row.as_str().into(),
             attempt.object.key.as_str().into(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::claims::Held;
+use super::claims::Claim;
 use super::row::Row;
 use super::transaction::{Access, Transaction};
 use super::value::{Value, first_id_at};
@@ -144,13 +144,17 @@ impl Store {
     }
 
     /// Saves changes of the run that is held.
-    pub async fn save_changes(&self, held: Held, changes: &Changes<'_>) -> Result<(), StoreError> {
+    pub async fn save_changes(
+        &self,
+        claim: Claim,
+        changes: &Changes<'_>,
+    ) -> Result<(), StoreError> {
         if changes.new.is_empty() && changes.settled.is_empty() {
             return Ok(());
         }
         let mut transaction = self.database.begin(Access::Write, "save changes").await?;
-        transaction.check_fence(held).await?;
-        save_changes(&mut transaction, held, changes).await?;
+        transaction.check_fence(claim).await?;
+        save_changes(&mut transaction, claim, changes).await?;
         transaction.commit().await
     }
 
@@ -181,10 +185,10 @@ impl Store {
 /// Saves changes of the run that is held, in its transaction.
 pub(super) async fn save_changes(
     transaction: &mut Transaction,
-    held: Held,
+    claim: Claim,
     changes: &Changes<'_>,
 ) -> Result<(), StoreError> {
-    insert(transaction, held, changes).await?;
+    insert(transaction, claim, changes).await?;
     let mut fates: BTreeMap<ChangeId, ChangeFate> = BTreeMap::new();
     fates.extend(changes.settled.iter().copied());
     let ids = |wanted: ChangeFate| {
@@ -216,7 +220,7 @@ pub(super) async fn save_changes(
 
 async fn insert(
     transaction: &mut Transaction,
-    held: Held,
+    claim: Claim,
     changes: &Changes<'_>,
 ) -> Result<(), StoreError> {
     if changes.new.is_empty() {
@@ -244,7 +248,7 @@ async fn insert(
          ON CONFLICT (id) DO UPDATE
          SET version = excluded.version, fields = excluded.fields, details = excluded.details, state = excluded.state, at_ms = excluded.at_ms";
     let values =
-        vec![held.run.to_string().into(), rows.to_string().into(), changes.root_object.into()];
+        vec![claim.run.to_string().into(), rows.to_string().into(), changes.root_object.into()];
     transaction.execute(sql, values).await.map(drop)
 }
 

@@ -36,7 +36,7 @@ impl Claimant {
 
 /// Which run a holder has, and by which claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
+pub struct Claim {
     /// The run.
     pub run: SyncRunId,
     /// How often it was claimed until then.
@@ -47,7 +47,7 @@ pub struct Held {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimedRun {
     /// The run and the claim.
-    pub held: Held,
+    pub claim: Claim,
     /// The record.
     pub parent_record_id: SalesforceId,
     /// What is to be done with it; `None` if this version does not know.
@@ -87,7 +87,7 @@ impl Store {
         &self,
         runs: &[SyncRunId],
         claimant: &Claimant,
-    ) -> Result<Vec<Held>, StoreError> {
+    ) -> Result<Vec<Claim>, StoreError> {
         let operation = "renew the claims of this process";
         let sql = "UPDATE runs SET lease_until_ms = {now} + $1
              WHERE owner = $2 AND state = 'running' AND id IN (SELECT value FROM {texts:$3})
@@ -104,7 +104,7 @@ impl Store {
                 ],
             )
             .await?;
-        rows.iter().map(held).collect()
+        rows.iter().map(read_claim).collect()
     }
 
     /// Takes over one run whose lease has run out, or that was given back; of one record only, if
@@ -131,10 +131,10 @@ impl Store {
     }
 
     /// Gives a run back, so that another process can go on with it at once.
-    pub async fn release(&self, held: Held) -> Result<(), StoreError> {
+    pub async fn release(&self, claim: Claim) -> Result<(), StoreError> {
         let sql = "UPDATE runs SET owner = NULL, lease_until_ms = 0 WHERE id = $1 AND fence = $2 AND state = 'running'";
         self.database
-            .execute("hand over a run", sql, vec![held.run.to_string().into(), held.fence.into()])
+            .execute("hand over a run", sql, vec![claim.run.to_string().into(), claim.fence.into()])
             .await
             .map(drop)
     }
@@ -166,8 +166,8 @@ impl Store {
     }
 }
 
-fn held(row: &Row) -> Result<Held, StoreError> {
-    Ok(Held { run: row.get("id")?, fence: row.get("fence")? })
+fn read_claim(row: &Row) -> Result<Claim, StoreError> {
+    Ok(Claim { run: row.get("id")?, fence: row.get("fence")? })
 }
 
 /// A row of `runs` as the process needs it that has just claimed it.
@@ -178,7 +178,7 @@ pub(super) fn claimed(row: &Row) -> Result<ClaimedRun, StoreError> {
     let started_at: Option<Timestamp> = row.optional("started_at_ms")?;
     let awaited_until: Timestamp = row.get("awaited_until_ms")?;
     Ok(ClaimedRun {
-        held: held(row)?,
+        claim: read_claim(row)?,
         parent_record_id: row.get("parent_record_id")?,
         task,
         expected_plan: expected_plan.flatten(),

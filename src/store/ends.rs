@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value as Json, json};
 
-use super::claims::Held;
+use super::claims::Claim;
 use super::row::Row;
 use super::transaction::Access;
 use super::{Store, StoreError};
@@ -16,12 +16,12 @@ use crate::domain::made_end::{MadeEnd, SaidBy, SaidEnd};
 impl Store {
     /// Remembers ends that the run is about to make; to be called before m3ter is asked for them.
     /// Who asked is taken from the run.
-    pub async fn remember_ends(&self, held: Held, ends: &[MadeEnd]) -> Result<(), StoreError> {
+    pub async fn remember_ends(&self, claim: Claim, ends: &[MadeEnd]) -> Result<(), StoreError> {
         if ends.is_empty() {
             return Ok(());
         }
         let mut transaction = self.database.begin(Access::Write, "remember ends").await?;
-        transaction.check_fence(held).await?;
+        transaction.check_fence(claim).await?;
         let end = |end: &MadeEnd| {
             json!({
                 "m3terId": end.m3ter_id, "entity": end.entity.word(), "record": end.record, "at": end.at.as_millisecond(), "end": end.end,
@@ -42,7 +42,7 @@ impl Store {
              SET end_date = excluded.end_date, former_end = excluded.former_end, said_end = excluded.said_end,
                  said_by = excluded.said_by, ended_at_ms = excluded.ended_at_ms";
         transaction
-            .execute(sql, vec![held.run.to_string().into(), ends.to_string().into()])
+            .execute(sql, vec![claim.run.to_string().into(), ends.to_string().into()])
             .await?;
         transaction.commit().await
     }
@@ -51,7 +51,7 @@ impl Store {
     /// their objects, those that are not are forgotten. What nobody knows of stays as it is.
     pub async fn settle_ends(
         &self,
-        held: Held,
+        claim: Claim,
         made: &[M3terId],
         not_made: &[M3terId],
     ) -> Result<(), StoreError> {
@@ -59,8 +59,8 @@ impl Store {
             return Ok(());
         }
         let mut transaction = self.database.begin(Access::Write, "settle ends").await?;
-        transaction.check_fence(held).await?;
-        let run = held.run.to_string();
+        transaction.check_fence(claim).await?;
+        let run = claim.run.to_string();
         let sql =
             "DELETE FROM ends WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND run_id <> $2";
         transaction.execute(sql, vec![ids(made).into(), run.clone().into()]).await?;
@@ -89,11 +89,11 @@ impl Store {
     /// Forgets ends that Salesforce has taken back; one that was made meanwhile stays.
     pub async fn forget_ends(
         &self,
-        held: Held,
+        claim: Claim,
         ends: &[(M3terId, SyncRunId)],
     ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "forget ends").await?;
-        transaction.check_fence(held).await?;
+        transaction.check_fence(claim).await?;
         let ends: Json = ends
             .iter()
             .map(|(object, run)| json!({"m3terId": object, "run": run.to_string()}))
@@ -109,12 +109,12 @@ impl Store {
     /// price.
     pub async fn inherit_ends(
         &self,
-        held: Held,
+        claim: Claim,
         from: &M3terId,
         to: &M3terId,
     ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "keep an end").await?;
-        transaction.check_fence(held).await?;
+        transaction.check_fence(claim).await?;
         let sql = "INSERT INTO ends (m3ter_id, run_id, entity, record, ended_by, ended_at_ms, end_date, former_end, said_end, said_by)
              SELECT $1, run_id, entity, record, ended_by, ended_at_ms, end_date, former_end, said_end, said_by FROM ends WHERE m3ter_id = $2
              ON CONFLICT DO NOTHING";

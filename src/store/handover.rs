@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
-use super::claims::Held;
+use super::claims::Claim;
 use super::links::links;
 use super::operator_runs::OperatorOrder;
 use super::transaction::{Access, Transaction};
@@ -20,7 +20,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
 
 /// Links that an operator sees at once.
-const MOST_SHOWN: i64 = 1_000;
+const MAX_SHOWN: i64 = 1_000;
 
 /// The kind of the runs that tell of what an operator did with links.
 pub(super) const LINKS_RUN: &str = "links";
@@ -126,7 +126,7 @@ impl Store {
         let values = vec![
             filter.record.as_ref().map(SalesforceId::as_str).into(),
             filter.m3ter_id.as_ref().map(M3terId::as_str).into(),
-            MOST_SHOWN.into(),
+            MAX_SHOWN.into(),
         ];
         links(&self.database.fetch(operation, sql, values).await?)
     }
@@ -202,7 +202,7 @@ impl Store {
         for (record, run) in &runs {
             let of_record =
                 links.iter().filter(|link| link.root == *record || link.object.row == *record);
-            kept.end(&mut transaction, *run, record, of_record.map(|link| told(order, link)))
+            kept.end(&mut transaction, *run, record, of_record.map(|link| describe(order, link)))
                 .await?;
         }
         transaction.commit().await?;
@@ -213,14 +213,14 @@ impl Store {
     /// into. Their keys are learned anew.
     pub async fn move_merged(
         &self,
-        held: Held,
+        claim: Claim,
         kind: EntityKind,
         from: &SalesforceId,
         to: &SalesforceId,
     ) -> Result<(), StoreError> {
         let mut transaction =
             self.database.begin(Access::Write, "move the links of a merged record").await?;
-        transaction.check_fence(held).await?;
+        transaction.check_fence(claim).await?;
         move_links(&mut transaction, kind, from, to).await?;
         transaction.commit().await
     }
@@ -344,7 +344,7 @@ fn parameters(order: &LinkOrder) -> Json {
 }
 
 /// What became of a link.
-fn told(order: &LinkOrder, link: &Link) -> String {
+fn describe(order: &LinkOrder, link: &Link) -> String {
     match order {
         LinkOrder::Move { to, .. } => {
             format!(

@@ -13,7 +13,7 @@ use super::{Store, StoreError};
 use crate::domain::instant;
 
 /// Pauses that are shown at once, the newest.
-const MOST_SHOWN: i64 = 50;
+const MAX_SHOWN: i64 = 50;
 
 /// One pause: when it began, by whom and why, and when it was over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -103,7 +103,7 @@ impl Store {
     pub async fn list_pauses(&self) -> Result<Vec<Pause>, StoreError> {
         let operation = "list pauses";
         let sql = "SELECT * FROM pauses ORDER BY id DESC LIMIT $1";
-        let rows = self.database.fetch(operation, sql, vec![MOST_SHOWN.into()]).await?;
+        let rows = self.database.fetch(operation, sql, vec![MAX_SHOWN.into()]).await?;
         rows.iter().map(pause).collect()
     }
 }

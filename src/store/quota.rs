@@ -1,6 +1,6 @@
 //! How many objects end dating may end within an hour, counted by all processes together.
 
-use super::claims::Held;
+use super::claims::Claim;
 use super::transaction::Access;
 use super::{Store, StoreError};
 
@@ -13,20 +13,20 @@ impl Store {
     /// the place of the one before.
     pub async fn reserve_ends(
         &self,
-        held: Held,
+        claim: Claim,
         objects: u32,
         per_hour: u32,
     ) -> Result<Result<(), u32>, StoreError> {
         let mut transaction =
             self.database.begin(Access::Write, "count what is to be ended").await?;
-        transaction.check_fence(held).await?;
+        transaction.check_fence(claim).await?;
         // One process counts at a time.
         transaction
             .execute("UPDATE ended_objects SET objects = objects WHERE run_id = ''", Vec::new())
             .await?;
         let sql = "SELECT CAST(COALESCE(sum(objects), 0) AS BIGINT) AS taken FROM ended_objects
              WHERE at_ms > {now} - $1 AND run_id <> $2";
-        let run = held.run.to_string();
+        let run = claim.run.to_string();
         let rows = transaction.fetch(sql, vec![HOUR_MS.into(), run.as_str().into()]).await?;
         let taken = rows.first().map(|row| row.get("taken")).transpose()?.unwrap_or(u32::MAX);
         let left = per_hour.saturating_sub(taken);

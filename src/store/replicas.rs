@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::database::Engine;
 use super::row::Row;
 use super::{Store, StoreError};
-use crate::domain::share::{Held, ReplicaRow, Step};
+use crate::domain::share::{HeldShare, ReplicaRow, Step};
 
 /// Only one replica at a time can take; reads are not blocked.
 const ALONE: &str = "LOCK TABLE replicas IN SHARE ROW EXCLUSIVE MODE";
@@ -43,7 +43,7 @@ impl Store {
     /// Carries out a step of the replica `id`; `false` if its row is not what it was, or others
     /// have taken what there was.
     pub async fn save_share(&self, id: &str, step: &Step) -> Result<bool, StoreError> {
-        let values = |held: &Held| {
+        let values = |held: &HeldShare| {
             vec![
                 id.into(),
                 i64::from(held.share).into(),
@@ -130,6 +130,6 @@ fn replica(row: &Row) -> Result<ReplicaRow, StoreError> {
         version: row.get("seen_at_ms")?,
         // No more than it is: both instants are cut to milliseconds.
         age: ms(row.get::<i64>("age_ms")? - 1),
-        held: held.map(|((share, need), lease)| Held { share, need, lease }),
+        held: held.map(|((share, need), lease)| HeldShare { share, need, lease }),
     })
 }

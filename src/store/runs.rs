@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::changes::{Changes, save_changes};
-use super::claims::{Claimant, ClaimedRun, Held, claimed};
+use super::claims::{Claim, Claimant, ClaimedRun, claimed};
 use super::links::{Link, insert_links};
 use super::row::Row;
 use super::transaction::{Access, Transaction};
@@ -54,7 +54,7 @@ impl Store {
     /// Saves what a run has done so far, all or none.
     pub async fn save_progress(
         &self,
-        held: Held,
+        claim: Claim,
         progress: &Progress<'_>,
     ) -> Result<(), StoreError> {
         let mut transaction =
@@ -62,9 +62,9 @@ impl Store {
         match progress.callouts {
             Some(callouts) => {
                 let sql = "UPDATE runs SET callouts = $1 WHERE id = $2 AND fence = $3 AND state = 'running' RETURNING id";
-                transaction.fenced(held, sql, vec![text(callouts).into()]).await?;
+                transaction.fenced(claim, sql, vec![text(callouts).into()]).await?;
             }
-            None => transaction.check_fence(held).await?,
+            None => transaction.check_fence(claim).await?,
         }
         if !progress.results.is_empty() {
             let by_position: BTreeMap<u32, &ObjectResult> =
@@ -80,37 +80,37 @@ impl Store {
                 .execute(
                     sql,
                     vec![
-                        held.run.to_string().into(),
-                        held.fence.into(),
+                        claim.run.to_string().into(),
+                        claim.fence.into(),
                         results.to_string().into(),
                     ],
                 )
                 .await?;
         }
         insert_links(&mut transaction, progress.links).await?;
-        save_changes(&mut transaction, held, &progress.changes).await?;
+        save_changes(&mut transaction, claim, &progress.changes).await?;
         transaction.commit().await
     }
 
     /// Saves the plan that a run carries out: a process that takes the run over continues with
     /// what is left of it.
-    pub async fn save_plan(&self, held: Held, plan: &Plan) -> Result<(), StoreError> {
+    pub async fn save_plan(&self, claim: Claim, plan: &Plan) -> Result<(), StoreError> {
         let mut transaction = self.database.begin(Access::Write, "save the plan of a run").await?;
         let sql = "UPDATE runs SET plan = $1 WHERE id = $2 AND fence = $3 AND state = 'running' RETURNING id";
-        transaction.fenced(held, sql, vec![plan.to_saved().into()]).await?;
+        transaction.fenced(claim, sql, vec![plan.to_saved().into()]).await?;
         transaction.commit().await
     }
 
     /// Deletes the links of some objects of a deal, all or none.
     pub async fn delete_links(
         &self,
-        held: Held,
+        claim: Claim,
         root: &SalesforceId,
         objects: &[ObjectKey],
     ) -> Result<(), StoreError> {
         let mut transaction =
             self.database.begin(Access::Write, "delete links of a record").await?;
-        transaction.check_fence(held).await?;
+        transaction.check_fence(claim).await?;
         let sql = "DELETE FROM links WHERE root = $1 AND EXISTS (
                  SELECT 1 FROM {objects:$2}
                  WHERE links.row = value->>'row' AND links.kind = value->>'kind' AND links.key = value->>'key'
@@ -150,8 +150,8 @@ impl Store {
                AND NOT EXISTS (SELECT 1 FROM pauses WHERE state = 'paused')
              RETURNING *";
         let values = vec![
-            run.held.run.to_string().into(),
-            run.held.fence.into(),
+            run.claim.run.to_string().into(),
+            run.claim.fence.into(),
             state.as_str().into(),
             ended.ended_at.into(),
             result.sync_status.to_string().into(),
@@ -169,7 +169,7 @@ impl Store {
         ];
         let rows = self.database.write_at_once(operation, &[end, begin_next], values).await?;
         match rows.as_slice() {
-            [ended, begun @ ..] if ended.get::<SyncRunId>("id")? == run.held.run => {
+            [ended, begun @ ..] if ended.get::<SyncRunId>("id")? == run.claim.run => {
                 begun.first().map(claimed).transpose()
             }
             _ => self.ended_before(run, ended, next).await,
@@ -185,9 +185,9 @@ impl Store {
     ) -> Result<Option<ClaimedRun>, StoreError> {
         let operation = "look at the end of a run";
         let sql = "SELECT id FROM runs WHERE id = $1 AND fence = $2 AND state <> 'running'";
-        let values = vec![run.held.run.to_string().into(), run.held.fence.into()];
+        let values = vec![run.claim.run.to_string().into(), run.claim.fence.into()];
         if self.database.fetch(operation, sql, values).await?.is_empty() {
-            return Err(StoreError::ClaimLost(run.held.run));
+            return Err(StoreError::ClaimLost(run.claim.run));
         }
         let Some(claimant) = next else { return Ok(None) };
         // A run that waited was never claimed before.
@@ -210,20 +210,20 @@ impl Transaction {
     /// last two parameters. Stops on 0 rows.
     async fn fenced(
         &mut self,
-        held: Held,
+        claim: Claim,
         sql: &'static str,
         mut values: Vec<Value>,
     ) -> Result<Row, StoreError> {
-        values.extend([held.run.to_string().into(), held.fence.into()]);
+        values.extend([claim.run.to_string().into(), claim.fence.into()]);
         let row = self.fetch(sql, values).await?.pop();
-        row.ok_or(StoreError::ClaimLost(held.run))
+        row.ok_or(StoreError::ClaimLost(claim.run))
     }
 
     /// The same where the run itself does not change. An UPDATE would write its row again, which is
     /// long in a large deal.
-    pub(super) async fn check_fence(&mut self, held: Held) -> Result<(), StoreError> {
+    pub(super) async fn check_fence(&mut self, claim: Claim) -> Result<(), StoreError> {
         let sql = "SELECT id FROM runs WHERE id = $1 AND fence = $2 AND state = 'running' {locked}";
-        self.fenced(held, sql, Vec::new()).await.map(drop)
+        self.fenced(claim, sql, Vec::new()).await.map(drop)
     }
 }
 

@@ -163,9 +163,9 @@ fn process() -> Claimant {
 }
 
 /// A new run that a process holds.
-async fn held_run(store: &Store) -> Held {
+async fn held_run(store: &Store) -> Claim {
     match store.admit(&NewRun { dry_run: true, ..new_run() }, &process()).await.unwrap() {
-        Admission::Claimed(run) => run.held,
+        Admission::Claimed(run) => run.claim,
         other => unreachable!("there is a place for it: {other:?}"),
     }
 }
@@ -177,11 +177,11 @@ async fn save_links(store: &Store, links: &[Link]) {
 
 async fn end(
     store: &Store,
-    held: Held,
+    held: Claim,
     result: &SyncResult,
     next: Option<&Claimant>,
 ) -> Result<Option<ClaimedRun>, StoreError> {
-    let run = ClaimedRun { held, ..new_run().claimed() };
+    let run = ClaimedRun { claim: held, ..new_run().claimed() };
     store
         .end(&run, &EndedTry { result, tries: &[], callouts: &[], ended_at: instant(800) }, next)
         .await
@@ -238,8 +238,8 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
         callouts: Some(std::slice::from_ref(&callout)),
         ..Progress::default()
     };
-    store.save_progress(claimed.held, &progress).await.unwrap();
-    store.save_progress(claimed.held, &progress).await.unwrap();
+    store.save_progress(claimed.claim, &progress).await.unwrap();
+    store.save_progress(claimed.claim, &progress).await.unwrap();
     let so_far = store.load_run(run.id).await.unwrap().unwrap();
     assert_eq!(
         (so_far.state, so_far.started_at, so_far.ended_at),
@@ -420,7 +420,7 @@ async fn a_database_of_an_older_migration_is_brought_up_to_date_and_keeps_its_ro
     let interrupted = store.load_run(runs[1]).await.unwrap().unwrap();
     assert_eq!(interrupted.result.unwrap().error_code.as_deref(), Some("INTERRUPTED"));
     let claimed = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
-    assert_eq!((claimed.held.run, claimed.takeovers), (runs[3], 0));
+    assert_eq!((claimed.claim.run, claimed.takeovers), (runs[3], 0));
 }
 
 async fn a_database_of_each_older_version_opens_and_knows_its_links_and_runs(home: Home) {

@@ -91,11 +91,11 @@ impl Shared {
         };
         let tells_record = run.task == RunTask::Sync
             && !run.dry_run
-            && self.knowledge.keeps_status(&run.parent_record_id);
+            && self.metadata.keeps_status(&run.parent_record_id);
         let mut started =
             StartedRun { id, ended: self.waiting.for_answer(id), tells_record, is_paused: false };
         if let Some(leader) = leader {
-            leader.tell(&started, &run);
+            leader.announce(&started, &run);
         }
         if let Some((claimed, slot)) = claimed {
             self.slots.had_turn(class, &caller);

@@ -35,7 +35,7 @@ struct Board {
 pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>) -> Vec<Applied> {
     let object =
         |change: &Change| (change.desired.key.clone(), watch::Sender::new(change.availability()));
-    let awaited = changeset.makes_room.values().flatten();
+    let awaited = changeset.write_order.values().flatten();
     let board = Board {
         objects: changeset.changes.iter().map(object).collect(),
         ended: awaited.map(|key| (key.clone(), watch::Sender::new(false))).collect(),
@@ -44,7 +44,7 @@ pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>) -> Vec<App
     join_all(changeset.changes.iter().enumerate().map(|(position, change)| {
         let board = &board;
         async move {
-            board.room(changeset.makes_room.get(&change.desired.key)).await;
+            board.room(changeset.write_order.get(&change.desired.key)).await;
             let applied = apply_one(change, board, writer).await;
             if let Some(ended) = board.ended.get(&change.desired.key) {
                 ended.send_replace(true);

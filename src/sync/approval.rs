@@ -103,7 +103,7 @@ pub(super) async fn approved(
     match &context.run.plan {
         Some(approved) => Ok(approved.covers(plan).then(|| approved.clone())),
         None if plan.hash() == expected => {
-            context.store.with(|store| store.save_plan(context.held(), plan)).await?;
+            context.store.with(|store| store.save_plan(context.claim(), plan)).await?;
             Ok(Some(plan.clone()))
         }
         None => Ok(None),

@@ -8,10 +8,10 @@ use crate::transport::{Callout, Effect, Journal};
 
 /// All callouts of a run: those of who worked on it before, and those of now.
 pub(super) fn callouts(earlier: &[RunCallout], journal: &Journal) -> Vec<RunCallout> {
-    earlier.iter().cloned().chain(journal.callouts().iter().map(kept)).collect()
+    earlier.iter().cloned().chain(journal.callouts().iter().map(to_run_callout)).collect()
 }
 
-fn kept(callout: &Callout) -> RunCallout {
+fn to_run_callout(callout: &Callout) -> RunCallout {
     RunCallout {
         vendor: callout.vendor.to_string(),
         operation: callout.operation.to_owned(),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::ids::SyncRunId;
-use crate::store::{Claimant, Held, Store, StoreError};
+use crate::store::{Claim, Claimant, Store, StoreError};
 use crate::transport::Lease;
 
 /// What this process holds.
@@ -21,7 +21,7 @@ pub(super) struct Claims {
 
 #[derive(Default)]
 struct State {
-    held: HashMap<SyncRunId, (Held, Lease)>,
+    held: HashMap<SyncRunId, (Claim, Lease)>,
     is_stopping: bool,
 }
 
@@ -38,13 +38,13 @@ impl Claims {
 
     /// Notes a run that this process has claimed; `asked_at` is when it asked for it, from where
     /// its lease counts.
-    pub(super) fn hold(&self, held: Held, asked_at: Instant) -> Lease {
+    pub(super) fn hold(&self, claim: Claim, asked_at: Instant) -> Lease {
         let lease = Lease::new(asked_at, self.claimant.lease);
         let mut state = self.state();
         if state.is_stopping {
             lease.stop();
         }
-        if let Some((_, earlier)) = state.held.insert(held.run, (held, lease.clone())) {
+        if let Some((_, earlier)) = state.held.insert(claim.run, (claim, lease.clone())) {
             earlier.lose();
         }
         self.count.send_replace(state.held.len());
@@ -52,10 +52,10 @@ impl Claims {
     }
 
     /// This process no longer works on a run.
-    pub(super) fn let_go(&self, held: Held) {
+    pub(super) fn let_go(&self, claim: Claim) {
         let mut state = self.state();
-        if state.held.get(&held.run).is_some_and(|(present, _)| *present == held) {
-            state.held.remove(&held.run);
+        if state.held.get(&claim.run).is_some_and(|(present, _)| *present == claim) {
+            state.held.remove(&claim.run);
         }
         self.count.send_replace(state.held.len());
     }
@@ -70,15 +70,15 @@ impl Claims {
 
     /// Prolongs all leases, in one statement. A run that somebody else has claimed is lost.
     pub(super) async fn renew(&self, store: &Store) -> Result<(), StoreError> {
-        let held: Vec<(Held, Lease)> = self.state().held.values().cloned().collect();
+        let held: Vec<(Claim, Lease)> = self.state().held.values().cloned().collect();
         if held.is_empty() {
             return Ok(());
         }
-        let runs: Vec<SyncRunId> = held.iter().map(|(held, _)| held.run).collect();
+        let runs: Vec<SyncRunId> = held.iter().map(|(claim, _)| claim.run).collect();
         let asked_at = Instant::now();
         let kept = store.renew(&runs, &self.claimant).await?;
-        for (held, lease) in held {
-            if kept.contains(&held) {
+        for (claim, lease) in held {
+            if kept.contains(&claim) {
                 lease.renew(asked_at);
             } else {
                 lease.lose();

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::changeset::adoption;
-use crate::changeset::compare::{Circumstances, compare, compare_referred};
+use crate::changeset::compare::{CompareContext, compare, compare_referred};
 use crate::changeset::identity::Owners;
 use crate::changeset::{Change, Changeset, KnownIds, Step, price_end};
 use crate::changeset::{FirstPrice, price_start};
@@ -37,17 +37,17 @@ pub(super) async fn compare_all(
     mut desired: Vec<DesiredObject>,
     attempts: &[CommitmentAttempt],
     shared: &Shared,
-    circumstances: &Circumstances,
+    compare_context: &CompareContext,
 ) -> Result<Changeset, Failure> {
     let identities = identify_all(context, state, &mut desired, attempts, shared).await?;
-    let pricing_change = circumstances.pricing_change;
-    let reopened = keep_ends(context, state, &mut desired, &identities, circumstances).await?;
+    let pricing_change = compare_context.pricing_change;
+    let reopened = keep_ends(context, state, &mut desired, &identities, compare_context).await?;
     take_back_early_ends(context, state, &mut desired, &identities, pricing_change).await;
     let mut first_prices =
         first_prices(context, state, &desired, &identities, pricing_change).await;
     let changes = desired.into_iter().map(|object| {
         let first_price = first_prices.remove(&object.key);
-        Change { first_price, ..change(object, state, &identities, circumstances) }
+        Change { first_price, ..change(object, state, &identities, compare_context) }
     });
     let mut changeset = Changeset { changes: changes.collect(), reopened, ..Changeset::default() };
     changeset.leave_ended();
@@ -143,7 +143,7 @@ fn change(
     object: DesiredObject,
     state: &ActualState,
     identities: &Identities,
-    circumstances: &Circumstances,
+    compare_context: &CompareContext,
 ) -> Change {
     let identified = identities.get(&object.key);
     let verdict = judge_key(state, &object, identified);
@@ -162,7 +162,7 @@ fn change(
             }
             (None, Some(finding)) => invalid(finding, None),
             (actual, None) => {
-                compare_with(actual, &object, state, identities.known(), circumstances)
+                compare_with(actual, &object, state, identities.known(), compare_context)
             }
         },
     };
@@ -176,7 +176,7 @@ fn compare_with(
     object: &DesiredObject,
     state: &ActualState,
     known: &KnownIds,
-    circumstances: &Circumstances,
+    compare_context: &CompareContext,
 ) -> (Step, Vec<Warning>) {
     match actual {
         Some(actual) if state.is_referred(object, actual) => {
@@ -188,11 +188,11 @@ fn compare_with(
             (compare_referred(object, actual, known), vec![text.into()])
         }
         Some(actual) if !state.is_confirmed(object, actual) => {
-            let (step, mut warnings) = compare(object, Some(actual), known, circumstances);
+            let (step, mut warnings) = compare(object, Some(actual), known, compare_context);
             let (step, unproven) = adoption::hold_back(object, actual, known, step);
             warnings.extend(unproven);
             (step, warnings)
         }
-        _ => compare(object, actual, known, circumstances),
+        _ => compare(object, actual, known, compare_context),
     }
 }

@@ -7,7 +7,7 @@ use crate::changeset::identity::Owners;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::run::RunCallout;
-use crate::store::{ClaimedRun, Held};
+use crate::store::{Claim, ClaimedRun};
 use crate::sync::callouts::callouts;
 use crate::sync::metadata_cache::MetadataCache;
 use crate::sync::retrying_store::RetryingStore;
@@ -24,7 +24,7 @@ pub(super) struct RunContext<'a> {
     pub(super) mode: SyncMode,
     /// When the work on it began: one moment for all that is decided by the time.
     pub(super) now: Timestamp,
-    pub(super) knowledge: &'a MetadataCache,
+    pub(super) metadata: &'a MetadataCache,
     pub(super) salesforce: &'a salesforce::Client,
     pub(super) m3ter: &'a m3ter::Client,
     pub(super) store: RetryingStore<'a>,
@@ -37,8 +37,8 @@ pub(super) struct RunContext<'a> {
 
 impl RunContext<'_> {
     /// The claim under which this process works on the run.
-    pub(super) fn held(&self) -> Held {
-        self.run.held
+    pub(super) fn claim(&self) -> Claim {
+        self.run.claim
     }
 
     /// All callouts of the run until now.

@@ -56,7 +56,7 @@ impl DryRuns {
 
 impl Leader<'_> {
     /// Tells those who have asked for the same meanwhile; whoever comes later has a run of his own.
-    pub(super) fn tell(self, run: &StartedRun, new: &NewRun) {
+    pub(super) fn announce(self, run: &StartedRun, new: &NewRun) {
         let (requested_by, is_awaited) = (new.requested_by.clone(), new.awaited_until.is_some());
         self.sender.send_replace(Some(Shareable { run: run.clone(), requested_by, is_awaited }));
     }

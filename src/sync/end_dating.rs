@@ -9,8 +9,8 @@
 
 mod changed;
 mod memory;
-mod reach;
-mod target;
+mod owner;
+mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,8 +34,8 @@ use crate::sync::unsettled::settle_open_ends;
 use crate::transport::Effect;
 use changed::{Changed, intend};
 use memory::{Remembered, remember};
-use reach::{Billed, fetch_reach};
-use target::{Target, find_target};
+use owner::{Owner, find_owner};
+use scope::{EndTarget, fetch_scope};
 
 /// What to do about an object that begins only with the end or after it.
 const LATER_END: &str = "Give an end after its start, or delete it in m3ter if it was never billed";
@@ -49,16 +49,16 @@ pub(super) struct EndDating<'a> {
 
 /// What an end dating has read.
 struct Loaded {
-    target: Target,
+    owner: Owner,
     end: End,
     /// What is to end.
-    meant: Vec<Billed>,
+    meant: Vec<EndTarget>,
     /// What is meant and begins only then or later: it is left as it is.
-    not_begun: Vec<Billed>,
+    not_begun: Vec<EndTarget>,
     /// What lies beside it and is to go on.
-    spared: Vec<Billed>,
+    spared: Vec<EndTarget>,
     /// What is meant and ends there already.
-    ended: Vec<Billed>,
+    ended: Vec<EndTarget>,
     /// The links of the records that made the objects.
     links: Vec<Link>,
     /// The rows of the objects.
@@ -140,37 +140,37 @@ impl EndDating<'_> {
     }
 
     async fn load(&self) -> Result<Loaded, Failure> {
-        let RunContext { knowledge, store, budget, .. } = self.context;
-        let (target, organization) = tokio::join!(
-            find_target(&self.context, self.order.children),
-            knowledge.organization(budget)
+        let RunContext { metadata, store, budget, .. } = self.context;
+        let (owner, organization) = tokio::join!(
+            find_owner(&self.context, self.order.children),
+            metadata.organization(budget)
         );
-        let (target, organization) = (target?, organization?);
-        let time_zone = target.time_zone.as_ref().unwrap_or(&organization.time_zone);
+        let (owner, organization) = (owner?, organization?);
+        let time_zone = owner.time_zone.as_ref().unwrap_or(&organization.time_zone);
         let instant = self.order.end_date.instant(time_zone).ok_or_else(|| {
             let reason = format!("`{}` is not a date that m3ter can hold", self.order.end_date);
             Failure::new(ErrorCode::InvalidEndDate, reason)
         })?;
         let end = End::at(instant, organization.time_zone);
-        let (reach, ended) = fetch_reach(&self.context, self.order, &target, &end).await?;
-        let (meant, spared): (Vec<Billed>, Vec<Billed>) =
-            reach.into_iter().partition(|billed| billed.is_meant);
-        let (not_begun, meant): (Vec<Billed>, Vec<Billed>) = meant
+        let (scope, ended) = fetch_scope(&self.context, self.order, &owner, &end).await?;
+        let (meant, spared): (Vec<EndTarget>, Vec<EndTarget>) =
+            scope.into_iter().partition(|target| target.in_scope);
+        let (not_begun, meant): (Vec<EndTarget>, Vec<EndTarget>) = meant
             .into_iter()
-            .partition(|billed| end.comes_before_the_start_of(billed.entity, &billed.object));
+            .partition(|target| end.comes_before_the_start_of(target.entity, &target.object));
         let objects = meant.iter().chain(&not_begun).chain(&ended);
-        let ids: Vec<M3terId> = objects.map(|billed| billed.object.id.clone()).collect();
+        let ids: Vec<M3terId> = objects.map(|target| target.object.id.clone()).collect();
         let links = store.with(|store| store.load_owners(&ids)).await?;
         let rows =
             links.iter().map(|link| (link.m3ter_id.clone(), link.object.row.clone())).collect();
-        Ok(Loaded { target, end, meant, not_begun, spared, ended, links, rows })
+        Ok(Loaded { owner, end, meant, not_begun, spared, ended, links, rows })
     }
 
     /// Remembers what is about to end, before m3ter is asked: what Salesforce says of it, and what
     /// changes.
     async fn remember(&self, loaded: &Loaded) -> Result<(Option<Remembered>, Changed), Failure> {
-        let Loaded { meant, ended, links, end, target, rows, .. } = loaded;
-        if self.context.run.held.fence > 1 {
+        let Loaded { meant, ended, links, end, owner, rows, .. } = loaded;
+        if self.context.run.claim.fence > 1 {
             settle_open_ends(&self.context).await?;
         }
         if meant.is_empty() && ended.is_empty() {
@@ -178,32 +178,32 @@ impl EndDating<'_> {
         }
         let (remembered, changed) = tokio::try_join!(
             remember(&self.context, (meant, ended), links, end),
-            intend(&self.context, meant, (&target.account, rows), end)
+            intend(&self.context, meant, (&owner.account, rows), end)
         )?;
         Ok((Some(remembered), changed))
     }
 
     async fn apply(&self, loaded: &Loaded, report: &mut Report) {
-        let Loaded { target, end, meant, not_begun, spared, rows, .. } = loaded;
+        let Loaded { owner, end, meant, not_begun, spared, rows, .. } = loaded;
         // Exactly what was approved ends: m3ter's call may reach what nobody has seen. And of a
         // kind of which something is to be kept, it would reach that.
         let singly: BTreeSet<BillingEntity> = match self.context.run.expected_plan {
-            Some(_) => meant.iter().map(|billed| billed.entity).collect(),
-            None => spared.iter().chain(not_begun).map(|billed| billed.entity).collect(),
+            Some(_) => meant.iter().map(|target| target.entity).collect(),
+            None => spared.iter().chain(not_begun).map(|target| target.entity).collect(),
         };
-        let (one_by_one, by_call): (Vec<&Billed>, Vec<&Billed>) =
-            meant.iter().partition(|billed| singly.contains(&billed.entity));
+        let (one_by_one, by_call): (Vec<&EndTarget>, Vec<&EndTarget>) =
+            meant.iter().partition(|target| singly.contains(&target.entity));
         let (called, ended) = tokio::join!(
-            self.end_by_call(target, &by_call, end, report),
+            self.end_by_call(owner, &by_call, end, report),
             self.end_singly(&one_by_one, end)
         );
         let mut became: BTreeMap<M3terId, Became> = called;
         for (id, outcome) in ended {
             became.insert(id, outcome.unwrap_or_else(|failure| unsettled(failure, report)));
         }
-        let results = meant.iter().filter_map(|billed| {
-            let became = became.remove(&billed.object.id)?;
-            Some(self.result(billed, became, end, rows))
+        let results = meant.iter().filter_map(|target| {
+            let became = became.remove(&target.object.id)?;
+            Some(self.result(target, became, end, rows))
         });
         let mut results: Vec<ObjectOutcome> = results.collect();
         results.append(&mut report.results);
@@ -213,29 +213,26 @@ impl EndDating<'_> {
     /// Ends by m3ter's call, and settles what its answer leaves open.
     async fn end_by_call(
         &self,
-        target: &Target,
-        meant: &[&Billed],
+        owner: &Owner,
+        meant: &[&EndTarget],
         end: &End,
         report: &mut Report,
     ) -> BTreeMap<M3terId, Became> {
         let mut became = BTreeMap::new();
-        let kinds: BTreeSet<BillingEntity> = meant.iter().map(|billed| billed.entity).collect();
+        let kinds: BTreeSet<BillingEntity> = meant.iter().map(|target| target.entity).collect();
         let kinds: Vec<BillingEntity> = kinds.into_iter().collect();
         if kinds.is_empty() {
             return became;
         }
         let RunContext { m3ter, record, budget, .. } = self.context;
         let mut failure = None;
-        match m3ter
-            .end_date(&target.owner, end.instant(), &kinds, self.order.children, budget)
-            .await
-        {
+        match m3ter.end_date(&owner.id, end.instant(), &kinds, self.order.children, budget).await {
             Ok(answer) => {
-                let is_meant = |id: &M3terId| meant.iter().any(|billed| billed.object.id == *id);
+                let in_scope = |id: &M3terId| meant.iter().any(|target| target.object.id == *id);
                 for (entity, id) in pairs(&answer.updated) {
                     became.insert(id.clone(), Became::Ended);
-                    if !is_meant(id) {
-                        report.results.push(self.unexpected(entity, id, &target.owner, end));
+                    if !in_scope(id) {
+                        report.results.push(self.unexpected(entity, id, &owner.id, end));
                     }
                 }
                 for (entity, id) in pairs(&answer.failed) {
@@ -245,7 +242,7 @@ impl EndDating<'_> {
                         &answer.message
                     };
                     became.insert(id.clone(), Became::Failed(message.to_owned()));
-                    if !is_meant(id) {
+                    if !in_scope(id) {
                         report.results.push(failed(
                             entity,
                             id,
@@ -263,21 +260,21 @@ impl EndDating<'_> {
                 became.extend(
                     meant
                         .iter()
-                        .map(|billed| (billed.object.id.clone(), Became::Failed(message.clone()))),
+                        .map(|target| (target.object.id.clone(), Became::Failed(message.clone()))),
                 );
             }
             Err(error) => failure = Some(Failure::from(error)),
         }
-        let open: Vec<&&Billed> =
-            meant.iter().filter(|billed| !became.contains_key(&billed.object.id)).collect();
+        let open: Vec<&&EndTarget> =
+            meant.iter().filter(|target| !became.contains_key(&target.object.id)).collect();
         let looked =
-            join_all(open.iter().map(|billed| {
-                m3ter.fetch_billing_entity(billed.entity, &billed.object.id, budget)
+            join_all(open.iter().map(|target| {
+                m3ter.fetch_billing_entity(target.entity, &target.object.id, budget)
             }))
             .await;
-        for (billed, present) in open.into_iter().zip(looked) {
+        for (target, present) in open.into_iter().zip(looked) {
             let outcome = match (present, &failure) {
-                (Ok(Some(present)), _) if !end.comes_before_that_of(billed.entity, &present) => {
+                (Ok(Some(present)), _) if !end.comes_before_that_of(target.entity, &present) => {
                     Became::Ended
                 }
                 (Ok(None), _) => Became::Ended,
@@ -288,7 +285,7 @@ impl EndDating<'_> {
                 ),
                 (Err(error), None) => unsettled(error.into(), report),
             };
-            became.insert(billed.object.id.clone(), outcome);
+            became.insert(target.object.id.clone(), outcome);
         }
         became
     }
@@ -296,17 +293,17 @@ impl EndDating<'_> {
     /// Ends exactly these, each by a write of its own.
     async fn end_singly(
         &self,
-        meant: &[&Billed],
+        meant: &[&EndTarget],
         end: &End,
     ) -> Vec<(M3terId, Result<Became, Failure>)> {
         let RunContext { m3ter, budget, .. } = self.context;
-        join_all(meant.iter().map(|billed| async {
-            let ended = end_one(m3ter, billed.entity, &billed.object, end, budget).await;
+        join_all(meant.iter().map(|target| async {
+            let ended = end_one(m3ter, target.entity, &target.object, end, budget).await;
             let became = ended.map(|ended| match ended {
                 EndedOne::Done => Became::Ended,
                 EndedOne::Refused(message) => Became::Failed(message),
             });
-            (billed.object.id.clone(), became)
+            (target.object.id.clone(), became)
         }))
         .await
     }
@@ -331,9 +328,9 @@ impl EndDating<'_> {
             return Ok(());
         };
         let objects = u32::try_from(objects).unwrap_or(u32::MAX);
-        let held = self.context.held();
+        let claim = self.context.claim();
         let reserved =
-            self.context.store.with(|store| store.reserve_ends(held, objects, per_hour)).await?;
+            self.context.store.with(|store| store.reserve_ends(claim, objects, per_hour)).await?;
         reserved.map_err(|left| {
             let reason = format!(
                 "{objects} objects would end, but only {left} of the {per_hour} per hour (END_DATES_PER_HOUR) are left; wait, or raise the limit"
@@ -345,13 +342,13 @@ impl EndDating<'_> {
     /// What would be written.
     fn plan(&self, Loaded { meant, end, rows, .. }: &Loaded) -> Plan {
         let mut plan = Plan::default();
-        for billed in meant {
-            let change = billed.change(end);
+        for target in meant {
+            let change = target.change(end);
             plan.add(&PlannedChange {
-                kind: billed.entity.object_name(),
-                row: rows.get(&billed.object.id).unwrap_or(self.context.record).as_str(),
+                kind: target.entity.object_name(),
+                row: rows.get(&target.object.id).unwrap_or(self.context.record).as_str(),
                 key: "",
-                m3ter_id: billed.object.id.as_str(),
+                m3ter_id: target.object.id.as_str(),
                 action: PlannedAction::Update,
                 field: &change.field,
                 old: change.old_value.as_deref(),
@@ -363,13 +360,13 @@ impl EndDating<'_> {
 
     fn foresee_all(&self, loaded: &Loaded) -> Vec<ObjectOutcome> {
         let Loaded { meant, end, rows, .. } = loaded;
-        let ahead = meant.iter().map(|billed| self.foresee(billed, end, rows));
+        let ahead = meant.iter().map(|target| self.foresee(target, end, rows));
         ahead.chain(self.not_begun(loaded)).collect()
     }
 
     /// What is said of objects that begin only then or later, by a dry run as well.
     fn not_begun(&self, Loaded { not_begun, rows, .. }: &Loaded) -> Vec<ObjectOutcome> {
-        let told = |Billed { entity, object, .. }: &Billed| {
+        let told = |EndTarget { entity, object, .. }: &EndTarget| {
             let row = rows.get(&object.id).unwrap_or(self.context.record);
             let mut outcome = failed(*entity, &object.id, row, &begins_later(object), LATER_END);
             if self.context.mode == SyncMode::DryRun {
@@ -382,12 +379,12 @@ impl EndDating<'_> {
 
     fn foresee(
         &self,
-        billed: &Billed,
+        target: &EndTarget,
         end: &End,
         rows: &BTreeMap<M3terId, SalesforceId>,
     ) -> ObjectOutcome {
-        let Billed { entity, object, .. } = billed;
-        let change = billed.change(end);
+        let EndTarget { entity, object, .. } = target;
+        let change = target.change(end);
         let row = rows.get(&object.id).unwrap_or(self.context.record);
         let message = Message::with_detail("Would be ended", change.to_string());
         let mut result = updated(*entity, &object.id, row, message);
@@ -397,17 +394,17 @@ impl EndDating<'_> {
 
     fn result(
         &self,
-        billed: &Billed,
+        target: &EndTarget,
         became: Became,
         end: &End,
         rows: &BTreeMap<M3terId, SalesforceId>,
     ) -> ObjectOutcome {
-        let Billed { entity, object, .. } = billed;
+        let EndTarget { entity, object, .. } = target;
         let row = rows.get(&object.id).unwrap_or(self.context.record);
         match became {
             Became::Ended => {
                 let message =
-                    format!("m3ter Identifier: {}, ends {}", object.id, end.shown(*entity));
+                    format!("m3ter Identifier: {}, ends {}", object.id, end.render(*entity));
                 updated(*entity, &object.id, row, message)
             }
             Became::Failed(message) => {
@@ -439,7 +436,7 @@ impl EndDating<'_> {
         owner: &EndingOwner,
         end: &End,
     ) -> ObjectOutcome {
-        let message = format!("m3ter Identifier: {id}, ends {}", end.shown(entity));
+        let message = format!("m3ter Identifier: {id}, ends {}", end.render(entity));
         let mut result = updated(entity, id, self.context.record, message);
         let owner = match owner {
             EndingOwner::Account(id) => format!("the Account {id}"),
@@ -460,8 +457,8 @@ impl EndDating<'_> {
         let callouts = self.context.callouts();
         let progress =
             Progress { results: &results, callouts: Some(&callouts), ..Progress::default() };
-        let held = self.context.held();
-        let _ = self.context.store.with(|store| store.save_progress(held, &progress)).await;
+        let claim = self.context.claim();
+        let _ = self.context.store.with(|store| store.save_progress(claim, &progress)).await;
     }
 }
 

@@ -53,7 +53,7 @@ impl End {
     }
 
     /// As the entity's `endDate` has it.
-    pub(super) fn shown(&self, entity: BillingEntity) -> String {
+    pub(super) fn render(&self, entity: BillingEntity) -> String {
         if entity.ends_on_a_date() {
             date_at(self.instant, &self.time_zone).to_string()
         } else {
@@ -72,7 +72,7 @@ impl End {
 
     /// Whether it is the object's own.
     pub(super) fn is_that_of(&self, entity: BillingEntity, object: &ActualObject) -> bool {
-        let shown = self.shown(entity);
+        let shown = self.render(entity);
         Until::held(entity, object)
             .is_some_and(|held| Until::read(entity, Some(&shown)) == Some(held))
     }
@@ -125,7 +125,7 @@ pub(super) async fn end_one(
             return Ok(EndedOne::Refused(begins_later(&actual)));
         }
         let mut body = replacing_body(entity.kind(), &actual);
-        body.insert("endDate".to_owned(), Json::String(end.shown(entity)));
+        body.insert("endDate".to_owned(), Json::String(end.render(entity)));
         let Err(error) = m3ter.update_billing_entity(entity, &actual.id, &body, budget).await
         else {
             return Ok(EndedOne::Done);

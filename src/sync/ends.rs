@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use crate::changeset::Changeset;
 use crate::changeset::Reopened;
-use crate::changeset::compare::Circumstances;
-use crate::changeset::ended::{self, Endings, Held, keep_end_of, may_be_ended};
+use crate::changeset::compare::CompareContext;
+use crate::changeset::ended::{self, Endings, HeldObject, keep_end_of, may_be_ended};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
 use crate::domain::ending::BillingEntity;
@@ -25,7 +25,7 @@ pub(super) async fn keep_ends(
     state: &ActualState,
     desired: &mut [DesiredObject],
     identities: &Identities,
-    circumstances: &Circumstances,
+    compare_context: &CompareContext,
 ) -> Result<Vec<Reopened>, Failure> {
     let is_joined = |object: &&DesiredObject| {
         let actual = identities.actual(&object.key);
@@ -34,9 +34,9 @@ pub(super) async fn keep_ends(
     let joined: Vec<ObjectKey> =
         desired.iter().filter(is_joined).map(|object| object.key.clone()).collect();
     let held = |key: &ObjectKey| {
-        Some(Held { actual: identities.actual(key)?, is_joined: joined.contains(key) })
+        Some(HeldObject { actual: identities.actual(key)?, is_joined: joined.contains(key) })
     };
-    if !may_be_ended(desired, held, &circumstances.time_zone) {
+    if !may_be_ended(desired, held, &compare_context.time_zone) {
         return Ok(Vec::new());
     }
     let has_end = |object: &&DesiredObject| BillingEntity::of(object.kind()).is_some();
@@ -49,10 +49,10 @@ pub(super) async fn keep_ends(
     let ends = context.store.with(|store| store.load_ends(&ids)).await?;
     let endings = Endings {
         ends: &ends,
-        rule: circumstances.ended,
-        pricing_change: circumstances.pricing_change,
-        time_zone: &circumstances.time_zone,
-        now: circumstances.now,
+        rule: compare_context.ended,
+        pricing_change: compare_context.pricing_change,
+        time_zone: &compare_context.time_zone,
+        now: compare_context.now,
     };
     Ok(ended::keep_ends(desired, held, &endings))
 }
@@ -90,7 +90,7 @@ pub(super) async fn inherit_end(
     if successor.value("endDate").is_none() {
         return Ok(());
     }
-    context.store.with(|store| store.inherit_ends(context.held(), &from.id, to)).await
+    context.store.with(|store| store.inherit_ends(context.claim(), &from.id, to)).await
 }
 
 /// Forgets the ends that Salesforce has taken back, of the objects that are written, and tells the
@@ -109,13 +109,13 @@ pub(super) async fn forget_reopened(
     for reopened in reopened {
         let made = &reopened.made;
         tracing::info!(
-            target: "audit", operation = "reopened by Salesforce", parent_record_id = %run.parent_record_id, sync_run_id = %run.held.run,
+            target: "audit", operation = "reopened by Salesforce", parent_record_id = %run.parent_record_id, sync_run_id = %run.claim.run,
             object = made.entity.object_name(), m3ter_id = %made.m3ter_id, end = made.end, new_end = %reopened.asked,
             end_dating = %made.run, "an end of end dating was taken back"
         );
         forgotten.push((made.m3ter_id.clone(), made.run));
     }
     if !forgotten.is_empty() {
-        let _ = context.store.with(|store| store.forget_ends(run.held, &forgotten)).await;
+        let _ = context.store.with(|store| store.forget_ends(run.claim, &forgotten)).await;
     }
 }

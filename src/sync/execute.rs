@@ -52,7 +52,7 @@ pub(super) async fn execute<'a>(
 
 /// Forgets what m3ter has no more, and remembers who has what merged records had.
 async fn correct_links(context: &RunContext<'_>, state: &ActualState) -> Result<(), Failure> {
-    let (held, store) = (context.held(), context.store);
+    let (held, store) = (context.claim(), context.store);
     let gone = state.gone_links();
     if !gone.is_empty() {
         store.with(|store| store.delete_links(held, context.record, &gone)).await?;
@@ -73,7 +73,7 @@ async fn write<'a>(
     let changeset = &plan.changeset;
     let writer = Writer {
         context,
-        circumstances: &plan.circumstances,
+        compare_context: &plan.compare_context,
         desired: &plan.desired,
         mapping: plan.mapping,
         organization_time_zone: &plan.organization_time_zone,
@@ -88,7 +88,7 @@ async fn write<'a>(
     };
     forget_reopened(&context, changeset, |key| outcome(&applied, key, Applied::is_there)).await;
     let is_refused = |key: &ObjectKey| outcome(&applied, key, Applied::is_refused);
-    let outside = changeset.outside_unchanged(is_refused, &plan.circumstances.time_zone);
+    let outside = changeset.outside_unchanged(is_refused, &plan.compare_context.time_zone);
     for (outcome, warning) in applied.iter_mut().zip(outside).filter(|(it, _)| it.is_there()) {
         outcome.result.warnings.extend(warning);
     }
@@ -109,7 +109,7 @@ async fn write<'a>(
 /// Remembers which lines are over for this record: an AccountPlan that it has ended is not its to
 /// end again, whoever opens it anew, and one that was handed over is another record's.
 async fn settle(context: &RunContext<'_>, settled: &Settled) -> Result<(), Failure> {
-    let (held, store) = (context.held(), context.store);
+    let (held, store) = (context.claim(), context.store);
     if !settled.ended.is_empty() {
         let links = settled.ended.iter().map(|(object, m3ter_id)| Link {
             root: context.record.clone(),

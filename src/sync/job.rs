@@ -32,7 +32,7 @@ impl<'a> SyncJob<'a> {
         let ended_by = self.sync(&mut report, &mut closing).await.err();
         let failure = report.failure(ended_by, budget);
         let earlier = self.earlier.and(take(&mut report.results), take(&mut report.warnings));
-        (report.results, report.warnings) = earlier.told();
+        (report.results, report.warnings) = earlier.results_and_warnings();
         let goes_on = mode == SyncMode::Apply
             && failure.as_ref().is_some_and(|failure| earlier.goes_on(failure, budget));
         let failure =

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::changeset::Changeset;
-use crate::changeset::lines::{LineFate, Origin, ShownRow, fate};
+use crate::changeset::lines::{LineState, Origin, ShownRow, line_state};
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::date_at;
 use crate::domain::desired::DesiredObject;
@@ -25,7 +25,7 @@ pub(super) struct RemovedLine {
     pub(super) object: ObjectKey,
     pub(super) plan: ActualObject,
     pub(super) origin: Origin,
-    pub(super) fate: LineFate,
+    pub(super) line_state: LineState,
     /// Another record has linked the AccountPlan as its own.
     pub(super) is_linked_elsewhere: bool,
 }
@@ -109,15 +109,16 @@ impl RecordRows<'_> {
     ) -> Vec<RemovedLine> {
         let lines = unseen.into_iter().map(|Unseen { object, origin, plan }| {
             let is_part = self.line_object(&object.row).is_some_and(|line| line.cascade_delete);
-            let fate = fate(origin, is_part, shown.get(&object.row), |row| self.rows.contains(row));
+            let line_state =
+                line_state(origin, is_part, shown.get(&object.row), |row| self.rows.contains(row));
             let is_linked_elsewhere = elsewhere.contains(&plan.id);
-            RemovedLine { object, plan: plan.clone(), origin, fate, is_linked_elsewhere }
+            RemovedLine { object, plan: plan.clone(), origin, line_state, is_linked_elsewhere }
         });
         // Under a Contract that several records share lie the lines of the others as well.
         let is_others = |line: &RemovedLine| {
-            line.origin == Origin::UnderContract && matches!(line.fate, LineFate::Moved(_))
+            line.origin == Origin::UnderContract && matches!(line.line_state, LineState::Moved(_))
         };
-        lines.filter(|line| line.fate != LineFate::Present && !is_others(line)).collect()
+        lines.filter(|line| line.line_state != LineState::Present && !is_others(line)).collect()
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn load<'a>(
     let (read, linked, organization) = tokio::join!(
         fetch_record(&context, mapping, context.record),
         Box::pin(load_linked(&context)),
-        context.knowledge.organization(context.budget),
+        context.metadata.organization(context.budget),
     );
     let read = Arc::new(read?);
     *kept = Some(Arc::clone(&read));
@@ -73,14 +73,14 @@ pub(super) async fn load<'a>(
 }
 
 async fn find_mapping<'a>(context: &RunContext<'a>) -> Result<&'a Mapping, Failure> {
-    let RunContext { record, knowledge, budget, .. } = *context;
+    let RunContext { record, metadata, budget, .. } = *context;
     let prefix = record.key_prefix();
     let unsupported = |reason| Failure::new(ErrorCode::UnsupportedObject, reason);
-    match knowledge.sobject_of(prefix, budget).await? {
+    match metadata.sobject_of(prefix, budget).await? {
         None => Err(unsupported(format!(
             "There is no mapping for records whose IDs begin with `{prefix}`, and the org has no such object"
         ))),
-        Some(sobject) => knowledge
+        Some(sobject) => metadata
             .mapping(&sobject)
             .ok_or_else(|| unsupported(format!("There is no mapping for `{sobject}` records"))),
     }
@@ -93,7 +93,7 @@ async fn load_linked(context: &RunContext<'_>) -> Result<Linked, Failure> {
     };
     let is_new = links.iter().all(|link| link.object.kind != EntityKind::Commitment);
     // Who takes a run over may find no link of it, and changes all the same.
-    let has_open_changes = has_open_changes || context.run.held.fence > 1;
+    let has_open_changes = has_open_changes || context.run.claim.fence > 1;
     let mut state = ActualState::new(links).with_open_changes(has_open_changes);
     let attempts = async { if is_new { load_attempts(context).await.map(Some) } else { Ok(None) } };
     let ((), attempts) = tokio::join!(fetch_linked(context, &mut state), attempts);
@@ -114,7 +114,7 @@ async fn look_up(
     let open: Vec<&SharedKey> =
         keys.shared.iter().filter(|key| !state.has_link(&key.object)).collect();
     let (catalog, by_codes, shared) = tokio::join!(
-        context.knowledge.catalog(&keys.codes, context.budget),
+        context.metadata.catalog(&keys.codes, context.budget),
         fetch_codes(context, state, &keys.accounts, &keys.contracts),
         fetch_shared(context, &open),
     );

@@ -129,7 +129,7 @@ impl Maintenance {
 
     /// Somebody may have put the credentials right at the vendor: nobody else may ask for a while.
     fn try_refused_logins(&self) {
-        if self.shared.knowledge.tokens().iter().all(|tokens| !tokens.is_refused()) {
+        if self.shared.metadata.tokens().iter().all(|tokens| !tokens.is_refused()) {
             return;
         }
         let shared = Arc::clone(&self.shared);
@@ -138,7 +138,7 @@ impl Maintenance {
             shared
                 .ended
                 .clone()
-                .run_until_cancelled(shared.knowledge.try_refused_logins(&budget))
+                .run_until_cancelled(shared.metadata.try_refused_logins(&budget))
                 .await
         });
     }
@@ -147,7 +147,7 @@ impl Maintenance {
     /// After a restart with new ones nobody knows whether the old ones were refused: the store
     /// does.
     async fn run_again_after_login(&mut self) -> Result<(), StoreError> {
-        let tokens = self.shared.knowledge.tokens();
+        let tokens = self.shared.metadata.tokens();
         self.looks_for_refused |= tokens.map(TokenCache::has_begun_to_work).contains(&true);
         let is_wanted =
             self.scope == Scope::Everything && !self.shared.settings.retry_after.is_empty();

@@ -10,10 +10,10 @@ use crate::changeset::merge::{Claim, Evidence, Handover, hand_over};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, Intent};
 use crate::domain::entity::EntityKind;
-use crate::domain::fate::Fate;
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::Failure;
+use crate::domain::record_state::RecordState;
 use crate::store::{Link, LinkRelation};
 use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
@@ -46,14 +46,16 @@ pub(super) async fn follow_merges(
     }
     let rows: HashSet<SalesforceId> =
         accounts(desired).map(|(_, object)| object.key.row.clone()).collect();
-    let Some(fates) = fetch_fates(context, &suspects, &rows).await? else { return Ok(()) };
+    let Some(record_states) = fetch_record_states(context, &suspects, &rows).await? else {
+        return Ok(());
+    };
     for Suspect { position, owner, theirs, evidence } in suspects {
         let object = &mut desired[position];
-        let fate = fates.get(&owner).unwrap_or(&Fate::NotShown);
+        let record_state = record_states.get(&owner).unwrap_or(&RecordState::NotShown);
         // Of several Accounts it cannot be told which one a record that is gone was merged into.
         if evidence == Evidence::Deal
             && rows.len() > 1
-            && matches!(fate, Fate::Deleted | Fate::NotShown)
+            && matches!(record_state, RecordState::Deleted | RecordState::NotShown)
         {
             continue;
         }
@@ -62,7 +64,7 @@ pub(super) async fn follow_merges(
             _ => state.elsewhere(object).or_else(|| with_own_id(state, object)),
         };
         let claim = Claim { desired: object, owner: &owner, theirs: &theirs, own, evidence };
-        match hand_over(&claim, fate) {
+        match hand_over(&claim, record_state) {
             Handover::Stays => {}
             Handover::Undecided(finding) => identities.set(object.key.clone(), Err(finding)),
             Handover::Moves => {
@@ -150,46 +152,50 @@ fn with_own_id<'s>(state: &'s ActualState, object: &DesiredObject) -> Option<&'s
 
 /// What became of the owners; who was merged more than once is followed to one of `rows`. `None`
 /// where Salesforce does not say.
-async fn fetch_fates(
+async fn fetch_record_states(
     context: &RunContext<'_>,
     suspects: &[Suspect],
     rows: &HashSet<SalesforceId>,
-) -> Result<Option<HashMap<SalesforceId, Fate>>, Failure> {
+) -> Result<Option<HashMap<SalesforceId, RecordState>>, Failure> {
     let RunContext { salesforce, budget, .. } = *context;
-    let mut fates: HashMap<SalesforceId, Fate> = HashMap::new();
+    let mut record_states: HashMap<SalesforceId, RecordState> = HashMap::new();
     let mut ask: HashSet<SalesforceId> =
         suspects.iter().map(|suspect| suspect.owner.clone()).collect();
     for _ in 0..MERGES_IN_A_ROW {
         let ids: Vec<SalesforceId> = ask.drain().collect();
-        let answer = match salesforce.fetch_fates("Account", &ids, budget).await {
+        let answer = match salesforce.fetch_record_states("Account", &ids, budget).await {
             Ok(answer) => answer,
             Err(error) if error.refusal().is_some() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let masters = answer.values().filter_map(|fate| match fate {
-            Fate::MergedInto(master) if !rows.contains(master) && !fates.contains_key(master) => {
+        let masters = answer.values().filter_map(|record_state| match record_state {
+            RecordState::MergedInto(master)
+                if !rows.contains(master) && !record_states.contains_key(master) =>
+            {
                 Some(master.clone())
             }
             _ => None,
         });
         ask = masters.collect();
-        fates.extend(answer);
+        record_states.extend(answer);
         if ask.is_empty() {
             break;
         }
     }
     let last = |owner: &SalesforceId| {
-        let mut fate = fates.get(owner)?;
+        let mut record_state = record_states.get(owner)?;
         for _ in 0..MERGES_IN_A_ROW {
-            match fate {
-                Fate::MergedInto(master) if !rows.contains(master) => match fates.get(master) {
-                    Some(next @ Fate::MergedInto(_)) => fate = next,
-                    _ => break,
-                },
+            match record_state {
+                RecordState::MergedInto(master) if !rows.contains(master) => {
+                    match record_states.get(master) {
+                        Some(next @ RecordState::MergedInto(_)) => record_state = next,
+                        _ => break,
+                    }
+                }
                 _ => break,
             }
         }
-        Some((owner.clone(), fate.clone()))
+        Some((owner.clone(), record_state.clone()))
     };
     Ok(Some(suspects.iter().filter_map(|suspect| last(&suspect.owner)).collect()))
 }

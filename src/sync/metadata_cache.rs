@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::catalog::{Catalog, Catalogued, PlanTemplate};
+use crate::domain::catalog::{Catalog, CatalogKind, PlanTemplate};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
@@ -43,7 +43,7 @@ pub(super) struct MetadataCache {
     key_prefixes: RwLock<HashMap<String, String>>,
     plan_templates: RwLock<Option<Arc<HashMap<String, PlanTemplate>>>>,
     /// Codes that were found, with when.
-    codes: Mutex<HashMap<(Catalogued, String), (M3terId, Instant)>>,
+    codes: Mutex<HashMap<(CatalogKind, String), (M3terId, Instant)>>,
     organization: OrganizationConfigs,
 }
 
@@ -287,16 +287,16 @@ impl MetadataCache {
     /// What m3ter has under these codes.
     pub(super) async fn catalog(
         &self,
-        codes: &BTreeMap<Catalogued, BTreeSet<String>>,
+        codes: &BTreeMap<CatalogKind, BTreeSet<String>>,
         budget: &Budget,
     ) -> Result<Catalog, Failure> {
         let none = BTreeSet::new();
-        let templates =
-            self.plan_templates_with(codes.get(&Catalogued::PlanTemplate).unwrap_or(&none), budget);
+        let templates = self
+            .plan_templates_with(codes.get(&CatalogKind::PlanTemplate).unwrap_or(&none), budget);
         let others =
-            codes.iter().filter(|(catalogued, _)| **catalogued != Catalogued::PlanTemplate);
-        let ids = others.map(|(catalogued, codes)| async move {
-            Ok::<_, Failure>((*catalogued, self.ids_of(*catalogued, codes, budget).await?))
+            codes.iter().filter(|(catalog_kind, _)| **catalog_kind != CatalogKind::PlanTemplate);
+        let ids = others.map(|(catalog_kind, codes)| async move {
+            Ok::<_, Failure>((*catalog_kind, self.ids_of(*catalog_kind, codes, budget).await?))
         });
         let (plan_templates, ids) = tokio::join!(templates, futures::future::try_join_all(ids));
         Ok(Catalog { plan_templates: plan_templates?, ids: ids?.into_iter().collect() })
@@ -317,19 +317,19 @@ impl MetadataCache {
 
     async fn ids_of(
         &self,
-        catalogued: Catalogued,
+        catalog_kind: CatalogKind,
         codes: &BTreeSet<String>,
         budget: &Budget,
     ) -> Result<HashMap<String, M3terId>, Failure> {
-        let (mut found, unknown) = self.remembered(catalogued, codes);
+        let (mut found, unknown) = self.remembered(catalog_kind, codes);
         if unknown.is_empty() {
             return Ok(found);
         }
-        let fetched = self.m3ter.fetch_ids(catalogued, &unknown, budget).await?;
+        let fetched = self.m3ter.fetch_ids(catalog_kind, &unknown, budget).await?;
         let now = Instant::now();
         let mut remembered = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
         remembered.extend(
-            fetched.iter().map(|(code, id)| ((catalogued, code.clone()), (id.clone(), now))),
+            fetched.iter().map(|(code, id)| ((catalog_kind, code.clone()), (id.clone(), now))),
         );
         found.extend(fetched);
         Ok(found)
@@ -337,7 +337,7 @@ impl MetadataCache {
 
     fn remembered(
         &self,
-        catalogued: Catalogued,
+        catalog_kind: CatalogKind,
         codes: &BTreeSet<String>,
     ) -> (HashMap<String, M3terId>, Vec<String>) {
         let mut remembered = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -345,7 +345,7 @@ impl MetadataCache {
         let mut found = HashMap::new();
         let mut unknown = Vec::new();
         for code in codes {
-            match remembered.get(&(catalogued, code.clone())) {
+            match remembered.get(&(catalog_kind, code.clone())) {
                 Some((id, _)) => {
                     found.insert(code.clone(), id.clone());
                 }

@@ -14,7 +14,7 @@ impl Syncs {
     pub async fn object_of(&self, record: &SalesforceId) -> Result<Option<String>, Failure> {
         let limits = self.shared.limits;
         self.shared
-            .knowledge
+            .metadata
             .sobject_of(record.key_prefix(), &Budget::new(limits.time, limits.callouts))
             .await
     }
@@ -31,7 +31,7 @@ impl Syncs {
         };
         let limits = self.shared.limits;
         let budget = Budget::new(limits.time, limits.callouts);
-        match self.shared.knowledge.salesforce.organization(&budget).await? {
+        match self.shared.metadata.salesforce.organization(&budget).await? {
             Some(own) if own == named => Ok(()),
             Some(own) => {
                 let reason = format!(

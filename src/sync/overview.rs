@@ -45,7 +45,7 @@ pub struct Concern {
 impl Syncs {
     /// Whether both vendors are reached.
     pub fn vendors(&self) -> Vendors {
-        let [salesforce, m3ter] = self.shared.knowledge.tokens().map(TokenCache::works);
+        let [salesforce, m3ter] = self.shared.metadata.tokens().map(TokenCache::works);
         Vendors { salesforce, m3ter }
     }
 
@@ -61,12 +61,12 @@ impl Syncs {
 
     /// What the mappings say.
     pub fn mappings(&self) -> &Mappings {
-        &self.shared.knowledge.mappings
+        &self.shared.metadata.mappings
     }
 
     /// Where the org's pages are.
     pub fn salesforce_address(&self) -> &url::Url {
-        self.shared.knowledge.salesforce.address()
+        self.shared.metadata.salesforce.address()
     }
 
     /// The m3ter objects of a record.
@@ -107,7 +107,7 @@ impl Syncs {
         let mut concerns: BTreeMap<String, Concern> = BTreeMap::new();
         for (record, run) in &runs {
             let Some(answer) = answers.get(run) else { continue };
-            for (code, message, remedy) in told(answer) {
+            for (code, message, remedy) in messages_of(answer) {
                 let concern = concerns.entry(code.clone()).or_insert_with(|| Concern {
                     code,
                     message,
@@ -124,7 +124,7 @@ impl Syncs {
 }
 
 /// What an answer says that somebody has to do, each code once.
-fn told(answer: &SyncResult) -> Vec<(String, String, Option<String>)> {
+fn messages_of(answer: &SyncResult) -> Vec<(String, String, Option<String>)> {
     let failure = answer.error_code.iter().map(|code| (code.clone(), answer.message.clone(), None));
     // What only waits for another object is no cause.
     let depends = FindingCode::DependencyFailed.as_str();

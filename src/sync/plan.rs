@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::changeset::Changeset;
-use crate::changeset::compare::Circumstances;
+use crate::changeset::compare::CompareContext;
 use crate::changeset::running::Blocked;
 use crate::domain::catalog::Catalog;
 use crate::domain::desired::Resolution;
@@ -38,7 +38,7 @@ pub(super) struct SyncPlan<'a> {
     pub(super) removed_lines: Vec<RemovedLine>,
     /// The objects that the record asks for.
     pub(super) desired: HashSet<ObjectKey>,
-    pub(super) circumstances: Circumstances,
+    pub(super) compare_context: CompareContext,
     /// In which m3ter's calendar dates begin.
     pub(super) organization_time_zone: TimeZone,
     pub(super) overlapping_plans: OverlappingPlans,
@@ -56,9 +56,9 @@ pub(super) async fn plan<'a>(
     report: &mut Report,
 ) -> Result<SyncPlan<'a>, Failure> {
     let resolution = std::mem::take(&mut loaded.resolution);
-    let not_ready = not_ready(&resolution, loaded.state.links().is_empty(), context.mode)?;
+    let not_ready = check_ready(&resolution, loaded.state.links().is_empty(), context.mode)?;
     let attempts = loaded.attempts(context, &resolution).await?;
-    let circumstances = circumstances(&loaded, context.now);
+    let compare_context = compare_context(&loaded, context.now);
     let Loaded { mapping, read, rows, organization, catalog, shared, mut state, .. } = loaded;
     let Resolution { objects, warnings, .. } = resolution;
     let desired = objects.iter().map(|object| object.key.clone()).collect();
@@ -66,7 +66,7 @@ pub(super) async fn plan<'a>(
     report.warnings.extend(left_behind(&state, &objects, &rows, context.now));
     report.warnings.extend(not_ready);
 
-    let compared = compare_all(context, &mut state, objects, &attempts, &shared, &circumstances);
+    let compared = compare_all(context, &mut state, objects, &attempts, &shared, &compare_context);
     let mut changeset = Box::pin(compared).await?;
     keep_billing_unguessed(context, mapping, &mut changeset).await?;
     if looks_ahead {
@@ -74,7 +74,7 @@ pub(super) async fn plan<'a>(
     }
     report.failures.extend(state.failures());
     let overlapping_plans = organization.overlapping_plans;
-    keep_to_rules(&mut changeset, &state, &catalog, &circumstances.time_zone, overlapping_plans);
+    keep_to_rules(&mut changeset, &state, &catalog, &compare_context.time_zone, overlapping_plans);
 
     let record_rows = RecordRows { rows: &rows, lines: &read.query.lines };
     let removed_lines = find_removed_lines(context, &record_rows, &state, &changeset).await?;
@@ -92,7 +92,7 @@ pub(super) async fn plan<'a>(
         blocked,
         removed_lines,
         desired,
-        circumstances,
+        compare_context,
         organization_time_zone: organization.time_zone,
         overlapping_plans,
         attempts,
@@ -104,17 +104,17 @@ pub(super) async fn plan<'a>(
 /// What is to be told of a record that is not ready, unless it is refused: by its mapping's
 /// `only_when`, or by `ready_when` before its first sync. What is in m3ter already is kept up to
 /// date in any status: a contract that ends must still end there.
-fn not_ready(
-    Resolution { guarded, unready, .. }: &Resolution,
+fn check_ready(
+    Resolution { not_allowed, not_ready, .. }: &Resolution,
     is_new: bool,
     mode: SyncMode,
 ) -> Result<Option<Warning>, Failure> {
-    let refused = match (guarded, unready) {
+    let refused = match (not_allowed, not_ready) {
         (Some(reason), _) => Some(reason),
         (None, Some((reason, Otherwise::Refuse))) if is_new => Some(reason),
         _ => None,
     };
-    let text = match (refused, unready, mode) {
+    let text = match (refused, not_ready, mode) {
         (Some(reason), _, SyncMode::Apply) => {
             return Err(Failure::new(ErrorCode::RecordNotReady, reason.clone()));
         }
@@ -132,9 +132,9 @@ fn not_ready(
     Ok(Some(Warning::of(Attention::NotReady, text)))
 }
 
-fn circumstances(loaded: &Loaded<'_>, now: Timestamp) -> Circumstances {
+fn compare_context(loaded: &Loaded<'_>, now: Timestamp) -> CompareContext {
     let Settings { pricing_change, ended, .. } = *loaded.mapping.settings();
-    Circumstances { now, time_zone: loaded.time_zone().clone(), pricing_change, ended }
+    CompareContext { now, time_zone: loaded.time_zone().clone(), pricing_change, ended }
 }
 
 /// Refuses what does not fit to what m3ter holds, to the other lines, or to what can be read.
@@ -164,8 +164,8 @@ impl SyncPlan<'_> {
         Removal {
             setting: self.mapping.settings().removed_lines,
             lines: &self.removed_lines,
-            now: self.circumstances.now,
-            time_zone: &self.circumstances.time_zone,
+            now: self.compare_context.now,
+            time_zone: &self.compare_context.time_zone,
         }
     }
 }

@@ -80,7 +80,7 @@ impl Earlier {
     }
 
     /// The objects and warnings of all portions.
-    pub(super) fn told(&self) -> (Vec<ObjectOutcome>, Vec<Warning>) {
+    pub(super) fn results_and_warnings(&self) -> (Vec<ObjectOutcome>, Vec<Warning>) {
         (self.results.clone(), self.warnings.clone())
     }
 
@@ -130,12 +130,12 @@ impl Shared {
                 self.outcome_of(run, lease, budget, tasks, &earlier).await;
             let Some(next) = next else { return outcome };
             tracing::info!(
-                sync_run_id = %run.held.run, parent_record_id = %run.parent_record_id, error_code = outcome.error_code(),
+                sync_run_id = %run.claim.run, parent_record_id = %run.parent_record_id, error_code = outcome.error_code(),
                 portion = next.earlier.portions, callouts = budget.callouts_made(), "a sync continues in another portion"
             );
             if next.earlier.portions == 1 && !self.settings.answers_at_the_end {
                 let answer = SyncResult::new(&outcome, answered(run, None));
-                self.waiting.answer(run.held.run, Arc::new(answer));
+                self.waiting.answer(run.claim.run, Arc::new(answer));
             }
             run.plan = next.plan.or(run.plan.take());
             // This portion has linked more than the run had when it was claimed.

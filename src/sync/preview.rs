@@ -1,7 +1,7 @@
 //! What a sync would write, before it writes: a dry run ends with it.
 
 use crate::changeset::Changeset;
-use crate::changeset::foresight::Surroundings;
+use crate::changeset::preview::PreviewContext;
 use crate::changeset::unusual::Usual;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
@@ -44,7 +44,7 @@ pub(super) async fn foresee(
     let ids: Vec<M3terId> =
         account_plans.iter().chain(&commitments).map(|object| object.id.clone()).collect();
     let mut foreseen = plan.changeset.clone();
-    foreseen.foresee_trouble(&Surroundings {
+    foreseen.preview_refusals(&PreviewContext {
         account_plans,
         commitments,
         plans: state.all(EntityKind::Plan),

@@ -58,7 +58,7 @@ impl Shared {
             let loaded = self.store.load_queue_heads(record, now()).await;
             let mut heads = loaded.as_ref().map_or_else(|_| Vec::new(), Clone::clone);
             // A process whose login is refused leaves what is tried again to those whose is not.
-            let is_refused = self.knowledge.tokens().iter().any(|tokens| tokens.is_refused());
+            let is_refused = self.metadata.tokens().iter().any(|tokens| tokens.is_refused());
             heads.retain(|head| {
                 !is_refused || matches!(head.class, QueueClass::Awaited | QueueClass::Accepted)
             });
@@ -99,7 +99,7 @@ impl Shared {
                 self.slots.nothing_to_take_over();
                 return claimed.map(drop);
             };
-            tracing::warn!(sync_run_id = %run.held.run, takeovers = run.takeovers, "this process has taken over a run of another process");
+            tracing::warn!(sync_run_id = %run.claim.run, takeovers = run.takeovers, "this process has taken over a run of another process");
             self.begin(run, asked_at, slot);
         }
         Ok(())

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::domain::desired::DesiredObject;
-use crate::domain::fate::Fate;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::record::Record;
+use crate::domain::record_state::RecordState;
 use crate::mapping::{Mapping, Query};
 use crate::sync::context::RunContext;
 use crate::transport::CalloutError;
@@ -28,12 +28,12 @@ pub(super) async fn fetch_record(
     mapping: &Mapping,
     id: &SalesforceId,
 ) -> Result<ReadRecord, Failure> {
-    let RunContext { knowledge, salesforce, budget, .. } = *context;
-    let mut query = knowledge.query(mapping, budget).await?;
+    let RunContext { metadata, salesforce, budget, .. } = *context;
+    let mut query = metadata.query(mapping, budget).await?;
     let rows = match salesforce.query(&query.soql(id), budget).await {
         Err(error) if names_unknown_field(&error) => {
-            knowledge.forget_query(mapping);
-            query = knowledge.query(mapping, budget).await?;
+            metadata.forget_query(mapping);
+            query = metadata.query(mapping, budget).await?;
             salesforce.query(&query.soql(id), budget).await
         }
         rows => rows,
@@ -58,7 +58,7 @@ pub(super) async fn fetch_desired(
     let ReadRecord { record, query } = fetch_record(context, mapping, id).await?;
     let reading = mapping.read(&record, query.context(time_zone));
     let codes = reading.keys().codes;
-    let catalog = context.knowledge.catalog(&codes, context.budget).await?;
+    let catalog = context.metadata.catalog(&codes, context.budget).await?;
     Ok(reading.resolve(&catalog).objects)
 }
 
@@ -93,17 +93,19 @@ fn mapping_invalid(mapping: &Mapping, error: CalloutError) -> Failure {
 async fn why_missing(context: &RunContext<'_>, sobject: &str, id: &SalesforceId) -> Failure {
     let RunContext { salesforce, budget, .. } = *context;
     let (deleted, access, user) = tokio::join!(
-        salesforce.fetch_fates(sobject, std::slice::from_ref(id), budget),
+        salesforce.fetch_record_states(sobject, std::slice::from_ref(id), budget),
         salesforce.has_read_access(id, budget),
         salesforce.user_name(budget),
     );
-    let deleted = deleted.map(|fates| fates.get(id).cloned().filter(|fate| *fate != Fate::Alive));
+    let deleted = deleted.map(|record_states| {
+        record_states.get(id).cloned().filter(|record_state| *record_state != RecordState::Alive)
+    });
     // For the log only: a caller has no use for the name of a login.
     let user = user.ok().flatten().unwrap_or_default();
     tracing::info!(parent_record_id = %id, user, "Salesforce does not show the record");
     let (code, reason) = match (deleted, access) {
         (Err(error), _) | (Ok(None), Err(error)) => return error.into(),
-        (Ok(Some(Fate::MergedInto(master))), _) => (
+        (Ok(Some(RecordState::MergedInto(master))), _) => (
             ErrorCode::RecordDeleted,
             format!(
                 "The record {id} was deleted: it was merged into {master}; sync that one instead"

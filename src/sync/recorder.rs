@@ -112,7 +112,7 @@ impl<'a> Recorder<'a> {
         let RunContext { run, store: RetryingStore { store, until }, budget, lease, tasks, .. } =
             self.context;
         let (store, lease, journal) = (store.clone(), lease.clone(), Arc::clone(budget.journal()));
-        let (held, earlier) = (run.held, run.callouts.clone());
+        let (claim, earlier) = (run.claim, run.callouts.clone());
         let root_object = self.root_object.to_owned();
         let task = tasks.spawn(async move {
             let store = RetryingStore { store: &store, until };
@@ -132,7 +132,7 @@ impl<'a> Recorder<'a> {
                     settled: &batch.settled,
                 };
                 let progress = Progress { results: &batch.results, links: &batch.links, changes, callouts: callouts.as_deref() };
-                match store.retry(|store| store.save_progress(held, &progress)).await {
+                match store.retry(|store| store.save_progress(claim, &progress)).await {
                     // Who has gone away meanwhile sends nothing.
                     Ok(()) => {
                         for saved in batch.saved {
@@ -143,7 +143,7 @@ impl<'a> Recorder<'a> {
                         if matches!(error, StoreError::ClaimLost(_)) {
                             lease.lose();
                         }
-                        tracing::error!(sync_run_id = %held.run, error = %ErrorChain(&error), "what a sync has done could not be saved");
+                        tracing::error!(sync_run_id = %claim.run, error = %ErrorChain(&error), "what a sync has done could not be saved");
                         all_saved = false;
                     }
                 }

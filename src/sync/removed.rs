@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::changeset::Changeset;
-use crate::changeset::lines::{LineFate, Origin, ShownRow};
+use crate::changeset::lines::{LineState, Origin, ShownRow};
 use crate::changeset::planned::planned;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::ending::BillingEntity;
@@ -113,7 +113,7 @@ impl Removal<'_> {
         };
         self.lines
             .iter()
-            .map(|line| self.told(line).unwrap_or_else(|| would_end(line, &end)))
+            .map(|line| self.left_as_it_is(line).unwrap_or_else(|| would_end(line, &end)))
             .collect()
     }
 
@@ -136,7 +136,7 @@ impl Removal<'_> {
         for line in self
             .lines
             .iter()
-            .filter(|line| self.told(line).is_none() && cannot_end(line, &end).is_none())
+            .filter(|line| self.left_as_it_is(line).is_none() && cannot_end(line, &end).is_none())
         {
             // It may have its end already, from a try that was interrupted.
             if end.comes_before_that_of(BillingEntity::AccountPlan, &line.plan) {
@@ -159,7 +159,7 @@ impl Removal<'_> {
     ) -> Vec<Removed> {
         let end = &self.end();
         join_all(self.lines.iter().map(|line| async move {
-            if let Some(removed) = self.told(line).or_else(|| cannot_end(line, end)) {
+            if let Some(removed) = self.left_as_it_is(line).or_else(|| cannot_end(line, end)) {
                 return removed;
             }
             // An end is only ever brought forward.
@@ -192,15 +192,15 @@ impl Removal<'_> {
     }
 
     /// What is said about a line that is not to be ended; `None` for one that is.
-    fn told(&self, line: &RemovedLine) -> Option<Removed> {
-        match &line.fate {
-            LineFate::Moved(_) if line.is_linked_elsewhere => Some(Removed::HandedOver),
-            LineFate::Moved(parent) => {
+    fn left_as_it_is(&self, line: &RemovedLine) -> Option<Removed> {
+        match &line.line_state {
+            LineState::Moved(_) if line.is_linked_elsewhere => Some(Removed::HandedOver),
+            LineState::Moved(parent) => {
                 Some(Removed::Warning(Warning::of(Attention::LineRemoved, moved(line, parent))))
             }
-            LineFate::NotVisible | LineFate::Present => Some(self.not_visible(line)),
-            LineFate::Removed if self.setting == RemovedLines::End => None,
-            LineFate::Removed => Some(self.removed(line)),
+            LineState::NotVisible | LineState::Present => Some(self.not_visible(line)),
+            LineState::Removed if self.setting == RemovedLines::End => None,
+            LineState::Removed => Some(self.removed(line)),
         }
     }
 
@@ -304,7 +304,7 @@ fn change(line: &RemovedLine, end: &End) -> FieldChange {
     FieldChange {
         field: "endDate".to_owned(),
         old_value: line.plan.text("endDate").map(ToOwned::to_owned),
-        new_value: Some(end.shown(BillingEntity::AccountPlan)),
+        new_value: Some(end.render(BillingEntity::AccountPlan)),
         source: "setting `removed_lines`".to_owned(),
     }
 }
@@ -322,7 +322,7 @@ fn would_end(line: &RemovedLine, end: &End) -> Removed {
 
 fn ended(line: &RemovedLine, end: &End) -> ObjectOutcome {
     let mut result = result(line, Action::Updated, format!("m3ter Identifier: {}", line.plan.id));
-    let end = end.shown(BillingEntity::AccountPlan);
+    let end = end.render(BillingEntity::AccountPlan);
     result.warnings.push(
         format!("Its line is gone from Salesforce: the AccountPlan was ended at {end}").into(),
     );
@@ -364,7 +364,7 @@ mod tests {
             object: ObjectKey::only(EntityKind::AccountPlan, row),
             plan: ActualObject::from_json(plan).unwrap(),
             origin: Origin::Linked,
-            fate: LineFate::Removed,
+            line_state: LineState::Removed,
             is_linked_elsewhere: false,
         }];
         let hash_at = |now: &str| {

@@ -180,9 +180,9 @@ impl Writer<'_> {
         start: &End,
     ) -> Result<Written, Failure> {
         let RunContext { m3ter, budget, .. } = self.context;
-        let said = blocker.said(desired.kind(), BillingEntity::AccountPlan, start, "replaced");
+        let said = blocker.describe(desired.kind(), BillingEntity::AccountPlan, start, "replaced");
         let mut pending = Pending::new(self.recorder);
-        let change = self.ending(desired.kind(), blocker, start.shown(BillingEntity::AccountPlan));
+        let change = self.ending(desired.kind(), blocker, start.render(BillingEntity::AccountPlan));
         pending.intend(change, &blocker.object).await?;
         let replaced = m3ter.replace_account_plan(&blocker.object.id, body, budget).await;
         let written = match replaced {
@@ -241,11 +241,13 @@ impl Writer<'_> {
         let mut ended: Vec<Ended> = Vec::new();
         for _ in 0..ROUNDS {
             for blocker in std::mem::take(&mut blockers) {
-                let change = self.ending(kind, &blocker, start.shown(entity));
+                let change = self.ending(kind, &blocker, start.render(entity));
                 let (context, object) = (&self.context, (entity, &blocker.object));
                 match end_remembered(context, self.recorder, change, object, start).await? {
-                    EndedOne::Done => ended
-                        .push(Ended { said: blocker.said(kind, entity, start, "ended"), blocker }),
+                    EndedOne::Done => ended.push(Ended {
+                        said: blocker.describe(kind, entity, start, "ended"),
+                        blocker,
+                    }),
                     EndedOne::Refused(message) => {
                         let why = format!("m3ter does not end it: {message}");
                         let finding = kept_one(
@@ -365,7 +367,7 @@ impl Writer<'_> {
 }
 
 impl Blocker {
-    fn said(&self, kind: EntityKind, entity: BillingEntity, start: &End, verb: &str) -> String {
+    fn describe(&self, kind: EntityKind, entity: BillingEntity, start: &End, verb: &str) -> String {
         let until = self
             .object
             .text("endDate")
@@ -374,7 +376,7 @@ impl Blocker {
             "The {kind} {} {}, which ran {until}, was {verb} at {}",
             self.object.id,
             self.whose,
-            start.shown(entity)
+            start.render(entity)
         )
     }
 }

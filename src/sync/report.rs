@@ -44,7 +44,7 @@ impl Report {
 pub(super) fn answered(run: &ClaimedRun, next_try_at: Option<Timestamp>) -> AnsweredRun {
     AnsweredRun {
         parent_record_id: Some(run.parent_record_id.to_string()),
-        sync_run_id: Some(run.held.run),
+        sync_run_id: Some(run.claim.run),
         dry_run: run.dry_run,
         next_try_at,
     }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::changeset::Changeset;
-use crate::changeset::running::{Blocked, Held};
+use crate::changeset::running::{Blocked, HeldObjects};
 use crate::domain::catalog::Catalog;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
@@ -70,8 +70,8 @@ pub(super) async fn refuse_blocked(
     Ok(())
 }
 
-fn held<'a>(state: &'a ActualState, catalog: &'a Catalog) -> Held<'a> {
-    Held {
+fn held<'a>(state: &'a ActualState, catalog: &'a Catalog) -> HeldObjects<'a> {
+    HeldObjects {
         account_plans: state.all(EntityKind::AccountPlan),
         plans: state.all(EntityKind::Plan),
         pricings: state.all(EntityKind::Pricing),

@@ -19,12 +19,12 @@ use crate::sync::context::RunContext;
 use crate::sync::end_dating::EndDating;
 use crate::sync::job::SyncJob;
 use crate::sync::portions::{Earlier, Portion};
+use crate::sync::record_status::write_record_status;
 use crate::sync::report::answered;
 use crate::sync::retrying_store::RetryingStore;
 use crate::sync::settings::SyncMode;
 use crate::sync::shared::Shared;
 use crate::sync::slots::Slot;
-use crate::sync::tell::tell_record;
 use crate::telemetry::{ErrorChain, metrics, trace};
 use crate::transport::{Budget, Class, Lease, Turn};
 
@@ -51,7 +51,7 @@ impl Shared {
     /// waited for its record, as long as nobody waits for the slot.
     pub(super) fn begin(self: &Arc<Self>, run: ClaimedRun, asked_at: Instant, slot: Slot) {
         let shared = Arc::clone(self);
-        let lease = self.claims.hold(run.held, asked_at);
+        let lease = self.claims.hold(run.claim, asked_at);
         self.tasks.spawn(async move {
             let (mut next, mut slot) = (Some((run, lease)), Some(slot));
             while let Some((run, lease)) = next {
@@ -60,7 +60,7 @@ impl Shared {
                     slot.pass_to(turn.caller.clone());
                 }
                 let span = tracing::info_span!(
-                    parent: None, "sync", sync_run_id = %run.held.run, parent_record_id = %run.parent_record_id,
+                    parent: None, "sync", sync_run_id = %run.claim.run, parent_record_id = %run.parent_record_id,
                     kind = kind(&run), dry_run = run.dry_run, trace_id = field::Empty, sync_status = field::Empty,
                     error_code = field::Empty, otel.status_code = field::Empty
                 );
@@ -92,7 +92,7 @@ impl Shared {
         let next = match work {
             Work::Ended(outcome) => self.save_end(&run, &outcome, &lease, &budget).await,
             Work::Lost => {
-                tracing::warn!(sync_run_id = %run.held.run, "another process has taken over a run of this one");
+                tracing::warn!(sync_run_id = %run.claim.run, "another process has taken over a run of this one");
                 None
             }
             Work::Stopped => {
@@ -101,7 +101,7 @@ impl Shared {
                 None
             }
         };
-        self.claims.let_go(run.held);
+        self.claims.let_go(run.claim);
         self.waiting.look_again();
         next
     }
@@ -115,15 +115,15 @@ impl Shared {
         tasks: &TaskTracker,
         earlier: &Earlier,
     ) -> Portion {
-        let knowledge = &self.knowledge;
+        let metadata = &self.metadata;
         let context = RunContext {
             run,
             record: &run.parent_record_id,
             mode: if run.dry_run { SyncMode::DryRun } else { SyncMode::Apply },
             now: now(),
-            knowledge,
-            salesforce: &knowledge.salesforce,
-            m3ter: &knowledge.m3ter,
+            metadata,
+            salesforce: &metadata.salesforce,
+            m3ter: &metadata.m3ter,
             store: RetryingStore::new(&self.store, budget),
             budget,
             lease,
@@ -134,7 +134,7 @@ impl Shared {
                 "The service stopped {} times during this sync; see its log",
                 run.takeovers
             );
-            return told(&context, Failure::new(ErrorCode::Interrupted, reason)).await.into();
+            return failed(&context, Failure::new(ErrorCode::Interrupted, reason)).await.into();
         }
         let safety = &self.settings.safety;
         let work = async {
@@ -156,8 +156,8 @@ impl Shared {
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(portion) => portion,
             Err(_) => {
-                let reason = format!("An internal error occurred (request {})", run.held.run);
-                told(&context, Failure::new(ErrorCode::InternalError, reason)).await.into()
+                let reason = format!("An internal error occurred (request {})", run.claim.run);
+                failed(&context, Failure::new(ErrorCode::InternalError, reason)).await.into()
             }
         }
     }
@@ -190,7 +190,7 @@ impl Shared {
         let callouts = callouts(&run.callouts, budget.journal());
         let ended = EndedTry { result: &kept, tries: &tries, callouts: &callouts, ended_at };
         let next = self.save_end_at_last(run, &ended, lease).await?;
-        let run_id = run.held.run;
+        let run_id = run.claim.run;
         note(run, outcome);
         tracing::info!(
             sync_run_id = %run_id, parent_record_id = %run.parent_record_id, dry_run = run.dry_run, sync_status = %result.sync_status,
@@ -218,9 +218,9 @@ impl Shared {
                 Ok(next) => {
                     // Where the first answer was lost, this process may have begun it by now as one
                     // that waited for its turn.
-                    let next = next.filter(|next| !self.claims.holds(next.held.run));
+                    let next = next.filter(|next| !self.claims.holds(next.claim.run));
                     return Some(
-                        next.map(|next| (next.clone(), self.claims.hold(next.held, asked_at))),
+                        next.map(|next| (next.clone(), self.claims.hold(next.claim, asked_at))),
                     );
                 }
                 Err(error) => error,
@@ -228,7 +228,7 @@ impl Shared {
             match error {
                 StoreError::ClaimLost(_) => return None,
                 error if error.is_passing() => {
-                    tracing::warn!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "the end of a run is not saved yet");
+                    tracing::warn!(sync_run_id = %run.claim.run, error = %ErrorChain(&error), "the end of a run is not saved yet");
                     let pause = tokio::time::sleep(SAVE_AGAIN_AFTER);
                     tokio::select! {
                         () = pause => {}
@@ -236,7 +236,7 @@ impl Shared {
                     }
                 }
                 error => {
-                    tracing::error!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "the end of a run was not saved");
+                    tracing::error!(sync_run_id = %run.claim.run, error = %ErrorChain(&error), "the end of a run was not saved");
                     return Some(None);
                 }
             }
@@ -245,12 +245,12 @@ impl Shared {
 
     async fn give_back(&self, run: &ClaimedRun) {
         for _ in 0..RELEASE_TRIES {
-            match self.store.release(run.held).await {
+            match self.store.release(run.claim).await {
                 Ok(()) => {
-                    return tracing::info!(sync_run_id = %run.held.run, "a run was handed over; another process continues it");
+                    return tracing::info!(sync_run_id = %run.claim.run, "a run was handed over; another process continues it");
                 }
                 Err(error) => {
-                    tracing::warn!(sync_run_id = %run.held.run, error = %ErrorChain(&error), "a run could not be handed over");
+                    tracing::warn!(sync_run_id = %run.claim.run, error = %ErrorChain(&error), "a run could not be handed over");
                 }
             }
         }
@@ -258,13 +258,13 @@ impl Shared {
 }
 
 /// The outcome of a sync that did not come to its end, after its record was told.
-async fn told(context: &RunContext<'_>, failure: Failure) -> RunOutcome {
+async fn failed(context: &RunContext<'_>, failure: Failure) -> RunOutcome {
     let mut outcome = RunOutcome::failed(failure);
     if context.run.task == Some(RunTask::Sync) && context.mode == SyncMode::Apply {
         let budget = context.budget.for_the_end();
         let context = RunContext { budget: &budget, ..*context };
         // Whatever ended the sync may end this as well; there is an answer all the same.
-        let _ = AssertUnwindSafe(tell_record(&context, &mut outcome)).catch_unwind().await;
+        let _ = AssertUnwindSafe(write_record_status(&context, &mut outcome)).catch_unwind().await;
     }
     outcome
 }
@@ -282,12 +282,12 @@ fn note(run: &ClaimedRun, outcome: &RunOutcome) {
     }
     metrics::sync_ended(kind(run), status, error_code, run.dry_run);
     for attention in outcome.attention() {
-        metrics::attention_asked(attention.as_str(), run.dry_run);
+        metrics::attention_raised(attention.as_str(), run.dry_run);
     }
     for object in &outcome.objects {
         metrics::object_ended(object.kind.name(), object.action.as_str(), run.dry_run);
         if let Some(finding) = object.finding {
-            metrics::finding_told(finding.as_str(), run.dry_run);
+            metrics::finding_reported(finding.as_str(), run.dry_run);
         }
     }
 }
@@ -300,7 +300,7 @@ fn turn(run: &ClaimedRun) -> Turn {
         run if run.is_planned => Class::Replay,
         _ => Class::Accepted,
     };
-    Turn { class, caller: run.requested_by.as_deref().map(Arc::from), run: run.held.run.0 }
+    Turn { class, caller: run.requested_by.as_deref().map(Arc::from), run: run.claim.run.0 }
 }
 
 fn kind(run: &ClaimedRun) -> &'static str {

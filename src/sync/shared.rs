@@ -33,7 +33,7 @@ pub enum Readiness {
 pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) tasks: TaskTracker,
-    pub(super) knowledge: MetadataCache,
+    pub(super) metadata: MetadataCache,
     pub(super) limits: SyncLimits,
     pub(super) settings: RunSettings,
     pub(super) readiness: Mutex<Readiness>,
@@ -66,7 +66,7 @@ impl Shared {
         let readiness = Readiness::NotReady(vec![
             "The service has not connected to Salesforce and m3ter yet".to_owned(),
         ]);
-        let knowledge = MetadataCache::new(
+        let metadata = MetadataCache::new(
             salesforce,
             m3ter,
             mappings,
@@ -76,7 +76,7 @@ impl Shared {
         Self {
             store: store.bounded(settings.queue_bounds()),
             tasks,
-            knowledge,
+            metadata,
             limits,
             readiness: Mutex::new(readiness),
             claims: Claims::new(settings.lease),

@@ -49,7 +49,7 @@ pub(super) fn wait_for_share(limiter: &Limiter) {
 
 /// Goes on until the process has nothing left to hold.
 pub(super) async fn keep(shared: Arc<Shared>) {
-    let (limiter, claimant) = (shared.knowledge.m3ter.limiter(), shared.claims.claimant());
+    let (limiter, claimant) = (shared.metadata.m3ter.limiter(), shared.claims.claimant());
     let Some(limit) = limiter.limit() else { return };
     let leases = Leases { share: LEASE.min(claimant.lease), run: claimant.lease };
     let share = Share::new(

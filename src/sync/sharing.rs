@@ -90,7 +90,7 @@ async fn fetch_sharing(context: &RunContext<'_>, key: &SharedKey) -> Result<Shar
     } else {
         store.with(|store| store.load_ends(&ids)).await?
     };
-    Ok(Sharing { field: key.shown(), value: Some(key.value.clone()), held, ends, not_synced })
+    Ok(Sharing { field: key.render(), value: Some(key.value.clone()), held, ends, not_synced })
 }
 
 /// The Contracts that m3ter has for records, in their order.

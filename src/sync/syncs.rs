@@ -17,7 +17,7 @@ use crate::sync::maintenance::Scope;
 use crate::sync::settings::{RunSettings, SyncLimits};
 use crate::sync::shared::{Readiness, Shared};
 use crate::sync::{maintenance, shares};
-use crate::transport::{Budget, Standing};
+use crate::transport::{Budget, LimiterGauges};
 use crate::{m3ter, salesforce};
 
 /// Starts syncs; a clone is another handle.
@@ -53,7 +53,7 @@ impl Syncs {
     pub async fn load(&self) -> Readiness {
         let limits = self.shared.limits;
         let readiness =
-            match self.shared.knowledge.load(&Budget::new(limits.time, limits.callouts)).await {
+            match self.shared.metadata.load(&Budget::new(limits.time, limits.callouts)).await {
                 Ok(()) => Readiness::Ready,
                 Err(failure) => Readiness::NotReady(vec![failure.reason]),
             };
@@ -83,7 +83,7 @@ impl Syncs {
     /// Fields and relationships that syncs need and that cannot be read now, though they could be
     /// before.
     pub fn unreadable(&self) -> Vec<String> {
-        self.shared.knowledge.unreadable().into_iter().collect()
+        self.shared.metadata.unreadable().into_iter().collect()
     }
 
     /// How many runs this process holds a lease of, and how many its callers wait for.
@@ -92,8 +92,8 @@ impl Syncs {
     }
 
     /// How the limiter toward m3ter stands.
-    pub fn rate_limit(&self) -> Standing {
-        self.shared.knowledge.m3ter.limiter().standing()
+    pub fn rate_limit(&self) -> LimiterGauges {
+        self.shared.metadata.m3ter.limiter().gauges()
     }
 
     /// How many runs are under way in this process, and how many may be.

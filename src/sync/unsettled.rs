@@ -74,7 +74,7 @@ async fn settle(
         })
         .collect();
     let changes = Changes { settled: &settled, ..Changes::default() };
-    context.store.with(|store| store.save_changes(context.held(), &changes)).await
+    context.store.with(|store| store.save_changes(context.claim(), &changes)).await
 }
 
 /// The object of a change as m3ter has it: as it was read, or else as it is read now.

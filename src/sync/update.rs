@@ -49,14 +49,14 @@ impl Writer<'_> {
         let mut warnings = Vec::new();
         for _ in 0..UPDATE_ROUNDS {
             if may_be_outdated(&self.context, &desired, &actual) {
-                let time_zone = &self.circumstances.time_zone;
+                let time_zone = &self.compare_context.time_zone;
                 match read_again(&self.context, self.mapping, time_zone, &desired).await? {
                     Ok(present) => desired = Cow::Owned(present),
                     Err(finding) => return Ok(Written::Refused(finding)),
                 }
                 // Another deal has brought the latest edit already.
                 if let Step::Unchanged { id } =
-                    compare(&desired, Some(&actual), known, self.circumstances).0
+                    compare(&desired, Some(&actual), known, self.compare_context).0
                 {
                     let action = if action == Action::Created { action } else { Action::Unchanged };
                     return Ok(Written::Done { id, action, warnings: Vec::new() });
@@ -89,7 +89,7 @@ impl Writer<'_> {
             if present.text("endDate") != actual.text("endDate") {
                 desired = keeping_its_end(&self.context, desired, &present, &mut warnings).await?;
             }
-            match compare(&desired, Some(&present), known, self.circumstances).0 {
+            match compare(&desired, Some(&present), known, self.compare_context).0 {
                 Step::Unchanged { id } => return Ok(Written::Done { id, action, warnings }),
                 Step::Invalid { findings, .. } => return Ok(Written::Refused(first(findings))),
                 _ => actual = present,

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 
 use crate::changeset::adoption;
-use crate::changeset::compare::{Circumstances, compare};
+use crate::changeset::compare::{CompareContext, compare};
 use crate::changeset::identity::{code_in_use, is_body_of};
 use crate::changeset::successor::{ending, successor};
 use crate::changeset::{Change, FirstPrice, KnownIds, Step, body};
@@ -37,7 +37,7 @@ use crate::transport::{CalloutError, Effect};
 /// The writing side of one sync.
 pub(super) struct Writer<'a> {
     pub(super) context: RunContext<'a>,
-    pub(super) circumstances: &'a Circumstances,
+    pub(super) compare_context: &'a CompareContext,
     /// The objects that this record asks for: what one of them has is never ended for another one.
     pub(super) desired: &'a HashSet<ObjectKey>,
     pub(super) mapping: &'a Mapping,
@@ -157,7 +157,7 @@ impl Writer<'_> {
         action: Action,
     ) -> Result<Written, Failure> {
         if matches!(desired.kind(), EntityKind::Plan | EntityKind::Pricing) {
-            self.context.knowledge.forget_references();
+            self.context.metadata.forget_references();
         }
         let mut found = match RefusalKind::of(refusal_message(error)) {
             RefusalKind::CommitmentOverlap { blocker }
@@ -203,7 +203,7 @@ impl Writer<'_> {
         let desired =
             keeping_its_end(&self.context, Cow::Borrowed(desired), &found, &mut kept).await?;
         let desired = &*desired;
-        let (step, mut warnings) = compare(desired, Some(&found), known, self.circumstances);
+        let (step, mut warnings) = compare(desired, Some(&found), known, self.compare_context);
         warnings.append(&mut kept);
         // A list that lagged did not show it before: nobody has said that it is the row's.
         let (step, unproven) = if owners.contains_key(&found.id) {
@@ -245,7 +245,7 @@ impl Writer<'_> {
         let mut written =
             self.update(&change.desired, actual.clone(), known, Action::Updated).await?;
         if let Written::Done { warnings, .. } = &mut written {
-            warnings.extend(first_price.map(FirstPrice::told));
+            warnings.extend(first_price.map(FirstPrice::describe));
         }
         Ok(written)
     }
@@ -311,8 +311,8 @@ impl Writer<'_> {
             body: Json::Object(body.clone()),
             attempted_at: self.context.now,
         };
-        let held = self.context.held();
-        self.context.store.with(|store| store.save_commitment_attempt(held, &attempt)).await
+        let claim = self.context.claim();
+        self.context.store.with(|store| store.save_commitment_attempt(claim, &attempt)).await
     }
 
     /// The object under the natural key of what was sent.

@@ -178,7 +178,7 @@ impl WriteBack {
                 let text = format!(
                     "The m3ter ID could not be written to {}: {}",
                     names(sobject, &row.ids),
-                    refused.told()
+                    refused.describe()
                 );
                 outcome.warn(Some(row.position), Warning::of(Attention::WriteBackFailed, text));
             }
@@ -187,7 +187,7 @@ impl WriteBack {
                 let text = format!(
                     "How the sync ended could not be written to {}: {}",
                     names(sobject, &row.status),
-                    refused.told()
+                    refused.describe()
                 );
                 outcome.warn(None, Warning::of(Attention::WriteBackFailed, text));
             }
@@ -211,7 +211,7 @@ fn is_without_object(change: &Change, applied: &Applied) -> bool {
 }
 
 impl Refused {
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         if self.is_passing { format!("{}; {NEXT_SYNC}", self.reason) } else { self.reason.clone() }
     }
 }

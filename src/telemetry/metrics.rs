@@ -34,8 +34,8 @@ const WAITING_REQUESTS: &str = "sync_to_m3ter_waiting_requests";
 const WAITING_REQUESTS_LIMIT: &str = "sync_to_m3ter_waiting_requests_limit";
 const QUEUE: &str = "sync_to_m3ter_queue";
 const QUEUE_LIMIT: &str = "sync_to_m3ter_queue_limit";
-const LONGEST: &str = "sync_to_m3ter_queue_of_a_caller";
-const LONGEST_LIMIT: &str = "sync_to_m3ter_queue_of_a_caller_limit";
+const CALLER_QUEUE: &str = "sync_to_m3ter_queue_of_a_caller";
+const CALLER_QUEUE_LIMIT: &str = "sync_to_m3ter_queue_of_a_caller_limit";
 const WAITING: &str = "sync_to_m3ter_waiting";
 const SLOTS: &str = "sync_to_m3ter_slots";
 const SLOTS_TAKEN: &str = "sync_to_m3ter_slots_taken";
@@ -91,8 +91,8 @@ pub fn start() {
         describe_gauge!(WAITING_REQUESTS_LIMIT, "Limit of waiting requests; further ones are answered at once, while their runs continue");
         describe_gauge!(QUEUE, "Unfinished runs in all processes together, by state");
         describe_gauge!(QUEUE_LIMIT, "Limit of waiting runs, in all processes together");
-        describe_gauge!(LONGEST, "Waiting runs of the caller that has most, in all processes together");
-        describe_gauge!(LONGEST_LIMIT, "Limit of waiting runs of one caller");
+        describe_gauge!(CALLER_QUEUE, "Waiting runs of the caller that has most, in all processes together");
+        describe_gauge!(CALLER_QUEUE_LIMIT, "Limit of waiting runs of one caller");
         describe_gauge!(WAITING, "Runs that are waiting for their turn or their record in all processes together, by class");
         describe_gauge!(SLOTS, "Limit of runs in progress in this process");
         describe_gauge!(SLOTS_TAKEN, "Runs in progress in this process");
@@ -187,12 +187,12 @@ pub fn sync_ended(
 }
 
 /// A sync ended of which somebody should look at something. `code` is one of a closed list.
-pub fn attention_asked(code: &'static str, dry_run: bool) {
+pub fn attention_raised(code: &'static str, dry_run: bool) {
     counter!(ATTENTION, "code" => code, "dry_run" => flag(dry_run)).increment(1);
 }
 
 /// An object is not as its record asks. `code` is one of a closed list.
-pub fn finding_told(code: &'static str, dry_run: bool) {
+pub fn finding_reported(code: &'static str, dry_run: bool) {
     counter!(FINDINGS, "code" => code, "dry_run" => flag(dry_run)).increment(1);
 }
 
@@ -249,7 +249,7 @@ pub fn rate_limit(
 }
 
 /// How things stand now.
-pub fn standing(held: usize, awaited: usize, ready: bool) {
+pub fn gauges(held: usize, awaited: usize, ready: bool) {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let [held, awaited] = [held, awaited].map(|count| count as f64);
     gauge!(RUNS_HELD).set(held);
@@ -272,8 +272,8 @@ pub fn waiting(classes: [(&'static str, u32); 4]) {
 /// How many runs may wait, and of the caller that has most, how many wait and may.
 pub fn queue_bounds(limit: u32, (longest, longest_limit): (u32, u32)) {
     gauge!(QUEUE_LIMIT).set(limit);
-    gauge!(LONGEST).set(longest);
-    gauge!(LONGEST_LIMIT).set(longest_limit);
+    gauge!(CALLER_QUEUE).set(longest);
+    gauge!(CALLER_QUEUE_LIMIT).set(longest_limit);
 }
 
 /// How many runs are under way in this process, and how many may be.

@@ -20,8 +20,8 @@ tokio::task_local! {
 const PARENT: HeaderName = HeaderName::from_static("traceparent");
 const STATE: HeaderName = HeaderName::from_static("tracestate");
 /// What each participant hands on at least.
-const LONGEST_STATE: usize = 512;
-const MOST_MEMBERS: usize = 32;
+const MAX_STATE_BYTES: usize = 512;
+const MAX_MEMBERS: usize = 32;
 
 /// Which trace something belongs to, and under which step of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl TraceContext {
     }
 
     /// Tells a request of ours which trace it belongs to.
-    pub fn tell(&self, headers: &mut HeaderMap) {
+    pub fn inject(&self, headers: &mut HeaderMap) {
         if let Ok(parent) = HeaderValue::from_str(&self.parent()) {
             headers.insert(PARENT, parent);
         }
@@ -215,9 +215,9 @@ fn is_state(text: &str) -> bool {
             && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b',' && byte != b'=')
     };
     let mut members = text.split(',').map(str::trim).filter(|member| !member.is_empty()).peekable();
-    text.len() <= LONGEST_STATE
+    text.len() <= MAX_STATE_BYTES
         && members.peek().is_some()
-        && members.clone().count() <= MOST_MEMBERS
+        && members.clone().count() <= MAX_MEMBERS
         && members.all(|member| {
             member.split_once('=').is_some_and(|(key, value)| is_key(key) && is_value(value))
         })
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(context.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(context.to_string().parse(), Ok(context.clone()));
         let mut told = HeaderMap::new();
-        context.tell(&mut told);
+        context.inject(&mut told);
         assert_eq!(told, given);
         let next = context.next_step();
         assert_eq!((next.trace_id, next.flags, &next.state), (context.trace_id, 1, &context.state));

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// Parts of the share are counted in thousandths.
 const WHOLE: u32 = 1_000;
-const LEAST: u32 = 100;
+const MIN_PART: u32 = 100;
 const BACK_IN_EACH_WINDOW: u32 = 20;
 
 /// The places that may be used.
@@ -90,7 +90,7 @@ impl Allowance {
         }
         let is_again = self.cut.is_some_and(|cut| taken_at < cut.back_from + self.window);
         let part = self.part(now) * if is_again { 2 } else { 3 } / 4;
-        self.cut = Some(Cut { at: now, part: part.max(LEAST), back_from: paused_until });
+        self.cut = Some(Cut { at: now, part: part.max(MIN_PART), back_from: paused_until });
     }
 
     fn part(&self, now: Instant) -> u32 {

@@ -14,8 +14,8 @@ use super::turn::Turn;
 use crate::telemetry::trace::TraceContext;
 
 /// What is kept back at most for the end of a sync, and which part of a small budget.
-const LONGEST_RESERVE: Duration = Duration::from_secs(5);
-const MOST_RESERVED: u32 = 4;
+const MAX_RESERVE: Duration = Duration::from_secs(5);
+const MAX_RESERVED: u32 = 4;
 const RESERVED_PART: u32 = 20;
 
 /// The time and the callouts of one sync. Every attempt counts, also a retry and a login.
@@ -59,8 +59,8 @@ impl Budget {
     #[must_use]
     pub fn with_reserve(self) -> Self {
         let reserve = (
-            LONGEST_RESERVE.min(self.time_limit / RESERVED_PART),
-            MOST_RESERVED.min(self.callout_limit / RESERVED_PART),
+            MAX_RESERVE.min(self.time_limit / RESERVED_PART),
+            MAX_RESERVED.min(self.callout_limit / RESERVED_PART),
         );
         Self { reserve, ..self }
     }

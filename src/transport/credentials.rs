@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::error::{CalloutError, CalloutErrorKind};
 use super::{Budget, Token, Transport};
-use crate::secret::{Accepted, Shown};
+use crate::secret::{Accepted, ReadSecrets};
 
 /// A clock that is off by less is not worth a word: answers take a moment, and a header has whole
 /// seconds.
@@ -18,8 +18,8 @@ impl Transport {
         &self,
         operation: &'static str,
         accepted: &Accepted,
-        now: Result<Shown, String>,
-        log_in: impl Fn(Shown) -> F,
+        now: Result<ReadSecrets, String>,
+        log_in: impl Fn(ReadSecrets) -> F,
     ) -> Result<Token, CalloutError>
     where
         F: Future<Output = Result<Token, CalloutError>>,
@@ -65,8 +65,8 @@ impl Transport {
     pub async fn take_in_new_secrets<F>(
         &self,
         accepted: &Accepted,
-        now: Result<Shown, String>,
-        log_in: impl FnOnce(Shown) -> F,
+        now: Result<ReadSecrets, String>,
+        log_in: impl FnOnce(ReadSecrets) -> F,
     ) -> bool
     where
         F: Future<Output = Result<Token, CalloutError>>,

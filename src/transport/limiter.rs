@@ -19,7 +19,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::allowance::Allowance;
-use super::queue::{Queue, Seat};
+use super::queue::{Position, Queue};
 use super::turn::{Class, Turn, Urgency};
 use super::window::Window;
 
@@ -76,7 +76,7 @@ pub struct Need {
 
 /// How a limiter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct LimiterGauges {
     /// The vendor's limit, this process's share of it, and the places in a window that it uses now;
     /// nothing where there is no limit.
     pub places: Option<[u32; 3]>,
@@ -97,7 +97,7 @@ pub(super) struct Place<'a> {
 /// again when this is dropped.
 struct Waiter<'a> {
     limiter: &'a Limiter,
-    seat: Seat,
+    position: Position,
     given: oneshot::Receiver<()>,
     has_taken: bool,
 }
@@ -175,13 +175,16 @@ impl Limiter {
     }
 
     /// How it stands.
-    pub fn standing(&self) -> Standing {
+    pub fn gauges(&self) -> LimiterGauges {
         let state = self.state();
         let places = self.limit.zip(state.allowance.as_ref());
         let places = places.map(|(limit, allowance)| {
             [limit, allowance.share(Instant::now()), short(allowance.places(Instant::now()))]
         });
-        Standing { places, waiting: Class::ALL.map(|class| (class, state.queue.waiting(class))) }
+        LimiterGauges {
+            places,
+            waiting: Class::ALL.map(|class| (class, state.queue.waiting(class))),
+        }
     }
 
     /// Waits for a place; `None` if there is none within `at_most`.
@@ -224,8 +227,8 @@ impl Limiter {
 
     fn queue(&self, turn: &Turn, urgency: Urgency) -> Waiter<'_> {
         let (sender, given) = oneshot::channel();
-        let seat = self.state().queue.push(turn, urgency, sender);
-        Waiter { limiter: self, seat, given, has_taken: false }
+        let position = self.state().queue.push(turn, urgency, sender);
+        Waiter { limiter: self, position, given, has_taken: false }
     }
 
     /// Gives the places that there are; when there may be another one, if somebody waits.
@@ -341,7 +344,7 @@ impl Drop for Waiter<'_> {
             return;
         }
         let mut state = self.limiter.state();
-        if state.queue.remove(&self.seat).is_none() {
+        if state.queue.remove(&self.position).is_none() {
             state.window.give_up();
             state.even_at = None;
             state.under_way -= 1;

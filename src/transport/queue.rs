@@ -43,7 +43,7 @@ struct Waiting<W> {
 
 /// Where a callout waits.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Position {
     turn: Turn,
     urgency: Urgency,
     arrival: u64,
@@ -58,31 +58,33 @@ impl<W> Default for Queue<W> {
 
 impl<W> Queue<W> {
     /// Lets one more wait.
-    pub(super) fn push(&mut self, turn: &Turn, urgency: Urgency, waiter: W) -> Seat {
+    pub(super) fn push(&mut self, turn: &Turn, urgency: Urgency, waiter: W) -> Position {
         self.arrivals += 1;
-        let seat = Seat { turn: turn.clone(), urgency, arrival: self.arrivals };
+        let position = Position { turn: turn.clone(), urgency, arrival: self.arrivals };
         if urgency == Urgency::Everybody {
-            self.logins.insert(seat.arrival, waiter);
-            return seat;
+            self.logins.insert(position.arrival, waiter);
+            return position;
         }
         let class = &mut self.classes[turn.class as usize];
         if class.count == 0 {
             class.pass = class.pass.max(self.reached);
         }
         class.count += 1;
-        of(of(&mut class.callers, &turn.caller), &turn.run).insert((urgency, seat.arrival), waiter);
-        seat
+        of(of(&mut class.callers, &turn.caller), &turn.run)
+            .insert((urgency, position.arrival), waiter);
+        position
     }
 
     /// Takes out one that waits no longer; `None` if it was next already.
-    pub(super) fn remove(&mut self, seat: &Seat) -> Option<W> {
-        if seat.urgency == Urgency::Everybody {
-            return self.logins.remove(&seat.arrival);
+    pub(super) fn remove(&mut self, position: &Position) -> Option<W> {
+        if position.urgency == Urgency::Everybody {
+            return self.logins.remove(&position.arrival);
         }
-        let class = &mut self.classes[seat.turn.class as usize];
-        let (_, runs) = class.callers.iter_mut().find(|(caller, _)| *caller == seat.turn.caller)?;
-        let (_, callouts) = runs.iter_mut().find(|(run, _)| *run == seat.turn.run)?;
-        let waiter = callouts.remove(&(seat.urgency, seat.arrival))?;
+        let class = &mut self.classes[position.turn.class as usize];
+        let (_, runs) =
+            class.callers.iter_mut().find(|(caller, _)| *caller == position.turn.caller)?;
+        let (_, callouts) = runs.iter_mut().find(|(run, _)| *run == position.turn.run)?;
+        let waiter = callouts.remove(&(position.urgency, position.arrival))?;
         class.count -= 1;
         runs.retain(|(_, callouts)| !callouts.is_empty());
         class.callers.retain(|(_, runs)| !runs.is_empty());
@@ -238,7 +240,7 @@ mod tests {
     #[test]
     fn whoever_gives_up_leaves_nothing_behind() {
         let mut queue = Queue::default();
-        let seats: Vec<Seat> = [
+        let positions: Vec<Position> = [
             ("a", 1, Urgency::Run),
             ("a", 1, Urgency::End),
             ("a", 2, Urgency::Run),
@@ -248,12 +250,12 @@ mod tests {
         .map(|(caller, run, urgency)| queue.push(&turn(Class::Retry, caller, run), urgency, run))
         .into();
         assert_eq!(
-            [4, 1, 3, 0].map(|seat| queue.remove(&seats[seat])),
+            [4, 1, 3, 0].map(|position| queue.remove(&positions[position])),
             [Some(1), Some(1), Some(3), Some(1)]
         );
-        assert_eq!((queue.remove(&seats[0]), queue.waiting(Class::Retry)), (None, 1));
+        assert_eq!((queue.remove(&positions[0]), queue.waiting(Class::Retry)), (None, 1));
         assert_eq!(
-            (queue.next(false), queue.remove(&seats[2]), queue.is_empty()),
+            (queue.next(false), queue.remove(&positions[2]), queue.is_empty()),
             (Some(2), None, true)
         );
         assert!(queue.classes.iter().all(|class| class.callers.is_empty()));
@@ -305,7 +307,7 @@ mod tests {
     fn whatever_comes_classes_get_their_part_and_callers_and_runs_take_turns() {
         for seed in 0..200 {
             let mut random = fastrand::Rng::with_seed(seed);
-            let (mut queue, mut waiting, mut seats) =
+            let (mut queue, mut waiting, mut positions) =
                 (Queue::default(), Vec::<(usize, Model)>::new(), Vec::new());
             let mut served: Vec<(usize, Model)> = Vec::new();
             // How many places were given since a class waits without a break, and how many of them
@@ -323,14 +325,15 @@ mod tests {
                             urgency,
                             arrival: step,
                         };
-                        seats.push((queue.push(&model.turn, urgency, model.clone()), step));
+                        positions.push((queue.push(&model.turn, urgency, model.clone()), step));
                         waiting.push((step, model));
                     }
-                    5 if !seats.is_empty() => {
-                        let (seat, arrival) = seats.swap_remove(random.usize(0..seats.len()));
+                    5 if !positions.is_empty() => {
+                        let (position, arrival) =
+                            positions.swap_remove(random.usize(0..positions.len()));
                         let is_there = waiting.iter().any(|(_, model)| model.arrival == arrival);
                         assert_eq!(
-                            queue.remove(&seat).is_some(),
+                            queue.remove(&position).is_some(),
                             is_there,
                             "seed {seed}, step {step}"
                         );

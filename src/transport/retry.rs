@@ -7,20 +7,20 @@ use super::call::Repeatable;
 use super::error::{CalloutErrorKind, Effect, Meaning};
 
 /// Attempts in all.
-pub(super) const MOST_ATTEMPTS: u32 = 4;
+pub(super) const MAX_ATTEMPTS: u32 = 4;
 /// Attempts beside those that a limit may refuse which others use as well: there is a place in the
 /// end, once this process makes room for them.
-pub(super) const MOST_REFUSED_BY_LIMIT: u32 = 8;
+pub(super) const MAX_LIMIT_REFUSALS: u32 = 8;
 /// Before the second attempt; doubled for each further one.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 /// No delay of our own choice is longer.
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
+const MAX_DELAY: Duration = Duration::from_secs(5);
 /// After a 429 that names no time: m3ter refuses for the rest of the second.
 pub(super) const LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// A vendor that asks to be left alone for longer is asked again all the same, and may say it
 /// again: one wrong header stops nothing for good.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+const MAX_PAUSE: Duration = Duration::from_mins(5);
 
 /// Retries that a vendor which was well before may cost at once; a single callout needs three.
 const RETRIES_IN_RESERVE: i64 = 30;
@@ -73,7 +73,7 @@ pub(super) fn decide(
     attempt: u32,
     retry_after: Option<Duration>,
 ) -> Decision {
-    if attempt >= MOST_ATTEMPTS {
+    if attempt >= MAX_ATTEMPTS {
         return Decision::Stop;
     }
     let backoff = backoff(attempt);
@@ -98,7 +98,7 @@ pub(super) fn decide(
 
 /// How long is waited after the `attempt`th attempt (from 1), before jitter.
 pub(super) fn backoff(attempt: u32) -> Duration {
-    FIRST_DELAY.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST_DELAY)
+    FIRST_DELAY.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(MAX_DELAY)
 }
 
 /// A delay with up to a quarter added, so that many syncs do not come back at the same moment.
@@ -114,7 +114,7 @@ pub fn retry_after(header: &str, now: std::time::SystemTime) -> Option<Duration>
         .map(Duration::from_secs)
         .ok()
         .or_else(|| httpdate::parse_http_date(header).ok()?.duration_since(now).ok());
-    delay.map(|delay| delay.min(LONGEST_PAUSE))
+    delay.map(|delay| delay.min(MAX_PAUSE))
 }
 
 #[cfg(test)]
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(retry_after("3", now), Some(Duration::from_secs(3)));
         assert_eq!(retry_after("Tue, 24 Nov 2026 10:00:05 GMT", now), Some(Duration::from_secs(5)));
         assert_eq!(retry_after("soon", now), None);
-        assert_eq!(retry_after("18446744073709551615", now), Some(LONGEST_PAUSE));
-        assert_eq!(retry_after("Fri, 31 Dec 9999 23:59:59 GMT", now), Some(LONGEST_PAUSE));
+        assert_eq!(retry_after("18446744073709551615", now), Some(MAX_PAUSE));
+        assert_eq!(retry_after("Fri, 31 Dec 9999 23:59:59 GMT", now), Some(MAX_PAUSE));
     }
 }

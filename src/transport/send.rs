@@ -15,7 +15,7 @@ use super::call::{Answer, Call, Repeatable};
 use super::error::{CalloutError, CalloutErrorKind};
 use super::journal::Callout;
 use super::retry::{
-    Decision, LIMIT_PAUSE, MOST_REFUSED_BY_LIMIT, backoff, decide, retry_after, with_jitter,
+    Decision, LIMIT_PAUSE, MAX_LIMIT_REFUSALS, backoff, decide, retry_after, with_jitter,
 };
 use super::token::{Token, TokenCache};
 use super::turn::Urgency;
@@ -24,7 +24,7 @@ use crate::telemetry::{metrics, trace};
 /// One attempt; m3ter's own SDKs wait 60 s, but a sync has 100 s for everything.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest answer that is read: far above a page of 200 objects, far below what memory holds.
-const LARGEST_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// What Salesforce tells of the org's own limit, with every answer.
 const LIMIT_INFO: &str = "sforce-limit-info";
 
@@ -204,9 +204,7 @@ impl Transport {
             callout.status = failed.status;
             callout.failed = Some(error.effect());
             let is_limit = matches!(error.kind, CalloutErrorKind::LimitExceeded { .. });
-            if is_limit
-                && self.inner.limiter.is_limited()
-                && refused_by_limit < MOST_REFUSED_BY_LIMIT
+            if is_limit && self.inner.limiter.is_limited() && refused_by_limit < MAX_LIMIT_REFUSALS
             {
                 refused_by_limit += 1;
                 attempt -= 1;
@@ -282,7 +280,7 @@ impl Transport {
             otel.name = trace::for_export(|| format!("{} {}", self.inner.vendor, call.operation)), otel.status_code = field::Empty
         );
         if let Some(trace) = trace {
-            trace::begin(&span, Some(trace)).tell(request.headers_mut());
+            trace::begin(&span, Some(trace)).inject(request.headers_mut());
         }
         let sent = Instant::now();
         let timeout = longest.min(remaining);
@@ -373,10 +371,10 @@ async fn collect(mut response: Response) -> Result<Vec<u8>, String> {
         .await
         .map_err(|error| format!("the answer broke off: {}", cause(&error)))?
     {
-        if bytes.len() + chunk.len() > LARGEST_ANSWER_BYTES {
+        if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
             return Err(format!(
                 "the answer is larger than {} MiB",
-                LARGEST_ANSWER_BYTES / 1024 / 1024
+                MAX_ANSWER_BYTES / 1024 / 1024
             ));
         }
         bytes.extend_from_slice(&chunk);

@@ -16,11 +16,11 @@ const ADDRESSES: u32 = 150;
 const AT_THE_SERVICE: u32 = 30_000;
 const AT_THE_METRICS: u32 = 20_000;
 /// What the process may grow by: buffers of its connections, and what the allocator keeps.
-const MOST_BYTES: u64 = 24 << 20;
+const MAX_BYTES: u64 = 24 << 20;
 /// New series of all metrics together: the histogram of one operation, and its few statuses.
-const MOST_NEW_SERIES: usize = 40;
+const MAX_NEW_SERIES: usize = 40;
 /// A line for each address, once or twice, and what a start tells.
-const MOST_LOG_BYTES: u64 = 128 * 1024;
+const MAX_LOG_BYTES: u64 = 128 * 1024;
 
 /// Sends requests of made-up methods, paths and heads over one connection from an address; how many
 /// were answered.
@@ -131,7 +131,7 @@ async fn fifty_thousand_requests_without_a_key_fill_nothing() {
     let text = cluster.get_text(&format!("http://{metrics}/metrics")).await;
     let series = series_of(&text);
     assert!(
-        series.len() < series_before + MOST_NEW_SERIES,
+        series.len() < series_before + MAX_NEW_SERIES,
         "{} series, after {series_before}",
         series.len()
     );
@@ -147,7 +147,7 @@ async fn fifty_thousand_requests_without_a_key_fill_nothing() {
         assert!(!text.contains(made_up), "{made_up}");
     }
     let grown = replica.memory_bytes().saturating_sub(before);
-    assert!(grown < MOST_BYTES, "it has grown by {grown} bytes");
+    assert!(grown < MAX_BYTES, "it has grown by {grown} bytes");
 
     replica.signal("TERM");
     cluster
@@ -156,7 +156,7 @@ async fn fifty_thousand_requests_without_a_key_fill_nothing() {
         })
         .await;
     let log = std::fs::read_to_string(cluster.path("log")).unwrap();
-    assert!(log.len() as u64 <= MOST_LOG_BYTES, "{} bytes of log:\n{}", log.len(), &log[..2_000]);
+    assert!(log.len() as u64 <= MAX_LOG_BYTES, "{} bytes of log:\n{}", log.len(), &log[..2_000]);
     let lines: Vec<Json> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let lines: Vec<&Json> =
         lines.iter().filter(|line| line["message"] == "asked without a key").collect();

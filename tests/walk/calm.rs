@@ -18,7 +18,7 @@ use crate::world::World;
 const RUNS_END_WITHIN: Duration = Duration::from_secs(30);
 /// A sync that meets what another one left behind may need a second one, and its write-back a
 /// third.
-const MOST_PASSES: usize = 5;
+const MAX_PASSES: usize = 5;
 
 /// The last answer of each deal.
 pub(crate) type Answers = BTreeMap<u32, Json>;
@@ -122,7 +122,7 @@ async fn settle(world: &mut World) -> (Answers, Vec<Broken>) {
         .collect();
     let mut answers = Answers::new();
     let mut broken = Vec::new();
-    for pass in 0..MOST_PASSES {
+    for pass in 0..MAX_PASSES {
         let mut written = Vec::new();
         for deal in &deals {
             let id = world.id(Target::Deal(*deal)).unwrap().to_owned();
@@ -158,7 +158,7 @@ async fn settle(world: &mut World) -> (Answers, Vec<Broken>) {
             world.tally.count("passes", &(pass + 1).to_string());
             return (answers, broken);
         }
-        if pass + 1 == MOST_PASSES {
+        if pass + 1 == MAX_PASSES {
             for (id, writes) in written {
                 broken.push(Broken::new(
                     "a further sync writes nothing",

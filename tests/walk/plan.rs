@@ -18,7 +18,7 @@ use roots::Root;
 /// Products that m3ter bills; the last one is not metered.
 pub(crate) const PRODUCTS: u32 = 9;
 const ACCOUNTS: u32 = 5;
-const MOST_DEALS: usize = 24;
+const MAX_DEALS: usize = 24;
 /// The scripted rounds at the beginning.
 pub(crate) const OPENING: usize = 4;
 /// Operations of one round.

@@ -8,7 +8,7 @@ use crate::ops::{Op, Target};
 use crate::world::World;
 
 /// A history longer than this is cut at its beginning.
-const MOST_LINES: usize = 80;
+const MAX_LINES: usize = 80;
 
 /// The operations so far, with the round of each.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl Story {
             .filter(|(_, op)| concerns(op))
             .map(|(round, op)| format!("  round {round}: {op:?}"))
             .collect();
-        let left_out = lines.len().saturating_sub(MOST_LINES);
+        let left_out = lines.len().saturating_sub(MAX_LINES);
         if left_out > 0 {
             let _ = writeln!(text, "  … {left_out} earlier operations");
         }

@@ -87,7 +87,7 @@ fn is_active_on(object: &Map<String, Json>, date: &str) -> bool {
 }
 
 /// The largest page of an account's children.
-const LARGEST_PAGE_OF_CHILDREN: usize = 200;
+const MAX_PAGE_OF_CHILDREN: usize = 200;
 
 /// One page of a resource.
 pub(super) fn list(
@@ -130,7 +130,7 @@ pub(super) fn children(
     let is_child = |account: &Map<String, Json>| {
         account.get("parentAccountId").is_some_and(|parent| parent == id)
     };
-    page(state, accounts, &query, LARGEST_PAGE_OF_CHILDREN, control, is_child)
+    page(state, accounts, &query, MAX_PAGE_OF_CHILDREN, control, is_child)
 }
 
 fn page(

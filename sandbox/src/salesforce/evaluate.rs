@@ -19,9 +19,9 @@ use super::soql::{
 use super::tables::{Data, Table, table};
 
 /// Rows of a query with `FIELDS(ALL)` or `FIELDS(CUSTOM)`.
-const MOST_OF_FIELDS: usize = 200;
+const MAX_ROWS_OF_FIELDS: usize = 200;
 /// Rows that `OFFSET` may skip.
-const MOST_SKIPPED: usize = 2_000;
+const MAX_OFFSET: usize = 2_000;
 
 /// What a query is evaluated with.
 pub(super) struct Evaluation<'a> {
@@ -60,10 +60,11 @@ impl Evaluation<'_> {
                 |selected| if let Selected::Fields(set) = selected { Some(*set) } else { None },
             )
             .collect();
-        let is_unbounded = query.limit.is_none_or(|limit| limit > MOST_OF_FIELDS);
+        let is_unbounded = query.limit.is_none_or(|limit| limit > MAX_ROWS_OF_FIELDS);
         if sets.iter().any(|set| *set != FieldSet::Standard) && is_unbounded {
-            let problem =
-                format!("The SOQL FIELDS function must have a LIMIT of at most {MOST_OF_FIELDS}");
+            let problem = format!(
+                "The SOQL FIELDS function must have a LIMIT of at most {MAX_ROWS_OF_FIELDS}"
+            );
             return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", problem));
         }
         let belongs = |set: FieldSet, name: &str| match set {
@@ -146,8 +147,8 @@ impl Evaluation<'_> {
                 Selected::Count | Selected::Fields(_) => {}
             }
         }
-        if query.offset > MOST_SKIPPED {
-            let problem = format!("Maximum SOQL offset allowed is {MOST_SKIPPED}");
+        if query.offset > MAX_OFFSET {
+            let problem = format!("Maximum SOQL offset allowed is {MAX_OFFSET}");
             return Err(ApiError::new(
                 StatusCode::BAD_REQUEST,
                 "NUMBER_OUTSIDE_VALID_RANGE",

@@ -11,22 +11,22 @@ use super::soql::{Query, Selected};
 /// Records in one call.
 pub(super) const MAX_RECORDS: usize = 200;
 /// Relationships from a child to its parents in one path.
-const MOST_PARENTS: usize = 5;
+const MAX_PARENTS: usize = 5;
 /// Levels of children below the root, since API version 58.0.
-const MOST_LEVELS: usize = 4;
+const MAX_LEVELS: usize = 4;
 /// Relationships from a parent to its children in one query.
-const MOST_CHILDREN: usize = 20;
+const MAX_CHILDREN: usize = 20;
 
 /// Refuses a path over too many parents; `place` shows where it stands.
 pub(super) fn check_parents(
     parents: usize,
     place: impl FnOnce() -> String,
 ) -> Result<(), ApiError> {
-    if parents <= MOST_PARENTS {
+    if parents <= MAX_PARENTS {
         return Ok(());
     }
     let message = format!(
-        "{}A path can follow at most {MOST_PARENTS} relationships to parents, and this one follows {parents}",
+        "{}A path can follow at most {MAX_PARENTS} relationships to parents, and this one follows {parents}",
         place()
     );
     Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", message))
@@ -35,13 +35,13 @@ pub(super) fn check_parents(
 /// Refuses a query whose children lie too deep, or are too many.
 pub(super) fn check_children(query: &Query) -> Result<(), ApiError> {
     let (levels, relationships) = reach(query);
-    let problem = if levels > MOST_LEVELS {
+    let problem = if levels > MAX_LEVELS {
         format!(
-            "A query can read at most {MOST_LEVELS} levels of children below its root, and this one reads {levels}"
+            "A query can read at most {MAX_LEVELS} levels of children below its root, and this one reads {levels}"
         )
-    } else if relationships > MOST_CHILDREN {
+    } else if relationships > MAX_CHILDREN {
         format!(
-            "A query can read at most {MOST_CHILDREN} relationships to children, and this one reads {relationships}"
+            "A query can read at most {MAX_CHILDREN} relationships to children, and this one reads {relationships}"
         )
     } else {
         return Ok(());
@@ -77,15 +77,15 @@ mod tests {
         let refused = |soql: &str| {
             check_children(&parse(soql).unwrap()).err().map(|error| (error.code, error.message))
         };
-        assert_eq!(refused(&nested(MOST_LEVELS)), None);
-        assert!(refused(&nested(MOST_LEVELS + 1)).is_some_and(|(code, message)| code
+        assert_eq!(refused(&nested(MAX_LEVELS)), None);
+        assert!(refused(&nested(MAX_LEVELS + 1)).is_some_and(|(code, message)| code
             == "MALFORMED_QUERY"
             && message.contains("reads 5")));
         let beside =
             |count: usize| format!("SELECT Id{} FROM X", ", (SELECT Id FROM Y)".repeat(count));
-        assert_eq!(refused(&beside(MOST_CHILDREN)), None);
+        assert_eq!(refused(&beside(MAX_CHILDREN)), None);
         assert!(
-            refused(&beside(MOST_CHILDREN + 1))
+            refused(&beside(MAX_CHILDREN + 1))
                 .is_some_and(|(_, message)| message.contains("reads 21"))
         );
     }
@@ -98,15 +98,15 @@ mod tests {
             evaluation.rows(&parse(text).unwrap()).err().map(|error| (error.code, error.message))
         };
         let over = |parents: usize| format!("{}Name", "Parent.".repeat(parents));
-        assert_eq!(refused(&format!("SELECT {} FROM Account", over(MOST_PARENTS))), None);
+        assert_eq!(refused(&format!("SELECT {} FROM Account", over(MAX_PARENTS))), None);
         // The object's own name before a path is no relationship.
-        assert_eq!(refused(&format!("SELECT Account.{} FROM Account", over(MOST_PARENTS))), None);
+        assert_eq!(refused(&format!("SELECT Account.{} FROM Account", over(MAX_PARENTS))), None);
         for soql in [
-            format!("SELECT {} FROM Account", over(MOST_PARENTS + 1)),
-            format!("SELECT Id FROM Account ORDER BY {}", over(MOST_PARENTS + 1)),
+            format!("SELECT {} FROM Account", over(MAX_PARENTS + 1)),
+            format!("SELECT Id FROM Account ORDER BY {}", over(MAX_PARENTS + 1)),
             format!(
                 "SELECT Id, (SELECT Account.{} FROM Opportunities) FROM Account",
-                over(MOST_PARENTS)
+                over(MAX_PARENTS)
             ),
         ] {
             let (code, message) = refused(&soql).unwrap();

@@ -36,7 +36,7 @@ struct Claims {
 }
 
 /// How far ahead an assertion may end.
-const LONGEST_ASSERTION_SECONDS: i64 = 5 * 60;
+const MAX_ASSERTION_SECONDS: i64 = 5 * 60;
 
 /// Whether an assertion lets its bearer in, or Salesforce's words against it.
 fn check_assertion(assertion: &str, site: &Site<'_>) -> Result<(), &'static str> {
@@ -61,7 +61,7 @@ fn check_assertion(assertion: &str, site: &Site<'_>) -> Result<(), &'static str>
         .contains(&claims.aud.as_str())
     {
         Err("audience is invalid")
-    } else if !(0..=LONGEST_ASSERTION_SECONDS).contains(&left) {
+    } else if !(0..=MAX_ASSERTION_SECONDS).contains(&left) {
         Err("expired authorization code")
     } else {
         Ok(())

@@ -13,9 +13,9 @@ use super::records;
 use super::tables::{Table, table};
 
 /// Levels of records, the top one among them.
-const MOST_LEVELS: usize = 5;
+const MAX_LEVELS: usize = 5;
 /// Objects in one tree.
-const MOST_OBJECTS: usize = 5;
+const MAX_OBJECTS: usize = 5;
 
 /// One record of the tree, in the order in which they are created: parents first.
 struct Node {
@@ -98,15 +98,14 @@ impl Flattened<'_> {
                     "INVALID_INPUT",
                     format!("Include {} as the type of this record", expected.name),
                 ))
-            } else if level > MOST_LEVELS {
-                Some(("INVALID_INPUT", format!("A tree has at most {MOST_LEVELS} levels")))
+            } else if level > MAX_LEVELS {
+                Some(("INVALID_INPUT", format!("A tree has at most {MAX_LEVELS} levels")))
             } else if self.nodes.len() == MAX_RECORDS {
                 Some(("INVALID_INPUT", format!("A tree has at most {MAX_RECORDS} records")))
             } else {
                 self.objects.insert(expected.name);
-                (self.objects.len() > MOST_OBJECTS).then(|| {
-                    ("INVALID_INPUT", format!("A tree has at most {MOST_OBJECTS} objects"))
-                })
+                (self.objects.len() > MAX_OBJECTS)
+                    .then(|| ("INVALID_INPUT", format!("A tree has at most {MAX_OBJECTS} objects")))
             };
             if let Some((code, message)) = problem {
                 return Err((reference, WriteError::new(code, message)));

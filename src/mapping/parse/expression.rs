@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::layers::OBJECT_TABLES;
 use super::parser::{MAX_PARTS, Parser, Place, To, Value, find, is_on, is_path, number};
 use super::steps::STEP_KEYS;
-use crate::domain::catalog::Catalogued;
+use crate::domain::catalog::CatalogKind;
 use crate::domain::entity::EntityKind;
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::text::trimmed;
@@ -208,17 +208,17 @@ impl Parser<'_> {
 
     fn lookup(&mut self, value: &Value<'_>, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
         let key = place.key;
-        let known = Catalogued::ALL.map(|catalogued| (catalogued.word(), catalogued));
-        let catalogued = self.word(value, key, &known)?;
+        let known = CatalogKind::ALL.map(|catalog_kind| (catalog_kind.word(), catalog_kind));
+        let catalog_kind = self.word(value, key, &known)?;
         if let Some(spec) = place.spec
-            && !catalogued_in(spec.name).contains(&catalogued)
+            && !catalog_kinds_of(spec.name).contains(&catalog_kind)
         {
             let message =
-                format!("`{}` does not hold the ID of a {}", spec.name, catalogued.noun());
+                format!("`{}` does not hold the ID of a {}", spec.name, catalog_kind.noun());
             return self.fault(value, key, message, hint_to_look_up(spec));
         }
         let by_product = self.flag(table, key, "by_product");
-        if by_product && catalogued != Catalogued::PlanTemplate {
+        if by_product && catalog_kind != CatalogKind::PlanTemplate {
             let hint = "use `lookup = \"plan_template\"` beside `by_product`";
             self.note(value, key, "product rules choose plan templates", hint);
         }
@@ -228,17 +228,19 @@ impl Parser<'_> {
         };
         let parsed = self.expression(code, place.inside())?;
         for named in parsed.constants() {
-            if !catalogued.allows(trimmed(named)) {
-                let message =
-                    format!("m3ter cannot have any {} with the code `{named}`", catalogued.noun());
-                self.note(code, key, message, format!("it {}", catalogued.code_rule()));
+            if !catalog_kind.allows(trimmed(named)) {
+                let message = format!(
+                    "m3ter cannot have any {} with the code `{named}`",
+                    catalog_kind.noun()
+                );
+                self.note(code, key, message, format!("it {}", catalog_kind.code_rule()));
             }
         }
-        if by_product && catalogued == Catalogued::PlanTemplate {
+        if by_product && catalog_kind == CatalogKind::PlanTemplate {
             self.refer(To::ProductRule, place.set);
         }
         let slot = self.sets[place.set].slot(place.set);
-        Some(Term::Lookup(Lookup { catalogued, by_product, code: Box::new(parsed), slot }))
+        Some(Term::Lookup(Lookup { catalog_kind, by_product, code: Box::new(parsed), slot }))
     }
 
     fn this(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Term> {
@@ -367,23 +369,23 @@ impl Parser<'_> {
 }
 
 /// What the id in a field may be looked up in.
-fn catalogued_in(field: &str) -> &'static [Catalogued] {
+fn catalog_kinds_of(field: &str) -> &'static [CatalogKind] {
     match field {
-        "planTemplateId" => &[Catalogued::PlanTemplate],
-        "planId" | "billingPlanId" => &[Catalogued::Plan],
-        "planGroupId" => &[Catalogued::PlanGroup],
-        "aggregationId" => &[Catalogued::Aggregation],
-        "compoundAggregationId" => &[Catalogued::CompoundAggregation],
-        "billGroupingKeyId" => &[Catalogued::BillGroupingKey],
-        "accountId" | "parentAccountId" => &[Catalogued::Account],
-        "productIds" | "item" => &[Catalogued::Product],
-        name if name.ends_with("ccountingProductId") => &[Catalogued::Product],
+        "planTemplateId" => &[CatalogKind::PlanTemplate],
+        "planId" | "billingPlanId" => &[CatalogKind::Plan],
+        "planGroupId" => &[CatalogKind::PlanGroup],
+        "aggregationId" => &[CatalogKind::Aggregation],
+        "compoundAggregationId" => &[CatalogKind::CompoundAggregation],
+        "billGroupingKeyId" => &[CatalogKind::BillGroupingKey],
+        "accountId" | "parentAccountId" => &[CatalogKind::Account],
+        "productIds" | "item" => &[CatalogKind::Product],
+        name if name.ends_with("ccountingProductId") => &[CatalogKind::Product],
         _ => &[],
     }
 }
 
 fn hint_to_look_up(spec: &FieldSpec) -> String {
-    let fits = catalogued_in(spec.name).iter().map(|fit| format!("`{}`", fit.word()));
+    let fits = catalog_kinds_of(spec.name).iter().map(|fit| format!("`{}`", fit.word()));
     let fits: Vec<String> = fits.collect();
     if fits.is_empty() {
         return format!("`{}` takes no ID by code; use `field` or `value`", spec.name);

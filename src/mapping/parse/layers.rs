@@ -15,7 +15,7 @@ use crate::mapping::fault::{MappingFault, hint_for};
 use crate::mapping::files::MappingSource;
 
 /// A file that is larger is not a mapping.
-pub(in crate::mapping) const LARGEST_FILE_BYTES: usize = 256 * 1024;
+pub(in crate::mapping) const MAX_FILE_BYTES: usize = 256 * 1024;
 
 /// The tables of a file, in the order of results.
 pub(super) const OBJECT_TABLES: [(&str, EntityKind); 6] = [
@@ -50,8 +50,8 @@ impl<'s> Layer<'s> {
         let unreadable = |line: usize, message: String, hint: &str| {
             MappingFault::new(name, line, "", message, hint)
         };
-        if source.bytes.len() > LARGEST_FILE_BYTES {
-            let message = format!("the file is larger than {} KiB", LARGEST_FILE_BYTES / 1024);
+        if source.bytes.len() > MAX_FILE_BYTES {
+            let message = format!("the file is larger than {} KiB", MAX_FILE_BYTES / 1024);
             return Err(unreadable(1, message, "a mapping is a short text; is this another file?"));
         }
         let text = std::str::from_utf8(&source.bytes).map_err(|error| {

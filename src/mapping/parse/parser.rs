@@ -106,7 +106,7 @@ impl<'a> Parser<'a> {
 
     /// The file and the line of something.
     pub(super) fn place<T>(&self, at: &Spanned<T>) -> String {
-        self.files.shown(self.line(at))
+        self.files.describe_line(self.line(at))
     }
 
     /// Notes a fault; there is no value then.

@@ -4,7 +4,7 @@
 use toml::de::DeTable;
 
 use super::parser::{Parser, Place, Value, dotted, find};
-use crate::domain::catalog::Catalogued;
+use crate::domain::catalog::CatalogKind;
 use crate::domain::text::trimmed;
 use crate::mapping::mapped::{ProductKeys, Shared};
 use crate::mapping::product::ProductRule;
@@ -59,8 +59,8 @@ impl Parser<'_> {
             return self.fault(value, "product_rule.product", "a rule names a product", hint);
         };
         let (target, code) = match (template, plan) {
-            (Some(code), None) => (Catalogued::PlanTemplate, code),
-            (None, Some(code)) => (Catalogued::Plan, code),
+            (Some(code), None) => (CatalogKind::PlanTemplate, code),
+            (None, Some(code)) => (CatalogKind::Plan, code),
             _ => {
                 let hint = "add either `plan_template = \"…\"` or `plan = \"…\"`";
                 let message = "a rule names a plan template or a plan";

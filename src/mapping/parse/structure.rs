@@ -4,7 +4,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::parser::{Parser, Place, Value, dotted, find, is_on};
 use crate::domain::field::{
-    ADDRESS_PARTS, FieldSpec, FieldType, MOST_CUSTOM_FIELDS, is_identifier_code,
+    ADDRESS_PARTS, FieldSpec, FieldType, MAX_CUSTOM_FIELDS, is_identifier_code,
 };
 use crate::domain::text::is_blank;
 use crate::mapping::structure::{ADDRESS_PART, UPPER_LIMIT, parts_of};
@@ -61,7 +61,7 @@ impl Parser<'_> {
         place: Place<'_>,
     ) -> Expression {
         let is_segment = place.spec.is_some_and(|spec| spec.field_type == FieldType::Segment);
-        if table.is_empty() || table.len() > MOST_CUSTOM_FIELDS {
+        if table.is_empty() || table.len() > MAX_CUSTOM_FIELDS {
             let hint = "write `name = \"Field__c\"` for each";
             self.note(value, place.key, "1 to 100 names are expected", hint);
         }

@@ -77,25 +77,25 @@ async fn the_waiting_run_begins_in_the_transaction_that_ends_the_running_one(hom
     let first = claim(&store, &new_run(), &here).await;
     let (second, third) = (new_run(), new_run());
     store.admit(&second, &here).await.unwrap();
-    let promoted = end(&store, first.held, &completed(), Some(&here)).await.unwrap().unwrap();
+    let promoted = end(&store, first.claim, &completed(), Some(&here)).await.unwrap().unwrap();
     assert_eq!(
-        (promoted.held, promoted.started_at),
-        (Held { run: second.id, fence: 1 }, instant(800))
+        (promoted.claim, promoted.started_at),
+        (Claim { run: second.id, fence: 1 }, instant(800))
     );
     // It has begun: a further request gets a run of its own.
     assert_eq!(store.admit(&third, &here).await.unwrap(), Admission::Waits(third.id));
     // Whoever stops, or has others waiting as well, leaves it to its turn.
-    assert_eq!(end(&store, promoted.held, &completed(), None).await.unwrap(), None);
+    assert_eq!(end(&store, promoted.claim, &completed(), None).await.unwrap(), None);
     assert_eq!(state_of(&store, third.id).await, "waiting");
     let taken = begin_first(&store, &here).await.unwrap();
-    assert_eq!((taken.held, taken.takeovers), (Held { run: third.id, fence: 1 }, 0));
+    assert_eq!((taken.claim, taken.takeovers), (Claim { run: third.id, fence: 1 }, 0));
 }
 
 async fn a_message_that_is_carried_out_twice_does_what_it_did_once(home: Home) {
     let (store, here) = (home.store().await, process());
     let (first, second, third) = (new_run(), new_run(), new_run());
-    let held = claim(&store, &first, &here).await.held;
-    assert_eq!(claim(&store, &first, &here).await.held, held);
+    let held = claim(&store, &first, &here).await.claim;
+    assert_eq!(claim(&store, &first, &here).await.claim, held);
     store.admit(&second, &here).await.unwrap();
     let begun = end(&store, held, &completed(), Some(&here)).await.unwrap().unwrap();
     store.admit(&third, &here).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_message_that_is_carried_out_twice_does_what_it_did_once(home: Home) {
         state_of(&store, third.id).await,
     ];
     assert_eq!(states, ["ended", "running", "waiting"]);
-    assert_eq!(end(&store, begun.held, &completed(), None).await.unwrap(), None);
+    assert_eq!(end(&store, begun.claim, &completed(), None).await.unwrap(), None);
     begin_first(&store, &process()).await.unwrap();
     assert_eq!(
         end(&store, held, &completed(), Some(&here)).await.unwrap(),
@@ -120,9 +120,10 @@ async fn a_message_that_is_carried_out_twice_does_what_it_did_once(home: Home) {
     // The process that has the run by now ends it.
     execute(&store, "UPDATE runs SET lease_until_ms = {now} WHERE state = 'running'").await;
     let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
-    assert_eq!(taken.held, Held { run: third.id, fence: 2 });
-    let late =
-        end(&store, Held { run: third.id, fence: 1 }, &completed(), Some(&here)).await.unwrap_err();
+    assert_eq!(taken.claim, Claim { run: third.id, fence: 2 });
+    let late = end(&store, Claim { run: third.id, fence: 1 }, &completed(), Some(&here))
+        .await
+        .unwrap_err();
     assert!(matches!(late, StoreError::ClaimLost(run) if run == third.id), "{late}");
     assert_eq!(
         store.admit(&third, &here).await.unwrap(),
@@ -151,12 +152,12 @@ async fn dry_runs_stand_outside(home: Home) {
     let waiting = new_run();
     store.admit(&waiting, &here).await.unwrap();
     assert_eq!(
-        end(&store, second.held, &completed(), Some(&here)).await.unwrap(),
+        end(&store, second.claim, &completed(), Some(&here)).await.unwrap(),
         None,
         "a dry run passes no turn on"
     );
     assert_eq!(
-        end(&store, wet.held, &completed(), Some(&here)).await.unwrap().unwrap().held.run,
+        end(&store, wet.claim, &completed(), Some(&here)).await.unwrap().unwrap().claim.run,
         waiting.id
     );
 }
@@ -187,16 +188,16 @@ async fn requests_for_different_things_do_not_share_a_run(home: Home) {
         Admission::Waits(waiting[0].id)
     );
     assert_eq!(store.admit(&planned(&plan), &here).await.unwrap(), Admission::Waits(waiting[4].id));
-    let mut held = first.held;
+    let mut held = first.claim;
     for run in &waiting {
         let next = end(&store, held, &completed(), Some(&here)).await.unwrap().unwrap();
         assert_eq!(
-            (next.held.run, next.task.as_ref()),
+            (next.claim.run, next.task.as_ref()),
             (run.id, Some(&run.task)),
             "in their order"
         );
         assert_eq!((next.expected_plan, &next.plan), (run.expected_plan, &None));
-        held = next.held;
+        held = next.claim;
     }
     // What was approved is known to the process that takes the run over, until it has ended.
     store.save_plan(held, &plan).await.unwrap();
@@ -207,7 +208,7 @@ async fn requests_for_different_things_do_not_share_a_run(home: Home) {
         matches!(store.save_plan(held, &plan).await, Err(StoreError::ClaimLost(_))),
         "by its former holder no more"
     );
-    end(&store, taken.held, &completed(), None).await.unwrap();
+    end(&store, taken.claim, &completed(), None).await.unwrap();
     assert_eq!(
         rows(&store, "SELECT count(*) AS kept FROM runs WHERE plan IS NOT NULL").await[0]
             .get::<i64>("kept")
@@ -242,7 +243,7 @@ async fn a_run_is_taken_over_once_its_lease_has_run_out_and_by_one_process_only(
     assert!(!store.load_claimable(None).await.unwrap().abandoned);
     let results = [(0, ObjectResult::new(&created("of the first process")))];
     store
-        .save_progress(claimed.held, &Progress { results: &results, ..Progress::default() })
+        .save_progress(claimed.claim, &Progress { results: &results, ..Progress::default() })
         .await
         .unwrap();
 
@@ -259,7 +260,7 @@ async fn a_run_is_taken_over_once_its_lease_has_run_out_and_by_one_process_only(
     }
     let taken: Vec<ClaimedRun> = takers.join_all().await.into_iter().flatten().collect();
     assert_eq!(taken.len(), 1);
-    assert_eq!((taken[0].held, taken[0].takeovers), (Held { run: run.id, fence: 2 }, 1));
+    assert_eq!((taken[0].claim, taken[0].takeovers), (Claim { run: run.id, fence: 2 }, 1));
     let shown = store.load_run(run.id).await.unwrap().unwrap();
     assert_eq!(
         (shown.takeovers, shown.object_results),
@@ -273,15 +274,15 @@ async fn a_process_that_stands_still_in_the_middle_of_a_transaction_keeps_nobody
  {
     let home = Home::postgres().await;
     let (still, there) = (home.store().await, home.store().await);
-    let stuck = claim(&still, &new_run(), &with_lease(Duration::ZERO)).await.held;
+    let stuck = claim(&still, &new_run(), &with_lease(Duration::ZERO)).await.claim;
     let other = NewRun { parent_record_id: record("006S900000795MNIAY"), ..new_run() };
-    let other = claim(&still, &other, &with_lease(Duration::ZERO)).await.held;
+    let other = claim(&still, &other, &with_lease(Duration::ZERO)).await.claim;
     let mut transaction = still.database.begin(Access::Write, "stand still").await.unwrap();
     transaction.check_fence(stuck).await.unwrap();
 
     let asked = std::time::Instant::now();
     assert_eq!(
-        there.claim_abandoned(None, &process()).await.unwrap().unwrap().held.run,
+        there.claim_abandoned(None, &process()).await.unwrap().unwrap().claim.run,
         other.run,
         "the other one is not locked"
     );
@@ -300,7 +301,7 @@ async fn a_process_that_stands_still_in_the_middle_of_a_transaction_keeps_nobody
         }
     };
     let taken = tokio::time::timeout(Duration::from_secs(5), taken).await.unwrap();
-    assert_eq!((taken.held, taken.takeovers), (Held { run: stuck.run, fence: 2 }, 1));
+    assert_eq!((taken.claim, taken.takeovers), (Claim { run: stuck.run, fence: 2 }, 1));
     assert!(
         matches!(transaction.commit().await, Err(StoreError::Unavailable { .. })),
         "what stood still does not count"
@@ -309,8 +310,8 @@ async fn a_process_that_stands_still_in_the_middle_of_a_transaction_keeps_nobody
 
 async fn whoever_lost_a_run_writes_nothing_more(home: Home) {
     let store = home.store().await;
-    let lost = claim(&store, &new_run(), &with_lease(Duration::ZERO)).await.held;
-    let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap().held;
+    let lost = claim(&store, &new_run(), &with_lease(Duration::ZERO)).await.claim;
+    let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap().claim;
     let waiting = new_run();
     store.admit(&waiting, &process()).await.unwrap();
     let links = [link(EntityKind::Plan, M3TER_ID, LinkRelation::Owned)];
@@ -345,32 +346,32 @@ async fn whoever_lost_a_run_writes_nothing_more(home: Home) {
 
 async fn a_renewal_keeps_a_run_even_after_its_lease_has_run_out_if_nobody_took_it(home: Home) {
     let (store, here) = (home.store().await, process());
-    let kept = claim(&store, &new_run(), &here).await.held;
+    let kept = claim(&store, &new_run(), &here).await.claim;
     let other = claim(
         &store,
         &NewRun { parent_record_id: record("006S900000795MNIAY"), ..new_run() },
         &here,
     )
     .await
-    .held;
+    .claim;
     execute(&store, "UPDATE runs SET lease_until_ms = {now}").await;
     assert_eq!(store.renew(&[kept.run], &here).await.unwrap(), [kept], "only what is named");
     let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
-    assert_eq!(taken.held.run, other.run);
+    assert_eq!(taken.claim.run, other.run);
     assert_eq!(store.renew(&[kept.run, other.run], &here).await.unwrap(), [kept]);
 }
 
 async fn a_run_that_was_given_back_is_no_takeover(home: Home) {
     let store = home.store().await;
-    let held = claim(&store, &new_run(), &process()).await.held;
+    let held = claim(&store, &new_run(), &process()).await.claim;
     store.release(held).await.unwrap();
     let taken = store.claim_abandoned(None, &process()).await.unwrap().unwrap();
-    assert_eq!((taken.held, taken.takeovers), (Held { run: held.run, fence: 2 }, 0));
+    assert_eq!((taken.claim, taken.takeovers), (Claim { run: held.run, fence: 2 }, 0));
 }
 
 async fn a_failed_run_is_due_later_unless_a_newer_one_succeeded(home: Home) {
     let (store, here) = (home.store().await, process());
-    let failed = claim(&store, &new_run(), &here).await.held;
+    let failed = claim(&store, &new_run(), &here).await.claim;
     end(&store, failed, &failed_until(Some(instant(60_000_000_000))), None).await.unwrap();
     assert_eq!(state_of(&store, failed.run).await, "retrying");
     assert_eq!(
@@ -392,15 +393,18 @@ async fn a_failed_run_is_due_later_unless_a_newer_one_succeeded(home: Home) {
     );
 
     execute(&store, "UPDATE runs SET next_try_at_ms = {now} WHERE state = 'retrying'").await;
-    let running = claim(&store, &new_run(), &here).await.held;
+    let running = claim(&store, &new_run(), &here).await.claim;
     assert_eq!(begin_first(&store, &here).await, None, "another run of the record goes first");
     end(&store, running, &failed_until(None), None).await.unwrap();
     let again = begin_first(&store, &here).await.unwrap();
-    assert_eq!((again.held, again.started_at), (Held { run: failed.run, fence: 2 }, instant(900)));
+    assert_eq!(
+        (again.claim, again.started_at),
+        (Claim { run: failed.run, fence: 2 }, instant(900))
+    );
 
-    end(&store, again.held, &failed_until(Some(instant(0))), None).await.unwrap();
+    end(&store, again.claim, &failed_until(Some(instant(0))), None).await.unwrap();
     execute(&store, "UPDATE runs SET next_try_at_ms = {now} WHERE state = 'retrying'").await;
-    let newer = claim(&store, &new_run(), &here).await.held;
+    let newer = claim(&store, &new_run(), &here).await.claim;
     end(&store, newer, &completed(), None).await.unwrap();
     assert_eq!(begin_first(&store, &here).await, None);
     let left_out = store.load_run(failed.run).await.unwrap().unwrap();
@@ -414,7 +418,7 @@ async fn a_failed_run_is_due_later_unless_a_newer_one_succeeded(home: Home) {
 
 async fn a_planned_run_that_is_left_out_has_the_answer_of_the_one_that_did_the_same(home: Home) {
     let (store, here) = (home.store().await, process());
-    let failed = claim(&store, &new_run(), &here).await.held;
+    let failed = claim(&store, &new_run(), &here).await.claim;
     end(&store, failed, &failed_until(Some(instant(60_000_000_000))), None).await.unwrap();
     let planned = store
         .schedule_replays(&RunFilter { limit: 10, ..RunFilter::default() }, Duration::ZERO, None)
@@ -423,7 +427,7 @@ async fn a_planned_run_that_is_left_out_has_the_answer_of_the_one_that_did_the_s
         .run
         .unwrap();
     assert_eq!(store.load_run(failed.run).await.unwrap().unwrap().superseded_by, Some(planned));
-    let newer = claim(&store, &new_run(), &here).await.held;
+    let newer = claim(&store, &new_run(), &here).await.claim;
     end(&store, newer, &completed(), None).await.unwrap();
     assert_eq!(begin_first(&store, &here).await, None);
     let left_out = store.load_run(planned).await.unwrap().unwrap();
@@ -441,12 +445,12 @@ async fn a_planned_run_that_is_left_out_has_the_answer_of_the_one_that_did_the_s
 
 async fn a_run_starts_when_it_was_asked_for_at_the_earliest(home: Home) {
     let (store, here) = (home.store().await, process());
-    let first = claim(&store, &new_run(), &here).await.held;
+    let first = claim(&store, &new_run(), &here).await.claim;
     let later = NewRun { requested_at: instant(5_000), ..new_run() };
     store.admit(&later, &here).await.unwrap();
     // The clock was read before the database let the statement through.
     let next = end(&store, first, &completed(), Some(&here)).await.unwrap().unwrap();
-    assert_eq!((next.held.run, next.started_at), (later.id, instant(5_000)));
+    assert_eq!((next.claim.run, next.started_at), (later.id, instant(5_000)));
 }
 
 async fn a_failed_end_dating_is_due_although_another_one_of_the_record_succeeded(home: Home) {
@@ -457,12 +461,12 @@ async fn a_failed_end_dating_is_due_although_another_one_of_the_record_succeeded
         children: Children::LeftAlone,
     };
     let run = |entity| NewRun { task: RunTask::EndDate(order(entity)), ..new_run() };
-    let failed = claim(&store, &run(BillingEntity::Contract), &here).await.held;
+    let failed = claim(&store, &run(BillingEntity::Contract), &here).await.claim;
     end(&store, failed, &failed_until(Some(instant(60_000_000_000))), None).await.unwrap();
-    let other = claim(&store, &run(BillingEntity::Pricings), &here).await.held;
+    let other = claim(&store, &run(BillingEntity::Pricings), &here).await.claim;
     end(&store, other, &completed(), None).await.unwrap();
     execute(&store, "UPDATE runs SET next_try_at_ms = {now} WHERE state = 'retrying'").await;
-    assert_eq!(begin_first(&store, &here).await.map(|run| run.held.run), Some(failed.run));
+    assert_eq!(begin_first(&store, &here).await.map(|run| run.claim.run), Some(failed.run));
 }
 
 async fn a_waiting_run_whose_turn_nobody_has_begins(home: Home) {
@@ -487,7 +491,7 @@ async fn a_waiting_run_whose_turn_nobody_has_begins(home: Home) {
     assert_eq!(store.load_claimable(None).await.unwrap().waiting, 1);
     let begun = begin_first(&store, &here).await.unwrap();
     assert_eq!(
-        (begun.held.run, begun.trace),
+        (begun.claim.run, begun.trace),
         (waiting.id, waiting.trace),
         "its trace was kept meanwhile"
     );
@@ -515,7 +519,7 @@ async fn runs_are_listed_newest_first_by_what_is_asked(home: Home) {
             requested_by: Some("erp".to_owned()),
             ..new_run()
         };
-        let held = claim(&store, &run, &here).await.held;
+        let held = claim(&store, &run, &here).await.claim;
         end(&store, held, &if number % 2 == 0 { completed() } else { failed_until(None) }, None)
             .await
             .unwrap();
@@ -564,7 +568,7 @@ async fn old_runs_are_deleted_in_batches_and_links_stay(home: Home) {
     let (store, here) = (home.store().await, process());
     save_links(&store, &[link(EntityKind::Plan, M3TER_ID, LinkRelation::Owned)]).await;
     for _ in 0..3 {
-        let held = claim(&store, &new_run(), &here).await.held;
+        let held = claim(&store, &new_run(), &here).await.claim;
         store.save_commitment_attempt(held, &attempt(0)).await.unwrap();
         end(&store, held, &completed(), None).await.unwrap();
     }

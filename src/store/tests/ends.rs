@@ -24,7 +24,7 @@ fn order() -> RunTask {
     })
 }
 
-fn made(held: Held, m3ter_id: &str, said: Option<&str>) -> MadeEnd {
+fn made(held: Claim, m3ter_id: &str, said: Option<&str>) -> MadeEnd {
     MadeEnd {
         m3ter_id: m3ter(m3ter_id),
         entity: BillingEntity::Contract,
@@ -43,7 +43,7 @@ async fn of(store: &Store, m3ter_id: &str) -> Vec<MadeEnd> {
 }
 
 /// A run of an end dating that a process holds.
-async fn ending(store: &Store, requested_by: Option<&str>) -> Held {
+async fn ending(store: &Store, requested_by: Option<&str>) -> Claim {
     let run = NewRun {
         task: order(),
         dry_run: true,
@@ -53,7 +53,7 @@ async fn ending(store: &Store, requested_by: Option<&str>) -> Held {
     let Admission::Claimed(claimed) = store.admit(&run, &process()).await.unwrap() else {
         unreachable!("dry runs wait for nobody")
     };
-    claimed.held
+    claimed.claim
 }
 
 async fn an_end_is_remembered_with_who_made_it_until_it_is_known_not_to_be_made(home: Home) {
@@ -95,7 +95,7 @@ async fn the_last_end_of_an_object_is_the_only_one_once_it_is_made(home: Home) {
 async fn an_end_is_written_by_whoever_holds_the_run_alone(home: Home) {
     let store = home.store().await;
     let held = ending(&store, None).await;
-    let lost = Held { fence: held.fence + 1, ..held };
+    let lost = Claim { fence: held.fence + 1, ..held };
     let end = made(held, M3TER_ID, None);
     for error in [
         store.remember_ends(lost, std::slice::from_ref(&end)).await.unwrap_err(),
@@ -132,7 +132,7 @@ async fn a_record_is_reopened_with_all_that_was_ended_and_nothing_is_under_way(h
         2,
         "all or none"
     );
-    end(&store, running.held, &completed(), None).await.unwrap();
+    end(&store, running.claim, &completed(), None).await.unwrap();
 
     // An end dating that was to be tried again would end it once more.
     let failed = NewRun { task: order(), ..new_run() };
@@ -141,7 +141,7 @@ async fn a_record_is_reopened_with_all_that_was_ended_and_nothing_is_under_way(h
     };
     let failure = Failure::new(ErrorCode::M3terUnavailable, "away");
     let result = SyncResult { next_try_at: Some(instant(60_000)), ..failed_by(failure) };
-    end(&store, claimed.held, &result, None).await.unwrap();
+    end(&store, claimed.claim, &result, None).await.unwrap();
     assert_eq!(state_of(&store, failed.id).await, "retrying");
 
     let reopening = store.reopen(&record(ROOT), Some("ops"), instant(9)).await.unwrap().unwrap();

@@ -67,7 +67,7 @@ async fn the_links_of_a_merged_record_move_in_all_deals(home: Home) {
     store.move_merged(held, EntityKind::Account, &record(LOSER), &record(SURVIVOR)).await.unwrap();
     let kept = account_link(OTHER_ROOT, SURVIVOR, OTHER_M3TER_ID, Some(SURVIVOR));
     assert_eq!(all(&store).await, [account_link(ROOT, SURVIVOR, M3TER_ID, None), kept, contract]);
-    let lost = Held { fence: held.fence + 1, ..held };
+    let lost = Claim { fence: held.fence + 1, ..held };
     let refused =
         store.move_merged(lost, EntityKind::Account, &record(SURVIVOR), &record(LOSER)).await;
     assert!(matches!(refused, Err(StoreError::ClaimLost(_))), "{refused:?}");
@@ -125,7 +125,7 @@ async fn an_order_about_links_waits_for_no_run_and_none_goes_on_beside_it(home: 
             Err(NotHandedOver::Busy(record(busy)))
         );
         assert_eq!(all(&store).await, std::slice::from_ref(&link));
-        end(&store, run.held, &completed(), None).await.unwrap();
+        end(&store, run.claim, &completed(), None).await.unwrap();
     }
     let filter = RunFilter { limit: 10, ..RunFilter::default() };
     assert!(

@@ -17,7 +17,7 @@ async fn no_statement_reads_all_runs() {
         .unwrap();
     store
         .save_progress(
-            first.held,
+            first.claim,
             &Progress {
                 links: &[link(EntityKind::Account, M3TER_ID, LinkRelation::Owned)],
                 ..Progress::default()
@@ -25,29 +25,29 @@ async fn no_statement_reads_all_runs() {
         )
         .await
         .unwrap();
-    store.renew(&[first.held.run], &process).await.unwrap();
+    store.renew(&[first.claim.run], &process).await.unwrap();
     let failure = Failure::new(ErrorCode::M3terUnavailable, "");
-    end(&store, first.held, &failed_by(failure), None).await.unwrap();
-    end(&store, first.held, &completed(), Some(&process)).await.unwrap();
+    end(&store, first.claim, &failed_by(failure), None).await.unwrap();
+    end(&store, first.claim, &completed(), Some(&process)).await.unwrap();
     for record in [None, Some(&root)] {
         store.load_claimable(record).await.unwrap();
         store.claim_abandoned(record, &process).await.unwrap();
         store.load_queue_heads(record, instant(0)).await.unwrap();
     }
-    store.claim_waiting(first.held.run, instant(0), &process).await.unwrap();
-    store.claim_due(first.held.run, instant(0), &process).await.unwrap();
+    store.claim_waiting(first.claim.run, instant(0), &process).await.unwrap();
+    store.claim_due(first.claim.run, instant(0), &process).await.unwrap();
     store.enqueue(&NewRun { awaited_until: Some(instant(9_000)), ..new_run() }).await.unwrap();
     store.enqueue(&NewRun { dry_run: true, ..new_run() }).await.unwrap();
-    store.join(first.held.run, &new_run()).await.unwrap();
-    store.load_wait(first.held.run).await.unwrap();
+    store.join(first.claim.run, &new_run()).await.unwrap();
+    store.load_wait(first.claim.run).await.unwrap();
     let full = store.clone().bounded(QueueBounds { of_caller: 1, all: 1 });
     let other = NewRun { parent_record_id: record("006S900000795MNIAY"), ..new_run() };
     assert!(matches!(full.enqueue(&other).await.unwrap(), Admission::Refused(_)));
-    store.release(first.held).await.unwrap();
+    store.release(first.claim).await.unwrap();
     store.count_open_runs().await.unwrap();
-    store.load_run(first.held.run).await.unwrap();
-    store.load_request(first.held.run).await.unwrap();
-    store.load_answers(&[first.held.run]).await.unwrap();
+    store.load_run(first.claim.run).await.unwrap();
+    store.load_request(first.claim.run).await.unwrap();
+    store.load_answers(&[first.claim.run]).await.unwrap();
     store.load_commitment_attempts(&root).await.unwrap();
     store.load_links(&root).await.unwrap();
     store.load_links_of_row(EntityKind::Account, &root).await.unwrap();
@@ -73,7 +73,7 @@ async fn no_statement_reads_all_runs() {
     }
     store.list_runs(&RunFilter { unresolved: true, ..all }).await.unwrap();
     for filter in [
-        ChangeFilter { run: Some(first.held.run), ..ChangeFilter::default() },
+        ChangeFilter { run: Some(first.claim.run), ..ChangeFilter::default() },
         ChangeFilter { record: Some(root.clone()), ..ChangeFilter::default() },
         ChangeFilter { m3ter_id: Some(m3ter(M3TER_ID)), ..ChangeFilter::default() },
         ChangeFilter { account: Some(m3ter(M3TER_ID)), ..ChangeFilter::default() },

@@ -110,7 +110,7 @@ async fn what_waits_for_a_record_has_no_turn_before_that_is_free_and_goes_in_its
     assert_eq!(store.claim_waiting(second, instant(0), &here).await.unwrap(), None);
     assert_eq!(store.load_wait(first).await.unwrap(), Some(QueueWait::Record));
     assert_eq!(store.load_wait(dry).await.unwrap(), None, "it has begun");
-    end(&store, running.held, &completed(), None).await.unwrap();
+    end(&store, running.claim, &completed(), None).await.unwrap();
     assert_eq!(store.load_wait(second).await.unwrap(), Some(QueueWait::Turn { waiting: 2 }));
     for run in [first, second] {
         assert_eq!(
@@ -118,7 +118,7 @@ async fn what_waits_for_a_record_has_no_turn_before_that_is_free_and_goes_in_its
             [run]
         );
         let begun = store.claim_waiting(run, instant(0), &here).await.unwrap().unwrap();
-        end(&store, begun.held, &completed(), None).await.unwrap();
+        end(&store, begun.claim, &completed(), None).await.unwrap();
     }
 }
 
@@ -221,7 +221,7 @@ async fn what_is_tried_again_and_what_is_replayed_have_their_own_heads(home: Hom
         let ended =
             EndedTry { result: &result, tries: &[tries], callouts: &[], ended_at: instant(800) };
         store.end(&run, &ended, None).await.unwrap();
-        held.push(run.held.run);
+        held.push(run.claim.run);
     }
     let of_third = RunFilter { parent_record_id: Some(deal(3)), limit: 1, ..RunFilter::default() };
     let planned =

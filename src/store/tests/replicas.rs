@@ -2,7 +2,7 @@
 //! they never say more than the limit.
 
 use super::*;
-use crate::domain::share::{Held, ReplicaRow, Step};
+use crate::domain::share::{HeldShare, ReplicaRow, Step};
 
 const LEASE: Duration = Duration::from_secs(5);
 
@@ -14,8 +14,8 @@ on_both_engines! {
     a_row_that_has_changed_is_not_forgotten
 }
 
-fn held(share: u32) -> Held {
-    Held { share, need: 50, lease: LEASE }
+fn held(share: u32) -> HeldShare {
+    HeldShare { share, need: 50, lease: LEASE }
 }
 
 fn take(share: u32, version: i64) -> Step {
@@ -56,7 +56,7 @@ async fn a_replica_enters_takes_gives_and_ends(home: Home) {
     assert!(!store.save_share("a", &enter()).await.unwrap(), "it is there");
     let other = with_share(&store, "b", 0).await;
     assert!(!store.save_share("b", &take(1, other)).await.unwrap(), "nothing is left");
-    let given = Held { need: 0, ..held(5) };
+    let given = HeldShare { need: 0, ..held(5) };
     assert!(store.save_share("a", &Step::Keep { held: given, version }).await.unwrap());
     let version = row(&store, "a").await.version;
     assert!(
@@ -69,7 +69,7 @@ async fn a_replica_enters_takes_gives_and_ends(home: Home) {
     let ended = row(&store, "a").await;
     assert_eq!(
         ended.held,
-        Some(Held { share: 3, need: 0, lease: Duration::ZERO }),
+        Some(HeldShare { share: 3, need: 0, lease: Duration::ZERO }),
         "what it has spent counts for a window"
     );
     store.forget_replicas(&[ended]).await.unwrap();

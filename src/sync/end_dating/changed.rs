@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use super::reach::Billed;
+use super::scope::EndTarget;
 use crate::domain::change::{ChangeAction, ChangeId, ChangedField, NewChange};
 use crate::domain::ending::BillingEntity;
 use crate::domain::finding::FindingCode;
@@ -25,18 +25,18 @@ pub(super) struct Changed {
 /// Remembers the ends that are about to be made under an Account, of the rows of the objects.
 pub(super) async fn intend(
     context: &RunContext<'_>,
-    meant: &[Billed],
+    meant: &[EndTarget],
     (account, rows): (&M3terId, &BTreeMap<M3terId, SalesforceId>),
     end: &End,
 ) -> Result<Changed, Failure> {
-    let change = |billed: &Billed| {
-        let Billed { entity, object, .. } = billed;
+    let change = |target: &EndTarget| {
+        let EndTarget { entity, object, .. } = target;
         let own = object.text("accountId").and_then(|id| M3terId::parse(id).ok());
         let row = rows.get(&object.id).unwrap_or(context.record);
         NewChange {
             account: Some(own.unwrap_or_else(|| account.clone())),
             version: Some(object.version),
-            ..change(*entity, &object.id, row, billed.change(end))
+            ..change(*entity, &object.id, row, target.change(end))
         }
     };
     let changes: Vec<NewChange> = meant.iter().map(change).collect();
@@ -78,7 +78,7 @@ fn ended_unasked(result: &ObjectOutcome, m3ter_id: &M3terId, end: &End) -> Optio
     let field = FieldChange {
         field: "endDate".to_owned(),
         old_value: None,
-        new_value: Some(end.shown(entity)),
+        new_value: Some(end.render(entity)),
         source: "`endDate` of the request".to_owned(),
     };
     Some(NewChange { is_made: true, ..change(entity, m3ter_id, &result.row, field) })
@@ -106,5 +106,5 @@ fn change(
 }
 
 async fn save(context: &RunContext<'_>, changes: &Changes<'_>) -> Result<(), Failure> {
-    context.store.with(|store| store.save_changes(context.held(), changes)).await
+    context.store.with(|store| store.save_changes(context.claim(), changes)).await
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::reach::Billed;
+use super::scope::EndTarget;
 use crate::changeset::ended::{Ends, counting, said_of};
 use crate::domain::desired::DesiredObject;
 use crate::domain::ending::BillingEntity;
@@ -33,15 +33,15 @@ const MAX_RECORDS: usize = 100;
 const READ_AT_ONCE: usize = 8;
 
 /// What the records say that objects come from.
-pub(super) struct Spoken {
+pub(super) struct SalesforceEnds {
     records: HashMap<SalesforceId, Vec<DesiredObject>>,
     /// Records that could not be read.
-    silent: Vec<SalesforceId>,
+    unread: Vec<SalesforceId>,
 }
 
 /// What a run sets out to remember.
 pub(super) struct Remembered {
-    spoken: Spoken,
+    salesforce_ends: SalesforceEnds,
     ids: BTreeSet<M3terId>,
 }
 
@@ -49,36 +49,39 @@ pub(super) struct Remembered {
 /// remembers.
 pub(super) async fn remember(
     context: &RunContext<'_>,
-    (meant, ended): (&[Billed], &[Billed]),
+    (meant, ended): (&[EndTarget], &[EndTarget]),
     links: &[Link],
     end: &End,
 ) -> Result<Remembered, Failure> {
-    let spoken = ask_salesforce(context, links).await;
+    let salesforce_ends = ask_salesforce(context, links).await;
     let ids: Vec<M3terId> =
-        meant.iter().chain(ended).map(|billed| billed.object.id.clone()).collect();
+        meant.iter().chain(ended).map(|target| target.object.id.clone()).collect();
     let earlier = context.store.with(|store| store.load_ends(&ids)).await?;
-    let mut ends: Vec<MadeEnd> =
-        meant.iter().map(|billed| made(context, billed, end, links, &spoken, &earlier)).collect();
-    let is_forgotten = |billed: &&Billed| counting(&earlier, &billed.object).is_none();
-    ends.extend(ended.iter().filter(is_forgotten).filter_map(|billed| {
-        let made = made(context, billed, end, links, &spoken, &earlier);
+    let mut ends: Vec<MadeEnd> = meant
+        .iter()
+        .map(|target| made(context, target, end, links, &salesforce_ends, &earlier))
+        .collect();
+    let is_forgotten = |target: &&EndTarget| counting(&earlier, &target.object).is_none();
+    ends.extend(ended.iter().filter(is_forgotten).filter_map(|target| {
+        let made = made(context, target, end, links, &salesforce_ends, &earlier);
         // What was before is not known any more: only Salesforce can tell that it would bill on.
         let goes_on =
             made.until().is_some_and(|end| made.said_until().is_some_and(|said| said > end));
         (made.said.by == SaidBy::Salesforce && goes_on)
             .then_some(MadeEnd { former_end: None, ..made })
     }));
-    context.store.with(|store| store.remember_ends(context.held(), &ends)).await?;
-    Ok(Remembered { spoken, ids: ends.into_iter().map(|made| made.m3ter_id).collect() })
+    context.store.with(|store| store.remember_ends(context.claim(), &ends)).await?;
+    Ok(Remembered { salesforce_ends, ids: ends.into_iter().map(|made| made.m3ter_id).collect() })
 }
 
 impl Remembered {
     /// What a person should know of it.
     pub(super) fn warning(&self) -> Option<Warning> {
-        if self.spoken.silent.is_empty() || self.ids.is_empty() {
+        if self.salesforce_ends.unread.is_empty() || self.ids.is_empty() {
             return None;
         }
-        let records: Vec<&str> = self.spoken.silent.iter().map(SalesforceId::as_str).collect();
+        let records: Vec<&str> =
+            self.salesforce_ends.unread.iter().map(SalesforceId::as_str).collect();
         let text = format!(
             "Salesforce's current ends of {} could not be read; the ends that m3ter had are remembered instead",
             records.join(", ")
@@ -106,8 +109,8 @@ impl Remembered {
                 _ => {}
             }
         }
-        let held = context.held();
-        let _ = context.store.with(|store| store.settle_ends(held, &made, &not_made)).await;
+        let claim = context.claim();
+        let _ = context.store.with(|store| store.settle_ends(claim, &made, &not_made)).await;
         let _ = self.remember_unasked(context, &unasked, end).await;
     }
 
@@ -122,25 +125,25 @@ impl Remembered {
         }
         let ids: Vec<M3terId> = unasked.iter().map(|(id, _)| id.clone()).collect();
         let links = context.store.with(|store| store.load_owners(&ids)).await?;
-        let made = unasked
-            .iter()
-            .filter_map(|(id, kind)| made_unasked(context, id, *kind, &links, &self.spoken, end));
+        let made = unasked.iter().filter_map(|(id, kind)| {
+            made_unasked(context, id, *kind, &links, &self.salesforce_ends, end)
+        });
         let made: Vec<MadeEnd> = made.collect();
-        context.store.with(|store| store.remember_ends(context.held(), &made)).await
+        context.store.with(|store| store.remember_ends(context.claim(), &made)).await
     }
 }
 
 fn made(
     context: &RunContext<'_>,
-    billed: &Billed,
+    target: &EndTarget,
     end: &End,
     links: &[Link],
-    spoken: &Spoken,
+    salesforce_ends: &SalesforceEnds,
     earlier: &Ends,
 ) -> MadeEnd {
-    let Billed { entity, object, .. } = billed;
+    let EndTarget { entity, object, .. } = target;
     let former_end = object.text("endDate").map(ToOwned::to_owned);
-    let said = match spoken.of(billed, links) {
+    let said = match salesforce_ends.of(target, links) {
         Some(said) => SaidEnd { end: said.text(), by: SaidBy::Salesforce },
         // The end that is there may be one of end dating itself: then what was remembered with it
         // goes on.
@@ -152,11 +155,11 @@ fn made(
     MadeEnd {
         m3ter_id: object.id.clone(),
         entity: *entity,
-        run: context.run.held.run,
+        run: context.run.claim.run,
         record: context.record.clone(),
         by: None,
         at: context.now,
-        end: end.shown(*entity),
+        end: end.render(*entity),
         former_end,
         said,
     }
@@ -169,19 +172,19 @@ fn made_unasked(
     id: &M3terId,
     kind: ObjectKind,
     links: &[Link],
-    spoken: &Spoken,
+    salesforce_ends: &SalesforceEnds,
     end: &End,
 ) -> Option<MadeEnd> {
     let entity = BillingEntity::ALL.into_iter().find(|entity| entity.object_kind() == kind)?;
-    let said = spoken.of_link(id, links);
+    let said = salesforce_ends.of_link(id, links);
     Some(MadeEnd {
         m3ter_id: id.clone(),
         entity,
-        run: context.run.held.run,
+        run: context.run.claim.run,
         record: context.record.clone(),
         by: None,
         at: context.now,
-        end: end.shown(entity),
+        end: end.render(entity),
         former_end: None,
         said: SaidEnd {
             by: if said.is_some() { SaidBy::Salesforce } else { SaidBy::M3ter },
@@ -191,13 +194,13 @@ fn made_unasked(
 }
 
 /// What the record and those that the objects are linked to ask for now.
-async fn ask_salesforce(context: &RunContext<'_>, links: &[Link]) -> Spoken {
+async fn ask_salesforce(context: &RunContext<'_>, links: &[Link]) -> SalesforceEnds {
     let mut records: BTreeSet<&SalesforceId> = links.iter().map(|link| &link.root).collect();
     records.insert(context.record);
     let until = Instant::now() + ASKED_FOR.min(context.budget.remaining() / 3);
     let records: Vec<SalesforceId> = records.into_iter().cloned().collect();
-    let (asked, silent) = records.split_at(records.len().min(MAX_RECORDS));
-    let mut spoken = Spoken { records: HashMap::new(), silent: silent.to_vec() };
+    let (asked, unread) = records.split_at(records.len().min(MAX_RECORDS));
+    let mut salesforce_ends = SalesforceEnds { records: HashMap::new(), unread: unread.to_vec() };
     for records in asked.chunks(READ_AT_ONCE) {
         let answers = join_all(
             records.iter().map(|record| tokio::time::timeout_at(until, ask_for(context, record))),
@@ -205,16 +208,16 @@ async fn ask_salesforce(context: &RunContext<'_>, links: &[Link]) -> Spoken {
         .await;
         for (record, answer) in records.iter().zip(answers) {
             match answer {
-                Ok(Ok(objects)) => drop(spoken.records.insert(record.clone(), objects)),
+                Ok(Ok(objects)) => drop(salesforce_ends.records.insert(record.clone(), objects)),
                 Ok(Err(failure)) => {
                     tracing::warn!(parent_record_id = %record, reason = failure.reason, "what Salesforce says of an end could not be read");
-                    spoken.silent.push(record.clone());
+                    salesforce_ends.unread.push(record.clone());
                 }
-                Err(_) => spoken.silent.push(record.clone()),
+                Err(_) => salesforce_ends.unread.push(record.clone()),
             }
         }
     }
-    spoken
+    salesforce_ends
 }
 
 /// The objects that a record asks for; none of one without a mapping.
@@ -222,21 +225,21 @@ async fn ask_for(
     context: &RunContext<'_>,
     record: &SalesforceId,
 ) -> Result<Vec<DesiredObject>, Failure> {
-    let RunContext { knowledge, budget, .. } = *context;
-    let sobject = knowledge.sobject_of(record.key_prefix(), budget).await?;
-    let Some(mapping) = sobject.as_deref().and_then(|sobject| knowledge.mapping(sobject)) else {
+    let RunContext { metadata, budget, .. } = *context;
+    let sobject = metadata.sobject_of(record.key_prefix(), budget).await?;
+    let Some(mapping) = sobject.as_deref().and_then(|sobject| metadata.mapping(sobject)) else {
         return Ok(Vec::new());
     };
-    let organization = knowledge.organization(budget).await?;
+    let organization = metadata.organization(budget).await?;
     let time_zone = mapping.time_zone(&organization.time_zone);
     fetch_desired(context, mapping, record, time_zone).await
 }
 
-impl Spoken {
+impl SalesforceEnds {
     /// What is said of the end of an object: by the record that it is linked to, else by the one
     /// that asks for its code.
-    fn of(&self, billed: &Billed, links: &[Link]) -> Option<Until> {
-        let Billed { entity, object, .. } = billed;
+    fn of(&self, target: &EndTarget, links: &[Link]) -> Option<Until> {
+        let EndTarget { entity, object, .. } = target;
         let has_code = |desired: &&DesiredObject| {
             BillingEntity::of(desired.kind()) == Some(*entity)
                 && object.code().is_some_and(|code| desired.is_code(code))

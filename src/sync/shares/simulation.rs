@@ -12,7 +12,7 @@ use fastrand::Rng;
 use tokio::time::{Instant, advance};
 
 use super::BEAT_EVERY;
-use crate::domain::share::{Held, Leases, ReplicaRow, Share, Step};
+use crate::domain::share::{HeldShare, Leases, ReplicaRow, Share, Step};
 use crate::transport::Limiter;
 
 const SEEDS: Range<u64> = 0..100;
@@ -127,7 +127,8 @@ impl Database {
                 if let Some(row) = self.rows.get_mut(id)
                     && let Some(held) = &mut row.held
                 {
-                    *held = Held { share: held.share.min(*spent), need: 0, lease: Duration::ZERO };
+                    *held =
+                        HeldShare { share: held.share.min(*spent), need: 0, lease: Duration::ZERO };
                     row.version = now.max(row.version + 1);
                 }
                 Answer::Done
@@ -143,7 +144,7 @@ impl Database {
         let now = self.now();
         let others = self.rows.iter().filter(|(other, _)| *other != id);
         let others: u32 = others.filter_map(|(_, row)| Some(row.held?.share)).sum();
-        let is = |held: &Held, version: i64, may: &dyn Fn(u32) -> bool| {
+        let is = |held: &HeldShare, version: i64, may: &dyn Fn(u32) -> bool| {
             self.rows
                 .get(id)
                 .is_some_and(|row| {
@@ -226,7 +227,7 @@ impl World {
         }
     }
 
-    fn tell(&mut self, id: &str, what: std::fmt::Arguments<'_>) {
+    fn record(&mut self, id: &str, what: std::fmt::Arguments<'_>) {
         if self.story.len() == 60 {
             self.story.pop_front();
         }
@@ -255,7 +256,7 @@ impl World {
                 let due: Vec<(Instant, String, Message)> = due;
                 for (_, id, message) in due {
                     let answer = self.database.carry_out(&id, &message);
-                    self.tell(&id, format_args!("late {message:?}: {answer:?}"));
+                    self.record(&id, format_args!("late {message:?}: {answer:?}"));
                 }
             }
             for index in 0..self.replicas.len() {
@@ -374,7 +375,7 @@ impl World {
                     let answer = self.database.carry_out(&replica.id, &message);
                     (!is_lost).then_some(answer)
                 };
-                self.tell(
+                self.record(
                     &replica.id,
                     format_args!("{message:?} asked at {:?}: {answer:?}", asked_at - self.began),
                 );
@@ -424,7 +425,7 @@ impl World {
                     _ => {}
                 }
                 let places = replica.share.places();
-                self.tell(
+                self.record(
                     &replica.id,
                     format_args!(
                         "may use {} until {:?}",

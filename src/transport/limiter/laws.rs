@@ -113,7 +113,7 @@ impl World {
 }
 
 fn places(limiter: &Limiter) -> usize {
-    usize::try_from(limiter.standing().places.unwrap()[2]).unwrap()
+    usize::try_from(limiter.gauges().places.unwrap()[2]).unwrap()
 }
 
 #[tokio::test(start_paused = true)]

@@ -394,7 +394,7 @@ async fn beside_others(others_per_second: u64, seconds: u64) -> (usize, usize, V
             refused += 1;
             place.refused(SECOND);
         }
-        places.push(limiter.standing().places.unwrap()[2]);
+        places.push(limiter.gauges().places.unwrap()[2]);
     }
     (passed, refused, places)
 }

@@ -3,7 +3,7 @@
 
 use sync_to_m3ter::app::App;
 use sync_to_m3ter::command::sandbox;
-use sync_to_m3ter::mapping::{LARGEST_FILE_BYTES, MappingSource, Mappings};
+use sync_to_m3ter::mapping::{MAX_FILE_BYTES, MappingSource, Mappings};
 use sync_to_m3ter::sync::{Readiness, Scope};
 use sync_to_m3ter_sandbox::{m3ter, salesforce};
 
@@ -218,7 +218,7 @@ fn broken_files() -> Vec<(String, Vec<u8>)> {
         }
     }
     broken.push(("not UTF-8".to_owned(), [USAGE_DEAL.as_bytes(), b"\n# \xff\xfe"].concat()));
-    broken.push(("huge".to_owned(), vec![b'#'; LARGEST_FILE_BYTES + 1]));
+    broken.push(("huge".to_owned(), vec![b'#'; MAX_FILE_BYTES + 1]));
     broken.push(("empty".to_owned(), Vec::new()));
     broken.push((
         "deep".to_owned(),

@@ -22,7 +22,7 @@ fn parse(files: &[(&str, &str)]) -> Result<Mappings, Vec<MappingFault>> {
 /// Sources of a field, one for each object that has it.
 fn sources(mapping: &Mapping, object: &str, field: &str) -> Vec<String> {
     let fields = mapping
-        .shown(None)
+        .describe(None)
         .into_iter()
         .filter(|shown| shown.object.starts_with(&format!("{object} of")) && shown.field == field);
     fields.map(|shown| shown.source).collect()
@@ -31,7 +31,7 @@ fn sources(mapping: &Mapping, object: &str, field: &str) -> Vec<String> {
 /// Kinds of object that a mapping makes.
 fn kinds(mapping: &Mapping) -> Vec<String> {
     let mut kinds: Vec<String> = mapping
-        .shown(None)
+        .describe(None)
         .into_iter()
         .map(|shown| shown.object.split(' ').next().unwrap().to_owned())
         .collect();
@@ -77,7 +77,7 @@ fn an_overlay_without_anything_is_the_mapping_that_it_extends() {
             (root, "own.toml", vec![extended.file()])
         );
         // The lines among it, and their files.
-        assert_eq!(own.shown(None), extended.shown(None));
+        assert_eq!(own.describe(None), extended.describe(None));
         assert!(
             !own.is_built_in()
                 && own.settings().pricing_change == extended.settings().pricing_change
@@ -166,7 +166,7 @@ fn a_file_may_extend_an_operators_own_one_and_that_one_another() {
     assert_eq!(sources(mapping, "Contract", "name"), ["City_Deal__c.Long_Name__c"]);
     assert_eq!(kinds(mapping), kinds(mappings.for_root("Usage_Deal__c").unwrap()));
     let places: Vec<String> = mapping
-        .shown(None)
+        .describe(None)
         .into_iter()
         .filter(|shown| shown.object.starts_with("Contract"))
         .map(|shown| shown.place)

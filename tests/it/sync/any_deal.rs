@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
 use sync_to_m3ter::changeset::KnownIds;
 use sync_to_m3ter::changeset::body::create_body;
-use sync_to_m3ter::domain::catalog::{Catalog, Catalogued, PlanTemplate};
+use sync_to_m3ter::domain::catalog::{Catalog, CatalogKind, PlanTemplate};
 use sync_to_m3ter::domain::dates::date_at;
 use sync_to_m3ter::domain::desired::{Intent, Resolution};
 use sync_to_m3ter::domain::entity::EntityKind;
@@ -82,7 +82,7 @@ fn catalog() -> Catalog {
     let template = PlanTemplate { id: id(), product_id: id(), currency: "USD".to_owned() };
     Catalog {
         plan_templates: Arc::new(HashMap::from([("API".to_owned(), template)])),
-        ids: HashMap::from([(Catalogued::Aggregation, HashMap::from([("API".to_owned(), id())]))]),
+        ids: HashMap::from([(CatalogKind::Aggregation, HashMap::from([("API".to_owned(), id())]))]),
     }
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
 use sync_to_m3ter::changeset::body::{create_body, update_body};
-use sync_to_m3ter::changeset::compare::{Circumstances, compare};
+use sync_to_m3ter::changeset::compare::{CompareContext, compare};
 use sync_to_m3ter::changeset::{KnownIds, Step};
 use sync_to_m3ter::domain::actual::ActualObject;
 use sync_to_m3ter::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent, OnFound};
@@ -208,8 +208,8 @@ fn two_states() -> impl Strategy<Value = (DesiredObject, DesiredObject)> {
         .prop_flat_map(|kind| (object(kind), object(kind)))
 }
 
-fn circumstances() -> Circumstances {
-    Circumstances {
+fn circumstances() -> CompareContext {
+    CompareContext {
         now: "2026-06-15T12:00:00Z".parse().unwrap(),
         time_zone: TimeZone::UTC,
         pricing_change: PricingChange::InPlace,

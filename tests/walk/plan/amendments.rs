@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::roots::ORDER;
-use super::{Deal, MOST_DEALS, Plan};
+use super::{Deal, MAX_DEALS, Plan};
 use crate::model::AMENDS;
 use crate::ops::{Mode, Op, Target};
 
@@ -28,7 +28,7 @@ impl Plan {
     pub(super) fn amend_an_order(&mut self, ops: &mut Vec<Op>) {
         let sold = self.deal();
         let is_order = sold.root.is_some_and(|root| root.sobject == ORDER.sobject);
-        if !is_order || sold.since == self.round || self.deals.len() >= MOST_DEALS {
+        if !is_order || sold.since == self.round || self.deals.len() >= MAX_DEALS {
             return;
         }
         let contract = self.salesforce_contract(&sold, ops);

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::roots::{OPPORTUNITY, ORDER, QUOTE, ROOTS, Root};
-use super::{Deal, MOST_DEALS, PRODUCTS, Plan};
+use super::{Deal, MAX_DEALS, PRODUCTS, Plan};
 use crate::ops::{Op, Target};
 
 impl Plan {
@@ -283,7 +283,7 @@ impl Plan {
     }
 
     pub(super) fn add_something(&mut self, ops: &mut Vec<Op>) {
-        if self.deals.len() < MOST_DEALS && self.rng.bool() {
+        if self.deals.len() < MAX_DEALS && self.rng.bool() {
             let account = self.account();
             let (root, lines) = (self.pick(&ROOTS), self.rng.u32(0..4));
             let deal = self.new_deal(root, account, lines, ops);
@@ -303,7 +303,7 @@ impl Plan {
     /// As "Clone with related" does it: with the ids of m3ter in the copy.
     pub(super) fn clone_deal(&mut self, ops: &mut Vec<Op>) {
         let of = self.deal();
-        let Some(root) = of.root.filter(|_| self.deals.len() < MOST_DEALS) else { return };
+        let Some(root) = of.root.filter(|_| self.deals.len() < MAX_DEALS) else { return };
         let number = self.number();
         let mut copy =
             Deal { number, lines: Vec::new(), since: self.round, is_gone: false, ..of.clone() };

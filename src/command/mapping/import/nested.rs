@@ -7,7 +7,7 @@ use super::names::{RELATIONSHIPS, guessed_relationship, spelled};
 use super::records::{MetadataRecord, is_path};
 
 /// Rows below those that are priced: SOQL reads four levels, and the priced rows may be the first.
-const MOST_LEVELS: usize = 3;
+const MAX_LEVELS: usize = 3;
 
 /// An expression that was carried over, if anything was, and what was not.
 #[derive(Debug, Default)]
@@ -82,7 +82,7 @@ pub(super) fn priced_object(bands: &MetadataRecord) -> Option<String> {
 /// its own band.
 pub(super) fn child_rows(bands: &MetadataRecord, of: &str) -> Option<Vec<ChildRows>> {
     let up = relationships(bands)?;
-    if up.len() > MOST_LEVELS {
+    if up.len() > MAX_LEVELS {
         return None;
     }
     let mut sobject = bands.path("PricingBandsObject")?.to_owned();

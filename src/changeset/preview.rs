@@ -17,7 +17,7 @@ use crate::domain::warning::{Attention, Warning};
 
 /// What m3ter holds beside the objects of the changeset.
 #[derive(Debug)]
-pub struct Surroundings<'a> {
+pub struct PreviewContext<'a> {
     /// AccountPlans of the Account, as far as they were read.
     pub account_plans: Vec<&'a ActualObject>,
     /// Commitments of the Contract, as far as they were read.
@@ -45,13 +45,13 @@ struct Ahead {
 impl Changeset {
     /// Says of each change what follows from what is around it: as a refusal what m3ter documents,
     /// as a warning what it may do either way.
-    pub fn foresee_trouble(&mut self, surroundings: &Surroundings<'_>) {
+    pub fn preview_refusals(&mut self, context: &PreviewContext<'_>) {
         let ahead: Vec<Ahead> = self
             .changes
             .iter()
             .map(|change| match change.desired.kind() {
-                EntityKind::AccountPlan => self.account_plan_ahead(change, surroundings),
-                EntityKind::Commitment => Some(self.commitment_ahead(change, surroundings)),
+                EntityKind::AccountPlan => self.account_plan_ahead(change, context),
+                EntityKind::Commitment => Some(self.commitment_ahead(change, context)),
                 _ => None,
             })
             .map(Option::unwrap_or_default)
@@ -63,18 +63,14 @@ impl Changeset {
         }
     }
 
-    fn account_plan_ahead(
-        &self,
-        change: &Change,
-        surroundings: &Surroundings<'_>,
-    ) -> Option<Ahead> {
-        if surroundings.overlapping_plans == OverlappingPlans::Allowed {
+    fn account_plan_ahead(&self, change: &Change, context: &PreviewContext<'_>) -> Option<Ahead> {
+        if context.overlapping_plans == OverlappingPlans::Allowed {
             return None;
         }
         let (product, account, is_moved) = match &change.step {
             // An Account that is still to come has nothing that stands in the way.
             Step::Create { .. } => (
-                self.product_of(change, surroundings)?,
+                self.product_of(change, context)?,
                 self.referred(change.desired.value("accountId")?)?,
                 true,
             ),
@@ -87,22 +83,22 @@ impl Changeset {
             other.text("productId") == Some(product) && other.text("accountId") == Some(account)
         };
         let (period, blockers) =
-            self.in_the_way(change, &surroundings.account_plans, surroundings.owners, clashes)?;
+            self.in_the_way(change, &context.account_plans, context.owners, clashes)?;
         if !is_moved {
             return Some(Ahead {
                 warnings: warnings(change, &blockers, MAY_REFUSE),
                 ..Ahead::default()
             });
         }
-        let rule = rule(change, surroundings.settings.account_plan_overlap);
+        let rule = rule(change, context.settings.account_plan_overlap);
         Some(match overlap::finding(&change.desired, period, rule, &blockers, None) {
             None => making_way(change, &blockers),
             refusal => Ahead { refusal, ..Ahead::default() },
         })
     }
 
-    fn commitment_ahead(&self, change: &Change, surroundings: &Surroundings<'_>) -> Ahead {
-        let ahead = self.commitment_in_the_way(change, surroundings).unwrap_or_default();
+    fn commitment_ahead(&self, change: &Change, context: &PreviewContext<'_>) -> Ahead {
+        let ahead = self.commitment_in_the_way(change, context).unwrap_or_default();
         let undrawn = self.nothing_draws_down(change);
         Ahead { warnings: undrawn.into_iter().chain(ahead.warnings).collect(), ..ahead }
     }
@@ -112,7 +108,7 @@ impl Changeset {
     fn commitment_in_the_way(
         &self,
         change: &Change,
-        surroundings: &Surroundings<'_>,
+        context: &PreviewContext<'_>,
     ) -> Option<Ahead> {
         let contract = match (&change.step, change.desired.value("contractId")) {
             (Step::Update { actual, .. }, _) => actual.text("contractId"),
@@ -132,8 +128,8 @@ impl Changeset {
             other.text("contractId") == contract && share_a_product(&products, &other.fields)
         };
         let (period, blockers) =
-            self.in_the_way(change, &surroundings.commitments, surroundings.owners, clashes)?;
-        let rule = rule(change, surroundings.settings.commitment_overlap);
+            self.in_the_way(change, &context.commitments, context.owners, clashes)?;
+        let rule = rule(change, context.settings.commitment_overlap);
         Some(match overlap::finding(&change.desired, period, rule, &blockers, None) {
             None => making_way(change, &blockers),
             Some(_) => {
@@ -175,19 +171,15 @@ impl Changeset {
 
     /// The product whose usage an AccountPlan bills: that of its Plan, or of the template that the
     /// Plan will be made from.
-    fn product_of<'a>(
-        &self,
-        change: &Change,
-        surroundings: &'a Surroundings<'_>,
-    ) -> Option<&'a str> {
+    fn product_of<'a>(&self, change: &Change, context: &'a PreviewContext<'_>) -> Option<&'a str> {
         let plan = match change.desired.value("planId")? {
             Value::Object(key) => self.changes.iter().find(|other| other.desired.key == *key)?,
             _ => return None,
         };
         let of_plan =
-            |id: &M3terId| surroundings.plans.iter().find(|plan| plan.id == *id)?.text("productId");
+            |id: &M3terId| context.plans.iter().find(|plan| plan.id == *id)?.text("productId");
         let of_template = |value: &Value| match value {
-            Value::Id(id) => surroundings
+            Value::Id(id) => context
                 .templates
                 .iter()
                 .find(|template| template.id == *id)
@@ -397,7 +389,7 @@ mod tests {
         let others: Vec<ActualObject> =
             others.iter().map(|(id, from, to)| object(id, from, to)).collect();
         let line = SalesforceId::parse("00kS900000079F4IAI").unwrap();
-        changeset.foresee_trouble(&Surroundings {
+        changeset.preview_refusals(&PreviewContext {
             account_plans: others.iter().collect(),
             commitments: Vec::new(),
             plans: Vec::new(),

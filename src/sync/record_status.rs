@@ -9,11 +9,11 @@ use crate::sync::write_back::WriteBack;
 
 /// Writes onto the record how its sync ended, and notes in the outcome whether it could; not while
 /// Salesforce is away.
-pub(super) async fn tell_record(context: &RunContext<'_>, outcome: &mut RunOutcome) {
-    let RunContext { record, knowledge, salesforce, budget, .. } = *context;
-    let Ok(Some(sobject)) = knowledge.sobject_of(record.key_prefix(), budget).await else { return };
-    let Some(mapping) = knowledge.mapping(&sobject) else { return };
-    let Ok(query) = knowledge.query(mapping, budget).await else { return };
+pub(super) async fn write_record_status(context: &RunContext<'_>, outcome: &mut RunOutcome) {
+    let RunContext { record, metadata, salesforce, budget, .. } = *context;
+    let Ok(Some(sobject)) = metadata.sobject_of(record.key_prefix(), budget).await else { return };
+    let Some(mapping) = metadata.mapping(&sobject) else { return };
+    let Ok(query) = metadata.query(mapping, budget).await else { return };
     let Some(soql) = query.status_soql(record) else { return };
     let Ok(rows) = salesforce.query(&soql, budget).await else { return };
     let Some(held) = rows.first() else { return };

@@ -1,4 +1,4 @@
-//! The gate in front of all endpoints: who asks, may they, and not too often; and a body that is
+//! Authentication in front of all endpoints: who asks, may they, and not too often; and a body that is
 //! small and comes in time.
 //!
 //! An operation that [`needed`] does not name takes an operator: a new endpoint is closed until it
@@ -25,7 +25,7 @@ use super::forwarded::{client_address, network};
 use super::pages::is_of_console;
 use super::permit::forbidden;
 use super::server::{NoPlace, Peer};
-use super::{home, notes};
+use super::{local, log_fields};
 use crate::callers::{Access, Caller, Callers, Permission, Reason, Refusal, Rejected};
 use crate::domain::ids::SalesforceId;
 
@@ -33,7 +33,7 @@ use crate::domain::ids::SalesforceId;
 /// do so at once as well.
 const BURST: u32 = 200;
 /// Wrong keys from one address: enough for a person who looks for the right one.
-const GUESSES_PER_MINUTE: u32 = 10;
+const MAX_WRONG_KEYS_PER_MINUTE: u32 = 10;
 /// Addresses that are remembered before those that did nothing wrong lately are forgotten.
 const REMEMBERED: usize = 10_000;
 /// A request with 200 ids has 10 KiB; nothing that is larger means anything here.
@@ -44,9 +44,9 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 const DRAINED_BYTES: usize = 4 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 
-/// The gate; a clone is another handle.
+/// Who may come in; a clone is another handle.
 #[derive(Debug, Clone)]
-pub(crate) struct Gate {
+pub(crate) struct Auth {
     inner: Arc<Inner>,
 }
 
@@ -56,29 +56,29 @@ struct Inner {
     /// By the limit, then by the name: each number of requests that some key may make has a
     /// limiter.
     by_caller: Mutex<HashMap<u32, Arc<DefaultKeyedRateLimiter<Arc<str>>>>>,
-    by_guesser: DefaultKeyedRateLimiter<IpAddr>,
+    by_address: DefaultKeyedRateLimiter<IpAddr>,
 }
 
-impl Gate {
+impl Auth {
     pub(super) fn new(access: Access) -> Self {
-        let by_guesser = RateLimiter::keyed(per_minute(GUESSES_PER_MINUTE));
-        Self { inner: Arc::new(Inner { access, by_caller: Mutex::default(), by_guesser }) }
+        let by_address = RateLimiter::keyed(per_minute(MAX_WRONG_KEYS_PER_MINUTE));
+        Self { inner: Arc::new(Inner { access, by_caller: Mutex::default(), by_address }) }
     }
 
     /// Who asks: known, or why they are turned away. A right key always counts, whatever came from
     /// its address before: others may share it, and no number of guesses finds 256 random bits.
     fn identify(&self, headers: &HeaderMap, uri: &Uri, client: IpAddr) -> Result<Caller, Fault> {
         let Some(callers) = &self.inner.access.callers else {
-            if home::is_at_home(headers, uri) {
+            if local::is_local(headers, uri) {
                 return Ok(Caller::local());
             }
             let message = "Without API keys, only requests to `localhost` are answered, and none from pages of other sites";
-            return Err(turned_away(home::NOT_AT_HOME, message));
+            return Err(turned_away(local::NOT_LOCAL, message));
         };
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let (reason, message) = match (values.next(), values.next()) {
             (None, _) => {
-                notes::set_reason("no_key");
+                log_fields::set_reason("no_key");
                 return Err(unauthorized(
                     "No API key was sent; send it as `Authorization: Bearer` or HTTP Basic",
                 ));
@@ -96,15 +96,15 @@ impl Gate {
             }
             (Some(_), Some(_)) => ("several_keys", "More than one `Authorization` header was sent"),
         };
-        notes::set_reason(reason);
-        let guessers = &self.inner.by_guesser;
-        if guessers.len() > REMEMBERED {
-            guessers.retain_recent();
+        log_fields::set_reason(reason);
+        let by_address = &self.inner.by_address;
+        if by_address.len() > REMEMBERED {
+            by_address.retain_recent();
         }
-        match counted(guessers, &network(client)) {
+        match counted(by_address, &network(client)) {
             Ok(()) => Err(unauthorized(message)),
             Err(early) => {
-                notes::set_reason("too_many_guesses");
+                log_fields::set_reason("too_many_guesses");
                 Err(too_many(
                     "Too many wrong API keys came from this address",
                     early.wait_time_from(DefaultClock::default().now()),
@@ -122,7 +122,7 @@ impl Gate {
             value.unwrap_or_else(|_| HeaderValue::from_static("Bearer ?")),
         );
         let caller = self.identify(&headers, &Uri::default(), client)?;
-        notes::set_caller(&caller);
+        log_fields::set_caller(&caller);
         self.count(&caller)?;
         caller.may(Permission::ReadRuns).map_err(|refusal| forbidden(&refusal))?;
         self.note_use(&caller);
@@ -135,7 +135,7 @@ impl Gate {
         match callers.readmit(key, name, client) {
             Ok(caller) => Some(caller),
             Err(Rejected::Known(_, refusal)) => {
-                notes::set_rejected(refusal.reason.as_str());
+                log_fields::set_rejected(refusal.reason.as_str());
                 None
             }
             Err(Rejected::Unknown) => None,
@@ -176,10 +176,10 @@ impl Gate {
         permission: Permission,
     ) -> Result<Caller, Fault> {
         let caller = self.identify(headers, uri, client)?;
-        notes::set_caller(&caller);
+        log_fields::set_caller(&caller);
         self.count(&caller)?;
-        if self.inner.access.callers.is_some() && home::is_of_another_site(headers) {
-            return Err(turned_away(home::OTHER_SITE, "A page of another site sent this request"));
+        if self.inner.access.callers.is_some() && local::is_of_another_site(headers) {
+            return Err(turned_away(local::OTHER_SITE, "A page of another site sent this request"));
         }
         caller.may(permission).map_err(|refusal| forbidden(&refusal))?;
         self.note_use(&caller);
@@ -189,12 +189,12 @@ impl Gate {
     /// Without keys, everybody on this machine is an operator, and a proxy there would make one of
     /// everybody.
     fn check_proxy(&self, headers: &HeaderMap, uri: &Uri, version: Version) -> Result<(), Fault> {
-        match home::proxy_of(headers, uri, version) {
+        match local::proxy_of(headers, uri, version) {
             Some(sign) if self.inner.access.callers.is_none() => {
                 let message = format!(
                     "Without API keys, requests through a proxy are refused, and this one has {sign}: set `API_KEYS_FILE`"
                 );
-                Err(turned_away(home::PROXIED, message))
+                Err(turned_away(local::PROXIED, message))
             }
             _ => Ok(()),
         }
@@ -204,15 +204,17 @@ impl Gate {
     /// is noted: they are answered as if they had shown none.
     fn known(&self, headers: &HeaderMap, uri: &Uri, client: IpAddr) -> Option<Caller> {
         let Some(callers) = &self.inner.access.callers else {
-            return home::is_at_home(headers, uri).then(Caller::local);
+            return local::is_local(headers, uri).then(Caller::local);
         };
         let value = headers.get(header::AUTHORIZATION)?;
         match value.to_str().ok().map(|value| callers.authenticate(value, client)) {
             Some(Ok(caller)) => return Some(caller),
             Some(Err(Rejected::Known(_, refusal))) => {
-                notes::set_rejected(refusal.reason.as_str());
+                log_fields::set_rejected(refusal.reason.as_str());
             }
-            Some(Err(Rejected::Unknown)) | None => notes::set_rejected(Reason::WrongKey.as_str()),
+            Some(Err(Rejected::Unknown)) | None => {
+                log_fields::set_rejected(Reason::WrongKey.as_str());
+            }
         }
         None
     }
@@ -220,14 +222,14 @@ impl Gate {
     /// Turns away a key that is not valid now, or not from there. It counts toward the
     /// key's limit: its log lines have a bound.
     fn reject(&self, caller: &Caller, refusal: &Refusal) -> Fault {
-        notes::set_caller(caller);
+        log_fields::set_caller(caller);
         if let Err(fault) = self.count(caller) {
             return fault;
         }
         if refusal.reason == Reason::Address {
             return forbidden(refusal);
         }
-        notes::set_reason(refusal.reason.as_str());
+        log_fields::set_reason(refusal.reason.as_str());
         unauthorized(&refusal.message)
     }
 
@@ -239,7 +241,7 @@ impl Gate {
             lock(&self.inner.by_caller).entry(limit).or_insert_with(|| Arc::new(per_caller(limit))),
         );
         counted(&limiter, &caller.name).map_err(|early| {
-            notes::set_reason(Reason::Limit.as_str());
+            log_fields::set_reason(Reason::Limit.as_str());
             let message = format!("`{}` sent more than {limit} requests in a minute", caller.name);
             too_many(&message, early.wait_time_from(DefaultClock::default().now()))
         })
@@ -294,26 +296,26 @@ fn needed(method: &Method, path: Option<&str>) -> Option<Permission> {
 pub(crate) struct Client(pub(crate) IpAddr);
 
 /// Lets a request through, or answers it.
-pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+pub(super) async fn pass(State(auth): State<Auth>, mut request: Request, next: Next) -> Response {
     let peer = request
         .extensions()
         .get::<Peer>()
         .map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let client = client_address(peer, request.headers(), &gate.inner.access.trusted_proxies);
-    notes::set_client(client);
+    let client = client_address(peer, request.headers(), &auth.inner.access.trusted_proxies);
+    log_fields::set_client(client);
     let path = request.extensions().get::<MatchedPath>().cloned();
     let (headers, uri) = (request.headers(), request.uri());
     let permission = needed(request.method(), path.as_ref().map(MatchedPath::as_str));
     let is_for_people = path.as_ref().is_some_and(|path| is_of_console(path.as_str()));
     let has_place = request.extensions().get::<NoPlace>().map_or(Ok(()), |NoPlace| Err(no_place()));
     let admitted = has_place
-        .and_then(|()| gate.check_proxy(headers, uri, request.version()))
+        .and_then(|()| auth.check_proxy(headers, uri, request.version()))
         .and_then(|()| match permission {
             // The console asks who it is by itself.
-            _ if is_for_people => gate.welcome(headers, uri),
+            _ if is_for_people => auth.welcome(headers, uri),
             // A caller with a valid key is told more.
-            None => Ok(gate.known(headers, uri, client)),
-            Some(permission) => gate.admit(headers, uri, client, permission).map(Some),
+            None => Ok(auth.known(headers, uri, client)),
+            Some(permission) => auth.admit(headers, uri, client, permission).map(Some),
         });
     match admitted {
         Ok(Some(caller)) => drop(request.extensions_mut().insert(caller)),
@@ -323,7 +325,7 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
             if let Some(Ok(record)) =
                 request.uri().path().strip_prefix("/sync-to-m3ter/").map(SalesforceId::parse)
             {
-                notes::set_record(&record);
+                log_fields::set_record(&record);
             }
             let waits = request.headers().contains_key(header::EXPECT);
             drain(request.into_body().into_data_stream(), waits).await;
@@ -331,7 +333,7 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         }
     }
     if is_for_people {
-        request.extensions_mut().insert(gate);
+        request.extensions_mut().insert(auth);
         request.extensions_mut().insert(Client(client));
     } else if permission.is_none() {
         return next.run(request).await;
@@ -399,13 +401,13 @@ async fn drain(mut chunks: BodyDataStream, waits: bool) {
 
 /// What is told to a browser or a proxy that has no business here.
 fn turned_away(reason: &'static str, message: impl Into<String>) -> Fault {
-    notes::set_reason(reason);
+    log_fields::set_reason(reason);
     Fault::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)
 }
 
 /// The answer to a caller that came when all connections were taken.
 fn no_place() -> Fault {
-    notes::set_reason("no_place");
+    log_fields::set_reason("no_place");
     let message = "The service has no free connections; try again";
     Fault::new(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_CONNECTIONS", message)
         .retry_after(RETRY_AFTER_SECONDS)

@@ -8,12 +8,12 @@ use std::net::IpAddr;
 use crate::callers::{Caller, Role};
 
 tokio::task_local! {
-    static NOTES: RefCell<Notes>;
+    static NOTES: RefCell<LogFields>;
 }
 
 /// What is known about a request at its end.
 #[derive(Debug, Default)]
-pub(super) struct Notes {
+pub(super) struct LogFields {
     pub(super) caller: Option<Caller>,
     pub(super) client: Option<IpAddr>,
     pub(super) record: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct Notes {
     pub(super) is_routine: bool,
 }
 
-impl Notes {
+impl LogFields {
     pub(super) fn caller_name(&self) -> &str {
         self.caller.as_ref().map_or("", |caller| &caller.name)
     }
@@ -46,7 +46,7 @@ impl Notes {
 }
 
 /// Runs what answers a request; its answer and what was noted meanwhile.
-pub(super) async fn collect<F: Future>(answering: F) -> (F::Output, Notes) {
+pub(super) async fn collect<F: Future>(answering: F) -> (F::Output, LogFields) {
     let collecting = async {
         let answer = answering.await;
         (answer, NOTES.with(RefCell::take))
@@ -54,7 +54,7 @@ pub(super) async fn collect<F: Future>(answering: F) -> (F::Output, Notes) {
     NOTES.scope(RefCell::default(), collecting).await
 }
 
-fn change(change: impl FnOnce(&mut Notes)) {
+fn change(change: impl FnOnce(&mut LogFields)) {
     // Outside a request, in a unit test, there is nobody to tell.
     let _ = NOTES.try_with(|notes| change(&mut notes.borrow_mut()));
 }

@@ -4,7 +4,7 @@ use super::ids::SalesforceId;
 
 /// What Salesforce tells of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum RecordState {
     /// It is there.
     Alive,
     /// It lies in the recycle bin.

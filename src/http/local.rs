@@ -9,10 +9,10 @@ use std::net::IpAddr;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Uri, Version, header};
 
-use crate::domain::shown;
+use crate::domain::excerpt;
 
 /// Why a request is turned away, in words of the log: it is not for this machine by its name.
-pub(super) const NOT_AT_HOME: &str = "not_at_home";
+pub(super) const NOT_LOCAL: &str = "not_at_home";
 /// It came through a proxy.
 pub(super) const PROXIED: &str = "proxied";
 /// A page of another site sent it.
@@ -36,7 +36,7 @@ pub(super) fn proxy_of(headers: &HeaderMap, uri: &Uri, version: Version) -> Opti
         OF_PROXIES.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-")
     };
     if let Some(name) = headers.keys().find(adds) {
-        return Some(format!("`{}`", shown::word(name.as_str())));
+        return Some(format!("`{}`", excerpt::word(name.as_str())));
     }
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next();
@@ -54,7 +54,7 @@ pub(super) fn proxy_of(headers: &HeaderMap, uri: &Uri, version: Version) -> Opti
 }
 
 /// Whether the request is for this machine by its name, and from no page that another one sent.
-pub(super) fn is_at_home(headers: &HeaderMap, uri: &Uri) -> bool {
+pub(super) fn is_local(headers: &HeaderMap, uri: &Uri) -> bool {
     let mut hosts = headers
         .get_all(header::HOST)
         .iter()

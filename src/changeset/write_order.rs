@@ -11,7 +11,7 @@ use crate::domain::entity::ObjectKey;
 
 /// The AccountPlans that must be written first, by the one that waits for them. Nobody waits in a
 /// circle: two that change places are for m3ter to refuse.
-pub(super) fn makes_room(attached: &[&Attached<'_>]) -> HashMap<ObjectKey, Vec<ObjectKey>> {
+pub(super) fn write_order(attached: &[&Attached<'_>]) -> HashMap<ObjectKey, Vec<ObjectKey>> {
     let mut by_product: HashMap<(&str, &str), Vec<&Attached<'_>>> = HashMap::new();
     for one in attached.iter().filter(|one| one.change.writes()) {
         by_product.entry((&one.account, one.product)).or_default().push(one);
@@ -94,7 +94,7 @@ mod tests {
             .collect();
         let number =
             |key: &ObjectKey| ROWS.iter().position(|row| *row == key.row.as_str()).unwrap();
-        let first = makes_room(&attached.iter().collect::<Vec<_>>());
+        let first = write_order(&attached.iter().collect::<Vec<_>>());
         first
             .iter()
             .flat_map(|(one, others)| others.iter().map(move |other| (number(one), number(other))))

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use futures::future::try_join_all;
 
-use super::target::Target;
+use super::owner::Owner;
 use crate::domain::actual::ActualObject;
 use crate::domain::ending::{BillingEntity, Children, EndDateOrder};
 use crate::domain::entity::EntityKind;
@@ -22,21 +22,21 @@ const MAX_ACCOUNTS: usize = 500;
 
 /// One billing entity.
 #[derive(Debug, Clone)]
-pub(super) struct Billed {
+pub(super) struct EndTarget {
     pub(super) entity: BillingEntity,
     pub(super) object: ActualObject,
     /// Whether the order means it. What lies under the same Account and not under the order's
     /// Contract is looked at only to be spared.
-    pub(super) is_meant: bool,
+    pub(super) in_scope: bool,
 }
 
-impl Billed {
+impl EndTarget {
     /// What ending it changes.
     pub(super) fn change(&self, end: &End) -> FieldChange {
         FieldChange {
             field: "endDate".to_owned(),
             old_value: self.object.text("endDate").map(ToOwned::to_owned),
-            new_value: Some(end.shown(self.entity)),
+            new_value: Some(end.render(self.entity)),
             source: "`endDate` of the request".to_owned(),
         }
     }
@@ -53,23 +53,22 @@ struct Holdings {
 
 /// Everything that runs beyond the end, in the order of results; and what is meant and ends there
 /// already.
-pub(super) async fn fetch_reach(
+pub(super) async fn fetch_scope(
     context: &RunContext<'_>,
     order: &EndDateOrder,
-    target: &Target,
+    owner: &Owner,
     end: &End,
-) -> Result<(Vec<Billed>, Vec<Billed>), Failure> {
-    let accounts = fetch_accounts(context, order, &target.account).await?;
-    let holdings = try_join_all(
-        accounts.iter().map(|account| fetch_holdings(context, order, account, target)),
-    );
-    let billed = holdings.await?.into_iter().flat_map(|holdings| holdings.billed(target, end));
-    let billed = billed.filter(|billed| order.entities.contains(&billed.entity));
-    let (mut reach, mut ended): (Vec<Billed>, Vec<Billed>) =
-        billed.partition(|billed| end.comes_before_that_of(billed.entity, &billed.object));
-    reach.sort_by_key(|billed| billed.entity);
-    ended.retain(|billed| billed.is_meant && end.is_that_of(billed.entity, &billed.object));
-    Ok((reach, ended))
+) -> Result<(Vec<EndTarget>, Vec<EndTarget>), Failure> {
+    let accounts = fetch_accounts(context, order, &owner.account).await?;
+    let holdings =
+        try_join_all(accounts.iter().map(|account| fetch_holdings(context, order, account, owner)));
+    let target = holdings.await?.into_iter().flat_map(|holdings| holdings.target(owner, end));
+    let target = target.filter(|target| order.entities.contains(&target.entity));
+    let (mut scope, mut ended): (Vec<EndTarget>, Vec<EndTarget>) =
+        target.partition(|target| end.comes_before_that_of(target.entity, &target.object));
+    scope.sort_by_key(|target| target.entity);
+    ended.retain(|target| target.in_scope && end.is_that_of(target.entity, &target.object));
+    Ok((scope, ended))
 }
 
 async fn fetch_accounts(
@@ -105,7 +104,7 @@ async fn fetch_holdings(
     context: &RunContext<'_>,
     order: &EndDateOrder,
     account: &M3terId,
-    target: &Target,
+    owner: &Owner,
 ) -> Result<Holdings, CalloutError> {
     let RunContext { m3ter, budget, .. } = *context;
     let wants =
@@ -118,7 +117,7 @@ async fn fetch_holdings(
         m3ter.list(&ListQuery::under(kind, OwnerIds::account(account.clone())), budget).await
     };
     let (contracts, account_plans, commitments, plans) = tokio::try_join!(
-        list(wants(&[BillingEntity::Contract]) && target.contract.is_none(), EntityKind::Contract),
+        list(wants(&[BillingEntity::Contract]) && owner.contract.is_none(), EntityKind::Contract),
         list(prices || wants(&[BillingEntity::AccountPlan]), EntityKind::AccountPlan),
         list(wants(&[BillingEntity::Prepayment]), EntityKind::Commitment),
         list(prices, EntityKind::Plan),
@@ -164,8 +163,8 @@ async fn fetch_prices(
 }
 
 impl Holdings {
-    fn billed(self, target: &Target, end: &End) -> Vec<Billed> {
-        let contract = target.contract.as_ref().map(|contract| contract.id.as_str());
+    fn target(self, owner: &Owner, end: &End) -> Vec<EndTarget> {
+        let contract = owner.contract.as_ref().map(|contract| contract.id.as_str());
         let is_under = |object: &ActualObject| {
             contract.is_none_or(|contract| object.text("contractId") == Some(contract))
         };
@@ -185,29 +184,29 @@ impl Holdings {
             contract.is_none()
                 || under.contains(plan.as_str()) && !elsewhere.contains(plan.as_str())
         };
-        let billed = |entity, object, is_meant| Billed { entity, object, is_meant };
-        let of_contract = target
+        let target = |entity, object, in_scope| EndTarget { entity, object, in_scope };
+        let of_contract = owner
             .contract
             .iter()
             .cloned()
-            .map(|object| billed(BillingEntity::Contract, object, true));
-        let mut all: Vec<Billed> = of_contract.collect();
+            .map(|object| target(BillingEntity::Contract, object, true));
+        let mut all: Vec<EndTarget> = of_contract.collect();
         all.extend(
-            self.contracts.into_iter().map(|object| billed(BillingEntity::Contract, object, true)),
+            self.contracts.into_iter().map(|object| target(BillingEntity::Contract, object, true)),
         );
         all.extend(self.commitments.into_iter().map(|object| {
-            let is_meant = is_under(&object);
-            billed(BillingEntity::Prepayment, object, is_meant)
+            let in_scope = is_under(&object);
+            target(BillingEntity::Prepayment, object, in_scope)
         }));
         all.extend(
             self.pricings.iter().map(|(plan, entity, object)| {
-                billed(*entity, object.clone(), is_priced_here(plan))
+                target(*entity, object.clone(), is_priced_here(plan))
             }),
         );
         all.extend(
             self.account_plans
                 .iter()
-                .map(|object| billed(BillingEntity::AccountPlan, object.clone(), is_under(object))),
+                .map(|object| target(BillingEntity::AccountPlan, object.clone(), is_under(object))),
         );
         all
     }

@@ -21,8 +21,8 @@ use crate::sync::read::{ReadRecord, fetch_record};
 use crate::transport::CalloutError;
 
 /// Whose billing is ended.
-pub(super) struct Target {
-    pub(super) owner: EndingOwner,
+pub(super) struct Owner {
+    pub(super) id: EndingOwner,
     /// The Account, which is the Contract's where that is the owner.
     pub(super) account: M3terId,
     /// The Contract, where that is the owner.
@@ -34,12 +34,12 @@ pub(super) struct Target {
 /// The object that a Salesforce Account is in m3ter.
 const ACCOUNT: &str = "Account";
 
-pub(super) async fn find_target(
+pub(super) async fn find_owner(
     context: &RunContext<'_>,
     children: Children,
-) -> Result<Target, Failure> {
-    let RunContext { knowledge, record, budget, .. } = *context;
-    let sobject = knowledge.sobject_of(record.key_prefix(), budget).await?;
+) -> Result<Owner, Failure> {
+    let RunContext { metadata, record, budget, .. } = *context;
+    let sobject = metadata.sobject_of(record.key_prefix(), budget).await?;
     let is_account = sobject.as_deref() == Some(ACCOUNT);
     if children == Children::Included && !is_account {
         return Err(Failure::new(
@@ -47,7 +47,7 @@ pub(super) async fn find_target(
             format!("`applyToChildren` is for Accounts, and {record} is not one"),
         ));
     }
-    let mapping = sobject.as_deref().and_then(|sobject| knowledge.mapping(sobject));
+    let mapping = sobject.as_deref().and_then(|sobject| metadata.mapping(sobject));
     let time_zone = mapping.and_then(|mapping| mapping.settings().time_zone.clone());
     let kind = if is_account { EntityKind::Account } else { EntityKind::Contract };
     let found = match linked(context, kind).await? {
@@ -57,8 +57,8 @@ pub(super) async fn find_target(
     refuse_foreign(context, kind, &found).await?;
     if is_account {
         let account = found.id.clone();
-        return Ok(Target {
-            owner: EndingOwner::Account(found.id),
+        return Ok(Owner {
+            id: EndingOwner::Account(found.id),
             account,
             contract: None,
             time_zone,
@@ -71,8 +71,8 @@ pub(super) async fn find_target(
             format!("m3ter answered the Contract {} without its Account", found.id),
         )
     })?;
-    Ok(Target {
-        owner: EndingOwner::Contract(found.id.clone()),
+    Ok(Owner {
+        id: EndingOwner::Contract(found.id.clone()),
         account,
         contract: Some(found),
         time_zone,
@@ -125,7 +125,7 @@ async fn by_natural_key(
     let (account_codes, codes) = match (mapping, kind) {
         (Some(mapping), _) => {
             let ReadRecord { record, query } = fetch_record(context, mapping, record).await?;
-            let organization = context.knowledge.organization(context.budget).await?;
+            let organization = context.metadata.organization(context.budget).await?;
             let time_zone = mapping.time_zone(&organization.time_zone);
             let keys = mapping.read(&record, query.context(time_zone)).keys();
             let codes =

@@ -1,10 +1,10 @@
 //! Words of the file as messages repeat them.
 
 /// What a message repeats of a word that somebody put into the file: not what may be a key.
-pub(super) fn harmless(word: &str) -> String {
+pub(super) fn safe_word(word: &str) -> String {
     const MAX_CHARACTERS: usize = 24;
     if word.contains("s2m_") || word.chars().count() > MAX_CHARACTERS {
         return "…".to_owned();
     }
-    crate::domain::shown::word(word)
+    crate::domain::excerpt::word(word)
 }
