@@ -15,6 +15,7 @@ mod numbers;
 mod org;
 mod paging;
 mod records;
+mod request;
 #[doc(hidden)]
 pub mod soql;
 mod tables;
@@ -26,7 +27,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Map, Value as Json, json};
 
 use crate::control::{Act, Control, lock};
@@ -36,6 +37,7 @@ use answer::{Answer, ApiError};
 use evaluate::Evaluation;
 use org::{Org, Rules, id_of};
 use paging::{Cursors, Reader};
+use request::{Request, VERSIONS, versioned, with_one_slash};
 use tokens::{Site, Tokens};
 
 pub use identity::{INTEGRATION_USER, INTEGRATION_USERNAME, ORGANIZATION};
@@ -355,56 +357,6 @@ impl Salesforce {
             control,
         )
     }
-}
-
-/// The versions of the API: the oldest one that Salesforce still has, to the present one.
-const VERSIONS: std::ops::RangeInclusive<u32> = 31..=68;
-
-/// A request below one version of the API.
-struct Request<'a> {
-    method: &'a Method,
-    /// `v60.0`.
-    version: &'a str,
-    path: &'a str,
-    query: &'a str,
-    headers: &'a HeaderMap,
-    body: &'a [u8],
-}
-
-impl Request<'_> {
-    fn version_path(&self) -> String {
-        format!("/services/data/{}", self.version)
-    }
-
-    /// `Sforce-Query-Options: batchSize=…`; the org takes smaller pages than Salesforce's 200, for
-    /// the sake of tests.
-    fn batch_size(&self) -> usize {
-        let options = self
-            .headers
-            .get("Sforce-Query-Options")
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        options
-            .split("batchSize=")
-            .nth(1)
-            .and_then(|size| size.trim().parse().ok())
-            .unwrap_or(paging::PAGE_ROWS)
-    }
-}
-
-/// The path, where a client has put a second slash before it: the Salesforce CLI does, and an org
-/// does not mind.
-fn with_one_slash(path: &str) -> &str {
-    let slashes = path.len() - path.trim_start_matches('/').len();
-    &path[slashes.saturating_sub(1)..]
-}
-
-/// The version and the path below it.
-fn versioned(path: &str) -> Option<(&str, &str)> {
-    let rest = path.strip_prefix("/services/data/")?;
-    let (version, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-    let number: u32 = version.strip_prefix('v')?.strip_suffix(".0")?.parse().ok()?;
-    VERSIONS.contains(&number).then_some((version, path))
 }
 
 impl Vendor for Salesforce {

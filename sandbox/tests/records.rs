@@ -5,6 +5,7 @@
 mod records {
     mod bin;
     mod deployed;
+    mod described_fields;
     mod fields;
     mod org;
     mod queries;

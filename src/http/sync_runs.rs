@@ -21,7 +21,6 @@ use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::instant;
 use crate::domain::run::{RunState, RunTask, SyncRun};
-
 use crate::domain::warning::AttentionFilter;
 use crate::sync::{Replay, RunFilter, SyncMode, Syncs};
 

@@ -1,16 +1,18 @@
 //! Where a value comes from: each term with its fields, how people read it, and its value for a row.
 //! How it is written is in `parse::expression`.
 
+mod expression;
+
 use std::sync::{Arc, OnceLock};
 
 use jiff::civil::Date;
 
 use super::address::address;
-use super::bands::{bands_in_text, less_percent, single_band};
+use super::bands::bands_in_text;
 use super::convert::{Raw, count, text};
-use super::evaluated::{Evaluated, Outcome, Source, number_in};
+use super::evaluated::{Evaluated, Outcome, Source};
 use super::language::{Condition, Constant, FieldRef, ROOT, SetId, Slot};
-use super::lookup::{codes, look_up, shared_plan_rule, template_by_rule};
+use super::lookup::look_up;
 use super::row::Row;
 use super::steps::Step;
 use super::structure::{Entry, Named, UPPER_LIMIT, joined};
@@ -249,120 +251,6 @@ fn joined_parts<'e>(parts: impl Iterator<Item = (&'e str, &'e Expression)>) -> S
         .join("; ")
 }
 
-impl Expression {
-    /// An expression without anything beside its source.
-    pub(super) fn plain(term: Term) -> Self {
-        Self { term, when: None, steps: Vec::new(), default: None }
-    }
-
-    /// The expressions directly inside this one.
-    pub(super) fn inner(&self) -> impl Iterator<Item = &Self> {
-        self.term.inner(None).into_iter().map(|(inner, _)| inner)
-    }
-
-    /// The fields that it reads.
-    pub(super) fn fields(&self) -> Vec<&FieldRef> {
-        let mut fields = self.term.own_fields();
-        fields.extend(self.inner().flat_map(Self::fields));
-        fields.extend(self.when.iter().flat_map(Condition::fields));
-        fields.extend(self.steps.iter().filter_map(Step::operand_field));
-        fields.extend(self.steps.iter().filter_map(Step::when).flat_map(Condition::fields));
-        fields
-    }
-
-    /// Their names, for a sentence about what is blank.
-    pub(super) fn names(&self) -> String {
-        let mut names: Vec<String> = Vec::new();
-        for name in self.fields().into_iter().map(|field| format!("`{}`", field.name)) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names.join(" or ")
-    }
-
-    /// The texts of the file itself that it can give: constants, defaults, and what a map ends with.
-    pub(super) fn constants(&self) -> Vec<&str> {
-        fn text(constant: &Constant) -> Option<&str> {
-            if let Constant::Text(text) = constant { Some(text) } else { None }
-        }
-        let mut found: Vec<&str> = self.default.iter().filter_map(text).collect();
-        match (&self.term, self.steps.as_slice()) {
-            (Term::Constant(constant), []) => found.extend(text(constant)),
-            (Term::First(inner), []) => found.extend(inner.iter().flat_map(Self::constants)),
-            (_, [.., Step::Map(entries)]) => {
-                found.extend(entries.iter().filter_map(|(_, to)| text(to)));
-            }
-            // What else is done to a text makes another one of it.
-            _ => {}
-        }
-        found
-    }
-
-    /// It as people read it, without what is done to its value.
-    pub(super) fn render(&self) -> String {
-        let when = if self.when.is_some() { ", on a condition" } else { "" };
-        let default = self.default.as_ref().map(|default| format!(", else {}", default.render()));
-        format!("{}{when}{}", self.term.render(), default.unwrap_or_default())
-    }
-
-    fn render_with_steps(&self) -> String {
-        let steps: Vec<String> = self.steps.iter().map(Step::render).collect();
-        if steps.is_empty() {
-            self.render()
-        } else {
-            format!("{} [{}]", self.render(), steps.join(", "))
-        }
-    }
-
-    /// The codes that it looks up for a row.
-    pub(super) fn codes(&self, row: Row<'_>) -> Vec<(CatalogKind, String)> {
-        if self.when.as_ref().is_some_and(|condition| !condition.holds(row)) {
-            return Vec::new();
-        }
-        match &self.term {
-            Term::Lookup(lookup) => {
-                let code = lookup.code(row).ok().flatten();
-                code.map_or_else(Vec::new, |code| codes(lookup.catalog_kind, &code, row))
-            }
-            Term::This(EntityKind::Plan, link) => {
-                let plan = row.linked_row(*link).and_then(|row| shared_plan_rule(row).ok()?);
-                plan.into_iter().map(|rule| (rule.target, rule.code.clone())).collect()
-            }
-            Term::First(inner) => {
-                let mut codes = inner.iter().map(|inner| inner.codes(row));
-                codes.find(|codes| !codes.is_empty()).unwrap_or_default()
-            }
-            Term::Each(_, set, parts) => {
-                let of_row = |row| parts.iter().flat_map(move |part| part.expression.codes(row));
-                row.below(set.set).into_iter().flat_map(of_row).collect()
-            }
-            _ => self.inner().flat_map(|inner| inner.codes(row)).collect(),
-        }
-    }
-
-    /// The value for a row.
-    pub(super) fn evaluate(&self, row: Row<'_>) -> Outcome {
-        let is_asked = self.when.as_ref().is_none_or(|condition| condition.holds(row));
-        let found = if is_asked { self.without_default(row)? } else { None };
-        let default = || {
-            let default = self.default.as_ref()?;
-            Some(Evaluated::of_constant(default, Source::Default))
-        };
-        Ok(found.or_else(default))
-    }
-
-    fn without_default(&self, row: Row<'_>) -> Outcome {
-        let Some(mut value) = self.term.evaluate(row)? else { return Ok(None) };
-        for step in &self.steps {
-            if !step.apply(&mut value, row)? {
-                return Ok(None);
-            }
-        }
-        Ok(Some(value))
-    }
-}
-
 impl Term {
     fn evaluate(&self, row: Row<'_>) -> Outcome {
         let field = |field| row.field(field).map(|json| Evaluated::of_field(field, json));
@@ -405,42 +293,6 @@ impl Term {
             }
             Self::List(list, all) => entries(list, all.iter().map(|parts| (row, parts))),
         }
-    }
-}
-
-impl Lookup {
-    /// The code for a row: the one that the rule for its product chooses, or its own.
-    fn code(&self, row: Row<'_>) -> Outcome {
-        row.cached(self.slot, |row| {
-            let by_rule = if self.by_product { template_by_rule(row)? } else { None };
-            if by_rule.is_some() { Ok(by_rule) } else { self.code.evaluate(row) }
-        })
-    }
-}
-
-impl UnitPrice {
-    /// One price from 0 on, less a discount in percent.
-    fn evaluate(&self, row: Row<'_>) -> Outcome {
-        let Some(json) = row.field(&self.price) else { return Ok(None) };
-        let mut price = number_in(&self.price, json)?;
-        let discount = self.discount.as_ref();
-        if let Some((field, json)) = discount.and_then(|field| Some((field, row.field(field)?))) {
-            let percent = number_in(field, json)?;
-            price = less_percent(price, percent).map_err(|why| {
-                let (shown, discount) = (&self.price.name, &field.name);
-                let percent = percent.normalize();
-                let message = format!("`{shown}` less the {percent} % of `{discount}` {why}");
-                let remedy = match self.undiscounted.get() {
-                    Some(other) => format!("Write the discounted price itself into `{other}`"),
-                    None => format!(
-                        "Write the discounted price itself into `{shown}`, and clear `{discount}`"
-                    ),
-                };
-                Finding::new(FindingCode::ValueOutOfRange, message, remedy)
-            })?;
-        }
-        let bands = single_band(price, &self.price.name)?;
-        Ok(Some(Evaluated::made_of(&self.price, Value::PricingBands(bands))))
     }
 }
 

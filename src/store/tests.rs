@@ -4,7 +4,9 @@ mod after_login;
 mod claims;
 mod ends;
 mod handover;
+mod history;
 mod key_uses;
+mod opening;
 mod plans;
 mod queue;
 mod replicas;
@@ -483,129 +485,4 @@ async fn a_database_of_a_newer_version_is_left_alone(home: Home) {
     store.close().await;
     let message = opening_fails_with(&home.url()).await;
     assert!(message.ends_with("was written by a newer version (migration 9001)"), "{message}");
-}
-
-#[tokio::test]
-async fn writing_is_durable_and_the_log_is_written_ahead() {
-    let (store, _directory) = new_store().await;
-    let mut transaction = store.database.begin(Access::Write, "look").await.unwrap();
-    let sql = "SELECT (SELECT journal_mode FROM pragma_journal_mode) AS journal, (SELECT synchronous FROM pragma_synchronous) AS sync";
-    let row = transaction.fetch(sql, Vec::new()).await.unwrap().remove(0);
-    transaction.commit().await.unwrap();
-    assert_eq!(
-        (row.get::<String>("journal").unwrap(), row.get::<i64>("sync").unwrap()),
-        ("wal".to_owned(), 2)
-    );
-    let mut transaction = store.database.begin(Access::Read, "look").await.unwrap();
-    assert!(transaction.execute("DELETE FROM links", Vec::new()).await.is_err());
-}
-
-#[tokio::test]
-async fn a_url_that_cannot_be_used_is_refused_with_what_to_do() {
-    for url in [
-        "postgres://me:secret@localhost:nine/x",
-        "postgres://me:secret@localhost/x?sslmode=perhaps",
-    ] {
-        assert_eq!(
-            opening_fails_with(url).await,
-            "`DATABASE_URL` is not a valid URL of a database",
-            "{url}"
-        );
-    }
-    for url in ["mysql://me:secret@localhost/x", "sync.db", ""] {
-        assert!(
-            opening_fails_with(url)
-                .await
-                .starts_with("`DATABASE_URL` must begin with `sqlite:` or `postgres:`"),
-            "{url}"
-        );
-    }
-    for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite://x.db?mode=memory"] {
-        assert!(
-            opening_fails_with(url).await.starts_with("`DATABASE_URL` must name a file"),
-            "{url}"
-        );
-    }
-    assert_eq!(
-        opening_fails_with("sqlite://x.db?cache=everything").await,
-        "`DATABASE_URL` is not a valid URL of a database"
-    );
-}
-
-#[tokio::test]
-async fn a_missing_directory_is_named() {
-    let directory = tempfile::tempdir().unwrap();
-    let missing = directory.path().join("not-there");
-    let message = opening_fails_with(&url(&missing.join("new.db"))).await;
-    assert_eq!(
-        message,
-        format!("the directory `{}` of the database file does not exist", missing.display())
-    );
-}
-
-#[tokio::test]
-async fn a_file_that_is_not_a_database_is_left_alone() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("notes.txt");
-    let notes = "Dear diary, ".repeat(500);
-    std::fs::write(&path, &notes).unwrap();
-    assert_eq!(
-        opening_fails_with(&url(&path)).await,
-        format!("`{}` is not a SQLite database", path.display())
-    );
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), notes);
-    assert!(
-        opening_fails_with(&url(directory.path())).await.starts_with("cannot open the database")
-    );
-}
-
-#[tokio::test]
-async fn a_read_only_file_is_named_as_such() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("read-only.db");
-    let empty = SqlitePool::connect(&format!("{}?mode=rwc", url(&path))).await.unwrap();
-    query("CREATE TABLE other (x)").execute(&empty).await.unwrap();
-    empty.close().await;
-    let mut permissions = std::fs::metadata(&path).unwrap().permissions();
-    permissions.set_readonly(true);
-    std::fs::set_permissions(&path, permissions).unwrap();
-    // File permissions do not stop the superuser; the mode does, with the same code from SQLite.
-    let message = opening_fails_with(&format!("{}?mode=ro", url(&path))).await;
-    assert!(
-        message.contains("is read-only; the file and its directory must be writable"),
-        "{message}"
-    );
-}
-
-#[tokio::test]
-async fn a_full_disk_is_named_as_such_and_does_not_end_the_store() {
-    let (store, _directory) = new_store().await;
-    let held = held_run(&store).await;
-    limit_pages(&store, "PRAGMA max_page_count = 1").await;
-    let mut large = attempt(0);
-    large.body = json!({ "description": "x".repeat(100_000) });
-    let message = store.save_commitment_attempt(held, &large).await.unwrap_err().to_string();
-    assert!(
-        message
-            .starts_with("cannot save an attempt to create a Commitment: the disk of the database"),
-        "{message}"
-    );
-    limit_pages(&store, "PRAGMA max_page_count = 1000000").await;
-    store.save_commitment_attempt(held, &large).await.unwrap();
-}
-
-async fn limit_pages(store: &Store, pragma: &'static str) {
-    let Engine::Sqlite { writer, .. } = &store.database.engine else {
-        unreachable!("the store is a file")
-    };
-    query(pragma).execute(&mut *writer.lend().await.unwrap()).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_server_that_is_not_there_is_not_available() {
-    let message = opening_fails_with("postgres://me:secret@127.0.0.1:1/billing").await;
-    assert_eq!(
-        message,
-        "cannot open the database: the database `127.0.0.1:1/billing` is not available"
-    );
 }

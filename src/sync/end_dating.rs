@@ -7,6 +7,7 @@
 //! one by one instead, so that nothing else ends. The same where something of a kind has not begun
 //! by the end: m3ter does not say whether its call would give it an end before its start.
 
+mod approval;
 mod changed;
 mod memory;
 mod owner;
@@ -21,11 +22,9 @@ use crate::domain::ending::{BillingEntity, EndDateOrder};
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{Action, ErrorCode, Failure, Message, ObjectOutcome, RunOutcome};
-use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
 use crate::domain::warning::{Attention, Warning};
 use crate::m3ter::EndingOwner;
 use crate::store::{Link, Progress};
-use crate::sync::approval::{Refusal, approved};
 use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, EndedOne, begins_later, end_one};
 use crate::sync::report::Report;
@@ -306,56 +305,6 @@ impl EndDating<'_> {
             (target.object.id.clone(), became)
         }))
         .await
-    }
-
-    /// Lets nothing end that is not what was approved, or is more than is usual, or too much within
-    /// an hour.
-    async fn approve(&self, loaded: &Loaded, report: &mut Report) -> Result<(), Failure> {
-        let (plan, objects) = (self.plan(loaded), loaded.meant.len());
-        let refusal = match self.context.run.expected_plan {
-            Some(expected) => match approved(&self.context, &plan, expected).await? {
-                Some(_) => None,
-                None => Some(Refusal::PlanChanged),
-            },
-            None => self.safety.usual.too_many_ends(objects).map(Refusal::Unusual),
-        };
-        if let Some(refusal) = refusal {
-            report.results = refusal.refused(self.foresee_all(loaded));
-            report.plan = Some(plan);
-            return Err(refusal.failure());
-        }
-        let (Some(per_hour), true) = (self.safety.end_dates_per_hour, objects > 0) else {
-            return Ok(());
-        };
-        let objects = u32::try_from(objects).unwrap_or(u32::MAX);
-        let claim = self.context.claim();
-        let reserved =
-            self.context.store.with(|store| store.reserve_ends(claim, objects, per_hour)).await?;
-        reserved.map_err(|left| {
-            let reason = format!(
-                "{objects} objects would end, but only {left} of the {per_hour} per hour (END_DATES_PER_HOUR) are left; wait, or raise the limit"
-            );
-            Failure::new(ErrorCode::EndDateLimitExceeded, reason)
-        })
-    }
-
-    /// What would be written.
-    fn plan(&self, Loaded { meant, end, rows, .. }: &Loaded) -> Plan {
-        let mut plan = Plan::default();
-        for target in meant {
-            let change = target.change(end);
-            plan.add(&PlannedChange {
-                kind: target.entity.object_name(),
-                row: rows.get(&target.object.id).unwrap_or(self.context.record).as_str(),
-                key: "",
-                m3ter_id: target.object.id.as_str(),
-                action: PlannedAction::Update,
-                field: &change.field,
-                old: change.old_value.as_deref(),
-                new: change.new_value.as_deref(),
-            });
-        }
-        plan
     }
 
     fn foresee_all(&self, loaded: &Loaded) -> Vec<ObjectOutcome> {

@@ -10,6 +10,7 @@ mod outbound;
 mod output;
 mod personal_data;
 mod questions;
+mod run_commands;
 mod runs;
 mod safety;
 mod secrets;

@@ -4,10 +4,12 @@
 //! has no counterpart, stands as a comment beside it. The result is a file to read and finish,
 //! which the service's own parser takes.
 
+mod kind;
 mod names;
 mod nested;
 mod objects;
 mod records;
+mod table;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +18,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::mapping::{MappingSource, Mappings};
-use objects::{Kind, Source};
+use kind::Kind;
+use objects::Source;
 use records::MetadataRecord;
 
 /// Where the records are, and where the mappings go.

@@ -1,9 +1,11 @@
 //! The queue on both engines: who is next, and how many may wait.
 
+use super::claims::{begin_first, claim};
 use super::*;
-use crate::store::{QueueBounds, QueueClass, QueueFull, QueueHead, QueueWait, RunFilter};
+use crate::store::{OpenRuns, QueueBounds, QueueClass, QueueFull, QueueHead, QueueWait, RunFilter};
 
 on_both_engines! {
+    a_waiting_run_whose_turn_nobody_has_begins
     each_caller_has_one_head_of_each_class
     a_run_counts_as_awaited_as_long_as_somebody_waits
     what_waits_for_a_record_has_no_turn_before_that_is_free_and_goes_in_its_order
@@ -238,4 +240,37 @@ async fn what_is_tried_again_and_what_is_replayed_have_their_own_heads(home: Hom
     let again = store.claim_due(held[0], instant(900), &here).await.unwrap().unwrap();
     assert_eq!((again.is_planned, again.tries.len()), (false, 1));
     assert!(store.claim_due(planned, instant(900), &here).await.unwrap().unwrap().is_planned);
+}
+
+async fn a_waiting_run_whose_turn_nobody_has_begins(home: Home) {
+    let (store, here) = (home.store().await, process());
+    claim(&store, &new_run(), &here).await;
+    let waiting = NewRun {
+        trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 a=b".to_owned()),
+        ..new_run()
+    };
+    store.admit(&waiting, &here).await.unwrap();
+    assert_eq!(
+        store.load_queue_heads(None, instant(0)).await.unwrap(),
+        [],
+        "another run of its record is under way"
+    );
+    execute(&store, "UPDATE runs SET requested_at_ms = {now} - 60000 WHERE state = 'waiting'")
+        .await;
+    let open = store.count_open_runs().await.unwrap();
+    assert_eq!(open, OpenRuns { running: 1, waiting: 1, most_of_a_caller: 1, retrying: 0, ..open });
+    assert!(open.oldest_waiting >= Duration::from_mins(1), "{open:?}");
+    execute(&store, "UPDATE runs SET state = 'ended' WHERE state = 'running'").await;
+    assert_eq!(store.load_claimable(None).await.unwrap().waiting, 1);
+    let begun = begin_first(&store, &here).await.unwrap();
+    assert_eq!(
+        (begun.claim.run, begun.trace),
+        (waiting.id, waiting.trace),
+        "its trace was kept meanwhile"
+    );
+    assert_eq!(
+        store.claim_waiting(waiting.id, instant(0), &here).await.unwrap(),
+        None,
+        "it has begun"
+    );
 }

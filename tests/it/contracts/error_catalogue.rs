@@ -48,7 +48,10 @@ fn of_enum<T: VariantArray + Copy + Into<&'static str>>() -> BTreeSet<String> {
 /// The codes of all faults that the HTTP face can answer.
 fn of_faults() -> BTreeSet<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
-    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file());
     let texts =
         files.map(|path: PathBuf| fs::read_to_string(path).unwrap()).chain([source("src/http.rs")]);
     let mut codes = BTreeSet::new();

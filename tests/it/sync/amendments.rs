@@ -4,10 +4,9 @@ use serde_json::{Map, Value as Json, json};
 use sync_to_m3ter_sandbox::control::FaultKind;
 
 use crate::support::*;
-use crate::sync::m3ter_state::{configure, world_that_reads_the_organization_each_time};
 
-const ORDER: &str = "801S90000079ORDIA2";
-const ORDER_LINE: &str = "802S90000079OI1IAM";
+pub(super) const ORDER: &str = "801S90000079ORDIA2";
+pub(super) const ORDER_LINE: &str = "802S90000079OI1IAM";
 const HOOLI: &str = "001S90000079HOOIA2";
 const CONTRACT: &str = "800S90000079CONIA2";
 /// Twelve months at 20.00.
@@ -16,7 +15,7 @@ const DIFFERS: &str = "a different rate from the subscription that it revises";
 const UNKNOWN: &str = "This may or may not apply";
 
 /// The warnings of the result as a whole with a text in them.
-fn told(result: &Json, part: &str) -> usize {
+pub(super) fn told(result: &Json, part: &str) -> usize {
     result["warnings"]
         .as_array()
         .unwrap()
@@ -25,7 +24,7 @@ fn told(result: &Json, part: &str) -> usize {
         .count()
 }
 
-fn needs_attention(result: &Json, code: &str) -> bool {
+pub(super) fn needs_attention(result: &Json, code: &str) -> bool {
     result["attention"].as_array().unwrap().iter().any(|attention| attention == code)
 }
 
@@ -137,7 +136,7 @@ async fn a_price_that_cpq_may_have_prorated_is_told_of_wherever_it_is_taken() {
 }
 
 /// A Salesforce Contract with the example Order under it.
-fn contract_of_the_order(world: &World) -> String {
+pub(super) fn contract_of_the_order(world: &World) -> String {
     let contract = world.org.vendor().insert(
         "Contract",
         &json!({"AccountId": HOOLI, "Status": "Activated", "StartDate": "2026-02-01", "EndDate": "2027-01-31", "ContractTerm": 12, "CurrencyIsoCode": "USD"}),
@@ -147,7 +146,7 @@ fn contract_of_the_order(world: &World) -> String {
 }
 
 /// An Order that amends: five more of a product from a day on.
-fn amendment(
+pub(super) fn amendment(
     world: &World,
     contract: &str,
     start: &str,
@@ -168,7 +167,7 @@ fn amendment(
     (order, line)
 }
 
-fn id(object: &Map<String, Json>) -> &str {
+pub(super) fn id(object: &Map<String, Json>) -> &str {
     object["id"].as_str().unwrap()
 }
 
@@ -371,7 +370,7 @@ async fn two_orders_of_one_contract_at_once_come_to_rest() {
 }
 
 /// The results of a row.
-fn of_row(result: &Json, row: &str) -> Vec<(String, String, String)> {
+pub(super) fn of_row(result: &Json, row: &str) -> Vec<(String, String, String)> {
     let text = |object: &Json, field: &str| object[field].as_str().unwrap_or_default().to_owned();
     let results = result["objectResults"]
         .as_array()
@@ -383,122 +382,4 @@ fn of_row(result: &Json, row: &str) -> Vec<(String, String, String)> {
             (text(object, "objectName"), text(object, "findingCode"), text(object, "message"))
         })
         .collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_line_of_a_product_that_runs_already_at_the_same_price_is_left_out() {
-    let world = World::new().await;
-    let contract = contract_of_the_order(&world);
-    world.sync(ORDER).await;
-    let running = world.object("accountplans", "code", ORDER_LINE);
-    let (order, line) = amendment(&world, &contract, "2026-06-01", 1, &json!(0.04));
-    for result in [world.dry_run(&order).await, world.sync(&order).await, world.sync(&order).await]
-    {
-        assert_all(&result, "unchanged");
-        assert_eq!(actions(&result), ["Account unchanged", "Contract unchanged"], "{result:#}");
-        assert!(needs_attention(&result, "RUNS_ALREADY"), "{result:#}");
-        assert_eq!((told(&result, id(&running)), told(&result, &line)), (1, 1), "{result:#}");
-    }
-    assert!(world.objects("plans").iter().all(|plan| plan["code"] != json!(line)));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_asks_for_anything_else_than_what_runs_is_the_overlap_and_makes_nothing() {
-    let world = World::new().await;
-    let contract = contract_of_the_order(&world);
-    world.sync(ORDER).await;
-    let running = world.object("accountplans", "code", ORDER_LINE);
-    let (order, line) = amendment(&world, &contract, "2026-06-01", 1, &json!(0.04));
-    world.org.vendor().update("Order", &order, &json!({"M3ter_Commitment_Amount__c": 100}));
-    for (what, fields) in [
-        ("another price", json!({"UnitPrice": 0.05})),
-        (
-            "bands",
-            json!({"UnitPrice": 0.04, "M3ter_Price_Bands__c": "0 ; 0.04\n100 ; 0.03", "M3ter_Pricing_Type__c": "Tiered"}),
-        ),
-        (
-            "a standing charge",
-            json!({"M3ter_Price_Bands__c": null, "M3ter_Pricing_Type__c": null, "M3ter_Standing_Charge__c": 5}),
-        ),
-        ("a minimum spend", json!({"M3ter_Standing_Charge__c": null, "M3ter_Minimum_Spend__c": 5})),
-    ] {
-        world.org.vendor().update("OrderItem", &line, &fields);
-        let (plans, pricings) = (world.objects("plans").len(), world.objects("pricings").len());
-        let foreseen = world.dry_run(&order).await;
-        let result = world.sync(&order).await;
-        for (result, prefix) in [(&foreseen, "Would fail: "), (&result, "")] {
-            assert_eq!(result["syncStatus"], "Partial Success", "{what}: {result:#}");
-            let words = format!(
-                "{prefix}AccountPlan would overlap with AccountPlan {} for the same product {}",
-                id(&running),
-                running["productId"].as_str().unwrap()
-            );
-            let expected = ("AccountPlan".to_owned(), "ACCOUNT_PLAN_OVERLAP".to_owned(), words);
-            let results = of_row(result, &line);
-            assert!(results.len() == 3 && results.contains(&expected), "{what}: {results:?}");
-            assert!(
-                results.iter().all(|(_, code, _)| code == "ACCOUNT_PLAN_OVERLAP"),
-                "{what}: {results:?}"
-            );
-            let remedy = object_result(result, "AccountPlan")["remedy"].as_str().unwrap();
-            assert!(
-                remedy.contains(&format!("belongs to the Salesforce record {ORDER_LINE}")),
-                "{what}: {remedy}"
-            );
-        }
-        assert_eq!(
-            (world.objects("plans").len(), world.objects("pricings").len()),
-            (plans, pricings),
-            "{what}"
-        );
-        // What is not of that AccountPlan alone is sent, and m3ter says what it says.
-        let commitment = object_result(&result, "Commitment");
-        assert!(
-            commitment["message"]
-                .as_str()
-                .unwrap()
-                .starts_with("Commitment would overlap with existing Commitment"),
-            "{commitment}"
-        );
-    }
-    // Nothing is in its way any more: what was refused is made.
-    world.org.vendor().update("OrderItem", ORDER_LINE, &json!({"EndDate": "2026-05-31"}));
-    world.sync(ORDER).await;
-    let later = world.sync(&order).await;
-    assert!(of_row(&later, &line).iter().all(|(_, code, _)| code.is_empty()), "{later:#}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_runs_beyond_or_under_another_contract_is_not_the_same() {
-    let world = world_that_reads_the_organization_each_time().await;
-    let contract = contract_of_the_order(&world);
-    world.sync(ORDER).await;
-    let (order, line) = amendment(&world, &contract, "2026-06-01", 1, &json!(0.04));
-    // Under a Contract of its own.
-    world.org.vendor().update("Order", &order, &json!({"ContractId": null}));
-    let apart = world.dry_run(&order).await;
-    assert_eq!(
-        (of_row(&apart, &line).len(), needs_attention(&apart, "RUNS_ALREADY")),
-        (3, false),
-        "{apart:#}"
-    );
-    // Beyond the end of what runs.
-    world.org.vendor().update("Order", &order, &json!({"ContractId": contract}));
-    world.org.vendor().update("OrderItem", ORDER_LINE, &json!({"EndDate": "2026-12-31"}));
-    world.sync(ORDER).await;
-    let beyond = world.sync(&order).await;
-    assert_eq!(
-        (of_row(&beyond, &line).len(), needs_attention(&beyond, "RUNS_ALREADY")),
-        (3, false),
-        "{beyond:#}"
-    );
-    // Where m3ter runs several of a product at a time each is billed.
-    configure(&world, &json!({"allowOverlappingPlans": true}));
-    world.org.vendor().update("OrderItem", ORDER_LINE, &json!({"EndDate": null}));
-    let billed = world.sync(&order).await;
-    assert_eq!(
-        (&billed["syncStatus"], of_row(&billed, &line).len()),
-        (&json!("Completed"), 3),
-        "{billed:#}"
-    );
 }

@@ -2,34 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::names::{RELATIONSHIPS, guessed_relationship, spelled};
+use super::kind::Kind;
+use super::names::{RELATIONSHIPS, guessed_relationship};
 use super::nested::{Carried, ChildRows, child_rows, named_values, pricing_bands};
-use super::records::{MetadataRecord, is_path};
+use super::records::MetadataRecord;
+use super::table::{Table, Written, add_field};
 use crate::domain::entity::EntityKind;
 use crate::domain::field::{FieldSpec, FieldType, is_identifier_code};
-
-/// The kinds of mapping record that the connector has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    Account,
-    Contract,
-    Commitment,
-    Plan,
-    Pricing,
-    PricingBands,
-    AccountPlan,
-}
-
-/// Each kind with the field that names the object it is read from.
-const KINDS: [(Kind, &str); 7] = [
-    (Kind::PricingBands, "PricingBandsObject"),
-    (Kind::Pricing, "PricingObject"),
-    (Kind::AccountPlan, "AccountPlanObject"),
-    (Kind::Plan, "PlanObject"),
-    (Kind::Commitment, "CommitmentObject"),
-    (Kind::Contract, "ContractObject"),
-    (Kind::Account, "AccountObject"),
-];
 
 /// What every mapping that comes with the service says, too: the records have no word for it.
 const SYNC_STATUS: &str = r#"
@@ -49,80 +28,10 @@ const KEYS: [&str; 6] = [
     "language",
 ];
 
-impl Kind {
-    pub(super) fn of(record: &MetadataRecord) -> Option<Self> {
-        KINDS.into_iter().find(|(_, field)| record.get(field).is_some()).map(|(kind, _)| kind)
-    }
-
-    fn object_field(self) -> &'static str {
-        KINDS.into_iter().find(|(kind, _)| *kind == self).map_or("", |(_, field)| field)
-    }
-
-    /// The object that a sync with this record starts from: the one that the path to the Account
-    /// goes through.
-    pub(super) fn root(self, record: &MetadataRecord) -> Option<String> {
-        let own = record.path(self.object_field())?;
-        if self == Self::Account {
-            return None;
-        }
-        let path = record.path("accountMapping_m3Id")?;
-        Some(match path.split_once('.') {
-            None => own.to_owned(),
-            Some(("SBQQ__Contract__r", _)) => "Contract".to_owned(),
-            Some((parent, _)) => parent
-                .strip_suffix("__r")
-                .map_or_else(|| parent.to_owned(), |name| format!("{name}__c")),
-        })
-    }
-
-    fn table(self) -> Option<(&'static str, EntityKind)> {
-        Some(match self {
-            Self::Account => ("account", EntityKind::Account),
-            Self::Contract => ("contract", EntityKind::Contract),
-            Self::Commitment => ("commitment", EntityKind::Commitment),
-            Self::Plan => ("plan", EntityKind::Plan),
-            Self::Pricing => ("pricing", EntityKind::Pricing),
-            Self::AccountPlan => ("account_plan", EntityKind::AccountPlan),
-            Self::PricingBands => return None,
-        })
-    }
-}
-
 /// The records of one root object.
 pub(super) struct Source {
     root: String,
     records: Vec<(Kind, MetadataRecord)>,
-}
-
-/// One table on its way: keys with their values, and comments.
-#[derive(Default)]
-struct Table {
-    keys: Vec<(String, String)>,
-    comments: Vec<String>,
-}
-
-impl Table {
-    fn set(&mut self, key: &str, value: impl Into<String>) {
-        if !self.has(key) {
-            self.keys.push((key.to_owned(), value.into()));
-        }
-    }
-
-    fn has(&self, key: &str) -> bool {
-        self.keys.iter().any(|(name, _)| name == key)
-    }
-
-    fn note(&mut self, comment: impl Into<String>) {
-        self.comments.push(comment.into());
-    }
-
-    /// What was carried over becomes the key, what was not a comment.
-    fn carry(&mut self, key: &str, carried: Carried) {
-        self.comments.extend(carried.comments);
-        if let Some(expression) = carried.expression {
-            self.set(key, expression);
-        }
-    }
 }
 
 impl Source {
@@ -480,126 +389,5 @@ impl Source {
             None => table.note("pricingBands: no record of bands; one band from the row's price"),
         }
         table.set("pricingBands", "{ unit_price = \"UnitPrice\" }");
-    }
-}
-
-/// What a record's value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written {
-    Literal,
-    Path,
-}
-
-/// Carries over the value of one field, or says why not; `path` is the value as a path from the
-/// root's row.
-fn add_field(
-    kind: Kind,
-    spec: &FieldSpec,
-    value: &str,
-    path: &str,
-    written: Written,
-    table: &mut Table,
-) {
-    let name = spec.name;
-    let is_literal = written == Written::Literal;
-    if table.has(name) {
-        table.note(format!(
-            "{name}: the record has `{value}`; here it is the object of the same sync"
-        ));
-        return;
-    }
-    if kind == Kind::Commitment && value == "ListPrice" {
-        table.note(format!(
-            "{name}: `ListPrice` is the price before discount; `UnitPrice` is what was agreed"
-        ));
-    }
-    if name.ends_with("Id") && value.ends_with("ProductName__c") {
-        table.note(format!("{name}: a product's name can change, and then m3ter has no such code; its product code does not"));
-    }
-    match (kind, name) {
-        (Kind::Pricing, "planTemplateId") => {
-            table.note(format!("Not imported: planTemplateId = {value}, which would price the shared template for every customer"));
-        }
-        (Kind::Pricing, "minimumSpendBillInAdvance") if is_literal => {
-            table.note(format!(
-                "Not imported: {name} = {value}, which would override the organization's setting"
-            ));
-        }
-        (_, "overageSurchargePercent") if value.eq_ignore_ascii_case("Probability") => {
-            table.note("Not imported: overageSurchargePercent = Probability, a surcharge of 100 % on every won deal");
-        }
-        (_, "endDate") if is_literal => {
-            table.note(format!("Not imported: endDate = {value}, the same for every deal; the Contract's end is taken"));
-        }
-        (_, "currency") if is_literal => {
-            table.note(format!("Not imported: currency = {value}; it comes from the record, or from the setting `currency`"));
-        }
-        (_, name)
-            if name.ends_with("Description") && matches!(value, "Description" | "NextStep") =>
-        {
-            table.note(format!(
-                "Not imported: {name} = {value}: internal notes on the customer's bill"
-            ));
-        }
-        _ => match converted(spec, path, is_literal) {
-            Some(expression) => table.set(name, expression),
-            None => table.note(format!("Not imported: {name} = {value}")),
-        },
-    }
-}
-
-/// The expression for a value; `None` where it cannot be one.
-fn converted(spec: &FieldSpec, value: &str, is_literal: bool) -> Option<String> {
-    let once = if spec.name == "code" { ", once = true" } else { "" };
-    if is_literal {
-        return match spec.field_type {
-            FieldType::Boolean => value
-                .to_ascii_lowercase()
-                .parse::<bool>()
-                .ok()
-                .map(|value| format!("{{ value = {value} }}")),
-            FieldType::Decimal { .. } | FieldType::Integer { .. } => value
-                .parse::<rust_decimal::Decimal>()
-                .ok()
-                .map(|value| format!("{{ value = {value} }}")),
-            FieldType::Text { .. }
-            | FieldType::Enum(_)
-            | FieldType::Email
-            | FieldType::Code
-            | FieldType::Id => {
-                // JSON's texts are TOML's as well, on one line.
-                Some(format!("{{ value = {} }}", serde_json::Value::from(value)))
-            }
-            _ => None,
-        };
-    }
-    let path = spelled(value);
-    if !is_path(&path) {
-        return None;
-    }
-    match (spec.field_type, spec.name) {
-        (FieldType::Id, "planTemplateId") => {
-            Some(format!("{{ lookup = \"plan_template\", code = \"{path}\", once = true }}"))
-        }
-        (FieldType::Id, "aggregationId") => {
-            Some(format!("{{ lookup = \"aggregation\", code = \"{path}\" }}"))
-        }
-        (FieldType::Id, "planId") => Some(format!("{{ lookup = \"plan\", code = \"{path}\" }}")),
-        (FieldType::Id, "planGroupId") => {
-            Some(format!("{{ lookup = \"plan_group\", code = \"{path}\" }}"))
-        }
-        (FieldType::Id, "compoundAggregationId") => {
-            Some(format!("{{ lookup = \"compound_aggregation\", code = \"{path}\" }}"))
-        }
-        (FieldType::Id | FieldType::IdList | FieldType::PricingBands | FieldType::Address, _) => {
-            None
-        }
-        // The connector sent Salesforce's last day as it was, and m3ter's ends are exclusive: a day
-        // was lost.
-        (FieldType::Date | FieldType::DateTime, "endDate") => {
-            Some(format!("{{ field = \"{path}\", end_exclusive = true }}"))
-        }
-        _ if once.is_empty() => Some(format!("\"{path}\"")),
-        _ => Some(format!("{{ field = \"{path}\"{once} }}")),
     }
 }
