@@ -18,6 +18,7 @@ pub mod preview;
 pub mod price_end;
 pub mod price_start;
 mod product_overlap;
+pub mod refusal;
 pub mod running;
 pub mod shared_contract;
 pub mod successor;
@@ -75,7 +76,7 @@ pub struct Change {
     /// What m3ter will say to it, as far as a dry run can tell; never there in a sync that writes.
     pub refusal_ahead: Option<Finding>,
     /// What would end for it, as far as that is foreseen; where it is not asked for, empty.
-    pub makes_way: Vec<MadeWay>,
+    pub replaces: Vec<ReplacedObject>,
 }
 
 impl Change {
@@ -88,7 +89,7 @@ impl Change {
             remembered_key: None,
             first_price: None,
             refusal_ahead: None,
-            makes_way: Vec::new(),
+            replaces: Vec::new(),
         }
     }
 }
@@ -108,7 +109,7 @@ pub struct FirstPrice {
 
 /// An object that ends when a new one begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MadeWay {
+pub struct ReplacedObject {
     /// Its kind.
     pub kind: EntityKind,
     /// Its id.

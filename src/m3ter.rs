@@ -37,7 +37,7 @@ use address::below;
 pub use config::Config;
 pub use ending::{EndingOwner, Endings, Replacement};
 pub use list::{ListQuery, OwnerIds};
-pub use refusal::RefusalKind;
+pub use refusal::overlapping;
 
 /// What a second is longer by, as the limit is kept, unless somebody says otherwise: requests do
 /// not all take the same time to arrive.

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value as Json;
 use sync_to_m3ter::domain::actual::ActualObject;
 use sync_to_m3ter::domain::ids::SalesforceId;
-use sync_to_m3ter::m3ter::{self, Endings, OrganizationConfig, RefusalKind, Replacement};
+use sync_to_m3ter::m3ter::{self, Endings, OrganizationConfig, Replacement};
 use sync_to_m3ter::salesforce;
 use sync_to_m3ter::transport::{CalloutError, CalloutErrorKind, Token, Vendor, retry_after};
 use tokio::time::Instant;
@@ -70,7 +70,7 @@ fn failed(vendor: Vendor, status: u16, kind: CalloutErrorKind) {
                     && (by_code || !matches!(status, 200..=399 | 401 | 408 | 429 | 500..)),
                 "{status}"
             );
-            let _ = RefusalKind::of(&refusal.message);
+            let _ = m3ter::overlapping(&refusal.message);
             let words = [&refusal.code, &refusal.sobject, &refusal.field];
             assert!(words.into_iter().flatten().all(|word| word.len() <= MAX_MESSAGE));
         }

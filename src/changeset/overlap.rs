@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json};
 
-use super::compare::render_value;
+use super::ReplacedObject;
+use super::refusal::sources;
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::midnight;
-use crate::domain::desired::{DesiredField, DesiredObject, FieldAction};
+use crate::domain::desired::{DesiredField, DesiredObject};
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
-use crate::domain::personal;
 use crate::domain::settings::OverlapRule;
 use crate::domain::value::date_in_text;
 
@@ -65,46 +65,115 @@ pub fn share_a_product(one: &Map<String, Json>, other: &Map<String, Json>) -> bo
     one.is_empty() || other.is_empty() || one.iter().any(|product| other.contains(product))
 }
 
-/// An object in the way of another one.
-#[derive(Debug, Clone, Copy)]
-pub struct Blocker<'a> {
-    /// As it was read.
-    pub object: &'a ActualObject,
-    /// The row that a sync of this service made it for, or took it over.
-    pub owner: Option<&'a SalesforceId>,
-    /// Whether the record of this sync asks for it as well.
-    pub is_asked_for: bool,
+/// Whose an object is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// No sync of this service made it or took it over.
+    Unknown,
+    /// That of a row, which the record of this sync does not ask for.
+    Row(SalesforceId),
+    /// That of a row which the record of this sync asks for as well.
+    AskedFor(SalesforceId),
 }
 
-impl Blocker<'_> {
-    /// Whose it is: `belongs to the Salesforce record …`.
-    fn whose(&self) -> String {
-        belongs(self.owner)
+impl Owner {
+    /// By the row that it is linked to.
+    pub fn of(row: Option<SalesforceId>, is_asked_for: bool) -> Self {
+        match row {
+            None => Self::Unknown,
+            Some(row) if is_asked_for => Self::AskedFor(row),
+            Some(row) => Self::Row(row),
+        }
     }
 
+    /// The row, if there is one.
+    pub fn row(&self) -> Option<&SalesforceId> {
+        match self {
+            Self::Unknown => None,
+            Self::Row(row) | Self::AskedFor(row) => Some(row),
+        }
+    }
+
+    /// As it follows the object: `of the Salesforce record …`, or else what is said of one that no
+    /// sync made.
+    fn or(&self, unknown: &str) -> String {
+        self.row()
+            .map_or_else(|| unknown.to_owned(), |row| format!("of the Salesforce record {row}"))
+    }
+
+    fn predicate(&self) -> String {
+        self.row().map_or_else(
+            || "was not made by a sync of this service".to_owned(),
+            |row| format!("belongs to the Salesforce record {row}"),
+        )
+    }
+}
+
+/// An object that runs when another one is to run.
+#[derive(Debug, Clone)]
+pub struct Overlap {
+    /// As it was read.
+    pub existing: ActualObject,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// What to do about all that overlaps with a new object.
+#[derive(Debug)]
+pub enum Decision {
+    /// All of it ends when the new object begins.
+    Replace,
+    /// Some of it stays: the new object is not written, for this reason.
+    Report(Finding),
+}
+
+impl Overlap {
     /// Until when it runs.
-    pub fn until(&self) -> String {
-        self.object
+    fn until(&self) -> String {
+        self.existing
             .text("endDate")
             .map_or_else(|| "without end".to_owned(), |end| format!("until {end}"))
     }
 
+    /// A sentence about what may come of it.
+    pub fn ahead(&self, kind: EntityKind, then: &str) -> String {
+        let whose = self.owner.or("not made by a sync of this service");
+        format!("The {kind} {}, {whose}, runs {}: {then}", self.existing.id, self.until())
+    }
+
+    /// A sentence about what came of it: `replaced` or `ended`, and when.
+    pub fn ended(&self, kind: EntityKind, verb: &str, at: &str) -> String {
+        let whose = self.owner.or("that no sync of this service made");
+        let until = self.until();
+        format!("The {kind} {} {whose}, which ran {until}, was {verb} at {at}", self.existing.id)
+    }
+
+    /// It as it makes way for an object that begins then.
+    pub fn replaced(&self, kind: EntityKind, start: String) -> ReplacedObject {
+        ReplacedObject {
+            kind,
+            id: self.existing.id.clone(),
+            ends: self.existing.text("endDate").map(ToOwned::to_owned),
+            would_end: start,
+        }
+    }
+
     /// Why it cannot end when the new one begins, if it cannot.
     fn stays(&self, kind: EntityKind, rule: OverlapRule, new: Period) -> Option<String> {
-        if let Some(owner) = self.owner.filter(|_| self.is_asked_for) {
+        if let Owner::AskedFor(owner) = &self.owner {
             return Some(format!("it belongs to {owner}, which this record also asks for"));
         }
         match rule {
             OverlapRule::Report => return Some("the mapping says to report it".to_owned()),
-            OverlapRule::Replace if self.owner.is_none() => {
+            OverlapRule::Replace if self.owner == Owner::Unknown => {
                 return Some("it was not made by a sync of this service".to_owned());
             }
             OverlapRule::Replace | OverlapRule::ReplaceAny => {}
         }
-        let begins_before = Period::of_fields(kind, &self.object.fields)
+        let begins_before = Period::of_fields(kind, &self.existing.fields)
             .is_some_and(|period| period.start < new.start);
         (!begins_before).then(|| {
-            let begins = self.object.text("startDate").unwrap_or("at an unknown time");
+            let begins = self.existing.text("startDate").unwrap_or("at an unknown time");
             format!(
                 "it begins {begins}, which is not before the new one starts, so it cannot end then"
             )
@@ -112,49 +181,44 @@ impl Blocker<'_> {
     }
 }
 
-/// What a sync says about an object that cannot run beside all that is in its way; `None` where
-/// everything can end at its start. Without `message`, m3ter's refusal, it is foretold in m3ter's
-/// words.
-pub fn finding(
+/// What a sync does about all that is in the way of an object. Without `message`, m3ter's refusal, it
+/// is foretold in m3ter's words.
+pub fn decide(
     desired: &DesiredObject,
     new: Period,
     rule: OverlapRule,
-    blockers: &[Blocker<'_>],
+    overlaps: &[Overlap],
     message: Option<&str>,
-) -> Option<Finding> {
+) -> Decision {
     let kind = desired.kind();
-    let mut staying: Vec<(&Blocker<'_>, String)> = blockers
+    let mut staying: Vec<(&Overlap, String)> = overlaps
         .iter()
-        .filter_map(|blocker| Some((blocker, blocker.stays(kind, rule, new)?)))
+        .filter_map(|overlap| Some((overlap, overlap.stays(kind, rule, new)?)))
         .collect();
     // m3ter's call replaces one.
     if staying.is_empty() && kind == EntityKind::AccountPlan {
-        staying.extend(
-            blockers
-                .iter()
-                .skip(1)
-                .map(|blocker| (blocker, "m3ter replaces one AccountPlan at a time".to_owned())),
-        );
+        let why = "m3ter replaces one AccountPlan at a time";
+        staying.extend(overlaps.iter().skip(1).map(|overlap| (overlap, why.to_owned())));
     }
-    let (first, _) = staying.first()?;
-    let words = message.map_or_else(|| refusal(kind, first.object), ToOwned::to_owned);
+    let Some((first, _)) = staying.first() else { return Decision::Replace };
+    let words = message.map_or_else(|| refusal_text(kind, &first.existing), ToOwned::to_owned);
     let is_reported =
-        rule == OverlapRule::Report || matches!(blockers, [only] if only.owner.is_none());
-    Some(if is_reported {
-        reported(desired, &words, blockers)
+        rule == OverlapRule::Report || matches!(overlaps, [only] if only.owner == Owner::Unknown);
+    Decision::Report(if is_reported {
+        reported(desired, &words, overlaps)
     } else {
         kept(desired, &words, &staying)
     })
 }
 
 /// m3ter's words.
-pub fn refusal(kind: EntityKind, blocker: &ActualObject) -> String {
-    let id = &blocker.id;
+pub fn refusal_text(kind: EntityKind, existing: &ActualObject) -> String {
+    let id = &existing.id;
     match kind {
         EntityKind::Commitment => format!("Commitment would overlap with existing Commitment {id}"),
         _ => format!(
             "AccountPlan would overlap with AccountPlan {id} for the same product {}",
-            blocker.text("productId").unwrap_or_default()
+            existing.text("productId").unwrap_or_default()
         ),
     }
 }
@@ -167,32 +231,25 @@ fn code(kind: EntityKind) -> FindingCode {
     }
 }
 
-fn belongs(owner: Option<&SalesforceId>) -> String {
-    owner.map_or_else(
-        || "was not made by a sync of this service".to_owned(),
-        |row| format!("belongs to the Salesforce record {row}"),
-    )
-}
-
-/// The finding that only says whose one blocker is, and what to do.
+/// The finding that only says whose one object in the way is, and what to do.
 pub fn reported_one(
     desired: &DesiredObject,
     message: &str,
-    blocker: &M3terId,
-    owner: Option<&SalesforceId>,
+    existing: &M3terId,
+    owner: &Owner,
 ) -> Finding {
-    let remedy = format!("The {} {blocker} {}; end it", desired.kind(), belongs(owner));
+    let remedy = format!("The {} {existing} {}; end it", desired.kind(), owner.predicate());
     Finding::new(code(desired.kind()), message, remedy + &before_this_one(desired))
 }
 
-fn reported(desired: &DesiredObject, message: &str, blockers: &[Blocker<'_>]) -> Finding {
-    if let [only] = blockers {
-        return reported_one(desired, message, &only.object.id, only.owner);
+fn reported(desired: &DesiredObject, message: &str, overlaps: &[Overlap]) -> Finding {
+    if let [only] = overlaps {
+        return reported_one(desired, message, &only.existing.id, &only.owner);
     }
     let kind = desired.kind();
-    let all: Vec<String> = blockers
+    let all: Vec<String> = overlaps
         .iter()
-        .map(|blocker| format!("The {kind} {} {}", blocker.object.id, blocker.whose()))
+        .map(|overlap| format!("The {kind} {} {}", overlap.existing.id, overlap.owner.predicate()))
         .collect();
     Finding::new(
         code(kind),
@@ -211,10 +268,10 @@ fn before_this_one(desired: &DesiredObject) -> String {
     format!(" in m3ter before this one starts, or change {dates} of {}", desired.key.row)
 }
 
-fn kept(desired: &DesiredObject, message: &str, staying: &[(&Blocker<'_>, String)]) -> Finding {
+fn kept(desired: &DesiredObject, message: &str, staying: &[(&Overlap, String)]) -> Finding {
     let whys: Vec<String> = staying
         .iter()
-        .map(|(blocker, why)| not_replaced(desired.kind(), &blocker.object.id, why))
+        .map(|(overlap, why)| not_replaced(desired.kind(), &overlap.existing.id, why))
         .collect();
     let them = if whys.len() == 1 { "it" } else { "them" };
     let remedy = format!(
@@ -225,36 +282,13 @@ fn kept(desired: &DesiredObject, message: &str, staying: &[(&Blocker<'_>, String
     Finding::new(code(desired.kind()), message, remedy)
 }
 
-fn not_replaced(kind: EntityKind, blocker: &M3terId, why: &str) -> String {
-    format!("The {kind} {blocker} was not replaced: {why}")
+fn not_replaced(kind: EntityKind, existing: &M3terId, why: &str) -> String {
+    format!("The {kind} {existing} was not replaced: {why}")
 }
 
-/// The finding about one blocker that could have been replaced and was not.
-pub fn kept_one(desired: &DesiredObject, message: &str, blocker: &M3terId, why: &str) -> Finding {
-    let why = not_replaced(desired.kind(), blocker, why);
+/// The finding about one object in the way that could have been replaced and was not.
+pub fn kept_one(desired: &DesiredObject, message: &str, existing: &M3terId, why: &str) -> Finding {
+    let why = not_replaced(desired.kind(), existing, why);
     let remedy = format!("{why}. End it in m3ter, or change the dates of {}", desired.key.row);
     Finding::new(code(desired.kind()), message, remedy)
-}
-
-/// What an Account holds of a person, who may be the customer.
-const OF_A_PERSON: [&str; 4] = ["name", "emailAddress", "address", "customFields"];
-
-/// The Salesforce fields that values came from, with the values.
-pub fn sources(kind: EntityKind, fields: &[&DesiredField]) -> Option<String> {
-    let shown = |field: &&DesiredField| match &field.action {
-        _ if kind == EntityKind::Account && OF_A_PERSON.contains(&field.name) => {
-            format!("`{}` (`{}`)", field.source, field.name)
-        }
-        FieldAction::Set(value) => {
-            format!(
-                "`{}` (`{}` {})",
-                field.source,
-                field.name,
-                personal::redacted(&field.source, &render_value(value))
-            )
-        }
-        FieldAction::Clear => format!("`{}` (`{}` nothing)", field.source, field.name),
-    };
-    let all: Vec<String> = fields.iter().map(shown).collect();
-    (!all.is_empty()).then(|| all.join(" and "))
 }

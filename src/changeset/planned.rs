@@ -4,7 +4,7 @@
 use super::body::{resolved, updatable_fields};
 use super::compare::{creation, field_change, render_value};
 use super::successor::{ending, successor};
-use super::{Change, Changeset, KnownIds, MadeWay, Step};
+use super::{Change, Changeset, KnownIds, ReplacedObject, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction};
 use crate::domain::entity::ObjectKey;
@@ -14,7 +14,7 @@ use crate::domain::outcome::FieldChange;
 use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
 use crate::domain::value::Value;
 
-impl MadeWay {
+impl ReplacedObject {
     /// What is written for it.
     pub fn plan(&self) -> Plan {
         let mut plan = Plan::default();
@@ -93,7 +93,7 @@ impl Change {
             let changes = updated_fields(&first.desired, &first.actual, &KnownIds::new());
             plan.extend(of_update(&first.desired, &first.actual.id, &changes));
         }
-        self.makes_way.iter().for_each(|made_way| plan.extend(made_way.plan()));
+        self.replaces.iter().for_each(|replaced| plan.extend(replaced.plan()));
         plan
     }
 }

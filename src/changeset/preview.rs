@@ -4,8 +4,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::identity::Owners;
-use super::overlap::{self, Blocker, Period, share_a_product};
-use super::{Change, Changeset, MadeWay, Step};
+use super::overlap::{Decision, Overlap, Owner, Period, decide, share_a_product};
+use super::{Change, Changeset, ReplacedObject, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::catalog::PlanTemplate;
 use crate::domain::entity::EntityKind;
@@ -39,7 +39,7 @@ pub struct PreviewContext<'a> {
 struct Ahead {
     refusal: Option<Finding>,
     warnings: Vec<Warning>,
-    makes_way: Vec<MadeWay>,
+    replaces: Vec<ReplacedObject>,
 }
 
 impl Changeset {
@@ -59,7 +59,7 @@ impl Changeset {
         for (change, ahead) in self.changes.iter_mut().zip(ahead) {
             change.refusal_ahead = ahead.refusal;
             change.warnings.extend(ahead.warnings);
-            change.makes_way = ahead.makes_way;
+            change.replaces = ahead.replaces;
         }
     }
 
@@ -82,18 +82,18 @@ impl Changeset {
         let clashes = |other: &ActualObject| {
             other.text("productId") == Some(product) && other.text("accountId") == Some(account)
         };
-        let (period, blockers) =
+        let (period, overlaps) =
             self.in_the_way(change, &context.account_plans, context.owners, clashes)?;
         if !is_moved {
             return Some(Ahead {
-                warnings: warnings(change, &blockers, MAY_REFUSE),
+                warnings: warnings(change, &overlaps, MAY_REFUSE),
                 ..Ahead::default()
             });
         }
         let rule = rule(change, context.settings.account_plan_overlap);
-        Some(match overlap::finding(&change.desired, period, rule, &blockers, None) {
-            None => making_way(change, &blockers),
-            refusal => Ahead { refusal, ..Ahead::default() },
+        Some(match decide(&change.desired, period, rule, &overlaps, None) {
+            Decision::Replace => replacing(change, &overlaps),
+            Decision::Report(finding) => Ahead { refusal: Some(finding), ..Ahead::default() },
         })
     }
 
@@ -127,13 +127,13 @@ impl Changeset {
         let clashes = |other: &ActualObject| {
             other.text("contractId") == contract && share_a_product(&products, &other.fields)
         };
-        let (period, blockers) =
+        let (period, overlaps) =
             self.in_the_way(change, &context.commitments, context.owners, clashes)?;
         let rule = rule(change, context.settings.commitment_overlap);
-        Some(match overlap::finding(&change.desired, period, rule, &blockers, None) {
-            None => making_way(change, &blockers),
-            Some(_) => {
-                Ahead { warnings: warnings(change, &blockers, MAY_REFUSE), ..Ahead::default() }
+        Some(match decide(&change.desired, period, rule, &overlaps, None) {
+            Decision::Replace => replacing(change, &overlaps),
+            Decision::Report(_) => {
+                Ahead { warnings: warnings(change, &overlaps, MAY_REFUSE), ..Ahead::default() }
             }
         })
     }
@@ -146,7 +146,7 @@ impl Changeset {
         others: &[&'a ActualObject],
         owners: &'a Owners,
         clashes: impl Fn(&ActualObject) -> bool,
-    ) -> Option<(Period, Vec<Blocker<'a>>)> {
+    ) -> Option<(Period, Vec<Overlap>)> {
         let kind = change.desired.kind();
         let period = Period::of(kind, |field| date_to_be(change, field))?;
         let of = |id: &M3terId| self.changes.iter().find(|own| own.step.known_id() == Some(id));
@@ -155,18 +155,16 @@ impl Changeset {
                 && Period::of_fields(kind, &other.fields).is_some_and(|runs| runs.meets(period))
                 && !of(&other.id).is_some_and(Change::writes)
         };
-        let mut blockers: Vec<Blocker<'a>> = others
+        let mut overlaps: Vec<Overlap> = others
             .iter()
             .filter(runs)
-            .map(|other| Blocker {
-                object: other,
-                owner: owners.get(&other.id),
-                is_asked_for: of(&other.id).is_some(),
+            .map(|other| Overlap {
+                existing: (*other).clone(),
+                owner: Owner::of(owners.get(&other.id).cloned(), of(&other.id).is_some()),
             })
             .collect();
-        blockers
-            .sort_by_key(|blocker| (blocker.object.text("startDate"), blocker.object.id.as_str()));
-        (!blockers.is_empty()).then_some((period, blockers))
+        overlaps.sort_by(|one, other| by_start(one).cmp(&by_start(other)));
+        (!overlaps.is_empty()).then_some((period, overlaps))
     }
 
     /// The product whose usage an AccountPlan bills: that of its Plan, or of the template that the
@@ -231,43 +229,30 @@ impl Changeset {
     }
 }
 
+fn by_start(overlap: &Overlap) -> (Option<&str>, &str) {
+    (overlap.existing.text("startDate"), overlap.existing.id.as_str())
+}
+
 const MAKES_WAY: &str = "it would end when this one begins";
 const MAY_REFUSE: &str = "m3ter may refuse this one";
 
 /// All that is in the way ends when the new object begins.
-fn making_way(change: &Change, blockers: &[Blocker<'_>]) -> Ahead {
+fn replacing(change: &Change, overlaps: &[Overlap]) -> Ahead {
     let kind = change.desired.kind();
-    let made_way = |blocker: &Blocker<'_>| {
-        let ends = blocker.object.text("endDate").map(ToOwned::to_owned);
-        Some(MadeWay {
-            kind,
-            id: blocker.object.id.clone(),
-            ends,
-            would_end: date_to_be(change, "startDate")?,
-        })
-    };
+    let replaced =
+        |overlap: &Overlap| Some(overlap.replaced(kind, date_to_be(change, "startDate")?));
     Ahead {
-        warnings: warnings(change, blockers, MAKES_WAY),
-        makes_way: blockers.iter().filter_map(made_way).collect(),
+        warnings: warnings(change, overlaps, MAKES_WAY),
+        replaces: overlaps.iter().filter_map(replaced).collect(),
         refusal: None,
     }
 }
 
-fn warnings(change: &Change, blockers: &[Blocker<'_>], then: &str) -> Vec<Warning> {
-    let told = |blocker: &Blocker<'_>| {
-        let whose = match blocker.owner {
-            Some(row) => format!("of the Salesforce record {row}"),
-            None => "not made by a sync of this service".to_owned(),
-        };
-        let text = format!(
-            "The {} {}, {whose}, runs {}: {then}",
-            change.desired.kind(),
-            blocker.object.id,
-            blocker.until()
-        );
-        Warning::of(Attention::OverlapForeseen, text)
-    };
-    blockers.iter().map(told).collect()
+fn warnings(change: &Change, overlaps: &[Overlap], then: &str) -> Vec<Warning> {
+    let kind = change.desired.kind();
+    let warning =
+        |overlap: &Overlap| Warning::of(Attention::OverlapForeseen, overlap.ahead(kind, then));
+    overlaps.iter().map(warning).collect()
 }
 
 /// What the sync does about what is in the way: for the dates of what m3ter has already nothing

@@ -40,7 +40,7 @@ pub struct Blocked {
     /// The new one.
     pub account_plan: ObjectKey,
     /// The one that runs.
-    pub blocker: M3terId,
+    pub existing: M3terId,
     /// The Plan that it attaches.
     pub plan: Option<M3terId>,
     /// What both are of.
@@ -52,7 +52,7 @@ impl Blocked {
     pub fn in_m3ters_words(&self) -> String {
         format!(
             "AccountPlan would overlap with AccountPlan {} for the same product {}",
-            self.blocker, self.product
+            self.existing, self.product
         )
     }
 }
@@ -90,15 +90,15 @@ impl Changeset {
                 && !is_own(&other.id)
                 && runs(other).is_some_and(|runs| meet(runs, period))
         };
-        let blocker = held
+        let running = held
             .account_plans
             .iter()
             .filter(blocks)
             .min_by_key(|other| (other.text("startDate"), other.id.as_str()))?;
-        let plan = blocker.text("planId").and_then(|plan| M3terId::parse(plan).ok());
+        let plan = running.text("planId").and_then(|plan| M3terId::parse(plan).ok());
         Some(Blocked {
             account_plan: desired.key.clone(),
-            blocker: blocker.id.clone(),
+            existing: running.id.clone(),
             plan,
             product,
         })
@@ -113,9 +113,9 @@ impl Changeset {
     ) -> (Vec<Warning>, Vec<Blocked>) {
         let (same, others): (Vec<Blocked>, Vec<Blocked>) =
             blocked.into_iter().partition(|blocked| self.is_same(blocked, held));
-        let warnings = same.iter().map(|Blocked { account_plan, blocker, .. }| {
+        let warnings = same.iter().map(|Blocked { account_plan, existing, .. }| {
             let text = format!(
-                "The line {} is left out: the AccountPlan {blocker} already bills its product under the same Contract and at the same price",
+                "The line {} is left out: the AccountPlan {existing} already bills its product under the same Contract and at the same price",
                 account_plan.row
             );
             Warning::of(Attention::RunsAlready, text)
@@ -198,12 +198,12 @@ impl Changeset {
         std::iter::once(plan.desired.key.clone()).chain(pricings).collect()
     }
 
-    /// Whether a line would bill what its blocker bills.
+    /// Whether a line would bill what the running one bills.
     fn is_same(&self, blocked: &Blocked, held: &HeldObjects<'_>) -> bool {
         let Some(desired) = self.change(&blocked.account_plan).map(|change| &change.desired) else {
             return false;
         };
-        let Some(running) = held.account_plans.iter().find(|other| other.id == blocked.blocker)
+        let Some(running) = held.account_plans.iter().find(|other| other.id == blocked.existing)
         else {
             return false;
         };
@@ -219,10 +219,10 @@ impl Changeset {
     fn has_same_price(
         &self,
         desired: &DesiredObject,
-        blocker: &ActualObject,
+        existing: &ActualObject,
         held: &HeldObjects<'_>,
     ) -> bool {
-        let plan_id = blocker.text("planId");
+        let plan_id = existing.text("planId");
         let Some(plan) = self.plan_of(desired) else {
             // A Plan that both share.
             return matches!(desired.value("planId"), Some(Value::Id(id)) if Some(id.as_str()) == plan_id);

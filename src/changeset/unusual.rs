@@ -36,7 +36,7 @@ impl Usual {
     /// if nothing is.
     pub fn exceeded(self, foreseen: &Changeset, others: usize) -> Option<String> {
         let written = || foreseen.changes.iter().filter(|change| foreseen.will_write(change));
-        let made_way: usize = written().map(|change| change.makes_way.len()).sum();
+        let replaced: usize = written().map(|change| change.replaces.len()).sum();
         let lowered = written().filter(|change| change.ends_earlier() || change.lowers()).count();
         let prices = || {
             foreseen.changes.iter().filter(|change| change.desired.kind() == EntityKind::Pricing)
@@ -44,7 +44,7 @@ impl Usual {
         let there = prices().filter(|change| change.step.known_id().is_some()).count();
         let changed =
             prices().filter(|change| foreseen.will_write(change) && change.changes_price()).count();
-        self.too_many_ends(made_way + lowered + others)
+        self.too_many_ends(replaced + lowered + others)
             .or_else(|| self.too_many_prices(changed, there))
     }
 

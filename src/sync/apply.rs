@@ -13,10 +13,10 @@ use crate::changeset::{
     Absence, Availability, Change, Changeset, KnownIds, Step, flagged, invalid, not_attempted,
 };
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::outcome::{Action, Failure};
+use crate::domain::outcome::Action;
 use crate::sync::applied::Applied;
-use crate::sync::write::Writer;
-use crate::sync::written::Written;
+use crate::sync::write::{Write, Writer};
+use crate::sync::write_outcome::{WriteOutcome, Written};
 
 /// Changes that are written at the same time: more than m3ter's limit lets through in a second, so
 /// that nobody waits for a place, and few enough that a deal of hundreds of lines does not hold the
@@ -75,23 +75,10 @@ async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Appli
         Step::Invalid { findings, existing } => {
             Applied::without_write(invalid(key, findings), existing.as_ref())
         }
-        Step::Create { .. } | Step::Update { .. } | Step::Supersede { .. } => {
-            match board.arrivals(change).await {
-                Err((kind, absence)) => {
-                    Applied::without_write(not_attempted(key, kind, absence), None)
-                }
-                Ok(known) => match board.write(writer, change, &known).await {
-                    Ok(Written::Done { id, action, warnings }) => {
-                        let created = (action == Action::Created)
-                            .then(|| writer.recorder.creation(&change.desired, &known, &id));
-                        Applied { created, ..Applied::done(key, action, id, warnings) }
-                    }
-                    Ok(Written::Refused(finding)) => {
-                        Applied::without_write(invalid(key, &[finding]), None)
-                    }
-                    Err(failure) => Applied::unsettled(key, failure),
-                },
-            }
+        Step::Create { .. } => board.apply(writer, change, Write::Create).await,
+        Step::Update { actual, .. } => board.apply(writer, change, Write::Update(actual)).await,
+        Step::Supersede { actual, from, .. } => {
+            board.apply(writer, change, Write::Supersede(actual, *from)).await
         }
     };
     let mut warnings = change.warnings.clone();
@@ -101,15 +88,30 @@ async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Appli
 }
 
 impl Board {
-    /// Writes once there is a place; until then nothing of the request is there.
-    async fn write(
-        &self,
-        writer: &Writer<'_>,
-        change: &Change,
-        known: &KnownIds,
-    ) -> Result<Written, Failure> {
-        let _place = self.places.acquire().await;
-        Box::pin(writer.write(change, known)).await
+    /// Writes a change once everything that it refers to is there.
+    async fn apply(&self, writer: &Writer<'_>, change: &Change, write: Write<'_>) -> Applied {
+        let key = &change.desired.key;
+        let known = match self.arrivals(change).await {
+            Ok(known) => known,
+            Err((kind, absence)) => {
+                return Applied::without_write(not_attempted(key, kind, absence), None);
+            }
+        };
+        // Until there is a place nothing of the request is there.
+        let place = self.places.acquire().await;
+        let outcome = Box::pin(writer.write(change, write, &known)).await;
+        drop(place);
+        match outcome {
+            Ok(WriteOutcome::Done(Written { id, action, warnings })) => {
+                let created = (action == Action::Created)
+                    .then(|| writer.recorder.creation(&change.desired, &known, &id));
+                Applied { created, ..Applied::done(key, action, id, warnings) }
+            }
+            Ok(WriteOutcome::Refused(finding)) => {
+                Applied::without_write(invalid(key, &[finding]), None)
+            }
+            Err(failure) => Applied::unsettled(key, failure),
+        }
     }
 
     /// Waits for what makes room, whatever becomes of it.

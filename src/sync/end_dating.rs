@@ -26,10 +26,11 @@ use crate::domain::warning::{Attention, Warning};
 use crate::m3ter::EndingOwner;
 use crate::store::{Link, Progress};
 use crate::sync::context::RunContext;
-use crate::sync::end_one::{End, EndedOne, begins_later, end_one};
+use crate::sync::end_one::{End, begins_later, end_one};
 use crate::sync::report::Report;
 use crate::sync::settings::{Safety, SyncMode};
 use crate::sync::unsettled::settle_open_ends;
+use crate::sync::write_outcome::{EndOutcome, WriteOutcome};
 use crate::transport::Effect;
 use changed::{Changed, intend};
 use memory::{Remembered, remember};
@@ -64,13 +65,8 @@ struct Loaded {
     rows: BTreeMap<M3terId, SalesforceId>,
 }
 
-/// What became of one billing entity.
-enum Became {
-    Ended,
-    Failed(String),
-    /// Nobody knows; the failure says why.
-    Unsettled(String),
-}
+/// What became of billing entities; a failure where nobody knows.
+type Outcomes = BTreeMap<M3terId, Result<EndOutcome, Failure>>;
 
 impl EndDating<'_> {
     /// Goes to the end, whatever it meets.
@@ -196,13 +192,16 @@ impl EndDating<'_> {
             self.end_by_call(owner, &by_call, end, report),
             self.end_singly(&one_by_one, end)
         );
-        let mut became: BTreeMap<M3terId, Became> = called;
-        for (id, outcome) in ended {
-            became.insert(id, outcome.unwrap_or_else(|failure| unsettled(failure, report)));
+        let mut outcomes = called;
+        outcomes.extend(ended);
+        for target in by_call.iter().chain(&one_by_one) {
+            if let Some(Err(failure)) = outcomes.get(&target.object.id) {
+                report.failures.push(failure.clone());
+            }
         }
         let results = meant.iter().filter_map(|target| {
-            let became = became.remove(&target.object.id)?;
-            Some(self.result(target, became, end, rows))
+            let outcome = outcomes.remove(&target.object.id)?;
+            Some(self.result(target, outcome, end, rows))
         });
         let mut results: Vec<ObjectOutcome> = results.collect();
         results.append(&mut report.results);
@@ -216,12 +215,12 @@ impl EndDating<'_> {
         meant: &[&EndTarget],
         end: &End,
         report: &mut Report,
-    ) -> BTreeMap<M3terId, Became> {
-        let mut became = BTreeMap::new();
+    ) -> Outcomes {
+        let mut outcomes = Outcomes::new();
         let kinds: BTreeSet<BillingEntity> = meant.iter().map(|target| target.entity).collect();
         let kinds: Vec<BillingEntity> = kinds.into_iter().collect();
         if kinds.is_empty() {
-            return became;
+            return outcomes;
         }
         let RunContext { m3ter, record, budget, .. } = self.context;
         let mut failure = None;
@@ -229,7 +228,7 @@ impl EndDating<'_> {
             Ok(answer) => {
                 let in_scope = |id: &M3terId| meant.iter().any(|target| target.object.id == *id);
                 for (entity, id) in pairs(&answer.updated) {
-                    became.insert(id.clone(), Became::Ended);
+                    outcomes.insert(id.clone(), Ok(WriteOutcome::Done(())));
                     if !in_scope(id) {
                         report.results.push(self.unexpected(entity, id, &owner.id, end));
                     }
@@ -240,7 +239,7 @@ impl EndDating<'_> {
                     } else {
                         &answer.message
                     };
-                    became.insert(id.clone(), Became::Failed(message.to_owned()));
+                    outcomes.insert(id.clone(), Ok(WriteOutcome::Refused(message.to_owned())));
                     if !in_scope(id) {
                         report.results.push(failed(
                             entity,
@@ -256,16 +255,15 @@ impl EndDating<'_> {
                 let message = error
                     .refusal()
                     .map_or_else(|| error.reason(), |refusal| refusal.message.clone());
-                became.extend(
-                    meant
-                        .iter()
-                        .map(|target| (target.object.id.clone(), Became::Failed(message.clone()))),
-                );
+                let refused = |target: &&EndTarget| {
+                    (target.object.id.clone(), Ok(WriteOutcome::Refused(message.clone())))
+                };
+                outcomes.extend(meant.iter().map(refused));
             }
             Err(error) => failure = Some(Failure::from(error)),
         }
         let open: Vec<&&EndTarget> =
-            meant.iter().filter(|target| !became.contains_key(&target.object.id)).collect();
+            meant.iter().filter(|target| !outcomes.contains_key(&target.object.id)).collect();
         let looked =
             join_all(open.iter().map(|target| {
                 m3ter.fetch_billing_entity(target.entity, &target.object.id, budget)
@@ -274,19 +272,19 @@ impl EndDating<'_> {
         for (target, present) in open.into_iter().zip(looked) {
             let outcome = match (present, &failure) {
                 (Ok(Some(present)), _) if !end.comes_before_that_of(target.entity, &present) => {
-                    Became::Ended
+                    Ok(WriteOutcome::Done(()))
                 }
-                (Ok(None), _) => Became::Ended,
-                (_, Some(failure)) => unsettled(failure.clone(), report),
-                (Ok(Some(_)), None) => Became::Failed(
+                (Ok(None), _) => Ok(WriteOutcome::Done(())),
+                (_, Some(failure)) => Err(failure.clone()),
+                (Ok(Some(_)), None) => Ok(WriteOutcome::Refused(
                     "m3ter's answer names it neither as ended nor as failed, and it is still running"
                         .to_owned(),
-                ),
-                (Err(error), None) => unsettled(error.into(), report),
+                )),
+                (Err(error), None) => Err(error.into()),
             };
-            became.insert(target.object.id.clone(), outcome);
+            outcomes.insert(target.object.id.clone(), outcome);
         }
-        became
+        outcomes
     }
 
     /// Ends exactly these, each by a write of its own.
@@ -294,15 +292,11 @@ impl EndDating<'_> {
         &self,
         meant: &[&EndTarget],
         end: &End,
-    ) -> Vec<(M3terId, Result<Became, Failure>)> {
+    ) -> Vec<(M3terId, Result<EndOutcome, Failure>)> {
         let RunContext { m3ter, budget, .. } = self.context;
         join_all(meant.iter().map(|target| async {
             let ended = end_one(m3ter, target.entity, &target.object, end, budget).await;
-            let became = ended.map(|ended| match ended {
-                EndedOne::Done => Became::Ended,
-                EndedOne::Refused(message) => Became::Failed(message),
-            });
-            (target.object.id.clone(), became)
+            (target.object.id.clone(), ended)
         }))
         .await
     }
@@ -344,31 +338,31 @@ impl EndDating<'_> {
     fn result(
         &self,
         target: &EndTarget,
-        became: Became,
+        outcome: Result<EndOutcome, Failure>,
         end: &End,
         rows: &BTreeMap<M3terId, SalesforceId>,
     ) -> ObjectOutcome {
         let EndTarget { entity, object, .. } = target;
         let row = rows.get(&object.id).unwrap_or(self.context.record);
-        match became {
-            Became::Ended => {
+        match outcome {
+            Ok(WriteOutcome::Done(())) => {
                 let message =
                     format!("m3ter Identifier: {}, ends {}", object.id, end.render(*entity));
                 updated(*entity, &object.id, row, message)
             }
-            Became::Failed(message) => {
+            Ok(WriteOutcome::Refused(message)) => {
                 let remedy = format!(
                     "It still ends {}; end it in m3ter, or ask again",
                     object.text("endDate").unwrap_or("never")
                 );
                 failed(*entity, &object.id, row, &message, &remedy)
             }
-            Became::Unsettled(reason) => {
+            Err(failure) => {
                 let mut result = failed(
                     *entity,
                     &object.id,
                     row,
-                    &reason,
+                    &failure.reason,
                     "Ask again: what has ended is found and left as it is",
                 );
                 result.finding = Some(FindingCode::OutcomeUnknown);
@@ -444,10 +438,4 @@ fn pairs(
     by_entity: &BTreeMap<BillingEntity, Vec<M3terId>>,
 ) -> impl Iterator<Item = (BillingEntity, &M3terId)> {
     by_entity.iter().flat_map(|(entity, ids)| ids.iter().map(move |id| (*entity, id)))
-}
-
-fn unsettled(failure: Failure, report: &mut Report) -> Became {
-    let reason = failure.reason.clone();
-    report.failures.push(failure);
-    Became::Unsettled(reason)
 }

@@ -16,6 +16,7 @@ use crate::domain::made_end::Until;
 use crate::domain::outcome::Failure;
 use crate::domain::value::date_in_text;
 use crate::m3ter;
+use crate::sync::write_outcome::{EndOutcome, WriteOutcome};
 use crate::transport::{Budget, CalloutError, Effect};
 
 /// The first moment that is not billed any more, as m3ter's two kinds of date have it.
@@ -24,15 +25,6 @@ pub(super) struct End {
     instant: Timestamp,
     /// The time zone in which m3ter's calendar dates begin.
     time_zone: TimeZone,
-}
-
-/// What became of the end of one object.
-#[derive(Debug)]
-pub(super) enum EndedOne {
-    /// It ends then, or before.
-    Done,
-    /// m3ter said no, in these words.
-    Refused(String),
 }
 
 /// How often the end starts over because the object changed meanwhile.
@@ -117,39 +109,39 @@ pub(super) async fn end_one(
     object: &ActualObject,
     end: &End,
     budget: &Budget,
-) -> Result<EndedOne, Failure> {
+) -> Result<EndOutcome, Failure> {
     let mut actual = object.clone();
     let mut last_error: Option<CalloutError> = None;
     for _ in 0..ROUNDS {
         if end.comes_before_the_start_of(entity, &actual) {
-            return Ok(EndedOne::Refused(begins_later(&actual)));
+            return Ok(WriteOutcome::Refused(begins_later(&actual)));
         }
         let mut body = replacing_body(entity.kind(), &actual);
         body.insert("endDate".to_owned(), Json::String(end.render(entity)));
         let Err(error) = m3ter.update_billing_entity(entity, &actual.id, &body, budget).await
         else {
-            return Ok(EndedOne::Done);
+            return Ok(WriteOutcome::Done(()));
         };
         if error.effect() == Effect::None {
             return Err(error.into());
         }
         // What is gone does not bill.
         let Some(present) = m3ter.fetch_billing_entity(entity, &actual.id, budget).await? else {
-            return Ok(EndedOne::Done);
+            return Ok(WriteOutcome::Done(()));
         };
         if !end.comes_before_that_of(entity, &present) {
-            return Ok(EndedOne::Done);
+            return Ok(WriteOutcome::Done(()));
         }
         if error.effect() == Effect::Refused && present.version == actual.version {
             let message = error.refusal().map(|refusal| refusal.message.clone());
-            return Ok(EndedOne::Refused(message.unwrap_or_else(|| error.reason())));
+            return Ok(WriteOutcome::Refused(message.unwrap_or_else(|| error.reason())));
         }
         actual = present;
         last_error = Some(error);
     }
     match last_error {
         Some(error) if error.effect() == Effect::Unknown => Err(error.into()),
-        _ => Ok(EndedOne::Refused(format!(
+        _ => Ok(WriteOutcome::Refused(format!(
             "it changed in m3ter while it was ended, {ROUNDS} times in a row"
         ))),
     }

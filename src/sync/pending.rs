@@ -9,8 +9,9 @@ use crate::domain::ending::BillingEntity;
 use crate::domain::outcome::Failure;
 use crate::store::ChangeFate;
 use crate::sync::context::RunContext;
-use crate::sync::end_one::{End, EndedOne, end_one};
+use crate::sync::end_one::{End, end_one};
 use crate::sync::recorder::Recorder;
+use crate::sync::write_outcome::{EndOutcome, WriteOutcome};
 use crate::transport::Effect;
 
 /// One write of one object, which may be sent more than once.
@@ -77,13 +78,13 @@ pub(super) async fn end_remembered(
     change: NewChange,
     (entity, object): (BillingEntity, &ActualObject),
     end: &End,
-) -> Result<EndedOne, Failure> {
+) -> Result<EndOutcome, Failure> {
     let mut pending = Pending::new(recorder);
     pending.intend(change, object).await?;
     let ended = end_one(context.m3ter, entity, object, end, context.budget).await;
     match &ended {
-        Ok(EndedOne::Done) => pending.is_made(),
-        Ok(EndedOne::Refused(_)) => {}
+        Ok(WriteOutcome::Done(())) => pending.is_made(),
+        Ok(WriteOutcome::Refused(_)) => {}
         Err(_) => pending.answered(Effect::Unknown),
     }
     pending.end(false).await;

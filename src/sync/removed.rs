@@ -23,11 +23,12 @@ use crate::mapping::LineObject;
 use crate::salesforce::FoundRow;
 use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
-use crate::sync::end_one::{End, EndedOne};
+use crate::sync::end_one::End;
 use crate::sync::leftovers::{RecordRows, RemovedLine};
 use crate::sync::pending::end_remembered;
 use crate::sync::recorder::Recorder;
 use crate::sync::report::Report;
+use crate::sync::write_outcome::WriteOutcome;
 use crate::transport::CalloutError;
 
 /// The lines that are gone from the record and still bill. Salesforce is asked for their rows by
@@ -174,8 +175,8 @@ impl Removal<'_> {
             );
             let plan = (BillingEntity::AccountPlan, &line.plan);
             match end_remembered(context, recorder, change, plan, end).await {
-                Ok(EndedOne::Done) => Removed::Ended(ended(line, end)),
-                Ok(EndedOne::Refused(message)) => Removed::Result(not_ended(line, &message)),
+                Ok(WriteOutcome::Done(())) => Removed::Ended(ended(line, end)),
+                Ok(WriteOutcome::Refused(message)) => Removed::Result(not_ended(line, &message)),
                 Err(failure) => Removed::Unsettled(not_ended(line, &failure.reason), failure),
             }
         }))

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use crate::changeset::Changeset;
+use crate::changeset::overlap::{Owner, reported_one};
 use crate::changeset::running::{Blocked, HeldObjects};
 use crate::domain::catalog::Catalog;
 use crate::domain::entity::EntityKind;
@@ -12,7 +13,6 @@ use crate::domain::outcome::Failure;
 use crate::domain::settings::{OverlapRule, RunningLines, Settings};
 use crate::domain::warning::Warning;
 use crate::sync::actual::ActualState;
-use crate::sync::blocker;
 use crate::sync::context::RunContext;
 use crate::sync::fetch::fetch_running;
 use crate::sync::leftovers::RemovedLine;
@@ -32,13 +32,13 @@ pub(super) async fn leave_out_running(
         return Ok((Vec::new(), Vec::new()));
     }
     // Lists may lag: an AccountPlan that has just ended is in nobody's way.
-    let blockers: HashSet<M3terId> =
-        blocked.iter().map(|blocked| blocked.blocker.clone()).collect();
+    let existing: HashSet<M3terId> =
+        blocked.iter().map(|blocked| blocked.existing.clone()).collect();
     let plans: HashSet<M3terId> =
         blocked.iter().filter_map(|blocked| blocked.plan.clone()).collect();
-    fetch_running(context, state, blockers, plans).await?;
+    fetch_running(context, state, existing, plans).await?;
     let held = held(state, catalog);
-    let is_of_gone = |blocked: &Blocked| gone.iter().any(|line| line.plan.id == blocked.blocker);
+    let is_of_gone = |blocked: &Blocked| gone.iter().any(|line| line.plan.id == blocked.existing);
     let may_be_left_out = |blocked: &Blocked| {
         settings.running_lines == RunningLines::LeaveOut && !is_of_gone(blocked)
     };
@@ -63,8 +63,11 @@ pub(super) async fn refuse_blocked(
         else {
             continue;
         };
-        let finding =
-            blocker::finding(context, &change.desired, &blocked.in_m3ters_words()).await?;
+        let existing = &blocked.existing;
+        let owners = context.load_owners(std::slice::from_ref(existing)).await?;
+        let owner = Owner::of(owners.get(existing).cloned(), false);
+        let message = blocked.in_m3ters_words();
+        let finding = reported_one(&change.desired, &message, existing, &owner);
         changeset.refuse_blocked(blocked, &finding);
     }
     Ok(())

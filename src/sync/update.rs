@@ -15,7 +15,7 @@ use crate::sync::ends::keeping_its_end;
 use crate::sync::pending::Pending;
 use crate::sync::read_again::{may_be_outdated, read_again};
 use crate::sync::write::{Writer, first};
-use crate::sync::written::Written;
+use crate::sync::write_outcome::{WriteOutcome, Written};
 use crate::transport::Effect;
 
 /// How often an update starts over because the object changed meanwhile.
@@ -28,10 +28,10 @@ impl Writer<'_> {
         actual: ActualObject,
         known: &KnownIds,
         action: Action,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         let mut pending = Pending::new(self.recorder);
         let written = self.update_in_rounds(desired, actual, (known, action), &mut pending).await;
-        pending.end(matches!(written, Ok(Written::Done { .. }))).await;
+        pending.end(matches!(written, Ok(WriteOutcome::Done(_)))).await;
         written
     }
 
@@ -41,7 +41,7 @@ impl Writer<'_> {
         mut actual: ActualObject,
         (known, action): (&KnownIds, Action),
         pending: &mut Pending<'_>,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         let RunContext { m3ter, budget, .. } = self.context;
         let kind = desired.kind();
         let mut desired = Cow::Borrowed(desired);
@@ -52,14 +52,14 @@ impl Writer<'_> {
                 let time_zone = &self.compare_context.time_zone;
                 match read_again(&self.context, self.mapping, time_zone, &desired).await? {
                     Ok(present) => desired = Cow::Owned(present),
-                    Err(finding) => return Ok(Written::Refused(finding)),
+                    Err(finding) => return Ok(WriteOutcome::Refused(finding)),
                 }
                 // Another deal has brought the latest edit already.
                 if let Step::Unchanged { id } =
                     compare(&desired, Some(&actual), known, self.compare_context).0
                 {
                     let action = if action == Action::Created { action } else { Action::Unchanged };
-                    return Ok(Written::Done { id, action, warnings: Vec::new() });
+                    return Ok(WriteOutcome::done(id, action, Vec::new()));
                 }
             }
             let changes = updated_fields(&desired, &actual, known);
@@ -70,7 +70,7 @@ impl Writer<'_> {
             let error = match m3ter.update(kind, &actual.id, &body, budget).await {
                 Ok(updated) => {
                     pending.is_made();
-                    return Ok(Written::Done { id: updated.id, action, warnings });
+                    return Ok(WriteOutcome::done(updated.id, action, warnings));
                 }
                 Err(error) => error,
             };
@@ -90,15 +90,17 @@ impl Writer<'_> {
                 desired = keeping_its_end(&self.context, desired, &present, &mut warnings).await?;
             }
             match compare(&desired, Some(&present), known, self.compare_context).0 {
-                Step::Unchanged { id } => return Ok(Written::Done { id, action, warnings }),
-                Step::Invalid { findings, .. } => return Ok(Written::Refused(first(findings))),
+                Step::Unchanged { id } => return Ok(WriteOutcome::done(id, action, warnings)),
+                Step::Invalid { findings, .. } => {
+                    return Ok(WriteOutcome::Refused(first(findings)));
+                }
                 _ => actual = present,
             }
             last_error = Some(error);
         }
         match last_error {
             Some(error) if error.effect() == Effect::Unknown => Err(error.into()),
-            _ => Ok(Written::Refused(Finding::new(
+            _ => Ok(WriteOutcome::Refused(Finding::new(
                 FindingCode::ChangedMeanwhile,
                 format!(
                     "The {kind} {} changed in m3ter while it was updated, {UPDATE_ROUNDS} times in a row",

@@ -23,15 +23,14 @@ use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::{Action, ErrorCode, Failure};
 use crate::domain::plan::Plan;
-use crate::m3ter::{ListQuery, OwnerIds, RefusalKind};
+use crate::m3ter::{ListQuery, OwnerIds, overlapping};
 use crate::mapping::Mapping;
 use crate::store::CommitmentAttempt;
 use crate::sync::approval::plan_changed;
-use crate::sync::blocker;
 use crate::sync::context::RunContext;
 use crate::sync::ends::{inherit_end, keeping_its_end};
 use crate::sync::recorder::Recorder;
-use crate::sync::written::Written;
+use crate::sync::write_outcome::{WriteOutcome, Written};
 use crate::transport::{CalloutError, Effect};
 
 /// The writing side of one sync.
@@ -55,28 +54,29 @@ pub(super) struct Writer<'a> {
 const COMMITMENT_LOOK_UPS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_millis(1_500), Duration::from_secs(3)];
 
+/// How a change is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Write<'c> {
+    Create,
+    Update(&'c ActualObject),
+    /// The Pricing ends then, and another one follows it.
+    Supersede(&'c ActualObject, jiff::Timestamp),
+}
+
 impl Writer<'_> {
     /// Writes one change; everything that it refers to is in `known`. A failure where there is no
     /// definite answer.
     pub(super) async fn write(
         &self,
         change: &Change,
+        write: Write<'_>,
         known: &KnownIds,
-    ) -> Result<Written, Failure> {
-        match &change.step {
-            Step::Create { .. } => self.create(&change.desired, known).await,
-            Step::Update { actual, .. } => self.update_in_order(change, actual, known).await,
-            Step::Supersede { actual, from, .. } => {
-                self.supersede(&change.desired, actual, *from, known).await
-            }
-            Step::Unchanged { id } => Ok(Written::Done {
-                id: id.clone(),
-                action: Action::Unchanged,
-                warnings: Vec::new(),
-            }),
-            Step::Flagged { .. } | Step::Kept { .. } | Step::Invalid { .. } => {
-                unreachable!("a change that writes nothing is not handed to the writer")
-            }
+    ) -> Result<WriteOutcome<Written>, Failure> {
+        let desired = &change.desired;
+        match write {
+            Write::Create => self.create(desired, known).await,
+            Write::Update(actual) => self.update_in_order(change, actual, known).await,
+            Write::Supersede(actual, from) => self.supersede(desired, actual, from, known).await,
         }
     }
 
@@ -89,13 +89,17 @@ impl Writer<'_> {
         }
     }
 
-    async fn create(&self, desired: &DesiredObject, known: &KnownIds) -> Result<Written, Failure> {
+    async fn create(
+        &self,
+        desired: &DesiredObject,
+        known: &KnownIds,
+    ) -> Result<WriteOutcome<Written>, Failure> {
         let body = body::create_body(desired, known);
         if desired.kind() == EntityKind::Commitment {
             self.journal(desired, &body).await?;
         }
         let error = match self.post(desired.kind(), &body).await {
-            Ok(created) => return Ok(Written::created(created)),
+            Ok(created) => return Ok(WriteOutcome::created(created)),
             Err(error) => error,
         };
         match error.effect() {
@@ -114,7 +118,7 @@ impl Writer<'_> {
         body: &Map<String, Json>,
         known: &KnownIds,
         error: CalloutError,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         if desired.kind() == EntityKind::Commitment {
             return self.look_for_commitment(desired, body, error).await;
         }
@@ -122,7 +126,7 @@ impl Writer<'_> {
             return self.take_over(desired, found, known, Action::Created).await;
         }
         match self.post(desired.kind(), body).await {
-            Ok(created) => Ok(Written::created(created)),
+            Ok(created) => Ok(WriteOutcome::created(created)),
             Err(again) if again.effect() == Effect::Refused => {
                 self.after_refused_create(desired, body, known, &again, Action::Created).await
             }
@@ -137,11 +141,11 @@ impl Writer<'_> {
         desired: &DesiredObject,
         body: &Map<String, Json>,
         error: CalloutError,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         for pause in COMMITMENT_LOOK_UPS {
             tokio::time::sleep(pause.min(self.context.budget.remaining())).await;
             if let Some(found) = self.look_up(desired, body, Breadth::Scope).await? {
-                return Ok(Written::created(found));
+                return Ok(WriteOutcome::created(found));
             }
         }
         Err(error.into())
@@ -155,19 +159,15 @@ impl Writer<'_> {
         known: &KnownIds,
         error: &CalloutError,
         action: Action,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         if matches!(desired.kind(), EntityKind::Plan | EntityKind::Pricing) {
             self.context.metadata.forget_references();
         }
-        let mut found = match RefusalKind::of(refusal_message(error)) {
-            RefusalKind::CommitmentOverlap { blocker }
-            | RefusalKind::AccountPlanOverlap { blocker } => {
-                self.own_blocker(desired, body, &blocker).await?
-            }
-            RefusalKind::Other if desired.code.is_some() => {
-                self.look_up(desired, body, Breadth::Scope).await?
-            }
-            RefusalKind::Other => None,
+        let overlapping = overlapping(refusal_message(error));
+        let mut found = match &overlapping {
+            Some(existing) => self.own_object(desired, body, existing).await?,
+            None if desired.code.is_some() => self.look_up(desired, body, Breadth::Scope).await?,
+            None => None,
         };
         if found.is_none() && names_the_code(error) {
             found = self.look_up(desired, body, Breadth::Everything).await?;
@@ -175,10 +175,13 @@ impl Writer<'_> {
         if let Some(found) = found {
             return self.take_over(desired, found, known, action).await;
         }
-        match self.replace(desired, body, refusal_message(error)).await? {
-            Some(written) => Ok(written),
-            None => self.refused(desired, error).await,
+        if let Some(existing) = overlapping
+            && let Some(written) =
+                self.replace(desired, body, &existing, refusal_message(error)).await?
+        {
+            return Ok(written);
         }
+        self.refused(desired, error).await
     }
 
     /// Goes on with an object that was there already, unless it is another row's.
@@ -188,14 +191,14 @@ impl Writer<'_> {
         found: ActualObject,
         known: &KnownIds,
         action: Action,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         let owners = self.context.load_owners(std::slice::from_ref(&found.id)).await?;
         match owners.get(&found.id) {
             Some(owner) if *owner != desired.key.row && desired.on_found == OnFound::Adopt => {
-                return Ok(Written::Refused(code_in_use(desired, &found, Some(owner))));
+                return Ok(WriteOutcome::Refused(code_in_use(desired, &found, Some(owner))));
             }
             _ if desired.on_found == OnFound::Refer => {
-                return Ok(Written::Done { id: found.id, action, warnings: Vec::new() });
+                return Ok(WriteOutcome::done(found.id, action, Vec::new()));
             }
             _ => {}
         }
@@ -213,16 +216,16 @@ impl Writer<'_> {
         };
         if let Some(unproven) = unproven {
             warnings.push(unproven);
-            return Ok(Written::Done { id: found.id, action: Action::Unchanged, warnings });
+            return Ok(WriteOutcome::done(found.id, Action::Unchanged, warnings));
         }
         Ok(match step {
-            Step::Invalid { findings, .. } => Written::Refused(first(findings)),
+            Step::Invalid { findings, .. } => WriteOutcome::Refused(first(findings)),
             Step::Update { actual, .. } | Step::Supersede { actual, .. } => {
                 let action = if action == Action::Created { action } else { Action::Updated };
                 let updated = Box::pin(self.update(desired, actual, known, action)).await?;
                 updated.with_earlier(warnings)
             }
-            _ => Written::Done { id: found.id, action, warnings },
+            _ => WriteOutcome::done(found.id, action, warnings),
         })
     }
 
@@ -233,19 +236,19 @@ impl Writer<'_> {
         change: &Change,
         actual: &ActualObject,
         known: &KnownIds,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         let first_price = change.first_price.as_ref();
         if let Some(first) = first_price.filter(|first| first.moves()) {
             let moved =
                 self.update(&first.desired, first.actual.clone(), known, Action::Updated).await?;
-            if matches!(moved, Written::Refused(_)) {
+            if matches!(moved, WriteOutcome::Refused(_)) {
                 return Ok(moved);
             }
         }
         let mut written =
             self.update(&change.desired, actual.clone(), known, Action::Updated).await?;
-        if let Written::Done { warnings, .. } = &mut written {
-            warnings.extend(first_price.map(FirstPrice::describe));
+        if let WriteOutcome::Done(written) = &mut written {
+            written.warnings.extend(first_price.map(FirstPrice::describe));
         }
         Ok(written)
     }
@@ -258,16 +261,16 @@ impl Writer<'_> {
         actual: &ActualObject,
         from: jiff::Timestamp,
         known: &KnownIds,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         if let Some(ending) = ending(desired, actual, from) {
             let ended = self.update(&ending, actual.clone(), known, Action::Updated).await?;
-            if matches!(ended, Written::Refused(_)) {
+            if matches!(ended, WriteOutcome::Refused(_)) {
                 return Ok(ended);
             }
         }
         let successor = successor(desired, from);
         match self.create(&successor, known).await? {
-            Written::Done { id, mut warnings, .. } => {
+            WriteOutcome::Done(Written { id, mut warnings, .. }) => {
                 self.recorder.created(&successor, known, &id).await;
                 inherit_end(&self.context, actual, &id, &successor).await?;
                 warnings.push(
@@ -277,9 +280,9 @@ impl Writer<'_> {
                     )
                     .into(),
                 );
-                Ok(Written::Done { id, action: Action::Updated, warnings })
+                Ok(WriteOutcome::done(id, Action::Updated, warnings))
             }
-            refused @ Written::Refused(_) => Ok(refused),
+            refused @ WriteOutcome::Refused(_) => Ok(refused),
         }
     }
 
@@ -339,14 +342,14 @@ impl Writer<'_> {
     }
 
     /// The object that overlaps, if it is the very one that this or an earlier run sent.
-    async fn own_blocker(
+    async fn own_object(
         &self,
         desired: &DesiredObject,
         body: &Map<String, Json>,
-        blocker: &M3terId,
+        existing: &M3terId,
     ) -> Result<Option<ActualObject>, CalloutError> {
         let RunContext { m3ter, budget, .. } = self.context;
-        let Some(found) = m3ter.fetch(desired.kind(), blocker, budget).await? else {
+        let Some(found) = m3ter.fetch(desired.kind(), existing, budget).await? else {
             return Ok(None);
         };
         let is_own = match desired.kind() {
@@ -363,15 +366,6 @@ impl Writer<'_> {
             _ => desired.code.is_some() && found.code() == desired.code.as_deref(),
         };
         Ok(is_own.then_some(found))
-    }
-
-    pub(super) async fn refused(
-        &self,
-        desired: &DesiredObject,
-        error: &CalloutError,
-    ) -> Result<Written, Failure> {
-        let finding = blocker::finding(&self.context, desired, refusal_message(error)).await?;
-        Ok(Written::Refused(finding))
     }
 }
 

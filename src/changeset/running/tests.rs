@@ -234,7 +234,7 @@ fn a_plan_that_something_else_needs_is_made_and_m3ter_is_asked() {
     ));
     let blocked = Blocked {
         account_plan: key(EntityKind::AccountPlan),
-        blocker: id(RUNNING),
+        existing: id(RUNNING),
         plan: None,
         product: id(PRODUCT),
     };

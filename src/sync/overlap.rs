@@ -8,9 +8,11 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use crate::changeset::MadeWay;
 use crate::changeset::body::replacing_body;
-use crate::changeset::overlap::{self, Period, kept_one, refusal, share_a_product};
+use crate::changeset::overlap::{
+    Decision, Overlap, Owner, Period, decide, kept_one, refusal_text, reported_one, share_a_product,
+};
+use crate::changeset::refusal;
 use crate::domain::actual::ActualObject;
 use crate::domain::change::NewChange;
 use crate::domain::dates::midnight;
@@ -18,44 +20,37 @@ use crate::domain::desired::DesiredObject;
 use crate::domain::ending::BillingEntity;
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::M3terId;
 use crate::domain::outcome::{Action, Failure, FieldChange};
 use crate::domain::plan::Plan;
 use crate::domain::settings::OverlapRule;
 use crate::domain::value::date_in_text;
-use crate::m3ter::{ListQuery, OwnerIds, RefusalKind};
+use crate::m3ter::{ListQuery, OwnerIds, overlapping};
 use crate::store::Link;
 use crate::sync::context::RunContext;
-use crate::sync::end_one::{End, EndedOne};
+use crate::sync::end_one::End;
 use crate::sync::pending::{Pending, end_remembered};
 use crate::sync::write::{Breadth, Writer, refusal_message};
-use crate::sync::written::Written;
+use crate::sync::write_outcome::{WriteOutcome, Written};
 use crate::transport::{CalloutError, Effect};
 
 /// How often a Commitment is sent that m3ter refuses for another one each time.
 const ROUNDS: usize = 3;
 
-/// What is to be ended, and whose it is.
-struct Blocker {
-    object: ActualObject,
-    row: Option<SalesforceId>,
-    whose: String,
-}
-
-/// What stands in the way of a new object.
+/// What is in the way of a new object.
 enum InTheWay {
     /// Nothing any more.
     Gone,
     /// All of it may be ended.
-    Replaceable(Vec<Blocker>),
+    Replaceable(Vec<Overlap>),
     /// Some of it stays.
     Stays(Finding),
 }
 
 /// A Commitment that was ended for a new one.
 struct Ended {
-    blocker: Blocker,
-    said: String,
+    overlap: Overlap,
+    warning: String,
 }
 
 impl Writer<'_> {
@@ -65,29 +60,29 @@ impl Writer<'_> {
         &self,
         desired: &DesiredObject,
         body: &Map<String, Json>,
+        existing: &M3terId,
         message: &str,
-    ) -> Result<Option<Written>, Failure> {
+    ) -> Result<Option<WriteOutcome<Written>>, Failure> {
         let settings = self.mapping.settings();
-        let (rule, id) = match RefusalKind::of(message) {
-            RefusalKind::AccountPlanOverlap { blocker } => (settings.account_plan_overlap, blocker),
-            RefusalKind::CommitmentOverlap { blocker } => (settings.commitment_overlap, blocker),
-            RefusalKind::Other => return Ok(None),
+        let rule = match desired.kind() {
+            EntityKind::AccountPlan => settings.account_plan_overlap,
+            _ => settings.commitment_overlap,
         };
         if rule == OverlapRule::Report {
             return Ok(None);
         }
         let Some(start) = self.start(desired.kind(), body) else { return Ok(None) };
-        let blockers = match self.in_the_way(desired, body, &id, rule, message).await? {
+        let overlaps = match self.in_the_way(desired, body, existing, rule, message).await? {
             InTheWay::Gone => return Ok(None),
-            InTheWay::Stays(finding) => return Ok(Some(Written::Refused(finding))),
-            InTheWay::Replaceable(blockers) => blockers,
+            InTheWay::Stays(finding) => return Ok(Some(WriteOutcome::Refused(finding))),
+            InTheWay::Replaceable(overlaps) => overlaps,
         };
-        let written = match (desired.kind(), blockers.as_slice()) {
+        let written = match (desired.kind(), overlaps.as_slice()) {
             (EntityKind::AccountPlan, [only]) => {
                 self.replace_account_plan(desired, body, only, &start).await?
             }
             (EntityKind::Commitment, _) => {
-                self.replace_commitments(desired, body, blockers, rule, &start).await?
+                self.replace_commitments(desired, body, overlaps, rule, &start).await?
             }
             _ => return Ok(None),
         };
@@ -136,37 +131,18 @@ impl Writer<'_> {
         let links = store.with(|store| store.load_owners(&ids)).await?;
         let is_asked_for =
             |link: &&Link| link.root == *record && self.desired.contains(&link.object);
-        let blocker = |object: &'_ ActualObject| {
-            let of_object = || links.iter().filter(|link| link.m3ter_id == object.id);
+        let overlap = |existing: ActualObject| {
+            let of_object = || links.iter().filter(|link| link.m3ter_id == existing.id);
             let own = of_object().find(is_asked_for);
-            (own.or_else(|| of_object().next()).map(|link| link.object.row.clone()), own.is_some())
+            let row = own.or_else(|| of_object().next()).map(|link| link.object.row.clone());
+            Overlap { owner: Owner::of(row, own.is_some()), existing }
         };
-        let facts: Vec<_> = objects.iter().map(blocker).collect();
-        let blockers: Vec<overlap::Blocker<'_>> = objects
-            .iter()
-            .zip(&facts)
-            .map(|(object, (owner, is_asked_for))| overlap::Blocker {
-                object,
-                owner: owner.as_ref(),
-                is_asked_for: *is_asked_for,
-            })
-            .collect();
-        Ok(match overlap::finding(desired, new, rule, &blockers, Some(message)) {
-            Some(finding) => InTheWay::Stays(finding),
-            None => {
-                self.keep_to_plan(&ends_of(kind, &objects, body))?;
-                let whose = |owner: &Option<SalesforceId>| {
-                    owner.as_ref().map_or_else(
-                        || "that no sync of this service made".to_owned(),
-                        |row| format!("of the Salesforce record {row}"),
-                    )
-                };
-                let replaced = objects.into_iter().zip(facts);
-                InTheWay::Replaceable(
-                    replaced
-                        .map(|(object, (row, _))| Blocker { object, whose: whose(&row), row })
-                        .collect(),
-                )
+        let overlaps: Vec<Overlap> = objects.into_iter().map(overlap).collect();
+        Ok(match decide(desired, new, rule, &overlaps, Some(message)) {
+            Decision::Report(finding) => InTheWay::Stays(finding),
+            Decision::Replace => {
+                self.keep_to_plan(&ends_of(kind, &overlaps, body))?;
+                InTheWay::Replaceable(overlaps)
             }
         })
     }
@@ -176,29 +152,33 @@ impl Writer<'_> {
         &self,
         desired: &DesiredObject,
         body: &Map<String, Json>,
-        blocker: &Blocker,
+        overlap: &Overlap,
         start: &End,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         let RunContext { m3ter, budget, .. } = self.context;
-        let said = blocker.describe(desired.kind(), BillingEntity::AccountPlan, start, "replaced");
+        let kind = desired.kind();
+        let at = start.render(BillingEntity::AccountPlan);
+        let warning = overlap.ended(kind, "replaced", &at);
         let mut pending = Pending::new(self.recorder);
-        let change = self.ending(desired.kind(), blocker, start.render(BillingEntity::AccountPlan));
-        pending.intend(change, &blocker.object).await?;
-        let replaced = m3ter.replace_account_plan(&blocker.object.id, body, budget).await;
+        let change = self.ending(kind, overlap, at);
+        pending.intend(change, &overlap.existing).await?;
+        let replaced = m3ter.replace_account_plan(&overlap.existing.id, body, budget).await;
         let written = match replaced {
             Ok(replacement) => {
                 pending.is_made();
-                Ok(with_warning(Written::created(replacement.new), said))
+                Ok(with_warning(WriteOutcome::created(replacement.new), warning))
             }
             Err(error) => {
                 pending.answered(error.effect());
                 match error.effect() {
                     Effect::None => Err(error.into()),
-                    Effect::Refused => {
-                        Ok(Written::Refused(not_replaced(desired, &error, &blocker.object.id)))
-                    }
+                    Effect::Refused => Ok(WriteOutcome::Refused(not_replaced(
+                        desired,
+                        &error,
+                        &overlap.existing.id,
+                    ))),
                     Effect::Unknown => match self.look_up(desired, body, Breadth::Scope).await {
-                        Ok(Some(found)) => Ok(with_warning(Written::created(found), said)),
+                        Ok(Some(found)) => Ok(with_warning(WriteOutcome::created(found), warning)),
                         // Perhaps the one has ended and the other does not exist: the next sync
                         // creates it then, or replaces again.
                         Ok(None) => Err(error.into()),
@@ -207,23 +187,23 @@ impl Writer<'_> {
                 }
             }
         };
-        pending.end(matches!(written, Ok(Written::Done { .. }))).await;
+        pending.end(matches!(written, Ok(WriteOutcome::Done(_)))).await;
         written
     }
 
     /// The change that lets an object end for another one.
-    fn ending(&self, kind: EntityKind, blocker: &Blocker, end: String) -> NewChange {
+    fn ending(&self, kind: EntityKind, overlap: &Overlap, end: String) -> NewChange {
         let change = FieldChange {
             field: "endDate".to_owned(),
-            old_value: blocker.object.text("endDate").map(ToOwned::to_owned),
+            old_value: overlap.existing.text("endDate").map(ToOwned::to_owned),
             new_value: Some(end),
             source: match kind {
                 EntityKind::AccountPlan => "setting `account_plan_overlap`".to_owned(),
                 _ => "setting `commitment_overlap`".to_owned(),
             },
         };
-        let row = blocker.row.as_ref().unwrap_or(self.context.record);
-        self.recorder.change_of(kind, row, &blocker.object.id, vec![change])
+        let row = overlap.owner.row().unwrap_or(self.context.record);
+        self.recorder.change_of(kind, row, &overlap.existing.id, vec![change])
     }
 
     /// m3ter has no such call for Commitments: the running ones end, then the new one is created.
@@ -232,28 +212,27 @@ impl Writer<'_> {
         &self,
         desired: &DesiredObject,
         body: &Map<String, Json>,
-        blockers: Vec<Blocker>,
+        mut overlaps: Vec<Overlap>,
         rule: OverlapRule,
         start: &End,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         let (kind, entity) = (EntityKind::Commitment, BillingEntity::Prepayment);
-        let mut blockers = blockers;
         let mut ended: Vec<Ended> = Vec::new();
         for _ in 0..ROUNDS {
-            for blocker in std::mem::take(&mut blockers) {
-                let change = self.ending(kind, &blocker, start.render(entity));
-                let (context, object) = (&self.context, (entity, &blocker.object));
+            for overlap in std::mem::take(&mut overlaps) {
+                let at = start.render(entity);
+                let change = self.ending(kind, &overlap, at.clone());
+                let (context, object) = (&self.context, (entity, &overlap.existing));
                 match end_remembered(context, self.recorder, change, object, start).await? {
-                    EndedOne::Done => ended.push(Ended {
-                        said: blocker.describe(kind, entity, start, "ended"),
-                        blocker,
-                    }),
-                    EndedOne::Refused(message) => {
+                    WriteOutcome::Done(()) => {
+                        ended.push(Ended { warning: overlap.ended(kind, "ended", &at), overlap });
+                    }
+                    WriteOutcome::Refused(message) => {
                         let why = format!("m3ter does not end it: {message}");
                         let finding = kept_one(
                             desired,
-                            &refusal(kind, &blocker.object),
-                            &blocker.object.id,
+                            &refusal_text(kind, &overlap.existing),
+                            &overlap.existing.id,
                             &why,
                         );
                         return self.take_back(ended, start, finding).await;
@@ -261,7 +240,7 @@ impl Writer<'_> {
                 }
             }
             let error = match self.post(kind, body).await {
-                Ok(created) => return Ok(with_all(Written::created(created), ended)),
+                Ok(created) => return Ok(with_all(WriteOutcome::created(created), ended)),
                 Err(error) => error,
             };
             match error.effect() {
@@ -273,20 +252,20 @@ impl Writer<'_> {
                 Effect::Refused => {}
             }
             let message = refusal_message(&error).to_owned();
-            let RefusalKind::CommitmentOverlap { blocker: next } = RefusalKind::of(&message) else {
+            let Some(next) = overlapping(&message) else {
                 return match self.refused(desired, &error).await? {
-                    Written::Refused(finding) => self.take_back(ended, start, finding).await,
-                    done @ Written::Done { .. } => Ok(done),
+                    WriteOutcome::Refused(finding) => self.take_back(ended, start, finding).await,
+                    done @ WriteOutcome::Done(_) => Ok(done),
                 };
             };
             // A list that lagged did not show it, or m3ter looks further than the Contract.
-            blockers = match self.in_the_way(desired, body, &next, rule, &message).await? {
+            overlaps = match self.in_the_way(desired, body, &next, rule, &message).await? {
                 InTheWay::Stays(finding) => return self.take_back(ended, start, finding).await,
                 InTheWay::Gone => Vec::new(),
                 InTheWay::Replaceable(more) => more,
             };
-            blockers.retain(|blocker| {
-                ended.iter().all(|ended| ended.blocker.object.id != blocker.object.id)
+            overlaps.retain(|overlap| {
+                ended.iter().all(|ended| ended.overlap.existing.id != overlap.existing.id)
             });
         }
         let message = "Each time a Commitment had been ended, m3ter named another one in the way";
@@ -304,11 +283,11 @@ impl Writer<'_> {
         ended: Vec<Ended>,
         start: &End,
         mut finding: Finding,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteOutcome<Written>, Failure> {
         let kind = EntityKind::Commitment;
         let RunContext { m3ter, budget, .. } = self.context;
-        for Ended { blocker, .. } in ended {
-            let object = &blocker.object;
+        for Ended { overlap, .. } in ended {
+            let object = &overlap.existing;
             let end = object.fields.get("endDate").cloned().unwrap_or_default();
             let present = m3ter.fetch(kind, &object.id, budget).await?;
             // Somebody else has decided meanwhile.
@@ -327,7 +306,7 @@ impl Writer<'_> {
                 new_value: object.text("endDate").map(ToOwned::to_owned),
                 source: "the end before".to_owned(),
             };
-            let row = blocker.row.as_ref().unwrap_or(self.context.record);
+            let row = overlap.owner.row().unwrap_or(self.context.record);
             let change = self.recorder.change_of(kind, row, &object.id, vec![change]);
             pending.intend(change, &present).await?;
             let taken_back = m3ter.update(kind, &object.id, &body, budget).await;
@@ -351,7 +330,22 @@ impl Writer<'_> {
             };
             finding.remedy = format!("{}. {now}", finding.remedy);
         }
-        Ok(Written::Refused(finding))
+        Ok(WriteOutcome::Refused(finding))
+    }
+
+    /// m3ter's refusal as it is reported, with the owner of what it names.
+    pub(super) async fn refused(
+        &self,
+        desired: &DesiredObject,
+        error: &CalloutError,
+    ) -> Result<WriteOutcome<Written>, Failure> {
+        let message = refusal_message(error);
+        let Some(existing) = overlapping(message) else {
+            return Ok(WriteOutcome::Refused(refusal::refused(desired, message)));
+        };
+        let owners = self.context.load_owners(std::slice::from_ref(&existing)).await?;
+        let owner = Owner::of(owners.get(&existing).cloned(), false);
+        Ok(WriteOutcome::Refused(reported_one(desired, message, &existing, &owner)))
     }
 
     /// When the new object begins.
@@ -366,46 +360,30 @@ impl Writer<'_> {
     }
 }
 
-impl Blocker {
-    fn describe(&self, kind: EntityKind, entity: BillingEntity, start: &End, verb: &str) -> String {
-        let until = self
-            .object
-            .text("endDate")
-            .map_or_else(|| "without end".to_owned(), |end| format!("until {end}"));
-        format!(
-            "The {kind} {} {}, which ran {until}, was {verb} at {}",
-            self.object.id,
-            self.whose,
-            start.render(entity)
-        )
-    }
-}
-
-/// The ends of what makes way, as they were foreseen.
-fn ends_of(kind: EntityKind, objects: &[ActualObject], body: &Map<String, Json>) -> Plan {
+/// The ends of what is replaced, as they were foreseen.
+fn ends_of(kind: EntityKind, overlaps: &[Overlap], body: &Map<String, Json>) -> Plan {
+    let start = body.get("startDate").and_then(Json::as_str).unwrap_or_default();
     let mut plan = Plan::default();
-    for object in objects {
-        let ends = object.text("endDate").map(ToOwned::to_owned);
-        let would_end = body.get("startDate").and_then(Json::as_str).unwrap_or_default().to_owned();
-        plan.extend(MadeWay { kind, id: object.id.clone(), ends, would_end }.plan());
+    for overlap in overlaps {
+        plan.extend(overlap.replaced(kind, start.to_owned()).plan());
     }
     plan
 }
 
-fn not_replaced(desired: &DesiredObject, error: &CalloutError, blocker: &M3terId) -> Finding {
-    kept_one(desired, refusal_message(error), blocker, "m3ter refused to replace it")
+fn not_replaced(desired: &DesiredObject, error: &CalloutError, existing: &M3terId) -> Finding {
+    kept_one(desired, refusal_message(error), existing, "m3ter refused to replace it")
 }
 
-fn with_all(written: Written, ended: Vec<Ended>) -> Written {
-    ended.into_iter().map(|ended| ended.said).fold(written, with_warning)
+fn with_all(written: WriteOutcome<Written>, ended: Vec<Ended>) -> WriteOutcome<Written> {
+    ended.into_iter().map(|ended| ended.warning).fold(written, with_warning)
 }
 
-fn with_warning(written: Written, warning: String) -> Written {
-    match written {
-        Written::Done { id, mut warnings, .. } => {
+fn with_warning(outcome: WriteOutcome<Written>, warning: String) -> WriteOutcome<Written> {
+    match outcome {
+        WriteOutcome::Done(Written { id, mut warnings, .. }) => {
             warnings.push(warning.into());
-            Written::Done { id, action: Action::Created, warnings }
+            WriteOutcome::done(id, Action::Created, warnings)
         }
-        refused @ Written::Refused(..) => refused,
+        refused @ WriteOutcome::Refused(_) => refused,
     }
 }
