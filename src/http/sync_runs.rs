@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{NoBody, Object};
 use super::fault::{Fault, RETRY_AFTER_SECONDS};
-use super::notes;
-use super::permit::{Asker, Denied};
+use super::log_fields;
+use super::permit::{Denied, Requester};
 use super::query::{
     DryRun, instant_of, invalid_parameter, limit_of, query_parameters, record_of, unknown,
 };
@@ -122,7 +122,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RunInPath {
 pub(super) async fn show(
     State(syncs): State<Syncs>,
     Extension(caller): Extension<Caller>,
-    asker: Asker,
+    asker: Requester,
     RunInPath(id): RunInPath,
 ) -> Result<Json<SyncRun>, Fault> {
     visible(&syncs, &caller, &asker, id).await.map(Json)
@@ -132,7 +132,7 @@ pub(super) async fn show(
 pub(crate) async fn visible(
     syncs: &Syncs,
     caller: &Caller,
-    asker: &Asker,
+    asker: &Requester,
     id: SyncRunId,
 ) -> Result<SyncRun, Fault> {
     let mut run = find(syncs, id).await?;
@@ -158,7 +158,7 @@ pub(crate) async fn visible(
 /// `GET /sync-runs`: newest first.
 pub(super) async fn list(
     State(syncs): State<Syncs>,
-    asker: Asker,
+    asker: Requester,
     RunQuery(filter): RunQuery,
 ) -> Result<Json<SyncRunPage>, Fault> {
     page(&syncs, &asker, filter).await.map(Json)
@@ -167,7 +167,7 @@ pub(super) async fn list(
 /// A page of runs, if whoever asks may see them.
 pub(crate) async fn page(
     syncs: &Syncs,
-    asker: &Asker,
+    asker: &Requester,
     mut filter: RunFilter,
 ) -> Result<SyncRunPage, Fault> {
     asker.check_list(syncs, filter.parent_record_id.as_ref()).await.map_err(not_told)?;
@@ -211,33 +211,33 @@ pub(crate) fn read_filter(query: Option<&str>) -> Result<RunFilter, Fault> {
 /// `POST /sync-runs/{syncRunId}/replay`: the same again, as a run of its own.
 pub(super) async fn replay(
     State(syncs): State<Syncs>,
-    asker: Asker,
+    asker: Requester,
     RunInPath(id): RunInPath,
     _: NoBody,
 ) -> Result<AcceptedRun, Fault> {
     let id = find(&syncs, id).await?.sync_run_id;
     let started = syncs.replay(id, asker.name()).await?;
     let (record, run) = started.ok_or_else(|| not_found(&id.to_string()))?;
-    notes::set_record(&record);
-    notes::set_parameters(format!("replayOf={id}"));
+    log_fields::set_record(&record);
+    log_fields::set_parameters(format!("replayOf={id}"));
     Ok(AcceptedRun::new(run.id, &record))
 }
 
 /// `POST /sync-runs/replay`: the failed runs that a filter names, one after the other.
 pub(super) async fn replay_many(
     State(syncs): State<Syncs>,
-    asker: Asker,
+    asker: Requester,
     DryRun(mode): DryRun,
     Object(request): Object<ReplayRequest>,
 ) -> Result<Response, Fault> {
     let filter = request.filter()?;
-    notes::set_parameters(filter.in_words());
+    log_fields::set_parameters(filter.in_words());
     let replays = syncs.replay_many(&filter, mode, asker.name()).await?;
     let (status, done) = match mode {
         SyncMode::DryRun => (StatusCode::OK, "dry run of"),
         SyncMode::Apply => (StatusCode::ACCEPTED, "planned"),
     };
-    notes::set_outcome(format!("{done} {}", replays.len()));
+    log_fields::set_outcome(format!("{done} {}", replays.len()));
     let answer = ReplayAnswer {
         replayed: replays.len(),
         sync_run_ids: replays.iter().filter_map(|replay| replay.run).collect(),
@@ -304,7 +304,7 @@ fn replayed_kind(kind: Option<&str>) -> Result<&'static str, Fault> {
 }
 
 pub(crate) async fn find(syncs: &Syncs, id: SyncRunId) -> Result<SyncRun, Fault> {
-    notes::set_run(&id);
+    log_fields::set_run(&id);
     syncs.run(id).await?.ok_or_else(|| not_found(&id.to_string()))
 }
 

@@ -7,12 +7,12 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
 
 use super::StoreError;
 use super::connections::Connections;
@@ -25,6 +25,8 @@ pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/pos
 /// How long a statement waits for another process, or for the one connection that writes; a commit
 /// takes about a millisecond.
 const LOCK_TIME: Duration = Duration::from_secs(5);
+/// Between two attempts where `SQLite` itself does not wait.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Reads are short and few; each connection is a thread.
 const READERS: u32 = 3;
 /// What each connection keeps of the file, as `SQLite` spells 512 KiB. What it no longer has is
@@ -71,15 +73,16 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
         .busy_timeout(LOCK_TIME)
         .pragma("cache_size", PAGE_CACHE);
 
-    let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(failed)?;
-    // All migrations in one transaction that takes the file's one lock first: another process that
-    // starts now finds them done.
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    SQLITE_MIGRATIONS
-        .run_direct(None, &mut *transaction, false)
-        .await
-        .map_err(|source| StoreError::from_migration(&place, source))?;
-    transaction.commit().await.map_err(failed)?;
+    let started = Instant::now();
+    let writer = loop {
+        match connect_up_to_date(&options, &place).await {
+            // `SQLite` does not wait where another process turns the new file to WAL just now.
+            Err(StoreError::Locked { .. }) if started.elapsed() < LOCK_TIME => {
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            writer => break writer?,
+        }
+    };
     // It connects when it is needed.
     let unsynced =
         sqlite_pool(1).connect_lazy_with(options.clone().synchronous(SqliteSynchronous::Normal));
@@ -89,6 +92,24 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
         .map_err(failed)?;
     let [writer, unsynced, readers] = [writer, unsynced, readers].map(Connections::new);
     Ok(Database::new(Engine::Sqlite { writer, unsynced, readers }, place))
+}
+
+/// The one connection that writes, of a file whose tables are of this version.
+async fn connect_up_to_date(
+    options: &SqliteConnectOptions,
+    place: &str,
+) -> Result<SqlitePool, StoreError> {
+    let failed = |source| StoreError::from_sqlx("open the database", place, source);
+    let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(failed)?;
+    // All migrations in one transaction that takes the file's one lock first: another process that
+    // starts now finds them done.
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    SQLITE_MIGRATIONS
+        .run_direct(None, &mut *transaction, false)
+        .await
+        .map_err(|source| StoreError::from_migration(place, source))?;
+    transaction.commit().await.map_err(failed)?;
+    Ok(writer)
 }
 
 /// Makes a file that is not there yet, for its owner's eyes only: it tells what is billed to whom.

@@ -12,6 +12,7 @@ mod queue;
 mod replicas;
 mod server;
 
+use std::iter;
 use std::path::Path;
 use std::time::Duration;
 
@@ -371,9 +372,16 @@ async fn two_processes_write_at_the_same_time_and_nothing_is_lost(home: Home) {
 }
 
 async fn two_processes_start_on_one_empty_database(home: Home) {
-    let (here, there) = tokio::join!(home.store(), home.store());
-    for store in [here, there] {
-        held_run(&store).await;
+    // Once in fifteen times two meet just where `SQLite` does not wait.
+    let mut homes = vec![home];
+    if matches!(homes[0], Home::Sqlite(_)) {
+        homes.extend(iter::repeat_with(Home::sqlite).take(20));
+    }
+    for home in homes {
+        let (here, there) = tokio::join!(home.store(), home.store());
+        for store in [here, there] {
+            held_run(&store).await;
+        }
     }
 }
 

@@ -259,27 +259,6 @@ async fn an_id_in_the_path_that_is_none_is_a_failed_result() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_path_that_names_no_run_is_a_fault_of_our_own_form() {
-    let world = World::new().await;
-    let client = world.client();
-    for id in ["abc", "%FF%FE", "..%2F..%2Fetc"] {
-        for request in [
-            client.get(world.url(&format!("/sync-runs/{id}"))),
-            client.post(world.url(&format!("/sync-runs/{id}/replay"))),
-        ] {
-            let (status, text) = world.send(request).await;
-            assert_eq!(status, 404, "{id}: {text}");
-            let fault: Json = serde_json::from_str(&text).unwrap();
-            assert_fields!(fault, {
-                "errorCode": "RUN_NOT_FOUND",
-                "syncStatus": "Failed",
-                "status": 404,
-            });
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_request_is_answered_in_this_order_of_properties() {
     let world = World::new().await;
     let result = |message: &str, code: &str, id: &str| {

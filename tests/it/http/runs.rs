@@ -301,3 +301,24 @@ async fn all_instants_of_a_run_are_in_milliseconds() {
     }
     assert_eq!(shown["tries"].as_array().unwrap().len(), 2, "{shown:#}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_names_no_run_is_a_fault_of_our_own_form() {
+    let world = World::new().await;
+    let client = world.client();
+    for id in ["abc", "%FF%FE", "..%2F..%2Fetc"] {
+        for request in [
+            client.get(world.url(&format!("/sync-runs/{id}"))),
+            client.post(world.url(&format!("/sync-runs/{id}/replay"))),
+        ] {
+            let (status, text) = world.send(request).await;
+            assert_eq!(status, 404, "{id}: {text}");
+            let fault: Json = serde_json::from_str(&text).unwrap();
+            assert_fields!(fault, {
+                "errorCode": "RUN_NOT_FOUND",
+                "syncStatus": "Failed",
+                "status": 404,
+            });
+        }
+    }
+}
