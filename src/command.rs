@@ -6,6 +6,7 @@ pub mod check;
 pub mod end_date;
 mod given;
 pub mod health;
+mod ids;
 pub mod keys;
 pub mod links;
 pub mod mapping;
@@ -17,6 +18,7 @@ pub mod runs;
 pub mod sandbox;
 pub mod serve;
 pub mod sync;
+pub mod verify;
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
@@ -53,7 +55,7 @@ pub enum Outcome {
     Partial,
     /// 4: it failed, and the same may succeed later.
     TryAgain,
-    /// 5: a dry run with `--exit-code` found something to write.
+    /// 5: a dry run or a verification with `--exit-code` found differences.
     Differs,
 }
 

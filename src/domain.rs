@@ -30,4 +30,5 @@ pub mod settings;
 pub mod share;
 pub mod text;
 pub mod value;
+pub mod verification;
 pub mod warning;

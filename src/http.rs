@@ -30,6 +30,7 @@ mod strangers;
 mod sync_record;
 pub(crate) mod sync_runs;
 mod sync_to_m3ter;
+mod verifications;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath};
 use axum::http::{StatusCode, Uri, header};
@@ -77,6 +78,11 @@ pub fn router(
         .route("/pause", post(pause::pause))
         .route("/resume", post(pause::resume))
         .route("/pauses", get(pause::list))
+        .route("/verifications", get(verifications::list).post(verifications::begin))
+        .route("/verifications/{verificationId}", get(verifications::show))
+        .route("/verifications/{verificationId}/records", get(verifications::records))
+        .route("/verifications/{verificationId}/cancel", post(verifications::cancel))
+        .route("/verifications/{verificationId}/resume", post(verifications::resume))
         .route(
             "/openapi.yaml",
             get(async || ([(header::CONTENT_TYPE, "application/yaml")], OPENAPI)),
@@ -113,17 +119,19 @@ pub fn router(
 
 /// A Flow reads no `Allow` header, so the message names the method too.
 async fn not_allowed(path: MatchedPath) -> Fault {
-    let reads = matches!(
-        path.as_str(),
+    let methods = match path.as_str() {
+        "/verifications" => "GET or POST",
         "/changes"
-            | "/sync-runs"
-            | "/sync-runs/{syncRunId}"
-            | "/pauses"
-            | "/openapi.yaml"
-            | "/livez"
-            | "/readyz"
-    );
-    let message =
-        format!("This method is not allowed here; send {}", if reads { "GET" } else { "POST" });
+        | "/sync-runs"
+        | "/sync-runs/{syncRunId}"
+        | "/pauses"
+        | "/verifications/{verificationId}"
+        | "/verifications/{verificationId}/records"
+        | "/openapi.yaml"
+        | "/livez"
+        | "/readyz" => "GET",
+        _ => "POST",
+    };
+    let message = format!("This method is not allowed here; send {methods}");
     Fault::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
 }

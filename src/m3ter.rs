@@ -36,7 +36,7 @@ use address::below;
 
 pub use config::Config;
 pub use ending::{EndingOwner, Endings, Replacement};
-pub use list::{ListQuery, OwnerIds};
+pub use list::{ListQuery, OwnerIds, Selection};
 pub use refusal::overlapping;
 
 /// What a second is longer by, as the limit is kept, unless somebody says otherwise: requests do

@@ -51,6 +51,8 @@ enum Command {
     Sandbox(Ports),
     /// Sync one record from the terminal.
     Sync(command::sync::Syncing),
+    /// Compare many records with m3ter and say which differ; writes nothing there.
+    Verify(command::verify::Verifying),
     /// Make API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -179,6 +181,9 @@ fn main() -> ExitCode {
             }
             (Command::EndDate(ending), Some(Ok(config))) => {
                 command::end_date::run(config, &ending).await
+            }
+            (Command::Verify(verifying), Some(Ok(config))) => {
+                command::verify::run(config, verifying).await
             }
             (Command::Runs(command), Some(Ok(config))) => {
                 command::runs::replay(&config, command).await

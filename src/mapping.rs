@@ -28,6 +28,7 @@ mod remark;
 mod resolve;
 mod row;
 mod rules;
+mod selection;
 mod show;
 mod steps;
 mod structure;
@@ -36,6 +37,9 @@ mod typed_key;
 mod unreadable;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{Context as Digest, SHA256};
 
 pub use fault::MappingFault;
 pub use files::MappingSource;
@@ -44,6 +48,7 @@ pub use org::{OrgRemark, Severity};
 pub use query::{LineObject, Query};
 pub use reading::{NaturalKeys, Reading};
 pub use row::{Context, Scales};
+pub use selection::{Selection, SelectionQuery};
 pub use show::FieldDescription;
 pub use unreadable::{Unreadable, remembered_name};
 
@@ -55,7 +60,10 @@ pub const MAX_FILE_BYTES: usize = parse::MAX_FILE_BYTES;
 
 /// All mappings, by root object.
 #[derive(Debug, Clone)]
-pub struct Mappings(BTreeMap<String, Mapping>);
+pub struct Mappings {
+    by_root: BTreeMap<String, Mapping>,
+    digest: String,
+}
 
 /// The mappings that come with the service: root object, file, text.
 const BUILT_IN: [(&str, &str, &str); 5] = [
@@ -80,7 +88,7 @@ impl Mappings {
     /// Lets each mapping that does not say how Commitments are billed have what the configuration
     /// says.
     pub fn state_billing(&mut self, billing: Option<CommitmentBilling>) {
-        self.0.values_mut().for_each(|mapping| mapping.state_billing(billing));
+        self.by_root.values_mut().for_each(|mapping| mapping.state_billing(billing));
     }
 
     /// The built-in mappings with those of `sources` beside or in place of them; all faults of all
@@ -120,7 +128,11 @@ impl Mappings {
         faults.retain(|fault| {
             told.insert((fault.file.clone(), fault.line, fault.key.clone(), fault.message.clone()))
         });
-        if faults.is_empty() { Ok(Self(mappings)) } else { Err(faults) }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let digest = digest(built_in.iter().chain(sources));
+        Ok(Self { by_root: mappings, digest })
     }
 
     /// The text of the mapping that comes with the service, comments and all.
@@ -138,13 +150,31 @@ impl Mappings {
 
     /// The mapping of a root object.
     pub fn for_root(&self, sobject: &str) -> Option<&Mapping> {
-        self.0.get(&sobject.to_ascii_lowercase())
+        self.by_root.get(&sobject.to_ascii_lowercase())
     }
 
     /// All mappings.
     pub fn iter(&self) -> impl Iterator<Item = &Mapping> {
-        self.0.values()
+        self.by_root.values()
     }
+
+    /// Tells whether two processes have the same files.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+fn digest<'s>(sources: impl Iterator<Item = &'s MappingSource>) -> String {
+    let mut context = Digest::new(&SHA256);
+    for source in sources {
+        context.update(&source.bytes.len().to_be_bytes());
+        context.update(&source.bytes);
+    }
+    let mut digest = String::new();
+    for byte in context.finish().as_ref().iter().take(16) {
+        let _ = write!(digest, "{byte:02x}");
+    }
+    digest
 }
 
 fn mapped_twice(mapping: &Mapping, other: &str) -> MappingFault {

@@ -44,6 +44,7 @@ mod testing;
 mod tests;
 mod transaction;
 mod value;
+mod verifications;
 
 use database::Database;
 
@@ -63,6 +64,7 @@ pub use reopen::{NotReopened, Reopening};
 pub use replay::Replay;
 pub use runs::{EndedTry, Progress};
 pub use sessions::{Session, SessionLimits};
+pub use verifications::{ClaimedVerification, NewVerification, VerifiedPage};
 
 /// An open database; a clone is another handle to it.
 #[derive(Debug, Clone)]

@@ -43,6 +43,7 @@ mod preview;
 mod queue;
 mod read;
 mod read_again;
+mod read_ahead;
 mod record_status;
 mod recorder;
 mod referred;
@@ -63,6 +64,7 @@ mod slots;
 mod syncs;
 mod unsettled;
 mod update;
+mod verify;
 mod waiting;
 mod write;
 mod write_back;
@@ -80,6 +82,7 @@ pub use request::{RunRequest, StartError, StartedRun};
 pub use settings::{RunSettings, Safety, SyncLimits, SyncMode};
 pub use shared::Readiness;
 pub use syncs::Syncs;
+pub use verify::{InvalidVerification, NotResumed};
 
 // What people look at.
 pub use crate::store::{HourOfRuns, Link, LinkRelation, Session, SessionLimits};

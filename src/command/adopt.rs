@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::links::{DryRun, change, show};
 use super::output::Form;
-use super::{Outcome, given, print, unusable};
+use super::{Outcome, given, ids, print, unusable};
 use crate::domain::ids::SalesforceId;
 use crate::store::{LinkOrder, Store};
 
@@ -90,26 +90,9 @@ fn read(target: &str) -> Result<Vec<SalesforceId>, String> {
             .map(|id| vec![id])
             .map_err(|invalid| format!("{invalid}, nor is it a file"));
     }
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{target} could not be read: {error}"))?;
-    let cell = |line: &str, column: usize| {
-        line.split(',').nth(column).unwrap_or_default().trim().trim_matches('"').to_owned()
-    };
-    let lines: Vec<(usize, &str)> = text
-        .trim_start_matches('\u{feff}')
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-        .collect();
-    let header = lines.first().and_then(|(_, line)| {
-        (0..line.split(',').count()).find(|column| cell(line, *column).eq_ignore_ascii_case("id"))
-    });
-    let ids = lines.iter().skip(usize::from(header.is_some()));
-    let ids: Result<Vec<SalesforceId>, String> = ids
-        .map(|(number, line)| {
-            SalesforceId::parse(&cell(line, header.unwrap_or_default()))
-                .map_err(|invalid| format!("{target}, line {}: {invalid}", number + 1))
-        })
-        .collect();
-    ids.and_then(|ids| if ids.is_empty() { Err(format!("{target} has no ID")) } else { Ok(ids) })
+    let ids::IdList { ids, faults } = ids::read(path)?;
+    match faults.first() {
+        Some(fault) => Err(format!("{target}, {fault}")),
+        None => Ok(ids.into_iter().map(|(_, id)| id).collect()),
+    }
 }

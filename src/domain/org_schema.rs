@@ -51,6 +51,8 @@ pub struct OrgField {
     pub picklist_values: Vec<String>,
     /// Whether the integration user may change it.
     pub updateable: bool,
+    /// Whether a query may ask for records by it.
+    pub filterable: bool,
     /// The sObjects that a reference points to.
     pub reference_to: Vec<String>,
     /// The name that goes into a path to the parent (`Account` for `AccountId`).

@@ -284,7 +284,16 @@ fn needed(method: &Method, path: Option<&str>) -> Option<Permission> {
             Some("/sync-to-m3ter" | "/sync-to-m3ter/" | "/sync-to-m3ter/{parentRecordId}"),
         ) => Permission::Sync,
         (&Method::POST, Some("/end-date-billing-entities")) => Permission::EndDate,
-        (&Method::GET | &Method::HEAD, Some("/sync-runs" | "/changes")) => Permission::ReadRuns,
+        (
+            &Method::GET | &Method::HEAD,
+            Some(
+                "/sync-runs"
+                | "/changes"
+                | "/verifications"
+                | "/verifications/{verificationId}"
+                | "/verifications/{verificationId}/records",
+            ),
+        ) => Permission::ReadRuns,
         (&Method::GET | &Method::HEAD, Some("/sync-runs/{syncRunId}")) => Permission::ReadRun,
         (_, Some(_)) => Permission::Operate,
         (_, None) => Permission::Known,
@@ -440,6 +449,8 @@ mod tests {
             (Method::DELETE, Some("/sync-to-m3ter"), Some(Permission::Operate)),
             (Method::GET, Some("/sync-runs"), Some(Permission::ReadRuns)),
             (Method::GET, Some("/changes"), Some(Permission::ReadRuns)),
+            (Method::GET, Some("/verifications/{verificationId}"), Some(Permission::ReadRuns)),
+            (Method::POST, Some("/verifications"), Some(Permission::Operate)),
             (Method::POST, Some("/end-date-billing-entities"), Some(Permission::EndDate)),
             (Method::POST, Some("/sync-runs/{syncRunId}/replay"), Some(Permission::Operate)),
             (Method::GET, Some("/of-tomorrow"), Some(Permission::Operate)),

@@ -1,5 +1,8 @@
 //! Lists: what is asked for, and all pages of an answer.
 
+use std::borrow::Cow;
+
+use jiff::civil::Date;
 use serde_json::{Map, Value as Json};
 use url::Url;
 
@@ -24,11 +27,18 @@ pub struct ListQuery {
     selection: Selection,
 }
 
+/// Which objects of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Selection {
+pub enum Selection {
+    /// All of them; of AccountPlans, m3ter lists some only.
     All,
+    /// Those that run on a day: AccountPlans.
+    ActiveOn(Date),
+    /// Those with these ids.
     Ids(Vec<M3terId>),
+    /// Those with these codes.
     Codes(Vec<String>),
+    /// Those that lie under something.
     Under(OwnerIds),
 }
 
@@ -113,18 +123,34 @@ impl ListQuery {
         Self { kind, selection: Selection::Under(owners.of_list(kind)) }
     }
 
+    /// All AccountPlans that run on a day.
+    pub fn account_plans_on(date: Date) -> Self {
+        Self { kind: EntityKind::AccountPlan, selection: Selection::ActiveOn(date) }
+    }
+
+    /// Which objects are asked for.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
     /// What kind is asked for.
     pub fn kind(&self) -> EntityKind {
         self.kind
     }
 
     /// Arrays go out as repeated parameters: a code may hold a comma.
-    fn parameters(&self) -> Vec<(&'static str, &str)> {
+    fn parameters(&self) -> Vec<(&'static str, Cow<'_, str>)> {
         match &self.selection {
             Selection::All => Vec::new(),
-            Selection::Ids(ids) => ids.iter().map(|id| ("ids", id.as_str())).collect(),
-            Selection::Codes(codes) => codes.iter().map(|code| ("codes", code.as_str())).collect(),
-            Selection::Under(owners) => owners.parameters(self.kind),
+            Selection::ActiveOn(date) => vec![("date", date.to_string().into())],
+            Selection::Ids(ids) => ids.iter().map(|id| ("ids", id.as_str().into())).collect(),
+            Selection::Codes(codes) => {
+                codes.iter().map(|code| ("codes", code.as_str().into())).collect()
+            }
+            Selection::Under(owners) => {
+                let parameters = owners.parameters(self.kind).into_iter();
+                parameters.map(|(name, value)| (name, value.into())).collect()
+            }
         }
     }
 
@@ -139,7 +165,7 @@ impl ListQuery {
                 .chunks(MAX_VALUES)
                 .map(|codes| part(Selection::Codes(codes.to_vec())))
                 .collect(),
-            Selection::All | Selection::Under(_) => vec![self.clone()],
+            Selection::All | Selection::ActiveOn(_) | Selection::Under(_) => vec![self.clone()],
         }
     }
 }
@@ -163,10 +189,38 @@ impl Client {
         query: &ListQuery,
         budget: &Budget,
     ) -> Result<Vec<ActualObject>, CalloutError> {
-        let call = Call::read(operation::list(query.kind));
-        let objects = self
-            .fetch_all(call.operation, &[query.kind.plural()], &query.parameters(), budget)
-            .await?;
+        let operation = operation::list(query.kind);
+        let parameters = query.parameters();
+        let parameters: Vec<(&str, &str)> =
+            parameters.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+        let objects =
+            self.fetch_all(operation, &[query.kind.plural()], &parameters, budget).await?;
+        self.read_objects(operation, objects)
+    }
+
+    /// One page of a list, and what asks for the next one.
+    pub async fn list_page(
+        &self,
+        query: &ListQuery,
+        next_token: Option<&str>,
+        budget: &Budget,
+    ) -> Result<(Vec<ActualObject>, Option<String>), CalloutError> {
+        let operation = operation::list(query.kind);
+        let parameters = query.parameters();
+        let parameters: Vec<(&str, &str)> =
+            parameters.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+        let path = [query.kind.plural()];
+        let (objects, next) =
+            self.fetch_page(operation, &path, &parameters, next_token, budget).await?;
+        Ok((self.read_objects(operation, objects)?, next))
+    }
+
+    fn read_objects(
+        &self,
+        operation: &'static str,
+        objects: Vec<Json>,
+    ) -> Result<Vec<ActualObject>, CalloutError> {
+        let call = Call::read(operation);
         let unreadable = || self.transport.unusable(call, 200, "an object without ID and version");
         objects
             .into_iter()
@@ -281,7 +335,7 @@ mod tests {
             let shown = query.parameters().into_iter().map(|(name, value)| {
                 format!(
                     "{name}={}",
-                    value.strip_prefix("293b2bca-fa87-4036-9a0b-e0f1d3cd8c9").unwrap_or(value)
+                    value.strip_prefix("293b2bca-fa87-4036-9a0b-e0f1d3cd8c9").unwrap_or(&value)
                 )
             });
             assert_eq!(shown.collect::<Vec<_>>().join(" "), expected, "{kind}");

@@ -18,10 +18,10 @@ use toml::de::DeTable;
 use self::layers::{EXTENDS, OBJECT_TABLES, REMOVE};
 pub(super) use self::layers::{Layer, MAX_FILE_BYTES};
 use self::object::OVERLAP_KEY;
-use self::parser::{Parser, Place, find, head};
+use self::parser::{Parser, Place, find, head, is_path, line_at};
 use super::fault::MappingFault;
 use super::files::Files;
-use super::language::ROOT;
+use super::language::{Condition, ROOT, RowSet};
 use super::mapped::Mapping;
 use super::product::ProductRule;
 use crate::domain::settings::{
@@ -68,6 +68,38 @@ pub(super) fn parse(layer: &Layer<'_>, among: &[Layer<'_>]) -> Result<Parsed, Ve
         Some(parsed) if parser.faults.is_empty() => Ok(parsed),
         _ => Err(parser.faults),
     }
+}
+
+/// Parses a condition of a record that stands alone: in the language of mapping files, or as the
+/// path of a checkbox. `source` is what faults call it.
+pub(super) fn condition(
+    text: &str,
+    source: &str,
+    sets: &[RowSet],
+) -> Result<Condition, Vec<MappingFault>> {
+    const KEY: &str = "condition";
+    let text = text.trim();
+    let quoted = if is_path(text) { format!("\"{text}\"") } else { text.to_owned() };
+    let (files, text, _) =
+        Files::joined(std::iter::once((source, format!("{KEY} = {quoted}").as_str())));
+    let mut parser = Parser::new(files, &text);
+    parser.sets = sets.to_vec();
+    let one = "one condition is expected";
+    let condition = match DeTable::parse(&text) {
+        Ok(table) => match find(table.get_ref(), KEY) {
+            Some(value) if table.get_ref().iter().count() == 1 => {
+                parser.condition(value, Place::new(KEY, ROOT))
+            }
+            _ => parser.fault(&head(), KEY, one, "join several with `all` or `any`"),
+        },
+        Err(error) => {
+            let line = line_at(&text, error.span().map_or(0, |span| span.start));
+            let message = format!("{one}: {}", error.message());
+            parser.fault_at(line, KEY, message, "write `{ field = \"IsWon\", is = true }`");
+            None
+        }
+    };
+    condition.filter(|_| parser.faults.is_empty()).ok_or(parser.faults)
 }
 
 impl Parser<'_> {

@@ -50,6 +50,17 @@ impl Query {
         format!("SELECT {} FROM {} WHERE Id = '{id}' LIMIT 1", self.select, self.root)
     }
 
+    /// The SOQL for several records, in the order of their ids.
+    pub fn soql_of(&self, ids: &[SalesforceId]) -> String {
+        let ids: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
+        format!(
+            "SELECT {} FROM {} WHERE Id IN ({}) ORDER BY Id",
+            self.select,
+            self.root,
+            ids.join(", ")
+        )
+    }
+
     /// The SOQL for what one record says of its last sync, and nothing else of it; `None` where
     /// nothing could be written there.
     pub fn status_soql(&self, id: &SalesforceId) -> Option<String> {
@@ -79,7 +90,18 @@ impl Mapping {
         missing.extend(
             starts.filter(|sobject| schema.sobject(sobject).is_none()).map(ToOwned::to_owned),
         );
-        for reference in self.fields() {
+        missing.extend(self.undescribed_on(self.fields(), schema));
+        missing.into_iter().collect()
+    }
+
+    /// The objects whose describe is still needed to follow the paths of some fields.
+    pub(super) fn undescribed_on(
+        &self,
+        fields: Vec<&FieldRef>,
+        schema: &OrgSchema,
+    ) -> BTreeSet<String> {
+        let mut missing = BTreeSet::new();
+        for reference in fields {
             let mut sobject = self.sobject_of(reference).to_owned();
             let parents: Vec<&str> = reference.path.split('.').collect();
             for parent in &parents[..parents.len() - 1] {
@@ -94,7 +116,7 @@ impl Mapping {
                 }
             }
         }
-        missing.into_iter().collect()
+        missing
     }
 
     /// The query, from what the org shows. A field that is not optional and not shown is a fault.

@@ -55,6 +55,7 @@ pub(super) fn read_describe(describe: &Json) -> Option<SObject> {
                 .and_then(Json::as_u64)
                 .and_then(|scale| u32::try_from(scale).ok()),
             updateable: field.get("updateable").and_then(Json::as_bool).unwrap_or_default(),
+            filterable: field.get("filterable").and_then(Json::as_bool).unwrap_or_default(),
             reference_to: references
                 .filter_map(|name| name.as_str().map(ToOwned::to_owned))
                 .collect(),

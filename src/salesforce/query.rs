@@ -25,6 +25,15 @@ impl Client {
         self.run(Call::read("Query"), "/query", soql, budget).await
     }
 
+    /// How many rows a query has that counts them.
+    pub async fn count(&self, soql: &str, budget: &Budget) -> Result<u64, CalloutError> {
+        let call = Call::read("Query");
+        let answer =
+            self.send(call, budget, |http, url| http.get(url("/query")).query(&[("q", soql)]));
+        let count = answer.await?.body.get("totalSize").and_then(Json::as_u64);
+        count.ok_or_else(|| self.unusable(call, "a count without a number"))
+    }
+
     /// The rows of a SOQL query, deleted ones among them.
     pub async fn query_all(
         &self,

@@ -67,6 +67,39 @@ impl Store {
         Ok(RecordLinks { links: links(&rows)?, has_open_changes: has_open_changes == Some(true) })
     }
 
+    /// The links of some deals.
+    pub async fn load_links_of(&self, roots: &[SalesforceId]) -> Result<Vec<Link>, StoreError> {
+        let operation = "load the links of records";
+        let sql =
+            "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
+             WHERE root IN (SELECT value FROM {texts:$1})";
+        let roots = serde_json::to_string(roots).expect("ids are texts");
+        links(&self.database.fetch(operation, sql, vec![roots.into()]).await?)
+    }
+
+    /// Those of some m3ter objects that any deal has linked.
+    pub async fn load_linked_of(&self, ids: &[M3terId]) -> Result<Vec<M3terId>, StoreError> {
+        let operation = "look which m3ter objects are linked";
+        let sql =
+            "SELECT DISTINCT m3ter_id FROM links WHERE m3ter_id IN (SELECT value FROM {texts:$1})";
+        let ids = serde_json::to_string(ids).expect("ids are texts");
+        let rows = self.database.fetch(operation, sql, vec![ids.into()]).await?;
+        rows.iter().map(|row| row.get("m3ter_id")).collect()
+    }
+
+    /// Those of some Contracts that several deals have linked.
+    pub async fn load_shared_contracts(
+        &self,
+        contracts: &[M3terId],
+    ) -> Result<Vec<M3terId>, StoreError> {
+        let operation = "look which Contracts are shared";
+        let sql = "SELECT m3ter_id FROM links WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND kind = 'Contract'
+             GROUP BY m3ter_id HAVING count(DISTINCT root) > 1";
+        let contracts = serde_json::to_string(contracts).expect("ids are texts");
+        let rows = self.database.fetch(operation, sql, vec![contracts.into()]).await?;
+        rows.iter().map(|row| row.get("m3ter_id")).collect()
+    }
+
     /// The links of one row of a kind, in any deal.
     pub async fn load_links_of_row(
         &self,

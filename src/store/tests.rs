@@ -11,6 +11,7 @@ mod plans;
 mod queue;
 mod replicas;
 mod server;
+mod verifications;
 
 use std::iter;
 use std::path::Path;

@@ -4,15 +4,19 @@ use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use crate::changeset::identity::Owners;
+use crate::domain::actual::ActualObject;
+use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::run::RunCallout;
+use crate::m3ter::ListQuery;
 use crate::store::{Claim, ClaimedRun};
 use crate::sync::callouts::callouts;
 use crate::sync::metadata_cache::MetadataCache;
+use crate::sync::read_ahead::ReadAhead;
 use crate::sync::retrying_store::RetryingStore;
 use crate::sync::settings::SyncMode;
-use crate::transport::{Budget, Lease};
+use crate::transport::{Budget, CalloutError, Lease};
 use crate::{m3ter, salesforce};
 
 /// One run: what was asked for, both vendors, the database, and what may be spent.
@@ -33,6 +37,8 @@ pub(super) struct RunContext<'a> {
     pub(super) lease: &'a Lease,
     /// What the run begins and does not wait for.
     pub(super) tasks: &'a TaskTracker,
+    /// What was read for it beside others.
+    pub(super) ahead: Option<&'a ReadAhead>,
 }
 
 impl RunContext<'_> {
@@ -44,6 +50,26 @@ impl RunContext<'_> {
     /// All callouts of the run until now.
     pub(super) fn callouts(&self) -> Vec<RunCallout> {
         callouts(&self.run.callouts, self.budget.journal())
+    }
+
+    /// What m3ter lists, unless it was read ahead.
+    pub(super) async fn list(&self, query: &ListQuery) -> Result<Vec<ActualObject>, CalloutError> {
+        match self.ahead.and_then(|ahead| ahead.list(query)) {
+            Some(objects) => Ok(objects),
+            None => self.m3ter.list(query, self.budget).await,
+        }
+    }
+
+    /// The object with this id, unless it was read ahead; `None` if m3ter does not have it.
+    pub(super) async fn fetch(
+        &self,
+        kind: EntityKind,
+        id: &M3terId,
+    ) -> Result<Option<ActualObject>, CalloutError> {
+        match self.ahead.and_then(|ahead| ahead.object(kind, id)) {
+            Some(object) => Ok(Some(object.clone())),
+            None => self.m3ter.fetch(kind, id, self.budget).await,
+        }
     }
 
     /// The rows that m3ter objects are linked to.

@@ -25,11 +25,8 @@ async fn fetch_lists(
     state: &mut ActualState,
     queries: impl IntoIterator<Item = ListQuery>,
 ) {
-    let RunContext { m3ter, budget, .. } = *context;
-    let answers = queries.into_iter().map(|query| async move {
-        let answer = m3ter.list(&query, budget).await;
-        (query.kind(), answer)
-    });
+    let answers =
+        queries.into_iter().map(|query| async move { (query.kind(), context.list(&query).await) });
     for (kind, answer) in join_all(answers).await {
         state.take(kind, answer);
     }
@@ -148,9 +145,8 @@ async fn fetch_each(
     context: &RunContext<'_>,
     objects: Vec<(EntityKind, M3terId)>,
 ) -> Vec<(EntityKind, M3terId, Result<Option<ActualObject>, CalloutError>)> {
-    let RunContext { m3ter, budget, .. } = *context;
     let answers = objects.into_iter().map(|(kind, id)| async move {
-        let answer = m3ter.fetch(kind, &id, budget).await;
+        let answer = context.fetch(kind, &id).await;
         (kind, id, answer)
     });
     join_all(answers).await

@@ -24,6 +24,8 @@ pub enum Scope {
     Everything,
     /// Only what concerns one record: a command that syncs it and ends.
     Record(SalesforceId),
+    /// Only one verification, and no run: a command that carries it out and ends.
+    Verification(String),
 }
 
 /// Looks for work in each lease: a run is taken over soon after its lease has run out.
@@ -175,6 +177,7 @@ impl Maintenance {
         let record = match &self.scope {
             Scope::Everything => None,
             Scope::Record(record) => Some(record),
+            Scope::Verification(_) => return Ok(()),
         };
         let work = self.shared.store.load_claimable(record).await?;
         self.shared.slots.found(

@@ -154,6 +154,11 @@ impl MetadataCache {
         Ok(sobject)
     }
 
+    /// The mappings, by root.
+    pub(super) fn mappings(&self) -> &Mappings {
+        &self.mappings
+    }
+
     /// The mapping of an object.
     pub(super) fn mapping(&self, sobject: &str) -> Option<&Mapping> {
         self.mappings.for_root(sobject)
@@ -369,9 +374,18 @@ pub(crate) async fn describe(
     mapping: &Mapping,
     budget: &Budget,
 ) -> Result<OrgSchema, Failure> {
+    describe_all(salesforce, |schema| mapping.undescribed(schema), budget).await
+}
+
+/// Describes objects until none is `missing`.
+pub(super) async fn describe_all(
+    salesforce: &salesforce::Client,
+    missing: impl Fn(&OrgSchema) -> Vec<String>,
+    budget: &Budget,
+) -> Result<OrgSchema, Failure> {
     let mut schema = OrgSchema::default();
     loop {
-        let missing = mapping.undescribed(&schema);
+        let missing = missing(&schema);
         if missing.is_empty() {
             return Ok(schema);
         }

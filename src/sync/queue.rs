@@ -24,6 +24,7 @@ impl Shared {
         let record = match scope {
             Scope::Everything => None,
             Scope::Record(record) => Some(record),
+            Scope::Verification(_) => return,
         };
         while self.stopping.run_until_cancelled(self.slots.changed()).await.is_some() {
             while self.slots.begin_choosing() {

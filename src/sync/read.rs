@@ -12,7 +12,8 @@ use crate::domain::record::Record;
 use crate::domain::record_state::RecordState;
 use crate::mapping::{Mapping, Query};
 use crate::sync::context::RunContext;
-use crate::transport::CalloutError;
+use crate::sync::metadata_cache::MetadataCache;
+use crate::transport::{Budget, CalloutError};
 
 /// A record, and the query that brought it.
 #[derive(Debug)]
@@ -28,21 +29,36 @@ pub(super) async fn fetch_record(
     mapping: &Mapping,
     id: &SalesforceId,
 ) -> Result<ReadRecord, Failure> {
-    let RunContext { metadata, salesforce, budget, .. } = *context;
+    if let Some((record, query)) = context.ahead.and_then(|ahead| ahead.take_record(id)) {
+        return Ok(ReadRecord { record, query });
+    }
+    let soql = |query: &Query| query.soql(id);
+    let (rows, query) = fetch_rows(context.metadata, mapping, soql, context.budget).await?;
+    match rows.into_iter().next() {
+        Some(record) => Ok(ReadRecord { record, query }),
+        None => Err(why_missing(context, mapping.root(), id).await),
+    }
+}
+
+/// The rows of a mapping's query, and that.
+pub(super) async fn fetch_rows(
+    metadata: &MetadataCache,
+    mapping: &Mapping,
+    soql: impl Fn(&Query) -> String,
+    budget: &Budget,
+) -> Result<(Vec<Record>, Arc<Query>), Failure> {
+    let salesforce = &metadata.salesforce;
     let mut query = metadata.query(mapping, budget).await?;
-    let rows = match salesforce.query(&query.soql(id), budget).await {
+    let rows = match salesforce.query(&soql(&query), budget).await {
         Err(error) if names_unknown_field(&error) => {
             metadata.forget_query(mapping);
             query = metadata.query(mapping, budget).await?;
-            salesforce.query(&query.soql(id), budget).await
+            salesforce.query(&soql(&query), budget).await
         }
         rows => rows,
     };
     match rows {
-        Ok(rows) => match rows.into_iter().next() {
-            Some(record) => Ok(ReadRecord { record, query }),
-            None => Err(why_missing(context, mapping.root(), id).await),
-        },
+        Ok(rows) => Ok((rows, query)),
         Err(error) if names_unknown_field(&error) => Err(mapping_invalid(mapping, error)),
         Err(error) => Err(error.into()),
     }

@@ -53,6 +53,7 @@ async fn delete(shared: &Shared) -> Result<u64, StoreError> {
     let mut deleted = 0;
     if let Some(moment) = settings.retention.and_then(before) {
         deleted += delete_all(shared, OldRuns::EndedBefore(moment)).await?;
+        shared.store.delete_verifications(moment).await?;
     }
     if let Some(moment) = before(settings.dry_run_retention) {
         deleted += delete_all(shared, OldRuns::DryRunsEndedBefore(moment)).await?;

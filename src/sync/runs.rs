@@ -128,6 +128,7 @@ impl Shared {
             budget,
             lease,
             tasks,
+            ahead: None,
         };
         if run.takeovers > MAX_TAKEOVERS {
             let reason = format!(

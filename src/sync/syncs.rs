@@ -16,7 +16,7 @@ use crate::store::{
 use crate::sync::maintenance::Scope;
 use crate::sync::settings::{RunSettings, SyncLimits};
 use crate::sync::shared::{Readiness, Shared};
-use crate::sync::{maintenance, shares};
+use crate::sync::{maintenance, shares, verify};
 use crate::transport::{Budget, LimiterGauges};
 use crate::{m3ter, salesforce};
 
@@ -154,6 +154,7 @@ impl Syncs {
             maintenance::maintain(Arc::clone(shared), scope.clone()),
             Box::pin(shares::keep(Arc::clone(shared))),
             Box::pin(shared.take_turns(&scope)),
+            Box::pin(verify::work(shared, &scope)),
             shared.waiting.look_elsewhere(&shared.store, &shared.claims, &shared.ended)
         );
     }

@@ -17,3 +17,4 @@ mod secrets;
 #[cfg(feature = "otel")]
 mod spans;
 mod upgrades;
+mod verify;

@@ -156,6 +156,21 @@ impl World {
         panic!("the service did not get ready: {}", self.get("/readyz").await.1);
     }
 
+    /// Waits until a verification has come to a state; its last answer.
+    pub(crate) async fn until(&self, path: &str, state: &str) -> Json {
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            let (status, text) = self.get(path).await;
+            assert_eq!(status, 200, "{text}");
+            let verification: Json = serde_json::from_str(&text).unwrap();
+            if verification["state"] == state {
+                return verification;
+            }
+            assert!(Instant::now() < deadline, "{text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The URL of the database that the service began with.
     pub(crate) fn database_url(&self) -> String {
         format!("sqlite://{}", self.directory.path().join("service.db").display())

@@ -80,7 +80,7 @@ fn describe_field(org: &Org, table: &Table, column: &Column) -> Json {
         "name": column.name, "label": column.name, "type": kind, "length": length, "precision": precision, "scale": scale,
         "nillable": column.is_nillable(), "custom": column.is_custom(), "defaultedOnCreate": column.is_defaulted(),
         "createable": org.is_writable(table, column, Write::Create), "updateable": org.is_writable(table, column, Write::Update),
-        "calculated": column.access == Access::Formula, "autoNumber": matches!(column.fill, Fill::Numbered(..)),
+        "filterable": !matches!(column.data, Data::LongText(_)), "calculated": column.access == Access::Formula, "autoNumber": matches!(column.fill, Fill::Numbered(..)),
         "referenceTo": reference_to, "relationshipName": relationship, "restrictedPicklist": column.is_restricted,
         "externalId": column.is_external_id, "unique": column.is_external_id, "picklistValues": values,
     })

@@ -30,7 +30,7 @@ async fn judge(world: &World, hooks: Option<&str>, arguments: &[&str]) {
     let (found, trouble) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(
-        output.status.success() && found.contains("14 selected / 14 total"),
+        output.status.success() && found.contains("20 selected / 20 total"),
         "{}\n{found}\n{trouble}",
         output.status
     );

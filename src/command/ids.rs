@@ -1,0 +1,97 @@
+//! Ids of records in a file: a list, one a line, or CSV with ids in its column `Id` or in its first
+//! one.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+use super::given;
+use crate::domain::ids::SalesforceId;
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(super) struct IdList {
+    /// The ids, each once, with the line that it stands in.
+    pub(super) ids: Vec<(usize, SalesforceId)>,
+    /// What is no id, or stands there twice.
+    pub(super) faults: Vec<LineFault>,
+}
+
+/// What is wrong in a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LineFault {
+    pub(super) line: usize,
+    pub(super) what: String,
+}
+
+impl fmt::Display for LineFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+/// Reads a file.
+pub(super) fn read(path: &Path) -> Result<IdList, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{} could not be read: {error}", path.display()))?;
+    let list = parse(&text);
+    if list.ids.is_empty() {
+        let first = list.faults.first().map_or_else(String::new, |fault| format!(": {fault}"));
+        return Err(format!("{} has no ID{first}", path.display()));
+    }
+    Ok(list)
+}
+
+fn parse(text: &str) -> IdList {
+    let cell = |line: &str, column: usize| {
+        line.split(',').nth(column).unwrap_or_default().trim().trim_matches('"').to_owned()
+    };
+    let lines: Vec<(usize, &str)> = text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .enumerate()
+        .map(|(number, line)| (number + 1, line))
+        .filter(|(_, line)| !line.trim().is_empty())
+        .collect();
+    let header = lines.first().and_then(|(_, line)| {
+        (0..line.split(',').count()).find(|column| cell(line, *column).eq_ignore_ascii_case("id"))
+    });
+    let mut list = IdList::default();
+    let mut known: HashMap<SalesforceId, usize> = HashMap::new();
+    for (line, text) in lines.iter().skip(usize::from(header.is_some())) {
+        let fault = match given::record(&cell(text, header.unwrap_or_default())) {
+            Ok(id) => match known.get(&id) {
+                Some(first) => format!("{id} stands in line {first} already"),
+                None => {
+                    known.insert(id.clone(), *line);
+                    list.ids.push((*line, id));
+                    continue;
+                }
+            },
+            Err(invalid) => invalid.to_string(),
+        };
+        list.faults.push(LineFault { line: *line, what: fault });
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_from_a_list_and_from_csv() {
+        for text in [
+            "006S900000795MM\n\n006S900000795MNIAY\n",
+            "\u{feff}Name,Id\nA,\"006S900000795MMIAY\"\nB,006S900000795MN\n",
+        ] {
+            let list = parse(text);
+            assert_eq!((list.ids.len(), list.faults), (2, Vec::new()), "{text}");
+        }
+        let list = parse("Id\n006S900000795MM\nnonsense\n006S900000795MMIAY\n");
+        let faults: Vec<String> = list.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(list.ids.len(), 1);
+        assert!(faults[0].starts_with("line 3: `nonsense`"), "{faults:?}");
+        assert_eq!(faults[1], "line 4: 006S900000795MMIAY stands in line 2 already");
+    }
+}

@@ -1,0 +1,316 @@
+//! Which records of a root a look at many of them is about: those that are ready, and that an
+//! operator's condition names.
+//!
+//! SOQL can only sort out beforehand: it compares texts in its own way. What it is asked for is
+//! never less than what is meant, and the operator's condition is evaluated here again.
+
+use jiff::tz::TimeZone;
+
+use super::fault::MappingFault;
+use super::language::{Condition, Constant, FieldRef, Test};
+use super::mapped::Mapping;
+use super::parse;
+use super::row::{Context, RowTree, Scales};
+use super::unreadable::Unreadable;
+use crate::domain::org_schema::OrgSchema;
+use crate::domain::record::Record;
+
+/// Where the name of a record stands that has none.
+const NAME_FIELDS: [&str; 3] = ["Name", "OrderNumber", "ContractNumber"];
+
+/// The records of one root.
+#[derive(Debug, Clone)]
+pub struct Selection<'m> {
+    mapping: &'m Mapping,
+    /// The operator's.
+    condition: Option<Condition>,
+}
+
+/// What Salesforce is asked for, as far as the org shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectionQuery {
+    /// The fields that the operator's condition asks, the id and the name.
+    pub select: String,
+    /// The object.
+    pub root: String,
+    /// What holds of each record that is ready and is meant, and may hold of others; none where
+    /// SOQL cannot say it.
+    pub ready: Option<String>,
+    /// What holds of each record that is meant.
+    pub meant: Option<String>,
+    /// The field that names a record.
+    pub name: Option<&'static str>,
+}
+
+impl Mapping {
+    /// The records that are ready, of those that a condition names. It is written in the language
+    /// of mappings, or is the path of a checkbox; `source` is what its faults call it.
+    pub fn selection(
+        &self,
+        condition: Option<&str>,
+        source: &str,
+    ) -> Result<Selection<'_>, Vec<MappingFault>> {
+        let parse = |text| parse::condition(text, source, &self.sets);
+        Ok(Selection { mapping: self, condition: condition.map(parse).transpose()? })
+    }
+}
+
+impl Selection<'_> {
+    /// The objects whose describe is still needed to follow all paths; ask again until there are
+    /// none.
+    pub fn undescribed(&self, schema: &OrgSchema) -> Vec<String> {
+        let mut missing = self.mapping.undescribed(schema);
+        missing.extend(self.mapping.undescribed_on(self.fields(), schema));
+        missing.sort();
+        missing.dedup();
+        missing
+    }
+
+    fn fields(&self) -> Vec<&FieldRef> {
+        self.condition.as_ref().map(Condition::fields).unwrap_or_default()
+    }
+
+    /// What Salesforce is asked for. A field of the condition that the org does not show is a
+    /// fault.
+    pub fn query(&self, schema: &OrgSchema) -> Result<SelectionQuery, Vec<MappingFault>> {
+        let unknown = |field: &&FieldRef| self.mapping.org_field(schema, field).is_err();
+        let faults: Vec<MappingFault> = self
+            .fields()
+            .into_iter()
+            .filter(unknown)
+            .map(|field| {
+                let message = format!(
+                    "`{}` is no field of {} or of its parents that the integration user may see",
+                    field.path,
+                    self.mapping.root()
+                );
+                let hint = "name a field of the record itself, or of a parent by dots";
+                MappingFault::new("condition", field.line, "condition", message, hint)
+            })
+            .collect();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let root = schema.sobject(self.mapping.root());
+        let has = |name: &&'static str| root.is_some_and(|root| root.field(name).is_some());
+        let name = NAME_FIELDS.into_iter().find(has);
+        let mut select = vec!["Id".to_owned()];
+        let paths = self.fields().into_iter().map(|field| field.path.as_str());
+        for path in name.into_iter().chain(paths) {
+            if !select.iter().any(|known| known.eq_ignore_ascii_case(path)) {
+                select.push(path.to_owned());
+            }
+        }
+        let ready = self.mapping.ready_when.iter().map(|ready| &ready.guard);
+        let guards = self.mapping.only_when.iter().chain(ready).map(|guard| &guard.condition);
+        let superset = |condition| self.superset(condition, schema);
+        let meant = self.condition.as_ref().and_then(superset);
+        let ready: Vec<String> = guards.filter_map(superset).chain(meant.clone()).collect();
+        Ok(SelectionQuery {
+            select: select.join(", "),
+            root: self.mapping.root().to_owned(),
+            ready: (!ready.is_empty()).then(|| ready.join(" AND ")),
+            meant,
+            name,
+        })
+    }
+
+    /// Whether the operator means a record.
+    pub fn admits(&self, record: &Record) -> bool {
+        let Some(condition) = &self.condition else { return true };
+        let (unreadable, scales) = (Unreadable::default(), Scales::default());
+        let context =
+            Context { time_zone: &TimeZone::UTC, unreadable: &unreadable, scales: &scales };
+        let tree = RowTree::new(record.row(), self.mapping.around(context));
+        condition.holds(tree.root())
+    }
+
+    /// SOQL that holds of every record of which a condition holds.
+    fn superset(&self, condition: &Condition, schema: &OrgSchema) -> Option<String> {
+        let of_each = |conditions: &[Condition]| -> Vec<Option<String>> {
+            conditions.iter().map(|condition| self.superset(condition, schema)).collect()
+        };
+        match condition {
+            Condition::All(conditions) => {
+                let known: Vec<String> = of_each(conditions).into_iter().flatten().collect();
+                (!known.is_empty()).then(|| format!("({})", known.join(" AND ")))
+            }
+            Condition::Any(conditions) => {
+                let all: Option<Vec<String>> = of_each(conditions).into_iter().collect();
+                all.map(|all| format!("({})", all.join(" OR ")))
+            }
+            Condition::Test(field, test) => self.tested(field, test, schema),
+        }
+    }
+
+    fn tested(&self, field: &FieldRef, test: &Test, schema: &OrgSchema) -> Option<String> {
+        let org_field = self.mapping.org_field(schema, field).ok().filter(|org| org.filterable)?;
+        let path = &field.path;
+        let all = |constants: &[Constant], one: fn(&str, &str) -> Option<String>, word: &str| {
+            let each: Option<Vec<String>> = constants
+                .iter()
+                .map(|constant| match constant {
+                    Constant::Text(literal) => one(path, literal),
+                    _ => None,
+                })
+                .collect();
+            each.map(|each| format!("({})", each.join(word)))
+        };
+        match (org_field.field_type.as_str(), test) {
+            (_, Test::Blank(false)) => Some(format!("{path} != null")),
+            // Without its parent a checkbox is off as well, and SOQL may say nothing of it.
+            ("boolean", Test::Is(Constant::Boolean(true))) => Some(format!("{path} = TRUE")),
+            ("boolean", Test::IsNot(Constant::Boolean(true))) if !path.contains('.') => {
+                Some(format!("{path} = FALSE"))
+            }
+            ("string" | "picklist", Test::Is(constant)) => {
+                all(std::slice::from_ref(constant), like, " OR ")
+            }
+            ("string" | "picklist", Test::In(constants)) => all(constants, like, " OR "),
+            ("string" | "picklist", Test::IsNot(constant)) => {
+                all(std::slice::from_ref(constant), differs, " AND ")
+            }
+            ("string" | "picklist", Test::NotIn(constants)) => all(constants, differs, " AND "),
+            ("currency" | "double" | "percent" | "int", Test::Above(limit)) => {
+                Some(format!("{path} >= {limit}"))
+            }
+            ("currency" | "double" | "percent" | "int", Test::Below(limit)) => {
+                Some(format!("{path} <= {limit}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Holds of a text and of what is longer: around a value stand spaces that nobody sees.
+fn like(path: &str, text: &str) -> Option<String> {
+    let text = plain(text)?;
+    Some(format!("{path} LIKE '%{}%'", text.replace('%', "\\%").replace('_', "\\_")))
+}
+
+fn differs(path: &str, text: &str) -> Option<String> {
+    Some(format!("({path} != '{}' OR {path} = null)", plain(text)?))
+}
+
+/// A text in a literal; none where letters or spaces may be compared in another way there.
+fn plain(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    (!text.is_empty() && text.bytes().all(is_plain))
+        .then(|| text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::org_schema::{OrgField, SObject};
+    use crate::mapping::fuzzing;
+
+    const MAPPING: &str = "root = \"Order\"\nready_when = { field = \"Status\", not_in = [\"Draft\"], otherwise = \"refuse\" }\n[account]\nname = \"Name\"\ncode = \"Id\"\nemailAddress = \"Name\"\n";
+
+    fn org() -> OrgSchema {
+        let field = |name: &str, field_type: &str| OrgField {
+            name: name.to_owned(),
+            field_type: field_type.to_owned(),
+            filterable: field_type != "textarea",
+            ..OrgField::default()
+        };
+        let fields = [
+            ("Id", "id"),
+            ("Name", "string"),
+            ("Status", "picklist"),
+            ("Region__c", "string"),
+            ("Vip__c", "boolean"),
+            ("Amount__c", "currency"),
+            ("Notes__c", "textarea"),
+            ("Start__c", "date"),
+        ];
+        let mut org = OrgSchema::default();
+        org.insert(SObject {
+            name: "Order".to_owned(),
+            fields: fields.map(|(name, field_type)| field(name, field_type)).into(),
+            ..SObject::default()
+        });
+        org
+    }
+
+    fn mapping() -> Mapping {
+        fuzzing::parse("test.toml", MAPPING.as_bytes()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn soql_sorts_out_no_record_that_is_meant() {
+        let mapping = mapping();
+        for (condition, soql) in [
+            ("Vip__c", Some("Vip__c = TRUE")),
+            (r#"{ field = "Vip__c", is = false }"#, None),
+            (r#"{ field = "Region__c", is = "EMEA" }"#, Some("(Region__c LIKE '%EMEA%')")),
+            (
+                r#"{ field = "Region__c", is = "50%_'x\\" }"#,
+                Some(r"(Region__c LIKE '%50\%\_\'x\\%')"),
+            ),
+            (r#"{ field = "Region__c", is = "Ö" }"#, None),
+            (r#"{ field = "Region__c", is = 5 }"#, None),
+            (
+                r#"{ field = "Region__c", not_in = ["a", "b"] }"#,
+                Some(
+                    "((Region__c != 'a' OR Region__c = null) AND (Region__c != 'b' OR Region__c = null))",
+                ),
+            ),
+            (r#"{ field = "Amount__c", above = 10.5 }"#, Some("Amount__c >= 10.5")),
+            (r#"{ field = "Start__c", is = "2026-01-01" }"#, None),
+            (r#"{ field = "Notes__c", blank = false }"#, None),
+            (r#"{ field = "Start__c", blank = false }"#, Some("Start__c != null")),
+            (
+                r#"{ any = ["Vip__c", { field = "Amount__c", below = 1 }] }"#,
+                Some("(Vip__c = TRUE OR Amount__c <= 1)"),
+            ),
+            (r#"{ any = ["Vip__c", { field = "Notes__c", is = "x" }] }"#, None),
+            (r#"{ all = ["Vip__c", { field = "Notes__c", is = "x" }] }"#, Some("(Vip__c = TRUE)")),
+        ] {
+            let query =
+                mapping.selection(Some(condition), "condition").unwrap().query(&org()).unwrap();
+            assert_eq!(query.meant.as_deref(), soql, "{condition}");
+        }
+        let ready = mapping.selection(None, "condition").unwrap().query(&org()).unwrap();
+        assert_eq!(ready.ready.as_deref(), Some("((Status != 'Draft' OR Status = null))"));
+        assert_eq!((ready.select.as_str(), ready.meant), ("Id, Name", None));
+    }
+
+    #[test]
+    fn what_is_no_condition_is_told_with_its_place() {
+        let mapping = mapping();
+        for (condition, told) in [
+            ("IsWon = true", "condition:1"),
+            ("1", "this is not a condition"),
+            ("{ field = \"Vip__c\" }\n[other]", "one condition"),
+            ("{ field = \"Vip__c\" }\nroot = \"Account\"", "one condition"),
+            ("{ field = \"Id) FROM User--\", is = true }", "this is not a field path"),
+            ("", "one condition"),
+        ] {
+            let faults = mapping.selection(Some(condition), "condition").unwrap_err();
+            let text = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            assert!(text.contains(told), "{condition}: {text}");
+        }
+        for condition in ["Missing__c", r#"{ field = "OrderItems.Quantity", above = 1 }"#] {
+            let selection = mapping.selection(Some(condition), "condition").unwrap();
+            let faults = selection.query(&org()).unwrap_err();
+            assert!(faults[0].to_string().contains("is no field of Order"), "{}", faults[0]);
+        }
+    }
+
+    #[test]
+    fn a_condition_is_evaluated_as_mappings_do() {
+        let mapping = mapping();
+        let selection = mapping
+            .selection(Some(r#"{ field = "Region__c", is = "emea" }"#), "condition")
+            .unwrap();
+        for (region, is_meant) in [("EMEA", true), (" emea\u{200b}", true), ("EMEA 2", false)] {
+            let record = json!({ "Id": "801S900000RzsIUIAZ", "Region__c": region });
+            let record = Record::new(record.as_object().cloned().unwrap());
+            assert_eq!(selection.admits(&record), is_meant, "{region}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Verifications: who works on one, and that what was found is kept.
+
+use super::*;
+use crate::domain::verification::{
+    Cursor, Stage, VerificationRequest, VerificationState, VerifiedRecord, VerifiedStatus,
+};
+use crate::store::{NewVerification, VerifiedPage};
+
+on_both_engines! {
+    one_process_works_on_a_verification_and_another_goes_on_with_it
+    a_verification_that_is_over_takes_nothing_more
+}
+
+fn new(id: &str) -> NewVerification {
+    NewVerification {
+        id: id.to_owned(),
+        request: VerificationRequest { roots: vec!["Order".to_owned()], ..Default::default() },
+        mappings: "digest".to_owned(),
+        requested_by: Some("it's".to_owned()),
+        requested_at: Timestamp::from_second(1_800_000_000).unwrap(),
+    }
+}
+
+fn claimant(owner: &str, lease: u64) -> Claimant {
+    Claimant { owner: owner.to_owned(), lease: Duration::from_secs(lease) }
+}
+
+fn found(record: &str, status: VerifiedStatus) -> VerifiedRecord {
+    VerifiedRecord::in_sync(SalesforceId::parse(record).unwrap(), status)
+}
+
+async fn one_process_works_on_a_verification_and_another_goes_on_with_it(home: Home) {
+    let (one, other) = (home.store().await, home.store().await);
+    one.insert_verification(&new("a")).await.unwrap();
+    let first = one.claim_verification(None, &claimant("one", 60)).await.unwrap().unwrap();
+    assert_eq!((first.cursor.clone(), &*first.mappings), (Cursor::default(), "digest"));
+    assert!(other.claim_verification(None, &claimant("other", 60)).await.unwrap().is_none());
+    assert!(one.renew_verification("a", first.fence, &claimant("one", 60)).await.unwrap());
+
+    let cursor = Cursor { stage: Stage::Ready, after: Some("x".to_owned()), ..Cursor::default() };
+    let records = [
+        found("006S900000795MM", VerifiedStatus::Gone),
+        found("006S900000795MN", VerifiedStatus::InSync),
+    ];
+    let page = VerifiedPage {
+        cursor: &cursor,
+        expected: Some(4),
+        records: &records,
+        worked: Duration::from_secs(6),
+    };
+    assert!(one.save_verified("a", first.fence, &page).await.unwrap());
+    // A page that is saved once more counts once.
+    assert!(
+        one.save_verified(
+            "a",
+            first.fence,
+            &VerifiedPage { expected: None, worked: Duration::ZERO, ..page.clone() }
+        )
+        .await
+        .unwrap()
+    );
+    let known = other.load_verification("a").await.unwrap().unwrap();
+    assert_eq!((known.verified, known.expected, known.seconds_left), (2, Some(4), Some(6)));
+    assert_eq!((known.counts.gone, known.counts.in_sync), (1, 1));
+
+    one.release_verification("a", first.fence).await.unwrap();
+    let second =
+        other.claim_verification(Some("a"), &claimant("other", 60)).await.unwrap().unwrap();
+    assert_eq!(second.cursor, cursor);
+    assert!(!one.renew_verification("a", first.fence, &claimant("one", 60)).await.unwrap());
+    assert!(!one.save_verified("a", first.fence, &page).await.unwrap());
+
+    let ids: Vec<SalesforceId> = records.iter().map(|record| record.record_id.clone()).collect();
+    let gone = other.list_verified("a", &[VerifiedStatus::Gone], None, 10).await.unwrap();
+    assert_eq!(gone, records[..1]);
+    let all = [VerifiedStatus::Gone, VerifiedStatus::InSync];
+    let rest = other.list_verified("a", &all, Some(&ids[0]), 10).await.unwrap();
+    assert_eq!(rest, records[1..]);
+    assert_eq!(other.verified_of("a", &ids[1..]).await.unwrap(), [ids[1].clone()].into());
+}
+
+async fn a_verification_that_is_over_takes_nothing_more(home: Home) {
+    let store = home.store().await;
+    for id in ["a", "b"] {
+        store.insert_verification(&new(id)).await.unwrap();
+    }
+    let held = store.claim_verification(Some("b"), &claimant("one", 60)).await.unwrap().unwrap();
+    assert!(store.cancel_verification("b", "It was cancelled").await.unwrap());
+    assert!(!store.cancel_verification("b", "again").await.unwrap());
+    let page = VerifiedPage {
+        cursor: &Cursor::default(),
+        expected: None,
+        records: &[found("006S900000795MM", VerifiedStatus::Gone)],
+        worked: Duration::ZERO,
+    };
+    assert!(!store.save_verified("b", held.fence, &page).await.unwrap());
+    let over = store.load_verification("b").await.unwrap().unwrap();
+    assert_eq!((over.state, over.verified), (VerificationState::Cancelled, 0));
+    assert_eq!(over.message.as_deref(), Some("It was cancelled"));
+
+    assert!(store.resume_verification("b").await.unwrap());
+    assert!(!store.resume_verification("b").await.unwrap());
+    // Who held it before holds it no more.
+    assert!(!store.save_verified("b", held.fence, &page).await.unwrap());
+    let held = store.claim_verification(Some("b"), &claimant("two", 60)).await.unwrap().unwrap();
+    let state = VerificationState::Completed;
+    store.end_verification("b", held.fence, state, None).await.unwrap();
+    assert!(!store.resume_verification("b").await.unwrap());
+
+    let listed = store.list_verifications(None, 10).await.unwrap();
+    let states: Vec<VerificationState> = listed.iter().map(|listed| listed.state).collect();
+    assert_eq!(states, [VerificationState::Completed, VerificationState::Running]);
+    let later = Timestamp::from_second(4_000_000_000).unwrap();
+    assert_eq!(store.delete_verifications(later).await.unwrap(), 1);
+    assert!(store.load_verification("b").await.unwrap().is_none());
+    assert!(store.load_verification("a").await.unwrap().is_some());
+}

@@ -1,0 +1,187 @@
+//! What is asked of verifications: to begin one, to look at them, to end one and to let it go on.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::candidates::{CONDITION, Root};
+use crate::domain::excerpt;
+use crate::domain::ids::SalesforceId;
+use crate::domain::outcome::{ErrorCode, Failure};
+use crate::domain::verification::{
+    Verification, VerificationRequest, VerifiedRecord, VerifiedStatus,
+};
+use crate::mapping::Mapping;
+use crate::store::{NewVerification, StoreError};
+use crate::sync::clock::now;
+use crate::sync::syncs::Syncs;
+use crate::transport::Budget;
+
+/// Why no verification begins.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidVerification {
+    /// What is asked for cannot be done, in a sentence.
+    #[error("{0}")]
+    Request(String),
+    /// It could not be looked whether it can.
+    #[error("{}", .0.reason)]
+    Vendor(Failure),
+    /// It could not be recorded.
+    #[error("the verification could not be recorded")]
+    Store(#[source] StoreError),
+}
+
+/// Why a verification does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotResumed {
+    /// There is none with this id.
+    Unknown,
+    /// It is over, or goes on already.
+    NotStopped,
+}
+
+impl Syncs {
+    /// An id for a new verification.
+    pub fn new_verification_id() -> String {
+        Uuid::now_v7().to_string()
+    }
+
+    /// Records a verification that any process works on. What is wrong with it is told at once, and
+    /// nothing is recorded.
+    pub async fn verify(
+        &self,
+        id: String,
+        request: VerificationRequest,
+        requested_by: Option<String>,
+    ) -> Result<Verification, InvalidVerification> {
+        self.check(&request).await?;
+        let new = NewVerification {
+            id,
+            request,
+            mappings: self.shared.metadata.mappings().digest().to_owned(),
+            requested_by,
+            requested_at: now(),
+        };
+        let store = &self.shared.store;
+        store.insert_verification(&new).await.map_err(InvalidVerification::Store)?;
+        let verification = store.load_verification(&new.id).await;
+        let verification = verification.map_err(InvalidVerification::Store)?;
+        verification.ok_or_else(|| InvalidVerification::Request("It was deleted".to_owned()))
+    }
+
+    async fn check(&self, request: &VerificationRequest) -> Result<(), InvalidVerification> {
+        let refused = |told: String| Err(InvalidVerification::Request(told));
+        let metadata = &self.shared.metadata;
+        let limits = self.shared.limits;
+        let budget = Budget::new(limits.time, limits.callouts);
+        if !request.record_ids.is_empty() {
+            if !request.roots.is_empty() || request.condition.is_some() || request.since.is_some() {
+                return refused(
+                    "Records are named by their ids, or by `roots`, `condition` and `since`, not by both"
+                        .to_owned(),
+                );
+            }
+            let mut known = BTreeSet::new();
+            if let Some(twice) = request.record_ids.iter().find(|id| !known.insert(*id)) {
+                return refused(format!("`{twice}` is named more than once"));
+            }
+            return Ok(());
+        }
+        for root in &request.roots {
+            if metadata.mapping(root).is_none() {
+                let known: Vec<&str> = metadata.mappings().iter().map(Mapping::root).collect();
+                return refused(format!(
+                    "There is no mapping for `{}`; there are `{}`",
+                    excerpt::word(root),
+                    known.join("`, `")
+                ));
+            }
+        }
+        let Some(condition) = &request.condition else { return Ok(()) };
+        let [root] = request.roots.as_slice() else {
+            return refused(format!(
+                "`{CONDITION}` is about the records of one object: name it as the only one of `roots`"
+            ));
+        };
+        let Some(mapping) = metadata.mapping(root) else { return Ok(()) };
+        if let Err(faults) = mapping.selection(Some(condition), CONDITION) {
+            let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            return refused(told.join("; "));
+        }
+        match Root::new(metadata, mapping, Some(condition), &budget).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.code == ErrorCode::MappingInvalid => refused(failure.reason),
+            Err(failure) => Err(InvalidVerification::Vendor(failure)),
+        }
+    }
+
+    /// The object of a record, if it is mapped; else what is wrong with it.
+    pub async fn mapped_object_of(
+        &self,
+        record: &SalesforceId,
+    ) -> Result<Result<String, String>, Failure> {
+        let metadata = &self.shared.metadata;
+        let limits = self.shared.limits;
+        let budget = Budget::new(limits.time, limits.callouts);
+        let sobject = metadata.sobject_of(record.key_prefix(), &budget).await?;
+        Ok(match sobject {
+            Some(sobject) if metadata.mapping(&sobject).is_some() => Ok(sobject),
+            Some(sobject) => {
+                Err(format!("{record} is of `{sobject}`, for which there is no mapping"))
+            }
+            None => Err(format!("{record} is of no object that the org has")),
+        })
+    }
+
+    /// One verification.
+    pub async fn verification(&self, id: &str) -> Result<Option<Verification>, StoreError> {
+        self.shared.store.load_verification(id).await
+    }
+
+    /// Verifications, the newest first, older than `before`.
+    pub async fn list_verifications(
+        &self,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Verification>, StoreError> {
+        self.shared.store.list_verifications(before, limit).await
+    }
+
+    /// What a verification found of records with these statuses, in the order of their ids.
+    pub async fn list_verified(
+        &self,
+        id: &str,
+        statuses: &[VerifiedStatus],
+        after: Option<&SalesforceId>,
+        limit: u32,
+    ) -> Result<Vec<VerifiedRecord>, StoreError> {
+        self.shared.store.list_verified(id, statuses, after, limit).await
+    }
+
+    /// Ends a verification; what it has found stays. `None` if there is no such verification.
+    pub async fn cancel_verification(
+        &self,
+        id: &str,
+        by: Option<&str>,
+    ) -> Result<Option<Verification>, StoreError> {
+        let message = by.map_or_else(
+            || "It was cancelled".to_owned(),
+            |name| format!("It was cancelled by {name}"),
+        );
+        self.shared.store.cancel_verification(id, &message).await?;
+        self.shared.store.load_verification(id).await
+    }
+
+    /// Lets a verification go on where it was.
+    pub async fn resume_verification(
+        &self,
+        id: &str,
+    ) -> Result<Result<Verification, NotResumed>, StoreError> {
+        let is_resumed = self.shared.store.resume_verification(id).await?;
+        Ok(match self.shared.store.load_verification(id).await? {
+            None => Err(NotResumed::Unknown),
+            Some(_) if !is_resumed => Err(NotResumed::NotStopped),
+            Some(verification) => Ok(verification),
+        })
+    }
+}
