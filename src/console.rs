@@ -10,6 +10,7 @@ mod form;
 mod keys;
 mod mappings;
 mod overview;
+mod prose;
 mod record;
 mod run;
 mod runs;
@@ -65,7 +66,7 @@ pub fn console(syncs: Syncs) -> Console {
         .route("/console/runs/{syncRunId}", get(run::show))
         .route("/console/runs/{syncRunId}/replay", post(run::replay))
         .route("/console/runs/{syncRunId}/apply", post(run::apply))
-        .route("/console/find", get(find::show))
+        .route("/console/find", get(find::show).post(find::by_name))
         .route("/console/records/{parentRecordId}", get(record::show))
         .route("/console/records/{parentRecordId}/preview", post(record::preview))
         .route("/console/records/{parentRecordId}/end", get(record::ask_end).post(record::end))

@@ -11,6 +11,7 @@ mod describe;
 pub mod fuzzing;
 mod host;
 mod login;
+mod names;
 mod query;
 mod record_states;
 mod refusal;
@@ -29,6 +30,7 @@ pub use access::FoundRow;
 pub use assertion::SigningKey;
 pub use config::{Config, Credentials};
 pub use host::{is_loopback, is_salesforce};
+pub use names::NamedRecord;
 pub use update::{RecordUpdate, RowRefused, UpdateOutcome};
 
 /// The client; a clone shares its connections and token.

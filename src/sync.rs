@@ -31,6 +31,8 @@ mod load;
 mod maintenance;
 mod merges;
 mod metadata_cache;
+mod name_fields;
+mod names;
 mod organization;
 mod organization_config;
 mod overlap;

@@ -10,6 +10,8 @@ use crate::domain::change::{ChangedField, ObjectChange};
 
 /// The width of the time line, in its own units.
 const WIDTH: i64 = 1_000;
+/// Fields of a change that are seen without a click.
+const MAX_OPEN_FIELDS: usize = 3;
 /// What runs in time.
 const RUNNING: [&str; 3] = ["Contract", "Commitment", "AccountPlan"];
 
@@ -36,6 +38,11 @@ pub(super) struct Term {
 }
 
 impl ChangeRow {
+    /// Whether its fields are opened by a click: those of a new object tell little.
+    pub(super) fn is_long(&self) -> bool {
+        self.fields.len() > MAX_OPEN_FIELDS
+    }
+
     pub(super) fn new(change: ObjectChange, now: Timestamp) -> Self {
         Self {
             when: When::new(change.changed_at, now),

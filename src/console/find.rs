@@ -1,4 +1,5 @@
-//! A record by whatever somebody has of it: its id, its address in Salesforce, a m3ter id, a code.
+//! A record by whatever somebody has of it: its id, its address in Salesforce, a m3ter id, a code;
+//! by its name on a second click, as Salesforce must be asked for that.
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -7,17 +8,21 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::answer;
+use super::form::Form;
 use super::session::Visitor;
 use super::shell::Shell;
 use crate::callers::Permission;
 use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::http::fault::Fault;
+use crate::http::log_fields;
 use crate::http::permit::Requester;
 use crate::sync::Syncs;
 
 /// Longer than any address.
 const MAX_CHARACTERS: usize = 2_000;
+/// As long as the name of an Opportunity may be.
+const MAX_NAME: usize = 120;
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
@@ -31,6 +36,14 @@ struct FoundPage {
     shell: Shell,
     sought: String,
     found: Vec<(String, String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "console/named.html")]
+struct NamedPage {
+    shell: Shell,
+    name: String,
+    records: Vec<(String, String, String)>,
 }
 
 /// `GET /console/find`.
@@ -85,6 +98,38 @@ pub(super) async fn show(
         found,
     };
     answer::with_status(status, &page)
+}
+
+/// `POST /console/find`: the records that Salesforce knows by a name. A name is no part of an
+/// address, and is not kept.
+pub(super) async fn by_name(
+    State(syncs): State<Syncs>,
+    visitor: Visitor,
+    asker: Requester,
+    form: Form,
+) -> Result<Response, Fault> {
+    visitor.needs(Permission::ReadRuns)?;
+    let name = form.text("name");
+    if !(2..=MAX_NAME).contains(&name.chars().count()) {
+        let message = "Type at least two characters of a name, and at most 120";
+        return Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message));
+    }
+    let mut records = Vec::new();
+    let found = syncs.find_by_name(name).await.map_err(|failure| {
+        Fault::new(StatusCode::BAD_GATEWAY, failure.code.as_str(), failure.reason)
+    })?;
+    for record in found {
+        if asker.check_object(&syncs, &record.id).await.is_ok() {
+            records.push((record.id.to_string(), record.sobject, record.name));
+        }
+    }
+    log_fields::set_outcome(format!("{} found", records.len()));
+    let page = NamedPage {
+        shell: Shell::new(&visitor, "records", "Find a record"),
+        name: name.to_owned(),
+        records,
+    };
+    answer::with_status(StatusCode::OK, &page)
 }
 
 /// The id itself, or the first one in an address of Salesforce.

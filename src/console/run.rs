@@ -59,6 +59,8 @@ struct RunPage {
     may_replay: bool,
     /// The plan that can be applied from here.
     plan: Option<String>,
+    /// Whether it is a preview of what is there already.
+    is_idle: bool,
 }
 
 pub(super) struct ShownObject {
@@ -174,6 +176,10 @@ impl RunPage {
             .filter(|_| run.dry_run && run.state == RunState::Ended)
             .filter(|_| visitor.may(applied_with(run)) && visitor.caller.limits.may_write())
             .and_then(|result| result.plan_hash.clone());
+        let is_idle = run.dry_run
+            && run.state == RunState::Ended
+            && !objects.is_empty()
+            && objects.iter().all(|object| object.action.as_str() == "unchanged");
         Self {
             shell: if run.state == RunState::Ended { shell } else { shell.live(LIVE_MS) },
             once: once_of(run),
@@ -211,6 +217,7 @@ impl RunPage {
                 && visitor.may(Permission::Operate)
                 && matches!(run.kind.as_str(), "sync" | "endDate"),
             plan,
+            is_idle,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::session::Visitor;
 use super::shell::Shell;
 use super::words::{Mark, When, kind};
 use crate::callers::Permission;
-use crate::domain::run::SyncRun;
+use crate::domain::run::{RunState, SyncRun};
 use crate::http::fault::Fault;
 use crate::http::log_fields;
 use crate::http::permit::Requester;
@@ -39,6 +39,10 @@ struct Filter {
     error_code: String,
     attention: String,
     since: String,
+    state: String,
+    kind: String,
+    caller: String,
+    unresolved: bool,
 }
 
 #[derive(Template)]
@@ -47,6 +51,8 @@ struct RunsPage {
     shell: Shell,
     filter: Filter,
     statuses: [&'static str; 3],
+    states: [&'static str; 4],
+    kinds: [(&'static str, &'static str); 3],
     runs: Vec<RunRow>,
     next: Option<String>,
     is_filtered: bool,
@@ -95,6 +101,8 @@ pub(super) async fn show(
         is_filtered: !given.is_empty(),
         filter,
         statuses: ["Completed", "Partial Success", "Failed"],
+        states: RunState::WORDS,
+        kinds: [("sync", "Sync"), ("endDate", "End dating"), ("reopen", "Reopening")],
         runs: page.sync_runs.iter().map(|run| RunRow::new(run, now)).collect(),
         next,
         replays,
@@ -173,6 +181,10 @@ impl Filter {
             error_code: text("errorCode"),
             attention: text("attention"),
             since: text("since"),
+            state: text("state"),
+            kind: text("kind"),
+            caller: text("requestedBy"),
+            unresolved: text("unresolved") == "true",
         }
     }
 }

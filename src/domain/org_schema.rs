@@ -53,6 +53,8 @@ pub struct OrgField {
     pub updateable: bool,
     /// Whether a query may ask for records by it.
     pub filterable: bool,
+    /// Whether it is what the object's records are called by.
+    pub is_name: bool,
     /// The sObjects that a reference points to.
     pub reference_to: Vec<String>,
     /// The name that goes into a path to the parent (`Account` for `AccountId`).
@@ -75,6 +77,19 @@ impl SObject {
     /// The field called `name`, without regard to case.
     pub fn field(&self, name: &str) -> Option<&OrgField> {
         self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The fields by which people know a record: its own name first, then those of its Accounts
+    /// (`Account.Name`). None where the object has no name, or does not show it.
+    pub fn known_by(&self) -> Vec<String> {
+        let Some(own) = self.fields.iter().find(|field| field.is_name) else { return Vec::new() };
+        let to_account = |field: &&OrgField| field.reference_to == ["Account"];
+        let accounts = self.fields.iter().filter(to_account);
+        let accounts = accounts.filter_map(|field| field.relationship_name.as_deref());
+        [own.name.clone()]
+            .into_iter()
+            .chain(accounts.map(|relationship| format!("{relationship}.Name")))
+            .collect()
     }
 
     /// The sObject that the parent relationship `name` leads to; the first where it could be

@@ -167,6 +167,6 @@ pub(super) fn key_prefix_query(prefix: &str) -> String {
 }
 
 /// The text as it may stand in a SOQL literal.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\'', "\\'")
 }

@@ -54,6 +54,7 @@ pub(super) fn read_describe(describe: &Json) -> Option<SObject> {
                 .get("scale")
                 .and_then(Json::as_u64)
                 .and_then(|scale| u32::try_from(scale).ok()),
+            is_name: field.get("nameField").and_then(Json::as_bool).unwrap_or_default(),
             updateable: field.get("updateable").and_then(Json::as_bool).unwrap_or_default(),
             filterable: field.get("filterable").and_then(Json::as_bool).unwrap_or_default(),
             reference_to: references

@@ -17,6 +17,7 @@ use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::mapping::{Mapping, Mappings, Query, remembered_name};
 use crate::store::Store;
+use crate::sync::name_fields::KnownBy;
 use crate::sync::organization_config::OrganizationConfigs;
 use crate::sync::retrying_store::RetryingStore;
 use crate::telemetry::metrics;
@@ -45,6 +46,7 @@ pub(super) struct MetadataCache {
     /// Codes that were found, with when.
     codes: Mutex<HashMap<(CatalogKind, String), (M3terId, Instant)>>,
     organization: OrganizationConfigs,
+    pub(super) known_by: KnownBy,
 }
 
 /// The key prefixes of objects that a built-in mapping may start from, the same in every org.
@@ -74,6 +76,7 @@ impl MetadataCache {
             plan_templates: RwLock::default(),
             codes: Mutex::default(),
             organization: OrganizationConfigs::new(organization_config_for),
+            known_by: KnownBy::default(),
         }
     }
 

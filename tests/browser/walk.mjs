@@ -91,6 +91,13 @@ for (const javaScriptEnabled of [true, false]) {
   await page.getByRole("button", { name: "Find" }).click();
   await page.getByRole("heading", { name: DEAL }).waitFor();
   await look();
+  // By its name, for which Salesforce is asked on a second click.
+  await page.getByLabel("Find a record or a run").fill("everything 20");
+  await page.getByRole("button", { name: "Find", exact: true }).click();
+  await look();
+  await page.getByRole("button", { name: "Ask Salesforce for this name" }).click();
+  await page.getByRole("link", { name: DEAL }).click();
+  await page.getByRole("heading", { name: DEAL }).waitFor();
   await page.getByRole("button", { name: "Preview a sync" }).click();
   await over();
   await page.getByRole("button", { name: "Sync now" }).waitFor();
@@ -118,7 +125,7 @@ for (const javaScriptEnabled of [true, false]) {
   await over();
   await page.getByRole("button", { name: "End exactly this" }).waitFor();
   await look();
-  for (const path of ["/console", "/console/runs", "/console/runs?errorCode=RECORD_NOT_FOUND", "/console/mappings", "/console/keys", "/console/find", "/console/find?q=%3Cb%3E", "/console/runs/none"]) {
+  for (const path of ["/console", "/console/runs", "/console/runs?errorCode=RECORD_NOT_FOUND", "/console/runs?unresolved=true", "/console/runs?state=ended&kind=sync&requestedBy=ops", "/console/mappings", "/console/keys", "/console/find", "/console/find?q=%3Cb%3E", "/console/runs/none"]) {
     await page.goto(address + path);
     await look();
   }

@@ -82,7 +82,7 @@ fn describe_field(org: &Org, table: &Table, column: &Column) -> Json {
         "createable": org.is_writable(table, column, Write::Create), "updateable": org.is_writable(table, column, Write::Update),
         "filterable": !matches!(column.data, Data::LongText(_)), "calculated": column.access == Access::Formula, "autoNumber": matches!(column.fill, Fill::Numbered(..)),
         "referenceTo": reference_to, "relationshipName": relationship, "restrictedPicklist": column.is_restricted,
-        "externalId": column.is_external_id, "unique": column.is_external_id, "picklistValues": values,
+        "nameField": column.name == table.name_field(), "externalId": column.is_external_id, "unique": column.is_external_id, "picklistValues": values,
     })
 }
 

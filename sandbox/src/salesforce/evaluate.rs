@@ -442,8 +442,13 @@ fn compare(one: &Json, other: &Json) -> Ordering {
     }
 }
 
-/// `%` is any text, `_` one character.
+/// `%` is any text, `_` one character; `\%` and `\_` are themselves.
 fn is_like(text: &str, pattern: &str) -> bool {
+    if let Some(rest) = pattern.strip_prefix('\\')
+        && let Some(escaped @ ('%' | '_')) = rest.chars().next()
+    {
+        return text.strip_prefix(escaped).is_some_and(|text| is_like(text, &rest[1..]));
+    }
     match pattern.chars().next() {
         None => text.is_empty(),
         Some('%') => {

@@ -146,6 +146,10 @@ async fn queries_that_people_write_are_answered_as_an_org_does() {
             "SELECT Id FROM Opportunity WHERE Name LIKE 'Acme%' WITH SECURITY_ENFORCED LIMIT 1 FOR VIEW",
             Rows(1),
         ),
+        // A wildcard behind a backslash is itself.
+        ("SELECT Id FROM Opportunity WHERE Name LIKE '%_e%'", Rows(5)),
+        (r"SELECT Id FROM Opportunity WHERE Name LIKE '%\_e%'", Rows(0)),
+        (r"SELECT Id FROM Opportunity WHERE Name LIKE '%\%%'", Rows(0)),
         (r"SELECT Id FROM Account WHERE Name = '\u0041cme Corporation'", Rows(1)),
         ("SELECT Id FROM Opportunity ORDER BY CloseDate DESC NULLS LAST LIMIT 2 OFFSET 1", Rows(2)),
         ("SELECT Id FROM Opportunity OFFSET 2001", Refused("NUMBER_OUTSIDE_VALID_RANGE")),

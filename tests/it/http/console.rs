@@ -5,7 +5,7 @@ use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use sync_to_m3ter::callers::Role;
-use sync_to_m3ter_sandbox::control::FaultKind;
+use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
 
 use crate::http::access::Guarded;
 use crate::support::*;
@@ -138,13 +138,16 @@ async fn a_session_begins_with_a_key_and_ends_with_it() {
     let record = watching.open(world, &path).await.1;
     assert!(!record.contains("Preview a sync") && !record.contains("End billing"), "{record}");
     let (status, keys) = watching.open(world, "/console/keys").await;
-    assert!(status == StatusCode::FORBIDDEN && keys.contains("has the role `viewer`"), "{keys}");
+    assert!(
+        status == StatusCode::FORBIDDEN && keys.contains("has the role <code>viewer</code>"),
+        "{keys}"
+    );
     let forced = watching.send(world, &format!("{path}/preview"), &overview, &[]).await;
     assert_eq!(forced.status(), StatusCode::FORBIDDEN, "the form of another session");
     let form = [("token", hidden(&record, "token")), ("once", hidden(&overview, "once"))];
     let forced = watching.send_fields(world, &format!("{path}/preview"), &form, &[]).await;
     assert_eq!(forced.status(), StatusCode::FORBIDDEN);
-    assert!(forced.text().await.unwrap().contains("has the role `viewer`"));
+    assert!(forced.text().await.unwrap().contains("has the role <code>viewer</code>"));
 
     // A key that is taken out of the file takes its sessions along.
     guarded.empty();
@@ -245,7 +248,7 @@ async fn what_is_wrong_is_a_page_with_a_sentence_and_a_way_on_and_markup_is_text
         .finish();
     for (path, status, sentence) in [
         ("/console/runs/nothing".to_owned(), 404, "There is no run"),
-        ("/console/runs?syncStatus=Great".to_owned(), 400, "it takes `Completed`"),
+        ("/console/runs?syncStatus=Great".to_owned(), 400, "it takes <code>Completed</code>"),
         ("/console/records/nothing".to_owned(), 404, "is not a Salesforce record ID"),
         ("/console/nothing".to_owned(), 404, "There is no such page"),
         (format!("/console/find?{query}"), 404, "Nothing is known of"),
@@ -260,6 +263,53 @@ async fn what_is_wrong_is_a_page_with_a_sentence_and_a_way_on_and_markup_is_text
         assert!(page.starts_with("<!doctype html>") && page.contains("href=\"/console"), "{path}");
         assert!(!page.contains("<script>alert") && !page.contains("<b>"), "{path}: {page}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_found_by_its_name_in_salesforce_which_is_kept_nowhere() {
+    let (guarded, operator) = Guarded::new(60_000, &[]).await;
+    let world = &guarded.world;
+    let mut browser = Browser::signed_in(world, &operator).await;
+    let (status, page) = browser.open(world, "/console/find?q=everything+20").await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "nothing is asked of Salesforce by reading");
+    assert!(page.contains("Ask Salesforce for this name"), "{page}");
+    for (name, found) in [
+        ("everything 20", vec![FIVE_LINES]),
+        ("EVERYTHING", vec![FIVE_LINES]),
+        // The Account's name; one is deleted, and one is hidden.
+        ("nitec", vec!["001S90000079INIIA2", FIVE_LINES, WITHOUT_TEMPLATE, IN_EURO]),
+        ("00000101", vec!["801S90000079ORDIA2"]),
+        ("%", vec![]),
+        ("e_e", vec![]),
+        ("' OR Name LIKE '", vec![]),
+    ] {
+        let answer = browser.send(world, "/console/find", &page, &[("name", name)]).await;
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        if name == "%" {
+            assert!(status == 400 && text.contains("at least two characters"), "{text}");
+            continue;
+        }
+        assert_eq!(status, StatusCode::OK, "{name}: {text}");
+        let links = text.matches("href=\"/console/records/").count();
+        assert_eq!(links, found.len(), "{name}: {text}");
+        for record in found {
+            assert!(text.contains(&format!("href=\"/console/records/{record}\"")), "{text}");
+        }
+    }
+    // A key that is for some objects sees only those.
+    let key = guarded.add_entry("orders", "operator", "objects = [\"801\"]").await;
+    let mut of_orders = Browser::signed_in(world, &key).await;
+    let own = of_orders.open(world, "/console/find?q=nitec").await.1;
+    let answer = of_orders.send(world, "/console/find", &own, &[("name", "nitec")]).await;
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("shows this service no record"), "{text}");
+    let foreign = browser.send(world, "/console/find", &own, &[("name", "nitec")]).await;
+    assert_eq!(foreign.status(), StatusCode::FORBIDDEN, "the form of another session");
+    let fault = FaultKind::error(500, "UNKNOWN_EXCEPTION");
+    world.org.add_fault(Fault::new("GET", "/query", fault).times(100));
+    let away = browser.send(world, "/console/find", &page, &[("name", "nitec")]).await;
+    let (status, text) = (away.status(), away.text().await.unwrap());
+    assert!(status == StatusCode::BAD_GATEWAY && text.contains("Salesforce"), "{status} {text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

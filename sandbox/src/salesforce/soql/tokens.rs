@@ -50,21 +50,29 @@ fn quoted(text: &str) -> Option<(String, usize)> {
     while let Some((index, character)) = characters.next() {
         match character {
             '\'' => return Some((literal, index + 1)),
-            '\\' => literal.push(match characters.next()?.1 {
-                'n' | 'N' => '\n',
-                'r' | 'R' => '\r',
-                't' | 'T' => '\t',
-                escaped @ ('\'' | '"' | '\\' | '_' | '%') => escaped,
-                'u' => {
-                    let code: String =
-                        characters.by_ref().take(4).map(|(_, digit)| digit).collect();
-                    u32::from_str_radix(&code, 16)
-                        .ok()
-                        .filter(|_| code.len() == 4)
-                        .and_then(char::from_u32)?
-                }
-                _ => return None,
-            }),
+            '\\' => {
+                let escaped = match characters.next()?.1 {
+                    'n' | 'N' => '\n',
+                    'r' | 'R' => '\r',
+                    't' | 'T' => '\t',
+                    escaped @ ('\'' | '"' | '\\') => escaped,
+                    // `LIKE` tells it from a wildcard.
+                    wildcard @ ('_' | '%') => {
+                        literal.push('\\');
+                        wildcard
+                    }
+                    'u' => {
+                        let code: String =
+                            characters.by_ref().take(4).map(|(_, digit)| digit).collect();
+                        u32::from_str_radix(&code, 16)
+                            .ok()
+                            .filter(|_| code.len() == 4)
+                            .and_then(char::from_u32)?
+                    }
+                    _ => return None,
+                };
+                literal.push(escaped);
+            }
             character => literal.push(character),
         }
     }

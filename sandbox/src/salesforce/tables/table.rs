@@ -32,6 +32,17 @@ impl Table {
         self.fields.iter().flat_map(|group| group.iter()).chain(AUDIT)
     }
 
+    /// What the object's records are called by: the number that the org gives an Order and a
+    /// Contract, else the name.
+    pub(crate) fn name_field(&self) -> &'static str {
+        match self.name {
+            "Order" => "OrderNumber",
+            "OrderItem" => "OrderItemNumber",
+            "Contract" => "ContractNumber",
+            _ => "Name",
+        }
+    }
+
     /// The field called `name`, without regard to case.
     pub(crate) fn column(&self, name: &str) -> Option<&'static Column> {
         self.columns().find(|column| column.name.eq_ignore_ascii_case(name))
