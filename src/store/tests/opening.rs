@@ -2,6 +2,10 @@
 
 use super::*;
 
+on_both_engines! {
+    what_belongs_to_a_run_stays_with_it_when_the_runs_move
+}
+
 #[tokio::test]
 async fn writing_is_durable_and_the_log_is_written_ahead() {
     let (store, _directory) = new_store().await;
@@ -125,4 +129,45 @@ async fn a_server_that_is_not_there_is_not_available() {
         message,
         "cannot open the database: the database `127.0.0.1:1/billing` is not available"
     );
+}
+
+async fn what_belongs_to_a_run_stays_with_it_when_the_runs_move(home: Home) {
+    testing::migrate(&home.url(), 22).await;
+    let old = testing::unmigrated(&home.url()).await;
+    let id = SyncRunId(Uuid::now_v7());
+    for sql in [
+        "INSERT INTO runs (id, parent_record_id, dry_run, state, requested_at_ms, started_at_ms, trace, result)
+         VALUES ($1, $2, 0, 'ended', 1, 2, 'kept', NULL)",
+        "INSERT INTO run_object_results (run_id, position, result) SELECT $1, 3, 'made' WHERE $2 <> ''",
+        "INSERT INTO run_joiners (run_id, name) SELECT $1, 'joiner' WHERE $2 <> ''",
+        "INSERT INTO commitment_attempts (run_id, root, row, key, account_id, body, attempted_at_ms)
+         VALUES ($1, $2, 'row', '', 'account', '[]', 1)",
+    ] {
+        old.execute("insert", sql, vec![id.to_string().into(), ROOT.into()]).await.unwrap();
+    }
+    old.close().await;
+
+    let store = home.store().await;
+    for (table, column, kept) in [
+        ("runs", "trace", "kept"),
+        ("run_object_results", "result", "made"),
+        ("run_joiners", "name", "joiner"),
+        ("commitment_attempts", "row", "row"),
+    ] {
+        let run = if table == "runs" { "id" } else { "run_id" };
+        let sql = format!("SELECT {run} AS run, {column} AS kept FROM {table}");
+        let rows = store.database.fetch("look", &sql, Vec::new()).await.unwrap();
+        let [row] = rows.as_slice() else { panic!("{} rows of {table}", rows.len()) };
+        assert_eq!(row.get::<SyncRunId>("run").unwrap(), id, "{table}");
+        assert_eq!(row.get::<String>("kept").unwrap(), kept, "{table}");
+    }
+    // What belongs to it still goes along with it.
+    execute(&store, "DELETE FROM runs").await;
+    for table in ["run_object_results", "run_joiners", "commitment_attempts"] {
+        let sql = format!("SELECT run_id FROM {table}");
+        assert!(
+            store.database.fetch("look", &sql, Vec::new()).await.unwrap().is_empty(),
+            "{table}"
+        );
+    }
 }
