@@ -18,7 +18,9 @@ use crate::callers::{Access, Callers};
 use crate::config::Config;
 use crate::console;
 use crate::domain::finding::FindingCode;
+use crate::domain::ids::SyncRunId;
 use crate::domain::outcome::ErrorCode;
+use crate::domain::run::SyncRun;
 use crate::http::{self, Places, Strangers, metrics::Scrapers, server::Shutdown};
 use crate::mapping::{MAX_FILE_BYTES, MappingFault, MappingSource, Mappings};
 use crate::store::Store;
@@ -211,6 +213,15 @@ impl App {
         self.syncs.stop(self.grace).await;
         self.close().await;
         Ok(())
+    }
+
+    /// Gives back at once what this process works on; how one of the runs stands then, if the
+    /// database says it.
+    pub async fn give_back(self, run: SyncRunId) -> Option<SyncRun> {
+        self.syncs.give_back(self.grace).await;
+        let run = self.syncs.run(run).await.ok().flatten();
+        self.close().await;
+        run
     }
 
     async fn close(self) {

@@ -1,6 +1,7 @@
 //! The commands of the program, one file each.
 
 pub mod adopt;
+mod attended;
 pub mod changes;
 pub mod check;
 pub mod end_date;
@@ -21,20 +22,14 @@ pub mod sync;
 pub mod verify;
 
 use std::fmt;
-use std::io::{IsTerminal as _, Write as _};
-use std::sync::Arc;
-use std::time::Duration;
+use std::io::Write as _;
 
-use anyhow::Context as _;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
 use crate::domain::answer::{Counts, SyncResult};
 use crate::domain::outcome::SyncStatus;
-use crate::sync::StartedRun;
 
-use self::output::{Output, print};
+use self::output::print;
 
 /// The version of the program; a release names its commit too (`scripts/release`).
 pub const VERSION: &str = match option_env!("RELEASE_VERSION") {
@@ -57,22 +52,42 @@ pub enum Outcome {
     TryAgain,
     /// 5: a dry run or a verification with `--exit-code` found differences.
     Differs,
+    /// 130, as shells have it: somebody did not wait for the end.
+    Interrupted,
 }
 
 impl From<Outcome> for std::process::ExitCode {
     fn from(outcome: Outcome) -> Self {
-        Self::from(match outcome {
-            Outcome::Done => 0,
-            Outcome::Failed => 1,
-            Outcome::Unusable => 2,
-            Outcome::Partial => 3,
-            Outcome::TryAgain => 4,
-            Outcome::Differs => 5,
-        })
+        Self::from(outcome.code())
     }
 }
 
 impl Outcome {
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Unusable => 2,
+            Self::Partial => 3,
+            Self::TryAgain => 4,
+            Self::Differs => 5,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Of several outcomes the one that counts has the highest.
+    fn badness(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Differs => 1,
+            Self::Partial => 2,
+            Self::TryAgain => 3,
+            Self::Failed => 4,
+            Self::Unusable => 5,
+            Self::Interrupted => 6,
+        }
+    }
+
     /// The outcome of a sync or an end dating.
     fn of(result: &SyncResult) -> Self {
         match result.sync_status {
@@ -130,55 +145,27 @@ fn audit(operation: &str, record: &str, run: &str, parameters: &str) {
     tracing::info!(target: "audit", caller, operation, parent_record_id = record, sync_run_id = run, parameters, "asked");
 }
 
-/// Waits for a run, and tells the audit log how it ended.
-async fn result_of(mut run: StartedRun, doing: &str) -> anyhow::Result<Arc<SyncResult>> {
-    let started = Instant::now();
-    let result = loop {
-        match tokio::time::timeout(Duration::from_millis(200), run.ended.wait_for(Option::is_some))
-            .await
-        {
-            Ok(ended) => break ended.context("the run stopped without a result")?.clone(),
-            Err(_) => show_progress(&format!("{doing} … {:.0} s", started.elapsed().as_secs_f64())),
-        }
-    };
-    show_progress("");
-    let result = result.context("the run ended without a result")?;
-    let (caller, run) = (user(), run.id.to_string());
-    let outcome =
-        format!("{} {}", result.sync_status, result.error_code.as_deref().unwrap_or_default());
-    tracing::info!(target: "audit", caller, sync_run_id = run, outcome = outcome.trim_end(), "ended");
-    Ok(result)
-}
-
-/// Waits for a run, prints its result, and lets the service end.
-async fn run_to_its_end(
-    app: App,
-    run: StartedRun,
-    doing: &str,
-    output: Output,
-    outcome_of: fn(&SyncResult) -> Outcome,
-) -> anyhow::Result<Outcome> {
-    if run.is_paused {
-        let id = run.id;
-        app.end().await?;
-        print(format_args!(
-            "The service is paused: the run {id} is waiting, and starts by itself after `sync-to-m3ter resume`"
-        ));
-        return Ok(Outcome::Failed);
-    }
-    let result = result_of(run, doing).await;
-    app.end().await?;
-    let result = result?;
-    report::print_result(&result, output)?;
-    Ok(outcome_of(&result))
-}
-
-/// One line that is written over, where a person looks on.
-fn show_progress(text: &str) {
+/// Whether the person at the terminal says yes; an interrupt is a no.
+async fn confirmed(question: &str, interrupt: &CancellationToken) -> anyhow::Result<bool> {
     let mut stderr = std::io::stderr();
-    if stderr.is_terminal() {
-        let _ = write!(stderr, "\r\x1b[K{text}");
-        let _ = stderr.flush();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
+    let (sender, answer) = tokio::sync::oneshot::channel();
+    // Not a task: a process that ends does not wait for what is never typed.
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer).map(|_| answer);
+        let _ = sender.send(read);
+    });
+    match interrupt.run_until_cancelled(answer).await {
+        Some(answer) => {
+            let answer = answer??;
+            Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        }
+        None => {
+            remark("");
+            Ok(false)
+        }
     }
 }
 
@@ -194,7 +181,7 @@ fn shutdown_signal() -> std::io::Result<CancellationToken> {
                 _ = tokio::signal::ctrl_c() => {}
             }
             if second {
-                std::process::exit(1);
+                std::process::exit(i32::from(Outcome::Interrupted.code()));
             }
             cancel.cancel();
         }

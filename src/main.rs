@@ -25,12 +25,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const AFTER_HELP: &str = "Try it without settings: sync-to-m3ter sandbox
 
 Exit codes:
-  0  done; of a sync: Completed
-  1  it failed
-  2  it could not be tried: a setting, an argument, the database
-  3  Partial Success: some objects are not in m3ter
-  4  it failed, and the same may succeed later
-  5  a dry run with --exit-code found something to write
+  0    done; of a sync: Completed
+  1    it failed
+  2    it could not be tried: a setting, an argument, the database
+  3    Partial Success: some objects are not in m3ter
+  4    it failed, and the same may succeed later
+  5    a dry run with --exit-code found something to write
+  130  it was interrupted, and gave its run back
 
 README.md has all environment variables, docs/command-line.md the forms of output.";
 

@@ -42,6 +42,7 @@ mod pending;
 mod plan;
 mod portions;
 mod preview;
+mod progress;
 mod queue;
 mod read;
 mod read_again;
@@ -77,9 +78,10 @@ pub use crate::store::{
     ChangeFilter, HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull, QueueWait,
     Reopening, Replay, RunFilter, StoreError,
 };
-pub use crate::transport::LimiterGauges;
+pub use crate::transport::{LimiterGauges, Setback};
 pub use maintenance::{REPLAY_EVERY, Scope};
 pub(crate) use metadata_cache::describe;
+pub use progress::{SyncProgress, SyncStep};
 pub use request::{RunRequest, StartError, StartedRun};
 pub use settings::{RunSettings, Safety, SyncLimits, SyncMode};
 pub use shared::Readiness;

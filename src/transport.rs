@@ -31,7 +31,7 @@ pub use budget::Budget;
 pub use call::{Answer, Call, Repeatable};
 pub use credentials::{clock_in_words, login_budget};
 pub use error::{CalloutError, CalloutErrorKind, Effect, Meaning, Refusal, Spent, Vendor};
-pub use journal::{Callout, Journal};
+pub use journal::{Callout, Journal, Setback};
 pub use lease::Lease;
 pub use limiter::{Limiter, LimiterGauges, Need};
 pub use retry::retry_after;

@@ -1,11 +1,12 @@
 //! `end-date`: ends what m3ter bills for one record, from a terminal.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use clap::Args;
 
+use super::attended::{Attendance, Attended, say_paused};
 use super::output::Output;
-use super::{Outcome, audit, given, print, report, result_of, run_to_its_end, unusable, user};
+use super::{Outcome, audit, confirmed, given, print, report, unusable, user};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
@@ -75,7 +76,8 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
     }
     let children = if ending.apply_to_children { Children::Included } else { Children::LeftAlone };
     let mode = if ending.dry_run { SyncMode::DryRun } else { SyncMode::Apply };
-    let app = App::new(&config, Scope::Record(record.clone())).await?;
+    let attendance = Attendance::new(format!("ending {record}"), &record)?;
+    let app = App::new(&config, Scope::of(record.clone())).await?;
     let order = EndDateOrder { end_date, entities, children };
     let ordered = order.to_string();
     let task = RunTask::EndDate(order);
@@ -96,7 +98,19 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
     let mut expected_plan = ending.expected_plan;
     if asks {
         let run = start(SyncMode::DryRun, None).await?;
-        let foreseen = result_of(run, &format!("looking at {record}")).await?;
+        let looking = attendance.of(format!("looking at {record}"), &record);
+        let foreseen = match looking.wait(&app, run).await? {
+            Attended::Ended(foreseen) => foreseen,
+            Attended::Paused(run) => {
+                app.end().await?;
+                say_paused(run);
+                return Ok(Outcome::Failed);
+            }
+            Attended::Interrupted(run) => {
+                looking.give_back(app, run).await;
+                return Ok(Outcome::Interrupted);
+            }
+        };
         report::print_result(&foreseen, Output::Table)?;
         let plan = foreseen.plan_hash.as_deref().and_then(|plan| plan.parse::<PlanHash>().ok());
         let count = foreseen.object_results.iter().filter(|result| result.success).count();
@@ -106,7 +120,7 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
         };
         let these =
             if count == 1 { "this object".to_owned() } else { format!("these {count} objects") };
-        if !confirmed(&format!("End {these}? [y/N] ")).await? {
+        if !confirmed(&format!("End {these}?"), &attendance.interrupt).await? {
             app.end().await?;
             print("Nothing was ended.");
             return Ok(Outcome::Failed);
@@ -114,19 +128,5 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
         expected_plan = Some(plan);
     }
     let run = start(mode, expected_plan).await?;
-    let doing = format!("ending {record}");
-    run_to_its_end(app, run, &doing, ending.output, Outcome::of).await
-}
-
-/// Whether the person at the terminal says yes.
-async fn confirmed(question: &str) -> anyhow::Result<bool> {
-    let mut stderr = std::io::stderr();
-    write!(stderr, "{question}")?;
-    stderr.flush()?;
-    let read = tokio::task::spawn_blocking(|| {
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer).map(|_| answer)
-    });
-    let answer = read.await??;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    attendance.to_its_end(app, run, ending.output, Outcome::of).await
 }

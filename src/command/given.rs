@@ -19,6 +19,37 @@ pub(super) fn record(text: &str) -> Result<SalesforceId, InvalidSalesforceId> {
         .map_or_else(|| SalesforceId::parse(text), Ok)
 }
 
+/// Records, each once: as arguments, or, for `-`, the lines of standard input. All that are none are
+/// named together.
+pub(super) fn records(texts: &[String]) -> Result<Vec<SalesforceId>, String> {
+    let mut words = Vec::new();
+    for text in texts {
+        if text != "-" {
+            words.push(text.clone());
+            continue;
+        }
+        let lines = std::io::read_to_string(std::io::stdin())
+            .map_err(|error| format!("standard input could not be read: {error}"))?;
+        let before = words.len();
+        words.extend(
+            lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned),
+        );
+        if words.len() == before {
+            return Err("standard input names no record; give one ID a line".to_owned());
+        }
+    }
+    let mut records = Vec::new();
+    let mut problems = Vec::new();
+    for word in &words {
+        match record(word) {
+            Ok(record) if records.contains(&record) => {}
+            Ok(record) => records.push(record),
+            Err(invalid) => problems.push(invalid.to_string()),
+        }
+    }
+    if problems.is_empty() { Ok(records) } else { Err(problems.join("\n")) }
+}
+
 /// An instant: `2026-12-31T00:00:00Z`, a day in UTC, `today`, `yesterday`, or how long ago, such as
 /// `90m`, `36h`, `1d` or `2w`.
 pub(super) fn instant(text: &str) -> Result<Timestamp, String> {

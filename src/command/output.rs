@@ -139,11 +139,29 @@ impl Screen {
 
     /// A text in a colour, where there are colours.
     pub(super) fn paint(self, colour: AnsiColor, text: &str) -> String {
+        self.styled(Style::new().fg_color(Some(colour.into())), text)
+    }
+
+    /// A heading, where there are colours.
+    pub(super) fn bold(self, text: &str) -> String {
+        self.styled(Style::new().bold(), text)
+    }
+
+    /// What is less important, where there are colours.
+    pub(super) fn dimmed(self, text: &str) -> String {
+        self.styled(Style::new().dimmed(), text)
+    }
+
+    fn styled(self, style: Style, text: &str) -> String {
         if !self.colours || text.is_empty() {
             return text.to_owned();
         }
-        let style = Style::new().fg_color(Some(colour.into()));
         format!("{style}{text}{style:#}")
+    }
+
+    /// Whether so many characters fit into a line.
+    pub(super) fn fits(self, characters: usize) -> bool {
+        self.width.is_none_or(|width| characters <= usize::from(width))
     }
 
     /// Rows as this screen shows them, without a line break at their end.
@@ -336,14 +354,27 @@ pub(super) fn list_rows(
                 print(serde_json::to_string(&object)?);
             }
         }
-        Output::Csv => {
-            let mut writer = csv::Writer::from_writer(Vec::new());
-            writer.write_record(columns.iter().map(|column| column.name))?;
-            for row in rows {
-                writer.write_record(row.iter().map(|cell| harmless(cell)))?;
-            }
-            print(String::from_utf8(writer.into_inner()?)?.trim_end());
-        }
+        Output::Csv => print_csv(columns, rows, true)?,
+    }
+    Ok(())
+}
+
+/// Writes rows as comma-separated values, with the names above them or below earlier rows.
+pub(super) fn print_csv(
+    columns: &[Column],
+    rows: &[Vec<String>],
+    has_names: bool,
+) -> anyhow::Result<()> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    if has_names {
+        writer.write_record(columns.iter().map(|column| column.name))?;
+    }
+    for row in rows {
+        writer.write_record(row.iter().map(|cell| harmless(cell)))?;
+    }
+    let text = String::from_utf8(writer.into_inner()?)?;
+    if !text.is_empty() {
+        print(text.trim_end());
     }
     Ok(())
 }

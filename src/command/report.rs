@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use anstyle::AnsiColor;
 
-use super::output::{Column, Form, Output, Screen, list_rows, print};
+use super::output::{Column, Form, Output, Screen, list_rows, print, print_csv};
 use crate::domain::answer::{Counts, ObjectResult, SyncResult};
+use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{Action, FieldChange, SyncStatus};
 
 /// Prints a result in a form.
@@ -17,6 +18,32 @@ pub(super) fn print_result(result: &SyncResult, output: Output) -> anyhow::Resul
         Output::Csv => {
             let form = Form { output, utc: true };
             list_rows(form, &COLUMNS, &rows(result))?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints the result of one of several records.
+pub(super) fn print_one_of(
+    result: &SyncResult,
+    output: Output,
+    record: &SalesforceId,
+    position: usize,
+    count: usize,
+) -> anyhow::Result<()> {
+    match output {
+        Output::Table => {
+            let screen = Screen::of_stdout();
+            let heading = format!("{record} ({} of {count})", position + 1);
+            print(format_args!("{}\n{}\n", screen.bold(&heading), on_screen(result, screen)));
+        }
+        Output::Json => print(serde_json::to_string(result)?),
+        Output::Csv => {
+            let [object, id, action, message] = COLUMNS;
+            let columns = [Column::word("Record"), object, id, action, message];
+            let of_record = |row: Vec<String>| [vec![record.to_string()], row].concat();
+            let rows: Vec<Vec<String>> = rows(result).into_iter().map(of_record).collect();
+            print_csv(&columns, &rows, position == 0)?;
         }
     }
     Ok(())
@@ -151,8 +178,17 @@ fn foreseen(text: &mut String, object: &ObjectResult, screen: Screen) {
     for (field, change, source) in lines {
         let width = render_change(change, object.action, Screen::PIPE).chars().count();
         let value = render_change(change, object.action, screen);
-        let gap = " ".repeat(value_width.saturating_sub(width));
-        let _ = writeln!(text, "    {field:field_width$}  {value}{gap}  {source}");
+        let source_at = 4 + field_width + 2 + value_width.max(width) + 2;
+        if screen.fits(source_at + source.chars().count()) {
+            let gap = " ".repeat(value_width.saturating_sub(width));
+            let source = screen.dimmed(source);
+            let _ = writeln!(text, "    {field:field_width$}  {value}{gap}  {source}");
+        } else {
+            // Below the value, so that a narrow terminal breaks neither.
+            let _ = writeln!(text, "    {field:field_width$}  {value}");
+            let gap = " ".repeat(field_width);
+            let _ = writeln!(text, "    {gap}  {}", screen.dimmed(&format!("from {source}")));
+        }
     }
     if matches!(object.action, Action::Skipped | Action::Failed) {
         let code =

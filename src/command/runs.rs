@@ -3,8 +3,9 @@
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
+use super::attended::Attendance;
 use super::output::{self, Column, Form, Output, Screen};
-use super::{Outcome, audit, given, print, report, run_to_its_end, unusable, user};
+use super::{Outcome, audit, given, print, report, unusable, user};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::answer::Counts;
@@ -283,7 +284,9 @@ pub async fn replay(config: &Config, command: RunsCommand) -> anyhow::Result<Out
     let Some(request) = request else {
         return Ok(unusable(format_args!("there is no run `{id}`")));
     };
-    let app = App::new(config, Scope::Record(request.parent_record_id)).await?;
+    let record = request.parent_record_id;
+    let attendance = Attendance::new(format!("running {record} again"), &record)?;
+    let app = App::new(config, Scope::of(record)).await?;
     match app.syncs.replay(request.id, Some(user())).await? {
         Some((record, run)) => {
             audit(
@@ -292,8 +295,7 @@ pub async fn replay(config: &Config, command: RunsCommand) -> anyhow::Result<Out
                 &run.id.to_string(),
                 &format!("replayOf={}", request.id),
             );
-            let doing = format!("running {record} again");
-            run_to_its_end(app, run, &doing, output, Outcome::of).await
+            attendance.to_its_end(app, run, output, Outcome::of).await
         }
         None => Ok(unusable(format_args!("there is no run `{id}`"))),
     }

@@ -8,8 +8,9 @@ use clap::Args;
 use jiff::Timestamp;
 use strum::VariantArray as _;
 
+use super::attended::show_progress;
 use super::output::{self, Column, Form, Output, Screen};
-use super::{Outcome, audit, given, ids, print, remark, show_progress, unusable, user};
+use super::{Outcome, audit, given, ids, print, remark, unusable, user};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::ids::SalesforceId;

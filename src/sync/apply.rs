@@ -15,6 +15,7 @@ use crate::changeset::{
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::outcome::Action;
 use crate::sync::applied::Applied;
+use crate::sync::progress::{Meter, SyncProgress, SyncStep};
 use crate::sync::write::{Write, Writer};
 use crate::sync::write_outcome::{WriteOutcome, Written};
 
@@ -41,11 +42,17 @@ pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>) -> Vec<App
         ended: awaited.map(|key| (key.clone(), watch::Sender::new(false))).collect(),
         places: Semaphore::new(WRITTEN_AT_ONCE),
     };
+    let meter = writer.context.meter;
+    meter.note(|progress| {
+        let objects = changeset.changes.len();
+        *progress = SyncProgress { step: SyncStep::Writing, objects, ..SyncProgress::default() };
+    });
     join_all(changeset.changes.iter().enumerate().map(|(position, change)| {
         let board = &board;
         async move {
             board.room(changeset.write_order.get(&change.desired.key)).await;
             let applied = apply_one(change, board, writer).await;
+            meter.note(|progress| progress.done += 1);
             if let Some(ended) = board.ended.get(&change.desired.key) {
                 ended.send_replace(true);
             }
@@ -91,7 +98,8 @@ impl Board {
     /// Writes a change once everything that it refers to is there.
     async fn apply(&self, writer: &Writer<'_>, change: &Change, write: Write<'_>) -> Applied {
         let key = &change.desired.key;
-        let known = match self.arrivals(change).await {
+        let meter = writer.context.meter;
+        let known = match self.arrivals(change, meter).await {
             Ok(known) => known,
             Err((kind, absence)) => {
                 return Applied::without_write(not_attempted(key, kind, absence), None);
@@ -99,7 +107,9 @@ impl Board {
         };
         // Until there is a place nothing of the request is there.
         let place = self.places.acquire().await;
+        meter.note(|progress| progress.being_written += 1);
         let outcome = Box::pin(writer.write(change, write, &known)).await;
+        meter.note(|progress| progress.being_written -= 1);
         drop(place);
         match outcome {
             Ok(WriteOutcome::Done(Written { id, action, warnings })) => {
@@ -123,15 +133,23 @@ impl Board {
     }
 
     /// The ids of everything that a change refers to, once they are there.
-    async fn arrivals(&self, change: &Change) -> Result<KnownIds, (EntityKind, Absence)> {
+    async fn arrivals(
+        &self,
+        change: &Change,
+        meter: &Meter,
+    ) -> Result<KnownIds, (EntityKind, Absence)> {
         let mut known = KnownIds::new();
         for key in change.desired.dependencies() {
             let Some(sender) = self.objects.get(key) else {
                 return Err((key.kind, Absence::Failed));
             };
             let mut receiver = sender.subscribe();
+            meter.note(|progress| *progress.waiting_for.entry(key.kind).or_default() += 1);
             let availability =
                 receiver.wait_for(|availability| *availability != Availability::ToCome).await;
+            meter.note(|progress| {
+                progress.waiting_for.entry(key.kind).and_modify(|waiting| *waiting -= 1);
+            });
             match availability.as_deref() {
                 Ok(Availability::There(id)) => known.insert(key.clone(), id.clone()),
                 Ok(Availability::Absent(absence)) => return Err((key.kind, *absence)),

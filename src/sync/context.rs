@@ -13,6 +13,7 @@ use crate::m3ter::ListQuery;
 use crate::store::{Claim, ClaimedRun};
 use crate::sync::callouts::callouts;
 use crate::sync::metadata_cache::MetadataCache;
+use crate::sync::progress::Meter;
 use crate::sync::read_ahead::ReadAhead;
 use crate::sync::retrying_store::RetryingStore;
 use crate::sync::settings::SyncMode;
@@ -39,6 +40,8 @@ pub(super) struct RunContext<'a> {
     pub(super) tasks: &'a TaskTracker,
     /// What was read for it beside others.
     pub(super) ahead: Option<&'a ReadAhead>,
+    /// Where it notes how far it is.
+    pub(super) meter: &'a Meter,
 }
 
 impl RunContext<'_> {

@@ -27,6 +27,7 @@ use crate::m3ter::EndingOwner;
 use crate::store::{Link, Progress};
 use crate::sync::context::RunContext;
 use crate::sync::end_one::{End, begins_later, end_one};
+use crate::sync::progress::SyncStep;
 use crate::sync::report::Report;
 use crate::sync::settings::{Safety, SyncMode};
 use crate::sync::unsettled::settle_open_ends;
@@ -179,6 +180,7 @@ impl EndDating<'_> {
     }
 
     async fn apply(&self, loaded: &Loaded, report: &mut Report) {
+        self.context.meter.step(SyncStep::Writing);
         let Loaded { owner, end, meant, not_begun, spared, rows, .. } = loaded;
         // Exactly what was approved ends: m3ter's call may reach what nobody has seen. And of a
         // kind of which something is to be kept, it would reach that.

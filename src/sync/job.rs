@@ -11,6 +11,7 @@ use crate::sync::load::load;
 use crate::sync::plan::plan;
 use crate::sync::portions::{Earlier, Next, Portion};
 use crate::sync::preview::{looks_ahead, preview};
+use crate::sync::progress::SyncStep;
 use crate::sync::report::Report;
 use crate::sync::settings::SyncMode;
 
@@ -39,6 +40,7 @@ impl<'a> SyncJob<'a> {
             failure.map(|failure| if goes_on { earlier.unfinished(&failure) } else { failure });
         let mut outcome = RunOutcome { goes_on, ..report.outcome(failure) };
         let approved = closing.approved.take();
+        self.context.meter.step(SyncStep::Closing);
         closing.close(&self.context, &mut outcome).await;
         Portion { outcome, next: goes_on.then_some(Next { earlier, plan: approved }) }
     }
@@ -46,7 +48,9 @@ impl<'a> SyncJob<'a> {
     async fn sync(&self, report: &mut Report, closing: &mut Closing<'a>) -> Result<(), Failure> {
         let context = self.context;
         let looks_ahead = looks_ahead(&context, self.usual);
+        context.meter.step(SyncStep::Reading);
         let loaded = load(context, &mut closing.read).await?;
+        context.meter.step(SyncStep::Comparing);
         let plan = plan(&context, loaded, looks_ahead, report).await?;
         match context.mode {
             SyncMode::DryRun => preview(&context, &plan, report).await,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::domain::ids::SalesforceId;
@@ -18,14 +19,35 @@ use crate::transport::{Budget, TokenCache};
 pub const REPLAY_EVERY: Duration = Duration::from_millis(400);
 
 /// How much of the work of all processes this one takes part in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Scope {
     /// All of it.
     Everything,
-    /// Only what concerns one record: a command that syncs it and ends.
-    Record(SalesforceId),
+    /// Only what concerns one record, which may become another one: a command that syncs it and
+    /// ends.
+    Record(watch::Receiver<SalesforceId>),
     /// Only one verification, and no run: a command that carries it out and ends.
     Verification(String),
+}
+
+impl Scope {
+    /// Only what concerns this record.
+    pub fn of(record: SalesforceId) -> Self {
+        Self::Record(watch::Sender::new(record).subscribe())
+    }
+
+    /// Whether runs are a part of it.
+    pub(super) fn has_runs(&self) -> bool {
+        !matches!(self, Self::Verification(_))
+    }
+
+    /// The only record whose runs are; `None`: no record in particular.
+    pub(super) fn record(&self) -> Option<SalesforceId> {
+        match self {
+            Self::Record(record) => Some(record.borrow().clone()),
+            Self::Everything | Self::Verification(_) => None,
+        }
+    }
 }
 
 /// Looks for work in each lease: a run is taken over soon after its lease has run out.
@@ -118,7 +140,7 @@ impl Maintenance {
             _ => {}
         }
         if self.is_well
-            && self.scope == Scope::Everything
+            && matches!(self.scope, Scope::Everything)
             && self.deleted.is_none_or(|deleted| deleted.elapsed() >= DELETE_EVERY)
         {
             self.deleted = Some(Instant::now());
@@ -152,7 +174,7 @@ impl Maintenance {
         let tokens = self.shared.metadata.tokens();
         self.looks_for_refused |= tokens.map(TokenCache::has_begun_to_work).contains(&true);
         let is_wanted =
-            self.scope == Scope::Everything && !self.shared.settings.retry_after.is_empty();
+            matches!(self.scope, Scope::Everything) && !self.shared.settings.retry_after.is_empty();
         if !is_wanted || !self.looks_for_refused || !tokens.iter().all(|tokens| tokens.works()) {
             return Ok(());
         }
@@ -174,12 +196,11 @@ impl Maintenance {
 
     /// Lets what is found begin in its turn.
     async fn look_for_work(&mut self) -> Result<(), StoreError> {
-        let record = match &self.scope {
-            Scope::Everything => None,
-            Scope::Record(record) => Some(record),
-            Scope::Verification(_) => return Ok(()),
-        };
-        let work = self.shared.store.load_claimable(record).await?;
+        if !self.scope.has_runs() {
+            return Ok(());
+        }
+        let record = self.scope.record();
+        let work = self.shared.store.load_claimable(record.as_ref()).await?;
         self.shared.slots.found(
             work.waiting > 0 || work.due,
             if work.abandoned { TAKEN_OVER_AT_ONCE } else { 0 },

@@ -21,14 +21,12 @@ const MAX_MISSED: u32 = 3;
 impl Shared {
     /// Goes on until this process begins nothing any more.
     pub(super) async fn take_turns(self: &Arc<Self>, scope: &Scope) {
-        let record = match scope {
-            Scope::Everything => None,
-            Scope::Record(record) => Some(record),
-            Scope::Verification(_) => return,
-        };
+        if !scope.has_runs() {
+            return;
+        }
         while self.stopping.run_until_cancelled(self.slots.changed()).await.is_some() {
             while self.slots.begin_choosing() {
-                let left = self.begin_next(record).await;
+                let left = self.begin_next(scope.record().as_ref()).await;
                 if let Err(error) = &left {
                     // The next look finds what waits.
                     tracing::debug!(error = %ErrorChain(error), "no waiting run could be begun");

@@ -116,6 +116,7 @@ impl Shared {
         earlier: &Earlier,
     ) -> Portion {
         let metadata = &self.metadata;
+        let metered = self.meters.begin(run.claim.run, budget.journal());
         let context = RunContext {
             run,
             record: &run.parent_record_id,
@@ -129,6 +130,7 @@ impl Shared {
             lease,
             tasks,
             ahead: None,
+            meter: &metered.meter,
         };
         if run.takeovers > MAX_TAKEOVERS {
             let reason = format!(

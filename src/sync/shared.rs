@@ -11,6 +11,7 @@ use crate::store::{HistorySize, Store};
 use crate::sync::claims::Claims;
 use crate::sync::dry_runs::DryRuns;
 use crate::sync::metadata_cache::MetadataCache;
+use crate::sync::progress::Meters;
 use crate::sync::settings::{RunSettings, SyncLimits};
 use crate::sync::slots::Slots;
 use crate::sync::waiting::Waiting;
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) waiting: Waiting,
     pub(super) slots: Arc<Slots>,
     pub(super) dry_runs: DryRuns,
+    /// How far the syncs of this process are.
+    pub(super) meters: Meters,
     /// Places for runs that are being recorded.
     pub(super) admitting: Semaphore,
     /// How large the history was when it was measured last.
@@ -84,6 +87,7 @@ impl Shared {
             slots: Slots::new(settings.at_once),
             settings,
             dry_runs: DryRuns::default(),
+            meters: Meters::default(),
             admitting: Semaphore::new(ADMITTED_AT_ONCE),
             history: Mutex::default(),
             draining: CancellationToken::new(),

@@ -14,6 +14,7 @@ use crate::store::{
     ChangeFilter, HistorySize, OpenRuns, QueueBounds, QueueWait, RunFilter, Store, StoreError,
 };
 use crate::sync::maintenance::Scope;
+use crate::sync::progress::SyncProgress;
 use crate::sync::settings::{RunSettings, SyncLimits};
 use crate::sync::shared::{Readiness, Shared};
 use crate::sync::{maintenance, shares, verify};
@@ -128,6 +129,11 @@ impl Syncs {
         self.shared.store.load_wait(run).await
     }
 
+    /// How far a sync is that this process works on; `None` if it does not.
+    pub fn progress(&self, run: SyncRunId) -> Option<SyncProgress> {
+        self.shared.meters.progress(run)
+    }
+
     /// One run with everything about it.
     pub async fn run(&self, id: SyncRunId) -> Result<Option<SyncRun>, StoreError> {
         self.shared.store.load_run(id).await
@@ -165,6 +171,23 @@ impl Syncs {
         self.shared.draining.cancel();
     }
 
+    /// Begins nothing any more, and gives back what runs: each run is stopped before its next
+    /// callout, and waits at most `grace` for those that are under way.
+    pub async fn give_back(&self, grace: Duration) {
+        let shared = &self.shared;
+        shared.draining.cancel();
+        shared.stopping.cancel();
+        shared.claims.stop();
+        if tokio::time::timeout(grace, shared.claims.none_left()).await.is_err() {
+            tracing::warn!(
+                runs = shared.claims.count(),
+                "shutting down with runs still active; they continue elsewhere when their leases expire"
+            );
+        }
+        shared.waiting.give_up();
+        shared.ended.cancel();
+    }
+
     /// Begins nothing any more. Runs may end within half of `grace`; those that have not are
     /// stopped before their next callout and given back, so that another process goes on with them
     /// at once.
@@ -172,18 +195,8 @@ impl Syncs {
         let shared = &self.shared;
         shared.draining.cancel();
         shared.stopping.cancel();
-        if tokio::time::timeout(grace / 2, shared.claims.none_left()).await.is_err() {
-            shared.claims.stop();
-            if tokio::time::timeout(grace / 2, shared.claims.none_left()).await.is_err() {
-                tracing::warn!(
-                    runs = shared.claims.count(),
-                    "shutting down with runs still active; they continue elsewhere when their leases expire"
-                );
-            }
-        }
-        shared.claims.stop();
-        shared.waiting.give_up();
-        shared.ended.cancel();
+        let _ = tokio::time::timeout(grace / 2, shared.claims.none_left()).await;
+        self.give_back(grace / 2).await;
     }
 }
 

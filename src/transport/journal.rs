@@ -24,17 +24,40 @@ pub struct Callout {
     pub elapsed: Duration,
 }
 
-/// The callouts of one sync, in the order in which they ended.
+/// What a callout met that is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setback {
+    /// The far side.
+    pub vendor: Vendor,
+    /// The status of its answer, if there was one.
+    pub status: Option<u16>,
+}
+
+/// The callouts of one sync, in the order in which they ended, and what the last one that is sent
+/// again has met.
 #[derive(Debug, Default)]
-pub struct Journal(Mutex<Vec<Callout>>);
+pub struct Journal {
+    callouts: Mutex<Vec<Callout>>,
+    setback: Mutex<Option<Setback>>,
+}
 
 impl Journal {
     /// All callouts so far.
     pub fn callouts(&self) -> Vec<Callout> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.callouts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the last callout met that is sent again; nothing once one has ended since.
+    pub fn setback(&self) -> Option<Setback> {
+        *self.setback.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn note(&self, callout: Callout) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(callout);
+        self.set_back(None);
+        self.callouts.lock().unwrap_or_else(PoisonError::into_inner).push(callout);
+    }
+
+    pub(super) fn set_back(&self, setback: Option<Setback>) {
+        *self.setback.lock().unwrap_or_else(PoisonError::into_inner) = setback;
     }
 }

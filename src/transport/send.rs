@@ -13,7 +13,7 @@ use super::answer::{Unwrap, meaning, read_body};
 use super::budget::Budget;
 use super::call::{Answer, Call, Repeatable};
 use super::error::{CalloutError, CalloutErrorKind};
-use super::journal::Callout;
+use super::journal::{Callout, Setback};
 use super::retry::{
     Decision, LIMIT_PAUSE, MAX_LIMIT_REFUSALS, backoff, decide, retry_after, with_jitter,
 };
@@ -213,6 +213,8 @@ impl Transport {
                 (&error.kind, purpose),
                 (CalloutErrorKind::NotSent { .. }, Purpose::Work { may_move: true, .. })
             );
+            let setback = Setback { vendor: self.inner.vendor, status: failed.status };
+            budget.journal().set_back(Some(setback));
             match decide(&error.kind, error.effect(), call.repeatable, attempt, failed.retry_after)
             {
                 _ if is_elsewhere => {

@@ -16,5 +16,6 @@ mod safety;
 mod secrets;
 #[cfg(feature = "otel")]
 mod spans;
+mod terminal_syncs;
 mod upgrades;
 mod verify;

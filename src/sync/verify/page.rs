@@ -26,6 +26,7 @@ use crate::sync::context::RunContext;
 use crate::sync::load::load;
 use crate::sync::plan::{SyncPlan, plan};
 use crate::sync::preview::preview;
+use crate::sync::progress::Meter;
 use crate::sync::report::Report;
 use crate::sync::retrying_store::RetryingStore;
 use crate::sync::settings::SyncMode;
@@ -93,6 +94,7 @@ impl Page<'_> {
         let budget = self.budget();
         let lease = Lease::new(tokio::time::Instant::now(), self.shared.limits.time);
         let (run, tasks) = (as_dry_run(&candidate.id, links, self.now), TaskTracker::new());
+        let meter = Meter::default();
         let metadata = &self.shared.metadata;
         let context = RunContext {
             run: &run,
@@ -107,6 +109,7 @@ impl Page<'_> {
             lease: &lease,
             tasks: &tasks,
             ahead: Some(&bulk.ahead),
+            meter: &meter,
         };
         let mut facts = Facts {
             name: candidate.name.clone(),
