@@ -58,6 +58,7 @@ mod retention;
 mod retrying_store;
 mod running;
 mod runs;
+mod schedule;
 mod sessions;
 mod settings;
 mod shared;
@@ -83,10 +84,11 @@ pub use maintenance::{REPLAY_EVERY, Scope};
 pub(crate) use metadata_cache::describe;
 pub use progress::{SyncProgress, SyncStep};
 pub use request::{RunRequest, StartError, StartedRun};
+pub use schedule::Schedule;
 pub use settings::{RunSettings, Safety, SyncLimits, SyncMode};
 pub use shared::Readiness;
 pub use syncs::Syncs;
-pub use verify::{InvalidVerification, NotResumed};
+pub use verify::{InvalidVerification, NotResumed, Verifications};
 
 // What people look at.
 pub use crate::store::{HourOfRuns, Link, LinkRelation, Session, SessionLimits};

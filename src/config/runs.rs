@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
 use super::variables::Variables;
-use crate::sync::{RunSettings, Safety, SyncLimits, Usual};
+use crate::sync::{RunSettings, Safety, Schedule, SyncLimits, Usual};
 
 /// Salesforce gives up after 120 s, and answering takes a moment.
 const MAX_TIME_LIMIT_SECONDS: u64 = 110;
@@ -53,6 +53,7 @@ pub(super) fn settings(variables: &mut Variables<'_>) -> RunSettings {
         history_rows: Some(rows).filter(|rows| *rows > 0),
         shutdown_grace: Duration::from_secs(grace),
         shutdown_drain: Duration::from_secs(drain),
+        verify_schedule: verify_schedule(variables),
         safety: safety(variables),
         ..default
     }
@@ -61,6 +62,12 @@ pub(super) fn settings(variables: &mut Variables<'_>) -> RunSettings {
 /// Nothing where it is kept for ever.
 fn kept_for(days: u64) -> Option<Duration> {
     Some(Duration::from_hours(days * 24)).filter(|retention| !retention.is_zero())
+}
+
+fn verify_schedule(variables: &mut Variables<'_>) -> Option<Schedule> {
+    const NAME: &str = "VERIFY_SCHEDULE";
+    let schedule = Schedule::parse(&variables.optional(NAME)?);
+    variables.noted(schedule.map_err(|problem| format!("{NAME} {problem}")))
 }
 
 fn shutdown_drain(variables: &mut Variables<'_>, grace: u64) -> u64 {

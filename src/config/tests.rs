@@ -46,6 +46,18 @@ fn a_failed_run_is_tried_again_after_minutes_and_their_parts() {
 }
 
 #[test]
+fn a_schedule_that_never_comes_is_a_problem() {
+    let schedule = |text: &'static str| {
+        config(&[("VERIFY_SCHEDULE", text)]).map(|config| config.runs.verify_schedule.is_some())
+    };
+    assert_eq!((schedule(" "), schedule("30 2 * * 1-5 Europe/London")), (Ok(false), Ok(true)));
+    for (wrong, told) in [("0 0 30 2 *", "never comes"), ("daily", "takes five fields")] {
+        let problems = schedule(wrong).unwrap_err().0;
+        assert!(problems.len() == 1 && problems[0].contains(told), "{problems:?}");
+    }
+}
+
+#[test]
 fn how_commitments_are_billed_is_one_of_two_words_or_nobody_s() {
     let billing = |word: &'static str| {
         config(&[("COMMITMENT_BILLING", word)]).map(|config| config.commitment_billing)

@@ -254,6 +254,21 @@ pub struct Verification {
     /// How objects were looked for that nobody has linked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breadth: Option<Breadth>,
+    /// How it differs from the last one; only of one that is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Compared>,
+}
+
+/// How a verification differs from the complete one before it that asked the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Compared {
+    /// That one.
+    pub previous_verification_id: String,
+    /// How many records need somebody that did not then.
+    pub new_since: u64,
+    /// How many records needed somebody then and do not now.
+    pub solved_since: u64,
 }
 
 /// What was found of one record.

@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use strum::VariantArray as _;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -23,7 +24,8 @@ use super::places::Places;
 use super::request_id::guard;
 use super::server::Peer;
 use super::strangers::Strangers;
-use crate::sync::{Readiness, Syncs};
+use crate::domain::verification::VerifiedStatus;
+use crate::sync::{Readiness, Syncs, Verifications};
 use crate::telemetry::metrics;
 
 /// What Prometheus calls its text format.
@@ -181,8 +183,26 @@ impl Door {
         if let Ok(pause) = self.syncs.paused().await {
             metrics::paused(pause.is_some());
         }
+        if let Ok(verifications) = self.syncs.verifications().await {
+            show(&verifications);
+        }
         let text = Bytes::from(metrics::render());
         *last = Some((Instant::now(), text.clone()));
         text
     }
+}
+
+fn show(verifications: &Verifications) {
+    let last = verifications.last.as_ref();
+    let count = |status: &VerifiedStatus| last.map_or(0, |last| last.counts.of(*status));
+    let counts = VerifiedStatus::VARIANTS.iter().map(|status| (status.as_str(), count(status)));
+    let compared = last.and_then(|last| last.compared.as_ref());
+    metrics::verified(counts, compared.map_or(0, |compared| compared.new_since));
+    let progress = verifications.running.as_ref().map_or(1.0, |running| {
+        let expected = running.expected.unwrap_or_default().max(running.verified).max(1);
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let progress = running.verified as f64 / expected as f64;
+        progress
+    });
+    metrics::verifying(progress, verifications.overdue.unwrap_or_default());
 }

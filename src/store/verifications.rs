@@ -14,8 +14,8 @@ use super::value::Value;
 use super::{Store, StoreError};
 use crate::domain::ids::SalesforceId;
 use crate::domain::verification::{
-    Cursor, Verification, VerificationRequest, VerificationState, VerifiedCounts, VerifiedRecord,
-    VerifiedStatus,
+    Compared, Cursor, Verification, VerificationRequest, VerificationState, VerifiedCounts,
+    VerifiedRecord, VerifiedStatus,
 };
 
 /// A verification to be recorded.
@@ -77,6 +77,78 @@ impl Store {
             document(&Cursor::default()).into(),
         ];
         self.database.execute("record a verification", sql, values).await.map(drop)
+    }
+
+    /// Records a verification that is due, unless another process has recorded it, or an earlier
+    /// one of the schedule goes on; whether it was recorded.
+    pub async fn insert_due_verification(&self, new: &NewVerification) -> Result<bool, StoreError> {
+        let sql = "INSERT INTO verifications (id, request, mappings, requested_by, requested_at_ms, state, cursor)
+             SELECT $1, $2, $3, $4, $5, 'running', $6
+             WHERE NOT EXISTS (SELECT 1 FROM verifications WHERE state = 'running' AND requested_by = $4)
+             ON CONFLICT (id) DO NOTHING";
+        let values = vec![
+            new.id.as_str().into(),
+            document(&new.request).into(),
+            new.mappings.as_str().into(),
+            new.requested_by.clone().into(),
+            new.requested_at.into(),
+            document(&Cursor::default()).into(),
+        ];
+        Ok(self.database.execute("record a verification that is due", sql, values).await? > 0)
+    }
+
+    /// The last complete verification that somebody asked for, with how it differs from the one
+    /// before.
+    pub async fn last_verification_of(
+        &self,
+        requested_by: &str,
+    ) -> Result<Option<Verification>, StoreError> {
+        let sql = "SELECT id FROM verifications WHERE state = 'completed' AND requested_by = $1 ORDER BY id DESC LIMIT 1";
+        let operation = "look for the last verification";
+        let rows = self.database.fetch(operation, sql, vec![requested_by.into()]).await?;
+        match rows.first() {
+            Some(row) => self.load_verification(&row.get::<String>("id")?).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The verification that goes on, if there is one.
+    pub async fn running_verification(&self) -> Result<Option<Verification>, StoreError> {
+        let sql = "SELECT id FROM verifications WHERE state = 'running' ORDER BY id LIMIT 1";
+        let operation = "look for the verification that goes on";
+        let rows = self.database.fetch(operation, sql, Vec::new()).await?;
+        match rows.first() {
+            Some(row) => self.load_verification(&row.get::<String>("id")?).await,
+            None => Ok(None),
+        }
+    }
+
+    /// How a verification differs from the last complete one before it that asked the same: how
+    /// many records need somebody now and did not, and the other way round.
+    async fn compare_verification(&self, id: &str) -> Result<Option<Compared>, StoreError> {
+        let operation = "compare a verification with the last one";
+        let sql = "SELECT earlier.id AS id FROM verifications AS earlier, verifications AS this
+             WHERE this.id = $1 AND earlier.id < this.id AND earlier.request = this.request AND earlier.state = 'completed'
+             ORDER BY earlier.id DESC LIMIT 1";
+        let rows = self.database.fetch(operation, sql, vec![id.into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let earlier: String = row.get("id")?;
+        let (new_since, solved_since) =
+            (self.count_only_in(id, &earlier).await?, self.count_only_in(&earlier, id).await?);
+        Ok(Some(Compared { previous_verification_id: earlier, new_since, solved_since }))
+    }
+
+    /// How many records need somebody by one verification and not by another one.
+    async fn count_only_in(&self, one: &str, other: &str) -> Result<u64, StoreError> {
+        let operation = "compare two verifications";
+        let sql = "SELECT count(*) AS records FROM verified_records AS here
+             WHERE here.verification = $1 AND here.status NOT IN ('in_sync', 'ended', 'not_ready')
+               AND NOT EXISTS (
+                   SELECT 1 FROM verified_records AS there
+                   WHERE there.verification = $2 AND there.record = here.record
+                     AND there.status NOT IN ('in_sync', 'ended', 'not_ready'))";
+        let rows = self.database.fetch(operation, sql, vec![one.into(), other.into()]).await?;
+        rows.first().map_or(Ok(0), |row| row.get("records"))
     }
 
     /// Claims a verification that nobody works on: the oldest one, or this one.
@@ -214,7 +286,10 @@ impl Store {
         let sql = format!("SELECT {COLUMNS} FROM verifications WHERE id = $1");
         let rows = self.database.fetch("load a verification", &sql, vec![id.into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        Ok(Some(verification(row, self.count_verified(id).await?)?))
+        let found = verification(row, self.count_verified(id).await?)?;
+        let is_complete = found.state == VerificationState::Completed;
+        let compared = if is_complete { self.compare_verification(id).await? } else { None };
+        Ok(Some(Verification { compared, ..found }))
     }
 
     /// Verifications, the newest first.
@@ -377,5 +452,6 @@ fn verification(row: &Row, counts: VerifiedCounts) -> Result<Verification, Store
         seconds_left: left.map(|left| (worked_ms * left / verified).div_ceil(1_000)),
         counts,
         breadth: cursor.breadth,
+        compared: None,
     })
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::changeset::unusual::Usual;
 use crate::store::QueueBounds;
+use crate::sync::schedule::Schedule;
 
 /// Whether a sync writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct RunSettings {
     /// Whether who waits for a run that is worked off in portions is answered after the last one,
     /// not after the first one.
     pub answers_at_the_end: bool,
+    /// When all records are compared with m3ter by themselves; `None`: never.
+    pub verify_schedule: Option<Schedule>,
     /// What keeps a run from doing more than somebody meant.
     pub safety: Safety,
 }
@@ -75,6 +78,7 @@ impl Default for RunSettings {
             shutdown_drain: Duration::ZERO,
             organization_config_for: Duration::from_mins(1),
             answers_at_the_end: false,
+            verify_schedule: None,
             safety: Safety::default(),
         }
     }

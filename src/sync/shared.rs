@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -9,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::mapping::Mappings;
 use crate::store::{HistorySize, Store};
 use crate::sync::claims::Claims;
+use crate::sync::clock::now;
 use crate::sync::dry_runs::DryRuns;
 use crate::sync::metadata_cache::MetadataCache;
 use crate::sync::progress::Meters;
@@ -54,6 +56,8 @@ pub(super) struct Shared {
     pub(super) stopping: CancellationToken,
     /// Nothing is held any more, or nothing can be waited for.
     pub(super) ended: CancellationToken,
+    /// When this process began.
+    pub(super) began_at: Timestamp,
 }
 
 impl Shared {
@@ -93,6 +97,7 @@ impl Shared {
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             ended: CancellationToken::new(),
+            began_at: now(),
         }
     }
 }

@@ -45,6 +45,10 @@ const HISTORY_LIMIT: &str = "sync_to_m3ter_history_runs_limit";
 const HISTORY_BYTES: &str = "sync_to_m3ter_history_bytes";
 const READY: &str = "sync_to_m3ter_ready";
 const PAUSED: &str = "sync_to_m3ter_paused";
+const VERIFIED: &str = "sync_to_m3ter_verification_records";
+const VERIFIED_NEW: &str = "sync_to_m3ter_verification_new_records";
+const VERIFYING: &str = "sync_to_m3ter_verification_progress";
+const VERIFICATION_OVERDUE: &str = "sync_to_m3ter_verification_overdue_seconds";
 const UNREADABLE: &str = "sync_to_m3ter_unreadable_fields";
 const KEYS_FILE_AGE: &str = "sync_to_m3ter_keys_file_age_seconds";
 const KEYS_REFUSED: &str = "sync_to_m3ter_keys_refused";
@@ -102,6 +106,10 @@ pub fn start() {
         describe_gauge!(HISTORY_BYTES, Unit::Bytes, "Size of the tables of all runs; for SQLite, of the file");
         describe_gauge!(UNREADABLE, "Salesforce fields and relationships that could be read before and cannot be read now");
         describe_gauge!(PAUSED, "1 while the service is paused and no run begins");
+        describe_gauge!(VERIFIED, "Records by status, as the last verification of the schedule found them");
+        describe_gauge!(VERIFIED_NEW, "Records that need somebody since the last verification of the schedule");
+        describe_gauge!(VERIFYING, "How much of the verification that goes on is done; 1 where none goes on");
+        describe_gauge!(VERIFICATION_OVERDUE, Unit::Seconds, "For how long a verification of the schedule is due that is not complete");
         describe_gauge!(READY, "1 if the service is ready, as /readyz reports it");
         describe_gauge!(KEYS_FILE_AGE, Unit::Seconds, "Time since the file of API keys was last read");
         describe_gauge!(KEYS_REFUSED, "Entries of the file of API keys that are ignored, because something is wrong with them");
@@ -318,6 +326,24 @@ pub fn queue(states: [(&'static str, u32); 3], oldest_waiting: Duration) {
 /// Whether the service is paused.
 pub fn paused(paused: bool) {
     gauge!(PAUSED).set(if paused { 1.0 } else { 0.0 });
+}
+
+/// How many records the last verification of the schedule found of each status, and how many need
+/// somebody that did not before.
+pub fn verified<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>, new: u64) {
+    for (status, count) in counts {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        gauge!(VERIFIED, "status" => status.to_owned()).set(count as f64);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    gauge!(VERIFIED_NEW).set(new as f64);
+}
+
+/// How much of the verification that goes on is done, 1 where none goes on; and for how long one of
+/// the schedule is overdue.
+pub fn verifying(progress: f64, overdue: Duration) {
+    gauge!(VERIFYING).set(progress);
+    gauge!(VERIFICATION_OVERDUE).set(overdue.as_secs_f64());
 }
 
 /// When the file of API keys could be read last, and how many of its entries do not count.

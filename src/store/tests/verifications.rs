@@ -9,6 +9,7 @@ use crate::store::{NewVerification, VerifiedPage};
 on_both_engines! {
     one_process_works_on_a_verification_and_another_goes_on_with_it
     a_verification_that_is_over_takes_nothing_more
+    what_is_due_is_recorded_once_and_compared_with_the_last_one
 }
 
 fn new(id: &str) -> NewVerification {
@@ -114,4 +115,39 @@ async fn a_verification_that_is_over_takes_nothing_more(home: Home) {
     assert_eq!(store.delete_verifications(later).await.unwrap(), 1);
     assert!(store.load_verification("b").await.unwrap().is_none());
     assert!(store.load_verification("a").await.unwrap().is_some());
+}
+
+async fn what_is_due_is_recorded_once_and_compared_with_the_last_one(home: Home) {
+    use VerifiedStatus::{Differs, Ended, Gone, InSync, Missing};
+    let (one, other) = (home.store().await, home.store().await);
+    let [first, second, third] = ["006S900000795MM", "006S900000795MN", "006S900000795MO"];
+    let worked = async |id: &str, records: &[VerifiedRecord]| {
+        assert!(one.insert_due_verification(&new(id)).await.unwrap());
+        // Every process has the same id for what is due, and begins none beside one that goes on.
+        assert!(!other.insert_due_verification(&new(id)).await.unwrap());
+        assert!(!other.insert_due_verification(&new("z")).await.unwrap());
+        let held = one.claim_verification(None, &claimant("one", 60)).await.unwrap().unwrap();
+        let running = other.running_verification().await.unwrap().unwrap();
+        assert_eq!((&*held.id, &*running.verification_id), (id, id));
+        let cursor = Cursor::default();
+        let page =
+            VerifiedPage { cursor: &cursor, expected: None, records, worked: Duration::ZERO };
+        assert!(one.save_verified(id, held.fence, &page).await.unwrap());
+        let state = VerificationState::Completed;
+        one.end_verification(id, held.fence, state, None).await.unwrap();
+        other.last_verification_of("it's").await.unwrap().unwrap()
+    };
+    let last =
+        worked("a", &[found(first, Differs), found(second, Missing), found(third, InSync)]).await;
+    assert_eq!(last.compared, None);
+    let last =
+        worked("b", &[found(first, Gone), found(second, Ended), found(third, Differs)]).await;
+    let compared = last.compared.unwrap();
+    assert_eq!(
+        (&*compared.previous_verification_id, compared.new_since, compared.solved_since),
+        ("a", 1, 1)
+    );
+    let last = worked("c", &[]).await.compared.unwrap();
+    assert_eq!((&*last.previous_verification_id, last.new_since, last.solved_since), ("b", 0, 2));
+    assert!(one.running_verification().await.unwrap().is_none());
 }

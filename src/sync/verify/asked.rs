@@ -1,10 +1,13 @@
 //! What is asked of verifications: to begin one, to look at them, to end one and to let it go on.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::candidates::{CONDITION, Root};
+use super::work::SCHEDULE;
 use crate::domain::excerpt;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
@@ -38,6 +41,18 @@ pub enum NotResumed {
     Unknown,
     /// It is over, or goes on already.
     NotStopped,
+}
+
+/// How verifications stand.
+#[derive(Debug)]
+pub struct Verifications {
+    /// The last complete one of the schedule.
+    pub last: Option<Verification>,
+    /// The one that goes on.
+    pub running: Option<Verification>,
+    /// For how long one of the schedule has been due that is not complete; zero: none is. `None`:
+    /// there is no schedule.
+    pub overdue: Option<Duration>,
 }
 
 impl Syncs {
@@ -131,6 +146,19 @@ impl Syncs {
             }
             None => Err(format!("{record} is of no object that the org has")),
         })
+    }
+
+    /// How verifications stand: the last complete one of the schedule, the one that goes on, and for
+    /// how long one has been overdue.
+    pub async fn verifications(&self) -> Result<Verifications, StoreError> {
+        let store = &self.shared.store;
+        let last = store.last_verification_of(SCHEDULE).await?;
+        let running = store.running_verification().await?;
+        let since = last.as_ref().map_or(self.shared.began_at, |last| last.requested_at);
+        let schedule = self.shared.settings.verify_schedule.as_ref();
+        let due = schedule.and_then(|schedule| schedule.after(since));
+        let overdue = due.map(|due| now().duration_since(due).max(SignedDuration::ZERO));
+        Ok(Verifications { last, running, overdue: overdue.map(SignedDuration::unsigned_abs) })
     }
 
     /// One verification.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -10,8 +11,10 @@ use super::candidates::{Root, Search, roots};
 use super::page::Page;
 use super::strays::Strays;
 use crate::domain::outcome::Failure;
-use crate::domain::verification::{Breadth, Cursor, Stage, VerificationState, VerifiedRecord};
-use crate::store::{ClaimedVerification, StoreError, VerifiedPage};
+use crate::domain::verification::{
+    Breadth, Cursor, Stage, VerificationRequest, VerificationState, VerifiedRecord,
+};
+use crate::store::{ClaimedVerification, NewVerification, StoreError, VerifiedPage};
 use crate::sync::clock::now;
 use crate::sync::maintenance::Scope;
 use crate::sync::retrying_store::RetryingStore;
@@ -19,6 +22,8 @@ use crate::sync::shared::Shared;
 use crate::telemetry::ErrorChain;
 use crate::transport::{Budget, Class, Turn};
 
+/// Who asks for what is due by the schedule.
+pub(super) const SCHEDULE: &str = "schedule";
 /// Between two looks for a verification that nobody works on.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After which times a page is tried again that a vendor or the database gave no answer for; after
@@ -42,7 +47,17 @@ pub(in crate::sync) async fn work(shared: &Arc<Shared>, scope: &Scope) {
         Scope::Record(_) => return,
     };
     let mut looks = tokio::time::interval(LOOK_EVERY);
+    let schedule = shared.settings.verify_schedule.as_ref().filter(|_| *scope == Scope::Everything);
+    let mut due = schedule.and_then(|schedule| schedule.after(now()));
     while shared.draining.run_until_cancelled(looks.tick()).await.is_some() {
+        if let Some(moment) = due.filter(|due| *due <= now()) {
+            match begin_due(shared, moment).await {
+                Ok(()) => due = schedule.and_then(|schedule| schedule.after(moment.max(now()))),
+                Err(error) => {
+                    tracing::warn!(error = %ErrorChain(&error), "a verification that is due was not begun yet");
+                }
+            }
+        }
         match shared.store.claim_verification(id, shared.claims.claimant()).await {
             Ok(Some(claimed)) => Box::pin(go_on(shared, claimed)).await,
             Ok(None) => {}
@@ -51,6 +66,27 @@ pub(in crate::sync) async fn work(shared: &Arc<Shared>, scope: &Scope) {
             }
         }
     }
+}
+
+/// Records the verification of a moment: each process has the same id for it, and the first one
+/// records it.
+async fn begin_due(shared: &Shared, moment: Timestamp) -> Result<(), StoreError> {
+    let new = NewVerification {
+        id: id_of(moment),
+        request: VerificationRequest::default(),
+        mappings: shared.metadata.mappings().digest().to_owned(),
+        requested_by: Some(SCHEDULE.to_owned()),
+        requested_at: moment,
+    };
+    if shared.store.insert_due_verification(&new).await? {
+        tracing::info!(verification_id = new.id, "a verification is due");
+    }
+    Ok(())
+}
+
+fn id_of(moment: Timestamp) -> String {
+    let ms = u64::try_from(moment.as_millisecond()).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(ms, &[0; 10]).into_uuid().to_string()
 }
 
 /// Works on a verification until it ends, another process has it, or this one stops.

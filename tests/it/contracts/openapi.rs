@@ -57,6 +57,7 @@ async fn every_declared_property_is_answered() {
     let verification = format!("/verifications/{}", begun["verificationId"].as_str().unwrap());
     world.post(&format!("{verification}/cancel"), "").await;
     world.post(&format!("{verification}/resume"), "").await;
+    world.until(&verification, "completed").await;
     world.get("/verifications?limit=1").await;
     let order = |record: &str| {
         serde_json::json!([{"parentRecordId": record, "endDate": "2026-07-01", "billingEntities": ["CONTRACT"]}]).to_string()
