@@ -2,6 +2,7 @@
 
 pub mod adopt;
 mod attended;
+pub mod backfill;
 pub mod changes;
 pub mod check;
 pub mod end_date;

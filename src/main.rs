@@ -54,6 +54,9 @@ enum Command {
     Sync(command::sync::Syncing),
     /// Compare many records with m3ter and say which differ; writes nothing there.
     Verify(command::verify::Verifying),
+    /// Sync the records that a verification named, by the running service; needs the database's
+    /// settings only.
+    Backfill(command::backfill::Backfilling),
     /// Make API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -153,10 +156,14 @@ fn main() -> ExitCode {
         &command,
         Command::Runs(command) if !command.runs_here()
     ) || matches!(
+        &command,
+        Command::Verify(verifying) if verifying.only_shows()
+    ) || matches!(
         command,
         Command::Links(_)
             | Command::Reopen(_)
             | Command::Adopt(_)
+            | Command::Backfill(_)
             | Command::Changes(_)
             | Command::Erase(_)
             | Command::Pause(_)
@@ -191,6 +198,12 @@ fn main() -> ExitCode {
             }
             (Command::Runs(command), None) => {
                 async { command::runs::run(&database()?, command).await }.await
+            }
+            (Command::Verify(verifying), None) => {
+                async { command::verify::show(&database()?, &verifying).await }.await
+            }
+            (Command::Backfill(backfilling), _) => {
+                async { command::backfill::run(&database()?, backfilling).await }.await
             }
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
             (Command::Sandbox(ports), _) => command::sandbox::run(ports, &variable).await,

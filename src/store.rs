@@ -11,6 +11,7 @@
 
 mod admission;
 mod attempts;
+mod backfill;
 mod bounds;
 mod changes;
 mod claims;
@@ -50,6 +51,7 @@ use database::Database;
 
 pub use admission::{Admission, NewRun, QueueFull};
 pub use attempts::CommitmentAttempt;
+pub use backfill::{Backfill, BackfilledRecord};
 pub use bounds::QueueBounds;
 pub use changes::{ChangeFate, ChangeFilter, Changes};
 pub use claims::{Claim, Claimant, ClaimedRun};

@@ -5,6 +5,7 @@ use jiff::{Span, Timestamp, civil};
 use url::Url;
 
 use crate::domain::ids::{InvalidSalesforceId, SalesforceId, SyncRunId};
+use crate::domain::verification::Verification;
 use crate::store::{RunFilter, Store};
 
 /// A record: its id, or the address of its page in Salesforce.
@@ -106,6 +107,31 @@ pub(super) async fn run(store: &Store, text: &str) -> anyhow::Result<Result<Sync
         [] => Err(none()),
         [one] => Ok(*one),
         _ => Err(format!("several runs have ids that begin with `{text}`; give more of it")),
+    })
+}
+
+/// A verification: its id, a beginning of it that no other one has, or `latest`.
+pub(super) async fn verification(
+    store: &Store,
+    text: &str,
+) -> anyhow::Result<Result<Verification, String>> {
+    let none = || format!("there is no verification `{text}`");
+    if text == "latest" {
+        let Some(newest) = store.list_verifications(None, 1).await?.into_iter().next() else {
+            return Ok(Err("there is no verification yet".to_owned()));
+        };
+        return Ok(store.load_verification(&newest.verification_id).await?.ok_or_else(none));
+    }
+    let is_beginning = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if text.is_empty() || !is_beginning {
+        return Ok(Err(none()));
+    }
+    Ok(match store.find_verifications(&text.to_ascii_lowercase()).await?.as_slice() {
+        [] => Err(none()),
+        [one] => store.load_verification(one).await?.ok_or_else(none),
+        _ => {
+            Err(format!("several verifications have ids that begin with `{text}`; give more of it"))
+        }
     })
 }
 

@@ -307,6 +307,13 @@ fn status_colour(status: &str) -> Option<(AnsiColor, Color)> {
     }
 }
 
+/// How far something is: 30 cells.
+pub(super) fn progress_bar(done: u64, of: u64) -> String {
+    const WIDTH: u64 = 30;
+    let full = done.saturating_mul(WIDTH).checked_div(of).unwrap_or(WIDTH).min(WIDTH);
+    (0..WIDTH).map(|cell| if cell < full { '█' } else { '░' }).collect()
+}
+
 /// Writes a line to standard output. A closed pipe is not an error.
 pub(super) fn print(line: impl fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");

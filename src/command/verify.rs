@@ -15,8 +15,10 @@ use crate::app::App;
 use crate::config::Config;
 use crate::domain::ids::SalesforceId;
 use crate::domain::verification::{
-    Breadth, Verification, VerificationRequest, VerificationState, VerifiedRecord, VerifiedStatus,
+    Breadth, Compared, Verification, VerificationRequest, VerificationState, VerifiedRecord,
+    VerifiedStatus,
 };
+use crate::store::Store;
 use crate::sync::{InvalidVerification, NotResumed, Scope, Syncs};
 
 /// Between two looks at how far it is.
@@ -51,6 +53,10 @@ pub struct Verifying {
     /// Go on with a verification that was cancelled or stopped.
     #[arg(long, value_name = "ID", conflicts_with_all = ["roots", "condition", "file", "since", "deep"])]
     resume: Option<String>,
+    /// Only show what a verification found: its ID, a beginning of it, or `latest`; needs the
+    /// database's settings only.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["roots", "condition", "file", "since", "deep", "resume"])]
+    show: Option<String>,
     /// How it is told.
     #[command(flatten)]
     telling: Telling,
@@ -69,6 +75,33 @@ struct Telling {
     /// Tell also of records that need nobody.
     #[arg(long)]
     all: bool,
+    /// Tell only of records of these statuses.
+    #[arg(long, value_name = "STATUSES", value_delimiter = ',', value_parser = status, conflicts_with = "all")]
+    status: Vec<VerifiedStatus>,
+}
+
+fn status(word: &str) -> Result<VerifiedStatus, String> {
+    let words = || VerifiedStatus::VARIANTS.iter().map(|status| status.as_str());
+    word.parse().map_err(|_| format!("it takes {}", words().collect::<Vec<_>>().join(", ")))
+}
+
+impl Verifying {
+    /// Whether it needs the database alone.
+    pub fn only_shows(&self) -> bool {
+        self.show.is_some()
+    }
+}
+
+/// Tells what an earlier verification found.
+pub async fn show(database_url: &str, verifying: &Verifying) -> anyhow::Result<Outcome> {
+    let store = Store::open(database_url).await?;
+    let named = verifying.show.as_deref().unwrap_or_default();
+    let outcome = match given::verification(&store, named).await? {
+        Ok(verification) => tell(&store, &verification, &verifying.telling).await,
+        Err(problem) => Ok(unusable(problem)),
+    };
+    store.close().await;
+    outcome
 }
 
 /// Compares, and tells what was found.
@@ -79,8 +112,15 @@ pub async fn run(config: Config, verifying: Verifying) -> anyhow::Result<Outcome
     };
     let id = verifying.resume.clone().unwrap_or_else(Syncs::new_verification_id);
     let app = App::new(&config, Scope::Verification(id.clone())).await?;
-    let outcome = verify(&app, &id, &verifying, list).await;
+    let ended = verify(&app, &id, &verifying, list).await;
     app.end().await?;
+    let verification = match ended? {
+        Ok(verification) => verification,
+        Err(outcome) => return Ok(outcome),
+    };
+    let store = Store::open(&config.database_url).await?;
+    let outcome = tell(&store, &verification, &verifying.telling).await;
+    store.close().await;
     outcome
 }
 
@@ -89,7 +129,7 @@ async fn verify(
     id: &str,
     verifying: &Verifying,
     list: Option<ids::IdList>,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Result<Verification, Outcome>> {
     let syncs = &app.syncs;
     if verifying.resume.is_some() {
         match syncs.resume_verification(id).await? {
@@ -97,7 +137,7 @@ async fn verify(
             // It may go on already, with nobody at work: then this process takes it.
             Err(NotResumed::NotStopped) => {}
             Err(NotResumed::Unknown) => {
-                return Ok(unusable(format_args!("there is no verification {id}")));
+                return Ok(Err(unusable(format_args!("there is no verification {id}"))));
             }
         }
     } else {
@@ -105,7 +145,7 @@ async fn verify(
             None => Vec::new(),
             Some(named) => match named.await? {
                 Ok(ids) => ids,
-                Err(problem) => return Ok(unusable(problem)),
+                Err(problem) => return Ok(Err(unusable(problem))),
             },
         };
         let request = VerificationRequest {
@@ -120,15 +160,15 @@ async fn verify(
             Err(InvalidVerification::Store(error)) => return Err(error.into()),
             Err(InvalidVerification::Vendor(failure)) => {
                 remark(format_args!("{}; try again", failure.reason));
-                return Ok(Outcome::TryAgain);
+                return Ok(Err(Outcome::TryAgain));
             }
-            Err(InvalidVerification::Request(problem)) => return Ok(unusable(problem)),
+            Err(InvalidVerification::Request(problem)) => return Ok(Err(unusable(problem))),
         }
     }
     let Some(verification) = until_it_ends(syncs, id).await? else {
-        return Ok(unusable(format_args!("the verification {id} was deleted")));
+        return Ok(Err(unusable(format_args!("the verification {id} was deleted"))));
     };
-    tell(syncs, &verification, &verifying.telling).await
+    Ok(Ok(verification))
 }
 
 /// The records that a file names, of objects that are mapped.
@@ -176,25 +216,26 @@ async fn until_it_ends(syncs: &Syncs, id: &str) -> anyhow::Result<Option<Verific
 
 /// How far it is, on one line.
 fn progress(verification: &Verification) -> String {
-    const WIDTH: u64 = 30;
     let Verification { verified, expected, seconds_left, message, .. } = verification;
     let expected = expected.unwrap_or_default().max(*verified).max(1);
-    let done = usize::try_from(verified * WIDTH / expected).unwrap_or_default();
-    let bar = format!("{}{}", "█".repeat(done), "░".repeat(30 - done.min(30)));
+    let bar = output::progress_bar(*verified, expected);
     let left = seconds_left.map_or_else(String::new, |left| format!(", about {left} s left"));
     let waits = message.as_ref().map_or_else(String::new, |why| format!(" (waits: {why})"));
     format!("{bar} {verified} of {expected} records{left}{waits}")
 }
 
 async fn tell(
-    syncs: &Syncs,
+    store: &Store,
     verification: &Verification,
     telling: &Telling,
 ) -> anyhow::Result<Outcome> {
     let statuses: Vec<VerifiedStatus> = VerifiedStatus::VARIANTS
         .iter()
         .copied()
-        .filter(|status| telling.all || status.needs_somebody())
+        .filter(|status| match telling.status.as_slice() {
+            [] => telling.all || status.needs_somebody(),
+            meant => meant.contains(status),
+        })
         .collect();
     if telling.form.output == Output::Table {
         tell_counts(verification);
@@ -205,7 +246,7 @@ async fn tell(
         let mut after: Option<SalesforceId> = None;
         loop {
             let id = &verification.verification_id;
-            let page = syncs.list_verified(id, &[status], after.as_ref(), RESULTS).await?;
+            let page = store.list_verified(id, &[status], after.as_ref(), RESULTS).await?;
             after = page.last().map(|record| record.record_id.clone());
             for record in &page {
                 found.add(record);
@@ -267,6 +308,12 @@ fn tell_counts(verification: &Verification) {
         "Verification {} {}. {how}.",
         verification.verification_id, verification.state
     ));
+    if let Some(compared) = &verification.compared {
+        let Compared { previous_verification_id, new_since, solved_since } = compared;
+        remark(format_args!(
+            "Since {previous_verification_id}: {new_since} more need somebody, {solved_since} no longer do."
+        ));
+    }
 }
 
 /// What was found, as far as an exit code tells it.
@@ -291,7 +338,9 @@ impl Found {
 fn outcome(verification: &Verification, found: &Found, exit_code: bool) -> Outcome {
     if verification.state != VerificationState::Completed {
         let id = &verification.verification_id;
-        let why = verification.message.as_deref().unwrap_or("it was cancelled");
+        let is_running = verification.state == VerificationState::Running;
+        let otherwise = if is_running { "it goes on" } else { "it was cancelled" };
+        let why = verification.message.as_deref().unwrap_or(otherwise);
         remark(format_args!(
             "the verification did not come to its end: {why}\n`verify --resume {id}` goes on"
         ));

@@ -311,6 +311,15 @@ impl Store {
         Ok(verifications)
     }
 
+    /// The ids of the verifications whose ids begin with `beginning`: two at most.
+    pub async fn find_verifications(&self, beginning: &str) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT id FROM verifications WHERE id LIKE $1 ORDER BY id LIMIT 2";
+        // No letter of an id means something to LIKE.
+        let values = vec![format!("{beginning}%").into()];
+        let rows = self.database.fetch("find a verification", sql, values).await?;
+        rows.iter().map(|row| row.get("id")).collect()
+    }
+
     async fn count_verified(&self, id: &str) -> Result<VerifiedCounts, StoreError> {
         let sql = "SELECT status, count(*) AS records FROM verified_records WHERE verification = $1 GROUP BY status";
         let rows = self.database.fetch("count what was verified", sql, vec![id.into()]).await?;
@@ -423,7 +432,7 @@ fn status(row: &Row) -> Result<VerifiedStatus, StoreError> {
     row.parsed("status", |word| word.parse().ok())
 }
 
-fn verified(row: &Row) -> Result<VerifiedRecord, StoreError> {
+pub(super) fn verified(row: &Row) -> Result<VerifiedRecord, StoreError> {
     let text: Option<String> = row.optional("document")?;
     match text {
         Some(text) => serde_json::from_str(&text).map_err(|_| row.unreadable(text)),

@@ -1,6 +1,7 @@
 //! What an operator runs, sees and relies on: commands, secrets, logs, limits.
 
 mod audit;
+mod backfill;
 mod changes;
 pub(crate) mod commands;
 mod deployment;

@@ -4,12 +4,13 @@ use super::*;
 use crate::domain::verification::{
     Cursor, Stage, VerificationRequest, VerificationState, VerifiedRecord, VerifiedStatus,
 };
-use crate::store::{NewVerification, VerifiedPage};
+use crate::store::{Backfill, NewVerification, QueueClass, VerifiedPage};
 
 on_both_engines! {
     one_process_works_on_a_verification_and_another_goes_on_with_it
     a_verification_that_is_over_takes_nothing_more
     what_is_due_is_recorded_once_and_compared_with_the_last_one
+    each_record_that_a_verification_named_is_planned_once
 }
 
 fn new(id: &str) -> NewVerification {
@@ -150,4 +151,54 @@ async fn what_is_due_is_recorded_once_and_compared_with_the_last_one(home: Home)
     let last = worked("c", &[]).await.compared.unwrap();
     assert_eq!((&*last.previous_verification_id, last.new_since, last.solved_since), ("b", 0, 2));
     assert!(one.running_verification().await.unwrap().is_none());
+}
+
+async fn each_record_that_a_verification_named_is_planned_once(home: Home) {
+    use VerifiedStatus::{Differs, Foreign, Missing};
+    const SPACING: Duration = Duration::from_hours(1);
+    let (one, other) = (home.store().await, home.store().await);
+    one.insert_verification(&new("a")).await.unwrap();
+    let claimed = one.claim_verification(None, &claimant("one", 60)).await.unwrap().unwrap();
+    let ids = ["006S900000795MM", "006S900000795MN", "006S900000795MO", "006S900000795MP"];
+    let records = [
+        found(ids[0], Missing),
+        found(ids[1], Differs),
+        found(ids[2], Foreign),
+        found(ids[3], Missing),
+    ];
+    let cursor = Cursor::default();
+    let page = VerifiedPage { cursor: &cursor, expected: None, records: &records, worked: SPACING };
+    assert!(one.save_verified("a", claimed.fence, &page).await.unwrap());
+
+    let statuses = [Missing, Differs];
+    let named = one.plan_backfill("a", &statuses, 10).await.unwrap();
+    let named: Vec<&SalesforceId> = named.iter().map(|record| &record.record_id).collect();
+    assert_eq!(named, [&records[0].record_id, &records[1].record_id, &records[3].record_id]);
+    // Two that plan at the same time have each record once between them.
+    let plan = |store: &Store| {
+        let store = store.clone();
+        async move { store.schedule_backfill("a", &statuses, 2, SPACING, Some("it's")).await }
+    };
+    let (first, second) = tokio::join!(plan(&one), plan(&other));
+    let planned = first.unwrap() + second.unwrap();
+    let rest = one.schedule_backfill("a", &statuses, 10, SPACING, Some("it's")).await.unwrap();
+    assert_eq!(planned + rest, 3);
+    assert_eq!(other.schedule_backfill("a", &statuses, 10, SPACING, None).await.unwrap(), 0);
+    let waiting = Backfill { planned: 3, ..Backfill::default() };
+    assert_eq!(other.load_backfill("a").await.unwrap(), waiting);
+    assert_eq!(other.load_backfill("b").await.unwrap(), Backfill::default());
+
+    // What is due begins; the rest is taken back, and can be planned again.
+    let heads = one.load_queue_heads(None, Timestamp::now()).await.unwrap();
+    let due = heads.first().unwrap();
+    assert_eq!(due.class, QueueClass::Replay);
+    let begun = one.claim_due(due.run, Timestamp::now(), &claimant("one", 60)).await.unwrap();
+    assert!(begun.unwrap().is_planned);
+    let cancelled = other.cancel_backfill("a").await.unwrap();
+    assert_eq!(cancelled, 2);
+    assert_eq!(one.cancel_backfill("a").await.unwrap(), 0);
+    let left = one.load_backfill("a").await.unwrap();
+    assert_eq!(left, Backfill { running: 1, ..Backfill::default() });
+    assert_eq!(one.plan_backfill("a", &statuses, 10).await.unwrap().len() as u64, cancelled);
+    assert!(one.list_backfilled("a").await.unwrap().is_empty(), "nothing has ended");
 }

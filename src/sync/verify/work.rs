@@ -47,7 +47,8 @@ pub(in crate::sync) async fn work(shared: &Arc<Shared>, scope: &Scope) {
         Scope::Record(_) => return,
     };
     let mut looks = tokio::time::interval(LOOK_EVERY);
-    let schedule = shared.settings.verify_schedule.as_ref().filter(|_| *scope == Scope::Everything);
+    let schedule = shared.settings.verify_schedule.as_ref();
+    let schedule = schedule.filter(|_| matches!(scope, Scope::Everything));
     let mut due = schedule.and_then(|schedule| schedule.after(now()));
     while shared.draining.run_until_cancelled(looks.tick()).await.is_some() {
         if let Some(moment) = due.filter(|due| *due <= now()) {

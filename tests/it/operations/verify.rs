@@ -38,7 +38,7 @@ fn line_of(world: &World, deal: &str) -> String {
     lines.remove(0)
 }
 
-async fn synced(world: &World, name: &str, fields: &Json) -> String {
+pub(super) async fn synced(world: &World, name: &str, fields: &Json) -> String {
     let deal = deal(world, name, fields);
     let result = world.sync(&deal).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
@@ -46,7 +46,7 @@ async fn synced(world: &World, name: &str, fields: &Json) -> String {
 }
 
 /// Lets a verification come to its end.
-async fn verify(world: &World, request: &Json) -> Json {
+pub(super) async fn verify(world: &World, request: &Json) -> Json {
     let (status, begun) = world.post("/verifications", &request.to_string()).await;
     assert_eq!(status, 202, "{begun}");
     let path = format!("/verifications/{}", begun["verificationId"].as_str().unwrap());
@@ -54,7 +54,7 @@ async fn verify(world: &World, request: &Json) -> Json {
 }
 
 /// What a verification found, by record.
-async fn found(world: &World, verification: &Json) -> BTreeMap<String, Json> {
+pub(super) async fn found(world: &World, verification: &Json) -> BTreeMap<String, Json> {
     let id = verification["verificationId"].as_str().unwrap();
     let mut found = BTreeMap::new();
     let mut cursor = String::new();
@@ -74,12 +74,12 @@ async fn found(world: &World, verification: &Json) -> BTreeMap<String, Json> {
 }
 
 /// Records of each status, by name.
-struct Made {
-    records: BTreeMap<&'static str, String>,
+pub(super) struct Made {
+    pub(super) records: BTreeMap<&'static str, String>,
 }
 
 impl Made {
-    async fn new(world: &World) -> Self {
+    pub(super) async fn new(world: &World) -> Self {
         let org = world.org.vendor();
         let mut records = BTreeMap::new();
         let none = json!({});
