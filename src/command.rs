@@ -10,6 +10,7 @@ mod given;
 pub mod health;
 mod ids;
 pub mod keys;
+mod link_file;
 pub mod links;
 pub mod mapping;
 pub mod output;

@@ -76,7 +76,7 @@ enum Command {
     #[command(subcommand)]
     Links(LinksCommand),
     /// List the Accounts of m3ter that only a typed code leads to, and say that they are the right
-    /// ones; needs the database's settings only.
+    /// ones, which needs the database's settings only; or link records to objects that m3ter has.
     Adopt(command::adopt::Adoption),
     /// Look at what was changed in m3ter, from what to what; needs the database's settings only.
     #[command(subcommand)]
@@ -159,10 +159,12 @@ fn main() -> ExitCode {
         &command,
         Command::Verify(verifying) if verifying.only_shows()
     ) || matches!(
+        &command,
+        Command::Adopt(adoption) if !adoption.names_objects()
+    ) || matches!(
         command,
         Command::Links(_)
             | Command::Reopen(_)
-            | Command::Adopt(_)
             | Command::Backfill(_)
             | Command::Changes(_)
             | Command::Erase(_)
@@ -226,6 +228,9 @@ fn main() -> ExitCode {
             }
             (Command::Erase(erasing), _) => {
                 async { command::changes::erase(&database()?, &erasing).await }.await
+            }
+            (Command::Adopt(adoption), Some(Ok(config))) => {
+                command::adopt::link(&config, adoption).await
             }
             (Command::Adopt(adoption), _) => {
                 async { command::adopt::run(&database()?, adoption).await }.await

@@ -7,6 +7,7 @@
 
 mod actual;
 mod admission;
+mod adopt;
 mod applied;
 mod apply;
 mod approval;
@@ -80,6 +81,7 @@ pub use crate::store::{
     Reopening, Replay, RunFilter, StoreError,
 };
 pub use crate::transport::{LimiterGauges, Setback};
+pub use adopt::{CheckedLink, WantedLink};
 pub use maintenance::{REPLAY_EVERY, Scope};
 pub(crate) use metadata_cache::describe;
 pub use progress::{SyncProgress, SyncStep};

@@ -173,7 +173,7 @@ async fn begin(world: &World, caller: &Client, deal: &str) -> u16 {
         .as_u16()
 }
 
-fn percentile_99(mut values: Vec<f64>) -> f64 {
+pub(crate) fn percentile_99(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[(values.len() * 99).div_ceil(100) - 1]
 }

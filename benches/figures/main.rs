@@ -24,18 +24,20 @@ mod restart;
 mod round_trips;
 mod takeover;
 mod throughput;
+mod verification;
 mod world;
 
 use std::fmt;
 use std::process::ExitCode;
 
 /// The parts, and which of them need `PostgreSQL`.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "round-trips",
     "limit",
     "quote",
     "crowd",
     "fairness",
+    "verification",
     "overhead",
     "processor",
     "throughput",
@@ -44,7 +46,7 @@ const PARTS: [&str; 12] = [
     "replicas",
     "restart",
 ];
-const ON_POSTGRES: std::ops::RangeFrom<usize> = 5..;
+const ON_POSTGRES: std::ops::RangeFrom<usize> = 6..;
 
 /// What one part found out.
 #[derive(Debug, Default)]
@@ -112,6 +114,7 @@ fn main() -> ExitCode {
                 ("quote", _) => quote::measure(&mut figures).await,
                 ("crowd", _) => crowd::measure(&mut figures).await,
                 ("fairness", _) => fairness::measure(&mut figures).await,
+                ("verification", _) => verification::measure(&mut figures).await,
                 ("overhead", Some(server)) => overhead::measure(&mut figures, server).await,
                 ("processor", Some(server)) => processor::measure(&mut figures, server).await,
                 ("throughput", Some(server)) => throughput::measure(&mut figures, server).await,

@@ -101,7 +101,7 @@ fn count(number: usize) -> f64 {
 impl World {
     /// A quote with an account of its own and a line for each product, each with a schedule of
     /// three rates.
-    fn add_quote(&self, products: &[String]) -> String {
+    pub(crate) fn add_quote(&self, products: &[String]) -> String {
         let org = self.org.vendor();
         let account =
             org.insert("Account", &json!({ "Name": "Bench", "CurrencyIsoCode": "USD", "M3ter_Billing_Email__c": "billing@bench.example" }));

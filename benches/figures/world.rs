@@ -159,7 +159,7 @@ impl World {
         run
     }
 
-    async fn ask(&self, request: reqwest::RequestBuilder) -> (u16, Json) {
+    pub(crate) async fn ask(&self, request: reqwest::RequestBuilder) -> (u16, Json) {
         let answer = send(request).await.expect("an answer");
         let status = answer.status().as_u16();
         let body = answer.bytes().await.expect("a whole answer");

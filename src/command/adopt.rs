@@ -1,22 +1,30 @@
 //! `adopt`: Accounts of m3ter that only a typed code leads to, and saying that they are the right
-//! ones.
+//! ones; and links to objects that m3ter has for records, from a file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use clap::Args;
 
+use super::ids::LineFault;
+use super::link_file::{self, LinkFile, LinkLine};
 use super::links::{DryRun, change, show};
-use super::output::Form;
-use super::{Outcome, given, ids, print, unusable};
-use crate::domain::ids::SalesforceId;
-use crate::store::{LinkOrder, Store};
+use super::output::{self, Column, Form};
+use super::{Outcome, given, ids, print, remark, unusable};
+use crate::app::App;
+use crate::config::Config;
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::outcome::Failure;
+use crate::store::{Link, LinkOrder, LinkRelation, Store};
+use crate::sync::{CheckedLink, Scope, Syncs, WantedLink};
 
 /// Which Accounts.
 #[derive(Debug, Clone, Args)]
 pub struct Adoption {
     /// The ID of an Account or of a record that was synced; or a CSV file with IDs in its column
-    /// `Id`, or in its first one.
+    /// `Id`, or in its first one. A CSV file with the columns `record`, `kind`, `m3ter id` and
+    /// `row` names objects that m3ter has for records.
     #[arg(conflicts_with = "all")]
     target: Option<String>,
     /// Confirm that they are the right ones: the next sync writes them.
@@ -25,12 +33,135 @@ pub struct Adoption {
     /// All that are waiting to be confirmed.
     #[arg(long)]
     all: bool,
+    /// Go on with the rest where lines of a file of objects are wrong.
+    #[arg(long, requires = "target")]
+    skip_invalid: bool,
     /// Whether to only show the change.
     #[command(flatten)]
     dry_run: DryRun,
     /// In which form they are listed.
     #[command(flatten)]
     form: Form,
+}
+
+impl Adoption {
+    /// Whether it names objects of m3ter, which needs all settings; the rest needs the database's
+    /// only.
+    pub fn names_objects(&self) -> bool {
+        self.target.as_deref().is_some_and(|target| link_file::is_one(Path::new(target)))
+    }
+}
+
+/// Checks the links in a file, and makes them if they are confirmed.
+pub async fn link(config: &Config, adoption: Adoption) -> anyhow::Result<Outcome> {
+    let target = adoption.target.as_deref().unwrap_or_default();
+    let file = match link_file::read(Path::new(target)) {
+        Ok(file) => file,
+        Err(problem) => return Ok(unusable(problem)),
+    };
+    let app = App::new(config, Scope::Nothing).await?;
+    let checked = check(&app.syncs, file).await;
+    app.end().await?;
+    let (right, faults) = match checked {
+        Ok(checked) => checked,
+        Err(failure) => {
+            remark(format_args!("{}; nothing was linked", failure.reason));
+            let passes = failure.code.retryable();
+            return Ok(if passes { Outcome::TryAgain } else { Outcome::Failed });
+        }
+    };
+    let rows: Vec<Vec<String>> = right.iter().map(|(line, checked)| row(*line, checked)).collect();
+    output::list_rows(adoption.form, &COLUMNS, &rows)?;
+    if !faults.is_empty() {
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        remark(told.join("\n"));
+        if !adoption.skip_invalid || right.is_empty() {
+            return Ok(unusable("nothing was linked; `--skip-invalid` goes on with the rest"));
+        }
+    }
+    let mut by_record: BTreeMap<SalesforceId, Vec<Link>> = BTreeMap::new();
+    for (_, checked) in right.into_iter().filter(|(_, checked)| !checked.is_there) {
+        by_record.entry(checked.link.root.clone()).or_default().push(checked.link);
+    }
+    let count: usize = by_record.values().map(Vec::len).sum();
+    if !adoption.confirm || adoption.dry_run.dry_run {
+        remark(format_args!("{count} of them are new; `--confirm` makes these links"));
+        return Ok(Outcome::Done);
+    }
+    let mut outcome = Outcome::Done;
+    for (record, links) in by_record {
+        let order = LinkOrder::Adopt { record, links };
+        let changed = change(&config.database_url, &order, adoption.dry_run).await?;
+        if changed != Outcome::Done {
+            outcome = changed;
+        }
+    }
+    Ok(outcome)
+}
+
+/// The links of a file that are right, and what is wrong with the others, in the order of lines.
+async fn check(
+    syncs: &Syncs,
+    file: LinkFile,
+) -> Result<(Vec<(usize, CheckedLink)>, Vec<LineFault>), Failure> {
+    let LinkFile { lines, mut faults } = file;
+    let mut by_record: BTreeMap<SalesforceId, Vec<(usize, WantedLink)>> = BTreeMap::new();
+    for LinkLine { line, record, wanted } in lines {
+        by_record.entry(record).or_default().push((line, wanted));
+    }
+    let mut right = Vec::new();
+    let mut lines_of: BTreeMap<M3terId, usize> = BTreeMap::new();
+    for (record, lines) in by_record {
+        let (numbers, wanted): (Vec<usize>, Vec<WantedLink>) = lines.into_iter().unzip();
+        let checked = match syncs.check_links(&record, &wanted).await {
+            Ok(checked) => checked,
+            // What is wrong with one record is wrong with its lines.
+            Err(failure) if !failure.code.retryable() => {
+                wanted.iter().map(|_| Err(failure.reason.clone())).collect()
+            }
+            Err(failure) => return Err(failure),
+        };
+        for (line, checked) in numbers.into_iter().zip(checked) {
+            let checked = checked.and_then(|checked| {
+                let is_shared = checked.link.object.kind == EntityKind::Account
+                    || checked.link.relation == LinkRelation::Referred;
+                match lines_of.insert(checked.link.m3ter_id.clone(), line) {
+                    Some(other) if !is_shared => {
+                        Err(format!("line {other} names the same object of m3ter"))
+                    }
+                    _ => Ok(checked),
+                }
+            });
+            match checked {
+                Ok(checked) => right.push((line, checked)),
+                Err(what) => faults.push(LineFault { line, what }),
+            }
+        }
+    }
+    right.sort_by_key(|(line, _)| *line);
+    faults.sort_by_key(|fault| fault.line);
+    Ok((right, faults))
+}
+
+const COLUMNS: [Column; 6] = [
+    Column::word("Line").rank(2),
+    Column::word("Record"),
+    Column::word("Kind"),
+    Column::word("Row").rank(1),
+    Column::word("m3ter ID"),
+    Column::text("What"),
+];
+
+fn row(line: usize, checked: &CheckedLink) -> Vec<String> {
+    let CheckedLink { link, is_there, message } = checked;
+    vec![
+        line.to_string(),
+        link.root.to_string(),
+        link.object.kind.to_string(),
+        link.object.row.to_string(),
+        link.m3ter_id.to_string(),
+        if *is_there { format!("Linked already. {message}") } else { message.clone() },
+    ]
 }
 
 /// Lists or confirms.

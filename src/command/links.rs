@@ -148,6 +148,9 @@ pub(super) async fn change(
         LinkOrder::Confirm { row } => print(format_args!(
             "{these} {would} confirmed; the next sync of {row} writes the Account"
         )),
+        LinkOrder::Adopt { record, .. } => print(format_args!(
+            "{these} {would} made; the next sync of {record} keeps what they lead to as Salesforce says"
+        )),
         LinkOrder::Forget { row, .. } => print(format_args!(
             "{these} {would} forgotten; the next sync of {row} looks the objects up again"
         )),
@@ -158,6 +161,7 @@ pub(super) async fn change(
             LinkOrder::Move { from, to } => ("links move", from.as_str(), to.as_str()),
             LinkOrder::Forget { row, .. } => ("links forget", row.as_str(), ""),
             LinkOrder::Confirm { row } => ("adopt", row.as_str(), ""),
+            LinkOrder::Adopt { record, .. } => ("adopt", record.as_str(), ""),
         };
         let caller = user();
         tracing::info!(target: "audit", caller, operation, row, to, links = count, sync_run_ids = run_ids.join(" "), "links changed");
@@ -185,6 +189,9 @@ fn advice(refused: &NotHandedOver) -> String {
         }
         NotHandedOver::OwnedByAnother { .. } => {
             format!("{refused}: correct the code in Salesforce")
+        }
+        NotHandedOver::HasAnother { row, kind, .. } => {
+            format!("{refused}: `sync-to-m3ter links forget {row} --kind {kind}` first")
         }
         NotHandedOver::Taken { .. } => format!(
             "{refused}: forget one of the two first (`sync-to-m3ter links forget ROW --kind KIND`)"

@@ -43,6 +43,11 @@ pub struct SelectionQuery {
 }
 
 impl Mapping {
+    /// Whether it tells records that belong into m3ter from others.
+    pub fn says_what_is_ready(&self) -> bool {
+        !self.only_when.is_empty() || !self.ready_when.is_empty()
+    }
+
     /// The records that are ready, of those that a condition names. It is written in the language
     /// of mappings, or is the path of a checkbox; `source` is what its faults call it.
     pub fn selection(

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::claims::Claim;
-use super::links::links;
+use super::links::{insert_links, links};
 use super::operator_runs::OperatorOrder;
 use super::transaction::{Access, Transaction};
 use super::value::Value;
@@ -55,6 +55,13 @@ pub enum LinkOrder {
     Confirm {
         /// The row.
         row: SalesforceId,
+    },
+    /// What somebody found in m3ter for a record is the record's from now on.
+    Adopt {
+        /// The record.
+        record: SalesforceId,
+        /// Its links to that.
+        links: Vec<Link>,
     },
 }
 
@@ -100,14 +107,26 @@ pub enum NotHandedOver {
         /// Another one.
         second: M3terId,
     },
-    /// The Account belongs to another row by now.
-    #[error("the m3ter Account {m3ter_id} belongs to {owner}, not to {row}")]
+    /// The object belongs to another row by now.
+    #[error("the m3ter {kind} {m3ter_id} belongs to {owner}, not to {row}")]
     OwnedByAnother {
         /// The row.
         row: SalesforceId,
         /// Whose it is.
         owner: SalesforceId,
-        /// The Account.
+        /// The kind of object.
+        kind: EntityKind,
+        /// The object.
+        m3ter_id: M3terId,
+    },
+    /// The row has another object by now.
+    #[error("{row} already has the m3ter {kind} {m3ter_id}")]
+    HasAnother {
+        /// The row.
+        row: SalesforceId,
+        /// The kind of object.
+        kind: EntityKind,
+        /// What it has.
         m3ter_id: M3terId,
     },
     /// A run of a record that it concerns is under way.
@@ -194,6 +213,7 @@ impl Store {
                     .execute(sql, vec![row.as_str().into(), kind.map(EntityKind::name).into()])
                     .await?;
             }
+            LinkOrder::Adopt { links, .. } => insert_links(&mut transaction, links).await?,
             LinkOrder::Confirm { row } => {
                 let sql = "UPDATE links SET to_confirm = 0 WHERE row = $1 AND kind = 'Account' AND to_confirm = 1";
                 transaction.execute(sql, vec![row.as_str().into()]).await?;
@@ -233,6 +253,9 @@ async fn plan(
 ) -> Result<Result<Vec<Link>, NotHandedOver>, StoreError> {
     let (row, kind) = match order {
         LinkOrder::Confirm { row } => return plan_confirmation(transaction, row).await,
+        LinkOrder::Adopt { record, links } => {
+            return plan_adoption(transaction, record, links).await;
+        }
         LinkOrder::Move { from, .. } => (from, None),
         LinkOrder::Forget { row, kind } => (row, *kind),
     };
@@ -288,10 +311,47 @@ async fn plan_confirmation(
         Some(owner) => Err(NotHandedOver::OwnedByAnother {
             row: row.clone(),
             owner: owner.object.row,
+            kind: EntityKind::Account,
             m3ter_id: first,
         }),
         None => Ok(waiting),
     })
+}
+
+/// The links that a record gets, unless one of the objects is another row's, or the record has
+/// another one for it.
+async fn plan_adoption(
+    transaction: &mut Transaction,
+    record: &SalesforceId,
+    wanted: &[Link],
+) -> Result<Result<Vec<Link>, NotHandedOver>, StoreError> {
+    let ids: Vec<&M3terId> = wanted.iter().map(|link| &link.m3ter_id).collect();
+    let sql = "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
+         WHERE root = $1 OR m3ter_id IN (SELECT value FROM {texts:$2})";
+    let ids = serde_json::to_string(&ids).expect("ids are texts");
+    let present = links(&transaction.fetch(sql, vec![record.as_str().into(), ids.into()]).await?)?;
+    for link in wanted {
+        let kind = link.object.kind;
+        let is_other_row = |other: &&Link| {
+            other.m3ter_id == link.m3ter_id
+                && other.object.row != link.object.row
+                && other.relation == LinkRelation::Owned
+                && link.relation == LinkRelation::Owned
+        };
+        if let Some(other) = present.iter().find(is_other_row) {
+            let (row, owner) = (link.object.row.clone(), other.object.row.clone());
+            let m3ter_id = link.m3ter_id.clone();
+            return Ok(Err(NotHandedOver::OwnedByAnother { row, owner, kind, m3ter_id }));
+        }
+        let is_other_object = |other: &&Link| {
+            other.root == *record && other.object == link.object && other.m3ter_id != link.m3ter_id
+        };
+        if let Some(other) = present.iter().find(is_other_object) {
+            let (row, m3ter_id) = (link.object.row.clone(), other.m3ter_id.clone());
+            return Ok(Err(NotHandedOver::HasAnother { row, kind, m3ter_id }));
+        }
+    }
+    Ok(Ok(wanted.to_vec()))
 }
 
 async fn links_of(
@@ -311,6 +371,7 @@ fn concerned(order: &LinkOrder, links: &[Link]) -> BTreeSet<SalesforceId> {
     let rows = match order {
         LinkOrder::Move { from, to } => vec![from.clone(), to.clone()],
         LinkOrder::Forget { row, .. } | LinkOrder::Confirm { row } => vec![row.clone()],
+        LinkOrder::Adopt { record, .. } => vec![record.clone()],
     };
     links.iter().map(|link| link.root.clone()).chain(rows).collect()
 }
@@ -340,6 +401,10 @@ fn parameters(order: &LinkOrder) -> Json {
             json!({"forget": {"row": row, "kind": kind.map(EntityKind::name)}})
         }
         LinkOrder::Confirm { row } => json!({"confirm": {"row": row}}),
+        LinkOrder::Adopt { links, .. } => {
+            let adopted = |link: &Link| json!({"row": link.object.row, "kind": link.object.kind.name(), "m3terId": link.m3ter_id});
+            json!({"adopt": links.iter().map(adopted).collect::<Vec<_>>()})
+        }
     }
 }
 
@@ -355,6 +420,12 @@ fn describe(order: &LinkOrder, link: &Link) -> String {
         LinkOrder::Forget { .. } => {
             format!(
                 "The link from the m3ter {} {} to {} was forgotten",
+                link.object.kind, link.m3ter_id, link.object.row
+            )
+        }
+        LinkOrder::Adopt { .. } => {
+            format!(
+                "The m3ter {} {} was linked to {}",
                 link.object.kind, link.m3ter_id, link.object.row
             )
         }

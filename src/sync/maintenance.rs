@@ -28,6 +28,8 @@ pub enum Scope {
     Record(watch::Receiver<SalesforceId>),
     /// Only one verification, and no run: a command that carries it out and ends.
     Verification(String),
+    /// None of it: a command that only looks.
+    Nothing,
 }
 
 impl Scope {
@@ -38,14 +40,14 @@ impl Scope {
 
     /// Whether runs are a part of it.
     pub(super) fn has_runs(&self) -> bool {
-        !matches!(self, Self::Verification(_))
+        !matches!(self, Self::Verification(_) | Self::Nothing)
     }
 
     /// The only record whose runs are; `None`: no record in particular.
     pub(super) fn record(&self) -> Option<SalesforceId> {
         match self {
             Self::Record(record) => Some(record.borrow().clone()),
-            Self::Everything | Self::Verification(_) => None,
+            Self::Everything | Self::Verification(_) | Self::Nothing => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What an operator runs, sees and relies on: commands, secrets, logs, limits.
 
+mod adopt_links;
 mod audit;
 mod backfill;
 mod changes;

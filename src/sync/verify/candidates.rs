@@ -35,6 +35,8 @@ pub(super) struct Root<'a> {
     selection: Selection<'a>,
     query: SelectionQuery,
     prefix: String,
+    /// Whether records are looked for that were never synced.
+    looks_for_new: bool,
 }
 
 /// With what it is looked for them.
@@ -69,7 +71,8 @@ impl<'a> Root<'a> {
         let query = selection.query(&schema).map_err(faults)?;
         let root = schema.sobject(mapping.root());
         let Some(prefix) = root.and_then(|root| root.key_prefix.clone()) else { return Ok(None) };
-        Ok(Some(Self { selection, query, prefix }))
+        let looks_for_new = mapping.says_what_is_ready();
+        Ok(Some(Self { selection, query, prefix, looks_for_new }))
     }
 
     /// The name of a record.
@@ -93,7 +96,11 @@ pub(super) async fn roots<'a>(
     let mut roots = Vec::new();
     for mapping in metadata.mappings().iter().filter(is_meant) {
         let root = Root::new(metadata, mapping, request.condition.as_deref(), budget).await?;
-        roots.extend(root);
+        // Nothing says of a customer without a deal that it belongs into m3ter.
+        let is_named = !request.roots.is_empty();
+        roots.extend(
+            root.map(|root| Root { looks_for_new: root.looks_for_new || is_named, ..root }),
+        );
     }
     Ok(roots)
 }
@@ -103,9 +110,13 @@ impl Search<'_> {
     pub(super) async fn count(&self, roots: &[Root<'_>]) -> Result<u64, Failure> {
         let mut count = self.request.record_ids.len() as u64;
         for root in roots {
-            let soql =
-                format!("SELECT COUNT() FROM {}{}", root.query.root, self.conditions(root, None));
-            let ready = self.metadata.salesforce.count(&soql, self.budget).await?;
+            let ready = if root.looks_for_new {
+                let conditions = self.conditions(root, None);
+                let soql = format!("SELECT COUNT() FROM {}{conditions}", root.query.root);
+                self.metadata.salesforce.count(&soql, self.budget).await?
+            } else {
+                0
+            };
             let linked = self.store.with(|store| store.count_linked_records(&root.prefix)).await?;
             count += if self.request.since.is_some() { ready } else { ready.max(linked) };
         }
@@ -123,7 +134,7 @@ impl Search<'_> {
             let after = cursor.after.as_deref();
             let (page, after) = match (cursor.stage, roots.get(cursor.root)) {
                 (Stage::Named, _) => self.named(after),
-                (Stage::Ready, Some(root)) => self.ready(root, after).await?,
+                (Stage::Ready, Some(root)) if root.looks_for_new => self.ready(root, after).await?,
                 (Stage::Linked, Some(root)) => self.linked(root, after).await?,
                 (Stage::Coded, _) => self.coded(roots, after).await?,
                 _ => (Vec::new(), None),

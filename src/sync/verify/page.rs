@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashSet};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 use super::bulk::{Bulk, Reader};
 use super::candidates::Candidate;
@@ -15,14 +14,13 @@ use super::strays::Strays;
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::OnFound;
 use crate::domain::entity::EntityKind;
-use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
+use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure};
-use crate::domain::run::RunTask;
 use crate::domain::verification::{VerifiedRecord, VerifiedStatus};
 use crate::m3ter::{ListQuery, OwnerIds};
 use crate::mapping::Mapping;
-use crate::store::{Claim, ClaimedRun, Link, RecordLinks};
-use crate::sync::context::RunContext;
+use crate::store::Link;
+use crate::sync::context::{RunContext, as_dry_run};
 use crate::sync::load::load;
 use crate::sync::plan::{SyncPlan, plan};
 use crate::sync::preview::preview;
@@ -93,7 +91,8 @@ impl Page<'_> {
         let links = bulk.links.get(&candidate.id).map(Vec::as_slice).unwrap_or_default();
         let budget = self.budget();
         let lease = Lease::new(tokio::time::Instant::now(), self.shared.limits.time);
-        let (run, tasks) = (as_dry_run(&candidate.id, links, self.now), TaskTracker::new());
+        let (run, tasks) =
+            (as_dry_run(&candidate.id, links.to_vec(), self.now), TaskTracker::new());
         let meter = Meter::default();
         let metadata = &self.shared.metadata;
         let context = RunContext {
@@ -147,7 +146,7 @@ async fn walk(
         facts.name = name.map(ToOwned::to_owned);
     }
     let plan = plan(&context, loaded, true, report).await?;
-    facts.is_known |= has_own(&plan);
+    facts.is_known |= has_own(&plan, context.record);
     facts.has_removed_lines = !plan.removed_lines.is_empty();
     facts.foreign = foreign(&context, &plan).await?;
     preview(&context, &plan, report).await
@@ -155,11 +154,11 @@ async fn walk(
 
 /// Whether m3ter has something that the record made, whatever the links say: its codes are ids of
 /// its own rows. An Account is shared with other records.
-fn has_own(plan: &SyncPlan<'_>) -> bool {
+fn has_own(plan: &SyncPlan<'_>, record: &SalesforceId) -> bool {
     plan.changeset.changes.iter().any(|change| {
-        change.desired.kind() != EntityKind::Account
-            && change.desired.on_found == OnFound::Adopt
-            && change.step.known_id().is_some()
+        let is_own =
+            change.desired.kind() != EntityKind::Account || change.desired.key.row == *record;
+        is_own && change.desired.on_found == OnFound::Adopt && change.step.known_id().is_some()
     })
 }
 
@@ -217,26 +216,4 @@ fn billed(links: &[Link], bulk: &Bulk, now: Timestamp) -> Billed {
 fn passes(failure: &Failure) -> bool {
     failure.code.retryable()
         || matches!(failure.code, ErrorCode::SalesforceAuthFailed | ErrorCode::M3terAuthFailed)
-}
-
-/// A dry run that is in no store.
-fn as_dry_run(record: &SalesforceId, links: &[Link], now: Timestamp) -> ClaimedRun {
-    ClaimedRun {
-        claim: Claim { run: SyncRunId(Uuid::nil()), fence: 0 },
-        parent_record_id: record.clone(),
-        task: Some(RunTask::Sync),
-        expected_plan: None,
-        plan: None,
-        dry_run: true,
-        started_at: now,
-        takeovers: 0,
-        tries: Vec::new(),
-        callouts: Vec::new(),
-        trace: None,
-        requested_by: None,
-        awaited_until: None,
-        is_planned: false,
-        // What is open is settled only before something is written.
-        links: Some(RecordLinks { links: links.to_vec(), has_open_changes: false }),
-    }
 }

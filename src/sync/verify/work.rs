@@ -44,7 +44,7 @@ pub(in crate::sync) async fn work(shared: &Arc<Shared>, scope: &Scope) {
     let id = match scope {
         Scope::Everything => None,
         Scope::Verification(id) => Some(id.as_str()),
-        Scope::Record(_) => return,
+        Scope::Record(_) | Scope::Nothing => return,
     };
     let mut looks = tokio::time::interval(LOOK_EVERY);
     let schedule = shared.settings.verify_schedule.as_ref();

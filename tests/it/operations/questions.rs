@@ -5,6 +5,7 @@ use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
 
 use crate::http::runs::{outage, run_in_state};
 use crate::operations::commands::run_with;
+use crate::operations::verify::Made;
 use crate::support::*;
 
 /// The lines of JSON that a command prints about what the service of a world has done.
@@ -20,6 +21,69 @@ async fn ask(world: &World, arguments: &[&str]) -> Vec<Json> {
 
 fn records(runs: &[Json]) -> Vec<&str> {
     runs.iter().map(|run| run["parentRecordId"].as_str().unwrap()).collect()
+}
+
+/// The records of some statuses that a verification of all Opportunities finds.
+async fn verified(world: &World, statuses: &str) -> Vec<Json> {
+    let directory = tempfile::tempdir().unwrap();
+    let database = world.database_url();
+    let words = ["verify", "--root", "Opportunity", "--status", statuses, "--output", "json"];
+    let variables = [("DATABASE_URL", database.as_str())];
+    let (code, text) = run_with(world, directory.path(), &words, &variables).await;
+    assert_eq!(code, 0, "{text}");
+    let lines = text.lines().filter(|line| line.starts_with('{'));
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn names(records: &[Json]) -> Vec<&str> {
+    records.iter().filter_map(|record| record["name"].as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn which_won_deals_are_not_in_m3ter_does_it_hold_the_others_and_bill_what_is_gone() {
+    let world = World::new().await;
+    let made = Made::new(&world).await;
+    // Which won deals are not in m3ter, and why?
+    let absent = verified(&world, "missing,partial").await;
+    for name in ["Never synced", "Half"] {
+        assert!(names(&absent).contains(&name), "{absent:#?}");
+    }
+    let half = absent.iter().find(|record| record["name"] == "Half").unwrap();
+    assert!(half["message"].as_str().unwrap().contains("no plan template"), "{half:#}");
+    assert!(!names(&absent).contains(&"As it was") && !names(&absent).contains(&"Open"));
+    // Does m3ter still hold what Salesforce says?
+    let differs = verified(&world, "differs").await;
+    assert_eq!(names(&differs), ["Repriced"], "{differs:#?}");
+    let changes = differs[0]["objectResults"].to_string();
+    assert!(changes.contains("\"newValue\""), "{changes}");
+    // Does it bill something that Salesforce does not have any more?
+    let gone = verified(&world, "gone").await;
+    let ids: Vec<&str> = gone.iter().map(|record| record["recordId"].as_str().unwrap()).collect();
+    let expected = ["gone: deleted", "gone: lost", "gone: line"].map(|name| &*made.records[name]);
+    assert_eq!(ids, expected, "{gone:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn do_the_failed_ones_again() {
+    let world = World::new().await;
+    outage(&world);
+    world.sync(DEAL).await;
+    world.organization.clear_faults();
+    let directory = tempfile::tempdir().unwrap();
+    let database = world.database_url();
+    let replay = async |more: &[&str]| {
+        let words = [&["runs", "replay", "--error-code", "M3TER_UNAVAILABLE"], more].concat();
+        let variables = [("DATABASE_URL", database.as_str())];
+        run_with(&world, directory.path(), &words, &variables).await
+    };
+    let (code, text) = replay(&["--dry-run"]).await;
+    assert!(code == 0 && text.contains(DEAL), "{text}");
+    let (code, text) = replay(&[]).await;
+    assert!(code == 0 && text.contains("1 run will be run again"), "{text}");
+    let failed = ask(&world, &["runs", "list", "--status", "Failed"]).await;
+    let run = text.lines().nth(1).unwrap();
+    run_in_state(&world, &json!(run), "ended").await;
+    assert!(ask(&world, &["runs", "list", "--unresolved"]).await.is_empty(), "{failed:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

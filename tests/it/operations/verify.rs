@@ -10,7 +10,7 @@ use crate::support::*;
 use crate::sync::typed_keys::STORAGE;
 
 /// A deal of a customer of its own, won, with one line, until long after today.
-fn deal(world: &World, name: &str, fields: &Json) -> String {
+pub(super) fn deal(world: &World, name: &str, fields: &Json) -> String {
     let org = world.org.vendor();
     let account = json!({ "Name": name, "M3ter_Billing_Email__c": "a@example.com", "CurrencyIsoCode": "USD" });
     let account = org.insert("Account", &account);
@@ -32,7 +32,7 @@ fn line(world: &World, deal: &str, product: &str) -> String {
     world.org.vendor().insert("OpportunityLineItem", &Json::Object(line))
 }
 
-fn line_of(world: &World, deal: &str) -> String {
+pub(super) fn line_of(world: &World, deal: &str) -> String {
     let mut lines = world.org.vendor().ids("OpportunityLineItem", "OpportunityId", deal);
     assert_eq!(lines.len(), 1, "{lines:?}");
     lines.remove(0)

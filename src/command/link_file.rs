@@ -1,0 +1,151 @@
+//! A file of links: CSV with the columns `record`, `kind` and `m3ter id`, and `row` where a record
+//! has several objects of a kind.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use super::given;
+use super::ids::LineFault;
+use crate::domain::entity::EntityKind;
+use crate::domain::ids::{M3terId, SalesforceId};
+use crate::sync::WantedLink;
+
+/// One line of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LinkLine {
+    pub(super) line: usize,
+    pub(super) record: SalesforceId,
+    pub(super) wanted: WantedLink,
+}
+
+/// What it holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct LinkFile {
+    pub(super) lines: Vec<LinkLine>,
+    pub(super) faults: Vec<LineFault>,
+}
+
+/// Where its columns are.
+struct Columns {
+    record: usize,
+    kind: usize,
+    m3ter_id: usize,
+    row: Option<usize>,
+}
+
+impl Columns {
+    fn of(header: &[&str]) -> Result<Self, String> {
+        let place = |name: &str| {
+            let plain = |title: &&str| {
+                let letters = title.chars().filter(char::is_ascii_alphanumeric);
+                letters.collect::<String>().eq_ignore_ascii_case(name)
+            };
+            header.iter().position(plain)
+        };
+        let needed = |name: &str, title: &str| {
+            place(name).ok_or_else(|| {
+                format!(
+                    "there is no column `{title}`; there must be `record`, `kind` and `m3ter id`"
+                )
+            })
+        };
+        Ok(Self {
+            record: needed("record", "record")?,
+            kind: needed("kind", "kind")?,
+            m3ter_id: needed("m3terid", "m3ter id")?,
+            row: place("row"),
+        })
+    }
+}
+
+/// Whether a file is one of links: its first line names a column `kind`.
+pub(super) fn is_one(path: &Path) -> bool {
+    let mut first = String::new();
+    let read = File::open(path).and_then(|file| BufReader::new(file).read_line(&mut first));
+    let is_kind = |title: &str| title.trim().trim_matches('"').eq_ignore_ascii_case("kind");
+    read.is_ok() && first.split(',').any(is_kind)
+}
+
+/// Reads a file.
+pub(super) fn read(path: &Path) -> Result<LinkFile, String> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{name} could not be read: {error}"))?;
+    let file = parse(&text).map_err(|problem| format!("{name}: {problem}"))?;
+    if file.lines.is_empty() && file.faults.is_empty() {
+        return Err(format!("{name} has no links"));
+    }
+    Ok(file)
+}
+
+fn parse(text: &str) -> Result<LinkFile, String> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|error| error.to_string())?.clone();
+    let columns = Columns::of(&header.iter().collect::<Vec<_>>())?;
+    let mut file = LinkFile::default();
+    for record in reader.records() {
+        let record = record.map_err(|error| error.to_string())?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let line = usize::try_from(line).unwrap_or_default();
+        match parse_line(&record, &columns) {
+            Ok((record, wanted)) => file.lines.push(LinkLine { line, record, wanted }),
+            Err(what) => file.faults.push(LineFault { line, what }),
+        }
+    }
+    Ok(file)
+}
+
+fn parse_line(
+    line: &csv::StringRecord,
+    columns: &Columns,
+) -> Result<(SalesforceId, WantedLink), String> {
+    let cell = |column: usize| line.get(column).unwrap_or_default();
+    let record = given::record(cell(columns.record)).map_err(|invalid| invalid.to_string())?;
+    let word = cell(columns.kind);
+    let kind = EntityKind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(word));
+    let kind = kind.ok_or_else(|| {
+        let names = EntityKind::ALL.map(EntityKind::name).join(", ");
+        format!("`{word}` is no kind of m3ter object; it takes {names}")
+    })?;
+    let m3ter_id = M3terId::parse(cell(columns.m3ter_id)).map_err(|invalid| invalid.to_string())?;
+    let row = columns.row.map(cell).filter(|row| !row.is_empty()).map(given::record);
+    let row = row.transpose().map_err(|invalid| invalid.to_string())?;
+    Ok((record, WantedLink { kind, row, m3ter_id }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "5a9d3b1e-0c0a-4f0e-8d1f-2b3c4d5e6f70";
+
+    #[test]
+    fn each_line_is_a_link_or_a_fault() {
+        let text = format!(
+            "\u{feff}Record,Kind,\"m3ter ID\",Row\n006S900000795MM,account,{ID},\n006S900000795MM,AccountPlan,{ID},00kS900000079M1\n\
+             x,Account,{ID}\n006S900000795MM,Meter,{ID}\n006S900000795MM,Plan,5\n"
+        );
+        let file = parse(&text).unwrap();
+        let rows: Vec<(usize, EntityKind, Option<&str>)> = file
+            .lines
+            .iter()
+            .map(|line| {
+                (line.line, line.wanted.kind, line.wanted.row.as_ref().map(SalesforceId::as_str))
+            })
+            .collect();
+        let row = Some("00kS900000079M1IAI");
+        assert_eq!(rows, [(2, EntityKind::Account, None), (3, EntityKind::AccountPlan, row)]);
+        let faults: Vec<String> = file.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert!(faults[1].starts_with("line 5: `Meter` is no kind of m3ter object"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_file_without_its_columns_is_refused() {
+        let problem = parse("Id,Kind\n006S900000795MM,Account\n").unwrap_err();
+        assert!(problem.contains("no column `record`"), "{problem}");
+    }
+}
