@@ -410,6 +410,7 @@ fn document(value: &impl serde::Serialize) -> String {
 fn row_of(record: &VerifiedRecord) -> Json {
     let has_more = record.status != VerifiedStatus::InSync
         || record.name.is_some()
+        || !record.object_results.is_empty()
         || !record.warnings.is_empty();
     json!({
         "record": record.record_id,

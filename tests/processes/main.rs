@@ -30,3 +30,4 @@ mod starting;
 mod stopping;
 mod strangers;
 mod turns;
+mod verify;
