@@ -8,6 +8,7 @@ pub mod check;
 pub mod end_date;
 mod given;
 pub mod health;
+pub mod help;
 mod ids;
 pub mod keys;
 mod link_file;
@@ -20,6 +21,8 @@ pub mod report;
 pub mod runs;
 pub mod sandbox;
 pub mod serve;
+pub mod settings;
+pub mod shells;
 pub mod sync;
 pub mod verify;
 
@@ -137,7 +140,7 @@ fn remark(text: impl fmt::Display) {
 
 /// Says why a command could not be tried.
 fn unusable(problem: impl fmt::Display) -> Outcome {
-    let _ = writeln!(std::io::stderr(), "{problem}");
+    let _ = writeln!(std::io::stderr(), "error: {problem}");
     Outcome::Unusable
 }
 

@@ -4,9 +4,11 @@
 mod access;
 mod addresses;
 mod database;
+mod environment;
 mod m3ter;
 mod runs;
 mod salesforce;
+mod settings;
 mod variables;
 
 use std::fmt;
@@ -21,6 +23,8 @@ use variables::Variables;
 
 pub use addresses::listen_address;
 pub use database::{database_url, known_database};
+pub use environment::{Environment, Origin, UnknownVariable};
+pub use settings::{SETTINGS, Setting, Shown, Unset};
 pub use variables::optional_secret;
 
 /// Everything that the service is told from outside.
@@ -106,6 +110,10 @@ impl Config {
         let runs = runs::settings(variables);
         let salesforce = salesforce::read(variables);
         let m3ter = m3ter::read(variables);
+        // What `main` reads before anything else: its faults are told with the others.
+        let is_form = |text: &str| matches!(text, "text" | "json").then_some(());
+        variables.parsed("LOG_FORMAT", is_form, "must be `text` or `json`");
+        variables.secret("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS_FILE");
         let (database_url, database_url_file) = database?;
         Some(Self {
             listen_address: listen_address?,

@@ -1,9 +1,10 @@
 //! The command line.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use sync_to_m3ter::command::{
     self, Outcome,
     changes::ChangesCommand,
@@ -14,8 +15,10 @@ use sync_to_m3ter::command::{
     pause::{Pausing, Resuming},
     runs::RunsCommand,
     sandbox::Ports,
+    settings::ConfigCommand,
+    shells::Shell,
 };
-use sync_to_m3ter::config::{self, Config};
+use sync_to_m3ter::config::{self, Config, Environment};
 use sync_to_m3ter::telemetry::{self, Collector, LogFormat};
 
 #[global_allocator]
@@ -33,7 +36,7 @@ Exit codes:
   5    a dry run with --exit-code found something to write
   130  it was interrupted, and gave its run back
 
-README.md has all environment variables, docs/command-line.md the forms of output.";
+`config show` lists all variables; docs/command-line.md has the forms of output.";
 
 /// Brings a Salesforce deal into m3ter, the usage-based billing platform.
 #[derive(Debug, Parser)]
@@ -41,6 +44,9 @@ README.md has all environment variables, docs/command-line.md the forms of outpu
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
+    /// A file of variables, one `NAME=value` a line; what the environment has counts before it.
+    #[arg(long, global = true, value_name = "FILE")]
+    env_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,14 +56,14 @@ enum Command {
     /// Run the service against an emulated Salesforce org and an emulated m3ter organization, with
     /// example records.
     Sandbox(Ports),
-    /// Sync one record from the terminal.
+    /// Sync records from the terminal.
     Sync(command::sync::Syncing),
     /// Compare many records with m3ter and say which differ; writes nothing there.
     Verify(command::verify::Verifying),
     /// Sync the records that a verification named, by the running service; needs the database's
     /// settings only.
     Backfill(command::backfill::Backfilling),
-    /// Make API keys.
+    /// Make, list, revoke and check API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
     /// End what m3ter bills for one record, from the terminal.
@@ -89,12 +95,42 @@ enum Command {
     Pause(Pausing),
     /// Let runs begin again, those that have waited longest first.
     Resume(Resuming),
+    /// Show every setting, its value without secrets, and where it comes from.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Check that everything is in place: configuration, mappings, logins, fields, currency and
     /// time zone.
     Check,
     /// Check the health of the service on this machine, at `LISTEN_ADDRESS`. The exit code is 0
     /// or 1.
     Health(HealthQuestion),
+    /// Print what makes a shell complete commands and arguments.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages, one for each command, into a folder.
+    Man {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+impl Command {
+    /// Whether it is told by the whole configuration.
+    fn reads_configuration(&self) -> bool {
+        match self {
+            Self::Runs(command) => command.runs_here(),
+            Self::Verify(verifying) => !verifying.only_shows(),
+            Self::Adopt(adoption) => adoption.names_objects(),
+            Self::Serve
+            | Self::Sync(_)
+            | Self::EndDate(_)
+            | Self::Mapping(_)
+            | Self::Check => true,
+            _ => false,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -103,12 +139,35 @@ fn main() -> ExitCode {
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return complain("the cryptography was chosen twice", Outcome::Unusable);
     }
-    let command = CommandLine::parse().command.unwrap_or(Command::Serve);
-    #[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
-    let variable = |name: &str| std::env::var(name).ok();
-    let format = match variable("LOG_FORMAT").as_deref() {
-        None | Some("" | "text") => LogFormat::Text,
+    let arguments = command::help::with_help(CommandLine::command()).get_matches();
+    let CommandLine { command, env_file } = match CommandLine::from_arg_matches(&arguments) {
+        Ok(line) => line,
+        Err(error) => error.exit(),
+    };
+    let command = command.unwrap_or(Command::Serve);
+    let environment = match environment(env_file.as_deref()) {
+        Ok(environment) => environment,
+        Err(problem) => return complain(&problem, Outcome::Unusable),
+    };
+    match &command {
+        Command::Config(command) => {
+            return ended(command::settings::run(command, &environment));
+        }
+        Command::Completions { shell } => {
+            return ended(command::shells::completions(CommandLine::command(), *shell));
+        }
+        Command::Man { folder } => {
+            let line = command::help::with_help(CommandLine::command());
+            return ended(command::shells::manual(line, folder));
+        }
+        _ => {}
+    }
+    let variable = |name: &str| environment.get(name);
+    let format = match variable("LOG_FORMAT").as_deref().map(str::trim) {
+        None | Some("text") => LogFormat::Text,
         Some("json") => LogFormat::Json,
+        // It is told with all that is wrong.
+        Some(_) if command.reads_configuration() => LogFormat::Text,
         Some(_) => return complain("LOG_FORMAT must be `text` or `json`", Outcome::Unusable),
     };
     let default_filter = match command {
@@ -139,6 +198,7 @@ fn main() -> ExitCode {
         "OTEL_EXPORTER_OTLP_HEADERS_FILE",
     ) {
         Ok(headers) => headers,
+        Err(_) if command.reads_configuration() => None,
         Err(problem) => return complain(&problem, Outcome::Unusable),
     };
     let collector = endpoint.map(|endpoint| Collector { endpoint, headers });
@@ -152,39 +212,20 @@ fn main() -> ExitCode {
         Err(problem) => return complain(&problem, Outcome::Unusable),
     };
     drop(inside);
-    let needs_the_database_only = matches!(
-        &command,
-        Command::Runs(command) if !command.runs_here()
-    ) || matches!(
-        &command,
-        Command::Verify(verifying) if verifying.only_shows()
-    ) || matches!(
-        &command,
-        Command::Adopt(adoption) if !adoption.names_objects()
-    ) || matches!(
-        command,
-        Command::Links(_)
-            | Command::Reopen(_)
-            | Command::Backfill(_)
-            | Command::Changes(_)
-            | Command::Erase(_)
-            | Command::Pause(_)
-            | Command::Resume(_)
-    );
-    let config = if needs_the_database_only
-        || matches!(command, Command::Sandbox(_) | Command::Keys(_) | Command::Health(_))
-    {
-        None
-    } else {
-        Some(Config::from_variables(&variable))
-    };
+    if !matches!(command, Command::Health(_)) {
+        for unknown in environment.unknown() {
+            tracing::warn!("{unknown}");
+        }
+    }
+    let config = command.reads_configuration().then(|| Config::from_variables(&variable));
     let database = || config::database_url(&variable).map_err(anyhow::Error::msg);
     let outcome = runtime.block_on(async {
         match (command, config) {
             (Command::Mapping(command), Some(config)) => {
-                command::mapping::run(command, config, database()).await
+                let mappings_dir = variable("MAPPINGS_DIR").map(PathBuf::from);
+                command::mapping::run(command, config, database(), mappings_dir).await
             }
-            (_, Some(Err(problems))) => Err(problems.into()),
+            (_, Some(Err(problems))) => Err(anyhow::anyhow!("{problems}\n{WAYS_ON}")),
             (Command::Serve, Some(Ok(config))) => command::serve::run(config).await,
             (Command::Sync(syncing), Some(Ok(config))) => {
                 command::sync::run(config, &syncing).await
@@ -236,17 +277,38 @@ fn main() -> ExitCode {
                 async { command::adopt::run(&database()?, adoption).await }.await
             }
             (Command::Keys(command), _) => {
-                command::keys::run(command, config::known_database(&variable), &command::user())
-                    .await
+                let keys_file = variable("API_KEYS_FILE").map(PathBuf::from);
+                let database = config::known_database(&variable);
+                command::keys::run(command, database, keys_file, &command::user()).await
             }
             (Command::Health(question), _) => match config::listen_address(&variable) {
                 Ok(address) => command::health::run(address, question).await,
                 Err(problem) => Err(anyhow::anyhow!(problem)),
             },
-            (_, None) => unreachable!("every other command has read its configuration"),
+            (Command::Config(_) | Command::Completions { .. } | Command::Man { .. }, _)
+            | (_, None) => unreachable!("it has ended, or read its configuration"),
         }
     });
     telemetry.end();
+    ended(outcome)
+}
+
+/// What is said below the problems of the configuration.
+const WAYS_ON: &str = "`sync-to-m3ter config show` shows every setting and where it comes from; `sync-to-m3ter sandbox` needs none";
+
+/// The variables of the process, and those of a file.
+fn environment(file: Option<&Path>) -> Result<Environment, String> {
+    #[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
+    let process = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment = Environment::new(process);
+    match file {
+        Some(file) => environment.with_file(file),
+        None => Ok(environment),
+    }
+}
+
+fn ended(outcome: anyhow::Result<Outcome>) -> ExitCode {
     match outcome {
         Ok(outcome) => outcome.into(),
         Err(error) => complain(&format!("{error:#}"), Outcome::Unusable),
@@ -254,6 +316,6 @@ fn main() -> ExitCode {
 }
 
 fn complain(problem: &str, outcome: Outcome) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "sync-to-m3ter: {problem}");
+    let _ = writeln!(std::io::stderr(), "error: {problem}");
     outcome.into()
 }

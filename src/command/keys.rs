@@ -54,12 +54,15 @@ pub enum KeysCommand {
     Check(KeysFile),
 }
 
+/// What is said where nobody names the file.
+const NO_FILE: &str = "say which file has the keys: --file FILE, or API_KEYS_FILE";
+
 /// Where the keys are.
 #[derive(Debug, Clone, Args)]
 pub struct KeysFile {
-    /// The file of keys.
-    #[arg(long, env = "API_KEYS_FILE")]
-    file: PathBuf,
+    /// The file of keys, in place of the one that `API_KEYS_FILE` names.
+    #[arg(long)]
+    file: Option<PathBuf>,
 }
 
 /// Whose key it is, and what it may do.
@@ -90,8 +93,9 @@ pub struct NewKeyArguments {
     /// The last day in UTC on which it is valid, or the instant at which it expires.
     #[arg(long)]
     expires: Option<Expiry>,
-    /// The file to add the key to; without one, the entry to add is printed.
-    #[arg(long, env = "API_KEYS_FILE")]
+    /// The file to add the key to, in place of the one that `API_KEYS_FILE` names; without one, the
+    /// entry to add is printed.
+    #[arg(long)]
     file: Option<PathBuf>,
 }
 
@@ -99,12 +103,24 @@ pub struct NewKeyArguments {
 pub async fn run(
     command: KeysCommand,
     database_url: Option<Result<String, String>>,
+    keys_file: Option<PathBuf>,
     user: &str,
 ) -> anyhow::Result<Outcome> {
+    let known = |file: KeysFile| file.file.or_else(|| keys_file.clone()).ok_or(NO_FILE);
     match command {
-        KeysCommand::New(arguments) => new(*arguments, user),
-        KeysCommand::List { file: KeysFile { file }, form } => list(file, form, database_url).await,
-        KeysCommand::Revoke { name, key, file: KeysFile { file } } => {
+        KeysCommand::New(mut arguments) => {
+            arguments.file = arguments.file.or(keys_file);
+            new(*arguments, user)
+        }
+        KeysCommand::List { file, form } => match known(file) {
+            Ok(file) => list(file, form, database_url).await,
+            Err(problem) => Ok(unusable(problem)),
+        },
+        KeysCommand::Revoke { name, key, file } => {
+            let file = match known(file) {
+                Ok(file) => file,
+                Err(problem) => return Ok(unusable(problem)),
+            };
             let taken = revoke(&file, &name, key.as_deref()).context("nothing was revoked")?;
             tracing::info!(target: "audit", caller = user, removed = name, keys = taken, file = %file.display(), "API keys were revoked");
             let keys = if taken == 1 { "key" } else { "keys" };
@@ -114,7 +130,10 @@ pub async fn run(
             ));
             Ok(Outcome::Done)
         }
-        KeysCommand::Check(KeysFile { file }) => Ok(check(file)),
+        KeysCommand::Check(file) => match known(file) {
+            Ok(file) => Ok(check(file)),
+            Err(problem) => Ok(unusable(problem)),
+        },
     }
 }
 

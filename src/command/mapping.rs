@@ -68,9 +68,9 @@ pub enum MappingCommand {
 /// Where an operator's own mappings are.
 #[derive(Debug, Clone, Args)]
 pub struct Directory {
-    /// The directory of the operator's own mappings; without one there are those that come with the
-    /// service.
-    #[arg(long, env = "MAPPINGS_DIR")]
+    /// The directory of the operator's own mappings, in place of `MAPPINGS_DIR`; without one there
+    /// are those that come with the service.
+    #[arg(long)]
     pub mappings_dir: Option<PathBuf>,
 }
 
@@ -94,17 +94,21 @@ pub async fn run(
     command: MappingCommand,
     config: Result<Config, ConfigProblems>,
     database: anyhow::Result<String>,
+    mappings_dir: Option<PathBuf>,
 ) -> anyhow::Result<Outcome> {
+    let directory = |given: Directory| Directory {
+        mappings_dir: given.mappings_dir.or_else(|| mappings_dir.clone()),
+    };
     match command {
-        MappingCommand::List { directory, form } => list(&directory, form),
-        MappingCommand::Show { root, directory, form } => {
-            show(&root, &directory, config.ok(), form).await
+        MappingCommand::List { directory: given, form } => list(&directory(given), form),
+        MappingCommand::Show { root, directory: given, form } => {
+            show(&root, &directory(given), config.ok(), form).await
         }
         MappingCommand::Export { root } => Ok(export(&root)),
         MappingCommand::Check(check) if check.org => {
-            check_with_org(&check.directory, config?).await
+            check_with_org(&directory(check.directory), config?).await
         }
-        MappingCommand::Check(check) => self::check(&check),
+        MappingCommand::Check(check) => self::check(&check.files, &directory(check.directory)),
         MappingCommand::Import(import) => import::run(&import),
         MappingCommand::ForgetField { name, database_url } => {
             forget_field(&name, &database_url.map_or(database, Ok)?).await
@@ -281,16 +285,16 @@ fn list(directory: &Directory, form: Form) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn check(check: &Check) -> anyhow::Result<Outcome> {
-    if check.files.is_empty() {
-        let mappings = load_mappings(check.directory.mappings_dir.as_deref())?;
+fn check(files: &[PathBuf], directory: &Directory) -> anyhow::Result<Outcome> {
+    if files.is_empty() {
+        let mappings = load_mappings(directory.mappings_dir.as_deref())?;
         for mapping in mappings.iter() {
             print(format_args!("{}: {} is well-formed", mapping.file(), mapping.root()));
         }
         return Ok(Outcome::Done);
     }
     let sources =
-        check.files.iter().map(|path| mapping_source(path)).collect::<anyhow::Result<Vec<_>>>()?;
+        files.iter().map(|path| mapping_source(path)).collect::<anyhow::Result<Vec<_>>>()?;
     match Mappings::parse(&sources) {
         Ok(_) => {
             for source in &sources {

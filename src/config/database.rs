@@ -11,7 +11,7 @@ use super::variables::given;
 use crate::secret::Secret;
 
 /// Where runs, results and links are kept unless something else is said.
-const DEFAULT_DATABASE_URL: &str = "sqlite://sync-to-m3ter.db";
+pub(super) const DEFAULT_DATABASE_URL: &str = "sqlite://sync-to-m3ter.db";
 
 /// The URL, and the file that it was read from.
 pub(super) fn read(

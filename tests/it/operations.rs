@@ -16,6 +16,7 @@ mod run_commands;
 mod runs;
 mod safety;
 mod secrets;
+mod settings;
 #[cfg(feature = "otel")]
 mod spans;
 mod terminal_syncs;
