@@ -27,7 +27,7 @@ pub mod sync;
 pub mod verify;
 
 use std::fmt;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use tokio_util::sync::CancellationToken;
 
@@ -148,6 +148,33 @@ fn unusable(problem: impl fmt::Display) -> Outcome {
 fn audit(operation: &str, record: &str, run: &str, parameters: &str) {
     let caller = user();
     tracing::info!(target: "audit", caller, operation, parent_record_id = record, sync_run_id = run, parameters, "asked");
+}
+
+/// Whether something that cannot be taken back may be done.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Consent {
+    /// Do it without asking: for scripts.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl Consent {
+    /// Asks, unless somebody has said yes; how the command ends if it may not be done.
+    async fn refused(self, question: &str) -> anyhow::Result<Option<Outcome>> {
+        if self.yes {
+            return Ok(None);
+        }
+        if !std::io::stdin().is_terminal() {
+            return Ok(Some(unusable(
+                "this cannot be taken back, and nobody can be asked here: nothing was done. Do it without asking with --yes",
+            )));
+        }
+        if confirmed(question, &CancellationToken::new()).await? {
+            return Ok(None);
+        }
+        print("Nothing was done.");
+        Ok(Some(Outcome::Failed))
+    }
 }
 
 /// Whether the person at the terminal says yes; an interrupt is a no.

@@ -123,11 +123,7 @@ impl Command {
             Self::Runs(command) => command.runs_here(),
             Self::Verify(verifying) => !verifying.only_shows(),
             Self::Adopt(adoption) => adoption.names_objects(),
-            Self::Serve
-            | Self::Sync(_)
-            | Self::EndDate(_)
-            | Self::Mapping(_)
-            | Self::Check => true,
+            Self::Serve | Self::Sync(_) | Self::EndDate(_) | Self::Mapping(_) | Self::Check => true,
             _ => false,
         }
     }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::output::{self, Column, Form};
-use super::{Outcome, audit, given, print, remark, unusable};
+use super::{Consent, Outcome, audit, given, print, remark, unusable};
 use crate::domain::change::{ChangeId, ChangedField, ObjectChange};
 use crate::domain::ids::{M3terId, SyncRunId};
 use crate::store::{ChangeFilter, Store};
@@ -60,6 +60,9 @@ pub struct Wanted {
 pub struct Erasing {
     /// The Salesforce id of a record that was synced, or of a row such as an Account.
     pub record_id: String,
+    /// Whether it may be done.
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 /// Carries out one of the commands.
@@ -76,6 +79,10 @@ pub async fn erase(database_url: &str, erasing: &Erasing) -> anyhow::Result<Outc
         Ok(record) => record,
         Err(invalid) => return Ok(unusable(invalid)),
     };
+    let question = format!("Erase the old and new values of all changes of {record}?");
+    if let Some(refused) = erasing.consent.refused(&question).await? {
+        return Ok(refused);
+    }
     let store = Store::open(database_url).await?;
     let erased = store.erase(&record).await;
     store.close().await;

@@ -11,7 +11,7 @@ use jiff::{Timestamp, ToSpan as _};
 use secrecy::ExposeSecret as _;
 
 use super::output::{self, Column, Form};
-use super::{Outcome, print, unusable};
+use super::{Consent, Outcome, print, unusable};
 use crate::callers::{
     Callers, Expiry, KeyEntry, KeyLimits, ListedKey, Role, RootObject, Scope, append_entry,
     new_key, parse_network, parse_org, revoke,
@@ -49,6 +49,9 @@ pub enum KeysCommand {
         /// The file.
         #[command(flatten)]
         file: KeysFile,
+        /// Whether it may be done.
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Read the file and name each fault with its line; the exit code is 1 if there is one.
     Check(KeysFile),
@@ -116,11 +119,18 @@ pub async fn run(
             Ok(file) => list(file, form, database_url).await,
             Err(problem) => Ok(unusable(problem)),
         },
-        KeysCommand::Revoke { name, key, file } => {
+        KeysCommand::Revoke { name, key, file, consent } => {
             let file = match known(file) {
                 Ok(file) => file,
                 Err(problem) => return Ok(unusable(problem)),
             };
+            let question = format!(
+                "Revoke the keys of `{name}` in {}? They cannot be made again",
+                file.display()
+            );
+            if let Some(refused) = consent.refused(&question).await? {
+                return Ok(refused);
+            }
             let taken = revoke(&file, &name, key.as_deref()).context("nothing was revoked")?;
             tracing::info!(target: "audit", caller = user, removed = name, keys = taken, file = %file.display(), "API keys were revoked");
             let keys = if taken == 1 { "key" } else { "keys" };

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::output::{self, Column, Form};
-use super::{Outcome, given, print, unusable, user};
+use super::{Consent, Outcome, given, print, unusable, user};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::store::{Handover, Link, LinkFilter, LinkOrder, NotHandedOver, Store};
@@ -30,9 +30,9 @@ pub enum LinksCommand {
         from: String,
         /// The row that gets it.
         to: String,
-        /// Whether to only show the change.
+        /// What is asked before.
         #[command(flatten)]
-        dry_run: DryRun,
+        caution: Caution,
     },
     /// Forget what belongs to a row. Its next sync looks it up again by its key. Nothing changes in
     /// m3ter.
@@ -42,10 +42,21 @@ pub enum LinksCommand {
         /// Only its object of this kind.
         #[arg(long, ignore_case = true, value_parser = EntityKind::ALL.map(EntityKind::name))]
         kind: Option<String>,
-        /// Whether to only show the change.
+        /// What is asked before.
         #[command(flatten)]
-        dry_run: DryRun,
+        caution: Caution,
     },
+}
+
+/// What is asked before links change.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Caution {
+    /// Whether to only show the change.
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    /// Whether it may be done.
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 /// Whether to only show the change.
@@ -62,18 +73,14 @@ pub async fn run(database_url: &str, command: LinksCommand) -> anyhow::Result<Ou
         LinksCommand::List { record, m3ter_id, form } => {
             list(database_url, record.as_deref(), m3ter_id.as_deref(), form).await
         }
-        LinksCommand::Move { from, to, dry_run } => match read_move(&from, &to) {
-            Ok(order) => change(database_url, &order, dry_run).await,
+        LinksCommand::Move { from, to, caution } => match read_move(&from, &to) {
+            Ok(order) => change_with_caution(database_url, &order, caution).await,
             Err(problem) => Ok(unusable(problem)),
         },
-        LinksCommand::Forget { row, kind, dry_run } => match given::record(&row) {
+        LinksCommand::Forget { row, kind, caution } => match given::record(&row) {
             Ok(row) => {
-                change(
-                    database_url,
-                    &LinkOrder::Forget { row, kind: kind.as_deref().and_then(named) },
-                    dry_run,
-                )
-                .await
+                let kind = kind.as_deref().and_then(named);
+                change_with_caution(database_url, &LinkOrder::Forget { row, kind }, caution).await
             }
             Err(invalid) => Ok(unusable(invalid)),
         },
@@ -115,6 +122,24 @@ async fn list(
     store.close().await;
     show(&links, form)?;
     Ok(Outcome::Done)
+}
+
+/// Shows what would change, asks, and changes it.
+async fn change_with_caution(
+    database_url: &str,
+    order: &LinkOrder,
+    Caution { dry_run, consent }: Caution,
+) -> anyhow::Result<Outcome> {
+    if !dry_run.dry_run && !consent.yes {
+        let foreseen = change(database_url, order, DryRun { dry_run: true }).await?;
+        if foreseen != Outcome::Done {
+            return Ok(foreseen);
+        }
+        if let Some(refused) = consent.refused("Change these links?").await? {
+            return Ok(refused);
+        }
+    }
+    change(database_url, order, dry_run).await
 }
 
 pub(super) async fn change(

@@ -246,7 +246,8 @@ async fn a_change_of_the_file_in_the_middle_of_syncs_loses_nothing_and_lets_nobo
     let path = guarded.keys_file.display().to_string();
     let text = guarded.text().replace("name = \"erp\"", "name = \"erp");
     guarded.write(&text);
-    let (code, said, _) = program(&["keys", "revoke", "flow"], &[("API_KEYS_FILE", &path)]);
+    let (code, said, _) =
+        program(&["keys", "revoke", "flow", "--yes"], &[("API_KEYS_FILE", &path)]);
     assert!(code == 0 && said.contains("1 key of `flow` removed"), "{said}");
     guarded.until(&flow, |status| status != 404).await;
     for key in [&flow, &erp] {
@@ -354,8 +355,9 @@ async fn keys_are_made_listed_checked_and_revoked_at_the_terminal() {
         ("new --name x --role caller --expires soon", "is not a day"),
         ("new --name x --role caller --expires 2026-01-01", "is in the past"),
         ("new --name ops --role viewer", "the name has another role further up"),
-        ("revoke nobody", "has no key `nobody`; it has `flow`, `ops`"),
-        ("revoke ops --key 000000000000", "has no key `ops 000000000000`"),
+        ("revoke ops", "this cannot be taken back, and nobody can be asked here"),
+        ("revoke nobody --yes", "has no key `nobody`; it has `flow`, `ops`"),
+        ("revoke ops --key 000000000000 --yes", "has no key `ops 000000000000`"),
     ] {
         let before = std::fs::read_to_string(&path).unwrap();
         let (code, _, said) = keys(arguments);

@@ -292,6 +292,8 @@ async fn changes_are_listed_and_erased_from_the_terminal() {
     assert!(older.contains("\"created\""), "{older}");
 
     let (code, erased) = command(&["erase", DEAL]).await;
+    assert!(code == 2 && erased.contains("cannot be taken back"), "{erased}");
+    let (code, erased) = command(&["erase", DEAL, "--yes"]).await;
     assert!(code == 0 && erased.contains("and 1 dry runs"), "{erased}");
     let (_, text) =
         command(&["changes", "list", "--record", DEAL, "--output", "json", "--limit", "200"]).await;

@@ -63,7 +63,7 @@ async fn an_account_of_a_record_that_is_gone_is_handed_over_by_hand() {
         "IDENTITY_CHANGED"
     );
 
-    let (code, done) = links(&world, &["move", ACCOUNT, &survivor]).await;
+    let (code, done) = links(&world, &["move", ACCOUNT, &survivor, "--yes"]).await;
     assert!(
         code == 0 && done.contains("was handed over") && done.contains("links changed"),
         "{done}"
@@ -99,7 +99,7 @@ async fn a_row_that_is_forgotten_is_looked_up_anew() {
         object_result(&world.sync(&deal).await, "Contract")["findingCode"],
         "IDENTITY_CHANGED"
     );
-    let (code, done) = links(&world, &["forget", &deal, "--kind", "contract"]).await;
+    let (code, done) = links(&world, &["forget", &deal, "--kind", "contract", "--yes"]).await;
     assert!(code == 0 && done.contains("was forgotten"), "{done}");
     let result = world.sync(&deal).await;
     assert_eq!(

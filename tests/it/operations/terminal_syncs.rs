@@ -163,3 +163,37 @@ async fn an_interrupt_gives_the_run_back_and_the_next_sync_goes_on_with_it() {
     assert!(listed.iter().all(|run| run["syncStatus"] == "Completed"), "{listed:#?}");
     assert_eq!(listed.len(), 2, "{listed:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_taken_back_is_asked_for() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    run(&world, directory, &["sync", DEAL]).await;
+    let keys = directory.join("keys.toml").display().to_string();
+    let new = ["keys", "new", "--name", "flow", "--role", "caller", "--file", &keys];
+    run(&world, directory, &new).await;
+    let commands = [
+        vec!["erase", DEAL],
+        vec!["links", "forget", DEAL],
+        vec!["keys", "revoke", "flow", "--file", &keys],
+    ];
+    for arguments in &commands {
+        let (code, text) = run(&world, directory, arguments).await;
+        assert!(code == 2 && text.contains("with --yes"), "{arguments:?}: {text}");
+        let (code, text) = at_a_terminal(&world, directory, arguments, "n\n").await;
+        assert!(
+            code == 1 && text.contains("[y/N]") && text.contains("Nothing was done."),
+            "{arguments:?}: {text}"
+        );
+    }
+    let (_, links) = run(&world, directory, &["links", "list", DEAL]).await;
+    let (_, listed) = run(&world, directory, &["keys", "list", "--file", &keys]).await;
+    assert!(links.contains("Contract") && listed.contains("flow"), "{links}{listed}");
+    for arguments in &commands {
+        let (code, text) = at_a_terminal(&world, directory, arguments, "y\n").await;
+        assert_eq!(code, 0, "{arguments:?}: {text}");
+    }
+    let (_, links) = run(&world, directory, &["links", "list", DEAL]).await;
+    assert!(!links.contains(&format!("{DEAL}\tContract")), "{links}");
+}
