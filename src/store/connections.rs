@@ -53,7 +53,8 @@ impl<DB: sqlx::Database> Connections<DB> {
         let idle = self.idle().pop();
         let (connection, taken_at) = match idle {
             Some(idle) => (idle.connection, idle.taken_at),
-            None => (self.pool.acquire().await?, Instant::now()),
+            // Seldom, and a large future: it is not part of that of each caller.
+            None => (Box::pin(self.pool.acquire()).await?, Instant::now()),
         };
         Ok(Lent {
             connection: Some(connection),
@@ -116,7 +117,7 @@ impl<DB: sqlx::Database> Lent<DB> {
     pub(super) async fn replace(&mut self) -> Result<(), sqlx::Error> {
         self.give_up();
         self.connection = None;
-        self.connection = Some(self.lender.pool.acquire().await?);
+        self.connection = Some(Box::pin(self.lender.pool.acquire()).await?);
         self.taken_at = Instant::now();
         Ok(())
     }

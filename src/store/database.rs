@@ -7,13 +7,13 @@
 
 use std::sync::Arc;
 
-use sqlx::{Postgres, Sqlite};
+use sqlx::Postgres;
 
 use super::StoreError;
 use super::connections::Connections;
 use super::postgres::PostgresSession;
 use super::row::Row;
-use super::sqlite::SqliteSession;
+use super::sqlite::{SqliteConnections, SqliteSession};
 use super::transaction::{Access, Session, Transaction};
 use super::value::Value;
 
@@ -32,9 +32,9 @@ pub(super) enum Engine {
     /// One connection that writes, another one that does not wait for the disk, and a few that
     /// read.
     Sqlite {
-        writer: Connections<Sqlite>,
-        unsynced: Connections<Sqlite>,
-        readers: Connections<Sqlite>,
+        writer: SqliteConnections,
+        unsynced: SqliteConnections,
+        readers: SqliteConnections,
     },
     Postgres(Connections<Postgres>),
 }
@@ -56,7 +56,7 @@ impl Database {
         operation: &'static str,
     ) -> Result<Transaction, StoreError> {
         let mut transaction = self.acquire(access, operation).await?;
-        transaction.begin(access).await?;
+        transaction.begin(access);
         Ok(transaction)
     }
 

@@ -11,27 +11,22 @@ use std::time::{Duration, Instant};
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::StoreError;
 use super::connections::Connections;
 use super::database::{Database, Engine};
+use super::sqlite::{Duty, LOCK_TIME, SqliteConnections};
 use super::transaction::Access;
 
 pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long a statement waits for another process, or for the one connection that writes; a commit
-/// takes about a millisecond.
-const LOCK_TIME: Duration = Duration::from_secs(5);
 /// Between two attempts where `SQLite` itself does not wait.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-/// Reads are short and few; each connection is a thread.
+/// Reads are short and few.
 const READERS: u32 = 3;
-/// What each connection keeps of the file, as `SQLite` spells 512 KiB. What it no longer has is
-/// still in the cache of the operating system.
-const PAGE_CACHE: &str = "-512";
 /// Connections to `PostgreSQL`, each busy for a few milliseconds at a time; ten processes stay
 /// within a server's usual hundred.
 const POSTGRES_CONNECTIONS: u32 = 10;
@@ -60,7 +55,6 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
         return Err(StoreError::DirectoryMissing(directory.to_owned()));
     }
     let place: Arc<str> = file.display().to_string().into();
-    let failed = |source| StoreError::from_sqlx("open the database", &place, source);
     let creates = !url.contains("mode=") || url.contains("mode=rwc");
     if creates {
         make_private(&file);
@@ -70,46 +64,40 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(LOCK_TIME)
-        .pragma("cache_size", PAGE_CACHE);
+        .busy_timeout(LOCK_TIME);
 
     let started = Instant::now();
-    let writer = loop {
-        match connect_up_to_date(&options, &place).await {
+    loop {
+        match bring_up_to_date(&options, &place).await {
             // `SQLite` does not wait where another process turns the new file to WAL just now.
             Err(StoreError::Locked { .. }) if started.elapsed() < LOCK_TIME => {
                 tokio::time::sleep(LOCK_PAUSE).await;
             }
-            writer => break writer?,
+            done => break done?,
         }
+    }
+    let connections = |duty, most| SqliteConnections::new(file.clone(), duty, most);
+    let engine = Engine::Sqlite {
+        writer: connections(Duty::Write, 1),
+        unsynced: connections(Duty::WriteUnsynced, 1),
+        readers: connections(Duty::Read, READERS),
     };
-    // It connects when it is needed.
-    let unsynced =
-        sqlite_pool(1).connect_lazy_with(options.clone().synchronous(SqliteSynchronous::Normal));
-    let readers = sqlite_pool(READERS)
-        .connect_with(options.pragma("query_only", "1"))
-        .await
-        .map_err(failed)?;
-    let [writer, unsynced, readers] = [writer, unsynced, readers].map(Connections::new);
-    Ok(Database::new(Engine::Sqlite { writer, unsynced, readers }, place))
+    Ok(Database::new(engine, place))
 }
 
-/// The one connection that writes, of a file whose tables are of this version.
-async fn connect_up_to_date(
-    options: &SqliteConnectOptions,
-    place: &str,
-) -> Result<SqlitePool, StoreError> {
+/// Brings the tables of a file to this version; sets the file up, if it is new.
+async fn bring_up_to_date(options: &SqliteConnectOptions, place: &str) -> Result<(), StoreError> {
     let failed = |source| StoreError::from_sqlx("open the database", place, source);
-    let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(failed)?;
+    let mut connection = options.connect().await.map_err(failed)?;
     // All migrations in one transaction that takes the file's one lock first: another process that
     // starts now finds them done.
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     SQLITE_MIGRATIONS
         .run_direct(None, &mut *transaction, false)
         .await
         .map_err(|source| StoreError::from_migration(place, source))?;
     transaction.commit().await.map_err(failed)?;
-    Ok(writer)
+    connection.close().await.map_err(failed)
 }
 
 /// Makes a file that is not there yet, for its owner's eyes only: it tells what is billed to whom.
@@ -128,16 +116,6 @@ fn make_private(file: &Path) {
 
 fn others_may_read(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
-}
-
-fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
-    // A connection to a file does not go stale: no tests, no retirement.
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(LOCK_TIME)
-        .test_before_acquire(false)
-        .idle_timeout(None)
-        .max_lifetime(None)
 }
 
 async fn open_postgres(url: &str) -> Result<Database, StoreError> {

@@ -1,14 +1,15 @@
 //! What a statement answers, whatever the engine.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 
 use super::StoreError;
+use super::value::Value;
 use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
 
 /// A row of an answer: its columns are text or whole numbers of 64 bits, and are read by name as
@@ -20,7 +21,7 @@ pub(super) struct Row {
 }
 
 enum Columns {
-    Sqlite(SqliteRow),
+    Sqlite { names: Arc<[String]>, values: Vec<Value> },
     Postgres(PgRow),
 }
 
@@ -38,9 +39,9 @@ impl Answer {
         Self { rows: Vec::new(), changed: 0, operation }
     }
 
-    pub(super) fn push_sqlite(&mut self, row: SqliteRow) {
+    pub(super) fn push_sqlite(&mut self, names: Arc<[String]>, values: Vec<Value>) {
         let operation = self.operation;
-        self.rows.push(Row { columns: Columns::Sqlite(row), operation });
+        self.rows.push(Row { columns: Columns::Sqlite { names, values }, operation });
     }
 
     pub(super) fn push_postgres(&mut self, row: PgRow) {
@@ -67,8 +68,8 @@ impl Row {
 
     /// The words of a text, of which there may be none.
     pub(super) fn words(&self, name: &str) -> Result<Vec<String>, StoreError> {
-        let text: Option<String> = self.optional(name)?;
-        Ok(text.unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect())
+        let text = self.text(name)?.unwrap_or_default();
+        Ok(text.split_whitespace().map(ToOwned::to_owned).collect())
     }
 
     /// What the JSON in a column says.
@@ -82,8 +83,8 @@ impl Row {
         name: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T, StoreError> {
-        let text: String = self.get(name)?;
-        parse(&text).ok_or_else(|| self.unreadable(text))
+        let parsed = self.read_text(name, parse)?;
+        parsed.ok_or_else(|| self.unreadable(format!("nothing in `{name}`")))
     }
 
     /// A value that this version never writes.
@@ -91,18 +92,29 @@ impl Row {
         StoreError::Unreadable { operation: self.operation, value }
     }
 
-    fn plain<T>(&self, name: &str) -> Result<Option<T>, StoreError>
-    where
-        T: for<'r> Decode<'r, Sqlite>
-            + Type<Sqlite>
-            + for<'r> Decode<'r, Postgres>
-            + Type<Postgres>,
-    {
-        let value = match &self.columns {
-            Columns::Sqlite(row) => row.try_get::<Option<T>, _>(name),
-            Columns::Postgres(row) => row.try_get::<Option<T>, _>(name),
-        };
-        value.map_err(|error| self.unreadable(error.to_string()))
+    fn text(&self, name: &str) -> Result<Option<&str>, StoreError> {
+        match &self.columns {
+            Columns::Sqlite { names, values } => match value(names, values, name) {
+                Some(Value::Text(text)) => Ok(text.as_deref()),
+                other => Err(self.unreadable(no_such(name, "text", other))),
+            },
+            Columns::Postgres(row) => {
+                row.try_get(name).map_err(|error| self.unreadable(error.to_string()))
+            }
+        }
+    }
+
+    fn integer(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        match &self.columns {
+            Columns::Sqlite { names, values } => match value(names, values, name) {
+                Some(Value::Integer(integer)) => Ok(*integer),
+                Some(Value::Text(None)) => Ok(None),
+                other => Err(self.unreadable(no_such(name, "number", other))),
+            },
+            Columns::Postgres(row) => {
+                row.try_get(name).map_err(|error| self.unreadable(error.to_string()))
+            }
+        }
     }
 
     fn read_text<T>(
@@ -110,8 +122,8 @@ impl Row {
         name: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, StoreError> {
-        let Some(text) = self.plain::<String>(name)? else { return Ok(None) };
-        parse(&text).map(Some).ok_or_else(|| self.unreadable(text))
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        parse(text).map(Some).ok_or_else(|| self.unreadable(text.to_owned()))
     }
 
     fn read_integer<T>(
@@ -119,8 +131,21 @@ impl Row {
         name: &str,
         parse: impl FnOnce(i64) -> Option<T>,
     ) -> Result<Option<T>, StoreError> {
-        let Some(integer) = self.plain::<i64>(name)? else { return Ok(None) };
+        let Some(integer) = self.integer(name)? else { return Ok(None) };
         parse(integer).map(Some).ok_or_else(|| self.unreadable(integer.to_string()))
+    }
+}
+
+/// `None` where there is no such column.
+fn value<'v>(names: &[String], values: &'v [Value], name: &str) -> Option<&'v Value> {
+    values.get(names.iter().position(|column| column == name)?)
+}
+
+fn no_such(name: &str, kind: &str, value: Option<&Value>) -> String {
+    match value {
+        None => format!("no column `{name}`"),
+        Some(Value::Text(_)) => format!("a text in `{name}`, not a {kind}"),
+        Some(Value::Integer(_)) => format!("a number in `{name}`, not a {kind}"),
     }
 }
 
@@ -132,13 +157,13 @@ pub(super) trait Column: Sized {
 
 impl Column for String {
     fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError> {
-        row.plain(name)
+        Ok(row.text(name)?.map(ToOwned::to_owned))
     }
 }
 
 impl Column for i64 {
     fn read(row: &Row, name: &str) -> Result<Option<Self>, StoreError> {
-        row.plain(name)
+        row.integer(name)
     }
 }
 

@@ -3,12 +3,14 @@
 use std::str::FromStr as _;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool, SqlitePool};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool, SqliteConnection};
 use uuid::Uuid;
 
 use super::connections::Connections;
 use super::database::{Database, Engine};
 use super::open::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, migrate_postgres};
+use super::sqlite::{Duty, SqliteConnections};
 
 /// The version of the tables that this program makes.
 pub(super) fn last_migration() -> i64 {
@@ -35,8 +37,8 @@ pub(super) async fn postgres_database() -> String {
 /// The database as it is, without migrations.
 pub(super) async fn unmigrated(url: &str) -> Database {
     let engine = if url.starts_with("sqlite:") {
-        let connections =
-            Connections::new(SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap());
+        let file = SqliteConnectOptions::from_str(url).unwrap().get_filename().to_owned();
+        let connections = SqliteConnections::new(file, Duty::Write, 1);
         Engine::Sqlite {
             writer: connections.clone(),
             unsynced: connections.clone(),
@@ -50,14 +52,13 @@ pub(super) async fn unmigrated(url: &str) -> Database {
 
 /// Brings an empty database to an older version.
 pub(super) async fn migrate(url: &str, version: i64) {
-    let database = unmigrated(url).await;
-    match &database.engine {
-        Engine::Sqlite { writer, .. } => {
-            SQLITE_MIGRATIONS.run_to(version, &mut *writer.lend().await.unwrap()).await.unwrap();
-        }
-        Engine::Postgres(_) => {
-            migrate_postgres(&database, &POSTGRES_MIGRATIONS, version).await.unwrap();
-        }
+    if url.starts_with("sqlite:") {
+        let url = format!("{url}?mode=rwc");
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        SQLITE_MIGRATIONS.run_to(version, &mut connection).await.unwrap();
+        return connection.close().await.unwrap();
     }
+    let database = unmigrated(url).await;
+    migrate_postgres(&database, &POSTGRES_MIGRATIONS, version).await.unwrap();
     database.close().await;
 }

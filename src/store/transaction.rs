@@ -64,20 +64,14 @@ impl Transaction {
         }
     }
 
-    pub(super) async fn begin(&mut self, access: Access) -> Result<(), StoreError> {
-        let begun = match (&mut self.session, access) {
-            (Session::Sqlite(session), Access::Read) => session.begin_to_read().await,
-            (Session::Sqlite(session), _) => session.begin_to_write().await,
-            (Session::Postgres(session), Access::Read) => {
-                session.begin_to_read();
-                Ok(())
-            }
-            (Session::Postgres(session), _) => {
-                session.begin_to_write();
-                Ok(())
-            }
-        };
-        begun.map_err(|source| self.failed(source))
+    /// Begins it with its first statement.
+    pub(super) fn begin(&mut self, access: Access) {
+        match (&mut self.session, access) {
+            (Session::Sqlite(session), Access::Read) => session.begin_to_read(),
+            (Session::Sqlite(session), _) => session.begin_to_write(),
+            (Session::Postgres(session), Access::Read) => session.begin_to_read(),
+            (Session::Postgres(session), _) => session.begin_to_write(),
+        }
     }
 
     /// Gives each statement the time that a migration may need.
@@ -126,17 +120,17 @@ impl Transaction {
         statements: &[&'static str],
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let statements = statements.join("; ");
         let answer = match &mut self.session {
             Session::Sqlite(session) => {
-                let sql = sqlite::spelled(&statements);
+                let statements: Vec<String> =
+                    statements.iter().map(|sql| sqlite::spelled(sql)).collect();
                 #[cfg(test)]
-                self.statements.lock().unwrap().insert(sql.clone());
-                session.ask_at_once(&sql, values).await
+                self.statements.lock().unwrap().extend(statements.clone());
+                session.ask_at_once(statements, values).await
             }
             Session::Postgres(session) => {
                 let is_synced = access != Access::WriteUnsynced;
-                session.ask_at_once(&statements, &values, is_synced).await
+                session.ask_at_once(&statements.join("; "), &values, is_synced).await
             }
         };
         let answer = answer.map_err(|source| self.failed(source))?;

@@ -119,7 +119,9 @@ async fn limit_pages(store: &Store, pragma: &'static str) {
     let Engine::Sqlite { writer, .. } = &store.database.engine else {
         unreachable!("the store is a file")
     };
-    query(pragma).execute(&mut *writer.lend().await.unwrap()).await.unwrap();
+    let mut lent = writer.lend().await.unwrap();
+    lent.work(move |connection| connection.execute_batch(pragma)).await.unwrap();
+    lent.keep();
 }
 
 #[tokio::test]

@@ -1,0 +1,127 @@
+//! The connections to a file of `SQLite`, all of one duty.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::fault::fault;
+
+/// How long a statement waits for another process, or for the one connection that writes; a commit
+/// takes about a millisecond.
+pub(in crate::store) const LOCK_TIME: Duration = Duration::from_secs(5);
+/// What each connection keeps of the file, as `SQLite` spells 512 KiB. What it no longer has is
+/// still in the cache of the operating system.
+const PAGE_CACHE: i32 = -512;
+/// Statements that a connection keeps prepared: all that the store has.
+const PREPARED_STATEMENTS: usize = 100;
+
+/// What connections do.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) enum Duty {
+    Write,
+    /// A commit does not wait for the disk.
+    WriteUnsynced,
+    Read,
+}
+
+/// So many connections at most, each opened when it is needed first; a clone is another handle to
+/// them.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct SqliteConnections {
+    file: Arc<PathBuf>,
+    duty: Duty,
+    most: u32,
+    places: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+/// A place for one transaction, and its connection.
+pub(in crate::store) struct Lent {
+    /// `None` before the first message, while one is under way, and once that was given up.
+    connection: Option<Connection>,
+    is_kept: bool,
+    lender: SqliteConnections,
+    _place: OwnedSemaphorePermit,
+}
+
+impl SqliteConnections {
+    pub(in crate::store) fn new(file: PathBuf, duty: Duty, most: u32) -> Self {
+        let places = Arc::new(Semaphore::new(most as usize));
+        Self { file: Arc::new(file), duty, most, places, idle: Arc::default() }
+    }
+
+    /// Waits for a place.
+    pub(in crate::store) async fn lend(&self) -> Result<Lent, sqlx::Error> {
+        let places = Arc::clone(&self.places).acquire_owned();
+        let place = tokio::time::timeout(LOCK_TIME, places).await;
+        let place =
+            place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let connection = self.idle().pop();
+        Ok(Lent { connection, is_kept: false, lender: self.clone(), _place: place })
+    }
+
+    /// Waits for what is under way, and closes all connections. None is lent afterwards.
+    pub(in crate::store) async fn close(&self) {
+        let _all = self.places.acquire_many(self.most).await;
+        self.places.close();
+        let idle = std::mem::take(&mut *self.idle());
+        // The last one writes the log into the file.
+        let _ = tokio::task::spawn_blocking(move || drop(idle)).await;
+    }
+
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&*self.file, flags)?;
+        connection.busy_timeout(LOCK_TIME)?;
+        connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        connection.pragma_update(None, "cache_size", PAGE_CACHE)?;
+        match self.duty {
+            Duty::Write => connection.pragma_update(None, "synchronous", "FULL")?,
+            Duty::WriteUnsynced => connection.pragma_update(None, "synchronous", "NORMAL")?,
+            Duty::Read => connection.pragma_update(None, "query_only", "ON")?,
+        }
+        Ok(connection)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lent {
+    /// Does something with the connection, on a thread for what blocks. If nobody waits for it any
+    /// more, it is done to its end, and the connection is closed.
+    pub(in crate::store) async fn work<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, sqlx::Error> {
+        self.is_kept = false;
+        let (connection, lender) = (self.connection.take(), self.lender.clone());
+        let working = tokio::task::spawn_blocking(move || {
+            let mut connection = connection.map_or_else(|| lender.connect(), Ok)?;
+            let outcome = work(&mut connection);
+            Ok::<_, rusqlite::Error>((connection, outcome))
+        });
+        let done = working.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+        let (connection, outcome) = done.map_err(fault)?;
+        self.connection = Some(connection);
+        outcome.map_err(fault)
+    }
+
+    /// No transaction is open on it: it is lent again.
+    pub(in crate::store) fn keep(&mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if self.is_kept {
+            self.lender.idle().extend(self.connection.take());
+        }
+    }
+}
