@@ -274,7 +274,8 @@ pub fn load_mappings(directory: Option<&Path>) -> anyhow::Result<Mappings> {
     })
 }
 
-fn mapping_sources(directory: &Path) -> anyhow::Result<Vec<MappingSource>> {
+/// The mapping files of a directory, not looked into.
+pub fn mapping_sources(directory: &Path) -> anyhow::Result<Vec<MappingSource>> {
     let entries = std::fs::read_dir(directory)
         .with_context(|| format!("MAPPINGS_DIR `{}` could not be read", directory.display()))?;
     let mut paths: Vec<_> = entries

@@ -22,6 +22,7 @@ pub mod org_schema;
 pub mod outcome;
 pub mod personal;
 pub mod plan;
+pub mod pseudonym;
 pub mod record;
 pub mod record_state;
 pub mod record_status;

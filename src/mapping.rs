@@ -9,6 +9,7 @@ mod bands;
 mod condition;
 mod convert;
 mod evaluated;
+mod explain;
 mod fault;
 mod files;
 #[doc(hidden)]
@@ -29,6 +30,7 @@ mod resolve;
 mod row;
 mod rules;
 mod selection;
+mod settled;
 mod show;
 mod steps;
 mod structure;
@@ -41,6 +43,7 @@ use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 
+pub use explain::Explanation;
 pub use fault::MappingFault;
 pub use files::MappingSource;
 pub use mapped::Mapping;
@@ -49,6 +52,7 @@ pub use query::{LineObject, Query};
 pub use reading::{NaturalKeys, Reading};
 pub use row::{Context, Scales};
 pub use selection::{Selection, SelectionQuery};
+pub use settled::StandIn;
 pub use show::FieldDescription;
 pub use unreadable::{Unreadable, remembered_name};
 
@@ -133,6 +137,23 @@ impl Mappings {
         }
         let digest = digest(built_in.iter().chain(sources));
         Ok(Self { by_root: mappings, digest })
+    }
+
+    /// What the service reads in a file and other readers of TOML may not, in sentences.
+    pub fn notes(source: &MappingSource) -> Vec<String> {
+        let text = std::str::from_utf8(&source.bytes).unwrap_or_default();
+        let note = |(line, what)| {
+            format!(
+                "{}:{line}: note: {what} is TOML 1.1: the service reads it, but editors and scripts that know only TOML 1.0 call the file broken",
+                source.name
+            )
+        };
+        parse::newer_syntax(text).into_iter().map(note).collect()
+    }
+
+    /// The JSON Schema of a mapping file, for editors.
+    pub fn schema() -> serde_json::Value {
+        parse::schema()
     }
 
     /// The text of the mapping that comes with the service, comments and all.

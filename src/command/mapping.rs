@@ -1,15 +1,21 @@
 //! `mapping`: what the mappings are, whether they are right, and the connector's brought over.
 
+mod case;
+mod directory;
+pub mod explain;
 pub mod import;
+pub mod test;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use directory::Directory;
+
 use super::output::{self, Column, Form, Output};
 use super::{Outcome, print};
-use crate::app::{load_mappings, mapping_source};
+use crate::app::{load_mappings, mapping_source, mapping_sources};
 use crate::config::{Config, ConfigProblems};
 use crate::domain::catalog::CatalogKind;
 use crate::mapping::{Mapping, MappingFault, Mappings, OrgRemark, Severity, remembered_name};
@@ -51,6 +57,15 @@ pub enum MappingCommand {
     },
     /// Check mapping files, and report all faults at once.
     Check(Check),
+    /// Try the mappings with records of a folder, without an org and without m3ter: are the objects,
+    /// values, findings and warnings those that are expected? The exit code is 1 if not.
+    Test(test::Testing),
+    /// Print the JSON Schema of mapping files, for editors: `#:schema mapping.schema.json` in the
+    /// first line of a file gives completion and shows faults while you type.
+    Schema,
+    /// Show the way of one value from a record to m3ter: each source, each step, and what came of
+    /// it.
+    Explain(explain::Explaining),
     /// Make mapping files from the connector's metadata records.
     Import(import::Import),
     /// Give up a field or child relationship that was deleted in Salesforce on purpose: it counts
@@ -63,15 +78,6 @@ pub enum MappingCommand {
         #[arg(long)]
         database_url: Option<String>,
     },
-}
-
-/// Where an operator's own mappings are.
-#[derive(Debug, Clone, Args)]
-pub struct Directory {
-    /// The directory of the operator's own mappings, in place of `MAPPINGS_DIR`; without one there
-    /// are those that come with the service.
-    #[arg(long)]
-    pub mappings_dir: Option<PathBuf>,
 }
 
 /// What is checked.
@@ -95,6 +101,7 @@ pub async fn run(
     config: Result<Config, ConfigProblems>,
     database: anyhow::Result<String>,
     mappings_dir: Option<PathBuf>,
+    commitment_billing: Option<String>,
 ) -> anyhow::Result<Outcome> {
     let directory = |given: Directory| Directory {
         mappings_dir: given.mappings_dir.or_else(|| mappings_dir.clone()),
@@ -109,6 +116,18 @@ pub async fn run(
             check_with_org(&directory(check.directory), config?).await
         }
         MappingCommand::Check(check) => self::check(&check.files, &directory(check.directory)),
+        MappingCommand::Schema => {
+            print(serde_json::to_string_pretty(&Mappings::schema())?);
+            Ok(Outcome::Done)
+        }
+        MappingCommand::Test(testing) => {
+            let directory = directory(testing.directory.clone());
+            test::run(&testing, &directory, config, commitment_billing).await
+        }
+        MappingCommand::Explain(explaining) => {
+            let directory = directory(explaining.directory.clone());
+            explain::run(&explaining, &directory, config, commitment_billing).await
+        }
         MappingCommand::Import(import) => import::run(&import),
         MappingCommand::ForgetField { name, database_url } => {
             forget_field(&name, &database_url.map_or(database, Ok)?).await
@@ -291,6 +310,9 @@ fn check(files: &[PathBuf], directory: &Directory) -> anyhow::Result<Outcome> {
         for mapping in mappings.iter() {
             print(format_args!("{}: {} is well-formed", mapping.file(), mapping.root()));
         }
+        let own = directory.mappings_dir.as_deref().map(mapping_sources).transpose()?;
+        let sources = own.unwrap_or_default();
+        sources.iter().flat_map(Mappings::notes).for_each(print);
         return Ok(Outcome::Done);
     }
     let sources =
@@ -300,6 +322,7 @@ fn check(files: &[PathBuf], directory: &Directory) -> anyhow::Result<Outcome> {
             for source in &sources {
                 print(format_args!("{}: is well-formed", source.name));
             }
+            sources.iter().flat_map(Mappings::notes).for_each(print);
             Ok(Outcome::Done)
         }
         Err(faults) => {

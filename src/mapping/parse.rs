@@ -9,9 +9,11 @@ mod parser;
 mod product;
 mod remark;
 mod rows;
+mod schema;
 mod steps;
 mod structure;
 mod sync_status;
+mod syntax;
 
 use toml::de::DeTable;
 
@@ -19,6 +21,8 @@ use self::layers::{EXTENDS, OBJECT_TABLES, REMOVE};
 pub(super) use self::layers::{Layer, MAX_FILE_BYTES};
 use self::object::OVERLAP_KEY;
 use self::parser::{Parser, Place, find, head, is_path, line_at};
+pub(super) use self::schema::schema;
+pub(super) use self::syntax::newer_syntax;
 use super::fault::MappingFault;
 use super::files::Files;
 use super::language::{Condition, ROOT, RowSet};

@@ -48,7 +48,7 @@ impl<'r> Reading<'r> {
 
     /// The distinct currencies of the lines' plan templates; the only one is kept for the terms
     /// that ask for it.
-    fn template_currencies(&self, catalog: &Catalog) -> Vec<String> {
+    pub(super) fn template_currencies(&self, catalog: &Catalog) -> Vec<String> {
         let root = self.tree.root();
         let mut currencies = BTreeSet::new();
         let only = root.cached(TEMPLATES, |_| {
@@ -159,7 +159,7 @@ fn resolve_fields(
     (fields, warnings, findings)
 }
 
-fn resolve_field(
+pub(super) fn resolve_field(
     row: Row<'_>,
     object: &ObjectMapping,
     field: &FieldMapping,

@@ -194,7 +194,7 @@ impl Term {
     }
 
     /// The term as people read it.
-    fn render(&self) -> String {
+    pub(super) fn render(&self) -> String {
         let all = |inner: &[Expression], between: &str| {
             inner.iter().map(Expression::render_with_steps).collect::<Vec<_>>().join(between)
         };
@@ -252,7 +252,7 @@ fn joined_parts<'e>(parts: impl Iterator<Item = (&'e str, &'e Expression)>) -> S
 }
 
 impl Term {
-    fn evaluate(&self, row: Row<'_>) -> Outcome {
+    pub(super) fn evaluate(&self, row: Row<'_>) -> Outcome {
         let field = |field| row.field(field).map(|json| Evaluated::of_field(field, json));
         match self {
             Self::Field(of) => Ok(field(of)),

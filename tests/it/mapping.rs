@@ -1,6 +1,7 @@
 //! Mapping files: the language, the built-in ones, and those that admins write.
 
 pub(crate) mod built_in;
+mod cases;
 mod connector_mistakes;
 mod connector_samples;
 mod custom_objects;

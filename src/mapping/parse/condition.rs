@@ -9,7 +9,7 @@ use crate::mapping::mapped::Readiness;
 
 /// What can be asked of a field; a condition has at most one, and without any asks whether a
 /// checkbox is on.
-const TESTS: [&str; 9] =
+pub(super) const TESTS: [&str; 9] =
     ["is", "is_not", "in", "not_in", "blank", "above", "below", "equals", "differs_from"];
 const HOW: &str = "such as `{ field = \"IsWon\", is = true }`, with one of `is`, `is_not`, `in`, `not_in`, `blank`, `above`, `below`, `equals`, `differs_from`";
 

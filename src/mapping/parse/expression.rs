@@ -11,6 +11,7 @@ use super::steps::STEP_KEYS;
 use crate::domain::catalog::CatalogKind;
 use crate::domain::entity::EntityKind;
 use crate::domain::field::{FieldSpec, FieldType};
+use crate::domain::money::{NoDecimal, read_decimal};
 use crate::domain::text::trimmed;
 use crate::mapping::convert::constant_problem;
 use crate::mapping::language::{Constant, FieldRef, ROOT};
@@ -18,7 +19,7 @@ use crate::mapping::structure::parts_of;
 use crate::mapping::term::{Expression, Extreme, Lookup, Term, UnitPrice};
 
 /// The keys that say where a value comes from; a table has exactly one.
-const SOURCES: [&str; 16] = [
+pub(super) const SOURCES: [&str; 16] = [
     "field",
     "value",
     "first",
@@ -37,9 +38,9 @@ const SOURCES: [&str; 16] = [
     "list",
 ];
 /// The keys that stand beside any source.
-const BESIDE: [&str; 5] = ["optional", "once", "clear", "when", "default"];
+pub(super) const BESIDE: [&str; 5] = ["optional", "once", "clear", "when", "default"];
 /// The keys that belong to one source.
-const BELONGING: [(&str, &[&str]); 5] = [
+pub(super) const BELONGING: [(&str, &[&str]); 5] = [
     ("field", &["only_row_of"]),
     ("lookup", &["code", "by_product"]),
     ("concat", &["separator"]),
@@ -311,7 +312,7 @@ impl Parser<'_> {
             _ => number(value).map(Constant::Number),
         };
         let problem = match (&constant, place.spec) {
-            (None, _) => Some("a text, a number or a boolean is expected".to_owned()),
+            (None, _) => Some(no_constant(value)),
             (Some(constant), Some(spec)) => constant_problem(constant, spec),
             (Some(_), None) => None,
         };
@@ -365,6 +366,22 @@ impl Parser<'_> {
             above.too_long = Some(path.clone());
         }
         path
+    }
+}
+
+/// Why a value of a file is none that a mapping keeps.
+fn no_constant(value: &Value<'_>) -> String {
+    let unkept = match value.get_ref() {
+        DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str()),
+        DeValue::Float(number) => Some(number.as_str()),
+        _ => None,
+    };
+    match unkept.map(|number| (number, read_decimal(number))) {
+        Some((number, Err(why @ (NoDecimal::TooSmall | NoDecimal::TooLarge)))) => {
+            format!("{number} {why}")
+        }
+        Some((number, Ok(_))) => format!("{number} has more digits than can be kept exactly"),
+        _ => "a text, a number or a boolean is expected".to_owned(),
     }
 }
 

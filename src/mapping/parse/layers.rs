@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::parser::{Parser, Value, dotted, find, line_at};
+use super::syntax;
 use crate::domain::entity::EntityKind;
 use crate::mapping::fault::{MappingFault, hint_for};
 use crate::mapping::files::MappingSource;
@@ -58,11 +59,8 @@ impl<'s> Layer<'s> {
             let line = source.bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             unreadable(line, "the file is not UTF-8".to_owned(), "save it with the encoding UTF-8")
         })?;
-        let table = DeTable::parse(text).map_err(|error| {
-            let line = line_at(text, error.span().unwrap_or_default().start);
-            unreadable(line, error.message().to_owned(), "the file must be valid TOML")
-        })?;
-        Ok(Self { name, text, is_built_in, table: table.into_inner() })
+        let table = syntax::parse(name, text)?;
+        Ok(Self { name, text, is_built_in, table })
     }
 
     /// The root object: the file's own, else that of the mapping that it extends.

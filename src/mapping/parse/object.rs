@@ -13,7 +13,7 @@ use crate::mapping::mapped::{Cell, FieldMapping, ObjectMapping, Shared};
 use crate::mapping::term::{Expression, Replace, Term};
 
 /// What stands in an object's table beside m3ter's fields.
-const OBJECT_KEYS: [&str; 11] = [
+pub(super) const OBJECT_KEYS: [&str; 11] = [
     "rows",
     "row",
     "sobject",
@@ -31,10 +31,10 @@ const OBJECT_KEYS: [&str; 11] = [
 const JOINS_WITH_KEY: &str = "joins_with";
 
 /// The key of a Commitment's table that says whose Plan bills it.
-const BILLING_LINE_KEY: &str = "billing_line";
+pub(super) const BILLING_LINE_KEY: &str = "billing_line";
 
 /// The key of an Account's table that says how many levels of its parents are synced.
-const PARENTS_KEY: &str = "parents";
+pub(super) const PARENTS_KEY: &str = "parents";
 
 /// The key of a Commitment's and an AccountPlan's table that says what happens about one that
 /// stands in the way.

@@ -10,9 +10,10 @@ use crate::mapping::mapped::{ProductKeys, Shared};
 use crate::mapping::product::ProductRule;
 
 const PREFIX: &str = "product_mapping";
-const KEYS: [&str; 4] = ["rows", "product", "billing_frequency", "currency"];
+pub(super) const KEYS: [&str; 4] = ["rows", "product", "billing_frequency", "currency"];
 const RULE_PREFIX: &str = "product_rule";
-const RULE: [&str; 5] = ["product", "billing_frequency", "currency", "plan_template", "plan"];
+pub(super) const RULE: [&str; 5] =
+    ["product", "billing_frequency", "currency", "plan_template", "plan"];
 
 impl Parser<'_> {
     pub(super) fn product_keys(&mut self, value: &Value<'_>) -> Option<ProductKeys> {

@@ -7,8 +7,8 @@ use crate::domain::warning::Attention;
 use crate::mapping::fault::hint_for;
 use crate::mapping::language::{FieldRef, Rate, Remark, RowRemark};
 
-const KEYS: [&str; 3] = ["message", "attention", "when"];
-const RATES_KEY: &str = "unless_equal";
+pub(super) const KEYS: [&str; 3] = ["message", "attention", "when"];
+pub(super) const RATES_KEY: &str = "unless_equal";
 const HOW: &str = "a sentence in quotes, or `{ message = \"…\", when = … }`";
 
 impl Parser<'_> {

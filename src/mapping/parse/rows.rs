@@ -7,7 +7,7 @@ use crate::mapping::fault::hint_for;
 use crate::mapping::language::{FieldRef, ROOT, RowSet, SetId};
 use crate::mapping::term::SetName;
 
-const SET_KEYS: [&str; 9] = [
+pub(super) const SET_KEYS: [&str; 9] = [
     "of",
     "relationship",
     "sobject",

@@ -7,7 +7,7 @@ use crate::mapping::language::{FieldRef, ROOT};
 use crate::mapping::mapped::SyncStatusFields;
 
 const KEY: &str = "sync_status";
-const KEYS: [&str; 3] = ["status", "message", "synced_at"];
+pub(super) const KEYS: [&str; 3] = ["status", "message", "synced_at"];
 
 impl Parser<'_> {
     pub(super) fn sync_status(&mut self, value: &Value<'_>) -> Option<SyncStatusFields> {

@@ -115,7 +115,7 @@ impl Expression {
         Ok(found.or_else(default))
     }
 
-    pub(super) fn without_default(&self, row: Row<'_>) -> Outcome {
+    pub(in crate::mapping) fn without_default(&self, row: Row<'_>) -> Outcome {
         let Some(mut value) = self.term.evaluate(row)? else { return Ok(None) };
         for step in &self.steps {
             if !step.apply(&mut value, row)? {
