@@ -5,6 +5,7 @@ mod attended;
 pub mod backfill;
 pub mod changes;
 pub mod check;
+pub mod db;
 pub mod end_date;
 mod given;
 pub mod health;

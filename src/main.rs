@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use sync_to_m3ter::command::{
     self, Outcome,
     changes::ChangesCommand,
+    db::DbCommand,
     health::HealthQuestion,
     keys::KeysCommand,
     links::LinksCommand,
@@ -90,6 +91,9 @@ enum Command {
     /// Remove the values of what was changed for a record from the history: that something was
     /// changed, when and by whom stays; needs the database's settings only.
     Erase(command::changes::Erasing),
+    /// Copy the service's database; needs the database's settings only.
+    #[command(subcommand)]
+    Db(DbCommand),
     /// In an incident: let no run begin, in any replica, until `resume`; needs the database's
     /// settings only.
     Pause(Pausing),
@@ -219,7 +223,8 @@ fn main() -> ExitCode {
         match (command, config) {
             (Command::Mapping(command), Some(config)) => {
                 let mappings_dir = variable("MAPPINGS_DIR").map(PathBuf::from);
-                command::mapping::run(command, config, database(), mappings_dir).await
+                let billing = variable("COMMITMENT_BILLING");
+                command::mapping::run(command, config, database(), mappings_dir, billing).await
             }
             (_, Some(Err(problems))) => Err(anyhow::anyhow!("{problems}\n{WAYS_ON}")),
             (Command::Serve, Some(Ok(config))) => command::serve::run(config).await,
@@ -262,6 +267,9 @@ fn main() -> ExitCode {
             }
             (Command::Changes(command), _) => {
                 async { command::changes::run(&database()?, command).await }.await
+            }
+            (Command::Db(command), _) => {
+                async { command::db::run(&database()?, command).await }.await
             }
             (Command::Erase(erasing), _) => {
                 async { command::changes::erase(&database()?, &erasing).await }.await

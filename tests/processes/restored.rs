@@ -85,3 +85,87 @@ async fn a_copied_sqlite_file_knows_all_that_the_copied_one_knew() {
     })
     .await;
 }
+
+/// Copies a file into a database, as the guide says; the exit code and what was told.
+fn db_copy(from: &str, to: &str) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
+    command.env_clear().env("DATABASE_URL", to).args(["db", "copy", from]);
+    let output = command.output().unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(told).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sqlite_file_copied_into_postgresql_knows_all_that_it_knew() {
+    goes_on_with_a_copy(Cluster::on_sqlite().await, async |cluster| {
+        let (_, target) = postgres::database().await;
+        // The service still has the file open.
+        let (code, told) = db_copy(&cluster.database_url, &target);
+        assert!(code == Some(2) && told.contains("is in use: stop all services"), "{told}");
+
+        let file = cluster.path("at-rest.db").display().to_string();
+        let mut connection = SqliteConnection::connect(&cluster.database_url).await.unwrap();
+        let statement = AssertSqlSafe(format!("VACUUM INTO '{file}'"));
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        let at_rest = format!("sqlite://{file}");
+        let (code, told) = db_copy(&at_rest, &target);
+        assert_eq!(code, Some(0), "{told}");
+        assert!(told.contains("runs\t2\n") && told.contains("Copied."), "{told}");
+        assert!(told.contains("\nlinks\t") && told.contains("\nchanges\t"), "{told}");
+        // Once is all.
+        let (code, told) = db_copy(&at_rest, &target);
+        let refused = "the target is not empty: `runs` has 2 rows; name a new database";
+        assert!(code == Some(2) && told.contains(refused), "{told}");
+        target
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn synced_deals_are_unchanged_after_the_move_to_postgresql() {
+    let mut cluster = Cluster::on_sqlite().await;
+    let replica = cluster.replica(&[]).await;
+    let deals = [DEAL.to_owned(), cluster.add_deal(), cluster.add_deal_of(3)];
+    for deal in &deals {
+        let run = cluster.begin(&replica, deal).await;
+        let result = cluster.ended(&replica, &run).await;
+        assert_eq!(result["syncStatus"], "Completed", "{result:#}");
+    }
+    replica.kill();
+    let (_, target) = postgres::database().await;
+    let source = std::mem::replace(&mut cluster.database_url, target);
+    let copy = || db_copy(&source, &cluster.database_url);
+    let (code, told) = copy();
+    assert_eq!(code, Some(0), "{told}");
+
+    let replica = cluster.replica(&[]).await;
+    let created = cluster.creations();
+    let writes = |cluster: &Cluster| {
+        let requests = cluster.requests().into_iter();
+        requests.filter(|request| request.method == "PUT").count()
+    };
+    let before = writes(&cluster);
+    for deal in &deals {
+        let run = cluster.begin(&replica, deal).await;
+        let result = cluster.ended(&replica, &run).await;
+        let objects = result["objectResults"].as_array().unwrap();
+        assert!(objects.iter().all(|object| object["action"] == "unchanged"), "{result:#}");
+    }
+    assert_eq!((cluster.creations(), writes(&cluster)), (created, before), "no write");
+    replica.kill();
+
+    for (from, to, problem) in [
+        ("sqlite:///nowhere/none.db", cluster.database_url.as_str(), "there is no database"),
+        (
+            cluster.database_url.as_str(),
+            cluster.database_url.as_str(),
+            "must be the URL of a SQLite file",
+        ),
+    ] {
+        let (code, told) = db_copy(from, to);
+        assert!(code == Some(2) && told.contains(problem), "{told}");
+    }
+    let file = format!("sqlite://{}", cluster.path("another.db").display());
+    let (code, told) = db_copy(&source, &file);
+    assert!(code == Some(2) && told.contains("the target is not PostgreSQL"), "{told}");
+}

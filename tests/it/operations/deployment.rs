@@ -74,13 +74,7 @@ fn the_composed_replicas_are_configured_as_the_service_takes_it() {
         let service = &compose["services"][replica];
         assert!(service["env_file"].is_null(), "no service gets what is another one's");
         let mut filled_in = example();
-        for name in [
-            "POSTGRES_PASSWORD",
-            "SALESFORCE_CLIENT_ID",
-            "SALESFORCE_CLIENT_SECRET",
-            "M3TER_API_KEY",
-            "M3TER_API_SECRET",
-        ] {
+        for name in ["POSTGRES_PASSWORD", "SALESFORCE_CLIENT_ID"] {
             assert_eq!(
                 filled_in.insert(name.to_owned(), "secret".to_owned()).as_deref(),
                 Some(""),
@@ -101,11 +95,45 @@ fn the_composed_replicas_are_configured_as_the_service_takes_it() {
         }
         variables
             .extend(given.into_iter().map(|(name, value)| (name, with_values(&value, &filled_in))));
-        let secret =
-            variables.insert("API_KEYS_FILE".to_owned(), keys.display().to_string()).unwrap();
-        assert!(
-            strings(&service["secrets"]).contains(secret.strip_prefix("/run/secrets/").unwrap())
+        // The folders are mounted, not the files: a file that is replaced is seen.
+        assert_eq!(
+            strings(&service["volumes"]),
+            BTreeSet::from([
+                "./mappings-of-ours:/etc/sync-to-m3ter/mappings:ro",
+                "./secrets:/etc/sync-to-m3ter/secrets:ro",
+            ])
         );
+        let files: Vec<(String, String)> = variables
+            .iter()
+            .filter(|(name, _)| name.ends_with("_FILE"))
+            .map(|(name, path)| (name.clone(), path.clone()))
+            .collect();
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "API_KEYS_FILE",
+                "M3TER_API_KEY_FILE",
+                "M3TER_API_SECRET_FILE",
+                "SALESFORCE_CLIENT_SECRET_FILE"
+            ]
+        );
+        for (name, path) in files {
+            let file = path.strip_prefix("/etc/sync-to-m3ter/secrets/").unwrap();
+            assert!(COMPOSE.split('\n').any(|line| line.starts_with('#') && line.contains(file)));
+            let path = if name == "API_KEYS_FILE" {
+                keys.clone()
+            } else {
+                let path = directory.path().join(file);
+                std::fs::write(&path, "secret").unwrap();
+                path
+            };
+            variables.insert(name, path.display().to_string());
+        }
+        let mappings = variables
+            .insert("MAPPINGS_DIR".to_owned(), directory.path().display().to_string())
+            .unwrap();
+        assert_eq!(mappings, "/etc/sync-to-m3ter/mappings");
         let config = Config::from_variables(&|name| variables.get(name).cloned()).unwrap();
         assert!(config.listen_address.ip().is_unspecified() && config.metrics_address.is_some());
         assert!(
