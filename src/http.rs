@@ -4,6 +4,7 @@
 //! what is wrong with it. It starts a sync and waits for its result; it never runs one.
 
 pub(crate) mod auth;
+mod begin;
 mod body;
 mod changes;
 pub(crate) mod end_date;
@@ -71,7 +72,8 @@ pub fn router(
         .route("/end-date-billing-entities", post(end_date::handler))
         .route("/reopen-billing-entities/{parentRecordId}", post(reopen::handler))
         .route("/changes", get(changes::list))
-        .route("/sync-runs", get(sync_runs::list))
+        .route("/sync-runs", get(sync_runs::list).post(begin::sync))
+        .route("/sync-runs/end-date", post(begin::end_dating))
         .route("/sync-runs/replay", post(sync_runs::replay_many))
         .route("/sync-runs/{syncRunId}", get(sync_runs::show))
         .route("/sync-runs/{syncRunId}/replay", post(sync_runs::replay))
@@ -120,9 +122,8 @@ pub fn router(
 /// A Flow reads no `Allow` header, so the message names the method too.
 async fn not_allowed(path: MatchedPath) -> Fault {
     let methods = match path.as_str() {
-        "/verifications" => "GET or POST",
+        "/verifications" | "/sync-runs" => "GET or POST",
         "/changes"
-        | "/sync-runs"
         | "/sync-runs/{syncRunId}"
         | "/pauses"
         | "/verifications/{verificationId}"

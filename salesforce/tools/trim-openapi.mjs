@@ -65,8 +65,8 @@ function trimmed(document, { operations: names, credential }) {
   const paths = {};
   for (const [path, item] of Object.entries(document.paths)) {
     const operations = METHODS.filter((method) => names.includes(item[method]?.operationId)).map((method) => {
-      const { security: _, ...operation } = item[method];
-      return [method, { ...operation, responses: withDefault(operation.responses) }];
+      const { security: _, "x-still-answered": more, ...operation } = item[method];
+      return [method, { ...operation, responses: withDefault({ ...operation.responses, ...more }) }];
     });
     if (operations.length > 0) {
       paths[path] = { ...(item.parameters && { parameters: item.parameters }), ...Object.fromEntries(operations) };
@@ -120,9 +120,22 @@ function components(document, paths) {
   follow(paths);
   const kinds = Object.entries(document.components).map(([kind, entries]) => [
     kind,
-    Object.fromEntries(Object.entries(entries).filter(([name]) => reached.has(`#/components/${kind}/${name}`))),
+    Object.fromEntries(
+      Object.entries(entries)
+        .filter(([name]) => reached.has(`#/components/${kind}/${name}`))
+        .map(([name, entry]) => [name, asStillTaken(entry)]),
+    ),
   ]);
   return Object.fromEntries(kinds.filter(([, entries]) => Object.keys(entries).length > 0));
+}
+
+/** Flows that do not wait go on to say so with 0. */
+function asStillTaken(entry) {
+  if (entry.schema?.["x-still-minimum"] === undefined) {
+    return entry;
+  }
+  const { "x-still-minimum": minimum, ...schema } = entry.schema;
+  return { ...entry, schema: { ...schema, minimum } };
 }
 
 /** The address that the Named Credential is deployed with. */

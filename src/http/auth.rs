@@ -281,9 +281,16 @@ fn needed(method: &Method, path: Option<&str>) -> Option<Permission> {
         }
         (
             &Method::POST,
-            Some("/sync-to-m3ter" | "/sync-to-m3ter/" | "/sync-to-m3ter/{parentRecordId}"),
+            Some(
+                "/sync-to-m3ter"
+                | "/sync-to-m3ter/"
+                | "/sync-to-m3ter/{parentRecordId}"
+                | "/sync-runs",
+            ),
         ) => Permission::Sync,
-        (&Method::POST, Some("/end-date-billing-entities")) => Permission::EndDate,
+        (&Method::POST, Some("/end-date-billing-entities" | "/sync-runs/end-date")) => {
+            Permission::EndDate
+        }
         (
             &Method::GET | &Method::HEAD,
             Some(

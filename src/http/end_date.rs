@@ -74,7 +74,8 @@ pub(super) async fn handler(
     }
 }
 
-async fn end_date(
+/// Begins an end dating, and waits for its answer as long as the caller does.
+pub(super) async fn end_date(
     syncs: &Syncs,
     asker: &Requester,
     request: &EndDateRequest,

@@ -40,14 +40,12 @@ pub(super) struct PendingFault(Fault);
 
 impl Fault {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            retry_after_seconds: None,
-            challenge: false,
-            source: None,
-        }
+        Self::with_code(status, code, message.into())
+    }
+
+    /// A fault with the code of a result, where a run can only begin or not.
+    pub(super) fn with_code(status: StatusCode, code: &'static str, message: String) -> Self {
+        Self { status, code, message, retry_after_seconds: None, challenge: false, source: None }
     }
 
     /// What there is to say about it.

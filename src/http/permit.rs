@@ -47,6 +47,20 @@ impl Denied {
             Self::Refused(fault) => Err(fault),
         }
     }
+
+    /// The same where an answer can only be that a run begins: a fault.
+    pub(super) fn into_fault(self) -> Fault {
+        match self {
+            Self::Failed(FailedRequest { code, is_retryable: true, reason }) => {
+                Fault::with_code(StatusCode::SERVICE_UNAVAILABLE, code, reason)
+                    .retry_after(RETRY_AFTER_SECONDS)
+            }
+            Self::Failed(FailedRequest { code, reason, .. }) => {
+                Fault::with_code(StatusCode::BAD_REQUEST, code, reason)
+            }
+            Self::Refused(fault) => fault,
+        }
+    }
 }
 
 impl From<FailedRequest> for Denied {

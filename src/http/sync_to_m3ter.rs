@@ -68,7 +68,8 @@ pub(super) async fn answer(
     answer.or_else(|denied| denied.reply(request.record().id, parameters.mode))
 }
 
-async fn sync(
+/// Begins a sync, and waits for its answer as long as the caller does.
+pub(super) async fn sync(
     syncs: &Syncs,
     asker: &Requester,
     request: &SyncRequest,

@@ -143,6 +143,25 @@ fn each_operation_lists_the_statuses_of_its_faults() {
     }
 }
 
+/// Some generators know one success for each operation, and give a 202 the type of the 200.
+#[test]
+fn each_operation_has_one_success() {
+    let published: Json = serde_yaml_ng::from_str(include_str!("../../../openapi.yaml")).unwrap();
+    for (path, operations) in published["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            let mut bodies: Vec<&Json> = responses
+                .iter()
+                .filter(|(status, _)| status.starts_with('2'))
+                .map(|(_, response)| &response["content"]["application/json"]["schema"])
+                .collect();
+            // A replay is shown and begun with the same body.
+            bodies.dedup();
+            assert_eq!(bodies.len(), 1, "{method} {path}");
+        }
+    }
+}
+
 #[test]
 fn the_document_is_one_that_external_services_read() {
     let document = document();

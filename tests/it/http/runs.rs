@@ -66,6 +66,58 @@ async fn who_does_not_wait_is_told_where_to_look() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_begun_by_an_operation_of_its_own_which_has_one_success() {
+    let world = World::new().await;
+    let ask = |path: &str, body: &Json| {
+        let request = world.client().post(world.url(path)).json(body);
+        world.exchange(request)
+    };
+    let (head, text) = ask("/sync-runs", &json!({ "parentRecordId": DEAL })).await;
+    let begun: Json = serde_json::from_str(&text).unwrap();
+    assert_eq!((head.status.as_u16(), &begun["parentRecordId"]), (202, &json!(DEAL)), "{text}");
+    let location = format!("/sync-runs/{}", begun["syncRunId"].as_str().unwrap());
+    assert_eq!(head.headers["location"], location);
+    let run = run_in_state(&world, &begun["syncRunId"], "ended").await;
+    assert_eq!(run["result"]["syncStatus"], "Completed", "{run:#}");
+    assert_fields!(run, { "kind": "sync", "dryRun": false });
+
+    let end =
+        json!({ "parentRecordId": DEAL, "endDate": "2026-07-01", "billingEntities": ["CONTRACT"] });
+    let (head, text) = ask("/sync-runs/end-date?dryRun=true", &end).await;
+    let begun: Json = serde_json::from_str(&text).unwrap();
+    let run = run_in_state(&world, &begun["syncRunId"], "ended").await;
+    assert_eq!((head.status.as_u16(), &run["kind"]), (202, &json!("endDate")), "{run:#}");
+    assert_fields!(run, { "dryRun": true });
+
+    let runs = world.get("/sync-runs").await.1;
+    for (path, body, status, code) in [
+        ("/sync-runs", json!({ "parentRecordId": "abc" }), 400, "INVALID_RECORD_ID"),
+        ("/sync-runs", json!({}), 400, "MISSING_RECORD_ID"),
+        ("/sync-runs", json!([{ "parentRecordId": DEAL }]), 400, "INVALID_BODY"),
+        ("/sync-runs", json!({ "parentRecordID": DEAL }), 400, "INVALID_BODY"),
+        ("/sync-runs?waitSeconds=5", json!({ "parentRecordId": DEAL }), 400, "INVALID_PARAMETER"),
+        (
+            "/sync-runs",
+            json!({ "parentRecordId": DEAL, "expectedPlan": "x" }),
+            400,
+            "INVALID_EXPECTED_PLAN",
+        ),
+        (
+            "/sync-runs",
+            json!({ "parentRecordId": DEAL, "organizationId": "00D000000000000EAA" }),
+            400,
+            "WRONG_ORGANIZATION",
+        ),
+        ("/sync-runs/end-date", json!({ "parentRecordId": DEAL }), 400, "MISSING_END_DATE"),
+    ] {
+        let (head, text) = ask(path, &body).await;
+        let fault: Json = serde_json::from_str(&text).unwrap();
+        assert_eq!((head.status.as_u16(), &fault["errorCode"]), (status, &json!(code)), "{text}");
+    }
+    assert_eq!(world.get("/sync-runs").await.1, runs, "no run begins");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_callout_of_a_run_is_shown_without_bodies() {
     let world = World::new().await;
     world.organization.clear_requests();

@@ -8,9 +8,27 @@ use std::sync::LazyLock;
 
 use serde_json::{Value as Json, json};
 
-static DOCUMENT: LazyLock<Json> =
-    LazyLock::new(|| serde_yaml_ng::from_str(include_str!("../../../openapi.yaml")).unwrap());
+static DOCUMENT: LazyLock<Json> = LazyLock::new(|| {
+    let mut document: Json =
+        serde_yaml_ng::from_str(include_str!("../../../openapi.yaml")).unwrap();
+    for operation in document["paths"]
+        .as_object_mut()
+        .unwrap()
+        .values_mut()
+        .flat_map(|path| path.as_object_mut().unwrap().values_mut())
+    {
+        let still = operation.as_object_mut().and_then(|of| of.remove("x-still-answered"));
+        if let Some(Json::Object(still)) = still {
+            operation["responses"].as_object_mut().unwrap().extend(still);
+        }
+    }
+    let wait = &mut document["components"]["parameters"]["waitSeconds"]["schema"];
+    wait["minimum"] = wait.as_object_mut().unwrap().remove("x-still-minimum").unwrap();
+    document
+});
 
+/// The published document, with what the service still takes and answers for callers of earlier
+/// versions.
 pub(crate) fn document() -> &'static Json {
     &DOCUMENT
 }

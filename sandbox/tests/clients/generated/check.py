@@ -3,7 +3,7 @@
 import os
 
 from sync_client import AuthenticatedClient
-from sync_client.api.runs import get_sync_run
+from sync_client.api.runs import begin_sync, get_sync_run
 from sync_client.api.sync import sync_record_to_m3_ter, sync_to_m3_ter
 from sync_client.models import AcceptedRun, Fault, SyncRequest, SyncResult
 
@@ -17,7 +17,7 @@ assert dry_run.parsed.success and dry_run.parsed.dry_run, dry_run
 synced = sync_to_m3_ter.sync_detailed(client=client, body=[SyncRequest(parent_record_id=DEAL)])
 assert synced.status_code == 200 and synced.parsed[0].sync_status == "Completed", synced
 
-begun = sync_record_to_m3_ter.sync_detailed(DEAL, client=client, wait_seconds=0)
+begun = begin_sync.sync_detailed(client=client, body=SyncRequest(parent_record_id=DEAL))
 assert begun.status_code == 202 and isinstance(begun.parsed, AcceptedRun), begun
 
 refused = sync_record_to_m3_ter.sync_detailed(DEAL, client=client, wait_seconds=106)

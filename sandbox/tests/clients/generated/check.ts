@@ -1,20 +1,20 @@
 // What the client that @hey-api/openapi-ts makes does with the answers of a running sandbox, and behind a proxy.
 import assert from 'node:assert/strict';
-import { getSyncRun, syncRecordToM3Ter, syncToM3Ter } from './sync-client';
+import { beginSync, getSyncRun, syncRecordToM3Ter, syncToM3Ter } from './sync-client';
 
 const parentRecordId = '006S900000795MMIAY';
 const baseUrl = process.env.SYNC_URL;
 
 const dryRun = await syncRecordToM3Ter({ baseUrl, path: { parentRecordId }, query: { dryRun: true } });
 assert.equal(dryRun.response?.status, 200);
-assert(dryRun.data && 'dryRun' in dryRun.data && dryRun.data.success && dryRun.data.dryRun);
+assert(dryRun.data?.success && dryRun.data.dryRun);
 
 const synced = await syncToM3Ter({ baseUrl, body: [{ parentRecordId }] });
 assert.equal(synced.response?.status, 200);
 const [result] = synced.data ?? [];
-assert(result && 'syncStatus' in result && result.syncStatus === 'Completed');
+assert.equal(result?.syncStatus, 'Completed');
 
-const begun = await syncRecordToM3Ter({ baseUrl, path: { parentRecordId }, query: { waitSeconds: 0 } });
+const begun = await beginSync({ baseUrl, body: { parentRecordId } });
 assert.equal(begun.response?.status, 202);
 assert(begun.data?.syncRunId);
 

@@ -64,6 +64,15 @@ pub(super) fn table(run: &str) -> Vec<Row> {
             &ending,
             &["operator", "ender", "of opportunities"],
         ),
+        row("POST", "/sync-runs", &list[0], writes),
+        row("POST", "/sync-runs?dryRun=true", &list[0], dry_runs),
+        row(
+            "POST",
+            "/sync-runs/end-date?dryRun=true",
+            &ending[0],
+            &["operator", "dry operator", "ender", "dry ender", "of opportunities"],
+        ),
+        row("POST", "/sync-runs/end-date", &ending[0], &["operator", "ender", "of opportunities"]),
         row("GET", "/sync-runs", &Json::Null, &["viewer", "operator", "dry operator"]),
         row("GET", "/changes", &Json::Null, &["viewer", "operator", "dry operator"]),
         row(
