@@ -40,8 +40,8 @@ pub(crate) async fn measure(figures: &mut Figures) {
     for root in ["Opportunity", "SBQQ__Quote__c"] {
         let mut world = World::start().await;
         let products = world.add_products(LINES);
-        add_synced(&world, root, &products, RECORDS).await;
-        callouts_and_time(figures, &mut world, root, &settings).await;
+        let records = add_synced(&world, root, &products, RECORDS).await;
+        callouts_and_time(figures, &mut world, (root, &records), &settings).await;
     }
     let mut world = World::start().await;
     let products = world.add_products(LINES);
@@ -88,25 +88,24 @@ async fn begin_anew(world: &mut World, settings: &[(&str, &str)]) {
 async fn callouts_and_time(
     figures: &mut Figures,
     world: &mut World,
-    root: &str,
+    (root, records): (&str, &[String]),
     settings: &[(&str, &str)],
 ) {
     begin_anew(world, settings).await;
     world.set_latency(LATENCY);
     world.organization.set_requests_per_second(Some(REQUESTS_PER_SECOND));
     // What is known for a while is read before it is counted.
-    let linked = verify(world, &world.service, &json!({ "roots": [root] })).await.1;
-    let ids: Vec<&str> =
-        linked.iter().filter_map(|record| record["recordId"].as_str()).take(DRY_RUNS).collect();
+    verify(world, &world.service, &json!({ "roots": [root] })).await;
+    let ids = &records[..DRY_RUNS];
     world.take_requests();
-    for id in &ids {
+    for id in ids {
         let path = format!("/sync-to-m3ter/{id}?dryRun=true");
         let (status, result) = world.ask(world.http.post(world.service.url(&path))).await;
         assert_eq!((status, &result["syncStatus"]), (200, &json!("Completed")), "{result:#}");
     }
     let dry_run = ratio(world.take_callouts(), ids.len());
     let started = Instant::now();
-    let (verification, _) = verify(world, &world.service, &json!({ "roots": [root] })).await;
+    let verification = verify(world, &world.service, &json!({ "roots": [root] })).await;
     let took = started.elapsed().as_secs_f64();
     let callouts = world.take_callouts();
     assert_eq!(verification["counts"]["inSync"], RECORDS, "{verification:#}");
@@ -125,8 +124,7 @@ async fn callouts_and_time(
 /// The most memory of a new process that verifies all records.
 async fn memory(world: &mut World, settings: &[(&str, &str)], records: usize) -> f64 {
     begin_anew(world, settings).await;
-    let (verification, _) =
-        verify(world, &world.service, &json!({ "roots": ["Opportunity"] })).await;
+    let verification = verify(world, &world.service, &json!({ "roots": ["Opportunity"] })).await;
     assert_eq!(verification["counts"]["inSync"], records, "{verification:#}");
     world.service.peak_memory_mb()
 }
@@ -179,20 +177,17 @@ async fn state(world: &World, service: &Service, id: &str) -> Json {
     world.ask(world.http.get(service.url(&format!("/verifications/{id}")))).await.1
 }
 
-/// A verification that came to its end, and the first records that it found.
-async fn verify(world: &World, service: &Service, request: &Json) -> (Json, Vec<Json>) {
+/// A verification that came to its end.
+async fn verify(world: &World, service: &Service, request: &Json) -> Json {
     let id = begin(world, service, request).await;
-    let verification = loop {
+    loop {
         let verification = state(world, service, &id).await;
         match verification["state"].as_str() {
             Some("running") => tokio::time::sleep(Duration::from_millis(50)).await,
-            Some("completed") => break verification,
+            Some("completed") => return verification,
             _ => panic!("it did not come to its end: {verification:#}"),
         }
-    };
-    let url = service.url(&format!("/verifications/{id}/records"));
-    let (_, page) = world.ask(world.http.get(url)).await;
-    (verification, page["records"].as_array().cloned().unwrap_or_default())
+    }
 }
 
 fn ratio(count: usize, of: usize) -> f64 {

@@ -4,6 +4,7 @@
 mod deals;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use serde_json::{Value as Json, json};
@@ -17,6 +18,8 @@ use crate::postgres;
 const EDITED: usize = 200;
 /// Dry runs at a time.
 const AT_ONCE: usize = 8;
+/// Between two looks at what takes a minute.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Begins a verification; the path to it.
 async fn begin(cluster: &Cluster, replica: &Replica, request: &Json) -> String {
@@ -200,4 +203,69 @@ async fn a_verification_of_300_deals_names_each_rightly_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verification_of_300_deals_names_each_rightly_on_postgres() {
     verifies(Cluster::on(postgres::database().await.1).await, 16).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_whose_mappings_change_under_way_says_so_and_ends() {
+    let cluster = Cluster::on_sqlite().await;
+    let replica = cluster.replica(&[]).await;
+    cluster.fault("GET", "/query", 1, FaultKind::Hang);
+    let path = begin(&cluster, &replica, &json!({ "roots": ["Opportunity"] })).await;
+    cluster.until_faulted(1).await;
+    replica.kill();
+    cluster.clear_faults();
+    let mappings = cluster.path("mappings");
+    std::fs::create_dir(&mappings).unwrap();
+    let other = "extends = \"Opportunity\"\npricing_change = \"report\"\n";
+    std::fs::write(mappings.join("opportunity.toml"), other).unwrap();
+    let mappings = mappings.display().to_string();
+    let replica = cluster.replica(&[("MAPPINGS_DIR", &mappings)]).await;
+    let mut last = Json::Null;
+    cluster
+        .until("the verification ends", async || {
+            last = cluster.get(&replica, &path).await.unwrap().1;
+            last["state"] != "running"
+        })
+        .await;
+    assert_eq!(
+        (&last["state"], &last["message"]),
+        (&json!("failed"), &json!("The mappings have changed since it began: begin a new one")),
+        "{last:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_is_verified_once_whichever_replica_begins_it() {
+    let cluster = Cluster::on(postgres::database().await.1).await;
+    let every_minute = ("VERIFY_SCHEDULE", "* * * * * Europe/London");
+    let address = format!("127.0.0.1:{}", crate::ports::free_port());
+    let one = cluster.replica(&[every_minute, ("METRICS_ADDRESS", &address)]).await;
+    let _other = cluster.replica(&[every_minute]).await;
+    let mut verifications = Vec::new();
+    cluster
+        .until("one of the schedule is complete", async || {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let (_, page) = cluster.get(&one, "/verifications").await.unwrap();
+            verifications = page["verifications"].as_array().unwrap().clone();
+            verifications.iter().filter(|one| one["state"] == "completed").count() > 0
+        })
+        .await;
+    let mut moments: Vec<&str> =
+        verifications.iter().map(|one| one["requestedAt"].as_str().unwrap()).collect();
+    moments.dedup();
+    assert_eq!(moments.len(), verifications.len(), "each moment once: {verifications:#?}");
+    for one in &verifications {
+        assert_eq!(one["requestedBy"], "schedule", "{one:#}");
+        let requested_at: jiff::Timestamp = one["requestedAt"].as_str().unwrap().parse().unwrap();
+        assert_eq!(requested_at.as_second() % 60, 0, "{one:#}");
+    }
+    // What it found is a metric of each process.
+    let missing = verifications.iter().find(|one| one["state"] == "completed").unwrap();
+    let missing = missing["counts"]["missing"].as_u64().unwrap();
+    let line = format!("sync_to_m3ter_verification_records{{status=\"missing\"}} {missing}\n");
+    let metrics = format!("http://{address}/metrics");
+    cluster
+        .until("the metrics tell of it", async || cluster.get_text(&metrics).await.contains(&line))
+        .await;
+    assert!(missing > 0, "the examples were never synced");
 }
