@@ -17,6 +17,9 @@ pub mod links;
 pub mod mapping;
 pub mod output;
 pub mod pause;
+pub mod place;
+pub mod remote;
+mod remote_runs;
 pub mod reopen;
 pub mod report;
 pub mod runs;
@@ -26,6 +29,7 @@ pub mod settings;
 pub mod shells;
 pub mod sync;
 pub mod verify;
+mod watch;
 
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};

@@ -6,6 +6,7 @@ mod addresses;
 mod database;
 mod environment;
 mod m3ter;
+mod remote;
 mod runs;
 mod salesforce;
 mod settings;
@@ -24,6 +25,7 @@ use variables::Variables;
 pub use addresses::listen_address;
 pub use database::{database_url, known_database};
 pub use environment::{Environment, Origin, UnknownVariable};
+pub use remote::{RemoteConfig, remote};
 pub use settings::{SETTINGS, Setting, Shown, Unset};
 pub use variables::optional_secret;
 

@@ -14,8 +14,10 @@ use sync_to_m3ter::command::{
     links::LinksCommand,
     mapping::MappingCommand,
     pause::{Pausing, Resuming},
+    place::Place,
+    remote::{NoAnswer, Remote},
     runs::RunsCommand,
-    sandbox::Ports,
+    sandbox::Sandboxing,
     settings::ConfigCommand,
     shells::Shell,
 };
@@ -48,6 +50,10 @@ struct CommandLine {
     /// A file of variables, one `NAME=value` a line; what the environment has counts before it.
     #[arg(long, global = true, value_name = "FILE")]
     env_file: Option<PathBuf>,
+    /// For `sync`, `runs` and `changes`: the service to speak to, in place of `SYNC_TO_M3TER_URL`,
+    /// with the API key in `SYNC_TO_M3TER_KEY` or `SYNC_TO_M3TER_KEY_FILE`.
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    url: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,7 +62,7 @@ enum Command {
     Serve,
     /// Run the service against an emulated Salesforce org and an emulated m3ter organization, with
     /// example records.
-    Sandbox(Ports),
+    Sandbox(Sandboxing),
     /// Sync records from the terminal.
     Sync(command::sync::Syncing),
     /// Compare many records with m3ter and say which differ; writes nothing there.
@@ -140,7 +146,7 @@ fn main() -> ExitCode {
         return complain("the cryptography was chosen twice", Outcome::Unusable);
     }
     let arguments = command::help::with_help(CommandLine::command()).get_matches();
-    let CommandLine { command, env_file } = match CommandLine::from_arg_matches(&arguments) {
+    let CommandLine { command, env_file, url } = match CommandLine::from_arg_matches(&arguments) {
         Ok(line) => line,
         Err(error) => error.exit(),
     };
@@ -149,25 +155,20 @@ fn main() -> ExitCode {
         Ok(environment) => environment,
         Err(problem) => return complain(&problem, Outcome::Unusable),
     };
-    match &command {
-        Command::Config(command) => {
-            return ended(command::settings::run(command, &environment));
-        }
-        Command::Completions { shell } => {
-            return ended(command::shells::completions(CommandLine::command(), *shell));
-        }
-        Command::Man { folder } => {
-            let line = command::help::with_help(CommandLine::command());
-            return ended(command::shells::manual(line, folder));
-        }
-        _ => {}
+    if let Some(outcome) = without_runtime(&command, &environment) {
+        return ended(outcome);
     }
     let variable = |name: &str| environment.get(name);
+    let service = match service(&command, &variable, url.as_deref()) {
+        Ok(service) => service,
+        Err(problem) => return complain(&problem, Outcome::Unusable),
+    };
+    let reads_configuration = service.is_none() && command.reads_configuration();
     let format = match variable("LOG_FORMAT").as_deref().map(str::trim) {
         None | Some("text") => LogFormat::Text,
         Some("json") => LogFormat::Json,
         // It is told with all that is wrong.
-        Some(_) if command.reads_configuration() => LogFormat::Text,
+        Some(_) if reads_configuration => LogFormat::Text,
         Some(_) => return complain("LOG_FORMAT must be `text` or `json`", Outcome::Unusable),
     };
     let default_filter = match command {
@@ -198,7 +199,7 @@ fn main() -> ExitCode {
         "OTEL_EXPORTER_OTLP_HEADERS_FILE",
     ) {
         Ok(headers) => headers,
-        Err(_) if command.reads_configuration() => None,
+        Err(_) if reads_configuration => None,
         Err(problem) => return complain(&problem, Outcome::Unusable),
     };
     let collector = endpoint.map(|endpoint| Collector { endpoint, headers });
@@ -217,10 +218,20 @@ fn main() -> ExitCode {
             tracing::warn!("{unknown}");
         }
     }
-    let config = command.reads_configuration().then(|| Config::from_variables(&variable));
+    let config = reads_configuration.then(|| Config::from_variables(&variable));
     let database = || config::database_url(&variable).map_err(anyhow::Error::msg);
+    let place = async || -> anyhow::Result<Place> {
+        match &service {
+            Some(service) => Ok(Place::Service(service.clone())),
+            None => Place::database(&database()?).await,
+        }
+    };
     let outcome = runtime.block_on(async {
         match (command, config) {
+            (Command::Sync(syncing), None) => match &service {
+                Some(service) => command::sync::run_remotely(service, &syncing).await,
+                None => unreachable!("it has read its configuration"),
+            },
             (Command::Mapping(command), Some(config)) => {
                 let mappings_dir = variable("MAPPINGS_DIR").map(PathBuf::from);
                 let billing = variable("COMMITMENT_BILLING");
@@ -241,7 +252,7 @@ fn main() -> ExitCode {
                 command::runs::replay(&config, command).await
             }
             (Command::Runs(command), None) => {
-                async { command::runs::run(&database()?, command).await }.await
+                async { command::runs::run(place().await?, command).await }.await
             }
             (Command::Verify(verifying), None) => {
                 async { command::verify::show(&database()?, &verifying).await }.await
@@ -250,7 +261,7 @@ fn main() -> ExitCode {
                 async { command::backfill::run(&database()?, backfilling).await }.await
             }
             (Command::Check, Some(Ok(config))) => command::check::run(config).await,
-            (Command::Sandbox(ports), _) => command::sandbox::run(ports, &variable).await,
+            (Command::Sandbox(sandboxing), _) => command::sandbox::run(sandboxing, &variable).await,
             (Command::Links(command), _) => {
                 async { command::links::run(&database()?, command).await }.await
             }
@@ -266,7 +277,7 @@ fn main() -> ExitCode {
                     .await
             }
             (Command::Changes(command), _) => {
-                async { command::changes::run(&database()?, command).await }.await
+                async { command::changes::run(place().await?, command).await }.await
             }
             (Command::Db(command), _) => {
                 async { command::db::run(&database()?, command).await }.await
@@ -297,6 +308,24 @@ fn main() -> ExitCode {
     ended(outcome)
 }
 
+/// Carries out a command that asks nobody anything.
+fn without_runtime(
+    command: &Command,
+    environment: &Environment,
+) -> Option<anyhow::Result<Outcome>> {
+    match command {
+        Command::Config(command) => Some(command::settings::run(command, environment)),
+        Command::Completions { shell } => {
+            Some(command::shells::completions(CommandLine::command(), *shell))
+        }
+        Command::Man { folder } => {
+            let line = command::help::with_help(CommandLine::command());
+            Some(command::shells::manual(line, folder))
+        }
+        _ => None,
+    }
+}
+
 /// What is said below the problems of the configuration.
 const WAYS_ON: &str = "`sync-to-m3ter config show` shows every setting and where it comes from; `sync-to-m3ter sandbox` needs none";
 
@@ -312,10 +341,30 @@ fn environment(file: Option<&Path>) -> Result<Environment, String> {
     }
 }
 
+/// The service that a command is to speak to; `None`: it works here.
+fn service(
+    command: &Command,
+    variable: &dyn Fn(&str) -> Option<String>,
+    url: Option<&str>,
+) -> Result<Option<Remote>, String> {
+    if !matches!(command, Command::Sync(_) | Command::Runs(_) | Command::Changes(_)) {
+        return match url {
+            Some(_) => Err("this command does not speak to a service: --url is for `sync`, `runs` and `changes`".to_owned()),
+            None => Ok(None),
+        };
+    }
+    let remote = config::remote(variable, url)?.map(Remote::new).transpose();
+    remote.map_err(|error| format!("{error:#}"))
+}
+
 fn ended(outcome: anyhow::Result<Outcome>) -> ExitCode {
     match outcome {
         Ok(outcome) => outcome.into(),
-        Err(error) => complain(&format!("{error:#}"), Outcome::Unusable),
+        Err(error) => {
+            let outcome =
+                error.downcast_ref().map_or(Outcome::Unusable, |none: &NoAnswer| none.outcome);
+            complain(&format!("{error:#}"), outcome)
+        }
     }
 }
 

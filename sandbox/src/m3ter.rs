@@ -73,6 +73,31 @@ impl M3ter {
         lock(&self.state).present(resource).cloned().collect()
     }
 
+    /// Adds objects, in lists by resource as `GET /sandbox/state` shows them: all, or none with what
+    /// is wrong.
+    pub fn add(&self, objects: &Json) -> Result<usize, String> {
+        let lists = objects.as_object().ok_or("the objects of m3ter are lists by resource")?;
+        let mut state = lock(&self.state);
+        let mut all = state.snapshot();
+        let mut count = 0;
+        for (resource, list) in lists {
+            let list = list.as_array().ok_or_else(|| format!("`{resource}` is not a list"))?;
+            for (place, object) in list.iter().enumerate() {
+                let is_named = object["id"].as_str().is_some_and(|id| !id.is_empty());
+                if !is_named {
+                    return Err(format!("`{resource}`, number {}, has no `id`", place + 1));
+                }
+            }
+            count += list.len();
+            match all[resource].as_array_mut() {
+                Some(present) => present.extend(list.iter().cloned()),
+                None => all[resource] = Json::Array(list.clone()),
+            }
+        }
+        *state = examples::restored(all)?;
+        Ok(count)
+    }
+
     /// Carries out a request inside the organization as a trusted caller: for tests that change
     /// m3ter from outside a sync.
     pub fn request(&self, method: &str, path: &str, body: &Json) -> Result<Json, String> {

@@ -40,6 +40,7 @@ use paging::{Cursors, Reader};
 use request::{Request, VERSIONS, versioned, with_one_slash};
 use tokens::{Site, Tokens};
 
+pub use examples::EXAMPLE_RECORDS;
 pub use identity::{INTEGRATION_USER, INTEGRATION_USERNAME, ORGANIZATION};
 
 /// Daily API requests of the org, as `Sforce-Limit-Info` tells them.
@@ -89,6 +90,27 @@ impl Salesforce {
             !org::is_deleted(record) && record.get(field).and_then(Json::as_str) == Some(value)
         };
         org.all(table).filter(holds).map(|record| id_of(record).clone()).collect()
+    }
+
+    /// Creates the records of a tree, as `POST /composite/tree/X` does: all, or none with what is
+    /// wrong with which. The object is that of the first record.
+    pub fn add_tree(&self, tree: &Json) -> Result<usize, String> {
+        let object = tree.pointer("/records/0/attributes/type").and_then(Json::as_str);
+        let object = object.ok_or("the first of `records` has no `attributes.type`")?;
+        if tables::table(object).is_none() {
+            return Err(format!("`{object}` is not an emulated object"));
+        }
+        let created = tree::create(&mut lock(&self.org), object, tree.to_string().as_bytes());
+        let body = created.map_err(|error| error.message)?.body.unwrap_or_default();
+        let results = body["results"].as_array().cloned().unwrap_or_default();
+        let refused: Vec<String> = results
+            .iter()
+            .filter_map(|row| {
+                let message = row.pointer("/errors/0/message")?.as_str()?;
+                Some(format!("{}: {message}", row["referenceId"].as_str().unwrap_or_default()))
+            })
+            .collect();
+        if refused.is_empty() { Ok(results.len()) } else { Err(refused.join("\n")) }
     }
 
     /// Moves a record to the recycle bin.

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::output::{self, Column, Form};
+use super::place::Place;
 use super::{Consent, Outcome, audit, given, print, remark, unusable};
 use crate::domain::change::{ChangeId, ChangedField, ObjectChange};
 use crate::domain::ids::{M3terId, SyncRunId};
@@ -66,10 +67,11 @@ pub struct Erasing {
 }
 
 /// Carries out one of the commands.
-pub async fn run(database_url: &str, command: ChangesCommand) -> anyhow::Result<Outcome> {
-    match command {
-        ChangesCommand::List(wanted) => list(database_url, wanted).await,
-    }
+pub async fn run(place: Place, command: ChangesCommand) -> anyhow::Result<Outcome> {
+    let ChangesCommand::List(wanted) = command;
+    let outcome = list(&place, wanted).await;
+    place.close().await;
+    outcome
 }
 
 /// Removes the values of what was changed for a record. That it was changed, when and by whom
@@ -110,17 +112,15 @@ const COLUMNS: [Column; 13] = [
     Column::word("Run").rank(7),
 ];
 
-async fn list(database_url: &str, wanted: Wanted) -> anyhow::Result<Outcome> {
+async fn list(place: &Place, wanted: Wanted) -> anyhow::Result<Outcome> {
     let form = wanted.form;
     let filter = match wanted.filter() {
         Ok(filter) => filter,
         Err(problem) => return Ok(unusable(problem)),
     };
-    let store = Store::open(database_url).await?;
     // One more than is shown tells whether there are more.
-    let changes = store.list_changes(&ChangeFilter { limit: filter.limit + 1, ..filter }).await;
-    store.close().await;
-    let mut changes = changes?;
+    let wanted = ChangeFilter { limit: filter.limit + 1, ..filter.clone() };
+    let mut changes = place.list_changes(&wanted).await?;
     let has_more = changes.len() > filter.limit as usize;
     changes.truncate(filter.limit as usize);
     output::list(form, &COLUMNS, &changes, rows)?;

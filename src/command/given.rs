@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, civil};
 use url::Url;
 
+use super::place::Place;
 use crate::domain::ids::{InvalidSalesforceId, SalesforceId, SyncRunId};
 use crate::domain::verification::Verification;
 use crate::store::{RunFilter, Store};
@@ -89,12 +90,12 @@ fn instant_before(text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// A run: its id, a beginning of it that no other run has, or `latest`.
-pub(super) async fn run(store: &Store, text: &str) -> anyhow::Result<Result<SyncRunId, String>> {
+pub(super) async fn run(place: &Place, text: &str) -> anyhow::Result<Result<SyncRunId, String>> {
     if let Some(id) = SyncRunId::parse(text) {
         return Ok(Ok(id));
     }
     if text == "latest" {
-        let newest = store.list_runs(&RunFilter { limit: 1, ..RunFilter::default() }).await?;
+        let newest = place.list_runs(&RunFilter { limit: 1, ..RunFilter::default() }).await?;
         let newest = newest.first().map(|run| run.sync_run_id);
         return Ok(newest.ok_or_else(|| "there is no run yet".to_owned()));
     }
@@ -103,7 +104,7 @@ pub(super) async fn run(store: &Store, text: &str) -> anyhow::Result<Result<Sync
     if text.is_empty() || !is_beginning {
         return Ok(Err(none()));
     }
-    Ok(match store.find_runs(&text.to_ascii_lowercase()).await?.as_slice() {
+    Ok(match place.find_runs(&text.to_ascii_lowercase()).await?.as_slice() {
         [] => Err(none()),
         [one] => Ok(*one),
         _ => Err(format!("several runs have ids that begin with `{text}`; give more of it")),

@@ -12,6 +12,7 @@ enum Needs {
     KeysFile,
     Mappings,
     Address,
+    Sandbox,
     Everything,
 }
 
@@ -36,7 +37,7 @@ const fn help(
     Help { command, needs, examples, exit_codes }
 }
 
-const HELP: [Help; 33] = [
+const HELP: [Help; 34] = [
     help(
         "serve",
         Needs::Everything,
@@ -45,8 +46,8 @@ const HELP: [Help; 33] = [
     ),
     help(
         "sandbox",
-        Needs::Nothing,
-        &["sandbox", "sandbox --port 0 --salesforce-port 0 --m3ter-port 0"],
+        Needs::Sandbox,
+        &["sandbox", "sandbox --list", "sandbox --mappings-dir mine --records mine/deal.json"],
         "0 stopped, 2 not started",
     ),
     help(
@@ -134,6 +135,12 @@ const HELP: [Help; 33] = [
         "0 shown, 2 no such run, or not tried",
     ),
     help(
+        "runs watch",
+        Needs::Database,
+        &["runs watch", "runs watch 01a2233f", "runs watch --all"],
+        OF_A_RUN,
+    ),
+    help(
         "runs replay",
         Needs::Everything,
         &["runs replay latest", "runs replay --error-code M3TER_AUTH_FAILED --since 1d --dry-run"],
@@ -195,6 +202,9 @@ impl Needs {
                 "MAPPINGS_DIR, if --mappings-dir is not given; those of Salesforce and m3ter to ask the org"
             }
             Self::Address => "LISTEN_ADDRESS",
+            Self::Sandbox => {
+                "MAPPINGS_DIR, COMMITMENT_BILLING and METRICS_ADDRESS, if they are set"
+            }
             Self::Everything => {
                 "those of the service: `sync-to-m3ter config show` lists them with their values"
             }
@@ -204,7 +214,13 @@ impl Needs {
 
 impl Help {
     fn text(&self) -> String {
-        let mut text = format!("Variables: {}\n\nExamples:\n", self.needs.in_words());
+        let speaks = matches!(self.command.split(' ').next(), Some("sync" | "runs" | "changes"));
+        let instead = if speaks {
+            ";\n           or SYNC_TO_M3TER_URL and SYNC_TO_M3TER_KEY, to speak to a service"
+        } else {
+            ""
+        };
+        let mut text = format!("Variables: {}{instead}\n\nExamples:\n", self.needs.in_words());
         for example in self.examples {
             let _ = writeln!(text, "  {}", format!("sync-to-m3ter {example}").trim_end());
         }

@@ -5,14 +5,15 @@ use jiff::Timestamp;
 
 use super::attended::Attendance;
 use super::output::{self, Column, Form, Output, Screen};
-use super::{Outcome, audit, given, print, report, unusable, user};
+use super::place::Place;
+use super::{Outcome, audit, given, print, remote_runs, report, unusable, user, watch};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::answer::Counts;
 use crate::domain::ids::SyncRunId;
 use crate::domain::run::{RunState, RunTask, SyncRun};
 use crate::domain::warning::{Attention, AttentionFilter};
-use crate::store::{Replay, RunFilter, Store};
+use crate::store::{Replay, RunFilter};
 use crate::sync::{REPLAY_EVERY, Scope};
 
 /// What runs end with.
@@ -30,6 +31,18 @@ pub enum RunsCommand {
         /// In which form; in a pipe it is JSON.
         #[arg(long, value_enum, default_value_t)]
         output: Output,
+    },
+    /// Follow a run to its end, and print its result; the exit code is that of a sync.
+    Watch {
+        /// The run's ID, a beginning of it, or `latest`.
+        #[arg(default_value = "latest", conflicts_with = "all")]
+        sync_run_id: String,
+        /// Print a line for each run as it ends, until an interrupt.
+        #[arg(long)]
+        all: bool,
+        /// In which form.
+        #[command(flatten)]
+        form: Form,
     },
     /// Run one run again, or all failed syncs that a filter names and that no later run has made
     /// good.
@@ -113,14 +126,33 @@ impl RunsCommand {
     }
 }
 
-/// Carries out a command that needs the database only.
-pub async fn run(database_url: &str, command: RunsCommand) -> anyhow::Result<Outcome> {
+/// Carries out a command that needs the database only, or a service.
+pub async fn run(place: Place, command: RunsCommand) -> anyhow::Result<Outcome> {
+    let outcome = carry_out(&place, command).await;
+    place.close().await;
+    outcome
+}
+
+async fn carry_out(place: &Place, command: RunsCommand) -> anyhow::Result<Outcome> {
     match command {
-        RunsCommand::List(wanted) => list(database_url, wanted).await,
-        RunsCommand::Show { sync_run_id, output } => show(database_url, &sync_run_id, output).await,
+        RunsCommand::List(wanted) => list(place, wanted).await,
+        RunsCommand::Show { sync_run_id, output } => show(place, &sync_run_id, output).await,
+        RunsCommand::Watch { all: true, form, .. } => {
+            watch::all(place, |run| output::list(form, &COLUMNS, &[run], |run| vec![row(run)]))
+                .await
+        }
+        RunsCommand::Watch { sync_run_id, form, .. } => {
+            match given::run(place, &sync_run_id).await? {
+                Ok(run) => watch::one(place, run, form.output).await,
+                Err(problem) => Ok(unusable(problem)),
+            }
+        }
+        RunsCommand::Replay { sync_run_id: Some(run), form, .. } => {
+            remote_runs::replay(place, &run, form.output).await
+        }
         RunsCommand::Replay { kind, dry_run, filter, form, .. } => {
             let kind = if kind == "endDate" { "endDate" } else { "sync" };
-            replay_many(database_url, kind, dry_run, filter, form).await
+            replay_many(place, kind, dry_run, filter, form).await
         }
     }
 }
@@ -185,16 +217,14 @@ const COLUMNS: [Column; 13] = [
     Column::text("Asked for by").rank(6),
 ];
 
-async fn list(database_url: &str, wanted: Wanted) -> anyhow::Result<Outcome> {
+async fn list(place: &Place, wanted: Wanted) -> anyhow::Result<Outcome> {
     let form = wanted.form;
     let filter = match wanted.read() {
         Ok(filter) => filter,
         Err(problem) => return Ok(unusable(problem)),
     };
-    let store = Store::open(database_url).await?;
-    let runs = store.list_runs(&filter).await;
-    store.close().await;
-    output::list(form, &COLUMNS, &runs?, |run| vec![row(run)])?;
+    let runs = place.list_runs(&filter).await?;
+    output::list(form, &COLUMNS, &runs, |run| vec![row(run)])?;
     Ok(Outcome::Done)
 }
 
@@ -237,16 +267,11 @@ fn in_words(counts: Counts) -> String {
     told.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
 }
 
-async fn show(database_url: &str, id: &str, output: Output) -> anyhow::Result<Outcome> {
-    let store = Store::open(database_url).await?;
-    let run = match given::run(&store, id).await? {
-        Ok(id) => store.load_run(id).await?,
-        Err(problem) => {
-            store.close().await;
-            return Ok(unusable(problem));
-        }
+async fn show(place: &Place, id: &str, output: Output) -> anyhow::Result<Outcome> {
+    let run = match given::run(place, id).await? {
+        Ok(id) => place.load_run(id).await?,
+        Err(problem) => return Ok(unusable(problem)),
     };
-    store.close().await;
     let Some(run) = run else { return Ok(unusable(format_args!("there is no run `{id}`"))) };
     let screen = Screen::of_stdout();
     if output == Output::Csv {
@@ -269,18 +294,18 @@ async fn show(database_url: &str, id: &str, output: Output) -> anyhow::Result<Ou
 pub async fn replay(config: &Config, command: RunsCommand) -> anyhow::Result<Outcome> {
     let RunsCommand::Replay { sync_run_id: Some(id), form: Form { output, .. }, .. } = command
     else {
-        return run(&config.database_url, command).await;
+        return run(Place::database(&config.database_url).await?, command).await;
     };
     let id = id.as_str();
-    let store = Store::open(&config.database_url).await?;
-    let request = match given::run(&store, id).await? {
-        Ok(id) => store.load_request(id).await?,
+    let place = Place::database(&config.database_url).await?;
+    let request = match given::run(&place, id).await? {
+        Ok(id) => place.load_request(id).await?,
         Err(problem) => {
-            store.close().await;
+            place.close().await;
             return Ok(unusable(problem));
         }
     };
-    store.close().await;
+    place.close().await;
     let Some(request) = request else {
         return Ok(unusable(format_args!("there is no run `{id}`")));
     };
@@ -302,7 +327,7 @@ pub async fn replay(config: &Config, command: RunsCommand) -> anyhow::Result<Out
 }
 
 async fn replay_many(
-    database_url: &str,
+    place: &Place,
     kind: &'static str,
     dry_run: bool,
     filter: Filter,
@@ -315,7 +340,12 @@ async fn replay_many(
     if filter.error_code.is_none() && filter.since.is_none() && filter.parent_record_id.is_none() {
         return Ok(unusable("say which runs: an ID, --error-code, --since or --record"));
     }
-    let store = Store::open(database_url).await?;
+    let store = match place {
+        Place::Database(store) => store,
+        Place::Service(service) => {
+            return remote_runs::replay_many(service, kind, &filter, dry_run, form).await;
+        }
+    };
     let planned = if dry_run {
         store.plan_replays(&filter).await
     } else {
@@ -324,7 +354,6 @@ async fn replay_many(
     if let (false, Ok(planned)) = (dry_run, &planned) {
         audit("runs replay", "", "", &format!("{} planned={}", filter.in_words(), planned.len()));
     }
-    store.close().await;
     let planned = planned?;
     let runs = if planned.len() == 1 { "run" } else { "runs" };
     if dry_run {

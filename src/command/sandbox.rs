@@ -2,26 +2,29 @@
 //! records.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use serde_json::Value as Json;
 use sync_to_m3ter_sandbox as emulated;
 use tokio::net::TcpListener;
 
-use super::{Outcome, print, shutdown_signal, unusable};
+use super::output::{self, Column, Form};
+use super::{Outcome, print, remark, shutdown_signal, unusable};
 use crate::app::App;
 use crate::callers::{Access, REQUESTS_PER_MINUTE};
-use crate::config::Config;
+use crate::config::{Config, SETTINGS};
 use crate::domain::ids::M3terId;
 use crate::domain::settings::CommitmentBilling;
 use crate::secret::Secret;
 use crate::sync::{RunSettings, Scope, SyncLimits};
 use crate::{m3ter, salesforce};
 
-/// Where the three listen, all on loopback; 0 picks a free port.
+/// Where the three listen, all on loopback, and what they hold; port 0 picks a free one.
 #[derive(Debug, Clone, Args)]
-pub struct Ports {
+pub struct Sandboxing {
     /// The service.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
@@ -31,25 +34,57 @@ pub struct Ports {
     /// The emulated m3ter organization.
     #[arg(long, default_value_t = 8082)]
     pub m3ter_port: u16,
+    /// List the example records and what each shows, and start nothing.
+    #[arg(long)]
+    pub list: bool,
+    /// A file of further records: `records` as `sf data import tree` takes them, and `m3ter` with
+    /// lists of objects by resource. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub records: Vec<PathBuf>,
+    /// A folder of mappings of your own, in place of `MAPPINGS_DIR`.
+    #[arg(long)]
+    pub mappings_dir: Option<PathBuf>,
+    /// In which form the example records are listed.
+    #[command(flatten)]
+    pub form: Form,
 }
 
-/// Runs until SIGTERM or an interrupt; the state is gone afterwards. Of the service's variables
-/// `METRICS_ADDRESS` alone counts.
+/// The variables that count here; the others are those of a service between two real vendors.
+const READ: [&str; 8] = [
+    "MAPPINGS_DIR",
+    "COMMITMENT_BILLING",
+    "METRICS_ADDRESS",
+    "RUST_LOG",
+    "LOG_FORMAT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "NO_PROXY",
+];
+
+/// What the environment says of the sandbox.
+struct Given {
+    mappings_dir: Option<PathBuf>,
+    commitment_billing: CommitmentBilling,
+    metrics_address: Option<SocketAddr>,
+}
+
+/// Runs until SIGTERM or an interrupt; the state is gone afterwards.
 pub async fn run(
-    ports: Ports,
+    sandboxing: Sandboxing,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> anyhow::Result<Outcome> {
-    let metrics_address = match variable("METRICS_ADDRESS")
-        .filter(|text| !text.trim().is_empty())
-        .map(|text| text.trim().parse())
-    {
-        None => None,
-        Some(Ok(address)) if SocketAddr::ip(&address).is_loopback() => Some(address),
-        Some(_) => {
-            return Ok(unusable(
-                "In the sandbox, METRICS_ADDRESS must be a loopback address with a port, such as 127.0.0.1:9090",
-            ));
-        }
+    if sandboxing.list {
+        let columns =
+            [Column::word("Record"), Column::word("Object"), Column::text("What it shows")];
+        let rows = emulated::salesforce::EXAMPLE_RECORDS.map(|(record, object, shows)| {
+            vec![record.to_owned(), object.to_owned(), shows.to_owned()]
+        });
+        output::list_rows(sandboxing.form, &columns, &rows)?;
+        return Ok(Outcome::Done);
+    }
+    let given = match given(&sandboxing, variable) {
+        Ok(given) => given,
+        Err(problem) => return Ok(unusable(problem)),
     };
     let shutdown = shutdown_signal().context("signals cannot be received")?;
     let taken = |what: &str, port: u16| {
@@ -57,15 +92,20 @@ pub async fn run(
             "cannot start the {what} on port {port}; is another sandbox running? 0 picks a free port"
         )
     };
-    let org = emulated::salesforce::start(ports.salesforce_port)
+    let org = emulated::salesforce::start(sandboxing.salesforce_port)
         .await
-        .with_context(|| taken("emulated Salesforce", ports.salesforce_port))?;
-    let organization = emulated::m3ter::start(ports.m3ter_port)
+        .with_context(|| taken("emulated Salesforce", sandboxing.salesforce_port))?;
+    let organization = emulated::m3ter::start(sandboxing.m3ter_port)
         .await
-        .with_context(|| taken("emulated m3ter", ports.m3ter_port))?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.port))
+        .with_context(|| taken("emulated m3ter", sandboxing.m3ter_port))?;
+    for path in &sandboxing.records {
+        if let Err(problem) = add(path, org.vendor(), organization.vendor()) {
+            return Ok(unusable(format_args!("--records {}: {problem}", path.display())));
+        }
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, sandboxing.port))
         .await
-        .with_context(|| taken("service", ports.port))?;
+        .with_context(|| taken("service", sandboxing.port))?;
     let address = listener.local_addr()?;
     // The emulators forget everything when they stop: so does what remembers their ids.
     let directory = tempfile::tempdir().context("no temporary directory for the database")?;
@@ -75,16 +115,99 @@ pub async fn run(
         &directory.path().join("sandbox.db").display().to_string(),
         address,
     )?;
-    config.metrics_address = metrics_address;
+    config.metrics_address = given.metrics_address;
+    config.mappings_dir.clone_from(&given.mappings_dir);
+    config.commitment_billing = Some(given.commitment_billing);
     let app = App::new(&config, Scope::Everything).await?;
-    print(format_args!(
-        "Look at it:      http://{address}/console\nThe service:     http://{address}\nSalesforce:      {}   (client id and secret: sandbox)\nm3ter:           {}   (organization {}, key and secret: sandbox)\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"006S900000795MMIAY\"}}]'\n\nStop with Ctrl-C.",
-        org.base_url(),
-        organization.base_url(),
-        emulated::m3ter::ORGANIZATION,
-    ));
+    tell_what_runs(&config, &given, &org.base_url(), &organization.base_url());
     app.serve(listener, shutdown).await?;
     Ok(Outcome::Done)
+}
+
+/// What counts of the environment; what does not is named.
+fn given(
+    sandboxing: &Sandboxing,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Given, String> {
+    let set = |name: &str| {
+        variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    };
+    let metrics_address = match set("METRICS_ADDRESS").map(|text| text.parse()) {
+        None => None,
+        Some(Ok(address)) if SocketAddr::ip(&address).is_loopback() => Some(address),
+        Some(_) => {
+            return Err("In the sandbox, METRICS_ADDRESS must be a loopback address with a port, such as 127.0.0.1:9090".to_owned());
+        }
+    };
+    let commitment_billing = match set("COMMITMENT_BILLING") {
+        None => CommitmentBilling::PaidOutside,
+        Some(word) => CommitmentBilling::from_word(&word).ok_or(
+            "COMMITMENT_BILLING takes `paid_outside` or `billed_by_plan`, and has something else",
+        )?,
+    };
+    let unread: Vec<&str> = SETTINGS
+        .iter()
+        .flat_map(|setting| std::iter::once(setting.name).chain(setting.file))
+        .filter(|name| !READ.contains(name) && *name != "HTTPS_PROXY" && set(name).is_some())
+        .collect();
+    if !unread.is_empty() {
+        remark(format_args!(
+            "Not read here, because the sandbox has its own: {}",
+            unread.join(", ")
+        ));
+    }
+    let mappings_dir = sandboxing.mappings_dir.clone();
+    Ok(Given {
+        mappings_dir: mappings_dir.or_else(|| set("MAPPINGS_DIR").map(PathBuf::from)),
+        commitment_billing,
+        metrics_address,
+    })
+}
+
+/// Adds the records and objects of a file.
+fn add(
+    path: &Path,
+    org: &emulated::salesforce::Salesforce,
+    organization: &emulated::m3ter::M3ter,
+) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let file: Json =
+        serde_json::from_str(&text).map_err(|error| format!("it is not JSON: {error}"))?;
+    let known = ["records", "m3ter"];
+    let object = file.as_object().filter(|file| !file.is_empty());
+    let object = object.ok_or("it holds neither `records` nor `m3ter`")?;
+    if let Some(unknown) = object.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(format!("`{unknown}` is unknown; a file holds `records`, `m3ter` or both"));
+    }
+    if let Some(objects) = object.get("m3ter") {
+        organization.add(objects)?;
+    }
+    if object.contains_key("records") {
+        org.add_tree(&file)?;
+    }
+    Ok(())
+}
+
+/// Where everything is, and what lets the other commands see it.
+fn tell_what_runs(config: &Config, given: &Given, org: &str, organization: &str) {
+    let address = config.listen_address;
+    let mappings = match &given.mappings_dir {
+        Some(folder) => format!("built-in, and those in {}", folder.display()),
+        None => "built-in (MAPPINGS_DIR names a folder of your own)".to_owned(),
+    };
+    let billing = match given.commitment_billing {
+        CommitmentBilling::PaidOutside => "paid_outside",
+        CommitmentBilling::BilledByPlan => "billed_by_plan",
+    };
+    print(format_args!(
+        "Look at it:      http://{address}/console\nThe service:     http://{address}\nSalesforce:      {org}   (client id and secret: sandbox)\nm3ter:           {organization}   (organization {id}, key and secret: sandbox)\nMappings:        {mappings}\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"006S900000795MMIAY\"}}]'\n\nMore example records: sync-to-m3ter sandbox --list\n\nThe other commands see the same runs, in another terminal, with:\n  export DATABASE_URL='{database}'\n  export SALESFORCE_LOGIN_URL='{org}' SALESFORCE_CLIENT_ID=sandbox SALESFORCE_CLIENT_SECRET=sandbox\n  export M3TER_BASE_URL='{organization}' M3TER_ORG_ID='{id}' M3TER_API_KEY=sandbox M3TER_API_SECRET=sandbox\n  export COMMITMENT_BILLING={billing}{own}\n\nStop with Ctrl-C.",
+        id = emulated::m3ter::ORGANIZATION,
+        database = config.database_url,
+        own = given
+            .mappings_dir
+            .as_ref()
+            .map_or_else(String::new, |folder| format!(" MAPPINGS_DIR='{}'", folder.display())),
+    ));
 }
 
 /// The configuration of a service that speaks to two emulators.

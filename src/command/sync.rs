@@ -6,6 +6,8 @@ use tokio::sync::watch;
 
 use super::attended::{Attendance, Attended, say_paused};
 use super::output::Output;
+use super::remote::Remote;
+use super::remote_runs::{self, RemoteEnd};
 use super::{Outcome, audit, given, print, remark, report, shutdown_signal, unusable, user};
 use crate::app::App;
 use crate::config::Config;
@@ -38,17 +40,53 @@ pub struct Syncing {
     pub output: Output,
 }
 
-/// Syncs the records and prints each result as soon as it is there. The outcome is the worst.
-pub async fn run(mut config: Config, syncing: &Syncing) -> anyhow::Result<Outcome> {
-    let records = match given::records(&syncing.record_ids) {
+/// The same by a service.
+pub async fn run_remotely(service: &Remote, syncing: &Syncing) -> anyhow::Result<Outcome> {
+    let records = match records(syncing) {
         Ok(records) => records,
         Err(problem) => return Ok(unusable(problem)),
     };
-    if records.len() > 1 && syncing.expected_plan.is_some() {
-        return Ok(unusable(
-            "--expected-plan is the plan of one record; sync the others without it",
-        ));
+    let interrupt = shutdown_signal().context("signals cannot be received")?;
+    let mut several = Several { syncing, records: &records, ended: Vec::new(), has_paused: false };
+    for (position, record) in records.iter().enumerate() {
+        let attended = if syncing.dry_run {
+            let result: SyncResult = service.dry_run(record).await?;
+            RemoteEnd::Ended(Box::new(result))
+        } else {
+            let plan = syncing.expected_plan.map(|plan| plan.to_string());
+            let run = service.sync(record, plan).await?;
+            let doing = format!("syncing {record}");
+            remote_runs::wait(service, run, &doing, syncing.quiet, &interrupt).await?
+        };
+        match attended {
+            RemoteEnd::Ended(result) => several.print(position, &result)?,
+            RemoteEnd::Interrupted => {
+                several.say_left(position + 1);
+                return Ok(Outcome::Interrupted);
+            }
+        }
     }
+    several.summarize();
+    Ok(several.worst())
+}
+
+/// The records that are named; one alone if there is a plan.
+fn records(syncing: &Syncing) -> Result<Vec<SalesforceId>, String> {
+    let records = given::records(&syncing.record_ids)?;
+    if records.len() > 1 && syncing.expected_plan.is_some() {
+        return Err(
+            "--expected-plan is the plan of one record; sync the others without it".to_owned()
+        );
+    }
+    Ok(records)
+}
+
+/// Syncs the records and prints each result as soon as it is there. The outcome is the worst.
+pub async fn run(mut config: Config, syncing: &Syncing) -> anyhow::Result<Outcome> {
+    let records = match records(syncing) {
+        Ok(records) => records,
+        Err(problem) => return Ok(unusable(problem)),
+    };
     // Nobody at a terminal has to be answered within the time that Salesforce waits.
     config.runs.answers_at_the_end = true;
     let interrupt = shutdown_signal().context("signals cannot be received")?;

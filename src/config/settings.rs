@@ -50,7 +50,7 @@ const fn secret(name: &'static str, file: &'static str, unset: Unset) -> Setting
 }
 
 /// All of them, in the order of README.
-pub const SETTINGS: [Setting; 48] = [
+pub const SETTINGS: [Setting; 50] = [
     default("LISTEN_ADDRESS", "127.0.0.1:8080"),
     Setting {
         file: Some("DATABASE_URL_FILE"),
@@ -100,6 +100,8 @@ pub const SETTINGS: [Setting; 48] = [
     secret("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS_FILE", Unset::Nothing),
     optional("HTTPS_PROXY"),
     optional("NO_PROXY"),
+    optional("SYNC_TO_M3TER_URL"),
+    secret("SYNC_TO_M3TER_KEY", "SYNC_TO_M3TER_KEY_FILE", Unset::Nothing),
     default("RUST_LOG", "info"),
     default("LOG_FORMAT", "text"),
 ];

@@ -201,7 +201,7 @@ pub fn is_the_same(one: Option<&str>, other: Option<&str>) -> bool {
 }
 
 /// A change as callers see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectChange {
     /// Its id.
@@ -214,7 +214,7 @@ pub struct ObjectChange {
     /// The record that the run was about.
     pub parent_record_id: String,
     /// The sObject of that record, where the run knew it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_object: Option<String>,
     /// The kind of the object.
     pub object_name: String,
@@ -223,7 +223,7 @@ pub struct ObjectChange {
     /// The object.
     pub m3ter_id: String,
     /// The Account that it lies under, as far as that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
     /// What was done.
     pub action: ChangeAction,
@@ -232,10 +232,10 @@ pub struct ObjectChange {
     /// Whether its values were erased.
     pub erased: bool,
     /// Who asked for the run.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
     /// The Salesforce users as whom it was asked for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub salesforce_user_ids: Vec<String>,
     /// What changed.
     pub fields: Vec<ChangedField>,

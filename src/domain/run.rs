@@ -161,7 +161,7 @@ pub struct RunCallout {
 }
 
 /// A run as callers see it. A list leaves out `objectResults`, `callouts`, `changes` and `result`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncRun {
     /// Its id.
@@ -178,68 +178,69 @@ pub struct SyncRun {
     #[serde(serialize_with = "instant::serialize")]
     pub requested_at: Timestamp,
     /// When its first try began.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "instant::serialize_option")]
     pub started_at: Option<Timestamp>,
     /// When its last try ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "instant::serialize_option")]
     pub ended_at: Option<Timestamp>,
     /// The status of the last try that ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync_status: Option<String>,
     /// On `Failed`: which failure.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
     /// What somebody should look at of its last try that ended, sorted.
+    #[serde(default)]
     pub attention: Vec<String>,
     /// How often another process took it over, because the one before had died.
     pub takeovers: u32,
     /// The tries that have ended, the first one first.
     pub tries: Vec<RunTry>,
     /// When it is tried again by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "instant::serialize_option")]
     pub next_try_at: Option<Timestamp>,
     /// The run that this one repeats.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<SyncRunId>,
     /// The runs that repeat this one.
     pub replays: Vec<SyncRunId>,
     /// The run that did the same meanwhile, or is to do it, so that this one is not tried again.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<SyncRunId>,
     /// Who asked for it, where callers have names. A list knows only the first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requested_by: Vec<String>,
     /// The Salesforce users as whom it was asked for, by their ids, as far as requests said so.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub salesforce_user_ids: Vec<String>,
     /// What its last try that ended says, in one sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// How long its tries that ended took together.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
     /// How many objects of its last try that ended have each action.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,
     /// While it is running: until when its process has it. If that is over, the process has died or
     /// is stuck, and another one takes the run over.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "instant::serialize_option")]
     pub lease_until: Option<Timestamp>,
     /// What became of its objects so far.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object_results: Option<Vec<ObjectResult>>,
     /// Its callouts, of all tries.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callouts: Option<Vec<RunCallout>>,
     /// What it changed in m3ter, of all tries, newest first.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<ObjectChange>>,
     /// The answer of its last try.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<SyncResult>,
 }
 

@@ -12,9 +12,11 @@ mod outbound;
 mod output;
 mod personal_data;
 mod questions;
+mod remote;
 mod run_commands;
 mod runs;
 mod safety;
+mod sandbox;
 mod secrets;
 mod settings;
 #[cfg(feature = "otel")]

@@ -5,6 +5,35 @@ use serde_json::{Map, Value as Json};
 use super::org::{Fields, Org};
 use super::tables::table;
 
+/// The example records that can be synced: ID, object, what it shows.
+pub const EXAMPLE_RECORDS: [(&str, &str, &str); 13] = [
+    ("006S900000795MMIAY", "Opportunity", "a deal of one line: six objects"),
+    (
+        "006S900000795MNIAY",
+        "Opportunity",
+        "a deal that m3ter refuses in part: another AccountPlan already bills its product",
+    ),
+    ("006S90000079FIVIA2", "Opportunity", "five lines of different products and tiers"),
+    ("006S90000079NOTIA2", "Opportunity", "a product without a plan template"),
+    ("006S90000079EURIA2", "Opportunity", "a deal in another currency than its prices"),
+    ("006S90000079DELIA2", "Opportunity", "a deleted deal"),
+    ("006S90000079HIDIA2", "Opportunity", "a deal that the integration user may not see"),
+    ("801S90000079ORDIA2", "Order", "an Order of two products"),
+    ("801S90000079REDIA2", "Order", "an Order that takes back a sale: refused, with what to do"),
+    ("800S90000079CONIA2", "Contract", "a Contract with CPQ subscriptions"),
+    ("a0QS90000079QUOMA2", "SBQQ__Quote__c", "a CPQ quote with consumption rates"),
+    (
+        "a0QS90000079AMDMA2",
+        "SBQQ__Quote__c",
+        "an amendment: refused, as its Contract is what is synced",
+    ),
+    (
+        "a1DS90000079DEAMA2",
+        "Usage_Deal__c",
+        "a custom object: needs a mapping of your own (MAPPINGS_DIR)",
+    ),
+];
+
 const EXAMPLES: &str = include_str!("examples.json");
 
 /// A fresh org that holds the example records.
