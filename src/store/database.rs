@@ -13,7 +13,7 @@ use super::StoreError;
 use super::connections::Connections;
 use super::postgres::PostgresSession;
 use super::row::Row;
-use super::sqlite::{SqliteConnections, SqliteSession};
+use super::sqlite::{self, Message, SqliteConnections, SqliteSession, SqliteWriter};
 use super::transaction::{Access, Session, Transaction};
 use super::value::Value;
 
@@ -32,8 +32,8 @@ pub(super) enum Engine {
     /// One connection that writes, another one that does not wait for the disk, and a few that
     /// read.
     Sqlite {
-        writer: SqliteConnections,
-        unsynced: SqliteConnections,
+        writer: SqliteWriter,
+        unsynced: SqliteWriter,
         readers: SqliteConnections,
     },
     Postgres(Connections<Postgres>),
@@ -117,8 +117,30 @@ impl Database {
         statements: &[&'static str],
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let transaction = self.acquire(access, operation).await?;
-        transaction.write_at_once(access, statements, values).await
+        let is_synced = access != Access::WriteUnsynced;
+        let written = match &self.engine {
+            Engine::Sqlite { writer, unsynced, .. } => {
+                let statements: Vec<String> =
+                    statements.iter().map(|sql| sqlite::spelled(sql)).collect();
+                #[cfg(test)]
+                self.statements.lock().unwrap().extend(statements.clone());
+                let writer = if is_synced { writer } else { unsynced };
+                writer.write(Message { operation, statements, values }).await
+            }
+            Engine::Postgres(connections) => {
+                let write = async {
+                    let mut session = PostgresSession::new(connections.lend().await?, operation);
+                    let statements = statements.join("; ");
+                    let answer = session.ask_at_once(&statements, &values, is_synced).await?;
+                    session.finish();
+                    Ok(answer)
+                };
+                write.await
+            }
+        };
+        let answer =
+            written.map_err(|source| StoreError::from_sqlx(operation, &self.place, source))?;
+        Ok(answer.rows)
     }
 
     /// Begins a transaction of one statement, which is one by itself. Not so one that writes to

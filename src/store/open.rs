@@ -17,7 +17,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use super::StoreError;
 use super::connections::Connections;
 use super::database::{Database, Engine};
-use super::sqlite::{Duty, LOCK_TIME, SqliteConnections};
+use super::sqlite::{Duty, LOCK_TIME, SqliteConnections, SqliteWriter};
 use super::transaction::Access;
 
 pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -78,8 +78,8 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
     }
     let connections = |duty, most| SqliteConnections::new(file.clone(), duty, most);
     let engine = Engine::Sqlite {
-        writer: connections(Duty::Write, 1),
-        unsynced: connections(Duty::WriteUnsynced, 1),
+        writer: SqliteWriter::new(connections(Duty::Write, 1)),
+        unsynced: SqliteWriter::new(connections(Duty::WriteUnsynced, 1)),
         readers: connections(Duty::Read, READERS),
     };
     Ok(Database::new(engine, place))

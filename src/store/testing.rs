@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::connections::Connections;
 use super::database::{Database, Engine};
 use super::open::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, migrate_postgres};
-use super::sqlite::{Duty, SqliteConnections};
+use super::sqlite::{Duty, SqliteConnections, SqliteWriter};
 
 /// The version of the tables that this program makes.
 pub(super) fn last_migration() -> i64 {
@@ -39,11 +39,8 @@ pub(super) async fn unmigrated(url: &str) -> Database {
     let engine = if url.starts_with("sqlite:") {
         let file = SqliteConnectOptions::from_str(url).unwrap().get_filename().to_owned();
         let connections = SqliteConnections::new(file, Duty::Write, 1);
-        Engine::Sqlite {
-            writer: connections.clone(),
-            unsynced: connections.clone(),
-            readers: connections,
-        }
+        let writer = SqliteWriter::new(connections.clone());
+        Engine::Sqlite { writer: writer.clone(), unsynced: writer, readers: connections }
     } else {
         Engine::Postgres(Connections::new(PgPool::connect(url).await.unwrap()))
     };

@@ -11,6 +11,7 @@ mod plans;
 mod queue;
 mod replicas;
 mod server;
+mod together;
 mod verifications;
 
 use std::iter;

@@ -38,15 +38,6 @@ pub(super) enum Session {
     Postgres(PostgresSession),
 }
 
-impl Session {
-    fn finish(&mut self) {
-        match self {
-            Self::Sqlite(session) => session.finish(),
-            Self::Postgres(session) => session.finish(),
-        }
-    }
-}
-
 impl Transaction {
     /// Nothing is begun yet: a statement is a transaction by itself.
     pub(super) fn new(
@@ -110,32 +101,6 @@ impl Transaction {
             Session::Postgres(session) => session.ask(sql, &values).await,
         };
         answer.map_err(|source| self.failed(source))
-    }
-
-    /// Carries out statements that write as one transaction and one message, and ends it; the rows
-    /// of all of them.
-    pub(super) async fn write_at_once(
-        mut self,
-        access: Access,
-        statements: &[&'static str],
-        values: Vec<Value>,
-    ) -> Result<Vec<Row>, StoreError> {
-        let answer = match &mut self.session {
-            Session::Sqlite(session) => {
-                let statements: Vec<String> =
-                    statements.iter().map(|sql| sqlite::spelled(sql)).collect();
-                #[cfg(test)]
-                self.statements.lock().unwrap().extend(statements.clone());
-                session.ask_at_once(statements, values).await
-            }
-            Session::Postgres(session) => {
-                let is_synced = access != Access::WriteUnsynced;
-                session.ask_at_once(&statements.join("; "), &values, is_synced).await
-            }
-        };
-        let answer = answer.map_err(|source| self.failed(source))?;
-        self.session.finish();
-        Ok(answer.rows)
     }
 
     /// Carries out statements without parameters.

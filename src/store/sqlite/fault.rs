@@ -4,25 +4,37 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+use rusqlite::ffi::{SQLITE_BUSY, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 use sqlx::error::{DatabaseError, ErrorKind};
 
 /// An error with its extended result code, <https://www.sqlite.org/rescode.html>.
-#[derive(Debug)]
-struct SqliteFault {
+#[derive(Debug, Clone)]
+pub(super) struct SqliteFault {
     code: Option<i32>,
     message: String,
 }
 
+impl SqliteFault {
+    /// Whether another process holds the lock of the file.
+    pub(super) fn is_busy(&self) -> bool {
+        self.code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
+    }
+}
+
+impl From<rusqlite::Error> for SqliteFault {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::SqliteFailure(failure, message) => Self {
+                code: Some(failure.extended_code),
+                message: message.unwrap_or_else(|| failure.to_string()),
+            },
+            other => Self { code: None, message: other.to_string() },
+        }
+    }
+}
+
 pub(super) fn fault(error: rusqlite::Error) -> sqlx::Error {
-    let fault = match error {
-        rusqlite::Error::SqliteFailure(failure, message) => SqliteFault {
-            code: Some(failure.extended_code),
-            message: message.unwrap_or_else(|| failure.to_string()),
-        },
-        other => SqliteFault { code: None, message: other.to_string() },
-    };
-    sqlx::Error::Database(Box::new(fault))
+    SqliteFault::from(error).into()
 }
 
 impl fmt::Display for SqliteFault {
