@@ -4,6 +4,7 @@
 //! A page never writes. A form does, with a token of its session, from a page of this site, once.
 
 mod answer;
+mod backfill;
 mod changes;
 mod find;
 mod form;
@@ -16,6 +17,8 @@ mod run;
 mod runs;
 mod session;
 mod shell;
+mod verifications;
+mod verified_csv;
 mod waterfall;
 mod words;
 
@@ -70,6 +73,12 @@ pub fn console(syncs: Syncs) -> Console {
         .route("/console/records/{parentRecordId}", get(record::show))
         .route("/console/records/{parentRecordId}/preview", post(record::preview))
         .route("/console/records/{parentRecordId}/end", get(record::ask_end).post(record::end))
+        .route("/console/verifications", get(verifications::list).post(verifications::begin))
+        .route("/console/verifications/{verificationId}", get(verifications::show))
+        .route("/console/verifications/{verificationId}/cancel", post(verifications::cancel))
+        .route("/console/verifications/{verificationId}/resume", post(verifications::resume))
+        .route("/console/verifications/{verificationId}/backfill", post(backfill::send))
+        .route("/console/verifications/{verificationId}/records.csv", get(verified_csv::show))
         .route("/console/mappings", get(mappings::show))
         .route("/console/keys", get(keys::show))
         .route("/console/assets/console.css", get(async || asset("text/css; charset=utf-8", STYLE)))

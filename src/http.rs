@@ -21,7 +21,7 @@ mod pages;
 mod pause;
 pub(crate) mod permit;
 mod places;
-mod query;
+pub(crate) mod query;
 pub(crate) mod record;
 mod reopen;
 mod reply;
@@ -31,7 +31,7 @@ mod strangers;
 mod sync_record;
 pub(crate) mod sync_runs;
 mod sync_to_m3ter;
-mod verifications;
+pub(crate) mod verifications;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath};
 use axum::http::{StatusCode, Uri, header};

@@ -11,6 +11,7 @@ mod adopt;
 mod applied;
 mod apply;
 mod approval;
+mod backfill;
 mod billing_choice;
 mod callouts;
 mod claims;
@@ -77,8 +78,8 @@ mod write_outcome;
 
 pub use crate::changeset::unusual::Usual;
 pub use crate::store::{
-    ChangeFilter, HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull, QueueWait,
-    Reopening, Replay, RunFilter, StoreError,
+    Backfill, ChangeFilter, HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull,
+    QueueWait, Reopening, Replay, RunFilter, StoreError,
 };
 pub use crate::transport::{LimiterGauges, Setback};
 pub use adopt::{CheckedLink, WantedLink};

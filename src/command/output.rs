@@ -14,6 +14,8 @@ use comfy_table::{
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::domain::text;
+
 /// What does not fit into this is not laid out; the terminal wraps it.
 const MIN_WIDTH: u16 = 20;
 
@@ -377,19 +379,13 @@ pub(super) fn print_csv(
         writer.write_record(columns.iter().map(|column| column.name))?;
     }
     for row in rows {
-        writer.write_record(row.iter().map(|cell| harmless(cell)))?;
+        writer.write_record(row.iter().map(|cell| text::spreadsheet_cell(cell).into_owned()))?;
     }
     let text = String::from_utf8(writer.into_inner()?)?;
     if !text.is_empty() {
         print(text.trim_end());
     }
     Ok(())
-}
-
-/// A spreadsheet takes what begins so for a formula, wherever it comes from.
-fn harmless(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_formula && text.parse::<f64>().is_err() { format!("'{text}") } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -411,20 +407,6 @@ mod tests {
             "one\ntwo \u{1b}[31mthree",
         ];
         vec![row.map(str::to_owned).to_vec()]
-    }
-
-    #[test]
-    fn nothing_is_a_formula() {
-        for (text, written) in [
-            ("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("-1+2", "'-1+2"),
-            ("-12.5", "-12.5"),
-            ("2026-01-01", "2026-01-01"),
-            ("", ""),
-        ] {
-            assert_eq!(harmless(text), written);
-        }
     }
 
     #[test]

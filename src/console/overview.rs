@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::answer;
 use super::session::Visitor;
 use super::shell::Shell;
+use super::verifications::needing_somebody;
 use super::words::{Mark, When, time};
 use crate::callers::Permission;
 use crate::http::fault::Fault;
@@ -39,8 +40,17 @@ struct OverviewPage {
     retrying: u32,
     oldest: Option<String>,
     replicas: usize,
+    verification: Option<LastVerification>,
     chart: Chart,
     concerns: Option<Vec<ShownConcern>>,
+}
+
+/// The verification that was asked for last.
+struct LastVerification {
+    id: String,
+    mark: Mark,
+    when: When,
+    attention: u64,
 }
 
 /// The runs of a day, a bar for each hour.
@@ -84,6 +94,8 @@ pub(super) async fn show(
     let since = Timestamp::from_second((hour - 24) * 3_600).unwrap_or(now);
     let open = syncs.open_runs().await?;
     let reads_all = visitor.may(Permission::ReadRuns) && visitor.caller.limits.objects.is_empty();
+    let verification =
+        if reads_all { syncs.list_verifications(None, 1).await?.pop() } else { None };
     let concerns = if reads_all { Some(syncs.concerns().await?) } else { None };
     let page = OverviewPage {
         shell: Shell::new(&visitor, "overview", "Overview").live(LIVE_MS),
@@ -103,6 +115,15 @@ pub(super) async fn show(
             .filter(|_| open.waiting > 0)
             .map(|oldest| time(oldest.as_secs() * 1_000)),
         replicas: syncs.replicas().await?.max(1),
+        verification: verification.map(|verification| LastVerification {
+            mark: Mark::of_verification(verification.state),
+            when: When::new(verification.requested_at, now),
+            attention: needing_somebody()
+                .into_iter()
+                .map(|status| verification.counts.of(status))
+                .sum(),
+            id: verification.verification_id,
+        }),
         chart: Chart::new(&syncs.ended_runs(since).await?, since),
         concerns: concerns.map(|concerns| concerns.into_iter().map(ShownConcern::new).collect()),
     };

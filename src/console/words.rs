@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::run::{RunState, SyncRun};
+use crate::domain::verification::{VerificationState, VerifiedStatus};
 use crate::sync::Syncs;
 
 /// A moment: relative, with the exact one at hand.
@@ -70,6 +71,28 @@ impl Mark {
         }
     }
 
+    pub(super) fn of_verification(state: VerificationState) -> Self {
+        match state {
+            VerificationState::Running => Self::new("Running", "▶", "idle"),
+            VerificationState::Completed => Self::new("Completed", "●", "ok"),
+            VerificationState::Cancelled => Self::new("Cancelled", "■", "part"),
+            VerificationState::Failed => Self::new("Failed", "✕", "bad"),
+        }
+    }
+
+    pub(super) fn of_verified(status: VerifiedStatus) -> Self {
+        let (shape, class) = match status {
+            VerifiedStatus::InSync => ("●", "ok"),
+            VerifiedStatus::Ended => ("■", "idle"),
+            VerifiedStatus::NotReady => ("◌", "idle"),
+            VerifiedStatus::Foreign | VerifiedStatus::Partial | VerifiedStatus::Differs => {
+                ("◐", "part")
+            }
+            VerifiedStatus::Gone | VerifiedStatus::Missing | VerifiedStatus::Failed => ("✕", "bad"),
+        };
+        Self::new(status.into(), shape, class)
+    }
+
     pub(super) fn of_action(action: &str) -> Self {
         match action {
             "created" => Self::new("created", "+", "ok"),
@@ -91,6 +114,11 @@ pub(super) fn kind(run: &SyncRun) -> String {
         other => other,
     };
     if run.dry_run { format!("{what}, dry run") } else { what.to_owned() }
+}
+
+/// So many of something.
+pub(super) fn count(number: usize, of: &str) -> String {
+    if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
 }
 
 /// Milliseconds as people say them.

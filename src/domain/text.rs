@@ -6,6 +6,17 @@ use std::fmt::Write as _;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
+/// The text as a cell of a CSV file: a spreadsheet takes what begins with such a sign for a
+/// formula, wherever it comes from.
+pub fn spreadsheet_cell(text: &str) -> Cow<'_, str> {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if is_formula && text.parse::<f64>().is_err() {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 /// Whether nobody sees the character, although it is no space: zero-width spaces, byte order marks,
 /// soft hyphens, direction marks. Source: Unicode, general category `Cf`.
 fn is_unseen(c: char) -> bool {
@@ -107,6 +118,20 @@ mod tests {
             ("a\nb\r\tc\u{1b}[2J\u{85}\0", "a b  c\u{fffd}[2J\u{fffd}\u{fffd}"),
         ] {
             assert_eq!(visible(text), shown);
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_spreadsheet_is_a_formula() {
+        for (text, written) in [
+            ("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("-1+2", "'-1+2"),
+            ("-12.5", "-12.5"),
+            ("2026-01-01", "2026-01-01"),
+            ("", ""),
+        ] {
+            assert_eq!(spreadsheet_cell(text), written);
         }
     }
 }

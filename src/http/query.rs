@@ -120,7 +120,7 @@ pub(super) fn unknown(name: &str, known: &str) -> Fault {
 }
 
 /// A parameter with a wrong value.
-pub(super) fn invalid_parameter(message: impl Into<String>) -> Fault {
+pub(crate) fn invalid_parameter(message: impl Into<String>) -> Fault {
     Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", message)
 }
 
@@ -130,7 +130,7 @@ pub(super) fn record_of(text: &str) -> Result<SalesforceId, Fault> {
 }
 
 /// A moment, of the parameter with this name.
-pub(super) fn instant_of(name: &str, text: &str) -> Result<Timestamp, Fault> {
+pub(crate) fn instant_of(name: &str, text: &str) -> Result<Timestamp, Fault> {
     text.parse().map_err(|_| {
         invalid_parameter(format!(
             "`{name}` is `{}`; it takes a date-time such as `2026-12-31T00:00:00Z`",

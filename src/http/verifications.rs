@@ -57,10 +57,20 @@ pub(super) async fn begin(
             request.record_ids.len()
         )));
     }
+    let verification = begun(&syncs, &asker, request).await?;
+    let location = [(header::LOCATION, format!("/verifications/{}", verification.verification_id))];
+    Ok((StatusCode::ACCEPTED, location, Json(verification)).into_response())
+}
+
+/// A new verification, or why there is none.
+pub(crate) async fn begun(
+    syncs: &Syncs,
+    asker: &Requester,
+    request: VerificationRequest,
+) -> Result<Verification, Fault> {
     let id = Syncs::new_verification_id();
     log_fields::set_parameters(format!("verification={id}"));
-    let begun = syncs.verify(id.clone(), request, asker.name()).await;
-    let verification = begun.map_err(|invalid| match invalid {
+    syncs.verify(id, request, asker.name()).await.map_err(|invalid| match invalid {
         InvalidVerification::Request(problem) => invalid_body(problem),
         InvalidVerification::Store(error) => error.into(),
         InvalidVerification::Vendor(failure) => Fault::new(
@@ -69,9 +79,7 @@ pub(super) async fn begin(
             format!("Whether the condition can be asked is not known: {}", failure.reason),
         )
         .retry_after(RETRY_AFTER_SECONDS),
-    })?;
-    let location = [(header::LOCATION, format!("/verifications/{id}"))];
-    Ok((StatusCode::ACCEPTED, location, Json(verification)).into_response())
+    })
 }
 
 /// `GET /verifications`: the newest first.
@@ -104,7 +112,12 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Verification>, Fault> {
     sees_all(&asker, &syncs).await?;
-    syncs.verification(&id).await?.map(Json).ok_or_else(|| not_found(&id))
+    find(&syncs, &id).await.map(Json)
+}
+
+/// The verification that a path names.
+pub(crate) async fn find(syncs: &Syncs, id: &str) -> Result<Verification, Fault> {
+    syncs.verification(id).await?.ok_or_else(|| not_found(id))
 }
 
 /// `GET /verifications/{verificationId}/records`: in the order of their ids.
@@ -129,9 +142,7 @@ pub(super) async fn records(
             other => return Err(unknown(other, "there are `status`, `limit` and `cursor`")),
         }
     }
-    if syncs.verification(&id).await?.is_none() {
-        return Err(not_found(&id));
-    }
+    find(&syncs, &id).await?;
     let mut records = syncs.list_verified(&id, &statuses, after.as_ref(), limit + 1).await?;
     let has_more = records.len() > limit as usize;
     records.truncate(limit as usize);
@@ -148,10 +159,19 @@ pub(super) async fn cancel(
     _: NoBody,
 ) -> Result<Json<Verification>, Fault> {
     sees_all(&asker, &syncs).await?;
-    let cancelled = syncs.cancel_verification(&id, asker.name().as_deref()).await?;
-    let cancelled = cancelled.ok_or_else(|| not_found(&id))?;
+    cancelled(&syncs, &asker, &id).await.map(Json)
+}
+
+/// A verification that was ended.
+pub(crate) async fn cancelled(
+    syncs: &Syncs,
+    asker: &Requester,
+    id: &str,
+) -> Result<Verification, Fault> {
+    let cancelled = syncs.cancel_verification(id, asker.name().as_deref()).await?;
+    let cancelled = cancelled.ok_or_else(|| not_found(id))?;
     log_fields::set_parameters(format!("verification={}", cancelled.verification_id));
-    Ok(Json(cancelled))
+    Ok(cancelled)
 }
 
 /// `POST /verifications/{verificationId}/resume`: it goes on where it was.
@@ -162,12 +182,17 @@ pub(super) async fn resume(
     _: NoBody,
 ) -> Result<Json<Verification>, Fault> {
     sees_all(&asker, &syncs).await?;
-    match syncs.resume_verification(&id).await? {
+    resumed(&syncs, &id).await.map(Json)
+}
+
+/// A verification that goes on again.
+pub(crate) async fn resumed(syncs: &Syncs, id: &str) -> Result<Verification, Fault> {
+    match syncs.resume_verification(id).await? {
         Ok(resumed) => {
             log_fields::set_parameters(format!("verification={}", resumed.verification_id));
-            Ok(Json(resumed))
+            Ok(resumed)
         }
-        Err(NotResumed::Unknown) => Err(not_found(&id)),
+        Err(NotResumed::Unknown) => Err(not_found(id)),
         Err(NotResumed::NotStopped) => {
             let message = "Only a verification that was cancelled or failed goes on; this one is complete, or going on";
             Err(Fault::new(StatusCode::CONFLICT, "VERIFICATION_NOT_STOPPED", message))
@@ -176,7 +201,7 @@ pub(super) async fn resume(
 }
 
 /// A verification is of all objects: a key that is for some is not let in.
-async fn sees_all(asker: &Requester, syncs: &Syncs) -> Result<(), Fault> {
+pub(crate) async fn sees_all(asker: &Requester, syncs: &Syncs) -> Result<(), Fault> {
     asker.check_list(syncs, None).await.map_err(|denied| match denied {
         Denied::Refused(fault) => fault,
         Denied::Failed(request) => {
@@ -192,7 +217,7 @@ fn page_size(value: &str) -> Result<u32, Fault> {
     })
 }
 
-fn status(word: &str) -> Result<VerifiedStatus, Fault> {
+pub(crate) fn status(word: &str) -> Result<VerifiedStatus, Fault> {
     word.parse().map_err(|_| {
         let known: Vec<&str> =
             VerifiedStatus::VARIANTS.iter().map(|status| status.as_str()).collect();

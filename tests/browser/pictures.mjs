@@ -9,7 +9,15 @@ for (const deal of deals) {
   runs[deal] = (await answer.json()).syncRunId;
 }
 const preview = await (await fetch(`${address}/sync-to-m3ter/006S90000079FIVIA2?dryRun=true`, { method: "POST" })).json();
+const verified = await fetch(`${address}/verifications`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+const { verificationId } = await verified.json();
+for (let state = "running"; state === "running"; ) {
+  await new Promise((done) => setTimeout(done, 200));
+  ({ state } = await (await fetch(`${address}/verifications/${verificationId}`)).json());
+}
 const pages = {
+  verifications: "/console/verifications",
+  verification: `/console/verifications/${verificationId}`,
   overview: "/console",
   record: `/console/records/${deals[1]}`,
   failing: `/console/records/${deals[2]}`,

@@ -117,6 +117,20 @@ for (const javaScriptEnabled of [true, false]) {
   await over();
   expect((await page.getByText("What to do:").count()) > 0, "no remedy is shown");
   await look();
+  // Many records at once, and one of them put right from what was found.
+  await page.getByRole("link", { name: "Verifications" }).click();
+  await look();
+  await page.getByLabel("Object", { exact: true }).selectOption("Opportunity");
+  await page.getByRole("button", { name: "Verify" }).click();
+  await over();
+  await look();
+  await page.getByRole("link", { name: /^partial/ }).click();
+  await page.getByText("1 object").or(page.getByText(/\d objects/)).first().click();
+  await look();
+  await page.getByRole("button", { name: "Preview a sync" }).first().click();
+  await over();
+  await page.goto(`${address}/console/verifications`);
+  await look();
   // The end of billing: a preview first.
   await page.goto(`${address}/console/records/${DEAL}/end`);
   await look();

@@ -212,8 +212,14 @@ async fn what_a_preview_shows_is_written_once_and_no_other_site_can_ask_for_it()
 async fn a_page_is_sent_again_only_if_it_has_changed_and_holds_nothing_of_elsewhere() {
     let world = World::new().await;
     let mut browser = Browser::new();
-    for path in ["/console", "/console/runs", "/console/mappings", "/console/keys", "/console/find"]
-    {
+    for path in [
+        "/console",
+        "/console/runs",
+        "/console/verifications",
+        "/console/mappings",
+        "/console/keys",
+        "/console/find",
+    ] {
         let answer = browser.get(&world, path, &[]).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
@@ -310,6 +316,91 @@ async fn a_record_is_found_by_its_name_in_salesforce_which_is_kept_nowhere() {
     let away = browser.send(world, "/console/find", &page, &[("name", "nitec")]).await;
     let (status, text) = (away.status(), away.text().await.unwrap());
     assert!(status == StatusCode::BAD_GATEWAY && text.contains("Salesforce"), "{status} {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_verified_from_a_form_and_each_is_put_right_from_what_was_found() {
+    let (guarded, operator) = Guarded::new(60_000, &[]).await;
+    let world = &guarded.world;
+    let mut browser = Browser::signed_in(world, &operator).await;
+    let list = "/console/verifications";
+    let page = browser.open(world, list).await.1;
+    let wrong = [("root", "Opportunity"), ("condition", "{ field = \"Nothing__c\", is = 1 }")];
+    let refused = browser.send(world, list, &page, &wrong).await;
+    let (status, text) = (refused.status(), refused.text().await.unwrap());
+    assert!(status == 400 && text.contains("Nothing__c"), "{status} {text}");
+    let page = browser.open(world, list).await.1;
+    let begun = browser.send(world, list, &page, &[("root", "Opportunity")]).await;
+    assert_eq!(begun.status(), StatusCode::SEE_OTHER, "{}", begun.text().await.unwrap());
+    let path = place(&begun);
+    let found = ended(&mut browser, world, &path).await;
+    assert!(found.contains("missing") && found.contains(FIVE_LINES), "{found}");
+    let preview = format!("/console/records/{FIVE_LINES}/preview");
+    let [_, form] = found.split(&format!("action=\"{preview}\"")).collect::<Vec<_>>()[..] else {
+        panic!("{found}")
+    };
+    let shown = browser.send(world, &preview, form, &[]).await;
+    let run = place(&shown);
+    let shown = ended(&mut browser, world, &run).await;
+    let applied = browser.send(world, &format!("{run}/apply"), &shown, &[]).await;
+    ended(&mut browser, world, &place(&applied)).await;
+
+    // The next one finds it; CSV has all, one status, and nothing that is a formula.
+    let page = browser.open(world, list).await.1;
+    let fields = [("root", "Opportunity"), ("deep", "yes")];
+    let path = place(&browser.send(world, list, &page, &fields).await);
+    ended(&mut browser, world, &path).await;
+    let in_sync = browser.open(world, &format!("{path}?status=in_sync")).await.1;
+    assert!(in_sync.contains(FIVE_LINES), "{in_sync}");
+    let all = browser.get(world, &format!("{path}/records.csv"), &[]).await;
+    assert_eq!(all.headers()["content-type"], "text/csv; charset=utf-8");
+    let all = all.text().await.unwrap();
+    assert!(all.starts_with("Status,Record,Name,What,Error code\n"), "{all}");
+    assert!(all.contains(&format!("in_sync,{FIVE_LINES},")), "{all}");
+    let some = browser.get(world, &format!("{path}/records.csv?status=in_sync"), &[]).await;
+    assert_eq!(some.text().await.unwrap().lines().count(), 2);
+
+    for (path, status, sentence) in [
+        (format!("{list}/nothing"), 404, "There is no verification"),
+        (format!("{path}?status=great"), 400, "it takes <code>gone</code>"),
+        (format!("{path}?order=name"), 400, "is shown by <code>status</code>"),
+    ] {
+        let (answered, text) = browser.open(world, &path).await;
+        assert!(answered == status && text.contains(sentence), "{path}: {text}");
+    }
+    let over = browser.open(world, &path).await.1;
+    let resumed = browser.send(world, &format!("{path}/resume"), &over, &[]).await;
+    assert_eq!(resumed.status(), StatusCode::CONFLICT);
+
+    // All of one status: first which, then once.
+    let missing = browser.open(world, &format!("{path}?status=missing")).await.1;
+    let backfill = format!("{path}/backfill");
+    let which = browser.send(world, &backfill, &missing, &[("status", "missing")]).await;
+    let which = which.text().await.unwrap();
+    assert!(which.contains(WITHOUT_TEMPLATE) && which.contains("Sync them"), "{which}");
+    let fields = [("status", "missing"), ("confirmed", "yes")];
+    let planned = browser.send(world, &backfill, &which, &fields).await;
+    assert_eq!(place(&planned), path);
+    let again = browser.send(world, &backfill, &which, &fields).await;
+    assert_eq!(again.status(), StatusCode::CONFLICT);
+    let over = ended(&mut browser, world, &path).await;
+    assert!(
+        over.contains("Syncs planned from here:") && over.contains("Partial Success"),
+        "{over}"
+    );
+    let none = browser.send(world, &backfill, &missing, &[("status", "missing")]).await;
+    assert!(none.text().await.unwrap().contains("each was planned before"));
+
+    // A viewer looks; a key for some objects does not.
+    let viewer = guarded.add("watch", Role::Viewer).await;
+    let mut watching = Browser::signed_in(world, &viewer).await;
+    let seen = watching.open(world, list).await.1;
+    assert!(seen.contains(&path) && !seen.contains("<button class=\"main\""), "{seen}");
+    let forced = watching.send(world, list, &seen, &[]).await;
+    assert_eq!(forced.status(), StatusCode::FORBIDDEN);
+    let orders = guarded.add_entry("orders", "operator", "objects = [\"801\"]").await;
+    let mut of_orders = Browser::signed_in(world, &orders).await;
+    assert_eq!(of_orders.open(world, &path).await.0, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,44 @@
+//! The sync of what a verification named, as people ask for it.
+
+use crate::domain::verification::{VerifiedRecord, VerifiedStatus};
+use crate::store::{Backfill, StoreError};
+use crate::sync::maintenance::REPLAY_EVERY;
+use crate::sync::syncs::Syncs;
+
+/// Records that one order syncs at most.
+const MAX_RECORDS: u32 = 1_000;
+
+impl Syncs {
+    /// The records that [`Syncs::backfill`] would sync.
+    pub async fn plan_backfill(
+        &self,
+        verification: &str,
+        statuses: &[VerifiedStatus],
+    ) -> Result<Vec<VerifiedRecord>, StoreError> {
+        self.shared.store.plan_backfill(verification, statuses, MAX_RECORDS).await
+    }
+
+    /// Plans a sync of each record that a verification found with these statuses and that it has
+    /// not planned before, one every [`REPLAY_EVERY`]; how many.
+    pub async fn backfill(
+        &self,
+        verification: &str,
+        statuses: &[VerifiedStatus],
+        requested_by: Option<&str>,
+    ) -> Result<u64, StoreError> {
+        let store = &self.shared.store;
+        store
+            .schedule_backfill(verification, statuses, MAX_RECORDS, REPLAY_EVERY, requested_by)
+            .await
+    }
+
+    /// Takes back the planned syncs that have not begun; how many.
+    pub async fn cancel_backfill(&self, verification: &str) -> Result<u64, StoreError> {
+        self.shared.store.cancel_backfill(verification).await
+    }
+
+    /// What has become of the planned syncs.
+    pub async fn backfill_of(&self, verification: &str) -> Result<Backfill, StoreError> {
+        self.shared.store.load_backfill(verification).await
+    }
+}
