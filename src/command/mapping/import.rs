@@ -130,6 +130,8 @@ pub fn import_records(files: &[(String, String)]) -> anyhow::Result<Vec<Imported
                 let _ = writeln!(text, "#   {field} = {}", value.replace(['\n', '\r'], " "));
             }
         }
+        // JSON leaves it as it is in a string, TOML does not.
+        let text = text.replace('\u{7f}', "\\u007F");
         check(&root, &text)?;
         imported.push(Imported { root, text });
     }

@@ -228,7 +228,7 @@ fn a_query_s_answer_is_read_too_and_each_root_gets_its_file() {
 
 #[test]
 fn values_cannot_break_out_of_the_file() {
-    let hostile = "x\"\n[account]\nname = 'y";
+    let hostile = "x\"\n[account]\u{7f}\nname = 'y";
     let record = json!([{"PlanObject": "Line__c", "accountMapping_m3Id": "Deal__r.Account", "name": hostile, "code": hostile, "standingChargeDescription": hostile, "hardcoded": "standingChargeDescription", "other": hostile},
         {"ContractObject": "Deal__c", "accountMapping_m3Id": "Account__r", "customFields": json!({hostile: hostile, "plain": hostile, "path": "A__c"}).to_string()}]);
     let imported = import_records(&[("query.json".to_owned(), record.to_string())]).unwrap();
