@@ -110,7 +110,7 @@ enum Command {
     Config(ConfigCommand),
     /// Check that everything is in place: configuration, mappings, logins, fields, currency and
     /// time zone.
-    Check,
+    Check(command::check::Checking),
     /// Check the health of the service on this machine, at `LISTEN_ADDRESS`. The exit code is 0
     /// or 1.
     Health(HealthQuestion),
@@ -133,7 +133,9 @@ impl Command {
             Self::Runs(command) => command.runs_here(),
             Self::Verify(verifying) => !verifying.only_shows(),
             Self::Adopt(adoption) => adoption.names_objects(),
-            Self::Serve | Self::Sync(_) | Self::EndDate(_) | Self::Mapping(_) | Self::Check => true,
+            Self::Serve | Self::Sync(_) | Self::EndDate(_) | Self::Mapping(_) | Self::Check(_) => {
+                true
+            }
             _ => false,
         }
     }
@@ -191,18 +193,12 @@ fn main() -> ExitCode {
             );
         }
     };
-    let endpoint =
-        variable("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|endpoint| !endpoint.trim().is_empty());
-    let headers = match config::optional_secret(
-        &variable,
-        "OTEL_EXPORTER_OTLP_HEADERS",
-        "OTEL_EXPORTER_OTLP_HEADERS_FILE",
-    ) {
-        Ok(headers) => headers,
+    let collector = match collector(&variable) {
+        Ok(collector) => collector,
+        // It is told with all that is wrong.
         Err(_) if reads_configuration => None,
         Err(problem) => return complain(&problem, Outcome::Unusable),
     };
-    let collector = endpoint.map(|endpoint| Collector { endpoint, headers });
     let inside = runtime.enter();
     let telemetry = match telemetry::start(
         &variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()),
@@ -260,7 +256,9 @@ fn main() -> ExitCode {
             (Command::Backfill(backfilling), _) => {
                 async { command::backfill::run(&database()?, backfilling).await }.await
             }
-            (Command::Check, Some(Ok(config))) => command::check::run(config).await,
+            (Command::Check(checking), Some(Ok(config))) => {
+                command::check::run(config, checking).await
+            }
             (Command::Sandbox(sandboxing), _) => command::sandbox::run(sandboxing, &variable).await,
             (Command::Links(command), _) => {
                 async { command::links::run(&database()?, command).await }.await
@@ -306,6 +304,18 @@ fn main() -> ExitCode {
     });
     telemetry.end();
     ended(outcome)
+}
+
+/// Where spans go, if anywhere.
+fn collector(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Collector>, String> {
+    let endpoint =
+        variable("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|endpoint| !endpoint.trim().is_empty());
+    let headers = config::optional_secret(
+        variable,
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_HEADERS_FILE",
+    )?;
+    Ok(endpoint.map(|endpoint| Collector { endpoint, headers }))
 }
 
 /// Carries out a command that asks nobody anything.

@@ -240,13 +240,13 @@ impl<'a> Teller<'a> {
         let Some(first) = first.first() else {
             return "waiting for another run of the record".to_owned();
         };
-        let words = format!("waiting for the run {} of the same record", first.sync_run_id);
+        // Short enough for a terminal of 80 columns: `runs show` takes the beginning of an ID.
+        let id = first.sync_run_id.to_string();
+        let words = format!("behind run {}", &id[..13]);
         match first.lease_until {
             Some(lease) if self.syncs.progress(first.sync_run_id).is_none() => {
                 let seconds = (lease.as_second() - jiff::Timestamp::now().as_second()).max(0);
-                format!(
-                    "{words}, which another process has; it is taken over in {seconds} s if that process is gone"
-                )
+                format!("{words}; takeover in {seconds} s")
             }
             _ => words,
         }

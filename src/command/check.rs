@@ -1,9 +1,12 @@
 //! `check`: is everything in place? One line for each thing, green, yellow or red.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal as _;
 
-use super::{Outcome, print};
+use anstyle::AnsiColor;
+use clap::Args;
+
+use super::Outcome;
+use super::output::{Column, Form, Output, Screen, list_rows, print};
 use crate::app::load_mappings;
 use crate::callers::Callers;
 use crate::config::Config;
@@ -18,9 +21,17 @@ use crate::{m3ter, salesforce};
 /// The object whose activated records take a permission of their own.
 const ORDER: &str = "Order";
 
+/// In which form the report is.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Checking {
+    /// In which form.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
 /// Prints the report; red lines make it fail.
-pub async fn run(config: Config) -> anyhow::Result<Outcome> {
-    let mut report = Report { worst: Severity::Green };
+pub async fn run(config: Config, checking: Checking) -> anyhow::Result<Outcome> {
+    let mut report = Report { worst: Severity::Green, lines: Lines::new(checking.output) };
     let budget = Budget::new(config.limits.time, config.limits.callouts);
     report.line(Severity::Green, "configuration", "complete");
     if let Some(callers) = &config.access.callers {
@@ -76,11 +87,47 @@ pub async fn run(config: Config) -> anyhow::Result<Outcome> {
     if let Some(store) = store {
         store.close().await;
     }
+    report.lines.end()?;
     Ok(if report.worst == Severity::Red { Outcome::Failed } else { Outcome::Done })
 }
 
 struct Report {
     worst: Severity,
+    lines: Lines,
+}
+
+/// Lines of a report: each at once for people, all together in another form.
+pub(super) struct Lines {
+    output: Output,
+    rows: Vec<Vec<String>>,
+}
+
+impl Lines {
+    pub(super) fn new(output: Output) -> Self {
+        Self { output, rows: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, severity: Severity, what: &str, message: &str) {
+        let (word, colour) = match severity {
+            Severity::Green => ("green", AnsiColor::Green),
+            Severity::Yellow => ("yellow", AnsiColor::Yellow),
+            Severity::Red => ("red", AnsiColor::Red),
+        };
+        if self.output == Output::Table {
+            let word = Screen::of_stdout().paint(colour, &format!("{word:6}"));
+            print(format_args!("{word}  {what}: {message}"));
+        } else {
+            self.rows.push(vec![word.to_owned(), what.to_owned(), message.to_owned()]);
+        }
+    }
+
+    pub(super) fn end(self) -> anyhow::Result<()> {
+        if self.output == Output::Table {
+            return Ok(());
+        }
+        let columns = [Column::word("Severity"), Column::text("About"), Column::text("Message")];
+        list_rows(Form { output: self.output, utc: true }, &columns, &self.rows)
+    }
 }
 
 /// What m3ter says of itself.
@@ -91,17 +138,8 @@ struct Organization {
 
 impl Report {
     fn line(&mut self, severity: Severity, what: &str, message: &str) {
-        let (word, color) = match severity {
-            Severity::Green => ("green ", "32"),
-            Severity::Yellow => ("yellow", "33"),
-            Severity::Red => ("red   ", "31"),
-        };
         self.worst = self.worst.max(severity);
-        if std::io::stdout().is_terminal() {
-            print(format_args!("\x1b[{color}m{word}\x1b[0m  {what}: {message}"));
-        } else {
-            print(format_args!("{word}  {what}: {message}"));
-        }
+        self.lines.add(severity, what, message);
     }
 
     fn clock(&mut self, ahead: Option<i64>, vendor: &str) {

@@ -23,7 +23,7 @@ pub struct Ending {
     /// The first moment that is no longer billed: 2026-12-31, or 2026-12-31T00:00:00Z.
     #[arg(long)]
     pub date: String,
-    /// What ends, by commas: CONTRACT, ACCOUNTPLAN, PREPAYMENT, PRICINGS, `COUNTER_PRICINGS`.
+    /// What ends, by commas: `CONTRACT`, `ACCOUNTPLAN`, `PREPAYMENT`, `PRICINGS`, `COUNTER_PRICINGS`.
     #[arg(long, value_delimiter = ',', required = true)]
     pub entities: Vec<String>,
     /// For an Account: also what the Accounts below it have.

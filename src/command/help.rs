@@ -37,7 +37,7 @@ const fn help(
     Help { command, needs, examples, exit_codes }
 }
 
-const HELP: [Help; 34] = [
+const HELP: [Help; 38] = [
     help(
         "serve",
         Needs::Everything,
@@ -109,6 +109,25 @@ const HELP: [Help; 34] = [
         Needs::Mappings,
         &["mapping check mine/opportunity.toml", "mapping check --org"],
         "0 nothing red, 1 faults, 2 not tried",
+    ),
+    help(
+        "mapping test",
+        Needs::Mappings,
+        &["mapping test cases", "mapping test cases --accept"],
+        "0 as expected, 1 not so, 2 not tried",
+    ),
+    help(
+        "mapping explain",
+        Needs::Mappings,
+        &["mapping explain 006S900000795MMIAY contract.endDate"],
+        "0 shown, 2 no such record, field or case, or not tried",
+    ),
+    help("mapping schema", Needs::Nothing, &["mapping schema > mapping.schema.json"], "0 printed"),
+    help(
+        "db copy",
+        Needs::Database,
+        &["db copy sqlite://sync-to-m3ter.db"],
+        "0 copied, 2 not copied, and the other database is as it was",
     ),
     help(
         "mapping import",

@@ -46,6 +46,12 @@ impl EntityKind {
         }
     }
 
+    /// The name with its article: `an Account`.
+    pub fn with_article(self) -> String {
+        let article = if matches!(self, Self::Account | Self::AccountPlan) { "an" } else { "a" };
+        format!("{article} {}", self.name())
+    }
+
     /// The plural in lower case: m3ter's path segment and the word in the message about a flag.
     pub fn plural(self) -> &'static str {
         match self {

@@ -281,14 +281,15 @@ impl Parser<'_> {
         let Table { value, name, kind, .. } = of;
         let has = |field: &str| find(of.entries, field).is_some();
         for spec in kind.fields().iter().filter(|spec| spec.required && !has(spec.name)) {
-            let message = format!("m3ter requires this field of a {kind}");
+            let message = format!("m3ter requires this field of {}", kind.with_article());
             let hint = format!("add `{} = …`", spec.name);
             self.note(value, &dotted(name, spec.name), message, hint);
         }
         for [one, other] in kind.exactly_one_of() {
             // A Pricing without either can never be made. Of an AccountPlan the records tell.
             if kind == EntityKind::Pricing && !has(one) && !has(other) {
-                let message = format!("m3ter requires `{one}` or `{other}` of a {kind}");
+                let message =
+                    format!("m3ter requires `{one}` or `{other}` of {}", kind.with_article());
                 self.note(value, name, message, format!("add `{one} = …` or `{other} = …`"));
             }
         }
