@@ -11,6 +11,7 @@
 
 mod baseline;
 mod coalescing;
+mod console;
 mod crowd;
 mod deals;
 mod fairness;
@@ -31,7 +32,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 /// The parts, and which of them need `PostgreSQL`.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     "round-trips",
     "limit",
     "quote",
@@ -41,6 +42,7 @@ const PARTS: [&str; 13] = [
     "overhead",
     "processor",
     "throughput",
+    "console",
     "coalescing",
     "takeover",
     "replicas",
@@ -118,6 +120,7 @@ fn main() -> ExitCode {
                 ("overhead", Some(server)) => overhead::measure(&mut figures, server).await,
                 ("processor", Some(server)) => processor::measure(&mut figures, server).await,
                 ("throughput", Some(server)) => throughput::measure(&mut figures, server).await,
+                ("console", Some(server)) => console::measure(&mut figures, server).await,
                 ("coalescing", Some(server)) => coalescing::measure(&mut figures, server).await,
                 ("takeover", Some(server)) => takeover::measure(&mut figures, server).await,
                 ("replicas", Some(server)) => replicas::measure(&mut figures, server).await,

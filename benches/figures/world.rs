@@ -23,7 +23,7 @@ pub(crate) struct World {
     pub(crate) http: reqwest::Client,
     pub(crate) service: Service,
     program: PathBuf,
-    database_url: String,
+    pub(crate) database_url: String,
     directory: TempDir,
 }
 

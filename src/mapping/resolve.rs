@@ -232,7 +232,7 @@ fn blank(kind: EntityKind, field: &str, names: &str) -> Finding {
     };
     Finding::new(
         FindingCode::RequiredValueBlank,
-        format!("m3ter requires `{field}` of a {kind}, and {source} is blank"),
+        format!("m3ter requires `{field}` of {}, and {source} is blank", kind.with_article()),
         remedy,
     )
 }

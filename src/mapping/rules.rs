@@ -148,8 +148,8 @@ fn not_one_of([one, other]: [&str; 2], resolved: &Resolved<'_>) -> Option<Findin
         (false, false) => Some(Finding::new(
             FindingCode::RequiredValueBlank,
             format!(
-                "m3ter requires `{one}` or `{other}` of a {}, and {names} is blank",
-                resolved.table.kind
+                "m3ter requires `{one}` or `{other}` of {}, and {names} is blank",
+                resolved.table.kind.with_article()
             ),
             format!("Fill in {names}"),
         )),
