@@ -130,7 +130,7 @@ impl Callers {
         self.admit(caller.ok_or(Rejected::Unknown)?, client)
     }
 
-    /// Whether whoever was recognised may come in now, and from there.
+    /// Whether a caller that was recognised may come in now, and from there.
     fn admit(&self, caller: Caller, client: IpAddr) -> Result<Caller, Rejected> {
         let name = &caller.name;
         let refusal = if self.is_locked_out() {

@@ -65,7 +65,7 @@ pub struct Changeset {
 pub struct Change {
     /// The object that the record asks for.
     pub desired: DesiredObject,
-    /// What has to be done.
+    /// What must be done.
     pub step: Step,
     /// What a person should know, from mapping and comparison.
     pub warnings: Vec<Warning>,
@@ -133,7 +133,7 @@ pub struct Reopened {
     pub finding: Option<Finding>,
 }
 
-/// What has to be done with one object.
+/// What must be done with one object.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// m3ter does not have it.
@@ -162,7 +162,7 @@ pub enum Step {
         /// Its id.
         id: M3terId,
     },
-    /// m3ter has it, and the record's key names another one now: it goes on as it is, and so does
+    /// m3ter has it, and the record's key names another one now: it continues as it is, and so does
     /// what refers to it.
     Kept {
         /// Its id.

@@ -149,7 +149,7 @@ impl Client {
         }
     }
 
-    /// Creates an object. m3ter has no idempotency key: an error whose effect is unknown has to be
+    /// Creates an object. m3ter has no idempotency key: an error whose effect is unknown must be
     /// settled by a look-up.
     pub async fn create(
         &self,

@@ -81,11 +81,10 @@ pub use crate::store::{
     Backfill, ChangeFilter, HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull,
     QueueWait, Reopening, Replay, RunFilter, StoreError,
 };
-pub use crate::transport::{LimiterGauges, Setback};
+pub use crate::transport::LimiterGauges;
 pub use adopt::{CheckedLink, WantedLink};
 pub use maintenance::{REPLAY_EVERY, Scope};
 pub(crate) use metadata_cache::describe;
-pub use progress::{SyncProgress, SyncStep};
 pub use request::{RunRequest, StartError, StartedRun};
 pub use schedule::Schedule;
 pub use settings::{RunSettings, Safety, SyncLimits, SyncMode};

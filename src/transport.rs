@@ -69,7 +69,7 @@ fn is_loopback(url: &url::Url) -> bool {
 
 impl Transport {
     /// A way to `vendor`; `errors` reads the vendor's error bodies. `base_url` decides whether TLS
-    /// has to be set up.
+    /// must be set up.
     pub fn new(
         vendor: Vendor,
         base_url: &url::Url,

@@ -34,7 +34,7 @@ pub(crate) async fn measure(figures: &mut Figures, server: &Server) {
         let made = world.take_callouts();
         let runs: BTreeSet<&str> =
             results.iter().map(|result| result["syncRunId"].as_str().expect("a run")).collect();
-        // Those for whom there is no place to wait hear at once that the sync goes on.
+        // Those for whom there is no place to wait hear at once that the sync continues.
         let waited = results.iter().filter(|result| result["syncStatus"] == "Completed").count();
         let others = results
             .iter()

@@ -13,7 +13,7 @@ use crate::world::{Setup, World, median};
 const LATENCY: Duration = Duration::from_millis(80);
 /// m3ter's limit of an organization, which the emulator enforces here.
 pub(crate) const REQUESTS_PER_SECOND: u32 = 50;
-/// A window as the service counts it is over after this: whoever waits so long has rested.
+/// A window as the service counts it is over after this: a caller that waits so long has rested.
 const REST: Duration = Duration::from_millis(1_200);
 /// The lines of a deal and the most round trips that it may take. By arithmetic 20 lines need 17.5
 /// and 40 lines 30.

@@ -1,4 +1,4 @@
-//! From `kill -9` of a process to another one that goes on with its run, in multiples of the lease.
+//! From `kill -9` of a process to another one that takes over its run, in multiples of the lease.
 
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,7 @@ use sync_to_m3ter::domain::ids::{M3terId, SalesforceId, SyncRunId};
 pub(crate) fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     salesforce(&text);
-    // Any 15 letters and digits are an id: the checksum has to hold for all of them.
+    // Any 15 letters and digits are an id: the checksum must hold for all of them.
     let base: String = text.chars().filter(char::is_ascii_alphanumeric).take(15).collect();
     if base.len() == 15 {
         let id = SalesforceId::parse(&base).expect("15 letters and digits are an id");

@@ -40,7 +40,7 @@ pub struct CompareContext {
 pub(super) const PRICE_FIELDS: [&str; 6] =
     ["pricingBands", "overagePricingBands", "cumulative", "tiersSpanPlan", "type", "startDate"];
 
-/// What has to be done with an object, and what a person should know about it.
+/// What must be done with an object, and what a person should know about it.
 pub fn compare(
     desired: &DesiredObject,
     actual: Option<&ActualObject>,
@@ -64,7 +64,7 @@ pub fn compare(
     }
 }
 
-/// Compares with an object that another record made: only its owner has to be the same.
+/// Compares with an object that another record made: only its owner must be the same.
 pub fn compare_referred(desired: &DesiredObject, actual: &ActualObject, known: &KnownIds) -> Step {
     let findings = moved_owners(desired, actual, known);
     if findings.is_empty() {

@@ -137,7 +137,7 @@ pub fn keep_ends<'a>(
         else {
             continue;
         };
-        // A price goes on with what it bills, whatever was said of it.
+        // A price continues with what it bills, whatever was said of it.
         let goes_on = objects.iter().any(|other| {
             let is_reopened =
                 |reopened: &Reopened| reopened.key == other.key && reopened.finding.is_none();

@@ -39,7 +39,7 @@ pub enum Handover {
     Stays,
     /// It is the row's from now on.
     Moves,
-    /// Somebody has to decide.
+    /// Somebody must decide.
     Undecided(Finding),
 }
 

@@ -1,7 +1,7 @@
 //! What it means that a key of Salesforce names nothing in m3ter, or something else than before.
 //!
 //! People type keys. A link remembers the key as the record said it when it was made, so that a
-//! later one is noticed: the linked object goes on in any case, and the result says what differs.
+//! later one is noticed: the linked object continues in any case, and the result says what differs.
 
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, Intent, OnFound};

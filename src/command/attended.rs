@@ -1,7 +1,6 @@
 //! A run that somebody at a terminal waits for: how far it is, its result, and what becomes of it
 //! after an interrupt.
 
-use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use crate::app::App;
 use crate::domain::answer::SyncResult;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::run::{RunState, SyncRun};
-use crate::sync::{QueueWait, RunFilter, Setback, StartedRun, SyncProgress, SyncStep, Syncs};
+use crate::sync::{QueueWait, RunFilter, StartedRun, Syncs};
 
 /// Between two looks at how far a run is.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -191,7 +190,7 @@ impl<'a> Teller<'a> {
             return;
         }
         let stands = match self.syncs.progress(self.run) {
-            Some(progress) => in_words(&progress, self.requests_waiting()),
+            Some(progress) => progress,
             None => self.elsewhere().await,
         };
         let Attendance { doing, .. } = self.attendance;
@@ -202,11 +201,6 @@ impl<'a> Teller<'a> {
             remark(format_args!("{doing}: {stands}"));
             self.told = (Instant::now(), stands);
         }
-    }
-
-    /// Requests to m3ter that wait for its limit.
-    fn requests_waiting(&self) -> u32 {
-        self.syncs.rate_limit().waiting.iter().map(|(_, count)| count).sum()
     }
 
     /// What the database knows of a run that this process does not work on.
@@ -253,43 +247,6 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// `18 objects: 7 done, 3 being written, 8 waiting for the Account`.
-fn in_words(progress: &SyncProgress, requests_waiting: u32) -> String {
-    let mut words = match progress.step {
-        SyncStep::Reading => "reading Salesforce and m3ter".to_owned(),
-        SyncStep::Comparing => "comparing with m3ter".to_owned(),
-        SyncStep::Writing if progress.objects == 0 => "writing to m3ter".to_owned(),
-        SyncStep::Writing => objects_in_words(progress),
-        SyncStep::Closing => "writing back to Salesforce".to_owned(),
-    };
-    match progress.setback {
-        Some(Setback { vendor, status: Some(status) }) => {
-            let _ = write!(words, "; {vendor} answered {status} and is asked again");
-        }
-        Some(Setback { vendor, status: None }) => {
-            let _ = write!(words, "; {vendor} did not answer and is asked again");
-        }
-        None if requests_waiting > 0 => {
-            let _ = write!(words, "; {requests_waiting} requests are waiting for m3ter's limit");
-        }
-        None => {}
-    }
-    words
-}
-
-fn objects_in_words(progress: &SyncProgress) -> String {
-    let SyncProgress { objects, done, being_written, waiting_for, .. } = progress;
-    let mut parts = vec![format!("{done} done")];
-    if *being_written > 0 {
-        parts.push(format!("{being_written} being written"));
-    }
-    for (kind, waiting) in waiting_for.iter().filter(|(_, waiting)| **waiting > 0) {
-        parts.push(format!("{waiting} waiting for the {kind}"));
-    }
-    let plural = if *objects == 1 { "" } else { "s" };
-    format!("{objects} object{plural}: {}", parts.join(", "))
-}
-
 /// One line that is written over, where a person looks on; never longer than the terminal.
 pub(super) fn show_progress(text: &str) {
     let mut stderr = std::io::stderr();
@@ -298,35 +255,5 @@ pub(super) fn show_progress(text: &str) {
         let text: String = text.chars().take(width.saturating_sub(1)).collect();
         let _ = write!(stderr, "\r\x1b[K{text}");
         let _ = stderr.flush();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::entity::EntityKind;
-    use crate::transport::Vendor;
-
-    #[test]
-    fn progress_names_what_is_done_what_waits_and_for_what() {
-        let mut progress =
-            SyncProgress { step: SyncStep::Writing, objects: 18, ..SyncProgress::default() };
-        (progress.done, progress.being_written) = (7, 3);
-        progress.waiting_for.insert(EntityKind::Account, 8);
-        progress.waiting_for.insert(EntityKind::Plan, 0);
-        assert_eq!(
-            in_words(&progress, 0),
-            "18 objects: 7 done, 3 being written, 8 waiting for the Account"
-        );
-        progress = SyncProgress::default();
-        assert_eq!(
-            in_words(&progress, 12),
-            "reading Salesforce and m3ter; 12 requests are waiting for m3ter's limit"
-        );
-        progress.setback = Some(Setback { vendor: Vendor::M3ter, status: Some(503) });
-        assert_eq!(
-            in_words(&progress, 12),
-            "reading Salesforce and m3ter; m3ter answered 503 and is asked again"
-        );
     }
 }

@@ -23,7 +23,7 @@ use crate::telemetry::ErrorChain;
 
 /// A page at most, of runs and of changes.
 const PAGE: u32 = 200;
-/// How long an answer is waited for that nobody has to compute.
+/// How long an answer is waited for that nobody needs to compute.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a dry run is waited for: longer than the service lets anybody wait.
 const PATIENCE_FOR_A_RUN: Duration = Duration::from_secs(125);

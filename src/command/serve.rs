@@ -26,7 +26,7 @@ pub async fn run(config: Config) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// One line that says what this process is, for whoever reads its log first. No secrets.
+/// One line that says what this process is, for the reader of its log. No secrets.
 fn tell_what_starts(config: &Config) {
     let keys = config.access.callers.as_ref().map_or(0, |callers| callers.list().len());
     tracing::info!(

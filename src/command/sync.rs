@@ -87,7 +87,7 @@ pub async fn run(mut config: Config, syncing: &Syncing) -> anyhow::Result<Outcom
         Ok(records) => records,
         Err(problem) => return Ok(unusable(problem)),
     };
-    // Nobody at a terminal has to be answered within the time that Salesforce waits.
+    // Nobody at a terminal needs to be answered within the time that Salesforce waits.
     config.runs.answers_at_the_end = true;
     let interrupt = shutdown_signal().context("signals cannot be received")?;
     let now = watch::Sender::new(records[0].clone());

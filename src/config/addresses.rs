@@ -48,7 +48,7 @@ pub(super) fn for_prometheus(variables: &mut Variables<'_>) -> Option<SocketAddr
     Some(address)
 }
 
-/// The file of the token that Prometheus has to show.
+/// The file of the token that Prometheus must show.
 pub(super) fn metrics_token_file(variables: &mut Variables<'_>) -> Option<PathBuf> {
     let path = PathBuf::from(variables.optional("METRICS_TOKEN_FILE")?);
     match std::fs::read_to_string(&path) {

@@ -72,7 +72,7 @@ fn verify_schedule(variables: &mut Variables<'_>) -> Option<Schedule> {
 
 fn shutdown_drain(variables: &mut Variables<'_>, grace: u64) -> u64 {
     let longest = grace / 2;
-    // Without keys, what comes through a proxy is refused: none has to notice.
+    // Without keys, what comes through a proxy is refused: none needs to notice.
     let default =
         if variables.is_set("API_KEYS_FILE") { SHUTDOWN_DRAIN_SECONDS.min(longest) } else { 0 };
     let unit = "seconds (at most half of SHUTDOWN_GRACE)";

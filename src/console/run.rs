@@ -25,7 +25,7 @@ use crate::http::permit::Requester;
 use crate::http::sync_runs::{self, RunInPath};
 use crate::sync::{ChangeFilter, QueueWait, SyncMode, Syncs};
 
-/// Between two looks of the page of a run that goes on.
+/// Between two looks of the page of a run in progress.
 const LIVE_MS: u32 = 1_000;
 /// Bars of the waterfall: the first ones of a run of thousands say where the time goes.
 const MAX_BARS: usize = 250;
@@ -47,6 +47,7 @@ struct RunPage {
     requested: When,
     next_try: Option<When>,
     waits_for: Option<String>,
+    progress: Option<String>,
     objects: Vec<ShownObject>,
     warnings: Vec<String>,
     tries: Vec<(Mark, RunTry, When)>,
@@ -101,7 +102,9 @@ pub(super) async fn show(
     let reads_all = visitor.may(Permission::ReadRuns);
     let changes = if reads_all { syncs.list_changes(&filter).await? } else { Vec::new() };
     let changes = changes.into_iter().map(|change| ChangeRow::new(change, now)).collect();
-    let page = RunPage::new(&syncs, &visitor, &run, waits_for, changes);
+    // Another replica's runs are seen by what they have saved.
+    let progress = syncs.progress(run.sync_run_id);
+    let page = RunPage { waits_for, progress, changes, ..RunPage::new(&syncs, &visitor, &run) };
     answer::page(&headers, &page)
 }
 
@@ -155,13 +158,7 @@ fn needed(task: &RunTask) -> Permission {
 }
 
 impl RunPage {
-    fn new(
-        syncs: &Syncs,
-        visitor: &Visitor,
-        run: &SyncRun,
-        waits_for: Option<String>,
-        changes: Vec<ChangeRow>,
-    ) -> Self {
+    fn new(syncs: &Syncs, visitor: &Visitor, run: &SyncRun) -> Self {
         let now = Timestamp::now();
         let is_over = matches!(run.state, RunState::Ended | RunState::Retrying);
         let shell =
@@ -194,7 +191,8 @@ impl RunPage {
             facts: facts(run, callouts.len()),
             requested: When::new(run.requested_at, now),
             next_try: run.next_try_at.map(|at| When::new(at, now)),
-            waits_for,
+            waits_for: None,
+            progress: None,
             objects: objects.iter().map(|object| ShownObject::new(syncs, object)).collect(),
             warnings: result
                 .map(|result| result.warnings.iter().map(ToString::to_string).collect())
@@ -211,7 +209,7 @@ impl RunPage {
             more_bars,
             total: time(u64::try_from(all_ms).unwrap_or_default()),
             related: related(run),
-            changes,
+            changes: Vec::new(),
             is_over,
             may_replay: is_over
                 && visitor.may(Permission::Operate)

@@ -35,7 +35,7 @@ const NOTED_EVERY: Duration = Duration::from_mins(1);
 /// A page that keeps itself up to date says so: that is no use of the session.
 pub(super) const LIVE: &str = "console-live";
 
-/// Whoever looks.
+/// Who looks.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
     pub(super) caller: Caller,
@@ -49,7 +49,7 @@ impl Visitor {
         self.caller.may(permission).is_ok()
     }
 
-    /// Refuses whoever may not.
+    /// Refuses a visitor who may not.
     pub(super) fn needs(&self, permission: Permission) -> Result<(), Fault> {
         self.caller.may(permission).map_err(|refusal| permit::forbidden(&refusal))
     }
@@ -83,7 +83,7 @@ struct SignInPage<'a> {
     problem: &'a str,
 }
 
-/// Lets whoever has a session in, and asks all others to sign in.
+/// Lets those with a session in, and asks all others to sign in.
 pub(super) async fn enter(
     State(syncs): State<Syncs>,
     Extension(auth): Extension<Auth>,

@@ -26,7 +26,7 @@ use crate::http::query::{instant_of, invalid_parameter};
 use crate::http::verifications::{self, find, sees_all};
 use crate::sync::{Backfill, Syncs};
 
-/// Between two looks of the page of one that goes on.
+/// Between two looks of the page of one in progress.
 const LIVE_MS: u32 = 1_000;
 /// Verifications that are listed, and records on a page.
 const LISTED: u32 = 30;

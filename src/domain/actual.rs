@@ -10,7 +10,7 @@ use super::ids::M3terId;
 pub struct ActualObject {
     /// Its id.
     pub id: M3terId,
-    /// Its version, which an update has to name.
+    /// Its version, which an update must name.
     pub version: i64,
     /// All its fields, also `id` and `version`.
     pub fields: Map<String, Json>,

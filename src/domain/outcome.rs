@@ -21,7 +21,7 @@ use super::warning::{Attention, Warning};
 pub struct RunOutcome {
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
-    /// Whether it goes on by itself although its caller has an answer.
+    /// Whether it continues by itself although its caller has an answer.
     pub goes_on: bool,
     /// One for each object, in the order Account, Contract, Commitment, Plan, Pricing, AccountPlan.
     pub objects: Vec<ObjectOutcome>,
@@ -122,7 +122,7 @@ impl RunOutcome {
         self.failure.as_ref().map(|failure| failure.code.as_str())
     }
 
-    /// Whether it failed, and the same call may succeed later: of a run that goes on, it finds
+    /// Whether it failed, and the same call may succeed later: of a run in progress, it finds
     /// later what was done.
     pub fn is_retryable(&self) -> bool {
         self.failure.as_ref().is_some_and(|failure| failure.code.retryable() || self.goes_on)
@@ -185,7 +185,7 @@ impl ObjectOutcome {
 }
 
 impl Message {
-    /// A sentence that goes on after a colon.
+    /// A sentence that continues after a colon.
     pub fn with_detail(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { what: what.into(), detail: Some(detail.into()) }
     }

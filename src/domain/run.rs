@@ -245,7 +245,7 @@ pub struct SyncRun {
 }
 
 impl SyncRun {
-    /// Whether a try of it has ended, and none goes on.
+    /// Whether a try of it has ended, and none is in progress.
     pub fn is_over(&self) -> bool {
         matches!(self.state, RunState::Ended | RunState::Retrying)
     }

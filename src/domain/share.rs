@@ -9,7 +9,7 @@
 //! window, at every beat; the replica itself counts its lease from the moment at which it asked for
 //! its last write, and so has stopped by then, unless it knows that nobody's beats have worked.
 //!
-//! All instants are of this process's monotonic clock, which goes on while the process is stopped.
+//! All instants are of this process's monotonic clock, which runs while the process is stopped.
 //! Nothing here waits or writes.
 
 use std::collections::HashMap;
@@ -96,7 +96,7 @@ pub struct Places {
 pub struct Leases {
     /// A share, before others take it.
     pub share: Duration,
-    /// A run: so long a replica goes on at most while the database is away.
+    /// A run: so long a replica continues at most while the database is away.
     pub run: Duration,
 }
 
@@ -170,7 +170,7 @@ impl Share {
         }
         // A process that is new takes the database's word: what died long ago keeps it waiting no
         // longer. Half of it, since a crash may have lost the last signs of life; and it must be
-        // longer than any replica goes on without the database.
+        // longer than any replica continues without the database.
         let is_old = |row: &ReplicaRow| {
             let longest = if row.has_ended() { Duration::ZERO } else { self.leases.run };
             self.looked.is_none() && row.age / 2 >= longest + self.window
@@ -244,7 +244,7 @@ impl Share {
     /// The database gave no answer, or said no, when it was `asked_at`: perhaps to the others as
     /// well, who then forget nothing before their beats have worked for a lease and a window. A
     /// process that was stopped for so long that they may have forgotten its row learns nothing
-    /// from it, and nobody goes on for longer than a run may.
+    /// from it, and nobody continues for longer than a run may.
     pub fn failed(&mut self, asked_at: Instant, now: Instant) {
         if now < self.counts_until {
             let until = (asked_at + self.leases.share).min(self.written + self.leases.run);

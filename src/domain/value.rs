@@ -101,7 +101,7 @@ pub enum CustomValue {
 }
 
 impl Value {
-    /// The value as m3ter's JSON. An object of the same sync has to be replaced by its id before;
+    /// The value as m3ter's JSON. An object of the same sync must be replaced by its id before;
     /// it gives `null`.
     pub fn to_json(&self) -> Json {
         match self {

@@ -94,7 +94,7 @@ pub struct VerificationRequest {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum VerificationState {
-    /// It waits for its turn, or goes on.
+    /// It waits for its turn, or continues.
     Running,
     /// All records were compared.
     Completed,

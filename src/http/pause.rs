@@ -48,7 +48,7 @@ pub(super) struct PauseList {
 #[derive(Debug)]
 pub(super) struct PauseReason(String);
 
-/// Why it goes on, if somebody says so.
+/// Why it continues, if somebody says so.
 #[derive(Debug)]
 pub(super) struct ResumeReason(Option<String>);
 

@@ -163,7 +163,7 @@ impl Requester {
         Err(refused(Reason::Object, message))
     }
 
-    /// Whether the key may list runs: one that is for some objects has to name a record.
+    /// Whether the key may list runs: one that is for some objects must name a record.
     pub(crate) async fn check_list(
         &self,
         syncs: &Syncs,

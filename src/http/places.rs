@@ -31,7 +31,7 @@ const PART_OF_WAITING: usize = 2;
 const TIMES_THE_ROOM: usize = 4;
 /// A connection that has been idle for less is in use: its next request may be on its way.
 const IDLE_FOR: Duration = Duration::from_secs(1);
-/// How long a request waits for a place if no other request has to wait for one.
+/// How long a request waits for a place if no other request needs to wait for one.
 const PLACE_TIME: Duration = Duration::from_secs(5);
 /// Between two looks for somebody who has become idle.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

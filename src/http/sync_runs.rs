@@ -128,7 +128,7 @@ pub(super) async fn show(
     visible(&syncs, &caller, &asker, id).await.map(Json)
 }
 
-/// A run, if whoever asks may see it.
+/// A run, if the caller may see it.
 pub(crate) async fn visible(
     syncs: &Syncs,
     caller: &Caller,
@@ -164,7 +164,7 @@ pub(super) async fn list(
     page(&syncs, &asker, filter).await.map(Json)
 }
 
-/// A page of runs, if whoever asks may see them.
+/// A page of runs, if the caller may see them.
 pub(crate) async fn page(
     syncs: &Syncs,
     asker: &Requester,

@@ -174,7 +174,7 @@ pub(crate) async fn cancelled(
     Ok(cancelled)
 }
 
-/// `POST /verifications/{verificationId}/resume`: it goes on where it was.
+/// `POST /verifications/{verificationId}/resume`: it continues where it was.
 pub(super) async fn resume(
     State(syncs): State<Syncs>,
     asker: Requester,
@@ -185,7 +185,7 @@ pub(super) async fn resume(
     resumed(&syncs, &id).await.map(Json)
 }
 
-/// A verification that goes on again.
+/// A verification in progress again.
 pub(crate) async fn resumed(syncs: &Syncs, id: &str) -> Result<Verification, Fault> {
     match syncs.resume_verification(id).await? {
         Ok(resumed) => {

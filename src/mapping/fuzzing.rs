@@ -76,7 +76,7 @@ fn object<'a>(objects: &'a mut BTreeMap<String, SObject>, name: &str) -> &'a mut
     })
 }
 
-/// The paths that the query has to ask for, by the relationships that lead to their rows; the root
+/// The paths that the query must ask for, by the relationships that lead to their rows; the root
 /// has none.
 pub fn paths_of(mapping: &Mapping) -> Vec<(Vec<String>, String)> {
     let place = |mut set: SetId| {

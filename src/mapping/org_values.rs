@@ -49,7 +49,7 @@ impl Mapping {
             let problem = of_value(field, &expression.steps, spec);
             remarks.extend(problem.map(|(severity, what)| self.remark(reference, severity, &what)));
         }
-        // Fields that are computed with have to be numbers, whatever the value becomes.
+        // Fields that are computed with must be numbers, whatever the value becomes.
         let operands = expression.steps.iter().filter_map(Step::operand_field);
         for reference in expression.term.numbers().into_iter().chain(operands) {
             if let Ok(field) = self.org_field(schema, reference)

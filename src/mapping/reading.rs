@@ -26,7 +26,7 @@ pub struct Reading<'r> {
     pub(super) remarks: Vec<Warning>,
 }
 
-/// What has to be looked up before a record can be resolved and compared.
+/// What must be looked up before a record can be resolved and compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NaturalKeys {
     /// By what the deal's Accounts can be found.
@@ -110,7 +110,7 @@ impl Reading<'_> {
         row.observed(|| row.keep_rule(|| chosen(keys, &self.mapping.product_rules, row))).0
     }
 
-    /// What has to be looked up for the record.
+    /// What must be looked up for the record.
     pub fn keys(&self) -> NaturalKeys {
         let mut keys = NaturalKeys { rows: self.tree.ids.clone(), ..NaturalKeys::default() };
         for object in &self.mapping.objects {

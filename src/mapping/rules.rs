@@ -72,7 +72,7 @@ fn ends_after_start(resolved: &mut Resolved<'_>) {
     ));
 }
 
-/// One band is neither tiered nor volume; with several, somebody has to say which.
+/// One band is neither tiered nor volume; with several, somebody must say which.
 fn pricing_type(pricing: &mut Resolved<'_>) {
     let Some(Value::PricingBands(bands)) = pricing.object.value("pricingBands") else { return };
     let count = bands.len();

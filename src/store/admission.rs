@@ -144,7 +144,7 @@ impl Store {
     /// as waiting, else not at all because one like it waits already or too many do.
     pub async fn admit(&self, run: &NewRun, claimant: &Claimant) -> Result<Admission, StoreError> {
         let operation = "save a run";
-        // Mostly the record is free: one message, whose answer is the same if it has to be sent
+        // Mostly the record is free: one message, whose answer is the same if it must be sent
         // twice. What the run reads of its record first comes along.
         let statements = [INSERT_RUN, OWNER, LINKS];
         let rows = self

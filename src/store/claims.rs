@@ -1,4 +1,4 @@
-//! Claims: which process works on which run, until when, and who goes on when it does not.
+//! Claims: which process works on which run, until when, and who continues when it does not.
 //!
 //! A claim is one UPDATE that sets the owner, raises the fence and sets the lease, judged by the
 //! database's own clock. There are no locks beyond a transaction: what a process holds is in the

@@ -75,7 +75,7 @@ impl Store {
                     Engine::Postgres(_) => {
                         self.database.write_at_once(operation, &[ALONE, TAKE], values).await?
                     }
-                    // Whoever writes is alone, and a machine that crashes takes all replicas along.
+                    // One process writes, and a machine that crashes takes all replicas along.
                     Engine::Sqlite { .. } => {
                         self.database.write_unsynced(operation, &[TAKE], values).await?
                     }

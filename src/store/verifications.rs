@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// Records a verification that is due, unless another process has recorded it, or an earlier
-    /// one of the schedule goes on; whether it was recorded.
+    /// one of the schedule continues; whether it was recorded.
     pub async fn insert_due_verification(&self, new: &NewVerification) -> Result<bool, StoreError> {
         let sql = "INSERT INTO verifications (id, request, mappings, requested_by, requested_at_ms, state, cursor)
              SELECT $1, $2, $3, $4, $5, 'running', $6
@@ -112,7 +112,7 @@ impl Store {
         }
     }
 
-    /// The verification that goes on, if there is one.
+    /// The verification in progress, if there is one.
     pub async fn running_verification(&self) -> Result<Option<Verification>, StoreError> {
         let sql = "SELECT id FROM verifications WHERE state = 'running' ORDER BY id LIMIT 1";
         let operation = "look for the verification that goes on";
@@ -196,7 +196,7 @@ impl Store {
         Ok(self.database.execute("renew the claim on a verification", sql, values).await? > 0)
     }
 
-    /// Gives a verification back, so that another process goes on with it at once.
+    /// Gives a verification back, so that another process continues with it at once.
     pub async fn release_verification(&self, id: &str, fence: i64) -> Result<(), StoreError> {
         let sql = "UPDATE verifications SET owner = NULL, lease_until_ms = 0
              WHERE id = $1 AND fence = $2 AND state = 'running'";

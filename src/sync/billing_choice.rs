@@ -1,7 +1,7 @@
 //! How Commitments are billed is for somebody to say: as long as nobody has, none is made or
 //! changed.
 //!
-//! An installation that has made Commitments before that was asked for goes on as it did: recorded
+//! An installation that has made Commitments before that was asked for works as it did: recorded
 //! as paid, with a warning.
 
 use crate::changeset::{Changeset, Step};

@@ -25,7 +25,7 @@ pub(super) struct Closing<'a> {
 }
 
 impl Closing<'_> {
-    /// Writes the ids onto the record, and how the sync ended, unless it goes on; waits until all
+    /// Writes the ids onto the record, and how the sync ended, unless it continues; waits until all
     /// is saved.
     pub(super) async fn close(mut self, context: &RunContext<'_>, outcome: &mut RunOutcome) {
         if context.mode == SyncMode::Apply {

@@ -12,8 +12,8 @@ use crate::sync::request::StartedRun;
 /// What two dry runs have in common that may be one: record, kind and parameters.
 type DryRunKey = (SalesforceId, &'static str, String);
 
-/// Dry runs of this process that are being recorded: whoever asks for the same meanwhile has their
-/// answer, because none has begun to read.
+/// Dry runs of this process that are being recorded: those who ask for the same meanwhile have
+/// their answer, because none has begun to read.
 #[derive(Default)]
 pub(super) struct DryRuns(Mutex<HashMap<DryRunKey, watch::Receiver<Option<Shareable>>>>);
 
@@ -55,7 +55,7 @@ impl DryRuns {
 }
 
 impl Leader<'_> {
-    /// Tells those who have asked for the same meanwhile; whoever comes later has a run of his own.
+    /// Tells those who have asked for the same meanwhile; later callers get a run of their own.
     pub(super) fn announce(self, run: &StartedRun, new: &NewRun) {
         let (requested_by, is_awaited) = (new.requested_by.clone(), new.awaited_until.is_some());
         self.sender.send_replace(Some(Shareable { run: run.clone(), requested_by, is_awaited }));

@@ -1,5 +1,5 @@
 //! Ends that end dating made, in a sync. They are read for what a record would move beyond them,
-//! after what m3ter has: whoever ends an object writes down the end before. One that was made while
+//! after what m3ter has: each end is written down before it is sent. One that was made while
 //! a sync writes stays, and one that Salesforce took back is forgotten.
 
 use std::borrow::Cow;

@@ -26,7 +26,7 @@ pub(super) struct SyncJob<'a> {
 
 impl<'a> SyncJob<'a> {
     /// Goes to the end, whatever it meets, and lets the record say how it ended, unless the run
-    /// goes on.
+    /// continues.
     pub(super) async fn run(&self) -> Portion {
         let RunContext { mode, budget, .. } = self.context;
         let (mut report, mut closing) = (Report::default(), Closing::default());

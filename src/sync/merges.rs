@@ -1,4 +1,4 @@
-//! Accounts whose record was merged into another one: the m3ter Account goes on with the record
+//! Accounts whose record was merged into another one: the m3ter Account continues with the record
 //! that is left.
 //!
 //! Salesforce is asked only where a code belongs to another record, or a deal has another Account

@@ -123,7 +123,7 @@ impl Syncs {
     }
 }
 
-/// What an answer says that somebody has to do, each code once.
+/// What an answer says that somebody must do, each code once.
 fn messages_of(answer: &SyncResult) -> Vec<(String, String, Option<String>)> {
     let failure = answer.error_code.iter().map(|code| (code.clone(), answer.message.clone(), None));
     // What only waits for another object is no cause.

@@ -1,7 +1,7 @@
 //! Pausing the service: what is asked for is recorded and waits, in all processes, until the
-//! service goes on.
+//! service continues.
 //!
-//! What runs already goes on to its end, also in another process if this one dies: half of a deal
+//! What runs already continues to its end, also in another process if this one dies: half of a deal
 //! in m3ter is worse than all of it.
 
 use crate::store::{Pause, Said, StoreError};

@@ -1,7 +1,7 @@
 //! A record that one budget is not enough for is synced in portions.
 //!
 //! The run stays one run with one claim. Its caller has an answer after the first portion; then,
-//! and after each further one, others have their turn before it goes on with a new budget. A
+//! and after each further one, others have their turn before it continues with a new budget. A
 //! portion is what another sync of the record would do: it reads both sides and writes what is
 //! still missing. So nothing must be remembered for the process that takes the run over.
 
@@ -84,7 +84,7 @@ impl Earlier {
         (self.results.clone(), self.warnings.clone())
     }
 
-    /// Whether the run goes on after a portion that failed so: not if nothing was written that
+    /// Whether the run continues after a portion that failed so: not if nothing was written that
     /// brings it nearer to its end.
     pub(super) fn goes_on(&self, failure: &Failure, budget: &Budget) -> bool {
         let is_spent =
@@ -92,7 +92,7 @@ impl Earlier {
         is_spent && budget.has_written() && self.portions < MAX_PORTIONS
     }
 
-    /// The failure of a portion after which the run goes on.
+    /// The failure of a portion after which the run continues.
     pub(super) fn unfinished(&self, failure: &Failure) -> Failure {
         let done = self.results.iter().filter(|result| result.is_success()).count();
         let reason = format!(

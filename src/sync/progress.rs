@@ -1,6 +1,7 @@
-//! How far the runs of this process are, for whoever looks on.
+//! How far the runs of this process are, for those who watch.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::entity::EntityKind;
@@ -9,7 +10,7 @@ use crate::transport::{Journal, Setback};
 
 /// What a sync does at the moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SyncStep {
+pub(super) enum SyncStep {
     /// It reads both sides.
     #[default]
     Reading,
@@ -23,19 +24,59 @@ pub enum SyncStep {
 
 /// How far a sync is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SyncProgress {
+pub(super) struct SyncProgress {
     /// What it does.
-    pub step: SyncStep,
+    pub(super) step: SyncStep,
     /// How many objects the record asks for; 0 before it is known.
-    pub objects: usize,
+    pub(super) objects: usize,
     /// How many of them have come to their end, whichever.
-    pub done: usize,
+    pub(super) done: usize,
     /// How many are being written.
-    pub being_written: usize,
+    pub(super) being_written: usize,
     /// How many wait for an object that is not there yet, by its kind.
-    pub waiting_for: BTreeMap<EntityKind, usize>,
+    pub(super) waiting_for: BTreeMap<EntityKind, usize>,
     /// What the last callout met that is sent again.
-    pub setback: Option<Setback>,
+    pub(super) setback: Option<Setback>,
+}
+
+impl SyncProgress {
+    /// `18 objects: 7 done, 3 being written, 8 waiting for the Account`.
+    pub(super) fn in_words(&self, requests_waiting: u32) -> String {
+        let mut words = match self.step {
+            SyncStep::Reading => "reading Salesforce and m3ter".to_owned(),
+            SyncStep::Comparing => "comparing with m3ter".to_owned(),
+            SyncStep::Writing if self.objects == 0 => "writing to m3ter".to_owned(),
+            SyncStep::Writing => self.objects_in_words(),
+            SyncStep::Closing => "writing back to Salesforce".to_owned(),
+        };
+        match self.setback {
+            Some(Setback { vendor, status: Some(status) }) => {
+                let _ = write!(words, "; {vendor} answered {status} and is asked again");
+            }
+            Some(Setback { vendor, status: None }) => {
+                let _ = write!(words, "; {vendor} did not answer and is asked again");
+            }
+            None if requests_waiting > 0 => {
+                let _ =
+                    write!(words, "; {requests_waiting} requests are waiting for m3ter's limit");
+            }
+            None => {}
+        }
+        words
+    }
+
+    fn objects_in_words(&self) -> String {
+        let SyncProgress { objects, done, being_written, waiting_for, .. } = self;
+        let mut parts = vec![format!("{done} done")];
+        if *being_written > 0 {
+            parts.push(format!("{being_written} being written"));
+        }
+        for (kind, waiting) in waiting_for.iter().filter(|(_, waiting)| **waiting > 0) {
+            parts.push(format!("{waiting} waiting for the {kind}"));
+        }
+        let plural = if *objects == 1 { "" } else { "s" };
+        format!("{objects} object{plural}: {}", parts.join(", "))
+    }
 }
 
 /// Where the steps of one sync note how far it is.
@@ -43,7 +84,7 @@ pub struct SyncProgress {
 pub(super) struct Meter(Mutex<SyncProgress>);
 
 impl Meter {
-    /// The sync goes on to this.
+    /// The sync continues with this.
     pub(super) fn step(&self, step: SyncStep) {
         self.note(|progress| progress.step = step);
     }
@@ -92,4 +133,33 @@ impl Drop for Metered<'_> {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Vendor;
+
+    #[test]
+    fn progress_names_what_is_done_what_waits_and_for_what() {
+        let mut progress =
+            SyncProgress { step: SyncStep::Writing, objects: 18, ..SyncProgress::default() };
+        (progress.done, progress.being_written) = (7, 3);
+        progress.waiting_for.insert(EntityKind::Account, 8);
+        progress.waiting_for.insert(EntityKind::Plan, 0);
+        assert_eq!(
+            progress.in_words(0),
+            "18 objects: 7 done, 3 being written, 8 waiting for the Account"
+        );
+        progress = SyncProgress::default();
+        assert_eq!(
+            progress.in_words(12),
+            "reading Salesforce and m3ter; 12 requests are waiting for m3ter's limit"
+        );
+        progress.setback = Some(Setback { vendor: Vendor::M3ter, status: Some(503) });
+        assert_eq!(
+            progress.in_words(12),
+            "reading Salesforce and m3ter; m3ter answered 503 and is asked again"
+        );
+    }
 }

@@ -47,7 +47,7 @@ impl Shared {
         record: Option<&SalesforceId>,
     ) -> Result<bool, StoreError> {
         if self.draining.is_cancelled() {
-            // What waits is for the other processes; what this one holds goes on.
+            // What waits is for the other processes; what this one holds continues.
             self.slots.choose(&mut Vec::new());
             return Ok(true);
         }

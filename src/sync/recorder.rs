@@ -59,7 +59,7 @@ struct Recording {
 enum Entry {
     /// What became of an object, with the changes that it stands for.
     Object { position: u32, result: Box<ObjectResult>, link: Option<Link>, changes: Vec<NewChange> },
-    /// A change that is about to be made; whoever makes it waits until it is saved.
+    /// A change that is about to be made; its write waits until it is saved.
     Intended { change: Box<NewChange>, saved: oneshot::Sender<()> },
     /// What became of that.
     Settled(ChangeId, ChangeFate),

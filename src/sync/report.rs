@@ -1,4 +1,4 @@
-//! What a run has to tell, on the way to the answer.
+//! What a run tells, on the way to the answer.
 
 use jiff::Timestamp;
 

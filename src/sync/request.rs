@@ -51,13 +51,13 @@ impl RunRequest {
     }
 }
 
-/// A run whose row is committed and which goes on: in this process, or in another one.
+/// A run whose row is committed and which continues: in this process, or in another one.
 #[derive(Debug, Clone)]
 pub struct StartedRun {
     /// The run's ID; that of another request's run if this one shares it.
     pub id: SyncRunId,
     /// Holds the result once the run has ended. It closes without one only if the process ends; the
-    /// run goes on elsewhere then.
+    /// run continues elsewhere then.
     pub ended: watch::Receiver<Option<Arc<SyncResult>>>,
     /// Whether its record will say by itself how the run ended, as far as is known now.
     pub tells_record: bool,

@@ -42,7 +42,7 @@ enum Work {
     Ended(Box<RunOutcome>),
     /// Somebody else has the run.
     Lost,
-    /// This process stops; the run goes on elsewhere.
+    /// This process stops; the run continues elsewhere.
     Stopped,
 }
 

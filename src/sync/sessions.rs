@@ -9,7 +9,7 @@ use crate::sync::clock::now;
 use crate::sync::syncs::Syncs;
 
 impl Syncs {
-    /// Begins a session of whoever has a key.
+    /// Begins a session for the holder of a key.
     pub async fn begin_session(
         &self,
         id: &str,

@@ -273,7 +273,7 @@ impl State {
 }
 
 impl Slot {
-    /// The slot goes on to a run of this caller.
+    /// The slot passes to a run of this caller.
     pub(super) fn pass_to(&mut self, caller: Caller) {
         let mut state = self.slots.state();
         if let Some(former) = &self.caller {

@@ -14,7 +14,6 @@ use crate::store::{
     ChangeFilter, HistorySize, OpenRuns, QueueBounds, QueueWait, RunFilter, Store, StoreError,
 };
 use crate::sync::maintenance::Scope;
-use crate::sync::progress::SyncProgress;
 use crate::sync::settings::{RunSettings, SyncLimits};
 use crate::sync::shared::{Readiness, Shared};
 use crate::sync::{maintenance, shares, verify};
@@ -129,9 +128,10 @@ impl Syncs {
         self.shared.store.load_wait(run).await
     }
 
-    /// How far a sync is that this process works on; `None` if it does not.
-    pub fn progress(&self, run: SyncRunId) -> Option<SyncProgress> {
-        self.shared.meters.progress(run)
+    /// How far a sync is that this process works on, in words; `None` if it does not.
+    pub fn progress(&self, run: SyncRunId) -> Option<String> {
+        let requests_waiting = self.rate_limit().waiting.iter().map(|(_, count)| count).sum();
+        Some(self.shared.meters.progress(run)?.in_words(requests_waiting))
     }
 
     /// One run with everything about it.
@@ -152,7 +152,7 @@ impl Syncs {
         self.shared.store.list_changes(filter).await
     }
 
-    /// Prolongs leases, goes on with what other processes left, looks for the answers of their
+    /// Prolongs leases, continues with what other processes left, looks for the answers of their
     /// runs, and keeps a share of m3ter's limit, until [`Syncs::stop`].
     pub async fn maintain(&self, scope: Scope) {
         let shared = &self.shared;
@@ -189,7 +189,7 @@ impl Syncs {
     }
 
     /// Begins nothing any more. Runs may end within half of `grace`; those that have not are
-    /// stopped before their next callout and given back, so that another process goes on with them
+    /// stopped before their next callout and given back, so that another process takes them over
     /// at once.
     pub async fn stop(&self, grace: Duration) {
         let shared = &self.shared;

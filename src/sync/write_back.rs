@@ -45,7 +45,7 @@ struct Row {
 #[derive(Debug, Clone)]
 struct Refused {
     reason: String,
-    /// Nobody has to change anything before it can be written.
+    /// Nobody needs to change anything before it can be written.
     is_passing: bool,
 }
 
@@ -249,7 +249,7 @@ fn names(sobject: &str, fields: &Fields) -> String {
     names.join(" and ")
 }
 
-/// Whether nobody has to change anything before it can be written.
+/// Whether nobody needs to change anything before it can be written.
 fn is_passing(error: &CalloutError) -> bool {
     error.refusal().is_none() && !matches!(error.kind, CalloutErrorKind::AuthFailed { .. })
 }

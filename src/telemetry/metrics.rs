@@ -339,7 +339,7 @@ pub fn verified<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>, new: u64) 
     gauge!(VERIFIED_NEW).set(new as f64);
 }
 
-/// How much of the verification that goes on is done, 1 where none goes on; and for how long one of
+/// How much of the verification in progress is done, 1 where there is none; and for how long one of
 /// the schedule is overdue.
 pub fn verifying(progress: f64, overdue: Duration) {
     gauge!(VERIFYING).set(progress);

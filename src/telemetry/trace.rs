@@ -1,4 +1,4 @@
-//! W3C trace context: what a caller calls its own piece of work goes on through a run, whichever
+//! W3C trace context: what a caller calls its own piece of work continues through a run, whichever
 //! process works on it, to both vendors.
 //!
 //! A header that is not as <https://www.w3.org/TR/trace-context/> has it counts as absent. Nothing
@@ -86,7 +86,7 @@ impl TraceContext {
 }
 
 /// Begins what a span is about, as a step of the trace of `above`, or as the first one of a new
-/// trace; what belongs to the span goes on from what is returned.
+/// trace; what belongs to the span continues from what is returned.
 pub fn begin(span: &Span, above: Option<&TraceContext>) -> TraceContext {
     let context = exported(span, above)
         .unwrap_or_else(|| above.map_or_else(TraceContext::first, TraceContext::next_step));

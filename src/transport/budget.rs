@@ -65,7 +65,7 @@ impl Budget {
         Self { reserve, ..self }
     }
 
-    /// The whole of what is left, for what has to be said however the rest ended.
+    /// The whole of what is left, for what must be said however the rest ended.
     #[must_use]
     pub fn for_the_end(&self) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl Budget {
         }
     }
 
-    /// The same budget for a run that goes on: its time begins now, and nothing of it is spent.
+    /// The same budget for a run in progress: its time begins now, and nothing of it is spent.
     #[must_use]
     pub fn renewed(&self) -> Self {
         Self {

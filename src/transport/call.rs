@@ -28,7 +28,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// One that reads what the run goes on with.
+    /// One that reads what the run continues with.
     pub fn read(operation: &'static str) -> Self {
         Self { operation, repeatable: Repeatable::Yes, urgency: Urgency::Run }
     }

@@ -2,7 +2,7 @@
 //! ask for a pause.
 //!
 //! No callout begins without it, and one that writes only if more of it is left than the callout
-//! may last. It is counted on the monotonic clock, which goes on while the process is stopped.
+//! may last. It is counted on the monotonic clock, which continues while the process is stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,7 +103,7 @@ impl Lease {
     }
 
     /// Waits until more than `needed` is left, at most so long. Never returns once it is stopped or
-    /// lost: whoever holds the lease ends the work that waits here.
+    /// lost: the holder of the lease ends the work that waits here.
     pub(super) async fn admit(
         &self,
         needed: Duration,

@@ -10,7 +10,7 @@
 //!
 //! All places at once are for those whose answer somebody waits for. Where none of them waits, or
 //! they have had the places of four windows without a break, places are given evenly: then one gets
-//! free every few milliseconds, and whoever comes next need not wait for a second.
+//! free every few milliseconds, and the next callout need not wait for a second.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -243,7 +243,7 @@ impl Limiter {
     }
 
     /// Gives places whenever there are some. One of those who wait does so for all; when it has its
-    /// own place, another one goes on.
+    /// own place, another one continues.
     async fn keep_time(&self) {
         let _clock = self.clock.lock().await;
         loop {

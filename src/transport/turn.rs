@@ -73,7 +73,7 @@ impl Turn {
 pub enum Urgency {
     /// All runs: a login.
     Everybody,
-    /// Everything that its run still has to do.
+    /// Everything that its run must still do.
     Run,
     /// Some further callouts of its run.
     Others,

@@ -138,7 +138,7 @@ async fn few_open_files_leave_fewer_places_and_idle_connections_give_way() {
         join_all((0..64).map(async |number| connect(&format!("127.0.1.{}", number % 4), to).await))
             .await;
     assert_is_well("127.0.2.1", to).await;
-    // Whoever has a key is served, and sees that those who did nothing have gone.
+    // Callers with a key are served, and see that those who did nothing have gone.
     let (status, answer) = cluster.post(&replica, &format!("/sync-to-m3ter/{DEAL}")).await.unwrap();
     assert_eq!((status, &answer["syncStatus"]), (200, &Json::from("Completed")), "{answer:#}");
     drop(idle);

@@ -1,4 +1,4 @@
-//! SIGKILL in the middle of an end dating: whoever goes on ends what is left, and what has ended
+//! SIGKILL in the middle of an end dating: whoever continues ends what is left, and what has ended
 //! stays so.
 
 use serde_json::{Value as Json, json};

@@ -124,7 +124,7 @@ fn writes(cluster: &Cluster) -> usize {
         .count()
 }
 
-/// Kills the process at one callout; with an edit, before another one goes on.
+/// Kills the process at one callout; with an edit, before another one continues.
 async fn ends_as_approved(
     is_postgres: bool,
     planned: Planned,

@@ -1,5 +1,5 @@
-//! Records that one budget is not enough for: the run goes on by itself, and whoever has it next
-//! goes on where it was.
+//! Records that one budget is not enough for: the run continues by itself, and whoever has it next
+//! continues where it was.
 
 use std::collections::BTreeMap;
 
@@ -86,7 +86,7 @@ fn callouts(run: &Json) -> u64 {
         .sum()
 }
 
-/// The first answer about a quote that goes on.
+/// The first answer about a quote that continues.
 async fn first_answer(cluster: &Cluster, replica: &crate::cluster::Replica, quote: &str) -> Json {
     let (status, first) = cluster.post(replica, &format!("/sync-to-m3ter/{quote}")).await.unwrap();
     let told = ["syncStatus", "errorCode", "retryable"].map(|name| first[name].clone());
@@ -124,7 +124,7 @@ async fn is_worked_off(cluster: Cluster) {
         "what the first portion made stays made"
     );
     assert_eq!(held(&cluster), more(&before, LINES));
-    // Three portions at least; what the earlier ones made has to be found in each.
+    // Three portions at least; what the earlier ones made must be found in each.
     assert!((600..2_000).contains(&callouts(&ended)), "{} callouts", callouts(&ended));
     let (_, again) = cluster.post(&replica, &format!("/sync-to-m3ter/{quote}")).await.unwrap();
     assert_eq!(again["counts"]["unchanged"], json!(2 + 3 * LINES), "{}", again["message"]);

@@ -9,7 +9,7 @@ use crate::postgres;
 
 const GUIDE: &str = include_str!("../../docs/operations.md");
 
-/// Syncs a deal, ends it, copies the database, and goes on with the copy alone.
+/// Syncs a deal, ends it, copies the database, and continues with the copy alone.
 async fn goes_on_with_a_copy(mut cluster: Cluster, copy: impl AsyncFn(&Cluster) -> String) {
     let replica = cluster.replica(&[]).await;
     let synced = cluster.begin(&replica, DEAL).await;

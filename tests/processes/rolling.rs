@@ -19,7 +19,7 @@ use crate::postgres;
 const LATENCY: Duration = Duration::from_millis(70);
 /// Between two requests.
 const ASK_EVERY: Duration = Duration::from_millis(100);
-/// How long the load goes on after a kill: longer than Caddy takes to see that a replica is gone.
+/// How long the load continues after a kill: longer than Caddy takes to see that a replica is gone.
 const AFTER_A_KILL: Duration = Duration::from_secs(6);
 
 /// One request through the proxy.

@@ -1,4 +1,4 @@
-//! SIGTERM: what runs is given back, and another replica goes on with it at once.
+//! SIGTERM: what runs is given back, and another replica continues with it at once.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ async fn a_replica_that_stops_gives_its_runs_back_at_the_next_safe_point() {
         Instant::now()
     };
     let (answer, told) = tokio::join!(cluster.post_to(&url, &path), stop);
-    // Whoever waits hears where to look.
+    // Those who wait hear where to look.
     let (status, answer) = answer.unwrap();
     let (code, retryable, run) = (
         &answer["errorCode"],

@@ -27,7 +27,7 @@ fn is_warned_of(said: &Json) -> bool {
 
 /// Where the sync did something else than its dry run had said.
 pub(crate) fn compare(dry: &Json, sync: &Json) -> Vec<String> {
-    // A dry run goes on with a record that is not ready.
+    // A dry run continues with a record that is not ready.
     if sync["errorCode"] == "RECORD_NOT_READY" {
         return Vec::new();
     }

@@ -116,7 +116,7 @@ pub(crate) enum Op {
 pub(crate) enum Mode {
     /// The walk waits for the answer.
     Wait,
-    /// A caller waits, and the walk goes on.
+    /// A caller waits, and the walk continues.
     Beside,
     /// Nobody waits.
     Forget,

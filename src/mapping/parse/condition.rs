@@ -1,4 +1,4 @@
-//! Conditions and guards: what has to hold of a row.
+//! Conditions and guards: what must hold of a row.
 
 use toml::de::{DeTable, DeValue};
 

@@ -1,4 +1,4 @@
-//! Messages that write, each a transaction of its own to whoever sends it. Those that wait at the
+//! Messages that write, each a transaction of its own to its sender. Those that wait at the
 //! same moment are committed together: the disk is waited for once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,7 +52,7 @@ impl SqliteWriter {
         self.connection.close().await;
     }
 
-    /// Carries out a message: whoever gets the connection first does so for all that wait.
+    /// Carries out a message: the one that gets the connection carries out all that wait.
     pub(in crate::store) async fn write(&self, message: Message) -> Result<Answer, sqlx::Error> {
         let (sender, mut answer) = oneshot::channel();
         self.waiting().push(Waiting { message, answer: sender });

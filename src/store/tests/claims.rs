@@ -81,7 +81,7 @@ async fn the_waiting_run_begins_in_the_transaction_that_ends_the_running_one(hom
     );
     // It has begun: a further request gets a run of its own.
     assert_eq!(store.admit(&third, &here).await.unwrap(), Admission::Waits(third.id));
-    // Whoever stops, or has others waiting as well, leaves it to its turn.
+    // A process that stops, or has others waiting as well, leaves it to its turn.
     assert_eq!(end(&store, promoted.claim, &completed(), None).await.unwrap(), None);
     assert_eq!(state_of(&store, third.id).await, "waiting");
     let taken = begin_first(&store, &here).await.unwrap();

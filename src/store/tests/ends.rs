@@ -86,7 +86,7 @@ async fn the_last_end_of_an_object_is_the_only_one_once_it_is_made(home: Home) {
         MadeEnd { end: "2026-05-01".to_owned(), at: instant(9), ..made(second, M3TER_ID, None) };
     store.remember_ends(second, std::slice::from_ref(&earlier)).await.unwrap();
     assert_eq!(of(&store, M3TER_ID).await.len(), 2, "as long as nobody knows, both are");
-    // Whoever takes back what it knew does not take back what was made since.
+    // Taking back what it knew does not take back what was made since.
     store.settle_ends(second, &[m3ter(M3TER_ID)], &[]).await.unwrap();
     store.forget_ends(first, &[(m3ter(M3TER_ID), first.run)]).await.unwrap();
     assert_eq!(of(&store, M3TER_ID).await, [earlier]);

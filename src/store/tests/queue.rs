@@ -76,7 +76,7 @@ async fn a_run_counts_as_awaited_as_long_as_somebody_waits(home: Home) {
     };
     assert_eq!(class(99).await, [(run, QueueClass::Awaited)]);
     assert_eq!(class(100).await, [(run, QueueClass::Accepted)]);
-    // Whoever shares it and waits longer.
+    // A caller that shares it and waits longer.
     let joins = NewRun { awaited_until: Some(instant(60_000)), ..by("erp", 1) };
     assert_eq!(store.enqueue(&joins).await.unwrap(), Admission::Waits(run));
     assert_eq!(class(50_000).await, [(run, QueueClass::Awaited)]);

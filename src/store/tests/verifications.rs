@@ -124,7 +124,7 @@ async fn what_is_due_is_recorded_once_and_compared_with_the_last_one(home: Home)
     let [first, second, third] = ["006S900000795MM", "006S900000795MN", "006S900000795MO"];
     let worked = async |id: &str, records: &[VerifiedRecord]| {
         assert!(one.insert_due_verification(&new(id)).await.unwrap());
-        // Every process has the same id for what is due, and begins none beside one that goes on.
+        // Every process has the same id for what is due, and begins none beside one in progress.
         assert!(!other.insert_due_verification(&new(id)).await.unwrap());
         assert!(!other.insert_due_verification(&new("z")).await.unwrap());
         let held = one.claim_verification(None, &claimant("one", 60)).await.unwrap().unwrap();

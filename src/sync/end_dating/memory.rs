@@ -146,7 +146,7 @@ fn made(
     let said = match salesforce_ends.of(target, links) {
         Some(said) => SaidEnd { end: said.text(), by: SaidBy::Salesforce },
         // The end that is there may be one of end dating itself: then what was remembered with it
-        // goes on.
+        // continues.
         None => counting(earlier, object).map_or_else(
             || SaidEnd { end: former_end.clone(), by: SaidBy::M3ter },
             |made| made.said.clone(),

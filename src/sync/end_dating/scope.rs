@@ -168,7 +168,7 @@ impl Holdings {
         let is_under = |object: &ActualObject| {
             contract.is_none_or(|contract| object.text("contractId") == Some(contract))
         };
-        // The prices of a Plan end with the order only if nothing else goes on using them.
+        // The prices of a Plan end with the order only if nothing else keeps using them.
         let attached = |under: bool| -> HashSet<String> {
             self.account_plans
                 .iter()

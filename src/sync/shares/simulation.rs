@@ -1,7 +1,7 @@
 //! Replicas at random: they start, stop, die and end, the database loses answers, comes late or is
 //! away, and each has a real limiter.
 //!
-//! One clock for all, which goes on while a replica is stopped; everything else of a seed is always
+//! One clock for all, which runs while a replica is stopped; everything else of a seed is always
 //! the same. `SEEDS` says which are tried: a failure names its seed, to be tried alone.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +19,7 @@ const SEEDS: Range<u64> = 0..100;
 const LIMIT: u32 = 50;
 const MARGIN: Duration = Duration::from_millis(20);
 const LEASES: Leases = Leases { share: Duration::from_secs(3), run: Duration::from_secs(8) };
-/// How long all of it goes on at random, and then without faults until nothing moves any more.
+/// How long all of it continues at random, and then without faults until nothing moves any more.
 const AT_RANDOM: Duration = Duration::from_secs(40);
 const AT_REST: Duration = Duration::from_secs(12);
 
@@ -262,7 +262,7 @@ impl World {
             for index in 0..self.replicas.len() {
                 let mut replica = self.replicas.swap_remove(index);
                 if replica.stopped_until.is_none_or(|until| until <= now) {
-                    // Whoever goes on after a stop calls out first: the limiter alone knows.
+                    // After a stop a replica calls out first: the limiter alone knows.
                     self.call_out(&mut replica).await;
                     while replica.next <= now {
                         self.beat(&mut replica, now);
@@ -438,7 +438,7 @@ impl World {
         }
     }
 
-    /// The faults are over, and everybody goes on.
+    /// The faults are over, and everybody continues.
     fn calm_down(&mut self) {
         self.has_faults = false;
         self.database.is_away = false;

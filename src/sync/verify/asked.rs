@@ -39,7 +39,7 @@ pub enum InvalidVerification {
 pub enum NotResumed {
     /// There is none with this id.
     Unknown,
-    /// It is over, or goes on already.
+    /// It is over, or continues already.
     NotStopped,
 }
 
@@ -48,7 +48,7 @@ pub enum NotResumed {
 pub struct Verifications {
     /// The last complete one of the schedule.
     pub last: Option<Verification>,
-    /// The one that goes on.
+    /// The one in progress.
     pub running: Option<Verification>,
     /// For how long one of the schedule has been due that is not complete; zero: none is. `None`:
     /// there is no schedule.
@@ -148,7 +148,7 @@ impl Syncs {
         })
     }
 
-    /// How verifications stand: the last complete one of the schedule, the one that goes on, and for
+    /// How verifications stand: the last complete one of the schedule, the one in progress, and for
     /// how long one has been overdue.
     pub async fn verifications(&self) -> Result<Verifications, StoreError> {
         let store = &self.shared.store;

@@ -150,7 +150,7 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// Where the verification goes on after a stage.
+    /// Where the verification continues after a stage.
     fn after_stage(&self, cursor: &Cursor, roots: usize) -> Cursor {
         let is_whole = self.request.since.is_none();
         let (root, stage) = match cursor.stage {

@@ -104,7 +104,7 @@ async fn go_on(shared: &Shared, claimed: ClaimedVerification) {
         ended = work.to_its_end() => ended,
     };
     if let Err(error) = ended {
-        // Its claim runs out: whoever looks next goes on from the last page that was saved.
+        // Its claim runs out: the next process continues after the last page that was saved.
         tracing::warn!(verification_id = id, error = %ErrorChain(&error), "a verification stopped for a while");
     }
 }

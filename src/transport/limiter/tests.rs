@@ -114,7 +114,7 @@ async fn places_are_given_as_early_as_no_window_is_too_full() {
     }
 }
 
-/// m3ter does not say how it counts its second. Whoever asks without a pause is not refused in any
+/// m3ter does not say how it counts its second. A caller without a pause is not refused in any
 /// way of counting, though requests arrive with the delays that the margin is for.
 #[tokio::test(start_paused = true)]
 async fn no_request_is_refused_however_the_vendor_counts_its_second() {
@@ -152,7 +152,7 @@ async fn after_a_stop_of_the_process_one_second_passes_and_not_what_was_missed()
         })
         .collect();
     tokio::task::yield_now().await;
-    // The clock goes on while nothing of the process does.
+    // The clock continues while nothing of the process does.
     tokio::time::advance(Duration::from_secs(30)).await;
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
@@ -321,7 +321,7 @@ pub(super) fn saturate(
     passed
 }
 
-/// How long a callout that somebody waits for has to wait, for each of so many.
+/// How long a callout that somebody waits for must wait, for each of so many.
 async fn waits(limiter: &Limiter, callouts: usize) -> Vec<Duration> {
     let mut random = fastrand::Rng::with_seed(5);
     let mut waits = Vec::new();

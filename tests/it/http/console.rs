@@ -209,6 +209,31 @@ async fn what_a_preview_shows_is_written_once_and_no_other_site_can_ask_for_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_in_progress_says_what_it_does() {
+    let world = World::new().await;
+    let mut browser = Browser::new();
+    world.organization.set_latency(std::time::Duration::from_millis(300));
+    let page = browser.open(&world, &format!("/console/records/{FIVE_LINES}")).await.1;
+    let preview = format!("/console/records/{FIVE_LINES}/preview");
+    let path = place(&browser.send(&world, &preview, &page, &[]).await);
+    let shown = ended(&mut browser, &world, &path).await;
+    let path = place(&browser.send(&world, &format!("{path}/apply"), &shown, &[]).await);
+    let mut seen = String::new();
+    while !seen.contains("Completed") {
+        let page = browser.open(&world, &path).await.1;
+        if let Some((_, now)) = page.split_once("<strong>Now:</strong> ") {
+            seen.push_str(now.split('<').next().unwrap());
+        }
+        if !page.contains("data-live") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(seen.contains("reading Salesforce and m3ter"), "{seen}");
+    assert!(seen.contains("18 objects: 1 done, ") && seen.contains("waiting for the"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_is_sent_again_only_if_it_has_changed_and_holds_nothing_of_elsewhere() {
     let world = World::new().await;
     let mut browser = Browser::new();

@@ -51,7 +51,7 @@ async fn contract() -> World {
 
 async fn quote() -> World {
     let world = world_with(QUOTE).await;
-    // The sample reads the dates of the line itself, which a rep has to override.
+    // The sample reads the dates of the line itself, which a rep must override.
     for line in QUOTE_LINES {
         let dates = json!({"SBQQ__StartDate__c": "2026-05-01", "SBQQ__EndDate__c": "2027-03-31"});
         world.org.vendor().update("SBQQ__QuoteLine__c", line, &dates);

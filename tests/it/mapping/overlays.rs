@@ -176,7 +176,7 @@ fn a_file_may_extend_an_operators_own_one_and_that_one_another() {
             && places.contains(&"a_last.toml, line 4".to_owned()),
         "{places:?}"
     );
-    // An own file of an object goes before the built-in one, also for whoever extends it.
+    // An own file of an object goes before the built-in one, also for files that extend it.
     let own = ("own.toml", "extends = \"Opportunity\"\n[plan]\nname = { value = \"Own\" }\n");
     let sibling = ("sibling.toml", "root = \"Order\"\nextends = \"Opportunity\"\n");
     let mappings = parse(&[sibling, own]).unwrap();

@@ -52,7 +52,7 @@ async fn what_a_verification_named_is_synced_and_told_of() {
     }
     assert_eq!(world.m3ter_writes().len(), before, "nothing was planned");
 
-    // The same command again goes on with the next ones.
+    // The same command again continues with the next ones.
     let (code, text) = run(&["backfill", "latest", "--limit", "1"]).await;
     assert!(
         code == 0 && text.contains("1 sync planned") && text.contains("Completed\t1"),

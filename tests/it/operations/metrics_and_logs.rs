@@ -253,7 +253,7 @@ fn check_metrics(text: &str) -> (bool, String) {
     )
 }
 
-/// Whoever asked, and for what, from the log alone.
+/// Who asked, and for what, from the log alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_has_one_line_for_each_request_and_sync_and_says_who_asked_for_what() {
     let world = World::new().await;

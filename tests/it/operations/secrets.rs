@@ -204,7 +204,7 @@ async fn a_private_key_that_changes_while_the_service_runs_signs_the_next_login(
         .await;
     sealed.expire_tokens(Side::Salesforce).await;
     assert_all(&sealed.world.sync(DEAL).await, "unchanged");
-    // One that is no key is told, and the one before goes on.
+    // One that is no key is told, and the one before continues.
     std::fs::write(&file, "no key").unwrap();
     sealed.expire_tokens(Side::Salesforce).await;
     assert_all(&sealed.world.sync(DEAL).await, "unchanged");

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 /// Below those that the system gives to connections: one of those may be taken before the process
 /// listens.
 const PORTS: Range<u16> = 10_000..32_000;
-/// Where this test program goes on. It gives no port twice: two processes that are started at one
+/// Where this test program continues. It gives no port twice: two processes that are started at one
 /// moment would both find it free.
 static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(fastrand::u16(PORTS)));
 

@@ -296,7 +296,7 @@ async fn dry_runs_for_the_same_that_wait_read_once() {
     busy.let_go();
     let ended = busy.until_ended(&run).await;
     assert_fields!(ended, { "requestedBy": ["flow", "erp", "ops"], "dryRun": true }, "{ended:#}");
-    // Whoever shares a run may look at it.
+    // Callers who share a run may look at it.
     let shown = busy
         .world()
         .client()

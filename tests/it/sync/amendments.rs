@@ -282,7 +282,7 @@ async fn an_order_beyond_the_first_one_s_term_has_a_contract_of_its_own_and_says
     }
     let own = world.object("contracts", "code", &order);
     assert_eq!(world.object("accountplans", "code", &line)["contractId"], own["id"]);
-    // Whoever has a Contract keeps it, also when its period fits from now on.
+    // An Order that has a Contract keeps it, also when its period fits from now on.
     world.org.vendor().update("Order", &order, &json!({"EffectiveDate": "2026-06-01"}));
     world.org.vendor().update("OrderItem", &line, &json!({"ServiceDate": "2026-06-01"}));
     let later = world.sync(&order).await;

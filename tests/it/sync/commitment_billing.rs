@@ -43,7 +43,7 @@ async fn a_commitment_waits_until_somebody_says_how_it_is_billed_and_the_rest_of
         "{result:#}"
     );
 
-    // What was made goes on as it did, also when nobody says it any more, and so do new ones of
+    // What was made continues as it did, also when nobody says it any more, and so do new ones of
     // this kind of record, and of no other.
     world.reconfigure(|config| config.commitment_billing = None).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_Commitment_Amount__c": 13000}));

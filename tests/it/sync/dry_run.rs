@@ -21,7 +21,7 @@ fn shown(result: &Json) -> String {
     parts.fold(first, |text, part| format!("{text}(m3ter …{}", &part[36..]))
 }
 
-/// A world whose first deal ends long after whoever runs the test.
+/// A world whose first deal ends long after the test runs.
 async fn world() -> World {
     let world = World::new().await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2099-12-31"}));

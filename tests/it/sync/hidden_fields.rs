@@ -66,7 +66,7 @@ async fn a_price_that_can_no_longer_be_read_stays_as_it_is() {
                 && remedy.contains("mapping forget-field OpportunityLineItem.M3ter_Unit_Price__c"),
             "{remedy}"
         );
-        // What hangs on the price alone is left out; all else goes on.
+        // What hangs on the price alone is left out; all else continues.
         assert!(told.iter().all(|(name, ..)| name == "Pricing"), "{told:?}");
         assert_eq!(held(&world), before);
         // Also a service that was started meanwhile remembers.

@@ -88,7 +88,7 @@ async fn each_has_its_right_end_whatever_happened_in_between() {
             vec!["DATE_IN_PAST"],
         ),
         (Then::ShortenedBeyondTheEnd, ENDED, vec!["ENDED"]),
-        // Whoever moved the end in m3ter has taken it back.
+        // Somebody who moved the end in m3ter has taken it back.
         (Then::MovedInM3ter, ["2027-01-01", END, END, END], vec!["ENDED"]),
         (Then::Restarted, ENDED, vec!["ENDED"]),
         (Then::DatabaseLost, AS_SOLD, vec![]),
@@ -292,7 +292,7 @@ async fn a_line_that_is_added_to_what_has_ended_ends_with_it() {
         "{result:#}"
     );
     assert_eq!(world.object("accountplans", "code", &added)["endDate"], "2026-07-01T00:00:00Z");
-    // It is no other for the next sync, and goes on with the Contract.
+    // It is no other for the next sync, and continues with the Contract.
     world.organization.clear_requests();
     assert_eq!(attention(&world.sync(DEAL).await), ["ENDED"]);
     assert!(world.m3ter_writes().is_empty(), "{:?}", world.m3ter_writes());

@@ -1,4 +1,4 @@
-//! Accounts that were merged in Salesforce: the m3ter Account goes on with the record that is left.
+//! Accounts that were merged in Salesforce: the m3ter Account stays with the record that is left.
 
 use serde_json::{Value as Json, json};
 

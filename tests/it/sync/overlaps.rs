@@ -368,7 +368,7 @@ async fn the_account_plan_of_a_line_that_is_gone_ends_once() {
     let plan = world.object("accountplans", "code", GONE);
     assert!(plan["endDate"].as_str().unwrap() < "2099", "{plan:?}");
     assert_eq!(world.m3ter_writes().len(), 1, "{:?}", world.m3ter_writes());
-    // Whoever opens it again in m3ter has a reason: it is not ended a second time.
+    // Somebody who opens it again in m3ter has a reason: it is not ended a second time.
     let mut reopened = plan.clone();
     reopened.insert("endDate".to_owned(), json!("2098-01-01T00:00:00Z"));
     world.change_in_m3ter("accountplans", &reopened);

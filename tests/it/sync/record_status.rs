@@ -187,7 +187,7 @@ async fn what_the_org_lacks_or_hides_keeps_nothing_from_being_done() {
     let mut world = World::new().await;
     let fields: Vec<String> =
         [STATUS, MESSAGE, SYNCED_AT].iter().map(|field| format!("Opportunity.{field}")).collect();
-    // Hidden after it was shown: the sync finds out, and goes on.
+    // Hidden after it was shown: the sync finds out, and continues.
     rules(&world, &json!({ "hiddenFields": fields }));
     let result = world.sync(DEAL).await;
     assert_all(&result, "created");

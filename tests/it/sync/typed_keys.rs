@@ -167,7 +167,7 @@ async fn a_contract_that_is_named_and_not_there_is_told_of_and_its_correction_as
         assert_eq!(contract["findingCode"], "IDENTITY_CHANGED", "{result:#}");
         let message = contract["message"].as_str().unwrap();
         assert!(message.contains("`C-100`") && message.contains("`C-1OO`"), "{message}");
-        // What depends on it goes on.
+        // What depends on it continues.
         assert_eq!(object_result(&result, "AccountPlan")["action"], "unchanged", "{result:#}");
         assert_eq!(object_result(&result, "Plan")["action"], "unchanged");
     }

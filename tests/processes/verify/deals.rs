@@ -269,7 +269,7 @@ fn add(org: &Emulator<Salesforce>, root: &Root, case: Case, product: &str) -> St
     if root.sobject == "SBQQ__Quote__c" {
         deal["SBQQ__Type__c"] = json!("Quote");
     }
-    // Commitments of one customer may not overlap, whoever made them.
+    // Commitments of one customer may not overlap, no matter who made them.
     deal["M3ter_Commitment_Amount__c"] = json!(if case == Case::Shared { 0 } else { 1_200 });
     let (field, ready) = &root.ready;
     deal[*field] = ready.value(case != Case::Open);

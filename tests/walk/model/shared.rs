@@ -203,7 +203,7 @@ pub(super) fn one_band(price: Exact) -> Vec<Band> {
     vec![(0.0, price.double(), 0.0)]
 }
 
-/// With several bands somebody has to say whether they are tiers; one band is the same either way.
+/// With several bands somebody must say whether they are tiers; one band is the same either way.
 pub(super) fn set_bands(pricing: &mut Wanted, bands: Option<Vec<Band>>, is_tiered: Option<bool>) {
     let count = bands.as_ref().map_or(0, Vec::len);
     if count > 1 && is_tiered.is_none() {

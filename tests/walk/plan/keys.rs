@@ -10,7 +10,7 @@ use crate::ops::{Mode, Op, Target};
 
 impl Plan {
     /// While it is quiet, and mostly into an Account that m3ter does not know yet: of two that it
-    /// knows, a person has to decide. The first sync then is that of a deal whose links tell of the
+    /// knows, a person must decide. The first sync then is that of a deal whose links tell of the
     /// Account.
     pub(super) fn merge_accounts(&mut self, ops: &mut Vec<Op>) {
         let deal = self.deal();

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::support::*;
 
-/// One operation and who is let in; whoever is not gets 403.
+/// One operation and who is let in; the others get 403.
 pub(super) struct Row {
     pub(super) method: &'static str,
     pub(super) path: String,
