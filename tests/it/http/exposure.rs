@@ -295,10 +295,20 @@ fn until_it_says(mut command: Command, words: &str, while_it_runs: impl FnOnce()
 #[test]
 fn a_service_without_keys_says_at_its_start_who_is_an_operator_and_keeps_its_files_to_itself() {
     let directory = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     until_it_says(program(directory.path()), "everybody on this machine is an operator", || {
         for file in ["s.db", "s.db-wal", "s.db-shm"] {
-            let mode = std::fs::metadata(directory.path().join(file)).unwrap().permissions().mode()
-                & 0o777;
+            // Those beside the database come with the first connection.
+            let path = directory.path().join(file);
+            let there = async {
+                while !path.exists() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            runtime
+                .block_on(async { tokio::time::timeout(Duration::from_secs(10), there).await })
+                .expect(file);
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode, 0o600, "{file}: {mode:o}");
         }
     });
