@@ -17,6 +17,7 @@ mod run;
 mod runs;
 mod session;
 mod shell;
+mod verification;
 mod verifications;
 mod verified_csv;
 mod waterfall;
@@ -74,9 +75,9 @@ pub fn console(syncs: Syncs) -> Console {
         .route("/console/records/{parentRecordId}/preview", post(record::preview))
         .route("/console/records/{parentRecordId}/end", get(record::ask_end).post(record::end))
         .route("/console/verifications", get(verifications::list).post(verifications::begin))
-        .route("/console/verifications/{verificationId}", get(verifications::show))
-        .route("/console/verifications/{verificationId}/cancel", post(verifications::cancel))
-        .route("/console/verifications/{verificationId}/resume", post(verifications::resume))
+        .route("/console/verifications/{verificationId}", get(verification::show))
+        .route("/console/verifications/{verificationId}/cancel", post(verification::cancel))
+        .route("/console/verifications/{verificationId}/resume", post(verification::resume))
         .route("/console/verifications/{verificationId}/backfill", post(backfill::send))
         .route("/console/verifications/{verificationId}/records.csv", get(verified_csv::show))
         .route("/console/mappings", get(mappings::show))

@@ -20,6 +20,7 @@ pub mod made_end;
 pub mod money;
 pub mod org_schema;
 pub mod outcome;
+pub mod page;
 pub mod personal;
 pub mod plan;
 pub mod pseudonym;

@@ -9,6 +9,7 @@ use super::place::Place;
 use super::{Consent, Outcome, audit, given, print, remark, unusable};
 use crate::domain::change::{ChangeId, ChangedField, ObjectChange};
 use crate::domain::ids::{M3terId, SyncRunId};
+use crate::domain::page;
 use crate::store::{ChangeFilter, Store};
 
 /// What to do with changes.
@@ -118,14 +119,12 @@ async fn list(place: &Place, wanted: Wanted) -> anyhow::Result<Outcome> {
         Ok(filter) => filter,
         Err(problem) => return Ok(unusable(problem)),
     };
-    // One more than is shown tells whether there are more.
     let wanted = ChangeFilter { limit: filter.limit + 1, ..filter.clone() };
     let mut changes = place.list_changes(&wanted).await?;
-    let has_more = changes.len() > filter.limit as usize;
-    changes.truncate(filter.limit as usize);
+    let last = page::cut(&mut changes, filter.limit).map(|change| change.change_id.clone());
     output::list(form, &COLUMNS, &changes, rows)?;
-    if let Some(last) = changes.last().filter(|_| has_more) {
-        remark(format_args!("There are older ones: --cursor {}", last.change_id));
+    if let Some(last) = last {
+        remark(format_args!("There are older ones: --cursor {last}"));
     }
     Ok(Outcome::Done)
 }

@@ -1,8 +1,7 @@
-//! Verifications: many records compared with m3ter, what was found, and what can be put right from
-//! there.
+//! Verifications: many records compared with m3ter. The list of them, and how one begins.
 
 use askama::Template;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use jiff::Timestamp;
@@ -10,27 +9,24 @@ use strum::VariantArray as _;
 
 use super::answer;
 use super::form::{Form, once};
-use super::run::ShownObject;
 use super::session::Visitor;
 use super::shell::Shell;
 use super::words::{Mark, When, count, time};
 use crate::callers::Permission;
-use crate::domain::ids::SalesforceId;
 use crate::domain::verification::{
-    Breadth, Verification, VerificationRequest, VerificationState, VerifiedRecord, VerifiedStatus,
+    Verification, VerificationRequest, VerificationState, VerifiedStatus,
 };
 use crate::http::fault::Fault;
 use crate::http::log_fields;
 use crate::http::permit::Requester;
-use crate::http::query::{instant_of, invalid_parameter};
-use crate::http::verifications::{self, find, sees_all};
-use crate::sync::{Backfill, Syncs};
+use crate::http::query::instant_of;
+use crate::http::verifications::{self, sees_all};
+use crate::sync::Syncs;
 
 /// Between two looks of the page of one in progress.
-const LIVE_MS: u32 = 1_000;
-/// Verifications that are listed, and records on a page.
+pub(super) const LIVE_MS: u32 = 1_000;
+/// Verifications that are listed.
 const LISTED: u32 = 30;
-pub(super) const ON_A_PAGE: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "console/verifications.html")]
@@ -50,46 +46,6 @@ struct VerificationRow {
     by: String,
     records: String,
     attention: Vec<(&'static str, u64)>,
-}
-
-#[derive(Template)]
-#[template(path = "console/verification.html")]
-struct VerificationPage {
-    shell: Shell,
-    id: String,
-    mark: Mark,
-    what: String,
-    message: Option<String>,
-    facts: Vec<(&'static str, String)>,
-    requested: When,
-    /// Of a thousand.
-    done: u64,
-    progress: String,
-    /// Word, class, how many, and whether they are shown.
-    counts: Vec<(&'static str, &'static str, u64, bool)>,
-    status: Option<&'static str>,
-    explained: Option<&'static str>,
-    records: Vec<ShownRecord>,
-    next: Option<String>,
-    is_running: bool,
-    /// What can be done with it: the last part of the address, and the word on the button.
-    step: Option<(&'static str, &'static str)>,
-    may_preview: bool,
-    /// The planned syncs of what was found, and whether some have not begun.
-    backfill: Option<(String, bool)>,
-    /// Whether all of the status that is shown can be synced from here.
-    backfills: bool,
-}
-
-struct ShownRecord {
-    id: String,
-    name: Option<String>,
-    mark: Mark,
-    message: String,
-    error_code: Option<String>,
-    warnings: Vec<String>,
-    objects: Vec<ShownObject>,
-    once: String,
 }
 
 /// `GET /console/verifications`.
@@ -138,99 +94,11 @@ pub(super) async fn begin(
     Ok(Redirect::to(&address(&begun.verification_id)).into_response())
 }
 
-/// `GET /console/verifications/{verificationId}`: how far it is, and what it found of one status.
-pub(super) async fn show(
-    State(syncs): State<Syncs>,
-    visitor: Visitor,
-    asker: Requester,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Fault> {
-    visitor.needs(Permission::ReadRuns)?;
-    sees_all(&asker, &syncs).await?;
-    let verification = find(&syncs, &id).await?;
-    let Asked { status, after } = Asked::read(query.as_deref())?;
-    let statuses: Vec<VerifiedStatus> = match status {
-        Some(status) => vec![status],
-        None => needing_somebody(),
-    };
-    let mut records = syncs.list_verified(&id, &statuses, after.as_ref(), ON_A_PAGE + 1).await?;
-    let has_more = records.len() > ON_A_PAGE as usize;
-    records.truncate(ON_A_PAGE as usize);
-    let next = records.last().filter(|_| has_more).map(|last| {
-        let status = status.map(|status| format!("status={status}&")).unwrap_or_default();
-        format!("{status}cursor={}", last.record_id)
-    });
-    let backfill = syncs.backfill_of(&id).await?;
-    let page = VerificationPage::new(&syncs, &visitor, &verification, status, &records, next)
-        .with_backfill(&visitor, &backfill);
-    answer::page(&headers, &page)
-}
-
-/// `POST /console/verifications/{verificationId}/cancel`.
-pub(super) async fn cancel(
-    State(syncs): State<Syncs>,
-    visitor: Visitor,
-    asker: Requester,
-    Path(id): Path<String>,
-    _: Form,
-) -> Result<Response, Fault> {
-    visitor.needs(Permission::Operate)?;
-    sees_all(&asker, &syncs).await?;
-    let cancelled = verifications::cancelled(&syncs, &asker, &id).await?;
-    log_fields::set_outcome(cancelled.state.to_string());
-    Ok(Redirect::to(&address(&cancelled.verification_id)).into_response())
-}
-
-/// `POST /console/verifications/{verificationId}/resume`.
-pub(super) async fn resume(
-    State(syncs): State<Syncs>,
-    visitor: Visitor,
-    asker: Requester,
-    Path(id): Path<String>,
-    _: Form,
-) -> Result<Response, Fault> {
-    visitor.needs(Permission::Operate)?;
-    sees_all(&asker, &syncs).await?;
-    let resumed = verifications::resumed(&syncs, &id).await?;
-    log_fields::set_outcome("accepted".to_owned());
-    Ok(Redirect::to(&address(&resumed.verification_id)).into_response())
-}
-
-/// What the page of a verification shows of it.
-pub(super) struct Asked {
-    pub(super) status: Option<VerifiedStatus>,
-    after: Option<SalesforceId>,
-}
-
-impl Asked {
-    pub(super) fn read(query: Option<&str>) -> Result<Self, Fault> {
-        let mut asked = Self { status: None, after: None };
-        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            match name.as_ref() {
-                "status" => asked.status = Some(verifications::status(&value)?),
-                "cursor" => {
-                    let cursor = SalesforceId::parse(&value);
-                    asked.after =
-                        Some(cursor.map_err(|wrong| invalid_parameter(wrong.to_string()))?);
-                }
-                _ => {
-                    return Err(invalid_parameter(
-                        "A verification is shown by `status` and `cursor`",
-                    ));
-                }
-            }
-        }
-        Ok(asked)
-    }
-}
-
 pub(super) fn address(id: &str) -> String {
     format!("/console/verifications/{id}")
 }
 
-fn is_running(verification: &Verification) -> bool {
+pub(super) fn is_running(verification: &Verification) -> bool {
     verification.state == VerificationState::Running
 }
 
@@ -239,7 +107,7 @@ pub(super) fn needing_somebody() -> Vec<VerifiedStatus> {
 }
 
 /// What was asked for, in words.
-fn what(request: &VerificationRequest) -> String {
+pub(super) fn what(request: &VerificationRequest) -> String {
     let mut what = if !request.record_ids.is_empty() {
         count(request.record_ids.len(), "named record")
     } else if request.roots.is_empty() {
@@ -274,7 +142,7 @@ impl VerificationRow {
     }
 }
 
-fn progress(verification: &Verification) -> String {
+pub(super) fn progress(verification: &Verification) -> String {
     let verified = verification.verified;
     match verification.expected {
         Some(expected) if is_running(verification) => {
@@ -284,159 +152,5 @@ fn progress(verification: &Verification) -> String {
             format!("{verified} of about {}{}", expected.max(verified), left.unwrap_or_default())
         }
         _ => verified.to_string(),
-    }
-}
-
-impl VerificationPage {
-    fn new(
-        syncs: &Syncs,
-        visitor: &Visitor,
-        verification: &Verification,
-        status: Option<VerifiedStatus>,
-        records: &[VerifiedRecord],
-        next: Option<String>,
-    ) -> Self {
-        let id = verification.verification_id.clone();
-        let is_running = is_running(verification);
-        let shell = Shell::new(visitor, "verifications", "Verification");
-        let operates = visitor.may(Permission::Operate);
-        let may_preview = visitor.may(Permission::Sync) && !is_running;
-        let shown = |record| ShownRecord::new(syncs, record, may_preview);
-        let all = verification.expected.unwrap_or_default().max(verification.verified).max(1);
-        Self {
-            shell: if is_running { shell.live(LIVE_MS) } else { shell },
-            id,
-            mark: Mark::of_verification(verification.state),
-            what: what(&verification.request),
-            message: verification.message.clone(),
-            facts: facts(verification),
-            requested: When::new(verification.requested_at, Timestamp::now()),
-            done: verification.verified * 1_000 / all,
-            progress: progress(verification),
-            counts: VerifiedStatus::VARIANTS
-                .iter()
-                .map(|of| {
-                    let mark = Mark::of_verified(*of);
-                    (mark.word, mark.class, verification.counts.of(*of), status == Some(*of))
-                })
-                .filter(|(_, _, records, _)| *records > 0)
-                .collect(),
-            status: status.map(Into::into),
-            explained: status.map(explain),
-            records: records.iter().map(shown).collect(),
-            next,
-            is_running,
-            step: match verification.state {
-                _ if !operates => None,
-                VerificationState::Running => Some(("cancel", "Cancel it")),
-                VerificationState::Completed => None,
-                VerificationState::Cancelled | VerificationState::Failed => {
-                    Some(("resume", "Go on where it was"))
-                }
-            },
-            may_preview,
-            backfill: None,
-            backfills: operates
-                && !is_running
-                && status.is_some_and(VerifiedStatus::needs_somebody)
-                && !records.is_empty(),
-        }
-    }
-
-    /// With what has become of the syncs that were planned from here.
-    fn with_backfill(self, visitor: &Visitor, backfill: &Backfill) -> Self {
-        if backfill.all() == 0 {
-            return self;
-        }
-        let parts = [
-            ("waiting for their turn", backfill.planned),
-            ("running", backfill.running),
-            ("tried again later", backfill.retrying),
-            ("Completed", backfill.completed),
-            ("Partial Success", backfill.partial),
-            ("Failed", backfill.failed),
-        ];
-        let parts: Vec<String> = parts
-            .iter()
-            .filter(|(_, records)| *records > 0)
-            .map(|(word, records)| format!("{records} {word}"))
-            .collect();
-        let goes_on = backfill.planned + backfill.running > 0;
-        Self {
-            shell: if goes_on { self.shell.live(LIVE_MS) } else { self.shell },
-            backfill: Some((
-                parts.join(", "),
-                backfill.planned > 0 && visitor.may(Permission::Operate),
-            )),
-            // A page that looks again has no new number each time.
-            may_preview: self.may_preview && !goes_on,
-            ..self
-        }
-    }
-}
-
-fn facts(verification: &Verification) -> Vec<(&'static str, String)> {
-    let took = verification.ended_at.map(|ended| {
-        let took = ended.duration_since(verification.requested_at).as_millis();
-        time(u64::try_from(took).unwrap_or_default())
-    });
-    let breadth = verification.breadth.map(|breadth| match breadth {
-        Breadth::Lists => "in the lists of all Commitments and of today's AccountPlans".to_owned(),
-        Breadth::Contracts => "under each Contract".to_owned(),
-    });
-    [
-        ("Asked for by", verification.requested_by.clone()),
-        ("Records", Some(progress(verification))),
-        ("Took", took),
-        ("What nobody has linked was looked for", breadth),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect()
-}
-
-/// What a status means, and what to do about it.
-fn explain(status: VerifiedStatus) -> &'static str {
-    match status {
-        VerifiedStatus::Gone => {
-            "m3ter still bills for what Salesforce has no more. A preview of the record shows what a sync would end; what it does not end, end on the record's page."
-        }
-        VerifiedStatus::Missing => {
-            "These are ready in Salesforce and were never synced: nothing of them is billed. A preview shows what a sync would make."
-        }
-        VerifiedStatus::Failed => {
-            "These could not be compared, or a sync of them would fail. Each says what is wrong; correct it in Salesforce or m3ter."
-        }
-        VerifiedStatus::Partial => {
-            "A part of these cannot be as the record asks. Each object says what is wrong and what to do."
-        }
-        VerifiedStatus::Differs => {
-            "m3ter holds something else than Salesforce says. Each shows the differences; a preview and its sync put them right."
-        }
-        VerifiedStatus::Foreign => {
-            "Somebody else made something under the Contract of these. Link it with `sync-to-m3ter adopt`, or end it in m3ter."
-        }
-        VerifiedStatus::NotReady => "These are not ready in Salesforce yet, and were never synced.",
-        VerifiedStatus::Ended => "Nothing of these is billed any more.",
-        VerifiedStatus::InSync => "m3ter holds what Salesforce says.",
-    }
-}
-
-impl ShownRecord {
-    fn new(syncs: &Syncs, record: &VerifiedRecord, may_preview: bool) -> Self {
-        Self {
-            id: record.record_id.to_string(),
-            name: record.name.clone(),
-            mark: Mark::of_verified(record.status),
-            message: record.message.clone(),
-            error_code: record.error_code.clone(),
-            warnings: record.warnings.iter().map(ToString::to_string).collect(),
-            objects: record
-                .object_results
-                .iter()
-                .map(|object| ShownObject::new(syncs, object))
-                .collect(),
-            once: if may_preview { once() } else { String::new() },
-        }
     }
 }

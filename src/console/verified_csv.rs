@@ -8,7 +8,7 @@ use futures::stream;
 use strum::VariantArray as _;
 
 use super::session::Visitor;
-use super::verifications::Asked;
+use super::verification::Asked;
 use crate::callers::Permission;
 use crate::domain::ids::SalesforceId;
 use crate::domain::text::spreadsheet_cell;

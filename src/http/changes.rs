@@ -12,6 +12,7 @@ use super::sync_runs::not_told;
 use crate::domain::change::{ChangeId, ObjectChange};
 use crate::domain::excerpt;
 use crate::domain::ids::{M3terId, SyncRunId};
+use crate::domain::page;
 use crate::sync::{ChangeFilter, Syncs};
 
 /// A page of changes, and the most that one has.
@@ -46,13 +47,11 @@ pub(super) async fn list(
     ChangeQuery(mut filter): ChangeQuery,
 ) -> Result<Json<ChangePage>, Fault> {
     asker.check_list(&syncs, filter.record.as_ref()).await.map_err(not_told)?;
-    // One more than the page has shows whether there is another page.
-    let page = filter.limit;
+    let size = filter.limit;
     filter.limit += 1;
     let mut changes = syncs.list_changes(&filter).await?;
-    let has_more = changes.len() > page as usize;
-    changes.truncate(page as usize);
-    let next_cursor = changes.last().filter(|_| has_more).map(|change| change.change_id.clone());
+    let last = page::cut(&mut changes, size);
+    let next_cursor = last.map(|change| change.change_id.clone());
     Ok(Json(ChangePage { changes, next_cursor }))
 }
 

@@ -20,6 +20,7 @@ use crate::callers::{Caller, Permission};
 use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::instant;
+use crate::domain::page;
 use crate::domain::run::{RunState, RunTask, SyncRun};
 use crate::domain::warning::AttentionFilter;
 use crate::sync::{Replay, RunFilter, SyncMode, Syncs};
@@ -171,13 +172,11 @@ pub(crate) async fn page(
     mut filter: RunFilter,
 ) -> Result<SyncRunPage, Fault> {
     asker.check_list(syncs, filter.parent_record_id.as_ref()).await.map_err(not_told)?;
-    // One more than the page has shows whether there is another page.
-    let page = filter.limit;
+    let size = filter.limit;
     filter.limit += 1;
     let mut sync_runs = syncs.list_runs(&filter).await?;
-    let has_more = sync_runs.len() > page as usize;
-    sync_runs.truncate(page as usize);
-    let next_cursor = sync_runs.last().filter(|_| has_more).map(|run| run.sync_run_id.to_string());
+    let last = page::cut(&mut sync_runs, size);
+    let next_cursor = last.map(|run| run.sync_run_id.to_string());
     Ok(SyncRunPage { sync_runs, next_cursor })
 }
 

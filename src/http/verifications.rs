@@ -15,6 +15,7 @@ use super::permit::{Denied, Requester};
 use super::query::{invalid_parameter, query_parameters, unknown};
 use crate::domain::excerpt;
 use crate::domain::ids::SalesforceId;
+use crate::domain::page;
 use crate::domain::verification::{
     Verification, VerificationRequest, VerifiedRecord, VerifiedStatus,
 };
@@ -98,9 +99,7 @@ pub(super) async fn list(
         }
     }
     let mut verifications = syncs.list_verifications(before.as_deref(), limit + 1).await?;
-    let has_more = verifications.len() > limit as usize;
-    verifications.truncate(limit as usize);
-    let last = verifications.last().filter(|_| has_more);
+    let last = page::cut(&mut verifications, limit);
     let next_cursor = last.map(|verification| verification.verification_id.clone());
     Ok(Json(VerificationPage { verifications, next_cursor }))
 }
@@ -144,10 +143,8 @@ pub(super) async fn records(
     }
     find(&syncs, &id).await?;
     let mut records = syncs.list_verified(&id, &statuses, after.as_ref(), limit + 1).await?;
-    let has_more = records.len() > limit as usize;
-    records.truncate(limit as usize);
-    let next_cursor =
-        records.last().filter(|_| has_more).map(|record| record.record_id.to_string());
+    let last = page::cut(&mut records, limit);
+    let next_cursor = last.map(|record| record.record_id.to_string());
     Ok(Json(VerifiedRecordPage { records, next_cursor }))
 }
 
