@@ -34,7 +34,7 @@ use crate::control::{Act, Control, lock};
 use crate::emulator::{self, Emulator};
 use crate::vendor::{Vendor, VendorRequest};
 use answer::{Answer, ApiError};
-use evaluate::Evaluation;
+use evaluate::{Evaluation, Index};
 use org::{Org, Rules, id_of};
 use paging::{Cursors, Reader};
 use request::{Request, VERSIONS, versioned, with_one_slash};
@@ -262,8 +262,14 @@ impl Salesforce {
             ));
         }
         let org = lock(&self.org);
-        let rows = Evaluation { org: &org, text: &soql, with_deleted, version: request.version }
-            .rows(&query)?;
+        let rows = Evaluation {
+            org: &org,
+            text: &soql,
+            with_deleted,
+            version: request.version,
+            index: Index::default(),
+        }
+        .rows(&query)?;
         if let Some(count) = rows.count {
             return Ok(Answer::ok(json!({ "totalSize": count, "done": true, "records": [] })));
         }

@@ -1,6 +1,6 @@
 //! Lists: filters, pages, newest first, and as far behind the writes as a test wants them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -133,8 +133,8 @@ pub(super) fn children(
     page(state, accounts, &query, MAX_PAGE_OF_CHILDREN, control, is_child)
 }
 
-fn page(
-    state: &State,
+fn page<'a>(
+    state: &'a State,
     resource: &Resource,
     query: &Query,
     largest_page: usize,
@@ -156,15 +156,16 @@ fn page(
     };
     let lag_ms = u64::try_from(control.list_lag().as_millis()).unwrap_or(u64::MAX);
     let instant = control.elapsed_ms().saturating_sub(lag_ms);
-    let visible = |history: &'_ History| {
-        if lag_ms == 0 { history.at(u64::MAX).cloned() } else { history.at(instant).cloned() }
-    };
-    let mut matching: Vec<Map<String, Json>> = state
+    let visible = |history: &'a History| history.at(if lag_ms == 0 { u64::MAX } else { instant });
+    let ids: Option<HashSet<&str>> =
+        query.all("ids").map(|ids| ids.iter().map(String::as_str).collect());
+    let mut matching: Vec<&Map<String, Json>> = state
         .histories(resource.path)
         .rev()
         .filter_map(visible)
         .filter(|object| {
-            query.all("ids").is_none_or(|ids| ids.iter().any(|id| object["id"] == id.as_str()))
+            let id = || object.get("id").and_then(Json::as_str);
+            ids.as_ref().is_none_or(|ids| id().is_some_and(|id| ids.contains(id)))
         })
         .filter(|object| belongs(object))
         .filter(|object| resource.filters.iter().all(|filter| filter.admits(state, object, query)))

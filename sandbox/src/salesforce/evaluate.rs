@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod check;
+mod index;
 mod metadata;
 
 use std::cmp::Ordering;
@@ -13,9 +14,10 @@ use serde_json::{Value as Json, json};
 use super::answer::ApiError;
 use super::limits;
 use super::numbers;
-use super::org::{Fields, Org, is_id};
+use super::org::{Fields, Org, is_id, is_id_of};
 use super::soql::{FieldSet, Filter, Literal, Operator, Path, Query, Selected, Shown, days};
 use super::tables::{Data, Table, table};
+pub(super) use index::Index;
 
 /// Rows of a query with `FIELDS(ALL)` or `FIELDS(CUSTOM)`.
 const MAX_ROWS_OF_FIELDS: usize = 200;
@@ -29,6 +31,7 @@ pub(super) struct Evaluation<'a> {
     pub(super) text: &'a str,
     pub(super) with_deleted: bool,
     pub(super) version: &'a str,
+    pub(super) index: Index<'a>,
 }
 
 /// The rows of a query; `None` for a count, with how many there are.
@@ -37,7 +40,7 @@ pub(super) struct Rows {
     pub(super) count: Option<usize>,
 }
 
-impl Evaluation<'_> {
+impl<'a> Evaluation<'a> {
     pub(super) fn rows(&self, query: &Query) -> Result<Rows, ApiError> {
         if let Some(rows) = self.of_metadata(query)? {
             return Ok(rows);
@@ -46,7 +49,12 @@ impl Evaluation<'_> {
         let table = table(&query.from)
             .filter(|table| self.org.shows_table(table))
             .ok_or_else(|| self.unknown_type(&query.from))?;
-        self.rows_among(&self.spelled_out(query, table)?, table, |_| true)
+        let ids = query.filter.as_ref().and_then(index::ids_in);
+        let candidates = self.org.all(table).filter(|record| {
+            let id = || record.get("Id").and_then(Json::as_str).map(index::short);
+            ids.as_ref().is_none_or(|ids| id().is_some_and(|id| ids.contains(id)))
+        });
+        self.rows_among(&self.spelled_out(query, table)?, table, candidates)
     }
 
     /// The query with `FIELDS()` in the fields that it stands for.
@@ -87,11 +95,11 @@ impl Evaluation<'_> {
         &self,
         query: &Query,
         table: &'static Table,
-        belongs: impl Fn(&Fields) -> bool,
+        candidates: impl Iterator<Item = &'a Fields>,
     ) -> Result<Rows, ApiError> {
         self.check(query, table)?;
         let mut records = Vec::new();
-        for record in self.org.visible(table, self.with_deleted).filter(|record| belongs(record)) {
+        for record in candidates.filter(|record| self.org.is_visible(record, self.with_deleted)) {
             if query.filter.as_ref().map_or(Ok(true), |filter| self.holds(filter, table, record))? {
                 records.push(record);
             }
@@ -136,10 +144,16 @@ impl Evaluation<'_> {
                 Selected::Path(path) => self.select(&mut row, table, record, &path.names),
                 Selected::Children(child) => {
                     let (relationship, child_table, field) = self.child(table, child)?;
+                    let id = record.get("Id").and_then(Json::as_str).unwrap_or_default();
+                    let candidates = self.index.holders(self.org, child_table, field, id);
                     let records = self
-                        .rows_among(child, child_table, |candidate| {
-                            candidate.get(field) == record.get("Id")
-                        })?
+                        .rows_among(
+                            child,
+                            child_table,
+                            candidates
+                                .into_iter()
+                                .filter(|candidate| candidate.get(field) == record.get("Id")),
+                        )?
                         .records;
                     let children = if records.is_empty() {
                         Json::Null
@@ -193,13 +207,10 @@ impl Evaluation<'_> {
         }
     }
 
-    fn parent<'a>(
-        &'a self,
-        field: &str,
-        parent: &'static Table,
-        record: &Fields,
-    ) -> Option<&'a Fields> {
-        self.org.find(parent, record.get(field)?.as_str()?)
+    fn parent(&self, field: &str, parent: &'static Table, record: &Fields) -> Option<&'a Fields> {
+        let id = record.get(field)?.as_str()?;
+        let candidates = self.index.holders(self.org, parent, "Id", id);
+        candidates.into_iter().find(|candidate| is_id_of(candidate, id))
     }
 
     fn attributes(&self, table: &Table, record: &Fields) -> Json {

@@ -62,7 +62,7 @@ fn reach(query: &Query) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::evaluate::Evaluation;
+    use super::super::evaluate::{Evaluation, Index};
     use super::super::soql::parse;
     use super::*;
 
@@ -94,7 +94,13 @@ mod tests {
     fn a_path_follows_five_relationships_at_most() {
         let org = super::super::examples::org();
         let refused = |text: &str| {
-            let evaluation = Evaluation { org: &org, text, with_deleted: false, version: "v60.0" };
+            let evaluation = Evaluation {
+                org: &org,
+                text,
+                with_deleted: false,
+                version: "v60.0",
+                index: Index::default(),
+            };
             evaluation.rows(&parse(text).unwrap()).err().map(|error| (error.code, error.message))
         };
         let over = |parents: usize| format!("{}Name", "Parent.".repeat(parents));

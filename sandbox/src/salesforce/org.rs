@@ -199,8 +199,11 @@ impl Org {
         table: &Table,
         with_deleted: bool,
     ) -> impl Iterator<Item = &Fields> + use<'_> {
-        self.all(table)
-            .filter(move |record| !self.is_hidden(record) && (with_deleted || !is_deleted(record)))
+        self.all(table).filter(move |record| self.is_visible(record, with_deleted))
+    }
+
+    pub(super) fn is_visible(&self, record: &Fields, with_deleted: bool) -> bool {
+        !self.is_hidden(record) && (with_deleted || !is_deleted(record))
     }
 
     /// The record with this id of 15 or 18 characters.
@@ -368,7 +371,7 @@ pub(super) fn is_deleted(record: &Fields) -> bool {
     record.get("IsDeleted") == Some(&json!(true))
 }
 
-fn is_id_of(record: &Fields, id: &str) -> bool {
+pub(super) fn is_id_of(record: &Fields, id: &str) -> bool {
     record
         .get("Id")
         .and_then(Json::as_str)
