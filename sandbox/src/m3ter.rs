@@ -76,7 +76,7 @@ impl M3ter {
     /// Adds objects, in lists by resource as `GET /sandbox/state` shows them: all, or none with what
     /// is wrong.
     pub fn add(&self, objects: &Json) -> Result<usize, String> {
-        let lists = objects.as_object().ok_or("the objects of m3ter are lists by resource")?;
+        let lists = objects.as_object().ok_or("m3ter's objects must be lists by resource")?;
         let mut state = lock(&self.state);
         let mut all = state.snapshot();
         let mut count = 0;
@@ -85,7 +85,7 @@ impl M3ter {
             for (place, object) in list.iter().enumerate() {
                 let is_named = object["id"].as_str().is_some_and(|id| !id.is_empty());
                 if !is_named {
-                    return Err(format!("`{resource}`, number {}, has no `id`", place + 1));
+                    return Err(format!("object {} of `{resource}` has no `id`", place + 1));
                 }
             }
             count += list.len();

@@ -29,7 +29,7 @@ pub(crate) trait Vendor: Send + Sync + 'static {
     fn expire_tokens(&self);
     /// Does what a user does in the browser, and no request can.
     fn act(&self, _act: Act) -> Result<(), String> {
-        Err("only the emulated org knows this".to_owned())
+        Err("only the emulated org supports this".to_owned())
     }
 }
 

@@ -64,7 +64,7 @@ impl FieldType {
             ),
             Self::CodeB => holds(
                 is_code_b(text()?),
-                "must be letters, digits, _ or $, not begin with a digit, at most 80",
+                "must be at most 80 letters, digits, _ or $, and must not begin with a digit",
             ),
             Self::Email => {
                 let text = text()?;

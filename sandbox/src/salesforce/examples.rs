@@ -19,13 +19,17 @@ pub const EXAMPLE_RECORDS: [(&str, &str, &str); 13] = [
     ("006S90000079DELIA2", "Opportunity", "a deleted deal"),
     ("006S90000079HIDIA2", "Opportunity", "a deal that the integration user may not see"),
     ("801S90000079ORDIA2", "Order", "an Order of two products"),
-    ("801S90000079REDIA2", "Order", "an Order that takes back a sale: refused, with what to do"),
+    (
+        "801S90000079REDIA2",
+        "Order",
+        "an Order that reverses a sale: refused, with what to do instead",
+    ),
     ("800S90000079CONIA2", "Contract", "a Contract with CPQ subscriptions"),
     ("a0QS90000079QUOMA2", "SBQQ__Quote__c", "a CPQ quote with consumption rates"),
     (
         "a0QS90000079AMDMA2",
         "SBQQ__Quote__c",
-        "an amendment: refused, as its Contract is what is synced",
+        "an amendment: refused, because its Contract is synced instead",
     ),
     (
         "a1DS90000079DEAMA2",

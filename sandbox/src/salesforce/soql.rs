@@ -149,7 +149,7 @@ pub struct Malformed {
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_of_soql {
-            write!(f, "the emulated org does not know this part of SOQL: '{}'", self.met)
+            write!(f, "the emulated org does not support this part of SOQL: '{}'", self.met)
         } else {
             write!(f, "unexpected token: '{}'", self.met)
         }

@@ -176,7 +176,7 @@ async fn queries_that_people_write_are_answered_as_an_org_does() {
         ("SELECT Id FROM Opportunity WHERE Name = null AND Amount != null", Rows(0)),
         ("SELECT Id, Id FROM Opportunity", Refused("INVALID_FIELD")),
         ("SELECT Id, Name, name FROM Opportunity", Refused("INVALID_FIELD")),
-        // What is no record.
+        // Metadata.
         ("SELECT IsoCode, ConversionRate FROM CurrencyType WHERE IsActive = true", Rows(3)),
         ("SELECT QualifiedApiName FROM EntityDefinition WHERE KeyPrefix = '006'", Rows(1)),
         (
@@ -215,7 +215,7 @@ async fn queries_that_people_write_are_answered_as_an_org_does() {
                 body[0]["message"]
                     .as_str()
                     .unwrap()
-                    .contains("the emulated org does not know this part of SOQL"),
+                    .contains("the emulated org does not support this part of SOQL"),
                 "{body}"
             );
         }

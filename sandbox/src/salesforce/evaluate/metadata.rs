@@ -1,4 +1,4 @@
-//! Queries of what is no record: access, definitions, currencies.
+//! Queries of metadata instead of records: access, definitions, currencies.
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
@@ -14,7 +14,7 @@ const RATES: [(&str, f64, bool); 3] =
     [("USD", 1.0, true), ("EUR", 0.92, false), ("GBP", 0.79, false)];
 
 impl Evaluation<'_> {
-    /// The rows of an object that is no record; `None` for the others.
+    /// The rows of a metadata object; `None` for the others.
     pub(super) fn of_metadata(&self, query: &Query) -> Result<Option<Rows>, ApiError> {
         let equal = |field: &str| query.filter.as_ref().and_then(|filter| equality(filter, field));
         let shown = || TABLES.iter().filter(|table| self.org.shows_table(table));
@@ -114,7 +114,8 @@ impl Evaluation<'_> {
             record.insert("attributes".to_owned(), json!({ "type": name }));
             for selected in &query.select {
                 let Selected::Path(path) = selected else {
-                    let problem = "the emulated org does not know this part of SOQL for an object that is no record";
+                    let problem =
+                        "the emulated org does not support this part of SOQL for a metadata object";
                     return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", problem));
                 };
                 let field = path.names.join(".");
