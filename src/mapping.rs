@@ -30,13 +30,22 @@ mod resolve;
 mod row;
 mod rules;
 mod selection;
-mod settled;
 mod show;
 mod steps;
 mod structure;
 mod term;
 mod typed_key;
 mod unreadable;
+
+/// The keys of mapping files: what is written where.
+pub mod keys {
+    pub use super::parse::{
+        ADDRESS_KEYS, BELONGING, BESIDE, CONDITION_KEYS, Form, GUARD_KEYS, Key, OBJECT_KEYS,
+        OBJECT_TABLES, READINESS_KEYS, REMARK_KEYS, ROW_REMARK_KEYS, SEVERAL_KEYS, SOURCES,
+        STEP_KEYS, TOP_KEYS, keys_of,
+    };
+    pub use super::structure::parts_of;
+}
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -52,7 +61,6 @@ pub use query::{LineObject, Query};
 pub use reading::{NaturalKeys, Reading};
 pub use row::{Context, Scales};
 pub use selection::{Selection, SelectionQuery};
-pub use settled::StandIn;
 pub use show::FieldDescription;
 pub use unreadable::{Unreadable, remembered_name};
 
@@ -149,11 +157,6 @@ impl Mappings {
             )
         };
         parse::newer_syntax(text).into_iter().map(note).collect()
-    }
-
-    /// The JSON Schema of a mapping file, for editors.
-    pub fn schema() -> serde_json::Value {
-        parse::schema()
     }
 
     /// The text of the mapping that comes with the service, comments and all.

@@ -4,6 +4,8 @@ mod case;
 mod directory;
 pub mod explain;
 pub mod import;
+mod schema;
+mod settled;
 pub mod test;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,7 +119,7 @@ pub async fn run(
         }
         MappingCommand::Check(check) => self::check(&check.files, &directory(check.directory)),
         MappingCommand::Schema => {
-            print(serde_json::to_string_pretty(&Mappings::schema())?);
+            print(serde_json::to_string_pretty(&schema::schema())?);
             Ok(Outcome::Done)
         }
         MappingCommand::Test(testing) => {

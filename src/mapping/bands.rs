@@ -24,19 +24,15 @@ pub(super) fn bands_in_text(text: &str, field: &str) -> Result<Vec<PricingBand>,
 fn band(line: &str) -> Result<PricingBand, NoDecimal> {
     let numbers: Vec<Decimal> =
         line.split(';').map(|part| plain_decimal(trimmed(part))).collect::<Result<_, _>>()?;
-    match numbers.as_slice() {
-        [lower_limit, unit_price] => Ok(PricingBand {
-            lower_limit: *lower_limit,
-            unit_price: *unit_price,
-            fixed_price: Decimal::ZERO,
-        }),
-        [lower_limit, unit_price, fixed_price] => Ok(PricingBand {
-            lower_limit: *lower_limit,
-            unit_price: *unit_price,
-            fixed_price: *fixed_price,
-        }),
-        _ => Err(NoDecimal::NotANumber),
-    }
+    let [lower_limit, unit_price, rest @ ..] = numbers.as_slice() else {
+        return Err(NoDecimal::NotANumber);
+    };
+    let fixed_price = match rest {
+        [] => Decimal::ZERO,
+        [fixed_price] => *fixed_price,
+        _ => return Err(NoDecimal::NotANumber),
+    };
+    Ok(PricingBand { lower_limit: *lower_limit, unit_price: *unit_price, fixed_price })
 }
 
 /// A number as people write it in a text: no exponent, no separators.
@@ -51,12 +47,10 @@ pub(super) fn less_percent(price: Decimal, percent: Decimal) -> Result<Decimal, 
     percent_of(price, rest)
 }
 
-/// So many percent of a number.
 pub(super) fn percent_of(number: Decimal, percent: Decimal) -> Result<Decimal, NoDecimal> {
     product(number, product(percent, Decimal::new(1, 2))?)
 }
 
-/// One band from 0 on.
 pub(super) fn single_band(unit_price: Decimal, field: &str) -> Result<Vec<PricingBand>, Finding> {
     checked(
         vec![PricingBand {

@@ -14,7 +14,6 @@ use crate::domain::money::{decimal_in_json, double_in_json, nearest_double};
 use crate::domain::personal;
 
 impl Condition {
-    /// Whether it holds for a row.
     pub(super) fn holds(&self, row: Row<'_>) -> bool {
         match self {
             Self::All(conditions) => !one_is(conditions, false, row),
@@ -63,7 +62,6 @@ impl Test {
     }
 }
 
-/// Fields with what they hold.
 pub(super) fn render_values<'f>(
     fields: impl IntoIterator<Item = &'f FieldRef>,
     row: Row<'_>,

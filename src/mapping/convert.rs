@@ -23,7 +23,6 @@ use crate::domain::value::{Value, date_in_text};
 /// A value on its way: as Salesforce wrote it, or in m3ter's type already.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Raw {
-    /// A scalar of Salesforce's JSON.
     Json(Json),
     /// A value that needs no conversion, except from a date to the beginning of its day.
     Typed(Value),
@@ -32,14 +31,11 @@ pub(super) enum Raw {
 /// Why a value does not go into a field: the rest of a sentence that begins with the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Problem {
-    /// It has another type or form.
     Invalid(String),
-    /// It lies outside the limits.
     OutOfRange(String),
 }
 
 impl Raw {
-    /// The value as a text.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Json(json) => text(json),
@@ -50,7 +46,6 @@ impl Raw {
     }
 }
 
-/// The value in the type of the field.
 pub(super) fn convert(raw: &Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Result<Value, Problem> {
     let json = match (raw, spec.field_type) {
         (Raw::Json(json), _) => Cow::Borrowed(json),
@@ -165,7 +160,6 @@ pub(super) fn whole(number: Decimal) -> Option<Decimal> {
     (nearest_double(whole) == nearest_double(number)).then(|| whole.normalize())
 }
 
-/// The same as a count.
 pub(super) fn count(number: Decimal) -> Option<i64> {
     whole(number).and_then(|number| number.try_into().ok())
 }
@@ -198,7 +192,6 @@ pub(super) fn other_than(list: &[String], words: &[&str]) -> Option<String> {
     Some(format!("holds `{other}`, which is not one of {}", words.join(", ")))
 }
 
-/// Why a constant of a file cannot go into a field.
 pub(super) fn constant_problem(constant: &Constant, spec: &FieldSpec) -> Option<String> {
     let fits = match constant {
         Constant::Boolean(_) => spec.field_type == FieldType::Boolean,

@@ -20,7 +20,6 @@ use crate::domain::text::trimmed;
 use crate::domain::value::Value;
 use crate::domain::warning::Warning;
 
-/// A value, where it came from, and what a person should know.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Evaluated {
     pub(super) raw: Raw,
@@ -31,16 +30,13 @@ pub(super) struct Evaluated {
 /// `None` where the source is blank.
 pub(super) type Outcome = Result<Option<Evaluated>, Finding>;
 
-/// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
-    /// A Salesforce field, by its name.
     Field(Arc<str>),
     Constant,
     Default,
     CurrencySetting,
     PlanTemplates,
-    /// An object of this sync.
     This(EntityKind),
     /// A product rule, as it is shown.
     Rule(String),
@@ -97,22 +93,18 @@ impl Evaluated {
         Self::new(Raw::Typed(value), source)
     }
 
-    /// What a field of Salesforce holds.
     pub(super) fn of_field(field: &FieldRef, json: &Json) -> Self {
         Self::new(Raw::Json(json.clone()), Source::Field(Arc::clone(&field.name)))
     }
 
-    /// What was made of what a field of Salesforce holds.
     pub(super) fn made_of(field: &FieldRef, value: Value) -> Self {
         Self::typed(value, Source::Field(Arc::clone(&field.name)))
     }
 
-    /// A literal of the file.
     pub(super) fn of_constant(constant: &Constant, source: Source) -> Self {
         Self::new(Raw::Json(constant.to_json()), source)
     }
 
-    /// The value as a number.
     pub(super) fn number(&self) -> Result<Decimal, Finding> {
         let number = match &self.raw {
             Raw::Json(json) => read_decimal_in_json(json),
@@ -122,7 +114,6 @@ impl Evaluated {
         number.map_err(|why| no_decimal(&self.source.to_string(), &self.raw.text(), why))
     }
 
-    /// The value as a date.
     pub(super) fn date(&self, time_zone: &TimeZone) -> Result<Date, Finding> {
         as_date(&self.raw, time_zone).ok_or_else(|| self.not_a_date())
     }
@@ -178,12 +169,10 @@ impl Evaluated {
     }
 }
 
-/// The number that a field of Salesforce holds.
 pub(super) fn number_in(field: &FieldRef, json: &Json) -> Result<Decimal, Finding> {
     read_decimal_in_json(json).map_err(|why| no_decimal(&field.name, &text(json), why))
 }
 
-/// The finding about a value that is no number, or none that m3ter can take.
 pub(super) fn no_decimal(source: &str, text: &str, why: NoDecimal) -> Finding {
     let (code, remedy) = match why {
         NoDecimal::NotANumber => (FindingCode::ValueInvalid, "a number"),

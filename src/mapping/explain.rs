@@ -18,7 +18,6 @@ use crate::domain::field::FieldType;
 use crate::domain::personal;
 use crate::domain::value::Value;
 
-/// What a value that is blank is shown as.
 const BLANK: &str = "blank";
 
 /// How one field of one object came about.
@@ -106,7 +105,6 @@ fn shown_value(value: &Value, mapped: &FieldMapping, source: &str) -> String {
     }
 }
 
-/// What is noted on the way.
 struct Way<'w, 'r> {
     reading: &'w Reading<'r>,
     steps: Vec<(usize, String)>,
@@ -133,7 +131,6 @@ impl Way<'_, '_> {
         }
     }
 
-    /// The steps, one after the other.
     fn applied(&mut self, expression: &Expression, row: Row<'_>, depth: usize) {
         let Ok(Some(mut value)) = expression.term.evaluate(row) else { return };
         for step in &expression.steps {

@@ -48,7 +48,6 @@ impl Files {
         file.map_or((self.own(), line), |(before, name)| (name, line - before))
     }
 
-    /// A line as messages name it.
     pub(super) fn describe_line(&self, line: usize) -> String {
         let (file, line) = self.place(line);
         format!("{file}, line {line}")

@@ -7,9 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::warning::Attention;
 
-/// The position of a row set in a mapping.
 pub(super) type SetId = usize;
-/// The set that holds the root record.
 pub(super) const ROOT: SetId = 0;
 
 /// The rows of one child relationship.
@@ -23,7 +21,6 @@ pub(super) struct RowSet {
     /// The child's relationship back to its parent.
     pub(super) parent: Option<String>,
     pub(super) order_by: String,
-    /// The fields of that order.
     pub(super) ordered_by: Vec<FieldRef>,
     /// The org need not have the relationship: there are no rows then.
     pub(super) optional: bool,
@@ -33,7 +30,6 @@ pub(super) struct RowSet {
     pub(super) warn: Vec<RowRemark>,
     /// How many values are kept with each row.
     pub(super) slots: usize,
-    /// The line of the file.
     pub(super) line: usize,
 }
 
@@ -52,7 +48,6 @@ impl RowSet {
     }
 }
 
-/// A Salesforce field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FieldRef {
     /// Which record the path starts at.
@@ -63,7 +58,6 @@ pub(super) struct FieldRef {
     pub(super) name: Arc<str>,
     /// The org need not have it.
     pub(super) optional: bool,
-    /// The line of the file.
     pub(super) line: usize,
 }
 
@@ -83,13 +77,16 @@ impl FieldRef {
         (self.from, self.path.to_ascii_lowercase())
     }
 
+    pub(super) fn parents(&self) -> impl Iterator<Item = &str> {
+        self.path.rsplit_once('.').into_iter().flat_map(|(parents, _)| parents.split('.'))
+    }
+
     /// The field itself, without the parents on the way to it.
     pub(super) fn last(&self) -> &str {
         self.path.rsplit('.').next().unwrap_or_default()
     }
 }
 
-/// A literal of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Constant {
     Text(String),
@@ -97,7 +94,6 @@ pub(super) enum Constant {
     Boolean(bool),
 }
 
-/// Something that holds for a row or not.
 #[derive(Debug, Clone)]
 pub(super) enum Condition {
     All(Vec<Condition>),
@@ -105,7 +101,6 @@ pub(super) enum Condition {
     Test(FieldRef, Test),
 }
 
-/// What is asked of a field.
 #[derive(Debug, Clone)]
 pub(super) enum Test {
     Is(Constant),
@@ -120,7 +115,6 @@ pub(super) enum Test {
 }
 
 impl Condition {
-    /// The fields that it asks.
     pub(super) fn fields(&self) -> Vec<&FieldRef> {
         match self {
             Self::All(conditions) | Self::Any(conditions) => {
@@ -134,7 +128,6 @@ impl Condition {
     }
 }
 
-/// A condition with what to say about it.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     pub(super) condition: Condition,
@@ -143,17 +136,14 @@ pub(super) struct Guard {
     pub(super) place: String,
 }
 
-/// A sentence with the condition under which it is told.
 #[derive(Debug, Clone)]
 pub(super) struct Remark {
     pub(super) message: String,
     /// The code under which lists and metrics count it.
     pub(super) attention: Option<Attention>,
-    /// Told only where it holds.
     pub(super) when: Option<Condition>,
 }
 
-/// What is told of a row.
 #[derive(Debug, Clone)]
 pub(super) struct RowRemark {
     pub(super) remark: Remark,
@@ -164,7 +154,6 @@ pub(super) struct RowRemark {
 }
 
 impl RowRemark {
-    /// The fields whose rates are compared.
     pub(super) fn rate_fields(&self) -> impl Iterator<Item = &FieldRef> {
         self.unless_equal
             .iter()

@@ -21,7 +21,6 @@ pub(super) fn codes(
     typed.verbatim.into_iter().chain([typed.code]).map(|code| (catalog_kind, code)).collect()
 }
 
-/// The id under a code.
 pub(super) fn look_up(
     catalog_kind: CatalogKind,
     by_product: bool,

@@ -43,7 +43,6 @@ pub struct Mapping {
 /// A value from which others are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Shared {
-    /// The rule for the product of a row.
     ProductRule,
     /// Which object it is, by its position.
     Object(usize),
@@ -75,7 +74,6 @@ pub(super) struct ProductKeys {
     pub(super) currency: Option<Expression>,
 }
 
-/// How one kind of m3ter object comes about.
 #[derive(Debug, Clone)]
 pub(super) struct ObjectMapping {
     pub(super) kind: EntityKind,
@@ -102,11 +100,9 @@ pub(super) struct ObjectMapping {
     pub(super) slot: Option<Slot>,
     /// The rows whose product rule may take its place: those of its Plan.
     pub(super) plan_rows: Option<SetId>,
-    /// The line of the file.
     pub(super) line: usize,
 }
 
-/// The value of one m3ter field.
 #[derive(Debug, Clone)]
 pub(super) struct FieldMapping {
     pub(super) spec: &'static FieldSpec,
@@ -114,7 +110,6 @@ pub(super) struct FieldMapping {
     pub(super) once: bool,
     /// A blank source clears the field in m3ter instead of keeping it.
     pub(super) clear: bool,
-    /// The line of the file.
     pub(super) line: usize,
 }
 
@@ -136,7 +131,6 @@ impl Cell {
 }
 
 impl SyncStatusFields {
-    /// Those that the file names.
     pub(super) fn fields(&self) -> impl Iterator<Item = &FieldRef> {
         std::iter::once(&self.status).chain(&self.message).chain(&self.synced_at)
     }
@@ -228,22 +222,18 @@ impl Mapping {
         self.settings.commitment_billing = self.settings.commitment_billing.or(billing);
     }
 
-    /// The tables of a kind.
     pub(super) fn of_kind(&self, kind: EntityKind) -> impl Iterator<Item = &ObjectMapping> {
         self.objects.iter().filter(move |object| object.kind == kind)
     }
 
-    /// The first of them.
     pub(super) fn object(&self, kind: EntityKind) -> Option<&ObjectMapping> {
         self.of_kind(kind).next()
     }
 
-    /// The object that a path starts at.
     pub(super) fn sobject_of(&self, reference: &FieldRef) -> &str {
         &self.sets[reference.from].sobject
     }
 
-    /// The row sets below the root.
     pub(super) fn sets_below(&self) -> impl Iterator<Item = SetId> {
         ROOT + 1..self.sets.len()
     }
@@ -254,7 +244,6 @@ impl Mapping {
         own.any(|own| std::ptr::eq(own, field))
     }
 
-    /// All fields that the file names.
     pub(super) fn fields(&self) -> Vec<&FieldRef> {
         let ready = self.ready_when.iter().map(|readiness| &readiness.guard);
         let guards = self.only_when.iter().chain(ready);
@@ -295,7 +284,6 @@ impl Mapping {
 const PAYMENT_FIELDS: [&str; 4] = ["amountPrePaid", "amountFirstBill", "billingPlanId", "feeDates"];
 
 impl ObjectMapping {
-    /// Whether an object's own fields say how it is paid.
     pub(super) fn states_payment(&self) -> bool {
         PAYMENT_FIELDS.iter().any(|field| self.field(field).is_some())
     }

@@ -24,7 +24,6 @@ fn own_key(row: Row<'_>, object: &ObjectMapping) -> Option<String> {
     Some(trimmed(&key.raw.text()).to_owned()).filter(|key| !key.is_empty())
 }
 
-/// The key of the object that a mapping makes of a row.
 pub(super) fn key_of(row: Row<'_>, object: &ObjectMapping) -> Option<ObjectKey> {
     let key = own_key(row, object).unwrap_or_default();
     row_id(row, object).map(|row| ObjectKey { kind: object.kind, row, key })
@@ -58,7 +57,6 @@ pub(super) fn code_of(row: Row<'_>, object: &ObjectMapping) -> Option<TypedCode>
     Some(with_key(&code.raw, row, object))
 }
 
-/// A code as it is typed, with the key of its object.
 pub(super) fn with_key(code: &Raw, row: Row<'_>, object: &ObjectMapping) -> TypedCode {
     let TypedCode { code, verbatim } = typed_code(&code.text(), row.all_ids());
     let key = own_key(row, object);

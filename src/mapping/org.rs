@@ -38,7 +38,6 @@ impl OrgRemark {
         Self { severity: Severity::Yellow, message }
     }
 
-    /// The same remarks, each once.
     pub(super) fn once(remarks: Vec<Self>) -> Vec<Self> {
         let mut once: Vec<Self> = Vec::new();
         for remark in remarks {
@@ -100,10 +99,7 @@ impl Mapping {
         let required = self.fields().into_iter().filter(|field| !field.optional);
         let remark = |field: &FieldRef| {
             let missing = self.org_field(schema, field).err()?;
-            let place = self.files.describe_line(field.line);
-            Some(OrgRemark::red(format!(
-                "`{missing}` ({place}) does not exist in the org or is not visible to the integration user"
-            )))
+            Some(OrgRemark::red(self.missing(&missing, field.line, "").message))
         };
         required.filter_map(remark).collect()
     }
@@ -133,7 +129,6 @@ impl Mapping {
         package.into_iter().map(remark).collect()
     }
 
-    /// Fields for m3ter's ids that cannot be written.
     fn not_written_back(&self, schema: &OrgSchema) -> Vec<OrgRemark> {
         let fields = self.objects.iter().filter_map(|object| object.write_back.as_ref());
         let shown = fields.filter_map(|field| self.org_field(schema, field).ok());
@@ -169,7 +164,6 @@ impl Mapping {
         })
     }
 
-    /// Whether at least one source of the Contract's end is there.
     fn has_end(&self, schema: &OrgSchema) -> bool {
         let contract = self.object(EntityKind::Contract);
         let Some(end) = contract.and_then(|contract| contract.field("endDate")) else {

@@ -96,7 +96,6 @@ fn of_value(
     Some((Severity::Red, format!("is a {}, and m3ter takes {wanted}", field.field_type)))
 }
 
-/// The values of a picklist that a map does not have.
 fn outside(field: &OrgField, map: &[(String, Constant)]) -> Vec<String> {
     let is_in = |value: &String| {
         map.iter().any(|(from, _)| trimmed(from).eq_ignore_ascii_case(trimmed(value)))
@@ -105,7 +104,6 @@ fn outside(field: &OrgField, map: &[(String, Constant)]) -> Vec<String> {
     outside.map(|value| format!("`{value}`")).collect()
 }
 
-/// Adds the codes of all look-ups in an expression.
 fn add_named(expression: &Expression, codes: &mut BTreeMap<CatalogKind, BTreeSet<String>>) {
     if let Term::Lookup(lookup) = &expression.term {
         let named = lookup.code.constants().into_iter().map(|code| trimmed(code).to_owned());

@@ -2,6 +2,7 @@
 
 mod condition;
 mod expression;
+mod key;
 mod layers;
 mod link;
 mod object;
@@ -9,7 +10,6 @@ mod parser;
 mod product;
 mod remark;
 mod rows;
-mod schema;
 mod steps;
 mod structure;
 mod sync_status;
@@ -17,11 +17,22 @@ mod syntax;
 
 use toml::de::DeTable;
 
-use self::layers::{EXTENDS, OBJECT_TABLES, REMOVE};
+pub use self::condition::{CONDITION_KEYS, GUARD_KEYS, READINESS_KEYS, SEVERAL_KEYS};
+pub use self::expression::{BELONGING, BESIDE, SOURCES};
+pub use self::key::{Form, Key};
+use self::key::{key, names, words};
+pub use self::layers::OBJECT_TABLES;
+use self::layers::{EXTENDS, REMOVE};
 pub(super) use self::layers::{Layer, MAX_FILE_BYTES};
-use self::object::OVERLAP_KEY;
+use self::object::OVERLAP;
+pub use self::object::{OBJECT_KEYS, keys_of};
 use self::parser::{Parser, Place, find, head, is_path, line_at};
-pub(super) use self::schema::schema;
+use self::product::{PRODUCT_KEYS, RULE_KEYS};
+pub use self::remark::{REMARK_KEYS, ROW_REMARK_KEYS};
+use self::rows::SET_KEYS;
+pub use self::steps::STEP_KEYS;
+pub use self::structure::ADDRESS_KEYS;
+use self::sync_status::STATUS_KEYS;
 pub(super) use self::syntax::newer_syntax;
 use super::fault::MappingFault;
 use super::files::Files;
@@ -32,30 +43,88 @@ use crate::domain::settings::{
     CommitmentBilling, EndedRule, OverlapRule, PricingChange, RemovedLines, RunningLines, Settings,
 };
 
-const TOP_KEYS: [&str; 18] = [
-    "root",
-    EXTENDS,
-    REMOVE,
-    "only_when",
-    "ready_when",
-    "currency",
-    "time_zone",
-    "commitment_billing",
-    "pricing_change",
-    "removed_lines",
-    "ended",
-    "running_lines",
-    "deal_currency",
-    "sync_status",
-    "lines",
-    "rows",
-    "product_mapping",
-    "product_rule",
+const RUNNING_LINES: [(&str, RunningLines); 2] =
+    [("leave_out", RunningLines::LeaveOut), ("report", RunningLines::Report)];
+
+/// What stands at the head of a file.
+pub const TOP_KEYS: [Key; 18] = [
+    key("root", Form::Text, "The Salesforce object that is synced, by its API name."),
+    key(EXTENDS, Form::Text, "The mapping that this file differs from, by its root object."),
+    key(
+        REMOVE,
+        Form::List(&Form::Text),
+        "Tables and keys of the extended mapping that do not apply: `commitment`, `account.address`.",
+    ),
+    key(
+        "only_when",
+        Form::AnyOf(&[Form::Guard, Form::List(&Form::Guard)]),
+        "A record that does not meet this is never synced.",
+    ),
+    key(
+        "ready_when",
+        Form::AnyOf(&[Form::Readiness, Form::List(&Form::Readiness)]),
+        "A state that the record reaches later; `otherwise` says what happens before.",
+    ),
+    key("currency", Form::CurrencyCode, "The currency of an org with a single one."),
+    key(
+        "time_zone",
+        Form::Text,
+        "In which a date begins, else that of m3ter's organization: `Europe/London`.",
+    ),
+    key(
+        "commitment_billing",
+        Form::Word(|| words(&CommitmentBilling::WORDS)),
+        "Who invoices the committed amount: `paid_outside` or `billed_by_plan`.",
+    ),
+    key(
+        "pricing_change",
+        Form::Word(|| words(&PricingChange::WORDS)),
+        "From when a new price applies.",
+    ),
+    key(
+        "removed_lines",
+        Form::Word(|| words(&RemovedLines::WORDS)),
+        "Whether a deleted line bills on.",
+    ),
+    key(
+        "ended",
+        Form::Word(|| words(&EndedRule::WORDS)),
+        "Whether Salesforce may extend what an operator ended.",
+    ),
+    key(
+        "running_lines",
+        Form::Word(|| words(&RUNNING_LINES)),
+        "What happens if a line asks for what is already billed.",
+    ),
+    key(
+        "deal_currency",
+        Form::Value,
+        "The currency of the whole record, against which plan templates are checked.",
+    ),
+    key(
+        "sync_status",
+        Form::Table(&STATUS_KEYS, &[]),
+        "The record's own fields that show how its last sync ended.",
+    ),
+    key("lines", Form::Table(&SET_KEYS, &[]), "The child relationship that holds the lines."),
+    key(
+        "rows",
+        Form::Named(&Form::Table(&SET_KEYS, &[])),
+        "More child relationships by a name of yours.",
+    ),
+    key(
+        "product_mapping",
+        Form::Table(&PRODUCT_KEYS, &[]),
+        "Where a row's product, billing frequency and currency are, by which product rules are chosen.",
+    ),
+    key(
+        "product_rule",
+        Form::List(&Form::Table(&RULE_KEYS, &[])),
+        "Which plan template or plan a product uses.",
+    ),
 ];
 
-/// What one file holds.
 pub(super) enum Parsed {
-    /// The mapping of a root object.
     Mapping(Box<Mapping>),
     /// Product rules for all mappings.
     Rules(Vec<ProductRule>),
@@ -119,18 +188,15 @@ impl Parser<'_> {
 
     fn mapping(&mut self, table: &DeTable<'_>, product_rules: Vec<ProductRule>) -> Option<Mapping> {
         let tables = OBJECT_TABLES.iter().map(|(name, _)| *name);
-        self.check_keys(table, "", &TOP_KEYS.into_iter().chain(tables).collect::<Vec<_>>());
+        let known: Vec<&str> = names(&TOP_KEYS).into_iter().chain(tables).collect();
+        self.check_keys(table, "", &known);
         let root = self.required_name(table, "", "root", &head());
         let settings = self.settings(table);
         self.row_sets(table, root.as_deref().unwrap_or_default());
-        let only_when = find(table, "only_when")
-            .map(|value| self.guards(value, Place::new("only_when", ROOT)))
-            .unwrap_or_default();
-        let ready_when = find(table, "ready_when")
-            .map(|value| self.readiness(value, "ready_when"))
-            .unwrap_or_default();
-        let deal_currency = find(table, "deal_currency")
-            .and_then(|value| self.expression(value, Place::new("deal_currency", ROOT)));
+        let place = Place::new("", ROOT);
+        let only_when = self.all_at(table, "only_when", place, Self::guard);
+        let ready_when = self.all_at(table, "ready_when", place, Self::readiness);
+        let deal_currency = self.at(table, "deal_currency", place, Self::expression);
         let sync_status = find(table, "sync_status").and_then(|value| self.sync_status(value));
         let product = find(table, "product_mapping").and_then(|value| self.product_keys(value));
         for (name, kind) in OBJECT_TABLES {
@@ -165,7 +231,6 @@ impl Parser<'_> {
         let time_zone = self
             .text_setting(table, "time_zone")
             .and_then(|_| self.time_zone(find(table, "time_zone")?, "time_zone"));
-        let running = [("leave_out", RunningLines::LeaveOut), ("report", RunningLines::Report)];
         Settings {
             currency: self.currency(table),
             time_zone,
@@ -177,7 +242,7 @@ impl Parser<'_> {
                 .choice(table, "removed_lines", &RemovedLines::WORDS)
                 .unwrap_or_default(),
             ended: self.choice(table, "ended", &EndedRule::WORDS).unwrap_or_default(),
-            running_lines: self.choice(table, "running_lines", &running).unwrap_or_default(),
+            running_lines: self.choice(table, "running_lines", &RUNNING_LINES).unwrap_or_default(),
             account_plan_overlap: self.overlap_rule(table, "account_plan"),
             commitment_overlap: self.overlap_rule(table, "commitment"),
         }
@@ -200,8 +265,8 @@ impl Parser<'_> {
         let tables = value.get_ref().as_array().map_or(one, |items| items).iter();
         tables
             .filter_map(|value| value.get_ref().as_table())
-            .find(|table| find(table, OVERLAP_KEY).is_some())
-            .and_then(|table| self.choice(table, OVERLAP_KEY, &OverlapRule::WORDS))
+            .find(|table| find(table, OVERLAP.name).is_some())
+            .and_then(|table| self.choice(table, OVERLAP.name, &OverlapRule::WORDS))
             .unwrap_or_default()
     }
 }

@@ -9,7 +9,6 @@ use std::fmt;
 use super::convert::folded;
 use crate::domain::catalog::CatalogKind;
 
-/// Which plan template or plan stands for a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ProductRule {
     pub(super) product: String,
@@ -22,7 +21,6 @@ pub(super) struct ProductRule {
     pub(super) line: usize,
 }
 
-/// A row's product, billing frequency and currency.
 pub(super) struct Product {
     pub(super) code: String,
     pub(super) billing_frequency: Option<String>,

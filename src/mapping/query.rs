@@ -102,18 +102,15 @@ impl Mapping {
     ) -> BTreeSet<String> {
         let mut missing = BTreeSet::new();
         for reference in fields {
-            let mut sobject = self.sobject_of(reference).to_owned();
-            let parents: Vec<&str> = reference.path.split('.').collect();
-            for parent in &parents[..parents.len() - 1] {
-                let Some(described) = schema.sobject(&sobject) else {
-                    missing.insert(sobject.clone());
-                    break;
-                };
-                let Some(next) = described.parent(parent) else { break };
-                next.clone_into(&mut sobject);
-                if schema.sobject(&sobject).is_none() {
-                    missing.insert(sobject.clone());
-                }
+            let mut sobject = self.sobject_of(reference);
+            let mut parents = reference.parents();
+            while let Some(described) = schema.sobject(sobject)
+                && let Some(next) = parents.next().and_then(|parent| described.parent(parent))
+            {
+                sobject = next;
+            }
+            if schema.sobject(sobject).is_none() {
+                missing.insert(sobject.to_owned());
             }
         }
         missing
@@ -144,7 +141,6 @@ impl Mapping {
         })
     }
 
-    /// The fields to ask for of each row set, and those that are not there.
     fn asked(
         &self,
         schema: &OrgSchema,
@@ -167,7 +163,6 @@ impl Mapping {
         (asked, faults)
     }
 
-    /// What is wrong with the relationship that leads to rows.
     fn missing_rows(&self, schema: &OrgSchema, set: &RowSet) -> Option<MappingFault> {
         let RowSet { of, relationship, sobject, line, .. } = set;
         let above = &self.sets[*of].sobject;
@@ -178,18 +173,21 @@ impl Mapping {
             Some(other) => {
                 let place = self.files.describe_line(*line);
                 let message = format!("`{name}` ({place}) leads to `{other}`, not to `{sobject}`");
-                let (file, line) = self.files.place(*line);
-                Some(MappingFault::new(file, line, "", message, hint))
+                Some(self.fault_in(*line, message, hint))
             }
             None => Some(self.missing(&name, *line, hint)),
         }
     }
 
-    fn missing(&self, name: &str, line: usize, hint: &str) -> MappingFault {
+    pub(super) fn missing(&self, name: &str, line: usize, hint: &str) -> MappingFault {
+        let place = self.files.describe_line(line);
         let message = format!(
-            "`{name}` ({}) does not exist in the org or is not visible to the integration user",
-            self.files.describe_line(line)
+            "`{name}` ({place}) does not exist in the org or is not visible to the integration user"
         );
+        self.fault_in(line, message, hint)
+    }
+
+    fn fault_in(&self, line: usize, message: String, hint: &str) -> MappingFault {
         let (file, line) = self.files.place(line);
         MappingFault::new(file, line, "", message, hint)
     }
@@ -250,14 +248,11 @@ impl Mapping {
 
     /// Whether the org shows the relationship that leads to a set, and all above it.
     pub(super) fn is_present(&self, schema: &OrgSchema, set: SetId) -> bool {
-        let RowSet { of, relationship, sobject, .. } = &self.sets[set];
+        let RowSet { of, sobject, .. } = &self.sets[set];
         set == ROOT
             || schema.sobject(sobject).is_some_and(|described| !described.fields.is_empty())
                 && self.is_present(schema, *of)
-                && schema
-                    .sobject(&self.sets[*of].sobject)
-                    .and_then(|above| above.child(relationship))
-                    .is_some_and(|shown| shown.eq_ignore_ascii_case(sobject))
+                && self.missing_rows(schema, &self.sets[set]).is_none()
     }
 
     /// The object or relationship that the org does not show at all, such as those of a package
@@ -273,20 +268,35 @@ impl Mapping {
     /// The field at the end of a path, or the name that the org does not show, with its object
     /// (`Product2.X__c`).
     pub(super) fn org_field<'s>(
-        &self,
+        &'s self,
         schema: &'s OrgSchema,
         reference: &FieldRef,
     ) -> Result<&'s OrgField, String> {
+        self.follow(schema, reference, drop)
+    }
+
+    /// The same; the names on the way are shown, each with its object.
+    pub(super) fn follow<'s>(
+        &'s self,
+        schema: &'s OrgSchema,
+        reference: &FieldRef,
+        mut show: impl FnMut(String),
+    ) -> Result<&'s OrgField, String> {
         let mut sobject = self.sobject_of(reference);
-        let mut names = reference.path.split('.').peekable();
-        while let Some(name) = names.next() {
-            let missing = || format!("{sobject}.{name}");
-            let described = schema.sobject(sobject).ok_or_else(missing)?;
-            if names.peek().is_none() {
-                return described.field(name).ok_or_else(missing);
-            }
-            sobject = described.parent(name).ok_or_else(missing)?;
+        for name in reference.parents() {
+            let full = format!("{sobject}.{name}");
+            let described = schema.sobject(sobject);
+            let Some(parent) = described.and_then(|described| described.parent(name)) else {
+                return Err(full);
+            };
+            show(full);
+            sobject = parent;
         }
-        Err(reference.path.clone())
+        let full = format!("{sobject}.{}", reference.last());
+        let described = schema.sobject(sobject);
+        let field = described.and_then(|described| described.field(reference.last()));
+        let Some(field) = field else { return Err(full) };
+        show(full);
+        Ok(field)
     }
 }

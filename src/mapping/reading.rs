@@ -22,7 +22,6 @@ use crate::domain::warning::Warning;
 pub struct Reading<'r> {
     pub(super) mapping: &'r Mapping,
     pub(super) tree: RowTree<'r>,
-    /// What is told of rows.
     pub(super) remarks: Vec<Warning>,
 }
 
@@ -63,17 +62,14 @@ impl Reading<'_> {
         for set in self.mapping.sets_below().filter(|set| self.mapping.sets[*set].of == of) {
             let rows = &self.mapping.sets[set];
             for record in record.children(&rows.relationship) {
-                self.tree.push(set, record, parent);
-                let row = self.tree.last();
-                self.remarks.extend(rows.warn.iter().filter_map(|remark| remark.describe(row)));
-                let (is_left_out, unclear) = row.observed(|| {
-                    rows.leave_out.as_ref().is_some_and(|condition| condition.holds(row))
+                let remarks = &mut self.remarks;
+                self.tree.add(set, record, parent, |row| {
+                    remarks.extend(rows.warn.iter().filter_map(|remark| remark.describe(row)));
+                    let (is_left_out, unclear) = row.observed(|| {
+                        rows.leave_out.as_ref().is_some_and(|condition| condition.holds(row))
+                    });
+                    (!is_left_out || !unclear.is_empty()).then_some(unclear)
                 });
-                if is_left_out && unclear.is_empty() {
-                    self.tree.pop();
-                } else {
-                    self.tree.note_unclear(unclear);
-                }
             }
         }
         self.tree.close(parent, first);
@@ -146,7 +142,6 @@ impl NaturalKeys {
     }
 }
 
-/// The position of the rule for a row's product.
 fn chosen(
     keys: &ProductKeys,
     rules: &[ProductRule],
@@ -160,58 +155,4 @@ fn chosen(
     let billing_frequency = text(keys.billing_frequency.as_ref())?;
     let currency = text(keys.currency.as_ref())?;
     Ok(ProductRule::choose(rules, &Product { code, billing_frequency, currency }))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use jiff::tz::TimeZone;
-    use serde_json::json;
-
-    use crate::domain::catalog::{Catalog, CatalogKind};
-    use crate::domain::ids::M3terId;
-    use crate::domain::record::Record;
-    use crate::domain::value::Value;
-    use crate::mapping::{Context, Scales, Unreadable, fuzzing};
-
-    /// In the evening of the 30th in New York it is the 31st in London.
-    #[test]
-    fn a_code_is_looked_up_as_it_is_used_in_the_mapping_s_own_time_zone() {
-        let text = r#"
-root = "Order"
-[contract]
-accountId = { lookup = "account", code = { concat = ["Name", { field = "Signed_At__c", date_in = "mapping" }], separator = " " } }
-code = { concat = [{ field = "Signed_At__c", date_in = "mapping" }] }
-name = "Name"
-startDate = "Start__c"
-endDate = "End__c"
-"#;
-        let mapping = fuzzing::parse("test.toml", text.as_bytes()).unwrap().unwrap();
-        let fields = json!({
-            "Id": "801S900000RzsIUIAZ",
-            "Name": "Acme",
-            "Signed_At__c": "2026-01-31T02:30:00.000+0000",
-            "Start__c": "2026-02-01",
-            "End__c": "2027-02-01",
-        });
-        let record = Record::new(fields.as_object().cloned().unwrap());
-        let time_zone = TimeZone::get("America/New_York").unwrap();
-        let (unreadable, scales) = (Unreadable::default(), Scales::default());
-        let context = Context { time_zone: &time_zone, unreadable: &unreadable, scales: &scales };
-        let reading = mapping.read(&record, context);
-        let keys = reading.keys();
-        assert_eq!(keys.codes[&CatalogKind::Account], ["Acme 2026-01-30".to_owned()].into());
-        assert_eq!(keys.contracts[0].code, "2026-01-30");
-
-        let id = M3terId::parse("5a9d3b1e-0c0a-4f0e-8d1f-2b3c4d5e6f70").unwrap();
-        let codes = keys.codes[&CatalogKind::Account].iter();
-        let found: HashMap<String, M3terId> =
-            codes.map(|code| (code.clone(), id.clone())).collect();
-        let ids = HashMap::from([(CatalogKind::Account, found)]);
-        let catalog = Catalog { ids, ..Catalog::default() };
-        let contract = &reading.resolve(&catalog).objects[0];
-        assert_eq!(contract.value("accountId"), Some(&Value::Id(id)), "{:?}", contract.intent);
-        assert_eq!(contract.code.as_deref(), Some("2026-01-30"));
-    }
 }

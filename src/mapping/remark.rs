@@ -12,7 +12,6 @@ use super::row::Row;
 use crate::domain::money::decimal_in_json;
 use crate::domain::warning::Warning;
 
-/// How two rates stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Equal,

@@ -68,7 +68,6 @@ impl<'r> Reading<'r> {
         currencies.into_iter().collect()
     }
 
-    /// The objects of one table.
     fn resolve_table<'a>(
         &'a self,
         object: &'a ObjectMapping,
@@ -258,7 +257,6 @@ fn write_back(row: Row<'_>, object: &ObjectMapping, id: SalesforceId) -> Option<
     })
 }
 
-/// Why the mapping's `only_when` does not hold.
 fn not_allowed(mapping: &Mapping, root: Row<'_>) -> Option<String> {
     let guards = &mapping.only_when;
     guards
@@ -277,7 +275,6 @@ fn not_ready(mapping: &Mapping, root: Row<'_>) -> Option<(String, Otherwise)> {
     not_ready.min_by_key(|(_, otherwise)| *otherwise != Otherwise::Refuse)
 }
 
-/// What cannot be read of a condition.
 fn unclear(root: Row<'_>, guard: &Guard) -> Option<String> {
     let (_, unclear) = root.observed(|| guard.condition.holds(root));
     let finding = not_readable(unclear.first()?);

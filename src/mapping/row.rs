@@ -36,7 +36,6 @@ pub struct Scales(pub(super) BTreeMap<(SetId, String), u32>);
 pub(super) struct Around<'r> {
     pub(super) context: Context<'r>,
     pub(super) sets: &'r [RowSet],
-    /// The mapping's setting.
     pub(super) currency: Option<&'r str>,
     /// The rows that say their product; none where no rule asks for it.
     pub(super) product_rows: Option<SetId>,
@@ -87,39 +86,27 @@ impl<'r> RowTree<'r> {
     pub(super) fn new(record: RecordRow<'r>, around: Around<'r>) -> Self {
         let mut tree =
             Self { around, nodes: Vec::new(), ids: Vec::new(), asked_in_vain: RefCell::default() };
-        tree.push(ROOT, record, 0);
+        tree.add(ROOT, record, 0, |_| Some(BTreeSet::new()));
         tree
     }
 
-    /// Adds a row below another one.
-    pub(super) fn push(&mut self, set: SetId, record: RecordRow<'r>, parent: usize) {
+    /// Adds a row below another one, unless it takes no part; names that cannot be read may decide
+    /// that.
+    pub(super) fn add(
+        &mut self,
+        set: SetId,
+        record: RecordRow<'r>,
+        parent: usize,
+        takes_part: impl FnOnce(Row<'_>) -> Option<BTreeSet<String>>,
+    ) {
         self.ids.extend(record.id());
-        let slots = self.around.sets[set].slots;
-        self.nodes.push(Node {
-            set,
-            record,
-            parent,
-            children: 0..0,
-            unclear: BTreeSet::new(),
-            rule: OnceCell::new(),
-            slots: (0..slots).map(|_| OnceCell::new()).collect(),
-        });
-    }
-
-    /// The row that was added last.
-    pub(super) fn last(&self) -> Row<'_> {
-        Row { tree: self, node: self.nodes.len() - 1 }
-    }
-
-    /// Takes the row that was added last out again.
-    pub(super) fn pop(&mut self) {
-        self.nodes.pop();
-    }
-
-    /// Names that cannot be read and that decide whether the row that was added last takes part.
-    pub(super) fn note_unclear(&mut self, names: BTreeSet<String>) {
-        if let Some(last) = self.nodes.last_mut() {
-            last.unclear = names;
+        let slots = (0..self.around.sets[set].slots).map(|_| OnceCell::new()).collect();
+        let (children, unclear, rule) = (0..0, BTreeSet::new(), OnceCell::new());
+        self.nodes.push(Node { set, record, parent, children, unclear, rule, slots });
+        let node = self.nodes.len() - 1;
+        match takes_part(self.at(node)) {
+            Some(unclear) => self.nodes[node].unclear = unclear,
+            None => drop(self.nodes.pop()),
         }
     }
 
@@ -145,7 +132,6 @@ impl<'r> RowTree<'r> {
         (self.nodes[node].set, self.nodes[node].record)
     }
 
-    /// All rows of a set.
     pub(super) fn all_of(&self, set: SetId) -> impl Iterator<Item = Row<'_>> {
         let is_of_set = move |node: &usize| self.nodes[*node].set == set;
         (0..self.nodes.len()).filter(is_of_set).map(|node| self.at(node))
@@ -161,7 +147,6 @@ impl<'a> Row<'a> {
         self.around().context.time_zone
     }
 
-    /// The ids of all rows of the record.
     pub(super) fn all_ids(self) -> &'a [SalesforceId] {
         &self.tree.ids
     }
@@ -226,7 +211,6 @@ impl<'a> Row<'a> {
         self.record(field)?.value(&field.path)
     }
 
-    /// The record whose id a field holds.
     pub(super) fn id_in(self, field: &FieldRef) -> Option<SalesforceId> {
         self.field(field)?.as_str().and_then(|id| SalesforceId::parse(id).ok())
     }
@@ -247,17 +231,14 @@ impl<'a> Row<'a> {
         self.cached(slot, Self::missing)
     }
 
-    /// What the reference at a position leads to.
     pub(super) fn linked(self, link: usize) -> Outcome {
         self.around().links[link].map_or(Ok(None), |slot| self.finished(slot))
     }
 
-    /// The row of it.
     pub(super) fn linked_row(self, link: usize) -> Option<Self> {
         self.up_to(self.around().links[link]?.set)
     }
 
-    /// Keeps the position of the rule for the product of this row.
     pub(super) fn keep_rule(
         self,
         compute: impl FnOnce() -> Result<Option<usize>, Finding>,
@@ -307,7 +288,6 @@ impl<'a> Row<'a> {
         (value, self.tree.asked_in_vain.replace(before))
     }
 
-    /// Notes names that cannot be read as asked for.
     pub(super) fn note_unreadable(self, names: impl IntoIterator<Item = String>) {
         self.tree.asked_in_vain.borrow_mut().extend(names);
     }

@@ -98,7 +98,6 @@ fn pricing_type(pricing: &mut Resolved<'_>) {
     }
 }
 
-/// Rules of m3ter that span several fields of one object.
 fn only_what_m3ter_takes(resolved: &mut Resolved<'_>) {
     if !matches!(resolved.object.intent, Intent::Sync(_)) {
         return;
@@ -134,7 +133,6 @@ fn only_what_m3ter_takes(resolved: &mut Resolved<'_>) {
     }
 }
 
-/// What is wrong where not exactly one of two fields has a value.
 fn not_one_of([one, other]: [&str; 2], resolved: &Resolved<'_>) -> Option<Finding> {
     let has = |field: &str| resolved.object.value(field).is_some();
     let names: Vec<String> = [one, other].iter().filter_map(|name| resolved.names(name)).collect();

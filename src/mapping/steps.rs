@@ -18,13 +18,11 @@ use crate::domain::personal;
 use crate::domain::text::trimmed;
 use crate::domain::value::Value;
 
-/// What is done to a value.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     /// The part at a place, counted from 1, of a text that is cut at a separator.
     Split(String, usize),
     Trim,
-    /// One value for another.
     Map(Vec<(String, Constant)>),
     Upper,
     Lower,
@@ -49,7 +47,6 @@ pub(super) enum Step {
     Warn(Remark),
 }
 
-/// What is computed of a number and another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Op {
     Times,
@@ -57,7 +54,6 @@ pub(super) enum Op {
     DividedBy,
     /// So many percent of the other number.
     PercentOf,
-    /// Less so many percent.
     LessPercent,
 }
 
@@ -88,12 +84,10 @@ impl Step {
         }
     }
 
-    /// The condition under which the step does anything.
     pub(super) fn when(&self) -> Option<&Condition> {
         if let Self::Warn(remark) = self { remark.when.as_ref() } else { None }
     }
 
-    /// The step as people read it.
     pub(super) fn render(&self) -> String {
         match self {
             Self::Split(separator, part) => format!("part {part} at `{separator}`"),
@@ -180,7 +174,6 @@ impl Operand {
         }
     }
 
-    /// The number that a step computes with; `None` where the field is blank.
     fn number(&self, row: Row<'_>) -> Result<Option<Decimal>, Finding> {
         match self {
             Self::Number(number) => Ok(Some(*number)),
@@ -190,14 +183,12 @@ impl Operand {
 }
 
 impl FieldRef {
-    /// The field as a list of the mapping's fields shows it.
     pub(super) fn render(&self) -> String {
         format!("{}{}", self.name, if self.optional { " (optional)" } else { "" })
     }
 }
 
 impl Constant {
-    /// The constant as a list of the mapping's fields shows it.
     pub(super) fn render(&self) -> String {
         match self {
             Self::Text(text) => format!("`{text}`"),

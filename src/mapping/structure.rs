@@ -57,7 +57,7 @@ static IDS: [FieldSpec; 1] = [required("item", FieldType::Id)];
 static WORDS: [FieldSpec; 1] = [required("item", ANY_TEXT)];
 
 /// The parts of each entry of a list; none where the field holds no list.
-pub(super) fn parts_of(field: &FieldSpec) -> &'static [FieldSpec] {
+pub fn parts_of(field: &FieldSpec) -> &'static [FieldSpec] {
     match field.field_type {
         FieldType::PricingBands => &BANDS,
         FieldType::FeeDates => &FEES,
@@ -171,7 +171,6 @@ fn filter(entry: &Entry) -> UsageFilter {
     }
 }
 
-/// Distinct ids or words.
 fn items(entries: &[Entry], field: &FieldSpec, source: &Source) -> Result<Vec<String>, Finding> {
     let mut items: Vec<String> = Vec::new();
     for item in entries.iter().map(|entry| entry.text("item")) {

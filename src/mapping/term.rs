@@ -31,36 +31,28 @@ use crate::domain::warning::Warning;
 #[derive(Debug, Clone)]
 pub(super) struct Expression {
     pub(super) term: Term,
-    /// Blank where it does not hold.
     pub(super) when: Option<Condition>,
-    /// In the order in which they are applied.
     pub(super) steps: Vec<Step>,
     /// Where all that gave nothing.
     pub(super) default: Option<Constant>,
 }
 
-/// Where a value comes from.
 #[derive(Debug, Clone)]
 pub(super) enum Term {
     Field(FieldRef),
     /// The field of the only row of a set below this row.
     OnlyRow(SetName, FieldRef),
     Constant(Constant),
-    /// The first that is not blank.
     First(Vec<Expression>),
-    /// Texts one after the other.
     Concat(Vec<Expression>, Option<String>),
-    /// The earliest of several dates, or the latest.
     Extreme(Extreme, Vec<Expression>),
     /// A code that becomes an id.
     Lookup(Lookup),
-    /// An object of the same sync.
     This(EntityKind, LinkId),
     /// The Account of the same sync whose Salesforce id a field holds.
     AccountAt(FieldRef),
     /// The value of another object's field, from the same record or row.
     SameAs(EntityKind, &'static str, LinkId),
-    /// The mapping's `currency`.
     CurrencySetting,
     /// The one currency that the plan templates of all lines share.
     TemplatesCurrency,
@@ -68,7 +60,6 @@ pub(super) enum Term {
     MonthsAfter(FieldRef, &'static str, LinkId),
     /// Street lines and the other parts of an address.
     Address(Vec<(&'static str, Expression)>),
-    /// A value for each dimension.
     Segment(Vec<NamedValue>),
     /// Values by names of the customer's own.
     CustomFields(Vec<NamedValue>, Replace),
@@ -87,7 +78,6 @@ pub(super) type LinkId = usize;
 /// Where the currency that all plan templates share is kept: with the root.
 pub(super) const TEMPLATES: Slot = Slot { set: ROOT, index: 0 };
 
-/// A row set with its name in the file.
 #[derive(Debug, Clone)]
 pub(super) struct SetName {
     pub(super) set: SetId,
@@ -114,7 +104,6 @@ pub(super) struct UnitPrice {
     pub(super) undiscounted: Arc<OnceLock<Arc<str>>>,
 }
 
-/// The parts of one structure.
 pub(super) type Parts = Vec<Part>;
 
 /// A part of a structure, as m3ter describes it.
@@ -124,7 +113,6 @@ pub(super) struct Part {
     pub(super) expression: Expression,
 }
 
-/// A value under a name.
 #[derive(Debug, Clone)]
 pub(super) struct NamedValue {
     pub(super) name: String,
@@ -147,7 +135,6 @@ pub(super) enum Extreme {
 }
 
 impl Term {
-    /// The fields that the term itself reads.
     fn own_fields(&self) -> Vec<&FieldRef> {
         match self {
             Self::Field(field)
@@ -193,7 +180,6 @@ impl Term {
         }
     }
 
-    /// The term as people read it.
     pub(super) fn render(&self) -> String {
         let all = |inner: &[Expression], between: &str| {
             inner.iter().map(Expression::render_with_steps).collect::<Vec<_>>().join(between)
@@ -395,7 +381,6 @@ fn put_together(parts: &[(&'static str, Expression)], row: Row<'_>) -> Outcome {
     Ok(Some(Evaluated { raw: Raw::Typed(Value::Address(parts)), source, warnings }))
 }
 
-/// The entries of a list, each with its row and its parts.
 fn entries<'p, 'r>(list: &FieldSpec, all: impl Iterator<Item = (Row<'r>, &'p Parts)>) -> Outcome {
     let (mut found, mut warnings, mut is_bounded) = (Vec::new(), Vec::new(), false);
     for (row, parts) in all {
@@ -447,7 +432,6 @@ fn entry(
     }
 }
 
-/// Values by name.
 fn named(values: &[NamedValue], row: Row<'_>) -> Result<Named, Finding> {
     let mut named = Named::default();
     for NamedValue { name, expression, clear } in values {

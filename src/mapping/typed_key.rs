@@ -9,7 +9,6 @@ use crate::domain::text::trimmed;
 /// prefix in every org.
 const STANDARD_KEY_PREFIXES: [&str; 4] = ["001", "006", "800", "801"];
 
-/// A code, and the text that was typed for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TypedCode {
     /// What is meant, and what m3ter gets.

@@ -24,7 +24,6 @@ impl Unreadable {
         self.fields.values().chain(self.sets.values()).map(String::as_str).collect()
     }
 
-    /// The name that keeps a field from being read.
     pub(super) fn field(&self, field: &FieldRef) -> Option<&str> {
         if self.fields.is_empty() {
             return None;
@@ -49,7 +48,6 @@ pub fn remembered_name(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-/// The finding about an object that a field feeds which cannot be read.
 pub(super) fn not_readable(name: &str) -> Finding {
     Finding::new(
         FindingCode::FieldNotReadable,

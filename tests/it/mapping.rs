@@ -9,5 +9,8 @@ mod files;
 mod import;
 mod imported_samples;
 mod language;
+mod look_ups;
 mod overlays;
+mod readability;
+mod selection;
 mod settings;

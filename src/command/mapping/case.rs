@@ -9,13 +9,14 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use super::settled::StandIn;
 use crate::config::Config;
 use crate::domain::catalog::{Catalog, CatalogKind};
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
 use crate::domain::settings::CommitmentBilling;
 use crate::domain::text::nearest;
-use crate::mapping::{Mapping, Mappings, NaturalKeys, StandIn};
+use crate::mapping::{Mapping, Mappings, NaturalKeys};
 use crate::sync::describe;
 use crate::transport::Budget;
 use crate::{m3ter, salesforce};

@@ -6,6 +6,7 @@ use anstyle::AnsiColor;
 
 use super::case::{Case, OrgRecord, billing_of};
 use super::directory::Directory;
+use super::settled;
 use crate::app::load_mappings;
 use crate::command::output::{Screen, print};
 use crate::command::{Outcome, given, unusable};
@@ -101,7 +102,7 @@ fn of_case(
     let case = Case::read(&PathBuf::from(path))?;
     let explain = |mapping: &Mapping| {
         let record = Record::new(case.record.clone());
-        Ok(mapping.explain_case(&record, &case.stand_in()?, kind, field))
+        Ok(settled::explain(mapping, &record, &case.stand_in()?, kind, field))
     };
     Ok(case.mapping(mappings).and_then(explain))
 }

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::case::{Case, OrgRecord, billing_of};
 use super::directory::Directory;
+use super::settled::settle;
 use crate::app::load_mappings;
 use crate::command::output::{Screen, print};
 use crate::command::{Outcome, given, unusable};
@@ -130,7 +131,7 @@ fn try_case(
         Err(error) => return Ok(Verdict::Unusable(format!("{error:#}"))),
     };
     let settled = case.mapping(mappings).and_then(|mapping| {
-        Ok(mapping.settle(&Record::new(case.record.clone()), &case.stand_in()?))
+        Ok(settle(mapping, &Record::new(case.record.clone()), &case.stand_in()?))
     });
     let outcome = match settled {
         Ok(outcome) => outcome,

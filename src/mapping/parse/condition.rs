@@ -2,15 +2,47 @@
 
 use toml::de::{DeTable, DeValue};
 
+use super::key::{Form, Key, key, names, words};
 use super::parser::{Parser, Place, Value, find, is_on, number};
 use crate::domain::settings::Otherwise;
-use crate::mapping::language::{Condition, Constant, FieldRef, Guard, ROOT, Test};
+use crate::mapping::language::{Condition, Constant, FieldRef, Guard, Test};
 use crate::mapping::mapped::Readiness;
 
-/// What can be asked of a field; a condition has at most one, and without any asks whether a
-/// checkbox is on.
-pub(super) const TESTS: [&str; 9] =
-    ["is", "is_not", "in", "not_in", "blank", "above", "below", "equals", "differs_from"];
+/// A field, and what can be asked of it: a condition has at most one test, and without any asks
+/// whether a checkbox is on.
+pub const CONDITION_KEYS: [Key; 11] = [
+    key("is", Form::Constant, "Has this value."),
+    key("is_not", Form::Constant, "Has another value."),
+    key("in", Form::List(&Form::Constant), "Has one of these values."),
+    key("not_in", Form::List(&Form::Constant), "Has none of these values."),
+    key("blank", Form::Flag, "Is blank, or with `false` is filled."),
+    key("above", Form::Number, "Is more than this number."),
+    key("below", Form::Number, "Is less than this number."),
+    key("equals", Form::Value, "Is the same as this field."),
+    key("differs_from", Form::Value, "Is another value than this field's."),
+    key("field", Form::Text, "A Salesforce field by its API name; dots lead to parents."),
+    key("optional", Form::Flag, "The org need not have it."),
+];
+const TESTS: usize = 9;
+/// Several conditions; a table has one of the two.
+pub const SEVERAL_KEYS: [Key; 2] = [
+    key("all", Form::List(&Form::Condition), "All of these hold."),
+    key("any", Form::List(&Form::Condition), "One of these holds."),
+];
+const MESSAGE: Key = key("message", Form::Text, "A sentence.");
+const OTHERWISE: [(&str, Otherwise); 2] =
+    [("refuse", Otherwise::Refuse), ("warn", Otherwise::Warn)];
+/// What stands beside the condition of a guard.
+pub const GUARD_KEYS: [Key; 1] = [MESSAGE];
+/// What stands beside the condition of `ready_when`.
+pub const READINESS_KEYS: [Key; 2] = [
+    MESSAGE,
+    key(
+        "otherwise",
+        Form::Word(|| words(&OTHERWISE)),
+        "`refuse` refuses the first sync, `warn` syncs with a warning.",
+    ),
+];
 const HOW: &str = "such as `{ field = \"IsWon\", is = true }`, with one of `is`, `is_not`, `in`, `not_in`, `blank`, `above`, `below`, `equals`, `differs_from`";
 
 impl Parser<'_> {
@@ -19,23 +51,16 @@ impl Parser<'_> {
         self.condition_beside(value, place, &[])
     }
 
-    /// One guard, or a list of them: conditions with a message of their own.
-    pub(super) fn guards(&mut self, value: &Value<'_>, place: Place<'_>) -> Vec<Guard> {
-        let guards = self.one_or_more(value, place.key).iter();
-        guards.filter_map(|value| self.guard(value, place, &["message"])).collect()
+    /// A condition with a message of its own.
+    pub(super) fn guard(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Guard> {
+        self.guard_beside(value, place, &GUARD_KEYS)
     }
 
-    /// Conditions of the record, each with what happens where it does not hold.
-    pub(super) fn readiness(&mut self, value: &Value<'_>, key: &str) -> Vec<Readiness> {
-        let all = self.one_or_more(value, key).iter();
-        all.filter_map(|value| self.ready(value, Place::new(key, ROOT))).collect()
-    }
-
-    fn ready(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Readiness> {
-        let guard = self.guard(value, place, &["message", "otherwise"]);
-        let words = [("refuse", Otherwise::Refuse), ("warn", Otherwise::Warn)];
+    /// A condition of the record, with what happens where it does not hold.
+    pub(super) fn readiness(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Readiness> {
+        let guard = self.guard_beside(value, place, &READINESS_KEYS);
         let table = value.get_ref().as_table();
-        let otherwise = table.and_then(|table| self.choice(table, "otherwise", &words));
+        let otherwise = table.and_then(|table| self.choice(table, "otherwise", &OTHERWISE));
         if table.is_none_or(|table| find(table, "otherwise").is_none()) {
             let hint = "`otherwise = \"refuse\"` refuses the first sync, `otherwise = \"warn\"` syncs with a warning";
             self.note(value, place.key, "what happens otherwise is missing", hint);
@@ -43,7 +68,12 @@ impl Parser<'_> {
         Some(Readiness { guard: guard?, otherwise: otherwise? })
     }
 
-    fn guard(&mut self, value: &Value<'_>, place: Place<'_>, beside: &[&str]) -> Option<Guard> {
+    fn guard_beside(
+        &mut self,
+        value: &Value<'_>,
+        place: Place<'_>,
+        beside: &[Key],
+    ) -> Option<Guard> {
         let condition = self.condition_beside(value, place, beside)?;
         let message = value.get_ref().as_table().and_then(|table| find(table, "message"));
         let text = message.and_then(|message| message.get_ref().as_str().map(ToOwned::to_owned));
@@ -57,21 +87,21 @@ impl Parser<'_> {
         &mut self,
         value: &Value<'_>,
         place: Place<'_>,
-        beside: &[&str],
+        beside: &[Key],
     ) -> Option<Condition> {
         let key = place.key;
         match value.get_ref() {
             DeValue::String(_) => self.field_ref(value, place).map(is_true),
             DeValue::Table(table) => {
-                if let Some(all) = find(table, "all") {
-                    self.check_keys(table, key, &[&["all"], beside].concat());
-                    return self.conditions(all, place).map(Condition::All);
+                for name in names(&SEVERAL_KEYS) {
+                    let Some(several) = find(table, name) else { continue };
+                    self.check_keys(table, key, &[&[name], &names(beside)[..]].concat());
+                    let conditions = self.conditions(several, place)?;
+                    let is_all = name == "all";
+                    let join = if is_all { Condition::All } else { Condition::Any };
+                    return Some(join(conditions));
                 }
-                if let Some(any) = find(table, "any") {
-                    self.check_keys(table, key, &[&["any"], beside].concat());
-                    return self.conditions(any, place).map(Condition::Any);
-                }
-                self.check_keys(table, key, &[&TESTS[..], &["field", "optional"], beside].concat());
+                self.check_keys(table, key, &names(&[&CONDITION_KEYS[..], beside].concat()));
                 self.tested(table, value, place)
             }
             _ => self.fault(value, key, "this is not a condition", HOW),
@@ -93,8 +123,10 @@ impl Parser<'_> {
         };
         let optional = self.flag(table, place.key, "optional");
         let field = FieldRef { optional, ..self.field_ref(field, place)? };
-        let tests: Vec<&str> =
-            TESTS.into_iter().filter(|test| find(table, test).is_some()).collect();
+        let tests: Vec<&str> = names(&CONDITION_KEYS[..TESTS])
+            .into_iter()
+            .filter(|test| find(table, test).is_some())
+            .collect();
         match tests.as_slice() {
             [] => Some(is_true(field)),
             [test] => self.test(test, table, place).map(|test| Condition::Test(field, test)),
@@ -135,7 +167,6 @@ impl Parser<'_> {
     }
 }
 
-/// A checkbox that is on.
 fn is_true(field: FieldRef) -> Condition {
     Condition::Test(field, Test::Is(Constant::Boolean(true)))
 }

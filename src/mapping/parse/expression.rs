@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
+use super::key::{Form, Key, key, names, words};
 use super::layers::OBJECT_TABLES;
 use super::parser::{MAX_PARTS, Parser, Place, To, Value, find, is_on, is_path, number};
 use super::steps::STEP_KEYS;
@@ -19,33 +20,66 @@ use crate::mapping::structure::parts_of;
 use crate::mapping::term::{Expression, Extreme, Lookup, Term, UnitPrice};
 
 /// The keys that say where a value comes from; a table has exactly one.
-pub(super) const SOURCES: [&str; 16] = [
-    "field",
-    "value",
-    "first",
-    "concat",
-    "earliest",
-    "latest",
-    "lookup",
-    "this",
-    "same_as",
-    "setting",
-    "templates",
-    "months",
-    "bands_text",
-    "unit_price",
-    "each",
-    "list",
+pub const SOURCES: [Key; 16] = [
+    key("field", Form::Text, "A Salesforce field by its API name; dots lead to parents."),
+    key("value", Form::Constant, "A constant: a text, a number, true or false."),
+    key("first", Form::List(&Form::Value), "The first of these that is not blank."),
+    key("concat", Form::List(&Form::Value), "Texts that are joined."),
+    key("earliest", Form::List(&Form::Value), "The earliest of these dates."),
+    key("latest", Form::List(&Form::Value), "The latest of these dates."),
+    key(
+        "lookup",
+        Form::Word(|| CatalogKind::ALL.map(CatalogKind::word).into()),
+        "The ID of the m3ter object with the code beside it.",
+    ),
+    key("this", Form::Word(|| words(&OBJECT_TABLES)), "The ID of an object of this sync."),
+    key("same_as", Form::Text, "A value of another object of this sync: `contract.endDate`."),
+    key("setting", Form::Word(|| vec!["currency"]), "A setting of the file: `currency`."),
+    key(
+        "templates",
+        Form::Word(|| vec!["currency"]),
+        "The one currency that all plan templates have: `currency`.",
+    ),
+    key("months", Form::Text, "A number of months, counted from the date that `after` names."),
+    key("bands_text", Form::Text, "A text with a pricing band on each line."),
+    key("unit_price", Form::Text, "A price per unit, as one band."),
+    key("each", Form::Text, "An entry for each of these rows."),
+    key("list", Form::Entries, "Entries that are written out."),
 ];
 /// The keys that stand beside any source.
-pub(super) const BESIDE: [&str; 5] = ["optional", "once", "clear", "when", "default"];
+pub const BESIDE: [Key; 5] = [
+    key("optional", Form::Flag, "The org need not have it."),
+    ONCE,
+    CLEAR,
+    WHEN,
+    key("default", Form::Constant, "The value if it is blank."),
+];
+pub(super) const ONCE: Key = key("once", Form::Flag, "Sent only when the object is created.");
+pub(super) const CLEAR: Key = key("clear", Form::Flag, "A blank value clears m3ter's field.");
+pub(super) const WHEN: Key = key("when", Form::Condition, "Blank where this does not hold.");
 /// The keys that belong to one source.
-pub(super) const BELONGING: [(&str, &[&str]); 5] = [
-    ("field", &["only_row_of"]),
-    ("lookup", &["code", "by_product"]),
-    ("concat", &["separator"]),
-    ("months", &["after"]),
-    ("unit_price", &["discount_percent"]),
+pub const BELONGING: [(&str, &[Key]); 5] = [
+    ("field", &[key("only_row_of", Form::Text, "The field of the only row of these rows.")]),
+    (
+        "lookup",
+        &[
+            key("code", Form::Value, "The code that is looked up."),
+            key("by_product", Form::Flag, "Product rules go first."),
+        ],
+    ),
+    (
+        "concat",
+        &[key(
+            "separator",
+            Form::Text,
+            "What stands between the texts; without it, one blank part makes the whole blank.",
+        )],
+    ),
+    ("months", &[key("after", Form::Text, "A date of the same object, such as `startDate`.")]),
+    (
+        "unit_price",
+        &[key("discount_percent", Form::Value, "The field with a discount in percent.")],
+    ),
 ];
 
 impl Parser<'_> {
@@ -81,11 +115,12 @@ impl Parser<'_> {
         let source = self.source(table, value, place.key)?;
         let belonging = BELONGING.iter().find(|(owner, _)| *owner == source);
         let parts = place.spec.filter(|_| source == "each").map_or(&[][..], parts_of);
+        let belonging = belonging.map_or(&[][..], |(_, keys)| *keys);
         let known: Vec<&str> = [source]
             .into_iter()
-            .chain(BESIDE)
-            .chain(STEP_KEYS)
-            .chain(belonging.iter().flat_map(|(_, keys)| keys.iter().copied()))
+            .chain(names(&BESIDE))
+            .chain(names(&STEP_KEYS))
+            .chain(names(belonging))
             .chain(parts.iter().map(|part| part.name))
             .collect();
         self.check_keys(table, place.key, &known);
@@ -100,25 +135,25 @@ impl Parser<'_> {
         Some(Expression { term: term?, when, steps, default })
     }
 
-    /// The one key that says where a value comes from.
     fn source(
         &mut self,
         table: &DeTable<'_>,
         value: &Value<'_>,
         key: &str,
     ) -> Option<&'static str> {
+        let all = names(&SOURCES);
         let sources: Vec<&str> =
-            SOURCES.into_iter().filter(|source| find(table, source).is_some()).collect();
+            all.iter().copied().filter(|source| find(table, source).is_some()).collect();
         if let [source] = sources.as_slice() {
             return Some(source);
         }
-        let known: Vec<&str> = SOURCES.into_iter().chain(BESIDE).chain(STEP_KEYS).collect();
+        let known = names(&[&SOURCES[..], &BESIDE, &STEP_KEYS].concat());
         let is_known = |name: &str| known.contains(&name);
         if sources.is_empty() && !table.keys().all(|name| is_known(name.get_ref())) {
             self.check_keys(table, key, &known);
             return None;
         }
-        let hint = format!("one of {}", SOURCES.map(|source| format!("`{source}`")).join(", "));
+        let hint = format!("one of `{}`", all.join("`, `"));
         let message = format!("exactly one source is expected, found {}", sources.len());
         self.fault(value, key, message, hint)
     }

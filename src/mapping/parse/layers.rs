@@ -19,7 +19,7 @@ use crate::mapping::files::MappingSource;
 pub(in crate::mapping) const MAX_FILE_BYTES: usize = 256 * 1024;
 
 /// The tables of a file, in the order of results.
-pub(super) const OBJECT_TABLES: [(&str, EntityKind); 6] = [
+pub const OBJECT_TABLES: [(&str, EntityKind); 6] = [
     ("account", EntityKind::Account),
     ("contract", EntityKind::Contract),
     ("commitment", EntityKind::Commitment),
@@ -36,13 +36,11 @@ pub(super) const REMOVE: &str = "remove";
 pub(in crate::mapping) struct Layer<'s> {
     pub(super) name: &'s str,
     pub(super) text: &'s str,
-    /// It came with the service.
     pub(in crate::mapping) is_built_in: bool,
     table: DeTable<'s>,
 }
 
 impl<'s> Layer<'s> {
-    /// Reads one file as TOML.
     pub(in crate::mapping) fn read(
         source: &'s MappingSource,
         is_built_in: bool,
@@ -155,7 +153,6 @@ impl Parser<'_> {
     }
 }
 
-/// Takes out what a path leads to; the error says what there is instead.
 fn taken_out(table: &mut DeTable<'_>, path: &str) -> Result<(), String> {
     let (first, rest) =
         path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
@@ -188,7 +185,6 @@ fn lay_over<'s>(below: &mut DeTable<'s>, above: DeTable<'s>, prefix: &str) {
     }
 }
 
-/// Whether a table is merged key by key.
 fn is_section(path: &str) -> bool {
     let is_rows = path.strip_prefix("rows.").is_some_and(|name| !name.contains('.'));
     is_rows

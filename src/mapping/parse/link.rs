@@ -14,7 +14,6 @@ fn table_name(kind: EntityKind) -> &'static str {
     OBJECT_TABLES.iter().find(|(_, other)| *other == kind).map_or("", |(name, _)| name)
 }
 
-/// Which values come from which others.
 struct Sources(Vec<(Shared, Shared)>);
 
 impl Sources {
@@ -67,79 +66,17 @@ impl Parser<'_> {
         for (index, field) in table.fields.iter().enumerate() {
             let this = Shared::Field(object, index);
             let key = dotted(table_name(table.kind), field.spec.name);
-            let own = || references.iter().filter(|reference| reference.by == Some(this));
-            for reference in own() {
-                self.check_reference(mapping, table, reference.to, &key, field.line);
+            let own = references.iter().filter(|reference| reference.by == Some(this));
+            for reference in own {
+                if let Some((message, hint)) = problem(mapping, table, reference.to) {
+                    self.fault_at(field.line, &key, message, hint);
+                }
             }
             if sources.of(this).contains(&this) {
                 let hint = "have one of the fields read a Salesforce field";
                 let message = "the value comes from itself in a circle";
                 self.fault_at(field.line, &key, message, hint);
             }
-            for reference in own() {
-                self.check_own(mapping, table, reference.to, &key, field.line);
-            }
-        }
-    }
-
-    fn check_reference(
-        &mut self,
-        mapping: &Mapping,
-        table: &ObjectMapping,
-        to: To,
-        key: &str,
-        line: usize,
-    ) {
-        let (kind, what) = match to {
-            To::Object(kind) => (kind, format!("the {kind}")),
-            To::Field(kind, field) => (kind, format!("`{field}` of the {kind}")),
-            To::Own(_) | To::ProductRule => return,
-        };
-        let has_field = |target: &usize| match to {
-            To::Field(_, field) => mapping.objects[*target].field(field).is_some(),
-            _ => true,
-        };
-        let (message, hint) = match reachable(mapping, kind, table.rows).as_slice() {
-            [target] if has_field(target) => return,
-            [] if mapping.object(kind).is_some() => {
-                let rows = &mapping.sets[table.rows].name;
-                (
-                    format!("it refers to {what}, whose rows are not above `{rows}`"),
-                    "refer to an object of the same rows or of rows above them",
-                )
-            }
-            [_] | [] => (
-                format!("it refers to {what}, which the file does not map"),
-                "map it, or remove the reference",
-            ),
-            _ => (
-                format!("it refers to {what}, of which one row has several"),
-                "refer to an object that each row has once",
-            ),
-        };
-        self.fault_at(line, key, message, hint);
-    }
-
-    /// What a reference within the same object or to the product rules needs.
-    fn check_own(
-        &mut self,
-        mapping: &Mapping,
-        table: &ObjectMapping,
-        to: To,
-        key: &str,
-        line: usize,
-    ) {
-        match to {
-            To::Own(after) if table.field(after).is_none() => {
-                let message =
-                    format!("the term counts from `{after}`, which the table does not map");
-                self.fault_at(line, key, message, "map it, or name another date in `after`");
-            }
-            To::ProductRule if mapping.product.is_none() => {
-                let hint = "add it, with `product = \"Product2.ProductCode\"`, for example";
-                self.fault_at(line, key, "`by_product` needs a `[product_mapping]`", hint);
-            }
-            _ => {}
         }
     }
 
@@ -202,6 +139,44 @@ impl Parser<'_> {
     }
 }
 
+/// Why a reference of an object leads nowhere, with a hint.
+fn problem(mapping: &Mapping, table: &ObjectMapping, to: To) -> Option<(String, &'static str)> {
+    let (kind, field, what) = match to {
+        To::Object(kind) => (kind, None, format!("the {kind}")),
+        To::Field(kind, field) => (kind, Some(field), format!("`{field}` of the {kind}")),
+        To::Own(after) => {
+            let message = format!("the term counts from `{after}`, which the table does not map");
+            let is_mapped = table.field(after).is_some();
+            return (!is_mapped).then_some((message, "map it, or name another date in `after`"));
+        }
+        To::ProductRule => {
+            let hint = "add it, with `product = \"Product2.ProductCode\"`, for example";
+            let message = "`by_product` needs a `[product_mapping]`".to_owned();
+            return mapping.product.is_none().then_some((message, hint));
+        }
+    };
+    let has_field =
+        |target: &usize| field.is_none_or(|field| mapping.objects[*target].field(field).is_some());
+    match reachable(mapping, kind, table.rows).as_slice() {
+        [target] if has_field(target) => None,
+        [] if mapping.object(kind).is_some() => {
+            let rows = &mapping.sets[table.rows].name;
+            Some((
+                format!("it refers to {what}, whose rows are not above `{rows}`"),
+                "refer to an object of the same rows or of rows above them",
+            ))
+        }
+        [_] | [] => Some((
+            format!("it refers to {what}, which the file does not map"),
+            "map it, or remove the reference",
+        )),
+        _ => Some((
+            format!("it refers to {what}, of which one row has several"),
+            "refer to an object that each row has once",
+        )),
+    }
+}
+
 /// Whether two tables have the same constant as their key, or none.
 fn has_key_of(one: &ObjectMapping, other: &ObjectMapping) -> bool {
     let key = |object: &ObjectMapping| object.key.as_ref().map(|key| key.expression.term.clone());
@@ -228,7 +203,6 @@ fn reachable(mapping: &Mapping, kind: EntityKind, mut set: SetId) -> Vec<usize> 
     }
 }
 
-/// What a reference leads to.
 fn target(mapping: &Mapping, reference: &Reference) -> Option<Shared> {
     let own = match reference.by {
         Some(Shared::Object(object) | Shared::Field(object, _)) => Some(object),

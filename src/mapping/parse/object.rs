@@ -4,41 +4,62 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
+use super::key::{Form, Key, key, names, words};
 use super::parser::{Above, Parser, Place, Value, dotted, find, is_on};
 use crate::domain::entity::EntityKind;
 use crate::domain::field::FieldType;
+use crate::domain::settings::OverlapRule;
 use crate::mapping::fault::hint_for;
-use crate::mapping::language::{Condition, FieldRef, ROOT, SetId};
+use crate::mapping::language::{FieldRef, ROOT, SetId};
 use crate::mapping::mapped::{Cell, FieldMapping, ObjectMapping, Shared};
 use crate::mapping::term::{Expression, Replace, Term};
 
-/// What stands in an object's table beside m3ter's fields.
-pub(super) const OBJECT_KEYS: [&str; 11] = [
-    "rows",
-    "row",
-    "sobject",
-    "key",
-    "skip",
-    "leave_out",
-    "write_back",
-    "joins_by",
-    JOINS_WITH_KEY,
-    BILLING_LINE_KEY,
-    "custom_fields",
+/// What stands in the table of any object beside m3ter's fields.
+pub const OBJECT_KEYS: [Key; 11] = [
+    key("rows", Form::Text, "One object for each row of these."),
+    key("row", Form::Value, "The ID of the Salesforce row, if it is not that of the rows."),
+    key("sobject", Form::Text, "The object's API name."),
+    key("key", Form::Value, "Tells several objects of one row apart; it is appended to the code."),
+    key("skip", Form::Condition, "If on, the object is skipped."),
+    key("leave_out", Form::Condition, "Rows for which this holds make no object and no result."),
+    key("write_back", Form::Value, "The field of the row that gets m3ter's ID."),
+    key("joins_by", Form::Value, "If filled, the deal joins a Contract of another record."),
+    key(
+        JOINS_WITH,
+        Form::AnyOf(&[Form::Value, Form::False]),
+        "A look-up by which records share a Contract; `false` for none.",
+    ),
+    BILLING_LINE,
+    key(
+        "custom_fields",
+        Form::Word(|| words(&CUSTOM_FIELDS)),
+        "`replace` removes the custom fields that are not named.",
+    ),
 ];
+const JOINS_WITH: &str = "joins_with";
+const BILLING_LINE: Key =
+    key("billing_line", Form::Condition, "Marks the line whose Plan bills the Commitment.");
+const PARENTS: Key = key(
+    "parents",
+    Form::Whole(1, MAX_LEVELS),
+    "How many levels of parent Accounts are synced, too.",
+);
+pub(super) const OVERLAP: Key = key(
+    "overlap",
+    Form::Word(|| words(&OverlapRule::WORDS)),
+    "What happens if another one is already running.",
+);
+const CUSTOM_FIELDS: [(&str, Replace); 2] = [("merge", Replace::Named), ("replace", Replace::All)];
 
-/// The key of a Contract's table that names the field by which records share one.
-const JOINS_WITH_KEY: &str = "joins_with";
-
-/// The key of a Commitment's table that says whose Plan bills it.
-pub(super) const BILLING_LINE_KEY: &str = "billing_line";
-
-/// The key of an Account's table that says how many levels of its parents are synced.
-pub(super) const PARENTS_KEY: &str = "parents";
-
-/// The key of a Commitment's and an AccountPlan's table that says what happens about one that
-/// stands in the way.
-pub(super) const OVERLAP_KEY: &str = "overlap";
+/// What stands only in the tables of one kind of object.
+pub fn keys_of(kind: EntityKind) -> &'static [Key] {
+    match kind {
+        EntityKind::Account => const { &[PARENTS] },
+        EntityKind::Commitment => const { &[BILLING_LINE, OVERLAP] },
+        EntityKind::AccountPlan => const { &[OVERLAP] },
+        _ => &[],
+    }
+}
 
 /// Levels that a mapping can go up: SOQL follows five relationships, and the Account is one of
 /// them.
@@ -48,7 +69,6 @@ const MAX_LEVELS: usize = 4;
 const PARENT_ID: &str = "ParentId";
 const PARENT: &str = "Parent";
 
-/// The table of an object.
 #[derive(Clone, Copy)]
 struct Table<'t> {
     value: &'t Value<'t>,
@@ -76,9 +96,9 @@ impl Parser<'_> {
         name: &str,
         kind: EntityKind,
     ) {
-        let levels = match value.get_ref().as_table().and_then(|table| find(table, PARENTS_KEY)) {
+        let levels = match value.get_ref().as_table().and_then(|table| find(table, PARENTS.name)) {
             Some(levels) if kind == EntityKind::Account => {
-                self.levels(levels, &dotted(name, PARENTS_KEY))
+                self.levels(levels, &dotted(name, PARENTS.name))
             }
             _ => 0,
         };
@@ -92,7 +112,6 @@ impl Parser<'_> {
         }
     }
 
-    /// How many levels of parents are synced.
     fn levels(&mut self, value: &Value<'_>, key: &str) -> usize {
         let levels = match value.get_ref() {
             DeValue::Integer(number) => number.as_str().parse().ok(),
@@ -131,7 +150,12 @@ impl Parser<'_> {
             let next = self.object(value, file, name, EntityKind::Account);
             if let Some(path) = self.above.take().and_then(|above| above.too_long) {
                 let message = format!("`{path}` would follow more than five relationships");
-                return self.note(value, &dotted(name, PARENTS_KEY), message, "go up fewer levels");
+                return self.note(
+                    value,
+                    &dotted(name, PARENTS.name),
+                    message,
+                    "go up fewer levels",
+                );
             }
             let Some(next) = next else { return };
             object = ObjectMapping { level, row: Some(parent), ..next };
@@ -151,23 +175,23 @@ impl Parser<'_> {
         kind: EntityKind,
     ) -> Option<ObjectMapping> {
         let table = self.table(value, name)?;
-        let rows = find(table, "rows")
-            .and_then(|rows| self.set_named(rows, &dotted(name, "rows")))
-            .unwrap_or(ROOT);
+        let root = Place::new(name, ROOT);
+        let rows = self.at(table, "rows", root, Self::set_named).unwrap_or(ROOT);
         let of = Table { value, entries: table, name, kind, rows };
-        let row = self.above.is_none().then(|| self.own_field_ref(of, "row")).flatten();
+        let place = of.place();
+        let own_row = self.above.is_none();
+        let row = own_row.then(|| self.at(table, "row", place, Self::field_ref)).flatten();
         // Whether the org has it is seen in the record: a field that is not there is not written.
-        let write_back = self.own_field_ref(of, "write_back");
+        let write_back = self.at(table, "write_back", place, Self::field_ref);
         let write_back = write_back.map(|field| FieldRef { optional: true, ..field });
-        let joins_by = self.own_field_ref(of, "joins_by");
+        let joins_by = self.at(table, "joins_by", place, Self::field_ref);
         let joins_with = self.joins_with(of);
-        let skip = self.own_condition(of, "skip", rows);
-        let leave_out = self.own_condition(of, "leave_out", rows);
-        let billing_line = if kind == EntityKind::Commitment {
-            self.own_condition(of, BILLING_LINE_KEY, self.rows_of_plans(file))
-        } else {
-            None
-        };
+        let skip = self.at(table, "skip", place, Self::condition);
+        let leave_out = self.at(table, "leave_out", place, Self::condition);
+        let of_plans = Place::new(name, self.rows_of_plans(file));
+        let bills = kind == EntityKind::Commitment;
+        let billing_line =
+            bills.then(|| self.at(table, BILLING_LINE.name, of_plans, Self::condition)).flatten();
         let sobject =
             find(table, "sobject").and_then(|_| self.required_name(table, name, "sobject", value));
         let key = self.key(of);
@@ -193,30 +217,20 @@ impl Parser<'_> {
         })
     }
 
-    fn own_field_ref(&mut self, of: Table<'_>, key: &str) -> Option<FieldRef> {
-        self.field_ref(find(of.entries, key)?, Place::new(&dotted(of.name, key), of.rows))
-    }
-
-    fn own_condition(&mut self, of: Table<'_>, key: &str, set: SetId) -> Option<Condition> {
-        self.condition(find(of.entries, key)?, Place::new(&dotted(of.name, key), set))
-    }
-
     fn key(&mut self, of: Table<'_>) -> Option<Cell> {
-        let value = find(of.entries, "key")?;
         self.owner = Some(Shared::Object(self.objects.len()));
-        let expression = self.expression(value, Place::new(&dotted(of.name, "key"), of.rows));
+        let expression = self.at(of.entries, "key", of.place(), Self::expression);
         self.owner = None;
-        let slot = Some(self.sets[of.rows].slot(of.rows));
-        expression.map(|expression| Cell { expression, slot })
+        Some(Cell { expression: expression?, slot: Some(self.sets[of.rows].slot(of.rows)) })
     }
 
     /// The field by which records share a Contract; `false` for none.
     fn joins_with(&mut self, of: Table<'_>) -> Option<FieldRef> {
-        let value = find(of.entries, JOINS_WITH_KEY)?;
+        let value = find(of.entries, JOINS_WITH)?;
         if value.get_ref().as_bool() == Some(false) {
             return None;
         }
-        let field = self.own_field_ref(of, JOINS_WITH_KEY)?;
+        let field = self.at(of.entries, JOINS_WITH, of.place(), Self::field_ref)?;
         let problem = match (of.kind, of.rows) {
             (EntityKind::Contract, ROOT) if !field.path.contains('.') => return Some(field),
             (EntityKind::Contract, ROOT) => {
@@ -228,27 +242,27 @@ impl Parser<'_> {
             _ => "only a Contract can be shared by a field",
         };
         let hint = "name a look-up of the record, or write `false`";
-        self.fault(value, &dotted(of.name, JOINS_WITH_KEY), problem, hint)
+        self.fault(value, &dotted(of.name, JOINS_WITH), problem, hint)
     }
 
-    /// The values of m3ter's fields.
     fn fields(&mut self, of: Table<'_>) -> Vec<FieldMapping> {
-        let choices = [("merge", Replace::Named), ("replace", Replace::All)];
-        let custom_fields = find(of.entries, "custom_fields")
-            .and_then(|value| self.word(value, &dotted(of.name, "custom_fields"), &choices));
+        let choice = |parser: &mut Self, value: &Value<'_>, place: Place<'_>| {
+            parser.word(value, place.key, &CUSTOM_FIELDS)
+        };
+        let custom_fields = self.at(of.entries, "custom_fields", of.place(), choice);
         self.undiscounted = Arc::default();
         let mut fields = Vec::new();
         for (name, value) in of.entries {
             let (text, key) = (name.get_ref().as_ref(), dotted(of.name, name.get_ref()));
             if of.holds_beside(text) {
-                if text == BILLING_LINE_KEY && of.kind != EntityKind::Commitment {
+                if text == BILLING_LINE.name && of.kind != EntityKind::Commitment {
                     self.note(name, &key, "only a Commitment has a billing line", "remove it");
                 }
                 continue;
             }
             let Some(spec) = of.kind.field(text) else {
-                let names = of.kind.fields().iter().map(|field| field.name);
-                let hint = hint_for(text, &names.chain(OBJECT_KEYS).collect::<Vec<_>>());
+                let known = of.kind.fields().iter().map(|field| field.name);
+                let hint = hint_for(text, &known.chain(names(&OBJECT_KEYS)).collect::<Vec<_>>());
                 self.note(name, &key, format!("{} has no such field in m3ter", of.kind), hint);
                 continue;
             };
@@ -309,15 +323,14 @@ impl Parser<'_> {
     }
 }
 
-impl Table<'_> {
+impl<'t> Table<'t> {
+    fn place(self) -> Place<'t> {
+        Place::new(self.name, self.rows)
+    }
+
     /// Whether a key of the table is none of m3ter's fields.
     fn holds_beside(self, key: &str) -> bool {
-        OBJECT_KEYS.contains(&key)
-            || match self.kind {
-                EntityKind::Account => key == PARENTS_KEY,
-                EntityKind::Commitment | EntityKind::AccountPlan => key == OVERLAP_KEY,
-                _ => false,
-            }
+        OBJECT_KEYS.iter().chain(keys_of(self.kind)).any(|known| known.name == key)
     }
 }
 
@@ -330,7 +343,6 @@ fn relationship_of(row: Option<&FieldRef>) -> String {
     }
 }
 
-/// The link from an Account to its parent.
 fn link_to(parent: FieldRef) -> Option<FieldMapping> {
     let (spec, line) = (EntityKind::Account.field("parentAccountId")?, parent.line);
     let cell = Cell { expression: Expression::plain(Term::AccountAt(parent)), slot: None };

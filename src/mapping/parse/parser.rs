@@ -43,17 +43,14 @@ pub(super) struct Reference {
     pub(super) set: SetId,
 }
 
-/// What is referred to.
 #[derive(Clone, Copy)]
 pub(super) enum To {
     Object(EntityKind),
     Field(EntityKind, &'static str),
-    /// A field of the same object.
     Own(&'static str),
     ProductRule,
 }
 
-/// A level of parents above an Account.
 pub(super) struct Above {
     /// The relationship from the rows to the Account; blank where it is the row itself.
     pub(super) account: String,
@@ -74,7 +71,6 @@ pub(super) struct Place<'k> {
 }
 
 impl<'k> Place<'k> {
-    /// A place that feeds no field of m3ter.
     pub(super) fn new(key: &'k str, set: SetId) -> Self {
         Self { key, set, spec: None }
     }
@@ -104,7 +100,6 @@ impl<'a> Parser<'a> {
         line_at(self.text, at.span().start)
     }
 
-    /// The file and the line of something.
     pub(super) fn place<T>(&self, at: &Spanned<T>) -> String {
         self.files.describe_line(self.line(at))
     }
@@ -191,7 +186,6 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// One of several words.
     pub(super) fn word<T: Clone>(
         &mut self,
         value: &Value<'_>,
@@ -224,7 +218,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// One of something, or a list of them.
     pub(super) fn one_or_more<'v>(&mut self, value: &'v Value<'v>, key: &str) -> &'v [Value<'v>] {
         if value.get_ref().is_array() { self.list(value, key) } else { std::slice::from_ref(value) }
     }
@@ -239,6 +232,45 @@ impl<'a> Parser<'a> {
         let items = self.list(value, key);
         let parsed: Vec<T> = items.iter().filter_map(|item| parse(self, item)).collect();
         (!items.is_empty() && parsed.len() == items.len()).then_some(parsed)
+    }
+
+    /// What a key of a table holds, if it is there; an error where it has a fault.
+    pub(super) fn optional<T>(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+        place: Place<'_>,
+        parse: impl FnOnce(&mut Self, &Value<'_>, Place<'_>) -> Option<T>,
+    ) -> Result<Option<T>, ()> {
+        let Some(value) = find(table, key) else { return Ok(None) };
+        let key = dotted(place.key, key);
+        parse(self, value, Place { key: &key, ..place }).map(Some).ok_or(())
+    }
+
+    /// What a key of a table holds; none where it is not there or has a fault.
+    pub(super) fn at<T>(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+        place: Place<'_>,
+        parse: impl FnOnce(&mut Self, &Value<'_>, Place<'_>) -> Option<T>,
+    ) -> Option<T> {
+        self.optional(table, key, place, parse).ok().flatten()
+    }
+
+    /// What a key of a table holds, one or a list of them; none of those that have a fault.
+    pub(super) fn all_at<T>(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+        place: Place<'_>,
+        mut parse: impl FnMut(&mut Self, &Value<'_>, Place<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(value) = find(table, key) else { return Vec::new() };
+        let key = dotted(place.key, key);
+        let place = Place { key: &key, ..place };
+        let items = self.one_or_more(value, &key).iter();
+        items.filter_map(|item| parse(self, item, place)).collect()
     }
 
     pub(super) fn flag(&mut self, table: &DeTable<'_>, key: &str, name: &str) -> bool {
@@ -273,14 +305,12 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A new reference from what is parsed.
     pub(super) fn refer(&mut self, to: To, set: SetId) -> usize {
         self.references.push(Reference { by: self.owner, to, set });
         self.references.len() - 1
     }
 }
 
-/// A number, exactly.
 pub(super) fn number(value: &Value<'_>) -> Option<Decimal> {
     match value.get_ref() {
         DeValue::Integer(number) if number.radix() == 10 => exact_decimal(number.as_str()),
@@ -312,7 +342,6 @@ pub(super) fn find<'v, 'i>(table: &'v DeTable<'i>, key: &str) -> Option<&'v Valu
     table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
 }
 
-/// Whether a table has a flag that is on.
 pub(super) fn is_on(table: &DeTable<'_>, flag: &str) -> bool {
     find(table, flag).and_then(|value| value.get_ref().as_bool()) == Some(true)
 }

@@ -3,35 +3,46 @@
 
 use toml::de::DeTable;
 
-use super::parser::{Parser, Place, Value, dotted, find};
+use super::key::{Form, Key, key, names};
+use super::parser::{Parser, Place, Value, find};
 use crate::domain::catalog::CatalogKind;
 use crate::domain::text::trimmed;
+use crate::mapping::language::ROOT;
 use crate::mapping::mapped::{ProductKeys, Shared};
 use crate::mapping::product::ProductRule;
 
 const PREFIX: &str = "product_mapping";
-pub(super) const KEYS: [&str; 4] = ["rows", "product", "billing_frequency", "currency"];
+pub(super) const PRODUCT_KEYS: [Key; 4] = [
+    key("rows", Form::Text, "The rows that have a product; without it, the lines."),
+    key("product", Form::Value, "The product's code."),
+    key("billing_frequency", Form::Value, "The billing frequency."),
+    key("currency", Form::Value, "The currency."),
+];
 const RULE_PREFIX: &str = "product_rule";
-pub(super) const RULE: [&str; 5] =
-    ["product", "billing_frequency", "currency", "plan_template", "plan"];
+pub(super) const RULE_KEYS: [Key; 5] = [
+    key("product", Form::Text, "The product's code."),
+    key("billing_frequency", Form::Text, "The billing frequency."),
+    key("currency", Form::Text, "The currency."),
+    key("plan_template", Form::Text, "The code of the plan template."),
+    key("plan", Form::Text, "The code of an existing plan."),
+];
 
 impl Parser<'_> {
     pub(super) fn product_keys(&mut self, value: &Value<'_>) -> Option<ProductKeys> {
         let table = self.table(value, PREFIX)?;
-        self.check_keys(table, PREFIX, &KEYS);
-        let rows = match find(table, "rows") {
-            Some(rows) => self.set_named(rows, &dotted(PREFIX, "rows"))?,
-            None => self.sets.iter().position(|set| set.name == "lines").unwrap_or_default(),
-        };
+        self.check_keys(table, PREFIX, &names(&PRODUCT_KEYS));
+        let lines = self.sets.iter().position(|set| set.name == "lines").unwrap_or_default();
+        let rows = self.optional(table, "rows", Place::new(PREFIX, ROOT), Self::set_named).ok()?;
+        let place = Place::new(PREFIX, rows.unwrap_or(lines));
         self.owner = Some(Shared::ProductRule);
         let [product, billing_frequency, currency] = ["product", "billing_frequency", "currency"]
-            .map(|key| self.expression(find(table, key)?, Place::new(&dotted(PREFIX, key), rows)));
+            .map(|key| self.at(table, key, place, Self::expression));
         self.owner = None;
         if find(table, "product").is_none() {
             let hint = "such as `product = \"Product2.ProductCode\"`";
             self.note(value, "product_mapping.product", "this key is missing", hint);
         }
-        Some(ProductKeys { rows, product: product?, billing_frequency, currency })
+        Some(ProductKeys { rows: place.set, product: product?, billing_frequency, currency })
     }
 
     pub(super) fn product_rules(&mut self, value: &Value<'_>) -> Vec<ProductRule> {
@@ -52,9 +63,9 @@ impl Parser<'_> {
 
     fn product_rule(&mut self, value: &Value<'_>) -> Option<ProductRule> {
         let table = self.table(value, RULE_PREFIX)?;
-        self.check_keys(table, RULE_PREFIX, &RULE);
+        self.check_keys(table, RULE_PREFIX, &names(&RULE_KEYS));
         let [product, billing_frequency, currency, template, plan] =
-            RULE.map(|key| self.rule_text(table, key));
+            RULE_KEYS.map(|key| self.rule_text(table, key.name));
         let Some(product) = product else {
             let hint = "such as `product = \"API_CALLS\"`";
             return self.fault(value, "product_rule.product", "a rule names a product", hint);
@@ -84,7 +95,6 @@ impl Parser<'_> {
     }
 }
 
-/// What a rule asks for, without regard to case.
 fn asked(rule: &ProductRule) -> [Option<String>; 3] {
     let folded = |text: &Option<String>| text.as_ref().map(|text| text.to_lowercase());
     [Some(rule.product.to_lowercase()), folded(&rule.billing_frequency), folded(&rule.currency)]

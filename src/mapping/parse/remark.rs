@@ -2,47 +2,51 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::parser::{Parser, Place, Value, dotted, find};
+use super::key::{Form, Key, key, names};
+use super::parser::{Parser, Place, Value, find};
 use crate::domain::warning::Attention;
 use crate::mapping::fault::hint_for;
 use crate::mapping::language::{FieldRef, Rate, Remark, RowRemark};
 
-pub(super) const KEYS: [&str; 3] = ["message", "attention", "when"];
-pub(super) const RATES_KEY: &str = "unless_equal";
+const MESSAGE: Key = key("message", Form::Text, "A sentence.");
+const ATTENTION: Key = key(
+    "attention",
+    Form::Word(Attention::codes),
+    "The code under which lists and metrics count the sentence.",
+);
+const WHEN: Key = key("when", Form::Condition, "Not told where this does not hold.");
+/// What stands in a remark beside a value.
+pub const REMARK_KEYS: [Key; 3] = [MESSAGE, ATTENTION, WHEN];
+/// What stands in a remark about rows.
+pub const ROW_REMARK_KEYS: [Key; 4] = [
+    MESSAGE,
+    ATTENTION,
+    WHEN,
+    key(RATES_KEY, Form::Pair, "Two rates; told only where they differ."),
+];
+const RATES_KEY: &str = "unless_equal";
 const HOW: &str = "a sentence in quotes, or `{ message = \"…\", when = … }`";
 
 impl Parser<'_> {
-    /// The sentence beside a value.
     pub(super) fn remark(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Remark> {
         match value.get_ref() {
             DeValue::String(message) => {
                 Some(Remark { message: message.to_string(), attention: None, when: None })
             }
             DeValue::Table(table) => {
-                self.check_keys(table, place.key, &KEYS);
+                self.check_keys(table, place.key, &names(&REMARK_KEYS));
                 self.remark_in(table, value, place)
             }
             _ => self.fault(value, place.key, "`warn` takes a sentence", HOW),
         }
     }
 
-    /// The sentences about the rows of a set: one, or a list.
-    pub(super) fn row_remarks(&mut self, value: &Value<'_>, place: Place<'_>) -> Vec<RowRemark> {
-        let remarks = self.one_or_more(value, place.key).iter();
-        remarks.filter_map(|value| self.row_remark(value, place)).collect()
-    }
-
-    fn row_remark(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<RowRemark> {
+    /// The sentence about the rows of a set.
+    pub(super) fn row_remark(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<RowRemark> {
         let table = self.table(value, place.key)?;
-        self.check_keys(table, place.key, &[&KEYS[..], &[RATES_KEY]].concat());
+        self.check_keys(table, place.key, &names(&ROW_REMARK_KEYS));
         let remark = self.remark_in(table, value, place)?;
-        let unless_equal = match find(table, RATES_KEY) {
-            Some(rates) => {
-                let key = dotted(place.key, RATES_KEY);
-                Some(self.rates(rates, Place { key: &key, ..place })?)
-            }
-            None => None,
-        };
+        let unless_equal = self.optional(table, RATES_KEY, place, Self::rates).ok()?;
         Some(RowRemark { remark, unless_equal, place: self.place(value) })
     }
 
@@ -56,29 +60,19 @@ impl Parser<'_> {
         if message.is_none() {
             self.note(value, place.key, "a warning has a `message`", HOW);
         }
-        let when = match find(table, "when") {
-            Some(when) => {
-                let key = dotted(place.key, "when");
-                Some(self.condition(when, Place { key: &key, ..place })?)
-            }
-            None => None,
-        };
-        let attention = match find(table, "attention") {
-            Some(code) => Some(self.attention(code, &dotted(place.key, "attention"))?),
-            None => None,
-        };
+        let when = self.optional(table, "when", place, Self::condition).ok()?;
+        let attention = self.optional(table, "attention", place, Self::attention).ok()?;
         Some(Remark { message: message?.to_owned(), attention, when })
     }
 
-    fn attention(&mut self, value: &Value<'_>, key: &str) -> Option<Attention> {
+    fn attention(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Attention> {
         let code = value.get_ref().as_str().unwrap_or_default();
         code.parse().ok().or_else(|| {
             let hint = hint_for(code, &Attention::codes());
-            self.fault(value, key, format!("`{code}` is not a code of `attention`"), hint)
+            self.fault(value, place.key, format!("`{code}` is not a code of `attention`"), hint)
         })
     }
 
-    /// Two fields, each with the one that says how much it is for.
     fn rates(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<[Rate; 2]> {
         let items = value.get_ref().as_array().map_or(&[][..], |items| items);
         if items.len() != 2 {
@@ -101,10 +95,7 @@ impl Parser<'_> {
             return self.fault(value, key, message, "add `field = \"…\"`");
         };
         let number = self.field_ref(number, place)?;
-        let per = match find(table, "per") {
-            Some(per) => Some(self.field_ref(per, Place { key: &dotted(key, "per"), ..place })?),
-            None => None,
-        };
+        let per = self.optional(table, "per", place, Self::field_ref).ok()?;
         let so = |field: FieldRef| FieldRef { optional: field.optional || optional, ..field };
         Some(Rate { number: so(number), per: per.map(so) })
     }

@@ -2,21 +2,38 @@
 
 use toml::de::DeTable;
 
+use super::key::{Form, Key, key, names};
 use super::parser::{Parser, Place, Value, dotted, find, is_path};
 use crate::mapping::fault::hint_for;
 use crate::mapping::language::{FieldRef, ROOT, RowSet, SetId};
 use crate::mapping::term::SetName;
 
-pub(super) const SET_KEYS: [&str; 9] = [
-    "of",
-    "relationship",
-    "sobject",
-    "parent",
-    "order_by",
-    "optional",
-    "leave_out",
-    "refuse",
-    "warn",
+pub(super) const SET_KEYS: [Key; 9] = [
+    key("of", Form::Text, "The rows that these lie below; without it, the record itself."),
+    key(
+        "relationship",
+        Form::Text,
+        "The child relationship's name, such as `OpportunityLineItems`.",
+    ),
+    key("sobject", Form::Text, "The object's API name."),
+    key(
+        "parent",
+        Form::Text,
+        "The relationship back to the row above: a path that starts with it reads that row.",
+    ),
+    key("order_by", Form::Text, "The order of the rows, as in SOQL."),
+    key("optional", Form::Flag, "The org need not have it."),
+    key("leave_out", Form::Condition, "Rows for which this holds make no object and no result."),
+    key(
+        "refuse",
+        Form::AnyOf(&[Form::Guard, Form::List(&Form::Guard)]),
+        "Rows for which this holds are a finding on all their objects.",
+    ),
+    key(
+        "warn",
+        Form::AnyOf(&[Form::RowRemark, Form::List(&Form::RowRemark)]),
+        "A sentence that the result gets.",
+    ),
 ];
 
 /// Levels below the root that one query may have (SOQL, since API version 58.0).
@@ -54,7 +71,6 @@ impl Parser<'_> {
         }
     }
 
-    /// The tables of rows in a file.
     fn row_tables<'v>(&mut self, table: &'v DeTable<'v>) -> Vec<Rows<'v>> {
         let mut found: Vec<Rows<'v>> = Vec::new();
         let lines = find(table, "lines");
@@ -92,7 +108,7 @@ impl Parser<'_> {
 
     fn row_set(&mut self, name: &str, key: &str, value: &Value<'_>) {
         let Some(table) = self.table(value, key) else { return };
-        self.check_keys(table, key, &SET_KEYS);
+        self.check_keys(table, key, &names(&SET_KEYS));
         let (set, of) = (self.sets.len(), self.parent_set(value).unwrap_or(ROOT));
         let relationship = self.required_name(table, key, "relationship", value);
         let sobject = self.required_name(table, key, "sobject", value).unwrap_or_default();
@@ -128,16 +144,10 @@ impl Parser<'_> {
 
     /// What is asked of each row, whose paths may lead through its parent.
     fn asked_of_rows(&mut self, table: &DeTable<'_>, key: &str, set: SetId) {
-        if let Some(value) = find(table, "leave_out") {
-            self.sets[set].leave_out =
-                self.condition(value, Place::new(&dotted(key, "leave_out"), set));
-        }
-        if let Some(value) = find(table, "refuse") {
-            self.sets[set].refuse = self.guards(value, Place::new(&dotted(key, "refuse"), set));
-        }
-        if let Some(value) = find(table, "warn") {
-            self.sets[set].warn = self.row_remarks(value, Place::new(&dotted(key, "warn"), set));
-        }
+        let place = Place::new(key, set);
+        self.sets[set].leave_out = self.at(table, "leave_out", place, Self::condition);
+        self.sets[set].refuse = self.all_at(table, "refuse", place, Self::guard);
+        self.sets[set].warn = self.all_at(table, "warn", place, Self::row_remark);
     }
 
     fn levels_above(&self, mut set: SetId) -> usize {
@@ -163,18 +173,17 @@ impl Parser<'_> {
     }
 
     /// The set that a `rows`, `each` or `only_row_of` names.
-    pub(super) fn set_named(&mut self, value: &Value<'_>, key: &str) -> Option<SetId> {
+    pub(super) fn set_named(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<SetId> {
         let name = value.get_ref().as_str().unwrap_or_default();
         self.sets.iter().position(|set| set.name == name).or_else(|| {
             let known: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
             let hint = hint_for(name, &known);
-            self.fault(value, key, format!("there are no rows `{name}` in this file"), hint)
+            self.fault(value, place.key, format!("there are no rows `{name}` in this file"), hint)
         })
     }
 
-    /// A set whose rows lie below those of a place.
     pub(super) fn set_below(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<SetName> {
-        let set = self.set_named(value, place.key)?;
+        let set = self.set_named(value, place)?;
         let name = self.sets[set].name.clone();
         let mut up = set;
         while up != ROOT {
@@ -193,7 +202,6 @@ fn named_parent<'v>(value: &'v Value<'_>) -> Option<&'v str> {
     find(value.get_ref().as_table()?, "of")?.get_ref().as_str()
 }
 
-/// A field with its direction.
 fn order_term(term: &str) -> Option<String> {
     let mut words = term.split_whitespace();
     let first = words.next().filter(|first| is_path(first))?;

@@ -4,6 +4,7 @@
 use rust_decimal::RoundingStrategy;
 use toml::de::{DeTable, DeValue};
 
+use super::key::{Form, Key, key, names, words};
 use super::parser::{Parser, Place, Value, find, number};
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::text::trimmed;
@@ -12,34 +13,65 @@ use crate::mapping::steps::{Op, Operand, Step, Unit};
 
 /// All steps, in the order in which they are applied. Another order is written by nesting: `{ first
 /// = [{ … }], … }`.
-pub(super) const STEP_KEYS: [&str; 18] = [
-    "split",
-    "trim",
-    "map",
-    "upper",
-    "lower",
-    "as",
-    "zero_is_blank",
-    "times",
-    "divided_by",
-    "percent_of",
-    "less_percent",
-    "round",
-    "date_in",
-    "add_months",
-    "add_days",
-    "end_exclusive",
-    "truncate",
-    "warn",
+pub const STEP_KEYS: [Key; 18] = [
+    key("split", Form::Table(&SPLIT_KEYS, &["at", "part"]), "One part of a text."),
+    key("trim", Form::Flag, "Without spaces at both ends."),
+    key("map", Form::Named(&Form::Constant), "Replaces one value by another; `*` is all others."),
+    key("upper", Form::Flag, "In capital letters."),
+    key("lower", Form::Flag, "In small letters."),
+    key("as", Form::Word(|| words(&TYPES)), "The other type: `number` or `text`."),
+    key("zero_is_blank", Form::Flag, "0 is treated as blank."),
+    key("times", OPERAND, "Multiplied by a number or a field."),
+    key("divided_by", OPERAND, "Divided by a number or a field; needs `round`."),
+    key("percent_of", OPERAND, "So many percent of a number or a field."),
+    key("less_percent", OPERAND, "Less so many percent."),
+    key(
+        "round",
+        Form::AnyOf(&[DECIMALS, Form::Table(&ROUND_KEYS, &["decimals"])]),
+        "To so many decimals.",
+    ),
+    key(
+        "date_in",
+        Form::Text,
+        "The date of a date-time in this time zone; `mapping` is the file's own.",
+    ),
+    key("add_months", OPERAND, "So many months later."),
+    key("add_days", OPERAND, "So many days later."),
+    key("end_exclusive", Form::Flag, "Salesforce's last day becomes m3ter's first day after it."),
+    key(
+        "truncate",
+        Form::AnyOf(&[Form::Flag, Form::Whole(1, usize::MAX)]),
+        "Cut to what m3ter's field holds, or to so many characters, with a warning.",
+    ),
+    key("warn", Form::AnyOf(&[Form::Text, Form::Remark]), "A sentence that the result gets."),
+];
+const OPERAND: Form = Form::AnyOf(&[Form::Number, Form::Value]);
+const DECIMALS: Form = Form::Whole(0, MAX_DECIMALS);
+const SPLIT_KEYS: [Key; 2] = [
+    key("at", Form::Text, "What stands between the parts."),
+    key("part", Form::Whole(1, usize::MAX), "Which part, counted from 1."),
+];
+const ROUND_KEYS: [Key; 2] = [
+    key("decimals", DECIMALS, "How many decimals are kept."),
+    key("mode", Form::Word(|| words(&MODES)), "What becomes of the digit behind them."),
+];
+const TYPES: [(&str, Step); 2] = [("number", Step::AsNumber), ("text", Step::AsText)];
+const MODES: [(&str, RoundingStrategy); 4] = [
+    ("half_up", RoundingStrategy::MidpointAwayFromZero),
+    ("half_even", RoundingStrategy::MidpointNearestEven),
+    ("up", RoundingStrategy::AwayFromZero),
+    ("down", RoundingStrategy::ToZero),
 ];
 
 /// Digits after the point that a number keeps at most.
-const MAX_DECIMALS: u32 = 20;
+const MAX_DECIMALS: usize = 20;
 
 impl Parser<'_> {
     pub(super) fn steps(&mut self, table: &DeTable<'_>, place: Place<'_>) -> Vec<Step> {
-        let present: Vec<(&str, &Value<'_>)> =
-            STEP_KEYS.iter().filter_map(|name| Some((*name, find(table, name)?))).collect();
+        let present: Vec<(&str, &Value<'_>)> = STEP_KEYS
+            .iter()
+            .filter_map(|step| Some((step.name, find(table, step.name)?)))
+            .collect();
         let step = |wanted: &str| present.iter().find(|(name, _)| *name == wanted);
         let is_mapped = step("map").or(step("as")).is_some();
         if let (Some((_, value)), None) = (step("divided_by"), step("round")) {
@@ -74,7 +106,7 @@ impl Parser<'_> {
             "map" => self.map(value, place),
             "upper" => flag(self, Step::Upper),
             "lower" => flag(self, Step::Lower),
-            "as" => self.word(value, key, &[("number", Step::AsNumber), ("text", Step::AsText)]),
+            "as" => self.word(value, key, &TYPES),
             "zero_is_blank" => flag(self, Step::ZeroIsBlank),
             "times" => compute(self, Op::Times),
             "divided_by" => match compute(self, Op::DividedBy)? {
@@ -101,7 +133,7 @@ impl Parser<'_> {
         let at = part("at").and_then(|at| at.get_ref().as_str()).filter(|at| !at.is_empty());
         let number = part("part").and_then(number).and_then(|part| usize::try_from(part).ok());
         if let Some(table) = table {
-            self.check_keys(table, key, &["at", "part"]);
+            self.check_keys(table, key, &names(&SPLIT_KEYS));
         }
         match (at, number.filter(|part| *part > 0)) {
             (Some(at), Some(part)) => Some(Step::Split(at.to_owned(), part)),
@@ -148,26 +180,21 @@ impl Parser<'_> {
     fn round(&mut self, value: &Value<'_>, key: &str) -> Option<Step> {
         let (decimals, mode) = match value.get_ref() {
             DeValue::Table(table) => {
-                self.check_keys(table, key, &["decimals", "mode"]);
+                self.check_keys(table, key, &names(&ROUND_KEYS));
                 (find(table, "decimals"), find(table, "mode"))
             }
             _ => (Some(value), None),
         };
         let decimals = decimals.and_then(number).and_then(|number| u32::try_from(number).ok());
-        let Some(decimals) = decimals.filter(|decimals| *decimals <= MAX_DECIMALS) else {
+        let is_kept = |decimals: &u32| *decimals as usize <= MAX_DECIMALS;
+        let Some(decimals) = decimals.filter(is_kept) else {
             let message = format!("`round` takes 0 to {MAX_DECIMALS} decimals");
             let hint = "such as `round = 2` or `round = { decimals = 2, mode = \"half_even\" }`";
             return self.fault(value, key, message, hint);
         };
-        let modes = [
-            ("half_up", RoundingStrategy::MidpointAwayFromZero),
-            ("half_even", RoundingStrategy::MidpointNearestEven),
-            ("up", RoundingStrategy::AwayFromZero),
-            ("down", RoundingStrategy::ToZero),
-        ];
         let mode = match mode {
             None => RoundingStrategy::MidpointAwayFromZero,
-            Some(mode) => self.word(mode, key, &modes)?,
+            Some(mode) => self.word(mode, key, &MODES)?,
         };
         Some(Step::Round(decimals, mode))
     }

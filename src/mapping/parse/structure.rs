@@ -2,6 +2,8 @@
 
 use toml::de::{DeTable, DeValue};
 
+use super::expression::{CLEAR, ONCE, WHEN};
+use super::key::{Key, names};
 use super::parser::{Parser, Place, Value, dotted, find, is_on};
 use crate::domain::field::{
     ADDRESS_PARTS, FieldSpec, FieldType, MAX_CUSTOM_FIELDS, is_identifier_code,
@@ -9,6 +11,9 @@ use crate::domain::field::{
 use crate::domain::text::is_blank;
 use crate::mapping::structure::{ADDRESS_PART, UPPER_LIMIT, parts_of};
 use crate::mapping::term::{Expression, NamedValue, Part, Parts, Replace, Term};
+
+/// What stands beside the parts of an address.
+pub const ADDRESS_KEYS: [Key; 3] = [ONCE, CLEAR, WHEN];
 
 impl Parser<'_> {
     /// A scalar cannot stand where m3ter's field holds a structure.
@@ -35,7 +40,7 @@ impl Parser<'_> {
     ) -> Expression {
         let known: Vec<&str> =
             std::iter::once("street").chain(ADDRESS_PARTS.iter().map(|(part, _)| *part)).collect();
-        self.check_keys(table, place.key, &[&known[..], &["once", "clear", "when"]].concat());
+        self.check_keys(table, place.key, &[&known[..], &names(&ADDRESS_KEYS)[..]].concat());
         for flag in ["once", "clear"] {
             self.flag(table, place.key, flag);
         }
@@ -104,7 +109,6 @@ impl Parser<'_> {
         })
     }
 
-    /// An entry for each row of a set below.
     pub(super) fn each(
         &mut self,
         value: &Value<'_>,
@@ -117,7 +121,6 @@ impl Parser<'_> {
         self.parts(table, value, place, parts).map(|parts| Term::Each(list, below, parts))
     }
 
-    /// Entries written out.
     pub(super) fn entries(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Term> {
         let (list, parts) = self.list_of("list", value, place)?;
         let names = parts.iter().map(|part| part.name).filter(|name| *name != UPPER_LIMIT);

@@ -10,7 +10,6 @@ use toml_parser::{Source, decoder::Encoding};
 use super::parser::line_at;
 use crate::mapping::fault::MappingFault;
 
-/// How the parser says that a key stands twice.
 const DUPLICATE_KEY: &str = "duplicate key";
 /// Places before a duplicate that are tried for the first one.
 const MAX_TRIED: usize = 200;
@@ -50,7 +49,6 @@ fn written_twice(name: &str, text: &str, second: Range<usize>) -> Option<Mapping
     Some(MappingFault::new(name, line_at(text, second.start), bare, message, hint))
 }
 
-/// A key that occurs nowhere in a text.
 fn unused_key(text: &str) -> String {
     let mut key = "unused".to_owned();
     while text.contains(&key) {

@@ -34,13 +34,11 @@ pub(super) fn currencies(objects: &mut [Resolved<'_>], deal: Deal<'_>) {
     }
 }
 
-/// The currency of the deal, and where it came from.
 fn currency_of(deal: Deal<'_>) -> Option<(String, String)> {
     let currency = deal.mapping.deal_currency.as_ref()?.evaluate(deal.root).ok()??;
     Some((currency.raw.text(), currency.source.to_string()))
 }
 
-/// The rows whose plan template has another currency than the deal.
 fn mismatched(
     objects: &mut [Resolved<'_>],
     deal: Deal<'_>,

@@ -16,13 +16,11 @@ pub(in crate::mapping) struct Resolved<'a> {
     pub(in crate::mapping) object: DesiredObject,
 }
 
-/// What holds for all objects of a record.
 #[derive(Clone, Copy)]
 pub(in crate::mapping) struct Deal<'a> {
     pub(in crate::mapping) mapping: &'a Mapping,
     pub(in crate::mapping) root: Row<'a>,
     pub(in crate::mapping) catalog: &'a Catalog,
-    /// The currencies of the plan templates of all lines.
     pub(in crate::mapping) template_currencies: &'a [String],
 }
 
@@ -31,7 +29,6 @@ impl Resolved<'_> {
         self.table.kind == kind
     }
 
-    /// Adds something that is wrong with it.
     pub(super) fn find(&mut self, finding: Finding) {
         match &mut self.object.intent {
             Intent::Sync(_) => self.object.intent = Intent::Invalid(vec![finding]),
@@ -48,7 +45,6 @@ impl Resolved<'_> {
         }
     }
 
-    /// Where the value of a field came from.
     pub(super) fn source(&self, field: &str) -> String {
         let field = self.object.fields().iter().find(|desired| desired.name == field);
         field.map(|desired| desired.source.clone()).unwrap_or_default()
@@ -61,7 +57,6 @@ impl Resolved<'_> {
     }
 }
 
-/// Those of a kind.
 pub(super) fn of_kind<'o, 'a>(
     objects: &'o mut [Resolved<'a>],
     kind: EntityKind,

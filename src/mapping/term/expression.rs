@@ -13,17 +13,14 @@ use crate::mapping::row::Row;
 use crate::mapping::steps::Step;
 
 impl Expression {
-    /// An expression without anything beside its source.
     pub(in crate::mapping) fn plain(term: Term) -> Self {
         Self { term, when: None, steps: Vec::new(), default: None }
     }
 
-    /// The expressions directly inside this one.
     pub(in crate::mapping) fn inner(&self) -> impl Iterator<Item = &Self> {
         self.term.inner(None).into_iter().map(|(inner, _)| inner)
     }
 
-    /// The fields that it reads.
     pub(in crate::mapping) fn fields(&self) -> Vec<&FieldRef> {
         let mut fields = self.term.own_fields();
         fields.extend(self.inner().flat_map(Self::fields));
@@ -62,7 +59,6 @@ impl Expression {
         found
     }
 
-    /// It as people read it, without what is done to its value.
     pub(in crate::mapping) fn render(&self) -> String {
         let when = if self.when.is_some() { ", on a condition" } else { "" };
         let default = self.default.as_ref().map(|default| format!(", else {}", default.render()));
@@ -78,7 +74,6 @@ impl Expression {
         }
     }
 
-    /// The codes that it looks up for a row.
     pub(in crate::mapping) fn codes(&self, row: Row<'_>) -> Vec<(CatalogKind, String)> {
         if self.when.as_ref().is_some_and(|condition| !condition.holds(row)) {
             return Vec::new();
@@ -104,7 +99,6 @@ impl Expression {
         }
     }
 
-    /// The value for a row.
     pub(in crate::mapping) fn evaluate(&self, row: Row<'_>) -> Outcome {
         let is_asked = self.when.as_ref().is_none_or(|condition| condition.holds(row));
         let found = if is_asked { self.without_default(row)? } else { None };
