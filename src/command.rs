@@ -5,12 +5,14 @@ mod attended;
 pub mod backfill;
 pub mod changes;
 pub mod check;
+mod checklist;
 pub mod db;
 pub mod end_date;
 mod given;
 pub mod health;
 pub mod help;
 mod ids;
+mod interrupt;
 pub mod keys;
 mod link_file;
 pub mod links;
@@ -204,24 +206,4 @@ async fn confirmed(question: &str, interrupt: &CancellationToken) -> anyhow::Res
             Ok(false)
         }
     }
-}
-
-/// Cancelled by the first SIGTERM or interrupt; a second one ends the process at once.
-fn shutdown_signal() -> std::io::Result<CancellationToken> {
-    let token = CancellationToken::new();
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let cancel = token.clone();
-    tokio::spawn(async move {
-        for second in [false, true] {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            if second {
-                std::process::exit(i32::from(Outcome::Interrupted.code()));
-            }
-            cancel.cancel();
-        }
-    });
-    Ok(token)
 }

@@ -16,6 +16,7 @@ pub mod field;
 pub mod finding;
 pub mod ids;
 pub mod instant;
+pub mod link;
 pub mod made_end;
 pub mod money;
 pub mod org_schema;

@@ -14,6 +14,7 @@ mod forwarded;
 #[doc(hidden)]
 pub mod fuzzing;
 mod health;
+mod links;
 pub(crate) mod local;
 pub(crate) mod log_fields;
 pub mod metrics;
@@ -72,6 +73,9 @@ pub fn router(
         .route("/end-date-billing-entities", post(end_date::handler))
         .route("/reopen-billing-entities/{parentRecordId}", post(reopen::handler))
         .route("/changes", get(changes::list))
+        .route("/links", get(links::list))
+        .route("/links/move", post(links::hand_over))
+        .route("/links/forget", post(links::forget))
         .route("/sync-runs", get(sync_runs::list).post(begin::sync))
         .route("/sync-runs/end-date", post(begin::end_dating))
         .route("/sync-runs/replay", post(sync_runs::replay_many))
@@ -124,6 +128,7 @@ async fn not_allowed(path: MatchedPath) -> Fault {
     let methods = match path.as_str() {
         "/verifications" | "/sync-runs" => "GET or POST",
         "/changes"
+        | "/links"
         | "/sync-runs/{syncRunId}"
         | "/pauses"
         | "/verifications/{verificationId}"

@@ -50,8 +50,9 @@ struct CommandLine {
     /// A file of variables, one `NAME=value` a line; what the environment has counts before it.
     #[arg(long, global = true, value_name = "FILE")]
     env_file: Option<PathBuf>,
-    /// For `sync`, `runs` and `changes`: the service to speak to, in place of `SYNC_TO_M3TER_URL`,
-    /// with the API key in `SYNC_TO_M3TER_KEY` or `SYNC_TO_M3TER_KEY_FILE`.
+    /// For `sync`, `end-date`, `reopen`, `runs`, `changes`, `links`, `pause` and `resume`: the
+    /// service to speak to, in place of `SYNC_TO_M3TER_URL`, with the API key in
+    /// `SYNC_TO_M3TER_KEY` or `SYNC_TO_M3TER_KEY_FILE`.
     #[arg(long, global = true, value_name = "ADDRESS")]
     url: Option<String>,
 }
@@ -127,6 +128,21 @@ enum Command {
 }
 
 impl Command {
+    /// Whether a service elsewhere can do it.
+    fn speaks_to_a_service(&self) -> bool {
+        matches!(
+            self,
+            Self::Sync(_)
+                | Self::EndDate(_)
+                | Self::Reopen(_)
+                | Self::Runs(_)
+                | Self::Changes(_)
+                | Self::Links(_)
+                | Self::Pause(_)
+                | Self::Resume(_)
+        )
+    }
+
     /// Whether it is told by the whole configuration.
     fn reads_configuration(&self) -> bool {
         match self {
@@ -228,6 +244,10 @@ fn main() -> ExitCode {
                 Some(service) => command::sync::run_remotely(service, &syncing).await,
                 None => unreachable!("it has read its configuration"),
             },
+            (Command::EndDate(ending), None) => match &service {
+                Some(service) => command::end_date::run_remotely(service, &ending).await,
+                None => unreachable!("it has read its configuration"),
+            },
             (Command::Mapping(command), Some(config)) => {
                 let mappings_dir = variable("MAPPINGS_DIR").map(PathBuf::from);
                 let billing = variable("COMMITMENT_BILLING");
@@ -261,17 +281,17 @@ fn main() -> ExitCode {
             }
             (Command::Sandbox(sandboxing), _) => command::sandbox::run(sandboxing, &variable).await,
             (Command::Links(command), _) => {
-                async { command::links::run(&database()?, command).await }.await
+                async { command::links::run(place().await?, command).await }.await
             }
             (Command::Reopen(reopened), _) => {
-                async { command::reopen::run(&database()?, &reopened).await }.await
+                async { command::reopen::run(place().await?, &reopened).await }.await
             }
             (Command::Pause(pausing), _) => {
-                async { command::pause::pause(&database()?, &command::user(), &pausing).await }
+                async { command::pause::pause(place().await?, &command::user(), &pausing).await }
                     .await
             }
             (Command::Resume(resuming), _) => {
-                async { command::pause::resume(&database()?, &command::user(), &resuming).await }
+                async { command::pause::resume(place().await?, &command::user(), &resuming).await }
                     .await
             }
             (Command::Changes(command), _) => {
@@ -357,9 +377,9 @@ fn service(
     variable: &dyn Fn(&str) -> Option<String>,
     url: Option<&str>,
 ) -> Result<Option<Remote>, String> {
-    if !matches!(command, Command::Sync(_) | Command::Runs(_) | Command::Changes(_)) {
+    if !command.speaks_to_a_service() {
         return match url {
-            Some(_) => Err("this command does not speak to a service: --url is for `sync`, `runs` and `changes`".to_owned()),
+            Some(_) => Err("this command does not speak to a service: --url is for `sync`, `end-date`, `reopen`, `runs`, `changes`, `links`, `pause` and `resume`".to_owned()),
             None => Ok(None),
         };
     }

@@ -53,7 +53,7 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 
 pub use explain::Explanation;
-pub use fault::MappingFault;
+pub use fault::{MappingFault, MappingNote};
 pub use files::MappingSource;
 pub use mapped::Mapping;
 pub use org::{OrgRemark, Severity};
@@ -147,14 +147,14 @@ impl Mappings {
         Ok(Self { by_root: mappings, digest })
     }
 
-    /// What the service reads in a file and other readers of TOML may not, in sentences.
-    pub fn notes(source: &MappingSource) -> Vec<String> {
+    /// What the service reads in a file and other readers of TOML may not.
+    pub fn notes(source: &MappingSource) -> Vec<MappingNote> {
         let text = std::str::from_utf8(&source.bytes).unwrap_or_default();
-        let note = |(line, what)| {
-            format!(
-                "{}:{line}: note: {what} is TOML 1.1: the service reads it, but editors and scripts that know only TOML 1.0 call the file broken",
-                source.name
-            )
+        let note = |(line, what)| MappingNote {
+            place: format!("{}:{line}", source.name),
+            message: format!(
+                "{what} is TOML 1.1: the service reads it, but editors and scripts that know only TOML 1.0 call the file broken"
+            ),
         };
         parse::newer_syntax(text).into_iter().map(note).collect()
     }

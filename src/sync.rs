@@ -29,6 +29,7 @@ mod fetch;
 mod identify;
 mod job;
 mod leftovers;
+mod links;
 mod load;
 mod maintenance;
 mod merges;
@@ -78,8 +79,9 @@ mod write_outcome;
 
 pub use crate::changeset::unusual::Usual;
 pub use crate::store::{
-    Backfill, ChangeFilter, HistorySize, NotReopened, OpenRuns, Pause, QueueBounds, QueueFull,
-    QueueWait, Reopening, Replay, RunFilter, StoreError,
+    Backfill, ChangeFilter, HistorySize, LinkFilter, LinkOrder, NotHandedOver, NotReopened,
+    OpenRuns, Pause, PauseAnswer, QueueBounds, QueueFull, QueueWait, Reopening, Replay, RunFilter,
+    StoreError,
 };
 pub use crate::transport::LimiterGauges;
 pub use adopt::{CheckedLink, WantedLink};

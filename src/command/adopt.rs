@@ -10,13 +10,15 @@ use super::ids::LineFault;
 use super::link_file::{self, LinkFile, LinkLine};
 use super::links::{DryRun, change, show};
 use super::output::{self, Column, Form};
+use super::place::Place;
 use super::{Outcome, given, ids, print, remark, unusable};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::link::ShownLink;
 use crate::domain::outcome::Failure;
-use crate::store::{Link, LinkOrder, LinkRelation, Store};
+use crate::store::{Link, LinkOrder, LinkRelation, Store, StoreError};
 use crate::sync::{CheckedLink, Scope, Syncs, WantedLink};
 
 /// Which Accounts.
@@ -88,10 +90,20 @@ pub async fn link(config: &Config, adoption: Adoption) -> anyhow::Result<Outcome
         remark(format_args!("{count} of them are new; `--confirm` makes these links"));
         return Ok(Outcome::Done);
     }
+    let place = Place::database(&config.database_url).await?;
+    let outcome = make(&place, by_record, adoption.dry_run).await;
+    place.close().await;
+    outcome
+}
+
+async fn make(
+    place: &Place,
+    by_record: BTreeMap<SalesforceId, Vec<Link>>,
+    dry_run: DryRun,
+) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::Done;
     for (record, links) in by_record {
-        let order = LinkOrder::Adopt { record, links };
-        let changed = change(&config.database_url, &order, adoption.dry_run).await?;
+        let changed = change(place, &LinkOrder::Adopt { record, links }, dry_run).await?;
         if changed != Outcome::Done {
             outcome = changed;
         }
@@ -174,32 +186,52 @@ pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outco
         return Ok(unusable("say which: the ID of a record, a CSV file, or --all"));
     }
     let store = Store::open(database_url).await?;
-    let mut waiting = Vec::new();
-    let mut unknown = Vec::new();
-    match &records {
-        None => waiting = store.list_unconfirmed(None).await?,
-        Some(records) => {
-            for record in records {
-                let links = store.list_unconfirmed(Some(record)).await?;
-                if links.is_empty() {
-                    unknown.push(record.to_string());
-                }
-                waiting.extend(links);
-            }
+    let found = waiting(&store, records.as_deref()).await;
+    let place = Place::Database(store);
+    let outcome = match found {
+        Ok((waiting, unknown)) => confirm(&place, &adoption, waiting, &unknown).await,
+        Err(error) => Err(error.into()),
+    };
+    place.close().await;
+    outcome
+}
+
+/// The links that wait to be confirmed, and the records that have none.
+async fn waiting(
+    store: &Store,
+    records: Option<&[SalesforceId]>,
+) -> Result<(Vec<Link>, Vec<String>), StoreError> {
+    let Some(records) = records else {
+        return Ok((store.list_unconfirmed(None).await?, Vec::new()));
+    };
+    let (mut waiting, mut unknown) = (Vec::new(), Vec::new());
+    for record in records {
+        let links = store.list_unconfirmed(Some(record)).await?;
+        if links.is_empty() {
+            unknown.push(record.to_string());
         }
+        waiting.extend(links);
     }
-    store.close().await;
+    Ok((waiting, unknown))
+}
+
+/// Lists what waits, or confirms it.
+async fn confirm(
+    place: &Place,
+    adoption: &Adoption,
+    waiting: Vec<Link>,
+    unknown: &[String],
+) -> anyhow::Result<Outcome> {
     if !adoption.confirm {
-        show(&waiting, adoption.form)?;
+        let shown: Vec<ShownLink> = waiting.iter().map(ShownLink::from).collect();
+        show(&shown, adoption.form)?;
         return Ok(Outcome::Done);
     }
     let rows: BTreeSet<SalesforceId> = waiting.into_iter().map(|link| link.object.row).collect();
     let mut all_done = unknown.is_empty();
     for row in rows {
-        all_done &= matches!(
-            change(database_url, &LinkOrder::Confirm { row }, adoption.dry_run).await?,
-            Outcome::Done
-        );
+        let order = LinkOrder::Confirm { row };
+        all_done &= change(place, &order, adoption.dry_run).await? == Outcome::Done;
     }
     if adoption.all && all_done {
         print("Nothing else is waiting to be confirmed");

@@ -9,8 +9,9 @@ use anyhow::Context as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::interrupt::interrupt_signal;
 use super::output::{Output, print};
-use super::{Outcome, remark, report, shutdown_signal, user};
+use super::{Outcome, remark, report, user};
 use crate::app::App;
 use crate::domain::answer::SyncResult;
 use crate::domain::ids::{SalesforceId, SyncRunId};
@@ -52,7 +53,7 @@ impl Attendance {
     /// Of a command that does one thing: a first interrupt is heeded, a second one ends the process
     /// at once.
     pub(super) fn new(doing: String, record: &SalesforceId) -> anyhow::Result<Self> {
-        let interrupt = shutdown_signal().context("signals cannot be received")?;
+        let interrupt = interrupt_signal().context("signals cannot be received")?;
         Ok(Self { doing, record: record.clone(), quiet: false, interrupt })
     }
 

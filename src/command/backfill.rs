@@ -146,15 +146,10 @@ async fn tell(store: &Store, id: &str, done: Backfill, form: Form) -> anyhow::Re
     let unfinished = store.list_backfilled(id).await?;
     let rows: Vec<Vec<String>> = unfinished.iter().map(row).collect();
     if form.output == Output::Table {
-        let counts = [
-            ("Completed", done.completed),
-            ("Partial Success", done.partial),
-            ("Failed", done.failed),
-            ("Tried again later", done.retrying),
-        ];
-        let counts = counts.iter().filter(|(_, count)| *count > 0);
-        let counts: Vec<_> =
-            counts.map(|(word, count)| vec![(*word).to_owned(), count.to_string()]).collect();
+        let counts: Vec<Vec<String>> = done
+            .in_words()
+            .map(|(word, records)| vec![word.to_owned(), records.to_string()])
+            .collect();
         let columns = [Column::status("Status"), Column::word("Records")];
         print(Screen::of_stdout().table(&columns, &counts, false));
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use anstyle::AnsiColor;
 use clap::Args;
 
 use super::Outcome;
-use super::output::{Column, Form, Output, Screen, list_rows, print};
+use super::checklist::Checklist;
+use super::output::Output;
 use crate::app::load_mappings;
 use crate::callers::Callers;
 use crate::config::Config;
@@ -31,7 +31,7 @@ pub struct Checking {
 
 /// Prints the report; red lines make it fail.
 pub async fn run(config: Config, checking: Checking) -> anyhow::Result<Outcome> {
-    let mut report = Report { worst: Severity::Green, lines: Lines::new(checking.output) };
+    let mut report = Report(Checklist::new(checking.output));
     let budget = Budget::new(config.limits.time, config.limits.callouts);
     report.line(Severity::Green, "configuration", "complete");
     if let Some(callers) = &config.access.callers {
@@ -87,48 +87,10 @@ pub async fn run(config: Config, checking: Checking) -> anyhow::Result<Outcome> 
     if let Some(store) = store {
         store.close().await;
     }
-    report.lines.end()?;
-    Ok(if report.worst == Severity::Red { Outcome::Failed } else { Outcome::Done })
+    report.0.end()
 }
 
-struct Report {
-    worst: Severity,
-    lines: Lines,
-}
-
-/// Lines of a report: each at once for people, all together in another form.
-pub(super) struct Lines {
-    output: Output,
-    rows: Vec<Vec<String>>,
-}
-
-impl Lines {
-    pub(super) fn new(output: Output) -> Self {
-        Self { output, rows: Vec::new() }
-    }
-
-    pub(super) fn add(&mut self, severity: Severity, what: &str, message: &str) {
-        let (word, colour) = match severity {
-            Severity::Green => ("green", AnsiColor::Green),
-            Severity::Yellow => ("yellow", AnsiColor::Yellow),
-            Severity::Red => ("red", AnsiColor::Red),
-        };
-        if self.output == Output::Table {
-            let word = Screen::of_stdout().paint(colour, &format!("{word:6}"));
-            print(format_args!("{word}  {what}: {message}"));
-        } else {
-            self.rows.push(vec![word.to_owned(), what.to_owned(), message.to_owned()]);
-        }
-    }
-
-    pub(super) fn end(self) -> anyhow::Result<()> {
-        if self.output == Output::Table {
-            return Ok(());
-        }
-        let columns = [Column::word("Severity"), Column::text("About"), Column::text("Message")];
-        list_rows(Form { output: self.output, utc: true }, &columns, &self.rows)
-    }
-}
+struct Report(Checklist);
 
 /// What m3ter says of itself.
 struct Organization {
@@ -138,8 +100,7 @@ struct Organization {
 
 impl Report {
     fn line(&mut self, severity: Severity, what: &str, message: &str) {
-        self.worst = self.worst.max(severity);
-        self.lines.add(severity, what, message);
+        self.0.add(severity, what, message);
     }
 
     fn clock(&mut self, ahead: Option<i64>, vendor: &str) {

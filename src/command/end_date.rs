@@ -2,14 +2,20 @@
 
 use std::io::IsTerminal as _;
 
+use anyhow::Context as _;
 use clap::Args;
 
 use super::attended::{Attendance, Attended, say_paused};
+use super::interrupt::interrupt_signal;
 use super::output::Output;
+use super::remote::Remote;
+use super::remote_runs::{self, RemoteEnd};
 use super::{Outcome, audit, confirmed, given, print, report, unusable, user};
 use crate::app::App;
 use crate::config::Config;
+use crate::domain::answer::SyncResult;
 use crate::domain::ending::{BillingEntity, Children, EndDate, EndDateOrder};
+use crate::domain::ids::SalesforceId;
 use crate::domain::plan::PlanHash;
 use crate::domain::run::RunTask;
 use crate::sync::{RunRequest, Scope, StartError, StartedRun, SyncMode};
@@ -46,39 +52,93 @@ pub struct Ending {
 /// What is said where nobody can be asked.
 const NOBODY_TO_ASK: &str = "`end-date` asks before it ends anything, and this is not a terminal: nothing was ended. Use --dry-run and pass its plan with --expected-plan, or end without asking with --yes";
 
+/// What is said after a no.
+const NOTHING_ENDED: &str = "Nothing was ended.";
+
+/// What is asked for: a record, and what of it ends.
+struct Asked {
+    record: SalesforceId,
+    order: EndDateOrder,
+    /// Whether somebody is asked before.
+    asks: bool,
+}
+
+impl Asked {
+    fn read(ending: &Ending) -> Result<Self, String> {
+        let record = given::record(&ending.record_id).map_err(|invalid| invalid.to_string())?;
+        let end_date = EndDate::parse(&ending.date).map_err(|invalid| invalid.to_string())?;
+        let entity = |word: &String| {
+            BillingEntity::from_word(word).ok_or_else(|| {
+                let known = BillingEntity::ALL.map(BillingEntity::word).join(", ");
+                format!("`{word}` is not a billing entity; they are {known}")
+            })
+        };
+        let mut entities = ending.entities.iter().map(entity).collect::<Result<Vec<_>, _>>()?;
+        entities.sort_unstable();
+        entities.dedup();
+        let asks = !ending.dry_run && !ending.yes && ending.expected_plan.is_none();
+        if asks && !std::io::stdin().is_terminal() {
+            return Err(NOBODY_TO_ASK.to_owned());
+        }
+        let children =
+            if ending.apply_to_children { Children::Included } else { Children::LeftAlone };
+        Ok(Self { record, order: EndDateOrder { end_date, entities, children }, asks })
+    }
+}
+
+/// The plan of what was foreseen, and the question whether it may be done; `None`: nothing would
+/// end.
+fn question(foreseen: &SyncResult) -> Option<(PlanHash, String)> {
+    let plan = foreseen.plan_hash.as_deref().and_then(|plan| plan.parse::<PlanHash>().ok())?;
+    match foreseen.object_results.iter().filter(|result| result.success).count() {
+        0 => None,
+        1 => Some((plan, "End this object?".to_owned())),
+        count => Some((plan, format!("End these {count} objects?"))),
+    }
+}
+
+/// The same by a service.
+pub async fn run_remotely(service: &Remote, ending: &Ending) -> anyhow::Result<Outcome> {
+    let Asked { record, order, asks } = match Asked::read(ending) {
+        Ok(asked) => asked,
+        Err(problem) => return Ok(unusable(problem)),
+    };
+    let interrupt = interrupt_signal().context("signals cannot be received")?;
+    let mut expected_plan = ending.expected_plan;
+    if asks || ending.dry_run {
+        let foreseen: SyncResult = service.foresee_end(&record, &order).await?;
+        let output = if ending.dry_run { ending.output } else { Output::Table };
+        report::print_result(&foreseen, output)?;
+        let (plan, question) = match question(&foreseen) {
+            Some(question) if !ending.dry_run => question,
+            _ => return Ok(Outcome::of(&foreseen)),
+        };
+        if !confirmed(&question, &interrupt).await? {
+            print(NOTHING_ENDED);
+            return Ok(Outcome::Failed);
+        }
+        expected_plan = Some(plan);
+    }
+    let run = service.end(&record, &order, expected_plan).await?;
+    let doing = format!("ending {record}");
+    match remote_runs::wait(service, run, &doing, false, &interrupt).await? {
+        RemoteEnd::Ended(result) => {
+            report::print_result(&result, ending.output)?;
+            Ok(Outcome::of(&result))
+        }
+        RemoteEnd::Interrupted => Ok(Outcome::Interrupted),
+    }
+}
+
 /// Ends the billing of one record and prints what came of it.
 pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
-    let record = match given::record(&ending.record_id) {
-        Ok(record) => record,
-        Err(invalid) => return Ok(unusable(invalid)),
+    let Asked { record, order, asks } = match Asked::read(ending) {
+        Ok(asked) => asked,
+        Err(problem) => return Ok(unusable(problem)),
     };
-    let end_date = match EndDate::parse(&ending.date) {
-        Ok(end_date) => end_date,
-        Err(invalid) => return Ok(unusable(invalid)),
-    };
-    let mut entities = Vec::new();
-    for word in &ending.entities {
-        match BillingEntity::from_word(word) {
-            Some(entity) => entities.push(entity),
-            None => {
-                let known = BillingEntity::ALL.map(BillingEntity::word).join(", ");
-                return Ok(unusable(format_args!(
-                    "`{word}` is not a billing entity; they are {known}"
-                )));
-            }
-        }
-    }
-    entities.sort_unstable();
-    entities.dedup();
-    let asks = !ending.dry_run && !ending.yes && ending.expected_plan.is_none();
-    if asks && !std::io::stdin().is_terminal() {
-        return Ok(unusable(NOBODY_TO_ASK));
-    }
-    let children = if ending.apply_to_children { Children::Included } else { Children::LeftAlone };
     let mode = if ending.dry_run { SyncMode::DryRun } else { SyncMode::Apply };
     let attendance = Attendance::new(format!("ending {record}"), &record)?;
     let app = App::new(&config, Scope::of(record.clone())).await?;
-    let order = EndDateOrder { end_date, entities, children };
     let ordered = order.to_string();
     let task = RunTask::EndDate(order);
     let start = async |mode, expected_plan: Option<PlanHash>| {
@@ -112,17 +172,13 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
             }
         };
         report::print_result(&foreseen, Output::Table)?;
-        let plan = foreseen.plan_hash.as_deref().and_then(|plan| plan.parse::<PlanHash>().ok());
-        let count = foreseen.object_results.iter().filter(|result| result.success).count();
-        let (Some(plan), true) = (plan, count > 0) else {
+        let Some((plan, question)) = question(&foreseen) else {
             app.end().await?;
             return Ok(Outcome::of(&foreseen));
         };
-        let these =
-            if count == 1 { "this object".to_owned() } else { format!("these {count} objects") };
-        if !confirmed(&format!("End {these}?"), &attendance.interrupt).await? {
+        if !confirmed(&question, &attendance.interrupt).await? {
             app.end().await?;
-            print("Nothing was ended.");
+            print(NOTHING_ENDED);
             return Ok(Outcome::Failed);
         }
         expected_plan = Some(plan);

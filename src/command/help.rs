@@ -70,7 +70,7 @@ const HELP: [Help; 38] = [
         "backfill",
         Needs::Database,
         &["backfill latest --dry-run", "backfill latest --status missing,differs"],
-        "0 all Completed, 1 some Failed, 2 not tried, 3 some Partial Success",
+        "0 all Completed, 1 some Failed, 2 not tried, 3 some Partial Success, 4 some are tried again",
     ),
     help(
         "keys new",
@@ -233,7 +233,12 @@ impl Needs {
 
 impl Help {
     fn text(&self) -> String {
-        let speaks = matches!(self.command.split(' ').next(), Some("sync" | "runs" | "changes"));
+        let speaks = matches!(
+            self.command.split(' ').next(),
+            Some(
+                "sync" | "end-date" | "reopen" | "runs" | "changes" | "links" | "pause" | "resume"
+            )
+        );
         let instead = if speaks {
             ";\n           or SYNC_TO_M3TER_URL and SYNC_TO_M3TER_KEY, to speak to a service"
         } else {

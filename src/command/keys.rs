@@ -10,13 +10,15 @@ use ipnet::IpNet;
 use jiff::{Timestamp, ToSpan as _};
 use secrecy::ExposeSecret as _;
 
-use super::output::{self, Column, Form};
+use super::checklist::Checklist;
+use super::output::{self, Column, Form, Output};
 use super::{Consent, Outcome, print, unusable};
 use crate::callers::{
     Callers, Expiry, KeyEntry, KeyLimits, ListedKey, Role, RootObject, Scope, append_entry,
     new_key, parse_network, parse_org, revoke,
 };
 use crate::domain::ids::SalesforceId;
+use crate::mapping::Severity;
 use crate::store::Store;
 use crate::telemetry::ErrorChain;
 
@@ -54,7 +56,14 @@ pub enum KeysCommand {
         consent: Consent,
     },
     /// Read the file and name each fault with its line; the exit code is 1 if there is one.
-    Check(KeysFile),
+    Check {
+        /// The file.
+        #[command(flatten)]
+        file: KeysFile,
+        /// In which form.
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
 }
 
 /// What is said where nobody names the file.
@@ -140,8 +149,8 @@ pub async fn run(
             ));
             Ok(Outcome::Done)
         }
-        KeysCommand::Check(file) => match known(file) {
-            Ok(file) => Ok(check(file)),
+        KeysCommand::Check { file, output } => match known(file) {
+            Ok(file) => check(file, output),
             Err(problem) => Ok(unusable(problem)),
         },
     }
@@ -253,18 +262,19 @@ async fn last_uses(
     used
 }
 
-fn check(file: PathBuf) -> Outcome {
+fn check(file: PathBuf, output: Output) -> anyhow::Result<Outcome> {
     let shown = file.display().to_string();
+    let mut checklist = Checklist::new(output);
     let callers = match Callers::from_file(file) {
         Ok(callers) => callers,
         Err(problem) => {
-            print(format_args!("red     {problem}"));
-            return Outcome::Failed;
+            checklist.add_plain(Severity::Red, &shown, &problem.to_string());
+            return checklist.end();
         }
     };
     let faults = callers.faults();
     for fault in &faults {
-        print(format_args!("red     {fault}"));
+        checklist.add_plain(Severity::Red, &shown, &fault.to_string());
     }
     let soon = Timestamp::now() + SOON_HOURS.hours();
     let list = callers.list();
@@ -272,21 +282,19 @@ fn check(file: PathBuf) -> Outcome {
         list.iter().filter(|key| !key.is_over && key.caller.limits.is_over(soon))
     {
         let ends = caller.limits.expires.as_ref().map(ToString::to_string).unwrap_or_default();
-        print(format_args!(
-            "yellow  key `{}` ({}) expires soon: {ends}; make a new one with `keys new`",
+        let message = format!(
+            "key `{}` ({}) expires soon: {ends}; make a new one with `keys new`",
             caller.name, caller.key
-        ));
+        );
+        checklist.add_plain(Severity::Yellow, &shown, &message);
     }
     if callers.others_may_read() {
-        print(format_args!(
-            "yellow  `{shown}` is readable by everybody on this machine: `chmod o-r` it"
-        ));
+        let message = format!("`{shown}` is readable by everybody on this machine: `chmod o-r` it");
+        checklist.add_plain(Severity::Yellow, &shown, &message);
     }
     let valid = list.iter().filter(|key| !key.is_over).count();
-    let (word, keys) = (
-        if faults.is_empty() { "green " } else { "red   " },
-        if valid == 1 { "key" } else { "keys" },
-    );
-    print(format_args!("{word}  `{shown}` lets in {valid} {keys}"));
-    if faults.is_empty() { Outcome::Done } else { Outcome::Failed }
+    let keys = if valid == 1 { "key" } else { "keys" };
+    let severity = if faults.is_empty() { Severity::Green } else { Severity::Red };
+    checklist.add_plain(severity, &shown, &format!("`{shown}` lets in {valid} {keys}"));
+    checklist.end()
 }

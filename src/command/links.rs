@@ -4,10 +4,13 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::output::{self, Column, Form};
+use super::place::Place;
 use super::{Consent, Outcome, given, print, unusable, user};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
-use crate::store::{Handover, Link, LinkFilter, LinkOrder, NotHandedOver, Store};
+use crate::domain::link::{ChangedLinks, ShownLink};
+use crate::domain::run::AcceptedRun;
+use crate::store::{LinkFilter, LinkOrder, NotHandedOver};
 
 /// What to do with links.
 #[derive(Debug, Clone, Subcommand)]
@@ -67,23 +70,28 @@ pub struct DryRun {
     pub dry_run: bool,
 }
 
-/// Carries out one of the commands.
-pub async fn run(database_url: &str, command: LinksCommand) -> anyhow::Result<Outcome> {
-    match command {
+/// Carries out one of the commands, in the database or by a service.
+pub async fn run(place: Place, command: LinksCommand) -> anyhow::Result<Outcome> {
+    let outcome = carry_out(&place, command).await;
+    place.close().await;
+    outcome
+}
+
+async fn carry_out(place: &Place, command: LinksCommand) -> anyhow::Result<Outcome> {
+    let (order, caution) = match command {
         LinksCommand::List { record, m3ter_id, form } => {
-            list(database_url, record.as_deref(), m3ter_id.as_deref(), form).await
+            return list(place, record.as_deref(), m3ter_id.as_deref(), form).await;
         }
-        LinksCommand::Move { from, to, caution } => match read_move(&from, &to) {
-            Ok(order) => change_with_caution(database_url, &order, caution).await,
-            Err(problem) => Ok(unusable(problem)),
-        },
-        LinksCommand::Forget { row, kind, caution } => match given::record(&row) {
-            Ok(row) => {
-                let kind = kind.as_deref().and_then(named);
-                change_with_caution(database_url, &LinkOrder::Forget { row, kind }, caution).await
-            }
-            Err(invalid) => Ok(unusable(invalid)),
-        },
+        LinksCommand::Move { from, to, caution } => (read_move(&from, &to), caution),
+        LinksCommand::Forget { row, kind, caution } => {
+            let kind = kind.as_deref().and_then(named);
+            let row = given::record(&row).map_err(|invalid| invalid.to_string());
+            (row.map(|row| LinkOrder::Forget { row, kind }), caution)
+        }
+    };
+    match order {
+        Ok(order) => change_with_caution(place, &order, caution).await,
+        Err(problem) => Ok(unusable(problem)),
     }
 }
 
@@ -93,20 +101,11 @@ fn named(kind: &str) -> Option<EntityKind> {
 
 fn read_move(from: &str, to: &str) -> Result<LinkOrder, String> {
     let parse = |id: &str| given::record(id).map_err(|invalid| invalid.to_string());
-    let (from, to) = (parse(from)?, parse(to)?);
-    if from == to {
-        return Err(format!("{from} and {to} are the same row"));
-    }
-    if from.key_prefix() != to.key_prefix() {
-        return Err(format!(
-            "{from} and {to} are rows of different objects; links move between rows of the same object only"
-        ));
-    }
-    Ok(LinkOrder::Move { from, to })
+    LinkOrder::moving(parse(from)?, parse(to)?)
 }
 
 async fn list(
-    database_url: &str,
+    place: &Place,
     record: Option<&str>,
     m3ter_id: Option<&str>,
     form: Form,
@@ -117,21 +116,18 @@ async fn list(
             (Err(invalid), _) => return Ok(unusable(invalid)),
             (_, Err(invalid)) => return Ok(unusable(invalid)),
         };
-    let store = Store::open(database_url).await?;
-    let links = store.list_links(&filter).await?;
-    store.close().await;
-    show(&links, form)?;
+    show(&place.list_links(&filter).await?, form)?;
     Ok(Outcome::Done)
 }
 
 /// Shows what would change, asks, and changes it.
 async fn change_with_caution(
-    database_url: &str,
+    place: &Place,
     order: &LinkOrder,
     Caution { dry_run, consent }: Caution,
 ) -> anyhow::Result<Outcome> {
     if !dry_run.dry_run && !consent.yes {
-        let foreseen = change(database_url, order, DryRun { dry_run: true }).await?;
+        let foreseen = change(place, order, DryRun { dry_run: true }).await?;
         if foreseen != Outcome::Done {
             return Ok(foreseen);
         }
@@ -139,27 +135,30 @@ async fn change_with_caution(
             return Ok(refused);
         }
     }
-    change(database_url, order, dry_run).await
+    change(place, order, dry_run).await
 }
 
 pub(super) async fn change(
-    database_url: &str,
+    place: &Place,
     order: &LinkOrder,
     DryRun { dry_run }: DryRun,
 ) -> anyhow::Result<Outcome> {
-    let store = Store::open(database_url).await?;
-    let outcome = if dry_run {
-        store.plan_links(order).await
-    } else {
-        store.change_links(order, Some(&user()), Timestamp::now()).await
+    let changed = match place {
+        Place::Service(service) => service.change_links(order, dry_run).await?,
+        Place::Database(store) => {
+            let changed = if dry_run {
+                store.plan_links(order).await
+            } else {
+                store.change_links(order, Some(&user()), Timestamp::now()).await
+            };
+            match changed? {
+                Ok(handover) => handover.shown(dry_run),
+                Err(refused) => return Ok(unusable(advice(&refused))),
+            }
+        }
     };
-    store.close().await;
-    let Handover { links, runs } = match outcome? {
-        Ok(handover) => handover,
-        Err(refused) => return Ok(unusable(advice(&refused))),
-    };
-    show(&links, Form::default())?;
-    let count = links.len();
+    show(&changed.links, Form::default())?;
+    let count = changed.links.len();
     let these = if count == 1 { "This link" } else { "These links" };
     let would = match (dry_run, count) {
         (true, _) => "would be",
@@ -180,21 +179,26 @@ pub(super) async fn change(
             "{these} {would} forgotten; the next sync of {row} looks the objects up again"
         )),
     }
-    if !dry_run {
-        let run_ids: Vec<String> = runs.iter().map(|(_, run)| run.to_string()).collect();
-        let (operation, row, to) = match order {
-            LinkOrder::Move { from, to } => ("links move", from.as_str(), to.as_str()),
-            LinkOrder::Forget { row, .. } => ("links forget", row.as_str(), ""),
-            LinkOrder::Confirm { row } => ("adopt", row.as_str(), ""),
-            LinkOrder::Adopt { record, .. } => ("adopt", record.as_str(), ""),
-        };
-        let caller = user();
-        tracing::info!(target: "audit", caller, operation, row, to, links = count, sync_run_ids = run_ids.join(" "), "links changed");
-        for (record, run) in runs {
-            print(format_args!("{record}: run {run}"));
-        }
+    // A service has an audit log of its own.
+    if !dry_run && matches!(place, Place::Database(_)) {
+        audit_change(order, &changed);
+    }
+    for AcceptedRun { parent_record_id, sync_run_id } in &changed.runs {
+        print(format_args!("{parent_record_id}: run {sync_run_id}"));
     }
     Ok(Outcome::Done)
+}
+
+fn audit_change(order: &LinkOrder, changed: &ChangedLinks) {
+    let run_ids: Vec<String> = changed.runs.iter().map(|run| run.sync_run_id.to_string()).collect();
+    let (operation, row, to) = match order {
+        LinkOrder::Move { from, to } => ("links move", from.as_str(), to.as_str()),
+        LinkOrder::Forget { row, .. } => ("links forget", row.as_str(), ""),
+        LinkOrder::Confirm { row } => ("adopt", row.as_str(), ""),
+        LinkOrder::Adopt { record, .. } => ("adopt", record.as_str(), ""),
+    };
+    let (caller, count) = (user(), changed.links.len());
+    tracing::info!(target: "audit", caller, operation, row, to, links = count, sync_run_ids = run_ids.join(" "), "links changed");
 }
 
 fn advice(refused: &NotHandedOver) -> String {
@@ -239,15 +243,15 @@ const COLUMNS: [Column; 7] = [
     Column::text("Named").rank(4),
 ];
 
-pub(super) fn show(links: &[Link], form: Form) -> anyhow::Result<()> {
+pub(super) fn show(links: &[ShownLink], form: Form) -> anyhow::Result<()> {
     let rows = links.iter().map(|link| {
         vec![
-            link.root.to_string(),
-            link.object.row.to_string(),
-            link.object.kind.to_string(),
-            link.object.key.clone(),
-            link.m3ter_id.to_string(),
-            link.relation.as_str().to_owned(),
+            link.parent_record_id.clone(),
+            link.salesforce_id.clone(),
+            link.object_name.clone(),
+            link.key.clone(),
+            link.m3ter_id.clone(),
+            link.relation.clone(),
             link.source_key.clone().unwrap_or_default(),
         ]
     });

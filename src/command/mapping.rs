@@ -15,12 +15,15 @@ use clap::{Args, Subcommand};
 
 use directory::Directory;
 
+use super::checklist::Checklist;
 use super::output::{self, Column, Form, Output};
 use super::{Outcome, print};
 use crate::app::{load_mappings, mapping_source, mapping_sources};
 use crate::config::{Config, ConfigProblems};
 use crate::domain::catalog::CatalogKind;
-use crate::mapping::{Mapping, MappingFault, Mappings, OrgRemark, Severity, remembered_name};
+use crate::mapping::{
+    Mapping, MappingFault, MappingSource, Mappings, OrgRemark, Severity, remembered_name,
+};
 use crate::store::Store;
 use crate::sync::describe;
 use crate::transport::Budget;
@@ -95,6 +98,9 @@ pub struct Check {
     /// Where the mappings are that are used.
     #[command(flatten)]
     pub directory: Directory,
+    /// In which form.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 /// Carries out a command. The service's settings are needed for what is asked of the org only.
@@ -114,10 +120,23 @@ pub async fn run(
             show(&root, &directory(given), config.ok(), form).await
         }
         MappingCommand::Export { root } => Ok(export(&root)),
-        MappingCommand::Check(check) if check.org => {
-            check_with_org(&directory(check.directory), config?).await
+        MappingCommand::Check(Check { files, org, directory: given, output }) => {
+            let sources = sources(&files, &directory(given))?;
+            let checklist = Checklist::new(output);
+            match Mappings::parse(&sources) {
+                Err(faults) => tell_faults(checklist, &faults),
+                Ok(mappings) if org => check_with_org(checklist, &mappings, config?).await,
+                Ok(mappings) if files.is_empty() => {
+                    let formed = mappings.iter();
+                    let formed = formed.map(|mapping| (mapping.file(), mapping.root()));
+                    tell_formed(checklist, formed, &sources)
+                }
+                Ok(_) => {
+                    let formed = sources.iter().map(|source| (source.name.as_str(), ""));
+                    tell_formed(checklist, formed, &sources)
+                }
+            }
         }
-        MappingCommand::Check(check) => self::check(&check.files, &directory(check.directory)),
         MappingCommand::Schema => {
             print(serde_json::to_string_pretty(&schema::schema())?);
             Ok(Outcome::Done)
@@ -212,13 +231,15 @@ async fn show(
     Ok(Outcome::Done)
 }
 
-async fn check_with_org(directory: &Directory, config: Config) -> anyhow::Result<Outcome> {
-    let mappings = load_mappings(directory.mappings_dir.as_deref())?;
+async fn check_with_org(
+    mut checklist: Checklist,
+    mappings: &Mappings,
+    config: Config,
+) -> anyhow::Result<Outcome> {
     let budget = Budget::new(config.limits.time, config.limits.callouts);
     let salesforce = salesforce::Client::new(config.salesforce)?;
     let m3ter = m3ter::Client::new(config.m3ter)?;
-    let missing = missing_codes(&m3ter, &mappings, &budget).await?;
-    let mut worst = Severity::Green;
+    let missing = missing_codes(&m3ter, mappings, &budget).await?;
     for mapping in mappings.iter() {
         let mut remarks = match describe(&salesforce, mapping, &budget).await {
             Err(failure) => vec![OrgRemark { severity: Severity::Red, message: failure.reason }],
@@ -235,14 +256,13 @@ async fn check_with_org(directory: &Directory, config: Config) -> anyhow::Result
             }));
         }
         for OrgRemark { severity, message } in &remarks {
-            worst = worst.max(*severity);
-            print(format_args!("{}  {}: {message}", word(*severity), mapping.file()));
+            checklist.add(*severity, mapping.file(), message);
         }
         if remarks.is_empty() {
-            print(format_args!("{}  {}: fits the org", word(Severity::Green), mapping.file()));
+            checklist.add(Severity::Green, mapping.file(), "fits the org");
         }
     }
-    Ok(if worst == Severity::Red { Outcome::Failed } else { Outcome::Done })
+    checklist.end()
 }
 
 /// The codes that any mapping names and m3ter does not have; each kind is asked for once.
@@ -289,14 +309,6 @@ async fn forget_field(name: &str, database_url: &str) -> anyhow::Result<Outcome>
     Ok(Outcome::Done)
 }
 
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Green => "green ",
-        Severity::Yellow => "yellow",
-        Severity::Red => "red   ",
-    }
-}
-
 fn list(directory: &Directory, form: Form) -> anyhow::Result<Outcome> {
     let mappings = load_mappings(directory.mappings_dir.as_deref())?;
     let rows =
@@ -306,31 +318,35 @@ fn list(directory: &Directory, form: Form) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn check(files: &[PathBuf], directory: &Directory) -> anyhow::Result<Outcome> {
+/// The files that are named, or those of the directory.
+fn sources(files: &[PathBuf], directory: &Directory) -> anyhow::Result<Vec<MappingSource>> {
     if files.is_empty() {
-        let mappings = load_mappings(directory.mappings_dir.as_deref())?;
-        for mapping in mappings.iter() {
-            print(format_args!("{}: {} is well-formed", mapping.file(), mapping.root()));
-        }
         let own = directory.mappings_dir.as_deref().map(mapping_sources).transpose()?;
-        let sources = own.unwrap_or_default();
-        sources.iter().flat_map(Mappings::notes).for_each(print);
-        return Ok(Outcome::Done);
+        return Ok(own.unwrap_or_default());
     }
-    let sources =
-        files.iter().map(|path| mapping_source(path)).collect::<anyhow::Result<Vec<_>>>()?;
-    match Mappings::parse(&sources) {
-        Ok(_) => {
-            for source in &sources {
-                print(format_args!("{}: is well-formed", source.name));
-            }
-            sources.iter().flat_map(Mappings::notes).for_each(print);
-            Ok(Outcome::Done)
-        }
-        Err(faults) => {
-            let faults: Vec<String> = faults.iter().map(MappingFault::to_string).collect();
-            print(faults.join("\n"));
-            Ok(Outcome::Failed)
-        }
+    files.iter().map(|path| mapping_source(path)).collect()
+}
+
+fn tell_faults(mut checklist: Checklist, faults: &[MappingFault]) -> anyhow::Result<Outcome> {
+    for fault in faults {
+        checklist.say(Severity::Red, &fault.place(), &fault.advice(), fault);
     }
+    checklist.end()
+}
+
+/// Tells which files are well-formed, and for which root object if that is known.
+fn tell_formed<'m>(
+    mut checklist: Checklist,
+    formed: impl Iterator<Item = (&'m str, &'m str)>,
+    sources: &[MappingSource],
+) -> anyhow::Result<Outcome> {
+    for (file, root) in formed {
+        let message = format!("{root} is well-formed");
+        let message = message.trim_start();
+        checklist.say(Severity::Green, file, message, format_args!("{file}: {message}"));
+    }
+    for note in sources.iter().flat_map(Mappings::notes) {
+        checklist.say(Severity::Yellow, &note.place, &note.message, &note);
+    }
+    checklist.end()
 }

@@ -1,10 +1,11 @@
-//! Where runs and changes are looked up: in the database, or by asking a service.
+//! Where runs, changes and links are looked up and changed: in the database, or by asking a service.
 
 use super::remote::Remote;
 use crate::domain::change::ObjectChange;
 use crate::domain::ids::SyncRunId;
+use crate::domain::link::ShownLink;
 use crate::domain::run::SyncRun;
-use crate::store::{ChangeFilter, NewRun, RunFilter, Store};
+use crate::store::{ChangeFilter, LinkFilter, NewRun, RunFilter, Store};
 
 /// The runs of a service that are looked at for one whose id begins with something.
 const NEWEST: u32 = 200;
@@ -64,6 +65,16 @@ impl Place {
         Ok(match self {
             Self::Database(store) => store.load_request(run).await?,
             Self::Service(_) => None,
+        })
+    }
+
+    /// Links, in the order of records and rows.
+    pub(super) async fn list_links(&self, filter: &LinkFilter) -> anyhow::Result<Vec<ShownLink>> {
+        Ok(match self {
+            Self::Database(store) => {
+                store.list_links(filter).await?.iter().map(ShownLink::from).collect()
+            }
+            Self::Service(service) => service.list_links(filter).await?,
         })
     }
 

@@ -7,18 +7,23 @@ use std::time::Duration;
 use anyhow::Context as _;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use url::Url;
 
 use super::Outcome;
 use crate::config::RemoteConfig;
+use crate::domain::answer::SyncResult;
 use crate::domain::change::ObjectChange;
+use crate::domain::ending::{Children, EndDateOrder};
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::run::{RunState, SyncRun};
+use crate::domain::link::{ChangedLinks, LinkList, ShownLink};
+use crate::domain::made_end::ReopenAnswer;
+use crate::domain::page::{ChangePage, SyncRunPage};
+use crate::domain::plan::PlanHash;
+use crate::domain::run::{AcceptedRun, RunState, SyncRun};
 use crate::domain::warning::AttentionFilter;
-use crate::store::{ChangeFilter, RunFilter};
+use crate::store::{ChangeFilter, LinkFilter, LinkOrder, PauseAnswer, RunFilter};
 use crate::telemetry::ErrorChain;
 
 /// A page at most, of runs and of changes.
@@ -52,31 +57,6 @@ impl fmt::Display for NoAnswer {
 
 impl std::error::Error for NoAnswer {}
 
-/// A page of runs.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RunPage {
-    sync_runs: Vec<SyncRun>,
-    #[serde(default)]
-    next_cursor: Option<String>,
-}
-
-/// A page of changes.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ChangePage {
-    changes: Vec<ObjectChange>,
-    #[serde(default)]
-    next_cursor: Option<String>,
-}
-
-/// A run that was begun.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AcceptedRun {
-    sync_run_id: SyncRunId,
-}
-
 type Query<'a> = [(&'a str, String)];
 
 impl Remote {
@@ -108,7 +88,7 @@ impl Remote {
             let mut query = run_query(filter);
             query.push(("limit", left.clamp(1, PAGE).to_string()));
             query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let page: RunPage = self.get("sync-runs", &query).await?;
+            let page: SyncRunPage = self.get("sync-runs", &query).await?;
             runs.extend(page.sync_runs);
             cursor = page.next_cursor;
             if cursor.is_none() || runs.len() >= filter.limit as usize {
@@ -146,6 +126,40 @@ impl Remote {
         }
     }
 
+    /// Links, as many as one answer has.
+    pub async fn list_links(&self, filter: &LinkFilter) -> Result<Vec<ShownLink>, NoAnswer> {
+        let named = [
+            ("parentRecordId", filter.record.as_ref().map(ToString::to_string)),
+            ("m3terId", filter.m3ter_id.as_ref().map(ToString::to_string)),
+        ];
+        let list: LinkList = self.get("links", &given(named)).await?;
+        Ok(list.links)
+    }
+
+    /// Moves or forgets links, or only says which.
+    pub async fn change_links(
+        &self,
+        order: &LinkOrder,
+        dry_run: bool,
+    ) -> Result<ChangedLinks, NoAnswer> {
+        let (path, body) = match order {
+            LinkOrder::Move { from, to } => {
+                ("links/move", json!({"fromSalesforceId": from, "toSalesforceId": to}))
+            }
+            LinkOrder::Forget { row, kind: None } => ("links/forget", json!({"salesforceId": row})),
+            LinkOrder::Forget { row, kind: Some(kind) } => {
+                ("links/forget", json!({"salesforceId": row, "objectName": kind.name()}))
+            }
+            LinkOrder::Confirm { .. } | LinkOrder::Adopt { .. } => {
+                return Err(NoAnswer {
+                    problem: "links are adopted in the database only".to_owned(),
+                    outcome: Outcome::Unusable,
+                });
+            }
+        };
+        self.post(path, &[("dryRun", dry_run.to_string())], Some(&body), PATIENCE).await
+    }
+
     /// Asks for a sync of a record; its run.
     pub async fn sync(
         &self,
@@ -160,6 +174,58 @@ impl Remote {
             problem: answer["message"].as_str().unwrap_or("the service began no run").to_owned(),
             outcome: Outcome::Failed,
         })
+    }
+
+    /// What an end dating would end, as its dry run says.
+    pub async fn foresee_end(
+        &self,
+        record: &SalesforceId,
+        order: &EndDateOrder,
+    ) -> Result<SyncResult, NoAnswer> {
+        let query = [("dryRun", "true".to_owned())];
+        let body = json!([ending(record, order)]);
+        let path = "end-date-billing-entities";
+        let answers: [SyncResult; 1] =
+            self.post(path, &query, Some(&body), PATIENCE_FOR_A_RUN).await?;
+        let [answer] = answers;
+        Ok(answer)
+    }
+
+    /// Begins an end dating; its run.
+    pub async fn end(
+        &self,
+        record: &SalesforceId,
+        order: &EndDateOrder,
+        expected_plan: Option<PlanHash>,
+    ) -> Result<SyncRunId, NoAnswer> {
+        let mut body = ending(record, order);
+        if let Some(plan) = expected_plan {
+            body["expectedPlan"] = plan.to_string().into();
+        }
+        let accepted: AcceptedRun =
+            self.post("sync-runs/end-date", &[], Some(&body), PATIENCE).await?;
+        Ok(accepted.sync_run_id)
+    }
+
+    /// Takes ends of end dating back, or only says which.
+    pub async fn reopen(
+        &self,
+        record: &SalesforceId,
+        dry_run: bool,
+    ) -> Result<ReopenAnswer, NoAnswer> {
+        let path = format!("reopen-billing-entities/{record}");
+        self.post(&path, &[("dryRun", dry_run.to_string())], None, PATIENCE).await
+    }
+
+    /// Lets no run begin any more.
+    pub async fn pause(&self, reason: &str) -> Result<PauseAnswer, NoAnswer> {
+        self.post("pause", &[], Some(&json!({ "reason": reason })), PATIENCE).await
+    }
+
+    /// Lets runs begin again.
+    pub async fn resume(&self, reason: Option<&str>) -> Result<PauseAnswer, NoAnswer> {
+        let body = reason.map(|reason| json!({ "reason": reason }));
+        self.post("resume", &[], body.as_ref(), PATIENCE).await
     }
 
     /// Asks for a dry run of a record, and waits for its answer: what is kept of it lacks what is a
@@ -244,7 +310,11 @@ impl Remote {
         let fault = serde_json::from_str::<Json>(body).ok();
         let fault = fault.as_ref().filter(|fault| fault["errorCode"].is_string());
         let message = fault.and_then(|fault| fault["message"].as_str());
+        let code = fault.and_then(|fault| fault["errorCode"].as_str());
         let (problem, outcome) = match (status.as_u16(), message) {
+            _ if matches!(code, Some("NOT_FOUND" | "METHOD_NOT_ALLOWED")) => {
+                (self.misunderstood().await, Outcome::Unusable)
+            }
             (401, Some(message)) => (
                 format!(
                     "the service at {url} does not take the key: {message}. Set SYNC_TO_M3TER_KEY, or SYNC_TO_M3TER_KEY_FILE, to one that it knows"
@@ -261,7 +331,7 @@ impl Remote {
                 let message = message.map_or_else(|| format!("status {status}"), str::to_owned);
                 (format!("the service at {url} cannot do that now: {message}"), Outcome::TryAgain)
             }
-            (404 | 405, Some(_)) | (_, None) => (self.misunderstood().await, Outcome::Unusable),
+            (_, None) => (self.misunderstood().await, Outcome::Unusable),
             (_, Some(message)) => (format!("the service at {url}: {message}"), Outcome::Unusable),
         };
         Err(NoAnswer { problem, outcome })
@@ -288,6 +358,17 @@ impl Remote {
             ),
         }
     }
+}
+
+/// An end dating in the body of a request.
+fn ending(record: &SalesforceId, order: &EndDateOrder) -> Json {
+    let entities: Vec<&str> = order.entities.iter().map(|entity| entity.word()).collect();
+    json!({
+        "parentRecordId": record,
+        "endDate": order.end_date.to_string(),
+        "billingEntities": entities,
+        "applyToChildren": order.children == Children::Included,
+    })
 }
 
 fn code(body: &str) -> Option<&'static str> {
@@ -320,7 +401,7 @@ fn run_query(filter: &RunFilter) -> Vec<(&'static str, String)> {
         ("since", filter.since.map(|instant| instant.to_string())),
         ("until", filter.until.map(|instant| instant.to_string())),
     ];
-    named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    given(named)
 }
 
 fn change_query(filter: &ChangeFilter) -> Vec<(&'static str, String)> {
@@ -334,5 +415,12 @@ fn change_query(filter: &ChangeFilter) -> Vec<(&'static str, String)> {
         ("since", filter.since.map(|instant| instant.to_string())),
         ("until", filter.until.map(|instant| instant.to_string())),
     ];
+    given(named)
+}
+
+/// The parameters that have a value.
+fn given<const COUNT: usize>(
+    named: [(&'static str, Option<String>); COUNT],
+) -> Vec<(&'static str, String)> {
     named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

@@ -8,10 +8,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::attended::show_progress;
+use super::interrupt::interrupt_signal;
 use super::output::{Form, Output, print};
 use super::place::Place;
 use super::remote::Remote;
-use super::{Outcome, given, remark, report, shutdown_signal, unusable, watch};
+use super::{Outcome, given, remark, report, unusable, watch};
 use crate::domain::answer::SyncResult;
 use crate::domain::ids::SyncRunId;
 use crate::store::RunFilter;
@@ -67,7 +68,7 @@ pub(super) async fn replay(place: &Place, text: &str, output: Output) -> anyhow:
         Ok(run) => run,
         Err(problem) => return Ok(unusable(problem)),
     };
-    let interrupt = shutdown_signal().context("signals cannot be received")?;
+    let interrupt = interrupt_signal().context("signals cannot be received")?;
     let again = service.replay(run).await?;
     match wait(service, again, &format!("running {run} again"), false, &interrupt).await? {
         RemoteEnd::Ended(result) => {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::attended::Attendance;
 use super::output::{self, Column, Form, Output, Screen};
 use super::place::Place;
-use super::{Outcome, audit, given, print, remote_runs, report, unusable, user, watch};
+use super::{Outcome, audit, given, print, remark, remote_runs, report, unusable, user, watch};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::answer::Counts;
@@ -363,24 +363,29 @@ async fn replay_many(
         show_replays(&planned, form)?;
         return Ok(Outcome::Done);
     }
-    print(format_args!(
+    let told = format!(
         "{} {runs} will be run again by the running service, one every {} ms",
         planned.len(),
         REPLAY_EVERY.as_millis()
-    ));
-    for run in planned.iter().filter_map(|replay| replay.run) {
-        print(run);
+    );
+    if form.output == Output::Table {
+        print(told);
+        planned.iter().filter_map(|replay| replay.run).for_each(print);
+    } else {
+        remark(told);
+        show_replays(&planned, form)?;
     }
     Ok(Outcome::Done)
 }
 
-const REPLAY_COLUMNS: [Column; 6] = [
+const REPLAY_COLUMNS: [Column; 7] = [
     Column::word("Failed run"),
     Column::word("Record"),
     Column::word("Kind").rank(3),
     Column::time("Asked for at").rank(1),
     Column::word("Error code"),
     Column::word("Ends at").rank(2),
+    Column::word("Run").rank(4),
 ];
 
 fn show_replays(replays: &[Replay], form: Form) -> anyhow::Result<()> {
@@ -396,6 +401,7 @@ fn show_replays(replays: &[Replay], form: Form) -> anyhow::Result<()> {
             replay.requested_at.to_string(),
             replay.error_code.clone().unwrap_or_default(),
             end,
+            replay.run.map_or_else(String::new, |run| run.to_string()),
         ]
     });
     output::list_rows(form, &REPLAY_COLUMNS, &rows.collect::<Vec<_>>())

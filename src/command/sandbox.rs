@@ -11,8 +11,9 @@ use serde_json::Value as Json;
 use sync_to_m3ter_sandbox as emulated;
 use tokio::net::TcpListener;
 
+use super::interrupt::shutdown_signal;
 use super::output::{self, Column, Form};
-use super::{Outcome, print, remark, shutdown_signal, unusable};
+use super::{Outcome, print, remark, unusable};
 use crate::app::App;
 use crate::callers::{Access, REQUESTS_PER_MINUTE};
 use crate::config::{Config, SETTINGS};

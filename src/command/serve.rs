@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
-use super::{Outcome, VERSION, print, shutdown_signal};
+use super::interrupt::shutdown_signal;
+use super::{Outcome, VERSION, print};
 use crate::app::App;
 use crate::config::Config;
 use crate::sync::Scope;

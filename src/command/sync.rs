@@ -5,10 +5,11 @@ use clap::Args;
 use tokio::sync::watch;
 
 use super::attended::{Attendance, Attended, say_paused};
+use super::interrupt::interrupt_signal;
 use super::output::Output;
 use super::remote::Remote;
 use super::remote_runs::{self, RemoteEnd};
-use super::{Outcome, audit, given, print, remark, report, shutdown_signal, unusable, user};
+use super::{Outcome, audit, given, print, remark, report, unusable, user};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::answer::SyncResult;
@@ -46,7 +47,7 @@ pub async fn run_remotely(service: &Remote, syncing: &Syncing) -> anyhow::Result
         Ok(records) => records,
         Err(problem) => return Ok(unusable(problem)),
     };
-    let interrupt = shutdown_signal().context("signals cannot be received")?;
+    let interrupt = interrupt_signal().context("signals cannot be received")?;
     let mut several = Several { syncing, records: &records, ended: Vec::new(), has_paused: false };
     for (position, record) in records.iter().enumerate() {
         let attended = if syncing.dry_run {
@@ -89,7 +90,7 @@ pub async fn run(mut config: Config, syncing: &Syncing) -> anyhow::Result<Outcom
     };
     // Nobody at a terminal needs to be answered within the time that Salesforce waits.
     config.runs.answers_at_the_end = true;
-    let interrupt = shutdown_signal().context("signals cannot be received")?;
+    let interrupt = interrupt_signal().context("signals cannot be received")?;
     let now = watch::Sender::new(records[0].clone());
     let app = App::new(&config, Scope::Record(now.subscribe())).await?;
     let mut several = Several { syncing, records: &records, ended: Vec::new(), has_paused: false };

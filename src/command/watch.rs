@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::attended::show_progress;
+use super::interrupt::interrupt_signal;
 use super::output::{Output, print};
 use super::place::Place;
-use super::{Outcome, remark, report, shutdown_signal, unusable};
+use super::{Outcome, remark, report, unusable};
 use crate::domain::ids::SyncRunId;
 use crate::domain::run::{RunState, SyncRun};
 use crate::store::RunFilter;
@@ -22,7 +23,7 @@ const NEWEST: u32 = 200;
 
 /// Follows one run, says where it is, and prints its result.
 pub(super) async fn one(place: &Place, run: SyncRunId, output: Output) -> anyhow::Result<Outcome> {
-    let interrupt = shutdown_signal().context("signals cannot be received")?;
+    let interrupt = interrupt_signal().context("signals cannot be received")?;
     let started = Instant::now();
     let mut told = String::new();
     loop {
@@ -85,7 +86,7 @@ pub(super) async fn all(
     place: &Place,
     tell: impl Fn(&SyncRun) -> anyhow::Result<()>,
 ) -> anyhow::Result<Outcome> {
-    let interrupt = shutdown_signal().context("signals cannot be received")?;
+    let interrupt = interrupt_signal().context("signals cannot be received")?;
     let from = Timestamp::now();
     let newest = RunFilter { limit: NEWEST, ..RunFilter::default() };
     let mut told: HashSet<(SyncRunId, usize)> = HashSet::new();

@@ -217,19 +217,8 @@ impl VerificationPage {
         if backfill.all() == 0 {
             return self;
         }
-        let parts = [
-            ("waiting for their turn", backfill.planned),
-            ("running", backfill.running),
-            ("tried again later", backfill.retrying),
-            ("Completed", backfill.completed),
-            ("Partial Success", backfill.partial),
-            ("Failed", backfill.failed),
-        ];
-        let parts: Vec<String> = parts
-            .iter()
-            .filter(|(_, records)| *records > 0)
-            .map(|(word, records)| format!("{records} {word}"))
-            .collect();
+        let parts: Vec<String> =
+            backfill.in_words().map(|(word, records)| format!("{records} {word}")).collect();
         let goes_on = backfill.planned + backfill.running > 0;
         Self {
             shell: if goes_on { self.shell.live(LIVE_MS) } else { self.shell },

@@ -5,12 +5,14 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::actual::ActualObject;
 use super::desired::{DesiredField, FieldAction};
 use super::ending::BillingEntity;
 use super::entity::EntityKind;
 use super::ids::{M3terId, SalesforceId, SyncRunId};
+use super::instant;
 use super::value::{Value, date_in_text};
 
 /// An end that end dating made, and how things were then.
@@ -34,6 +36,64 @@ pub struct MadeEnd {
     pub former_end: Option<String>,
     /// What Salesforce said then.
     pub said: SaidEnd,
+}
+
+/// Ends that are taken back, or would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReopenAnswer {
+    /// The record.
+    pub parent_record_id: SalesforceId,
+    /// Whether it is only told.
+    pub dry_run: bool,
+    /// The ends that are forgotten.
+    pub reopened: Vec<ReopenedEntity>,
+    /// The runs that tell of it, one for each record that it concerns; none in a dry run.
+    pub sync_run_ids: Vec<SyncRunId>,
+}
+
+/// One end that is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReopenedEntity {
+    /// `Contract` and so on.
+    pub object_name: String,
+    /// Its ID in m3ter.
+    pub m3ter_id: String,
+    /// The end, in m3ter's spelling.
+    pub end_date: String,
+    /// The end that m3ter had before, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_end_date: Option<String>,
+    /// The end that Salesforce said then, if it said one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salesforce_end_date: Option<String>,
+    /// The record that its end dating was asked for.
+    pub parent_record_id: SalesforceId,
+    /// The end dating.
+    pub sync_run_id: SyncRunId,
+    /// When.
+    #[serde(serialize_with = "instant::serialize")]
+    pub ended_at: Timestamp,
+    /// Who asked for it, where callers have names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
+}
+
+impl From<MadeEnd> for ReopenedEntity {
+    fn from(end: MadeEnd) -> Self {
+        Self {
+            object_name: end.entity.object_name().to_owned(),
+            m3ter_id: end.m3ter_id.to_string(),
+            end_date: end.end,
+            former_end_date: end.former_end,
+            salesforce_end_date: end.said.end,
+            parent_record_id: end.record,
+            sync_run_id: end.run,
+            ended_at: end.at,
+            ended_by: end.by,
+        }
+    }
 }
 
 /// The end that an object had by Salesforce when it was ended.

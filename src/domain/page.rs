@@ -1,5 +1,32 @@
 //! Pages of a list. Who reads one row more than a page has knows whether there is another page.
 
+use serde::{Deserialize, Serialize};
+
+use super::change::ObjectChange;
+use super::run::SyncRun;
+
+/// A page of runs, as `GET /sync-runs` answers it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncRunPage {
+    /// Newest first.
+    pub sync_runs: Vec<SyncRun>,
+    /// Where the next page begins; `None` on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A page of changes, as `GET /changes` answers it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangePage {
+    /// Newest first.
+    pub changes: Vec<ObjectChange>,
+    /// Where the next page begins; `None` on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
 /// Leaves `size` of the rows that were read. If there are more, the last of these: the next page
 /// begins after it.
 pub fn cut<T>(rows: &mut Vec<T>, size: u32) -> Option<&T> {

@@ -160,6 +160,16 @@ pub struct RunCallout {
     pub elapsed_ms: u64,
 }
 
+/// A run that was begun and is not waited for, as the API answers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceptedRun {
+    /// Its id.
+    pub sync_run_id: SyncRunId,
+    /// Its record.
+    pub parent_record_id: String,
+}
+
 /// A run as callers see it. A list leaves out `objectResults`, `callouts`, `changes` and `result`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

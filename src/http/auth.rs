@@ -296,6 +296,7 @@ fn needed(method: &Method, path: Option<&str>) -> Option<Permission> {
             Some(
                 "/sync-runs"
                 | "/changes"
+                | "/links"
                 | "/verifications"
                 | "/verifications/{verificationId}"
                 | "/verifications/{verificationId}/records",

@@ -112,6 +112,13 @@ pub(super) fn parse_requests<T: RecordRequest>(bytes: &[u8]) -> Result<Vec<T>, F
     Ok(requests.into_iter().map(|Object(request)| request).collect())
 }
 
+/// What is there is a text, and not null.
+pub(super) fn a_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
 /// An object of JSON. Without this type a list would be taken too, its elements for the properties in the
 /// order that they are declared in.
 pub(super) struct Object<T>(pub(super) T);

@@ -3,30 +3,22 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use serde::Serialize;
 
 use super::fault::Fault;
 use super::permit::Requester;
-use super::query::{instant_of, invalid_parameter, limit_of, query_parameters, record_of, unknown};
+use super::query::{
+    instant_of, invalid_parameter, limit_of, m3ter_id_of, query_parameters, record_of, unknown,
+};
 use super::sync_runs::not_told;
-use crate::domain::change::{ChangeId, ObjectChange};
+use crate::domain::change::ChangeId;
 use crate::domain::excerpt;
-use crate::domain::ids::{M3terId, SyncRunId};
-use crate::domain::page;
+use crate::domain::ids::SyncRunId;
+use crate::domain::page::{self, ChangePage};
 use crate::sync::{ChangeFilter, Syncs};
 
 /// A page of changes, and the most that one has.
 const CHANGES_ON_A_PAGE: u32 = 50;
 const MAX_CHANGES_ON_A_PAGE: u32 = 200;
-
-/// One page of changes.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ChangePage {
-    changes: Vec<ObjectChange>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
 
 /// Which changes a page shows.
 #[derive(Debug)]
@@ -88,11 +80,6 @@ fn run_of(text: &str) -> Result<SyncRunId, Fault> {
             excerpt::word(text)
         ))
     })
-}
-
-fn m3ter_id_of(name: &str, text: &str) -> Result<M3terId, Fault> {
-    M3terId::parse(text)
-        .map_err(|invalid| invalid_parameter(format!("`{name}` is not an ID of m3ter: {invalid}")))
 }
 
 /// A name of m3ter's has no spaces, and there is none that is empty.

@@ -14,6 +14,9 @@ use crate::telemetry::ErrorChain;
 /// When a caller should come again after a 503.
 pub(super) const RETRY_AFTER_SECONDS: u32 = 5;
 
+/// When to ask again while a run of the record is under way.
+pub(super) const BUSY_SECONDS: u32 = 10;
+
 /// When a caller should come again whose run could not be recorded because too many wait: some of
 /// theirs have ended by then.
 const FULL_RETRY_AFTER_SECONDS: u32 = 10;

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::body::{Object, Presence, invalid_body, json_bytes, parse};
+use super::body::{Object, Presence, a_text, invalid_body, json_bytes, parse};
 use super::fault::Fault;
 use super::log_fields;
 use super::permit::Requester;
 use crate::domain::excerpt;
-use crate::sync::{Pause, Syncs};
+use crate::sync::{Pause, PauseAnswer, Syncs};
 
 /// Characters of a reason.
 const MAX_REASON_CHARACTERS: usize = 500;
@@ -20,20 +20,6 @@ const MAX_REASON_CHARACTERS: usize = 500;
 struct PauseRequest {
     #[serde(default, deserialize_with = "a_text")]
     reason: Option<String>,
-}
-
-/// What is there is a text, and not null.
-fn a_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
-}
-
-/// Whether the service is paused, and the pause that this is about.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PauseAnswer {
-    paused: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pause: Option<Pause>,
 }
 
 /// The last pauses.

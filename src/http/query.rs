@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::fault::Fault;
 use crate::domain::excerpt;
-use crate::domain::ids::SalesforceId;
+use crate::domain::ids::{M3terId, SalesforceId};
 use crate::sync::SyncMode;
 
 /// Salesforce gives up at 120 s; the sync itself at 100 s.
@@ -127,6 +127,12 @@ pub(crate) fn invalid_parameter(message: impl Into<String>) -> Fault {
 /// A record's id.
 pub(super) fn record_of(text: &str) -> Result<SalesforceId, Fault> {
     SalesforceId::parse(text).map_err(|error| invalid_parameter(error.to_string()))
+}
+
+/// An ID of m3ter, of the parameter with this name.
+pub(super) fn m3ter_id_of(name: &str, text: &str) -> Result<M3terId, Fault> {
+    M3terId::parse(text)
+        .map_err(|invalid| invalid_parameter(format!("`{name}` is not an ID of m3ter: {invalid}")))
 }
 
 /// A moment, of the parameter with this name.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use tokio::time::Instant;
 
 use super::body::RequestList;
@@ -19,6 +18,7 @@ use crate::domain::answer::{AnsweredRun, SyncResult};
 use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::outcome::{ErrorCode, Failure, RunOutcome};
+use crate::domain::run::AcceptedRun;
 use crate::sync::{QueueWait, RunRequest, StartedRun, SyncMode, Syncs};
 
 /// What is answered about one record.
@@ -28,14 +28,6 @@ pub(super) enum Reply {
     Result(Box<SyncResult>),
     /// Nobody waits: where its run can be looked up.
     Accepted(AcceptedRun),
-}
-
-/// A run that was begun without waiting for it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AcceptedRun {
-    sync_run_id: SyncRunId,
-    parent_record_id: String,
 }
 
 /// How long a caller waits for an answer.

@@ -15,13 +15,12 @@ use super::permit::{Denied, Requester};
 use super::query::{
     DryRun, instant_of, invalid_parameter, limit_of, query_parameters, record_of, unknown,
 };
-use super::reply::AcceptedRun;
 use crate::callers::{Caller, Permission};
 use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::instant;
-use crate::domain::page;
-use crate::domain::run::{RunState, RunTask, SyncRun};
+use crate::domain::page::{self, SyncRunPage};
+use crate::domain::run::{AcceptedRun, RunState, RunTask, SyncRun};
 use crate::domain::warning::AttentionFilter;
 use crate::sync::{Replay, RunFilter, SyncMode, Syncs};
 
@@ -33,15 +32,6 @@ const MAX_RUNS_ON_A_PAGE: u32 = 200;
 /// Runs that are repeated by one request, unless it says otherwise, and at most.
 const REPLAYS: u32 = 100;
 const MAX_REPLAYS: u32 = 1_000;
-
-/// One page of runs.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SyncRunPage {
-    pub(crate) sync_runs: Vec<SyncRun>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) next_cursor: Option<String>,
-}
 
 /// Which runs a page shows.
 #[derive(Debug)]

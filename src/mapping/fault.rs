@@ -35,16 +35,40 @@ impl MappingFault {
             hint: hint.into(),
         }
     }
+
+    /// The file and the line.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+
+    /// What is wrong there, and what to do.
+    pub fn advice(&self) -> String {
+        let Self { key, message, hint, .. } = self;
+        if key.is_empty() {
+            return format!("{message}; {hint}");
+        }
+        format!("`{key}`: {message}; {hint}")
+    }
 }
 
 impl fmt::Display for MappingFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, key, message, hint } = self;
-        write!(f, "{file}:{line}: ")?;
-        if !key.is_empty() {
-            write!(f, "`{key}`: ")?;
-        }
-        write!(f, "{message}; {hint}")
+        write!(f, "{}: {}", self.place(), self.advice())
+    }
+}
+
+/// What the service reads in a file and other readers of TOML may not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappingNote {
+    /// The file and the line.
+    pub place: String,
+    /// What stands there, in a sentence.
+    pub message: String,
+}
+
+impl fmt::Display for MappingNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: note: {}", self.place, self.message)
     }
 }
 

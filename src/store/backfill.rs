@@ -56,6 +56,19 @@ impl Backfill {
     pub fn tried(&self) -> u64 {
         self.retrying + self.completed + self.partial + self.failed
     }
+
+    /// How many of them are how, in words; without those that none is.
+    pub fn in_words(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let parts = [
+            ("waiting for their turn", self.planned),
+            ("running", self.running),
+            ("Completed", self.completed),
+            ("Partial Success", self.partial),
+            ("Failed", self.failed),
+            ("tried again later", self.retrying),
+        ];
+        parts.into_iter().filter(|(_, records)| *records > 0)
+    }
 }
 
 /// The records that a verification found with these statuses, and for which no sync is planned yet.

@@ -11,128 +11,20 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::claims::Claim;
+use super::link_order::{Handover, LinkFilter, LinkOrder, NotHandedOver};
 use super::links::{insert_links, links};
 use super::operator_runs::OperatorOrder;
 use super::transaction::{Access, Transaction};
 use super::value::Value;
 use super::{Link, LinkRelation, Store, StoreError};
 use crate::domain::entity::EntityKind;
-use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
+use crate::domain::ids::{M3terId, SalesforceId};
 
 /// Links that an operator sees at once.
 const MAX_SHOWN: i64 = 1_000;
 
 /// The kind of the runs that tell of what an operator did with links.
 pub(super) const LINKS_RUN: &str = "links";
-
-/// Which links are meant; what is `None` does not matter.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LinkFilter {
-    /// Of this row, or of the record that was synced.
-    pub record: Option<SalesforceId>,
-    /// To this object.
-    pub m3ter_id: Option<M3terId>,
-}
-
-/// What an operator wants of links.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LinkOrder {
-    /// What belongs to one row belongs to another one from now on.
-    Move {
-        /// The row that has them.
-        from: SalesforceId,
-        /// The row that gets them.
-        to: SalesforceId,
-    },
-    /// What belongs to a row is looked up anew at its next sync.
-    Forget {
-        /// The row.
-        row: SalesforceId,
-        /// Only its objects of this kind.
-        kind: Option<EntityKind>,
-    },
-    /// The Account that a typed code led to is the row's.
-    Confirm {
-        /// The row.
-        row: SalesforceId,
-    },
-    /// What somebody found in m3ter for a record is the record's from now on.
-    Adopt {
-        /// The record.
-        record: SalesforceId,
-        /// Its links to that.
-        links: Vec<Link>,
-    },
-}
-
-/// What was done, or would be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Handover {
-    /// The links that it concerns, as they were.
-    pub links: Vec<Link>,
-    /// The runs that tell of it, one for each record.
-    pub runs: Vec<(SalesforceId, SyncRunId)>,
-}
-
-/// Why nothing was done.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotHandedOver {
-    /// There is nothing to move or forget.
-    #[error("no link belongs to the row {0}, or none of that kind")]
-    NoLinks(SalesforceId),
-    /// The other row has such an object already.
-    #[error("{row} already has its own m3ter {kind}, {m3ter_id}, and {from} has {theirs}")]
-    Taken {
-        /// The row that was to get the links.
-        row: SalesforceId,
-        /// The row that has them.
-        from: SalesforceId,
-        /// The kind of both.
-        kind: EntityKind,
-        /// What it has.
-        m3ter_id: M3terId,
-        /// What it would get.
-        theirs: M3terId,
-    },
-    /// No Account of the row waits for it.
-    #[error("no m3ter Account is waiting to be confirmed for {0}")]
-    NothingToConfirm(SalesforceId),
-    /// Several Accounts could be meant.
-    #[error("two m3ter Accounts are waiting to be confirmed for {row}: {first} and {second}")]
-    Undecided {
-        /// The row.
-        row: SalesforceId,
-        /// One of them.
-        first: M3terId,
-        /// Another one.
-        second: M3terId,
-    },
-    /// The object belongs to another row by now.
-    #[error("the m3ter {kind} {m3ter_id} belongs to {owner}, not to {row}")]
-    OwnedByAnother {
-        /// The row.
-        row: SalesforceId,
-        /// Whose it is.
-        owner: SalesforceId,
-        /// The kind of object.
-        kind: EntityKind,
-        /// The object.
-        m3ter_id: M3terId,
-    },
-    /// The row has another object by now.
-    #[error("{row} already has the m3ter {kind} {m3ter_id}")]
-    HasAnother {
-        /// The row.
-        row: SalesforceId,
-        /// The kind of object.
-        kind: EntityKind,
-        /// What it has.
-        m3ter_id: M3terId,
-    },
-    /// A run of a record that it concerns is under way.
-    #[error("a run of the record {0} is in progress")]
-    Busy(SalesforceId),
-}
 
 impl Store {
     /// Links by record or by object, in order.

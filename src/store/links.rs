@@ -9,6 +9,7 @@ use super::transaction::Transaction;
 use super::{Store, StoreError};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::link::ShownLink;
 
 /// A m3ter object that a deal has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +148,20 @@ impl Store {
              WHERE m3ter_id IN (SELECT value FROM {texts:$1}) AND relation = 'owned' AND to_confirm = 0";
         let ids = serde_json::to_string(ids).expect("ids are texts");
         links(&self.database.fetch(operation, sql, vec![ids.into()]).await?)
+    }
+}
+
+impl From<&Link> for ShownLink {
+    fn from(link: &Link) -> Self {
+        Self {
+            parent_record_id: link.root.to_string(),
+            salesforce_id: link.object.row.to_string(),
+            object_name: link.object.kind.to_string(),
+            key: link.object.key.clone(),
+            m3ter_id: link.m3ter_id.to_string(),
+            relation: link.relation.as_str().to_owned(),
+            source_key: link.source_key.clone(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! nothing that a process must be told.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::row::Row;
@@ -16,7 +16,7 @@ use crate::domain::instant;
 const MAX_SHOWN: i64 = 50;
 
 /// One pause: when it began, by whom and why, and when it was over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pause {
     /// When no run began any more.
@@ -37,6 +37,17 @@ pub struct Pause {
     /// Why, if it was said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume_reason: Option<String>,
+}
+
+/// Whether the service is paused, and the pause that this is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PauseAnswer {
+    /// Whether it is.
+    pub paused: bool,
+    /// The pause that is in force, or that is over by what was asked for; `None`: there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
 }
 
 /// Who says something about a pause, why, and when.

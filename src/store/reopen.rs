@@ -14,7 +14,7 @@ use super::operator_runs::OperatorOrder;
 use super::transaction::{Access, Transaction};
 use super::{Store, StoreError};
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::made_end::MadeEnd;
+use crate::domain::made_end::{MadeEnd, ReopenAnswer, ReopenedEntity};
 
 /// The kind of the runs that tell of what an operator reopened.
 pub(super) const REOPEN_RUN: &str = "reopen";
@@ -26,6 +26,18 @@ pub struct Reopening {
     pub ends: Vec<MadeEnd>,
     /// The runs that tell of it, one for each record.
     pub runs: Vec<(SalesforceId, SyncRunId)>,
+}
+
+impl Reopening {
+    /// As callers see it.
+    pub fn shown(self, record: SalesforceId, dry_run: bool) -> ReopenAnswer {
+        ReopenAnswer {
+            parent_record_id: record,
+            dry_run,
+            reopened: self.ends.into_iter().map(ReopenedEntity::from).collect(),
+            sync_run_ids: self.runs.into_iter().map(|(_, run)| run).collect(),
+        }
+    }
 }
 
 /// Why nothing was reopened.

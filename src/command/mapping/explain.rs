@@ -8,7 +8,7 @@ use super::case::{Case, OrgRecord, billing_of};
 use super::directory::Directory;
 use super::settled;
 use crate::app::load_mappings;
-use crate::command::output::{Screen, print};
+use crate::command::output::{Column, Form, Output, Screen, list_rows, print};
 use crate::command::{Outcome, given, unusable};
 use crate::config::{Config, ConfigProblems};
 use crate::domain::entity::EntityKind;
@@ -23,6 +23,9 @@ pub struct Explaining {
     pub record: String,
     /// m3ter's field, such as `endDate`, or that of one kind of object: `contract.endDate`.
     pub field: String,
+    /// In which form; one row for each step.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
     /// Where the mappings are that are used.
     #[command(flatten)]
     pub directory: Directory,
@@ -62,8 +65,28 @@ pub(super) async fn run(
             explaining.field
         )));
     }
-    explanations.iter().for_each(show);
+    if explaining.output == Output::Table {
+        explanations.iter().for_each(show);
+    } else {
+        let rows: Vec<Vec<String>> = explanations.iter().flat_map(rows).collect();
+        list_rows(Form { output: explaining.output, utc: true }, &COLUMNS, &rows)?;
+    }
     Ok(Outcome::Done)
+}
+
+const COLUMNS: [Column; 4] =
+    [Column::text("Field"), Column::word("Place"), Column::word("Depth"), Column::text("Step")];
+
+/// The steps, and at depth 0 what came of them.
+fn rows(explanation: &Explanation) -> Vec<Vec<String>> {
+    let Explanation { title, place, steps, outcome } = explanation;
+    let row = |depth: usize, step: &String| {
+        vec![title.clone(), place.clone(), depth.to_string(), step.clone()]
+    };
+    let mut rows: Vec<Vec<String>> =
+        steps.iter().map(|(depth, step)| row(depth + 1, step)).collect();
+    rows.push(row(0, outcome));
+    rows
 }
 
 /// The kind of object and the field, or what is wrong with them.

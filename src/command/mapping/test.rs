@@ -11,8 +11,8 @@ use super::case::{Case, OrgRecord, billing_of};
 use super::directory::Directory;
 use super::settled::settle;
 use crate::app::load_mappings;
-use crate::command::output::{Screen, print};
-use crate::command::{Outcome, given, unusable};
+use crate::command::output::{Column, Form, Output, Screen, list_rows, print};
+use crate::command::{Outcome, given, remark, unusable};
 use crate::config::{Config, ConfigProblems};
 use crate::domain::pseudonym::Pseudonyms;
 use crate::domain::record::Record;
@@ -38,6 +38,9 @@ pub struct Testing {
     /// `COMMITMENT_BILLING`: `paid_outside` or `billed_by_plan`.
     #[arg(long)]
     pub commitment_billing: Option<String>,
+    /// In which form; one row for each difference.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
     /// Where the mappings are that are tested.
     #[command(flatten)]
     pub directory: Directory,
@@ -75,31 +78,79 @@ pub(super) async fn run(
             testing.folder.display()
         )));
     }
-    let (mut failed, mut unusable_cases) = (0, 0);
+    let mut verdicts = Vec::new();
     for name in &cases {
         let verdict = try_case(&testing.folder, name, &mappings, testing.accept)?;
-        show(name, &verdict);
-        match verdict {
-            Verdict::AsExpected | Verdict::Accepted => {}
-            Verdict::Differs(_) => failed += 1,
-            Verdict::Unusable(_) => unusable_cases += 1,
+        if testing.output == Output::Table {
+            show(name, &verdict);
         }
+        verdicts.push((name.clone(), verdict));
     }
     for name in expected.iter().filter(|name| !cases.contains(name)) {
-        unusable_cases += 1;
-        print(format_args!("{name}{EXPECTED}: there is no case {name}.json; delete the file"));
+        let problem = format!("there is no case {name}.json; delete the file");
+        let name = format!("{name}{EXPECTED}");
+        if testing.output == Output::Table {
+            print(format_args!("{name}: {problem}"));
+        }
+        verdicts.push((name, Verdict::Unusable(problem)));
     }
-    let (all, wrong) = (cases.len(), failed + unusable_cases);
-    let plural = if all == 1 { "" } else { "s" };
-    if wrong == 0 {
-        print(format_args!("{all} case{plural}, all as expected"));
-        return Ok(Outcome::Done);
+    conclude(testing.output, cases.len(), &verdicts)
+}
+
+/// Counts for people, rows for programs.
+fn conclude(output: Output, all: usize, verdicts: &[(String, Verdict)]) -> anyhow::Result<Outcome> {
+    let count =
+        |is_so: fn(&Verdict) -> bool| verdicts.iter().filter(|(_, verdict)| is_so(verdict)).count();
+    let failed = count(|verdict| matches!(verdict, Verdict::Differs(_)));
+    let unusable_cases = count(|verdict| matches!(verdict, Verdict::Unusable(_)));
+    if output == Output::Table {
+        let plural = if all == 1 { "" } else { "s" };
+        if failed + unusable_cases == 0 {
+            print(format_args!("{all} case{plural}, all as expected"));
+        } else {
+            print(format_args!(
+                "{all} case{plural}, {failed} not as expected, {unusable_cases} unusable"
+            ));
+        }
+        if failed > 0 {
+            print("If the new outcome is right, take it with --accept.");
+        }
+    } else {
+        let rows: Vec<Vec<String>> =
+            verdicts.iter().flat_map(|(name, verdict)| rows(name, verdict)).collect();
+        list_rows(Form { output, utc: true }, &COLUMNS, &rows)?;
     }
-    print(format_args!("{all} case{plural}, {failed} not as expected, {unusable_cases} unusable"));
-    if failed > 0 {
-        print("If the new outcome is right, take it with --accept.");
+    Ok(match (failed, unusable_cases) {
+        (_, 1..) => Outcome::Unusable,
+        (1.., 0) => Outcome::Failed,
+        _ => Outcome::Done,
+    })
+}
+
+const COLUMNS: [Column; 5] = [
+    Column::word("Case"),
+    Column::word("Verdict"),
+    Column::text("Place"),
+    Column::text("Expected"),
+    Column::text("Found"),
+];
+
+fn rows(name: &str, verdict: &Verdict) -> Vec<Vec<String>> {
+    let row = |word: &str, place: &str, expected: &str, found: &str| {
+        [name, word, place, expected, found].map(str::to_owned).to_vec()
+    };
+    match verdict {
+        Verdict::AsExpected => vec![row("as expected", "", "", "")],
+        Verdict::Accepted => vec![row("accepted", "", "", "")],
+        Verdict::Unusable(problem) => vec![row("unusable", "", "", problem)],
+        Verdict::Differs(differences) => {
+            let told = |value: &Option<String>| value.clone().unwrap_or_default();
+            let differing = differences.iter();
+            differing
+                .map(|(place, was, is)| row("not as expected", place, &told(was), &told(is)))
+                .collect()
+        }
     }
-    Ok(if unusable_cases > 0 { Outcome::Unusable } else { Outcome::Failed })
 }
 
 /// The names of the cases in a folder, and of those of which something is expected.
@@ -252,6 +303,6 @@ async fn add(
     let mut file = std::fs::File::create_new(&path)
         .with_context(|| format!("`{}` could not be made", path.display()))?;
     std::io::Write::write_all(&mut file, text.as_bytes())?;
-    print(format_args!("added: {}", path.display()));
+    remark(format_args!("added: {}", path.display()));
     Ok(())
 }

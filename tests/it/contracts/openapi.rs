@@ -72,6 +72,10 @@ async fn every_declared_property_is_answered() {
     // Without keys, who asks has a name too.
     world.post("/end-date-billing-entities", &order(SECOND_SAMPLE)).await;
     world.post(&format!("/reopen-billing-entities/{SECOND_SAMPLE}"), "").await;
+    let row = serde_json::json!({ "salesforceId": ACCOUNT }).to_string();
+    world.get(&format!("/links?parentRecordId={ACCOUNT}")).await;
+    world.post("/links/forget?dryRun=true", &row).await;
+    world.post("/links/forget", &row).await;
     // A change of a value that was there, and one that a Salesforce user asked for.
     let (_, synced) =
         world.post(&format!("/sync-to-m3ter/{DEAL}?salesforceUserId=005S90000000001"), "").await;

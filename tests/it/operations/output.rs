@@ -58,6 +58,47 @@ async fn a_terminal_gets_a_table_a_pipe_gets_lines_and_programs_get_json_and_csv
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_checked_tested_and_explained_is_for_programs_too() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let own = directory.join("own");
+    std::fs::create_dir(&own).unwrap();
+    let file = own.join("opportunity.toml");
+    std::fs::write(&file, "extends = \"Opportunity\"\n[contract]\nnmae = \"Name\"\n").unwrap();
+    let keys = directory.join("keys.toml");
+    std::fs::write(&keys, "[[key]]\nname = \"flow\"\nrole = \"nobody\"\n").unwrap();
+    let [own, file, keys] = [&own, &file, &keys].map(|path| path.display().to_string());
+    let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/mappings/cases");
+    let case = std::fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path());
+    let case = case.map(|path| path.display().to_string());
+    let case = case.filter(|path| !path.ends_with(".expected.json")).max().unwrap();
+    let fault = format!("{file}:3");
+    for (arguments, ended, property, value) in [
+        (vec!["mapping", "check", &file], 1, "about", fault.as_str()),
+        (vec!["mapping", "check", "--mappings-dir", &own], 1, "about", &fault),
+        (vec!["mapping", "check"], 0, "severity", "green"),
+        (vec!["mapping", "check", "--org"], 0, "severity", "yellow"),
+        (vec!["mapping", "test", cases], 0, "verdict", "as expected"),
+        (vec!["mapping", "explain", &case, "account.name"], 0, "depth", "0"),
+        (vec!["keys", "check", "--file", &keys], 1, "severity", "red"),
+    ] {
+        let (code, json) = run(&world, directory, &with(&arguments, "json")).await;
+        let lines: Vec<Json> =
+            json.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        assert!(code == ended && lines.iter().any(|line| line[property] == value), "{json}");
+        let (code, csv) = run(&world, directory, &with(&arguments, "csv")).await;
+        assert!(code == ended && csv.lines().count() > lines.len(), "{csv}");
+        let (code, text) = run(&world, directory, &arguments).await;
+        assert_eq!(code, ended, "{text}");
+    }
+}
+
+fn with<'a>(arguments: &[&'a str], output: &'a str) -> Vec<&'a str> {
+    [arguments, &["--output", output]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_tell_apart_what_a_script_must_tell_apart() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();

@@ -70,6 +70,67 @@ async fn an_operator_s_machine_needs_an_address_and_no_secret_of_anybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_operator_changes_links_ends_billing_and_pauses_by_a_service() {
+    let world = World::new().await;
+    let url = world.url("");
+    let service = [("SYNC_TO_M3TER_URL", url.as_str())];
+    let local = world.database_url();
+    let local = [("DATABASE_URL", local.as_str())];
+    world.sync(DEAL).await;
+    // The service says of links what the database does.
+    for arguments in [vec!["links", "list"], vec!["links", "list", LINE, "--output", "json"]] {
+        let (code, remote) = ask(&arguments, &service).await;
+        assert!(code == 0 && remote.contains("Pricing"), "{remote}");
+        assert_eq!(remote, ask(&arguments, &local).await.1, "{arguments:?}");
+    }
+    let forget = ["links", "forget", DEAL, "--kind", "contract"];
+    let (code, text) = ask(&[&forget[..], &["--dry-run"]].concat(), &service).await;
+    assert!(code == 0 && text.contains("This link would be forgotten"), "{text}");
+    let (code, text) = ask(&forget, &service).await;
+    assert!(code == 2 && text.contains("--yes"), "nobody can be asked: {text}");
+    let (code, text) = ask(&[&forget[..], &["--yes"]].concat(), &service).await;
+    let run = format!("{DEAL}: run ");
+    assert!(code == 0 && text.contains("This link was forgotten") && text.contains(&run), "{text}");
+    let (code, text) = ask(&[&forget[..], &["--yes"]].concat(), &service).await;
+    assert!(code == 2 && text.contains("Nothing was changed: no link belongs to"), "{text}");
+    let (code, text) = ask(&["links", "move", DEAL, DEAL, "--yes"], &service).await;
+    assert!(code == 2 && text.contains("are the same row"), "{text}");
+    let (code, text) =
+        ask(&["links", "move", ACCOUNT, "001S90000079HOOIA2", "--dry-run"], &service).await;
+    assert!(code == 0 && text.contains("would be handed over from"), "{text}");
+    let result = world.sync(DEAL).await;
+    assert_all(&result, "unchanged");
+
+    let end = ["end-date", DEAL, "--date", "2026-07-01", "--entities", "CONTRACT,ACCOUNTPLAN"];
+    let (code, text) =
+        ask(&[&end[..], &["--dry-run", "--output", "json"]].concat(), &service).await;
+    let foreseen: Json = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let plan = foreseen["planHash"].as_str().unwrap();
+    assert!(code == 0 && foreseen["dryRun"] == true, "{text}");
+    let (code, text) = ask(&end, &service).await;
+    assert!(code == 2 && text.contains("nothing was ended"), "{text}");
+    let (code, text) = ask(&[&end[..], &["--expected-plan", plan]].concat(), &service).await;
+    assert!(code == 0 && text.contains("Completed"), "{text}");
+    let (code, text) = ask(&["reopen", DEAL, "--dry-run"], &service).await;
+    assert!(code == 0 && text.contains("would be forgotten"), "{text}");
+    assert_eq!(text, ask(&["reopen", DEAL, "--dry-run"], &local).await.1);
+    let (code, text) = ask(&["reopen", DEAL], &service).await;
+    assert!(code == 0 && text.contains("no longer hold") && text.contains("\nrun "), "{text}");
+    let (code, text) = ask(&["reopen", DEAL], &service).await;
+    assert!(code == 2 && text.contains("There is nothing to reopen"), "{text}");
+
+    let (code, text) = ask(&["pause", "--reason", "prices are wrong"], &service).await;
+    assert!(code == 0 && text.contains("The service is paused: "), "{text}");
+    assert!(text.contains("prices are wrong"), "{text}");
+    let (_, text) = ask(&["pause", "--reason", "again"], &local).await;
+    assert!(text.contains("is paused already"), "it is the same pause: {text}");
+    let (code, text) = ask(&["resume", "--reason", "they are right"], &service).await;
+    assert!(code == 0 && text.contains("The service has resumed"), "{text}");
+    let (code, text) = ask(&["resume"], &service).await;
+    assert!(code == 0 && text.contains("The service is not paused"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_may_not_is_told_so_and_what_it_lacks() {
     let mut world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
@@ -102,6 +163,9 @@ async fn a_key_that_may_not_is_told_so_and_what_it_lacks() {
         (viewer, vec!["sync", DEAL], 2, "does not let this key do that"),
         (caller, vec!["sync", DEAL], 0, "Completed"),
         (caller, vec!["runs", "list"], 2, "another role or scope"),
+        (viewer, vec!["links", "list"], 0, ""),
+        (viewer, vec!["links", "forget", DEAL, "--yes"], 2, "another role or scope"),
+        (caller, vec!["pause", "--reason", "none"], 2, "another role or scope"),
         (nobody, vec!["runs", "list"], 2, "does not take the key"),
         (wrong, vec!["runs", "list"], 2, "SYNC_TO_M3TER_KEY_FILE, to one that it knows"),
     ] {
@@ -138,5 +202,5 @@ async fn what_is_no_service_or_another_version_is_told_as_that() {
         assert!(!text.contains("hunter2"), "{text}");
     }
     let (code, text) = ask(&["check", "--url", &later], &[]).await;
-    assert!(code == 2 && text.contains("--url is for `sync`, `runs` and `changes`"), "{text}");
+    assert!(code == 2 && text.contains("--url is for `sync`, `end-date`, "), "{text}");
 }

@@ -125,6 +125,60 @@ async fn a_slow_sync_says_what_is_done_and_what_it_waits_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_gives_the_run_back_and_the_next_sync_goes_on_with_it() {
+    gives_the_run_back_on(&["-INT"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_does_an_order_to_stop() {
+    gives_the_run_back_on(&["-TERM"]).await;
+}
+
+/// A terminal that is closed tells its processes so, and so does its shell.
+#[tokio::test(flavor = "multi_thread")]
+async fn so_does_a_terminal_that_is_closed() {
+    gives_the_run_back_on(&["-HUP", "-HUP"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_ignores_hangups_goes_on() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    world.organization.add_fault(Fault::new("POST", "/accounts", FaultKind::Delay { ms: 1_500 }));
+    let mut command = program(&world, directory.path());
+    command.args(["sync", DEAL]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut ignoring = std::process::Command::new("nohup");
+    ignoring
+        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(directory.path())
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = ignoring.spawn().unwrap();
+    let output = signalled(&world, child, &["-HUP"]).await;
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && told.contains("Objects: 6 created."), "{told}");
+}
+
+/// Sends these signals while the Account is being created, and waits for the process.
+async fn signalled(
+    world: &World,
+    child: std::process::Child,
+    signals: &[&str],
+) -> std::process::Output {
+    let is_asked = || world.m3ter_writes().iter().any(|write| write.path == "/accounts");
+    while !is_asked() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let id = child.id().to_string();
+    for signal in signals {
+        let sent = std::process::Command::new("kill").args([signal, id.as_str()]).status();
+        assert!(sent.unwrap().success());
+    }
+    tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap()
+}
+
+async fn gives_the_run_back_on(signals: &[&str]) {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
@@ -132,14 +186,7 @@ async fn an_interrupt_gives_the_run_back_and_the_next_sync_goes_on_with_it() {
     let mut command = program(&world, directory);
     command.args(["sync", DEAL, DELETED]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
-    let is_asked = || world.m3ter_writes().iter().any(|write| write.path == "/accounts");
-    while !is_asked() {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    let output =
-        tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let output = signalled(&world, child, signals).await;
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{told}");
     for words in [

@@ -75,6 +75,20 @@ pub(super) fn table(run: &str) -> Vec<Row> {
         row("POST", "/sync-runs/end-date", &ending[0], &["operator", "ender", "of opportunities"]),
         row("GET", "/sync-runs", &Json::Null, &["viewer", "operator", "dry operator"]),
         row("GET", "/changes", &Json::Null, &["viewer", "operator", "dry operator"]),
+        row("GET", "/links", &Json::Null, &["viewer", "operator", "dry operator"]),
+        row(
+            "GET",
+            &format!("/links?parentRecordId={DEAL}"),
+            &Json::Null,
+            &["viewer", "operator", "dry operator", "of opportunities"],
+        ),
+        row("POST", "/links/forget", &json!({ "salesforceId": DEAL }), &["operator"]),
+        row(
+            "POST",
+            "/links/move?dryRun=true",
+            &json!({ "fromSalesforceId": ACCOUNT, "toSalesforceId": ACCOUNT }),
+            &["operator"],
+        ),
         row(
             "GET",
             &format!("/sync-runs?parentRecordId={DEAL}"),
