@@ -33,11 +33,13 @@ impl SalesforceId {
             return Err(invalid());
         }
         let (base, ending) = text.split_at(15);
-        let checksum = checksum(base);
-        if !ending.is_empty() && ending != checksum {
+        let mut id = String::with_capacity(18);
+        id.push_str(base);
+        id.extend(checksum(base));
+        if !ending.is_empty() && id != text {
             return Err(invalid());
         }
-        Ok(Self(format!("{base}{checksum}")))
+        Ok(Self(id))
     }
 
     /// The 18 characters.
@@ -53,19 +55,15 @@ impl SalesforceId {
 
 /// Three characters, one for each block of five; bit `i` is set where character `i` of the block is
 /// a capital letter.
-fn checksum(base: &str) -> String {
+fn checksum(base: &str) -> impl Iterator<Item = char> {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
-    base.as_bytes()
-        .chunks(5)
-        .map(|block| {
-            let index = block
-                .iter()
-                .enumerate()
-                .filter(|(_, byte)| byte.is_ascii_uppercase())
-                .fold(0, |bits, (position, _)| bits | 1 << position);
-            char::from(ALPHABET[index])
-        })
-        .collect()
+    base.as_bytes().chunks(5).map(|block| {
+        let bits = block.iter().enumerate();
+        let index = bits.fold(0, |index, (position, byte)| {
+            index | usize::from(byte.is_ascii_uppercase()) << position
+        });
+        char::from(ALPHABET[index])
+    })
 }
 
 impl TryFrom<String> for SalesforceId {

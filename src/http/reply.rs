@@ -125,7 +125,10 @@ pub(super) async fn run(syncs: &Syncs, request: RunRequest, wait: Wait) -> Resul
     }
     let result = match ended(syncs, &mut run, wait).await {
         Ok(result) => result.as_ref().clone(),
-        Err(failure) => unfinished(failure, &run, &record, mode),
+        Err(failure) => {
+            syncs.settle(run.id).await?;
+            unfinished(failure, &run, &record, mode)
+        }
     };
     note_outcome(&result);
     Ok(Reply::Result(Box::new(result)))

@@ -61,6 +61,7 @@ impl NewRun {
             requested_by: self.requested_by.clone(),
             awaited_until: self.awaited_until,
             is_planned: false,
+            is_provisional: false,
             links: None,
         }
     }
@@ -141,16 +142,19 @@ const ADMISSION_ROUNDS: u32 = 20;
 
 impl Store {
     /// Saves a run for which the process has a place: claimed at once if its record is free, else
-    /// as waiting, else not at all because one like it waits already or too many do.
+    /// as waiting, else not at all because one like it waits already or too many do. One that is
+    /// claimed and whose caller waits may be provisional: see [`Store::settle`].
     pub async fn admit(&self, run: &NewRun, claimant: &Claimant) -> Result<Admission, StoreError> {
         let operation = "save a run";
         // Mostly the record is free: one message, whose answer is the same if it must be sent
         // twice. What the run reads of its record first comes along.
-        let statements = [INSERT_RUN, OWNER, LINKS];
-        let rows = self
-            .database
-            .write_at_once(operation, &statements, self.inserted(run, Some(claimant)))
-            .await?;
+        let (statements, values) = ([INSERT_RUN, OWNER, LINKS], self.inserted(run, Some(claimant)));
+        let is_provisional = run.awaited_until.is_some() && self.database.is_provisional();
+        let rows = if is_provisional {
+            self.database.write_provisionally(operation, &statements, values).await?
+        } else {
+            self.database.write_at_once(operation, &statements, values).await?
+        };
         let Some((row, linked)) = rows.split_first() else {
             return self.admit_in_steps(operation, run, Some(claimant)).await;
         };
@@ -158,7 +162,8 @@ impl Store {
         if owner.as_ref() == Some(&claimant.owner) && row.get::<i64>("fence")? == 1 {
             let has_open_changes = row.is_set("open_changes")?;
             let links = RecordLinks { links: links(linked)?, has_open_changes };
-            return Ok(Admission::Claimed(ClaimedRun { links: Some(links), ..run.claimed() }));
+            let links = Some(links);
+            return Ok(Admission::Claimed(ClaimedRun { is_provisional, links, ..run.claimed() }));
         }
         // The first answer was lost for so long that another process has the run by now.
         Ok(Admission::Waits(run.id))

@@ -75,6 +75,9 @@ pub struct ClaimedRun {
     pub awaited_until: Option<Timestamp>,
     /// Whether it was planned with others to be run again and has not been tried before.
     pub is_planned: bool,
+    /// Whether a crash of the machine still loses it: nothing outside may rely on it before it is
+    /// settled.
+    pub is_provisional: bool,
     /// The links of its record as they were when it was claimed; `None`: they were not read.
     pub links: Option<RecordLinks>,
 }
@@ -105,6 +108,24 @@ impl Store {
             )
             .await?;
         rows.iter().map(read_claim).collect()
+    }
+
+    /// Renews the claim of a run, which is on the disk afterwards, with all that was written before.
+    pub async fn settle(&self, claim: Claim, claimant: &Claimant) -> Result<(), StoreError> {
+        // A statement that changes nothing would write nothing, and wait for nothing.
+        let sql = "UPDATE runs SET lease_until_ms = CASE
+                 WHEN lease_until_ms < {now} + $1 THEN {now} + $1 ELSE lease_until_ms + 1
+             END
+             WHERE id = $2 AND fence = $3 AND state = 'running' AND owner = $4
+             RETURNING id";
+        let values = vec![
+            claimant.lease_ms().into(),
+            claim.run.to_string().into(),
+            claim.fence.into(),
+            claimant.owner.as_str().into(),
+        ];
+        let rows = self.database.write_at_once("settle a run", &[sql], values).await?;
+        rows.first().map(drop).ok_or(StoreError::ClaimLost(claim.run))
     }
 
     /// Takes over one run whose lease has run out, or that was given back; of one record only, if
@@ -192,6 +213,7 @@ pub(super) fn claimed(row: &Row) -> Result<ClaimedRun, StoreError> {
         requested_by: row.optional("requested_by")?,
         awaited_until: Some(awaited_until).filter(|until| *until > Timestamp::UNIX_EPOCH),
         is_planned: false,
+        is_provisional: false,
         links: None,
     })
 }

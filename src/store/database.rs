@@ -39,6 +39,16 @@ pub(super) enum Engine {
     Postgres(Connections<Postgres>),
 }
 
+/// When a message is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Synced {
+    /// Before it is answered.
+    AtOnce,
+    /// With the next one that is at once; on `PostgreSQL`, which may crash alone, at once.
+    WithNext,
+    Sometime,
+}
+
 impl Database {
     pub(super) fn new(engine: Engine, place: Arc<str>) -> Self {
         Self {
@@ -96,7 +106,19 @@ impl Database {
         statements: &[&'static str],
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        self.write_message(Access::Write, operation, statements, values).await
+        self.write_message(Synced::AtOnce, operation, statements, values).await
+    }
+
+    /// The same where nothing outside relies on it yet. A file of `SQLite` does not wait for the
+    /// disk: it is there with the next message that is written at once. Until then a crash of the
+    /// machine, which takes this process along, loses it; the end of the process does not.
+    pub(super) async fn write_provisionally(
+        &self,
+        operation: &'static str,
+        statements: &[&'static str],
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.write_message(Synced::WithNext, operation, statements, values).await
     }
 
     /// The same without waiting for the disk: a crash of the machine may lose it, with all that was
@@ -107,30 +129,36 @@ impl Database {
         statements: &[&'static str],
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        self.write_message(Access::WriteUnsynced, operation, statements, values).await
+        self.write_message(Synced::Sometime, operation, statements, values).await
+    }
+
+    /// Whether what was written provisionally is not on the disk yet.
+    pub(super) fn is_provisional(&self) -> bool {
+        matches!(self.engine, Engine::Sqlite { .. })
     }
 
     async fn write_message(
         &self,
-        access: Access,
+        synced: Synced,
         operation: &'static str,
         statements: &[&'static str],
         values: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let is_synced = access != Access::WriteUnsynced;
         let written = match &self.engine {
             Engine::Sqlite { writer, unsynced, .. } => {
                 let statements: Vec<String> =
                     statements.iter().map(|sql| sqlite::spelled(sql)).collect();
                 #[cfg(test)]
                 self.statements.lock().unwrap().extend(statements.clone());
-                let writer = if is_synced { writer } else { unsynced };
-                writer.write(Message { operation, statements, values }).await
+                let writer = if synced == Synced::Sometime { unsynced } else { writer };
+                let is_provisional = synced == Synced::WithNext;
+                writer.write(Message { operation, statements, values, is_provisional }).await
             }
             Engine::Postgres(connections) => {
                 let write = async {
                     let mut session = PostgresSession::new(connections.lend().await?, operation);
                     let statements = statements.join("; ");
+                    let is_synced = synced != Synced::Sometime;
                     let answer = session.ask_at_once(&statements, &values, is_synced).await?;
                     session.finish();
                     Ok(answer)
@@ -167,9 +195,6 @@ impl Database {
         let session = match (&self.engine, access) {
             (Engine::Sqlite { readers, .. }, Access::Read) => readers.lend().await.map(sqlite),
             (Engine::Sqlite { writer, .. }, Access::Write) => writer.lend().await.map(sqlite),
-            (Engine::Sqlite { unsynced, .. }, Access::WriteUnsynced) => {
-                unsynced.lend().await.map(sqlite)
-            }
             (Engine::Postgres(connections), _) => {
                 let postgres = |lent| Session::Postgres(PostgresSession::new(lent, operation));
                 connections.lend().await.map(postgres)

@@ -8,6 +8,7 @@ mod history;
 mod key_uses;
 mod opening;
 mod plans;
+mod provisional;
 mod queue;
 mod replicas;
 mod server;

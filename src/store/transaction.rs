@@ -13,8 +13,6 @@ use super::value::Value;
 pub(super) enum Access {
     Read,
     Write,
-    /// What a crash of the machine may lose.
-    WriteUnsynced,
 }
 
 /// A transaction under way, or a connection for one statement. Dropped before its commit it closes

@@ -141,6 +141,9 @@ impl Shared {
         if !is_known {
             self.store.join(run.id, new).await.map_err(StartError::Store)?;
         }
+        if new.awaited_until.is_none() {
+            self.claims.settle(run.id, &self.store).await.map_err(StartError::Store)?;
+        }
         Ok(run)
     }
 }

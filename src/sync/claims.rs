@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::ids::SyncRunId;
-use crate::store::{Claim, Claimant, Store, StoreError};
+use crate::store::{Claim, Claimant, ClaimedRun, Store, StoreError};
 use crate::transport::Lease;
 
 /// What this process holds.
@@ -38,8 +38,10 @@ impl Claims {
 
     /// Notes a run that this process has claimed; `asked_at` is when it asked for it, from where
     /// its lease counts.
-    pub(super) fn hold(&self, claim: Claim, asked_at: Instant) -> Lease {
+    pub(super) fn hold(&self, run: &ClaimedRun, asked_at: Instant) -> Lease {
+        let claim = run.claim;
         let lease = Lease::new(asked_at, self.claimant.lease);
+        let lease = if run.is_provisional { lease.provisional() } else { lease };
         let mut state = self.state();
         if state.is_stopping {
             lease.stop();
@@ -66,6 +68,29 @@ impl Claims {
 
     pub(super) fn count(&self) -> usize {
         *self.count.borrow()
+    }
+
+    /// Puts a run on the disk, if it is held and not there yet: from then on something outside may
+    /// rely on it.
+    pub(super) async fn settle(&self, run: SyncRunId, store: &Store) -> Result<(), StoreError> {
+        let held = self.state().held.get(&run).cloned();
+        let Some((claim, lease)) = held.filter(|(_, lease)| !lease.is_settled()) else {
+            return Ok(());
+        };
+        let asked_at = Instant::now();
+        match store.settle(claim, &self.claimant).await {
+            Ok(()) => {
+                lease.renew(asked_at);
+                lease.settle();
+                Ok(())
+            }
+            // It has ended, was given back, or somebody else has claimed it: all are on the disk.
+            Err(StoreError::ClaimLost(_)) => {
+                lease.lose();
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Prolongs all leases, in one statement. A run that somebody else has claimed is lost.

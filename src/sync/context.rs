@@ -100,6 +100,7 @@ pub(super) fn as_dry_run(record: &SalesforceId, links: Vec<Link>, now: Timestamp
         requested_by: None,
         awaited_until: None,
         is_planned: false,
+        is_provisional: false,
         // What is open is settled only before something is written.
         links: Some(RecordLinks { links, has_open_changes: false }),
     }

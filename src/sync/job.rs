@@ -41,7 +41,7 @@ impl<'a> SyncJob<'a> {
         let mut outcome = RunOutcome { goes_on, ..report.outcome(failure) };
         let approved = closing.approved.take();
         self.context.meter.step(SyncStep::Closing);
-        closing.close(&self.context, &mut outcome).await;
+        Box::pin(closing.close(&self.context, &mut outcome)).await;
         Portion { outcome, next: goes_on.then_some(Next { earlier, plan: approved }) }
     }
 
@@ -49,12 +49,12 @@ impl<'a> SyncJob<'a> {
         let context = self.context;
         let looks_ahead = looks_ahead(&context, self.usual);
         context.meter.step(SyncStep::Reading);
-        let loaded = load(context, &mut closing.read).await?;
+        let loaded = Box::pin(load(context, &mut closing.read)).await?;
         context.meter.step(SyncStep::Comparing);
-        let plan = plan(&context, loaded, looks_ahead, report).await?;
+        let plan = Box::pin(plan(&context, loaded, looks_ahead, report)).await?;
         match context.mode {
-            SyncMode::DryRun => preview(&context, &plan, report).await,
-            SyncMode::Apply => execute(context, plan, self.usual, report, closing).await,
+            SyncMode::DryRun => Box::pin(preview(&context, &plan, report)).await,
+            SyncMode::Apply => Box::pin(execute(context, plan, self.usual, report, closing)).await,
         }
     }
 }

@@ -135,6 +135,7 @@ impl<'a> Recorder<'a> {
                 match store.retry(|store| store.save_progress(claim, &progress)).await {
                     // Who has gone away meanwhile sends nothing.
                     Ok(()) => {
+                        lease.settle();
                         for saved in batch.saved {
                             let _ = saved.send(());
                         }

@@ -1,5 +1,6 @@
 //! One claimed run, from its lease to its saved end, and then the run that waited for the record.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tracing::{Instrument as _, Span, field};
 use crate::domain::answer::SyncResult;
 use crate::domain::outcome::{ErrorCode, Failure, RunOutcome, SyncStatus};
 use crate::domain::run::{RunTask, RunTry};
-use crate::store::{ClaimedRun, EndedTry, StoreError};
+use crate::store::{Claim, ClaimedRun, EndedTry, StoreError};
 use crate::sync::callouts::callouts;
 use crate::sync::clock::now;
 use crate::sync::context::RunContext;
@@ -51,7 +52,7 @@ impl Shared {
     /// waited for its record, as long as nobody waits for the slot.
     pub(super) fn begin(self: &Arc<Self>, run: ClaimedRun, asked_at: Instant, slot: Slot) {
         let shared = Arc::clone(self);
-        let lease = self.claims.hold(run.claim, asked_at);
+        let lease = self.claims.hold(&run, asked_at);
         self.tasks.spawn(async move {
             let (mut next, mut slot) = (Some((run, lease)), Some(slot));
             while let Some((run, lease)) = next {
@@ -81,12 +82,13 @@ impl Shared {
         slot: &mut Option<Slot>,
     ) -> Option<(ClaimedRun, Lease)> {
         // What this run has begun belongs to it: all is saved before the run is given back.
-        let tasks = TaskTracker::new();
+        let (tasks, claim) = (TaskTracker::new(), run.claim);
         let work = tokio::select! {
             biased;
             outcome = self.in_portions(&mut run, &lease, &mut budget, &tasks, slot) => Work::Ended(Box::new(outcome)),
             () = lease.lost() => Work::Lost,
             () = lease.at_rest() => Work::Stopped,
+            never = self.settle_before_writing(claim, &lease) => match never {},
         };
         tasks.close();
         let next = match work {
@@ -104,6 +106,16 @@ impl Shared {
         self.claims.let_go(run.claim);
         self.waiting.look_again();
         next
+    }
+
+    /// Puts a run on the disk once something is to be written, however long the database is away.
+    async fn settle_before_writing(&self, claim: Claim, lease: &Lease) -> Infallible {
+        lease.must_be_settled().await;
+        while let Err(error) = self.claims.settle(claim.run, &self.store).await {
+            tracing::warn!(sync_run_id = %claim.run, error = %ErrorChain(&error), "a run that is to write is not on the disk yet");
+            tokio::time::sleep(SAVE_AGAIN_AFTER).await;
+        }
+        std::future::pending().await
     }
 
     /// Works on a run until its budget is spent.
@@ -140,7 +152,8 @@ impl Shared {
             return failed(&context, Failure::new(ErrorCode::Interrupted, reason)).await.into();
         }
         let safety = &self.settings.safety;
-        let work = async {
+        // In a place of its own: whoever waits for it moves what it has of it several times.
+        let work = Box::pin(async {
             match &run.task {
                 Some(RunTask::Sync) => {
                     SyncJob { context, usual: safety.usual, earlier }.run().await
@@ -154,7 +167,7 @@ impl Shared {
                     RunOutcome::failed(failure).into()
                 }
             }
-        };
+        });
         // A panic is a fault of ours; those who wait get an answer anyway.
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(portion) => portion,
@@ -222,9 +235,10 @@ impl Shared {
                     // Where the first answer was lost, this process may have begun it by now as one
                     // that waited for its turn.
                     let next = next.filter(|next| !self.claims.holds(next.claim.run));
-                    return Some(
-                        next.map(|next| (next.clone(), self.claims.hold(next.claim, asked_at))),
-                    );
+                    return Some(next.map(|next| {
+                        let lease = self.claims.hold(&next, asked_at);
+                        (next, lease)
+                    }));
                 }
                 Err(error) => error,
             };

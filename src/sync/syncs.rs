@@ -128,6 +128,11 @@ impl Syncs {
         self.shared.store.load_wait(run).await
     }
 
+    /// Puts a run on the disk whose caller is told that it goes on, and will not hear how it ends.
+    pub async fn settle(&self, run: SyncRunId) -> Result<(), StoreError> {
+        self.shared.claims.settle(run, &self.shared.store).await
+    }
+
     /// How far a sync is that this process works on, in words; `None` if it does not.
     pub fn progress(&self, run: SyncRunId) -> Option<String> {
         let requests_waiting = self.rate_limit().waiting.iter().map(|(_, count)| count).sum();

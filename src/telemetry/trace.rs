@@ -90,7 +90,9 @@ impl TraceContext {
 pub fn begin(span: &Span, above: Option<&TraceContext>) -> TraceContext {
     let context = exported(span, above)
         .unwrap_or_else(|| above.map_or_else(TraceContext::first, TraceContext::next_step));
-    span.record("trace_id", context.trace_id());
+    if !span.is_disabled() {
+        span.record("trace_id", context.trace_id());
+    }
     context
 }
 

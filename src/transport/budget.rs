@@ -175,6 +175,14 @@ impl Budget {
         }
     }
 
+    /// Waits until something may be written under the lease.
+    pub(super) async fn settled(&self) -> Result<(), Spent> {
+        match &self.lease {
+            Some(lease) => lease.settled(self.remaining()).await,
+            None => Ok(()),
+        }
+    }
+
     /// Notes a callout that has ended.
     pub(super) fn note(&self, callout: Callout) {
         self.journal.note(callout);

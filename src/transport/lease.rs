@@ -18,8 +18,19 @@ pub struct Lease {
     state: watch::Sender<State>,
     /// Callouts under way.
     under_way: Arc<watch::Sender<usize>>,
+    /// Whether what it is for outlives a crash of the machine.
+    standing: Arc<watch::Sender<Standing>>,
     /// How long it is good without being prolonged.
     length: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Not yet: nothing may be written.
+    Provisional,
+    /// Not yet, and something is to be written.
+    Wanted,
+    Settled,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +57,50 @@ impl Lease {
         Self {
             state: watch::Sender::new(State::Until(from + length)),
             under_way: Arc::new(watch::Sender::new(0)),
+            standing: Arc::new(watch::Sender::new(Standing::Settled)),
             length,
         }
+    }
+
+    /// The same lease, under which no callout that writes begins before [`Lease::settle`].
+    #[must_use]
+    pub fn provisional(self) -> Self {
+        Self { standing: Arc::new(watch::Sender::new(Standing::Provisional)), ..self }
+    }
+
+    /// Lets callouts that write begin.
+    pub fn settle(&self) {
+        self.standing.send_if_modified(|standing| {
+            std::mem::replace(standing, Standing::Settled) != Standing::Settled
+        });
+    }
+
+    /// Whether callouts that write may begin.
+    pub fn is_settled(&self) -> bool {
+        *self.standing.borrow() == Standing::Settled
+    }
+
+    /// Waits until a callout that writes waits for [`Lease::settle`].
+    pub async fn must_be_settled(&self) {
+        let wanted = |standing: &Standing| *standing == Standing::Wanted;
+        let _ = self.standing.subscribe().wait_for(wanted).await;
+    }
+
+    /// Waits until callouts that write may begin, at most so long.
+    pub(super) async fn settled(&self, at_most: Duration) -> Result<(), Spent> {
+        if self.is_settled() {
+            return Ok(());
+        }
+        let mut standings = self.standing.subscribe();
+        self.standing.send_if_modified(|standing| {
+            let is_new = *standing == Standing::Provisional;
+            if is_new {
+                *standing = Standing::Wanted;
+            }
+            is_new
+        });
+        let settled = standings.wait_for(|standing| *standing == Standing::Settled);
+        tokio::time::timeout(at_most, settled).await.map(drop).map_err(|_| Spent::Time)
     }
 
     /// Prolongs it: `from` is when that was asked for.
@@ -168,6 +221,25 @@ mod tests {
         assert!(waiting.await.unwrap());
         tokio::time::advance(10 * SECOND).await;
         assert!(lease.admit(15 * SECOND, SECOND).await.is_err(), "15 s are left, not 20");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_writes_waits_until_its_lease_is_settled() {
+        let lease = Lease::new(Instant::now(), 30 * SECOND);
+        assert!(lease.is_settled() && lease.settled(SECOND).await.is_ok());
+        let lease = lease.provisional();
+        let must = lease.must_be_settled();
+        assert!(tokio::time::timeout(SECOND, must).await.is_err(), "nothing is to be written");
+        assert_eq!(lease.settled(SECOND).await, Err(Spent::Time));
+        lease.must_be_settled().await;
+        let waiting = tokio::spawn({
+            let lease = lease.clone();
+            async move { lease.settled(100 * SECOND).await }
+        });
+        tokio::time::advance(SECOND).await;
+        lease.settle();
+        assert_eq!(waiting.await.unwrap(), Ok(()));
+        assert!(lease.is_settled() && lease.clone().settled(Duration::ZERO).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

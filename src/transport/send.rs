@@ -254,6 +254,7 @@ impl Transport {
         // What writes begins only if it ends before anybody else may work on the same record.
         let (longest, needed) =
             if matches!(purpose, Purpose::Work { .. }) && request.method() != Method::GET {
+                budget.settled().await.map_err(|spent| Failed::of(spent.into()))?;
                 let longest = ATTEMPT_TIMEOUT.min(budget.longest_write());
                 (longest, longest)
             } else {

@@ -21,6 +21,7 @@ mod organization_config;
 mod overlaps;
 mod parent_accounts;
 mod price_ends;
+mod provisional_runs;
 mod readiness;
 mod record_status;
 pub(crate) mod refused_login;

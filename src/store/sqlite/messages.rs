@@ -22,6 +22,9 @@ pub(in crate::store) struct Message {
     /// As `spelled` has them.
     pub(in crate::store) statements: Vec<String>,
     pub(in crate::store) values: Vec<Value>,
+    /// Whether its commit need not wait for the disk. The next one that waits takes it along: the
+    /// log is synced as a whole.
+    pub(in crate::store) is_provisional: bool,
 }
 
 /// A message that waits. Who does not wait for its answer any more does not want it done.
@@ -64,13 +67,13 @@ impl SqliteWriter {
             };
             let together = self.take();
             if !together.is_empty() {
-                let is_over = lent
+                let is_as_before = lent
                     .work(move |connection| {
-                        write_all(connection, together);
-                        Ok(connection.is_autocommit())
+                        let is_as_before = write_all(connection, together);
+                        Ok(is_as_before && connection.is_autocommit())
                     })
                     .await?;
-                if is_over {
+                if is_as_before {
                     lent.keep();
                 }
             }
@@ -99,8 +102,25 @@ fn received(answer: Option<Result<Answer, SqliteFault>>) -> Result<Answer, sqlx:
     Ok(answer.ok_or(sqlx::Error::WorkerCrashed)??)
 }
 
+/// Carries out messages, without waiting for the disk if all of them are provisional; whether the
+/// connection is as it was before.
+fn write_all(connection: &Connection, messages: Vec<Waiting>) -> bool {
+    if !messages.iter().all(|waiting| waiting.message.is_provisional) {
+        write_together(connection, messages);
+        return true;
+    }
+    // If it cannot be changed, they wait for the disk as well.
+    let _ = wait_for_disk(connection, "NORMAL");
+    write_together(connection, messages);
+    wait_for_disk(connection, "FULL").is_ok()
+}
+
+fn wait_for_disk(connection: &Connection, when: &str) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", when)
+}
+
 /// Carries out messages in one transaction or, if one of them fails, each in one of its own.
-fn write_all(connection: &Connection, messages: Vec<Waiting>) {
+fn write_together(connection: &Connection, messages: Vec<Waiting>) {
     if messages.len() > 1 {
         match transaction(connection, messages.iter().map(|waiting| &waiting.message)) {
             Ok(answers) => {
