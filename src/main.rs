@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::io::Write as _;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ use sync_to_m3ter::command::{
 };
 use sync_to_m3ter::config::{self, Config, Environment};
 use sync_to_m3ter::telemetry::{self, Collector, LogFormat};
+use tokio::runtime::{Builder, Runtime};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -200,7 +202,7 @@ fn main() -> ExitCode {
         let _ =
             rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             return complain(
@@ -324,6 +326,13 @@ fn main() -> ExitCode {
     });
     telemetry.end();
     ended(outcome)
+}
+
+/// A thread for every second processor. A sync mostly waits: with more threads, most of them are
+/// woken to find that another one has the work.
+fn runtime() -> std::io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Builder::new_multi_thread().worker_threads((processors / 2).max(1)).enable_all().build()
 }
 
 /// Where spans go, if anywhere.
