@@ -28,6 +28,22 @@ pub enum CatalogKind {
 }
 
 impl CatalogKind {
+    /// What the ID in a m3ter field may be looked up in; nothing for a field without such an ID.
+    pub fn of_field(name: &str) -> &'static [Self] {
+        match name {
+            "planTemplateId" => &[Self::PlanTemplate],
+            "planId" | "billingPlanId" => &[Self::Plan],
+            "planGroupId" => &[Self::PlanGroup],
+            "aggregationId" => &[Self::Aggregation],
+            "compoundAggregationId" => &[Self::CompoundAggregation],
+            "billGroupingKeyId" => &[Self::BillGroupingKey],
+            "accountId" | "parentAccountId" => &[Self::Account],
+            "productIds" | "item" => &[Self::Product],
+            name if name.ends_with("ccountingProductId") => &[Self::Product],
+            _ => &[],
+        }
+    }
+
     /// All of them.
     pub const ALL: [Self; 8] = [
         Self::PlanTemplate,

@@ -24,6 +24,16 @@ pub enum EntityKind {
 }
 
 impl EntityKind {
+    /// The kind of object of a sync whose ID a m3ter field holds.
+    pub fn of_field(name: &str) -> Option<Self> {
+        match name {
+            "accountId" | "parentAccountId" => Some(Self::Account),
+            "contractId" => Some(Self::Contract),
+            "planId" | "billingPlanId" => Some(Self::Plan),
+            _ => None,
+        }
+    }
+
     /// All kinds, in the order of results.
     pub const ALL: [Self; 6] = [
         Self::Account,

@@ -57,12 +57,12 @@ pub const TOP_KEYS: [Key; 18] = [
     ),
     key(
         "only_when",
-        Form::AnyOf(&[Form::Guard, Form::List(&Form::Guard)]),
+        Form::OneOrMore(&Form::Guard),
         "A record that does not meet this is never synced.",
     ),
     key(
         "ready_when",
-        Form::AnyOf(&[Form::Readiness, Form::List(&Form::Readiness)]),
+        Form::OneOrMore(&Form::Readiness),
         "A state that the record reaches later; `otherwise` says what happens before.",
     ),
     key("currency", Form::CurrencyCode, "The currency of an org with a single one."),

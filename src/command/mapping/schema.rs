@@ -98,6 +98,9 @@ fn of_form(form: Form) -> Json {
         Form::Table(keys, required) => table(described(keys), required),
         Form::Named(inner) => json!({ "type": "object", "additionalProperties": of_form(*inner) }),
         Form::List(inner) => json!({ "type": "array", "minItems": 1, "items": of_form(*inner) }),
+        Form::OneOrMore(inner) => {
+            json!({ "anyOf": [of_form(*inner), of_form(Form::List(inner))] })
+        }
         Form::Pair => json!({ "type": "array", "minItems": 2, "maxItems": 2 }),
         Form::Entries => json!({ "type": "array", "minItems": 1 }),
         Form::AnyOf(forms) => {

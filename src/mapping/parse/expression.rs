@@ -247,7 +247,7 @@ impl Parser<'_> {
         let known = CatalogKind::ALL.map(|catalog_kind| (catalog_kind.word(), catalog_kind));
         let catalog_kind = self.word(value, key, &known)?;
         if let Some(spec) = place.spec
-            && !catalog_kinds_of(spec.name).contains(&catalog_kind)
+            && !CatalogKind::of_field(spec.name).contains(&catalog_kind)
         {
             let message =
                 format!("`{}` does not hold the ID of a {}", spec.name, catalog_kind.noun());
@@ -281,13 +281,7 @@ impl Parser<'_> {
 
     fn this(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Term> {
         let kind = self.word(value, place.key, &OBJECT_TABLES)?;
-        let fits = match place.spec.map(|spec| spec.name) {
-            Some("accountId" | "parentAccountId") => kind == EntityKind::Account,
-            Some("contractId") => kind == EntityKind::Contract,
-            Some("planId" | "billingPlanId") => kind == EntityKind::Plan,
-            Some(_) => false,
-            None => true,
-        };
+        let fits = place.spec.is_none_or(|spec| EntityKind::of_field(spec.name) == Some(kind));
         if !fits {
             let message = format!("this field does not hold the ID of a {kind} of this sync");
             let hint = "name the object that the field refers to";
@@ -420,24 +414,8 @@ fn no_constant(value: &Value<'_>) -> String {
     }
 }
 
-/// What the id in a field may be looked up in.
-fn catalog_kinds_of(field: &str) -> &'static [CatalogKind] {
-    match field {
-        "planTemplateId" => &[CatalogKind::PlanTemplate],
-        "planId" | "billingPlanId" => &[CatalogKind::Plan],
-        "planGroupId" => &[CatalogKind::PlanGroup],
-        "aggregationId" => &[CatalogKind::Aggregation],
-        "compoundAggregationId" => &[CatalogKind::CompoundAggregation],
-        "billGroupingKeyId" => &[CatalogKind::BillGroupingKey],
-        "accountId" | "parentAccountId" => &[CatalogKind::Account],
-        "productIds" | "item" => &[CatalogKind::Product],
-        name if name.ends_with("ccountingProductId") => &[CatalogKind::Product],
-        _ => &[],
-    }
-}
-
 fn hint_to_look_up(spec: &FieldSpec) -> String {
-    let fits = catalog_kinds_of(spec.name).iter().map(|fit| format!("`{}`", fit.word()));
+    let fits = CatalogKind::of_field(spec.name).iter().map(|fit| format!("`{}`", fit.word()));
     let fits: Vec<String> = fits.collect();
     if fits.is_empty() {
         return format!("`{}` takes no ID by code; use `field` or `value`", spec.name);

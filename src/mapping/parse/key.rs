@@ -51,6 +51,8 @@ pub enum Form {
     Named(&'static Form),
     /// One or more.
     List(&'static Form),
+    /// One, or a list of them.
+    OneOrMore(&'static Form),
     /// A list of two.
     Pair,
     /// A list that its place says more about.

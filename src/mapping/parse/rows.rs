@@ -26,14 +26,10 @@ pub(super) const SET_KEYS: [Key; 9] = [
     key("leave_out", Form::Condition, "Rows for which this holds make no object and no result."),
     key(
         "refuse",
-        Form::AnyOf(&[Form::Guard, Form::List(&Form::Guard)]),
+        Form::OneOrMore(&Form::Guard),
         "Rows for which this holds are a finding on all their objects.",
     ),
-    key(
-        "warn",
-        Form::AnyOf(&[Form::RowRemark, Form::List(&Form::RowRemark)]),
-        "A sentence that the result gets.",
-    ),
+    key("warn", Form::OneOrMore(&Form::RowRemark), "A sentence that the result gets."),
 ];
 
 /// Levels below the root that one query may have (SOQL, since API version 58.0).
