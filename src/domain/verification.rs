@@ -260,7 +260,7 @@ pub struct Verification {
 }
 
 /// How a verification differs from the complete one before it that asked the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Compared {
     /// That one.

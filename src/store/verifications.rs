@@ -61,7 +61,7 @@ pub struct VerifiedPage<'a> {
     pub worked: Duration,
 }
 
-const COLUMNS: &str = "id, request, requested_by, requested_at_ms, state, cursor, expected, worked_ms, ended_at_ms, message";
+const COLUMNS: &str = "id, request, requested_by, requested_at_ms, state, cursor, expected, worked_ms, ended_at_ms, message, compared";
 
 impl Store {
     /// Records a verification that any process may work on.
@@ -252,7 +252,8 @@ impl Store {
         self.database.execute("note why a verification waits", sql, values).await.map(drop)
     }
 
-    /// Ends a verification that a process holds.
+    /// Ends a verification that a process holds. One that is complete is compared with the one
+    /// before once and for all: nothing of both changes any more.
     pub async fn end_verification(
         &self,
         id: &str,
@@ -260,9 +261,13 @@ impl Store {
         state: VerificationState,
         message: Option<&str>,
     ) -> Result<(), StoreError> {
-        let sql = "UPDATE verifications SET state = $3, message = $4, ended_at_ms = {now}, owner = NULL, lease_until_ms = 0
+        let is_complete = state == VerificationState::Completed;
+        let compared = if is_complete { Some(self.compare_verification(id).await?) } else { None };
+        let sql = "UPDATE verifications SET state = $3, message = $4, compared = $5, ended_at_ms = {now}, owner = NULL, lease_until_ms = 0
              WHERE id = $1 AND fence = $2 AND state = 'running'";
-        let values = vec![id.into(), fence.into(), state.as_str().into(), message.into()];
+        let compared = compared.as_ref().map(document);
+        let values =
+            vec![id.into(), fence.into(), state.as_str().into(), message.into(), compared.into()];
         self.database.execute("end a verification", sql, values).await.map(drop)
     }
 
@@ -287,8 +292,13 @@ impl Store {
         let rows = self.database.fetch("load a verification", &sql, vec![id.into()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let found = verification(row, self.count_verified(id).await?)?;
-        let is_complete = found.state == VerificationState::Completed;
-        let compared = if is_complete { self.compare_verification(id).await? } else { None };
+        // An earlier version compared at each look.
+        let is_kept = row.optional::<String>("compared")?.is_some();
+        let compared = if is_kept || found.state != VerificationState::Completed {
+            found.compared
+        } else {
+            self.compare_verification(id).await?
+        };
         Ok(Some(Verification { compared, ..found }))
     }
 
@@ -447,6 +457,8 @@ fn verification(row: &Row, counts: VerifiedCounts) -> Result<Verification, Store
     let verified = counts.all();
     let expected: Option<u64> = row.optional("expected")?;
     let worked_ms: u64 = row.get("worked_ms")?;
+    let is_compared = row.optional::<String>("compared")?.is_some();
+    let compared = if is_compared { row.document("compared")? } else { None };
     let left = expected.filter(|_| state == VerificationState::Running && verified > 0);
     let left = left.map(|expected| expected.saturating_sub(verified));
     Ok(Verification {
@@ -462,6 +474,6 @@ fn verification(row: &Row, counts: VerifiedCounts) -> Result<Verification, Store
         seconds_left: left.map(|left| (worked_ms * left / verified).div_ceil(1_000)),
         counts,
         breadth: cursor.breadth,
-        compared: None,
+        compared,
     })
 }

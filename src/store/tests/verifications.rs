@@ -151,6 +151,18 @@ async fn what_is_due_is_recorded_once_and_compared_with_the_last_one(home: Home)
     let last = worked("c", &[]).await.compared.unwrap();
     assert_eq!((&*last.previous_verification_id, last.new_since, last.solved_since), ("b", 0, 2));
     assert!(one.running_verification().await.unwrap().is_none());
+
+    // An earlier version kept nothing, and compared at each look.
+    let compared = async |id: &str| {
+        let found = other.load_verification(id).await.unwrap().unwrap();
+        found.compared.map(|compared| (compared.new_since, compared.solved_since))
+    };
+    execute(&one, "UPDATE verifications SET compared = NULL WHERE id = 'b'").await;
+    assert_eq!(compared("b").await, Some((1, 1)));
+    // What is kept does not change with what it was compared with.
+    execute(&one, "DELETE FROM verified_records WHERE verification = 'b'").await;
+    execute(&one, "DELETE FROM verifications WHERE id = 'b'").await;
+    assert_eq!((compared("a").await, compared("c").await), (None, Some((0, 2))));
 }
 
 async fn each_record_that_a_verification_named_is_planned_once(home: Home) {
