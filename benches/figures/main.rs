@@ -23,6 +23,7 @@ mod quote;
 mod replicas;
 mod restart;
 mod round_trips;
+mod rows;
 mod takeover;
 mod throughput;
 mod verification;
@@ -32,13 +33,14 @@ use std::fmt;
 use std::process::ExitCode;
 
 /// The parts, and which of them need `PostgreSQL`.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     "round-trips",
     "limit",
     "quote",
     "crowd",
     "fairness",
     "verification",
+    "rows",
     "overhead",
     "processor",
     "throughput",
@@ -48,7 +50,7 @@ const PARTS: [&str; 14] = [
     "replicas",
     "restart",
 ];
-const ON_POSTGRES: std::ops::RangeFrom<usize> = 6..;
+const ON_POSTGRES: std::ops::RangeFrom<usize> = 7..;
 
 /// What one part found out.
 #[derive(Debug, Default)]
@@ -117,6 +119,7 @@ fn main() -> ExitCode {
                 ("crowd", _) => crowd::measure(&mut figures).await,
                 ("fairness", _) => fairness::measure(&mut figures).await,
                 ("verification", _) => verification::measure(&mut figures).await,
+                ("rows", _) => rows::measure(&mut figures).await,
                 ("overhead", Some(server)) => overhead::measure(&mut figures, server).await,
                 ("processor", Some(server)) => processor::measure(&mut figures, server).await,
                 ("throughput", Some(server)) => throughput::measure(&mut figures, server).await,
