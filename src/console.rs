@@ -81,6 +81,7 @@ pub fn console(syncs: Syncs) -> Console {
         .route("/console/verifications/{verificationId}/backfill", post(backfill::send))
         .route("/console/verifications/{verificationId}/records.csv", get(verified_csv::show))
         .route("/console/mappings", get(mappings::show))
+        .route("/console/mappings/check", post(mappings::check))
         .route("/console/keys", get(keys::show))
         .route("/console/assets/console.css", get(async || asset("text/css; charset=utf-8", STYLE)))
         .route(

@@ -18,6 +18,7 @@ mod claims;
 mod clock;
 mod closing;
 mod compare;
+mod concerns;
 mod context;
 mod dry_runs;
 mod end_dating;
@@ -28,10 +29,12 @@ mod failure;
 mod fetch;
 mod identify;
 mod job;
+mod kept;
 mod leftovers;
 mod links;
 mod load;
 mod maintenance;
+mod mapping_check;
 mod merges;
 mod metadata_cache;
 mod name_fields;
@@ -86,6 +89,8 @@ pub use crate::store::{
 pub use crate::transport::LimiterGauges;
 pub use adopt::{CheckedLink, WantedLink};
 pub use maintenance::{REPLAY_EVERY, Scope};
+pub use mapping_check::CheckedMapping;
+pub(crate) use mapping_check::check_mappings;
 pub(crate) use metadata_cache::describe;
 pub use request::{RunRequest, StartError, StartedRun};
 pub use schedule::Schedule;
@@ -96,4 +101,5 @@ pub use verify::{InvalidVerification, NotResumed, Verifications};
 
 // What people look at.
 pub use crate::store::{HourOfRuns, Link, LinkRelation, Session, SessionLimits};
-pub use overview::{Concern, Vendors};
+pub use concerns::Concern;
+pub use overview::Vendors;

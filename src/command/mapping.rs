@@ -8,7 +8,6 @@ mod schema;
 mod settled;
 pub mod test;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -20,12 +19,11 @@ use super::output::{self, Column, Form, Output};
 use super::{Outcome, print};
 use crate::app::{load_mappings, mapping_source, mapping_sources};
 use crate::config::{Config, ConfigProblems};
-use crate::domain::catalog::CatalogKind;
 use crate::mapping::{
     Mapping, MappingFault, MappingSource, Mappings, OrgRemark, Severity, remembered_name,
 };
 use crate::store::Store;
-use crate::sync::describe;
+use crate::sync::{check_mappings, describe};
 use crate::transport::Budget;
 use crate::{m3ter, salesforce};
 
@@ -239,48 +237,16 @@ async fn check_with_org(
     let budget = Budget::new(config.limits.time, config.limits.callouts);
     let salesforce = salesforce::Client::new(config.salesforce)?;
     let m3ter = m3ter::Client::new(config.m3ter)?;
-    let missing = missing_codes(&m3ter, mappings, &budget).await?;
-    for mapping in mappings.iter() {
-        let mut remarks = match describe(&salesforce, mapping, &budget).await {
-            Err(failure) => vec![OrgRemark { severity: Severity::Red, message: failure.reason }],
-            Ok(schema) => {
-                let mut remarks = mapping.org_report(&schema, &BTreeSet::new());
-                remarks.extend(mapping.value_report(&schema));
-                remarks
-            }
-        };
-        for (catalog_kind, codes) in mapping.named_codes() {
-            remarks.extend(codes.intersection(&missing[&catalog_kind]).map(|code| OrgRemark {
-                severity: Severity::Red,
-                message: format!("m3ter has no {} with the code `{code}`", catalog_kind.noun()),
-            }));
+    for checked in check_mappings(&salesforce, &m3ter, mappings, &budget).await? {
+        let file = checked.mapping.file();
+        for OrgRemark { severity, message } in &checked.remarks {
+            checklist.add(*severity, file, message);
         }
-        for OrgRemark { severity, message } in &remarks {
-            checklist.add(*severity, mapping.file(), message);
-        }
-        if remarks.is_empty() {
-            checklist.add(Severity::Green, mapping.file(), "fits the org");
+        if checked.remarks.is_empty() {
+            checklist.add(Severity::Green, file, "fits the org");
         }
     }
     checklist.end()
-}
-
-/// The codes that any mapping names and m3ter does not have; each kind is asked for once.
-async fn missing_codes(
-    m3ter: &m3ter::Client,
-    mappings: &Mappings,
-    budget: &Budget,
-) -> anyhow::Result<BTreeMap<CatalogKind, BTreeSet<String>>> {
-    let mut missing: BTreeMap<CatalogKind, BTreeSet<String>> = BTreeMap::new();
-    for (catalog_kind, codes) in mappings.iter().flat_map(Mapping::named_codes) {
-        missing.entry(catalog_kind).or_default().extend(codes);
-    }
-    for (catalog_kind, codes) in missing.iter_mut().filter(|(_, codes)| !codes.is_empty()) {
-        let named: Vec<String> = codes.iter().cloned().collect();
-        let found = m3ter.fetch_ids(*catalog_kind, &named, budget).await?;
-        codes.retain(|code| !found.contains_key(code));
-    }
-    Ok(missing)
 }
 
 /// A running service notices within a minute.

@@ -1,6 +1,8 @@
 //! How the service stands: its vendors, limits and queue, the runs of a day, and what needs
 //! attention.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -22,8 +24,6 @@ const HOURS: usize = 24;
 /// The chart, in its own units.
 const HEIGHT: u64 = 120;
 const BAR: usize = 18;
-/// Records of a concern that are named.
-const NAMED: usize = 5;
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
@@ -42,7 +42,7 @@ struct OverviewPage {
     replicas: usize,
     verification: Option<LastVerification>,
     chart: Chart,
-    concerns: Option<Vec<ShownConcern>>,
+    concerns: Option<Arc<[Concern]>>,
 }
 
 /// The verification that was asked for last.
@@ -68,13 +68,6 @@ struct Bar {
     said: String,
     label: Option<String>,
     label_x: usize,
-}
-
-struct ShownConcern {
-    concern: Concern,
-    records: Vec<(String, String)>,
-    more: usize,
-    is_attention: bool,
 }
 
 /// `GET /console`.
@@ -125,7 +118,7 @@ pub(super) async fn show(
             id: verification.verification_id,
         }),
         chart: Chart::new(&syncs.ended_runs(since).await?, since),
-        concerns: concerns.map(|concerns| concerns.into_iter().map(ShownConcern::new).collect()),
+        concerns,
     };
     answer::page(&headers, &page)
 }
@@ -169,19 +162,5 @@ impl Bar {
         );
         let label = hour.is_multiple_of(4).then_some(clock);
         Self { x: hour * BAR, parts, said, label, label_x: hour * BAR }
-    }
-}
-
-impl ShownConcern {
-    fn new(concern: Concern) -> Self {
-        let records = concern.records.iter().take(NAMED);
-        let records: Vec<_> =
-            records.map(|(record, run)| (record.clone(), run.to_string())).collect();
-        Self {
-            more: concern.records.len() - records.len(),
-            is_attention: concern.message.is_empty(),
-            records,
-            concern,
-        }
     }
 }

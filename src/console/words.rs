@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::run::{RunState, SyncRun};
 use crate::domain::verification::{VerificationState, VerifiedStatus};
+use crate::mapping::Severity;
 use crate::sync::Syncs;
 
 /// A moment: relative, with the exact one at hand.
@@ -77,6 +78,14 @@ impl Mark {
             VerificationState::Completed => Self::new("Completed", "●", "ok"),
             VerificationState::Cancelled => Self::new("Cancelled", "■", "part"),
             VerificationState::Failed => Self::new("Failed", "✕", "bad"),
+        }
+    }
+
+    pub(super) fn of_severity(severity: Severity) -> Self {
+        match severity {
+            Severity::Green => Self::new("Fits", "●", "ok"),
+            Severity::Yellow => Self::new("Note", "◐", "part"),
+            Severity::Red => Self::new("Problem", "✕", "bad"),
         }
     }
 

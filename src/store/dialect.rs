@@ -9,6 +9,8 @@
 //! - `{locked}`: behind a SELECT of a transaction that writes: its rows stay as they are until the
 //!   transaction ends;
 //! - `{json:name}`: the JSON text in the column `name`, for `{json:name}->>'member'`;
+//! - `{members:name member}`: the objects of the list `member` of that JSON text, as rows with the
+//!   column `value`;
 //! - `{size}`: the bytes that the tables of runs take up; of `SQLite`, the file;
 //! - `{sequence}`: a number that is larger for a row that was inserted later.
 
@@ -23,6 +25,7 @@ pub(super) enum Word<'a> {
     Unlocked(&'a str),
     Locked,
     Json(&'a str),
+    Members(&'a str, &'a str),
     Size,
     Sequence,
 }
@@ -49,6 +52,10 @@ fn word(name: &str) -> Word<'_> {
         ("unlocked", table) => Word::Unlocked(table),
         ("locked", _) => Word::Locked,
         ("json", column) => Word::Json(column),
+        ("members", place) => {
+            let (column, member) = place.split_once(' ').expect("a column and a member");
+            Word::Members(column, member)
+        }
         ("size", _) => Word::Size,
         ("sequence", _) => Word::Sequence,
         (other, _) => unreachable!("no statement has the word {other}"),

@@ -202,6 +202,10 @@ fn word(word: Word<'_>) -> Cow<'static, str> {
         Word::Locked => "FOR NO KEY UPDATE".into(),
         Word::Unlocked(table) => format!("FOR UPDATE OF {table} SKIP LOCKED").into(),
         Word::Json(column) => format!("CAST({column} AS json)").into(),
+        Word::Members(column, member) => {
+            let list = format!("CAST({column} AS json)->'{member}'");
+            format!("json_array_elements({list}) AS each(value)").into()
+        }
         Word::Size => "CAST(pg_total_relation_size('runs') + pg_total_relation_size('run_object_results') AS BIGINT)".into(),
         Word::Sequence => "sequence".into(),
     }

@@ -100,6 +100,7 @@ fn word(word: Word<'_>) -> Cow<'static, str> {
         // Only one connection writes there at a time.
         Word::Unlocked(_) | Word::Locked => "".into(),
         Word::Json(column) => column.to_owned().into(),
+        Word::Members(column, member) => format!("json_each({column}, '$.{member}')").into(),
         Word::Size => {
             "(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())".into()
         }

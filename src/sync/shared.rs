@@ -8,10 +8,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::mapping::Mappings;
-use crate::store::{HistorySize, Store};
+use crate::store::{HistorySize, HourOfRuns, Store};
 use crate::sync::claims::Claims;
 use crate::sync::clock::now;
+use crate::sync::concerns::Concern;
 use crate::sync::dry_runs::DryRuns;
+use crate::sync::kept::Kept;
 use crate::sync::metadata_cache::MetadataCache;
 use crate::sync::progress::Meters;
 use crate::sync::settings::{RunSettings, SyncLimits};
@@ -50,6 +52,9 @@ pub(super) struct Shared {
     pub(super) admitting: Semaphore,
     /// How large the history was when it was measured last.
     pub(super) history: Mutex<Option<HistorySize>>,
+    /// What needs attention, and how the runs ended since a moment, for all who look.
+    pub(super) concerns: Kept<Arc<[Concern]>>,
+    pub(super) ended_runs: Kept<(Timestamp, Arc<[HourOfRuns]>)>,
     /// This process begins only what it is asked for: another one begins what waits.
     pub(super) draining: CancellationToken,
     /// No run begins any more in this process.
@@ -94,6 +99,8 @@ impl Shared {
             meters: Meters::default(),
             admitting: Semaphore::new(ADMITTED_AT_ONCE),
             history: Mutex::default(),
+            concerns: Kept::default(),
+            ended_runs: Kept::default(),
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             ended: CancellationToken::new(),

@@ -2,10 +2,12 @@
 
 use super::claims::{claim, failed_until};
 use super::*;
+use crate::domain::outcome::SyncStatus;
 use crate::store::RunFilter;
 
 on_both_engines! {
     runs_are_listed_newest_first_by_what_is_asked
+    what_the_last_runs_say_is_counted_by_code
     old_runs_are_deleted_in_batches_and_links_stay
 }
 
@@ -69,6 +71,64 @@ async fn runs_are_listed_newest_first_by_what_is_asked(home: Home) {
         (listed[0].requested_by.as_slice(), listed[0].result.as_ref()),
         (["erp".to_owned()].as_slice(), None)
     );
+}
+
+async fn what_the_last_runs_say_is_counted_by_code(home: Home) {
+    const OTHER: &str = "006S900000795MNIAY";
+    let (store, here) = (home.store().await, process());
+    let warned = |codes: &[&str]| SyncResult {
+        attention: codes.iter().map(|code| (*code).to_owned()).collect(),
+        ..completed()
+    };
+    let finding = |code: &str| ObjectResult {
+        finding_code: Some(code.to_owned()),
+        ..ObjectResult::new(&created(""))
+    };
+    let partial = SyncResult {
+        sync_status: SyncStatus::PartialSuccess,
+        object_results: ["CODE_NOT_FOUND", "CODE_NOT_FOUND", "DEPENDENCY_FAILED"]
+            .map(finding)
+            .to_vec(),
+        ..warned(&["PRICE_IS_ZERO"])
+    };
+    let failed = failed_by(Failure::new(ErrorCode::M3terUnavailable, ""));
+    let runs = [
+        (ROOT, false, failed.clone()),
+        (OTHER, false, failed.clone()),
+        (LINE, false, partial),
+        // What has gone well since then is no concern; a dry run changes nothing.
+        (ROOT, false, completed()),
+        (ROOT, true, failed.clone()),
+        (OTHER, false, warned(&["COMMITMENT_LEFT", "PRICE_IS_ZERO"])),
+    ];
+    let mut ids = Vec::new();
+    for (number, (of, dry_run, result)) in (0..).zip(runs) {
+        let run = NewRun {
+            id: id_of(instant(number)),
+            parent_record_id: record(of),
+            dry_run,
+            ..new_run()
+        };
+        let held = claim(&store, &run, &here).await.claim;
+        end(&store, held, &result, None).await.unwrap();
+        ids.push(run.id);
+    }
+    let said = async |named| {
+        let said = store.count_said_codes(instant(0), named).await.unwrap();
+        said.into_iter().map(|said| (said.code, said.records, said.newest)).collect::<Vec<_>>()
+    };
+    let (other, line) = ((OTHER.to_owned(), ids[5]), (LINE.to_owned(), ids[2]));
+    assert_eq!(
+        said(5).await,
+        [
+            ("PRICE_IS_ZERO".to_owned(), 2, vec![other.clone(), line.clone()]),
+            ("CODE_NOT_FOUND".to_owned(), 1, vec![line]),
+            ("COMMITMENT_LEFT".to_owned(), 1, vec![other.clone()]),
+        ]
+    );
+    assert_eq!(said(1).await[0], ("PRICE_IS_ZERO".to_owned(), 2, vec![other]));
+    let later = instant(120_000);
+    assert_eq!(store.count_said_codes(later, 5).await.unwrap(), []);
 }
 
 async fn old_runs_are_deleted_in_batches_and_links_stay(home: Home) {

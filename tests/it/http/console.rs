@@ -4,6 +4,7 @@
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde_json::json;
 use sync_to_m3ter::callers::Role;
 use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
 
@@ -339,6 +340,40 @@ async fn a_record_is_found_by_its_name_in_salesforce_which_is_kept_nowhere() {
     let fault = FaultKind::error(500, "UNKNOWN_EXCEPTION");
     world.org.add_fault(Fault::new("GET", "/query", fault).times(100));
     let away = browser.send(world, "/console/find", &page, &[("name", "nitec")]).await;
+    let (status, text) = (away.status(), away.text().await.unwrap());
+    assert!(status == StatusCode::BAD_GATEWAY && text.contains("Salesforce"), "{status} {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mappings_are_checked_against_the_org_when_somebody_asks_for_it() {
+    let (guarded, _) = Guarded::new(60_000, &[]).await;
+    let world = &guarded.world;
+    let viewer = guarded.add("watch", Role::Viewer).await;
+    let mut browser = Browser::signed_in(world, &viewer).await;
+    world.org.clear_requests();
+    let page = browser.open(world, "/console/mappings").await.1;
+    assert!(page.contains("Check against Salesforce") && !page.contains("Salesforce type"));
+    assert_eq!(world.org.requests().len(), 0, "nothing is asked of Salesforce by reading");
+    let check = "/console/mappings/check";
+    let fits = browser.send(world, check, &page, &[]).await;
+    let (status, text) = (fits.status(), fits.text().await.unwrap());
+    assert!(status == StatusCode::OK && text.contains("Checked just now"), "{status} {text}");
+    assert!(text.contains("Salesforce type") && text.contains("<td>currency</td>"), "{text}");
+    assert!(!text.contains("state bad"), "the sandbox's org fits: {text}");
+
+    let hidden = json!({ "hiddenFields": ["Opportunity.CloseDate"] });
+    world.org.vendor().rules(&hidden).unwrap();
+    let text = browser.send(world, check, &page, &[]).await.text().await.unwrap();
+    assert!(text.contains(" problems</strong>. Each is below"), "{text}");
+    assert!(text.contains("Problem</span> <code>Opportunity.CloseDate</code> ("), "{text}");
+    assert!(text.contains("opportunity.toml, line "), "its place: {text}");
+
+    let forged = [("token", String::new())];
+    let refused = browser.send_fields(world, check, &forged, &[]).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let fault = FaultKind::error(500, "UNKNOWN_EXCEPTION");
+    world.org.add_fault(Fault::new("GET", "/sobjects/*", fault).times(1_000));
+    let away = browser.send(world, check, &page, &[]).await;
     let (status, text) = (away.status(), away.text().await.unwrap());
     assert!(status == StatusCode::BAD_GATEWAY && text.contains("Salesforce"), "{status} {text}");
 }
