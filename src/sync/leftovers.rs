@@ -30,6 +30,19 @@ pub(super) struct RemovedLine {
     pub(super) is_linked_elsewhere: bool,
 }
 
+impl RemovedLine {
+    /// Salesforce does not show the row, and says nothing about it.
+    pub(super) fn is_hidden(&self) -> bool {
+        matches!(self.line_state, LineState::NotVisible | LineState::Present)
+            && self.origin != Origin::UnderContract
+    }
+
+    /// The row moved to a record that has its AccountPlan by now.
+    pub(super) fn is_handed_over(&self) -> bool {
+        matches!(self.line_state, LineState::Moved(_)) && self.is_linked_elsewhere
+    }
+}
+
 /// An AccountPlan that bills for a row which the record does not show.
 #[derive(Debug)]
 pub(super) struct Unseen<'s> {

@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub(super) foreign: Vec<String>,
     /// Whether lines that are gone still bill.
     pub(super) has_removed_lines: bool,
+    /// Whether Salesforce hides lines that were synced before.
+    pub(super) has_hidden_lines: bool,
 }
 
 /// What becomes of what m3ter bills for a record.
@@ -115,6 +117,10 @@ fn verdict(outcome: &RunOutcome, facts: &Facts) -> (VerifiedStatus, String) {
         let status =
             if counted.failed == all { VerifiedStatus::Failed } else { VerifiedStatus::Partial };
         return (status, told);
+    }
+    if facts.has_hidden_lines {
+        let message = "Salesforce does not show a line that m3ter bills for, and does not say that it was deleted";
+        return (VerifiedStatus::Partial, message.to_owned());
     }
     if counted.differing > 0 {
         let objects = if counted.differing == 1 { "object differs" } else { "objects differ" };
@@ -239,6 +245,7 @@ mod tests {
             (outcome(&[Updated]), not_ready(known(Ended)), "ended"),
             (left, known(Runs), "gone"),
             (outcome(&[Updated]), Facts { has_removed_lines: true, ..known(Runs) }, "gone"),
+            (outcome(&[Updated]), Facts { has_hidden_lines: true, ..known(Runs) }, "partial"),
             (deleted.clone(), known(Runs), "gone"),
             (deleted.clone(), known(Ended), "ended"),
             (deleted, Facts::default(), "failed"),

@@ -21,6 +21,7 @@ use crate::m3ter::{ListQuery, OwnerIds};
 use crate::mapping::Mapping;
 use crate::store::Link;
 use crate::sync::context::{RunContext, as_dry_run};
+use crate::sync::leftovers::RemovedLine;
 use crate::sync::load::load;
 use crate::sync::plan::{SyncPlan, plan};
 use crate::sync::preview::preview;
@@ -147,7 +148,9 @@ async fn walk(
     }
     let plan = plan(&context, loaded, true, report).await?;
     facts.is_known |= has_own(&plan, context.record);
-    facts.has_removed_lines = !plan.removed_lines.is_empty();
+    facts.has_hidden_lines = plan.removed_lines.iter().any(RemovedLine::is_hidden);
+    let is_gone = |line: &RemovedLine| !line.is_hidden() && !line.is_handed_over();
+    facts.has_removed_lines = plan.removed_lines.iter().any(is_gone);
     facts.foreign = foreign(&context, &plan).await?;
     preview(&context, &plan, report).await
 }

@@ -28,7 +28,7 @@ enum Ready {
     Checkbox,
 }
 
-const ROOTS: [Root; 4] = [
+pub(super) const ROOTS: [Root; 4] = [
     Root {
         sobject: "Opportunity",
         account: "AccountId",
@@ -127,13 +127,15 @@ pub(super) struct Record {
     pub(super) id: String,
     pub(super) status: &'static str,
     /// `None`: a customer.
-    root: Option<&'static Root>,
+    pub(super) root: Option<&'static Root>,
+    /// Whether it is told of only where it is named.
+    pub(super) is_named_only: bool,
 }
 
 impl Record {
     /// Whether it was synced and is still there.
     pub(super) fn is_linked(&self) -> bool {
-        !matches!(self.status, "missing" | "not_ready")
+        !self.is_named_only && !matches!(self.status, "missing" | "not_ready")
     }
 }
 
@@ -155,14 +157,19 @@ impl Made {
                 for _ in 0..OF_EACH {
                     let id = add(&cluster.org, root, case, &product);
                     cases.push((root, case, id.clone()));
-                    made.records.push(Record { id, status, root: Some(root) });
+                    made.records.push(Record {
+                        id,
+                        status,
+                        root: Some(root),
+                        is_named_only: false,
+                    });
                 }
             }
         }
         for (count, status) in CUSTOMERS {
             for _ in 0..count {
                 let id = customer(&cluster.org);
-                made.records.push(Record { id, status, root: None });
+                made.records.push(Record { id, status, root: None, is_named_only: false });
             }
         }
         let to_sync = made.records[examples..].iter().filter(|record| record.is_linked());
@@ -202,7 +209,12 @@ impl Made {
             for currency in ["USD", "EUR", "GBP"] {
                 for id in org.ids(root.sobject, "CurrencyIsoCode", currency) {
                     if contracts.iter().any(|contract| contract["code"] == id.as_str()) {
-                        left.push(Record { id, status: "partial", root: Some(root) });
+                        left.push(Record {
+                            id,
+                            status: "partial",
+                            root: Some(root),
+                            is_named_only: false,
+                        });
                     } else {
                         org.purge(root.sobject, &id);
                     }
@@ -233,7 +245,7 @@ impl Made {
             if status == "differs" {
                 reprice(&cluster.org, root, &id, &json!(7.5));
             }
-            self.records.push(Record { id, status, root: Some(root) });
+            self.records.push(Record { id, status, root: Some(root), is_named_only: false });
         }
         let shared = cluster.organization.vendor().objects("contracts");
         let orders: Vec<&str> =
@@ -250,7 +262,7 @@ async fn sync(cluster: &Cluster, replica: &Replica, id: &str) {
     assert_eq!(result["syncStatus"], "Completed", "{id}: {result:#}");
 }
 
-fn customer(org: &Emulator<Salesforce>) -> String {
+pub(super) fn customer(org: &Emulator<Salesforce>) -> String {
     let account = json!({ "Name": "Customer", "CurrencyIsoCode": "USD", "M3ter_Billing_Email__c": "billing@customer.example" });
     org.vendor().insert("Account", &account)
 }
@@ -350,7 +362,7 @@ pub(super) fn edit(org: &Emulator<Salesforce>, record: &Record, random: &mut fas
         3 => json!({ root.end: format!("20{}-0{}-15", random.u32(25..99), random.u32(1..10)) }),
         4 => json!({ root.start: format!("2026-0{}-01", random.u32(1..10)) }),
         5 => {
-            let account = deal[root.account].as_str().unwrap();
+            let Some(account) = deal[root.account].as_str() else { return };
             let renamed = json!({ "Name": format!("Customer {}", random.u32(0..100)) });
             return vendor.update("Account", account, &renamed);
         }
