@@ -19,6 +19,7 @@ pub mod price_end;
 pub mod price_start;
 mod product_overlap;
 pub mod refusal;
+pub mod render;
 pub mod running;
 pub mod shared_contract;
 pub mod successor;
@@ -72,7 +73,7 @@ pub struct Change {
     /// The key that the object's link remembers.
     pub remembered_key: Option<String>,
     /// An AccountPlan that starts earlier takes the first of several prices along.
-    pub first_price: Option<FirstPrice>,
+    pub first_price: Option<Box<FirstPrice>>,
     /// What m3ter will say to it, as far as a dry run can tell; never there in a sync that writes.
     pub refusal_ahead: Option<Finding>,
     /// What would end for it, as far as that is foreseen; where it is not asked for, empty.
@@ -136,11 +137,8 @@ pub struct Reopened {
 /// What must be done with one object.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// m3ter does not have it.
-    Create {
-        /// The fields that it gets, for people.
-        changes: Vec<FieldChange>,
-    },
+    /// m3ter does not have it: it gets all that it should hold.
+    Create,
     /// m3ter has it with other values.
     Update {
         /// As it was read.
@@ -222,10 +220,8 @@ impl Change {
     /// are objects of their own.
     pub fn availability(&self) -> Availability {
         match &self.step {
-            Step::Create { .. } if self.refusal_ahead.is_some() => {
-                Availability::Absent(Absence::Failed)
-            }
-            Step::Create { .. } => Availability::ToCome,
+            Step::Create if self.refusal_ahead.is_some() => Availability::Absent(Absence::Failed),
+            Step::Create => Availability::ToCome,
             Step::Update { actual, .. } | Step::Supersede { actual, .. } => {
                 Availability::There(actual.id.clone())
             }
@@ -259,15 +255,16 @@ impl Change {
 
     /// Whether the step writes to m3ter and so needs what it refers to.
     pub fn writes(&self) -> bool {
-        matches!(self.step, Step::Create { .. } | Step::Update { .. } | Step::Supersede { .. })
+        matches!(self.step, Step::Create | Step::Update { .. } | Step::Supersede { .. })
     }
 
     /// The outcome that a dry run tells of the object, unless one that it needs stands in its way.
     pub fn foresee(&self) -> ObjectOutcome {
         let key = &self.desired.key;
         let outcome = match &self.step {
-            Step::Create { changes } => {
-                with_changes(key, Action::Created, "Would be created".into(), changes)
+            Step::Create => {
+                let changes = render::creation(self.desired.fields());
+                with_changes(key, Action::Created, "Would be created".into(), &changes)
             }
             Step::Update { changes, .. } => {
                 let message = Message::with_detail("Would be updated", list(changes));
@@ -294,7 +291,7 @@ impl Change {
         outcome.m3ter_id = self.step.known_id().cloned();
         outcome.warnings.clone_from(&self.warnings);
         if matches!(self.step, Step::Update { .. }) {
-            outcome.warnings.extend(self.first_price.as_ref().map(FirstPrice::describe));
+            outcome.warnings.extend(self.first_price.as_deref().map(FirstPrice::describe));
         }
         outcome
     }

@@ -6,21 +6,19 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value as Json;
 
 use super::body::{resolved, updatable_fields};
+use super::render::{creation, render_actual, render_value};
 use super::{KnownIds, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::dates::{date_at, midnight};
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction, Intent};
-use crate::domain::entity::{EntityKind, ObjectKind};
-use crate::domain::field::{ADDRESS_PARTS, FieldType, OnDifference};
+use crate::domain::entity::EntityKind;
+use crate::domain::field::OnDifference;
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::{double_in_json, double_text};
 use crate::domain::outcome::FieldChange;
 use crate::domain::settings::{EndedRule, PricingChange};
-use crate::domain::text::visible;
-use crate::domain::value::{HeldBand, Value, date_in_text, held_bands};
+use crate::domain::value::date_in_text;
 use crate::domain::warning::{Attention, Warning};
 
 /// What the comparison needs to know beside the two objects.
@@ -54,9 +52,9 @@ pub fn compare(
             (Step::Invalid { findings: findings.clone(), existing }, Vec::new())
         }
         (Intent::Sync(fields), None) => {
-            let changes = creation(fields);
-            let warnings = moved_dates(&changes, compare_context);
-            (Step::Create { changes }, warnings)
+            // A start that nothing had before has not moved.
+            let end = creation(fields.iter().filter(|field| field.name == "endDate"));
+            (Step::Create, moved_dates(&end, compare_context))
         }
         (Intent::Sync(_), Some(actual)) => {
             compare_existing(desired, actual, known, compare_context)
@@ -207,20 +205,6 @@ fn moved_dates(changes: &[FieldChange], compare_context: &CompareContext) -> Vec
         .collect()
 }
 
-/// The fields that a new object gets.
-pub(super) fn creation(fields: &[DesiredField]) -> Vec<FieldChange> {
-    let set = |field: &DesiredField| match &field.action {
-        FieldAction::Set(value) => Some(FieldChange {
-            field: field.name.to_owned(),
-            old_value: None,
-            new_value: Some(render_value(value)),
-            source: field.source.clone(),
-        }),
-        FieldAction::Clear => None,
-    };
-    fields.iter().filter_map(set).collect()
-}
-
 /// How one field would change; `None` where m3ter's value means the same.
 pub(super) fn field_change(
     field: &DesiredField,
@@ -250,84 +234,6 @@ pub(super) fn field_change(
         new_value,
         source: field.source.clone(),
     })
-}
-
-/// A value as people read it.
-pub fn render_value(value: &Value) -> String {
-    match value {
-        Value::Object(key) => format!("the {} of {}", key.kind, key.row),
-        Value::PricingBands(bands) => {
-            render_bands(&bands.iter().map(|band| band.held()).collect::<Vec<_>>())
-        }
-        Value::Address(parts) => {
-            render_address(parts.iter().map(|(part, text)| (*part, text.as_str())))
-        }
-        value => render_json(&value.to_json()),
-    }
-}
-
-fn render_actual(field: &DesiredField, actual: &Json) -> String {
-    match &field.action {
-        FieldAction::Set(Value::PricingBands(_)) => {
-            held_bands(actual).map_or_else(|| render_json(actual), |bands| render_bands(&bands))
-        }
-        FieldAction::Set(Value::Address(_)) => {
-            let parts = actual.as_object().into_iter().flatten();
-            render_address(parts.filter_map(|(part, text)| Some((part.as_str(), text.as_str()?))))
-        }
-        _ => render_json(actual),
-    }
-}
-
-/// What a field of an object holds, as [`FieldChange`] shows it; `None` where it has no value.
-pub fn shown_field(kind: ObjectKind, actual: &ActualObject, name: &str) -> Option<String> {
-    let present = actual.fields.get(name).filter(|value| !value.is_null())?;
-    let field_type = match kind {
-        ObjectKind::Entity(kind) => kind.field(name).map(|spec| spec.field_type),
-        ObjectKind::CounterPricing => None,
-    };
-    Some(match field_type {
-        Some(FieldType::PricingBands) => {
-            held_bands(present).map_or_else(|| render_json(present), |bands| render_bands(&bands))
-        }
-        _ => render_json(present),
-    })
-}
-
-/// The filled parts, in the order in which an address is written.
-fn render_address<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let position = |part: &str| ADDRESS_PARTS.iter().position(|(name, _)| *name == part);
-    let mut parts: Vec<(&str, &str)> = parts.filter(|(_, text)| !text.is_empty()).collect();
-    parts.sort_by_key(|(part, _)| position(part));
-    parts.into_iter().map(|(_, text)| visible(text)).collect::<Vec<_>>().join(", ")
-}
-
-fn render_bands(bands: &[HeldBand]) -> String {
-    let texts: Vec<String> = bands
-        .iter()
-        .map(|band| {
-            let fixed = if band.fixed_price == 0.0 {
-                String::new()
-            } else {
-                format!(" + {}", double_text(band.fixed_price))
-            };
-            format!(
-                "from {}: {}{fixed}",
-                double_text(band.lower_limit),
-                double_text(band.unit_price)
-            )
-        })
-        .collect();
-    format!("[{}]", texts.join("; "))
-}
-
-/// A number is shown in one spelling, whatever m3ter's or Salesforce's is.
-fn render_json(json: &Json) -> String {
-    match json {
-        Json::String(text) => visible(text).into_owned(),
-        Json::Number(_) => double_in_json(json).map_or_else(|| json.to_string(), double_text),
-        json => json.to_string(),
-    }
 }
 
 fn instant(actual: &ActualObject, field: &str) -> Option<Timestamp> {

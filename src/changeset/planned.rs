@@ -2,7 +2,8 @@
 //! asked for with one writes nothing else.
 
 use super::body::{resolved, updatable_fields};
-use super::compare::{creation, field_change, render_value};
+use super::compare::field_change;
+use super::render::{creation, render_value};
 use super::successor::{ending, successor};
 use super::{Change, Changeset, KnownIds, ReplacedObject, Step};
 use crate::domain::actual::ActualObject;
@@ -68,7 +69,7 @@ impl Changeset {
 impl Change {
     fn plan(&self) -> Plan {
         let mut plan = match &self.step {
-            Step::Create { .. } => of_create(&self.desired),
+            Step::Create => of_create(&self.desired),
             Step::Update { actual, changes } => {
                 of_changes(&self.desired, &actual.id, changes.iter())
             }
@@ -128,7 +129,7 @@ pub fn of_taking_over(desired: &DesiredObject) -> Vec<FieldChange> {
         let is_corrected = spec.is_some_and(|spec| spec.on_difference == OnDifference::Update);
         is_corrected && !field.once && !refers
     };
-    creation(&desired.fields().iter().filter(holds).cloned().collect::<Vec<_>>())
+    creation(desired.fields().iter().filter(holds))
 }
 
 /// What an update that changes these fields writes.

@@ -69,7 +69,7 @@ impl Changeset {
         }
         let (product, account, is_moved) = match &change.step {
             // An Account that is still to come has nothing that stands in the way.
-            Step::Create { .. } => (
+            Step::Create => (
                 self.product_of(change, context)?,
                 self.referred(change.desired.value("accountId")?)?,
                 true,
@@ -113,15 +113,15 @@ impl Changeset {
         let contract = match (&change.step, change.desired.value("contractId")) {
             (Step::Update { actual, .. }, _) => actual.text("contractId"),
             // One that is still to come has no other Commitments.
-            (Step::Create { .. }, Some(contract)) => Some(self.referred(contract)?),
-            (Step::Create { .. }, None) => None,
+            (Step::Create, Some(contract)) => Some(self.referred(contract)?),
+            (Step::Create, None) => None,
             _ => return None,
         };
         let products = match (&change.step, change.desired.value("productIds")) {
             (_, Some(Value::TextList(products))) => {
                 Map::from_iter([("productIds".to_owned(), json!(products))])
             }
-            (Step::Update { actual, .. }, _) => actual.fields.clone(),
+            (Step::Update { actual, .. }, _) => Map::clone(&actual.fields),
             _ => Map::new(),
         };
         let clashes = |other: &ActualObject| {
@@ -258,7 +258,7 @@ fn warnings(change: &Change, overlaps: &[Overlap], then: &str) -> Vec<Warning> {
 /// What the sync does about what is in the way: for the dates of what m3ter has already nothing
 /// makes way.
 fn rule(change: &Change, rule: OverlapRule) -> OverlapRule {
-    if matches!(change.step, Step::Create { .. }) { rule } else { OverlapRule::Report }
+    if matches!(change.step, Step::Create) { rule } else { OverlapRule::Report }
 }
 
 /// Whether an update moves a date.

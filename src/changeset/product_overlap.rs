@@ -17,7 +17,7 @@ use super::{Change, Changeset, KnownIds};
 use crate::domain::actual::ActualObject;
 use crate::domain::catalog::PlanTemplate;
 use crate::domain::desired::DesiredObject;
-use crate::domain::entity::EntityKind;
+use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::value::Value;
@@ -30,24 +30,18 @@ impl Changeset {
         templates: impl IntoIterator<Item = &'t PlanTemplate>,
         held: impl IntoIterator<Item = &'t ActualObject>,
     ) {
-        let templates: Vec<&PlanTemplate> = templates.into_iter().collect();
-        let held: HashMap<&M3terId, &'t ActualObject> =
+        let lines = Lines::new(self, templates);
+        let held: HashMap<&M3terId, &ActualObject> =
             held.into_iter().map(|object| (&object.id, object)).collect();
-        let mut attached: Vec<Attached<'_>> = self
-            .changes
-            .iter()
-            .filter_map(|change| self.attached(change, &templates, &held))
-            .collect();
+        let mut attached: Vec<Attached<'_>> =
+            self.changes.iter().filter_map(|change| lines.attached(change, &held)).collect();
         attached.sort_by_key(|attached| !attached.is_held);
         let mut kept: Vec<&Attached<'_>> = Vec::new();
+        let mut kept_by_product: HashMap<(&str, &str), Vec<&Attached<'_>>> = HashMap::new();
         let mut clashes: Vec<(SalesforceId, Finding)> = Vec::new();
         for one in &attached {
-            let clashes_with = |other: &&&Attached<'_>| {
-                other.account == one.account
-                    && other.product == one.product
-                    && intersect(other.period, one.period)
-            };
-            match kept.iter().find(clashes_with) {
+            let of_product = kept_by_product.entry((&one.account, one.product)).or_default();
+            match of_product.iter().find(|other| intersect(other.period, one.period)) {
                 Some(other) => {
                     let held =
                         if other.is_held { ", and m3ter bills the first one already" } else { "" };
@@ -62,7 +56,10 @@ impl Changeset {
                         Finding::new(FindingCode::ProductPeriodsOverlap, message, remedy),
                     ));
                 }
-                None => kept.push(one),
+                None => {
+                    of_product.push(one);
+                    kept.push(one);
+                }
             }
         }
         let write_order = write_order(&kept);
@@ -74,11 +71,27 @@ impl Changeset {
         }
         self.write_order = write_order;
     }
+}
 
-    fn attached<'a>(
-        &'a self,
+/// What the lines of a deal refer to.
+struct Lines<'a> {
+    changes: HashMap<&'a ObjectKey, &'a Change>,
+    templates: HashMap<&'a M3terId, &'a PlanTemplate>,
+}
+
+impl<'a> Lines<'a> {
+    fn new<'t: 'a>(
+        changeset: &'a Changeset,
+        templates: impl IntoIterator<Item = &'t PlanTemplate>,
+    ) -> Self {
+        let changes = changeset.changes.iter().map(|change| (&change.desired.key, change));
+        let templates = templates.into_iter().map(|template| (&template.id, template));
+        Self { changes: changes.collect(), templates: templates.collect() }
+    }
+
+    fn attached(
+        &self,
         change: &'a Change,
-        templates: &[&'a PlanTemplate],
         held: &HashMap<&M3terId, &'a ActualObject>,
     ) -> Option<Attached<'a>> {
         let desired = &change.desired;
@@ -89,7 +102,7 @@ impl Changeset {
         let (account, product) =
             match held.and_then(|held| Some((held.text("accountId")?, held.text("productId")?))) {
                 Some((account, product)) => (account.to_owned(), product),
-                None => (self.account_of(desired)?, self.sold_as(desired, templates)?),
+                None => (self.account_of(desired)?, self.sold_as(desired)?),
             };
         let now = held.and_then(|held| bounds(&held.fields));
         Some(Attached {
@@ -107,30 +120,18 @@ impl Changeset {
         match desired.value("accountId")? {
             Value::Id(id) => Some(id.to_string()),
             Value::Object(key) => {
-                let account = self.changes.iter().find(|other| other.desired.key == *key);
-                Some(
-                    account
-                        .and_then(|account| account.step.known_id())
-                        .map_or_else(|| key.row.to_string(), ToString::to_string),
-                )
+                let account = self.changes.get(key).and_then(|account| account.step.known_id());
+                Some(account.map_or_else(|| key.row.to_string(), ToString::to_string))
             }
             _ => None,
         }
     }
 
-    fn sold_as<'a>(
-        &self,
-        desired: &DesiredObject,
-        templates: &[&'a PlanTemplate],
-    ) -> Option<&'a str> {
-        let plan = match desired.value("planId")? {
-            Value::Object(key) => {
-                &self.changes.iter().find(|other| other.desired.key == *key)?.desired
-            }
-            _ => return None,
-        };
+    fn sold_as(&self, desired: &DesiredObject) -> Option<&'a str> {
+        let Value::Object(plan) = desired.value("planId")? else { return None };
+        let plan = &self.changes.get(plan)?.desired;
         let Value::Id(template) = plan.value("planTemplateId")? else { return None };
-        Some(templates.iter().find(|known| known.id == *template)?.product_id.as_str())
+        Some(self.templates.get(template)?.product_id.as_str())
     }
 }
 
@@ -159,7 +160,6 @@ mod tests {
 
     use crate::changeset::Step;
     use crate::changeset::testing::{account, actual_with_id, set};
-    use crate::domain::entity::ObjectKey;
 
     const ACCOUNT: &str = "11111111-54a5-4654-b0fb-b503a7ed58b2";
     const HELD: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
@@ -204,7 +204,7 @@ mod tests {
             fields.extend(to.map(|to| set("endDate", instant(to))));
             let template =
                 set("planTemplateId", Value::Id(templates[usize::from(template)].id.clone()));
-            let to_create = || Step::Create { changes: Vec::new() };
+            let to_create = || Step::Create;
             changes
                 .push(change(DesiredObject { key: plan, ..account(vec![template]) }, to_create()));
             let key = ObjectKey::only(EntityKind::AccountPlan, row.clone());

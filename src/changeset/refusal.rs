@@ -1,6 +1,6 @@
 //! What a person reads about a refusal of m3ter's, and the fields of Salesforce to look at.
 
-use super::compare::render_value;
+use super::render::render_value;
 use crate::domain::desired::{DesiredField, DesiredObject, FieldAction};
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};

@@ -68,13 +68,25 @@ const CHARGES: [&str; 2] = ["standingCharge", "minimumSpend"];
 impl Changeset {
     /// The new AccountPlans that another row's one is in the way of, the first of several.
     pub fn blocked(&self, held: &HeldObjects<'_>) -> Vec<Blocked> {
-        self.changes.iter().filter_map(|change| self.blocked_by(change, held)).collect()
+        let own: HashSet<&M3terId> =
+            self.changes.iter().filter_map(|change| change.step.known_id()).collect();
+        let others: Vec<&ActualObject> =
+            held.account_plans.iter().copied().filter(|other| !own.contains(&other.id)).collect();
+        if others.is_empty() {
+            return Vec::new();
+        }
+        self.changes.iter().filter_map(|change| self.blocked_by(change, &others, held)).collect()
     }
 
-    fn blocked_by(&self, change: &Change, held: &HeldObjects<'_>) -> Option<Blocked> {
+    /// The one of `others`, which are not of this sync, that is in the way of a new AccountPlan.
+    fn blocked_by(
+        &self,
+        change: &Change,
+        others: &[&ActualObject],
+        held: &HeldObjects<'_>,
+    ) -> Option<Blocked> {
         let desired = &change.desired;
-        if desired.kind() != EntityKind::AccountPlan || !matches!(change.step, Step::Create { .. })
-        {
+        if desired.kind() != EntityKind::AccountPlan || !matches!(change.step, Step::Create) {
             return None;
         }
         let (product, account, period) = (
@@ -82,16 +94,12 @@ impl Changeset {
             self.id_of(desired.value("accountId")?)?,
             period(desired)?,
         );
-        let is_own =
-            |id: &M3terId| self.changes.iter().any(|other| other.step.known_id() == Some(id));
         let blocks = |other: &&&ActualObject| {
             other.text("productId") == Some(product.as_str())
                 && other.text("accountId") == Some(account.as_str())
-                && !is_own(&other.id)
                 && runs(other).is_some_and(|runs| meet(runs, period))
         };
-        let running = held
-            .account_plans
+        let running = others
             .iter()
             .filter(blocks)
             .min_by_key(|other| (other.text("startDate"), other.id.as_str()))?;
@@ -148,7 +156,7 @@ impl Changeset {
             } else {
                 continue;
             };
-            if matches!(change.step, Step::Create { .. }) {
+            if matches!(change.step, Step::Create) {
                 change.step = Step::Invalid { findings: vec![finding.clone()], existing: None };
             }
         }
@@ -165,7 +173,7 @@ impl Changeset {
             for change in
                 self.changes.iter_mut().filter(|change| unused.contains(&change.desired.key))
             {
-                if matches!(change.step, Step::Create { .. }) {
+                if matches!(change.step, Step::Create) {
                     change.refusal_ahead = Some(finding.clone());
                 }
             }
@@ -186,7 +194,7 @@ impl Changeset {
                 && change.desired.kind() != EntityKind::Pricing
                 && change.desired.dependencies().any(|key| *key == plan.desired.key)
         };
-        if !matches!(plan.step, Step::Create { .. })
+        if !matches!(plan.step, Step::Create)
             || self.changes.iter().any(|change| is_needed(&change))
         {
             return Vec::new();

@@ -4,6 +4,7 @@
 //! A Contract that this sync writes has the dates of the record then. One that it only joins, or
 //! whose dates it leaves alone, keeps those that m3ter holds, whatever the record says.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -78,19 +79,23 @@ impl Changeset {
         refused: impl Fn(&ObjectKey) -> bool,
         time_zone: &TimeZone,
     ) -> Vec<Option<Warning>> {
+        let is_refused = |change: &&Change| {
+            change.desired.kind() == EntityKind::Contract
+                && matches!(change.step, Step::Update { .. })
+                && refused(&change.desired.key)
+        };
+        if !self.changes.iter().any(|change| is_refused(&change)) {
+            return vec![None; self.changes.len()];
+        }
         let mut stayed = self.clone();
         let mut held: HashMap<&M3terId, &ActualObject> = HashMap::new();
         for (change, stayed) in self.changes.iter().zip(&mut stayed.changes) {
             if let Step::Update { actual, .. } = &change.step
-                && change.desired.kind() == EntityKind::Contract
-                && refused(&change.desired.key)
+                && is_refused(&change)
             {
                 held.insert(&actual.id, actual);
                 stayed.step = Step::Unchanged { id: actual.id.clone() };
             }
-        }
-        if held.is_empty() {
-            return vec![None; self.changes.len()];
         }
         let outside = stayed.outside(&held, time_zone).into_iter();
         outside
@@ -153,24 +158,25 @@ impl Changeset {
 }
 
 /// The fields that an object has after this sync; none where it is not to be looked at.
-fn after(
+fn after<'a>(
     change: &Change,
-    held: &HashMap<&M3terId, &ActualObject>,
+    held: &HashMap<&M3terId, &'a ActualObject>,
     known: &KnownIds,
-) -> Option<Map<String, Json>> {
+) -> Option<Cow<'a, Map<String, Json>>> {
     if !matches!(change.desired.kind(), EntityKind::AccountPlan | EntityKind::Commitment) {
         return None;
     }
-    written(change, known).or_else(|| match &change.step {
-        Step::Unchanged { id } => held.get(id).map(|object| object.fields.clone()),
+    let as_held = || match &change.step {
+        Step::Unchanged { id } => held.get(id).map(|object| Cow::Borrowed(&*object.fields)),
         _ => None,
-    })
+    };
+    written(change, known).map(Cow::Owned).or_else(as_held)
 }
 
 /// The fields that this sync gives to an object.
 pub(super) fn written(change: &Change, known: &KnownIds) -> Option<Map<String, Json>> {
     match &change.step {
-        Step::Create { .. } => Some(create_body(&change.desired, known)),
+        Step::Create => Some(create_body(&change.desired, known)),
         Step::Update { actual, .. } => Some(update_body(&change.desired, actual, known)),
         _ => None,
     }

@@ -27,7 +27,7 @@ impl Changeset {
             let is_made = |change: &&mut Change| {
                 change.desired.key.row == row
                     && change.desired.kind() >= EntityKind::Plan
-                    && matches!(change.step, Step::Create { .. })
+                    && matches!(change.step, Step::Create)
             };
             self.changes.iter_mut().filter(is_made).for_each(|change| change.refuse(&finding));
         }

@@ -75,7 +75,7 @@ mod tests {
     /// Who waits for whom, of lines that each go from some months (none: a new one) to others.
     fn waits(lines: &[Line]) -> HashSet<(usize, usize)> {
         let step = |now: Option<(u8, u8)>| match now {
-            None => Step::Create { changes: Vec::new() },
+            None => Step::Create,
             Some(_) => Step::Update { actual: actual_with_id(ID, json!({})), changes: Vec::new() },
         };
         let change = |(row, (now, _)): (&&str, &Line)| {

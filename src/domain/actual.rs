@@ -1,11 +1,13 @@
 //! An object as m3ter holds it.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
 use super::ids::M3terId;
 
 /// One object of m3ter, with its JSON as it was read: an update sends it back, overlaid with the
-/// mapped fields.
+/// mapped fields. A clone shares that.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActualObject {
     /// Its id.
@@ -13,7 +15,7 @@ pub struct ActualObject {
     /// Its version, which an update must name.
     pub version: i64,
     /// All its fields, also `id` and `version`.
-    pub fields: Map<String, Json>,
+    pub fields: Arc<Map<String, Json>>,
 }
 
 impl ActualObject {
@@ -22,7 +24,7 @@ impl ActualObject {
         let Json::Object(fields) = json else { return None };
         let id = M3terId::parse(fields.get("id")?.as_str()?).ok()?;
         let version = fields.get("version")?.as_i64()?;
-        Some(Self { id, version, fields })
+        Some(Self { id, version, fields: Arc::new(fields) })
     }
 
     /// A text field.

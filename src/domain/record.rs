@@ -35,6 +35,11 @@ impl Record {
         self.row().value(path)
     }
 
+    /// Forgets the rows below it, and what they hold.
+    pub fn forget_rows(&mut self) {
+        self.0.retain(|_, value| value.get("records").is_none());
+    }
+
     /// The JSON object.
     pub fn fields(&self) -> &Map<String, Json> {
         &self.0

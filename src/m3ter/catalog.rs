@@ -1,7 +1,7 @@
 //! What the organization has before any sync: plan templates, currencies, and whatever a mapping
 //! names by its code.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
 
@@ -43,16 +43,17 @@ impl Client {
             }
             CatalogKind::Account => ("ListAccounts", &["accounts"], true),
         };
+        let wanted: HashSet<&str> = codes.iter().map(String::as_str).collect();
         let mut found = HashMap::new();
         let mut take = |json: &Json| {
             let (id, code) =
                 (json.get("id").and_then(Json::as_str), json.get("code").and_then(Json::as_str));
             if let (Some(Ok(id)), Some(code)) = (id.map(M3terId::parse), code)
-                && codes.iter().any(|wanted| wanted == code)
+                && wanted.contains(code)
             {
                 found.insert(code.to_owned(), id);
             }
-            found.len() == codes.len()
+            found.len() == wanted.len()
         };
         if can_ask {
             for codes in codes.chunks(list::MAX_VALUES) {

@@ -155,6 +155,8 @@ fn resolve_fields(
             Err(finding) => findings.push(finding),
         }
     }
+    // There are as many of these as objects, for as long as the sync lasts.
+    fields.shrink_to_fit();
     (fields, warnings, findings)
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>) -> Vec<App
         let board = &board;
         async move {
             board.room(changeset.write_order.get(&change.desired.key)).await;
-            let applied = apply_one(change, board, writer).await;
+            let mut applied = apply_one(change, board, writer).await;
             meter.note(|progress| progress.done += 1);
             if let Some(ended) = board.ended.get(&change.desired.key) {
                 ended.send_replace(true);
@@ -64,7 +64,7 @@ pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>) -> Vec<App
                 };
                 sender.send_replace(availability);
             }
-            writer.recorder.object_ended(position, change, &applied).await;
+            Box::pin(writer.recorder.object_ended(position, change, &mut applied)).await;
             applied
         }
     }))
@@ -82,7 +82,7 @@ async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Appli
         Step::Invalid { findings, existing } => {
             Applied::without_write(invalid(key, findings), existing.as_ref())
         }
-        Step::Create { .. } => board.apply(writer, change, Write::Create).await,
+        Step::Create => board.apply(writer, change, Write::Create).await,
         Step::Update { actual, .. } => board.apply(writer, change, Write::Update(actual)).await,
         Step::Supersede { actual, from, .. } => {
             board.apply(writer, change, Write::Supersede(actual, *from)).await

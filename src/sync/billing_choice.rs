@@ -20,7 +20,7 @@ pub(super) async fn keep_billing_unguessed(
     mapping: &Mapping,
     changeset: &mut Changeset,
 ) -> Result<(), Failure> {
-    let is_written = |step: &Step| matches!(step, Step::Create { .. } | Step::Update { .. });
+    let is_written = |step: &Step| matches!(step, Step::Create | Step::Update { .. });
     let mut guessed: Vec<_> = changeset
         .changes
         .iter_mut()

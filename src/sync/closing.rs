@@ -1,7 +1,5 @@
 //! What is left to be done at the end of a sync, however it comes.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use crate::domain::outcome::RunOutcome;
@@ -17,7 +15,7 @@ use crate::sync::write_back::WriteBack;
 #[derive(Default)]
 pub(super) struct Closing<'a> {
     /// The record, if it could be read.
-    pub(super) read: Option<Arc<ReadRecord>>,
+    pub(super) read: Option<ReadRecord>,
     /// The plan that is carried out.
     pub(super) approved: Option<Plan>,
     pub(super) write_back: WriteBack,

@@ -46,7 +46,7 @@ pub(super) async fn compare_all(
     let mut first_prices =
         first_prices(context, state, &desired, &identities, pricing_change).await;
     let changes = desired.into_iter().map(|object| {
-        let first_price = first_prices.remove(&object.key);
+        let first_price = first_prices.remove(&object.key).map(Box::new);
         Change { first_price, ..change(object, state, &identities, compare_context) }
     });
     let mut changeset = Changeset { changes: changes.collect(), reopened, ..Changeset::default() };

@@ -33,16 +33,17 @@ impl<'a> SyncJob<'a> {
         let ended_by = self.sync(&mut report, &mut closing).await.err();
         let failure = report.failure(ended_by, budget);
         let earlier = self.earlier.and(take(&mut report.results), take(&mut report.warnings));
-        (report.results, report.warnings) = earlier.results_and_warnings();
         let goes_on = mode == SyncMode::Apply
             && failure.as_ref().is_some_and(|failure| earlier.goes_on(failure, budget));
         let failure =
             failure.map(|failure| if goes_on { earlier.unfinished(&failure) } else { failure });
+        let for_next = goes_on.then(|| earlier.clone());
+        (report.results, report.warnings) = earlier.into_results_and_warnings();
         let mut outcome = RunOutcome { goes_on, ..report.outcome(failure) };
         let approved = closing.approved.take();
         self.context.meter.step(SyncStep::Closing);
         Box::pin(closing.close(&self.context, &mut outcome)).await;
-        Portion { outcome, next: goes_on.then_some(Next { earlier, plan: approved }) }
+        Portion { outcome, next: for_next.map(|earlier| Next { earlier, plan: approved }) }
     }
 
     async fn sync(&self, report: &mut Report, closing: &mut Closing<'a>) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::OrganizationConfig;
-use crate::mapping::{Mapping, NaturalKeys};
+use crate::mapping::{Mapping, NaturalKeys, Query};
 use crate::store::{CommitmentAttempt, RecordLinks};
 use crate::sync::actual::ActualState;
 use crate::sync::context::RunContext;
@@ -25,7 +25,8 @@ use crate::sync::sharing::{Shared, accounts_of, fetch_shared};
 /// What a sync has read.
 pub(super) struct Loaded<'a> {
     pub(super) mapping: &'a Mapping,
-    pub(super) read: Arc<ReadRecord>,
+    /// The query that brought the record.
+    pub(super) query: Arc<Query>,
     /// All Salesforce rows of the record.
     pub(super) rows: HashSet<SalesforceId>,
     /// What m3ter has set.
@@ -49,10 +50,11 @@ struct Linked {
 }
 
 /// Reads everything. The record goes to `kept` as soon as it is there: whatever else fails, it is
-/// to say so.
+/// to say so. The rows below it are most of what is read of a record of many lines, and are
+/// forgotten once they are resolved.
 pub(super) async fn load<'a>(
     context: RunContext<'a>,
-    kept: &mut Option<Arc<ReadRecord>>,
+    kept: &mut Option<ReadRecord>,
 ) -> Result<Loaded<'a>, Failure> {
     let mapping = find_mapping(&context).await?;
     let (read, linked, organization) = tokio::join!(
@@ -60,8 +62,7 @@ pub(super) async fn load<'a>(
         Box::pin(load_linked(&context)),
         context.metadata.organization(context.budget),
     );
-    let read = Arc::new(read?);
-    *kept = Some(Arc::clone(&read));
+    let read = kept.insert(read?);
     let (Linked { mut state, attempts }, organization) = (linked?, organization?);
     let time_zone = mapping.time_zone(&organization.time_zone);
     let reading = mapping.read(&read.record, read.query.context(time_zone));
@@ -69,7 +70,9 @@ pub(super) async fn load<'a>(
     let (catalog, shared) = Box::pin(look_up(&context, &mut state, &keys)).await?;
     let resolution = reading.resolve(&catalog);
     let rows = keys.rows.into_iter().collect();
-    Ok(Loaded { mapping, read, rows, organization, attempts, catalog, resolution, shared, state })
+    let query = Arc::clone(&read.query);
+    read.record.forget_rows();
+    Ok(Loaded { mapping, query, rows, organization, attempts, catalog, resolution, shared, state })
 }
 
 async fn find_mapping<'a>(context: &RunContext<'a>) -> Result<&'a Mapping, Failure> {

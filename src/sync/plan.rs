@@ -59,7 +59,7 @@ pub(super) async fn plan<'a>(
     let not_ready = check_ready(&resolution, loaded.state.links().is_empty(), context.mode)?;
     let attempts = loaded.attempts(context, &resolution).await?;
     let compare_context = compare_context(&loaded, context.now);
-    let Loaded { mapping, read, rows, organization, catalog, shared, mut state, .. } = loaded;
+    let Loaded { mapping, query, rows, organization, catalog, shared, mut state, .. } = loaded;
     let Resolution { objects, warnings, .. } = resolution;
     let desired = objects.iter().map(|object| object.key.clone()).collect();
     report.warnings.extend(warnings);
@@ -76,7 +76,7 @@ pub(super) async fn plan<'a>(
     let overlapping_plans = organization.overlapping_plans;
     keep_to_rules(&mut changeset, &state, &catalog, &compare_context.time_zone, overlapping_plans);
 
-    let record_rows = RecordRows { rows: &rows, lines: &read.query.lines };
+    let record_rows = RecordRows { rows: &rows, lines: &query.lines };
     let removed_lines = find_removed_lines(context, &record_rows, &state, &changeset).await?;
     let mut blocked = Vec::new();
     if overlapping_plans == OverlappingPlans::Refused {

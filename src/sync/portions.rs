@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 const MAX_PORTIONS: u32 = 10;
 
 /// What earlier portions of a run have done.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Earlier {
     portions: u32,
     results: Vec<ObjectOutcome>,
@@ -80,8 +80,8 @@ impl Earlier {
     }
 
     /// The objects and warnings of all portions.
-    pub(super) fn results_and_warnings(&self) -> (Vec<ObjectOutcome>, Vec<Warning>) {
-        (self.results.clone(), self.warnings.clone())
+    pub(super) fn into_results_and_warnings(self) -> (Vec<ObjectOutcome>, Vec<Warning>) {
+        (self.results, self.warnings)
     }
 
     /// Whether the run continues after a portion that failed so: not if nothing was written that

@@ -159,8 +159,13 @@ impl<'a> Recorder<'a> {
         let _ = self.recording.get_or_init(|| self.start()).sender.send(entry).await;
     }
 
-    /// Notes what became of one object.
-    pub(super) async fn object_ended(&self, position: usize, change: &Change, applied: &Applied) {
+    /// Notes what became of one object, and takes what was changed by making it.
+    pub(super) async fn object_ended(
+        &self,
+        position: usize,
+        change: &Change,
+        applied: &mut Applied,
+    ) {
         if let (EntityKind::Account, Some(id)) = (change.desired.kind(), &applied.id) {
             // The first one is the record's own.
             let _ = self.account.set(id.clone());
@@ -181,7 +186,7 @@ impl<'a> Recorder<'a> {
             position: u32::try_from(position).unwrap_or(u32::MAX),
             result: Box::new(ObjectResult::new(&applied.result.for_history())),
             link,
-            changes: applied.created.iter().cloned().chain(adopted).collect(),
+            changes: applied.created.take().into_iter().chain(adopted).collect(),
         };
         self.send(entry).await;
     }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use futures::future::try_join_all;
 
-use crate::changeset::compare::shown_field;
+use crate::changeset::render::shown_field;
 use crate::changeset::{Changeset, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::change::{ChangeId, OpenChange};

@@ -237,7 +237,7 @@ impl Writer<'_> {
         actual: &ActualObject,
         known: &KnownIds,
     ) -> Result<WriteOutcome<Written>, Failure> {
-        let first_price = change.first_price.as_ref();
+        let first_price = change.first_price.as_deref();
         if let Some(first) = first_price.filter(|first| first.moves()) {
             let moved =
                 self.update(&first.desired, first.actual.clone(), known, Action::Updated).await?;

@@ -57,7 +57,7 @@ fn foreseen(
         )
     };
     let step = match held {
-        None => Step::Create { changes: Vec::new() },
+        None => Step::Create,
         Some((from, changed)) => {
             let changed = FieldChange {
                 field: changed.to_owned(),
@@ -71,10 +71,7 @@ fn foreseen(
     let plan_fields = vec![set("planTemplateId", Value::Id(id(OWN)))];
     let mut changeset = Changeset {
         changes: vec![
-            change(
-                DesiredObject { key: plan, ..account(plan_fields) },
-                Step::Create { changes: Vec::new() },
-            ),
+            change(DesiredObject { key: plan, ..account(plan_fields) }, Step::Create),
             change(
                 DesiredObject {
                     key: ObjectKey::only(EntityKind::AccountPlan, row()),
