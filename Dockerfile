@@ -3,7 +3,7 @@
 # `scripts/run-dockerfile` carries out these steps without a Docker engine, and checks the health of the result.
 
 FROM rust:1.95-slim-bookworm AS build
-# aws-lc (the cryptography for TLS), SQLite and the allocator are written in C.
+# aws-lc (the cryptography for TLS) and SQLite are written in C.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends cmake g++ make \
     && rm -rf /var/lib/apt/lists/*

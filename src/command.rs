@@ -14,6 +14,7 @@ pub mod help;
 mod ids;
 mod interrupt;
 pub mod keys;
+pub mod line;
 mod link_file;
 pub mod links;
 pub mod mapping;
