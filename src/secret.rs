@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_nobody_has_tried_is_tried_in_place_of_what_lets_in() {
+    fn only_an_untried_secret_is_tried_in_place_of_an_accepted_one() {
         let shown = |text: &str| ReadSecrets::read(&[&Secret::from(text.to_owned())]).unwrap();
         let accepted = Accepted::default();
         assert!(

@@ -35,7 +35,7 @@ async fn run(program: impl AsRef<std::ffi::OsStr>, script: &str, arguments: &[&s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_m3ter_sdk_is_content_with_the_organization() {
+async fn the_m3ter_sdk_accepts_the_emulated_organization() {
     let organization = m3ter::start(0).await.unwrap();
     organization.set_requests_per_second(None);
     run(python(), "m3ter_sdk.py", &[&organization.base_url(), m3ter::ORGANIZATION]).await;
@@ -43,14 +43,14 @@ async fn the_m3ter_sdk_is_content_with_the_organization() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn simple_salesforce_is_content_with_the_org() {
+async fn simple_salesforce_accepts_the_emulated_org() {
     let org = salesforce::start(0).await.unwrap();
     run(python(), "simple_salesforce_client.py", &[&org.base_url()]).await;
     assert_eq!(org.unexpected_requests(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jsforce_is_content_with_the_org() {
+async fn jsforce_accepts_the_emulated_org() {
     let modules = root().join("sandbox/tests/clients/node_modules/jsforce");
     assert!(modules.exists(), "the Node clients are not installed; run scripts/test once");
     let org = salesforce::start(0).await.unwrap();
@@ -59,7 +59,7 @@ async fn jsforce_is_content_with_the_org() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_salesforce_cli_is_content_with_the_org() {
+async fn the_salesforce_cli_accepts_the_emulated_org() {
     let modules = root().join("sandbox/tests/clients/cli/node_modules/@salesforce/cli");
     assert!(modules.exists(), "the Salesforce CLI is not installed; run scripts/test once");
     let org = salesforce::start(0).await.unwrap();

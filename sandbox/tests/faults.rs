@@ -131,7 +131,7 @@ async fn a_fault_answers_exactly_what_was_planned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fault_is_met_by_the_text_of_a_query_also_in_a_composite_request() {
+async fn a_fault_can_match_the_text_of_a_query_even_in_a_composite_request() {
     let client = Client::new().await;
     let fault = json!({ "method": "GET", "path": "/query", "contains": "FROM Opportunity ", "occurrence": 2, "times": 1,
         "fault": { "kind": "error", "errorCode": "QUERY_TIMEOUT" } });
@@ -165,7 +165,7 @@ async fn a_fault_is_met_by_the_text_of_a_query_also_in_a_composite_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_page_holds_fewer_rows_than_it_says() {
+async fn a_truncated_page_has_fewer_rows_than_its_total_size() {
     let client = Client::new().await;
     let soql = format!(
         "SELECT Id, (SELECT Id FROM OpportunityLineItems) FROM Opportunity WHERE Id = '{FIVE_LINES}'"
@@ -187,7 +187,7 @@ async fn a_cut_page_holds_fewer_rows_than_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn some_rows_of_a_collection_are_refused_and_the_others_carried_out() {
+async fn some_rows_of_a_collection_are_refused_and_the_others_written() {
     let client = Client::new().await;
     let update = async |all_or_none: bool, name: &str| {
         let record =

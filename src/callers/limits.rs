@@ -293,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_only_takes_away() {
+    fn a_limit_of_a_key_can_only_restrict_it() {
         use Permission::{EndDate, Known, Operate, ReadRun, ReadRuns, Sync};
         let all = [Known, Sync, EndDate, ReadRun, ReadRuns, Operate];
         let object = || vec!["Order".parse().unwrap()];
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_still_counts_and_an_instant_does_not() {
+    fn a_key_expires_at_the_end_of_a_day_or_at_an_instant() {
         let at = |text: &str| text.parse::<Expiry>().map(|expiry| expiry.at.to_string());
         assert_eq!(at("2027-01-31"), Ok("2027-02-01T00:00:00Z".to_owned()));
         assert_eq!(at("2027-01-31T18:00:00+02:00"), Ok("2027-01-31T16:00:00Z".to_owned()));
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_ipv4_is_the_same_in_ipv6() {
+    fn an_ipv4_address_is_the_same_mapped_to_ipv6() {
         let addresses =
             ["203.0.113.0/24", "2001:db8::1"].map(|text| parse_network(text).unwrap()).to_vec();
         let limits = KeyLimits { addresses, ..KeyLimits::default() };

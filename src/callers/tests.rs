@@ -95,7 +95,7 @@ fn a_key_works_as_bearer_and_as_basic_until_it_is_revoked() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_line_and_only_what_is_right_counts() {
+fn each_fault_is_reported_with_its_line_and_valid_lines_still_count() {
     let [one, two] = [new_key(), new_key()].map(|key| key.hash);
     let good = entry("flow", "caller", &one, "");
     let ops = entry("ops", "operator", &two, "");
@@ -232,7 +232,7 @@ fn the_limits_of_a_key_are_read_as_they_are_written() {
 }
 
 #[test]
-fn a_key_that_has_ended_or_comes_from_elsewhere_is_known_and_not_let_in() {
+fn an_expired_key_or_one_from_another_address_is_recognised_and_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys.toml");
     let [over, bound] = [new_key(), new_key()];
@@ -257,7 +257,7 @@ fn a_key_that_has_ended_or_comes_from_elsewhere_is_known_and_not_let_in() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_leaves_the_keys_until_they_are_locked_out() {
+fn an_unreadable_file_keeps_the_known_keys_until_the_lockout() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys.toml");
     let key = new_key();

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_m3ter_has_as_it_was_typed_is_meant_so() {
+    fn a_code_that_m3ter_has_exactly_as_typed_is_the_one_meant() {
         let desired = DesiredObject {
             code: Some("006S900000795MMIAY".into()),
             verbatim: Some("006S900000795MM".into()),

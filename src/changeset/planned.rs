@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_with_a_date_that_is_relative_to_today_is_of_its_day() {
+    fn a_plan_with_dates_relative_to_today_is_valid_on_its_day_only() {
         let of = |now| plan_at(now, PricingChange::FromDate);
         let noon = of("2026-06-15T12:00:00Z");
         assert_eq!(of("2026-06-15T21:59:59Z"), noon, "the same day in Berlin");

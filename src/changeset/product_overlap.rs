@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_sync_leaves_as_it_is_counts_as_m3ter_bills_it() {
+    fn an_object_that_the_sync_leaves_alone_counts_as_m3ter_bills_it() {
         const JANUARY: &str = "2026-01-01T00:00:00Z";
         const JUNE: &str = "2026-06-01T00:00:00Z";
         let product = template(0, 0).product_id;

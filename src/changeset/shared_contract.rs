@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_named_record_decides_then_the_first_whose_term_holds_the_period() {
+    fn the_named_record_decides_then_the_first_one_whose_term_covers_the_period() {
         let date = |name, text: &str| set(name, Value::Date(text.parse().unwrap()));
         let desired = DesiredObject {
             key: ObjectKey::only(EntityKind::Contract, row()),

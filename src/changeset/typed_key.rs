@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_changed_is_told_and_never_followed() {
+    fn a_changed_key_is_reported_and_never_followed() {
         let linked = actual_with_id(FIRST, json!({"code": "C-1OO"}));
         let other = actual_with_id(SECOND, json!({"code": "C-100"}));
         let (alone, both) = (vec![&linked], vec![&linked, &other]);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_names_nothing_makes_what_it_names_unless_it_is_a_record_s_id() {
+    fn a_key_that_names_nothing_creates_the_object_unless_it_is_a_record_id() {
         let other = actual_with_id(FIRST, json!({"code": "C-100"}));
         let synced = |code: &str, kind: EntityKind, on_found: OnFound| {
             let mut desired = named(code);

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_earlier_or_gets_lower_is_counted() {
+    fn earlier_ends_and_lower_prices_are_counted() {
         use EntityKind::{Commitment, Contract, Pricing};
         let amount = |amount: &str| vec![set("amount", Value::Number(amount.parse().unwrap()))];
         let one = json!({"pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.05}]});
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_beside_is_counted_and_the_words_say_how_many() {
+    fn objects_that_end_along_with_others_are_counted_in_the_message() {
         let usual = Usual { ends: Some(2), price_percent: Some(50) };
         assert_eq!(usual.exceeded(&Changeset::default(), 2), None);
         let told = usual.exceeded(&Changeset::default(), 3);

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_takes_a_time_waits_for_who_leaves_it_and_nobody_in_a_circle() {
+    fn a_line_that_takes_a_period_waits_for_the_one_that_leaves_it_and_never_in_a_circle() {
         for (what, lines, expected) in [
             (
                 "a new one after one that ends",

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_is_given_as_people_say_it() {
+    fn an_instant_can_be_given_as_people_write_it() {
         let now: Timestamp = "2026-11-28T12:30:00Z".parse().unwrap();
         for (text, instant) in [
             ("2026-11-27T18:00:00Z", Some("2026-11-27T18:00:00Z")),

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_everywhere_is_asked_over_loopback() {
+    fn a_service_that_listens_on_all_addresses_is_asked_over_loopback() {
         for (listens, asked) in [
             ("0.0.0.0:80", "127.0.0.1:80"),
             ("[::]:80", "[::1]:80"),

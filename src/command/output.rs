@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_in_one_unit() {
+    fn an_instant_is_shown_in_one_unit() {
         let now: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
         for (instant, told) in [
             ("2026-11-28T12:00:00Z", "0 seconds ago"),

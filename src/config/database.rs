@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_of_another_machine_proves_who_it_is_unless_somebody_says_otherwise() {
+    fn a_remote_server_must_have_a_valid_certificate_unless_configured_otherwise() {
         for url in [
             "sqlite://sync.db",
             "postgres://me:hunter2@127.0.0.1:5432/x",

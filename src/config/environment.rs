@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_as_a_shell_would_read_them_or_refused() {
+    fn lines_are_read_as_a_shell_would_or_refused() {
         let text = "# comment\n\nA=1\nexport B='a $b \"c\"' # why\nC=\"x y\"\nD=\nE=a#b # c\n";
         let expected = [("A", "1"), ("B", "a $b \"c\""), ("C", "x y"), ("D", ""), ("E", "a#b")];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_named_with_the_nearest_one_and_no_stranger_is() {
+    fn a_misspelt_variable_is_reported_with_the_nearest_name_and_unrelated_ones_are_ignored() {
         for (name, nearest) in [
             ("M3TER_ORGID", Some("M3TER_ORG_ID")),
             ("SALESFORCE_LOGIN", None),

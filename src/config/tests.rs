@@ -22,7 +22,7 @@ fn config(changes: &[(&str, &str)]) -> Result<Config, ConfigProblems> {
 }
 
 #[test]
-fn what_is_needed_is_enough() {
+fn the_required_variables_are_enough() {
     let config = config(&[]).unwrap();
     assert_eq!(
         (config.listen_address.to_string(), config.m3ter.requests_per_second),
@@ -33,7 +33,7 @@ fn what_is_needed_is_enough() {
 }
 
 #[test]
-fn a_failed_run_is_tried_again_after_minutes_and_their_parts() {
+fn retry_delays_are_minutes_and_may_have_decimals() {
     let seconds = |minutes: &'static str| {
         config(&[("SYNC_RETRY_MINUTES", minutes)]).map(|config| config.runs.retry_after)
     };
@@ -58,7 +58,7 @@ fn a_schedule_that_never_comes_is_a_problem() {
 }
 
 #[test]
-fn how_commitments_are_billed_is_one_of_two_words_or_nobody_s() {
+fn commitment_billing_is_one_of_two_words_or_not_set() {
     let billing = |word: &'static str| {
         config(&[("COMMITMENT_BILLING", word)]).map(|config| config.commitment_billing)
     };
@@ -75,7 +75,7 @@ fn how_commitments_are_billed_is_one_of_two_words_or_nobody_s() {
 }
 
 #[test]
-fn a_process_that_stops_goes_on_taking_requests_where_a_proxy_may_be_in_front() {
+fn a_stopping_process_keeps_accepting_requests_if_a_proxy_may_be_in_front() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("keys.toml");
     let key = crate::callers::new_key();
@@ -94,7 +94,7 @@ fn a_process_that_stops_goes_on_taking_requests_where_a_proxy_may_be_in_front() 
 }
 
 #[test]
-fn all_problems_are_told_together() {
+fn all_problems_are_reported_together() {
     let problems = config(&[
         ("LISTEN_ADDRESS", "0.0.0.0:8080"),
         ("SYNC_TIME_LIMIT", "1000"),
@@ -201,7 +201,7 @@ fn a_secret_is_given_or_in_a_file_and_not_both() {
 }
 
 #[test]
-fn the_metrics_are_for_this_machine_unless_it_is_said_otherwise() {
+fn metrics_are_on_loopback_unless_configured_otherwise() {
     let directory = tempfile::tempdir().unwrap();
     let token = directory.path().join("token");
     std::fs::write(&token, "s3cret-of-16-characters\n").unwrap();

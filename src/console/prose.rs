@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_between_backticks_is_code_and_markup_is_text() {
+    fn backticks_become_code_and_markup_stays_text() {
         for (text, shown) in [
             ("`A.b` is <b>", "<code>A.b</code> is &#60;b&#62;"),
             ("one ` only", "one ` only"),

@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_after_signing_in_leads_into_the_console_only() {
+    fn signing_in_only_redirects_into_the_console() {
         for page in ["/console", "/console/runs?syncStatus=Failed", "/console?x=1"] {
             assert_eq!(next_page(page), page);
         }
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_cannot_be_ours_is_none() {
+    fn a_cookie_that_cannot_be_ours_is_ignored() {
         let headers = |text: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, text.parse().unwrap());

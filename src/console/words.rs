@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_said_by_its_distance() {
+    fn an_instant_is_shown_relative_to_now() {
         for (seconds, said) in [
             (0, "just now"),
             (-59, "just now"),

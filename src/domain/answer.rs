@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_who_a_person_is_is_not_kept() {
+    fn personal_data_is_not_stored() {
         let message = Message::with_detail("Would be updated", "name nothing → Jane Doe: 1");
         let account = ObjectOutcome {
             changes: Some(vec![change("Jane Doe")]),
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_version_has_kept_can_be_read() {
+    fn history_of_another_version_can_be_read() {
         let earlier = r#"{"success":false,"syncStatus":"Partial Success","message":"Sync process completed successfully","dryRun":false,"objectResults":[{"objectName":"Account","success":false,"message":"no","salesforceId":"001S900000RzsIUIAZ","action":"failed","findingCode":"OF_ANOTHER_VERSION","warnings":[]}],"concatenatedResults":"","warnings":[]}"#;
         let read: SyncResult = serde_json::from_str(earlier).unwrap();
         assert_eq!(

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_a_persons_only_that_it_changed_is_kept() {
+    fn of_personal_fields_only_the_fact_of_a_change_is_stored() {
         let (account, contract) = (EntityKind::Account, EntityKind::Contract);
         for (kind, field, source, value, is_personal) in [
             (account, "name", "Account.Name", "Jane Doe", true),
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn whether_a_change_was_made_is_told_by_what_m3ter_holds() {
+    fn what_m3ter_holds_tells_whether_a_change_was_made() {
         let field = |field: &str, old: &str, new: &str, personal: bool| ChangedField {
             old_value: Some(old.to_owned()).filter(|_| !personal),
             new_value: Some(new.to_owned()).filter(|_| !personal),

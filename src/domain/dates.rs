@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_term_of_months_ends_on_the_same_day_or_the_month_s_last() {
+    fn a_term_in_months_ends_on_the_same_day_or_the_last_of_the_month() {
         assert_eq!(
             EndExclusive::months_from(date(2026, 1, 1), 12),
             Some(EndExclusive(date(2027, 1, 1)))
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn midnight_follows_the_time_zone_also_when_the_clocks_change() {
+    fn midnight_follows_the_time_zone_even_when_the_clocks_change() {
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         assert_eq!(
             midnight(date(2026, 1, 1), &berlin).unwrap().to_string(),

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_means_a_kind_without_regard_to_case() {
+    fn the_word_for_a_kind_is_case_insensitive() {
         assert_eq!(
             BillingEntity::from_word("counter_pricings"),
             Some(BillingEntity::CounterPricings)

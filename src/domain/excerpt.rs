@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_and_cannot_begin_a_line() {
+    fn a_text_is_truncated_and_cannot_start_a_new_line() {
         for (text, shown) in [
             ("abc", "abc"),
             ("é\n\u{1b}[2J", "é \u{fffd}[2J"),

@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_keep_to_m3ter_s_two_rules() {
+    fn codes_follow_m3ters_two_rules() {
         for (code, entity, identifier) in [
             ("006S900000795MMIAY", true, false),
             ("API_CALLS", true, true),
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_stands_once_in_its_table() {
+    fn each_field_is_in_its_table_once() {
         for kind in EntityKind::ALL {
             for (index, field) in kind.fields().iter().enumerate() {
                 assert!(

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_the_nearest_decimal_or_says_why_not() {
+    fn a_number_that_does_not_fit_becomes_the_nearest_decimal_or_an_error() {
         for (written, read) in [
             ("0.12345678901234567890123456789012", Ok("0.1234567890123456789012345679")),
             ("-9.094947017729282E-13", Ok("-0.0000000000009094947017729282")),

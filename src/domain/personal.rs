@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_field_of_a_person_holds_is_not_repeated() {
+    fn the_value_of_a_personal_field_is_not_repeated() {
         for (path, value, expected) in [
             ("Opportunity.Amount", "twelve", "twelve"),
             ("Opportunity.Name", "Acme 2026", "Acme 2026"),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_go_and_the_rest_stays() {
+    fn email_addresses_are_removed_and_the_rest_stays() {
         for (text, clean) in [
             ("", ""),
             ("name must not be null", "name must not be null"),

@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_somebody_is_is_replaced_everywhere_and_the_same_way() {
+    fn personal_data_is_replaced_consistently_everywhere() {
         let mut record = json!({
             "attributes": { "type": "Opportunity" },
             "Id": "006S900000795MMIAY",

@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_names_what_is_to_be_done_and_nothing_that_passes() {
+    fn the_message_names_what_to_do_and_nothing_temporary() {
         let mut overlap = object(
             EntityKind::AccountPlan,
             Action::Failed,

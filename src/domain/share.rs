@@ -325,7 +325,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn needs_are_filled_evenly_and_what_nobody_needs_goes_to_those_who_have_least() {
+    fn needs_are_met_evenly_and_the_rest_goes_to_whoever_has_least() {
         for (limit, needs, expected) in [
             (50, vec![0], vec![50]),
             (50, vec![0, 0], vec![25, 25]),
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_goes_after_its_lease_and_a_window_and_a_new_process_believes_half_of_its_age() {
+    fn a_row_is_removed_a_window_after_its_lease_and_a_new_process_trusts_half_of_its_age() {
         const SECOND: Duration = Duration::from_secs(1);
         let row = |id: &str, age, lease| {
             let held = HeldShare { share: 20, need: 0, lease };
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn without_the_database_a_share_goes_on_for_less_and_not_for_longer_than_a_run() {
+    fn without_the_database_a_share_shrinks_and_lasts_no_longer_than_the_lease_of_a_run() {
         const SECOND: Duration = Duration::from_secs(1);
         let start = Instant::now();
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_the_limit_is_divided_whatever_is_needed() {
+    fn the_whole_limit_is_divided_whatever_is_needed() {
         let mut random = fastrand::Rng::with_seed(20);
         for _ in 0..2_000 {
             let limit = random.u32(0..10_000);

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_sees_is_trimmed_at_the_ends_like_spaces() {
+    fn invisible_characters_are_trimmed_at_the_ends_like_spaces() {
         for text in [
             "API_CALLS",
             " API_CALLS\t",
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_inside_is_shown() {
+    fn invisible_characters_inside_a_text_are_shown() {
         for (text, shown) in [
             ("API_CALLS", "API_CALLS"),
             ("Zoë – 株式会社", "Zoë – 株式会社"),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_spreadsheet_is_a_formula() {
+    fn no_csv_cell_can_be_a_formula() {
         for (text, written) in [
             ("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"),
             ("@SUM(A1)", "'@SUM(A1)"),

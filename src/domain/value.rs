@@ -364,7 +364,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_in_meaning_is_equal_whatever_the_spelling() {
+    fn values_with_the_same_meaning_are_equal_whatever_their_spelling() {
         let number = |text: &str| Value::Number(text.parse().unwrap());
         assert!(number("12000.00").means_the_same_as(&json!(12000)));
         assert!(!number("12000.00").means_the_same_as(&json!(12000.01)));
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_with_more_digits_than_m3ter_keeps_equals_what_it_keeps() {
+    fn a_number_with_more_digits_than_m3ter_stores_equals_what_it_stores() {
         let exact: Decimal = "1300.561728396666626649382716".parse().unwrap();
         let held: Json = serde_json::from_str("1300.5617283966667").unwrap();
         let next: Json = serde_json::from_str("1300.561728396667").unwrap();
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_keeps_the_parts_that_the_mapping_does_not_name() {
+    fn parts_of_an_address_that_the_mapping_does_not_name_are_kept() {
         let mut account = json!({"address": {"addressLine1": "Old", "region": "Kent"}})
             .as_object()
             .cloned()

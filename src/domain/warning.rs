@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_is_any_or_a_code() {
+    fn an_attention_filter_is_any_or_a_code() {
         assert_eq!(AttentionFilter::parse("any"), Some(AttentionFilter::Any));
         assert_eq!(
             AttentionFilter::parse("NO_LINES"),

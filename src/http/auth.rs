@@ -449,7 +449,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_named_takes_an_operator() {
+    fn an_endpoint_that_is_not_listed_needs_an_operator() {
         for (method, path, permission) in [
             (Method::GET, Some("/livez"), None),
             (Method::POST, Some("/livez"), Some(Permission::Operate)),

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_counts_as_home() {
+    fn only_loopback_counts_as_local() {
         for home in
             ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "[::1]"]
         {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_proxy_adds_is_seen() {
+    fn headers_that_a_proxy_adds_are_recognised() {
         let uri = |text: &str| text.parse::<Uri>().unwrap();
         for name in ["forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-of-tomorrow"]
         {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_another_site_is_told_by_what_its_browser_says() {
+    fn a_request_from_another_site_is_recognised_by_browser_headers() {
         for (pairs, is_foreign) in [
             (vec![], false),
             (vec![("host", "sync.example"), ("sec-fetch-site", "none")], false),

@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operation_is_of_a_closed_list() {
+    fn operations_in_the_access_log_come_from_a_closed_list() {
         for (method, route, expected) in [
             ("GET", Some("/livez"), "GET /livez"),
             ("DELETE", Some("/sync-runs/{syncRunId}"), "DELETE /sync-runs/{syncRunId}"),

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_has_one_line_and_the_table_an_end() {
+    fn an_address_has_one_line_and_the_table_is_bounded() {
         let strangers = Strangers::default();
         for number in 0..1_000_u32 {
             let number = number % 500;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one() {
+    fn addresses_of_one_ipv6_network_count_as_one() {
         let strangers = Strangers::default();
         for address in ["2001:db8::1", "2001:db8::ffff:1:2"] {
             strangers.note(address.parse().unwrap(), "wrong_key");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_minute_is_told_when_it_ends() {
+    async fn a_minute_is_reported_when_it_ends() {
         let (strangers, shutdown) = (Strangers::default(), CancellationToken::new());
         let telling = tokio::spawn(strangers.clone().log_every_minute(shutdown.clone()));
         strangers.note(IpAddr::from([192, 0, 2, 1]), "answered");

@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_of_ids_are_read_in_each_form_that_may_come() {
+    fn sets_of_ids_are_read_in_each_form_that_m3ter_may_send() {
         let id = "293b2bca-fa87-4036-9a0b-e0f1d3cd8c9e";
         let read = ids_by_entity(Some(&json!({
             "CONTRACT": [id], "PREPAYMENT": [{"id": id}], "ACCOUNTPLAN": {"empty": true}, "PRICINGS": null, "OTHER": [id], "COUNTER_PRICINGS": []

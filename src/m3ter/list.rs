@@ -316,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_is_listed_by_what_it_lies_under() {
+    fn each_kind_is_listed_by_its_owner() {
         let id =
             |digit: u32| M3terId::parse(&format!("293b2bca-fa87-4036-9a0b-e0f1d3cd8c9{digit}"));
         let [account, contract, plan] = [1, 2, 3].map(|digit| id(digit).ok());

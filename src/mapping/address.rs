@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_street_says_of_each_line_what_it_holds() {
+    fn a_street_sets_each_line_even_if_blank() {
         let (parts, _) = address(Some("1 Main Street"), &[("locality", "London".to_owned())]);
         let lines: Vec<&str> = ADDRESS_PARTS
             .iter()
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_with_a_warning() {
+    fn a_part_that_is_too_long_is_truncated_with_a_warning() {
         let (parts, warnings) =
             address(None, &[("postCode", "9".repeat(30)), ("country", "Norway".to_owned())]);
         assert_eq!(

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_price_list_says_where() {
+    fn an_invalid_price_list_is_reported_with_its_line() {
         for (text, message) in [
             ("0 ; 0.05\n1,000 ; 0.04", "Line 2 of `F` is not a band: `1,000 ; 0.04`"),
             ("0", "Line 1 of `F` is not a band: `0`"),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_discount_is_taken_off_with_all_digits_that_a_decimal_holds() {
+    fn a_discount_keeps_all_digits_that_a_decimal_holds() {
         for (price, discount, expected) in [
             ("150.00", "10", "135"),
             ("0.05", "33.33", "0.033335"),

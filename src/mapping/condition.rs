@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_stands_above_or_below_a_limit_however_small_or_large_it_is() {
+    fn a_number_of_any_size_is_above_or_below_a_limit() {
         for (value, limit, ordering) in [
             ("0.05", "0.0500", Some(Ordering::Equal)),
             ("\"7\"", "6.9", Some(Ordering::Greater)),

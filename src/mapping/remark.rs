@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_equal_as_far_as_the_decimals_of_their_fields_tell() {
+    fn rates_are_equal_within_the_decimals_of_their_fields() {
         let rounded = |text: &str, scale: u32| {
             (!text.is_empty()).then(|| Rounded {
                 number: text.parse().unwrap(),

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_none_is_refused_without_showing_it() {
+    fn an_invalid_private_key_is_refused_without_showing_it() {
         let problem = SigningKey::from_pem(
             b"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----",
         )

@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_code_stands_in_the_table_once() {
+    fn each_code_is_in_the_table_once() {
         let all: Vec<&str> = TABLE.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
         assert_eq!(
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_counts_more_than_its_status_and_words_of_a_login_more_than_its_code() {
+    fn a_code_outweighs_its_status_and_a_login_message_outweighs_its_code() {
         for (status, code, message, expected) in [
             (400, Some("QUERY_TIMEOUT"), "", Meaning::Passing),
             (403, Some("API_DISABLED_FOR_ORG"), "", Meaning::Access),

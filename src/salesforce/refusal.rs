@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_s_error_is_an_object() {
+    fn a_login_error_is_an_object() {
         let refusal = read(
             400,
             &json!({"error": "invalid_client", "error_description": "invalid client credentials"}),

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_came_back_in_order_is_kept_and_anything_else_goes_through_the_pool() {
+    async fn a_connection_that_came_back_clean_is_kept_and_any_other_goes_through_the_pool() {
         let connections = connections(SqlitePoolOptions::new()).await;
         lend_and_keep(&connections).await;
         assert_eq!(connections.idle().len(), 1);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_lay_idle_or_lived_for_too_long_is_closed() {
+    async fn a_connection_that_is_idle_or_open_for_too_long_is_closed() {
         let short = Duration::from_millis(10);
         for options in [
             SqlitePoolOptions::new().idle_timeout(short),

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_portion_has_done_stays_done_in_the_next_ones() {
+    fn results_of_one_portion_are_kept_in_the_next_ones() {
         use Action::{Created, Failed, Unchanged, Updated};
         let mut changed = result(EntityKind::Contract, Updated, Some("2"));
         changed.warnings.push("a warning".into());
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_goes_on_while_it_gets_nearer_to_its_end_and_not_for_ever() {
+    fn a_run_continues_while_it_makes_progress_and_not_forever() {
         let budget = |has_written: bool| {
             let budget = Budget::new(std::time::Duration::from_secs(1), 1);
             if has_written {

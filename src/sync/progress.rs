@@ -141,7 +141,7 @@ mod tests {
     use crate::transport::Vendor;
 
     #[test]
-    fn progress_names_what_is_done_what_waits_and_for_what() {
+    fn progress_names_what_is_done_and_what_waits_for_what() {
         let mut progress =
             SyncProgress { step: SyncStep::Writing, objects: 18, ..SyncProgress::default() };
         (progress.done, progress.being_written) = (7, 3);

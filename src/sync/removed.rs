@@ -358,7 +358,7 @@ mod tests {
     use crate::domain::actual::ActualObject;
 
     #[test]
-    fn a_plan_that_ends_a_removed_line_is_of_its_day() {
+    fn a_plan_that_ends_a_removed_line_is_valid_on_its_day_only() {
         let row = SalesforceId::parse("00kS9000001Nxy5").unwrap();
         let plan = json!({"id": "544ecdae-54a5-4654-b0fb-b503a7ed58b2", "version": 1, "startDate": "2026-01-01T00:00:00Z"});
         let lines = [RemovedLine {

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_due_by_the_clocks_of_its_time_zone() {
+    fn a_schedule_follows_the_clock_of_its_time_zone() {
         for (schedule, after, due) in [
             ("30 2 * * *", "2026-06-01T02:30:00Z", "2026-06-02T02:30:00Z"),
             ("30 2 * * * Europe/London", "2026-06-01T00:00:00Z", "2026-06-01T01:30:00Z"),
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_comes_is_no_schedule() {
+    fn a_time_that_never_comes_is_not_a_schedule() {
         for (text, told) in [
             ("daily", "takes five fields"),
             ("0 0 30 2 *", "never comes"),

@@ -388,7 +388,7 @@ mod tests {
 
     /// A sample takes some twenty bytes until it is folded.
     #[tokio::test(start_paused = true)]
-    async fn what_nobody_reads_takes_up_no_memory() {
+    async fn unread_spans_take_up_no_memory() {
         const SAMPLES: usize = 3_000_000;
         start();
         let shutdown = CancellationToken::new();

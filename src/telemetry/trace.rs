@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_read_kept_and_told() {
+    fn a_trace_header_is_read_kept_and_passed_on() {
         let given = headers(&[
             ("traceparent", PARENT_TEXT),
             ("tracestate", "rojo=00f067aa0ba902b7,t61@congo=t61rcWkgMzE"),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_counts_as_absent() {
+    fn a_malformed_trace_header_counts_as_absent() {
         for parent in [
             "",
             "00",

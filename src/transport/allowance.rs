@@ -115,7 +115,7 @@ mod tests {
     const WINDOW: Duration = Duration::from_millis(1_020);
 
     #[tokio::test(start_paused = true)]
-    async fn a_429_takes_a_quarter_a_second_one_half_and_quiet_windows_give_back() {
+    async fn a_429_takes_a_quarter_a_second_one_half_and_quiet_windows_give_it_back() {
         let start = Instant::now();
         let mut allowance = Allowance::new(WINDOW, 50);
         let refuse = |allowance: &mut Allowance, at: Instant| {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_a_smaller_share_explains_teaches_nothing() {
+    async fn a_429_that_a_smaller_share_explains_changes_nothing() {
         let start = Instant::now();
         let mut allowance = Allowance::new(WINDOW, 50);
         allowance.set_share(25, start);

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_little_is_kept_for_the_end() {
+    async fn a_reserve_is_kept_for_the_end() {
         let budget = Budget::new(Duration::from_secs(100), 41).with_reserve();
         assert_eq!(budget.take(), Ok(Duration::from_secs(95)));
         for _ in 1..39 {

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_is_off_in_words() {
+    fn a_clock_difference_is_shown_in_words() {
         assert_eq!(
             clock_in_words(45, "m3ter"),
             "the clock of this machine is 45 s ahead of m3ter's; correct it"

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_had_nothing_to_ask_for_has_saved_nothing_up() {
+    fn an_idle_class_saves_up_no_turns() {
         let mut queue = Queue::default();
         for _ in 0..1_000 {
             queue.push(&turn(Class::Replay, "a", 0), Urgency::Run, Class::Replay);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_most_waits_for_goes_first_within_its_run_and_a_login_before_all() {
+    fn the_callout_that_most_others_need_goes_first_in_its_run_and_a_login_before_all() {
         let mut queue = Queue::default();
         let run = turn(Class::Awaited, "a", 1);
         for (urgency, name) in [
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_gives_up_leaves_nothing_behind() {
+    fn a_caller_that_gives_up_leaves_nothing_behind() {
         let mut queue = Queue::default();
         let positions: Vec<Position> = [
             ("a", 1, Urgency::Run),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_for_those_without_a_weight() {
+    fn classes_without_a_weight_get_what_is_left() {
         let mut queue = Queue::default();
         queue.push(&turn(Class::Verification, "a", 1), Urgency::Run, 1);
         assert_eq!((queue.next(false), queue.has_weight()), (None, false));
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_comes_classes_get_their_part_and_callers_and_runs_take_turns() {
+    fn under_any_load_classes_get_their_part_and_callers_and_runs_take_turns() {
         for seed in 0..200 {
             let mut random = fastrand::Rng::with_seed(seed);
             let (mut queue, mut waiting, mut positions) =

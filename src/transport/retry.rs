@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_had_no_effect_or_can_be_repeated_is_sent_again() {
+    fn only_callouts_without_effect_or_that_are_repeatable_are_sent_again() {
         let limited = CalloutErrorKind::LimitExceeded { message: String::new() };
         let unsent = CalloutErrorKind::NotSent { cause: String::new() };
         let lost = CalloutErrorKind::Unavailable { status: None, cause: String::new() };
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_ends_the_retries_and_success_brings_them_back() {
+    fn an_outage_stops_the_retries_and_a_success_restores_them() {
         let retries = Retries::default();
         assert_eq!((0..100).filter(|_| retries.take()).count(), 30);
         for _ in 0..20 {

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_new_token_that_is_refused_is_not_replaced_for_some_seconds() {
+    async fn a_refused_new_token_is_not_replaced_for_some_seconds() {
         let cache = TokenCache::default();
         let token = cache.fetch_or(|| async { Ok(token()) }).await.unwrap();
         cache.refused_although_new(&token, true).await;

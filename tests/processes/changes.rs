@@ -302,11 +302,11 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_changes_retold_give_what_m3ter_holds_on_sqlite() {
+async fn replayed_changes_give_what_m3ter_holds_on_sqlite() {
     tell(Cluster::on_sqlite().await, 15).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_changes_retold_give_what_m3ter_holds_on_postgres() {
+async fn replayed_changes_give_what_m3ter_holds_on_postgres() {
     tell(Cluster::on(postgres::database().await.1).await, 16).await;
 }

@@ -61,7 +61,7 @@ fn open_many_files() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_is_answered_beside_a_thousand_requests_that_wait() {
+async fn health_is_answered_beside_a_thousand_waiting_requests() {
     open_many_files();
     let cluster = Cluster::on_sqlite().await;
     let (keys, log) = (cluster.keys_file(), std::fs::File::create(cluster.path("log")).unwrap());
@@ -164,7 +164,7 @@ async fn few_open_files_leave_fewer_places_and_idle_connections_give_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beyond_half_of_the_places_what_cannot_be_recorded_is_refused() {
+async fn beyond_half_of_the_places_requests_that_cannot_be_recorded_are_refused() {
     let cluster = Cluster::on_sqlite().await;
     let (keys, log) = (cluster.keys_file(), std::fs::File::create(cluster.path("log")).unwrap());
     // 64 places, of which 32 are for requests that wait; four runs of a caller may wait.

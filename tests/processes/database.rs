@@ -11,7 +11,7 @@ use crate::postgres::Server;
 const LIMIT: usize = 50;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_running_syncs_outlive_a_restart_of_the_database() {
+async fn fifty_running_syncs_survive_a_restart_of_the_database() {
     let server = Server::start();
     let cluster = Cluster::on(server.url()).await;
     let deals: Vec<String> = (0..50).map(|_| cluster.add_deal()).collect();
@@ -98,7 +98,7 @@ async fn callouts_get_their_places_while_the_database_is_away() {
 
 /// `verify-full` asks who signed the server's certificate, and for whom.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_cannot_prove_who_it_is_is_refused_and_said_why() {
+async fn a_server_without_a_valid_certificate_is_refused_with_the_reason() {
     let server = Server::start_with_certificate();
     let open = |host: &str, authority: &str| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"))

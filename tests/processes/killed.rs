@@ -143,7 +143,7 @@ async fn another_replica_takes_over_at_most_a_lease_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_outlives_four_processes_is_not_tried_a_fifth_time() {
+async fn a_run_whose_process_died_four_times_is_not_tried_a_fifth_time() {
     let cluster = Cluster::on_sqlite().await;
     cluster.fault("GET", "/accounts", 100, FaultKind::Hang);
     let mut run = None;

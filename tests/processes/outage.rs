@@ -15,7 +15,7 @@ const DEALS_AT_ONCE: usize = 60;
 const TRIED_AGAIN_AFTER_SECONDS: [u32; 8] = [6, 12, 12, 12, 12, 12, 12, 12];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_a_minute_costs_hardly_more_callouts_than_tries_and_mends_itself() {
+async fn an_outage_of_a_minute_costs_few_callouts_and_heals_by_itself() {
     let cluster = Cluster::on_sqlite().await;
     let minutes =
         TRIED_AGAIN_AFTER_SECONDS.map(|seconds| (f64::from(seconds) / 60.0).to_string()).join(",");

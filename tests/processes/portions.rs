@@ -131,7 +131,7 @@ async fn is_worked_off(cluster: Cluster) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quote_beyond_the_callout_limit_is_worked_off_in_portions() {
+async fn a_quote_beyond_the_callout_limit_is_synced_in_portions() {
     is_worked_off(Cluster::on_sqlite().await).await;
     is_worked_off(Cluster::on(postgres::database().await.1).await).await;
 }
@@ -157,7 +157,7 @@ async fn a_process_that_dies_between_two_portions_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_writes_nothing_with_a_whole_budget_ends() {
+async fn a_run_that_writes_nothing_within_a_whole_budget_ends() {
     let cluster = Cluster::on_sqlite().await;
     let replica = cluster.replica(&[("SYNC_CALLOUT_LIMIT", "20")]).await;
     // A template that is new takes all pages of the list.

@@ -57,7 +57,7 @@ async fn a_process_is_killed_while_many_wait_and_each_ends_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_at_a_full_replica_begins_at_an_idle_one_and_its_caller_is_answered() {
+async fn a_run_waiting_at_a_full_replica_starts_at_an_idle_one_and_its_caller_is_answered() {
     let cluster = Cluster::on(postgres::database().await.1).await;
     let deals: Vec<String> = (0..3).map(|_| cluster.add_deal()).collect();
     let full = cluster.replica(&[("RUNS_AT_ONCE", "1")]).await;

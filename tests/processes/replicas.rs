@@ -66,7 +66,7 @@ async fn one_replica_dies_and_one_is_paused_past_its_lease_and_every_object_exis
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_on_another_replicas_run_is_answered_within_a_tenth_of_a_second() {
+async fn a_caller_waiting_on_another_replicas_run_is_answered_within_a_tenth_of_a_second() {
     let cluster = Cluster::on(postgres::database().await.1).await;
     let (here, there) = (cluster.replica(&[]).await, cluster.replica(&[]).await);
     let mut late_ms = Vec::new();
@@ -90,7 +90,7 @@ async fn who_waits_on_another_replicas_run_is_answered_within_a_tenth_of_a_secon
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_at_a_replica_that_was_paused_is_answered_once_it_goes_on() {
+async fn a_caller_waiting_at_a_paused_replica_is_answered_once_it_resumes() {
     let cluster = Arc::new(Cluster::on(postgres::database().await.1).await);
     let (paused, other) = (cluster.replica(&[]).await, cluster.replica(&[]).await);
     cluster.organization.set_latency(Duration::from_millis(300));

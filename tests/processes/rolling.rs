@@ -201,7 +201,7 @@ async fn a_rolling_restart_behind_caddy_loses_no_request_and_carries_out_none_tw
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_that_is_killed_behind_caddy_loses_only_what_was_under_way() {
+async fn a_replica_killed_behind_caddy_loses_only_requests_in_progress() {
     let mut behind = Behind::caddy().await;
     let done = CancellationToken::new();
     let Behind { cluster, addresses, replicas: [first, _], caddy } = &mut behind;

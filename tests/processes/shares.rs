@@ -97,7 +97,7 @@ async fn two_replicas_keep_to_one_limit_and_a_busy_one_has_what_an_idle_one_does
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_that_is_stopped_counts_until_its_lease_is_over_and_begins_anew() {
+async fn a_stopped_replica_counts_until_its_lease_expires_and_starts_afresh() {
     let cluster = cluster().await;
     let address = format!("127.0.0.1:{}", crate::ports::free_port());
     let metrics = format!("http://{address}/metrics");
@@ -130,7 +130,7 @@ async fn a_replica_that_is_stopped_counts_until_its_lease_is_over_and_begins_ane
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lone_process_that_was_killed_in_the_middle_comes_back_and_ends_its_work() {
+async fn a_single_process_killed_midway_restarts_and_finishes_its_work() {
     for url in [None, Some(postgres::database().await.1)] {
         let cluster = match url {
             Some(url) => Cluster::on(url).await,

@@ -86,7 +86,7 @@ async fn flood(address: SocketAddr, number: u32, requests: u32) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_thousand_requests_without_a_key_fill_nothing() {
+async fn fifty_thousand_requests_without_a_key_fill_neither_memory_nor_log() {
     let cluster = Cluster::on_sqlite().await;
     let metrics = SocketAddr::from(([127, 0, 0, 1], crate::ports::free_port()));
     let (keys, shown) = (cluster.keys_file(), metrics.to_string());

@@ -33,7 +33,7 @@ async fn a_deal_makes_its_plans_before_what_refers_to_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_that_others_use_as_well_is_found() {
+async fn the_limit_left_by_other_users_is_found() {
     let cluster = Cluster::on_sqlite().await;
     let replica = cluster.replica(&[("M3TER_REQUESTS_PER_SECOND", "50")]).await;
     let deal = cluster.add_deal_of(LINES);
@@ -52,7 +52,7 @@ async fn a_limit_that_others_use_as_well_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deal_that_somebody_waits_for_goes_through_beside_a_large_one() {
+async fn an_awaited_deal_gets_through_beside_a_large_one() {
     let cluster = Cluster::on_sqlite().await;
     let replica = cluster.replica(&LIMIT).await;
     let (large, small) = (cluster.add_deal_of(LINES), cluster.add_deal());

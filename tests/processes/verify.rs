@@ -201,17 +201,17 @@ async fn verifies(cluster: Cluster, seed: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_verification_of_300_deals_names_each_rightly_on_sqlite() {
+async fn a_verification_of_300_deals_gets_each_right_on_sqlite() {
     verifies(Cluster::on_sqlite().await, 15).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_verification_of_300_deals_names_each_rightly_on_postgres() {
+async fn a_verification_of_300_deals_gets_each_right_on_postgres() {
     verifies(Cluster::on(postgres::database().await.1).await, 16).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_verification_whose_mappings_change_under_way_says_so_and_ends() {
+async fn a_verification_whose_mappings_change_meanwhile_says_so_and_ends() {
     let cluster = Cluster::on_sqlite().await;
     let replica = cluster.replica(&[]).await;
     cluster.fault("GET", "/query", 1, FaultKind::Hang);
@@ -240,7 +240,7 @@ async fn a_verification_whose_mappings_change_under_way_says_so_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_due_is_verified_once_whichever_replica_begins_it() {
+async fn a_due_verification_runs_once_whichever_replica_starts_it() {
     let cluster = Cluster::on(postgres::database().await.1).await;
     let every_minute = ("VERIFY_SCHEDULE", "* * * * * Europe/London");
     let address = format!("127.0.0.1:{}", crate::ports::free_port());

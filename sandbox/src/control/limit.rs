@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_of_counting_lets_as_many_pass_as_its_second_holds() {
+    fn each_way_of_counting_allows_exactly_its_limit_per_second() {
         let calendar = |offset_ms| Counting::Calendar { offset: Duration::from_millis(offset_ms) };
         for (counting, requests, expected) in [
             (

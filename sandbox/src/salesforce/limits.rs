@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn children_go_four_levels_deep_and_are_twenty_at_most() {
+    fn a_query_takes_four_levels_of_children_and_twenty_relationships() {
         let refused = |soql: &str| {
             check_children(&parse(soql).unwrap()).err().map(|error| (error.code, error.message))
         };

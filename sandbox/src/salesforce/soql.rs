@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_too_deep_is_refused() {
+    fn a_query_that_is_nested_too_deep_is_refused() {
         for (before, after) in [("(", ")"), ("NOT ", "")] {
             let nested = |depth: usize| {
                 format!(

@@ -36,7 +36,7 @@ async fn describes_tell_which_children_are_deleted_with_their_parent() {
 }
 
 #[tokio::test]
-async fn a_deleted_record_lies_in_the_bin_with_its_details_until_it_is_purged() {
+async fn a_deleted_record_stays_in_the_recycle_bin_with_its_details_until_it_is_purged() {
     let org = Org::new().await;
     let rates = "SELECT Id, IsDeleted FROM SBQQ__QuoteLineConsumptionRate__c";
     assert_eq!(org.query(rates).await["totalSize"], 2);
@@ -88,7 +88,7 @@ async fn a_contracts_subscriptions_outlive_it() {
 }
 
 #[tokio::test]
-async fn what_sharing_hides_is_absent_everywhere() {
+async fn a_record_hidden_by_sharing_is_absent_everywhere() {
     let org = Org::new().await;
     let subscription = "a0SS90000079SU1MAM";
     org.rules(json!({ "hiddenRecords": [FIVE_LINES, subscription] })).await;
@@ -135,7 +135,7 @@ async fn what_sharing_hides_is_absent_everywhere() {
 }
 
 #[tokio::test]
-async fn the_loser_of_a_merge_names_the_master_and_gives_it_what_it_had() {
+async fn the_merged_record_names_the_master_and_passes_on_its_children() {
     let org = Org::new().await;
     let master = org.create("Account", json!({ "Name": "Acme again", "ParentId": ACCOUNT })).await;
     let child =
@@ -176,7 +176,7 @@ async fn the_loser_of_a_merge_names_the_master_and_gives_it_what_it_had() {
 }
 
 #[tokio::test]
-async fn a_locator_dies_with_its_session() {
+async fn a_query_locator_expires_with_its_session() {
     let mut org = Org::new().await;
     org.rules(json!({ "childPageRows": 2 })).await;
     let first = org.query(&format!("SELECT Id, (SELECT Id FROM OpportunityLineItems) FROM Opportunity WHERE Id = '{FIVE_LINES}'")).await;

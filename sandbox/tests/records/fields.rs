@@ -36,7 +36,7 @@ pub(super) async fn assert_refused(
 }
 
 #[tokio::test]
-async fn a_deal_is_made_as_in_an_org() {
+async fn a_deal_is_created_as_in_an_org() {
     let org = Org::new().await;
     let account =
         org.create("Account", json!({ "Name": "New", "Industry": "Media", "Website": "https://new.example", "Type": "Other" })).await;
@@ -114,7 +114,7 @@ async fn a_deal_is_made_as_in_an_org() {
 }
 
 #[tokio::test]
-async fn an_order_and_a_contract_are_made_as_in_an_org() {
+async fn an_order_and_a_contract_are_created_as_in_an_org() {
     let org = Org::new().await;
     let contract = org
         .create(
@@ -172,7 +172,7 @@ async fn an_order_and_a_contract_are_made_as_in_an_org() {
 }
 
 #[tokio::test]
-async fn an_activated_order_is_for_those_with_the_permission() {
+async fn only_users_with_the_permission_edit_an_activated_order() {
     let org = Org::new().await;
     let (order, line) =
         ("sobjects/Order/801S90000079ORDIA2", "sobjects/OrderItem/802S90000079OI1IAM");
@@ -262,7 +262,7 @@ async fn a_new_record_needs_its_required_fields() {
 }
 
 #[tokio::test]
-async fn what_an_org_does_not_take_is_refused() {
+async fn what_an_org_would_not_accept_is_refused() {
     let org = Org::new().await;
     let line = |field: &str, value: Json| {
         let mut line = json!({ "OpportunityId": DEAL, "PricebookEntryId": ENTRY, "Quantity": 1, "UnitPrice": 1 });

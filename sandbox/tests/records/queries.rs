@@ -223,7 +223,7 @@ async fn queries_that_people_write_are_answered_as_an_org_does() {
 }
 
 #[tokio::test]
-async fn groups_have_their_values_under_the_names_that_the_query_gives_them() {
+async fn grouped_values_have_the_aliases_that_the_query_gives_them() {
     let org = Org::new().await;
     let query = "SELECT Account.Name, COUNT(Id), SUM(Amount) total FROM Opportunity WHERE AccountId = '001S90000079INIIA2' GROUP BY Account.Name";
     let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();

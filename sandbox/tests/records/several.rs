@@ -15,7 +15,7 @@ fn row(object: &str, reference: &str, fields: Json) -> Json {
 }
 
 #[tokio::test]
-async fn a_tree_is_created_with_all_that_hangs_on_it() {
+async fn a_record_tree_is_created_with_all_its_children() {
     let org = Org::new().await;
     let line = json!({ "PricebookEntryId": ENTRY, "Quantity": 2, "UnitPrice": 0.05 });
     let mut deal = row(
@@ -47,7 +47,7 @@ async fn a_tree_is_created_with_all_that_hangs_on_it() {
 }
 
 #[tokio::test]
-async fn a_tree_with_one_fault_leaves_nothing() {
+async fn a_record_tree_with_one_fault_creates_nothing() {
     let org = Org::new().await;
     let before = org.query("SELECT Id FROM Account").await["totalSize"].clone();
     let good = || row("Account", "good", json!({ "Name": "A" }));
@@ -83,7 +83,7 @@ async fn a_tree_with_one_fault_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_upsert_makes_a_record_once_and_finds_it_from_then_on() {
+async fn an_upsert_creates_a_record_once_and_updates_it_afterwards() {
     let org = Org::new().await;
     let path = "sobjects/Account/M3ter_Account_Code__c/ACME%2F1";
     let (status, made) = org.ask(Method::PATCH, path, Some(&json!({ "Name": "A" }))).await;
@@ -133,7 +133,7 @@ async fn an_upsert_makes_a_record_once_and_finds_it_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_collection_is_all_or_none_where_it_asks_for_that() {
+async fn a_collection_is_all_or_none_if_it_asks_for_that() {
     let org = Org::new().await;
     let row = |id: &str, fields: Json| {
         let mut row = fields;

@@ -59,7 +59,7 @@ fn an_update_sends_the_object_as_read_with_the_mapped_fields_over_it() {
 }
 
 #[test]
-fn a_code_that_differs_is_kept_without_a_word() {
+fn a_different_code_in_m3ter_is_kept_silently() {
     let desired = account(vec![
         set("code", Value::Text("other".into())),
         set("currency", Value::Text("EUR".into())),
@@ -69,7 +69,7 @@ fn a_code_that_differs_is_kept_without_a_word() {
 }
 
 #[test]
-fn another_owner_is_a_finding_and_nothing_is_sent() {
+fn a_changed_owner_is_a_finding_and_nothing_is_sent() {
     let other = "21e063b6-2350-4add-a028-3e6ad5b233ed";
     let desired =
         pricing(vec![set("planId", Value::Id(crate::domain::ids::M3terId::parse(other).unwrap()))]);

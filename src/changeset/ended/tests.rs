@@ -117,7 +117,7 @@ fn an_end_stays_until_salesforce_says_a_later_one_than_then() {
 }
 
 #[test]
-fn what_lies_under_a_contract_that_stays_ended_ends_with_it() {
+fn children_of_a_contract_that_stays_ended_end_with_it() {
     const END: &str = "2026-07-01T00:00:00Z";
     const YEAR: &str = "2027-01-01T00:00:00Z";
     // When the line begins, the end that m3ter has for it, and the Contract's: the end that it
@@ -158,7 +158,7 @@ fn what_lies_under_a_contract_that_stays_ended_ends_with_it() {
 }
 
 #[test]
-fn of_several_ends_the_last_one_counts_that_m3ter_has() {
+fn of_several_ends_the_latest_one_that_m3ter_has_counts() {
     let held = |end: &str| actual_with_id(CONTRACT, json!({"endDate": end}));
     let first = made(CONTRACT, BillingEntity::Contract, "2026-07-01", None);
     let second = MadeEnd {

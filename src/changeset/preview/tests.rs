@@ -98,7 +98,7 @@ fn foreseen(
 }
 
 #[test]
-fn a_refusal_is_foretold_unless_everything_in_the_way_can_make_way() {
+fn a_refusal_is_predicted_unless_every_overlapping_object_can_be_replaced() {
     use OverlapRule::{Replace, ReplaceAny, Report};
     const BEFORE: (&str, &str, &str) = (OTHERS[0], JANUARY, "2026-04-01T00:00:00.000Z");
     const AFTER: (&str, &str, &str) = (OTHERS[1], "2026-05-01T00:00:00Z", "2027-01-01T00:00:00Z");
@@ -201,7 +201,7 @@ fn a_refusal_is_foretold_unless_everything_in_the_way_can_make_way() {
 }
 
 #[test]
-fn every_one_of_several_in_the_way_is_named() {
+fn each_of_several_overlapping_objects_is_named() {
     let others = [(OTHERS[0], JANUARY, JUNE), (OTHERS[1], "2026-05-01T00:00:00Z", JUNE)];
     let told = |rule| {
         foreseen(None, &others, &OTHERS[..1], rule, OverlappingPlans::Refused)

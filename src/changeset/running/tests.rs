@@ -70,7 +70,7 @@ fn line(plan_beside: Vec<DesiredField>, pricing_beside: Vec<DesiredField>) -> Ch
 }
 
 #[test]
-fn only_what_runs_in_every_respect_is_left_out() {
+fn only_a_line_that_is_already_billed_in_every_respect_is_left_out() {
     let text = |name, text: &str| set(name, Value::Text(text.to_owned()));
     let charge = |name| vec![set(name, Value::Number(5.into()))];
     let year = ("2026-01-01T00:00:00Z", Some("2027-01-01T00:00:00Z"));

@@ -137,7 +137,7 @@ fn the_dates_that_m3ter_will_have_are_the_ones_that_count() {
 }
 
 #[test]
-fn a_contract_that_is_named_by_its_id_counts_as_far_as_it_was_read() {
+fn a_contract_named_by_its_id_counts_only_if_it_was_read() {
     let named = || Some(Value::Id(M3terId::parse(CONTRACT).unwrap()));
     let held = held_contract("2026-01-01", "2026-12-01");
     assert!(finding(&kept(None, Some(&held), under(named(), "2026-01-01"), None)).is_some());
@@ -152,7 +152,7 @@ fn a_contract_that_is_named_by_its_id_counts_as_far_as_it_was_read() {
 }
 
 #[test]
-fn an_object_that_nothing_writes_is_told_of_and_not_refused() {
+fn an_object_that_nothing_writes_is_a_warning_and_not_a_refusal() {
     let joined = || {
         contract(
             vec![date("startDate", "2026-01-01"), date("endDate", "2027-01-01")],

@@ -20,7 +20,7 @@ fn leaving(connections: &[Connection]) -> Vec<usize> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_network_has_a_quarter_and_what_has_left_leaves_nothing_behind() {
+async fn a_network_gets_a_quarter_of_the_places_and_closed_connections_free_theirs() {
     let places = Places::new(8, vec!["10.0.0.0/8".parse().unwrap()]);
     let mut of_one_network: Vec<Connection> =
         ["2001:db8::1", "2001:db8::ffff:1:2"].map(|from| enter(&places, from)).into();
@@ -44,7 +44,7 @@ async fn a_network_has_a_quarter_and_what_has_left_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_been_idle_longest_in_the_network_that_has_most_idle_ones_gives_way() {
+async fn the_longest_idle_connection_of_the_busiest_network_is_closed() {
     let places = Places::new(8, vec![address("10.0.0.1").into()]);
     let tick = async || tokio::time::sleep(Duration::from_millis(1)).await;
     let mut open = Vec::new();
@@ -93,7 +93,7 @@ async fn who_has_been_idle_longest_in_the_network_that_has_most_idle_ones_gives_
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_has_few_keeps_them_while_others_come_in_a_flood() {
+async fn a_network_with_few_connections_keeps_them_during_a_flood() {
     let places = Places::new(8, Vec::new());
     let early = enter(&places, "192.0.2.1");
     tokio::time::sleep(IDLE_FOR).await;
@@ -107,7 +107,7 @@ async fn whoever_has_few_keeps_them_while_others_come_in_a_flood() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn beyond_the_last_place_some_stand_and_the_oldest_of_them_give_way() {
+async fn beyond_the_last_place_a_few_connections_wait_and_the_oldest_is_closed() {
     let places = Places::new(4, Vec::new());
     let mut seated: Vec<Connection> =
         (0..4).map(|number| enter(&places, &format!("192.0.2.{number}"))).collect();
@@ -141,7 +141,7 @@ async fn beyond_the_last_place_some_stand_and_the_oldest_of_them_give_way() {
 }
 
 #[test]
-fn half_of_the_places_are_for_requests_that_wait_and_one_caller_leaves_some_of_them_to_others() {
+fn half_of_the_places_may_wait_and_one_caller_cannot_take_them_all() {
     let places = Places::new(1_024, Vec::new());
     let wait = |caller: &str, times: usize| {
         (0..times).map_while(|_| places.wait(&caller.into())).collect::<Vec<_>>()

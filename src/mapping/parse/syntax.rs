@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_twice_is_named_with_both_places() {
+    fn a_duplicate_key_is_reported_with_both_lines() {
         for (text, expected) in [
             (
                 "[account]\nname = \"Name\"\n\n[account]\ncode = \"Id\"\n",
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_toml_1_1_has_is_found_with_its_line() {
+    fn syntax_that_only_toml_1_1_has_is_found_with_its_line() {
         for (text, expected) in [
             ("a = { b = 1, c = [\n1,\n] }\nd = [\n{ e = 1 },\n]\n", vec![]),
             ("a = { b = 1, }\n", vec![(1, "a comma before the closing brace")]),

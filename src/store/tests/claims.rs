@@ -267,8 +267,7 @@ async fn a_run_is_taken_over_once_its_lease_has_run_out_and_by_one_process_only(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_process_that_stands_still_in_the_middle_of_a_transaction_keeps_nobody_from_its_runs_for_long()
- {
+async fn a_process_suspended_in_a_transaction_does_not_block_its_runs_for_long() {
     let home = Home::postgres().await;
     let (still, there) = (home.store().await, home.store().await);
     let stuck = claim(&still, &new_run(), &with_lease(Duration::ZERO)).await.claim;

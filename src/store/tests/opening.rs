@@ -7,7 +7,7 @@ on_both_engines! {
 }
 
 #[tokio::test]
-async fn writing_is_durable_and_the_log_is_written_ahead() {
+async fn writes_are_durable_and_use_the_write_ahead_log() {
     let (store, _directory) = new_store().await;
     let mut transaction = store.database.begin(Access::Write, "look").await.unwrap();
     let sql = "SELECT (SELECT journal_mode FROM pragma_journal_mode) AS journal, (SELECT synchronous FROM pragma_synchronous) AS sync";
@@ -22,7 +22,7 @@ async fn writing_is_durable_and_the_log_is_written_ahead() {
 }
 
 #[tokio::test]
-async fn a_url_that_cannot_be_used_is_refused_with_what_to_do() {
+async fn an_unusable_url_is_refused_with_what_to_do() {
     for url in [
         "postgres://me:secret@localhost:nine/x",
         "postgres://me:secret@localhost/x?sslmode=perhaps",
@@ -54,7 +54,7 @@ async fn a_url_that_cannot_be_used_is_refused_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_missing_directory_is_named() {
+async fn a_missing_directory_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("not-there");
     let message = opening_fails_with(&url(&missing.join("new.db"))).await;
@@ -81,7 +81,7 @@ async fn a_file_that_is_not_a_database_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_read_only_file_is_named_as_such() {
+async fn a_read_only_file_is_reported_as_such() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("read-only.db");
     let empty = SqlitePool::connect(&format!("{}?mode=rwc", url(&path))).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_read_only_file_is_named_as_such() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_named_as_such_and_does_not_end_the_store() {
+async fn a_full_disk_is_reported_as_such_and_the_store_survives_it() {
     let (store, _directory) = new_store().await;
     let held = held_run(&store).await;
     limit_pages(&store, "PRAGMA max_page_count = 1").await;
@@ -125,7 +125,7 @@ async fn limit_pages(store: &Store, pragma: &'static str) {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_not_available() {
+async fn an_unreachable_server_is_unavailable() {
     let message = opening_fails_with("postgres://me:secret@127.0.0.1:1/billing").await;
     assert_eq!(
         message,

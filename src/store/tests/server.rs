@@ -52,7 +52,7 @@ async fn any_text_and_number_reaches_postgres_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_server_that_only_reads_is_named_as_such() {
+async fn a_read_only_server_is_reported_as_such() {
     let store = Home::postgres().await.store().await;
     let mut transaction =
         store.database.begin(Access::Write, "save the links of a record").await.unwrap();
@@ -85,7 +85,7 @@ async fn connections_that_the_server_ended_are_replaced_without_an_error() {
 }
 
 #[tokio::test]
-async fn what_takes_longer_than_anybody_waits_is_not_carried_out_later() {
+async fn a_statement_that_timed_out_is_not_carried_out_later() {
     let home = Home::postgres().await;
     let (store, other) = (home.store().await, sqlx::PgPool::connect(&home.url()).await.unwrap());
     let held = held_run(&store).await;

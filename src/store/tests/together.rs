@@ -75,7 +75,7 @@ async fn a_message_that_fails_takes_none_of_the_others_along() {
 }
 
 #[tokio::test]
-async fn what_nobody_waits_for_any_more_is_not_written() {
+async fn a_write_that_nobody_waits_for_any_more_is_dropped() {
     let (store, _directory) = new_store().await;
     let Engine::Sqlite { writer, .. } = &store.database.engine else {
         unreachable!("the store is a file")

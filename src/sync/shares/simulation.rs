@@ -459,7 +459,7 @@ impl World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_window_of_all_replicas_is_too_full_and_no_place_is_lost() {
+async fn no_window_across_replicas_is_too_full_and_no_place_is_lost() {
     let mut fullest = 0;
     for seed in SEEDS {
         let mut world = World::new(seed);

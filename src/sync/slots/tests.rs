@@ -20,7 +20,7 @@ fn take_all(slots: &Arc<Slots>, class: Class, name: &str) -> Vec<Slot> {
 }
 
 #[test]
-fn a_caller_may_have_as_many_runs_under_way_as_slots_are_free() {
+fn a_caller_may_have_as_many_runs_in_progress_as_slots_are_free() {
     for (at_once, expected) in [(1, [1, 0, 0]), (2, [1, 1, 0]), (4, [2, 1, 1]), (64, [32, 16, 8])] {
         let slots = Slots::new(at_once);
         let held = ["flow", "erp", "crm"].map(|name| take_all(&slots, Class::Accepted, name));
@@ -39,7 +39,7 @@ fn a_caller_may_have_as_many_runs_under_way_as_slots_are_free() {
 }
 
 #[test]
-fn a_new_request_comes_after_those_that_wait_for_the_slot_that_got_free() {
+fn a_new_request_comes_after_those_waiting_for_the_freed_slot() {
     let slots = Slots::new(1);
     let slot = slots.try_take(Class::Awaited, &caller("flow")).unwrap();
     slots.queued(Class::Accepted, &caller("flow"));
@@ -58,7 +58,7 @@ fn a_new_request_comes_after_those_that_wait_for_the_slot_that_got_free() {
 }
 
 #[test]
-fn who_is_blocked_by_his_own_runs_blocks_nobody_else() {
+fn a_caller_blocked_by_its_own_runs_blocks_nobody_else() {
     let slots = Slots::new(4);
     let held = take_all(&slots, Class::Accepted, "flow");
     slots.queued(Class::Accepted, &caller("flow"));
@@ -102,7 +102,7 @@ fn classes_have_their_weights_and_callers_of_a_class_their_turns() {
 }
 
 #[test]
-fn a_newcomer_is_next_and_nobody_saves_turns_up() {
+fn a_new_caller_is_next_and_turns_cannot_be_saved() {
     let slots = Slots::new(1);
     let next = |names: &[&str]| {
         let mut heads: Vec<QueueHead> =
@@ -122,7 +122,7 @@ fn a_newcomer_is_next_and_nobody_saves_turns_up() {
 }
 
 #[tokio::test]
-async fn a_run_that_lets_others_go_first_has_its_turn_among_them() {
+async fn a_run_that_lets_others_go_first_gets_its_turn_among_them() {
     let slots = Slots::new(1);
     let mut slot = slots.try_take(Class::Awaited, &caller("flow")).unwrap();
     slots.had_turn(Class::Awaited, &caller("flow"));
@@ -149,7 +149,7 @@ async fn a_run_that_lets_others_go_first_has_its_turn_among_them() {
 }
 
 #[tokio::test]
-async fn a_run_that_does_not_wait_for_its_slot_any_more_leaves_it_to_others() {
+async fn a_run_that_no_longer_waits_for_its_slot_leaves_it_to_others() {
     let slots = Slots::new(1);
     let turn = Turn { class: Class::Awaited, caller: None, run: Uuid::nil() };
     let mut waiting = Box::pin(slots.acquire(turn));
@@ -161,7 +161,7 @@ async fn a_run_that_does_not_wait_for_its_slot_any_more_leaves_it_to_others() {
 }
 
 #[test]
-fn a_take_over_asks_for_a_free_slot_only_and_comes_first() {
+fn a_takeover_only_needs_a_free_slot_and_comes_first() {
     let slots = Slots::new(4);
     let mut held = take_all(&slots, Class::Accepted, "flow");
     assert!(slots.try_take_over().is_none(), "there is nothing to take over");

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_that_is_found_is_the_status() {
+    fn the_worst_finding_is_the_status() {
         use Action::{Created, Failed, Skipped, Unchanged, Updated};
         use Billed::{Ended, Nothing, Runs};
         let deleted = RunOutcome::failed(Failure::new(ErrorCode::RecordDeleted, "deleted"));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_has_no_end_yet() {
+    fn a_running_verification_has_no_end_yet() {
         let now: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
         let object = |end: Option<&str>| {
             let mut json =

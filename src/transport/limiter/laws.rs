@@ -176,7 +176,7 @@ async fn no_window_is_too_full_no_place_is_withheld_and_nothing_is_left_behind()
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_class_gets_its_part_of_the_places_while_all_of_them_wait() {
+async fn each_class_gets_its_part_of_the_places_while_all_wait() {
     let limiter = Arc::new(limited(50));
     let passed = Class::ALL.map(|class| super::tests::saturate(&limiter, class, 30));
     let all_wait_from = Instant::now() + WINDOW;

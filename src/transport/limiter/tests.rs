@@ -32,7 +32,7 @@ async fn burst(limiter: &Limiter) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_share_is_good_until_it_is_said_to_be_over() {
+async fn a_share_is_valid_until_it_expires() {
     let limiter = limited(50);
     let until = Instant::now() + 3 * WINDOW;
     for places in [50, 25, 5, 0] {
@@ -51,7 +51,7 @@ async fn a_share_is_good_until_it_is_said_to_be_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_second_has_more_than_the_limit_and_all_pass_in_their_order() {
+async fn no_second_exceeds_the_limit_and_all_pass_in_order() {
     let limiter = Arc::new(limited(50));
     let started = Instant::now();
     let waiting: Vec<_> = (0..200)
@@ -95,7 +95,7 @@ async fn a_change_of_the_share_gives_no_second_window() {
 
 /// Whatever comes whenever: no window is too full, and no place is withheld without need.
 #[tokio::test(start_paused = true)]
-async fn places_are_given_as_early_as_no_window_is_too_full() {
+async fn places_are_given_as_early_as_the_window_allows() {
     let mut random = fastrand::Rng::with_seed(13);
     for limit in [1, 2, 7, 50] {
         let limiter = limited(limit);
@@ -142,7 +142,7 @@ async fn no_request_is_refused_however_the_vendor_counts_its_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_stop_of_the_process_one_second_passes_and_not_what_was_missed() {
+async fn after_a_suspension_of_the_process_missed_places_are_not_made_up_for() {
     let limiter = Arc::new(limited(50));
     assert_eq!(burst(&limiter).await, 50);
     let waiting: Vec<_> = (0..200)
@@ -161,7 +161,7 @@ async fn after_a_stop_of_the_process_one_second_passes_and_not_what_was_missed()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_holds_everybody_and_whoever_cannot_wait_so_long_is_told_so() {
+async fn a_pause_holds_everybody_and_callouts_without_time_for_it_fail_at_once() {
     let limiter = limited(50);
     let place = limiter.place(&Turn::WITHOUT_RUN, Urgency::Run, Duration::ZERO).await.unwrap();
     place.refused(Duration::from_secs(2));
@@ -192,7 +192,7 @@ fn spawn(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_with_many_callouts_keeps_no_other_one_waiting() {
+async fn a_caller_with_many_callouts_does_not_keep_others_waiting() {
     let (limiter, order) = (Arc::new(limited(10)), Arc::default());
     for run in 0..100 {
         spawn(&limiter, Class::Awaited, "many", run, &order);
@@ -213,7 +213,7 @@ async fn a_caller_with_many_callouts_keeps_no_other_one_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_gives_up_passes_its_place_on() {
+async fn a_callout_that_gives_up_passes_its_place_on() {
     let (limiter, order) = (Arc::new(limited(1)), Arc::default());
     assert_eq!(burst(&limiter).await, 1);
     // It looks at the clock for all, and goes away.
@@ -261,7 +261,7 @@ async fn a_place_counts_from_when_it_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_has_a_place_and_waits_all_the_same() {
+async fn a_place_is_only_given_if_its_callout_can_start() {
     let limiter = limited(50);
     let mut places = Vec::new();
     for _ in 0..2 {
@@ -282,7 +282,7 @@ async fn nobody_has_a_place_and_waits_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_need_is_that_of_the_last_window() {
+async fn need_is_measured_over_the_last_window() {
     let limiter = limited(50);
     burst(&limiter).await;
     tokio::time::advance(WINDOW / 2).await;
@@ -340,7 +340,8 @@ async fn waits(limiter: &Limiter, callouts: usize) -> Vec<Duration> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn beside_others_that_take_all_there_is_a_callout_waits_for_one_place_and_not_for_a_second() {
+async fn beside_others_that_use_the_whole_limit_a_callout_waits_for_one_place_and_not_for_a_second()
+{
     for class in [Class::Accepted, Class::Replay, Class::Awaited] {
         let limiter = Arc::new(limited(50));
         let passed = saturate(&limiter, class, 60);
@@ -359,7 +360,7 @@ async fn beside_others_that_take_all_there_is_a_callout_waits_for_one_place_and_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_waits_for_is_spread_and_what_somebody_waits_for_is_not() {
+async fn background_callouts_are_spread_out_and_awaited_ones_are_not() {
     let limiter = Arc::new(limited(50));
     let passed = saturate(&limiter, Class::Accepted, 10);
     tokio::time::sleep(WINDOW / 2).await;
@@ -400,7 +401,7 @@ async fn beside_others(others_per_second: u64, seconds: u64) -> (usize, usize, V
 }
 
 #[tokio::test(start_paused = true)]
-async fn others_that_use_the_limit_too_are_made_room_for() {
+async fn other_users_of_the_limit_are_given_room() {
     let (_, refused, places) = beside_others(0, 60).await;
     assert_eq!((refused, places.iter().min()), (0, Some(&50)), "alone");
     for (others, at_least, most_refused) in [(10, 32, 20), (25, 19, 30), (40, 6, 60)] {

@@ -69,7 +69,7 @@ fn of_faults() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_catalogue_has_every_code_and_no_other() {
+fn the_list_of_codes_is_complete() {
     let mut of_results = of_enum::<ErrorCode>();
     of_results.extend(of_enum::<RequestCode>());
     for (section, of_code) in [

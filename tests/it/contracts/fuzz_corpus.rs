@@ -34,7 +34,7 @@ fn inputs(target: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_input_of_the_corpus_still_passes() {
+fn every_corpus_input_still_passes() {
     for (target, check) in TARGETS {
         let inputs = inputs(target);
         assert!(inputs.len() >= 10, "the corpus of {target} has {} inputs", inputs.len());

@@ -425,7 +425,7 @@ fn by_function(entries: &[Entry]) -> Vec<&[Entry]> {
 }
 
 #[test]
-fn all_messages_are_seen_as_a_whole() {
+fn all_messages_are_in_the_snapshot() {
     let mut list = String::new();
     for (path, entries) in messages(&all_codes()) {
         let functions = by_function(&entries);

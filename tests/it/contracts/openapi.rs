@@ -167,7 +167,7 @@ fn each_operation_has_one_success() {
 }
 
 #[test]
-fn the_document_is_one_that_external_services_read() {
+fn external_services_can_read_the_document() {
     let document = document();
     assert_eq!(document["openapi"], "3.0.3");
     let text = include_str!("../../../openapi.yaml");

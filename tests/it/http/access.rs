@@ -179,7 +179,7 @@ fn add_key(file: &std::path::Path, name: &str, role: Role) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_key_and_a_wrong_key_get_nowhere() {
+async fn requests_without_a_valid_key_get_nowhere() {
     let (guarded, operator) = Guarded::new(600, &[]).await;
     let world = &guarded.world;
     let (callouts, body) =
@@ -265,7 +265,7 @@ async fn a_key_can_be_rotated_and_revoked_without_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_role_does_its_own_and_no_more() {
+async fn each_role_can_do_its_own_and_no_more() {
     let (guarded, operator) = Guarded::new(60_000, &[]).await;
     let caller = guarded.add("flow", Role::Caller).await;
     let viewer = guarded.add("billing", Role::Viewer).await;
@@ -292,7 +292,7 @@ async fn each_role_does_its_own_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_reads_the_runs_that_it_asked_for_and_hears_of_no_others() {
+async fn a_caller_only_sees_the_runs_that_it_asked_for() {
     let (guarded, operator) = Guarded::new(60_000, &[]).await;
     let (flow, erp) =
         (guarded.add("flow", Role::Caller).await, guarded.add("erp", Role::Caller).await);
@@ -337,7 +337,7 @@ async fn a_caller_reads_the_runs_that_it_asked_for_and_hears_of_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_guesses_find_nothing_and_lock_nobody_out() {
+async fn ten_thousand_guesses_find_no_key_and_lock_nobody_out() {
     let (guarded, operator) = Guarded::new(60_000, &[]).await;
     let world = &guarded.world;
     let guess = |number: usize| {
@@ -390,7 +390,7 @@ async fn a_trusted_proxy_tells_guessers_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_asks_too_often_is_told_when_to_come_again() {
+async fn a_caller_over_its_limit_is_told_when_to_retry() {
     let (guarded, operator) = Guarded::new(5, &[]).await;
     let world = &guarded.world;
     for _ in 0..5 {
@@ -446,7 +446,7 @@ fn keys_are_made_by_the_program_and_shown_once() {
 }
 
 #[test]
-fn others_can_reach_the_service_only_where_keys_are_asked_for() {
+fn other_machines_can_reach_the_service_only_if_keys_are_required() {
     let directory = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}", directory.path().join("s.db").display());
     let open = [

@@ -138,7 +138,7 @@ async fn a_record_that_cannot_be_read_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_the_org_lost_is_told_with_its_line_in_the_mapping() {
+async fn a_field_missing_in_the_org_is_reported_with_its_line_in_the_mapping() {
     let world = World::new().await;
     assert_all(&world.dry_run(DEAL).await, "created");
     world.org.vendor().rules(&json!({"hiddenFields": ["Opportunity.M3ter_PO_Number__c"]})).unwrap();
@@ -244,7 +244,7 @@ async fn transport_faults_have_json_bodies_and_their_own_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_in_the_path_that_is_none_is_a_failed_result() {
+async fn an_invalid_id_in_the_path_is_a_failed_result() {
     let world = World::new().await;
     for (path, code) in [
         ("/sync-to-m3ter/", "MISSING_RECORD_ID"),
@@ -384,7 +384,7 @@ async fn data_that_does_not_allow_an_object_is_a_finding_with_its_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_wrong_request_is_told_what_would_be_right() {
+async fn every_invalid_request_is_told_what_would_be_valid() {
     let world = World::new().await;
     let deal = format!("/sync-to-m3ter/{DEAL}");
     for (method, path, body, status, part) in [

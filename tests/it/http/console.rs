@@ -160,7 +160,7 @@ async fn a_session_begins_with_a_key_and_ends_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_preview_shows_is_written_once_and_no_other_site_can_ask_for_it() {
+async fn a_previewed_sync_is_written_once_and_cannot_be_triggered_by_another_site() {
     let (guarded, operator) = Guarded::new(60_000, &[]).await;
     let world = &guarded.world;
     let mut browser = Browser::signed_in(world, &operator).await;
@@ -210,7 +210,7 @@ async fn what_a_preview_shows_is_written_once_and_no_other_site_can_ask_for_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_in_progress_says_what_it_does() {
+async fn a_run_in_progress_says_what_it_is_doing() {
     let world = World::new().await;
     let mut browser = Browser::new();
     world.organization.set_latency(std::time::Duration::from_millis(300));
@@ -235,7 +235,7 @@ async fn a_run_in_progress_says_what_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_is_sent_again_only_if_it_has_changed_and_holds_nothing_of_elsewhere() {
+async fn a_page_is_only_resent_if_changed_and_loads_nothing_from_other_sites() {
     let world = World::new().await;
     let mut browser = Browser::new();
     for path in [
@@ -266,7 +266,7 @@ async fn a_page_is_sent_again_only_if_it_has_changed_and_holds_nothing_of_elsewh
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_a_page_with_a_sentence_and_a_way_on_and_markup_is_text() {
+async fn an_error_is_a_page_with_a_sentence_and_a_link_and_markup_is_escaped() {
     let world = World::new().await;
     let hostile = "<script>alert(1)</script>\"'<b>";
     let refusal =
@@ -298,7 +298,7 @@ async fn what_is_wrong_is_a_page_with_a_sentence_and_a_way_on_and_markup_is_text
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_is_found_by_its_name_in_salesforce_which_is_kept_nowhere() {
+async fn a_record_is_found_by_its_salesforce_name_which_is_not_stored() {
     let (guarded, operator) = Guarded::new(60_000, &[]).await;
     let world = &guarded.world;
     let mut browser = Browser::signed_in(world, &operator).await;
@@ -379,7 +379,7 @@ async fn mappings_are_checked_against_the_org_when_somebody_asks_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_are_verified_from_a_form_and_each_is_put_right_from_what_was_found() {
+async fn records_are_verified_from_a_form_and_synced_from_its_findings() {
     let (guarded, operator) = Guarded::new(60_000, &[]).await;
     let world = &guarded.world;
     let mut browser = Browser::signed_in(world, &operator).await;
@@ -464,7 +464,7 @@ async fn records_are_verified_from_a_form_and_each_is_put_right_from_what_was_fo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_console_nothing_of_it_is_there() {
+async fn without_the_console_none_of_its_pages_exist() {
     let world = World::with_config(|config| config.console = false).await;
     for path in ["/console", "/console/sign-in", "/console/assets/console.js"] {
         let (status, body) = world.get(path).await;

@@ -18,7 +18,7 @@ use crate::http::hostile_clients::{exchange, status};
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_keys_a_page_in_a_browser_is_not_at_home() {
+async fn without_keys_a_page_of_another_origin_or_host_is_refused() {
     let world = World::new().await;
     let sync = || world.client().post(world.url(&format!("/sync-to-m3ter/{DEAL}")));
     for request in [
@@ -42,7 +42,7 @@ async fn without_keys_a_page_in_a_browser_is_not_at_home() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_keys_what_came_through_a_proxy_is_refused() {
+async fn without_keys_a_proxied_request_is_refused() {
     let world = World::new().await;
     let address = world.address().to_owned();
     let ask = async |line: &str, headers: &str| {
@@ -79,7 +79,7 @@ async fn without_keys_what_came_through_a_proxy_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_hears_nothing_of_a_service_without_keys() {
+async fn a_stranger_learns_nothing_from_a_service_without_keys() {
     let mut world = World::new().await;
     world.sync(FIVE_LINES).await;
     world
@@ -98,7 +98,7 @@ async fn a_stranger_hears_nothing_of_a_service_without_keys() {
 
 /// A browser that remembers a key for Basic sends it along for any page that asks.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_another_site_gets_nowhere_with_a_key() {
+async fn a_page_of_another_site_gets_nowhere_even_with_a_key() {
     let (guarded, operator) = Guarded::new(60_000, &[]).await;
     let caller = guarded.add("flow", Role::Caller).await;
     let world = &guarded.world;
@@ -133,7 +133,7 @@ async fn a_page_of_another_site_gets_nowhere_with_a_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_answer_is_kept_by_a_cache_or_taken_for_a_page() {
+async fn no_answer_is_cached_or_rendered_as_a_page() {
     let (guarded, operator) = Guarded::new(60_000, &[]).await;
     let world = &guarded.world;
     for (method, path, key, expected) in [
@@ -188,7 +188,7 @@ fn texts(json: &Json, all: &mut String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_turns_a_line_around_or_ends_it_does_not_reach_an_answer() {
+async fn bidi_and_newline_characters_do_not_reach_an_answer() {
     let world = World::new().await;
     let refusal =
         || FaultKind::Status { status: 400, retry_after: None, message: Some(HARMFUL.to_owned()) };
@@ -293,7 +293,7 @@ fn until_it_says(mut command: Command, words: &str, while_it_runs: impl FnOnce()
 }
 
 #[test]
-fn a_service_without_keys_says_at_its_start_who_is_an_operator_and_keeps_its_files_to_itself() {
+fn a_service_without_keys_says_at_startup_who_is_an_operator_and_keeps_its_files_private() {
     let directory = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     until_it_says(program(directory.path()), "everybody on this machine is an operator", || {
@@ -317,7 +317,7 @@ fn a_service_without_keys_says_at_its_start_who_is_an_operator_and_keeps_its_fil
 }
 
 #[test]
-fn a_file_of_keys_that_others_may_write_is_refused_and_a_private_key_that_they_may_read_is_told() {
+fn a_keys_file_writable_by_others_is_refused_and_a_readable_private_key_is_a_warning() {
     let directory = tempfile::tempdir().unwrap();
     let keys = directory.path().join("keys.toml");
     std::fs::write(&keys, "").unwrap();

@@ -108,7 +108,7 @@ async fn two_authorizations_are_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_drip_is_cut_while_others_are_answered() {
+async fn a_slow_request_is_cut_off_while_others_are_answered() {
     let (guarded, key) = Guarded::new(60_000, &[]).await;
     let address = guarded.world.address().to_owned();
     let drip = |head: String| {
@@ -156,7 +156,7 @@ async fn a_slow_drip_is_cut_while_others_are_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gigabyte_is_refused_at_its_beginning() {
+async fn a_body_of_a_gigabyte_is_refused_at_its_start() {
     let (guarded, key) = Guarded::new(60_000, &[]).await;
     let head = |key: &str, length: &str| {
         format!(
@@ -192,7 +192,7 @@ async fn a_gigabyte_is_refused_at_its_beginning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_waits_for_100_continue_is_told_to_go_on() {
+async fn a_caller_that_waits_for_100_continue_gets_it() {
     let (guarded, key) = Guarded::new(60_000, &[]).await;
     let body = format!("[{{\"parentRecordId\":\"{DEAL}\"}}]");
     let head = |key: &str| {
@@ -218,7 +218,7 @@ async fn a_caller_that_waits_for_100_continue_is_told_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_takes_nothing_of_its_answers_is_cut_off() {
+async fn a_peer_that_does_not_read_its_answers_is_cut_off() {
     let world = World::new().await;
     let mut stream = TcpStream::connect(world.address()).await.unwrap();
     let request = "GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);

@@ -35,7 +35,7 @@ const LOCKED: [(u16, &str); 3] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_path_method_role_and_scope_is_open_as_the_table_says() {
+async fn each_path_method_role_and_scope_is_allowed_as_the_table_says() {
     let (guarded, operator) = Guarded::new(600_000, &[]).await;
     let world = &guarded.world;
     let mut keys = Vec::new();
@@ -128,7 +128,7 @@ async fn each_path_method_role_and_scope_is_open_as_the_table_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_hears_which_of_its_limits_stands_in_the_way() {
+async fn a_refusal_names_the_limit_of_the_key() {
     let (guarded, _) = Guarded::new(600, &["127.0.0.0/8"]).await;
     let world = &guarded.world;
     let own = format!("org = \"{ORGANIZATION}\"");
@@ -220,7 +220,7 @@ async fn a_key_has_a_request_limit_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_the_file_in_the_middle_of_syncs_loses_nothing_and_lets_nobody_in() {
+async fn changing_the_keys_file_during_syncs_loses_nothing_and_lets_nobody_in() {
     let (guarded, operator) = Guarded::new(60_000, &[]).await;
     let world = &guarded.world;
     let flow = guarded.add_entry("flow", "caller", "").await;
@@ -288,7 +288,7 @@ async fn a_change_of_the_file_in_the_middle_of_syncs_loses_nothing_and_lets_nobo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_gone_or_anybody_s_is_told_and_locks_out_only_if_that_is_asked_for() {
+async fn a_missing_or_world_writable_keys_file_is_reported_and_locks_out_only_if_configured() {
     for lock_out_after in [None, Some(Duration::from_millis(500))] {
         let (guarded, operator) = Guarded::locking_out_after(lock_out_after).await;
         let world = &guarded.world;

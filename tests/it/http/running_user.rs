@@ -17,7 +17,7 @@ fn id(short: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_user_who_asks_stands_in_the_run_whatever_the_form_of_the_request() {
+async fn the_salesforce_user_is_recorded_with_the_run_in_every_form_of_request() {
     let world = World::new().await;
     let shown = async |run: &Json| {
         let run: Json = serde_json::from_str(
@@ -49,7 +49,7 @@ async fn the_user_who_asks_stands_in_the_run_whatever_the_form_of_the_request() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_user_is_refused_before_anything_is_asked() {
+async fn an_invalid_user_is_refused_before_any_callout() {
     let world = World::new().await;
     for user in ["abc", DEAL, "005S9000000000", "005S90000000001AAB", "005S90000000001;DROP"] {
         let body = json!([{ "parentRecordId": DEAL, "salesforceUserId": user }]).to_string();
@@ -76,7 +76,7 @@ async fn what_is_no_user_is_refused_before_anything_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_share_a_run_and_each_stands_in_it() {
+async fn users_who_share_a_run_are_all_recorded() {
     let (guarded, operator) = Guarded::new(60_000, &[]).await;
     let flow = guarded.add("flow", Role::Caller).await;
     let world = &guarded.world;

@@ -35,7 +35,7 @@ pub(crate) fn outage(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_wait_is_told_where_to_look() {
+async fn a_caller_that_does_not_wait_gets_the_location_of_the_run() {
     let world = World::new().await;
     let request = world
         .client()
@@ -66,7 +66,7 @@ async fn who_does_not_wait_is_told_where_to_look() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_begun_by_an_operation_of_its_own_which_has_one_success() {
+async fn starting_a_run_has_its_own_operation_with_one_success_status() {
     let world = World::new().await;
     let ask = |path: &str, body: &Json| {
         let request = world.client().post(world.url(path)).json(body);

@@ -71,7 +71,7 @@ async fn an_order_becomes_one_commitment_and_a_plan_for_each_item() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_takes_back_a_sale_is_refused_and_says_what_to_do() {
+async fn a_reversed_sale_is_refused_and_says_what_to_do() {
     let world = World::new().await;
     let result = world.sync(REDUCTION_ORDER).await;
     assert_fields!(result, { "syncStatus": "Failed", "errorCode": "RECORD_NOT_READY" });
@@ -144,7 +144,7 @@ async fn a_contract_s_subscriptions_take_their_bands_from_their_consumption_rate
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn consumption_schedules_that_cannot_be_told_apart_or_have_gaps_are_findings() {
+async fn indistinguishable_consumption_schedules_and_gaps_are_findings() {
     let world = World::new().await;
     let org = world.org.vendor();
     org.update(
@@ -180,7 +180,7 @@ async fn consumption_schedules_that_cannot_be_told_apart_or_have_gaps_are_findin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schedule_of_one_tier_without_an_end_is_a_price_from_the_first_unit_on() {
+async fn a_schedule_with_one_open_tier_is_a_price_from_the_first_unit_on() {
     let world = World::new().await;
     let org = world.org.vendor();
     let schedule = json!({"Name": "SCS-9", "SBQQ__Subscription__c": SUBSCRIPTIONS[2], "SBQQ__Type__c": "Slab"});
@@ -244,7 +244,7 @@ async fn a_primary_quote_is_synced_and_an_amendment_points_to_the_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_alone_is_synced_and_serves_the_deal_that_comes_later() {
+async fn an_account_synced_alone_is_reused_by_a_later_deal() {
     let world = World::new().await;
     let result = world.sync(HOOLI).await;
     assert_eq!(actions(&result), ["Account created"]);

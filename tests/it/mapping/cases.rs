@@ -29,7 +29,7 @@ fn write(folder: &str, name: &str, json: &Json) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_built_in_mappings_make_of_their_cases_what_is_expected() {
+async fn the_built_in_mappings_give_the_expected_results_for_their_cases() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let folder = cases().display().to_string();
@@ -45,7 +45,7 @@ async fn the_built_in_mappings_make_of_their_cases_what_is_expected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_of_the_org_becomes_a_case_without_who_it_is_about() {
+async fn a_record_of_the_org_becomes_a_case_without_personal_data() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path().join("own").display().to_string();
@@ -87,7 +87,7 @@ async fn a_record_of_the_org_becomes_a_case_without_who_it_is_about() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_mapping_shows_what_differs_and_what_is_wrong_with_a_case_is_one_sentence() {
+async fn a_changed_mapping_shows_what_differs_and_a_faulty_case_is_one_sentence() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let folder = copied(directory.path());
@@ -154,7 +154,7 @@ async fn a_changed_mapping_shows_what_differs_and_what_is_wrong_with_a_case_is_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_shows_its_way_from_salesforce_to_m3ter() {
+async fn explain_shows_the_way_of_a_value_from_salesforce_to_m3ter() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let explain = |record: &'static str, field: &'static str| ["mapping", "explain", record, field];
@@ -204,7 +204,7 @@ async fn a_value_shows_its_way_from_salesforce_to_m3ter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_schema_for_editors_takes_what_the_parser_takes() {
+async fn the_editor_schema_accepts_what_the_parser_accepts() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let (code, printed) = run(&world, directory.path(), &["mapping", "schema"]).await;
@@ -250,7 +250,7 @@ async fn the_schema_for_editors_takes_what_the_parser_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_told_where_a_key_stands_twice_what_is_newer_and_which_number_is_too_large() {
+async fn duplicate_keys_newer_syntax_and_numbers_that_are_too_large_are_reported() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("own.toml");

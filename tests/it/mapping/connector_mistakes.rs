@@ -227,7 +227,7 @@ async fn a_won_deal_has_no_surcharge_but_the_one_that_was_agreed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_note_of_a_sales_person_comes_on_a_bill() {
+async fn no_note_of_a_salesperson_gets_onto_a_bill() {
     let world = world().await;
     assert_unsent(
         &world,
@@ -294,7 +294,7 @@ async fn codes_come_from_product_codes_and_not_from_ids_or_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_was_made_anew_keeps_the_old_one_s_bill_and_says_so() {
+async fn a_recreated_line_keeps_the_billing_of_the_old_one_and_says_so() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let mut line = world.org.vendor().record("OpportunityLineItem", LINE).unwrap();
@@ -316,7 +316,7 @@ async fn no_ordinal_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_deal_s_amount_becomes_a_commitment_with_a_warning_and_the_field_of_its_own_wins() {
+async fn the_deal_amount_becomes_a_commitment_with_a_warning_unless_its_own_field_is_filled() {
     let world = World::new().await;
     world.org.vendor().update(
         "Opportunity",

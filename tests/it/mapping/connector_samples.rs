@@ -381,7 +381,7 @@ async fn the_account_plan_of_an_order_item() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_further_order_item_is_no_overlap_ahead_with_the_commitment_of_another_product() {
+async fn an_additional_order_item_predicts_no_overlap_with_a_commitment_of_another_product() {
     let world = order().await;
     // Of the two commitments one is gone, as if its item were new.
     let contract = id_of(&world, "contracts", SALES_ORDER);

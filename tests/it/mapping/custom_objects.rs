@@ -39,7 +39,7 @@ async fn world() -> World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_from_two_places_and_four_levels_become_everything_that_m3ter_has_fields_for() {
+async fn rows_from_two_places_and_four_levels_fill_every_m3ter_field() {
     let world = world().await;
     let result = world.sync(DEAL).await;
     assert_eq!(result["syncStatus"], "Completed", "{result:#}");
@@ -137,7 +137,7 @@ async fn custom_fields_that_the_mapping_does_not_name_are_kept_and_a_blank_one_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_meters_with_one_key_are_a_finding_and_neither_is_taken_for_the_other() {
+async fn two_meters_with_the_same_key_are_a_finding_and_are_not_confused() {
     let world = world().await;
     world.org.vendor().update("Usage_Meter__c", METERS[1], &json!({"Key__c": "calls"}));
     let result = world.sync(DEAL).await;

@@ -245,7 +245,7 @@ fn broken_files() -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn two_hundred_broken_files_each_say_where_and_what_to_do() {
+fn each_of_two_hundred_broken_files_says_where_and_what_to_do() {
     parse(USAGE_DEAL.as_bytes()).unwrap();
     for (what, bytes) in broken_files() {
         let Err(faults) = parse(&bytes) else { panic!("`{what}` was taken") };
@@ -366,7 +366,7 @@ fn a_code_that_m3ter_cannot_have_is_a_fault_of_the_file() {
 }
 
 #[test]
-fn a_readiness_says_what_it_asks_and_what_happens_otherwise() {
+fn ready_when_needs_a_condition_and_an_otherwise() {
     let file = |ready: &str| {
         format!(
             "root = \"Usage_Deal__c\"\nready_when = {ready}\n\n[account]\nname = \"Name\"\ncode = \"Id\"\nemailAddress = \"Email__c\"\n"

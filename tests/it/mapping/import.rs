@@ -199,7 +199,7 @@ fn the_opportunity_samples_become_a_mapping_without_their_traps() {
 }
 
 #[test]
-fn a_query_s_answer_is_read_too_and_each_root_gets_its_file() {
+fn a_query_answer_can_be_imported_and_each_root_gets_its_file() {
     let records = json!({"status": 0, "result": {"records": [
         {"attributes": {"type": "m3__PlanMapping__mdt"}, "DeveloperName": "Order_Plan", "m3__PlanObject__c": "OrderItem", "m3__accountMapping_m3Id__c": "Order.Account",
             "m3__code__c": "id", "m3__name__c": "OrderItemNumber", "m3__planTemplateId__c": "Product2Id", "m3__bespoke__c": "TRUE", "m3__hardcoded__c": "bespoke"},
@@ -243,7 +243,7 @@ fn values_cannot_break_out_of_the_file() {
 }
 
 #[test]
-fn what_is_no_record_is_refused_with_its_name() {
+fn a_file_without_records_is_refused_with_the_reason() {
     for (text, message) in [
         ("<Flow/>", "is XML, but not a CustomMetadata record"),
         ("<CustomMetadata><values></CustomMetadata>", "is not well-formed XML"),

@@ -257,7 +257,7 @@ fn bands_of_child_rows_and_segments_are_carried_over() {
 }
 
 #[test]
-fn bands_that_cannot_be_placed_stand_as_comments() {
+fn bands_that_cannot_be_placed_become_comments() {
     let priced = json!({"PricingObject": "Line__c", "accountMapping_m3Id": "Deal__r.Account", "code": "Id", "startDate": "Start__c"});
     for bands in [
         json!({"PricingBandsObject": "Rate__c", "unitPrice": "Price__c", "lowerLimit": "From__c"}),

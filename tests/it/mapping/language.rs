@@ -85,7 +85,7 @@ async fn an_account_is_looked_up_by_its_code_where_the_mapping_makes_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_and_a_plan_group_that_are_there_are_attached_by_their_codes() {
+async fn an_existing_plan_or_plan_group_is_attached_by_its_code() {
     let (world, _) = synced().await;
     let (plan, group) = (
         world.object("plans", "code", "EVENTS_FOR_ALL"),
@@ -136,7 +136,7 @@ async fn a_number_that_cannot_be_computed_with_is_a_finding_that_names_the_field
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_text_is_cut_to_so_many_characters_with_a_warning_and_a_number_becomes_a_text() {
+async fn a_text_is_truncated_with_a_warning_and_a_number_becomes_a_text() {
     let (world, result) = synced().await;
     let contract = contract(&world);
     assert_fields!(contract, { "name": "Usage of the platform in", "purchaseOrderNumber": "7" });
@@ -202,7 +202,7 @@ async fn one_band_with_a_price_of_the_overage_is_a_tier() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn custom_fields_that_are_replaced_lose_what_the_mapping_does_not_name() {
+async fn replaced_custom_fields_lose_names_that_the_mapping_does_not_have() {
     let (world, _) = synced().await;
     let mut changed = contract(&world);
     assert_eq!(changed["customFields"], json!({"region": 47.5, "budget": 1000}));

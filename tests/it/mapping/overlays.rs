@@ -86,7 +86,7 @@ fn an_overlay_without_anything_is_the_mapping_that_it_extends() {
 }
 
 #[test]
-fn tables_are_merged_by_keys_and_values_replaced_as_a_whole() {
+fn tables_are_merged_by_key_and_values_are_replaced_as_a_whole() {
     let overlay = "extends = \"Opportunity\"\npricing_change = \"report\"\ncurrency = \"EUR\"\n\
                    only_when = { field = \"IsWon\", is = true }\n\
                    [lines]\norder_by = \"Name\"\n\

@@ -42,7 +42,7 @@ fn named_by_findings(name: &str, hidden: &str, record: &serde_json::Value) -> Ve
 }
 
 #[test]
-fn only_what_a_value_hangs_on_matters() {
+fn only_fields_that_a_value_depends_on_matter() {
     let field = |name: &str| format!("{{ field = \"{name}\", optional = true }}");
     let first = format!("{{ first = [{}, {}, \"C\"] }}", field("A"), field("B"));
     let when =

@@ -73,7 +73,7 @@ fn soql_sorts_out_no_record_that_is_meant() {
 }
 
 #[test]
-fn what_is_no_condition_is_told_with_its_place() {
+fn an_invalid_condition_is_reported_with_its_place() {
     let mapping = mapping();
     for (condition, told) in [
         ("IsWon = true", "condition:1"),

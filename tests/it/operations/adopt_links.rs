@@ -8,7 +8,7 @@ use super::verify::{deal, line_of};
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_m3ter_has_is_linked_after_each_line_was_checked() {
+async fn existing_objects_are_linked_after_each_line_was_checked() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let database = world.database_url();

@@ -35,7 +35,7 @@ fn text<'a>(line: &'a Json, name: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_ended_or_why_not() {
+async fn each_request_of_a_key_is_recorded_with_its_outcome() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let (ops, ops_key) = entry("ops", "operator", "");
@@ -181,7 +181,7 @@ async fn each_request_of_a_key_is_written_down_with_what_was_asked_and_how_it_en
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_has_its_reason_also_where_no_key_is_needed_and_before_there_is_a_request() {
+async fn a_refusal_is_recorded_with_its_reason_even_without_a_key_or_a_request() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let (ops, ops_key) = entry("ops", "operator", "");
@@ -223,7 +223,7 @@ async fn a_refusal_has_its_reason_also_where_no_key_is_needed_and_before_there_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_done_at_a_terminal_is_written_down_with_who_did_it() {
+async fn actions_at_the_terminal_are_recorded_with_who_did_them() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let mut users = Vec::new();

@@ -14,7 +14,7 @@ async fn run(world: &World, directory: &Path, arguments: &[&str]) -> (i32, Strin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_verification_named_is_synced_and_told_of() {
+async fn records_that_a_verification_named_are_synced_and_reported() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let run = async |arguments: &[&str]| run(&world, directory.path(), arguments).await;

@@ -122,7 +122,7 @@ async fn changes_are_found_by_object_account_time_and_caller_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_person_only_that_something_changed_is_kept() {
+async fn of_personal_data_only_the_fact_of_a_change_is_kept() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let edit = json!({"Name": "Jane Doe", "M3ter_Billing_Email__c": "jane@doe.example", "M3ter_Payment_Terms_Days__c": 17});
@@ -141,7 +141,7 @@ async fn of_a_person_only_that_something_changed_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_m3ter_refuses_is_no_change_and_what_nobody_knows_is_settled_later() {
+async fn a_refused_write_is_not_a_change_and_an_unknown_one_is_settled_later() {
     let mut world = World::new().await;
     world.sync(DEAL).await;
     let before = changes(&world, "limit=200").await;
@@ -189,7 +189,7 @@ async fn what_m3ter_refuses_is_no_change_and_what_nobody_knows_is_settled_later(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_there_already_is_adopted_and_a_shared_account_is_not() {
+async fn existing_objects_are_adopted_and_a_shared_account_is_not() {
     let mut world = World::new().await;
     world.sync(DEAL).await;
     world.lose_the_database().await;
@@ -228,7 +228,7 @@ async fn what_was_there_already_is_adopted_and_a_shared_account_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ends_count_whoever_makes_them() {
+async fn ends_are_counted_whoever_makes_them() {
     let world =
         World::with_mapping(Some(&[("removed_lines = \"warn\"", "removed_lines = \"end\"")])).await;
     world.sync(DEAL).await;

@@ -152,7 +152,7 @@ async fn a_check_against_the_org_names_what_does_not_fit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_against_the_org_looks_at_what_is_computed_with_and_at_parts_of_lists() {
+async fn a_check_against_the_org_covers_operands_and_parts_of_lists() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let own = mappings(
@@ -437,7 +437,7 @@ async fn a_check_says_whether_m3ter_s_organization_allows_overlapping_plans() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_says_what_nobody_has_said_about_commitments() {
+async fn a_check_reports_that_commitment_billing_is_not_stated() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let unstated = [("COMMITMENT_BILLING", "")];

@@ -66,7 +66,7 @@ fn with_values(text: &str, values: &BTreeMap<String, String>) -> String {
 }
 
 #[test]
-fn the_composed_replicas_are_configured_as_the_service_takes_it() {
+fn the_compose_file_configures_replicas_as_the_service_expects() {
     let (compose, directory) = (compose(), tempfile::tempdir().unwrap());
     let keys = directory.path().join("keys.toml");
     append(&keys, "salesforce", Role::Caller, &new_key().hash).unwrap();
@@ -156,7 +156,7 @@ fn the_composed_replicas_are_configured_as_the_service_takes_it() {
 }
 
 #[test]
-fn the_composed_proxy_is_the_only_one_whose_word_counts() {
+fn only_the_composed_proxy_is_trusted() {
     let compose = compose();
     let trusted = compose["services"]["sync-1"]["environment"]["TRUSTED_PROXIES"].as_str();
     assert_eq!(trusted, compose["networks"]["front"]["ipam"]["config"][0]["subnet"].as_str());
@@ -195,7 +195,7 @@ fn the_composed_proxy_is_the_only_one_whose_word_counts() {
 }
 
 #[test]
-fn the_composed_containers_can_do_no_more_than_they_must() {
+fn the_composed_containers_have_no_unneeded_privileges() {
     let compose = compose();
     for (name, service) in compose["services"].as_mapping().unwrap() {
         let name = name.as_str().unwrap();

@@ -85,7 +85,7 @@ async fn an_account_of_a_record_that_is_gone_is_handed_over_by_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_is_forgotten_is_looked_up_anew() {
+async fn a_forgotten_row_is_looked_up_again() {
     let world = World::new().await;
     world.org.vendor().update("Opportunity", DEAL, &json!({ "M3ter_Contract_Code__c": "C-100" }));
     world.sync(DEAL).await;
@@ -115,7 +115,7 @@ async fn a_row_that_is_forgotten_is_looked_up_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nonsense_about_links_is_refused_with_what_would_be_right() {
+async fn invalid_link_arguments_are_refused_with_what_would_be_valid() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let other = world

@@ -140,7 +140,7 @@ async fn each_metric_is_counted_and_the_alerts_and_the_page_name_existing_ones()
 
 /// In a process of its own: what other tests do counts there.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_alerts_look_at_begins_at_0_and_a_pause_is_seen() {
+async fn metrics_used_by_alerts_start_at_0_and_show_a_pause() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let key = new_key();

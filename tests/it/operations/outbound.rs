@@ -140,7 +140,7 @@ async fn a_request_of_another_org_is_not_synced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_of_another_org_than_the_pinned_one_is_not_used() {
+async fn a_login_to_another_org_than_the_pinned_one_is_not_used() {
     let mut world = World::with_config(|config| {
         config.salesforce.org_id = Some(SalesforceId::parse(ORG).unwrap());
     })
@@ -190,7 +190,7 @@ async fn a_signed_assertion_logs_in_and_a_forged_one_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_record_holds_never_changes_a_query_or_a_path() {
+async fn record_values_never_change_a_query_or_a_path() {
     let world = World::new().await;
     let hostile = "x' OR Id != '&ids=1#/../../%2e%2e?pageSize=1";
     world.org.vendor().update("Product2", "01tS90000000001AAA", &json!({ "ProductCode": hostile }));
@@ -231,7 +231,7 @@ async fn what_a_record_holds_never_changes_a_query_or_a_path() {
 /// Runs the program with everything secret that there can be, at the finest level of its log,
 /// through good and bad times.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_and_no_person_stands_in_anything_that_comes_out() {
+async fn no_output_contains_a_secret_or_personal_data() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str| directory.path().join(name);

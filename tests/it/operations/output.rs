@@ -99,7 +99,7 @@ fn with<'a>(arguments: &[&'a str], output: &'a str) -> Vec<&'a str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn exit_codes_tell_apart_what_a_script_must_tell_apart() {
+async fn exit_codes_distinguish_what_a_script_must_distinguish() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();

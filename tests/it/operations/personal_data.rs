@@ -32,7 +32,7 @@ fn assert_nobody_is_named(answer: &Json) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guard_names_its_fields_and_not_the_person_in_them() {
+async fn a_guard_names_its_fields_without_personal_values() {
     for guard in [
         "{ field = \"Owner.Name\", is = \"Somebody\" }",
         "{ field = \"Owner.Email\", blank = true }",
@@ -53,7 +53,7 @@ async fn a_guard_names_its_fields_and_not_the_person_in_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_kept_without_the_addresses_that_its_answer_names() {
+async fn a_run_is_stored_without_the_email_addresses_of_its_answer() {
     let guard = "{ field = \"NextStep\", blank = true, message = \"Ask jane@acme.example first\" }";
     let world = world(&[(
         "root = \"Opportunity\"\n",
@@ -71,7 +71,7 @@ async fn a_run_is_kept_without_the_addresses_that_its_answer_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_finding_names_its_field_and_not_the_person_in_it() {
+async fn a_finding_names_its_field_without_the_personal_value() {
     for (field, reads) in [
         (
             "overageSurchargePercent = { field = \"M3ter_Overage_Surcharge__c\", optional = true }",

@@ -40,7 +40,7 @@ fn names(records: &[Json]) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn which_won_deals_are_not_in_m3ter_does_it_hold_the_others_and_bill_what_is_gone() {
+async fn which_won_deals_are_missing_in_m3ter_differ_or_are_billed_although_gone() {
     let world = World::new().await;
     let made = Made::new(&world).await;
     // Which won deals are not in m3ter, and why?
@@ -87,7 +87,7 @@ async fn do_the_failed_ones_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_did_it_change_last_week_and_from_what_to_what() {
+async fn what_changed_last_week_and_from_what_to_what() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let edit = json!({"M3ter_Commitment_Amount__c": 500, "End_Date__c": "2027-12-30"});
@@ -131,7 +131,7 @@ async fn who_asked_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn which_deals_failed_tonight_why_and_still_so() {
+async fn which_deals_failed_tonight_why_and_do_they_still_fail() {
     let world = World::new().await;
     outage(&world);
     let failed = world.sync(DEAL).await;
@@ -170,7 +170,7 @@ async fn which_deals_failed_tonight_why_and_still_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn which_deals_are_half_in_m3ter() {
+async fn which_deals_are_only_partly_in_m3ter() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let half = world.sync(SECOND_SAMPLE).await;

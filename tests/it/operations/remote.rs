@@ -131,7 +131,7 @@ async fn an_operator_changes_links_ends_billing_and_pauses_by_a_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_may_not_is_told_so_and_what_it_lacks() {
+async fn a_key_without_the_role_is_told_what_it_lacks() {
     let mut world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("keys.toml").display().to_string();
@@ -184,7 +184,7 @@ async fn served(router: Router) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_service_or_another_version_is_told_as_that() {
+async fn something_other_than_the_service_or_another_version_is_reported_as_such() {
     let document = "openapi: 3.0.3\ninfo:\n  version: \"9.9.9\"\npaths:\n  /sync-to-m3ter:\n";
     let later = served(Router::new().route("/openapi.yaml", get(async move || document))).await;
     let other = served(Router::new()).await;

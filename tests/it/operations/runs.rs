@@ -7,7 +7,7 @@ use crate::operations::commands::{at_a_terminal, run, run_with};
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_that_foresees_a_refusal_fails_and_says_so_by_its_exit_code() {
+async fn a_dry_run_that_predicts_a_refusal_fails_with_its_exit_code() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let (code, text) = run(&world, directory.path(), &["sync", SECOND_SAMPLE, "--dry-run"]).await;
@@ -22,7 +22,7 @@ async fn a_dry_run_that_foresees_a_refusal_fails_and_says_so_by_its_exit_code() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_begins_later_is_told_on_the_terminal_and_not_counted_among_what_would_end() {
+async fn an_object_that_starts_later_is_reported_and_not_counted_as_ending() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(run(&world, directory.path(), &["sync", DEAL]).await.0, 0);

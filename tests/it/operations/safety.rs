@@ -85,7 +85,7 @@ async fn nothing_ends_without_a_plan_where_one_is_needed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn so_many_objects_end_within_an_hour_and_no_more() {
+async fn no_more_than_the_limit_of_objects_end_within_an_hour() {
     let mut world = with_safety(|config| config.runs.safety.end_dates_per_hour = Some(5)).await;
     assert_eq!(
         world.end_all(FIVE_LINES, true, None).await["syncStatus"],
@@ -175,7 +175,7 @@ async fn an_unusual_change_waits_for_its_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_service_records_what_is_asked_for_and_begins_it_later() {
+async fn a_paused_service_records_requests_and_starts_them_later() {
     let mut world = with_safety(|config| config.runs.lease = Duration::from_secs(2)).await;
     let (status, paused) = world.post("/pause", r#"{"reason": " wrong prices "}"#).await;
     assert_eq!(
@@ -255,7 +255,7 @@ async fn a_paused_service_records_what_is_asked_for_and_begins_it_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_runs_goes_on_and_is_not_tried_again_while_the_service_is_paused() {
+async fn running_syncs_continue_and_are_not_retried_while_the_service_is_paused() {
     let world =
         with_safety(|config| config.runs.retry_after = vec![Duration::from_millis(300)]).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_PO_Number__c": "PO-7"}));

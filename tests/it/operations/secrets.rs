@@ -91,7 +91,7 @@ impl Sealed {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotated_secret_takes_the_place_of_the_one_that_still_serves() {
+async fn a_rotated_secret_replaces_the_working_one() {
     for side in [Side::Salesforce, Side::M3ter] {
         let sealed = Sealed::new().await;
         assert_all(&sealed.world.sync(DEAL).await, "created");
@@ -136,8 +136,7 @@ async fn a_new_secret_that_does_not_log_in_leaves_the_old_one_in_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_the_vendor_rotated_first_is_recovered_from_when_the_file_follows_and_nothing_is_lost()
- {
+async fn a_secret_that_the_vendor_rotated_first_is_picked_up_from_the_file_and_nothing_is_lost() {
     for side in [Side::Salesforce, Side::M3ter] {
         let sealed = Sealed::new().await;
         let world = &sealed.world;
@@ -213,7 +212,7 @@ async fn a_private_key_that_changes_while_the_service_runs_signs_the_next_login(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_off_is_named_by_the_refused_login_and_by_the_check() {
+async fn a_wrong_clock_is_reported_by_the_refused_login_and_by_the_check() {
     let mut world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let (code, said) = run_with(&world, directory.path(), &["check"], &[]).await;
@@ -248,7 +247,7 @@ async fn a_clock_that_is_off_is_named_by_the_refused_login_and_by_the_check() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_proxy_of_the_environment_gets_what_is_meant_for_this_machine() {
+async fn loopback_requests_do_not_go_through_a_proxy() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     // Nobody listens there: whatever asked it would fail.
@@ -259,7 +258,7 @@ async fn no_proxy_of_the_environment_gets_what_is_meant_for_this_machine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_in_a_wrong_place_is_shown() {
+async fn no_secret_in_the_wrong_place_is_shown() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path().display().to_string();

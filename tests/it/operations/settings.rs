@@ -71,7 +71,7 @@ async fn every_setting_is_shown_with_where_it_comes_from_and_no_secret_is() {
 
 /// The list is README's, and has each variable that the sources read.
 #[test]
-fn the_list_of_settings_is_readmes() {
+fn the_list_of_settings_matches_the_readme() {
     let readme = include_str!("../../../README.md");
     let table = readme.split("### Configuration").nth(1).unwrap();
     let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| `")).collect();
@@ -104,7 +104,7 @@ fn the_list_of_settings_is_readmes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_variables_is_enough_and_what_is_wrong_in_it_is_named() {
+async fn a_file_of_variables_is_enough_and_its_faults_are_reported() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let text = format!(
@@ -134,7 +134,7 @@ async fn a_file_of_variables_is_enough_and_what_is_wrong_in_it_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_misspelt_variable_is_named_and_all_faults_are_told_together() {
+async fn a_misspelt_variable_is_reported_and_all_faults_together() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let misspelt = [("M3TER_ORGID", "hunter"), ("SALESFORCE_LOGIN", "hunter")];

@@ -197,7 +197,7 @@ async fn a_collector_that_never_answers_keeps_no_sync_waiting() {
 }
 
 #[test]
-fn a_collector_that_is_no_address_is_told() {
+fn an_invalid_collector_address_is_reported() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
     let output = command
         .arg("check")

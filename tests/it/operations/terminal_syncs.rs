@@ -28,7 +28,7 @@ async fn piped(world: &World, directory: &Path, arguments: &[&str], input: &str)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_records_are_synced_one_after_the_other_and_the_worst_decides() {
+async fn several_records_are_synced_in_turn_and_the_worst_result_decides() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
@@ -124,7 +124,7 @@ async fn a_slow_sync_says_what_is_done_and_what_it_waits_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupt_gives_the_run_back_and_the_next_sync_goes_on_with_it() {
+async fn an_interrupt_releases_the_run_and_the_next_sync_continues_it() {
     gives_the_run_back_on(&["-INT"]).await;
 }
 
@@ -216,7 +216,7 @@ async fn gives_the_run_back_on(signals: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_taken_back_is_asked_for() {
+async fn actions_that_cannot_be_undone_ask_for_confirmation() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();

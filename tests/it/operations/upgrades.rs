@@ -57,7 +57,7 @@ async fn what_an_earlier_version_synced_is_unchanged() {
 /// The earlier version had no such setting: its Commitments go on as they were made, with a
 /// warning, and so do new ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn commitments_of_an_earlier_version_go_on_where_nobody_says_how_they_are_billed() {
+async fn commitments_of_an_earlier_version_continue_if_billing_is_not_stated() {
     let mut world = World::with_config(|config| config.commitment_billing = None).await;
     open(&mut world).await;
     let mut warned = 0;

@@ -136,7 +136,7 @@ fn statuses(found: &BTreeMap<String, Json>) -> BTreeMap<String, String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_status_is_told_of_its_records_and_nothing_is_written() {
+async fn each_verification_status_is_reported_and_nothing_is_written() {
     let world = World::new().await;
     let made = Made::new(&world).await;
     let salesforce_writes = |world: &World| {
@@ -268,7 +268,7 @@ async fn records_are_read_in_bulk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_verification_is_cancelled_and_goes_on_where_it_was() {
+async fn a_verification_can_be_cancelled_and_resumed() {
     let world = World::new().await;
     let deal = synced(&world, "Acme", &json!({})).await;
     let (_, begun) =
@@ -289,7 +289,7 @@ async fn a_verification_is_cancelled_and_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_command_tells_differences_failures_and_try_again_apart() {
+async fn the_command_distinguishes_differences_failures_and_try_again() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let made = Made::new(&world).await;

@@ -161,7 +161,7 @@ async fn a_caller_with_hundreds_of_runs_keeps_nobody_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waited_for_the_pause_begins_by_class_and_in_turn_by_caller() {
+async fn runs_held_by_a_pause_start_by_class_and_in_turn_by_caller() {
     let busy = Busy::new(1, 10_000).await;
     let deals = busy.deals(6);
     let pause = async |path: &str, body: Json| {
@@ -190,7 +190,7 @@ async fn what_waited_for_the_pause_begins_by_class_and_in_turn_by_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beyond_the_bound_of_runs_that_wait_nothing_is_recorded() {
+async fn beyond_the_limit_of_waiting_runs_nothing_is_recorded() {
     let busy = Busy::new(1, 4).await;
     let deals = busy.deals(8);
     busy.hang(&deals[0]);
@@ -233,7 +233,7 @@ async fn beyond_the_bound_of_runs_that_wait_nothing_is_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_waits_for_the_record_that_gets_free_does_not_go_before_those_of_others() {
+async fn a_run_waiting_for_its_record_does_not_overtake_those_of_other_callers() {
     let busy = Busy::new(1, 10_000).await;
     let deals = busy.deals(3);
     busy.hang(&deals[0]);
@@ -249,7 +249,7 @@ async fn a_run_that_waits_for_the_record_that_gets_free_does_not_go_before_those
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_waited_for_a_run_that_has_not_begun_hears_what_it_waits_for() {
+async fn a_caller_of_a_waiting_run_is_told_what_it_waits_for() {
     let busy = Busy::new(1, 10_000).await;
     let deals = busy.deals(2);
     busy.hang(&deals[0]);
@@ -277,7 +277,7 @@ async fn whoever_has_waited_for_a_run_that_has_not_begun_hears_what_it_waits_for
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dry_runs_for_the_same_that_wait_read_once() {
+async fn waiting_dry_runs_of_one_record_read_once() {
     let busy = Busy::new(1, 10_000).await;
     let deals = busy.deals(1);
     busy.hang(&deals[0]);
@@ -313,7 +313,7 @@ async fn dry_runs_for_the_same_that_wait_read_once() {
 }
 
 #[tokio::test]
-async fn dry_runs_for_the_same_that_come_at_once_are_one_run() {
+async fn simultaneous_dry_runs_of_one_record_are_one_run() {
     let (org, organization) = (
         sync_to_m3ter_sandbox::salesforce::start(0).await.unwrap(),
         sync_to_m3ter_sandbox::m3ter::start(0).await.unwrap(),

@@ -125,7 +125,7 @@ async fn an_account_of_the_same_name_and_address_is_adopted_as_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_lists_show_too_late_is_left_as_it_is_too() {
+async fn an_account_that_appears_in_lists_late_is_left_as_it_is_too() {
     let world = World::new().await;
     // Hidden while its code is looked up, and there once m3ter has refused a second one.
     world.organization.set_list_lag(Duration::from_millis(1_500));
@@ -144,7 +144,7 @@ async fn an_account_that_lists_show_too_late_is_left_as_it_is_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whose_it_is_gets_it_although_another_one_waits() {
+async fn the_owner_gets_its_account_although_another_record_waits() {
     let (world, other) = with_another_s_code().await;
     assert_held_back(&world.sync(DEAL).await, &other);
     let owner = json!({ "Name": "Other Customer Ltd", "M3ter_Billing_Email__c": "finance@other.example", "M3ter_Account_Code__c": CODE });

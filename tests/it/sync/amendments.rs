@@ -93,7 +93,7 @@ async fn a_row_that_revises_a_running_subscription_is_left_out_whatever_its_pror
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_takes_no_part_for_another_reason_is_not_told_of_as_a_price() {
+async fn a_row_left_out_for_another_reason_is_not_reported_as_a_price() {
     let world = World::new().await;
     let org = world.org.vendor();
     for fields in [json!({"SBQQ__Quantity__c": -5}), json!({"SBQQ__ChargeType__c": "One-Time"})] {
@@ -115,7 +115,7 @@ async fn what_takes_no_part_for_another_reason_is_not_told_of_as_a_price() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_price_that_cpq_may_have_prorated_is_told_of_wherever_it_is_taken() {
+async fn a_price_that_cpq_may_have_prorated_is_reported_wherever_it_is_used() {
     let world = World::new().await;
     let org = world.org.vendor();
     for (root, line, object) in
@@ -261,7 +261,7 @@ async fn an_amendment_order_joins_a_contract_that_has_ended_and_ends_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_beyond_the_first_one_s_term_has_a_contract_of_its_own_and_says_why() {
+async fn an_order_beyond_the_term_of_the_first_has_its_own_contract_and_says_why() {
     let world = World::new().await;
     let contract = contract_of_the_order(&world);
     let (order, line) = amendment(&world, &contract, "2026-01-01", 4, &json!(0.01));
@@ -350,7 +350,7 @@ async fn a_line_of_the_mapping_turns_joining_off_and_moves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_orders_of_one_contract_at_once_come_to_rest() {
+async fn two_simultaneous_orders_of_one_contract_settle() {
     let world = World::new().await;
     let contract = contract_of_the_order(&world);
     let (order, line) = amendment(&world, &contract, "2026-06-01", 4, &json!(0.01));

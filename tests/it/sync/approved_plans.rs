@@ -184,7 +184,7 @@ async fn interrupted(path: &str, adjust: impl AsyncFnOnce(&World)) -> (World, Js
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_try_goes_on_with_what_is_left_of_the_plan() {
+async fn a_retry_continues_with_what_is_left_of_the_plan() {
     for path in ["/contracts/*", "/commitments/*", "/pricings/*", "/pricings", "/accountplans/*"] {
         let (world, result) = interrupted(path, async |_| {}).await;
         let run = world.last_try_of(&result).await;
@@ -203,7 +203,7 @@ async fn a_later_try_goes_on_with_what_is_left_of_the_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_try_writes_nothing_if_something_else_is_left() {
+async fn a_retry_writes_nothing_if_something_else_is_left() {
     let edit = async |world: &World| {
         world.org.vendor().update("Opportunity", DEAL, &json!({"M3ter_PO_Number__c": "PO-4"}));
     };
@@ -217,7 +217,7 @@ async fn a_later_try_writes_nothing_if_something_else_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_is_no_changed_plan() {
+async fn an_unreadable_field_does_not_change_the_plan() {
     let world = World::new().await;
     world.sync(DEAL).await;
     world.change_much();
@@ -235,7 +235,7 @@ async fn what_cannot_be_read_is_no_changed_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_makes_way_for_a_new_object_is_part_of_the_plan() {
+async fn ending_an_object_for_a_new_one_is_part_of_the_plan() {
     let world = World::with_mapping(Some(&[REPLACE_ANY])).await;
     let foreseen = world.dry_run(SECOND_SAMPLE).await;
     let held = world.object("accountplans", "id", LEGACY_ACCOUNT_PLAN);
@@ -260,7 +260,7 @@ async fn what_makes_way_for_a_new_object_is_part_of_the_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_foreseen_to_be_refused_is_not_tried() {
+async fn an_object_whose_refusal_was_predicted_is_not_tried() {
     let world = World::new().await;
     let foreseen = world.dry_run(SECOND_SAMPLE).await;
     // What stood in its way goes away: creating it now would be more than what was approved.
@@ -320,7 +320,7 @@ async fn an_end_dating_ends_what_was_approved_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_that_is_none_reaches_nobody() {
+async fn an_invalid_plan_makes_no_callout() {
     let world = World::new().await;
     let hash = plan(&world.dry_run(DEAL).await).as_str().unwrap().to_owned();
     world.organization.clear_requests();

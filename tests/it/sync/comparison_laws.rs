@@ -305,7 +305,7 @@ proptest! {
     }
 
     #[test]
-    fn another_owner_is_never_sent(desired in any_object(), other in m3ter_id()) {
+    fn a_changed_owner_is_never_sent(desired in any_object(), other in m3ter_id()) {
         let kind = desired.kind();
         let mut body = create_body(&desired, &known());
         let owner = desired.fields().iter().find(|field| {

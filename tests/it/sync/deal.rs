@@ -292,7 +292,7 @@ async fn the_record_in_the_path_gives_one_result() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_metered_takes_no_part() {
+async fn lines_that_are_not_metered_are_left_out() {
     let world = World::new().await;
     let product = world.org.vendor().record("OpportunityLineItem", LINE).unwrap()["Product2Id"]
         .as_str()

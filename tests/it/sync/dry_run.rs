@@ -161,7 +161,7 @@ async fn a_changed_deal_shows_old_and_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_overlap_ahead_is_told_with_whose_it_is() {
+async fn a_predicted_overlap_says_whose_object_it_is() {
     let world = World::new().await;
     let foreseen = world.dry_run(SECOND_SAMPLE).await;
     let account_plan = object_result(&foreseen, "AccountPlan");
@@ -208,7 +208,7 @@ async fn an_overlap_ahead_is_told_with_whose_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_the_way_of_a_commitment_that_nothing_draws_down_is_told_as_well() {
+async fn overlaps_of_a_commitment_that_nothing_draws_down_are_predicted_as_well() {
     let world = World::new().await;
     world.org.vendor().update(
         "OpportunityLineItem",
@@ -224,7 +224,7 @@ async fn what_is_in_the_way_of_a_commitment_that_nothing_draws_down_is_told_as_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_overlap_that_the_mapping_resolves_is_foretold_too() {
+async fn an_overlap_that_the_mapping_resolves_is_predicted_too() {
     let replace = (
         "[account_plan]\nrows = \"lines\"\noverlap = \"report\"",
         "[account_plan]\nrows = \"lines\"\noverlap = \"replace_any\"",
@@ -237,7 +237,7 @@ async fn an_overlap_that_the_mapping_resolves_is_foretold_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commitment_that_nothing_draws_down_and_an_end_that_has_passed_are_told() {
+async fn a_commitment_that_nothing_draws_down_and_a_past_end_are_warnings() {
     let world = world().await;
     world.org.vendor().update(
         "OpportunityLineItem",

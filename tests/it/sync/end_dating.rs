@@ -176,7 +176,7 @@ async fn an_end_before_the_start_is_not_sent() {
 
 /// m3ter's call for a Contract goes by kinds: it could reach what begins later.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_begins_later_is_left_as_it_is_while_the_rest_ends() {
+async fn objects_that_start_later_are_left_alone_while_the_rest_ends() {
     for with_plan in [false, true] {
         let world = World::new().await;
         world.sync(DEAL).await;
@@ -244,7 +244,7 @@ async fn what_begins_later_is_left_as_it_is_while_the_rest_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_ends_with_all_it_has_also_what_no_sync_made() {
+async fn an_account_ends_with_everything_under_it_even_what_no_sync_created() {
     let world = World::new().await;
     world.sync(SECOND_SAMPLE).await;
     let result = world.end_date("", &request(GLOBEX, &ALL_ENTITIES)).await;
@@ -296,7 +296,7 @@ async fn children_end_with_their_parent_only_if_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_contract_of_the_account_has_is_spared_whatever_m3ter_s_call_reaches() {
+async fn other_contracts_of_the_account_are_spared_whatever_m3ters_call_reaches() {
     for scope in ["contract", "account"] {
         let world = World::new().await;
         world.sync(SECOND_SAMPLE).await;
@@ -328,7 +328,7 @@ async fn what_another_contract_of_the_account_has_is_spared_whatever_m3ter_s_cal
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_is_settled_by_looking() {
+async fn a_lost_answer_is_settled_by_a_look_up() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let path = format!(
@@ -370,7 +370,7 @@ async fn a_deal_that_joins_a_contract_does_not_end_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_bad_input_has_its_own_code_and_reaches_nobody() {
+async fn each_bad_input_has_its_own_code_and_makes_no_callout() {
     let world = World::new().await;
     world.organization.clear_requests();
     let good = || request(DEAL, &["CONTRACT"]);
@@ -417,7 +417,7 @@ async fn each_bad_input_has_its_own_code_and_reaches_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_was_never_synced_is_said_to_be_so() {
+async fn a_record_that_was_never_synced_is_reported_as_such() {
     let world = World::new().await;
     for (id, code) in [
         (DEAL, "RECORD_NOT_SYNCED"),

@@ -41,7 +41,7 @@ fn unreadable(result: &Json) -> Vec<(String, String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_price_that_can_no_longer_be_read_stays_as_it_is() {
+async fn an_unreadable_price_stays_as_it_is() {
     let mut world = World::new().await;
     world.sync(FIVE_LINES).await;
     let before = held(&world);
@@ -81,7 +81,7 @@ async fn a_price_that_can_no_longer_be_read_stays_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flag_that_can_no_longer_be_read_is_not_off() {
+async fn an_unreadable_flag_does_not_count_as_off() {
     let world = World::new().await;
     let flags = ["M3ter_Skip_Plan__c", "M3ter_Skip_Pricing__c", "M3ter_Skip_Account_Plan__c"];
     let on: Map<String, Json> =
@@ -100,7 +100,7 @@ async fn a_flag_that_can_no_longer_be_read_is_not_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_refused_is_not_made_once_the_reason_cannot_be_read() {
+async fn a_refused_row_is_not_created_once_the_reason_is_unreadable() {
     for (line, reason, hidden) in [
         (
             json!({"ServiceDate": "2026-01-15"}),

@@ -60,7 +60,7 @@ async fn a_cloned_deal_never_takes_the_original_s_objects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cloned_deal_of_the_same_time_is_refused_as_an_overlap_and_says_whose() {
+async fn a_cloned_deal_of_the_same_period_is_refused_as_an_overlap_and_names_the_owner() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let (clone, _) = cloned(&world, DEAL);
@@ -77,7 +77,7 @@ async fn a_cloned_deal_of_the_same_time_is_refused_as_an_overlap_and_says_whose(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_of_a_clone_does_not_keep_another_deal_s_id_without_a_word() {
+async fn a_cloned_line_does_not_silently_keep_another_deals_id() {
     let mut world = World::new().await;
     world.sync(DEAL).await;
     let (clone, line) = cloned(&world, DEAL);
@@ -185,7 +185,7 @@ async fn a_moved_start_date_with_all_traces_lost_is_refused_rather_than_doubled(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_account_is_a_finding_and_moves_nothing() {
+async fn a_changed_account_is_a_finding_and_nothing_is_moved() {
     let world = World::new().await;
     world.sync(DEAL).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"AccountId": "001S90000079INIIA2"}));
@@ -204,7 +204,7 @@ async fn a_changed_account_is_a_finding_and_moves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_swapped_product_is_a_finding_and_the_old_one_bills_on() {
+async fn a_swapped_product_is_a_finding_and_the_old_one_keeps_billing() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let storage = world.org.vendor().record("OpportunityLineItem", "00kS900000079F2IAI").unwrap()["Product2Id"].clone();
@@ -249,7 +249,7 @@ async fn a_line_that_was_removed_and_added_again_does_not_bill_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_that_is_another_row_s_is_never_adopted() {
+async fn the_code_of_another_row_is_never_adopted() {
     let world = World::new().await;
     world.sync(DEAL).await;
     // Another customer is given the same account code by mistake.

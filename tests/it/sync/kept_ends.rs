@@ -72,7 +72,7 @@ enum Then {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_has_its_right_end_whatever_happened_in_between() {
+async fn every_object_has_the_right_end_whatever_happened_in_between() {
     const ENDED: [&str; 4] = [END; 4];
     const AS_SOLD: [&str; 4] = ["2027-01-01", "2027-01-01", "never", "2027-01-01"];
     for (then, ends, codes) in [
@@ -155,7 +155,7 @@ async fn each_has_its_right_end_whatever_happened_in_between() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stays_ended_is_told_with_what_salesforce_says() {
+async fn an_object_that_stays_ended_is_reported_with_what_salesforce_says() {
     let world = World::synced_and_ended().await;
     let result = world.sync(DEAL).await;
     let contract = object_result(&result, "Contract");
@@ -181,7 +181,7 @@ async fn what_stays_ended_is_told_with_what_salesforce_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_end_that_salesforce_said_before_and_no_sync_brought_is_what_it_said_then() {
+async fn an_end_that_salesforce_had_before_end_dating_is_the_baseline() {
     let world = World::new().await;
     world.sync(DEAL).await;
     world.change_deal(&json!({"End_Date__c": "2027-06-30"}));
@@ -191,7 +191,7 @@ async fn an_end_that_salesforce_said_before_and_no_sync_brought_is_what_it_said_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn billing_ends_also_while_salesforce_cannot_be_read() {
+async fn billing_can_be_ended_while_salesforce_cannot_be_read() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let away = FaultKind::Status { status: 503, retry_after: None, message: None };
@@ -253,7 +253,7 @@ async fn an_end_that_m3ter_refused_is_not_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_tried_again_after_the_end_leaves_it() {
+async fn a_run_retried_after_the_end_leaves_it_in_place() {
     let world =
         World::with_config(|config| config.runs.retry_after = vec![Duration::from_millis(1_500)])
             .await;
@@ -278,7 +278,7 @@ async fn a_run_that_is_tried_again_after_the_end_leaves_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_is_added_to_what_has_ended_ends_with_it() {
+async fn a_line_added_to_an_ended_deal_ends_with_it() {
     let world = World::synced_and_ended().await;
     let line = |start: &Json| {
         let line = json!({"OpportunityId": DEAL, "PricebookEntryId": "01uS90000000002IAA", "Quantity": 1, "UnitPrice": 0.5, "ServiceDate": start});

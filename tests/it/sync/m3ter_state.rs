@@ -121,7 +121,7 @@ async fn what_another_program_wrote_with_an_exponent_is_the_same_price() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_out_of_reach_is_too_small_or_too_large_and_not_no_number() {
+async fn a_number_out_of_range_is_too_small_or_too_large_and_not_called_invalid() {
     let world = World::new().await;
     for (value, why, remedy) in [
         (
@@ -223,7 +223,7 @@ pub(super) fn codes(result: &Json) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clone_that_brought_the_contract_s_code_along_bills_nothing_outside_that_contract() {
+async fn a_clone_with_a_copied_contract_code_bills_nothing_outside_that_contract() {
     let world = World::new().await;
     let named = json!({"M3ter_Contract_Code__c": "C-200", "M3ter_Commitment_Amount__c": 1000});
     let first = deal(&world, "Year 1", "2026-01-01", "2026-12-31", &named);
@@ -288,7 +288,7 @@ const ONCE: (&str, &str) = (
 );
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_contract_keeps_in_m3ter_bounds_its_lines_and_its_commitment() {
+async fn the_contract_as_m3ter_keeps_it_bounds_its_lines_and_commitment() {
     let once = World::with_mapping(Some(&[ONCE])).await;
     let flagged = World::new().await;
     for (world, change) in [(&once, json!({})), (&flagged, json!({"M3ter_Skip_Contract__c": true}))]
@@ -336,7 +336,7 @@ async fn what_a_contract_keeps_in_m3ter_bounds_its_lines_and_its_commitment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_written_beside_a_contract_that_m3ter_refused_to_change_is_told_of() {
+async fn objects_written_beside_a_refused_contract_change_are_reported() {
     let world = World::new().await;
     world.sync(DEAL).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2027-06-30"}));
@@ -365,7 +365,7 @@ async fn what_was_written_beside_a_contract_that_m3ter_refused_to_change_is_told
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_runs_outside_its_contract_already_is_a_warning_and_no_failure() {
+async fn an_object_already_outside_its_contract_is_a_warning_and_not_a_failure() {
     let world = World::with_mapping(Some(&[ONCE])).await;
     world.sync(DEAL).await;
     let mut contract = world.object("contracts", "code", DEAL);

@@ -18,7 +18,7 @@ fn accounts_with_code(world: &World, code: impl Into<Json>) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_account_of_a_merged_record_goes_on_with_the_survivor() {
+async fn the_account_of_a_merged_record_passes_to_the_survivor() {
     let world = World::new().await;
     let first = world.sync(DEAL).await;
     let (other, _) = add_on(&world, STORAGE, &json!({}));
@@ -97,7 +97,7 @@ async fn a_record_that_was_merged_twice_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_records_that_both_have_accounts_are_not_guessed_about() {
+async fn two_merged_records_with_accounts_are_reported_and_not_guessed() {
     let world = World::new().await;
     let first = object_result(&world.sync(DEAL).await, "Account")["m3terId"].clone();
     let survivor = survivor(&world, &json!({}));
@@ -168,7 +168,7 @@ async fn a_merged_record_names_the_one_that_it_was_merged_into() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_of_a_record_that_lives_stays_its_own() {
+async fn the_code_of_an_existing_record_stays_its_own() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let other = survivor(&world, &json!({ "M3ter_Account_Code__c": ACCOUNT }));

@@ -98,7 +98,7 @@ fn reads_of_the_configuration(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_organization_is_read_once_a_minute_for_all_syncs_and_beside_what_is_read_anyway() {
+async fn the_organization_is_read_once_a_minute_in_parallel_with_other_reads() {
     let world = World::new().await;
     for _ in 0..3 {
         tokio::join!(world.sync(DEAL), world.sync(SECOND_SAMPLE), world.sync(FIVE_LINES));
@@ -147,7 +147,7 @@ async fn a_sync_that_cannot_read_the_organization_guesses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_emulated_organization_counts_its_second_as_it_is_told() {
+async fn the_emulated_organization_counts_its_second_as_configured() {
     let world = World::new().await;
     let limits = |body: &'static str| {
         world.client().put(format!("{}/sandbox/limits", world.organization.base_url())).body(body)

@@ -52,7 +52,7 @@ fn warns_of(object: &Json, words: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_sync_made_is_reported_unless_the_mapping_says_any() {
+async fn an_object_that_no_sync_created_is_reported_unless_the_mapping_says_any() {
     let world = world_with("replace", "replace").await;
     let result = world.sync(SECOND_SAMPLE).await;
     for (name, code) in
@@ -129,7 +129,7 @@ async fn a_renewal_replaces_what_an_earlier_deal_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_begins_with_the_new_one_or_later_is_not_replaced() {
+async fn an_object_that_starts_with_the_new_one_or_later_is_not_replaced() {
     let world = world_with("replace_any", "replace_any").await;
     renewed(&world).await;
     world.org.vendor().update("Opportunity", FIVE_LINES, &json!({"CloseDate": "2026-01-01"}));
@@ -145,7 +145,7 @@ async fn what_begins_with_the_new_one_or_later_is_not_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_of_a_replacing_neither_doubles_nor_loses() {
+async fn a_lost_answer_during_a_replacement_neither_doubles_nor_loses() {
     for (fault, status) in
         [(FaultKind::DropAfterEffect, "Completed"), (FaultKind::DropBeforeEffect, "Failed")]
     {
@@ -170,7 +170,7 @@ async fn a_lost_answer_of_a_replacing_neither_doubles_nor_loses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_sync_puts_right_a_lost_answer_after_a_commitment_ended() {
+async fn the_next_sync_recovers_a_lost_answer_after_a_commitment_ended() {
     let world = world_with("report", "replace_any").await;
     world.fault("PUT", &format!("/commitments/{LEGACY_COMMITMENT}"), FaultKind::DropAfterEffect);
     let result = world.sync(SECOND_SAMPLE).await;
@@ -217,7 +217,7 @@ fn starting(world: &World, kind: &str, date: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_ends_unless_everything_in_the_way_can_be_replaced() {
+async fn nothing_ends_unless_every_overlapping_object_can_be_replaced() {
     let world = world_with("replace", "replace").await;
     let [plan, commitment] = two_in_the_way(&world, Some(DEAL)).await;
     world.organization.clear_requests();
@@ -269,7 +269,7 @@ async fn nothing_ends_unless_everything_in_the_way_can_be_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commitment_that_ended_for_one_that_m3ter_refuses_all_the_same_runs_on() {
+async fn a_commitment_ended_for_one_that_m3ter_still_refuses_is_restored() {
     let world = world_with("report", "replace").await;
     // m3ter looks further than the Contract, which only its second refusal tells.
     let [_, commitment] = two_in_the_way(&world, None).await;
@@ -293,7 +293,7 @@ async fn a_commitment_that_ended_for_one_that_m3ter_refuses_all_the_same_runs_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_foretells_the_overlap_of_dates_that_move() {
+async fn a_dry_run_predicts_the_overlap_of_moved_dates() {
     let world = World::new().await;
     world.organization.vendor().change_rules(&json!({"commitmentOverlap": "account"})).unwrap();
     world.sync(DEAL).await;

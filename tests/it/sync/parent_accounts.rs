@@ -58,7 +58,7 @@ async fn parents_are_synced_first_and_linked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_synced_without_parents_gets_one_and_nothing_is_made_twice() {
+async fn an_account_synced_without_parents_gets_one_and_nothing_is_doubled() {
     let mut world = world("1").await;
     world.sync(DEAL).await;
     parent(&world, ACCOUNT, Some(INITECH));
@@ -80,7 +80,7 @@ async fn what_was_synced_without_parents_gets_one_and_nothing_is_made_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parent_that_fails_takes_the_account_along() {
+async fn a_failed_parent_fails_the_account_too() {
     let world = world("1").await;
     parent(&world, ACCOUNT, Some(INITECH));
     world.org.vendor().update("Account", INITECH, &json!({"M3ter_Billing_Email__c": null}));
@@ -114,7 +114,7 @@ async fn a_circle_of_parents_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_setting_no_parent_is_looked_at() {
+async fn without_the_setting_no_parent_is_read() {
     let world = World::new().await;
     parent(&world, ACCOUNT, Some(INITECH));
     let result = world.sync(DEAL).await;

@@ -9,7 +9,7 @@ const FROM_DATE: &[(&str, &str)] =
     &[("pricing_change = \"in_place\"", "pricing_change = \"from_date\"")];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_price_that_end_dating_ended_runs_on_with_everything_else_once_the_deal_does() {
+async fn a_price_ended_by_end_dating_resumes_with_everything_else_of_the_deal() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let order = json!([{"parentRecordId": DEAL, "endDate": "2026-07-01", "billingEntities": ["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS"]}]);
@@ -41,7 +41,7 @@ async fn a_price_that_end_dating_ended_runs_on_with_everything_else_once_the_dea
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_price_that_an_interrupted_change_ended_runs_on_once_the_change_is_taken_back() {
+async fn a_price_ended_by_an_interrupted_change_resumes_once_the_change_is_reverted() {
     let world = World::with_mapping(Some(FROM_DATE)).await;
     // The price ends today, which must lie within the term.
     world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2099-12-31"}));
@@ -97,7 +97,7 @@ async fn a_price_that_somebody_ended_in_m3ter_keeps_its_end_only_where_another_p
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_that_moves_takes_the_first_price_along() {
+async fn a_moved_start_moves_the_first_price() {
     let world = World::with_mapping(Some(FROM_DATE)).await;
     world.sync(DEAL).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"CloseDate": "2025-06-01"}));
@@ -132,7 +132,7 @@ async fn a_start_that_moves_takes_the_first_price_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_that_moves_takes_the_first_of_several_prices_along() {
+async fn a_moved_start_moves_the_first_of_several_prices() {
     let world = World::with_mapping(Some(FROM_DATE)).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2099-12-31"}));
     world.sync(DEAL).await;

@@ -58,7 +58,7 @@ async fn the_first_sync_of_a_draft_is_refused_and_a_dry_run_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_synced_is_kept_up_to_date_in_any_status() {
+async fn a_synced_record_is_kept_up_to_date_in_any_status() {
     for (sobject, id) in [("Order", ORDER), ("Contract", CONTRACT)] {
         let world = World::new().await;
         world.sync(id).await;

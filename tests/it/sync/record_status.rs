@@ -95,7 +95,7 @@ async fn a_record_says_how_its_sync_ended_in_the_call_that_writes_the_ids() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_names_what_keeps_it_from_m3ter_and_follows_what_is_put_right() {
+async fn a_record_names_what_blocks_it_and_clears_once_it_is_fixed() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let org = world.org.vendor();
@@ -121,7 +121,7 @@ async fn a_record_names_what_keeps_it_from_m3ter_and_follows_what_is_put_right()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_is_told_once_and_the_retry_that_succeeds_puts_it_right() {
+async fn a_failure_is_written_once_and_a_successful_retry_clears_it() {
     let world = World::with_config(|config| {
         config.runs.lease = Duration::from_secs(3);
         config.runs.retry_after = vec![Duration::from_millis(200); 10];
@@ -145,7 +145,7 @@ async fn a_failure_is_told_once_and_the_retry_that_succeeds_puts_it_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_puts_the_record_right() {
+async fn a_replay_updates_the_status_of_the_record() {
     let world = World::with_config(|config| config.runs.retry_after = Vec::new()).await;
     outage(&world);
     let failed = world.sync(DEAL).await;
@@ -158,7 +158,7 @@ async fn a_replay_puts_the_record_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flow_that_runs_on_every_edit_comes_to_rest() {
+async fn a_flow_that_runs_on_every_edit_does_not_loop() {
     let world = World::with_config(|config| config.runs.retry_after = Vec::new()).await;
     assert_eq!(
         flow_on_every_edit(&world, DEAL).await,
@@ -183,7 +183,7 @@ async fn a_flow_that_runs_on_every_edit_comes_to_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_org_lacks_or_hides_keeps_nothing_from_being_done() {
+async fn missing_or_hidden_status_fields_do_not_block_a_sync() {
     let mut world = World::new().await;
     let fields: Vec<String> =
         [STATUS, MESSAGE, SYNCED_AT].iter().map(|field| format!("Opportunity.{field}")).collect();
@@ -278,7 +278,7 @@ async fn a_status_that_is_refused_does_not_lose_the_ids_nor_an_id_the_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn runs_that_end_early_are_told_of_as_well() {
+async fn runs_that_end_early_are_written_to_the_record_as_well() {
     // Not ready.
     let only_when = "root = \"Opportunity\"\nonly_when = { field = \"IsWon\", is = true, message = \"Only won deals\" }";
     let world = World::with_mapping(Some(&[("root = \"Opportunity\"", only_when)])).await;
@@ -318,7 +318,7 @@ async fn runs_that_end_early_are_told_of_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_syncs_of_the_record_itself_are_told_of() {
+async fn only_syncs_of_the_record_itself_are_written_to_it() {
     let world = World::new().await;
     world.sync(DEAL).await;
     assert_eq!(
@@ -343,7 +343,7 @@ async fn only_syncs_of_the_record_itself_are_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_says_what_cannot_be_told_and_what_takes_a_permission() {
+async fn a_check_names_status_fields_that_are_missing_or_need_a_permission() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let check =

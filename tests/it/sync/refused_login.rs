@@ -81,7 +81,7 @@ async fn is_run_again_once_logins_work(vendor: &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_that_a_refused_login_ended_is_run_again_once_a_login_works() {
+async fn a_sync_ended_by_a_refused_login_is_run_again_once_a_login_works() {
     tokio::join!(
         Box::pin(is_run_again_once_logins_work("m3ter")),
         Box::pin(is_run_again_once_logins_work("Salesforce"))

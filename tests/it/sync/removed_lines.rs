@@ -58,7 +58,7 @@ fn about<'a>(result: &'a Json, row: &str) -> Vec<(&'a str, &'a str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_not_whole_is_no_answer() {
+async fn an_incomplete_answer_does_not_count_as_an_answer() {
     let world = World::with_mapping(Some(END)).await;
     world.org.vendor().update("Opportunity", FIVE_LINES, &json!({"End_Date__c": LAST_DAY}));
     world.sync(FIVE_LINES).await;
@@ -168,7 +168,7 @@ async fn each_of_three_deals_on_one_contract_ends_its_own_line_with_and_without_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_line_of_a_deal_ends_as_any_other_also_once_it_is_purged() {
+async fn the_last_line_of_a_deal_ends_like_any_other_even_once_purged() {
     let world = World::with_mapping(Some(END)).await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": LAST_DAY}));
     world.sync(DEAL).await;
@@ -181,7 +181,7 @@ async fn the_last_line_of_a_deal_ends_as_any_other_also_once_it_is_purged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purged_line_that_nobody_remembers_is_told_and_not_ended() {
+async fn a_purged_line_without_a_link_is_reported_and_not_ended() {
     let mut world = World::with_mapping(Some(END)).await;
     world.org.vendor().update("Opportunity", FIVE_LINES, &json!({"End_Date__c": LAST_DAY}));
     world.sync(FIVE_LINES).await;
@@ -277,7 +277,7 @@ async fn a_line_that_moved_to_another_record_is_that_records() {
 
 /// An end before the start is never sent, by this either.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_not_begun_when_its_line_goes_is_told_and_not_ended() {
+async fn an_object_that_has_not_started_when_its_line_is_deleted_is_reported_and_not_ended() {
     let world = World::with_mapping(Some(END)).await;
     world.org.vendor().update("Opportunity", FIVE_LINES, &json!({"End_Date__c": LAST_DAY}));
     let starts = json!({"ServiceDate": "2090-01-01"});

@@ -33,7 +33,7 @@ async fn reopen(world: &World, arguments: &[&str]) -> (i32, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_end_waits_for_an_operator_where_the_mapping_says_so() {
+async fn a_later_end_waits_for_an_operator_if_the_mapping_says_so() {
     let world = World::with_mapping(Some(BY_OPERATOR)).await;
     world.sync(DEAL).await;
     assert_eq!(end(&world).await["syncStatus"], "Completed");

@@ -8,7 +8,7 @@ use crate::sync::m3ter_state::{configure, world_that_reads_the_organization_each
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_of_a_product_that_runs_already_at_the_same_price_is_left_out() {
+async fn a_line_of_a_product_already_billed_at_the_same_price_is_left_out() {
     let world = World::new().await;
     let contract = contract_of_the_order(&world);
     world.sync(ORDER).await;
@@ -25,7 +25,7 @@ async fn a_line_of_a_product_that_runs_already_at_the_same_price_is_left_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_asks_for_anything_else_than_what_runs_is_the_overlap_and_makes_nothing() {
+async fn a_line_that_differs_from_what_is_billed_is_an_overlap_and_creates_nothing() {
     let world = World::new().await;
     let contract = contract_of_the_order(&world);
     world.sync(ORDER).await;
@@ -91,7 +91,7 @@ async fn a_line_that_asks_for_anything_else_than_what_runs_is_the_overlap_and_ma
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_runs_beyond_or_under_another_contract_is_not_the_same() {
+async fn an_account_plan_of_another_period_or_contract_is_not_the_same() {
     let world = world_that_reads_the_organization_each_time().await;
     let contract = contract_of_the_order(&world);
     world.sync(ORDER).await;

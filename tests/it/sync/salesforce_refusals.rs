@@ -46,7 +46,7 @@ fn message(result: &Json) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_is_refused_for_the_moment_is_tried_again_and_is_no_wrong_secret() {
+async fn a_temporarily_refused_login_is_retried_and_not_taken_for_a_wrong_secret() {
     for code in ["unknown_error", "temporarily_unavailable", "server_error"] {
         let world = World::new().await;
         expire_tokens(&world).await;
@@ -100,7 +100,7 @@ async fn an_org_that_has_moved_is_looked_for_with_one_new_login() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_that_nobody_answers_for_is_given_up_for_the_one_of_a_new_login() {
+async fn an_unreachable_instance_is_replaced_by_the_one_of_a_new_login() {
     let mut world = World::new().await;
     let gone = json!({ "access_token": "00DS90000000001!gone", "instance_url": "http://127.0.0.1:1", "token_type": "Bearer",
         "id": "http://127.0.0.1:1/id/00DS90000000001MAA/005S90000000001IAA" });
@@ -132,7 +132,7 @@ async fn an_instance_that_nobody_answers_for_is_given_up_for_the_one_of_a_new_lo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_is_locked_for_the_moment_is_written_back_within_the_sync() {
+async fn a_temporarily_locked_row_is_written_back_within_the_sync() {
     for code in ["UNABLE_TO_LOCK_ROW", "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE"] {
         let world = World::new().await;
         let locked = |rows: &[usize]| FaultKind::RefuseRows {
@@ -185,7 +185,7 @@ async fn a_row_that_is_locked_for_the_moment_is_written_back_within_the_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_whose_cursor_dies_is_sent_again_from_its_start() {
+async fn a_query_whose_cursor_expires_is_sent_again_from_its_start() {
     let dead = [
         FaultKind::error(400, "INVALID_QUERY_LOCATOR"),
         FaultKind::error(401, "INVALID_SESSION_ID"),
@@ -232,7 +232,7 @@ async fn a_query_that_took_too_long_is_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_within_a_composite_answer_is_tried_again_as_any_other() {
+async fn a_refusal_inside_a_composite_answer_is_retried_like_any_other() {
     let org = sync_to_m3ter_sandbox::salesforce::start(0).await.unwrap();
     let address = "127.0.0.1:0".parse().unwrap();
     let config = sync_to_m3ter::command::sandbox::config(
@@ -257,7 +257,7 @@ async fn a_refusal_within_a_composite_answer_is_tried_again_as_any_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_that_lasts_is_not_tried_again_and_says_what_to_do() {
+async fn a_permanent_refusal_is_not_retried_and_says_what_to_do() {
     for (status, code, words) in [
         (403, "API_DISABLED_FOR_ORG", "API Enabled"),
         (410, "UNSUPPORTED_API_VERSION", "SALESFORCE_API_VERSION"),
@@ -421,7 +421,7 @@ async fn comes_to_what_the_table_says(meaning: Meaning, code: &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_code_at_every_callout_comes_to_what_the_table_says() {
+async fn every_code_at_every_callout_is_handled_as_the_table_says() {
     let mut running = tokio::task::JoinSet::new();
     for (meaning, code) in TABLE
         .into_iter()

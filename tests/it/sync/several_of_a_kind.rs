@@ -138,7 +138,7 @@ async fn plans_and_account_plans_have_custom_fields_and_keep_those_of_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_runs_is_held_against_the_term_of_its_own_contract() {
+async fn periods_are_checked_against_the_term_of_their_own_contract() {
     let world = world().await;
     // The second year lies outside the first one's contract, and inside its own.
     assert_eq!(world.sync(USAGE_DEAL).await["syncStatus"], "Completed");
@@ -150,7 +150,7 @@ async fn what_runs_is_held_against_the_term_of_its_own_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_of_one_product_for_different_accounts_do_not_stand_in_each_other_s_way() {
+async fn lines_of_one_product_for_different_accounts_do_not_conflict() {
     let deal_s = "Usage_Deal__r.Account__r.AccountNumber";
     let mut own = MAPPING.to_owned();
     for before in [

@@ -51,13 +51,13 @@ async fn overtaken_at(world: &World, method: &str, path: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_later_edit_stays_though_the_earlier_sync_writes_last() {
+async fn the_later_edit_wins_though_the_earlier_sync_writes_last() {
     let world = two_deals().await;
     overtaken_at(&world, "PUT", "/accounts/*").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_later_edit_stays_though_the_earlier_sync_reads_m3ter_last() {
+async fn the_later_edit_wins_though_the_earlier_sync_reads_m3ter_last() {
     let world = two_deals().await;
     overtaken_at(&world, "GET", "/accounts").await;
 }

@@ -45,7 +45,7 @@ fn set_code(world: &World, deal: &str, code: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn characters_that_nobody_sees_around_a_code_are_not_part_of_it() {
+async fn invisible_characters_around_a_code_are_not_part_of_it() {
     let world = World::new().await;
     let (product, code) = product(&world);
     for (before, after) in [
@@ -64,7 +64,7 @@ async fn characters_that_nobody_sees_around_a_code_are_not_part_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_character_that_nobody_sees_inside_a_code_is_shown() {
+async fn an_invisible_character_inside_a_code_is_shown() {
     let world = World::new().await;
     let (product, code) = product(&world);
     let (head, tail) = code.split_at(3);
@@ -81,7 +81,7 @@ async fn a_character_that_nobody_sees_inside_a_code_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_contract_s_code_with_an_unseen_character_joins_the_contract_that_is_meant() {
+async fn a_contract_code_with_an_invisible_character_joins_the_intended_contract() {
     let world = World::new().await;
     set_code(&world, DEAL, "C-100");
     world.sync(DEAL).await;
@@ -94,7 +94,7 @@ async fn a_contract_s_code_with_an_unseen_character_joins_the_contract_that_is_m
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_contract_s_code_of_15_characters_is_the_record_with_18() {
+async fn a_contract_code_of_15_characters_means_the_record_with_18() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let contracts = world.objects("contracts").len();
@@ -110,7 +110,7 @@ async fn a_contract_s_code_of_15_characters_is_the_record_with_18() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_of_15_characters_that_m3ter_has_so_is_meant_so() {
+async fn a_code_of_15_characters_that_m3ter_has_is_used_as_typed() {
     let world = World::new().await;
     let account = json!({"name": "Old", "code": &ACCOUNT[..15], "emailAddress": "old@example.com"});
     world.organization.vendor().request("POST", "/accounts", &account).unwrap();
@@ -129,7 +129,7 @@ async fn a_code_of_15_characters_that_m3ter_has_so_is_meant_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_s_own_id_of_15_characters_makes_no_second_account() {
+async fn the_15_character_id_of_an_account_creates_no_second_account() {
     let mut world = World::new().await;
     let first = object_result(&world.sync(DEAL).await, "Account")["m3terId"].clone();
     let accounts = world.objects("accounts").len();
@@ -147,7 +147,7 @@ async fn an_account_s_own_id_of_15_characters_makes_no_second_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_contract_that_is_named_and_not_there_is_told_of_and_its_correction_as_well() {
+async fn a_named_contract_that_does_not_exist_is_reported_and_so_is_its_correction() {
     let world = World::new().await;
     set_code(&world, DEAL, "C-100");
     world.sync(DEAL).await;
@@ -180,7 +180,7 @@ async fn a_contract_that_is_named_and_not_there_is_told_of_and_its_correction_as
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_key_that_names_nothing_is_a_warning_and_the_object_goes_on() {
+async fn a_changed_key_that_names_nothing_is_a_warning_and_the_object_is_still_synced() {
     let world = World::new().await;
     set_code(&world, DEAL, "C-100");
     let contract = object_result(&world.sync(DEAL).await, "Contract")["m3terId"].clone();
@@ -200,7 +200,7 @@ async fn a_changed_key_that_names_nothing_is_a_warning_and_the_object_goes_on() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_contract_that_is_named_by_a_record_s_id_and_not_there_is_not_made() {
+async fn a_missing_contract_named_by_a_record_id_is_not_created() {
     let world = World::new().await;
     let (deal, _) = add_on(&world, STORAGE, &json!({ "M3ter_Contract_Code__c": &DEAL[..15] }));
     for result in [world.dry_run(&deal).await, world.sync(&deal).await] {
@@ -218,7 +218,7 @@ async fn a_contract_that_is_named_by_a_record_s_id_and_not_there_is_not_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deal_that_names_itself_makes_its_contract() {
+async fn a_deal_that_names_itself_creates_its_contract() {
     let world = World::new().await;
     set_code(&world, DEAL, &DEAL[..15]);
     let result = world.sync(DEAL).await;
@@ -231,7 +231,7 @@ async fn a_deal_that_names_itself_makes_its_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_s_code_that_names_nothing_is_told_of() {
+async fn an_account_code_that_names_nothing_is_reported() {
     let world = World::new().await;
     world.org.vendor().update("Account", ACCOUNT, &json!({ "M3ter_Account_Code__c": "CUST-7" }));
     let told = warnings(&world.dry_run(DEAL).await, "Account");
@@ -275,7 +275,7 @@ async fn an_account_whose_typed_code_names_nothing_is_the_one_that_both_ids_name
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_s_code_that_names_another_account_later_moves_nothing() {
+async fn an_account_code_that_later_names_another_account_moves_nothing() {
     let world = World::new().await;
     let first = object_result(&world.sync(DEAL).await, "Account")["m3terId"].clone();
     let other = json!({"name": "Other", "code": "CUST-8", "emailAddress": "other@example.com"});
@@ -321,7 +321,7 @@ async fn ids_of_another_organization_in_all_write_back_fields_are_overwritten() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_deal_that_names_nothing_near_is_told_so_without_a_guess() {
+async fn a_code_without_a_near_match_is_reported_without_a_suggestion() {
     let world = World::new().await;
     world.sync(DEAL).await;
     let (deal, _) = add_on(&world, SEATS, &json!({ "M3ter_Contract_Code__c": "FRAME-2026" }));

@@ -58,7 +58,7 @@ async fn an_update_keeps_what_the_mapping_does_not_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_street_that_became_shorter_leaves_no_line_of_the_former_one() {
+async fn a_shortened_street_leaves_no_old_lines() {
     let world = World::new().await;
     world.org.vendor().update(
         "Account",
@@ -89,7 +89,7 @@ async fn a_blank_source_keeps_what_m3ter_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_moved_on_in_m3ter_is_compared_again() {
+async fn an_object_that_changed_in_m3ter_meanwhile_is_compared_again() {
     let world = World::new().await;
     world.sync(DEAL).await;
     world.org.vendor().update("Account", ACCOUNT, &json!({"Name": "Acme Incorporated"}));
@@ -139,7 +139,7 @@ async fn an_object_that_was_deleted_in_m3ter_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_record_no_longer_asks_for_is_left_alone_and_told() {
+async fn objects_that_the_record_no_longer_asks_for_are_left_alone_and_reported() {
     let world = World::new().await;
     world.org.vendor().update("Opportunity", DEAL, &json!({"End_Date__c": "2099-12-31"}));
     assert_eq!(world.sync(DEAL).await["warnings"], json!([]));

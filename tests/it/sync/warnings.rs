@@ -7,7 +7,7 @@ use sync_to_m3ter::domain::answer::SyncResult;
 use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_completed_sync_says_what_somebody_should_look_at() {
+async fn a_completed_sync_says_what_needs_attention() {
     let world = World::new().await;
     let created = world.sync(DEAL).await;
     assert_eq!(
@@ -31,7 +31,7 @@ async fn a_completed_sync_says_what_somebody_should_look_at() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn runs_are_listed_by_what_somebody_should_look_at() {
+async fn runs_are_listed_by_what_needs_attention() {
     let world = World::new().await;
     world.sync(DEAL).await;
     world.org.vendor().delete("OpportunityLineItem", LINE);
@@ -67,7 +67,7 @@ async fn runs_are_listed_by_what_somebody_should_look_at() {
 }
 
 #[test]
-fn a_report_ends_with_the_counts_and_what_somebody_should_look_at() {
+fn a_report_ends_with_the_counts_and_what_needs_attention() {
     let result = json!({
         "success": true, "syncStatus": "Completed", "message": "Sync process completed successfully", "dryRun": false, "objectResults": [{
             "objectName": "Account", "success": true, "message": "m3ter Identifier: 1", "salesforceId": "001S900000RzsIUIAZ", "action": "created",

@@ -26,7 +26,7 @@ type Files = BTreeMap<Module, Named>;
 type Edges<'a> = BTreeMap<&'a Module, BTreeMap<&'a Module, BTreeSet<String>>>;
 
 #[test]
-fn no_files_name_each_other_in_a_circle() {
+fn no_files_import_each_other_in_a_circle() {
     let mut told = Vec::new();
     for directory in ["src", "sandbox/src"] {
         let files = files(directory);

@@ -114,7 +114,7 @@ pub(crate) fn street_lines(street: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_model_computes_as_people_do() {
+fn the_model_computes_as_a_person_would() {
     let exact = |text: &str| Exact::parse(text).unwrap();
     for (price, percent, rest) in [
         ("0.05", "0", 0.05),
