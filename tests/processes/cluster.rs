@@ -124,17 +124,9 @@ impl Cluster {
         let address = given.unwrap_or_else(|| format!("127.0.0.1:{}", crate::ports::free_port()));
         let process = program
             .env_clear()
+            .envs(self.variables())
             .envs([
                 ("LISTEN_ADDRESS", address.as_str()),
-                ("DATABASE_URL", &self.database_url),
-                ("SALESFORCE_LOGIN_URL", &self.org.base_url()),
-                ("SALESFORCE_CLIENT_ID", CREDENTIAL),
-                ("SALESFORCE_CLIENT_SECRET", CREDENTIAL),
-                ("M3TER_BASE_URL", &self.organization.base_url()),
-                ("M3TER_ORG_ID", m3ter::ORGANIZATION),
-                ("COMMITMENT_BILLING", "paid_outside"),
-                ("M3TER_API_KEY", CREDENTIAL),
-                ("M3TER_API_SECRET", CREDENTIAL),
                 ("M3TER_REQUESTS_PER_SECOND", "0"),
                 ("RUN_LEASE", "3"),
                 // The tests look very often.
@@ -147,6 +139,22 @@ impl Cluster {
             .spawn()
             .unwrap();
         Replica { url: format!("http://{address}"), process }
+    }
+
+    /// What every command must be told: the database, and both vendors.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 9] {
+        [
+            ("DATABASE_URL", self.database_url.as_str()),
+            ("SALESFORCE_LOGIN_URL", &self.org.base_url()),
+            ("SALESFORCE_CLIENT_ID", CREDENTIAL),
+            ("SALESFORCE_CLIENT_SECRET", CREDENTIAL),
+            ("M3TER_BASE_URL", &self.organization.base_url()),
+            ("M3TER_ORG_ID", m3ter::ORGANIZATION),
+            ("COMMITMENT_BILLING", "paid_outside"),
+            ("M3TER_API_KEY", CREDENTIAL),
+            ("M3TER_API_SECRET", CREDENTIAL),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
     }
 
     /// A record with an account and a line of its own.
@@ -217,6 +225,13 @@ impl Cluster {
 
     pub(crate) async fn get_from(&self, url: &str, path: &str) -> Option<(u16, Json)> {
         self.send(self.http.get(format!("{url}{path}"))).await
+    }
+
+    /// Gives an emulator what its control API takes.
+    pub(crate) async fn put(&self, url: &str, body: String) {
+        let (client, request) = self.http.put(url).body(body).build_split();
+        let answer = client.execute(request.unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
     }
 
     /// The body of what is no part of the document.

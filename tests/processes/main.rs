@@ -30,4 +30,5 @@ mod starting;
 mod stopping;
 mod strangers;
 mod turns;
+mod upgraded;
 mod verify;

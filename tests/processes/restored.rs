@@ -42,7 +42,7 @@ async fn goes_on_with_a_copy(mut cluster: Cluster, copy: impl AsyncFn(&Cluster) 
 }
 
 /// Runs one line of the guide with these values of its variables.
-fn run_of_the_guide(line: &str, variables: &[(&str, &str)]) {
+pub(crate) fn run_of_the_guide(line: &str, variables: &[(&str, &str)]) {
     assert!(GUIDE.contains(&format!("\n{line}\n")), "docs/operations.md has `{line}`");
     let output = postgres::shell().args(["-c", line]).envs(variables.iter().copied()).output();
     let output = output.unwrap();
