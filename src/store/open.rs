@@ -128,12 +128,27 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(CONNECT_TIME)
         .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(|source| StoreError::from_sqlx("open the database", &place, source))?;
+        .connect_with(options.clone())
+        .await;
+    let pool = match pool {
+        Ok(pool) => pool,
+        Err(sqlx::Error::PoolTimedOut) => {
+            let source = why_unreachable(&options).await;
+            return Err(StoreError::from_sqlx("open the database", &place, source));
+        }
+        Err(source) => return Err(StoreError::from_sqlx("open the database", &place, source)),
+    };
     let database = Database::new(Engine::Postgres(Connections::new(pool)), place);
     migrate_postgres(&database, &POSTGRES_MIGRATIONS, i64::MAX).await?;
     Ok(database)
+}
+
+/// The pool says only that it has tried for a while; one more try says what is wrong.
+async fn why_unreachable(options: &PgConnectOptions) -> sqlx::Error {
+    match tokio::time::timeout(CONNECT_TIME, options.connect()).await {
+        Ok(Err(source)) => source,
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut,
+    }
 }
 
 /// What a URL says, without parameters that nobody knows: sqlx would log them with their values.

@@ -254,6 +254,17 @@ async fn a_check_against_m3ter_names_every_code_that_it_does_not_have() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_refuses_connections_is_told_as_that() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let away = format!("postgres://sync:hunter2@127.0.0.1:{}/sync", ports::free_port());
+    let variables = [("DATABASE_URL", away.as_str())];
+    let (code, text) = run_with(&world, directory.path(), &["runs", "list"], &variables).await;
+    assert!(code == 2 && text.contains("Connection refused"), "{text}");
+    assert!(!text.contains("hunter2") && !text.contains("pool"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deal_is_synced_and_ended_from_the_terminal() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
