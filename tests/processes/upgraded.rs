@@ -56,7 +56,7 @@ async fn earlier() -> Cluster {
 /// The newest migration of a database.
 async fn migration(url: &str) -> i64 {
     let database = PgPool::connect(url).await.unwrap();
-    let newest = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations");
+    let newest = sqlx::query_scalar("SELECT max(version) FROM schema_migrations");
     let newest: i64 = newest.fetch_one(&database).await.unwrap();
     database.close().await;
     newest
@@ -147,9 +147,8 @@ async fn an_older_program_refuses_what_a_newer_one_has_written_and_leaves_it_as_
     cluster.replica(&[]).await.kill();
     // A migration that this program does not know: to it, this database is as one of a later version.
     let database = PgPool::connect(&cluster.database_url).await.unwrap();
-    let later =
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (9001, 'of a later version', true, '\\x00', 0)";
+    let later = "INSERT INTO schema_migrations (version, description, checksum, applied_at_ms)
+         VALUES (9001, 'of a later version', '00', 0)";
     sqlx::query(later).execute(&database).await.unwrap();
     let rows = "SELECT count(*) FROM runs";
     let before: i64 = sqlx::query_scalar(rows).fetch_one(&database).await.unwrap();
