@@ -26,6 +26,7 @@ use crate::mapping::{MAX_FILE_BYTES, MappingFault, MappingSource, Mappings};
 use crate::store::Store;
 use crate::sync::{Readiness, Scope, Syncs};
 use crate::telemetry::{ErrorChain, metrics};
+use crate::transport::Recording;
 use crate::{m3ter, salesforce};
 use secrets::Secrets;
 
@@ -56,14 +57,34 @@ const LOAD_RETRY: Duration = Duration::from_secs(5);
 impl App {
     /// Puts the parts together, to work within `scope`; nothing has spoken to a vendor yet.
     pub async fn new(config: &Config, scope: Scope) -> anyhow::Result<Self> {
+        Self::with(config, scope, None).await
+    }
+
+    /// The same, whose clients record what they read.
+    pub async fn recorded(
+        config: &Config,
+        scope: Scope,
+        recording: &Recording,
+    ) -> anyhow::Result<Self> {
+        Self::with(config, scope, Some(recording)).await
+    }
+
+    async fn with(
+        config: &Config,
+        scope: Scope,
+        recording: Option<&Recording>,
+    ) -> anyhow::Result<Self> {
         let mut mappings = load_mappings(config.mappings_dir.as_deref())?;
         mappings.state_billing(config.commitment_billing);
         let store =
             Store::open(&config.database_url).await.context("the database could not be opened")?;
-        let salesforce = salesforce::Client::new(config.salesforce.clone())
+        let mut salesforce = salesforce::Client::new(config.salesforce.clone())
             .context("the Salesforce client could not be made")?;
-        let m3ter = m3ter::Client::new(config.m3ter.clone())
+        let mut m3ter = m3ter::Client::new(config.m3ter.clone())
             .context("the m3ter client could not be made")?;
+        if let Some(recording) = recording {
+            (salesforce, m3ter) = (salesforce.recorded(recording), m3ter.recorded(recording));
+        }
         let tasks = TaskTracker::new();
         let secrets = Secrets {
             salesforce: config.salesforce.credentials.may_change().then(|| salesforce.clone()),

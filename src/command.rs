@@ -30,6 +30,7 @@ pub mod sandbox;
 pub mod serve;
 pub mod settings;
 pub mod shells;
+pub mod snapshot;
 pub mod sync;
 pub mod verify;
 mod watch;

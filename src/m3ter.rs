@@ -28,8 +28,8 @@ use crate::domain::personal::without_emails;
 use crate::domain::settings::OverlappingPlans;
 use crate::secret::{Accepted, ReadSecrets};
 use crate::transport::{
-    Answer, Budget, Call, CalloutError, Limiter, Meaning, Refusal, Token, TokenCache, Transport,
-    Urgency, Vendor,
+    Answer, Budget, Call, CalloutError, Limiter, Meaning, Recording, Refusal, Token, TokenCache,
+    Transport, Urgency, Vendor,
 };
 
 use address::below;
@@ -43,6 +43,9 @@ pub use refusal::overlapping;
 /// not all take the same time to arrive.
 pub const WINDOW_MARGIN: Duration = Duration::from_millis(20);
 
+/// The resource of what the organization has set.
+pub const ORGANIZATION_CONFIG: &str = "organizationconfig";
+
 /// The client; a clone shares its connections, token and rate limit.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -50,6 +53,7 @@ pub struct Client {
     config: Config,
     organization: Url,
     accepted: Accepted,
+    recording: Option<Recording>,
 }
 
 /// What a sync needs of the organization's configuration.
@@ -88,7 +92,20 @@ impl Client {
             read_error,
         )?;
         let organization = below(&config.base_url, &["organizations", config.org_id.as_str()]);
-        Ok(Self { transport, config, organization, accepted: Accepted::default() })
+        let accepted = Accepted::default();
+        Ok(Self { transport, config, organization, accepted, recording: None })
+    }
+
+    /// The same client, which records what it reads.
+    #[must_use]
+    pub fn recorded(self, recording: &Recording) -> Self {
+        Self { recording: Some(recording.clone()), ..self }
+    }
+
+    fn record(&self, path: &[&str], object: &Json) {
+        if let Some(recording) = &self.recording {
+            recording.note(Vendor::M3ter, path.join("/"), object.clone());
+        }
     }
 
     /// The organization's request limit, as far as this process may use it.
@@ -143,7 +160,10 @@ impl Client {
         let call = Call::read(operation::get(kind));
         let url = below(&self.organization, &[kind.plural(), id.as_str()]);
         match self.send(call, budget, |http| http.get(url.clone())).await {
-            Ok(answer) => self.object(call, answer).map(Some),
+            Ok(answer) => {
+                self.record(&[kind.plural()], &answer.body);
+                self.object(call, answer).map(Some)
+            }
             Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(None),
             Err(error) => Err(error),
         }
@@ -183,9 +203,11 @@ impl Client {
         budget: &Budget,
     ) -> Result<OrganizationConfig, CalloutError> {
         let call = Call::read("GetOrganizationConfig");
-        let url = below(&self.organization, &["organizationconfig"]);
+        let path = [ORGANIZATION_CONFIG];
+        let url = below(&self.organization, &path);
         let Answer { status, body, .. } =
             self.send(call, budget, |http| http.get(url.clone())).await?;
+        self.record(&path, &body);
         OrganizationConfig::from_json(&body).map_err(|name| {
             self.transport.unusable(
                 call,

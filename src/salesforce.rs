@@ -17,18 +17,20 @@ mod record_states;
 mod refusal;
 mod update;
 
+use serde_json::Value as Json;
 use url::Url;
 
 use crate::domain::ids::SalesforceId;
 use crate::secret::{Accepted, ReadSecrets};
 use crate::transport::{
-    Answer, Budget, Call, CalloutError, CalloutErrorKind, Limiter, Token, TokenCache, Transport,
-    Unwrap, Vendor,
+    Answer, Budget, Call, CalloutError, CalloutErrorKind, Limiter, Recording, Token, TokenCache,
+    Transport, Unwrap, Vendor,
 };
 
 pub use access::FoundRow;
 pub use assertion::SigningKey;
 pub use config::{Config, Credentials};
+pub use describe::DESCRIBE;
 pub use host::{is_loopback, is_salesforce};
 pub use names::NamedRecord;
 pub use update::{RecordUpdate, RowRefused, UpdateOutcome};
@@ -39,6 +41,7 @@ pub struct Client {
     transport: Transport,
     config: Config,
     accepted: Accepted,
+    recording: Option<Recording>,
 }
 
 impl Client {
@@ -50,7 +53,19 @@ impl Client {
             Limiter::without_limit(),
             refusal::read,
         )?;
-        Ok(Self { transport, config, accepted: Accepted::default() })
+        Ok(Self { transport, config, accepted: Accepted::default(), recording: None })
+    }
+
+    /// The same client, which records what it reads.
+    #[must_use]
+    pub fn recorded(self, recording: &Recording) -> Self {
+        Self { recording: Some(recording.clone()), ..self }
+    }
+
+    fn record(&self, what: &str, body: impl FnOnce() -> Json) {
+        if let Some(recording) = &self.recording {
+            recording.note(Vendor::Salesforce, what, body());
+        }
     }
 
     /// Where the org's pages are.

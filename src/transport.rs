@@ -15,6 +15,7 @@ mod journal;
 mod lease;
 mod limiter;
 mod queue;
+mod recording;
 mod retry;
 mod send;
 mod token;
@@ -34,6 +35,7 @@ pub use error::{CalloutError, CalloutErrorKind, Effect, Meaning, Refusal, Spent,
 pub use journal::{Callout, Journal, Setback};
 pub use lease::Lease;
 pub use limiter::{Limiter, LimiterGauges, Need};
+pub use recording::{ReadAnswer, Recording};
 pub use retry::retry_after;
 pub use token::{Token, TokenCache};
 pub use turn::{Class, Turn, Urgency};

@@ -43,6 +43,8 @@ use rules::Rules;
 use state::State;
 use tokens::Tokens;
 
+pub use examples::Contents;
+
 /// The id of the organization.
 pub const ORGANIZATION: &str = "11111111-1111-4111-8111-111111111111";
 
@@ -52,15 +54,22 @@ const REQUESTS_PER_SECOND: u32 = 50;
 /// The emulated organization.
 #[derive(Debug)]
 pub struct M3ter {
+    contents: Contents,
     state: Mutex<State>,
     tokens: Mutex<Tokens>,
     rules: Mutex<Rules>,
 }
 
-/// Starts the emulator on a loopback port; 0 takes a free one.
+/// Starts the emulator with the example records on a loopback port; 0 takes a free one.
 pub async fn start(port: u16) -> std::io::Result<Emulator<M3ter>> {
+    start_with(port, Contents::examples()).await
+}
+
+/// The same with other contents.
+pub async fn start_with(port: u16, contents: Contents) -> std::io::Result<Emulator<M3ter>> {
     let vendor = |_: &str| M3ter {
-        state: Mutex::new(examples::state()),
+        state: Mutex::new(contents.state()),
+        contents,
         tokens: Mutex::default(),
         rules: Mutex::default(),
     };
@@ -94,7 +103,7 @@ impl M3ter {
                 None => all[resource] = Json::Array(list.clone()),
             }
         }
-        *state = examples::restored(all)?;
+        *state = self.contents.restored(all)?;
         Ok(count)
     }
 
@@ -236,12 +245,12 @@ impl Vendor for M3ter {
     }
 
     fn restore(&self, state: Json) -> Result<(), String> {
-        *lock(&self.state) = examples::restored(state)?;
+        *lock(&self.state) = self.contents.restored(state)?;
         Ok(())
     }
 
     fn reset(&self) {
-        *lock(&self.state) = examples::state();
+        *lock(&self.state) = self.contents.state();
         *lock(&self.rules) = Rules::default();
     }
 

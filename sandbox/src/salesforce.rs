@@ -22,25 +22,26 @@ mod tables;
 mod tokens;
 mod tree;
 mod upsert;
+mod users;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use crate::control::{Act, Control, lock};
 use crate::emulator::{self, Emulator};
 use crate::vendor::{Vendor, VendorRequest};
 use answer::{Answer, ApiError};
 use evaluate::{Evaluation, Index};
-use org::{Org, Rules, id_of};
+use org::{Org, Rules};
 use paging::{Cursors, Reader};
 use request::{Request, VERSIONS, versioned, with_one_slash};
 use tokens::{Site, Tokens};
 
-pub use examples::EXAMPLE_RECORDS;
+pub use examples::{Contents, EXAMPLE_RECORDS};
 pub use identity::{INTEGRATION_USER, INTEGRATION_USERNAME, ORGANIZATION};
 
 /// Daily API requests of the org, as `Sforce-Limit-Info` tells them.
@@ -50,17 +51,24 @@ const DAILY_REQUESTS: u32 = 100_000;
 #[derive(Debug)]
 pub struct Salesforce {
     base_url: String,
+    contents: Contents,
     org: Mutex<Org>,
     tokens: Mutex<Tokens>,
     cursors: Mutex<Cursors>,
     requests: AtomicU32,
 }
 
-/// Starts the emulator on a loopback port; 0 takes a free one.
+/// Starts the emulator with the example records on a loopback port; 0 takes a free one.
 pub async fn start(port: u16) -> std::io::Result<Emulator<Salesforce>> {
+    start_with(port, Contents::examples()).await
+}
+
+/// The same with other contents.
+pub async fn start_with(port: u16, contents: Contents) -> std::io::Result<Emulator<Salesforce>> {
     let vendor = |base_url: &str| Salesforce {
         base_url: base_url.to_owned(),
-        org: Mutex::new(examples::org()),
+        org: Mutex::new(contents.org()),
+        contents,
         tokens: Mutex::default(),
         cursors: Mutex::default(),
         requests: AtomicU32::new(0),
@@ -69,81 +77,11 @@ pub async fn start(port: u16) -> std::io::Result<Emulator<Salesforce>> {
 }
 
 impl Salesforce {
-    /// Changes fields of a record without asking whether anybody may: what a user of the org does
-    /// between two syncs.
-    pub fn update(&self, sobject: &str, id: &str, fields: &Json) {
-        let table = tables::table(sobject).expect("an emulated object");
-        lock(&self.org).overwrite(table, id, fields.as_object().cloned().unwrap_or_default());
-    }
-
-    /// Adds a record; its id, made up where `fields` holds none.
-    pub fn insert(&self, sobject: &str, fields: &Json) -> String {
-        let table = tables::table(sobject).expect("an emulated object");
-        lock(&self.org).insert(table, fields.as_object().cloned().unwrap_or_default())
-    }
-
-    /// The ids of the records that are there and whose field holds a value.
-    pub fn ids(&self, sobject: &str, field: &str, value: &str) -> Vec<String> {
-        let table = tables::table(sobject).expect("an emulated object");
-        let org = lock(&self.org);
-        let holds = |record: &&Map<String, Json>| {
-            !org::is_deleted(record) && record.get(field).and_then(Json::as_str) == Some(value)
-        };
-        org.all(table).filter(holds).map(|record| id_of(record).clone()).collect()
-    }
-
-    /// Creates the records of a tree, as `POST /composite/tree/X` does: all, or none with what is
-    /// wrong with which. The object is that of the first record.
-    pub fn add_tree(&self, tree: &Json) -> Result<usize, String> {
-        let object = tree.pointer("/records/0/attributes/type").and_then(Json::as_str);
-        let object = object.ok_or("the first of `records` has no `attributes.type`")?;
-        if tables::table(object).is_none() {
-            return Err(format!("`{object}` is not an emulated object"));
-        }
-        let created = tree::create(&mut lock(&self.org), object, tree.to_string().as_bytes());
-        let body = created.map_err(|error| error.message)?.body.unwrap_or_default();
-        let results = body["results"].as_array().cloned().unwrap_or_default();
-        let refused: Vec<String> = results
-            .iter()
-            .filter_map(|row| {
-                let message = row.pointer("/errors/0/message")?.as_str()?;
-                Some(format!("{}: {message}", row["referenceId"].as_str().unwrap_or_default()))
-            })
-            .collect();
-        if refused.is_empty() { Ok(results.len()) } else { Err(refused.join("\n")) }
-    }
-
-    /// Moves a record to the recycle bin.
-    pub fn delete(&self, sobject: &str, id: &str) {
-        lock(&self.org).delete(tables::table(sobject).expect("an emulated object"), id);
-    }
-
-    /// Takes a record out of the recycle bin, if it is there.
-    pub fn undelete(&self, sobject: &str, id: &str) {
-        lock(&self.org).undelete(tables::table(sobject).expect("an emulated object"), id);
-    }
-
-    /// Removes a record for good, from the recycle bin too.
-    pub fn purge(&self, sobject: &str, id: &str) {
-        lock(&self.org).purge(tables::table(sobject).expect("an emulated object"), id);
-    }
-
-    /// Merges one Account into another, as a user does in the browser; the shape of an error is
-    /// Salesforce's message.
-    pub fn merge(&self, master: &str, loser: &str) -> Result<(), String> {
-        lock(&self.org).merge(master, loser).map_err(|error| error.message)
-    }
-
-    /// A record's stored fields.
-    pub fn record(&self, sobject: &str, id: &str) -> Option<Map<String, Json>> {
-        lock(&self.org).find(tables::table(sobject)?, id).cloned()
-    }
-
     /// Changes who may see what; the shape of `PUT /sandbox/rules`.
     pub fn rules(&self, rules: &Json) -> Result<(), String> {
         let rules: Rules =
             serde_json::from_value(rules.clone()).map_err(|error| error.to_string())?;
-        lock(&self.org).set_rules(rules, examples::hidden());
+        lock(&self.org).set_rules(rules, self.contents.hidden());
         Ok(())
     }
 
@@ -429,13 +367,13 @@ impl Vendor for Salesforce {
     }
 
     fn restore(&self, state: Json) -> Result<(), String> {
-        *lock(&self.org) = examples::restored(state)?;
+        *lock(&self.org) = self.contents.restored(state)?;
         *lock(&self.cursors) = Cursors::default();
         Ok(())
     }
 
     fn reset(&self) {
-        *lock(&self.org) = examples::org();
+        *lock(&self.org) = self.contents.org();
         *lock(&self.cursors) = Cursors::default();
     }
 

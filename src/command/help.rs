@@ -37,7 +37,7 @@ const fn help(
     Help { command, needs, examples, exit_codes }
 }
 
-const HELP: [Help; 38] = [
+const HELP: [Help; 39] = [
     help(
         "serve",
         Needs::Everything,
@@ -47,7 +47,12 @@ const HELP: [Help; 38] = [
     help(
         "sandbox",
         Needs::Sandbox,
-        &["sandbox", "sandbox --list", "sandbox --mappings-dir mine --records mine/deal.json"],
+        &[
+            "sandbox",
+            "sandbox --list",
+            "sandbox --mappings-dir mine --records mine/deal.json",
+            "sandbox --from snapshot-006S900000795MMIAY",
+        ],
         "0 stopped, 2 not started",
     ),
     help(
@@ -59,6 +64,16 @@ const HELP: [Help; 38] = [
             "sync - --output json < ids.txt",
         ],
         "0 Completed, 1 Failed, 2 not tried, 3 Partial Success, 4 failed and may succeed later,\n5 differences (--exit-code), 130 interrupted; of several records the worst",
+    ),
+    help(
+        "snapshot take",
+        Needs::Everything,
+        &[
+            "snapshot take 006S900000795MMIAY",
+            "snapshot take 006S900000795MMIAY 801S90000079ORDIA2 --to deals",
+            "sandbox --from deals",
+        ],
+        "0 taken, 1 no such record or no mapping for it, 2 not tried, or not written,\n4 not taken, and may succeed later, 130 interrupted; of what was not taken, nothing is written",
     ),
     help(
         "verify",

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use crate::command::{
     self, Outcome,
     changes::ChangesCommand,
+    check,
     db::DbCommand,
     health::HealthQuestion,
     keys::KeysCommand,
@@ -20,6 +21,7 @@ use crate::command::{
     sandbox::Sandboxing,
     settings::ConfigCommand,
     shells::Shell,
+    snapshot::{self, SnapshotCommand},
 };
 use crate::config::{self, Config, Environment};
 use crate::telemetry::{self, Collector, LogFormat};
@@ -65,6 +67,9 @@ enum Command {
     Sandbox(Sandboxing),
     /// Sync records from the terminal.
     Sync(command::sync::Syncing),
+    /// Take a deal home, or send it: what a sync of records reads, without persons' data, in a folder.
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
     /// Compare many records with m3ter and say which differ; writes nothing there.
     Verify(command::verify::Verifying),
     /// Sync the records that a verification named, by the running service; needs the database's
@@ -148,9 +153,12 @@ impl Command {
             Self::Runs(command) => command.runs_here(),
             Self::Verify(verifying) => !verifying.only_shows(),
             Self::Adopt(adoption) => adoption.names_objects(),
-            Self::Serve | Self::Sync(_) | Self::EndDate(_) | Self::Mapping(_) | Self::Check(_) => {
-                true
-            }
+            Self::Serve
+            | Self::Sync(_)
+            | Self::Snapshot(_)
+            | Self::EndDate(_)
+            | Self::Mapping(_)
+            | Self::Check(_) => true,
             _ => false,
         }
     }
@@ -260,6 +268,7 @@ pub fn run() -> ExitCode {
             (Command::Sync(syncing), Some(Ok(config))) => {
                 command::sync::run(config, &syncing).await
             }
+            (Command::Snapshot(asked), Some(Ok(config))) => snapshot::run(config, asked).await,
             (Command::EndDate(ending), Some(Ok(config))) => {
                 command::end_date::run(config, &ending).await
             }
@@ -278,9 +287,7 @@ pub fn run() -> ExitCode {
             (Command::Backfill(backfilling), _) => {
                 async { command::backfill::run(&database()?, backfilling).await }.await
             }
-            (Command::Check(checking), Some(Ok(config))) => {
-                command::check::run(config, checking).await
-            }
+            (Command::Check(checking), Some(Ok(config))) => check::run(config, checking).await,
             (Command::Sandbox(sandboxing), _) => command::sandbox::run(sandboxing, &variable).await,
             (Command::Links(command), _) => {
                 async { command::links::run(place().await?, command).await }.await

@@ -1,5 +1,5 @@
 //! `sandbox`: an emulated org, an emulated organization and the service between them, with example
-//! records.
+//! records or with a snapshot.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use super::interrupt::shutdown_signal;
 use super::output::{self, Column, Form};
+use super::snapshot::{FOLDER_OF_MAPPINGS, Snapshot, Taken};
 use super::{Outcome, print, remark, unusable};
 use crate::app::App;
 use crate::callers::{Access, REQUESTS_PER_MINUTE};
@@ -20,6 +21,7 @@ use crate::config::{Config, SETTINGS};
 use crate::domain::ids::M3terId;
 use crate::domain::settings::CommitmentBilling;
 use crate::secret::Secret;
+use crate::store::{Link, Store};
 use crate::sync::{RunSettings, Scope, SyncLimits};
 use crate::{m3ter, salesforce};
 
@@ -38,6 +40,10 @@ pub struct Sandboxing {
     /// List the example records and what each shows, and start nothing.
     #[arg(long)]
     pub list: bool,
+    /// The folder of a snapshot: its records and objects in place of the examples, with its mappings
+    /// in place of `MAPPINGS_DIR`.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "list")]
+    pub from: Option<PathBuf>,
     /// A file of further records: `records` as `sf data import tree` takes them, and `m3ter` with
     /// lists of objects by resource. May be repeated.
     #[arg(long, value_name = "FILE")]
@@ -50,9 +56,13 @@ pub struct Sandboxing {
     pub form: Form,
 }
 
+/// The record of the first example.
+const EXAMPLE: &str = "006S900000795MMIAY";
+const MAPPINGS_DIR: &str = "MAPPINGS_DIR";
+
 /// The variables that count here; the others are those of a service between two real vendors.
 const READ: [&str; 8] = [
-    "MAPPINGS_DIR",
+    MAPPINGS_DIR,
     "COMMITMENT_BILLING",
     "METRICS_ADDRESS",
     "RUST_LOG",
@@ -65,7 +75,7 @@ const READ: [&str; 8] = [
 /// What the environment says of the sandbox.
 struct Given {
     mappings_dir: Option<PathBuf>,
-    commitment_billing: CommitmentBilling,
+    commitment_billing: Option<CommitmentBilling>,
     metrics_address: Option<SocketAddr>,
 }
 
@@ -83,7 +93,12 @@ pub async fn run(
         output::list_rows(sandboxing.form, &columns, &rows)?;
         return Ok(Outcome::Done);
     }
-    let given = match given(&sandboxing, variable) {
+    let served = sandboxing.from.as_deref().map(Served::read).transpose();
+    let served = match served {
+        Ok(served) => served,
+        Err(problem) => return Ok(unusable(format_args!("--from: {problem}"))),
+    };
+    let given = match given(&sandboxing, served.as_ref(), variable) {
         Ok(given) => given,
         Err(problem) => return Ok(unusable(problem)),
     };
@@ -93,10 +108,14 @@ pub async fn run(
             "cannot start the {what} on port {port}; is another sandbox running? 0 picks a free port"
         )
     };
-    let org = emulated::salesforce::start(sandboxing.salesforce_port)
+    let (salesforce, m3ter) = match &served {
+        Some(served) => (served.salesforce.clone(), served.m3ter.clone()),
+        None => Default::default(),
+    };
+    let org = emulated::salesforce::start_with(sandboxing.salesforce_port, salesforce)
         .await
         .with_context(|| taken("emulated Salesforce", sandboxing.salesforce_port))?;
-    let organization = emulated::m3ter::start(sandboxing.m3ter_port)
+    let organization = emulated::m3ter::start_with(sandboxing.m3ter_port, m3ter)
         .await
         .with_context(|| taken("emulated m3ter", sandboxing.m3ter_port))?;
     for path in &sandboxing.records {
@@ -118,9 +137,17 @@ pub async fn run(
     )?;
     config.metrics_address = given.metrics_address;
     config.mappings_dir.clone_from(&given.mappings_dir);
-    config.commitment_billing = Some(given.commitment_billing);
+    config.commitment_billing = given.commitment_billing;
+    if let Some(served) = &served {
+        save_links(&config, &served.links).await?;
+    }
     let app = App::new(&config, Scope::Everything).await?;
-    tell_what_runs(&config, &given, &org.base_url(), &organization.base_url());
+    let example = served.as_ref().map_or(EXAMPLE, |served| served.first.as_str());
+    tell_what_runs(&config, &given, &org.base_url(), &organization.base_url(), example);
+    if let Some(served) = &served {
+        print(&served.told);
+    }
+    print("\nStop with Ctrl-C.");
     app.serve(listener, shutdown).await?;
     Ok(Outcome::Done)
 }
@@ -128,6 +155,7 @@ pub async fn run(
 /// What counts of the environment; what does not is named.
 fn given(
     sandboxing: &Sandboxing,
+    served: Option<&Served>,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Given, String> {
     let set = |name: &str| {
@@ -141,15 +169,16 @@ fn given(
         }
     };
     let commitment_billing = match set("COMMITMENT_BILLING") {
-        None => CommitmentBilling::PaidOutside,
-        Some(word) => CommitmentBilling::from_word(&word).ok_or(
+        None => served.map_or(Some(CommitmentBilling::PaidOutside), |served| served.billing),
+        Some(word) => Some(CommitmentBilling::from_word(&word).ok_or(
             "COMMITMENT_BILLING takes `paid_outside` or `billed_by_plan`, and has something else",
-        )?,
+        )?),
     };
     let unread: Vec<&str> = SETTINGS
         .iter()
         .flat_map(|setting| std::iter::once(setting.name).chain(setting.file))
-        .filter(|name| !READ.contains(name) && *name != "HTTPS_PROXY" && set(name).is_some())
+        .filter(|name| !READ.contains(name) || served.is_some() && *name == MAPPINGS_DIR)
+        .filter(|name| *name != "HTTPS_PROXY" && set(name).is_some())
         .collect();
     if !unread.is_empty() {
         remark(format_args!(
@@ -157,12 +186,83 @@ fn given(
             unread.join(", ")
         ));
     }
-    let mappings_dir = sandboxing.mappings_dir.clone();
+    let otherwise = || match served {
+        Some(served) => served.mappings_dir.clone(),
+        None => set(MAPPINGS_DIR).map(PathBuf::from),
+    };
     Ok(Given {
-        mappings_dir: mappings_dir.or_else(|| set("MAPPINGS_DIR").map(PathBuf::from)),
+        mappings_dir: sandboxing.mappings_dir.clone().or_else(otherwise),
         commitment_billing,
         metrics_address,
     })
+}
+
+/// What a snapshot is served with.
+struct Served {
+    salesforce: emulated::salesforce::Contents,
+    m3ter: emulated::m3ter::Contents,
+    links: Vec<Link>,
+    mappings_dir: Option<PathBuf>,
+    billing: Option<CommitmentBilling>,
+    /// Its first record, and all of them in words.
+    first: String,
+    told: String,
+}
+
+impl Served {
+    /// Reads the folder of a snapshot.
+    fn read(folder: &Path) -> Result<Self, String> {
+        let Snapshot { manifest, taken, links, .. } = Snapshot::read(folder)?;
+        let Taken { describes, records, hidden, objects, organization } = taken;
+        let mut lists: serde_json::Map<String, Json> = objects
+            .into_iter()
+            .map(|(name, by_id)| (name, by_id.into_values().collect()))
+            .collect();
+        lists.extend(organization.map(|config| ("organizationconfig".to_owned(), config)));
+        let records = records
+            .into_iter()
+            .map(|(name, by_id)| (name, by_id.into_values().collect()))
+            .collect();
+        let wrong = |problem: String| format!("`{}`: {problem}", folder.display());
+        let describes = describes.into_values().collect();
+        let hidden = hidden.into_iter().collect();
+        let salesforce =
+            emulated::salesforce::Contents::taken(describes, records, hidden).map_err(wrong)?;
+        let m3ter = emulated::m3ter::Contents::taken(&Json::Object(lists)).map_err(wrong)?;
+        let billing = manifest.commitment_billing.as_deref();
+        let mappings = folder.join(FOLDER_OF_MAPPINGS);
+        let first =
+            manifest.records.first().ok_or_else(|| wrong("it is of no record".to_owned()))?;
+        let named: Vec<String> = manifest
+            .records
+            .iter()
+            .map(|record| format!("  {}  {}", record.id, record.object))
+            .collect();
+        Ok(Self {
+            salesforce,
+            m3ter,
+            links,
+            mappings_dir: mappings.is_dir().then_some(mappings),
+            billing: billing.and_then(CommitmentBilling::from_word),
+            first: first.id.clone(),
+            told: format!(
+                "\nThe snapshot {}, taken {} by version {}, is of:\n{}",
+                folder.display(),
+                manifest.taken_at,
+                manifest.service_version,
+                named.join("\n")
+            ),
+        })
+    }
+}
+
+/// Lets the service remember what the one remembered that the snapshot comes from.
+async fn save_links(config: &Config, links: &[Link]) -> anyhow::Result<()> {
+    let store =
+        Store::open(&config.database_url).await.context("the database could not be opened")?;
+    store.save_links(links).await.context("the links of the snapshot could not be saved")?;
+    store.close().await;
+    Ok(())
 }
 
 /// Adds the records and objects of a file.
@@ -190,18 +290,15 @@ fn add(
 }
 
 /// Where everything is, and what lets the other commands see it.
-fn tell_what_runs(config: &Config, given: &Given, org: &str, organization: &str) {
+fn tell_what_runs(config: &Config, given: &Given, org: &str, organization: &str, example: &str) {
     let address = config.listen_address;
     let mappings = match &given.mappings_dir {
         Some(folder) => format!("built-in, and those in {}", folder.display()),
         None => "built-in (MAPPINGS_DIR names a folder of your own)".to_owned(),
     };
-    let billing = match given.commitment_billing {
-        CommitmentBilling::PaidOutside => "paid_outside",
-        CommitmentBilling::BilledByPlan => "billed_by_plan",
-    };
+    let billing = given.commitment_billing.map_or("", CommitmentBilling::word);
     print(format_args!(
-        "Look at it:      http://{address}/console\nThe service:     http://{address}\nSalesforce:      {org}   (client id and secret: sandbox)\nm3ter:           {organization}   (organization {id}, key and secret: sandbox)\nMappings:        {mappings}\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"006S900000795MMIAY\"}}]'\n\nMore example records: sync-to-m3ter sandbox --list\n\nThe other commands see the same runs, in another terminal, with:\n  export DATABASE_URL='{database}'\n  export SALESFORCE_LOGIN_URL='{org}' SALESFORCE_CLIENT_ID=sandbox SALESFORCE_CLIENT_SECRET=sandbox\n  export M3TER_BASE_URL='{organization}' M3TER_ORG_ID='{id}' M3TER_API_KEY=sandbox M3TER_API_SECRET=sandbox\n  export COMMITMENT_BILLING={billing}{own}\n\nStop with Ctrl-C.",
+        "Look at it:      http://{address}/console\nThe service:     http://{address}\nSalesforce:      {org}   (client id and secret: sandbox)\nm3ter:           {organization}   (organization {id}, key and secret: sandbox)\nMappings:        {mappings}\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"{example}\"}}]'\n\nMore example records: sync-to-m3ter sandbox --list\n\nThe other commands see the same runs, in another terminal, with:\n  export DATABASE_URL='{database}'\n  export SALESFORCE_LOGIN_URL='{org}' SALESFORCE_CLIENT_ID=sandbox SALESFORCE_CLIENT_SECRET=sandbox\n  export M3TER_BASE_URL='{organization}' M3TER_ORG_ID='{id}' M3TER_API_KEY=sandbox M3TER_API_SECRET=sandbox\n  export COMMITMENT_BILLING={billing}{own}",
         id = emulated::m3ter::ORGANIZATION,
         database = config.database_url,
         own = given

@@ -1,5 +1,7 @@
 //! What tells who a person is stays out of logs, errors and the run history.
 
+use std::borrow::Cow;
+
 use super::text::visible;
 
 /// Characters of a value that a sentence repeats.
@@ -38,7 +40,14 @@ pub(super) fn is_of_a_person(path: &str) -> bool {
 
 /// The text with each e-mail address replaced.
 pub fn without_emails(text: &str) -> String {
-    const REPLACEMENT: &str = "(an e-mail address)";
+    with_each_email(text, |_| Cow::Borrowed("(an e-mail address)"))
+}
+
+/// The text with each e-mail address replaced by what stands for it.
+pub(super) fn with_each_email(
+    text: &str,
+    mut stand_in: impl FnMut(&str) -> Cow<'static, str>,
+) -> String {
     let is_local = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-' | '\'');
     let is_host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
     let mut clean = String::with_capacity(text.len());
@@ -51,7 +60,7 @@ pub fn without_emails(text: &str) -> String {
         let host = after[..host].trim_end_matches(['.', '-']).len();
         if name > 0 && host > 0 {
             clean.push_str(&before[..at - name]);
-            clean.push_str(REPLACEMENT);
+            clean.push_str(&stand_in(&rest[at - name..=at + host]));
         } else {
             clean.push_str(&rest[..=at]);
             rest = after;

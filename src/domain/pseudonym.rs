@@ -2,15 +2,19 @@
 //! stand-in for the same value, in the order in which values are met, so that the same records give
 //! the same every time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::personal::{is_of_a_person, without_emails};
+use super::personal::{is_of_a_person, with_each_email};
 use super::text::is_blank;
 
 /// Texts that are shorter stand for too much to be replaced inside others.
 const MIN_INSIDE: usize = 3;
+
+/// Digits of a phone number in its international form, at least.
+const MIN_PHONE_DIGITS: usize = 8;
 
 /// Objects whose name is that of a customer, or made of one.
 const OF_CUSTOMERS: [&str; 6] = ["account", "contact", "contract", "lead", "opportunity", "user"];
@@ -20,38 +24,120 @@ const CITIES: [&str; 5] = ["billingcity", "city", "mailingcity", "othercity", "s
 
 /// What a value tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
+pub enum Class {
+    /// An e-mail address.
     Email,
+    /// A phone number.
     Phone,
+    /// A page of somebody's own.
+    Site,
+    /// Where somebody is; of several lines, each is for itself.
     Place,
+    /// What somebody is called, or a deal.
     Name,
+    /// What somebody wrote.
     Text,
+    /// Nothing of the kind, whatever it is: a word of a list, a date.
+    Nothing,
 }
 
-/// The stand-ins of several documents.
+/// The stand-ins of several documents: a text has the same one wherever it stands.
 #[derive(Debug, Default)]
-pub struct Pseudonyms(BTreeMap<(Class, String), usize>);
+pub struct Pseudonyms {
+    stand_ins: BTreeMap<String, (Class, usize)>,
+    counts: BTreeMap<Class, usize>,
+    /// What somebody has said of fields, by object.
+    fields: BTreeMap<(String, String), Class>,
+}
+
+/// Which values of a document get a stand-in of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Learning {
+    All,
+    /// Those in which nothing is known yet.
+    Unknown,
+}
 
 impl Pseudonyms {
+    /// Says what a field of an object tells; one that tells nothing is left as it is.
+    pub fn state(&mut self, object: &str, field: &str, class: Class) {
+        self.fields.insert((object.to_lowercase(), field.to_lowercase()), class);
+    }
+
     /// Looks through a document of an object, such as `Opportunity`: what tells who somebody is gets
     /// a stand-in.
     pub fn learn(&mut self, object: &str, document: &Map<String, Json>) {
+        self.learn_of(object, document, Learning::All);
+    }
+
+    /// The same for a document that was made of others: what is made of known values is not a value
+    /// of its own.
+    pub fn learn_beside(&mut self, object: &str, document: &Map<String, Json>) {
+        self.learn_of(object, document, Learning::Unknown);
+    }
+
+    /// Looks for e-mail addresses and phone numbers in a text.
+    pub fn learn_text(&mut self, text: &str) {
+        let mut found: Vec<(Class, String)> = Vec::new();
+        with_each_email(text, |address| {
+            found.push((Class::Email, address.to_owned()));
+            Cow::Borrowed("")
+        });
+        found.extend(phones(text).into_iter().map(|phone| (Class::Phone, phone.to_owned())));
+        for (class, text) in found {
+            self.add(class, &text);
+        }
+    }
+
+    fn learn_of(&mut self, object: &str, document: &Map<String, Json>, learning: Learning) {
         let object = type_of(document).unwrap_or(object);
         for (key, value) in document.iter().filter(|(key, _)| *key != "attributes") {
             match value {
                 Json::String(text) if !is_blank(text) => {
-                    if let Some(class) = class_of(object, key) {
-                        let number = self.0.keys().filter(|(of, _)| *of == class).count() + 1;
-                        self.0.entry((class, text.trim().to_owned())).or_insert(number);
-                    }
+                    self.learn_value(object, key, text, learning);
                 }
-                Json::Object(inner) => self.learn(key, inner),
+                Json::Object(inner) => self.learn_of(key, inner, learning),
                 Json::Array(items) => {
-                    items.iter().filter_map(Json::as_object).for_each(|item| self.learn(key, item));
+                    for item in items.iter().filter_map(Json::as_object) {
+                        self.learn_of(key, item, learning);
+                    }
                 }
                 _ => {}
             }
         }
+    }
+
+    fn learn_value(&mut self, object: &str, key: &str, text: &str, learning: Learning) {
+        let class = self.class(object, key);
+        if class == Some(Class::Nothing) {
+            return;
+        }
+        self.learn_text(text);
+        let Some(class) = class else { return };
+        let is_made_of_known = || learning == Learning::Unknown && self.inside(text) != text;
+        if class == Class::Place {
+            for line in text.lines() {
+                self.add(class, line);
+            }
+        } else if class == Class::Text || !is_made_of_known() {
+            self.add(class, text);
+        }
+    }
+
+    fn add(&mut self, class: Class, text: &str) {
+        let text = text.trim();
+        if is_blank(text) || self.stand_ins.contains_key(text) {
+            return;
+        }
+        let number = self.counts.entry(class).or_default();
+        *number += 1;
+        self.stand_ins.insert(text.to_owned(), (class, *number));
+    }
+
+    /// What a field tells; `None` where only its value can say.
+    fn class(&self, object: &str, field: &str) -> Option<Class> {
+        let stated = self.fields.get(&(object.to_lowercase(), field.to_lowercase()));
+        stated.copied().or_else(|| class_of(object, field))
     }
 
     /// Puts the stand-ins into a document, also where a value stands inside another text.
@@ -59,13 +145,15 @@ impl Pseudonyms {
         let object = type_of(document).unwrap_or(object).to_owned();
         for (key, value) in document.iter_mut().filter(|(key, _)| *key != "attributes") {
             match value {
-                Json::String(text) => *text = self.stand_in(class_of(&object, key), text),
+                Json::String(text) if self.class(&object, key) != Some(Class::Nothing) => {
+                    *text = self.stand_in(text);
+                }
                 Json::Object(inner) => self.replace(key, inner),
                 Json::Array(items) => {
                     for item in items {
                         match item {
                             Json::Object(item) => self.replace(key, item),
-                            Json::String(text) => *text = self.stand_in(None, text),
+                            Json::String(text) => *text = self.stand_in(text),
                             _ => {}
                         }
                     }
@@ -75,22 +163,56 @@ impl Pseudonyms {
         }
     }
 
-    fn stand_in(&self, class: Option<Class>, text: &str) -> String {
-        if is_blank(text) {
-            return text.to_owned();
+    /// A text with stand-ins in place of what is known.
+    pub fn stand_in(&self, text: &str) -> String {
+        match self.stand_ins.get(text.trim()) {
+            Some((class, number)) => class.stand_in(*number),
+            None => self.inside(text),
         }
-        let known = class.and_then(|class| {
-            let number = self.0.get(&(class, text.trim().to_owned()))?;
-            Some(class.stand_in(*number))
+    }
+
+    /// How many values of a class have a stand-in.
+    pub fn count(&self, class: Class) -> usize {
+        self.counts.get(&class).copied().unwrap_or_default()
+    }
+
+    /// A text of a language whose words may be names: e-mail addresses and phone numbers are
+    /// replaced, and names of several words that are a whole text in quotes.
+    pub fn in_source(&self, text: &str) -> String {
+        let text = self.known_inside(text, |class| matches!(class, Class::Email | Class::Phone));
+        self.stand_ins.iter().filter(|(known, _)| known.contains(' ')).fold(
+            text,
+            |text, (known, (class, number))| {
+                let quoted = |word: &str| Json::from(word).to_string();
+                text.replace(&quoted(known), &quoted(&class.stand_in(*number)))
+            },
+        )
+    }
+
+    fn inside(&self, text: &str) -> String {
+        self.known_inside(text, |_| true)
+    }
+
+    fn known_inside(&self, text: &str, is_wanted: impl Fn(Class) -> bool) -> String {
+        // Addresses first: a name may be a part of one.
+        let text = with_each_email(text, |address| match self.stand_ins.get(address) {
+            Some((class, number)) => Cow::Owned(class.stand_in(*number)),
+            None => Cow::Borrowed("(an e-mail address)"),
         });
-        known.unwrap_or_else(|| {
-            // The longest first: a name may be a part of another one.
-            let mut inside: Vec<(&(Class, String), &usize)> =
-                self.0.iter().filter(|((_, text), _)| text.chars().count() >= MIN_INSIDE).collect();
-            inside.sort_by_key(|((_, text), _)| std::cmp::Reverse(text.len()));
-            inside.into_iter().fold(without_emails(text), |text, ((class, known), number)| {
-                replace_words(&text, known, &class.stand_in(*number))
+        let mut inside: Vec<(&String, &(Class, usize))> = self
+            .stand_ins
+            .iter()
+            .filter(|(known, (class, _))| {
+                !(*class == Class::Email && known.contains('@'))
+                    && is_wanted(*class)
+                    && known.chars().count() >= MIN_INSIDE
+                    && text.contains(known.as_str())
             })
+            .collect();
+        // The longest first: a name may be a part of another one.
+        inside.sort_by_key(|(known, _)| std::cmp::Reverse(known.len()));
+        inside.into_iter().fold(text, |text, (known, (class, number))| {
+            replace_words(&text, known, &class.stand_in(*number))
         })
     }
 }
@@ -100,11 +222,27 @@ impl Class {
         match self {
             Self::Email => format!("person{number}@example.com"),
             Self::Phone => format!("+1 555 {number:04}"),
+            Self::Site => format!("https://site{number}.example.com"),
             Self::Place => format!("Place{number}"),
             Self::Name => format!("Name{number}"),
-            Self::Text => format!("Text{number}"),
+            Self::Text | Self::Nothing => format!("Text{number}"),
         }
     }
+}
+
+/// The phone numbers of a text in their international form: a plus sign and enough digits.
+fn phones(text: &str) -> Vec<&str> {
+    let is_part = |letter: char| letter.is_ascii_digit() || " -./()".contains(letter);
+    text.match_indices('+')
+        .filter_map(|(place, _)| {
+            let rest = &text[place + 1..];
+            let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+            let number =
+                text[place..=place + end].trim_end_matches(|letter: char| !letter.is_ascii_digit());
+            let digits = number.chars().filter(char::is_ascii_digit).count();
+            (digits >= MIN_PHONE_DIGITS).then_some(number)
+        })
+        .collect()
 }
 
 fn type_of(document: &Map<String, Json>) -> Option<&str> {
@@ -130,7 +268,8 @@ fn class_of(object: &str, field: &str) -> Option<Class> {
         || field == "name" && OF_CUSTOMERS.contains(&object.trim_end_matches("__r"))
     {
         Some(Class::Name)
-    } else if matches!(field.as_str(), "description" | "nextstep") {
+    } else if matches!(field.as_str(), "description" | "nextstep") || has(&["contact", "signatory"])
+    {
         Some(Class::Text)
     } else {
         None
@@ -205,5 +344,52 @@ mod tests {
             ] },
         });
         assert_eq!(record, expected);
+    }
+
+    #[test]
+    fn what_was_made_of_known_values_goes_with_them() {
+        let (account, deal) = (
+            json!({ "Name": "Acme GmbH", "Phone": "+49 30 1234567", "BillingStreet": "Main Street 5\r\n2nd floor",
+                "Sent_To__c": "Billing <jane@acme.example>", "Contact__c": "Jane Doe, CFO", "Industry": "Acme GmbH" }),
+            json!({ "Name": "Acme GmbH 2026", "Internal__c": "call +49 (0)30-99 88 77 66 at 10" }),
+        );
+        let mut in_m3ter = json!({ "name": "Acme GmbH", "emailAddress": "jane@acme.example", "code": "x",
+            "address": { "addressLine1": "Main Street 5", "addressLine2": "2nd floor", "country": "DE" },
+            "customFields": { "phone": "+49 30 1234567", "note": "Acme GmbH 2026, Ltd" } });
+        let mut other = json!({ "name": "Contract of Acme GmbH" });
+        let mut stranger = json!({ "name": "Other AG" });
+        let mut pseudonyms = Pseudonyms::default();
+        pseudonyms.state("Account", "Industry", Class::Nothing);
+        pseudonyms.learn("Account", account.as_object().unwrap());
+        pseudonyms.learn("Opportunity", deal.as_object().unwrap());
+        for (kind, document) in
+            [("account", &mut in_m3ter), ("contract", &mut other), ("account", &mut stranger)]
+        {
+            let document = document.as_object_mut().unwrap();
+            pseudonyms.learn_beside(kind, document);
+            pseudonyms.replace(kind, document);
+        }
+        let replaced = |object: &str, document: &Json| {
+            let mut document = document.as_object().unwrap().clone();
+            pseudonyms.replace(object, &mut document);
+            Json::Object(document)
+        };
+        assert_eq!(
+            replaced("Account", &account),
+            json!({ "Name": "Name1", "Phone": "+1 555 0001", "BillingStreet": "Place1\r\nPlace2",
+                "Sent_To__c": "Billing <person1@example.com>", "Contact__c": "Text1", "Industry": "Acme GmbH" })
+        );
+        let deal = replaced("Opportunity", &deal);
+        assert_eq!(deal, json!({ "Name": "Name2", "Internal__c": "call +1 555 0002 at 10" }));
+        assert_eq!(
+            in_m3ter,
+            json!({ "name": "Name1", "emailAddress": "person1@example.com", "code": "x",
+                "address": { "addressLine1": "Place1", "addressLine2": "Place2", "country": "DE" },
+                "customFields": { "phone": "+1 555 0001", "note": "Name2, Ltd" } })
+        );
+        assert_eq!(
+            (other, stranger),
+            (json!({ "name": "Contract of Name1" }), json!({ "name": "Name3" }))
+        );
     }
 }

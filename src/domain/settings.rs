@@ -79,6 +79,14 @@ impl CommitmentBilling {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::WORDS.into_iter().find(|(name, _)| *name == word).map(|(_, billing)| billing)
     }
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::PaidOutside => "paid_outside",
+            Self::BilledByPlan => "billed_by_plan",
+        }
+    }
 }
 
 impl OverlapRule {

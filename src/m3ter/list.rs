@@ -281,8 +281,12 @@ impl Client {
         let call = Call::read(operation);
         let url = page(&below(&self.organization, path), parameters, next_token);
         let answer = self.send(call, budget, |http| http.get(url.clone())).await?;
-        read_page(answer.body)
-            .ok_or_else(|| self.transport.unusable(call, answer.status, "a list without data"))
+        let page = read_page(answer.body)
+            .ok_or_else(|| self.transport.unusable(call, answer.status, "a list without data"))?;
+        for object in &page.0 {
+            self.record(path, object);
+        }
+        Ok(page)
     }
 
     fn too_many_pages(&self, operation: &'static str) -> CalloutError {

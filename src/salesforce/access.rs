@@ -51,7 +51,7 @@ impl Client {
             return Ok(Vec::new());
         }
         let soql = format!(
-            "SELECT Id FROM {sobject} WHERE {field} = '{value}' ORDER BY CreatedDate, Id LIMIT {MAX_IDS}"
+            "SELECT Id, {field}, CreatedDate FROM {sobject} WHERE {field} = '{value}' ORDER BY CreatedDate, Id LIMIT {MAX_IDS}"
         );
         Ok(self.query(&soql, budget).await?.iter().filter_map(Record::id).collect())
     }

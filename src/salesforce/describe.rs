@@ -9,6 +9,9 @@ use super::answer::text;
 use crate::domain::org_schema::{ChildRelationship, OrgField, SObject};
 use crate::transport::{Budget, Call, CalloutError};
 
+/// What the service calls the operation.
+pub const DESCRIBE: &str = "Describe";
+
 impl Client {
     /// The describe of an sObject; `None` when the org does not have it or does not show it.
     pub async fn describe(
@@ -20,12 +23,15 @@ impl Client {
         if !is_name(sobject) {
             return Ok(None);
         }
-        let call = Call::read("Describe");
+        let call = Call::read(DESCRIBE);
         let path = format!("/sobjects/{sobject}/describe");
         match self.send(call, budget, |http, url| http.get(url(&path))).await {
-            Ok(answer) => read_describe(&answer.body)
-                .map(Some)
-                .ok_or_else(|| self.unusable(call, "a describe without name and fields")),
+            Ok(answer) => {
+                self.record(DESCRIBE, || answer.body.clone());
+                read_describe(&answer.body)
+                    .map(Some)
+                    .ok_or_else(|| self.unusable(call, "a describe without name and fields"))
+            }
             Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(None),
             Err(error) => Err(error),
         }

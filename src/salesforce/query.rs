@@ -63,7 +63,12 @@ impl Client {
                     .body
             };
             match self.all_rows(call, first, budget).await {
-                Ok(rows) => return Ok(rows.into_iter().map(Record::new).collect()),
+                Ok(rows) => {
+                    for row in &rows {
+                        self.record(call.operation, || Json::Object(row.clone()));
+                    }
+                    return Ok(rows.into_iter().map(Record::new).collect());
+                }
                 Err(error)
                     if runs < MAX_RUNS
                         && is_dead_cursor(&error)

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::row::Row;
-use super::transaction::Transaction;
+use super::transaction::{Access, Transaction};
 use super::{Store, StoreError};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::link::ShownLink;
 
 /// A m3ter object that a deal has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Link {
     /// The record that was synced.
     pub root: SalesforceId,
@@ -37,7 +39,8 @@ pub struct RecordLinks {
 }
 
 /// How a deal stands to a m3ter object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum LinkRelation {
     /// Created or adopted by the row, and updated from it.
     Owned,
@@ -49,6 +52,13 @@ pub enum LinkRelation {
 }
 
 impl Store {
+    /// Saves links that were taken along from another database.
+    pub async fn save_links(&self, links: &[Link]) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin(Access::Write, "save links").await?;
+        insert_links(&mut transaction, links).await?;
+        transaction.commit().await
+    }
+
     /// The links of one deal, in the order of results.
     pub async fn load_links(&self, root: &SalesforceId) -> Result<Vec<Link>, StoreError> {
         let operation = "load the links of a record";

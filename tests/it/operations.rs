@@ -19,6 +19,7 @@ mod safety;
 mod sandbox;
 mod secrets;
 mod settings;
+mod snapshot;
 #[cfg(feature = "otel")]
 mod spans;
 mod terminal_syncs;

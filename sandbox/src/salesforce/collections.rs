@@ -8,7 +8,7 @@ use super::answer::{Answer, ApiError};
 use super::limits::MAX_RECORDS;
 use super::org::{Fields, Org, WriteError, is_id};
 use super::records;
-use super::tables::{Table, table};
+use super::tables::Table;
 use super::upsert::{self, Upserted};
 
 /// What became of one record.
@@ -108,15 +108,15 @@ fn all<T>(
     Answer::ok(outcomes.iter().map(result).collect())
 }
 
-fn table_of(row: &Json) -> Result<&'static Table, WriteError> {
+fn table_of(org: &Org, row: &Json) -> Result<&'static Table, WriteError> {
     let name = row.pointer("/attributes/type").and_then(Json::as_str).unwrap_or_default();
-    table(name).ok_or_else(|| {
+    org.schema.table(name).ok_or_else(|| {
         WriteError::new("INVALID_TYPE", format!("sObject type '{name}' is not supported."))
     })
 }
 
 fn change(org: &mut Org, row: &Json) -> Result<Outcome, WriteError> {
-    let table = table_of(row)?;
+    let table = table_of(org, row)?;
     let id = row.get("id").or_else(|| row.get("Id")).and_then(Json::as_str).unwrap_or_default();
     if !is_id(id) {
         return Err(WriteError::new("MALFORMED_ID", format!("malformed id {id}")));
@@ -125,7 +125,7 @@ fn change(org: &mut Org, row: &Json) -> Result<Outcome, WriteError> {
 }
 
 fn add(org: &mut Org, row: &Json) -> Result<Outcome, WriteError> {
-    org.create(table_of(row)?, &fields_of(row)).map(|id| Outcome { id, created: None })
+    org.create(table_of(org, row)?, &fields_of(row)).map(|id| Outcome { id, created: None })
 }
 
 fn fields_of(row: &Json) -> Fields {

@@ -6,12 +6,12 @@ use serde_json::{Value as Json, json};
 use super::answer::Answer;
 use super::limits::MAX_RECORDS;
 use super::org::{Org, Write};
-use super::tables::{Access, Column, Data, Fill, TABLES, Table, table};
+use super::tables::{Access, Column, Data, Fill, Table};
 
 /// `GET /sobjects`.
 pub(super) fn global_describe(org: &Org) -> Answer {
     let sobjects: Vec<Json> =
-        TABLES.iter().filter(|table| org.shows_table(table)).map(summary).collect();
+        org.schema.tables().filter(|table| org.shows_table(table)).map(summary).collect();
     Answer::ok(json!({ "encoding": "UTF-8", "maxBatchSize": MAX_RECORDS, "sobjects": sobjects }))
 }
 
@@ -24,6 +24,9 @@ pub(super) fn summary(table: &Table) -> Json {
 }
 
 pub(super) fn describe(org: &Org, table: &'static Table) -> Json {
+    if let Some(describe) = org.schema.described(table) {
+        return as_described(org, table, describe);
+    }
     let fields: Vec<Json> = table
         .columns()
         .filter(|column| org.shows_column(table, column))
@@ -32,9 +35,9 @@ pub(super) fn describe(org: &Org, table: &'static Table) -> Json {
     let children: Vec<Json> = table
         .children
         .iter()
-        .filter(|(_, child, _)| self::table(child).is_some_and(|child| org.shows_table(child)))
+        .filter(|(_, child, _)| org.schema.table(child).is_some_and(|child| org.shows_table(child)))
         .map(|(relationship, child, field)| {
-            let ties = self::table(child).into_iter().flat_map(Table::ties);
+            let ties = org.schema.table(child).into_iter().flat_map(Table::ties);
             let cascades = ties.into_iter().any(|(column, _)| column.name == *field);
             json!({ "relationshipName": relationship, "childSObject": child, "field": field, "cascadeDelete": cascades })
         })
@@ -43,6 +46,27 @@ pub(super) fn describe(org: &Org, table: &'static Table) -> Json {
     describe["fields"] = Json::Array(fields);
     describe["childRelationships"] = Json::Array(children);
     describe
+}
+
+/// A describe as it was taken, but for what the rules hide since.
+fn as_described(org: &Org, table: &'static Table, describe: &Json) -> Json {
+    let mut described = summary(table);
+    let fields = describe["fields"].as_array().into_iter().flatten().filter_map(|field| {
+        let column = table.column(field["name"].as_str()?)?;
+        org.shows_column(table, column).then(|| {
+            let mut field = field.clone();
+            field["updateable"] = json!(org.is_writable(table, column, Write::Update));
+            field
+        })
+    });
+    let is_shown = |child: &&Json| {
+        let child = child["childSObject"].as_str().and_then(|name| org.schema.table(name));
+        child.is_some_and(|child| org.shows_table(child))
+    };
+    let children = describe["childRelationships"].as_array().into_iter().flatten();
+    described["fields"] = fields.collect();
+    described["childRelationships"] = children.filter(is_shown).cloned().collect();
+    described
 }
 
 fn describe_field(org: &Org, table: &Table, column: &Column) -> Json {

@@ -16,7 +16,7 @@ use super::limits;
 use super::numbers;
 use super::org::{Fields, Org, is_id, is_id_of};
 use super::soql::{FieldSet, Filter, Literal, Operator, Path, Query, Selected, Shown, days};
-use super::tables::{Data, Table, table};
+use super::tables::{Data, Table};
 pub(super) use index::Index;
 
 /// Rows of a query with `FIELDS(ALL)` or `FIELDS(CUSTOM)`.
@@ -46,7 +46,10 @@ impl<'a> Evaluation<'a> {
             return Ok(rows);
         }
         limits::check_children(query)?;
-        let table = table(&query.from)
+        let table = self
+            .org
+            .schema
+            .table(&query.from)
             .filter(|table| self.org.shows_table(table))
             .ok_or_else(|| self.unknown_type(&query.from))?;
         let ids = query.filter.as_ref().and_then(index::ids_in);
@@ -128,7 +131,7 @@ impl<'a> Evaluation<'a> {
         table: &'static Table,
         query: &Query,
     ) -> Result<(&'static str, &'static Table, &'static str), ApiError> {
-        let child = table.child(&query.from).filter(|(_, child, _)| self.org.shows_table(child)).ok_or_else(|| {
+        let child = self.org.schema.child(table, &query.from).filter(|(_, child, _)| self.org.shows_table(child)).ok_or_else(|| {
             let problem = format!("Didn't understand relationship '{}' in FROM part of query call. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name.", query.from);
             ApiError::new(StatusCode::BAD_REQUEST, "INVALID_TYPE", problem)
         })?;
@@ -188,7 +191,8 @@ impl<'a> Evaluation<'a> {
             }
             return;
         }
-        let Some((column, relationship, parent_table)) = table.parent(first) else {
+        let Some((column, relationship, parent_table)) = self.org.schema.parent(table, first)
+        else {
             return self.select(row, table, record, rest);
         };
         let parent = self.parent(column.name, parent_table, record);
@@ -224,7 +228,7 @@ impl<'a> Evaluation<'a> {
         if rest.is_empty() {
             return value(table, first, record);
         }
-        match table.parent(first) {
+        match self.org.schema.parent(table, first) {
             Some((column, _, parent_table)) => self
                 .parent(column.name, parent_table, record)
                 .map_or(Json::Null, |parent| self.value(parent_table, parent, rest)),
@@ -251,7 +255,10 @@ impl<'a> Evaluation<'a> {
             }
             Filter::InQuery(path, query) => {
                 let actual = self.value(table, record, &path.names);
-                let inner = super::tables::table(&query.from)
+                let inner = self
+                    .org
+                    .schema
+                    .table(&query.from)
                     .ok_or_else(|| self.unknown_type(&query.from))?;
                 let [Selected::Path(selected)] = query.select.as_slice() else { return Ok(false) };
                 for candidate in self.org.visible(inner, self.with_deleted) {

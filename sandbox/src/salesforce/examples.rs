@@ -1,9 +1,10 @@
-//! The example records, from one data file, and the records of an earlier state.
+//! What an org holds when it starts: the example records, from one data file, or what was taken from
+//! another org; and the records of an earlier state.
 
 use serde_json::{Map, Value as Json};
 
 use super::org::{Fields, Org};
-use super::tables::table;
+use super::tables::Schema;
 
 /// The example records that can be synced: ID, object, what it shows.
 pub const EXAMPLE_RECORDS: [(&str, &str, &str); 13] = [
@@ -40,46 +41,89 @@ pub const EXAMPLE_RECORDS: [(&str, &str, &str); 13] = [
 
 const EXAMPLES: &str = include_str!("examples.json");
 
-/// A fresh org that holds the example records.
-pub(super) fn org() -> Org {
-    holding(&examples()).expect("the example records are of emulated objects")
+/// Objects that each org has, and what is in them where nobody says otherwise: who works in it, and
+/// its settings.
+const OF_EACH_ORG: [&str; 3] = ["User", "Organization", "OpportunityStage"];
+
+/// The objects and the records of an org when it starts.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    schema: Schema,
+    records: Map<String, Json>,
+    hidden: Vec<String>,
 }
 
-/// An org that holds the records of an earlier state; an object that it does not name has the
-/// example records.
-pub(super) fn restored(state: Json) -> Result<Org, String> {
-    let Json::Object(state) = state else {
-        return Err("a state is an object of lists, by object name".to_owned());
-    };
-    let mut records = examples();
-    records.extend(state);
-    holding(&records)
-}
-
-/// The ids of the examples that the integration user may not see.
-pub(super) fn hidden() -> Vec<String> {
-    examples()["hidden"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|id| id.as_str().map(ToOwned::to_owned))
-        .collect()
-}
-
-fn examples() -> Map<String, Json> {
-    serde_json::from_str(EXAMPLES).expect("the example records are JSON")
-}
-
-fn holding(objects: &Map<String, Json>) -> Result<Org, String> {
-    let mut records: Vec<(&'static str, Fields)> = Vec::new();
-    for (name, rows) in objects.iter().filter(|(name, _)| *name != "hidden") {
-        let table = table(name).ok_or_else(|| format!("`{name}` is not an emulated object"))?;
-        for row in rows.as_array().into_iter().flatten().filter_map(Json::as_object) {
-            if let Some(unknown) = row.keys().find(|field| table.column(field).is_none()) {
-                return Err(format!("`{name}` has no field `{unknown}`"));
-            }
-            records.push((table.name, row.clone()));
-        }
+impl Default for Contents {
+    fn default() -> Self {
+        Self::examples()
     }
-    Ok(Org::new(records, hidden()))
+}
+
+impl Contents {
+    /// The example records.
+    pub(super) fn examples() -> Self {
+        let mut records: Map<String, Json> =
+            serde_json::from_str(EXAMPLES).expect("the example records are JSON");
+        let hidden = records.remove("hidden").unwrap_or_default();
+        let ids = hidden.as_array().into_iter().flatten().filter_map(Json::as_str);
+        Self { schema: Schema::EXAMPLE, hidden: ids.map(ToOwned::to_owned).collect(), records }
+    }
+
+    /// What was taken from another org: its describes, records by object, and the ids of those that
+    /// the integration user may not see. What is wrong with it is a sentence.
+    pub fn taken(
+        describes: Vec<Json>,
+        records: Map<String, Json>,
+        hidden: Vec<String>,
+    ) -> Result<Self, String> {
+        let schema = Schema::of_describes(describes, &OF_EACH_ORG)?;
+        let mut all = Self::examples().records;
+        let is_own = |name: &str| {
+            let table = schema.table(name);
+            table.is_some_and(|table| schema.described(table).is_none())
+        };
+        all.retain(|name, _| is_own(name));
+        all.extend(records);
+        let contents = Self { schema, records: all, hidden };
+        contents.holding(&contents.records)?;
+        Ok(contents)
+    }
+
+    /// An org that holds it.
+    pub(super) fn org(&self) -> Org {
+        self.holding(&self.records).expect("it was looked through before")
+    }
+
+    /// An org that holds the records of an earlier state; an object that it does not name has what
+    /// it had at first.
+    pub(super) fn restored(&self, state: Json) -> Result<Org, String> {
+        let Json::Object(state) = state else {
+            return Err("a state is an object of lists, by object name".to_owned());
+        };
+        let mut records = self.records.clone();
+        records.extend(state);
+        self.holding(&records)
+    }
+
+    /// The ids of what the integration user may not see.
+    pub(super) fn hidden(&self) -> Vec<String> {
+        self.hidden.clone()
+    }
+
+    fn holding(&self, objects: &Map<String, Json>) -> Result<Org, String> {
+        let mut records: Vec<(&'static str, Fields)> = Vec::new();
+        for (name, rows) in objects.iter().filter(|(name, _)| *name != "hidden") {
+            let table = self
+                .schema
+                .table(name)
+                .ok_or_else(|| format!("`{name}` is not an emulated object"))?;
+            for row in rows.as_array().into_iter().flatten().filter_map(Json::as_object) {
+                if let Some(unknown) = row.keys().find(|field| table.column(field).is_none()) {
+                    return Err(format!("`{name}` has no field `{unknown}`"));
+                }
+                records.push((table.name, row.clone()));
+            }
+        }
+        Ok(Org::new(self.schema, records, self.hidden()))
+    }
 }

@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_path_follows_five_relationships_at_most() {
-        let org = super::super::examples::org();
+        let org = super::super::examples::Contents::examples().org();
         let refused = |text: &str| {
             let evaluation = Evaluation {
                 org: &org,

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::numbers::stored;
-use super::tables::{Column, TABLES, Table, Tie, table};
+use super::tables::{Column, Schema, Table, Tie};
 pub(super) use orders::{ACTIVATE_ORDERS, EDIT_ACTIVATED_ORDERS};
 
 /// What follows the key prefix in the ids that the emulator makes up.
@@ -26,6 +26,7 @@ pub(super) type Fields = Map<String, Json>;
 /// The records of all objects, and the rules.
 #[derive(Debug)]
 pub(super) struct Org {
+    pub(super) schema: Schema,
     records: Vec<(&'static str, Fields)>,
     pub(super) rules: Rules,
     /// The ids of what the integration user may not see: what the rules hide, and the details of
@@ -104,6 +105,7 @@ pub(super) struct WriteError {
 
 impl Org {
     pub(super) fn new(
+        schema: Schema,
         records: Vec<(&'static str, Fields)>,
         hidden: impl IntoIterator<Item = String>,
     ) -> Self {
@@ -113,10 +115,13 @@ impl Org {
             fields.get("Id").and_then(Json::as_str).is_some_and(|id| id.get(3..5) == Some(MADE))
         };
         let created = records.iter().filter(|(_, fields)| is_made(fields)).count() as u64;
-        let mut org = Self { records, rules, hidden: HashSet::new(), created };
+        let mut org = Self { schema, records, rules, hidden: HashSet::new(), created };
         for index in 0..org.records.len() {
             let (name, mut record) = (org.records[index].0, org.records[index].1.clone());
-            if let Some(table) = table(name) {
+            // What a describe goes with is complete as it is.
+            if let Some(table) =
+                schema.table(name).filter(|table| schema.described(table).is_none())
+            {
                 org.complete(table, &mut record);
             }
             org.records[index].1 = record;
@@ -124,6 +129,11 @@ impl Org {
         org.note_lines();
         org.note_hidden();
         org
+    }
+
+    /// An object that is known to be there.
+    pub(super) fn emulated(&self, name: &str) -> &'static Table {
+        self.schema.table(name).expect("an emulated object")
     }
 
     /// The records as they are, for a change that is all or none.
@@ -154,7 +164,11 @@ impl Org {
         loop {
             let known = self.hidden.len();
             for (name, record) in &self.records {
-                if table(name).is_some_and(|table| has_master_among(table, record, &self.hidden)) {
+                if self
+                    .schema
+                    .table(name)
+                    .is_some_and(|table| has_master_among(table, record, &self.hidden))
+                {
                     self.hidden.insert(id_of(record));
                 }
             }
@@ -275,6 +289,7 @@ impl Org {
         };
         let mut changes: Fields = changes.into_iter().map(named).collect();
         self.revised(table, &before, &mut changes);
+        changes.retain(|name, _| table.column(name).is_some());
         let Some(record) = self.find_mut(table, id) else { return };
         for (name, value) in &changes {
             if value.is_null() {
@@ -319,7 +334,7 @@ impl Org {
 
     /// All records by object, as `GET /sandbox/state` shows them.
     pub(super) fn snapshot(&self) -> Json {
-        let by_object = TABLES.iter().map(|table| {
+        let by_object = self.schema.tables().map(|table| {
             (table.name.to_owned(), self.all(table).cloned().map(Json::Object).collect())
         });
         Json::Object(by_object.collect())

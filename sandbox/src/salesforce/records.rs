@@ -7,7 +7,7 @@ use super::answer::{Answer, ApiError};
 use super::describe::{describe, summary};
 use super::numbers;
 use super::org::{Fields, Org, is_deleted, is_id};
-use super::tables::{Column, Data, Table, table};
+use super::tables::{Column, Data, Table};
 
 /// `/sobjects/X…`.
 pub(super) fn sobject(
@@ -21,7 +21,8 @@ pub(super) fn sobject(
         ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")
     };
     let name = segments.first().copied().unwrap_or_default();
-    let table = table(name).filter(|table| org.shows_table(table)).ok_or_else(missing)?;
+    let table =
+        org.schema.table(name).filter(|table| org.shows_table(table)).ok_or_else(missing)?;
     match (method, &segments[1..]) {
         (&Method::GET, []) => {
             Ok(Answer::ok(json!({ "objectDescribe": summary(table), "recentItems": [] })))

@@ -10,7 +10,7 @@ use super::answer::{Answer, ApiError};
 use super::limits::MAX_RECORDS;
 use super::org::{Fields, Org, WriteError};
 use super::records;
-use super::tables::{Table, table};
+use super::tables::Table;
 
 /// Levels of records, the top one among them.
 const MAX_LEVELS: usize = 5;
@@ -28,7 +28,7 @@ struct Node {
 
 /// Creates all records of a tree, or says what is wrong with which and creates none.
 pub(super) fn create(org: &mut Org, object: &str, body: &[u8]) -> Result<Answer, ApiError> {
-    let top = table(object).filter(|table| org.shows_table(table));
+    let top = org.schema.table(object).filter(|table| org.shows_table(table));
     let top = top.ok_or_else(|| {
         ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")
     })?;
@@ -112,7 +112,12 @@ impl Flattened<'_> {
             }
             let (mut fields, mut below) = (Fields::new(), Vec::new());
             for (name, value) in row.as_object().into_iter().flatten() {
-                match expected.child(name).filter(|(_, child, _)| self.org.shows_table(child)) {
+                match self
+                    .org
+                    .schema
+                    .child(expected, name)
+                    .filter(|(_, child, _)| self.org.shows_table(child))
+                {
                     Some((_, child, field)) if value.get("records").is_some() => {
                         below.push((value, child, field));
                     }

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::answer::{Answer, ApiError};
 use super::org::{Fields, Org, WriteError, id_of, is_deleted};
 use super::records;
-use super::tables::{Column, Table, table};
+use super::tables::{Column, Table};
 
 /// A record that was found or made.
 pub(super) struct Upserted {
@@ -24,7 +24,8 @@ pub(super) fn key(
     let missing = || {
         ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")
     };
-    let table = table(object).filter(|table| org.shows_table(table)).ok_or_else(missing)?;
+    let table =
+        org.schema.table(object).filter(|table| org.shows_table(table)).ok_or_else(missing)?;
     let column = table.column(field).filter(|column| {
         org.shows_column(table, column) && (column.is_external_id || column.name == "Id")
     });

@@ -10,16 +10,17 @@ use sync_to_m3ter_sandbox::salesforce::EXAMPLE_RECORDS;
 
 use crate::support::*;
 
-const FREE_PORTS: [&str; 6] = ["--port", "0", "--salesforce-port", "0", "--m3ter-port", "0"];
+pub(super) const FREE_PORTS: [&str; 6] =
+    ["--port", "0", "--salesforce-port", "0", "--m3ter-port", "0"];
 
 /// A sandbox that runs, and what it has printed.
-struct Running {
+pub(super) struct Running {
     child: Child,
-    banner: String,
+    pub(super) banner: String,
 }
 
 impl Running {
-    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(super) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
         command.env_clear().envs(variables.iter().copied()).arg("sandbox").args(FREE_PORTS);
         let mut child =
@@ -34,7 +35,7 @@ impl Running {
     }
 
     /// What the lines of the banner export.
-    fn exports(&self) -> Vec<(String, String)> {
+    pub(super) fn exports(&self) -> Vec<(String, String)> {
         let lines = self.banner.lines().filter_map(|line| line.trim().strip_prefix("export "));
         lines
             .flat_map(str::split_whitespace)
@@ -50,7 +51,7 @@ impl Running {
         program(arguments, &self.exports())
     }
 
-    fn service(&self) -> String {
+    pub(super) fn service(&self) -> String {
         let line = self.banner.lines().find(|line| line.starts_with("The service:")).unwrap();
         line.split_whitespace().last().unwrap().to_owned()
     }

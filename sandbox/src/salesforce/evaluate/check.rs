@@ -82,8 +82,8 @@ impl Evaluation<'_> {
                     );
                     return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", problem));
                 };
-                let inner = super::super::tables::table(&query.from)
-                    .filter(|table| self.org.shows_table(table));
+                let inner =
+                    self.org.schema.table(&query.from).filter(|table| self.org.shows_table(table));
                 self.check(query, inner.ok_or_else(|| self.unknown_type(&query.from))?)
             }
         }
@@ -155,7 +155,7 @@ impl Evaluation<'_> {
             path.names.split_last().unwrap_or_else(|| unreachable!("a path has a name"));
         let mut table = table;
         let names_own_object = parents.first().is_some_and(|name| {
-            name.eq_ignore_ascii_case(table.name) && table.parent(name).is_none()
+            name.eq_ignore_ascii_case(table.name) && self.org.schema.parent(table, name).is_none()
         });
         limits::check_parents(parents.len() - usize::from(names_own_object), || {
             self.with_place(path.at, "")
@@ -163,7 +163,7 @@ impl Evaluation<'_> {
         for name in parents {
             // A query may name its own object before a field.
             let own = name.eq_ignore_ascii_case(table.name);
-            table = match table.parent(name) {
+            table = match self.org.schema.parent(table, name) {
                 Some((column, _, parent))
                     if self.org.shows_column(table, column) && self.org.shows_table(parent) =>
                 {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::super::answer::ApiError;
 use super::super::org::{ACTIVATE_ORDERS, EDIT_ACTIVATED_ORDERS, Fields};
 use super::super::soql::{Filter, Literal, Operator, Query, Selected};
-use super::super::tables::{Column, TABLES, Table};
+use super::super::tables::{Column, Table};
 use super::{Evaluation, Rows, compare, matches};
 
 /// The currencies that are in use, the corporate one first, with their rates.
@@ -17,7 +17,7 @@ impl Evaluation<'_> {
     /// The rows of a metadata object; `None` for the others.
     pub(super) fn of_metadata(&self, query: &Query) -> Result<Option<Rows>, ApiError> {
         let equal = |field: &str| query.filter.as_ref().and_then(|filter| equality(filter, field));
-        let shown = || TABLES.iter().filter(|table| self.org.shows_table(table));
+        let shown = || self.org.schema.tables().filter(|table| self.org.shows_table(table));
         let (name, rows): (&str, Vec<Json>) = match query.from.to_ascii_lowercase().as_str() {
             "userrecordaccess" => {
                 let (Some(_), Some(id)) = (equal("UserId"), equal("RecordId")) else {
@@ -25,8 +25,10 @@ impl Evaluation<'_> {
                         "When querying UserRecordAccess, you must filter on UserId and RecordId";
                     return Err(ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_QUERY", problem));
                 };
-                let record = TABLES
-                    .iter()
+                let record = self
+                    .org
+                    .schema
+                    .tables()
                     .filter(|table| table.is_shared)
                     .find_map(|table| self.org.find(table, &id));
                 let row = |record: &Fields| {

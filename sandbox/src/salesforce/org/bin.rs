@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::super::tables::{Table, table};
+use super::super::tables::Table;
 use super::{Fields, Org, id_of, is_deleted, is_id_of};
 
 impl Org {
@@ -59,7 +59,7 @@ impl Org {
         loop {
             let known = found.len();
             for (name, record) in &self.records {
-                let ties = table(name).into_iter().flat_map(Table::ties);
+                let ties = self.schema.table(name).into_iter().flat_map(Table::ties);
                 let mut masters = ties.filter_map(|(column, target)| {
                     Some((target, record.get(column.name)?.as_str()?.to_owned()))
                 });
@@ -86,6 +86,6 @@ impl Org {
     /// The object and the record with this id, whatever its object.
     pub(crate) fn find_anywhere(&self, id: &str) -> Option<(&'static Table, &Fields)> {
         let (name, record) = self.records.iter().find(|(_, record)| is_id_of(record, id))?;
-        Some((table(name)?, record))
+        Some((self.schema.table(name)?, record))
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::identity::INTEGRATION_USER;
 use super::super::numbers::stored;
-use super::super::tables::{Fill, TABLES, Table, table};
+use super::super::tables::{Fill, Schema, Table};
 use super::{Fields, Org, decimal, id_of, is_deleted, now};
 
 /// A sum that a record shows of those below it.
@@ -44,7 +44,7 @@ impl Org {
         }
         let blank = Fields::new();
         let mut derived = self.consequences(table, &blank, record);
-        derived.retain(|name, _| is_blank(record, name));
+        derived.retain(|name, _| is_blank(record, name) && table.column(name).is_some());
         record.extend(derived);
         let stamp = json!(now());
         for name in ["CreatedDate", "LastModifiedDate", "SystemModstamp"] {
@@ -93,14 +93,14 @@ impl Org {
                 Some(json!(format!("{prefix}{next:0digits$}")))
             }
             Fill::Copy(via, field) | Fill::Follow(via, field) => {
-                let target = table.target(via)?;
+                let target = self.schema.target(table, via)?;
                 self.find(target, record.get(via)?.as_str()?)?.get(field).cloned()
             }
         }
     }
 
     pub(super) fn user_currency(&self) -> Json {
-        let user = table("User").and_then(|users| self.find(users, INTEGRATION_USER));
+        let user = self.schema.table("User").and_then(|users| self.find(users, INTEGRATION_USER));
         user.and_then(|user| user.get("DefaultCurrencyIsoCode"))
             .cloned()
             .unwrap_or_else(|| json!("USD"))
@@ -132,7 +132,7 @@ impl Org {
             "OpportunityLineItem" => {
                 if before.is_empty() {
                     let name = |field: &str, via: &str| {
-                        let target = table.target(via)?;
+                        let target = self.schema.target(table, via)?;
                         self.find(target, changes.get(via)?.as_str()?)?
                             .get(field)?
                             .as_str()
@@ -180,7 +180,9 @@ impl Org {
     }
 
     fn of_stage(&self, stage: &Json) -> Fields {
-        let found = table("OpportunityStage")
+        let found = self
+            .schema
+            .table("OpportunityStage")
             .and_then(|stages| self.all(stages).find(|known| known.get("ApiName") == Some(stage)));
         let names = [
             ("IsWon", "IsWon"),
@@ -207,7 +209,7 @@ impl Org {
     /// Brings up to date what other records show of this one; `changed` names its fields that are
     /// new or other than before.
     pub(super) fn follow(&mut self, table: &'static Table, record: &Fields, changed: &[String]) {
-        for (other, column, field) in followers(table, changed) {
+        for (other, column, field) in followers(self.schema, table, changed) {
             let value = record.get(field).cloned().unwrap_or_default();
             let own = json!(id_of(record));
             let Fill::Follow(via, _) = column.fill else { continue };
@@ -232,7 +234,7 @@ impl Org {
             self.sum_up(sum, table, record);
         }
         let book = |org: &Self, via: &str| {
-            let entries = super::super::tables::table("PricebookEntry")?;
+            let entries = org.schema.table("PricebookEntry")?;
             org.find(entries, record.get(via)?.as_str()?)?.get("Pricebook2Id").cloned()
         };
         for sum in SUMS.iter().filter(|sum| {
@@ -240,7 +242,7 @@ impl Org {
         }) {
             if let (Some(book), Some(target), Some(parent)) = (
                 book(self, "PricebookEntryId"),
-                table.target(sum.via),
+                self.schema.target(table, sum.via),
                 record.get(sum.via).and_then(Json::as_str),
             ) && let Some(parent) = self.find_mut(target, parent)
             {
@@ -259,15 +261,16 @@ impl Org {
     /// Marks the records that have something to sum up, and leaves their totals as they are given.
     pub(super) fn note_lines(&mut self) {
         for sum in &SUMS {
-            let (Some(flag), Some(table)) = (sum.flag, table(sum.of)) else { continue };
+            let (Some(flag), Some(table)) = (sum.flag, self.schema.table(sum.of)) else { continue };
             let parents: Vec<Json> = self
                 .all(table)
                 .filter(|line| !is_deleted(line))
                 .filter_map(|line| line.get(sum.via).cloned())
                 .collect();
             for parent in parents {
-                if let Some(parent) = table
-                    .target(sum.via)
+                let target = self.schema.target(table, sum.via);
+                let target = target.filter(|target| target.column(flag).is_some());
+                if let Some(parent) = target
                     .and_then(|target| self.find_mut(target, parent.as_str().unwrap_or_default()))
                 {
                     parent.insert(flag.to_owned(), json!(true));
@@ -277,7 +280,8 @@ impl Org {
     }
 
     fn sum_up(&mut self, sum: &Sum, table: &'static Table, record: &Fields) {
-        let (Some(target), Some(parent)) = (table.target(sum.via), record.get(sum.via).cloned())
+        let (Some(target), Some(parent)) =
+            (self.schema.target(table, sum.via), record.get(sum.via).cloned())
         else {
             return;
         };
@@ -301,15 +305,16 @@ impl Org {
 /// The fields that follow one of these fields of an object: their object, they themselves, and the
 /// field.
 fn followers(
+    schema: Schema,
     table: &Table,
     changed: &[String],
 ) -> Vec<(&'static Table, &'static super::Column, &'static str)> {
     let mut found = Vec::new();
-    for other in TABLES {
+    for other in schema.tables() {
         for column in other.columns() {
             if let Fill::Follow(via, field) = column.fill
                 && changed.iter().any(|name| name == field)
-                && other.target(via).is_some_and(|target| target.name == table.name)
+                && schema.target(other, via).is_some_and(|target| target.name == table.name)
             {
                 found.push((other, column, field));
             }
@@ -351,7 +356,7 @@ fn term_end(start: Option<&Json>, months: Option<&Json>) -> Option<Date> {
 fn number(value: Decimal) -> Json {
     let text = value.normalize().to_string();
     stored(
-        table("Order").and_then(|table| table.column("TotalAmount")),
+        Schema::EXAMPLE.table("Order").and_then(|table| table.column("TotalAmount")),
         text.parse().map_or(Json::Null, Json::Number),
     )
 }

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::super::tables::{Data, Table, table};
+use super::super::tables::{Data, Table};
 use super::{Org, WriteError, id_of, is_deleted, now};
 
 impl Org {
@@ -37,9 +37,9 @@ impl Org {
     /// Lets every record that names the loser name the master; the master itself names nothing
     /// then.
     fn reparent(&mut self, target: &Table, master: &str, loser: &str) {
-        let stamp = now();
+        let (schema, stamp) = (self.schema, now());
         for (name, record) in &mut self.records {
-            let references = table(name).into_iter().flat_map(Table::columns);
+            let references = schema.table(name).into_iter().flat_map(Table::columns);
             let references = references
                 .filter(|column| matches!(column.data, Data::Lookup(_, to) if to == target.name));
             let naming: Vec<&str> = references

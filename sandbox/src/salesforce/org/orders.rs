@@ -4,7 +4,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::super::tables::{Table, table};
+use super::super::tables::Table;
 use super::{Fields, Org, WriteError, is_deleted};
 
 /// Who may change an activated order and its products.
@@ -101,18 +101,18 @@ impl Org {
     }
 
     fn lines_of<'a>(&'a self, order: &'a Fields) -> impl Iterator<Item = &'a Fields> {
-        let lines = table("OrderItem").into_iter().flat_map(|lines| self.all(lines));
+        let lines = self.schema.table("OrderItem").into_iter().flat_map(|lines| self.all(lines));
         lines.filter(|line| !is_deleted(line) && line.get("OrderId") == order.get("Id"))
     }
 
     fn named(&self, fields: &Fields, object: &str, via: &str) -> Option<&Fields> {
-        self.find(table(object)?, fields.get(via)?.as_str()?)
+        self.find(self.schema.table(object)?, fields.get(via)?.as_str()?)
     }
 
     /// A standard price comes before any other, and each product has one price in a book and a
     /// currency.
     fn check_price(&self, fields: &Fields) -> Result<(), WriteError> {
-        let Some(entries) = table("PricebookEntry") else { return Ok(()) };
+        let Some(entries) = self.schema.table("PricebookEntry") else { return Ok(()) };
         let default = self.user_currency();
         let currency = |fields: &Fields| {
             fields.get("CurrencyIsoCode").cloned().unwrap_or_else(|| default.clone())

@@ -4,7 +4,7 @@ use super::column::Data::{DateTime, Lookup};
 use super::column::{Column, Fill, column};
 
 /// One sObject.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) key_prefix: &'static str,
@@ -13,9 +13,12 @@ pub(crate) struct Table {
     /// In the order of a describe, in groups: some are the same in several objects. What every
     /// object has comes on top.
     pub(super) fields: &'static [&'static [Column]],
-    /// Child relationship, child object, the child's field that points here.
-    pub(crate) children: &'static [(&'static str, &'static str, &'static str)],
+    /// The relationships to the records below.
+    pub(crate) children: Children,
 }
+
+/// Child relationship, child object, the child's field that points here.
+pub(super) type Children = &'static [(&'static str, &'static str, &'static str)];
 
 /// Who wrote a record and when.
 const AUDIT: &[Column] = &[
@@ -25,6 +28,11 @@ const AUDIT: &[Column] = &[
     column("LastModifiedById", Lookup("LastModifiedBy", "User")).by_org().filled(Fill::User),
     column("SystemModstamp", DateTime).by_org(),
 ];
+
+/// Whether a field is one that every object has.
+pub(super) fn is_audit(name: &str) -> bool {
+    AUDIT.iter().any(|column| column.name.eq_ignore_ascii_case(name))
+}
 
 impl Table {
     /// All fields.
