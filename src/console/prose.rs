@@ -3,6 +3,10 @@
 use std::fmt;
 
 use askama::filters::{Html, HtmlSafe, escape};
+use uuid::Uuid;
+
+/// With its hyphens.
+const ID_LENGTH: usize = 36;
 
 /// A text in which what stands between backticks is code, as messages of this service have it.
 #[derive(Debug)]
@@ -21,11 +25,10 @@ impl fmt::Display for Prose {
             parts = vec![&self.0];
         }
         for (index, part) in parts.into_iter().enumerate() {
-            let text = escape(part, Html).map_err(|_| fmt::Error)?;
             if index.is_multiple_of(2) {
-                write!(f, "{text}")?;
+                write_words(f, part)?;
             } else {
-                write!(f, "<code>{text}</code>")?;
+                write!(f, "<code>{}</code>", escaped(part)?)?;
             }
         }
         Ok(())
@@ -33,6 +36,24 @@ impl fmt::Display for Prose {
 }
 
 impl HtmlSafe for Prose {}
+
+/// Writes a text in which no id of m3ter is broken at its hyphens.
+fn write_words(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let is_end = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
+    for word in text.split_inclusive(is_end) {
+        let (id, after) = word.split_at(word.find(is_end).unwrap_or(word.len()));
+        if id.len() == ID_LENGTH && Uuid::try_parse(id).is_ok() {
+            write!(f, "<span class=\"id\">{id}</span>{}", escaped(after)?)?;
+        } else {
+            write!(f, "{}", escaped(word)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn escaped(text: &str) -> Result<impl fmt::Display, fmt::Error> {
+    escape(text, Html).map_err(|_| fmt::Error)
+}
 
 #[cfg(test)]
 mod tests {
@@ -46,6 +67,10 @@ mod tests {
             ("`a` and `b", "`a` and `b"),
             ("`<i>`", "<code>&#60;i&#62;</code>"),
             ("", ""),
+            (
+                "Plan 21e063b6-2350-4add-a028-3e6ad5b233ed, <b> a-b",
+                "Plan <span class=\"id\">21e063b6-2350-4add-a028-3e6ad5b233ed</span>, &#60;b&#62; a-b",
+            ),
         ] {
             assert_eq!(prose(text).to_string(), shown);
         }
