@@ -59,10 +59,15 @@ struct Node {
     m3ter_id: String,
     relation: &'static str,
     row: String,
+    row_url: String,
 }
 
-/// A line: its row, its page in Salesforce, and its objects.
-type Line = (String, String, Vec<Node>);
+/// A line's objects, with its row and the row's page in Salesforce.
+struct Line {
+    row: String,
+    row_url: String,
+    nodes: Vec<Node>,
+}
 
 #[derive(Template)]
 #[template(path = "console/end.html")]
@@ -272,6 +277,7 @@ fn tree(syncs: &Syncs, links: &[Link]) -> (Vec<Node>, Vec<Line>) {
                 relation => relation.as_str(),
             },
             row: link.object.row.to_string(),
+            row_url: row_url(syncs, link.object.row.as_str()),
         };
         if matches!(
             link.object.kind,
@@ -280,12 +286,13 @@ fn tree(syncs: &Syncs, links: &[Link]) -> (Vec<Node>, Vec<Line>) {
             heads.push(node);
             continue;
         }
-        match of_lines.iter_mut().find(|(row, ..)| *row == node.row) {
-            Some((_, _, nodes)) => nodes.push(node),
-            None => {
-                let url = row_url(syncs, &node.row);
-                of_lines.push((node.row.clone(), url, vec![node]));
-            }
+        match of_lines.iter_mut().find(|line| line.row == node.row) {
+            Some(line) => line.nodes.push(node),
+            None => of_lines.push(Line {
+                row: node.row.clone(),
+                row_url: node.row_url.clone(),
+                nodes: vec![node],
+            }),
         }
     }
     (heads, of_lines)

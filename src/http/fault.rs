@@ -66,6 +66,14 @@ impl Fault {
         self.retry_after_seconds = Some(seconds);
         self
     }
+
+    /// A sync goes on, and nobody can promise that it does to its end.
+    pub(super) fn unsaved(error: StoreError) -> Self {
+        let words = error.in_words();
+        let message =
+            format!("The sync goes on, but its run could not be saved: {words}; try again");
+        Self { message, ..error.into() }
+    }
 }
 
 impl From<StoreError> for Fault {

@@ -126,7 +126,7 @@ pub(super) async fn run(syncs: &Syncs, request: RunRequest, wait: Wait) -> Resul
     let result = match ended(syncs, &mut run, wait).await {
         Ok(result) => result.as_ref().clone(),
         Err(failure) => {
-            syncs.settle(run.id).await?;
+            syncs.settle(run.id).await.map_err(Fault::unsaved)?;
             unfinished(failure, &run, &record, mode)
         }
     };

@@ -70,15 +70,17 @@ impl Mapping {
                 "`{name}` could be read before and cannot be read now: what depends on it is not written; check the permission set, or `mapping forget-field {name}`"
             ))
         }));
-        remarks
-            .extend(self.never_shown(schema, shown_before).into_iter().map(|(object, fields)| {
-            let fields: Vec<String> =
-                fields.into_iter().map(|field| format!("`{field}`")).collect();
-            OrgRemark::yellow(format!(
-                "{object} does not show {}, which are treated as blank: not in the org, or hidden?",
-                fields.join(", ")
-            ))
-        }));
+        remarks.extend(self.never_shown(schema, shown_before).into_iter().map(
+            |(object, fields)| {
+                let fields: Vec<String> =
+                    fields.into_iter().map(|field| format!("`{field}`")).collect();
+                let counts = if fields.len() == 1 { "counts as" } else { "count as" };
+                OrgRemark::yellow(format!(
+                    "{object} does not show {}, which {counts} blank: not in the org, or hidden?",
+                    fields.join(", ")
+                ))
+            },
+        ));
         remarks.extend(self.hidden_package_fields(schema));
         let faults = self.query(schema).err().into_iter().flatten();
         let is_of_rows = |fault: &MappingFault| {
