@@ -6,77 +6,53 @@
 starts PROGRAM's sandbox and, beside it, its service on a database of its own, syncs 50 records of all five built-in roots, and writes
 `database.sql`, `m3ter.json` and `salesforce.json` into FOLDER. `tests/it/operations/upgrades.rs` opens them with the present version.
 """
-import json, os, pathlib, sqlite3, subprocess, sys, tempfile, time, urllib.request
+import json, pathlib, sqlite3, sys, tempfile, urllib.parse, urllib.request
+
+from programs import Programs, call
 
 program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
-SERVICE, SALESFORCE, M3TER, SPARE = 18310, 18311, 18312, 18313
-HOOLI, UMBRELLA, WAYNE = "001S90000079HOOIA2", "001S90000079UMBIA2", "001S90000079WAYIA2"
+PROGRAMS = Programs(18310)
 PRODUCTS = ["API calls", "Storage", "Seats", "Events", "Support hours"]
 
 
-def call(method, url, body=None, token=None):
-    data = json.dumps(body).encode() if body is not None else b"" if method == "POST" else None
-    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method)) as answer:
-        text = answer.read()
-        return json.loads(text) if text else None
-
-
-def until(what):
-    for _ in range(200):
-        try:
-            return what()
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit("the programs did not start")
-
-
 def main():
-    directory = tempfile.mkdtemp()
-    database = f"{directory}/upgrade.db"
-    environment = os.environ | {
-        "LISTEN_ADDRESS": f"127.0.0.1:{SERVICE}", "DATABASE_URL": f"sqlite://{database}", "SALESFORCE_LOGIN_URL": f"http://127.0.0.1:{SALESFORCE}",
-        "SALESFORCE_CLIENT_ID": "sandbox", "SALESFORCE_CLIENT_SECRET": "sandbox", "M3TER_BASE_URL": f"http://127.0.0.1:{M3TER}",
-        "M3TER_ORG_ID": "11111111-1111-4111-8111-111111111111", "M3TER_API_KEY": "sandbox", "M3TER_API_SECRET": "sandbox",
-    }
-    sandbox = [program, "sandbox", "--port", str(SPARE), "--salesforce-port", str(SALESFORCE), "--m3ter-port", str(M3TER)]
-    started = [subprocess.Popen(sandbox, stdout=subprocess.DEVNULL)]
-    try:
-        until(lambda: call("GET", f"http://127.0.0.1:{SPARE}/readyz"))
-        started.append(subprocess.Popen([program, "serve"], env=environment))
-        until(lambda: call("GET", f"http://127.0.0.1:{SERVICE}/readyz"))
+    database = f"{tempfile.mkdtemp()}/upgrade.db"
+    with PROGRAMS.sandbox(program):
+        PROGRAMS.serve(program, f"sqlite://{database}", COMMITMENT_BILLING="paid_outside")
         record()
         folder.mkdir(parents=True, exist_ok=True)
-        for name, port in [("m3ter", M3TER), ("salesforce", SALESFORCE)]:
-            state = call("GET", f"http://127.0.0.1:{port}/sandbox/state")
+        for name, vendor in PROGRAMS.vendors.items():
+            state = call("GET", f"{vendor}/sandbox/state")
             (folder / f"{name}.json").write_text(json.dumps(state, indent=0) + "\n")
-    finally:
-        for process in reversed(started):
-            process.terminate()
-            process.wait()
     with sqlite3.connect(database) as connection:
         (folder / "database.sql").write_text("\n".join(connection.iterdump()) + "\n")
 
 
 def record():
     login = urllib.request.Request(
-        f"http://127.0.0.1:{SALESFORCE}/services/oauth2/token", b"grant_type=client_credentials&client_id=sandbox&client_secret=sandbox")
+        f"{PROGRAMS.salesforce}/services/oauth2/token", b"grant_type=client_credentials&client_id=sandbox&client_secret=sandbox")
     token = json.load(urllib.request.urlopen(login))["access_token"]
 
     def create(sobject, **fields):
-        return call("POST", f"http://127.0.0.1:{SALESFORCE}/services/data/v60.0/sobjects/{sobject}", fields, token)["id"]
+        return call("POST", f"{PROGRAMS.salesforce}/services/data/v60.0/sobjects/{sobject}", fields, token)["id"]
+
+    def activate(sobject, record):
+        call("PATCH", f"{PROGRAMS.salesforce}/services/data/v60.0/sobjects/{sobject}/{record}", {"Status": "Activated"}, token)
 
     def query(soql):
         quoted = urllib.parse.quote(soql)
-        return call("GET", f"http://127.0.0.1:{SALESFORCE}/services/data/v60.0/query?q={quoted}", token=token)["records"]
+        return call("GET", f"{PROGRAMS.salesforce}/services/data/v60.0/query?q={quoted}", token=token)["records"]
 
     def sync(record):
-        result = call("POST", f"http://127.0.0.1:{SERVICE}/sync-to-m3ter/{record}")
-        print(record, result["syncStatus"], [o["message"] for o in result["objectResults"] if not o["success"]])
-        assert result["syncStatus"] == "Completed", result
+        result = call("POST", f"{PROGRAMS.service}/sync-to-m3ter/{record}")
+        # Of a deal that joins, the Commitment is left out on purpose.
+        left_out = {"FLAGGED"} if record in joining_deals else set()
+        wrong = [one["message"] for one in result["objectResults"] if not one["success"] and one.get("findingCode") not in left_out]
+        print(record, result["syncStatus"], wrong)
+        assert result["objectResults"] and not wrong, result
         return result
 
-    entries = {e["Name"]: (e["Id"], e["Product2Id"]) for e in query("SELECT Id, Name, Product2Id FROM PricebookEntry")}
+    entries = {e["Name"]: (e["Id"], e["Product2Id"]) for e in query("SELECT Id, Name, Product2Id FROM PricebookEntry WHERE CurrencyIsoCode = 'USD'")}
 
     def account(name):
         return create("Account", Name=name, M3ter_Billing_Email__c=f"billing@{name.lower().replace(' ', '-')}.example", CurrencyIsoCode="USD",
@@ -84,9 +60,9 @@ def record():
 
     def line(sobject, parent, of, product, price, **more):
         entry, product2 = entries[product]
-        return create(sobject, Product2Id=product2, PricebookEntryId=entry, Quantity=1, UnitPrice=price, CurrencyIsoCode="USD",
-                      **{parent: of}, **({"Name": product} if sobject == "OpportunityLineItem" else {}), **more)
+        return create(sobject, Product2Id=product2, PricebookEntryId=entry, Quantity=1, UnitPrice=price, **{parent: of}, **more)
 
+    joining_deals = []
     records = ["006S900000795MMIAY", "006S90000079FIVIA2", "801S90000079ORDIA2", "800S90000079CONIA2", "a0QS90000079QUOMA2"]
     for number in range(24):
         customer = account(f"Customer {number}")
@@ -102,29 +78,32 @@ def record():
         # A deal that joins the contract of another one by its code.
         if number % 8 == 1:
             joining = create("Opportunity", Name=f"Deal {number}, more", AccountId=customer, StageName="Closed Won", CloseDate="2026-05-01",
-                             CurrencyIsoCode="USD", M3ter_Contract_Code__c=deal, End_Date__c="2027-03-31")
+                             CurrencyIsoCode="USD", M3ter_Contract_Code__c=deal, End_Date__c="2027-03-31", M3ter_Skip_Commitment__c=True)
             line("OpportunityLineItem", "OpportunityId", joining, "Support hours", 90)
+            joining_deals.append(joining)
             records.append(joining)
     for number in range(5):
-        order = create("Order", Name=f"Order {number}", AccountId=account(f"Order customer {number}"), Status="Activated", EffectiveDate="2026-02-01",
+        order = create("Order", Name=f"Order {number}", AccountId=account(f"Order customer {number}"), Status="Draft", EffectiveDate="2026-02-01",
                        EndDate="2027-01-31", CurrencyIsoCode="USD", M3ter_Commitment_Amount__c=500)
         line("OrderItem", "OrderId", order, "API calls", 0.04, ServiceDate="2026-02-01", EndDate="2027-01-31")
         line("OrderItem", "OrderId", order, "Events", 0.004)
+        activate("Order", order)
         records.append(order)
     for number in range(4):
         customer = account(f"Contract customer {number}")
-        contract = create("Contract", ContractNumber=f"0000040{number}", AccountId=customer, Status="Activated", StartDate="2026-03-01", EndDate="2027-02-28", ContractTerm=12, CurrencyIsoCode="USD")
+        contract = create("Contract", AccountId=customer, Status="Draft", StartDate="2026-03-01", ContractTerm=12, CurrencyIsoCode="USD")
         for product in PRODUCTS[: 1 + number % 3]:
-            create("SBQQ__Subscription__c", Name=f"SUB-1{number}", SBQQ__Account__c=customer, SBQQ__Contract__c=contract, SBQQ__Product__c=entries[product][1],
-                   SBQQ__ProductName__c=product, SBQQ__Quantity__c=1, SBQQ__NetPrice__c=0.25, SBQQ__ChargeType__c="Usage", SBQQ__StartDate__c="2026-03-01",
+            create("SBQQ__Subscription__c", SBQQ__Account__c=customer, SBQQ__Contract__c=contract, SBQQ__Product__c=entries[product][1],
+                   SBQQ__Quantity__c=1, SBQQ__NetPrice__c=0.25, SBQQ__ChargeType__c="Usage", SBQQ__StartDate__c="2026-03-01",
                    SBQQ__EndDate__c="2027-02-28", CurrencyIsoCode="USD")
+        activate("Contract", contract)
         records.append(contract)
     for number in range(5):
         customer = account(f"Quote customer {number}")
-        quote = create("SBQQ__Quote__c", Name=f"Q-{number}", SBQQ__Account__c=customer, SBQQ__Primary__c=True, SBQQ__Type__c="Quote", SBQQ__StartDate__c="2026-04-01",
+        quote = create("SBQQ__Quote__c", SBQQ__Account__c=customer, SBQQ__Primary__c=True, SBQQ__Type__c="Quote", SBQQ__StartDate__c="2026-04-01",
                        SBQQ__EndDate__c="2027-03-31", CurrencyIsoCode="USD")
-        create("SBQQ__QuoteLine__c", Name=f"QL-{number}", SBQQ__Quote__c=quote, SBQQ__Product__c=entries["API calls"][1], SBQQ__ProductCode__c="API_CALLS",
-               SBQQ__ProductName__c="API calls", SBQQ__Number__c=1, SBQQ__Quantity__c=1, SBQQ__NetPrice__c=0.05, SBQQ__ChargeType__c="Usage", CurrencyIsoCode="USD")
+        create("SBQQ__QuoteLine__c", SBQQ__Quote__c=quote, SBQQ__Product__c=entries["API calls"][1],
+               SBQQ__Number__c=1, SBQQ__Quantity__c=1, SBQQ__NetPrice__c=0.05, SBQQ__ChargeType__c="Usage", CurrencyIsoCode="USD")
         records.append(quote)
     records = records[:50]
     print(len(records), "records")
