@@ -5,6 +5,7 @@ use jiff::{Span, Timestamp, civil};
 use url::Url;
 
 use super::place::Place;
+use crate::domain::entity::EntityKind;
 use crate::domain::ids::{InvalidSalesforceId, SalesforceId, SyncRunId};
 use crate::domain::verification::Verification;
 use crate::store::{RunFilter, Store};
@@ -50,6 +51,11 @@ pub(super) fn records(texts: &[String]) -> Result<Vec<SalesforceId>, String> {
         }
     }
     if problems.is_empty() { Ok(records) } else { Err(problems.join("\n")) }
+}
+
+/// A kind of m3ter object, in capitals or not.
+pub(super) fn kind(word: &str) -> Option<EntityKind> {
+    EntityKind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(word))
 }
 
 /// An instant: `2026-12-31T00:00:00Z`, a day in UTC, `today`, `yesterday`, or how long ago, such as

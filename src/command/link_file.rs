@@ -105,8 +105,7 @@ fn parse_line(
     let cell = |column: usize| line.get(column).unwrap_or_default();
     let record = given::record(cell(columns.record)).map_err(|invalid| invalid.to_string())?;
     let word = cell(columns.kind);
-    let kind = EntityKind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(word));
-    let kind = kind.ok_or_else(|| {
+    let kind = given::kind(word).ok_or_else(|| {
         let names = EntityKind::ALL.map(EntityKind::name).join(", ");
         format!("`{word}` is no kind of m3ter object; it takes {names}")
     })?;

@@ -84,7 +84,7 @@ async fn carry_out(place: &Place, command: LinksCommand) -> anyhow::Result<Outco
         }
         LinksCommand::Move { from, to, caution } => (read_move(&from, &to), caution),
         LinksCommand::Forget { row, kind, caution } => {
-            let kind = kind.as_deref().and_then(named);
+            let kind = kind.as_deref().and_then(given::kind);
             let row = given::record(&row).map_err(|invalid| invalid.to_string());
             (row.map(|row| LinkOrder::Forget { row, kind }), caution)
         }
@@ -93,10 +93,6 @@ async fn carry_out(place: &Place, command: LinksCommand) -> anyhow::Result<Outco
         Ok(order) => change_with_caution(place, &order, caution).await,
         Err(problem) => Ok(unusable(problem)),
     }
-}
-
-fn named(kind: &str) -> Option<EntityKind> {
-    EntityKind::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(kind))
 }
 
 fn read_move(from: &str, to: &str) -> Result<LinkOrder, String> {

@@ -56,8 +56,6 @@ pub struct Sandboxing {
     pub form: Form,
 }
 
-/// The record of the first example.
-const EXAMPLE: &str = "006S900000795MMIAY";
 const MAPPINGS_DIR: &str = "MAPPINGS_DIR";
 
 /// The variables that count here; the others are those of a service between two real vendors.
@@ -142,11 +140,14 @@ pub async fn run(
         save_links(&config, &served.links).await?;
     }
     let app = App::new(&config, Scope::Everything).await?;
-    let example = served.as_ref().map_or(EXAMPLE, |served| served.first.as_str());
-    tell_what_runs(&config, &given, &org.base_url(), &organization.base_url(), example);
-    if let Some(served) = &served {
-        print(&served.told);
-    }
+    let (example, _, _) = emulated::salesforce::EXAMPLE_RECORDS[0];
+    let (example, further) = served
+        .as_ref()
+        .map_or((example, "More example records: sync-to-m3ter sandbox --list"), |served| {
+            (served.first.as_str(), served.told.as_str())
+        });
+    let vendors = [org.base_url(), organization.base_url()];
+    tell_what_runs(&config, &given, &vendors, example, further);
     print("\nStop with Ctrl-C.");
     app.serve(listener, shutdown).await?;
     Ok(Outcome::Done)
@@ -246,7 +247,7 @@ impl Served {
             billing: billing.and_then(CommitmentBilling::from_word),
             first: first.id.clone(),
             told: format!(
-                "\nThe snapshot {}, taken {} by version {}, is of:\n{}",
+                "The snapshot {}, taken {} by version {}, is of:\n{}",
                 folder.display(),
                 manifest.taken_at,
                 manifest.service_version,
@@ -290,7 +291,13 @@ fn add(
 }
 
 /// Where everything is, and what lets the other commands see it.
-fn tell_what_runs(config: &Config, given: &Given, org: &str, organization: &str, example: &str) {
+fn tell_what_runs(
+    config: &Config,
+    given: &Given,
+    [org, organization]: &[String; 2],
+    example: &str,
+    further: &str,
+) {
     let address = config.listen_address;
     let mappings = match &given.mappings_dir {
         Some(folder) => format!("built-in, and those in {}", folder.display()),
@@ -298,7 +305,7 @@ fn tell_what_runs(config: &Config, given: &Given, org: &str, organization: &str,
     };
     let billing = given.commitment_billing.map_or("", CommitmentBilling::word);
     print(format_args!(
-        "Look at it:      http://{address}/console\nThe service:     http://{address}\nSalesforce:      {org}   (client id and secret: sandbox)\nm3ter:           {organization}   (organization {id}, key and secret: sandbox)\nMappings:        {mappings}\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"{example}\"}}]'\n\nMore example records: sync-to-m3ter sandbox --list\n\nThe other commands see the same runs, in another terminal, with:\n  export DATABASE_URL='{database}'\n  export SALESFORCE_LOGIN_URL='{org}' SALESFORCE_CLIENT_ID=sandbox SALESFORCE_CLIENT_SECRET=sandbox\n  export M3TER_BASE_URL='{organization}' M3TER_ORG_ID='{id}' M3TER_API_KEY=sandbox M3TER_API_SECRET=sandbox\n  export COMMITMENT_BILLING={billing}{own}",
+        "Look at it:      http://{address}/console\nThe service:     http://{address}\nSalesforce:      {org}   (client id and secret: sandbox)\nm3ter:           {organization}   (organization {id}, key and secret: sandbox)\nMappings:        {mappings}\n\nTry:\n  curl -s http://{address}/sync-to-m3ter -H 'content-type: application/json' -d '[{{\"parentRecordId\":\"{example}\"}}]'\n\n{further}\n\nThe other commands see the same runs, in another terminal, with:\n  export DATABASE_URL='{database}'\n  export SALESFORCE_LOGIN_URL='{org}' SALESFORCE_CLIENT_ID=sandbox SALESFORCE_CLIENT_SECRET=sandbox\n  export M3TER_BASE_URL='{organization}' M3TER_ORG_ID='{id}' M3TER_API_KEY=sandbox M3TER_API_SECRET=sandbox\n  export COMMITMENT_BILLING={billing}{own}",
         id = emulated::m3ter::ORGANIZATION,
         database = config.database_url,
         own = given

@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::domain::answer::SyncResult;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::SyncStatus;
+use crate::domain::text::counted;
 use crate::mapping::{MappingSource, Mappings};
 use crate::store::{Link, Store};
 use crate::sync::{RunRequest, Scope, SyncMode};
@@ -102,10 +103,6 @@ pub async fn run(config: Config, command: SnapshotCommand) -> anyhow::Result<Out
         folder.display(),
     ));
     Ok(Outcome::Done)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Runs the records dry, one after the other, while what they read is recorded.

@@ -11,8 +11,9 @@ use super::answer;
 use super::form::{Form, once};
 use super::session::Visitor;
 use super::shell::Shell;
-use super::words::{Mark, When, count, time};
+use super::words::{Mark, When, time};
 use crate::callers::Permission;
+use crate::domain::text::counted;
 use crate::domain::verification::{
     Verification, VerificationRequest, VerificationState, VerifiedStatus,
 };
@@ -109,7 +110,7 @@ pub(super) fn needing_somebody() -> Vec<VerifiedStatus> {
 /// What was asked for, in words.
 pub(super) fn what(request: &VerificationRequest) -> String {
     let mut what = if !request.record_ids.is_empty() {
-        count(request.record_ids.len(), "named record")
+        counted(request.record_ids.len(), "named record")
     } else if request.roots.is_empty() {
         "all mapped objects".to_owned()
     } else {

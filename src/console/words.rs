@@ -125,11 +125,6 @@ pub(super) fn kind(run: &SyncRun) -> String {
     if run.dry_run { format!("{what}, dry run") } else { what.to_owned() }
 }
 
-/// So many of something.
-pub(super) fn count(number: usize, of: &str) -> String {
-    if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
-}
-
 /// Milliseconds as people say them.
 pub(super) fn time(ms: u64) -> String {
     match ms {

@@ -1,5 +1,5 @@
-//! Texts that people type or paste: what nobody sees at their ends is no part of them, and inside
-//! it is shown.
+//! Texts that people type, paste or read: what nobody sees at their ends is no part of them, and
+//! inside it is shown.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,6 +15,11 @@ pub fn spreadsheet_cell(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// So many of something: `1 record`, `2 records`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Whether nobody sees the character, although it is no space: zero-width spaces, byte order marks,

@@ -98,7 +98,7 @@ fn row_of(name: &str, text: &str) -> Result<SalesforceId, Fault> {
 }
 
 fn kind_of(text: &str) -> Result<EntityKind, Fault> {
-    EntityKind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+    EntityKind::from_name(text).ok_or_else(|| {
         invalid_body(format!(
             "`objectName` is `{}`; it takes {}",
             excerpt::word(text),

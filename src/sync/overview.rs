@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::mapping::Mappings;
-use crate::store::{HourOfRuns, Link, StoreError};
+use crate::store::{HourOfRuns, Link, SaidCode, StoreError};
 use crate::sync::clock::now;
 use crate::sync::concerns::Concern;
 use crate::sync::syncs::Syncs;
@@ -71,14 +71,15 @@ impl Syncs {
         let find = async || {
             let since = now().checked_sub(CONCERNED_FOR).unwrap_or(Timestamp::UNIX_EPOCH);
             let store = &self.shared.store;
-            let mut concerns = Vec::new();
-            for said in store.count_said_codes(since, MAX_NAMED).await? {
-                let runs: Vec<SyncRunId> =
-                    said.newest.iter().map(|(_, run)| *run).take(1).collect();
-                let answers = store.load_answers(&runs).await?;
-                concerns.push(Concern::new(said, answers.values().next()));
-            }
-            Ok(concerns.into())
+            let said = store.count_said_codes(since, MAX_NAMED).await?;
+            let newest = |said: &SaidCode| said.newest.first().map(|(_, run)| *run);
+            let runs: Vec<SyncRunId> = said.iter().filter_map(newest).collect();
+            let answers = store.load_answers(&runs).await?;
+            let in_words = |said| {
+                let answer = newest(&said).and_then(|run| answers.get(&run));
+                Concern::new(said, answer)
+            };
+            Ok(said.into_iter().map(in_words).collect())
         };
         self.shared.concerns.get(|_| true, find).await
     }
