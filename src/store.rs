@@ -88,6 +88,13 @@ impl Store {
         Ok(Self { database: open::open(url).await?, bounds: QueueBounds::NONE })
     }
 
+    /// The same, of a database that must be there: without its file nothing is made, for an empty
+    /// one would look like an empty history.
+    pub async fn open_existing(url: &str) -> Result<Self, StoreError> {
+        open::check_there(url)?;
+        Self::open(url).await
+    }
+
     /// The same store, in which no more runs may wait than that.
     #[must_use]
     pub fn bounded(self, bounds: QueueBounds) -> Self {

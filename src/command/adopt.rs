@@ -185,7 +185,7 @@ pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outco
     if adoption.confirm && records.is_none() && !adoption.all {
         return Ok(unusable("say which: the ID of a record, a CSV file, or --all"));
     }
-    let store = Store::open(database_url).await?;
+    let store = Store::open_existing(database_url).await?;
     let found = waiting(&store, records.as_deref()).await;
     let place = Place::Database(store);
     let outcome = match found {

@@ -58,7 +58,7 @@ fn syncable(word: &str) -> Result<VerifiedStatus, String> {
 
 /// Plans syncs and waits for them, or takes them back.
 pub async fn run(database_url: &str, backfilling: Backfilling) -> anyhow::Result<Outcome> {
-    let store = Store::open(database_url).await?;
+    let store = Store::open_existing(database_url).await?;
     let outcome = match given::verification(&store, &backfilling.verification).await {
         Ok(Ok(verification)) => backfill(&store, &verification, &backfilling).await,
         Ok(Err(problem)) => Ok(unusable(problem)),

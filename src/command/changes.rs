@@ -86,7 +86,7 @@ pub async fn erase(database_url: &str, erasing: &Erasing) -> anyhow::Result<Outc
     if let Some(refused) = erasing.consent.refused(&question).await? {
         return Ok(refused);
     }
-    let store = Store::open(database_url).await?;
+    let store = Store::open_existing(database_url).await?;
     let erased = store.erase(&record).await;
     store.close().await;
     let (changes, dry_runs) = erased?;

@@ -12,7 +12,7 @@ use crate::callers::Callers;
 use crate::config::Config;
 use crate::domain::settings::{OverlapRule, OverlappingPlans};
 use crate::mapping::{Mapping, Severity};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::sync::describe;
 use crate::telemetry::ErrorChain;
 use crate::transport::{Budget, clock_in_words};
@@ -37,10 +37,18 @@ pub async fn run(config: Config, checking: Checking) -> anyhow::Result<Outcome> 
     if let Some(callers) = &config.access.callers {
         report.keys(callers);
     }
-    let store = match Store::open(&config.database_url).await {
+    let store = match Store::open_existing(&config.database_url).await {
         Ok(store) => {
             report.line(Severity::Green, "database", "can be opened and is up to date");
             Some(store)
+        }
+        Err(absent @ StoreError::Absent(_)) => {
+            report.line(
+                Severity::Yellow,
+                "database",
+                &format!("{absent}. A service that starts with this setting makes a new one"),
+            );
+            None
         }
         Err(error) => {
             report.line(Severity::Red, "database", &ErrorChain(&error).to_string());

@@ -256,7 +256,7 @@ async fn last_uses(
     database_url: Result<String, String>,
 ) -> Result<HashMap<String, Timestamp>, String> {
     let in_words = |error| ErrorChain(&error).to_string();
-    let store = Store::open(&database_url?).await.map_err(in_words)?;
+    let store = Store::open_existing(&database_url?).await.map_err(in_words)?;
     let used = store.load_key_uses().await.map_err(in_words);
     store.close().await;
     used

@@ -259,7 +259,7 @@ async fn forget_field(name: &str, database_url: &str) -> anyhow::Result<Outcome>
             "`{name}` does not name a field; write it as the answer does: Opportunity.M3ter_PO_Number__c"
         )));
     }
-    let store = Store::open(database_url).await?;
+    let store = Store::open_existing(database_url).await?;
     let was_remembered = store.forget_shown_name(&remembered_name(name)).await;
     store.close().await;
     if !was_remembered? {

@@ -5,7 +5,7 @@ use crate::domain::change::ObjectChange;
 use crate::domain::ids::SyncRunId;
 use crate::domain::link::ShownLink;
 use crate::domain::run::SyncRun;
-use crate::store::{ChangeFilter, LinkFilter, NewRun, RunFilter, Store};
+use crate::store::{ChangeFilter, LinkFilter, NewRun, RunFilter, Store, StoreError};
 
 /// The runs of a service that are looked at for one whose id begins with something.
 const NEWEST: u32 = 200;
@@ -20,9 +20,15 @@ pub enum Place {
 }
 
 impl Place {
-    /// The database at this URL.
+    /// The database at this URL, which must be there.
     pub async fn database(url: &str) -> anyhow::Result<Self> {
-        Ok(Self::Database(Store::open(url).await?))
+        match Store::open_existing(url).await {
+            Ok(store) => Ok(Self::Database(store)),
+            Err(absent @ StoreError::Absent(_)) => {
+                Err(anyhow::anyhow!("{absent}, or --url to the address of a service"))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Nothing is looked up any more.

@@ -94,7 +94,7 @@ impl Verifying {
 
 /// Tells what an earlier verification found.
 pub async fn show(database_url: &str, verifying: &Verifying) -> anyhow::Result<Outcome> {
-    let store = Store::open(database_url).await?;
+    let store = Store::open_existing(database_url).await?;
     let named = verifying.show.as_deref().unwrap_or_default();
     let outcome = match given::verification(&store, named).await? {
         Ok(verification) => tell(&store, &verification, &verifying.telling).await,

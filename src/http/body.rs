@@ -174,9 +174,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
             if path == "." { String::new() } else { format!("at `{}`: ", excerpt::word(&path)) };
         invalid_body(format!("The body is not as expected: {place}{}", excerpt::sentence(&text)))
     })?;
-    deserializer
-        .end()
-        .map_err(|error| invalid_body(format!("The body has trailing characters: {error}")))?;
+    deserializer.end().map_err(|error| invalid_body(format!("The body has {error}")))?;
     Ok(parsed)
 }
 

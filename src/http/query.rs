@@ -131,8 +131,7 @@ pub(super) fn record_of(text: &str) -> Result<SalesforceId, Fault> {
 
 /// An ID of m3ter, of the parameter with this name.
 pub(super) fn m3ter_id_of(name: &str, text: &str) -> Result<M3terId, Fault> {
-    M3terId::parse(text)
-        .map_err(|invalid| invalid_parameter(format!("`{name}` is not an ID of m3ter: {invalid}")))
+    M3terId::parse(text).map_err(|invalid| invalid_parameter(format!("`{name}`: {invalid}")))
 }
 
 /// A moment, of the parameter with this name.

@@ -26,6 +26,11 @@ pub enum StoreError {
     /// `SQLite` creates files, not directories.
     #[error("the directory `{}` of the database file does not exist", .0.display())]
     DirectoryMissing(PathBuf),
+    /// A database that is only looked into must be there.
+    #[error(
+        "there is no database at `{}`; set DATABASE_URL to the one that the service uses", .0.display()
+    )]
+    Absent(PathBuf),
     /// The file is something else.
     #[error("`{0}` is not a SQLite database")]
     NotADatabase(String),

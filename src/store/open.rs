@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,12 +43,30 @@ pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
     }
 }
 
-async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
+/// Refuses a file that is not there. A server says itself what it does not have.
+pub(super) fn check_there(url: &str) -> Result<(), StoreError> {
+    if !url.starts_with("sqlite:") {
+        return Ok(());
+    }
+    let (_, file) = sqlite_file(url)?;
+    match std::path::absolute(&file) {
+        Ok(place) if !place.exists() => Err(StoreError::Absent(place)),
+        _ => Ok(()),
+    }
+}
+
+/// What a URL says about a file, and the file.
+fn sqlite_file(url: &str) -> Result<(SqliteConnectOptions, PathBuf), StoreError> {
     let options = SqliteConnectOptions::from_str(url).map_err(StoreError::InvalidUrl)?;
     let file = options.get_filename().to_owned();
     if url.contains(":memory:") || url.contains("mode=memory") || file == Path::new("") {
         return Err(StoreError::NotAFile);
     }
+    Ok((options, file))
+}
+
+async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
+    let (options, file) = sqlite_file(url)?;
     if let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty())
         && !directory.is_dir()
     {

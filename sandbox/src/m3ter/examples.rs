@@ -131,7 +131,13 @@ fn holding(mut objects: Map<String, Json>) -> Result<State, String> {
         }
     }
     match objects.keys().next() {
-        Some(unknown) => Err(format!("`{unknown}` is not an emulated resource")),
+        Some(unknown) => {
+            let known: Vec<&str> = RESOURCES.iter().map(|resource| resource.path).collect();
+            Err(format!(
+                "`{unknown}` is not an emulated resource; there are `{}`",
+                known.join("`, `")
+            ))
+        }
         None => Ok(state),
     }
 }

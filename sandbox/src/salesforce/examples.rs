@@ -113,10 +113,7 @@ impl Contents {
     fn holding(&self, objects: &Map<String, Json>) -> Result<Org, String> {
         let mut records: Vec<(&'static str, Fields)> = Vec::new();
         for (name, rows) in objects.iter().filter(|(name, _)| *name != "hidden") {
-            let table = self
-                .schema
-                .table(name)
-                .ok_or_else(|| format!("`{name}` is not an emulated object"))?;
+            let table = self.schema.table(name).ok_or_else(|| self.schema.unknown_object(name))?;
             for row in rows.as_array().into_iter().flatten().filter_map(Json::as_object) {
                 if let Some(unknown) = row.keys().find(|field| table.column(field).is_none()) {
                     return Err(format!("`{name}` has no field `{unknown}`"));

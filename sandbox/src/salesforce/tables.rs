@@ -71,6 +71,12 @@ impl Schema {
         self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))
     }
 
+    /// What is wrong with a name that no object has.
+    pub(super) fn unknown_object(self, name: &str) -> String {
+        let known: Vec<&str> = self.tables.iter().map(|table| table.name).collect();
+        format!("`{name}` is not an emulated object; there are `{}`", known.join("`, `"))
+    }
+
     /// The describe that an object was made of; none of an example's.
     pub(super) fn described(self, table: &Table) -> Option<&'static Json> {
         self.describes.iter().find(|describe| describe["name"] == table.name)

@@ -39,7 +39,7 @@ impl Salesforce {
         let object = object.ok_or("the first of `records` has no `attributes.type`")?;
         let mut org = lock(&self.org);
         if org.schema.table(object).is_none() {
-            return Err(format!("`{object}` is not an emulated object"));
+            return Err(org.schema.unknown_object(object));
         }
         let created = tree::create(&mut org, object, tree.to_string().as_bytes());
         let body = created.map_err(|error| error.message)?.body.unwrap_or_default();

@@ -408,7 +408,7 @@ async fn every_invalid_request_is_told_what_would_be_valid() {
         ("PUT", "/changes".to_owned(), "", 405, "send GET"),
         ("GET", "/changes?parentRecordId=abc".to_owned(), "", 400, "abc"),
         ("GET", "/changes?field=end%20date".to_owned(), "", 400, "`endDate`"),
-        ("GET", "/changes?m3terId=x".to_owned(), "", 400, "`m3terId` is not an ID of m3ter"),
+        ("GET", "/changes?m3terId=x".to_owned(), "", 400, "`m3terId`: `x` is not a m3ter ID"),
         ("GET", "/changes?since=yesterday".to_owned(), "", 400, "`since` is `yesterday`"),
         ("GET", "/changes?limit=0".to_owned(), "", 400, "1 to 200"),
         ("GET", "/changes?cursor=x".to_owned(), "", 400, "`nextCursor`"),

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value as Json, json};
 use sync_to_m3ter::domain::ids::SalesforceId;
+use sync_to_m3ter::store::Store;
 
 use crate::support::*;
 
@@ -26,6 +27,12 @@ pub(crate) async fn run_with(
     let text =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     (output.status.code().unwrap(), text)
+}
+
+/// Makes the database that commands in this directory look into, as a service does that starts.
+pub(crate) async fn make_database(directory: &Path) {
+    let url = format!("sqlite://{}", directory.join("commands.db").display());
+    Store::open(&url).await.unwrap().close().await;
 }
 
 /// A program that speaks to the emulators.
@@ -341,6 +348,7 @@ async fn a_deal_is_synced_and_ended_from_the_terminal() {
 async fn the_service_is_paused_from_the_terminal() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
+    make_database(directory.path()).await;
     let (code, text) = run(&world, directory.path(), &["pause", "--reason", " "]).await;
     assert!(code == 2 && text.contains("--reason is blank"), "{text}");
     let (code, text) = run(&world, directory.path(), &["pause", "--reason", "wrong prices"]).await;

@@ -19,11 +19,50 @@ async fn shown(world: &World, directory: &Path, id: &str) -> Json {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_database_is_not_taken_for_an_empty_history() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("commands.db");
+    let told = format!(
+        "there is no database at `{}`; set DATABASE_URL to the one that the service uses",
+        file.display()
+    );
+    for arguments in [
+        vec!["runs", "list"],
+        vec!["runs", "show", "latest"],
+        vec!["runs", "replay", "latest"],
+        vec!["runs", "watch"],
+        vec!["links", "list"],
+        vec!["links", "forget", DEAL, "--yes"],
+        vec!["changes", "list"],
+        vec!["adopt"],
+        vec!["verify", "--show", "latest"],
+        vec!["backfill", "latest"],
+        vec!["reopen", DEAL],
+        vec!["pause", "--reason", "prices are wrong"],
+        vec!["resume"],
+        vec!["erase", DEAL, "--yes"],
+        vec!["mapping", "forget-field", "Opportunity.Name"],
+    ] {
+        let (code, text) = run(&world, directory.path(), &arguments).await;
+        assert!(code == 2 && text.contains(&told), "{arguments:?}: {code} {text}");
+        assert!(!file.exists(), "{arguments:?} made a database");
+    }
+    let (_, text) = run(&world, directory.path(), &["runs", "list"]).await;
+    assert!(text.contains("or --url to the address of a service"), "{text}");
+    let (code, text) = run(&world, directory.path(), &["check"]).await;
+    assert!(code == 0 && text.contains(&format!("yellow  database: {told}")), "{code} {text}");
+    assert!(!file.exists(), "a check only looks");
+    // What works with runs makes one, as the service does.
+    let (code, text) = run(&world, directory.path(), &["sync", DEAL]).await;
+    assert!(code == 0 && file.exists(), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn runs_are_listed_and_shown_on_the_terminal() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
-    assert_eq!(listed(&world, directory, &[]).await, Vec::<String>::new());
     for (arguments, code) in
         [(vec!["sync", DEAL], 0), (vec!["sync", DELETED], 1), (vec!["sync", DEAL, "--dry-run"], 0)]
     {

@@ -181,13 +181,19 @@ async fn a_sandbox_takes_mappings_and_records_and_names_what_it_does_not_read() 
     let resource = wrong("resource.json", json!({"m3ter": {"invoices": [{"id": "x"}]}}));
     for (arguments, words) in [
         (vec!["--records", &unknown_field], "one: "),
-        (vec!["--records", &unknown_object], "`Invoice__c` is not an emulated object"),
+        (
+            vec!["--records", &unknown_object],
+            "`Invoice__c` is not an emulated object; there are `Account`, ",
+        ),
         (
             vec!["--records", &unknown_key],
             "`record` is unknown; a file holds `records`, `m3ter` or both",
         ),
         (vec!["--records", &without_id], "object 1 of `products` has no `id`"),
-        (vec!["--records", &resource], "`invoices` is not an emulated resource"),
+        (
+            vec!["--records", &resource],
+            "`invoices` is not an emulated resource; there are `accounts`, ",
+        ),
         (vec!["--records", "nowhere.json"], "--records nowhere.json: No such file"),
         (vec!["--mappings-dir", "nowhere"], "`nowhere` could not be read"),
     ] {

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value as Json;
 use sync_to_m3ter::config::{SETTINGS, Unset};
 
-use crate::operations::commands::{run, run_with};
+use crate::operations::commands::{make_database, run, run_with};
 use crate::support::*;
 
 /// Exit code, standard output and standard error of the program with these variables alone.
@@ -137,6 +137,7 @@ async fn a_file_of_variables_is_enough_and_its_faults_are_reported() {
 async fn a_misspelt_variable_is_reported_and_all_faults_together() {
     let world = World::new().await;
     let directory = tempfile::tempdir().unwrap();
+    make_database(directory.path()).await;
     let misspelt = [("M3TER_ORGID", "hunter"), ("SALESFORCE_LOGIN", "hunter")];
     let (code, text) = run_with(&world, directory.path(), &["runs", "list"], &misspelt).await;
     assert_eq!(code, 0, "{text}");
