@@ -1,9 +1,10 @@
 //! The shape of the code: which module may name which, that no files name each other in a circle,
-//! what the core must not do, how long a file may be.
+//! what the core must not do, how long files and functions may be.
 //!
 //! The table is the map in ARCHITECTURE.md.
 
 mod circles;
+mod functions;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -102,6 +103,30 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
         .map(|path| {
             (path.strip_prefix(root).unwrap().to_owned(), fs::read_to_string(&path).unwrap())
         })
+        .collect()
+}
+
+/// The sources without the files that are there for tests alone.
+fn sources_without_tests(directory: &str) -> Vec<(PathBuf, String)> {
+    let mut sources = sources(directory);
+    let tests: Vec<String> =
+        sources.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
+    sources.retain(|(path, _)| {
+        let file = path.display().to_string();
+        !tests.iter().any(|test| file.starts_with(test.as_str()))
+    });
+    sources
+}
+
+/// The modules of a file that are there for tests alone, as their files begin.
+fn test_modules(path: &Path, text: &str) -> Vec<String> {
+    let folder = path.display().to_string();
+    let folder = folder.trim_end_matches(".rs").trim_end_matches("/lib").to_owned();
+    text.split("#[cfg(test)]\nmod ")
+        .skip(1)
+        .filter_map(|after| after.split_once(';'))
+        .filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+        .flat_map(|(name, _)| [format!("{folder}/{name}.rs"), format!("{folder}/{name}/")])
         .collect()
 }
 

@@ -142,9 +142,7 @@ impl Scope {
             .map(|plan| text(plan, "id"))
             .filter(|plan| {
                 self.beyond_contract
-                    || state
-                        .present("accountplans")
-                        .any(|own| in_contract(own) && text(own, "planId") == *plan)
+                    || state.present_with("accountplans", "planId", plan).any(&in_contract)
             })
             .collect();
         let reached = |object: &&Map<String, Json>| match path {

@@ -159,8 +159,8 @@ fn page<'a>(
     let visible = |history: &'a History| history.at(if lag_ms == 0 { u64::MAX } else { instant });
     let ids: Option<HashSet<&str>> =
         query.all("ids").map(|ids| ids.iter().map(String::as_str).collect());
-    let mut matching: Vec<&Map<String, Json>> = state
-        .histories(resource.path)
+    let mut matching: Vec<&Map<String, Json>> = candidates(state, resource, query)
+        .into_iter()
         .rev()
         .filter_map(visible)
         .filter(|object| {
@@ -180,6 +180,20 @@ fn page<'a>(
         page["nextToken"] = json!(format!("page-{}", offset + page_size));
     }
     Ok(page)
+}
+
+/// The histories that a query's values leave over, oldest first; its filters look at each.
+fn candidates<'a>(state: &'a State, resource: &Resource, query: &Query) -> Vec<&'a History> {
+    let by_field = || {
+        resource.filters.iter().find_map(|filter| match filter {
+            Filter::Field(parameter, field) => Some((*field, query.all(parameter)?)),
+            _ => None,
+        })
+    };
+    match query.all("ids").map(|ids| ("id", ids)).or_else(by_field) {
+        Some((field, values)) => state.histories_with(resource.path, field, values),
+        None => state.histories(resource.path),
+    }
 }
 
 fn check_account_plan_filters(query: &Query) -> Result<(), Refusal> {

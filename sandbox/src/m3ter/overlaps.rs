@@ -17,10 +17,11 @@ pub(super) fn check(
     rules: Rules,
 ) -> Result<(), Refusal> {
     let own_id = present.map(|object| &object["id"]);
+    let account = body.get("accountId").and_then(Json::as_str).unwrap_or_default();
     let others = || {
         state
-            .present(resource.path)
-            .filter(|other| Some(&other["id"]) != own_id && other["accountId"] == body["accountId"])
+            .present_with(resource.path, "accountId", account)
+            .filter(|other| Some(&other["id"]) != own_id)
     };
     match resource.path {
         "commitments" => {

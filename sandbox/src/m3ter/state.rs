@@ -8,11 +8,58 @@ use super::refusal::{Refusal, bad_request};
 use super::resource::Resource;
 use super::resources::{RESOURCES, named};
 
-/// All objects by resource, oldest first.
+/// The fields by which objects are found without a look at every one.
+const INDEXED: [&str; 4] = ["id", "code", "accountId", "planId"];
+
+/// All objects by resource.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    objects: HashMap<&'static str, Vec<History>>,
+    objects: HashMap<&'static str, Objects>,
     organization_config: Json,
+}
+
+/// The objects of one resource.
+#[derive(Debug, Default)]
+struct Objects {
+    /// Oldest first.
+    histories: Vec<History>,
+    /// Where the objects stand that hold a value in an indexed field, or once held it; in order.
+    holders: [HashMap<String, Vec<usize>>; INDEXED.len()],
+}
+
+impl Objects {
+    fn add(&mut self, version: (u64, Option<Map<String, Json>>)) {
+        self.histories.push(History(Vec::new()));
+        self.write(self.histories.len() - 1, version);
+    }
+
+    fn write(&mut self, position: usize, version: (u64, Option<Map<String, Json>>)) {
+        let object = version.1.as_ref();
+        for (field, holders) in INDEXED.iter().zip(&mut self.holders) {
+            if let Some(value) = object.and_then(|object| object.get(*field)?.as_str()) {
+                let positions = holders.entry(value.to_owned()).or_default();
+                if let Err(place) = positions.binary_search(&position) {
+                    positions.insert(place, position);
+                }
+            }
+        }
+        self.histories[position].0.push(version);
+    }
+
+    /// Where the objects stand that hold a value in a field, or once held it; `None` if the field
+    /// is not indexed.
+    fn holders(&self, field: &str, value: &str) -> Option<&[usize]> {
+        let index = INDEXED.iter().position(|indexed| *indexed == field)?;
+        Some(self.holders[index].get(value).map_or(&[], Vec::as_slice))
+    }
+
+    /// Where the object with an id stands now.
+    fn position(&self, id: &str) -> Option<usize> {
+        let is_it = |position: &&usize| {
+            self.histories[**position].now().is_some_and(|object| object["id"] == id)
+        };
+        self.holders("id", id)?.iter().find(is_it).copied()
+    }
 }
 
 /// One object in its versions; `None` once it is deleted.
@@ -72,28 +119,63 @@ impl State {
 
     /// The objects of a resource that exist now, oldest first.
     pub(super) fn present(&self, resource: &str) -> impl Iterator<Item = &Map<String, Json>> {
-        self.objects.get(resource).into_iter().flatten().filter_map(History::now)
+        self.objects
+            .get(resource)
+            .into_iter()
+            .flat_map(|objects| &objects.histories)
+            .filter_map(History::now)
+    }
+
+    /// Those of them that hold a value in a field.
+    pub(super) fn present_with<'a>(
+        &'a self,
+        resource: &str,
+        field: &'a str,
+        value: &'a str,
+    ) -> impl Iterator<Item = &'a Map<String, Json>> {
+        self.histories_with(resource, field, &[value])
+            .into_iter()
+            .filter_map(History::now)
+            .filter(move |object| object.get(field).is_some_and(|held| held == value))
     }
 
     /// The histories of a resource, oldest object first.
-    pub(super) fn histories(&self, resource: &str) -> impl DoubleEndedIterator<Item = &History> {
-        self.objects.get(resource).into_iter().flatten()
+    pub(super) fn histories(&self, resource: &str) -> Vec<&History> {
+        self.objects.get(resource).into_iter().flat_map(|objects| &objects.histories).collect()
+    }
+
+    /// Those of them that may hold one of the values in a field: all, if the field is not indexed.
+    pub(super) fn histories_with(
+        &self,
+        resource: &str,
+        field: &str,
+        values: &[impl AsRef<str>],
+    ) -> Vec<&History> {
+        let Some(objects) = self.objects.get(resource) else {
+            return Vec::new();
+        };
+        let mut positions = Vec::new();
+        for value in values {
+            match objects.holders(field, value.as_ref()) {
+                Some(holders) => positions.extend_from_slice(holders),
+                None => return self.histories(resource),
+            }
+        }
+        positions.sort_unstable();
+        positions.dedup();
+        positions.into_iter().map(|position| &objects.histories[position]).collect()
     }
 
     pub(super) fn get(&self, resource: &Resource, id: &str) -> Option<&Map<String, Json>> {
-        self.present(resource.path).find(|object| object["id"] == id)
+        let objects = self.objects.get(resource.path)?;
+        objects.histories[objects.position(id)?].now()
     }
 
     /// Takes the last change of an object back.
     pub(super) fn take_back(&mut self, resource: &Resource, id: &str) {
-        let history = self
-            .objects
-            .get_mut(resource.path)
-            .into_iter()
-            .flatten()
-            .find(|history| history.now().is_some_and(|now| now["id"] == id));
-        if let Some(history) = history {
-            history.0.pop();
+        let Some(objects) = self.objects.get_mut(resource.path) else { return };
+        if let Some(position) = objects.position(id) {
+            objects.histories[position].0.pop();
         }
     }
 
@@ -104,8 +186,7 @@ impl State {
         now_ms: u64,
         object: Map<String, Json>,
     ) {
-        let histories = self.objects.entry(resource.path).or_default();
-        histories.push(History(vec![(now_ms, Some(object))]));
+        self.objects.entry(resource.path).or_default().add((now_ms, Some(object)));
     }
 
     /// Gives an object another version, or none any more.
@@ -116,11 +197,9 @@ impl State {
         now_ms: u64,
         object: Option<Map<String, Json>>,
     ) {
-        let history = self.objects.get_mut(resource.path).and_then(|all| {
-            all.iter_mut().find(|history| history.now().is_some_and(|now| now["id"] == id))
-        });
-        if let Some(history) = history {
-            history.0.push((now_ms, object));
+        let Some(objects) = self.objects.get_mut(resource.path) else { return };
+        if let Some(position) = objects.position(id) {
+            objects.write(position, (now_ms, object));
         }
     }
 

@@ -116,13 +116,11 @@ impl State {
     ) -> Result<(), Refusal> {
         fields::check(resource, body, rules.reject_unknown_properties)?;
         references::check(self, resource, body, present)?;
-        if let Some(code) = body.get("code").filter(|code| !code.is_null()) {
+        if let Some(code) = body.get("code").and_then(Json::as_str) {
             let own_id = present.map(|object| &object["id"]);
-            if self
-                .present(resource.path)
-                .any(|other| other.get("code") == Some(code) && Some(&other["id"]) != own_id)
-            {
-                return Err(bad_request(format!("{} code {code} already exists", resource.name)));
+            let mut others = self.present_with(resource.path, "code", code);
+            if others.any(|other| Some(&other["id"]) != own_id) {
+                return Err(bad_request(format!("{} code {code:?} already exists", resource.name)));
             }
         }
         overlaps::check(self, resource, body, present, rules)

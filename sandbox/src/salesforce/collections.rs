@@ -93,10 +93,10 @@ fn all<T>(
     rows: &[T],
     write: impl Fn(&mut Org, &T) -> Result<Outcome, WriteError>,
 ) -> Answer {
-    let before = org.checkpoint();
+    let before = all_or_none.then(|| org.checkpoint());
     let mut outcomes: Vec<Result<Outcome, WriteError>> =
         rows.iter().map(|row| write(org, row)).collect();
-    if all_or_none && outcomes.iter().any(Result::is_err) {
+    if let Some(before) = before.filter(|_| outcomes.iter().any(Result::is_err)) {
         org.roll_back(before);
         let rolled_back = || {
             let message = "Record rolled back because not all records were valid and the request was using AllOrNone header";

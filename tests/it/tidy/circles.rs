@@ -6,9 +6,8 @@
 //! own is, if a file below reads them and it reads that file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use super::{code, sources};
+use super::{code, sources_without_tests};
 
 /// The path of a module within its crate: `sync`, `sync::walk`.
 type Module = Vec<String>;
@@ -46,31 +45,15 @@ fn no_files_import_each_other_in_a_circle() {
 }
 
 fn files(directory: &str) -> Files {
-    let sources = sources(directory);
-    let tests: Vec<String> =
-        sources.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
-    sources
+    sources_without_tests(directory)
         .iter()
         .map(|(path, text)| (path.display().to_string(), text))
         .filter(|(file, _)| !file.ends_with("/main.rs"))
-        .filter(|(file, _)| !tests.iter().any(|test| file.starts_with(test.as_str())))
         .map(|(file, text)| {
             let module = file.strip_prefix(directory).unwrap().trim_end_matches(".rs");
             let module = module.split('/').filter(|part| !part.is_empty() && *part != "lib");
             (module.map(ToOwned::to_owned).collect(), named(file, text))
         })
-        .collect()
-}
-
-/// The modules of a file that are there for tests alone, as their files begin.
-fn test_modules(path: &Path, text: &str) -> Vec<String> {
-    let folder = path.display().to_string();
-    let folder = folder.trim_end_matches(".rs").trim_end_matches("/lib").to_owned();
-    text.split("#[cfg(test)]\nmod ")
-        .skip(1)
-        .filter_map(|after| after.split_once(';'))
-        .filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
-        .flat_map(|(name, _)| [format!("{folder}/{name}.rs"), format!("{folder}/{name}/")])
         .collect()
 }
 
