@@ -19,7 +19,7 @@ use crate::domain::catalog::PlanTemplate;
 use crate::domain::desired::DesiredObject;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::{IdMap, M3terId, SalesforceId};
 use crate::domain::value::Value;
 
 impl Changeset {
@@ -31,7 +31,7 @@ impl Changeset {
         held: impl IntoIterator<Item = &'t ActualObject>,
     ) {
         let lines = Lines::new(self, templates);
-        let held: HashMap<&M3terId, &ActualObject> =
+        let held: IdMap<&M3terId, &ActualObject> =
             held.into_iter().map(|object| (&object.id, object)).collect();
         let mut attached: Vec<Attached<'_>> =
             self.changes.iter().filter_map(|change| lines.attached(change, &held)).collect();
@@ -75,8 +75,8 @@ impl Changeset {
 
 /// What the lines of a deal refer to.
 struct Lines<'a> {
-    changes: HashMap<&'a ObjectKey, &'a Change>,
-    templates: HashMap<&'a M3terId, &'a PlanTemplate>,
+    changes: IdMap<&'a ObjectKey, &'a Change>,
+    templates: IdMap<&'a M3terId, &'a PlanTemplate>,
 }
 
 impl<'a> Lines<'a> {
@@ -92,7 +92,7 @@ impl<'a> Lines<'a> {
     fn attached(
         &self,
         change: &'a Change,
-        held: &HashMap<&M3terId, &'a ActualObject>,
+        held: &IdMap<&M3terId, &'a ActualObject>,
     ) -> Option<Attached<'a>> {
         let desired = &change.desired;
         if desired.kind() != EntityKind::AccountPlan {

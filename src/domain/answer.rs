@@ -4,6 +4,7 @@
 //! shape. What was rendered once is read again from the history, also where another version wrote
 //! it: so codes and names are texts here.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -15,7 +16,7 @@ use super::ids::SyncRunId;
 use super::outcome::{
     Action, Failure, FieldChange, Message, ObjectOutcome, RunOutcome, SyncStatus,
 };
-use super::personal::without_emails;
+use super::personal::{may_hold_email, without_emails};
 use super::warning::{Attention, Warning};
 use crate::domain::instant;
 
@@ -205,8 +206,14 @@ impl ObjectResult {
 impl RunOutcome {
     /// The outcome as it is kept: without what tells who a person is. An Account may be one: what
     /// would change in it is left out.
-    #[must_use]
-    pub fn for_history(&self) -> Self {
+    pub fn for_history(&self) -> Cow<'_, Self> {
+        let may_tell = self.failure.iter().any(|failure| may_hold_email(&failure.reason))
+            || self.objects.iter().any(ObjectOutcome::may_tell_of_a_person)
+            || self.warnings.iter().any(|warning| may_hold_email(&warning.text));
+        if may_tell { Cow::Owned(self.without_persons()) } else { Cow::Borrowed(self) }
+    }
+
+    fn without_persons(&self) -> Self {
         let failure = self.failure.clone().map(|mut failure| {
             failure.reason = without_emails(&failure.reason);
             failure
@@ -221,11 +228,21 @@ impl RunOutcome {
 }
 
 impl ObjectOutcome {
+    fn hides_changes(&self) -> bool {
+        self.kind == ObjectKind::Entity(EntityKind::Account) && self.changes.is_some()
+    }
+
+    fn may_tell_of_a_person(&self) -> bool {
+        let texts = [Some(&self.message.what), self.message.detail.as_ref(), self.remedy.as_ref()];
+        self.hides_changes()
+            || texts.into_iter().flatten().any(|text| may_hold_email(text))
+            || self.warnings.iter().any(|warning| may_hold_email(&warning.text))
+    }
+
     /// The outcome as it is kept, without what tells who a person is.
     #[must_use]
     pub fn for_history(&self) -> Self {
-        let is_of_an_account = self.kind == ObjectKind::Entity(EntityKind::Account);
-        let hides = is_of_an_account && self.changes.is_some();
+        let hides = self.hides_changes();
         let message = if hides { self.message.what.clone() } else { self.message.to_string() };
         let hidden = |change: &FieldChange| FieldChange {
             old_value: change.old_value.as_ref().map(|_| HIDDEN.to_owned()),

@@ -1,5 +1,6 @@
 //! Identifiers that carry the system they belong to.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -8,14 +9,27 @@ use uuid::Uuid;
 use super::excerpt;
 use super::text::trimmed;
 
+/// What is found by ids: a sync asks so often that it need not be safe from who makes up keys.
+pub type IdMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// Characters of an id, in their place: a sync has each id in hand many times.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Ascii<const LENGTH: usize>([u8; LENGTH]);
+
+impl<const LENGTH: usize> Ascii<LENGTH> {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("letters and digits")
+    }
+}
+
 /// A Salesforce record id in its 18-character form.
 ///
 /// Parsing accepts the 15-character form, which it completes, and refuses an 18-character one whose
 /// ending does not fit: repairing it could name another record. Source: Salesforce Object
 /// Reference, "Record Type and ID field types".
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct SalesforceId(String);
+pub struct SalesforceId(Ascii<18>);
 
 /// The text is not 15 or 18 letters and digits with the right ending.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,37 +46,37 @@ impl SalesforceId {
         {
             return Err(invalid());
         }
-        let (base, ending) = text.split_at(15);
-        let mut id = String::with_capacity(18);
-        id.push_str(base);
-        id.extend(checksum(base));
-        if !ending.is_empty() && id != text {
+        let (base, ending) = text.as_bytes().split_at(15);
+        let mut id = [0; 18];
+        id[..15].copy_from_slice(base);
+        id[15..].copy_from_slice(&checksum(base));
+        if !ending.is_empty() && id[15..] != *ending {
             return Err(invalid());
         }
-        Ok(Self(id))
+        Ok(Self(Ascii(id)))
     }
 
     /// The 18 characters.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// The three characters that tell the object: `006` is an Opportunity.
     pub fn key_prefix(&self) -> &str {
-        &self.0[..3]
+        &self.as_str()[..3]
     }
 }
 
 /// Three characters, one for each block of five; bit `i` is set where character `i` of the block is
 /// a capital letter.
-fn checksum(base: &str) -> impl Iterator<Item = char> {
+fn checksum(base: &[u8]) -> [u8; 3] {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
-    base.as_bytes().chunks(5).map(|block| {
-        let bits = block.iter().enumerate();
+    [0, 5, 10].map(|start| {
+        let bits = base[start..start + 5].iter().enumerate();
         let index = bits.fold(0, |index, (position, byte)| {
             index | usize::from(byte.is_ascii_uppercase()) << position
         });
-        char::from(ALPHABET[index])
+        ALPHABET[index]
     })
 }
 
@@ -76,20 +90,26 @@ impl TryFrom<String> for SalesforceId {
 
 impl From<SalesforceId> for String {
     fn from(id: SalesforceId) -> Self {
-        id.0
+        id.as_str().to_owned()
     }
 }
 
 impl fmt::Display for SalesforceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for SalesforceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SalesforceId").field(&self.as_str()).finish()
     }
 }
 
 /// The ID of an object in m3ter: a UUID in the API's own spelling.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct M3terId(String);
+pub struct M3terId(Ascii<36>);
 
 /// The text cannot be a m3ter id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,16 +120,14 @@ impl M3terId {
     /// Parses a UUID of 36 characters; its letters keep their case.
     pub fn parse(text: &str) -> Result<Self, InvalidM3terId> {
         let text = trimmed(text);
-        if text.len() == 36 && Uuid::try_parse(text).is_ok() {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidM3terId(excerpt::word(text)))
-        }
+        let is_id = Uuid::try_parse(text).is_ok();
+        let id = text.as_bytes().try_into().ok().filter(|_| is_id);
+        id.map(|id| Self(Ascii(id))).ok_or_else(|| InvalidM3terId(excerpt::word(text)))
     }
 
     /// The 36 characters.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -123,13 +141,19 @@ impl TryFrom<String> for M3terId {
 
 impl From<M3terId> for String {
     fn from(id: M3terId) -> Self {
-        id.0
+        id.as_str().to_owned()
     }
 }
 
 impl fmt::Display for M3terId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for M3terId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("M3terId").field(&self.as_str()).finish()
     }
 }
 

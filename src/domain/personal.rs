@@ -38,6 +38,11 @@ pub(super) fn is_of_a_person(path: &str) -> bool {
         || field == "name" && parents.last().is_some_and(is_person)
 }
 
+/// Whether there may be an e-mail address in a text.
+pub(super) fn may_hold_email(text: &str) -> bool {
+    text.contains('@')
+}
+
 /// The text with each e-mail address replaced.
 pub fn without_emails(text: &str) -> String {
     with_each_email(text, |_| Cow::Borrowed("(an e-mail address)"))

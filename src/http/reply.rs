@@ -25,7 +25,7 @@ use crate::sync::{QueueWait, RunRequest, StartedRun, SyncMode, Syncs};
 #[derive(Debug)]
 pub(super) enum Reply {
     /// Its result.
-    Result(Box<SyncResult>),
+    Result(Arc<SyncResult>),
     /// Nobody waits: where its run can be looked up.
     Accepted(AcceptedRun),
 }
@@ -43,7 +43,7 @@ impl IntoResponse for Reply {
     /// The answer to an operation about one record.
     fn into_response(self) -> Response {
         match self {
-            Self::Result(result) => Json(result).into_response(),
+            Self::Result(result) => Json(&*result).into_response(),
             Self::Accepted(run) => run.into_response(),
         }
     }
@@ -53,7 +53,7 @@ impl Reply {
     /// The answer to an operation that takes a list: a list of as many.
     pub(super) fn list(self) -> Response {
         match self {
-            Self::Result(result) => Json([result]).into_response(),
+            Self::Result(result) => Json([&*result]).into_response(),
             Self::Accepted(run) => accepted(run.location(), Json([run])),
         }
     }
@@ -124,14 +124,14 @@ pub(super) async fn run(syncs: &Syncs, request: RunRequest, wait: Wait) -> Resul
         return Ok(Reply::Accepted(AcceptedRun::new(run.id, &record)));
     }
     let result = match ended(syncs, &mut run, wait).await {
-        Ok(result) => result.as_ref().clone(),
+        Ok(result) => result,
         Err(failure) => {
             syncs.settle(run.id).await.map_err(Fault::unsaved)?;
-            unfinished(failure, &run, &record, mode)
+            Arc::new(unfinished(failure, &run, &record, mode))
         }
     };
     note_outcome(&result);
-    Ok(Reply::Result(Box::new(result)))
+    Ok(Reply::Result(result))
 }
 
 /// The result of a run that ends while its caller waits, or why there is none yet.

@@ -1,7 +1,7 @@
 //! Statements as `SQLite` takes them: values are bound, and a transaction has the file's one lock
 //! from its beginning if it writes.
 //!
-//! What a message asks for is done in one go on a thread for what blocks: one hop there and one
+//! What a message asks for is done in one go on the connection's own thread: one hop there and one
 //! back, however many statements and rows it has.
 
 mod connections;

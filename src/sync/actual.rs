@@ -7,7 +7,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, Intent, NaturalKey, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::{IdMap, M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::store::{Link, LinkRelation};
 
@@ -15,7 +15,7 @@ use crate::store::{Link, LinkRelation};
 #[derive(Debug, Default)]
 pub(super) struct ActualState {
     /// All objects that a list or a GET gave, by kind; the newest version of each.
-    objects: HashMap<EntityKind, HashMap<M3terId, ActualObject>>,
+    objects: HashMap<EntityKind, IdMap<M3terId, ActualObject>>,
     /// Reads that gave no answer: objects of the kind cannot be decided.
     unread: HashMap<EntityKind, Failure>,
     /// Linked objects that their own GET no longer finds.
@@ -25,7 +25,7 @@ pub(super) struct ActualState {
     /// Whether it is open what became of changes that earlier runs of the record set out to make.
     has_open_changes: bool,
     /// Where the link of an object is among them.
-    positions: HashMap<ObjectKey, usize>,
+    positions: IdMap<ObjectKey, usize>,
     /// Links of this record's Accounts in other deals.
     elsewhere: Vec<Link>,
     /// Records that were merged into others: who had something in m3ter, and who has it now.

@@ -4,8 +4,6 @@
 //! has already is on the board from the start, so that only a create makes its dependants wait, an
 //! update does not.
 
-use std::collections::HashMap;
-
 use futures::future::join_all;
 use tokio::sync::{Semaphore, watch};
 
@@ -13,6 +11,7 @@ use crate::changeset::{
     Absence, Availability, Change, Changeset, KnownIds, Step, flagged, invalid, not_attempted,
 };
 use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::ids::IdMap;
 use crate::domain::outcome::Action;
 use crate::sync::applied::Applied;
 use crate::sync::progress::{Meter, SyncProgress, SyncStep};
@@ -26,9 +25,9 @@ const WRITTEN_AT_ONCE: usize = 64;
 
 /// Where changes find the objects that they refer to, and a place for their own requests.
 struct Board {
-    objects: HashMap<ObjectKey, watch::Sender<Availability>>,
+    objects: IdMap<ObjectKey, watch::Sender<Availability>>,
     /// Whether what makes room for others is written, or will not be.
-    ended: HashMap<ObjectKey, watch::Sender<bool>>,
+    ended: IdMap<ObjectKey, watch::Sender<bool>>,
     places: Semaphore,
 }
 

@@ -1,7 +1,7 @@
 //! Which m3ter object is each desired one? By its link, else by its natural key. Pure: what is to be
 //! looked at was read before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::changeset::KnownIds;
 use crate::changeset::identity::{self, CommitmentEvidence, Owners};
@@ -10,7 +10,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, Intent};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::Finding;
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{IdMap, M3terId};
 use crate::store::CommitmentAttempt;
 use crate::sync::actual::ActualState;
 use crate::sync::referred::{Referred, plan_of};
@@ -21,7 +21,7 @@ pub(super) type Identified = Result<Option<ActualObject>, Finding>;
 /// Which m3ter objects the desired ones are, as far as that was asked.
 #[derive(Debug, Default)]
 pub(super) struct Identities {
-    identified: HashMap<ObjectKey, Identified>,
+    identified: IdMap<ObjectKey, Identified>,
     known: KnownIds,
 }
 
@@ -43,8 +43,8 @@ impl Identities {
         kinds: &[EntityKind],
         evidence: &Evidence<'_>,
     ) {
-        let links = evidence.state.links().iter();
-        let mut taken: HashSet<M3terId> = links.map(|link| link.m3ter_id.clone()).collect();
+        // Mostly all are linked, and nobody asks.
+        let mut taken: Option<HashSet<M3terId>> = None;
         let referred = Referred::new(desired);
         for kind in kinds {
             let candidates = evidence.state.all(*kind);
@@ -53,10 +53,15 @@ impl Identities {
                     Some(linked) => Ok(Some(linked.clone())),
                     None => {
                         let known = &self.known;
-                        evidence.by_natural_key(object, &candidates, &referred, known, &taken)
+                        let taken = taken.get_or_insert_with(|| {
+                            let links = evidence.state.links().iter();
+                            let linked = links.map(|link| link.m3ter_id.clone());
+                            linked.chain(known.values().cloned()).collect()
+                        });
+                        evidence.by_natural_key(object, &candidates, &referred, known, taken)
                     }
                 };
-                if let Ok(Some(actual)) = &identified {
+                if let (Some(taken), Ok(Some(actual))) = (&mut taken, &identified) {
                     taken.insert(actual.id.clone());
                 }
                 self.set(object.key.clone(), identified);

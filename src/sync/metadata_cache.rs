@@ -349,7 +349,8 @@ impl MetadataCache {
         codes: &BTreeSet<String>,
     ) -> (HashMap<String, M3terId>, Vec<String>) {
         let mut remembered = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.retain(|_, (_, since)| since.elapsed() < FOUND_CODES_FOR);
+        let now = Instant::now();
+        remembered.retain(|_, (_, since)| now.duration_since(*since) < FOUND_CODES_FOR);
         let mut found = HashMap::new();
         let mut unknown = Vec::new();
         for code in codes {

@@ -3,7 +3,6 @@
 //! A task of its own takes what is known from a queue and saves it in batches; the sync waits for
 //! it only at its end.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::domain::answer::ObjectResult;
 use crate::domain::change::{ChangeAction, ChangeId, ChangedField, NewChange};
 use crate::domain::desired::{DesiredObject, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::{IdMap, M3terId, SalesforceId};
 use crate::domain::outcome::{Action, ErrorCode, Failure, FieldChange, ObjectOutcome};
 use crate::store::{ChangeFate, Changes, Link, LinkRelation, Progress, StoreError};
 use crate::sync::actual::ActualState;
@@ -39,7 +38,7 @@ const CALLOUTS_EACH: Duration = Duration::from_secs(1);
 pub(super) struct Recorder<'a> {
     context: RunContext<'a>,
     /// What the links of earlier syncs say, so that an unchanged object costs no write.
-    linked: HashMap<ObjectKey, Link>,
+    linked: IdMap<ObjectKey, Link>,
     /// What other records have linked: it is nobody's to adopt.
     elsewhere: Vec<M3terId>,
     /// The sObject of the record.

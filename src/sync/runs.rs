@@ -1,5 +1,6 @@
 //! One claimed run, from its lease to its saved end, and then the run that waited for the record.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -193,8 +194,11 @@ impl Shared {
             metrics::run_given_up();
         }
         let about = answered(run, delay.and_then(|delay| ended_at.checked_add(*delay).ok()));
-        let kept = SyncResult::new(&outcome.for_history(), about.clone());
-        let result = SyncResult::new(outcome, about);
+        let result = Arc::new(SyncResult::new(outcome, about.clone()));
+        let kept = match outcome.for_history() {
+            Cow::Borrowed(_) => Arc::clone(&result),
+            Cow::Owned(kept) => Arc::new(SyncResult::new(&kept, about)),
+        };
         let mut tries = run.tries.clone();
         tries.push(RunTry {
             started_at: run.started_at,
@@ -212,7 +216,7 @@ impl Shared {
             sync_run_id = %run_id, parent_record_id = %run.parent_record_id, dry_run = run.dry_run, sync_status = %result.sync_status,
             error_code = result.error_code, objects = result.object_results.len(), callouts = budget.callouts_made(), "a sync ended"
         );
-        self.waiting.answer(run_id, Arc::new(result));
+        self.waiting.answer(run_id, result);
         next
     }
 

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tracing::Span;
+use uuid::Uuid;
 
 tokio::task_local! {
     static CURRENT: TraceContext;
@@ -67,11 +68,12 @@ impl TraceContext {
 
     /// The trace, as logs name it.
     pub fn trace_id(&self) -> String {
-        format!("{:032x}", self.trace_id)
+        Uuid::from_u128(self.trace_id).simple().to_string()
     }
 
     fn parent(&self) -> String {
-        format!("00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
+        let trace_id = Uuid::from_u128(self.trace_id).simple();
+        format!("00-{trace_id}-{:016x}-{:02x}", self.span_id, self.flags)
     }
 
     /// The trace of what is answered at this moment.

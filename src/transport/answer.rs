@@ -16,7 +16,9 @@ pub fn read_body(bytes: &[u8]) -> Result<Json, String> {
     if bytes.is_empty() {
         return Ok(Json::Null);
     }
-    serde_json::from_slice(bytes).map_err(|_| {
+    // Of a text that is known to be one, each string in it need not be looked at again.
+    let text = std::str::from_utf8(bytes).ok();
+    text.and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| {
         let is_page = bytes.trim_ascii_start().first() == Some(&b'<');
         if is_page {
             "an HTML page instead of JSON".to_owned()

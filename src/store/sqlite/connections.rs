@@ -1,11 +1,14 @@
-//! The connections to a file of `SQLite`, all of one duty.
+//! The connections to a file of `SQLite`, all of one duty. Each lives on a thread of its own, which
+//! may block.
 
 use std::path::PathBuf;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::fault::fault;
 
@@ -35,16 +38,37 @@ pub(in crate::store) struct SqliteConnections {
     duty: Duty,
     most: u32,
     places: Arc<Semaphore>,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    idle: Arc<Mutex<Idle>>,
 }
 
 /// A place for one transaction, and its connection.
 pub(in crate::store) struct Lent {
     /// `None` before the first message, while one is under way, and once that was given up.
-    connection: Option<Connection>,
+    worker: Option<Worker>,
     is_kept: bool,
     lender: SqliteConnections,
     _place: OwnedSemaphorePermit,
+}
+
+/// Connections that nobody uses; they are closed when this is dropped.
+#[derive(Debug, Default)]
+struct Idle(Vec<Worker>);
+
+/// The thread of a connection. It ends when this is dropped and what it was sent is done.
+#[derive(Debug)]
+struct Worker {
+    works: Sender<Work>,
+    thread: JoinHandle<()>,
+}
+
+/// Done with the connection that lives on a thread.
+type Work = Box<dyn FnOnce(&mut Held) + Send>;
+
+/// What lives on the thread; the connection is opened by the first work.
+struct Held {
+    file: Arc<PathBuf>,
+    duty: Duty,
+    connection: Option<Connection>,
 }
 
 impl SqliteConnections {
@@ -59,8 +83,17 @@ impl SqliteConnections {
         let place = tokio::time::timeout(LOCK_TIME, places).await;
         let place =
             place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
-        let connection = self.idle().pop();
-        Ok(Lent { connection, is_kept: false, lender: self.clone(), _place: place })
+        Ok(self.lend_in(place))
+    }
+
+    /// The same if there is a place now.
+    pub(in crate::store) fn try_lend(&self) -> Option<Lent> {
+        Arc::clone(&self.places).try_acquire_owned().ok().map(|place| self.lend_in(place))
+    }
+
+    fn lend_in(&self, place: OwnedSemaphorePermit) -> Lent {
+        let worker = self.idle().0.pop();
+        Lent { worker, is_kept: false, lender: self.clone(), _place: place }
     }
 
     /// Waits for what is under way, and closes all connections. None is lent afterwards.
@@ -70,6 +103,46 @@ impl SqliteConnections {
         let idle = std::mem::take(&mut *self.idle());
         // The last one writes the log into the file.
         let _ = tokio::task::spawn_blocking(move || drop(idle)).await;
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Worker {
+    fn start(file: Arc<PathBuf>, duty: Duty) -> std::io::Result<Self> {
+        let (works, given) = mpsc::channel::<Work>();
+        let serve = move || {
+            let mut held = Held { file, duty, connection: None };
+            while let Ok(work) = given.recv() {
+                work(&mut held);
+            }
+        };
+        let thread = thread::Builder::new().name("sqlite".to_owned()).spawn(serve)?;
+        Ok(Self { works, thread })
+    }
+
+    /// Closes the connection, which rolls back what is open on it.
+    fn end(self) {
+        drop(self.works);
+        let _ = self.thread.join();
+    }
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Worker::end);
+    }
+}
+
+impl Held {
+    fn connection(&mut self) -> rusqlite::Result<&mut Connection> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        Ok(self.connection.insert(connection))
     }
 
     fn connect(&self) -> rusqlite::Result<Connection> {
@@ -86,29 +159,25 @@ impl SqliteConnections {
         }
         Ok(connection)
     }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Lent {
-    /// Does something with the connection, on a thread for what blocks. If nobody waits for it any
-    /// more, it is done to its end, and the connection is closed.
+    /// Does something with the connection, on its thread. If nobody waits for it any more, it is
+    /// done to its end, and the connection is closed.
     pub(in crate::store) async fn work<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, sqlx::Error> {
         self.is_kept = false;
-        let (connection, lender) = (self.connection.take(), self.lender.clone());
-        let working = tokio::task::spawn_blocking(move || {
-            let mut connection = connection.map_or_else(|| lender.connect(), Ok)?;
-            let outcome = work(&mut connection);
-            Ok::<_, rusqlite::Error>((connection, outcome))
-        });
-        let done = working.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
-        let (connection, outcome) = done.map_err(fault)?;
-        self.connection = Some(connection);
+        let worker = match self.worker.take() {
+            Some(worker) => worker,
+            None => Worker::start(Arc::clone(&self.lender.file), self.lender.duty)?,
+        };
+        let (sender, done) = oneshot::channel();
+        let work = move |held: &mut Held| drop(sender.send(held.connection().and_then(work)));
+        worker.works.send(Box::new(work)).map_err(|_| sqlx::Error::WorkerCrashed)?;
+        let outcome = done.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+        self.worker = Some(worker);
         outcome.map_err(fault)
     }
 
@@ -120,8 +189,11 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        let Some(worker) = self.worker.take() else { return };
         if self.is_kept {
-            self.lender.idle().extend(self.connection.take());
+            self.lender.idle().0.push(worker);
+        } else {
+            worker.end();
         }
     }
 }

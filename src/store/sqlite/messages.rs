@@ -60,10 +60,14 @@ impl SqliteWriter {
         let (sender, mut answer) = oneshot::channel();
         self.waiting().push(Waiting { message, answer: sender });
         loop {
-            let mut lent = tokio::select! {
-                biased;
-                answer = &mut answer => return received(answer.ok()),
-                lent = self.connection.lend() => lent?,
+            // Who leads waits for one thing only, and is woken once.
+            let mut lent = match self.connection.try_lend() {
+                Some(lent) => lent,
+                None => tokio::select! {
+                    biased;
+                    answer = &mut answer => return received(answer.ok()),
+                    lent = self.connection.lend() => lent?,
+                },
             };
             let together = self.take();
             if !together.is_empty() {

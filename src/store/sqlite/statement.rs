@@ -65,7 +65,8 @@ fn read(value: ValueRef<'_>) -> Value {
         ValueRef::Integer(integer) => Value::Integer(Some(integer)),
         ValueRef::Real(real) => Value::Text(Some(real.to_string())),
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            Value::Text(Some(String::from_utf8_lossy(bytes).into_owned()))
+            let text = std::str::from_utf8(bytes).map(ToOwned::to_owned);
+            Value::Text(Some(text.unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned())))
         }
     }
 }
