@@ -41,6 +41,7 @@ use std::io::{IsTerminal as _, Write as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::answer::{Counts, SyncResult};
+use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::SyncStatus;
 
 use self::output::print;
@@ -170,6 +171,24 @@ pub struct Consent {
 impl Consent {
     /// Asks, unless somebody has said yes; how the command ends if it may not be done.
     async fn refused(self, question: &str) -> anyhow::Result<Option<Outcome>> {
+        self.refused_unless(&format!("{question} [y/N]"), is_yes).await
+    }
+
+    /// The same of what nothing brings back: the record must be named once more.
+    async fn refused_unless_named(
+        self,
+        what: &str,
+        record: &SalesforceId,
+    ) -> anyhow::Result<Option<Outcome>> {
+        let is_it = |answer: &str| SalesforceId::parse(answer).is_ok_and(|named| named == *record);
+        self.refused_unless(&format!("{what}. Type its ID to do it:"), is_it).await
+    }
+
+    async fn refused_unless(
+        self,
+        question: &str,
+        is_consent: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<Option<Outcome>> {
         if self.yes {
             return Ok(None);
         }
@@ -178,7 +197,8 @@ impl Consent {
                 "this cannot be taken back, and nobody can be asked here: nothing was done. Do it without asking with --yes",
             )));
         }
-        if confirmed(question, &CancellationToken::new()).await? {
+        let answer = answered(question, &CancellationToken::new()).await?;
+        if answer.is_some_and(|answer| is_consent(&answer)) {
             return Ok(None);
         }
         print("Nothing was done.");
@@ -188,8 +208,18 @@ impl Consent {
 
 /// Whether the person at the terminal says yes; an interrupt is a no.
 async fn confirmed(question: &str, interrupt: &CancellationToken) -> anyhow::Result<bool> {
+    let answer = answered(&format!("{question} [y/N]"), interrupt).await?;
+    Ok(answer.is_some_and(|answer| is_yes(&answer)))
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// What the person at the terminal answers; `None` for an interrupt.
+async fn answered(question: &str, interrupt: &CancellationToken) -> anyhow::Result<Option<String>> {
     let mut stderr = std::io::stderr();
-    write!(stderr, "{question} [y/N] ")?;
+    write!(stderr, "{question} ")?;
     stderr.flush()?;
     let (sender, answer) = tokio::sync::oneshot::channel();
     // Not a task: a process that ends does not wait for what is never typed.
@@ -199,13 +229,10 @@ async fn confirmed(question: &str, interrupt: &CancellationToken) -> anyhow::Res
         let _ = sender.send(read);
     });
     match interrupt.run_until_cancelled(answer).await {
-        Some(answer) => {
-            let answer = answer??;
-            Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
-        }
+        Some(answer) => Ok(Some(answer??)),
         None => {
             remark("");
-            Ok(false)
+            Ok(None)
         }
     }
 }

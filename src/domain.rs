@@ -5,6 +5,7 @@
 
 pub mod actual;
 pub mod answer;
+pub mod backfill;
 pub mod catalog;
 pub mod change;
 pub mod dates;

@@ -3,7 +3,9 @@
 //! A handler takes what a request says as types, which are read where they are defined and answer
 //! what is wrong with it. It starts a sync and waits for its result; it never runs one.
 
+mod adopt;
 pub(crate) mod auth;
+mod backfill;
 mod begin;
 mod body;
 mod changes;
@@ -73,9 +75,13 @@ pub fn router(
         .route("/end-date-billing-entities", post(end_date::handler))
         .route("/reopen-billing-entities/{parentRecordId}", post(reopen::handler))
         .route("/changes", get(changes::list))
+        .route("/changes/erase", post(changes::erase))
         .route("/links", get(links::list))
         .route("/links/move", post(links::hand_over))
         .route("/links/forget", post(links::forget))
+        .route("/links/confirm", post(links::confirm))
+        .route("/links/check", post(adopt::check))
+        .route("/links/adopt", post(adopt::adopt))
         .route("/sync-runs", get(sync_runs::list).post(begin::sync))
         .route("/sync-runs/end-date", post(begin::end_dating))
         .route("/sync-runs/replay", post(sync_runs::replay_many))
@@ -89,6 +95,8 @@ pub fn router(
         .route("/verifications/{verificationId}/records", get(verifications::records))
         .route("/verifications/{verificationId}/cancel", post(verifications::cancel))
         .route("/verifications/{verificationId}/resume", post(verifications::resume))
+        .route("/verifications/{verificationId}/backfill", get(backfill::show).post(backfill::plan))
+        .route("/verifications/{verificationId}/backfill/cancel", post(backfill::cancel))
         .route(
             "/openapi.yaml",
             get(async || ([(header::CONTENT_TYPE, "application/yaml")], OPENAPI)),
@@ -126,7 +134,9 @@ pub fn router(
 /// A Flow reads no `Allow` header, so the message names the method too.
 async fn not_allowed(path: MatchedPath) -> Fault {
     let methods = match path.as_str() {
-        "/verifications" | "/sync-runs" => "GET or POST",
+        "/verifications" | "/verifications/{verificationId}/backfill" | "/sync-runs" => {
+            "GET or POST"
+        }
         "/changes"
         | "/links"
         | "/sync-runs/{syncRunId}"

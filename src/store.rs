@@ -55,7 +55,6 @@ use database::Database;
 
 pub use admission::{Admission, NewRun, QueueFull};
 pub use attempts::CommitmentAttempt;
-pub use backfill::{Backfill, BackfilledRecord};
 pub use bounds::QueueBounds;
 pub use changes::{ChangeFate, ChangeFilter, Changes};
 pub use claims::{Claim, Claimant, ClaimedRun};

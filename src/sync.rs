@@ -82,12 +82,11 @@ mod write_outcome;
 
 pub use crate::changeset::unusual::Usual;
 pub use crate::store::{
-    Backfill, ChangeFilter, HistorySize, LinkFilter, LinkOrder, NotHandedOver, NotReopened,
-    OpenRuns, Pause, PauseAnswer, QueueBounds, QueueFull, QueueWait, Reopening, Replay, RunFilter,
-    StoreError,
+    ChangeFilter, HistorySize, LinkFilter, LinkOrder, NotHandedOver, NotReopened, OpenRuns, Pause,
+    PauseAnswer, QueueBounds, QueueFull, QueueWait, Reopening, Replay, RunFilter, StoreError,
 };
 pub use crate::transport::LimiterGauges;
-pub use adopt::{CheckedLink, WantedLink};
+pub use adopt::{CheckedLink, WantedLink, verdict};
 pub use maintenance::{REPLAY_EVERY, Scope};
 pub use mapping_check::CheckedMapping;
 pub(crate) use mapping_check::check_mappings;

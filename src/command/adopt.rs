@@ -11,6 +11,7 @@ use super::link_file::{self, LinkFile, LinkLine};
 use super::links::{DryRun, change, show};
 use super::output::{self, Column, Form};
 use super::place::Place;
+use super::remote::{NoAnswer, Remote};
 use super::{Outcome, given, ids, print, remark, unusable};
 use crate::app::App;
 use crate::config::Config;
@@ -18,7 +19,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::link::ShownLink;
 use crate::domain::outcome::Failure;
-use crate::store::{Link, LinkOrder, LinkRelation, Store, StoreError};
+use crate::store::{Link, LinkFilter, LinkOrder, LinkRelation};
 use crate::sync::{CheckedLink, Scope, Syncs, WantedLink};
 
 /// Which Accounts.
@@ -52,26 +53,49 @@ impl Adoption {
     pub fn names_objects(&self) -> bool {
         self.target.as_deref().is_some_and(|target| link_file::is_one(Path::new(target)))
     }
+
+    fn file(&self) -> &Path {
+        Path::new(self.target.as_deref().unwrap_or_default())
+    }
 }
 
-/// Checks the links in a file, and makes them if they are confirmed.
+/// Checks the links in a file in this process, and makes them if they are confirmed.
 pub async fn link(config: &Config, adoption: Adoption) -> anyhow::Result<Outcome> {
-    let target = adoption.target.as_deref().unwrap_or_default();
-    let file = match link_file::read(Path::new(target)) {
+    let file = match link_file::read(adoption.file()) {
         Ok(file) => file,
         Err(problem) => return Ok(unusable(problem)),
     };
     let app = App::new(config, Scope::Nothing).await?;
-    let checked = check(&app.syncs, file).await;
+    let checked = check(Looker::Here(&app.syncs), file).await;
     app.end().await?;
-    let (right, faults) = match checked {
-        Ok(checked) => checked,
-        Err(failure) => {
-            remark(format_args!("{}; nothing was linked", failure.reason));
-            let passes = failure.code.retryable();
-            return Ok(if passes { Outcome::TryAgain } else { Outcome::Failed });
-        }
+    let checked = checked?;
+    let place = Place::database(&config.database_url).await?;
+    let outcome = make_right(&place, &adoption, checked).await;
+    place.close().await;
+    outcome
+}
+
+/// The same by a service.
+async fn link_remotely(
+    service: &Remote,
+    place: &Place,
+    adoption: &Adoption,
+) -> anyhow::Result<Outcome> {
+    let file = match link_file::read(adoption.file()) {
+        Ok(file) => file,
+        Err(problem) => return Ok(unusable(problem)),
     };
+    let checked = check(Looker::There(service), file).await?;
+    make_right(place, adoption, checked).await
+}
+
+/// Tells what was found of the links in a file, and makes those that are right and new, if they are
+/// confirmed.
+async fn make_right(
+    place: &Place,
+    adoption: &Adoption,
+    Checked { right, faults }: Checked,
+) -> anyhow::Result<Outcome> {
     let rows: Vec<Vec<String>> = right.iter().map(|(line, checked)| row(*line, checked)).collect();
     output::list_rows(adoption.form, &COLUMNS, &rows)?;
     if !faults.is_empty() {
@@ -90,10 +114,7 @@ pub async fn link(config: &Config, adoption: Adoption) -> anyhow::Result<Outcome
         remark(format_args!("{count} of them are new; `--confirm` makes these links"));
         return Ok(Outcome::Done);
     }
-    let place = Place::database(&config.database_url).await?;
-    let outcome = make(&place, by_record, adoption.dry_run).await;
-    place.close().await;
-    outcome
+    make(place, by_record, adoption.dry_run).await
 }
 
 async fn make(
@@ -111,11 +132,40 @@ async fn make(
     Ok(outcome)
 }
 
+/// Who looks whether links are right.
+#[derive(Clone, Copy)]
+enum Looker<'a> {
+    /// This process.
+    Here(&'a Syncs),
+    /// A service.
+    There(&'a Remote),
+}
+
 /// The links of a file that are right, and what is wrong with the others, in the order of lines.
-async fn check(
-    syncs: &Syncs,
-    file: LinkFile,
-) -> Result<(Vec<(usize, CheckedLink)>, Vec<LineFault>), Failure> {
+struct Checked {
+    right: Vec<(usize, CheckedLink)>,
+    faults: Vec<LineFault>,
+}
+
+impl Looker<'_> {
+    async fn check(
+        self,
+        record: &SalesforceId,
+        wanted: &[WantedLink],
+    ) -> Result<Vec<Result<CheckedLink, String>>, NoAnswer> {
+        match self {
+            Self::Here(syncs) => {
+                let checked = syncs.check_links(record, wanted).await;
+                checked.map_err(|Failure { reason, .. }| {
+                    NoAnswer::for_now(format!("{reason}; nothing was linked"))
+                })
+            }
+            Self::There(service) => service.check_links(record, wanted).await,
+        }
+    }
+}
+
+async fn check(looker: Looker<'_>, file: LinkFile) -> Result<Checked, NoAnswer> {
     let LinkFile { lines, mut faults } = file;
     let mut by_record: BTreeMap<SalesforceId, Vec<(usize, WantedLink)>> = BTreeMap::new();
     for LinkLine { line, record, wanted } in lines {
@@ -125,14 +175,7 @@ async fn check(
     let mut lines_of: BTreeMap<M3terId, usize> = BTreeMap::new();
     for (record, lines) in by_record {
         let (numbers, wanted): (Vec<usize>, Vec<WantedLink>) = lines.into_iter().unzip();
-        let checked = match syncs.check_links(&record, &wanted).await {
-            Ok(checked) => checked,
-            // What is wrong with one record is wrong with its lines.
-            Err(failure) if !failure.code.retryable() => {
-                wanted.iter().map(|_| Err(failure.reason.clone())).collect()
-            }
-            Err(failure) => return Err(failure),
-        };
+        let checked = looker.check(&record, &wanted).await?;
         for (line, checked) in numbers.into_iter().zip(checked) {
             let checked = checked.and_then(|checked| {
                 let is_shared = checked.link.object.kind == EntityKind::Account
@@ -152,7 +195,7 @@ async fn check(
     }
     right.sort_by_key(|(line, _)| *line);
     faults.sort_by_key(|fault| fault.line);
-    Ok((right, faults))
+    Ok(Checked { right, faults })
 }
 
 const COLUMNS: [Column; 6] = [
@@ -176,8 +219,19 @@ fn row(line: usize, checked: &CheckedLink) -> Vec<String> {
     ]
 }
 
-/// Lists or confirms.
-pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outcome> {
+/// Lists or confirms, in the database or by a service; or lets a service link.
+pub async fn run(place: Place, adoption: Adoption) -> anyhow::Result<Outcome> {
+    let outcome = match &place {
+        Place::Service(service) if adoption.names_objects() => {
+            link_remotely(service, &place, &adoption).await
+        }
+        _ => list_or_confirm(&place, &adoption).await,
+    };
+    place.close().await;
+    outcome
+}
+
+async fn list_or_confirm(place: &Place, adoption: &Adoption) -> anyhow::Result<Outcome> {
     let records = match adoption.target.as_deref().map(read).transpose() {
         Ok(records) => records,
         Err(problem) => return Ok(unusable(problem)),
@@ -185,28 +239,23 @@ pub async fn run(database_url: &str, adoption: Adoption) -> anyhow::Result<Outco
     if adoption.confirm && records.is_none() && !adoption.all {
         return Ok(unusable("say which: the ID of a record, a CSV file, or --all"));
     }
-    let store = Store::open_existing(database_url).await?;
-    let found = waiting(&store, records.as_deref()).await;
-    let place = Place::Database(store);
-    let outcome = match found {
-        Ok((waiting, unknown)) => confirm(&place, &adoption, waiting, &unknown).await,
-        Err(error) => Err(error.into()),
-    };
-    place.close().await;
-    outcome
+    let (found, unknown) = waiting(place, records.as_deref()).await?;
+    confirm(place, adoption, found, &unknown).await
 }
 
 /// The links that wait to be confirmed, and the records that have none.
 async fn waiting(
-    store: &Store,
+    place: &Place,
     records: Option<&[SalesforceId]>,
-) -> Result<(Vec<Link>, Vec<String>), StoreError> {
+) -> anyhow::Result<(Vec<ShownLink>, Vec<String>)> {
+    let to_confirm = LinkFilter { to_confirm: true, ..LinkFilter::default() };
     let Some(records) = records else {
-        return Ok((store.list_unconfirmed(None).await?, Vec::new()));
+        return Ok((place.list_links(&to_confirm).await?, Vec::new()));
     };
     let (mut waiting, mut unknown) = (Vec::new(), Vec::new());
     for record in records {
-        let links = store.list_unconfirmed(Some(record)).await?;
+        let filter = LinkFilter { record: Some(record.clone()), ..to_confirm.clone() };
+        let links = place.list_links(&filter).await?;
         if links.is_empty() {
             unknown.push(record.to_string());
         }
@@ -219,22 +268,27 @@ async fn waiting(
 async fn confirm(
     place: &Place,
     adoption: &Adoption,
-    waiting: Vec<Link>,
+    found: Vec<ShownLink>,
     unknown: &[String],
 ) -> anyhow::Result<Outcome> {
     if !adoption.confirm {
-        let shown: Vec<ShownLink> = waiting.iter().map(ShownLink::from).collect();
-        show(&shown, adoption.form)?;
+        show(&found, adoption.form)?;
         return Ok(Outcome::Done);
     }
-    let rows: BTreeSet<SalesforceId> = waiting.into_iter().map(|link| link.object.row).collect();
+    let rows: BTreeSet<String> = found.into_iter().map(|link| link.salesforce_id).collect();
     let mut all_done = unknown.is_empty();
     for row in rows {
+        let row = SalesforceId::parse(&row)?;
         let order = LinkOrder::Confirm { row };
         all_done &= change(place, &order, adoption.dry_run).await? == Outcome::Done;
     }
-    if adoption.all && all_done {
-        print("Nothing else is waiting to be confirmed");
+    if adoption.all && all_done && !adoption.dry_run.dry_run {
+        let (left, _) = waiting(place, None).await?;
+        print(if left.is_empty() {
+            "Nothing else is waiting to be confirmed"
+        } else {
+            "More are waiting to be confirmed: the same command again goes on"
+        });
     }
     if !unknown.is_empty() {
         let these = unknown.join(", ");

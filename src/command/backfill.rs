@@ -8,23 +8,19 @@ use tokio::time::Instant;
 
 use super::attended::show_progress;
 use super::output::{self, Column, Form, Output, Screen, progress_bar};
-use super::{Outcome, audit, given, print, remark, unusable, user};
+use super::place::Place;
+use super::{Outcome, audit, given, print, remark, unusable};
+use crate::domain::backfill::{
+    Backfill, BackfilledRecord, MAX_BACKFILLED, SYNCED_UNASKED, syncable,
+};
+use crate::domain::ids::SalesforceId;
 use crate::domain::verification::{Verification, VerifiedRecord, VerifiedStatus};
-use crate::store::{Backfill, BackfilledRecord, Store};
 use crate::sync::REPLAY_EVERY;
 
-/// Between two looks at how far it is.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After which time without any sync the command asks whether a service runs.
 const SILENT_FOR: Duration = Duration::from_secs(30);
-/// What can come right by a sync.
-const SYNCABLE: [VerifiedStatus; 5] = [
-    VerifiedStatus::Gone,
-    VerifiedStatus::Missing,
-    VerifiedStatus::Failed,
-    VerifiedStatus::Partial,
-    VerifiedStatus::Differs,
-];
+/// Records that are listed at once.
+const PAGE: u32 = 200;
 
 /// Which records are synced.
 #[derive(Debug, Clone, Args)]
@@ -32,7 +28,7 @@ pub struct Backfilling {
     /// The verification that named them: its ID, a beginning of it, or `latest`.
     verification: String,
     /// Records of these statuses.
-    #[arg(long, value_name = "STATUSES", value_delimiter = ',', value_parser = syncable, default_values_t = [VerifiedStatus::Missing, VerifiedStatus::Differs])]
+    #[arg(long, value_name = "STATUSES", value_delimiter = ',', value_parser = syncable, default_values_t = SYNCED_UNASKED)]
     status: Vec<VerifiedStatus>,
     /// At most so many; the same command again goes on with the next ones.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -48,36 +44,36 @@ pub struct Backfilling {
     form: Form,
 }
 
-fn syncable(word: &str) -> Result<VerifiedStatus, String> {
-    let is_known = word.parse().ok();
-    is_known.filter(|status| SYNCABLE.contains(status)).ok_or_else(|| {
-        let words = SYNCABLE.map(VerifiedStatus::as_str).join(", ");
-        format!("a sync can put right what is {words}")
-    })
-}
-
-/// Plans syncs and waits for them, or takes them back.
-pub async fn run(database_url: &str, backfilling: Backfilling) -> anyhow::Result<Outcome> {
-    let store = Store::open_existing(database_url).await?;
-    let outcome = match given::verification(&store, &backfilling.verification).await {
-        Ok(Ok(verification)) => backfill(&store, &verification, &backfilling).await,
+/// Plans syncs and waits for them, or takes them back: in the database of a service, or by one.
+pub async fn run(place: Place, backfilling: Backfilling) -> anyhow::Result<Outcome> {
+    let outcome = match given::verification(&place, &backfilling.verification).await {
+        Ok(Ok(verification)) => backfill(&place, &verification, &backfilling).await,
         Ok(Err(problem)) => Ok(unusable(problem)),
         Err(error) => Err(error),
     };
-    store.close().await;
+    place.close().await;
     outcome
 }
 
 async fn backfill(
-    store: &Store,
+    place: &Place,
     verification: &Verification,
     backfilling: &Backfilling,
 ) -> anyhow::Result<Outcome> {
     let Backfilling { status, limit, dry_run, cancel, form, .. } = backfilling;
     let id = verification.verification_id.as_str();
+    if matches!(place, Place::Service(_)) && *limit > MAX_BACKFILLED {
+        return Ok(unusable(format_args!(
+            "a service plans {MAX_BACKFILLED} syncs at once at most: leave --limit out, and the same command again plans the next ones"
+        )));
+    }
+    // A service has an audit log of its own.
+    let audits = matches!(place, Place::Database(_));
     if *cancel {
-        let cancelled = store.cancel_backfill(id).await?;
-        audit("backfill", "", "", &format!("verification={id} cancelled={cancelled}"));
+        let cancelled = place.cancel_backfill(id).await?;
+        if audits {
+            audit("backfill", "", "", &format!("verification={id} cancelled={cancelled}"));
+        }
         print(format_args!(
             "{} that had not begun {} taken back",
             syncs(cancelled),
@@ -86,33 +82,35 @@ async fn backfill(
         return Ok(Outcome::Done);
     }
     if *dry_run {
-        let records = store.plan_backfill(id, status, *limit).await?;
+        let records = place.plan_backfill(id, status, *limit).await?;
         if form.output == Output::Table {
             print(format_args!("{} would be planned", syncs(records.len() as u64)));
         }
         output::list(*form, &COLUMNS, &records, |record| vec![named(record)])?;
         return Ok(Outcome::Done);
     }
-    let asker = user();
-    let planned = store.schedule_backfill(id, status, *limit, REPLAY_EVERY, Some(&asker)).await?;
-    let statuses: Vec<&str> = status.iter().map(|status| status.as_str()).collect();
-    let parameters = format!("verification={id} status={} planned={planned}", statuses.join(","));
-    audit("backfill", "", "", &parameters);
+    let planned = place.backfill(id, status, *limit).await?;
+    if audits {
+        let statuses: Vec<&str> = status.iter().map(|status| status.as_str()).collect();
+        let statuses = statuses.join(",");
+        let parameters = format!("verification={id} status={statuses} planned={planned}");
+        audit("backfill", "", "", &parameters);
+    }
     remark(format_args!(
         "{} planned: the running service does one every {} ms, also when this command is ended; `sync-to-m3ter backfill {id} --cancel` takes back what has not begun",
         syncs(planned),
         REPLAY_EVERY.as_millis()
     ));
-    let done = until_it_ends(store, id).await?;
-    tell(store, id, done, *form).await
+    let done = until_it_ends(place, id).await?;
+    tell(place, id, done, *form).await
 }
 
 /// Waits until each sync was tried.
-async fn until_it_ends(store: &Store, id: &str) -> anyhow::Result<Backfill> {
-    let mut last = (store.load_backfill(id).await?, Instant::now());
+async fn until_it_ends(place: &Place, id: &str) -> anyhow::Result<Backfill> {
+    let mut last = (place.load_backfill(id).await?, Instant::now());
     let mut is_asked = false;
     loop {
-        let backfill = store.load_backfill(id).await?;
+        let backfill = place.load_backfill(id).await?;
         if backfill.planned + backfill.running == 0 {
             show_progress("");
             return Ok(backfill);
@@ -121,12 +119,15 @@ async fn until_it_ends(store: &Store, id: &str) -> anyhow::Result<Backfill> {
             last = (backfill, Instant::now());
         } else if !is_asked && backfill.running == 0 && last.1.elapsed() > SILENT_FOR {
             is_asked = true;
-            remark(
-                "none has begun for a while: is a service running with this database, and not paused?",
-            );
+            remark(match place {
+                Place::Database(_) => {
+                    "none has begun for a while: is a service running with this database, and not paused?"
+                }
+                Place::Service(_) => "none has begun for a while: is the service paused?",
+            });
         }
         show_progress(&progress(&backfill));
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(place.look_every()).await;
     }
 }
 
@@ -142,9 +143,16 @@ fn progress(backfill: &Backfill) -> String {
 }
 
 /// The report: how many ended how, then those that need somebody.
-async fn tell(store: &Store, id: &str, done: Backfill, form: Form) -> anyhow::Result<Outcome> {
-    let unfinished = store.list_backfilled(id).await?;
-    let rows: Vec<Vec<String>> = unfinished.iter().map(row).collect();
+async fn tell(place: &Place, id: &str, done: Backfill, form: Form) -> anyhow::Result<Outcome> {
+    let (mut rows, mut after): (Vec<Vec<String>>, Option<SalesforceId>) = (Vec::new(), None);
+    loop {
+        let page = place.list_backfilled(id, after.as_ref(), PAGE).await?;
+        rows.extend(page.iter().map(row));
+        after = page.last().map(|record| record.record_id.clone());
+        if page.len() < PAGE as usize {
+            break;
+        }
+    }
     if form.output == Output::Table {
         let counts: Vec<Vec<String>> = done
             .in_words()
@@ -191,8 +199,8 @@ const RESULT_COLUMNS: [Column; 5] = [
 fn row(record: &BackfilledRecord) -> Vec<String> {
     vec![
         record.sync_status.clone().unwrap_or_default(),
-        record.record.to_string(),
-        record.run.to_string(),
+        record.record_id.to_string(),
+        record.sync_run_id.to_string(),
         record.error_code.clone().unwrap_or_default(),
         record.message.clone().unwrap_or_default(),
     ]

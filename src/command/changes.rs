@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use super::output::{self, Column, Form};
 use super::place::Place;
 use super::{Consent, Outcome, audit, given, print, remark, unusable};
-use crate::domain::change::{ChangeId, ChangedField, ObjectChange};
+use crate::domain::change::{ChangeId, ChangedField, ErasedValues, ObjectChange};
 use crate::domain::ids::{M3terId, SyncRunId};
 use crate::domain::page;
-use crate::store::{ChangeFilter, Store};
+use crate::store::ChangeFilter;
 
 /// What to do with changes.
 #[derive(Debug, Clone, Subcommand)]
@@ -75,22 +75,27 @@ pub async fn run(place: Place, command: ChangesCommand) -> anyhow::Result<Outcom
     outcome
 }
 
-/// Removes the values of what was changed for a record. That it was changed, when and by whom
-/// stays.
-pub async fn erase(database_url: &str, erasing: &Erasing) -> anyhow::Result<Outcome> {
+/// Removes the values of what was changed for a record, in the database or by a service. That it
+/// was changed, when and by whom stays.
+pub async fn erase(place: Place, erasing: &Erasing) -> anyhow::Result<Outcome> {
     let record = match given::record(&erasing.record_id) {
         Ok(record) => record,
         Err(invalid) => return Ok(unusable(invalid)),
     };
-    let question = format!("Erase the old and new values of all changes of {record}?");
-    if let Some(refused) = erasing.consent.refused(&question).await? {
+    let question = format!("All old and new values of {record} will be erased{}", place.by());
+    let refused = erasing.consent.refused_unless_named(&question, &record).await;
+    if let Some(refused) = refused? {
+        place.close().await;
         return Ok(refused);
     }
-    let store = Store::open_existing(database_url).await?;
-    let erased = store.erase(&record).await;
-    store.close().await;
-    let (changes, dry_runs) = erased?;
-    audit("erase", record.as_str(), "", &format!("changes={changes} dryRuns={dry_runs}"));
+    let erased = place.erase(&record).await;
+    let audits = matches!(place, Place::Database(_));
+    place.close().await;
+    let ErasedValues { changes, dry_runs, .. } = erased?;
+    // A service has an audit log of its own.
+    if audits {
+        audit("erase", record.as_str(), "", &format!("changes={changes} dryRuns={dry_runs}"));
+    }
     print(format_args!(
         "Erased the values of {changes} changes of {record}, and {dry_runs} dry runs; that they happened, when and by whom stays"
     ));

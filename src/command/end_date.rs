@@ -86,14 +86,14 @@ impl Asked {
     }
 }
 
-/// The plan of what was foreseen, and the question whether it may be done; `None`: nothing would
-/// end.
-fn question(foreseen: &SyncResult) -> Option<(PlanHash, String)> {
+/// The plan of what was foreseen, and the question whether it may be done there; `None`: nothing
+/// would end.
+fn question(foreseen: &SyncResult, there: &str) -> Option<(PlanHash, String)> {
     let plan = foreseen.plan_hash.as_deref().and_then(|plan| plan.parse::<PlanHash>().ok())?;
     match foreseen.object_results.iter().filter(|result| result.success).count() {
         0 => None,
-        1 => Some((plan, "End this object?".to_owned())),
-        count => Some((plan, format!("End these {count} objects?"))),
+        1 => Some((plan, format!("End this object {there}?"))),
+        count => Some((plan, format!("End these {count} objects {there}?"))),
     }
 }
 
@@ -109,7 +109,8 @@ pub async fn run_remotely(service: &Remote, ending: &Ending) -> anyhow::Result<O
         let foreseen: SyncResult = service.foresee_end(&record, &order).await?;
         let output = if ending.dry_run { ending.output } else { Output::Table };
         report::print_result(&foreseen, output)?;
-        let (plan, question) = match question(&foreseen) {
+        let there = format!("by the service at {}", service.url());
+        let (plan, question) = match question(&foreseen, &there) {
             Some(question) if !ending.dry_run => question,
             _ => return Ok(Outcome::of(&foreseen)),
         };
@@ -172,7 +173,10 @@ pub async fn run(config: Config, ending: &Ending) -> anyhow::Result<Outcome> {
             }
         };
         report::print_result(&foreseen, Output::Table)?;
-        let Some((plan, question)) = question(&foreseen) else {
+        // Whether this is production is seen from the org.
+        let org = config.salesforce.login_url.host_str().unwrap_or_default();
+        let there = format!("of the org {org}");
+        let Some((plan, question)) = question(&foreseen, &there) else {
             app.end().await?;
             return Ok(Outcome::of(&foreseen));
         };

@@ -3,12 +3,13 @@
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, civil};
 use url::Url;
+use uuid::Uuid;
 
 use super::place::Place;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{InvalidSalesforceId, SalesforceId, SyncRunId};
 use crate::domain::verification::Verification;
-use crate::store::{RunFilter, Store};
+use crate::store::RunFilter;
 
 /// A record: its id, or the address of its page in Salesforce.
 pub(super) fn record(text: &str) -> Result<SalesforceId, InvalidSalesforceId> {
@@ -119,27 +120,34 @@ pub(super) async fn run(place: &Place, text: &str) -> anyhow::Result<Result<Sync
 
 /// A verification: its id, a beginning of it that no other one has, or `latest`.
 pub(super) async fn verification(
-    store: &Store,
+    place: &Place,
     text: &str,
 ) -> anyhow::Result<Result<Verification, String>> {
     let none = || format!("there is no verification `{text}`");
-    if text == "latest" {
-        let Some(newest) = store.list_verifications(None, 1).await?.into_iter().next() else {
-            return Ok(Err("there is no verification yet".to_owned()));
-        };
-        return Ok(store.load_verification(&newest.verification_id).await?.ok_or_else(none));
-    }
-    let is_beginning = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    if text.is_empty() || !is_beginning {
-        return Ok(Err(none()));
-    }
-    Ok(match store.find_verifications(&text.to_ascii_lowercase()).await?.as_slice() {
-        [] => Err(none()),
-        [one] => store.load_verification(one).await?.ok_or_else(none),
-        _ => {
-            Err(format!("several verifications have ids that begin with `{text}`; give more of it"))
+    let id = if text == "latest" {
+        match place.newest_verification().await? {
+            Some(newest) => newest,
+            None => return Ok(Err("there is no verification yet".to_owned())),
         }
-    })
+    } else if let Ok(id) = Uuid::try_parse(text) {
+        id.to_string()
+    } else {
+        let is_beginning = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        if text.is_empty() || !is_beginning {
+            return Ok(Err(none()));
+        }
+        let mut found = place.find_verifications(&text.to_ascii_lowercase()).await?;
+        match (found.pop(), found.is_empty()) {
+            (None, _) => return Ok(Err(none())),
+            (Some(one), true) => one,
+            (Some(_), false) => {
+                return Ok(Err(format!(
+                    "several verifications have ids that begin with `{text}`; give more of it"
+                )));
+            }
+        }
+    };
+    Ok(place.verification(&id).await?.ok_or_else(none))
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ const HELP: [Help; 39] = [
         "verify",
         Needs::Everything,
         &["verify", "verify --root Opportunity --since 1d --exit-code", "verify --file ids.txt"],
-        "0 compared, 2 not tried, 4 try again; with --exit-code also 1 failures, 5 differences",
+        "0 compared, 2 not tried, 4 try again, 130 interrupted; with --exit-code also 1 failures, 5 differences",
     ),
     help(
         "backfill",
@@ -193,7 +193,12 @@ const HELP: [Help; 39] = [
         &["links forget 006S900000795MMIAY --dry-run"],
         OF_A_CHANGE,
     ),
-    help("adopt", Needs::Database, &["adopt", "adopt 001S900000RzsIUIAZ --confirm"], OF_A_CHANGE),
+    help(
+        "adopt",
+        Needs::Database,
+        &["adopt", "adopt 001S900000RzsIUIAZ --confirm", "adopt links.csv --confirm"],
+        OF_A_CHANGE,
+    ),
     help(
         "changes list",
         Needs::Database,
@@ -251,7 +256,18 @@ impl Help {
         let speaks = matches!(
             self.command.split(' ').next(),
             Some(
-                "sync" | "end-date" | "reopen" | "runs" | "changes" | "links" | "pause" | "resume"
+                "sync"
+                    | "end-date"
+                    | "reopen"
+                    | "verify"
+                    | "backfill"
+                    | "runs"
+                    | "changes"
+                    | "erase"
+                    | "links"
+                    | "adopt"
+                    | "pause"
+                    | "resume"
             )
         );
         let instead = if speaks {

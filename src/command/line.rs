@@ -51,9 +51,9 @@ struct CommandLine {
     /// A file of variables, one `NAME=value` a line; what the environment has counts before it.
     #[arg(long, global = true, value_name = "FILE")]
     env_file: Option<PathBuf>,
-    /// For `sync`, `end-date`, `reopen`, `runs`, `changes`, `links`, `pause` and `resume`: the
-    /// service to speak to, in place of `SYNC_TO_M3TER_URL`, with the API key in
-    /// `SYNC_TO_M3TER_KEY` or `SYNC_TO_M3TER_KEY_FILE`.
+    /// For `sync`, `end-date`, `reopen`, `verify`, `backfill`, `runs`, `changes`, `erase`, `links`,
+    /// `adopt`, `pause` and `resume`: the service to speak to, in place of `SYNC_TO_M3TER_URL`, with
+    /// the API key in `SYNC_TO_M3TER_KEY` or `SYNC_TO_M3TER_KEY_FILE`.
     #[arg(long, global = true, value_name = "ADDRESS")]
     url: Option<String>,
 }
@@ -139,9 +139,13 @@ impl Command {
             Self::Sync(_)
                 | Self::EndDate(_)
                 | Self::Reopen(_)
+                | Self::Verify(_)
+                | Self::Backfill(_)
                 | Self::Runs(_)
                 | Self::Changes(_)
+                | Self::Erase(_)
                 | Self::Links(_)
+                | Self::Adopt(_)
                 | Self::Pause(_)
                 | Self::Resume(_)
         )
@@ -151,7 +155,7 @@ impl Command {
     fn reads_configuration(&self) -> bool {
         match self {
             Self::Runs(command) => command.runs_here(),
-            Self::Verify(verifying) => !verifying.only_shows(),
+            Self::Verify(verifying) => !verifying.only_looks(),
             Self::Adopt(adoption) => adoption.names_objects(),
             Self::Serve
             | Self::Sync(_)
@@ -282,10 +286,10 @@ pub fn run() -> ExitCode {
                 async { command::runs::run(place().await?, command).await }.await
             }
             (Command::Verify(verifying), None) => {
-                async { command::verify::show(&database()?, &verifying).await }.await
+                async { command::verify::by_place(place().await?, &verifying).await }.await
             }
             (Command::Backfill(backfilling), _) => {
-                async { command::backfill::run(&database()?, backfilling).await }.await
+                async { command::backfill::run(place().await?, backfilling).await }.await
             }
             (Command::Check(checking), Some(Ok(config))) => check::run(config, checking).await,
             (Command::Sandbox(sandboxing), _) => command::sandbox::run(sandboxing, &variable).await,
@@ -310,13 +314,13 @@ pub fn run() -> ExitCode {
                 async { command::db::run(&database()?, command).await }.await
             }
             (Command::Erase(erasing), _) => {
-                async { command::changes::erase(&database()?, &erasing).await }.await
+                async { command::changes::erase(place().await?, &erasing).await }.await
             }
             (Command::Adopt(adoption), Some(Ok(config))) => {
                 command::adopt::link(&config, adoption).await
             }
             (Command::Adopt(adoption), _) => {
-                async { command::adopt::run(&database()?, adoption).await }.await
+                async { command::adopt::run(place().await?, adoption).await }.await
             }
             (Command::Keys(command), _) => {
                 let keys_file = variable("API_KEYS_FILE").map(PathBuf::from);
@@ -395,7 +399,7 @@ fn service(
 ) -> Result<Option<Remote>, String> {
     if !command.speaks_to_a_service() {
         return match url {
-            Some(_) => Err("this command does not speak to a service: --url is for `sync`, `end-date`, `reopen`, `runs`, `changes`, `links`, `pause` and `resume`".to_owned()),
+            Some(_) => Err("this command does not speak to a service: --url is for `sync`, `end-date`, `reopen`, `verify`, `backfill`, `runs`, `changes`, `erase`, `links`, `adopt`, `pause` and `resume`".to_owned()),
             None => Ok(None),
         };
     }

@@ -108,7 +108,7 @@ async fn list(
 ) -> anyhow::Result<Outcome> {
     let filter =
         match (record.map(given::record).transpose(), m3ter_id.map(M3terId::parse).transpose()) {
-            (Ok(record), Ok(m3ter_id)) => LinkFilter { record, m3ter_id },
+            (Ok(record), Ok(m3ter_id)) => LinkFilter { record, m3ter_id, to_confirm: false },
             (Err(invalid), _) => return Ok(unusable(invalid)),
             (_, Err(invalid)) => return Ok(unusable(invalid)),
         };
@@ -127,7 +127,8 @@ async fn change_with_caution(
         if foreseen != Outcome::Done {
             return Ok(foreseen);
         }
-        if let Some(refused) = consent.refused("Change these links?").await? {
+        let question = format!("Change these links{}?", place.by());
+        if let Some(refused) = consent.refused(&question).await? {
             return Ok(refused);
         }
     }
@@ -140,7 +141,11 @@ pub(super) async fn change(
     DryRun { dry_run }: DryRun,
 ) -> anyhow::Result<Outcome> {
     let changed = match place {
-        Place::Service(service) => service.change_links(order, dry_run).await?,
+        Place::Service(service) => match service.change_links(order, dry_run).await {
+            Ok(changed) => changed,
+            Err(refused) if refused.outcome == Outcome::Unusable => return Ok(unusable(refused)),
+            Err(error) => return Err(error.into()),
+        },
         Place::Database(store) => {
             let changed = if dry_run {
                 store.plan_links(order).await

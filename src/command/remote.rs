@@ -1,6 +1,9 @@
 //! A service that is spoken to over HTTP, as any caller does: with an API key, and without the
 //! database and the secrets of both vendors.
 
+mod links;
+mod verifications;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -14,16 +17,15 @@ use url::Url;
 use super::Outcome;
 use crate::config::RemoteConfig;
 use crate::domain::answer::SyncResult;
-use crate::domain::change::ObjectChange;
+use crate::domain::change::{ErasedValues, ObjectChange};
 use crate::domain::ending::{Children, EndDateOrder};
 use crate::domain::ids::{SalesforceId, SyncRunId};
-use crate::domain::link::{ChangedLinks, LinkList, ShownLink};
 use crate::domain::made_end::ReopenAnswer;
 use crate::domain::page::{ChangePage, SyncRunPage};
 use crate::domain::plan::PlanHash;
 use crate::domain::run::{AcceptedRun, RunState, SyncRun};
 use crate::domain::warning::AttentionFilter;
-use crate::store::{ChangeFilter, LinkFilter, LinkOrder, PauseAnswer, RunFilter};
+use crate::store::{ChangeFilter, PauseAnswer, RunFilter};
 use crate::telemetry::ErrorChain;
 
 /// A page at most, of runs and of changes.
@@ -47,6 +49,13 @@ pub struct NoAnswer {
     problem: String,
     /// How the command ends.
     pub outcome: Outcome,
+}
+
+impl NoAnswer {
+    /// None now; there may be one later.
+    pub(super) fn for_now(problem: String) -> Self {
+        Self { problem, outcome: Outcome::TryAgain }
+    }
 }
 
 impl fmt::Display for NoAnswer {
@@ -101,7 +110,7 @@ impl Remote {
     /// One run; `None` if there is no such run, or the key may not see it.
     pub async fn load_run(&self, run: SyncRunId) -> Result<Option<SyncRun>, NoAnswer> {
         match self.answer(Method::GET, &format!("sync-runs/{run}"), &[], None, PATIENCE).await? {
-            (StatusCode::NOT_FOUND, body) if code(&body) == Some("RUN_NOT_FOUND") => Ok(None),
+            (StatusCode::NOT_FOUND, body) if has_code(&body, "RUN_NOT_FOUND") => Ok(None),
             (status, body) => self.read(status, &body).await.map(Some),
         }
     }
@@ -126,38 +135,10 @@ impl Remote {
         }
     }
 
-    /// Links, as many as one answer has.
-    pub async fn list_links(&self, filter: &LinkFilter) -> Result<Vec<ShownLink>, NoAnswer> {
-        let named = [
-            ("parentRecordId", filter.record.as_ref().map(ToString::to_string)),
-            ("m3terId", filter.m3ter_id.as_ref().map(ToString::to_string)),
-        ];
-        let list: LinkList = self.get("links", &given(named)).await?;
-        Ok(list.links)
-    }
-
-    /// Moves or forgets links, or only says which.
-    pub async fn change_links(
-        &self,
-        order: &LinkOrder,
-        dry_run: bool,
-    ) -> Result<ChangedLinks, NoAnswer> {
-        let (path, body) = match order {
-            LinkOrder::Move { from, to } => {
-                ("links/move", json!({"fromSalesforceId": from, "toSalesforceId": to}))
-            }
-            LinkOrder::Forget { row, kind: None } => ("links/forget", json!({"salesforceId": row})),
-            LinkOrder::Forget { row, kind: Some(kind) } => {
-                ("links/forget", json!({"salesforceId": row, "objectName": kind.name()}))
-            }
-            LinkOrder::Confirm { .. } | LinkOrder::Adopt { .. } => {
-                return Err(NoAnswer {
-                    problem: "links are adopted in the database only".to_owned(),
-                    outcome: Outcome::Unusable,
-                });
-            }
-        };
-        self.post(path, &[("dryRun", dry_run.to_string())], Some(&body), PATIENCE).await
+    /// Removes the values of what was changed for a record from the history.
+    pub async fn erase(&self, record: &SalesforceId) -> Result<ErasedValues, NoAnswer> {
+        let body = json!({ "parentRecordId": record, "confirm": record });
+        self.post("changes/erase", &[], Some(&body), PATIENCE).await
     }
 
     /// Asks for a sync of a record; its run.
@@ -337,6 +318,11 @@ impl Remote {
         Err(NoAnswer { problem, outcome })
     }
 
+    /// That an answer lacks what it must have.
+    async fn no_use(&self) -> NoAnswer {
+        NoAnswer { problem: self.misunderstood().await, outcome: Outcome::Unusable }
+    }
+
     /// Why an answer is not understood: another version, or no such service at all.
     async fn misunderstood(&self) -> String {
         let url = &self.url;
@@ -371,9 +357,9 @@ fn ending(record: &SalesforceId, order: &EndDateOrder) -> Json {
     })
 }
 
-fn code(body: &str) -> Option<&'static str> {
-    let fault = serde_json::from_str::<Json>(body).ok()?;
-    (fault["errorCode"] == "RUN_NOT_FOUND").then_some("RUN_NOT_FOUND")
+/// Whether the body of an answer is a fault with this code.
+fn has_code(body: &str, code: &str) -> bool {
+    serde_json::from_str::<Json>(body).is_ok_and(|fault| fault["errorCode"] == code)
 }
 
 /// The version in an OpenAPI document of the service.

@@ -9,7 +9,7 @@ use super::place::Place;
 use super::{Outcome, audit, given, print, remark, remote_runs, report, unusable, user, watch};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::answer::Counts;
+use crate::domain::answer::{COMPLETED_MESSAGE, Counts};
 use crate::domain::ids::SyncRunId;
 use crate::domain::run::{RunState, RunTask, SyncRun};
 use crate::domain::warning::{Attention, AttentionFilter};
@@ -236,6 +236,10 @@ fn row(run: &SyncRun) -> [String; 13] {
         (None, Some(next)) => format!("{} at {next}", run.state),
         (None, None) => run.state.to_string(),
     };
+    // That all went well is no word for a part of it.
+    let is_partial = run.sync_status.as_deref() == Some("Partial Success");
+    let message =
+        run.message.clone().filter(|message| !(is_partial && message == COMPLETED_MESSAGE));
     [
         run.sync_run_id.to_string(),
         run.parent_record_id.clone(),
@@ -244,7 +248,7 @@ fn row(run: &SyncRun) -> [String; 13] {
         run.requested_at.to_string(),
         run.sync_status.clone().unwrap_or_default(),
         run.error_code.clone().unwrap_or_default(),
-        run.message.clone().unwrap_or_default(),
+        message.unwrap_or_default(),
         run.counts.map(in_words).unwrap_or_default(),
         run.attention.join(", "),
         run.duration_ms.map(|ms| format!("{ms} ms")).unwrap_or_default(),

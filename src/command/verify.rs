@@ -1,30 +1,29 @@
-//! `verify`: compares many records with m3ter, from a terminal. Nothing is written to m3ter or
-//! Salesforce.
+//! `verify`: compares many records with m3ter, from a terminal, here or by a service. Nothing is
+//! written to m3ter or Salesforce.
+
+mod telling;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
 use jiff::Timestamp;
-use strum::VariantArray as _;
+use tokio_util::sync::CancellationToken;
 
+use self::telling::{Telling, tell};
 use super::attended::show_progress;
-use super::output::{self, Column, Form, Output, Screen};
+use super::interrupt::interrupt_signal;
+use super::output;
+use super::place::Place;
+use super::remote::Remote;
 use super::{Outcome, audit, given, ids, print, remark, unusable, user};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::ids::SalesforceId;
 use crate::domain::verification::{
-    Breadth, Compared, Verification, VerificationRequest, VerificationState, VerifiedRecord,
-    VerifiedStatus,
+    MAX_NAMED, Verification, VerificationRequest, VerificationState,
 };
-use crate::store::Store;
 use crate::sync::{InvalidVerification, NotResumed, Scope, Syncs};
-
-/// Between two looks at how far it is.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// Results that are read at once.
-const RESULTS: u32 = 500;
 
 /// Which records, and how they are told of.
 #[derive(Debug, Clone, Args)]
@@ -50,58 +49,149 @@ pub struct Verifying {
     /// Also look at what m3ter has for the past and the future under each Contract.
     #[arg(long)]
     deep: bool,
-    /// Go on with a verification that was cancelled or stopped.
+    /// Go on with a verification that was cancelled or stopped: its ID, a beginning of it, or
+    /// `latest`.
     #[arg(long, value_name = "ID", conflicts_with_all = ["roots", "condition", "file", "since", "deep"])]
     resume: Option<String>,
     /// Only show what a verification found: its ID, a beginning of it, or `latest`; needs the
     /// database's settings only.
     #[arg(long, value_name = "ID", conflicts_with_all = ["roots", "condition", "file", "since", "deep", "resume"])]
     show: Option<String>,
+    /// End a verification: its ID, a beginning of it, or `latest`. What it has found stays. Needs
+    /// the database's settings only.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["roots", "condition", "file", "since", "deep", "resume", "show", "exit_code", "output", "all", "status"])]
+    cancel: Option<String>,
     /// How it is told.
     #[command(flatten)]
     telling: Telling,
 }
 
-/// How results are told.
-#[derive(Debug, Clone, Args)]
-struct Telling {
-    /// Let the exit code tell what was found: 1, records that a sync could not bring into m3ter
-    /// whole; 4, failures that may pass; 5, differences.
-    #[arg(long)]
-    exit_code: bool,
-    /// In which form.
-    #[command(flatten)]
-    form: Form,
-    /// Tell also of records that need nobody.
-    #[arg(long)]
-    all: bool,
-    /// Tell only of records of these statuses.
-    #[arg(long, value_name = "STATUSES", value_delimiter = ',', value_parser = status, conflicts_with = "all")]
-    status: Vec<VerifiedStatus>,
-}
-
-fn status(word: &str) -> Result<VerifiedStatus, String> {
-    let words = || VerifiedStatus::VARIANTS.iter().map(|status| status.as_str());
-    word.parse().map_err(|_| format!("it takes {}", words().collect::<Vec<_>>().join(", ")))
-}
-
 impl Verifying {
     /// Whether it needs the database alone.
-    pub fn only_shows(&self) -> bool {
-        self.show.is_some()
+    pub fn only_looks(&self) -> bool {
+        self.show.is_some() || self.cancel.is_some()
+    }
+
+    fn request(&self, record_ids: Vec<SalesforceId>) -> VerificationRequest {
+        VerificationRequest {
+            roots: self.roots.clone(),
+            condition: self.condition.clone(),
+            record_ids,
+            since: self.since,
+            deep: self.deep,
+        }
+    }
+
+    /// The records of a file, unless lines are wrong and nobody said to go on without them.
+    fn kept(
+        &self,
+        records: Vec<SalesforceId>,
+        mut faults: Vec<ids::LineFault>,
+    ) -> Result<Vec<SalesforceId>, String> {
+        faults.sort_by_key(|fault| fault.line);
+        if faults.is_empty() {
+            return Ok(records);
+        }
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        if self.skip_invalid && !records.is_empty() {
+            remark(format_args!("left out:\n{}", told.join("\n")));
+            return Ok(records);
+        }
+        Err(format!("{}\n`--skip-invalid` goes on with the rest", told.join("\n")))
     }
 }
 
-/// Tells what an earlier verification found.
-pub async fn show(database_url: &str, verifying: &Verifying) -> anyhow::Result<Outcome> {
-    let store = Store::open_existing(database_url).await?;
-    let named = verifying.show.as_deref().unwrap_or_default();
-    let outcome = match given::verification(&store, named).await? {
-        Ok(verification) => tell(&store, &verification, &verifying.telling).await,
-        Err(problem) => Ok(unusable(problem)),
+/// Tells what an earlier verification found, or ends one; or a service compares.
+pub async fn by_place(place: Place, verifying: &Verifying) -> anyhow::Result<Outcome> {
+    let outcome = match (&place, &verifying.cancel, &verifying.show) {
+        (_, Some(named), _) => cancel(&place, named).await,
+        (_, _, Some(named)) => match given::verification(&place, named).await {
+            Ok(Ok(verification)) => tell(&place, &verification, &verifying.telling).await,
+            Ok(Err(problem)) => Ok(unusable(problem)),
+            Err(error) => Err(error),
+        },
+        (Place::Service(service), ..) => run_remotely(service, &place, verifying).await,
+        (Place::Database(_), ..) => unreachable!("it has read its configuration"),
     };
-    store.close().await;
+    place.close().await;
     outcome
+}
+
+async fn cancel(place: &Place, named: &str) -> anyhow::Result<Outcome> {
+    let verification = match given::verification(place, named).await? {
+        Ok(verification) => verification,
+        Err(problem) => return Ok(unusable(problem)),
+    };
+    let id = verification.verification_id;
+    if verification.state != VerificationState::Running {
+        return Ok(unusable(format_args!(
+            "the verification {id} is {} already",
+            verification.state
+        )));
+    }
+    place.cancel_verification(&id).await?;
+    // A service has an audit log of its own.
+    if matches!(place, Place::Database(_)) {
+        audit("verify", "", "", &format!("cancel={id}"));
+    }
+    print(format_args!(
+        "The verification {id} was cancelled; what it has found stays. `verify --resume {id}` goes on"
+    ));
+    Ok(Outcome::Done)
+}
+
+/// Lets a service compare, and tells what was found.
+async fn run_remotely(
+    service: &Remote,
+    place: &Place,
+    verifying: &Verifying,
+) -> anyhow::Result<Outcome> {
+    let interrupt = interrupt_signal().context("signals cannot be received")?;
+    let id = match begin_remotely(service, place, verifying).await? {
+        Ok(id) => id,
+        Err(problem) => return Ok(unusable(problem)),
+    };
+    remark(format_args!("The service at {} works on the verification {id}", service.url()));
+    match until_it_ends(place, &id, &interrupt).await? {
+        Ended::With(verification) => tell(place, &verification, &verifying.telling).await,
+        Ended::Without(outcome) => {
+            if outcome == Outcome::Interrupted {
+                remark(format_args!(
+                    "Interrupted: the verification goes on in the service\nWhat it finds: sync-to-m3ter verify --show {id}\nTo end it: sync-to-m3ter verify --cancel {id}"
+                ));
+            }
+            Ok(outcome)
+        }
+    }
+}
+
+/// The id of a verification that a service has begun, or goes on with; else what is wrong.
+async fn begin_remotely(
+    service: &Remote,
+    place: &Place,
+    verifying: &Verifying,
+) -> anyhow::Result<Result<String, String>> {
+    if let Some(named) = &verifying.resume {
+        let id = match given::verification(place, named).await? {
+            Ok(verification) => verification.verification_id,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        service.resume_verification(&id).await?;
+        return Ok(Ok(id));
+    }
+    let list = match verifying.file.as_deref().map(ids::read).transpose() {
+        Ok(list) => list.unwrap_or_default(),
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let named = list.ids.into_iter().map(|(_, id)| id).collect();
+    match verifying.kept(named, list.faults) {
+        Ok(records) if records.len() > MAX_NAMED => Ok(Err(format!(
+            "the file names {} records, and a service takes {MAX_NAMED} at once: divide it",
+            records.len()
+        ))),
+        Ok(records) => Ok(Ok(service.verify(&verifying.request(records)).await?.verification_id)),
+        Err(problem) => Ok(Err(problem)),
+    }
 }
 
 /// Compares, and tells what was found.
@@ -110,65 +200,82 @@ pub async fn run(config: Config, verifying: Verifying) -> anyhow::Result<Outcome
         Ok(list) => list,
         Err(problem) => return Ok(unusable(problem)),
     };
-    let id = verifying.resume.clone().unwrap_or_else(Syncs::new_verification_id);
-    let app = App::new(&config, Scope::Verification(id.clone())).await?;
-    let ended = verify(&app, &id, &verifying, list).await;
-    app.end().await?;
-    let verification = match ended? {
-        Ok(verification) => verification,
-        Err(outcome) => return Ok(outcome),
+    let id = match &verifying.resume {
+        None => Syncs::new_verification_id(),
+        Some(named) => {
+            let place = Place::database(&config.database_url).await?;
+            let found = given::verification(&place, named).await;
+            place.close().await;
+            match found? {
+                Ok(verification) => verification.verification_id,
+                Err(problem) => return Ok(unusable(problem)),
+            }
+        }
     };
-    let store = Store::open(&config.database_url).await?;
-    let outcome = tell(&store, &verification, &verifying.telling).await;
-    store.close().await;
+    let interrupt = interrupt_signal().context("signals cannot be received")?;
+    let app = App::new(&config, Scope::Verification(id.clone())).await?;
+    let place = Place::database(&config.database_url).await?;
+    let ended = match begin(&app.syncs, &id, &verifying, list).await {
+        Ok(None) => until_it_ends(&place, &id, &interrupt).await,
+        Ok(Some(outcome)) => Ok(Ended::Without(outcome)),
+        Err(error) => Err(error),
+    };
+    app.end().await?;
+    let outcome = match ended {
+        Ok(Ended::With(verification)) => tell(&place, &verification, &verifying.telling).await,
+        Ok(Ended::Without(outcome)) => {
+            if outcome == Outcome::Interrupted {
+                remark(format_args!(
+                    "Interrupted: what was found stays. A running service with this database goes on, or sync-to-m3ter verify --resume {id}"
+                ));
+            }
+            Ok(outcome)
+        }
+        Err(error) => Err(error),
+    };
+    place.close().await;
     outcome
 }
 
-async fn verify(
-    app: &App,
+/// Begins a verification, or lets one go on; how the command ends if that cannot be.
+async fn begin(
+    syncs: &Syncs,
     id: &str,
     verifying: &Verifying,
     list: Option<ids::IdList>,
-) -> anyhow::Result<Result<Verification, Outcome>> {
-    let syncs = &app.syncs;
+) -> anyhow::Result<Option<Outcome>> {
     if verifying.resume.is_some() {
-        match syncs.resume_verification(id).await? {
-            Ok(_) => audit("verify", "", "", &format!("resume={id}")),
+        return match syncs.resume_verification(id).await? {
+            Ok(_) => {
+                audit("verify", "", "", &format!("resume={id}"));
+                Ok(None)
+            }
             // It may go on already, with nobody at work: then this process takes it.
-            Err(NotResumed::NotStopped) => {}
+            Err(NotResumed::NotStopped) => Ok(None),
             Err(NotResumed::Unknown) => {
-                return Ok(Err(unusable(format_args!("there is no verification {id}"))));
+                Ok(Some(unusable(format_args!("there is no verification {id}"))))
             }
-        }
-    } else {
-        let record_ids = match list.map(|list| named(list, verifying, syncs)) {
-            None => Vec::new(),
-            Some(named) => match named.await? {
-                Ok(ids) => ids,
-                Err(problem) => return Ok(Err(unusable(problem))),
-            },
         };
-        let request = VerificationRequest {
-            roots: verifying.roots.clone(),
-            condition: verifying.condition.clone(),
-            record_ids,
-            since: verifying.since,
-            deep: verifying.deep,
-        };
-        match syncs.verify(id.to_owned(), request, Some(user())).await {
-            Ok(_) => audit("verify", "", "", &format!("verification={id}")),
-            Err(InvalidVerification::Store(error)) => return Err(error.into()),
-            Err(InvalidVerification::Vendor(failure)) => {
-                remark(format_args!("{}; try again", failure.reason));
-                return Ok(Err(Outcome::TryAgain));
-            }
-            Err(InvalidVerification::Request(problem)) => return Ok(Err(unusable(problem))),
-        }
     }
-    let Some(verification) = until_it_ends(syncs, id).await? else {
-        return Ok(Err(unusable(format_args!("the verification {id} was deleted"))));
+    let record_ids = match list.map(|list| named(list, verifying, syncs)) {
+        None => Vec::new(),
+        Some(named) => match named.await? {
+            Ok(ids) => ids,
+            Err(problem) => return Ok(Some(unusable(problem))),
+        },
     };
-    Ok(Ok(verification))
+    match syncs.verify(id.to_owned(), verifying.request(record_ids), Some(user())).await {
+        Ok(_) => {
+            audit("verify", "", "", &format!("verification={id}"));
+            Ok(None)
+        }
+        Err(InvalidVerification::Store(error)) => Err(error.into()),
+        Err(InvalidVerification::Vendor(failure)) => {
+            remark(format_args!("{}; try again", failure.reason));
+            Ok(Some(Outcome::TryAgain))
+        }
+        Err(InvalidVerification::Request(problem)) => Ok(Some(unusable(problem))),
+    }
 }
 
 /// The records that a file names, of objects that are mapped.
@@ -186,31 +293,42 @@ async fn named(
             Err(failure) => return Ok(Err(format!("{}; try again", failure.reason))),
         }
     }
-    faults.sort_by_key(|fault| fault.line);
-    if faults.is_empty() {
-        return Ok(Ok(records));
-    }
-    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    if verifying.skip_invalid && !records.is_empty() {
-        remark(format_args!("left out:\n{}", told.join("\n")));
-        return Ok(Ok(records));
-    }
-    Ok(Err(format!("{}\n`--skip-invalid` goes on with the rest", told.join("\n"))))
+    Ok(verifying.kept(records, faults))
 }
 
-async fn until_it_ends(syncs: &Syncs, id: &str) -> anyhow::Result<Option<Verification>> {
+/// How waiting for a verification ended.
+enum Ended {
+    /// So.
+    With(Box<Verification>),
+    /// Before its end; how the command ends.
+    Without(Outcome),
+}
+
+/// Waits, and says how far it is, until somebody interrupts.
+async fn until_it_ends(
+    place: &Place,
+    id: &str,
+    interrupt: &CancellationToken,
+) -> anyhow::Result<Ended> {
     loop {
-        let verification = syncs.verification(id).await?;
-        match &verification {
+        match place.verification(id).await? {
             Some(verification) if verification.state == VerificationState::Running => {
-                show_progress(&progress(verification));
+                show_progress(&progress(&verification));
             }
-            _ => {
+            Some(verification) => {
                 show_progress("");
-                return Ok(verification);
+                return Ok(Ended::With(Box::new(verification)));
+            }
+            None => {
+                let gone = unusable(format_args!("the verification {id} was deleted"));
+                return Ok(Ended::Without(gone));
             }
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        let pause = tokio::time::sleep(place.look_every());
+        if interrupt.run_until_cancelled(pause).await.is_none() {
+            show_progress("");
+            return Ok(Ended::Without(Outcome::Interrupted));
+        }
     }
 }
 
@@ -222,135 +340,4 @@ fn progress(verification: &Verification) -> String {
     let left = seconds_left.map_or_else(String::new, |left| format!(", about {left} s left"));
     let waits = message.as_ref().map_or_else(String::new, |why| format!(" (waits: {why})"));
     format!("{bar} {verified} of {expected} records{left}{waits}")
-}
-
-async fn tell(
-    store: &Store,
-    verification: &Verification,
-    telling: &Telling,
-) -> anyhow::Result<Outcome> {
-    let statuses: Vec<VerifiedStatus> = VerifiedStatus::VARIANTS
-        .iter()
-        .copied()
-        .filter(|status| match telling.status.as_slice() {
-            [] => telling.all || status.needs_somebody(),
-            meant => meant.contains(status),
-        })
-        .collect();
-    if telling.form.output == Output::Table {
-        tell_counts(verification);
-    }
-    let mut found = Found::default();
-    let mut records = Vec::new();
-    for status in statuses {
-        let mut after: Option<SalesforceId> = None;
-        loop {
-            let id = &verification.verification_id;
-            let page = store.list_verified(id, &[status], after.as_ref(), RESULTS).await?;
-            after = page.last().map(|record| record.record_id.clone());
-            for record in &page {
-                found.add(record);
-            }
-            let is_last = page.len() < RESULTS as usize;
-            match telling.form.output {
-                // Each page goes out as it comes.
-                Output::Json => {
-                    output::list(telling.form, &COLUMNS, &page, |record| vec![row(record)])?;
-                }
-                Output::Table | Output::Csv => records.extend(page.iter().map(row).map(Vec::from)),
-            }
-            if is_last {
-                break;
-            }
-        }
-    }
-    let has_rows = !records.is_empty() || telling.form.output == Output::Csv;
-    if has_rows && telling.form.output != Output::Json {
-        output::list_rows(telling.form, &COLUMNS, &records)?;
-    }
-    Ok(outcome(verification, &found, telling.exit_code))
-}
-
-const COLUMNS: [Column; 4] = [
-    Column::status("Status"),
-    Column::word("Record"),
-    Column::text("Name").rank(1),
-    Column::text("What"),
-];
-
-fn row(record: &VerifiedRecord) -> [String; 4] {
-    [
-        record.status.to_string(),
-        record.record_id.to_string(),
-        record.name.clone().unwrap_or_default(),
-        record.message.clone(),
-    ]
-}
-
-fn tell_counts(verification: &Verification) {
-    let columns = [Column::status("Status"), Column::word("Records")];
-    let count = |status: &VerifiedStatus| (*status, verification.counts.of(*status));
-    let counts: Vec<Vec<String>> = VerifiedStatus::VARIANTS
-        .iter()
-        .map(count)
-        .filter(|(_, count)| *count > 0)
-        .map(|(status, count)| vec![status.to_string(), count.to_string()])
-        .collect();
-    print(Screen::of_stdout().table(&columns, &counts, false));
-    let how = match verification.breadth {
-        Some(Breadth::Lists) => {
-            "What nobody has linked was looked for in the lists of all Commitments and of today's AccountPlans"
-        }
-        Some(Breadth::Contracts) => "What nobody has linked was looked for under each Contract",
-        None => "Nothing was looked at",
-    };
-    remark(format_args!(
-        "Verification {} {}. {how}.",
-        verification.verification_id, verification.state
-    ));
-    if let Some(compared) = &verification.compared {
-        let Compared { previous_verification_id, new_since, solved_since } = compared;
-        remark(format_args!(
-            "Since {previous_verification_id}: {new_since} more need somebody, {solved_since} no longer do."
-        ));
-    }
-}
-
-/// What was found, as far as an exit code tells it.
-#[derive(Debug, Default)]
-struct Found {
-    failed: bool,
-    passing: bool,
-    different: bool,
-}
-
-impl Found {
-    fn add(&mut self, record: &VerifiedRecord) {
-        match record.status {
-            VerifiedStatus::Failed if record.retryable => self.passing = true,
-            VerifiedStatus::Failed | VerifiedStatus::Partial => self.failed = true,
-            status if status.needs_somebody() => self.different = true,
-            _ => {}
-        }
-    }
-}
-
-fn outcome(verification: &Verification, found: &Found, exit_code: bool) -> Outcome {
-    if verification.state != VerificationState::Completed {
-        let id = &verification.verification_id;
-        let is_running = verification.state == VerificationState::Running;
-        let otherwise = if is_running { "it goes on" } else { "it was cancelled" };
-        let why = verification.message.as_deref().unwrap_or(otherwise);
-        remark(format_args!(
-            "the verification did not come to its end: {why}\n`verify --resume {id}` goes on"
-        ));
-        return Outcome::TryAgain;
-    }
-    match found {
-        _ if !exit_code => Outcome::Done,
-        Found { failed: true, .. } => Outcome::Failed,
-        Found { passing: true, .. } => Outcome::TryAgain,
-        Found { different: true, .. } => Outcome::Differs,
-        _ => Outcome::Done,
-    }
 }

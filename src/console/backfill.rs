@@ -13,6 +13,7 @@ use super::verification::ON_A_PAGE;
 use super::verifications::address;
 use super::words::time;
 use crate::callers::Permission;
+use crate::domain::backfill::MAX_BACKFILLED;
 use crate::http::fault::Fault;
 use crate::http::log_fields;
 use crate::http::permit::Requester;
@@ -52,11 +53,12 @@ pub(super) async fn send(
     let status = verifications::status(form.text("status"))?;
     if form.text("confirmed") == "yes" {
         form.take(&syncs).await?;
-        let planned = syncs.backfill(&id, &[status], asker.name().as_deref()).await?;
+        let planned =
+            syncs.backfill(&id, &[status], MAX_BACKFILLED, asker.name().as_deref()).await?;
         log_fields::set_outcome(format!("planned {planned}"));
         return Ok(Redirect::to(&address(&id)).into_response());
     }
-    let records = syncs.plan_backfill(&id, &[status]).await?;
+    let records = syncs.plan_backfill(&id, &[status], MAX_BACKFILLED).await?;
     let all = records.len();
     let takes = REPLAY_EVERY * u32::try_from(all).unwrap_or(u32::MAX);
     let shown = records.into_iter().take(ON_A_PAGE as usize);

@@ -15,6 +15,7 @@ use super::shell::Shell;
 use super::verifications::{LIVE_MS, address, is_running, needing_somebody, progress, what};
 use super::words::{Mark, When, time};
 use crate::callers::Permission;
+use crate::domain::backfill::Backfill;
 use crate::domain::ids::SalesforceId;
 use crate::domain::page;
 use crate::domain::verification::{
@@ -25,7 +26,7 @@ use crate::http::log_fields;
 use crate::http::permit::Requester;
 use crate::http::query::invalid_parameter;
 use crate::http::verifications::{self, find, sees_all};
-use crate::sync::{Backfill, Syncs};
+use crate::sync::Syncs;
 
 /// Records on a page.
 pub(super) const ON_A_PAGE: u32 = 50;

@@ -131,7 +131,7 @@ pub struct AnsweredRun {
 const HIDDEN: &str = "(not kept)";
 
 /// The sentence of `Completed` and of `Partial Success`.
-const COMPLETED_MESSAGE: &str = "Sync process completed successfully";
+pub const COMPLETED_MESSAGE: &str = "Sync process completed successfully";
 
 impl SyncResult {
     /// The answer about a run that ended so.

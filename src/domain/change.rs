@@ -200,6 +200,18 @@ pub fn is_the_same(one: Option<&str>, other: Option<&str>) -> bool {
         || numbers().is_some_and(|(one, other)| one == other)
 }
 
+/// What was removed of the history of a record: values, not that something was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasedValues {
+    /// The record.
+    pub parent_record_id: String,
+    /// How many changes had values.
+    pub changes: u64,
+    /// How many dry runs there were, which held values too.
+    pub dry_runs: u64,
+}
+
 /// A change as callers see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

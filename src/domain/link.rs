@@ -43,3 +43,45 @@ pub struct ChangedLinks {
     /// The runs that tell of it, one for each record; none in a dry run.
     pub runs: Vec<AcceptedRun>,
 }
+
+/// Links that somebody asks for, each as it was found to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkVerdicts {
+    /// The record that is to have them.
+    pub parent_record_id: String,
+    /// In the order in which they were asked for.
+    pub links: Vec<LinkVerdict>,
+}
+
+/// One link that somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkVerdict {
+    /// `Account`, `Contract` and so on.
+    pub object_name: String,
+    /// The object's ID in m3ter.
+    pub m3ter_id: String,
+    /// How it is.
+    pub verdict: Verdict,
+    /// The row that the object is of; `None` if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salesforce_id: Option<String>,
+    /// `owned` or `referred`; `None` of a wrong one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relation: Option<String>,
+    /// What is wrong with it, or what the next sync would do with the object.
+    pub message: String,
+}
+
+/// Whether a link can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// It can.
+    New,
+    /// The record has it already.
+    Linked,
+    /// It cannot.
+    Wrong,
+}

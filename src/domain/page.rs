@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::ObjectChange;
 use super::run::SyncRun;
+use super::verification::{Verification, VerifiedRecord};
 
 /// A page of runs, as `GET /sync-runs` answers it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,28 @@ pub struct SyncRunPage {
 pub struct ChangePage {
     /// Newest first.
     pub changes: Vec<ObjectChange>,
+    /// Where the next page begins; `None` on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A page of verifications, as `GET /verifications` answers it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerificationPage {
+    /// Newest first.
+    pub verifications: Vec<Verification>,
+    /// Where the next page begins; `None` on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A page of what a verification found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedRecordPage {
+    /// In the order of their IDs.
+    pub records: Vec<VerifiedRecord>,
     /// Where the next page begins; `None` on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,

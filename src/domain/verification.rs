@@ -14,6 +14,9 @@ use super::ids::SalesforceId;
 use super::instant;
 use super::warning::Warning;
 
+/// Records that a request to the service names at most.
+pub const MAX_NAMED: usize = 2_000;
+
 /// How a record stands to m3ter.
 #[derive(
     Debug,
@@ -157,7 +160,7 @@ pub enum Breadth {
 }
 
 /// How many records there are of each status.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifiedCounts {
     /// Those that m3ter still bills for.
@@ -219,7 +222,7 @@ impl VerifiedCounts {
 }
 
 /// A verification, with how far it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
     /// Its id.

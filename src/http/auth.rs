@@ -299,7 +299,8 @@ fn needed(method: &Method, path: Option<&str>) -> Option<Permission> {
                 | "/links"
                 | "/verifications"
                 | "/verifications/{verificationId}"
-                | "/verifications/{verificationId}/records",
+                | "/verifications/{verificationId}/records"
+                | "/verifications/{verificationId}/backfill",
             ),
         ) => Permission::ReadRuns,
         (&Method::GET | &Method::HEAD, Some("/sync-runs/{syncRunId}")) => Permission::ReadRun,
@@ -459,6 +460,17 @@ mod tests {
             (Method::GET, Some("/changes"), Some(Permission::ReadRuns)),
             (Method::GET, Some("/verifications/{verificationId}"), Some(Permission::ReadRuns)),
             (Method::POST, Some("/verifications"), Some(Permission::Operate)),
+            (
+                Method::GET,
+                Some("/verifications/{verificationId}/backfill"),
+                Some(Permission::ReadRuns),
+            ),
+            (
+                Method::POST,
+                Some("/verifications/{verificationId}/backfill"),
+                Some(Permission::Operate),
+            ),
+            (Method::POST, Some("/changes/erase"), Some(Permission::Operate)),
             (Method::POST, Some("/end-date-billing-entities"), Some(Permission::EndDate)),
             (Method::POST, Some("/sync-runs/{syncRunId}/replay"), Some(Permission::Operate)),
             (Method::GET, Some("/of-tomorrow"), Some(Permission::Operate)),

@@ -1,18 +1,23 @@
-//! `GET /changes`: what was changed in m3ter, across runs.
+//! `GET /changes`: what was changed in m3ter, across runs; and `POST /changes/erase`, which removes
+//! the values.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::request::Parts;
+use serde::Deserialize;
 
+use super::body::invalid_body;
 use super::fault::Fault;
+use super::links::{body, row_of};
+use super::log_fields;
 use super::permit::Requester;
 use super::query::{
     instant_of, invalid_parameter, limit_of, m3ter_id_of, query_parameters, record_of, unknown,
 };
 use super::sync_runs::not_told;
-use crate::domain::change::ChangeId;
+use crate::domain::change::{ChangeId, ErasedValues};
 use crate::domain::excerpt;
-use crate::domain::ids::SyncRunId;
+use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::page::{self, ChangePage};
 use crate::sync::{ChangeFilter, Syncs};
 
@@ -30,6 +35,44 @@ impl<S: Sync> FromRequestParts<S> for ChangeQuery {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
         read_filter(parts.uri.query()).map(Self)
     }
+}
+
+/// Whose values are removed: what does not come back is named twice.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EraseRequest {
+    parent_record_id: String,
+    confirm: String,
+}
+
+/// An erasure that was confirmed.
+#[derive(Debug)]
+pub(super) struct Erasing(SalesforceId);
+
+impl<S: Sync> FromRequest<S> for Erasing {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
+        let EraseRequest { parent_record_id, confirm } = body(request).await?;
+        let record = row_of("parentRecordId", &parent_record_id)?;
+        if row_of("confirm", &confirm)? != record {
+            return Err(invalid_body(format!(
+                "`confirm` is not `{record}`: what is erased does not come back, so name the record in `parentRecordId` and in `confirm`"
+            )));
+        }
+        Ok(Self(record))
+    }
+}
+
+/// `POST /changes/erase`: that something was changed, when and by whom stays.
+pub(super) async fn erase(
+    State(syncs): State<Syncs>,
+    Erasing(record): Erasing,
+) -> Result<Json<ErasedValues>, Fault> {
+    log_fields::set_record(&record);
+    let erased = syncs.erase(&record).await?;
+    log_fields::set_outcome(format!("erased {} and {}", erased.changes, erased.dry_runs));
+    Ok(Json(erased))
 }
 
 /// `GET /changes`: newest first.

@@ -1,5 +1,5 @@
-//! `GET /links`, `POST /links/move` and `POST /links/forget`: which m3ter object belongs to which
-//! Salesforce row, and changing that by hand.
+//! `GET /links`, and `POST /links/move`, `/links/forget` and `/links/confirm`: which m3ter object
+//! belongs to which Salesforce row, and changing that by hand.
 
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
@@ -12,7 +12,7 @@ use super::body::{Object, Presence, a_text, invalid_body, json_bytes, parse};
 use super::fault::{BUSY_SECONDS, Fault};
 use super::log_fields;
 use super::permit::Requester;
-use super::query::{DryRun, m3ter_id_of, query_parameters, record_of, unknown};
+use super::query::{DryRun, m3ter_id_of, query_parameters, record_of, truth, unknown};
 use super::sync_runs::not_told;
 use crate::domain::entity::EntityKind;
 use crate::domain::excerpt;
@@ -41,6 +41,13 @@ struct LinkForgetRequest {
     object_name: Option<String>,
 }
 
+/// Whose Account is the right one.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LinkConfirmRequest {
+    salesforce_id: String,
+}
+
 /// A move that can be tried.
 #[derive(Debug)]
 pub(super) struct Moving(LinkOrder);
@@ -48,6 +55,10 @@ pub(super) struct Moving(LinkOrder);
 /// The same of what is forgotten.
 #[derive(Debug)]
 pub(super) struct Forgetting(LinkOrder);
+
+/// The same of what is confirmed.
+#[derive(Debug)]
+pub(super) struct Confirming(LinkOrder);
 
 impl<S: Sync> FromRequestParts<S> for LinkQuery {
     type Rejection = Fault;
@@ -58,7 +69,11 @@ impl<S: Sync> FromRequestParts<S> for LinkQuery {
             match name.as_ref() {
                 "parentRecordId" => filter.record = Some(record_of(&value)?),
                 "m3terId" => filter.m3ter_id = Some(m3ter_id_of("m3terId", &value)?),
-                other => return Err(unknown(other, "there are `parentRecordId` and `m3terId`")),
+                "toConfirm" => filter.to_confirm = truth("toConfirm", &value)?,
+                other => {
+                    let known = "there are `parentRecordId`, `m3terId` and `toConfirm`";
+                    return Err(unknown(other, known));
+                }
             }
         }
         Ok(Self(filter))
@@ -87,17 +102,27 @@ impl<S: Sync> FromRequest<S> for Forgetting {
     }
 }
 
-async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Fault> {
+impl<S: Sync> FromRequest<S> for Confirming {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Fault> {
+        let LinkConfirmRequest { salesforce_id } = body(request).await?;
+        let row = row_of("salesforceId", &salesforce_id)?;
+        Ok(Self(LinkOrder::Confirm { row }))
+    }
+}
+
+pub(super) async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Fault> {
     let bytes = json_bytes(request, Presence::Required).await?;
     let Object(body) = parse(&bytes)?;
     Ok(body)
 }
 
-fn row_of(name: &str, text: &str) -> Result<SalesforceId, Fault> {
+pub(super) fn row_of(name: &str, text: &str) -> Result<SalesforceId, Fault> {
     SalesforceId::parse(text).map_err(|invalid| invalid_body(format!("`{name}`: {invalid}")))
 }
 
-fn kind_of(text: &str) -> Result<EntityKind, Fault> {
+pub(super) fn kind_of(text: &str) -> Result<EntityKind, Fault> {
     EntityKind::from_name(text).ok_or_else(|| {
         invalid_body(format!(
             "`objectName` is `{}`; it takes {}",
@@ -137,7 +162,17 @@ pub(super) async fn forget(
     change(&syncs, &asker, mode, &order).await
 }
 
-async fn change(
+/// `POST /links/confirm`: the Account that only a typed code led to is the row's.
+pub(super) async fn confirm(
+    State(syncs): State<Syncs>,
+    asker: Requester,
+    DryRun(mode): DryRun,
+    Confirming(order): Confirming,
+) -> Result<Json<ChangedLinks>, Fault> {
+    change(&syncs, &asker, mode, &order).await
+}
+
+pub(super) async fn change(
     syncs: &Syncs,
     asker: &Requester,
     mode: SyncMode,

@@ -150,3 +150,14 @@ pub(super) fn limit_of(name: &str, given: Option<u32>, most: u32) -> Result<u32,
         .filter(|limit| (1..=most).contains(limit))
         .ok_or_else(|| invalid_parameter(format!("`{name}` takes whole numbers from 1 to {most}")))
 }
+
+/// Whether something is so, of the parameter with this name.
+pub(super) fn truth(name: &str, text: &str) -> Result<bool, Fault> {
+    text.parse().map_err(|_| not_among(name, text, &["true", "false"]))
+}
+
+/// A parameter whose value is none of its words.
+pub(super) fn not_among(name: &str, text: &str, words: &[&str]) -> Fault {
+    let words = words.join("`, `");
+    invalid_parameter(format!("`{name}` is `{}`; it takes `{words}`", excerpt::word(text)))
+}

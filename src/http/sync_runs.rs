@@ -13,7 +13,8 @@ use super::fault::{Fault, RETRY_AFTER_SECONDS};
 use super::log_fields;
 use super::permit::{Denied, Requester};
 use super::query::{
-    DryRun, instant_of, invalid_parameter, limit_of, query_parameters, record_of, unknown,
+    DryRun, instant_of, invalid_parameter, limit_of, not_among, query_parameters, record_of, truth,
+    unknown,
 };
 use crate::callers::{Caller, Permission};
 use crate::domain::excerpt;
@@ -311,15 +312,6 @@ fn state(text: &str) -> Result<RunState, Fault> {
 fn kind(text: &str) -> Result<&'static str, Fault> {
     let known = RunFilter::KINDS.into_iter().find(|kind| *kind == text);
     known.ok_or_else(|| not_among("kind", text, &RunFilter::KINDS))
-}
-
-fn truth(name: &str, text: &str) -> Result<bool, Fault> {
-    text.parse().map_err(|_| not_among(name, text, &["true", "false"]))
-}
-
-fn not_among(name: &str, text: &str, words: &[&str]) -> Fault {
-    let words = words.join("`, `");
-    invalid_parameter(format!("`{name}` is `{}`; it takes `{words}`", excerpt::word(text)))
 }
 
 fn attention(text: &str) -> Result<AttentionFilter, Fault> {

@@ -5,7 +5,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use serde::Serialize;
 use strum::VariantArray as _;
 
 use super::body::{NoBody, Object, invalid_body};
@@ -15,36 +14,13 @@ use super::permit::{Denied, Requester};
 use super::query::{invalid_parameter, query_parameters, unknown};
 use crate::domain::excerpt;
 use crate::domain::ids::SalesforceId;
-use crate::domain::page;
-use crate::domain::verification::{
-    Verification, VerificationRequest, VerifiedRecord, VerifiedStatus,
-};
+use crate::domain::page::{self, VerificationPage, VerifiedRecordPage};
+use crate::domain::verification::{MAX_NAMED, Verification, VerificationRequest, VerifiedStatus};
 use crate::sync::{InvalidVerification, NotResumed, Syncs};
 
 /// A page, and the most that one has.
-const ON_A_PAGE: u32 = 50;
+pub(super) const ON_A_PAGE: u32 = 50;
 const MAX_ON_A_PAGE: u32 = 200;
-/// Records that a request names at most; `verify --file` takes any number.
-const MAX_RECORDS: usize = 2_000;
-
-/// One page of verifications.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct VerificationPage {
-    verifications: Vec<Verification>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
-
-/// One page of what a verification found.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct VerifiedRecordPage {
-    records: Vec<VerifiedRecord>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
-
 /// `POST /verifications`: any replica works on it.
 pub(super) async fn begin(
     State(syncs): State<Syncs>,
@@ -52,9 +28,9 @@ pub(super) async fn begin(
     Object(request): Object<VerificationRequest>,
 ) -> Result<Response, Fault> {
     sees_all(&asker, &syncs).await?;
-    if request.record_ids.len() > MAX_RECORDS {
+    if request.record_ids.len() > MAX_NAMED {
         return Err(invalid_body(format!(
-            "`recordIds` has {} elements; at most {MAX_RECORDS} are taken, and `verify --file` takes any number",
+            "`recordIds` has {} elements; at most {MAX_NAMED} are taken, and `verify --file` takes any number",
             request.record_ids.len()
         )));
     }
@@ -207,7 +183,7 @@ pub(crate) async fn sees_all(asker: &Requester, syncs: &Syncs) -> Result<(), Fau
     })
 }
 
-fn page_size(value: &str) -> Result<u32, Fault> {
+pub(super) fn page_size(value: &str) -> Result<u32, Fault> {
     let size = value.parse().ok().filter(|size| (1..=MAX_ON_A_PAGE).contains(size));
     size.ok_or_else(|| {
         invalid_parameter(format!("`limit` takes whole numbers from 1 to {MAX_ON_A_PAGE}"))

@@ -10,66 +10,10 @@ use super::transaction::Access;
 use super::value::Value;
 use super::verifications::verified;
 use super::{Store, StoreError};
-use crate::domain::ids::{SalesforceId, SyncRunId};
+use crate::domain::backfill::{Backfill, BackfilledRecord};
+use crate::domain::ids::SalesforceId;
 use crate::domain::run::RunTask;
 use crate::domain::verification::{VerifiedRecord, VerifiedStatus};
-
-/// How far a backfill is: the syncs that were planned for the records of a verification.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Backfill {
-    /// They have not begun.
-    pub planned: u64,
-    /// They go on.
-    pub running: u64,
-    /// They failed, and are tried again by themselves.
-    pub retrying: u64,
-    /// They ended with `Completed`.
-    pub completed: u64,
-    /// They ended with `Partial Success`.
-    pub partial: u64,
-    /// They failed.
-    pub failed: u64,
-}
-
-/// What became of one record of a backfill.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BackfilledRecord {
-    /// The record.
-    pub record: SalesforceId,
-    /// Its sync.
-    pub run: SyncRunId,
-    /// How it ended; `None` as long as it has not.
-    pub sync_status: Option<String>,
-    /// How it failed.
-    pub error_code: Option<String>,
-    /// What there is to say of it.
-    pub message: Option<String>,
-}
-
-impl Backfill {
-    /// All of them.
-    pub fn all(&self) -> u64 {
-        self.planned + self.running + self.tried()
-    }
-
-    /// Those that have been tried.
-    pub fn tried(&self) -> u64 {
-        self.retrying + self.completed + self.partial + self.failed
-    }
-
-    /// How many of them are how, in words; without those that none is.
-    pub fn in_words(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let parts = [
-            ("waiting for their turn", self.planned),
-            ("running", self.running),
-            ("Completed", self.completed),
-            ("Partial Success", self.partial),
-            ("Failed", self.failed),
-            ("tried again later", self.retrying),
-        ];
-        parts.into_iter().filter(|(_, records)| *records > 0)
-    }
-}
 
 /// The records that a verification found with these statuses, and for which no sync is planned yet.
 const NAMED: &str = "SELECT record, status, document FROM verified_records
@@ -178,20 +122,28 @@ impl Store {
     }
 
     /// The records of a backfill whose syncs were tried and are not `Completed`, in the order of
-    /// their ids.
-    pub async fn list_backfilled(&self, id: &str) -> Result<Vec<BackfilledRecord>, StoreError> {
+    /// their ids: at most so many, after `after`.
+    pub async fn list_backfilled(
+        &self,
+        id: &str,
+        after: Option<&SalesforceId>,
+        limit: u32,
+    ) -> Result<Vec<BackfilledRecord>, StoreError> {
         let operation = "list what a backfill could not bring into m3ter";
         let sql = "SELECT verified_records.record AS record, runs.id AS id, runs.sync_status AS sync_status,
                  runs.error_code AS error_code, {json:runs.result}->>'message' AS message
              FROM verified_records JOIN runs ON runs.id = verified_records.run
              WHERE verified_records.verification = $1 AND runs.state IN ('ended', 'retrying')
                AND runs.sync_status IS NOT NULL AND runs.sync_status <> 'Completed'
-             ORDER BY verified_records.record";
-        let rows = self.database.fetch(operation, sql, vec![id.into()]).await?;
+               AND verified_records.record > $2
+             ORDER BY verified_records.record LIMIT $3";
+        let after = after.map_or("", SalesforceId::as_str);
+        let values = vec![id.into(), after.into(), i64::from(limit).into()];
+        let rows = self.database.fetch(operation, sql, values).await?;
         let found = rows.iter().map(|row| {
             Ok(BackfilledRecord {
-                record: row.get("record")?,
-                run: row.get("id")?,
+                record_id: row.get("record")?,
+                sync_run_id: row.get("id")?,
                 sync_status: row.optional("sync_status")?,
                 error_code: row.optional("error_code")?,
                 message: row.optional("message")?,

@@ -13,7 +13,7 @@ use super::transaction::{Access, Transaction};
 use super::value::{Value, first_id_at};
 use super::{Store, StoreError};
 use crate::domain::change::{
-    ChangeAction, ChangeId, ChangedField, NewChange, ObjectChange, OpenChange,
+    ChangeAction, ChangeId, ChangedField, ErasedValues, NewChange, ObjectChange, OpenChange,
 };
 use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
 
@@ -167,9 +167,8 @@ impl Store {
     }
 
     /// Removes the values of all changes by runs of a record or of objects that come from it, and
-    /// its dry runs, which hold values too. How many changes had values, and how many dry runs there
-    /// were.
-    pub async fn erase(&self, record: &SalesforceId) -> Result<(u64, u64), StoreError> {
+    /// its dry runs, which hold values too.
+    pub async fn erase(&self, record: &SalesforceId) -> Result<ErasedValues, StoreError> {
         let mut transaction = self.database.begin(Access::Write, "erase values").await?;
         let record = record.as_str();
         let sql = "UPDATE changes SET details = NULL WHERE (root = $1 OR row = $1) AND details IS NOT NULL";
@@ -178,7 +177,7 @@ impl Store {
         let sql = "DELETE FROM runs WHERE state = 'ended' AND dry_run = 1 AND parent_record_id || '' = $1";
         let dry_runs = transaction.execute(sql, vec![record.into()]).await?;
         transaction.commit().await?;
-        Ok((changes, dry_runs))
+        Ok(ErasedValues { parent_record_id: record.to_owned(), changes, dry_runs })
     }
 }
 

@@ -32,27 +32,14 @@ impl Store {
         let operation = "list links";
         let sql =
             "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
-             WHERE ($1 IS NULL OR row = $1 OR root = $1) AND ($2 IS NULL OR m3ter_id = $2)
-             ORDER BY root, row, kind, key LIMIT $3";
+             WHERE ($1 IS NULL OR row = $1 OR root = $1) AND ($2 IS NULL OR m3ter_id = $2) AND to_confirm >= $3
+             ORDER BY root, row, kind, key LIMIT $4";
         let values = vec![
             filter.record.as_ref().map(SalesforceId::as_str).into(),
             filter.m3ter_id.as_ref().map(M3terId::as_str).into(),
+            filter.to_confirm.into(),
             MAX_SHOWN.into(),
         ];
-        links(&self.database.fetch(operation, sql, values).await?)
-    }
-
-    /// The links by which Accounts wait to be confirmed: of one row or of a record that was synced,
-    /// or all.
-    pub async fn list_unconfirmed(
-        &self,
-        record: Option<&SalesforceId>,
-    ) -> Result<Vec<Link>, StoreError> {
-        let operation = "list what waits to be confirmed";
-        let sql =
-            "SELECT root, row, kind, key, m3ter_id, relation, source_key, to_confirm FROM links
-             WHERE to_confirm = 1 AND ($1 IS NULL OR row = $1 OR root = $1)";
-        let values = vec![record.map(SalesforceId::as_str).into()];
         links(&self.database.fetch(operation, sql, values).await?)
     }
 

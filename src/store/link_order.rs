@@ -15,6 +15,8 @@ pub struct LinkFilter {
     pub record: Option<SalesforceId>,
     /// To this object.
     pub m3ter_id: Option<M3terId>,
+    /// Only those by which an Account waits to be confirmed.
+    pub to_confirm: bool,
 }
 
 /// What an operator wants of links.

@@ -9,6 +9,7 @@ use crate::domain::desired::{DesiredObject, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey, ObjectKind};
 use crate::domain::finding::FindingCode;
 use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::link::{LinkVerdict, ShownLink, Verdict};
 use crate::domain::outcome::{Action, Failure, RunOutcome};
 use crate::store::{Link, LinkRelation};
 use crate::sync::clock::now;
@@ -45,10 +46,48 @@ pub struct CheckedLink {
     pub message: String,
 }
 
+/// What callers are told of a link that somebody asks for.
+pub fn verdict(wanted: &WantedLink, checked: &Result<CheckedLink, String>) -> LinkVerdict {
+    let object_name = wanted.kind.name().to_owned();
+    let m3ter_id = wanted.m3ter_id.to_string();
+    match checked {
+        Ok(CheckedLink { link, is_there, message }) => LinkVerdict {
+            object_name,
+            m3ter_id,
+            verdict: if *is_there { Verdict::Linked } else { Verdict::New },
+            salesforce_id: Some(link.object.row.to_string()),
+            relation: Some(ShownLink::from(link).relation),
+            message: message.clone(),
+        },
+        Err(what) => LinkVerdict {
+            object_name,
+            m3ter_id,
+            verdict: Verdict::Wrong,
+            salesforce_id: wanted.row.as_ref().map(ToString::to_string),
+            relation: None,
+            message: what.clone(),
+        },
+    }
+}
+
 impl Syncs {
     /// Checks the links that somebody asks for of one record: each with what is wrong with it, or
-    /// with what the next sync would do. Nothing is written.
+    /// with what the next sync would do. Nothing is written. A failure is one that passes: what is
+    /// wrong with the record is wrong with each link.
     pub async fn check_links(
+        &self,
+        record: &SalesforceId,
+        wanted: &[WantedLink],
+    ) -> Result<Vec<Result<CheckedLink, String>>, Failure> {
+        match self.look_at(record, wanted).await {
+            Err(failure) if !failure.code.retryable() => {
+                Ok(wanted.iter().map(|_| Err(failure.reason.clone())).collect())
+            }
+            checked => checked,
+        }
+    }
+
+    async fn look_at(
         &self,
         record: &SalesforceId,
         wanted: &[WantedLink],
@@ -75,7 +114,7 @@ impl Syncs {
             };
             if asked[..position].iter().any(is_twice) {
                 asked[position] = Err(format!(
-                    "{} {} stands in the file before, or its object does",
+                    "{} {} was named before, or its object was",
                     link.object.kind, link.object.row
                 ));
             }

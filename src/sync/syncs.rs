@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
-use crate::domain::change::ObjectChange;
-use crate::domain::ids::SyncRunId;
+use crate::domain::change::{ErasedValues, ObjectChange};
+use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::run::SyncRun;
 use crate::mapping::Mappings;
 use crate::store::{
@@ -155,6 +155,11 @@ impl Syncs {
         filter: &ChangeFilter,
     ) -> Result<Vec<ObjectChange>, StoreError> {
         self.shared.store.list_changes(filter).await
+    }
+
+    /// Removes the values of what was changed for a record from the history.
+    pub async fn erase(&self, record: &SalesforceId) -> Result<ErasedValues, StoreError> {
+        self.shared.store.erase(record).await
     }
 
     /// Prolongs leases, continues with what other processes left, looks for the answers of their

@@ -13,6 +13,7 @@ mod output;
 mod personal_data;
 mod questions;
 mod remote;
+mod remote_changes;
 mod run_commands;
 mod runs;
 mod safety;

@@ -1,10 +1,11 @@
 //! Verifications: who works on one, and that what was found is kept.
 
 use super::*;
+use crate::domain::backfill::Backfill;
 use crate::domain::verification::{
     Cursor, Stage, VerificationRequest, VerificationState, VerifiedRecord, VerifiedStatus,
 };
-use crate::store::{Backfill, NewVerification, QueueClass, VerifiedPage};
+use crate::store::{NewVerification, QueueClass, VerifiedPage};
 
 on_both_engines! {
     one_process_works_on_a_verification_and_another_goes_on_with_it
@@ -212,5 +213,5 @@ async fn each_record_that_a_verification_named_is_planned_once(home: Home) {
     let left = one.load_backfill("a").await.unwrap();
     assert_eq!(left, Backfill { running: 1, ..Backfill::default() });
     assert_eq!(one.plan_backfill("a", &statuses, 10).await.unwrap().len() as u64, cancelled);
-    assert!(one.list_backfilled("a").await.unwrap().is_empty(), "nothing has ended");
+    assert!(one.list_backfilled("a", None, 10).await.unwrap().is_empty(), "nothing has ended");
 }

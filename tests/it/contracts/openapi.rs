@@ -76,12 +76,33 @@ async fn every_declared_property_is_answered() {
     world.get(&format!("/links?parentRecordId={ACCOUNT}")).await;
     world.post("/links/forget?dryRun=true", &row).await;
     world.post("/links/forget", &row).await;
+    let links = serde_json::json!({ "parentRecordId": DEAL, "links": [
+        { "objectName": "Contract", "m3terId": world.object("contracts", "code", DEAL)["id"] },
+    ]});
+    world.post("/links/check", &links.to_string()).await;
+    let erased = serde_json::json!({ "parentRecordId": FIVE_LINES, "confirm": FIVE_LINES });
+    world.post("/changes/erase", &erased.to_string()).await;
     // A change of a value that was there, and one that a Salesforce user asked for.
     let (_, synced) =
         world.post(&format!("/sync-to-m3ter/{DEAL}?salesforceUserId=005S90000000001"), "").await;
     world.get(&format!("/sync-runs/{}", synced["syncRunId"].as_str().unwrap())).await;
     world.get("/changes?limit=1").await;
     world.get("/changes?field=amount").await;
+    // What cannot come right by a sync, so that records are left, and a page of them.
+    let failing = serde_json::json!({ "recordIds": [DELETED, WITHOUT_TEMPLATE] }).to_string();
+    let (_, begun) = world.post("/verifications", &failing).await;
+    let verification = format!("/verifications/{}", begun["verificationId"].as_str().unwrap());
+    world.until(&verification, "completed").await;
+    let all = r#"{"statuses": ["missing", "failed", "partial", "differs", "gone"]}"#;
+    let backfill = format!("{verification}/backfill");
+    world.post(&format!("{backfill}?dryRun=true"), all).await;
+    let (status, planned) = world.post(&backfill, all).await;
+    assert_eq!((status, &planned["planned"]), (202, &serde_json::json!(2)), "{planned:#}");
+    while !world.get(&backfill).await.1.contains(r#""planned":0,"running":0"#) {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.get(&format!("{backfill}?limit=1")).await;
+    world.post(&format!("{backfill}/cancel"), "").await;
     // One that is running.
     world.fault("GET", "/accounts", FaultKind::Delay { ms: 60_000 });
     let (_, begun) = world.post(&format!("/sync-to-m3ter/{DEAL}?waitSeconds=0"), "").await;

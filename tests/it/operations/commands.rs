@@ -65,7 +65,7 @@ pub(crate) async fn at_a_terminal(
     let words: Vec<&str> = sized.into_iter().chain(arguments.iter().copied()).collect();
     // The answer is typed once it is asked for.
     let script = format!(
-        "import os, pty, sys\nasked = [b'']\ndef read(fd):\n    data = os.read(fd, 1024)\n    asked[0] += data\n    if asked[0].rstrip().endswith(b'[y/N]'):\n        asked[0] = b''\n        os.write(fd, {typed:?}.encode())\n    return data\nsys.exit(os.waitstatus_to_exitcode(pty.spawn({words:?}, read, lambda fd: b'')))\n"
+        "import os, pty, sys\nasked = [b'']\ndef read(fd):\n    data = os.read(fd, 1024)\n    asked[0] += data\n    if asked[0].rstrip().endswith((b'[y/N]', b'to do it:')):\n        asked[0] = b''\n        os.write(fd, {typed:?}.encode())\n    return data\nsys.exit(os.waitstatus_to_exitcode(pty.spawn({words:?}, read, lambda fd: b'')))\n"
     );
     let path = directory.join("terminal.py");
     std::fs::write(&path, script).unwrap();
@@ -316,7 +316,7 @@ async fn a_deal_is_synced_and_ended_from_the_terminal() {
     let (code, text) = at_a_terminal(&world, directory.path(), &ending, "n\n").await;
     assert!(
         code == 1
-            && text.contains("End these 2 objects? [y/N]")
+            && text.contains("End these 2 objects of the org 127.0.0.1? [y/N]")
             && text.contains("Nothing was ended."),
         "{text}"
     );

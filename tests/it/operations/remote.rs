@@ -10,7 +10,7 @@ use sync_to_m3ter::callers::Callers;
 use crate::support::*;
 
 /// Exit code and both outputs of the program that has these variables only.
-async fn ask(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
+pub(super) async fn ask(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
     command.env_clear().args(arguments).envs(variables.iter().copied());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -166,6 +166,11 @@ async fn a_key_without_the_role_is_told_what_it_lacks() {
         (viewer, vec!["links", "list"], 0, ""),
         (viewer, vec!["links", "forget", DEAL, "--yes"], 2, "another role or scope"),
         (caller, vec!["pause", "--reason", "none"], 2, "another role or scope"),
+        (viewer, vec!["adopt"], 0, ""),
+        (viewer, vec!["erase", DEAL, "--yes"], 2, "another role or scope"),
+        (viewer, vec!["verify", "--root", "Opportunity"], 2, "another role or scope"),
+        (viewer, vec!["verify", "--show", "latest"], 2, "there is no verification yet"),
+        (caller, vec!["backfill", "latest"], 2, "another role or scope"),
         (nobody, vec!["runs", "list"], 2, "does not take the key"),
         (wrong, vec!["runs", "list"], 2, "SYNC_TO_M3TER_KEY_FILE, to one that it knows"),
     ] {

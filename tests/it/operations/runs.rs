@@ -37,7 +37,7 @@ async fn an_object_that_starts_later_is_reported_and_not_counted_as_ending() {
     assert!(
         code == 3
             && text.contains("Would fail: it begins 2027-01-01, not before the end")
-            && text.contains("End these 2 objects? [y/N]")
+            && text.contains("End these 2 objects of the org 127.0.0.1? [y/N]")
             && text.contains("Objects: 2 updated, 1 failed."),
         "{code}: {text}"
     );

@@ -225,24 +225,24 @@ async fn actions_that_cannot_be_undone_ask_for_confirmation() {
     let new = ["keys", "new", "--name", "flow", "--role", "caller", "--file", &keys];
     run(&world, directory, &new).await;
     let commands = [
-        vec!["erase", DEAL],
-        vec!["links", "forget", DEAL],
-        vec!["keys", "revoke", "flow", "--file", &keys],
+        (vec!["erase", DEAL], "Type its ID to do it:", "y", DEAL),
+        (vec!["links", "forget", DEAL], "[y/N]", "n", "y"),
+        (vec!["keys", "revoke", "flow", "--file", &keys], "[y/N]", "n", "y"),
     ];
-    for arguments in &commands {
+    for (arguments, asked, no, _) in &commands {
         let (code, text) = run(&world, directory, arguments).await;
         assert!(code == 2 && text.contains("with --yes"), "{arguments:?}: {text}");
-        let (code, text) = at_a_terminal(&world, directory, arguments, "n\n").await;
+        let (code, text) = at_a_terminal(&world, directory, arguments, &format!("{no}\n")).await;
         assert!(
-            code == 1 && text.contains("[y/N]") && text.contains("Nothing was done."),
+            code == 1 && text.contains(asked) && text.contains("Nothing was done."),
             "{arguments:?}: {text}"
         );
     }
     let (_, links) = run(&world, directory, &["links", "list", DEAL]).await;
     let (_, listed) = run(&world, directory, &["keys", "list", "--file", &keys]).await;
     assert!(links.contains("Contract") && listed.contains("flow"), "{links}{listed}");
-    for arguments in &commands {
-        let (code, text) = at_a_terminal(&world, directory, arguments, "y\n").await;
+    for (arguments, _, _, yes) in &commands {
+        let (code, text) = at_a_terminal(&world, directory, arguments, &format!("{yes}\n")).await;
         assert_eq!(code, 0, "{arguments:?}: {text}");
     }
     let (_, links) = run(&world, directory, &["links", "list", DEAL]).await;

@@ -26,8 +26,12 @@ async fn with_another_s_code() -> (World, Map<String, Json>) {
 }
 
 async fn adopt(world: &World, arguments: &[&str]) -> (i32, String) {
+    adopt_at(("DATABASE_URL", &world.database_url()), arguments).await
+}
+
+async fn adopt_at(place: (&str, &str), arguments: &[&str]) -> (i32, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sync-to-m3ter"));
-    command.env_clear().env("DATABASE_URL", world.database_url()).arg("adopt").args(arguments);
+    command.env_clear().envs([place]).arg("adopt").args(arguments);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
@@ -82,8 +86,17 @@ async fn an_account_that_only_a_typed_code_leads_to_is_left_as_it_is_until_it_is
     let (code, foreseen) = adopt(&world, &["--confirm", ACCOUNT, "--dry-run"]).await;
     assert!(code == 0 && foreseen.contains("would be confirmed"), "{foreseen}");
     assert_held_back(&world.sync(DEAL).await, &other);
-    let (code, done) = adopt(&world, &["--confirm", ACCOUNT]).await;
+    // A service says the same, and does it.
+    let url = world.url("");
+    let service = ("SYNC_TO_M3TER_URL", url.as_str());
+    assert_eq!(adopt_at(service, &[]).await, (0, listed));
+    let (_, waiting) = world.get("/links?toConfirm=true").await;
+    assert_eq!(waiting.matches("\"to confirm\"").count(), 2, "{waiting}");
+    let (code, foreseen) = adopt_at(service, &["--confirm", ACCOUNT, "--dry-run"]).await;
+    assert!(code == 0 && foreseen.contains("would be confirmed"), "{foreseen}");
+    let (code, done) = adopt_at(service, &["--confirm", "--all"]).await;
     assert!(code == 0 && done.contains("were confirmed"), "{done}");
+    assert!(done.contains("Nothing else is waiting to be confirmed"), "{done}");
     let (code, again) = adopt(&world, &["--confirm", ACCOUNT]).await;
     assert!(code == 2 && again.contains("nothing is waiting to be confirmed"), "{again}");
 

@@ -1,0 +1,170 @@
+//! How what a verification found is told.
+
+use clap::Args;
+use strum::VariantArray as _;
+
+use crate::command::output::{self, Column, Form, Output, Screen};
+use crate::command::place::Place;
+use crate::command::{Outcome, print, remark};
+use crate::domain::ids::SalesforceId;
+use crate::domain::verification::{
+    Breadth, Compared, Verification, VerificationState, VerifiedRecord, VerifiedStatus,
+};
+
+/// Results that are read at once.
+const RESULTS: u32 = 200;
+
+/// How results are told.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Telling {
+    /// Let the exit code tell what was found: 1, records that a sync could not bring into m3ter
+    /// whole; 4, failures that may pass; 5, differences.
+    #[arg(long)]
+    exit_code: bool,
+    /// In which form.
+    #[command(flatten)]
+    form: Form,
+    /// Tell also of records that need nobody.
+    #[arg(long)]
+    all: bool,
+    /// Tell only of records of these statuses.
+    #[arg(long, value_name = "STATUSES", value_delimiter = ',', value_parser = status, conflicts_with = "all")]
+    status: Vec<VerifiedStatus>,
+}
+
+fn status(word: &str) -> Result<VerifiedStatus, String> {
+    let words = || VerifiedStatus::VARIANTS.iter().map(|status| status.as_str());
+    word.parse().map_err(|_| format!("it takes {}", words().collect::<Vec<_>>().join(", ")))
+}
+
+/// Tells what a verification found; how the command ends.
+pub(super) async fn tell(
+    place: &Place,
+    verification: &Verification,
+    telling: &Telling,
+) -> anyhow::Result<Outcome> {
+    let statuses: Vec<VerifiedStatus> = VerifiedStatus::VARIANTS
+        .iter()
+        .copied()
+        .filter(|status| match telling.status.as_slice() {
+            [] => telling.all || status.needs_somebody(),
+            meant => meant.contains(status),
+        })
+        .collect();
+    if telling.form.output == Output::Table {
+        tell_counts(verification);
+    }
+    let mut found = Found::default();
+    let mut records = Vec::new();
+    for status in statuses {
+        let mut after: Option<SalesforceId> = None;
+        loop {
+            let id = &verification.verification_id;
+            let page = place.list_verified(id, &[status], after.as_ref(), RESULTS).await?;
+            after = page.last().map(|record| record.record_id.clone());
+            for record in &page {
+                found.add(record);
+            }
+            let is_last = page.len() < RESULTS as usize;
+            match telling.form.output {
+                // Each page goes out as it comes.
+                Output::Json => {
+                    output::list(telling.form, &COLUMNS, &page, |record| vec![row(record)])?;
+                }
+                Output::Table | Output::Csv => records.extend(page.iter().map(row).map(Vec::from)),
+            }
+            if is_last {
+                break;
+            }
+        }
+    }
+    let has_rows = !records.is_empty() || telling.form.output == Output::Csv;
+    if has_rows && telling.form.output != Output::Json {
+        output::list_rows(telling.form, &COLUMNS, &records)?;
+    }
+    Ok(outcome(verification, &found, telling.exit_code))
+}
+
+const COLUMNS: [Column; 4] = [
+    Column::status("Status"),
+    Column::word("Record"),
+    Column::text("Name").rank(1),
+    Column::text("What"),
+];
+
+fn row(record: &VerifiedRecord) -> [String; 4] {
+    [
+        record.status.to_string(),
+        record.record_id.to_string(),
+        record.name.clone().unwrap_or_default(),
+        record.message.clone(),
+    ]
+}
+
+fn tell_counts(verification: &Verification) {
+    let columns = [Column::status("Status"), Column::word("Records")];
+    let count = |status: &VerifiedStatus| (*status, verification.counts.of(*status));
+    let counts: Vec<Vec<String>> = VerifiedStatus::VARIANTS
+        .iter()
+        .map(count)
+        .filter(|(_, count)| *count > 0)
+        .map(|(status, count)| vec![status.to_string(), count.to_string()])
+        .collect();
+    print(Screen::of_stdout().table(&columns, &counts, false));
+    let how = match verification.breadth {
+        Some(Breadth::Lists) => {
+            "What nobody has linked was looked for in the lists of all Commitments and of today's AccountPlans"
+        }
+        Some(Breadth::Contracts) => "What nobody has linked was looked for under each Contract",
+        None => "Nothing was looked at",
+    };
+    remark(format_args!(
+        "Verification {} {}. {how}.",
+        verification.verification_id, verification.state
+    ));
+    if let Some(compared) = &verification.compared {
+        let Compared { previous_verification_id, new_since, solved_since } = compared;
+        remark(format_args!(
+            "Since {previous_verification_id}: {new_since} more need somebody, {solved_since} no longer do."
+        ));
+    }
+}
+
+/// What was found, as far as an exit code tells it.
+#[derive(Debug, Default)]
+struct Found {
+    failed: bool,
+    passing: bool,
+    different: bool,
+}
+
+impl Found {
+    fn add(&mut self, record: &VerifiedRecord) {
+        match record.status {
+            VerifiedStatus::Failed if record.retryable => self.passing = true,
+            VerifiedStatus::Failed | VerifiedStatus::Partial => self.failed = true,
+            status if status.needs_somebody() => self.different = true,
+            _ => {}
+        }
+    }
+}
+
+fn outcome(verification: &Verification, found: &Found, exit_code: bool) -> Outcome {
+    if verification.state != VerificationState::Completed {
+        let id = &verification.verification_id;
+        let is_running = verification.state == VerificationState::Running;
+        let otherwise = if is_running { "it goes on" } else { "it was cancelled" };
+        let why = verification.message.as_deref().unwrap_or(otherwise);
+        remark(format_args!(
+            "the verification did not come to its end: {why}\n`verify --resume {id}` goes on"
+        ));
+        return Outcome::TryAgain;
+    }
+    match found {
+        _ if !exit_code => Outcome::Done,
+        Found { failed: true, .. } => Outcome::Failed,
+        Found { passing: true, .. } => Outcome::TryAgain,
+        Found { different: true, .. } => Outcome::Differs,
+        _ => Outcome::Done,
+    }
+}
