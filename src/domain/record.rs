@@ -35,6 +35,11 @@ impl Record {
         self.row().value(path)
     }
 
+    /// Forgets what Salesforce says of each row beside its fields: its type and its address.
+    pub fn forget_attributes(&mut self) {
+        forget_attributes(&mut self.0);
+    }
+
     /// Forgets the rows below it, and what they hold.
     pub fn forget_rows(&mut self) {
         self.0.retain(|_, value| value.get("records").is_none());
@@ -80,6 +85,21 @@ impl<'r> RecordRow<'r> {
             .into_iter()
             .flatten()
             .filter_map(|child| child.as_object().map(RecordRow))
+    }
+}
+
+fn forget_attributes(fields: &mut Map<String, Json>) {
+    // A map that is made in one go takes less room than one that has grown.
+    let all = std::mem::take(fields).into_iter();
+    *fields = all.filter(|(name, _)| name != "attributes").collect();
+    for value in fields.values_mut() {
+        match value {
+            Json::Object(fields) => forget_attributes(fields),
+            Json::Array(rows) => {
+                rows.iter_mut().filter_map(Json::as_object_mut).for_each(forget_attributes);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -116,7 +116,7 @@ impl Client {
         plan: &M3terId,
         budget: &Budget,
     ) -> Result<Vec<ActualObject>, CalloutError> {
-        self.objects(
+        self.fetch_objects(
             "ListCounterPricings",
             &["counterpricings"],
             &[("planId", plan.as_str())],
@@ -131,7 +131,7 @@ impl Client {
         account: &M3terId,
         budget: &Budget,
     ) -> Result<Vec<ActualObject>, CalloutError> {
-        self.objects(
+        self.fetch_objects(
             "ListAccountChildren",
             &["accounts", account.as_str(), "children"],
             &[],
@@ -168,22 +168,6 @@ impl Client {
             Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    async fn objects(
-        &self,
-        operation: &'static str,
-        path: &[&str],
-        parameters: &[(&str, &str)],
-        budget: &Budget,
-    ) -> Result<Vec<ActualObject>, CalloutError> {
-        let call = Call::read(operation);
-        let unreadable = || self.transport.unusable(call, 200, "an object without ID and version");
-        let objects = self.fetch_all(operation, path, parameters, budget).await?;
-        objects
-            .into_iter()
-            .map(|json| ActualObject::from_json(json).ok_or_else(unreadable))
-            .collect()
     }
 }
 

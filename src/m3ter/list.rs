@@ -1,6 +1,7 @@
 //! Lists: what is asked for, and all pages of an answer.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 use jiff::civil::Date;
 use serde_json::{Map, Value as Json};
@@ -189,13 +190,11 @@ impl Client {
         query: &ListQuery,
         budget: &Budget,
     ) -> Result<Vec<ActualObject>, CalloutError> {
-        let operation = operation::list(query.kind);
         let parameters = query.parameters();
         let parameters: Vec<(&str, &str)> =
             parameters.iter().map(|(name, value)| (*name, value.as_ref())).collect();
-        let objects =
-            self.fetch_all(operation, &[query.kind.plural()], &parameters, budget).await?;
-        self.read_objects(operation, objects)
+        let path = [query.kind.plural()];
+        self.fetch_objects(operation::list(query.kind), &path, &parameters, budget).await
     }
 
     /// One page of a list, and what asks for the next one.
@@ -228,7 +227,7 @@ impl Client {
             .collect()
     }
 
-    /// The objects of all pages of a list.
+    /// The objects of all pages of a list, as they are answered.
     pub(super) async fn fetch_all(
         &self,
         operation: &'static str,
@@ -237,17 +236,30 @@ impl Client {
         budget: &Budget,
     ) -> Result<Vec<Json>, CalloutError> {
         let mut objects = Vec::new();
-        let mut next_token: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let (data, next) =
-                self.fetch_page(operation, path, parameters, next_token.as_deref(), budget).await?;
-            objects.extend(data);
-            next_token = next;
-            if next_token.is_none() {
-                return Ok(objects);
-            }
-        }
-        Err(self.too_many_pages(operation))
+        let take = |page: Vec<Json>| {
+            objects.extend(page);
+            Ok(ControlFlow::Continue(()))
+        };
+        self.each_page(operation, path, parameters, budget, take).await?;
+        Ok(objects)
+    }
+
+    /// The objects of all pages of a list. Each page becomes objects as it comes: as JSON they take
+    /// several times as much.
+    pub(super) async fn fetch_objects(
+        &self,
+        operation: &'static str,
+        path: &[&str],
+        parameters: &[(&str, &str)],
+        budget: &Budget,
+    ) -> Result<Vec<ActualObject>, CalloutError> {
+        let mut objects = Vec::new();
+        let take = |page: Vec<Json>| {
+            objects.extend(self.read_objects(operation, page)?);
+            Ok(ControlFlow::Continue(()))
+        };
+        self.each_page(operation, path, parameters, budget, take).await?;
+        Ok(objects)
     }
 
     /// Reads a list page by page until `is_enough` says so of one of its objects.
@@ -258,12 +270,28 @@ impl Client {
         budget: &Budget,
         mut is_enough: impl FnMut(&Json) -> bool,
     ) -> Result<(), CalloutError> {
+        let take = |page: Vec<Json>| {
+            let is_enough = page.iter().any(&mut is_enough);
+            Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        self.each_page(operation, path, &[], budget, take).await
+    }
+
+    /// Reads a list page by page until `take` breaks off, or to its end.
+    async fn each_page(
+        &self,
+        operation: &'static str,
+        path: &[&str],
+        parameters: &[(&str, &str)],
+        budget: &Budget,
+        mut take: impl FnMut(Vec<Json>) -> Result<ControlFlow<()>, CalloutError>,
+    ) -> Result<(), CalloutError> {
         let mut next_token: Option<String> = None;
         for _ in 0..MAX_PAGES {
-            let (data, next) =
-                self.fetch_page(operation, path, &[], next_token.as_deref(), budget).await?;
+            let (page, next) =
+                self.fetch_page(operation, path, parameters, next_token.as_deref(), budget).await?;
             next_token = next;
-            if data.iter().any(&mut is_enough) || next_token.is_none() {
+            if take(page)?.is_break() || next_token.is_none() {
                 return Ok(());
             }
         }

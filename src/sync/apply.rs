@@ -4,6 +4,8 @@
 //! has already is on the board from the start, so that only a create makes its dependants wait, an
 //! update does not.
 
+use std::collections::HashSet;
+
 use futures::future::join_all;
 use tokio::sync::{Semaphore, watch};
 
@@ -24,21 +26,27 @@ use crate::sync::write_outcome::{WriteOutcome, Written};
 const WRITTEN_AT_ONCE: usize = 64;
 
 /// Where changes find the objects that they refer to, and a place for their own requests.
-struct Board {
-    objects: IdMap<ObjectKey, watch::Sender<Availability>>,
+struct Board<'c> {
+    referred: IdMap<&'c ObjectKey, Referred>,
     /// Whether what makes room for others is written, or will not be.
-    ended: IdMap<ObjectKey, watch::Sender<bool>>,
+    ended: IdMap<&'c ObjectKey, watch::Sender<bool>>,
     places: Semaphore,
+}
+
+/// An object that others refer to.
+enum Referred {
+    /// It is known before anything is written whether it can serve them.
+    Known(Availability),
+    /// It is to be created.
+    ToCome(watch::Sender<Availability>),
 }
 
 /// Applies all changes; the outcomes come in their order.
 pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>) -> Vec<Applied> {
-    let object =
-        |change: &Change| (change.desired.key.clone(), watch::Sender::new(change.availability()));
     let awaited = changeset.write_order.values().flatten();
     let board = Board {
-        objects: changeset.changes.iter().map(object).collect(),
-        ended: awaited.map(|key| (key.clone(), watch::Sender::new(false))).collect(),
+        referred: referred(changeset),
+        ended: awaited.map(|key| (key, watch::Sender::new(false))).collect(),
         places: Semaphore::new(WRITTEN_AT_ONCE),
     };
     let meter = writer.context.meter;
@@ -50,18 +58,14 @@ pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>) -> Vec<App
         let board = &board;
         async move {
             board.room(changeset.write_order.get(&change.desired.key)).await;
-            let mut applied = apply_one(change, board, writer).await;
+            let mut applied = Box::pin(apply_one(change, board, writer)).await;
             meter.note(|progress| progress.done += 1);
             if let Some(ended) = board.ended.get(&change.desired.key) {
                 ended.send_replace(true);
             }
-            if let Some(sender) = board.objects.get(&change.desired.key) {
-                let availability = match (&applied.id, change.availability()) {
-                    (Some(id), _) => Availability::There(id.clone()),
-                    (None, Availability::ToCome) => Availability::Absent(Absence::Failed),
-                    (None, before) => before,
-                };
-                sender.send_replace(availability);
+            if let Some(Referred::ToCome(sender)) = board.referred.get(&change.desired.key) {
+                let failed = Availability::Absent(Absence::Failed);
+                sender.send_replace(applied.id.clone().map_or(failed, Availability::There));
             }
             Box::pin(writer.recorder.object_ended(position, change, &mut applied)).await;
             applied
@@ -70,7 +74,21 @@ pub(super) async fn apply(changeset: &Changeset, writer: &Writer<'_>) -> Vec<App
     .await
 }
 
-async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Applied {
+fn referred(changeset: &Changeset) -> IdMap<&ObjectKey, Referred> {
+    let changes = changeset.changes.iter();
+    let keys: HashSet<&ObjectKey> =
+        changes.clone().flat_map(|change| change.desired.dependencies()).collect();
+    let object = |change: &Change| match change.availability() {
+        Availability::ToCome => Referred::ToCome(watch::Sender::new(Availability::ToCome)),
+        known => Referred::Known(known),
+    };
+    changes
+        .filter(|change| keys.contains(&change.desired.key))
+        .map(|change| (&change.desired.key, object(change)))
+        .collect()
+}
+
+async fn apply_one(change: &Change, board: &Board<'_>, writer: &Writer<'_>) -> Applied {
     let key = &change.desired.key;
     let mut applied = match &change.step {
         Step::Unchanged { id } => Applied::done(key, Action::Unchanged, id.clone(), Vec::new()),
@@ -93,7 +111,7 @@ async fn apply_one(change: &Change, board: &Board, writer: &Writer<'_>) -> Appli
     applied
 }
 
-impl Board {
+impl Board<'_> {
     /// Writes a change once everything that it refers to is there.
     async fn apply(&self, writer: &Writer<'_>, change: &Change, write: Write<'_>) -> Applied {
         let key = &change.desired.key;
@@ -139,22 +157,34 @@ impl Board {
     ) -> Result<KnownIds, (EntityKind, Absence)> {
         let mut known = KnownIds::new();
         for key in change.desired.dependencies() {
-            let Some(sender) = self.objects.get(key) else {
-                return Err((key.kind, Absence::Failed));
+            let availability = match self.referred.get(key) {
+                Some(Referred::Known(known)) => known.clone(),
+                Some(Referred::ToCome(sender)) => arrival(key.kind, sender, meter).await,
+                None => Availability::Absent(Absence::Failed),
             };
-            let mut receiver = sender.subscribe();
-            meter.note(|progress| *progress.waiting_for.entry(key.kind).or_default() += 1);
-            let availability =
-                receiver.wait_for(|availability| *availability != Availability::ToCome).await;
-            meter.note(|progress| {
-                progress.waiting_for.entry(key.kind).and_modify(|waiting| *waiting -= 1);
-            });
-            match availability.as_deref() {
-                Ok(Availability::There(id)) => known.insert(key.clone(), id.clone()),
-                Ok(Availability::Absent(absence)) => return Err((key.kind, *absence)),
-                Ok(Availability::ToCome) | Err(_) => return Err((key.kind, Absence::Failed)),
+            match availability {
+                Availability::There(id) => known.insert(key.clone(), id),
+                Availability::Absent(absence) => return Err((key.kind, absence)),
+                Availability::ToCome => return Err((key.kind, Absence::Failed)),
             };
         }
         Ok(known)
     }
+}
+
+/// Waits until it is known what became of an object that is to be created.
+async fn arrival(
+    kind: EntityKind,
+    sender: &watch::Sender<Availability>,
+    meter: &Meter,
+) -> Availability {
+    let mut receiver = sender.subscribe();
+    meter.note(|progress| *progress.waiting_for.entry(kind).or_default() += 1);
+    let is_known = |availability: &Availability| *availability != Availability::ToCome;
+    let availability = receiver.wait_for(is_known).await.map(|availability| availability.clone());
+    meter.note(|progress| {
+        progress.waiting_for.entry(kind).and_modify(|waiting| *waiting -= 1);
+    });
+    // An error would say that the board is gone, which holds the sender.
+    availability.unwrap_or(Availability::Absent(Absence::Failed))
 }

@@ -35,7 +35,10 @@ pub(super) async fn fetch_record(
     let soql = |query: &Query| query.soql(id);
     let (rows, query) = fetch_rows(context.metadata, mapping, soql, context.budget).await?;
     match rows.into_iter().next() {
-        Some(record) => Ok(ReadRecord { record, query }),
+        Some(mut record) => {
+            record.forget_attributes();
+            Ok(ReadRecord { record, query })
+        }
         None => Err(why_missing(context, mapping.root(), id).await),
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps what a sync has done as soon as it is known, off the critical path.
+//! Keeps what a sync has done soon after it is known, off the critical path.
 //!
 //! A task of its own takes what is known from a queue and saves it in batches; the sync waits for
 //! it only at its end.
@@ -29,8 +29,12 @@ use crate::sync::context::RunContext;
 use crate::sync::retrying_store::RetryingStore;
 use crate::telemetry::ErrorChain;
 
-/// What waits to be saved at most; a sync that is further ahead waits for the store.
+/// What waits to be saved at most, and what is saved together; a sync that is further ahead waits
+/// for the store.
 const QUEUED_ENTRIES: usize = 256;
+/// What nobody waits for is saved at most so often: a commit writes whole pages, of each index as
+/// well, however little of them is new.
+const SAVED_EACH: Duration = Duration::from_millis(100);
 /// All callouts so far are one text: they are saved at most so often, and at the end of the run.
 const CALLOUTS_EACH: Duration = Duration::from_secs(1);
 
@@ -72,10 +76,35 @@ struct Batch {
     changes: Vec<NewChange>,
     settled: Vec<(ChangeId, ChangeFate)>,
     saved: Vec<oneshot::Sender<()>>,
+    entries: usize,
 }
 
 impl Batch {
+    /// Waits for what is to be saved next, until `due` for what can be saved with it, but not where
+    /// somebody waits; `None` if nothing comes any more.
+    async fn next(receiver: &mut mpsc::Receiver<Entry>, due: Instant) -> Option<Self> {
+        let mut batch = Self::default();
+        batch.add(receiver.recv().await?);
+        while batch.has_room() && batch.saved.is_empty() {
+            let Ok(Some(entry)) = tokio::time::timeout_at(due, receiver.recv()).await else {
+                break;
+            };
+            batch.add(entry);
+        }
+        // What has come by now goes with it.
+        while batch.has_room() {
+            let Ok(entry) = receiver.try_recv() else { break };
+            batch.add(entry);
+        }
+        Some(batch)
+    }
+
+    fn has_room(&self) -> bool {
+        self.entries < QUEUED_ENTRIES
+    }
+
     fn add(&mut self, entry: Entry) {
+        self.entries += 1;
         match entry {
             Entry::Object { position, result, link, changes } => {
                 self.results.push((position, *result));
@@ -115,15 +144,15 @@ impl<'a> Recorder<'a> {
         let root_object = self.root_object.to_owned();
         let task = tasks.spawn(async move {
             let store = RetryingStore { store: &store, until };
-            let (mut all_saved, mut saved_at) = (true, None);
-            let mut entries = Vec::new();
-            while receiver.recv_many(&mut entries, QUEUED_ENTRIES).await > 0 {
-                let mut batch = Batch::default();
-                entries.drain(..).for_each(|entry| batch.add(entry));
-                let is_time = saved_at.is_none_or(|at: Instant| at.elapsed() >= CALLOUTS_EACH);
+            let mut all_saved = true;
+            let (mut due, mut callouts_due) = (Instant::now(), Instant::now());
+            while let Some(batch) = Batch::next(&mut receiver, due).await {
+                let saved_at = Instant::now();
+                due = saved_at + SAVED_EACH;
+                let is_time = callouts_due <= saved_at;
                 let callouts = is_time.then(|| callouts(&earlier, &journal));
                 if is_time {
-                    saved_at = Some(Instant::now());
+                    callouts_due = saved_at + CALLOUTS_EACH;
                 }
                 let changes = Changes {
                     root_object: Some(&root_object),

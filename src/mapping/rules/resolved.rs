@@ -41,6 +41,8 @@ impl Resolved<'_> {
     pub(super) fn set(&mut self, name: &'static str, value: Value, source: &Source) {
         if let Intent::Sync(fields) = &mut self.object.intent {
             let (action, source) = (FieldAction::Set(value), source.to_string());
+            // They were shrunk to their number; without this there would be room for twice as many.
+            fields.reserve_exact(1);
             fields.push(DesiredField { name, action, once: false, source });
         }
     }

@@ -15,9 +15,18 @@ use super::fault::fault;
 /// How long a statement waits for another process, or for the one connection that writes; a commit
 /// takes about a millisecond.
 pub(in crate::store) const LOCK_TIME: Duration = Duration::from_secs(5);
-/// What each connection keeps of the file, as `SQLite` spells 512 KiB. What it no longer has is
-/// still in the cache of the operating system.
-const PAGE_CACHE: i32 = -512;
+/// What a connection keeps of the file, as `SQLite` spells 128 KiB: it forgets all of it as soon as
+/// another one has written. The cache of the operating system still has it.
+const PAGE_CACHE: i32 = -128;
+/// The same of the one that writes, which keeps what it has: 512 KiB.
+const WRITER_PAGE_CACHE: i32 = -512;
+/// Changed pages, of 4 KiB, that are kept until the commit whatever the size of the cache. A batch
+/// of a large deal changes a page of each index for almost every object: without room for them,
+/// each is written and read again several times before the commit.
+const MAX_CHANGED_PAGES: i32 = 768;
+/// Pages of the log that go into the file at once; those that are changed by several commits go
+/// there once.
+const CHECKPOINT_PAGES: i32 = 4_000;
 /// Statements that a connection keeps prepared: all that the store has.
 const PREPARED_STATEMENTS: usize = 100;
 
@@ -153,7 +162,14 @@ impl Held {
         connection.pragma_update(None, "foreign_keys", "ON")?;
         connection.pragma_update(None, "cache_size", PAGE_CACHE)?;
         match self.duty {
-            Duty::Write => connection.pragma_update(None, "synchronous", "FULL")?,
+            Duty::Write => {
+                connection.pragma_update(None, "synchronous", "FULL")?;
+                connection.pragma_update(None, "cache_size", WRITER_PAGE_CACHE)?;
+                connection.pragma_update(None, "cache_spill", MAX_CHANGED_PAGES)?;
+                // What would take a statement of many rows back is no file of its own.
+                connection.pragma_update(None, "temp_store", "MEMORY")?;
+                connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+            }
             Duty::WriteUnsynced => connection.pragma_update(None, "synchronous", "NORMAL")?,
             Duty::Read => connection.pragma_update(None, "query_only", "ON")?,
         }
