@@ -40,9 +40,9 @@ mod unreadable;
 /// The keys of mapping files: what is written where.
 pub mod keys {
     pub use super::parse::{
-        ADDRESS_KEYS, BELONGING, BESIDE, CONDITION_KEYS, Form, GUARD_KEYS, Key, OBJECT_KEYS,
-        OBJECT_TABLES, READINESS_KEYS, REMARK_KEYS, ROW_REMARK_KEYS, SEVERAL_KEYS, SOURCES,
-        STEP_KEYS, TOP_KEYS, keys_of,
+        ADDRESS_KEYS, BESIDE, CONDITION_KEYS, Form, GUARD_KEYS, Key, OBJECT_KEYS, OBJECT_TABLES,
+        READINESS_KEYS, REMARK_KEYS, ROW_REMARK_KEYS, SEVERAL_KEYS, SOURCES, STEPS, Source,
+        StepKey, TOP_KEYS, keys_of,
     };
     pub use super::structure::parts_of;
 }

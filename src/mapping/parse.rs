@@ -15,10 +15,11 @@ mod structure;
 mod sync_status;
 mod syntax;
 
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 pub use self::condition::{CONDITION_KEYS, GUARD_KEYS, READINESS_KEYS, SEVERAL_KEYS};
-pub use self::expression::{BELONGING, BESIDE, SOURCES};
+pub use self::expression::{BESIDE, SOURCES, Source};
 pub use self::key::{Form, Key};
 use self::key::{key, names, words};
 pub use self::layers::OBJECT_TABLES;
@@ -26,17 +27,17 @@ use self::layers::{EXTENDS, REMOVE};
 pub(super) use self::layers::{Layer, MAX_FILE_BYTES};
 use self::object::OVERLAP;
 pub use self::object::{OBJECT_KEYS, keys_of};
-use self::parser::{Parser, Place, find, head, is_path, line_at};
+use self::parser::{Node, Parser, find, is_path, line_at};
 use self::product::{PRODUCT_KEYS, RULE_KEYS};
 pub use self::remark::{REMARK_KEYS, ROW_REMARK_KEYS};
 use self::rows::SET_KEYS;
-pub use self::steps::STEP_KEYS;
+pub use self::steps::{STEPS, StepKey};
 pub use self::structure::ADDRESS_KEYS;
 use self::sync_status::STATUS_KEYS;
 pub(super) use self::syntax::newer_syntax;
 use super::fault::MappingFault;
 use super::files::Files;
-use super::language::{Condition, ROOT, RowSet};
+use super::language::{Condition, RowSet};
 use super::mapped::Mapping;
 use super::product::ProductRule;
 use crate::domain::settings::{
@@ -134,9 +135,9 @@ pub(super) enum Parsed {
 pub(super) fn parse(layer: &Layer<'_>, among: &[Layer<'_>]) -> Result<Parsed, Vec<MappingFault>> {
     let chain = layer.chain(among).map_err(|fault| vec![fault])?;
     let (files, text, starts) = Files::joined(chain.iter().map(|layer| (layer.name, layer.text)));
-    let mut parser = Parser::new(files, &text);
+    let mut parser = Parser::new(files, text);
     let table = parser.laid_over(&chain, &starts);
-    let parsed = parser.file(&table);
+    let parsed = parser.file(table);
     match parsed {
         Some(parsed) if parser.faults.is_empty() => Ok(parsed),
         _ => Err(parser.faults),
@@ -155,15 +156,16 @@ pub(super) fn condition(
     let quoted = if is_path(text) { format!("\"{text}\"") } else { text.to_owned() };
     let (files, text, _) =
         Files::joined(std::iter::once((source, format!("{KEY} = {quoted}").as_str())));
-    let mut parser = Parser::new(files, &text);
+    let mut parser = Parser::new(files, text.clone());
     parser.sets = sets.to_vec();
     let one = "one condition is expected";
     let condition = match DeTable::parse(&text) {
         Ok(table) => match find(table.get_ref(), KEY) {
-            Some(value) if table.get_ref().iter().count() == 1 => {
-                parser.condition(value, Place::new(KEY, ROOT))
+            Some(value) if table.get_ref().len() == 1 => parser.condition(Node::new(value, KEY)),
+            _ => {
+                parser.fault_at(1, KEY, one, "join several with `all` or `any`");
+                None
             }
-            _ => parser.fault(&head(), KEY, one, "join several with `all` or `any`"),
         },
         Err(error) => {
             let line = line_at(&text, error.span().map_or(0, |span| span.start));
@@ -175,37 +177,38 @@ pub(super) fn condition(
     condition.filter(|_| parser.faults.is_empty()).ok_or(parser.faults)
 }
 
-impl Parser<'_> {
-    fn file(&mut self, table: &DeTable<'_>) -> Option<Parsed> {
-        let rules = find(table, "product_rule").map(|value| self.product_rules(value));
-        if let (Some(rules), None) = (&rules, find(table, "root")) {
-            self.check_keys(table, "", &["product_rule"]);
+impl Parser {
+    fn file(&mut self, table: DeTable<'_>) -> Option<Parsed> {
+        let file = Spanned::new(0..0, DeValue::Table(table));
+        let file = Node::new(&file, "");
+        let rules = file.setting("product_rule").map(|value| self.product_rules(value));
+        if let (Some(rules), None) = (&rules, file.get("root")) {
+            self.check_keys(file, &["product_rule"]);
             return Some(Parsed::Rules(rules.clone()));
         }
-        self.mapping(table, rules.unwrap_or_default())
+        self.mapping(file, rules.unwrap_or_default())
             .map(|mapping| Parsed::Mapping(Box::new(mapping)))
     }
 
-    fn mapping(&mut self, table: &DeTable<'_>, product_rules: Vec<ProductRule>) -> Option<Mapping> {
+    fn mapping(&mut self, file: Node<'_>, product_rules: Vec<ProductRule>) -> Option<Mapping> {
         let tables = OBJECT_TABLES.iter().map(|(name, _)| *name);
         let known: Vec<&str> = names(&TOP_KEYS).into_iter().chain(tables).collect();
-        self.check_keys(table, "", &known);
-        let root = self.required_name(table, "", "root", &head());
-        let settings = self.settings(table);
-        self.row_sets(table, root.as_deref().unwrap_or_default());
-        let place = Place::new("", ROOT);
-        let only_when = self.all_at(table, "only_when", place, Self::guard);
-        let ready_when = self.all_at(table, "ready_when", place, Self::readiness);
-        let deal_currency = self.at(table, "deal_currency", place, Self::expression);
-        let sync_status = find(table, "sync_status").and_then(|value| self.sync_status(value));
-        let product = find(table, "product_mapping").and_then(|value| self.product_keys(value));
+        self.check_keys(file, &known);
+        let root = self.required_name(file, "root");
+        let settings = self.settings(file);
+        self.row_sets(file, root.as_deref().unwrap_or_default());
+        let only_when = self.all_at(file, "only_when", Self::guard);
+        let ready_when = self.all_at(file, "ready_when", Self::readiness);
+        let deal_currency = self.at(file, "deal_currency", Self::expression);
+        let sync_status = self.at(file, "sync_status", Self::sync_status);
+        let product = self.at(file, "product_mapping", Self::product_keys);
         for (name, kind) in OBJECT_TABLES {
-            if let Some(value) = find(table, name) {
-                self.objects(value, table, name, kind);
+            if let Some(value) = file.setting(name) {
+                self.objects(value, file, kind);
             }
         }
         if self.objects.is_empty() {
-            self.note(&head(), "", "the file maps nothing", "add a table such as `[account]`");
+            self.note(file, "the file maps nothing", "add a table such as `[account]`");
         }
         let mut mapping = Mapping {
             files: self.files.clone(),
@@ -227,45 +230,42 @@ impl Parser<'_> {
         root.map(|_| mapping)
     }
 
-    fn settings(&mut self, table: &DeTable<'_>) -> Settings {
-        let time_zone = self
-            .text_setting(table, "time_zone")
-            .and_then(|_| self.time_zone(find(table, "time_zone")?, "time_zone"));
+    fn settings(&mut self, file: Node<'_>) -> Settings {
         Settings {
-            currency: self.currency(table),
-            time_zone,
-            commitment_billing: self.choice(table, "commitment_billing", &CommitmentBilling::WORDS),
+            currency: self.currency(file),
+            time_zone: self
+                .text_setting(file, "time_zone")
+                .and_then(|_| self.time_zone(file.setting("time_zone")?)),
+            commitment_billing: self.choice(file, "commitment_billing", &CommitmentBilling::WORDS),
             pricing_change: self
-                .choice(table, "pricing_change", &PricingChange::WORDS)
+                .choice(file, "pricing_change", &PricingChange::WORDS)
                 .unwrap_or_default(),
             removed_lines: self
-                .choice(table, "removed_lines", &RemovedLines::WORDS)
+                .choice(file, "removed_lines", &RemovedLines::WORDS)
                 .unwrap_or_default(),
-            ended: self.choice(table, "ended", &EndedRule::WORDS).unwrap_or_default(),
-            running_lines: self.choice(table, "running_lines", &RUNNING_LINES).unwrap_or_default(),
-            account_plan_overlap: self.overlap_rule(table, "account_plan"),
-            commitment_overlap: self.overlap_rule(table, "commitment"),
+            ended: self.choice(file, "ended", &EndedRule::WORDS).unwrap_or_default(),
+            running_lines: self.choice(file, "running_lines", &RUNNING_LINES).unwrap_or_default(),
+            account_plan_overlap: self.overlap_rule(file, "account_plan"),
+            commitment_overlap: self.overlap_rule(file, "commitment"),
         }
     }
 
-    fn currency(&mut self, table: &DeTable<'_>) -> Option<String> {
-        let code = self.text_setting(table, "currency")?;
+    fn currency(&mut self, file: Node<'_>) -> Option<String> {
+        let code = self.text_setting(file, "currency")?;
         if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
             return Some(code.to_owned());
         }
         let message = format!("`{code}` is not an ISO 4217 code");
         let hint = "three capital letters, such as `USD`";
-        self.fault(find(table, "currency")?, "currency", message, hint)
+        self.fault(file.setting("currency")?, message, hint)
     }
 
     /// The `overlap` of an object's table, or of the first of several that has one.
-    fn overlap_rule(&mut self, table: &DeTable<'_>, object: &str) -> OverlapRule {
-        let Some(value) = find(table, object) else { return OverlapRule::default() };
-        let one = std::slice::from_ref(value);
-        let tables = value.get_ref().as_array().map_or(one, |items| items).iter();
+    fn overlap_rule(&mut self, file: Node<'_>, object: &str) -> OverlapRule {
+        let Some(value) = file.get(object) else { return OverlapRule::default() };
+        let mut tables = value.items().into_iter().chain([value]);
         tables
-            .filter_map(|value| value.get_ref().as_table())
-            .find(|table| find(table, OVERLAP.name).is_some())
+            .find(|table| table.get(OVERLAP.name).is_some())
             .and_then(|table| self.choice(table, OVERLAP.name, &OverlapRule::WORDS))
             .unwrap_or_default()
     }

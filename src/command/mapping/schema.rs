@@ -5,9 +5,9 @@ use serde_json::{Map, Value as Json, json};
 use crate::domain::entity::EntityKind;
 use crate::domain::field::{ADDRESS_PARTS, FieldSpec, FieldType};
 use crate::mapping::keys::{
-    ADDRESS_KEYS, BELONGING, BESIDE, CONDITION_KEYS, Form, GUARD_KEYS, Key, OBJECT_KEYS,
-    OBJECT_TABLES, READINESS_KEYS, REMARK_KEYS, ROW_REMARK_KEYS, SEVERAL_KEYS, SOURCES, STEP_KEYS,
-    TOP_KEYS, keys_of, parts_of,
+    ADDRESS_KEYS, BESIDE, CONDITION_KEYS, Form, GUARD_KEYS, Key, OBJECT_KEYS, OBJECT_TABLES,
+    READINESS_KEYS, REMARK_KEYS, ROW_REMARK_KEYS, SEVERAL_KEYS, SOURCES, STEPS, TOP_KEYS, keys_of,
+    parts_of,
 };
 
 type Properties = Map<String, Json>;
@@ -172,9 +172,9 @@ fn list_name(spec: &FieldSpec) -> Option<String> {
 
 /// A path, or a table with one source; with the parts of the entries of a list.
 fn value(list: Option<&FieldSpec>) -> Json {
-    let belonging = BELONGING.iter().flat_map(|(_, keys)| *keys);
-    let keys = SOURCES.iter().chain(&BESIDE).chain(&STEP_KEYS).chain(belonging);
-    let mut properties = described(keys);
+    let sources = SOURCES.iter().flat_map(|source| [&source.key].into_iter().chain(source.beside));
+    let steps = STEPS.iter().map(|step| &step.key);
+    let mut properties = described(sources.chain(&BESIDE).chain(steps));
     if let Some(name) = list.and_then(list_name) {
         let of_the_same = json!({ "type": "array", "minItems": 1, "items": reference(&name) });
         properties["first"]["allOf"] = json!([of_the_same]);
@@ -183,9 +183,9 @@ fn value(list: Option<&FieldSpec>) -> Json {
         let text = format!("A part of each entry: {}.", holds(part.field_type));
         properties.insert(part.name.to_owned(), with_meaning(&reference("value"), &text));
     }
-    let sources: Vec<Json> = SOURCES.iter().map(|key| json!({ "required": [key.name] })).collect();
+    let one_of = SOURCES.iter().map(|source| json!({ "required": [source.key.name] }));
     let mut table = table(properties, &[]);
-    table["oneOf"] = sources.into();
+    table["oneOf"] = one_of.collect();
     json!({ "anyOf": [reference("path"), table] })
 }
 

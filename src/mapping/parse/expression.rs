@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::key::{Form, Key, key, names, words};
 use super::layers::OBJECT_TABLES;
-use super::parser::{MAX_PARTS, Parser, Place, To, Value, find, is_on, is_path, number};
-use super::steps::STEP_KEYS;
+use super::parser::{MAX_PARTS, Node, Parser, To, is_path};
+use super::steps::STEPS;
 use crate::domain::catalog::CatalogKind;
 use crate::domain::entity::EntityKind;
 use crate::domain::field::{FieldSpec, FieldType};
@@ -19,35 +19,146 @@ use crate::mapping::language::{Constant, FieldRef, ROOT};
 use crate::mapping::structure::parts_of;
 use crate::mapping::term::{Expression, Extreme, Lookup, Term, UnitPrice};
 
-/// The keys that say where a value comes from; a table has exactly one.
-pub const SOURCES: [Key; 16] = [
-    key("field", Form::Text, "A Salesforce field by its API name; dots lead to parents."),
-    key("value", Form::Constant, "A constant: a text, a number, true or false."),
-    key("first", Form::List(&Form::Value), "The first of these that is not blank."),
-    key("concat", Form::List(&Form::Value), "Texts that are joined."),
-    key("earliest", Form::List(&Form::Value), "The earliest of these dates."),
-    key("latest", Form::List(&Form::Value), "The latest of these dates."),
-    key(
-        "lookup",
-        Form::Word(|| CatalogKind::ALL.map(CatalogKind::word).into()),
-        "The ID of the m3ter object with the code beside it.",
+/// A key that says where a value comes from.
+pub struct Source {
+    /// The key itself.
+    pub key: Key,
+    /// The keys that belong to this one.
+    pub beside: &'static [Key],
+    gives: Gives,
+    parse: ParseSource,
+}
+
+/// From what stands under the key, and the table around it.
+type ParseSource = fn(&mut Parser, Node<'_>, Node<'_>) -> Option<Term>;
+
+/// Which fields of m3ter a source can feed.
+enum Gives {
+    /// Those that hold one value.
+    Scalar,
+    /// Pricing bands.
+    Bands,
+    /// What its parts can feed.
+    AnyOf,
+}
+
+const fn source(
+    name: &'static str,
+    form: Form,
+    meaning: &'static str,
+    parse: ParseSource,
+) -> Source {
+    Source { key: key(name, form, meaning), beside: &[], gives: Gives::Scalar, parse }
+}
+
+/// All sources; a table has exactly one.
+pub static SOURCES: [Source; 16] = [
+    Source {
+        beside: &[key("only_row_of", Form::Text, "The field of the only row of these rows.")],
+        ..source(
+            "field",
+            Form::Text,
+            "A Salesforce field by its API name; dots lead to parents.",
+            Parser::field,
+        )
+    },
+    source(
+        "value",
+        Form::Constant,
+        "A constant: a text, a number, true or false.",
+        |parser, value, _| parser.constant(value).map(Term::Constant),
     ),
-    key("this", Form::Word(|| words(&OBJECT_TABLES)), "The ID of an object of this sync."),
-    key("same_as", Form::Text, "A value of another object of this sync: `contract.endDate`."),
-    key("setting", Form::Word(|| vec!["currency"]), "A setting of the file: `currency`."),
-    key(
+    Source {
+        gives: Gives::AnyOf,
+        ..source("first", VALUES, "The first of these that is not blank.", |parser, value, _| {
+            parser.expressions(value).map(Term::First)
+        })
+    },
+    Source {
+        beside: &[key(
+            "separator",
+            Form::Text,
+            "What stands between the texts; without it, one blank part makes the whole blank.",
+        )],
+        ..source("concat", VALUES, "Texts that are joined.", Parser::concat)
+    },
+    source("earliest", VALUES, "The earliest of these dates.", |parser, value, _| {
+        parser.extreme(Extreme::Earliest, "earliest", value)
+    }),
+    source("latest", VALUES, "The latest of these dates.", |parser, value, _| {
+        parser.extreme(Extreme::Latest, "latest", value)
+    }),
+    Source {
+        beside: &[
+            key("code", Form::Value, "The code that is looked up."),
+            key("by_product", Form::Flag, "Product rules go first."),
+        ],
+        ..source(
+            "lookup",
+            Form::Word(|| CatalogKind::ALL.map(CatalogKind::word).into()),
+            "The ID of the m3ter object with the code beside it.",
+            Parser::lookup,
+        )
+    },
+    source(
+        "this",
+        Form::Word(|| words(&OBJECT_TABLES)),
+        "The ID of an object of this sync.",
+        |parser, value, _| parser.this(value),
+    ),
+    source(
+        "same_as",
+        Form::Text,
+        "A value of another object of this sync: `contract.endDate`.",
+        |parser, value, _| parser.same_as(value),
+    ),
+    source("setting", CURRENCY, "A setting of the file: `currency`.", |parser, value, _| {
+        parser.word(value, &[("currency", Term::CurrencySetting)])
+    }),
+    source(
         "templates",
-        Form::Word(|| vec!["currency"]),
+        CURRENCY,
         "The one currency that all plan templates have: `currency`.",
+        |parser, value, _| parser.word(value, &[("currency", Term::TemplatesCurrency)]),
     ),
-    key("months", Form::Text, "A number of months, counted from the date that `after` names."),
-    key("bands_text", Form::Text, "A text with a pricing band on each line."),
-    key("unit_price", Form::Text, "A price per unit, as one band."),
-    key("each", Form::Text, "An entry for each of these rows."),
-    key("list", Form::Entries, "Entries that are written out."),
+    Source {
+        beside: &[key("after", Form::Text, "A date of the same object, such as `startDate`.")],
+        ..source(
+            "months",
+            Form::Text,
+            "A number of months, counted from the date that `after` names.",
+            Parser::months,
+        )
+    },
+    Source {
+        gives: Gives::Bands,
+        ..source(
+            "bands_text",
+            Form::Text,
+            "A text with a pricing band on each line.",
+            |parser, value, table| parser.path(value, table).map(Term::BandsText),
+        )
+    },
+    Source {
+        beside: &[key("discount_percent", Form::Value, "The field with a discount in percent.")],
+        gives: Gives::Bands,
+        ..source("unit_price", Form::Text, "A price per unit, as one band.", Parser::unit_price)
+    },
+    Source {
+        gives: Gives::AnyOf,
+        ..source("each", Form::Text, "An entry for each of these rows.", Parser::each)
+    },
+    Source {
+        gives: Gives::AnyOf,
+        ..source("list", Form::Entries, "Entries that are written out.", |parser, value, _| {
+            parser.entries(value)
+        })
+    },
 ];
+const VALUES: Form = Form::List(&Form::Value);
+const CURRENCY: Form = Form::Word(|| vec!["currency"]);
 /// The keys that stand beside any source.
-pub const BESIDE: [Key; 5] = [
+pub static BESIDE: [Key; 5] = [
     key("optional", Form::Flag, "The org need not have it."),
     ONCE,
     CLEAR,
@@ -57,274 +168,192 @@ pub const BESIDE: [Key; 5] = [
 pub(super) const ONCE: Key = key("once", Form::Flag, "Sent only when the object is created.");
 pub(super) const CLEAR: Key = key("clear", Form::Flag, "A blank value clears m3ter's field.");
 pub(super) const WHEN: Key = key("when", Form::Condition, "Blank where this does not hold.");
-/// The keys that belong to one source.
-pub const BELONGING: [(&str, &[Key]); 5] = [
-    ("field", &[key("only_row_of", Form::Text, "The field of the only row of these rows.")]),
-    (
-        "lookup",
-        &[
-            key("code", Form::Value, "The code that is looked up."),
-            key("by_product", Form::Flag, "Product rules go first."),
-        ],
-    ),
-    (
-        "concat",
-        &[key(
-            "separator",
-            Form::Text,
-            "What stands between the texts; without it, one blank part makes the whole blank.",
-        )],
-    ),
-    ("months", &[key("after", Form::Text, "A date of the same object, such as `startDate`.")]),
-    (
-        "unit_price",
-        &[key("discount_percent", Form::Value, "The field with a discount in percent.")],
-    ),
-];
 
-impl Parser<'_> {
+fn beside_any() -> impl Iterator<Item = &'static Key> {
+    BESIDE.iter().chain(STEPS.iter().map(|step| &step.key))
+}
+
+impl Parser {
     /// A value, checked against the m3ter field that it feeds.
-    pub(super) fn expression(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Expression> {
-        match (value.get_ref(), place.spec.map(|spec| spec.field_type)) {
+    pub(super) fn expression(&mut self, value: Node<'_>) -> Option<Expression> {
+        match (value.is(), value.spec.map(|spec| spec.field_type)) {
             (DeValue::String(_), _) => {
-                let field = self.field_ref(value, place)?;
-                self.no_structure(value, place)?;
+                let field = self.field_ref(value)?;
+                self.no_structure(value)?;
                 Some(Expression::plain(Term::Field(field)))
             }
-            (DeValue::Table(table), Some(FieldType::Address)) => {
-                Some(self.address(table, value, place))
+            (DeValue::Table(_), Some(FieldType::Address)) => Some(self.address(value)),
+            (DeValue::Table(_), Some(FieldType::Segment | FieldType::CustomFields)) => {
+                Some(self.named_values(value))
             }
-            (DeValue::Table(table), Some(FieldType::Segment | FieldType::CustomFields)) => {
-                Some(self.named_values(table, value, place))
-            }
-            (DeValue::Table(table), _) => self.tabular(table, value, place),
+            (DeValue::Table(_), _) => self.tabular(value),
             (other, _) => {
                 let hint = "a field path in quotes, or a table such as `{ value = … }`";
-                let message = format!("a {} is not allowed here", other.type_str());
-                self.fault(value, place.key, message, hint)
+                self.fault(value, format!("a {} is not allowed here", other.type_str()), hint)
             }
         }
     }
 
-    fn tabular(
-        &mut self,
-        table: &DeTable<'_>,
-        value: &Value<'_>,
-        place: Place<'_>,
-    ) -> Option<Expression> {
-        let source = self.source(table, value, place.key)?;
-        let belonging = BELONGING.iter().find(|(owner, _)| *owner == source);
-        let parts = place.spec.filter(|_| source == "each").map_or(&[][..], parts_of);
-        let belonging = belonging.map_or(&[][..], |(_, keys)| *keys);
-        let known: Vec<&str> = [source]
-            .into_iter()
-            .chain(names(&BESIDE))
-            .chain(names(&STEP_KEYS))
-            .chain(names(belonging))
-            .chain(parts.iter().map(|part| part.name))
-            .collect();
-        self.check_keys(table, place.key, &known);
+    fn tabular(&mut self, table: Node<'_>) -> Option<Expression> {
+        let source = self.source(table)?;
+        let parts = table.spec.filter(|_| source.key.name == "each").map_or(&[][..], parts_of);
+        let keys = [&source.key].into_iter().chain(beside_any()).chain(source.beside);
+        let parts = parts.iter().map(|part| part.name);
+        self.check_keys(table, &names(keys).into_iter().chain(parts).collect::<Vec<_>>());
         for flag in ["optional", "once", "clear"] {
-            self.flag(table, place.key, flag);
+            self.flag(table, flag);
         }
-        let term = self.term(source, table, place);
-        let when = find(table, "when").map(|value| self.condition(value, place));
-        let default = find(table, "default").and_then(|value| self.constant(value, place));
-        let steps = self.steps(table, place);
+        let term = self.term(source, table);
+        let when = table.get("when").map(|value| self.condition(value));
+        let default = table.get("default").and_then(|value| self.constant(value));
+        let steps = self.steps(table);
         let when = when.map_or(Some(None), |when| when.map(Some))?;
         Some(Expression { term: term?, when, steps, default })
     }
 
-    fn source(
-        &mut self,
-        table: &DeTable<'_>,
-        value: &Value<'_>,
-        key: &str,
-    ) -> Option<&'static str> {
-        let all = names(&SOURCES);
-        let sources: Vec<&str> =
-            all.iter().copied().filter(|source| find(table, source).is_some()).collect();
+    fn source(&mut self, table: Node<'_>) -> Option<&'static Source> {
+        let sources: Vec<&Source> =
+            SOURCES.iter().filter(|source| table.get(source.key.name).is_some()).collect();
         if let [source] = sources.as_slice() {
             return Some(source);
         }
-        let known = names(&[&SOURCES[..], &BESIDE, &STEP_KEYS].concat());
-        let is_known = |name: &str| known.contains(&name);
-        if sources.is_empty() && !table.keys().all(|name| is_known(name.get_ref())) {
-            self.check_keys(table, key, &known);
+        let all = || SOURCES.iter().map(|source| &source.key);
+        let known = names(all().chain(beside_any()));
+        let mut written = table.table().into_iter().flat_map(DeTable::keys);
+        if sources.is_empty() && !written.all(|name| known.contains(&name.get_ref().as_ref())) {
+            self.check_keys(table, &known);
             return None;
         }
-        let hint = format!("one of `{}`", all.join("`, `"));
-        let message = format!("exactly one source is expected, found {}", sources.len());
-        self.fault(value, key, message, hint)
+        let hint = format!("one of `{}`", names(all()).join("`, `"));
+        self.fault(table, format!("exactly one source is expected, found {}", sources.len()), hint)
     }
 
-    fn term(&mut self, source: &str, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
-        let value = find(table, source)?;
-        let key = place.key;
-        if matches!(source, "bands_text" | "unit_price") {
-            self.only_bands(source, value, place)?;
-        } else if !matches!(source, "first" | "each" | "list") {
-            self.no_structure(value, place)?;
+    fn term(&mut self, source: &Source, table: Node<'_>) -> Option<Term> {
+        let value = table.get(source.key.name)?;
+        match source.gives {
+            Gives::Scalar => self.no_structure(value)?,
+            Gives::Bands => self.only_bands(source.key.name, value)?,
+            Gives::AnyOf => {}
         }
-        match source {
-            "field" => self.field(value, table, place),
-            "value" => self.constant(value, place).map(Term::Constant),
-            "first" => self.expressions(value, place).map(Term::First),
-            "concat" => self.concat(value, table, place),
-            "earliest" => self.extreme(Extreme::Earliest, source, value, place),
-            "latest" => self.extreme(Extreme::Latest, source, value, place),
-            "lookup" => self.lookup(value, table, place),
-            "this" => self.this(value, place),
-            "same_as" => self.same_as(value, place),
-            "setting" => self.word(value, key, &[("currency", Term::CurrencySetting)]),
-            "templates" => self.word(value, key, &[("currency", Term::TemplatesCurrency)]),
-            "months" => self.months(value, table, place),
-            "bands_text" => self.path(value, table, place).map(Term::BandsText),
-            "each" => self.each(value, table, place),
-            "list" => self.entries(value, place),
-            _ => self.unit_price(value, table, place),
-        }
+        (source.parse)(self, value, table)
     }
 
-    fn only_bands(&mut self, source: &str, value: &Value<'_>, place: Place<'_>) -> Option<()> {
-        if place.spec.is_none_or(|spec| spec.field_type == FieldType::PricingBands) {
+    fn only_bands(&mut self, source: &str, value: Node<'_>) -> Option<()> {
+        if value.spec.is_none_or(|spec| spec.field_type == FieldType::PricingBands) {
             return Some(());
         }
         let message = format!("`{source}` makes pricing bands, which this field does not hold");
-        self.fault(value, place.key, message, "use `field`")
+        self.fault(value, message, "use `field`")
     }
 
     /// The path of a source, beside which the table says whether the org need have the field.
-    fn path(
-        &mut self,
-        value: &Value<'_>,
-        table: &DeTable<'_>,
-        place: Place<'_>,
-    ) -> Option<FieldRef> {
-        let field = self.field_ref(value, place)?;
-        Some(FieldRef { optional: is_on(table, "optional"), ..field })
+    fn path(&mut self, value: Node<'_>, table: Node<'_>) -> Option<FieldRef> {
+        let field = self.field_ref(value)?;
+        Some(FieldRef { optional: table.is_on("optional"), ..field })
     }
 
-    fn field(&mut self, value: &Value<'_>, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
-        let Some(below) = find(table, "only_row_of") else {
-            return self.path(value, table, place).map(Term::Field);
+    fn field(&mut self, value: Node<'_>, table: Node<'_>) -> Option<Term> {
+        let Some(below) = table.get("only_row_of") else {
+            return self.path(value, table).map(Term::Field);
         };
-        let below = self.set_below(below, place)?;
-        let field = self.path(value, table, Place { set: below.set, ..place })?;
+        let below = self.set_below(below)?;
+        let field = self.path(Node { set: below.set, ..value }, table)?;
         Some(Term::OnlyRow(below, field))
     }
 
-    fn expressions(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Vec<Expression>> {
-        self.all(value, place.key, |parser, item| parser.expression(item, place))
+    fn expressions(&mut self, value: Node<'_>) -> Option<Vec<Expression>> {
+        self.all(value, Self::expression)
     }
 
-    fn concat(&mut self, value: &Value<'_>, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
-        let separator = find(table, "separator");
-        let text = separator.and_then(|separator| separator.get_ref().as_str());
-        if let (Some(separator), None) = (separator, text) {
-            self.note(separator, place.key, "`separator` takes a text", "put it in quotes");
+    fn concat(&mut self, value: Node<'_>, table: Node<'_>) -> Option<Term> {
+        let separator = table.text_of("separator");
+        if let (Some(named), None) = (table.get("separator"), separator) {
+            self.note(named, "`separator` takes a text", "put it in quotes");
         }
-        let parts = self.expressions(value, place.inside())?;
-        Some(Term::Concat(parts, text.map(ToOwned::to_owned)))
+        let parts = self.expressions(value.inside())?;
+        Some(Term::Concat(parts, separator.map(ToOwned::to_owned)))
     }
 
-    fn extreme(
-        &mut self,
-        which: Extreme,
-        source: &str,
-        value: &Value<'_>,
-        place: Place<'_>,
-    ) -> Option<Term> {
-        if !place.spec.is_none_or(|spec| spec.field_type.is_date()) {
+    fn extreme(&mut self, which: Extreme, source: &str, value: Node<'_>) -> Option<Term> {
+        if !value.spec.is_none_or(|spec| spec.field_type.is_date()) {
             let message = format!("`{source}` gives a date, which this field does not hold");
-            return self.fault(value, place.key, message, "use `first`");
+            return self.fault(value, message, "use `first`");
         }
-        self.expressions(value, place).map(|dates| Term::Extreme(which, dates))
+        self.expressions(value).map(|dates| Term::Extreme(which, dates))
     }
 
-    fn lookup(&mut self, value: &Value<'_>, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
-        let key = place.key;
+    fn lookup(&mut self, value: Node<'_>, table: Node<'_>) -> Option<Term> {
         let known = CatalogKind::ALL.map(|catalog_kind| (catalog_kind.word(), catalog_kind));
-        let catalog_kind = self.word(value, key, &known)?;
-        if let Some(spec) = place.spec
+        let catalog_kind = self.word(value, &known)?;
+        let noun = catalog_kind.noun();
+        if let Some(spec) = value.spec
             && !CatalogKind::of_field(spec.name).contains(&catalog_kind)
         {
-            let message =
-                format!("`{}` does not hold the ID of a {}", spec.name, catalog_kind.noun());
-            return self.fault(value, key, message, hint_to_look_up(spec));
+            let message = format!("`{}` does not hold the ID of a {noun}", spec.name);
+            return self.fault(value, message, hint_to_look_up(spec));
         }
-        let by_product = self.flag(table, key, "by_product");
+        let by_product = self.flag(table, "by_product");
         if by_product && catalog_kind != CatalogKind::PlanTemplate {
             let hint = "use `lookup = \"plan_template\"` beside `by_product`";
-            self.note(value, key, "product rules choose plan templates", hint);
+            self.note(value, "product rules choose plan templates", hint);
         }
-        let Some(code) = find(table, "code") else {
+        let Some(code) = table.get("code") else {
             let hint = "`code = \"Product2.ProductCode\"`, for example";
-            return self.fault(value, key, "`lookup` needs a `code` beside it", hint);
+            return self.fault(value, "`lookup` needs a `code` beside it", hint);
         };
-        let parsed = self.expression(code, place.inside())?;
+        let parsed = self.expression(code.inside())?;
         for named in parsed.constants() {
             if !catalog_kind.allows(trimmed(named)) {
-                let message = format!(
-                    "m3ter cannot have any {} with the code `{named}`",
-                    catalog_kind.noun()
-                );
-                self.note(code, key, message, format!("it {}", catalog_kind.code_rule()));
+                let message = format!("m3ter cannot have any {noun} with the code `{named}`");
+                self.note(code, message, format!("it {}", catalog_kind.code_rule()));
             }
         }
         if by_product && catalog_kind == CatalogKind::PlanTemplate {
-            self.refer(To::ProductRule, place.set);
+            self.refer(To::ProductRule, value.set);
         }
-        let slot = self.sets[place.set].slot(place.set);
+        let slot = self.sets[value.set].slot(value.set);
         Some(Term::Lookup(Lookup { catalog_kind, by_product, code: Box::new(parsed), slot }))
     }
 
-    fn this(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Term> {
-        let kind = self.word(value, place.key, &OBJECT_TABLES)?;
-        let fits = place.spec.is_none_or(|spec| EntityKind::of_field(spec.name) == Some(kind));
+    fn this(&mut self, value: Node<'_>) -> Option<Term> {
+        let kind = self.word(value, &OBJECT_TABLES)?;
+        let fits = value.spec.is_none_or(|spec| EntityKind::of_field(spec.name) == Some(kind));
         if !fits {
             let message = format!("this field does not hold the ID of a {kind} of this sync");
-            let hint = "name the object that the field refers to";
-            return self.fault(value, place.key, message, hint);
+            return self.fault(value, message, "name the object that the field refers to");
         }
-        Some(Term::This(kind, self.refer(To::Object(kind), place.set)))
+        Some(Term::This(kind, self.refer(To::Object(kind), value.set)))
     }
 
-    fn same_as(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Term> {
-        let named = value.get_ref().as_str().and_then(|text| text.split_once('.'));
+    fn same_as(&mut self, value: Node<'_>) -> Option<Term> {
+        let named = value.text().and_then(|text| text.split_once('.'));
         let named = named.and_then(|(object, field)| {
             let (_, kind) = OBJECT_TABLES.iter().find(|(name, _)| *name == object)?;
             Some((*kind, kind.field(field)?.name))
         });
         let Some((kind, field)) = named else {
             let message = "`same_as` names a field of another object";
-            return self.fault(value, place.key, message, "such as `contract.endDate`");
+            return self.fault(value, message, "such as `contract.endDate`");
         };
-        Some(Term::SameAs(kind, field, self.refer(To::Field(kind, field), place.set)))
+        Some(Term::SameAs(kind, field, self.refer(To::Field(kind, field), value.set)))
     }
 
-    fn months(&mut self, value: &Value<'_>, table: &DeTable<'_>, place: Place<'_>) -> Option<Term> {
-        let field = self.path(value, table, place)?;
-        let after = find(table, "after").and_then(|after| after.get_ref().as_str());
-        let after = EntityKind::Contract.field(after.unwrap_or("startDate"));
+    fn months(&mut self, value: Node<'_>, table: Node<'_>) -> Option<Term> {
+        let field = self.path(value, table)?;
+        let after = EntityKind::Contract.field(table.text_of("after").unwrap_or("startDate"));
         let Some(after) = after.filter(|spec| spec.field_type == FieldType::Date) else {
             let message = "`after` names a date of the same object";
-            return self.fault(value, place.key, message, "use `startDate`");
+            return self.fault(value, message, "use `startDate`");
         };
-        let link = self.refer(To::Own(after.name), place.set);
+        let link = self.refer(To::Own(after.name), value.set);
         Some(Term::MonthsAfter(field, after.name, link))
     }
 
-    fn unit_price(
-        &mut self,
-        value: &Value<'_>,
-        table: &DeTable<'_>,
-        place: Place<'_>,
-    ) -> Option<Term> {
-        let price = self.path(value, table, place)?;
-        let discount = match find(table, "discount_percent") {
+    fn unit_price(&mut self, value: Node<'_>, table: Node<'_>) -> Option<Term> {
+        let price = self.path(value, table)?;
+        let discount = match table.get("discount_percent") {
             // A discount that the org does not have or show is none.
-            Some(discount) => Some(FieldRef { optional: true, ..self.field_ref(discount, place)? }),
+            Some(discount) => Some(FieldRef { optional: true, ..self.field_ref(discount)? }),
             None => None,
         };
         let undiscounted = Arc::clone(&self.undiscounted);
@@ -334,13 +363,13 @@ impl Parser<'_> {
         Some(Term::UnitPrice(Box::new(UnitPrice { price, discount, undiscounted })))
     }
 
-    pub(super) fn constant(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Constant> {
-        let constant = match value.get_ref() {
+    pub(super) fn constant(&mut self, value: Node<'_>) -> Option<Constant> {
+        let constant = match value.is() {
             DeValue::String(text) => Some(Constant::Text(text.to_string())),
             DeValue::Boolean(boolean) => Some(Constant::Boolean(*boolean)),
-            _ => number(value).map(Constant::Number),
+            _ => value.number().map(Constant::Number),
         };
-        let problem = match (&constant, place.spec) {
+        let problem = match (&constant, value.spec) {
             (None, _) => Some(no_constant(value)),
             (Some(constant), Some(spec)) => constant_problem(constant, spec),
             (Some(_), None) => None,
@@ -349,27 +378,26 @@ impl Parser<'_> {
             None => constant,
             Some(problem) => {
                 let hint = "write a constant that m3ter's field takes: a text in quotes, a number or true and false without";
-                self.fault(value, place.key, problem, hint)
+                self.fault(value, problem, hint)
             }
         }
     }
 
     /// A path, or `{ field = "…", optional = true }`. A row's path through its parent becomes one
     /// of the parent.
-    pub(super) fn field_ref(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<FieldRef> {
-        let (text, optional) = match value.get_ref() {
-            DeValue::Table(table) => {
-                self.check_keys(table, place.key, &["field", "optional"]);
-                let optional = self.flag(table, place.key, "optional");
-                (find(table, "field").and_then(|field| field.get_ref().as_str()), optional)
+    pub(super) fn field_ref(&mut self, value: Node<'_>) -> Option<FieldRef> {
+        let (text, optional) = match value.is() {
+            DeValue::Table(_) => {
+                self.check_keys(value, &["field", "optional"]);
+                (value.text_of("field"), self.flag(value, "optional"))
             }
-            value => (value.as_str(), false),
+            _ => (value.text(), false),
         };
         let Some(mut path) = text.filter(|text| is_path(text)) else {
             let hint = "an API name, with parents by dots, such as `Account.Name`";
-            return self.fault(value, place.key, "this is not a field path", hint);
+            return self.fault(value, "this is not a field path", hint);
         };
-        let mut from = place.set;
+        let mut from = value.set;
         while from != ROOT
             && let Some(parent) = &self.sets[from].parent
             && let Some((first, rest)) = path.split_once('.')
@@ -379,7 +407,7 @@ impl Parser<'_> {
             from = self.sets[from].of;
         }
         let path = self.path_above(path);
-        let line = self.line(value);
+        let line = self.line(value.value);
         Some(FieldRef { optional, ..FieldRef::new(from, &self.sets[from].sobject, path, line) })
     }
 
@@ -399,8 +427,8 @@ impl Parser<'_> {
 }
 
 /// Why a value of a file is none that a mapping keeps.
-fn no_constant(value: &Value<'_>) -> String {
-    let unkept = match value.get_ref() {
+fn no_constant(value: Node<'_>) -> String {
+    let unkept = match value.is() {
         DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str()),
         DeValue::Float(number) => Some(number.as_str()),
         _ => None,

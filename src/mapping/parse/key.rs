@@ -67,8 +67,8 @@ pub(super) const fn key(name: &'static str, form: Form, meaning: &'static str) -
 }
 
 /// The names of keys.
-pub(super) fn names(keys: &[Key]) -> Vec<&'static str> {
-    keys.iter().map(|key| key.name).collect()
+pub(super) fn names<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Vec<&'static str> {
+    keys.into_iter().map(|key| key.name).collect()
 }
 
 /// The words of a choice.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::parser::{Parser, Value, dotted, find, line_at};
+use super::parser::{Node, Parser, Value, dotted, find, line_at};
 use super::syntax;
 use crate::domain::entity::EntityKind;
 use crate::mapping::fault::{MappingFault, hint_for};
@@ -116,7 +116,7 @@ impl<'s> Layer<'s> {
     }
 }
 
-impl Parser<'_> {
+impl Parser {
     /// What the files of a chain come to. `starts` are the places of their texts in the joined one.
     pub(super) fn laid_over<'s>(&mut self, chain: &[&Layer<'s>], starts: &[usize]) -> DeTable<'s> {
         let mut merged = DeTable::new();
@@ -124,12 +124,13 @@ impl Parser<'_> {
             let mut above = moved(&layer.table, *start);
             let remove = above.remove(REMOVE);
             above.remove(EXTENDS);
-            if let Some(remove) = remove {
+            if let Some(remove) = &remove {
+                let remove = Node::new(remove, REMOVE);
                 if index + 1 == chain.len() {
                     let hint = "add `extends = \"…\"`, or delete this line";
-                    self.note(&remove, REMOVE, "there is nothing to remove from", hint);
+                    self.note(remove, "there is nothing to remove from", hint);
                 } else {
-                    self.take_out(&mut merged, &remove);
+                    self.take_out(&mut merged, remove);
                 }
             }
             lay_over(&mut merged, above, "");
@@ -137,17 +138,16 @@ impl Parser<'_> {
         merged
     }
 
-    fn take_out(&mut self, table: &mut DeTable<'_>, remove: &Value<'_>) {
-        for name in self.list(remove, REMOVE) {
-            let Some(path) = name.get_ref().as_str() else {
+    fn take_out(&mut self, table: &mut DeTable<'_>, remove: Node<'_>) {
+        for name in self.list(remove) {
+            let Some(path) = name.text() else {
                 let hint =
                     "name a table or a key of one, such as `commitment` or `account.address`";
-                self.note(name, REMOVE, "a text is expected", hint);
+                self.note(name, "a text is expected", hint);
                 continue;
             };
             if let Err(hint) = taken_out(table, path) {
-                let message = format!("what this file extends has no `{path}`");
-                self.note(name, REMOVE, message, hint);
+                self.note(name, format!("what this file extends has no `{path}`"), hint);
             }
         }
     }

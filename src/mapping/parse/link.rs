@@ -28,7 +28,7 @@ impl Sources {
     }
 }
 
-impl Parser<'_> {
+impl Parser {
     /// Checks all references of a mapping, and resolves them.
     pub(super) fn link(&mut self, mapping: &mut Mapping) {
         let references = std::mem::take(&mut self.references);

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 use super::key::{Form, Key, key, names, words};
-use super::parser::{Above, Parser, Place, Value, dotted, find, is_on};
+use super::parser::{Above, Node, Parser, dotted};
 use crate::domain::entity::EntityKind;
 use crate::domain::field::FieldType;
 use crate::domain::settings::OverlapRule;
@@ -69,13 +69,11 @@ const MAX_LEVELS: usize = 4;
 const PARENT_ID: &str = "ParentId";
 const PARENT: &str = "Parent";
 
+/// The table of an object: `node` is of its rows.
 #[derive(Clone, Copy)]
 struct Table<'t> {
-    value: &'t Value<'t>,
-    entries: &'t DeTable<'t>,
-    name: &'t str,
+    node: Node<'t>,
     kind: EntityKind,
-    rows: SetId,
 }
 
 impl Above {
@@ -87,75 +85,57 @@ impl Above {
     }
 }
 
-impl Parser<'_> {
+impl Parser {
     /// `[plan]`, or several `[[plan]]`.
-    pub(super) fn objects(
-        &mut self,
-        value: &Value<'_>,
-        file: &DeTable<'_>,
-        name: &str,
-        kind: EntityKind,
-    ) {
-        let levels = match value.get_ref().as_table().and_then(|table| find(table, PARENTS.name)) {
-            Some(levels) if kind == EntityKind::Account => {
-                self.levels(levels, &dotted(name, PARENTS.name))
-            }
+    pub(super) fn objects(&mut self, value: Node<'_>, file: Node<'_>, kind: EntityKind) {
+        let levels = match kind {
+            EntityKind::Account => self.at(value, PARENTS.name, Self::levels).unwrap_or_default(),
             _ => 0,
         };
-        for value in self.one_or_more(value, name) {
-            let Some(object) = self.object(value, file, name, kind) else { continue };
+        for value in self.one_or_more(value) {
+            let Some(object) = self.object(value, file, kind) else { continue };
             if levels > 0 {
-                self.with_parents(object, levels, value, file, name);
+                self.with_parents(object, levels, value, file);
             } else {
                 self.objects.push(object);
             }
         }
     }
 
-    fn levels(&mut self, value: &Value<'_>, key: &str) -> usize {
-        let levels = match value.get_ref() {
+    fn levels(&mut self, value: Node<'_>) -> Option<usize> {
+        let levels = match value.is() {
             DeValue::Integer(number) => number.as_str().parse().ok(),
             _ => None,
         };
-        levels.filter(|levels| (1..=MAX_LEVELS).contains(levels)).unwrap_or_else(|| {
+        levels.filter(|levels| (1..=MAX_LEVELS).contains(levels)).or_else(|| {
             let hint = format!("use a whole number from 1 to {MAX_LEVELS}");
-            self.note(value, key, "this is not a number of levels", hint);
-            0
+            self.fault(value, "this is not a number of levels", hint)
         })
     }
 
     /// Parents of an Account, by opt-in: the same table once more for each level, read from the
     /// record above, and each Account linked to the one above it. A CRM hierarchy is not a billing
     /// hierarchy, so nothing is linked unless the mapping says how many levels up it goes.
-    fn with_parents(
-        &mut self,
-        own: ObjectMapping,
-        levels: usize,
-        value: &Value<'_>,
-        file: &DeTable<'_>,
-        name: &str,
-    ) {
+    fn with_parents(&mut self, own: ObjectMapping, levels: usize, value: Node<'_>, file: Node<'_>) {
         if own.field("parentAccountId").is_some() {
             let hint = "remove `parentAccountId` or `parents`";
-            self.note(value, name, "`parents` links the parent by itself", hint);
+            self.note(value, "`parents` links the parent by itself", hint);
         }
         let (rows, account) = (own.rows, relationship_of(own.row.as_ref()));
         let mut object = own;
         for level in 1..=levels {
             let above = Above { account: account.clone(), level, too_long: None };
-            let parent = self.parent_of(rows, above.path(level - 1, PARENT_ID), value);
+            let path = above.path(level - 1, PARENT_ID);
+            let line = self.line(value.value);
+            let parent = FieldRef::new(rows, &self.sets[rows].sobject, path, line);
             object.fields.extend(link_to(parent.clone()));
             self.objects.push(object);
             self.above = Some(above);
-            let next = self.object(value, file, name, EntityKind::Account);
+            let next = self.object(value, file, EntityKind::Account);
             if let Some(path) = self.above.take().and_then(|above| above.too_long) {
+                let key = dotted(value.key, PARENTS.name);
                 let message = format!("`{path}` would follow more than five relationships");
-                return self.note(
-                    value,
-                    &dotted(name, PARENTS.name),
-                    message,
-                    "go up fewer levels",
-                );
+                return self.note(Node { key: &key, ..value }, message, "go up fewer levels");
             }
             let Some(next) = next else { return };
             object = ObjectMapping { level, row: Some(parent), ..next };
@@ -163,37 +143,30 @@ impl Parser<'_> {
         self.objects.push(object);
     }
 
-    fn parent_of(&self, rows: SetId, path: String, value: &Value<'_>) -> FieldRef {
-        FieldRef::new(rows, &self.sets[rows].sobject, path, self.line(value))
-    }
-
     fn object(
         &mut self,
-        value: &Value<'_>,
-        file: &DeTable<'_>,
-        name: &str,
+        value: Node<'_>,
+        file: Node<'_>,
         kind: EntityKind,
     ) -> Option<ObjectMapping> {
-        let table = self.table(value, name)?;
-        let root = Place::new(name, ROOT);
-        let rows = self.at(table, "rows", root, Self::set_named).unwrap_or(ROOT);
-        let of = Table { value, entries: table, name, kind, rows };
-        let place = of.place();
+        self.table(value)?;
+        let rows = self.at(value, "rows", Self::set_named).unwrap_or(ROOT);
+        let node = Node { set: rows, ..value };
+        let of = Table { node, kind };
         let own_row = self.above.is_none();
-        let row = own_row.then(|| self.at(table, "row", place, Self::field_ref)).flatten();
+        let row = own_row.then(|| self.at(node, "row", Self::field_ref)).flatten();
         // Whether the org has it is seen in the record: a field that is not there is not written.
-        let write_back = self.at(table, "write_back", place, Self::field_ref);
+        let write_back = self.at(node, "write_back", Self::field_ref);
         let write_back = write_back.map(|field| FieldRef { optional: true, ..field });
-        let joins_by = self.at(table, "joins_by", place, Self::field_ref);
+        let joins_by = self.at(node, "joins_by", Self::field_ref);
         let joins_with = self.joins_with(of);
-        let skip = self.at(table, "skip", place, Self::condition);
-        let leave_out = self.at(table, "leave_out", place, Self::condition);
-        let of_plans = Place::new(name, self.rows_of_plans(file));
+        let skip = self.at(node, "skip", Self::condition);
+        let leave_out = self.at(node, "leave_out", Self::condition);
+        let of_plans = Node { set: self.rows_of_plans(file), ..node };
         let bills = kind == EntityKind::Commitment;
         let billing_line =
-            bills.then(|| self.at(table, BILLING_LINE.name, of_plans, Self::condition)).flatten();
-        let sobject =
-            find(table, "sobject").and_then(|_| self.required_name(table, name, "sobject", value));
+            bills.then(|| self.at(of_plans, BILLING_LINE.name, Self::condition)).flatten();
+        let sobject = self.name(node, "sobject");
         let key = self.key(of);
         let fields = self.fields(of);
         self.check_required(of);
@@ -213,25 +186,26 @@ impl Parser<'_> {
             level: 0,
             slot: None,
             plan_rows: None,
-            line: self.line(value),
+            line: self.line(value.value),
         })
     }
 
     fn key(&mut self, of: Table<'_>) -> Option<Cell> {
         self.owner = Some(Shared::Object(self.objects.len()));
-        let expression = self.at(of.entries, "key", of.place(), Self::expression);
+        let expression = self.at(of.node, "key", Self::expression);
         self.owner = None;
-        Some(Cell { expression: expression?, slot: Some(self.sets[of.rows].slot(of.rows)) })
+        let rows = of.node.set;
+        Some(Cell { expression: expression?, slot: Some(self.sets[rows].slot(rows)) })
     }
 
     /// The field by which records share a Contract; `false` for none.
     fn joins_with(&mut self, of: Table<'_>) -> Option<FieldRef> {
-        let value = find(of.entries, JOINS_WITH)?;
-        if value.get_ref().as_bool() == Some(false) {
+        let value = of.node.get(JOINS_WITH)?;
+        if value.is().as_bool() == Some(false) {
             return None;
         }
-        let field = self.at(of.entries, JOINS_WITH, of.place(), Self::field_ref)?;
-        let problem = match (of.kind, of.rows) {
+        let field = self.at(of.node, JOINS_WITH, Self::field_ref)?;
+        let problem = match (of.kind, value.set) {
             (EntityKind::Contract, ROOT) if !field.path.contains('.') => return Some(field),
             (EntityKind::Contract, ROOT) => {
                 "the field is one of the record itself: a look-up such as `ContractId`"
@@ -241,35 +215,36 @@ impl Parser<'_> {
             }
             _ => "only a Contract can be shared by a field",
         };
+        let key = dotted(value.key, JOINS_WITH);
         let hint = "name a look-up of the record, or write `false`";
-        self.fault(value, &dotted(of.name, JOINS_WITH), problem, hint)
+        self.fault(Node { key: &key, ..value }, problem, hint)
     }
 
     fn fields(&mut self, of: Table<'_>) -> Vec<FieldMapping> {
-        let choice = |parser: &mut Self, value: &Value<'_>, place: Place<'_>| {
-            parser.word(value, place.key, &CUSTOM_FIELDS)
-        };
-        let custom_fields = self.at(of.entries, "custom_fields", of.place(), choice);
+        let choice = |parser: &mut Self, value: Node<'_>| parser.word(value, &CUSTOM_FIELDS);
+        let custom_fields = self.at(of.node, "custom_fields", choice);
         self.undiscounted = Arc::default();
         let mut fields = Vec::new();
-        for (name, value) in of.entries {
-            let (text, key) = (name.get_ref().as_ref(), dotted(of.name, name.get_ref()));
+        for (name, value) in of.node.table().into_iter().flatten() {
+            let (text, line) = (name.get_ref().as_ref(), self.line(name));
+            let key = dotted(of.node.key, text);
             if of.holds_beside(text) {
                 if text == BILLING_LINE.name && of.kind != EntityKind::Commitment {
-                    self.note(name, &key, "only a Commitment has a billing line", "remove it");
+                    let message = "only a Commitment has a billing line";
+                    self.fault_at(line, &key, message, "remove it");
                 }
                 continue;
             }
             let Some(spec) = of.kind.field(text) else {
                 let known = of.kind.fields().iter().map(|field| field.name);
                 let hint = hint_for(text, &known.chain(names(&OBJECT_KEYS)).collect::<Vec<_>>());
-                self.note(name, &key, format!("{} has no such field in m3ter", of.kind), hint);
+                self.fault_at(line, &key, format!("{} has no such field in m3ter", of.kind), hint);
                 continue;
             };
             self.owner = Some(Shared::Field(self.objects.len(), fields.len()));
             let known = self.references.len();
-            let place = Place { spec: Some(spec), ..Place::new(&key, of.rows) };
-            let Some(mut expression) = self.expression(value, place) else {
+            let value = Node { value, key: &key, spec: Some(spec), ..of.node };
+            let Some(mut expression) = self.expression(value) else {
                 self.references.truncate(known);
                 continue;
             };
@@ -279,55 +254,49 @@ impl Parser<'_> {
                 *replace = wanted;
             }
             // In a table of names every name is a value.
-            let table = value.get_ref().as_table().filter(|_| {
-                !matches!(spec.field_type, FieldType::Segment | FieldType::CustomFields)
-            });
-            let flag = |flag: &str| table.is_some_and(|table| is_on(table, flag));
+            let has_names = matches!(spec.field_type, FieldType::Segment | FieldType::CustomFields);
+            let flag = |flag: &str| !has_names && value.is_on(flag);
             let cell = Cell { expression, slot: None };
-            let (once, clear, line) = (flag("once"), flag("clear"), self.line(name));
-            fields.push(FieldMapping { spec, cell, once, clear, line });
+            fields.push(FieldMapping {
+                spec,
+                cell,
+                once: flag("once"),
+                clear: flag("clear"),
+                line,
+            });
         }
         self.owner = None;
         fields
     }
 
     fn check_required(&mut self, of: Table<'_>) {
-        let Table { value, name, kind, .. } = of;
-        let has = |field: &str| find(of.entries, field).is_some();
+        let Table { node, kind } = of;
+        let has = |field: &str| node.get(field).is_some();
         for spec in kind.fields().iter().filter(|spec| spec.required && !has(spec.name)) {
+            let key = dotted(node.key, spec.name);
             let message = format!("m3ter requires this field of {}", kind.with_article());
-            let hint = format!("add `{} = …`", spec.name);
-            self.note(value, &dotted(name, spec.name), message, hint);
+            self.note(Node { key: &key, ..node }, message, format!("add `{} = …`", spec.name));
         }
         for [one, other] in kind.exactly_one_of() {
             // A Pricing without either can never be made. Of an AccountPlan the records tell.
             if kind == EntityKind::Pricing && !has(one) && !has(other) {
                 let message =
                     format!("m3ter requires `{one}` or `{other}` of {}", kind.with_article());
-                self.note(value, name, message, format!("add `{one} = …` or `{other} = …`"));
+                self.note(node, message, format!("add `{one} = …` or `{other} = …`"));
             }
         }
     }
 
     /// The rows of the file's Plans, on which a billing line is marked.
-    fn rows_of_plans(&self, file: &DeTable<'_>) -> SetId {
-        let plan = find(file, "plan").map(toml::Spanned::get_ref);
-        let first = match plan {
-            Some(DeValue::Array(plans)) => plans.first().and_then(|plan| plan.get_ref().as_table()),
-            Some(plan) => plan.as_table(),
-            None => None,
-        };
-        let named =
-            first.and_then(|table| find(table, "rows")).and_then(|rows| rows.get_ref().as_str());
+    fn rows_of_plans(&self, file: Node<'_>) -> SetId {
+        let plan = file.get("plan");
+        let first = plan.and_then(|plan| plan.items().first().copied()).or(plan);
+        let named = first.and_then(|plan| plan.text_of("rows"));
         named.and_then(|name| self.sets.iter().position(|set| set.name == name)).unwrap_or(ROOT)
     }
 }
 
-impl<'t> Table<'t> {
-    fn place(self) -> Place<'t> {
-        Place::new(self.name, self.rows)
-    }
-
+impl Table<'_> {
     /// Whether a key of the table is none of m3ter's fields.
     fn holds_beside(self, key: &str) -> bool {
         OBJECT_KEYS.iter().chain(keys_of(self.kind)).any(|known| known.name == key)

@@ -1,9 +1,9 @@
 //! `warn`: a sentence in quotes, or a table with its condition.
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 use super::key::{Form, Key, key, names};
-use super::parser::{Parser, Place, Value, find};
+use super::parser::{Node, Parser};
 use crate::domain::warning::Attention;
 use crate::mapping::fault::hint_for;
 use crate::mapping::language::{FieldRef, Rate, Remark, RowRemark};
@@ -27,75 +27,68 @@ pub const ROW_REMARK_KEYS: [Key; 4] = [
 const RATES_KEY: &str = "unless_equal";
 const HOW: &str = "a sentence in quotes, or `{ message = \"…\", when = … }`";
 
-impl Parser<'_> {
-    pub(super) fn remark(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Remark> {
-        match value.get_ref() {
+impl Parser {
+    pub(super) fn remark(&mut self, value: Node<'_>) -> Option<Remark> {
+        match value.is() {
             DeValue::String(message) => {
                 Some(Remark { message: message.to_string(), attention: None, when: None })
             }
-            DeValue::Table(table) => {
-                self.check_keys(table, place.key, &names(&REMARK_KEYS));
-                self.remark_in(table, value, place)
+            DeValue::Table(_) => {
+                self.check_keys(value, &names(&REMARK_KEYS));
+                self.remark_in(value)
             }
-            _ => self.fault(value, place.key, "`warn` takes a sentence", HOW),
+            _ => self.fault(value, "`warn` takes a sentence", HOW),
         }
     }
 
     /// The sentence about the rows of a set.
-    pub(super) fn row_remark(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<RowRemark> {
-        let table = self.table(value, place.key)?;
-        self.check_keys(table, place.key, &names(&ROW_REMARK_KEYS));
-        let remark = self.remark_in(table, value, place)?;
-        let unless_equal = self.optional(table, RATES_KEY, place, Self::rates).ok()?;
+    pub(super) fn row_remark(&mut self, value: Node<'_>) -> Option<RowRemark> {
+        self.table_of(value, &names(&ROW_REMARK_KEYS))?;
+        let remark = self.remark_in(value)?;
+        let unless_equal = self.optional(value, RATES_KEY, Self::rates).ok()?;
         Some(RowRemark { remark, unless_equal, place: self.place(value) })
     }
 
-    fn remark_in(
-        &mut self,
-        table: &DeTable<'_>,
-        value: &Value<'_>,
-        place: Place<'_>,
-    ) -> Option<Remark> {
-        let message = find(table, "message").and_then(|message| message.get_ref().as_str());
+    fn remark_in(&mut self, table: Node<'_>) -> Option<Remark> {
+        let message = table.text_of("message");
         if message.is_none() {
-            self.note(value, place.key, "a warning has a `message`", HOW);
+            self.note(table, "a warning has a `message`", HOW);
         }
-        let when = self.optional(table, "when", place, Self::condition).ok()?;
-        let attention = self.optional(table, "attention", place, Self::attention).ok()?;
+        let when = self.optional(table, "when", Self::condition).ok()?;
+        let attention = self.optional(table, "attention", Self::attention).ok()?;
         Some(Remark { message: message?.to_owned(), attention, when })
     }
 
-    fn attention(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Attention> {
-        let code = value.get_ref().as_str().unwrap_or_default();
+    fn attention(&mut self, value: Node<'_>) -> Option<Attention> {
+        let code = value.text().unwrap_or_default();
         code.parse().ok().or_else(|| {
             let hint = hint_for(code, &Attention::codes());
-            self.fault(value, place.key, format!("`{code}` is not a code of `attention`"), hint)
+            self.fault(value, format!("`{code}` is not a code of `attention`"), hint)
         })
     }
 
-    fn rates(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<[Rate; 2]> {
-        let items = value.get_ref().as_array().map_or(&[][..], |items| items);
+    fn rates(&mut self, value: Node<'_>) -> Option<[Rate; 2]> {
+        let items = value.items();
         if items.len() != 2 {
             let hint = "such as `[{ field = \"Price__c\", per = \"Months__c\" }, { field = \"Old_Price__c\", per = \"Old_Months__c\" }]`";
-            return self.fault(value, place.key, "two values are compared", hint);
+            return self.fault(value, "two values are compared", hint);
         }
-        let rates: Vec<Rate> = items.iter().filter_map(|item| self.rate(item, place)).collect();
+        let rates: Vec<Rate> = items.into_iter().filter_map(|item| self.rate(item)).collect();
         rates.try_into().ok()
     }
 
-    fn rate(&mut self, value: &Value<'_>, place: Place<'_>) -> Option<Rate> {
-        if value.get_ref().is_str() {
-            return self.field_ref(value, place).map(|number| Rate { number, per: None });
+    fn rate(&mut self, value: Node<'_>) -> Option<Rate> {
+        if value.is().is_str() {
+            return self.field_ref(value).map(|number| Rate { number, per: None });
         }
-        let (table, key) = (self.table(value, place.key)?, place.key);
-        self.check_keys(table, key, &["field", "optional", "per"]);
-        let optional = self.flag(table, key, "optional");
-        let Some(number) = find(table, "field") else {
+        self.table_of(value, &["field", "optional", "per"])?;
+        let optional = self.flag(value, "optional");
+        let Some(number) = value.get("field") else {
             let message = "a value that is compared names a `field`";
-            return self.fault(value, key, message, "add `field = \"…\"`");
+            return self.fault(value, message, "add `field = \"…\"`");
         };
-        let number = self.field_ref(number, place)?;
-        let per = self.optional(table, "per", place, Self::field_ref).ok()?;
+        let number = self.field_ref(number)?;
+        let per = self.optional(value, "per", Self::field_ref).ok()?;
         let so = |field: FieldRef| FieldRef { optional: field.optional || optional, ..field };
         Some(Rate { number: so(number), per: per.map(so) })
     }
