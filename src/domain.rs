@@ -4,8 +4,10 @@
 //! another module of the crate.
 
 pub mod actual;
+pub mod address;
 pub mod answer;
 pub mod backfill;
+pub mod bands;
 pub mod catalog;
 pub mod change;
 pub mod dates;
@@ -26,6 +28,7 @@ pub mod page;
 pub mod personal;
 pub mod plan;
 pub mod pseudonym;
+pub mod rate;
 pub mod record;
 pub mod record_state;
 pub mod record_status;
@@ -33,6 +36,7 @@ pub mod run;
 pub mod settings;
 pub mod share;
 pub mod text;
+pub mod typed_code;
 pub mod value;
 pub mod verification;
 pub mod warning;

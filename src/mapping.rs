@@ -4,7 +4,6 @@
 //! record resolves to desired objects and findings. The language is closed and declarative on
 //! purpose. Nothing here does I/O or reads a clock.
 
-mod address;
 mod bands;
 mod condition;
 mod convert;
@@ -19,7 +18,6 @@ mod lookup;
 mod mapped;
 mod object;
 mod org;
-mod org_values;
 mod parse;
 mod product;
 mod query;
@@ -34,7 +32,6 @@ mod show;
 mod steps;
 mod structure;
 mod term;
-mod typed_key;
 mod unreadable;
 
 /// The keys of mapping files: what is written where.
@@ -44,7 +41,6 @@ pub mod keys {
         READINESS_KEYS, REMARK_KEYS, ROW_REMARK_KEYS, SEVERAL_KEYS, SOURCES, STEPS, Source,
         StepKey, TOP_KEYS, keys_of,
     };
-    pub use super::structure::parts_of;
 }
 
 use std::collections::{BTreeMap, HashSet};
@@ -53,7 +49,7 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 
 pub use explain::Explanation;
-pub use fault::{MappingFault, MappingNote};
+pub use fault::MappingFault;
 pub use files::MappingSource;
 pub use mapped::Mapping;
 pub use org::{OrgRemark, Severity};
@@ -145,18 +141,6 @@ impl Mappings {
         }
         let digest = digest(built_in.iter().chain(sources));
         Ok(Self { by_root: mappings, digest })
-    }
-
-    /// What the service reads in a file and other readers of TOML may not.
-    pub fn notes(source: &MappingSource) -> Vec<MappingNote> {
-        let text = std::str::from_utf8(&source.bytes).unwrap_or_default();
-        let note = |(line, what)| MappingNote {
-            place: format!("{}:{line}", source.name),
-            message: format!(
-                "{what} is TOML 1.1: the service reads it, but editors and scripts that know only TOML 1.0 call the file broken"
-            ),
-        };
-        parse::newer_syntax(text).into_iter().map(note).collect()
     }
 
     /// The text of the mapping that comes with the service, comments and all.

@@ -4,6 +4,7 @@ mod case;
 mod directory;
 pub mod explain;
 pub mod import;
+mod newer_syntax;
 mod schema;
 mod settled;
 pub mod test;
@@ -311,7 +312,7 @@ fn tell_formed<'m>(
         let message = message.trim_start();
         checklist.say(Severity::Green, file, message, format_args!("{file}: {message}"));
     }
-    for note in sources.iter().flat_map(Mappings::notes) {
+    for note in sources.iter().flat_map(newer_syntax::notes) {
         checklist.say(Severity::Yellow, &note.place, &note.message, &note);
     }
     checklist.end()

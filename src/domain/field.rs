@@ -147,8 +147,12 @@ pub const ADDRESS_PARTS: [(&str, Option<usize>); 8] = [
     ("country", Some(100)),
 ];
 
+/// One of them on its way; what is too long is cut where the address is put together.
+pub const ADDRESS_PART: FieldSpec = optional("part", FieldType::Text { max: 4_000 });
+
 /// How a usage filter works.
 pub const USAGE_FILTER_MODES: &[&str] = &["INCLUDE", "EXCLUDE"];
+
 /// Custom fields that one object holds at most.
 pub const MAX_CUSTOM_FIELDS: usize = 100;
 /// Entries of a list of ids at most.
@@ -165,6 +169,7 @@ const LINE_ITEM_TYPES: &[&str] = &[
 const ANY_AMOUNT: FieldType = FieldType::Decimal { minimum: Minimum::None };
 const ZERO_OR_MORE: FieldType = FieldType::Decimal { minimum: Minimum::Zero };
 const DESCRIPTION: FieldType = FieldType::Text { max: 200 };
+const WORD: FieldType = FieldType::Text { max: 200 };
 
 const fn required(name: &'static str, field_type: FieldType) -> FieldSpec {
     FieldSpec { name, field_type, required: true, on_difference: OnDifference::Update }
@@ -296,6 +301,44 @@ const ACCOUNT_PLAN: &[FieldSpec] = &[
     optional("childBillingMode", FieldType::Enum(CHILD_BILLING_MODES)),
     CUSTOM_FIELDS,
 ];
+
+/// A part of a band that is none of m3ter's: it is for rows whose bounds are both inclusive. A band
+/// then starts where the one before ends.
+pub const UPPER_LIMIT: &str = "upperLimit";
+
+static BAND: [FieldSpec; 4] = [
+    required("lowerLimit", ZERO_OR_MORE),
+    optional("unitPrice", ANY_AMOUNT),
+    optional("fixedPrice", ANY_AMOUNT),
+    optional(UPPER_LIMIT, ZERO_OR_MORE),
+];
+static FEE: [FieldSpec; 4] = [
+    required("date", FieldType::Date),
+    required("amount", FieldType::Decimal { minimum: Minimum::AboveZero }),
+    required("servicePeriodStartDate", FieldType::DateTime),
+    required("servicePeriodEndDate", FieldType::DateTime),
+];
+static USAGE_FILTER: [FieldSpec; 3] = [
+    required("dimensionCode", WORD),
+    required("value", WORD),
+    required("mode", FieldType::Enum(USAGE_FILTER_MODES)),
+];
+static ID: [FieldSpec; 1] = [required("item", FieldType::Id)];
+static LISTED_WORD: [FieldSpec; 1] = [required("item", WORD)];
+
+impl FieldSpec {
+    /// The parts of each entry of a list; none where the field holds no list.
+    pub fn parts(&self) -> &'static [Self] {
+        match self.field_type {
+            FieldType::PricingBands => &BAND,
+            FieldType::FeeDates => &FEE,
+            FieldType::UsageFilters => &USAGE_FILTER,
+            FieldType::IdList => &ID,
+            FieldType::EnumList(_) => &LISTED_WORD,
+            _ => &[],
+        }
+    }
+}
 
 /// What every response carries beside the fields of the request; `version` goes back on an update.
 const RESPONSE_ONLY: [&str; 5] =

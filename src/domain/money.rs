@@ -127,6 +127,25 @@ pub fn product(one: Decimal, other: Decimal) -> Result<Decimal, NoDecimal> {
     nearest_decimal(one.is_sign_negative() != other.is_sign_negative(), &digits, point)
 }
 
+/// A price less a discount in percent; all digits are kept, as far as a decimal holds them.
+///
+/// # Errors
+///
+/// As for [`product`].
+pub fn less_percent(price: Decimal, percent: Decimal) -> Result<Decimal, NoDecimal> {
+    let rest = Decimal::ONE_HUNDRED.checked_sub(percent).ok_or(NoDecimal::TooLarge)?;
+    percent_of(price, rest)
+}
+
+/// So many percent of a number.
+///
+/// # Errors
+///
+/// As for [`product`].
+pub fn percent_of(number: Decimal, percent: Decimal) -> Result<Decimal, NoDecimal> {
+    product(number, product(percent, Decimal::new(1, 2))?)
+}
+
 /// The quotient, to as many digits as a decimal holds; `None` for one by 0.
 pub fn quotient(one: Decimal, other: Decimal) -> Option<Result<Decimal, NoDecimal>> {
     if other.is_zero() {
@@ -197,6 +216,19 @@ pub fn exact_json(decimal: Decimal) -> Value {
 pub fn nearest_double(decimal: Decimal) -> f64 {
     // Minus nothing is nothing.
     decimal.to_string().parse::<f64>().unwrap_or(f64::NAN) + 0.0
+}
+
+/// The whole number that is the same double: 2.9999999999999999999999 is 3, and nobody wrote its
+/// digits.
+#[expect(clippy::float_cmp, reason = "the same double is what is asked for")]
+pub fn whole(number: Decimal) -> Option<Decimal> {
+    let whole = number.round();
+    (nearest_double(whole) == nearest_double(number)).then(|| whole.normalize())
+}
+
+/// The same as a count of something.
+pub fn count(number: Decimal) -> Option<i64> {
+    whole(number).and_then(|number| number.try_into().ok())
 }
 
 /// The JSON number that m3ter gets for a decimal: the nearest double in its shortest form.
@@ -324,6 +356,26 @@ mod tests {
             quotient(decimal("1"), decimal("30000000000000000000")).unwrap(),
             Err(NoDecimal::TooSmall)
         );
+    }
+
+    #[test]
+    fn a_discount_keeps_all_digits_that_a_decimal_holds() {
+        for (price, discount, expected) in [
+            ("150.00", "10", "135"),
+            ("0.05", "33.33", "0.033335"),
+            ("0.01", "0", "0.01"),
+            ("1800.77777778", "27.77777777777778", "1300.561728396666626649382716"),
+            ("123456.77777778", "27.77777777777778", "89163.22839506333058984938272"),
+        ] {
+            let unit_price =
+                less_percent(price.parse().unwrap(), discount.parse().unwrap()).unwrap();
+            assert_eq!(unit_price.normalize().to_string(), expected, "{price} less {discount}");
+        }
+        let tiny = less_percent(
+            "0.0000000000000000000000000003".parse().unwrap(),
+            "27.77777777777778".parse().unwrap(),
+        );
+        assert_eq!(tiny, Err(NoDecimal::TooSmall));
     }
 
     #[test]

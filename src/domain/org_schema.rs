@@ -1,6 +1,7 @@
 //! What the org's describe shows to the integration user: objects, fields and relationships.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The described objects, by API name.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +62,42 @@ pub struct OrgField {
     pub relationship_name: Option<String>,
 }
 
+/// A field or a parent relationship on a path, with its object.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'s> {
+    /// The object.
+    pub sobject: &'s str,
+    /// Its own name.
+    pub name: &'s str,
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.sobject, self.name)
+    }
+}
+
 impl OrgSchema {
+    /// The field at the end of a path of parents (`Account.Name`) from a record of `sobject`, or
+    /// what is not shown. What is shown on the way goes to `show`, the field itself as well.
+    pub fn follow<'s>(
+        &'s self,
+        sobject: &'s str,
+        path: &'s str,
+        mut show: impl FnMut(Named<'s>),
+    ) -> Result<&'s OrgField, Named<'s>> {
+        let (parents, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let mut sobject = sobject;
+        for name in parents.split('.').filter(|name| !name.is_empty()) {
+            let named = Named { sobject, name };
+            sobject = self.sobject(sobject).and_then(|above| above.parent(name)).ok_or(named)?;
+            show(named);
+        }
+        let named = Named { sobject, name };
+        let field = self.sobject(sobject).and_then(|described| described.field(name));
+        field.inspect(|_| show(named)).ok_or(named)
+    }
+
     /// Adds a description, or puts it in place of an older one.
     pub fn insert(&mut self, sobject: SObject) {
         self.sobjects.insert(sobject.name.to_ascii_lowercase(), sobject);

@@ -2,8 +2,9 @@
 
 use rust_decimal::Decimal;
 
+use crate::domain::bands::{close_bounds, problem_of};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::{NoDecimal, nearest_double, product, read_decimal};
+use crate::domain::money::{NoDecimal, read_decimal};
 use crate::domain::personal;
 use crate::domain::text::{is_blank, trimmed};
 use crate::domain::value::PricingBand;
@@ -41,16 +42,6 @@ fn plain_decimal(text: &str) -> Result<Decimal, NoDecimal> {
     if is_plain { read_decimal(text) } else { Err(NoDecimal::NotANumber) }
 }
 
-/// A price less a discount in percent; all digits are kept, as far as a decimal holds them.
-pub(super) fn less_percent(price: Decimal, percent: Decimal) -> Result<Decimal, NoDecimal> {
-    let rest = Decimal::ONE_HUNDRED.checked_sub(percent).ok_or(NoDecimal::TooLarge)?;
-    percent_of(price, rest)
-}
-
-pub(super) fn percent_of(number: Decimal, percent: Decimal) -> Result<Decimal, NoDecimal> {
-    product(number, product(percent, Decimal::new(1, 2))?)
-}
-
 pub(super) fn single_band(unit_price: Decimal, field: &str) -> Result<Vec<PricingBand>, Finding> {
     checked(
         vec![PricingBand {
@@ -82,43 +73,6 @@ pub(super) fn from_entries(
     checked(entries.into_iter().map(|(band, _)| band).collect(), field)
 }
 
-/// From bounds that are both inclusive (1 to 250, 251 to 500) to limits from which a band applies
-/// (0, 250).
-fn close_bounds(entries: &mut [(PricingBand, Option<Decimal>)]) -> Result<(), String> {
-    let (count, mut before) = (entries.len(), None);
-    for (index, (band, upper)) in entries.iter_mut().enumerate() {
-        let lower = band.lower_limit;
-        band.lower_limit = match before {
-            None if lower > Decimal::ONE => {
-                return Err(format!("begin at {lower} instead of 0 or 1"));
-            }
-            None => Decimal::ZERO,
-            Some(end) if lower == end || lower == end + Decimal::ONE => end,
-            Some(end) if lower > end => {
-                let (end, lower) = (end.normalize(), lower.normalize());
-                return Err(format!("have a gap between {end} and {lower}"));
-            }
-            Some(end) => {
-                return Err(format!(
-                    "overlap: a tier begins at {lower}, and the previous one ends at {end}"
-                ));
-            }
-        };
-        match *upper {
-            Some(upper) if upper < lower => {
-                return Err(format!("have a tier from {lower} to {upper}"));
-            }
-            None if index + 1 < count => {
-                return Err(format!(
-                    "have a tier from {lower} without an end that is not the last"
-                ));
-            }
-            upper => before = upper,
-        }
-    }
-    Ok(())
-}
-
 fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>, Finding> {
     bands.sort_by_key(|band| band.lower_limit);
     let Some(problem) = problem_of(&bands) else { return Ok(bands) };
@@ -127,21 +81,6 @@ fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>,
         format!("`{field}` {problem}"),
         "Begin the first band at 0 and use each limit once; in a text, write `lowerLimit ; unitPrice [; fixedPrice]` on each line",
     ))
-}
-
-fn problem_of(bands: &[PricingBand]) -> Option<String> {
-    let Some(first) = bands.first() else { return Some("holds no band".to_owned()) };
-    if !first.lower_limit.is_zero() {
-        return Some(format!("begins at {} instead of 0", first.lower_limit));
-    }
-    let is_negative = |price: Decimal| price.is_sign_negative() && !price.is_zero();
-    if let Some(band) = bands.iter().find(|band| is_negative(band.unit_price)) {
-        return Some(format!("has the negative unit price {}", band.unit_price));
-    }
-    // Two limits that m3ter cannot tell from each other are one.
-    let limit = |band: &PricingBand| nearest_double(band.lower_limit);
-    let twice = bands.windows(2).find(|pair| limit(&pair[0]) >= limit(&pair[1]))?;
-    Some(format!("has two bands from {}", twice[0].lower_limit))
 }
 
 fn unreadable(field: &str, line: usize, text: &str, why: NoDecimal) -> Finding {
@@ -197,26 +136,6 @@ mod tests {
         ] {
             assert_eq!(bands_in_text(text, "F").unwrap_err().message, message, "{text:?}");
         }
-    }
-
-    #[test]
-    fn a_discount_keeps_all_digits_that_a_decimal_holds() {
-        for (price, discount, expected) in [
-            ("150.00", "10", "135"),
-            ("0.05", "33.33", "0.033335"),
-            ("0.01", "0", "0.01"),
-            ("1800.77777778", "27.77777777777778", "1300.561728396666626649382716"),
-            ("123456.77777778", "27.77777777777778", "89163.22839506333058984938272"),
-        ] {
-            let unit_price =
-                less_percent(price.parse().unwrap(), discount.parse().unwrap()).unwrap();
-            assert_eq!(unit_price.normalize().to_string(), expected, "{price} less {discount}");
-        }
-        let tiny = less_percent(
-            "0.0000000000000000000000000003".parse().unwrap(),
-            "27.77777777777778".parse().unwrap(),
-        );
-        assert_eq!(tiny, Err(NoDecimal::TooSmall));
     }
 
     proptest! {

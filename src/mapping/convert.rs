@@ -14,9 +14,7 @@ use crate::domain::field::{
     FieldSpec, FieldType, MAX_LIST_ENTRIES, is_email, is_entity_code, is_identifier_code,
 };
 use crate::domain::ids::M3terId;
-use crate::domain::money::{
-    NoDecimal, exact_decimal, exact_json, nearest_double, read_decimal_in_json,
-};
+use crate::domain::money::{NoDecimal, exact_decimal, exact_json, read_decimal_in_json, whole};
 use crate::domain::text::trimmed;
 use crate::domain::value::{Value, date_in_text};
 
@@ -150,18 +148,6 @@ fn number(json: &Json, spec: &FieldSpec) -> Result<Value, Problem> {
         }
         _ => Ok(Value::Number(number)),
     }
-}
-
-/// The whole number that is the same double: 2.9999999999999999999999 is 3, and nobody wrote its
-/// digits.
-#[expect(clippy::float_cmp, reason = "the same double is what is asked for")]
-pub(super) fn whole(number: Decimal) -> Option<Decimal> {
-    let whole = number.round();
-    (nearest_double(whole) == nearest_double(number)).then(|| whole.normalize())
-}
-
-pub(super) fn count(number: Decimal) -> Option<i64> {
-    whole(number).and_then(|number| number.try_into().ok())
 }
 
 /// The words or ids of a text: by commas, semicolons (as Salesforce joins picklist values) or

@@ -111,7 +111,17 @@ impl Evaluated {
             Raw::Typed(Value::Number(number)) => Ok(*number),
             Raw::Typed(_) => Err(NoDecimal::NotANumber),
         };
-        number.map_err(|why| no_decimal(&self.source.to_string(), &self.raw.text(), why))
+        number.map_err(|why| {
+            let (code, remedy) = match why {
+                NoDecimal::NotANumber => (FindingCode::ValueInvalid, "a number"),
+                NoDecimal::TooSmall => (FindingCode::ValueOutOfRange, "0 or a larger number"),
+                NoDecimal::TooLarge => (FindingCode::ValueOutOfRange, "a smaller number"),
+            };
+            let source = self.source.to_string();
+            let shown = personal::redacted(&source, &self.raw.text());
+            let message = format!("`{source}` is `{shown}`, which {why}");
+            Finding::new(code, message, format!("Enter {remedy} in `{source}`"))
+        })
     }
 
     pub(super) fn date(&self, time_zone: &TimeZone) -> Result<Date, Finding> {
@@ -167,21 +177,4 @@ impl Evaluated {
             }
         })
     }
-}
-
-pub(super) fn number_in(field: &FieldRef, json: &Json) -> Result<Decimal, Finding> {
-    read_decimal_in_json(json).map_err(|why| no_decimal(&field.name, &text(json), why))
-}
-
-pub(super) fn no_decimal(source: &str, text: &str, why: NoDecimal) -> Finding {
-    let (code, remedy) = match why {
-        NoDecimal::NotANumber => (FindingCode::ValueInvalid, "a number"),
-        NoDecimal::TooSmall => (FindingCode::ValueOutOfRange, "0 or a larger number"),
-        NoDecimal::TooLarge => (FindingCode::ValueOutOfRange, "a smaller number"),
-    };
-    Finding::new(
-        code,
-        format!("`{source}` is `{}`, which {why}", personal::redacted(source, text)),
-        format!("Enter {remedy} in `{source}`"),
-    )
 }

@@ -57,21 +57,6 @@ impl fmt::Display for MappingFault {
     }
 }
 
-/// What the service reads in a file and other readers of TOML may not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MappingNote {
-    /// The file and the line.
-    pub place: String,
-    /// What stands there, in a sentence.
-    pub message: String,
-}
-
-impl fmt::Display for MappingNote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: note: {}", self.place, self.message)
-    }
-}
-
 /// A hint about a name that is not known: the one that is meant, or all that are.
 pub(super) fn hint_for(name: &str, known: &[&str]) -> String {
     let short: String = name.chars().take(80).collect();

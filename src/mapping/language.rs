@@ -77,10 +77,6 @@ impl FieldRef {
         (self.from, self.path.to_ascii_lowercase())
     }
 
-    pub(super) fn parents(&self) -> impl Iterator<Item = &str> {
-        self.path.rsplit_once('.').into_iter().flat_map(|(parents, _)| parents.split('.'))
-    }
-
     /// The field itself, without the parents on the way to it.
     pub(super) fn last(&self) -> &str {
         self.path.rsplit('.').next().unwrap_or_default()

@@ -4,10 +4,10 @@ use super::convert::Raw;
 use super::evaluated::{Evaluated, Outcome, Source};
 use super::product::ProductRule;
 use super::row::{Row, not_asked_yet};
-use super::typed_key::looked_up_code;
 use crate::domain::catalog::CatalogKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::text::nearest;
+use crate::domain::typed_code::looked_up_code;
 use crate::domain::value::Value;
 use crate::domain::warning::Warning;
 

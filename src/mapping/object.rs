@@ -5,11 +5,11 @@ use super::evaluated::{Evaluated, Outcome, Source};
 use super::lookup::{shared_plan, shared_plan_rule};
 use super::mapped::ObjectMapping;
 use super::row::Row;
-use super::typed_key::{TypedCode, typed_code};
 use crate::domain::desired::{NaturalKey, SharedKey};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::SalesforceId;
 use crate::domain::text::trimmed;
+use crate::domain::typed_code::{TypedCode, typed_code};
 use crate::domain::value::Value;
 
 /// The Salesforce row that an object comes from; the row itself where the mapping's own is blank.

@@ -34,7 +34,6 @@ use self::rows::SET_KEYS;
 pub use self::steps::{STEPS, StepKey};
 pub use self::structure::ADDRESS_KEYS;
 use self::sync_status::STATUS_KEYS;
-pub(super) use self::syntax::newer_syntax;
 use super::fault::MappingFault;
 use super::files::Files;
 use super::language::{Condition, RowSet};

@@ -1,7 +1,7 @@
 //! The one query of a mapping: all its fields, as far as the org shows them.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use jiff::tz::TimeZone;
 
@@ -11,7 +11,7 @@ use super::mapped::Mapping;
 use super::row::{Context, Scales};
 use super::unreadable::Unreadable;
 use crate::domain::ids::SalesforceId;
-use crate::domain::org_schema::{OrgField, OrgSchema};
+use crate::domain::org_schema::{Named, OrgField, OrgSchema};
 use crate::domain::record_status::{StatusField, StatusFields};
 
 /// A query that lacks the record's id only.
@@ -100,20 +100,9 @@ impl Mapping {
         fields: Vec<&FieldRef>,
         schema: &OrgSchema,
     ) -> BTreeSet<String> {
-        let mut missing = BTreeSet::new();
-        for reference in fields {
-            let mut sobject = self.sobject_of(reference);
-            let mut parents = reference.parents();
-            while let Some(described) = schema.sobject(sobject)
-                && let Some(next) = parents.next().and_then(|parent| described.parent(parent))
-            {
-                sobject = next;
-            }
-            if schema.sobject(sobject).is_none() {
-                missing.insert(sobject.to_owned());
-            }
-        }
-        missing
+        let beyond = fields.into_iter().filter_map(|field| self.org_field(schema, field).err());
+        let undescribed = beyond.filter(|missing| schema.sobject(missing.sobject).is_none());
+        undescribed.map(|missing| missing.sobject.to_owned()).collect()
     }
 
     /// The query, from what the org shows. A field that is not optional and not shown is a fault.
@@ -156,7 +145,7 @@ impl Mapping {
                 Err(_) if field.optional => {}
                 Err(missing) => {
                     let hint = "add the field, show it to the integration user, or write `optional = true`";
-                    faults.push(self.missing(&missing, field.line, hint));
+                    faults.push(self.missing(missing, field.line, hint));
                 }
             }
         }
@@ -175,11 +164,11 @@ impl Mapping {
                 let message = format!("`{name}` ({place}) leads to `{other}`, not to `{sobject}`");
                 Some(self.fault_in(*line, message, hint))
             }
-            None => Some(self.missing(&name, *line, hint)),
+            None => Some(self.missing(name, *line, hint)),
         }
     }
 
-    pub(super) fn missing(&self, name: &str, line: usize, hint: &str) -> MappingFault {
+    pub(super) fn missing(&self, name: impl Display, line: usize, hint: &str) -> MappingFault {
         let place = self.files.describe_line(line);
         let message = format!(
             "`{name}` ({place}) does not exist in the org or is not visible to the integration user"
@@ -265,38 +254,12 @@ impl Mapping {
         self.sets_below().find(is_missing).map(|set| self.relationship_name(set))
     }
 
-    /// The field at the end of a path, or the name that the org does not show, with its object
-    /// (`Product2.X__c`).
+    /// The field at the end of a path, or what the org does not show.
     pub(super) fn org_field<'s>(
         &'s self,
         schema: &'s OrgSchema,
-        reference: &FieldRef,
-    ) -> Result<&'s OrgField, String> {
-        self.follow(schema, reference, drop)
-    }
-
-    /// The same; the names on the way are shown, each with its object.
-    pub(super) fn follow<'s>(
-        &'s self,
-        schema: &'s OrgSchema,
-        reference: &FieldRef,
-        mut show: impl FnMut(String),
-    ) -> Result<&'s OrgField, String> {
-        let mut sobject = self.sobject_of(reference);
-        for name in reference.parents() {
-            let full = format!("{sobject}.{name}");
-            let described = schema.sobject(sobject);
-            let Some(parent) = described.and_then(|described| described.parent(name)) else {
-                return Err(full);
-            };
-            show(full);
-            sobject = parent;
-        }
-        let full = format!("{sobject}.{}", reference.last());
-        let described = schema.sobject(sobject);
-        let field = described.and_then(|described| described.field(reference.last()));
-        let Some(field) = field else { return Err(full) };
-        show(full);
-        Ok(field)
+        reference: &'s FieldRef,
+    ) -> Result<&'s OrgField, Named<'s>> {
+        schema.follow(self.sobject_of(reference), &reference.path, |_| ())
     }
 }

@@ -14,8 +14,8 @@ impl Mapping {
     pub fn shown_names(&self, schema: &OrgSchema) -> BTreeSet<String> {
         let mut shown = BTreeSet::new();
         for reference in self.present_fields(schema) {
-            let _ = self.follow(schema, reference, |name| {
-                shown.insert(name);
+            let _ = schema.follow(self.sobject_of(reference), &reference.path, |name| {
+                shown.insert(name.to_string());
             });
         }
         let sets = self.sets_below().filter(|set| self.is_present(schema, *set));
@@ -29,9 +29,9 @@ impl Mapping {
         let was_shown = |name: &String| shown_before.contains(&remembered_name(name));
         let mut unreadable = Unreadable::default();
         for reference in self.present_fields(schema) {
-            if let Err(missing) = self.org_field(schema, reference)
-                && was_shown(&missing)
-            {
+            let missing =
+                self.org_field(schema, reference).err().map(|missing| missing.to_string());
+            if let Some(missing) = missing.filter(was_shown) {
                 unreadable.fields.insert(reference.id(), missing);
             }
         }
@@ -56,10 +56,10 @@ impl Mapping {
             |reference: &&FieldRef| reference.optional && !self.is_sync_status(reference);
         for reference in self.present_fields(schema).into_iter().filter(is_of_a_deal) {
             if let Err(missing) = self.org_field(schema, reference)
-                && !shown_before.contains(&remembered_name(&missing))
-                && let Some((object, field)) = missing.split_once('.')
+                && !shown_before.contains(&remembered_name(&missing.to_string()))
             {
-                never.entry(object.to_owned()).or_default().insert(field.to_owned());
+                let fields = never.entry(missing.sobject.to_owned()).or_default();
+                fields.insert(missing.name.to_owned());
             }
         }
         never

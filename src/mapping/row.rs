@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
 use super::evaluated::{Evaluated, Outcome};
@@ -209,6 +210,10 @@ impl<'a> Row<'a> {
             return None;
         }
         self.record(field)?.value(&field.path)
+    }
+
+    pub(super) fn number(self, field: &FieldRef) -> Result<Option<Decimal>, Finding> {
+        self.field(field).map(|json| Evaluated::of_field(field, json).number()).transpose()
     }
 
     pub(super) fn id_in(self, field: &FieldRef) -> Option<SalesforceId> {

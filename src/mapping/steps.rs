@@ -6,14 +6,15 @@ use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value as Json;
 
-use super::bands::{less_percent, percent_of};
-use super::convert::{Raw, as_instant, count};
-use super::evaluated::{Evaluated, number_in};
+use super::convert::{Raw, as_instant};
+use super::evaluated::Evaluated;
 use super::language::{Condition, Constant, FieldRef, Remark};
 use super::row::Row;
 use crate::domain::dates::{EndExclusive, date_at};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::{NoDecimal, decimal_in_json, product, quotient};
+use crate::domain::money::{
+    NoDecimal, count, decimal_in_json, less_percent, percent_of, product, quotient,
+};
 use crate::domain::personal;
 use crate::domain::text::trimmed;
 use crate::domain::value::Value;
@@ -177,7 +178,7 @@ impl Operand {
     fn number(&self, row: Row<'_>) -> Result<Option<Decimal>, Finding> {
         match self {
             Self::Number(number) => Ok(Some(*number)),
-            Self::Field(field) => row.field(field).map(|json| number_in(field, json)).transpose(),
+            Self::Field(field) => row.number(field),
         }
     }
 }

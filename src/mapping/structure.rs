@@ -8,65 +8,12 @@ use rust_decimal::Decimal;
 use super::bands;
 use super::convert::{Raw, other_than};
 use super::evaluated::{Evaluated, Outcome, Source};
-use crate::domain::field::{
-    FieldSpec, FieldType, MAX_LIST_ENTRIES, Minimum, OnDifference, USAGE_FILTER_MODES,
-};
+use crate::domain::field::{FieldSpec, FieldType, MAX_LIST_ENTRIES, UPPER_LIMIT};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::value::{
     CommitmentFee, CustomFields, CustomValue, PricingBand, UsageFilter, Value,
 };
 use crate::domain::warning::Warning;
-
-const fn required(name: &'static str, field_type: FieldType) -> FieldSpec {
-    FieldSpec { name, field_type, required: true, on_difference: OnDifference::Update }
-}
-
-const fn optional(name: &'static str, field_type: FieldType) -> FieldSpec {
-    FieldSpec { required: false, ..required(name, field_type) }
-}
-
-const ANY_TEXT: FieldType = FieldType::Text { max: 200 };
-const ZERO_OR_MORE: FieldType = FieldType::Decimal { minimum: Minimum::Zero };
-const ANY_NUMBER: FieldType = FieldType::Decimal { minimum: Minimum::None };
-
-/// One part of an address; what is too long is cut where the address is put together.
-pub(super) const ADDRESS_PART: FieldSpec = optional("part", FieldType::Text { max: 4_000 });
-
-pub(super) const UPPER_LIMIT: &str = "upperLimit";
-
-/// `upperLimit` is for rows whose bounds are both inclusive: a band then starts where the one
-/// before ends.
-static BANDS: [FieldSpec; 4] = [
-    required("lowerLimit", ZERO_OR_MORE),
-    optional("unitPrice", ANY_NUMBER),
-    optional("fixedPrice", ANY_NUMBER),
-    optional(UPPER_LIMIT, ZERO_OR_MORE),
-];
-static FEES: [FieldSpec; 4] = [
-    required("date", FieldType::Date),
-    required("amount", FieldType::Decimal { minimum: Minimum::AboveZero }),
-    required("servicePeriodStartDate", FieldType::DateTime),
-    required("servicePeriodEndDate", FieldType::DateTime),
-];
-static FILTERS: [FieldSpec; 3] = [
-    required("dimensionCode", ANY_TEXT),
-    required("value", ANY_TEXT),
-    required("mode", FieldType::Enum(USAGE_FILTER_MODES)),
-];
-static IDS: [FieldSpec; 1] = [required("item", FieldType::Id)];
-static WORDS: [FieldSpec; 1] = [required("item", ANY_TEXT)];
-
-/// The parts of each entry of a list; none where the field holds no list.
-pub fn parts_of(field: &FieldSpec) -> &'static [FieldSpec] {
-    match field.field_type {
-        FieldType::PricingBands => &BANDS,
-        FieldType::FeeDates => &FEES,
-        FieldType::UsageFilters => &FILTERS,
-        FieldType::IdList => &IDS,
-        FieldType::EnumList(_) => &WORDS,
-        _ => &[],
-    }
-}
 
 /// One entry of a list on its way: its parts as far as they are filled, and where it came from.
 #[derive(Default)]

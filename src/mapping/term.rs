@@ -7,21 +7,21 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::civil::Date;
 
-use super::address::address;
 use super::bands::bands_in_text;
-use super::convert::{Raw, count, text};
+use super::convert::{Raw, text};
 use super::evaluated::{Evaluated, Outcome, Source};
 use super::language::{Condition, Constant, FieldRef, ROOT, SetId, Slot};
 use super::lookup::look_up;
 use super::row::Row;
 use super::steps::Step;
-use super::structure::{Entry, Named, UPPER_LIMIT, joined};
+use super::structure::{Entry, Named, joined};
+use crate::domain::address::address;
 use crate::domain::catalog::CatalogKind;
 use crate::domain::dates::EndExclusive;
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::field::FieldSpec;
+use crate::domain::field::{FieldSpec, UPPER_LIMIT};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::decimal_in_json;
+use crate::domain::money::{count, decimal_in_json};
 use crate::domain::personal;
 use crate::domain::text::is_blank;
 use crate::domain::value::Value;

@@ -7,7 +7,6 @@ use crate::domain::field::{ADDRESS_PARTS, FieldSpec, FieldType};
 use crate::mapping::keys::{
     ADDRESS_KEYS, BESIDE, CONDITION_KEYS, Form, GUARD_KEYS, Key, OBJECT_KEYS, OBJECT_TABLES,
     READINESS_KEYS, REMARK_KEYS, ROW_REMARK_KEYS, SEVERAL_KEYS, SOURCES, STEPS, TOP_KEYS, keys_of,
-    parts_of,
 };
 
 type Properties = Map<String, Json>;
@@ -167,7 +166,7 @@ fn holds(field_type: FieldType) -> String {
 
 /// The name of the definition for a field that holds a list, by the first part of its entries.
 fn list_name(spec: &FieldSpec) -> Option<String> {
-    parts_of(spec).first().map(|part| format!("listBy{}", part.name))
+    spec.parts().first().map(|part| format!("listBy{}", part.name))
 }
 
 /// A path, or a table with one source; with the parts of the entries of a list.
@@ -179,7 +178,7 @@ fn value(list: Option<&FieldSpec>) -> Json {
         let of_the_same = json!({ "type": "array", "minItems": 1, "items": reference(&name) });
         properties["first"]["allOf"] = json!([of_the_same]);
     }
-    for part in list.map(parts_of).unwrap_or_default() {
+    for part in list.map(FieldSpec::parts).unwrap_or_default() {
         let text = format!("A part of each entry: {}.", holds(part.field_type));
         properties.insert(part.name.to_owned(), with_meaning(&reference("value"), &text));
     }

@@ -16,7 +16,6 @@ use crate::domain::money::{NoDecimal, read_decimal};
 use crate::domain::text::trimmed;
 use crate::mapping::convert::constant_problem;
 use crate::mapping::language::{Constant, FieldRef, ROOT};
-use crate::mapping::structure::parts_of;
 use crate::mapping::term::{Expression, Extreme, Lookup, Term, UnitPrice};
 
 /// A key that says where a value comes from.
@@ -196,7 +195,8 @@ impl Parser {
 
     fn tabular(&mut self, table: Node<'_>) -> Option<Expression> {
         let source = self.source(table)?;
-        let parts = table.spec.filter(|_| source.key.name == "each").map_or(&[][..], parts_of);
+        let parts =
+            table.spec.filter(|_| source.key.name == "each").map_or(&[][..], FieldSpec::parts);
         let keys = [&source.key].into_iter().chain(beside_any()).chain(source.beside);
         let parts = parts.iter().map(|part| part.name);
         self.check_keys(table, &names(keys).into_iter().chain(parts).collect::<Vec<_>>());

@@ -32,19 +32,32 @@ impl Parser {
     /// Checks all references of a mapping, and resolves them.
     pub(super) fn link(&mut self, mapping: &mut Mapping) {
         let references = std::mem::take(&mut self.references);
-        let targets: Vec<Option<Shared>> =
+        let targets: Vec<Result<Shared, Nowhere>> =
             references.iter().map(|reference| target(mapping, reference)).collect();
-        let linked = references.iter().zip(&targets);
-        let mut sources: Vec<(Shared, Shared)> =
-            linked.filter_map(|(reference, target)| Some((reference.by?, (*target)?))).collect();
+        let linked: Vec<(Option<Shared>, &Result<Shared, Nowhere>)> =
+            references.iter().map(|reference| reference.by).zip(&targets).collect();
+        let direct =
+            linked.iter().filter_map(|(by, target)| Some(((*by)?, *target.as_ref().ok()?)));
         // A product rule may put another plan in the place of a row's own.
         let plans = (0..mapping.objects.len())
             .filter(|object| mapping.objects[*object].kind == EntityKind::Plan);
-        sources.extend(plans.map(|plan| (Shared::Object(plan), Shared::ProductRule)));
-        let sources = Sources(sources);
-        for object in 0..mapping.objects.len() {
-            self.check_write_back(mapping, &mapping.objects[object]);
-            self.check_fields(mapping, object, &references, &sources);
+        let by_rule = plans.map(|plan| (Shared::Object(plan), Shared::ProductRule));
+        let sources = Sources(direct.chain(by_rule).collect());
+        for (object, table) in mapping.objects.iter().enumerate() {
+            self.check_write_back(mapping, table);
+            for (index, field) in table.fields.iter().enumerate() {
+                let this = Shared::Field(object, index);
+                let key = dotted(table_name(table.kind), field.spec.name);
+                let own = linked.iter().filter(|(by, _)| *by == Some(this));
+                for (message, hint) in own.filter_map(|(_, target)| target.as_ref().err()) {
+                    self.fault_at(field.line, &key, message, *hint);
+                }
+                if sources.of(this).contains(&this) {
+                    let hint = "have one of the fields read a Salesforce field";
+                    let message = "the value comes from itself in a circle";
+                    self.fault_at(field.line, &key, message, hint);
+                }
+            }
         }
         let is_asked = |reference: &Reference| matches!(reference.to, To::ProductRule);
         if !mapping.product_rules.is_empty() && !references.iter().any(is_asked) {
@@ -52,32 +65,8 @@ impl Parser {
             self.fault_at(1, "product_rule", "no field asks for the product rules", hint);
         }
         self.check_several(mapping);
+        let targets: Vec<Option<Shared>> = targets.into_iter().map(Result::ok).collect();
         compile(mapping, &targets, &sources);
-    }
-
-    fn check_fields(
-        &mut self,
-        mapping: &Mapping,
-        object: usize,
-        references: &[Reference],
-        sources: &Sources,
-    ) {
-        let table = &mapping.objects[object];
-        for (index, field) in table.fields.iter().enumerate() {
-            let this = Shared::Field(object, index);
-            let key = dotted(table_name(table.kind), field.spec.name);
-            let own = references.iter().filter(|reference| reference.by == Some(this));
-            for reference in own {
-                if let Some((message, hint)) = problem(mapping, table, reference.to) {
-                    self.fault_at(field.line, &key, message, hint);
-                }
-            }
-            if sources.of(this).contains(&this) {
-                let hint = "have one of the fields read a Salesforce field";
-                let message = "the value comes from itself in a circle";
-                self.fault_at(field.line, &key, message, hint);
-            }
-        }
     }
 
     /// An id is written to the row that its object comes from, and to no other.
@@ -139,44 +128,6 @@ impl Parser {
     }
 }
 
-/// Why a reference of an object leads nowhere, with a hint.
-fn problem(mapping: &Mapping, table: &ObjectMapping, to: To) -> Option<(String, &'static str)> {
-    let (kind, field, what) = match to {
-        To::Object(kind) => (kind, None, format!("the {kind}")),
-        To::Field(kind, field) => (kind, Some(field), format!("`{field}` of the {kind}")),
-        To::Own(after) => {
-            let message = format!("the term counts from `{after}`, which the table does not map");
-            let is_mapped = table.field(after).is_some();
-            return (!is_mapped).then_some((message, "map it, or name another date in `after`"));
-        }
-        To::ProductRule => {
-            let hint = "add it, with `product = \"Product2.ProductCode\"`, for example";
-            let message = "`by_product` needs a `[product_mapping]`".to_owned();
-            return mapping.product.is_none().then_some((message, hint));
-        }
-    };
-    let has_field =
-        |target: &usize| field.is_none_or(|field| mapping.objects[*target].field(field).is_some());
-    match reachable(mapping, kind, table.rows).as_slice() {
-        [target] if has_field(target) => None,
-        [] if mapping.object(kind).is_some() => {
-            let rows = &mapping.sets[table.rows].name;
-            Some((
-                format!("it refers to {what}, whose rows are not above `{rows}`"),
-                "refer to an object of the same rows or of rows above them",
-            ))
-        }
-        [_] | [] => Some((
-            format!("it refers to {what}, which the file does not map"),
-            "map it, or remove the reference",
-        )),
-        _ => Some((
-            format!("it refers to {what}, of which one row has several"),
-            "refer to an object that each row has once",
-        )),
-    }
-}
-
 /// Whether two tables have the same constant as their key, or none.
 fn has_key_of(one: &ObjectMapping, other: &ObjectMapping) -> bool {
     let key = |object: &ObjectMapping| object.key.as_ref().map(|key| key.expression.term.clone());
@@ -203,25 +154,55 @@ fn reachable(mapping: &Mapping, kind: EntityKind, mut set: SetId) -> Vec<usize> 
     }
 }
 
-fn target(mapping: &Mapping, reference: &Reference) -> Option<Shared> {
+/// Why a reference leads nowhere, with a hint.
+type Nowhere = (String, &'static str);
+
+fn target(mapping: &Mapping, reference: &Reference) -> Result<Shared, Nowhere> {
     let own = match reference.by {
         Some(Shared::Object(object) | Shared::Field(object, _)) => Some(object),
         _ => None,
     };
-    // What stands in an entry of a list refers to what its object refers to.
-    let set = own.map_or(reference.set, |object| mapping.objects[object].rows);
-    let nearest = |kind| reachable(mapping, kind, set).first().copied();
     let field = |object: usize, name: &str| {
         let fields = &mapping.objects[object].fields;
         let field = fields.iter().position(|field| field.spec.name == name)?;
         Some(Shared::Field(object, field))
     };
-    match reference.to {
-        To::Object(kind) => nearest(kind).map(Shared::Object),
-        To::Field(kind, name) => field(nearest(kind)?, name),
-        To::Own(name) => field(own?, name),
-        To::ProductRule => mapping.product.as_ref().map(|_| Shared::ProductRule),
+    let (kind, name, what) = match reference.to {
+        To::Object(kind) => (kind, None, format!("the {kind}")),
+        To::Field(kind, name) => (kind, Some(name), format!("`{name}` of the {kind}")),
+        To::Own(after) => {
+            let message = format!("the term counts from `{after}`, which the table does not map");
+            let hint = "map it, or name another date in `after`";
+            return own.and_then(|own| field(own, after)).ok_or((message, hint));
+        }
+        To::ProductRule => {
+            let message = "`by_product` needs a `[product_mapping]`".to_owned();
+            let hint = "add it, with `product = \"Product2.ProductCode\"`, for example";
+            return mapping.product.as_ref().map(|_| Shared::ProductRule).ok_or((message, hint));
+        }
+    };
+    // What stands in an entry of a list refers to what its object refers to.
+    let set = own.map_or(reference.set, |object| mapping.objects[object].rows);
+    let found = reachable(mapping, kind, set);
+    let of_nearest = |nearest: &usize| match name {
+        Some(name) => field(*nearest, name),
+        None => Some(Shared::Object(*nearest)),
+    };
+    let is_of_field = matches!(reference.by, Some(Shared::Field(..)));
+    if found.len() > 1 && is_of_field {
+        let message = format!("it refers to {what}, of which one row has several");
+        return Err((message, "refer to an object that each row has once"));
     }
+    found.first().and_then(of_nearest).ok_or_else(|| {
+        if found.is_empty() && mapping.object(kind).is_some() {
+            let rows = &mapping.sets[set].name;
+            let message = format!("it refers to {what}, whose rows are not above `{rows}`");
+            (message, "refer to an object of the same rows or of rows above them")
+        } else {
+            let message = format!("it refers to {what}, which the file does not map");
+            (message, "map it, or remove the reference")
+        }
+    })
 }
 
 /// Gives what others come from a slot, and puts it in order: whatever a value comes from itself

@@ -6,10 +6,10 @@ use super::expression::{CLEAR, ONCE, WHEN};
 use super::key::{Key, names};
 use super::parser::{Node, Parser, dotted};
 use crate::domain::field::{
-    ADDRESS_PARTS, FieldSpec, FieldType, MAX_CUSTOM_FIELDS, is_identifier_code,
+    ADDRESS_PART, ADDRESS_PARTS, FieldSpec, FieldType, MAX_CUSTOM_FIELDS, UPPER_LIMIT,
+    is_identifier_code,
 };
 use crate::domain::text::is_blank;
-use crate::mapping::structure::{ADDRESS_PART, UPPER_LIMIT, parts_of};
 use crate::mapping::term::{Expression, NamedValue, Part, Parts, Replace, Term};
 
 /// What stands beside the parts of an address.
@@ -90,7 +90,7 @@ impl Parser {
         source: &str,
         value: Node<'_>,
     ) -> Option<(&'static FieldSpec, &'static [FieldSpec])> {
-        let list = value.spec.map(|spec| (spec, parts_of(spec)));
+        let list = value.spec.map(|spec| (spec, spec.parts()));
         list.filter(|(_, parts)| !parts.is_empty()).or_else(|| {
             let message = format!("`{source}` makes a list, which this field does not hold");
             self.fault(value, message, "use `field`, `first` or `concat`")

@@ -1,11 +1,8 @@
-//! The syntax of TOML, where the parser's own words are not enough: which key stands twice, and what
-//! only TOML 1.1 has.
+//! The syntax of TOML, where the parser's own words are not enough: which key stands twice.
 
 use std::ops::Range;
 
 use toml::de::DeTable;
-use toml_parser::parser::{Event, EventKind, parse_document};
-use toml_parser::{Source, decoder::Encoding};
 
 use super::parser::line_at;
 use crate::mapping::fault::MappingFault;
@@ -55,115 +52,4 @@ fn unused_key(text: &str) -> String {
         key.push('_');
     }
     key
-}
-
-/// The lines of a valid file in which something stands that only TOML 1.1 has, each with what it
-/// is.
-pub(in crate::mapping) fn newer_syntax(text: &str) -> Vec<(usize, &'static str)> {
-    let source = Source::new(text);
-    let tokens = source.lex().into_vec();
-    let mut events = Vec::new();
-    parse_document(&tokens, &mut |event: Event| events.push(event), &mut ());
-    let mut found = Vec::new();
-    // Whether each table and list that is open is a table in braces.
-    let mut open: Vec<bool> = Vec::new();
-    let mut ends_with_comma = None;
-    for event in events {
-        let span = event.span();
-        match event.kind() {
-            EventKind::InlineTableOpen => open.push(true),
-            EventKind::ArrayOpen => open.push(false),
-            EventKind::ArrayClose => drop(open.pop()),
-            EventKind::InlineTableClose => {
-                let comma: Option<usize> = ends_with_comma.take();
-                found.extend(comma.map(|at| (at, "a comma before the closing brace")));
-                open.pop();
-            }
-            EventKind::Newline if open.last() == Some(&true) => {
-                found.push((span.start(), "a table in braces over several lines"));
-            }
-            EventKind::Scalar | EventKind::SimpleKey
-                if matches!(
-                    event.encoding(),
-                    Some(Encoding::BasicString | Encoding::MlBasicString)
-                ) && has_new_escape(&text[span.start()..span.end()]) =>
-            {
-                found.push((span.start(), "the escape `\\e` or `\\x`"));
-            }
-            _ => {}
-        }
-        match event.kind() {
-            EventKind::ValueSep => ends_with_comma = Some(span.start()),
-            EventKind::Whitespace | EventKind::Comment | EventKind::Newline => {}
-            _ => ends_with_comma = None,
-        }
-    }
-    let mut lines: Vec<(usize, &str)> =
-        found.into_iter().map(|(place, what)| (line_at(text, place), what)).collect();
-    lines.dedup();
-    lines
-}
-
-fn has_new_escape(string: &str) -> bool {
-    let mut letters = string.chars();
-    while let Some(letter) = letters.next() {
-        if letter == '\\' && matches!(letters.next(), Some('e' | 'x')) {
-            return true;
-        }
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fault(text: &str) -> String {
-        parse("own.toml", text).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_duplicate_key_is_reported_with_both_lines() {
-        for (text, expected) in [
-            (
-                "[account]\nname = \"Name\"\n\n[account]\ncode = \"Id\"\n",
-                "own.toml:4: `account`: this key stands here a second time, first in line 1; keep one of the two",
-            ),
-            (
-                "[account]\ncode = { first = [{ field = \"A\", trim = true },\n{ field = \"B\", trim = true, optional = true, trim = true }] }\n",
-                "own.toml:3: `trim`: this key stands here a second time, first in line 3; keep one of the two",
-            ),
-            (
-                "[account]\ncode = \"Id\"\nid = { lookup = \"account\", code = \"A\" }\ncode = \"Id\"\n",
-                "own.toml:4: `code`: this key stands here a second time, first in line 2; keep one of the two",
-            ),
-            (
-                "[rows.a]\nb = 1\n[rows.c]\n[rows.a]\n",
-                "own.toml:4: `a`: this key stands here a second time, first in line 1; keep one of the two",
-            ),
-            (
-                "a.b = 1\n\"a\".b = 2\n",
-                "own.toml:2: `b`: this key stands here a second time, first in line 1; keep one of the two",
-            ),
-            (
-                "a = 1\nb = 2\na = 3\nb = 4\n",
-                "own.toml:3: `a`: this key stands here a second time, first in line 1; keep one of the two",
-            ),
-        ] {
-            assert_eq!(fault(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn syntax_that_only_toml_1_1_has_is_found_with_its_line() {
-        for (text, expected) in [
-            ("a = { b = 1, c = [\n1,\n] }\nd = [\n{ e = 1 },\n]\n", vec![]),
-            ("a = { b = 1, }\n", vec![(1, "a comma before the closing brace")]),
-            ("a = 1\nb = {\n  c = 1 }\n", vec![(2, "a table in braces over several lines")]),
-            ("a = \"\\e[1m\"\nb = '\\e'\nc = \"\\\\e\"\n", vec![(1, "the escape `\\e` or `\\x`")]),
-        ] {
-            assert!(DeTable::parse(text).is_ok(), "{text}");
-            assert_eq!(newer_syntax(text), expected, "{text}");
-        }
-    }
 }

@@ -4,9 +4,10 @@ use super::{Expression, Lookup, Term, UnitPrice};
 use crate::domain::catalog::CatalogKind;
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::money::less_percent;
 use crate::domain::value::Value;
-use crate::mapping::bands::{less_percent, single_band};
-use crate::mapping::evaluated::{Evaluated, Outcome, Source, number_in};
+use crate::mapping::bands::single_band;
+use crate::mapping::evaluated::{Evaluated, Outcome, Source};
 use crate::mapping::language::{Condition, Constant, FieldRef};
 use crate::mapping::lookup::{codes, shared_plan_rule, template_by_rule};
 use crate::mapping::row::Row;
@@ -133,11 +134,10 @@ impl Lookup {
 impl UnitPrice {
     /// One price from 0 on, less a discount in percent.
     pub(super) fn evaluate(&self, row: Row<'_>) -> Outcome {
-        let Some(json) = row.field(&self.price) else { return Ok(None) };
-        let mut price = number_in(&self.price, json)?;
-        let discount = self.discount.as_ref();
-        if let Some((field, json)) = discount.and_then(|field| Some((field, row.field(field)?))) {
-            let percent = number_in(field, json)?;
+        let Some(mut price) = row.number(&self.price)? else { return Ok(None) };
+        if let Some(field) = &self.discount
+            && let Some(percent) = row.number(field)?
+        {
             price = less_percent(price, percent).map_err(|why| {
                 let (shown, discount) = (&self.price.name, &field.name);
                 let percent = percent.normalize();

@@ -395,3 +395,37 @@ fn ready_when_needs_a_condition_and_an_otherwise() {
     let several = "[{ field = \"Stage__c\", is = \"Won\", otherwise = \"refuse\" }, { any = [\"Signed__c\", \"Paid__c\"], otherwise = \"warn\" }]";
     parse(file(several).as_bytes()).unwrap();
 }
+
+#[test]
+fn a_duplicate_key_is_reported_with_both_lines() {
+    for (text, expected) in [
+        (
+            "[account]\nname = \"Name\"\n\n[account]\ncode = \"Id\"\n",
+            "own.toml:4: `account`: this key stands here a second time, first in line 1; keep one of the two",
+        ),
+        (
+            "[account]\ncode = { first = [{ field = \"A\", trim = true },\n{ field = \"B\", trim = true, optional = true, trim = true }] }\n",
+            "own.toml:3: `trim`: this key stands here a second time, first in line 3; keep one of the two",
+        ),
+        (
+            "[account]\ncode = \"Id\"\nid = { lookup = \"account\", code = \"A\" }\ncode = \"Id\"\n",
+            "own.toml:4: `code`: this key stands here a second time, first in line 2; keep one of the two",
+        ),
+        (
+            "[rows.a]\nb = 1\n[rows.c]\n[rows.a]\n",
+            "own.toml:4: `a`: this key stands here a second time, first in line 1; keep one of the two",
+        ),
+        (
+            "a.b = 1\n\"a\".b = 2\n",
+            "own.toml:2: `b`: this key stands here a second time, first in line 1; keep one of the two",
+        ),
+        (
+            "a = 1\nb = 2\na = 3\nb = 4\n",
+            "own.toml:3: `a`: this key stands here a second time, first in line 1; keep one of the two",
+        ),
+    ] {
+        let faults = parse(text.as_bytes()).unwrap_err();
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(told, [expected], "{text}");
+    }
+}

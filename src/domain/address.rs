@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::field::ADDRESS_PARTS;
-use crate::domain::text::trimmed;
-use crate::domain::warning::Warning;
+use super::field::ADDRESS_PARTS;
+use super::text::trimmed;
+use super::warning::Warning;
 
 /// The parts of an address that are the lines of a street.
 const STREET_LINES: usize = 4;
 
 /// The parts of an address, blank where the street has no such line, with a warning for each that
 /// was cut.
-pub(super) fn address(
+pub fn address(
     street: Option<&str>,
     others: &[(&'static str, String)],
 ) -> (BTreeMap<&'static str, String>, Vec<Warning>) {

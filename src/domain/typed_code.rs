@@ -1,20 +1,21 @@
 //! Codes as people type them, and what they mean.
 
-use crate::domain::catalog::CatalogKind;
-use crate::domain::field::is_entity_code;
-use crate::domain::ids::SalesforceId;
-use crate::domain::text::trimmed;
+use super::catalog::CatalogKind;
+use super::field::is_entity_code;
+use super::ids::SalesforceId;
+use super::text::trimmed;
 
 /// The objects whose ids people type: Account, Opportunity, Contract and Order have the same key
 /// prefix in every org.
 const STANDARD_KEY_PREFIXES: [&str; 4] = ["001", "006", "800", "801"];
 
+/// A code as m3ter gets it, and as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TypedCode {
+pub struct TypedCode {
     /// What is meant, and what m3ter gets.
-    pub(super) code: String,
+    pub code: String,
     /// What was typed, where m3ter could have that as well.
-    pub(super) verbatim: Option<String>,
+    pub verbatim: Option<String>,
 }
 
 impl TypedCode {
@@ -27,7 +28,7 @@ impl TypedCode {
 
 /// What a typed code means in a record with these rows. Salesforce's reports and its classic
 /// addresses show the first 15 characters of an id, which name the same record as all 18.
-pub(super) fn typed_code(typed: &str, rows: &[SalesforceId]) -> TypedCode {
+pub fn typed_code(typed: &str, rows: &[SalesforceId]) -> TypedCode {
     let is_known = |prefix: &str| {
         STANDARD_KEY_PREFIXES.contains(&prefix) || rows.iter().any(|id| id.key_prefix() == prefix)
     };
@@ -37,11 +38,7 @@ pub(super) fn typed_code(typed: &str, rows: &[SalesforceId]) -> TypedCode {
 }
 
 /// What a code that is looked up means: only Accounts and Plans have ids of records as codes.
-pub(super) fn looked_up_code(
-    catalog_kind: CatalogKind,
-    typed: &str,
-    rows: &[SalesforceId],
-) -> TypedCode {
+pub fn looked_up_code(catalog_kind: CatalogKind, typed: &str, rows: &[SalesforceId]) -> TypedCode {
     match catalog_kind {
         CatalogKind::Account | CatalogKind::Plan => typed_code(typed, rows),
         _ => TypedCode::new(typed, trimmed(typed).to_owned()),
