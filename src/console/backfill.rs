@@ -11,7 +11,7 @@ use super::session::Visitor;
 use super::shell::Shell;
 use super::verification::ON_A_PAGE;
 use super::verifications::address;
-use super::words::time;
+use super::words::{Mark, time};
 use crate::callers::Permission;
 use crate::domain::backfill::MAX_BACKFILLED;
 use crate::http::fault::Fault;
@@ -27,6 +27,7 @@ struct BackfillPage {
     once: String,
     id: String,
     status: &'static str,
+    said: &'static str,
     records: Vec<(String, Option<String>, String)>,
     more: usize,
     takes: String,
@@ -69,6 +70,7 @@ pub(super) async fn send(
         once: once(),
         id,
         status: status.into(),
+        said: Mark::of_verified(status).word,
         more: all - records.len(),
         records,
         takes: time(u64::try_from(takes.as_millis()).unwrap_or_default()),

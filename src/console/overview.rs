@@ -13,7 +13,7 @@ use super::answer;
 use super::session::Visitor;
 use super::shell::Shell;
 use super::verifications::needing_somebody;
-use super::words::{Mark, When, time};
+use super::words::{Mark, When, number, sentence, time};
 use crate::callers::Permission;
 use crate::http::fault::Fault;
 use crate::sync::{Concern, HourOfRuns, Pause, Readiness, Syncs};
@@ -21,6 +21,8 @@ use crate::sync::{Concern, HourOfRuns, Pause, Readiness, Syncs};
 /// Between two looks of an open page.
 const LIVE_MS: u32 = 5_000;
 const HOURS: usize = 24;
+/// Characters of what is wrong.
+const MAX_MESSAGE: usize = 400;
 /// The chart, in its own units.
 const HEIGHT: u64 = 120;
 const BAR: usize = 18;
@@ -33,11 +35,12 @@ struct OverviewPage {
     problems: Vec<String>,
     vendors: [(&'static str, bool); 2],
     pause: Option<(Pause, When)>,
+    pause_reason: String,
     limit: Option<[u32; 3]>,
     slots: (usize, usize),
-    running: u32,
-    waiting: u32,
-    retrying: u32,
+    running: String,
+    waiting: String,
+    retrying: String,
     oldest: Option<String>,
     replicas: usize,
     verification: Option<LastVerification>,
@@ -50,14 +53,14 @@ struct LastVerification {
     id: String,
     mark: Mark,
     when: When,
-    attention: u64,
+    attention: String,
 }
 
 /// The runs of a day, a bar for each hour.
 struct Chart {
     bars: Vec<Bar>,
-    most: u64,
-    totals: [(Mark, u64); 3],
+    most: String,
+    totals: [(Mark, String); 3],
     total: u64,
 }
 
@@ -67,7 +70,6 @@ struct Bar {
     parts: Vec<(&'static str, u64, u64)>,
     said: String,
     label: Option<String>,
-    label_x: usize,
 }
 
 /// `GET /console`.
@@ -87,6 +89,7 @@ pub(super) async fn show(
     let since = Timestamp::from_second((hour - 24) * 3_600).unwrap_or(now);
     let open = syncs.open_runs().await?;
     let reads_all = visitor.may(Permission::ReadRuns) && visitor.caller.limits.objects.is_empty();
+    let pause = syncs.paused().await?;
     let verification =
         if reads_all { syncs.list_verifications(None, 1).await?.pop() } else { None };
     let concerns = if reads_all { Some(syncs.concerns().await?) } else { None };
@@ -95,15 +98,16 @@ pub(super) async fn show(
         is_ready,
         problems,
         vendors: [("Salesforce", vendors.salesforce), ("m3ter", vendors.m3ter)],
-        pause: syncs.paused().await?.map(|pause| {
+        pause_reason: pause.as_ref().map(|pause| sentence(&pause.reason)).unwrap_or_default(),
+        pause: pause.map(|pause| {
             let when = When::new(pause.paused_at, now);
             (pause, when)
         }),
         limit: syncs.rate_limit().places,
         slots: syncs.slots(),
-        running: open.running,
-        waiting: open.waiting,
-        retrying: open.retrying,
+        running: number(open.running),
+        waiting: number(open.waiting),
+        retrying: number(open.retrying),
         oldest: Some(open.oldest_waiting)
             .filter(|_| open.waiting > 0)
             .map(|oldest| time(oldest.as_secs() * 1_000)),
@@ -111,16 +115,27 @@ pub(super) async fn show(
         verification: verification.map(|verification| LastVerification {
             mark: Mark::of_verification(verification.state),
             when: When::new(verification.requested_at, now),
-            attention: needing_somebody()
-                .into_iter()
-                .map(|status| verification.counts.of(status))
-                .sum(),
+            attention: number(
+                needing_somebody()
+                    .into_iter()
+                    .map(|status| verification.counts.of(status))
+                    .sum::<u64>(),
+            ),
             id: verification.verification_id,
         }),
         chart: Chart::new(&syncs.ended_runs(since).await?, since),
         concerns,
     };
     answer::page(&headers, &page)
+}
+
+/// The beginning of a message: whoever wants all of it goes to the run.
+fn short(message: &str) -> String {
+    let mut short: String = message.chars().take(MAX_MESSAGE).collect();
+    if short.len() < message.len() {
+        short.push('…');
+    }
+    short
 }
 
 impl Chart {
@@ -138,8 +153,9 @@ impl Chart {
         let bars = counts.iter().enumerate();
         let bars = bars.map(|(hour, counts)| Bar::new(hour, counts, &marks, most, since)).collect();
         let of = |status: usize| counts.iter().map(|hour| hour[status]).sum::<u64>();
-        let totals = [(marks[0], of(0)), (marks[1], of(1)), (marks[2], of(2))];
-        Self { bars, most, totals, total: totals.iter().map(|(_, runs)| runs).sum() }
+        let total = of(0) + of(1) + of(2);
+        let totals = [0, 1, 2].map(|status| (marks[status], number(of(status))));
+        Self { bars, most: number(most), totals, total }
     }
 }
 
@@ -158,9 +174,11 @@ impl Bar {
         }
         let said = format!(
             "{clock} UTC: {} Completed, {} Partial Success, {} Failed",
-            counts[0], counts[1], counts[2]
+            number(counts[0]),
+            number(counts[1]),
+            number(counts[2])
         );
         let label = hour.is_multiple_of(4).then_some(clock);
-        Self { x: hour * BAR, parts, said, label, label_x: hour * BAR }
+        Self { x: hour * BAR, parts, said, label }
     }
 }

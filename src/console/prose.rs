@@ -3,6 +3,7 @@
 use std::fmt;
 
 use askama::filters::{Html, HtmlSafe, escape};
+use jiff::civil::Date;
 use uuid::Uuid;
 
 /// With its hyphens.
@@ -37,13 +38,21 @@ impl fmt::Display for Prose {
 
 impl HtmlSafe for Prose {}
 
-/// Writes a text in which no id of m3ter is broken at its hyphens.
-fn write_words(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+/// A date, also as the beginning of an instant.
+fn is_date(word: &str) -> bool {
+    let day = word.get(..10).unwrap_or_default();
+    day.parse::<Date>().is_ok() && matches!(word.as_bytes().get(10), None | Some(b'T'))
+}
+
+/// Writes a text in which no id of m3ter and no date is broken at its hyphens.
+pub(super) fn write_words(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     let is_end = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
     for word in text.split_inclusive(is_end) {
         let (id, after) = word.split_at(word.find(is_end).unwrap_or(word.len()));
         if id.len() == ID_LENGTH && Uuid::try_parse(id).is_ok() {
             write!(f, "<span class=\"id\">{id}</span>{}", escaped(after)?)?;
+        } else if is_date(id) {
+            write!(f, "<span class=\"whole\">{id}</span>{}", escaped(after)?)?;
         } else {
             write!(f, "{}", escaped(word)?)?;
         }
@@ -67,6 +76,10 @@ mod tests {
             ("`a` and `b", "`a` and `b"),
             ("`<i>`", "<code>&#60;i&#62;</code>"),
             ("", ""),
+            (
+                "from 2026-02-01, to 2027-02-01T00:00:00Z",
+                "from <span class=\"whole\">2026-02-01</span>, to <span class=\"whole\">2027-02-01T00</span>:00:00Z",
+            ),
             (
                 "Plan 21e063b6-2350-4add-a028-3e6ad5b233ed, <b> a-b",
                 "Plan <span class=\"id\">21e063b6-2350-4add-a028-3e6ad5b233ed</span>, &#60;b&#62; a-b",

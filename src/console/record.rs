@@ -1,5 +1,7 @@
 //! A record: is it in m3ter, what of it, and why not; a preview, a sync, and the end of billing.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -7,18 +9,20 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use jiff::Timestamp;
 
 use super::answer;
-use super::changes::{ChangeRow, Term, terms};
+use super::changes::{ChangeRow, names};
 use super::form::{Form, once};
 use super::runs::RunRow;
 use super::session::Visitor;
 use super::shell::Shell;
-use super::words::{Mark, row_url};
+use super::standing::Standing;
+use super::time_line::TimeLine;
+use super::words::row_url;
 use crate::callers::Permission;
 use crate::domain::ending::BillingEntity;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::SalesforceId;
 use crate::domain::plan::PlanHash;
-use crate::domain::run::{RunTask, SyncRun};
+use crate::domain::run::{RunState, RunTask, SyncRun};
 use crate::http::end_date::EndDateRequest;
 use crate::http::fault::Fault;
 use crate::http::log_fields;
@@ -29,7 +33,7 @@ use crate::sync::{ChangeFilter, Link, LinkRelation, RunFilter, RunRequest, SyncM
 
 const RUNS: u32 = 20;
 /// Changes that tell the terms of objects, and those that are shown.
-const MAX_CHANGES: u32 = 200;
+const MAX_CHANGES: u32 = 2_000;
 const SHOWN_CHANGES: usize = 30;
 
 #[derive(Template)]
@@ -39,15 +43,16 @@ struct RecordPage {
     once: String,
     record: String,
     url: String,
-    mark: Mark,
-    sentence: String,
-    details: Vec<String>,
+    standing: Standing,
     last: Option<String>,
+    in_progress: Option<String>,
     heads: Vec<Node>,
     of_lines: Vec<Line>,
     runs: Vec<RunRow>,
     changes: Vec<ChangeRow>,
-    terms: Vec<Term>,
+    /// How many of the changes are not shown.
+    more_changes: usize,
+    time_line: TimeLine,
     may_preview: bool,
     may_end: bool,
 }
@@ -56,6 +61,7 @@ struct RecordPage {
 struct Node {
     kind: &'static str,
     key: String,
+    name: Option<String>,
     m3ter_id: String,
     relation: &'static str,
     row: String,
@@ -69,13 +75,21 @@ struct Line {
     nodes: Vec<Node>,
 }
 
+impl Line {
+    /// What it bills, as its Plan is called.
+    fn name(&self) -> Option<&str> {
+        self.nodes.iter().find_map(|node| node.name.as_deref())
+    }
+}
+
 #[derive(Template)]
 #[template(path = "console/end.html")]
 struct EndPage {
     shell: Shell,
     once: String,
     record: String,
-    entities: Vec<(&'static str, bool)>,
+    /// The word of the API, how people say it, and whether it is chosen.
+    entities: Vec<(&'static str, &'static str, bool)>,
     is_account: bool,
 }
 
@@ -95,34 +109,29 @@ pub(super) async fn show(
         RunFilter { parent_record_id: Some(record.clone()), limit: RUNS, ..RunFilter::default() };
     let runs = sync_runs::page(&syncs, &asker, filter).await?.sync_runs;
     let links = syncs.links_of(&record).await?;
-    let last = runs.iter().find(|run| !run.dry_run && run.kind == "sync" && run.ended_at.is_some());
-    let last = match last {
-        Some(run) => syncs.run(run.sync_run_id).await?,
-        None => None,
-    };
+    let last = last_sync(&syncs, &asker, &record, &runs).await?;
     let filter = ChangeFilter {
         record: Some(record.clone()),
         limit: MAX_CHANGES,
         ..ChangeFilter::default()
     };
     let changes = syncs.list_changes(&filter).await?;
-    let terms = terms(&changes);
-    let (mark, sentence, details) = standing(last.as_ref(), &links);
     let now = Timestamp::now();
-    let (heads, of_lines) = tree(&syncs, &links);
+    let (heads, of_lines) = tree(&syncs, &links, &names(&changes));
+    let in_progress = runs.iter().find(|run| !run.dry_run && !run.is_over());
     let page = RecordPage {
         shell: Shell::new(&visitor, "records", format!("Record {record}")),
         once: once(),
         url: row_url(&syncs, record.as_str()),
         record: record.to_string(),
-        mark,
-        sentence,
-        details,
+        standing: Standing::new(last.as_ref(), !links.is_empty(), now),
         last: last.map(|run| run.sync_run_id.to_string()),
+        in_progress: in_progress.map(|run| run.sync_run_id.to_string()),
         heads,
         of_lines,
         runs: runs.iter().map(|run| RunRow::new(run, now)).collect(),
-        terms,
+        time_line: TimeLine::new(&changes, now),
+        more_changes: changes.len().saturating_sub(SHOWN_CHANGES),
         changes: changes
             .into_iter()
             .take(SHOWN_CHANGES)
@@ -132,6 +141,34 @@ pub(super) async fn show(
         may_end: visitor.may(Permission::EndDate),
     };
     answer::page(&headers, &page)
+}
+
+/// The last sync of a record of which a try has ended, with all that it says.
+async fn last_sync(
+    syncs: &Syncs,
+    asker: &Requester,
+    record: &SalesforceId,
+    newest: &[SyncRun],
+) -> Result<Option<SyncRun>, Fault> {
+    let is_one = |run: &&SyncRun| !run.dry_run && run.kind == "sync" && run.is_over();
+    let mut last = newest.iter().find(is_one).map(|run| run.sync_run_id);
+    if last.is_none() && newest.len() == RUNS as usize {
+        // It is behind many dry runs.
+        let filter = RunFilter {
+            parent_record_id: Some(record.clone()),
+            kind: Some("sync"),
+            dry_run: Some(false),
+            state: Some(RunState::Ended),
+            limit: 1,
+            ..RunFilter::default()
+        };
+        let page = sync_runs::page(syncs, asker, filter).await?;
+        last = page.sync_runs.first().map(|run| run.sync_run_id);
+    }
+    match last {
+        Some(id) => Ok(syncs.run(id).await?),
+        None => Ok(None),
+    }
 }
 
 /// `POST /console/records/{parentRecordId}/preview`: a dry run, whose page shows the differences.
@@ -164,7 +201,9 @@ pub(super) async fn ask_end(
         once: once(),
         is_account: record.key_prefix() == "001",
         record: record.to_string(),
-        entities: BillingEntity::ALL.map(|entity| (entity.word(), chosen(entity))).to_vec(),
+        entities: BillingEntity::ALL
+            .map(|entity| (entity.word(), said(entity), chosen(entity)))
+            .to_vec(),
     };
     answer::with_status(StatusCode::OK, &page)
 }
@@ -186,6 +225,16 @@ pub(super) async fn end(
     };
     let order = request.order().map_err(|failed| Fault::from(Denied::from(failed)))?;
     begin(&syncs, &asker, &id, &form, Next::preview(RunTask::EndDate(order))).await
+}
+
+fn said(entity: BillingEntity) -> &'static str {
+    match entity {
+        BillingEntity::Contract => "the Contract",
+        BillingEntity::Prepayment => "Commitments",
+        BillingEntity::Pricings => "Pricings",
+        BillingEntity::CounterPricings => "counter pricings",
+        BillingEntity::AccountPlan => "AccountPlans",
+    }
 }
 
 /// A run that is to begin.
@@ -230,47 +279,15 @@ fn parse(id: &str) -> Result<SalesforceId, Fault> {
     })
 }
 
-/// Whether the record is in m3ter, and why not, in the words of its last sync.
-fn standing(last: Option<&SyncRun>, links: &[Link]) -> (Mark, String, Vec<String>) {
-    let Some(result) = last.and_then(|run| run.result.as_ref()) else {
-        let sentence = if links.is_empty() {
-            "No sync of this record is known. A preview shows what one would write."
-        } else {
-            "m3ter has objects of this record; the runs that made them are deleted by now."
-        };
-        return (Mark::of_status(""), sentence.to_owned(), Vec::new());
-    };
-    let wrong = result.object_results.iter().filter(|object| !object.success);
-    let details = wrong
-        .map(|object| {
-            let remedy =
-                object.remedy.as_deref().map(|text| format!(" {text}.")).unwrap_or_default();
-            format!(
-                "{} of {}: {}.{remedy}",
-                object.object_name, object.salesforce_id, object.message
-            )
-            .replace("..", ".")
-        })
-        .collect();
-    let status = result.sync_status.as_str();
-    let sentence = match status {
-        "Completed" => "m3ter holds every object as the record asked at its last sync.".to_owned(),
-        "Partial Success" => {
-            "m3ter holds a part of it. These objects are not as the record asks:".to_owned()
-        }
-        _ => result.message.clone(),
-    };
-    (Mark::of_status(status), sentence, details)
-}
-
 /// Account, Contract and Commitments above; below, each line with what it bills.
-fn tree(syncs: &Syncs, links: &[Link]) -> (Vec<Node>, Vec<Line>) {
+fn tree(syncs: &Syncs, links: &[Link], names: &BTreeMap<String, String>) -> (Vec<Node>, Vec<Line>) {
     let mut heads = Vec::new();
     let mut of_lines: Vec<Line> = Vec::new();
     for link in links {
         let node = Node {
             kind: link.object.kind.name(),
             key: link.object.key.clone(),
+            name: names.get(link.m3ter_id.as_str()).cloned(),
             m3ter_id: link.m3ter_id.to_string(),
             relation: match link.relation {
                 LinkRelation::Owned => "",

@@ -14,11 +14,13 @@ use super::record::{self, Next};
 use super::session::Visitor;
 use super::shell::Shell;
 use super::waterfall::{self, Bar};
-use super::words::{Mark, When, kind, row_url, time};
+use super::words::{Mark, When, kind, number, row_url, sentence, time};
 use crate::callers::{Caller, Permission};
-use crate::domain::answer::ObjectResult;
-use crate::domain::outcome::FieldChange;
+use crate::domain::answer::{ObjectResult, SyncResult};
+use crate::domain::ids::SyncRunId;
+use crate::domain::outcome::{FieldChange, SyncStatus};
 use crate::domain::run::{RunState, RunTask, RunTry, SyncRun};
+use crate::domain::text::counted;
 use crate::http::fault::Fault;
 use crate::http::log_fields;
 use crate::http::permit::Requester;
@@ -27,8 +29,12 @@ use crate::sync::{ChangeFilter, QueueWait, SyncMode, Syncs};
 
 /// Between two looks of the page of a run in progress.
 const LIVE_MS: u32 = 1_000;
-/// Bars of the waterfall: the first ones of a run of thousands say where the time goes.
-const MAX_BARS: usize = 250;
+/// Bars of the waterfall: of a run of thousands the first ones, and those that say where the time
+/// went.
+const FIRST_BARS: usize = 150;
+const MAX_BARS: usize = 400;
+/// Objects that are shown as they come; of more, those first that need a look.
+const MAX_OBJECTS: usize = 30;
 /// Changes that are shown.
 const MAX_CHANGES: u32 = 100;
 
@@ -48,11 +54,16 @@ struct RunPage {
     next_try: Option<When>,
     waits_for: Option<String>,
     progress: Option<String>,
+    /// How many objects have each action.
+    counts: String,
     objects: Vec<ShownObject>,
+    /// Of a run of many objects, those that need no look.
+    others: Vec<ShownObject>,
     warnings: Vec<String>,
     tries: Vec<(Mark, RunTry, When)>,
     bars: Vec<Bar>,
     more_bars: usize,
+    first_bars: usize,
     total: String,
     related: Vec<(&'static str, String)>,
     changes: Vec<ChangeRow>,
@@ -89,10 +100,7 @@ pub(super) async fn show(
     visitor.needs(Permission::ReadRun)?;
     let run = sync_runs::visible(&syncs, &caller, &asker, id).await?;
     let waits_for = match run.state {
-        RunState::Waiting => syncs.wait_of(run.sync_run_id).await?.map(|wait| match wait {
-            QueueWait::Turn { waiting } => format!("Its turn: {waiting} runs wait."),
-            QueueWait::Record => "Another run of this record.".to_owned(),
-        }),
+        RunState::Waiting => waits_for(&syncs, run.sync_run_id).await?,
         _ => None,
     };
     let now = Timestamp::now();
@@ -106,6 +114,22 @@ pub(super) async fn show(
     let progress = syncs.progress(run.sync_run_id);
     let page = RunPage { waits_for, progress, changes, ..RunPage::new(&syncs, &visitor, &run) };
     answer::page(&headers, &page)
+}
+
+/// What a run that has not begun waits for.
+async fn waits_for(syncs: &Syncs, run: SyncRunId) -> Result<Option<String>, Fault> {
+    if let Some(pause) = syncs.paused().await? {
+        let reason = sentence(&pause.reason);
+        return Ok(Some(format!("the end of the pause. The service is paused: {reason}")));
+    }
+    let wait = syncs.wait_of(run).await?;
+    Ok(wait.map(|wait| match wait {
+        QueueWait::Turn { waiting: 1 } => "its turn; no other run waits.".to_owned(),
+        QueueWait::Turn { waiting } => {
+            format!("its turn; {} runs wait.", number(waiting))
+        }
+        QueueWait::Record => "another run of this record.".to_owned(),
+    }))
 }
 
 /// `POST /console/runs/{syncRunId}/replay`.
@@ -164,10 +188,15 @@ impl RunPage {
         let shell =
             Shell::new(visitor, "runs", format!("{} of {}", kind(run), run.parent_record_id));
         let callouts = run.callouts.as_deref().unwrap_or_default();
-        let (mut bars, all_ms) = waterfall::bars(callouts);
-        let more_bars = bars.len().saturating_sub(MAX_BARS);
-        bars.truncate(MAX_BARS);
+        let (bars, all_ms) = waterfall::bars(callouts);
+        let all_bars = bars.len();
+        let tells = |(place, bar): &(usize, Bar)| {
+            *place < FIRST_BARS || bar.is_critical || bar.class != "ok"
+        };
+        let bars = bars.into_iter().enumerate().filter(tells).map(|(_, bar)| bar);
+        let bars: Vec<Bar> = bars.take(MAX_BARS).collect();
         let objects = run.object_results.as_deref().unwrap_or_default();
+        let (shown, others) = divided(objects, |object| ShownObject::new(syncs, object));
         let result = run.result.as_ref();
         let plan = result
             .filter(|_| run.dry_run && run.state == RunState::Ended)
@@ -186,14 +215,16 @@ impl RunPage {
             mark: Mark::of_run(run),
             what: kind(run),
             message: result
-                .map(|result| result.message.clone())
+                .map(message)
                 .or_else(|| run.tries.last().map(|last| last.message.clone())),
             facts: facts(run, callouts.len()),
             requested: When::new(run.requested_at, now),
             next_try: run.next_try_at.map(|at| When::new(at, now)),
             waits_for: None,
             progress: None,
-            objects: objects.iter().map(|object| ShownObject::new(syncs, object)).collect(),
+            counts: in_words(objects),
+            objects: shown,
+            others,
             warnings: result
                 .map(|result| result.warnings.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),
@@ -205,8 +236,9 @@ impl RunPage {
                     (mark, a_try.clone(), When::new(a_try.started_at, now))
                 })
                 .collect(),
+            more_bars: all_bars - bars.len(),
             bars,
-            more_bars,
+            first_bars: FIRST_BARS,
             total: time(u64::try_from(all_ms).unwrap_or_default()),
             related: related(run),
             changes: Vec::new(),
@@ -225,7 +257,7 @@ impl ShownObject {
         Self {
             name: object.object_name.clone(),
             mark: Mark::of_action(object.action.as_str()),
-            message: object.message.clone(),
+            message: message_of(object),
             row: object.salesforce_id.clone(),
             row_url: row_url(syncs, &object.salesforce_id),
             m3ter_id: object.m3ter_id.clone(),
@@ -235,6 +267,50 @@ impl ShownObject {
             changes: object.changes.clone().unwrap_or_default(),
         }
     }
+}
+
+/// What an object says beside what is shown of it: its id and, in a dry run, its fields.
+fn message_of(object: &ObjectResult) -> String {
+    match (object.message.split_once(": "), &object.m3ter_id) {
+        (Some(("m3ter Identifier", id)), Some(m3ter_id)) if id == m3ter_id => String::new(),
+        (Some((updated @ "Would be updated", _)), _) => updated.to_owned(),
+        _ => object.message.clone(),
+    }
+}
+
+/// What a run says; of a sync in part the API's sentence is that of one that was completed.
+fn message(result: &SyncResult) -> String {
+    let wrong = result.object_results.iter().filter(|object| !object.success).count();
+    if result.sync_status != SyncStatus::PartialSuccess {
+        return result.message.clone();
+    }
+    let all = counted(result.object_results.len(), "object");
+    let would = if result.dry_run { "would not be" } else { "are not" };
+    let would = if wrong == 1 && !result.dry_run { "is not" } else { would };
+    format!("{wrong} of {all} {would} as the record asks; the list below says why, and what to do")
+}
+
+/// Of many objects those that need a look, and apart from them the others.
+fn divided(
+    objects: &[ObjectResult],
+    shown: impl Fn(&ObjectResult) -> ShownObject,
+) -> (Vec<ShownObject>, Vec<ShownObject>) {
+    let is_calm = |object: &ObjectResult| objects.len() > MAX_OBJECTS && object.success;
+    let (calm, others): (Vec<_>, Vec<_>) = objects.iter().partition(|object| is_calm(object));
+    (others.into_iter().map(&shown).collect(), calm.into_iter().map(&shown).collect())
+}
+
+/// `6 objects: 2 created, 4 unchanged`.
+fn in_words(objects: &[ObjectResult]) -> String {
+    let actions = ["created", "adopted", "updated", "unchanged", "skipped", "failed"];
+    let parts: Vec<String> = actions
+        .iter()
+        .map(|action| (objects.iter().filter(|object| object.action.as_str() == *action), action))
+        .map(|(of, action)| (of.count(), action))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, action)| format!("{count} {action}"))
+        .collect();
+    format!("{}: {}", counted(objects.len(), "object"), parts.join(", "))
 }
 
 fn applied_with(run: &SyncRun) -> Permission {
@@ -256,7 +332,7 @@ fn facts(run: &SyncRun, callouts: usize) -> Vec<(&'static str, String)> {
         ("Asked for by", some(run.requested_by.join(", "))),
         ("As the Salesforce user", some(run.salesforce_user_ids.join(", "))),
         ("Took", took),
-        ("Callouts", Some(callouts.to_string())),
+        ("Callouts", Some(number(u64::try_from(callouts).unwrap_or(u64::MAX)))),
         ("Error code", run.error_code.clone()),
         ("To look at", some(run.attention.join(", "))),
         ("Takeovers", Some(run.takeovers).filter(|n| *n > 0).map(|n| n.to_string())),

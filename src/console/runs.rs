@@ -10,9 +10,11 @@ use super::answer;
 use super::form::{Form, once};
 use super::session::Visitor;
 use super::shell::Shell;
-use super::words::{Mark, When, kind};
+use super::words::{Mark, When, instant_in_form, is_day, kind};
 use crate::callers::Permission;
+use crate::domain::answer::Counts;
 use crate::domain::run::{RunState, SyncRun};
+use crate::domain::text::counted;
 use crate::http::fault::Fault;
 use crate::http::log_fields;
 use crate::http::permit::Requester;
@@ -28,6 +30,8 @@ pub(super) struct RunRow {
     pub(super) when: When,
     pub(super) by: String,
     pub(super) error_code: Option<String>,
+    /// How many of its objects are not as the record asks.
+    pub(super) failed: Option<String>,
     pub(super) attention: Vec<String>,
 }
 
@@ -87,8 +91,15 @@ pub(super) async fn show(
             .map(|(name, value)| (name.into_owned(), value.trim().to_owned()))
             .collect();
     let filter = Filter::of(&given);
-    let page = sync_runs::page(&syncs, &asker, sync_runs::read_filter(Some(&written(&given)))?);
-    let page = page.await?;
+    let wanted: Vec<_> = given
+        .iter()
+        .map(|(name, value)| match name.as_str() {
+            "since" => (name.clone(), instant_in_form(value)),
+            _ => (name.clone(), value.clone()),
+        })
+        .collect();
+    let filter_of_page = sync_runs::read_filter(Some(&written(&wanted)))?;
+    let page = sync_runs::page(&syncs, &asker, filter_of_page).await?;
     let now = Timestamp::now();
     let next = page.next_cursor.map(|cursor| {
         let others = given.iter().filter(|(name, _)| name != "cursor").cloned();
@@ -121,7 +132,7 @@ pub(super) async fn replay(
     let request = ReplayRequest {
         parent_record_id: form.given("parentRecordId"),
         error_code: form.given("errorCode"),
-        since: form.given("since"),
+        since: form.given("since").map(|text| instant_in_form(&text)),
         ..ReplayRequest::default()
     };
     let filter = request.filter()?;
@@ -162,12 +173,24 @@ impl RunRow {
             when: When::new(run.requested_at, now),
             by: run.requested_by.join(", "),
             error_code: run.error_code.clone(),
+            failed: run.counts.filter(|counts| counts.failed > 0).map(failed),
             attention: run.attention.clone(),
         }
     }
 }
 
+/// `1 of 6 objects failed`.
+fn failed(counts: Counts) -> String {
+    let all = counts.created + counts.updated + counts.unchanged + counts.skipped + counts.failed;
+    format!("{} of {} failed", counts.failed, counted(all, "object"))
+}
+
 impl Filter {
+    /// Whether a field for a day can show it.
+    fn is_since_a_day(&self) -> bool {
+        self.since.is_empty() || is_day(&self.since)
+    }
+
     fn of(given: &[(String, String)]) -> Self {
         let text = |name: &str| {
             given

@@ -13,13 +13,14 @@ use super::run::ShownObject;
 use super::session::Visitor;
 use super::shell::Shell;
 use super::verifications::{LIVE_MS, address, is_running, needing_somebody, progress, what};
-use super::words::{Mark, When, time};
+use super::words::{Mark, When, number, time};
 use crate::callers::Permission;
+use crate::domain::answer::ObjectResult;
 use crate::domain::backfill::Backfill;
 use crate::domain::ids::SalesforceId;
 use crate::domain::page;
 use crate::domain::verification::{
-    Breadth, Verification, VerificationState, VerifiedRecord, VerifiedStatus,
+    Breadth, Compared, Verification, VerificationState, VerifiedRecord, VerifiedStatus,
 };
 use crate::http::fault::Fault;
 use crate::http::log_fields;
@@ -28,6 +29,8 @@ use crate::http::query::invalid_parameter;
 use crate::http::verifications::{self, find, sees_all};
 use crate::sync::Syncs;
 
+/// Objects of a record that are shown.
+const MAX_OBJECTS: usize = 20;
 /// Records on a page.
 pub(super) const ON_A_PAGE: u32 = 50;
 
@@ -44,9 +47,10 @@ struct VerificationPage {
     /// Of a thousand.
     done: u64,
     progress: String,
-    /// Word, class, how many, and whether they are shown.
-    counts: Vec<(&'static str, &'static str, u64, bool)>,
+    counts: Vec<Count>,
     status: Option<&'static str>,
+    status_said: &'static str,
+    compared: Option<ComparedText>,
     explained: Option<&'static str>,
     records: Vec<ShownRecord>,
     next: Option<String>,
@@ -60,6 +64,20 @@ struct VerificationPage {
     backfills: bool,
 }
 
+/// How many records have a status.
+struct Count {
+    status: &'static str,
+    mark: Mark,
+    records: String,
+    is_shown: bool,
+}
+
+/// How it differs from the verification before, which has this id.
+struct ComparedText {
+    id: String,
+    text: String,
+}
+
 struct ShownRecord {
     id: String,
     name: Option<String>,
@@ -67,7 +85,10 @@ struct ShownRecord {
     message: String,
     error_code: Option<String>,
     warnings: Vec<String>,
+    /// What the list of its objects is called.
+    label: String,
     objects: Vec<ShownObject>,
+    more_objects: usize,
     once: String,
 }
 
@@ -185,13 +206,17 @@ impl VerificationPage {
             progress: progress(verification),
             counts: VerifiedStatus::VARIANTS
                 .iter()
-                .map(|of| {
-                    let mark = Mark::of_verified(*of);
-                    (mark.word, mark.class, verification.counts.of(*of), status == Some(*of))
+                .filter(|of| verification.counts.of(**of) > 0)
+                .map(|of| Count {
+                    status: (*of).into(),
+                    mark: Mark::of_verified(*of),
+                    records: number(verification.counts.of(*of)),
+                    is_shown: status == Some(*of),
                 })
-                .filter(|(_, _, records, _)| *records > 0)
                 .collect(),
             status: status.map(Into::into),
+            status_said: status.map_or("", |status| Mark::of_verified(status).word),
+            compared: verification.compared.as_ref().map(ComparedText::new),
             explained: status.map(explain),
             records: records.iter().map(shown).collect(),
             next,
@@ -234,20 +259,34 @@ impl VerificationPage {
     }
 }
 
+impl ComparedText {
+    fn new(compared: &Compared) -> Self {
+        let Compared { previous_verification_id: id, new_since, solved_since } = compared;
+        let text = format!(
+            "Since the last one that asked the same: {} more need somebody, {} no longer do.",
+            number(*new_since),
+            number(*solved_since)
+        );
+        Self { id: id.clone(), text }
+    }
+}
+
 fn facts(verification: &Verification) -> Vec<(&'static str, String)> {
     let took = verification.ended_at.map(|ended| {
         let took = ended.duration_since(verification.requested_at).as_millis();
         time(u64::try_from(took).unwrap_or_default())
     });
     let breadth = verification.breadth.map(|breadth| match breadth {
-        Breadth::Lists => "in the lists of all Commitments and of today's AccountPlans".to_owned(),
-        Breadth::Contracts => "under each Contract".to_owned(),
+        Breadth::Lists => {
+            "looked for in the lists of all Commitments and of today's AccountPlans".to_owned()
+        }
+        Breadth::Contracts => "looked for under each Contract".to_owned(),
     });
     [
         ("Asked for by", verification.requested_by.clone()),
         ("Records", Some(progress(verification))),
         ("Took", took),
-        ("What nobody has linked was looked for", breadth),
+        ("Objects that nobody linked", breadth),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))
@@ -281,6 +320,12 @@ fn explain(status: VerifiedStatus) -> &'static str {
     }
 }
 
+/// The objects that cannot be as the record asks, then the others.
+fn worst_first(objects: &[ObjectResult]) -> impl Iterator<Item = &ObjectResult> {
+    let wrong = objects.iter().filter(|object| !object.success);
+    wrong.chain(objects.iter().filter(|object| object.success))
+}
+
 impl ShownRecord {
     fn new(syncs: &Syncs, record: &VerifiedRecord, may_preview: bool) -> Self {
         Self {
@@ -290,9 +335,10 @@ impl ShownRecord {
             message: record.message.clone(),
             error_code: record.error_code.clone(),
             warnings: record.warnings.iter().map(ToString::to_string).collect(),
-            objects: record
-                .object_results
-                .iter()
+            label: format!("Objects of {}", record.record_id),
+            more_objects: record.object_results.len().saturating_sub(MAX_OBJECTS),
+            objects: worst_first(&record.object_results)
+                .take(MAX_OBJECTS)
                 .map(|object| ShownObject::new(syncs, object))
                 .collect(),
             once: if may_preview { once() } else { String::new() },

@@ -11,7 +11,7 @@ use super::answer;
 use super::form::{Form, once};
 use super::session::Visitor;
 use super::shell::Shell;
-use super::words::{Mark, When, time};
+use super::words::{Mark, When, instant_in_form, number, time};
 use crate::callers::Permission;
 use crate::domain::text::counted;
 use crate::domain::verification::{
@@ -46,7 +46,8 @@ struct VerificationRow {
     when: When,
     by: String,
     records: String,
-    attention: Vec<(&'static str, u64)>,
+    /// Status, its word, and how many records have it.
+    attention: Vec<(&'static str, &'static str, String)>,
 }
 
 /// `GET /console/verifications`.
@@ -85,7 +86,10 @@ pub(super) async fn begin(
     let request = VerificationRequest {
         roots: form.given("root").into_iter().collect(),
         condition: form.given("condition"),
-        since: form.given("since").map(|text| instant_of("since", &text)).transpose()?,
+        since: form
+            .given("since")
+            .map(|text| instant_of("since", &instant_in_form(&text)))
+            .transpose()?,
         deep: form.text("deep") == "yes",
         ..VerificationRequest::default()
     };
@@ -136,8 +140,11 @@ impl VerificationRow {
             records: progress(verification),
             attention: needing_somebody()
                 .into_iter()
-                .map(|status| (status.into(), verification.counts.of(status)))
+                .map(|status| (status, verification.counts.of(status)))
                 .filter(|(_, records)| *records > 0)
+                .map(|(status, records)| {
+                    (status.into(), Mark::of_verified(status).word, number(records))
+                })
                 .collect(),
         }
     }
@@ -150,8 +157,9 @@ pub(super) fn progress(verification: &Verification) -> String {
             let left = verification
                 .seconds_left
                 .map(|left| format!(", about {} left", time(left * 1_000)));
-            format!("{verified} of about {}{}", expected.max(verified), left.unwrap_or_default())
+            let (done, all) = (number(verified), number(expected.max(verified)));
+            format!("{done} of about {all}{}", left.unwrap_or_default())
         }
-        _ => verified.to_string(),
+        _ => number(verified),
     }
 }

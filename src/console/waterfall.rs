@@ -1,5 +1,6 @@
 //! The callouts of a run in time, and which of them decided how long it took.
 
+use super::words::time;
 use crate::domain::run::RunCallout;
 
 /// The width of a lane, in its own units.
@@ -17,8 +18,8 @@ pub(super) struct Bar {
     pub(super) status: String,
     pub(super) x: i64,
     pub(super) width: i64,
-    pub(super) begins_ms: i64,
-    pub(super) elapsed_ms: u64,
+    pub(super) begins: String,
+    pub(super) elapsed: String,
     /// Whether it is on the critical path.
     pub(super) is_critical: bool,
 }
@@ -49,8 +50,8 @@ pub(super) fn bars(callouts: &[RunCallout]) -> (Vec<Bar>, i64) {
             status: callout.status.map_or_else(|| "no answer".to_owned(), |s| s.to_string()),
             x: x.min(WIDTH - MIN_WIDTH),
             width: ((to - from) * WIDTH / all).max(MIN_WIDTH),
-            begins_ms: from - begin,
-            elapsed_ms: callout.elapsed_ms,
+            begins: time(u64::try_from(from - begin).unwrap_or_default()),
+            elapsed: time(callout.elapsed_ms),
             is_critical: critical.contains(&number),
         }
     };

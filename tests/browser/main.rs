@@ -1,9 +1,11 @@
 //! The console in a real browser: `walk.mjs` goes through every page as a stranger, a viewer and an
-//! operator, on two replicas that share a database, and axe-core looks at each.
+//! operator, on two replicas that share a database; `ugly_walk.mjs` looks at every page with data as
+//! no example has it. axe-core and `judge.mjs` look at each page, in both themes and every width.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
@@ -12,8 +14,10 @@ use sync_to_m3ter::app::App;
 use sync_to_m3ter::callers::{Callers, Role, append, new_key};
 use sync_to_m3ter::command::sandbox;
 use sync_to_m3ter::sync::{Readiness, Scope};
-use sync_to_m3ter_sandbox::{m3ter, salesforce};
+use sync_to_m3ter_sandbox::{Emulator, m3ter, salesforce};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -29,50 +33,92 @@ async fn database() -> anyhow::Result<String> {
     Ok(format!("{server}/{name}"))
 }
 
+/// What a sync may take: a vendor that is away is given up after a while.
+const SYNC_TIME: Duration = Duration::from_secs(20);
+
 fn add_key(file: &Path, name: &str, role: Role) -> anyhow::Result<String> {
     let new = new_key();
     append(file, name, role, &new.hash)?;
     Ok(new.key.expose_secret().to_owned())
 }
 
+/// The service between two emulators, with a key for each who looks.
+struct World {
+    org: Emulator<salesforce::Salesforce>,
+    organization: Emulator<m3ter::M3ter>,
+    viewer: String,
+    operator: String,
+    addresses: Vec<String>,
+    serving: Vec<JoinHandle<()>>,
+    shutdown: CancellationToken,
+    _keys: TempDir,
+}
+
+impl World {
+    /// With so many replicas, which share a database.
+    async fn new(replicas: usize) -> Self {
+        let org = salesforce::start(0).await.unwrap();
+        let organization = m3ter::start(0).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let keys = directory.path().join("keys.toml");
+        let viewer = add_key(&keys, "watch", Role::Viewer).unwrap();
+        let operator = add_key(&keys, "ops", Role::Operator).unwrap();
+        // A key that nobody uses, with a name as long as one may be.
+        add_key(&keys, &"a-key.of_".repeat(7), Role::Caller).unwrap();
+        let database_url = database().await.unwrap();
+        let shutdown = CancellationToken::new();
+        let (mut addresses, mut serving) = (Vec::new(), Vec::new());
+        for _ in 0..replicas {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address: SocketAddr = listener.local_addr().unwrap();
+            let mut config =
+                sandbox::config(&org.base_url(), &organization.base_url(), "unused", address)
+                    .unwrap();
+            config.database_url.clone_from(&database_url);
+            config.access.callers = Some(Callers::from_file(keys.clone()).unwrap());
+            config.limits.time = SYNC_TIME;
+            let app = App::new(&config, Scope::Everything).await.unwrap();
+            while app.syncs.load().await != Readiness::Ready {}
+            let shutdown = shutdown.clone();
+            serving.push(tokio::spawn(async move { app.serve(listener, shutdown).await.unwrap() }));
+            addresses.push(format!("http://{address}"));
+        }
+        Self { org, organization, viewer, operator, addresses, serving, shutdown, _keys: directory }
+    }
+
+    /// Lets a script look in a browser, which prints what is wrong.
+    async fn look(self, script: &str, arguments: Vec<String>) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+        let modules = folder.join("node_modules/playwright-core");
+        assert!(modules.exists(), "playwright-core is not installed; run scripts/test once");
+        let script = folder.join(script);
+        let looking = tokio::task::spawn_blocking(move || {
+            Command::new("node").arg(script).args(arguments).output().unwrap()
+        });
+        let looked = looking.await.unwrap();
+        self.shutdown.cancel();
+        for served in self.serving {
+            served.await.unwrap();
+        }
+        let (told, failed) =
+            (String::from_utf8_lossy(&looked.stdout), String::from_utf8_lossy(&looked.stderr));
+        assert!(looked.status.success(), "{told}\n{failed}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_walks_through_the_console_and_axe_finds_nothing() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    let modules = folder.join("node_modules/playwright-core");
-    assert!(modules.exists(), "playwright-core is not installed; run scripts/test once");
-    let org = salesforce::start(0).await.unwrap();
-    let organization = m3ter::start(0).await.unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let keys = directory.path().join("keys.toml");
-    let viewer = add_key(&keys, "watch", Role::Viewer).unwrap();
-    let operator = add_key(&keys, "ops", Role::Operator).unwrap();
-    let database_url = database().await.unwrap();
-    let shutdown = CancellationToken::new();
-    let (mut addresses, mut serving) = (Vec::new(), Vec::new());
-    for _ in 0..2 {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address: SocketAddr = listener.local_addr().unwrap();
-        let mut config =
-            sandbox::config(&org.base_url(), &organization.base_url(), "unused", address).unwrap();
-        config.database_url.clone_from(&database_url);
-        config.access.callers = Some(Callers::from_file(keys.clone()).unwrap());
-        let app = App::new(&config, Scope::Everything).await.unwrap();
-        while app.syncs.load().await != Readiness::Ready {}
-        let shutdown = shutdown.clone();
-        serving.push(tokio::spawn(async move { app.serve(listener, shutdown).await.unwrap() }));
-        addresses.push(format!("http://{address}"));
-    }
-    let walk = tokio::task::spawn_blocking(move || {
-        let mut command = Command::new("node");
-        command.arg(folder.join("walk.mjs")).args(&addresses).args([viewer, operator]);
-        command.output().unwrap()
-    });
-    let walk = walk.await.unwrap();
-    shutdown.cancel();
-    for served in serving {
-        served.await.unwrap();
-    }
-    let (told, failed) =
-        (String::from_utf8_lossy(&walk.stdout), String::from_utf8_lossy(&walk.stderr));
-    assert!(walk.status.success(), "{told}\n{failed}");
+    let world = World::new(2).await;
+    let keys = [world.viewer.clone(), world.operator.clone()];
+    let arguments = world.addresses.iter().cloned().chain(keys).collect();
+    world.look("walk.mjs", arguments).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_of_the_console_is_too_wide_or_breaks_an_id_however_ugly_its_data() {
+    let world = World::new(1).await;
+    let vendors = [world.org.base_url(), world.organization.base_url()];
+    let operator = world.operator.clone();
+    let arguments = world.addresses.iter().cloned().chain(vendors).chain([operator]).collect();
+    world.look("ugly_walk.mjs", arguments).await;
 }

@@ -1,56 +1,13 @@
 // Walks through the console in a real browser: node walk.mjs ADDRESS OTHER_REPLICA VIEWER_KEY OPERATOR_KEY
 // Prints one line for each thing that is wrong, and exits with 1 if there is one.
-import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { Judge } from "./judge.mjs";
 
 const [address, other, viewerKey, operatorKey] = process.argv.slice(2);
-const axe = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
-const wrong = [];
-const say = (text) => wrong.push(text);
-const expect = (holds, text) => { if (!holds) say(text); };
+const judge = await Judge.launch(address, other);
+const expect = (holds, text) => judge.expect(holds, text);
 
 const DEAL = "006S90000079FIVIA2";
 const REFUSED = "006S900000795MNIAY";
-
-const browser = await chromium.launch({ executablePath: process.env.TEST_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
-
-/** A browser of its own, in which every request, report and error is watched. */
-async function visitor(options = {}) {
-  // The tool that looks for faults is put into the page from outside, which the page's own policy forbids.
-  const context = await browser.newContext(options);
-  context.on("request", (request) => {
-    const { origin } = new URL(request.url());
-    if (origin !== address && origin !== other) say(`a request to ${request.url()}`);
-  });
-  const page = await context.newPage();
-  watch(page);
-  return { context, page };
-}
-
-function watch(page) {
-  page.on("console", (message) => {
-    // The browser itself notes an answer of an error, which some pages are.
-    const isAnswer = /Failed to load resource/.test(message.text());
-    if (message.type() === "error" && !isAnswer) say(`the browser's console at ${page.url()}: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => say(`a script error at ${page.url()}: ${error.message}`));
-}
-
-async function judge(page) {
-  for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme });
-    await page.evaluate(axe);
-    const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-    expect(passes.length > 10, `axe looked at too little of ${page.url()}`);
-    for (const { id, nodes } of violations) say(`axe ${id} (${colorScheme}) at ${page.url()}: ${nodes[0].html.slice(0, 160)}`);
-  }
-  for (const width of [360, 1280, 2560]) {
-    await page.setViewportSize({ width, height: 900 });
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(over <= 0, `${page.url()} is ${over} px too wide at ${width}`);
-  }
-  await page.setViewportSize({ width: 1280, height: 900 });
-}
 
 async function signIn(page, key) {
   await page.goto(`${address}/console`);
@@ -64,23 +21,23 @@ const ended = (page) => page.waitForFunction(() => !document.querySelector("main
 
 // A stranger.
 {
-  const { context, page } = await visitor();
+  const { context, page } = await judge.visitor();
   for (const path of ["/console", "/console/runs", `/console/records/${DEAL}`, "/console/keys"]) {
     await page.goto(address + path);
     expect(page.url().startsWith(`${address}/console/sign-in`), `a stranger sees ${page.url()}`);
   }
-  await judge(page);
+  await judge.judge(page);
   await page.getByLabel("API key").fill("s2m_wrong");
   await page.getByRole("button", { name: "Sign in" }).click();
   expect(await page.getByRole("alert").isVisible(), "a wrong key is not told");
-  await judge(page);
+  await judge.judge(page);
   await context.close();
 }
 
 // An operator: with the script, and without it.
 for (const javaScriptEnabled of [true, false]) {
-  const { context, page } = await visitor({ javaScriptEnabled });
-  const look = async () => { if (javaScriptEnabled) await judge(page); };
+  const { context, page } = await judge.visitor({ javaScriptEnabled });
+  const look = async () => { if (javaScriptEnabled) await judge.judge(page); };
   const over = async () => {
     if (javaScriptEnabled) return ended(page);
     for (let tries = 0; tries < 200 && (await page.locator("main[data-live]").count()) > 0; tries += 1) await page.reload();
@@ -159,7 +116,7 @@ for (const javaScriptEnabled of [true, false]) {
   // Another replica knows the session.
   if (other !== address) {
     const cookies = await context.cookies();
-    const next = await browser.newContext();
+    const next = await judge.browser.newContext();
     await next.addCookies(cookies.map(({ name, value }) => ({ name, value, url: `${other}/console` })));
     const there = await next.newPage();
     await there.goto(`${other}/console/runs`);
@@ -175,18 +132,18 @@ for (const javaScriptEnabled of [true, false]) {
 
 // A viewer, who is offered nothing that writes; and twelve open pages.
 {
-  const { context, page } = await visitor();
+  const { context, page } = await judge.visitor();
   await signIn(page, viewerKey);
   await page.goto(`${address}/console/records/${DEAL}`);
   expect((await page.getByRole("button", { name: "Preview a sync" }).count()) === 0, "a viewer is offered a preview");
   expect((await page.getByRole("link", { name: "Keys" }).count()) === 0, "a viewer is offered the keys");
-  await judge(page);
+  await judge.judge(page);
   await page.goto(`${address}/console/runs`);
-  await judge(page);
+  await judge.judge(page);
   const run = await page.locator("tbody a[href^='/console/runs/']").first().getAttribute("href");
   const pages = await Promise.all(Array.from({ length: 12 }, async () => {
     const one = await context.newPage();
-    watch(one);
+    judge.watch(one);
     await one.goto(address + run);
     return one;
   }));
@@ -196,7 +153,7 @@ for (const javaScriptEnabled of [true, false]) {
 
 // A page of another site, in a browser that is signed in.
 {
-  const { context, page } = await visitor();
+  const { context, page } = await judge.visitor();
   await signIn(page, operatorKey);
   const site = address.replace("127.0.0.1", "localhost");
   const foreign = await context.newPage();
@@ -214,6 +171,4 @@ for (const javaScriptEnabled of [true, false]) {
   await context.close();
 }
 
-await browser.close();
-for (const line of new Set(wrong)) console.log(line);
-process.exit(wrong.length > 0 ? 1 : 0);
+await judge.finish();

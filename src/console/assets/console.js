@@ -1,6 +1,7 @@
 // The console works without this. It copies ids, keeps a live page up to date, and sends no form twice.
 "use strict";
 document.documentElement.classList.add("js");
+const say = (text) => { document.getElementById("said").textContent = text; };
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy]");
@@ -8,10 +9,13 @@ document.addEventListener("click", async (event) => {
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
   } catch {
+    // Without TLS a browser lets no page copy: what is to be copied is selected.
+    getSelection().selectAllChildren(button.previousElementSibling);
+    say("Selected " + button.dataset.copy + ", to be copied by the keyboard");
     return;
   }
   button.classList.add("done");
-  document.getElementById("said").textContent = "Copied " + button.dataset.copy;
+  say("Copied " + button.dataset.copy);
   setTimeout(() => button.classList.remove("done"), 1500);
 });
 
@@ -24,6 +28,13 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button[type=submit]")) button.disabled = false;
 });
+
+// Puts what a part shows now in its place, with what is opened in it.
+function renew(part, now) {
+  const opened = [...part.querySelectorAll("details")].map((details) => details.open);
+  for (const [place, details] of now.querySelectorAll("details").entries()) details.open = opened[place] ?? details.open;
+  part.replaceChildren(...now.childNodes);
+}
 
 const main = document.querySelector("main[data-live]");
 if (main) {
@@ -42,16 +53,23 @@ if (main) {
       if (answer.status === 200) {
         tag = answer.headers.get("etag") || "";
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        if (!page.querySelector("main[data-live]")) return end(page.querySelector("main"));
         for (const part of document.querySelectorAll("[data-part]")) {
           const now = page.querySelector(`[data-part="${part.dataset.part}"]`);
-          if (now && now.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) part.replaceChildren(...now.childNodes);
+          if (now && now.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) renew(part, now);
         }
-        if (!page.querySelector("main[data-live]")) return location.reload();
       }
     } catch {
       // The service is away for a moment; the page says what it last knew.
     }
     again();
+  };
+  // It changes no more: all of it is shown, with what can be done next, and the outcome is told.
+  const end = (now) => {
+    if (!now) return location.reload();
+    renew(main, now);
+    main.removeAttribute("data-live");
+    say(main.querySelector(".state")?.parentElement.textContent.trim() ?? "");
   };
   again();
 }
