@@ -98,23 +98,36 @@ impl QueueFull {
     }
 }
 
-/// Inserts a run, unless its id is there already or its state is one that the record has already.
-/// None begins while the service is paused, and a dry run joins one that waits; none waits beyond
-/// the bounds.
-const INSERT_RUN: &str = "INSERT INTO runs
-         (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by,
-          state, owner, fence, lease_until_ms, started_at_ms, trace, salesforce_users, awaited_until_ms)
-     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $11 = 0 THEN 0 ELSE {now} + $12 END, CAST($13 AS BIGINT), $14, $15, $16
-     WHERE CASE
-         WHEN $9 = 'waiting' THEN
-             (SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'waiting' AND COALESCE(requested_by, '') = $17 LIMIT $18 + 0) AS own) < $18
-             AND (SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'waiting' LIMIT $19 + 0) AS others) < $19
-         WHEN $5 = 1 THEN NOT EXISTS (
-             SELECT 1 FROM runs WHERE parent_record_id = $2 AND kind = $3 AND parameters = $4 AND dry_run = 1 AND state = 'waiting'
-         )
-         ELSE NOT EXISTS (SELECT 1 FROM pauses WHERE state = 'paused')
-     END
-     ON CONFLICT DO NOTHING";
+/// Inserts a run, unless its id is there already, its state is one that the record has already, or
+/// a condition is not met. Each condition has a statement of its own, which is cheap to plan.
+macro_rules! insert_run {
+    ($condition:literal) => {
+        concat!(
+            "INSERT INTO runs
+                 (id, parent_record_id, kind, parameters, dry_run, requested_at_ms, replay_of, requested_by,
+                  state, owner, fence, lease_until_ms, started_at_ms, trace, salesforce_users, awaited_until_ms)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $11 = 0 THEN 0 ELSE {now} + $12 END,
+                 CAST($13 AS BIGINT), $14, $15, $16
+             WHERE ",
+            $condition,
+            " ON CONFLICT DO NOTHING"
+        )
+    };
+}
+
+/// None begins while the service is paused.
+const BEGIN_RUN: &str = insert_run!("NOT EXISTS (SELECT 1 FROM pauses WHERE state = 'paused')");
+/// A dry run joins one that waits.
+const BEGIN_DRY_RUN: &str = insert_run!(
+    "NOT EXISTS (
+         SELECT 1 FROM runs WHERE parent_record_id = $2 AND kind = $3 AND parameters = $4 AND dry_run = 1 AND state = 'waiting'
+     )"
+);
+/// None waits beyond the bounds.
+const QUEUE_RUN: &str = insert_run!(
+    "(SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'waiting' AND COALESCE(requested_by, '') = $17 LIMIT $18 + 0) AS own) < $18
+     AND (SELECT count(*) FROM (SELECT 1 FROM runs WHERE state = 'waiting' LIMIT $19 + 0) AS others) < $19"
+);
 
 /// The run that has this id, and the one that waits for the same.
 const FIND_ADMITTED: &str = "SELECT id, owner, fence FROM runs WHERE id = $1
@@ -148,7 +161,7 @@ impl Store {
         let operation = "save a run";
         // Mostly the record is free: one message, whose answer is the same if it must be sent
         // twice. What the run reads of its record first comes along.
-        let (statements, values) = ([INSERT_RUN, OWNER, LINKS], self.inserted(run, Some(claimant)));
+        let (statements, values) = ([begin(run), OWNER, LINKS], self.inserted(run, Some(claimant)));
         let is_provisional = run.awaited_until.is_some() && self.database.is_provisional();
         let rows = if is_provisional {
             self.database.write_provisionally(operation, &statements, values).await?
@@ -175,7 +188,7 @@ impl Store {
         let operation = "save a run that waits";
         let rows = self
             .database
-            .write_at_once(operation, &[INSERT_RUN, FIND_ADMITTED], self.inserted(run, None))
+            .write_at_once(operation, &[QUEUE_RUN, FIND_ADMITTED], self.inserted(run, None))
             .await?;
         match rows.first().map(|row| row.get::<SyncRunId>("id")).transpose()? {
             Some(id) if id == run.id => Ok(Admission::Waits(id)),
@@ -192,7 +205,7 @@ impl Store {
         let mut transaction = self.database.begin(Access::Write, operation).await?;
         for _ in 0..ADMISSION_ROUNDS {
             if let Some(claimant) = claimant
-                && transaction.execute(INSERT_RUN, self.inserted(run, Some(claimant))).await? > 0
+                && transaction.execute(begin(run), self.inserted(run, Some(claimant))).await? > 0
             {
                 transaction.commit().await?;
                 return Ok(Admission::Claimed(run.claimed()));
@@ -216,7 +229,7 @@ impl Store {
             // While the service is paused it waits for that.
             if claimant.is_none() || is_running || (!run.dry_run && transaction.is_paused().await?)
             {
-                if transaction.execute(INSERT_RUN, self.inserted(run, None)).await? > 0 {
+                if transaction.execute(QUEUE_RUN, self.inserted(run, None)).await? > 0 {
                     transaction.commit().await?;
                     return Ok(Admission::Waits(run.id));
                 }
@@ -259,7 +272,7 @@ impl Store {
         Ok(None)
     }
 
-    /// The parameters of [`INSERT_RUN`].
+    /// The parameters of what inserts a run.
     fn inserted(&self, run: &NewRun, claimant: Option<&Claimant>) -> Vec<Value> {
         vec![
             run.id.to_string().into(),
@@ -283,6 +296,11 @@ impl Store {
             i64::from(self.bounds.all).into(),
         ]
     }
+}
+
+/// What begins a run.
+fn begin(run: &NewRun) -> &'static str {
+    if run.dry_run { BEGIN_DRY_RUN } else { BEGIN_RUN }
 }
 
 /// Who asks, as the index has it.

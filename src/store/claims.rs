@@ -82,6 +82,15 @@ pub struct ClaimedRun {
     pub links: Option<RecordLinks>,
 }
 
+/// What [`claimed`] reads of a row of `runs` that was changed.
+macro_rules! returning_claimed {
+    () => {
+        "RETURNING id, fence, kind, parameters, plan, parent_record_id, dry_run, requested_at_ms, started_at_ms, takeovers, tries, callouts, trace,
+             requested_by, awaited_until_ms"
+    };
+}
+pub(super) use returning_claimed;
+
 impl Store {
     /// Renews the leases of some runs; returns those that are still held, whose fences the caller
     /// compares. A lease that has run out is renewed too, as long as nobody else has claimed the
@@ -135,14 +144,17 @@ impl Store {
         record: Option<&SalesforceId>,
         claimant: &Claimant,
     ) -> Result<Option<ClaimedRun>, StoreError> {
-        let sql = "UPDATE runs SET owner = $1, fence = fence + 1, lease_until_ms = {now} + $2,
+        let sql = concat!(
+            "UPDATE runs SET owner = $1, fence = fence + 1, lease_until_ms = {now} + $2,
                  takeovers = takeovers + CASE WHEN owner IS NULL THEN 0 ELSE 1 END
              WHERE id = (
                  SELECT id FROM runs
                  WHERE state = 'running' AND lease_until_ms <= {now} AND ($3 IS NULL OR parent_record_id = $3)
                  ORDER BY lease_until_ms LIMIT 1 {unlocked:runs}
              ) AND state = 'running' AND lease_until_ms <= {now}
-             RETURNING *";
+             ",
+            returning_claimed!()
+        );
         let values = vec![
             claimant.owner.as_str().into(),
             claimant.lease_ms().into(),

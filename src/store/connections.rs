@@ -4,6 +4,7 @@
 //! and lends the one that lay idle longest. Here a connection that came back in order is lent again
 //! as it is; any other one goes through the pool.
 
+use std::collections::HashSet;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -11,6 +12,9 @@ use std::time::Instant;
 use sqlx::Pool;
 use sqlx::pool::PoolConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The names that were prepared on a connection.
+pub(super) type Prepared = HashSet<String>;
 
 /// At most as many connections as the pool may have; a clone is another handle to them.
 #[derive(Debug)]
@@ -24,6 +28,7 @@ pub(super) struct Connections<DB: sqlx::Database> {
 #[derive(Debug)]
 struct Idle<DB: sqlx::Database> {
     connection: PoolConnection<DB>,
+    prepared: Prepared,
     taken_at: Instant,
     kept_at: Instant,
 }
@@ -31,6 +36,7 @@ struct Idle<DB: sqlx::Database> {
 /// A connection for one transaction.
 pub(super) struct Lent<DB: sqlx::Database> {
     connection: Option<PoolConnection<DB>>,
+    prepared: Prepared,
     /// When the pool gave it.
     taken_at: Instant,
     is_kept: bool,
@@ -51,13 +57,14 @@ impl<DB: sqlx::Database> Connections<DB> {
         let place =
             place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
         let idle = self.idle().pop();
-        let (connection, taken_at) = match idle {
-            Some(idle) => (idle.connection, idle.taken_at),
+        let (connection, prepared, taken_at) = match idle {
+            Some(idle) => (idle.connection, idle.prepared, idle.taken_at),
             // Seldom, and a large future: it is not part of that of each caller.
-            None => (Box::pin(self.pool.acquire()).await?, Instant::now()),
+            None => (Box::pin(self.pool.acquire()).await?, Prepared::new(), Instant::now()),
         };
         Ok(Lent {
             connection: Some(connection),
+            prepared,
             taken_at,
             is_kept: false,
             lender: self.clone(),
@@ -105,6 +112,11 @@ impl<DB: sqlx::Database> Lent<DB> {
         self.is_kept = true;
     }
 
+    /// What was prepared on it, for who prepares more.
+    pub(super) fn prepared(&mut self) -> &mut Prepared {
+        &mut self.prepared
+    }
+
     /// Nobody can tell what is open on it: it is not used again.
     pub(super) fn give_up(&mut self) {
         if let Some(connection) = &mut self.connection {
@@ -117,6 +129,7 @@ impl<DB: sqlx::Database> Lent<DB> {
     pub(super) async fn replace(&mut self) -> Result<(), sqlx::Error> {
         self.give_up();
         self.connection = None;
+        self.prepared.clear();
         self.connection = Some(Box::pin(self.lender.pool.acquire()).await?);
         self.taken_at = Instant::now();
         Ok(())
@@ -140,16 +153,22 @@ impl<DB: sqlx::Database> DerefMut for Lent<DB> {
 impl<DB: sqlx::Database> Drop for Lent<DB> {
     fn drop(&mut self) {
         let lifetime = self.lender.pool.options().get_max_lifetime();
-        // One that has lived long enough goes to the pool, which closes it.
         if !self.is_kept || lifetime.is_some_and(|lifetime| self.taken_at.elapsed() > lifetime) {
+            // The pool closes one that has lived long enough. It does not know what is prepared on
+            // any other.
+            if !self.prepared.is_empty() {
+                self.give_up();
+            }
             return;
         }
         let mut idle = self.lender.idle();
         // Under the lock: what is kept now, `close` finds.
         if !self.lender.pool.is_closed() {
             let (taken_at, kept_at) = (self.taken_at, Instant::now());
+            let prepared = std::mem::take(&mut self.prepared);
             idle.extend(self.connection.take().map(|connection| Idle {
                 connection,
+                prepared,
                 taken_at,
                 kept_at,
             }));

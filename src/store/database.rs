@@ -7,11 +7,8 @@
 
 use std::sync::Arc;
 
-use sqlx::Postgres;
-
 use super::StoreError;
-use super::connections::Connections;
-use super::postgres::PostgresSession;
+use super::postgres::PostgresServer;
 use super::row::Row;
 use super::sqlite::{self, Message, SqliteConnections, SqliteSession, SqliteWriter};
 use super::transaction::{Access, Session, Transaction};
@@ -36,7 +33,7 @@ pub(super) enum Engine {
         unsynced: SqliteWriter,
         readers: SqliteConnections,
     },
-    Postgres(Connections<Postgres>),
+    Postgres(PostgresServer),
 }
 
 /// When a message is on the disk.
@@ -154,16 +151,9 @@ impl Database {
                 let is_provisional = synced == Synced::WithNext;
                 writer.write(Message { operation, statements, values, is_provisional }).await
             }
-            Engine::Postgres(connections) => {
-                let write = async {
-                    let mut session = PostgresSession::new(connections.lend().await?, operation);
-                    let statements = statements.join("; ");
-                    let is_synced = synced != Synced::Sometime;
-                    let answer = session.ask_at_once(&statements, &values, is_synced).await?;
-                    session.finish();
-                    Ok(answer)
-                };
-                write.await
+            Engine::Postgres(server) => {
+                let is_synced = synced != Synced::Sometime;
+                server.write(operation, statements, &values, is_synced).await
             }
         };
         let answer =
@@ -195,10 +185,7 @@ impl Database {
         let session = match (&self.engine, access) {
             (Engine::Sqlite { readers, .. }, Access::Read) => readers.lend().await.map(sqlite),
             (Engine::Sqlite { writer, .. }, Access::Write) => writer.lend().await.map(sqlite),
-            (Engine::Postgres(connections), _) => {
-                let postgres = |lent| Session::Postgres(PostgresSession::new(lent, operation));
-                connections.lend().await.map(postgres)
-            }
+            (Engine::Postgres(server), _) => server.session(operation).await.map(Session::Postgres),
         };
         let session =
             session.map_err(|source| StoreError::from_sqlx(operation, &self.place, source))?;
@@ -219,7 +206,7 @@ impl Database {
                 unsynced.close().await;
                 writer.close().await;
             }
-            Engine::Postgres(connections) => connections.close().await,
+            Engine::Postgres(server) => server.close().await,
         }
     }
 }

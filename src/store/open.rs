@@ -15,8 +15,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::StoreError;
-use super::connections::Connections;
 use super::database::{Database, Engine};
+use super::postgres::PostgresServer;
 use super::sqlite::{Duty, LOCK_TIME, SqliteConnections, SqliteWriter};
 use super::transaction::Access;
 
@@ -156,7 +156,7 @@ async fn open_postgres(url: &str) -> Result<Database, StoreError> {
         }
         Err(source) => return Err(StoreError::from_sqlx("open the database", &place, source)),
     };
-    let database = Database::new(Engine::Postgres(Connections::new(pool)), place);
+    let database = Database::new(Engine::Postgres(PostgresServer::new(pool)), place);
     migrate_postgres(&database, &POSTGRES_MIGRATIONS, i64::MAX).await?;
     Ok(database)
 }
@@ -220,14 +220,14 @@ fn is_known(parameter: &str) -> bool {
 /// Connects as another URL says from now on, once that has worked: the connections that there are
 /// stay.
 pub(super) async fn follow(database: &Database, url: &str) -> Result<(), StoreError> {
-    let Engine::Postgres(connections) = &database.engine else { return Ok(()) };
+    let Engine::Postgres(server) = &database.engine else { return Ok(()) };
     let options = postgres_options(url)?;
     let failed = |source| StoreError::from_sqlx("open the database", &database.place, source);
     let trial = tokio::time::timeout(CONNECT_TIME, options.connect())
         .await
         .map_err(|_| failed(sqlx::Error::PoolTimedOut))?;
     let _ = trial.map_err(failed)?.close().await;
-    connections.follow(options);
+    server.follow(options);
     Ok(())
 }
 

@@ -1,23 +1,28 @@
-//! Statements as `PostgreSQL` takes them: each is one message, its values written into its text by
-//! [`spelled`], and BEGIN goes with the first one.
+//! Statements as `PostgreSQL` takes them: each is one message with its values in it, and BEGIN goes
+//! with the first one.
 //!
-//! A prepared statement would take two answers of the server, four with BEGIN and COMMIT around it,
-//! because `PgBouncer` in transaction mode gives a client the same server only that long; and no
-//! session has settings or locks of its own.
+//! A prepared statement of the protocol would take two answers of the server, four with BEGIN and
+//! COMMIT around it. A message that is a whole transaction uses what its connection has prepared
+//! ([`plans`]), where the session is this process's own. Behind `PgBouncer` in transaction mode it
+//! is not, because a client has the same server only until COMMIT: there values are written into
+//! the statements ([`literals`]), and no session has settings or locks of its own.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
+mod literals;
+mod plans;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
-use sqlx::postgres::PgQueryResult;
-use sqlx::{AssertSqlSafe, Either, PgConnection, Postgres};
+use sqlx::postgres::{PgConnectOptions, PgQueryResult};
+use sqlx::{AssertSqlSafe, Either, PgConnection, PgPool, Postgres};
 
-use super::connections::Lent;
-use super::dialect::{self, Word};
+use super::connections::{Connections, Lent};
 use super::error::is_away;
 use super::row::Answer;
 use super::value::Value;
+use literals::spelled;
+use plans::{Plan, Plans, executed, is_of_another_session, prepared};
 
 /// How long `PostgreSQL` may take for one statement before it counts as away; a statement here
 /// takes about a millisecond.
@@ -37,6 +42,69 @@ const BEGIN_TO_READ: &str = "BEGIN; ";
 const BEGIN_TO_WRITE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'; ";
 /// Connections that may turn out to be dead, one after the other, before a transaction is given up.
 const MAX_DEAD_CONNECTIONS: u32 = 12;
+
+/// A server; a clone is another handle to it.
+#[derive(Debug, Clone)]
+pub(super) struct PostgresServer {
+    connections: Connections<Postgres>,
+    plans: Arc<Plans>,
+}
+
+impl PostgresServer {
+    pub(super) fn new(pool: PgPool) -> Self {
+        Self { connections: Connections::new(pool), plans: Arc::default() }
+    }
+
+    /// Waits for a connection.
+    pub(super) async fn session(
+        &self,
+        operation: &'static str,
+    ) -> Result<PostgresSession, sqlx::Error> {
+        let connection = self.connections.lend().await?;
+        let (stage, statement_time) = (Stage::New(""), STATEMENT_TIME);
+        Ok(PostgresSession { connection, stage, statement_time, operation })
+    }
+
+    /// Carries out statements that write as one transaction, which `PostgreSQL` makes of each
+    /// message.
+    pub(super) async fn write(
+        &self,
+        operation: &'static str,
+        statements: &[&'static str],
+        values: &[Value],
+        is_synced: bool,
+    ) -> Result<Answer, sqlx::Error> {
+        let mut session = self.session(operation).await?;
+        let before = format!("{LIMIT_STATEMENTS}{}", if is_synced { "" } else { UNSYNCED });
+        let in_full = || format!("{before}{}", spelled(&statements.join("; "), values));
+        let answer = match self.plans.of(statements, values) {
+            None => session.run(&[], in_full()).await?,
+            Some(plans) => {
+                let message = format!("{before}{}", executed(&plans, values));
+                match session.run(&plans, message).await {
+                    // Nothing was done.
+                    Err(error) if is_of_another_session(&error) => {
+                        self.plans.give_up();
+                        session.run(&[], in_full()).await?
+                    }
+                    answered => answered?,
+                }
+            }
+        };
+        session.finish();
+        Ok(answer)
+    }
+
+    /// Connects otherwise from now on.
+    pub(super) fn follow(&self, options: PgConnectOptions) {
+        self.connections.follow(options);
+    }
+
+    /// Closes all connections; waits for those that are lent.
+    pub(super) async fn close(&self) {
+        self.connections.close().await;
+    }
+}
 
 /// A connection, on which a transaction may be open. If it is dropped while one is, it is closed,
 /// which rolls back.
@@ -59,10 +127,6 @@ enum Stage {
 }
 
 impl PostgresSession {
-    pub(super) fn new(connection: Lent<Postgres>, operation: &'static str) -> Self {
-        Self { connection, stage: Stage::New(""), statement_time: STATEMENT_TIME, operation }
-    }
-
     pub(super) fn begin_to_read(&mut self) {
         self.stage = Stage::New(BEGIN_TO_READ);
     }
@@ -78,34 +142,26 @@ impl PostgresSession {
 
     /// Carries out a statement.
     pub(super) async fn ask(&mut self, sql: &str, values: &[Value]) -> Result<Answer, sqlx::Error> {
-        self.run(&spelled(sql, values)).await
-    }
-
-    /// Carries out statements that write as one transaction, which `PostgreSQL` makes of each
-    /// message.
-    pub(super) async fn ask_at_once(
-        &mut self,
-        statements: &str,
-        values: &[Value],
-        is_synced: bool,
-    ) -> Result<Answer, sqlx::Error> {
-        let unsynced = if is_synced { "" } else { UNSYNCED };
-        let statements = spelled(statements, values);
-        self.run(&format!("{LIMIT_STATEMENTS}{unsynced}{statements}")).await
+        self.run(&[], spelled(sql, values)).await
     }
 
     /// Carries out statements without parameters.
+    pub(super) async fn run_plain(&mut self, sql: &str) -> Result<Answer, sqlx::Error> {
+        self.run(&[], sql.to_owned()).await
+    }
+
+    /// Carries out a message, once its plans are prepared.
     ///
     /// A connection that died while nobody used it is noticed at the first message, where nothing
     /// is lost: another one is taken.
-    pub(super) async fn run(&mut self, sql: &str) -> Result<Answer, sqlx::Error> {
-        let Stage::New(before) = self.stage else { return self.send(sql.to_owned()).await };
-        let message = format!("{before}{sql}");
+    async fn run(&mut self, plans: &[Arc<Plan>], message: String) -> Result<Answer, sqlx::Error> {
+        let Stage::New(before) = self.stage else { return self.send(message).await };
+        let message = if before.is_empty() { message } else { format!("{before}{message}") };
         let started = Instant::now();
         for _ in 0..MAX_DEAD_CONNECTIONS {
             // From here on a connection that is dropped is in an unknown state.
             self.stage = Stage::Open;
-            match self.send(message.clone()).await {
+            match self.prepare_and_send(plans, message.clone()).await {
                 Err(error) if is_away(&error) && started.elapsed() < STATEMENT_TIME => {}
                 Ok(answer) if before.is_empty() => {
                     self.stage = Stage::Over;
@@ -114,6 +170,18 @@ impl PostgresSession {
                 outcome => return outcome,
             }
             self.connection.replace().await?;
+        }
+        self.prepare_and_send(plans, message).await
+    }
+
+    async fn prepare_and_send(
+        &mut self,
+        plans: &[Arc<Plan>],
+        message: String,
+    ) -> Result<Answer, sqlx::Error> {
+        // In a message of its own: the server keeps the text of all of it, and may log it.
+        if let Some(prepares) = prepared(plans, self.connection.prepared()) {
+            self.send(prepares).await?;
         }
         self.send(message).await
     }
@@ -168,66 +236,4 @@ async fn answer(
         }
     }
     Ok(answer)
-}
-
-/// A statement with its values in place of `$1`, `$2`, …
-///
-/// Numbers are digits. Texts stand in `E'…'`, whose rules no setting of the server changes, with
-/// every quote and backslash doubled; they cannot hold a NUL, which no text of `PostgreSQL` can.
-/// What a value holds is never looked at again.
-fn spelled(sql: &str, values: &[Value]) -> String {
-    let sql = dialect::spelled(sql, word);
-    let mut text = String::with_capacity(sql.len() + 200);
-    let mut rest = sql.as_str();
-    while let Some((before, after)) = rest.split_once('$') {
-        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-        let number: usize = after[..digits].parse().expect("a parameter has a number");
-        text.push_str(before);
-        push_literal(&mut text, &values[number - 1]);
-        rest = &after[digits..];
-    }
-    text.push_str(rest);
-    text
-}
-
-fn word(word: Word<'_>) -> Cow<'static, str> {
-    match word {
-        Word::Now => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)".into(),
-        Word::Texts(list) => {
-            format!("json_array_elements_text(CAST({list} AS json)) AS each(value)").into()
-        }
-        Word::Objects(list) => {
-            format!("json_array_elements(CAST({list} AS json)) AS each(value)").into()
-        }
-        Word::Locked => "FOR NO KEY UPDATE".into(),
-        Word::Unlocked(table) => format!("FOR UPDATE OF {table} SKIP LOCKED").into(),
-        Word::Json(column) => format!("CAST({column} AS json)").into(),
-        Word::Members(column, member) => {
-            let list = format!("CAST({column} AS json)->'{member}'");
-            format!("json_array_elements({list}) AS each(value)").into()
-        }
-        Word::Size => "CAST(pg_total_relation_size('runs') + pg_total_relation_size('run_object_results') AS BIGINT)".into(),
-        Word::Sequence => "sequence".into(),
-    }
-}
-
-fn push_literal(text: &mut String, value: &Value) {
-    match value {
-        Value::Text(None) | Value::Integer(None) => text.push_str("NULL"),
-        Value::Integer(Some(integer)) => {
-            let _ = write!(text, "({integer})");
-        }
-        Value::Text(Some(value)) => {
-            text.reserve(value.len() + 16);
-            text.push_str("E'");
-            for character in value.chars() {
-                match character {
-                    '\\' | '\'' => text.extend([character, character]),
-                    '\0' => text.push(char::REPLACEMENT_CHARACTER),
-                    character => text.push(character),
-                }
-            }
-            text.push('\'');
-        }
-    }
 }

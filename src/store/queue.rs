@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::claims::{Claimant, ClaimedRun};
+use super::claims::{Claimant, ClaimedRun, returning_claimed};
 use super::{Store, StoreError};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 
@@ -280,7 +280,8 @@ impl Store {
             may_begin!(),
             " {unlocked:waiting})
                AND state = 'waiting'
-             RETURNING *"
+             ",
+            returning_claimed!()
         );
         let values = vec![
             claimant.owner.as_str().into(),
@@ -310,7 +311,8 @@ impl Store {
             may_be_tried!(),
             " {unlocked:due}
              ) AND state = 'retrying'
-             RETURNING *"
+             ",
+            returning_claimed!()
         );
         let values = vec![
             claimant.owner.as_str().into(),

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::changes::{Changes, save_changes};
-use super::claims::{Claim, Claimant, ClaimedRun, claimed};
+use super::claims::{Claim, Claimant, ClaimedRun, claimed, returning_claimed};
 use super::links::{Link, insert_links};
 use super::row::Row;
 use super::transaction::{Access, Transaction};
@@ -140,7 +140,8 @@ impl Store {
         // A statement sees what was committed before it began: this one also who was admitted to
         // wait while the first one had to wait for that. It begins a run only if this one has ended
         // under this claim, now or by the same message before.
-        let begin_next = "UPDATE runs SET state = 'running', owner = $11, fence = fence + 1,
+        let begin_next = concat!(
+            "UPDATE runs SET state = 'running', owner = $11, fence = fence + 1,
                  started_at_ms = CASE WHEN requested_at_ms > $4 THEN requested_at_ms ELSE $4 END,
                  lease_until_ms = {now} + $12
              WHERE state = 'waiting' AND $11 IS NOT NULL
@@ -148,7 +149,9 @@ impl Store {
                AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND fence = $2 AND state <> 'running')
                AND NOT EXISTS (SELECT 1 FROM runs WHERE parent_record_id = $13 AND state = 'running' AND dry_run = 0)
                AND NOT EXISTS (SELECT 1 FROM pauses WHERE state = 'paused')
-             RETURNING *";
+             ",
+            returning_claimed!()
+        );
         let values = vec![
             run.claim.run.to_string().into(),
             run.claim.fence.into(),
@@ -191,9 +194,12 @@ impl Store {
         }
         let Some(claimant) = next else { return Ok(None) };
         // A run that waited was never claimed before.
-        let sql = "UPDATE runs SET lease_until_ms = {now} + $1
+        let sql = concat!(
+            "UPDATE runs SET lease_until_ms = {now} + $1
              WHERE parent_record_id = $2 AND state = 'running' AND dry_run = 0 AND owner = $3 AND fence = 1 AND started_at_ms >= $4
-             RETURNING *";
+             ",
+            returning_claimed!()
+        );
         let values = vec![
             claimant.lease_ms().into(),
             run.parent_record_id.as_str().into(),

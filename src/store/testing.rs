@@ -7,9 +7,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool, SqliteConnection};
 use uuid::Uuid;
 
-use super::connections::Connections;
 use super::database::{Database, Engine};
 use super::open::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, migrate_postgres};
+use super::postgres::PostgresServer;
 use super::sqlite::{Duty, SqliteConnections, SqliteWriter};
 
 /// The version of the tables that this program makes.
@@ -42,7 +42,7 @@ pub(super) async fn unmigrated(url: &str) -> Database {
         let writer = SqliteWriter::new(connections.clone());
         Engine::Sqlite { writer: writer.clone(), unsynced: writer, readers: connections }
     } else {
-        Engine::Postgres(Connections::new(PgPool::connect(url).await.unwrap()))
+        Engine::Postgres(PostgresServer::new(PgPool::connect(url).await.unwrap()))
     };
     Database::new(engine, "test".into())
 }

@@ -105,7 +105,7 @@ impl Transaction {
     pub(super) async fn run_plain(&mut self, sql: &str) -> Result<(), StoreError> {
         let done = match &mut self.session {
             Session::Sqlite(session) => session.run_plain(sql).await,
-            Session::Postgres(session) => session.run(sql).await.map(drop),
+            Session::Postgres(session) => session.run_plain(sql).await.map(drop),
         };
         done.map_err(|source| self.failed(source))
     }

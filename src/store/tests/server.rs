@@ -143,3 +143,64 @@ async fn another_url_is_followed_once_it_connects() {
         asked.into_iter().map(|mut rows| rows.remove(0).get::<String>("name").unwrap()).collect();
     assert!(names.contains(&role), "{names:?}");
 }
+
+/// The names that the connection has prepared which was used last: how often each was planned for
+/// its values, and how often it was not.
+async fn prepared(store: &Store) -> Vec<(String, i64, i64)> {
+    let sql = "SELECT name, custom_plans, generic_plans FROM pg_prepared_statements ORDER BY name";
+    let rows = rows(store, sql).await;
+    let prepared = |row: &Row| {
+        let count = |name| row.get::<i64>(name).unwrap();
+        (row.get::<String>("name").unwrap(), count("custom_plans"), count("generic_plans"))
+    };
+    rows.iter().map(prepared).collect()
+}
+
+async fn begin_and_end_a_run(store: &Store) {
+    let held = held_run(store).await;
+    end(store, held, &completed(), Some(&process())).await.unwrap();
+    assert_eq!(state_of(store, held.run).await, "ended");
+}
+
+#[tokio::test]
+async fn a_connection_plans_what_each_run_needs_once() {
+    let store = Home::postgres().await.store().await;
+    for _ in 0..20 {
+        begin_and_end_a_run(&store).await;
+    }
+    let prepared = prepared(&store).await;
+    assert_eq!(prepared.len(), 5, "{prepared:#?}");
+    for (name, custom, generic) in prepared {
+        // The server makes up its mind after five.
+        assert_eq!((custom, generic), (5, 15), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_another_session_was_to_know_is_carried_out_once_and_prepared_no_more() {
+    let store = Home::postgres().await.store().await;
+    begin_and_end_a_run(&store).await;
+    let forget = async || {
+        store.database.execute("forget", "DEALLOCATE ALL", Vec::new()).await.unwrap();
+    };
+    let known = prepared(&store).await;
+    forget().await;
+    // As behind `PgBouncer`, where a message may meet a server that does not know its names.
+    begin_and_end_a_run(&store).await;
+    begin_and_end_a_run(&store).await;
+    assert_eq!(prepared(&store).await, []);
+    assert_eq!(rows(&store, "SELECT id FROM runs").await.len(), 3);
+
+    // Or one that knows them already.
+    let store = Home::postgres().await.store().await;
+    let mut transaction = store.database.begin(Access::Write, "prepare").await.unwrap();
+    for (name, ..) in &known {
+        transaction.run_plain(&format!("PREPARE {name} AS SELECT 1")).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    begin_and_end_a_run(&store).await;
+    begin_and_end_a_run(&store).await;
+    let unused: Vec<_> = known.into_iter().map(|(name, ..)| (name, 0, 0)).collect();
+    assert_eq!(prepared(&store).await, unused);
+    assert_eq!(rows(&store, "SELECT id FROM runs").await.len(), 2);
+}
