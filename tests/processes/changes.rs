@@ -9,10 +9,10 @@ use sync_to_m3ter_sandbox::control::FaultKind;
 use crate::cluster::{Cluster, Replica};
 use crate::postgres;
 
-/// Syncs of each store; `CHANGES_SYNCS` says another number.
-const SYNCS: u64 = 120;
-/// Each so many syncs one is killed.
-const KILLED_EVERY: u64 = 20;
+/// Syncs of each store; `CHANGES_SYNCS` says another number, `CHANGES_SEED` where chance begins.
+const SYNCS: u64 = 1_000;
+/// Each so many syncs one is killed: its successor waits for its lease to run out.
+const KILLED_EVERY: u64 = 100;
 const DEALS: usize = 6;
 /// Deals that are ended at times; the others are synced by processes that are killed.
 const ENDED_DEALS: usize = 3;
@@ -274,6 +274,8 @@ fn is_the_same(told: Option<&str>, held: Option<&Json>) -> bool {
 
 async fn tell(cluster: Cluster, seed: u64) {
     let syncs = variable("CHANGES_SYNCS").unwrap_or(SYNCS);
+    let seed = variable("CHANGES_SEED").map_or(seed, |first| first + seed);
+    eprintln!("CHANGES_SYNCS={syncs}, seed {seed}");
     let mut story = Story::new(cluster, seed);
     let mut replica = story.replica().await;
     for which in 0..DEALS {
