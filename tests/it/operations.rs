@@ -26,3 +26,4 @@ mod spans;
 mod terminal_syncs;
 mod upgrades;
 mod verify;
+mod verify_refusals;

@@ -28,7 +28,7 @@ pub(crate) mod refused_login;
 mod removed_lines;
 mod reopened_ends;
 mod running_products;
-mod salesforce_refusals;
+pub(crate) mod salesforce_refusals;
 mod several_of_a_kind;
 mod shared_accounts;
 pub(crate) mod typed_keys;

@@ -4,6 +4,7 @@
 
 mod deals;
 mod org_cases;
+mod org_settings;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,8 +13,9 @@ use futures::{StreamExt as _, stream};
 use serde_json::{Value as Json, json};
 use sync_to_m3ter_sandbox::control::{Fault, FaultKind, LoggedRequest};
 
-use self::deals::{Made, edit};
+use self::deals::{Made, Record, edit};
 use self::org_cases::Cases;
+use self::org_settings::Settings;
 use crate::cluster::{Cluster, Replica};
 use crate::postgres;
 
@@ -21,6 +23,9 @@ use crate::postgres;
 const EDITED: usize = 200;
 /// Dry runs at a time.
 const AT_ONCE: usize = 8;
+/// All that a record can be.
+const STATUSES: [&str; 9] =
+    ["not_ready", "missing", "gone", "foreign", "ended", "failed", "partial", "differs", "in_sync"];
 /// Between two looks at what takes a minute.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -76,8 +81,14 @@ fn clear_requests(cluster: &Cluster) {
     cluster.organization.clear_requests();
 }
 
-/// Each of 300 records is told of rightly, and nothing else, although the process is killed.
-async fn tells_each_rightly(cluster: &Cluster, made: &Made, replica: Replica) -> Replica {
+/// Each record is told of rightly, and nothing else, although the process is killed. Its successor
+/// has the same settings.
+async fn tells_each_rightly(
+    cluster: &Cluster,
+    records: &[Record],
+    replica: Replica,
+    settings: &[(&str, &str)],
+) -> Replica {
     // All roots but the last one are done when it is killed.
     let last_root = Fault::new("GET", "/query", FaultKind::Hang).containing("FROM SBQQ__Quote__c ");
     cluster.org.add_fault(last_root.occurrence(2));
@@ -87,7 +98,7 @@ async fn tells_each_rightly(cluster: &Cluster, made: &Made, replica: Replica) ->
     let before = cluster.get(&replica, &path).await.unwrap().1;
     replica.kill();
     cluster.clear_faults();
-    let replica = cluster.replica(&[]).await;
+    let replica = cluster.replica(settings).await;
     let verification = completed(cluster, &replica, &path).await;
     let (first, all) =
         (before["verified"].as_u64().unwrap(), verification["verified"].as_u64().unwrap());
@@ -98,8 +109,7 @@ async fn tells_each_rightly(cluster: &Cluster, made: &Made, replica: Replica) ->
         .iter()
         .map(|(id, record)| (id.as_str(), record["status"].as_str().unwrap()))
         .collect();
-    let expected: BTreeMap<&str, &str> = made
-        .records
+    let expected: BTreeMap<&str, &str> = records
         .iter()
         .filter(|record| record.status != "not_ready" && !record.is_named_only)
         .map(|record| (record.id.as_str(), record.status))
@@ -111,40 +121,26 @@ async fn tells_each_rightly(cluster: &Cluster, made: &Made, replica: Replica) ->
     for id in told.keys() {
         assert!(expected.contains_key(id), "{id} is told of as well: {:#?}", found[*id]);
     }
-    // Those that are not ready are told of where they are named.
-    let named: Vec<&str> = made.records.iter().map(|record| record.id.as_str()).collect();
-    let path = begin(cluster, &replica, &json!({ "recordIds": named })).await;
-    let named = completed(cluster, &replica, &path).await;
-    for status in [
-        "not_ready",
-        "missing",
-        "gone",
-        "foreign",
-        "ended",
-        "failed",
-        "partial",
-        "differs",
-        "in_sync",
-    ] {
-        let count = made.records.iter().filter(|record| record.status == status).count();
-        assert!(count > 0, "no record is {status}");
-        let name = if status == "not_ready" {
-            "notReady"
-        } else if status == "in_sync" {
-            "inSync"
-        } else {
-            status
-        };
-        assert_eq!(
-            named["counts"][name].as_u64(),
-            Some(count as u64),
-            "{status}: {:#}",
-            named["counts"]
-        );
-    }
+    counts_those_that_are_named(cluster, records, &replica).await;
     let written = writes(cluster);
     assert!(written.is_empty(), "a verification writes nothing: {written:#?}");
     replica
+}
+
+/// Those that are not ready are told of where they are named.
+async fn counts_those_that_are_named(cluster: &Cluster, records: &[Record], replica: &Replica) {
+    let named: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let path = begin(cluster, replica, &json!({ "recordIds": named })).await;
+    let counts = completed(cluster, replica, &path).await["counts"].clone();
+    for status in STATUSES {
+        let count = records.iter().filter(|record| record.status == status).count();
+        let name = match status {
+            "not_ready" => "notReady",
+            "in_sync" => "inSync",
+            status => status,
+        };
+        assert_eq!(counts[name].as_u64(), Some(count as u64), "{status}: {counts:#}");
+    }
 }
 
 /// The changes of random linked records, as a verification and as single dry runs tell them.
@@ -194,7 +190,10 @@ async fn verifies(cluster: Cluster, seed: u64) {
     let replica = cluster.replica(&[]).await;
     let mut made = Made::new(&cluster, &replica).await;
     made.records.extend(Cases::make(&cluster, &replica).await);
-    let replica = tells_each_rightly(&cluster, &made, replica).await;
+    for status in STATUSES {
+        assert!(made.records.iter().any(|record| record.status == status), "none is {status}");
+    }
+    let replica = tells_each_rightly(&cluster, &made.records, replica, &[]).await;
     tells_what_dry_runs_tell(&cluster, &made, &replica, seed).await;
     assert_eq!(cluster.org.unexpected_requests(), 0);
     assert_eq!(cluster.organization.unexpected_requests(), 0);
@@ -208,6 +207,27 @@ async fn a_verification_of_300_deals_gets_each_right_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verification_of_300_deals_gets_each_right_on_postgres() {
     verifies(Cluster::on(postgres::database().await.1).await, 16).await;
+}
+
+async fn verifies_with_settings(cluster: Cluster) {
+    let settings = Settings::new(&cluster);
+    let mappings = settings.mappings();
+    let variables = [("MAPPINGS_DIR", mappings.as_str())];
+    let replica = cluster.replica(&variables).await;
+    let records = settings.make(&replica).await;
+    tells_each_rightly(&cluster, &records, replica, &variables).await;
+    assert_eq!(cluster.org.unexpected_requests(), 0);
+    assert_eq!(cluster.organization.unexpected_requests(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_under_other_settings_gets_each_right_on_sqlite() {
+    verifies_with_settings(Cluster::on_sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_under_other_settings_gets_each_right_on_postgres() {
+    verifies_with_settings(Cluster::on(postgres::database().await.1).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

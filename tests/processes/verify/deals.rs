@@ -201,7 +201,7 @@ impl Made {
     }
 
     /// Takes the examples of the org away, but those that m3ter has had before.
-    fn leave_examples(cluster: &Cluster) -> Vec<Record> {
+    pub(super) fn leave_examples(cluster: &Cluster) -> Vec<Record> {
         let org = cluster.org.vendor();
         let contracts = cluster.organization.vendor().objects("contracts");
         let mut left = Vec::new();

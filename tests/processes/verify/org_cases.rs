@@ -1,5 +1,9 @@
 //! What goes wrong in real orgs and ends in a status of a verification: each case is a deal or two,
 //! of a customer of its own.
+//!
+//! Cases that need a setting of the whole org are in `org_settings.rs` beside this. What ends in no
+//! status is a refusal of a vendor that passes, or that stops everything: a page is read again until
+//! it is whole, or the verification fails as a whole (`tests/it/operations/verify_refusals.rs`).
 
 use serde_json::{Value as Json, json};
 
@@ -9,39 +13,52 @@ use crate::cluster::{Cluster, Replica};
 /// An id of another m3ter organization.
 const ELSEWHERE: &str = "b7e23ec2-9af1-4c8e-8d0f-6f1c2d3e4f50";
 
-const OPPORTUNITY: usize = 0;
-const ORDER: usize = 1;
-const CONTRACT: usize = 2;
-const QUOTE: usize = 3;
+pub(super) const OPPORTUNITY: usize = 0;
+pub(super) const ORDER: usize = 1;
+pub(super) const CONTRACT: usize = 2;
+pub(super) const QUOTE: usize = 3;
 
 /// Makes the deals of all cases.
 pub(super) struct Cases<'a> {
     cluster: &'a Cluster,
     replica: &'a Replica,
     products: [String; 2],
-    records: Vec<Record>,
+    pub(super) records: Vec<Record>,
 }
 
 impl<'a> Cases<'a> {
     /// All of them, and what a verification is to find.
     pub(super) async fn make(cluster: &'a Cluster, replica: &'a Replica) -> Vec<Record> {
-        let products = ["CASE_0", "CASE_1"].map(|code| cluster.add_product(code));
-        let mut cases = Self { cluster, replica, products, records: Vec::new() };
+        let mut cases = Self::none(cluster, replica);
         cases.values().await;
         cases.codes().await;
+        cases.short_ids().await;
         cases.amendments().await;
+        cases.terminated().await;
+        cases.segments().await;
         cases.rows_that_change().await;
         cases.nobodys_deals().await;
         cases.records
     }
 
-    fn insert(&self, sobject: &str, fields: &Json, more: &Json) -> String {
+    /// None yet.
+    pub(super) fn none(cluster: &'a Cluster, replica: &'a Replica) -> Self {
+        let products = ["CASE_0", "CASE_1"].map(|code| cluster.add_product(code));
+        Self { cluster, replica, products, records: Vec::new() }
+    }
+
+    /// A product that m3ter has, one of two.
+    pub(super) fn product(&self, which: usize) -> &str {
+        &self.products[which]
+    }
+
+    pub(super) fn insert(&self, sobject: &str, fields: &Json, more: &Json) -> String {
         let mut fields = fields.as_object().unwrap().clone();
         fields.extend(more.as_object().unwrap().clone());
         self.cluster.org.vendor().insert(sobject, &Json::Object(fields))
     }
 
-    fn opportunity(&self, account: &str, more: &Json) -> String {
+    pub(super) fn opportunity(&self, account: &str, more: &Json) -> String {
         let deal = json!({
             "Name": "Case", "AccountId": account, "StageName": "Closed Won", "CloseDate": "2026-01-01", "End_Date__c": "2099-12-31",
             "CurrencyIsoCode": "USD",
@@ -49,12 +66,12 @@ impl<'a> Cases<'a> {
         self.insert("Opportunity", &deal, more)
     }
 
-    fn line(&self, deal: &str, product: &str, more: &Json) -> String {
+    pub(super) fn line(&self, deal: &str, product: &str, more: &Json) -> String {
         let line = json!({ "OpportunityId": deal, "Product2Id": product, "UnitPrice": 0.05, "Quantity": 1, "CurrencyIsoCode": "USD" });
         self.insert("OpportunityLineItem", &line, more)
     }
 
-    fn contract(&self, more: &Json) -> String {
+    pub(super) fn contract(&self, more: &Json) -> String {
         let contract = json!({
             "AccountId": customer(&self.cluster.org), "Status": "Activated", "StartDate": "2026-01-01", "ContractTerm": 600,
             "CurrencyIsoCode": "USD",
@@ -62,7 +79,7 @@ impl<'a> Cases<'a> {
         self.insert("Contract", &contract, more)
     }
 
-    fn subscription(&self, contract: &str, product: &str, more: &Json) -> String {
+    pub(super) fn subscription(&self, contract: &str, product: &str, more: &Json) -> String {
         let line = json!({
             "SBQQ__Contract__c": contract, "SBQQ__Product__c": product, "SBQQ__NetPrice__c": 20, "SBQQ__Quantity__c": 1,
             "CurrencyIsoCode": "USD",
@@ -70,27 +87,53 @@ impl<'a> Cases<'a> {
         self.insert("SBQQ__Subscription__c", &line, more)
     }
 
+    /// An Order of one line.
     fn order(&self, account: &str, contract: &str, price: &Json) -> String {
-        let order = json!({
-            "Name": "Case", "AccountId": account, "ContractId": contract, "EffectiveDate": "2026-01-01", "EndDate": "2099-12-31",
-            "Status": "Activated", "CurrencyIsoCode": "USD",
-        });
-        let order = self.insert("Order", &order, &json!({}));
-        let line = json!({
-            "OrderId": order, "Product2Id": self.products[0], "UnitPrice": price, "Quantity": 5, "CurrencyIsoCode": "USD",
-        });
-        self.insert("OrderItem", &line, &json!({}));
+        let order = self.order_without_lines(account, &json!({ "ContractId": contract }));
+        self.order_line(&order, &json!({ "UnitPrice": price, "Quantity": 5 }));
         order
     }
 
+    pub(super) fn order_without_lines(&self, account: &str, more: &Json) -> String {
+        let order = json!({
+            "Name": "Case", "AccountId": account, "EffectiveDate": "2026-01-01", "EndDate": "2099-12-31", "Status": "Activated",
+            "CurrencyIsoCode": "USD",
+        });
+        self.insert("Order", &order, more)
+    }
+
+    /// A line of the first product.
+    pub(super) fn order_line(&self, order: &str, more: &Json) -> String {
+        let line = json!({
+            "OrderId": order, "Product2Id": self.products[0], "UnitPrice": 0.05, "Quantity": 1, "CurrencyIsoCode": "USD",
+        });
+        self.insert("OrderItem", &line, more)
+    }
+
+    pub(super) fn quote(&self) -> String {
+        let quote = json!({
+            "SBQQ__Account__c": customer(&self.cluster.org), "SBQQ__StartDate__c": "2026-01-01", "SBQQ__EndDate__c": "2098-12-31",
+            "SBQQ__Type__c": "Quote", "SBQQ__Primary__c": true, "CurrencyIsoCode": "USD",
+        });
+        self.insert("SBQQ__Quote__c", &quote, &json!({}))
+    }
+
+    pub(super) fn quote_line(&self, quote: &str, more: &Json) -> String {
+        let line = json!({
+            "SBQQ__Quote__c": quote, "SBQQ__Product__c": self.products[0], "SBQQ__NetPrice__c": 10, "SBQQ__Quantity__c": 1,
+            "CurrencyIsoCode": "USD",
+        });
+        self.insert("SBQQ__QuoteLine__c", &line, more)
+    }
+
     /// Syncs it, so that all or a part of it is in m3ter.
-    async fn sync(&self, id: &str, status: &str) {
+    pub(super) async fn sync(&self, id: &str, status: &str) {
         let path = format!("/sync-to-m3ter/{id}");
         let (_, result) = self.cluster.post(self.replica, &path).await.unwrap();
         assert_eq!(result["syncStatus"], status, "{id}: {result:#}");
     }
 
-    fn expect(&mut self, root: usize, id: String, status: &'static str) {
+    pub(super) fn expect(&mut self, root: usize, id: String, status: &'static str) {
         self.records.push(Record { id, status, root: Some(&ROOTS[root]), is_named_only: false });
     }
 
@@ -151,6 +194,32 @@ impl<'a> Cases<'a> {
         self.expect(OPPORTUNITY, typed, "partial");
     }
 
+    /// A customer and a Contract that are named by ids of 15 characters, where m3ter has those of
+    /// 18; and ids that no sync could write back.
+    async fn short_ids(&mut self) {
+        let account = customer(&self.cluster.org);
+        let first = self.opportunity(&account, &json!({}));
+        self.line(&first, &self.products[0], &json!({}));
+        self.sync(&first, "Completed").await;
+        let org = self.cluster.org.vendor();
+        org.update("Account", &account, &json!({ "M3ter_Account_Code__c": &account[..15] }));
+        let add_on =
+            json!({ "M3ter_Contract_Code__c": &first[..15], "M3ter_Commitment_Amount__c": 0 });
+        let add_on = self.opportunity(&account, &add_on);
+        self.line(&add_on, &self.products[1], &json!({}));
+        self.sync(&add_on, "Completed").await;
+        let has = |resource: &str, code: &str| {
+            let objects = self.cluster.organization.vendor().objects(resource);
+            objects.iter().filter(|object| object.get("code") == Some(&json!(code))).count()
+        };
+        assert_eq!((has("accounts", &account), has("accounts", &account[..15])), (1, 0));
+        assert_eq!((has("contracts", &first), has("contracts", &add_on)), (1, 0));
+        let blank = json!({ "M3ter_Contract_Id__c": null, "M3ter_Commitment_Id__c": null });
+        org.update("Opportunity", &first, &blank);
+        self.expect(OPPORTUNITY, first, "in_sync");
+        self.expect(OPPORTUNITY, add_on, "in_sync");
+    }
+
     /// More of the same, at half a price for half a term, is no difference; another price is one
     /// that m3ter cannot take beside the first.
     async fn amendments(&mut self) {
@@ -178,21 +247,57 @@ impl<'a> Cases<'a> {
             self.sync(&order, synced).await;
             self.expect(ORDER, order, status);
         }
+    }
 
-        // A product in yearly segments, each with its price.
-        let quote = json!({
-            "SBQQ__Account__c": customer(&self.cluster.org), "SBQQ__StartDate__c": "2026-01-01", "SBQQ__EndDate__c": "2098-12-31",
-            "SBQQ__Type__c": "Quote", "SBQQ__Primary__c": true, "CurrencyIsoCode": "USD",
-        });
-        let quote = self.insert("SBQQ__Quote__c", &quote, &json!({}));
+    /// A subscription that was terminated on the day on which a row of another price begins: a
+    /// negative row and a new one, synced or not yet.
+    async fn terminated(&mut self) {
+        for status in ["in_sync", "differs"] {
+            let contract = self.contract(&json!({}));
+            let old = self.subscription(&contract, &self.products[0], &json!({}));
+            self.sync(&contract, "Completed").await;
+            let terminated = json!({ "SBQQ__TerminatedDate__c": "2026-09-01" });
+            self.cluster.org.vendor().update("SBQQ__Subscription__c", &old, &terminated);
+            for (quantity, price) in [(-1, 20), (1, 24)] {
+                let row = json!({
+                    "SBQQ__RevisedSubscription__c": old, "SBQQ__NetPrice__c": price, "SBQQ__Quantity__c": quantity,
+                    "SBQQ__StartDate__c": "2026-09-01",
+                });
+                self.subscription(&contract, &self.products[0], &row);
+            }
+            if status == "in_sync" {
+                self.sync(&contract, "Completed").await;
+                let periods = self.account_plans_of(&contract);
+                let day = json!("2026-09-01T00:00:00Z");
+                assert_eq!((periods.len(), &periods[0].1, &periods[1].0), (2, &day, &day));
+            }
+            self.expect(CONTRACT, contract, status);
+        }
+    }
+
+    /// Start and end of the AccountPlans of a deal, in the order of their starts.
+    fn account_plans_of(&self, deal: &str) -> Vec<(Json, Json)> {
+        let vendor = self.cluster.organization.vendor();
+        let contracts = vendor.objects("contracts");
+        let contract = contracts.iter().find(|contract| contract["code"] == deal).unwrap();
+        let plans = vendor.objects("accountplans");
+        let of_deal = plans.into_iter().filter(|plan| plan.get("contractId") == contract.get("id"));
+        let mut periods: Vec<(Json, Json)> =
+            of_deal.map(|plan| (plan["startDate"].clone(), plan["endDate"].clone())).collect();
+        periods.sort_by_key(|(start, _)| start.to_string());
+        periods
+    }
+
+    /// A product in yearly segments, each with its price.
+    async fn segments(&mut self) {
+        let quote = self.quote();
         for (price, start, end) in
             [(10, "2026-01-01", "2098-06-30"), (11, "2098-07-01", "2098-12-31")]
         {
             let segment = json!({
-                "SBQQ__Quote__c": quote, "SBQQ__Product__c": self.products[0], "SBQQ__NetPrice__c": price, "SBQQ__Quantity__c": 1,
-                "SBQQ__StartDate__c": start, "SBQQ__EndDate__c": end, "CurrencyIsoCode": "USD",
+                "SBQQ__NetPrice__c": price, "SBQQ__StartDate__c": start, "SBQQ__EndDate__c": end,
             });
-            self.insert("SBQQ__QuoteLine__c", &segment, &json!({}));
+            self.quote_line(&quote, &segment);
         }
         self.sync(&quote, "Completed").await;
         self.expect(QUOTE, quote, "in_sync");
