@@ -5,34 +5,57 @@ use sync_to_m3ter_sandbox::control::{Fault, FaultKind};
 
 use crate::http::runs::{outage, run_in_state};
 use crate::operations::commands::run_with;
-use crate::operations::verify::Made;
+use crate::operations::verify::{Made, verify};
 use crate::support::*;
 
-/// The lines of JSON that a command prints about what the service of a world has done.
-async fn ask(world: &World, arguments: &[&str]) -> Vec<Json> {
+const OPERATIONS: &str = include_str!("../../../docs/operations.md");
+
+/// The commands with which the table of docs/operations.md answers a question, about a record.
+fn documented(question: &str, record: &str) -> Vec<Vec<String>> {
+    let is_meant =
+        |line: &&str| line.strip_prefix("| ").is_some_and(|line| line.starts_with(question));
+    let rows: Vec<&str> = OPERATIONS.lines().filter(is_meant).collect();
+    assert_eq!(rows.len(), 1, "the table has one row for `{question}`");
+    let code = rows[0].split('`').skip(1).step_by(2);
+    let commands = code.filter_map(|code| code.strip_prefix("sync-to-m3ter "));
+    commands.map(|command| words(&command.replace("RECORD", record))).collect()
+}
+
+/// What stands in quotes is one word.
+fn words(command: &str) -> Vec<String> {
+    let parts = command.split('"').enumerate();
+    parts
+        .flat_map(|(number, part)| match number % 2 {
+            0 => part.split_whitespace().map(ToOwned::to_owned).collect(),
+            _ => vec![part.to_owned()],
+        })
+        .collect()
+}
+
+/// Exit code and output of a command about what the service of a world has done.
+async fn told(world: &World, arguments: &[impl AsRef<str>], more: &[&str]) -> (i32, String) {
     let directory = tempfile::tempdir().unwrap();
     let database = world.database_url();
-    let arguments = [arguments, &["--output", "json"]].concat();
-    let variables = [("DATABASE_URL", database.as_str())];
-    let (code, text) = run_with(world, directory.path(), &arguments, &variables).await;
-    assert_eq!(code, 0, "{arguments:?}: {text}");
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let arguments: Vec<&str> =
+        arguments.iter().map(AsRef::as_ref).chain(more.iter().copied()).collect();
+    run_with(world, directory.path(), &arguments, &[("DATABASE_URL", database.as_str())]).await
+}
+
+/// The lines of JSON that it prints.
+async fn ask(world: &World, arguments: &[impl AsRef<str>]) -> Vec<Json> {
+    let (code, text) = told(world, arguments, &["--output", "json"]).await;
+    assert_eq!(code, 0, "{text}");
+    let lines = text.lines().filter(|line| line.starts_with('{'));
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What the first of the documented commands says.
+async fn answer(world: &World, question: &str) -> Vec<Json> {
+    ask(world, &documented(question, "")[0]).await
 }
 
 fn records(runs: &[Json]) -> Vec<&str> {
     runs.iter().map(|run| run["parentRecordId"].as_str().unwrap()).collect()
-}
-
-/// The records of some statuses that a verification of all Opportunities finds.
-async fn verified(world: &World, statuses: &str) -> Vec<Json> {
-    let directory = tempfile::tempdir().unwrap();
-    let database = world.database_url();
-    let words = ["verify", "--root", "Opportunity", "--status", statuses, "--output", "json"];
-    let variables = [("DATABASE_URL", database.as_str())];
-    let (code, text) = run_with(world, directory.path(), &words, &variables).await;
-    assert_eq!(code, 0, "{text}");
-    let lines = text.lines().filter(|line| line.starts_with('{'));
-    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn names(records: &[Json]) -> Vec<&str> {
@@ -44,7 +67,7 @@ async fn which_won_deals_are_missing_in_m3ter_differ_or_are_billed_although_gone
     let world = World::new().await;
     let made = Made::new(&world).await;
     // Which won deals are not in m3ter, and why?
-    let absent = verified(&world, "missing,partial").await;
+    let absent = answer(&world, "Which won deals are not in m3ter").await;
     for name in ["Never synced", "Half"] {
         assert!(names(&absent).contains(&name), "{absent:#?}");
     }
@@ -52,12 +75,12 @@ async fn which_won_deals_are_missing_in_m3ter_differ_or_are_billed_although_gone
     assert!(half["message"].as_str().unwrap().contains("no plan template"), "{half:#}");
     assert!(!names(&absent).contains(&"As it was") && !names(&absent).contains(&"Open"));
     // Does m3ter still hold what Salesforce says?
-    let differs = verified(&world, "differs").await;
+    let differs = answer(&world, "Does m3ter still hold what Salesforce says?").await;
     assert_eq!(names(&differs), ["Repriced"], "{differs:#?}");
     let changes = differs[0]["objectResults"].to_string();
     assert!(changes.contains("\"newValue\""), "{changes}");
     // Does it bill something that Salesforce does not have any more?
-    let gone = verified(&world, "gone").await;
+    let gone = answer(&world, "Does m3ter bill something that Salesforce does not have").await;
     let ids: Vec<&str> = gone.iter().map(|record| record["recordId"].as_str().unwrap()).collect();
     let expected = ["gone: deleted", "gone: lost", "gone: line"].map(|name| &*made.records[name]);
     assert_eq!(ids, expected, "{gone:#?}");
@@ -69,21 +92,29 @@ async fn do_the_failed_ones_again() {
     outage(&world);
     world.sync(DEAL).await;
     world.organization.clear_faults();
-    let directory = tempfile::tempdir().unwrap();
-    let database = world.database_url();
-    let replay = async |more: &[&str]| {
-        let words = [&["runs", "replay", "--error-code", "M3TER_UNAVAILABLE"], more].concat();
-        let variables = [("DATABASE_URL", database.as_str())];
-        run_with(&world, directory.path(), &words, &variables).await
-    };
-    let (code, text) = replay(&["--dry-run"]).await;
+    let commands = documented("How are the failed ones synced again?", "");
+    let [replay, backfill] = commands.as_slice() else { panic!("{commands:?}") };
+    let (code, text) = told(&world, replay, &["--dry-run"]).await;
     assert!(code == 0 && text.contains(DEAL), "{text}");
-    let (code, text) = replay(&[]).await;
+    let (code, text) = told(&world, replay, &[]).await;
     assert!(code == 0 && text.contains("1 run will be run again"), "{text}");
     let failed = ask(&world, &["runs", "list", "--status", "Failed"]).await;
     let run = text.lines().nth(1).unwrap();
     run_in_state(&world, &json!(run), "ended").await;
     assert!(ask(&world, &["runs", "list", "--unresolved"]).await.is_empty(), "{failed:#?}");
+
+    // What is in m3ter only in part, once its cause is gone.
+    let half = world.sync(WITHOUT_TEMPLATE).await;
+    assert_eq!(half["syncStatus"], "Partial Success", "{half:#}");
+    let product = world.org.vendor().ids("OpportunityLineItem", "OpportunityId", WITHOUT_TEMPLATE);
+    let product = world.org.vendor().record("OpportunityLineItem", &product[0]).unwrap();
+    let product = product["Product2Id"].as_str().unwrap();
+    let without = json!({ "M3ter_Not_Metered__c": true });
+    verify(&world, &json!({ "recordIds": [WITHOUT_TEMPLATE] })).await;
+    world.org.vendor().update("Product2", product, &without);
+    let (code, text) = told(&world, backfill, &[]).await;
+    assert!(code == 0 && text.contains("Completed\t1"), "{text}");
+    assert!(ask(&world, &["runs", "list", "--unresolved"]).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,9 +124,11 @@ async fn what_changed_last_week_and_from_what_to_what() {
     let edit = json!({"M3ter_Commitment_Amount__c": 500, "End_Date__c": "2027-12-30"});
     world.org.vendor().update("Opportunity", DEAL, &edit);
     world.sync(DEAL).await;
-    let changes =
-        ask(&world, &["changes", "list", "--since", "2026-01-01T00:00:00Z", "--field", "amount"])
-            .await;
+    let all = answer(&world, "What did it change last week").await;
+    let command = &documented("What did it change last week", "")[0];
+    let (command, amount) = (command.iter().map(String::as_str), ["--field", "amount"]);
+    let changes = ask(&world, &command.chain(amount).collect::<Vec<_>>()).await;
+    assert!(all.len() > changes.len(), "{all:#?}");
     let values: Vec<(&Json, &Json)> = changes
         .iter()
         .map(|change| (&change["fields"][0]["oldValue"], &change["fields"][0]["newValue"]))
@@ -116,14 +149,18 @@ async fn who_asked_for_it() {
         let run: Json = serde_json::from_str(&run).unwrap();
         run["requestedBy"][0].as_str().unwrap().to_owned()
     };
-    for list in [["runs", "list"], ["changes", "list"]] {
-        let found =
-            ask(&world, &[&list[..], &["--caller", &caller, "--record", DEAL]].concat()).await;
-        assert!(!found.is_empty(), "{list:?}");
+    let commands = documented("Who asked for it?", DEAL);
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    for command in commands {
+        let of_caller = |name: &str| [command.clone(), words(&format!("--caller {name}"))].concat();
+        let found = ask(&world, &command).await;
+        assert!(!found.is_empty(), "{command:?}");
         for one in &found {
+            assert!(one["requestedBy"].to_string().contains(&caller), "{one:#}");
             assert_eq!(one["salesforceUserIds"], json!(["005S90000000001IAA"]), "{one:#}");
         }
-        assert!(ask(&world, &[&list[..], &["--caller", "somebody"]].concat()).await.is_empty());
+        assert_eq!(ask(&world, &of_caller(&caller)).await, found);
+        assert!(ask(&world, &of_caller("somebody")).await.is_empty());
     }
     // Who shared a run asked for it as well.
     let listed = ask(&world, &["runs", "list", "--record", DEAL]).await;
@@ -144,8 +181,7 @@ async fn which_deals_failed_tonight_why_and_do_they_still_fail() {
     let tonight = ["--since", "2026-01-01T00:00:00Z"];
     let all = ask(&world, &[&["runs", "list", "--status", "Failed"][..], &tonight].concat()).await;
     assert!(records(&all).len() > 3, "{all:#?}");
-    let still = [&["runs", "list", "--unresolved", "--status", "Failed"][..], &tonight].concat();
-    let still = ask(&world, &still).await;
+    let still = answer(&world, "Which deals failed since yesterday").await;
     assert_eq!(
         records(&still),
         [DELETED, DEAL],
@@ -176,7 +212,7 @@ async fn which_deals_are_only_partly_in_m3ter() {
     let half = world.sync(SECOND_SAMPLE).await;
     world.sync(WITHOUT_TEMPLATE).await;
     world.sync(SECOND_SAMPLE).await;
-    let found = ask(&world, &["runs", "list", "--unresolved", "--status", "Partial Success"]).await;
+    let found = answer(&world, "Which deals are only partly in m3ter?").await;
     assert_eq!(records(&found), [SECOND_SAMPLE, WITHOUT_TEMPLATE]);
     let failed = found[0]["counts"]["failed"].as_u64().unwrap();
     assert!(failed > 0, "{found:#?}");
@@ -200,7 +236,9 @@ async fn is_anything_stuck() {
     run_in_state(&world, &running, "running").await;
     let waiting = begin(DEAL).await;
     let in_state = async |state: &str| ask(&world, &["runs", "list", "--state", state]).await;
-    let [found, behind] = [in_state("running").await, in_state("waiting").await];
+    let commands = documented("Is anything stuck?", "");
+    let [running_ones, waiting_ones] = commands.as_slice() else { panic!("{commands:?}") };
+    let [found, behind] = [ask(&world, running_ones).await, ask(&world, waiting_ones).await];
     assert_eq!((found.len(), &found[0]["syncRunId"]), (1, &running), "{found:#?}");
     assert!(found[0]["leaseUntil"].as_str().unwrap() > found[0]["startedAt"].as_str().unwrap());
     assert_eq!((behind.len(), &behind[0]["syncRunId"]), (1, &waiting), "{behind:#?}");
