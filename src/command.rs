@@ -6,6 +6,7 @@ pub mod backfill;
 pub mod changes;
 pub mod check;
 mod checklist;
+mod csv_lines;
 pub mod db;
 pub mod end_date;
 mod given;

@@ -56,7 +56,7 @@ pub use org::{OrgRemark, Severity};
 pub use query::{LineObject, Query};
 pub use reading::{NaturalKeys, Reading};
 pub use row::{Context, Scales};
-pub use selection::{Selection, SelectionQuery};
+pub use selection::{Selection, SelectionQuery, name_of};
 pub use show::FieldDescription;
 pub use unreadable::{Unreadable, remembered_name};
 

@@ -96,7 +96,7 @@ pub use schedule::Schedule;
 pub use settings::{RunSettings, Safety, SyncLimits, SyncMode};
 pub use shared::Readiness;
 pub use syncs::Syncs;
-pub use verify::{InvalidVerification, NotResumed, Verifications};
+pub use verify::{InvalidVerification, NotResumed, Verifications, Worker};
 
 // What people look at.
 pub use crate::store::{HourOfRuns, Link, LinkRelation, Session, SessionLimits};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-use super::given;
+use super::{csv_lines, given};
 use crate::domain::ids::SalesforceId;
 
 /// What a file holds.
@@ -43,23 +43,15 @@ pub(super) fn read(path: &Path) -> Result<IdList, String> {
 }
 
 fn parse(text: &str) -> IdList {
-    let cell = |line: &str, column: usize| {
-        line.split(',').nth(column).unwrap_or_default().trim().trim_matches('"').to_owned()
-    };
-    let lines: Vec<(usize, &str)> = text
-        .trim_start_matches('\u{feff}')
-        .lines()
-        .enumerate()
-        .map(|(number, line)| (number + 1, line))
-        .filter(|(_, line)| !line.trim().is_empty())
-        .collect();
-    let header = lines.first().and_then(|(_, line)| {
-        (0..line.split(',').count()).find(|column| cell(line, *column).eq_ignore_ascii_case("id"))
-    });
+    let rows = csv_lines::rows(text);
+    let header = rows
+        .first()
+        .and_then(|(_, first)| first.iter().position(|title| title.eq_ignore_ascii_case("id")));
     let mut list = IdList::default();
     let mut known: HashMap<SalesforceId, usize> = HashMap::new();
-    for (line, text) in lines.iter().skip(usize::from(header.is_some())) {
-        let fault = match given::record(&cell(text, header.unwrap_or_default())) {
+    for (line, row) in rows.iter().skip(usize::from(header.is_some())) {
+        let word = row.get(header.unwrap_or_default()).unwrap_or_default();
+        let fault = match given::record(word) {
             Ok(id) => match known.get(&id) {
                 Some(first) => format!("{id} stands in line {first} already"),
                 None => {
@@ -84,6 +76,8 @@ mod tests {
         for text in [
             "006S900000795MM\n\n006S900000795MNIAY\n",
             "\u{feff}Name,Id\nA,\"006S900000795MMIAY\"\nB,006S900000795MN\n",
+            "\"Name\",\"ID\"\n\"Acme, Inc.\",\"006S900000795MMIAY\"\n\"B\",\"006S900000795MN\"\n",
+            "Name;Id\nA;006S900000795MMIAY\nB;006S900000795MN\n",
         ] {
             let list = parse(text);
             assert_eq!((list.ids.len(), list.faults), (2, Vec::new()), "{text}");

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
-use super::given;
 use super::ids::LineFault;
+use super::{csv_lines, given};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::sync::WantedLink;
@@ -35,13 +35,13 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(header: &[&str]) -> Result<Self, String> {
+    fn of(header: &csv::StringRecord) -> Result<Self, String> {
         let place = |name: &str| {
-            let plain = |title: &&str| {
+            let is_meant = |title: &str| {
                 let letters = title.chars().filter(char::is_ascii_alphanumeric);
                 letters.collect::<String>().eq_ignore_ascii_case(name)
             };
-            header.iter().position(plain)
+            header.iter().position(is_meant)
         };
         let needed = |name: &str, title: &str| {
             place(name).ok_or_else(|| {
@@ -63,8 +63,8 @@ impl Columns {
 pub(super) fn is_one(path: &Path) -> bool {
     let mut first = String::new();
     let read = File::open(path).and_then(|file| BufReader::new(file).read_line(&mut first));
-    let is_kind = |title: &str| title.trim().trim_matches('"').eq_ignore_ascii_case("kind");
-    read.is_ok() && first.split(',').any(is_kind)
+    let is_kind = |title: &str| title.eq_ignore_ascii_case("kind");
+    read.is_ok() && csv_lines::rows(&first).iter().any(|(_, titles)| titles.iter().any(is_kind))
 }
 
 /// Reads a file.
@@ -80,19 +80,14 @@ pub(super) fn read(path: &Path) -> Result<LinkFile, String> {
 }
 
 fn parse(text: &str) -> Result<LinkFile, String> {
-    let text = text.trim_start_matches('\u{feff}');
-    let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| error.to_string())?.clone();
-    let columns = Columns::of(&header.iter().collect::<Vec<_>>())?;
+    let rows = csv_lines::rows(text);
     let mut file = LinkFile::default();
-    for record in reader.records() {
-        let record = record.map_err(|error| error.to_string())?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let line = usize::try_from(line).unwrap_or_default();
-        match parse_line(&record, &columns) {
-            Ok((record, wanted)) => file.lines.push(LinkLine { line, record, wanted }),
-            Err(what) => file.faults.push(LineFault { line, what }),
+    let Some(((_, header), rows)) = rows.split_first() else { return Ok(file) };
+    let columns = Columns::of(header)?;
+    for (line, row) in rows {
+        match parse_line(row, &columns) {
+            Ok((record, wanted)) => file.lines.push(LinkLine { line: *line, record, wanted }),
+            Err(what) => file.faults.push(LineFault { line: *line, what }),
         }
     }
     Ok(file)

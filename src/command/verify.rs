@@ -3,11 +3,14 @@
 
 mod telling;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::telling::{Telling, tell};
@@ -20,10 +23,14 @@ use super::{Outcome, audit, given, ids, print, remark, unusable, user};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::ids::SalesforceId;
+use crate::domain::outcome::Failure;
 use crate::domain::verification::{
     MAX_NAMED, Verification, VerificationRequest, VerificationState,
 };
-use crate::sync::{InvalidVerification, NotResumed, Scope, Syncs};
+use crate::sync::{InvalidVerification, NotResumed, Scope, Syncs, Worker};
+
+/// Where nobody looks on, a line is written at most so often.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Which records, and how they are told of.
 #[derive(Debug, Clone, Args)]
@@ -33,7 +40,7 @@ pub struct Verifying {
     roots: Vec<String>,
     /// Only records for which this holds: a condition in the language of mappings, about one
     /// object, such as `{ field = "Region__c", is = "EMEA" }`.
-    #[arg(long = "where", value_name = "CONDITION")]
+    #[arg(long = "where", value_name = "CONDITION", requires = "roots")]
     condition: Option<String>,
     /// Only the records in this file: one id a line, or CSV with ids in its column `Id` or in its
     /// first one.
@@ -72,6 +79,12 @@ impl Verifying {
         self.show.is_some() || self.cancel.is_some()
     }
 
+    /// What cannot be asked.
+    fn problem(&self) -> Option<&'static str> {
+        let is_of_one = self.condition.is_none() || self.roots.len() < 2;
+        (!is_of_one).then_some("--where is about the records of one object: give --root once")
+    }
+
     fn request(&self, record_ids: Vec<SalesforceId>) -> VerificationRequest {
         VerificationRequest {
             roots: self.roots.clone(),
@@ -97,7 +110,8 @@ impl Verifying {
             remark(format_args!("left out:\n{}", told.join("\n")));
             return Ok(records);
         }
-        Err(format!("{}\n`--skip-invalid` goes on with the rest", told.join("\n")))
+        let rest = if records.is_empty() { "" } else { "\n`--skip-invalid` goes on with the rest" };
+        Err(format!("{}{rest}", told.join("\n")))
     }
 }
 
@@ -146,6 +160,9 @@ async fn run_remotely(
     place: &Place,
     verifying: &Verifying,
 ) -> anyhow::Result<Outcome> {
+    if let Some(problem) = verifying.problem() {
+        return Ok(unusable(problem));
+    }
     let interrupt = interrupt_signal().context("signals cannot be received")?;
     let id = match begin_remotely(service, place, verifying).await? {
         Ok(id) => id,
@@ -196,6 +213,9 @@ async fn begin_remotely(
 
 /// Compares, and tells what was found.
 pub async fn run(config: Config, verifying: Verifying) -> anyhow::Result<Outcome> {
+    if let Some(problem) = verifying.problem() {
+        return Ok(unusable(problem));
+    }
     let list = match verifying.file.as_deref().map(ids::read).transpose() {
         Ok(list) => list,
         Err(problem) => return Ok(unusable(problem)),
@@ -245,7 +265,7 @@ async fn begin(
     list: Option<ids::IdList>,
 ) -> anyhow::Result<Option<Outcome>> {
     if verifying.resume.is_some() {
-        return match syncs.resume_verification(id).await? {
+        return match syncs.resume_verification(id, Worker::ThisProcess).await? {
             Ok(_) => {
                 audit("verify", "", "", &format!("resume={id}"));
                 Ok(None)
@@ -261,21 +281,25 @@ async fn begin(
         None => Vec::new(),
         Some(named) => match named.await? {
             Ok(ids) => ids,
-            Err(problem) => return Ok(Some(unusable(problem))),
+            Err(outcome) => return Ok(Some(outcome)),
         },
     };
-    match syncs.verify(id.to_owned(), verifying.request(record_ids), Some(user())).await {
+    let request = verifying.request(record_ids);
+    match syncs.verify(id.to_owned(), request, Some(user()), Worker::ThisProcess).await {
         Ok(_) => {
             audit("verify", "", "", &format!("verification={id}"));
             Ok(None)
         }
         Err(InvalidVerification::Store(error)) => Err(error.into()),
-        Err(InvalidVerification::Vendor(failure)) => {
-            remark(format_args!("{}; try again", failure.reason));
-            Ok(Some(Outcome::TryAgain))
-        }
+        Err(InvalidVerification::Vendor(failure)) => Ok(Some(unanswered(&failure))),
         Err(InvalidVerification::Request(problem)) => Ok(Some(unusable(problem))),
     }
+}
+
+/// A vendor did not say whether it can be done.
+fn unanswered(failure: &Failure) -> Outcome {
+    remark(format_args!("error: {}; try again", failure.reason));
+    if failure.code.retryable() { Outcome::TryAgain } else { Outcome::Failed }
 }
 
 /// The records that a file names, of objects that are mapped.
@@ -283,17 +307,17 @@ async fn named(
     list: ids::IdList,
     verifying: &Verifying,
     syncs: &Syncs,
-) -> anyhow::Result<Result<Vec<SalesforceId>, String>> {
+) -> anyhow::Result<Result<Vec<SalesforceId>, Outcome>> {
     let ids::IdList { ids, mut faults } = list;
     let mut records = Vec::new();
     for (line, id) in ids {
         match syncs.mapped_object_of(&id).await {
             Ok(Ok(_)) => records.push(id),
             Ok(Err(what)) => faults.push(ids::LineFault { line, what }),
-            Err(failure) => return Ok(Err(format!("{}; try again", failure.reason))),
+            Err(failure) => return Ok(Err(unanswered(&failure))),
         }
     }
-    Ok(verifying.kept(records, faults))
+    Ok(verifying.kept(records, faults).map_err(unusable))
 }
 
 /// How waiting for a verification ended.
@@ -310,10 +334,11 @@ async fn until_it_ends(
     id: &str,
     interrupt: &CancellationToken,
 ) -> anyhow::Result<Ended> {
+    let mut teller = Teller { told_at: Instant::now(), told: (0, None) };
     loop {
         match place.verification(id).await? {
             Some(verification) if verification.state == VerificationState::Running => {
-                show_progress(&progress(&verification));
+                teller.tell(&verification);
             }
             Some(verification) => {
                 show_progress("");
@@ -332,12 +357,36 @@ async fn until_it_ends(
     }
 }
 
-/// How far it is, on one line.
-fn progress(verification: &Verification) -> String {
-    let Verification { verified, expected, seconds_left, message, .. } = verification;
-    let expected = expected.unwrap_or_default().max(*verified).max(1);
-    let bar = output::progress_bar(*verified, expected);
+/// Says how far it is: at a terminal on one line, elsewhere at times, if something is new.
+struct Teller {
+    told_at: Instant,
+    told: (u64, Option<String>),
+}
+
+impl Teller {
+    fn tell(&mut self, verification: &Verification) {
+        let Verification { verified, message, .. } = verification;
+        let expected = expected(verification);
+        let stands = (*verified, message.clone());
+        if std::io::stderr().is_terminal() {
+            let bar = output::progress_bar(*verified, expected);
+            show_progress(&format!("{bar} {}", progress(verification, expected)));
+        } else if self.told_at.elapsed() >= TELL_EVERY && self.told != stands {
+            remark(progress(verification, expected));
+            *self = Self { told_at: Instant::now(), told: stands };
+        }
+    }
+}
+
+/// How many records there are, about.
+fn expected(verification: &Verification) -> u64 {
+    verification.expected.unwrap_or_default().max(verification.verified).max(1)
+}
+
+/// How far it is, in words.
+fn progress(verification: &Verification, expected: u64) -> String {
+    let Verification { verified, seconds_left, message, .. } = verification;
     let left = seconds_left.map_or_else(String::new, |left| format!(", about {left} s left"));
     let waits = message.as_ref().map_or_else(String::new, |why| format!(" (waits: {why})"));
-    format!("{bar} {verified} of {expected} records{left}{waits}")
+    format!("{verified} of {expected} records{left}{waits}")
 }

@@ -16,7 +16,7 @@ use crate::domain::excerpt;
 use crate::domain::ids::SalesforceId;
 use crate::domain::page::{self, VerificationPage, VerifiedRecordPage};
 use crate::domain::verification::{MAX_NAMED, Verification, VerificationRequest, VerifiedStatus};
-use crate::sync::{InvalidVerification, NotResumed, Syncs};
+use crate::sync::{InvalidVerification, NotResumed, Syncs, Worker};
 
 /// A page, and the most that one has.
 pub(super) const ON_A_PAGE: u32 = 50;
@@ -47,7 +47,7 @@ pub(crate) async fn begun(
 ) -> Result<Verification, Fault> {
     let id = Syncs::new_verification_id();
     log_fields::set_parameters(format!("verification={id}"));
-    syncs.verify(id, request, asker.name()).await.map_err(|invalid| match invalid {
+    syncs.verify(id, request, asker.name(), Worker::Anyone).await.map_err(|invalid| match invalid {
         InvalidVerification::Request(problem) => invalid_body(problem),
         InvalidVerification::Store(error) => error.into(),
         InvalidVerification::Vendor(failure) => Fault::new(
@@ -160,7 +160,7 @@ pub(super) async fn resume(
 
 /// A verification in progress again.
 pub(crate) async fn resumed(syncs: &Syncs, id: &str) -> Result<Verification, Fault> {
-    match syncs.resume_verification(id).await? {
+    match syncs.resume_verification(id, Worker::Anyone).await? {
         Ok(resumed) => {
             log_fields::set_parameters(format!("verification={}", resumed.verification_id));
             Ok(resumed)

@@ -15,7 +15,7 @@ use super::unreadable::Unreadable;
 use crate::domain::org_schema::OrgSchema;
 use crate::domain::record::Record;
 
-/// Where the name of a record stands that has none.
+/// Where people read what a record is called: an Order or a Contract without a name has a number.
 const NAME_FIELDS: [&str; 3] = ["Name", "OrderNumber", "ContractNumber"];
 
 /// The records of one root.
@@ -28,7 +28,7 @@ pub struct Selection<'m> {
 /// What Salesforce is asked for, as far as the org shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectionQuery {
-    /// The fields that the operator's condition asks, the id and the name.
+    /// The fields that the operator's condition asks, the id and those that name a record.
     pub select: String,
     /// The object.
     pub root: String,
@@ -37,8 +37,12 @@ pub struct SelectionQuery {
     pub ready: Option<String>,
     /// What holds of each record that is meant.
     pub meant: Option<String>,
-    /// The field that names a record.
-    pub name: Option<&'static str>,
+}
+
+/// What people call a record, as far as it was read.
+pub fn name_of(record: &Record) -> Option<&str> {
+    let mut values = NAME_FIELDS.into_iter().filter_map(|field| record.value(field)?.as_str());
+    values.find(|name| !name.trim().is_empty())
 }
 
 impl Mapping {
@@ -97,10 +101,10 @@ impl Selection<'_> {
         }
         let root = schema.sobject(self.mapping.root());
         let has = |name: &&'static str| root.is_some_and(|root| root.field(name).is_some());
-        let name = NAME_FIELDS.into_iter().find(has);
+        let mut paths: Vec<&str> = NAME_FIELDS.into_iter().filter(has).collect();
+        paths.extend(self.fields().into_iter().map(|field| field.path.as_str()));
         let mut select = vec!["Id".to_owned()];
-        let paths = self.fields().into_iter().map(|field| field.path.as_str());
-        for path in name.into_iter().chain(paths) {
+        for path in paths {
             if !select.iter().any(|known| known.eq_ignore_ascii_case(path)) {
                 select.push(path.to_owned());
             }
@@ -115,7 +119,6 @@ impl Selection<'_> {
             root: self.mapping.root().to_owned(),
             ready: (!ready.is_empty()).then(|| ready.join(" AND ")),
             meant,
-            name,
         })
     }
 

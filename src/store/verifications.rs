@@ -64,18 +64,16 @@ pub struct VerifiedPage<'a> {
 const COLUMNS: &str = "id, request, requested_by, requested_at_ms, state, cursor, expected, worked_ms, ended_at_ms, message, compared";
 
 impl Store {
-    /// Records a verification that any process may work on.
-    pub async fn insert_verification(&self, new: &NewVerification) -> Result<(), StoreError> {
-        let sql = "INSERT INTO verifications (id, request, mappings, requested_by, requested_at_ms, state, cursor)
-             VALUES ($1, $2, $3, $4, $5, 'running', $6)";
-        let values = vec![
-            new.id.as_str().into(),
-            document(&new.request).into(),
-            new.mappings.as_str().into(),
-            new.requested_by.clone().into(),
-            new.requested_at.into(),
-            document(&Cursor::default()).into(),
-        ];
+    /// Records a verification that any process may work on, or that this one holds at once.
+    pub async fn insert_verification(
+        &self,
+        new: &NewVerification,
+        holder: Option<&Claimant>,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO verifications (id, request, mappings, requested_by, requested_at_ms, state, cursor, owner, lease_until_ms)
+             VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, CASE WHEN $7 IS NULL THEN 0 ELSE {now} + $8 END)";
+        let mut values = values_of(new);
+        values.extend(held_by(holder));
         self.database.execute("record a verification", sql, values).await.map(drop)
     }
 
@@ -86,15 +84,8 @@ impl Store {
              SELECT $1, $2, $3, $4, $5, 'running', $6
              WHERE NOT EXISTS (SELECT 1 FROM verifications WHERE state = 'running' AND requested_by = $4)
              ON CONFLICT (id) DO NOTHING";
-        let values = vec![
-            new.id.as_str().into(),
-            document(&new.request).into(),
-            new.mappings.as_str().into(),
-            new.requested_by.clone().into(),
-            new.requested_at.into(),
-            document(&Cursor::default()).into(),
-        ];
-        Ok(self.database.execute("record a verification that is due", sql, values).await? > 0)
+        let operation = "record a verification that is due";
+        Ok(self.database.execute(operation, sql, values_of(new)).await? > 0)
     }
 
     /// The last complete verification that somebody asked for, with how it differs from the one
@@ -151,7 +142,7 @@ impl Store {
         rows.first().map_or(Ok(0), |row| row.get("records"))
     }
 
-    /// Claims a verification that nobody works on: the oldest one, or this one.
+    /// Claims a verification that nobody else holds: the oldest one, or this one.
     pub async fn claim_verification(
         &self,
         id: Option<&str>,
@@ -162,14 +153,15 @@ impl Store {
             "UPDATE verifications SET owner = $1, fence = fence + 1, lease_until_ms = {now} + $2
              WHERE id = (
                  SELECT id FROM verifications
-                 WHERE state = 'running' AND lease_until_ms <= {now} AND ($3 IS NULL OR id = $3)
+                 WHERE state = 'running' AND (lease_until_ms <= {now} OR owner = $1) AND ($3 IS NULL OR id = $3)
                  ORDER BY id LIMIT 1 {unlocked:verifications}
-             ) AND state = 'running' AND lease_until_ms <= {now}
+             ) AND state = 'running' AND (lease_until_ms <= {now} OR owner = $1)
              RETURNING id, fence, request, mappings, cursor";
         let values = vec![claimant.owner.as_str().into(), claimant.lease_ms().into(), id.into()];
         // Mostly there is none: that is found out without a write.
-        let waiting = "SELECT 1 AS one FROM verifications WHERE state = 'running' AND lease_until_ms <= {now} LIMIT 1";
-        if self.database.fetch(operation, waiting, Vec::new()).await?.is_empty() {
+        let waiting = "SELECT 1 AS one FROM verifications WHERE state = 'running' AND (lease_until_ms <= {now} OR owner = $1) LIMIT 1";
+        let own = vec![claimant.owner.as_str().into()];
+        if self.database.fetch(operation, waiting, own).await?.is_empty() {
             return Ok(None);
         }
         let mut transaction = self.database.begin(Access::Write, operation).await?;
@@ -279,11 +271,19 @@ impl Store {
         Ok(self.database.execute("cancel a verification", sql, values).await? > 0)
     }
 
-    /// Lets a verification go on that was cancelled or failed, where it was; whether it was one.
-    pub async fn resume_verification(&self, id: &str) -> Result<bool, StoreError> {
-        let sql = "UPDATE verifications SET state = 'running', message = NULL, ended_at_ms = NULL, fence = fence + 1
+    /// Lets a verification go on that was cancelled or failed, where it was, in any process or in
+    /// this one; whether it was one.
+    pub async fn resume_verification(
+        &self,
+        id: &str,
+        holder: Option<&Claimant>,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE verifications SET state = 'running', message = NULL, ended_at_ms = NULL, fence = fence + 1,
+                 owner = $2, lease_until_ms = CASE WHEN $2 IS NULL THEN 0 ELSE {now} + $3 END
              WHERE id = $1 AND state IN ('cancelled', 'failed')";
-        Ok(self.database.execute("resume a verification", sql, vec![id.into()]).await? > 0)
+        let mut values = vec![id.into()];
+        values.extend(held_by(holder));
+        Ok(self.database.execute("resume a verification", sql, values).await? > 0)
     }
 
     /// One verification, with how far it is.
@@ -427,6 +427,24 @@ fn row_of(record: &VerifiedRecord) -> Json {
         "status": record.status,
         "document": has_more.then(|| document(record)),
     })
+}
+
+/// What a new one begins with.
+fn values_of(new: &NewVerification) -> Vec<Value> {
+    vec![
+        new.id.as_str().into(),
+        document(&new.request).into(),
+        new.mappings.as_str().into(),
+        new.requested_by.clone().into(),
+        new.requested_at.into(),
+        document(&Cursor::default()).into(),
+    ]
+}
+
+/// Owner and lease.
+fn held_by(holder: Option<&Claimant>) -> [Value; 2] {
+    let lease_ms = holder.map_or(0, Claimant::lease_ms);
+    [holder.map(|holder| holder.owner.as_str()).into(), lease_ms.into()]
 }
 
 fn claimed(row: &Row) -> Result<ClaimedVerification, StoreError> {

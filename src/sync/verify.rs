@@ -13,5 +13,5 @@ mod page;
 mod strays;
 mod work;
 
-pub use asked::{InvalidVerification, NotResumed, Verifications};
+pub use asked::{InvalidVerification, NotResumed, Verifications, Worker};
 pub(super) use work::work;

@@ -26,4 +26,5 @@ mod spans;
 mod terminal_syncs;
 mod upgrades;
 mod verify;
+mod verify_command;
 mod verify_refusals;

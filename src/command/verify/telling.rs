@@ -54,35 +54,46 @@ pub(super) async fn tell(
     if telling.form.output == Output::Table {
         tell_counts(verification);
     }
-    let mut found = Found::default();
-    let mut records = Vec::new();
+    let mut rows = Vec::new();
     for status in statuses {
-        let mut after: Option<SalesforceId> = None;
-        loop {
-            let id = &verification.verification_id;
-            let page = place.list_verified(id, &[status], after.as_ref(), RESULTS).await?;
-            after = page.last().map(|record| record.record_id.clone());
-            for record in &page {
-                found.add(record);
+        each_page(place, verification, status, |page| match telling.form.output {
+            // Each page goes out as it comes.
+            Output::Json => output::list(telling.form, &COLUMNS, page, |record| vec![row(record)]),
+            Output::Table | Output::Csv => {
+                rows.extend(page.iter().map(row).map(Vec::from));
+                Ok(())
             }
-            let is_last = page.len() < RESULTS as usize;
-            match telling.form.output {
-                // Each page goes out as it comes.
-                Output::Json => {
-                    output::list(telling.form, &COLUMNS, &page, |record| vec![row(record)])?;
-                }
-                Output::Table | Output::Csv => records.extend(page.iter().map(row).map(Vec::from)),
-            }
-            if is_last {
-                break;
-            }
-        }
+        })
+        .await?;
     }
-    let has_rows = !records.is_empty() || telling.form.output == Output::Csv;
+    let has_rows = !rows.is_empty() || telling.form.output == Output::Csv;
     if has_rows && telling.form.output != Output::Json {
-        output::list_rows(telling.form, &COLUMNS, &records)?;
+        output::list_rows(telling.form, &COLUMNS, &rows)?;
     }
-    Ok(outcome(verification, &found, telling.exit_code))
+    tell_how(verification);
+    if verification.state != VerificationState::Completed {
+        return Ok(unfinished(verification));
+    }
+    if telling.exit_code { found(place, verification).await } else { Ok(Outcome::Done) }
+}
+
+/// Looks at all records of a status, page by page.
+async fn each_page(
+    place: &Place,
+    verification: &Verification,
+    status: VerifiedStatus,
+    mut look: impl FnMut(&[VerifiedRecord]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut after: Option<SalesforceId> = None;
+    loop {
+        let id = &verification.verification_id;
+        let page = place.list_verified(id, &[status], after.as_ref(), RESULTS).await?;
+        look(&page)?;
+        if page.len() < RESULTS as usize {
+            return Ok(());
+        }
+        after = page.last().map(|record| record.record_id.clone());
+    }
 }
 
 const COLUMNS: [Column; 4] = [
@@ -110,13 +121,21 @@ fn tell_counts(verification: &Verification) {
         .filter(|(_, count)| *count > 0)
         .map(|(status, count)| vec![status.to_string(), count.to_string()])
         .collect();
-    print(Screen::of_stdout().table(&columns, &counts, false));
+    if counts.is_empty() {
+        print("No records");
+    } else {
+        print(Screen::of_stdout().table(&columns, &counts, false));
+    }
+}
+
+/// Which verification it was, how it was done, and what is new since the last one.
+fn tell_how(verification: &Verification) {
     let how = match verification.breadth {
         Some(Breadth::Lists) => {
             "What nobody has linked was looked for in the lists of all Commitments and of today's AccountPlans"
         }
         Some(Breadth::Contracts) => "What nobody has linked was looked for under each Contract",
-        None => "Nothing was looked at",
+        None => "No record was looked at",
     };
     remark(format_args!(
         "Verification {} {}. {how}.",
@@ -130,41 +149,38 @@ fn tell_counts(verification: &Verification) {
     }
 }
 
-/// What was found, as far as an exit code tells it.
-#[derive(Debug, Default)]
-struct Found {
-    failed: bool,
-    passing: bool,
-    different: bool,
+/// Says why a verification has not come to its end.
+fn unfinished(verification: &Verification) -> Outcome {
+    let id = &verification.verification_id;
+    let is_running = verification.state == VerificationState::Running;
+    let otherwise = if is_running { "it goes on" } else { "it was cancelled" };
+    let why = verification.message.as_deref().unwrap_or(otherwise);
+    remark(format_args!(
+        "the verification did not come to its end: {why}\n`verify --resume {id}` goes on"
+    ));
+    Outcome::TryAgain
 }
 
-impl Found {
-    fn add(&mut self, record: &VerifiedRecord) {
-        match record.status {
-            VerifiedStatus::Failed if record.retryable => self.passing = true,
-            VerifiedStatus::Failed | VerifiedStatus::Partial => self.failed = true,
-            status if status.needs_somebody() => self.different = true,
-            _ => {}
-        }
-    }
-}
-
-fn outcome(verification: &Verification, found: &Found, exit_code: bool) -> Outcome {
-    if verification.state != VerificationState::Completed {
-        let id = &verification.verification_id;
-        let is_running = verification.state == VerificationState::Running;
-        let otherwise = if is_running { "it goes on" } else { "it was cancelled" };
-        let why = verification.message.as_deref().unwrap_or(otherwise);
-        remark(format_args!(
-            "the verification did not come to its end: {why}\n`verify --resume {id}` goes on"
-        ));
-        return Outcome::TryAgain;
-    }
-    match found {
-        _ if !exit_code => Outcome::Done,
-        Found { failed: true, .. } => Outcome::Failed,
-        Found { passing: true, .. } => Outcome::TryAgain,
-        Found { different: true, .. } => Outcome::Differs,
-        _ => Outcome::Done,
-    }
+/// What was found, of whichever records it was told.
+async fn found(place: &Place, verification: &Verification) -> anyhow::Result<Outcome> {
+    let mut passing = 0;
+    each_page(place, verification, VerifiedStatus::Failed, |page| {
+        passing += page.iter().filter(|record| record.retryable).count() as u64;
+        Ok(())
+    })
+    .await?;
+    let count = |status| verification.counts.of(status);
+    let different = VerifiedStatus::VARIANTS.iter().copied().filter(|status| {
+        status.needs_somebody()
+            && !matches!(status, VerifiedStatus::Failed | VerifiedStatus::Partial)
+    });
+    Ok(if count(VerifiedStatus::Failed) + count(VerifiedStatus::Partial) > passing {
+        Outcome::Failed
+    } else if passing > 0 {
+        Outcome::TryAgain
+    } else if different.map(count).sum::<u64>() > 0 {
+        Outcome::Differs
+    } else {
+        Outcome::Done
+    })
 }

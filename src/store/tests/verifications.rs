@@ -9,6 +9,7 @@ use crate::store::{NewVerification, QueueClass, VerifiedPage};
 
 on_both_engines! {
     one_process_works_on_a_verification_and_another_goes_on_with_it
+    a_verification_can_be_held_from_its_beginning
     a_verification_that_is_over_takes_nothing_more
     what_is_due_is_recorded_once_and_compared_with_the_last_one
     each_record_that_a_verification_named_is_planned_once
@@ -34,7 +35,7 @@ fn found(record: &str, status: VerifiedStatus) -> VerifiedRecord {
 
 async fn one_process_works_on_a_verification_and_another_goes_on_with_it(home: Home) {
     let (one, other) = (home.store().await, home.store().await);
-    one.insert_verification(&new("a")).await.unwrap();
+    one.insert_verification(&new("a"), None).await.unwrap();
     let first = one.claim_verification(None, &claimant("one", 60)).await.unwrap().unwrap();
     assert_eq!((first.cursor.clone(), &*first.mappings), (Cursor::default(), "digest"));
     assert!(other.claim_verification(None, &claimant("other", 60)).await.unwrap().is_none());
@@ -82,10 +83,27 @@ async fn one_process_works_on_a_verification_and_another_goes_on_with_it(home: H
     assert_eq!(other.verified_of("a", &ids[1..]).await.unwrap(), [ids[1].clone()].into());
 }
 
+async fn a_verification_can_be_held_from_its_beginning(home: Home) {
+    let (store, one, other) = (home.store().await, claimant("one", 60), claimant("other", 60));
+    store.insert_verification(&new("a"), Some(&one)).await.unwrap();
+    assert!(store.claim_verification(None, &other).await.unwrap().is_none());
+    let held = store.claim_verification(Some("a"), &one).await.unwrap().unwrap();
+    assert!(store.cancel_verification("a", "told").await.unwrap());
+    assert!(store.resume_verification("a", Some(&one)).await.unwrap());
+    assert!(store.claim_verification(None, &other).await.unwrap().is_none());
+    let again = store.claim_verification(None, &one).await.unwrap().unwrap();
+    assert!(again.fence > held.fence, "{again:?}");
+    store.release_verification("a", again.fence).await.unwrap();
+    assert!(store.claim_verification(None, &other).await.unwrap().is_some());
+    // Without a holder it is anybody's.
+    store.insert_verification(&new("b"), Some(&claimant("gone", 0))).await.unwrap();
+    assert!(store.claim_verification(Some("b"), &one).await.unwrap().is_some());
+}
+
 async fn a_verification_that_is_over_takes_nothing_more(home: Home) {
     let store = home.store().await;
     for id in ["a", "b"] {
-        store.insert_verification(&new(id)).await.unwrap();
+        store.insert_verification(&new(id), None).await.unwrap();
     }
     let held = store.claim_verification(Some("b"), &claimant("one", 60)).await.unwrap().unwrap();
     assert!(store.cancel_verification("b", "It was cancelled").await.unwrap());
@@ -101,14 +119,14 @@ async fn a_verification_that_is_over_takes_nothing_more(home: Home) {
     assert_eq!((over.state, over.verified), (VerificationState::Cancelled, 0));
     assert_eq!(over.message.as_deref(), Some("It was cancelled"));
 
-    assert!(store.resume_verification("b").await.unwrap());
-    assert!(!store.resume_verification("b").await.unwrap());
+    assert!(store.resume_verification("b", None).await.unwrap());
+    assert!(!store.resume_verification("b", None).await.unwrap());
     // Who held it before holds it no more.
     assert!(!store.save_verified("b", held.fence, &page).await.unwrap());
     let held = store.claim_verification(Some("b"), &claimant("two", 60)).await.unwrap().unwrap();
     let state = VerificationState::Completed;
     store.end_verification("b", held.fence, state, None).await.unwrap();
-    assert!(!store.resume_verification("b").await.unwrap());
+    assert!(!store.resume_verification("b", None).await.unwrap());
 
     let listed = store.list_verifications(None, 10).await.unwrap();
     let states: Vec<VerificationState> = listed.iter().map(|listed| listed.state).collect();
@@ -170,7 +188,7 @@ async fn each_record_that_a_verification_named_is_planned_once(home: Home) {
     use VerifiedStatus::{Differs, Foreign, Missing};
     const SPACING: Duration = Duration::from_hours(1);
     let (one, other) = (home.store().await, home.store().await);
-    one.insert_verification(&new("a")).await.unwrap();
+    one.insert_verification(&new("a"), None).await.unwrap();
     let claimed = one.claim_verification(None, &claimant("one", 60)).await.unwrap().unwrap();
     let ids = ["006S900000795MM", "006S900000795MN", "006S900000795MO", "006S900000795MP"];
     let records = [

@@ -15,7 +15,7 @@ use crate::domain::verification::{
     Verification, VerificationRequest, VerifiedRecord, VerifiedStatus,
 };
 use crate::mapping::Mapping;
-use crate::store::{NewVerification, StoreError};
+use crate::store::{Claimant, NewVerification, StoreError};
 use crate::sync::clock::now;
 use crate::sync::syncs::Syncs;
 use crate::transport::Budget;
@@ -43,6 +43,15 @@ pub enum NotResumed {
     NotStopped,
 }
 
+/// Who works on a verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worker {
+    /// Any process.
+    Anyone,
+    /// This process, with its mappings, as long as it lives; then any.
+    ThisProcess,
+}
+
 /// How verifications stand.
 #[derive(Debug)]
 pub struct Verifications {
@@ -61,13 +70,13 @@ impl Syncs {
         Uuid::now_v7().to_string()
     }
 
-    /// Records a verification that any process works on. What is wrong with it is told at once, and
-    /// nothing is recorded.
+    /// Records a verification. What is wrong with it is told at once, and nothing is recorded.
     pub async fn verify(
         &self,
         id: String,
         request: VerificationRequest,
         requested_by: Option<String>,
+        worker: Worker,
     ) -> Result<Verification, InvalidVerification> {
         self.check(&request).await?;
         let new = NewVerification {
@@ -78,10 +87,18 @@ impl Syncs {
             requested_at: now(),
         };
         let store = &self.shared.store;
-        store.insert_verification(&new).await.map_err(InvalidVerification::Store)?;
+        let holder = self.holder(worker);
+        store.insert_verification(&new, holder).await.map_err(InvalidVerification::Store)?;
         let verification = store.load_verification(&new.id).await;
         let verification = verification.map_err(InvalidVerification::Store)?;
         verification.ok_or_else(|| InvalidVerification::Request("It was deleted".to_owned()))
+    }
+
+    fn holder(&self, worker: Worker) -> Option<&Claimant> {
+        match worker {
+            Worker::Anyone => None,
+            Worker::ThisProcess => Some(self.shared.claims.claimant()),
+        }
     }
 
     async fn check(&self, request: &VerificationRequest) -> Result<(), InvalidVerification> {
@@ -101,6 +118,9 @@ impl Syncs {
                 return refused(format!("`{twice}` is named more than once"));
             }
             return Ok(());
+        }
+        if request.since.is_some_and(|since| since > now()) {
+            return refused("`since` is in the future: nothing was changed since then".to_owned());
         }
         for root in &request.roots {
             if metadata.mapping(root).is_none() {
@@ -204,8 +224,10 @@ impl Syncs {
     pub async fn resume_verification(
         &self,
         id: &str,
+        worker: Worker,
     ) -> Result<Result<Verification, NotResumed>, StoreError> {
-        let is_resumed = self.shared.store.resume_verification(id).await?;
+        let holder = self.holder(worker);
+        let is_resumed = self.shared.store.resume_verification(id, holder).await?;
         Ok(match self.shared.store.load_verification(id).await? {
             None => Err(NotResumed::Unknown),
             Some(_) if !is_resumed => Err(NotResumed::NotStopped),

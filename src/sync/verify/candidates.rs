@@ -12,7 +12,7 @@ use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::record::Record;
 use crate::domain::verification::{Cursor, Stage, VerificationRequest};
 use crate::m3ter::ListQuery;
-use crate::mapping::{Mapping, MappingFault, Selection, SelectionQuery};
+use crate::mapping::{Mapping, MappingFault, Selection, SelectionQuery, name_of};
 use crate::sync::metadata_cache::{MetadataCache, describe_all};
 use crate::sync::retrying_store::RetryingStore;
 use crate::transport::Budget;
@@ -74,12 +74,10 @@ impl<'a> Root<'a> {
         let looks_for_new = mapping.says_what_is_ready();
         Ok(Some(Self { selection, query, prefix, looks_for_new }))
     }
+}
 
-    /// The name of a record.
-    fn candidate(&self, record: &Record) -> Option<Candidate> {
-        let name = self.query.name.and_then(|field| record.value(field)?.as_str());
-        Some(Candidate { id: record.id()?, name: name.map(ToOwned::to_owned) })
-    }
+fn candidate(record: &Record) -> Option<Candidate> {
+    Some(Candidate { id: record.id()?, name: name_of(record).map(ToOwned::to_owned) })
 }
 
 /// The roots of a request, those that the org has.
@@ -214,7 +212,7 @@ impl Search<'_> {
         let next = records.last().and_then(Record::id).map(|id| id.to_string());
         let next = next.filter(|_| records.len() == PAGE);
         let meant = records.iter().filter(|record| root.selection.admits(record));
-        Ok((meant.filter_map(|record| root.candidate(record)).collect(), next))
+        Ok((meant.filter_map(candidate).collect(), next))
     }
 
     /// Those that were synced before, and were not looked at yet.
@@ -244,7 +242,7 @@ impl Search<'_> {
         );
         let records = self.metadata.salesforce.query(&soql, self.budget).await?;
         let meant = records.iter().filter(|record| root.selection.admits(record));
-        Ok((meant.filter_map(|record| root.candidate(record)).collect(), next))
+        Ok((meant.filter_map(candidate).collect(), next))
     }
 
     /// Those of which m3ter has a Contract that nobody has linked.

@@ -97,7 +97,8 @@ fn verdict(outcome: &RunOutcome, facts: &Facts) -> (VerifiedStatus, String) {
     }
     let counted = Counted::of(outcome);
     if !facts.is_known {
-        let told = counted.first_told(outcome);
+        // That all of it would be created goes without saying.
+        let told = if counted.failed > 0 { counted.first_told(outcome) } else { String::new() };
         return (VerifiedStatus::Missing, format!("It is ready and was never synced{told}"));
     }
     let is_left = |attention: &Attention| {

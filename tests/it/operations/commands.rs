@@ -36,7 +36,7 @@ pub(crate) async fn make_database(directory: &Path) {
 }
 
 /// A program that speaks to the emulators.
-fn environment(world: &World, directory: &Path, program: &str) -> Command {
+pub(crate) fn environment(world: &World, directory: &Path, program: &str) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
