@@ -197,12 +197,13 @@ impl Client {
         self.object(call, answer)
     }
 
-    /// What the organization has set: time zone, currency, overlapping plans.
+    /// What the organization has set: time zone, currency, overlapping plans. It goes before all
+    /// other callouts: whichever run asks, all others wait for the same answer.
     pub async fn fetch_organization_config(
         &self,
         budget: &Budget,
     ) -> Result<OrganizationConfig, CalloutError> {
-        let call = Call::read("GetOrganizationConfig");
+        let call = Call { urgency: Urgency::Everybody, ..Call::read("GetOrganizationConfig") };
         let path = [ORGANIZATION_CONFIG];
         let url = below(&self.organization, &path);
         let Answer { status, body, .. } =

@@ -25,7 +25,7 @@ type Callouts<W> = BTreeMap<(Urgency, u64), W>;
 #[derive(Debug)]
 pub(super) struct Queue<W> {
     /// What everybody waits for.
-    logins: BTreeMap<u64, W>,
+    of_everybody: BTreeMap<u64, W>,
     classes: [Waiting<W>; Class::ALL.len()],
     /// Where the class was that had the last place.
     reached: u64,
@@ -52,7 +52,7 @@ pub(super) struct Position {
 impl<W> Default for Queue<W> {
     fn default() -> Self {
         let classes = Class::ALL.map(|_| Waiting { callers: Ring::new(), count: 0, pass: 0 });
-        Self { logins: BTreeMap::new(), classes, reached: 0, arrivals: 0 }
+        Self { of_everybody: BTreeMap::new(), classes, reached: 0, arrivals: 0 }
     }
 }
 
@@ -62,7 +62,7 @@ impl<W> Queue<W> {
         self.arrivals += 1;
         let position = Position { turn: turn.clone(), urgency, arrival: self.arrivals };
         if urgency == Urgency::Everybody {
-            self.logins.insert(position.arrival, waiter);
+            self.of_everybody.insert(position.arrival, waiter);
             return position;
         }
         let class = &mut self.classes[turn.class as usize];
@@ -78,7 +78,7 @@ impl<W> Queue<W> {
     /// Takes out one that waits no longer; `None` if it was next already.
     pub(super) fn remove(&mut self, position: &Position) -> Option<W> {
         if position.urgency == Urgency::Everybody {
-            return self.logins.remove(&position.arrival);
+            return self.of_everybody.remove(&position.arrival);
         }
         let class = &mut self.classes[position.turn.class as usize];
         let (_, runs) =
@@ -93,7 +93,7 @@ impl<W> Queue<W> {
 
     /// Takes out the next one, which may be of a class that gets what is left only where `is_left`.
     pub(super) fn next(&mut self, is_left: bool) -> Option<W> {
-        if let Some((_, waiter)) = self.logins.pop_first() {
+        if let Some((_, waiter)) = self.of_everybody.pop_first() {
             return Some(waiter);
         }
         let weighted = Class::ALL.into_iter().filter_map(|class| Some((class, class.weight()?)));
@@ -112,13 +112,13 @@ impl<W> Queue<W> {
 
     /// Whether a callout waits whose answer somebody waits for.
     pub(super) fn is_awaited(&self) -> bool {
-        !self.logins.is_empty() || self.waiting(Class::Awaited) > 0
+        !self.of_everybody.is_empty() || self.waiting(Class::Awaited) > 0
     }
 
     /// Whether a callout waits whose turn does not depend on what is left.
     pub(super) fn has_weight(&self) -> bool {
         let is_waiting = |class: &Class| class.weight().is_some() && self.waiting(*class) > 0;
-        !self.logins.is_empty() || Class::ALL.iter().any(is_waiting)
+        !self.of_everybody.is_empty() || Class::ALL.iter().any(is_waiting)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -127,7 +127,7 @@ impl<W> Queue<W> {
 
     /// How many callouts wait.
     pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.logins.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.of_everybody.len()).unwrap_or(u32::MAX)
             + self.classes.iter().map(|class| class.count).sum::<u32>()
     }
 

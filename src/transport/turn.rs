@@ -71,7 +71,7 @@ impl Turn {
 /// first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// All runs: a login.
+    /// All runs: a login, the organization's settings.
     Everybody,
     /// Everything that its run must still do.
     Run,
