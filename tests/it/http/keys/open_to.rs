@@ -107,6 +107,12 @@ pub(super) fn table(run: &str) -> Vec<Row> {
             &Json::Null,
             &["viewer", "operator", "dry operator"],
         ),
+        row(
+            "GET",
+            "/verifications/x/backfill",
+            &Json::Null,
+            &["viewer", "operator", "dry operator"],
+        ),
         row("POST", "/verifications", &json!({ "recordIds": [DEAL] }), &["operator"]),
         row("POST", "/verifications/x/cancel", &Json::Null, &["operator"]),
         row("POST", "/verifications/x/resume", &Json::Null, &["operator"]),
