@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use super::answer::ApiError;
 use super::limits;
 use super::numbers;
-use super::org::{Fields, Org, is_id, is_id_of};
+use super::org::{Fields, Org, is_id, is_id_of, short};
 use super::soql::{FieldSet, Filter, Literal, Operator, Path, Query, Selected, Shown, days};
 use super::tables::{Data, Table};
 pub(super) use index::Index;
@@ -54,7 +54,7 @@ impl<'a> Evaluation<'a> {
             .ok_or_else(|| self.unknown_type(&query.from))?;
         let ids = query.filter.as_ref().and_then(index::ids_in);
         let candidates = self.org.all(table).filter(|record| {
-            let id = || record.get("Id").and_then(Json::as_str).map(index::short);
+            let id = || record.get("Id").and_then(Json::as_str).map(short);
             ids.as_ref().is_none_or(|ids| id().is_some_and(|id| ids.contains(id)))
         });
         self.rows_among(&self.spelled_out(query, table)?, table, candidates)

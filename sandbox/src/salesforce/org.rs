@@ -6,7 +6,7 @@ mod merge;
 mod orders;
 mod validity;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -28,6 +28,8 @@ pub(super) type Fields = Map<String, Json>;
 pub(super) struct Org {
     pub(super) schema: Schema,
     records: Vec<(&'static str, Fields)>,
+    /// Where a record stands, by the 15 characters of its id that say which one it is.
+    places: HashMap<String, usize>,
     pub(super) rules: Rules,
     /// The ids of what the integration user may not see: what the rules hide, and the details of
     /// it.
@@ -115,7 +117,9 @@ impl Org {
             fields.get("Id").and_then(Json::as_str).is_some_and(|id| id.get(3..5) == Some(MADE))
         };
         let created = records.iter().filter(|(_, fields)| is_made(fields)).count() as u64;
-        let mut org = Self { schema, records, rules, hidden: HashSet::new(), created };
+        let places = HashMap::new();
+        let mut org = Self { schema, records, places, rules, hidden: HashSet::new(), created };
+        org.note_places();
         for index in 0..org.records.len() {
             let (name, mut record) = (org.records[index].0, org.records[index].1.clone());
             // What a describe goes with is complete as it is.
@@ -144,6 +148,21 @@ impl Org {
     /// Takes back what was done since.
     pub(super) fn roll_back(&mut self, Checkpoint { records, hidden }: Checkpoint) {
         (self.records, self.hidden) = (records, hidden);
+        self.note_places();
+    }
+
+    /// Finds out anew where each record stands.
+    fn note_places(&mut self) {
+        let place = |(place, (_, record)): (usize, &(&str, Fields))| {
+            (short(&id_of(record)).to_owned(), place)
+        };
+        self.places = self.records.iter().enumerate().rev().map(place).collect();
+    }
+
+    /// Where the record with this id of 15 or 18 characters stands.
+    fn place(&self, id: &str) -> Option<usize> {
+        let place = *self.places.get(short(id))?;
+        is_id_of(&self.records[place].1, id).then_some(place)
     }
 
     /// Puts other rules in place; the records that the examples hide stay hidden.
@@ -222,14 +241,14 @@ impl Org {
 
     /// The record with this id of 15 or 18 characters.
     pub(super) fn find(&self, table: &Table, id: &str) -> Option<&Fields> {
-        self.all(table).find(|record| is_id_of(record, id))
+        let (name, record) = &self.records[self.place(id)?];
+        (*name == table.name).then_some(record)
     }
 
     fn find_mut(&mut self, table: &Table, id: &str) -> Option<&mut Fields> {
-        self.records
-            .iter_mut()
-            .find(|(name, record)| *name == table.name && is_id_of(record, id))
-            .map(|(_, record)| record)
+        let place = self.place(id)?;
+        let (name, record) = &mut self.records[place];
+        (*name == table.name).then_some(record)
     }
 
     /// Changes some fields of a record as the integration user.
@@ -326,6 +345,7 @@ impl Org {
         if has_master_among(table, &record, &self.hidden) {
             self.hidden.insert(id.clone());
         }
+        self.places.insert(short(&id).to_owned(), self.records.len());
         self.records.push((table.name, record.clone()));
         let changed: Vec<String> = record.keys().cloned().collect();
         self.count_in(table, &record, &changed);
@@ -391,6 +411,11 @@ pub(super) fn is_id_of(record: &Fields, id: &str) -> bool {
         .get("Id")
         .and_then(Json::as_str)
         .is_some_and(|own| own == id || (id.len() == 15 && own.get(..15) == Some(id)))
+}
+
+/// An id without its ending, which says nothing new.
+pub(super) fn short(id: &str) -> &str {
+    id.get(..15).unwrap_or(id)
 }
 
 /// Whether a text has the form of an id: 15 letters and digits, or 18 with the right ending.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::salesforce::org::{Fields, Org, is_id};
+use crate::salesforce::org::{Fields, Org, is_id, short};
 use crate::salesforce::soql::{Filter, Literal, Operator, Path};
 use crate::salesforce::tables::Table;
 
@@ -59,9 +59,4 @@ fn id_of(literal: &Literal) -> Option<&str> {
         Literal::Text(text) if is_id(text) => Some(short(text)),
         _ => None,
     }
-}
-
-/// An id without its ending, which says nothing new.
-pub(super) fn short(id: &str) -> &str {
-    id.get(..15).unwrap_or(id)
 }

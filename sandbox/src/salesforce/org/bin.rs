@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::json;
 
 use super::super::tables::Table;
-use super::{Fields, Org, id_of, is_deleted, is_id_of};
+use super::{Fields, Org, id_of, is_deleted};
 
 impl Org {
     /// Moves a record to the recycle bin, and with it what is deleted with it. Whether there was
@@ -44,6 +44,7 @@ impl Org {
         self.delete(table, &id);
         let going = self.below(table.name, id);
         self.records.retain(|(name, record)| !going.contains(&(*name, id_of(record))));
+        self.note_places();
         true
     }
 
@@ -85,7 +86,7 @@ impl Org {
 
     /// The object and the record with this id, whatever its object.
     pub(crate) fn find_anywhere(&self, id: &str) -> Option<(&'static Table, &Fields)> {
-        let (name, record) = self.records.iter().find(|(_, record)| is_id_of(record, id))?;
+        let (name, record) = &self.records[self.place(id)?];
         Some((self.schema.table(name)?, record))
     }
 }
