@@ -112,7 +112,7 @@ fn asked(text: &str) -> Result<(Option<EntityKind>, &str), String> {
     }
     Err(match nearest(field, names.iter().copied()) {
         Some(near) => format!("m3ter has no field `{text}`; did you mean `{near}`?"),
-        None => format!("m3ter has no field `{text}`; docs/mapping.md has the fields"),
+        None => format!("m3ter has no field `{text}`; `sync-to-m3ter mapping schema` lists them"),
     })
 }
 
