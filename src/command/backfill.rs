@@ -9,12 +9,13 @@ use tokio::time::Instant;
 use super::attended::show_progress;
 use super::output::{self, Column, Form, Output, Screen, progress_bar};
 use super::place::Place;
+use super::verify::telling;
 use super::{Outcome, audit, given, print, remark, unusable};
 use crate::domain::backfill::{
     Backfill, BackfilledRecord, MAX_BACKFILLED, SYNCED_UNASKED, syncable,
 };
 use crate::domain::ids::SalesforceId;
-use crate::domain::verification::{Verification, VerifiedRecord, VerifiedStatus};
+use crate::domain::verification::{Verification, VerifiedStatus};
 use crate::sync::REPLAY_EVERY;
 
 /// After which time without any sync the command asks whether a service runs.
@@ -86,7 +87,7 @@ async fn backfill(
         if form.output == Output::Table {
             print(format_args!("{} would be planned", syncs(records.len() as u64)));
         }
-        output::list(*form, &COLUMNS, &records, |record| vec![named(record)])?;
+        output::list(*form, &telling::COLUMNS, &records, |record| vec![telling::row(record)])?;
         return Ok(Outcome::Done);
     }
     let planned = place.backfill(id, status, *limit).await?;
@@ -170,22 +171,6 @@ async fn tell(place: &Place, id: &str, done: Backfill, form: Form) -> anyhow::Re
         Backfill { partial: 1.., .. } => Outcome::Partial,
         _ => Outcome::Done,
     })
-}
-
-const COLUMNS: [Column; 4] = [
-    Column::status("Status"),
-    Column::word("Record"),
-    Column::text("Name").rank(1),
-    Column::text("What"),
-];
-
-fn named(record: &VerifiedRecord) -> [String; 4] {
-    [
-        record.status.to_string(),
-        record.record_id.to_string(),
-        record.name.clone().unwrap_or_default(),
-        record.message.clone(),
-    ]
 }
 
 const RESULT_COLUMNS: [Column; 5] = [

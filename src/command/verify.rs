@@ -1,7 +1,7 @@
 //! `verify`: compares many records with m3ter, from a terminal, here or by a service. Nothing is
 //! written to m3ter or Salesforce.
 
-mod telling;
+pub(super) mod telling;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;

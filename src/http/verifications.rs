@@ -11,9 +11,8 @@ use super::body::{NoBody, Object, invalid_body};
 use super::fault::{Fault, RETRY_AFTER_SECONDS};
 use super::log_fields;
 use super::permit::{Denied, Requester};
-use super::query::{invalid_parameter, query_parameters, unknown};
+use super::query::{invalid_parameter, query_parameters, record_of, unknown};
 use crate::domain::excerpt;
-use crate::domain::ids::SalesforceId;
 use crate::domain::page::{self, VerificationPage, VerifiedRecordPage};
 use crate::domain::verification::{MAX_NAMED, Verification, VerificationRequest, VerifiedStatus};
 use crate::sync::{InvalidVerification, NotResumed, Syncs, Worker};
@@ -107,10 +106,7 @@ pub(super) async fn records(
     for (name, value) in query_parameters(uri.query())? {
         match name.as_ref() {
             "limit" => limit = page_size(&value)?,
-            "cursor" => {
-                let cursor = SalesforceId::parse(&value);
-                after = Some(cursor.map_err(|error| invalid_parameter(error.to_string()))?);
-            }
+            "cursor" => after = Some(record_of(&value)?),
             "status" => {
                 statuses = value.split(',').map(status).collect::<Result<_, _>>()?;
             }

@@ -96,14 +96,15 @@ async fn each_page(
     }
 }
 
-const COLUMNS: [Column; 4] = [
+/// What is told of each record.
+pub(in crate::command) const COLUMNS: [Column; 4] = [
     Column::status("Status"),
     Column::word("Record"),
     Column::text("Name").rank(1),
     Column::text("What"),
 ];
 
-fn row(record: &VerifiedRecord) -> [String; 4] {
+pub(in crate::command) fn row(record: &VerifiedRecord) -> [String; 4] {
     [
         record.status.to_string(),
         record.record_id.to_string(),
