@@ -4,81 +4,33 @@
 //! The caller may wait on the receiver or drop it; the sync continues either way, if necessary in
 //! another process. It must never run inside the task of a request, nor hold a transaction of the
 //! store.
+//!
+//! - `job` is the walk of one sync: `load`, `plan`, `preview` or `execute`, `closing`. What m3ter
+//!   holds is in `actual`, what each step works with in `context`, what a run may write without
+//!   a plan in `approval`. `end_dating` is a walk of its own.
+//! - `verify` takes many records through the same steps and writes nothing.
+//! - `scheduler` says which runs begin when, and sees each to its saved end.
+//! - `operator` is what people ask for beside: links, replays, a pause, an overview.
 
 mod actual;
-mod admission;
-mod adopt;
-mod applied;
-mod apply;
 mod approval;
-mod backfill;
-mod billing_choice;
-mod callouts;
-mod claims;
 mod clock;
 mod closing;
-mod compare;
-mod concerns;
 mod context;
-mod dry_runs;
 mod end_dating;
-mod end_one;
-mod ends;
 mod execute;
-mod failure;
-mod fetch;
-mod identify;
 mod job;
-mod kept;
-mod leftovers;
-mod links;
 mod load;
-mod maintenance;
-mod mapping_check;
-mod merges;
 mod metadata_cache;
-mod name_fields;
-mod names;
-mod organization;
-mod organization_config;
-mod overlap;
-mod overview;
-mod pause;
-mod pending;
+mod operator;
 mod plan;
-mod portions;
 mod preview;
-mod progress;
-mod queue;
-mod read;
-mod read_again;
-mod read_ahead;
-mod record_status;
-mod recorder;
-mod referred;
-mod removed;
-mod replay;
-mod report;
 mod request;
-mod retention;
-mod retrying_store;
-mod running;
-mod runs;
-mod schedule;
-mod sessions;
+mod scheduler;
 mod settings;
 mod shared;
-mod shares;
-mod sharing;
-mod slots;
 mod syncs;
-mod unsettled;
-mod update;
 mod verify;
-mod waiting;
-mod write;
-mod write_back;
-mod write_outcome;
 
 pub use crate::changeset::unusual::Usual;
 pub use crate::store::{
@@ -86,13 +38,13 @@ pub use crate::store::{
     PauseAnswer, QueueBounds, QueueFull, QueueWait, Reopening, Replay, RunFilter, StoreError,
 };
 pub use crate::transport::LimiterGauges;
-pub use adopt::{CheckedLink, WantedLink, verdict};
-pub use maintenance::{REPLAY_EVERY, Scope};
-pub use mapping_check::CheckedMapping;
-pub(crate) use mapping_check::check_mappings;
 pub(crate) use metadata_cache::describe;
+pub use operator::adopt::{CheckedLink, WantedLink, verdict};
+pub use operator::mapping_check::CheckedMapping;
+pub(crate) use operator::mapping_check::check_mappings;
 pub use request::{RunRequest, StartError, StartedRun};
-pub use schedule::Schedule;
+pub use scheduler::maintenance::{REPLAY_EVERY, Scope};
+pub use settings::schedule::Schedule;
 pub use settings::{RunSettings, Safety, SyncLimits, SyncMode};
 pub use shared::Readiness;
 pub use syncs::Syncs;
@@ -100,5 +52,5 @@ pub use verify::{InvalidVerification, NotResumed, Verifications, Worker};
 
 // What people look at.
 pub use crate::store::{HourOfRuns, Link, LinkRelation, Session, SessionLimits};
-pub use concerns::Concern;
-pub use overview::Vendors;
+pub use operator::concerns::Concern;
+pub use operator::overview::Vendors;

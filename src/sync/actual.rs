@@ -1,6 +1,10 @@
 //! What m3ter holds, as far as a sync has read it, and which of it is linked to whom. A value:
 //! `fetch` fills it, everything else asks it.
 
+pub(super) mod fetch;
+pub(super) mod identify;
+pub(super) mod referred;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::domain::actual::ActualObject;

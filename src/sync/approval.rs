@@ -6,8 +6,8 @@ use crate::domain::finding::FindingCode;
 use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectOutcome};
 use crate::domain::plan::{Plan, PlanHash};
 use crate::sync::context::RunContext;
+use crate::sync::context::report::Report;
 use crate::sync::plan::SyncPlan;
-use crate::sync::report::Report;
 
 const ASK_AGAIN: &str =
     "Look at its changes; if they are right, send the `planHash` of this answer as `expectedPlan`";

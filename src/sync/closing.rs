@@ -1,15 +1,18 @@
 //! What is left to be done at the end of a sync, however it comes.
 
+pub(super) mod record_status;
+pub(super) mod write_back;
+
 use jiff::Timestamp;
 
 use crate::domain::outcome::RunOutcome;
 use crate::domain::plan::Plan;
 use crate::domain::warning::{Attention, Warning};
+use crate::sync::closing::write_back::WriteBack;
 use crate::sync::context::RunContext;
-use crate::sync::read::ReadRecord;
-use crate::sync::recorder::Recorder;
+use crate::sync::execute::recorder::Recorder;
+use crate::sync::load::read::ReadRecord;
 use crate::sync::settings::SyncMode;
-use crate::sync::write_back::WriteBack;
 
 /// What a sync leaves to its end, as far as it came.
 #[derive(Default)]

@@ -1,5 +1,12 @@
 //! What every step of a run works with.
 
+pub(super) mod callouts;
+pub(super) mod failure;
+pub(super) mod progress;
+pub(super) mod read_ahead;
+pub(super) mod report;
+pub(super) mod retrying_store;
+
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -12,11 +19,11 @@ use crate::domain::outcome::Failure;
 use crate::domain::run::{RunCallout, RunTask};
 use crate::m3ter::ListQuery;
 use crate::store::{Claim, ClaimedRun, Link, RecordLinks};
-use crate::sync::callouts::callouts;
+use crate::sync::context::callouts::callouts;
+use crate::sync::context::progress::Meter;
+use crate::sync::context::read_ahead::ReadAhead;
+use crate::sync::context::retrying_store::RetryingStore;
 use crate::sync::metadata_cache::MetadataCache;
-use crate::sync::progress::Meter;
-use crate::sync::read_ahead::ReadAhead;
-use crate::sync::retrying_store::RetryingStore;
 use crate::sync::settings::SyncMode;
 use crate::transport::{Budget, CalloutError, Lease};
 use crate::{m3ter, salesforce};

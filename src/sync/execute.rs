@@ -1,6 +1,19 @@
 //! Step 5 of a sync and what belongs to it: the plan is approved, links are put right, what differs
 //! is written, and lines that are gone end.
 
+pub(super) mod applied;
+pub(super) mod apply;
+pub(super) mod end_one;
+pub(super) mod overlap;
+pub(super) mod pending;
+pub(super) mod read_again;
+pub(super) mod recorder;
+pub(super) mod removed;
+pub(super) mod unsettled;
+pub(super) mod update;
+pub(super) mod write;
+pub(super) mod write_outcome;
+
 use crate::changeset::identity::Owners;
 use crate::changeset::unusual::Usual;
 use crate::domain::entity::{EntityKind, ObjectKey};
@@ -8,21 +21,21 @@ use crate::domain::outcome::Failure;
 use crate::domain::plan::Plan;
 use crate::store::{Link, LinkRelation, Progress};
 use crate::sync::actual::ActualState;
-use crate::sync::applied::Applied;
-use crate::sync::apply::apply;
 use crate::sync::approval::approve;
 use crate::sync::closing::Closing;
+use crate::sync::closing::write_back::WriteBack;
 use crate::sync::context::RunContext;
-use crate::sync::ends::forget_reopened;
+use crate::sync::context::report::Report;
+use crate::sync::execute::applied::Applied;
+use crate::sync::execute::apply::apply;
+use crate::sync::execute::recorder::Recorder;
+use crate::sync::execute::removed::{Settled, note_removed};
+use crate::sync::execute::unsettled::settle_open;
+use crate::sync::execute::write::Writer;
 use crate::sync::plan::SyncPlan;
+use crate::sync::plan::ends::forget_reopened;
+use crate::sync::plan::running::refuse_blocked;
 use crate::sync::preview::{foresee, looks_ahead};
-use crate::sync::recorder::Recorder;
-use crate::sync::removed::{Settled, note_removed};
-use crate::sync::report::Report;
-use crate::sync::running::refuse_blocked;
-use crate::sync::unsettled::settle_open;
-use crate::sync::write::Writer;
-use crate::sync::write_back::WriteBack;
 
 /// Carries out a plan, unless it is not the one that was approved, or more than is usual.
 pub(super) async fn execute<'a>(

@@ -6,13 +6,13 @@ use crate::changeset::unusual::Usual;
 use crate::domain::outcome::{Failure, RunOutcome};
 use crate::sync::closing::Closing;
 use crate::sync::context::RunContext;
+use crate::sync::context::progress::SyncStep;
+use crate::sync::context::report::Report;
 use crate::sync::execute::execute;
 use crate::sync::load::load;
 use crate::sync::plan::plan;
-use crate::sync::portions::{Earlier, Next, Portion};
 use crate::sync::preview::{looks_ahead, preview};
-use crate::sync::progress::SyncStep;
-use crate::sync::report::Report;
+use crate::sync::scheduler::portions::{Earlier, Next, Portion};
 use crate::sync::settings::SyncMode;
 
 /// What one sync works with.

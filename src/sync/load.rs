@@ -3,6 +3,9 @@
 //! The record is read beside what earlier syncs linked and what m3ter has set; then what its codes
 //! mean is looked up.
 
+pub(super) mod read;
+pub(super) mod sharing;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -17,10 +20,10 @@ use crate::m3ter::OrganizationConfig;
 use crate::mapping::{Mapping, NaturalKeys, Query};
 use crate::store::{CommitmentAttempt, RecordLinks};
 use crate::sync::actual::ActualState;
+use crate::sync::actual::fetch::{fetch_accounts, fetch_codes, fetch_linked};
 use crate::sync::context::RunContext;
-use crate::sync::fetch::{fetch_accounts, fetch_codes, fetch_linked};
-use crate::sync::read::{ReadRecord, fetch_record};
-use crate::sync::sharing::{Shared, accounts_of, fetch_shared};
+use crate::sync::load::read::{ReadRecord, fetch_record};
+use crate::sync::load::sharing::{Shared, accounts_of, fetch_shared};
 
 /// What a sync has read.
 pub(super) struct Loaded<'a> {

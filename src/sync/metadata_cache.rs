@@ -5,6 +5,9 @@
 //! again beside a query once they are a minute old. A code that was found is remembered for a
 //! while, one that was not found never is: somebody may create it at any moment.
 
+pub(super) mod name_fields;
+pub(super) mod organization_config;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -17,9 +20,9 @@ use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::mapping::{Mapping, Mappings, Query, remembered_name};
 use crate::store::Store;
-use crate::sync::name_fields::KnownBy;
-use crate::sync::organization_config::OrganizationConfigs;
-use crate::sync::retrying_store::RetryingStore;
+use crate::sync::context::retrying_store::RetryingStore;
+use crate::sync::metadata_cache::name_fields::KnownBy;
+use crate::sync::metadata_cache::organization_config::OrganizationConfigs;
 use crate::telemetry::metrics;
 use crate::transport::{Budget, TokenCache};
 use crate::{m3ter, salesforce};

@@ -1,6 +1,13 @@
 //! Steps 3 and 4 of a sync: what the record asks for, compared with what m3ter holds. Reads what
 //! the comparison turns out to need; writes nothing.
 
+pub(super) mod billing_choice;
+pub(super) mod compare;
+pub(super) mod ends;
+pub(super) mod leftovers;
+pub(super) mod merges;
+pub(super) mod running;
+
 use std::collections::HashSet;
 
 use jiff::Timestamp;
@@ -18,15 +25,15 @@ use crate::domain::warning::{Attention, Warning};
 use crate::mapping::Mapping;
 use crate::store::CommitmentAttempt;
 use crate::sync::actual::ActualState;
-use crate::sync::billing_choice::keep_billing_unguessed;
-use crate::sync::compare::compare_all;
+use crate::sync::actual::fetch::fetch_neighbours;
 use crate::sync::context::RunContext;
-use crate::sync::fetch::fetch_neighbours;
-use crate::sync::leftovers::{RecordRows, RemovedLine, left_behind};
+use crate::sync::context::report::Report;
+use crate::sync::execute::removed::{Removal, find_removed_lines};
 use crate::sync::load::Loaded;
-use crate::sync::removed::{Removal, find_removed_lines};
-use crate::sync::report::Report;
-use crate::sync::running::leave_out_running;
+use crate::sync::plan::billing_choice::keep_billing_unguessed;
+use crate::sync::plan::compare::compare_all;
+use crate::sync::plan::leftovers::{RecordRows, RemovedLine, left_behind};
+use crate::sync::plan::running::leave_out_running;
 use crate::sync::settings::SyncMode;
 
 /// What a sync would do, and what doing it needs.

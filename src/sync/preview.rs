@@ -7,9 +7,9 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::Failure;
 use crate::sync::context::RunContext;
+use crate::sync::context::report::Report;
+use crate::sync::execute::removed::note_removed;
 use crate::sync::plan::SyncPlan;
-use crate::sync::removed::note_removed;
-use crate::sync::report::Report;
 use crate::sync::settings::SyncMode;
 
 /// Whether a sync is to know what it would write before it writes.

@@ -1,10 +1,12 @@
 //! What a run may do and spend, and how runs are kept.
 
+pub(super) mod schedule;
+
 use std::time::Duration;
 
 use crate::changeset::unusual::Usual;
 use crate::store::QueueBounds;
-use crate::sync::schedule::Schedule;
+use crate::sync::settings::schedule::Schedule;
 
 /// Whether a sync writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

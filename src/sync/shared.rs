@@ -1,5 +1,7 @@
 //! What all runs of this process share.
 
+mod kept;
+
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -9,16 +11,16 @@ use tokio_util::task::TaskTracker;
 
 use crate::mapping::Mappings;
 use crate::store::{HistorySize, HourOfRuns, Store};
-use crate::sync::claims::Claims;
 use crate::sync::clock::now;
-use crate::sync::concerns::Concern;
-use crate::sync::dry_runs::DryRuns;
-use crate::sync::kept::Kept;
+use crate::sync::context::progress::Meters;
 use crate::sync::metadata_cache::MetadataCache;
-use crate::sync::progress::Meters;
+use crate::sync::operator::concerns::Concern;
+use crate::sync::scheduler::claims::Claims;
+use crate::sync::scheduler::dry_runs::DryRuns;
+use crate::sync::scheduler::slots::Slots;
+use crate::sync::scheduler::waiting::Waiting;
 use crate::sync::settings::{RunSettings, SyncLimits};
-use crate::sync::slots::Slots;
-use crate::sync::waiting::Waiting;
+use crate::sync::shared::kept::Kept;
 use crate::{m3ter, salesforce};
 
 /// How many runs are recorded at one moment: thousands of requests that come at once would each

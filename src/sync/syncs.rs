@@ -13,10 +13,11 @@ use crate::mapping::Mappings;
 use crate::store::{
     ChangeFilter, HistorySize, OpenRuns, QueueBounds, QueueWait, RunFilter, Store, StoreError,
 };
-use crate::sync::maintenance::Scope;
+use crate::sync::scheduler::maintenance::Scope;
+use crate::sync::scheduler::{maintenance, shares};
 use crate::sync::settings::{RunSettings, SyncLimits};
 use crate::sync::shared::{Readiness, Shared};
-use crate::sync::{maintenance, shares, verify};
+use crate::sync::verify;
 use crate::transport::{Budget, LimiterGauges};
 use crate::{m3ter, salesforce};
 

@@ -4,7 +4,7 @@ use super::{EndDating, Loaded};
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::plan::{Plan, PlannedAction, PlannedChange};
 use crate::sync::approval::{Refusal, approved};
-use crate::sync::report::Report;
+use crate::sync::context::report::Report;
 
 impl EndDating<'_> {
     /// Lets nothing end that is not what was approved, or is more than is usual, or too much within

@@ -14,7 +14,7 @@ use crate::domain::outcome::{Action, Failure, FieldChange, ObjectOutcome};
 use crate::store::{ChangeFate, Changes};
 use crate::sync::clock::now;
 use crate::sync::context::RunContext;
-use crate::sync::end_one::End;
+use crate::sync::execute::end_one::End;
 
 /// The changes that a run sets out to make, by their objects.
 #[derive(Debug, Default)]

@@ -23,8 +23,8 @@ use crate::domain::outcome::{Action, Failure, ObjectOutcome};
 use crate::domain::warning::Warning;
 use crate::store::Link;
 use crate::sync::context::RunContext;
-use crate::sync::end_one::End;
-use crate::sync::read::fetch_desired;
+use crate::sync::execute::end_one::End;
+use crate::sync::load::read::fetch_desired;
 
 /// How long Salesforce is asked what it says.
 const ASKED_FOR: Duration = Duration::from_secs(15);

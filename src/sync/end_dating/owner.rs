@@ -17,7 +17,7 @@ use crate::m3ter::{EndingOwner, ListQuery};
 use crate::mapping::Mapping;
 use crate::store::{Link, LinkRelation};
 use crate::sync::context::RunContext;
-use crate::sync::read::{ReadRecord, fetch_record};
+use crate::sync::load::read::{ReadRecord, fetch_record};
 use crate::transport::CalloutError;
 
 /// Whose billing is ended.

@@ -13,7 +13,7 @@ use crate::domain::ids::M3terId;
 use crate::domain::outcome::{ErrorCode, Failure, FieldChange};
 use crate::m3ter::{ListQuery, OwnerIds};
 use crate::sync::context::RunContext;
-use crate::sync::end_one::End;
+use crate::sync::execute::end_one::End;
 use crate::transport::CalloutError;
 
 /// Accounts below the record's that one order reaches; a hierarchy that is larger is ended in

@@ -15,10 +15,10 @@ use crate::domain::record::Record;
 use crate::m3ter::ListQuery;
 use crate::mapping::{Mapping, Query};
 use crate::store::Link;
+use crate::sync::context::read_ahead::ReadAhead;
+use crate::sync::context::retrying_store::RetryingStore;
+use crate::sync::load::read::fetch_rows;
 use crate::sync::metadata_cache::MetadataCache;
-use crate::sync::read::fetch_rows;
-use crate::sync::read_ahead::ReadAhead;
-use crate::sync::retrying_store::RetryingStore;
 use crate::transport::Budget;
 
 /// What was read for a page of records.

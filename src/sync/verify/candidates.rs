@@ -13,8 +13,8 @@ use crate::domain::record::Record;
 use crate::domain::verification::{Cursor, Stage, VerificationRequest};
 use crate::m3ter::ListQuery;
 use crate::mapping::{Mapping, MappingFault, Selection, SelectionQuery, name_of};
+use crate::sync::context::retrying_store::RetryingStore;
 use crate::sync::metadata_cache::{MetadataCache, describe_all};
-use crate::sync::retrying_store::RetryingStore;
 use crate::transport::Budget;
 
 /// Records of one page.

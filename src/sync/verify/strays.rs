@@ -12,7 +12,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::Failure;
 use crate::m3ter::{self, ListQuery};
-use crate::sync::retrying_store::RetryingStore;
+use crate::sync::context::retrying_store::RetryingStore;
 use crate::transport::Budget;
 
 /// Objects that nobody has linked, by their Contract. Only those are kept: an organization has few.

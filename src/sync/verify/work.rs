@@ -16,8 +16,8 @@ use crate::domain::verification::{
 };
 use crate::store::{ClaimedVerification, NewVerification, StoreError, VerifiedPage};
 use crate::sync::clock::now;
-use crate::sync::maintenance::Scope;
-use crate::sync::retrying_store::RetryingStore;
+use crate::sync::context::retrying_store::RetryingStore;
+use crate::sync::scheduler::maintenance::Scope;
 use crate::sync::shared::Shared;
 use crate::telemetry::ErrorChain;
 use crate::transport::{Budget, Class, Turn};
