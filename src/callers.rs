@@ -126,7 +126,7 @@ impl Callers {
     pub fn readmit(&self, key: &str, name: &str, client: IpAddr) -> Result<Caller, Rejected> {
         let is_it =
             |stored: &&StoredKey| *stored.caller.key == *key && *stored.caller.name == *name;
-        let caller = self.held().valid.iter().find(is_it).map(|stored| stored.caller.clone());
+        let caller = self.keys().valid.iter().find(is_it).map(|stored| stored.caller.clone());
         self.admit(caller.ok_or(Rejected::Unknown)?, client)
     }
 
@@ -173,7 +173,7 @@ impl Callers {
     /// All keys of the file, also those that have ended.
     pub fn list(&self) -> Vec<ListedKey> {
         let now = Timestamp::now();
-        let keys = self.held();
+        let keys = self.keys();
         keys.valid
             .iter()
             .map(|key| ListedKey {
@@ -185,7 +185,7 @@ impl Callers {
 
     /// What is wrong with entries that do not count.
     pub fn faults(&self) -> Vec<KeyFault> {
-        self.held().faults.clone()
+        self.keys().faults.clone()
     }
 
     /// Whether others than the file's owner may read it.
@@ -195,7 +195,7 @@ impl Callers {
 
     /// What an operator should look at, one sentence each.
     pub fn problems(&self) -> Vec<String> {
-        let keys = self.held();
+        let keys = self.keys();
         let unreadable = keys.unreadable.iter().map(|problem| {
             let minutes = keys.read_at.elapsed().as_secs() / 60;
             format!("The file of API keys has been unreadable for {minutes} min, so the last valid keys still apply: {problem}")
@@ -206,12 +206,12 @@ impl Callers {
 
     /// Whether the file could not be read for so long that nobody is let in.
     pub fn is_locked_out(&self) -> bool {
-        let keys = self.held();
+        let keys = self.keys();
         keys.unreadable.is_some()
             && self.lock_out_after.is_some_and(|time| keys.read_at.elapsed() >= time)
     }
 
-    fn held(&self) -> RwLockReadGuard<'_, Keys> {
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -235,7 +235,7 @@ impl Callers {
     /// which one is near.
     fn find(&self, key: &str) -> Option<Caller> {
         let hash = KeyHash::of(key);
-        self.held().valid.iter().fold(None, |found, stored| {
+        self.keys().valid.iter().fold(None, |found, stored| {
             if stored.hash.is(&hash) { Some(stored.caller.clone()) } else { found }
         })
     }

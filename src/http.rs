@@ -52,7 +52,7 @@ use fault::Fault;
 
 pub use failed_request::RequestCode;
 pub use pages::{Console, FaultShown};
-pub use places::{Places, STANDING, Use};
+pub use places::{MAX_WITHOUT_PLACE, Places, Use};
 pub use strangers::Strangers;
 
 /// The OpenAPI document, as it stands in the repository.

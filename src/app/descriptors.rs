@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::http::STANDING;
+use crate::http::MAX_WITHOUT_PLACE;
 
 /// Far above what the service ever has open.
 const WANTED: u64 = 4_096;
@@ -18,7 +18,7 @@ pub(super) fn connections() -> usize {
     let limit = raised();
     let connections = within(limit);
     if connections < MAX_CONNECTIONS {
-        let wanted = MAX_CONNECTIONS + RESERVED + standing();
+        let wanted = MAX_CONNECTIONS + RESERVED + without_place();
         tracing::warn!(
             limit,
             connections,
@@ -48,12 +48,12 @@ fn raised() -> u64 {
 
 fn within(limit: u64) -> u64 {
     let left = limit - RESERVED.min(limit / 2);
-    left.saturating_sub(standing()).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
+    left.saturating_sub(without_place()).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS)
 }
 
 /// Connections that are taken beyond the places.
-fn standing() -> u64 {
-    2 * STANDING as u64
+fn without_place() -> u64 {
+    2 * MAX_WITHOUT_PLACE as u64
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Callers {
     /// Takes in what two looks agree about.
     fn look(&self, pending: &mut Option<String>) -> Result<Reload, KeysFileError> {
         self.noted(file::read(&self.path).and_then(|text| {
-            if self.held().text == text {
+            if self.keys().text == text {
                 *pending = None;
                 return Ok(Reload::Unchanged);
             }
@@ -75,7 +75,7 @@ impl Callers {
     }
 
     fn take_in(&self, text: String) -> Result<Reload, KeysFileError> {
-        if self.held().text == text {
+        if self.keys().text == text {
             return Ok(Reload::Unchanged);
         }
         let file::Parsed { keys, faults } = file::parse(&self.path, &text, Timestamp::now())?;
@@ -127,8 +127,8 @@ impl Callers {
     }
 
     fn log(&self, looked: Result<Reload, KeysFileError>, looks: &mut Looks) {
-        let age = self.held().read_at.elapsed();
-        metrics::keys_file(age, self.held().faults.iter().filter(|fault| !fault.is_expiry).count());
+        let age = self.keys().read_at.elapsed();
+        metrics::keys_file(age, self.keys().faults.iter().filter(|fault| !fault.is_expiry).count());
         match looked {
             Ok(Reload::Unchanged | Reload::Settling) => looks.told_at = None,
             Ok(Reload::Changed(KeysChange { added, removed, changed, keys })) => {
@@ -161,7 +161,7 @@ impl Callers {
 
     /// Names the entries that do not count.
     fn log_faults(&self) {
-        for fault in &self.held().faults {
+        for fault in &self.keys().faults {
             let name = fault.name.as_deref().unwrap_or_default();
             if fault.is_expiry {
                 tracing::warn!(caller = name, fault = fault.to_string(), "an API key has expired");

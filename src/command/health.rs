@@ -12,7 +12,7 @@ use crate::telemetry::ErrorChain;
 
 /// Longer than `/readyz` takes when the database is slow, shorter than a container health check
 /// waits.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What to ask.
 #[derive(Debug, Clone, Copy, Args)]
@@ -39,7 +39,7 @@ pub async fn run(listens: SocketAddr, question: HealthQuestion) -> anyhow::Resul
     // No proxy of the environment stands between a machine and itself, and nothing here is
     // encrypted.
     let client =
-        reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).build()?;
+        reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(TIMEOUT).build()?;
     let answer = match client.execute(client.get(&url).build()?).await {
         Ok(answer) => answer,
         Err(error) => {

@@ -31,9 +31,9 @@ use crate::telemetry::ErrorChain;
 /// A page at most, of runs and of changes.
 const PAGE: u32 = 200;
 /// How long an answer is waited for that nobody needs to compute.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a dry run is waited for: longer than the service lets anybody wait.
-const PATIENCE_FOR_A_RUN: Duration = Duration::from_secs(125);
+const RUN_TIMEOUT: Duration = Duration::from_secs(125);
 
 /// A service.
 #[derive(Debug, Clone)]
@@ -109,7 +109,7 @@ impl Remote {
 
     /// One run; `None` if there is no such run, or the key may not see it.
     pub async fn load_run(&self, run: SyncRunId) -> Result<Option<SyncRun>, NoAnswer> {
-        match self.answer(Method::GET, &format!("sync-runs/{run}"), &[], None, PATIENCE).await? {
+        match self.answer(Method::GET, &format!("sync-runs/{run}"), &[], None, TIMEOUT).await? {
             (StatusCode::NOT_FOUND, body) if has_code(&body, "RUN_NOT_FOUND") => Ok(None),
             (status, body) => self.read(status, &body).await.map(Some),
         }
@@ -138,7 +138,7 @@ impl Remote {
     /// Removes the values of what was changed for a record from the history.
     pub async fn erase(&self, record: &SalesforceId) -> Result<ErasedValues, NoAnswer> {
         let body = json!({ "parentRecordId": record, "confirm": record });
-        self.post("changes/erase", &[], Some(&body), PATIENCE).await
+        self.post("changes/erase", &[], Some(&body), TIMEOUT).await
     }
 
     /// Asks for a sync of a record; its run.
@@ -150,7 +150,7 @@ impl Remote {
         let mut query = vec![("waitSeconds", "0".to_owned())];
         query.extend(expected_plan.map(|plan| ("expectedPlan", plan)));
         let path = format!("sync-to-m3ter/{record}");
-        let answer: Json = self.post(&path, &query, None, PATIENCE).await?;
+        let answer: Json = self.post(&path, &query, None, TIMEOUT).await?;
         answer["syncRunId"].as_str().and_then(SyncRunId::parse).ok_or_else(|| NoAnswer {
             problem: answer["message"].as_str().unwrap_or("the service began no run").to_owned(),
             outcome: Outcome::Failed,
@@ -166,8 +166,7 @@ impl Remote {
         let query = [("dryRun", "true".to_owned())];
         let body = json!([ending(record, order)]);
         let path = "end-date-billing-entities";
-        let answers: [SyncResult; 1] =
-            self.post(path, &query, Some(&body), PATIENCE_FOR_A_RUN).await?;
+        let answers: [SyncResult; 1] = self.post(path, &query, Some(&body), RUN_TIMEOUT).await?;
         let [answer] = answers;
         Ok(answer)
     }
@@ -184,7 +183,7 @@ impl Remote {
             body["expectedPlan"] = plan.to_string().into();
         }
         let accepted: AcceptedRun =
-            self.post("sync-runs/end-date", &[], Some(&body), PATIENCE).await?;
+            self.post("sync-runs/end-date", &[], Some(&body), TIMEOUT).await?;
         Ok(accepted.sync_run_id)
     }
 
@@ -195,42 +194,42 @@ impl Remote {
         dry_run: bool,
     ) -> Result<ReopenAnswer, NoAnswer> {
         let path = format!("reopen-billing-entities/{record}");
-        self.post(&path, &[("dryRun", dry_run.to_string())], None, PATIENCE).await
+        self.post(&path, &[("dryRun", dry_run.to_string())], None, TIMEOUT).await
     }
 
     /// Lets no run begin any more.
     pub async fn pause(&self, reason: &str) -> Result<PauseAnswer, NoAnswer> {
-        self.post("pause", &[], Some(&json!({ "reason": reason })), PATIENCE).await
+        self.post("pause", &[], Some(&json!({ "reason": reason })), TIMEOUT).await
     }
 
     /// Lets runs begin again.
     pub async fn resume(&self, reason: Option<&str>) -> Result<PauseAnswer, NoAnswer> {
         let body = reason.map(|reason| json!({ "reason": reason }));
-        self.post("resume", &[], body.as_ref(), PATIENCE).await
+        self.post("resume", &[], body.as_ref(), TIMEOUT).await
     }
 
     /// Asks for a dry run of a record, and waits for its answer: what is kept of it lacks what is a
     /// person's.
     pub async fn dry_run<T: DeserializeOwned>(&self, record: &SalesforceId) -> Result<T, NoAnswer> {
         let query = [("dryRun", "true".to_owned())];
-        self.post(&format!("sync-to-m3ter/{record}"), &query, None, PATIENCE_FOR_A_RUN).await
+        self.post(&format!("sync-to-m3ter/{record}"), &query, None, RUN_TIMEOUT).await
     }
 
     /// Runs one run again; the run that does.
     pub async fn replay(&self, run: SyncRunId) -> Result<SyncRunId, NoAnswer> {
         let path = format!("sync-runs/{run}/replay");
-        let accepted: AcceptedRun = self.post(&path, &[], None, PATIENCE).await?;
+        let accepted: AcceptedRun = self.post(&path, &[], None, TIMEOUT).await?;
         Ok(accepted.sync_run_id)
     }
 
     /// Runs failed runs again, or only says which; the answer as it comes.
     pub async fn replay_many(&self, body: &Json, dry_run: bool) -> Result<Json, NoAnswer> {
         let query = [("dryRun", dry_run.to_string())];
-        self.post("sync-runs/replay", &query, Some(body), PATIENCE).await
+        self.post("sync-runs/replay", &query, Some(body), TIMEOUT).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &Query<'_>) -> Result<T, NoAnswer> {
-        let (status, body) = self.answer(Method::GET, path, query, None, PATIENCE).await?;
+        let (status, body) = self.answer(Method::GET, path, query, None, TIMEOUT).await?;
         self.read(status, &body).await
     }
 
@@ -239,9 +238,9 @@ impl Remote {
         path: &str,
         query: &Query<'_>,
         body: Option<&Json>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<T, NoAnswer> {
-        let (status, body) = self.answer(Method::POST, path, query, body, patience).await?;
+        let (status, body) = self.answer(Method::POST, path, query, body, timeout).await?;
         self.read(status, &body).await
     }
 
@@ -251,7 +250,7 @@ impl Remote {
         path: &str,
         query: &Query<'_>,
         body: Option<&Json>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(StatusCode, String), NoAnswer> {
         let unreachable = |error: reqwest::Error| NoAnswer {
             problem: format!(
@@ -263,7 +262,7 @@ impl Remote {
         };
         let mut url = self.url.clone();
         url.set_path(&format!("{}/{path}", self.url.path().trim_end_matches('/')));
-        let mut request = self.http.request(method, url).timeout(patience).query(query);
+        let mut request = self.http.request(method, url).timeout(timeout).query(query);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose_secret());
         }
@@ -327,7 +326,7 @@ impl Remote {
     async fn misunderstood(&self) -> String {
         let url = &self.url;
         let own = env!("CARGO_PKG_VERSION");
-        let document = self.answer(Method::GET, "openapi.yaml", &[], None, PATIENCE).await;
+        let document = self.answer(Method::GET, "openapi.yaml", &[], None, TIMEOUT).await;
         let version = document.ok().filter(|(status, _)| status.is_success());
         let version = version.and_then(|(_, text)| version_in(&text));
         match version {

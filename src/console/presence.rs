@@ -12,7 +12,7 @@ const MAX_REASONS: usize = 10;
 const MAX_ROWS: usize = 5;
 
 /// How a record stands.
-pub(super) struct Standing {
+pub(super) struct Presence {
     pub(super) mark: Mark,
     pub(super) sentence: String,
     /// Why objects are not as the record asks.
@@ -35,34 +35,34 @@ pub(super) struct Reason {
     pub(super) remedy: Option<String>,
 }
 
-impl Standing {
+impl Presence {
     /// By the last sync of which a try has ended, and whether m3ter has anything of the record.
     pub(super) fn new(last: Option<&SyncRun>, is_linked: bool, now: Timestamp) -> Self {
         let Some(run) = last else { return Self::unknown(is_linked) };
         if run.state == RunState::Retrying {
             let message = run.tries.last().map(|last| sentence(&last.message));
             let next_try = run.next_try_at.map(|at| When::new(at, now));
-            let said = Self::said(Mark::TRIED_AGAIN, message.unwrap_or_default());
-            return Self { next_try, ..said };
+            let presence = Self::with(Mark::TRIED_AGAIN, message.unwrap_or_default());
+            return Self { next_try, ..presence };
         }
         let Some(result) = &run.result else { return Self::unknown(is_linked) };
-        let said = match (result.sync_status.as_str(), is_linked) {
+        let presence = match (result.sync_status.as_str(), is_linked) {
             ("Completed", _) => {
                 let all = "m3ter holds every object as the record asked at its last sync.";
-                Self::said(Mark::IN_M3TER, all)
+                Self::with(Mark::IN_M3TER, all)
             }
             ("Partial Success", true) => {
                 let part = "m3ter holds a part of it. What is not as the record asks:";
-                Self::said(Mark::IN_PART, part)
+                Self::with(Mark::IN_PART, part)
             }
             ("Partial Success", false) => {
-                Self::said(Mark::NOT_IN_M3TER, "m3ter holds nothing of it:")
+                Self::with(Mark::NOT_IN_M3TER, "m3ter holds nothing of it:")
             }
             (_, true) => {
                 let failed = sentence(&result.message);
-                Self::said(Mark::SYNC_FAILED, format!("{failed} What earlier syncs made is below."))
+                Self::with(Mark::SYNC_FAILED, format!("{failed} What earlier syncs made is below."))
             }
-            (_, false) => Self::said(Mark::NOT_IN_M3TER, sentence(&result.message)),
+            (_, false) => Self::with(Mark::NOT_IN_M3TER, sentence(&result.message)),
         };
         let wrong = result.object_results.iter().filter(|object| !object.success);
         let waits = FindingCode::DependencyFailed.to_string();
@@ -71,19 +71,19 @@ impl Standing {
         let mut reasons = reasons(&wrong);
         let more = reasons.len().saturating_sub(MAX_REASONS);
         reasons.truncate(MAX_REASONS);
-        Self { reasons, more, not_attempted: waiting.len(), ..said }
+        Self { reasons, more, not_attempted: waiting.len(), ..presence }
     }
 
     fn unknown(is_linked: bool) -> Self {
         if is_linked {
             let known = "m3ter has objects of this record; the runs that made them are deleted by now. A preview compares.";
-            return Self::said(Mark::KNOWN, known);
+            return Self::with(Mark::KNOWN, known);
         }
         let unknown = "No sync of this record is known. A preview shows what one would write.";
-        Self::said(Mark::NEVER_SYNCED, unknown)
+        Self::with(Mark::NEVER_SYNCED, unknown)
     }
 
-    fn said(mark: Mark, sentence: impl Into<String>) -> Self {
+    fn with(mark: Mark, sentence: impl Into<String>) -> Self {
         Self {
             mark,
             sentence: sentence.into(),
@@ -148,15 +148,15 @@ mod tests {
         objects.push(result(8, "DEPENDENCY_FAILED", "Not attempted because Plan failed"));
         objects.push(result(9, "", "Unchanged"));
         let run = run("Partial Success", &objects);
-        let standing = Standing::new(Some(&run), true, Timestamp::UNIX_EPOCH);
-        assert_eq!(standing.mark.word, "Partly in m3ter");
-        let told: Vec<_> = standing
+        let presence = Presence::new(Some(&run), true, Timestamp::UNIX_EPOCH);
+        assert_eq!(presence.mark.word, "Partly in m3ter");
+        let told: Vec<_> = presence
             .reasons
             .iter()
             .map(|reason| (reason.message.as_str(), reason.rows.len(), reason.more))
             .collect();
         assert_eq!(told, [("The price is negative.", 5, 2), ("Another.", 1, 0)]);
-        assert_eq!((standing.more, standing.not_attempted), (0, 1));
+        assert_eq!((presence.more, presence.not_attempted), (0, 1));
     }
 
     #[test]
@@ -168,10 +168,10 @@ mod tests {
             ("Failed", true, "Last sync failed"),
             ("Failed", false, "Not in m3ter"),
         ] {
-            let standing = Standing::new(Some(&run(status, &[])), is_linked, Timestamp::UNIX_EPOCH);
-            assert_eq!(standing.mark.word, word, "{status} {is_linked}");
+            let presence = Presence::new(Some(&run(status, &[])), is_linked, Timestamp::UNIX_EPOCH);
+            assert_eq!(presence.mark.word, word, "{status} {is_linked}");
         }
-        let word = |is_linked| Standing::new(None, is_linked, Timestamp::UNIX_EPOCH).mark.word;
+        let word = |is_linked| Presence::new(None, is_linked, Timestamp::UNIX_EPOCH).mark.word;
         assert_eq!([word(false), word(true)], ["Never synced", "In m3ter"]);
     }
 }

@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use super::answer;
 use super::changes::{ChangeRow, names};
 use super::form::{Form, once};
+use super::presence::Presence;
 use super::runs::RunRow;
 use super::session::Visitor;
 use super::shell::Shell;
-use super::standing::Standing;
 use super::time_line::TimeLine;
 use super::words::row_url;
 use crate::callers::Permission;
@@ -43,7 +43,7 @@ struct RecordPage {
     once: String,
     record: String,
     url: String,
-    standing: Standing,
+    presence: Presence,
     last: Option<String>,
     in_progress: Option<String>,
     heads: Vec<Node>,
@@ -124,7 +124,7 @@ pub(super) async fn show(
         once: once(),
         url: row_url(&syncs, record.as_str()),
         record: record.to_string(),
-        standing: Standing::new(last.as_ref(), !links.is_empty(), now),
+        presence: Presence::new(last.as_ref(), !links.is_empty(), now),
         last: last.map(|run| run.sync_run_id.to_string()),
         in_progress: in_progress.map(|run| run.sync_run_id.to_string()),
         heads,

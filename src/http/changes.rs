@@ -14,7 +14,7 @@ use super::permit::Requester;
 use super::query::{
     instant_of, invalid_parameter, limit_of, m3ter_id_of, query_parameters, record_of, unknown,
 };
-use super::sync_runs::not_told;
+use super::sync_runs::object_not_known;
 use crate::domain::change::{ChangeId, ErasedValues};
 use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
@@ -81,7 +81,7 @@ pub(super) async fn list(
     asker: Requester,
     ChangeQuery(mut filter): ChangeQuery,
 ) -> Result<Json<ChangePage>, Fault> {
-    asker.check_list(&syncs, filter.record.as_ref()).await.map_err(not_told)?;
+    asker.check_list(&syncs, filter.record.as_ref()).await.map_err(object_not_known)?;
     let size = filter.limit;
     filter.limit += 1;
     let mut changes = syncs.list_changes(&filter).await?;

@@ -13,7 +13,7 @@ use super::fault::{BUSY_SECONDS, Fault};
 use super::log_fields;
 use super::permit::Requester;
 use super::query::{DryRun, m3ter_id_of, query_parameters, record_of, truth, unknown};
-use super::sync_runs::not_told;
+use super::sync_runs::object_not_known;
 use crate::domain::entity::EntityKind;
 use crate::domain::excerpt;
 use crate::domain::ids::SalesforceId;
@@ -138,7 +138,7 @@ pub(super) async fn list(
     asker: Requester,
     LinkQuery(filter): LinkQuery,
 ) -> Result<Json<LinkList>, Fault> {
-    asker.check_list(&syncs, filter.record.as_ref()).await.map_err(not_told)?;
+    asker.check_list(&syncs, filter.record.as_ref()).await.map_err(object_not_known)?;
     Ok(Json(LinkList { links: syncs.list_links(&filter).await? }))
 }
 

@@ -20,7 +20,7 @@ use super::forwarded::network;
 
 /// Beyond the places, for health checks. Twice as many are taken for a moment,
 /// until those that give way have gone.
-pub const STANDING: usize = 32;
+pub const MAX_WITHOUT_PLACE: usize = 32;
 /// One network has no more than this part of the places, unless it is a trusted proxy's.
 const PART_OF_A_NETWORK: usize = 4;
 /// Requests that wait for an answer take no more than this part of the places: the others are for
@@ -117,8 +117,8 @@ impl Places {
         Use { used: lock(&self.0.waiting).all, limit: self.most_waiting() }
     }
 
-    /// Takes a connection: in a place if there is one, else standing. `None`: too many stand
-    /// already.
+    /// Takes a connection: in a place if there is one, else without one. `None`: too many have
+    /// none already.
     pub(super) fn enter(&self, address: IpAddr) -> Option<Connection> {
         let address = address.to_canonical();
         let network = network(address);
@@ -126,11 +126,11 @@ impl Places {
         let mut open = lock(&self.0.open);
         let has_place = self.has_room(&open, network, is_exempt);
         if !has_place {
-            if open.standing() >= 2 * STANDING {
+            if open.without_place() >= 2 * MAX_WITHOUT_PLACE {
                 return None;
             }
-            if open.standing() >= STANDING {
-                open.let_one_go_that_stands();
+            if open.without_place() >= MAX_WITHOUT_PLACE {
+                open.let_one_without_place_go();
             }
             self.make_room(&open, network, is_exempt);
         }
@@ -195,7 +195,7 @@ impl Places {
     }
 
     /// Asks an idle connection to give way: one of the network itself, if that has as many as it
-    /// may. No more leave than stand.
+    /// may. No more leave than have no place.
     fn make_room(&self, open: &Open, network: IpAddr, is_exempt: bool) {
         let of_itself = !is_exempt && open.with_place_of(network) >= self.most_of_a_network();
         let leaving = open
@@ -203,7 +203,7 @@ impl Places {
             .values()
             .filter(|connection| connection.has_place && connection.leaves.is_cancelled())
             .count();
-        if leaving <= open.standing() {
+        if leaving <= open.without_place() {
             open.let_an_idle_one_go(|connection| {
                 connection.has_place && (!of_itself || connection.network == network)
             });
@@ -223,7 +223,7 @@ impl Open {
             .count()
     }
 
-    fn standing(&self) -> usize {
+    fn without_place(&self) -> usize {
         self.connections.len() - self.with_place()
     }
 
@@ -243,9 +243,9 @@ impl Open {
         }
     }
 
-    /// Of the network of which most stand, the one that has stood longest, also if a request of it
+    /// Of the network that has most without a place, the one that is oldest, also if a request of it
     /// waits for a place.
-    fn let_one_go_that_stands(&self) {
+    fn let_one_without_place_go(&self) {
         if let Some(connection) =
             self.first_to_go(|connection| !connection.has_place, |id, _| (true, Reverse(id)))
         {
@@ -321,7 +321,7 @@ impl Connection {
         has_place
     }
 
-    /// The same, but it waits for a place, until others come who have to stand.
+    /// The same, but it waits for a place, until others come who have none.
     pub(super) async fn gets_place(&self) -> bool {
         let sitting = async {
             loop {

@@ -135,7 +135,7 @@ pub(crate) async fn visible(
         record.filter(|_| reads_all || is_own).ok_or_else(|| not_found(&id.to_string()))?;
     asker.check_object(syncs, &record).await.map_err(|denied| match denied {
         Denied::Refused(_) => not_found(&id.to_string()),
-        Denied::Failed(_) => not_told(denied),
+        Denied::Failed(_) => object_not_known(denied),
     })?;
     if !reads_all {
         // Who else shares it is nothing to a caller.
@@ -162,7 +162,7 @@ pub(crate) async fn page(
     asker: &Requester,
     mut filter: RunFilter,
 ) -> Result<SyncRunPage, Fault> {
-    asker.check_list(syncs, filter.parent_record_id.as_ref()).await.map_err(not_told)?;
+    asker.check_list(syncs, filter.parent_record_id.as_ref()).await.map_err(object_not_known)?;
     let size = filter.limit;
     filter.limit += 1;
     let mut sync_runs = syncs.list_runs(&filter).await?;
@@ -333,7 +333,7 @@ fn cursor(text: &str) -> Result<SyncRunId, Fault> {
 }
 
 /// Whether a run may be shown depends on its object, which only Salesforce can tell.
-pub(super) fn not_told(denied: Denied) -> Fault {
+pub(super) fn object_not_known(denied: Denied) -> Fault {
     let reason = match denied {
         Denied::Refused(fault) => return fault,
         Denied::Failed(request) => request.reason,

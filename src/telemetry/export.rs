@@ -22,7 +22,7 @@ use tracing_subscriber::{Layer, Registry};
 use url::Url;
 
 /// A collector is near; spans that it does not take within this are dropped.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What sends the spans; ended at last, it sends those that are left.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Exporter {
         let mut headers = shows.map(headers).transpose()?.unwrap_or_default();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         let client = reqwest::Client::builder()
-            .timeout(PATIENCE)
+            .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .default_headers(headers);
         let http = client

@@ -31,10 +31,10 @@ use tokio_util::sync::CancellationToken;
 
 use document::{Answer, check_answer_and_note};
 
-/// The deal that syncs to all six objects; its account and its line.
 /// A busy machine may take its time.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
+/// The deal that syncs to all six objects; its account and its line.
 pub(crate) const DEAL: &str = "006S900000795MMIAY";
 pub(crate) const ACCOUNT: &str = "001S900000RzsIUIAZ";
 pub(crate) const LINE: &str = "00kS900000079M1IAI";

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{NoAnswer, PATIENCE, PATIENCE_FOR_A_RUN, Remote, given};
+use super::{NoAnswer, RUN_TIMEOUT, Remote, TIMEOUT, given};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::SalesforceId;
 use crate::domain::link::{ChangedLinks, LinkList, LinkVerdict, LinkVerdicts, ShownLink, Verdict};
@@ -45,11 +45,11 @@ impl Remote {
             }
         };
         // Links that are adopted are looked at in m3ter.
-        let patience = match order {
-            LinkOrder::Adopt { .. } => PATIENCE_FOR_A_RUN,
-            _ => PATIENCE,
+        let timeout = match order {
+            LinkOrder::Adopt { .. } => RUN_TIMEOUT,
+            _ => TIMEOUT,
         };
-        self.post(path, &[("dryRun", dry_run.to_string())], Some(&body), patience).await
+        self.post(path, &[("dryRun", dry_run.to_string())], Some(&body), timeout).await
     }
 
     /// Checks the links that somebody asks for of one record: each with what is wrong with it, or
@@ -64,7 +64,7 @@ impl Remote {
             .map(|wanted| asked(wanted.kind, wanted.row.as_ref(), wanted.m3ter_id.as_str()));
         let body = asked_of(record, links.collect());
         let verdicts: LinkVerdicts =
-            self.post("links/check", &[], Some(&body), PATIENCE_FOR_A_RUN).await?;
+            self.post("links/check", &[], Some(&body), RUN_TIMEOUT).await?;
         if verdicts.links.len() != wanted.len() {
             return Err(self.no_use().await);
         }

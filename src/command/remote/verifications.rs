@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::{NoAnswer, PAGE, PATIENCE, PATIENCE_FOR_A_RUN, Query, Remote, has_code};
+use super::{NoAnswer, PAGE, Query, RUN_TIMEOUT, Remote, TIMEOUT, has_code};
 use crate::domain::backfill::{
     Backfill, BackfillCancelled, BackfillPage, BackfillPlan, BackfilledRecord,
 };
@@ -18,13 +18,13 @@ impl Remote {
     pub async fn verify(&self, request: &VerificationRequest) -> Result<Verification, NoAnswer> {
         // Its condition is held against what Salesforce describes.
         let body = json!(request);
-        self.post("verifications", &[], Some(&body), PATIENCE_FOR_A_RUN).await
+        self.post("verifications", &[], Some(&body), RUN_TIMEOUT).await
     }
 
     /// One verification; `None` if there is none with this id.
     pub async fn verification(&self, id: &str) -> Result<Option<Verification>, NoAnswer> {
         let path = format!("verifications/{id}");
-        match self.answer(Method::GET, &path, &[], None, PATIENCE).await? {
+        match self.answer(Method::GET, &path, &[], None, TIMEOUT).await? {
             (StatusCode::NOT_FOUND, body) if has_code(&body, "VERIFICATION_NOT_FOUND") => Ok(None),
             (status, body) => self.read(status, &body).await.map(Some),
         }
@@ -41,7 +41,7 @@ impl Remote {
     /// complete, stays as it is.
     pub async fn resume_verification(&self, id: &str) -> Result<(), NoAnswer> {
         let path = format!("verifications/{id}/resume");
-        match self.answer(Method::POST, &path, &[], None, PATIENCE).await? {
+        match self.answer(Method::POST, &path, &[], None, TIMEOUT).await? {
             (StatusCode::CONFLICT, body) if has_code(&body, "VERIFICATION_NOT_STOPPED") => Ok(()),
             (status, body) => self.read::<Verification>(status, &body).await.map(drop),
         }
@@ -49,7 +49,7 @@ impl Remote {
 
     /// Ends a verification; what it has found stays.
     pub async fn cancel_verification(&self, id: &str) -> Result<Verification, NoAnswer> {
-        self.post(&format!("verifications/{id}/cancel"), &[], None, PATIENCE).await
+        self.post(&format!("verifications/{id}/cancel"), &[], None, TIMEOUT).await
     }
 
     /// A page of what a verification found of records with these statuses.
@@ -78,13 +78,13 @@ impl Remote {
     ) -> Result<BackfillPlan, NoAnswer> {
         let path = format!("verifications/{id}/backfill");
         let body = json!({"statuses": statuses, "maxRecords": limit});
-        self.post(&path, &[("dryRun", dry_run.to_string())], Some(&body), PATIENCE).await
+        self.post(&path, &[("dryRun", dry_run.to_string())], Some(&body), TIMEOUT).await
     }
 
     /// Takes back the planned syncs that have not begun; how many.
     pub async fn cancel_backfill(&self, id: &str) -> Result<u64, NoAnswer> {
         let path = format!("verifications/{id}/backfill/cancel");
-        let taken_back: BackfillCancelled = self.post(&path, &[], None, PATIENCE).await?;
+        let taken_back: BackfillCancelled = self.post(&path, &[], None, TIMEOUT).await?;
         Ok(taken_back.cancelled)
     }
 

@@ -117,10 +117,11 @@ async fn beyond_the_last_place_a_few_connections_wait_and_the_oldest_is_closed()
         }
     };
     set_idle(&seated, None);
-    let standing: Vec<Connection> =
-        (0..2 * STANDING).map(|number| enter(&places, &format!("198.51.100.{number}"))).collect();
+    let standing: Vec<Connection> = (0..2 * MAX_WITHOUT_PLACE)
+        .map(|number| enter(&places, &format!("198.51.100.{number}")))
+        .collect();
     assert!(standing.iter().all(|connection| !connection.has_place() && connection.is_short));
-    assert_eq!(leaving(&standing).len(), STANDING);
+    assert_eq!(leaving(&standing).len(), MAX_WITHOUT_PLACE);
     assert!(leaving(&seated).is_empty() && places.enter(address("203.0.113.1")).is_none());
     assert_eq!(places.connections(), Use { used: 4, limit: 4 });
     // One that is asked to leave waits for nothing, the others for a place that becomes idle.
