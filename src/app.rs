@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use strum::VariantArray as _;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -134,70 +135,13 @@ impl App {
         let strangers = Strangers::default();
         self.tasks.spawn(strangers.clone().log_every_minute(closing.clone()));
         if let Some(address) = self.metrics_address {
-            metrics::start();
-            metrics::begin_at_zero(
-                ErrorCode::VARIANTS.iter().map(|code| code.as_str()),
-                FindingCode::VARIANTS.iter().map(|code| code.as_str()),
-                [("Salesforce", "Token"), ("m3ter", "GenerateToken")],
-            );
-            self.tasks.spawn(metrics::keep_small(closing.clone()));
-            let listener = TcpListener::bind(address)
-                .await
-                .with_context(|| format!("cannot serve metrics on {address}"))?;
-            let scrapers = match &self.metrics_token_file {
-                Some(file) => Scrapers::WithToken(file.clone()),
-                None if address.ip().is_loopback() => Scrapers::OnThisMachine,
-                None => Scrapers::Anybody,
-            };
-            let router = http::metrics::router(
-                self.syncs.clone(),
-                scrapers,
-                strangers.clone(),
-                places.clone(),
-            );
-            let strangers = strangers.clone();
-            let (own_places, shutdown) = (
-                Places::new(places.connections().limit / 4, Vec::new()),
-                Shutdown::at_once(closing),
-            );
-            self.tasks.spawn(async move {
-                let serving = http::server::serve(
-                    listener, router, own_places, strangers, shutdown, LAST_STEPS,
-                );
-                if let Err(error) = serving.await {
-                    tracing::error!(%error, "the metrics are no longer served");
-                }
-            });
+            self.serve_metrics(address, &strangers, &places, closing).await?;
         }
         self.tasks.spawn(secrets::follow(self.secrets.clone(), closing.clone()));
         let loading = self.tasks.spawn(load_until_ready(self.syncs.clone(), closing.clone()));
-        let watching = self.access.callers.clone().map(|callers| {
-            let (store, closing) = (self.store.clone(), closing.clone());
-            self.tasks.spawn(async move {
-                tokio::join!(
-                    callers.clone().watch(closing.clone()),
-                    keep_all_uses(callers, store, closing)
-                );
-            })
-        });
+        let watching = self.watch_keys(closing);
         let grace = self.grace.saturating_sub(self.drain);
-        // A request that waits for a sync is answered when it has ended or was handed over:
-        // connections end after the runs.
-        let stopping = self.tasks.spawn({
-            let (syncs, shutdown, drain, grace) =
-                (self.syncs.clone(), shutdown.clone(), self.drain, grace);
-            async move {
-                shutdown.draining.cancelled().await;
-                syncs.drain();
-                tracing::info!(
-                    drain_s = drain.as_secs(),
-                    "the service is stopping: it reports not ready, and still accepts requests for a moment"
-                );
-                shutdown.closing.run_until_cancelled(tokio::time::sleep(drain)).await;
-                shutdown.closing.cancel();
-                syncs.stop(grace).await;
-            }
-        });
+        let stopping = self.stop_when_told(&shutdown, grace);
         let router = http::router(
             self.syncs.clone(),
             self.access.clone(),
@@ -227,6 +171,73 @@ impl App {
         strangers.log();
         self.close().await;
         served.context("the server stopped")
+    }
+
+    /// Counts, and lets Prometheus read what was counted.
+    async fn serve_metrics(
+        &self,
+        address: SocketAddr,
+        strangers: &Strangers,
+        places: &Places,
+        closing: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        metrics::start();
+        metrics::begin_at_zero(
+            ErrorCode::VARIANTS.iter().map(|code| code.as_str()),
+            FindingCode::VARIANTS.iter().map(|code| code.as_str()),
+            [("Salesforce", "Token"), ("m3ter", "GenerateToken")],
+        );
+        self.tasks.spawn(metrics::keep_small(closing.clone()));
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot serve metrics on {address}"))?;
+        let scrapers = match &self.metrics_token_file {
+            Some(file) => Scrapers::WithToken(file.clone()),
+            None if address.ip().is_loopback() => Scrapers::OnThisMachine,
+            None => Scrapers::Anybody,
+        };
+        let router =
+            http::metrics::router(self.syncs.clone(), scrapers, strangers.clone(), places.clone());
+        let own_places = Places::new(places.connections().limit / 4, Vec::new());
+        let (strangers, shutdown) = (strangers.clone(), Shutdown::at_once(closing));
+        self.tasks.spawn(async move {
+            let serving =
+                http::server::serve(listener, router, own_places, strangers, shutdown, LAST_STEPS);
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the metrics are no longer served");
+            }
+        });
+        Ok(())
+    }
+
+    /// Follows the file of API keys, if there is one, and writes down when each was used last.
+    fn watch_keys(&self, closing: &CancellationToken) -> Option<JoinHandle<()>> {
+        let callers = self.access.callers.clone()?;
+        let (store, closing) = (self.store.clone(), closing.clone());
+        Some(self.tasks.spawn(async move {
+            tokio::join!(
+                callers.clone().watch(closing.clone()),
+                keep_all_uses(callers, store, closing)
+            );
+        }))
+    }
+
+    /// Once the process is to stop: reports not ready for a moment, then lets runs end within
+    /// `grace` or gives them back. A request that waits for a sync is answered when that has ended
+    /// or was handed over, so connections end after the runs.
+    fn stop_when_told(&self, shutdown: &Shutdown, grace: Duration) -> JoinHandle<()> {
+        let (syncs, shutdown, drain) = (self.syncs.clone(), shutdown.clone(), self.drain);
+        self.tasks.spawn(async move {
+            shutdown.draining.cancelled().await;
+            syncs.drain();
+            tracing::info!(
+                drain_s = drain.as_secs(),
+                "the service is stopping: it reports not ready, and still accepts requests for a moment"
+            );
+            shutdown.closing.run_until_cancelled(tokio::time::sleep(drain)).await;
+            shutdown.closing.cancel();
+            syncs.stop(grace).await;
+        })
     }
 
     /// Takes no new syncs, lets those that run end or gives them back, and closes the store.

@@ -1,7 +1,6 @@
 //! Whether a run may write what it would: it is what was approved, and not more than is usual.
 
 use crate::changeset::Changeset;
-use crate::changeset::unusual::Usual;
 use crate::domain::finding::FindingCode;
 use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectOutcome};
 use crate::domain::plan::{Plan, PlanHash};
@@ -16,7 +15,6 @@ const ASK_AGAIN: &str =
 /// else would be written, or more than is usual.
 pub(super) async fn approve(
     context: &RunContext<'_>,
-    usual: Usual,
     sync_plan: &mut SyncPlan<'_>,
     foreseen: &Changeset,
     report: &mut Report,
@@ -25,7 +23,7 @@ pub(super) async fn approve(
     let mut plan = foreseen.plan();
     plan.extend(removal.plan());
     let refusal = match context.run.expected_plan {
-        None => match usual.exceeded(foreseen, removal.ends()) {
+        None => match context.safety.usual.exceeded(foreseen, removal.ends()) {
             None => return Ok(None),
             Some(what) => Refusal::Unusual(what),
         },

@@ -24,7 +24,7 @@ use crate::sync::context::progress::Meter;
 use crate::sync::context::read_ahead::ReadAhead;
 use crate::sync::context::retrying_store::RetryingStore;
 use crate::sync::metadata_cache::MetadataCache;
-use crate::sync::settings::SyncMode;
+use crate::sync::settings::{Safety, SyncMode};
 use crate::transport::{Budget, CalloutError, Lease};
 use crate::{m3ter, salesforce};
 
@@ -35,6 +35,8 @@ pub(super) struct RunContext<'a> {
     /// The record that the run is about.
     pub(super) record: &'a SalesforceId,
     pub(super) mode: SyncMode,
+    /// What it may change without a plan.
+    pub(super) safety: &'a Safety,
     /// When the work on it began: one moment for all that is decided by the time.
     pub(super) now: Timestamp,
     pub(super) metadata: &'a MetadataCache,
@@ -53,6 +55,13 @@ pub(super) struct RunContext<'a> {
 }
 
 impl RunContext<'_> {
+    /// Whether the run is to know what it would write before it writes.
+    pub(super) fn looks_ahead(&self) -> bool {
+        self.mode == SyncMode::DryRun
+            || self.run.expected_plan.is_some()
+            || self.safety.usual.is_limited()
+    }
+
     /// The claim under which this process works on the run.
     pub(super) fn claim(&self) -> Claim {
         self.run.claim

@@ -15,7 +15,6 @@ pub(super) mod write;
 pub(super) mod write_outcome;
 
 use crate::changeset::identity::Owners;
-use crate::changeset::unusual::Usual;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::outcome::Failure;
 use crate::domain::plan::Plan;
@@ -35,21 +34,19 @@ use crate::sync::execute::write::Writer;
 use crate::sync::plan::SyncPlan;
 use crate::sync::plan::ends::forget_reopened;
 use crate::sync::plan::running::refuse_blocked;
-use crate::sync::preview::{foresee, looks_ahead};
+use crate::sync::preview::foresee;
 
 /// Carries out a plan, unless it is not the one that was approved, or more than is usual.
 pub(super) async fn execute<'a>(
     context: RunContext<'a>,
     mut plan: SyncPlan<'a>,
-    usual: Usual,
     report: &mut Report,
     closing: &mut Closing<'a>,
 ) -> Result<(), Failure> {
-    let foreseen =
-        if looks_ahead(&context, usual) { Some(foresee(&context, &plan).await?) } else { None };
+    let foreseen = if context.looks_ahead() { Some(foresee(&context, &plan).await?) } else { None };
     refuse_blocked(&context, &mut plan.changeset, &plan.blocked).await?;
     if let Some(foreseen) = &foreseen {
-        closing.approved = approve(&context, usual, &mut plan, foreseen, report).await?;
+        closing.approved = approve(&context, &mut plan, foreseen, report).await?;
     }
     correct_links(&context, &plan.state).await?;
     if plan.state.has_open_changes() {

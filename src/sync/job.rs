@@ -2,7 +2,6 @@
 
 use std::mem::take;
 
-use crate::changeset::unusual::Usual;
 use crate::domain::outcome::{Failure, RunOutcome};
 use crate::sync::closing::Closing;
 use crate::sync::context::RunContext;
@@ -11,15 +10,13 @@ use crate::sync::context::report::Report;
 use crate::sync::execute::execute;
 use crate::sync::load::load;
 use crate::sync::plan::plan;
-use crate::sync::preview::{looks_ahead, preview};
+use crate::sync::preview::preview;
 use crate::sync::scheduler::portions::{Earlier, Next, Portion};
 use crate::sync::settings::SyncMode;
 
 /// What one sync works with.
 pub(super) struct SyncJob<'a> {
     pub(super) context: RunContext<'a>,
-    /// What it may change without a plan.
-    pub(super) usual: Usual,
     /// What earlier portions of the run have done.
     pub(super) earlier: &'a Earlier,
 }
@@ -48,14 +45,13 @@ impl<'a> SyncJob<'a> {
 
     async fn sync(&self, report: &mut Report, closing: &mut Closing<'a>) -> Result<(), Failure> {
         let context = self.context;
-        let looks_ahead = looks_ahead(&context, self.usual);
         context.meter.step(SyncStep::Reading);
         let loaded = Box::pin(load(context, &mut closing.read)).await?;
         context.meter.step(SyncStep::Comparing);
-        let plan = Box::pin(plan(&context, loaded, looks_ahead, report)).await?;
+        let plan = Box::pin(plan(&context, loaded, report)).await?;
         match context.mode {
             SyncMode::DryRun => Box::pin(preview(&context, &plan, report)).await,
-            SyncMode::Apply => Box::pin(execute(context, plan, self.usual, report, closing)).await,
+            SyncMode::Apply => Box::pin(execute(context, plan, report, closing)).await,
         }
     }
 }

@@ -55,11 +55,10 @@ pub(super) struct SyncPlan<'a> {
     pub(super) state: ActualState,
 }
 
-/// Compares. What is around the objects is read as well where somebody `looks_ahead`.
+/// Compares. Where the run is to know what it would write, what is around the objects is read too.
 pub(super) async fn plan<'a>(
     context: &RunContext<'a>,
     mut loaded: Loaded<'a>,
-    looks_ahead: bool,
     report: &mut Report,
 ) -> Result<SyncPlan<'a>, Failure> {
     let resolution = std::mem::take(&mut loaded.resolution);
@@ -76,7 +75,7 @@ pub(super) async fn plan<'a>(
     let compared = compare_all(context, &mut state, objects, &attempts, &shared, &compare_context);
     let mut changeset = Box::pin(compared).await?;
     keep_billing_unguessed(context, mapping, &mut changeset).await?;
-    if looks_ahead {
+    if context.looks_ahead() {
         fetch_neighbours(context, &mut state, &changeset).await;
     }
     report.failures.extend(state.failures());
@@ -87,9 +86,16 @@ pub(super) async fn plan<'a>(
     let removed_lines = find_removed_lines(context, &record_rows, &state, &changeset).await?;
     let mut blocked = Vec::new();
     if overlapping_plans == OverlappingPlans::Refused {
-        let rules = (mapping.settings(), &catalog);
-        let running = leave_out_running(context, &mut changeset, &mut state, rules, &removed_lines);
-        let (left_out, others) = Box::pin(running).await?;
+        let settings = mapping.settings();
+        let (left_out, others) = Box::pin(leave_out_running(
+            context,
+            &mut changeset,
+            &mut state,
+            settings,
+            &catalog,
+            &removed_lines,
+        ))
+        .await?;
         report.warnings.extend(left_out);
         blocked = others;
     }

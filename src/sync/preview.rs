@@ -2,7 +2,6 @@
 
 use crate::changeset::Changeset;
 use crate::changeset::preview::PreviewContext;
-use crate::changeset::unusual::Usual;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::M3terId;
 use crate::domain::outcome::Failure;
@@ -10,12 +9,6 @@ use crate::sync::context::RunContext;
 use crate::sync::context::report::Report;
 use crate::sync::execute::removed::note_removed;
 use crate::sync::plan::SyncPlan;
-use crate::sync::settings::SyncMode;
-
-/// Whether a sync is to know what it would write before it writes.
-pub(super) fn looks_ahead(context: &RunContext<'_>, usual: Usual) -> bool {
-    context.mode == SyncMode::DryRun || context.run.expected_plan.is_some() || usual.is_limited()
-}
 
 /// Reports what would be written.
 pub(super) async fn preview(

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 use crate::changeset::adoption::is_to_confirm;
 use crate::changeset::identity::Owners;
 use crate::changeset::{Change, Step};
+use crate::domain::desired;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::RunOutcome;
@@ -57,56 +58,16 @@ impl WriteBack {
         let mut write_back = Self::default();
         for (position, (change, applied)) in changes.iter().zip(applied).enumerate() {
             // An id on the record would say that the object is the record's.
-            let Some(target) = change
-                .desired
-                .write_back
-                .as_ref()
-                .filter(|_| !is_to_confirm(&applied.result.warnings))
-            else {
+            let target = change.desired.write_back.as_ref();
+            let Some(target) = target.filter(|_| !is_to_confirm(&applied.result.warnings)) else {
                 continue;
             };
-            let field = format!("`{}.{}`", target.sobject, target.field);
-            let foreign = foreign_id(change);
-            let value = match (&applied.id, foreign) {
-                (Some(id), _) if target.current.as_deref() == Some(id.as_str()) => continue,
-                (Some(id), foreign) => {
-                    let told = foreign.map(|other| {
-                        format!(
-                            "{field} held {other}, and this record's is {id}; it was overwritten"
-                        )
-                    });
-                    applied
-                        .result
-                        .warnings
-                        .extend(told.map(|text| Warning::of(Attention::ForeignId, text)));
-                    Json::String(id.to_string())
-                }
-                (None, Some(other)) if is_without_object(change, applied) => {
-                    let owner = M3terId::parse(other).ok().and_then(|id| owners.get(&id));
-                    let (text, is_cleared) = match owner {
-                        Some(owner) => (
-                            format!(
-                                "{field} held {other}, which belongs to {owner}; it was cleared"
-                            ),
-                            true,
-                        ),
-                        None => (
-                            format!("{field} holds {other}, which no sync made for this row"),
-                            false,
-                        ),
-                    };
-                    applied.result.warnings.push(Warning::of(Attention::ForeignId, text));
-                    if !is_cleared {
-                        continue;
-                    }
-                    Json::Null
-                }
-                (None, _) => continue,
-            };
-            let row = (target.sobject.clone(), target.record.clone());
-            let row =
-                write_back.rows.entry(row).or_insert_with(|| Row { position, ..Row::default() });
-            row.ids.insert(target.field.clone(), value);
+            if let Some(value) = value_of(target, change, applied, owners) {
+                let row = (target.sobject.clone(), target.record.clone());
+                let rows = write_back.rows.entry(row);
+                let row = rows.or_insert_with(|| Row { position, ..Row::default() });
+                row.ids.insert(target.field.clone(), value);
+            }
         }
         write_back
     }
@@ -145,36 +106,16 @@ impl WriteBack {
         if self.rows.is_empty() {
             return is_status_written;
         }
-        let update = |((sobject, id), row): (&(String, SalesforceId), &Row)| {
-            let fields = row
-                .ids
-                .iter()
-                .chain(&row.status)
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect();
+        let updates = self.rows.iter().map(|((sobject, id), row)| {
+            let fields = row.ids.iter().chain(&row.status);
+            let fields = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
             RecordUpdate { sobject: sobject.clone(), id: id.clone(), fields }
-        };
-        let written = update_all(salesforce, self.rows.iter().map(update).collect(), budget).await;
+        });
+        let written = update_all(salesforce, updates.collect(), budget).await;
         for (((sobject, id), row), written) in self.rows.iter().zip(written) {
-            let (ids, status) = match written {
-                Ok(()) => continue,
-                // Salesforce does not say which of the fields it is that a rule refuses.
-                Err(refused)
-                    if !refused.is_passing && !row.ids.is_empty() && !row.status.is_empty() =>
-                {
-                    let alone = |fields: &Fields| RecordUpdate {
-                        sobject: sobject.clone(),
-                        id: id.clone(),
-                        fields: fields.clone(),
-                    };
-                    (
-                        update_one(salesforce, alone(&row.ids), budget).await,
-                        update_one(salesforce, alone(&row.status), budget).await,
-                    )
-                }
-                Err(refused) => (Err(refused.clone()), Err(refused)),
-            };
-            if let (Err(refused), false) = (ids, row.ids.is_empty()) {
+            let Err(refused) = written else { continue };
+            let (ids, status) = row.in_two_parts(sobject, id, refused, salesforce, budget).await;
+            if let Some(refused) = ids {
                 let text = format!(
                     "The m3ter ID could not be written to {}: {}",
                     names(sobject, &row.ids),
@@ -182,7 +123,7 @@ impl WriteBack {
                 );
                 outcome.warn(Some(row.position), Warning::of(Attention::WriteBackFailed, text));
             }
-            if let (Err(refused), false) = (status, row.status.is_empty()) {
+            if let Some(refused) = status {
                 is_status_written = false;
                 let text = format!(
                     "How the sync ended could not be written to {}: {}",
@@ -194,6 +135,73 @@ impl WriteBack {
         }
         is_status_written
     }
+}
+
+impl Row {
+    /// Sends what was refused together once more in two parts, as Salesforce does not say which of
+    /// the fields it is that a rule refuses; why the ids and the status were not written.
+    async fn in_two_parts(
+        &self,
+        sobject: &str,
+        id: &SalesforceId,
+        refused: Refused,
+        salesforce: &salesforce::Client,
+        budget: &Budget,
+    ) -> (Option<Refused>, Option<Refused>) {
+        if self.ids.is_empty() {
+            return (None, Some(refused));
+        }
+        if self.status.is_empty() {
+            return (Some(refused), None);
+        }
+        if refused.is_passing {
+            return (Some(refused.clone()), Some(refused));
+        }
+        let alone = |fields: &Fields| RecordUpdate {
+            sobject: sobject.to_owned(),
+            id: id.clone(),
+            fields: fields.clone(),
+        };
+        let ids = update_one(salesforce, alone(&self.ids), budget).await.err();
+        let status = update_one(salesforce, alone(&self.status), budget).await.err();
+        (ids, status)
+    }
+}
+
+/// What goes to the field of an object; `None` if it is to stay as it is. What it held that is not
+/// the object's own is told.
+fn value_of(
+    target: &desired::WriteBack,
+    change: &Change,
+    applied: &mut Applied,
+    owners: &Owners,
+) -> Option<Json> {
+    let field = format!("`{}.{}`", target.sobject, target.field);
+    let (value, text) = match (&applied.id, foreign_id(change)) {
+        (Some(id), _) if target.current.as_deref() == Some(id.as_str()) => return None,
+        (Some(id), foreign) => {
+            let overwritten = |other| {
+                format!("{field} held {other}, and this record's is {id}; it was overwritten")
+            };
+            (Some(Json::String(id.to_string())), foreign.map(overwritten))
+        }
+        (None, Some(other)) if is_without_object(change, applied) => {
+            match M3terId::parse(other).ok().and_then(|id| owners.get(&id)) {
+                Some(owner) => {
+                    let text =
+                        format!("{field} held {other}, which belongs to {owner}; it was cleared");
+                    (Some(Json::Null), Some(text))
+                }
+                None => {
+                    let text = format!("{field} holds {other}, which no sync made for this row");
+                    (None, Some(text))
+                }
+            }
+        }
+        (None, _) => (None, None),
+    };
+    applied.result.warnings.extend(text.map(|text| Warning::of(Attention::ForeignId, text)));
+    value
 }
 
 /// The id in the field of an object that is not the object's own, neither now nor before this sync.

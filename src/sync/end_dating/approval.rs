@@ -14,20 +14,20 @@ impl EndDating<'_> {
         loaded: &Loaded,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        let (plan, objects) = (self.plan(loaded), loaded.meant.len());
+        let (plan, objects) = (self.plan(loaded), loaded.to_end.len());
         let refusal = match self.context.run.expected_plan {
             Some(expected) => match approved(&self.context, &plan, expected).await? {
                 Some(_) => None,
                 None => Some(Refusal::PlanChanged),
             },
-            None => self.safety.usual.too_many_ends(objects).map(Refusal::Unusual),
+            None => self.context.safety.usual.too_many_ends(objects).map(Refusal::Unusual),
         };
         if let Some(refusal) = refusal {
             report.results = refusal.refused(self.foresee_all(loaded));
             report.plan = Some(plan);
             return Err(refusal.failure());
         }
-        let (Some(per_hour), true) = (self.safety.end_dates_per_hour, objects > 0) else {
+        let (Some(per_hour), true) = (self.context.safety.end_dates_per_hour, objects > 0) else {
             return Ok(());
         };
         let objects = u32::try_from(objects).unwrap_or(u32::MAX);
@@ -43,9 +43,9 @@ impl EndDating<'_> {
     }
 
     /// What would be written.
-    pub(super) fn plan(&self, Loaded { meant, end, rows, .. }: &Loaded) -> Plan {
+    pub(super) fn plan(&self, Loaded { to_end, end, rows, .. }: &Loaded) -> Plan {
         let mut plan = Plan::default();
-        for target in meant {
+        for target in to_end {
             let change = target.change(end);
             plan.add(&PlannedChange {
                 kind: target.entity.object_name(),

@@ -25,8 +25,9 @@ pub(super) struct Changed {
 /// Remembers the ends that are about to be made under an Account, of the rows of the objects.
 pub(super) async fn intend(
     context: &RunContext<'_>,
-    meant: &[EndTarget],
-    (account, rows): (&M3terId, &BTreeMap<M3terId, SalesforceId>),
+    to_end: &[EndTarget],
+    account: &M3terId,
+    rows: &BTreeMap<M3terId, SalesforceId>,
     end: &End,
 ) -> Result<Changed, Failure> {
     let change = |target: &EndTarget| {
@@ -39,7 +40,7 @@ pub(super) async fn intend(
             ..change(*entity, &object.id, row, target.change(end))
         }
     };
-    let changes: Vec<NewChange> = meant.iter().map(change).collect();
+    let changes: Vec<NewChange> = to_end.iter().map(change).collect();
     save(context, &Changes { new: &changes, ..Changes::default() }).await?;
     let ids = changes.into_iter().map(|change| (change.m3ter_id, change.id)).collect();
     Ok(Changed { ids })

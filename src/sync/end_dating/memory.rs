@@ -49,15 +49,16 @@ pub(super) struct Remembered {
 /// remembers.
 pub(super) async fn remember(
     context: &RunContext<'_>,
-    (meant, ended): (&[EndTarget], &[EndTarget]),
+    to_end: &[EndTarget],
+    ended: &[EndTarget],
     links: &[Link],
     end: &End,
 ) -> Result<Remembered, Failure> {
     let salesforce_ends = ask_salesforce(context, links).await;
     let ids: Vec<M3terId> =
-        meant.iter().chain(ended).map(|target| target.object.id.clone()).collect();
+        to_end.iter().chain(ended).map(|target| target.object.id.clone()).collect();
     let earlier = context.store.with(|store| store.load_ends(&ids)).await?;
-    let mut ends: Vec<MadeEnd> = meant
+    let mut ends: Vec<MadeEnd> = to_end
         .iter()
         .map(|target| made(context, target, end, links, &salesforce_ends, &earlier))
         .collect();

@@ -216,28 +216,11 @@ impl Writer<'_> {
         rule: OverlapRule,
         start: &End,
     ) -> Result<WriteOutcome<Written>, Failure> {
-        let (kind, entity) = (EntityKind::Commitment, BillingEntity::Prepayment);
+        let kind = EntityKind::Commitment;
         let mut ended: Vec<Ended> = Vec::new();
         for _ in 0..ROUNDS {
-            for overlap in std::mem::take(&mut overlaps) {
-                let at = start.render(entity);
-                let change = self.ending(kind, &overlap, at.clone());
-                let (context, object) = (&self.context, (entity, &overlap.existing));
-                match end_remembered(context, self.recorder, change, object, start).await? {
-                    WriteOutcome::Done(()) => {
-                        ended.push(Ended { warning: overlap.ended(kind, "ended", &at), overlap });
-                    }
-                    WriteOutcome::Refused(message) => {
-                        let why = format!("m3ter does not end it: {message}");
-                        let finding = kept_one(
-                            desired,
-                            &refusal_text(kind, &overlap.existing),
-                            &overlap.existing.id,
-                            &why,
-                        );
-                        return self.take_back(ended, start, finding).await;
-                    }
-                }
+            if let Some(finding) = self.end_all(desired, overlaps, start, &mut ended).await? {
+                return self.take_back(ended, start, finding).await;
             }
             let error = match self.post(kind, body).await {
                 Ok(created) => return Ok(with_all(WriteOutcome::created(created), ended)),
@@ -277,6 +260,33 @@ impl Writer<'_> {
         self.take_back(ended, start, finding).await
     }
 
+    /// Ends Commitments one after the other, up to one that m3ter does not end.
+    async fn end_all(
+        &self,
+        desired: &DesiredObject,
+        overlaps: Vec<Overlap>,
+        start: &End,
+        ended: &mut Vec<Ended>,
+    ) -> Result<Option<Finding>, Failure> {
+        let (kind, entity) = (EntityKind::Commitment, BillingEntity::Prepayment);
+        let at = start.render(entity);
+        for overlap in overlaps {
+            let change = self.ending(kind, &overlap, at.clone());
+            let (context, existing) = (&self.context, &overlap.existing);
+            match end_remembered(context, self.recorder, change, entity, existing, start).await? {
+                WriteOutcome::Done(()) => {
+                    ended.push(Ended { warning: overlap.ended(kind, "ended", &at), overlap });
+                }
+                WriteOutcome::Refused(message) => {
+                    let why = format!("m3ter does not end it: {message}");
+                    let refusal = refusal_text(kind, existing);
+                    return Ok(Some(kept_one(desired, &refusal, &existing.id, &why)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Lets Commitments run until when they did before: what they ended for was not made.
     async fn take_back(
         &self,
@@ -284,53 +294,54 @@ impl Writer<'_> {
         start: &End,
         mut finding: Finding,
     ) -> Result<WriteOutcome<Written>, Failure> {
-        let kind = EntityKind::Commitment;
-        let RunContext { m3ter, budget, .. } = self.context;
         for Ended { overlap, .. } in ended {
-            let object = &overlap.existing;
-            let end = object.fields.get("endDate").cloned().unwrap_or_default();
-            let present = m3ter.fetch(kind, &object.id, budget).await?;
-            // Somebody else has decided meanwhile.
-            let Some(present) = present.filter(|present| {
-                present.text("endDate").and_then(date_in_text) == Some(start.date())
-            }) else {
-                continue;
-            };
-            let mut body = replacing_body(kind, &present);
-            body.insert("endDate".to_owned(), end);
-            let until = object.text("endDate").unwrap_or("without end");
-            let mut pending = Pending::new(self.recorder);
-            let change = FieldChange {
-                field: "endDate".to_owned(),
-                old_value: present.text("endDate").map(ToOwned::to_owned),
-                new_value: object.text("endDate").map(ToOwned::to_owned),
-                source: "the end before".to_owned(),
-            };
-            let row = overlap.owner.row().unwrap_or(self.context.record);
-            let change = self.recorder.change_of(kind, row, &object.id, vec![change]);
-            pending.intend(change, &present).await?;
-            let taken_back = m3ter.update(kind, &object.id, &body, budget).await;
-            match &taken_back {
-                Ok(_) => pending.is_made(),
-                Err(error) => pending.answered(error.effect()),
+            if let Some(what) = self.restore_end(&overlap, start).await? {
+                finding.remedy = format!("{}. {what}", finding.remedy);
             }
-            pending.end(false).await;
-            let now = match taken_back {
-                Ok(_) => format!(
-                    "The Commitment {} was ended for it, and its end was set back to {until}",
-                    object.id
-                ),
-                Err(error) => {
-                    format!(
-                        "The Commitment {} was ended for it: set its end to {until} again ({})",
-                        object.id,
-                        error.reason()
-                    )
-                }
-            };
-            finding.remedy = format!("{}. {now}", finding.remedy);
         }
         Ok(WriteOutcome::Refused(finding))
+    }
+
+    /// Gives a Commitment the end back that it had, unless somebody else has decided meanwhile; what
+    /// became of it, in words.
+    async fn restore_end(&self, overlap: &Overlap, start: &End) -> Result<Option<String>, Failure> {
+        let kind = EntityKind::Commitment;
+        let RunContext { m3ter, budget, .. } = self.context;
+        let before = &overlap.existing;
+        let present = m3ter.fetch(kind, &before.id, budget).await?;
+        let ends_at_start = |present: &ActualObject| {
+            present.text("endDate").and_then(date_in_text) == Some(start.date())
+        };
+        let Some(present) = present.filter(ends_at_start) else { return Ok(None) };
+        let change = FieldChange {
+            field: "endDate".to_owned(),
+            old_value: present.text("endDate").map(ToOwned::to_owned),
+            new_value: before.text("endDate").map(ToOwned::to_owned),
+            source: "the end before".to_owned(),
+        };
+        let row = overlap.owner.row().unwrap_or(self.context.record);
+        let change = self.recorder.change_of(kind, row, &before.id, vec![change]);
+        let mut pending = Pending::new(self.recorder);
+        pending.intend(change, &present).await?;
+        let mut body = replacing_body(kind, &present);
+        let end = before.fields.get("endDate").cloned().unwrap_or_default();
+        body.insert("endDate".to_owned(), end);
+        let restored = m3ter.update(kind, &before.id, &body, budget).await;
+        match &restored {
+            Ok(_) => pending.is_made(),
+            Err(error) => pending.answered(error.effect()),
+        }
+        pending.end(false).await;
+        let (id, until) = (&before.id, before.text("endDate").unwrap_or("without end"));
+        Ok(Some(match restored {
+            Ok(_) => {
+                format!("The Commitment {id} was ended for it, and its end was set back to {until}")
+            }
+            Err(error) => format!(
+                "The Commitment {id} was ended for it: set its end to {until} again ({})",
+                error.reason()
+            ),
+        }))
     }
 
     /// m3ter's refusal as it is reported, with the owner of what it names.

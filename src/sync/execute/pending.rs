@@ -76,7 +76,8 @@ pub(crate) async fn end_remembered(
     context: &RunContext<'_>,
     recorder: &Recorder<'_>,
     change: NewChange,
-    (entity, object): (BillingEntity, &ActualObject),
+    entity: BillingEntity,
+    object: &ActualObject,
     end: &End,
 ) -> Result<EndOutcome, Failure> {
     let mut pending = Pending::new(recorder);

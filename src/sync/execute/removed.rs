@@ -173,8 +173,8 @@ impl Removal<'_> {
                 &line.plan.id,
                 vec![change(line, end)],
             );
-            let plan = (BillingEntity::AccountPlan, &line.plan);
-            match end_remembered(context, recorder, change, plan, end).await {
+            let (entity, plan) = (BillingEntity::AccountPlan, &line.plan);
+            match end_remembered(context, recorder, change, entity, plan, end).await {
                 Ok(WriteOutcome::Done(())) => Removed::Ended(ended(line, end)),
                 Ok(WriteOutcome::Refused(message)) => Removed::Result(not_ended(line, &message)),
                 Err(failure) => Removed::Unsettled(not_ended(line, &failure.reason), failure),

@@ -8,7 +8,9 @@ use crate::changeset::{KnownIds, Step, body};
 use crate::domain::actual::ActualObject;
 use crate::domain::change::ChangeAction;
 use crate::domain::desired::DesiredObject;
+use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::ids::M3terId;
 use crate::domain::outcome::{Action, Failure};
 use crate::sync::context::RunContext;
 use crate::sync::execute::pending::Pending;
@@ -16,7 +18,7 @@ use crate::sync::execute::read_again::{may_be_outdated, read_again};
 use crate::sync::execute::write::{Writer, first};
 use crate::sync::execute::write_outcome::{WriteOutcome, Written};
 use crate::sync::plan::ends::keeping_its_end;
-use crate::transport::Effect;
+use crate::transport::{CalloutError, Effect};
 
 /// How often an update starts over because the object changed meanwhile.
 const UPDATE_ROUNDS: u32 = 3;
@@ -30,7 +32,7 @@ impl Writer<'_> {
         action: Action,
     ) -> Result<WriteOutcome<Written>, Failure> {
         let mut pending = Pending::new(self.recorder);
-        let written = self.update_in_rounds(desired, actual, (known, action), &mut pending).await;
+        let written = self.update_in_rounds(desired, actual, known, action, &mut pending).await;
         pending.end(matches!(written, Ok(WriteOutcome::Done(_)))).await;
         written
     }
@@ -39,7 +41,8 @@ impl Writer<'_> {
         &self,
         desired: &DesiredObject,
         mut actual: ActualObject,
-        (known, action): (&KnownIds, Action),
+        known: &KnownIds,
+        action: Action,
         pending: &mut Pending<'_>,
     ) -> Result<WriteOutcome<Written>, Failure> {
         let RunContext { m3ter, budget, .. } = self.context;
@@ -62,22 +65,10 @@ impl Writer<'_> {
                     return Ok(WriteOutcome::done(id, action, Vec::new()));
                 }
             }
-            let changes = updated_fields(&desired, &actual, known);
-            self.keep_to_plan(&of_update(&desired, &actual.id, &changes))?;
-            let change = self.recorder.change(&desired, &actual.id, ChangeAction::Updated, changes);
-            pending.intend(change, &actual).await?;
-            let body = body::update_body(&desired, &actual, known);
-            let error = match m3ter.update(kind, &actual.id, &body, budget).await {
-                Ok(updated) => {
-                    pending.is_made();
-                    return Ok(WriteOutcome::done(updated.id, action, warnings));
-                }
+            let error = match self.send(&desired, &actual, known, pending).await? {
+                Ok(id) => return Ok(WriteOutcome::done(id, action, warnings)),
                 Err(error) => error,
             };
-            if error.effect() == Effect::None {
-                return Err(error.into());
-            }
-            pending.answered(error.effect());
             let Some(present) = m3ter.fetch(kind, &actual.id, budget).await? else {
                 return self.refused(&desired, &error).await;
             };
@@ -100,14 +91,45 @@ impl Writer<'_> {
         }
         match last_error {
             Some(error) if error.effect() == Effect::Unknown => Err(error.into()),
-            _ => Ok(WriteOutcome::Refused(Finding::new(
-                FindingCode::ChangedMeanwhile,
-                format!(
-                    "The {kind} {} changed in m3ter while it was updated, {UPDATE_ROUNDS} times in a row",
-                    actual.id
-                ),
-                "Sync again when nobody else is changing it",
-            ))),
+            _ => Ok(WriteOutcome::Refused(changed_meanwhile(kind, &actual.id))),
         }
     }
+
+    /// Saves what is about to change and sends it once; the error of an answer that leaves open
+    /// whether it changed, or says that it did not.
+    async fn send(
+        &self,
+        desired: &DesiredObject,
+        actual: &ActualObject,
+        known: &KnownIds,
+        pending: &mut Pending<'_>,
+    ) -> Result<Result<M3terId, CalloutError>, Failure> {
+        let RunContext { m3ter, budget, .. } = self.context;
+        let changes = updated_fields(desired, actual, known);
+        self.keep_to_plan(&of_update(desired, &actual.id, &changes))?;
+        let change = self.recorder.change(desired, &actual.id, ChangeAction::Updated, changes);
+        pending.intend(change, actual).await?;
+        let body = body::update_body(desired, actual, known);
+        match m3ter.update(desired.kind(), &actual.id, &body, budget).await {
+            Ok(updated) => {
+                pending.is_made();
+                Ok(Ok(updated.id))
+            }
+            Err(error) if error.effect() == Effect::None => Err(error.into()),
+            Err(error) => {
+                pending.answered(error.effect());
+                Ok(Err(error))
+            }
+        }
+    }
+}
+
+fn changed_meanwhile(kind: EntityKind, id: &M3terId) -> Finding {
+    Finding::new(
+        FindingCode::ChangedMeanwhile,
+        format!(
+            "The {kind} {id} changed in m3ter while it was updated, {UPDATE_ROUNDS} times in a row"
+        ),
+        "Sync again when nobody else is changing it",
+    )
 }

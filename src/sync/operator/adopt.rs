@@ -150,6 +150,7 @@ impl Syncs {
             run: &run,
             record,
             mode: SyncMode::DryRun,
+            safety: &self.shared.settings.safety,
             now,
             metadata,
             salesforce: &metadata.salesforce,
@@ -164,7 +165,7 @@ impl Syncs {
         let (mut read, mut report) = (None, Report::default());
         let loaded = Box::pin(load(context, &mut read)).await?;
         let desired = loaded.resolution.objects.clone();
-        let plan = Box::pin(plan(&context, loaded, true, &mut report)).await?;
+        let plan = Box::pin(plan(&context, loaded, &mut report)).await?;
         preview(&context, &plan, &mut report).await?;
         let failure = report.failure(None, budget);
         match failure {

@@ -24,7 +24,8 @@ pub(crate) async fn leave_out_running(
     context: &RunContext<'_>,
     changeset: &mut Changeset,
     state: &mut ActualState,
-    (settings, catalog): (&Settings, &Catalog),
+    settings: &Settings,
+    catalog: &Catalog,
     gone: &[RemovedLine],
 ) -> Result<(Vec<Warning>, Vec<Blocked>), Failure> {
     let blocked = changeset.blocked(&held(state, catalog));

@@ -134,6 +134,7 @@ impl Shared {
             run,
             record: &run.parent_record_id,
             mode: if run.dry_run { SyncMode::DryRun } else { SyncMode::Apply },
+            safety: &self.settings.safety,
             now: now(),
             metadata,
             salesforce: &metadata.salesforce,
@@ -152,16 +153,11 @@ impl Shared {
             );
             return failed(&context, Failure::new(ErrorCode::Interrupted, reason)).await.into();
         }
-        let safety = &self.settings.safety;
         // In a place of its own: whoever waits for it moves what it has of it several times.
         let work = Box::pin(async {
             match &run.task {
-                Some(RunTask::Sync) => {
-                    SyncJob { context, usual: safety.usual, earlier }.run().await
-                }
-                Some(RunTask::EndDate(order)) => {
-                    EndDating { context, order, safety }.run().await.into()
-                }
+                Some(RunTask::Sync) => SyncJob { context, earlier }.run().await,
+                Some(RunTask::EndDate(order)) => EndDating { context, order }.run().await.into(),
                 None => {
                     let reason = "The run was requested by another version of the service";
                     let failure = Failure::new(ErrorCode::InternalError, reason);

@@ -100,6 +100,7 @@ impl Page<'_> {
             run: &run,
             record: &candidate.id,
             mode: SyncMode::DryRun,
+            safety: &self.shared.settings.safety,
             now: self.now,
             metadata,
             salesforce: &metadata.salesforce,
@@ -146,7 +147,7 @@ async fn walk(
         let name = read.as_ref().and_then(|read| name_of(&read.record));
         facts.name = name.map(ToOwned::to_owned);
     }
-    let plan = plan(&context, loaded, true, report).await?;
+    let plan = plan(&context, loaded, report).await?;
     facts.is_known |= has_own(&plan, context.record);
     facts.has_hidden_lines = plan.removed_lines.iter().any(RemovedLine::is_hidden);
     let is_gone = |line: &RemovedLine| !line.is_hidden() && !line.is_handed_over();
