@@ -29,6 +29,7 @@ mod history;
 mod key_uses;
 mod link_order;
 mod links;
+mod migrations;
 mod open;
 mod operator_runs;
 mod pause;

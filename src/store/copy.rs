@@ -13,7 +13,7 @@ use sqlx::{
 use super::Store;
 use super::database::Engine;
 use super::error::StoreError;
-use super::open::SQLITE_MIGRATIONS;
+use super::migrations::SQLITE_MIGRATIONS;
 use super::transaction::{Access, Transaction};
 use super::value::Value;
 

@@ -16,12 +16,10 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::StoreError;
 use super::database::{Database, Engine};
+use super::migrations::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
 use super::postgres::PostgresServer;
 use super::sqlite::{Duty, LOCK_TIME, SqliteConnections, SqliteWriter};
 use super::transaction::Access;
-
-pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Between two attempts where `SQLite` itself does not wait.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);

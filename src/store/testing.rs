@@ -8,7 +8,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool, SqliteCo
 use uuid::Uuid;
 
 use super::database::{Database, Engine};
-use super::open::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, migrate_postgres};
+use super::migrations::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
+use super::open::migrate_postgres;
 use super::postgres::PostgresServer;
 use super::sqlite::{Duty, SqliteConnections, SqliteWriter};
 
