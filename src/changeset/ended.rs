@@ -88,48 +88,20 @@ pub fn keep_ends<'a>(
     endings: &Endings<'_>,
 ) -> Vec<Reopened> {
     let mut reopened: Vec<Reopened> = Vec::new();
-    let of_kind = |objects: &[DesiredObject], kinds: &[EntityKind]| -> Vec<usize> {
-        let is_meant = |object: &DesiredObject| {
-            kinds.contains(&object.kind()) && matches!(object.intent, Intent::Sync(_))
-        };
-        objects
-            .iter()
-            .enumerate()
-            .filter(|(_, object)| is_meant(object))
-            .map(|(position, _)| position)
-            .collect()
-    };
-    for position in of_kind(objects, &[EntityKind::Contract]) {
+    for position in to_sync(objects, &[EntityKind::Contract]) {
         let object = &mut objects[position];
         if let Some(HeldObject { actual, is_joined: false }) = held(&object.key) {
-            reopened.extend(
-                asked(object, actual).and_then(|asked| endings.keep(object, actual, asked, false)),
-            );
+            reopened.extend(endings.keep_own(object, actual));
         }
     }
-    for position in of_kind(objects, &[EntityKind::Commitment, EntityKind::AccountPlan]) {
+    for position in to_sync(objects, &[EntityKind::Commitment, EntityKind::AccountPlan]) {
         let object = &mut objects[position];
-        let contract = contract_of(object).cloned();
-        let goes_on = |key: &ObjectKey| {
-            reopened.iter().any(|reopened| reopened.key == *key && reopened.finding.is_none())
-        };
-        let contract = contract.filter(|key| !goes_on(key)).and_then(|key| held(&key));
+        let contract = contract_of(object).filter(|key| !continues(&reopened, key));
+        let contract = contract.and_then(&held).map(|held| held.actual);
         let actual = held(&object.key).map(|held| held.actual);
-        // What was ended itself, and stays so, needs no other reason.
-        let stays =
-            actual.and_then(|actual| counting(endings.ends, actual).zip(asked(object, actual)));
-        if let Some(contract) =
-            contract.filter(|_| stays.is_none_or(|(made, asked)| made.said_before(asked)))
-        {
-            endings.keep_within(object, actual, contract.actual);
-        }
-        if let Some(actual) = actual {
-            reopened.extend(
-                asked(object, actual).and_then(|asked| endings.keep(object, actual, asked, false)),
-            );
-        }
+        reopened.extend(endings.keep_under(object, actual, contract));
     }
-    for position in of_kind(objects, &[EntityKind::Pricing]) {
+    for position in to_sync(objects, &[EntityKind::Pricing]) {
         let Some(HeldObject { actual, .. }) = held(&objects[position].key) else { continue };
         let own = asked(&objects[position], actual);
         let Some(asked) =
@@ -139,15 +111,26 @@ pub fn keep_ends<'a>(
         };
         // A price continues with what it bills, whatever was said of it.
         let goes_on = objects.iter().any(|other| {
-            let is_reopened =
-                |reopened: &Reopened| reopened.key == other.key && reopened.finding.is_none();
             other.kind() == EntityKind::AccountPlan
                 && have_one_plan(&objects[position], other)
-                && reopened.iter().any(is_reopened)
+                && continues(&reopened, &other.key)
         });
         reopened.extend(endings.keep(&mut objects[position], actual, asked, goes_on));
     }
     reopened
+}
+
+/// The places of the objects of some kinds that are synced.
+fn to_sync(objects: &[DesiredObject], kinds: &[EntityKind]) -> Vec<usize> {
+    let is_synced = |object: &DesiredObject| {
+        kinds.contains(&object.kind()) && matches!(object.intent, Intent::Sync(_))
+    };
+    (0..objects.len()).filter(|position| is_synced(&objects[*position])).collect()
+}
+
+/// Whether Salesforce takes the end of an object back.
+fn continues(reopened: &[Reopened], key: &ObjectKey) -> bool {
+    reopened.iter().any(|reopened| reopened.key == *key && reopened.finding.is_none())
 }
 
 /// Lets an object that was ended while it was synced keep that end; what is told of it.
@@ -194,6 +177,29 @@ pub fn counting<'e>(ends: &'e Ends, actual: &ActualObject) -> Option<&'e MadeEnd
 }
 
 impl Endings<'_> {
+    /// Decides about the end that an object asks for itself, if it does.
+    fn keep_own(&self, object: &mut DesiredObject, actual: &ActualObject) -> Option<Reopened> {
+        asked(object, actual).and_then(|asked| self.keep(object, actual, asked, false))
+    }
+
+    /// The same for what is under a `contract` of which Salesforce has not taken the end back.
+    fn keep_under(
+        &self,
+        object: &mut DesiredObject,
+        actual: Option<&ActualObject>,
+        contract: Option<&ActualObject>,
+    ) -> Option<Reopened> {
+        // What was ended itself, and stays so, needs no other reason.
+        let stays =
+            actual.and_then(|actual| counting(self.ends, actual).zip(asked(object, actual)));
+        if let Some(contract) =
+            contract.filter(|_| stays.is_none_or(|(made, asked)| made.said_before(asked)))
+        {
+            self.keep_within(object, actual, contract);
+        }
+        self.keep_own(object, actual?)
+    }
+
     /// Decides about the end that is asked for, of an object that m3ter has.
     fn keep(
         &self,

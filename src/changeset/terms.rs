@@ -251,30 +251,52 @@ fn leaves(
     term: &Term,
     time_zone: &TimeZone,
 ) -> Option<Outside> {
+    let kind = change.desired.kind();
+    let source = source_of(&change.desired, field_outside(kind, fields, term, time_zone)?);
+    let (message, remedy) = in_words(kind, fields, term, &source);
+    // A Commitment may have had dates of its own for long before anybody looked.
+    let is_held = term.origin != Origin::Record || kind == EntityKind::Commitment;
+    Some(Outside {
+        finding: Finding::new(FindingCode::OutsideContractPeriod, message, remedy),
+        is_held,
+    })
+}
+
+/// The date of an object that is outside a term, the start before the end.
+fn field_outside(
+    kind: EntityKind,
+    fields: &Map<String, Json>,
+    term: &Term,
+    time_zone: &TimeZone,
+) -> Option<&'static str> {
     let text = |field: &str| fields.get(field).and_then(Json::as_str);
-    let (is_early, is_late) = match change.desired.kind() {
-        EntityKind::AccountPlan => {
-            let instant = |field: &str| text(field).and_then(|text| text.parse::<Timestamp>().ok());
-            let (from, to) = (midnight(term.start, time_zone)?, midnight(term.end, time_zone)?);
-            (instant("startDate")? < from, instant("endDate").is_none_or(|end| end > to))
-        }
-        _ => {
-            let date = |field: &str| text(field).and_then(date_in_text);
-            (date("startDate")? < term.start, date("endDate").is_none_or(|end| end > term.end))
-        }
+    let (is_early, is_late) = if kind == EntityKind::AccountPlan {
+        let instant = |field: &str| text(field).and_then(|text| text.parse::<Timestamp>().ok());
+        let (from, to) = (midnight(term.start, time_zone)?, midnight(term.end, time_zone)?);
+        (instant("startDate")? < from, instant("endDate").is_none_or(|end| end > to))
+    } else {
+        let date = |field: &str| text(field).and_then(date_in_text);
+        (date("startDate")? < term.start, date("endDate").is_none_or(|end| end > term.end))
     };
-    if !is_early && !is_late {
-        return None;
-    }
-    let source = source_of(&change.desired, if is_early { "startDate" } else { "endDate" });
-    let what = if change.desired.kind() == EntityKind::AccountPlan { "line" } else { "Commitment" };
+    if is_early { Some("startDate") } else { is_late.then_some("endDate") }
+}
+
+/// What is said of an object outside a term, and what to do about it.
+fn in_words(
+    kind: EntityKind,
+    fields: &Map<String, Json>,
+    term: &Term,
+    source: &str,
+) -> (String, String) {
+    let text = |field: &str| fields.get(field).and_then(Json::as_str);
+    let what = if kind == EntityKind::AccountPlan { "line" } else { "Commitment" };
     let until = text("endDate").map_or_else(|| "without end".to_owned(), |end| format!("to {end}"));
     let runs = format!(
         "The {what} runs from {} {until} (`{source}`)",
         text("startDate").unwrap_or_default()
     );
     let Term { start, end, origin } = term;
-    let (message, remedy) = match origin {
+    match origin {
         Origin::Record => (
             format!("{runs}, outside the Contract's term from {start} to {end}"),
             format!("Correct `{source}` or the deal's dates"),
@@ -304,13 +326,7 @@ fn leaves(
             ),
             format!("Correct `{source}`, or change the Contract's dates in m3ter"),
         ),
-    };
-    // A Commitment may have had dates of its own for long before anybody looked.
-    let is_held = *origin != Origin::Record || change.desired.kind() == EntityKind::Commitment;
-    Some(Outside {
-        finding: Finding::new(FindingCode::OutsideContractPeriod, message, remedy),
-        is_held,
-    })
+    }
 }
 
 fn source_of(desired: &DesiredObject, field: &str) -> String {

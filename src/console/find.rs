@@ -65,29 +65,9 @@ pub(super) async fn show(
         return Ok(Redirect::to(&format!("/console/runs/{run}")).into_response());
     }
     let id = in_address(sought);
-    let mut found = Vec::new();
-    if !sought.is_empty() {
-        let text = id.as_ref().map_or(sought, SalesforceId::as_str);
-        for link in syncs.find_links(text).await? {
-            if asker.check_object(&syncs, &link.root).await.is_ok() {
-                found.push((
-                    link.root.to_string(),
-                    link.object.to_string(),
-                    link.m3ter_id.to_string(),
-                ));
-            }
-        }
-    }
-    let mut roots: Vec<&str> = found.iter().map(|(root, ..)| root.as_str()).collect();
-    roots.dedup();
-    // The record itself, unless what is named is a row of others only.
-    let only = match (&id, roots.as_slice()) {
-        (Some(id), []) => Some(id.to_string()),
-        (Some(id), roots) if roots.contains(&id.as_str()) => Some(id.to_string()),
-        (_, [only]) => Some((*only).to_owned()),
-        _ => None,
-    };
-    if let Some(record) = only {
+    let text = id.as_ref().map_or(sought, SalesforceId::as_str);
+    let found = find_links(&syncs, &asker, text).await?;
+    if let Some(record) = only_record(id.as_ref(), &found) {
         return Ok(Redirect::to(&format!("/console/records/{record}")).into_response());
     }
     let status =
@@ -98,6 +78,40 @@ pub(super) async fn show(
         found,
     };
     answer::with_status(status, &page)
+}
+
+/// What is linked under an id or a code, of the records that the visitor may see: record, row and
+/// m3ter object.
+async fn find_links(
+    syncs: &Syncs,
+    asker: &Requester,
+    text: &str,
+) -> Result<Vec<(String, String, String)>, Fault> {
+    let mut found = Vec::new();
+    if text.is_empty() {
+        return Ok(found);
+    }
+    for link in syncs.find_links(text).await? {
+        if asker.check_object(syncs, &link.root).await.is_ok() {
+            let (root, object) = (link.root.to_string(), link.object.to_string());
+            found.push((root, object, link.m3ter_id.to_string()));
+        }
+    }
+    Ok(found)
+}
+
+/// The record that is meant, if there is only one: the one that is named itself, unless it is a row
+/// of others only.
+fn only_record(id: Option<&SalesforceId>, found: &[(String, String, String)]) -> Option<String> {
+    let mut roots: Vec<&str> = found.iter().map(|(root, ..)| root.as_str()).collect();
+    roots.dedup();
+    match (id, roots.as_slice()) {
+        (Some(id), roots) if roots.is_empty() || roots.contains(&id.as_str()) => {
+            Some(id.to_string())
+        }
+        (_, [only]) => Some((*only).to_owned()),
+        _ => None,
+    }
 }
 
 /// `POST /console/find`: the records that Salesforce knows by a name. A name is no part of an

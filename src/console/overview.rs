@@ -15,6 +15,7 @@ use super::shell::Shell;
 use super::verifications::needing_somebody;
 use super::words::{Mark, When, number, sentence, time};
 use crate::callers::Permission;
+use crate::domain::verification::Verification;
 use crate::http::fault::Fault;
 use crate::sync::{Concern, HourOfRuns, Pause, Readiness, Syncs};
 
@@ -112,21 +113,23 @@ pub(super) async fn show(
             .filter(|_| open.waiting > 0)
             .map(|oldest| time(oldest.as_secs() * 1_000)),
         replicas: syncs.replicas().await?.max(1),
-        verification: verification.map(|verification| LastVerification {
-            mark: Mark::of_verification(verification.state),
-            when: When::new(verification.requested_at, now),
-            attention: number(
-                needing_somebody()
-                    .into_iter()
-                    .map(|status| verification.counts.of(status))
-                    .sum::<u64>(),
-            ),
-            id: verification.verification_id,
-        }),
+        verification: verification.map(|verification| LastVerification::new(verification, now)),
         chart: Chart::new(&syncs.ended_runs(since).await?, since),
         concerns,
     };
     answer::page(&headers, &page)
+}
+
+impl LastVerification {
+    fn new(verification: Verification, now: Timestamp) -> Self {
+        let counts = needing_somebody().into_iter().map(|status| verification.counts.of(status));
+        Self {
+            attention: number(counts.sum::<u64>()),
+            mark: Mark::of_verification(verification.state),
+            when: When::new(verification.requested_at, now),
+            id: verification.verification_id,
+        }
+    }
 }
 
 /// The beginning of a message: whoever wants all of it goes to the run.

@@ -34,6 +34,17 @@ pub(super) struct Source {
     records: Vec<(Kind, MetadataRecord)>,
 }
 
+/// What a field gets if the records do not say it.
+struct Fallback {
+    key: &'static str,
+    value: String,
+    why: &'static str,
+}
+
+fn fallback(key: &'static str, value: impl Into<String>, why: &'static str) -> Fallback {
+    Fallback { key, value: value.into(), why }
+}
+
 impl Source {
     pub(super) fn new(root: &str, mut records: Vec<(Kind, MetadataRecord)>) -> Self {
         records.sort_by_key(|(kind, _)| *kind);
@@ -230,132 +241,122 @@ impl Source {
 
     /// What m3ter requires and the records do not say.
     fn complete(&self, kind: Kind, table: &mut Table) {
-        let account = self.account_path();
-        let product_code = self.product_code();
-        let has_plan_group = table.has("planGroupId");
-        let mut missing = |key: &str, value: String, why: &str| {
-            if !table.has(key) {
+        let is_planned = kind == Kind::AccountPlan && table.has("planGroupId");
+        let is_given = |table: &Table, key| table.has(key) || is_planned && key == "planId";
+        for Fallback { key, value, why } in self.fallbacks(kind) {
+            if !is_given(table, key) {
                 table.note(format!("{key}: {why}"));
                 table.set(key, value);
             }
-        };
+        }
+        if kind == Kind::Pricing {
+            self.bands(table);
+        }
+    }
+
+    fn fallbacks(&self, kind: Kind) -> Vec<Fallback> {
+        let product_code = self.product_code();
+        let own_id = "{ field = \"Id\", once = true }";
+        let plan = format!("{{ lookup = \"plan\", code = \"{product_code}\" }}");
         match kind {
-            Kind::Account => {
-                missing("name", format!("\"{account}.Name\""), "not among the records");
-                missing(
-                    "code",
-                    format!("{{ field = \"{account}.Id\", once = true }}"),
-                    "not among the records",
-                );
-                missing(
-                    "emailAddress",
-                    format!("\"{account}.M3ter_Billing_Email__c\""),
-                    "not among the records, and m3ter requires it: name the field that holds it",
-                );
-            }
-            Kind::Contract => {
-                let dated = |field: &str| {
-                    let own = self.record(Kind::Commitment).filter(|record| {
-                        record.get("accountMapping_m3Id").is_some_and(|path| !path.contains('.'))
-                    });
-                    own.filter(|record| !record.is_hardcoded(field))
-                        .and_then(|record| record.path(field))
-                        .map(ToOwned::to_owned)
-                };
-                let (name, first_day, last_day) = match self.root.as_str() {
-                    "Order" => ("OrderNumber", "EffectiveDate", "EndDate"),
-                    "Contract" => ("ContractNumber", "StartDate", "EndDate"),
-                    "Opportunity" => ("Name", "CloseDate", "End_Date__c"),
-                    "SBQQ__Quote__c" => ("Name", "SBQQ__StartDate__c", "SBQQ__EndDate__c"),
-                    _ => ("Name", "M3ter_Start_Date__c", "End_Date__c"),
-                };
-                missing("name", format!("\"{name}\""), "not among the records");
-                missing(
-                    "code",
-                    "{ field = \"Id\", once = true }".to_owned(),
-                    "not among the records",
-                );
-                let start = dated("startDate").unwrap_or_else(|| first_day.to_owned());
-                missing(
-                    "startDate",
-                    format!("\"{start}\""),
-                    "not among the records: name the first day of service",
-                );
-                let end = dated("endDate").unwrap_or_else(|| last_day.to_owned());
-                missing(
-                    "endDate",
-                    format!("{{ field = \"{end}\", end_exclusive = true }}"),
-                    "not among the records: name the last day of service",
-                );
-            }
-            Kind::Commitment => {
-                missing("amount", "\"Amount\"".to_owned(), "the record has none");
-                missing("currency", "{ first = [{ field = \"CurrencyIsoCode\", optional = true }, { setting = \"currency\" }, { templates = \"currency\" }], once = true }".to_owned(), "from the record, the setting or the plan templates");
-                missing(
-                    "startDate",
-                    "{ same_as = \"contract.startDate\" }".to_owned(),
-                    "the Contract's",
-                );
-                missing(
-                    "endDate",
-                    "{ same_as = \"contract.endDate\" }".to_owned(),
-                    "the Contract's",
-                );
-            }
-            Kind::Plan => {
-                missing(
+            Kind::Account => self.account_fallbacks(),
+            Kind::Contract => self.contract_fallbacks(),
+            Kind::Commitment => vec![
+                fallback("amount", "\"Amount\"", "the record has none"),
+                fallback(
+                    "currency",
+                    "{ first = [{ field = \"CurrencyIsoCode\", optional = true }, { setting = \"currency\" }, { templates = \"currency\" }], once = true }",
+                    "from the record, the setting or the plan templates",
+                ),
+                fallback("startDate", "{ same_as = \"contract.startDate\" }", "the Contract's"),
+                fallback("endDate", "{ same_as = \"contract.endDate\" }", "the Contract's"),
+            ],
+            Kind::Plan => vec![
+                fallback(
                     "planTemplateId",
                     format!(
                         "{{ lookup = \"plan_template\", code = \"{product_code}\", once = true }}"
                     ),
                     "the record has none",
-                );
-                missing("name", "\"Name\"".to_owned(), "the record has none");
-                missing(
-                    "code",
-                    "{ field = \"Id\", once = true }".to_owned(),
-                    "the record has none",
-                );
-            }
-            Kind::Pricing => {
-                missing(
+                ),
+                fallback("name", "\"Name\"", "the record has none"),
+                fallback("code", own_id, "the record has none"),
+            ],
+            Kind::Pricing => vec![
+                fallback(
                     "planId",
-                    format!("{{ lookup = \"plan\", code = \"{product_code}\" }}"),
+                    plan,
                     "no Plan is among the records: the one with this code is priced",
-                );
-                missing(
+                ),
+                fallback(
                     "aggregationId",
                     format!("{{ lookup = \"aggregation\", code = \"{product_code}\" }}"),
                     "the record has none",
-                );
-                missing(
+                ),
+                fallback(
                     "startDate",
-                    "{ same_as = \"account_plan.startDate\" }".to_owned(),
+                    "{ same_as = \"account_plan.startDate\" }",
                     "the AccountPlan's",
-                );
-                self.bands(table);
-            }
-            Kind::AccountPlan => {
-                if !has_plan_group {
-                    missing(
-                        "planId",
-                        format!("{{ lookup = \"plan\", code = \"{product_code}\" }}"),
-                        "the record has none",
-                    );
-                }
-                missing(
-                    "startDate",
-                    "{ same_as = \"contract.startDate\" }".to_owned(),
-                    "the Contract's",
-                );
-                missing(
-                    "endDate",
-                    "{ same_as = \"contract.endDate\" }".to_owned(),
-                    "the Contract's",
-                );
-            }
-            Kind::PricingBands => {}
+                ),
+            ],
+            Kind::AccountPlan => vec![
+                fallback("planId", plan, "the record has none"),
+                fallback("startDate", "{ same_as = \"contract.startDate\" }", "the Contract's"),
+                fallback("endDate", "{ same_as = \"contract.endDate\" }", "the Contract's"),
+            ],
+            Kind::PricingBands => Vec::new(),
         }
+    }
+
+    fn account_fallbacks(&self) -> Vec<Fallback> {
+        let account = self.account_path();
+        vec![
+            fallback("name", format!("\"{account}.Name\""), "not among the records"),
+            fallback(
+                "code",
+                format!("{{ field = \"{account}.Id\", once = true }}"),
+                "not among the records",
+            ),
+            fallback(
+                "emailAddress",
+                format!("\"{account}.M3ter_Billing_Email__c\""),
+                "not among the records, and m3ter requires it: name the field that holds it",
+            ),
+        ]
+    }
+
+    fn contract_fallbacks(&self) -> Vec<Fallback> {
+        let dated = |field: &str| {
+            let own = self.record(Kind::Commitment).filter(|record| {
+                record.get("accountMapping_m3Id").is_some_and(|path| !path.contains('.'))
+            });
+            own.filter(|record| !record.is_hardcoded(field))
+                .and_then(|record| record.path(field))
+                .map(ToOwned::to_owned)
+        };
+        let (name, first_day, last_day) = match self.root.as_str() {
+            "Order" => ("OrderNumber", "EffectiveDate", "EndDate"),
+            "Contract" => ("ContractNumber", "StartDate", "EndDate"),
+            "Opportunity" => ("Name", "CloseDate", "End_Date__c"),
+            "SBQQ__Quote__c" => ("Name", "SBQQ__StartDate__c", "SBQQ__EndDate__c"),
+            _ => ("Name", "M3ter_Start_Date__c", "End_Date__c"),
+        };
+        let start = dated("startDate").unwrap_or_else(|| first_day.to_owned());
+        let end = dated("endDate").unwrap_or_else(|| last_day.to_owned());
+        vec![
+            fallback("name", format!("\"{name}\""), "not among the records"),
+            fallback("code", "{ field = \"Id\", once = true }", "not among the records"),
+            fallback(
+                "startDate",
+                format!("\"{start}\""),
+                "not among the records: name the first day of service",
+            ),
+            fallback(
+                "endDate",
+                format!("{{ field = \"{end}\", end_exclusive = true }}"),
+                "not among the records: name the last day of service",
+            ),
+        ]
     }
 
     /// The rows of the bands, below those that are priced.
