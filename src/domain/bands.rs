@@ -1,5 +1,7 @@
 //! What must hold of pricing bands, and how rows with two bounds become bands.
 
+use std::fmt;
+
 use rust_decimal::Decimal;
 
 use super::money::nearest_double;
@@ -46,18 +48,43 @@ pub fn close_bounds(entries: &mut [(PricingBand, Option<Decimal>)]) -> Result<()
     Ok(())
 }
 
-/// What is wrong with bands that are sorted: the rest of a sentence about where they come from.
-pub fn problem_of(bands: &[PricingBand]) -> Option<String> {
-    let Some(first) = bands.first() else { return Some("holds no band".to_owned()) };
+/// What is wrong with bands that are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BandsProblem {
+    /// There are none.
+    NoBand,
+    /// The first of them does not begin at 0.
+    Begins(Decimal),
+    /// A unit price is below 0.
+    NegativePrice(Decimal),
+    /// Two of them begin here.
+    Twice(Decimal),
+}
+
+impl fmt::Display for BandsProblem {
+    /// The rest of a sentence about where the bands come from.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBand => f.write_str("holds no band"),
+            Self::Begins(limit) => write!(f, "begins at {limit} instead of 0"),
+            Self::NegativePrice(price) => write!(f, "has the negative unit price {price}"),
+            Self::Twice(limit) => write!(f, "has two bands from {limit}"),
+        }
+    }
+}
+
+/// What is wrong with bands that are sorted, if anything.
+pub fn problem_of(bands: &[PricingBand]) -> Option<BandsProblem> {
+    let Some(first) = bands.first() else { return Some(BandsProblem::NoBand) };
     if !first.lower_limit.is_zero() {
-        return Some(format!("begins at {} instead of 0", first.lower_limit));
+        return Some(BandsProblem::Begins(first.lower_limit));
     }
     let is_negative = |price: Decimal| price.is_sign_negative() && !price.is_zero();
     if let Some(band) = bands.iter().find(|band| is_negative(band.unit_price)) {
-        return Some(format!("has the negative unit price {}", band.unit_price));
+        return Some(BandsProblem::NegativePrice(band.unit_price));
     }
     // Two limits that m3ter cannot tell from each other are one.
     let limit = |band: &PricingBand| nearest_double(band.lower_limit);
     let twice = bands.windows(2).find(|pair| limit(&pair[0]) >= limit(&pair[1]))?;
-    Some(format!("has two bands from {}", twice[0].lower_limit))
+    Some(BandsProblem::Twice(twice[0].lower_limit))
 }

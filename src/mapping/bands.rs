@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::domain::bands::{close_bounds, problem_of};
+use crate::domain::bands::{BandsProblem, close_bounds, problem_of};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::{NoDecimal, read_decimal};
 use crate::domain::personal;
@@ -76,11 +76,15 @@ pub(super) fn from_entries(
 fn checked(mut bands: Vec<PricingBand>, field: &str) -> Result<Vec<PricingBand>, Finding> {
     bands.sort_by_key(|band| band.lower_limit);
     let Some(problem) = problem_of(&bands) else { return Ok(bands) };
-    Err(Finding::new(
-        FindingCode::PricingBandsInvalid,
-        format!("`{field}` {problem}"),
-        "Begin the first band at 0 and use each limit once; in a text, write `lowerLimit ; unitPrice [; fixedPrice]` on each line",
-    ))
+    let remedy = match problem {
+        BandsProblem::NegativePrice(_) => {
+            "Set a price of 0 or more; if the line is a discount or a credit, flag it so that it is not synced"
+        }
+        _ => {
+            "Begin the first band at 0 and use each limit once; in a text, write `lowerLimit ; unitPrice [; fixedPrice]` on each line"
+        }
+    };
+    Err(Finding::new(FindingCode::PricingBandsInvalid, format!("`{field}` {problem}"), remedy))
 }
 
 fn unreadable(field: &str, line: usize, text: &str, why: NoDecimal) -> Finding {
@@ -136,6 +140,15 @@ mod tests {
         ] {
             assert_eq!(bands_in_text(text, "F").unwrap_err().message, message, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_negative_price_is_corrected_otherwise_than_bands() {
+        let negative = single_band(Decimal::new(-5, 2), "F").unwrap_err();
+        assert_eq!(negative.message, "`F` has the negative unit price -0.05");
+        assert!(negative.remedy.starts_with("Set a price of 0 or more"), "{}", negative.remedy);
+        let gap = bands_in_text("10 ; 0.05", "F").unwrap_err();
+        assert!(gap.remedy.starts_with("Begin the first band at 0"), "{}", gap.remedy);
     }
 
     proptest! {

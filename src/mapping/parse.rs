@@ -160,16 +160,16 @@ pub(super) fn condition(
     let one = "one condition is expected";
     let condition = match DeTable::parse(&text) {
         Ok(table) => match find(table.get_ref(), KEY) {
-            Some(value) if table.get_ref().len() == 1 => parser.condition(Node::new(value, KEY)),
+            Some(value) if table.get_ref().len() == 1 => parser.condition(Node::new(value, "")),
             _ => {
-                parser.fault_at(1, KEY, one, "join several with `all` or `any`");
+                parser.fault_at(1, "", one, "join several with `all` or `any`");
                 None
             }
         },
         Err(error) => {
             let line = line_at(&text, error.span().map_or(0, |span| span.start));
             let message = format!("{one}: {}", error.message());
-            parser.fault_at(line, KEY, message, "write `{ field = \"IsWon\", is = true }`");
+            parser.fault_at(line, "", message, "write `{ field = \"IsWon\", is = true }`");
             None
         }
     };

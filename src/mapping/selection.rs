@@ -93,7 +93,7 @@ impl Selection<'_> {
                     self.mapping.root()
                 );
                 let hint = "name a field of the record itself, or of a parent by dots";
-                MappingFault::new("condition", field.line, "condition", message, hint)
+                MappingFault::new("condition", field.line, "", message, hint)
             })
             .collect();
         if !faults.is_empty() {

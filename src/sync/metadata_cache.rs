@@ -18,7 +18,7 @@ use crate::domain::catalog::{Catalog, CatalogKind, PlanTemplate};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
-use crate::mapping::{Mapping, Mappings, Query, remembered_name};
+use crate::mapping::{Mapping, MappingFault, Mappings, Query, remembered_name};
 use crate::store::Store;
 use crate::sync::context::retrying_store::RetryingStore;
 use crate::sync::metadata_cache::name_fields::KnownBy;
@@ -192,7 +192,8 @@ impl MetadataCache {
                 .insert(mapping.root().to_owned());
         }
         let mut query = mapping.query(&schema).map_err(|faults| {
-            let reason = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            // The messages of these faults name the file and the line.
+            let reason = faults.iter().map(MappingFault::advice).collect::<Vec<_>>().join("; ");
             Failure::new(ErrorCode::MappingInvalid, reason)
         })?;
         query.unreadable =

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use toml::de::DeTable;
+use toml::de::{DeTable, Error};
 
 use super::parser::line_at;
 use crate::mapping::fault::MappingFault;
@@ -11,18 +11,22 @@ const DUPLICATE_KEY: &str = "duplicate key";
 /// Places before a duplicate that are tried for the first one.
 const MAX_TRIED: usize = 200;
 
-/// Parses a file as TOML, or says where it is not.
+/// Parses a file as TOML, or says where it first is not. The parser itself finds faults of syntax
+/// before keys that stand twice, wherever they are.
 pub(super) fn parse<'s>(name: &str, text: &'s str) -> Result<DeTable<'s>, MappingFault> {
-    DeTable::parse(text).map(toml::Spanned::into_inner).map_err(|error| {
-        let span = error.span().unwrap_or_default();
-        let line = line_at(text, span.start);
-        if error.message() == DUPLICATE_KEY
-            && let Some(fault) = written_twice(name, text, span)
-        {
-            return fault;
-        }
-        MappingFault::new(name, line, "", error.message(), "the file must be valid TOML")
-    })
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let Some(error) = errors.into_iter().min_by_key(start) else { return Ok(table.into_inner()) };
+    if error.message() == DUPLICATE_KEY
+        && let Some(fault) = written_twice(name, text, error.span().unwrap_or_default())
+    {
+        return Err(fault);
+    }
+    let line = line_at(text, start(&error));
+    Err(MappingFault::new(name, line, "", error.message(), "the file must be valid TOML"))
+}
+
+fn start(error: &Error) -> usize {
+    error.span().unwrap_or_default().start
 }
 
 /// The fault about a key that stands twice, with the place of the first one: the nearest before it
@@ -32,10 +36,8 @@ fn written_twice(name: &str, text: &str, second: Range<usize>) -> Option<Mapping
     let is_first = |place: &usize| {
         let renamed = [&text[..*place], &unused_key(text), &text[place + key.len()..]].concat();
         let moved = second.start + renamed.len() - text.len();
-        let is_it = |error: toml::de::Error| {
-            error.message() == DUPLICATE_KEY && error.span().is_some_and(|span| span.start <= moved)
-        };
-        !DeTable::parse(&renamed).err().is_some_and(is_it)
+        let is_it = |error: &Error| error.message() == DUPLICATE_KEY && start(error) <= moved;
+        !DeTable::parse_recoverable(&renamed).1.iter().any(is_it)
     };
     let before = text[..second.start].rmatch_indices(key).map(|(place, _)| place);
     let first = before.take(MAX_TRIED).find(is_first)?;

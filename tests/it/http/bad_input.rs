@@ -162,6 +162,7 @@ async fn a_field_missing_in_the_org_is_reported_with_its_line_in_the_mapping() {
         "`Account.M3ter_Billing_Email__c` (mappings/opportunity.toml, line {line}) does not exist in the org or is not visible to the integration user"
     );
     assert!(message.contains(&expected), "{message}");
+    assert_eq!(message.matches("opportunity.toml").count(), 1, "its place is told once: {message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -420,6 +420,10 @@ fn a_duplicate_key_is_reported_with_both_lines() {
             "own.toml:2: `b`: this key stands here a second time, first in line 1; keep one of the two",
         ),
         (
+            "a = 1\na = 2\nb = = 3\nc = \"\n",
+            "own.toml:2: `a`: this key stands here a second time, first in line 1; keep one of the two",
+        ),
+        (
             "a = 1\nb = 2\na = 3\nb = 4\n",
             "own.toml:3: `a`: this key stands here a second time, first in line 1; keep one of the two",
         ),
@@ -428,4 +432,6 @@ fn a_duplicate_key_is_reported_with_both_lines() {
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(told, [expected], "{text}");
     }
+    let faults = parse("a = 1\nb = = 3\na = 2\n".as_bytes()).unwrap_err();
+    assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [2], "{faults:?}");
 }

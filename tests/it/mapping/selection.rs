@@ -86,6 +86,7 @@ fn an_invalid_condition_is_reported_with_its_place() {
         let faults = mapping.selection(Some(condition), "condition").unwrap_err();
         let text = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         assert!(text.contains(told), "{condition}: {text}");
+        assert!(!text.contains("`condition"), "its place is told once: {text}");
     }
     for condition in ["Missing__c", r#"{ field = "OrderItems.Quantity", above = 1 }"#] {
         let selection = mapping.selection(Some(condition), "condition").unwrap();
