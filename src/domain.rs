@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod change;
 pub mod dates;
 pub mod desired;
+pub mod encoding;
 pub mod ending;
 pub mod entity;
 pub mod excerpt;

@@ -35,6 +35,8 @@ use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
+use uuid::Uuid;
+
 use crate::control::{Control, lock};
 use crate::emulator::{self, Emulator};
 use crate::vendor::{Vendor, VendorRequest};
@@ -76,6 +78,22 @@ pub async fn start_with(port: u16, contents: Contents) -> std::io::Result<Emulat
     emulator::start(port, Some(REQUESTS_PER_SECOND), vendor).await
 }
 
+/// What is wrong with the id of an object beside others.
+fn check_id(id: &Json, others: &[Json]) -> Result<(), String> {
+    let Some(text) = id.as_str().filter(|id| !id.is_empty()) else {
+        return Err("has no `id`".to_owned());
+    };
+    if Uuid::try_parse(text).is_err() || text.len() != 36 {
+        return Err(format!(
+            "has the `id` `{text}`; m3ter's are such as 0000f400-0000-4000-8000-000000000000"
+        ));
+    }
+    if others.iter().any(|other| other["id"] == *id) {
+        return Err(format!("has the `id` {text}, which another one has already"));
+    }
+    Ok(())
+}
+
 impl M3ter {
     /// The objects of a resource (`accounts`), as the API answers them.
     pub fn objects(&self, resource: &str) -> Vec<Map<String, Json>> {
@@ -84,27 +102,22 @@ impl M3ter {
 
     /// Adds objects, in lists by resource as `GET /sandbox/state` shows them: all, or none with what
     /// is wrong.
-    pub fn add(&self, objects: &Json) -> Result<usize, String> {
-        let lists = objects.as_object().ok_or("m3ter's objects must be lists by resource")?;
+    pub fn add(&self, objects: &Json) -> Result<(), String> {
+        let lists = objects.as_object().ok_or("`m3ter` is not lists of objects by resource")?;
         let mut state = lock(&self.state);
         let mut all = state.snapshot();
-        let mut count = 0;
         for (resource, list) in lists {
+            let present = all[resource].as_array_mut();
+            let present = present.ok_or_else(|| resources::unknown_resource(resource))?;
             let list = list.as_array().ok_or_else(|| format!("`{resource}` is not a list"))?;
             for (place, object) in list.iter().enumerate() {
-                let is_named = object["id"].as_str().is_some_and(|id| !id.is_empty());
-                if !is_named {
-                    return Err(format!("object {} of `{resource}` has no `id`", place + 1));
-                }
-            }
-            count += list.len();
-            match all[resource].as_array_mut() {
-                Some(present) => present.extend(list.iter().cloned()),
-                None => all[resource] = Json::Array(list.clone()),
+                check_id(&object["id"], present)
+                    .map_err(|what| format!("object {} of `{resource}` {what}", place + 1))?;
+                present.push(object.clone());
             }
         }
         *state = self.contents.restored(all)?;
-        Ok(count)
+        Ok(())
     }
 
     /// Carries out a request inside the organization as a trusted caller: for tests that change

@@ -43,6 +43,7 @@ use tokens::{Site, Tokens};
 
 pub use examples::{Contents, EXAMPLE_RECORDS};
 pub use identity::{INTEGRATION_USER, INTEGRATION_USERNAME, ORGANIZATION};
+pub use users::Added;
 
 /// Daily API requests of the org, as `Sforce-Limit-Info` tells them.
 const DAILY_REQUESTS: u32 = 100_000;
@@ -156,7 +157,7 @@ impl Salesforce {
                 request.body,
             ),
             (&Method::POST, ["composite", "tree", object]) => {
-                tree::create(&mut lock(&self.org), object, request.body)
+                tree::create(&mut lock(&self.org), object, request.body, None)
             }
             (&Method::POST, ["composite"]) => self.composite(request, control),
             // Clients look there for what only some orgs have.

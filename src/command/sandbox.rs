@@ -1,6 +1,8 @@
 //! `sandbox`: an emulated org, an emulated organization and the service between them, with example
 //! records or with a snapshot.
 
+mod records;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,8 +11,10 @@ use anyhow::Context as _;
 use clap::Args;
 use serde_json::Value as Json;
 use sync_to_m3ter_sandbox as emulated;
+use sync_to_m3ter_sandbox::salesforce::Added;
 use tokio::net::TcpListener;
 
+use self::records::AddedRecords;
 use super::interrupt::shutdown_signal;
 use super::output::{self, Column, Form};
 use super::snapshot::{FOLDER_OF_MAPPINGS, Snapshot, Taken};
@@ -37,7 +41,8 @@ pub struct Sandboxing {
     /// The emulated m3ter organization.
     #[arg(long, default_value_t = 8082)]
     pub m3ter_port: u16,
-    /// List the example records and what each shows, and start nothing.
+    /// List the example records and what each shows, and the records of `--records` with their IDs;
+    /// start nothing.
     #[arg(long)]
     pub list: bool,
     /// The folder of a snapshot: its records and objects in place of the examples, with its mappings
@@ -45,7 +50,8 @@ pub struct Sandboxing {
     #[arg(long, value_name = "FOLDER", conflicts_with = "list")]
     pub from: Option<PathBuf>,
     /// A file of further records: `records` as `sf data import tree` takes them, and `m3ter` with
-    /// lists of objects by resource. May be repeated.
+    /// lists of objects by resource. May be repeated; `@references` lead to records of earlier files
+    /// and to earlier ones of the same file.
     #[arg(long, value_name = "FILE")]
     pub records: Vec<PathBuf>,
     /// A folder of mappings of your own, in place of `MAPPINGS_DIR`.
@@ -83,13 +89,7 @@ pub async fn run(
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> anyhow::Result<Outcome> {
     if sandboxing.list {
-        let columns =
-            [Column::word("Record"), Column::word("Object"), Column::text("What it shows")];
-        let rows = emulated::salesforce::EXAMPLE_RECORDS.map(|(record, object, shows)| {
-            vec![record.to_owned(), object.to_owned(), shows.to_owned()]
-        });
-        output::list_rows(sandboxing.form, &columns, &rows)?;
-        return Ok(Outcome::Done);
+        return list(&sandboxing).await;
     }
     let served = sandboxing.from.as_deref().map(Served::read).transpose();
     let served = match served {
@@ -116,11 +116,10 @@ pub async fn run(
     let organization = emulated::m3ter::start_with(sandboxing.m3ter_port, m3ter)
         .await
         .with_context(|| taken("emulated m3ter", sandboxing.m3ter_port))?;
-    for path in &sandboxing.records {
-        if let Err(problem) = add(path, org.vendor(), organization.vendor()) {
-            return Ok(unusable(format_args!("--records {}: {problem}", path.display())));
-        }
-    }
+    let added = match records::add(&sandboxing.records, org.vendor(), organization.vendor()) {
+        Ok(added) => added,
+        Err(problem) => return Ok(unusable(problem)),
+    };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, sandboxing.port))
         .await
         .with_context(|| taken("service", sandboxing.port))?;
@@ -147,10 +146,39 @@ pub async fn run(
             (served.first.as_str(), served.told.as_str())
         });
     let vendors = [org.base_url(), organization.base_url()];
-    tell_what_runs(&config, &given, &vendors, example, further);
+    let further = format!("{further}{}", records::told(&added));
+    tell_what_runs(&config, &given, &vendors, example, &further);
     print("\nStop with Ctrl-C.");
     app.serve(listener, shutdown).await?;
     Ok(Outcome::Done)
+}
+
+/// Lists the example records, and those of files with the ids that they get.
+async fn list(sandboxing: &Sandboxing) -> anyhow::Result<Outcome> {
+    let columns = [Column::word("Record"), Column::word("Object"), Column::text("What it shows")];
+    let examples = emulated::salesforce::EXAMPLE_RECORDS.map(|(record, object, shows)| {
+        vec![record.to_owned(), object.to_owned(), shows.to_owned()]
+    });
+    let mut rows = examples.to_vec();
+    if !sandboxing.records.is_empty() {
+        // Each start gives them the same ids.
+        let org = emulated::salesforce::start(0).await?;
+        let organization = emulated::m3ter::start(0).await?;
+        match records::add(&sandboxing.records, org.vendor(), organization.vendor()) {
+            Ok(added) => rows.extend(added.into_iter().flat_map(rows_of)),
+            Err(problem) => return Ok(unusable(problem)),
+        }
+    }
+    output::list_rows(sandboxing.form, &columns, &rows)?;
+    Ok(Outcome::Done)
+}
+
+fn rows_of(added: AddedRecords) -> Vec<Vec<String>> {
+    let file = added.file.display().to_string();
+    let row = |record: Added| {
+        vec![record.id, record.object.to_owned(), format!("`{}` in {file}", record.reference)]
+    };
+    added.records.into_iter().map(row).collect()
 }
 
 /// What counts of the environment; what does not is named.
@@ -263,30 +291,6 @@ async fn save_links(config: &Config, links: &[Link]) -> anyhow::Result<()> {
         Store::open(&config.database_url).await.context("the database could not be opened")?;
     store.save_links(links).await.context("the links of the snapshot could not be saved")?;
     store.close().await;
-    Ok(())
-}
-
-/// Adds the records and objects of a file.
-fn add(
-    path: &Path,
-    org: &emulated::salesforce::Salesforce,
-    organization: &emulated::m3ter::M3ter,
-) -> Result<(), String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let file: Json =
-        serde_json::from_str(&text).map_err(|error| format!("it is not JSON: {error}"))?;
-    let known = ["records", "m3ter"];
-    let object = file.as_object().filter(|file| !file.is_empty());
-    let object = object.ok_or("it holds neither `records` nor `m3ter`")?;
-    if let Some(unknown) = object.keys().find(|name| !known.contains(&name.as_str())) {
-        return Err(format!("`{unknown}` is unknown; a file holds `records`, `m3ter` or both"));
-    }
-    if let Some(objects) = object.get("m3ter") {
-        organization.add(objects)?;
-    }
-    if object.contains_key("records") {
-        org.add_tree(&file)?;
-    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::doubles;
 use super::resource::FieldType;
-use super::resources::{RESOURCES, named};
+use super::resources::{RESOURCES, named, unknown_resource};
 use super::state::State;
 
 const EXAMPLES: &str = include_str!("examples.json");
@@ -131,13 +131,7 @@ fn holding(mut objects: Map<String, Json>) -> Result<State, String> {
         }
     }
     match objects.keys().next() {
-        Some(unknown) => {
-            let known: Vec<&str> = RESOURCES.iter().map(|resource| resource.path).collect();
-            Err(format!(
-                "`{unknown}` is not an emulated resource; there are `{}`",
-                known.join("`, `")
-            ))
-        }
+        Some(unknown) => Err(unknown_resource(unknown)),
         None => Ok(state),
     }
 }

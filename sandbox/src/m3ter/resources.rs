@@ -397,6 +397,12 @@ pub(super) fn find_action(path: &str) -> Option<(&'static Resource, &str, &str)>
     Some((resource, id?, action))
 }
 
+/// What is wrong with a name that no resource has.
+pub(super) fn unknown_resource(name: &str) -> String {
+    let known: Vec<&str> = RESOURCES.iter().map(|resource| resource.path).collect();
+    format!("`{name}` is not an emulated resource; there are `{}`", known.join("`, `"))
+}
+
 /// The resource called `path` in the table.
 pub(super) fn named(path: &str) -> Option<&'static Resource> {
     RESOURCES.iter().find(|resource| resource.path == path)

@@ -18,7 +18,7 @@ pub(super) fn global_describe(org: &Org) -> Answer {
 pub(super) fn summary(table: &Table) -> Json {
     json!({
         "name": table.name, "label": table.name, "keyPrefix": table.key_prefix, "custom": table.name.contains("__"),
-        "queryable": true, "createable": true, "updateable": true, "deletable": true,
+        "queryable": true, "createable": table.is_createable(), "updateable": true, "deletable": true,
         "urls": { "describe": format!("/sobjects/{}/describe", table.name) },
     })
 }

@@ -289,6 +289,10 @@ impl Org {
         table: &'static Table,
         fields: &Fields,
     ) -> Result<String, WriteError> {
+        if !table.is_createable() {
+            let message = format!("entity type cannot be inserted: {}", table.name);
+            return Err(WriteError::new("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message));
+        }
         let checked = self.checked(table, fields, Write::Create)?;
         self.check_complete(table, &checked)?;
         self.check_unique(table, None, &checked)?;

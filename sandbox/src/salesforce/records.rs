@@ -33,6 +33,9 @@ pub(super) fn sobject(
         (&Method::PATCH, [id]) => {
             existing(org, table, id)?;
             let fields = parse(body)?;
+            if fields.keys().any(|name| name.eq_ignore_ascii_case("Id")) {
+                return Err(in_path("Id"));
+            }
             org.update(table, id, &fields).map(|()| Answer::empty()).map_err(ApiError::from)
         }
         (&Method::DELETE, [id]) => {
@@ -42,6 +45,12 @@ pub(super) fn sobject(
         }
         _ => Err(missing()),
     }
+}
+
+/// A field that the path has must not stand in the body.
+pub(super) fn in_path(field: &str) -> ApiError {
+    let message = format!("The {field} field should not be specified in the sobject data.");
+    ApiError::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", message)
 }
 
 pub(super) fn parse(body: &[u8]) -> Result<Fields, ApiError> {

@@ -1,7 +1,7 @@
 //! `POST /composite/tree/X`: records with the records below them, all or none. Source: REST API
 //! Developer Guide, sObject Tree.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use serde_json::{Value as Json, json};
@@ -10,7 +10,7 @@ use super::answer::{Answer, ApiError};
 use super::limits::MAX_RECORDS;
 use super::org::{Fields, Org, WriteError};
 use super::records;
-use super::tables::Table;
+use super::tables::{Data, Table};
 
 /// Levels of records, the top one among them.
 const MAX_LEVELS: usize = 5;
@@ -26,8 +26,18 @@ struct Node {
     parent: Option<(usize, &'static str)>,
 }
 
-/// Creates all records of a tree, or says what is wrong with which and creates none.
-pub(super) fn create(org: &mut Org, object: &str, body: &[u8]) -> Result<Answer, ApiError> {
+/// The ids of the records that other records may name, by reference.
+pub(super) type References = BTreeMap<String, String>;
+
+/// Creates all records of a tree, or says what is wrong with which and creates none. With
+/// `references`, a look-up may be `@reference` of a record that is among them or comes before in the
+/// tree, as the Salesforce CLI resolves it before it sends a tree.
+pub(super) fn create(
+    org: &mut Org,
+    object: &str,
+    body: &[u8],
+    mut references: Option<&mut References>,
+) -> Result<Answer, ApiError> {
     let top = org.schema.table(object).filter(|table| org.shows_table(table));
     let top = top.ok_or_else(|| {
         ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")
@@ -42,25 +52,38 @@ pub(super) fn create(org: &mut Org, object: &str, body: &[u8]) -> Result<Answer,
     let before = org.checkpoint();
     let mut ids: Vec<Option<String>> = Vec::new();
     let mut errors: Vec<(String, WriteError)> = Vec::new();
-    let references: Vec<String> = nodes.iter().map(|node| node.reference.clone()).collect();
+    let named: Vec<String> = nodes.iter().map(|node| node.reference.clone()).collect();
     for Node { reference, table, mut fields, parent } in nodes {
-        let mut is_orphan = false;
         if let Some((place, field)) = parent {
-            // What is wrong with the parent is said there.
-            is_orphan = ids[place].is_none();
-            fields.insert(field.to_owned(), json!(ids[place]));
+            let Some(above) = &ids[place] else {
+                // What is wrong with the parent is said there.
+                ids.push(None);
+                continue;
+            };
+            fields.insert(field.to_owned(), json!(above));
         }
-        let created = if is_orphan { None } else { Some(org.create(table, &fields)) };
-        ids.push(
-            created
-                .and_then(|created| created.map_err(|error| errors.push((reference, error))).ok()),
-        );
+        let resolved = match references.as_deref() {
+            Some(known) => resolve(table, &mut fields, known),
+            None => Ok(()),
+        };
+        match resolved.and_then(|()| org.create(table, &fields)) {
+            Ok(id) => {
+                if let Some(known) = references.as_deref_mut() {
+                    known.insert(reference, id.clone());
+                }
+                ids.push(Some(id));
+            }
+            Err(error) => {
+                errors.push((reference, error));
+                ids.push(None);
+            }
+        }
     }
     if !errors.is_empty() {
         org.roll_back(before);
         return Ok(refused(&errors));
     }
-    let results: Vec<Json> = references
+    let results: Vec<Json> = named
         .iter()
         .zip(ids)
         .map(|(reference, id)| json!({ "referenceId": reference, "id": id }))
@@ -69,6 +92,27 @@ pub(super) fn create(org: &mut Org, object: &str, body: &[u8]) -> Result<Answer,
         status: StatusCode::CREATED,
         body: Some(json!({ "hasErrors": false, "results": results })),
     })
+}
+
+/// Puts ids in the place of the references in look-ups.
+fn resolve(table: &Table, fields: &mut Fields, known: &References) -> Result<(), WriteError> {
+    for (name, value) in fields.iter_mut() {
+        let is_look_up =
+            table.column(name).is_some_and(|column| matches!(column.data, Data::Lookup(..)));
+        let reference = value.as_str().and_then(|text| text.strip_prefix('@'));
+        let Some(reference) = reference.filter(|_| is_look_up) else { continue };
+        let Some(id) = known.get(reference) else {
+            let message = format!(
+                "`{name}` is `@{reference}`, and no record before it has this `referenceId`: put that record, or its file, first"
+            );
+            return Err(WriteError {
+                fields: vec![name.clone()],
+                ..WriteError::new("INVALID_CROSS_REFERENCE_KEY", message)
+            });
+        };
+        *value = json!(id);
+    }
+    Ok(())
 }
 
 /// A tree's records in the order in which they are created, or the first one that no tree may hold.

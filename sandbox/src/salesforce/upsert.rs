@@ -54,14 +54,14 @@ pub(super) fn by_path(
     match (method, found.first()) {
         (&Method::PATCH, found) => {
             let mut fields = records::parse(body)?;
-            if fields.keys().any(|name| name.eq_ignore_ascii_case(column.name)) {
-                let message = format!(
-                    "The {} field should not be specified in the sobject data.",
-                    column.name
-                );
-                return Err(ApiError::new(StatusCode::BAD_REQUEST, "INVALID_FIELD", message));
+            let is_given = |field: &str| fields.keys().any(|name| name.eq_ignore_ascii_case(field));
+            if let Some(field) = ["Id", column.name].into_iter().find(|field| is_given(field)) {
+                return Err(records::in_path(field));
             }
             if found.is_none() {
+                if column.name == "Id" {
+                    return Err(unknown_id().into());
+                }
                 fields.insert(column.name.to_owned(), json!(value));
             }
             let Upserted { id, created } = write(org, table, found.map(String::as_str), &fields)?;
@@ -115,8 +115,15 @@ pub(super) fn by_row(
     let mut fields = fields.clone();
     if !found.is_empty() {
         fields.remove(column.name);
+    } else if column.name == "Id" {
+        return Err(unknown_id());
     }
     write(org, table, found.first().map(String::as_str), &fields)
+}
+
+/// A record is made under no id that a client gives.
+fn unknown_id() -> WriteError {
+    WriteError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 }
 
 fn write(

@@ -1,10 +1,52 @@
 //! What users of the org do between two syncs, without a request.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json};
 
-use super::org::{self, id_of};
+use super::org::{self, Org, id_of};
 use super::{Salesforce, tree};
 use crate::control::lock;
+
+/// A record that was added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// Its ID, which the org has made.
+    pub id: String,
+    /// Its object.
+    pub object: &'static str,
+    /// What the file calls it.
+    pub reference: String,
+}
+
+/// The one object that the top records of a tree are of.
+fn object_of(records: &Json, org: &Org) -> Result<&'static str, String> {
+    let records = records.as_array().ok_or("`records` is not a list")?;
+    let mut first = None;
+    for (place, record) in records.iter().enumerate() {
+        let text = |pointer: &str| {
+            let text =
+                record.pointer(pointer).and_then(Json::as_str).filter(|text| !text.is_empty());
+            text.ok_or_else(|| {
+                format!(
+                    "record {} of `records` has no `{}`: write `\"attributes\": {{ \"type\": \"Account\", \"referenceId\": \"a1\" }}`",
+                    place + 1,
+                    pointer.trim_start_matches('/').replace('/', ".")
+                )
+            })
+        };
+        let (object, reference) = (text("/attributes/type")?, text("/attributes/referenceId")?);
+        let table = org.schema.table(object).ok_or_else(|| org.schema.unknown_object(object))?;
+        let first = *first.get_or_insert(table.name);
+        if first != table.name {
+            return Err(format!(
+                "{reference}: it is of {}, and the first record is of {first}: take a file for each object, and put child records below their record",
+                table.name
+            ));
+        }
+    }
+    first.ok_or_else(|| "`records` has no record".to_owned())
+}
 
 impl Salesforce {
     /// Changes fields of a record without asking whether anybody may: what a user of the org does
@@ -33,25 +75,42 @@ impl Salesforce {
     }
 
     /// Creates the records of a tree, as `POST /composite/tree/X` does: all, or none with what is
-    /// wrong with which. The object is that of the first record.
-    pub fn add_tree(&self, tree: &Json) -> Result<usize, String> {
-        let object = tree.pointer("/records/0/attributes/type").and_then(Json::as_str);
-        let object = object.ok_or("the first of `records` has no `attributes.type`")?;
+    /// wrong with which. The object is that of the first record. `@references` to records that were
+    /// added before are resolved, and those of these records noted.
+    pub fn add_tree(
+        &self,
+        tree: &Json,
+        references: &mut BTreeMap<String, String>,
+    ) -> Result<Vec<Added>, String> {
         let mut org = lock(&self.org);
-        if org.schema.table(object).is_none() {
-            return Err(org.schema.unknown_object(object));
-        }
-        let created = tree::create(&mut org, object, tree.to_string().as_bytes());
+        let object = object_of(&tree["records"], &org)?;
+        let mut known = references.clone();
+        let created = tree::create(&mut org, object, tree.to_string().as_bytes(), Some(&mut known));
         let body = created.map_err(|error| error.message)?.body.unwrap_or_default();
-        let results = body["results"].as_array().cloned().unwrap_or_default();
-        let refused: Vec<String> = results
-            .iter()
-            .filter_map(|row| {
-                let message = row.pointer("/errors/0/message")?.as_str()?;
-                Some(format!("{}: {message}", row["referenceId"].as_str().unwrap_or_default()))
-            })
-            .collect();
-        if refused.is_empty() { Ok(results.len()) } else { Err(refused.join("\n")) }
+        let (mut added, mut refused) = (Vec::new(), Vec::new());
+        for row in body["results"].as_array().into_iter().flatten() {
+            let text = |pointer: &str| row.pointer(pointer).and_then(Json::as_str);
+            let reference = text("/referenceId").unwrap_or_default();
+            match text("/errors/0/message") {
+                Some(message) if reference.is_empty() => refused.push(message.to_owned()),
+                Some(message) => refused.push(format!("{reference}: {message}")),
+                None => {
+                    let id = text("/id").unwrap_or_default();
+                    let table = org.find_anywhere(id).map_or("", |(table, _)| table.name);
+                    added.push(Added {
+                        id: id.to_owned(),
+                        object: table,
+                        reference: reference.to_owned(),
+                    });
+                }
+            }
+        }
+        if refused.is_empty() {
+            *references = known;
+            Ok(added)
+        } else {
+            Err(refused.join("\n"))
+        }
     }
 
     /// Moves a record to the recycle bin.

@@ -407,3 +407,57 @@ async fn what_an_org_would_not_accept_is_refused() {
         .await;
     assert_eq!(org.record("Account", &account).await["ParentId"], ACCOUNT);
 }
+
+#[tokio::test]
+async fn an_id_is_given_by_the_org_alone() {
+    let org = Org::new().await;
+    let (object, code) = ("sobjects/Account", "INVALID_FIELD_FOR_INSERT_UPDATE");
+    for id in ["Id", "id"] {
+        let fields = json!({ "Name": "A", id: "001S90000099999IAA" });
+        assert_refused(&org, Method::POST, object, &fields, code, "Id").await;
+    }
+    let records = json!({ "records": [{ "attributes": { "type": "Account", "referenceId": "one" }, "Name": "A", "Id": ACCOUNT }] });
+    let (_, rows) = org.ask(Method::POST, "composite/sobjects", Some(&records)).await;
+    assert_eq!(rows[0]["errors"][0]["statusCode"], code, "{rows}");
+    let (_, tree) = org.ask(Method::POST, "composite/tree/Account", Some(&records)).await;
+    assert_eq!(tree["results"][0]["errors"][0]["statusCode"], code, "{tree}");
+    // A blank one is none.
+    org.create("Account", json!({ "Name": "A", "Id": null })).await;
+
+    // The path says which record it is, and only it.
+    let fields = json!({ "Id": ACCOUNT, "BillingCity": "Rome" });
+    let path = format!("sobjects/Account/{ACCOUNT}");
+    assert_refused(&org, Method::PATCH, &path, &fields, "INVALID_FIELD", "").await;
+    let path = "sobjects/Account/M3ter_Account_Code__c/NEW";
+    assert_refused(&org, Method::PATCH, path, &fields, "INVALID_FIELD", "").await;
+    let unknown = "INVALID_CROSS_REFERENCE_KEY";
+    let path = "sobjects/Account/Id/001S90000099999";
+    assert_refused(&org, Method::PATCH, path, &json!({ "Name": "A" }), unknown, "").await;
+    let records = json!({ "records": [{ "attributes": { "type": "Account" }, "Name": "A", "Id": "001S90000099999" }] });
+    let (_, rows) = org.ask(Method::PATCH, "composite/sobjects/Account/Id", Some(&records)).await;
+    assert_eq!(rows[0]["errors"][0]["statusCode"], unknown, "{rows}");
+}
+
+#[tokio::test]
+async fn all_fields_that_nobody_may_write_are_named_together() {
+    let org = Org::new().await;
+    let fields = json!({ "CreatedDate": "2020-01-01T00:00:00Z", "IsDeleted": true, "Amount": "x", "IsWon": true });
+    let path = format!("sobjects/Opportunity/{DEAL}");
+    let (status, body) = org.ask(Method::PATCH, &path, Some(&fields)).await;
+    assert_eq!((status, &body[0]["errorCode"]), (400, &json!("INVALID_FIELD_FOR_INSERT_UPDATE")));
+    let mut named: Vec<&str> =
+        body[0]["fields"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    named.sort_unstable();
+    assert_eq!(named, ["CreatedDate", "IsDeleted", "IsWon"], "{body}");
+}
+
+#[tokio::test]
+async fn what_clients_do_not_make_is_not_createable() {
+    let org = Org::new().await;
+    for object in ["Organization", "OpportunityStage", "M3ter_Sync_Setting__mdt"] {
+        let (path, code) = (format!("sobjects/{object}"), "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY");
+        assert_refused(&org, Method::POST, &path, &json!({ "Name": "A" }), code, "").await;
+        let (_, described) = org.ask(Method::GET, &format!("{path}/describe"), None).await;
+        assert_eq!(described["createable"], json!(false), "{object}");
+    }
+}

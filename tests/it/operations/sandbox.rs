@@ -208,3 +208,107 @@ async fn a_sandbox_takes_mappings_and_records_and_names_what_it_does_not_read() 
         assert!(!text.contains("hunter2"), "{text}");
     }
 }
+
+/// The files of `sf data export tree --plan`: one for each object, with `@references` between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_several_files_refer_to_each_other_and_their_ids_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let account = |reference: &str, more: serde_json::Value| {
+        let mut account =
+            json!({"attributes": {"type": "Account", "referenceId": reference}, "Name": "Mine"});
+        account.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        account
+    };
+    let accounts =
+        [account("a1", json!({})), account("a2", json!({"ParentId": "@a1", "Website": "@a3"}))];
+    let accounts = write(directory, "Accounts.json", &json!({"records": accounts}).to_string());
+    let deal = json!({"attributes": {"type": "Opportunity", "referenceId": "d1"}, "Name": "My own deal",
+        "AccountId": "@a2", "StageName": "Closed Won", "CloseDate": "2026-01-01", "End_Date__c": "2026-12-31"});
+    let deals = write(directory, "Deals.json", &json!({"records": [deal]}).to_string());
+    let files = ["--records", accounts.as_str(), "--records", &deals];
+
+    let (code, listed) = program(&[&["sandbox", "--list"], &files[..]].concat(), &[]);
+    assert_eq!(code, 0, "{listed}");
+    let of_file = |reference: &str, file: &str| {
+        let end = format!("\t`{reference}` in {file}");
+        let line = listed.lines().find(|line| line.ends_with(&end));
+        let line = line.unwrap_or_else(|| panic!("{reference}: {listed}"));
+        line.split('\t').next().unwrap().to_owned()
+    };
+    let [parent, child, deal] = [("a1", &accounts), ("a2", &accounts), ("d1", &deals)]
+        .map(|(name, file)| of_file(name, file));
+
+    let sandbox = Running::start(&files, &[]);
+    for (id, object, reference) in
+        [(&parent, "Account", "a1"), (&child, "Account", "a2"), (&deal, "Opportunity", "d1")]
+    {
+        assert!(
+            sandbox.banner.contains(&format!("\n  {id}  {object}  {reference}\n")),
+            "{}",
+            sandbox.banner
+        );
+    }
+    let (_, synced) = sandbox.run(&["sync", &deal, "--dry-run", "--output", "json"]);
+    assert!(synced.contains(&child), "the deal is the second Account's: {synced}");
+    drop(sandbox);
+
+    let wrong = |name: &str, file: serde_json::Value| write(directory, name, &file.to_string());
+    let id = "0000f400-0000-4000-8000-000000000000";
+    let plan = json!([{"sobject": "Account", "files": ["Accounts.json"]}, {"sobject": "Opportunity", "files": ["Deals.json"]}]);
+    for (file, words) in [
+        (deals.clone(), "d1: `AccountId` is `@a2`, and no record before it has this `referenceId`"),
+        (
+            wrong("plan.json", plan),
+            "it is a plan: give the files that it names, in its order: --records Accounts.json --records Deals.json",
+        ),
+        (wrong("object.json", json!({"records": {}})), "`records` is not a list"),
+        (wrong("none.json", json!({"records": []})), "`records` has no record"),
+        (
+            wrong("type.json", json!({"records": [account("a", json!({})), {"Name": "x"}]})),
+            "record 2 of `records` has no `attributes.type`",
+        ),
+        (
+            wrong("reference.json", json!({"records": [{"attributes": {"type": "Account"}}]})),
+            "record 1 of `records` has no `attributes.referenceId`",
+        ),
+        (
+            wrong(
+                "mixed.json",
+                json!({"records": [account("a", json!({})), {"attributes": {"type": "Lead", "referenceId": "l"}}]}),
+            ),
+            "l: it is of Lead, and the first record is of Account: take a file for each object",
+        ),
+        (
+            wrong(
+                "id.json",
+                json!({"records": [account("a", json!({"Id": "001S90000099999IAA"}))]}),
+            ),
+            "a: cannot specify Id in an insert call",
+        ),
+        (wrong("list.json", json!([])), "it holds neither `records` nor `m3ter`"),
+        (wrong("m3ter.json", json!({"m3ter": []})), "`m3ter` is not lists of objects by resource"),
+        (
+            wrong("uuid.json", json!({"m3ter": {"products": [{"id": "mine"}]}})),
+            "object 1 of `products` has the `id` `mine`; m3ter's are such as",
+        ),
+        (
+            wrong(
+                "twice.json",
+                json!({"m3ter": {"products": [{"id": id, "name": "A", "code": "A"}, {"id": id}]}}),
+            ),
+            "object 2 of `products` has the `id` 0000f400-0000-4000-8000-000000000000, which another one has already",
+        ),
+        (write(directory, "empty.json", " "), "it is empty"),
+        (write(directory, "text.json", "x"), "it is not JSON: "),
+        (directory.display().to_string(), "Is a directory"),
+    ] {
+        for start in [&["sandbox"][..], &["sandbox", "--list"]] {
+            let (code, text) = program(&[start, &FREE_PORTS, &["--records", &file]].concat(), &[]);
+            assert!(
+                code == 2 && text.contains(&format!("--records {file}: {words}")),
+                "{file}: {text}"
+            );
+        }
+    }
+}

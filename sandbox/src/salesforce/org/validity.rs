@@ -7,6 +7,8 @@ use serde_json::Value as Json;
 use super::super::tables::{Column, Data, Table};
 use super::{Fields, Org, Write, WriteError, decimal, is_deleted, is_id};
 
+const NOT_WRITABLE: &str = "INVALID_FIELD_FOR_INSERT_UPDATE";
+
 impl Org {
     /// The fields as they are stored, if the integration user may write each of them with such a
     /// value.
@@ -17,10 +19,17 @@ impl Org {
         write: Write,
     ) -> Result<Fields, WriteError> {
         let mut checked = Fields::new();
-        for (name, value) in changes
-            .iter()
-            .filter(|(name, _)| *name != "attributes" && !name.eq_ignore_ascii_case("id"))
-        {
+        // All of them are named together, before what is wrong with a value.
+        let (mut unwritable, mut wrong) = (Vec::new(), None);
+        for (name, value) in changes.iter().filter(|(name, _)| *name != "attributes") {
+            if name.eq_ignore_ascii_case("Id") {
+                if write == Write::Create && !value.is_null() {
+                    let message = "cannot specify Id in an insert call".to_owned();
+                    return Err(WriteError::of_field(NOT_WRITABLE, "Id", message));
+                }
+                // It says which record is changed.
+                continue;
+            }
             let by_key = self.by_key(table, name, value)?;
             let (name, value) =
                 by_key.as_ref().map_or((name.as_str(), value), |(name, id)| (*name, id));
@@ -29,26 +38,45 @@ impl Org {
                 let message = format!("No such column '{name}' on sobject of type {}", table.name);
                 return Err(WriteError::of_field("INVALID_FIELD", name, message));
             };
-            let read = read_text(column, value);
-            let value = read.as_ref().unwrap_or(value);
             if !self.is_writable(table, column, write) {
-                let message = format!(
-                    "Unable to create/update fields: {name}. Please check the security settings of this field."
-                );
-                return Err(WriteError::of_field("INVALID_FIELD_FOR_INSERT_UPDATE", name, message));
+                unwritable.push(column.name);
+                continue;
             }
-            if value.is_null()
-                && write == Write::Update
-                && !column.is_nillable()
-                && column.data != Data::Checkbox
-            {
-                return Err(missing(&[column.name]));
+            match self.as_stored(column, value, write) {
+                Ok(value) => {
+                    checked.insert(column.name.to_owned(), value);
+                }
+                Err(error) => {
+                    wrong.get_or_insert(error);
+                }
             }
-            check_value(column, value)?;
-            let value = self.referred(column, value)?;
-            checked.insert(column.name.to_owned(), value);
         }
-        Ok(checked)
+        if unwritable.is_empty() {
+            return wrong.map_or(Ok(checked), Err);
+        }
+        let message = format!(
+            "Unable to create/update fields: {}. Please check the security settings of this field and verify that it is read/write for your profile or permission set.",
+            unwritable.join(", ")
+        );
+        Err(WriteError {
+            fields: unwritable.into_iter().map(ToOwned::to_owned).collect(),
+            ..WriteError::new(NOT_WRITABLE, message)
+        })
+    }
+
+    /// The value of a field as it is stored, if there can be such a one.
+    fn as_stored(&self, column: &Column, value: &Json, write: Write) -> Result<Json, WriteError> {
+        let read = read_text(column, value);
+        let value = read.as_ref().unwrap_or(value);
+        if value.is_null()
+            && write == Write::Update
+            && !column.is_nillable()
+            && column.data != Data::Checkbox
+        {
+            return Err(missing(&[column.name]));
+        }
+        check_value(column, value)?;
+        self.referred(column, value)
     }
 
     /// A reference that is written as the key of another system: the field, and the id of the

@@ -40,6 +40,11 @@ impl Table {
         self.fields.iter().flat_map(|group| group.iter()).chain(AUDIT)
     }
 
+    /// Whether records are made by clients: the org itself, its settings and metadata are not.
+    pub(crate) fn is_createable(&self) -> bool {
+        !self.name.ends_with("__mdt") && !["Organization", "OpportunityStage"].contains(&self.name)
+    }
+
     /// What the object's records are called by: the number that the org gives an Order and a
     /// Contract, else the name.
     pub(crate) fn name_field(&self) -> &'static str {
