@@ -16,6 +16,7 @@ mod ids;
 mod interrupt;
 pub mod keys;
 pub mod line;
+mod line_faults;
 mod link_file;
 pub mod links;
 pub mod mapping;
@@ -33,6 +34,7 @@ pub mod settings;
 pub mod shells;
 pub mod snapshot;
 pub mod sync;
+mod text_file;
 pub mod verify;
 mod watch;
 

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::entry::{self, check_name};
 use super::key::StoredKey;
+use crate::domain::encoding;
 
 /// Thousands of keys; a file that is larger is another one.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -92,7 +93,10 @@ pub(super) fn read(path: &Path) -> Result<String, KeysFileError> {
     if metadata.permissions().mode() & OTHERS_MAY_WRITE != 0 {
         return Err(KeysFileError::OthersMayWrite(path.to_owned()));
     }
-    std::fs::read_to_string(path).map_err(failed)
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let not_toml = |what: encoding::NotText| format!("it {what}: a file of keys is TOML, in UTF-8");
+    let text = encoding::text(&bytes);
+    text.map(ToOwned::to_owned).map_err(|what| failed(std::io::Error::other(not_toml(what))))
 }
 
 /// Whether others than the owner may read the file: hashes open nothing, but who calls is nobody

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::ids::LineFault;
+use super::line_faults::{LineFault, told};
 use super::link_file::{self, LinkFile, LinkLine};
 use super::links::{DryRun, change, show};
 use super::output::{self, Column, Form};
@@ -99,8 +99,7 @@ async fn make_right(
     let rows: Vec<Vec<String>> = right.iter().map(|(line, checked)| row(*line, checked)).collect();
     output::list_rows(adoption.form, &COLUMNS, &rows)?;
     if !faults.is_empty() {
-        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        remark(told.join("\n"));
+        remark(told(&faults));
         if !adoption.skip_invalid || right.is_empty() {
             return Ok(unusable("nothing was linked; `--skip-invalid` goes on with the rest"));
         }
@@ -308,8 +307,9 @@ fn read(target: &str) -> Result<Vec<SalesforceId>, String> {
             .map_err(|invalid| format!("{invalid}, nor is it a file"));
     }
     let ids::IdList { ids, faults } = ids::read(path)?;
-    match faults.first() {
-        Some(fault) => Err(format!("{target}, {fault}")),
-        None => Ok(ids.into_iter().map(|(_, id)| id).collect()),
+    match faults.as_slice() {
+        [] => Ok(ids.into_iter().map(|(_, id)| id).collect()),
+        [one] => Err(format!("{target}, {one}")),
+        several => Err(format!("{target}:\n{}", told(several))),
     }
 }

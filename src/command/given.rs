@@ -1,11 +1,16 @@
 //! What a person types or pastes: records, instants, runs.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, civil};
 use url::Url;
 use uuid::Uuid;
 
+use super::line_faults::{LineFault, told};
 use super::place::Place;
+use super::text_file;
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{InvalidSalesforceId, SalesforceId, SyncRunId};
 use crate::domain::verification::Verification;
@@ -26,32 +31,37 @@ pub(super) fn record(text: &str) -> Result<SalesforceId, InvalidSalesforceId> {
 /// Records, each once: as arguments, or, for `-`, the lines of standard input. All that are none are
 /// named together.
 pub(super) fn records(texts: &[String]) -> Result<Vec<SalesforceId>, String> {
+    // Each with its line, where it has one.
     let mut words = Vec::new();
     for text in texts {
         if text != "-" {
-            words.push(text.clone());
+            words.push((None, text.clone()));
             continue;
         }
-        let lines = std::io::read_to_string(std::io::stdin())
-            .map_err(|error| format!("standard input could not be read: {error}"))?;
+        let lines = text_file::read_stdin("one ID a line")?;
         let before = words.len();
-        words.extend(
-            lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned),
-        );
+        let lines = lines.trim_start_matches('\u{feff}').lines().map(str::trim).enumerate();
+        let filled = lines.filter(|(_, line)| !line.is_empty());
+        words.extend(filled.map(|(index, line)| (Some(index + 1), line.to_owned())));
         if words.len() == before {
             return Err("standard input names no record; give one ID a line".to_owned());
         }
     }
-    let mut records = Vec::new();
-    let mut problems = Vec::new();
-    for word in &words {
-        match record(word) {
-            Ok(record) if records.contains(&record) => {}
-            Ok(record) => records.push(record),
-            Err(invalid) => problems.push(invalid.to_string()),
+    let (mut known, mut records, mut problems) = (HashSet::new(), Vec::new(), Vec::new());
+    for (line, word) in words {
+        match (record(&word), line) {
+            (Ok(record), _) if known.insert(record.clone()) => records.push(record),
+            (Ok(_), _) => {}
+            (Err(_), None) if Path::new(&word).is_file() => problems.push(format!(
+                "`{word}` is a file and not a record: `- < {word}` takes the IDs in it, one a line"
+            )),
+            (Err(invalid), None) => problems.push(invalid.to_string()),
+            (Err(invalid), Some(line)) => {
+                problems.push(LineFault { line, what: invalid.to_string() }.to_string());
+            }
         }
     }
-    if problems.is_empty() { Ok(records) } else { Err(problems.join("\n")) }
+    if problems.is_empty() { Ok(records) } else { Err(told(&problems)) }
 }
 
 /// A kind of m3ter object, in capitals or not.

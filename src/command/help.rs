@@ -4,6 +4,12 @@ use std::fmt::Write as _;
 
 use clap::Command;
 
+/// The commands that a service elsewhere can carry out.
+pub const SPEAKERS: [&str; 12] = [
+    "sync", "end-date", "reopen", "verify", "backfill", "runs", "changes", "erase", "links",
+    "adopt", "pause", "resume",
+];
+
 /// What a command is told by variables.
 #[derive(Debug, Clone, Copy)]
 enum Needs {
@@ -253,23 +259,7 @@ impl Needs {
 
 impl Help {
     fn text(&self) -> String {
-        let speaks = matches!(
-            self.command.split(' ').next(),
-            Some(
-                "sync"
-                    | "end-date"
-                    | "reopen"
-                    | "verify"
-                    | "backfill"
-                    | "runs"
-                    | "changes"
-                    | "erase"
-                    | "links"
-                    | "adopt"
-                    | "pause"
-                    | "resume"
-            )
-        );
+        let speaks = self.command.split(' ').next().is_some_and(|name| SPEAKERS.contains(&name));
         let instead = if speaks {
             ";\n           or SYNC_TO_M3TER_URL and SYNC_TO_M3TER_KEY, to speak to a service"
         } else {

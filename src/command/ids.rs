@@ -2,10 +2,10 @@
 //! one.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::Path;
 
-use super::{csv_lines, given};
+use super::line_faults::{LineFault, told};
+use super::{csv_lines, given, text_file};
 use crate::domain::ids::SalesforceId;
 
 /// What a file holds.
@@ -17,29 +17,18 @@ pub(super) struct IdList {
     pub(super) faults: Vec<LineFault>,
 }
 
-/// What is wrong in a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LineFault {
-    pub(super) line: usize,
-    pub(super) what: String,
-}
-
-impl fmt::Display for LineFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
-    }
-}
-
 /// Reads a file.
 pub(super) fn read(path: &Path) -> Result<IdList, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{} could not be read: {error}", path.display()))?;
-    let list = parse(&text);
-    if list.ids.is_empty() {
-        let first = list.faults.first().map_or_else(String::new, |fault| format!(": {fault}"));
-        return Err(format!("{} has no ID{first}", path.display()));
+    let list = parse(&text_file::read(path, "CSV")?);
+    if !list.ids.is_empty() {
+        return Ok(list);
     }
-    Ok(list)
+    let name = format!("`{}`", path.display());
+    Err(match list.faults.as_slice() {
+        [] => format!("{name} has no ID: give one a line, or CSV with a column `Id`"),
+        [one] => format!("{name} has no ID: {one}"),
+        several => format!("{name} has no ID:\n{}", told(several)),
+    })
 }
 
 fn parse(text: &str) -> IdList {

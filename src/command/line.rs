@@ -1,6 +1,6 @@
 //! The command line: which command was meant, with which settings, and how it ended.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ use crate::command::{
     check,
     db::DbCommand,
     health::HealthQuestion,
+    help::SPEAKERS,
     keys::KeysCommand,
     links::LinksCommand,
     mapping::MappingCommand,
@@ -72,16 +73,16 @@ enum Command {
     Snapshot(SnapshotCommand),
     /// Compare many records with m3ter and say which differ; writes nothing there.
     Verify(command::verify::Verifying),
-    /// Sync the records that a verification named, by the running service; needs the database's
-    /// settings only.
+    /// Sync the records that a verification named, by the running service; needs only the
+    /// database's settings, or `--url`.
     Backfill(command::backfill::Backfilling),
     /// Make, list, revoke and check API keys.
     #[command(subcommand)]
     Keys(KeysCommand),
     /// End what m3ter bills for one record, from the terminal.
     EndDate(command::end_date::Ending),
-    /// Take ends that end dating made back, so that the next sync follows Salesforce; needs the
-    /// database's settings only.
+    /// Take ends that end dating made back, so that the next sync follows Salesforce; needs only
+    /// the database's settings, or `--url`.
     Reopen(command::reopen::Reopened),
     /// Show, check and import mappings.
     #[command(subcommand)]
@@ -89,24 +90,26 @@ enum Command {
     /// Look at what was done, or do it again.
     #[command(subcommand)]
     Runs(RunsCommand),
-    /// Look at which m3ter object belongs to which Salesforce row, or change that; needs the
-    /// database's settings only.
+    /// Look at which m3ter object belongs to which Salesforce row, or change that; needs only the
+    /// database's settings, or `--url`.
     #[command(subcommand)]
     Links(LinksCommand),
     /// List the Accounts of m3ter that only a typed code leads to, and say that they are the right
-    /// ones, which needs the database's settings only; or link records to objects that m3ter has.
+    /// ones, which needs only the database's settings, or `--url`; or link records to objects that
+    /// m3ter has.
     Adopt(command::adopt::Adoption),
-    /// Look at what was changed in m3ter, from what to what; needs the database's settings only.
+    /// Look at what was changed in m3ter, from what to what; needs only the database's settings, or
+    /// `--url`.
     #[command(subcommand)]
     Changes(ChangesCommand),
     /// Remove the values of what was changed for a record from the history: that something was
-    /// changed, when and by whom stays; needs the database's settings only.
+    /// changed, when and by whom stays; needs only the database's settings, or `--url`.
     Erase(command::changes::Erasing),
-    /// Copy the service's database; needs the database's settings only.
+    /// Copy the service's database; needs only the database's settings.
     #[command(subcommand)]
     Db(DbCommand),
-    /// In an incident: let no run begin, in any replica, until `resume`; needs the database's
-    /// settings only.
+    /// In an incident: let no run begin, in any replica, until `resume`; needs only the database's
+    /// settings, or `--url`.
     Pause(Pausing),
     /// Let runs begin again, those that have waited longest first.
     Resume(Resuming),
@@ -132,23 +135,16 @@ enum Command {
 }
 
 impl Command {
-    /// Whether a service elsewhere can do it.
-    fn speaks_to_a_service(&self) -> bool {
-        matches!(
-            self,
-            Self::Sync(_)
-                | Self::EndDate(_)
-                | Self::Reopen(_)
-                | Self::Verify(_)
-                | Self::Backfill(_)
-                | Self::Runs(_)
-                | Self::Changes(_)
-                | Self::Erase(_)
-                | Self::Links(_)
-                | Self::Adopt(_)
-                | Self::Pause(_)
-                | Self::Resume(_)
-        )
+    /// What is logged where `RUST_LOG` does not say.
+    fn default_filter(&self) -> &'static str {
+        match self {
+            Self::Serve | Self::Sandbox(_) => "info",
+            // A person's terminal is no log: lines of the audit log would stand among what is
+            // answered.
+            _ if std::io::stderr().is_terminal() => "warn",
+            // What is done by commands is recorded as well.
+            _ => "warn,audit=info",
+        }
     }
 
     /// Whether it is told by the whole configuration.
@@ -180,6 +176,7 @@ pub fn run() -> ExitCode {
         Ok(line) => line,
         Err(error) => error.exit(),
     };
+    let name = arguments.subcommand_name().unwrap_or_default();
     let command = command.unwrap_or(Command::Serve);
     let environment = match environment(env_file.as_deref()) {
         Ok(environment) => environment,
@@ -189,7 +186,7 @@ pub fn run() -> ExitCode {
         return ended(outcome);
     }
     let variable = |name: &str| environment.get(name);
-    let service = match service(&command, &variable, url.as_deref()) {
+    let service = match service(name, &variable, url.as_deref()) {
         Ok(service) => service,
         Err(problem) => return complain(&problem, Outcome::Unusable),
     };
@@ -200,11 +197,6 @@ pub fn run() -> ExitCode {
         // It is told with all that is wrong.
         Some(_) if reads_configuration => LogFormat::Text,
         Some(_) => return complain("LOG_FORMAT must be `text` or `json`", Outcome::Unusable),
-    };
-    let default_filter = match command {
-        Command::Serve | Command::Sandbox(_) => "info",
-        // What somebody does at a terminal is recorded as well.
-        _ => "warn,audit=info",
     };
     if matches!(command, Command::Serve) {
         // Other processes of this user read neither its memory nor its environment, and no dump of
@@ -231,7 +223,7 @@ pub fn run() -> ExitCode {
     };
     let inside = runtime.enter();
     let telemetry = match telemetry::start(
-        &variable("RUST_LOG").unwrap_or_else(|| default_filter.to_owned()),
+        &variable("RUST_LOG").unwrap_or_else(|| command.default_filter().to_owned()),
         format,
         collector.as_ref(),
     ) {
@@ -393,13 +385,16 @@ fn environment(file: Option<&Path>) -> Result<Environment, String> {
 
 /// The service that a command is to speak to; `None`: it works here.
 fn service(
-    command: &Command,
+    command: &str,
     variable: &dyn Fn(&str) -> Option<String>,
     url: Option<&str>,
 ) -> Result<Option<Remote>, String> {
-    if !command.speaks_to_a_service() {
+    if !SPEAKERS.contains(&command) {
         return match url {
-            Some(_) => Err("this command does not speak to a service: --url is for `sync`, `end-date`, `reopen`, `verify`, `backfill`, `runs`, `changes`, `erase`, `links`, `adopt`, `pause` and `resume`".to_owned()),
+            Some(_) => Err(format!(
+                "this command does not speak to a service: --url is for `{}`",
+                SPEAKERS.join("`, `")
+            )),
             None => Ok(None),
         };
     }
@@ -421,4 +416,32 @@ fn ended(outcome: anyhow::Result<Outcome>) -> ExitCode {
 fn complain(problem: &str, outcome: Outcome) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "error: {problem}");
     outcome.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_says_of_each_command_whether_a_service_can_do_it() {
+        let line = CommandLine::command();
+        let names: Vec<&str> = line.get_subcommands().map(clap::Command::get_name).collect();
+        let url = line.get_arguments().find(|argument| argument.get_id() == "url");
+        let of_url = url.and_then(clap::Arg::get_long_help).or(url.and_then(clap::Arg::get_help));
+        let of_url = of_url.map(ToString::to_string).unwrap_or_default();
+        for speaker in SPEAKERS {
+            assert!(
+                names.contains(&speaker) && of_url.contains(&format!("`{speaker}`")),
+                "{speaker}"
+            );
+        }
+        for command in line.get_subcommands() {
+            let about = command.get_long_about().or(command.get_about());
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            if about.contains("database's settings") {
+                let speaks = SPEAKERS.contains(&command.get_name());
+                assert_eq!(about.contains("`--url`"), speaks, "{}: {about}", command.get_name());
+            }
+        }
+    }
 }

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
-use super::ids::LineFault;
-use super::{csv_lines, given};
+use super::line_faults::LineFault;
+use super::{csv_lines, given, text_file};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::sync::WantedLink;
@@ -70,8 +70,7 @@ pub(super) fn is_one(path: &Path) -> bool {
 /// Reads a file.
 pub(super) fn read(path: &Path) -> Result<LinkFile, String> {
     let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{name} could not be read: {error}"))?;
+    let text = text_file::read(path, "CSV")?;
     let file = parse(&text).map_err(|problem| format!("{name}: {problem}"))?;
     if file.lines.is_empty() && file.faults.is_empty() {
         return Err(format!("{name} has no links"));

@@ -291,6 +291,10 @@ fn sources(files: &[PathBuf], directory: &Directory) -> anyhow::Result<Vec<Mappi
         let own = directory.mappings_dir.as_deref().map(mapping_sources).transpose()?;
         return Ok(own.unwrap_or_default());
     }
+    if let Some(folder) = files.iter().find(|path| path.is_dir()) {
+        let folder = folder.display();
+        anyhow::bail!("`{folder}` is a folder: --mappings-dir {folder} checks the files in it");
+    }
     files.iter().map(|path| mapping_source(path)).collect()
 }
 

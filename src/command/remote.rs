@@ -39,6 +39,8 @@ const RUN_TIMEOUT: Duration = Duration::from_secs(125);
 #[derive(Debug, Clone)]
 pub struct Remote {
     url: Url,
+    /// The argument or the variable that names the address.
+    named_by: &'static str,
     key: Option<SecretString>,
     http: reqwest::Client,
 }
@@ -80,7 +82,7 @@ impl Remote {
             builder = builder.no_proxy().tls_certs_only([]);
         }
         let http = builder.build().context("the HTTP client could not be made")?;
-        Ok(Self { url: config.url, key, http })
+        Ok(Self { url: config.url, named_by: config.named_by, key, http })
     }
 
     /// Where it is.
@@ -322,6 +324,17 @@ impl Remote {
         NoAnswer { problem: self.misunderstood().await, outcome: Outcome::Unusable }
     }
 
+    /// What to look at where no service is.
+    fn what_to_check(&self) -> String {
+        let Self { url, named_by, .. } = self;
+        let mut alone = url.clone();
+        alone.set_path("");
+        if alone == *url {
+            return format!("check {named_by}");
+        }
+        format!("{named_by} has the path `{}`; try {alone} without it", url.path())
+    }
+
     /// Why an answer is not understood: another version, or no such service at all.
     async fn misunderstood(&self) -> String {
         let url = &self.url;
@@ -331,7 +344,8 @@ impl Remote {
         let version = version.and_then(|(_, text)| version_in(&text));
         match version {
             None => format!(
-                "there is no sync-to-m3ter at {url}, or a proxy in front of it answers: check SYNC_TO_M3TER_URL"
+                "there is no sync-to-m3ter at {url}, or a proxy in front of it answers: {}",
+                self.what_to_check()
             ),
             Some(version) if version == own => {
                 format!(

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::telling::{Telling, tell};
 use super::attended::show_progress;
 use super::interrupt::interrupt_signal;
+use super::line_faults::{LineFault, told};
 use super::output;
 use super::place::Place;
 use super::remote::Remote;
@@ -99,19 +100,19 @@ impl Verifying {
     fn kept(
         &self,
         records: Vec<SalesforceId>,
-        mut faults: Vec<ids::LineFault>,
+        mut faults: Vec<LineFault>,
     ) -> Result<Vec<SalesforceId>, String> {
         faults.sort_by_key(|fault| fault.line);
         if faults.is_empty() {
             return Ok(records);
         }
-        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let told = told(&faults);
         if self.skip_invalid && !records.is_empty() {
-            remark(format_args!("left out:\n{}", told.join("\n")));
+            remark(format_args!("left out:\n{told}"));
             return Ok(records);
         }
         let rest = if records.is_empty() { "" } else { "\n`--skip-invalid` goes on with the rest" };
-        Err(format!("{}{rest}", told.join("\n")))
+        Err(format!("{told}{rest}"))
     }
 }
 
@@ -313,7 +314,7 @@ async fn named(
     for (line, id) in ids {
         match syncs.mapped_object_of(&id).await {
             Ok(Ok(_)) => records.push(id),
-            Ok(Err(what)) => faults.push(ids::LineFault { line, what }),
+            Ok(Err(what)) => faults.push(LineFault { line, what }),
             Err(failure) => return Ok(Err(unanswered(&failure))),
         }
     }

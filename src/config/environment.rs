@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::settings::names;
+use crate::domain::encoding;
 
 /// The variables, and where each comes from.
 #[derive(Clone, Default)]
@@ -42,9 +43,12 @@ impl Environment {
 
     /// Adds those of a file; what the process has counts.
     pub fn with_file(self, path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("--env-file {}: {error}", path.display()))?;
-        let read = parse(&text).map_err(|(line, problem)| {
+        let name = path.display();
+        let bytes = std::fs::read(path).map_err(|error| format!("--env-file {name}: {error}"))?;
+        let text = encoding::text(&bytes).map_err(|what| {
+            format!("--env-file {name} {what}: save it as text, with the encoding UTF-8")
+        })?;
+        let read = parse(text).map_err(|(line, problem)| {
             format!("--env-file {}, line {line}: {problem}", path.display())
         })?;
         Ok(Self { file: Some((path.to_owned(), read)), ..self })

@@ -10,6 +10,8 @@ use crate::secret::Secret;
 pub struct RemoteConfig {
     /// Its address.
     pub url: Url,
+    /// What named it: the argument, or the variable.
+    pub named_by: &'static str,
     /// The key; a service on this machine may take none.
     pub key: Option<Secret>,
 }
@@ -29,9 +31,14 @@ pub fn remote(
         },
     };
     let url = variables.url(from, &text);
+    if url.as_ref().is_some_and(|url| url.query().is_some() || url.fragment().is_some()) {
+        variables.problem(format!(
+            "{from} must be the address alone, such as https://sync.example: leave out `?` or `#` and what follows"
+        ));
+    }
     let key = variables.secret("SYNC_TO_M3TER_KEY", "SYNC_TO_M3TER_KEY_FILE");
     match url.filter(|_| variables.problems.is_empty()) {
-        Some(url) => Ok(Some(RemoteConfig { url, key })),
+        Some(url) => Ok(Some(RemoteConfig { url, named_by: from, key })),
         None => Err(variables.problems.join("\n")),
     }
 }

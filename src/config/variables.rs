@@ -114,7 +114,7 @@ impl Variables<'_> {
     /// An address that secrets are sent to: encrypted, or on this machine.
     pub(super) fn url(&mut self, name: &str, text: &str) -> Option<Url> {
         let Ok(url) = Url::parse(text) else {
-            self.problem(format!("{name} is not a URL"));
+            self.problem(format!("{name} is not a URL: it must begin with https://"));
             return None;
         };
         if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {

@@ -23,6 +23,9 @@ pub enum StoreError {
     /// The URL cannot be read, or the part behind `?`.
     #[error("`DATABASE_URL` is not a valid URL of a database")]
     InvalidUrl(sqlx::Error),
+    /// A directory has the name.
+    #[error("`{}` is a directory; `DATABASE_URL` must name the database file in it", .0.display())]
+    NoFile(PathBuf),
     /// `SQLite` creates files, not directories.
     #[error("the directory `{}` of the database file does not exist", .0.display())]
     DirectoryMissing(PathBuf),

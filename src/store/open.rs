@@ -48,9 +48,14 @@ pub(super) fn check_there(url: &str) -> Result<(), StoreError> {
     }
     let (_, file) = sqlite_file(url)?;
     match std::path::absolute(&file) {
-        Ok(place) if !place.exists() => Err(StoreError::Absent(place)),
+        Ok(place) if !place.exists() || is_empty(&place) => Err(StoreError::Absent(place)),
         _ => Ok(()),
     }
+}
+
+/// Whether it is a file without a byte, of which `SQLite` would make a database.
+fn is_empty(place: &Path) -> bool {
+    std::fs::metadata(place).is_ok_and(|file| file.is_file() && file.len() == 0)
 }
 
 /// What a URL says about a file, and the file.
@@ -69,6 +74,9 @@ async fn open_sqlite(url: &str) -> Result<Database, StoreError> {
         && !directory.is_dir()
     {
         return Err(StoreError::DirectoryMissing(directory.to_owned()));
+    }
+    if file.is_dir() {
+        return Err(StoreError::NoFile(file));
     }
     let place: Arc<str> = file.display().to_string().into();
     let creates = !url.contains("mode=") || url.contains("mode=rwc");

@@ -6,6 +6,7 @@ mod backfill;
 mod changes;
 pub(crate) mod commands;
 mod deployment;
+mod given_files;
 mod links;
 mod metrics_and_logs;
 mod outbound;

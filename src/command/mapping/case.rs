@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::settled::StandIn;
+use crate::command::text_file;
 use crate::config::Config;
 use crate::domain::catalog::{Catalog, CatalogKind};
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
 use crate::domain::settings::CommitmentBilling;
 use crate::domain::text::nearest;
-use crate::mapping::{Mapping, Mappings, NaturalKeys};
+use crate::mapping::{Mapping, MappingFault, Mappings, NaturalKeys};
 use crate::sync::describe;
 use crate::transport::Budget;
 use crate::{m3ter, salesforce};
@@ -72,8 +73,7 @@ impl Case {
 
     /// Reads a file, or says what is wrong with it.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("`{}` could not be read", path.display()))?;
+        let text = text_file::read(path, "JSON").map_err(anyhow::Error::msg)?;
         serde_json::from_str(&text).map_err(|error| {
             anyhow::anyhow!(
                 "`{}` is no case: {error}; a case is `{{ \"record\": {{ \"attributes\": {{ \"type\": \"Opportunity\" }}, \"Id\": \"006…\", … }} }}`",
@@ -175,7 +175,8 @@ impl<'m> OrgRecord<'m> {
             .await
             .map_err(|failure| anyhow::anyhow!(failure.reason))?;
         let query = mapping.query(&schema).map_err(|faults| {
-            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            // The messages of these faults name the file and the line.
+            let faults: Vec<String> = faults.iter().map(MappingFault::advice).collect();
             anyhow::anyhow!("{}", faults.join("\n"))
         })?;
         let rows = salesforce.query(&query.soql(id), &budget).await?;

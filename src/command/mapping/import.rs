@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use crate::command::text_file;
 use crate::mapping::{MappingSource, Mappings};
 use kind::Kind;
 use objects::Source;
@@ -46,8 +47,7 @@ pub struct Imported {
 pub(super) fn run(import: &Import) -> anyhow::Result<super::Outcome> {
     let mut files = Vec::new();
     for path in &import.files {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("`{}` could not be read", path.display()))?;
+        let text = text_file::read(path, "XML or JSON").map_err(anyhow::Error::msg)?;
         files.push((
             path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             text,

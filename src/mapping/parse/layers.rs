@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::parser::{Node, Parser, Value, dotted, find, line_at};
 use super::syntax;
+use crate::domain::encoding::{self, NotText};
 use crate::domain::entity::EntityKind;
 use crate::mapping::fault::{MappingFault, hint_for};
 use crate::mapping::files::MappingSource;
@@ -53,9 +54,12 @@ impl<'s> Layer<'s> {
             let message = format!("the file is larger than {} KiB", MAX_FILE_BYTES / 1024);
             return Err(unreadable(1, message, "a mapping is a short text; is this another file?"));
         }
-        let text = std::str::from_utf8(&source.bytes).map_err(|error| {
-            let line = source.bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
-            unreadable(line, "the file is not UTF-8".to_owned(), "save it with the encoding UTF-8")
+        let text = encoding::text(&source.bytes).map_err(|what| match what {
+            NotText::Line(line) => {
+                let message = "the file is not UTF-8".to_owned();
+                unreadable(line, message, "save it with the encoding UTF-8")
+            }
+            _ => unreadable(1, format!("the file {what}"), "a mapping is TOML, in UTF-8"),
         })?;
         let table = syntax::parse(name, text)?;
         Ok(Self { name, text, is_built_in, table })

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use sync_to_m3ter::callers::new_key;
 
 use crate::http::hostile_clients::{exchange, status};
-use crate::operations::commands::run_with;
+use crate::operations::commands::{at_a_terminal, run_with};
 use crate::support::program::serve;
 use crate::support::*;
 
@@ -275,4 +275,21 @@ async fn actions_at_the_terminal_are_recorded_with_who_did_them() {
         }
     }
     assert!(users.iter().all(|user| *user == users[0]), "{users:?}");
+}
+
+/// A person's terminal is no log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_s_terminal_shows_no_line_of_the_audit_log_unless_it_is_asked_for() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let (code, said) = at_a_terminal(&world, directory, &["sync", DEAL], "").await;
+    assert!(code == 0 && said.contains("Completed") && !said.contains("asked"), "{code} {said}");
+    let (_, shown) = run_with(&world, directory, &["runs", "show", "latest"], &[]).await;
+    assert!(shown.contains("\"requestedBy\": \"cli:"), "the run keeps who asked: {shown}");
+    let file = directory.join("audited.env");
+    std::fs::write(&file, "RUST_LOG=warn,audit=info\n").unwrap();
+    let arguments = ["sync", DEAL, "--env-file", file.to_str().unwrap()];
+    let (code, said) = at_a_terminal(&world, directory, &arguments, "").await;
+    assert!(code == 0 && said.contains("asked"), "{code} {said}");
 }

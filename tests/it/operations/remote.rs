@@ -194,18 +194,28 @@ async fn something_other_than_the_service_or_another_version_is_reported_as_such
     let later = served(Router::new().route("/openapi.yaml", get(async move || document))).await;
     let other = served(Router::new()).await;
     let free = format!("http://127.0.0.1:{}", ports::free_port());
+    let world = World::new().await;
+    let (page, below) = (world.url("/console/runs"), format!("{other}/base"));
     for (url, code, words) in [
         (later.as_str(), 2, "is version 9.9.9, and this program is "),
         (&other, 2, "there is no sync-to-m3ter at"),
         (&free, 4, "does not answer: "),
         ("http://sync.example", 2, "--url must begin with https://"),
         ("https://me:hunter2@sync.example", 2, "--url must not hold credentials"),
-        ("nonsense", 2, "--url is not a URL"),
+        ("nonsense", 2, "--url is not a URL: it must begin with https://"),
+        ("localhost:8080", 2, "--url must begin with https:// (http:// is for loopback only)"),
+        (&page, 2, "--url has the path `/console/runs`; try http://127.0.0.1:"),
+        (&below, 2, "--url has the path `/base`; try http://127.0.0.1:"),
+        ("https://sync.example/?a=b", 2, "--url must be the address alone, such as https://"),
+        ("https://sync.example/#runs", 2, "leave out `?` or `#` and what follows"),
     ] {
         let (ended, text) = ask(&["runs", "list", "--url", url], &[]).await;
         assert!(ended == code && text.contains(words), "{url}: {ended} {text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
+    let variable = [("SYNC_TO_M3TER_URL", below.as_str())];
+    let (_, text) = ask(&["runs", "list"], &variable).await;
+    assert!(text.contains("SYNC_TO_M3TER_URL has the path `/base`"), "{text}");
     let (code, text) = ask(&["check", "--url", &later], &[]).await;
     assert!(code == 2 && text.contains("--url is for `sync`, `end-date`, "), "{text}");
 }

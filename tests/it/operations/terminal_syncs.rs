@@ -70,6 +70,17 @@ async fn several_records_are_synced_in_turn_and_the_worst_result_decides() {
     for (arguments, input, words) in [
         (vec!["sync", DEAL, "abc", "def"], "", vec!["`abc` is not a", "`def` is not a"]),
         (vec!["sync", "-"], " \n", vec!["standard input names no record"]),
+        (
+            vec!["sync", "-"],
+            "\u{feff}006S900000795MM\n\nabc\n006S900000795MM\n def \n",
+            vec!["line 3: `abc` is not a", "line 5: `def` is not a"],
+        ),
+        (vec!["sync", "-"], &"x\n".repeat(500), vec!["line 20: `x` is not a", "and 480 more"]),
+        (
+            vec!["sync", "-"],
+            "PK\u{3}\u{4}",
+            vec!["standard input is an Excel workbook or another archive, not text: save it as "],
+        ),
         (vec!["sync"], "", vec!["<RECORD_ID>"]),
         (
             vec!["sync", DEAL, DELETED, "--expected-plan", &"0".repeat(64)],
