@@ -12,6 +12,7 @@ pub mod m3ter;
 pub mod mapping;
 pub mod salesforce;
 pub mod secret;
+pub mod soql;
 pub mod store;
 pub mod sync;
 pub mod telemetry;

@@ -4,9 +4,7 @@
 //! record resolves to desired objects and findings. The language is closed and declarative on
 //! purpose. Nothing here does I/O or reads a clock.
 
-mod bands;
 mod condition;
-mod convert;
 mod evaluated;
 mod explain;
 mod fault;
@@ -16,12 +14,10 @@ pub mod fuzzing;
 mod language;
 mod lookup;
 mod mapped;
+mod named;
 mod object;
 mod org;
 mod parse;
-mod product;
-mod query;
-mod readability;
 mod reading;
 mod remark;
 mod resolve;
@@ -30,9 +26,7 @@ mod rules;
 mod selection;
 mod show;
 mod steps;
-mod structure;
 mod term;
-mod unreadable;
 
 /// The keys of mapping files: what is written where.
 pub mod keys {
@@ -52,13 +46,11 @@ pub use explain::Explanation;
 pub use fault::MappingFault;
 pub use files::MappingSource;
 pub use mapped::Mapping;
-pub use org::{OrgRemark, Severity};
-pub use query::{LineObject, Query};
-pub use reading::{NaturalKeys, Reading};
-pub use row::{Context, Scales};
-pub use selection::{Selection, SelectionQuery, name_of};
+
+pub use reading::Reading;
+pub use row::Context;
+pub use selection::Selection;
 pub use show::FieldDescription;
-pub use unreadable::{Unreadable, remembered_name};
 
 use crate::domain::settings::CommitmentBilling;
 use parse::{Layer, Parsed};

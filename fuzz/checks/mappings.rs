@@ -1,6 +1,7 @@
 //! Mapping files: from bytes to a checked mapping, or to faults that say where.
 
 use sync_to_m3ter::mapping::fuzzing;
+use sync_to_m3ter::soql::fuzzing::org_of;
 
 pub(crate) fn check(input: &[u8]) {
     let lines = input.split(|byte| *byte == b'\n').count();
@@ -32,14 +33,18 @@ pub(crate) fn check(input: &[u8]) {
             );
             // A mapping that is taken can be shown and held against an org that has all of it, and
             // one that has nothing.
-            let org = fuzzing::org_of(&mapping);
+            let org = org_of(&mapping.reads());
             assert!(!mapping.describe(Some(&org)).is_empty(), "a mapping maps something");
             mapping.org_report(&org, &std::collections::BTreeSet::new());
             mapping.org_report(
                 &sync_to_m3ter::domain::org_schema::OrgSchema::default(),
                 &std::collections::BTreeSet::new(),
             );
-            assert!(mapping.undescribed(&org).is_empty(), "{:?}", mapping.undescribed(&org));
+            assert!(
+                mapping.reads().undescribed(&org).is_empty(),
+                "{:?}",
+                mapping.reads().undescribed(&org)
+            );
         }
     }
 }

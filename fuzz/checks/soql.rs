@@ -5,6 +5,7 @@
 //! emulator's parser, and any other one a mapping file.
 
 use sync_to_m3ter::domain::ids::SalesforceId;
+use sync_to_m3ter::soql::fuzzing::{org_of, paths_of};
 use sync_to_m3ter::{mapping, salesforce};
 use sync_to_m3ter_sandbox::salesforce::soql::{self, Filter, Literal, Operator, Query, Selected};
 
@@ -46,7 +47,7 @@ fn mapped(input: &[u8]) {
         .map(|byte| char::from(*byte))
         .collect();
     let id = SalesforceId::parse(&format!("{digits:0<15}")).expect("letters and digits");
-    let query = match mapping.query(&mapping::fuzzing::org_of(&mapping)) {
+    let query = match mapping.query(&org_of(&mapping.reads())) {
         Ok(query) => query.soql(&id),
         Err(faults) => return assert!(!faults.is_empty()),
     };
@@ -63,7 +64,7 @@ fn mapped(input: &[u8]) {
         matches!(&parsed.filter, Some(Filter::Compare(path, Operator::Equal, literal)) if path.names == ["Id"] && *literal == expected),
         "{query}"
     );
-    for (relationships, path) in mapping::fuzzing::paths_of(&mapping) {
+    for (relationships, path) in paths_of(&mapping.reads()) {
         let selects = rows(&parsed, &relationships).iter().any(|rows| has(rows, &path));
         assert!(selects, "{relationships:?} {path} is not in {query}");
     }

@@ -10,8 +10,9 @@ use super::output::Output;
 use crate::app::load_mappings;
 use crate::callers::Callers;
 use crate::config::Config;
+use crate::domain::org_remark::Severity;
 use crate::domain::settings::{OverlapRule, OverlappingPlans};
-use crate::mapping::{Mapping, Severity};
+use crate::mapping::Mapping;
 use crate::store::{Store, StoreError};
 use crate::sync::describe;
 use crate::telemetry::ErrorChain;
@@ -254,7 +255,7 @@ impl Report {
                 if remarks.iter().all(|remark| remark.severity != Severity::Red) {
                     self.line(Severity::Green, mapping.root(), "has all fields that a sync needs");
                 }
-                if mapping.root() == ORDER && mapping.absent(&schema).is_none() {
+                if mapping.root() == ORDER && mapping.reads().absent(&schema).is_none() {
                     self.activated_orders(salesforce, budget).await;
                 }
                 schema.sobject(mapping.root()).and_then(|object| object.key_prefix.clone())

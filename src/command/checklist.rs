@@ -6,7 +6,7 @@ use anstyle::AnsiColor;
 
 use super::Outcome;
 use super::output::{Column, Form, Output, Screen, list_rows, print};
-use crate::mapping::Severity;
+use crate::domain::org_remark::Severity;
 
 /// Lines of a report: each at once for people, all together in another form.
 pub(super) struct Checklist {

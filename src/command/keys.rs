@@ -18,7 +18,7 @@ use crate::callers::{
     new_key, parse_network, parse_org, revoke,
 };
 use crate::domain::ids::SalesforceId;
-use crate::mapping::Severity;
+use crate::domain::org_remark::Severity;
 use crate::store::Store;
 use crate::telemetry::ErrorChain;
 

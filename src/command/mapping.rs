@@ -20,9 +20,9 @@ use super::output::{self, Column, Form, Output};
 use super::{Outcome, print};
 use crate::app::{load_mappings, mapping_source, mapping_sources};
 use crate::config::{Config, ConfigProblems};
-use crate::mapping::{
-    Mapping, MappingFault, MappingSource, Mappings, OrgRemark, Severity, remembered_name,
-};
+use crate::domain::org_remark::{OrgRemark, Severity};
+use crate::mapping::{Mapping, MappingFault, MappingSource, Mappings};
+use crate::soql::remembered_name;
 use crate::store::Store;
 use crate::sync::{check_mappings, describe};
 use crate::transport::Budget;

@@ -11,10 +11,11 @@ use super::session::Visitor;
 use super::shell::Shell;
 use super::words::Mark;
 use crate::callers::Permission;
+use crate::domain::org_remark::{OrgRemark, Severity};
 use crate::domain::org_schema::OrgSchema;
 use crate::http::fault::Fault;
 use crate::http::log_fields;
-use crate::mapping::{FieldDescription, Mapping, OrgRemark, Severity};
+use crate::mapping::{FieldDescription, Mapping};
 use crate::sync::{CheckedMapping, Syncs};
 
 #[derive(Template)]

@@ -3,9 +3,9 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::org_remark::Severity;
 use crate::domain::run::{RunState, SyncRun};
 use crate::domain::verification::{VerificationState, VerifiedStatus};
-use crate::mapping::Severity;
 use crate::sync::Syncs;
 
 /// What is as far away has its day.

@@ -1,6 +1,9 @@
 //! What a mapping makes of one Salesforce record: the objects that m3ter should hold, and what
 //! stands in the way.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::catalog::CatalogKind;
 use super::entity::{EntityKind, ObjectKey};
 use super::finding::Finding;
 use super::ids::SalesforceId;
@@ -51,6 +54,21 @@ pub struct NaturalKey {
     pub code: String,
     /// Its code as it was typed, where that is another one.
     pub verbatim: Option<String>,
+}
+
+/// What must be looked up before a record can be resolved and compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NaturalKeys {
+    /// By what the deal's Accounts can be found.
+    pub accounts: Vec<NaturalKey>,
+    /// By what the deal's Contracts can be found.
+    pub contracts: Vec<NaturalKey>,
+    /// By what they are shared with other records.
+    pub shared: Vec<SharedKey>,
+    /// The codes that become ids, those that m3ter's rules forbid left out.
+    pub codes: BTreeMap<CatalogKind, BTreeSet<String>>,
+    /// All Salesforce rows of the record, also those that take no part.
+    pub rows: Vec<SalesforceId>,
 }
 
 /// A field by which records of one object belong together: a record joins the m3ter object of
@@ -184,6 +202,35 @@ impl DesiredObject {
                 FieldAction::Clear => None,
             },
         )
+    }
+
+    /// Where the value of a field comes from, as people know it.
+    pub fn source(&self, field: &str) -> String {
+        let field = self.fields().iter().find(|desired| desired.name == field);
+        field.map(|desired| desired.source.clone()).unwrap_or_default()
+    }
+
+    /// Notes what is wrong with it: it is not synced then.
+    pub fn find(&mut self, finding: Finding) {
+        match &mut self.intent {
+            Intent::Sync(_) => self.intent = Intent::Invalid(vec![finding]),
+            Intent::Invalid(findings) => findings.push(finding),
+            Intent::Flagged => {}
+        }
+    }
+
+    /// Gives a field a value that the mapping does not.
+    pub fn set(&mut self, name: &'static str, value: Value, source: String) {
+        if let Intent::Sync(fields) = &mut self.intent {
+            // There is room for no more than them; without this there would be for twice as many.
+            fields.reserve_exact(1);
+            fields.push(DesiredField {
+                name,
+                action: FieldAction::Set(value),
+                once: false,
+                source,
+            });
+        }
     }
 
     /// The objects of the same sync that this one refers to.

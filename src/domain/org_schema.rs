@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::field::FieldType;
+
 /// The described objects, by API name.
 #[derive(Debug, Clone, Default)]
 pub struct OrgSchema {
@@ -106,6 +108,50 @@ impl OrgSchema {
     /// The description of an sObject, if it was read.
     pub fn sobject(&self, name: &str) -> Option<&SObject> {
         self.sobjects.get(&name.to_ascii_lowercase())
+    }
+}
+
+impl OrgField {
+    /// Whether it may hold anything, as texts and formulas do: what is in it shows when a record is
+    /// synced.
+    pub fn is_open(&self) -> bool {
+        self.is_one_of(&[
+            "string",
+            "textarea",
+            "picklist",
+            "combobox",
+            "anyType",
+            "encryptedstring",
+        ])
+    }
+
+    /// Whether it holds a number.
+    pub fn is_number(&self) -> bool {
+        self.is_one_of(&["double", "currency", "percent", "int", "long"])
+    }
+
+    /// What m3ter's field takes, where a field of this type cannot hold it.
+    pub fn misfit(&self, wanted: FieldType) -> Option<&'static str> {
+        let is = |types: &[&str]| self.is_one_of(types);
+        match wanted {
+            FieldType::Date | FieldType::DateTime
+                if !is(&["date", "datetime"]) && !self.is_open() =>
+            {
+                Some("a date")
+            }
+            FieldType::Decimal { .. } | FieldType::Integer { .. } if !self.is_number() => {
+                Some("a number")
+            }
+            FieldType::Boolean if !is(&["boolean"]) => Some("true or false"),
+            FieldType::Email if self.is_number() || is(&["boolean", "date", "datetime"]) => {
+                Some("an e-mail address")
+            }
+            _ => None,
+        }
+    }
+
+    fn is_one_of(&self, types: &[&str]) -> bool {
+        types.contains(&self.field_type.as_str())
     }
 }
 

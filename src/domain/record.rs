@@ -6,6 +6,9 @@ use serde_json::{Map, Value as Json};
 use super::ids::SalesforceId;
 use super::text::is_blank;
 
+/// Where people read what a record is called: an Order or a Contract without a name has a number.
+pub const NAME_FIELDS: [&str; 3] = ["Name", "OrderNumber", "ContractNumber"];
+
 /// A record of a query. Field names are found without regard to case, as in SOQL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record(Map<String, Json>);
@@ -33,6 +36,12 @@ impl Record {
     /// The value at a path of parents (`Account.Name`); `None` where it is absent, null or blank.
     pub fn value(&self, path: &str) -> Option<&Json> {
         self.row().value(path)
+    }
+
+    /// What people call it, as far as it was read.
+    pub fn name(&self) -> Option<&str> {
+        let mut values = NAME_FIELDS.into_iter().filter_map(|field| self.value(field)?.as_str());
+        values.find(|name| !name.trim().is_empty())
     }
 
     /// Forgets what Salesforce says of each row beside its fields: its type and its address.

@@ -12,6 +12,7 @@ use super::finding::FindingCode;
 use super::ids::SalesforceId;
 use super::outcome::{Action, ObjectOutcome, RunOutcome, SyncStatus};
 use super::record::Record;
+use super::rows::FieldRef;
 
 /// Names that the first line repeats of one kind of object.
 const MAX_NAMES: usize = 10;
@@ -25,6 +26,24 @@ pub struct StatusField {
     pub name: String,
     /// Most characters that it holds; 0 where it is no text.
     pub length: usize,
+}
+
+/// Where a mapping says that they are. The org need not have them.
+#[derive(Debug, Clone)]
+pub struct StatusPaths {
+    /// The status.
+    pub status: FieldRef,
+    /// The sentences.
+    pub message: Option<FieldRef>,
+    /// The time.
+    pub synced_at: Option<FieldRef>,
+}
+
+impl StatusPaths {
+    /// All of them.
+    pub fn fields(&self) -> impl Iterator<Item = &FieldRef> {
+        std::iter::once(&self.status).chain(&self.message).chain(&self.synced_at)
+    }
 }
 
 /// The fields of one object that say how the last sync of a record ended, as far as they can be

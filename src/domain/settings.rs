@@ -27,6 +27,29 @@ pub struct Settings {
     pub commitment_overlap: OverlapRule,
 }
 
+impl Settings {
+    /// The choices that decide about money, each with its word as it counts. `states_billing`:
+    /// whether it is said anywhere how Commitments are billed.
+    pub fn render_choices(&self, states_billing: bool) -> [(&'static str, &'static str); 6] {
+        fn word<T: PartialEq>(words: &[(&'static str, T)], chosen: &T) -> &'static str {
+            words.iter().find(|(_, choice)| choice == chosen).map_or("", |(word, _)| word)
+        }
+        let billing = match self.commitment_billing {
+            Some(billing) => billing.word(),
+            None if states_billing => "by the fields of the Commitment",
+            None => "not stated",
+        };
+        [
+            ("commitment_billing", billing),
+            ("pricing_change", word(&PricingChange::WORDS, &self.pricing_change)),
+            ("removed_lines", word(&RemovedLines::WORDS, &self.removed_lines)),
+            ("ended", word(&EndedRule::WORDS, &self.ended)),
+            ("commitment.overlap", word(&OverlapRule::WORDS, &self.commitment_overlap)),
+            ("account_plan.overlap", word(&OverlapRule::WORDS, &self.account_plan_overlap)),
+        ]
+    }
+}
+
 /// What happens about a line that asks for what an AccountPlan of another row bills already, under
 /// the same Contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

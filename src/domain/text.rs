@@ -87,6 +87,18 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|candidate| distance(candidate) <= name.len().max(3) / 3)
 }
 
+/// A hint about a name that is not known: the one that is meant, or all that are.
+pub fn hint_for(name: &str, known: &[&str]) -> String {
+    let short: String = name.chars().take(80).collect();
+    match nearest(&short, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            format!("known here: {}", names.join(", "))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

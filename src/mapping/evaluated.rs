@@ -9,13 +9,14 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
-use super::convert::{Problem, Raw, as_date, convert, text};
-use super::language::{Constant, FieldRef};
+use crate::domain::condition::Constant;
+use crate::domain::conversion::{Problem, Raw, as_date, convert, text};
 use crate::domain::entity::EntityKind;
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::{NoDecimal, read_decimal_in_json};
+use crate::domain::money::NoDecimal;
 use crate::domain::personal;
+use crate::domain::rows::FieldRef;
 use crate::domain::text::trimmed;
 use crate::domain::value::Value;
 use crate::domain::warning::Warning;
@@ -40,7 +41,6 @@ pub(super) enum Source {
     This(EntityKind),
     /// A product rule, as it is shown.
     Rule(String),
-    OneBand,
     Several(Vec<Source>),
 }
 
@@ -72,7 +72,6 @@ impl fmt::Display for Source {
             Self::PlanTemplates => f.write_str("the plan templates of the lines"),
             Self::This(kind) => write!(f, "{kind} of this sync"),
             Self::Rule(rule) => f.write_str(rule),
-            Self::OneBand => f.write_str("one band"),
             Self::Several(sources) => {
                 for (index, source) in sources.iter().enumerate() {
                     let before = if index == 0 { "" } else { ", " };
@@ -106,12 +105,7 @@ impl Evaluated {
     }
 
     pub(super) fn number(&self) -> Result<Decimal, Finding> {
-        let number = match &self.raw {
-            Raw::Json(json) => read_decimal_in_json(json),
-            Raw::Typed(Value::Number(number)) => Ok(*number),
-            Raw::Typed(_) => Err(NoDecimal::NotANumber),
-        };
-        number.map_err(|why| {
+        self.raw.number().map_err(|why| {
             let (code, remedy) = match why {
                 NoDecimal::NotANumber => (FindingCode::ValueInvalid, "a number"),
                 NoDecimal::TooSmall => (FindingCode::ValueOutOfRange, "0 or a larger number"),

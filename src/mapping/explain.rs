@@ -1,9 +1,7 @@
 //! The way of one value, from the Salesforce fields of a record to m3ter's field: each source and
 //! each step with what came of it. What tells who a person is is not shown.
 
-use super::convert::{Raw, text};
 use super::evaluated::Evaluated;
-use super::language::FieldRef;
 use super::mapped::{FieldMapping, ObjectMapping};
 use super::object::key_of;
 use super::reading::Reading;
@@ -12,10 +10,12 @@ use super::row::Row;
 use super::steps::Step;
 use super::term::{Expression, Term};
 use crate::domain::catalog::Catalog;
+use crate::domain::conversion::{Raw, text};
 use crate::domain::desired::FieldAction;
 use crate::domain::entity::EntityKind;
 use crate::domain::field::FieldType;
 use crate::domain::personal;
+use crate::domain::rows::FieldRef;
 use crate::domain::value::Value;
 
 const BLANK: &str = "blank";

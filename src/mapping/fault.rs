@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::domain::text::nearest;
-
 /// One fault of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MappingFault {
@@ -54,17 +52,5 @@ impl MappingFault {
 impl fmt::Display for MappingFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place(), self.advice())
-    }
-}
-
-/// A hint about a name that is not known: the one that is meant, or all that are.
-pub(super) fn hint_for(name: &str, known: &[&str]) -> String {
-    let short: String = name.chars().take(80).collect();
-    match nearest(&short, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-            format!("known here: {}", names.join(", "))
-        }
     }
 }

@@ -1,36 +1,21 @@
 //! What a mapping file says of rows and their fields: where they come from, and what is asked of
 //! them. What is made of them is in `term`, `steps` and `mapped`.
 
-use std::sync::Arc;
-
-use rust_decimal::Decimal;
-
+use crate::domain::condition::Condition;
+use crate::domain::rows::{FieldRef, Rows, SetId};
 use crate::domain::warning::Attention;
 
-pub(super) type SetId = usize;
-pub(super) const ROOT: SetId = 0;
-
-/// The rows of one child relationship.
+/// Rows, and what is asked of each.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RowSet {
-    pub(super) name: String,
-    /// The set whose rows these are children of; the root is its own.
-    pub(super) of: SetId,
-    pub(super) relationship: String,
-    pub(super) sobject: String,
-    /// The child's relationship back to its parent.
-    pub(super) parent: Option<String>,
-    pub(super) order_by: String,
+    pub(super) rows: Rows,
     pub(super) ordered_by: Vec<FieldRef>,
-    /// The org need not have the relationship: there are no rows then.
-    pub(super) optional: bool,
     pub(super) leave_out: Option<Condition>,
     pub(super) refuse: Vec<Guard>,
     /// What is told of each row, also of one that is left out.
     pub(super) warn: Vec<RowRemark>,
     /// How many values are kept with each row.
     pub(super) slots: usize,
-    pub(super) line: usize,
 }
 
 /// A place for a value that is kept with each row of a set.
@@ -45,82 +30,6 @@ impl RowSet {
     pub(super) fn slot(&mut self, set: SetId) -> Slot {
         self.slots += 1;
         Slot { set, index: self.slots - 1 }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FieldRef {
-    /// Which record the path starts at.
-    pub(super) from: SetId,
-    /// Parents by dots.
-    pub(super) path: String,
-    /// As people know it: `Opportunity.Amount`, `Product2.ProductCode`.
-    pub(super) name: Arc<str>,
-    /// The org need not have it.
-    pub(super) optional: bool,
-    pub(super) line: usize,
-}
-
-impl FieldRef {
-    /// A field of a record of `sobject`, or of a parent of it.
-    pub(super) fn new(from: SetId, sobject: &str, path: String, line: usize) -> Self {
-        let name = if path.contains('.') {
-            path.as_str().into()
-        } else {
-            format!("{sobject}.{path}").into()
-        };
-        Self { from, path, name, optional: false, line }
-    }
-
-    /// By what it is found among the fields of an org: Salesforce's names have no case.
-    pub(super) fn id(&self) -> (SetId, String) {
-        (self.from, self.path.to_ascii_lowercase())
-    }
-
-    /// The field itself, without the parents on the way to it.
-    pub(super) fn last(&self) -> &str {
-        self.path.rsplit('.').next().unwrap_or_default()
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Constant {
-    Text(String),
-    Number(Decimal),
-    Boolean(bool),
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Condition {
-    All(Vec<Condition>),
-    Any(Vec<Condition>),
-    Test(FieldRef, Test),
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Test {
-    Is(Constant),
-    IsNot(Constant),
-    In(Vec<Constant>),
-    NotIn(Vec<Constant>),
-    Blank(bool),
-    Above(Decimal),
-    Below(Decimal),
-    Equals(FieldRef),
-    DiffersFrom(FieldRef),
-}
-
-impl Condition {
-    pub(super) fn fields(&self) -> Vec<&FieldRef> {
-        match self {
-            Self::All(conditions) | Self::Any(conditions) => {
-                conditions.iter().flat_map(Self::fields).collect()
-            }
-            Self::Test(field, Test::Equals(other) | Test::DiffersFrom(other)) => {
-                vec![field, other]
-            }
-            Self::Test(field, _) => vec![field],
-        }
     }
 }
 

@@ -4,14 +4,20 @@
 use jiff::tz::TimeZone;
 
 use super::evaluated::Outcome;
+use super::fault::MappingFault;
 use super::files::Files;
-use super::language::{Condition, FieldRef, Guard, ROOT, RowRemark, RowSet, SetId, Slot};
-use super::product::ProductRule;
+use super::language::{Guard, RowRemark, RowSet, Slot};
 use super::row::{Around, Context, Row};
 use super::term::Expression;
+use crate::domain::condition::Condition;
 use crate::domain::entity::EntityKind;
 use crate::domain::field::FieldSpec;
+use crate::domain::org_schema::OrgSchema;
+use crate::domain::product_rule::ProductRule;
+use crate::domain::record_status::StatusPaths;
+use crate::domain::rows::{FieldRef, ROOT, SetId};
 use crate::domain::settings::{CommitmentBilling, Otherwise, Settings};
+use crate::soql::{NotShown, Query, Reads};
 
 /// The mapping of one root object.
 #[derive(Debug, Clone)]
@@ -33,7 +39,7 @@ pub struct Mapping {
     pub(super) product: Option<ProductKeys>,
     /// The file's own, then those of files for all mappings.
     pub(super) product_rules: Vec<ProductRule>,
-    pub(super) sync_status: Option<SyncStatusFields>,
+    pub(super) sync_status: Option<StatusPaths>,
     /// Where each reference leads.
     pub(super) links: Vec<Option<Slot>>,
     /// What others are computed from, each before those.
@@ -48,14 +54,6 @@ pub(super) enum Shared {
     Object(usize),
     /// A field of an object, both by their positions.
     Field(usize, usize),
-}
-
-/// The root's own fields that say how its last sync ended. The org need not have them.
-#[derive(Debug, Clone)]
-pub(super) struct SyncStatusFields {
-    pub(super) status: FieldRef,
-    pub(super) message: Option<FieldRef>,
-    pub(super) synced_at: Option<FieldRef>,
 }
 
 /// A condition that a record comes to fulfil, and what happens before that.
@@ -130,12 +128,6 @@ impl Cell {
     }
 }
 
-impl SyncStatusFields {
-    pub(super) fn fields(&self) -> impl Iterator<Item = &FieldRef> {
-        std::iter::once(&self.status).chain(&self.message).chain(&self.synced_at)
-    }
-}
-
 impl RowSet {
     fn fields(&self) -> impl Iterator<Item = &FieldRef> {
         let told = self.warn.iter().filter_map(|remark| remark.remark.when.as_ref());
@@ -151,6 +143,12 @@ impl RowSet {
 impl ObjectMapping {
     pub(super) fn field(&self, name: &str) -> Option<&FieldMapping> {
         self.fields.iter().find(|field| field.spec.name == name)
+    }
+
+    /// The Salesforce fields that a field's value would come from.
+    pub(super) fn names(&self, field: &str) -> Option<String> {
+        let names = self.field(field)?.cell.expression.names();
+        (!names.is_empty()).then_some(names)
     }
 
     fn fields(&self) -> impl Iterator<Item = &FieldRef> {
@@ -208,12 +206,7 @@ impl Mapping {
 
     /// Where the mapping names a field of an object, as Salesforce's error message has them.
     pub fn locate_field(&self, sobject: &str, field: &str) -> Option<(&str, usize)> {
-        let is_it = |reference: &&FieldRef| {
-            reference.last().eq_ignore_ascii_case(field)
-                && (reference.path.contains('.')
-                    || self.sobject_of(reference).eq_ignore_ascii_case(sobject))
-        };
-        self.fields().into_iter().find(is_it).map(|reference| self.files.place(reference.line))
+        self.reads().line_of(sobject, field).map(|line| self.files.place(line))
     }
 
     /// Lets a mapping that does not say how Commitments are billed have what the configuration
@@ -230,34 +223,66 @@ impl Mapping {
         self.of_kind(kind).next()
     }
 
-    pub(super) fn sobject_of(&self, reference: &FieldRef) -> &str {
-        &self.sets[reference.from].sobject
-    }
-
     pub(super) fn sets_below(&self) -> impl Iterator<Item = SetId> {
         ROOT + 1..self.sets.len()
     }
 
-    /// Whether a field says how a sync ended, and nothing about the deal.
-    pub(super) fn is_sync_status(&self, field: &FieldRef) -> bool {
-        let mut own = self.sync_status.iter().flat_map(SyncStatusFields::fields);
-        own.any(|own| std::ptr::eq(own, field))
+    /// What is asked of the record itself.
+    pub(super) fn guards(&self) -> impl Iterator<Item = &Guard> {
+        let ready = self.ready_when.iter().map(|readiness| &readiness.guard);
+        self.only_when.iter().chain(ready)
     }
 
-    pub(super) fn fields(&self) -> Vec<&FieldRef> {
-        let ready = self.ready_when.iter().map(|readiness| &readiness.guard);
-        let guards = self.only_when.iter().chain(ready);
+    /// What it reads of an org.
+    pub fn reads(&self) -> Reads<'_> {
         let product = self.product.iter().flat_map(|keys| {
             std::iter::once(&keys.product).chain(&keys.billing_frequency).chain(&keys.currency)
         });
         let expressions = self.deal_currency.iter().chain(product);
-        guards
+        let fields = self
+            .guards()
             .flat_map(|guard| guard.condition.fields())
             .chain(self.sets.iter().flat_map(RowSet::fields))
             .chain(expressions.flat_map(Expression::fields))
             .chain(self.objects.iter().flat_map(ObjectMapping::fields))
-            .chain(self.sync_status.iter().flat_map(SyncStatusFields::fields))
-            .collect()
+            .chain(self.sync_status.iter().flat_map(StatusPaths::fields));
+        let remarks = self.sets.iter().flat_map(|set| &set.warn);
+        Reads {
+            rows: self.sets.iter().map(|set| &set.rows).collect(),
+            fields: fields.collect(),
+            status: self.sync_status.as_ref(),
+            rates: remarks.flat_map(RowRemark::rate_fields).collect(),
+        }
+    }
+
+    /// The query, from what the org shows. A field that is not optional and not shown is a fault.
+    pub fn query(&self, schema: &OrgSchema) -> Result<Query, Vec<MappingFault>> {
+        let faults = |missing: Vec<_>| missing.iter().map(|one| self.fault_of(one)).collect();
+        self.reads().query(schema).map_err(faults)
+    }
+
+    fn fault_of(&self, missing: &NotShown) -> MappingFault {
+        let hint = match missing {
+            NotShown::Field(..) => {
+                "add the field, show it to the integration user, or write `optional = true`"
+            }
+            _ => "name a child relationship of the org's describe",
+        };
+        let (file, line) = self.files.place(missing.line());
+        MappingFault::new(file, line, "", self.describe_missing(missing), hint)
+    }
+
+    /// The sentence about what the org does not show.
+    pub(super) fn describe_missing(&self, missing: &NotShown) -> String {
+        let place = self.files.describe_line(missing.line());
+        match missing {
+            NotShown::Field(_, name) | NotShown::Rows(_, name) => format!(
+                "`{name}` ({place}) does not exist in the org or is not visible to the integration user"
+            ),
+            NotShown::OtherRows { name, other, sobject, .. } => {
+                format!("`{name}` ({place}) leads to `{other}`, not to `{sobject}`")
+            }
+        }
     }
 
     /// In which a date of Salesforce begins: the mapping's own time zone, else the organization's.

@@ -1,10 +1,10 @@
 //! Which object a row makes: its key, its code, and by what it is found or shared.
 
-use super::convert::Raw;
 use super::evaluated::{Evaluated, Outcome, Source};
 use super::lookup::{shared_plan, shared_plan_rule};
 use super::mapped::ObjectMapping;
 use super::row::Row;
+use crate::domain::conversion::Raw;
 use crate::domain::desired::{NaturalKey, SharedKey};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::SalesforceId;
@@ -86,7 +86,7 @@ pub(super) fn natural_key(row: Row<'_>, object: &ObjectMapping) -> Option<Natura
 pub(super) fn shared_key(row: Row<'_>, object: &ObjectMapping) -> Option<SharedKey> {
     let field = object.joins_with.as_ref().filter(|_| !names_its_own(row, object))?;
     let value = row.id_in(field)?;
-    let sobject = row.around().sets[field.from].sobject.clone();
+    let sobject = row.around().sets[field.from].rows.sobject.clone();
     Some(SharedKey { object: key_of(row, object)?, sobject, field: field.path.clone(), value })
 }
 

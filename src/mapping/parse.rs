@@ -1,6 +1,7 @@
 //! From TOML to the mapping; every fault with its line and a hint, all of them at once.
 
 mod condition;
+mod constant;
 mod expression;
 mod key;
 mod layers;
@@ -27,7 +28,7 @@ use self::layers::{EXTENDS, REMOVE};
 pub(super) use self::layers::{Layer, MAX_FILE_BYTES};
 use self::object::OVERLAP;
 pub use self::object::{OBJECT_KEYS, keys_of};
-use self::parser::{Node, Parser, find, is_path, line_at};
+use self::parser::{Node, Parser, find, line_at};
 use self::product::{PRODUCT_KEYS, RULE_KEYS};
 pub use self::remark::{REMARK_KEYS, ROW_REMARK_KEYS};
 use self::rows::SET_KEYS;
@@ -36,12 +37,14 @@ pub use self::structure::ADDRESS_KEYS;
 use self::sync_status::STATUS_KEYS;
 use super::fault::MappingFault;
 use super::files::Files;
-use super::language::{Condition, RowSet};
+use super::language::RowSet;
 use super::mapped::Mapping;
-use super::product::ProductRule;
+use crate::domain::condition::Condition;
+use crate::domain::product_rule::ProductRule;
 use crate::domain::settings::{
     CommitmentBilling, EndedRule, OverlapRule, PricingChange, RemovedLines, RunningLines, Settings,
 };
+use crate::soql::is_path;
 
 const RUNNING_LINES: [(&str, RunningLines); 2] =
     [("leave_out", RunningLines::LeaveOut), ("report", RunningLines::Report)];

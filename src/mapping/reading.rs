@@ -1,20 +1,16 @@
 //! One record as a mapping reads it, in two phases: its rows and the codes that m3ter is asked for,
 //! then the objects. What is computed in the first one is kept: a code is used as it was looked up.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::convert::folded;
 use super::evaluated::Outcome;
 use super::mapped::{Mapping, ObjectMapping, ProductKeys, Shared};
 use super::object::{natural_key, row_id, shared_key, this};
-use super::product::{Product, ProductRule};
 use super::row::{Context, Row, RowTree};
 use super::term::Expression;
-use crate::domain::catalog::CatalogKind;
-use crate::domain::desired::{NaturalKey, SharedKey};
+use crate::domain::conversion::folded;
+use crate::domain::desired::NaturalKeys;
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::Finding;
-use crate::domain::ids::SalesforceId;
+use crate::domain::product_rule::{Product, ProductRule};
 use crate::domain::record::Record;
 use crate::domain::warning::Warning;
 
@@ -23,21 +19,6 @@ pub struct Reading<'r> {
     pub(super) mapping: &'r Mapping,
     pub(super) tree: RowTree<'r>,
     pub(super) remarks: Vec<Warning>,
-}
-
-/// What must be looked up before a record can be resolved and compared.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NaturalKeys {
-    /// By what the deal's Accounts can be found.
-    pub accounts: Vec<NaturalKey>,
-    /// By what the deal's Contracts can be found.
-    pub contracts: Vec<NaturalKey>,
-    /// By what they are shared with other records.
-    pub shared: Vec<SharedKey>,
-    /// The codes that become ids, those that m3ter's rules forbid left out.
-    pub codes: BTreeMap<CatalogKind, BTreeSet<String>>,
-    /// All Salesforce rows of the record, also those that take no part.
-    pub rows: Vec<SalesforceId>,
 }
 
 impl Mapping {
@@ -59,14 +40,14 @@ impl Reading<'_> {
     /// The rows below one that take part: a row that is left out takes those below it along.
     fn add_rows_below(&mut self, parent: usize) {
         let (first, (of, record)) = (self.tree.len(), self.tree.record(parent));
-        for set in self.mapping.sets_below().filter(|set| self.mapping.sets[*set].of == of) {
-            let rows = &self.mapping.sets[set];
-            for record in record.children(&rows.relationship) {
+        for set in self.mapping.sets_below().filter(|set| self.mapping.sets[*set].rows.of == of) {
+            let set_of = &self.mapping.sets[set];
+            for record in record.children(&set_of.rows.relationship) {
                 let remarks = &mut self.remarks;
                 self.tree.add(set, record, parent, |row| {
-                    remarks.extend(rows.warn.iter().filter_map(|remark| remark.describe(row)));
+                    remarks.extend(set_of.warn.iter().filter_map(|remark| remark.describe(row)));
                     let (is_left_out, unclear) = row.observed(|| {
-                        rows.leave_out.as_ref().is_some_and(|condition| condition.holds(row))
+                        set_of.leave_out.as_ref().is_some_and(|condition| condition.holds(row))
                     });
                     (!is_left_out || !unclear.is_empty()).then_some(unclear)
                 });
@@ -111,33 +92,29 @@ impl Reading<'_> {
         let mut keys = NaturalKeys { rows: self.tree.ids.clone(), ..NaturalKeys::default() };
         for object in &self.mapping.objects {
             for row in self.tree.all_of(object.rows) {
-                keys.add(row, object);
+                add_keys(&mut keys, row, object);
             }
         }
         keys
     }
 }
 
-impl NaturalKeys {
-    fn add(&mut self, row: Row<'_>, object: &ObjectMapping) {
-        match object.kind {
-            EntityKind::Account => {
-                self.accounts.extend(natural_key(row, object));
-                self.rows.extend(row_id(row, object));
-            }
-            EntityKind::Contract => {
-                self.contracts.extend(natural_key(row, object));
-                self.shared.extend(shared_key(row, object));
-            }
-            _ => {}
+/// Adds what an object of a row is found by, and what it names by code.
+fn add_keys(keys: &mut NaturalKeys, row: Row<'_>, object: &ObjectMapping) {
+    match object.kind {
+        EntityKind::Account => {
+            keys.accounts.extend(natural_key(row, object));
+            keys.rows.extend(row_id(row, object));
         }
-        for field in &object.fields {
-            let codes = field.cell.expression.codes(row).into_iter();
-            for (catalog_kind, code) in
-                codes.filter(|(catalog_kind, code)| catalog_kind.allows(code))
-            {
-                self.codes.entry(catalog_kind).or_default().insert(code);
-            }
+        EntityKind::Contract => {
+            keys.contracts.extend(natural_key(row, object));
+            keys.shared.extend(shared_key(row, object));
+        }
+        _ => {}
+    }
+    for (kind, code) in object.fields.iter().flat_map(|field| field.cell.expression.codes(row)) {
+        if kind.allows(&code) {
+            keys.codes.entry(kind).or_default().insert(code);
         }
     }
 }

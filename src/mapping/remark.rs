@@ -4,10 +4,11 @@
 //! for one that takes no part. Rows may compare two rates.
 
 use super::condition::render_values;
-use super::language::{FieldRef, Remark, RowRemark};
+use super::language::{Remark, RowRemark};
 use super::row::Row;
 use crate::domain::money::decimal_in_json;
 use crate::domain::rate::{Rounded, Standing, compare};
+use crate::domain::rows::FieldRef;
 use crate::domain::warning::Warning;
 
 impl Remark {
@@ -53,6 +54,5 @@ impl RowRemark {
 
 fn rounded(field: &FieldRef, row: Row<'_>) -> Option<Rounded> {
     let number = row.field(field).and_then(decimal_in_json)?;
-    let scale = row.around().context.scales.0.get(&field.id());
-    Some(Rounded::new(number, scale.copied()))
+    Some(Rounded::new(number, row.around().context.scales.of(field)))
 }

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::convert::{Raw, text};
 use super::evaluated::{Evaluated, Source};
-use super::language::{Condition, FieldRef, Guard};
+use super::language::Guard;
 use super::mapped::{FieldMapping, Mapping, ObjectMapping, Readiness};
 use super::object::{
     has_shared_plan, key_of, names_its_own, readable_code_of, shared_key, with_key,
@@ -14,17 +13,20 @@ use super::reading::Reading;
 use super::row::Row;
 use super::rules::{self, Deal, Resolved};
 use super::term::{Expression, TEMPLATES};
-use super::unreadable::not_readable;
 use crate::domain::catalog::Catalog;
+use crate::domain::condition::Condition;
+use crate::domain::conversion::{Raw, text};
 use crate::domain::desired::{
     DesiredField, DesiredObject, FieldAction, Intent, OnFound, Resolution, WriteBack,
 };
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
+use crate::domain::rows::FieldRef;
 use crate::domain::settings::Otherwise;
 use crate::domain::value::Value;
 use crate::domain::warning::{Attention, Warning};
+use crate::soql::not_readable;
 
 impl<'r> Reading<'r> {
     /// The desired objects of the record, with findings where the data does not allow them.
@@ -75,7 +77,7 @@ impl<'r> Reading<'r> {
         warnings: &mut Vec<Warning>,
     ) {
         let context = self.tree.around.context;
-        if let Some(name) = context.unreadable.rows(&self.mapping.sets, object.rows) {
+        if let Some(name) = context.unreadable.rows(object.rows) {
             let text = format!(
                 "{}: `{name}` cannot be read now: its {} are left as they are",
                 FindingCode::FieldNotReadable,
@@ -250,7 +252,7 @@ fn write_back(row: Row<'_>, object: &ObjectMapping, id: SalesforceId) -> Option<
     if !record.has_field(&field.path) {
         return None;
     }
-    let sobject = object.sobject.as_ref().unwrap_or(&around.sets[field.from].sobject);
+    let sobject = object.sobject.as_ref().unwrap_or(&around.sets[field.from].rows.sobject);
     Some(WriteBack {
         sobject: sobject.clone(),
         record: id,

@@ -2,7 +2,7 @@
 //! computed of each, and what could not be read.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
@@ -10,13 +10,14 @@ use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
 use super::evaluated::{Evaluated, Outcome};
-use super::language::{FieldRef, ROOT, RowSet, SetId, Slot};
-use super::product::ProductRule;
-use super::unreadable::{Unreadable, not_readable};
+use super::language::{RowSet, Slot};
 use crate::domain::catalog::Catalog;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
+use crate::domain::product_rule::ProductRule;
 use crate::domain::record::RecordRow;
+use crate::domain::rows::{FieldRef, ROOT, SetId};
+use crate::soql::{Query, Scales, Unreadable, not_readable};
 
 /// What a record is read with.
 #[derive(Debug, Clone, Copy)]
@@ -29,9 +30,12 @@ pub struct Context<'a> {
     pub scales: &'a Scales,
 }
 
-/// How many decimals the org keeps of each field.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scales(pub(super) BTreeMap<(SetId, String), u32>);
+impl<'a> Context<'a> {
+    /// What the answers of a query are read with.
+    pub fn new(query: &'a Query, time_zone: &'a TimeZone) -> Self {
+        Self { time_zone, unreadable: &query.unreadable, scales: &query.scales }
+    }
+}
 
 /// What the rows of a record are evaluated with, beside themselves.
 pub(super) struct Around<'r> {
@@ -179,7 +183,7 @@ impl<'a> Row<'a> {
     /// The rows of a set that lie below this one, at any depth.
     pub(super) fn below(self, set: SetId) -> Vec<Self> {
         let around = self.around();
-        self.note_unreadable(around.context.unreadable.rows(around.sets, set).map(str::to_owned));
+        self.note_unreadable(around.context.unreadable.rows(set).map(str::to_owned));
         let (mut found, mut waiting) = (Vec::new(), VecDeque::from([self.node]));
         while let Some(node) = waiting.pop_front() {
             for child in self.tree.nodes[node].children.clone() {

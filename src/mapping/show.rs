@@ -5,9 +5,7 @@ use super::mapped::{FieldMapping, Mapping};
 use super::steps::Step;
 use super::term::Expression;
 use crate::domain::org_schema::OrgSchema;
-use crate::domain::settings::{
-    CommitmentBilling, EndedRule, OverlapRule, PricingChange, RemovedLines,
-};
+use crate::soql::Reads;
 
 /// One m3ter field of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +27,9 @@ pub struct FieldDescription {
 impl Mapping {
     /// All fields in the order of the file; the types from the org's describe, where it was read.
     pub fn describe(&self, schema: Option<&OrgSchema>) -> Vec<FieldDescription> {
-        let mut shown = Vec::new();
+        let (reads, mut shown) = (self.reads(), Vec::new());
         for object in &self.objects {
-            let rows = &self.sets[object.rows];
-            let of = if rows.name.is_empty() { &self.root } else { &rows.sobject };
+            let of = &self.sets[object.rows].rows.sobject;
             for FieldMapping { spec, cell, once, clear, line } in &object.fields {
                 let expression = &cell.expression;
                 let mut steps: Vec<String> = expression.steps.iter().map(Step::render).collect();
@@ -44,7 +41,7 @@ impl Mapping {
                     source: expression.render(),
                     steps: steps.join(", "),
                     salesforce_type: schema
-                        .map_or_else(String::new, |schema| self.types(expression, schema)),
+                        .map_or_else(String::new, |schema| types(expression, &reads, schema)),
                     place: self.files.describe_line(*line),
                 });
             }
@@ -54,34 +51,18 @@ impl Mapping {
 
     /// The choices that decide about money, each with its word as it counts.
     pub fn render_choices(&self) -> [(&'static str, &'static str); 6] {
-        fn word<T: PartialEq>(words: &[(&'static str, T)], chosen: &T) -> &'static str {
-            words.iter().find(|(_, choice)| choice == chosen).map_or("", |(word, _)| word)
-        }
-        let settings = &self.settings;
-        let billing = match &settings.commitment_billing {
-            Some(billing) => word(&CommitmentBilling::WORDS, billing),
-            None if self.states_billing() => "by the fields of the Commitment",
-            None => "not stated",
-        };
-        [
-            ("commitment_billing", billing),
-            ("pricing_change", word(&PricingChange::WORDS, &settings.pricing_change)),
-            ("removed_lines", word(&RemovedLines::WORDS, &settings.removed_lines)),
-            ("ended", word(&EndedRule::WORDS, &settings.ended)),
-            ("commitment.overlap", word(&OverlapRule::WORDS, &settings.commitment_overlap)),
-            ("account_plan.overlap", word(&OverlapRule::WORDS, &settings.account_plan_overlap)),
-        ]
+        self.settings.render_choices(self.states_billing())
     }
+}
 
-    fn types(&self, expression: &Expression, schema: &OrgSchema) -> String {
-        let mut types: Vec<&str> = Vec::new();
-        for field in expression.fields() {
-            let found = self.org_field(schema, field);
-            let found = found.map_or("not there", |field| field.field_type.as_str());
-            if !types.contains(&found) {
-                types.push(found);
-            }
+fn types(expression: &Expression, reads: &Reads<'_>, schema: &OrgSchema) -> String {
+    let mut types: Vec<&str> = Vec::new();
+    for field in expression.fields() {
+        let found = reads.org_field(schema, field);
+        let found = found.map_or("not there", |field| field.field_type.as_str());
+        if !types.contains(&found) {
+            types.push(found);
         }
-        types.join(", ")
     }
+    types.join(", ")
 }

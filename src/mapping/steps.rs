@@ -6,16 +6,16 @@ use jiff::tz::TimeZone;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value as Json;
 
-use super::convert::{Raw, as_instant};
 use super::evaluated::Evaluated;
-use super::language::{Condition, Constant, FieldRef, Remark};
+use super::language::Remark;
 use super::row::Row;
+use crate::domain::condition::{Condition, Constant};
+use crate::domain::conversion::{Raw, as_instant};
 use crate::domain::dates::{EndExclusive, date_at};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::{
-    NoDecimal, count, decimal_in_json, less_percent, percent_of, product, quotient,
-};
+use crate::domain::money::{NoDecimal, count, less_percent, percent_of, product, quotient};
 use crate::domain::personal;
+use crate::domain::rows::FieldRef;
 use crate::domain::text::trimmed;
 use crate::domain::value::Value;
 
@@ -130,7 +130,9 @@ impl Step {
             Self::Map(entries) => value.raw = Raw::Json(mapped(value, entries)?.to_json()),
             Self::Upper => return Ok(change_text(value, |text| Some(text.to_uppercase()))),
             Self::Lower => return Ok(change_text(value, |text| Some(text.to_lowercase()))),
-            Self::ZeroIsBlank => return Ok(!is_zero(&value.raw)),
+            Self::ZeroIsBlank => {
+                return Ok(!value.raw.number().is_ok_and(|number| number.is_zero()));
+            }
             Self::Compute(op, operand) => match operand.number(row)? {
                 Some(other) => compute(value, *op, other)?,
                 // Less a percentage that is blank is less nothing; what is multiplied by nothing
@@ -183,22 +185,6 @@ impl Operand {
     }
 }
 
-impl FieldRef {
-    pub(super) fn render(&self) -> String {
-        format!("{}{}", self.name, if self.optional { " (optional)" } else { "" })
-    }
-}
-
-impl Constant {
-    pub(super) fn render(&self) -> String {
-        match self {
-            Self::Text(text) => format!("`{text}`"),
-            Self::Number(number) => number.to_string(),
-            Self::Boolean(boolean) => boolean.to_string(),
-        }
-    }
-}
-
 fn part_of(text: &str, at: &str, part: usize) -> Option<String> {
     let part = trimmed(text.split(at).nth(part - 1)?);
     (!part.is_empty()).then(|| part.to_owned())
@@ -216,15 +202,6 @@ fn change_text(value: &mut Evaluated, change: impl Fn(&str) -> Option<String>) -
         }
         None => false,
     }
-}
-
-fn is_zero(raw: &Raw) -> bool {
-    let number = match raw {
-        Raw::Json(json) => decimal_in_json(json),
-        Raw::Typed(Value::Number(number)) => Some(*number),
-        Raw::Typed(_) => None,
-    };
-    number.is_some_and(|number| number.is_zero())
 }
 
 fn compute(value: &mut Evaluated, op: Op, other: Decimal) -> Result<(), Finding> {

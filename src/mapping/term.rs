@@ -3,26 +3,31 @@
 
 mod expression;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use jiff::civil::Date;
+use strum::Display;
 
-use super::bands::bands_in_text;
-use super::convert::{Raw, text};
 use super::evaluated::{Evaluated, Outcome, Source};
-use super::language::{Condition, Constant, FieldRef, ROOT, SetId, Slot};
+use super::language::Slot;
 use super::lookup::look_up;
+use super::named::Named;
 use super::row::Row;
 use super::steps::Step;
-use super::structure::{Entry, Named, joined};
 use crate::domain::address::address;
+use crate::domain::bands::bands_in_text;
 use crate::domain::catalog::CatalogKind;
+use crate::domain::condition::{Condition, Constant};
+use crate::domain::conversion::{Raw, text};
 use crate::domain::dates::EndExclusive;
 use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::entries::{Entry, list_of};
 use crate::domain::field::{FieldSpec, UPPER_LIMIT};
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::{count, decimal_in_json};
 use crate::domain::personal;
+use crate::domain::rows::{FieldRef, ROOT, SetId};
 use crate::domain::text::is_blank;
 use crate::domain::value::Value;
 use crate::domain::warning::Warning;
@@ -128,7 +133,8 @@ pub(super) enum Replace {
     Named,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum Extreme {
     Earliest,
     Latest,
@@ -192,8 +198,7 @@ impl Term {
             Self::Constant(constant) => constant.render(),
             Self::First(inner) => format!("first of {}", all(inner, " | ")),
             Self::Concat(inner, _) => all(inner, " + "),
-            Self::Extreme(Extreme::Earliest, inner) => format!("earliest of {}", all(inner, " | ")),
-            Self::Extreme(Extreme::Latest, inner) => format!("latest of {}", all(inner, " | ")),
+            Self::Extreme(which, inner) => format!("{which} of {}", all(inner, " | ")),
             Self::Lookup(Lookup { catalog_kind, by_product, code, .. }) => {
                 let rules = if *by_product { "product rules, else " } else { "" };
                 let what = catalog_kind.noun();
@@ -289,7 +294,7 @@ fn only_row(row: Row<'_>, set: SetId, field: &FieldRef) -> Outcome {
         let id = |row: &Row<'_>| {
             row.own_record().id().map_or_else(|| "a row".to_owned(), |id| id.to_string())
         };
-        let (sobject, first, second) = (&first.set().sobject, id(first), id(second));
+        let (sobject, first, second) = (&first.set().rows.sobject, id(first), id(second));
         return Err(Finding::new(
             FindingCode::SeveralRows,
             format!("There are several `{sobject}` ({first}, {second}), and one is expected"),
@@ -387,7 +392,13 @@ fn entries<'p, 'r>(list: &FieldSpec, all: impl Iterator<Item = (Row<'r>, &'p Par
         is_bounded |= parts.iter().any(|part| part.spec.name == UPPER_LIMIT);
         found.extend(entry(list, parts, row, &mut warnings)?);
     }
-    joined(&found, list, is_bounded, warnings)
+    let value = list_of(&found, list, is_bounded)?;
+    let source = found.into_iter().next().map(|entry| entry.source);
+    Ok(value.zip(source).map(|(value, source)| Evaluated {
+        raw: Raw::Typed(value),
+        source,
+        warnings,
+    }))
 }
 
 /// One entry; none where everything in it that could be filled is blank.
@@ -396,10 +407,11 @@ fn entry(
     parts: &Parts,
     row: Row<'_>,
     warnings: &mut Vec<Warning>,
-) -> Result<Option<Entry>, Finding> {
+) -> Result<Option<Entry<Source>>, Finding> {
     let is_constant = |part: &Part| matches!(part.expression.term, Term::Constant(_));
     let (all_constant, mut constant_so_far) = (parts.iter().all(is_constant), true);
-    let (mut entry, mut is_filled, mut blank) = (Entry::default(), false, None);
+    let (mut values, mut source) = (BTreeMap::new(), None);
+    let (mut is_filled, mut blank) = (false, None);
     for part in parts {
         constant_so_far &= is_constant(part);
         let Some(found) = part.expression.evaluate(row)? else {
@@ -410,14 +422,14 @@ fn entry(
         };
         is_filled |= all_constant || !is_constant(part);
         if constant_so_far || !is_constant(part) {
-            entry.source.get_or_insert_with(|| found.source.clone());
+            source.get_or_insert_with(|| found.source.clone());
         }
         warnings.extend(found.warnings.iter().cloned());
-        entry.values.insert(part.spec.name, found.into_field(part.spec, row.time_zone())?);
+        values.insert(part.spec.name, found.into_field(part.spec, row.time_zone())?);
     }
     match blank {
         _ if !is_filled => Ok(None),
-        None => Ok(Some(entry)),
+        None => Ok(Some(Entry { values, source: source.unwrap_or(Source::Constant) })),
         Some(part) => {
             let fields = part.expression.names();
             Err(Finding::new(

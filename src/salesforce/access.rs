@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::Client;
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
+use crate::soql::{any_id, is_name, literal};
 use crate::transport::{Budget, CalloutError, Meaning};
 
 /// Ids in one query: far below the longest address that Salesforce takes.
@@ -70,10 +71,9 @@ impl Client {
             return Ok(found);
         }
         for ids in ids.chunks(MAX_IDS) {
-            let ids: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
             let soql = format!(
-                "SELECT Id, IsDeleted, {parent_field} FROM {sobject} WHERE Id IN ({})",
-                ids.join(", ")
+                "SELECT Id, IsDeleted, {parent_field} FROM {sobject} WHERE {}",
+                any_id(ids.iter().copied())
             );
             let rows = match self.query_all(&soql, budget).await {
                 Ok(rows) => rows,
@@ -156,17 +156,7 @@ impl Client {
     }
 }
 
-/// Whether a text may stand in a query or a path as the name of an object or of a field.
-pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
 /// The query for the object whose ids begin so.
 pub(super) fn key_prefix_query(prefix: &str) -> String {
-    format!("SELECT QualifiedApiName FROM EntityDefinition WHERE KeyPrefix = '{}'", literal(prefix))
-}
-
-/// The text as it may stand in a SOQL literal.
-pub(super) fn literal(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('\'', "\\'")
+    format!("SELECT QualifiedApiName FROM EntityDefinition WHERE KeyPrefix = {}", literal(prefix))
 }

@@ -4,9 +4,9 @@
 use serde_json::Value as Json;
 
 use super::Client;
-use super::access::is_name;
 use super::answer::text;
 use crate::domain::org_schema::{ChildRelationship, OrgField, SObject};
+use crate::soql::is_name;
 use crate::transport::{Budget, Call, CalloutError};
 
 /// What the service calls the operation.

@@ -4,9 +4,9 @@
 use serde_json::Value as Json;
 
 use super::Client;
-use super::access::{is_name, literal};
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
+use crate::soql::{containing, is_name};
 use crate::transport::{Budget, CalloutError};
 
 /// Records that one object shows of a name: who sees as many types more of it.
@@ -48,9 +48,7 @@ impl Client {
 }
 
 fn name_query(sobject: &str, own: &str, fields: &[String], text: &str) -> String {
-    let text = literal(text).replace('%', "\\%").replace('_', "\\_");
-    let conditions: Vec<String> =
-        fields.iter().map(|field| format!("{field} LIKE '%{text}%'")).collect();
+    let conditions: Vec<String> = fields.iter().map(|field| containing(field, text)).collect();
     format!(
         "SELECT Id, {own} FROM {sobject} WHERE {} ORDER BY LastModifiedDate DESC LIMIT {MAX_NAMED}",
         conditions.join(" OR ")

@@ -9,6 +9,7 @@ use super::Client;
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
 use crate::domain::record_state::RecordState;
+use crate::soql::any_id;
 use crate::transport::{Budget, CalloutError};
 
 /// The objects whose records can be merged: only they have the field that names the master.
@@ -29,8 +30,8 @@ impl Client {
         } else {
             "Id, IsDeleted"
         };
-        let ids: Vec<String> = ids.iter().take(MAX_RECORDS).map(|id| format!("'{id}'")).collect();
-        let soql = format!("SELECT {fields} FROM {sobject} WHERE Id IN ({})", ids.join(", "));
+        let ids = any_id(ids.iter().take(MAX_RECORDS));
+        let soql = format!("SELECT {fields} FROM {sobject} WHERE {ids}");
         let rows = self.query_all(&soql, budget).await?;
         Ok(rows.iter().filter_map(|row| Some((row.id()?, record_state(row)))).collect())
     }

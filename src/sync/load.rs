@@ -12,12 +12,13 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::domain::catalog::Catalog;
-use crate::domain::desired::{Resolution, SharedKey};
+use crate::domain::desired::{NaturalKeys, Resolution, SharedKey};
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::OrganizationConfig;
-use crate::mapping::{Mapping, NaturalKeys, Query};
+use crate::mapping::{Context, Mapping};
+use crate::soql::Query;
 use crate::store::{CommitmentAttempt, RecordLinks};
 use crate::sync::actual::ActualState;
 use crate::sync::actual::fetch::{fetch_accounts, fetch_codes, fetch_linked};
@@ -68,7 +69,7 @@ pub(super) async fn load<'a>(
     let read = kept.insert(read?);
     let (Linked { mut state, attempts }, organization) = (linked?, organization?);
     let time_zone = mapping.time_zone(&organization.time_zone);
-    let reading = mapping.read(&read.record, read.query.context(time_zone));
+    let reading = mapping.read(&read.record, Context::new(&read.query, time_zone));
     let keys = reading.keys();
     let (catalog, shared) = Box::pin(look_up(&context, &mut state, &keys)).await?;
     let resolution = reading.resolve(&catalog);

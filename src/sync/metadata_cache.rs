@@ -18,7 +18,8 @@ use crate::domain::catalog::{Catalog, CatalogKind, PlanTemplate};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::{ErrorCode, Failure};
-use crate::mapping::{Mapping, MappingFault, Mappings, Query, remembered_name};
+use crate::mapping::{Mapping, MappingFault, Mappings};
+use crate::soql::{Query, remembered_name};
 use crate::store::Store;
 use crate::sync::context::retrying_store::RetryingStore;
 use crate::sync::metadata_cache::name_fields::KnownBy;
@@ -185,7 +186,7 @@ impl MetadataCache {
             return Ok(Arc::clone(query));
         }
         let schema = describe(&self.salesforce, mapping, budget).await?;
-        if mapping.absent(&schema).is_some() {
+        if mapping.reads().absent(&schema).is_some() {
             self.absent
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -196,8 +197,9 @@ impl MetadataCache {
             let reason = faults.iter().map(MappingFault::advice).collect::<Vec<_>>().join("; ");
             Failure::new(ErrorCode::MappingInvalid, reason)
         })?;
-        query.unreadable =
-            mapping.unreadable(&schema, &self.shown_before(mapping, &schema, budget).await?);
+        query.unreadable = mapping
+            .reads()
+            .unreadable(&schema, &self.shown_before(mapping, &schema, budget).await?);
         for name in query.unreadable.names() {
             tracing::warn!(
                 mapping = mapping.file(),
@@ -226,7 +228,7 @@ impl MetadataCache {
         let store = RetryingStore::new(&self.store, budget);
         let before = store.with(|store| store.load_shown_names(&org)).await?;
         let shown: BTreeSet<String> =
-            mapping.shown_names(schema).iter().map(|name| remembered_name(name)).collect();
+            mapping.reads().shown_names(schema).iter().map(|name| remembered_name(name)).collect();
         let new: BTreeSet<String> = shown.difference(&before).cloned().collect();
         if !new.is_empty() {
             store.with(|store| store.save_shown_names(&org, &new)).await?;
@@ -382,7 +384,7 @@ pub(crate) async fn describe(
     mapping: &Mapping,
     budget: &Budget,
 ) -> Result<OrgSchema, Failure> {
-    describe_all(salesforce, |schema| mapping.undescribed(schema), budget).await
+    describe_all(salesforce, |schema| mapping.reads().undescribed(schema), budget).await
 }
 
 /// Describes objects until none is `missing`.

@@ -13,11 +13,12 @@ use super::settled::StandIn;
 use crate::command::text_file;
 use crate::config::Config;
 use crate::domain::catalog::{Catalog, CatalogKind};
+use crate::domain::desired::NaturalKeys;
 use crate::domain::ids::SalesforceId;
 use crate::domain::record::Record;
 use crate::domain::settings::CommitmentBilling;
 use crate::domain::text::nearest;
-use crate::mapping::{Mapping, MappingFault, Mappings, NaturalKeys};
+use crate::mapping::{Mapping, MappingFault, Mappings};
 use crate::sync::describe;
 use crate::transport::Budget;
 use crate::{m3ter, salesforce};
@@ -150,7 +151,7 @@ pub(super) fn no_mapping(object: &str, mappings: &Mappings) -> String {
 pub(super) struct OrgRecord<'m> {
     pub(super) mapping: &'m Mapping,
     pub(super) record: Record,
-    pub(super) query: crate::mapping::Query,
+    pub(super) query: crate::soql::Query,
     pub(super) time_zone: TimeZone,
     m3ter: m3ter::Client,
     budget: Budget,

@@ -14,7 +14,7 @@ use crate::config::{Config, ConfigProblems};
 use crate::domain::entity::EntityKind;
 use crate::domain::record::Record;
 use crate::domain::text::nearest;
-use crate::mapping::{Explanation, Mapping, Mappings};
+use crate::mapping::{Context, Explanation, Mapping, Mappings};
 
 /// Which value is explained.
 #[derive(Debug, Clone, clap::Args)]
@@ -55,7 +55,7 @@ pub(super) async fn run(
             Err(invalid) => return Ok(unusable(invalid)),
         };
         let read = OrgRecord::read(config?, &mappings, &id).await?;
-        let reading = read.mapping.read(&read.record, read.query.context(&read.time_zone));
+        let reading = read.mapping.read(&read.record, Context::new(&read.query, &read.time_zone));
         let catalog = read.catalog(&reading.keys()).await?;
         reading.explain(&catalog, kind, field)
     };

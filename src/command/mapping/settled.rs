@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use crate::domain::catalog::{Catalog, CatalogKind, PlanTemplate};
-use crate::domain::desired::{DesiredObject, FieldAction, Intent, Resolution};
+use crate::domain::desired::{DesiredObject, FieldAction, Intent, NaturalKeys, Resolution};
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::Finding;
 use crate::domain::ids::M3terId;
@@ -15,7 +15,8 @@ use crate::domain::record::Record;
 use crate::domain::settings::Otherwise;
 use crate::domain::value::Value;
 use crate::domain::warning::Warning;
-use crate::mapping::{Context, Explanation, Mapping, NaturalKeys, Reading, Scales, Unreadable};
+use crate::mapping::{Context, Explanation, Mapping, Reading};
+use crate::soql::{Scales, Unreadable};
 
 /// What stands for m3ter: it has everything that a record names by code, but for what is said to be
 /// missing.

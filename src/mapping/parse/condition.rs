@@ -4,8 +4,10 @@ use toml::de::DeValue;
 
 use super::key::{Form, Key, key, names, words};
 use super::parser::{Node, Parser};
+use crate::domain::condition::{Condition, Constant, Test};
+use crate::domain::rows::FieldRef;
 use crate::domain::settings::Otherwise;
-use crate::mapping::language::{Condition, Constant, FieldRef, Guard, Test};
+use crate::mapping::language::Guard;
 use crate::mapping::mapped::Readiness;
 
 /// A field, and what can be asked of it: a condition has at most one test, and without any asks

@@ -7,16 +7,15 @@ use toml::de::{DeTable, DeValue};
 
 use super::key::{Form, Key, key, names, words};
 use super::layers::OBJECT_TABLES;
-use super::parser::{MAX_PARTS, Node, Parser, To, is_path};
+use super::parser::{Node, Parser, To};
 use super::steps::STEPS;
 use crate::domain::catalog::CatalogKind;
 use crate::domain::entity::EntityKind;
 use crate::domain::field::{FieldSpec, FieldType};
-use crate::domain::money::{NoDecimal, read_decimal};
+use crate::domain::rows::{FieldRef, ROOT};
 use crate::domain::text::trimmed;
-use crate::mapping::convert::constant_problem;
-use crate::mapping::language::{Constant, FieldRef, ROOT};
 use crate::mapping::term::{Expression, Extreme, Lookup, Term, UnitPrice};
+use crate::soql::{MAX_PARTS, is_path};
 
 /// A key that says where a value comes from.
 pub struct Source {
@@ -82,10 +81,10 @@ pub static SOURCES: [Source; 16] = [
         ..source("concat", VALUES, "Texts that are joined.", Parser::concat)
     },
     source("earliest", VALUES, "The earliest of these dates.", |parser, value, _| {
-        parser.extreme(Extreme::Earliest, "earliest", value)
+        parser.extreme(Extreme::Earliest, value)
     }),
     source("latest", VALUES, "The latest of these dates.", |parser, value, _| {
-        parser.extreme(Extreme::Latest, "latest", value)
+        parser.extreme(Extreme::Latest, value)
     }),
     Source {
         beside: &[
@@ -274,9 +273,9 @@ impl Parser {
         Some(Term::Concat(parts, separator.map(ToOwned::to_owned)))
     }
 
-    fn extreme(&mut self, which: Extreme, source: &str, value: Node<'_>) -> Option<Term> {
+    fn extreme(&mut self, which: Extreme, value: Node<'_>) -> Option<Term> {
         if !value.spec.is_none_or(|spec| spec.field_type.is_date()) {
-            let message = format!("`{source}` gives a date, which this field does not hold");
+            let message = format!("`{which}` gives a date, which this field does not hold");
             return self.fault(value, message, "use `first`");
         }
         self.expressions(value).map(|dates| Term::Extreme(which, dates))
@@ -363,26 +362,6 @@ impl Parser {
         Some(Term::UnitPrice(Box::new(UnitPrice { price, discount, undiscounted })))
     }
 
-    pub(super) fn constant(&mut self, value: Node<'_>) -> Option<Constant> {
-        let constant = match value.is() {
-            DeValue::String(text) => Some(Constant::Text(text.to_string())),
-            DeValue::Boolean(boolean) => Some(Constant::Boolean(*boolean)),
-            _ => value.number().map(Constant::Number),
-        };
-        let problem = match (&constant, value.spec) {
-            (None, _) => Some(no_constant(value)),
-            (Some(constant), Some(spec)) => constant_problem(constant, spec),
-            (Some(_), None) => None,
-        };
-        match problem {
-            None => constant,
-            Some(problem) => {
-                let hint = "write a constant that m3ter's field takes: a text in quotes, a number or true and false without";
-                self.fault(value, problem, hint)
-            }
-        }
-    }
-
     /// A path, or `{ field = "…", optional = true }`. A row's path through its parent becomes one
     /// of the parent.
     pub(super) fn field_ref(&mut self, value: Node<'_>) -> Option<FieldRef> {
@@ -399,16 +378,19 @@ impl Parser {
         };
         let mut from = value.set;
         while from != ROOT
-            && let Some(parent) = &self.sets[from].parent
+            && let Some(parent) = &self.sets[from].rows.parent
             && let Some((first, rest)) = path.split_once('.')
             && first.eq_ignore_ascii_case(parent)
         {
             path = rest;
-            from = self.sets[from].of;
+            from = self.sets[from].rows.of;
         }
         let path = self.path_above(path);
         let line = self.line(value.value);
-        Some(FieldRef { optional, ..FieldRef::new(from, &self.sets[from].sobject, path, line) })
+        Some(FieldRef {
+            optional,
+            ..FieldRef::new(from, &self.sets[from].rows.sobject, path, line)
+        })
     }
 
     /// The path of the same field of a parent, where a parent's table is parsed.
@@ -423,22 +405,6 @@ impl Parser {
             above.too_long = Some(path.clone());
         }
         path
-    }
-}
-
-/// Why a value of a file is none that a mapping keeps.
-fn no_constant(value: Node<'_>) -> String {
-    let unkept = match value.is() {
-        DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str()),
-        DeValue::Float(number) => Some(number.as_str()),
-        _ => None,
-    };
-    match unkept.map(|number| (number, read_decimal(number))) {
-        Some((number, Err(why @ (NoDecimal::TooSmall | NoDecimal::TooLarge)))) => {
-            format!("{number} {why}")
-        }
-        Some((number, Ok(_))) => format!("{number} has more digits than can be kept exactly"),
-        _ => "a text, a number or a boolean is expected".to_owned(),
     }
 }
 

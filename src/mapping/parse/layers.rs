@@ -13,7 +13,8 @@ use super::parser::{Node, Parser, Value, dotted, find, line_at};
 use super::syntax;
 use crate::domain::encoding::{self, NotText};
 use crate::domain::entity::EntityKind;
-use crate::mapping::fault::{MappingFault, hint_for};
+use crate::domain::text::hint_for;
+use crate::mapping::fault::MappingFault;
 use crate::mapping::files::MappingSource;
 
 /// A file that is larger is not a mapping.

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use super::layers::OBJECT_TABLES;
 use super::parser::{Parser, Reference, To, dotted};
 use crate::domain::entity::EntityKind;
-use crate::mapping::language::{ROOT, SetId, Slot};
+use crate::domain::rows::{ROOT, SetId};
+use crate::mapping::language::Slot;
 use crate::mapping::mapped::{Mapping, ObjectMapping, Shared};
 use crate::mapping::term::Term;
 
@@ -75,7 +76,7 @@ impl Parser {
         let leads_away =
             field.path.contains('.') && (object.row.is_none() || object.sobject.is_none());
         let (message, hint) = if field.from != object.rows {
-            let rows = &mapping.sets[object.rows].name;
+            let rows = &mapping.sets[object.rows].rows.name;
             (
                 format!("all rows of `{rows}` would write to one field of a row above"),
                 "name a field of the row itself",
@@ -150,7 +151,7 @@ fn reachable(mapping: &Mapping, kind: EntityKind, mut set: SetId) -> Vec<usize> 
         if !found.is_empty() || set == ROOT {
             return found;
         }
-        set = mapping.sets[set].of;
+        set = mapping.sets[set].rows.of;
     }
 }
 
@@ -195,7 +196,7 @@ fn target(mapping: &Mapping, reference: &Reference) -> Result<Shared, Nowhere> {
     }
     found.first().and_then(of_nearest).ok_or_else(|| {
         if found.is_empty() && mapping.object(kind).is_some() {
-            let rows = &mapping.sets[set].name;
+            let rows = &mapping.sets[set].rows.name;
             let message = format!("it refers to {what}, whose rows are not above `{rows}`");
             (message, "refer to an object of the same rows or of rows above them")
         } else {

@@ -8,11 +8,12 @@ use super::key::{Form, Key, key, names, words};
 use super::parser::{Above, Node, Parser, dotted};
 use crate::domain::entity::EntityKind;
 use crate::domain::field::FieldType;
+use crate::domain::rows::{FieldRef, ROOT, SetId};
 use crate::domain::settings::OverlapRule;
-use crate::mapping::fault::hint_for;
-use crate::mapping::language::{FieldRef, ROOT, SetId};
+use crate::domain::text::hint_for;
 use crate::mapping::mapped::{Cell, FieldMapping, ObjectMapping, Shared};
 use crate::mapping::term::{Expression, Replace, Term};
+use crate::soql::relationship_of;
 
 /// What stands in the table of any object beside m3ter's fields.
 pub const OBJECT_KEYS: [Key; 11] = [
@@ -121,21 +122,21 @@ impl Parser {
             let hint = "remove `parentAccountId` or `parents`";
             self.note(value, "`parents` links the parent by itself", hint);
         }
-        let (rows, account) = (own.rows, relationship_of(own.row.as_ref()));
+        let account = own.row.as_ref().map(|row| relationship_of(&row.path)).unwrap_or_default();
+        let rows = own.rows;
         let mut object = own;
         for level in 1..=levels {
             let above = Above { account: account.clone(), level, too_long: None };
             let path = above.path(level - 1, PARENT_ID);
             let line = self.line(value.value);
-            let parent = FieldRef::new(rows, &self.sets[rows].sobject, path, line);
+            let parent = FieldRef::new(rows, &self.sets[rows].rows.sobject, path, line);
             object.fields.extend(link_to(parent.clone()));
             self.objects.push(object);
             self.above = Some(above);
             let next = self.object(value, file, EntityKind::Account);
             if let Some(path) = self.above.take().and_then(|above| above.too_long) {
-                let key = dotted(value.key, PARENTS.name);
                 let message = format!("`{path}` would follow more than five relationships");
-                return self.note(Node { key: &key, ..value }, message, "go up fewer levels");
+                return self.note_key(value, PARENTS.name, message, "go up fewer levels");
             }
             let Some(next) = next else { return };
             object = ObjectMapping { level, row: Some(parent), ..next };
@@ -215,9 +216,9 @@ impl Parser {
             }
             _ => "only a Contract can be shared by a field",
         };
-        let key = dotted(value.key, JOINS_WITH);
         let hint = "name a look-up of the record, or write `false`";
-        self.fault(Node { key: &key, ..value }, problem, hint)
+        self.note_key(value, JOINS_WITH, problem, hint);
+        None
     }
 
     fn fields(&mut self, of: Table<'_>) -> Vec<FieldMapping> {
@@ -273,9 +274,8 @@ impl Parser {
         let Table { node, kind } = of;
         let has = |field: &str| node.get(field).is_some();
         for spec in kind.fields().iter().filter(|spec| spec.required && !has(spec.name)) {
-            let key = dotted(node.key, spec.name);
             let message = format!("m3ter requires this field of {}", kind.with_article());
-            self.note(Node { key: &key, ..node }, message, format!("add `{} = …`", spec.name));
+            self.note_key(node, spec.name, message, format!("add `{} = …`", spec.name));
         }
         for [one, other] in kind.exactly_one_of() {
             // A Pricing without either can never be made. Of an AccountPlan the records tell.
@@ -292,7 +292,7 @@ impl Parser {
         let plan = file.get("plan");
         let first = plan.and_then(|plan| plan.items().first().copied()).or(plan);
         let named = first.and_then(|plan| plan.text_of("rows"));
-        named.and_then(|name| self.sets.iter().position(|set| set.name == name)).unwrap_or(ROOT)
+        named.and_then(|name| self.set_called(name)).unwrap_or(ROOT)
     }
 }
 
@@ -300,15 +300,6 @@ impl Table<'_> {
     /// Whether a key of the table is none of m3ter's fields.
     fn holds_beside(self, key: &str) -> bool {
         OBJECT_KEYS.iter().chain(keys_of(self.kind)).any(|known| known.name == key)
-    }
-}
-
-/// The relationship from the rows to the Account; blank where it is the row itself.
-fn relationship_of(row: Option<&FieldRef>) -> String {
-    let Some(row) = row else { return String::new() };
-    match row.path.strip_suffix("__c") {
-        Some(name) => format!("{name}__r"),
-        None => row.path.strip_suffix("Id").unwrap_or(&row.path).to_owned(),
     }
 }
 

@@ -11,11 +11,15 @@ use toml::de::{DeTable, DeValue};
 use crate::domain::entity::EntityKind;
 use crate::domain::field::FieldSpec;
 use crate::domain::money::exact_decimal;
-use crate::mapping::fault::{MappingFault, hint_for};
+use crate::domain::rows::{ROOT, SetId};
+use crate::domain::text::hint_for;
+use crate::mapping::fault::MappingFault;
 use crate::mapping::files::Files;
-use crate::mapping::language::{ROOT, RowSet, SetId};
+use crate::mapping::language::RowSet;
 use crate::mapping::mapped::{ObjectMapping, Shared};
+use crate::soql::is_name;
 
+#[derive(Default)]
 pub(super) struct Parser {
     pub(super) files: Files,
     /// The text of all files, by which a span says its line.
@@ -134,17 +138,7 @@ impl<'v> Node<'v> {
 
 impl Parser {
     pub(super) fn new(files: Files, text: String) -> Self {
-        Self {
-            files,
-            text,
-            faults: Vec::new(),
-            sets: Vec::new(),
-            objects: Vec::new(),
-            owner: None,
-            references: Vec::new(),
-            undiscounted: Arc::default(),
-            above: None,
-        }
+        Self { files, text, ..Self::default() }
     }
 
     pub(super) fn line<T>(&self, at: &Spanned<T>) -> usize {
@@ -174,6 +168,17 @@ impl Parser {
         hint: impl Into<String>,
     ) {
         self.fault_at(self.line(at.value), at.key, message, hint);
+    }
+
+    /// Notes a fault about a key of a table, at the table.
+    pub(super) fn note_key(
+        &mut self,
+        table: Node<'_>,
+        name: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.note(Node { key: &dotted(table.key, name), ..table }, message, hint);
     }
 
     pub(super) fn fault_at(
@@ -326,24 +331,22 @@ impl Parser {
 
     /// A name that goes into a query: letters, digits and underscores.
     pub(super) fn required_name(&mut self, table: Node<'_>, name: &str) -> Option<String> {
-        let key = dotted(table.key, name);
-        let table = Node { key: &key, ..table };
-        let Some(value) = table.get(name) else {
+        if table.get(name).is_none() {
             let hint = format!("add `{name} = \"…\"` with the API name, as Salesforce spells it");
-            return self.fault(table, "this key is missing", hint);
-        };
-        match value.text() {
-            Some(name) if is_path(name) && !name.contains('.') => Some(name.to_owned()),
-            _ => {
-                let hint = "letters, digits and underscores, as Salesforce spells it";
-                self.fault(value, "this is not an API name", hint)
-            }
+            self.note_key(table, name, "this key is missing", hint);
         }
+        self.name(table, name)
     }
 
     /// The same for a name that need not be there.
     pub(super) fn name(&mut self, table: Node<'_>, name: &str) -> Option<String> {
-        table.get(name).and_then(|_| self.required_name(table, name))
+        self.at(table, name, |parser, value| match value.text() {
+            Some(name) if is_name(name) => Some(name.to_owned()),
+            _ => {
+                let hint = "letters, digits and underscores, as Salesforce spells it";
+                parser.fault(value, "this is not an API name", hint)
+            }
+        })
     }
 
     pub(super) fn refer(&mut self, to: To, set: SetId) -> usize {
@@ -351,20 +354,6 @@ impl Parser {
         self.references.len() - 1
     }
 }
-
-/// Parts of letters, digits and underscores, each with a letter first, joined by dots; at most five
-/// parents.
-pub(super) fn is_path(path: &str) -> bool {
-    let is_name = |name: &str| {
-        name.len() <= 80
-            && name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    };
-    path.split('.').count() <= MAX_PARTS && path.split('.').all(is_name)
-}
-
-/// Parts of a path that SOQL takes: five relationships and the field.
-pub(super) const MAX_PARTS: usize = 6;
 
 /// The line of a place in a text, counted from 1.
 pub(super) fn line_at(text: &str, place: usize) -> usize {

@@ -4,9 +4,9 @@
 use super::key::{Form, Key, key, names};
 use super::parser::{Node, Parser};
 use crate::domain::catalog::CatalogKind;
+use crate::domain::product_rule::ProductRule;
 use crate::domain::text::trimmed;
 use crate::mapping::mapped::{ProductKeys, Shared};
-use crate::mapping::product::ProductRule;
 
 pub(super) const PRODUCT_KEYS: [Key; 4] = [
     key("rows", Form::Text, "The rows that have a product; without it, the lines."),
@@ -25,7 +25,7 @@ pub(super) const RULE_KEYS: [Key; 5] = [
 impl Parser {
     pub(super) fn product_keys(&mut self, value: Node<'_>) -> Option<ProductKeys> {
         self.table_of(value, &names(&PRODUCT_KEYS))?;
-        let lines = self.sets.iter().position(|set| set.name == "lines").unwrap_or_default();
+        let lines = self.set_called("lines").unwrap_or_default();
         let rows = self.optional(value, "rows", Self::set_named).ok()?.unwrap_or(lines);
         self.owner = Some(Shared::ProductRule);
         let [product, billing_frequency, currency] = ["product", "billing_frequency", "currency"]
@@ -33,8 +33,7 @@ impl Parser {
         self.owner = None;
         if value.get("product").is_none() {
             let hint = "such as `product = \"Product2.ProductCode\"`";
-            let product = Node { key: "product_mapping.product", ..value };
-            self.note(product, "this key is missing", hint);
+            self.note_key(value, "product", "this key is missing", hint);
         }
         Some(ProductKeys { rows, product: product?, billing_frequency, currency })
     }
@@ -61,8 +60,8 @@ impl Parser {
             RULE_KEYS.map(|key| self.rule_text(value, key.name));
         let Some(product) = product else {
             let hint = "such as `product = \"API_CALLS\"`";
-            let product = Node { key: "product_rule.product", ..value };
-            return self.fault(product, "a rule names a product", hint);
+            self.note_key(value, "product", "a rule names a product", hint);
+            return None;
         };
         let (target, code) = match (template, plan) {
             (Some(code), None) => (CatalogKind::PlanTemplate, code),

@@ -4,9 +4,10 @@ use toml::de::DeValue;
 
 use super::key::{Form, Key, key, names};
 use super::parser::{Node, Parser};
+use crate::domain::rows::FieldRef;
+use crate::domain::text::hint_for;
 use crate::domain::warning::Attention;
-use crate::mapping::fault::hint_for;
-use crate::mapping::language::{FieldRef, Rate, Remark, RowRemark};
+use crate::mapping::language::{Rate, Remark, RowRemark};
 
 const MESSAGE: Key = key("message", Form::Text, "A sentence.");
 const ATTENTION: Key = key(

@@ -1,10 +1,12 @@
 //! Where the rows come from: `[lines]` and `[rows.NAME]`.
 
 use super::key::{Form, Key, key, names};
-use super::parser::{Node, Parser, dotted, is_path};
-use crate::mapping::fault::hint_for;
-use crate::mapping::language::{FieldRef, ROOT, RowSet, SetId};
+use super::parser::{Node, Parser, dotted};
+use crate::domain::rows::{FieldRef, ROOT, Rows, SetId};
+use crate::domain::text::hint_for;
+use crate::mapping::language::RowSet;
 use crate::mapping::term::SetName;
+use crate::soql::{MAX_CHILDREN, MAX_LEVELS, is_name, order_by};
 
 pub(super) const SET_KEYS: [Key; 9] = [
     key("of", Form::Text, "The rows that these lie below; without it, the record itself."),
@@ -30,23 +32,19 @@ pub(super) const SET_KEYS: [Key; 9] = [
     key("warn", Form::OneOrMore(&Form::RowRemark), "A sentence that the result gets."),
 ];
 
-/// Levels below the root that one query may have (SOQL, since API version 58.0).
-const MAX_LEVELS: usize = 4;
-/// Child relationships in one query (SOQL).
-const MAX_SETS: usize = 20;
-
 /// A table of rows: its name, its key, and what it holds.
-type Rows<'v> = (String, String, Node<'v>);
+type RowTable<'v> = (String, String, Node<'v>);
 
 impl Parser {
     /// The row sets of a file, the root first, every other one after the one that it lies under.
     pub(super) fn row_sets(&mut self, file: Node<'_>, root: &str) {
         let (name, sobject) = ("root".to_owned(), root.to_owned());
         // One slot, for what the plan templates of all lines share.
-        self.sets = vec![RowSet { name, sobject, slots: 1, line: 1, ..RowSet::default() }];
+        let rows = Rows { name, sobject, line: 1, ..Rows::default() };
+        self.sets = vec![RowSet { rows, slots: 1, ..RowSet::default() }];
         let mut waiting = self.row_tables(file);
-        if let Some((_, key, value)) = waiting.get(MAX_SETS) {
-            let hint = format!("one query of Salesforce takes {MAX_SETS} child relationships");
+        if let Some((_, key, value)) = waiting.get(MAX_CHILDREN) {
+            let hint = format!("one query of Salesforce takes {MAX_CHILDREN} child relationships");
             return self.note(Node { key, ..*value }, "these are too many rows", hint);
         }
         while !waiting.is_empty() {
@@ -65,19 +63,15 @@ impl Parser {
         }
     }
 
-    fn row_tables<'v>(&mut self, file: Node<'v>) -> Vec<Rows<'v>> {
-        let mut found: Vec<Rows<'v>> = Vec::new();
+    fn row_tables<'v>(&mut self, file: Node<'v>) -> Vec<RowTable<'v>> {
+        let mut found: Vec<RowTable<'v>> = Vec::new();
         let lines = file.get("lines");
         found.extend(lines.map(|value| ("lines".to_owned(), "lines".to_owned(), value)));
         let rows = file.setting("rows").and_then(|rows| self.table(rows));
         for (name, value) in rows.into_iter().flatten() {
             let text = name.get_ref().to_string();
             let key = dotted("rows", &text);
-            if text == "root"
-                || found.iter().any(|(other, ..)| *other == text)
-                || !is_path(&text)
-                || text.contains('.')
-            {
+            if text == "root" || found.iter().any(|(other, ..)| *other == text) || !is_name(&text) {
                 let message = "this name cannot be given to rows";
                 let hint = "letters, digits and underscores; each name once, not `root`";
                 self.fault_at(self.line(name), &key, message, hint);
@@ -91,15 +85,14 @@ impl Parser {
     fn lies_nowhere(&mut self, rows: Node<'_>) {
         let key = dotted(rows.key, "of");
         let of = Node { key: &key, ..rows.get("of").unwrap_or(rows) };
-        let named: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
+        let named: Vec<&str> = self.sets.iter().map(|set| set.rows.name.as_str()).collect();
         let hint = hint_for(rows.text_of("of").unwrap_or_default(), &named);
         let message = "the rows are under rows that lead back to them, or that do not exist";
         self.note(of, message, hint);
     }
 
     fn parent_set(&self, rows: Node<'_>) -> Option<SetId> {
-        let named = rows.text_of("of").unwrap_or("root");
-        self.sets.iter().position(|set| set.name == named)
+        self.set_called(rows.text_of("of").unwrap_or("root"))
     }
 
     fn row_set(&mut self, name: &str, table: Node<'_>) {
@@ -121,19 +114,17 @@ impl Parser {
             .filter_map(|term| term.split_whitespace().next())
             .map(|path| FieldRef::new(set, &sobject, path.to_owned(), line))
             .collect();
-        let rows = RowSet {
+        let rows = Rows {
             name: name.to_owned(),
             of,
             relationship: relationship.unwrap_or_default(),
             sobject,
             parent,
             order_by: order_by.unwrap_or_else(|| "Id".to_owned()),
-            ordered_by,
             optional: self.flag(table, "optional"),
             line: self.line(table.value),
-            ..RowSet::default()
         };
-        self.sets.push(rows);
+        self.sets.push(RowSet { rows, ordered_by, ..RowSet::default() });
         // What is asked of each row, whose paths may lead through its parent.
         let table = Node { set, ..table };
         self.sets[set].leave_out = self.at(table, "leave_out", Self::condition);
@@ -144,30 +135,29 @@ impl Parser {
     fn levels_above(&self, mut set: SetId) -> usize {
         let mut levels = 0;
         while set != ROOT {
-            set = self.sets[set].of;
+            set = self.sets[set].rows.of;
             levels += 1;
         }
         levels
     }
 
-    /// `SortOrder NULLS LAST, Id`: it goes into the query, so every word of it is checked.
     fn order_by(&mut self, value: Node<'_>) -> Option<String> {
-        // Written anew: white space of the file, such as a line's end, is nothing that a query has
-        // to hold.
-        let text = value.text().unwrap_or_default();
-        let terms: Option<Vec<String>> = text.split(',').map(order_term).collect();
-        terms.map(|terms| terms.join(", ")).or_else(|| {
+        order_by(value.text().unwrap_or_default()).or_else(|| {
             let hint =
                 "field names by commas, each with ASC, DESC, NULLS FIRST or NULLS LAST if needed";
             self.fault(value, "this is not an order", hint)
         })
     }
 
+    pub(super) fn set_called(&self, name: &str) -> Option<SetId> {
+        self.sets.iter().position(|set| set.rows.name == name)
+    }
+
     /// The set that a `rows`, `each` or `only_row_of` names.
     pub(super) fn set_named(&mut self, value: Node<'_>) -> Option<SetId> {
         let name = value.text().unwrap_or_default();
-        self.sets.iter().position(|set| set.name == name).or_else(|| {
-            let known: Vec<&str> = self.sets.iter().map(|set| set.name.as_str()).collect();
+        self.set_called(name).or_else(|| {
+            let known: Vec<&str> = self.sets.iter().map(|set| set.rows.name.as_str()).collect();
             let hint = hint_for(name, &known);
             self.fault(value, format!("there are no rows `{name}` in this file"), hint)
         })
@@ -175,30 +165,16 @@ impl Parser {
 
     pub(super) fn set_below(&mut self, value: Node<'_>) -> Option<SetName> {
         let set = self.set_named(value)?;
-        let name = self.sets[set].name.clone();
+        let name = self.sets[set].rows.name.clone();
         let mut up = set;
         while up != ROOT {
-            up = self.sets[up].of;
+            up = self.sets[up].rows.of;
             if up == value.set {
                 return Some(SetName { set, name });
             }
         }
-        let above = self.sets[value.set].name.clone();
+        let above = self.sets[value.set].rows.name.clone();
         let message = format!("the rows `{name}` are not below `{above}`");
         self.fault(value, message, format!("name rows whose `of` leads to `{above}`"))
     }
-}
-
-fn order_term(term: &str) -> Option<String> {
-    let mut words = term.split_whitespace();
-    let first = words.next().filter(|first| is_path(first))?;
-    let rest: Vec<String> = words.map(str::to_ascii_uppercase).collect();
-    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
-    let is_order = matches!(
-        rest.as_slice(),
-        [] | ["ASC" | "DESC"]
-            | ["NULLS", "FIRST" | "LAST"]
-            | ["ASC" | "DESC", "NULLS", "FIRST" | "LAST"]
-    );
-    is_order.then(|| std::iter::once(first).chain(rest).collect::<Vec<_>>().join(" "))
 }

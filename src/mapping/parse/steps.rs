@@ -6,9 +6,9 @@ use toml::de::DeValue;
 
 use super::key::{Form, Key, key, names, words};
 use super::parser::{Node, Parser};
+use crate::domain::condition::Constant;
 use crate::domain::field::{FieldSpec, FieldType};
 use crate::domain::text::trimmed;
-use crate::mapping::language::Constant;
 use crate::mapping::steps::{Op, Operand, Step, Unit};
 
 /// A key that says what is done to a value.

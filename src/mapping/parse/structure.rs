@@ -134,9 +134,9 @@ impl Parser {
             let found = match table.get(spec.name) {
                 Some(_) => self.at(Node { spec: Some(spec), ..table }, spec.name, Self::expression),
                 None if spec.required => {
-                    let key = dotted(table.key, spec.name);
                     let hint = format!("add `{} = …`", spec.name);
-                    self.fault(Node { key: &key, ..at }, "this part is missing", hint)
+                    self.note_key(at, spec.name, "this part is missing", hint);
+                    None
                 }
                 None => continue,
             };

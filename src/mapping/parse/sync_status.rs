@@ -2,8 +2,8 @@
 
 use super::key::{Form, Key, key, names};
 use super::parser::{Node, Parser};
-use crate::mapping::language::FieldRef;
-use crate::mapping::mapped::SyncStatusFields;
+use crate::domain::record_status::StatusPaths;
+use crate::domain::rows::FieldRef;
 
 pub(super) const STATUS_KEYS: [Key; 3] = [
     key("status", Form::Path, "The field that gets `Completed`, `Partial Success` or `Failed`."),
@@ -12,15 +12,15 @@ pub(super) const STATUS_KEYS: [Key; 3] = [
 ];
 
 impl Parser {
-    pub(super) fn sync_status(&mut self, value: Node<'_>) -> Option<SyncStatusFields> {
+    pub(super) fn sync_status(&mut self, value: Node<'_>) -> Option<StatusPaths> {
         self.table_of(value, &names(&STATUS_KEYS))?;
         let [status, message, synced_at] =
             STATUS_KEYS.map(|key| self.at(value, key.name, Self::own_field));
         if value.get("status").is_none() {
-            let status = Node { key: "sync_status.status", ..value };
-            self.note(status, "this key is missing", "name the field that gets the status");
+            let hint = "name the field that gets the status";
+            self.note_key(value, "status", "this key is missing", hint);
         }
-        Some(SyncStatusFields { status: status?, message, synced_at })
+        Some(StatusPaths { status: status?, message, synced_at })
     }
 
     /// A field of the root itself: what is written goes to the record that is synced.

@@ -7,7 +7,7 @@ use crate::domain::desired::Intent;
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::ids::SalesforceId;
-use crate::mapping::language::ROOT;
+use crate::domain::rows::ROOT;
 
 /// Accounts that are parents of each other in a circle are refused: m3ter could link none of them
 /// first.

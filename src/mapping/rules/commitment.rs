@@ -5,14 +5,13 @@ use std::collections::HashSet;
 use rust_decimal::Decimal;
 
 use super::resolved::{Deal, Resolved, of_kind};
+use crate::domain::conversion::Raw;
 use crate::domain::desired::{DesiredField, DesiredObject, Intent};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::money::read_decimal;
 use crate::domain::settings::CommitmentBilling;
 use crate::domain::value::Value;
 use crate::domain::warning::{Attention, Warning};
-use crate::mapping::convert::Raw;
 use crate::mapping::evaluated::Source;
 use crate::mapping::mapped::ObjectMapping;
 use crate::mapping::object::this;
@@ -42,9 +41,7 @@ fn is_without_amount(resolved: &Resolved<'_>) -> bool {
 fn has_no_amount(row: Row<'_>, table: &ObjectMapping) -> bool {
     match table.field("amount").map(|amount| amount.cell.of(row)) {
         None | Some(Ok(None)) => true,
-        Some(Ok(Some(amount))) => {
-            read_decimal(&amount.raw.text()).is_ok_and(|amount| amount.is_zero())
-        }
+        Some(Ok(Some(amount))) => amount.raw.number().is_ok_and(|amount| amount.is_zero()),
         Some(Err(_)) => false,
     }
 }
@@ -62,7 +59,7 @@ fn pay(commitment: &mut Resolved<'_>, plans: &HashSet<ObjectKey>, deal: Deal<'_>
             let table = commitment.table;
             match deal.root.readable(|| billing_plan(deal, table, plans)) {
                 Ok(plan) => bill_by(plan, commitment),
-                Err(finding) => commitment.find(finding),
+                Err(finding) => commitment.object.find(finding),
             }
         }
     }
@@ -77,13 +74,13 @@ fn pay_outside(commitment: &mut DesiredObject) {
 
 fn bill_by(plan: Value, commitment: &mut Resolved<'_>) {
     let source = match plan {
-        Value::Object(_) => Source::This(EntityKind::Plan),
-        _ => Source::Rule("product rule".to_owned()),
+        Value::Object(_) => Source::This(EntityKind::Plan).to_string(),
+        _ => "product rule".to_owned(),
     };
-    commitment.set("billingPlanId", plan, &source);
+    commitment.object.set("billingPlanId", plan, source);
     for (name, number) in [("billingInterval", Decimal::ONE), ("billingOffset", Decimal::ZERO)] {
         if commitment.table.field(name).is_none() {
-            commitment.set(name, Value::Number(number), &Source::Constant);
+            commitment.object.set(name, Value::Number(number), Source::Constant.to_string());
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn currencies(objects: &mut [Resolved<'_>], deal: Deal<'_>) {
         Ok(None) => HashMap::new(),
         // A currency that cannot be read cannot be compared either.
         Err(finding) => {
-            of_kind(objects, EntityKind::Plan).for_each(|plan| plan.find(finding.clone()));
+            of_kind(objects, EntityKind::Plan).for_each(|plan| plan.object.find(finding.clone()));
             HashMap::new()
         }
     };
@@ -29,7 +29,7 @@ pub(super) fn currencies(objects: &mut [Resolved<'_>], deal: Deal<'_>) {
         );
         let finding = mismatched.get(&resolved.object.key.row).filter(|_| is_of_line).cloned();
         if let Some(finding) = finding.or_else(|| of_commitment(resolved, deal)) {
-            resolved.find(finding);
+            resolved.object.find(finding);
         }
     }
 }
@@ -65,7 +65,8 @@ fn of_commitment(resolved: &Resolved<'_>, deal: Deal<'_>) -> Option<Finding> {
     let is_other = resolved.is(EntityKind::Commitment)
         && !templates.is_empty()
         && !templates.contains(currency);
-    is_other.then(|| mismatch(currency, &resolved.source("currency"), &templates.join(" and ")))
+    is_other
+        .then(|| mismatch(currency, &resolved.object.source("currency"), &templates.join(" and ")))
 }
 
 fn mismatch(currency: &str, source: &str, template: &str) -> Finding {

@@ -1,14 +1,15 @@
 //! What is the same of all terms: conditions, steps and defaults, look-ups and prices.
 
 use super::{Expression, Lookup, Term, UnitPrice};
+use crate::domain::bands::single_band;
 use crate::domain::catalog::CatalogKind;
+use crate::domain::condition::{Condition, Constant};
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
 use crate::domain::money::less_percent;
+use crate::domain::rows::FieldRef;
 use crate::domain::value::Value;
-use crate::mapping::bands::single_band;
 use crate::mapping::evaluated::{Evaluated, Outcome, Source};
-use crate::mapping::language::{Condition, Constant, FieldRef};
 use crate::mapping::lookup::{codes, shared_plan_rule, template_by_rule};
 use crate::mapping::row::Row;
 use crate::mapping::steps::Step;

@@ -9,7 +9,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::record::Record;
 use crate::m3ter::{ListQuery, Selection};
-use crate::mapping::Query;
+use crate::soql::Query;
 
 /// Records, and objects of m3ter.
 #[derive(Debug, Default)]

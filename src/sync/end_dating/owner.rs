@@ -14,7 +14,7 @@ use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::{EndingOwner, ListQuery};
-use crate::mapping::Mapping;
+use crate::mapping::{Context, Mapping};
 use crate::store::{Link, LinkRelation};
 use crate::sync::context::RunContext;
 use crate::sync::load::read::{ReadRecord, fetch_record};
@@ -127,7 +127,7 @@ async fn by_natural_key(
             let ReadRecord { record, query } = fetch_record(context, mapping, record).await?;
             let organization = context.metadata.organization(context.budget).await?;
             let time_zone = mapping.time_zone(&organization.time_zone);
-            let keys = mapping.read(&record, query.context(time_zone)).keys();
+            let keys = mapping.read(&record, Context::new(&query, time_zone)).keys();
             let codes =
                 |keys: Vec<NaturalKey>| keys.iter().flat_map(NaturalKey::codes).collect::<Vec<_>>();
             let accounts = codes(keys.accounts);

@@ -10,7 +10,8 @@ use crate::domain::ids::SalesforceId;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::record::Record;
 use crate::domain::record_state::RecordState;
-use crate::mapping::{Mapping, Query};
+use crate::mapping::{Context, Mapping};
+use crate::soql::Query;
 use crate::sync::context::RunContext;
 use crate::sync::metadata_cache::MetadataCache;
 use crate::transport::{Budget, CalloutError};
@@ -75,7 +76,7 @@ pub(crate) async fn fetch_desired(
     time_zone: &TimeZone,
 ) -> Result<Vec<DesiredObject>, Failure> {
     let ReadRecord { record, query } = fetch_record(context, mapping, id).await?;
-    let reading = mapping.read(&record, query.context(time_zone));
+    let reading = mapping.read(&record, Context::new(&query, time_zone));
     let codes = reading.keys().codes;
     let catalog = context.metadata.catalog(&codes, context.budget).await?;
     Ok(reading.resolve(&catalog).objects)

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::catalog::CatalogKind;
+use crate::domain::org_remark::{OrgRemark, Severity};
 use crate::domain::org_schema::OrgSchema;
 use crate::domain::outcome::Failure;
-use crate::mapping::{Mapping, Mappings, OrgRemark, Severity};
+use crate::mapping::{Mapping, Mappings};
 use crate::sync::metadata_cache::describe;
 use crate::sync::syncs::Syncs;
 use crate::transport::{Budget, CalloutError};

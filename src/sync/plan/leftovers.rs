@@ -15,7 +15,7 @@ use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::value::date_in_text;
 use crate::domain::warning::{Attention, Warning};
-use crate::mapping::LineObject;
+use crate::soql::LineObject;
 use crate::store::{Link, LinkRelation};
 use crate::sync::actual::ActualState;
 

@@ -13,7 +13,8 @@ use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::record::Record;
 use crate::m3ter::ListQuery;
-use crate::mapping::{Mapping, Query};
+use crate::mapping::{Context, Mapping};
+use crate::soql::Query;
 use crate::store::Link;
 use crate::sync::context::read_ahead::ReadAhead;
 use crate::sync::context::retrying_store::RetryingStore;
@@ -119,7 +120,7 @@ impl Reader<'_> {
         let time_zone = mapping.time_zone(&organization.time_zone);
         let (mut accounts, mut contracts) = (BTreeSet::new(), BTreeSet::new());
         for record in records.iter().filter(is_new) {
-            let keys = mapping.read(record, query.context(time_zone)).keys();
+            let keys = mapping.read(record, Context::new(query, time_zone)).keys();
             accounts.extend(keys.accounts.iter().flat_map(NaturalKey::codes_and_own));
             contracts.extend(keys.contracts.iter().flat_map(NaturalKey::codes_and_own));
         }

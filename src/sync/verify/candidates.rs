@@ -4,15 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::record::Record;
 use crate::domain::verification::{Cursor, Stage, VerificationRequest};
 use crate::m3ter::ListQuery;
-use crate::mapping::{Mapping, MappingFault, Selection, SelectionQuery, name_of};
+use crate::mapping::{Mapping, MappingFault, Selection};
+use crate::soql::SelectionQuery;
 use crate::sync::context::retrying_store::RetryingStore;
 use crate::sync::metadata_cache::{MetadataCache, describe_all};
 use crate::transport::Budget;
@@ -63,9 +62,9 @@ impl<'a> Root<'a> {
             Failure::new(ErrorCode::MappingInvalid, told.join("; "))
         };
         let selection = mapping.selection(condition, CONDITION).map_err(faults)?;
-        let missing = |schema: &_| selection.undescribed(schema);
+        let missing = |schema: &_| selection.reads().undescribed(schema);
         let schema = describe_all(&metadata.salesforce, missing, budget).await?;
-        if mapping.absent(&schema).is_some() {
+        if mapping.reads().absent(&schema).is_some() {
             return Ok(None);
         }
         let query = selection.query(&schema).map_err(faults)?;
@@ -77,7 +76,7 @@ impl<'a> Root<'a> {
 }
 
 fn candidate(record: &Record) -> Option<Candidate> {
-    Some(Candidate { id: record.id()?, name: name_of(record).map(ToOwned::to_owned) })
+    Some(Candidate { id: record.id()?, name: record.name().map(ToOwned::to_owned) })
 }
 
 /// The roots of a request, those that the org has.
@@ -109,8 +108,7 @@ impl Search<'_> {
         let mut count = self.request.record_ids.len() as u64;
         for root in roots {
             let ready = if root.looks_for_new {
-                let conditions = self.conditions(root, None);
-                let soql = format!("SELECT COUNT() FROM {}{conditions}", root.query.root);
+                let soql = root.query.count(self.request.since);
                 self.metadata.salesforce.count(&soql, self.budget).await?
             } else {
                 0
@@ -175,25 +173,6 @@ impl Search<'_> {
         (page, next)
     }
 
-    fn conditions(&self, root: &Root<'_>, after: Option<&str>) -> String {
-        // Of what has changed also that is looked at which is no longer ready.
-        let (chosen, since) = match self.request.since {
-            None => (&root.query.ready, None),
-            Some(since) => (&root.query.meant, Some(at_second(since))),
-        };
-        let conditions: Vec<String> = chosen
-            .iter()
-            .cloned()
-            .chain(since.map(|since| format!("SystemModstamp >= {since}")))
-            .chain(after.map(|after| format!("Id > '{after}'")))
-            .collect();
-        if conditions.is_empty() {
-            String::new()
-        } else {
-            format!(" WHERE {}", conditions.join(" AND "))
-        }
-    }
-
     /// Those that are ready in Salesforce, as far as a query can tell.
     async fn ready(
         &self,
@@ -202,12 +181,7 @@ impl Search<'_> {
     ) -> Result<(Vec<Candidate>, Option<String>), Failure> {
         // What the store has kept becomes part of a query: it must be an id still.
         let after = after.and_then(|after| SalesforceId::parse(after).ok());
-        let soql = format!(
-            "SELECT {} FROM {}{} ORDER BY Id LIMIT {PAGE}",
-            root.query.select,
-            root.query.root,
-            self.conditions(root, after.as_ref().map(SalesforceId::as_str)),
-        );
+        let soql = root.query.page(self.request.since, after.as_ref(), PAGE);
         let records = self.metadata.salesforce.query(&soql, self.budget).await?;
         let next = records.last().and_then(Record::id).map(|id| id.to_string());
         let next = next.filter(|_| records.len() == PAGE);
@@ -233,13 +207,7 @@ impl Search<'_> {
             return Ok((page.collect(), next));
         }
         // What is no more has no values of which a condition could hold.
-        let quoted: Vec<String> = ids.iter().map(|id| format!("'{id}'")).collect();
-        let soql = format!(
-            "SELECT {} FROM {} WHERE Id IN ({})",
-            root.query.select,
-            root.query.root,
-            quoted.join(", ")
-        );
+        let soql = root.query.any_of(&ids);
         let records = self.metadata.salesforce.query(&soql, self.budget).await?;
         let meant = records.iter().filter(|record| root.selection.admits(record));
         Ok((meant.filter_map(candidate).collect(), next))
@@ -271,9 +239,4 @@ impl Search<'_> {
         let verified = self.store.with(|store| store.verified_of(self.id, &ids)).await?;
         Ok(ids.into_iter().filter(|id| !verified.contains(id)).collect())
     }
-}
-
-/// An instant as SOQL writes it.
-fn at_second(instant: Timestamp) -> String {
-    instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -18,7 +18,7 @@ use crate::domain::ids::{M3terId, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::verification::{VerifiedRecord, VerifiedStatus};
 use crate::m3ter::{ListQuery, OwnerIds};
-use crate::mapping::{Mapping, name_of};
+use crate::mapping::Mapping;
 use crate::store::Link;
 use crate::sync::context::progress::Meter;
 use crate::sync::context::report::Report;
@@ -144,7 +144,7 @@ async fn walk(
     let not_ready = resolution.not_ready.as_ref().map(|(reason, _)| reason);
     facts.not_ready = resolution.not_allowed.as_ref().or(not_ready).cloned();
     if facts.name.is_none() {
-        let name = read.as_ref().and_then(|read| name_of(&read.record));
+        let name = read.as_ref().and_then(|read| read.record.name());
         facts.name = name.map(ToOwned::to_owned);
     }
     let plan = plan(&context, loaded, report).await?;

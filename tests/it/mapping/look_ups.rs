@@ -8,7 +8,8 @@ use sync_to_m3ter::domain::catalog::{Catalog, CatalogKind};
 use sync_to_m3ter::domain::ids::M3terId;
 use sync_to_m3ter::domain::record::Record;
 use sync_to_m3ter::domain::value::Value;
-use sync_to_m3ter::mapping::{Context, Scales, Unreadable, fuzzing};
+use sync_to_m3ter::mapping::{Context, fuzzing};
+use sync_to_m3ter::soql::{Scales, Unreadable};
 
 /// In the evening of the 30th in New York it is the 31st in London.
 #[test]

@@ -7,7 +7,9 @@ use serde_json::json;
 use sync_to_m3ter::domain::catalog::Catalog;
 use sync_to_m3ter::domain::desired::Intent;
 use sync_to_m3ter::domain::record::Record;
-use sync_to_m3ter::mapping::{Context, Scales, fuzzing, remembered_name};
+use sync_to_m3ter::mapping::{Context, fuzzing};
+use sync_to_m3ter::soql::fuzzing::org_of;
+use sync_to_m3ter::soql::{Scales, remembered_name};
 
 /// What the findings of an Account name whose `name` is this, when one field cannot be read and
 /// the others hold these values.
@@ -16,13 +18,14 @@ fn named_by_findings(name: &str, hidden: &str, record: &serde_json::Value) -> Ve
         "root = \"Account\"\n[account]\ncode = \"Id\"\nemailAddress = {{ value = \"a@b.example\" }}\nname = {name}\n"
     );
     let mapping = fuzzing::parse("test.toml", text.as_bytes()).unwrap().unwrap();
-    let mut schema = fuzzing::org_of(&mapping);
+    let reads = mapping.reads();
+    let mut schema = org_of(&reads);
     let shown_before =
-        mapping.shown_names(&schema).iter().map(|name| remembered_name(name)).collect();
+        reads.shown_names(&schema).iter().map(|name| remembered_name(name)).collect();
     let mut account = schema.sobject("Account").unwrap().clone();
     account.fields.retain(|field| field.name != hidden);
     schema.insert(account);
-    let unreadable = mapping.unreadable(&schema, &shown_before);
+    let unreadable = reads.unreadable(&schema, &shown_before);
     assert_eq!(unreadable.names(), BTreeSet::from([format!("Account.{hidden}").as_str()]));
     let mut fields = record.as_object().cloned().unwrap();
     fields.insert("Id".to_owned(), json!("001S900000RzsIUIAZ"));

@@ -20,7 +20,8 @@ use sync_to_m3ter::domain::entity::EntityKind;
 use sync_to_m3ter::domain::ids::M3terId;
 use sync_to_m3ter::domain::money::{double_in_json, is_held_as};
 use sync_to_m3ter::domain::record::Record;
-use sync_to_m3ter::mapping::{Context, Mapping, Mappings, Scales, Unreadable};
+use sync_to_m3ter::mapping::{Context, Mapping, Mappings};
+use sync_to_m3ter::soql::{Scales, Unreadable};
 
 use crate::support::m3ter_schema;
 use crate::support::*;

@@ -226,7 +226,7 @@ async fn describe(world: &World, token: &str, sobject: &str) -> SObject {
 async fn hiding_rules(world: &World, token: &str, mapping: &Mapping) -> Vec<(String, Json)> {
     let mut schema = OrgSchema::default();
     loop {
-        let missing = mapping.undescribed(&schema);
+        let missing = mapping.reads().undescribed(&schema);
         if missing.is_empty() {
             break;
         }
@@ -250,7 +250,7 @@ async fn hiding_rules(world: &World, token: &str, mapping: &Mapping) -> Vec<(Str
         // An id is always shown.
         (!name.ends_with(".Id")).then_some((name, rule))
     };
-    mapping.shown_names(&schema).into_iter().filter_map(rule).collect()
+    mapping.reads().shown_names(&schema).into_iter().filter_map(rule).collect()
 }
 
 /// A record of each built-in root, with more fields filled than the examples have.

@@ -8,19 +8,19 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
-use super::language::Constant;
-use crate::domain::dates::{date_at, midnight};
-use crate::domain::field::{
+use super::dates::{date_at, midnight};
+use super::field::{
     FieldSpec, FieldType, MAX_LIST_ENTRIES, is_email, is_entity_code, is_identifier_code,
 };
-use crate::domain::ids::M3terId;
-use crate::domain::money::{NoDecimal, exact_decimal, exact_json, read_decimal_in_json, whole};
-use crate::domain::text::trimmed;
-use crate::domain::value::{Value, date_in_text};
+use super::ids::M3terId;
+use super::money::{NoDecimal, exact_decimal, exact_json, read_decimal_in_json, whole};
+use super::text::trimmed;
+use super::value::{Value, date_in_text};
 
 /// A value on its way: as Salesforce wrote it, or in m3ter's type already.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Raw {
+pub enum Raw {
+    /// As Salesforce wrote it.
     Json(Json),
     /// A value that needs no conversion, except from a date to the beginning of its day.
     Typed(Value),
@@ -28,13 +28,16 @@ pub(super) enum Raw {
 
 /// Why a value does not go into a field: the rest of a sentence that begins with the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Problem {
+pub enum Problem {
+    /// It has another type or form.
     Invalid(String),
+    /// It lies outside the limits.
     OutOfRange(String),
 }
 
 impl Raw {
-    pub(super) fn text(&self) -> String {
+    /// The value as text.
+    pub fn text(&self) -> String {
         match self {
             Self::Json(json) => text(json),
             // Its decimals were asked for.
@@ -42,9 +45,19 @@ impl Raw {
             Self::Typed(value) => text(&value.to_json()),
         }
     }
+
+    /// The number that it holds, or why it holds none.
+    pub fn number(&self) -> Result<Decimal, NoDecimal> {
+        match self {
+            Self::Json(json) => read_decimal_in_json(json),
+            Self::Typed(Value::Number(number)) => Ok(*number),
+            Self::Typed(_) => Err(NoDecimal::NotANumber),
+        }
+    }
 }
 
-pub(super) fn convert(raw: &Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Result<Value, Problem> {
+/// The value in the type of a m3ter field, or why it does not go in.
+pub fn convert(raw: &Raw, spec: &FieldSpec, time_zone: &TimeZone) -> Result<Value, Problem> {
     let json = match (raw, spec.field_type) {
         (Raw::Json(json), _) => Cow::Borrowed(json),
         // What a step computed has the field's limits to keep like what was read.
@@ -173,61 +186,13 @@ fn list(json: &Json, spec: &FieldSpec) -> Result<Value, Problem> {
 }
 
 /// What is wrong with a list that may hold certain words only.
-pub(super) fn other_than(list: &[String], words: &[&str]) -> Option<String> {
+pub fn other_than(list: &[String], words: &[&str]) -> Option<String> {
     let other = list.iter().find(|word| !words.contains(&word.as_str()))?;
     Some(format!("holds `{other}`, which is not one of {}", words.join(", ")))
 }
 
-pub(super) fn constant_problem(constant: &Constant, spec: &FieldSpec) -> Option<String> {
-    let fits = match constant {
-        Constant::Boolean(_) => spec.field_type == FieldType::Boolean,
-        Constant::Number(_) => spec.field_type.is_number(),
-        Constant::Text(_) => {
-            !spec.field_type.is_number()
-                && !spec.field_type.is_structure()
-                && spec.field_type != FieldType::Boolean
-        }
-    };
-    if !fits {
-        return Some(format!("m3ter's `{}` takes {}", spec.name, expected(spec.field_type)));
-    }
-    match convert(&Raw::Json(constant.to_json()), spec, &TimeZone::UTC) {
-        Ok(_) => None,
-        Err(Problem::Invalid(problem) | Problem::OutOfRange(problem)) => {
-            Some(format!("the value {problem}"))
-        }
-    }
-}
-
-fn expected(field_type: FieldType) -> &'static str {
-    match field_type {
-        FieldType::Boolean => "true or false",
-        FieldType::Decimal { .. } => "a number",
-        FieldType::Integer { .. } => "a whole number",
-        FieldType::Date => "a date such as \"2026-01-31\"",
-        FieldType::DateTime => "a date-time such as \"2026-01-31T00:00:00Z\"",
-        FieldType::Address => "an address, from Salesforce fields",
-        FieldType::PricingBands => {
-            "pricing bands, from `bands_text`, `unit_price`, `list` or `each`"
-        }
-        FieldType::FeeDates | FieldType::UsageFilters => "a list, from `list` or `each`",
-        FieldType::Segment | FieldType::CustomFields => "a table with a name for each value",
-        _ => "a text",
-    }
-}
-
-impl Constant {
-    pub(super) fn to_json(&self) -> Json {
-        match self {
-            Self::Text(text) => Json::String(text.clone()),
-            Self::Number(number) => exact_json(*number),
-            Self::Boolean(boolean) => Json::Bool(*boolean),
-        }
-    }
-}
-
 /// An instant as Salesforce writes it: `2026-01-31T09:30:00.000+0000`.
-pub(super) fn as_instant(json: &Json) -> Option<Timestamp> {
+pub fn as_instant(json: &Json) -> Option<Timestamp> {
     json.as_str()
         .filter(|text| text.len() > 10)
         .and_then(|text| text.replace("+0000", "Z").parse().ok())
@@ -242,7 +207,7 @@ fn json_date(json: &Json, time_zone: &TimeZone) -> Option<Date> {
 }
 
 /// The calendar date of a value: a date, or that of an instant in a time zone.
-pub(super) fn as_date(raw: &Raw, time_zone: &TimeZone) -> Option<Date> {
+pub fn as_date(raw: &Raw, time_zone: &TimeZone) -> Option<Date> {
     match raw {
         Raw::Typed(Value::Date(date)) => Some(*date),
         Raw::Typed(Value::DateTime(instant)) => Some(date_at(*instant, time_zone)),
@@ -253,7 +218,7 @@ pub(super) fn as_date(raw: &Raw, time_zone: &TimeZone) -> Option<Date> {
 
 /// A scalar as text; a number as people write it: Salesforce answers 7 as `7.0` and ten million as
 /// `1.0E7`.
-pub(super) fn text(json: &Json) -> String {
+pub fn text(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),
         Json::Number(number) => {
@@ -265,7 +230,7 @@ pub(super) fn text(json: &Json) -> String {
 }
 
 /// As texts are compared: trimmed, without regard to case.
-pub(super) fn folded(text: &str) -> String {
+pub fn folded(text: &str) -> String {
     trimmed(text).to_lowercase()
 }
 

@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::language::{FieldRef, ROOT, RowSet, SetId};
 use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::rows::{FieldRef, SetId};
 
 /// Fields and child relationships that a mapping names and that cannot be read, each as
 /// `Object.Name`.
@@ -24,7 +24,8 @@ impl Unreadable {
         self.fields.values().chain(self.sets.values()).map(String::as_str).collect()
     }
 
-    pub(super) fn field(&self, field: &FieldRef) -> Option<&str> {
+    /// The name of a field that cannot be read.
+    pub fn field(&self, field: &FieldRef) -> Option<&str> {
         if self.fields.is_empty() {
             return None;
         }
@@ -32,14 +33,8 @@ impl Unreadable {
     }
 
     /// The relationship that keeps rows of a set from being read: its own, or one above.
-    pub(super) fn rows(&self, sets: &[RowSet], mut set: SetId) -> Option<&str> {
-        while set != ROOT {
-            if let Some(name) = self.sets.get(&set) {
-                return Some(name);
-            }
-            set = sets[set].of;
-        }
-        None
+    pub fn rows(&self, set: SetId) -> Option<&str> {
+        self.sets.get(&set).map(String::as_str)
     }
 }
 
@@ -48,7 +43,8 @@ pub fn remembered_name(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-pub(super) fn not_readable(name: &str) -> Finding {
+/// What is found on an object that hangs on a name that cannot be read.
+pub fn not_readable(name: &str) -> Finding {
     Finding::new(
         FindingCode::FieldNotReadable,
         format!(

@@ -1,24 +1,23 @@
-//! What a mapping reads of an org, and which of it the org shows, has shown before, or has never
-//! shown.
+//! Which of what is read the org shows, has shown before, or has never shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::language::{FieldRef, SetId};
-use super::mapped::Mapping;
+use super::reads::Reads;
 use super::unreadable::{Unreadable, remembered_name};
 use crate::domain::org_schema::OrgSchema;
+use crate::domain::rows::FieldRef;
 
-impl Mapping {
-    /// What the mapping reads and the org shows: fields, the relationships on the way to them,
+impl Reads<'_> {
+    /// What is read and the org shows: fields, the relationships on the way to them,
     /// child relationships.
     pub fn shown_names(&self, schema: &OrgSchema) -> BTreeSet<String> {
         let mut shown = BTreeSet::new();
         for reference in self.present_fields(schema) {
-            let _ = schema.follow(self.sobject_of(reference), &reference.path, |name| {
+            let _ = schema.follow(&self.rows[reference.from].sobject, &reference.path, |name| {
                 shown.insert(name.to_string());
             });
         }
-        let sets = self.sets_below().filter(|set| self.is_present(schema, *set));
+        let sets = self.below().filter(|set| self.is_present(schema, *set));
         shown.extend(sets.map(|set| self.relationship_name(set)));
         shown
     }
@@ -35,11 +34,11 @@ impl Mapping {
                 unreadable.fields.insert(reference.id(), missing);
             }
         }
-        for set in self.sets_below().filter(|set| !self.is_present(schema, *set)) {
-            let name = self.relationship_name(set);
-            if was_shown(&name) {
-                unreadable.sets.insert(set, name);
-            }
+        for set in self.below().filter(|set| !self.is_present(schema, *set)) {
+            let own = Some(self.relationship_name(set)).filter(was_shown);
+            // Rows below such as cannot be read cannot be read either.
+            let name = own.or_else(|| unreadable.sets.get(&self.rows[set].of).cloned());
+            unreadable.sets.extend(name.map(|name| (set, name)));
         }
         unreadable
     }
@@ -52,9 +51,8 @@ impl Mapping {
         shown_before: &BTreeSet<String>,
     ) -> BTreeMap<String, BTreeSet<String>> {
         let mut never: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let is_of_a_deal =
-            |reference: &&FieldRef| reference.optional && !self.is_sync_status(reference);
-        for reference in self.present_fields(schema).into_iter().filter(is_of_a_deal) {
+        let is_of_a_deal = |reference: &&FieldRef| reference.optional && !self.is_status(reference);
+        for reference in self.present_fields(schema).filter(is_of_a_deal) {
             if let Err(missing) = self.org_field(schema, reference)
                 && !shown_before.contains(&remembered_name(&missing.to_string()))
             {
@@ -65,13 +63,13 @@ impl Mapping {
         never
     }
 
-    fn present_fields(&self, schema: &OrgSchema) -> Vec<&FieldRef> {
-        let is_present = |reference: &&FieldRef| self.is_present(schema, reference.from);
-        self.fields().into_iter().filter(is_present).collect()
+    /// Whether a field says how a sync ended, and nothing about the deal.
+    pub fn is_status(&self, field: &FieldRef) -> bool {
+        self.status.iter().flat_map(|status| status.fields()).any(|own| std::ptr::eq(own, field))
     }
 
-    pub(super) fn relationship_name(&self, set: SetId) -> String {
-        let rows = &self.sets[set];
-        format!("{}.{}", self.sets[rows.of].sobject, rows.relationship)
+    fn present_fields(&self, schema: &OrgSchema) -> impl Iterator<Item = &FieldRef> {
+        let fields = self.fields.iter().copied();
+        fields.filter(|field| self.is_present(schema, field.from))
     }
 }

@@ -6,25 +6,36 @@
 
 use std::fmt;
 
-use super::convert::folded;
-use crate::domain::catalog::CatalogKind;
+use super::catalog::CatalogKind;
+use super::conversion::folded;
 
+/// What stands for a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ProductRule {
-    pub(super) product: String,
-    pub(super) billing_frequency: Option<String>,
-    pub(super) currency: Option<String>,
-    /// The code of a plan template, or of a plan that is attached as it is.
-    pub(super) target: CatalogKind,
-    pub(super) code: String,
-    pub(super) file: String,
-    pub(super) line: usize,
+pub struct ProductRule {
+    /// The product's code.
+    pub product: String,
+    /// The billing frequency; any if there is none.
+    pub billing_frequency: Option<String>,
+    /// The currency; any if there is none.
+    pub currency: Option<String>,
+    /// A plan template, or a plan that is attached as it is.
+    pub target: CatalogKind,
+    /// Its code.
+    pub code: String,
+    /// The file that says it.
+    pub file: String,
+    /// The line.
+    pub line: usize,
 }
 
-pub(super) struct Product {
-    pub(super) code: String,
-    pub(super) billing_frequency: Option<String>,
-    pub(super) currency: Option<String>,
+/// What a rule is asked about, each text folded.
+pub struct Product {
+    /// The product's code.
+    pub code: String,
+    /// The billing frequency.
+    pub billing_frequency: Option<String>,
+    /// The currency.
+    pub currency: Option<String>,
 }
 
 impl ProductRule {
@@ -39,7 +50,7 @@ impl ProductRule {
 
     /// The position of the rule for a product whose texts are folded. Of two that are equally
     /// specific, which come from two files, the first one counts: that of the mapping itself.
-    pub(super) fn choose(rules: &[Self], asked: &Product) -> Option<usize> {
+    pub fn choose(rules: &[Self], asked: &Product) -> Option<usize> {
         let fitting = rules.iter().enumerate().rev().filter(|(_, rule)| rule.fits(asked));
         fitting
             .max_by_key(|(_, rule)| (rule.billing_frequency.is_some(), rule.currency.is_some()))
