@@ -38,13 +38,12 @@ pub mod keys {
 }
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 
 pub use explain::Explanation;
 pub use fault::MappingFault;
-pub use files::MappingSource;
+pub use files::{MAX_FILE_BYTES, MappingSource};
 pub use mapped::Mapping;
 
 pub use reading::Reading;
@@ -53,10 +52,8 @@ pub use selection::Selection;
 pub use show::FieldDescription;
 
 use crate::domain::settings::CommitmentBilling;
+use crate::domain::text::hex;
 use parse::{Layer, Parsed};
-
-/// A file that is larger is not a mapping, and need not be read any further.
-pub const MAX_FILE_BYTES: usize = parse::MAX_FILE_BYTES;
 
 /// All mappings, by root object.
 #[derive(Debug, Clone)]
@@ -170,11 +167,7 @@ fn digest<'s>(sources: impl Iterator<Item = &'s MappingSource>) -> String {
         context.update(&source.bytes.len().to_be_bytes());
         context.update(&source.bytes);
     }
-    let mut digest = String::new();
-    for byte in context.finish().as_ref().iter().take(16) {
-        let _ = write!(digest, "{byte:02x}");
-    }
-    digest
+    hex(&context.finish().as_ref()[..16])
 }
 
 fn mapped_twice(mapping: &Mapping, other: &str) -> MappingFault {

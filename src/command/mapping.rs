@@ -221,7 +221,7 @@ async fn show(
     }
     print(format_args!("{} ({})", mapping.root(), files.join(", which extends ")));
     output::list_rows(form, columns, &rows)?;
-    for (choice, word) in mapping.render_choices() {
+    for (choice, word) in mapping.settings().render_choices(mapping.states_billing()) {
         print(format_args!("{choice}: {word}"));
     }
     if let Err(reason) = schema {

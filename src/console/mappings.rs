@@ -84,7 +84,7 @@ impl ShownMapping {
             file: mapping.file().to_owned(),
             extends: mapping.extended().join(", "),
             fields: mapping.describe(schema),
-            choices: mapping.render_choices(),
+            choices: mapping.settings().render_choices(mapping.states_billing()),
             remarks: None,
         }
     }

@@ -7,13 +7,13 @@
 //! keeping what it says: nobody's name or address can be read from it.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::excerpt;
-use super::text::trimmed;
+use super::text::{hex, trimmed};
 
 /// The rules by which hashes are made; another number where the same changes have another hash.
 const VERSION: u8 = 1;
@@ -158,14 +158,6 @@ impl fmt::Display for PlanHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // A text takes everything.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {

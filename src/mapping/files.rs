@@ -2,6 +2,9 @@
 //!
 //! Their lines are counted through, as if they were one text, so that a line says its file too.
 
+/// A file that is larger is not a mapping, and need not be read any further.
+pub const MAX_FILE_BYTES: usize = 256 * 1024;
+
 /// A mapping file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MappingSource {

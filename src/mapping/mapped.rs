@@ -4,7 +4,6 @@
 use jiff::tz::TimeZone;
 
 use super::evaluated::Outcome;
-use super::fault::MappingFault;
 use super::files::Files;
 use super::language::{Guard, RowRemark, RowSet, Slot};
 use super::row::{Around, Context, Row};
@@ -12,12 +11,11 @@ use super::term::Expression;
 use crate::domain::condition::Condition;
 use crate::domain::entity::EntityKind;
 use crate::domain::field::FieldSpec;
-use crate::domain::org_schema::OrgSchema;
 use crate::domain::product_rule::ProductRule;
 use crate::domain::record_status::StatusPaths;
 use crate::domain::rows::{FieldRef, ROOT, SetId};
 use crate::domain::settings::{CommitmentBilling, Otherwise, Settings};
-use crate::soql::{NotShown, Query, Reads};
+use crate::soql::Reads;
 
 /// The mapping of one root object.
 #[derive(Debug, Clone)]
@@ -252,36 +250,6 @@ impl Mapping {
             fields: fields.collect(),
             status: self.sync_status.as_ref(),
             rates: remarks.flat_map(RowRemark::rate_fields).collect(),
-        }
-    }
-
-    /// The query, from what the org shows. A field that is not optional and not shown is a fault.
-    pub fn query(&self, schema: &OrgSchema) -> Result<Query, Vec<MappingFault>> {
-        let faults = |missing: Vec<_>| missing.iter().map(|one| self.fault_of(one)).collect();
-        self.reads().query(schema).map_err(faults)
-    }
-
-    fn fault_of(&self, missing: &NotShown) -> MappingFault {
-        let hint = match missing {
-            NotShown::Field(..) => {
-                "add the field, show it to the integration user, or write `optional = true`"
-            }
-            _ => "name a child relationship of the org's describe",
-        };
-        let (file, line) = self.files.place(missing.line());
-        MappingFault::new(file, line, "", self.describe_missing(missing), hint)
-    }
-
-    /// The sentence about what the org does not show.
-    pub(super) fn describe_missing(&self, missing: &NotShown) -> String {
-        let place = self.files.describe_line(missing.line());
-        match missing {
-            NotShown::Field(_, name) | NotShown::Rows(_, name) => format!(
-                "`{name}` ({place}) does not exist in the org or is not visible to the integration user"
-            ),
-            NotShown::OtherRows { name, other, sobject, .. } => {
-                format!("`{name}` ({place}) leads to `{other}`, not to `{sobject}`")
-            }
         }
     }
 

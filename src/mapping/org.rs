@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fault::MappingFault;
 use super::mapped::Mapping;
 use super::steps::Step;
 use super::term::{Expression, Term};
@@ -15,9 +16,39 @@ use crate::domain::org_remark::{OrgRemark, Severity};
 use crate::domain::org_schema::{OrgField, OrgSchema};
 use crate::domain::rows::FieldRef;
 use crate::domain::text::trimmed;
-use crate::soql::{NotShown, Reads};
+use crate::soql::{NotShown, Query, Reads};
 
 impl Mapping {
+    /// The query, from what the org shows. A field that is not optional and not shown is a fault.
+    pub fn query(&self, schema: &OrgSchema) -> Result<Query, Vec<MappingFault>> {
+        let faults = |missing: Vec<_>| missing.iter().map(|one| self.fault_of(one)).collect();
+        self.reads().query(schema).map_err(faults)
+    }
+
+    fn fault_of(&self, missing: &NotShown) -> MappingFault {
+        let hint = match missing {
+            NotShown::Field(..) => {
+                "add the field, show it to the integration user, or write `optional = true`"
+            }
+            _ => "name a child relationship of the org's describe",
+        };
+        let (file, line) = self.files.place(missing.line());
+        MappingFault::new(file, line, "", self.describe_missing(missing), hint)
+    }
+
+    /// The sentence about what the org does not show.
+    fn describe_missing(&self, missing: &NotShown) -> String {
+        let place = self.files.describe_line(missing.line());
+        match missing {
+            NotShown::Field(_, name) | NotShown::Rows(_, name) => format!(
+                "`{name}` ({place}) does not exist in the org or is not visible to the integration user"
+            ),
+            NotShown::OtherRows { name, other, sobject, .. } => {
+                format!("`{name}` ({place}) leads to `{other}`, not to `{sobject}`")
+            }
+        }
+    }
+
     /// What an admin should know about the fields that the mapping names. `shown_before` is what
     /// the org is remembered to have shown.
     pub fn org_report(

@@ -23,9 +23,9 @@ pub use self::condition::{CONDITION_KEYS, GUARD_KEYS, READINESS_KEYS, SEVERAL_KE
 pub use self::expression::{BESIDE, SOURCES, Source};
 pub use self::key::{Form, Key};
 use self::key::{key, names, words};
+pub(super) use self::layers::Layer;
 pub use self::layers::OBJECT_TABLES;
 use self::layers::{EXTENDS, REMOVE};
-pub(super) use self::layers::{Layer, MAX_FILE_BYTES};
 use self::object::OVERLAP;
 pub use self::object::{OBJECT_KEYS, keys_of};
 use self::parser::{Node, Parser, find, line_at};

@@ -48,11 +48,6 @@ impl Mapping {
         }
         shown
     }
-
-    /// The choices that decide about money, each with its word as it counts.
-    pub fn render_choices(&self) -> [(&'static str, &'static str); 6] {
-        self.settings.render_choices(self.states_billing())
-    }
 }
 
 fn types(expression: &Expression, reads: &Reads<'_>, schema: &OrgSchema) -> String {

@@ -1,6 +1,5 @@
 //! Opening the database of a `DATABASE_URL`, and bringing it up to date.
 
-use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -20,6 +19,7 @@ use super::migrations::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
 use super::postgres::PostgresServer;
 use super::sqlite::{Duty, LOCK_TIME, SqliteConnections, SqliteWriter};
 use super::transaction::Access;
+use crate::domain::text::hex;
 
 /// Between two attempts where `SQLite` itself does not wait.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -274,10 +274,7 @@ pub(super) async fn migrate_postgres(
         });
     }
     for migration in migrations.iter().filter(|migration| migration.version <= last) {
-        let checksum = migration.checksum.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let checksum = hex(&migration.checksum);
         match applied.iter().find(|(version, _)| *version == migration.version) {
             Some((_, known)) if *known == checksum => {}
             Some(_) => {

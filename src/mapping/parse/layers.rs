@@ -15,10 +15,7 @@ use crate::domain::encoding::{self, NotText};
 use crate::domain::entity::EntityKind;
 use crate::domain::text::hint_for;
 use crate::mapping::fault::MappingFault;
-use crate::mapping::files::MappingSource;
-
-/// A file that is larger is not a mapping.
-pub(in crate::mapping) const MAX_FILE_BYTES: usize = 256 * 1024;
+use crate::mapping::files::{MAX_FILE_BYTES, MappingSource};
 
 /// The tables of a file, in the order of results.
 pub const OBJECT_TABLES: [(&str, EntityKind); 6] = [

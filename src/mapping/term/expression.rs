@@ -76,8 +76,12 @@ impl Expression {
         }
     }
 
+    fn is_asked(&self, row: Row<'_>) -> bool {
+        self.when.as_ref().is_none_or(|condition| condition.holds(row))
+    }
+
     pub(in crate::mapping) fn codes(&self, row: Row<'_>) -> Vec<(CatalogKind, String)> {
-        if self.when.as_ref().is_some_and(|condition| !condition.holds(row)) {
+        if !self.is_asked(row) {
             return Vec::new();
         }
         match &self.term {
@@ -102,8 +106,7 @@ impl Expression {
     }
 
     pub(in crate::mapping) fn evaluate(&self, row: Row<'_>) -> Outcome {
-        let is_asked = self.when.as_ref().is_none_or(|condition| condition.holds(row));
-        let found = if is_asked { self.without_default(row)? } else { None };
+        let found = if self.is_asked(row) { self.without_default(row)? } else { None };
         let default = || {
             let default = self.default.as_ref()?;
             Some(Evaluated::of_constant(default, Source::Default))

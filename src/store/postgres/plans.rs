@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::literals::{named, push_literal, replace_parameters};
+use crate::domain::text::hex;
 use crate::store::connections::Prepared;
 use crate::store::value::Value;
 
@@ -110,10 +111,7 @@ impl Plan {
             if types.is_empty() { String::new() } else { format!("({})", types.join(", ")) };
         let prepared = format!("{types} AS {text}");
         let digest = digest(&SHA256, prepared.as_bytes());
-        let mut name = "sync_to_m3ter_".to_owned();
-        for byte in &digest.as_ref()[..BYTES_OF_NAME] {
-            let _ = write!(name, "{byte:02x}");
-        }
+        let name = format!("sync_to_m3ter_{}", hex(&digest.as_ref()[..BYTES_OF_NAME]));
         Self { prepares: format!("PREPARE {name}{prepared}; "), name, parameters }
     }
 }
