@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::entry::{self, check_name};
@@ -110,7 +111,7 @@ pub(super) fn others_may_read(path: &Path) -> bool {
 pub(super) fn parse(path: &Path, text: &str, now: Timestamp) -> Result<Parsed, KeysFileError> {
     let mut reader = Reader { path, text, now, seen: Vec::new(), parsed: Parsed::default() };
     let mut entries = 0;
-    match DeTable::parse(text) {
+    match toml_of(text) {
         Ok(table) => {
             for (field, value) in table.get_ref() {
                 match value.get_ref() {
@@ -140,7 +141,7 @@ pub(super) fn parse(path: &Path, text: &str, now: Timestamp) -> Result<Parsed, K
                     None,
                     error.message().to_owned(),
                 );
-            } else if let Err(error) = DeTable::parse(&text[..before]) {
+            } else if let Err(error) = toml_of(&text[..before]) {
                 reader.fault(
                     error.span().map_or(0, |span| span.start),
                     None,
@@ -158,6 +159,14 @@ pub(super) fn parse(path: &Path, text: &str, now: Timestamp) -> Result<Parsed, K
     } else {
         Ok(parsed)
     }
+}
+
+/// A text as TOML, or what is wrong with it first. The parser itself finds faults of syntax before
+/// keys that stand twice, wherever they are.
+fn toml_of(text: &str) -> Result<Spanned<DeTable<'_>>, toml::de::Error> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let first = errors.into_iter().min_by_key(|error| error.span().map_or(0, |span| span.start));
+    first.map_or(Ok(table), Err)
 }
 
 /// From each line `[[key]]` to the next one.
@@ -237,7 +246,7 @@ impl Reader<'_> {
     /// An entry that is read by itself.
     fn block(&mut self, block: &Range<usize>) {
         let text = &self.text[block.clone()];
-        match DeTable::parse(text) {
+        match toml_of(text) {
             Ok(table) => match table.get_ref().get("key").and_then(|keys| keys.get_ref().get(0)) {
                 Some(entry) => self.entry(entry.get_ref(), entry.span().start, block.start),
                 None => self.fault(block.start, None, "the entry cannot be read".to_owned()),

@@ -203,6 +203,14 @@ fn each_fault_is_reported_with_its_line_and_valid_lines_still_count() {
 }
 
 #[test]
+fn the_first_of_several_faults_of_an_entry_is_told() {
+    let text = "[[key]]\nname = \"a\"\nname = \"b\"\nrole = = 1\n";
+    let (keys, faults) = read(text);
+    assert!(keys.is_empty() && faults.len() == 1, "{faults:?}");
+    assert!(faults[0].contains("line 3: key `a`: duplicate key"), "{faults:?}");
+}
+
+#[test]
 fn the_limits_of_a_key_are_read_as_they_are_written() {
     let limits = KeyLimits {
         scopes: vec![Scope::DryRun],

@@ -96,8 +96,11 @@ async fn carry_out(place: &Place, command: LinksCommand) -> anyhow::Result<Outco
 }
 
 fn read_move(from: &str, to: &str) -> Result<LinkOrder, String> {
-    let parse = |id: &str| given::record(id).map_err(|invalid| invalid.to_string());
-    LinkOrder::moving(parse(from)?, parse(to)?)
+    match (given::record(from), given::record(to)) {
+        (Ok(from), Ok(to)) => LinkOrder::moving(from, to),
+        (Err(from), Err(to)) => Err(format!("{from}\n{to}")),
+        (Err(invalid), Ok(_)) | (Ok(_), Err(invalid)) => Err(invalid.to_string()),
+    }
 }
 
 async fn list(

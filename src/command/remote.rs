@@ -28,6 +28,8 @@ use crate::domain::warning::AttentionFilter;
 use crate::store::{ChangeFilter, PauseAnswer, RunFilter};
 use crate::telemetry::ErrorChain;
 
+/// What rustls says of an answer that is no TLS.
+const PLAIN_HTTP: &str = "InvalidContentType";
 /// A page at most, of runs and of changes.
 const PAGE: u32 = 200;
 /// How long an answer is waited for that nobody needs to compute.
@@ -254,13 +256,16 @@ impl Remote {
         body: Option<&Json>,
         timeout: Duration,
     ) -> Result<(StatusCode, String), NoAnswer> {
-        let unreachable = |error: reqwest::Error| NoAnswer {
-            problem: format!(
-                "the service at {} does not answer: {}",
-                self.url,
-                ErrorChain(&error.without_url())
-            ),
-            outcome: Outcome::TryAgain,
+        let unreachable = |error: reqwest::Error| {
+            let why = ErrorChain(&error.without_url()).to_string();
+            if why.contains(PLAIN_HTTP) {
+                let problem = format!(
+                    "what listens at {} speaks no TLS: on this machine, begin {} with http://",
+                    self.url, self.named_by
+                );
+                return NoAnswer { problem, outcome: Outcome::Unusable };
+            }
+            NoAnswer::for_now(format!("the service at {} does not answer: {why}", self.url))
         };
         let mut url = self.url.clone();
         url.set_path(&format!("{}/{path}", self.url.path().trim_end_matches('/')));
@@ -305,7 +310,7 @@ impl Remote {
             ),
             (403, Some(message)) => (
                 format!(
-                    "the service at {url} does not let this key do that: {message}. Ask for a key with another role or scope"
+                    "the service at {url} does not let this key do that: {message}. Ask for a key with another role or scope: a `caller` syncs, a `viewer` lists, an `operator` does everything"
                 ),
                 Outcome::Unusable,
             ),

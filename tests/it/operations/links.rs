@@ -127,6 +127,7 @@ async fn invalid_link_arguments_are_refused_with_what_would_be_valid() {
         (vec!["move", ACCOUNT, ACCOUNT], "the same row"),
         (vec!["move", ACCOUNT, DEAL], "different objects"),
         (vec!["move", ACCOUNT, "001"], "`001` is not a Salesforce record ID"),
+        (vec!["move", "abc", "001"], "with the right ending)\n`001` is not a Salesforce record ID"),
         (
             vec!["move", "001S90000079INIIA2", ACCOUNT],
             "no link belongs to the row 001S90000079INIIA2",

@@ -195,6 +195,7 @@ async fn something_other_than_the_service_or_another_version_is_reported_as_such
     let other = served(Router::new()).await;
     let free = format!("http://127.0.0.1:{}", ports::free_port());
     let world = World::new().await;
+    let secure = world.url("").replace("http:", "https:");
     let (page, below) = (world.url("/console/runs"), format!("{other}/base"));
     for (url, code, words) in [
         (later.as_str(), 2, "is version 9.9.9, and this program is "),
@@ -204,6 +205,7 @@ async fn something_other_than_the_service_or_another_version_is_reported_as_such
         ("https://me:hunter2@sync.example", 2, "--url must not hold credentials"),
         ("nonsense", 2, "--url is not a URL: it must begin with https://"),
         ("localhost:8080", 2, "--url must begin with https:// (http:// is for loopback only)"),
+        (&secure, 2, "speaks no TLS: on this machine, begin --url with http://"),
         (&page, 2, "--url has the path `/console/runs`; try http://127.0.0.1:"),
         (&below, 2, "--url has the path `/base`; try http://127.0.0.1:"),
         ("https://sync.example/?a=b", 2, "--url must be the address alone, such as https://"),
