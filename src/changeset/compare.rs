@@ -232,7 +232,7 @@ pub(super) fn field_change(
         field: field.name.to_owned(),
         old_value: present.map(|present| render_actual(field, present)),
         new_value,
-        source: field.source.clone(),
+        source: field.source.to_string(),
     })
 }
 

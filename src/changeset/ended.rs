@@ -401,7 +401,7 @@ fn set_end(object: &mut DesiredObject, end: Until, made: &MadeEnd) {
             name: "endDate",
             action,
             once: false,
-            source: format!("end dating {}", made.run),
+            source: format!("end dating {}", made.run).into(),
         }),
     }
 }
@@ -443,7 +443,7 @@ fn source_of(object: &DesiredObject) -> String {
 }
 
 fn field_source<'o>(object: &'o DesiredObject, name: &str) -> Option<&'o str> {
-    object.fields().iter().find(|field| field.name == name).map(|field| field.source.as_str())
+    object.fields().iter().find(|field| field.name == name).map(|field| &*field.source)
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ pub fn take_back(
                 )]);
             }
             Intent::Sync(fields) => {
-                let source = "the end of its AccountPlan".to_owned();
+                let source = "the end of its AccountPlan".into();
                 fields.push(DesiredField {
                     name: "endDate",
                     action: FieldAction::Clear,

@@ -47,7 +47,7 @@ impl EarlierStart<'_> {
             name: "startDate",
             action: FieldAction::Set(Value::DateTime(self.start)),
             once: false,
-            source: "the start of its AccountPlan".to_owned(),
+            source: "the start of its AccountPlan".into(),
         };
         let desired = DesiredObject { intent: Intent::Sync(vec![start]), ..self.pricing.clone() };
         Some(FirstPrice { actual, desired, start: self.start, pricing_change })
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!((moved.actual.id.as_str(), moved.start), (OTHER, earlier.parse().unwrap()));
         assert_eq!(
             moved.desired.fields(),
-            [DesiredField { source: "the start of its AccountPlan".to_owned(), ..at(earlier) }]
+            [DesiredField { source: "the start of its AccountPlan".into(), ..at(earlier) }]
         );
         assert!(
             moved.moves() && moved.describe().contains("is moved to start at"),

@@ -18,7 +18,7 @@ pub(super) fn creation<'a>(fields: impl IntoIterator<Item = &'a DesiredField>) -
             field: field.name.to_owned(),
             old_value: None,
             new_value: Some(render_value(value)),
-            source: field.source.clone(),
+            source: field.source.to_string(),
         }),
         FieldAction::Clear => None,
     };

@@ -68,6 +68,6 @@ fn set(name: &'static str, value: Value) -> DesiredField {
         name,
         action: FieldAction::Set(value),
         once: false,
-        source: "constant".to_owned(),
+        source: "constant".into(),
     }
 }

@@ -208,7 +208,7 @@ fn term(
                     .fields()
                     .iter()
                     .find(|field| field.name == "code")
-                    .map(|field| field.source.clone());
+                    .map(|field| field.source.to_string());
                 let code = contract
                     .desired
                     .code
@@ -338,7 +338,7 @@ fn source_of(desired: &DesiredObject, field: &str) -> String {
         .iter()
         .filter(set)
         .find(|desired| desired.name == field)
-        .map_or_else(|| field.to_owned(), |field| field.source.clone())
+        .map_or_else(|| field.to_owned(), |field| field.source.to_string())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(super) fn set(name: &'static str, value: Value) -> DesiredField {
         name,
         action: FieldAction::Set(value),
         once: false,
-        source: "Opportunity.Name".to_owned(),
+        source: "Opportunity.Name".into(),
     }
 }
 

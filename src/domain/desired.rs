@@ -2,6 +2,7 @@
 //! stands in the way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::catalog::CatalogKind;
 use super::entity::{EntityKind, ObjectKey};
@@ -136,7 +137,7 @@ pub struct DesiredField {
     pub once: bool,
     /// Where the value came from: a field path from the root (`Opportunity.Amount`), `constant`, or
     /// `Account of this sync`.
-    pub source: String,
+    pub source: Arc<str>,
 }
 
 /// What to do with a field that is not kept as it is.
@@ -183,7 +184,7 @@ impl DesiredObject {
 
     /// Where its code comes from, as people know it.
     pub fn code_source(&self) -> Option<&str> {
-        self.fields().iter().find(|field| field.name == "code").map(|field| field.source.as_str())
+        self.fields().iter().find(|field| field.name == "code").map(|field| &*field.source)
     }
 
     /// The fields of an object that is to be synced; none for the others.

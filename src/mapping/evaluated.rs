@@ -54,6 +54,14 @@ impl Source {
         }
     }
 
+    /// As it is displayed, without another copy of a field's name.
+    pub(super) fn shown(&self) -> Arc<str> {
+        match self {
+            Self::Field(name) => Arc::clone(name),
+            source => source.to_string().into(),
+        }
+    }
+
     /// Adds one to those of a value that is put together.
     pub(super) fn add_to(self, sources: &mut Vec<Self>) {
         if !sources.contains(&self) {

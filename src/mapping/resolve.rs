@@ -173,14 +173,14 @@ pub(super) fn resolve_field(
         let names = cell.expression.names();
         return match (spec.required, clear) {
             (true, _) => Err(blank(object.kind, spec.name, &names)),
-            (false, true) => Ok(Some((desired(FieldAction::Clear, names), Vec::new()))),
+            (false, true) => Ok(Some((desired(FieldAction::Clear, names.into()), Vec::new()))),
             (false, false) => Ok(None),
         };
     };
     if spec.name == "code" {
         found.raw = Raw::Json(with_key(&found.raw, row, object).code.into());
     }
-    let (source, warnings) = (found.source.to_string(), std::mem::take(&mut found.warnings));
+    let (source, warnings) = (found.source.shown(), std::mem::take(&mut found.warnings));
     let value = found.into_field(spec, row.time_zone())?;
     Ok(Some((desired(FieldAction::Set(value), source), warnings)))
 }

@@ -63,7 +63,7 @@ fn foreseen(
                 field: changed.to_owned(),
                 old_value: None,
                 new_value: None,
-                source: "Opportunity.CloseDate".to_owned(),
+                source: "Opportunity.CloseDate".into(),
             };
             Step::Update { actual: object(OWN, from, JUNE), changes: vec![changed] }
         }
