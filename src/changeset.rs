@@ -31,7 +31,6 @@ mod unreadable;
 pub mod unusual;
 mod write_order;
 
-use std::collections::HashMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -40,14 +39,14 @@ use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{IdMap, M3terId};
 use crate::domain::made_end::{MadeEnd, Until};
 use crate::domain::outcome::{Action, FieldChange, Message, ObjectOutcome};
 use crate::domain::settings::PricingChange;
 use crate::domain::warning::{Attention, Warning};
 
 /// The ids of this sync's objects that m3ter has already.
-pub type KnownIds = HashMap<ObjectKey, M3terId>;
+pub type KnownIds = IdMap<ObjectKey, M3terId>;
 
 /// Everything that one sync would do, in the order of results.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +55,7 @@ pub struct Changeset {
     pub changes: Vec<Change>,
     /// AccountPlans that leave a time to another one, by the one that needs it: m3ter takes that
     /// one only after them.
-    pub write_order: HashMap<ObjectKey, Vec<ObjectKey>>,
+    pub write_order: IdMap<ObjectKey, Vec<ObjectKey>>,
     /// Ends of end dating that Salesforce takes back.
     pub reopened: Vec<Reopened>,
 }

@@ -5,8 +5,6 @@
 //! before, or by being equal, always under this deal's Contract only. What belongs to another
 //! Salesforce row is never taken over.
 
-use std::collections::{HashMap, HashSet};
-
 use serde_json::{Map, Value as Json};
 
 use super::KnownIds;
@@ -16,12 +14,12 @@ use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, OnFound};
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::{IdMap, IdSet, M3terId, SalesforceId};
 use crate::domain::money::double_in_json;
 use crate::domain::value::date_in_text;
 
 /// The rows that m3ter objects are linked to, from this and other deals.
-pub type Owners = HashMap<M3terId, SalesforceId>;
+pub type Owners = IdMap<M3terId, SalesforceId>;
 
 /// The object under the desired one's code among `candidates` of its natural owner.
 ///
@@ -119,7 +117,7 @@ pub struct CommitmentEvidence<'a> {
     /// What each candidate is linked to.
     pub owners: &'a Owners,
     /// Candidates that serve another object of this sync already.
-    pub taken: &'a HashSet<M3terId>,
+    pub taken: &'a IdSet<M3terId>,
 }
 
 /// The Commitment of this deal, if one of `evidence` is it.
@@ -184,7 +182,7 @@ pub fn is_body_of(body: &Map<String, Json>, candidate: &ActualObject) -> bool {
     })
 }
 
-fn texts(list: &Json) -> HashSet<&str> {
+fn texts(list: &Json) -> IdSet<&str> {
     list.as_array().into_iter().flatten().filter_map(Json::as_str).collect()
 }
 
@@ -217,7 +215,7 @@ mod tests {
         contract: &'a M3terId,
         attempts: &'a [Map<String, Json>],
         owners: &'a Owners,
-        taken: &'a HashSet<M3terId>,
+        taken: &'a IdSet<M3terId>,
     ) -> CommitmentEvidence<'a> {
         CommitmentEvidence { candidates, contract: Some(contract), attempts, owners, taken }
     }
@@ -226,12 +224,13 @@ mod tests {
     fn an_object_of_another_row_is_not_taken_over() {
         let desired = account(Vec::new());
         let found = [actual_with_id(FIRST, json!({"code": desired.code}))];
-        let owners = Owners::from([(id(FIRST), SalesforceId::parse("006S900000795MN").unwrap())]);
+        let owners =
+            Owners::from_iter([(id(FIRST), SalesforceId::parse("006S900000795MN").unwrap())]);
         let finding = by_code(&desired, &found.each_ref(), None, &owners).unwrap_err();
         assert_eq!(finding.code, FindingCode::CodeInUse);
         assert!(finding.message.contains("006S900000795MNIAY"), "{}", finding.message);
         assert!(
-            by_code(&desired, &found.each_ref(), None, &Owners::from([(id(FIRST), row())]))
+            by_code(&desired, &found.each_ref(), None, &Owners::from_iter([(id(FIRST), row())]))
                 .unwrap()
                 .is_some()
         );
@@ -247,7 +246,7 @@ mod tests {
         let [typed, meant] = [(FIRST, "006S900000795MM"), (SECOND, "006S900000795MMIAY")]
             .map(|(id, code)| actual_with_id(id, json!({"code": code})));
         let found = |candidates: &[&ActualObject]| {
-            by_code(&desired, candidates, None, &Owners::new())
+            by_code(&desired, candidates, None, &Owners::default())
                 .unwrap()
                 .map(|found| found.id.clone())
         };
@@ -262,7 +261,7 @@ mod tests {
             actual_with_id(FIRST, json!({"code": desired.code})),
             actual_with_id(SECOND, json!({"code": desired.code})),
         ];
-        let finding = by_code(&desired, &found.each_ref(), None, &Owners::new()).unwrap_err();
+        let finding = by_code(&desired, &found.each_ref(), None, &Owners::default()).unwrap_err();
         assert!(
             finding.code == FindingCode::AmbiguousMatch
                 && finding.message.contains(FIRST)
@@ -274,13 +273,13 @@ mod tests {
     fn a_commitment_is_found_by_the_id_that_was_written_back_only_under_its_own_contract() {
         let desired = desired_commitment("2026-02-01", Some(FIRST));
         let candidates = [under_contract(FIRST, "2026-01-01")];
-        let (owners, taken) = (Owners::new(), HashSet::new());
+        let (owners, taken) = (Owners::default(), IdSet::default());
         let contract = id(CONTRACT);
         assert_eq!(
             commitment(
                 &desired,
                 &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken),
-                &KnownIds::new()
+                &KnownIds::default()
             )
             .unwrap()
             .id,
@@ -291,7 +290,7 @@ mod tests {
             commitment(
                 &desired,
                 &evidence(&candidates.each_ref(), &other_contract, &[], &owners, &taken),
-                &KnownIds::new()
+                &KnownIds::default()
             ),
             None
         );
@@ -303,12 +302,12 @@ mod tests {
         let candidates = [under_contract(FIRST, "2026-01-01")];
         let sent = json!({"startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD", "amount": 12000.00});
         let attempts = [sent.as_object().cloned().unwrap()];
-        let (owners, taken, contract) = (Owners::new(), HashSet::new(), id(CONTRACT));
+        let (owners, taken, contract) = (Owners::default(), IdSet::default(), id(CONTRACT));
         assert!(
             commitment(
                 &desired,
                 &evidence(&candidates.each_ref(), &contract, &attempts, &owners, &taken),
-                &KnownIds::new()
+                &KnownIds::default()
             )
             .is_some()
         );
@@ -316,7 +315,7 @@ mod tests {
             commitment(
                 &desired,
                 &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken),
-                &KnownIds::new()
+                &KnownIds::default()
             )
             .is_none()
         );
@@ -326,30 +325,31 @@ mod tests {
     fn an_equal_commitment_serves_one_row_only() {
         let desired = desired_commitment("2026-01-01", None);
         let candidates = [under_contract(FIRST, "2026-01-01")];
-        let (owners, contract) = (Owners::new(), id(CONTRACT));
+        let (owners, contract) = (Owners::default(), id(CONTRACT));
         assert!(
             commitment(
                 &desired,
-                &evidence(&candidates.each_ref(), &contract, &[], &owners, &HashSet::new()),
-                &KnownIds::new()
+                &evidence(&candidates.each_ref(), &contract, &[], &owners, &IdSet::default()),
+                &KnownIds::default()
             )
             .is_some()
         );
-        let taken = HashSet::from([id(FIRST)]);
+        let taken = IdSet::from_iter([id(FIRST)]);
         assert!(
             commitment(
                 &desired,
                 &evidence(&candidates.each_ref(), &contract, &[], &owners, &taken),
-                &KnownIds::new()
+                &KnownIds::default()
             )
             .is_none()
         );
-        let owners = Owners::from([(id(FIRST), SalesforceId::parse("006S900000795MN").unwrap())]);
+        let owners =
+            Owners::from_iter([(id(FIRST), SalesforceId::parse("006S900000795MN").unwrap())]);
         assert!(
             commitment(
                 &desired,
-                &evidence(&candidates.each_ref(), &contract, &[], &owners, &HashSet::new()),
-                &KnownIds::new()
+                &evidence(&candidates.each_ref(), &contract, &[], &owners, &IdSet::default()),
+                &KnownIds::default()
             )
             .is_none()
         );

@@ -76,7 +76,7 @@ impl Change {
             Step::Supersede { actual, from, .. } => {
                 let mut plan = of_create(&successor(&self.desired, *from));
                 if let Some(ending) = ending(&self.desired, actual, *from) {
-                    let changes = updated_fields(&ending, actual, &KnownIds::new());
+                    let changes = updated_fields(&ending, actual, &KnownIds::default());
                     plan.extend(of_update(&ending, &actual.id, &changes));
                 }
                 plan
@@ -91,7 +91,7 @@ impl Change {
             .as_ref()
             .filter(|first| first.moves() && matches!(self.step, Step::Update { .. }))
         {
-            let changes = updated_fields(&first.desired, &first.actual, &KnownIds::new());
+            let changes = updated_fields(&first.desired, &first.actual, &KnownIds::default());
             plan.extend(of_update(&first.desired, &first.actual.id, &changes));
         }
         self.replaces.iter().for_each(|replaced| plan.extend(replaced.plan()));
@@ -210,7 +210,7 @@ mod tests {
             pricing_change,
             ended: EndedRule::Follow,
         };
-        let (step, warnings) = compare(&desired, Some(&held), &KnownIds::new(), &compare_context);
+        let (step, warnings) = compare(&desired, Some(&held), &KnownIds::default(), &compare_context);
         let change = Change::new(desired, step, warnings);
         change.plan().hash().to_string()
     }

@@ -5,8 +5,6 @@
 //! AccountPlan m3ter has: which of two lines is billed must not hang on the order in which
 //! Salesforce gives them.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value as Json};
 
 use super::attached::{Attached, Period, intersect};
@@ -37,7 +35,7 @@ impl Changeset {
             self.changes.iter().filter_map(|change| lines.attached(change, &held)).collect();
         attached.sort_by_key(|attached| !attached.is_held);
         let mut kept: Vec<&Attached<'_>> = Vec::new();
-        let mut kept_by_product: HashMap<(&str, &str), Vec<&Attached<'_>>> = HashMap::new();
+        let mut kept_by_product: IdMap<(&str, &str), Vec<&Attached<'_>>> = IdMap::default();
         let mut clashes: Vec<(SalesforceId, Finding)> = Vec::new();
         for one in &attached {
             let of_product = kept_by_product.entry((&one.account, one.product)).or_default();
@@ -138,11 +136,11 @@ impl<'a> Lines<'a> {
 /// The time that m3ter will bill it after this sync: what a blank or unreadable field leaves as it
 /// is counts as m3ter has it.
 fn period(change: &Change, held: Option<&ActualObject>) -> Option<Period> {
-    match (written(change, &KnownIds::new()), held) {
+    match (written(change, &KnownIds::default()), held) {
         (Some(fields), _) => bounds(&fields),
         (None, Some(held)) => bounds(&held.fields),
         // It fails, for another reason; what the record asks for stands in the way all the same.
-        (None, None) => bounds(&create_body(&change.desired, &KnownIds::new())),
+        (None, None) => bounds(&create_body(&change.desired, &KnownIds::default())),
     }
 }
 

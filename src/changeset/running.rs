@@ -5,8 +5,6 @@
 //! usage pricing. Any other one will be refused, and so nothing is made that only its AccountPlan
 //! would use.
 
-use std::collections::HashSet;
-
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
@@ -17,7 +15,7 @@ use crate::domain::catalog::PlanTemplate;
 use crate::domain::desired::{DesiredObject, Intent};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{IdSet, M3terId};
 use crate::domain::value::Value;
 use crate::domain::warning::{Attention, Warning};
 
@@ -68,7 +66,7 @@ const CHARGES: [&str; 2] = ["standingCharge", "minimumSpend"];
 impl Changeset {
     /// The new AccountPlans that another row's one is in the way of, the first of several.
     pub fn blocked(&self, held: &HeldObjects<'_>) -> Vec<Blocked> {
-        let own: HashSet<&M3terId> =
+        let own: IdSet<&M3terId> =
             self.changes.iter().filter_map(|change| change.step.known_id()).collect();
         let others: Vec<&ActualObject> =
             held.account_plans.iter().copied().filter(|other| !own.contains(&other.id)).collect();
@@ -130,7 +128,7 @@ impl Changeset {
         });
         let warnings = warnings.collect();
         for blocked in &same {
-            let unused: HashSet<ObjectKey> =
+            let unused: IdSet<ObjectKey> =
                 self.only_for(&blocked.account_plan).into_iter().collect();
             self.changes.retain(|change| {
                 change.desired.key != blocked.account_plan && !unused.contains(&change.desired.key)
@@ -335,7 +333,7 @@ fn prices_alike(desired: &DesiredObject, held: &ActualObject, period: Period) ->
     matches!(desired.intent, Intent::Sync(_))
         && covers
         && same
-            .map(|field| field_change(field, held, &KnownIds::new()))
+            .map(|field| field_change(field, held, &KnownIds::default()))
             .all(|change| change.is_none())
         && PRICE_BESIDE.iter().all(|field| has_equal_field(desired, held, field))
 }
@@ -343,7 +341,7 @@ fn prices_alike(desired: &DesiredObject, held: &ActualObject, period: Period) ->
 /// Whether a field is equal on both sides, also where only m3ter has it.
 fn has_equal_field(desired: &DesiredObject, held: &ActualObject, name: &str) -> bool {
     match desired.fields().iter().find(|field| field.name == name) {
-        Some(field) => field_change(field, held, &KnownIds::new()).is_none(),
+        Some(field) => field_change(field, held, &KnownIds::default()).is_none(),
         None => held.fields.get(name).is_none_or(means_nothing),
     }
 }

@@ -64,10 +64,5 @@ pub(super) fn is_successor(desired: &DesiredObject, actual: &ActualObject) -> bo
 }
 
 fn set(name: &'static str, value: Value) -> DesiredField {
-    DesiredField {
-        name,
-        action: FieldAction::Set(value),
-        once: false,
-        source: "constant".into(),
-    }
+    DesiredField { name, action: FieldAction::Set(value), once: false, source: "constant".into() }
 }

@@ -5,7 +5,6 @@
 //! whose dates it leaves alone, keeps those that m3ter holds, whatever the record says.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -19,7 +18,7 @@ use crate::domain::dates::midnight;
 use crate::domain::desired::{DesiredObject, FieldAction, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{IdMap, M3terId};
 use crate::domain::value::{Value, date_in_text};
 use crate::domain::warning::{Attention, Warning};
 
@@ -88,7 +87,7 @@ impl Changeset {
             return vec![None; self.changes.len()];
         }
         let mut stayed = self.clone();
-        let mut held: HashMap<&M3terId, &ActualObject> = HashMap::new();
+        let mut held: IdMap<&M3terId, &ActualObject> = IdMap::default();
         for (change, stayed) in self.changes.iter().zip(&mut stayed.changes) {
             if let Step::Update { actual, .. } = &change.step
                 && is_refused(&change)
@@ -107,7 +106,7 @@ impl Changeset {
 
     fn outside(
         &self,
-        held: &HashMap<&M3terId, &ActualObject>,
+        held: &IdMap<&M3terId, &ActualObject>,
         time_zone: &TimeZone,
     ) -> Vec<Option<Outside>> {
         let known: KnownIds = self
@@ -130,7 +129,7 @@ impl Changeset {
         &self,
         change: &Change,
         fields: &Map<String, Json>,
-        held: &HashMap<&M3terId, &ActualObject>,
+        held: &IdMap<&M3terId, &ActualObject>,
         known: &KnownIds,
     ) -> Option<Term> {
         let contracts =
@@ -160,7 +159,7 @@ impl Changeset {
 /// The fields that an object has after this sync; none where it is not to be looked at.
 fn after<'a>(
     change: &Change,
-    held: &HashMap<&M3terId, &'a ActualObject>,
+    held: &IdMap<&M3terId, &'a ActualObject>,
     known: &KnownIds,
 ) -> Option<Cow<'a, Map<String, Json>>> {
     if !matches!(change.desired.kind(), EntityKind::AccountPlan | EntityKind::Commitment) {
@@ -184,7 +183,7 @@ pub(super) fn written(change: &Change, known: &KnownIds) -> Option<Map<String, J
 
 fn term(
     contract: &Change,
-    held: &HashMap<&M3terId, &ActualObject>,
+    held: &IdMap<&M3terId, &ActualObject>,
     known: &KnownIds,
 ) -> Option<Term> {
     if matches!(contract.availability(), Availability::Absent(_)) {

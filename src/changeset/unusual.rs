@@ -158,7 +158,7 @@ mod tests {
             ended: EndedRule::Follow,
         };
         let step =
-            compare(&desired, held.map(actual).as_ref(), &KnownIds::new(), &compare_context).0;
+            compare(&desired, held.map(actual).as_ref(), &KnownIds::default(), &compare_context).0;
         Change::new(desired, step, Vec::new())
     }
 

@@ -3,20 +3,19 @@
 //! All changes of a sync go out at once. One that takes a time that another one leaves is refused
 //! by m3ter, unless it comes after it.
 
-use std::collections::HashMap;
-
 use super::Step;
 use super::attached::{Attached, intersect};
 use crate::domain::entity::ObjectKey;
+use crate::domain::ids::IdMap;
 
 /// The AccountPlans that must be written first, by the one that waits for them. Nobody waits in a
 /// circle: two that change places are for m3ter to refuse.
-pub(super) fn write_order(attached: &[&Attached<'_>]) -> HashMap<ObjectKey, Vec<ObjectKey>> {
-    let mut by_product: HashMap<(&str, &str), Vec<&Attached<'_>>> = HashMap::new();
+pub(super) fn write_order(attached: &[&Attached<'_>]) -> IdMap<ObjectKey, Vec<ObjectKey>> {
+    let mut by_product: IdMap<(&str, &str), Vec<&Attached<'_>>> = IdMap::default();
     for one in attached.iter().filter(|one| one.change.writes()) {
         by_product.entry((&one.account, one.product)).or_default().push(one);
     }
-    let mut first: HashMap<ObjectKey, Vec<ObjectKey>> = HashMap::new();
+    let mut first: IdMap<ObjectKey, Vec<ObjectKey>> = IdMap::default();
     for of_product in by_product.values().filter(|of_product| of_product.len() > 1) {
         for one in of_product {
             for other in of_product.iter().filter(|other| leaves_to(other, one)) {
@@ -38,11 +37,7 @@ fn leaves_to(one: &Attached<'_>, other: &Attached<'_>) -> bool {
         && !intersect(one.period, other.period)
 }
 
-fn waits_for(
-    first: &HashMap<ObjectKey, Vec<ObjectKey>>,
-    one: &ObjectKey,
-    other: &ObjectKey,
-) -> bool {
+fn waits_for(first: &IdMap<ObjectKey, Vec<ObjectKey>>, one: &ObjectKey, other: &ObjectKey) -> bool {
     first
         .get(one)
         .is_some_and(|before| before.iter().any(|key| key == other || waits_for(first, key, other)))
@@ -50,8 +45,6 @@ fn waits_for(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use serde_json::json;
 
     use super::*;
@@ -60,7 +53,7 @@ mod tests {
     use crate::changeset::testing::{account, actual_with_id, set};
     use crate::domain::desired::DesiredObject;
     use crate::domain::entity::EntityKind;
-    use crate::domain::ids::SalesforceId;
+    use crate::domain::ids::{IdSet, SalesforceId};
 
     const ID: &str = "544ecdae-54a5-4654-b0fb-b503a7ed58b2";
     const ROWS: [&str; 3] = ["00kS900000079M1IAI", "00kS900000079F4IAI", "00kS900000079F5IAI"];
@@ -73,7 +66,7 @@ mod tests {
     type Line = (Option<(u8, u8)>, (u8, u8));
 
     /// Who waits for whom, of lines that each go from some months (none: a new one) to others.
-    fn waits(lines: &[Line]) -> HashSet<(usize, usize)> {
+    fn waits(lines: &[Line]) -> IdSet<(usize, usize)> {
         let step = |now: Option<(u8, u8)>| match now {
             None => Step::Create,
             Some(_) => Step::Update { actual: actual_with_id(ID, json!({})), changes: Vec::new() },

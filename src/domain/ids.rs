@@ -1,6 +1,6 @@
 //! Identifiers that carry the system they belong to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,8 @@ use super::text::trimmed;
 
 /// What is found by ids: a sync asks so often that it need not be safe from who makes up keys.
 pub type IdMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+/// A set of ids, the same way.
+pub type IdSet<K> = HashSet<K, foldhash::fast::RandomState>;
 
 /// Characters of an id, in their place: a sync has each id in hand many times.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

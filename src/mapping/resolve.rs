@@ -170,10 +170,10 @@ pub(super) fn resolve_field(
     let FieldMapping { spec, cell, once, clear, .. } = field;
     let desired = |action, source| DesiredField { name: spec.name, action, once: *once, source };
     let Some(mut found) = cell.of(row)? else {
-        let names = cell.expression.names();
+        let names = || cell.expression.names();
         return match (spec.required, clear) {
-            (true, _) => Err(blank(object.kind, spec.name, &names)),
-            (false, true) => Ok(Some((desired(FieldAction::Clear, names.into()), Vec::new()))),
+            (true, _) => Err(blank(object.kind, spec.name, &names())),
+            (false, true) => Ok(Some((desired(FieldAction::Clear, names().into()), Vec::new()))),
             (false, false) => Ok(None),
         };
     };

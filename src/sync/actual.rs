@@ -5,13 +5,13 @@ pub(super) mod fetch;
 pub(super) mod identify;
 pub(super) mod referred;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, Intent, NaturalKey, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::{IdMap, M3terId, SalesforceId};
+use crate::domain::ids::{IdMap, IdSet, M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::store::{Link, LinkRelation};
 
@@ -19,11 +19,11 @@ use crate::store::{Link, LinkRelation};
 #[derive(Debug, Default)]
 pub(super) struct ActualState {
     /// All objects that a list or a GET gave, by kind; the newest version of each.
-    objects: HashMap<EntityKind, IdMap<M3terId, ActualObject>>,
+    objects: IdMap<EntityKind, IdMap<M3terId, ActualObject>>,
     /// Reads that gave no answer: objects of the kind cannot be decided.
-    unread: HashMap<EntityKind, Failure>,
+    unread: IdMap<EntityKind, Failure>,
     /// Linked objects that their own GET no longer finds.
-    gone: HashSet<M3terId>,
+    gone: IdSet<M3terId>,
     /// What earlier syncs of the record linked.
     links: Vec<Link>,
     /// Whether it is open what became of changes that earlier runs of the record set out to make.
@@ -102,7 +102,7 @@ impl ActualState {
 
     /// All objects of a kind that were read.
     pub(super) fn all(&self, kind: EntityKind) -> Vec<&ActualObject> {
-        self.objects.get(&kind).into_iter().flat_map(HashMap::values).collect()
+        self.objects.get(&kind).into_iter().flat_map(IdMap::values).collect()
     }
 
     /// An object that was read.

@@ -105,7 +105,7 @@ async fn write<'a>(
     let strays = WriteBack::strays(&changeset.changes, &applied);
     // Whose they are is worth a look, and no failure.
     let owners = match strays.as_slice() {
-        [] => Owners::new(),
+        [] => Owners::default(),
         strays => context.load_owners(strays).await.unwrap_or_default(),
     };
     let write_back = WriteBack::of_ids(&changeset.changes, &mut applied, &owners);

@@ -6,7 +6,6 @@
 pub(super) mod read;
 pub(super) mod sharing;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -14,7 +13,7 @@ use jiff::tz::TimeZone;
 use crate::domain::catalog::Catalog;
 use crate::domain::desired::{NaturalKeys, Resolution, SharedKey};
 use crate::domain::entity::EntityKind;
-use crate::domain::ids::SalesforceId;
+use crate::domain::ids::{IdSet, SalesforceId};
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::m3ter::OrganizationConfig;
 use crate::mapping::{Context, Mapping};
@@ -32,7 +31,7 @@ pub(super) struct Loaded<'a> {
     /// The query that brought the record.
     pub(super) query: Arc<Query>,
     /// All Salesforce rows of the record.
-    pub(super) rows: HashSet<SalesforceId>,
+    pub(super) rows: IdSet<SalesforceId>,
     /// What m3ter has set.
     pub(super) organization: OrganizationConfig,
     /// Read already where no Commitment is linked yet.

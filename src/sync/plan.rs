@@ -8,8 +8,6 @@ pub(super) mod leftovers;
 pub(super) mod merges;
 pub(super) mod running;
 
-use std::collections::HashSet;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -19,6 +17,7 @@ use crate::changeset::running::Blocked;
 use crate::domain::catalog::Catalog;
 use crate::domain::desired::Resolution;
 use crate::domain::entity::{EntityKind, ObjectKey};
+use crate::domain::ids::IdSet;
 use crate::domain::outcome::{ErrorCode, Failure};
 use crate::domain::settings::{Otherwise, OverlappingPlans, Settings};
 use crate::domain::warning::{Attention, Warning};
@@ -44,7 +43,7 @@ pub(super) struct SyncPlan<'a> {
     pub(super) blocked: Vec<Blocked>,
     pub(super) removed_lines: Vec<RemovedLine>,
     /// The objects that the record asks for.
-    pub(super) desired: HashSet<ObjectKey>,
+    pub(super) desired: IdSet<ObjectKey>,
     pub(super) compare_context: CompareContext,
     /// In which m3ter's calendar dates begin.
     pub(super) organization_time_zone: TimeZone,

@@ -24,14 +24,14 @@ fn step(
     actual: &ActualObject,
     pricing_change: PricingChange,
 ) -> (Step, Vec<Warning>) {
-    compare(desired, Some(actual), &KnownIds::new(), &compare_context(pricing_change))
+    compare(desired, Some(actual), &KnownIds::default(), &compare_context(pricing_change))
 }
 
 #[test]
 fn what_m3ter_does_not_have_is_created() {
     let desired = account(vec![set("name", Value::Text("Acme".into()))]);
     let (step, _) =
-        compare(&desired, None, &KnownIds::new(), &compare_context(PricingChange::InPlace));
+        compare(&desired, None, &KnownIds::default(), &compare_context(PricingChange::InPlace));
     assert_eq!(step, Step::Create);
     let foreseen = Change::new(desired, step, Vec::new()).foresee();
     assert_eq!(foreseen.changes.map(|changes| changes.len()), Some(1));
@@ -51,7 +51,7 @@ fn an_update_sends_the_object_as_read_with_the_mapped_fields_over_it() {
     let held = actual(json!({
         "name": "Old", "code": "001", "customFields": {"tier": 1}, "dtCreated": "x", "lastModifiedBy": "y", "currency": null,
     }));
-    let body = update_body(&desired, &held, &KnownIds::new());
+    let body = update_body(&desired, &held, &KnownIds::default());
     assert_eq!(
         json!(body),
         json!({"name": "New", "code": "001", "customFields": {"tier": 1}, "version": 3})

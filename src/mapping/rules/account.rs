@@ -1,12 +1,11 @@
 //! Accounts: each is named, and none is above itself.
 
-use std::collections::HashSet;
 
 use super::resolved::{Deal, Resolved, of_kind};
 use crate::domain::desired::Intent;
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::SalesforceId;
+use crate::domain::ids::{IdSet, SalesforceId};
 use crate::domain::rows::ROOT;
 
 /// Accounts that are parents of each other in a circle are refused: m3ter could link none of them
@@ -15,7 +14,7 @@ pub(super) fn refuse_circles(objects: &mut Vec<Resolved<'_>>) {
     let accounts: Vec<SalesforceId> = of_kind(objects, EntityKind::Account)
         .map(|resolved| resolved.object.key.row.clone())
         .collect();
-    let mut kept: HashSet<SalesforceId> = HashSet::new();
+    let mut kept: IdSet<SalesforceId> = IdSet::default();
     objects.retain(|resolved| {
         !resolved.is(EntityKind::Account) || kept.insert(resolved.object.key.row.clone())
     });

@@ -1,9 +1,9 @@
 //! Commitments: one for each amount, and how it is paid.
 
-use std::collections::HashSet;
 
 use rust_decimal::Decimal;
 
+use crate::domain::ids::{IdSet};
 use super::resolved::{Deal, Resolved, of_kind};
 use crate::domain::conversion::Raw;
 use crate::domain::desired::{DesiredField, DesiredObject, Intent};
@@ -21,7 +21,7 @@ use crate::mapping::row::Row;
 /// setting.
 pub(super) fn commitments(objects: &mut Vec<Resolved<'_>>, deal: Deal<'_>) {
     objects.retain(|resolved| !is_without_amount(resolved));
-    let plans: HashSet<ObjectKey> =
+    let plans: IdSet<ObjectKey> =
         of_kind(objects, EntityKind::Plan).map(|resolved| resolved.object.key.clone()).collect();
     for commitment in of_kind(objects, EntityKind::Commitment) {
         if !commitment.table.states_payment() {
@@ -46,7 +46,7 @@ fn has_no_amount(row: Row<'_>, table: &ObjectMapping) -> bool {
     }
 }
 
-fn pay(commitment: &mut Resolved<'_>, plans: &HashSet<ObjectKey>, deal: Deal<'_>) {
+fn pay(commitment: &mut Resolved<'_>, plans: &IdSet<ObjectKey>, deal: Deal<'_>) {
     let billing = deal.mapping.settings.commitment_billing;
     if billing.is_none() {
         let text = "The commitment is recorded as prepaid, because nothing says how it is billed; set `COMMITMENT_BILLING`, or `commitment_billing` in the mapping";
@@ -90,7 +90,7 @@ fn bill_by(plan: Value, commitment: &mut Resolved<'_>) {
 fn billing_plan(
     deal: Deal<'_>,
     commitment: &ObjectMapping,
-    plans: &HashSet<ObjectKey>,
+    plans: &IdSet<ObjectKey>,
 ) -> Result<Value, Finding> {
     let tables = deal.mapping.of_kind(EntityKind::Plan);
     let lines: Vec<(Row<'_>, &ObjectMapping)> = tables
@@ -125,7 +125,7 @@ fn billing_plan(
 }
 
 /// The Plan of a line, as far as it is made, or the one that a product rule attaches.
-fn plan_of(row: Row<'_>, table: &ObjectMapping, plans: &HashSet<ObjectKey>) -> Option<Value> {
+fn plan_of(row: Row<'_>, table: &ObjectMapping, plans: &IdSet<ObjectKey>) -> Option<Value> {
     match this(row, table).ok()??.raw {
         Raw::Typed(Value::Object(key)) => plans.contains(&key).then_some(Value::Object(key)),
         Raw::Typed(plan) => Some(plan),

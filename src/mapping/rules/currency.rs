@@ -1,13 +1,12 @@
 //! A price in one currency under a template in another is wrong money: refused before anything is
 //! sent.
 
-use std::collections::HashMap;
 
 use super::resolved::{Deal, Resolved, of_kind};
 use crate::domain::catalog::PlanTemplate;
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::{IdMap, M3terId, SalesforceId};
 use crate::domain::value::Value;
 
 /// The currency of the deal and those of plan templates, on each line; that of a Commitment and
@@ -15,11 +14,11 @@ use crate::domain::value::Value;
 pub(super) fn currencies(objects: &mut [Resolved<'_>], deal: Deal<'_>) {
     let mismatched = match deal.root.readable(|| Ok(currency_of(deal))) {
         Ok(Some((currency, source))) => mismatched(objects, deal, &currency, &source),
-        Ok(None) => HashMap::new(),
+        Ok(None) => IdMap::default(),
         // A currency that cannot be read cannot be compared either.
         Err(finding) => {
             of_kind(objects, EntityKind::Plan).for_each(|plan| plan.object.find(finding.clone()));
-            HashMap::new()
+            IdMap::default()
         }
     };
     for resolved in objects {
@@ -44,10 +43,10 @@ fn mismatched(
     deal: Deal<'_>,
     currency: &str,
     source: &str,
-) -> HashMap<SalesforceId, Finding> {
-    let templates: HashMap<&M3terId, &PlanTemplate> =
+) -> IdMap<SalesforceId, Finding> {
+    let templates: IdMap<&M3terId, &PlanTemplate> =
         deal.catalog.plan_templates.values().map(|template| (&template.id, template)).collect();
-    let mut mismatched = HashMap::new();
+    let mut mismatched = IdMap::default();
     for plan in of_kind(objects, EntityKind::Plan) {
         let Some(Value::Id(id)) = plan.object.value("planTemplateId") else { continue };
         let template = templates.get(id).filter(|template| template.currency != currency);

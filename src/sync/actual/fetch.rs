@@ -3,7 +3,7 @@
 //!
 //! A read that gives no answer is noted there; what depends on it is not decided.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use futures::future::{join_all, try_join, try_join_all};
 
@@ -11,7 +11,7 @@ use crate::changeset::{Changeset, Step};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, NaturalKey, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::{IdSet, M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::m3ter::{ListQuery, OwnerIds};
 use crate::sync::actual::ActualState;
@@ -110,7 +110,7 @@ pub(crate) async fn fetch_unlisted_links(
     state: &mut ActualState,
     desired: &[DesiredObject],
 ) -> Result<(), Failure> {
-    let wanted: HashSet<&ObjectKey> = desired.iter().map(|object| &object.key).collect();
+    let wanted: IdSet<&ObjectKey> = desired.iter().map(|object| &object.key).collect();
     let unlisted: Vec<(EntityKind, M3terId)> = state
         .links()
         .iter()
@@ -156,7 +156,7 @@ async fn fetch_each(
 pub(crate) async fn fetch_accounts(
     context: &RunContext<'_>,
     state: &mut ActualState,
-    ids: HashSet<M3terId>,
+    ids: IdSet<M3terId>,
 ) {
     let kind = EntityKind::Account;
     let unknown = ids.into_iter().filter(|id| state.object(kind, id).is_none());
@@ -227,7 +227,7 @@ pub(crate) async fn fetch_pricings(
 pub(crate) async fn fetch_pricings_of(
     context: &RunContext<'_>,
     state: &mut ActualState,
-    plans: HashSet<M3terId>,
+    plans: IdSet<M3terId>,
 ) {
     fetch_lists(context, state, plans.into_iter().map(pricings_of)).await;
 }
@@ -243,7 +243,7 @@ pub(crate) async fn fetch_neighbours(
     state: &mut ActualState,
     changeset: &Changeset,
 ) {
-    let mut queries = HashSet::new();
+    let mut queries = IdSet::default();
     for change in &changeset.changes {
         let (Step::Update { actual, .. }, kind) = (&change.step, change.desired.kind()) else {
             continue;
@@ -263,8 +263,8 @@ pub(crate) async fn fetch_neighbours(
 pub(crate) async fn fetch_running(
     context: &RunContext<'_>,
     state: &mut ActualState,
-    account_plans: HashSet<M3terId>,
-    plans: HashSet<M3terId>,
+    account_plans: IdSet<M3terId>,
+    plans: IdSet<M3terId>,
 ) -> Result<(), CalloutError> {
     let RunContext { m3ter, budget, .. } = *context;
     let kind = EntityKind::AccountPlan;

@@ -1,8 +1,6 @@
 //! Which m3ter object is each desired one? By its link, else by its natural key. Pure: what is to be
 //! looked at was read before.
 
-use std::collections::HashSet;
-
 use crate::changeset::KnownIds;
 use crate::changeset::identity::{self, CommitmentEvidence, Owners};
 use crate::changeset::typed_key::{self, KeyVerdict};
@@ -10,7 +8,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, Intent};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::Finding;
-use crate::domain::ids::{IdMap, M3terId};
+use crate::domain::ids::{IdMap, IdSet, M3terId};
 use crate::store::CommitmentAttempt;
 use crate::sync::actual::ActualState;
 use crate::sync::actual::referred::{Referred, plan_of};
@@ -44,7 +42,7 @@ impl Identities {
         evidence: &Evidence<'_>,
     ) {
         // Mostly all are linked, and nobody asks.
-        let mut taken: Option<HashSet<M3terId>> = None;
+        let mut taken: Option<IdSet<M3terId>> = None;
         let referred = Referred::new(desired);
         for kind in kinds {
             let candidates = evidence.state.all(*kind);
@@ -100,7 +98,7 @@ impl Evidence<'_> {
         candidates: &[&'s ActualObject],
         referred: &Referred<'_>,
         known: &KnownIds,
-        taken: &HashSet<M3terId>,
+        taken: &IdSet<M3terId>,
     ) -> Identified {
         let by_code = |scope: Option<(&str, M3terId)>| {
             let scope = scope.as_ref().map(|(field, id)| (*field, id));

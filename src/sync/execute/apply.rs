@@ -4,8 +4,6 @@
 //! has already is on the board from the start, so that only a create makes its dependants wait, an
 //! update does not.
 
-use std::collections::HashSet;
-
 use futures::future::join_all;
 use tokio::sync::{Semaphore, watch};
 
@@ -13,7 +11,7 @@ use crate::changeset::{
     Absence, Availability, Change, Changeset, KnownIds, Step, flagged, invalid, not_attempted,
 };
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::ids::IdMap;
+use crate::domain::ids::{IdMap, IdSet};
 use crate::domain::outcome::Action;
 use crate::sync::context::progress::{Meter, SyncProgress, SyncStep};
 use crate::sync::execute::applied::Applied;
@@ -76,7 +74,7 @@ pub(crate) async fn apply(changeset: &Changeset, writer: &Writer<'_>) -> Vec<App
 
 fn referred(changeset: &Changeset) -> IdMap<&ObjectKey, Referred> {
     let changes = changeset.changes.iter();
-    let keys: HashSet<&ObjectKey> =
+    let keys: IdSet<&ObjectKey> =
         changes.clone().flat_map(|change| change.desired.dependencies()).collect();
     let object = |change: &Change| match change.availability() {
         Availability::ToCome => Referred::ToCome(watch::Sender::new(Availability::ToCome)),
@@ -155,7 +153,7 @@ impl Board<'_> {
         change: &Change,
         meter: &Meter,
     ) -> Result<KnownIds, (EntityKind, Absence)> {
-        let mut known = KnownIds::new();
+        let mut known = KnownIds::default();
         for key in change.desired.dependencies() {
             let availability = match self.referred.get(key) {
                 Some(Referred::Known(known)) => known.clone(),

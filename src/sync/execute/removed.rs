@@ -1,7 +1,7 @@
 //! Lines that were synced and are gone from Salesforce: what they started in m3ter bills on until
 //! someone ends it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use futures::future::{join_all, try_join_all};
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::domain::dates::{date_at, midnight};
 use crate::domain::ending::BillingEntity;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::FindingCode;
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::{IdMap, IdSet, M3terId, SalesforceId};
 use crate::domain::outcome::{Action, Failure, FieldChange, ObjectOutcome};
 use crate::domain::plan::{Plan, PlannedAction};
 use crate::domain::settings::RemovedLines;
@@ -46,7 +46,7 @@ pub(crate) async fn find_removed_lines(
     let ids: Vec<M3terId> = unseen.iter().map(|unseen| unseen.plan.id.clone()).collect();
     let owners = context.store.with(|store| store.load_owners(&ids)).await?;
     let others = owners.into_iter().filter(|link| link.root != *context.record);
-    let elsewhere: HashSet<M3terId> = others.map(|link| link.m3ter_id).collect();
+    let elsewhere: IdSet<M3terId> = others.map(|link| link.m3ter_id).collect();
     // What another record has linked is that record's.
     unseen.retain(|unseen| unseen.origin == Origin::Linked || !elsewhere.contains(&unseen.plan.id));
     let shown = fetch_rows(context, rows, unseen.iter().map(|unseen| &unseen.object.row)).await?;
@@ -59,7 +59,7 @@ async fn fetch_rows<'r>(
     context: &RunContext<'_>,
     record_rows: &RecordRows<'_>,
     rows: impl Iterator<Item = &'r SalesforceId>,
-) -> Result<HashMap<SalesforceId, ShownRow>, CalloutError> {
+) -> Result<IdMap<SalesforceId, ShownRow>, CalloutError> {
     let RunContext { salesforce, budget, .. } = *context;
     let mut by_object: BTreeMap<&str, (&LineObject, Vec<&SalesforceId>)> = BTreeMap::new();
     for row in rows {

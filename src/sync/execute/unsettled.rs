@@ -4,8 +4,6 @@
 //! A run that takes another one over asks for it, and one whose record has open changes: a repeated
 //! sync has none, and asks nothing.
 
-use std::collections::HashMap;
-
 use futures::future::try_join_all;
 
 use crate::changeset::render::shown_field;
@@ -14,7 +12,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::change::{ChangeId, OpenChange};
 use crate::domain::ending::BillingEntity;
 use crate::domain::entity::{EntityKind, ObjectKind};
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{IdMap, M3terId};
 use crate::domain::outcome::Failure;
 use crate::store::{ChangeFate, Changes};
 use crate::sync::actual::ActualState;
@@ -26,7 +24,7 @@ pub(crate) async fn settle_open(
     state: &ActualState,
     changeset: &Changeset,
 ) -> Result<(), Failure> {
-    let differing: HashMap<&M3terId, Vec<&str>> = changeset
+    let differing: IdMap<&M3terId, Vec<&str>> = changeset
         .changes
         .iter()
         .filter_map(|change| match &change.step {

@@ -5,7 +5,6 @@
 //! sending again blindly.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -20,7 +19,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, OnFound};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{IdSet, M3terId};
 use crate::domain::outcome::{Action, ErrorCode, Failure};
 use crate::domain::plan::Plan;
 use crate::m3ter::{ListQuery, OwnerIds, overlapping};
@@ -38,7 +37,7 @@ pub(crate) struct Writer<'a> {
     pub(crate) context: RunContext<'a>,
     pub(crate) compare_context: &'a CompareContext,
     /// The objects that this record asks for: what one of them has is never ended for another one.
-    pub(crate) desired: &'a HashSet<ObjectKey>,
+    pub(crate) desired: &'a IdSet<ObjectKey>,
     pub(crate) mapping: &'a Mapping,
     /// In which m3ter's calendar dates begin.
     pub(crate) organization_time_zone: &'a TimeZone,

@@ -5,7 +5,6 @@
 //! own yet. Salesforce says who belongs together; links say what m3ter has for them, and codes
 //! where the database is new.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -16,7 +15,7 @@ use crate::changeset::shared_contract::{Choice, Sharing, choose};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, Intent, OnFound, SharedKey};
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::{IdMap, IdSet, M3terId, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::value::Value;
 use crate::m3ter::ListQuery;
@@ -32,14 +31,14 @@ const MAX_WAIT: Duration = Duration::from_secs(20);
 const LOOKED_EVERY: Duration = Duration::from_millis(100);
 
 /// What is known of each shared Contract, by the object that would join it.
-pub(crate) type Shared = HashMap<ObjectKey, Sharing>;
+pub(crate) type Shared = IdMap<ObjectKey, Sharing>;
 
 /// Reads who shares Contracts of a record that it has not yet.
 pub(crate) async fn fetch_shared(
     context: &RunContext<'_>,
     keys: &[&SharedKey],
 ) -> Result<Shared, Failure> {
-    let mut shared = Shared::new();
+    let mut shared = Shared::default();
     for key in keys {
         let mut sharing = fetch_sharing(context, key).await?;
         // Of two that are synced at once the one that was made first makes the Contract, and the
@@ -131,7 +130,7 @@ async fn fetch_contracts(
 }
 
 /// The Accounts of the Contracts, which the look-up of codes came too early for.
-pub(crate) fn accounts_of(shared: &Shared) -> HashSet<M3terId> {
+pub(crate) fn accounts_of(shared: &Shared) -> IdSet<M3terId> {
     let contracts = shared.values().flat_map(|sharing| &sharing.held);
     contracts.filter_map(|(_, contract)| M3terId::parse(contract.text("accountId")?).ok()).collect()
 }

@@ -4,8 +4,6 @@
 //! keys looked up, level by level: Accounts and Contracts by code, then what lies under the
 //! Account, then the Pricings of the Plans that were found.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::changeset::adoption;
 use crate::changeset::compare::{CompareContext, compare, compare_referred};
 use crate::changeset::identity::Owners;
@@ -15,7 +13,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::desired::DesiredObject;
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::Finding;
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{IdMap, IdSet, M3terId};
 use crate::domain::outcome::Failure;
 use crate::domain::settings::PricingChange;
 use crate::domain::warning::Warning;
@@ -93,7 +91,7 @@ async fn identify(
         let objects = kinds.iter().flat_map(|kind| state.all(*kind));
         objects.map(|object| object.id.clone()).collect()
     };
-    let owners = if ids.is_empty() { Owners::new() } else { context.load_owners(&ids).await? };
+    let owners = if ids.is_empty() { Owners::default() } else { context.load_owners(&ids).await? };
     identities.identify(desired, kinds, &Evidence { state, owners: &owners, attempts });
     Ok(())
 }
@@ -123,7 +121,7 @@ async fn first_prices(
     desired: &[DesiredObject],
     identities: &Identities,
     pricing_change: PricingChange,
-) -> HashMap<ObjectKey, FirstPrice> {
+) -> IdMap<ObjectKey, FirstPrice> {
     let earlier = price_start::earlier_starts(desired, |key| identities.actual(key));
     fetch_pricings_of(context, state, plans(earlier.iter().map(price_start::EarlierStart::plan)))
         .await;
@@ -135,7 +133,7 @@ async fn first_prices(
     earlier.into_iter().filter_map(first_price).collect()
 }
 
-fn plans<'a>(ids: impl Iterator<Item = Option<&'a str>>) -> HashSet<M3terId> {
+fn plans<'a>(ids: impl Iterator<Item = Option<&'a str>>) -> IdSet<M3terId> {
     ids.filter_map(|id| M3terId::parse(id?).ok()).collect()
 }
 

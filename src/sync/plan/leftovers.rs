@@ -1,8 +1,6 @@
 //! What m3ter still has for a record that no longer asks for it: rows that were removed, moved or
 //! hidden, and objects whose row is there. Pure: the rows were looked at before.
 
-use std::collections::{HashMap, HashSet};
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -12,7 +10,7 @@ use crate::domain::actual::ActualObject;
 use crate::domain::dates::date_at;
 use crate::domain::desired::DesiredObject;
 use crate::domain::entity::{EntityKind, ObjectKey};
-use crate::domain::ids::{M3terId, SalesforceId};
+use crate::domain::ids::{IdMap, IdSet, M3terId, SalesforceId};
 use crate::domain::value::date_in_text;
 use crate::domain::warning::{Attention, Warning};
 use crate::soql::LineObject;
@@ -54,7 +52,7 @@ pub(crate) struct Unseen<'s> {
 /// What tells the rows of a record from others.
 pub(crate) struct RecordRows<'a> {
     /// All rows that were read of the record, its Accounts among them.
-    pub(crate) rows: &'a HashSet<SalesforceId>,
+    pub(crate) rows: &'a IdSet<SalesforceId>,
     /// The objects of rows below the record.
     pub(crate) lines: &'a [LineObject],
 }
@@ -75,7 +73,7 @@ impl RecordRows<'_> {
         now: Timestamp,
     ) -> Vec<Unseen<'s>> {
         let contract = only_contract(changeset);
-        let wanted: HashSet<&SalesforceId> = changeset
+        let wanted: IdSet<&SalesforceId> = changeset
             .changes
             .iter()
             .map(|change| &change.desired.key.row)
@@ -95,7 +93,7 @@ impl RecordRows<'_> {
             let plan = state.object(EntityKind::AccountPlan, &link.m3ter_id)?;
             Some(Unseen { object: link.object.clone(), origin: Origin::Linked, plan })
         });
-        let is_linked: HashSet<&M3terId> = of_kind().map(|link| &link.m3ter_id).collect();
+        let is_linked: IdSet<&M3terId> = of_kind().map(|link| &link.m3ter_id).collect();
         let under_contract = state.all(EntityKind::AccountPlan).into_iter().filter_map(|plan| {
             let row = SalesforceId::parse(plan.code()?).ok()?;
             let is_under =
@@ -117,8 +115,8 @@ impl RecordRows<'_> {
     pub(crate) fn removed_lines(
         &self,
         unseen: Vec<Unseen<'_>>,
-        shown: &HashMap<SalesforceId, ShownRow>,
-        elsewhere: &HashSet<M3terId>,
+        shown: &IdMap<SalesforceId, ShownRow>,
+        elsewhere: &IdSet<M3terId>,
     ) -> Vec<RemovedLine> {
         let lines = unseen.into_iter().map(|Unseen { object, origin, plan }| {
             let is_part = self.line_object(&object.row).is_some_and(|line| line.cascade_delete);
@@ -148,10 +146,10 @@ fn only_contract(changeset: &Changeset) -> Option<&M3terId> {
 pub(crate) fn left_behind(
     state: &ActualState,
     desired: &[DesiredObject],
-    rows: &HashSet<SalesforceId>,
+    rows: &IdSet<SalesforceId>,
     now: Timestamp,
 ) -> Vec<Warning> {
-    let wanted: HashSet<&ObjectKey> = desired.iter().map(|object| &object.key).collect();
+    let wanted: IdSet<&ObjectKey> = desired.iter().map(|object| &object.key).collect();
     let today = date_at(now, &TimeZone::UTC);
     let runs = |object: &ActualObject| {
         object.text("endDate").and_then(date_in_text).is_none_or(|end| end > today)

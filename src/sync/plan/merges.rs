@@ -4,14 +4,12 @@
 //! Salesforce is asked only where a code belongs to another record, or a deal has another Account
 //! than before.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::changeset::merge::{Claim, Evidence, Handover, hand_over};
 use crate::domain::actual::ActualObject;
 use crate::domain::desired::{DesiredObject, Intent};
 use crate::domain::entity::EntityKind;
 use crate::domain::finding::FindingCode;
-use crate::domain::ids::SalesforceId;
+use crate::domain::ids::{IdMap, IdSet, SalesforceId};
 use crate::domain::outcome::Failure;
 use crate::domain::record_state::RecordState;
 use crate::store::{Link, LinkRelation};
@@ -44,7 +42,7 @@ pub(crate) async fn follow_merges(
     if suspects.is_empty() {
         return Ok(());
     }
-    let rows: HashSet<SalesforceId> =
+    let rows: IdSet<SalesforceId> =
         accounts(desired).map(|(_, object)| object.key.row.clone()).collect();
     let Some(record_states) = fetch_record_states(context, &suspects, &rows).await? else {
         return Ok(());
@@ -88,8 +86,7 @@ async fn suspects(
     desired: &[DesiredObject],
     identities: &Identities,
 ) -> Result<Vec<Suspect>, Failure> {
-    let rows: HashSet<&SalesforceId> =
-        accounts(desired).map(|(_, object)| &object.key.row).collect();
+    let rows: IdSet<&SalesforceId> = accounts(desired).map(|(_, object)| &object.key.row).collect();
     // What waits to be confirmed is nobody's to hand over.
     let is_known = |link: &Link| {
         link.object.kind == EntityKind::Account && link.relation != LinkRelation::Unconfirmed
@@ -155,11 +152,11 @@ fn with_own_id<'s>(state: &'s ActualState, object: &DesiredObject) -> Option<&'s
 async fn fetch_record_states(
     context: &RunContext<'_>,
     suspects: &[Suspect],
-    rows: &HashSet<SalesforceId>,
-) -> Result<Option<HashMap<SalesforceId, RecordState>>, Failure> {
+    rows: &IdSet<SalesforceId>,
+) -> Result<Option<IdMap<SalesforceId, RecordState>>, Failure> {
     let RunContext { salesforce, budget, .. } = *context;
-    let mut record_states: HashMap<SalesforceId, RecordState> = HashMap::new();
-    let mut ask: HashSet<SalesforceId> =
+    let mut record_states: IdMap<SalesforceId, RecordState> = IdMap::default();
+    let mut ask: IdSet<SalesforceId> =
         suspects.iter().map(|suspect| suspect.owner.clone()).collect();
     for _ in 0..MERGES_IN_A_ROW {
         let ids: Vec<SalesforceId> = ask.drain().collect();

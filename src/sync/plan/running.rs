@@ -1,14 +1,12 @@
 //! Lines of a product that runs already: what m3ter holds is read once more before a line is left
 //! out or refused for it.
 
-use std::collections::HashSet;
-
 use crate::changeset::Changeset;
 use crate::changeset::overlap::{Owner, reported_one};
 use crate::changeset::running::{Blocked, HeldObjects};
 use crate::domain::catalog::Catalog;
 use crate::domain::entity::EntityKind;
-use crate::domain::ids::M3terId;
+use crate::domain::ids::{IdSet, M3terId};
 use crate::domain::outcome::Failure;
 use crate::domain::settings::{OverlapRule, RunningLines, Settings};
 use crate::domain::warning::Warning;
@@ -33,10 +31,8 @@ pub(crate) async fn leave_out_running(
         return Ok((Vec::new(), Vec::new()));
     }
     // Lists may lag: an AccountPlan that has just ended is in nobody's way.
-    let existing: HashSet<M3terId> =
-        blocked.iter().map(|blocked| blocked.existing.clone()).collect();
-    let plans: HashSet<M3terId> =
-        blocked.iter().filter_map(|blocked| blocked.plan.clone()).collect();
+    let existing: IdSet<M3terId> = blocked.iter().map(|blocked| blocked.existing.clone()).collect();
+    let plans: IdSet<M3terId> = blocked.iter().filter_map(|blocked| blocked.plan.clone()).collect();
     fetch_running(context, state, existing, plans).await?;
     let held = held(state, catalog);
     let is_of_gone = |blocked: &Blocked| gone.iter().any(|line| line.plan.id == blocked.existing);

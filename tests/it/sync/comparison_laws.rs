@@ -38,7 +38,7 @@ fn owner() -> ObjectKey {
 }
 
 fn known() -> KnownIds {
-    KnownIds::from([(owner(), M3terId::parse(OWNER).unwrap())])
+    KnownIds::from_iter([(owner(), M3terId::parse(OWNER).unwrap())])
 }
 
 fn decimal() -> impl Strategy<Value = Decimal> {
@@ -181,7 +181,7 @@ fn field(spec: &'static FieldSpec) -> impl Strategy<Value = Option<DesiredField>
             name: spec.name,
             action,
             once,
-            source: "X.Y".to_owned(),
+            source: "X.Y".into(),
         }),
     )
 }
