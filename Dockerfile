@@ -9,6 +9,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY Cargo.toml Cargo.lock openapi.yaml ./
+COPY .cargo .cargo
 COPY src src
 COPY sandbox/Cargo.toml sandbox/Cargo.toml
 COPY sandbox/src sandbox/src

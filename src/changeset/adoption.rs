@@ -118,7 +118,8 @@ mod tests {
             let actual =
                 actual_with_id(FOUND, json!({"code": code, "name": name, "emailAddress": email}));
             let update = Step::Update { actual: actual.clone(), changes: Vec::new() };
-            let (step, warning) = hold_back(&desired, &actual, &KnownIds::default(), update.clone());
+            let (step, warning) =
+                hold_back(&desired, &actual, &KnownIds::default(), update.clone());
             let expected =
                 if is_held_back { Step::Unchanged { id: actual.id.clone() } } else { update };
             assert_eq!(

@@ -210,7 +210,8 @@ mod tests {
             pricing_change,
             ended: EndedRule::Follow,
         };
-        let (step, warnings) = compare(&desired, Some(&held), &KnownIds::default(), &compare_context);
+        let (step, warnings) =
+            compare(&desired, Some(&held), &KnownIds::default(), &compare_context);
         let change = Change::new(desired, step, warnings);
         change.plan().hash().to_string()
     }

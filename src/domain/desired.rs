@@ -208,7 +208,7 @@ impl DesiredObject {
     /// Where the value of a field comes from, as people know it.
     pub fn source(&self, field: &str) -> String {
         let field = self.fields().iter().find(|desired| desired.name == field);
-        field.map(|desired| desired.source.clone()).unwrap_or_default()
+        field.map(|desired| desired.source.to_string()).unwrap_or_default()
     }
 
     /// Notes what is wrong with it: it is not synced then.
@@ -221,7 +221,7 @@ impl DesiredObject {
     }
 
     /// Gives a field a value that the mapping does not.
-    pub fn set(&mut self, name: &'static str, value: Value, source: String) {
+    pub fn set(&mut self, name: &'static str, value: Value, source: Arc<str>) {
         if let Intent::Sync(fields) = &mut self.intent {
             // There is room for no more than them; without this there would be for twice as many.
             fields.reserve_exact(1);

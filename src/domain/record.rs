@@ -8,6 +8,8 @@ use super::text::is_blank;
 
 /// Where people read what a record is called: an Order or a Contract without a name has a number.
 pub const NAME_FIELDS: [&str; 3] = ["Name", "OrderNumber", "ContractNumber"];
+/// A map of the standard library with as many entries is one piece of memory, however it was made.
+const MAX_FIELDS_OF_A_NODE: usize = 11;
 
 /// A record of a query. Field names are found without regard to case, as in SOQL.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,9 +100,13 @@ impl<'r> RecordRow<'r> {
 }
 
 fn forget_attributes(fields: &mut Map<String, Json>) {
-    // A map that is made in one go takes less room than one that has grown.
-    let all = std::mem::take(fields).into_iter();
-    *fields = all.filter(|(name, _)| name != "attributes").collect();
+    if fields.len() > MAX_FIELDS_OF_A_NODE {
+        // A map that is made in one go takes less room than one that has grown.
+        let all = std::mem::take(fields).into_iter();
+        *fields = all.filter(|(name, _)| name != "attributes").collect();
+    } else {
+        fields.remove("attributes");
+    }
     for value in fields.values_mut() {
         match value {
             Json::Object(fields) => forget_attributes(fields),

@@ -2,7 +2,9 @@
 
 use std::pin::Pin;
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value as Json, json};
+use url::Url;
 
 use super::answer::text;
 use super::{Client, refusal};
@@ -18,6 +20,8 @@ const MAX_QUERY_BYTES: usize = 12_000;
 const MAX_PAGES: usize = 200;
 /// How often a query is sent whose further pages cannot be read.
 const MAX_RUNS: u32 = 3;
+/// What does not stand for itself in the value of a query, and what [`Url`] leaves out.
+const READ_OTHERWISE: &AsciiSet = &CONTROLS.add(b'%').add(b'&').add(b'+').add(b'#');
 
 impl Client {
     /// The rows of a SOQL query.
@@ -28,8 +32,7 @@ impl Client {
     /// How many rows a query has that counts them.
     pub async fn count(&self, soql: &str, budget: &Budget) -> Result<u64, CalloutError> {
         let call = Call::read("Query");
-        let answer =
-            self.send(call, budget, |http, url| http.get(url("/query")).query(&[("q", soql)]));
+        let answer = self.send(call, budget, |http, url| http.get(with_soql(url("/query"), soql)));
         let count = answer.await?.body.get("totalSize").and_then(Json::as_u64);
         count.ok_or_else(|| self.unusable(call, "a count without a number"))
     }
@@ -58,7 +61,7 @@ impl Client {
             let first = if soql.len() > MAX_QUERY_BYTES && path == "/query" {
                 self.composite_query(call, soql, budget).await?
             } else {
-                self.send(call, budget, |http, url| http.get(url(path)).query(&[("q", soql)]))
+                self.send(call, budget, |http, url| http.get(with_soql(url(path), soql)))
                     .await?
                     .body
             };
@@ -244,6 +247,32 @@ pub(super) fn read_page(mut page: Json) -> Result<Page, &'static str> {
     Ok(Page { records, next })
 }
 
+/// The address of a query. Of its text only what an address would read otherwise is escaped here,
+/// the rest by [`Url`]: an address is read several times on its way out.
+fn with_soql(mut url: Url, soql: &str) -> Url {
+    let soql = utf8_percent_encode(soql, READ_OTHERWISE);
+    url.set_query(Some(&format!("q={soql}")));
+    url
+}
+
 fn has_children(row: &Map<String, Json>) -> bool {
     row.values().any(|value| value.get("records").is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_query_is_read_as_it_was_written(soql in "[ -~\\t\\r\\n]{0,60}|\\PC{0,20}|.{0,20}") {
+            let url = Url::parse("https://acme.my.salesforce.com/services/data/v60.0/query").unwrap();
+            let url = with_soql(url, &soql);
+            let read: Vec<_> = url.query_pairs().collect();
+            prop_assert_eq!(read, [("q".into(), soql.into())]);
+            prop_assert_eq!(url.fragment(), None);
+        }
+    }
 }

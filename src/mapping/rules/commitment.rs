@@ -74,8 +74,8 @@ fn pay_outside(commitment: &mut DesiredObject) {
 
 fn bill_by(plan: Value, commitment: &mut Resolved<'_>) {
     let source = match plan {
-        Value::Object(_) => Source::This(EntityKind::Plan).to_string(),
-        _ => "product rule".to_owned(),
+        Value::Object(_) => Source::This(EntityKind::Plan).shown(),
+        _ => "product rule".into(),
     };
     commitment.object.set("billingPlanId", plan, source);
     for (name, number) in [("billingInterval", Decimal::ONE), ("billingOffset", Decimal::ZERO)] {
