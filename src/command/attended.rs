@@ -13,7 +13,7 @@ use super::interrupt::interrupt_signal;
 use super::output::{Output, print};
 use super::{Outcome, remark, report, user};
 use crate::app::App;
-use crate::domain::answer::SyncResult;
+use crate::domain::answer::{SyncResult, WrittenResult};
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::run::{RunState, SyncRun};
 use crate::sync::{QueueWait, RunFilter, StartedRun, Syncs};
@@ -42,7 +42,7 @@ pub(super) struct Attendance {
 /// What came of waiting.
 pub(super) enum Attended {
     /// The run ended.
-    Ended(Arc<SyncResult>),
+    Ended(Arc<WrittenResult>),
     /// It waits, because the service is paused.
     Paused(SyncRunId),
     /// Somebody did not want to wait.

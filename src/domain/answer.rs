@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::ops::Deref;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,13 @@ pub struct SyncResult {
     /// How many object results have each action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,
+}
+
+/// A result and its JSON, which the history keeps and the caller gets: it is written once.
+#[derive(Debug)]
+pub struct WrittenResult {
+    result: SyncResult,
+    json: String,
 }
 
 /// How many objects there are of each action.
@@ -132,6 +140,28 @@ const HIDDEN: &str = "(not kept)";
 
 /// The sentence of `Completed` and of `Partial Success`.
 pub const COMPLETED_MESSAGE: &str = "Sync process completed successfully";
+
+impl WrittenResult {
+    /// The result as JSON.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+}
+
+impl From<SyncResult> for WrittenResult {
+    fn from(result: SyncResult) -> Self {
+        let json = serde_json::to_string(&result).expect("a result has text keys only");
+        Self { result, json }
+    }
+}
+
+impl Deref for WrittenResult {
+    type Target = SyncResult;
+
+    fn deref(&self) -> &SyncResult {
+        &self.result
+    }
+}
 
 impl SyncResult {
     /// The answer about a run that ended so.

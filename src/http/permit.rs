@@ -43,7 +43,7 @@ impl Denied {
     /// What is answered about the record.
     pub(super) fn reply(self, id: Option<&str>, mode: SyncMode) -> Result<Reply, Fault> {
         match self {
-            Self::Failed(request) => Ok(Reply::Result(Arc::new(failed(&request, id, mode)))),
+            Self::Failed(request) => Ok(Reply::Result(Arc::new(failed(&request, id, mode).into()))),
             Self::Refused(fault) => Err(fault),
         }
     }

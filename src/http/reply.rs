@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::log_fields;
 use super::places::WaitingRequest;
 use super::record::RecordRequest;
-use crate::domain::answer::{AnsweredRun, SyncResult};
+use crate::domain::answer::{AnsweredRun, SyncResult, WrittenResult};
 use crate::domain::excerpt;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::outcome::{ErrorCode, Failure, RunOutcome};
@@ -25,7 +25,7 @@ use crate::sync::{QueueWait, RunRequest, StartedRun, SyncMode, Syncs};
 #[derive(Debug)]
 pub(super) enum Reply {
     /// Its result.
-    Result(Arc<SyncResult>),
+    Result(Arc<WrittenResult>),
     /// Nobody waits: where its run can be looked up.
     Accepted(AcceptedRun),
 }
@@ -43,7 +43,7 @@ impl IntoResponse for Reply {
     /// The answer to an operation about one record.
     fn into_response(self) -> Response {
         match self {
-            Self::Result(result) => Json(&*result).into_response(),
+            Self::Result(result) => json(result.json().to_owned()),
             Self::Accepted(run) => run.into_response(),
         }
     }
@@ -53,7 +53,7 @@ impl Reply {
     /// The answer to an operation that takes a list: a list of as many.
     pub(super) fn list(self) -> Response {
         match self {
-            Self::Result(result) => Json([&*result]).into_response(),
+            Self::Result(result) => json(format!("[{}]", result.json())),
             Self::Accepted(run) => accepted(run.location(), Json([run])),
         }
     }
@@ -76,6 +76,10 @@ impl IntoResponse for AcceptedRun {
     fn into_response(self) -> Response {
         accepted(self.location(), Json(self))
     }
+}
+
+fn json(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 fn accepted(location: String, body: impl IntoResponse) -> Response {
@@ -127,7 +131,7 @@ pub(super) async fn run(syncs: &Syncs, request: RunRequest, wait: Wait) -> Resul
         Ok(result) => result,
         Err(failure) => {
             syncs.settle(run.id).await.map_err(Fault::unsaved)?;
-            Arc::new(unfinished(failure, &run, &record, mode))
+            Arc::new(unfinished(failure, &run, &record, mode).into())
         }
     };
     note_outcome(&result);
@@ -139,7 +143,7 @@ async fn ended(
     syncs: &Syncs,
     run: &mut StartedRun,
     wait: Wait,
-) -> Result<Arc<SyncResult>, Failure> {
+) -> Result<Arc<WrittenResult>, Failure> {
     let goes_on = |reason: String| Failure::new(ErrorCode::TimeLimitExceeded, reason);
     if run.is_paused {
         let reason = "The service is paused by its operator; the run is recorded, and begins by itself after the pause";

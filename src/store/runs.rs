@@ -18,7 +18,7 @@ use super::row::Row;
 use super::transaction::{Access, Transaction};
 use super::value::Value;
 use super::{Store, StoreError};
-use crate::domain::answer::{ObjectResult, SyncResult};
+use crate::domain::answer::{ObjectResult, WrittenResult};
 use crate::domain::entity::ObjectKey;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 use crate::domain::plan::Plan;
@@ -41,7 +41,7 @@ pub struct Progress<'a> {
 #[derive(Debug)]
 pub struct EndedTry<'a> {
     /// The answer.
-    pub result: &'a SyncResult,
+    pub result: &'a WrittenResult,
     /// All tries, this one last.
     pub tries: &'a [RunTry],
     /// All callouts of the run.
@@ -159,7 +159,7 @@ impl Store {
             ended.ended_at.into(),
             result.sync_status.to_string().into(),
             result.error_code.clone().into(),
-            text(result).into(),
+            result.json().into(),
             result.next_try_at.into(),
             text(ended.tries).into(),
             text(ended.callouts).into(),

@@ -29,7 +29,7 @@ use super::database::Engine;
 use super::row::Row;
 use super::transaction::Access;
 use super::*;
-use crate::domain::answer::{AnsweredRun, ObjectResult, SyncResult};
+use crate::domain::answer::{AnsweredRun, ObjectResult, SyncResult, WrittenResult};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::ids::{M3terId, SalesforceId, SyncRunId};
 use crate::domain::outcome::{Action, ErrorCode, Failure, ObjectOutcome, RunOutcome};
@@ -188,9 +188,9 @@ async fn end(
     next: Option<&Claimant>,
 ) -> Result<Option<ClaimedRun>, StoreError> {
     let run = ClaimedRun { claim: held, ..new_run().claimed() };
-    store
-        .end(&run, &EndedTry { result, tries: &[], callouts: &[], ended_at: instant(800) }, next)
-        .await
+    let result = &result.clone().into();
+    let ended = EndedTry { result, tries: &[], callouts: &[], ended_at: instant(800) };
+    store.end(&run, &ended, next).await
 }
 
 fn completed() -> SyncResult {
@@ -268,7 +268,7 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
         message: result.message.clone(),
     };
     let ended = EndedTry {
-        result: &result,
+        result: &result.clone().into(),
         tries: std::slice::from_ref(&only),
         callouts: &[callout],
         ended_at: instant(800),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::domain::answer::SyncResult;
+use crate::domain::answer::WrittenResult;
 use crate::domain::ids::{SalesforceId, SyncRunId};
 
 use crate::domain::plan::PlanHash;
@@ -58,7 +58,7 @@ pub struct StartedRun {
     pub id: SyncRunId,
     /// Holds the result once the run has ended. It closes without one only if the process ends; the
     /// run continues elsewhere then.
-    pub ended: watch::Receiver<Option<Arc<SyncResult>>>,
+    pub ended: watch::Receiver<Option<Arc<WrittenResult>>>,
     /// Whether its record will say by itself how the run ended, as far as is known now.
     pub tells_record: bool,
     /// Whether it waits because the service is paused.

@@ -23,7 +23,7 @@ async fn ended(store: &Store, run: &NewRun, code: Option<ErrorCode>) {
     store
         .end(
             &claimed,
-            &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: instant(800) },
+            &EndedTry { result: &result.into(), tries: &[], callouts: &[], ended_at: instant(800) },
             None,
         )
         .await
@@ -66,7 +66,7 @@ async fn the_last_sync_of_a_record_is_planned_again_once_by_one_process(home: Ho
         let result = failed_by(failure);
         here.end(
             &claimed,
-            &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: instant(900) },
+            &EndedTry { result: &result.into(), tries: &[], callouts: &[], ended_at: instant(900) },
             None,
         )
         .await

@@ -183,7 +183,12 @@ async fn ended(store: &Store, record_id: &str, task: RunTask, fails: bool) -> Sy
     store
         .end(
             &claimed,
-            &EndedTry { result: &result, tries: &[], callouts: &[], ended_at: Timestamp::now() },
+            &EndedTry {
+                result: &result.into(),
+                tries: &[],
+                callouts: &[],
+                ended_at: Timestamp::now(),
+            },
             None,
         )
         .await

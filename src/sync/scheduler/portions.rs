@@ -135,7 +135,7 @@ impl Shared {
             );
             if next.earlier.portions == 1 && !self.settings.answers_at_the_end {
                 let answer = SyncResult::new(&outcome, answered(run, None));
-                self.waiting.answer(run.claim.run, Arc::new(answer));
+                self.waiting.answer(run.claim.run, Arc::new(answer.into()));
             }
             run.plan = next.plan.or(run.plan.take());
             // This portion has linked more than the run had when it was claimed.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, field};
 
-use crate::domain::answer::SyncResult;
+use crate::domain::answer::{SyncResult, WrittenResult};
 use crate::domain::outcome::{ErrorCode, Failure, RunOutcome, SyncStatus};
 use crate::domain::run::{RunTask, RunTry};
 use crate::store::{Claim, ClaimedRun, EndedTry, StoreError};
@@ -190,10 +190,10 @@ impl Shared {
             metrics::run_given_up();
         }
         let about = answered(run, delay.and_then(|delay| ended_at.checked_add(*delay).ok()));
-        let result = Arc::new(SyncResult::new(outcome, about.clone()));
+        let result = Arc::new(WrittenResult::from(SyncResult::new(outcome, about.clone())));
         let kept = match outcome.for_history() {
             Cow::Borrowed(_) => Arc::clone(&result),
-            Cow::Owned(kept) => Arc::new(SyncResult::new(&kept, about)),
+            Cow::Owned(kept) => Arc::new(SyncResult::new(&kept, about).into()),
         };
         let mut tries = run.tries.clone();
         tries.push(RunTry {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::answer::SyncResult;
+use crate::domain::answer::WrittenResult;
 use crate::domain::ids::SyncRunId;
 use crate::store::Store;
 use crate::sync::scheduler::claims::Claims;
@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 const LOOK_EVERY_FOR_EACH: Duration = Duration::from_micros(500);
 
 /// The answer of a run, once there is one.
-pub(crate) type Answer = Option<Arc<SyncResult>>;
+pub(crate) type Answer = Option<Arc<WrittenResult>>;
 
 #[derive(Default)]
 pub(crate) struct Waiting {
@@ -42,7 +42,7 @@ impl Waiting {
     }
 
     /// Answers all who wait for a run.
-    pub(crate) fn answer(&self, run: SyncRunId, result: Arc<SyncResult>) {
+    pub(crate) fn answer(&self, run: SyncRunId, result: Arc<WrittenResult>) {
         if let Some(sender) = self.senders().remove(&run) {
             sender.send_replace(Some(result));
         }
@@ -86,7 +86,7 @@ impl Waiting {
             match store.load_answers(&runs).await {
                 Ok(answers) => {
                     for (run, result) in answers {
-                        self.answer(run, Arc::new(result));
+                        self.answer(run, Arc::new(result.into()));
                     }
                 }
                 Err(error) => {
