@@ -1,11 +1,9 @@
 //! What m3ter takes of an object beyond the limits of each field.
 
-use std::collections::{HashMap, HashSet};
-
 use super::desired::{DesiredObject, Intent};
 use super::entity::{EntityKind, ObjectKey};
 use super::finding::{Finding, FindingCode};
-use super::ids::SalesforceId;
+use super::ids::{IdMap, IdSet, SalesforceId};
 use super::value::Value;
 use super::warning::{Attention, Warning};
 
@@ -47,7 +45,7 @@ pub fn pricing_type(pricing: &mut DesiredObject) {
         if let Intent::Sync(fields) = &mut pricing.intent {
             fields.retain(|field| field.name != "cumulative");
         }
-        pricing.set("cumulative", Value::Boolean(false), "one band".to_owned());
+        pricing.set("cumulative", Value::Boolean(false), "one band".into());
     } else if count > 1 && !has_type {
         pricing.find(Finding::new(
             FindingCode::PricingTypeMissing,
@@ -122,8 +120,8 @@ fn not_one_of(
 
 /// Two objects must not be taken for one: neither by their row and key, nor by their code.
 pub fn each_for_itself<'o>(objects: impl Iterator<Item = &'o mut DesiredObject>) {
-    let mut keys: HashSet<ObjectKey> = HashSet::new();
-    let mut codes: HashMap<(EntityKind, String), SalesforceId> = HashMap::new();
+    let mut keys: IdSet<ObjectKey> = IdSet::default();
+    let mut codes: IdMap<(EntityKind, String), SalesforceId> = IdMap::default();
     for object in objects {
         own_key(object, &mut keys);
         let Some(code) = &object.code else { continue };
@@ -145,7 +143,7 @@ pub fn each_for_itself<'o>(objects: impl Iterator<Item = &'o mut DesiredObject>)
 }
 
 /// Gives an object whose key another one has already a key of its own, and says so.
-fn own_key(object: &mut DesiredObject, keys: &mut HashSet<ObjectKey>) {
+fn own_key(object: &mut DesiredObject, keys: &mut IdSet<ObjectKey>) {
     let own = object.key.key.clone();
     let mut count = 1;
     while !keys.insert(object.key.clone()) {

@@ -1,6 +1,5 @@
 //! Accounts: each is named, and none is above itself.
 
-
 use super::resolved::{Deal, Resolved, of_kind};
 use crate::domain::desired::Intent;
 use crate::domain::entity::EntityKind;

@@ -1,14 +1,13 @@
 //! Commitments: one for each amount, and how it is paid.
 
-
 use rust_decimal::Decimal;
 
-use crate::domain::ids::{IdSet};
 use super::resolved::{Deal, Resolved, of_kind};
 use crate::domain::conversion::Raw;
 use crate::domain::desired::{DesiredField, DesiredObject, Intent};
 use crate::domain::entity::{EntityKind, ObjectKey};
 use crate::domain::finding::{Finding, FindingCode};
+use crate::domain::ids::IdSet;
 use crate::domain::settings::CommitmentBilling;
 use crate::domain::value::Value;
 use crate::domain::warning::{Attention, Warning};
@@ -80,7 +79,7 @@ fn bill_by(plan: Value, commitment: &mut Resolved<'_>) {
     commitment.object.set("billingPlanId", plan, source);
     for (name, number) in [("billingInterval", Decimal::ONE), ("billingOffset", Decimal::ZERO)] {
         if commitment.table.field(name).is_none() {
-            commitment.object.set(name, Value::Number(number), Source::Constant.to_string());
+            commitment.object.set(name, Value::Number(number), Source::Constant.shown());
         }
     }
 }

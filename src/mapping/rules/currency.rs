@@ -1,7 +1,6 @@
 //! A price in one currency under a template in another is wrong money: refused before anything is
 //! sent.
 
-
 use super::resolved::{Deal, Resolved, of_kind};
 use crate::domain::catalog::PlanTemplate;
 use crate::domain::entity::EntityKind;
