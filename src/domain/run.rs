@@ -153,10 +153,14 @@ pub struct RunCallout {
     pub outcome: String,
     /// How often it was sent.
     pub attempts: u32,
-    /// When the first attempt began.
+    /// When it was first sent; if it never was, when that was given up.
     #[serde(serialize_with = "instant::serialize")]
     pub started_at: Timestamp,
-    /// From the first attempt to the last answer.
+    /// How long it waited before that: for a token, for the rate limit, for the lease of its run.
+    /// `None` of a run of an earlier version, whose `elapsed_ms` has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_ms: Option<u64>,
+    /// From `started_at` to the last answer.
     pub elapsed_ms: u64,
 }
 

@@ -236,6 +236,7 @@ async fn a_run_is_there_from_its_start_to_its_end(home: Home) {
         outcome: "done".to_owned(),
         attempts: 1,
         started_at: instant(100),
+        waited_ms: Some(7),
         elapsed_ms: 20,
     };
     let results = [(3, created.clone())];

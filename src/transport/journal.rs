@@ -3,6 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use super::error::{Effect, Vendor};
 
 /// One callout that has ended.
@@ -18,10 +20,34 @@ pub struct Callout {
     pub failed: Option<Effect>,
     /// How often it was sent.
     pub attempts: u32,
-    /// When the first attempt began.
+    /// When it was first sent; if it never was, when that was given up.
     pub started_at: SystemTime,
-    /// From the first attempt to the last answer.
+    /// How long it waited before that: for a token, for the rate limit, for the lease of its run.
+    pub waited: Duration,
+    /// From `started_at` to the last answer.
     pub elapsed: Duration,
+}
+
+/// When a callout was asked for, by the clock of the machine and by the one that measures.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AskedAt(SystemTime, Instant);
+
+impl AskedAt {
+    pub(super) fn now() -> Self {
+        Self(SystemTime::now(), Instant::now())
+    }
+}
+
+impl Callout {
+    /// Notes how long it took until `now`, if it was first sent at `sent`. The clock of the machine
+    /// is read once: it may be set while the callout waits.
+    pub(super) fn timed(&mut self, asked: AskedAt, sent: Option<Instant>, now: Instant) {
+        let AskedAt(asked_at, asked) = asked;
+        let sent = sent.unwrap_or(now);
+        self.waited = sent.saturating_duration_since(asked);
+        self.elapsed = now.saturating_duration_since(sent);
+        self.started_at = asked_at + self.waited;
+    }
 }
 
 /// What a callout met that is sent again.

@@ -355,6 +355,12 @@ impl Drop for Waiter<'_> {
 }
 
 impl Place<'_> {
+    /// From when on it counts in the window: it is taken at the moment in which its callout goes
+    /// out.
+    pub(super) fn taken_at(&self) -> Instant {
+        self.taken_at
+    }
+
     /// The callout goes out.
     pub(super) fn used(&mut self) {
         self.is_used = true;

@@ -13,7 +13,7 @@ use super::answer::{Unwrap, meaning, read_body};
 use super::budget::Budget;
 use super::call::{Answer, Call, Repeatable};
 use super::error::{CalloutError, CalloutErrorKind};
-use super::journal::{Callout, Setback};
+use super::journal::{AskedAt, Callout, Setback};
 use super::retry::{
     Decision, LIMIT_PAUSE, MAX_LIMIT_REFUSALS, backoff, decide, retry_after, with_jitter,
 };
@@ -27,6 +27,13 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 /// What Salesforce tells of the org's own limit, with every answer.
 const LIMIT_INFO: &str = "sforce-limit-info";
+
+/// How often a call was sent, with all its tokens, and when its present callout was sent first.
+#[derive(Default)]
+struct Sent {
+    times: u32,
+    first: Option<Instant>,
+}
 
 /// A failed attempt, before it is known whether it stands.
 struct Failed {
@@ -69,15 +76,16 @@ impl Transport {
         L: Future<Output = Result<Token, CalloutError>>,
     {
         let started = Instant::now();
-        let mut attempts = 0;
+        let mut sent = Sent::default();
         let mut refreshed = false;
         let tokens = &self.inner.token;
         loop {
+            let asked = AskedAt::now();
             let token = tokens.fetch_or(&log_in).await?;
             let purpose =
                 Purpose::Work { unwrap, may_move: !refreshed && token.instance_url.is_some() };
             let error = match self
-                .attempts(call, purpose, budget, started, &mut attempts, || request(&token))
+                .attempts(call, purpose, budget, (started, asked), &mut sent, || request(&token))
                 .await
             {
                 Ok(answer) => {
@@ -116,7 +124,8 @@ impl Transport {
         request: impl Fn() -> RequestBuilder,
     ) -> Result<Answer, CalloutError> {
         let call = Call { operation, repeatable: Repeatable::Yes, urgency: Urgency::Everybody };
-        self.attempts(call, Purpose::Login, budget, Instant::now(), &mut 0, request).await
+        let times = (Instant::now(), AskedAt::now());
+        self.attempts(call, Purpose::Login, budget, times, &mut Sent::default(), request).await
     }
 
     /// What is known about the credentials.
@@ -161,8 +170,8 @@ impl Transport {
         call: Call,
         purpose: Purpose,
         budget: &Budget,
-        started: Instant,
-        attempts: &mut u32,
+        (started, asked): (Instant, AskedAt),
+        sent: &mut Sent,
         request: impl Fn() -> RequestBuilder,
     ) -> Result<Answer, CalloutError> {
         let mut callout = Callout {
@@ -172,15 +181,17 @@ impl Transport {
             failed: None,
             attempts: 0,
             started_at: SystemTime::now(),
+            waited: Duration::ZERO,
             elapsed: Duration::ZERO,
         };
+        sent.first = None;
         let (mut attempt, mut refused_by_limit) = (0, 0);
         loop {
             attempt += 1;
-            let before = *attempts;
-            let outcome = self.attempt(call, purpose, budget, attempts, &request).await;
-            callout.attempts += *attempts - before;
-            callout.elapsed = started.elapsed();
+            let before = sent.times;
+            let outcome = self.attempt(call, purpose, budget, sent, &request).await;
+            callout.attempts += sent.times - before;
+            callout.timed(asked, sent.first, Instant::now());
             let failed = match outcome {
                 Ok(answer) => {
                     (callout.status, callout.failed) = (Some(answer.status), None);
@@ -196,7 +207,7 @@ impl Transport {
             let error = CalloutError {
                 vendor: self.inner.vendor,
                 operation: call.operation,
-                attempts: *attempts,
+                attempts: sent.times,
                 elapsed: started.elapsed(),
                 kind: failed.kind,
             };
@@ -245,7 +256,7 @@ impl Transport {
         call: Call,
         purpose: Purpose,
         budget: &Budget,
-        attempts: &mut u32,
+        sent: &mut Sent,
         request: &impl Fn() -> RequestBuilder,
     ) -> Result<Answer, Failed> {
         let mut request = request()
@@ -275,17 +286,18 @@ impl Transport {
         metrics::rate_limit_waited(self.inner.vendor.name(), asked.elapsed());
         let remaining = budget.take().map_err(|spent| Failed::of(spent.into()))?;
         place.used();
-        *attempts += 1;
+        sent.times += 1;
+        sent.first.get_or_insert(place.taken_at());
         let (above, trace) = budget.trace();
         let span = tracing::info_span!(
-            parent: above, "callout", vendor = self.inner.vendor.name(), operation = call.operation, attempt = *attempts,
+            parent: above, "callout", vendor = self.inner.vendor.name(), operation = call.operation, attempt = sent.times,
             status = field::Empty, trace_id = field::Empty, otel.kind = trace::for_export(|| "client"),
             otel.name = trace::for_export(|| format!("{} {}", self.inner.vendor, call.operation)), otel.status_code = field::Empty
         );
         if let Some(trace) = trace {
             trace::begin(&span, Some(trace)).inject(request.headers_mut());
         }
-        let sent = Instant::now();
+        let began = Instant::now();
         let timeout = longest.min(remaining);
         let outcome = match tokio::time::timeout(timeout, self.exchange(request, purpose))
             .instrument(span.clone())
@@ -309,9 +321,9 @@ impl Transport {
             self.inner.vendor.name(),
             call.operation,
             outcome_word(&outcome),
-            sent.elapsed(),
+            began.elapsed(),
         );
-        tracing::debug!(vendor = %self.inner.vendor, operation = call.operation, status, elapsed_ms = sent.elapsed().as_millis(), "a callout ended");
+        tracing::debug!(vendor = %self.inner.vendor, operation = call.operation, status, elapsed_ms = began.elapsed().as_millis(), "a callout ended");
         if let Err(Failed { kind: CalloutErrorKind::LimitExceeded { .. }, retry_after, .. }) =
             &outcome
         {

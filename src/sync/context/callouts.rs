@@ -1,5 +1,7 @@
 //! The callouts of a run, as they are kept with it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::domain::run::RunCallout;
@@ -26,6 +28,11 @@ fn to_run_callout(callout: &Callout) -> RunCallout {
         attempts: callout.attempts,
         started_at: Timestamp::try_from(callout.started_at)
             .map_or(Timestamp::UNIX_EPOCH, to_millisecond),
-        elapsed_ms: u64::try_from(callout.elapsed.as_millis()).unwrap_or(u64::MAX),
+        waited_ms: Some(in_ms(callout.waited)),
+        elapsed_ms: in_ms(callout.elapsed),
     }
+}
+
+fn in_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -147,7 +147,57 @@ async fn every_callout_of_a_run_is_shown_without_bodies() {
         .collect();
     assert_eq!(
         fields.into_iter().collect::<Vec<_>>(),
-        ["attempts", "elapsedMs", "operation", "outcome", "startedAt", "status", "vendor"]
+        [
+            "attempts",
+            "elapsedMs",
+            "operation",
+            "outcome",
+            "startedAt",
+            "status",
+            "vendor",
+            "waitedMs"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callout_starts_when_it_is_sent_and_not_when_it_begins_to_wait_for_the_limit() {
+    const LIMIT: usize = 2;
+    let world = World::with_config(|config| {
+        config.m3ter.requests_per_second = Some(u32::try_from(LIMIT).unwrap());
+    })
+    .await;
+    let result = world.sync(DEAL).await;
+    assert_all(&result, "created");
+    let run = run(&world, &result["syncRunId"]).await;
+    let at = |value: &Json| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let ms = |callout: &Json, name: &str| {
+        jiff::SignedDuration::from_millis(callout[name].as_i64().unwrap())
+    };
+    let began = at(&run["startedAt"]);
+    let callouts = run["callouts"].as_array().unwrap();
+    for callout in callouts {
+        let sent = at(&callout["startedAt"]);
+        // All are cut to milliseconds.
+        let cut = jiff::SignedDuration::from_millis(2);
+        assert!(sent - ms(callout, "waitedMs") + cut >= began, "{began}: {callout:#}");
+        assert!(sent + ms(callout, "elapsedMs") - cut <= at(&run["endedAt"]), "{run:#}");
+    }
+    let mut sent: Vec<_> = callouts
+        .iter()
+        .filter(|callout| callout["vendor"] == "m3ter")
+        .map(|callout| at(&callout["startedAt"]))
+        .collect();
+    sent.sort_unstable();
+    assert!(sent.len() > LIMIT, "{callouts:#?}");
+    // A place counts for 1.02 s, which leaves much for a machine that is busy.
+    let second = jiff::SignedDuration::from_millis(700);
+    for window in sent.windows(LIMIT + 1) {
+        assert!(window[LIMIT].duration_since(window[0]) >= second, "{sent:#?}");
+    }
+    assert!(
+        callouts.iter().any(|callout| callout["waitedMs"].as_i64().unwrap() > 100),
+        "{callouts:#?}"
     );
 }
 
