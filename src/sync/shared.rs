@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::mapping::Mappings;
 use crate::store::{HistorySize, HourOfRuns, Store};
 use crate::sync::clock::now;
-use crate::sync::context::progress::Meters;
+use crate::sync::context::progress::{HeldByOthers, Meters};
 use crate::sync::metadata_cache::MetadataCache;
 use crate::sync::operator::concerns::Concern;
 use crate::sync::scheduler::claims::Claims;
@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) limits: SyncLimits,
     pub(super) settings: RunSettings,
     pub(super) readiness: Mutex<Readiness>,
+    /// Who has all of m3ter's limit, while this process has none of it for that reason.
+    pub(crate) held_by_others: Mutex<Option<HeldByOthers>>,
     pub(super) claims: Claims,
     pub(super) waiting: Waiting,
     pub(super) slots: Arc<Slots>,
@@ -93,6 +95,7 @@ impl Shared {
             metadata,
             limits,
             readiness: Mutex::new(readiness),
+            held_by_others: Mutex::default(),
             claims: Claims::new(settings.lease),
             waiting: Waiting::default(),
             slots: Slots::new(settings.at_once),

@@ -13,6 +13,7 @@ use crate::mapping::Mappings;
 use crate::store::{
     ChangeFilter, HistorySize, OpenRuns, QueueBounds, QueueWait, RunFilter, Store, StoreError,
 };
+use crate::sync::context::progress::HeldByOthers;
 use crate::sync::scheduler::maintenance::Scope;
 use crate::sync::scheduler::{maintenance, shares};
 use crate::sync::settings::{RunSettings, SyncLimits};
@@ -69,6 +70,11 @@ impl Syncs {
         }
         let mut readiness =
             self.shared.readiness.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Readiness::NotReady(problems) = &mut readiness
+            && let Some(held) = self.held_by_others()
+        {
+            problems.push(format!("The service waits for a share of m3ter's limit: {held}"));
+        }
         if let Err(error) = self.shared.store.ping().await {
             let problem = format!("{}: no sync can be recorded", sentence(error.in_words()));
             readiness = match readiness {
@@ -137,7 +143,12 @@ impl Syncs {
     /// How far a sync is that this process works on, in words; `None` if it does not.
     pub fn progress(&self, run: SyncRunId) -> Option<String> {
         let requests_waiting = self.rate_limit().waiting.iter().map(|(_, count)| count).sum();
-        Some(self.shared.meters.progress(run)?.in_words(requests_waiting))
+        Some(self.shared.meters.progress(run)?.in_words(requests_waiting, self.held_by_others()))
+    }
+
+    /// Who has all of m3ter's limit, while this process has none of it for that reason.
+    fn held_by_others(&self) -> Option<HeldByOthers> {
+        *self.shared.held_by_others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One run with everything about it.

@@ -26,6 +26,32 @@ fn under_limit(cluster: Cluster) -> Arc<Cluster> {
     Arc::new(cluster)
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_waits_for_the_share_of_one_that_died_says_so() {
+    let cluster = Cluster::on_sqlite().await;
+    cluster.replica(&SETTINGS).await.kill();
+    let log = cluster.path("log");
+    let settings = [SETTINGS.as_slice(), &[("RUST_LOG", "info")]].concat();
+    let replica = cluster.start_with_log(&settings, std::fs::File::create(&log).unwrap().into());
+    let mut told = String::new();
+    cluster
+        .until("the replica is ready", async || match cluster.get(&replica, "/readyz").await {
+            Some((200, _)) => true,
+            Some((_, problems)) if problems.to_string().contains("1 other replica holds") => {
+                told = problems.to_string();
+                false
+            }
+            _ => false,
+        })
+        .await;
+    // The lease that the tests have, and a window.
+    let words = "The service waits for a share of m3ter's limit: 1 other replica holds all of it; what a dead one holds is free after 4 s";
+    assert!(told.contains(words), "{told}");
+    let log = std::fs::read_to_string(&log).unwrap();
+    let position = |words: &str| log.find(words).unwrap_or_else(|| panic!("{words}: {log}"));
+    assert!(position("waiting for a share of m3ter's limit") < position("are free again"), "{log}");
+}
+
 /// Callers that wait for new deals at a replica.
 fn sync_deals(
     cluster: &Arc<Cluster>,

@@ -1,8 +1,9 @@
 //! How far the runs of this process are, for those who watch.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::domain::entity::EntityKind;
 use crate::domain::ids::SyncRunId;
@@ -41,7 +42,9 @@ pub(crate) struct SyncProgress {
 
 impl SyncProgress {
     /// `18 objects: 7 done, 3 being written, 8 waiting for the Account`.
-    pub(crate) fn in_words(&self, requests_waiting: u32) -> String {
+    ///
+    /// `held` says who has the whole limit that requests wait for, if others do.
+    pub(crate) fn in_words(&self, requests_waiting: u32, held: Option<HeldByOthers>) -> String {
         let mut words = match self.step {
             SyncStep::Reading => "reading Salesforce and m3ter".to_owned(),
             SyncStep::Comparing => "comparing with m3ter".to_owned(),
@@ -59,6 +62,9 @@ impl SyncProgress {
             None if requests_waiting > 0 => {
                 let _ =
                     write!(words, "; {requests_waiting} requests are waiting for m3ter's limit");
+                if let Some(held) = held {
+                    let _ = write!(words, ": {held}");
+                }
             }
             None => {}
         }
@@ -77,6 +83,16 @@ impl SyncProgress {
         let plural = if *objects == 1 { "" } else { "s" };
         format!("{objects} object{plural}: {}", parts.join(", "))
     }
+}
+
+/// All of m3ter's limit is other replicas', as far as their rows say: of those that live, until
+/// they have given a part of it, and of those that have died, until that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeldByOthers {
+    /// How many.
+    pub(crate) replicas: u32,
+    /// How long a row is believed that does not change.
+    pub(crate) free_after: Duration,
 }
 
 /// Where the steps of one sync note how far it is.
@@ -125,6 +141,18 @@ impl Meters {
     }
 }
 
+impl fmt::Display for HeldByOthers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { replicas, free_after } = self;
+        let hold = if *replicas == 1 { "replica holds" } else { "replicas hold" };
+        write!(
+            f,
+            "{replicas} other {hold} all of it; what a dead one holds is free after {} s",
+            free_after.as_secs()
+        )
+    }
+}
+
 impl Drop for Metered<'_> {
     fn drop(&mut self) {
         locked(&self.meters.0).remove(&self.run);
@@ -148,17 +176,22 @@ mod tests {
         progress.waiting_for.insert(EntityKind::Account, 8);
         progress.waiting_for.insert(EntityKind::Plan, 0);
         assert_eq!(
-            progress.in_words(0),
+            progress.in_words(0, None),
             "18 objects: 7 done, 3 being written, 8 waiting for the Account"
         );
         progress = SyncProgress::default();
         assert_eq!(
-            progress.in_words(12),
+            progress.in_words(12, None),
             "reading Salesforce and m3ter; 12 requests are waiting for m3ter's limit"
+        );
+        let held = Some(HeldByOthers { replicas: 1, free_after: Duration::from_millis(6_020) });
+        assert_eq!(
+            progress.in_words(12, held),
+            "reading Salesforce and m3ter; 12 requests are waiting for m3ter's limit: 1 other replica holds all of it; what a dead one holds is free after 6 s"
         );
         progress.setback = Some(Setback { vendor: Vendor::M3ter, status: Some(503) });
         assert_eq!(
-            progress.in_words(12),
+            progress.in_words(12, held),
             "reading Salesforce and m3ter; m3ter answered 503 and is asked again"
         );
     }

@@ -8,13 +8,14 @@
 #[cfg(test)]
 mod simulation;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::domain::share::{Leases, Places, Share, Step};
 use crate::store::{Store, StoreError};
+use crate::sync::context::progress::HeldByOthers;
 use crate::sync::shared::Shared;
 use crate::telemetry::{ErrorChain, metrics};
 use crate::transport::Limiter;
@@ -35,6 +36,7 @@ const BEAT_TIME: u32 = 4;
 /// What one beat needs.
 struct Beats<'a> {
     store: &'a Store,
+    held_by_others: &'a Mutex<Option<HeldByOthers>>,
     limiter: &'a Limiter,
     id: &'a str,
     limit: u32,
@@ -61,6 +63,7 @@ pub(crate) async fn keep(shared: Arc<Shared>) {
     );
     let mut beats = Beats {
         store: &shared.store,
+        held_by_others: &shared.held_by_others,
         limiter,
         id: &claimant.owner,
         limit,
@@ -89,6 +92,7 @@ impl Beats<'_> {
             }
             Err(_) => tracing::debug!("the share of m3ter's limit was not updated in time"),
         }
+        self.note_holders(None);
         self.share.failed(asked_at.into_std(), Instant::now().into_std());
         self.use_places(self.share.places());
         self.pause(BEAT_EVERY)
@@ -101,7 +105,7 @@ impl Beats<'_> {
             self.store.forget_replicas(&gone).await?;
             tracing::info!(
                 replicas = gone.len(),
-                "the places of replicas that have died are free again"
+                "the shares of m3ter's limit that dead replicas held are free again"
             );
             return Ok(Duration::ZERO);
         }
@@ -120,6 +124,12 @@ impl Beats<'_> {
         }
         let places = self.share.places();
         self.use_places(places);
+        let others = self.share.replicas().saturating_sub(1);
+        let is_held = step.is_none_or(|step| matches!(step, Step::Keep { .. }))
+            && places.count == 0
+            && others > 0;
+        let free_after = self.lease + self.limiter.window();
+        self.note_holders(is_held.then_some(HeldByOthers { replicas: others, free_after }));
         Ok(match step {
             Some(Step::Enter { .. }) => Duration::ZERO,
             _ if rows.len() == 1 && places.count == self.limit => self.pause(BEAT_ALONE_EVERY),
@@ -131,6 +141,19 @@ impl Beats<'_> {
     async fn end(&mut self) -> Result<(), StoreError> {
         self.limiter.set_share_until(0, Instant::now());
         self.store.end_replica(self.id, self.limiter.need().in_window).await
+    }
+
+    /// Tells once that there is nothing to have, and why.
+    fn note_holders(&self, holders: Option<HeldByOthers>) {
+        let mut noted = self.held_by_others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (None, Some(HeldByOthers { replicas, free_after })) = (*noted, holders) {
+            tracing::info!(
+                replicas,
+                free_after_s = free_after.as_secs(),
+                "waiting for a share of m3ter's limit: other replicas hold all of it, or died with it"
+            );
+        }
+        *noted = holders;
     }
 
     fn use_places(&self, places: Places) {
