@@ -28,8 +28,10 @@ impl Caller {
     pub fn may(&self, permission: Permission) -> Result<(), Refusal> {
         let Self { name, role, limits, .. } = self;
         if !role.may(permission) {
-            let message =
-                format!("The API key `{name}` has the role `{role}`, which does not cover this");
+            let message = format!(
+                "The API key `{name}` has the role `{role}`, which does not cover this: use a key with the role {}",
+                permission.roles_in_words()
+            );
             return Err(Refusal { reason: Reason::Role, message });
         }
         limits.allow(permission).map_err(|what| {

@@ -104,18 +104,22 @@ impl KeyLimits {
             Permission::Sync | Permission::ReadRuns => {
                 let is_for_ending = self.scopes.contains(&Scope::EndDate);
                 if is_for_ending {
-                    Err("is for end dating only (scope `end_date`)".to_owned())
+                    Err("is for end dating only (scope `end_date`): use a key without that scope"
+                        .to_owned())
                 } else {
                     Ok(())
                 }
             }
             Permission::Operate => {
                 if !self.scopes.is_empty() {
-                    return Err(format!("has the scope {}, which does not cover this", scopes()));
+                    return Err(format!(
+                        "has the scope {}, which does not cover this: use a key without scopes",
+                        scopes()
+                    ));
                 }
                 if !self.objects.is_empty() {
                     return Err(format!(
-                        "is limited to {}, and this request is not about one record",
+                        "is limited to {}, and this request is not about one record: use a key without `objects`",
                         self.objects_in_words()
                     ));
                 }

@@ -34,6 +34,9 @@ pub enum Permission {
 }
 
 impl Role {
+    /// All of them, the one that may do least first.
+    const ALL: [Self; 3] = [Self::Caller, Self::Viewer, Self::Operator];
+
     /// Whether the role covers an operation.
     pub fn may(self, permission: Permission) -> bool {
         match permission {
@@ -51,6 +54,14 @@ impl Role {
             Self::Viewer => "viewer",
             Self::Operator => "operator",
         }
+    }
+}
+
+impl Permission {
+    /// The roles that cover an operation, in words: `` `viewer` or `operator` ``.
+    pub fn roles_in_words(self) -> String {
+        let roles = Role::ALL.into_iter().filter(|role| role.may(self));
+        roles.map(|role| format!("`{role}`")).collect::<Vec<_>>().join(" or ")
     }
 }
 
@@ -79,6 +90,18 @@ impl FromStr for Role {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operation_names_the_roles_that_cover_it() {
+        for (permission, roles) in [
+            (Permission::Sync, "`caller` or `operator`"),
+            (Permission::ReadRuns, "`viewer` or `operator`"),
+            (Permission::EndDate, "`operator`"),
+            (Permission::Operate, "`operator`"),
+        ] {
+            assert_eq!(permission.roles_in_words(), roles);
+        }
+    }
 
     #[test]
     fn each_role_covers_its_operations_only() {

@@ -304,14 +304,12 @@ impl Remote {
             }
             (401, Some(message)) => (
                 format!(
-                    "the service at {url} does not take the key: {message}. Set SYNC_TO_M3TER_KEY, or SYNC_TO_M3TER_KEY_FILE, to one that it knows"
+                    "the service at {url} does not accept the key: {message}. Set SYNC_TO_M3TER_KEY, or SYNC_TO_M3TER_KEY_FILE, to one that it knows"
                 ),
                 Outcome::Unusable,
             ),
             (403, Some(message)) => (
-                format!(
-                    "the service at {url} does not let this key do that: {message}. Ask for a key with another role or scope: a `caller` syncs, a `viewer` lists, an `operator` does everything"
-                ),
+                format!("the service at {url} does not let this key do that: {message}"),
                 Outcome::Unusable,
             ),
             (429 | 500.., message) => {

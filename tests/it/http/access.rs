@@ -286,7 +286,7 @@ async fn each_role_can_do_its_own_and_no_more() {
     let fault: Json = serde_json::from_str(&text).unwrap();
     assert_eq!(
         fault["message"],
-        "The API key `billing` has the role `viewer`, which does not cover this"
+        "The API key `billing` has the role `viewer`, which does not cover this: use a key with the role `caller` or `operator`"
     );
     assert!(guarded.world.m3ter_writes().is_empty());
 }

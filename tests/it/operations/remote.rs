@@ -160,18 +160,18 @@ async fn a_key_without_the_role_is_told_what_it_lacks() {
     ];
     for (key, arguments, code, words) in [
         (viewer, vec!["runs", "list"], 0, ""),
-        (viewer, vec!["sync", DEAL], 2, "does not let this key do that"),
+        (viewer, vec!["sync", DEAL], 2, "does not let this key do that: The API key "),
         (caller, vec!["sync", DEAL], 0, "Completed"),
-        (caller, vec!["runs", "list"], 2, "another role or scope"),
+        (caller, vec!["runs", "list"], 2, "use a key with the role `viewer` or `operator`"),
         (viewer, vec!["links", "list"], 0, ""),
-        (viewer, vec!["links", "forget", DEAL, "--yes"], 2, "another role or scope"),
-        (caller, vec!["pause", "--reason", "none"], 2, "another role or scope"),
+        (viewer, vec!["links", "forget", DEAL, "--yes"], 2, "use a key with the role `operator`"),
+        (caller, vec!["pause", "--reason", "none"], 2, "use a key with the role `operator`"),
         (viewer, vec!["adopt"], 0, ""),
-        (viewer, vec!["erase", DEAL, "--yes"], 2, "another role or scope"),
-        (viewer, vec!["verify", "--root", "Opportunity"], 2, "another role or scope"),
+        (viewer, vec!["erase", DEAL, "--yes"], 2, "use a key with the role `operator`"),
+        (viewer, vec!["verify", "--root", "Opportunity"], 2, "use a key with the role `operator`"),
         (viewer, vec!["verify", "--show", "latest"], 2, "there is no verification yet"),
-        (caller, vec!["backfill", "latest"], 2, "another role or scope"),
-        (nobody, vec!["runs", "list"], 2, "does not take the key"),
+        (caller, vec!["backfill", "latest"], 2, "use a key with the role `viewer` or `operator`"),
+        (nobody, vec!["runs", "list"], 2, "does not accept the key"),
         (wrong, vec!["runs", "list"], 2, "SYNC_TO_M3TER_KEY_FILE, to one that it knows"),
     ] {
         let (ended, text) = ask(&arguments, &[("SYNC_TO_M3TER_URL", &url), key]).await;
