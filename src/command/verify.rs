@@ -47,7 +47,7 @@ pub struct Verifying {
     /// first one.
     #[arg(long, value_name = "IDS", conflicts_with_all = ["roots", "condition", "since"])]
     file: Option<PathBuf>,
-    /// Go on with the rest where lines of the file are no ids of records that are mapped.
+    /// Skip the lines of the file that are not the ID of a mapped record.
     #[arg(long, requires = "file")]
     skip_invalid: bool,
     /// Only records that were changed at this time or later: 2026-12-31T00:00:00Z, `yesterday`,
@@ -57,7 +57,7 @@ pub struct Verifying {
     /// Also look at what m3ter has for the past and the future under each Contract.
     #[arg(long)]
     deep: bool,
-    /// Go on with a verification that was cancelled or stopped: its ID, a beginning of it, or
+    /// Continue a verification that was cancelled or stopped: its ID, a beginning of it, or
     /// `latest`.
     #[arg(long, value_name = "ID", conflicts_with_all = ["roots", "condition", "file", "since", "deep"])]
     resume: Option<String>,
@@ -111,7 +111,8 @@ impl Verifying {
             remark(format_args!("left out:\n{told}"));
             return Ok(records);
         }
-        let rest = if records.is_empty() { "" } else { "\n`--skip-invalid` goes on with the rest" };
+        let rest =
+            if records.is_empty() { "" } else { "\n`--skip-invalid` leaves these lines out" };
         Err(format!("{told}{rest}"))
     }
 }
@@ -150,7 +151,7 @@ async fn cancel(place: &Place, named: &str) -> anyhow::Result<Outcome> {
         audit("verify", "", "", &format!("cancel={id}"));
     }
     print(format_args!(
-        "The verification {id} was cancelled; what it has found stays. `verify --resume {id}` goes on"
+        "The verification {id} was cancelled; what it has found stays. To continue it: sync-to-m3ter verify --resume {id}"
     ));
     Ok(Outcome::Done)
 }
@@ -175,7 +176,7 @@ async fn run_remotely(
         Ended::Without(outcome) => {
             if outcome == Outcome::Interrupted {
                 remark(format_args!(
-                    "Interrupted: the verification goes on in the service\nWhat it finds: sync-to-m3ter verify --show {id}\nTo end it: sync-to-m3ter verify --cancel {id}"
+                    "Interrupted: the verification continues in the service\nWhat it finds: sync-to-m3ter verify --show {id}\nTo end it: sync-to-m3ter verify --cancel {id}"
                 ));
             }
             Ok(outcome)
@@ -204,7 +205,7 @@ async fn begin_remotely(
     let named = list.ids.into_iter().map(|(_, id)| id).collect();
     match verifying.kept(named, list.faults) {
         Ok(records) if records.len() > MAX_NAMED => Ok(Err(format!(
-            "the file names {} records, and a service takes {MAX_NAMED} at once: divide it",
+            "the file names {} records, and a service takes at most {MAX_NAMED} at once: split it",
             records.len()
         ))),
         Ok(records) => Ok(Ok(service.verify(&verifying.request(records)).await?.verification_id)),
@@ -247,7 +248,7 @@ pub async fn run(config: Config, verifying: Verifying) -> anyhow::Result<Outcome
         Ok(Ended::Without(outcome)) => {
             if outcome == Outcome::Interrupted {
                 remark(format_args!(
-                    "Interrupted: what was found stays. A running service with this database goes on, or sync-to-m3ter verify --resume {id}"
+                    "Interrupted: what was found stays. A running service with this database and the same mappings continues it; without one: sync-to-m3ter verify --resume {id}"
                 ));
             }
             Ok(outcome)

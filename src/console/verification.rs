@@ -55,6 +55,8 @@ struct VerificationPage {
     records: Vec<ShownRecord>,
     next: Option<String>,
     is_running: bool,
+    /// What is said where nothing was found.
+    nothing: &'static str,
     /// What can be done with it: the last part of the address, and the word on the button.
     step: Option<(&'static str, &'static str)>,
     may_preview: bool,
@@ -221,13 +223,18 @@ impl VerificationPage {
             records: records.iter().map(shown).collect(),
             next,
             is_running,
+            nothing: match verification.state {
+                VerificationState::Running => "Nothing yet.",
+                VerificationState::Completed => {
+                    "No record was looked at: none is ready in Salesforce, and none was synced before."
+                }
+                _ => "No record was looked at before it ended.",
+            },
             step: match verification.state {
                 _ if !operates => None,
                 VerificationState::Running => Some(("cancel", "Cancel it")),
-                VerificationState::Completed => None,
-                VerificationState::Cancelled | VerificationState::Failed => {
-                    Some(("resume", "Go on where it was"))
-                }
+                _ if verification.is_resumable() => Some(("resume", "Continue where it was")),
+                _ => None,
             },
             may_preview,
             backfill: None,
@@ -263,7 +270,7 @@ impl ComparedText {
     fn new(compared: &Compared) -> Self {
         let Compared { previous_verification_id: id, new_since, solved_since } = compared;
         let text = format!(
-            "Since the last one that asked the same: {} more need somebody, {} no longer do.",
+            "Since the last one that asked the same: {} more need attention, {} no longer do.",
             number(*new_since),
             number(*solved_since)
         );
@@ -297,7 +304,7 @@ fn facts(verification: &Verification) -> Vec<(&'static str, String)> {
 fn explain(status: VerifiedStatus) -> &'static str {
     match status {
         VerifiedStatus::Gone => {
-            "m3ter still bills for what Salesforce has no more. A preview of the record shows what a sync would end; what it does not end, end on the record's page."
+            "m3ter still bills for what Salesforce no longer has. A preview of the record shows what a sync would end; what it does not end, end on the record's page."
         }
         VerifiedStatus::Missing => {
             "These are ready in Salesforce and were never synced: nothing of them is billed. A preview shows what a sync would make."

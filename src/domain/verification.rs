@@ -17,6 +17,9 @@ use super::warning::Warning;
 /// Records that a request to the service names at most.
 pub const MAX_NAMED: usize = 2_000;
 
+/// Why a verification ends that was begun with other mappings: what it has found is of those.
+pub const MAPPINGS_CHANGED: &str = "The mappings have changed since it began: begin a new one";
+
 /// How a record stands to m3ter.
 #[derive(
     Debug,
@@ -260,6 +263,15 @@ pub struct Verification {
     /// How it differs from the last one; only of one that is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compared: Option<Compared>,
+}
+
+impl Verification {
+    /// Whether it was stopped, and can continue where it was.
+    pub fn is_resumable(&self) -> bool {
+        let is_stopped =
+            matches!(self.state, VerificationState::Cancelled | VerificationState::Failed);
+        is_stopped && self.message.as_deref() != Some(MAPPINGS_CHANGED)
+    }
 }
 
 /// How a verification differs from the complete one before it that asked the same.

@@ -52,7 +52,7 @@ pub(crate) async fn begun(
         InvalidVerification::Vendor(failure) => Fault::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "CONDITION_NOT_CHECKED",
-            format!("Whether the condition can be asked is not known: {}", failure.reason),
+            format!("The condition could not be checked: {}", failure.reason),
         )
         .retry_after(RETRY_AFTER_SECONDS),
     })
@@ -163,7 +163,7 @@ pub(crate) async fn resumed(syncs: &Syncs, id: &str) -> Result<Verification, Fau
         }
         Err(NotResumed::Unknown) => Err(not_found(id)),
         Err(NotResumed::NotStopped) => {
-            let message = "Only a verification that was cancelled or failed goes on; this one is complete, or going on";
+            let message = "Only a verification that was cancelled or failed can be resumed; this one is complete, or still running";
             Err(Fault::new(StatusCode::CONFLICT, "VERIFICATION_NOT_STOPPED", message))
         }
     }

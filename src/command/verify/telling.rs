@@ -24,10 +24,10 @@ pub(super) struct Telling {
     /// In which form.
     #[command(flatten)]
     form: Form,
-    /// Tell also of records that need nobody.
+    /// Also list records that need no attention.
     #[arg(long)]
     all: bool,
-    /// Tell only of records of these statuses.
+    /// List only records of these statuses.
     #[arg(long, value_name = "STATUSES", value_delimiter = ',', value_parser = status, conflicts_with = "all")]
     status: Vec<VerifiedStatus>,
 }
@@ -72,7 +72,7 @@ pub(super) async fn tell(
     }
     tell_how(verification);
     if verification.state != VerificationState::Completed {
-        return Ok(unfinished(verification));
+        return Ok(unfinished(place, verification));
     }
     if telling.exit_code { found(place, verification).await } else { Ok(Outcome::Done) }
 }
@@ -145,20 +145,34 @@ fn tell_how(verification: &Verification) {
     if let Some(compared) = &verification.compared {
         let Compared { previous_verification_id, new_since, solved_since } = compared;
         remark(format_args!(
-            "Since {previous_verification_id}: {new_since} more need somebody, {solved_since} no longer do."
+            "Since {previous_verification_id}: {new_since} more need attention, {solved_since} no longer do."
         ));
     }
 }
 
-/// Says why a verification has not come to its end.
-fn unfinished(verification: &Verification) -> Outcome {
+/// Says why a verification has not come to its end, and what to do about it.
+fn unfinished(place: &Place, verification: &Verification) -> Outcome {
     let id = &verification.verification_id;
-    let is_running = verification.state == VerificationState::Running;
-    let otherwise = if is_running { "it goes on" } else { "it was cancelled" };
-    let why = verification.message.as_deref().unwrap_or(otherwise);
+    let why = verification.message.as_deref();
+    if verification.state == VerificationState::Running {
+        let waits = why.map(|why| format!(", and waits: {why}")).unwrap_or_default();
+        remark(format_args!("the verification is still running{waits}"));
+        remark(match place {
+            Place::Service(_) => format!("How far it is: sync-to-m3ter verify --show {id}"),
+            Place::Database(_) => format!(
+                "If no service with this database is running: sync-to-m3ter verify --resume {id}"
+            ),
+        });
+        return Outcome::TryAgain;
+    }
     remark(format_args!(
-        "the verification did not come to its end: {why}\n`verify --resume {id}` goes on"
+        "the verification did not come to its end: {}",
+        why.unwrap_or("it was cancelled")
     ));
+    if !verification.is_resumable() {
+        return Outcome::Unusable;
+    }
+    remark(format_args!("To continue it: sync-to-m3ter verify --resume {id}"));
     Outcome::TryAgain
 }
 

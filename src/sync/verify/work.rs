@@ -12,7 +12,8 @@ use super::page::Page;
 use super::strays::Strays;
 use crate::domain::outcome::Failure;
 use crate::domain::verification::{
-    Breadth, Cursor, Stage, VerificationRequest, VerificationState, VerifiedRecord,
+    Breadth, Cursor, MAPPINGS_CHANGED, Stage, VerificationRequest, VerificationState,
+    VerifiedRecord,
 };
 use crate::store::{ClaimedVerification, NewVerification, StoreError, VerifiedPage};
 use crate::sync::clock::now;
@@ -133,9 +134,8 @@ impl Work<'_> {
     async fn to_its_end(&self) -> Result<(), StoreError> {
         let (store, id, fence) = (&self.shared.store, &*self.claimed.id, self.claimed.fence);
         if self.claimed.mappings != self.shared.metadata.mappings().digest() {
-            let message = "The mappings have changed since it began: begin a new one";
             let state = VerificationState::Failed;
-            return store.end_verification(id, fence, state, Some(message)).await;
+            return store.end_verification(id, fence, state, Some(MAPPINGS_CHANGED)).await;
         }
         let mut cursor = self.claimed.cursor.clone();
         let mut tries = 0;

@@ -51,10 +51,13 @@ async fn an_operator_verifies_and_backfills_by_a_service() {
     for (arguments, told) in [
         (vec!["verify", "--root", "Opportunity", "--where", "nonsense("], "condition"),
         (vec!["verify", "--root", "Invoice__c"], "There is no mapping for `Invoice__c`"),
-        (vec!["verify", "--file", several.to_str().unwrap()], "a service takes 2000 at once"),
+        (
+            vec!["verify", "--file", several.to_str().unwrap()],
+            "a service takes at most 2000 at once",
+        ),
         (vec!["verify", "--resume", "ffff"], "there is no verification `ffff`"),
         (vec!["verify", "--cancel", &id[..30]], "is completed already"),
-        (vec!["backfill", id, "--limit", "1001"], "plans 1000 syncs at once at most"),
+        (vec!["backfill", id, "--limit", "1001"], "plans at most 1000 syncs at once"),
         (vec!["backfill", "00000000-0000-0000-0000-000000000000"], "there is no verification `0"),
     ] {
         let (code, text) = ask(&arguments, &service).await;
@@ -104,8 +107,11 @@ async fn a_verification_of_a_service_goes_on_without_the_command_until_it_is_can
     let output = output.unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{told}");
-    assert!(told.contains("goes on in the service") && told.contains("--cancel 0"), "{told}");
+    assert!(told.contains("continues in the service") && told.contains("--cancel 0"), "{told}");
     assert!(begun().await, "nobody has ended it");
+    let (code, text) = ask(&["verify", "--show", "latest"], &service).await;
+    assert!(code == 4 && text.contains("the verification is still running"), "{code} {text}");
+    assert!(!text.contains("--resume"), "a service refuses to resume what it works on: {text}");
     let (code, text) = ask(&["verify", "--cancel", "latest"], &service).await;
     assert!(code == 0 && text.contains("was cancelled"), "{text}");
     assert!(!begun().await);
@@ -156,7 +162,7 @@ async fn an_operator_adopts_and_erases_by_a_service() {
         "line 4: `nonsense` is not a Salesforce record ID",
         &format!("line 5: m3ter has no Plan {nobody}"),
         "line 6: ",
-        "nothing was linked; `--skip-invalid` goes on with the rest",
+        "nothing was linked; `--skip-invalid` leaves these lines out",
     ] {
         assert!(text.contains(told), "{told}: {text}");
     }

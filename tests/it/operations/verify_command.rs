@@ -148,6 +148,51 @@ async fn an_interrupted_verification_is_given_back_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_other_mappings_began_is_not_said_to_continue() {
+    let world = World::new().await;
+    let deal = synced(&world, "Acme", &json!({})).await;
+    let terminal = Terminal::new(&world);
+    let overlay = "extends = \"Opportunity\"\n[contract]\nname = { value = \"Another\" }\n";
+    terminal.file("mappings/opportunity.toml", overlay);
+    let mappings = terminal.directory.path().join("mappings").display().to_string();
+    let others = [("MAPPINGS_DIR", mappings.as_str())];
+    world.organization.clear_requests();
+    world.organization.add_fault(Fault::new("GET", LIST, FaultKind::Hang));
+    assert_eq!(
+        world.post("/verifications", &json!({ "recordIds": [deal] }).to_string()).await.0,
+        202
+    );
+    until_faulted(&world).await;
+    let (code, text) = terminal.verify(&["--cancel", "latest"]).await;
+    assert!(code == 0 && text.contains("To continue it: sync-to-m3ter verify --resume "), "{text}");
+    world.organization.clear_faults();
+    let id = newest(&world).await["verificationId"].as_str().unwrap().to_owned();
+    let address = world.url(&format!("/console/verifications/{id}"));
+    let page = async || reqwest::get(&address).await.unwrap().text().await.unwrap();
+    let cancelled = page().await;
+    assert!(cancelled.contains(&format!("/console/verifications/{id}/resume")), "{cancelled}");
+    assert!(
+        !cancelled.contains("none is ready in Salesforce"),
+        "it was not looked at: {cancelled}"
+    );
+
+    for arguments in [["--resume", "latest"], ["--show", "latest"]] {
+        let (code, text) = terminal.verify_with(&arguments, &others).await;
+        assert_eq!(code, 2, "{text}");
+        assert!(
+            text.contains("The mappings have changed since it began: begin a new one"),
+            "{text}"
+        );
+        assert!(!text.contains("--resume"), "it would only say this again: {text}");
+    }
+    let page = page().await;
+    assert!(page.contains("begin a new one") && !page.contains("/resume"), "{page}");
+    // With the mappings with which it was begun, it continues.
+    let (code, text) = terminal.verify(&["--resume", "latest"]).await;
+    assert!(code == 0 && text.contains("in_sync\t1"), "{code} {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_verification_is_cancelled_and_continued_by_commands() {
     let world = World::new().await;
     let deal = synced(&world, "Acme", &json!({})).await;
